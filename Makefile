@@ -1,0 +1,51 @@
+# Every target does its own set-up: a machine with Python 3.11 or later, make, git and the package registries is enough.
+PYTHON := .venv/bin/python
+FIND_PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help install up demo test test-unit check format lock bench fuzz soak clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install:  ## make .venv with the fastest Python found and install everything
+	@test -n "$(FIND_PYTHON)" || { echo "error: no python3 on PATH"; echo "mend:  apt install python3 python3-venv"; exit 1; }
+	@$(FIND_PYTHON) tools/environment.py
+
+up: install  ## registry and gateway on this machine, until Ctrl-C (UP="--workers 1 ..." adds flags)
+	@exec .venv/bin/meshway up $(UP)
+
+demo: install  ## bookinfo beside a running `make up`
+	@exec .venv/bin/meshway demo
+
+test: install  ## everything that fits in a quarter of an hour on two cores
+	@$(PYTHON) -m pytest -q
+
+test-unit: install  ## the fast part
+	@$(PYTHON) -m pytest -q tests/unit
+
+check: install  ## lint, format, types, import contracts
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports --no-logo
+
+format: install  ## write the format
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+
+lock: install  ## write requirements.lock anew from pyproject.toml (needs uv)
+	@uv pip compile pyproject.toml --all-extras --group test --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements.lock
+
+bench: install  ## the gateway beside nginx, HAProxy and Envoy; writes loadtest/RESULTS.md (BENCH="--rounds 5 ...")
+	@$(PYTHON) -m loadtest.bench $(BENCH)
+
+fuzz: install  ## half an hour of differential fuzzing
+	@$(PYTHON) -m pytest -q tests/unit -m fuzz --hypothesis-profile=long
+
+soak: install  ## the long kill and load runs (minutes each)
+	@$(PYTHON) -m pytest -q -m soak
+
+clean:  ## remove what the other targets made
+	@rm -rf .venv .venv-install.log .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

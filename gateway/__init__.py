@@ -1,0 +1,1 @@
+"""The data plane: carries every call, needs the registry for none of them."""

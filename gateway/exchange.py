@@ -1,0 +1,111 @@
+"""One request and its answer, from the first filter to the access log: typed slots, no string-keyed bag."""
+
+from typing import TYPE_CHECKING, Final
+
+from meshway.http1.message import RequestHead
+from meshway.identity import Principal
+
+if TYPE_CHECKING:
+    from gateway.plan import RoutePlan
+    from gateway.upstream.cluster import Cluster
+    from gateway.upstream.endpoint import Endpoint
+
+EDGE: Final = 0
+MESH: Final = 1
+NEVER: Final = float("inf")
+
+
+class Reply:
+    """An answer the gateway gives itself.
+
+    reason: `meshway-reason` and problem code (`no_route`, `rate_limited`, …). flag: Envoy's response flag.
+    fields: further header fields, each `Name: value CRLF`. body None: an RFC 9457 problem is made from the rest.
+    close: the connection ends with this answer.
+    """
+
+    __slots__ = ("body", "close", "detail", "fields", "flag", "reason", "status")
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        flag: str,
+        detail: str = "",
+        *,
+        fields: bytes = b"",
+        body: bytes | None = None,
+        close: bool = False,
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.flag = flag
+        self.detail = detail
+        self.fields = fields
+        self.body = body
+        self.close = close
+
+
+class Exchange:
+    """Times are seconds of the worker's monotonic clock.
+
+    path: canonical path, what is matched, limited, logged and forwarded. query: with its `?`, or b"".
+    block: fields to forward, filters may change it. added: fields a filter adds to the answer.
+    host: what was matched (lower-case, no port); authority: the Host field to send.
+    """
+
+    __slots__ = (
+        "added",
+        "attempts",
+        "authority",
+        "block",
+        "bytes_in",
+        "bytes_out",
+        "cluster",
+        "deadline",
+        "endpoint",
+        "first_byte",
+        "flag",
+        "head",
+        "host",
+        "listener",
+        "method",
+        "path",
+        "peer",
+        "plan",
+        "principal",
+        "query",
+        "reason",
+        "request_id",
+        "scheme",
+        "started",
+        "status",
+        "traceparent",
+    )
+
+    def __init__(self, head: RequestHead, listener: int, peer: str, started: float) -> None:
+        self.head = head
+        self.method = head.method
+        self.host = head.host
+        self.authority = head.authority
+        self.path = b""
+        self.query = b""
+        self.block = head.block
+        self.added = b""
+        self.listener = listener
+        self.peer = peer
+        self.scheme = b"http"
+        self.principal: Principal | None = None
+        self.started = started
+        self.first_byte = 0.0
+        self.deadline = NEVER
+        self.plan: RoutePlan | None = None
+        self.cluster: Cluster | None = None
+        self.endpoint: Endpoint | None = None
+        self.attempts = 0
+        self.status = 0
+        self.flag = ""
+        self.reason = ""
+        self.request_id = b""
+        self.traceparent = b""
+        self.bytes_in = 0
+        self.bytes_out = 0

@@ -1,0 +1,72 @@
+"""What a route compiles to, and what compiling needs. What a route does not use is not in its tuples."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gateway.exchange import Exchange, Reply
+from meshway.http1.message import ResponseHead
+
+if TYPE_CHECKING:
+    from gateway.host_table import HostTable
+    from gateway.telemetry.counters import Counters
+    from gateway.upstream.cluster import Cluster, Transition
+
+RequestFilter = Callable[[Exchange], "Reply | None | Awaitable[Reply | None]"]
+ResponseFilter = Callable[[Exchange, ResponseHead], None]
+ChooseCluster = Callable[[Exchange], "Cluster"]
+
+
+@dataclass(slots=True, frozen=True)
+class RetryPlan:
+    """When and how often an attempt is repeated. statuses, conditions: what counts as retryable. Times in seconds."""
+
+    max_retries: int
+    conditions: frozenset[str]
+    statuses: frozenset[int]
+    backoff_base_s: float
+    backoff_max_s: float
+    budget_percent: float
+    budget_min_per_s: float
+    non_idempotent: bool
+    buffer: int
+    same_endpoint: bool
+
+
+@dataclass(slots=True, frozen=True)
+class RoutePlan:
+    """The compiled form of one rule of one route.
+
+    choose: draws the destination of one call; None when a request filter always answers (redirect).
+    slot: index of this rule's counters. Timeouts in seconds, `inf` = none.
+    """
+
+    route: str
+    rule: str
+    slot: int
+    request_filters: tuple[RequestFilter, ...]
+    response_filters: tuple[ResponseFilter, ...]
+    choose: ChooseCluster | None
+    retry: RetryPlan | None
+    deadline_s: float
+    attempt_s: float
+    first_byte_s: float
+    idle_s: float
+    upgraded_idle_s: float
+
+
+@dataclass(slots=True)
+class Parts:
+    """What compiled things are given instead of reaching for it: clock, chance, shares, counters.
+
+    now: monotonic seconds. random: uniform in [0, 1). workers: live workers of this host (shares of limits).
+    worker: this worker's index, its column of the host table. report: tells the supervisor of a transition.
+    """
+
+    now: Callable[[], float]
+    random: Callable[[], float]
+    workers: int = 1
+    worker: int = 0
+    counters: "Counters | None" = None
+    host_table: "HostTable | None" = None
+    report: "Callable[[Transition], None]" = field(default=lambda transition: None)

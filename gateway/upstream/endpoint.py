@@ -1,0 +1,49 @@
+"""One running copy of a service as a worker sees it: address, weight, state and what is in flight."""
+
+from typing import TYPE_CHECKING, Any
+
+from meshway.model.instance import Instance
+
+if TYPE_CHECKING:
+    from gateway.wire.interfaces import Upstream
+
+
+class Endpoint:
+    """Shared by all clusters (subsets) of its service and kept across table swaps, so that counts and pools live on.
+
+    in_flight: attempts running from this worker. ejected_until: monotonic seconds, 0 = not ejected.
+    is_check_failing: the active check says no. idle: pooled connections, the last one is the freshest.
+    generation: of the registration; a new one clears counts and closes the pool.
+    row: its row in the host table.
+    """
+
+    __slots__ = (
+        "address",
+        "ejected_until",
+        "generation",
+        "id",
+        "idle",
+        "in_flight",
+        "instance",
+        "is_check_failing",
+        "is_connect_refused",
+        "outlier",
+        "port",
+        "row",
+        "weight",
+    )
+
+    def __init__(self, instance: Instance, row: int = -1) -> None:
+        self.instance = instance
+        self.id = instance.id
+        self.address = instance.address
+        self.port = instance.port
+        self.weight = instance.weight
+        self.generation = instance.generation
+        self.in_flight = 0
+        self.ejected_until = 0.0
+        self.is_check_failing = False
+        self.is_connect_refused = False
+        self.idle: list[Upstream] = []
+        self.outlier: Any = None
+        self.row = row

@@ -1,0 +1,1 @@
+"""The vocabulary that both planes speak, the SDK and the command line."""

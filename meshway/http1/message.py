@@ -1,0 +1,95 @@
+"""What a head says once it was read: facts about a request or a response, never a decision.
+
+The fields that go on as they came stay one block of bytes. A message is then written as start line + block + the
+fields we add, in one write (docs/internals/wire.md).
+"""
+
+from typing import Final
+
+NO_BODY: Final = 0
+CHUNKED: Final = -1
+UNTIL_CLOSE: Final = -2
+
+
+class RequestHead:
+    """A request's head.
+
+    target: as received. minor: 0 or 1. host: lower-case authority of Host or of an absolute-form target, without
+    port and trailing dot; b"" only in HTTP/1.0. authority: the same as received, with its port.
+    block: the fields that may be forwarded, each `Name: value CRLF`: without Host, framing and hop-by-hop fields,
+    what Connection names, the identity and forwarding fields that outsiders must not set, traceparent and x-request-id.
+    body: bytes announced, or CHUNKED. named: lower-case names we read ourselves (docs in head.py), by value.
+    head_size: bytes of the head on the wire.
+    """
+
+    __slots__ = (
+        "authority",
+        "block",
+        "body",
+        "expect_continue",
+        "head_size",
+        "host",
+        "is_absolute",
+        "keep_alive",
+        "method",
+        "minor",
+        "named",
+        "request_id",
+        "target",
+        "te_trailers",
+        "traceparent",
+        "upgrade",
+    )
+
+    method: bytes
+    target: bytes
+    minor: int
+    host: bytes
+    authority: bytes
+    is_absolute: bool
+    block: bytes
+    body: int
+    keep_alive: bool
+    expect_continue: bool
+    upgrade: bytes
+    te_trailers: bool
+    traceparent: bytes
+    request_id: bytes
+    named: dict[bytes, bytes]
+    head_size: int
+
+
+class ResponseHead:
+    """A response's head.
+
+    block: forwardable fields as in RequestHead. body: bytes announced, CHUNKED or UNTIL_CLOSE; NO_BODY for HEAD, 1xx,
+    204 and 304 whatever the fields say. content_length: the announced length even where no body follows (HEAD, 304),
+    else None. keep_alive: whether the connection may be used again, as far as the head tells.
+    keep_alive_timeout_s: from `Keep-Alive: timeout=n`, or None.
+    """
+
+    __slots__ = (
+        "block",
+        "body",
+        "content_length",
+        "head_size",
+        "keep_alive",
+        "keep_alive_timeout_s",
+        "minor",
+        "named",
+        "reason",
+        "status",
+        "upgrade",
+    )
+
+    status: int
+    reason: bytes
+    minor: int
+    block: bytes
+    body: int
+    content_length: int | None
+    keep_alive: bool
+    keep_alive_timeout_s: float | None
+    upgrade: bytes
+    named: dict[bytes, bytes]
+    head_size: int

@@ -1,0 +1,79 @@
+"""What all kinds share: the envelope people write, labels as names, and destinations and targets."""
+
+from typing import Annotated, Any, ClassVar, Final
+
+import msgspec
+from msgspec import Meta
+
+API_VERSION: Final = "meshway/v1"
+LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+
+Label = Annotated[str, Meta(pattern=LABEL_PATTERN, description="RFC 1123 label, 1 to 63 characters.")]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A block inside a document.
+
+    unsupported: fields of the design that are not built yet; written, they are refused as `unsupported`.
+    """
+
+    unsupported: ClassVar[frozenset[str]] = frozenset()
+
+
+class Spec(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The spec of one kind. plural: the kind's name in URLs, kebab-case."""
+
+    plural: ClassVar[str]
+
+
+class Metadata(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """revision, created_at, updated_at, updated_by are answered, and ignored when written."""
+
+    name: str
+    namespace: str = "default"
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    revision: int | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    updated_by: str | None = None
+
+
+class Document(msgspec.Struct, kw_only=True, rename={"api_version": "apiVersion"}):
+    """What people write and read: `apiVersion, kind, metadata, spec`. spec holds plain values, as written."""
+
+    api_version: str = API_VERSION
+    kind: str
+    metadata: Metadata
+    spec: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """`Kind namespace/name`, the way messages speak of it."""
+        return f"{self.kind} {self.metadata.namespace}/{self.metadata.name}"
+
+
+class Destination(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where a call goes. namespace None: the document's own."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"request_headers", "response_headers"})
+
+    service: Label
+    namespace: Label | None = None
+    subset: Label | None = None
+    port: Label | None = None
+    weight: Annotated[int, Meta(ge=0, le=1_000_000)] = 1
+
+
+class Target(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a policy applies to: exactly one of mesh, namespace, service (with subset), route (with rule)."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"consumer", "consumer_group", "port"})
+
+    mesh: bool = False
+    namespace: Label | None = None
+    service: Label | None = None
+    subset: Label | None = None
+    route: Label | None = None
+    rule: Label | None = None

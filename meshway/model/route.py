@@ -1,0 +1,98 @@
+"""Route: which call goes where, and what is changed on the way."""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from meshway.model.document import Destination, Label, Part, Spec
+from meshway.model.traffic_policy import Retry, Timeouts
+
+
+class PathMatch(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Exactly one. Prefix `/a` matches `/a` and `/a/b`, not `/ab`."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"template", "regex", "string_prefix", "ignore_case"})
+
+    exact: Annotated[str, Meta(pattern="^/", max_length=1024)] | None = None
+    prefix: Annotated[str, Meta(pattern="^/", max_length=1024)] | None = None
+
+
+class Match(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """All parts must hold. headers: name to the exact value."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset(
+        {"query", "cookies", "source", "claims", "consumer", "consumer_group", "scheme"}
+    )
+
+    path: PathMatch | None = None
+    methods: tuple[str, ...] = ()
+    headers: dict[str, str] = {}
+
+
+class PathRewrite(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Exactly one. `prefix` replaces the matched prefix, so every match of the rule must be a prefix."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"template", "regex", "substitution"})
+
+    full: Annotated[str, Meta(pattern="^/")] | None = None
+    prefix: Annotated[str, Meta(pattern="^/")] | None = None
+
+
+class Rewrite(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the upstream sees instead."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"host_from_header"})
+
+    path: PathRewrite | None = None
+    host: str | None = None
+
+
+class Redirect(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Sends the caller elsewhere; the query is kept."""
+
+    path: PathRewrite | None = None
+    host: str | None = None
+    scheme: Literal["http", "https"] | None = None
+    port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    status: Literal[301, 302, 303, 307, 308] = 302
+
+
+class HeaderChanges(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Applied as remove, set, add. Hop-by-hop names, host and content-length are refused."""
+
+    set: dict[str, str] = {}
+    add: dict[str, str] = {}
+    remove: tuple[str, ...] = ()
+
+
+class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Exactly one of destinations and redirect. No match = everything."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset(
+        {
+            "respond", "sticky", "cors", "mirror", "fault", "hedge", "request_body", "criticality",
+            "compression", "deprecation", "cache", "websocket", "transcode",
+        }
+    )  # fmt: skip
+
+    name: Label | None = None
+    match: Annotated[tuple[Match, ...], Meta(max_length=16)] = ()
+    destinations: Annotated[tuple[Destination, ...], Meta(max_length=16)] = ()
+    redirect: Redirect | None = None
+    rewrite: Rewrite | None = None
+    request_headers: HeaderChanges | None = None
+    response_headers: HeaderChanges | None = None
+    timeouts: Timeouts | None = None
+    retry: Retry | None = None
+
+
+class Route(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Rules for hosts on listeners. hosts: edge default `*`; mesh: service, service.namespace or an alias."""
+
+    plural: ClassVar[str] = "routes"
+    unsupported: ClassVar[frozenset[str]] = frozenset({"order"})
+
+    listeners: Annotated[tuple[Literal["edge", "mesh"], ...], Meta(min_length=1)] = ("edge",)
+    hosts: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+    priority: Annotated[int, Meta(ge=-1000, le=1000)] = 0
+    rules: Annotated[tuple[Rule, ...], Meta(min_length=1, max_length=128)]

@@ -1,0 +1,60 @@
+"""Service: a name that can be called, its ports and its subsets."""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from meshway.model.document import Label, Part, Port, Spec
+
+
+class ServicePort(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A named port. target_port: where static endpoints listen; registered instances bring their own."""
+
+    name: Label = "http"
+    port: Port = 80
+    target_port: Port | None = None
+    protocol: Literal["http"] = "http"
+
+
+class SubsetMatch(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """All given parts must hold; tags: all of them."""
+
+    version: str | None = None
+    zone: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, str] = {}
+
+
+class Subset(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A named part of a service's instances; an instance may be in several."""
+
+    name: Label
+    match: SubsetMatch
+
+
+class StaticEndpoint(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An endpoint written by hand, for what cannot register."""
+
+    address: Annotated[str, Meta(min_length=1, max_length=255)]
+    port: Port
+    weight: Annotated[int, Meta(ge=0, le=1000)] = 1
+    zone: str = ""
+    version: str = ""
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, str] = {}
+
+
+class Service(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Ports, subsets and the people behind a service. It exists also without this document."""
+
+    plural: ClassVar[str] = "services"
+    unsupported: ClassVar[frozenset[str]] = frozenset({"external"})
+
+    type: Literal["registered", "static"] = "registered"
+    ports: Annotated[tuple[ServicePort, ...], Meta(min_length=1, max_length=32)] = (ServicePort(),)
+    endpoints: Annotated[tuple[StaticEndpoint, ...], Meta(max_length=1000)] = ()
+    aliases: Annotated[tuple[str, ...], Meta(max_length=32)] = ()
+    subsets: Annotated[tuple[Subset, ...], Meta(max_length=32)] = ()
+    description: str = ""
+    owner: str = ""
+    docs_url: str = ""

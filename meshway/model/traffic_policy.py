@@ -1,0 +1,162 @@
+"""TrafficPolicy: how a service is called. Every default is what a service without any policy gets.
+
+A block is merged field by field over mesh, namespace, service, subset and route rule, so "not written" must stay
+visible: None means inherit, and `gateway/compiler` puts the built-in default in last.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from meshway.model.document import Part, Port, Spec, Target
+from meshway.units import Duration, Size
+
+RetryCondition = Literal[
+    "connect_failure", "refused_stream", "reset_before_request", "stale_connection", "reset", "attempt_timeout"
+]
+Failure = Literal["connect", "reset", "timeout", "500", "502", "503", "504"]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+Status = Annotated[int, Meta(ge=100, le=599)]
+
+
+class LoadBalancer(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Default: least_request over 2 distinct choices."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset(
+        {"hash_key", "ring_hash", "maglev", "max_load_factor", "decay", "weights", "affinity"}
+    )
+
+    algorithm: Literal["least_request", "round_robin", "random"] | None = None
+    choices: Annotated[int, Meta(ge=2, le=8)] | None = None
+
+
+class Connection(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Defaults: connect_timeout 1s, idle_timeout 4s (below uvicorn's and Node's 5 s), max_requests 0 = none."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset(
+        {"max_age", "http", "max_streams", "tcp_keepalive", "proxy_protocol"}
+    )
+
+    connect_timeout: Duration | None = None
+    idle_timeout: Duration | None = None
+    max_requests: Annotated[int, Meta(ge=0)] | None = None
+
+
+class Timeouts(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Defaults: deadline none (whole exchange), attempt none, first_byte 60s, idle 5m, upgraded_idle 1h; 0s = none."""
+
+    deadline: Duration | None = None
+    attempt: Duration | None = None
+    first_byte: Duration | None = None
+    idle: Duration | None = None
+    upgraded_idle: Duration | None = None
+
+
+class Backoff(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Wait before retry n: uniform(0, min(max, base * 2^n))."""
+
+    base: Duration | None = None
+    max: Duration | None = None
+
+
+class RetryBudget(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Retries in 10 s stay below 10 * min_per_second + percent of the requests in 10 s."""
+
+    percent: Percent | None = None
+    min_per_second: Annotated[float, Meta(ge=0)] | None = None
+
+
+class Retry(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Defaults: one retry, only for what never reached the application; backoff 25ms to 250ms; budget 20 % + 10/s."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"grpc_codes"})
+
+    max_retries: Annotated[int, Meta(ge=0, le=10)] | None = None
+    on: tuple[RetryCondition, ...] | None = None
+    statuses: tuple[Status, ...] | None = None
+    backoff: Backoff | None = None
+    budget: RetryBudget | None = None
+    non_idempotent: bool | None = None
+    buffer: Size | None = None
+    same_endpoint: bool | None = None
+
+
+class Bulkhead(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Most running and waiting calls of a cluster, over a host's workers. Defaults: 0 = none, 1024 pending for 1s."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"max_connections", "scope"})
+
+    max_requests: Annotated[int, Meta(ge=0)] | None = None
+    max_pending: Annotated[int, Meta(ge=0)] | None = None
+    pending_timeout: Duration | None = None
+
+
+class Breaker(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Off unless written. Opens when the failure share of the window is above the threshold."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"slow_call", "confidence_percent", "fallback"})
+
+    window: Duration | None = None
+    minimum_requests: Annotated[int, Meta(ge=1)] | None = None
+    failure_percent: Percent | None = None
+    failures: tuple[Failure, ...] | None = None
+    open_for: Duration | None = None
+    open_max: Duration | None = None
+    half_open_requests: Annotated[int, Meta(ge=1, le=100)] | None = None
+
+
+class FailureRatio(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An endpoint fails this much, and this much more than its cluster: a failing dependency ejects nobody."""
+
+    percent: Percent | None = None
+    over_cluster_percent: Percent | None = None
+    minimum_requests: Annotated[int, Meta(ge=1)] | None = None
+    window: Duration | None = None
+
+
+class OutlierDetection(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """On by default: 5 gateway failures in a row, or the ratio rule; 10s doubling to 5m; at most 50 %, never the last."""
+
+    enabled: bool | None = None
+    consecutive_gateway_failures: Annotated[int, Meta(ge=0)] | None = None
+    consecutive_5xx: Annotated[int, Meta(ge=0)] | None = None
+    failure_ratio: FailureRatio | None = None
+    base_ejection: Duration | None = None
+    max_ejection: Duration | None = None
+    max_ejection_percent: Percent | None = None
+
+
+class HealthCheck(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Active checks, one checker a gateway host. None unless written; timeout must be below interval."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"service"})
+
+    type: Literal["http", "tcp"] | None = None
+    path: str | None = None
+    port: Port | None = None
+    host: str | None = None
+    expect: tuple[str, ...] | None = None
+    interval: Duration | None = None
+    timeout: Duration | None = None
+    unhealthy_after: Annotated[int, Meta(ge=1, le=100)] | None = None
+    healthy_after: Annotated[int, Meta(ge=1, le=100)] | None = None
+
+
+class TrafficPolicy(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How the targets are called; the most specific policy wins field by field."""
+
+    plural: ClassVar[str] = "traffic-policies"
+    unsupported: ClassVar[frozenset[str]] = frozenset(
+        {"slow_start", "locality", "failover", "panic", "hedge", "adaptive_concurrency", "tls"}
+    )
+
+    targets: tuple[Target, ...] = ()
+    load_balancer: LoadBalancer | None = None
+    connection: Connection | None = None
+    timeouts: Timeouts | None = None
+    retry: Retry | None = None
+    bulkhead: Bulkhead | None = None
+    breaker: Breaker | None = None
+    outlier_detection: OutlierDetection | None = None
+    health_check: HealthCheck | None = None
+

@@ -1,0 +1,151 @@
+"""Frames of the feed: registry to gateway, supervisor to worker, and snapshot file on disk, all the same bytes.
+
+A frame is a 4-byte big-endian length (at most 1 MiB) and one msgpack map tagged `t`. A change carries whole entries or
+tombstones. Unknown tags are skipped and unknown fields ignored, so neighbours a minor version apart understand each
+other. `docs/internals/revisions.md` states what a follower may rely on.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+import msgspec
+
+MAX_FRAME: Final = 1 << 20
+SNAPSHOT_ENTRIES: Final = 500
+
+INSTANCE: Final = "Instance"  # the one kind beside the documents of meshway.model.kinds
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One entry put or deleted.
+
+    kind: `Instance` or a document's kind. name: of an instance `service/id`. value: msgpack of the Instance or of the
+    Document (`{kind, metadata, spec}`); absent for a tombstone. Encoded once, before the commit, without its revision.
+    """
+
+    op: Literal["put", "delete"]
+    kind: str
+    namespace: str
+    name: str
+    value: msgspec.Raw = msgspec.Raw(b"\xc0")
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return (self.kind, self.namespace, self.name)
+
+
+class Frame(msgspec.Struct, frozen=True, tag_field="t", omit_defaults=True):
+    """The base of all frames."""
+
+
+class Hello(Frame, frozen=True, tag="hello"):
+    """First frame of a connection. revision: the head. epoch: random id of one unbroken history."""
+
+    epoch: str
+    revision: int
+
+
+class Snapshot(Frame, frozen=True, tag="snapshot"):
+    """A part of the whole, at most SNAPSHOT_ENTRIES entries, all of one revision. Every entry is a put."""
+
+    revision: int
+    entries: list[Change]
+
+
+class SnapshotEnd(Frame, frozen=True, tag="snapshot_end"):
+    """entries: how many the parts held together; a follower that counted another number refuses the snapshot."""
+
+    revision: int
+    entries: int
+
+
+class Delta(Frame, frozen=True, tag="delta"):
+    """All changes of one revision; more: further parts of the same revision follow and are applied together."""
+
+    revision: int
+    changes: list[Change]
+    more: bool = False
+
+
+class Tick(Frame, frozen=True, tag="tick"):
+    """Every 2 s. revision: the head; gateways: how many are live."""
+
+    revision: int
+    gateways: int = 1
+
+
+class Question(Frame, frozen=True, tag="question"):
+    """Asked of gateways; answered by POST /v1/answers/{id} within deadline_s."""
+
+    id: str
+    kind: str
+    deadline_s: float
+    body: Any = None
+
+
+class Reset(Frame, frozen=True, tag="reset"):
+    """What the follower holds cannot be continued; a snapshot follows."""
+
+    reason: str
+
+
+AnyFrame = Hello | Snapshot | SnapshotEnd | Delta | Tick | Question | Reset
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(AnyFrame)
+_tag_decoder = msgspec.msgpack.Decoder(dict[str, Any])
+_KNOWN: Final = frozenset({"hello", "snapshot", "snapshot_end", "delta", "tick", "question", "reset"})
+
+
+class FrameError(ValueError):
+    """The bytes are no feed: the connection or the file is of no use from here on."""
+
+
+def encode_frame(frame: AnyFrame) -> bytes:
+    body = _encoder.encode(frame)
+    if len(body) > MAX_FRAME:
+        raise FrameError(f"frame of {len(body)} bytes is above {MAX_FRAME}")
+    return len(body).to_bytes(4, "big") + body
+
+
+def decode_frame(body: bytes | memoryview) -> AnyFrame | None:
+    """One frame without its length; None for a tag of a later version."""
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        try:
+            tag = _tag_decoder.decode(body).get("t")
+        except msgspec.DecodeError:
+            raise FrameError(str(error)) from error
+        if isinstance(tag, str) and tag not in _KNOWN:
+            return None
+        raise FrameError(str(error)) from error
+
+
+class FrameReader:
+    """Cuts a stream of bytes, split anywhere, into frames (pure)."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[AnyFrame]:
+        """Yields every frame that is whole now. Raises FrameError on nonsense; the reader is then of no use."""
+        buffer = self._buffer
+        buffer += data
+        at = 0
+        try:
+            while len(buffer) - at >= 4:
+                size = int.from_bytes(buffer[at : at + 4], "big")
+                if size > MAX_FRAME:
+                    raise FrameError(f"frame of {size} bytes is above {MAX_FRAME}")
+                if len(buffer) - at - 4 < size:
+                    break
+                body = bytes(buffer[at + 4 : at + 4 + size])
+                at += 4 + size
+                frame = decode_frame(body)
+                if frame is not None:
+                    yield frame
+        finally:
+            del buffer[:at]

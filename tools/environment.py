@@ -1,0 +1,111 @@
+"""Makes `.venv`: picks the fastest Python this machine has, installs what requirements.lock names, then Meshway.
+
+Runs on any Python >= 3.8 with the standard library alone, before anything is installed. Prints one line a step.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(ROOT, ".venv")
+STAMP = os.path.join(VENV, "installed.stamp")
+LOG = os.path.join(ROOT, ".venv-install.log")
+CANDIDATES = ("python3.14", "python3.13", "python3.12", "python3.11", "python3", "/usr/bin/python3")
+# A loop says more than sysconfig: distributions do not record whether their build was profile-guided.
+MEASURE = """
+import sys, time
+if sys.version_info < (3, 11): sys.exit(3)
+import venv
+best = 9.0
+for _ in range(3):
+    start, total = time.perf_counter(), 0
+    for i in range(300000): total += i * i % 7
+    best = min(best, time.perf_counter() - start)
+print(best, sys.executable, "%d.%d.%d" % sys.version_info[:3])
+"""
+
+
+def measured(command):
+    """(seconds, executable, version) of a Python >= 3.11 that can make environments, or None."""
+    if not shutil.which(command):
+        return None
+    try:
+        run = subprocess.run([command, "-c", MEASURE], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if run.returncode != 0:
+        return None
+    seconds, executable, version = run.stdout.split()
+    return float(seconds), executable, version
+
+
+def fastest():
+    found = [result for result in map(measured, CANDIDATES) if result]
+    if not found:
+        fail(
+            f"no Python 3.11 or later among {', '.join(CANDIDATES)}",
+            "install one, on Debian or Ubuntu: apt install python3 python3-venv",
+        )
+    return min(found)
+
+
+def fail(what, mend):
+    sys.exit(f"error: {what}\nmend:  {mend}")
+
+
+def wanted_stamp():
+    """Changes when the interpreter must be filled anew."""
+    digest = hashlib.sha256()
+    for name in ("pyproject.toml", "requirements.lock"):
+        with open(os.path.join(ROOT, name), "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()
+
+
+def make_environment(python):
+    """venv with pip; without ensurepip another Python's pip or uv does it."""
+    shutil.rmtree(VENV, ignore_errors=True)
+    if subprocess.run([python, "-m", "venv", VENV], capture_output=True).returncode == 0:
+        return
+    shutil.rmtree(VENV, ignore_errors=True)
+    uv = shutil.which("uv")
+    if uv and subprocess.run([uv, "venv", "--seed", "--python", python, VENV]).returncode == 0:
+        return
+    fail(f"{python} cannot make a virtual environment", "apt install python3-venv, or install uv")
+
+
+def pip(*arguments):
+    """Runs the environment's pip; on failure shows the end of its output and where the rest is."""
+    command = [os.path.join(VENV, "bin", "python"), "-m", "pip", "--disable-pip-version-check", *arguments]
+    with open(LOG, "a") as log:
+        if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT).returncode == 0:
+            return
+    with open(LOG, errors="replace") as log:
+        sys.stderr.write("".join(log.readlines()[-20:]))
+    fail("pip could not install Meshway's dependencies", f"read {LOG}, mend it, then: make install")
+
+
+def main():
+    stamp = wanted_stamp()
+    if os.path.exists(STAMP):
+        with open(STAMP) as file:
+            if file.read().strip() == stamp:
+                return
+    seconds, python, version = fastest()
+    print(f"python    {python} ({version}, the fastest found: {seconds * 1000:.0f} ms for the loop)", flush=True)
+    make_environment(python)
+    if os.path.exists(LOG):
+        os.remove(LOG)
+    print("packages  requirements.lock", flush=True)
+    pip("install", "--require-hashes", "--no-deps", "-r", "requirements.lock")
+    print("meshway   editable", flush=True)
+    pip("install", "--no-deps", "-e", ".")
+    with open(STAMP, "w") as file:
+        file.write(stamp)
+
+
+if __name__ == "__main__":
+    main()
