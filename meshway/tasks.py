@@ -24,7 +24,7 @@ def spawn(coroutine: Coroutine[Any, Any, _T], *, name: str) -> asyncio.Task[_T]:
     The task is kept alive until it is done. An exception it ends with is logged with its traceback; a cancellation
     is not. The caller may still await the task and then gets the exception as well.
     """
-    task = asyncio.create_task(coroutine, name=name)
+    task = asyncio.create_task(coroutine, name=name)  # noqa: TID251 - this is the one place
     _RUNNING.add(task)
     task.add_done_callback(_finished)
     return task
