@@ -33,7 +33,7 @@ def measured(command):
     if not shutil.which(command):
         return None
     try:
-        run = subprocess.run([command, "-c", MEASURE], capture_output=True, text=True, timeout=60)
+        run = subprocess.run([command, "-c", MEASURE], check=False, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return None
     if run.returncode != 0:
@@ -68,11 +68,11 @@ def wanted_stamp():
 def make_environment(python):
     """venv with pip; without ensurepip another Python's pip or uv does it."""
     shutil.rmtree(VENV, ignore_errors=True)
-    if subprocess.run([python, "-m", "venv", VENV], capture_output=True).returncode == 0:
+    if subprocess.run([python, "-m", "venv", VENV], check=False, capture_output=True).returncode == 0:
         return
     shutil.rmtree(VENV, ignore_errors=True)
     uv = shutil.which("uv")
-    if uv and subprocess.run([uv, "venv", "--seed", "--python", python, VENV]).returncode == 0:
+    if uv and subprocess.run([uv, "venv", "--seed", "--python", python, VENV], check=False).returncode == 0:
         return
     fail(f"{python} cannot make a virtual environment", "apt install python3-venv, or install uv")
 
@@ -81,7 +81,7 @@ def pip(*arguments):
     """Runs the environment's pip; on failure shows the end of its output and where the rest is."""
     command = [os.path.join(VENV, "bin", "python"), "-m", "pip", "--disable-pip-version-check", *arguments]
     with open(LOG, "a") as log:
-        if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT).returncode == 0:
+        if subprocess.run(command, check=False, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT).returncode == 0:
             return
     with open(LOG, errors="replace") as log:
         sys.stderr.write("".join(log.readlines()[-20:]))

@@ -1,0 +1,117 @@
+"""Open-loop load: requests leave by a Poisson clock whether or not the last one was answered.
+
+Latency counts from the moment a request was due, so a stall is seen by every request it delayed (no coordinated
+omission). Own raw protocol: one connection carries one request at a time, as many connections as are needed.
+"""
+
+import argparse
+import asyncio
+import random
+import time
+
+
+class _Connection(asyncio.Protocol):
+    """Sends one request at a time; reads an answer by its content-length."""
+
+    def __init__(self, idle: "list[_Connection]", latencies_s: list[float], errors: list[str]) -> None:
+        self._idle, self._latencies_s, self._errors = idle, latencies_s, errors
+        self._due_s = 0.0
+        self._buffer = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def send(self, request: bytes, due_s: float) -> None:
+        self._due_s = due_s
+        assert self._transport is not None
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        head = self._buffer[:end].lower()
+        at = head.find(b"content-length:")
+        length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+        if len(self._buffer) < end + 4 + length:
+            return
+        if not self._buffer.startswith(b"HTTP/1.1 2"):
+            self._errors.append(self._buffer[:40].decode("latin-1"))
+        self._buffer = b""
+        self._latencies_s.append(time.perf_counter() - self._due_s)
+        self._due_s = 0.0
+        self._idle.append(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._due_s:
+            self._errors.append(f"connection lost: {exc}")
+        if self in self._idle:
+            self._idle.remove(self)
+
+
+async def run(host: str, port: int, path: str, *, rate_per_s: float, seconds: float, seed: int) -> dict[str, float]:
+    """p50, p99 and max in ms, answered and failed requests. Opens a connection only when none is idle."""
+    chance = random.Random(seed)
+    request = f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
+    idle: list[_Connection] = []
+    latencies_s: list[float] = []
+    errors: list[str] = []
+    loop = asyncio.get_running_loop()
+    start_s = time.perf_counter()
+    due_s = start_s
+    sent = 0
+    while due_s < start_s + seconds:
+        due_s += chance.expovariate(rate_per_s)
+        wait_s = due_s - time.perf_counter()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        if idle:
+            connection = idle.pop()
+        else:
+            _, connection = await loop.create_connection(lambda: _Connection(idle, latencies_s, errors), host, port)
+        connection.send(request, due_s)
+        sent += 1
+    give_up_s = time.perf_counter() + 10
+    while len(latencies_s) + len(errors) < sent and time.perf_counter() < give_up_s:
+        await asyncio.sleep(0.01)
+    latencies_s.sort()
+    count = len(latencies_s)
+    return {
+        "p50_ms": latencies_s[count // 2] * 1e3,
+        "p99_ms": latencies_s[min(count - 1, count * 99 // 100)] * 1e3,
+        "max_ms": latencies_s[-1] * 1e3,
+        "answered": count,
+        "failed": sent - count + len(errors),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("port", type=int)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--path", default="/")
+    parser.add_argument("--rate", type=float, default=500.0)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    options = parser.parse_args()
+    print(f"seed {options.seed}")
+    import uvloop
+
+    result = uvloop.run(
+        run(
+            options.host,
+            options.port,
+            options.path,
+            rate_per_s=options.rate,
+            seconds=options.seconds,
+            seed=options.seed,
+        )
+    )
+    print("  ".join(f"{key} {value:.2f}" for key, value in result.items()))
+
+
+if __name__ == "__main__":
+    main()

