@@ -1,0 +1,117 @@
+"""Registry and gateway as two processes, each killed and started alone: `registry serve`, `gateway serve`."""
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.parts.conditions import wait_until
+from tests.parts.processes import Process, python
+
+
+def free_port() -> int:
+    """A port nobody listens on now; the tests need it to survive a restart."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Registry:
+    """`meshway registry serve` on the embedded store."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.arguments = arguments
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)
+        self.start()
+
+    def start(self) -> None:
+        command = ["-m", "meshway.cli.main", "registry", "serve", "--data", str(self.folder / "data")]
+        command += ["--registry-port", str(self.port), *self.arguments]
+        self.process = Process(python(*command), self.folder / "registry.out")
+        wait_until(self.answers, 30, what="registry ready")
+
+    def answers(self) -> bool:
+        assert self.process.is_running(), self.process.text()
+        try:
+            return self.client.get("/v1/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def restart(self, number: int) -> None:
+        self.process.send(number)
+        self.process.popen.wait(20)
+        self.start()
+
+    def register(self, service: str, instance: str, port: int, namespace: str = "default", **fields: Any) -> None:
+        answer = self.client.put(
+            f"/v1/namespaces/{namespace}/services/{service}/instances/{instance}",
+            json={"port": port, "address": "127.0.0.1"} | fields,
+        )
+        assert answer.status_code in (200, 201), answer.text
+
+    def apply(self, text: str) -> None:
+        answer = self.client.post(
+            "/v1/apply", content=text.encode(), headers={"Content-Type": "application/yaml", "Prefer": "wait=10"}
+        )
+        assert answer.status_code == 200, answer.text
+
+    def close(self) -> None:
+        self.client.close()
+        self.process.stop()
+
+
+class Gateway:
+    """`meshway gateway serve`; its ports stay over restarts."""
+
+    def __init__(self, folder: Path, registry_url: str, workers: int = 1, *arguments: str) -> None:
+        self.folder = folder
+        self.data = folder / "gateway-data"
+        self.registry_url = registry_url
+        self.edge_port, self.mesh_port, self.admin_port = free_port(), free_port(), free_port()
+        self.workers = workers
+        self.arguments = arguments
+        self.client = httpx.Client(timeout=10.0, trust_env=False)
+        self.start()
+
+    def start(self) -> None:
+        command = ["-m", "meshway.cli.main", "gateway", "serve", "--data", str(self.data)]
+        command += ["--registry", self.registry_url, "--workers", str(self.workers)]
+        command += ["--edge-port", str(self.edge_port), "--mesh-port", str(self.mesh_port)]
+        command += ["--admin-port", str(self.admin_port), *self.arguments]
+        self.process = Process(python(*command), self.folder / "gateway.out")
+        wait_until(self.is_ready, 30, what="gateway ready")
+
+    def is_ready(self) -> bool:
+        assert self.process.is_running(), self.process.text()
+        try:
+            return self.client.get(f"http://127.0.0.1:{self.admin_port}/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def restart(self, number: int) -> None:
+        self.process.send(number)
+        self.process.popen.wait(40)
+        self.start()
+
+    def get(self, host: str, path: str = "/") -> httpx.Response:
+        """A call through the mesh listener; a refused connection is answered as 503."""
+        try:
+            return self.client.get(f"http://127.0.0.1:{self.mesh_port}{path}", headers={"Host": host})
+        except httpx.TransportError as error:
+            return httpx.Response(503, text=str(error))
+
+    def last_good_files(self) -> list[Path]:
+        return list(self.data.rglob("*.snapshot"))
+
+    def access_log(self) -> list[dict[str, Any]]:
+        path = self.data / "log" / "access.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def close(self) -> None:
+        self.client.close()
+        self.process.stop(40)
