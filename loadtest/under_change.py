@@ -18,9 +18,10 @@ def p99_while_routes_are_applied(seconds: float = 10.0) -> str:
     try:
         mesh = bench.meshway("bare")
         bench.pin(mesh.ready["pids"]["registry"], bench.load_core)
-        load = lambda: asyncio.run(  # noqa: E731  # the same load twice
-            run("127.0.0.1", mesh.port, "/", rate_per_s=RATE_PER_S, seconds=seconds, seed=seed)
-        )
+
+        def load() -> dict[str, float]:
+            return asyncio.run(run("127.0.0.1", mesh.port, "/", rate_per_s=RATE_PER_S, seconds=seconds, seed=seed))
+
         quiet = load()
         taken_s: list[float] = []
 

@@ -1,12 +1,12 @@
 """A service instance as a process: `python -m tests.parts.echo_service --id a --port 0 --port-file F`.
 
-GET and POST answer its id; `/slow/SECONDS` waits first; `/bytes/N` answers N bytes; a POST body is counted, by `/sip/…` slowly.
+GET and POST answer its id; `/slow/SECONDS` waits first; `/bytes/N` answers N bytes; a POST body is counted,
+by `/sip/` slowly.
 """
 
 import argparse
 import asyncio
 from pathlib import Path
-
 
 SIP_S = 0.05  # pause between two pieces of a body that is read slowly
 

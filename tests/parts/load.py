@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Call:
-    """started_s: wall clock, to be held against the access log. error: "" for an answer below 500 whose inner calls, if it tells
-    of any, went well.
+    """started_s: wall clock, to be held against the access log.
+
+    error: "" for an answer below 500 whose inner calls, if it tells of any, went well.
     """
 
     started_s: float
