@@ -134,6 +134,11 @@ class Bench:
         command = [envoy_binary(), "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
         return self._start("envoy", port, command)
 
+    def floor(self, flavour: str) -> Peer:
+        """The relay without HTTP; there is nothing in it to switch, so every flavour is the same."""
+        port = free_port()
+        return self._start("floor", port, [sys.executable, "-m", "loadtest.floor", str(port), str(self.upstream_port)])
+
     def meshway(self, flavour: str, python: str = sys.executable, routes: int = 1) -> "Meshway":
         return Meshway(self, flavour, python, routes)
 
