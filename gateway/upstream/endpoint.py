@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from meshway.model.instance import Instance
 
 if TYPE_CHECKING:
+    from gateway.upstream.cluster import Cluster
     from gateway.wire.interfaces import Upstream
 
 
@@ -14,11 +15,12 @@ class Endpoint:
     in_flight: attempts running from this worker. ejected_until: monotonic seconds, 0 = not ejected.
     is_check_failing: the active check says no. idle: pooled connections, the last one is the freshest.
     generation: of the registration; a new one clears counts and closes the pool.
-    row: its row in the host table.
+    row: its row in the host table. key: namespace, service, id. clusters: those it belongs to now.
     """
 
     __slots__ = (
         "address",
+        "clusters",
         "ejected_until",
         "generation",
         "id",
@@ -27,6 +29,7 @@ class Endpoint:
         "instance",
         "is_check_failing",
         "is_connect_refused",
+        "key",
         "outlier",
         "port",
         "row",
@@ -36,6 +39,8 @@ class Endpoint:
     def __init__(self, instance: Instance, row: int = -1) -> None:
         self.instance = instance
         self.id = instance.id
+        self.key = (instance.namespace, instance.service, instance.id)
+        self.clusters: tuple[Cluster, ...] = ()
         self.address = instance.address
         self.port = instance.port
         self.weight = instance.weight

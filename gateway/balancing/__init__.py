@@ -1,0 +1,1 @@
+"""Which of the eligible endpoints gets the next attempt (pure)."""

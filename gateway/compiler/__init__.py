@@ -1,0 +1,1 @@
+"""From documents and instances to immutable tables; rebuilds only what changed."""

@@ -1,0 +1,73 @@
+"""Token buckets by key: tokens = min(burst, tokens + elapsed * rate); a call is admitted when there is one for it.
+
+Held as the time at which a bucket will be full again (the virtual schedule of GCRA, ITU-T I.371): one float a key, no
+drift, never negative, and a key that was dropped is a full bucket, as a new one is.
+"""
+
+from collections import OrderedDict
+from typing import Final
+
+# A call that comes exactly when its token does must not be refused for the last bit of a float.
+_GRAIN_S: Final = 1e-9
+
+
+class TokenBuckets:
+    """rate: tokens a second; burst: most tokens. max_keys: above it the least recently used key is dropped (dropped).
+
+    workers: live workers among whom rate and burst are divided. A share of the burst is at least one token, or no call
+    could ever pass.
+    """
+
+    __slots__ = ("_burst", "_full_at", "_max_keys", "_rate", "burst", "burst_s", "dropped", "per_token_s", "rate")
+
+    def __init__(self, rate: float, burst: float, max_keys: int = 100_000, workers: int = 1) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._max_keys = max_keys
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+        self.dropped = 0
+        self.share(workers)
+
+    def share(self, workers: int) -> None:
+        self.rate = self._rate / max(workers, 1)
+        self.burst = max(self._burst / max(workers, 1), 1.0)
+        self.per_token_s = 1.0 / self.rate
+        self.burst_s = self.burst * self.per_token_s
+
+    def wait_s(self, key: str, now: float) -> float:
+        """0 when a call would be admitted now, else the seconds until there is a token for it. Takes nothing."""
+        full_at = self._full_at.get(key, now)
+        wait_s = full_at - now + self.per_token_s - self.burst_s
+        return wait_s if wait_s > _GRAIN_S else 0.0
+
+    def spend(self, key: str, now: float) -> None:
+        """Takes a token; `wait_s` has said that it is there."""
+        full_at = self._full_at
+        was = full_at.get(key)
+        if was is None:
+            full_at[key] = now + self.per_token_s
+            if len(full_at) > self._max_keys:
+                full_at.popitem(last=False)
+                self.dropped += 1
+            return
+        full_at[key] = (was if was > now else now) + self.per_token_s
+        full_at.move_to_end(key)
+
+    def take(self, key: str, now: float) -> float:
+        """0 and a token is spent, or the seconds to wait and none is."""
+        wait_s = self.wait_s(key, now)
+        if wait_s == 0.0:
+            self.spend(key, now)
+        return wait_s
+
+    def tokens(self, key: str, now: float) -> float:
+        """What is left, 0 to burst."""
+        return max(0.0, self.burst - self.full_in_s(key, now) * self.rate)
+
+    def full_in_s(self, key: str, now: float) -> float:
+        full_at = self._full_at.get(key, now)
+        return full_at - now if full_at > now else 0.0
+
+    @property
+    def keys(self) -> int:
+        return len(self._full_at)

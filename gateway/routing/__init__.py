@@ -1,0 +1,1 @@
+"""Which plan a request gets: path rules and route tables (pure)."""

@@ -1,0 +1,193 @@
+"""From a request to its plan: dict by host, dict by exact path, tree of segments for prefixes.
+
+All candidates of an exact path, and of a node of the tree, lie in one tuple in the order in which they are asked, so a
+match is a few dict lookups whatever the number of routes. Lower host tiers (`*.b.c`, then `*`) are chained and cost a
+lookup only when nothing above them matched. Order: docs/guide/routes.md, after Gateway API.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gateway.exchange import EDGE, Exchange
+from gateway.plan import Parts, RoutePlan
+from gateway.upstream.cluster import Cluster, Transition, apply_to_endpoint
+
+if TYPE_CHECKING:
+    from gateway.upstream.endpoint import Endpoint
+
+EndpointKey = tuple[str, str, str]
+
+
+class Candidate:
+    """One Match of one rule. methods, headers: None when the match does not ask for them.
+
+    headers: lower-case name and exact value. rank: sorts candidates of one host, the smaller is asked first.
+    """
+
+    __slots__ = ("headers", "is_open", "methods", "plan", "rank")
+
+    def __init__(
+        self,
+        rank: tuple[object, ...],
+        plan: RoutePlan,
+        methods: frozenset[bytes] | None = None,
+        headers: tuple[tuple[bytes, bytes], ...] | None = None,
+    ) -> None:
+        self.rank = rank
+        self.plan = plan
+        self.methods = methods
+        self.headers = headers
+        self.is_open = methods is None and headers is None
+
+
+class PathNode:
+    """A segment of the prefix tree. candidates: of the longest prefix that ends here or above, and all shorter ones."""
+
+    __slots__ = ("candidates", "children")
+
+    def __init__(self, candidates: tuple[Candidate, ...] = ()) -> None:
+        self.candidates = candidates
+        self.children: dict[bytes, PathNode] = {}
+
+
+class HostRoutes:
+    """What one host name routes. lower: the next host tier, asked when nothing here matched."""
+
+    __slots__ = ("exact", "lower", "root")
+
+    def __init__(self, exact: dict[bytes, tuple[Candidate, ...]], root: PathNode, lower: "HostRoutes | None") -> None:
+        self.exact = exact
+        self.root = root
+        self.lower = lower
+
+    def match(self, exchange: Exchange) -> RoutePlan | None:
+        path = exchange.path
+        candidates = self.exact.get(path)
+        if candidates is None:
+            node = self.root
+            if node.children:
+                for segment in path.split(b"/")[1:]:
+                    below = node.children.get(segment)
+                    if below is None:
+                        break
+                    node = below
+            candidates = node.candidates
+        for candidate in candidates:
+            if candidate.is_open or _holds(candidate, exchange):
+                return candidate.plan
+        return None
+
+
+def _holds(candidate: Candidate, exchange: Exchange) -> bool:
+    if candidate.methods is not None and exchange.method not in candidate.methods:
+        return False
+    if candidate.headers is not None:
+        values = block_values(exchange.block)
+        for name, value in candidate.headers:
+            if values.get(name) != value:
+                return False
+    return True
+
+
+def block_values(block: bytes) -> dict[bytes, bytes]:
+    """Lower-case names of a block of fields and their values, comma-joined when repeated (RFC 9110 §5.3)."""
+    values: dict[bytes, bytes] = {}
+    for line in block.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name:
+            name, value = name.lower(), value.strip(b" \t")
+            values[name] = values[name] + b", " + value if name in values else value
+    return values
+
+
+class Hosts:
+    """The host names of one listener. wildcards: suffix with its dot (`.b.c`) to its routes; any: those of `*`."""
+
+    __slots__ = ("any", "names", "wildcards")
+
+    def __init__(
+        self, names: Mapping[bytes, HostRoutes], wildcards: Mapping[bytes, HostRoutes], any_host: HostRoutes | None
+    ) -> None:
+        self.names = names
+        self.wildcards = wildcards
+        self.any = any_host
+
+    def find(self, host: bytes) -> HostRoutes | None:
+        """The highest tier that knows the host: exact, longest wildcard, `*`."""
+        routes = self.names.get(host)
+        return routes if routes is not None else self.below(host)
+
+    def below(self, host: bytes) -> HostRoutes | None:
+        """The tier under the exact name. A wildcard matches any depth, not its own suffix."""
+        if self.wildcards:
+            dot = host.find(b".", 1)
+            while dot >= 0:
+                routes = self.wildcards.get(host[dot:])
+                if routes is not None:
+                    return routes
+                dot = host.find(b".", dot + 1)
+        return self.any
+
+
+class Tables:
+    """All a worker decides by, of one revision; replaced whole. Clusters and endpoints live on over a swap."""
+
+    __slots__ = ("clusters", "edge", "endpoints", "mesh", "parts", "revision", "watched")
+
+    def __init__(
+        self,
+        revision: int,
+        edge: Hosts,
+        mesh: Hosts,
+        clusters: Mapping[str, Cluster],
+        endpoints: "Mapping[EndpointKey, Endpoint]",
+        watched: set[Cluster],
+        parts: Parts,
+    ) -> None:
+        self.revision = revision
+        self.edge = edge
+        self.mesh = mesh
+        self.clusters = clusters
+        self.endpoints = endpoints
+        self.watched = watched
+        self.parts = parts
+
+    def match(self, exchange: Exchange) -> RoutePlan | None:
+        """The plan for the exchange's listener, host, path, method and block; None is 404 `no_route`."""
+        hosts = self.edge if exchange.listener == EDGE else self.mesh
+        routes = hosts.names.get(exchange.host)
+        if routes is None:
+            routes = hosts.below(exchange.host)
+        while routes is not None:
+            plan = routes.match(exchange)
+            if plan is not None:
+                return plan
+            routes = routes.lower
+        return None
+
+    def apply_transition(self, transition: Transition) -> None:
+        """What another worker or the health checker found out; told twice is told once."""
+        if transition.endpoint is not None:
+            endpoint = self.endpoints.get(transition.endpoint)
+            if endpoint is not None:
+                apply_to_endpoint(endpoint, transition, self.parts.now())
+        else:
+            cluster = self.clusters.get(transition.cluster)
+            if cluster is not None:
+                cluster.apply_transition(transition)
+
+    def tick(self, now: float) -> None:
+        """Ends waits and ejections whose time is up. The worker calls it every 20 to 50 ms; idle it costs one test."""
+        if self.watched:
+            for cluster in tuple(self.watched):
+                if not cluster.tick(now):
+                    self.watched.discard(cluster)
+
+
+class TablesHolder:
+    """The one place where a worker's tables are swapped."""
+
+    __slots__ = ("tables",)
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables

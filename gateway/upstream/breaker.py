@@ -1,0 +1,128 @@
+"""Opens when a service fails too much of its calls, and tries it again with a few (Resilience4j's circuit breaker).
+
+closed -> open: the failure share of the window is above the threshold, with enough attempts to judge. open -> half-open
+after open_for, or early when an active check passes. half-open -> closed when all probes were good, -> open for twice
+as long (up to open_max) when one was bad. Each worker judges its own attempts; what it finds is told to the others.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final, Literal
+
+from gateway.exchange import Exchange, Reply
+from gateway.upstream.cluster_settings import BreakerSettings
+from gateway.upstream.ratio_window import RatioWindow
+
+BreakerNews = Literal["breaker_opened", "breaker_half_open", "breaker_closed"]
+CLOSED: Final = "closed"
+OPEN: Final = "open"
+HALF_OPEN: Final = "half_open"
+
+
+class Breaker:
+    """report: told `breaker_opened | breaker_half_open | breaker_closed`, until_s and the openings in a row.
+
+    state, open_until (monotonic seconds) and openings are for showing.
+    """
+
+    __slots__ = (
+        "_good", "_name", "_probes", "_report", "_settings", "_share", "_window", "open_until", "openings", "state",
+    )  # fmt: skip
+
+    def __init__(
+        self, name: str, settings: BreakerSettings, workers: int, report: Callable[[BreakerNews, float, int], None]
+    ) -> None:
+        self._name = name
+        self._report = report
+        self._settings = settings
+        self._window = RatioWindow(settings.window_s)
+        self._share = 1
+        self._good = 0
+        self._probes: set[Exchange] = set()
+        self.state = CLOSED
+        self.open_until = 0.0
+        self.openings = 0
+        self.configure(settings, workers)
+
+    def configure(self, settings: BreakerSettings, workers: int) -> None:
+        """New settings, same state; the window begins anew only when its length changed."""
+        if settings.window_s != self._settings.window_s:
+            self._window = RatioWindow(settings.window_s)
+        self._settings = settings
+        self._share = math.ceil(settings.half_open_requests / max(workers, 1))
+
+    def admit(self, exchange: Exchange, now: float) -> Reply | None:
+        if self.state is CLOSED:
+            return None
+        if self.state is OPEN:
+            if now < self.open_until:
+                return self._refusal(self.open_until - now)
+            self.state = HALF_OPEN
+            self._good = 0
+            self._probes.clear()
+            self._report("breaker_half_open", 0.0, self.openings)
+        if len(self._probes) >= self._share:
+            return self._refusal(1.0)
+        self._probes.add(exchange)
+        return None
+
+    def release(self, exchange: Exchange) -> None:
+        """The exchange is over, or was not admitted after all: another probe may go."""
+        if self._probes:
+            self._probes.discard(exchange)
+
+    def record(self, outcome: str, status: int, now: float) -> None:
+        """One attempt's end. outcome: `ok connect reset timeout`."""
+        settings = self._settings
+        failed = status in settings.statuses if outcome == "ok" else outcome in settings.outcomes
+        if self.state is CLOSED:
+            self._window.add(failed, now)
+            if failed:
+                total, failures = self._window.counts(now)
+                if total >= settings.minimum_requests and failures * 100.0 > settings.failure_percent * total:
+                    self._open(now)
+        elif self.state is HALF_OPEN and self._probes:
+            # Without a probe under way this is a straggler from before the opening.
+            if failed:
+                self._open(now)
+                return
+            self._good += 1
+            if self._good >= self._share:
+                self.close()
+                self._report("breaker_closed", 0.0, 0)
+
+    def _open(self, now: float) -> None:
+        settings = self._settings
+        # Beyond 2^30 the doubling would only overflow; open_max has long been reached.
+        wait_s = min(settings.open_for_s * 2.0 ** min(self.openings, 30), settings.open_max_s)
+        self.open(now + wait_s, self.openings + 1)
+        self._report("breaker_opened", self.open_until, self.openings)
+
+    def open(self, until_s: float, openings: int) -> None:
+        """Also by another worker's finding. openings: in a row, it sets how long the next one lasts."""
+        self.state = OPEN
+        self.open_until = until_s
+        self.openings = openings
+        self._probes.clear()
+
+    def close(self) -> None:
+        self.state = CLOSED
+        self.open_until = 0.0
+        self.openings = 0
+        self._good = 0
+        self._probes.clear()
+        self._window.clear()
+
+    def end_open_early(self) -> None:
+        """An active check passes again: probe now."""
+        if self.state is OPEN:
+            self.open_until = 0.0
+
+    def _refusal(self, wait_s: float) -> Reply:
+        return Reply(
+            503,
+            "breaker_open",
+            "UO",
+            f"the breaker of {self._name} is open",
+            fields=b"Retry-After: %d\r\n" % max(math.ceil(wait_s), 1),
+        )

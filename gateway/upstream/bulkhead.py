@@ -1,0 +1,119 @@
+"""Bounds the running calls of a cluster over all workers of a host; above it calls wait in order, bounded in number
+and time (Envoy calls the bound without the waiting a circuit breaker).
+
+A worker sees the others' running calls in the host table, so the bound may be passed by workers - 1. Without a row
+there each worker keeps to its share. Who waits for a slot that another worker frees gets it at the next tick.
+"""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gateway.exchange import Exchange, Reply
+from gateway.upstream.cluster_settings import BulkheadSettings
+
+if TYPE_CHECKING:
+    from gateway.host_table import HostTable
+
+Resume = Callable[[Reply | None], None]
+
+
+class Bulkhead:
+    """held: admitted exchanges of this worker; waiting: those in the queue, the first is next."""
+
+    __slots__ = ("_is_handing_on", "_max_here", "_name", "_settings", "_table", "_waiting", "held", "row")
+
+    def __init__(
+        self, name: str, settings: BulkheadSettings, workers: int, table: "HostTable | None", row: int = -1
+    ) -> None:
+        self._name = name
+        self._table = table if row >= 0 else None
+        self._waiting: OrderedDict[Exchange, tuple[float, Resume]] = OrderedDict()
+        self._is_handing_on = False
+        self.row = row
+        self.held: set[Exchange] = set()
+        self.configure(settings, workers)
+
+    def configure(self, settings: BulkheadSettings, workers: int) -> None:
+        self._settings = settings
+        self._max_here = settings.max_requests
+        if self._table is None and settings.max_requests:
+            self._max_here = max(1, math.ceil(settings.max_requests / max(workers, 1)))
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def enter(self, exchange: Exchange) -> bool:
+        """True: a slot is taken. False: all are, or others wait before it."""
+        if self._waiting or not self._has_room():
+            return False
+        self._take(exchange)
+        return True
+
+    def wait(self, exchange: Exchange, resume: Resume, now: float) -> Reply | None:
+        """None: queued, and resume will be called exactly once unless `cancel` comes first."""
+        if len(self._waiting) >= self._settings.max_pending:
+            return Reply(503, "pending_full", "UO", f"{self._name} has its most running and waiting calls")
+        self._waiting[exchange] = (now + self._settings.pending_timeout_s, resume)
+        return None
+
+    def cancel(self, exchange: Exchange) -> bool:
+        """The caller went away while waiting. False: it was not waiting."""
+        return self._waiting.pop(exchange, None) is not None
+
+    def release(self, exchange: Exchange) -> None:
+        if exchange not in self.held:
+            return
+        self.held.discard(exchange)
+        if self._table is not None:
+            self._table.add(self.row, -1)
+        if self._waiting:
+            self.hand_on()
+
+    def hand_on(self) -> None:
+        """Gives free slots to those who wait, in order.
+
+        A resumed call may end at once and come back here; the outermost call goes on then, so the stack stays flat.
+        """
+        if self._is_handing_on:
+            return
+        self._is_handing_on = True
+        try:
+            while self._waiting and self._has_room():
+                exchange, (_, resume) = self._waiting.popitem(last=False)
+                self._take(exchange)
+                resume(None)
+        finally:
+            self._is_handing_on = False
+
+    def expire(self, now: float) -> None:
+        """Answers those who waited their time. All wait equally long, so the first is always the next to go."""
+        while self._waiting:
+            exchange = next(iter(self._waiting))
+            deadline, resume = self._waiting[exchange]
+            if deadline > now:
+                return
+            del self._waiting[exchange]
+            resume(Reply(503, "pending_timeout", "UO", f"no running call of {self._name} ended in time"))
+
+    def dissolve(self) -> None:
+        """The policy is gone: all who wait go on, and nothing is counted any more."""
+        if self._table is not None and self.held:
+            self._table.add(self.row, -len(self.held))
+        self.held.clear()
+        while self._waiting:
+            _, (_, resume) = self._waiting.popitem(last=False)
+            resume(None)
+
+    def _has_room(self) -> bool:
+        limit = self._max_here
+        if not limit or len(self.held) >= limit:
+            return not limit
+        return self._table is None or self._table.sum(self.row) < limit
+
+    def _take(self, exchange: Exchange) -> None:
+        self.held.add(exchange)
+        if self._table is not None:
+            self._table.add(self.row, 1)

@@ -1,0 +1,339 @@
+"""A service, or a subset of it, as a worker calls it: who may be picked, who is admitted, what the answers taught.
+
+A cluster lives on over table swaps; the compiler gives it endpoints and settings as whole values. What it learns is
+this worker's own, but for `max_requests`, which a host's workers share, and for transitions, which are told to all.
+"""
+
+import enum
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from gateway.exchange import Exchange, Reply
+from gateway.upstream.breaker import Breaker
+from gateway.upstream.bulkhead import Bulkhead, Resume
+from gateway.upstream.cluster_settings import ClusterSettings
+from gateway.upstream.eligible import eligible_endpoints
+from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.outlier import Outlier
+from gateway.upstream.retry_budget import RetryBudget
+
+if TYPE_CHECKING:
+    from gateway.plan import Parts
+
+TransitionKind = Literal[
+    "ejected", "returned", "check_failed", "check_passed", "breaker_opened", "breaker_half_open", "breaker_closed"
+]
+EndpointPick = Callable[[Exchange], Endpoint]
+Balancer = Callable[[tuple[Endpoint, ...]], EndpointPick]  # keeps its place from one tuple to the next
+GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
+# Says nothing about the endpoint: the caller left, or a kept connection was closed between two requests.
+_NO_VERDICT: Final = frozenset({"cancelled", "stale_connection"})
+_BREAKER_OUTCOME: Final = {
+    "ok": "ok",
+    "connect_failure": "connect",
+    "reset": "reset",
+    "upstream_protocol": "reset",
+    "first_byte_timeout": "timeout",
+    "attempt_timeout": "timeout",
+}
+
+
+class Admission(enum.Enum):
+    PENDING = enum.auto()
+
+
+PENDING: Final = Admission.PENDING
+
+
+class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one worker or the health checker found out and the others shall know.
+
+    endpoint: namespace, service, id; None for a breaker's, which names its cluster. until_s: monotonic seconds, the
+    same clock in all processes of a host. count: ejections or openings in a row. reason: why a check failed
+    (`connect_refused`, `status`, `timeout`), or what an endpoint was ejected for.
+    """
+
+    kind: TransitionKind
+    cluster: str = ""
+    endpoint: tuple[str, str, str] | None = None
+    until_s: float = 0.0
+    count: int = 0
+    reason: str = ""
+
+
+class Cluster:
+    """name: `ns/service`, with `#subset` or `:port` where asked for.
+
+    endpoints: in order of id. eligible: those a balancer may pick now; empty is 503 `no_endpoint`.
+    watched: clusters whose `tick` has something to wait for, shared by all clusters of a worker.
+    """
+
+    __slots__ = (
+        "_balancer", "_outlier", "_parts", "_pick", "_watched", "_weights", "breaker", "budget", "bulkhead",
+        "connect_timeout_s", "eligible", "endpoints", "idle_timeout_s", "is_panicking", "max_requests", "name",
+        "next_return", "settings",
+    )  # fmt: skip
+
+    def __init__(
+        self, name: str, settings: ClusterSettings, balancer: Balancer, parts: "Parts", watched: "set[Cluster]"
+    ) -> None:
+        self.name = name
+        self.endpoints: tuple[Endpoint, ...] = ()
+        self.eligible: tuple[Endpoint, ...] = ()
+        self.is_panicking = False
+        self.breaker: Breaker | None = None
+        self.bulkhead: Bulkhead | None = None
+        self.next_return = math.inf
+        self.budget = RetryBudget(settings.budget, parts.workers)
+        self._balancer = balancer
+        self._outlier: Outlier | None = None
+        self._parts = parts
+        self._pick: EndpointPick | None = None
+        self._watched = watched
+        self._weights: tuple[int, ...] = ()
+        self.configure(settings, balancer)
+
+    # What the compiler says.
+
+    def configure(self, settings: ClusterSettings, balancer: Balancer | None = None) -> None:
+        """New settings; counts, windows and states live on. balancer: only when the algorithm changed."""
+        parts, workers = self._parts, self._parts.workers
+        self.settings = settings
+        self.connect_timeout_s = settings.connect_timeout_s
+        self.idle_timeout_s = settings.idle_timeout_s
+        self.max_requests = settings.max_requests
+        self.budget.configure(settings.budget, workers)
+        if settings.breaker is None:
+            self.breaker = None
+        elif self.breaker is None:
+            self.breaker = Breaker(self.name, settings.breaker, workers, self._report_breaker)
+        else:
+            self.breaker.configure(settings.breaker, workers)
+        old, self.bulkhead = self.bulkhead, None
+        if settings.bulkhead is not None:
+            table = parts.host_table
+            row = table.row(self.name) if table is not None and old is None else -1
+            self.bulkhead = old or Bulkhead(self.name, settings.bulkhead, workers, table, row)
+            self.bulkhead.configure(settings.bulkhead, workers)
+        elif old is not None:
+            old.dissolve()
+        self._configure_outlier(settings)
+        if balancer is not None:
+            self._balancer = balancer
+            self._weights = ()
+            self.refresh(parts.now())
+
+    def _configure_outlier(self, settings: ClusterSettings) -> None:
+        if settings.outlier is None:
+            self._outlier = None
+        elif self._outlier is None or self._outlier.settings != settings.outlier:
+            self._outlier = Outlier(settings.outlier)
+
+    def set_endpoints(self, endpoints: tuple[Endpoint, ...]) -> None:
+        """endpoints: in order of id; also to be called when a weight or a status changed inside them."""
+        self.endpoints = endpoints
+        self.refresh(self._parts.now())
+
+    def refresh(self, now: float) -> None:
+        """Computes who is eligible; the balancer is rebuilt only when that changed."""
+        next_return = math.inf
+        for endpoint in self.endpoints:
+            if endpoint.ejected_until:
+                if endpoint.ejected_until <= now:
+                    self._take_back(endpoint, now)
+                else:
+                    next_return = min(next_return, endpoint.ejected_until)
+        self.next_return = next_return
+        if next_return < math.inf:
+            self._watched.add(self)
+        eligible, self.is_panicking = eligible_endpoints(self.endpoints, now)
+        weights = tuple(endpoint.weight for endpoint in eligible)
+        if eligible != self.eligible or weights != self._weights:
+            self._weights = weights
+            pick = self._balancer(eligible) if eligible else None
+            self._pick, self.eligible = pick, eligible
+
+    # What the relay asks.
+
+    def admit(self, exchange: Exchange, resume: Resume) -> "Reply | Literal[Admission.PENDING] | None":
+        """Breaker, then bulkhead. None: go on; a Reply: refused; PENDING: resume is called later, exactly once.
+
+        An admitted exchange (None, or resume(None)) must be released exactly once.
+        """
+        breaker, bulkhead = self.breaker, self.bulkhead
+        if breaker is None and bulkhead is None:
+            return None
+        now = self._parts.now()
+        if breaker is not None:
+            refusal = breaker.admit(exchange, now)
+            if refusal is not None:
+                return refusal
+        if bulkhead is None or bulkhead.enter(exchange):
+            return None
+
+        def go_on(reply: Reply | None) -> None:
+            if reply is not None and self.breaker is not None:
+                self.breaker.release(exchange)
+            resume(reply)
+
+        refusal = bulkhead.wait(exchange, go_on, now)
+        if refusal is None:
+            self._watched.add(self)
+            return PENDING
+        if breaker is not None:
+            breaker.release(exchange)
+        return refusal
+
+    def release(self, exchange: Exchange) -> None:
+        if self.breaker is not None:
+            self.breaker.release(exchange)
+        if self.bulkhead is not None:
+            self.bulkhead.release(exchange)
+
+    def cancel_pending(self, exchange: Exchange) -> None:
+        """The caller went away while PENDING: resume will not be called."""
+        if self.bulkhead is not None and self.bulkhead.cancel(exchange) and self.breaker is not None:
+            self.breaker.release(exchange)
+
+    def pick(self, exchange: Exchange, tried: tuple[Endpoint, ...] = ()) -> Endpoint | None:
+        """The endpoint of the next attempt: one that was not tried if there is any. None: 503 `no_endpoint`."""
+        pick = self._pick
+        if pick is None:
+            return None
+        endpoint = pick(exchange)
+        if not tried or endpoint not in tried:
+            return endpoint
+        untried = [other for other in self.eligible if other not in tried]
+        if not untried:
+            return endpoint
+        # From a random place, so that the retries of many callers do not all meet at the first endpoint.
+        start = int(self._parts.random() * len(untried))
+        return min(untried[start:] + untried[:start], key=_load)
+
+    def attempt_started(self, endpoint: Endpoint) -> None:
+        endpoint.in_flight += 1
+
+    def attempt_ended(self, endpoint: Endpoint, outcome: str, status: int, now: float) -> None:
+        """Once for each attempt_started.
+
+        outcome: `ok connect_failure reset stale_connection first_byte_timeout attempt_timeout upstream_protocol
+        cancelled`. status: of the answer, 0 when there was none.
+        """
+        endpoint.in_flight -= 1
+        if outcome in _NO_VERDICT:
+            return
+        outlier = self._outlier
+        if outlier is not None:
+            record = endpoint.outlier
+            if record is None:
+                record = endpoint.outlier = outlier.record()
+            if status < 500 and outcome == "ok":
+                outlier.succeeded(record, now)
+            else:
+                is_gateway_failure = outcome != "ok" or status in GATEWAY_STATUSES
+                if outlier.failed(record, is_gateway_failure, now):
+                    self._eject(endpoint, outlier, outcome, now)
+        if self.breaker is not None:
+            self.breaker.record(_BREAKER_OUTCOME[outcome], status, now)
+        if now >= self.next_return:
+            self.refresh(now)
+
+    @property
+    def no_endpoint_detail(self) -> str:
+        """Why pick gave None, for the 503."""
+        if not self.endpoints:
+            return f"{self.name} has no instance"
+        return f"none of the {len(self.endpoints)} instances of {self.name} may be called now"
+
+    # What time and other processes bring.
+
+    def tick(self, now: float) -> bool:
+        """Ends what is due. False: there is nothing to wait for any more."""
+        if now >= self.next_return:
+            self.refresh(now)
+        bulkhead = self.bulkhead
+        if bulkhead is not None and bulkhead.waiting:
+            bulkhead.expire(now)
+            bulkhead.hand_on()
+            if bulkhead.waiting:
+                return True
+        return self.next_return < math.inf
+
+    def apply_transition(self, transition: Transition) -> None:
+        """A breaker's, found by another worker or set by hand."""
+        breaker = self.breaker
+        if breaker is None:
+            return
+        if transition.kind == "breaker_opened":
+            if transition.until_s > breaker.open_until:
+                breaker.open(transition.until_s, transition.count)
+        elif transition.kind == "breaker_closed":
+            breaker.close()
+
+    def _eject(self, endpoint: Endpoint, outlier: Outlier, outcome: str, now: float) -> None:
+        """Unless the limits forbid it: the last eligible endpoint stays, and so do all beyond the highest share."""
+        if endpoint.ejected_until > now or self.is_panicking or endpoint not in self.eligible:
+            return
+        if len(self.eligible) < 2:
+            return
+        ejected = sum(1 for other in self.endpoints if other.ejected_until > now)
+        if ejected + 1 > outlier.most_ejected(len(self.endpoints)):
+            return
+        record = endpoint.outlier
+        until_s = now + outlier.ejection_s(record, now)
+        record.is_own = True
+        reason = outcome if outcome != "ok" else "status"
+        transition = Transition(
+            kind="ejected", cluster=self.name, endpoint=endpoint.key, until_s=until_s, count=record.ejections,
+            reason=reason,
+        )  # fmt: skip
+        apply_to_endpoint(endpoint, transition, now)
+        self._parts.report(transition)
+
+    def _take_back(self, endpoint: Endpoint, now: float) -> None:
+        """Its time is up. Only the worker that ejected it reports, or a host would tell it once for each worker."""
+        endpoint.ejected_until = 0.0
+        endpoint.is_connect_refused = endpoint.is_connect_refused and endpoint.is_check_failing
+        record = endpoint.outlier
+        if record is not None:
+            record.clear(now)
+            if record.is_own:
+                record.is_own = False
+                self._parts.report(Transition(kind="returned", cluster=self.name, endpoint=endpoint.key))
+        for cluster in endpoint.clusters:
+            if cluster is not self:
+                cluster.refresh(now)
+
+    def _report_breaker(self, kind: TransitionKind, until_s: float, count: int) -> None:
+        self._parts.report(Transition(kind=kind, cluster=self.name, until_s=until_s, count=count))
+
+
+def apply_to_endpoint(endpoint: Endpoint, transition: Transition, now: float) -> None:
+    """An ejection, a return or a check's verdict; every cluster with the endpoint takes notice at once."""
+    kind = transition.kind
+    if kind == "ejected":
+        endpoint.ejected_until = max(endpoint.ejected_until, transition.until_s)
+        endpoint.is_connect_refused = endpoint.is_connect_refused or transition.reason == "connect_failure"
+    elif kind == "returned":
+        endpoint.ejected_until = min(endpoint.ejected_until, now)
+    elif kind == "check_failed":
+        endpoint.is_check_failing = True
+        endpoint.is_connect_refused = transition.reason == "connect_refused"
+    elif kind == "check_passed":
+        was_failing, endpoint.is_check_failing = endpoint.is_check_failing, False
+        endpoint.is_connect_refused = False
+        if was_failing:
+            for cluster in endpoint.clusters:
+                if cluster.breaker is not None:
+                    cluster.breaker.end_open_early()
+    if endpoint.outlier is not None and kind == "ejected":
+        endpoint.outlier.ejections = max(endpoint.outlier.ejections, transition.count)
+    for cluster in endpoint.clusters:
+        cluster.refresh(now)
+
+
+def _load(endpoint: Endpoint) -> float:
+    return (endpoint.in_flight + 1) / endpoint.weight

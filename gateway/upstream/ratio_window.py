@@ -1,0 +1,49 @@
+"""Counts of the last seconds, in two numbers: how many, and how many of them of the special sort (failed, retried)."""
+
+from collections import deque
+
+
+class RatioWindow:
+    """A sliding window of segments. It covers at least window * (1 - 1/segments) and at most window.
+
+    total, failed: running sums that never fall. The hot path writes them directly, after `if now >= ends: advance(now)`,
+    for a method call would cost more than the count.
+    """
+
+    __slots__ = ("_marks", "_segment_s", "ends", "failed", "total")
+
+    def __init__(self, window_s: float, segments: int = 10) -> None:
+        self._segment_s = window_s / segments
+        # The sums at the start of each segment that the window touches, the oldest first.
+        self._marks: deque[tuple[int, int]] = deque([(0, 0)], maxlen=segments)
+        self.total = 0
+        self.failed = 0
+        self.ends = 0.0
+
+    def advance(self, now: float) -> None:
+        """Begins the segment of `now`; to be called when `now >= ends`."""
+        marks = self._marks
+        mark = (self.total, self.failed)
+        steps = int((now - self.ends) / self._segment_s) + 1 if self.ends else marks.maxlen or 1
+        for _ in range(min(steps, marks.maxlen or 1)):
+            marks.append(mark)
+        self.ends = (self.ends + steps * self._segment_s) if self.ends else now + self._segment_s
+
+    def add(self, failed: bool, now: float) -> None:
+        if now >= self.ends:
+            self.advance(now)
+        self.total += 1
+        if failed:
+            self.failed += 1
+
+    def counts(self, now: float) -> tuple[int, int]:
+        """(all, special) within the window."""
+        if now >= self.ends:
+            self.advance(now)
+        total, failed = self._marks[0]
+        return self.total - total, self.failed - failed
+
+    def clear(self) -> None:
+        mark = (self.total, self.failed)
+        for at in range(len(self._marks)):
+            self._marks[at] = mark
