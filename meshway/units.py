@@ -44,9 +44,7 @@ def parse_duration(text: object) -> Duration:
     if not isinstance(text, str) or not text or not (match := _DURATION.match(text)):
         raise ValueError(f"{text!r} is not a duration: write 250ms, 5s, 1m30s or 2h")
     hours, minutes, seconds, millis = match.groups()
-    return Duration(
-        int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0) + float(millis or 0) / 1000.0
-    )
+    return Duration(int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds or 0) + float(millis or 0) / 1000.0)
 
 
 def format_duration(seconds: float) -> str:
