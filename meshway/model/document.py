@@ -1,5 +1,6 @@
 """What all kinds share: the envelope people write, labels as names, and destinations and targets."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
@@ -16,9 +17,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A block inside a document.
 
     unsupported: fields of the design that are not built yet; written, they are refused as `unsupported`.
+    unsupported_values: the same for the values of a field.
     """
 
     unsupported: ClassVar[frozenset[str]] = frozenset()
+    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {}
 
 
 class Spec(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -30,8 +33,8 @@ class Spec(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 class Metadata(msgspec.Struct, kw_only=True, omit_defaults=True):
     """revision, created_at, updated_at, updated_by are answered, and ignored when written."""
 
-    name: str
-    namespace: str = "default"
+    name: Label
+    namespace: Label = "default"
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     revision: int | None = None

@@ -18,6 +18,8 @@ class TokenBucket(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 class LimitResponse(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a refused caller gets; headers: RateLimit, RateLimit-Policy and Retry-After."""
 
+    unsupported: ClassVar[frozenset[str]] = frozenset({"body"})
+
     status: Annotated[int, Meta(ge=400, le=599)] = 429
     headers: bool = True
 
@@ -25,7 +27,7 @@ class LimitResponse(Part, frozen=True, kw_only=True, forbid_unknown_fields=True,
 class RateLimit(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How many calls one key may make.
 
-    key: parts joined: `source_ip service route rule method header.NAME query.NAME constant`; none = one bucket a target.
+    key: parts joined: `source_ip service route rule method header.NAME query.NAME constant`; none: a bucket a target.
     """
 
     plural: ClassVar[str] = "rate-limits"

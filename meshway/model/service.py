@@ -1,5 +1,6 @@
 """Service: a name that can be called, its ports and its subsets."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
@@ -9,6 +10,10 @@ from meshway.model.document import Label, Part, Port, Spec
 
 class ServicePort(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A named port. target_port: where static endpoints listen; registered instances bring their own."""
+
+    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {
+        "protocol": frozenset({"http2", "grpc", "tcp", "tls"})
+    }
 
     name: Label = "http"
     port: Port = 80
@@ -48,7 +53,8 @@ class Service(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     """Ports, subsets and the people behind a service. It exists also without this document."""
 
     plural: ClassVar[str] = "services"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"external"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"external", "openapi"})
+    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"type": frozenset({"external", "kubernetes"})}
 
     type: Literal["registered", "static"] = "registered"
     ports: Annotated[tuple[ServicePort, ...], Meta(min_length=1, max_length=32)] = (ServicePort(),)

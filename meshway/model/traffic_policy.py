@@ -4,6 +4,7 @@ A block is merged field by field over mesh, namespace, service, subset and route
 visible: None means inherit, and `gateway/compiler` puts the built-in default in last.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
@@ -25,6 +26,10 @@ class LoadBalancer(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     unsupported: ClassVar[frozenset[str]] = frozenset(
         {"hash_key", "ring_hash", "maglev", "max_load_factor", "decay", "weights", "affinity"}
     )
+
+    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {
+        "algorithm": frozenset({"peak_ewma", "ring_hash", "maglev"})
+    }
 
     algorithm: Literal["least_request", "round_robin", "random"] | None = None
     choices: Annotated[int, Meta(ge=2, le=8)] | None = None
@@ -115,7 +120,7 @@ class FailureRatio(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 
 
 class OutlierDetection(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """On by default: 5 gateway failures in a row, or the ratio rule; 10s doubling to 5m; at most 50 %, never the last."""
+    """On by default: 5 gateway failures in a row, or the ratio rule; 10s doubling to 5m; half at most, one stays."""
 
     enabled: bool | None = None
     consecutive_gateway_failures: Annotated[int, Meta(ge=0)] | None = None
@@ -130,6 +135,7 @@ class HealthCheck(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     """Active checks, one checker a gateway host. None unless written; timeout must be below interval."""
 
     unsupported: ClassVar[frozenset[str]] = frozenset({"service"})
+    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"type": frozenset({"grpc"})}
 
     type: Literal["http", "tcp"] | None = None
     path: str | None = None
@@ -159,4 +165,3 @@ class TrafficPolicy(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True,
     breaker: Breaker | None = None
     outlier_detection: OutlierDetection | None = None
     health_check: HealthCheck | None = None
-

@@ -1,0 +1,139 @@
+"""What must hold inside a TrafficPolicy, a RateLimit and their targets. Bounds: docs/guide/documents.md."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from meshway.model.document import Target
+from meshway.model.names import FIELD_VALUE, TOKEN
+from meshway.model.nearest import did_you_mean
+from meshway.model.rate_limit import RateLimit, TokenBucket
+from meshway.model.rule_kit import BlockRule, Finding, at_most, bounded, unique
+from meshway.model.traffic_policy import (
+    Backoff,
+    Breaker,
+    Bulkhead,
+    Connection,
+    FailureRatio,
+    HealthCheck,
+    LoadBalancer,
+    OutlierDetection,
+    Retry,
+    Timeouts,
+    TrafficPolicy,
+)
+
+KEY_PARTS: Final = ("source_ip", "service", "route", "rule", "method", "constant", "header.NAME", "query.NAME")
+_UNSUPPORTED_KEY_PARTS: Final = frozenset({"principal", "consumer", "path", "claim"})
+_STATUS_RANGE: Final = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?\Z")
+_MS, _MINUTE, _HOUR, _DAY = 0.001, 60.0, 3600.0, 86400.0
+
+
+def _target_parts(part: Any) -> Iterator[Finding]:
+    if part.subset is not None and part.service is None:
+        yield Finding(".subset", "forbidden_combination", "needs service beside it")
+    if part.rule is not None and part.route is None:
+        yield Finding(".rule", "forbidden_combination", "needs route beside it")
+
+
+def _one_target(part: Any) -> Iterator[Finding]:
+    written = [name for name in ("mesh", "namespace", "service", "route") if getattr(part, name)]
+    if len(written) != 1:
+        found = f"has {' and '.join(written)}" if written else "has none"
+        yield Finding("", "forbidden_combination", f"needs exactly one of mesh, namespace, service, route; {found}")
+
+
+def _limit_key(part: Any) -> Iterator[Finding]:
+    for at, key in enumerate(part.key):
+        head, dot, name = key.partition(".")
+        if head in _UNSUPPORTED_KEY_PARTS:
+            yield Finding(f".key[{at}]", "unsupported", f"{key} is not built yet")
+        elif head in ("header", "query"):
+            if not dot or not name or (head == "header" and not TOKEN.match(name)):
+                yield Finding(f".key[{at}]", "bad_name", f'"{key}" names no {head}: write {head}.NAME')
+        elif key not in KEY_PARTS:
+            yield Finding(f".key[{at}]", "out_of_bounds", f'"{key}" is no part of a key{did_you_mean(key, KEY_PARTS)}')
+    yield from unique(part.key, lambda at: f".key[{at}]", "part")
+
+
+def _rate_above_zero(part: Any) -> Iterator[Finding]:
+    if part.rate <= 0:
+        yield Finding(".rate", "out_of_bounds", "a rate of 0 refuses every call for ever; write at least 1/h")
+
+
+def _health_expect(part: Any) -> Iterator[Finding]:
+    for at, text in enumerate(part.expect or ()):
+        found = _STATUS_RANGE.match(text)
+        if not found or (found[2] and found[2] < found[1]):
+            yield Finding(f".expect[{at}]", "out_of_bounds", f'"{text}" is no status and no range like 200-299')
+
+
+def _health_path(part: Any) -> Iterator[Finding]:
+    if part.path is not None and (not part.path.startswith("/") or not FIELD_VALUE.match(part.path)):
+        yield Finding(".path", "out_of_bounds", f'"{part.path}" does not begin with "/"')
+    if part.type == "tcp":
+        for name in ("path", "host", "expect"):
+            if getattr(part, name) is not None:
+                yield Finding(f".{name}", "forbidden_combination", "is for type: http; a tcp check only connects")
+
+
+def _duplicate_targets(part: Any) -> Iterator[Finding]:
+    for target, count in Counter(part.targets).items():
+        if count > 1:
+            yield Finding(f".targets[{part.targets.index(target)}]", "duplicate", f"is there {count} times")
+
+
+_UNIQUE_TARGETS: Final = BlockRule(("targets",), _duplicate_targets)
+
+
+def _choices(part: Any) -> Iterator[Finding]:
+    if part.choices is not None and part.algorithm not in (None, "least_request"):
+        yield Finding(".choices", "forbidden_combination", f"is for least_request, not for {part.algorithm}")
+
+
+POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
+    Target: (
+        BlockRule(("mesh", "namespace", "service", "route"), _one_target),
+        BlockRule(("service", "subset", "route", "rule"), _target_parts),
+    ),
+    LoadBalancer: (BlockRule(("algorithm", "choices"), _choices),),
+    Connection: (
+        bounded("connect_timeout", 10 * _MS, _MINUTE, zero=False),
+        bounded("idle_timeout", _MS, _DAY, zero=True),
+    ),
+    Timeouts: tuple(
+        bounded(name, _MS, _DAY, zero=True) for name in ("deadline", "attempt", "first_byte", "idle", "upgraded_idle")
+    ),
+    Backoff: (
+        bounded("base", _MS, _MINUTE, zero=False),
+        bounded("max", _MS, _HOUR, zero=False),
+        at_most("base", "max", equal=True, low_default=0.025, high_default=0.25),
+    ),
+    Retry: (bounded("buffer", 0, 1 << 20, zero=False),),
+    Bulkhead: (bounded("pending_timeout", _MS, _HOUR, zero=False),),
+    Breaker: (
+        bounded("window", 1.0, 300.0, zero=False),
+        bounded("open_for", _MS, _HOUR, zero=False),
+        bounded("open_max", _MS, _DAY, zero=False),
+        at_most("open_for", "open_max", equal=True, low_default=5.0, high_default=60.0),
+    ),
+    FailureRatio: (bounded("window", 1.0, 300.0, zero=False),),
+    OutlierDetection: (
+        bounded("base_ejection", _MS, _DAY, zero=False),
+        bounded("max_ejection", _MS, _DAY, zero=False),
+        at_most("base_ejection", "max_ejection", equal=True, low_default=10.0, high_default=300.0),
+    ),
+    HealthCheck: (
+        bounded("interval", 1.0, _DAY, zero=False),
+        bounded("timeout", _MS, _HOUR, zero=False),
+        at_most("timeout", "interval", equal=False, low_default=2.0, high_default=10.0),
+        BlockRule(("expect",), _health_expect),
+        BlockRule(("type", "path", "host", "expect"), _health_path),
+    ),
+    TrafficPolicy: (_UNIQUE_TARGETS,),
+    TokenBucket: (BlockRule(("rate",), _rate_above_zero),),
+    RateLimit: (_UNIQUE_TARGETS, BlockRule(("key",), _limit_key)),
+}

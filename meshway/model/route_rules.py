@@ -1,0 +1,131 @@
+"""What must hold inside a Route and its blocks."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from meshway.model.names import FIELD_VALUE, REFUSED_HEADERS, TOKEN, bad_host
+from meshway.model.route import HeaderChanges, Match, PathMatch, PathRewrite, Redirect, Rewrite, Route, Rule
+from meshway.model.rule_kit import BlockRule, Finding, one_of, unique
+
+
+def _match_path(part: Any) -> Iterator[Finding]:
+    for name in ("exact", "prefix"):
+        value = getattr(part, name)
+        if value is not None and ("?" in value or "#" in value):
+            yield Finding(f".{name}", "out_of_bounds", f'"{value}": a path holds no "?" and no "#"')
+
+
+def _match_methods(part: Any) -> Iterator[Finding]:
+    for at, method in enumerate(part.methods):
+        if not TOKEN.match(method):
+            yield Finding(f".methods[{at}]", "out_of_bounds", f'"{method}" is no HTTP method')
+        elif method != method.upper():
+            yield Finding(
+                f".methods[{at}]", "out_of_bounds", f'"{method}": methods are case-sensitive, {method.upper()}?'
+            )
+
+
+def _header_names(field: str) -> BlockRule:
+    def check(part: Any) -> Iterator[Finding]:
+        seen: set[str] = set()
+        for name in getattr(part, field):
+            if not TOKEN.match(name):
+                yield Finding(f".{field}.{name}", "bad_name", f'"{name}" is no header name')
+            if name.lower() in seen:
+                yield Finding(f".{field}.{name}", "duplicate", "header names differ in more than case")
+            seen.add(name.lower())
+
+    return BlockRule((field,), check)
+
+
+def _changed_headers(field: str) -> BlockRule:
+    def check(part: Any) -> Iterator[Finding]:
+        changes = getattr(part, field)
+        for at, name in enumerate(changes):
+            path = f".{field}[{at}]" if isinstance(changes, tuple) else f".{field}.{name}"
+            if not TOKEN.match(name):
+                yield Finding(path, "bad_name", f'"{name}" is no header name')
+            elif name.lower() in REFUSED_HEADERS:
+                yield Finding(path, "forbidden_combination", f"{name} belongs to the gateway and cannot be changed")
+            elif isinstance(changes, Mapping):
+                if not FIELD_VALUE.match(changes[name]):
+                    yield Finding(path, "out_of_bounds", "a header's value holds no control characters")
+                elif "${" in changes[name]:
+                    yield Finding(path, "unsupported", "variables in values are not built yet")
+
+    return BlockRule((field,), check)
+
+
+def _rule_action(part: Any) -> Iterator[Finding]:
+    if bool(part.destinations) == (part.redirect is not None):
+        found = "has both" if part.redirect is not None else "has none"
+        yield Finding("", "forbidden_combination", f"needs exactly one of destinations, redirect; {found}")
+    elif part.destinations and sum(destination.weight for destination in part.destinations) == 0:
+        yield Finding(".destinations", "out_of_bounds", "the weights add up to 0: nobody would get a call")
+
+
+def _rule_redirect(part: Any) -> Iterator[Finding]:
+    if part.redirect is None:
+        return
+    for name in ("rewrite", "request_headers", "timeouts", "retry"):
+        if getattr(part, name) is not None:
+            yield Finding(f".{name}", "forbidden_combination", "has no use beside redirect, which calls no service")
+
+
+def _prefix_rewrites(part: Any) -> Iterator[Finding]:
+    for name in ("rewrite", "redirect"):
+        change = getattr(part, name)
+        if change is None or change.path is None or change.path.prefix is None:
+            continue
+        if not part.match or any(match.path is None or match.path.prefix is None for match in part.match):
+            yield Finding(
+                f".{name}.path.prefix", "forbidden_combination", "needs every match of the rule to have path.prefix"
+            )
+
+
+def _rewrite_host(part: Any) -> Iterator[Finding]:
+    if part.host is not None and (reason := bad_host(part.host.partition(":")[0], wildcard=False)):
+        yield Finding(".host", "bad_name", reason)
+
+
+def _redirect_somewhere(part: Any) -> Iterator[Finding]:
+    if all(getattr(part, name) is None for name in ("path", "host", "scheme", "port")):
+        yield Finding("", "missing_field", "needs at least one of path, host, scheme, port: it leads back to itself")
+
+
+def _route_rules(part: Any) -> Iterator[Finding]:
+    yield from unique((rule.name for rule in part.rules), lambda at: f".rules[{at}].name", "rule")
+
+
+def _route_hosts(part: Any) -> Iterator[Finding]:
+    mesh = "mesh" in part.listeners
+    if mesh and not part.hosts:
+        yield Finding(
+            ".hosts", "missing_field", "listener mesh needs the hosts it serves: service or service.namespace"
+        )
+    for at, host in enumerate(part.hosts):
+        if reason := bad_host(host, wildcard=not mesh):
+            yield Finding(f".hosts[{at}]", "bad_name", reason)
+    yield from unique(part.hosts, lambda at: f".hosts[{at}]", "host")
+    yield from unique(part.listeners, lambda at: f".listeners[{at}]", "listener")
+
+
+ROUTE_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
+    PathMatch: (one_of("exact", "prefix"), BlockRule(("exact", "prefix"), _match_path)),
+    Match: (BlockRule(("methods",), _match_methods), _header_names("headers")),
+    PathRewrite: (one_of("full", "prefix"),),
+    Rewrite: (BlockRule(("host",), _rewrite_host),),
+    Redirect: (
+        BlockRule(("path", "host", "scheme", "port"), _redirect_somewhere),
+        BlockRule(("host",), _rewrite_host),
+    ),
+    HeaderChanges: (_changed_headers("set"), _changed_headers("add"), _changed_headers("remove")),
+    Rule: (
+        BlockRule(("destinations", "redirect"), _rule_action),
+        BlockRule(("redirect", "rewrite", "request_headers", "timeouts", "retry"), _rule_redirect),
+        BlockRule(("match", "rewrite", "redirect"), _prefix_rewrites),
+    ),
+    Route: (BlockRule(("rules",), _route_rules), BlockRule(("listeners", "hosts"), _route_hosts)),
+}

@@ -1,0 +1,65 @@
+"""What must hold inside one document beyond the type of each field.
+
+Rules are pure and run on one block each, as soon as the fields they read are sound (`fields.py`). What concerns two
+documents (references, conflicts) is the registry's.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from meshway.model.document import Metadata
+from meshway.model.policy_rules import POLICY_RULES
+from meshway.model.route_rules import ROUTE_RULES
+from meshway.model.rule_kit import BlockRule, Finding
+from meshway.model.service import Service
+from meshway.model.service_rules import SERVICE_RULES
+from meshway.units import Size
+
+MESH_NAMESPACE: Final = "mesh"
+_LABEL_KEY: Final = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
+_MAX_LABELS: Final = 64
+_MAX_LABEL_VALUE: Final = 63
+_MAX_ANNOTATIONS: Final = Size(16 << 10)
+
+
+def check_place(kind: str, namespace: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
+    """What a document may say where it lives. spec: as written, perhaps unsound."""
+    if namespace == MESH_NAMESPACE and kind in ("Service", "Route"):
+        yield Finding(
+            "metadata.namespace", "forbidden_namespace", f"metadata.namespace: mesh holds no {kind}, only policies"
+        )
+    targets = spec.get("targets")
+    for at, target in enumerate(targets if isinstance(targets, list | tuple) else ()):
+        if namespace != MESH_NAMESPACE and isinstance(target, Mapping) and target.get("mesh") is True:
+            yield Finding(f"spec.targets[{at}].mesh", "forbidden_namespace", "is for documents in namespace mesh")
+
+
+def _labels(part: Any) -> Iterator[Finding]:
+    if len(part.labels) > _MAX_LABELS:
+        yield Finding(".labels", "out_of_bounds", f"has {len(part.labels)} labels, at most {_MAX_LABELS} are allowed")
+    for key, value in part.labels.items():
+        if not _LABEL_KEY.match(key):
+            yield Finding(f'.labels["{key}"]', "bad_name", f'"{key}" is no label name')
+        if len(value) > _MAX_LABEL_VALUE:
+            yield Finding(
+                f'.labels["{key}"]',
+                "out_of_bounds",
+                f"has {len(value)} characters, at most {_MAX_LABEL_VALUE} are allowed",
+            )
+
+
+def _annotations(part: Any) -> Iterator[Finding]:
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in part.annotations.items())
+    if size > _MAX_ANNOTATIONS:
+        yield Finding(".annotations", "too_large", f"{size} bytes are above {_MAX_ANNOTATIONS}")
+
+
+RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
+    Metadata: (BlockRule(("labels",), _labels), BlockRule(("annotations",), _annotations)),
+    Service: SERVICE_RULES,
+    **ROUTE_RULES,
+    **POLICY_RULES,
+}

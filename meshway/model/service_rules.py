@@ -1,0 +1,46 @@
+"""What must hold inside a Service."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from meshway.model.names import bad_host
+from meshway.model.rule_kit import BlockRule, Finding, unique
+
+
+def _service_ports(part: Any) -> Iterator[Finding]:
+    yield from unique((port.name for port in part.ports), lambda at: f".ports[{at}].name", "port name")
+    yield from unique((str(port.port) for port in part.ports), lambda at: f".ports[{at}].port", "port")
+
+
+def _service_subsets(part: Any) -> Iterator[Finding]:
+    yield from unique((subset.name for subset in part.subsets), lambda at: f".subsets[{at}].name", "subset")
+    for at, subset in enumerate(part.subsets):
+        match = subset.match
+        if match.version is None and match.zone is None and not match.tags and not match.metadata:
+            yield Finding(
+                f".subsets[{at}].match", "missing_field", "needs at least one of version, zone, tags, metadata"
+            )
+
+
+def _service_endpoints(part: Any) -> Iterator[Finding]:
+    if part.type == "static" and not part.endpoints:
+        yield Finding(".endpoints", "missing_field", "a static service needs at least one endpoint")
+    if part.type != "static" and part.endpoints:
+        yield Finding(".endpoints", "forbidden_combination", "endpoints are for type: static; instances register here")
+    addresses = (f"{endpoint.address}:{endpoint.port}" for endpoint in part.endpoints)
+    yield from unique(addresses, lambda at: f".endpoints[{at}]", "endpoint")
+
+
+def _service_aliases(part: Any) -> Iterator[Finding]:
+    for at, alias in enumerate(part.aliases):
+        if reason := bad_host(alias, wildcard=False):
+            yield Finding(f".aliases[{at}]", "bad_name", reason)
+    yield from unique(part.aliases, lambda at: f".aliases[{at}]", "alias")
+
+
+SERVICE_RULES: Final = (
+    BlockRule(("ports",), _service_ports),
+    BlockRule(("subsets",), _service_subsets),
+    BlockRule(("type", "endpoints"), _service_endpoints),
+    BlockRule(("aliases",), _service_aliases),
+)
