@@ -35,5 +35,5 @@ def _finished(task: asyncio.Task[Any]) -> None:
     if task.cancelled():
         return
     error = task.exception()
-    if error is not None:
+    if isinstance(error, Exception):  # SystemExit and KeyboardInterrupt end the loop and speak for themselves
         _log.error("background task %r ended with an error", task.get_name(), exc_info=error)

@@ -1,0 +1,118 @@
+"""The SDK for programs with an event loop: the names of Mesh, awaitable."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Unpack
+
+import httpx
+
+from meshway.client import calls
+from meshway.client.calls import Applied, FoundInstance
+from meshway.client.lifespan import Lifespan, lifespan
+from meshway.client.presence import Present, present
+from meshway.client.propagation import MeshMiddleware
+from meshway.client.registration import Details, describe
+from meshway.client.registry import AsyncRegistry
+from meshway.client.settings import MeshSettings
+from meshway.client.transport import AsyncMeshTransport
+from meshway.client.watching import Position, WatchEvent, afollow
+
+
+class AsyncMesh:
+    """Belongs to one event loop. Makes no connection until it is used."""
+
+    middleware = MeshMiddleware
+
+    def __init__(self, settings: MeshSettings | None = None) -> None:
+        self.settings = settings or MeshSettings()
+
+    @classmethod
+    def from_env(cls) -> AsyncMesh:
+        """See Mesh.from_env."""
+        return cls(MeshSettings.from_env())
+
+    def register(
+        self, service: str | None, port: int, **details: Unpack[Details]
+    ) -> AbstractAsyncContextManager[Present]:
+        """`async with mesh.register("batch", 9100) as me:`; see Mesh.register."""
+        return present(self.settings, describe(self.settings, service, port, **details))
+
+    def lifespan(
+        self,
+        service: str | None = None,
+        *,
+        port: int,
+        inner: Callable[[Any], AbstractAsyncContextManager[Any]] | None = None,
+        **details: Unpack[Details],
+    ) -> Lifespan:
+        """See Mesh.lifespan."""
+        return lifespan(self.settings, describe(self.settings, service, port, **details), inner)
+
+    def transport(self) -> AsyncMeshTransport:
+        """`httpx.AsyncClient(transport=mesh.transport())` reaches `http://reviews/`."""
+        return AsyncMeshTransport(self.settings)
+
+    async_transport = transport
+
+    async def call(self, service: str, path: str = "/", *, method: str = "GET", **request: Any) -> httpx.Response:
+        """See Mesh.call."""
+        return await self._calls.request(method, f"http://{service}{path}", **request)
+
+    async def discover(
+        self,
+        service: str,
+        *,
+        namespace: str | None = None,
+        version: str | None = None,
+        zone: str | None = None,
+        tag: str | None = None,
+        status: str | None = "passing",
+    ) -> list[FoundInstance]:
+        """See Mesh.discover."""
+        found: list[FoundInstance] = []
+        cursor: str | None = None
+        while True:
+            page = await self._registry.send(
+                calls.instances(
+                    namespace or self.settings.namespace, service,
+                    version=version, zone=zone, tag=tag, status=status, cursor=cursor,
+                )
+            )  # fmt: skip
+            found += page.items
+            if (cursor := page.next) is None:
+                return found
+
+    def watch(
+        self,
+        *,
+        kind: str | None = None,
+        namespace: str | None = None,
+        service: str | None = None,
+        since: int | None = None,
+    ) -> AsyncIterator[WatchEvent]:
+        """See Mesh.watch."""
+        return afollow(self._registry.http, Position(kind, namespace, service, since))
+
+    async def apply(self, *paths: Path | str, dry_run: bool = False, namespace: str | None = None) -> Applied:
+        """See Mesh.apply."""
+        files = [Path(path) for path in paths]
+        return await self._registry.send(
+            calls.apply(files, dry_run=dry_run, namespace=namespace or self.settings.namespace)
+        )
+
+    async def close(self) -> None:
+        """Closes connections. Registrations end with their `async with` block."""
+        await self._registry.close()
+        await self._calls.aclose()
+
+    @cached_property
+    def _registry(self) -> AsyncRegistry:
+        return AsyncRegistry(self.settings)
+
+    @cached_property
+    def _calls(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=self.transport())

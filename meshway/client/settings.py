@@ -1,0 +1,42 @@
+"""Where a service finds its mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from meshway.settings import http_url, variable
+
+REGISTRY: Final = "http://127.0.0.1:8500"
+GATEWAY: Final = "http://127.0.0.1:8581"
+
+
+class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """registry, gateway: base URLs; the gateway's is its mesh listener. token_file: read anew for every request, so
+    that a rotated token needs no restart. service: this program's own name. address: what others reach it by.
+    """
+
+    registry: str = REGISTRY
+    gateway: str = GATEWAY
+    namespace: str = "default"
+    service: str = ""
+    address: str = ""
+    zone: str = ""
+    token_file: Path | None = None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> MeshSettings:
+        """Reads MESHWAY_URL, _GATEWAY, _NAMESPACE, _SERVICE, _ADDRESS, _ZONE and _TOKEN_FILE. Raises SettingError."""
+        token_file = variable("MESHWAY_TOKEN_FILE", "", environ)
+        return cls(
+            registry=http_url("MESHWAY_URL", REGISTRY, environ),
+            gateway=http_url("MESHWAY_GATEWAY", GATEWAY, environ),
+            namespace=variable("MESHWAY_NAMESPACE", "default", environ),
+            service=variable("MESHWAY_SERVICE", "", environ),
+            address=variable("MESHWAY_ADDRESS", "", environ),
+            zone=variable("MESHWAY_ZONE", "", environ),
+            token_file=Path(token_file) if token_file else None,
+        )
