@@ -4,6 +4,7 @@ Generic over the Structs by `msgspec.inspect`: a new field or kind needs no code
 each block as soon as the fields they read are sound, so that one mistake hides no other.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -161,8 +162,14 @@ class FieldReader:
 
     def _number(self, value: object, kind: inspect.IntType | inspect.FloatType, path: str) -> Any:
         whole = isinstance(kind, inspect.IntType)
-        if isinstance(value, bool) or not isinstance(value, int | float) or (whole and not float(value).is_integer()):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or (whole and isinstance(value, float) and not value.is_integer())
+        ):
             return self._wrong(value, "a whole number" if whole else "a number", path)
+        if not math.isfinite(value):
+            return self._wrong(value, "a finite number", path)
         for bound, broken, word in (
             (kind.ge, kind.ge is not None and value < kind.ge, "below"),
             (kind.gt, kind.gt is not None and value <= kind.gt, "not above"),

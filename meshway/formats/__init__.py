@@ -1,0 +1,1 @@
+"""Texts that hold documents: YAML and JSON now, other meshes' formats beside them."""
