@@ -1,0 +1,1 @@
+"""Micro-benchmarks of single steps of the hot path; figures are of the machine they ran on, ratios count."""

@@ -1,0 +1,68 @@
+"""Recognises a connection's last header block when only the values of its tracing ids changed.
+
+The block is kept as the bytes around the cuts, and the cuts by their offsets: a block matches when every byte outside
+the same offsets is the same and what stands inside is made of id characters only. A CR, a space or a colon inside a
+cut is a miss, so no header can be shifted past its validation (docs/internals/wire.md).
+"""
+
+from string import ascii_letters, digits
+from typing import Final
+
+MAX_REMEMBERED: Final = 8192
+_ID: Final = (ascii_letters + digits + "-._").encode()
+
+Span = tuple[int, int]
+# value, whole line; a value given twice is b""
+Id = tuple[bytes, bytes]
+ABSENT: Final[Id] = (b"", b"")
+
+
+class BlockMemo:
+    """One block of one connection, cut at the values of traceparent and x-request-id."""
+
+    __slots__ = ("_after", "_before", "_first", "_is_swapped", "_middle", "_second", "_size")
+
+    def __init__(self) -> None:
+        self._size = -1
+        self._before = self._middle = self._after = b""
+        self._first: Span = (0, 0)
+        self._second: Span = (0, 0)
+        self._is_swapped = False
+
+    def learn(self, block: bytes, lines: list[bytes], traceparent: Id, request_id: Id) -> None:
+        """lines: those of the block. An id that is absent makes no cut; an odd one makes the block unrecognisable."""
+        self._size = -1
+        size = len(block)
+        end: Span = (size, size)
+        first = _span(lines, traceparent) if traceparent[1] else end
+        second = _span(lines, request_id) if request_id[1] else end
+        if first is None or second is None or first == second:
+            return
+        self._is_swapped = second < first
+        if self._is_swapped:
+            first, second = second, first
+        self._before, self._middle, self._after = block[: first[0]], block[first[1] : second[0]], block[second[1] :]
+        self._first, self._second, self._size = first, second, size
+
+    def match(self, block: bytes) -> tuple[bytes, bytes] | None:
+        """(traceparent, request id), b"" where there is none; None when it is another block."""
+        if len(block) != self._size:
+            return None
+        at, end = self._first
+        if not (block.startswith(self._before) and block.startswith(self._middle, end) and block.endswith(self._after)):
+            return None
+        first = block[at:end]
+        at, end = self._second
+        second = block[at:end]
+        if first.translate(None, _ID) or second.translate(None, _ID):
+            return None
+        return (second, first) if self._is_swapped else (first, second)
+
+
+def _span(lines: list[bytes], field: Id) -> Span | None:
+    value, line = field
+    if not value or value.translate(None, _ID):
+        return None
+    index = lines.index(line)
+    begin = sum(map(len, lines[:index])) + 2 * index + line.index(value, line.index(b":"))
+    return begin, begin + len(value)

@@ -1,0 +1,77 @@
+"""Reading and changing a block of header fields: lines `Name: value CRLF`, already judged by a reader.
+
+For names that are not in `named`, and for policies. A block that nobody changes is never taken apart.
+"""
+
+from collections.abc import Iterable
+from string import ascii_letters, digits
+from typing import Final
+
+_NAME: Final = (ascii_letters + digits + "!#$%&'*+-.^_`|~").encode()
+_VALUE: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+
+
+def is_name(name: bytes) -> bool:
+    """Whether these bytes can stand as a field's name."""
+    return bool(name) and not name.translate(None, _NAME)
+
+
+def is_value(value: bytes) -> bool:
+    """Whether these bytes can stand as a field's value: no control, no white space around."""
+    return value == value.strip(b" \t") and not value.translate(None, _VALUE)
+
+
+def find(block: bytes, name: bytes) -> bytes | None:
+    """The first value of this name, or None. name: lower-case."""
+    key = name + b":"
+    lowered = block.lower()
+    if lowered.startswith(key):
+        at = 0
+    else:
+        at = lowered.find(b"\n" + key) + 1
+        if at == 0:
+            return None
+    return block[at + len(key) : block.find(b"\r\n", at)].strip(b" \t")
+
+
+def find_all(block: bytes, name: bytes) -> list[bytes]:
+    """All values of this name, in order. name: lower-case."""
+    if name not in block.lower():
+        return []
+    size = len(name)
+    return [
+        line[size + 1 :].strip(b" \t")
+        for line in block.split(b"\r\n")
+        if line[size : size + 1] == b":" and line[:size].lower() == name
+    ]
+
+
+def pairs(block: bytes) -> list[tuple[bytes, bytes]]:
+    """(lower-case name, value) of every field, as ASGI wants them."""
+    found: list[tuple[bytes, bytes]] = []
+    for line in block.split(b"\r\n"):
+        if line:
+            name, _, value = line.partition(b":")
+            found.append((name.lower(), value.strip(b" \t")))
+    return found
+
+
+def remove(block: bytes, names: Iterable[bytes]) -> bytes:
+    """The block without the fields of these names (lower-case); the same object when there are none."""
+    lowered = block.lower()
+    present = [name for name in names if lowered.startswith(name + b":") or b"\n" + name + b":" in lowered]
+    if not present:
+        return block
+    gone = frozenset(present)
+    kept = [line for line in block.split(b"\r\n") if line.partition(b":")[0].lower() not in gone]
+    return b"\r\n".join(kept)
+
+
+def add(block: bytes, name: bytes, value: bytes) -> bytes:
+    """The block with one more field. name and value must be clean (is_name, is_value)."""
+    return b"%b%b: %b\r\n" % (block, name, value)
+
+
+def set_(block: bytes, name: bytes, value: bytes) -> bytes:
+    """The block with this field once, whatever there was. name may be written in any case."""
+    return add(remove(block, (name.lower(),)), name, value)
