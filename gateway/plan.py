@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from gateway.host_table import HostTable
     from gateway.telemetry.counters import Counters
     from gateway.upstream.cluster import Cluster, Transition
+    from gateway.upstream.endpoint import Endpoint
 
-RequestFilter = Callable[[Exchange], "Reply | None | Awaitable[Reply | None]"]
+RequestFilter = Callable[[Exchange], "Reply | Awaitable[Reply | None] | None"]
 ResponseFilter = Callable[[Exchange, ResponseHead], None]
 ChooseCluster = Callable[[Exchange], "Cluster"]
 
@@ -61,6 +62,7 @@ class Parts:
 
     now: monotonic seconds. random: uniform in [0, 1). workers: live workers of this host (shares of limits).
     worker: this worker's index, its column of the host table. report: tells the supervisor of a transition.
+    retire: told of an endpoint that is gone, so that its connections are closed.
     """
 
     now: Callable[[], float]
@@ -69,4 +71,5 @@ class Parts:
     worker: int = 0
     counters: "Counters | None" = None
     host_table: "HostTable | None" = None
-    report: "Callable[[Transition], None]" = field(default=lambda transition: None)
+    report: "Callable[[Transition], None]" = field(default=lambda _: None)
+    retire: "Callable[[Endpoint], None]" = field(default=lambda _: None)

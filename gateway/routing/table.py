@@ -1,8 +1,8 @@
 """From a request to its plan: dict by host, dict by exact path, tree of segments for prefixes.
 
 All candidates of an exact path, and of a node of the tree, lie in one tuple in the order in which they are asked, so a
-match is a few dict lookups whatever the number of routes. Lower host tiers (`*.b.c`, then `*`) are chained and cost a
-lookup only when nothing above them matched. Order: docs/guide/routes.md, after Gateway API.
+match is a few dict lookups whatever the number of routes. Lower host tiers (`*.b.c`, then `*`) are asked only when
+nothing above them matched. Order: docs/guide/routes.md, after Gateway API.
 """
 
 from collections.abc import Mapping
@@ -51,14 +51,13 @@ class PathNode:
 
 
 class HostRoutes:
-    """What one host name routes. lower: the next host tier, asked when nothing here matched."""
+    """What one host name routes. exact: also holds the prefixes that cover the path, in the order of asking."""
 
-    __slots__ = ("exact", "lower", "root")
+    __slots__ = ("exact", "root")
 
-    def __init__(self, exact: dict[bytes, tuple[Candidate, ...]], root: PathNode, lower: "HostRoutes | None") -> None:
+    def __init__(self, exact: dict[bytes, tuple[Candidate, ...]], root: PathNode) -> None:
         self.exact = exact
         self.root = root
-        self.lower = lower
 
     def match(self, exchange: Exchange) -> RoutePlan | None:
         path = exchange.path
@@ -112,21 +111,27 @@ class Hosts:
         self.wildcards = wildcards
         self.any = any_host
 
-    def find(self, host: bytes) -> HostRoutes | None:
-        """The highest tier that knows the host: exact, longest wildcard, `*`."""
-        routes = self.names.get(host)
-        return routes if routes is not None else self.below(host)
+    def match(self, exchange: Exchange) -> RoutePlan | None:
+        routes = self.names.get(exchange.host)
+        if routes is not None:
+            plan = routes.match(exchange)
+            if plan is not None:
+                return plan
+        return self._match_below(exchange)
 
-    def below(self, host: bytes) -> HostRoutes | None:
-        """The tier under the exact name. A wildcard matches any depth, not its own suffix."""
+    def _match_below(self, exchange: Exchange) -> RoutePlan | None:
+        """The tiers under the exact name. A wildcard matches any depth, not its own suffix."""
         if self.wildcards:
+            host = exchange.host
             dot = host.find(b".", 1)
             while dot >= 0:
                 routes = self.wildcards.get(host[dot:])
                 if routes is not None:
-                    return routes
+                    plan = routes.match(exchange)
+                    if plan is not None:
+                        return plan
                 dot = host.find(b".", dot + 1)
-        return self.any
+        return self.any.match(exchange) if self.any is not None else None
 
 
 class Tables:
@@ -154,16 +159,7 @@ class Tables:
 
     def match(self, exchange: Exchange) -> RoutePlan | None:
         """The plan for the exchange's listener, host, path, method and block; None is 404 `no_route`."""
-        hosts = self.edge if exchange.listener == EDGE else self.mesh
-        routes = hosts.names.get(exchange.host)
-        if routes is None:
-            routes = hosts.below(exchange.host)
-        while routes is not None:
-            plan = routes.match(exchange)
-            if plan is not None:
-                return plan
-            routes = routes.lower
-        return None
+        return (self.edge if exchange.listener == EDGE else self.mesh).match(exchange)
 
     def apply_transition(self, transition: Transition) -> None:
         """What another worker or the health checker found out; told twice is told once."""

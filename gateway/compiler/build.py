@@ -1,0 +1,297 @@
+"""One revision's work: from the last state and a diff to the next state, doing only what the diff asks for.
+
+Maps of the last state are copied before they are changed; what must change on running clusters becomes a step.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.compiler.accept import Accepted
+from gateway.compiler.clusters import (
+    ClusterKey,
+    EndpointKey,
+    ServiceUpdate,
+    Step,
+    balancer_for,
+    emptying,
+    instances_of,
+    reconfiguring,
+    retiring,
+)
+from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal, ServiceKey
+from gateway.compiler.filters import Limits
+from gateway.compiler.hosts import edge_table, gather, mesh_table, single_plan
+from gateway.compiler.mesh_names import mesh_names, read_aliases
+from gateway.compiler.policies import MESH, Attached, Place, effective, places_of, service_places, wide_place
+from gateway.compiler.routes import CompiledRoute, RouteContext, attach, compile_route, implicit_plan
+from gateway.compiler.settings import cluster_settings
+from gateway.compiler.state import State
+from gateway.plan import Parts
+from gateway.routing.table import HostRoutes, Hosts, Tables
+from gateway.upstream.cluster import Cluster
+from gateway.upstream.cluster_settings import ClusterSettings
+from gateway.upstream.endpoint import Endpoint
+from meshway.model.instance import Instance
+from meshway.model.service import Service
+from meshway.snapshot import INSTANCE
+
+
+class Build:
+    """steps: to be run on the loop with the commit, in order."""
+
+    def __init__(self, base: State, diff: Diff, parts: Parts, *, whole: bool) -> None:
+        self.steps: list[Step] = []
+        self._base, self._diff, self._parts, self._whole = base, diff, parts, whole
+        self._documents = base.documents
+        self._policies = base.policies
+        self._instances: dict[ServiceKey, Mapping[str, Instance]] = {}
+        self._made: dict[ClusterKey, Cluster] = {}
+        self._settings: dict[tuple[DocumentKey, ...], ClusterSettings] = {}
+
+    def state(self, revision: int) -> State:
+        self._take_instances()
+        if self._whole or self._diff.documents or any(refusal.kind != INSTANCE for refusal in self._diff.refusals):
+            return self._with_documents(revision)
+        return self._with_instances(revision)
+
+    # Instances alone: no route is compiled.
+
+    def _take_instances(self) -> None:
+        if not self._whole:
+            self._instances |= self._base.instances
+        for service, changes in self._diff.instances.items():
+            merged = dict(self._instances.get(service, {}))
+            for identity, instance in changes.items():
+                if instance is None:
+                    merged.pop(identity, None)
+                else:
+                    merged[identity] = instance
+            self._instances[service] = merged
+
+    def _with_instances(self, revision: int) -> State:
+        base = self._base
+        clusters, endpoints, implicit = base.clusters, dict(base.endpoints), base.implicit
+        names, flat = base.tables.mesh.names, dict(base.tables.endpoints)
+        fresh = [service for service in self._diff.instances if service not in implicit]
+        if fresh:
+            clusters, implicit, names = dict(clusters), dict(implicit), dict(names)
+            context = RouteContext(self._policies, base.limits, {}, self._cluster, self._parts)
+            for service in fresh:
+                key = ClusterKey(*service)
+                clusters[service] = {**clusters.get(service, {}), key: self._cluster(key)}
+                implicit[service] = single_plan(implicit_plan(key, context))
+                if service not in base.mesh:
+                    names |= dict.fromkeys(mesh_names(service), implicit[service])
+        for service in self._diff.instances:
+            before = endpoints.get(service, {})
+            endpoints[service] = self._update(service, clusters[service], before)
+            for place in before:
+                flat.pop(place, None)
+            flat |= endpoints[service]
+        mesh = Hosts(names, {}, None) if fresh else base.tables.mesh
+        by_name = base.tables.clusters
+        if fresh:
+            by_name = {**by_name, **{cluster.name: cluster for cluster in self._made.values()}}
+        tables = Tables(revision, base.tables.edge, mesh, by_name, flat, base.tables.watched, self._parts)
+        return State(
+            tables=tables,
+            documents=base.documents,
+            waiting=base.waiting,
+            refusals=self._refusals({}),
+            instances=self._instances,
+            policies=base.policies,
+            limits=base.limits,
+            routes=base.routes,
+            clusters=clusters,
+            endpoints=endpoints,
+            implicit=implicit,
+            edge=base.edge,
+            mesh=base.mesh,
+        )
+
+    # Documents: whatever they touch is compiled again.
+
+    def _with_documents(self, revision: int) -> State:
+        base, parts = self._base, self._parts
+        accepted = Accepted(base, self._diff, whole=self._whole)
+        self._documents = accepted.documents
+        policy_news, limit_news = accepted.dirty(("TrafficPolicy",)), accepted.dirty(("RateLimit",))
+        if policy_news:
+            self._policies = Attached(accepted.of_kind("TrafficPolicy"))
+        limits = base.limits
+        if limit_news:
+            limits = Limits(accepted.of_kind("RateLimit"), base.limits, parts.workers)
+        services = accepted.of_kind("Service")
+        aliases = read_aliases(services)
+        context = RouteContext(self._policies, limits, aliases, self._cluster, parts)
+        touched = {wide_place(place) for entry in policy_news + limit_news for place in places_of(entry)}
+        routes = self._compile_routes(accepted, context, touched, aliases)
+        implicit = self._implicit(services, context, touched)
+        clusters = self._clusters(services, implicit, routes)
+        if policy_news:
+            self._reconfigure(clusters)
+        endpoints = self._endpoints(clusters, {entry.key[1:] for entry in accepted.dirty(("Service",))})
+        edge = gather(((host, route) for route in routes.values() for host in route.attached.edge), base.edge)
+        mesh = gather(((to, route) for route in routes.values() for to in route.attached.mesh), base.mesh)
+        tables = Tables(
+            revision,
+            edge_table(edge),
+            mesh_table(mesh, implicit, aliases),
+            {cluster.name: cluster for group in clusters.values() for cluster in group.values()},
+            {place: endpoint for group in endpoints.values() for place, endpoint in group.items()},
+            base.tables.watched,
+            parts,
+        )
+        return State(
+            tables=tables,
+            documents=accepted.documents,
+            waiting=accepted.waiting,
+            refusals=self._refusals(accepted.refusals),
+            instances=self._instances,
+            policies=self._policies,
+            limits=limits,
+            routes=routes,
+            clusters=clusters,
+            endpoints=endpoints,
+            implicit=implicit,
+            edge=edge,
+            mesh=mesh,
+        )
+
+    def _compile_routes(
+        self, accepted: Accepted, context: RouteContext, touched: set[Place], aliases: Mapping[str, ServiceKey]
+    ) -> dict[DocumentKey, CompiledRoute]:
+        routes: dict[DocumentKey, CompiledRoute] = {}
+        entries = {entry.key: entry for entry in accepted.of_kind("Route")} | accepted.routes
+        services_changed = bool(accepted.dirty(("Service",)))
+        for key in sorted(entries):
+            entry, known = entries[key], self._base.routes.get(key)
+            try:
+                if (known is not None and (known.entry is not entry or _is_touched(known, touched))) or (
+                    known is not None and services_changed and attach(entry, aliases) != known.attached
+                ):
+                    route = None
+                else:
+                    route = known
+                routes[key] = route or compile_route(entry, context)
+                accepted.hold(entry)
+            except CompileError as error:
+                accepted.refuse(entry, error)
+                if known is not None:
+                    routes[key] = known
+        return routes
+
+    def _implicit(
+        self, services: list[Entry[Any]], context: RouteContext, touched: set[Place]
+    ) -> dict[ServiceKey, HostRoutes]:
+        known = {(entry.namespace, entry.name): None for entry in services} | dict.fromkeys(self._instances)
+        found: dict[ServiceKey, HostRoutes] = {}
+        for service in known:
+            before = self._base.implicit.get(service)
+            if before is None or not touched.isdisjoint(service_places(*service)):
+                before = single_plan(implicit_plan(ClusterKey(*service), context))
+            found[service] = before
+        return found
+
+    def _clusters(
+        self,
+        services: list[Entry[Any]],
+        implicit: Mapping[ServiceKey, HostRoutes],
+        routes: Mapping[DocumentKey, CompiledRoute],
+    ) -> dict[ServiceKey, dict[ClusterKey, Cluster]]:
+        """Those that a service, one of its subsets or a route asks for; the others go."""
+        wanted = {ClusterKey(*service): None for service in implicit}
+        for entry in services:
+            for subset in entry.spec.subsets:
+                wanted[ClusterKey(entry.namespace, entry.name, subset.name)] = None
+        for route in routes.values():
+            wanted |= dict.fromkeys(route.clusters)
+        clusters: dict[ServiceKey, dict[ClusterKey, Cluster]] = {}
+        for key in wanted:
+            clusters.setdefault(key.owner, {})[key] = self._cluster(key)
+        for group in self._base.clusters.values():
+            self.steps += [emptying(cluster) for key, cluster in group.items() if key not in wanted]
+        return clusters
+
+    def _cluster(self, key: ClusterKey) -> Cluster:
+        cluster = self._base.clusters.get(key.owner, {}).get(key) or self._made.get(key)
+        if cluster is None:
+            settings = self._settings_of(key)
+            balancer = balancer_for(settings, self._parts)
+            cluster = self._made[key] = Cluster(key.name, settings, balancer, self._parts, self._base.tables.watched)
+        return cluster
+
+    def _settings_of(self, key: ClusterKey) -> ClusterSettings:
+        entries = self._policies.at(service_places(*key[:3]))
+        names = tuple(entry.key for entry in entries)
+        settings = self._settings.get(names)
+        if settings is None:
+            settings = self._settings[names] = cluster_settings(effective(entry.spec for entry in entries))
+        return settings
+
+    def _reconfigure(self, clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]) -> None:
+        for group in clusters.values():
+            for key, cluster in group.items():
+                settings = self._settings_of(key)
+                if settings != cluster.settings:
+                    self.steps.append(reconfiguring(cluster, settings, self._parts))
+
+    def _endpoints(
+        self, clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]], changed: set[tuple[str, ...]]
+    ) -> dict[ServiceKey, Mapping[EndpointKey, Endpoint]]:
+        base = self._base
+        endpoints: dict[ServiceKey, Mapping[EndpointKey, Endpoint]] = {}
+        for service, group in clusters.items():
+            before = base.endpoints.get(service)
+            is_same = (
+                before is not None
+                and service not in changed
+                and base.clusters.get(service, {}).keys() == group.keys()
+                and base.instances.get(service) == self._instances.get(service)
+            )
+            if before is not None and is_same:
+                endpoints[service] = before
+            else:
+                endpoints[service] = self._update(service, group, before or {})
+        for service, gone in base.endpoints.items():
+            if service not in clusters:
+                self.steps += [retiring(endpoint, self._parts) for endpoint in gone.values()]
+        return endpoints
+
+    def _update(
+        self,
+        service: ServiceKey,
+        clusters: Mapping[ClusterKey, Cluster],
+        before: Mapping[EndpointKey, Endpoint],
+    ) -> dict[EndpointKey, Endpoint]:
+        entry = self._documents.get(("Service", *service))
+        document: Service | None = entry.spec if entry is not None else None
+        instances = instances_of(*service, document)
+        if instances is None:
+            instances = dict(self._instances.get(service, {}))
+        update = ServiceUpdate(clusters, instances, document, before, self._parts)
+        self.steps += update.steps
+        return update.endpoints
+
+    def _refusals(self, fresh: Mapping[DocumentKey, Refusal]) -> dict[DocumentKey, Refusal]:
+        """Old ones of what was not sent again, then this revision's. Waiting documents were tried again already."""
+        diff = self._diff
+        sent = {(INSTANCE, key[0], f"{key[1]}/{identity}") for key, ids in diff.instances.items() for identity in ids}
+        sent |= diff.documents.keys()
+        standing: dict[DocumentKey, Refusal] = {}
+        if not self._whole:
+            tried = self._base.waiting.keys() if diff.documents else frozenset()
+            standing = {
+                key: refusal for key, refusal in self._base.refusals.items() if key not in sent and key not in tried
+            }
+        return standing | {refusal.key: refusal for refusal in diff.refusals} | dict(fresh)
+
+
+def _is_touched(route: CompiledRoute, touched: set[Place]) -> bool:
+    """Whether a policy or a limit at one of these places may concern the route."""
+    if not touched:
+        return False
+    _, namespace, name = route.entry.key
+    if not touched.isdisjoint((MESH, ("namespace", namespace), ("route", namespace, name))):
+        return True
+    return any(not touched.isdisjoint(service_places(*key.owner)) for key in route.clusters)

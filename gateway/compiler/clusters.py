@@ -1,0 +1,197 @@
+"""From services and instances to clusters and endpoints that live on.
+
+Nothing live is touched while compiling: what must change on running clusters is left as a list of steps for the loop.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.balancing.least_request import least_request
+from gateway.balancing.random import random_pick
+from gateway.balancing.round_robin import RoundRobin
+from gateway.compiler.diff import ServiceKey
+from gateway.plan import Parts
+from gateway.upstream.cluster import Balancer, Cluster
+from gateway.upstream.cluster_settings import ClusterSettings
+from gateway.upstream.endpoint import Endpoint
+from meshway.model.instance import Instance
+from meshway.model.service import Service, SubsetMatch
+
+Step = Callable[[], None]
+EndpointKey = tuple[str, str, str]
+
+
+class ClusterKey(NamedTuple):
+    """subset, port: "" for the whole service and for the instances' own port."""
+
+    namespace: str
+    service: str
+    subset: str = ""
+    port: str = ""
+
+    @property
+    def name(self) -> str:
+        port = f":{self.port}" if self.port else ""
+        subset = f"#{self.subset}" if self.subset else ""
+        return f"{self.namespace}/{self.service}{port}{subset}"
+
+    @property
+    def owner(self) -> ServiceKey:
+        return (self.namespace, self.service)
+
+
+def balancer_for(settings: ClusterSettings, parts: Parts) -> Balancer:
+    random = parts.random
+    if settings.algorithm == "round_robin":
+        return RoundRobin(random, parts.workers)
+    if settings.algorithm == "random":
+        return lambda endpoints: random_pick(endpoints, random)
+    return lambda endpoints: least_request(endpoints, random, settings.choices)
+
+
+def instances_of(namespace: str, service: str, document: Service | None) -> dict[str, Instance] | None:
+    """The endpoints that a static service brings in its document; None for a service whose instances register."""
+    if document is None or document.type != "static":
+        return None
+    return {
+        f"{static.address}:{static.port}": Instance(
+            namespace=namespace,
+            service=service,
+            id=f"{static.address}:{static.port}",
+            address=static.address,
+            port=static.port,
+            version=static.version,
+            zone=static.zone,
+            weight=static.weight,
+            tags=static.tags,
+            metadata=static.metadata,
+        )
+        for static in document.endpoints
+    }
+
+
+def is_in_subset(instance: Instance, match: SubsetMatch) -> bool:
+    if match.version is not None and instance.version != match.version:
+        return False
+    if match.zone is not None and instance.zone != match.zone:
+        return False
+    if not set(match.tags) <= set(instance.tags):
+        return False
+    return all(instance.metadata.get(name) == value for name, value in match.metadata.items())
+
+
+def on_port(instances: Mapping[str, Instance], port: str, document: Service | None) -> Mapping[str, Instance]:
+    """The instances as they are called on a named port; those without it are left out.
+
+    The service's first port is what an instance registers as its `port`.
+    """
+    own = document.ports[0].name if document is not None else "http"
+    if not port or port == own:
+        return instances
+    # An id of its own: another port is another endpoint, with its own connections and failures.
+    return {
+        f"{identity}:{port}": msgspec.structs.replace(instance, id=f"{identity}:{port}", port=instance.ports[port])
+        for identity, instance in instances.items()
+        if port in instance.ports
+    }
+
+
+class ServiceUpdate:
+    """New endpoints for all clusters of one service.
+
+    endpoints: after the update, by key. steps: to be run on the loop, before the tables with these endpoints are used.
+    """
+
+    def __init__(
+        self,
+        clusters: Mapping[ClusterKey, Cluster],
+        instances: Mapping[str, Instance],
+        document: Service | None,
+        before: Mapping[EndpointKey, Endpoint],
+        parts: Parts,
+    ) -> None:
+        """clusters: all of this service. before: its endpoints until now."""
+        self.endpoints: dict[EndpointKey, Endpoint] = {}
+        self.steps: list[Step] = []
+        self._before = before
+        self._member_of: dict[EndpointKey, list[Cluster]] = {}
+        subsets = {subset.name: subset.match for subset in document.subsets} if document is not None else {}
+        by_port = {key.port: on_port(instances, key.port, document) for key in clusters}
+        members: list[tuple[Cluster, tuple[Endpoint, ...]]] = []
+        for key, cluster in clusters.items():
+            match = subsets.get(key.subset)
+            chosen = []
+            for _, instance in sorted(by_port[key.port].items()):
+                if key.subset and (match is None or not is_in_subset(instance, match)):
+                    continue
+                endpoint = self._endpoint(instance)
+                chosen.append(endpoint)
+                self._member_of[endpoint.key].append(cluster)
+            members.append((cluster, tuple(chosen)))
+        for place, endpoint in self.endpoints.items():
+            self.steps.append(_joining(endpoint, tuple(self._member_of[place])))
+        for cluster, given in members:
+            self.steps.append(_giving(cluster, given))
+        for place, endpoint in before.items():
+            if self.endpoints.get(place) is not endpoint:
+                self.steps.append(retiring(endpoint, parts))
+
+    def _endpoint(self, instance: Instance) -> Endpoint:
+        """The one there was, unless its address or generation changed: then counts and connections are void."""
+        key = (instance.namespace, instance.service, instance.id)
+        known = self.endpoints.get(key)
+        if known is not None:
+            return known
+        endpoint = self._before.get(key)
+        if endpoint is None or _is_another(endpoint, instance):
+            endpoint = Endpoint(instance)
+        elif endpoint.instance != instance:
+            self.steps.append(_updating(endpoint, instance))
+        self.endpoints[key] = endpoint
+        self._member_of[key] = []
+        return endpoint
+
+
+def _is_another(endpoint: Endpoint, instance: Instance) -> bool:
+    return (endpoint.address, endpoint.port, endpoint.generation) != (
+        instance.address,
+        instance.port,
+        instance.generation,
+    )
+
+
+def _updating(endpoint: Endpoint, instance: Instance) -> Step:
+    def update() -> None:
+        endpoint.instance = instance
+        endpoint.weight = instance.weight
+
+    return update
+
+
+def _joining(endpoint: Endpoint, clusters: tuple[Cluster, ...]) -> Step:
+    def join() -> None:
+        endpoint.clusters = clusters
+
+    return join
+
+
+def _giving(cluster: Cluster, endpoints: tuple[Endpoint, ...]) -> Step:
+    return lambda: cluster.set_endpoints(endpoints)
+
+
+def reconfiguring(cluster: Cluster, settings: ClusterSettings, parts: Parts) -> Step:
+    """The balancer is only changed with its algorithm: it would lose its place."""
+    same = (cluster.settings.algorithm, cluster.settings.choices) == (settings.algorithm, settings.choices)
+    balancer = None if same else balancer_for(settings, parts)
+    return lambda: cluster.configure(settings, balancer)
+
+
+def emptying(cluster: Cluster) -> Step:
+    """For a cluster that is in no table any more: calls that still hold it find nobody."""
+    return _giving(cluster, ())
+
+
+def retiring(endpoint: Endpoint, parts: Parts) -> Step:
+    return lambda: parts.retire(endpoint)

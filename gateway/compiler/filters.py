@@ -1,0 +1,73 @@
+"""Which limits a rule runs under. A limit lives on over table swaps while its document is unchanged."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from gateway.compiler.diff import DocumentKey, Entry
+from gateway.compiler.policies import MESH, Place, places_of
+from gateway.filters.rate_limit import AppliedLimit, Limit
+from gateway.limits.key import compile_key
+from meshway.model.rate_limit import RateLimit
+
+LimitKey = tuple[DocumentKey, Place]
+
+
+class Limits:
+    """All limits by the place they count for: a document has one set of buckets at each of its targets."""
+
+    def __init__(self, entries: Iterable[Entry[RateLimit]], before: "Limits | None", workers: int) -> None:
+        """before: those of the last tables; of an unchanged document they go on with what they have counted."""
+        self._at: dict[Place, list[Limit]] = {}
+        self._all: dict[LimitKey, Limit] = {}
+        known: Mapping[LimitKey, Limit] = before._all if before is not None else {}
+        for entry in sorted(entries, key=lambda entry: entry.key):
+            for place in places_of(entry):
+                key = (entry.key, place)
+                limit = known.get(key)
+                if limit is None or limit.policy != entry.spec:
+                    limit = Limit(entry.name, entry.spec, workers)
+                self._all[key] = limit
+                self._at.setdefault(place, []).append(limit)
+
+    def applied(self, places: Iterable[Place], *, service: str, route: str, rule: str) -> tuple[AppliedLimit, ...]:
+        """All limits at these places, the narrowest last; service, route and rule may be parts of their keys."""
+        found = [limit for place in places for limit in self._at.get(place, ())]
+        return tuple(
+            AppliedLimit(
+                limit,
+                compile_key(
+                    limit.policy.key,
+                    service=service,
+                    route=route,
+                    rule=rule,
+                    shares_missing=limit.policy.on_missing_key == "shared",
+                ),
+            )
+            for limit in dict.fromkeys(found)
+        )
+
+    def share(self, workers: int) -> None:
+        for limit in self._all.values():
+            limit.buckets.share(workers)
+
+    def __iter__(self) -> Iterator[Limit]:
+        return iter(self._all.values())
+
+
+def limit_places(route: tuple[Place, ...], services: Iterable[tuple[str, str, str]]) -> tuple[Place, ...]:
+    """Where limits are looked for: mesh, then of the route's and every destination's place the wider ones first.
+
+    services: namespace, service, subset of each destination. Limits come before the draw, so a limit of any
+    destination counts the calls of the whole rule.
+    """
+    places: dict[Place, None] = {MESH: None}
+    namespace = route[0][1]
+    places[("namespace", namespace)] = None
+    triples = tuple(services)
+    for owner, _, _ in triples:
+        places[("namespace", owner)] = None
+    for owner, service, _ in triples:
+        places[("service", owner, service)] = None
+    for owner, service, subset in triples:
+        if subset:
+            places[("subset", owner, service, subset)] = None
+    return (*places, *route)

@@ -1,0 +1,235 @@
+"""From a Route to candidates: one for each Match of each rule, with the rank that orders them within a host.
+
+Order, after Gateway API: priority; exact path, then longer prefix; a method asked for; more headers asked for; the
+older Route; its name; the rule's place in it. The rule: docs/guide/routes.md.
+"""
+
+import math
+from bisect import bisect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+from gateway.compiler.clusters import ClusterKey
+from gateway.compiler.diff import CompileError, Entry, ServiceKey
+from gateway.compiler.filters import Limits, limit_places
+from gateway.compiler.mesh_names import mesh_service, plain_host
+from gateway.compiler.policies import Attached, effective, route_places, service_places
+from gateway.compiler.settings import limit_s, retry_plan
+from gateway.exchange import Exchange
+from gateway.filters import order
+from gateway.plan import ChooseCluster, Parts, RoutePlan
+from gateway.routing.path import PathError, canonical
+from gateway.routing.table import Candidate
+from gateway.upstream.cluster import Cluster
+from meshway.model.document import Destination
+from meshway.model.route import Match, Route, Rule
+from meshway.model.traffic_policy import TrafficPolicy
+
+EXACT: Final = 0
+PREFIX: Final = 1
+
+
+@dataclass(slots=True, frozen=True)
+class Placed:
+    """Where a candidate lies: path class and canonical path; a prefix without its trailing slash, b"" for `/`."""
+
+    path_class: int
+    path: bytes
+    candidate: Candidate
+
+
+@dataclass(slots=True, frozen=True)
+class CompiledRoute:
+    """clusters: all it may call; by them a policy's change finds its routes. attached: where it answers."""
+
+    entry: Entry[Route]
+    placed: tuple[Placed, ...]
+    clusters: tuple[ClusterKey, ...]
+    attached: "Attachment"
+
+
+@dataclass(slots=True, frozen=True)
+class Attachment:
+    """The host names on the edge, and the services on the mesh for which a Route speaks."""
+
+    edge: tuple[str, ...]
+    mesh: tuple[ServiceKey, ...]
+
+
+@dataclass(slots=True)
+class RouteContext:
+    """What a route is compiled against. cluster_for: makes the cluster when there is none yet."""
+
+    policies: Attached[TrafficPolicy]
+    limits: Limits
+    aliases: Mapping[str, ServiceKey]
+    cluster_for: Callable[[ClusterKey], Cluster]
+    parts: Parts
+
+
+def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
+    """Raises CompileError."""
+    placed: list[Placed] = []
+    clusters: dict[ClusterKey, None] = {}
+    for index, rule in enumerate(entry.spec.rules):
+        path = f"spec.rules[{index}]"
+        matches = [_read_match(match, f"{path}.match[{at}]") for at, match in enumerate(rule.match or (Match(),))]
+        prefixes = [read.path for read in matches if read.path_class == PREFIX]
+        keys = [destination_key(entry.namespace, destination) for destination in rule.destinations]
+        clusters.update(dict.fromkeys(keys))
+        try:
+            plan = _compile_rule(entry, rule, rule.name or str(index), keys, prefixes, context)
+        except PathError as error:
+            raise CompileError(path, error.detail) from error
+        for at, read in enumerate(matches):
+            rank = (
+                -entry.spec.priority,
+                read.path_class,
+                -len(read.path),
+                read.methods is None,
+                -len(read.headers),
+                entry.age,
+                entry.title,
+                index,
+                at,
+            )
+            placed.append(Placed(read.path_class, read.path, Candidate(rank, plan, read.methods, read.headers or None)))
+    return CompiledRoute(entry, tuple(placed), tuple(clusters), attach(entry, context.aliases))
+
+
+def attach(entry: Entry[Route], aliases: Mapping[str, ServiceKey]) -> Attachment:
+    """Raises CompileError."""
+    hosts = entry.spec.hosts
+    edge: dict[str, None] = {}
+    mesh: dict[ServiceKey, None] = {}
+    if "edge" in entry.spec.listeners:
+        edge = dict.fromkeys(plain_host(host) for host in hosts or ("*",))
+    if "mesh" in entry.spec.listeners:
+        for at, host in enumerate(hosts):
+            mesh[mesh_service(host, entry.namespace, aliases, f"spec.hosts[{at}]")] = None
+    return Attachment(tuple(edge), tuple(mesh))
+
+
+def implicit_plan(key: ClusterKey, context: RouteContext) -> RoutePlan:
+    """What a registered service without a mesh Route has: everything goes to itself."""
+    rule = Rule(name="all", destinations=(Destination(service=key.service),))
+    entry = Entry("Route", key.namespace, f"implicit:{key.service}", Route(listeners=("mesh",), rules=(rule,)))
+    return _compile_rule(entry, rule, "all", [key], [b""], context)
+
+
+def destination_key(namespace: str, destination: Destination) -> ClusterKey:
+    return ClusterKey(
+        destination.namespace or namespace, destination.service, destination.subset or "", destination.port or ""
+    )
+
+
+@dataclass(slots=True, frozen=True)
+class _ReadMatch:
+    path_class: int
+    path: bytes
+    methods: frozenset[bytes] | None
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+def _read_match(match: Match, at: str) -> _ReadMatch:
+    path_class, text = PREFIX, "/"
+    if match.path is not None:
+        if match.path.exact is not None:
+            path_class, text = EXACT, match.path.exact
+        elif match.path.prefix is not None:
+            text = match.path.prefix
+    try:
+        path, query = canonical(_escaped(text))
+    except PathError as error:
+        raise CompileError(f"{at}.path", error.detail) from error
+    if query:
+        raise CompileError(f"{at}.path", "a path holds no query")
+    headers = tuple(sorted((name.lower().encode(), value.encode()) for name, value in match.headers.items()))
+    methods = frozenset(method.encode() for method in match.methods) or None
+    return _ReadMatch(path_class, path.rstrip(b"/") if path_class == PREFIX else path, methods, headers)
+
+
+def _escaped(text: str) -> bytes:
+    """People write `/café`; on the wire it is `/caf%C3%A9`."""
+    return b"".join(b"%%%02X" % byte if byte >= 0x80 else bytes((byte,)) for byte in text.encode())
+
+
+def _compile_rule(
+    entry: Entry[Route],
+    rule: Rule,
+    name: str,
+    keys: Sequence[ClusterKey],
+    prefixes: Sequence[bytes],
+    context: RouteContext,
+) -> RoutePlan:
+    route = route_places(entry.namespace, entry.name, name)
+    policy = effective([*(found.spec for found in _policies(keys, route, context)), _as_policy(rule)])
+    timeouts, retry = policy.timeouts, policy.retry
+    assert timeouts is not None
+    assert retry is not None
+    service = f"{keys[0].namespace}/{keys[0].service}" if keys else ""
+    limits = context.limits.applied(
+        limit_places(route, [key[:3] for key in keys]), service=service, route=entry.title, rule=name
+    )
+    counters = context.parts.counters
+    return RoutePlan(
+        route=entry.title,
+        rule=name,
+        slot=counters.rule_slot(entry.title, name) if counters is not None else 0,
+        request_filters=order.request_filters(rule, limits, prefixes, context.parts),
+        response_filters=order.response_filters(rule),
+        choose=_choose(rule, keys, context),
+        retry=retry_plan(retry) if keys else None,
+        deadline_s=limit_s(timeouts.deadline),
+        attempt_s=limit_s(timeouts.attempt),
+        first_byte_s=limit_s(timeouts.first_byte),
+        idle_s=limit_s(timeouts.idle),
+        upgraded_idle_s=limit_s(timeouts.upgraded_idle),
+    )
+
+
+def _policies(
+    keys: Sequence[ClusterKey], route: tuple[tuple[str, ...], ...], context: RouteContext
+) -> tuple[Entry[TrafficPolicy], ...]:
+    """A rule has one set of timeouts and retries, so a split takes those of its first destination's service, and a
+    subset's own only when all calls go to that subset."""
+    if not keys:
+        return context.policies.at(route)
+    first = keys[0]
+    subset = first.subset if len({key[:3] for key in keys}) == 1 else ""
+    return context.policies.at((*service_places(first.namespace, first.service, subset), *route))
+
+
+def _as_policy(rule: Rule) -> TrafficPolicy:
+    return TrafficPolicy(timeouts=rule.timeouts, retry=rule.retry)
+
+
+def _choose(rule: Rule, keys: Sequence[ClusterKey], context: RouteContext) -> ChooseCluster | None:
+    weighted = [
+        (context.cluster_for(key), destination.weight)
+        for key, destination in zip(keys, rule.destinations, strict=True)
+        if destination.weight or len(keys) == 1
+    ]
+    if not weighted:
+        return None
+    return choose_by_weight([cluster for cluster, _ in weighted], [weight for _, weight in weighted], context.parts)
+
+
+def choose_by_weight(clusters: Sequence[Cluster], weights: Sequence[int], parts: Parts) -> ChooseCluster:
+    """One draw a call; retries stay with it."""
+    if len(clusters) == 1:
+        only = clusters[0]
+        return lambda _: only
+    random = parts.random
+    bounds = list(accumulate(weight / sum(weights) for weight in weights))
+    bounds[-1] = math.inf  # whatever rounding left
+    if len(clusters) == 2:
+        (first, second), share = clusters, bounds[0]
+        return lambda _: first if random() < share else second
+
+    def choose(_: Exchange) -> Cluster:
+        return clusters[bisect(bounds, random())]
+
+    return choose

@@ -1,0 +1,122 @@
+"""An effective policy as the settings that clusters and plans run on: seconds, sets, plain numbers."""
+
+import math
+from typing import TypeVar
+
+from gateway.plan import RetryPlan
+from gateway.upstream.cluster_settings import (
+    BreakerSettings,
+    BudgetSettings,
+    BulkheadSettings,
+    ClusterSettings,
+    HealthCheckSettings,
+    OutlierSettings,
+)
+from meshway.model.traffic_policy import Breaker, Bulkhead, HealthCheck, OutlierDetection, Retry, TrafficPolicy
+from meshway.units import Duration
+
+T = TypeVar("T")
+
+
+def cluster_settings(policy: TrafficPolicy) -> ClusterSettings:
+    """policy: an effective one. A complete policy has no None left, which the types cannot say."""
+    balancer, connection, budget = _set(policy.load_balancer), _set(policy.connection), _set(_set(policy.retry).budget)
+    return ClusterSettings(
+        algorithm=_set(balancer.algorithm),
+        choices=_set(balancer.choices),
+        connect_timeout_s=float(_set(connection.connect_timeout)),
+        idle_timeout_s=float(_set(connection.idle_timeout)),
+        max_requests=_set(connection.max_requests),
+        budget=BudgetSettings(_set(budget.percent), _set(budget.min_per_second)),
+        bulkhead=_bulkhead(policy.bulkhead),
+        breaker=_breaker(policy.breaker),
+        outlier=_outlier(_set(policy.outlier_detection)),
+        health_check=_health_check(policy.health_check),
+    )
+
+
+def retry_plan(retry: Retry) -> RetryPlan | None:
+    if not retry.max_retries:
+        return None
+    backoff, budget = _set(retry.backoff), _set(retry.budget)
+    return RetryPlan(
+        max_retries=retry.max_retries,
+        conditions=frozenset(_set(retry.on)),
+        statuses=frozenset(_set(retry.statuses)),
+        backoff_base_s=float(_set(backoff.base)),
+        backoff_max_s=float(_set(backoff.max)),
+        budget_percent=_set(budget.percent),
+        budget_min_per_s=_set(budget.min_per_second),
+        non_idempotent=_set(retry.non_idempotent),
+        buffer=int(_set(retry.buffer)),
+        same_endpoint=_set(retry.same_endpoint),
+    )
+
+
+def limit_s(duration: Duration | None) -> float:
+    """0s is no limit."""
+    return float(duration) if duration else math.inf
+
+
+def _bulkhead(block: Bulkhead | None) -> BulkheadSettings | None:
+    if block is None or not block.max_requests:
+        return None
+    return BulkheadSettings(block.max_requests, _set(block.max_pending), float(_set(block.pending_timeout)))
+
+
+def _breaker(block: Breaker | None) -> BreakerSettings | None:
+    if block is None:
+        return None
+    failures = _set(block.failures)
+    return BreakerSettings(
+        window_s=float(_set(block.window)),
+        minimum_requests=_set(block.minimum_requests),
+        failure_percent=_set(block.failure_percent),
+        outcomes=frozenset(name for name in failures if not name.isdigit()),
+        statuses=frozenset(int(name) for name in failures if name.isdigit()),
+        open_for_s=float(_set(block.open_for)),
+        open_max_s=float(_set(block.open_max)),
+        half_open_requests=_set(block.half_open_requests),
+    )
+
+
+def _outlier(block: OutlierDetection) -> OutlierSettings | None:
+    if not block.enabled:
+        return None
+    ratio = _set(block.failure_ratio)
+    return OutlierSettings(
+        consecutive_gateway_failures=_set(block.consecutive_gateway_failures),
+        consecutive_5xx=_set(block.consecutive_5xx),
+        ratio_percent=_set(ratio.percent),
+        over_cluster_percent=_set(ratio.over_cluster_percent),
+        minimum_requests=_set(ratio.minimum_requests),
+        window_s=float(_set(ratio.window)),
+        base_ejection_s=float(_set(block.base_ejection)),
+        max_ejection_s=float(_set(block.max_ejection)),
+        max_ejection_percent=_set(block.max_ejection_percent),
+    )
+
+
+def _health_check(block: HealthCheck | None) -> HealthCheckSettings | None:
+    if block is None:
+        return None
+    ranges = []
+    for text in _set(block.expect):
+        low, _, high = text.partition("-")
+        ranges.append((int(low), int(high or low)))
+    return HealthCheckSettings(
+        type=_set(block.type),
+        path=_set(block.path),
+        port=block.port,
+        host=_set(block.host),
+        expect=tuple(ranges),
+        interval_s=float(_set(block.interval)),
+        timeout_s=float(_set(block.timeout)),
+        unhealthy_after=_set(block.unhealthy_after),
+        healthy_after=_set(block.healthy_after),
+    )
+
+
+def _set(value: T | None) -> T:
+    assert value is not None, "DEFAULTS misses a field"
+    return value

@@ -1,0 +1,45 @@
+"""All that the compiler knows between two revisions. Never changed, only replaced."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.compiler.clusters import ClusterKey, EndpointKey
+from gateway.compiler.diff import DocumentKey, Entry, Refusal, ServiceKey
+from gateway.compiler.filters import Limits
+from gateway.compiler.hosts import HostBuild
+from gateway.compiler.policies import Attached
+from gateway.compiler.routes import CompiledRoute
+from gateway.plan import Parts
+from gateway.routing.table import HostRoutes, Hosts, Tables
+from gateway.upstream.cluster import Cluster
+from gateway.upstream.endpoint import Endpoint
+from meshway.model.instance import Instance
+from meshway.model.traffic_policy import TrafficPolicy
+
+
+@dataclass(slots=True, frozen=True)
+class State:
+    """documents: the last good version of each. waiting: newer versions that did not compile; tried again when other
+    documents change. instances: also of services that have none left, so that a call to them is told so. implicit: for
+    every service there is. edge, mesh: tables of a host name, and of a service that mesh Routes speak for.
+    """
+
+    tables: Tables
+    documents: Mapping[DocumentKey, Entry[Any]]
+    waiting: Mapping[DocumentKey, Entry[Any]]
+    refusals: Mapping[DocumentKey, Refusal]
+    instances: Mapping[ServiceKey, Mapping[str, Instance]]
+    policies: Attached[TrafficPolicy]
+    limits: Limits
+    routes: Mapping[DocumentKey, CompiledRoute]
+    clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]
+    endpoints: Mapping[ServiceKey, Mapping[EndpointKey, Endpoint]]
+    implicit: Mapping[ServiceKey, HostRoutes]
+    edge: Mapping[str, HostBuild]
+    mesh: Mapping[ServiceKey, HostBuild]
+
+
+def empty_state(parts: Parts) -> State:
+    tables = Tables(0, Hosts({}, {}, None), Hosts({}, {}, None), {}, {}, set(), parts)
+    return State(tables, {}, {}, {}, {}, Attached(()), Limits((), None, parts.workers), {}, {}, {}, {}, {}, {})

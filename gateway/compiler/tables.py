@@ -1,0 +1,81 @@
+"""Keeps a worker's tables up with the feed: what did not change is neither compiled again nor forgotten.
+
+`prepare` only reads what is running, so it may run in a thread beside the loop; `commit` changes running clusters and
+belongs on the loop, where it takes microseconds. One preparation at a time, committed in order. Changes of instances
+alone compile no route: a delta with nothing else goes through both on the loop.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gateway.compiler.build import Build
+from gateway.compiler.clusters import Step
+from gateway.compiler.diff import Refusal, read_changes
+from gateway.compiler.state import State, empty_state
+from gateway.plan import Parts
+from gateway.routing.table import Tables
+from meshway.snapshot import INSTANCE, Change
+
+
+@dataclass(slots=True, frozen=True)
+class Prepared:
+    """Tables that wait for their commit. steps: what running clusters must learn with them."""
+
+    base: State
+    state: State
+    steps: tuple[Step, ...]
+
+
+class Compiler:
+    """One a worker; the supervisor has one of its own for showing."""
+
+    __slots__ = ("_parts", "_state")
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._state = empty_state(parts)
+
+    @property
+    def tables(self) -> Tables:
+        return self._state.tables
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """All that stand now, not only the last delta's."""
+        return list(self._state.refusals.values())
+
+    def snapshot(self, revision: int, changes: Iterable[Change]) -> list[Refusal]:
+        """The whole: what is not in it is gone. Answers the refusals that stand."""
+        return self.commit(self.prepare(revision, changes, whole=True))
+
+    def delta(self, revision: int, changes: Iterable[Change]) -> list[Refusal]:
+        """All changes of one revision. Answers the refusals that stand."""
+        return self.commit(self.prepare(revision, changes))
+
+    def prepare(self, revision: int, changes: Iterable[Change], *, whole: bool = False) -> Prepared:
+        """Compiles. Nothing running is touched: safe in any thread, while no other preparation is under way."""
+        base = self._state
+        build = Build(base, read_changes(changes), self._parts, whole=whole)
+        state = build.state(revision)
+        return Prepared(base, state, tuple(build.steps))
+
+    def commit(self, prepared: Prepared) -> list[Refusal]:
+        """Makes the prepared tables current; on the loop. Raises ValueError when another commit came between."""
+        if prepared.base is not self._state:
+            raise ValueError("prepared on tables that are not the current ones any more")
+        for step in prepared.steps:
+            step()
+        self._state = prepared.state
+        return self.refusals
+
+    def share(self, workers: int) -> None:
+        """How many workers of the host live now: limits, budgets and probes are divided anew. On the loop."""
+        self._parts.workers = workers
+        self._state.limits.share(workers)
+        for cluster in self._state.tables.clusters.values():
+            cluster.configure(cluster.settings)
+
+
+def is_light(changes: Iterable[Change]) -> bool:
+    """Only instances: cheap enough for the loop."""
+    return all(change.kind == INSTANCE for change in changes)

@@ -1,0 +1,35 @@
+"""The fixed order of filters, so that whoever reads a document knows what happens first.
+
+Request: rate limits, then redirect, or header changes and rewrite. Response: header changes; the rate limits' own
+fields go with every answer by `Exchange.added`. What a rule does not use is not in its tuple.
+"""
+
+from collections.abc import Sequence
+
+from gateway.filters import headers, rate_limit, redirect, rewrite
+from gateway.filters.rate_limit import AppliedLimit
+from gateway.plan import Parts, RequestFilter, ResponseFilter
+from meshway.model.route import Rule
+
+
+def request_filters(
+    rule: Rule, limits: Sequence[AppliedLimit], prefixes: Sequence[bytes], parts: Parts
+) -> tuple[RequestFilter, ...]:
+    """prefixes: canonical, without trailing slash, of the rule's matches. Raises PathError for a bad path in it."""
+    filters: list[RequestFilter] = []
+    if limits:
+        filters.append(rate_limit.compile_filter(limits, parts))
+    if rule.redirect is not None:
+        filters.append(redirect.compile_filter(rule.redirect, prefixes))
+        return tuple(filters)
+    if rule.request_headers is not None:
+        filters.append(headers.compile_request_filter(rule.request_headers))
+    if rule.rewrite is not None:
+        filters.append(rewrite.compile_filter(rule.rewrite, prefixes))
+    return tuple(filters)
+
+
+def response_filters(rule: Rule) -> tuple[ResponseFilter, ...]:
+    if rule.response_headers is None:
+        return ()
+    return (headers.compile_response_filter(rule.response_headers),)

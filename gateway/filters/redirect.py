@@ -1,0 +1,44 @@
+"""Sends the caller elsewhere; the query is kept (Gateway API's HTTPRequestRedirectFilter)."""
+
+from collections.abc import Callable, Sequence
+
+from gateway.exchange import Exchange, Reply
+from gateway.plan import RequestFilter
+from gateway.routing.path import PathError
+from gateway.routing.path_change import compile_path_change
+from meshway.model.route import Redirect
+
+
+def compile_filter(redirect: Redirect, prefixes: Sequence[bytes]) -> RequestFilter:
+    """prefixes: as for rewrite."""
+    change: Callable[[bytes], bytes] | None = None
+    if redirect.path is not None:
+        change = compile_path_change(redirect.path, prefixes)
+    scheme = redirect.scheme.encode() if redirect.scheme else b""
+    host = redirect.host.encode() if redirect.host else b""
+    port = b":%d" % redirect.port if redirect.port else b""
+    status = redirect.status
+
+    def redirect_caller(exchange: Exchange) -> Reply | None:
+        path = exchange.path
+        if change is not None:
+            try:
+                path = change(path)
+            except PathError as error:
+                return Reply(error.status, error.code, "DPE", f"after the redirect {error.detail}")
+        authority = _authority(exchange, host, port, keeps_port=not scheme)
+        location = (scheme or exchange.scheme) + b"://" + authority + path + exchange.query
+        return Reply(status, "redirect", "", fields=b"Location: " + location + b"\r\n", body=b"")
+
+    return redirect_caller
+
+
+def _authority(exchange: Exchange, host: bytes, port: bytes, *, keeps_port: bool) -> bytes:
+    """A port that was asked for stays only while the scheme does: 8080 of http is no port of https."""
+    asked = exchange.authority
+    name, colon, digits = asked.rpartition(b":")
+    if not colon or not digits.isdigit():
+        name, digits = asked, b""
+    if not port and keeps_port and digits:
+        port = b":" + digits
+    return (host or name) + port

@@ -1,0 +1,29 @@
+"""Changes the path or the host that the upstream sees. A rewritten path is made canonical again before it goes out."""
+
+from collections.abc import Callable, Sequence
+
+from gateway.exchange import Exchange, Reply
+from gateway.plan import RequestFilter
+from gateway.routing.path import PathError
+from gateway.routing.path_change import compile_path_change
+from meshway.model.route import Rewrite
+
+
+def compile_filter(rewrite: Rewrite, prefixes: Sequence[bytes]) -> RequestFilter:
+    """prefixes: the canonical path prefixes by which the rule matches, for `path.prefix`."""
+    change: Callable[[bytes], bytes] | None = None
+    if rewrite.path is not None:
+        change = compile_path_change(rewrite.path, prefixes)
+    authority = rewrite.host.encode() if rewrite.host else b""
+
+    def rewrite_request(exchange: Exchange) -> Reply | None:
+        if authority:
+            exchange.authority = authority
+        if change is not None:
+            try:
+                exchange.path = change(exchange.path)
+            except PathError as error:
+                return Reply(error.status, error.code, "DPE", f"after the rewrite {error.detail}")
+        return None
+
+    return rewrite_request

@@ -1,0 +1,86 @@
+"""By what a limit counts: the parts of its key, read from the exchange and joined."""
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from urllib.parse import unquote_to_bytes
+
+from gateway.exchange import Exchange
+from meshway.http1.fields import find_all
+
+PartOf = Callable[[Exchange], str | None]
+_IPV6_PREFIX_BITS = 64  # one household or one host has a whole /64, so a single address is no caller
+
+
+def compile_key(
+    parts: Sequence[str], *, service: str, route: str, rule: str, shares_missing: bool
+) -> Callable[[Exchange], str | None]:
+    """Parts: `source_ip service route rule method constant header.NAME query.NAME`; none: one bucket.
+
+    service, route, rule: of the plan. shares_missing: callers without a part share one bucket, else the key is None.
+    """
+    readers = [_reader(part, service, route, rule) for part in parts if part != "constant"]
+    if not readers:
+        return lambda _: ""
+    if len(readers) == 1:
+        only = readers[0]
+        if not shares_missing:
+            return only
+        return lambda exchange: only(exchange) or ""
+
+    def key_of(exchange: Exchange) -> str | None:
+        values = []
+        for reader in readers:
+            value = reader(exchange)
+            if value is None:
+                if not shares_missing:
+                    return None
+                value = ""
+            # Lengths keep ("a", "bc") and ("ab", "c") apart whatever the values hold.
+            values.append(f"{len(value)}:{value}")
+        return "".join(values)
+
+    return key_of
+
+
+def _reader(part: str, service: str, route: str, rule: str) -> PartOf:
+    kind, _, name = part.partition(".")
+    if kind == "source_ip":
+        return _source_ip
+    if kind == "method":
+        return lambda exchange: exchange.method.decode("latin-1")
+    if kind == "header":
+        wanted = name.lower().encode()
+        return lambda exchange: _header(exchange, wanted)
+    if kind == "query":
+        return _query_reader(name.encode())
+    constant = {"service": service, "route": route, "rule": rule}[kind]
+    return lambda _: constant
+
+
+def _header(exchange: Exchange, name: bytes) -> str | None:
+    values = find_all(exchange.block, name)
+    return b", ".join(values).decode("latin-1") if values else None
+
+
+def _source_ip(exchange: Exchange) -> str | None:
+    peer = exchange.peer
+    if ":" not in peer:
+        return peer or None
+    try:
+        address = ipaddress.IPv6Address(peer.partition("%")[0])
+    except ValueError:
+        return peer
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(int(address) >> (128 - _IPV6_PREFIX_BITS))
+
+
+def _query_reader(wanted: bytes) -> PartOf:
+    def read(exchange: Exchange) -> str | None:
+        for pair in exchange.query[1:].split(b"&"):
+            name, _, value = pair.partition(b"=")
+            if name == wanted or unquote_to_bytes(name.replace(b"+", b" ")) == wanted:
+                return unquote_to_bytes(value.replace(b"+", b" ")).decode("latin-1")
+        return None
+
+    return read
