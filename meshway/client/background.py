@@ -60,7 +60,7 @@ class Registered:
                 self._registry.send(calls.drain(self._held.wanted))
                 time.sleep(SETTLE_S)
             except MeshwayError as error:
-                _log.warning("%s could not say that it drains: %s", self._held.wanted.name, error)
+                _log.warning("%s could not say that it drains: %s", self._held.wanted.name, error.line)
 
     def end(self) -> None:
         """Deregisters; once. Without a registry the lease runs out by itself."""

@@ -17,6 +17,11 @@ class MeshwayError(Exception):
         super().__init__(_text(problem))
         self.problem = problem
 
+    @property
+    def line(self) -> str:
+        """What went wrong, in one line, for logs."""
+        return self.problem.detail or self.problem.title
+
 
 class NotFound(MeshwayError):
     """404: no such service, instance or document."""
@@ -89,7 +94,7 @@ def problem_of(response: httpx.Response) -> Problem:
 
 
 def _text(problem: Problem) -> str:
-    lines = [f"{problem.title}: {problem.detail}" if problem.detail else problem.title]
+    lines = [problem.detail or problem.title]
     lines += [error.message for error in problem.errors if error.message != problem.detail]
     if problem.mend:
         lines.append(f"mend: {problem.mend}")

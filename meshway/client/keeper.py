@@ -177,7 +177,7 @@ class Keeper:
 
     def _failed(self, those: tuple[Held, ...], error: MeshwayError) -> None:
         away = isinstance(error, Unreachable)
-        line = str(error).splitlines()[0]
+        line = error.line
         for held in those:
             if not away and held.error != line:
                 _log.error("%s is not registered: %s; trying on", held.wanted.name, error)

@@ -54,7 +54,7 @@ class Present:
             await self._registry.send(calls.drain(self._held.wanted))
             await asyncio.sleep(SETTLE_S)
         except MeshwayError as error:
-            _log.warning("%s could not say that it drains: %s", self._held.wanted.name, error)
+            _log.warning("%s could not say that it drains: %s", self._held.wanted.name, error.line)
 
     async def end(self) -> None:
         """Deregisters. Without a registry the lease runs out by itself."""
