@@ -1,0 +1,177 @@
+"""`up`, `registry serve|migrate`, `gateway serve`: what runs the planes, here or one by one (systemd, containers)."""
+
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meshway.cli.failure import CONFLICT, FAILED, INVALID, CliError
+from meshway.cli.guard import guarded
+from meshway.cli.installed import refuse_missing_server
+from meshway.cli.parent import die_with_parent
+from meshway.cli.ports import listen_on, refuse_taken
+from meshway.problem import Problem
+
+registry_app = typer.Typer(help="Run the registry (control plane).", no_args_is_help=True)
+gateway_app = typer.Typer(help="Run a gateway (data plane).", no_args_is_help=True)
+
+Data = Annotated[Path, typer.Option("--data", envvar="MESHWAY_DATA", metavar="DIR", help="Where state is kept.")]
+Bind = Annotated[str, typer.Option(envvar="MESHWAY_BIND", metavar="ADDRESS", help="Address to listen on.")]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", envvar="MESHWAY_INSECURE", help="Allow listening off loopback without sign-in.")
+]
+Workers = Annotated[
+    int, typer.Option(envvar="MESHWAY_WORKERS", min=0, max=256, metavar="N", help="0: cores, at most 4.")
+]
+ReadyFile = Annotated[
+    Path | None,
+    typer.Option(envvar="MESHWAY_READY_FILE", metavar="F", help="Written as JSON when everything answers."),
+]
+
+
+def port_option(flag: str, what: str) -> typer.models.OptionInfo:
+    variable = "MESHWAY_" + flag.strip("-").replace("-", "_").upper()
+    option: typer.models.OptionInfo = typer.Option(
+        flag, envvar=variable, min=0, max=65535, metavar="N", help=f"{what}; 0 takes a free one."
+    )
+    return option
+
+
+RegistryPort = Annotated[int, port_option("--registry-port", "Registry and API")]
+EdgePort = Annotated[int, port_option("--edge-port", "Calls from outside")]
+MeshPort = Annotated[int, port_option("--mesh-port", "Calls between services")]
+AdminPort = Annotated[int, port_option("--admin-port", "The gateway's metrics and health")]
+
+
+@guarded
+def up(
+    data: Data = Path(".meshway"),
+    registry_port: RegistryPort = 8500,
+    edge_port: EdgePort = 8580,
+    mesh_port: MeshPort = 8581,
+    admin_port: AdminPort = 8590,
+    bind: Bind = "127.0.0.1",
+    workers: Workers = 0,
+    insecure: Insecure = False,
+    ready_file: ReadyFile = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the registry's API page in a browser.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No banner.")] = False,
+) -> None:
+    """Run registry and gateway on this machine, until Ctrl-C."""
+    from meshway.cli.up import UpSettings, run_up
+
+    run_up(
+        UpSettings(
+            data=data,
+            registry_port=registry_port,
+            edge_port=edge_port,
+            mesh_port=mesh_port,
+            admin_port=admin_port,
+            bind=bind,
+            workers=workers,
+            insecure=insecure,
+            ready_file=ready_file,
+            open_page=open_page,
+            quiet=quiet,
+        )
+    )
+
+
+@registry_app.command("serve")
+@guarded
+def registry_serve(
+    data: Data = Path(".meshway"),
+    registry_port: RegistryPort = 8500,
+    bind: Bind = "127.0.0.1",
+    insecure: Insecure = False,
+    migrate: Annotated[bool, typer.Option(help="Run pending migrations first.")] = True,
+    socket_fd: Annotated[int | None, typer.Option(hidden=True, help="An inherited listening socket.")] = None,
+) -> None:
+    """Run the registry in the foreground: REST API, feed and leases."""
+    die_with_parent()
+    refuse_missing_server()
+    from registry.app import serve
+    from registry.settings import RegistrySettings, StartRefused
+
+    settings = RegistrySettings(data_dir=data, bind=bind, port=registry_port, insecure=insecure, migrate=migrate)
+    sock = listen_on(bind, registry_port, "--registry-port") if socket_fd is None else socket.socket(fileno=socket_fd)
+    try:
+        serve(settings, sock=sock)
+    except StartRefused as refused:
+        raise CliError(CONFLICT, f"the registry cannot start: {refused}") from refused
+    except Problem as problem:
+        raise plane_refused(problem) from problem
+
+
+@registry_app.command("migrate")
+@guarded
+def registry_migrate(data: Data = Path(".meshway")) -> None:
+    """Bring the store to this version's schema; `registry serve` does it by itself."""
+    refuse_missing_server()
+    from registry.settings import StartRefused
+    from registry.store.lock import FolderLock
+    from registry.store.migrate import prepare
+
+    try:
+        lock = FolderLock(data)
+        prepare(data)
+        lock.release()
+    except StartRefused as refused:
+        raise CliError(CONFLICT, f"cannot migrate: {refused}") from refused
+
+
+@gateway_app.command("serve")
+@guarded
+def gateway_serve(
+    data: Data = Path(".meshway"),
+    registry: Annotated[
+        list[str] | None,
+        typer.Option("--registry", envvar="MESHWAY_URL", metavar="URL", help="Where to follow; may be repeated."),
+    ] = None,
+    edge_port: EdgePort = 8580,
+    mesh_port: MeshPort = 8581,
+    admin_port: AdminPort = 8590,
+    bind: Bind = "127.0.0.1",
+    workers: Workers = 0,
+    node: Annotated[str, typer.Option(envvar="MESHWAY_NODE", help="Name in the registry; this host's.")] = "",
+    zone: Annotated[str, typer.Option(envvar="MESHWAY_ZONE", help="The zone this host stands in.")] = "",
+    insecure: Insecure = False,
+    ready_file: ReadyFile = None,
+) -> None:
+    """Run a gateway in the foreground: supervisor and workers. SIGHUP reloads, SIGTERM drains and ends."""
+    is_child = die_with_parent()
+    refuse_missing_server()
+    from gateway.settings import GatewaySettings
+    from gateway.supervisor import serve
+
+    settings = GatewaySettings(
+        data_dir=data,
+        registry_urls=tuple(registry or ("http://127.0.0.1:8500",)),
+        edge_port=edge_port,
+        mesh_port=mesh_port,
+        admin_port=admin_port,
+        bind=bind,
+        workers=workers,
+        node=node,
+        zone=zone,
+        insecure=insecure,
+        ready_file=ready_file,
+    )
+    if not is_child:
+        # Workers share their port with SO_REUSEPORT, so the kernel would let a second gateway take half of the calls.
+        # Below `up` the last workers of a dead gateway may still drain there, and they are to be followed at once.
+        refuse_taken_ports(bind, edge_port, mesh_port, admin_port)
+    try:
+        serve(settings)
+    except Problem as problem:
+        raise plane_refused(problem) from problem
+
+
+def refuse_taken_ports(bind: str, edge_port: int, mesh_port: int, admin_port: int) -> None:
+    for port, flag in ((edge_port, "--edge-port"), (mesh_port, "--mesh-port"), (admin_port, "--admin-port")):
+        refuse_taken(bind, port, flag)
+
+
+def plane_refused(problem: Problem) -> CliError:
+    return CliError(INVALID if problem.status < 500 else FAILED, str(problem), mend=problem.mend)

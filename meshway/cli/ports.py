@@ -1,0 +1,107 @@
+"""Ports that are free, and who holds those that are not."""
+
+import errno
+import re
+import socket
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from meshway.cli.failure import CONFLICT, CliError
+
+_LISTEN: Final = "0A"  # linux/include/net/tcp_states.h
+_SOCKET: Final = re.compile(r"socket:\[(\d+)\]\Z")
+_BACKLOG: Final = 1024
+
+
+class Holder(NamedTuple):
+    """The process that listens. command: its whole line, as far as we may read it."""
+
+    pid: int
+    name: str
+    command: str
+
+
+def listen_on(bind: str, port: int, flag: str) -> socket.socket:
+    """A listening, inheritable socket; port 0 takes a free one. Raises CliError naming the holder and the flag."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((bind, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise cannot_bind(bind, port, flag, error) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def refuse_taken(bind: str, port: int, flag: str) -> None:
+    """Raises CliError when somebody listens there already. Port 0 is never taken."""
+    if port:
+        listen_on(bind, port, flag).close()
+
+
+def cannot_bind(bind: str, port: int, flag: str, error: OSError) -> CliError:
+    """The words for a port that could not be had. flag: the one that chooses it, `--edge-port`."""
+    if error.errno == errno.EADDRINUSE:
+        holder = holder_of(port)
+        by = f" by {holder.name} (pid {holder.pid})" if holder else ""
+        return CliError(
+            CONFLICT,
+            f"port {port} on {bind} is taken{by}",
+            why=f"{holder.pid} runs: {holder.command}" if holder and holder.command else None,
+            mend=f"stop it, or choose another port: {flag} N (0 takes a free one)",
+        )
+    if error.errno == errno.EACCES:
+        return CliError(
+            CONFLICT,
+            f"port {port} on {bind} is not ours to take: {error.strerror}",
+            mend=f"choose one above 1023: {flag} N",
+        )
+    return CliError(CONFLICT, f"cannot listen on {bind}:{port}: {error.strerror}", mend=f"see --bind and {flag}")
+
+
+def holder_of(port: int) -> Holder | None:
+    """The process that listens on the port, as far as /proc tells us: others' processes may be hidden."""
+    inodes = _listening_inodes(port)
+    if not inodes:
+        return None
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and _holds(process, inodes):
+            try:
+                name = (process / "comm").read_text().strip()
+                line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+            except OSError:
+                continue
+            return Holder(int(process.name), name, line)
+    return None
+
+
+def _listening_inodes(port: int) -> set[str]:
+    """Inodes of the listening sockets, from columns 2, 4 and 10 of /proc/net/tcp (proc(5))."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            columns = line.split()
+            if columns[3] == _LISTEN and int(columns[1].rpartition(":")[2], 16) == port:
+                inodes.add(columns[9])
+    return inodes
+
+
+def _holds(process: Path, inodes: set[str]) -> bool:
+    try:
+        for descriptor in (process / "fd").iterdir():
+            try:
+                found = _SOCKET.match(str(descriptor.readlink()))
+            except OSError:
+                continue
+            if found and found[1] in inodes:
+                return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,222 @@
+"""`meshway up`: registry and gateway as children of one process, on this machine."""
+
+import asyncio
+import contextlib
+import http.client
+import signal
+import socket
+import sys
+import webbrowser
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from meshway.cli.children import Child, ChildFailed, meshway
+from meshway.cli.failure import FAILED, INVALID, OUR_FAULT, CliError
+from meshway.cli.installed import refuse_missing_server
+from meshway.cli.ports import listen_on, refuse_taken
+from meshway.cli.running import Ready, RunFolder, write_whole
+from meshway.tasks import spawn
+
+_STOP_GATEWAY_S: Final = 8.0
+_STOP_REGISTRY_S: Final = 8.0
+_PASSED_ON: Final = frozenset({3, 4, 5, 6, OUR_FAULT})
+
+
+class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What `up` was told; ports as in ARCHITECTURE.md, 0 takes a free one. workers 0: cores, at most 4."""
+
+    data: Path
+    registry_port: int
+    edge_port: int
+    mesh_port: int
+    admin_port: int
+    bind: str
+    workers: int
+    insecure: bool
+    ready_file: Path | None
+    open_page: bool
+    quiet: bool
+
+
+class GatewayAddresses(msgspec.Struct, frozen=True):
+    """The gateway's own ready file."""
+
+    edge: str
+    mesh: str
+    admin: str
+    pid: int
+
+
+class Mesh:
+    """Registry and gateway on one machine, from the first start to the last stop."""
+
+    def __init__(self, settings: UpSettings, folder: RunFolder, listener: socket.socket) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.listener = listener
+        self.registry_url = url_of(settings.bind, listener.getsockname()[1])
+        self._gateway_file = folder.path / "gateway.json"
+        self._gateway: GatewayAddresses | None = None
+        self.registry = Child(
+            "registry", self._registry_command, self._registry_answers, self.say, (listener.fileno(),)
+        )
+        self.gateway = Child("gateway", self._gateway_command, self._gateway_answers, self.say)
+
+    def say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - the children's output and their fate
+
+    async def run(self) -> None:
+        """Until a signal. Raises CliError when the mesh never came up."""
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, stopped.set)
+        try:
+            if await self._start(stopped):
+                self._write_ready()
+                self._greet()
+                keepers = [
+                    spawn(child.keep(self._write_ready), name=f"keep {child.name}")
+                    for child in (self.registry, self.gateway)
+                ]
+                await stopped.wait()
+                if not self.settings.quiet:
+                    self.say("stopping")
+                for keeper in keepers:
+                    keeper.cancel()
+        finally:
+            # The gateway first: while its calls drain, the registry still hears of them.
+            await self.gateway.stop(_STOP_GATEWAY_S)
+            await self.registry.stop(_STOP_REGISTRY_S)
+
+    async def _start(self, stopped: asyncio.Event) -> bool:
+        """False when a signal came first."""
+        starting = spawn(self._start_in_order(), name="start registry and gateway")
+        signalled = spawn(stopped.wait(), name="wait for a signal")
+        try:
+            await asyncio.wait((starting, signalled), return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                return False
+            await starting
+        except ChildFailed as failure:
+            code = failure.code if failure.code in _PASSED_ON else FAILED
+            raise CliError(code or FAILED, str(failure), mend="its own words stand above") from failure
+        finally:
+            for task in (starting, signalled):
+                task.cancel()
+        return True
+
+    async def _start_in_order(self) -> None:
+        await self.registry.start()
+        await self.gateway.start()
+
+    def _registry_command(self) -> list[str]:
+        settings = self.settings
+        command = meshway("registry", "serve", "--data", str(settings.data), "--bind", settings.bind)
+        command += ["--socket-fd", str(self.listener.fileno())]
+        return command + (["--insecure"] if settings.insecure else [])
+
+    def _gateway_command(self) -> list[str]:
+        self._gateway_file.unlink(missing_ok=True)
+        settings, known = self.settings, self._gateway
+        edge, mesh, admin = settings.edge_port, settings.mesh_port, settings.admin_port
+        if known is not None:
+            edge, mesh, admin = (urlsplit(url).port or 0 for url in (known.edge, known.mesh, known.admin))
+        command = meshway("gateway", "serve", "--data", str(settings.data), "--bind", settings.bind)
+        command += ["--registry", self.registry_url, "--workers", str(settings.workers)]
+        command += ["--edge-port", str(edge), "--mesh-port", str(mesh), "--admin-port", str(admin)]
+        command += ["--ready-file", str(self._gateway_file)]
+        return command + (["--insecure"] if settings.insecure else [])
+
+    async def _registry_answers(self) -> bool:
+        return await asyncio.to_thread(_is_ready, self.registry_url)
+
+    async def _gateway_answers(self) -> bool:
+        try:
+            self._gateway = msgspec.json.decode(self._gateway_file.read_bytes(), type=GatewayAddresses)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return False
+        return True
+
+    @property
+    def ready(self) -> Ready:
+        assert self._gateway is not None, "the gateway answered once"
+        return Ready(
+            registry=self.registry_url,
+            edge=self._gateway.edge,
+            mesh=self._gateway.mesh,
+            admin=self._gateway.admin,
+            pids={"registry": self.registry.pid, "gateway": self.gateway.pid},
+        )
+
+    def _write_ready(self) -> None:
+        self.folder.note(self.ready)
+        if self.settings.ready_file is not None:
+            write_whole(self.settings.ready_file, self.ready)
+
+    def _greet(self) -> None:
+        ready, settings = self.ready, self.settings
+        workers = f"{settings.workers} worker{'s' * (settings.workers != 1)}" if settings.workers else "a worker a core"
+        if not settings.quiet:
+            print(  # noqa: T201 - the banner
+                f"Meshway {version('meshway')}   data {settings.data} (SQLite)\n"
+                f"  ✓ registry   {ready.registry}   (loopback is trusted)\n"
+                f"  ✓ gateway    edge {ready.edge}  mesh {ready.mesh}  admin {ready.admin}   ({workers})\n"
+                "Next: meshway demo · meshway register hello --port 9000 · docs/guide/first-service.md      Ctrl-C stops",
+                flush=True,
+            )
+        if settings.open_page:
+            webbrowser.open(f"{ready.registry}/docs")
+
+
+def run_up(settings: UpSettings) -> None:
+    """Blocks until a signal. Raises CliError before anything is started: port taken, folder in use, parts missing."""
+    refuse_missing_server()
+    refuse_open_bind(settings)
+    folder = RunFolder(settings.data)
+    folder.take()
+    try:
+        for port, flag in (
+            (settings.edge_port, "--edge-port"),
+            (settings.mesh_port, "--mesh-port"),
+            (settings.admin_port, "--admin-port"),
+        ):
+            refuse_taken(settings.bind, port, flag)
+        listener = listen_on(settings.bind, settings.registry_port, "--registry-port")
+        if settings.ready_file is not None:
+            settings.ready_file.unlink(missing_ok=True)
+        with contextlib.closing(listener):
+            asyncio.run(Mesh(settings, folder, listener).run())
+    finally:
+        folder.leave()
+
+
+def refuse_open_bind(settings: UpSettings) -> None:
+    if settings.insecure or settings.bind in ("127.0.0.1", "::1", "localhost"):
+        return
+    raise CliError(
+        INVALID,
+        f"will not listen on {settings.bind}: neither listeners nor registry ask who calls",
+        mend="leave --bind 127.0.0.1, or pass --insecure when a firewall or a private network guards the ports",
+    )
+
+
+def url_of(bind: str, port: int) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, f"[{bind}]" if ":" in bind else bind)  # noqa: S104
+    return f"http://{host}:{port}"
+
+
+def _is_ready(url: str) -> bool:
+    split = urlsplit(url)
+    connection = http.client.HTTPConnection(split.hostname or "", split.port, timeout=5.0)
+    try:
+        connection.request("GET", "/v1/health/ready")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
