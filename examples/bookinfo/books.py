@@ -25,17 +25,17 @@ class Opinion(TypedDict):
 
 
 BOOKS: dict[str, Book] = {
-    "1": {
+    "0": {
         "title": "The Time Machine", "author": "H. G. Wells", "year": 1895, "pages": 118,
         "publisher": "William Heinemann", "language": "English",
         "summary": "A traveller comes late to dinner, because he has been to the year 802,701.",
     },
-    "2": {
+    "1": {
         "title": "Three Men in a Boat", "author": "Jerome K. Jerome", "year": 1889, "pages": 315,
         "publisher": "J. W. Arrowsmith", "language": "English",
         "summary": "Three friends and a dog row up the Thames for their health. The tin of pineapple wins.",
     },
-    "3": {
+    "2": {
         "title": "Flatland", "author": "Edwin A. Abbott", "year": 1884, "pages": 96,
         "publisher": "Seeley & Co.", "language": "English",
         "summary": "A square of good family learns of a third dimension and is not thanked for telling.",
@@ -43,22 +43,22 @@ BOOKS: dict[str, Book] = {
 }  # fmt: skip
 
 OPINIONS: dict[str, tuple[Opinion, ...]] = {
-    "1": (
+    "0": (
         {"reviewer": "Ada", "text": "Read it in one evening, which felt like 802,701 years well spent."},
         {"reviewer": "Edsger", "text": "The machine is described too loosely to be built. The ending is exact."},
     ),
-    "2": (
+    "1": (
         {"reviewer": "Grace", "text": "The best account of a deployment that went wrong from the first day."},
         {"reviewer": "Alan", "text": "I laughed aloud on the train and had to move to another carriage."},
     ),
-    "3": (
+    "2": (
         {"reviewer": "Emmy", "text": "Short, strict and kind. It should stand in every school."},
         {"reviewer": "Kurt", "text": "True, though it cannot be proved from inside Flatland."},
     ),
 }
 
 STARS: dict[str, dict[str, int]] = {
-    "1": {"Ada": 5, "Edsger": 4},
-    "2": {"Grace": 5, "Alan": 5},
-    "3": {"Emmy": 5, "Kurt": 3},
+    "0": {"Ada": 5, "Edsger": 4},
+    "1": {"Grace": 5, "Alan": 5},
+    "2": {"Emmy": 5, "Kurt": 3},
 }

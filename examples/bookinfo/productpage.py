@@ -1,4 +1,4 @@
-"""The page a reader sees: `GET /productpage?id=1`. It asks details and reviews, both through the gateway.
+"""The page a reader sees: `GET /productpage?id=0`. It asks details and reviews, both through the gateway.
 
 A part that cannot be had is shown as not available; the page itself is 200 all the same. How many parts are missing,
 also further down, stands in the header `x-bookinfo-errors`, so that a load test sees what a reader would.
@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 from books import BOOKS
-from fastapi import HTTPException, Request, Response
+from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from page import Part, render
@@ -32,7 +32,7 @@ def build(copy: Copy) -> None:
             return Part({}, error=str(error) or type(error).__name__)
 
     @app.get("/productpage")
-    async def productpage(request: Request, id: str = "1") -> HTMLResponse:  # noqa: A002 - the query's word
+    async def productpage(request: Request, id: str = "0") -> HTMLResponse:  # noqa: A002 - the query's word
         if id not in BOOKS:
             raise HTTPException(404, f"no book {id}")
         # Who reads decides which version of reviews answers (routes.yaml).
@@ -44,23 +44,9 @@ def build(copy: Copy) -> None:
         headers = {"x-bookinfo-errors": str(errors), "x-bookinfo-reviews": str(reviews.found.get("version", "none"))}
         return HTMLResponse(render(id, BOOKS, details, reviews, copy.name), headers=headers)
 
-    @app.get("/api/v1/products")
+    @app.get("/api/products")
     async def products() -> list[dict[str, Any]]:
         return [{"id": number, "title": book["title"]} for number, book in BOOKS.items()]
-
-    @app.api_route("/api/v1/products/{book}/{what}", methods=["GET", "POST"])
-    async def part(book: str, what: str, request: Request) -> Response:
-        """GET details, reviews or ratings, POST ratings: the answer of the service, whatever it is."""
-        if what not in ("details", "reviews", "ratings"):
-            raise HTTPException(404, f"a book has details, reviews and ratings, not {what}")
-        try:
-            answer = await copy.client.request(
-                request.method, f"http://{what}/{what}/{book}", content=await request.body(),
-                headers={"content-type": request.headers.get("content-type", "application/json")},
-            )  # fmt: skip
-        except httpx.HTTPError as error:
-            raise HTTPException(502, f"{what} does not answer: {error}") from error
-        return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))
 
 
 if __name__ == "__main__":

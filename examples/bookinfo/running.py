@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from collections.abc import Callable
 
 import httpx
+import msgspec
 import uvicorn
 from fastapi import FastAPI
 
@@ -22,11 +24,8 @@ class Copy:
 
     def __init__(self, service: str, version: str, port: int) -> None:
         settings = MeshSettings.from_env()
-        if settings.namespace == "default":
-            settings = MeshSettings(
-                registry=settings.registry, gateway=settings.gateway, namespace=NAMESPACE, service=service,
-                address=settings.address, zone=settings.zone, token_file=settings.token_file,
-            )  # fmt: skip
+        if "MESHWAY_NAMESPACE" not in os.environ:
+            settings = msgspec.structs.replace(settings, namespace=NAMESPACE)
         self.mesh = Mesh(settings)
         self.version = version
         self.name = f"{service}-{version}:{port}"
@@ -44,11 +43,11 @@ class Copy:
 
 
 def serve(service: str, build: Callable[[Copy], None], *, port: int, versions: tuple[str, ...] = ("v1",)) -> None:
-    """Reads --port, --host and --version, builds the service and runs it until SIGTERM."""
+    """Reads --port, --host and --version (or SERVICE_VERSION), builds the service and runs it until SIGTERM."""
     parser = argparse.ArgumentParser(description=f"The {service} service of the book shop.")
     parser.add_argument("--port", type=int, default=port)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--version", choices=versions, default=versions[0])
+    parser.add_argument("--version", choices=versions, default=os.environ.get("SERVICE_VERSION", versions[0]))
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format=f"{service} {options.version} %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -56,6 +56,8 @@ class Registered:
             if self._ends or self._ended or not self._background.leave(self._held):
                 return
             self._ends = True
+            if not self._held.lease_id:
+                return
             try:
                 self._registry.send(calls.drain(self._held.wanted))
                 time.sleep(SETTLE_S)
@@ -69,6 +71,7 @@ class Registered:
                 return
             self._ended = True
             ends = self._ends or self._background.leave(self._held)
+            known = self._held.lease_id is not None
             self._background.forget(self._held)
             if not ends:
                 return
@@ -76,7 +79,9 @@ class Registered:
                 self._registry.send(calls.deregister(self._held.wanted))
                 _log.info("deregistered %s", self._held.wanted.name)
             except MeshwayError as error:
-                _log.warning("%s could not deregister: %s", self._held.wanted.name, error)
+                # Asked also without a lease, since the answer to a registration may have been lost.
+                level = logging.WARNING if known else logging.DEBUG
+                _log.log(level, "%s could not deregister: %s", self._held.wanted.name, error.line)
 
     def abandon(self) -> None:
         """In a forked child: the registration is the parent's."""

@@ -50,6 +50,8 @@ class Present:
         if self._ends or not self._keeper.leave(self._held):
             return
         self._ends = True
+        if not self._held.lease_id:
+            return
         try:
             await self._registry.send(calls.drain(self._held.wanted))
             await asyncio.sleep(SETTLE_S)
@@ -60,13 +62,16 @@ class Present:
         """Deregisters. Without a registry the lease runs out by itself."""
         if not self._ends:
             self._ends = self._keeper.leave(self._held)
+        known = self._held.lease_id is not None
         self._keeper.forget(self._held)
         if self._ends:
             try:
                 await self._registry.send(calls.deregister(self._held.wanted))
                 _log.info("deregistered %s", self._held.wanted.name)
             except MeshwayError as error:
-                _log.warning("%s could not deregister: %s", self._held.wanted.name, error)
+                # Asked also without a lease, since the answer to a registration may have been lost.
+                level = logging.WARNING if known else logging.DEBUG
+                _log.log(level, "%s could not deregister: %s", self._held.wanted.name, error.line)
 
 
 @asynccontextmanager

@@ -74,7 +74,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 class Details(TypedDict, total=False):
     """What may be said of an instance besides service and port; defaults as in Registration.
 
-    address: default MESHWAY_ADDRESS, then this host's own towards the registry. id: default `default_id`.
+    address: default MESHWAY_ADDRESS, then this host's own towards the registry. id: default MESHWAY_INSTANCE, then
+    `default_id`.
     """
 
     namespace: str
@@ -102,7 +103,7 @@ def describe(settings: MeshSettings, service: str | None, port: int, **details: 
     wanted = Registration(
         namespace=details.get("namespace") or settings.namespace,
         service=service,
-        id=details.get("id") or default_id(service, socket.gethostname(), port),
+        id=details.get("id") or settings.instance or default_id(service, socket.gethostname(), port),
         address=details.get("address") or settings.address or own_address(settings.registry),
         port=port,
         ports=dict(details.get("ports", {})),
