@@ -1,0 +1,1 @@
+"""The routes of people and tools, on FastAPI: decode, call the core, encode."""

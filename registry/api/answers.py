@@ -1,0 +1,70 @@
+"""What a route gets from a request and gives back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from starlette.responses import Response
+
+from meshway.problem import CONTENT_TYPE, Problem
+from registry.query import matches, next_link
+from registry.repeated import once_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from meshway.identity import Principal
+    from registry.draft import Once
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def answer(
+    value: object, status: int = 200, *, revision: int | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    """JSON. revision: the one a write took, or the one that is shown; else the head stands in `Meshway-Revision`."""
+    fields = dict(headers or {})
+    if revision is not None:
+        fields["meshway-revision"] = str(revision)
+    return Response(_encode(value), status, fields, "application/json")
+
+
+def nothing(revision: int) -> Response:
+    return Response(status_code=204, headers={"meshway-revision": str(revision)})
+
+
+def problem_answer(problem: Problem, request: Request) -> Response:
+    return Response(
+        problem.encode(request.scope["state"]["request_id"]), problem.status, dict(problem.headers), CONTENT_TYPE
+    )
+
+
+def shown(value: object, revision: int, request: Request) -> Response:
+    """A read with its ETag: 304 when the caller has it."""
+    headers = {"etag": f'"{revision}"'}
+    if matches(request.headers.get("if-none-match"), revision):
+        return Response(status_code=304, headers=headers)
+    return answer(value, headers=headers)
+
+
+def page(value: object, request: Request) -> Response:
+    link = next_link(request.url.path, request.url.query, getattr(value, "next", None))
+    return answer(value, headers={"link": link} if link else None)
+
+
+def caller(request: Request) -> str:
+    """The principal's name, as `updated_by` and history show it."""
+    principal: Principal = request.scope["state"]["principal"]
+    return principal.name
+
+
+def once(request: Request, body: bytes) -> Once | None:
+    return once_of(
+        request.headers.get("idempotency-key"),
+        request.scope["state"]["principal"],
+        method=request.method,
+        path=request.url.path,
+        query=request.url.query,
+        body=body,
+    )

@@ -1,0 +1,57 @@
+"""The FastAPI application: all routes that are not the machine side's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from fastapi import FastAPI, Response
+
+from registry.api.apply import apply_router
+from registry.api.documents import documents_router
+from registry.api.gateways import gateways_router
+from registry.api.health import health_router
+from registry.api.metrics import metrics_router
+from registry.api.namespaces import namespaces_router
+from registry.api.problems import handle_problems
+from registry.api.revisions import revisions_router
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from registry.core import Core
+    from registry.gateways import Gateways
+
+OPENAPI: Final = "/openapi.json"
+
+
+def make_api(
+    core: Core,
+    gateways: Gateways,
+    *,
+    machine_methods: Callable[[str], set[str]],
+    description: dict[str, Any],
+    connections: Callable[[], int],
+) -> FastAPI:
+    """machine_methods: what the machine side serves at a path. description: of all routes, served as it is."""
+    # FastAPI's own description would leave out the machine routes, and its /docs page loads scripts from elsewhere.
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    encoded = msgspec.json.encode(description)
+
+    @app.get(OPENAPI)
+    async def openapi() -> Response:
+        return Response(encoded, media_type="application/json")
+
+    for router in (
+        apply_router(core),
+        revisions_router(core),
+        gateways_router(gateways),
+        health_router(core),
+        metrics_router(core, gateways, connections),
+        namespaces_router(core),
+        documents_router(core),
+    ):
+        app.include_router(router)
+    handle_problems(app, machine_methods)
+    return app

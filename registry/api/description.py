@@ -1,0 +1,215 @@
+"""What the API's own routes are, for its description."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from meshway.model.document import Document
+from meshway.model.kinds import BY_PLURAL, KINDS
+from registry.api import apply, documents, gateways, health, metrics, namespaces, revisions
+from registry.documents import Applied, DocumentPage
+from registry.gateways import GatewayState
+from registry.openapi import Operation, Parameter
+
+_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
+_PLACE: Final = {"namespace": "default", "plural": "routes", "name": "books"}
+_PREFER: Final = Parameter(
+    name="Prefer",
+    about="`wait=10`: answer when all live gateways run the revision; see Meshway-Applied and Meshway-Pending.",
+    place="header",
+)
+_IF_MATCH: Final = Parameter(name="If-Match", about="The ETag of what was read: 412 when it changed.", place="header")
+_ONCE: Final = Parameter(
+    name="Idempotency-Key", about="Sent again within 24 h it gets the first answer.", place="header"
+)
+_PAGE: Final = (
+    Parameter(name="limit", about="Rows a page.", schema={"type": "integer", "minimum": 1, "maximum": 1000}),
+    Parameter(name="cursor", about="`next` of the page before."),
+)
+_ROUTE: Final = {"hosts": ["books.example"], "rules": [{"destinations": [{"service": "books"}]}]}
+_TEXT: Final = {"type": "string"}
+_ITEMS: Final = {"type": "object", "required": ["items"], "properties": {"items": {"type": "array"}}}
+
+
+def api_operations() -> list[Operation]:
+    return [*_documents(), *_apply(), *_revisions(), *_rest()]
+
+
+def _documents() -> list[Operation]:
+    kinds = f"plural: {', '.join(BY_PLURAL)}."
+    return [
+        Operation(
+            method="PUT",
+            path=documents.ONE,
+            id="putDocument",
+            tag="documents",
+            about="Create or replace a document.",
+            detail=kinds,
+            parameters=(
+                _IF_MATCH,
+                Parameter(name="If-None-Match", about="`*`: create only.", place="header"),
+                _PREFER,
+            ),
+            body={"oneOf": [_document_of(kind) for kind in KINDS]},
+            consumes=("application/json", "application/yaml"),
+            answers={200: Document, 201: Document, 409: _PROBLEM, 412: _PROBLEM},
+            example=_PLACE,
+            example_body={"apiVersion": "meshway/v1", "kind": "Route", "metadata": {"name": "books"}, "spec": _ROUTE},
+        ),
+        Operation(
+            method="GET",
+            path=documents.ONE,
+            id="getDocument",
+            tag="documents",
+            about="A document; services are read at their own path.",
+            detail=kinds,
+            answers={200: Document, 304: None, 404: _PROBLEM},
+            example=_PLACE,
+        ),
+        Operation(
+            method="GET",
+            path=documents.MANY,
+            id="listDocuments",
+            tag="documents",
+            about="The documents of one kind.",
+            detail=kinds,
+            parameters=_PAGE,
+            answers={200: DocumentPage},
+            example=_PLACE,
+        ),
+        Operation(
+            method="DELETE",
+            path=documents.ONE,
+            id="deleteDocument",
+            tag="documents",
+            about="Delete a document; 409 for a service that has instances.",
+            detail=kinds,
+            parameters=(_IF_MATCH, _PREFER),
+            answers={204: None, 404: _PROBLEM, 409: _PROBLEM, 412: _PROBLEM},
+            example=_PLACE,
+        ),
+    ]
+
+
+def _apply() -> list[Operation]:
+    key = {
+        "type": "object",
+        "required": ["kind", "name"],
+        "properties": dict.fromkeys(("kind", "namespace", "name"), _TEXT),
+    }
+    body: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "documents": {"type": "array", "items": {"oneOf": [_document_of(kind) for kind in KINDS]}},
+            "delete": {"type": "array", "items": key},
+        },
+    }
+    document = {
+        "apiVersion": "meshway/v1",
+        "kind": "RateLimit",
+        "metadata": {"name": "books"},
+        "spec": {"targets": [{"service": "books"}], "token_bucket": {"rate": "100/s"}},
+    }
+    return [
+        Operation(
+            method="POST",
+            path=apply.PATH,
+            id="apply",
+            tag="documents",
+            about="Apply many documents as one revision, all or nothing; none when nothing changes.",
+            parameters=(
+                Parameter(name="dry_run", about="Only say what would change.", schema={"type": "boolean"}),
+                Parameter(name="namespace", about="Of documents that name none."),
+                _ONCE,
+                _PREFER,
+            ),
+            body=body,
+            consumes=("application/json", "application/yaml"),
+            answers={200: Applied},
+            example_body={"documents": [document], "delete": []},
+        )
+    ]
+
+
+def _revisions() -> list[Operation]:
+    number = {"number": "1"}
+    entry = {"type": "object", "required": ["revision", "at", "by"]}
+    return [
+        Operation(
+            method="GET",
+            path=revisions.MANY,
+            id="listRevisions",
+            tag="revisions",
+            about="Changes of documents, newest first.",
+            parameters=_PAGE,
+            answers={200: _ITEMS},
+        ),
+        Operation(
+            method="GET",
+            path=revisions.ONE,
+            id="getRevision",
+            tag="revisions",
+            about="Who changed what, and how.",
+            answers={200: entry, 404: _PROBLEM},
+            example=number,
+        ),
+        Operation(
+            method="GET",
+            path=revisions.DIFF,
+            id="diffRevisions",
+            tag="revisions",
+            about="What lies between two revisions.",
+            parameters=(
+                Parameter(name="to", about="The other one; the head unless told.", schema={"type": "integer"}),
+            ),
+            answers={200: {"type": "object"}, 404: _PROBLEM},
+            example=number,
+        ),
+        Operation(
+            method="POST",
+            path=revisions.RESTORE,
+            id="restoreRevision",
+            tag="revisions",
+            about="Make all documents what they were then, as a new revision.",
+            parameters=(_ONCE, _PREFER),
+            answers={200: Applied, 404: _PROBLEM},
+            example=number,
+        ),
+    ]
+
+
+def _rest() -> list[Operation]:
+    state = {"type": "object", "required": ["status"], "properties": {"status": _TEXT, "missing": {"type": "array"}}}
+    rows: list[tuple[str, str, str, str, dict[int, Any]]] = [
+        (gateways.MANY, "listGateways", "gateways", "Every gateway with what it runs and refused.", {200: _ITEMS}),
+        (gateways.ONE, "getGateway", "gateways", "One gateway.", {200: GatewayState, 404: _PROBLEM}),
+        (namespaces.PATH, "listNamespaces", "discovery", "The namespaces.", {200: _ITEMS}),
+        (health.LIVE, "live", "health", "Whether the process lives.", {200: state}),
+        (health.READY, "ready", "health", "Whether it can serve; which part is missing.", {200: state, 503: state}),
+    ]
+    plain = [
+        Operation(
+            method="GET", path=path, id=name, tag=tag, about=about, answers=answers, example={"node": "gateway-1"}
+        )
+        for path, name, tag, about, answers in rows
+    ]
+    return [
+        *plain,
+        Operation(
+            method="GET",
+            path=metrics.PATH,
+            id="metrics",
+            tag="health",
+            about="Prometheus text.",
+            answers={200: _TEXT},
+            produces="text/plain",
+        ),
+    ]
+
+
+def _document_of(kind: str) -> dict[str, Any]:
+    """The envelope with the spec of one kind."""
+    return {
+        "allOf": [{"$ref": "#/components/schemas/Document"}],
+        "properties": {"kind": {"const": kind}, "spec": {"$ref": f"#/components/schemas/{kind}"}},
+    }

@@ -1,0 +1,32 @@
+"""Whether the process lives, and whether it can serve; which part is missing when it cannot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fastapi import APIRouter, Response
+
+from registry.api.answers import answer
+
+if TYPE_CHECKING:
+    from registry.core import Core
+
+LIVE: Final = "/v1/health/live"
+READY: Final = "/v1/health/ready"
+
+
+def health_router(core: Core) -> APIRouter:
+    router = APIRouter()
+
+    @router.get(LIVE)
+    async def live() -> Response:
+        return answer({"status": "live"})
+
+    @router.get(READY)
+    async def ready() -> Response:
+        missing = core.missing()
+        if missing:
+            return answer({"status": "not_ready", "missing": missing}, 503)
+        return answer({"status": "ready", "missing": []})
+
+    return router

@@ -1,0 +1,57 @@
+"""GET /metrics: Prometheus text (prometheus.io, exposition format 0.0.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fastapi import APIRouter, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from registry.core import Core
+    from registry.gateways import Gateways
+
+PATH: Final = "/metrics"
+
+
+def metrics_router(core: Core, gateways: Gateways, connections: Callable[[], int]) -> APIRouter:
+    router = APIRouter()
+
+    @router.get(PATH)
+    async def metrics() -> Response:
+        text = "".join(_lines(core, gateways, connections()))
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return router
+
+
+def _lines(core: Core, gateways: Gateways, connections: int) -> Iterator[str]:
+    states = gateways.states()
+    live = [state for state in states if state.live]
+    lag = max((core.view.revision - state.revision for state in live), default=0)
+    rows: list[tuple[str, str, str, float]] = [
+        ("meshway_revision", "gauge", "The head: the newest revision.", core.view.revision),
+        ("meshway_leases", "gauge", "Leases that run.", core.leases.count),
+        ("meshway_self_preservation", "gauge", "Groups whose expiry is held back.", len(core.leases.holds)),
+        ("meshway_registry_writes_waiting", "gauge", "Writes that wait for a commit.", core.revisions.waiting),
+        ("meshway_registry_watchers", "gauge", "Connections of /v1/watch.", len(core.feed.watchers)),
+        ("meshway_registry_followers", "gauge", "Connections of /v1/feed.", len(core.feed.followers)),
+        ("meshway_registry_connections", "gauge", "Open connections.", connections),
+        ("meshway_gateways", "gauge", "Gateways that reported within 6 s.", len(live)),
+        ("meshway_feed_lag_revisions", "gauge", "Revisions the slowest live gateway is behind.", max(lag, 0)),
+        (
+            "meshway_documents_refused",
+            "gauge",
+            "Documents that live gateways could not compile.",
+            sum(len(state.refused) for state in live),
+        ),
+    ]
+    yield (
+        "# HELP meshway_registry_commit_duration_seconds From taking a batch to durable.\n"
+        "# TYPE meshway_registry_commit_duration_seconds summary\n"
+        f"meshway_registry_commit_duration_seconds_sum {core.revisions.commit_s}\n"
+        f"meshway_registry_commit_duration_seconds_count {core.revisions.commits}\n"
+    )
+    for name, kind, about, value in rows:
+        yield f"# HELP {name} {about}\n# TYPE {name} {kind}\n{name} {value}\n"

@@ -1,0 +1,60 @@
+"""The history of documents: who changed what when, what lies between two revisions, and back again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fastapi import APIRouter, Request, Response
+
+from meshway.problem import not_found
+from registry.api.answers import answer, caller, once, page
+from registry.query import limit_of, number_of, query_of
+
+if TYPE_CHECKING:
+    from registry.core import Core
+
+MANY: Final = "/v1/revisions"
+ONE: Final = "/v1/revisions/{number}"
+DIFF: Final = "/v1/revisions/{number}/diff"
+RESTORE: Final = "/v1/revisions/{number}/restore"
+
+
+def revisions_router(core: Core) -> APIRouter:
+    router = APIRouter()
+    documents = core.documents
+
+    @router.get(MANY)
+    async def many(request: Request) -> Response:
+        """Newest first. The cursor is the revision to go on below."""
+        query = query_of(request.url.query, frozenset({"limit", "cursor"}))
+        before = number_of(query, "cursor", None, low=1)
+        return page(await documents.revisions(limit=limit_of(query), before=before), request)
+
+    @router.get(ONE)
+    async def one(number: str, request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        return answer(await documents.revision(_number(number)))
+
+    @router.get(DIFF)
+    async def diff(number: str, request: Request) -> Response:
+        """To the revision `to`, or to the head."""
+        query = query_of(request.url.query, frozenset({"to"}))
+        return answer(await documents.diff(_number(number), number_of(query, "to", None, low=0)))
+
+    @router.post(RESTORE)
+    async def restore(number: str, request: Request) -> Response:
+        """Makes all documents what they were: a new revision, none when nothing differs."""
+        query_of(request.url.query, frozenset())
+        body = await request.body()
+        applied = await documents.restore(_number(number), by=caller(request), once=once(request, body))
+        return answer(applied, revision=applied.revision)
+
+    return router
+
+
+def _number(text: str) -> int:
+    """`812` or `r812`."""
+    digits = text.removeprefix("r")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+        raise not_found(f"revision {text}", "revisions are numbers: 812 or r812")
+    return int(digits)

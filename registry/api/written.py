@@ -1,0 +1,153 @@
+"""Documents as they come in bodies: JSON or YAML, judged with every error of every document."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from meshway.formats.yaml_documents import WrittenDocument, read_documents
+from meshway.model.decode import decode_document
+from meshway.model.document import Document, Spec
+from meshway.model.fields import read_struct
+from meshway.problem import FieldError, Problem, invalid_document, invalid_request
+from registry.documents import Key
+from registry.json_text import parse_json
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+MAX_DOCUMENTS: Final = 20_000
+_LONG: Final = 64 * 1024
+
+
+class Apply(msgspec.Struct, frozen=True):
+    """A body of apply, judged."""
+
+    documents: list[tuple[Document, Spec]]
+    delete: list[Key]
+
+
+async def read_one(request: Request, *, kind: str, namespace: str, name: str) -> tuple[Document, Spec]:
+    """The body of a PUT; its kind, namespace and name may be left out, and must be the path's when written."""
+    written = _parse(await request.body(), request.headers.get("content-type", ""))
+    if isinstance(written, list):
+        if len(written) != 1:
+            raise invalid_request(f"the body holds {len(written)} documents: send one, or use POST /v1/apply")
+        one = written[0]
+    else:
+        one = WrittenDocument(written, {})
+    if not isinstance(one.raw, Mapping):
+        return _decode(one, namespace)
+    errors = [
+        FieldError(path=path, code="forbidden_combination", message=f"{path}: {found!r} is not the path's {wanted!r}")
+        for path, found, wanted in _names(one.raw, kind, namespace, name)
+        if found != wanted
+    ]
+    if errors:
+        raise invalid_document(f"Invalid {kind}", one.locate(errors) if one.places else tuple(errors))
+    metadata = one.raw.get("metadata", {})
+    raw = {"apiVersion": "meshway/v1", "kind": kind, **one.raw}
+    if isinstance(metadata, Mapping):
+        raw["metadata"] = {**metadata, "name": name, "namespace": namespace}
+    return _decode(WrittenDocument(raw, one.places), namespace)
+
+
+async def read_apply(request: Request, namespace: str) -> Apply:
+    """JSON `{"documents": [...], "delete": [...]}`, or documents as a YAML stream. namespace: where none is written."""
+    body = await request.body()
+    kind = request.headers.get("content-type", "")
+    if len(body) < _LONG:
+        return _read_apply(body, kind, namespace)
+    return await asyncio.to_thread(_read_apply, body, kind, namespace)  # thousands of documents take seconds
+
+
+def _read_apply(body: bytes, content_type: str, namespace: str) -> Apply:
+    written = _parse(body, content_type)
+    delete: list[Key] = []
+    if not isinstance(written, list):
+        if isinstance(written, Mapping) and "kind" in written:
+            written = [WrittenDocument(written, {})]
+        else:
+            written, delete = _read_envelope(written, namespace)
+    if not written and not delete:
+        raise invalid_request("nothing to apply: the body holds no document")
+    if len(written) > MAX_DOCUMENTS:
+        raise Problem(413, "too_large", "Content Too Large", detail=f"more than {MAX_DOCUMENTS} documents")
+    documents: list[tuple[Document, Spec]] = []
+    errors: list[FieldError] = []
+    for one in written:
+        try:
+            documents.append(_decode(one, namespace))
+        except Problem as problem:
+            if not problem.errors:
+                raise
+            errors += problem.errors
+    if errors:
+        title = "Invalid document" if len(written) == 1 else "Invalid documents"
+        raise invalid_document(title, tuple(errors))
+    return Apply(documents, delete)
+
+
+def _read_envelope(raw: object, namespace: str) -> tuple[list[WrittenDocument], list[Key]]:
+    if not isinstance(raw, Mapping):
+        raise invalid_request('write {"documents": [...], "delete": [...]}, or documents as YAML')
+    errors = [
+        FieldError(path=str(key), code="unknown_field", message=f"{key}: unknown field (known: documents, delete)")
+        for key in raw
+        if key not in ("documents", "delete")
+    ]
+    rows, deletions = raw.get("documents", []), raw.get("delete", [])
+    for path, value in (("documents", rows), ("delete", deletions)):
+        if not isinstance(value, list):
+            errors.append(FieldError(path=path, code="wrong_type", message=f"{path}: is not a list"))
+    if errors:
+        raise invalid_request(errors[0].message, tuple(errors))
+    delete: list[Key] = []
+    for at, row in enumerate(deletions):
+        named = {"namespace": namespace, **row} if isinstance(row, Mapping) else row
+        key, found = read_struct(named, Key, f"delete[{at}]")
+        errors += found
+        if key is not None:
+            delete.append(key)
+    if errors:
+        raise invalid_request(errors[0].message, tuple(errors))
+    return [WrittenDocument(row, {}) for row in rows], delete
+
+
+def _parse(body: bytes, content_type: str) -> Any:
+    """JSON as plain values; YAML as a list of documents with their places. Told apart by Content-Type or, as curl sends
+    its own, by the first character."""
+    is_yaml = "yaml" in content_type or ("json" not in content_type and not body.lstrip().startswith((b"{", b"[")))
+    if not is_yaml:
+        return parse_json(body)
+    try:
+        return read_documents(body.decode())
+    except UnicodeDecodeError as error:
+        raise Problem(400, "bad_request", "Bad Request", detail=f"the body is not UTF-8: {error.reason}") from error
+
+
+def _decode(one: WrittenDocument, namespace: str) -> tuple[Document, Spec]:
+    raw = one.raw
+    if isinstance(raw, Mapping) and raw.get("kind") == "Service" and "status" in raw:
+        # Reading a service answers how its instances are; what was read may be written back.
+        raw = {key: value for key, value in raw.items() if key != "status"}
+    try:
+        return decode_document(raw, namespace)
+    except Problem as problem:
+        if problem.errors and one.places:
+            problem.errors = one.locate(problem.errors)
+        raise
+
+
+def _names(raw: Mapping[str, Any], kind: str, namespace: str, name: str) -> list[tuple[str, object, str]]:
+    """What the body says of itself beside what the path says; what it does not say agrees."""
+    metadata = raw.get("metadata")
+    own = metadata if isinstance(metadata, Mapping) else {}
+    return [
+        ("kind", raw.get("kind", kind), kind),
+        ("metadata.namespace", own.get("namespace", namespace), namespace),
+        ("metadata.name", own.get("name", name), name),
+    ]

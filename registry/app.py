@@ -1,0 +1,197 @@
+"""The registry as a process: core and surfaces put together behind one socket (`serve`)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import signal
+import socket
+import time
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Final, cast
+
+import uvicorn
+
+from registry.api.app import make_api
+from registry.api.description import api_operations
+from registry.core import Core, StartRefused, open_core
+from registry.gateways import Gateways
+from registry.machine.description import machine_operations
+from registry.machine.encoding import AnswerEncoder
+from registry.machine.protocol import RegistryConnection
+from registry.machine.surface import Surface
+from registry.machine.table import machine_routes
+from registry.machine.trust import Trust, is_loopback_address
+from registry.openapi import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from uvicorn.server import ServerState
+
+    from registry.settings import RegistrySettings
+
+BACKLOG: Final = 2048
+STOP_S: Final = 10
+
+log = logging.getLogger("meshway.registry")
+
+
+def serve(
+    settings: RegistrySettings, *, sock: socket.socket | None = None, ready: Callable[[str], None] | None = None
+) -> None:
+    """Serves until SIGTERM or SIGINT, then answers what is under way and stops; blocking.
+
+    sock: a bound socket to serve on instead of settings.bind and port, so that a port survives a restart. ready: called
+    once with the URL when the registry answers. Raises StartRefused with one clear line.
+    """
+    refuse_open_door(settings)
+    listening = sock or bind(settings)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings, listening, ready))
+
+
+def refuse_open_door(settings: RegistrySettings) -> None:
+    """Nobody signs in yet: a listener that others reach must be meant."""
+    if settings.insecure or settings.bind == "localhost" or is_loopback_address(settings.bind):
+        return
+    raise StartRefused(
+        f"{settings.bind} is reachable from other machines, and nobody is asked to sign in: "
+        "bind 127.0.0.1, or say --insecure"
+    )
+
+
+def bind(settings: RegistrySettings) -> socket.socket:
+    """The listening socket. Raises StartRefused when the port is taken or the address is not ours."""
+    host = "127.0.0.1" if settings.bind == "localhost" else settings.bind
+    try:
+        is_v6 = ipaddress.ip_address(host).version == 6
+    except ValueError:
+        raise StartRefused(f"{settings.bind} is no address to bind: write 127.0.0.1, ::1 or 0.0.0.0") from None
+    sock = socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, settings.port))
+    except OSError as error:
+        sock.close()
+        raise StartRefused(f"cannot listen on {host}:{settings.port}: {error.strerror}") from error
+    return sock
+
+
+async def _serve(settings: RegistrySettings, sock: socket.socket, ready: Callable[[str], None] | None) -> None:
+    gateways = Gateways(time.monotonic)
+    async with open_core(settings, live_gateways=gateways.live_count) as core:
+        surface = make_surface(core, gateways, insecure=settings.insecure)
+        config = uvicorn.Config(
+            app=_nothing,
+            http=_connections_of(surface),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=STOP_S,
+        )
+        server = _Server(config, ready=lambda: ready(url_of(sock)) if ready else None)
+        log.info("registry on %s, data in %s", url_of(sock), settings.data_dir)
+        await server.serve(sockets=[sock])
+
+
+def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
+    """All routes over one core."""
+    routes = machine_routes(core, gateways)
+    surface: Surface
+    api = make_api(
+        core,
+        gateways,
+        machine_methods=routes.methods,
+        description=describe([*machine_operations(), *api_operations()], version=_version()),
+        connections=lambda: len(surface.connections),
+    )
+    surface = Surface(
+        routes=routes,
+        app=api,
+        trust=Trust(insecure=insecure),
+        encoder=AnswerEncoder(lambda: core.view.revision, time.time),
+        gateways=gateways,
+    )
+    return surface
+
+
+def url_of(sock: socket.socket) -> str:
+    """Where a caller on this machine reaches it."""
+    host, port = sock.getsockname()[:2]
+    address = ipaddress.ip_address(host)
+    if address.is_unspecified:
+        host = "::1" if address.version == 6 else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _connections_of(surface: Surface) -> type[asyncio.Protocol]:
+    """uvicorn takes a class and makes one object a connection."""
+
+    class Connection(RegistryConnection):
+        def __init__(self, *, server_state: ServerState, _loop: asyncio.AbstractEventLoop, **_: object) -> None:
+            super().__init__(surface, _loop)
+            self._server_connections = cast("set[object]", server_state.connections)
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            self._server_connections.add(self)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            self._server_connections.discard(self)
+
+    return Connection
+
+
+class _Server(uvicorn.Server):
+    """uvicorn raises the signal again after it has stopped, which would end the process before the core is closed."""
+
+    def __init__(self, config: uvicorn.Config, *, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        try:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._stop)
+        except (ValueError, RuntimeError):  # not the main thread: whoever runs us there stops us
+            yield
+            return
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+
+async def _nothing(*_: object) -> None:
+    """uvicorn wants an application; ours stands behind the connections."""
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not built for every platform
+        return None
+    return uvloop.new_event_loop
+
+
+def _version() -> str:
+    try:
+        return version("meshway")
+    except PackageNotFoundError:
+        return "0"

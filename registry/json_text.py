@@ -1,0 +1,72 @@
+"""A body as a Struct: msgspec when all is well; when not, once more slowly, for every error with its place."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+
+from meshway.model.fields import read_struct
+from meshway.problem import FieldError, Problem, invalid_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+S = TypeVar("S", bound=msgspec.Struct)
+_BYTE: Final = re.compile(r"\(byte (\d+)\)\Z")
+
+
+def decoder_of(of: type[S], path: str) -> Callable[[bytes], S]:
+    """A reader of bodies of one Struct. path: what errors call the body.
+
+    It raises Problem 400 for what is no JSON, and 422 with all errors for what is no `of`.
+    """
+    decode = msgspec.json.Decoder(of).decode
+
+    def decode_body(body: bytes) -> S:
+        try:
+            return decode(body)
+        except msgspec.ValidationError as error:
+            read, errors = read_struct(parse_json(body), of, path)
+            if errors:
+                raise invalid_request(errors[0].message, tuple(errors)) from None
+            if read is None:
+                raise invalid_request(str(error)) from None
+            return read  # type: ignore[no-any-return]  # e.g. 1.0 where an int is wanted
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise malformed(body, error) from None
+
+    return decode_body
+
+
+def parse_json(body: bytes) -> object:
+    """Plain values. Raises Problem 400 with line and column."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed(body, error) from None
+
+
+def malformed(body: bytes, error: Exception) -> Problem:
+    if not body.strip():
+        return Problem(400, "malformed_json", "Malformed JSON", detail="the body is empty where JSON is expected")
+    reason = str(error).removeprefix("JSON is malformed: ")
+    line = column = None
+    if found := _BYTE.search(reason):
+        at = int(found[1])
+        reason = reason[: found.start()].rstrip()
+        line = body.count(b"\n", 0, at) + 1
+        column = len(body[body.rfind(b"\n", 0, at) + 1 : at].decode("utf-8", "replace")) + 1
+        reason = f"{reason} at line {line}, column {column}"
+    elif isinstance(error, msgspec.DecodeError) and "truncated" in reason:
+        line = body.count(b"\n") + 1
+        column = len(body[body.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        reason = f"the text ends too early, at line {line}, column {column}"
+    return Problem(
+        400,
+        "malformed_json",
+        "Malformed JSON",
+        detail=reason,
+        errors=(FieldError(path="", code="malformed_json", message=reason, line=line, column=column),),
+    )

@@ -1,0 +1,253 @@
+"""What the machine routes are, for the API's description."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from meshway.model.document import LABEL_PATTERN
+from meshway.model.registration import InstancePatch, Registration
+from registry.catalog import InstancePage, Listed, Registered
+from registry.gateways import Report
+from registry.leases import Renewal
+from registry.machine.heartbeats import Heartbeats
+from registry.machine.table import INSTANCE, INSTANCES, SERVICE, SERVICES
+from registry.openapi import Operation, Parameter
+
+_WHOLE: Final = {"type": "integer", "minimum": 0}
+_LABEL: Final = {"type": "string", "pattern": LABEL_PATTERN}
+_STREAM: Final = {"type": "string"}
+_PLACE: Final = {"namespace": "default", "service": "books", "id": "books-1"}
+
+_SINCE: Final = (
+    Parameter(name="since", about="Hold the answer until something changed after this revision.", schema=_WHOLE),
+    Parameter(
+        name="wait_s",
+        about="How long to hold it, seconds; 30 unless told.",
+        schema={"type": "number", "minimum": 0, "maximum": 300},
+    ),
+    Parameter(name="If-None-Match", about="The ETag of what is known: 304 when it still holds.", place="header"),
+)
+_PAGE: Final = (
+    Parameter(name="limit", about="Rows a page.", schema={"type": "integer", "minimum": 1, "maximum": 1000}),
+    Parameter(name="cursor", about="`next` of the page before."),
+)
+_ONCE: Final = Parameter(
+    name="Idempotency-Key", about="Sent again within 24 h it gets the first answer.", place="header"
+)
+_PREFER: Final = Parameter(
+    name="Prefer",
+    about="`wait=10`: answer when all live gateways run the revision; see Meshway-Applied and Meshway-Pending.",
+    place="header",
+)
+
+
+class RegistrationBody(msgspec.Struct, frozen=True):
+    """Stands for Registration without the names that are in the path."""
+
+
+class RegistrationBatch(msgspec.Struct, frozen=True):
+    """Up to 1,000 instances: all or nothing, one revision."""
+
+    instances: list[Registration]
+
+
+class RegisteredBatch(msgspec.Struct, frozen=True):
+    """In the order of the request."""
+
+    revision: int
+    instances: list[Registered]
+
+
+def machine_operations() -> list[Operation]:
+    return [*_registering(), *_renewing(), *_discovering(), *_following()]
+
+
+def _registering() -> list[Operation]:
+    body = {"port": 9080, "version": "v1", "ttl_s": 30}
+    registration = _without_names()
+    return [
+        Operation(
+            method="PUT",
+            path=INSTANCE,
+            id="registerInstance",
+            tag="instances",
+            about="Register an instance, or register it again.",
+            detail="With the current lease_id it is the same process; without it a new generation and lease begin.",
+            parameters=(_PREFER,),
+            body=registration,
+            answers={200: Registered, 201: Registered},
+            example=_PLACE,
+            example_body=body,
+        ),
+        Operation(
+            method="POST",
+            path=INSTANCES,
+            id="registerNewInstance",
+            tag="instances",
+            about="Register an instance under an id the registry makes.",
+            parameters=(_ONCE, _PREFER),
+            body=registration,
+            answers={200: Registered, 201: Registered},
+            example=_PLACE,
+            example_body=body,
+        ),
+        Operation(
+            method="POST",
+            path="/v1/registrations",
+            id="registerInstances",
+            tag="instances",
+            about="Register up to 1,000 instances as one revision, all or nothing.",
+            parameters=(_ONCE, _PREFER),
+            body=RegistrationBatch,
+            answers={200: RegisteredBatch},
+            example_body={"instances": [{"namespace": "default", "service": "books", "id": "books-2", "port": 9081}]},
+        ),
+        Operation(
+            method="PATCH",
+            path=INSTANCE,
+            id="patchInstance",
+            tag="instances",
+            about="Change weight, tags, metadata or status (merge patch).",
+            parameters=(_ONCE, _PREFER),
+            body=InstancePatch,
+            answers={200: Listed},
+            example=_PLACE,
+            example_body={"status": "draining"},
+        ),
+        Operation(
+            method="DELETE",
+            path=INSTANCE,
+            id="deregisterInstance",
+            tag="instances",
+            about="Deregister; also when it is gone already.",
+            parameters=(_PREFER,),
+            answers={204: None},
+            example=_PLACE,
+        ),
+    ]
+
+
+def _renewing() -> list[Operation]:
+    return [
+        Operation(
+            method="POST",
+            path="/v1/heartbeats",
+            id="renewLeases",
+            tag="instances",
+            about="Renew up to 10,000 leases.",
+            detail="Register again what is unknown; what is superseded belongs to another process now.",
+            body=Heartbeats,
+            answers={200: Renewal},
+            example_body={"leases": ["1.1.00000000"]},
+        ),
+        Operation(
+            method="PUT",
+            path=INSTANCE + "/heartbeat",
+            id="renewInstance",
+            tag="instances",
+            about="Renew one lease by the instance's id.",
+            answers={200: Renewal},
+            example=_PLACE,
+        ),
+    ]
+
+
+def _discovering() -> list[Operation]:
+    service = {"type": "object", "description": "The Service document, with `status`: instances by status."}
+    page = {
+        "type": "object",
+        "required": ["items"],
+        "properties": {"items": {"type": "array", "items": service}, "next": {"type": "string"}},
+    }
+    filters = tuple(
+        Parameter(name=name, about=f"Only instances of this {name}.") for name in ("status", "tag", "zone", "version")
+    )
+    rows: list[tuple[str, str, str, tuple[Parameter, ...], Any]] = [
+        (SERVICES, "listServices", "Services with the status of their instances.", (*_PAGE, *_SINCE), page),
+        (SERVICE, "getService", "A service: its document, or the defaults, and status counts.", _SINCE, service),
+        (INSTANCES, "listInstances", "A service's instances.", (*filters, *_PAGE, *_SINCE), InstancePage),
+        (INSTANCE, "getInstance", "One instance.", _SINCE, Listed),
+    ]
+    return [
+        Operation(
+            method="GET",
+            path=path,
+            id=name,
+            tag="discovery",
+            about=about,
+            parameters=parameters,
+            answers={200: answer, 304: None},
+            example=_PLACE,
+        )
+        for path, name, about, parameters, answer in rows
+    ]
+
+
+def _following() -> list[Operation]:
+    since = Parameter(
+        name="since", about="Go on after this revision; without it a snapshot comes first.", schema=_WHOLE
+    )
+    filters = tuple(
+        Parameter(name=name, about=f"Only entries of this {name}.", schema=_LABEL if name != "kind" else _STREAM)
+        for name in ("namespace", "kind", "service")
+    )
+    return [
+        Operation(
+            method="GET",
+            path="/v1/watch",
+            id="watch",
+            tag="following",
+            about="Changes as server-sent events: snapshot, delta, reset; `id:` is the revision.",
+            parameters=(since, *filters, Parameter(name="Last-Event-ID", about="As since.", place="header")),
+            answers={200: _STREAM},
+            produces="text/event-stream",
+        ),
+        Operation(
+            method="GET",
+            path="/v1/feed",
+            id="followFeed",
+            tag="following",
+            about="What gateways follow: length-prefixed msgpack frames.",
+            parameters=(
+                since,
+                Parameter(name="epoch", about="The history `since` belongs to."),
+                Parameter(name="node", about="Who follows."),
+            ),
+            answers={200: {"type": "string", "contentMediaType": "application/x-meshway-feed"}},
+            produces="application/x-meshway-feed",
+        ),
+        Operation(
+            method="POST",
+            path="/v1/reports",
+            id="report",
+            tag="gateways",
+            about="A gateway's applied revision, refusals and evidence.",
+            body=Report,
+            answers={204: None},
+            example_body={"node": "gateway-1", "version": "0.1.0", "workers": 2, "revision": 1, "refused": []},
+        ),
+        Operation(
+            method="POST",
+            path="/v1/answers/{id}",
+            id="answerQuestion",
+            tag="gateways",
+            about="A gateway's answer to a question of the feed.",
+            body={"type": "object"},
+            answers={204: None, 404: {"$ref": "#/components/schemas/Problem"}},
+            example={"id": "q-1"},
+            example_body={},
+        ),
+    ]
+
+
+def _without_names() -> dict[str, Any]:
+    """Registration's schema as a body under a path that names namespace, service and id already."""
+    schema = msgspec.json.schema(Registration)["$defs"]["Registration"]
+    names = ("namespace", "service", "id")
+    return schema | {
+        "title": "RegistrationBody",
+        "required": [name for name in schema["required"] if name not in names],
+        "properties": {name: part for name, part in schema["properties"].items() if name not in names},
+    }

@@ -1,0 +1,83 @@
+"""GET /v1/feed: what gateways follow, as binary frames (meshway/snapshot.py)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from meshway.problem import FieldError, invalid_request
+from registry.machine.request import Request
+from registry.query import number_of, query_of
+
+if TYPE_CHECKING:
+    from registry.feed import Feed, Follower
+    from registry.machine.request import Outlet, Stream
+
+_KNOWN: Final = frozenset({"since", "epoch", "node"})
+_HEAD: Final = b"content-type: application/x-meshway-feed\r\ncache-control: no-store\r\n"
+
+
+class FeedRoute:
+    __slots__ = ("_feed",)
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def get(self, request: Request) -> Stream:
+        query = query_of(request.query, _KNOWN)
+        since = number_of(query, "since", None, low=0, high=2**63 - 1)
+        node = query.get("node", "")
+        if len(node) > 253:
+            message = "query.node: has more than 253 characters"
+            raise invalid_request(message, (FieldError(path="query.node", code="out_of_bounds", message=message),))
+        return FrameStream(self._feed, since, query.get("epoch"), node or request.peer)
+
+
+class FrameStream:
+    """Writes frames whenever the gateway takes them; the queue behind it is bounded (registry/feed.py)."""
+
+    __slots__ = ("_epoch", "_feed", "_follower", "_is_due", "_loop", "_node", "_outlet", "_since")
+
+    is_endless: bool = True
+
+    def __init__(self, feed: Feed, since: int | None, epoch: str | None, node: str) -> None:
+        self._feed = feed
+        self._since = since
+        self._epoch = epoch
+        self._node = node
+        self._loop = asyncio.get_running_loop()
+        self._outlet: Outlet | None = None
+        self._follower: Follower | None = None
+        self._is_due = False
+
+    def start(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        outlet.open(200, _HEAD)
+        self._follower = self._feed.follow(since=self._since, epoch=self._epoch, node=self._node, wake=self._wake)
+        self._write()
+
+    def resume(self) -> None:
+        self._write()
+
+    def stop(self) -> None:
+        self._outlet = None
+        if self._follower is not None:
+            self._follower.close()
+            self._follower = None
+
+    def _wake(self) -> None:
+        """Called within a commit: writing waits for the loop's next turn, and several wakes write once."""
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._write)
+
+    def _write(self) -> None:
+        self._is_due = False
+        outlet, follower = self._outlet, self._follower
+        if outlet is None or follower is None:
+            return
+        while not outlet.is_paused:
+            frames = follower.take()
+            if not frames:
+                return
+            outlet.send(frames)

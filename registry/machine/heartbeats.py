@@ -1,0 +1,48 @@
+"""Renewals: they touch the live state only, so most are answered on the spot."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from registry.json_text import decoder_of
+from registry.machine.request import Reply, Request, answer_when, json_reply
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+    from registry.catalog import Catalog
+    from registry.leases import Renewal
+
+MAX_LEASES: Final = 10_000
+
+
+class Heartbeats(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """Lease ids, as registrations answer them."""
+
+    leases: Annotated[list[str], Meta(min_length=1, max_length=MAX_LEASES)]
+
+
+class HeartbeatRoutes:
+    __slots__ = ("_catalog", "_decode")
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._decode = decoder_of(Heartbeats, "")
+
+    def post(self, request: Request) -> Reply | Future[Reply]:
+        return _answer(self._catalog.heartbeat(self._decode(request.body).leases))
+
+    def put(self, request: Request) -> Reply | Future[Reply]:
+        """By the instance's id, for a curl in a shell loop; a body is not asked for."""
+        _, _, namespace, _, service, _, instance_id, _ = request.segments
+        return _answer(self._catalog.heartbeat_by_id(namespace, service, instance_id))
+
+
+def _answer(renewal: Renewal | Future[Renewal]) -> Reply | Future[Reply]:
+    if isinstance(renewal, asyncio.Future):
+        return answer_when(renewal, json_reply)
+    return json_reply(renewal)

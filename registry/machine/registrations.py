@@ -1,0 +1,89 @@
+"""Instances come, change and go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshway.model.registration import new_id, read_patch, read_registration, read_registrations
+from registry.json_text import parse_json
+from registry.machine.request import Reply, Request, answer_when, json_reply
+from registry.repeated import once_of
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+    from registry.catalog import Catalog, Listed, Registered
+    from registry.draft import Once
+
+
+class Registrations:
+    """Path segments: v1, namespaces, {ns}, services, {service}, instances, {id}."""
+
+    __slots__ = ("_catalog",)
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def put(self, request: Request) -> Future[Reply]:
+        return self._register(request, request.segments[6], None)
+
+    def post(self, request: Request) -> Future[Reply]:
+        service = request.segments[4]
+        return self._register(request, new_id(service), _once(request))
+
+    def _register(self, request: Request, instance_id: str, once: Once | None) -> Future[Reply]:
+        _, _, namespace, _, service, *_ = request.segments
+        registration = read_registration(
+            parse_json(request.body),
+            namespace=namespace,
+            service=service,
+            instance_id=instance_id,
+            address=request.peer or None,
+        )
+        return answer_when(self._catalog.register(registration, once), _registered)
+
+    def batch(self, request: Request) -> Future[Reply]:
+        """POST /v1/registrations: all or nothing, one revision."""
+        registrations = read_registrations(parse_json(request.body), address=request.peer or None)
+        return answer_when(self._catalog.register_all(registrations, _once(request)), _all_registered)
+
+    def patch(self, request: Request) -> Future[Reply]:
+        _, _, namespace, _, service, _, instance_id = request.segments
+        patch = read_patch(parse_json(request.body))
+        return answer_when(self._catalog.patch(namespace, service, instance_id, patch, _once(request)), _patched)
+
+    def delete(self, request: Request) -> Future[Reply]:
+        _, _, namespace, _, service, _, instance_id = request.segments
+        return answer_when(self._catalog.deregister(namespace, service, instance_id), _gone)
+
+
+def _once(request: Request) -> Once | None:
+    return once_of(
+        request.field(b"idempotency-key"),
+        request.principal,
+        method=request.method,
+        path=request.path,
+        query=request.query,
+        body=request.body,
+    )
+
+
+def _registered(registered: Registered) -> Reply:
+    status, headers = 200, b""
+    if registered.created:
+        place = f"/v1/namespaces/{registered.namespace}/services/{registered.service}/instances/{registered.id}"
+        status, headers = 201, b"location: %b\r\n" % place.encode()
+    return json_reply(registered, status, headers=headers, revision=registered.revision)
+
+
+def _all_registered(registered: list[Registered]) -> Reply:
+    revision = max(one.revision for one in registered)
+    return json_reply({"revision": revision, "instances": registered}, revision=revision)
+
+
+def _patched(listed: Listed) -> Reply:
+    return json_reply(listed, headers=b'etag: "%d"\r\n' % listed.revision, revision=listed.revision)
+
+
+def _gone(revision: int) -> Reply:
+    return Reply(204, revision=revision)

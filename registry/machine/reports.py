@@ -1,0 +1,38 @@
+"""What gateways say: what they run and refused, who answered them, and what they were asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshway.problem import Problem
+from registry.gateways import Gateways, Report
+from registry.json_text import decoder_of
+from registry.machine.request import Reply, Request
+
+if TYPE_CHECKING:
+    from registry.leases import Leases
+    from registry.view import View
+
+
+class Reports:
+    __slots__ = ("_decode", "_gateways", "_leases", "_view")
+
+    def __init__(self, gateways: Gateways, leases: Leases, view: View) -> None:
+        self._gateways = gateways
+        self._leases = leases
+        self._view = view
+        self._decode = decoder_of(Report, "")
+
+    def post(self, request: Request) -> Reply:
+        report = self._decode(request.body)
+        self._gateways.report(report)
+        if report.evidence:
+            found = (self._view.instance((one.namespace, one.service, one.id)) for one in report.evidence)
+            self._leases.answered([row.number for row in found if row is not None])
+        return Reply(204)
+
+    def answer(self, request: Request) -> Reply:
+        """POST /v1/answers/{id}. A question is forgotten at its deadline, so a late answer finds none."""
+        raise Problem(
+            404, "no_question", "No such question", detail=f"no question {request.segments[2]} waits for an answer"
+        )

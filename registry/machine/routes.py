@@ -1,0 +1,53 @@
+"""Which machine route a request is for. What stands in no row goes to the ASGI application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from registry.machine.request import Handler
+
+
+class Routes:
+    """Rows of method, pattern (`/v1/services/{name}`: braces take one segment that is not empty) and handler."""
+
+    __slots__ = ("_by_size", "patterns")
+
+    def __init__(self, rows: Iterable[tuple[str, str, Handler]]) -> None:
+        self.patterns: list[tuple[str, str]] = []
+        self._by_size: dict[int, list[tuple[tuple[tuple[int, str], ...], dict[str, Handler]]]] = {}
+        for method, pattern, handler in rows:
+            self.patterns.append((method, pattern))
+            segments = pattern.split("/")[1:]
+            literals = tuple((at, text) for at, text in enumerate(segments) if not text.startswith("{"))
+            known = self._by_size.setdefault(len(segments), [])
+            for row_literals, methods in known:
+                if row_literals == literals:
+                    methods[method] = handler
+                    break
+            else:
+                known.append((literals, {method: handler}))
+
+    def find(self, method: str, segments: tuple[str, ...]) -> Handler | None:
+        for literals, methods in self._by_size.get(len(segments), ()):
+            for at, text in literals:
+                if segments[at] != text:
+                    break
+            else:
+                if "" not in segments:
+                    return methods.get(method)
+        return None
+
+    def methods(self, path: str) -> set[str]:
+        """What this table serves at a path, for `Allow`."""
+        segments = tuple(path.split("/")[1:])
+        if "" in segments:
+            return set()
+        return {
+            method
+            for literals, methods in self._by_size.get(len(segments), ())
+            if all(segments[at] == text for at, text in literals)
+            for method in methods
+        }

@@ -1,0 +1,178 @@
+"""All that a connection asks: who may call, how large a body may be, who answers, and what becomes of the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import uuid
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+from meshway.http1.field_lines import request_lines
+from meshway.problem import Problem
+from registry.machine.asgi import AsgiApp, AsgiExchange, internal_problem
+from registry.machine.request import Reply, Request, Stream, answer_when, problem_reply
+
+if TYPE_CHECKING:
+    from meshway.http1.message import RequestHead
+    from registry.gateways import Applied, Gateways
+    from registry.machine.encoding import AnswerEncoder
+    from registry.machine.protocol import RegistryConnection
+    from registry.machine.routes import Routes
+    from registry.machine.trust import Trust
+
+BODY_LIMIT: Final = 1 << 20
+APPLY_LIMIT: Final = 16 << 20
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{8,128}\Z")
+MAX_WAIT_S: Final = 30.0
+_PREFER_WAIT: Final = re.compile(r"(?:\A|[,;\s])wait\s*=\s*\"?(\d{1,6})")
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_REMEMBERED_TARGETS: Final = 4096
+
+log = logging.getLogger("meshway.registry")
+
+Place = tuple[str, tuple[str, ...], str]
+Outcome = Reply | Stream | asyncio.Future[Reply]
+
+
+class Surface:
+    """One for the process. app: answers what `routes` does not; applied: waits for gateways (Prefer: wait)."""
+
+    def __init__(
+        self, *, routes: Routes, app: AsgiApp, trust: Trust, encoder: AnswerEncoder, gateways: Gateways
+    ) -> None:
+        self.connections: set[RegistryConnection] = set()
+        self.lines = request_lines(strip=False)
+        self.encoder = encoder
+        self._routes = routes
+        self._app = app
+        self._trust = trust
+        self._gateways = gateways
+        self._targets: dict[bytes, Place] = {}
+
+    # --- before the body is read ---
+
+    def admit(self, peer: str, head: RequestHead) -> Problem | None:
+        if (denied := self._trust.judge(peer, head)) is not None:
+            return denied
+        try:
+            self._place(head.target)
+        except ValueError as error:
+            return Problem(400, "bad_request", "Bad Request", detail=str(error))
+        return None
+
+    def body_limit(self, head: RequestHead) -> int:
+        """Bytes. Asked of admitted heads only."""
+        return APPLY_LIMIT if self._place(head.target)[0] == "/v1/apply" else BODY_LIMIT
+
+    # --- once it is whole ---
+
+    def request(self, head: RequestHead, body: bytes, peer: str) -> Request:
+        path, segments, query = self._place(head.target)
+        method = head.method
+        return Request(
+            head,
+            body,
+            method="GET" if method == b"HEAD" else method.decode("latin-1"),
+            path=path,
+            segments=segments,
+            query=query,
+            peer=peer,
+            principal=self._trust.principal(peer),
+            request_id=self.request_id(head),
+        )
+
+    def dispatch(self, request: Request) -> Outcome:
+        """Never raises: what goes wrong is an answer too."""
+        handler = self._routes.find(request.method, request.segments)
+        if handler is None:
+            return AsgiExchange(self._app, request)
+        try:
+            outcome = handler(request)
+        except Exception as error:
+            return self._failed(request, error)
+        return self.after(request, outcome) if isinstance(outcome, Reply) else outcome
+
+    def settle(self, request: Request, done: asyncio.Future[Reply]) -> Outcome:
+        """The answer that had to be waited for. Never raises."""
+        try:
+            reply = done.result()
+        except asyncio.CancelledError:
+            stopping = Problem(503, "stopping", "The registry stops", headers={"Retry-After": "1"})
+            return problem_reply(stopping, request.request_id)
+        except Exception as error:
+            return self._failed(request, error)
+        return self.after(request, reply)
+
+    def after(self, request: Request, reply: Reply) -> Outcome:
+        """Holds the answer to a write until the gateways run it, when the caller prefers so."""
+        if request.waited or reply.revision is None or reply.status >= 300 or request.method == "GET":
+            return reply
+        wait_s = preferred_wait_s(request.field(b"prefer"))
+        if wait_s is None:
+            return reply
+        request.waited = True
+        return answer_when(
+            self._gateways.applied(reply.revision, within_s=wait_s), lambda applied: _with_applied(reply, applied)
+        )
+
+    def request_id(self, head: RequestHead | None) -> str:
+        """The caller's, when it is one that can stand in a log, else a new one."""
+        if head is not None and head.request_id and _REQUEST_ID.match(head.request_id):
+            return head.request_id.decode("latin-1")
+        return uuid.uuid4().hex
+
+    # --- small parts ---
+
+    def _failed(self, request: Request, error: Exception) -> Reply:
+        if isinstance(error, Problem):
+            return problem_reply(error, request.request_id)
+        log.error("%s %s failed, request %s", request.method, request.path, request.request_id, exc_info=error)
+        return problem_reply(internal_problem(), request.request_id)
+
+    def _place(self, target: bytes) -> Place:
+        """Path, segments and query of a target. Programs ask for the same few again and again."""
+        place = self._targets.get(target)
+        if place is None:
+            if len(self._targets) >= _REMEMBERED_TARGETS:
+                self._targets.clear()
+            place = self._targets[target] = _read_target(target)
+        return place
+
+
+def _read_target(target: bytes) -> Place:
+    """Raises ValueError for what is no path."""
+    text = target.decode("latin-1")
+    if not text.startswith("/"):  # absolute-form: http://host/path
+        _, slashes, rest = text.partition("://")
+        text = "/" + rest.partition("/")[2] if slashes else text
+    raw_path, _, query = text.partition("?")
+    if not raw_path.startswith("/"):
+        raise ValueError("the target is no path")
+    if _BAD_ESCAPE.search(raw_path):
+        raise ValueError("the path holds a % that begins no escape")
+    segments = tuple(unquote(segment) for segment in raw_path.split("/")[1:])
+    if any("\x00" in segment for segment in segments):
+        raise ValueError("the path holds a NUL")
+    return unquote(raw_path), segments, query
+
+
+def preferred_wait_s(prefer: str | None) -> float | None:
+    """Seconds of `Prefer: wait=n` (RFC 7240 §4.3), at most MAX_WAIT_S."""
+    if prefer is None or (found := _PREFER_WAIT.search(prefer)) is None:
+        return None
+    return min(float(found[1]), MAX_WAIT_S)
+
+
+def _with_applied(reply: Reply, applied: Applied) -> Reply:
+    lines = f"meshway-applied: {applied.count}/{applied.live}\r\n"
+    if applied.pending:
+        lines += f"meshway-pending: {', '.join(applied.pending)}\r\n"
+    return Reply(
+        reply.status,
+        reply.body,
+        content_type=reply.content_type,
+        headers=reply.headers + lines.encode("latin-1", "replace"),
+        revision=reply.revision,
+    )

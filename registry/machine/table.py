@@ -1,0 +1,48 @@
+"""The rows of the machine side: one place to see all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry.machine.discovery import Discovery
+from registry.machine.feed import FeedRoute
+from registry.machine.heartbeats import HeartbeatRoutes
+from registry.machine.registrations import Registrations
+from registry.machine.reports import Reports
+from registry.machine.routes import Routes
+from registry.machine.watch import Watch
+
+if TYPE_CHECKING:
+    from registry.core import Core
+    from registry.gateways import Gateways
+
+SERVICES = "/v1/namespaces/{namespace}/services"
+SERVICE = SERVICES + "/{service}"
+INSTANCES = SERVICE + "/instances"
+INSTANCE = INSTANCES + "/{id}"
+
+
+def machine_routes(core: Core, gateways: Gateways) -> Routes:
+    registrations = Registrations(core.catalog)
+    heartbeats = HeartbeatRoutes(core.catalog)
+    discovery = Discovery(core.catalog, core.view)
+    reports = Reports(gateways, core.leases, core.view)
+    return Routes(
+        [
+            ("POST", "/v1/heartbeats", heartbeats.post),
+            ("PUT", INSTANCE + "/heartbeat", heartbeats.put),
+            ("PUT", INSTANCE, registrations.put),
+            ("POST", INSTANCES, registrations.post),
+            ("PATCH", INSTANCE, registrations.patch),
+            ("DELETE", INSTANCE, registrations.delete),
+            ("POST", "/v1/registrations", registrations.batch),
+            ("GET", SERVICES, discovery.services),
+            ("GET", SERVICE, discovery.service),
+            ("GET", INSTANCES, discovery.instances),
+            ("GET", INSTANCE, discovery.instance),
+            ("GET", "/v1/watch", Watch(core.feed, core.view).get),
+            ("GET", "/v1/feed", FeedRoute(core.feed).get),
+            ("POST", "/v1/reports", reports.post),
+            ("POST", "/v1/answers/{id}", reports.answer),
+        ]
+    )

@@ -1,0 +1,125 @@
+"""GET /v1/watch: every revision as server-sent events (WHATWG HTML §9.2), resumable with none missed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from meshway.model.kinds import KINDS
+from meshway.model.nearest import did_you_mean
+from meshway.problem import FieldError, invalid_request
+from meshway.snapshot import INSTANCE
+from registry.machine.request import Request
+from registry.query import number_of, query_of
+
+if TYPE_CHECKING:
+    from registry.feed import Feed, Watcher
+    from registry.machine.request import Outlet, Stream
+    from registry.view import View
+
+QUIET_S: Final = 15.0
+_KNOWN: Final = frozenset({"since", "namespace", "kind", "service"})
+_HEAD: Final = b"content-type: text/event-stream\r\ncache-control: no-store\r\nx-accel-buffering: no\r\n"
+
+
+class Watch:
+    __slots__ = ("_feed", "_view")
+
+    def __init__(self, feed: Feed, view: View) -> None:
+        self._feed = feed
+        self._view = view
+
+    def get(self, request: Request) -> Stream:
+        query = query_of(request.query, _KNOWN)
+        if (last := request.field(b"last-event-id")) is not None:
+            query["since"] = last  # what a browser reconnects with is newer than what its page once asked for
+        since = number_of(query, "since", None, low=0, high=2**63 - 1)
+        namespace = query.get("namespace")
+        return EventStream(
+            self._feed,
+            self._view,
+            since=since,
+            namespace=None if namespace == "-" else namespace,
+            kind=_kind(query.get("kind")),
+            service=query.get("service"),
+        )
+
+
+class EventStream:
+    """Writes what the watcher has whenever the caller takes it; a caller too slow for its bounds gets `reset`."""
+
+    __slots__ = ("_feed", "_filters", "_is_due", "_loop", "_outlet", "_since", "_timer", "_view", "_watcher")
+
+    is_endless: bool = True
+
+    def __init__(
+        self, feed: Feed, view: View, *, since: int | None, namespace: str | None, kind: str | None, service: str | None
+    ) -> None:
+        self._feed = feed
+        self._view = view
+        self._since = since
+        self._filters = (namespace, kind, service)
+        self._loop = asyncio.get_running_loop()
+        self._outlet: Outlet | None = None
+        self._watcher: Watcher | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_due = False
+
+    def start(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        outlet.open(200, _HEAD)
+        namespace, kind, service = self._filters
+        self._watcher = self._feed.watch(
+            since=self._since, namespace=namespace, kind=kind, service=service, wake=self._wake
+        )
+        self._write()
+        self._timer = self._loop.call_later(QUIET_S, self._say_head)
+
+    def resume(self) -> None:
+        self._write()
+
+    def stop(self) -> None:
+        self._outlet = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher = None
+
+    def _wake(self) -> None:
+        """Called within a commit: writing waits for the loop's next turn, and several wakes write once."""
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._write)
+
+    def _write(self) -> None:
+        self._is_due = False
+        outlet, watcher = self._outlet, self._watcher
+        if outlet is None or watcher is None:
+            return
+        while not outlet.is_paused:
+            events = watcher.take()
+            if not events:
+                return
+            outlet.send(
+                b"".join(
+                    b"event: %b\nid: %d\ndata: %b\n\n" % (event.name.encode(), event.revision, event.data)
+                    for event in events
+                )
+            )
+
+    def _say_head(self) -> None:
+        """A sign of life, and the head for one whose filter lets nothing through: it resumes from there."""
+        self._timer = self._loop.call_later(QUIET_S, self._say_head)
+        self._write()
+        outlet = self._outlet
+        if outlet is not None and not outlet.is_paused:
+            outlet.send(b": head\nid: %d\n\n" % self._view.revision)
+
+
+def _kind(kind: str | None) -> str | None:
+    known = (INSTANCE, *KINDS)
+    if kind is None or kind in known:
+        return kind
+    message = f"query.kind: {kind!r} is not a kind{did_you_mean(kind, known)}"
+    raise invalid_request(message, (FieldError(path="query.kind", code="unknown_kind", message=message),))

@@ -1,0 +1,199 @@
+"""The description of the whole API as OpenAPI 3.1, from one row per operation; the Structs are the only schemas."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from meshway.model.document import LABEL_PATTERN
+from meshway.problem import CONTENT_TYPE, FieldError
+from meshway.units import Duration, Rate, Size
+
+VERSION: Final = "3.1.0"
+_IN_PATH: Final = re.compile(r"\{(\w+)\}")
+_REF: Final = "#/components/schemas/{name}"
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+    """In the query, or a header (place)."""
+
+    name: str
+    about: str
+    schema: dict[str, Any] = {"type": "string"}
+    place: str = "query"
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One method of one path.
+
+    body: a Struct or a ready schema. answers: by status, what the body is; None: no body. produces: other than JSON.
+    example: values of the path's parameters. example_query, example_body: with them a call that succeeds (the tests
+    send it, in the order PUT, POST, GET, PATCH, DELETE).
+    """
+
+    method: str
+    path: str
+    id: str
+    tag: str
+    about: str
+    detail: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    body: Any = None
+    consumes: tuple[str, ...] = ("application/json",)
+    answers: dict[int, Any]
+    produces: str = "application/json"
+    example: dict[str, str] = {}
+    example_query: dict[str, str] = {}
+    example_body: Any = None
+
+
+def describe(operations: list[Operation], *, version: str) -> dict[str, Any]:
+    """The whole document, ready for JSON."""
+    types = [part for row in operations for part in (row.body, *row.answers.values()) if isinstance(part, type)]
+    # msgspec takes each type once; the order makes the document the same every time.
+    unique = sorted({*types, FieldError}, key=lambda of: of.__name__)
+    schemas, components = msgspec.json.schema_components(unique, schema_hook=_unit_schema, ref_template=_REF)
+    references = dict(zip(unique, schemas, strict=True))
+    paths: dict[str, Any] = {}
+    for row in operations:
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, references)
+    return {
+        "openapi": VERSION,
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": {
+            "title": "Meshway registry",
+            "version": version,
+            "description": "What exists, what is allowed, and in which order that came to be.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": {**components, "Problem": _problem_schema()},
+            "responses": {
+                "Problem": {
+                    "description": "What went wrong (RFC 9457).",
+                    "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                }
+            },
+            "headers": {
+                "Revision": {
+                    "description": "The revision a write took, or the head.",
+                    "schema": {"type": "integer", "minimum": 0},
+                }
+            },
+        },
+    }
+
+
+def _operation(row: Operation, references: dict[Any, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": row.id,
+        "tags": [row.tag],
+        "summary": row.about,
+        "parameters": [_path_parameter(name, row.example.get(name)) for name in _IN_PATH.findall(row.path)]
+        + [_parameter(parameter, row.example_query.get(parameter.name)) for parameter in row.parameters],
+        "responses": {
+            str(status): _answer(row, status, references.get(_hashable(part), part))
+            for status, part in row.answers.items()
+        }
+        | {"default": {"$ref": "#/components/responses/Problem"}},
+    }
+    if row.detail:
+        described["description"] = row.detail
+    if row.body is not None:
+        schema = references.get(_hashable(row.body), row.body)
+        media: dict[str, Any] = {"schema": schema}
+        if row.example_body is not None:
+            media["example"] = row.example_body
+        content = {row.consumes[0]: media}
+        content |= {kind: {"schema": {"type": "string"}} for kind in row.consumes[1:]}
+        described["requestBody"] = {"required": row.example_body is not None, "content": content}
+    return described
+
+
+def _hashable(part: Any) -> Any:
+    return part if isinstance(part, type) else None
+
+
+def _answer(row: Operation, status: int, schema: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "description": _MEANING.get(status, "Answered."),
+        "headers": {"Meshway-Revision": {"$ref": "#/components/headers/Revision"}},
+    }
+    if schema is not None:
+        answer["content"] = {row.produces: {"schema": schema}}
+    return answer
+
+
+_MEANING: Final = {
+    200: "Done.",
+    201: "Created.",
+    204: "Done; nothing to say.",
+    304: "Not changed since.",
+    404: "Not found.",
+    409: "In conflict with what is there.",
+    412: "It was changed since; the current document is a member of the problem.",
+    503: "Not ready.",
+}
+
+
+def _path_parameter(name: str, example: str | None) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    if name in ("service", "id", "name"):
+        schema["pattern"] = LABEL_PATTERN
+    described = {"name": name, "in": "path", "required": True, "schema": schema, "description": _PATH[name]}
+    return described | ({"example": example} if example is not None else {})
+
+
+_PATH: Final = {
+    "namespace": "A namespace, or `-` for all in reads of lists.",
+    "service": "The service's name.",
+    "id": "The id.",
+    "plural": "The kind in the plural, kebab-case.",
+    "name": "The document's name.",
+    "number": "A revision: 812 or r812.",
+    "node": "The gateway's node name.",
+}
+
+
+def _parameter(parameter: Parameter, example: str | None) -> dict[str, Any]:
+    described = {
+        "name": parameter.name,
+        "in": parameter.place,
+        "required": False,
+        "description": parameter.about,
+        "schema": parameter.schema,
+    }
+    return described | ({"example": example} if example is not None else {})
+
+
+def _unit_schema(of: type) -> dict[str, Any]:
+    if of is Duration:
+        return {"type": "string", "pattern": r"^(\d+h)?(\d+m)?(\d+(\.\d+)?s)?(\d+(\.\d+)?ms)?$", "examples": ["1m30s"]}
+    if of is Size:
+        return {"type": ["string", "integer"], "examples": ["64KiB"]}
+    if of is Rate:
+        return {"type": "string", "pattern": r"^\d+(\.\d+)?/[smh]$", "examples": ["100/s"]}
+    raise NotImplementedError
+
+
+def _problem_schema() -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "description": "RFC 9457 problem document; further members by code, e.g. `current` with 412.",
+        "required": ["type", "code", "title", "status"],
+        "properties": {
+            "type": {"type": "string", "format": "uri"},
+            "code": text,
+            "title": text,
+            "status": {"type": "integer"},
+            "detail": text,
+            "instance": {"type": "string", "description": "The request's id."},
+            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}},
+            "mend": text,
+        },
+    }
