@@ -51,6 +51,10 @@ class Exchange:
     path: canonical path, what is matched, limited, logged and forwarded. query: with its `?`, or b"".
     block: fields to forward, filters may change it. added: fields a filter adds to the answer.
     host: what was matched (lower-case, no port); authority: the Host field to send.
+    peer: the client's address, behind trusted proxies the right-most untrusted one. forwarded: the fields that tell
+    the upstream of the way here (Via, X-Forwarded-*, Forwarded), each `Name: value CRLF`.
+    endpoint: of the last attempt. tried: one entry per attempt, in order. attempts: how many were begun.
+    status: of the answer the caller got, 0 when he got none.
     """
 
     __slots__ = (
@@ -65,6 +69,7 @@ class Exchange:
         "endpoint",
         "first_byte",
         "flag",
+        "forwarded",
         "head",
         "host",
         "listener",
@@ -80,6 +85,7 @@ class Exchange:
         "started",
         "status",
         "traceparent",
+        "tried",
     )
 
     def __init__(self, head: RequestHead, listener: int, peer: str, started: float) -> None:
@@ -107,5 +113,7 @@ class Exchange:
         self.reason = ""
         self.request_id = b""
         self.traceparent = b""
+        self.forwarded = b""
+        self.tried: tuple[Endpoint, ...] = ()
         self.bytes_in = 0
         self.bytes_out = 0

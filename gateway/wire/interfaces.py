@@ -1,7 +1,7 @@
 """How the relay speaks to both sides, whatever the HTTP version: the relay knows no socket.
 
 Both sides push into the relay by its callbacks and are pulled back by pause and resume. Bytes are passed on as they
-come; nobody collects a body.
+come; nobody collects a body. All calls happen on the worker's loop, and each may call back before it returns.
 """
 
 from typing import TYPE_CHECKING, Protocol
@@ -13,16 +13,42 @@ if TYPE_CHECKING:
     from gateway.upstream.endpoint import Endpoint
 
 
-class Downstream(Protocol):
-    """The caller's side of one exchange."""
+class TimerOwner(Protocol):
+    """Who is told when a timer is due."""
 
-    def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool) -> None:
-        """Head and first body piece in one write. ended: the message is whole with it."""
+    def on_timer(self, now: float) -> None: ...
+
+
+class Timer:
+    """A place in the timer wheel that lives as long as its connection and is lent to whoever works with it.
+
+    Setting it again costs an assignment, because the wheel reads `due` only when it comes by.
+    due: monotonic seconds, `inf` = not set. filed: when the wheel looks at it next, `inf` = it does not.
+    """
+
+    __slots__ = ("due", "filed", "owner")
+
+    def __init__(self, owner: TimerOwner | None = None) -> None:
+        self.due = float("inf")
+        self.filed = float("inf")
+        self.owner = owner
+
+
+class Downstream(Protocol):
+    """The caller's side of one exchange. After the end of an answer it is not called again for that exchange.
+
+    timer: lent to the exchange, for its deadline and its waits.
+    """
+
+    timer: Timer
+
+    def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
+        """Head and first body piece in one write. ended: the message is whole with it, and with these trailers."""
 
     def send_body(self, data: bytes) -> None: ...
 
-    def send_trailers_and_end(self, trailers: bytes) -> None:
-        """trailers: a block of fields, or b"". The message is whole."""
+    def send_end(self, trailers: bytes) -> None:
+        """The message is whole. trailers: a block of fields, or b"". After an upgrade: the upstream closed its half."""
 
     def send_interim(self, head: ResponseHead) -> None:
         """A 1xx answer (RFC 9110 §15.2)."""
@@ -30,8 +56,8 @@ class Downstream(Protocol):
     def send_reply(self, exchange: Exchange, reply: Reply) -> None:
         """An answer of our own, whole."""
 
-    def send_upgrade(self, exchange: Exchange, head: ResponseHead) -> None:
-        """101, and from here on bytes both ways."""
+    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
+        """101, and from here on bytes both ways: the caller's come by the call's on_body, his end by on_end."""
 
     def abort(self) -> None:
         """The answer cannot be finished: cut, so that nobody takes it for whole."""
@@ -45,7 +71,7 @@ class Downstream(Protocol):
 class UpstreamEvents(Protocol):
     """What an attempt hears from its upstream exchange."""
 
-    def on_head(self, head: ResponseHead, first: bytes, ended: bool) -> None: ...
+    def on_head(self, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None: ...
 
     def on_interim(self, head: ResponseHead) -> None: ...
 
@@ -56,7 +82,7 @@ class UpstreamEvents(Protocol):
     def on_upgrade(self, head: ResponseHead, first: bytes) -> None: ...
 
     def on_failure(self, kind: str, detail: str) -> None:
-        """kind: `connect_failure reset stale_connection upstream_protocol`, nothing follows."""
+        """kind: `reset reset_before_request stale_connection upstream_protocol`; nothing follows."""
 
     def on_write_paused(self) -> None:
         """The upstream does not take what we send."""
@@ -64,23 +90,40 @@ class UpstreamEvents(Protocol):
     def on_write_resumed(self) -> None: ...
 
 
-class Upstream(Protocol):
-    """One connection to an endpoint, as the pool holds it."""
+class Upstream(TimerOwner, Protocol):
+    """One connection to an endpoint, as the pool holds it.
+
+    timer: lent to the attempt; while idle its own, and when that is due it closes itself. requests: sent on it.
+    keep_alive_timeout_s: how long the upstream says it keeps an idle connection, or None.
+    """
 
     endpoint: "Endpoint"
-    is_reused: bool
+    timer: Timer
+    requests: int
+    keep_alive_timeout_s: float | None
 
-    def send_request(self, exchange: Exchange, events: UpstreamEvents, first: bytes, ended: bool) -> None:
-        """Head and first body piece in one write. Framing: the exchange's head.body."""
+    @property
+    def is_reusable(self) -> bool:
+        """Both messages ended, nothing is buffered, and neither side said close."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the upstream has not taken yet."""
+
+    def send_request(
+        self, exchange: Exchange, events: UpstreamEvents, fields: bytes, first: bytes, ended: bool, trailers: bytes
+    ) -> None:
+        """Head and first body piece in one write. Framing: the exchange's head.body. fields: sent beside its block."""
 
     def send_body(self, data: bytes) -> None: ...
 
-    def send_end(self, trailers: bytes) -> None: ...
+    def send_end(self, trailers: bytes) -> None:
+        """The request is whole. After an upgrade: the caller's half is closed."""
 
     def pause_body(self) -> None:
         """The caller is slow: read no more of the answer."""
 
     def resume_body(self) -> None: ...
 
-    def cancel(self) -> None:
-        """The exchange is over for us before the answer was: close the connection."""
+    def close(self) -> None:
+        """Idle, or the exchange is over for us before the answer was. No event follows."""

@@ -1,0 +1,235 @@
+"""One try of an exchange on one endpoint: its connection, its timeouts, and what it tells the call.
+
+An attempt hears only from its own connection, so what comes late from an attempt that was given up finds nobody.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from gateway.exchange import NEVER
+from gateway.relay.retry import FAILURES
+from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.pool import Connecting
+from gateway.wire.interfaces import Upstream
+from meshway.http1.message import ResponseHead
+
+if TYPE_CHECKING:
+    from gateway.relay.call import Call
+
+WRITE_STALL_S: Final = 30.0  # without a byte taken by the upstream
+_FIRST: Final = b"meshway-attempt: 1\r\n"
+
+
+class Attempt:
+    """upstream: None until connected. deadline: of `timeouts.attempt`, monotonic seconds.
+
+    is_over: neither its connection nor its timer is listened to any more. has_head: the answer has begun.
+    """
+
+    __slots__ = (
+        "_call", "_connecting", "_deadline", "_endpoint", "_has_head", "_is_paused", "_is_request_sent", "_is_tunnel",
+        "_pool", "_stalled_at", "_wheel", "is_over", "upstream",
+    )  # fmt: skip
+
+    def __init__(self, call: "Call", endpoint: Endpoint, deadline: float) -> None:
+        self._call = call
+        self._pool = call.relay.pool
+        self._wheel = call.relay.wheel
+        self._endpoint = endpoint
+        self._deadline = deadline
+        self._connecting: Connecting | None = None
+        self._has_head = False
+        self._is_paused = False
+        self._is_request_sent = False
+        self._is_tunnel = False
+        self._stalled_at = -1  # bytes unsent when the upstream stopped taking, -1 = it takes
+        self.is_over = False
+        self.upstream: Upstream | None = None
+
+    def start(self, now: float, fresh: bool) -> None:
+        """fresh: only a new connection will do."""
+        upstream = None if fresh else self._pool.take(self._endpoint)
+        if upstream is not None:
+            self._send(upstream, now)
+            return
+        cluster = self._call.exchange.cluster
+        assert cluster is not None
+        connecting = self._pool.connect(self._endpoint, self, min(cluster.connect_timeout_s, self._deadline - now))
+        if self.upstream is None and not self.is_over:
+            self._connecting = connecting
+
+    # The connection comes about.
+
+    def on_connected(self, upstream: Upstream) -> None:
+        self._connecting = None
+        self._send(upstream, self._pool.now())
+
+    def on_connect_failed(self, detail: str) -> None:
+        self._connecting = None
+        self._fail("connect_failure", detail, self._pool.now())
+
+    def _send(self, upstream: Upstream, now: float) -> None:
+        self.upstream = upstream
+        call = self._call
+        exchange = call.exchange
+        plan = exchange.plan
+        assert plan is not None
+        fields = exchange.forwarded + b"x-request-id: %b\r\ntraceparent: %b\r\n" % (
+            exchange.request_id,
+            exchange.traceparent,
+        )
+        fields += _FIRST if exchange.attempts == 1 else b"meshway-attempt: %d\r\n" % exchange.attempts
+        if exchange.deadline != NEVER:
+            fields += b"meshway-deadline: %d\r\n" % max(0, int((exchange.deadline - now) * 1000.0))
+        ended = self._is_request_sent = call.is_request_whole
+        due = now + (plan.first_byte_s if ended else plan.idle_s)
+        self._wheel.set(upstream.timer, self, due if due < self._deadline else self._deadline)
+        upstream.send_request(exchange, self, fields, call.take_body(), ended, call.request_trailers)
+
+    # The request goes on.
+
+    def send_body(self, data: bytes) -> None:
+        assert self.upstream is not None
+        self._moved()
+        self.upstream.send_body(data)
+
+    def send_end(self, trailers: bytes) -> None:
+        assert self.upstream is not None
+        self._is_request_sent = True
+        self._moved()
+        self.upstream.send_end(trailers)
+
+    def pause(self) -> None:
+        """The caller does not take the answer: that is not the upstream's silence."""
+        if self.upstream is not None and not self._is_paused:
+            self._is_paused = True
+            self._moved()
+            self.upstream.pause_body()
+
+    def resume(self) -> None:
+        if self.upstream is not None and self._is_paused:
+            self._is_paused = False
+            self._moved()
+            self.upstream.resume_body()
+
+    def on_write_paused(self) -> None:
+        assert self.upstream is not None
+        self._stalled_at = self.upstream.unsent
+        self._wheel.set(self.upstream.timer, self, min(self._deadline, self._pool.now() + WRITE_STALL_S))
+        self._call.downstream.pause_body()
+
+    def on_write_resumed(self) -> None:
+        self._stalled_at = -1
+        self._moved()
+        self._call.downstream.resume_body()
+
+    # The answer comes.
+
+    def on_interim(self, head: ResponseHead) -> None:
+        self._call.downstream.send_interim(head)
+
+    def on_head(self, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
+        now = self._pool.now()
+        call = self._call
+        if call.wants_another(head, now):
+            self._end("ok", head.status, now, is_kept=ended)
+            call.attempt_again(head, now)
+            return
+        self._has_head = True
+        if ended:
+            self._end("ok", head.status, now, is_kept=True)
+        else:
+            call.exchange.status = head.status
+            self._moved()
+        call.pass_head(head, first, ended, trailers, now)
+
+    def on_body(self, data: bytes) -> None:
+        self._moved()
+        call = self._call
+        call.exchange.bytes_out += len(data)
+        call.downstream.send_body(data)
+
+    def on_end(self, trailers: bytes) -> None:
+        call = self._call
+        if self._is_tunnel:
+            call.tunnel_ended(trailers)
+            return
+        now = self._pool.now()
+        self._end("ok", call.exchange.status, now, is_kept=True)
+        call.pass_end(trailers, now)
+
+    def on_upgrade(self, head: ResponseHead, first: bytes) -> None:
+        self._has_head = self._is_tunnel = self._is_request_sent = True
+        self._deadline = NEVER
+        self._call.pass_upgrade(head, first, self._pool.now())
+        if not self.is_over:
+            self._moved()
+
+    def on_failure(self, kind: str, detail: str) -> None:
+        self._fail(kind, detail, self._pool.now())
+
+    # Time passes.
+
+    def _moved(self) -> None:
+        """A byte went either way: the silence is counted from now."""
+        upstream = self.upstream
+        if upstream is None or self._stalled_at >= 0:
+            return
+        due = NEVER
+        if not self._is_paused:
+            plan = self._call.exchange.plan
+            assert plan is not None
+            if self._is_tunnel:
+                wait_s = plan.upgraded_idle_s
+            else:
+                wait_s = plan.first_byte_s if self._is_request_sent and not self._has_head else plan.idle_s
+            due = self._pool.now() + wait_s
+        self._wheel.set(upstream.timer, self, due if due < self._deadline else self._deadline)
+
+    def on_timer(self, now: float) -> None:
+        upstream = self.upstream
+        assert upstream is not None
+        if now >= self._deadline:
+            self._fail("attempt_timeout", "the attempt took longer than its timeout", now)
+        elif self._stalled_at >= 0:
+            unsent = upstream.unsent
+            if unsent < self._stalled_at:
+                self._stalled_at = unsent
+                self._wheel.set(upstream.timer, self, min(self._deadline, now + WRITE_STALL_S))
+            else:
+                self._fail("idle_timeout", "the upstream took no byte of the request", now)
+        elif self._has_head:
+            self._fail("idle_timeout", "no byte went either way", now)
+        elif self._is_request_sent:
+            self._fail("first_byte_timeout", "no answer began within the first byte timeout", now)
+        else:
+            self._fail("idle_caller", "the request's body did not go on", now)
+
+    # It ends.
+
+    def cancel(self, outcome: str, now: float) -> None:
+        """The call is over, or goes on without this attempt."""
+        if not self.is_over:
+            self._end(outcome, 0, now, is_kept=False)
+
+    def _fail(self, kind: str, detail: str, now: float) -> None:
+        if not self.is_over:
+            self._end(FAILURES[kind].outcome, 0, now, is_kept=False)
+            self._call.attempt_failed(kind, detail, self._has_head, now)
+
+    def _end(self, outcome: str, status: int, now: float, *, is_kept: bool) -> None:
+        self.is_over = True
+        cluster = self._call.exchange.cluster
+        assert cluster is not None
+        upstream = self.upstream
+        if upstream is None:
+            if self._connecting is not None:
+                self._connecting.cancel()
+        else:
+            timer = upstream.timer
+            timer.due = NEVER
+            timer.owner = None
+            if is_kept:
+                self._pool.give(upstream, cluster.idle_timeout_s, cluster.max_requests, now)
+            else:
+                upstream.close()
+        cluster.attempt_ended(self._endpoint, outcome, status, now)

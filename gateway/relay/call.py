@@ -1,0 +1,432 @@
+"""Conducts one exchange: match, filters, cluster, attempts, answer. A state machine inside the Protocols' callbacks.
+
+No task, no future: what cannot go on at once (a connection, a full bulkhead, a backoff) calls back later. The one
+exception is a filter that answers with an awaitable.
+"""
+
+import logging
+from collections.abc import Awaitable
+from typing import Final
+
+from gateway.exchange import MESH, NEVER, Exchange, Reply
+from gateway.relay.attempt import Attempt
+from gateway.relay.relay import Relay
+from gateway.relay.replay import Replay
+from gateway.relay.retry import FAILURES, backoff_s, is_harmless, retry_after_s
+from gateway.relay.trace import begin_trace
+from gateway.routing.path import PathError, canonical
+from gateway.upstream.cluster import PENDING
+from gateway.upstream.endpoint import Endpoint
+from gateway.wire.interfaces import Downstream
+from meshway.http1.message import ResponseHead
+from meshway.tasks import spawn
+
+_log = logging.getLogger("gateway.relay")
+_MAX_DEADLINE_MS_DIGITS: Final = 9
+
+
+class Call:
+    """The downstream makes one for each request head, calls `start`, and then says what the caller does.
+
+    is_over: the exchange was finished; the downstream calls nothing any more. is_request_whole, request_trailers:
+    the caller has sent all.
+    """
+
+    __slots__ = (
+        "_attempt", "_body", "_cluster_state", "_is_backing_off", "_is_upstream_closed", "_retries", "_was_stale",
+        "downstream", "exchange", "is_over", "is_request_whole", "relay", "request_trailers",
+    )  # fmt: skip
+
+    _OUTSIDE: Final = 0
+    _PENDING: Final = 1
+    _ADMITTED: Final = 2
+
+    def __init__(self, relay: Relay, exchange: Exchange, downstream: Downstream) -> None:
+        self.relay = relay
+        self.exchange = exchange
+        self.downstream = downstream
+        self.is_over = False
+        self.is_request_whole = False
+        self.request_trailers = b""
+        self._attempt: Attempt | None = None
+        self._body: Replay | None = None
+        self._cluster_state = 0
+        self._is_backing_off = False
+        self._is_upstream_closed = False  # its half, after an upgrade
+        self._retries = 0
+        self._was_stale = False
+
+    # From the head to the first attempt.
+
+    def refuse(self, reply: Reply) -> None:
+        """Instead of `start`."""
+        begin_trace(self.exchange)
+        self._answer(reply)
+
+    def start(self, first: bytes, ended: bool, trailers: bytes) -> None:
+        """first: the body's beginning, as far as it is there. ended: the request is whole with it."""
+        exchange = self.exchange
+        begin_trace(exchange)
+        try:
+            exchange.path, exchange.query = canonical(exchange.head.target)
+        except PathError as error:
+            self._answer(Reply(error.status, error.code, "DPE", error.detail))
+            return
+        plan = exchange.plan = self.relay.holder.tables.match(exchange)
+        if plan is None:
+            self._answer(Reply(404, "no_route", "NR", "no route matches this host and path"))
+            return
+        if ended:
+            self.is_request_whole = True
+            self.request_trailers = trailers
+        if first or not ended:
+            exchange.bytes_in = len(first)
+            retry = plan.retry
+            self._body = Replay(retry.buffer if retry is not None and retry.max_retries else 0, first)
+        deadline = exchange.started + plan.deadline_s
+        if exchange.listener == MESH and b"meshway-deadline" in exchange.head.named:
+            deadline = min(deadline, exchange.started + _left_s(exchange.head.named[b"meshway-deadline"]))
+        if deadline != NEVER:
+            exchange.deadline = deadline
+            self.relay.wheel.set(self.downstream.timer, self, deadline)
+        self._filter(0)
+        if not ended and self._is_unsent():
+            self.downstream.pause_body()
+
+    def _filter(self, index: int) -> None:
+        exchange = self.exchange
+        plan = exchange.plan
+        assert plan is not None
+        filters = plan.request_filters
+        while index < len(filters):
+            verdict = filters[index](exchange)
+            index += 1
+            if verdict is None:
+                continue
+            if isinstance(verdict, Reply):
+                self._answer(verdict)
+            else:
+                spawn(self._await(verdict, index), name="filter")
+            return
+        self._enter()
+
+    async def _await(self, awaitable: Awaitable[Reply | None], index: int) -> None:
+        """index: of the filter to go on with."""
+        try:
+            verdict = await awaitable
+        except Exception:
+            _log.exception("a filter failed")
+            verdict = Reply(503, "policy_unavailable", "UAEX", "a policy of this route cannot be decided now")
+        if self.is_over:
+            return
+        if verdict is not None:
+            self._answer(verdict)
+        else:
+            self._filter(index)
+
+    def _enter(self) -> None:
+        """Into the cluster: breaker and bulkhead."""
+        exchange = self.exchange
+        plan = exchange.plan
+        assert plan is not None
+        if plan.choose is None:
+            self._answer(Reply(404, "no_route", "NR", "the route has no destination"))
+            return
+        cluster = exchange.cluster = plan.choose(exchange)
+        cluster.budget.count_request(exchange.started)
+        admission = cluster.admit(exchange, self._admitted)
+        if admission is None:
+            self._cluster_state = Call._ADMITTED
+            self._attempt_on(cluster.pick(exchange), exchange.started)
+        elif admission is PENDING:
+            self._cluster_state = Call._PENDING
+        else:
+            self._answer(admission)
+
+    def _admitted(self, refusal: Reply | None) -> None:
+        """The bulkhead, later."""
+        self._cluster_state = Call._OUTSIDE
+        if refusal is not None:
+            self._answer(refusal)
+            return
+        self._cluster_state = Call._ADMITTED
+        cluster = self.exchange.cluster
+        assert cluster is not None
+        self._attempt_on(cluster.pick(self.exchange), self.relay.now())
+
+    def _attempt_on(self, endpoint: Endpoint | None, now: float, *, fresh: bool = False) -> None:
+        exchange = self.exchange
+        cluster, plan = exchange.cluster, exchange.plan
+        assert cluster is not None
+        assert plan is not None
+        if endpoint is None:
+            self._answer(Reply(503, "no_endpoint", "UH", cluster.no_endpoint_detail))
+            return
+        exchange.endpoint = endpoint
+        exchange.attempts += 1
+        exchange.tried += (endpoint,)
+        cluster.attempt_started(endpoint)
+        attempt = self._attempt = Attempt(self, endpoint, now + plan.attempt_s)
+        attempt.start(now, fresh)
+
+    # What the caller does.
+
+    def on_body(self, data: bytes) -> None:
+        """More of the request's body; after an upgrade, more of his bytes."""
+        self.exchange.bytes_in += len(data)
+        attempt, body = self._attempt, self._body
+        if attempt is not None and attempt.upstream is not None:
+            if body is not None:
+                body.keep(data)
+            attempt.send_body(data)
+        else:
+            assert body is not None
+            body.hold(data)
+            self.downstream.pause_body()
+
+    def on_end(self, trailers: bytes) -> None:
+        """The request is whole; after an upgrade, the caller closed his half."""
+        self.is_request_whole = True
+        self.request_trailers = trailers
+        attempt = self._attempt
+        if attempt is not None and attempt.upstream is not None:
+            attempt.send_end(trailers)
+            if self._is_upstream_closed:
+                self._end_tunnel(self.relay.now())
+
+    def on_bad_body(self, reply: Reply) -> None:
+        """The request cannot be read on. The caller gets the reply, or a cut when his answer has begun."""
+        now = self.relay.now()
+        self._leave("cancelled", now)
+        if self.exchange.status:
+            self._cut(reply.flag, reply.reason, now)
+        else:
+            self._answer(reply)
+
+    def on_gone(self) -> None:
+        """The caller left; nothing can be told him any more."""
+        now = self.relay.now()
+        self.exchange.flag = "DC"
+        self._leave("cancelled", now)
+        self._finish(now)
+
+    def on_write_paused(self) -> None:
+        """The caller does not take what we send."""
+        if self._attempt is not None:
+            self._attempt.pause()
+
+    def on_write_resumed(self) -> None:
+        if self._attempt is not None:
+            self._attempt.resume()
+
+    # What an attempt tells.
+
+    def take_body(self) -> bytes:
+        """All of the body that is there, for an attempt that can send now."""
+        body = self._body
+        if body is None:
+            return b""
+        if not self.is_request_whole:
+            self.downstream.resume_body()
+        return body.take()
+
+    def pass_head(self, head: ResponseHead, first: bytes, ended: bool, trailers: bytes, now: float) -> None:
+        exchange = self.exchange
+        plan = exchange.plan
+        assert plan is not None
+        exchange.status = head.status
+        exchange.first_byte = now
+        exchange.bytes_out = len(first)
+        if plan.response_filters:
+            for change in plan.response_filters:
+                change(exchange, head)
+        if self._body is not None:
+            self._body.drop()
+        if ended:
+            self._finish(now)
+        self.downstream.send_head(exchange, head, first, ended, trailers)
+
+    def pass_end(self, trailers: bytes, now: float) -> None:
+        self._finish(now)
+        self.downstream.send_end(trailers)
+
+    def pass_upgrade(self, head: ResponseHead, first: bytes, now: float) -> None:
+        exchange = self.exchange
+        exchange.status = 101
+        exchange.first_byte = now
+        exchange.bytes_out = len(first)
+        exchange.deadline = NEVER  # a deadline is for an answer; what follows is a conversation
+        self.downstream.timer.due = NEVER
+        self.is_request_whole = False
+        self._body = None
+        self.downstream.send_upgrade(exchange, head, first)
+
+    def tunnel_ended(self, trailers: bytes) -> None:
+        """The upstream closed its half. When both are, the call is over before the downstream is told to close."""
+        self._is_upstream_closed = True
+        if self.is_request_whole:
+            self._end_tunnel(self.relay.now())
+        self.downstream.send_end(trailers)
+
+    def wants_another(self, head: ResponseHead, now: float) -> bool:
+        """Whether this answer is better not passed on, and another attempt may be made for it. Spends the budget."""
+        plan = self.exchange.plan
+        assert plan is not None
+        retry = plan.retry
+        if retry is None or head.status not in retry.statuses or not is_harmless(self.exchange, retry, "status"):
+            return False
+        asked_s = retry_after_s(head.named.get(b"retry-after"))
+        # Without a deadline, whoever asks for more patience than the policy has gets no second attempt.
+        fits = asked_s <= retry.backoff_max_s or self.exchange.deadline != NEVER
+        return fits and self._may_repeat(now + asked_s, now)
+
+    def attempt_again(self, head: ResponseHead, now: float) -> None:
+        self._back_off(now, retry_after_s(head.named.get(b"retry-after")))
+
+    def attempt_failed(self, kind: str, detail: str, has_head: bool, now: float) -> None:
+        """The attempt is over and closed. kind: of FAILURES."""
+        self._attempt = None
+        exchange = self.exchange
+        failure = FAILURES[kind]
+        if has_head:
+            self._cut(failure.flag, failure.reason, now)
+            return
+        plan = exchange.plan
+        assert plan is not None
+        retry = plan.retry
+        if (
+            retry is not None
+            and failure.condition in retry.conditions
+            and is_harmless(exchange, retry, failure.condition)
+        ):
+            if kind == "stale_connection" and not self._was_stale and self._is_body_whole and retry.max_retries:
+                # Not the endpoint failed but a connection that it had done with: no backoff, and no retry is used up.
+                self._was_stale = True
+                self._attempt_on(exchange.endpoint, now, fresh=True)
+                return
+            if self._may_repeat(now, now):
+                self._back_off(now, 0.0)
+                return
+        flag = failure.flag if exchange.attempts == 1 else failure.flag + ",URX"
+        self._answer(Reply(failure.status, failure.reason, flag, detail))
+
+    # Another attempt.
+
+    @property
+    def _is_body_whole(self) -> bool:
+        return self._body is None or self._body.is_whole
+
+    def _may_repeat(self, begins: float, now: float) -> bool:
+        exchange = self.exchange
+        plan, cluster = exchange.plan, exchange.cluster
+        assert plan is not None
+        assert cluster is not None
+        retry = plan.retry
+        return (
+            retry is not None
+            and self._retries < retry.max_retries
+            and self._is_body_whole
+            and begins < exchange.deadline
+            and cluster.budget.spend(now)
+        )
+
+    def _back_off(self, now: float, at_least_s: float) -> None:
+        self._attempt = None
+        exchange = self.exchange
+        plan = exchange.plan
+        assert plan is not None
+        assert plan.retry is not None
+        wait_s = max(at_least_s, backoff_s(plan.retry, self._retries, self.relay.random()))
+        self._retries += 1
+        self._is_backing_off = True
+        if not self.is_request_whole:
+            self.downstream.pause_body()
+        self.relay.wheel.set(self.downstream.timer, self, min(now + wait_s, exchange.deadline))
+
+    def on_timer(self, now: float) -> None:
+        """The deadline, or the end of a backoff."""
+        exchange = self.exchange
+        if now >= exchange.deadline:
+            self._miss_deadline(now)
+            return
+        self.relay.wheel.set(self.downstream.timer, self, exchange.deadline)
+        if self._is_backing_off:
+            self._is_backing_off = False
+            cluster, plan = exchange.cluster, exchange.plan
+            assert cluster is not None
+            assert plan is not None
+            same = plan.retry is not None and plan.retry.same_endpoint
+            self._attempt_on(exchange.endpoint if same else cluster.pick(exchange, exchange.tried), now)
+
+    def _miss_deadline(self, now: float) -> None:
+        exchange = self.exchange
+        plan = exchange.plan
+        assert plan is not None
+        # A caller who asks for the impossible must not get an endpoint ejected.
+        is_ours = exchange.deadline == exchange.started + plan.deadline_s
+        self._leave("attempt_timeout" if is_ours and not exchange.status else "cancelled", now)
+        if exchange.status:
+            self._cut("DT", "deadline_exceeded", now)
+        else:
+            self._answer(Reply(504, "deadline_exceeded", "DT", "the call took longer than its deadline"))
+
+    # The end.
+
+    def _end_tunnel(self, now: float) -> None:
+        attempt = self._attempt
+        if attempt is not None and not attempt.is_over:
+            attempt.cancel("cancelled", now)
+        self._finish(now)
+
+    def _is_unsent(self) -> bool:
+        """Nobody takes the request's body yet."""
+        return not self.is_over and (self._attempt is None or self._attempt.upstream is None)
+
+    def _answer(self, reply: Reply) -> None:
+        exchange = self.exchange
+        exchange.status = reply.status
+        exchange.flag = reply.flag
+        exchange.reason = reply.reason
+        self._release()
+        self.downstream.send_reply(exchange, reply)  # counts the bytes it sends
+        self.relay.finish(exchange, self.relay.now())
+
+    def _cut(self, flag: str, reason: str, now: float) -> None:
+        self.exchange.flag = flag
+        self.exchange.reason = reason
+        self._finish(now)
+        self.downstream.abort()
+
+    def _leave(self, outcome: str, now: float) -> None:
+        """Gives up whatever is under way."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.cancel(outcome, now)
+
+    def _finish(self, now: float) -> None:
+        self._release()
+        self.relay.finish(self.exchange, now)
+
+    def _release(self) -> None:
+        """Gives back what the exchange holds, before the downstream may begin the next one."""
+        self.is_over = True
+        exchange = self.exchange
+        if exchange.deadline != NEVER or self._is_backing_off:
+            timer = self.downstream.timer
+            timer.due = NEVER
+            timer.owner = None
+        state, self._cluster_state = self._cluster_state, Call._OUTSIDE
+        if state:
+            cluster = exchange.cluster
+            assert cluster is not None
+            if state == Call._ADMITTED:
+                cluster.release(exchange)
+            else:
+                cluster.cancel_pending(exchange)
+
+
+def _left_s(value: bytes) -> float:
+    """Seconds of a caller's meshway-deadline (whole milliseconds); nonsense is no deadline."""
+    if not value.isdigit() or len(value) > _MAX_DEADLINE_MS_DIGITS:
+        return NEVER
+    return int(value) / 1000.0

@@ -1,0 +1,69 @@
+"""One timer wheel a worker: setting a timer is an assignment, and nothing is cancelled.
+
+The wheel looks at a timer when its slot comes by: a timer that was set later meanwhile is filed again, one that was
+unset is dropped. So a connection that sets its timer thousands of times a second is filed about once per timeout.
+After Varghese and Lauck 1987, with laziness instead of cancellation.
+"""
+
+from typing import Final
+
+from gateway.exchange import NEVER
+from gateway.wire.interfaces import Timer, TimerOwner
+
+TICK_S: Final = 0.01  # a timer is late by at most one tick; the shortest wait we have is a retry's backoff, about 25 ms
+
+
+class TimerWheel:
+    """now: monotonic seconds at the start. The worker calls `advance` every TICK_S."""
+
+    __slots__ = ("_slots", "_tick")
+
+    def __init__(self, now: float) -> None:
+        self._tick = int(now / TICK_S)
+        self._slots: dict[int, list[Timer]] = {}
+
+    def set(self, timer: Timer, owner: TimerOwner, due: float) -> None:
+        """due: monotonic seconds; replaces what was set before. `inf` unsets."""
+        timer.owner = owner
+        timer.due = due
+        if due < timer.filed:
+            self._file(timer, due)
+
+    def _file(self, timer: Timer, due: float) -> None:
+        timer.filed = due
+        tick = int(due / TICK_S) + 1
+        if tick <= self._tick:
+            tick = self._tick + 1
+        slot = self._slots.get(tick)
+        if slot is None:
+            self._slots[tick] = [timer]
+        else:
+            slot.append(timer)
+
+    def advance(self, now: float) -> None:
+        """Tells the owners of all timers that are due."""
+        last = int(now / TICK_S)
+        slots = self._slots
+        if last - self._tick > len(slots):  # after a long stop, or nearly empty: look at what is there instead
+            ticks = sorted(tick for tick in slots if tick <= last)
+        else:
+            ticks = [tick for tick in range(self._tick + 1, last + 1) if tick in slots]
+        self._tick = max(last, self._tick)
+        for tick in ticks:
+            for timer in slots.pop(tick):
+                self._look_at(timer, tick, now)
+
+    def _look_at(self, timer: Timer, tick: int, now: float) -> None:
+        if int(timer.filed / TICK_S) + 1 > tick or timer.filed == NEVER:
+            return  # filed elsewhere since, or already looked at
+        timer.filed = NEVER
+        if timer.due > now:
+            if timer.due != NEVER:
+                self._file(timer, timer.due)
+            return
+        timer.due = NEVER
+        if timer.owner is not None:
+            timer.owner.on_timer(now)
+
+    def __len__(self) -> int:
+        return sum(len(slot) for slot in self._slots.values())

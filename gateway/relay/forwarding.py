@@ -1,0 +1,112 @@
+"""What the upstream is told of the way here: Via, X-Forwarded-*, X-Real-IP, Forwarded.
+
+From outside these are claims, so they are overwritten; only when the peer is a trusted proxy are they taken over and
+appended to. Sources: RFC 7239, RFC 9110 §7.6.3.
+"""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Final
+
+from meshway.http1.message import RequestHead
+
+MAX_LOOPS: Final = 5
+_MAX_HOPS: Final = 64
+
+Networks = Sequence[IPv4Network | IPv6Network]
+
+
+class Forwarding:
+    """Of one connection. peer: address of the socket's other end. scheme: of the listener. port: it listens on.
+
+    The fields of one authority are kept, since a connection mostly asks for the same one.
+    """
+
+    __slots__ = ("_authority", "_fields", "_is_trusted", "_minor", "_peer", "_port", "_scheme", "_trusted", "_via")
+
+    def __init__(self, peer: str, scheme: bytes, port: int, via_id: bytes, trusted_proxies: Networks = ()) -> None:
+        self._peer = peer
+        self._scheme = scheme
+        self._port = b"%d" % port
+        self._via = via_id
+        self._trusted = trusted_proxies
+        self._is_trusted = bool(trusted_proxies) and _is_in(peer, trusted_proxies)
+        self._authority: bytes | None = None
+        self._minor = -1
+        self._fields = b""
+
+    def fields(self, head: RequestHead) -> tuple[str, bytes]:
+        """The client's address, and the block to send. The address is the right-most that no trusted proxy has."""
+        if self._is_trusted or b"via" in head.named:
+            return self._appended(head)
+        if head.authority != self._authority or head.minor != self._minor:
+            self._authority, self._minor = head.authority, head.minor
+            self._fields = self._block(head, self._peer, b"", self._scheme, head.authority, b"")
+        return self._peer, self._fields
+
+    def _appended(self, head: RequestHead) -> tuple[str, bytes]:
+        if not self._is_trusted:
+            return self._peer, self._block(head, self._peer, b"", self._scheme, head.authority, b"")
+        named = head.named
+        chain = named.get(b"x-forwarded-for", b"")
+        scheme = named.get(b"x-forwarded-proto", b"").lower()
+        if scheme not in (b"http", b"https"):
+            scheme = self._scheme
+        authority = named.get(b"x-forwarded-host") or head.authority
+        client = self._client(chain)
+        return client, self._block(head, client, chain, scheme, authority, named.get(b"forwarded", b""))
+
+    def _client(self, chain: bytes) -> str:
+        hops = [hop.strip() for hop in chain.decode("latin-1").split(",")[-_MAX_HOPS:]]
+        client = self._peer
+        for hop in reversed(hops):
+            address = hop.strip("[]")
+            if not _is_address(address):
+                break  # whoever wrote this is not to be believed about the hops before it
+            client = address
+            if not _is_in(address, self._trusted):
+                break
+        return client
+
+    def _block(
+        self, head: RequestHead, client: str, chain: bytes, scheme: bytes, authority: bytes, forwarded: bytes
+    ) -> bytes:
+        peer = self._peer.encode()
+        node = b'"[%b]"' % peer if b":" in peer else peer
+        before = head.named.get(b"via")
+        host = b';host="%b"' % authority if authority and b'"' not in authority and b"\\" not in authority else b""
+        return b"".join(
+            (
+                b"Via: %b1.%d %b\r\n" % (before + b", " if before else b"", head.minor, self._via),
+                b"X-Forwarded-For: %b%b\r\n" % (chain + b", " if chain else b"", peer),
+                b"X-Forwarded-Proto: %b\r\n" % scheme,
+                b"X-Forwarded-Host: %b\r\n" % authority if authority else b"",
+                b"X-Forwarded-Port: %b\r\n" % self._port,
+                b"X-Real-IP: %b\r\n" % client.encode(),
+                b"Forwarded: %bfor=%b%b;proto=%b\r\n" % (forwarded + b", " if forwarded else b"", node, host, scheme),
+            )
+        )
+
+
+def is_looping(head: RequestHead, via_id: bytes) -> bool:
+    """Whether the request came through a gateway of this id too often already."""
+    via = head.named.get(b"via")
+    if via is None or via.count(via_id) < MAX_LOOPS:
+        return False
+    return sum(hop.split()[1:2] == [via_id] for hop in via.split(b",")) >= MAX_LOOPS
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_in(address: str, networks: Networks) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)

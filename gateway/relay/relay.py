@@ -1,0 +1,35 @@
+"""What all calls of a worker share: tables, pool, timers, clock, and what is done at the end of each."""
+
+from collections.abc import Callable
+from random import random as uniform
+
+from gateway.exchange import Exchange
+from gateway.relay.deadline import TimerWheel
+from gateway.routing.table import TablesHolder
+from gateway.upstream.pool import Pool
+
+
+class Relay:
+    """Built once a worker; a call (call.py) carries one exchange with it.
+
+    now: monotonic seconds. finish: told of each exchange exactly once, when it is over, with the clock's reading.
+    random: uniform in [0, 1), for backoff.
+    """
+
+    __slots__ = ("finish", "holder", "now", "pool", "random", "wheel")
+
+    def __init__(
+        self,
+        tables: TablesHolder,
+        pool: Pool,
+        wheel: TimerWheel,
+        now: Callable[[], float],
+        finish: Callable[[Exchange, float], None],
+        random: Callable[[], float] = uniform,
+    ) -> None:
+        self.holder = tables
+        self.pool = pool
+        self.wheel = wheel
+        self.now = now
+        self.finish = finish
+        self.random = random

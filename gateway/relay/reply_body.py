@@ -1,0 +1,15 @@
+"""The body of an answer of our own: an RFC 9457 problem that names the reason and the request."""
+
+from gateway.exchange import Exchange, Reply
+from meshway.problem import CONTENT_TYPE, Problem
+
+CONTENT_TYPE_FIELD = b"Content-Type: " + CONTENT_TYPE.encode() + b"\r\n"
+
+
+def reply_body(exchange: Exchange, reply: Reply) -> tuple[bytes, bytes]:
+    """Header fields that belong to the body, and the body. A reply that brings its own body brings its own fields."""
+    if reply.body is not None:
+        return b"", reply.body
+    title = reply.reason.replace("_", " ").capitalize()
+    problem = Problem(reply.status, reply.reason, title, detail=reply.detail or None)
+    return CONTENT_TYPE_FIELD, problem.encode(exchange.request_id.decode("ascii"))

@@ -1,0 +1,52 @@
+"""Request id and trace context of a call: passed on when they are well formed, begun otherwise.
+
+Sources: W3C Trace Context §3.2 (a new parent id for every hop, unknown versions read as 00). A call that brings
+neither gets one random number for both, so that the request id finds the trace.
+"""
+
+from random import getrandbits
+from string import ascii_letters, digits
+from typing import Final
+
+from gateway.exchange import Exchange
+
+_ID: Final = (ascii_letters + digits + "._-").encode()
+_HEX: Final = b"0123456789abcdef"
+_NO_TRACE: Final = b"0" * 32
+_NO_PARENT: Final = b"0" * 16
+# One in a hundred begun traces asks to be recorded: parent-based samplers down the line follow this flag.
+_SAMPLED_OF_65536: Final = 655
+
+
+def begin_trace(exchange: Exchange) -> None:
+    """Sets request_id and traceparent of the exchange from what its head brought."""
+    head = exchange.head
+    request_id, incoming = head.request_id, head.traceparent
+    if incoming and _is_traceparent(incoming):
+        exchange.traceparent = b"00-%b-%016x-%b" % (incoming[3:35], getrandbits(64) or 1, incoming[53:55])
+        trace_id = b""
+    else:
+        bits = getrandbits(208)
+        trace_id = b"%032x" % ((bits & 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF) or 1)
+        flags = b"01" if bits >> 192 < _SAMPLED_OF_65536 else b"00"
+        exchange.traceparent = b"00-%b-%016x-%b" % (trace_id, (bits >> 128 & 0xFFFFFFFFFFFFFFFF) or 1, flags)
+    if 8 <= len(request_id) <= 128 and not request_id.translate(None, _ID):
+        exchange.request_id = request_id
+    else:
+        exchange.request_id = trace_id or b"%032x" % getrandbits(128)
+
+
+def _is_traceparent(value: bytes) -> bool:
+    if len(value) != 55:
+        # A higher version may be longer, and then goes on after a dash.
+        if len(value) < 55 or value[55:56] != b"-" or value[:2] == b"00":
+            return False
+        value = value[:55]
+    version, trace_id, parent, flags = value[:2], value[3:35], value[36:52], value[53:]
+    return (
+        value[2] == value[35] == value[52] == 0x2D
+        and not (version + trace_id + parent + flags).translate(None, _HEX)
+        and version != b"ff"
+        and trace_id != _NO_TRACE
+        and parent != _NO_PARENT
+    )

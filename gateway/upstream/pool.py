@@ -1,0 +1,129 @@
+"""Kept connections to the endpoints, the freshest first, and the opening of new ones.
+
+Last in, first out: the connections that a burst opened grow old at the bottom and are closed by their idle time. The
+idle ones lie on the endpoint itself (`Endpoint.idle`), so finding one is no look-up. How a connection is opened is
+given from outside: this layer knows no wire.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol
+
+from gateway.exchange import NEVER
+from gateway.wire.interfaces import Timer, Upstream
+
+if TYPE_CHECKING:
+    from gateway.relay.deadline import TimerWheel
+    from gateway.upstream.endpoint import Endpoint
+
+# Begins to connect and returns how to give it up; then exactly one of the two is called, unless it was given up.
+Connector = Callable[["Endpoint", Callable[[Upstream], None], Callable[[str], None]], Callable[[], None]]
+
+# The upstream says how long it keeps an idle connection; we let go this much earlier, so that we never write into
+# a connection that it is closing.
+KEEP_ALIVE_MARGIN_S: Final = 1.0
+
+
+class Waiter(Protocol):
+    """Who waits for a connection."""
+
+    def on_connected(self, upstream: Upstream) -> None: ...
+
+    def on_connect_failed(self, detail: str) -> None: ...
+
+
+class Connecting:
+    """A connection that is being opened for somebody."""
+
+    __slots__ = ("_abandon", "_endpoint", "_is_over", "_pool", "_timer", "_waiter")
+
+    def __init__(self, pool: "Pool", endpoint: "Endpoint", waiter: Waiter) -> None:
+        self._pool = pool
+        self._endpoint = endpoint
+        self._waiter = waiter
+        self._timer = Timer()
+        self._is_over = False
+        self._abandon: Callable[[], None] | None = None
+
+    def start(self, timeout_s: float) -> None:
+        pool = self._pool
+        pool.wheel.set(self._timer, self, pool.now() + timeout_s)
+        abandon = pool.connector(self._endpoint, self._connected, self._failed)
+        if not self._is_over:
+            self._abandon = abandon
+
+    def cancel(self) -> None:
+        """Nobody waits any more."""
+        abandon = self._abandon
+        if self._end() and abandon is not None:
+            abandon()
+
+    def on_timer(self, now: float) -> None:
+        abandon = self._abandon
+        if self._end():
+            if abandon is not None:
+                abandon()
+            self._waiter.on_connect_failed("no connection within the connect timeout")
+
+    def _connected(self, upstream: Upstream) -> None:
+        if self._end():
+            self._waiter.on_connected(upstream)
+        else:
+            upstream.close()
+
+    def _failed(self, detail: str) -> None:
+        if self._end():
+            self._waiter.on_connect_failed(detail)
+
+    def _end(self) -> bool:
+        if self._is_over:
+            return False
+        self._is_over = True
+        self._abandon = None
+        self._timer.due = NEVER
+        self._timer.owner = None
+        return True
+
+
+class Pool:
+    """One a worker. now: monotonic seconds."""
+
+    __slots__ = ("connector", "now", "wheel")
+
+    def __init__(self, connector: Connector, wheel: "TimerWheel", now: Callable[[], float]) -> None:
+        self.connector = connector
+        self.wheel = wheel
+        self.now = now
+
+    def take(self, endpoint: "Endpoint") -> Upstream | None:
+        """The idle connection used last, or None."""
+        idle = endpoint.idle
+        return idle.pop() if idle else None
+
+    def connect(self, endpoint: "Endpoint", waiter: Waiter, timeout_s: float) -> Connecting:
+        """Opens a new connection for the waiter, who may be told before this returns. timeout_s: to be connected."""
+        connecting = Connecting(self, endpoint, waiter)
+        connecting.start(timeout_s)
+        return connecting
+
+    def give(self, upstream: Upstream, idle_timeout_s: float, max_requests: int, now: float) -> None:
+        """Takes a connection back after an exchange and keeps it, if it can be used again.
+
+        max_requests: requests after which a connection is closed, 0 = any number.
+        """
+        if not upstream.is_reusable or (max_requests and upstream.requests >= max_requests):
+            upstream.close()
+            return
+        hint_s = upstream.keep_alive_timeout_s
+        if hint_s is not None:
+            idle_timeout_s = min(idle_timeout_s, hint_s - KEEP_ALIVE_MARGIN_S)
+            if idle_timeout_s <= 0.0:
+                upstream.close()
+                return
+        self.wheel.set(upstream.timer, upstream, now + idle_timeout_s)
+        upstream.endpoint.idle.append(upstream)
+
+    def close_idle(self, endpoint: "Endpoint") -> None:
+        """When an endpoint is gone or was registered anew: what is open leads to the copy that was."""
+        idle, endpoint.idle = endpoint.idle, []
+        for upstream in idle:
+            upstream.close()

@@ -1,0 +1,1 @@
+"""How bytes become calls and answers, one folder a protocol."""

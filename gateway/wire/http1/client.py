@@ -1,0 +1,383 @@
+"""The service's side of HTTP/1.1: one connection to an endpoint, as strict about answers as about requests (RFC 9112).
+
+An answer is passed on while it is clear where it ends. What breaks the rules ends the connection: before the answer's
+head as 502 `upstream_protocol`, after it as a cut. Bytes that nobody asked for poison a connection, since they would
+be the next request's answer (response queue poisoning).
+"""
+
+import asyncio
+import enum
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, cast
+
+from gateway.exchange import NEVER, Exchange
+from gateway.upstream.endpoint import Endpoint
+from gateway.wire.http1.heads import request_head
+from gateway.wire.interfaces import Timer, UpstreamEvents
+from meshway.http1.field_lines import FieldLines, response_lines
+from meshway.http1.framing import ChunkedReader, chunk, last_chunk
+from meshway.http1.head import HeadError, HeadLimits, ResponseReader
+from meshway.http1.message import CHUNKED, UNTIL_CLOSE, ResponseHead
+from meshway.tasks import spawn
+
+if TYPE_CHECKING:
+    from gateway.upstream.pool import Connector
+
+MAX_INTERIM: Final = 10
+HIGH_WATER: Final = 64 * 1024
+LOW_WATER: Final = 16 * 1024
+IDENTIFYING: Final = frozenset({b"server", b"x-powered-by"})
+
+
+class _State(enum.IntEnum):
+    IDLE = 0
+    HEAD = 1
+    LENGTH = 2
+    CHUNKS = 3
+    UNTIL_END = 4
+    TUNNEL = 5
+    CLOSED = 6
+
+
+_IDLE: Final = _State.IDLE
+_HEAD: Final = _State.HEAD
+
+
+class ClientProtocol(asyncio.Protocol):
+    """An `Upstream`. lines: known header lines, shared by the connections of a worker."""
+
+    __slots__ = (
+        "_buffer", "_chunks", "_events", "_interims", "_is_chunked", "_is_paused", "_is_request_sent", "_keep_alive",
+        "_left", "_method", "_reader", "_state", "_transport", "_upgrade", "endpoint", "keep_alive_timeout_s",
+        "requests", "timer",
+    )  # fmt: skip
+
+    _transport: asyncio.Transport
+
+    def __init__(self, endpoint: Endpoint, limits: HeadLimits, lines: FieldLines) -> None:
+        self.endpoint = endpoint
+        self.timer = Timer()
+        self.requests = 0
+        self.keep_alive_timeout_s: float | None = None
+        self._reader = ResponseReader(limits, lines=lines)
+        self._buffer: bytes | bytearray = b""
+        self._chunks: ChunkedReader | None = None
+        self._events: UpstreamEvents | None = None
+        self._interims = 0
+        self._is_chunked = False
+        self._is_paused = False
+        self._is_request_sent = False
+        self._keep_alive = True
+        self._left = 0
+        self._method = b""
+        self._state = _IDLE
+        self._upgrade = b""
+
+    # The connection.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is one, but no subclass
+        transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
+
+    def eof_received(self) -> bool:
+        if self._state == _State.TUNNEL and self._events is not None:
+            self._events.on_end(b"")
+            return self._events is not None
+        self._lost(None)
+        self._transport.abort()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost(exc)
+
+    def _lost(self, exc: Exception | None) -> None:
+        state = self._state
+        if state == _State.CLOSED:
+            return
+        if state == _IDLE:
+            self._leave_pool()
+        elif state == _State.UNTIL_END and exc is None:
+            self._keep_alive = False
+            self._ended(b"")
+        elif state == _HEAD and not self._buffer and not self._interims:
+            if self.requests > 1:
+                self._fail("stale_connection", "a kept connection was closed as the request was sent on it")
+            else:
+                self._fail("reset", "the upstream closed the connection without an answer")
+        else:
+            self._fail("reset", "the upstream closed the connection before its answer was whole")
+        self._state = _State.CLOSED
+
+    def _leave_pool(self) -> None:
+        """Nothing may be sent on it any more."""
+        idle = self.endpoint.idle
+        if self in idle:
+            idle.remove(self)
+
+    @property
+    def is_reusable(self) -> bool:
+        return self._state == _IDLE and self._is_request_sent and self._keep_alive and not self._transport.is_closing()
+
+    @property
+    def unsent(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def on_timer(self, now: float) -> None:
+        """It was idle for as long as it may be."""
+        self._leave_pool()
+        self.close()
+
+    def close(self) -> None:
+        # What a tunnel or an idle connection still holds is flushed; the rest of a request given up is not.
+        flushes = self._state == _State.TUNNEL or (self._state == _IDLE and self._is_request_sent)
+        self._events = None
+        self._state = _State.CLOSED
+        self._buffer = b""
+        self.timer.due = NEVER
+        self.timer.owner = None
+        if flushes:
+            self._transport.close()
+        else:
+            self._transport.abort()
+
+    # The request.
+
+    def send_request(
+        self, exchange: Exchange, events: UpstreamEvents, fields: bytes, first: bytes, ended: bool, trailers: bytes
+    ) -> None:
+        head = exchange.head
+        self.requests += 1
+        self._events = events
+        self._state = _HEAD
+        self._interims = 0
+        self._is_request_sent = ended
+        self._method = exchange.method
+        self._upgrade = head.upgrade
+        self._is_chunked = is_chunked = head.body == CHUNKED
+        data = request_head(exchange, fields)
+        if is_chunked:
+            data += chunk(first)
+            if ended:
+                data += last_chunk(trailers)
+        elif first:
+            data += first
+        self._transport.write(data)
+
+    def send_body(self, data: bytes) -> None:
+        self._transport.write(chunk(data) if self._is_chunked else data)
+
+    def send_end(self, trailers: bytes) -> None:
+        self._is_request_sent = True
+        if self._state == _State.TUNNEL:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+        elif self._is_chunked:
+            self._transport.write(last_chunk(trailers))
+
+    def pause_writing(self) -> None:
+        if self._events is not None:
+            self._events.on_write_paused()
+
+    def resume_writing(self) -> None:
+        if self._events is not None:
+            self._events.on_write_resumed()
+
+    # The answer.
+
+    def data_received(self, data: bytes) -> None:
+        state = self._state
+        if state == _HEAD:
+            self._read_head(data)
+        elif state == _State.LENGTH:
+            self._read_length(data)
+        elif state == _State.CHUNKS:
+            self._read_chunks(data)
+        elif state in (_State.UNTIL_END, _State.TUNNEL):
+            assert self._events is not None
+            self._events.on_body(data)
+        elif state == _IDLE:
+            self._leave_pool()
+            self.close()
+
+    def _read_head(self, data: bytes) -> None:
+        buffer: bytes | bytearray = data
+        if self._buffer:
+            assert isinstance(self._buffer, bytearray)
+            self._buffer += data
+            buffer = self._buffer
+        start = 0
+        while True:
+            try:
+                head = self._reader.read(buffer, start, self._method)
+            except HeadError as error:
+                self._fail("upstream_protocol", error.detail)
+                return
+            if head is None:
+                self._buffer = bytearray(buffer[start:]) if start or buffer is data else buffer
+                return
+            start += head.head_size
+            if head.status >= 200:
+                break
+            if not self._take_interim(head, buffer, start):
+                return
+            if start == len(buffer):
+                self._buffer = b""
+                return
+        self._buffer = b""
+        self._begin_answer(head, bytes(buffer[start:]) if start < len(buffer) else b"")
+
+    def _take_interim(self, head: ResponseHead, buffer: bytes | bytearray, start: int) -> bool:
+        """True: the final head is still to come."""
+        events = self._events
+        assert events is not None
+        self._interims += 1
+        if head.status == 101:
+            if not self._upgrade or head.upgrade != self._upgrade:
+                self._fail("upstream_protocol", "the answer changes the protocol, which nobody asked for")
+                return False
+            self._buffer = b""
+            self._state = _State.TUNNEL
+            events.on_upgrade(head, bytes(buffer[start:]))
+            return False
+        if self._interims > MAX_INTERIM:
+            self._fail("upstream_protocol", f"more than {MAX_INTERIM} interim answers")
+            return False
+        events.on_interim(head)
+        return self._events is not None
+
+    def _begin_answer(self, head: ResponseHead, rest: bytes) -> None:
+        events = self._events
+        assert events is not None
+        self._keep_alive = head.keep_alive
+        self.keep_alive_timeout_s = head.keep_alive_timeout_s
+        body, size = head.body, len(rest)
+        if body >= 0:  # a length, or none
+            if size < body:
+                self._left = body - size
+                self._state = _State.LENGTH
+                events.on_head(head, rest, False, b"")
+                return
+            if size > body:
+                self._keep_alive = False
+                rest = rest[:body]
+            self._state = _IDLE
+            self._events = None
+            events.on_head(head, rest, True, b"")
+        elif body == UNTIL_CLOSE:
+            self._keep_alive = False
+            self._state = _State.UNTIL_END
+            events.on_head(head, rest, False, b"")
+        else:
+            self._begin_chunks(head, rest)
+
+    def _begin_chunks(self, head: ResponseHead, rest: bytes) -> None:
+        events = self._events
+        assert events is not None
+        chunks = self._chunks = ChunkedReader()
+        try:
+            first = chunks.feed(rest) if rest else b""
+        except HeadError as error:
+            self._fail("upstream_protocol", error.detail)
+            return
+        if not chunks.ended:
+            self._state = _State.CHUNKS
+            events.on_head(head, first, False, b"")
+            return
+        if chunks.rest:
+            self._keep_alive = False
+        self._chunks = None
+        self._state = _IDLE
+        self._events = None
+        events.on_head(head, first, True, chunks.trailers)
+
+    def _read_length(self, data: bytes) -> None:
+        events = self._events
+        assert events is not None
+        left = self._left - len(data)
+        if left > 0:
+            self._left = left
+            events.on_body(data)
+            return
+        if left < 0:
+            self._keep_alive = False
+            data = data[: self._left]
+        events.on_body(data)
+        if self._events is not None:
+            self._ended(b"")
+
+    def _read_chunks(self, data: bytes) -> None:
+        events, chunks = self._events, self._chunks
+        assert events is not None
+        assert chunks is not None
+        try:
+            body = chunks.feed(data)
+        except HeadError as error:
+            self._fail("upstream_protocol", error.detail)
+            return
+        if body:
+            events.on_body(body)
+        if chunks.ended and self._events is not None:
+            if chunks.rest:
+                self._keep_alive = False
+            self._ended(chunks.trailers)
+
+    def _ended(self, trailers: bytes) -> None:
+        events, self._events = self._events, None
+        self._state = _IDLE
+        self._chunks = None
+        self.resume_body()
+        if events is not None:
+            events.on_end(trailers)
+
+    def _fail(self, kind: str, detail: str) -> None:
+        events, self._events = self._events, None
+        self._buffer = b""
+        self._state = _State.CLOSED
+        if not self._transport.is_closing():
+            self._transport.abort()
+        if events is not None:
+            events.on_failure(kind, detail)
+
+    def pause_body(self) -> None:
+        if not self._is_paused and not self._transport.is_closing():
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def resume_body(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+
+
+def make_connector(
+    loop: asyncio.AbstractEventLoop,
+    *,
+    limits: HeadLimits | None = None,
+    drop: frozenset[bytes] = IDENTIFYING,
+) -> "Connector":
+    """What the pool opens connections with. drop: fields of answers that callers do not get."""
+    head_limits = limits or HeadLimits()
+    lines = response_lines(drop=drop)
+
+    def connect(
+        endpoint: Endpoint, on_connected: Callable[[ClientProtocol], None], on_failed: Callable[[str], None]
+    ) -> Callable[[], None]:
+        async def open_connection() -> None:
+            try:
+                _, protocol = await loop.create_connection(
+                    lambda: ClientProtocol(endpoint, head_limits, lines), endpoint.address, endpoint.port
+                )
+            except OSError as error:
+                on_failed(error.strerror or str(error))
+            else:
+                on_connected(protocol)
+
+        task = spawn(open_connection(), name=f"connect {endpoint.id}")
+
+        def abandon() -> None:
+            task.cancel()
+
+        return abandon
+
+    return connect

@@ -1,0 +1,101 @@
+"""The bytes of the heads we write: a request to an upstream, an answer to a caller (RFC 9112).
+
+A block that no filter changed goes on as it came; only start line, framing and what belongs to this hop are ours.
+"""
+
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final
+
+from gateway.exchange import Exchange, Reply
+from gateway.relay.reply_body import reply_body
+from meshway.http1.message import CHUNKED, NO_BODY, UNTIL_CLOSE, ResponseHead
+
+_EXPECTS_BODY: Final = frozenset({b"POST", b"PUT", b"PATCH"})
+_REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
+_CHUNKED_FIELD: Final = b"Transfer-Encoding: chunked\r\n"
+_UPGRADE_FIELDS: Final = b"Connection: Upgrade\r\nUpgrade: %b\r\n"
+CLOSE_FIELD: Final = b"Connection: close\r\n"
+KEEP_ALIVE_FIELD: Final = b"Connection: keep-alive\r\n"
+
+
+def request_head(exchange: Exchange, fields: bytes) -> bytes:
+    """fields: of this attempt and of the way here, in the place of the caller's own."""
+    head = exchange.head
+    body = head.body
+    if body == NO_BODY:
+        framing = b"Content-Length: 0\r\n" if exchange.method in _EXPECTS_BODY else b""
+    elif body == CHUNKED:
+        framing = _CHUNKED_FIELD
+    else:
+        framing = b"Content-Length: %d\r\n" % body
+    if head.upgrade:
+        framing += _UPGRADE_FIELDS % head.upgrade
+    elif head.te_trailers:
+        framing += b"TE: trailers\r\nConnection: TE\r\n"
+    return b"%b %b%b HTTP/1.1\r\nHost: %b\r\n%b%b%b\r\n" % (
+        exchange.method,
+        exchange.path,
+        exchange.query,
+        exchange.authority,
+        exchange.block,
+        fields,
+        framing,
+    )
+
+
+def answer_framing(exchange: Exchange, head: ResponseHead) -> tuple[bytes, bool, bool]:
+    """Returns (framing field, whether the body is chunked, whether only the connection's end will end it)."""
+    body = head.body
+    if body > 0:
+        return b"Content-Length: %d\r\n" % body, False, False
+    if body == NO_BODY:
+        if head.content_length is not None and head.status != 204:
+            return b"Content-Length: %d\r\n" % head.content_length, False, False
+        return b"", False, False
+    assert body in (CHUNKED, UNTIL_CLOSE)
+    if exchange.head.minor == 0:
+        return b"", False, True
+    return _CHUNKED_FIELD, True, False
+
+
+def answer_head(exchange: Exchange, head: ResponseHead, framing: bytes, via: bytes, connection: bytes) -> bytes:
+    return b"HTTP/1.1 %d %b\r\n%b%b%b%bx-request-id: %b\r\n%b\r\n" % (
+        head.status,
+        head.reason,
+        head.block,
+        exchange.added,
+        framing,
+        via,
+        exchange.request_id,
+        connection,
+    )
+
+
+def interim_head(head: ResponseHead) -> bytes:
+    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (head.status, head.reason, head.block)
+
+
+def upgrade_head(exchange: Exchange, head: ResponseHead, via: bytes) -> bytes:
+    return answer_head(exchange, head, b"", via, _UPGRADE_FIELDS % head.upgrade)
+
+
+def reply(exchange: Exchange, answer: Reply, connection: bytes) -> tuple[bytes, bytes]:
+    """Head and body of an answer of our own; the body is announced also where the method forbids to send it."""
+    fields, body = reply_body(exchange, answer)
+    head = (
+        b"HTTP/1.1 %d %b\r\nDate: %b\r\n%bContent-Length: %d\r\n%b%bmeshway-reason: %b\r\nx-request-id: %b\r\n%b\r\n"
+        % (
+            answer.status,
+            _REASONS.get(answer.status, b"Status"),
+            formatdate(usegmt=True).encode(),
+            fields,
+            len(body),
+            answer.fields,
+            exchange.added,
+            answer.reason.encode(),
+            exchange.request_id,
+            connection,
+        )
+    )
+    return head, b"" if exchange.method == b"HEAD" else body

@@ -1,0 +1,465 @@
+"""The caller's side of HTTP/1.1: a connection of a listener, from bytes to calls and back (RFC 9112).
+
+Requests of one connection are carried one after the other; what a caller sends ahead waits, bounded, in the buffer or
+in his own socket. Everything happens inside the loop's callbacks, and an answer's head leaves with its first bytes.
+"""
+
+import asyncio
+import socket
+import struct
+from typing import Final, cast
+
+from gateway.exchange import NEVER, Exchange, Reply
+from gateway.relay.call import Call
+from gateway.relay.forwarding import Forwarding, is_looping
+from gateway.relay.trace import begin_trace
+from gateway.wire.http1.heads import (
+    CLOSE_FIELD,
+    KEEP_ALIVE_FIELD,
+    answer_framing,
+    answer_head,
+    interim_head,
+    reply,
+    upgrade_head,
+)
+from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.interfaces import Timer
+from meshway.http1.framing import ChunkedReader, LengthReader, chunk, last_chunk
+from meshway.http1.head import HeadError, RequestReader
+from meshway.http1.message import CHUNKED, NO_BODY, RequestHead, ResponseHead
+
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+
+
+class ServerProtocol(asyncio.Protocol):
+    """One connection; the `Downstream` of its calls. timer: lent to the running call."""
+
+    __slots__ = (
+        "_body", "_body_count", "_buffer", "_call", "_closes", "_forwarding", "_is_chunked", "_is_ended_by_close",
+        "_is_lingering", "_is_paused", "_is_reading_heads", "_is_tunnel", "_is_write_paused", "_listener", "_peer",
+        "_reader", "_to_discard", "_transport", "_unsent", "_wants_pause", "_watch", "timer",
+    )  # fmt: skip
+
+    _transport: asyncio.Transport
+
+    def __init__(self, listener: ListenerContext) -> None:
+        self._listener = listener
+        self._reader = RequestReader(listener.limits.head, lines=listener.lines)
+        self._buffer: bytes | bytearray = b""  # received and not read: part of a head, or requests sent ahead
+        self._call: Call | None = None
+        self._body: LengthReader | ChunkedReader | None = None  # of the current request, until it is whole
+        self._body_count = 0  # bytes since the body rate was looked at
+        self._to_discard = 0  # most bytes of an answered request's body still to be dropped
+        self._closes = False  # after the current answer
+        self._is_chunked = False
+        self._is_ended_by_close = False
+        self._is_lingering = False  # answered for the last time; what comes is dropped
+        self._is_paused = False
+        self._wants_pause = False  # the upstream is slow
+        self._is_reading_heads = False
+        self._is_tunnel = False
+        self._is_write_paused = False
+        self._unsent = 0
+        self._peer = ""
+        self._watch = Timer(self)  # idle, head, body rate, write stall, lingering
+        self.timer = Timer()
+
+    # The connection.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        listener, limits = self._listener, self._listener.limits
+        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is one, but no subclass
+        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        self._peer = peer[0] if peer else ""
+        port = local[1] if local else 0
+        self._forwarding = Forwarding(self._peer, listener.scheme, port, listener.via_id, listener.trusted_proxies)
+        transport.set_write_buffer_limits(high=limits.high_water, low=limits.low_water)
+        listener.connections.add(self)
+        if limits.per_address:
+            count = listener.per_address.get(self._peer, 0) + 1
+            listener.per_address[self._peer] = count
+            if count > limits.per_address:
+                self.kill()
+                return
+        if len(listener.connections) > limits.connections:
+            self._refuse(Reply(503, "overloaded", "OM", "too many connections", fields=b"Retry-After: 1\r\n"))
+            return
+        listener.relay.wheel.set(self._watch, self, listener.now() + limits.idle_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        listener = self._listener
+        listener.connections.discard(self)
+        if listener.limits.per_address:
+            left = listener.per_address.get(self._peer, 1) - 1
+            if left > 0:
+                listener.per_address[self._peer] = left
+            else:
+                listener.per_address.pop(self._peer, None)
+        call, self._call = self._call, None
+        if call is not None:
+            call.on_gone()
+        self._watch.due = self.timer.due = NEVER
+        self._watch.owner = self.timer.owner = None
+        self._buffer = b""
+        self._body = None
+
+    def eof_received(self) -> bool:
+        call = self._call
+        if self._is_tunnel and call is not None:
+            call.on_end(b"")
+            return not call.is_over
+        # A caller that closes his half has left, as far as HTTP can tell: what he asked for is given up.
+        if call is not None:
+            self._call = None
+            call.on_gone()
+        return False
+
+    @property
+    def is_busy(self) -> bool:
+        """A call is running, or its last bytes are still to be sent."""
+        return self._call is not None or self._is_write_paused
+
+    def close(self) -> None:
+        """When idle."""
+        self._transport.close()
+
+    def kill(self) -> None:
+        self._transport.abort()
+
+    # What the caller sends.
+
+    def data_received(self, data: bytes) -> None:
+        if self._call is None and not self._buffer and not self._is_write_paused and self._body is None:
+            if not self._is_lingering:
+                self._read_heads(data)
+        elif self._is_lingering:
+            pass
+        elif self._body is not None:
+            self._read_body(data)
+        elif self._is_tunnel:
+            assert self._call is not None
+            self._call.on_body(data)
+        else:
+            self._keep(data)
+            if self._call is None and not self._is_write_paused:
+                self._take_up()
+
+    def _keep(self, data: bytes) -> None:
+        buffer = self._buffer
+        if isinstance(buffer, bytearray):
+            buffer += data
+        else:
+            self._buffer = bytearray(buffer + data) if buffer else data
+        if self._call is not None and len(self._buffer) > self._listener.limits.high_water:
+            self._update_reading()
+
+    def _take_up(self) -> None:
+        """Goes on with what was received meanwhile."""
+        if self._buffer and not self._is_reading_heads:
+            data, self._buffer = self._buffer, b""
+            self._read_heads(data)
+        if self._is_paused:
+            self._update_reading()
+
+    def _read_heads(self, data: bytes | bytearray) -> None:
+        """Begins calls as long as they are answered at once; leaves in the buffer what must wait."""
+        self._is_reading_heads = True
+        start, size = 0, len(data)
+        while start < size and self._call is None and not self._is_lingering:
+            try:
+                head = self._reader.read(data, start)
+            except HeadError as error:
+                self._refuse(Reply(error.status, error.code, "DPE", error.detail))
+                break
+            if head is None:
+                self._buffer = bytearray(data[start:])
+                limits = self._listener.limits
+                self._listener.relay.wheel.set(self._watch, self, self._listener.now() + limits.head_s)
+                self._is_reading_heads = False
+                return
+            start += head.head_size
+            if head.body != NO_BODY:
+                self._begin_with_body(head, bytes(data[start:]) if start < size else b"")
+                self._is_reading_heads = False
+                if self._call is None:
+                    self._take_up()
+                return
+            self._begin(head, b"", True)
+            if self._is_write_paused:
+                break
+        self._is_reading_heads = False
+        if start < size and not self._is_lingering:
+            self._buffer = bytes(data[start:]) if start else data
+            if self._call is None and not self._is_write_paused:
+                self._take_up()
+
+    def _begin_with_body(self, head: RequestHead, rest: bytes) -> None:
+        body = self._body = ChunkedReader() if head.body == CHUNKED else LengthReader(head.body)
+        try:
+            first = body.feed(rest) if rest else b""
+        except HeadError as error:
+            self._body = None
+            self._refuse(Reply(error.status, error.code, "DPE", error.detail), head)
+            return
+        if body.ended:
+            self._body = None
+            self._buffer = body.rest
+            self._begin(head, first, True, body.trailers)
+            return
+        limits = self._listener.limits
+        if limits.body_rate:
+            self._body_count = 0
+            self._listener.relay.wheel.set(self._watch, self, self._listener.now() + limits.body_grace_s)
+        self._begin(head, first, False)
+
+    def _begin(self, head: RequestHead, first: bytes, ended: bool, trailers: bytes = b"") -> None:
+        listener = self._listener
+        exchange = self._exchange(head)
+        call = self._call = Call(listener.relay, exchange, self)
+        if is_looping(head, listener.via_id):
+            call.refuse(Reply(508, "loop_detected", "", "the request came through this gateway too often"))
+        elif head.method == b"CONNECT":
+            call.refuse(Reply(405, "method_not_allowed", "NR", "CONNECT is not offered here", fields=b"Allow: GET\r\n"))
+        else:
+            call.start(first, ended, trailers)
+
+    def _exchange(self, head: RequestHead) -> Exchange:
+        listener = self._listener
+        peer, forwarded = self._forwarding.fields(head)
+        exchange = Exchange(head, listener.face, peer, listener.now())
+        exchange.scheme = listener.scheme
+        exchange.forwarded = forwarded
+        return exchange
+
+    def _read_body(self, data: bytes) -> None:
+        body = self._body
+        assert body is not None
+        call = self._call
+        try:
+            data_of_body = body.feed(data)
+        except HeadError as error:
+            self._body = None
+            if call is None:
+                self._linger()
+            else:
+                self._closes = True
+                call.on_bad_body(Reply(error.status, error.code, "DPE", error.detail))
+            return
+        self._body_count += len(data)
+        if body.ended:
+            self._body = None
+            self._keep(body.rest)
+        if call is None:
+            self._discard(len(data))
+            return
+        if data_of_body:
+            call.on_body(data_of_body)
+        if body.ended and self._call is call:
+            call.on_end(body.trailers)
+
+    def _discard(self, size: int) -> None:
+        """An answered request's body is read to its end if it is short, to keep the connection."""
+        self._to_discard -= size
+        if self._body is None:
+            self._take_up()
+        elif self._to_discard < 0:
+            self._linger()
+
+    def _refuse(self, answer: Reply, head: RequestHead | None = None) -> None:
+        """What cannot be read as a request, or must not become a call, is answered, logged, and ends the connection."""
+        exchange = self._exchange(head if head is not None else _unread_head())
+        begin_trace(exchange)
+        exchange.status, exchange.reason, exchange.flag = answer.status, answer.reason, answer.flag
+        self._closes = True
+        self.send_reply(exchange, answer)
+        self._listener.relay.finish(exchange, self._listener.now())
+
+    # What the relay sends.
+
+    def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
+        framing, is_chunked, self._is_ended_by_close = answer_framing(exchange, head)
+        if self._body is not None and (not ended or not self._may_discard()):
+            self._closes = True
+        data = answer_head(exchange, head, framing, self._listener.via_line, self._connection_field(exchange.head))
+        self._is_chunked = is_chunked
+        if is_chunked:
+            data += chunk(first)
+            if ended:
+                data += last_chunk(trailers)
+        elif first:
+            data += first
+        self._transport.write(data)
+        if ended:
+            self._answered(exchange.first_byte)
+
+    def _connection_field(self, head: RequestHead) -> bytes:
+        if self._closes or self._listener.draining or not head.keep_alive or self._is_ended_by_close:
+            self._closes = True
+            return CLOSE_FIELD
+        return b"" if head.minor else KEEP_ALIVE_FIELD
+
+    def send_body(self, data: bytes) -> None:
+        self._transport.write(chunk(data) if self._is_chunked else data)
+
+    def send_end(self, trailers: bytes) -> None:
+        if self._is_tunnel:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            if self._call is None or self._call.is_over:
+                self._transport.close()
+            return
+        if self._is_chunked:
+            self._transport.write(last_chunk(trailers))
+        self._answered(self._listener.now())
+
+    def send_interim(self, head: ResponseHead) -> None:
+        call = self._call
+        if call is not None and call.exchange.head.minor:
+            self._transport.write(interim_head(head))
+
+    def send_reply(self, exchange: Exchange, answer: Reply) -> None:
+        if answer.close or (self._body is not None and not self._may_discard()):
+            self._closes = True
+        head, body = reply(exchange, answer, self._connection_field(exchange.head))
+        exchange.bytes_out = len(body)
+        self._transport.write(head + body)
+        self._answered(self._listener.now())
+
+    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
+        self._is_tunnel = True
+        self._transport.write(upgrade_head(exchange, head, self._listener.via_line) + first)
+        if self._buffer:
+            data, self._buffer = bytes(self._buffer), b""
+            assert self._call is not None
+            self._call.on_body(data)
+
+    def abort(self) -> None:
+        self._call = None
+        if self._is_ended_by_close:
+            # A plain close would look like the answer's end; a reset does not.
+            sock = self._transport.get_extra_info("socket")
+            if sock is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            self._transport.abort()
+        else:
+            self._transport.close()
+
+    def _answered(self, now: float) -> None:
+        """The answer is whole: the next request, if there is to be one."""
+        self._call = None
+        self._wants_pause = False
+        limits = self._listener.limits
+        if self._closes:
+            if self._body is None and not self._buffer and not self._is_reading_heads:
+                self._transport.close()
+            else:
+                self._linger()
+            return
+        if self._body is not None:
+            self._to_discard = limits.discard
+            self._update_reading()
+        if not self._is_write_paused:
+            self._listener.relay.wheel.set(self._watch, self, now + limits.idle_s)
+            if self._buffer and self._body is None:
+                self._take_up()
+        if self._is_paused:
+            self._update_reading()
+
+    def _may_discard(self) -> bool:
+        """Whether reading the rest of a refused body is cheaper than a new connection."""
+        body, call = self._body, self._call
+        if call is None or call.exchange.head.expect_continue or not isinstance(body, LengthReader):
+            return False
+        return call.exchange.head.body - call.exchange.bytes_in <= self._listener.limits.discard
+
+    def _linger(self) -> None:
+        """Closes our half and reads on for a while: a reset would take the answer out of the caller's hands."""
+        self._is_lingering = True
+        self._buffer = b""
+        self._body = None
+        self._wants_pause = False
+        if self._transport.is_closing():
+            return
+        self._update_reading()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._listener.relay.wheel.set(self._watch, self, self._listener.now() + self._listener.limits.linger_s)
+
+    # Backpressure.
+
+    def pause_writing(self) -> None:
+        self._is_write_paused = True
+        self._unsent = self._transport.get_write_buffer_size()
+        self._listener.relay.wheel.set(self._watch, self, self._listener.now() + self._listener.limits.write_stall_s)
+        if self._call is not None:
+            self._call.on_write_paused()
+
+    def resume_writing(self) -> None:
+        self._is_write_paused = False
+        self._listener.relay.wheel.set(self._watch, self, self._listener.now() + self._listener.limits.idle_s)
+        if self._call is not None:
+            self._call.on_write_resumed()
+        elif not self._is_lingering:
+            self._take_up()
+
+    def pause_body(self) -> None:
+        self._wants_pause = True
+        self._update_reading()
+
+    def resume_body(self) -> None:
+        self._wants_pause = False
+        self._update_reading()
+
+    def _update_reading(self) -> None:
+        wanted = self._wants_pause or (self._call is not None and len(self._buffer) > self._listener.limits.high_water)
+        if wanted != self._is_paused and not self._transport.is_closing():
+            self._is_paused = wanted
+            if wanted:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    # Time.
+
+    def on_timer(self, now: float) -> None:
+        """Of the connection's own waits."""
+        limits = self._listener.limits
+        wait_s = limits.idle_s
+        if self._is_lingering:
+            self._transport.abort()
+            return
+        if self._is_write_paused:
+            unsent = self._transport.get_write_buffer_size()
+            if unsent >= self._unsent:
+                self._transport.abort()
+                return
+            self._unsent = unsent
+            wait_s = limits.write_stall_s
+        elif self._call is not None:
+            if self._body is not None and limits.body_rate:
+                if not self._is_paused and self._body_count < limits.body_rate * limits.body_grace_s:
+                    self._closes = True
+                    self._call.on_bad_body(Reply(408, "request_timeout", "DPE", "the request's body came too slowly"))
+                    return
+                self._body_count = 0
+                wait_s = limits.body_grace_s
+        elif self._buffer:
+            self._refuse(Reply(408, "request_timeout", "DPE", "the request's head was not whole in time"))
+            return
+        else:
+            self._transport.close()
+            return
+        self._listener.relay.wheel.set(self._watch, self, now + wait_s)
+
+
+def _unread_head() -> RequestHead:
+    """Stands in the log for a request that could not be read."""
+    head = RequestHead()
+    head.method = head.target = head.host = head.authority = head.block = b""
+    head.upgrade = head.traceparent = head.request_id = b""
+    head.minor = 1
+    head.body = NO_BODY
+    head.is_absolute = head.keep_alive = head.expect_continue = head.te_trailers = False
+    head.named = {}
+    head.head_size = 0
+    return head
