@@ -1,0 +1,131 @@
+"""How a worker follows what it is told: what is light is applied on the loop, what is not compiles in a thread.
+
+Everything is applied in the order it came. What arrives while something compiles waits, and revisions that wait
+together are compiled together.
+"""
+
+import asyncio
+import gc
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from gateway.compiler.diff import Refusal
+from gateway.compiler.tables import Compiler, is_light
+from gateway.feed.state import Changes, Whole
+from gateway.routing.table import TablesHolder
+from gateway.upstream.cluster import Transition
+from meshway.snapshot import Change
+from meshway.tasks import spawn
+
+MAX_WAITING: Final = 2_000  # revisions; above it the channel is paused
+
+_log = logging.getLogger("meshway.gateway.worker")
+
+Item = Whole | Changes | Transition
+
+
+class Batch:
+    """Changes that are compiled together. whole: they replace everything."""
+
+    __slots__ = ("changes", "revision", "whole")
+
+    def __init__(self, revision: int, changes: list[Change], *, whole: bool) -> None:
+        self.revision = revision
+        self.changes = changes
+        self.whole = whole
+
+
+class Applier:
+    """on_applied: told of the revision in force and of all refusals that stand, after each swap.
+
+    pause, resume: hold back and let come who feeds us.
+    """
+
+    def __init__(
+        self,
+        compiler: Compiler,
+        holder: TablesHolder,
+        on_applied: Callable[[int, list[Refusal]], None],
+        pause: Callable[[], None],
+        resume: Callable[[], None],
+    ) -> None:
+        self._compiler = compiler
+        self._holder = holder
+        self._on_applied = on_applied
+        self._pause = pause
+        self._resume = resume
+        self._waiting: deque[Item] = deque()
+        self._is_compiling = False
+        self._failed: Batch | None = None
+
+    def take(self, item: Item) -> None:
+        self._waiting.append(item)
+        if len(self._waiting) == MAX_WAITING:
+            self._pause()
+        self._advance()
+
+    def _advance(self) -> None:
+        while self._waiting and not self._is_compiling:
+            item = self._waiting.popleft()
+            if isinstance(item, Transition):
+                self._compiler.tables.apply_transition(item)
+                continue
+            batch = self._batch(item)
+            if not batch.whole and is_light(batch.changes):
+                self._apply_light(batch)
+            else:
+                self._is_compiling = True
+                spawn(self._compile(batch), name=f"compile r{batch.revision}")
+        if len(self._waiting) < MAX_WAITING:
+            self._resume()
+
+    def _batch(self, item: Whole | Changes) -> Batch:
+        """With what waits behind it, up to the next snapshot or transition, and what failed before."""
+        if isinstance(item, Whole):
+            batch, self._failed = Batch(item.revision, list(item.entries.values()), whole=True), None
+        else:
+            batch, self._failed = self._failed or Batch(0, [], whole=False), None
+            batch.revision = item.revision
+            batch.changes.extend(item.changes)
+        while self._waiting and isinstance(later := self._waiting[0], Changes):
+            batch.changes.extend(later.changes)
+            batch.revision = later.revision
+            self._waiting.popleft()
+        return batch
+
+    def _apply_light(self, batch: Batch) -> None:
+        try:
+            refusals = self._compiler.delta(batch.revision, batch.changes)
+        except Exception:
+            self._fail(batch)
+            return
+        self._swap(batch.revision, refusals)
+
+    async def _compile(self, batch: Batch) -> None:
+        # What compiling makes lives long: collecting in the middle of it would only stop the loop.
+        gc.disable()
+        try:
+            prepared = await asyncio.to_thread(self._compiler.prepare, batch.revision, batch.changes, whole=batch.whole)
+            refusals = self._compiler.commit(prepared)
+        except Exception:
+            self._fail(batch)
+        else:
+            self._swap(batch.revision, refusals)
+            gc.freeze()
+        finally:
+            gc.enable()
+            self._is_compiling = False
+        self._advance()
+
+    def _swap(self, revision: int, refusals: list[Refusal]) -> None:
+        self._holder.tables = self._compiler.tables
+        self._on_applied(revision, refusals)
+
+    def _fail(self, batch: Batch) -> None:
+        """A fault of ours: the tables stay as they were, and the changes are tried again with the next ones."""
+        _log.exception("compiling r%d failed", batch.revision)
+        self._failed = batch
+        refusal = Refusal("Revision", "mesh", f"r{batch.revision}", "", "internal error of the compiler, see its log")
+        self._on_applied(self._compiler.tables.revision, [*self._compiler.refusals, refusal])

@@ -1,0 +1,203 @@
+"""Between a supervisor and one worker: a Unix socketpair that carries the feed's frames and a few of its own.
+
+Down go the feed's frames unchanged (meshway/snapshot.py), so a worker compiles what the registry sent, and `start`,
+`no_snapshot`, `transition`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`, `drained`. The
+form is the same: 4-byte length, one msgpack map tagged `t`. What is queued is bounded; a peer that does not read is
+cut off and, being a worker, replaced.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Final, cast
+
+import msgspec
+
+from gateway.settings import WorkerSettings
+from gateway.upstream.cluster import Transition
+from meshway.snapshot import MAX_FRAME, AnyFrame, Frame, FrameError
+
+MAX_QUEUED: Final = 64 << 20
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A document that does not compile; its last good version stays in force."""
+
+    kind: str
+    namespace: str
+    name: str
+    path: str
+    reason: str
+
+
+class Start(Frame, frozen=True, tag="start"):
+    """First frame to a worker. column: its column of the host table. workers: live ones of this host."""
+
+    settings: WorkerSettings
+    slot: int
+    column: int
+    workers: int
+    host_table: str
+    counters: str
+
+
+class NoSnapshot(Frame, frozen=True, tag="no_snapshot"):
+    """Nothing is known yet: accept, and answer 503 until a snapshot comes."""
+
+
+class Drain(Frame, frozen=True, tag="drain"):
+    """Stop accepting, let calls end, close what is idle after idle_s and what still runs after end_s, leave."""
+
+    idle_s: float
+    end_s: float
+
+
+class ReopenLogs(Frame, frozen=True, tag="reopen"):
+    """The access log was moved away."""
+
+
+class TransitionFrame(Frame, frozen=True, tag="transition"):
+    """Both ways: a worker's finding, and the supervisor's word to all."""
+
+    transition: Transition
+
+
+class Ready(Frame, frozen=True, tag="ready"):
+    """The worker reads its sockets from now on. revision: 0 when it answers 503 for want of a snapshot."""
+
+    revision: int
+
+
+class Applied(Frame, frozen=True, tag="applied"):
+    """Tables of this revision are in force. refused: everything that does not compile at this revision."""
+
+    revision: int
+    refused: list[Refusal]
+
+
+class Answer(Frame, frozen=True, tag="answer"):
+    """To a question of the feed's form."""
+
+    id: str
+    body: Any = None
+
+
+class Drained(Frame, frozen=True, tag="drained"):
+    """Last frame of a worker that leaves."""
+
+
+ChannelFrame = AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Ready | Applied | Answer | Drained
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(ChannelFrame)
+
+
+def encode(frame: ChannelFrame) -> bytes:
+    body = _encoder.encode(frame)
+    if len(body) > MAX_FRAME:
+        raise FrameError(f"frame of {len(body)} bytes is above {MAX_FRAME}")
+    return len(body).to_bytes(4, "big") + body
+
+
+class Channel(asyncio.Protocol):
+    """One end. on_frame: called for each frame, in order; on_closed: once, when the other end is gone.
+
+    on_frame may call `pause` and `resume`: frames that have come already are then kept back as well.
+    """
+
+    def __init__(self, on_frame: Callable[[ChannelFrame], None], on_closed: Callable[[], None]) -> None:
+        self._on_frame = on_frame
+        self._on_closed = on_closed
+        self._transport: asyncio.Transport | None = None
+        self._incoming = bytearray()
+        self._is_paused = False
+        self._outgoing: deque[bytes | Iterator[bytes]] = deque()
+        self._queued = 0
+        self._is_writable = True
+        self.is_closed = False
+
+    def send(self, frame: ChannelFrame) -> None:
+        self.send_encoded(encode(frame))
+
+    def send_encoded(self, frames: bytes) -> None:
+        """One or more whole frames."""
+        if self.is_closed:
+            return
+        self._queued += len(frames)
+        if self._queued > MAX_QUEUED:
+            self.close()
+            return
+        self._outgoing.append(frames)
+        self._pump()
+
+    def send_all(self, frames: Iterator[bytes]) -> None:
+        """Frames that are made as the other end takes them; what is sent later comes after the last."""
+        if not self.is_closed:
+            self._outgoing.append(frames)
+            self._pump()
+
+    def pause(self) -> None:
+        self._is_paused = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            if self._transport is not None:
+                self._transport.resume_reading()
+            self._take()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort() if self._outgoing else self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports of Unix sockets are no subclass, only of the same shape.
+        self._transport = cast("asyncio.Transport", transport)
+        self._pump()
+
+    def data_received(self, data: bytes) -> None:
+        self._incoming += data
+        self._take()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.is_closed:
+            self.is_closed = True
+            self._outgoing.clear()
+            self._on_closed()
+
+    def pause_writing(self) -> None:
+        self._is_writable = False
+
+    def resume_writing(self) -> None:
+        self._is_writable = True
+        self._pump()
+
+    def _pump(self) -> None:
+        transport = self._transport
+        while transport is not None and self._is_writable and self._outgoing:
+            first = self._outgoing[0]
+            if isinstance(first, bytes):
+                self._outgoing.popleft()
+                self._queued -= len(first)
+                transport.write(first)
+            elif (piece := next(first, None)) is not None:
+                transport.write(piece)
+            else:
+                self._outgoing.popleft()
+
+    def _take(self) -> None:
+        buffer, at = self._incoming, 0
+        try:
+            while not self._is_paused and not self.is_closed and len(buffer) - at >= 4:
+                size = int.from_bytes(buffer[at : at + 4], "big")
+                if size > MAX_FRAME:
+                    raise FrameError(f"frame of {size} bytes is above {MAX_FRAME}")
+                if len(buffer) - at - 4 < size:
+                    break
+                body = bytes(buffer[at + 4 : at + 4 + size])
+                at += 4 + size
+                self._on_frame(_decoder.decode(body))
+        finally:
+            del buffer[:at]

@@ -1,0 +1,85 @@
+"""Which endpoints of a host are checked, and how: from what is held to what the health checker shall do.
+
+Policies of mesh, namespace and service count; one for a subset says how its calls are made, not who is asked.
+"""
+
+from collections.abc import Iterable
+
+from gateway.compiler.diff import CompileError, Entry, read_changes
+from gateway.compiler.policies import Attached, effective, places_of, service_places
+from gateway.compiler.settings import cluster_settings
+from gateway.upstream.cluster_settings import HealthCheckSettings
+from gateway.upstream.health import Check, EndpointKey
+from meshway.model.instance import Instance
+from meshway.model.traffic_policy import TrafficPolicy
+from meshway.snapshot import INSTANCE, Change
+
+ServiceKey = tuple[str, str]
+_POLICY = "TrafficPolicy"
+# Who shall not be called need not be asked; one in maintenance comes back by hand.
+_ASKED = frozenset({"passing", "critical"})
+
+
+class CheckTargets:
+    """Kept up with the feed; costs nothing while no policy writes a health check."""
+
+    def __init__(self) -> None:
+        self._instances: dict[ServiceKey, dict[str, Instance]] = {}
+        self._policies: dict[tuple[str, str, str], Entry[TrafficPolicy]] = {}
+
+    def replace(self, entries: Iterable[Change]) -> None:
+        self._instances, self._policies = {}, {}
+        self.take(entries)
+
+    def take(self, changes: Iterable[Change]) -> bool:
+        """Returns whether the wanted checks may have changed."""
+        diff = read_changes(change for change in changes if change.kind in (INSTANCE, _POLICY))
+        for service, instances in diff.instances.items():
+            known = self._instances.setdefault(service, {})
+            for identity, instance in instances.items():
+                if instance is None:
+                    known.pop(identity, None)
+                else:
+                    known[identity] = instance
+            if not known:
+                del self._instances[service]
+        for key, entry in diff.documents.items():
+            if entry is None:
+                self._policies.pop(key, None)
+            elif _is_placed(entry):
+                self._policies[key] = entry
+        return bool(diff.documents) or self._is_checking()
+
+    def wanted(self) -> dict[EndpointKey, Check]:
+        if not self._is_checking():
+            return {}
+        attached: Attached[TrafficPolicy] = Attached(self._policies.values())
+        checks: dict[EndpointKey, Check] = {}
+        for (namespace, service), instances in self._instances.items():
+            settings = _settings(attached, namespace, service)
+            if settings is None:
+                continue
+            for instance in instances.values():
+                if instance.status in _ASKED:
+                    port = settings.port or instance.port
+                    checks[(namespace, service, instance.id)] = Check(instance.address, port, settings)
+        return checks
+
+    def _is_checking(self) -> bool:
+        return any(entry.spec.health_check is not None for entry in self._policies.values())
+
+
+def _settings(attached: Attached[TrafficPolicy], namespace: str, service: str) -> HealthCheckSettings | None:
+    policies = [entry.spec for entry in attached.at(service_places(namespace, service))]
+    if not any(policy.health_check is not None for policy in policies):
+        return None
+    return cluster_settings(effective(policies)).health_check
+
+
+def _is_placed(entry: Entry[TrafficPolicy]) -> bool:
+    """The compiler refuses the others, with the reason."""
+    try:
+        list(places_of(entry))
+    except CompileError:
+        return False
+    return True

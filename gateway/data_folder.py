@@ -1,0 +1,67 @@
+"""The folders of a gateway: its data folder, held by one process, and its runtime folder in memory."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from meshway.problem import Problem
+
+_SHM: Final = Path("/dev/shm")  # noqa: S108 - the folder made in it is ours alone (mode and owner are checked)
+
+
+@contextlib.contextmanager
+def held_folder(data: Path) -> Iterator[Path]:
+    """Holds the data folder while it lasts and gives the runtime folder, empty.
+
+    Raises Problem when another gateway holds it, or when it cannot be written.
+    """
+    run = data / "run"
+    try:
+        for folder in (run, data / "log", data / "gateway" / "last_good"):
+            folder.mkdir(parents=True, exist_ok=True)
+        lock = (run / "gateway.lock").open("a+")
+    except OSError as error:
+        raise Problem(
+            400,
+            "data_folder",
+            f"cannot write the data folder {data}: {error.strerror}",
+            mend="pass --data DIR with a folder of your own",
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            raise Problem(
+                409,
+                "data_folder_held",
+                f"{data} is used by another gateway (pid {lock.read().strip() or 'unknown'})",
+                mend="stop it, or pass --data with another folder",
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        runtime = _runtime_folder(data, run)
+        try:
+            yield runtime
+        finally:
+            shutil.rmtree(runtime, ignore_errors=True)
+
+
+def _runtime_folder(data: Path, run: Path) -> Path:
+    """In tmpfs where there is one: counters are written for each call and shall never wait for a disk."""
+    folder = run / "tables"
+    if os.access(_SHM, os.W_OK):
+        name = hashlib.blake2b(str(data.resolve()).encode(), digest_size=8).hexdigest()
+        folder = _SHM / f"meshway-{os.getuid()}-{name}"
+    # What a killed one left behind; its workers, if some still drain, keep their mapped files.
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    if folder.stat().st_uid != os.getuid():
+        raise Problem(400, "data_folder", f"{folder} belongs to somebody else", mend="remove it")
+    return folder

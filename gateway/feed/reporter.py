@@ -1,0 +1,88 @@
+"""Tells the registry what this gateway runs: every 2 s, and at once when it changes (POST /v1/reports)."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from gateway.feed.registry_link import RegistryUrl
+from gateway.upstream.plain_client import PlainConnection, PlainError
+
+EVERY_S: Final = 2.0
+ANSWER_S: Final = 5.0
+MAX_ANSWER: Final = 64 << 10
+
+_log = logging.getLogger("meshway.gateway.reports")
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """revision: what all workers of the host run. refused: documents that do not compile at it."""
+
+    node: str
+    version: str
+    zone: str
+    workers: int
+    revision: int
+    refused: list[msgspec.Struct]
+    evidence: list[Any] = []
+
+
+class Reporter:
+    """registry: where to report now, None = nobody is followed. report: what to say, asked at every turn."""
+
+    def __init__(self, registry: Callable[[], RegistryUrl | None], report: Callable[[], Report]) -> None:
+        self._registry = registry
+        self._report = report
+        self._changed = asyncio.Event()
+        self._connection: PlainConnection | None = None
+        self._url: RegistryUrl | None = None
+        self.failures = 0
+
+    def changed(self) -> None:
+        self._changed.set()
+
+    async def run(self) -> None:
+        while True:
+            self._changed.clear()
+            url = self._registry()
+            if url is not None:
+                await self.post(url, "/v1/reports", msgspec.json.encode(self._report()))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S):
+                    await self._changed.wait()
+
+    async def answer(self, url: RegistryUrl, question: str, body: object) -> None:
+        """To a question that came over the feed."""
+        await self.post(url, f"/v1/answers/{quote(question, safe='')}", msgspec.json.encode(body))
+
+    async def post(self, url: RegistryUrl, target: str, body: bytes) -> None:
+        """A report that does not arrive is lost: the next one says all of it again."""
+        connection, self._connection = self._connection, None
+        try:
+            if connection is None or not connection.is_reusable or url != self._url:
+                if connection is not None:
+                    connection.abort()
+                connection, self._url = await url.connect(), url
+            fields = url.host_field + b"Content-Type: application/json\r\n"
+            head = await connection.ask(b"POST", target.encode("ascii"), fields, body, timeout_s=ANSWER_S)
+            text = await connection.text(MAX_ANSWER, ANSWER_S)
+        except PlainError as error:
+            self.failures += 1
+            if connection is not None:
+                connection.abort()
+            _log.debug("report to %s failed: %s", url.text, error)
+            return
+        if head.status >= 300:
+            self.failures += 1
+            _log.warning("%s answered %d to a report: %s", url.text, head.status, text[:300].decode("utf-8", "replace"))
+        self._keep(connection)
+
+    def _keep(self, connection: PlainConnection) -> None:
+        """A report and an answer may be under way at the same time: the later one's connection stays."""
+        if self._connection is not None:
+            self._connection.abort()
+        self._connection = connection

@@ -1,0 +1,103 @@
+"""The listening sockets of a host: one SO_REUSEPORT socket per worker slot and face, opened by the supervisor.
+
+Workers inherit them, so a socket and the connections in its queue outlive the worker that reads it: a reload resets
+nothing. All slots of a face share one port; the kernel spreads new connections over them (socket(7), SO_REUSEPORT).
+"""
+
+import errno
+import socket
+import time
+from typing import Final
+
+from meshway.problem import Problem
+
+BACKLOG: Final = 4096
+# A supervisor that was killed leaves workers behind, who let go of their sockets as soon as they notice.
+TAKEN_WAIT_S: Final = 1.0
+
+
+def open_slots(bind: str, port: int, count: int, flag: str) -> list[socket.socket]:
+    """Listening sockets, one a slot, all on the same port. port 0: the first takes a free one.
+
+    Raises Problem when the port is taken or may not be bound. flag: the option that names another port.
+    """
+    sockets: list[socket.socket] = []
+    family = _family(bind, flag)
+    if port:
+        _refuse_taken(family, bind, port, flag)
+    try:
+        for _ in range(count):
+            listener = socket.socket(family, socket.SOCK_STREAM)
+            sockets.append(listener)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listener.bind((bind, port))
+            port = listener.getsockname()[1]
+        # Only now: a listening socket of a half-opened set would take connections nobody answers.
+        for listener in sockets:
+            listener.listen(BACKLOG)
+            listener.setblocking(False)
+    except OSError as error:
+        for listener in sockets:
+            listener.close()
+        raise _refused(error, bind, port, flag) from error
+    return sockets
+
+
+def open_one(bind: str, port: int, flag: str) -> socket.socket:
+    """One listening socket that nobody shares (admin)."""
+    family = _family(bind, flag)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((bind, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise _refused(error, bind, port, flag) from error
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where a caller on this host reaches it."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - read, not bound
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _family(bind: str, flag: str) -> socket.AddressFamily:
+    try:
+        found = socket.getaddrinfo(bind, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise _refused(error, bind, 0, flag) from error
+    return found[0][0]
+
+
+def _refuse_taken(family: socket.AddressFamily, bind: str, port: int, flag: str) -> None:
+    """SO_REUSEPORT would quietly share the port with a second gateway of the same user: ask without it first."""
+    give_up = time.monotonic() + TAKEN_WAIT_S
+    while True:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((bind, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() >= give_up:
+                    raise _refused(error, bind, port, flag) from error
+            else:
+                return
+        time.sleep(0.05)
+
+
+def _refused(error: OSError, bind: str, port: int, flag: str) -> Problem:
+    if error.errno == errno.EADDRINUSE:
+        return Problem(
+            409,
+            "port_taken",
+            f"port {port} of {bind} is taken by another process",
+            mend=f"stop it, or pass {flag} with another port (0 takes a free one)",
+        )
+    reason = error.strerror or str(error)
+    return Problem(400, "cannot_listen", f"cannot listen on {bind}:{port}: {reason}", mend=f"see --bind and {flag}")

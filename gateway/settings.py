@@ -1,0 +1,97 @@
+"""Settings of a gateway, one Struct a part; the worker's go to it over the channel."""
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+
+import msgspec
+
+from meshway.problem import Problem
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker holds to. Times in seconds, sizes in bytes.
+
+    drain_s: how long idle connections of a draining worker stay open. access_log: path, or "" for none.
+    log_pending: calls that wait for the flusher before further ones are dropped and counted.
+    """
+
+    node: str = "gateway"
+    zone: str = ""
+    drain_s: float = 30.0
+    orphan_drain_s: float = 5.0
+    max_head: int = 65536
+    max_fields: int = 100
+    max_target: int = 16384
+    trusted_proxies: tuple[str, ...] = ()
+    access_log: str = ""
+    log_pending: int = 20_000
+    max_series: int = 8_000
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What `meshway gateway serve` was told.
+
+    Ports: 0 takes a free one. workers: 0 = cores, at most 4. node: name in the registry, "" = this host's name.
+    ready_file: written by rename when every worker answers with tables, see `Addresses`.
+    """
+
+    data_dir: Path
+    registry_urls: tuple[str, ...] = ("http://127.0.0.1:8500",)
+    edge_port: int = 8580
+    mesh_port: int = 8581
+    admin_port: int = 8590
+    bind: str = "127.0.0.1"
+    workers: int = 0
+    node: str = ""
+    zone: str = ""
+    insecure: bool = False
+    ready_file: Path | None = None
+    worker: WorkerSettings = WorkerSettings()
+
+    @property
+    def worker_count(self) -> int:
+        return self.workers or min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, 4)
+
+    @property
+    def node_name(self) -> str:
+        return self.node or socket.gethostname()
+
+    def for_workers(self) -> WorkerSettings:
+        return msgspec.structs.replace(
+            self.worker,
+            node=self.node_name,
+            zone=self.zone,
+            access_log=self.worker.access_log or str(self.data_dir / "log" / "access.jsonl"),
+        )
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Where a running gateway answers, as URLs; the content of the ready file."""
+
+    edge: str
+    mesh: str
+    admin: str
+    pid: int
+
+
+def refuse_open_bind(settings: GatewaySettings) -> None:
+    """Raises Problem when others could reach listeners that neither encrypt nor ask who calls."""
+    if settings.insecure or _is_loopback(settings.bind):
+        return
+    raise Problem(
+        400,
+        "insecure_bind",
+        f"will not listen on {settings.bind}: the listeners have no TLS and no sign-in",
+        mend="bind to 127.0.0.1, or pass --insecure when a firewall or a private network guards the ports",
+    )
+
+
+def _is_loopback(bind: str) -> bool:
+    if bind == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bind).is_loopback
+    except ValueError:
+        return False

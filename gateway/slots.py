@@ -1,0 +1,242 @@
+"""The worker slots of a host: each has its sockets for good and one worker at a time that reads them.
+
+A worker that dies is replaced at once, later and later when it keeps dying. A reload goes slot by slot: the new worker
+takes the sockets, then the old one lets go of them, so there is always somebody who accepts.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from gateway.channel import ChannelFrame, Start
+from gateway.host_table import HostTable
+from gateway.settings import WorkerSettings
+from gateway.telemetry.counters import Totals
+from gateway.upstream.cluster import Transition
+from gateway.worker_process import WorkerProcess
+from meshway.tasks import spawn
+
+READY_S: Final = 30.0
+# A worker that lived this long did not die of its start.
+SETTLED_S: Final = 10.0
+MIN_WAIT_S: Final = 0.1
+MAX_WAIT_S: Final = 10.0
+COLUMNS_PER_SLOT: Final = 4  # the running worker, its successor, and two that still drain
+END_IDLE_S: Final = 1.0  # nobody takes over at the end, so idle connections are not worth waiting for
+
+_log = logging.getLogger("meshway.gateway.supervisor")
+
+
+class Slot:
+    """current: the worker that shall accept; None while one is due."""
+
+    def __init__(self, index: int, edge: socket.socket, mesh: socket.socket) -> None:
+        self.index = index
+        self.edge = edge
+        self.mesh = mesh
+        self.current: WorkerProcess | None = None
+        self.crashes = 0  # in a row
+
+
+class Slots:
+    """snapshot: frames of what is held now, None when nothing is; transitions: those in force, for a new worker.
+
+    on_changed: something to show or to report is different. on_transition: what a worker found out.
+    """
+
+    def __init__(
+        self,
+        slots: list[Slot],
+        run_folder: Path,
+        settings: WorkerSettings,
+        totals: Totals,
+        snapshot: Callable[[], Iterator[bytes] | None],
+        transitions: Callable[[], list[ChannelFrame]],
+        on_changed: Callable[[], None],
+        on_transition: Callable[[WorkerProcess, Transition], None],
+    ) -> None:
+        self.slots = slots
+        self.workers: set[WorkerProcess] = set()
+        self.restarts = 0
+        self.is_ending = False
+        self._folder = run_folder
+        self._settings = settings
+        self._totals = totals
+        self._snapshot = snapshot
+        self._transitions = transitions
+        self._on_changed = on_changed
+        self._on_transition = on_transition
+        self._table_path = run_folder / "host_table"
+        self._table = HostTable.create(self._table_path, len(slots) * COLUMNS_PER_SLOT)
+        self._free_columns = list(range(len(slots) * COLUMNS_PER_SLOT))
+        self._column_freed = asyncio.Event()
+        self._spawned = 0
+        self._reload_wanted = False
+        self._is_reloading = False
+
+    # What is known.
+
+    @property
+    def running(self) -> list[WorkerProcess]:
+        """The workers that accept."""
+        return [s.current for s in self.slots if s.current is not None and s.current.is_ready]
+
+    @property
+    def missing(self) -> str:
+        """Why not every slot serves, or ""."""
+        running = self.running
+        if len(running) < len(self.slots):
+            return f"{len(running)} of {len(self.slots)} workers accept"
+        without = [worker for worker in running if not worker.has_tables]
+        return f"{len(without)} of {len(running)} workers have no tables" if without else ""
+
+    @property
+    def revision(self) -> int:
+        """What all workers run."""
+        return min((worker.revision for worker in self.running), default=0)
+
+    def counters(self) -> list[Path]:
+        return [worker.counters for worker in self.workers]
+
+    # What is done.
+
+    async def start(self) -> None:
+        """Raises OSError when no process can be started."""
+        for slot in self.slots:
+            slot.current = await self._spawn(slot)
+
+    def send_encoded(self, frames: bytes, *, but: WorkerProcess | None = None) -> None:
+        for worker in self.workers:
+            if worker is not but:
+                worker.send_encoded(frames)
+
+    def send_snapshot(self) -> None:
+        for worker in self.workers:
+            frames = self._snapshot()
+            if frames is not None:
+                worker.send_snapshot(frames)
+
+    def reload(self) -> None:
+        """Asked while one is under way, another follows it."""
+        self._reload_wanted = True
+        for worker in self.workers:
+            worker.reopen_logs()
+        if not self._is_reloading:
+            spawn(self._reload(), name="reload the workers")
+
+    async def end(self, drain_s: float) -> None:
+        """All workers drain and leave. A second call, or the end of the drain time, kills what is left."""
+        if self.is_ending:
+            for worker in self.workers:
+                worker.kill()
+            return
+        self.is_ending = True
+        leaving = list(self.workers)
+        for worker in leaving:
+            worker.drain(END_IDLE_S, drain_s)
+        try:
+            async with asyncio.timeout(drain_s + 2.0):
+                await asyncio.gather(*(worker.gone.wait() for worker in leaving))
+        except TimeoutError:
+            for worker in self.workers:
+                worker.kill()
+
+    # What workers say (worker_process.Owner).
+
+    def on_ready(self, worker: WorkerProcess) -> None:
+        self._on_changed()
+
+    def on_applied(self, worker: WorkerProcess) -> None:
+        self._on_changed()
+
+    def on_transition(self, worker: WorkerProcess, transition: Transition) -> None:
+        self._on_transition(worker, transition)
+
+    def on_gone(self, worker: WorkerProcess) -> None:
+        self.workers.discard(worker)
+        self._table.zero_column(worker.column)
+        self._free_columns.append(worker.column)
+        self._column_freed.set()
+        self._totals.fold(worker.counters)
+        slot = self.slots[worker.slot]
+        if slot.current is worker:
+            slot.current = None
+            if not self.is_ending:
+                self.restarts += 1
+                spawn(self._replace(slot, worker), name=f"replace the worker of slot {slot.index}")
+        self._on_changed()
+
+    # How.
+
+    async def _spawn(self, slot: Slot) -> WorkerProcess:
+        while not self._free_columns:
+            self._column_freed.clear()
+            await self._column_freed.wait()
+        self._spawned += 1
+        start = Start(
+            settings=self._settings,
+            slot=slot.index,
+            column=self._free_columns.pop(0),
+            workers=len(self.slots),
+            host_table=str(self._table_path),
+            counters=str(self._folder / f"counters-{slot.index}-{self._spawned}"),
+        )
+        worker = WorkerProcess(slot.index, start, self)
+        try:
+            await worker.spawn(slot.edge, slot.mesh, self._snapshot())
+        except OSError:
+            self._free_columns.append(worker.column)
+            raise
+        for frame in self._transitions():
+            worker.send(frame)
+        self.workers.add(worker)
+        return worker
+
+    async def _replace(self, slot: Slot, dead: WorkerProcess) -> None:
+        lived_s = asyncio.get_running_loop().time() - dead.started_at
+        slot.crashes = 1 if lived_s >= SETTLED_S else slot.crashes + 1
+        while not self.is_ending:
+            if slot.crashes > 1:
+                await asyncio.sleep(min(MIN_WAIT_S * 2 ** (slot.crashes - 2), MAX_WAIT_S))
+            try:
+                if not self.is_ending:
+                    slot.current = await self._spawn(slot)
+                return
+            except OSError as error:
+                slot.crashes += 1
+                _log.error("cannot start a worker for slot %d: %s", slot.index, error)
+
+    async def _reload(self) -> None:
+        self._is_reloading = True
+        try:
+            while self._reload_wanted and not self.is_ending:
+                self._reload_wanted = False
+                for slot in self.slots:
+                    await self._reload_slot(slot)
+        finally:
+            self._is_reloading = False
+
+    async def _reload_slot(self, slot: Slot) -> None:
+        old = slot.current
+        if old is None or self.is_ending:
+            return  # a fresh one is on its way
+        try:
+            new = await self._spawn(slot)
+            async with asyncio.timeout(READY_S):
+                await new.ready.wait()
+        except (OSError, TimeoutError) as error:
+            _log.error("slot %d keeps its worker: the new one is not ready (%s)", slot.index, error)
+            return
+        if not new.is_ready or self.is_ending:
+            _log.error("slot %d keeps its worker: the new one ended before it was ready", slot.index)
+            return
+        if slot.current is not None and slot.current is not old:
+            new, old = slot.current, new  # the old one died meanwhile and has a successor already
+        slot.current = new
+        if old in self.workers:
+            old.drain(self._settings.drain_s, self._settings.drain_s)
+        _log.info("slot %d: pid %d took over from pid %d", slot.index, new.pid, old.pid)
+        self._on_changed()

@@ -1,0 +1,248 @@
+"""The supervisor of a gateway host: owns the sockets, follows the registry, keeps the workers, answers the admin port.
+
+It carries no call. What it holds is what its workers run, so a worker can be replaced at any moment.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from random import random
+from typing import Final
+
+import msgspec
+
+from gateway import status
+from gateway.admin import Admin
+from gateway.channel import TransitionFrame, encode
+from gateway.checks import CheckTargets
+from gateway.data_folder import held_folder
+from gateway.event_loop import loop_factory
+from gateway.feed.follower import Follower
+from gateway.feed.frames import delta_frames
+from gateway.feed.held import Held
+from gateway.feed.keeper import Keeper
+from gateway.feed.last_good import load
+from gateway.feed.registry_link import RegistryUrl
+from gateway.feed.reporter import Report, Reporter
+from gateway.feed.state import Changes, FeedState, Whole
+from gateway.listeners.sockets import open_one, open_slots, url_of
+from gateway.ready_file import write_ready_file
+from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
+from gateway.slots import Slot, Slots
+from gateway.telemetry.counters import Totals
+from gateway.transitions import Transitions
+from gateway.upstream.cluster import Transition
+from gateway.upstream.health import EndpointKey, HealthChecker
+from gateway.worker_process import WorkerProcess
+from meshway.problem import Problem
+from meshway.snapshot import Question
+from meshway.tasks import spawn
+
+CHECKS_DELAY_S: Final = 0.05  # one turn for a burst of changes
+
+_log = logging.getLogger("meshway.gateway.supervisor")
+
+
+def serve(settings: GatewaySettings) -> None:
+    """Runs until SIGTERM or SIGINT. Raises Problem when it cannot start: address, port, data folder, registry URL."""
+    refuse_open_bind(settings)
+    urls = tuple(RegistryUrl.parse(text) for text in settings.registry_urls)
+    if not urls:
+        raise Problem(400, "no_registry", "no registry was named", mend="pass --registry http://HOST:8500")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s gateway %(levelname)s %(message)s")
+    with held_folder(settings.data_dir) as runtime:
+        count = settings.worker_count
+        listeners = []
+        try:
+            listeners += open_slots(settings.bind, settings.edge_port, count, "--edge-port")
+            listeners += open_slots(settings.bind, settings.mesh_port, count, "--mesh-port")
+            listeners.append(open_one(settings.bind, settings.admin_port, "--admin-port"))
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                runner.run(_run(settings, urls, runtime, listeners))
+        finally:
+            for listener in listeners:
+                listener.close()
+
+
+async def _run(
+    settings: GatewaySettings, urls: tuple[RegistryUrl, ...], runtime: Path, listeners: list[socket.socket]
+) -> None:
+    count = settings.worker_count
+    edge, mesh, admin = listeners[:count], listeners[count : 2 * count], listeners[-1]
+    slots = [Slot(index, *pair) for index, pair in enumerate(zip(edge, mesh, strict=True))]
+    addresses = Addresses(url_of(edge[0]), url_of(mesh[0]), url_of(admin), os.getpid())
+    await Supervisor(settings, urls, runtime, slots, addresses).run(admin)
+
+
+class Supervisor:
+    """runtime: the folder for what the host's processes share."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        urls: tuple[RegistryUrl, ...],
+        runtime: Path,
+        slots: list[Slot],
+        addresses: Addresses,
+    ) -> None:
+        self.settings = settings
+        self.addresses = addresses
+        self.held = Held()
+        self.totals = Totals()
+        self.transitions = Transitions(time.monotonic)
+        self.feed = FeedState()
+        self.started_at = time.monotonic()
+        self.follower = Follower(urls, settings.node_name, self.feed, self._on_outcome, random)
+        folder = settings.data_dir / "gateway" / "last_good"
+        self.keeper = Keeper(folder, lambda: (self.held.epoch, self.held.revision, self.held.entries), time.monotonic)
+        self.reporter = Reporter(lambda: self.follower.registry, self.report)
+        self.checker = HealthChecker(self._on_check, random)
+        self.slots = Slots(
+            slots,
+            runtime,
+            settings.for_workers(),
+            self.totals,
+            snapshot=lambda: None if self.held.is_empty else self.held.frames(),
+            transitions=lambda: [TransitionFrame(transition=each) for each in self.transitions.in_force()],
+            on_changed=self._on_changed,
+            on_transition=self._on_transition,
+        )
+        self._folder = folder
+        self._targets = CheckTargets()
+        self._are_checks_due = False
+        self._reported: object = None
+        self._was_ready = False
+        self._has_ended = asyncio.Event()
+        self.last_good_refused: tuple[str, ...] = ()
+
+    async def run(self, admin: socket.socket) -> None:
+        """Until it is told to end and all workers have left."""
+        self._load()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.end)
+        loop.add_signal_handler(signal.SIGHUP, self.slots.reload)
+        server = Admin(status.pages(self), status.controls(self))
+        await server.listen(admin, self.settings.data_dir / "run" / "gateway.sock")
+        await self.slots.start()
+        tasks = [
+            spawn(self.follower.run(), name="follow the registry"),
+            spawn(self.keeper.run(), name="keep the last good snapshot"),
+            spawn(self.reporter.run(), name="report to the registry"),
+        ]
+        try:
+            await self._has_ended.wait()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await self.checker.close()
+            await self.keeper.sync(is_last=True)
+            server.close()
+
+    def end(self) -> None:
+        """Drains and ends; asked again, at once."""
+        spawn(self._end(), name="end")
+
+    async def _end(self) -> None:
+        await self.slots.end(self.settings.worker.drain_s)
+        self._has_ended.set()
+
+    def _load(self) -> None:
+        found, self.last_good_refused = load(self._folder)
+        for refused in self.last_good_refused:
+            _log.error("refused the last good snapshot %s", refused)
+        if found is None:
+            return
+        self.held.take(Whole(found.epoch, found.revision, found.entries))
+        self.feed.epoch, self.feed.revision = found.epoch, found.revision
+        self._targets.replace(found.entries.values())
+        self._check_soon()
+        _log.info("serving r%d from disk, %d entries", found.revision, len(found.entries))
+
+    # What the registry says.
+
+    def _on_outcome(self, outcome: Whole | Changes | Question) -> None:
+        if isinstance(outcome, Question):
+            self._refuse_question(outcome)
+            return
+        self.held.take(outcome)
+        if isinstance(outcome, Whole):
+            self._targets.replace(outcome.entries.values())
+            self.keeper.replaced()
+            self.slots.send_snapshot()
+            self._check_soon()
+        else:
+            self.keeper.changed(outcome.revision, outcome.changes)
+            self.slots.send_encoded(delta_frames(outcome.revision, outcome.changes))
+            if self._targets.take(outcome.changes):
+                self._check_soon()
+
+    def _refuse_question(self, question: Question) -> None:
+        url = self.follower.registry
+        if url is not None:
+            body = {"node": self.settings.node_name, "error": f"this gateway cannot answer {question.kind}"}
+            spawn(self.reporter.answer(url, question.id, body), name="answer a question")
+
+    # What workers and checks say.
+
+    def _on_changed(self) -> None:
+        revision, refused = self.slots.revision, self.refused()
+        if (revision, refused) != self._reported:
+            self._reported = (revision, refused)
+            self.reporter.changed()
+        if not self._was_ready and not self.slots.missing:
+            self._was_ready = True
+            _log.info("ready: edge %s mesh %s at r%d", self.addresses.edge, self.addresses.mesh, revision)
+            if self.settings.ready_file is not None:
+                write_ready_file(self.settings.ready_file, self.addresses)
+
+    def _on_transition(self, worker: WorkerProcess, transition: Transition) -> None:
+        self.transitions.take(transition)
+        self.slots.send_encoded(encode(TransitionFrame(transition=transition)), but=worker)
+
+    def _on_check(self, endpoint: EndpointKey, is_passing: bool, reason: str) -> None:
+        transition = Transition(
+            kind="check_passed" if is_passing else "check_failed",
+            cluster="/".join(endpoint[:2]),
+            endpoint=endpoint,
+            reason=reason,
+        )
+        self.transitions.take(transition)
+        self.slots.send_encoded(encode(TransitionFrame(transition=transition)))
+
+    def _check_soon(self) -> None:
+        if not self._are_checks_due:
+            self._are_checks_due = True
+            asyncio.get_running_loop().call_later(CHECKS_DELAY_S, self._check)
+
+    def _check(self) -> None:
+        self._are_checks_due = False
+        self.checker.want(self._targets.wanted())
+
+    # What others ask.
+
+    def refused(self) -> list[msgspec.Struct]:
+        """Documents that do not compile, as any worker says, each once."""
+        return list(dict.fromkeys(refusal for worker in self.slots.running for refusal in worker.refused))
+
+    def report(self) -> Report:
+        return Report(
+            node=self.settings.node_name,
+            version=own_version(),
+            zone=self.settings.zone,
+            workers=len(self.slots.running),
+            revision=self.slots.revision,
+            refused=self.refused(),
+        )
+
+
+def own_version() -> str:
+    try:
+        return version("meshway")
+    except PackageNotFoundError:  # run from a tree that was never installed
+        return "0"

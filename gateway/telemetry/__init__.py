@@ -1,0 +1,1 @@
+"""Numbers and lines about calls: written into slots on the hot path, read and shipped elsewhere."""

@@ -1,0 +1,171 @@
+"""A worker's counters: cells of one memory-mapped file, handed out by name, added to by index.
+
+The file names its own cells, so the supervisor reads it while the worker runs and after it was killed. Layout: header
+(magic, used bytes of the names), names (u16 length + msgpack `[base, kind, labels]` each, the length of all written
+last), cells (doubles). Cells of a call series: CALLS, REQUEST_BYTES, RESPONSE_BYTES, SECONDS, then a histogram; of an
+endpoint series: attempts, failures, SECONDS, then a histogram; of a plain counter: one.
+"""
+
+import mmap
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from gateway.telemetry.histogram import BUCKETS
+
+MAGIC: Final = b"MWCOUNT1"
+HEADER: Final = 64
+NAMES_SIZE: Final = 4 << 20
+HISTOGRAM: Final = 4  # first histogram cell of a series block
+BLOCK: Final = HISTOGRAM + BUCKETS
+OTHER: Final = "other"
+
+CALL: Final = "call"
+ENDPOINT: Final = "endpoint"
+PLAIN: Final = "plain"
+
+Labels = tuple[tuple[str, str], ...]
+SeriesKey = tuple[str, Labels]
+
+_U64: Final = 8
+
+
+class Counters:
+    """max_series: blocks this worker may open; what comes later is counted under `other`."""
+
+    def __init__(self, path: Path, max_series: int = 8_000) -> None:
+        self.path = path
+        size = HEADER + NAMES_SIZE + (max_series + 3) * BLOCK * 8
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.ftruncate(descriptor, size)  # sparse: a page costs memory when it is first counted on
+            self._map = mmap.mmap(descriptor, size)
+        finally:
+            os.close(descriptor)
+        self._map[:8] = MAGIC
+        self.cells = memoryview(self._map)[HEADER + NAMES_SIZE :].cast("d")
+        self._names_used = 0
+        self._next_cell = 0
+        self._cells_left = max_series * BLOCK
+        self._bases: dict[SeriesKey, int] = {}
+        self._rules: dict[tuple[str, str], int] = {}
+        self.rules: list[tuple[str, str]] = []
+
+    def rule_slot(self, route: str, rule: str) -> int:
+        """The number of a rule, the same over table swaps; `RoutePlan.slot`. route: `namespace/name`."""
+        slot = self._rules.get((route, rule))
+        if slot is None:
+            slot = self._rules[(route, rule)] = len(self.rules)
+            self.rules.append((route, rule))
+        return slot
+
+    def counter(self, name: str, **labels: str) -> int:
+        """The cell of a plain counter, for `add`. name: the metric's, ends in `_total`."""
+        return self.series(PLAIN, (("__name__", name), *sorted(labels.items())), 1)
+
+    def add(self, cell: int, amount: float = 1.0) -> None:
+        self.cells[cell] += amount
+
+    def series(self, kind: str, labels: Labels, cells: int = BLOCK) -> int:
+        """The first cell of a series, opened on first use."""
+        base = self._bases.get((kind, labels))
+        if base is None:
+            base = self._bases[(kind, labels)] = self._open(kind, labels, cells)
+        return base
+
+    def _open(self, kind: str, labels: Labels, cells: int) -> int:
+        record = msgspec.msgpack.encode([self._next_cell, kind, labels])
+        is_full = cells > self._cells_left or self._names_used + len(record) + 2 > NAMES_SIZE - 4096
+        is_other = all(value == OTHER for name, value in labels if name != "__name__")
+        if is_full and not is_other:
+            return self.series(kind, tuple((n, v if n == "__name__" else OTHER) for n, v in labels), cells)
+        if is_full and self._next_cell + cells > len(self.cells):
+            raise MemoryError(f"no cells left for {kind} {labels}")
+        base = self._next_cell
+        self._next_cell += cells
+        self._cells_left -= cells
+        at = HEADER + self._names_used
+        self._map[at : at + 2 + len(record)] = len(record).to_bytes(2, "big") + record
+        self._names_used += 2 + len(record)
+        # The length comes last: a reader never sees half a name.
+        self._map[8:16] = self._names_used.to_bytes(_U64, "big")
+        return base
+
+    def close(self) -> None:
+        self.cells.release()
+        self._map.close()
+
+
+class Totals:
+    """What all workers of a host have counted, those that are gone included: never goes down."""
+
+    def __init__(self) -> None:
+        self._gone: dict[SeriesKey, list[float]] = {}
+
+    def fold(self, path: Path) -> None:
+        """Keeps what a worker that is gone has counted, and removes its file."""
+        _merge(self._gone, path)
+        path.unlink(missing_ok=True)
+
+    def read(self, paths: list[Path]) -> dict[SeriesKey, list[float]]:
+        """The sums with the files of the running workers."""
+        sums = {key: values.copy() for key, values in self._gone.items()}
+        for path in paths:
+            _merge(sums, path)
+        return sums
+
+
+def _merge(sums: dict[SeriesKey, list[float]], path: Path) -> None:
+    for key, values in read_counters(path).items():
+        known = sums.get(key)
+        if known is None:
+            sums[key] = values
+        else:
+            for index, value in enumerate(values):
+                known[index] += value
+
+
+def read_counters(path: Path) -> dict[SeriesKey, list[float]]:
+    """The cells of one worker's file by kind and labels. A file that is missing or no counter file holds nothing."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return {}
+    try:
+        size = os.fstat(descriptor).st_size
+        if size < HEADER + NAMES_SIZE:
+            return {}
+        with mmap.mmap(descriptor, size, prot=mmap.PROT_READ) as mapped:
+            return _read_mapped(mapped) if mapped[:8] == MAGIC else {}
+    finally:
+        os.close(descriptor)
+
+
+def _read_mapped(mapped: mmap.mmap) -> dict[SeriesKey, list[float]]:
+    found: dict[SeriesKey, list[float]] = {}
+    used = int.from_bytes(mapped[8:16], "big")
+    with memoryview(mapped) as view, view[HEADER + NAMES_SIZE :] as tail, tail.cast("d") as cells:
+        at, end = HEADER, HEADER + used
+        while at < end:
+            length = int.from_bytes(mapped[at : at + 2], "big")
+            base, kind, labels = _decode_name(mapped[at + 2 : at + 2 + length])
+            at += 2 + length
+            width = 1 if kind == PLAIN else BLOCK
+            found[(kind, labels)] = [float(cell) for cell in cells[base : base + width]]
+    return found
+
+
+_names: Final = msgspec.msgpack.Decoder(tuple[int, str, Labels])
+
+
+def _decode_name(record: bytes) -> tuple[int, str, Labels]:
+    return _names.decode(record)
+
+
+def label(labels: Labels, name: str) -> Any:
+    for key, value in labels:
+        if key == name:
+            return value
+    return ""

@@ -1,0 +1,65 @@
+"""The end of a call: counters, histogram and access log in one function (docs/guide/observability.md)."""
+
+from collections.abc import Callable
+
+from gateway.exchange import EDGE, Exchange
+from gateway.telemetry.access_log import AccessLog
+from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, Counters
+from gateway.telemetry.histogram import bucket_of
+
+CallKey = tuple[int, str, int, int, str]
+
+
+def make_finish(counters: Counters, log: AccessLog) -> Callable[[Exchange, float], None]:
+    """The relay calls the result once an exchange, with the clock's reading at its end."""
+    cells, add_line = counters.cells, log.add
+    calls: dict[CallKey, int] = {}
+    endpoints: dict[tuple[str, str], int] = {}
+
+    def finish(exchange: Exchange, now: float) -> None:
+        plan, cluster = exchange.plan, exchange.cluster
+        service = "" if cluster is None else cluster.name
+        key = (-1 if plan is None else plan.slot, service, exchange.listener, exchange.status, exchange.flag)
+        base = calls.get(key)
+        if base is None:
+            base = calls[key] = _open_call(counters, key)
+        seconds = now - exchange.started
+        cells[base] += 1.0
+        cells[base + 1] += exchange.bytes_in
+        cells[base + 2] += exchange.bytes_out
+        cells[base + 3] += seconds
+        cells[base + HISTOGRAM + bucket_of(seconds)] += 1.0
+
+        endpoint = exchange.endpoint
+        if endpoint is not None:
+            base = endpoints.get((service, endpoint.id), -1)
+            if base < 0:
+                base = endpoints[(service, endpoint.id)] = counters.series(
+                    ENDPOINT, (("service", service), ("instance", endpoint.id))
+                )
+            cells[base] += 1.0
+            if exchange.attempts > 1:
+                cells[base + 1] += exchange.attempts - 1
+            if exchange.first_byte:
+                seconds = exchange.first_byte - exchange.started
+                cells[base + 3] += seconds
+                cells[base + HISTOGRAM + bucket_of(seconds)] += 1.0
+        add_line(exchange, now)
+
+    return finish
+
+
+def _open_call(counters: Counters, key: CallKey) -> int:
+    slot, service, listener, status, flag = key
+    route, rule = counters.rules[slot] if slot >= 0 else ("", "")
+    return counters.series(
+        CALL,
+        (
+            ("listener", "edge" if listener == EDGE else "mesh"),
+            ("route", route),
+            ("rule", rule),
+            ("service", service),
+            ("status_class", f"{status // 100}xx" if status else "none"),
+            ("response_flag", flag),
+        ),
+    )

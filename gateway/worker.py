@@ -1,0 +1,262 @@
+"""A worker: one process, one loop, its slot's two sockets; puts the parts together and does what the channel says.
+
+Run by the supervisor as `python -m gateway.worker CHANNEL EDGE MESH` (descriptors). It
+leaves when its calls are done after `drain`, and within seconds when the supervisor is gone.
+"""
+
+import asyncio
+import gc
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import random
+from typing import Any, Final
+
+from gateway.apply import Applier
+from gateway.channel import (
+    Answer,
+    Applied,
+    Channel,
+    ChannelFrame,
+    Drain,
+    Drained,
+    NoSnapshot,
+    Ready,
+    Refusal,
+    ReopenLogs,
+    Start,
+    TransitionFrame,
+)
+from gateway.compiler import diff
+from gateway.compiler.tables import Compiler
+from gateway.event_loop import loop_factory
+from gateway.feed.state import Changes, FeedState, Trouble, Whole
+from gateway.host_table import HostTable
+from gateway.listeners.edge import edge_listener
+from gateway.listeners.mesh import mesh_listener
+from gateway.listeners.sockets import BACKLOG
+from gateway.plan import Parts
+from gateway.relay.deadline import TICK_S, TimerWheel
+from gateway.relay.relay import Relay
+from gateway.routing.table import TablesHolder
+from gateway.states import tables_state
+from gateway.telemetry.access_log import AccessLog
+from gateway.telemetry.counters import Counters
+from gateway.telemetry.finish import make_finish
+from gateway.unready import unready_tables
+from gateway.upstream.cluster import Transition
+from gateway.upstream.pool import Pool
+from gateway.wire.http1.client import make_connector
+from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.http1.server import ServerProtocol
+from meshway.snapshot import Hello, Question
+from meshway.tasks import spawn
+
+# uvloop takes the GIL per callback: at the default 5 ms a compiling thread would hold every callback up that long.
+SWITCH_INTERVAL_S: Final = 1e-4
+# A young object of a call dies with the call; looking often finds nothing.
+GC_THRESHOLDS: Final = (20_000, 20, 50)
+SIGTERM_IDLE_S: Final = 1.0
+SIGTERM_END_S: Final = 30.0
+BEATS_PER_SLOW_BEAT: Final = 5  # 50 ms: access log, waits and ejections
+
+_log = logging.getLogger("meshway.gateway.worker")
+
+
+class Worker:
+    """Lives from the first frame (`start`) to the last call of its drain."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, edge: socket.socket, mesh: socket.socket) -> None:
+        self._loop = loop
+        self._sockets = (edge, mesh)
+        self._servers: list[asyncio.Server] = []
+        self._listeners: tuple[ListenerContext, ...] = ()
+        self._feed = FeedState()
+        self._beats = 0
+        self._is_serving = False
+        self._is_draining = False
+        self._idle_until = self._end_at = 0.0
+        self._orphan_end_s = 5.0
+        self.channel = Channel(self._on_frame, self._on_orphaned)
+        self.finished = asyncio.Event()
+
+    def _on_frame(self, frame: ChannelFrame) -> None:
+        if isinstance(frame, Start):
+            self._build(frame)
+        elif isinstance(frame, NoSnapshot):
+            self._serve_soon()
+        elif isinstance(frame, Drain):
+            self.drain(frame.idle_s, frame.end_s)
+        elif isinstance(frame, ReopenLogs):
+            self._log_file.reopen()
+        elif isinstance(frame, TransitionFrame):
+            self._applier.take(frame.transition)
+        elif isinstance(frame, Question):
+            self._answer(frame)
+        else:
+            self._follow(frame)
+
+    def _build(self, start: Start) -> None:
+        settings = start.settings
+        self._orphan_end_s = settings.orphan_drain_s
+        now = time.monotonic
+        self._counters = Counters(Path(start.counters), settings.max_series)
+        dropped = self._counters.counter("meshway_access_log_dropped_total")
+        self._log_file = AccessLog(
+            settings.access_log, settings.log_pending, lambda count: self._counters.add(dropped, count), now=now
+        )
+        self._wheel = TimerWheel(now())
+        pool = Pool(make_connector(self._loop), self._wheel, now)
+        parts = Parts(
+            now=now,
+            random=random,
+            workers=start.workers,
+            worker=start.column,
+            counters=self._counters,
+            host_table=HostTable(Path(start.host_table), start.column),
+            report=self._report,
+            retire=pool.close_idle,
+        )
+        compiler = Compiler(parts)
+        self._holder = TablesHolder(unready_tables(parts))
+        self._applier = Applier(compiler, self._holder, self._applied, self.channel.pause, self.channel.resume)
+        relay = Relay(self._holder, pool, self._wheel, now, make_finish(self._counters, self._log_file))
+        proxies = [ipaddress.ip_network(text) for text in settings.trusted_proxies]
+        self._listeners = (edge_listener(relay, settings, proxies), mesh_listener(relay, settings))
+        self._loop.call_later(TICK_S, self._beat)
+
+    def _follow(self, frame: Any) -> None:
+        """The supervisor has checked the feed; here frames become whole revisions again."""
+        if isinstance(frame, Hello):
+            self._feed = FeedState()
+        outcome = self._feed.take(frame)
+        if isinstance(outcome, Trouble):
+            # A fault between supervisor and worker: only a worker that starts anew is right again.
+            _log.error("the channel is out of step: %s", outcome.reason)
+            self.channel.close()
+        elif isinstance(outcome, Whole | Changes):
+            self._applier.take(outcome)
+
+    def _applied(self, revision: int, refusals: list[diff.Refusal]) -> None:
+        refused = [Refusal(r.kind, r.namespace, r.name, r.path, r.reason) for r in refusals]
+        self.channel.send(Applied(revision=revision, refused=refused))
+        self._serve_soon()
+
+    def _report(self, transition: Transition) -> None:
+        self.channel.send(TransitionFrame(transition=transition))
+
+    def _answer(self, question: Question) -> None:
+        body: Any = {"error": f"unknown question {question.kind}"}
+        if question.kind == "state":
+            body = tables_state(self._holder.tables, time.monotonic())
+            body["connections"] = {"edge": self._count(0), "mesh": self._count(1)}
+        self.channel.send(Answer(id=question.id, body=body))
+
+    def _count(self, face: int) -> int:
+        return len(self._listeners[face].connections)
+
+    def _serve_soon(self) -> None:
+        if not self._is_serving:
+            self._is_serving = True
+            spawn(self._serve(), name="open the listeners")
+
+    async def _serve(self) -> None:
+        for listener, accepting in zip(self._listeners, self._sockets, strict=True):
+            factory = _factory(listener)
+            self._servers.append(await self._loop.create_server(factory, sock=accepting, backlog=BACKLOG))
+        tables = self._holder.tables
+        self.channel.send(Ready(revision=tables.revision))
+        if self._is_draining:
+            self._close_servers()
+
+    def _beat(self) -> None:
+        self._loop.call_later(TICK_S, self._beat)
+        now = time.monotonic()
+        self._wheel.advance(now)
+        self._beats += 1
+        if self._beats % BEATS_PER_SLOW_BEAT == 0:
+            self._holder.tables.tick(now)
+            self._log_file.beat(self._loop)
+            if self._is_draining:
+                self._go_on_draining(now)
+
+    def drain(self, idle_s: float, end_s: float) -> None:
+        """Asked again, the shorter patience counts."""
+        now = time.monotonic()
+        if self._is_draining:
+            self._idle_until = min(self._idle_until, now + idle_s)
+            self._end_at = min(self._end_at, now + end_s)
+            return
+        self._is_draining = True
+        self._idle_until, self._end_at = now + idle_s, now + end_s
+        self._close_servers()
+        for listener in self._listeners:
+            listener.start_drain()
+        if not self._listeners:
+            self.finished.set()
+
+    def _close_servers(self) -> None:
+        """Connections in the queues stay there: the slot's sockets live in the supervisor and the next worker."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
+    def _go_on_draining(self, now: float) -> None:
+        if not any(listener.connections for listener in self._listeners):
+            self.finished.set()
+        elif now >= self._end_at:
+            for listener in self._listeners:
+                listener.abort_all()
+            self.finished.set()
+        elif now >= self._idle_until:
+            for listener in self._listeners:
+                listener.close_idle()
+
+    def _on_orphaned(self) -> None:
+        """The supervisor is gone: nobody will replace us, so leave soon, and leave the port at once."""
+        for listening in self._sockets:
+            if not self._servers:
+                listening.close()
+        self.drain(0.0, self._orphan_end_s)
+
+    def end(self) -> None:
+        if self._listeners:
+            self._log_file.close()
+        self.channel.send(Drained())
+        self.channel.close()
+
+
+def _factory(listener: ListenerContext) -> Callable[[], ServerProtocol]:
+    return lambda: ServerProtocol(listener)
+
+
+async def run(channel_fd: int, edge_fd: int, mesh_fd: int) -> None:
+    loop = asyncio.get_running_loop()
+    worker = Worker(loop, socket.socket(fileno=edge_fd), socket.socket(fileno=mesh_fd))
+    for number in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; the supervisor decides
+        signal.signal(number, signal.SIG_IGN)
+    loop.add_signal_handler(signal.SIGTERM, worker.drain, SIGTERM_IDLE_S, SIGTERM_END_S)
+    down = socket.socket(fileno=channel_fd)
+    down.setblocking(False)
+    await loop.create_connection(lambda: worker.channel, sock=down)
+    await worker.finished.wait()
+    worker.end()
+
+
+def main() -> None:
+    channel_fd, edge_fd, mesh_fd = map(int, sys.argv[1:4])
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s worker {os.getpid()} %(levelname)s %(message)s")
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.set_threshold(*GC_THRESHOLDS)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(run(channel_fd, edge_fd, mesh_fd))
+
+
+if __name__ == "__main__":
+    main()

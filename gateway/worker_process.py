@@ -1,0 +1,167 @@
+"""One worker as its supervisor sees it: a process, a channel, and what it said last."""
+
+import asyncio
+import logging
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from gateway.channel import (
+    Answer,
+    Applied,
+    Channel,
+    ChannelFrame,
+    Drain,
+    Drained,
+    NoSnapshot,
+    Ready,
+    Refusal,
+    ReopenLogs,
+    Start,
+    TransitionFrame,
+)
+from gateway.upstream.cluster import Transition
+from meshway.snapshot import Question
+
+REAP_S: Final = 2.0
+
+_log = logging.getLogger("meshway.gateway.supervisor")
+
+
+class Owner(Protocol):
+    """Who is told what a worker says; all calls come on the loop."""
+
+    def on_ready(self, worker: "WorkerProcess") -> None: ...
+
+    def on_applied(self, worker: "WorkerProcess") -> None: ...
+
+    def on_transition(self, worker: "WorkerProcess", transition: Transition) -> None: ...
+
+    def on_gone(self, worker: "WorkerProcess") -> None:
+        """The process has ended and was reaped; `is_draining` says whether it was asked to."""
+
+
+class WorkerProcess:
+    """start: what the worker is told first. column: of the host table. revision: the last one it applied."""
+
+    def __init__(self, slot: int, start: Start, owner: Owner) -> None:
+        self.slot = slot
+        self.start = start
+        self.column = start.column
+        self.counters = Path(start.counters)
+        self.revision = 0
+        self.refused: list[Refusal] = []
+        self.is_ready = False
+        self.has_tables = False
+        self.is_draining = False
+        self.has_drained = False
+        self.ready = asyncio.Event()
+        self.gone = asyncio.Event()
+        self.started_at = 0.0
+        self._owner = owner
+        self._answers: dict[str, asyncio.Future[Any]] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel = Channel(self._on_frame, self._on_closed)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process is not None else 0
+
+    async def spawn(self, edge: socket.socket, mesh: socket.socket, snapshot: Iterator[bytes] | None) -> None:
+        """snapshot: frames of what is held; None: nothing is. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        self.started_at = loop.time()
+        ours, theirs = socket.socketpair()
+        try:
+            handed = [theirs.fileno(), edge.fileno(), mesh.fileno()]
+            # Blocks for the few milliseconds of a fork; the watcher that asyncio's own would start is not wanted.
+            self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own interpreter and module
+                [sys.executable, "-P", "-m", "gateway.worker", *map(str, handed)],
+                pass_fds=handed,
+                stdin=subprocess.DEVNULL,
+            )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        await loop.create_connection(lambda: self._channel, sock=ours)
+        self._channel.send(self.start)
+        if snapshot is None:
+            self._channel.send(NoSnapshot())
+        else:
+            self._channel.send_all(snapshot)
+
+    def send(self, frame: ChannelFrame) -> None:
+        self._channel.send(frame)
+
+    def send_encoded(self, frames: bytes) -> None:
+        self._channel.send_encoded(frames)
+
+    def send_snapshot(self, frames: Iterator[bytes]) -> None:
+        self._channel.send_all(frames)
+
+    def drain(self, idle_s: float, end_s: float) -> None:
+        self.is_draining = True
+        self._channel.send(Drain(idle_s=idle_s, end_s=end_s))
+
+    def reopen_logs(self) -> None:
+        self._channel.send(ReopenLogs())
+
+    def kill(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+
+    async def ask(self, kind: str, timeout_s: float) -> Any:
+        """Its answer to a question of the supervisor's own. Raises TimeoutError, also when the worker is gone."""
+        name = f"{kind}-{len(self._answers)}-{id(self):x}"
+        answer = self._answers[name] = asyncio.get_running_loop().create_future()
+        self._channel.send(Question(id=name, kind=kind, deadline_s=timeout_s))
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await answer
+        finally:
+            self._answers.pop(name, None)
+
+    def _on_frame(self, frame: ChannelFrame) -> None:
+        if isinstance(frame, Applied):
+            self.revision, self.refused, self.has_tables = frame.revision, frame.refused, True
+            self._owner.on_applied(self)
+        elif isinstance(frame, Ready):
+            self.is_ready = True
+            self.ready.set()
+            self._owner.on_ready(self)
+        elif isinstance(frame, TransitionFrame):
+            self._owner.on_transition(self, frame.transition)
+        elif isinstance(frame, Answer):
+            waiting = self._answers.get(frame.id)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(frame.body)
+        elif isinstance(frame, Drained):
+            self.has_drained = True
+
+    def _on_closed(self) -> None:
+        """The other end is closed: the process is gone, or about to be."""
+        self.is_ready = False
+        self._reap(asyncio.get_running_loop(), asyncio.get_running_loop().time() + REAP_S)
+
+    def _reap(self, loop: asyncio.AbstractEventLoop, give_up: float) -> None:
+        assert self._process is not None
+        if self._process.poll() is None:
+            if loop.time() >= give_up:
+                self._process.kill()
+            loop.call_later(0.01, self._reap, loop, give_up)
+            return
+        if not self.is_draining:
+            _log.error("worker %d (pid %d) ended with %s", self.slot, self.pid, _said(self._process.returncode))
+        self.ready.set()
+        self.gone.set()
+        self._owner.on_gone(self)
+
+
+def _said(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"status {code}"
