@@ -139,8 +139,8 @@ def _read(raw: object, of: type[_Read], path: str) -> tuple[_Read | None, list[F
         read = msgspec.convert(raw, of)
     except msgspec.ValidationError as error:
         # The slow way finds every error; msgspec stops at the first, but looks at the names in mappings as well.
-        errors = read_struct(raw, of, path)[1]
-        return None, errors or [_from_msgspec(error, path)]
+        errors = read_struct(raw, of, path)[1] or [_from_msgspec(error, path)]
+        return None, [_from_root(error) for error in errors]
     return read, list(_check(read, path))
 
 
@@ -163,6 +163,11 @@ def _wrong_address(address: str) -> str | None:
     if ip.is_unspecified or ip.is_multicast:
         return "cannot be called: write the address others reach it at"
     return None
+
+
+def _from_root(error: FieldError) -> FieldError:
+    """A body without a path of its own: `port`, not `.port`."""
+    return msgspec.structs.replace(error, path=error.path.lstrip("."), message=error.message.lstrip(".: "))
 
 
 def _from_msgspec(error: msgspec.ValidationError, path: str) -> FieldError:

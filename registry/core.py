@@ -1,0 +1,138 @@
+"""The registry's parts put together, without a surface."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshway.tasks import spawn
+from registry.catalog import Catalog
+from registry.documents import Documents
+from registry.feed import Feed
+from registry.leases import Leases
+from registry.live.memory import MemoryLive
+from registry.reading import read_document, read_instance
+from registry.retention import Retention
+from registry.revisions import Revisions
+from registry.self_preservation import SelfPreservation
+from registry.store.sqlite import SqliteStore
+from registry.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from registry.settings import RegistrySettings
+    from registry.store.interface import Store
+
+_CLOSE_S = 10.0
+_log = logging.getLogger("registry.core")
+
+
+@dataclass(slots=True)
+class Core:
+    """What the surfaces call."""
+
+    settings: RegistrySettings
+    view: View
+    catalog: Catalog
+    documents: Documents
+    leases: Leases
+    feed: Feed
+    revisions: Revisions
+    retention: Retention
+    store: Store
+
+    def missing(self) -> str | None:
+        """Which part is missing, for readiness; None: all is there."""
+        return self.store.missing()
+
+
+@asynccontextmanager
+async def open_core(
+    settings: RegistrySettings,
+    *,
+    live_gateways: Callable[[], int] = lambda: 1,
+    wall: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.monotonic,
+    die: Callable[[], None] = lambda: os._exit(70),
+) -> AsyncIterator[Core]:
+    """Locks the data folder, migrates, loads, starts committer, sweep, ticks and retention; ends them in order.
+
+    die: called when the committer ends with an error. Without it every later write would wait for ever, so the process
+    goes and its supervisor starts another (70: EX_SOFTWARE of sysexits). Raises StartRefused: one clear line.
+    """
+    store = SqliteStore(settings.data_dir, migrate=settings.migrate)
+    try:
+        core = await _assemble(settings, store, live_gateways, wall, clock)
+        committer = spawn(core.revisions.run(), name="committer")
+        committer.add_done_callback(lambda task: _end_if_failed(task, die))
+        background = [
+            spawn(core.leases.run(), name="lease sweep"),
+            spawn(core.feed.run(), name="feed ticks"),
+            spawn(core.retention.run(), name="log retention"),
+        ]
+        try:
+            yield core
+        finally:
+            for task in background:
+                task.cancel()
+            core.revisions.close()
+            await asyncio.wait([committer, *background], timeout=_CLOSE_S)
+    finally:
+        await store.close()
+
+
+async def _assemble(
+    settings: RegistrySettings,
+    store: Store,
+    live_gateways: Callable[[], int],
+    wall: Callable[[], float],
+    clock: Callable[[], float],
+) -> Core:
+    loaded = await store.load()
+    view = View(
+        epoch=loaded.epoch,
+        revision=loaded.revision,
+        floor=loaded.floor,
+        instance_number=loaded.instance_number,
+    )
+    view.namespaces.update(loaded.namespaces)
+    view.load(map(read_instance, loaded.instances), map(read_document, loaded.documents))
+    for once in loaded.onces:
+        view.remember_once(once)
+    revisions = Revisions(view, store, wall=wall)
+    guard = SelfPreservation(
+        percent=settings.self_preservation_percent,
+        minimum=settings.self_preservation_min,
+        max_s=settings.self_preservation_max_s,
+    )
+    # From here on: every lease the store knows counts as renewed now.
+    leases = Leases(
+        view, MemoryLive(clock), revisions.submit, self_preservation=guard, remove_after_s=settings.remove_after_s
+    )
+    # What was loaded lives as long as the process; the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    return Core(
+        settings=settings,
+        view=view,
+        catalog=Catalog(view, revisions, leases),
+        documents=Documents(view, revisions, store, wall=wall),
+        leases=leases,
+        feed=Feed(view, store, live_gateways=live_gateways),
+        revisions=revisions,
+        retention=Retention(view, store, revisions=settings.log_revisions, age_s=settings.log_age_s, wall=wall),
+        store=store,
+    )
+
+
+def _end_if_failed(task: asyncio.Task[None], die: Callable[[], None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.critical("the committer failed; the process ends", exc_info=task.exception())
+        die()

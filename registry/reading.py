@@ -1,0 +1,57 @@
+"""Rows of the store turned into rows of the view, at the start."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from meshway.model.decode import decode_spec
+from meshway.model.document import Document
+from meshway.model.instance import Instance
+from registry.claims import claims
+from registry.references import references
+from registry.rows import DocumentRow, InstanceRow
+
+if TYPE_CHECKING:
+    from registry.store.interface import DocumentRecord, InstanceRecord
+
+_instance: Final = msgspec.msgpack.Decoder(Instance)
+_document: Final = msgspec.msgpack.Decoder(Document)
+_log = logging.getLogger("registry.reading")
+
+
+def read_instance(record: InstanceRecord) -> InstanceRow:
+    return InstanceRow(
+        instance=_instance.decode(record.value),
+        number=record.number,
+        token=record.token,
+        ttl_s=record.ttl_s,
+        wanted=record.wanted,
+        revision=record.revision,
+        value=record.value,
+    )
+
+
+def read_document(record: DocumentRecord) -> DocumentRow:
+    """A document another version wrote and this one cannot read is kept as it is, and said so in the log."""
+    document = decode_value(record.value)
+    spec, errors = decode_spec(record.kind, document.spec)
+    if spec is None:
+        _log.warning("%s is kept unread: %s", document.name, errors[0].message)
+    return DocumentRow(
+        document=document,
+        spec=spec,
+        revision=record.revision,
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        updated_by=record.updated_by,
+        value=record.value,
+        references=() if spec is None else references(spec, record.namespace),
+        claims=frozenset() if spec is None else claims(spec, record.namespace),
+    )
+
+
+def decode_value(value: bytes) -> Document:
+    return _document.decode(value)

@@ -1,0 +1,148 @@
+"""The youngest part of the change log, in memory: what followers, watchers and resuming ones are mostly served from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from meshway.snapshot import MAX_FRAME, Change, Delta, encode_frame
+from registry.store.interface import ChangeRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+MAX_REVISIONS: Final = 8192
+MAX_BYTES: Final = 32 << 20
+# Room for a frame's own fields and for the keys of a change, so that a delta cut by its values stays below MAX_FRAME.
+_FRAME_ROOM: Final = MAX_FRAME - (4 << 10)
+_CHANGE_ROOM: Final = 256
+
+
+class LogEntry:
+    """One revision. Its frame and its JSON are made when somebody first wants them, once for all."""
+
+    __slots__ = ("_frames", "_texts", "changes", "revision", "size")
+
+    def __init__(self, revision: int, changes: tuple[Change, ...]) -> None:
+        self.revision = revision
+        self.changes = changes
+        self.size = sum(map(size_of, changes))
+        self._frames: bytes | None = None
+        self._texts: list[bytes] | None = None
+
+    def frames(self) -> bytes:
+        """The delta as followers get it, in parts where it is above a frame's size."""
+        if self._frames is None:
+            parts = list(cut(self.changes))
+            last = len(parts) - 1
+            self._frames = b"".join(
+                encode_frame(Delta(revision=self.revision, changes=part, more=at < last))
+                for at, part in enumerate(parts)
+            )
+        return self._frames
+
+    def records(self, at: float) -> Iterator[ChangeRecord]:
+        """The entry as rows of the store's log."""
+        for position, change in enumerate(self.changes):
+            value = bytes(change.value) if change.op == "put" else None
+            yield ChangeRecord(self.revision, position, at, change.kind, change.namespace, change.name, value)
+
+    def texts(self) -> list[bytes]:
+        """Each change as JSON, in order, for watchers."""
+        if self._texts is None:
+            self._texts = [change_text(change) for change in self.changes]
+        return self._texts
+
+
+def size_of(change: Change) -> int:
+    """About the bytes a change takes in a frame."""
+    return len(memoryview(change.value)) + _CHANGE_ROOM
+
+
+def cut(changes: Iterable[Change], entries: int = 1 << 30) -> Iterator[list[Change]]:
+    """Parts of at most `entries` changes that fit a frame each; at least one part."""
+    part: list[Change] = []
+    room = _FRAME_ROOM
+    for change in changes:
+        size = size_of(change)
+        if part and (size > room or len(part) == entries):
+            yield part
+            part, room = [], _FRAME_ROOM
+        part.append(change)
+        room -= size
+    yield part
+
+
+def change_text(change: Change) -> bytes:
+    """`{op, kind, namespace, name, value}` as JSON, without value for a tombstone."""
+    members: dict[str, Any] = {
+        "op": change.op,
+        "kind": change.kind,
+        "namespace": change.namespace,
+        "name": change.name,
+    }
+    if change.op == "put":
+        members["value"] = msgspec.msgpack.decode(change.value)
+    return msgspec.json.encode(members)
+
+
+def entries_of(records: Sequence[ChangeRecord]) -> list[LogEntry]:
+    """Rows of the store's log, whole revisions in order, as entries."""
+    entries: list[LogEntry] = []
+    changes: list[Change] = []
+    for at, record in enumerate(records):
+        changes.append(change_of(record.kind, record.namespace, record.name, record.value))
+        if at + 1 == len(records) or records[at + 1].revision != record.revision:
+            entries.append(LogEntry(record.revision, tuple(changes)))
+            changes = []
+    return entries
+
+
+def change_of(kind: str, namespace: str, name: str, value: bytes | None) -> Change:
+    if value is None:
+        return Change(op="delete", kind=kind, namespace=namespace, name=name)
+    return Change(op="put", kind=kind, namespace=namespace, name=name, value=msgspec.Raw(value))
+
+
+class Recent:
+    """Gap-free revisions up to the head, at most MAX_REVISIONS and MAX_BYTES of them."""
+
+    __slots__ = ("_bytes", "_entries", "_first")
+
+    def __init__(self, head: int) -> None:
+        self._entries: list[LogEntry] = []
+        self._first = head + 1
+        self._bytes = 0
+
+    @property
+    def first(self) -> int:
+        """The oldest revision held, or the one that comes next."""
+        return self._first
+
+    def append(self, entries: Sequence[LogEntry]) -> None:
+        self._entries += entries
+        self._bytes += sum(entry.size for entry in entries)
+        drop = max(0, len(self._entries) - MAX_REVISIONS)
+        held = self._bytes - sum(entry.size for entry in self._entries[:drop])
+        while held > MAX_BYTES and drop < len(self._entries) - 1:
+            held -= self._entries[drop].size
+            drop += 1
+        # In steps, since taking from the front moves the rest.
+        if drop > MAX_REVISIONS // 8 or held > MAX_BYTES // 8 * 7:
+            del self._entries[:drop]
+            self._first += drop
+            self._bytes = held
+
+    def since(self, revision: int, max_bytes: int) -> list[LogEntry] | None:
+        """The entries after `revision`, about max_bytes and at least one; None: it is older than what is held."""
+        at = revision + 1 - self._first
+        if at < 0:
+            return None
+        taken: list[LogEntry] = []
+        for entry in self._entries[at : at + 1000]:
+            taken.append(entry)
+            max_bytes -= entry.size
+            if max_bytes <= 0:
+                break
+        return taken

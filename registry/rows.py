@@ -1,0 +1,132 @@
+"""Rows of the view: an instance and a document with all the registry knows of them, immutable."""
+
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import msgspec
+
+from meshway.model.document import Document, Metadata, Spec
+from meshway.model.instance import Instance
+from meshway.snapshot import INSTANCE, Change
+from registry.store.interface import DocumentRecord, InstanceRecord, Wanted
+
+DocumentKey = tuple[str, str, str]
+"""Kind, namespace, name."""
+InstanceKey = tuple[str, str, str]
+"""Namespace, service, id."""
+Claim = tuple[str, ...]
+"""What only one document may say, see `claims.py`."""
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+class InstanceRow(msgspec.Struct, frozen=True, gc=False):
+    """number: this registration's own, never given again. wanted: the status it has while its lease lives.
+
+    value: the instance as feed, log and store carry it, encoded once.
+    """
+
+    instance: Instance
+    number: int
+    token: str
+    ttl_s: int
+    wanted: Wanted
+    revision: int
+    value: bytes
+
+    @property
+    def key(self) -> InstanceKey:
+        instance = self.instance
+        return (instance.namespace, instance.service, instance.id)
+
+    @property
+    def lease_id(self) -> str:
+        return f"{self.number}-{self.instance.generation}-{self.token}"
+
+    def change(self) -> Change:
+        instance = self.instance
+        name = f"{instance.service}/{instance.id}"
+        return Change("put", INSTANCE, instance.namespace, name, msgspec.Raw(self.value))
+
+    def record(self) -> InstanceRecord:
+        return InstanceRecord(*self.key, self.number, self.token, self.ttl_s, self.wanted, self.revision, self.value)
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """What a document says of another; path: where. part: a Service's subset or port, a Route's rule."""
+
+    path: str
+    to: Literal["service", "subset", "port", "route", "rule"]
+    namespace: str
+    name: str
+    part: str = ""
+
+
+class DocumentRow(msgspec.Struct, frozen=True):
+    """spec None: this version cannot read it (written by another one); it is kept and passed on.
+
+    claims: what no other document may claim too, see `claims.py`.
+    """
+
+    document: Document
+    spec: Spec | None
+    revision: int
+    created_at: float
+    updated_at: float
+    updated_by: str
+    value: bytes
+    references: tuple[Reference, ...] = ()
+    claims: frozenset[Claim] = frozenset()
+
+    @property
+    def key(self) -> DocumentKey:
+        metadata = self.document.metadata
+        return (self.document.kind, metadata.namespace, metadata.name)
+
+    def change(self) -> Change:
+        kind, namespace, name = self.key
+        return Change("put", kind, namespace, name, msgspec.Raw(self.value))
+
+    def record(self) -> DocumentRecord:
+        return DocumentRecord(*self.key, self.revision, self.created_at, self.updated_at, self.updated_by, self.value)
+
+    def answer(self) -> Document:
+        """The document as people read it, with who changed it last, when, and in which revision."""
+        metadata = self.document.metadata
+        return Document(
+            api_version=self.document.api_version,
+            kind=self.document.kind,
+            metadata=Metadata(
+                name=metadata.name,
+                namespace=metadata.namespace,
+                labels=metadata.labels,
+                annotations=metadata.annotations,
+                revision=self.revision,
+                created_at=time_text(self.created_at),
+                updated_at=time_text(self.updated_at),
+                updated_by=self.updated_by,
+            ),
+            spec=self.document.spec,
+        )
+
+
+def instance_value(instance: Instance) -> bytes:
+    return _encode(instance)
+
+
+def document_value(document: Document, created_at: float) -> bytes:
+    """Without its revision, which the frame says. created_at stays in: the older of two equal Routes goes first."""
+    metadata = document.metadata
+    carried = Metadata(
+        name=metadata.name,
+        namespace=metadata.namespace,
+        labels=metadata.labels,
+        annotations=metadata.annotations,
+        created_at=time_text(created_at),
+    )
+    return _encode(msgspec.structs.replace(document, metadata=carried))
+
+
+def time_text(at: float) -> str:
+    """RFC 3339, UTC, milliseconds: texts order as times do."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

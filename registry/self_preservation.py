@@ -1,0 +1,120 @@
+"""Keeps a fault of the network, or of the registry itself, from emptying the catalogue.
+
+When more than a share of a group's leases run out within one TTL, the group's expiry pauses. Groups are zones of a
+namespace, so that one dead zone holds only itself, and then the namespace without its held zones, so that many small
+zones do not slip through. After Eureka's self-preservation, which knows one group, the whole registry.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from registry.live.interface import Lease
+
+_ALL_ZONES: Final = None
+
+Group = tuple[str, str]
+"""Namespace and zone."""
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """A pause of expiry. zone None: the namespace's zones that are not held themselves. overdue: leases it spares."""
+
+    namespace: str
+    zone: str | None
+    since_s: float
+    overdue: int
+
+
+class SelfPreservation:
+    """percent, minimum: more than this share and more than this number of leases trip it. max_s: longest hold."""
+
+    def __init__(self, *, percent: float, minimum: int, max_s: float) -> None:
+        self._share = percent / 100.0
+        self._minimum = minimum
+        self._max_s = max_s
+        self._lost: dict[Group, list[float]] = {}
+        self.holds: dict[tuple[str, str | None], Hold] = {}
+
+    def judge(self, due: Sequence[Lease], alive: Mapping[Group, int], now: float) -> tuple[list[Lease], list[Lease]]:
+        """Splits overdue leases into those that expire and those that are held.
+
+        due: every overdue lease, also those held before. alive: leases not critical by group, the overdue included.
+        """
+        by_group: dict[Group, list[Lease]] = defaultdict(list)
+        for lease in due:
+            by_group[(lease.namespace, lease.zone)].append(lease)
+        self._forget_lost(now)
+        held_groups, forced = self._hold(by_group, alive, now)
+        expire: list[Lease] = []
+        held: list[Lease] = []
+        for group, leases in by_group.items():
+            if group in held_groups:
+                held += leases
+                continue
+            expire += leases
+            if group not in forced:
+                self._lost.setdefault(group, []).extend(now + lease.ttl_s for lease in leases)
+        return expire, held
+
+    def _hold(
+        self, by_group: Mapping[Group, Sequence[Lease]], alive: Mapping[Group, int], now: float
+    ) -> tuple[set[Group], set[Group]]:
+        """The groups that are held, and those whose hold is over because it lasted too long."""
+        held: set[Group] = set()
+        forced: set[Group] = set()
+        holds: dict[tuple[str, str | None], Hold] = {}
+        for group, leases in by_group.items():
+            if self._trips([group], len(leases), alive):
+                self._enter(group, [group], len(leases), now, holds, held, forced)
+        rest: dict[str, list[Group]] = defaultdict(list)
+        for group in alive.keys() | by_group.keys():
+            if group not in held and group not in forced:
+                rest[group[0]].append(group)
+        for namespace, groups in rest.items():
+            overdue = sum(len(by_group.get(group, ())) for group in groups)
+            if overdue and self._trips(groups, overdue, alive):
+                self._enter((namespace, _ALL_ZONES), groups, overdue, now, holds, held, forced)
+        self.holds = holds
+        return held, forced
+
+    def _enter(
+        self,
+        key: tuple[str, str | None],
+        groups: Sequence[Group],
+        overdue: int,
+        now: float,
+        holds: dict[tuple[str, str | None], Hold],
+        held: set[Group],
+        forced: set[Group],
+    ) -> None:
+        before = self.holds.get(key)
+        since_s = now if before is None else before.since_s
+        if now - since_s >= self._max_s:
+            forced.update(groups)
+            return
+        holds[key] = Hold(namespace=key[0], zone=key[1], since_s=since_s, overdue=overdue)
+        held.update(groups)
+
+    def _trips(self, groups: Iterable[Group], overdue: int, alive: Mapping[Group, int]) -> bool:
+        lost = total = 0
+        for group in groups:
+            lost += len(self._lost.get(group, ()))
+            total += alive.get(group, 0)
+        gone = overdue + lost
+        return gone > self._minimum and gone > self._share * (total + lost)
+
+    def _forget_lost(self, now: float) -> None:
+        """What expired longer than its TTL ago counts no more."""
+        for group, until in list(self._lost.items()):
+            kept = [at for at in until if at > now]
+            if kept:
+                self._lost[group] = kept
+            else:
+                del self._lost[group]

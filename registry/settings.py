@@ -1,0 +1,33 @@
+"""What a registry is told: from flags and variables, by `meshway registry serve`."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+DEFAULT_PORT: Final = 8500
+
+
+class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """data_dir: the store's folder, made when absent. port 0: a free one. insecure: a bind off loopback is meant.
+
+    migrate: bring an older store to this version's tables at start. remove_after_s: how long a critical instance stays
+    listed. self_preservation_*: self_preservation.py. log_*: the change log keeps whichever reaches further back.
+    """
+
+    data_dir: Path
+    bind: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    insecure: bool = False
+    ready_file: Path | None = None
+    migrate: bool = True
+    remove_after_s: float = 300.0
+    self_preservation_percent: float = 15.0
+    self_preservation_min: int = 3
+    self_preservation_max_s: float = 900.0
+    log_revisions: int = 100_000
+    log_age_s: float = 86_400.0
+
+
+class StartRefused(Exception):
+    """The registry must not start; the message is one line for the person who started it."""

@@ -1,0 +1,1 @@
+"""What is durable. One function, one statement; no query stands anywhere else."""

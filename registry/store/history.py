@@ -1,0 +1,63 @@
+"""Every state a document ever had: who, when, what."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, func, select
+
+from registry.store.bulk import Bulk
+from registry.store.compiled import NO_OFFSET, insert, sql
+from registry.store.interface import HistoryRecord
+from registry.store.tables import DOCUMENT_HISTORY as HISTORY
+
+_ADD: Final = Bulk(HISTORY, insert)
+_KEY: Final = (HISTORY.c.kind, HISTORY.c.namespace, HISTORY.c.name)
+
+_revisions = (
+    select(HISTORY.c.revision)
+    .where(HISTORY.c.revision < bindparam("before"))
+    .distinct()
+    .order_by(HISTORY.c.revision.desc())
+    .limit(bindparam("count"))
+)
+_BEFORE: Final = sql(
+    select(HISTORY).where(HISTORY.c.revision.in_(_revisions)).order_by(HISTORY.c.revision.desc(), *_KEY)
+)
+_OF: Final = sql(select(HISTORY).where(HISTORY.c.revision == bindparam("revision")).order_by(*_KEY))
+_latest = (
+    select(*_KEY, func.max(HISTORY.c.revision).label("revision"))
+    .where(HISTORY.c.revision <= bindparam("revision"))
+    .group_by(*_KEY)
+    .subquery()
+)
+_AT: Final = sql(
+    select(HISTORY)
+    .join(
+        _latest,
+        (HISTORY.c.revision == _latest.c.revision)
+        & (HISTORY.c.kind == _latest.c.kind)
+        & (HISTORY.c.namespace == _latest.c.namespace)
+        & (HISTORY.c.name == _latest.c.name),
+    )
+    .where(HISTORY.c.value.is_not(None))
+    .order_by(*_KEY)
+)
+
+
+def add(connection: sqlite3.Connection, records: Sequence[HistoryRecord]) -> None:
+    _ADD.run(connection, records)
+
+
+def before(connection: sqlite3.Connection, revision: int, limit: int) -> list[HistoryRecord]:
+    """Whole revisions older than `revision`, newest first, at most `limit` of them."""
+    return [HistoryRecord(*row) for row in connection.execute(_BEFORE, (revision, limit, NO_OFFSET))]
+
+
+def of(connection: sqlite3.Connection, revision: int) -> list[HistoryRecord]:
+    return [HistoryRecord(*row) for row in connection.execute(_OF, (revision,))]
+
+
+def documents_at(connection: sqlite3.Connection, revision: int) -> list[HistoryRecord]:
+    """The documents that stood at a revision."""
+    return [HistoryRecord(*row) for row in connection.execute(_AT, (revision,))]

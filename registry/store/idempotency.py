@@ -1,0 +1,28 @@
+"""What repeated calls are answered with."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, delete, select
+
+from registry.store.compiled import sql, upsert
+from registry.store.interface import OnceRecord
+from registry.store.tables import IDEMPOTENCY_KEYS as KEYS
+
+_ALL: Final = sql(select(KEYS).order_by(KEYS.c.at))
+_ADD: Final = sql(upsert(KEYS))
+_FORGET: Final = sql(delete(KEYS).where(KEYS.c.at < bindparam("before")))
+
+
+def read_all(connection: sqlite3.Connection) -> list[OnceRecord]:
+    """Oldest first."""
+    return [OnceRecord(*row) for row in connection.execute(_ALL)]
+
+
+def add(connection: sqlite3.Connection, records: Sequence[OnceRecord]) -> None:
+    connection.executemany(_ADD, [(record.key, record.fingerprint, record.at, record.answer) for record in records])
+
+
+def forget(connection: sqlite3.Connection, before: float) -> None:
+    connection.execute(_FORGET, (before,))

@@ -1,0 +1,68 @@
+"""Brings the database's tables to what this registry knows, or says in one line why it may not."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from registry.settings import StartRefused
+from registry.store.session import FILE_NAME
+
+SCHEMA: Final = "0001"  # the youngest file in migrations/versions; a test holds the two together
+
+
+def prepare(folder: Path, *, migrate: bool = True) -> None:
+    """Called with the folder's lock held, before any connection is opened. Raises StartRefused."""
+    found = _schema_of(folder / FILE_NAME)
+    if found == SCHEMA:
+        return
+    if found is not None and found > SCHEMA:
+        raise StartRefused(
+            f"the store in {folder} has schema {found}, this registry knows {SCHEMA}: install the newer Meshway"
+        )
+    if not migrate:
+        raise StartRefused(
+            f"the store in {folder} has schema {found or 'none'}, this registry needs {SCHEMA}: "
+            "run `meshway registry migrate`"
+        )
+    _upgrade(folder / FILE_NAME)
+
+
+def scripts() -> Path:
+    """The migrations: beside the package in a checkout, inside it in a wheel."""
+    package = Path(__file__).parents[1]
+    for place in (package / "_migrations", package.parent / "migrations"):
+        if (place / "env.py").is_file():
+            return place
+    raise StartRefused("the migrations are missing from this installation: install meshway[server] again")
+
+
+def _schema_of(file: Path) -> str | None:
+    if not file.exists():
+        return None
+    connection = sqlite3.connect(file, timeout=5.0)
+    try:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError:  # no such table: an empty file
+        return None
+    except sqlite3.DatabaseError as error:
+        raise StartRefused(f"{file} is no registry store: {error}") from error
+    finally:
+        connection.close()
+    return None if row is None else str(row[0])
+
+
+def _upgrade(file: Path) -> None:
+    # Here, since importing Alembic costs a third of a second and most starts have nothing to migrate.
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts()))
+    engine = create_engine(f"sqlite:///{file}")
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()

@@ -1,0 +1,161 @@
+"""The embedded store: SQLite by the standard library, one thread that writes, one that reads what memory lacks."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from registry.store import changes, documents, head, history, idempotency, instances, namespaces
+from registry.store.interface import (
+    Batch,
+    ChangeRecord,
+    HeadMoved,
+    HistoryRecord,
+    Loaded,
+    StoreUnavailable,
+)
+from registry.store.lock import FolderLock
+from registry.store.migrate import prepare
+from registry.store.session import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_T = TypeVar("_T")
+
+
+class SqliteStore:
+    """Opened in the constructor (blocking, a few ms): locks the folder, migrates. Raises StartRefused."""
+
+    def __init__(self, folder: Path, *, migrate: bool = True) -> None:
+        self._lock = FolderLock(folder)
+        try:
+            prepare(folder, migrate=migrate)
+            self._writing = connect(folder)
+            self._reading = connect(folder)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        self._trouble: str | None = None
+
+    async def load(self) -> Loaded:
+        return await self._write(_load)
+
+    async def commit(self, batch: Batch) -> None:
+        await self._write(lambda connection: _commit(connection, batch))
+
+    async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
+        return await self._read(lambda connection: _whole_revisions(connection, first, limit))
+
+    async def compact(self, first: int, before: int) -> None:
+        await self._write(lambda connection: _alone(connection, changes.compact, first, before))
+
+    async def revision_at(self, at: float) -> int | None:
+        return await self._read(lambda connection: changes.revision_at(connection, at))
+
+    async def forget_onces(self, before: float) -> None:
+        await self._write(lambda connection: _alone(connection, idempotency.forget, before))
+
+    async def history(self, before: int, limit: int) -> list[HistoryRecord]:
+        return await self._read(lambda connection: history.before(connection, before, limit))
+
+    async def history_of(self, revision: int) -> list[HistoryRecord]:
+        return await self._read(lambda connection: history.of(connection, revision))
+
+    async def documents_at(self, revision: int) -> list[HistoryRecord]:
+        return await self._read(lambda connection: history.documents_at(connection, revision))
+
+    def missing(self) -> str | None:
+        return self._trouble
+
+    async def close(self) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._reader, self._reading.close)
+        await loop.run_in_executor(self._writer, self._writing.close)
+        self._reader.shutdown(wait=False)
+        self._writer.shutdown(wait=False)
+        self._lock.release()
+
+    async def _write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        return await self._run(self._writer, work, self._writing)
+
+    async def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        return await self._run(self._reader, work, self._reading)
+
+    async def _run(
+        self, thread: ThreadPoolExecutor, work: Callable[[sqlite3.Connection], _T], connection: sqlite3.Connection
+    ) -> _T:
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(thread, work, connection)
+        except sqlite3.Error as error:
+            self._trouble = f"the store does not take writes: {error}"
+            raise StoreUnavailable(str(error)) from error
+        self._trouble = None
+        return result
+
+
+def _load(connection: sqlite3.Connection) -> Loaded:
+    found = head.read(connection)
+    if found is None:
+        found = (secrets.token_hex(8), 0, 0)
+        head.begin(connection, found[0])
+    epoch, revision, number = found
+    first = changes.first_revision(connection)
+    return Loaded(
+        epoch=epoch,
+        revision=revision,
+        floor=revision + 1 if first is None else first,
+        instance_number=number,
+        namespaces=namespaces.read_all(connection),
+        instances=instances.read_all(connection),
+        documents=documents.read_all(connection),
+        onces=idempotency.read_all(connection),
+    )
+
+
+def _commit(connection: sqlite3.Connection, batch: Batch) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if not head.move(connection, base=batch.base, to=batch.head, instances=batch.instance_number):
+            raise HeadMoved(batch.base)
+        _write_rows(connection, batch)
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk may have ended the transaction already (sqlite.org/lang_transaction.html, "Response To Errors").
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _write_rows(connection: sqlite3.Connection, batch: Batch) -> None:
+    if batch.namespaces:
+        namespaces.add(connection, batch.namespaces, batch.at)
+    if batch.gone_instances:
+        instances.remove(connection, batch.gone_instances)
+    instances.put(connection, batch.instances)
+    if batch.gone_documents:
+        documents.remove(connection, batch.gone_documents)
+    documents.put(connection, batch.documents)
+    history.add(connection, batch.history)
+    changes.add(connection, batch.changes)
+    if batch.onces:
+        idempotency.add(connection, batch.onces)
+
+
+def _whole_revisions(connection: sqlite3.Connection, first: int, limit: int) -> list[ChangeRecord]:
+    found = changes.read_from(connection, first, limit)
+    if len(found) == limit:
+        last = found[-1]
+        found += changes.rest_of(connection, last.revision, last.position)
+    return found
+
+
+def _alone(connection: sqlite3.Connection, work: Callable[..., int | None], *arguments: float) -> None:
+    """One statement in autocommit mode."""
+    work(connection, *arguments)
