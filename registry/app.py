@@ -16,7 +16,7 @@ import uvicorn
 
 from registry.api.app import make_api
 from registry.api.description import api_operations
-from registry.core import Core, StartRefused, open_core
+from registry.core import Core, open_core
 from registry.gateways import Gateways
 from registry.machine.description import machine_operations
 from registry.machine.encoding import AnswerEncoder
@@ -24,7 +24,8 @@ from registry.machine.protocol import RegistryConnection
 from registry.machine.surface import Surface
 from registry.machine.table import machine_routes
 from registry.machine.trust import Trust, is_loopback_address
-from registry.openapi import describe
+from registry.openapi import describe, methods_by_path
+from registry.settings import StartRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,12 +103,13 @@ async def _serve(settings: RegistrySettings, sock: socket.socket, ready: Callabl
 def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
     """All routes over one core."""
     routes = machine_routes(core, gateways)
+    operations = [*machine_operations(), *api_operations()]
     surface: Surface
     api = make_api(
         core,
         gateways,
-        machine_methods=routes.methods,
-        description=describe([*machine_operations(), *api_operations()], version=_version()),
+        methods_at=methods_by_path(operations),
+        description=describe(operations, version=_version()),
         connections=lambda: len(surface.connections),
     )
     surface = Surface(

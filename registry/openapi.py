@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from meshway.model.document import LABEL_PATTERN
 from meshway.problem import CONTENT_TYPE, FieldError
 from meshway.units import Duration, Rate, Size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VERSION: Final = "3.1.0"
 _IN_PATH: Final = re.compile(r"\{(\w+)\}")
@@ -21,7 +24,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     about: str
-    schema: dict[str, Any] = {"type": "string"}
+    schema: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "string"})
     place: str = "query"
 
 
@@ -47,6 +50,16 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     example: dict[str, str] = {}
     example_query: dict[str, str] = {}
     example_body: Any = None
+
+
+def methods_by_path(operations: list[Operation]) -> Callable[[str], set[str]]:
+    """What is served at a path, for `Allow`; empty where nothing is."""
+    rows = [(re.compile(_IN_PATH.sub("[^/]+", row.path) + r"\Z"), row.method) for row in operations]
+
+    def methods(path: str) -> set[str]:
+        return {method for pattern, method in rows if pattern.match(path)}
+
+    return methods
 
 
 def describe(operations: list[Operation], *, version: str) -> dict[str, Any]:

@@ -30,11 +30,11 @@ def make_api(
     core: Core,
     gateways: Gateways,
     *,
-    machine_methods: Callable[[str], set[str]],
+    methods_at: Callable[[str], set[str]],
     description: dict[str, Any],
     connections: Callable[[], int],
 ) -> FastAPI:
-    """machine_methods: what the machine side serves at a path. description: of all routes, served as it is."""
+    """methods_at: what all routes serve at a path. description: of all routes, served as it is."""
     # FastAPI's own description would leave out the machine routes, and its /docs page loads scripts from elsewhere.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     encoded = msgspec.json.encode(description)
@@ -53,5 +53,5 @@ def make_api(
         documents_router(core),
     ):
         app.include_router(router)
-    handle_problems(app, machine_methods)
+    handle_problems(app, methods_at)
     return app

@@ -7,7 +7,8 @@ from typing import Any, Final
 from meshway.model.document import Document
 from meshway.model.kinds import BY_PLURAL, KINDS
 from registry.api import apply, documents, gateways, health, metrics, namespaces, revisions
-from registry.documents import Applied, DocumentPage
+from registry.applying import Applied
+from registry.documents import DocumentPage
 from registry.gateways import GatewayState
 from registry.openapi import Operation, Parameter
 

@@ -12,7 +12,7 @@ from meshway.model.nearest import nearest
 from meshway.problem import Problem
 from registry.api.answers import answer, caller, nothing, page, shown
 from registry.api.written import read_one
-from registry.documents import Key
+from registry.applying import Key
 from registry.query import limit_of, query_of, revision_of_tag
 
 if TYPE_CHECKING:

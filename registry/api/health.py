@@ -26,7 +26,7 @@ def health_router(core: Core) -> APIRouter:
     async def ready() -> Response:
         missing = core.missing()
         if missing:
-            return answer({"status": "not_ready", "missing": missing}, 503)
+            return answer({"status": "not_ready", "missing": [missing]}, 503)
         return answer({"status": "ready", "missing": []})
 
     return router

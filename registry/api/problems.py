@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
 
 from meshway.model.nearest import nearest
 from meshway.problem import Problem
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
-def handle_problems(app: FastAPI, machine_methods: Callable[[str], set[str]]) -> None:
-    """machine_methods: what the machine side serves at a path; those routes belong to the same `Allow`."""
+def handle_problems(app: FastAPI, methods_at: Callable[[str], set[str]]) -> None:
+    """methods_at: what is served at a path, the machine routes included: Starlette's own 405 names one route's only."""
 
     async def problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
@@ -31,7 +30,7 @@ def handle_problems(app: FastAPI, machine_methods: Callable[[str], set[str]]) ->
     async def unserved(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         path = request.scope["path"]
-        allowed = machine_methods(path) | _methods(app, request)
+        allowed = methods_at(path)
         if allowed:
             if "GET" in allowed:
                 allowed.add("HEAD")
@@ -52,15 +51,6 @@ def handle_problems(app: FastAPI, machine_methods: Callable[[str], set[str]]) ->
 
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, unserved)
-
-
-def _methods(app: FastAPI, request: Request) -> set[str]:
-    """Of all routes at this path: Starlette's own 405 names those of the first one only."""
-    found: set[str] = set()
-    for route in app.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
-            found |= route.methods or set()
-    return found
 
 
 def _unknown_path(path: str) -> Problem:

@@ -13,7 +13,7 @@ from meshway.model.decode import decode_document
 from meshway.model.document import Document, Spec
 from meshway.model.fields import read_struct
 from meshway.problem import FieldError, Problem, invalid_document, invalid_request
-from registry.documents import Key
+from registry.applying import Key
 from registry.json_text import parse_json
 
 if TYPE_CHECKING:

@@ -8,12 +8,14 @@ import msgspec
 
 from meshway.model.document import LABEL_PATTERN
 from meshway.model.registration import InstancePatch, Registration
-from registry.catalog import InstancePage, Listed, Registered
+from registry.catalog import InstancePage, Listed
 from registry.gateways import Report
 from registry.leases import Renewal
+from registry.machine.discovery import ListedService, ListedServicePage
 from registry.machine.heartbeats import Heartbeats
 from registry.machine.table import INSTANCE, INSTANCES, SERVICE, SERVICES
 from registry.openapi import Operation, Parameter
+from registry.registering import Registered
 
 _WHOLE: Final = {"type": "integer", "minimum": 0}
 _LABEL: Final = {"type": "string", "pattern": LABEL_PATTERN}
@@ -41,10 +43,6 @@ _PREFER: Final = Parameter(
     about="`wait=10`: answer when all live gateways run the revision; see Meshway-Applied and Meshway-Pending.",
     place="header",
 )
-
-
-class RegistrationBody(msgspec.Struct, frozen=True):
-    """Stands for Registration without the names that are in the path."""
 
 
 class RegistrationBatch(msgspec.Struct, frozen=True):
@@ -155,18 +153,18 @@ def _renewing() -> list[Operation]:
 
 
 def _discovering() -> list[Operation]:
-    service = {"type": "object", "description": "The Service document, with `status`: instances by status."}
-    page = {
-        "type": "object",
-        "required": ["items"],
-        "properties": {"items": {"type": "array", "items": service}, "next": {"type": "string"}},
-    }
     filters = tuple(
         Parameter(name=name, about=f"Only instances of this {name}.") for name in ("status", "tag", "zone", "version")
     )
     rows: list[tuple[str, str, str, tuple[Parameter, ...], Any]] = [
-        (SERVICES, "listServices", "Services with the status of their instances.", (*_PAGE, *_SINCE), page),
-        (SERVICE, "getService", "A service: its document, or the defaults, and status counts.", _SINCE, service),
+        (
+            SERVICES,
+            "listServices",
+            "Services with the status of their instances.",
+            (*_PAGE, *_SINCE),
+            ListedServicePage,
+        ),
+        (SERVICE, "getService", "A service: its document, or the defaults, and status counts.", _SINCE, ListedService),
         (INSTANCES, "listInstances", "A service's instances.", (*filters, *_PAGE, *_SINCE), InstancePage),
         (INSTANCE, "getInstance", "One instance.", _SINCE, Listed),
     ]
@@ -244,7 +242,7 @@ def _following() -> list[Operation]:
 
 def _without_names() -> dict[str, Any]:
     """Registration's schema as a body under a path that names namespace, service and id already."""
-    schema = msgspec.json.schema(Registration)["$defs"]["Registration"]
+    schema: dict[str, Any] = msgspec.json.schema(Registration)["$defs"]["Registration"]
     names = ("namespace", "service", "id")
     return schema | {
         "title": "RegistrationBody",

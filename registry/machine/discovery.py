@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
+import msgspec
+
+from meshway.model.document import API_VERSION, Metadata
 from meshway.model.instance import Status
 from meshway.problem import FieldError, Problem, invalid_request
+from registry.applying import Key
+from registry.catalog import StatusCounts
 from registry.machine.request import Reply, Request, json_reply, problem_reply
 from registry.query import limit_of, matches, next_link, number_of, query_of, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from registry.catalog import Catalog, InstancePage
+    from registry.catalog import Catalog, InstancePage, ServiceSummary
+    from registry.documents import Documents
     from registry.machine.request import Outlet, Stream
     from registry.view import View
 
@@ -24,26 +30,50 @@ _PAGING: Final = frozenset({"limit", "cursor"}) | _WAITING
 _INSTANCES: Final = frozenset({"status", "tag", "zone", "version"}) | _PAGING
 
 
+class ListedService(msgspec.Struct, kw_only=True, rename={"api_version": "apiVersion"}):
+    """A service: its document, or the defaults when none was written (then without metadata.revision), and how many of
+    its instances stand in each status."""
+
+    api_version: str = API_VERSION
+    kind: str = "Service"
+    metadata: Metadata
+    spec: dict[str, Any]
+    status: StatusCounts
+
+
+class ListedServicePage(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """next: the cursor of the page after this one."""
+
+    items: list[ListedService]
+    next: str | None = None
+
+
 class Discovery:
     """Path segments: v1, namespaces, {ns}, services, {service}, instances, {id}."""
 
-    __slots__ = ("_catalog", "_view")
+    __slots__ = ("_catalog", "_documents", "_view")
 
-    def __init__(self, catalog: Catalog, view: View) -> None:
+    def __init__(self, catalog: Catalog, documents: Documents, view: View) -> None:
         self._catalog = catalog
+        self._documents = documents
         self._view = view
 
     def services(self, request: Request) -> Reply | Stream:
         query = query_of(request.query, _PAGING)
         namespace, limit, cursor = request.segments[2], limit_of(query), query.get("cursor")
-        return self._show(
-            request, query, (namespace,), lambda: self._catalog.services(namespace, limit=limit, cursor=cursor)
-        )
+
+        def read() -> ListedServicePage:
+            page = self._catalog.services(namespace, limit=limit, cursor=cursor)
+            return ListedServicePage(items=[self._whole(summary) for summary in page.items], next=page.next)
+
+        return self._show(request, query, (namespace,), read)
 
     def service(self, request: Request) -> Reply | Stream:
         query = query_of(request.query, _WAITING)
         _, _, namespace, _, service = request.segments
-        return self._show(request, query, (namespace, service), lambda: self._catalog.service(namespace, service))
+        return self._show(
+            request, query, (namespace, service), lambda: self._whole(self._catalog.service(namespace, service))
+        )
 
     def instances(self, request: Request) -> Reply | Stream:
         query = query_of(request.query, _INSTANCES)
@@ -71,6 +101,12 @@ class Discovery:
             request, query, (namespace, service), lambda: self._catalog.instance(namespace, service, instance_id)
         )
 
+    def _whole(self, summary: ServiceSummary) -> ListedService:
+        metadata = Metadata(name=summary.name, namespace=summary.namespace)
+        if summary.documented:
+            metadata = self._documents.get(Key("Service", summary.namespace, summary.name)).metadata
+        return ListedService(metadata=metadata, spec=summary.spec, status=summary.status)
+
     def _show(
         self, request: Request, query: dict[str, str], place: tuple[str, ...], read: Callable[[], object]
     ) -> Reply | Stream:
@@ -95,7 +131,7 @@ class Discovery:
 class HeldAnswer:
     """An answer that waits until its scope is beyond `since`, or wait_s are over (Consul's blocking query)."""
 
-    __slots__ = ("_answer", "_cancel", "_outlet", "_request", "_place", "_since", "_timer", "_view", "_wait_s")
+    __slots__ = ("_answer", "_cancel", "_outlet", "_place", "_request", "_since", "_timer", "_view", "_wait_s")
 
     is_endless: bool = True
 

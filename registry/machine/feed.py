@@ -10,7 +10,8 @@ from registry.machine.request import Request
 from registry.query import number_of, query_of
 
 if TYPE_CHECKING:
-    from registry.feed import Feed, Follower
+    from registry.feed import Feed
+    from registry.follower import Follower
     from registry.machine.request import Outlet, Stream
 
 _KNOWN: Final = frozenset({"since", "epoch", "node"})

@@ -12,8 +12,9 @@ from registry.repeated import once_of
 if TYPE_CHECKING:
     from asyncio import Future
 
-    from registry.catalog import Catalog, Listed, Registered
+    from registry.catalog import Catalog, Listed
     from registry.draft import Once
+    from registry.registering import Registered
 
 
 class Registrations:

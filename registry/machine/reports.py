@@ -11,24 +11,21 @@ from registry.machine.request import Reply, Request
 
 if TYPE_CHECKING:
     from registry.leases import Leases
-    from registry.view import View
 
 
 class Reports:
-    __slots__ = ("_decode", "_gateways", "_leases", "_view")
+    __slots__ = ("_decode", "_gateways", "_leases")
 
-    def __init__(self, gateways: Gateways, leases: Leases, view: View) -> None:
+    def __init__(self, gateways: Gateways, leases: Leases) -> None:
         self._gateways = gateways
         self._leases = leases
-        self._view = view
         self._decode = decoder_of(Report, "")
 
     def post(self, request: Request) -> Reply:
         report = self._decode(request.body)
         self._gateways.report(report)
         if report.evidence:
-            found = (self._view.instance((one.namespace, one.service, one.id)) for one in report.evidence)
-            self._leases.answered([row.number for row in found if row is not None])
+            self._leases.answered([(one.namespace, one.service, one.id) for one in report.evidence])
         return Reply(204)
 
     def answer(self, request: Request) -> Reply:

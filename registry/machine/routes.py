@@ -39,15 +39,3 @@ class Routes:
                 if "" not in segments:
                     return methods.get(method)
         return None
-
-    def methods(self, path: str) -> set[str]:
-        """What this table serves at a path, for `Allow`."""
-        segments = tuple(path.split("/")[1:])
-        if "" in segments:
-            return set()
-        return {
-            method
-            for literals, methods in self._by_size.get(len(segments), ())
-            if all(segments[at] == text for at, text in literals)
-            for method in methods
-        }

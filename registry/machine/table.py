@@ -25,8 +25,8 @@ INSTANCE = INSTANCES + "/{id}"
 def machine_routes(core: Core, gateways: Gateways) -> Routes:
     registrations = Registrations(core.catalog)
     heartbeats = HeartbeatRoutes(core.catalog)
-    discovery = Discovery(core.catalog, core.view)
-    reports = Reports(gateways, core.leases, core.view)
+    discovery = Discovery(core.catalog, core.documents, core.view)
+    reports = Reports(gateways, core.leases)
     return Routes(
         [
             ("POST", "/v1/heartbeats", heartbeats.post),
@@ -40,7 +40,7 @@ def machine_routes(core: Core, gateways: Gateways) -> Routes:
             ("GET", SERVICE, discovery.service),
             ("GET", INSTANCES, discovery.instances),
             ("GET", INSTANCE, discovery.instance),
-            ("GET", "/v1/watch", Watch(core.feed, core.view).get),
+            ("GET", "/v1/watch", Watch(core.feed).get),
             ("GET", "/v1/feed", FeedRoute(core.feed).get),
             ("POST", "/v1/reports", reports.post),
             ("POST", "/v1/answers/{id}", reports.answer),

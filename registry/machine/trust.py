@@ -48,7 +48,7 @@ class Trust:
 
 
 def is_loopback_address(address: str) -> bool:
-    if address.startswith("127.") or address == "::1":
+    if address in ("127.0.0.1", "::1"):
         return True
     try:
         return ipaddress.ip_address(address).is_loopback

@@ -13,9 +13,9 @@ from registry.machine.request import Request
 from registry.query import number_of, query_of
 
 if TYPE_CHECKING:
-    from registry.feed import Feed, Watcher
+    from registry.feed import Feed
     from registry.machine.request import Outlet, Stream
-    from registry.view import View
+    from registry.watcher import Event, Watcher
 
 QUIET_S: Final = 15.0
 _KNOWN: Final = frozenset({"since", "namespace", "kind", "service"})
@@ -23,11 +23,10 @@ _HEAD: Final = b"content-type: text/event-stream\r\ncache-control: no-store\r\nx
 
 
 class Watch:
-    __slots__ = ("_feed", "_view")
+    __slots__ = ("_feed",)
 
-    def __init__(self, feed: Feed, view: View) -> None:
+    def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._view = view
 
     def get(self, request: Request) -> Stream:
         query = query_of(request.query, _KNOWN)
@@ -37,7 +36,6 @@ class Watch:
         namespace = query.get("namespace")
         return EventStream(
             self._feed,
-            self._view,
             since=since,
             namespace=None if namespace == "-" else namespace,
             kind=_kind(query.get("kind")),
@@ -48,15 +46,14 @@ class Watch:
 class EventStream:
     """Writes what the watcher has whenever the caller takes it; a caller too slow for its bounds gets `reset`."""
 
-    __slots__ = ("_feed", "_filters", "_is_due", "_loop", "_outlet", "_since", "_timer", "_view", "_watcher")
+    __slots__ = ("_feed", "_filters", "_is_due", "_loop", "_outlet", "_since", "_snapshot", "_timer", "_watcher")
 
     is_endless: bool = True
 
     def __init__(
-        self, feed: Feed, view: View, *, since: int | None, namespace: str | None, kind: str | None, service: str | None
+        self, feed: Feed, *, since: int | None, namespace: str | None, kind: str | None, service: str | None
     ) -> None:
         self._feed = feed
-        self._view = view
         self._since = since
         self._filters = (namespace, kind, service)
         self._loop = asyncio.get_running_loop()
@@ -64,6 +61,7 @@ class EventStream:
         self._watcher: Watcher | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_due = False
+        self._snapshot: int | None = None
 
     def start(self, outlet: Outlet) -> None:
         self._outlet = outlet
@@ -99,22 +97,28 @@ class EventStream:
             return
         while not outlet.is_paused:
             events = watcher.take()
+            outlet.send(b"".join(map(self._text, events)) if events else self._end_of_snapshot())
             if not events:
                 return
-            outlet.send(
-                b"".join(
-                    b"event: %b\nid: %d\ndata: %b\n\n" % (event.name.encode(), event.revision, event.data)
-                    for event in events
-                )
-            )
+
+    def _text(self, event: Event) -> bytes:
+        """Parts of a snapshot bear no id: a caller cut off between two of them must not resume behind the whole."""
+        if event.name == "delta":
+            return b"%bevent: delta\nid: %d\ndata: %b\n\n" % (self._end_of_snapshot(), event.revision, event.data)
+        self._snapshot = event.revision
+        return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)
+
+    def _end_of_snapshot(self) -> bytes:
+        revision, self._snapshot = self._snapshot, None
+        return b"" if revision is None else b"id: %d\n\n" % revision
 
     def _say_head(self) -> None:
         """A sign of life, and the head for one whose filter lets nothing through: it resumes from there."""
         self._timer = self._loop.call_later(QUIET_S, self._say_head)
         self._write()
-        outlet = self._outlet
-        if outlet is not None and not outlet.is_paused:
-            outlet.send(b": head\nid: %d\n\n" % self._view.revision)
+        outlet, watcher = self._outlet, self._watcher
+        if outlet is not None and watcher is not None and not outlet.is_paused:
+            outlet.send(b": head\nid: %d\n\n" % watcher.revision)
 
 
 def _kind(kind: str | None) -> str | None:

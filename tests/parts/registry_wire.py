@@ -25,10 +25,10 @@ class RecordingTransport(asyncio.Transport):
         super().__init__({"peername": (peer, 40000)})
         self.written = bytearray()
         self.waiting = 0
-        self.is_reading = True  # type: ignore[assignment]
+        self.reads = True
         self.is_closed = self.is_aborted = self.is_ended = False
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:  # type: ignore[override]
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.is_closed, "written after close"
         self.written += data
 
@@ -39,10 +39,10 @@ class RecordingTransport(asyncio.Transport):
         return self.waiting
 
     def pause_reading(self) -> None:
-        self.is_reading = False  # type: ignore[assignment]
+        self.reads = False
 
     def resume_reading(self) -> None:
-        self.is_reading = True  # type: ignore[assignment]
+        self.reads = True
 
     def can_write_eof(self) -> bool:
         return True

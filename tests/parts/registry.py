@@ -1,0 +1,65 @@
+"""A registry inside the test's loop: the real core on SQLite, the real surfaces, a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from registry.app import make_surface
+from registry.core import Core, open_core
+from registry.gateways import Gateways
+from registry.machine.protocol import RegistryConnection
+from registry.machine.surface import Surface
+from registry.settings import RegistrySettings
+from tests.parts.registry_wire import Answer, RawClient
+
+
+@dataclass
+class RunningRegistry:
+    """call: one request on a connection of its own."""
+
+    core: Core
+    gateways: Gateways
+    surface: Surface
+    port: int
+    died: list[bool] = field(default_factory=list)
+
+    async def call(self, method: str, path: str, body: object = None, *lines: str) -> Answer:
+        async with RawClient(self.port) as client:
+            return await client.call(method, path, body, *lines)
+
+    async def register(self, service: str, instance: str, port: int = 9000, **fields: Any) -> Answer:
+        path = f"/v1/namespaces/default/services/{service}/instances/{instance}"
+        answer = await self.call("PUT", path, {"port": port, **fields})
+        assert answer.status in (200, 201), answer
+        return answer
+
+
+@asynccontextmanager
+async def running_registry(folder: Path, **settings: Any) -> AsyncIterator[RunningRegistry]:
+    """Ports and folders are the test's own; everything is closed when it ends."""
+    gateways = Gateways(time.monotonic)
+    died: list[bool] = []
+    async with open_core(
+        RegistrySettings(data_dir=folder, port=0, **settings),
+        live_gateways=gateways.live_count,
+        die=lambda: died.append(True),
+    ) as core:
+        surface = make_surface(core, gateways, insecure=False)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: RegistryConnection(surface, loop), "127.0.0.1", 0)
+        try:
+            yield RunningRegistry(core, gateways, surface, server.sockets[0].getsockname()[1], died)
+        finally:
+            server.close()
+            for connection in list(surface.connections):
+                connection.shutdown()
+            async with asyncio.timeout(5):
+                while surface.connections:
+                    await asyncio.sleep(0.005)
+            assert not died, "the committer died"

@@ -1,0 +1,64 @@
+"""What gateways say they run."""
+
+import asyncio
+
+from registry.gateways import Applied, Gateways, Refused, Report
+from tests.parts.conditions import until
+
+
+class Clock:
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_gateway_is_live_for_six_seconds_after_its_report() -> None:
+    clock = Clock()
+    gateways = Gateways(clock)
+    gateways.report(Report(node="a", revision=7, workers=2))
+    clock.now_s += 6.0
+    assert gateways.live_count() == 1
+    clock.now_s += 0.1
+    assert gateways.live_count() == 0
+    (state,) = gateways.states()
+    assert (state.live, state.revision, state.last_report_s) == (False, 7, 6.1)
+    clock.now_s += 86_400
+    assert gateways.states() == []
+
+
+def test_the_newest_report_counts_with_its_refusals() -> None:
+    gateways = Gateways(Clock())
+    gateways.report(Report(node="a", revision=1))
+    refused = [Refused(kind="Route", namespace="shop", name="cart", path="spec", reason="no such cluster")]
+    gateways.report(Report(node="a", revision=2, refused=refused))
+    state = gateways.state("a")
+    assert state is not None
+    assert (state.revision, state.refused) == (2, refused)
+    assert gateways.state("b") is None
+
+
+def test_how_far_counts_live_gateways_only() -> None:
+    clock = Clock()
+    gateways = Gateways(clock)
+    gateways.report(Report(node="dead", revision=1))
+    clock.now_s += 10
+    gateways.report(Report(node="a", revision=5))
+    gateways.report(Report(node="b", revision=4))
+    assert gateways.how_far(5) == Applied(1, 2, ("b",))
+
+
+async def test_without_gateways_nobody_is_waited_for() -> None:
+    assert await Gateways(Clock()).applied(3, within_s=30) == Applied(0, 0, ())
+
+
+async def test_a_gateway_that_dies_meanwhile_is_waited_for_no_longer() -> None:
+    clock = Clock()
+    gateways = Gateways(clock)
+    gateways.report(Report(node="a", revision=1))
+    future = gateways.applied(2, within_s=30)
+    await asyncio.sleep(0)
+    assert not future.done()
+    clock.now_s += 7
+    await until(future.done, within_s=5)
+    assert future.result() == Applied(0, 0, ())
