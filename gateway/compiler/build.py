@@ -167,12 +167,11 @@ class Build:
         for key in sorted(entries):
             entry, known = entries[key], self._base.routes.get(key)
             try:
-                if (known is not None and (known.entry is not entry or _is_touched(known, touched))) or (
-                    known is not None and services_changed and attach(entry, aliases) != known.attached
-                ):
+                route = (
+                    known if known is not None and known.entry is entry and not _is_touched(known, touched) else None
+                )
+                if route is not None and services_changed and attach(entry, aliases) != route.attached:
                     route = None
-                else:
-                    route = known
                 routes[key] = route or compile_route(entry, context)
                 accepted.hold(entry)
             except CompileError as error:

@@ -1,0 +1,17 @@
+"""Endpoints without a registry."""
+
+from gateway.upstream.endpoint import Endpoint
+from meshway.model.instance import Instance
+
+
+def endpoint(identity: str, weight: int = 1, in_flight: int = 0) -> Endpoint:
+    made = Endpoint(
+        Instance(namespace="default", service="books", id=identity, address="127.0.0.1", port=8000, weight=weight)
+    )
+    made.in_flight = in_flight
+    return made
+
+
+def endpoints(*weights: int) -> tuple[Endpoint, ...]:
+    """Named 1, 2, 3 … with these weights."""
+    return tuple(endpoint(str(number), weight) for number, weight in enumerate(weights, 1))

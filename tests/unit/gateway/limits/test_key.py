@@ -1,0 +1,54 @@
+from collections.abc import Callable
+
+import pytest
+
+from gateway.exchange import Exchange
+from gateway.limits.key import compile_key
+from tests.parts.calls import call
+
+
+def key(*parts: str, shares_missing: bool = False) -> Callable[[Exchange], str | None]:
+    return compile_key(parts, service="default/books", route="default/r", rule="all", shares_missing=shares_missing)
+
+
+def test_no_part_is_one_bucket() -> None:
+    assert key()(call("/a")) == key("constant")(call("/b")) == ""
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("service", "default/books"),
+        ("route", "default/r"),
+        ("rule", "all"),
+        ("method", "GET"),
+        ("source_ip", "127.0.0.1"),
+        ("header.X-Team", "a, b"),
+        ("query.q", "x y"),
+        ("query.second", ""),
+    ],
+)
+def test_each_part_is_read_from_the_call(part: str, value: str) -> None:
+    exchange = call("/?%71=x+y&second&q=other", headers={"X-Team": "a", "x-team": "b"})
+    assert key(part)(exchange) == value
+
+
+def test_joined_parts_cannot_be_shifted_into_each_other() -> None:
+    both = key("header.a", "header.b")
+    assert both(call(headers={"a": "x", "b": "yz"})) != both(call(headers={"a": "xy", "b": "z"}))
+    assert both(call(headers={"a": "1:", "b": ""})) != both(call(headers={"a": "", "b": "1:"}))
+
+
+def test_a_missing_part_is_none_or_shared() -> None:
+    assert key("header.a")(call()) is None
+    assert key("header.a", "method")(call()) is None
+    assert key("header.a", shares_missing=True)(call()) == ""
+    assert key("header.a", "method", shares_missing=True)(call()) == "0:3:GET"
+
+
+def test_addresses_of_one_ipv6_network_are_one_caller() -> None:
+    source = key("source_ip")
+    assert source(call(peer="2001:db8:1:2::1")) == source(call(peer="2001:db8:1:2:ffff::9"))
+    assert source(call(peer="2001:db8:1:2::1")) != source(call(peer="2001:db8:1:3::1"))
+    assert source(call(peer="::ffff:10.0.0.1")) == "10.0.0.1"
+    assert source(call(peer="fe80::1%eth0")) == source(call(peer="fe80::2%eth1"))

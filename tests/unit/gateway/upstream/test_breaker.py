@@ -1,0 +1,161 @@
+"""The breaker opens on observed failures, probes, and closes when the probes are good."""
+
+import pytest
+
+from gateway.exchange import Reply
+from gateway.upstream.breaker import CLOSED, HALF_OPEN, OPEN, Breaker
+from gateway.upstream.cluster_settings import BreakerSettings
+from tests.parts.calls import call
+
+
+def settings(**fields: object) -> BreakerSettings:
+    known: dict[str, object] = {
+        "window_s": 10.0,
+        "minimum_requests": 20,
+        "failure_percent": 50.0,
+        "outcomes": frozenset({"connect", "reset", "timeout"}),
+        "statuses": frozenset({502, 503, 504}),
+        "open_for_s": 5.0,
+        "open_max_s": 60.0,
+        "half_open_requests": 3,
+    }
+    return BreakerSettings(**(known | fields))  # type: ignore[arg-type]
+
+
+class Bench:
+    def __init__(self, workers: int = 1, **fields: object) -> None:
+        self.news: list[tuple[str, float, int]] = []
+        self.breaker = Breaker("default/books", settings(**fields), workers, lambda *news: self.news.append(news))
+
+    def answers(self, good: int, bad: int, now: float = 100.0) -> None:
+        for _ in range(good):
+            self.breaker.record("ok", 200, now)
+        for _ in range(bad):
+            self.breaker.record("ok", 503, now)
+
+    def probe(self, status: int, now: float) -> None:
+        exchange = call()
+        assert self.breaker.admit(exchange, now) is None
+        self.breaker.record("ok", status, now)
+        self.breaker.release(exchange)
+
+
+def test_it_opens_above_the_threshold_not_at_it() -> None:
+    bench = Bench(failure_percent=10.0, minimum_requests=50)
+    bench.answers(90, 10)
+    assert bench.breaker.state == CLOSED
+    bench.answers(0, 1)
+    assert bench.breaker.state == OPEN
+    assert bench.news == [("breaker_opened", 105.0, 1)]
+
+
+@pytest.mark.parametrize(("bad", "state"), [(82, CLOSED), (918, OPEN)])
+def test_the_seeds_failure_shares_at_ten_percent(bad: int, state: str) -> None:
+    bench = Bench(failure_percent=10.0, minimum_requests=1000)
+    bench.answers(1000 - bad, bad)
+    assert bench.breaker.state == state
+
+
+def test_too_few_attempts_decide_nothing() -> None:
+    bench = Bench(minimum_requests=20)
+    bench.answers(0, 19)
+    assert bench.breaker.state == CLOSED
+
+
+def test_old_failures_do_not_count() -> None:
+    bench = Bench(minimum_requests=10)
+    bench.answers(0, 9, now=100.0)
+    bench.answers(0, 9, now=111.0)
+    assert bench.breaker.state == CLOSED
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "fails"),
+    [("timeout", 0, True), ("connect", 0, True), ("reset", 0, True), ("ok", 504, True), ("ok", 500, False)],
+)
+def test_only_listed_failures_count(outcome: str, status: int, fails: bool) -> None:
+    bench = Bench(minimum_requests=1)
+    bench.breaker.record(outcome, status, 100.0)
+    assert (bench.breaker.state == OPEN) == fails
+
+
+def test_open_it_refuses_and_says_when_to_come_back() -> None:
+    bench = Bench(minimum_requests=1)
+    bench.answers(0, 1)
+    reply = bench.breaker.admit(call(), 102.5)
+    assert isinstance(reply, Reply)
+    assert (reply.status, reply.reason, reply.flag, reply.fields) == (503, "breaker_open", "UO", b"Retry-After: 3\r\n")
+
+
+def test_half_open_lets_a_few_through_at_a_time_and_closes_when_all_are_good() -> None:
+    bench = Bench(minimum_requests=1)
+    bench.answers(0, 1)
+    probes = [call() for _ in range(4)]
+    assert [bench.breaker.admit(probe, 105.0) is None for probe in probes] == [True, True, True, False]
+    assert bench.breaker.state == HALF_OPEN
+    for _ in range(3):
+        bench.breaker.record("ok", 200, 105.1)
+    assert bench.breaker.state == CLOSED
+    assert [news[0] for news in bench.news] == ["breaker_opened", "breaker_half_open", "breaker_closed"]
+    bench.breaker.record("ok", 503, 105.2)
+    assert bench.breaker.state == OPEN, "cleared: one of one is bad"
+
+
+def test_a_bad_probe_opens_for_twice_as_long_up_to_the_most() -> None:
+    bench = Bench(minimum_requests=1)
+    bench.answers(0, 1)
+    now, spans = 100.0, []
+    for _ in range(6):
+        spans.append(bench.breaker.open_until - now)
+        now = bench.breaker.open_until
+        bench.probe(503, now)
+    assert spans == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0]
+
+
+def test_after_closing_the_first_opening_is_short_again() -> None:
+    bench = Bench(minimum_requests=1, half_open_requests=1)
+    bench.answers(0, 1)
+    bench.probe(503, 105.0)
+    bench.probe(200, 115.0)
+    assert bench.breaker.state == CLOSED
+    bench.answers(0, 1, now=120.0)
+    assert bench.breaker.open_until == 125.0
+
+
+def test_a_probe_that_never_made_an_attempt_gives_its_place_back() -> None:
+    bench = Bench(minimum_requests=1, half_open_requests=1)
+    bench.answers(0, 1)
+    first = call()
+    assert bench.breaker.admit(first, 105.0) is None
+    assert bench.breaker.admit(call(), 105.0) is not None
+    bench.breaker.release(first)
+    assert bench.breaker.admit(call(), 105.0) is None
+
+
+def test_stragglers_from_before_the_opening_do_not_judge() -> None:
+    bench = Bench(minimum_requests=1)
+    bench.answers(0, 1)
+    bench.answers(5, 5, now=101.0)
+    assert (bench.breaker.state, bench.breaker.open_until) == (OPEN, 105.0)
+
+
+def test_workers_probe_their_share_rounded_up() -> None:
+    bench = Bench(workers=2, minimum_requests=1)
+    bench.answers(0, 1)
+    assert [bench.breaker.admit(call(), 105.0) is None for _ in range(3)] == [True, True, False]
+
+
+def test_a_passing_check_ends_the_opening_early() -> None:
+    bench = Bench(minimum_requests=1)
+    bench.answers(0, 1)
+    bench.breaker.end_open_early()
+    assert bench.breaker.admit(call(), 100.1) is None
+
+
+def test_new_settings_keep_the_state() -> None:
+    bench = Bench(minimum_requests=1)
+    bench.answers(0, 1)
+    bench.breaker.configure(settings(half_open_requests=1, window_s=20.0), 1)
+    assert bench.breaker.admit(call(), 104.0) is not None
+    bench.probe(200, 105.0)
+    assert bench.breaker.state == CLOSED
