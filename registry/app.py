@@ -135,8 +135,9 @@ def _connections_of(surface: Surface) -> type[asyncio.Protocol]:
     """uvicorn takes a class and makes one object a connection."""
 
     class Connection(RegistryConnection):
-        def __init__(self, *, server_state: ServerState, _loop: asyncio.AbstractEventLoop, **_: object) -> None:
-            super().__init__(surface, _loop)
+        def __init__(self, *, server_state: ServerState, **_: object) -> None:
+            # uvicorn's own _loop is None for sockets that were given to it.
+            super().__init__(surface, asyncio.get_running_loop())
             self._server_connections = cast("set[object]", server_state.connections)
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -180,7 +181,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def _nothing(*_: object) -> None:
+async def _nothing(_scope: object, _receive: object, _send: object) -> None:
     """uvicorn wants an application; ours stands behind the connections."""
 
 

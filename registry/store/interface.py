@@ -8,7 +8,6 @@ from typing import Literal, Protocol
 
 import msgspec
 
-
 Wanted = Literal["passing", "draining", "maintenance"]
 
 
