@@ -88,7 +88,9 @@ def main() -> None:
             ours = least_us(RequestReader(HeadLimits()).read, heads)
         print(f"{name:<22}{ours:>9.2f}{theirs:>11.2f}{ours / theirs:>8.2f}")
     other = RequestReader(HeadLimits())
-    pairs = [data for two in zip(rows[0][1], [d.replace(b"*/*", b"text/x") for d in rows[1][1]], strict=True) for data in two]
+    pairs = [
+        data for two in zip(rows[0][1], [d.replace(b"*/*", b"text/x") for d in rows[1][1]], strict=True) for data in two
+    ]
     print(f"{'known lines, no memo':<22}{least_us(other.read, pairs):>9.2f}")
     reader = ResponseReader(HeadLimits())
     print(f"{'repeated answer':<22}{least_us(lambda data: reader.read(data, 0, b'GET'), [answer(0)] * HEADS):>9.2f}")

@@ -29,13 +29,13 @@ class BlockMemo:
         self._second: Span = (0, 0)
         self._is_swapped = False
 
-    def learn(self, block: bytes, lines: list[bytes], traceparent: Id, request_id: Id) -> None:
-        """lines: those of the block. An id that is absent makes no cut; an odd one makes the block unrecognisable."""
+    def learn(self, block: bytes, traceparent: Id, request_id: Id) -> None:
+        """An id that is absent makes no cut; an odd one makes the block unrecognisable."""
         self._size = -1
         size = len(block)
         end: Span = (size, size)
-        first = _span(lines, traceparent) if traceparent[1] else end
-        second = _span(lines, request_id) if request_id[1] else end
+        first = _span(block, traceparent) if traceparent[1] else end
+        second = _span(block, request_id) if request_id[1] else end
         if first is None or second is None or first == second:
             return
         self._is_swapped = second < first
@@ -43,6 +43,9 @@ class BlockMemo:
             first, second = second, first
         self._before, self._middle, self._after = block[: first[0]], block[first[1] : second[0]], block[second[1] :]
         self._first, self._second, self._size = first, second, size
+
+    def forget(self) -> None:
+        self._size = -1
 
     def match(self, block: bytes) -> tuple[bytes, bytes] | None:
         """(traceparent, request id), b"" where there is none; None when it is another block."""
@@ -54,15 +57,16 @@ class BlockMemo:
         first = block[at:end]
         at, end = self._second
         second = block[at:end]
-        if first.translate(None, _ID) or second.translate(None, _ID):
+        if (first + second).translate(None, _ID):
             return None
         return (second, first) if self._is_swapped else (first, second)
 
 
-def _span(lines: list[bytes], field: Id) -> Span | None:
+def _span(block: bytes, field: Id) -> Span | None:
     value, line = field
     if not value or value.translate(None, _ID):
         return None
-    index = lines.index(line)
-    begin = sum(map(len, lines[:index])) + 2 * index + line.index(value, line.index(b":"))
-    return begin, begin + len(value)
+    # With the ends of the lines around it: the same bytes may stand inside another field's value.
+    at = 0 if block.startswith(line + b"\r\n") else block.index(b"\n" + line + b"\r\n") + 1
+    end = at + len(line.rstrip(b" \t"))
+    return end - len(value), end

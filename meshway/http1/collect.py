@@ -78,8 +78,6 @@ def collect_request(lines: list[bytes], known: FieldLines, minor: int) -> tuple[
             upgrade = upgrade or value
         elif code == TE:
             te_trailers = te_trailers or bool(value)
-    if chunked and length >= 0:
-        raise ValueError("content-length and transfer-encoding exclude each other")
     if host is None:
         if minor == 1:
             raise ValueError("host is missing")
@@ -90,7 +88,7 @@ def collect_request(lines: list[bytes], known: FieldLines, minor: int) -> tuple[
     if connection or upgrade:
         keep_alive, upgrade, kept = _apply_connection(connection, keep_alive, upgrade, kept)
     block = b"\r\n".join(kept) + b"\r\n" if kept else b""
-    body = CHUNKED if chunked else NO_BODY if length < 0 else length
+    body = _body(chunked, length, NO_BODY)
     return (host, authority, block, body, keep_alive, expect, upgrade, te_trailers, named), traceparent, request_id
 
 
@@ -124,13 +122,11 @@ def collect_response(lines: list[bytes], known: FieldLines, minor: int) -> tuple
             request_id = (b"" if request_id[1] else value), line
         elif code == UPGRADE:
             upgrade = upgrade or value
-    if chunked and length >= 0:
-        raise ValueError("content-length and transfer-encoding exclude each other")
     keep_alive = minor == 1
     if connection or upgrade:
         keep_alive, upgrade, kept = _apply_connection(connection, keep_alive, upgrade, kept)
     block = b"\r\n".join(kept) + b"\r\n" if kept else b""
-    body = CHUNKED if chunked else UNTIL_CLOSE if length < 0 else length
+    body = _body(chunked, length, UNTIL_CLOSE)
     content_length = None if length < 0 else length
     return (block, body, content_length, keep_alive, timeout_s, upgrade, named), request_id
 
@@ -156,6 +152,12 @@ def _coding_once(chunked: bool, minor: int) -> bool:
     if minor == 0:
         raise ValueError("transfer-encoding in HTTP/1.0")
     return True
+
+
+def _body(chunked: bool, length: int, unannounced: int) -> int:
+    if chunked and length >= 0:
+        raise ValueError("content-length and transfer-encoding exclude each other")
+    return CHUNKED if chunked else unannounced if length < 0 else length
 
 
 def _apply_connection(

@@ -92,23 +92,20 @@ class FieldLines(dict[bytes, Fact | None]):
         if value.translate(None, _LINE):
             raise ValueError("a header value holds a control, a bare CR or a bare LF")
         name = name.lower()
-        fact = self._judge(name, value.strip(b" \t"))
-        if len(line) <= MAX_KEPT_LINE and name not in _UNKEPT:
+        code = self._codes.get(name)
+        if name in _UNKEPT:
+            return None if code is None else (code, name, value.strip(b" \t"))
+        fact = self._judge_unknown(name) if code is None else _judge_known(code, name, value.strip(b" \t"))
+        if len(line) <= MAX_KEPT_LINE:
             if len(self) >= MAX_KEPT_LINES:
                 self.clear()  # a caller who fills the cache costs others one more parse, no more
             self[line] = fact
         return fact
 
-    def _judge(self, name: bytes, value: bytes) -> Fact | None:
-        code = self._codes.get(name)
-        if code is None:
-            if b"_" in name:
-                return self._judge_underscored(name)
-            return (DROPPED, name, value) if name.startswith(self._prefixes) else None
-        if code == HOST:
-            host, _ = parse_authority(value)
-            return HOST, host, value
-        return code, name, _checked(code, value)
+    def _judge_unknown(self, name: bytes) -> Fact | None:
+        if b"_" in name:
+            return self._judge_underscored(name)
+        return (DROPPED, name, b"") if name.startswith(self._prefixes) else None
 
     def _judge_underscored(self, name: bytes) -> Fact | None:
         """CGI and WSGI read `_` and `-` as the same: under `pass` it must not bring back what is taken out."""
@@ -121,21 +118,23 @@ class FieldLines(dict[bytes, Fact | None]):
         return None if code in (READ_KEPT, SINGLE, EXPECT) else (DROPPED, name, b"")
 
 
-def _checked(code: int, value: bytes) -> bytes:
-    """The value in the form its reader wants. Raises ValueError."""
-    if code == LENGTH:
+def _judge_known(code: int, name: bytes, value: bytes) -> Fact:
+    """The fact with its value in the form its reader wants. Raises ValueError."""
+    if code == HOST:
+        name, _ = parse_authority(value)
+    elif code == LENGTH:
         if not value or len(value) > 18 or value.translate(None, _DIGITS):
             raise ValueError("content-length is not 1 to 18 digits")
     elif code == CODING:
         if value.lower() != b"chunked":
             raise ValueError("transfer-encoding is not exactly `chunked`")
     elif code == CONNECTION:
-        return value.lower()
+        value = value.lower()
     elif code == UPGRADE:
-        return b"websocket" if b"websocket" in tokens(value) else b""
+        value = b"websocket" if b"websocket" in tokens(value) else b""
     elif code == TE:
-        return b"trailers" if b"trailers" in tokens(value) else b""
-    return value
+        value = b"trailers" if b"trailers" in tokens(value) else b""
+    return code, name, value
 
 
 def tokens(value: bytes) -> set[bytes]:

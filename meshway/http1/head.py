@@ -9,6 +9,7 @@ connection's last head is recognised even when its tracing ids changed (block_me
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from meshway.http1.block_memo import ABSENT, MAX_REMEMBERED, BlockMemo
 from meshway.http1.collect import RequestFacts, ResponseFacts, collect_request, collect_response
@@ -23,6 +24,8 @@ from meshway.http1.start_line import (
     parse_request_line,
     parse_status_line,
 )
+
+_NONE: Final = b"\r\n"  # in the place of a start line: no line can be that
 
 
 class HeadError(Exception):
@@ -74,7 +77,7 @@ class RequestReader:
         self._limits = limits
         self._lines = request_lines(strip=strip, underscores=underscores) if lines is None else lines
         self._seen = 0  # bytes of an incomplete head in which no end was found
-        self._line = b""
+        self._line = _NONE
         self._start: RequestLine = (b"", b"", 1, None, b"", False)
         self._memo = BlockMemo()
         self._fields = b""  # the block that _facts and _ids are of
@@ -141,7 +144,7 @@ class RequestReader:
         return head
 
     def _read_line(self, line: bytes) -> None:
-        self._line = b""
+        self._line = _NONE
         try:
             self._start = parse_request_line(line, self._limits.target)
         except TooLong as error:
@@ -165,7 +168,11 @@ class RequestReader:
             raise HeadError(400, "bad_request", str(error)) from None
         self._ids = ids = (traceparent[0], request_id[0])
         if len(fields) <= MAX_REMEMBERED:
-            self._memo.learn(fields, lines, traceparent, request_id)
+            # Two blocks of one length in a row: only then is it likely that a third one will match.
+            if len(fields) == len(self._fields):
+                self._memo.learn(fields, traceparent, request_id)
+            else:
+                self._memo.forget()
             self._fields = fields
             self._facts_minor = minor
         return ids
@@ -217,7 +224,7 @@ class ResponseReader:
         self._limits = limits
         self._lines = response_lines() if lines is None else lines
         self._seen = 0
-        self._line = b""
+        self._line = _NONE
         self._start = (0, 1, b"")
         self._memo = BlockMemo()
         self._fields = b""
@@ -264,7 +271,7 @@ class ResponseReader:
         return head
 
     def _read_line(self, line: bytes) -> None:
-        self._line = b""
+        self._line = _NONE
         try:
             self._start = parse_status_line(line)
         except ValueError as error:
@@ -282,7 +289,10 @@ class ResponseReader:
         except ValueError as error:
             raise _upstream_error(str(error)) from None
         if len(fields) <= MAX_REMEMBERED:
-            self._memo.learn(fields, lines, ABSENT, request_id)
+            if len(fields) == len(self._fields):
+                self._memo.learn(fields, ABSENT, request_id)
+            else:
+                self._memo.forget()
             self._fields = fields
             self._facts_minor = minor
 

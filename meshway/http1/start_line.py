@@ -32,9 +32,24 @@ class WrongVersion(ValueError):
 def parse_request_line(line: bytes, max_target: int) -> RequestLine:
     """Raises ValueError, its text is fit for the answer."""
     parts = line.split(b" ")
+    if len(parts) == 3:
+        method, target, version = parts
+        minor = _VERSIONS.get(version)
+        # The usual line by the fewest steps; whatever else it is, the judge below finds out.
+        if (
+            minor is not None
+            and method in _METHODS
+            and target.startswith(b"/")
+            and len(target) <= max_target
+            and not target.translate(None, _TARGET)
+        ):
+            return method, target, minor, None, b"", False
+    return _judge_request_line(parts, max_target)
+
+
+def _judge_request_line(parts: list[bytes], max_target: int) -> RequestLine:
     method = parts[0]
-    if method not in _METHODS:
-        check_method(method)
+    check_method(method)
     if len(parts) < 2:
         raise ValueError("request line has no target")
     target = parts[1]
