@@ -1,7 +1,7 @@
 """From a Route to candidates: one for each Match of each rule, with the rank that orders them within a host.
 
 Order, after Gateway API: priority; exact path, then longer prefix; a method asked for; more headers asked for; the
-older Route; its name; the rule's place in it. The rule: docs/guide/routes.md.
+older Route; its name; the rule's place in it. The rule: docs/internals/routing.md.
 """
 
 import math

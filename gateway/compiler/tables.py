@@ -19,11 +19,12 @@ from meshway.snapshot import INSTANCE, Change
 
 @dataclass(slots=True, frozen=True)
 class Prepared:
-    """Tables that wait for their commit. steps: what running clusters must learn with them."""
+    """Tables that wait for their commit. steps: what running clusters must learn. workers: shares by these."""
 
     base: State
     state: State
     steps: tuple[Step, ...]
+    workers: int
 
 
 class Compiler:
@@ -54,10 +55,10 @@ class Compiler:
 
     def prepare(self, revision: int, changes: Iterable[Change], *, whole: bool = False) -> Prepared:
         """Compiles. Nothing running is touched: safe in any thread, while no other preparation is under way."""
-        base = self._state
+        base, workers = self._state, self._parts.workers
         build = Build(base, read_changes(changes), self._parts, whole=whole)
         state = build.state(revision)
-        return Prepared(base, state, tuple(build.steps))
+        return Prepared(base, state, tuple(build.steps), workers)
 
     def commit(self, prepared: Prepared) -> list[Refusal]:
         """Makes the prepared tables current; on the loop. Raises ValueError when another commit came between."""
@@ -66,6 +67,8 @@ class Compiler:
         for step in prepared.steps:
             step()
         self._state = prepared.state
+        if prepared.workers != self._parts.workers:
+            self.share(self._parts.workers)
         return self.refusals
 
     def share(self, workers: int) -> None:

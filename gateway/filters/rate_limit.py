@@ -74,6 +74,9 @@ def compile_filter(limits: Sequence[AppliedLimit], parts: Parts) -> RequestFilte
                 return _refusal(limit, key, wait_s, now, random)
         for limit, key in admitted:
             limit.buckets.spend(key, now)
+        # The tightest first: whoever reads one pair only reads the one that will stop him.
+        admitted.sort(key=lambda pair: pair[0].buckets.tokens(pair[1], now))
+        for limit, key in admitted:
             if limit.policy.mode == "enforce":
                 exchange.added += limit.fields(key, now)
         return None

@@ -2,7 +2,7 @@
 
 Unreserved escapes are decoded, the others upper-cased, repeated slashes merged, dot segments removed. What two readers
 might read differently (encoded slashes, controls, overlong UTF-8, a climb above the root) is refused. Idempotent.
-Sources: RFC 3986 §6.2.2; the reasons are in docs/internals/paths.md.
+Sources: RFC 3986 §6.2.2; the reasons are in docs/internals/routing.md.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 All candidates of an exact path, and of a node of the tree, lie in one tuple in the order in which they are asked, so a
 match is a few dict lookups whatever the number of routes. Lower host tiers (`*.b.c`, then `*`) are asked only when
-nothing above them matched. Order: docs/guide/routes.md, after Gateway API.
+nothing above them matched. Order: docs/internals/routing.md, after Gateway API.
 """
 
 from collections.abc import Mapping

@@ -2,6 +2,7 @@
 
 Retries in 10 s stay below 10 * min_per_s + percent of the requests in 10 s. Each worker keeps to its share of the
 constant part, so the sum over a host's workers keeps to the whole (Envoy's retry_budget counts running calls instead).
+A cluster has its own: a canary that fails does not spend what the stable version may retry.
 """
 
 from typing import Final

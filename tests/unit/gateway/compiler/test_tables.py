@@ -371,10 +371,10 @@ def test_limits_of_mesh_namespace_service_and_route_all_apply_and_live_over_swap
         lines = exchange.added.decode().split("\r\n")
         return [refusal] if refusal else [line.partition(": ")[2] for line in lines if line.startswith("RateLimit: ")]
 
-    assert ask("/a") == ['"all";r=8;t=3600', '"here";r=7;t=3600', '"books";r=6;t=3600', '"rule";r=5;t=3600']
-    assert ask("/b") == ['"all";r=7;t=7200', '"here";r=6;t=7200']
+    assert ask("/a") == ['"rule";r=5;t=3600', '"books";r=6;t=3600', '"here";r=7;t=3600', '"all";r=8;t=3600']
+    assert ask("/b") == ['"here";r=6;t=7200', '"all";r=7;t=7200']
     bench.delta(document("Route", "r2", edge_route(to("books", {"prefix": "/c"}))))
-    assert ask("/c")[2] == '"books";r=5;t=7200'
+    assert '"books";r=5;t=7200' in ask("/c")
     for _ in range(5):
         ask("/a")
     assert ask("/a") == ["rate limit here is spent for now"]

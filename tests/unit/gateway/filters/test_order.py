@@ -5,7 +5,7 @@ from meshway.model.document import Destination
 from meshway.model.route import HeaderChanges, PathRewrite, Redirect, Rewrite, Rule
 from tests.parts.calls import call
 from tests.parts.clock import ManualClock
-from tests.unit.gateway.filters.test_rate_limit import limit
+from tests.parts.limits import limit
 
 PARTS = Parts(now=ManualClock(), random=lambda: 0.0)
 TO_BOOKS = (Destination(service="books"),)

@@ -4,18 +4,12 @@ import pytest
 
 from gateway.exchange import Exchange, Reply
 from gateway.filters.rate_limit import AppliedLimit, Limit, compile_filter
-from gateway.limits.key import compile_key
 from gateway.plan import Parts, RequestFilter
 from meshway.model.rate_limit import LimitResponse, RateLimit, TokenBucket
 from meshway.units import Rate
 from tests.parts.calls import call
 from tests.parts.clock import ManualClock
-
-
-def limit(name: str = "checkout", rate: float = 0.2, burst: int = 2, **fields: object) -> AppliedLimit:
-    policy = RateLimit(token_bucket=TokenBucket(rate=Rate(rate), burst=burst), **fields)  # type: ignore[arg-type]
-    key_of = compile_key(policy.key, service="s", route="r", rule="0", shares_missing=policy.on_missing_key == "shared")
-    return AppliedLimit(Limit(name, policy, workers=1), key_of)
+from tests.parts.limits import limit
 
 
 def compiled(clock: ManualClock, *limits: AppliedLimit, chance: float = 0.0) -> RequestFilter:
