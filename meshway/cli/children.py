@@ -13,6 +13,7 @@ from meshway.tasks import spawn
 
 READY_WITHIN_S: Final = 60.0
 _POLL_S: Final = 0.05
+_AT_ONCE_S: Final = 3.0
 _STABLE_S: Final = 10.0
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
@@ -100,9 +101,13 @@ class Child:
             restarted()
 
     async def stop(self, within_s: float) -> None:
-        """SIGTERM and, when that was not enough in time, SIGKILL for its whole group."""
+        """SIGTERM, which lets it finish what is under way; after within_s again, which means at once; then SIGKILL."""
         self._stopping = True
-        await self._end(signal.SIGTERM, within_s)
+        process = self._process
+        if process is not None and process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            await asyncio.wait([spawn(process.wait(), name=f"end of {self.name}")], timeout=within_s)
+        await self._end(signal.SIGTERM, _AT_ONCE_S)
 
     async def _end(self, number: signal.Signals, within_s: float) -> None:
         process = self._process

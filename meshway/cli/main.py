@@ -3,6 +3,7 @@
 import typer
 
 from meshway.cli import planes
+from meshway.cli.healthcheck import healthcheck
 
 app = typer.Typer(
     name="meshway",
@@ -14,6 +15,7 @@ app = typer.Typer(
 app.command()(planes.up)
 app.add_typer(planes.registry_app, name="registry")
 app.add_typer(planes.gateway_app, name="gateway")
+app.command()(healthcheck)
 
 
 def main() -> None:

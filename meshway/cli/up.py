@@ -21,8 +21,8 @@ from meshway.cli.ports import listen_on, refuse_taken
 from meshway.cli.running import Ready, RunFolder, write_whole
 from meshway.tasks import spawn
 
-_STOP_GATEWAY_S: Final = 8.0
-_STOP_REGISTRY_S: Final = 8.0
+_STOP_GATEWAY_S: Final = 5.0
+_STOP_REGISTRY_S: Final = 5.0
 _PASSED_ON: Final = frozenset({3, 4, 5, 6, OUR_FAULT})
 
 
@@ -101,18 +101,21 @@ class Mesh:
             await asyncio.wait((starting, signalled), return_when=asyncio.FIRST_COMPLETED)
             if not starting.done():
                 return False
-            await starting
-        except ChildFailed as failure:
-            code = failure.code if failure.code in _PASSED_ON else FAILED
-            raise CliError(code or FAILED, str(failure), mend="its own words stand above") from failure
+            if (failure := await starting) is not None:
+                code = failure.code if failure.code in _PASSED_ON else FAILED
+                raise CliError(code or FAILED, str(failure), mend="its own words stand above")
         finally:
             for task in (starting, signalled):
                 task.cancel()
         return True
 
-    async def _start_in_order(self) -> None:
-        await self.registry.start()
-        await self.gateway.start()
+    async def _start_in_order(self) -> ChildFailed | None:
+        try:
+            await self.registry.start()
+            await self.gateway.start()
+        except ChildFailed as failure:
+            return failure
+        return None
 
     def _registry_command(self) -> list[str]:
         settings = self.settings
@@ -166,7 +169,8 @@ class Mesh:
                 f"Meshway {version('meshway')}   data {settings.data} (SQLite)\n"
                 f"  ✓ registry   {ready.registry}   (loopback is trusted)\n"
                 f"  ✓ gateway    edge {ready.edge}  mesh {ready.mesh}  admin {ready.admin}   ({workers})\n"
-                "Next: meshway demo · meshway register hello --port 9000 · docs/guide/first-service.md      Ctrl-C stops",
+                "Next: meshway demo · meshway register hello --port 9000 · docs/guide/first-service.md"
+                "      Ctrl-C stops",
                 flush=True,
             )
         if settings.open_page:

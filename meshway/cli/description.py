@@ -1,0 +1,172 @@
+"""A service with all that concerns it: ports, subsets, instances, and the documents that speak of it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from meshway.cli.listing import service_health, target_text
+from meshway.cli.output import painted, table
+from meshway.cli.registry_client import document_path
+from meshway.cli.session import Session
+
+if TYPE_CHECKING:
+    from meshway.cli.registry_client import RegistryClient
+    from meshway.model.document import Part
+    from meshway.model.traffic_policy import TrafficPolicy
+
+Item = Mapping[str, Any]
+_STATUS_MARKS: Final = {"passing": "✓", "critical": "■", "draining": "~", "maintenance": "~"}
+
+
+def lease_left(item: Item) -> str:
+    if item.get("unrenewed"):
+        return "not renewed, but answers"
+    left = item.get("expires_in_s")
+    return "-" if left is None else f"{left:.0f}s"
+
+
+INSTANCE_COLUMNS: Final[dict[str, Callable[[Item], str]]] = {
+    "ID": lambda item: str(item["id"]),
+    "STATUS": lambda item: f"{_STATUS_MARKS.get(item['status'], '')} {item['status']}",
+    "ADDRESS": lambda item: f"{item['address']}:{item['port']}",
+    "VERSION": lambda item: item.get("version") or "-",
+    "ZONE": lambda item: item.get("zone") or "-",
+    "LEASE": lease_left,
+}
+INSTANCE_WIDE: Final[dict[str, Callable[[Item], str]]] = {
+    "WEIGHT": lambda item: str(item.get("weight", 1)),
+    "TAGS": lambda item: ",".join(item.get("tags", [])) or "-",
+    "METADATA": lambda item: ",".join(f"{key}={value}" for key, value in item.get("metadata", {}).items()) or "-",
+    "GENERATION": lambda item: str(item.get("generation", "-")),
+}
+
+
+def describe_service(client: "RegistryClient", session: Session, service: Item, *, effective: bool) -> str:
+    """For people. service: as the registry answers it, a Service document with the counts of its instances."""
+    namespace = str(service["metadata"]["namespace"] if "metadata" in service else service["namespace"])
+    name = str(service["metadata"]["name"] if "metadata" in service else service["name"])
+    found = list(client.items(document_path(namespace, "services", name) + "/instances"))
+    parts = ["\n".join(_head(service, namespace, name))]
+    if found:
+        rows = [[cell(item) for cell in INSTANCE_COLUMNS.values()] for item in found]
+        parts.append(table(list(INSTANCE_COLUMNS), rows, color=session.color))
+    else:
+        parts.append("no instances")
+    if concerning := list(_concerning(client, namespace, name)):
+        parts.append("Documents\n" + "\n".join(f"  {line}" for line in concerning))
+    if effective:
+        parts.append("Effective policy\n" + _effective(client, namespace, name))
+    text = "\n\n".join(parts)
+    return painted(text) if session.color else text
+
+
+def _head(service: Item, namespace: str, name: str) -> Iterator[str]:
+    spec = service["spec"]
+    yield f"Service {namespace}/{name}   {service_health(service)}"
+    for field in ("description", "owner", "docs_url"):
+        if spec.get(field):
+            yield f"  {field:<12} {spec[field]}"
+    ports = spec.get("ports", [{}])
+    yield f"  {'ports':<12} " + ", ".join(f"{port.get('name', 'http')} {port.get('port', 80)}" for port in ports)
+    for subset in spec.get("subsets", []):
+        match = ", ".join(f"{key} {_plain(value)}" for key, value in subset["match"].items())
+        yield f"  {'subset':<12} {subset['name']}: {match}"
+    for field in ("aliases",):
+        if spec.get(field):
+            yield f"  {field:<12} {', '.join(spec[field])}"
+    yield f"  {'mesh host':<12} {name}.{namespace}.mesh"
+
+
+def _concerning(client: "RegistryClient", namespace: str, name: str) -> Iterator[str]:
+    """Routes that lead to the service, and policies that target it, its namespace or the mesh."""
+    for route in client.items(document_path("-", "routes")):
+        own = route["metadata"]["namespace"]
+        rules = [
+            rule.get("name") or str(at)
+            for at, rule in enumerate(route["spec"]["rules"])
+            if any(
+                destination["service"] == name and destination.get("namespace", own) == namespace
+                for destination in rule.get("destinations", [])
+            )
+        ]
+        if rules:
+            yield f"Route {own}/{route['metadata']['name']}   rule {', '.join(rules)}"
+    for plural, kind in (("traffic-policies", "TrafficPolicy"), ("rate-limits", "RateLimit")):
+        for place in dict.fromkeys((namespace, "mesh")):
+            for policy in client.items(document_path(place, plural)):
+                if targets := [text for text in _targets(policy) if text in _names(namespace, name)]:
+                    yield f"{kind} {place}/{policy['metadata']['name']}   by {', '.join(targets)}"
+
+
+def _targets(policy: Item) -> Iterator[str]:
+    own = policy["metadata"]["namespace"]
+    written = policy["spec"].get("targets") or [{"mesh": True} if own == "mesh" else {"namespace": own}]
+    for target in written:
+        yield target_text(target).split("#")[0]
+
+
+def _names(namespace: str, name: str) -> frozenset[str]:
+    return frozenset({"mesh", f"namespace {namespace}", f"service {name}"})
+
+
+def _effective(client: "RegistryClient", namespace: str, name: str) -> str:
+    """Every value with the document it comes from; the gateway's own merge decides."""
+    from gateway.compiler.policies import effective, service_places
+
+    policies = list(_policies_at(client, namespace, service_places(namespace, name)))
+    merged = effective(policy for _, policy in policies)
+    rows = []
+    for path, value in _leaves(merged, ""):
+        source = "built in"
+        for title, policy in policies:
+            if _at(policy, path) is not None:
+                source = title
+        rows.append([f"  {path}", _shown(value), source])
+    return table(["  FIELD", "VALUE", "FROM"], rows)
+
+
+def _policies_at(
+    client: "RegistryClient", namespace: str, places: "tuple[tuple[str, ...], ...]"
+) -> "Iterator[tuple[str, TrafficPolicy]]":
+    """The policies that hold there, from the widest to the narrowest."""
+    from gateway.compiler.diff import Entry
+    from gateway.compiler.policies import Attached
+    from meshway.model.decode import decode_document
+    from meshway.model.traffic_policy import TrafficPolicy
+
+    entries = []
+    for place in dict.fromkeys((namespace, "mesh")):
+        for raw in client.items(document_path(place, "traffic-policies")):
+            document, spec = decode_document(raw)
+            assert isinstance(spec, TrafficPolicy)
+            metadata = document.metadata
+            entries.append(Entry("TrafficPolicy", metadata.namespace, metadata.name, spec))
+    for entry in Attached(entries).at(places):
+        yield f"TrafficPolicy {entry.namespace}/{entry.name}", entry.spec
+
+
+def _leaves(block: "Part", path: str) -> "Iterator[tuple[str, Any]]":
+    for field in block.__struct_fields__:
+        value = getattr(block, field)
+        inner = f"{path}.{field}" if path else field
+        if isinstance(value, msgspec.Struct):
+            yield from _leaves(value, inner)  # type: ignore[arg-type]
+        elif value is not None and inner != "targets":
+            yield inner, value
+
+
+def _at(block: Any, path: str) -> Any:
+    for name in path.split("."):
+        block = getattr(block, name, None)
+    return block
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(str(item) for item in value) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

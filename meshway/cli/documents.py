@@ -1,0 +1,199 @@
+"""`apply`, `diff`, `delete`, `export`: documents in and out."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from meshway.cli.failure import DIFFERENT, NOT_FOUND, USAGE, CliError
+from meshway.cli.kind_names import kind_and_name
+from meshway.cli.session import EVERY_NAMESPACE, Session, asking
+
+if TYPE_CHECKING:
+    from meshway.cli.registry_client import RegistryClient
+    from meshway.cli.written_files import FileDocument
+
+Files = Annotated[
+    list[str], typer.Option("--file", "-f", metavar="PATH", help="File, folder, or - for stdin; may be repeated.")
+]
+
+
+@asking
+def apply(
+    session: Session,
+    file: Files,
+    wait: Annotated[bool, typer.Option("--wait", help="Until all gateways run it (10 s at most).")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and show, publish nothing.")] = False,
+) -> None:
+    """Publish documents as one revision, all or nothing."""
+    from meshway.cli.changes import applied_line, change_marks, warning_lines
+    from meshway.cli.registry_client import RegistryClient
+    from meshway.cli.written_files import read_files
+
+    client = RegistryClient(session)
+    documents = read_files(file, _own_namespace(session))
+    planned = _post(client, session, documents, dry_run=True)
+    existing = [row for row in planned["documents"] if row["result"] == "changed"]
+    if not dry_run and existing and not session.yes and _is_terminal():
+        session.say(change_marks(planned))
+        changes = sum(row["result"] != "unchanged" for row in planned["documents"])
+        session.confirm(f"Publish {changes} change{'s' * (changes != 1)} as one revision?")
+    headers: dict[str, str] = {}
+    applied = planned if dry_run else _post(client, session, documents, dry_run=False, wait=wait, answered=headers)
+    if session.output in ("json", "jsonl", "yaml", "name"):
+        _put_applied(session, applied)
+        return
+    session.put(change_marks(applied))
+    for line in warning_lines(applied, documents):
+        session.say(line)
+    session.say(applied_line(applied, headers, dry_run=dry_run))
+
+
+@asking
+def diff(session: Session, file: Files) -> None:
+    """Show what `apply` would change. Exit 1 when there are differences."""
+    from meshway.cli.changes import diff_text, warning_lines
+    from meshway.cli.registry_client import RegistryClient
+    from meshway.cli.written_files import read_files
+
+    documents = read_files(file, _own_namespace(session))
+    planned = _post(RegistryClient(session), session, documents, dry_run=True)
+    if session.output in ("json", "jsonl", "yaml", "name"):
+        _put_applied(session, planned)
+    else:
+        session.put(diff_text(planned, color=session.color))
+        for line in warning_lines(planned, documents):
+            session.say(line)
+    if any(row["result"] != "unchanged" for row in planned["documents"]):
+        raise typer.Exit(DIFFERENT)
+
+
+@asking
+def delete(
+    session: Session,
+    what: Annotated[str | None, typer.Argument(metavar="KIND/NAME", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", show_default=False)] = None,
+    file: Annotated[
+        list[str] | None, typer.Option("--file", "-f", metavar="PATH", help="What these files hold.")
+    ] = None,
+) -> None:
+    """Delete documents, as one revision."""
+    from meshway.cli.registry_client import RegistryClient
+    from meshway.cli.written_files import read_files
+
+    if bool(file) == bool(what):
+        raise CliError(USAGE, "delete needs KIND/NAME or -f, one of them", mend="meshway delete route/cart")
+    namespace = _own_namespace(session)
+    if file:
+        metadata = [(document.sent["kind"], document.sent["metadata"]) for document in read_files(file, namespace)]
+        keys = [{"kind": kind, "namespace": own["namespace"], "name": own["name"]} for kind, own in metadata]
+    else:
+        kind, one = kind_and_name(what or "", name)
+        if not one:
+            raise CliError(USAGE, f"which {kind}?", mend=f"meshway delete {(what or '').strip('/')}/NAME")
+        keys = [{"kind": kind, "namespace": namespace, "name": one}]
+    names = [f"{key['kind']} {key['namespace']}/{key['name']}" for key in keys]
+    session.confirm(f"Delete {', '.join(names)}?")
+    client = RegistryClient(session)
+    answer = client.ask("POST", "/v1/apply", params={"namespace": namespace}, body={"documents": [], "delete": keys})
+    if session.output in ("json", "jsonl"):
+        session.put(answer.text)
+        return
+    for row in names:
+        session.put(f"- {row}")
+
+
+@asking
+def export(
+    session: Session,
+    kind: Annotated[list[str] | None, typer.Argument(metavar="[KIND…]", show_default=False)] = None,
+) -> None:
+    """Write documents as YAML that `apply` takes back unchanged (-A: of every namespace; -o json)."""
+    from meshway.cli.kind_names import kind_named
+    from meshway.cli.output import pretty_json, yaml_stream
+    from meshway.cli.registry_client import RegistryClient
+    from meshway.cli.stored import documents_of
+    from meshway.model.kinds import KINDS
+
+    client = RegistryClient(session)
+    kinds = [kind_named(word) for word in kind] if kind else list(KINDS)
+    documents = [_as_written(document) for of in kinds for document in documents_of(client, of, session.namespace)]
+    if not documents:
+        where = "any namespace" if session.namespace == EVERY_NAMESPACE else f"namespace {session.namespace}"
+        raise CliError(NOT_FOUND, f"no documents in {where}", mend="all namespaces: -A")
+    if session.output in ("json", "jsonl"):
+        session.put(pretty_json(documents))
+    else:
+        session.put(yaml_stream(documents).rstrip("\n"))
+
+
+def _as_written(document: dict[str, Any]) -> dict[str, Any]:
+    """Without what the registry alone knows."""
+    metadata = {
+        name: document["metadata"][name]
+        for name in ("name", "namespace", "labels", "annotations")
+        if document["metadata"].get(name)
+    }
+    return {
+        "apiVersion": document["apiVersion"],
+        "kind": document["kind"],
+        "metadata": metadata,
+        "spec": document["spec"],
+    }
+
+
+def _post(
+    client: "RegistryClient",
+    session: Session,
+    documents: "list[FileDocument]",
+    *,
+    dry_run: bool,
+    wait: bool = False,
+    answered: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """The registry's verdict on all documents; its errors come back with the places in our files."""
+    import msgspec
+
+    from meshway.cli.registry_client import problem_error
+    from meshway.cli.written_files import invalid_files, place_errors
+    from meshway.client.errors import problem_of
+
+    params = {"namespace": _own_namespace(session)} | ({"dry_run": "true"} if dry_run else {})
+    body = {"documents": [document.sent for document in documents], "delete": []}
+    headers = {"prefer": "wait=10"} if wait else {}
+    response = client.answer("POST", "/v1/apply", params=params, body=body, headers=headers)
+    if response.status_code >= 400:
+        problem = problem_of(response)
+        if problem.status == 422 and problem.errors:
+            raise invalid_files(place_errors(documents, problem.errors))
+        raise problem_error(problem, response)
+    if answered is not None:
+        answered.update(response.headers)
+    applied: dict[str, Any] = msgspec.json.decode(response.content)
+    return applied
+
+
+def _put_applied(session: Session, applied: dict[str, Any]) -> None:
+    from meshway.cli.output import show_list
+
+    if session.output == "json":
+        from meshway.cli.output import pretty_json
+
+        session.put(pretty_json(applied))
+        return
+    show_list(
+        session,
+        applied["documents"],
+        {},
+        name=lambda row: f"{row['kind'].lower()}/{row['name']}",
+        empty="nothing",
+    )
+
+
+def _own_namespace(session: Session) -> str:
+    return "default" if session.namespace == EVERY_NAMESPACE else session.namespace
+
+
+def _is_terminal() -> bool:
+    import sys
+
+    return sys.stdin.isatty()

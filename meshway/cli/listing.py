@@ -1,0 +1,144 @@
+"""The columns of lists, for people; programs read -o json."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+Item = Mapping[str, Any]
+Columns = dict[str, Callable[[Item], str]]
+
+
+def service_health(item: Item) -> str:
+    """`ok`, `▲ partly`, `■ down`; `-` for a service nobody registered."""
+    status = item.get("status", {})
+    known = sum(status.get(name, 0) for name in ("passing", "critical", "draining", "maintenance"))
+    passing = status.get("passing", 0)
+    if not known:
+        return "✓ static" if item["spec"].get("type") == "static" else "-"
+    if not passing:
+        return "■ down"
+    return "✓ ok" if not status.get("critical", 0) else "▲ partly"
+
+
+def age(timestamp: str | None) -> str:
+    """`3s`, `10m`, `9d` since an RFC 3339 time."""
+    if not timestamp:
+        return "-"
+    try:
+        seconds = max(0.0, (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds())
+    except ValueError:
+        return timestamp
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def target_text(target: Item) -> str:
+    """`service reviews#v2`, `route cart rule all`, `mesh`."""
+    if target.get("mesh"):
+        return "mesh"
+    for kind, inner, mark in (("service", "subset", "#"), ("route", "rule", " rule ")):
+        if kind in target:
+            return f"{kind} {target[kind]}" + (f"{mark}{target[inner]}" if inner in target else "")
+    return f"namespace {target.get('namespace', '?')}"
+
+
+def _name(item: Item) -> str:
+    return str(item["metadata"]["name"] if "metadata" in item else item["name"])
+
+
+def _instances(item: Item) -> str:
+    status = item.get("status", {})
+    return f"{status.get('passing', 0)}/{sum(status.values())}"
+
+
+def _revision(item: Item) -> str:
+    revision = item.get("metadata", {}).get("revision") or item.get("revision")
+    return f"r{revision}" if revision else "-"
+
+
+def _changed(item: Item) -> str:
+    metadata = item.get("metadata", {})
+    who = metadata.get("updated_by")
+    return " ".join(part for part in (_revision(item), who, age(metadata.get("updated_at"))) if part and part != "-")
+
+
+def _targets(item: Item) -> str:
+    targets = item["spec"].get("targets", [])
+    return ", ".join(target_text(target) for target in targets) or "namespace"
+
+
+def _blocks(item: Item) -> str:
+    return ", ".join(name for name in item["spec"] if name != "targets") or "-"
+
+
+def _limit(item: Item) -> str:
+    bucket = item["spec"]["token_bucket"]
+    return f"{bucket['rate']}" + (f" burst {bucket['burst']}" if "burst" in bucket else "")
+
+
+def _split(item: Item) -> str:
+    """Where the rules lead: `reviews#v1 90, reviews#v2 10`."""
+    places: dict[str, None] = {}
+    for rule in item["spec"]["rules"]:
+        if "redirect" in rule:
+            places["redirect"] = None
+        many = len(rule.get("destinations", [])) > 1
+        for destination in rule.get("destinations", []):
+            subset = f"#{destination['subset']}" if "subset" in destination else ""
+            weight = f" {destination.get('weight', 1)}" if many else ""
+            places[f"{destination['service']}{subset}{weight}"] = None
+    return ", ".join(places)
+
+
+def _result_text(item: Item) -> str:
+    rows = item.get("documents", [])
+    names = [f"{row['result']} {row['kind']} {row['namespace']}/{row['name']}" for row in rows[:3]]
+    return ", ".join(names) + (f" and {len(rows) - 3} more" if len(rows) > 3 else "")
+
+
+COLUMNS: Final[dict[str, Columns]] = {
+    "Service": {
+        "NAME": _name,
+        "HEALTH": service_health,
+        "INSTANCES": _instances,
+        "LAST CHANGE": _changed,
+    },
+    "Route": {
+        "NAME": _name,
+        "LISTENERS": lambda item: ", ".join(item["spec"].get("listeners", ["edge"])),
+        "HOSTS": lambda item: ", ".join(item["spec"].get("hosts", ["*"])),
+        "LEADS TO": _split,
+        "LAST CHANGE": _changed,
+    },
+    "TrafficPolicy": {"NAME": _name, "TARGETS": _targets, "SAYS": _blocks, "LAST CHANGE": _changed},
+    "RateLimit": {
+        "NAME": _name,
+        "TARGETS": _targets,
+        "LIMIT": _limit,
+        "KEY": lambda item: ", ".join(item["spec"].get("key", [])) or "-",
+        "LAST CHANGE": _changed,
+    },
+    "gateways": {
+        "NODE": lambda item: str(item["node"]),
+        "STATE": lambda item: "✓ live" if item["live"] else "✗ silent",
+        "REVISION": lambda item: f"r{item['revision']}",
+        "REFUSED": lambda item: str(len(item.get("refused", []))),
+        "WORKERS": lambda item: str(item.get("workers", "-")),
+        "VERSION": lambda item: str(item.get("version", "-")),
+        "LAST REPORT": lambda item: f"{item.get('last_report_s', 0):.0f}s",
+    },
+    "namespaces": {"NAME": lambda item: str(item["name"])},
+    "revisions": {
+        "REVISION": lambda item: f"r{item['revision']}",
+        "AGE": lambda item: age(item.get("at")),
+        "BY": lambda item: str(item.get("by", "-")),
+        "CHANGED": _result_text,
+    },
+}
+WIDE: Final[Columns] = {
+    "LABELS": lambda item: (
+        ",".join(f"{key}={value}" for key, value in item.get("metadata", {}).get("labels", {}).items()) or "-"
+    ),
+}

@@ -1,0 +1,110 @@
+"""Questions to the registry, and its refusals in the command's words."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from meshway.cli.failure import CONFLICT, FAILED, INVALID, NOT_ALLOWED, NOT_FOUND, UNREACHABLE, CliError
+from meshway.cli.session import Session
+from meshway.client.errors import problem_of
+from meshway.problem import Problem
+
+_CONNECT_S: Final = 2.0
+_PAGE: Final = 1000
+_CODES: Final = {
+    400: INVALID, 413: INVALID, 422: INVALID, 401: NOT_ALLOWED, 403: NOT_ALLOWED, 404: NOT_FOUND, 409: CONFLICT,
+    412: CONFLICT, 502: UNREACHABLE, 503: UNREACHABLE, 504: UNREACHABLE,
+}  # fmt: skip
+
+
+class RegistryClient:
+    """Blocking, for one command. Raises CliError; `answer` leaves the judging to the caller."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._http = httpx.Client(
+            base_url=session.registry,
+            trust_env=False,
+            timeout=httpx.Timeout(session.timeout_s, connect=_CONNECT_S),
+        )
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, str] | None = None,
+        body: object | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """The answer, whatever its status. body: plain values, sent as JSON."""
+        content = None if body is None else msgspec.json.encode(body)
+        sent = ({"content-type": "application/json"} if content is not None else {}) | (headers or {})
+        try:
+            return self._http.request(method, path, params=params, content=content, headers=sent)
+        except httpx.TransportError as error:
+            raise unreachable(self._session.registry, error) from error
+
+    def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """An answer below 400."""
+        response = self.answer(method, path, **request)
+        if response.status_code >= 400:
+            raise refused(response)
+        return response
+
+    def read(self, path: str, **params: str) -> Any:
+        """The JSON of a GET."""
+        return msgspec.json.decode(self.ask("GET", path, params=params).content)
+
+    def items(self, path: str, **params: str) -> Iterator[dict[str, Any]]:
+        """Every entry of a list, page by page."""
+        cursor: dict[str, str] = {}
+        while True:
+            page = self.read(path, limit=str(_PAGE), **params, **cursor)
+            yield from page["items"]
+            if not page.get("next"):
+                return
+            cursor = {"cursor": page["next"]}
+
+
+def document_path(namespace: str, plural: str, name: str | None = None) -> str:
+    path = f"/v1/namespaces/{quote(namespace, safe='')}/{plural}"
+    return path if name is None else f"{path}/{quote(name, safe='')}"
+
+
+def unreachable(registry: str, error: Exception) -> CliError:
+    why = str(error) or type(error).__name__
+    return CliError(
+        UNREACHABLE,
+        f"registry at {registry} does not answer",
+        why=why[0].lower() + why[1:],
+        mend="start it (meshway up) or name another: --registry URL",
+    )
+
+
+def refused(response: httpx.Response) -> CliError:
+    """The problem document of an answer above 399, as a person reads it."""
+    return problem_error(problem_of(response), response)
+
+
+def problem_error(problem: Problem, response: httpx.Response | None = None) -> CliError:
+    code = _CODES.get(problem.status, INVALID if problem.status < 500 else FAILED)
+    messages = [error.message for error in problem.errors]
+    what = problem.detail or problem.title
+    if len(messages) > 1:
+        what = f"{problem.title}: {len(messages)} errors"
+    verbose = None
+    if response is not None:
+        verbose = msgspec.json.format(
+            msgspec.json.encode(problem.document(response.headers.get("x-request-id")))
+        ).decode()
+    return CliError(
+        code,
+        what,
+        details=tuple(messages) if len(messages) > 1 else (),
+        mend=problem.mend,
+        verbose=verbose,
+    )

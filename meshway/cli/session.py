@@ -1,0 +1,128 @@
+"""What every command that asks the registry takes: flags, variables and defaults, said once."""
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+import typer
+
+from meshway.cli.failure import USAGE, CliError
+from meshway.cli.guard import guarded
+
+REGISTRY: Final = "http://127.0.0.1:8500"
+EVERY_NAMESPACE: Final = "-"
+OutputForm = Literal["table", "wide", "json", "jsonl", "yaml", "name"]
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """namespace: `-` for all of them. output: None when none was asked for, so that a command may choose its own.
+
+    timeout_s: for each question to the registry. yes: go on without asking.
+    """
+
+    registry: str = REGISTRY
+    namespace: str = "default"
+    output: OutputForm | None = None
+    quiet: bool = False
+    verbose: bool = False
+    color: bool = False
+    timeout_s: float = 30.0
+    yes: bool = False
+
+    def say(self, line: str = "") -> None:
+        """For people, beside the answer: stderr, nothing with -q."""
+        if not self.quiet:
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+    def put(self, text: str) -> None:
+        """The answer itself: stdout."""
+        print(text, flush=True)  # noqa: T201
+
+    def confirm(self, question: str) -> None:
+        """Goes on or ends the command. Never asks when nobody can answer: then it fails, naming the flag."""
+        if self.yes:
+            return
+        if not sys.stdin.isatty():
+            raise CliError(USAGE, f"{question.rstrip('?')} needs a yes, and stdin is no terminal", mend="pass --yes")
+        if not typer.confirm(question, err=True):
+            raise CliError(1, "nothing was done")
+
+
+Registry = Annotated[str, typer.Option("--registry", envvar="MESHWAY_URL", metavar="URL", help="The registry.")]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", envvar="MESHWAY_NAMESPACE", help="The namespace.")]
+AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Every namespace.")]
+Output = Annotated[
+    OutputForm | None,
+    typer.Option("--output", "-o", help="table and wide are for people; json is the API's answer unchanged."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="The answer only.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="More; on errors the request id and the whole problem.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="Also NO_COLOR, or no terminal.")]
+Timeout = Annotated[str, typer.Option("--timeout", envvar="MESHWAY_TIMEOUT", metavar="30s", help="For each question.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+_COMMON: Final = (
+    ("registry", Registry, REGISTRY),
+    ("namespace", Namespace, "default"),
+    ("all_namespaces", AllNamespaces, False),
+    ("output", Output, None),
+    ("quiet", Quiet, False),
+    ("verbose", Verbose, False),
+    ("no_color", NoColor, False),
+    ("timeout", Timeout, "30s"),
+    ("yes", Yes, False),
+)
+
+
+def asking(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose first parameter is the Session: it takes the common flags besides its own."""
+    own = list(inspect.signature(command).parameters.values())[1:]
+    common = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, annotation, default in _COMMON
+    ]
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        flags = {name: values.pop(name) for name, _, _ in _COMMON}
+        command(_session(flags), **values)
+
+    run.__dict__.pop("__wrapped__", None)
+    # typer reads the parameters from here.
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + common
+    )
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in own + common}
+    return guarded(run)
+
+
+def _session(flags: dict[str, Any]) -> Session:
+    # meshway.units is light; the registry's client is not, and comes with the first question.
+    from meshway.units import parse_duration
+
+    try:
+        timeout_s = float(parse_duration(flags["timeout"]))
+    except ValueError as error:
+        raise CliError(USAGE, f"--timeout: {error}") from None
+    return Session(
+        registry=_url(flags["registry"]),
+        namespace=EVERY_NAMESPACE if flags["all_namespaces"] else flags["namespace"],
+        output=flags["output"],
+        quiet=flags["quiet"],
+        verbose=flags["verbose"],
+        color=sys.stdout.isatty() and not flags["no_color"] and not os.environ.get("NO_COLOR"),
+        timeout_s=timeout_s or 30.0,
+        yes=flags["yes"],
+    )
+
+
+def _url(written: str) -> str:
+    """`HOST:PORT` will do."""
+    url = written if "://" in written else f"http://{written}"
+    if not url.startswith(("http://", "https://")):
+        raise CliError(USAGE, f"--registry {written!r} is no URL", mend="write http://HOST:PORT")
+    return url.rstrip("/")

@@ -1,0 +1,17 @@
+"""Documents as the registry keeps them."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from meshway.cli.registry_client import RegistryClient
+
+
+def documents_of(client: "RegistryClient", kind: str, namespace: str) -> "Iterator[dict[str, Any]]":
+    """Every document of the kind; services without a document of their own are left out. namespace `-`: all."""
+    from meshway.cli.registry_client import document_path
+    from meshway.model.kinds import KINDS
+
+    for document in client.items(document_path(namespace, KINDS[kind].plural)):
+        if kind != "Service" or document.get("documented", True):
+            yield document

@@ -1,0 +1,152 @@
+"""Documents from files, folders and stdin, judged here with `file:line:column` before the registry sees them."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from meshway.cli.failure import INVALID, NOT_FOUND, CliError
+from meshway.formats.yaml_documents import WrittenDocument, read_documents
+from meshway.model.decode import decode_document
+from meshway.problem import FieldError, Problem
+
+STDIN: Final = "-"
+MAX_TEXT: Final = 16 << 20
+_SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
+
+
+class FileDocument(msgspec.Struct, frozen=True):
+    """One sound document. sent: plain values as the registry takes them, namespace filled in."""
+
+    file: str
+    written: WrittenDocument
+    sent: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return document_name(self.sent)
+
+
+class FileError(msgspec.Struct, frozen=True):
+    file: str
+    error: FieldError
+
+    @property
+    def text(self) -> str:
+        """`shop/cart.yaml:12:7: spec.rules[0].retyr: unknown field (did you mean retry?)`"""
+        place = f":{self.error.line}:{self.error.column}" if self.error.line else ""
+        return f"{self.file}{place}: {self.error.message}"
+
+
+def document_name(document: dict[str, Any]) -> str:
+    metadata = document["metadata"]
+    return f"{document['kind']} {metadata['namespace']}/{metadata['name']}"
+
+
+def read_files(paths: Sequence[str], namespace: str) -> list[FileDocument]:
+    """Every document of every file. Raises CliError 6 with all errors of all files, 4 for a file that is not there."""
+    documents: list[FileDocument] = []
+    errors: list[FileError] = []
+    for file, text in _texts(paths):
+        try:
+            found = read_documents(text)
+        except Problem as problem:
+            errors += [FileError(file, error) for error in problem.errors]
+            continue
+        for written in found:
+            try:
+                document, _ = decode_document(written.raw, namespace)
+            except Problem as problem:
+                located = problem.errors or (FieldError(path="", code=problem.code, message=str(problem)),)
+                errors += [FileError(file, error) for error in written.locate(located)]
+                continue
+            documents.append(FileDocument(file, written, _sent(written, document.metadata.namespace)))
+    errors += _doubles(documents)
+    if errors:
+        raise invalid_files(errors)
+    if not documents:
+        raise CliError(
+            INVALID, f"no documents in {', '.join(paths)}", mend="a document begins with apiVersion and kind"
+        )
+    return documents
+
+
+def invalid_files(errors: Sequence[FileError]) -> CliError:
+    count = f"{len(errors)} error{'s' * (len(errors) != 1)}"
+    files = list(dict.fromkeys(error.file for error in errors))
+    where = files[0] if len(files) == 1 else f"{len(files)} files"
+    return CliError(
+        INVALID,
+        f"{count} in {where}; nothing was published",
+        details=tuple(error.text for error in errors),
+    )
+
+
+def place_errors(documents: Sequence[FileDocument], errors: Iterable[FieldError]) -> list[FileError]:
+    """The registry's errors with the places of our files; without one where it speaks of something else."""
+    by_name = {document.name: document for document in documents}
+    placed = []
+    for error in errors:
+        document = by_name.get(error.document or "")
+        if document is None and len(documents) == 1:
+            document = documents[0]
+        if document is None:
+            named = f"{error.document}: {error.message}" if error.document else error.message
+            placed.append(FileError("registry", msgspec.structs.replace(error, message=named)))
+        else:
+            (located,) = document.written.locate([error])
+            placed.append(FileError(document.file, located))
+    return placed
+
+
+def _texts(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for path in paths:
+        if path == STDIN:
+            yield "stdin", _decoded("stdin", sys.stdin.buffer.read(MAX_TEXT + 1))
+            continue
+        for file in _files(Path(path)):
+            try:
+                with file.open("rb") as opened:
+                    data = opened.read(MAX_TEXT + 1)
+            except OSError as error:
+                raise CliError(NOT_FOUND, f"cannot read {file}: {error.strerror}") from error
+            yield str(file), _decoded(str(file), data)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+    if not files:
+        raise CliError(NOT_FOUND, f"no .yaml, .yml or .json file in {path}")
+    return files
+
+
+def _decoded(file: str, data: bytes) -> str:
+    if len(data) > MAX_TEXT:
+        raise CliError(INVALID, f"{file} is above {MAX_TEXT >> 20} MiB", mend="apply it in parts")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CliError(INVALID, f"{file} is not UTF-8: byte {error.start} {error.reason}") from error
+
+
+def _sent(written: WrittenDocument, namespace: str) -> dict[str, Any]:
+    raw: dict[str, Any] = dict(written.raw)
+    raw["metadata"] = {**raw["metadata"], "namespace": namespace}
+    return raw
+
+
+def _doubles(documents: Sequence[FileDocument]) -> Iterator[FileError]:
+    first: dict[str, FileDocument] = {}
+    for document in documents:
+        if (known := first.setdefault(document.name, document)) is not document:
+            place = known.written.place("metadata.name")
+            error = FieldError(
+                path="metadata.name",
+                code="duplicate",
+                message=f"{document.name} is written already at {known.file}:{place.line}",
+            )
+            yield FileError(document.file, document.written.locate([error])[0])
