@@ -57,13 +57,13 @@ def error_for(response: httpx.Response) -> MeshwayError:
 
 def unreachable(registry: str, error: Exception) -> Unreachable:
     """For a connection that failed or an answer that did not come."""
-    why = str(error) or type(error).__name__
+    why = "in time" if isinstance(error, httpx.TimeoutException) else f"({error or type(error).__name__})"
     return Unreachable(
         Problem(
             503,
             "registry_unreachable",
             "Registry unreachable",
-            detail=f"registry at {registry} does not answer: {why}",
+            detail=f"registry at {registry} does not answer {why}",
             mend="Start it (meshway up) or name another: MESHWAY_URL",
         )
     )

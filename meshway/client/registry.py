@@ -1,9 +1,11 @@
-"""The registry as the SDK calls it, blocking and awaiting: base URL, token, time limits, errors."""
+"""The registry as the SDK calls it, blocking and awaiting: base URL, token, time limits, errors.
+
+Requests go through httpx's transports without its Client, which writes a log line for each: a heartbeat every few
+seconds would fill the service's own log.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from pathlib import Path
 from typing import TypeVar
 
 import httpx
@@ -19,82 +21,79 @@ T = TypeVar("T")
 _CONNECT_S = 2.0
 
 
-class TokenFromFile(httpx.Auth):
-    """Bearer token, read for each request: at one request in some seconds a cache would gain nothing."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["authorization"] = f"Bearer {read_secret(self._path)}"
-        yield request
-
-
 class Registry:
     """Blocking. Safe to use from several threads."""
 
     def __init__(self, settings: MeshSettings) -> None:
-        self.url = settings.registry
-        self.http = httpx.Client(base_url=settings.registry, auth=auth_of(settings), trust_env=False)
+        self._settings = settings
+        self._transport = httpx.HTTPTransport()
 
     def send(self, call: Call[T]) -> T:
         """Raises MeshwayError; Unreachable when there was no answer."""
+        request = request_for(self._settings, call)
         try:
-            response = self.http.request(
-                call.method, call.path, params=call.params, headers=call.headers, content=call.content,
-                timeout=_timeout(call),
-            )  # fmt: skip
+            response = self._transport.handle_request(request)
+            response.read()
         except httpx.TransportError as error:
-            raise unreachable(self.url, error) from error
-        except SettingError as error:
-            raise _unusable(error) from error
-        return _read(call, response)
+            raise unreachable(self._settings.registry, error) from error
+        return _read(call, request, response)
 
     def close(self) -> None:
-        self.http.close()
+        self._transport.close()
 
 
 class AsyncRegistry:
     """Awaiting; belongs to one event loop."""
 
     def __init__(self, settings: MeshSettings) -> None:
-        self.url = settings.registry
-        self.http = httpx.AsyncClient(base_url=settings.registry, auth=auth_of(settings), trust_env=False)
+        self._settings = settings
+        self._transport = httpx.AsyncHTTPTransport()
 
     async def send(self, call: Call[T]) -> T:
         """Raises MeshwayError; Unreachable when there was no answer."""
+        request = request_for(self._settings, call)
         try:
-            response = await self.http.request(
-                call.method, call.path, params=call.params, headers=call.headers, content=call.content,
-                timeout=_timeout(call),
-            )  # fmt: skip
+            response = await self._transport.handle_async_request(request)
+            await response.aread()
         except httpx.TransportError as error:
-            raise unreachable(self.url, error) from error
-        except SettingError as error:
-            raise _unusable(error) from error
-        return _read(call, response)
+            raise unreachable(self._settings.registry, error) from error
+        return _read(call, request, response)
 
     async def close(self) -> None:
-        await self.http.aclose()
+        await self._transport.aclose()
 
 
-def auth_of(settings: MeshSettings) -> httpx.Auth | None:
-    return TokenFromFile(settings.token_file) if settings.token_file else None
+def credentials(settings: MeshSettings) -> dict[str, str]:
+    """The token is read for each request: at one request in some seconds a cache would gain nothing.
+
+    Raises MeshwayError when there should be one and cannot be read.
+    """
+    if settings.token_file is None:
+        return {}
+    try:
+        return {"authorization": f"Bearer {read_secret(settings.token_file)}"}
+    except SettingError as error:
+        raise MeshwayError(Problem(401, "token_unreadable", "Token unreadable", detail=str(error))) from error
 
 
-def _timeout(call: Call[T]) -> httpx.Timeout:
-    return httpx.Timeout(call.timeout_s, connect=_CONNECT_S)
+def request_for(settings: MeshSettings, call: Call[T]) -> httpx.Request:
+    timeout = httpx.Timeout(call.timeout_s, connect=_CONNECT_S)
+    return httpx.Request(
+        call.method,
+        settings.registry + call.path,
+        params=dict(call.params) or None,
+        headers={**call.headers, **credentials(settings)},
+        content=call.content,
+        extensions={"timeout": timeout.as_dict()},
+    )
 
 
-def _unusable(error: SettingError) -> MeshwayError:
-    return MeshwayError(Problem(401, "token_unreadable", "Token unreadable", detail=str(error)))
-
-
-def _read(call: Call[T], response: httpx.Response) -> T:
+def _read(call: Call[T], request: httpx.Request, response: httpx.Response) -> T:
+    response.request = request
     if response.status_code >= 400:
         raise error_for(response)
     try:
         return call.decode(response)
     except msgspec.MsgspecError as error:
-        detail = f"{call.method} {response.request.url} answered what this version cannot read: {error}"
+        detail = f"{call.method} {request.url} answered what this version cannot read: {error}"
         raise MeshwayError(Problem(502, "unexpected_answer", "Unexpected answer", detail=detail)) from error

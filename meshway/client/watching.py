@@ -15,6 +15,8 @@ from httpx_sse import ServerSentEvent, SSEError, aconnect_sse, connect_sse
 
 from meshway.client.errors import error_for
 from meshway.client.keeper import backoff_s
+from meshway.client.registry import credentials
+from meshway.client.settings import MeshSettings
 
 _log = logging.getLogger("meshway.client")
 PATH: Final = "/v1/watch"
@@ -82,13 +84,17 @@ class Position:
         return backoff_s(self._failures - 1, random.random())
 
 
-def follow(http: httpx.Client, position: Position) -> Iterator[WatchEvent]:
+def follow(settings: MeshSettings, position: Position) -> Iterator[WatchEvent]:
     """Endless; connects again by itself. Raises MeshwayError when the registry refuses the question (4xx)."""
     while True:
         if (reset := position.again()) is not None:
             yield reset
+        ask = {"params": position.params(), "headers": credentials(settings)}
         try:
-            with connect_sse(http, "GET", PATH, params=position.params(), timeout=TIMEOUT) as source:
+            with (
+                httpx.Client(trust_env=False, timeout=TIMEOUT) as http,
+                connect_sse(http, "GET", settings.registry + PATH, **ask) as source,
+            ):
                 if _refused(source.response):
                     source.response.read()
                     raise error_for(source.response)
@@ -100,13 +106,17 @@ def follow(http: httpx.Client, position: Position) -> Iterator[WatchEvent]:
         time.sleep(position.wait_s())
 
 
-async def afollow(http: httpx.AsyncClient, position: Position) -> AsyncGenerator[WatchEvent, None]:
+async def afollow(settings: MeshSettings, position: Position) -> AsyncGenerator[WatchEvent, None]:
     """As follow."""
     while True:
         if (reset := position.again()) is not None:
             yield reset
+        ask = {"params": position.params(), "headers": credentials(settings)}
         try:
-            async with aconnect_sse(http, "GET", PATH, params=position.params(), timeout=TIMEOUT) as source:
+            async with (
+                httpx.AsyncClient(trust_env=False, timeout=TIMEOUT) as http,
+                aconnect_sse(http, "GET", settings.registry + PATH, **ask) as source,
+            ):
                 if _refused(source.response):
                     await source.response.aread()
                     raise error_for(source.response)

@@ -47,8 +47,8 @@ class Here:
         assert test[0] == "CMD"
         words = [self._word(name, word) for word in test[1:]]
         ready = {
-            "registry": self._url("registry") + "/v1/health/ready",
-            "gateway": self._url("admin") + "/health/ready",
+            "registry": f"{self._url('registry')}/v1/health/ready",
+            "gateway": f"{self._url('admin')}/health/ready",
         }
         words = [ready.get(word, word) for word in words]
         check = Process(self._program(words), self.folder / f"{name}-health.out", self._environment(name))

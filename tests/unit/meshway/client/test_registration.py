@@ -63,9 +63,7 @@ def test_the_body_holds_what_the_path_does_not() -> None:
         (None, 80, {}, "MESHWAY_SERVICE"),
     ],
 )
-def test_a_mistake_in_the_program_is_told_at_once(
-    service: str, port: int, more: dict[str, object], message: str
-) -> None:
+def test_a_mistake_in_the_program_is_told_at_once(service: str, port: int, more: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         describe(SETTINGS, service, port, **more)
 
