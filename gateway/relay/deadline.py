@@ -54,8 +54,8 @@ class TimerWheel:
                 self._look_at(timer, tick, now)
 
     def _look_at(self, timer: Timer, tick: int, now: float) -> None:
-        if int(timer.filed / TICK_S) + 1 > tick or timer.filed == NEVER:
-            return  # filed elsewhere since, or already looked at
+        if timer.filed == NEVER or int(timer.filed / TICK_S) + 1 > tick:
+            return  # already looked at, or filed elsewhere since
         timer.filed = NEVER
         if timer.due > now:
             if timer.due != NEVER:

@@ -107,7 +107,10 @@ class ServerProtocol(asyncio.Protocol):
         call = self._call
         if self._is_tunnel and call is not None:
             call.on_end(b"")
-            return not call.is_over
+            if not call.is_over:
+                return True
+            self._call = None
+            return False
         # A caller that closes his half has left, as far as HTTP can tell: what he asked for is given up.
         if call is not None:
             self._call = None
@@ -305,7 +308,8 @@ class ServerProtocol(asyncio.Protocol):
         if self._is_tunnel:
             if self._transport.can_write_eof():
                 self._transport.write_eof()
-            if self._call is None or self._call.is_over:
+            if self._call is not None and self._call.is_over:
+                self._call = None
                 self._transport.close()
             return
         if self._is_chunked:

@@ -1,0 +1,109 @@
+from random import Random
+
+from gateway.exchange import NEVER
+from gateway.relay.deadline import TICK_S, TimerWheel
+from gateway.wire.interfaces import Timer
+
+
+class Owner:
+    def __init__(self) -> None:
+        self.told: list[float] = []
+
+    def on_timer(self, now: float) -> None:
+        self.told.append(now)
+
+
+def test_an_owner_is_told_once_and_not_before_it_is_due() -> None:
+    wheel, timer, owner = TimerWheel(100.0), Timer(), Owner()
+    wheel.set(timer, owner, 100.5)
+    wheel.advance(100.49)
+    assert owner.told == []
+    wheel.advance(100.52)
+    wheel.advance(200.0)
+    assert owner.told == [100.52]
+
+
+def test_a_timer_set_later_waits_for_the_later_time() -> None:
+    wheel, timer, owner = TimerWheel(100.0), Timer(), Owner()
+    wheel.set(timer, owner, 100.5)
+    wheel.set(timer, owner, 103.0)
+    wheel.advance(102.9)
+    assert owner.told == []
+    wheel.advance(103.02)
+    assert owner.told == [103.02]
+
+
+def test_a_timer_set_earlier_does_not_wait_for_the_later_time() -> None:
+    wheel, timer, owner = TimerWheel(100.0), Timer(), Owner()
+    wheel.set(timer, owner, 160.0)
+    wheel.set(timer, owner, 101.0)
+    wheel.advance(101.02)
+    assert owner.told == [101.02]
+    wheel.advance(161.0)
+    assert owner.told == [101.02]
+
+
+def test_an_unset_timer_tells_nobody_and_leaves_the_wheel() -> None:
+    wheel, timer, owner = TimerWheel(100.0), Timer(), Owner()
+    wheel.set(timer, owner, 101.0)
+    timer.due = NEVER
+    wheel.advance(102.0)
+    assert owner.told == []
+    assert len(wheel) == 0
+
+
+def test_setting_a_timer_again_and_again_files_it_once() -> None:
+    wheel, timer, owner = TimerWheel(100.0), Timer(), Owner()
+    for n in range(10_000):
+        wheel.set(timer, owner, 160.0 + n / 1000)
+    assert len(wheel) == 1
+
+
+def test_what_is_already_due_is_told_at_the_next_tick() -> None:
+    wheel, timer, owner = TimerWheel(100.0), Timer(), Owner()
+    wheel.advance(105.0)
+    wheel.set(timer, owner, 104.0)
+    wheel.advance(105.0 + 2 * TICK_S)
+    assert len(owner.told) == 1
+
+
+def test_an_owner_may_set_its_timer_again_while_it_is_told() -> None:
+    wheel, timer = TimerWheel(100.0), Timer()
+    told: list[float] = []
+
+    class Again:
+        def on_timer(self, now: float) -> None:
+            told.append(now)
+            wheel.set(timer, self, now + 1.0)
+
+    wheel.set(timer, Again(), 101.0)
+    for n in range(1, 500):
+        wheel.advance(100.0 + n / 100)
+    assert len(told) in (3, 4)
+
+
+def test_a_random_course_agrees_with_a_plain_list() -> None:
+    seed = Random().randrange(1 << 32)
+    print(f"seed {seed}")
+    random = Random(seed)
+    now = 1000.0
+    wheel = TimerWheel(now)
+    timers = [Timer() for _ in range(20)]
+    owners = [Owner() for _ in range(20)]
+    due = [NEVER] * 20
+    for _ in range(5_000):
+        at = random.randrange(20)
+        if random.random() < 0.2:
+            timers[at].due = due[at] = NEVER
+        else:
+            due[at] = now + random.choice((0.0, 0.005, 0.02, 0.3, 2.0, 60.0)) * random.random()
+            wheel.set(timers[at], owners[at], due[at])
+        now += random.choice((0.001, 0.01, 0.05, 5.0 if random.random() < 0.01 else 0.0))
+        wheel.advance(now)
+        for which, owner in enumerate(owners):
+            if owner.told:
+                assert due[which] <= now
+                due[which] = NEVER
+                owner.told.clear()
+            else:
+                assert due[which] == NEVER or now <= due[which] + 0.1, "told too late"
