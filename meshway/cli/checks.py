@@ -79,7 +79,7 @@ def healthcheck(
 
 @asking
 def version(session: Session) -> None:
-    """Print the version of this command and, when it answers, of the gateways."""
+    """Print the version of this command."""
     import platform
     from importlib.metadata import version as installed
 

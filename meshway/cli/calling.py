@@ -1,0 +1,75 @@
+"""One call through the gateway's mesh listener, as a person makes it."""
+
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+
+from meshway.cli.failure import NOT_FOUND, UNREACHABLE, CliError
+from meshway.cli.session import Session
+
+
+class Question(NamedTuple):
+    """gateway: base URL of the mesh listener. host: the service's full name, `reviews.shop.mesh`."""
+
+    gateway: str
+    host: str
+    path: str
+    method: str
+    headers: list[tuple[str, str]]
+    data: str | None
+
+
+def ask_gateway(session: Session, question: Question) -> int:
+    """Streams the body to stdout; answers the status. Raises CliError 7 when no gateway answers."""
+    began = time.monotonic()
+    try:
+        with (
+            httpx.Client(trust_env=False, timeout=session.timeout_s) as client,
+            client.stream(
+                question.method.upper(),
+                question.gateway + question.path,
+                headers=[("host", question.host), *question.headers],
+                content=_body(question.data),
+            ) as response,
+        ):
+            took_ms = (time.monotonic() - began) * 1000.0
+            _tell(session, question, response, took_ms)
+            for piece in response.iter_bytes():
+                sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+            return response.status_code
+    except httpx.TimeoutException as error:
+        raise CliError(
+            UNREACHABLE, f"{question.host} did not answer within {session.timeout_s:g} s", mend="wait longer: --timeout"
+        ) from error
+    except httpx.TransportError as error:
+        raise CliError(
+            UNREACHABLE,
+            f"gateway at {question.gateway} does not answer",
+            why=str(error) or type(error).__name__,
+            mend="start it (meshway up) or name another: --gateway URL",
+        ) from error
+
+
+def _tell(session: Session, question: Question, response: httpx.Response, took_ms: float) -> None:
+    session.say(
+        f"{response.status_code} {response.reason_phrase}   {question.method} {question.host}{question.path}"
+        f"   {took_ms:.0f} ms"
+    )
+    if session.verbose:
+        for name, value in response.headers.multi_items():
+            session.say(f"  {name}: {value}")
+
+
+def _body(data: str | None) -> bytes | None:
+    if data is None or not data.startswith("@"):
+        return None if data is None else data.encode()
+    if data == "@-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(data[1:]).read_bytes()
+    except OSError as error:
+        raise CliError(NOT_FOUND, f"cannot read {data[1:]}: {error.strerror}") from error

@@ -1,0 +1,94 @@
+"""`register` and `call`: a service's way in, and a person's call to it."""
+
+from typing import Annotated
+
+import typer
+
+from meshway.cli.failure import FAILED, INVALID, USAGE, CliError
+from meshway.cli.session import EVERY_NAMESPACE, Session, asking
+
+GATEWAY = "http://127.0.0.1:8581"
+Gateway = Annotated[
+    str, typer.Option("--gateway", envvar="MESHWAY_GATEWAY", metavar="URL", help="The gateway's mesh listener.")
+]
+
+
+@asking
+def register(
+    session: Session,
+    service: Annotated[str, typer.Argument(metavar="SVC", help="The service's name.")],
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Where this instance listens.")],
+    command: Annotated[list[str] | None, typer.Argument(metavar="[-- CMD…]", show_default=False)] = None,
+    address: Annotated[str, typer.Option(envvar="MESHWAY_ADDRESS", help="What gateways reach it by; found out.")] = "",
+    id_: Annotated[str, typer.Option("--id", help="The instance's name; SVC-HOST-PORT.")] = "",
+    version: Annotated[str, typer.Option("--version", help="For subsets and canaries.")] = "",
+    zone: Annotated[str, typer.Option(envvar="MESHWAY_ZONE")] = "",
+    weight: Annotated[int, typer.Option(min=0, max=1000, help="Its share beside others'.")] = 1,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="May be repeated.")] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option("--metadata", metavar="KEY=VALUE", help="May be repeated.")
+    ] = None,
+    ttl: Annotated[float, typer.Option("--ttl", metavar="SECONDS", help="The lease, 3 to 3600.")] = 30.0,
+    gateway: Gateway = GATEWAY,
+) -> None:
+    """Keep an instance registered while CMD runs, or until Ctrl-C; then drain and deregister it."""
+    from meshway.cli.wrapped import Wrapped, run_registered
+    from meshway.client.registration import describe
+    from meshway.client.settings import MeshSettings
+
+    namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
+    settings = MeshSettings(registry=session.registry, gateway=gateway.rstrip("/"), namespace=namespace)
+    try:
+        wanted = describe(
+            settings,
+            service,
+            port,
+            id=id_,
+            address=address,
+            version=version,
+            zone=zone,
+            weight=weight,
+            tags=tag or (),
+            metadata=dict(_pair(text) for text in metadata or ()),
+            ttl_s=ttl,
+        )
+    except ValueError as error:
+        raise CliError(INVALID, f"cannot register {service}: {error}") from error
+    code = run_registered(session, settings, wanted, Wrapped(tuple(command or ()), port))
+    raise typer.Exit(code)
+
+
+@asking
+def call(
+    session: Session,
+    target: Annotated[str, typer.Argument(metavar="SVC/PATH", help="reviews/7, or reviews.shop/7.")],
+    method: Annotated[str, typer.Option("--method", "-X")] = "",
+    header: Annotated[list[str] | None, typer.Option("--header", "-H", metavar="NAME: VALUE")] = None,
+    data: Annotated[str | None, typer.Option("--data", "-d", help="The body; @FILE reads it, @- from stdin.")] = None,
+    gateway: Gateway = GATEWAY,
+) -> None:
+    """Call a service through the gateway: its answer on stdout, status and time on stderr. Exit 1 from 400 on."""
+    from meshway.cli.calling import Question, ask_gateway
+
+    host, _, path = target.removeprefix("http://").partition("/")
+    namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
+    host = {0: f"{host}.{namespace}.mesh", 1: f"{host}.mesh"}.get(host.count("."), host)
+    headers = [_header(text) for text in header or ()]
+    question = Question(gateway.rstrip("/"), host, f"/{path}", method or ("POST" if data else "GET"), headers, data)
+    status = ask_gateway(session, question)
+    if status >= 400:
+        raise typer.Exit(FAILED)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise CliError(USAGE, f"{text!r} is no header", mend="-H 'name: value'")
+    return name.strip(), value.strip()
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise CliError(USAGE, f"{text!r} is no metadata", mend="--metadata key=value")
+    return key, value

@@ -1,0 +1,136 @@
+"""A program kept registered while it runs: any program, in any language."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from meshway.cli.failure import NOT_FOUND, CliError
+from meshway.cli.session import Session
+
+if TYPE_CHECKING:
+    from meshway.client.background import Registered
+    from meshway.client.registration import Registration
+    from meshway.client.settings import MeshSettings
+
+_LISTENS_WITHIN_S: Final = 60.0
+_ENDS_WITHIN_S: Final = 30.0
+_POLL_S: Final = 0.1
+
+
+class Wrapped(NamedTuple):
+    """command: empty for a program that somebody else runs."""
+
+    command: tuple[str, ...]
+    port: int
+
+
+def run_registered(session: Session, settings: "MeshSettings", wanted: "Registration", wrapped: Wrapped) -> int:
+    """Until the program ends or a signal comes; answers the exit code. On a signal: drain, stop it, deregister."""
+    from meshway.client.mesh import Mesh
+
+    stop = threading.Event()
+    _on_signals(stop)
+    child = _start(settings, wanted, wrapped) if wrapped.command else None
+    if child is not None and not _listens(child, wanted.address, wrapped.port, stop):
+        return _end(session, child, f"did not listen on port {wrapped.port}")
+    mesh = Mesh(settings)
+    try:
+        with mesh.register(
+            wanted.service,
+            wanted.port,
+            namespace=wanted.namespace,
+            id=wanted.id,
+            address=wanted.address,
+            version=wanted.version,
+            zone=wanted.zone,
+            weight=wanted.weight,
+            tags=wanted.tags,
+            metadata=wanted.metadata,
+            ttl_s=wanted.ttl_s,
+        ) as me:
+            _on_signals(stop)  # the SDK drains by itself, but would not stop the child
+            _follow(session, me, wanted, child, stop)
+            if stop.is_set():
+                session.say("draining")
+                me.drain()
+            return 0 if child is None else _end(session, child, None)
+    finally:
+        mesh.close()
+
+
+def _on_signals(stop: threading.Event) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+
+
+def _start(settings: "MeshSettings", wanted: "Registration", wrapped: Wrapped) -> "subprocess.Popen[bytes]":
+    """In a session of its own: Ctrl-C reaches us alone, and the instance drains before its program is told to end."""
+    environment = os.environ | {
+        "PORT": str(wrapped.port),
+        "MESHWAY_URL": settings.registry,
+        "MESHWAY_GATEWAY": settings.gateway,
+        "MESHWAY_NAMESPACE": wanted.namespace,
+        "MESHWAY_SERVICE": wanted.service,
+    }
+    try:
+        return subprocess.Popen(wrapped.command, env=environment, start_new_session=True)
+    except OSError as error:
+        raise CliError(NOT_FOUND, f"cannot run {wrapped.command[0]}: {error.strerror}") from error
+
+
+def _listens(child: "subprocess.Popen[bytes]", address: str, port: int, stop: threading.Event) -> bool:
+    """Waits until the port answers, so that no gateway calls a program that is still starting."""
+    until = time.monotonic() + _LISTENS_WITHIN_S
+    while child.poll() is None and time.monotonic() < until:
+        for host in (address, "127.0.0.1"):
+            try:
+                socket.create_connection((host, port), timeout=1.0).close()
+            except OSError:
+                continue
+            return True
+        if stop.wait(_POLL_S):
+            return False
+    return False
+
+
+def _follow(
+    session: Session,
+    me: "Registered",
+    wanted: "Registration",
+    child: "subprocess.Popen[bytes] | None",
+    stop: threading.Event,
+) -> None:
+    """Tells each change of state once, until a signal comes or the program ends."""
+    told = ""
+    while not stop.wait(_POLL_S):
+        if child is not None and child.poll() is not None:
+            return
+        status = me.status()
+        if status.state == told:
+            continue
+        told = status.state
+        if status.state == "passing":
+            session.say(f"✓ {wanted.name} at {wanted.address}:{wanted.port}, lease {wanted.ttl_s:g} s; Ctrl-C drains")
+        elif status.error:
+            session.say(f"! {wanted.name} is {status.state}: {status.error}")
+
+
+def _end(session: Session, child: "subprocess.Popen[bytes]", why: str | None) -> int:
+    """Stops what still runs; answers its exit code, 128 + n for a signal as shells do."""
+    if child.poll() is None:
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(_ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            session.say(f"! pid {child.pid} did not end within {_ENDS_WITHIN_S:.0f} s; killing it")
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+    elif why:
+        session.say(f"! the program ended before it listened, exit code {child.returncode}")
+    if child.returncode == -signal.SIGTERM:
+        return 0 if why is None else 1
+    return child.returncode if child.returncode >= 0 else 128 - child.returncode
