@@ -79,3 +79,12 @@ def test_more_choices_find_the_least_busy_more_often(chance: random.Random) -> N
 
 def test_a_lone_endpoint_is_picked() -> None:
     assert least_request(endpoints(1), random.random)(EXCHANGE).id == "1"
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_of_five_endpoints_the_least_busy_is_among_the_two_in_two_of_five_draws(
+    place: int, chance: random.Random
+) -> None:
+    some = tuple(endpoint(str(i), in_flight=0 if i == place else 3) for i in range(5))
+    pick = least_request(some, chance.random)
+    assert sum(pick(EXCHANGE).id == str(place) for _ in range(8000)) / 8000 == pytest.approx(0.4, abs=0.03)

@@ -178,6 +178,14 @@ def test_a_service_that_registers_later_is_callable_on_the_mesh() -> None:
     assert bench.compiler.tables.match(bench.mesh("books.default.mesh")) is not None
 
 
+def test_a_mesh_route_that_was_there_first_still_speaks_for_a_service_that_registers_later() -> None:
+    bench = Bench(document("Route", "r", edge_route(to("cart"), hosts=["books"], listeners=["mesh"])))
+    bench.delta(running("books", "1"))
+    plan = bench.compiler.tables.match(bench.mesh("books.default"))
+    assert plan is not None
+    assert plan.route == "default/r"
+
+
 def test_a_document_that_does_not_compile_keeps_its_last_good_version_and_is_named() -> None:
     bench = Bench(*three_books(), document("Route", "r", edge_route(to("books", {"prefix": "/a"}))))
     good = bench.plan("/a")

@@ -137,6 +137,11 @@ def test_stragglers_from_before_the_opening_do_not_judge() -> None:
     bench.answers(0, 1)
     bench.answers(5, 5, now=101.0)
     assert (bench.breaker.state, bench.breaker.open_until) == (OPEN, 105.0)
+    probe = call()
+    bench.breaker.admit(probe, 105.0)
+    bench.breaker.release(probe)
+    bench.answers(5, 5, now=105.1)
+    assert bench.breaker.state == HALF_OPEN, "no probe is under way"
 
 
 def test_workers_probe_their_share_rounded_up() -> None:

@@ -129,6 +129,10 @@ def test_workers_of_a_host_share_the_bound(tmp_path: Path) -> None:
         there.release(theirs)
         here.hand_on()  # the tick
         assert order == ["a"]
+        here.release(mine)
+        here.release(mine)
+        here.release(call())
+        assert one.sum(here.row) == 1, "only what was admitted is given back"
 
 
 def test_without_a_table_each_worker_has_its_share() -> None:

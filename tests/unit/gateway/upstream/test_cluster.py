@@ -9,7 +9,7 @@ from gateway.exchange import Reply
 from gateway.plan import Parts
 from gateway.upstream.cluster import PENDING, Cluster, Transition, apply_to_endpoint
 from gateway.upstream.endpoint import Endpoint
-from meshway.model.traffic_policy import Breaker, Bulkhead, TrafficPolicy
+from meshway.model.traffic_policy import Breaker, Bulkhead, OutlierDetection, TrafficPolicy
 from tests.parts.calls import call
 from tests.parts.clock import ManualClock
 from tests.parts.endpoints import endpoints
@@ -118,6 +118,20 @@ def test_an_ejection_found_by_another_worker_holds_here_and_ends_here_without_a_
     bench.cluster.tick(bench.clock())
     assert bench.eligible == ["1", "2", "3"]
     assert bench.reports == []
+
+
+def test_a_worker_reports_only_the_return_from_its_own_ejections() -> None:
+    bench = Bench()
+    bench.fail(bench.endpoints[0])
+    bench.clock.advance(10.0)
+    bench.cluster.tick(bench.clock())
+    assert [report.kind for report in bench.reports] == ["ejected", "returned"]
+    told = Transition("ejected", "default/books", bench.endpoints[0].key, until_s=bench.clock() + 5.0)
+    apply_to_endpoint(bench.endpoints[0], told, bench.clock())
+    bench.clock.advance(5.0)
+    bench.cluster.tick(bench.clock())
+    assert bench.eligible == ["1", "2", "3"]
+    assert len(bench.reports) == 2
 
 
 def test_a_failing_check_takes_out_and_a_passing_one_brings_back() -> None:
@@ -252,3 +266,11 @@ def test_settings_change_while_calls_run_and_wait() -> None:
     assert heard == [None]
     bench.cluster.release(first)
     assert bench.cluster.admit(call(), lambda _: None) is None
+
+
+def test_the_last_eligible_endpoint_stays_even_when_all_may_be_ejected() -> None:
+    bench = Bench(3, TrafficPolicy(outlier_detection=OutlierDetection(max_ejection_percent=100.0)))
+    for endpoint in bench.endpoints:
+        bench.fail(endpoint, 10)
+    assert bench.eligible == ["3"]
+    assert not bench.cluster.is_panicking
