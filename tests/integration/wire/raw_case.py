@@ -9,7 +9,7 @@ HOST = b"Host: books.test"
 class Seen:
     """One request as the upstream must get it. target None: not looked at. has: whole lines; lacks: lower-case names.
 
-    host: value of its Host field.
+    host: value of its Host field. trailers: all of them, whole lines.
     """
 
     method: bytes = b"GET"
@@ -18,6 +18,7 @@ class Seen:
     has: tuple[bytes, ...] = ()
     lacks: tuple[bytes, ...] = ()
     host: bytes | None = None
+    trailers: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

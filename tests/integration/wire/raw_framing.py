@@ -194,7 +194,7 @@ CHUNKS = [
         "a trailer is passed on as a trailer",
         chunked(b"5\r\nhello\r\n0\r\nx-sum: 1\r\n\r\n"),
         "RFC 9110 §6.5",
-        seen=(Seen(method=b"POST", body=b"hello", lacks=(b"x-sum",)),),
+        seen=(Seen(method=b"POST", body=b"hello", lacks=(b"x-sum",), trailers=(b"x-sum: 1",)),),
     ),
     *(
         RequestCase(

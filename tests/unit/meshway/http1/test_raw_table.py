@@ -26,6 +26,7 @@ def check_seen(request: ReadRequest, seen: Seen) -> None:
     names = {line.partition(b":")[0].lower() for line in lines}
     assert {line for line in seen.has if not line.startswith(b"Host:")} <= set(lines)
     assert not names & {*seen.lacks, b"host", b"content-length", b"transfer-encoding", b"connection"}
+    assert tuple(request.trailers.split(b"\r\n")[:-1]) == seen.trailers
     if seen.host is not None:
         assert head.authority == seen.host
         assert head.host == seen.host.lower().partition(b":")[0].rstrip(b".")
