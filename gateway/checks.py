@@ -4,18 +4,20 @@ Policies of mesh, namespace and service count; one for a subset says how its cal
 """
 
 from collections.abc import Iterable
+from typing import Any
 
-from gateway.compiler.diff import CompileError, Entry, read_changes
+from gateway.compiler.clusters import instances_of
+from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey, read_changes
 from gateway.compiler.policies import Attached, effective, places_of, service_places
 from gateway.compiler.settings import cluster_settings
 from gateway.upstream.cluster_settings import HealthCheckSettings
 from gateway.upstream.health import Check, EndpointKey
 from meshway.model.instance import Instance
+from meshway.model.service import Service
 from meshway.model.traffic_policy import TrafficPolicy
 from meshway.snapshot import INSTANCE, Change
 
-ServiceKey = tuple[str, str]
-_POLICY = "TrafficPolicy"
+_KINDS = frozenset({INSTANCE, "TrafficPolicy", "Service"})
 # Who shall not be called need not be asked; one in maintenance comes back by hand.
 _ASKED = frozenset({"passing", "critical"})
 
@@ -25,29 +27,30 @@ class CheckTargets:
 
     def __init__(self) -> None:
         self._instances: dict[ServiceKey, dict[str, Instance]] = {}
-        self._policies: dict[tuple[str, str, str], Entry[TrafficPolicy]] = {}
+        self._policies: dict[DocumentKey, Entry[TrafficPolicy]] = {}
+        self._services: dict[DocumentKey, Entry[Service]] = {}
 
     def replace(self, entries: Iterable[Change]) -> None:
-        self._instances, self._policies = {}, {}
+        self._instances, self._policies, self._services = {}, {}, {}
         self.take(entries)
 
     def take(self, changes: Iterable[Change]) -> bool:
         """Returns whether the wanted checks may have changed."""
-        diff = read_changes(change for change in changes if change.kind in (INSTANCE, _POLICY))
+        diff = read_changes(change for change in changes if change.kind in _KINDS)
         for service, instances in diff.instances.items():
-            known = self._instances.setdefault(service, {})
+            running = self._instances.setdefault(service, {})
             for identity, instance in instances.items():
                 if instance is None:
-                    known.pop(identity, None)
+                    running.pop(identity, None)
                 else:
-                    known[identity] = instance
-            if not known:
+                    running[identity] = instance
+            if not running:
                 del self._instances[service]
         for key, entry in diff.documents.items():
-            if entry is None:
-                self._policies.pop(key, None)
-            elif _is_placed(entry):
-                self._policies[key] = entry
+            known: dict[DocumentKey, Entry[Any]] = self._services if key[0] == "Service" else self._policies
+            known.pop(key, None)
+            if entry is not None and (known is self._services or _is_placed(entry)):
+                known[key] = entry
         return bool(diff.documents) or self._is_checking()
 
     def wanted(self) -> dict[EndpointKey, Check]:
@@ -55,7 +58,7 @@ class CheckTargets:
             return {}
         attached: Attached[TrafficPolicy] = Attached(self._policies.values())
         checks: dict[EndpointKey, Check] = {}
-        for (namespace, service), instances in self._instances.items():
+        for (namespace, service), instances in self._all_instances().items():
             settings = _settings(attached, namespace, service)
             if settings is None:
                 continue
@@ -64,6 +67,15 @@ class CheckTargets:
                     port = settings.port or instance.port
                     checks[(namespace, service, instance.id)] = Check(instance.address, port, settings)
         return checks
+
+    def _all_instances(self) -> dict[ServiceKey, dict[str, Instance]]:
+        """With those that static services bring in their documents instead of registering."""
+        found = dict(self._instances)
+        for _, namespace, name in self._services:
+            static = instances_of(namespace, name, self._services[("Service", namespace, name)].spec)
+            if static is not None:
+                found[(namespace, name)] = static
+        return found
 
     def _is_checking(self) -> bool:
         return any(entry.spec.health_check is not None for entry in self._policies.values())

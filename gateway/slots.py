@@ -20,8 +20,8 @@ from gateway.worker_process import WorkerProcess
 from meshway.tasks import spawn
 
 READY_S: Final = 30.0
-# A worker that lived this long did not die of its start.
-SETTLED_S: Final = 10.0
+# A worker that served this long did not die of its start or of its tables.
+SETTLED_S: Final = 1.0
 MIN_WAIT_S: Final = 0.1
 MAX_WAIT_S: Final = 10.0
 COLUMNS_PER_SLOT: Final = 4  # the running worker, its successor, and two that still drain
@@ -137,6 +137,9 @@ class Slots:
         leaving = list(self.workers)
         for worker in leaving:
             worker.drain(END_IDLE_S, drain_s)
+        for slot in self.slots:  # while any copy is open, new callers would queue for nobody
+            slot.edge.close()
+            slot.mesh.close()
         try:
             async with asyncio.timeout(drain_s + 2.0):
                 await asyncio.gather(*(worker.gone.wait() for worker in leaving))
@@ -196,8 +199,9 @@ class Slots:
         return worker
 
     async def _replace(self, slot: Slot, dead: WorkerProcess) -> None:
-        lived_s = asyncio.get_running_loop().time() - dead.started_at
-        slot.crashes = 1 if lived_s >= SETTLED_S else slot.crashes + 1
+        now = asyncio.get_running_loop().time()
+        has_served = dead.ready_at is not None and now - dead.ready_at >= SETTLED_S
+        slot.crashes = 1 if has_served else slot.crashes + 1
         while not self.is_ending:
             if slot.crashes > 1:
                 await asyncio.sleep(min(MIN_WAIT_S * 2 ** (slot.crashes - 2), MAX_WAIT_S))

@@ -45,7 +45,10 @@ class Owner(Protocol):
 
 
 class WorkerProcess:
-    """start: what the worker is told first. column: of the host table. revision: the last one it applied."""
+    """start: what the worker is told first. column: of the host table. revision: the last one it applied.
+
+    ready_at: the loop's time when it said ready, None if it never did.
+    """
 
     def __init__(self, slot: int, start: Start, owner: Owner) -> None:
         self.slot = slot
@@ -60,7 +63,7 @@ class WorkerProcess:
         self.has_drained = False
         self.ready = asyncio.Event()
         self.gone = asyncio.Event()
-        self.started_at = 0.0
+        self.ready_at: float | None = None
         self._owner = owner
         self._answers: dict[str, asyncio.Future[Any]] = {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -73,7 +76,6 @@ class WorkerProcess:
     async def spawn(self, edge: socket.socket, mesh: socket.socket, snapshot: Iterator[bytes] | None) -> None:
         """snapshot: frames of what is held; None: nothing is. Raises OSError."""
         loop = asyncio.get_running_loop()
-        self.started_at = loop.time()
         ours, theirs = socket.socketpair()
         try:
             handed = [theirs.fileno(), edge.fileno(), mesh.fileno()]
@@ -133,6 +135,7 @@ class WorkerProcess:
             self._owner.on_applied(self)
         elif isinstance(frame, Ready):
             self.is_ready = True
+            self.ready_at = asyncio.get_running_loop().time()
             self.ready.set()
             self._owner.on_ready(self)
         elif isinstance(frame, TransitionFrame):
@@ -147,6 +150,9 @@ class WorkerProcess:
     def _on_closed(self) -> None:
         """The other end is closed: the process is gone, or about to be."""
         self.is_ready = False
+        for waiting in self._answers.values():
+            if not waiting.done():
+                waiting.set_exception(TimeoutError("the worker is gone"))
         self._reap(asyncio.get_running_loop(), asyncio.get_running_loop().time() + REAP_S)
 
     def _reap(self, loop: asyncio.AbstractEventLoop, give_up: float) -> None:

@@ -7,33 +7,10 @@ import asyncio
 import json
 from typing import Any
 
-import msgspec
-
 from gateway.feed.frames import delta_frames, snapshot_frames
-from meshway.model.instance import Instance
-from meshway.snapshot import INSTANCE, Change, Hello, Reset, Tick, encode_frame
+from meshway.snapshot import Change, Hello, Reset, Tick, encode_frame
 
 TICK_S = 0.5
-
-
-def instance(service: str, identity: str, port: int, namespace: str = "default", **fields: Any) -> Change:
-    value = Instance(namespace=namespace, service=service, id=identity, address="127.0.0.1", port=port, **fields)
-    raw = msgspec.Raw(msgspec.msgpack.encode(value))
-    return Change(op="put", kind=INSTANCE, namespace=namespace, name=f"{service}/{identity}", value=raw)
-
-
-def gone(service: str, identity: str, namespace: str = "default") -> Change:
-    return Change(op="delete", kind=INSTANCE, namespace=namespace, name=f"{service}/{identity}")
-
-
-def document(kind: str, name: str, spec: dict[str, Any], namespace: str = "default") -> Change:
-    value = {
-        "apiVersion": "meshway/v1",
-        "kind": kind,
-        "metadata": {"name": name, "namespace": namespace, "created_at": "2026-01-01T00:00:00Z"},
-        "spec": spec,
-    }
-    return Change(op="put", kind=kind, namespace=namespace, name=name, value=msgspec.Raw(msgspec.msgpack.encode(value)))
 
 
 class Feed:

@@ -1,0 +1,325 @@
+"""The gateway's processes under what happens to them; the failure rows about workers, registry and disk."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.feed.last_good import load
+from tests.parts.changes import document, left, running
+from tests.parts.conditions import until
+from tests.parts.feed_server import Feed
+from tests.parts.gateway_process import GatewayProcess, is_alive
+from tests.parts.load import Load
+from tests.parts.plain_service import PlainService
+
+CHECKED = {"health_check": {"type": "http", "path": "/up", "interval": "1s", "timeout": "0.5s", "unhealthy_after": 1}}
+
+
+@pytest.fixture
+async def books() -> AsyncIterator[PlainService]:
+    async with PlainService("books") as service:
+        yield service
+
+
+@pytest.fixture
+async def feed(books: PlainService) -> AsyncIterator[Feed]:
+    async with Feed() as feed:
+        feed.commit(running("books", "b1", port=books.port))
+        yield feed
+
+
+def get_books(number: int) -> tuple[str, str, bytes]:
+    return (
+        "GET",
+        f"r{number:08d}",
+        b"GET / HTTP/1.1\r\nHost: books.default.mesh\r\nx-request-id: r%08d\r\n\r\n" % number,
+    )
+
+
+def load_on(gateway: GatewayProcess, connections: int = 16) -> Load:
+    return Load(gateway.settings["mesh_port"], connections, get_books)
+
+
+async def test_a_call_reaches_the_instance_and_its_log_line_names_it(
+    feed: Feed, books: PlainService, tmp_path: Path
+) -> None:
+    async with GatewayProcess(tmp_path, feed.url) as gateway:
+        answer = await gateway.call("books", "/x?secret=1")
+        assert (answer.status_code, answer.text) == (200, "books")
+        await until(gateway.access_log)
+        [line] = gateway.access_log()
+        assert (line["instance"], line["service"], line["path"], line["status"]) == ("b1", "default/books", "/x", 200)
+        assert await gateway.metric("meshway_requests_total") == 1
+        await until(lambda: feed.reports)
+        assert feed.reports[-1]["node"] == "gw-1"
+        await until(lambda: feed.reports[-1]["revision"] == 1)
+
+
+async def test_a_change_reaches_every_worker_and_is_reported(feed: Feed, books: PlainService, tmp_path: Path) -> None:
+    async with GatewayProcess(tmp_path, feed.url) as gateway, PlainService("second") as second:
+        feed.commit(running("books", "b2", port=second.port))
+        revision = feed.commit(left("books", "b1"))
+        await gateway.wait_for_revision(revision)
+        for _ in range(8):
+            async with httpx.AsyncClient(trust_env=False) as client:  # another connection, maybe another worker
+                answer = await client.get(gateway.mesh, headers={"Host": "books.default.mesh"})
+                assert answer.text == "second"
+        await until(lambda: feed.reports and feed.reports[-1]["revision"] == revision)
+
+
+async def test_a_document_that_does_not_compile_is_reported_and_shown(feed: Feed, tmp_path: Path) -> None:
+    async with GatewayProcess(tmp_path, feed.url) as gateway:
+        revision = feed.commit(document("Route", "bad", {"rules": [{"destinations": "nowhere"}]}))
+        await gateway.wait_for_revision(revision)
+        await until(lambda: feed.reports and feed.reports[-1]["refused"])
+        [refusal] = feed.reports[-1]["refused"]
+        assert (refusal["kind"], refusal["name"]) == ("Route", "bad")
+        assert (await gateway.config())["refused"] == [refusal]
+        assert (await gateway.call("books")).status_code == 200
+
+
+async def test_reloads_under_load_fail_no_call(feed: Feed, tmp_path: Path) -> None:
+    async with GatewayProcess(tmp_path, feed.url, worker={"drain_s": 5.0}) as gateway:
+        load = load_on(gateway)
+        running_load = asyncio.ensure_future(load.run())  # noqa: TID251 - awaited below
+        for _ in range(2):
+            before = set(await gateway.worker_pids())
+            calls = len(load.calls)
+            gateway.send(signal.SIGHUP)
+            await gateway.wait_for_workers(before, 2)
+            await until(lambda calls=calls: len(load.calls) > calls + 500)  # type: ignore[misc]
+        load.stopping.set()
+        await running_load
+        assert load.failures == []
+        assert len(load.calls) > 1000
+        counted = await gateway.metric("meshway_requests_total")
+        assert counted == len(load.calls), "what the replaced workers counted is kept"
+
+
+async def test_a_killed_worker_is_replaced_within_a_second_and_costs_only_its_own_calls(
+    feed: Feed, tmp_path: Path
+) -> None:
+    async with GatewayProcess(tmp_path, feed.url) as gateway:
+        load = load_on(gateway)
+        running_load = asyncio.ensure_future(load.run())  # noqa: TID251 - awaited below
+        for _ in range(3):
+            pids = set(await gateway.worker_pids())
+            victim = max(pids)
+            os.kill(victim, signal.SIGKILL)
+            killed_at = asyncio.get_running_loop().time()
+            await gateway.wait_for_workers({victim}, 2)
+            took_s = asyncio.get_running_loop().time() - killed_at
+            assert took_s <= 1.0, f"replaced after {took_s:.2f} s"
+            calls = len(load.calls)
+            await until(lambda calls=calls: len(load.calls) > calls + 200)  # type: ignore[misc]
+        load.stopping.set()
+        await running_load
+        assert len(load.failures) <= 3 * 16
+        assert all("reset" in call.error.lower() or "0 bytes" in call.error for call in load.failures), load.failures
+        assert await gateway.metric("meshway_worker_restarts_total") == 3
+
+
+async def test_a_worker_that_dies_at_its_start_is_tried_later_and_later(feed: Feed, tmp_path: Path) -> None:
+    async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
+        for _ in range(4):
+            [pid] = await gateway.worker_pids()
+            os.kill(pid, signal.SIGKILL)
+            await gateway.wait_for_workers({pid}, 1)
+        loop = asyncio.get_running_loop()
+        [pid] = await gateway.worker_pids()
+        killed_at = loop.time()
+        os.kill(pid, signal.SIGKILL)
+        await gateway.wait_for_workers({pid}, 1)
+        assert loop.time() - killed_at > 0.8
+
+
+async def test_without_a_registry_a_restarted_gateway_serves_from_disk(
+    feed: Feed, books: PlainService, tmp_path: Path
+) -> None:
+    async with GatewayProcess(tmp_path, feed.url) as first:
+        await until(lambda: load(first.data / "gateway" / "last_good")[0])
+        revision = feed.commit(running("more", "m1", port=books.port))
+        await first.wait_for_revision(revision)
+
+        def is_kept() -> bool:
+            found, _ = load(first.data / "gateway" / "last_good")
+            return found is not None and found.revision == revision
+
+        await until(is_kept)
+        await feed.stop()
+        await first.kill()
+    async with GatewayProcess(tmp_path, feed.url) as second:
+        assert (await second.call("more")).text == "books"
+        ready = (await second.client.get(f"{second.admin}/health/ready")).json()
+        assert (ready["ready"], ready["revision"], ready["registry"]) == (True, revision, None)
+        await feed.start()
+        later = feed.commit(running("late", "l1", port=books.port))
+        await second.wait_for_revision(later)
+        assert feed.asked[-1].endswith(f"since={revision}&epoch=e1") or "/v1/reports" in feed.asked[-1]
+        assert (await second.call("late")).status_code == 200
+
+
+async def test_a_damaged_snapshot_is_passed_over_for_the_one_before(feed: Feed, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "gateway" / "last_good"
+    async with GatewayProcess(tmp_path, feed.url):
+        await until(lambda: load(folder)[0])
+    newest = max(folder.glob("*.snapshot"))
+    (folder / f"{9:020d}.snapshot").write_bytes(newest.read_bytes()[:-1])
+    await feed.stop()
+    async with GatewayProcess(tmp_path, feed.url) as second:
+        assert (await second.call("books")).status_code == 200
+        assert "fails its checksum" in second.text()
+        assert (await second.config())["last_good_refused"] == [f"{9:020d}.snapshot: fails its checksum"]
+
+
+async def test_with_neither_registry_nor_disk_it_answers_503_and_says_what_is_missing(tmp_path: Path) -> None:
+    async with Feed() as feed:
+        pass
+    gateway = GatewayProcess(tmp_path, feed.url, workers=1, mesh_port=_free(), admin_port=_free())
+    gateway.launch()
+    gateway.mesh = f"http://127.0.0.1:{gateway.settings['mesh_port']}"
+    gateway.admin = f"http://127.0.0.1:{gateway.settings['admin_port']}"
+    try:
+        answer = await _when_connected(gateway)
+        assert (answer.status_code, answer.headers["retry-after"], answer.json()["code"]) == (503, "1", "not_ready")
+        ready = await gateway.client.get(f"{gateway.admin}/health/ready")
+        assert ready.status_code == 503
+        assert "no snapshot" in ready.json()["missing"][0]
+        assert (await gateway.client.get(f"{gateway.admin}/health/live")).status_code == 200
+        assert not gateway.ready_file.exists()
+        await feed.start()
+        await until(gateway.ready_file.exists)
+        assert (await gateway.call("nobody")).status_code == 404
+    finally:
+        await gateway.stop()
+        await feed.stop()
+
+
+async def test_workers_leave_when_their_supervisor_is_killed_and_another_takes_the_ports(
+    feed: Feed, tmp_path: Path
+) -> None:
+    gateway = GatewayProcess(tmp_path, feed.url)
+    await gateway.start()
+    pids = await gateway.worker_pids()
+    await gateway.kill()
+    loop = asyncio.get_running_loop()
+    killed_at = loop.time()
+    await gateway.start()
+    assert loop.time() - killed_at < 5.0
+    assert (await gateway.call("books")).status_code == 200
+    await until(lambda: not any(is_alive(pid) for pid in pids), 6.0)
+    assert loop.time() - killed_at < 6.0
+    assert await gateway.stop() == 0
+
+
+async def test_sigterm_lets_running_calls_end(feed: Feed, books: PlainService, tmp_path: Path) -> None:
+    async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
+        release = asyncio.Event()
+
+        async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            await release.wait()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow")
+
+        server = await asyncio.start_server(slow, "127.0.0.1", 0)
+        revision = feed.commit(running("slow", "s1", port=server.sockets[0].getsockname()[1]))
+        await gateway.wait_for_revision(revision)
+        call = asyncio.ensure_future(gateway.call("slow"))  # noqa: TID251 - awaited below
+        await until(lambda: _in_flight(server))
+        gateway.send(signal.SIGTERM)
+        await _until_refused(gateway)
+        release.set()
+        answer = await call
+        assert (answer.text, answer.headers.get("connection")) == ("slow", "close")
+        await until(lambda: not gateway.is_running)
+        server.close()
+
+
+async def test_a_failing_check_takes_an_instance_out_of_every_worker(
+    feed: Feed, books: PlainService, tmp_path: Path
+) -> None:
+    async with PlainService("sick") as sick, GatewayProcess(tmp_path, feed.url) as gateway:
+        feed.commit(running("books", "b2", port=sick.port))
+        revision = feed.commit(document("TrafficPolicy", "checked", CHECKED))
+        await gateway.wait_for_revision(revision)
+        await until(lambda: any("/up" in call for call in sick.calls), 3.0)
+        sick.status = 500
+
+        async def texts() -> set[str]:
+            found = set()
+            for _ in range(12):
+                async with httpx.AsyncClient(trust_env=False) as client:
+                    found.add((await client.get(gateway.mesh, headers={"Host": "books.default.mesh"})).text)
+            return found
+
+        deadline = asyncio.get_running_loop().time() + 5.0
+        while await texts() != {"books"}:
+            assert asyncio.get_running_loop().time() < deadline, await gateway.config()
+        before = set(await gateway.worker_pids())
+        assert (await gateway.config())["checks_failing"] == {"default/books/b2": "status"}
+        gateway.send(signal.SIGHUP)
+        await gateway.wait_for_workers(before, 2)
+        assert await texts() == {"books"}, "a new worker is told what still holds"
+        sick.status = 200
+        deadline = asyncio.get_running_loop().time() + 5.0
+        while await texts() != {"books", "sick"}:
+            assert asyncio.get_running_loop().time() < deadline, await gateway.config()
+
+
+async def test_a_second_gateway_on_the_same_folder_says_who_holds_it(feed: Feed, tmp_path: Path) -> None:
+    async with GatewayProcess(tmp_path, feed.url, workers=1) as first:
+        second = GatewayProcess(tmp_path, feed.url, workers=1)
+        second.output = tmp_path / "second.out"
+        second.launch()
+        await until(lambda: not second.is_running)
+        assert "is used by another gateway (pid" in second.text()
+        assert first.is_running
+        await second.stop()
+
+
+async def test_reload_is_asked_over_the_socket_in_the_data_folder_only(feed: Feed, tmp_path: Path) -> None:
+    async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
+        [pid] = await gateway.worker_pids()
+        assert (await gateway.client.post(f"{gateway.admin}/reload")).status_code == 404
+        transport = httpx.AsyncHTTPTransport(uds=str(gateway.data / "run" / "gateway.sock"))
+        async with httpx.AsyncClient(transport=transport) as control:
+            assert (await control.post("http://gateway/reload")).status_code == 202
+        await gateway.wait_for_workers({pid}, 1)
+
+
+def _free() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _when_connected(gateway: GatewayProcess) -> httpx.Response:
+    deadline = asyncio.get_running_loop().time() + 10.0
+    while True:
+        try:
+            return await gateway.call("books")
+        except httpx.TransportError:
+            assert asyncio.get_running_loop().time() < deadline, gateway.text()
+            await asyncio.sleep(0.02)
+
+
+async def _until_refused(gateway: GatewayProcess) -> None:
+    while True:
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=2.0) as client:
+                await client.get(gateway.mesh, headers={"Host": "books.default.mesh"})
+        except httpx.TimeoutException:
+            raise
+        except httpx.TransportError:
+            return
+
+
+def _in_flight(server: asyncio.Server) -> bool:
+    """Somebody is connected to it."""
+    return bool(server._active_count)  # type: ignore[attr-defined]

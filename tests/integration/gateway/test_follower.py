@@ -1,0 +1,197 @@
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from gateway.feed import follower as follower_module
+from gateway.feed.follower import Follower
+from gateway.feed.held import Held
+from gateway.feed.registry_link import RegistryUrl
+from gateway.feed.state import Changes, FeedState, Whole
+from meshway.snapshot import Delta, Question, encode_frame
+from meshway.tasks import spawn
+from tests.parts.changes import left, running
+from tests.parts.conditions import until
+from tests.parts.feed_server import Feed
+
+
+class Following:
+    def __init__(self, *urls: str) -> None:
+        self.state = FeedState()
+        self.held = Held()
+        self.revisions: list[int] = []
+        self.wholes = 0
+        parsed = tuple(RegistryUrl.parse(url) for url in urls)
+        self.follower = Follower(parsed, "gw/1", self.state, self._on_outcome, lambda: 0.0)
+        self.task = spawn(self.follower.run(), name="follow")
+
+    def _on_outcome(self, outcome: Whole | Changes | Question) -> None:
+        if isinstance(outcome, Question):
+            return
+        if isinstance(outcome, Whole):
+            self.wholes += 1
+        else:
+            assert outcome.revision == self.held.revision + 1
+            self.revisions.append(outcome.revision)
+        self.held.take(outcome)
+
+    async def reaches(self, feed: Feed) -> None:
+        await until(lambda: (self.held.epoch, self.held.revision) == (feed.epoch, feed.revision))
+        assert self.held.entries == feed.entries
+
+
+@pytest.fixture
+async def follow() -> AsyncIterator[Callable[..., Following]]:
+    started: list[Following] = []
+
+    def start(*urls: str) -> Following:
+        started.append(Following(*urls))
+        return started[-1]
+
+    yield start
+    for following in started:
+        following.task.cancel()
+    await asyncio.gather(*(following.task for following in started), return_exceptions=True)
+
+
+@pytest.fixture
+async def feed() -> AsyncIterator[Feed]:
+    async with Feed() as feed:
+        yield feed
+
+
+async def test_it_gets_the_whole_then_each_change(feed: Feed, follow: Callable[..., Following]) -> None:
+    feed.commit(running("a", "1", port=1))
+    following = follow(feed.url)
+    await following.reaches(feed)
+    feed.commit(running("a", "2", port=2))
+    feed.commit(left("a", "1"))
+    await following.reaches(feed)
+    assert (following.wholes, following.revisions) == (1, [2, 3])
+    assert feed.asked[0] == "/v1/feed?node=gw%2F1"
+
+
+async def test_after_a_cut_it_resumes_where_it_was(feed: Feed, follow: Callable[..., Following]) -> None:
+    feed.commit(running("a", "1", port=1))
+    following = follow(feed.url)
+    await following.reaches(feed)
+    await feed.stop()
+    for number in range(5):
+        feed.commit(running("a", f"n{number}", port=1))
+    await feed.start()
+    await following.reaches(feed)
+    assert (following.wholes, following.revisions) == (1, [2, 3, 4, 5, 6])
+    assert feed.asked[-1] == "/v1/feed?node=gw%2F1&since=1&epoch=e1"
+
+
+async def test_a_lost_revision_is_asked_for_at_once(feed: Feed, follow: Callable[..., Following]) -> None:
+    following = follow(feed.url)
+    await following.reaches(feed)
+    feed.revision += 1
+    feed.log.append((feed.revision, [running("a", "lost", port=1)]))
+    feed.entries[feed.log[-1][1][0].key] = feed.log[-1][1][0]
+    feed.commit(running("a", "next", port=1))
+    await following.reaches(feed)
+    assert following.state.counts.lost == 1
+    assert following.wholes == 1
+
+
+async def test_a_last_revision_that_was_lost_is_found_by_ticks(feed: Feed, follow: Callable[..., Following]) -> None:
+    following = follow(feed.url)
+    await following.reaches(feed)
+    feed.revision += 1
+    feed.log.append((feed.revision, []))
+    await following.reaches(feed)
+    assert following.state.counts.lost == 1
+
+
+async def test_one_that_was_away_too_long_gets_a_snapshot(follow: Callable[..., Following]) -> None:
+    async with Feed(keep=3) as feed:
+        feed.commit(running("a", "1", port=1))
+        following = follow(feed.url)
+        await following.reaches(feed)
+        await feed.stop()
+        for number in range(10):
+            feed.commit(running("a", f"n{number}", port=1))
+        feed.commit(left("a", "1"))
+        await feed.start()
+        await following.reaches(feed)
+        assert following.wholes == 2
+
+
+async def test_a_new_history_replaces_the_old_one(feed: Feed, follow: Callable[..., Following]) -> None:
+    for number in range(5):
+        feed.commit(running("a", f"n{number}", port=1))
+    following = follow(feed.url)
+    await following.reaches(feed)
+    await feed.stop()
+    feed.epoch, feed.revision, feed.log = "e2", 0, []
+    feed.entries.clear()
+    feed.commit(running("b", "1", port=1))
+    await feed.start()
+    await following.reaches(feed)
+
+
+async def test_a_silent_registry_is_left_for_another(
+    feed: Feed, follow: Callable[..., Following], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_module, "DEAD_S", 0.8)
+    async with Feed() as second:
+        following = follow(feed.url, second.url)
+        await following.reaches(feed)
+        feed.is_silent = True
+        await until(lambda: following.follower.registry is not None and second.asked)
+        await until(lambda: following.follower.registry and following.follower.registry.text == second.url)
+
+
+async def test_a_registry_that_sends_nonsense_changes_nothing(feed: Feed, follow: Callable[..., Following]) -> None:
+    feed.commit(running("a", "1", port=1))
+    following = follow(feed.url)
+    await following.reaches(feed)
+    feed.send(b"\xff" * 64)
+    await until(lambda: len(feed.asked) == 2)
+    spoiled = encode_frame(Delta(revision=2, changes=[running("a", "2", port=1)])).replace(
+        b"\xa7address", b"\xa7addresX"
+    )
+    feed.send(spoiled)
+    await until(lambda: len(feed.asked) == 3)
+    assert following.state.counts.refused == 1
+    await following.reaches(feed)
+
+
+async def test_nobody_there_is_said_once_and_tried_for_ever(
+    follow: Callable[..., Following], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Feed() as feed:
+        pass
+    following = follow(feed.url)
+    await until(
+        lambda: "refused" in following.follower.problem.lower() or "connect" in following.follower.problem.lower()
+    )
+    await asyncio.sleep(0.4)
+    assert len(caplog.records) == 1
+    await feed.start()
+    await following.reaches(feed)
+    await feed.stop()
+
+
+async def test_reconnecting_at_random_moments_during_writes_shows_every_revision_once(
+    feed: Feed, follow: Callable[..., Following]
+) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    following = follow(feed.url)
+    await following.reaches(feed)
+    first = following.held.revision
+    for _ in range(150):
+        for _ in range(chance.randrange(4)):
+            number = chance.randrange(20)
+            feed.commit(running("a", f"n{number}", port=1) if chance.random() < 0.7 else left("a", f"n{number}"))
+        if chance.random() < 0.1:
+            feed.cut()
+        await asyncio.sleep(0)
+    await following.reaches(feed)
+    assert following.wholes == 1
+    assert following.revisions == list(range(first + 1, feed.revision + 1))

@@ -1,0 +1,35 @@
+import socket
+
+import pytest
+
+from gateway.listeners.sockets import open_one, open_slots, url_of
+from meshway.problem import Problem
+
+
+def test_all_slots_share_one_free_port() -> None:
+    slots = open_slots("127.0.0.1", 0, 3, "--edge-port")
+    try:
+        assert len({slot.getsockname() for slot in slots}) == 1
+        with socket.create_connection(slots[0].getsockname(), timeout=2):
+            pass
+        assert url_of(slots[0]) == f"http://127.0.0.1:{slots[0].getsockname()[1]}"
+    finally:
+        for slot in slots:
+            slot.close()
+
+
+def test_a_port_that_another_gateway_shares_out_is_taken_nevertheless() -> None:
+    slots = open_slots("127.0.0.1", 0, 1, "--edge-port")
+    try:
+        with pytest.raises(Problem) as caught:
+            open_slots("127.0.0.1", slots[0].getsockname()[1], 2, "--edge-port")
+        assert (caught.value.code, "--edge-port" in (caught.value.mend or "")) == ("port_taken", True)
+        with pytest.raises(Problem, match="taken"):
+            open_one("127.0.0.1", slots[0].getsockname()[1], "--admin-port")
+    finally:
+        slots[0].close()
+
+
+def test_an_address_that_is_not_ours_is_refused_with_the_reason() -> None:
+    with pytest.raises(Problem, match=r"cannot listen on 192\.0\.2\.1"):
+        open_slots("192.0.2.1", 0, 1, "--edge-port")

@@ -1,0 +1,139 @@
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.telemetry.access_log import SLICE, AccessLog
+from tests.parts.conditions import until
+from tests.parts.exchanges import ended
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def log_to(path: Path, dropped: list[int], pending: int = 100) -> AccessLog:
+    return AccessLog(str(path), pending, dropped.append, now=lambda: 101.0)
+
+
+def test_a_line_tells_the_call_and_leaves_the_query_out(tmp_path: Path) -> None:
+    log = log_to(tmp_path / "log" / "access.jsonl", [])
+    log.add(ended(first_byte=100.25, bytes_in=3, bytes_out=700), 100.5)
+    log.close()
+    [line] = lines(tmp_path / "log" / "access.jsonl")
+    assert line["time"].endswith("Z")
+    del line["time"]
+    assert line == {
+        "duration_ms": 500.0,
+        "first_byte_ms": 250.0,
+        "listener": "mesh",
+        "peer": "10.0.0.7",
+        "principal": "",
+        "method": "GET",
+        "authority": "books.default.mesh",
+        "path": "/books",
+        "route": "default/books",
+        "rule": "all",
+        "service": "default/books",
+        "instance": "b1",
+        "attempts": 1,
+        "status": 200,
+        "flag": "",
+        "reason": "",
+        "bytes_in": 3,
+        "bytes_out": 700,
+        "request_id": "request-1",
+        "trace_id": "0af7651916cd43dd8448eb211c80319c",
+        "protocol": "HTTP/1.1",
+    }
+    assert "secret" not in (tmp_path / "log" / "access.jsonl").read_text()
+
+
+def test_a_retried_call_says_where_each_attempt_went(tmp_path: Path) -> None:
+    log = log_to(tmp_path / "a", [])
+    log.add(ended(tried=("b1", "b3", "b2")), 101.0)
+    log.close()
+    [line] = lines(tmp_path / "a")
+    assert (line["attempts"], line["instance"], line["attempts_detail"]) == (3, "b2", ["b1", "b3", "b2"])
+
+
+def test_a_call_that_came_nowhere_has_a_line_too(tmp_path: Path) -> None:
+    log = log_to(tmp_path / "a", [])
+    log.add(ended(status=404, tried=(), plan=None, cluster=None, reason="no_route", flag="NR"), 101.0)
+    log.close()
+    [line] = lines(tmp_path / "a")
+    assert (line["status"], line["reason"], line["flag"], line["service"]) == (404, "no_route", "NR", "")
+
+
+def test_a_path_with_quotes_and_high_bytes_stays_one_line_of_json(tmp_path: Path) -> None:
+    log = log_to(tmp_path / "a", [])
+    exchange = ended()
+    exchange.path = b'/a"\\\xff\n~'
+    log.add(exchange, 101.0)
+    log.close()
+    assert lines(tmp_path / "a")[0]["path"] == '/a"\\ÿ\n~'
+
+
+async def test_beats_write_everything_in_slices(tmp_path: Path) -> None:
+    log = log_to(tmp_path / "a", [], pending=10_000)
+    for number in range(5 * SLICE):
+        log.add(ended(b"/%d" % number), 101.0)
+    loop = asyncio.get_running_loop()
+
+    def written() -> bool:
+        log.beat(loop)
+        return (tmp_path / "a").read_bytes().count(b"\n") == 5 * SLICE
+
+    await until(written)
+    assert [line["path"] for line in lines(tmp_path / "a")] == [f"/{number}" for number in range(5 * SLICE)]
+    log.close()
+
+
+def test_more_than_the_bound_is_dropped_and_counted(tmp_path: Path) -> None:
+    dropped: list[int] = []
+    log = log_to(tmp_path / "a", dropped, pending=10)
+    for _ in range(25):
+        log.add(ended(), 101.0)
+    log.close()
+    assert (len(lines(tmp_path / "a")), sum(dropped)) == (10, 15)
+
+
+async def test_lines_a_full_disk_does_not_take_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped: list[int] = []
+    log = log_to(tmp_path / "a", dropped)
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gateway.telemetry.access_log.os.write", full)
+    for _ in range(7):
+        log.add(ended(), 101.0)
+    loop = asyncio.get_running_loop()
+
+    def counted() -> bool:
+        log.beat(loop)
+        return sum(dropped) == 7
+
+    await until(counted)
+    monkeypatch.undo()
+    log.close()
+
+
+def test_a_moved_file_is_reopened(tmp_path: Path) -> None:
+    log = log_to(tmp_path / "a", [])
+    (tmp_path / "a").rename(tmp_path / "a.1")
+    log.reopen()
+    log.add(ended(), 101.0)
+    log.close()
+    assert (len(lines(tmp_path / "a")), lines(tmp_path / "a.1")) == (1, [])
+
+
+def test_without_a_path_nothing_is_kept_and_nothing_counts_as_lost() -> None:
+    dropped: list[int] = []
+    log = AccessLog("", 10, dropped.append)
+    for _ in range(20):
+        log.add(ended(), 101.0)
+    log.close()
+    assert dropped == []

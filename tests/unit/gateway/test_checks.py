@@ -1,0 +1,65 @@
+from typing import Any
+
+from gateway.checks import CheckTargets
+from tests.parts.changes import document, left, running
+
+
+def policy(name: str = "checked", namespace: str = "default", targets: Any = (), **check: Any) -> Any:
+    spec: dict[str, Any] = {"health_check": {"type": "http", "path": "/up"} | check}
+    if targets:
+        spec["targets"] = list(targets)
+    return document("TrafficPolicy", name, spec, namespace)
+
+
+def test_without_a_policy_nobody_is_asked() -> None:
+    targets = CheckTargets()
+    targets.replace([running("books", "b1")])
+    assert targets.wanted() == {}
+    assert not targets.take([running("books", "b2")]), "an instance is no reason to look again"
+
+
+def test_the_endpoints_of_a_namespace_are_asked_with_every_default_filled_in() -> None:
+    targets = CheckTargets()
+    targets.replace([running("books", "b1", port=9001), running("books", "b1", namespace="other"), policy()])
+    [(key, check)] = targets.wanted().items()
+    assert (key, check.address, check.port) == (("default", "books", "b1"), "127.0.0.1", 9001)
+    settings = check.settings
+    assert (settings.path, settings.expect, settings.interval_s) == ("/up", ((200, 299),), 10.0)
+    assert (settings.unhealthy_after, settings.healthy_after) == (3, 2)
+
+
+def test_a_service_s_own_policy_wins_field_by_field() -> None:
+    targets = CheckTargets()
+    targets.replace(
+        [
+            running("books", "b1"),
+            policy(interval="5s"),
+            policy("own", targets=[{"service": "books"}], path="/own", port=9100),
+        ]
+    )
+    [check] = targets.wanted().values()
+    assert (check.port, check.settings.path, check.settings.interval_s) == (9100, "/own", 5.0)
+
+
+def test_who_left_or_shall_not_be_called_is_not_asked() -> None:
+    targets = CheckTargets()
+    targets.replace(
+        [policy(), running("a", "1"), running("a", "2", status="maintenance"), running("a", "3", status="draining")]
+    )
+    assert list(targets.wanted()) == [("default", "a", "1")]
+    assert targets.take([left("a", "1")])
+    assert targets.wanted() == {}
+
+
+def test_static_endpoints_are_asked_too() -> None:
+    targets = CheckTargets()
+    spec = {"type": "static", "endpoints": [{"address": "192.0.2.1", "port": 80}]}
+    targets.replace([policy(), document("Service", "legacy", spec)])
+    assert list(targets.wanted()) == [("default", "legacy", "192.0.2.1:80")]
+
+
+def test_a_policy_that_goes_ends_its_checks() -> None:
+    targets = CheckTargets()
+    targets.replace([policy(), running("a", "1")])
+    assert targets.take([document("TrafficPolicy", "checked", {})])
+    assert targets.wanted() == {}

@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from gateway.feed.registry_link import RegistryUrl
+from gateway.settings import GatewaySettings, refuse_open_bind
+from meshway.problem import Problem
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_loopback_needs_no_word(bind: str, tmp_path: Path) -> None:
+    refuse_open_bind(GatewaySettings(data_dir=tmp_path, bind=bind))
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.7", "gateway.example"])
+def test_an_open_bind_is_refused_with_the_mend(bind: str, tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="no TLS") as caught:
+        refuse_open_bind(GatewaySettings(data_dir=tmp_path, bind=bind))
+    assert caught.value.mend is not None
+    assert "--insecure" in caught.value.mend
+
+
+def test_an_open_bind_is_taken_when_it_is_meant(tmp_path: Path) -> None:
+    refuse_open_bind(GatewaySettings(data_dir=tmp_path, bind="0.0.0.0", insecure=True))
+
+
+def test_workers_log_into_the_data_folder_by_default(tmp_path: Path) -> None:
+    settings = GatewaySettings(data_dir=tmp_path, node="gw-1", zone="a").for_workers()
+    assert (settings.access_log, settings.node, settings.zone) == (str(tmp_path / "log/access.jsonl"), "gw-1", "a")
+
+
+def test_a_registry_url_is_host_and_port() -> None:
+    url = RegistryUrl.parse("http://registry.internal:8500/")
+    assert (url.host, url.port, url.host_field) == ("registry.internal", 8500, b"Host: registry.internal:8500\r\n")
+    assert RegistryUrl.parse("http://[::1]").host_field == b"Host: [::1]:8500\r\n"
+
+
+@pytest.mark.parametrize("text", ["registry:8500", "https://registry", "http://", "http://a:99999", "http://a/path"])
+def test_what_is_no_registry_url_is_refused_with_the_mend(text: str) -> None:
+    with pytest.raises(Problem, match="no registry URL") as caught:
+        RegistryUrl.parse(text)
+    assert caught.value.mend is not None

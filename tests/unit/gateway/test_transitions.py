@@ -1,0 +1,29 @@
+from gateway.transitions import Transitions
+from gateway.upstream.cluster import Transition
+
+BOOK = ("default", "books", "b1")
+
+
+def test_what_holds_is_told_until_it_ends() -> None:
+    now = [100.0]
+    transitions = Transitions(lambda: now[0])
+    ejected = Transition(kind="ejected", cluster="default/books", endpoint=BOOK, until_s=110.0)
+    failing = Transition(kind="check_failed", endpoint=BOOK, reason="timeout")
+    opened = Transition(kind="breaker_opened", cluster="default/books", until_s=105.0)
+    for transition in (ejected, failing, opened):
+        transitions.take(transition)
+    assert transitions.in_force() == [ejected, failing, opened]
+    now[0] = 106.0
+    assert transitions.in_force() == [ejected, failing]
+    transitions.take(Transition(kind="returned", endpoint=BOOK))
+    assert transitions.in_force() == [failing]
+    transitions.take(Transition(kind="check_passed", endpoint=BOOK))
+    assert transitions.in_force() == []
+
+
+def test_a_later_finding_replaces_the_earlier_one() -> None:
+    transitions = Transitions(lambda: 0.0)
+    transitions.take(Transition(kind="ejected", endpoint=BOOK, until_s=10.0, count=1))
+    longer = Transition(kind="ejected", endpoint=BOOK, until_s=20.0, count=2)
+    transitions.take(longer)
+    assert transitions.in_force() == [longer]
