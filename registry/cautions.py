@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Caution(msgspec.Struct, frozen=True, kw_only=True):
-    """document: `Route shop/cart`. code: no_instances, shadowed_rule, never_matches or unused_policy."""
+    """document: `Route shop/cart`. code: no_instances, shadowed_rule or unused_policy."""
 
     document: str
     path: str
@@ -51,10 +51,6 @@ def _of_route(row: DocumentRow, spec: Route) -> Iterator[Caution]:
             yield _caution(row, f"spec.rules[{at}]", "shadowed_rule", message)
         for text in texts:
             seen.setdefault(text, at)
-        for place, match in enumerate(rule.match):
-            if match.path is not None and (match.path.exact or match.path.prefix or "/").find("?") >= 0:
-                path = f"spec.rules[{at}].match[{place}].path"
-                yield _caution(row, path, "never_matches", "a path has no query: nothing with ? in it ever matches")
 
 
 def _of_policy(row: DocumentRow, spec: TrafficPolicy, draft: Draft) -> Iterator[Caution]:

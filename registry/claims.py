@@ -32,7 +32,7 @@ def claims(spec: Spec, namespace: str) -> frozenset[Claim]:
         case TrafficPolicy():
             return frozenset(_of_policy(spec, namespace))
         case Service():
-            return frozenset(("alias", alias.lower()) for alias in spec.aliases)
+            return frozenset(("alias", alias) for alias in spec.aliases)
     return frozenset()
 
 
@@ -61,7 +61,6 @@ def route_hosts(spec: Route, namespace: str) -> Iterator[tuple[str, str]]:
     """(listener, host) pairs; mesh hosts as `service.namespace`, however they were written; an alias as it is."""
     for listener in spec.listeners:
         for host in spec.hosts or ("*",):
-            host = host.lower().rstrip(".")
             if listener == "mesh":
                 host = host.removesuffix(".mesh")
                 host = host if "." in host else f"{host}.{namespace}"

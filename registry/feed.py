@@ -96,8 +96,10 @@ class Feed:
             watcher.wake()
 
     def _snapshot_now(self) -> FramedSnapshot:
-        snapshot = self._snapshot
-        if snapshot is None or self._view.revision - snapshot.revision > _SNAPSHOT_REVISIONS:
+        snapshot, view = self._snapshot, self._view
+        # The deltas after it must be in memory, or the follower would have to go through the store for them.
+        oldest = max(view.revision - _SNAPSHOT_REVISIONS, view.recent.first)
+        if snapshot is None or snapshot.revision < oldest:
             snapshot = self._snapshot = FramedSnapshot(self._view)
         self._snapshot_ticks = 0
         return snapshot

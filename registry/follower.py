@@ -24,8 +24,8 @@ class Follower:
     """
 
     __slots__ = (
-        "_closed", "_cursor", "_ready", "_snapshot", "_snapshot_at", "_snapshots", "_store", "_tick", "_view", "_wake",
-        "node",
+        "_closed", "_cursor", "_gateways", "_ready", "_snapshot", "_snapshot_at", "_snapshots", "_store", "_view",
+        "_wake", "node",
     )  # fmt: skip
 
     def __init__(
@@ -48,7 +48,7 @@ class Follower:
         self._snapshots = snapshot
         self._snapshot: FramedSnapshot | None = None
         self._snapshot_at = 0
-        self._tick: bytes = b""
+        self._gateways = 0
         self._ready: list[bytes] = [encode_frame(Hello(epoch=view.epoch, revision=view.revision))]
         reason = _refusal(view, since, epoch)
         if since is None or reason is not None:
@@ -66,7 +66,7 @@ class Follower:
 
     def tick(self, gateways: int) -> None:
         """A sign of life. It names the head, so it waits until the head has been given out."""
-        self._tick = encode_frame(Tick(revision=self._view.revision, gateways=gateways))
+        self._gateways = gateways
         self._wake()
 
     def take(self, limit: int = TAKE_BYTES) -> bytes:
@@ -83,9 +83,9 @@ class Follower:
             limit -= len(frame)
         if limit > 0:
             frames += self._deltas(limit)
-        if self._tick and not frames and self._cursor.is_at_head:
-            frames.append(self._tick)
-            self._tick = b""
+        if self._gateways and not frames and self._cursor.is_at_head:
+            frames.append(encode_frame(Tick(revision=self._view.revision, gateways=self._gateways)))
+            self._gateways = 0
         return b"".join(frames)
 
     def close(self) -> None:

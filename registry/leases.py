@@ -128,6 +128,10 @@ class Leases:
             except Problem as problem:
                 _log.warning("the sweep of leases is put off: %s", problem)
                 self._put_back(part)
+                continue
+            for lease in part.expire:
+                if lease.state == LIVE:  # renewed while the sweep waited for its turn
+                    self._live.again(lease)
 
     def _overdue(self, now: float) -> tuple[list[Lease], list[Lease]]:
         """Leases that ran out, those held before included, and critical ones whose time to go has come."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ MAX_BYTES: Final = 32 << 20
 # Room for a frame's own fields and for the keys of a change, so that a delta cut by its values stays below MAX_FRAME.
 _FRAME_ROOM: Final = MAX_FRAME - (4 << 10)
 _CHANGE_ROOM: Final = 256
+_TAKE: Final = 1000
 
 
 class LogEntry:
@@ -108,41 +110,37 @@ def change_of(kind: str, namespace: str, name: str, value: bytes | None) -> Chan
 class Recent:
     """Gap-free revisions up to the head, at most MAX_REVISIONS and MAX_BYTES of them."""
 
-    __slots__ = ("_bytes", "_entries", "_first")
+    __slots__ = ("_bytes", "_entries")
 
     def __init__(self, head: int) -> None:
-        self._entries: list[LogEntry] = []
-        self._first = head + 1
+        self._entries: deque[LogEntry] = deque([LogEntry(head, ())])
         self._bytes = 0
 
     @property
     def first(self) -> int:
-        """The oldest revision held, or the one that comes next."""
-        return self._first
+        """The oldest revision one may hold to be served from here."""
+        return self._entries[0].revision
 
     def append(self, entries: Sequence[LogEntry]) -> None:
-        self._entries += entries
-        self._bytes += sum(entry.size for entry in entries)
-        drop = max(0, len(self._entries) - MAX_REVISIONS)
-        held = self._bytes - sum(entry.size for entry in self._entries[:drop])
-        while held > MAX_BYTES and drop < len(self._entries) - 1:
-            held -= self._entries[drop].size
-            drop += 1
-        # In steps, since taking from the front moves the rest.
-        if drop > MAX_REVISIONS // 8 or held > MAX_BYTES // 8 * 7:
-            del self._entries[:drop]
-            self._first += drop
-            self._bytes = held
+        """The revisions that follow, in order."""
+        held = self._entries
+        for entry in entries:
+            held.append(entry)
+            self._bytes += entry.size
+        # The first one stands only for its number, so its bytes count but are not needed: one more than MAX_REVISIONS.
+        while len(held) > MAX_REVISIONS + 1 or (self._bytes > MAX_BYTES and len(held) > 2):
+            self._bytes -= held.popleft().size
 
     def since(self, revision: int, max_bytes: int) -> list[LogEntry] | None:
         """The entries after `revision`, about max_bytes and at least one; None: it is older than what is held."""
-        at = revision + 1 - self._first
-        if at < 0:
+        held = self._entries
+        at = revision + 1 - held[0].revision
+        if at < 1:
             return None
         taken: list[LogEntry] = []
-        for entry in self._entries[at : at + 1000]:
+        while at < len(held) and max_bytes > 0 and len(taken) < _TAKE:
+            entry = held[at]
             taken.append(entry)
             max_bytes -= entry.size
-            if max_bytes <= 0:
-                break
+            at += 1
         return taken

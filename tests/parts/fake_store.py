@@ -1,0 +1,65 @@
+"""A store that keeps batches in a list, waits when told to, and fails when told to."""
+
+import asyncio
+from collections.abc import Callable
+
+from registry.store.interface import (
+    Batch,
+    ChangeRecord,
+    HistoryRecord,
+    Loaded,
+    StoreUnavailable,
+)
+
+
+class FakeStore:
+    """refuses: asked of every batch. gate: a commit waits for it."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.compacted: list[tuple[int, int]] = []
+        self.refuses: Callable[[Batch], bool] = lambda batch: False
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.waiting = 0
+        self.young: int | None = None
+
+    async def commit(self, batch: Batch) -> None:
+        self.waiting += 1
+        await self.gate.wait()
+        self.waiting -= 1
+        if self.refuses(batch):
+            raise StoreUnavailable("disk full")
+        self.batches.append(batch)
+
+    async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
+        rows = [row for batch in self.batches for row in batch.changes if row.revision >= first]
+        if not rows:
+            return []
+        last = rows[min(limit, len(rows)) - 1].revision
+        return [row for row in rows if row.revision <= last]
+
+    async def compact(self, first: int, before: int) -> None:
+        self.compacted.append((first, before))
+
+    async def revision_at(self, at: float) -> int | None:
+        return self.young
+
+    async def forget_onces(self, before: float) -> None: ...
+
+    async def load(self) -> Loaded:
+        raise NotImplementedError
+
+    async def history(self, before: int, limit: int) -> list[HistoryRecord]:
+        return []
+
+    async def history_of(self, revision: int) -> list[HistoryRecord]:
+        return []
+
+    async def documents_at(self, revision: int) -> list[HistoryRecord]:
+        return []
+
+    def missing(self) -> str | None:
+        return None
+
+    async def close(self) -> None: ...
