@@ -1,0 +1,129 @@
+"""Documents as people write them, and what calls through real sockets get."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from gateway.exchange import MESH
+from meshway.snapshot import Change
+from meshway.tasks import spawn
+from tests.parts.changes import document, edge_route, left, running, to
+from tests.parts.compiled import compiled_gateway
+from tests.parts.conditions import until
+from tests.parts.upstream import RecordingUpstream
+
+ROUND_ROBIN = document("TrafficPolicy", "rr", {"load_balancer": {"algorithm": "round_robin"}})
+
+
+def saying(name: str, status: int = 200) -> RecordingUpstream:
+    answer = f"HTTP/1.1 {status} Said\r\nX-Secret: 1\r\nContent-Length: {len(name)}\r\n\r\n{name}".encode()
+    return RecordingUpstream(pieces_of=lambda received: [answer])
+
+
+@asynccontextmanager
+async def services(*upstreams: RecordingUpstream) -> AsyncIterator[list[Change]]:
+    """Runs them as the instances 1, 2, … of books."""
+    async with AsyncExitStack() as stack:
+        for upstream in upstreams:
+            await stack.enter_async_context(upstream.running())
+        yield [running("books", str(number), port=upstream.port) for number, upstream in enumerate(upstreams, 1)]
+
+
+def route(*rules: dict[str, Any], **fields: Any) -> Change:
+    return document("Route", "r", edge_route(*rules, **fields))
+
+
+async def test_nine_calls_go_round_three_instances_and_skip_one_that_left() -> None:
+    async with (
+        services(saying("1"), saying("2"), saying("3")) as books,
+        compiled_gateway(*books, ROUND_ROBIN, route(to("books"))) as gateway,
+    ):
+        assert [(await gateway.ask())[2] for _ in range(9)] == list("123123123")
+        gateway.apply(left("books", "2"))
+        assert [(await gateway.ask())[2] for _ in range(4)] == list("1313")
+
+
+async def test_a_service_is_called_on_the_mesh_without_any_route() -> None:
+    async with services(saying("1")) as books, compiled_gateway(*books, face=MESH) as gateway:
+        for host in ("books", "books.default", "books.default.mesh"):
+            assert (await gateway.ask(host=host))[0] == 200
+        assert (await gateway.ask(host="nobody.default.mesh"))[0] == 404
+
+
+async def test_what_was_matched_is_what_the_service_gets() -> None:
+    books_one = saying("1")
+    rule = to(
+        "books",
+        {"prefix": "/shop"},
+        rewrite={"path": {"prefix": "/v2"}, "host": "books.internal"},
+        request_headers={"set": {"X-Team": "web"}, "remove": ["X-Old"]},
+        response_headers={"remove": ["X-Secret"], "add": {"X-New": "1"}},
+    )
+    async with services(books_one) as books, compiled_gateway(*books, route(rule)) as gateway:
+        _, head, _ = await gateway.ask("/shop//%62ooks/../a?q=%2f", fields="X-Old: 1\r\nx-team: none\r\n")
+        (received,) = books_one.requests
+        assert received.target == b"/v2/a?q=%2f"
+        assert received.values(b"host") == [b"books.internal"]
+        assert received.values(b"x-team") == [b"web"]
+        assert received.values(b"x-old") == []
+        assert "X-New: 1" in head
+        assert "X-Secret" not in head
+        assert (await gateway.ask("/shop/%2e%2e%2fadmin"))[0] == 400
+
+
+async def test_the_sixth_call_of_a_second_is_refused_and_told_when_to_come_back() -> None:
+    limit = document("RateLimit", "five", {"targets": [{"route": "r"}], "token_bucket": {"rate": "5/m", "burst": 5}})
+    async with services(saying("1")) as books, compiled_gateway(*books, route(to("books")), limit) as gateway:
+        answers = [await gateway.ask() for _ in range(6)]
+        assert [status for status, _, _ in answers] == [200] * 5 + [429]
+        assert 'RateLimit: "five";r=4' in answers[0][1]
+        assert "Retry-After: 1" in answers[5][1]
+        assert '"code":"rate_limited"' in answers[5][2].replace(" ", "")
+
+
+async def test_a_redirect_needs_no_service() -> None:
+    async with compiled_gateway(route({"redirect": {"scheme": "https", "status": 308}})) as gateway:
+        status, head, _ = await gateway.ask("/a?q=1")
+        assert status == 308
+        assert "Location: https://shop.example/a?q=1" in head
+
+
+async def test_an_instance_that_is_gone_costs_no_caller_a_failure_and_is_ejected() -> None:
+    async with services(saying("1"), saying("2")) as books:
+        dead = running("books", "0", port=1)  # nobody listens there
+        async with compiled_gateway(*books, dead, ROUND_ROBIN, route(to("books"))) as gateway:
+            answers = [await gateway.ask() for _ in range(24)]
+            assert {status for status, _, _ in answers} == {200}
+            cluster = gateway.compiler.tables.clusters["default/books"]
+            assert [endpoint.id for endpoint in cluster.eligible] == ["1", "2"]
+
+
+async def test_calls_above_the_bulkhead_wait_in_order_and_no_longer_than_allowed() -> None:
+    release = asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await release.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    policy = {"bulkhead": {"max_requests": 1, "max_pending": 1, "pending_timeout": "150ms"}}
+    changes = [running("books", "1", port=port), route(to("books")), document("TrafficPolicy", "p", policy)]
+    async with compiled_gateway(*changes) as gateway:
+        bulkhead = gateway.compiler.tables.clusters["default/books"].bulkhead
+        assert bulkhead is not None
+        first = spawn(gateway.ask(), name="call")
+        await until(lambda: len(bulkhead.held) == 1)
+        second = spawn(gateway.ask(), name="call")
+        await until(lambda: bulkhead.waiting == 1)
+        status, _, body = await gateway.ask()
+        assert (status, "pending_full" in body) == (503, True)
+        status, _, body = await second
+        assert (status, "pending_timeout" in body) == (503, True)
+        release.set()
+        assert (await first)[0] == 200
+        assert (await gateway.ask())[0] == 200
+    server.close()

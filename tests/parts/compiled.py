@@ -1,0 +1,78 @@
+"""A gateway of compiled documents in the test's own loop: what was written, on real sockets."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import random
+
+from gateway.compiler.tables import Compiler
+from gateway.exchange import EDGE
+from gateway.plan import Parts
+from gateway.relay.deadline import TICK_S, TimerWheel
+from gateway.relay.relay import Relay
+from gateway.routing.table import TablesHolder
+from gateway.upstream.pool import Pool
+from gateway.wire.http1.client import make_connector
+from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.http1.server import ServerProtocol
+from meshway.snapshot import Change
+from tests.parts.conditions import until
+from tests.parts.wire import Caller
+
+
+class CompiledGateway:
+    """compiler: what `apply` changes. Calls go to `port`."""
+
+    def __init__(self, compiler: Compiler, holder: TablesHolder) -> None:
+        self.compiler = compiler
+        self.port = 0
+        self._holder = holder
+        self._revision = 0
+
+    def apply(self, *changes: Change) -> None:
+        self._revision += 1
+        assert self.compiler.delta(self._revision, changes) == []
+        self._holder.tables = self.compiler.tables
+
+    async def ask(self, target: str = "/", host: str = "shop.example", fields: str = "") -> tuple[int, str, str]:
+        """Status, head and body of a GET on a connection of its own."""
+        caller = Caller(*await asyncio.open_connection("127.0.0.1", self.port))
+        caller.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n".encode())
+        try:
+            status, head, body = await caller.answer()
+        finally:
+            caller.writer.close()
+        return status, head.decode(), body.decode()
+
+
+@asynccontextmanager
+async def compiled_gateway(*changes: Change, face: int = EDGE) -> AsyncIterator[CompiledGateway]:
+    loop, now = asyncio.get_running_loop(), time.monotonic
+    wheel = TimerWheel(now())
+    pool = Pool(make_connector(loop), wheel, now)
+    compiler = Compiler(Parts(now=now, random=random, retire=pool.close_idle))
+    holder = TablesHolder(compiler.tables)
+    context = ListenerContext(face, Relay(holder, pool, wheel, now, lambda exchange, at: None), b"meshway-test")
+    server = await loop.create_server(lambda: ServerProtocol(context), "127.0.0.1", 0)
+    gateway = CompiledGateway(compiler, holder)
+    gateway.port = server.sockets[0].getsockname()[1]
+    gateway.apply(*changes)
+    is_running = True
+
+    def tick() -> None:
+        if is_running:
+            wheel.advance(now())
+            holder.tables.tick(now())
+            loop.call_later(TICK_S, tick)
+
+    tick()
+    try:
+        yield gateway
+    finally:
+        is_running = False
+        server.close()
+        context.abort_all()
+        for endpoint in holder.tables.endpoints.values():
+            pool.close_idle(endpoint)
+        await until(lambda: not context.connections, what="connections that end")
