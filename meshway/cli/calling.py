@@ -8,6 +8,7 @@ from typing import NamedTuple
 import httpx
 
 from meshway.cli.failure import NOT_FOUND, UNREACHABLE, CliError
+from meshway.cli.registry_client import transport_reason
 from meshway.cli.session import Session
 
 
@@ -49,7 +50,7 @@ def ask_gateway(session: Session, question: Question) -> int:
         raise CliError(
             UNREACHABLE,
             f"gateway at {question.gateway} does not answer",
-            why=str(error) or type(error).__name__,
+            why=transport_reason(error),
             mend="start it (meshway up) or name another: --gateway URL",
         ) from error
 

@@ -15,7 +15,7 @@ _MARKS: Final = {"created": "+", "changed": "~", "deleted": "-"}
 
 def change_marks(applied: Mapping[str, Any]) -> str:
     """One line a changed document: `~ Route shop/search`."""
-    lines = [f"{_MARKS[row['result']]} {_name(row)}" for row in applied["documents"] if row["result"] in _MARKS]
+    lines = [f"{_MARKS[row['result']]} {document_name(row)}" for row in applied["documents"] if row["result"] in _MARKS]
     return "\n".join(lines) or "unchanged"
 
 
@@ -25,7 +25,7 @@ def diff_text(applied: Mapping[str, Any], *, color: bool) -> str:
     for row in applied["documents"]:
         if row["result"] not in _MARKS:
             continue
-        lines.append(f"{_MARKS[row['result']]} {_name(row)}")
+        lines.append(f"{_MARKS[row['result']]} {document_name(row)}")
         changes = row.get("changes", []) if row["result"] == "changed" else []
         width = max((len(change["path"]) for change in changes), default=0)
         lines += [
@@ -63,7 +63,8 @@ def applied_line(applied: Mapping[str, Any], headers: Mapping[str, str], *, dry_
     return line
 
 
-def _name(row: Mapping[str, Any]) -> str:
+def document_name(row: Mapping[str, Any]) -> str:
+    """`Route shop/search` of a row with kind, namespace and name."""
     return f"{row['kind']} {row['namespace']}/{row['name']}"
 
 

@@ -77,6 +77,7 @@ def delete(
     ] = None,
 ) -> None:
     """Delete documents, as one revision."""
+    from meshway.cli.changes import document_name
     from meshway.cli.registry_client import RegistryClient
     from meshway.cli.written_files import read_files
 
@@ -91,15 +92,18 @@ def delete(
         if not one:
             raise CliError(USAGE, f"which {kind}?", mend=f"meshway delete {(what or '').strip('/')}/NAME")
         keys = [{"kind": kind, "namespace": namespace, "name": one}]
-    names = [f"{key['kind']} {key['namespace']}/{key['name']}" for key in keys]
-    session.confirm(f"Delete {', '.join(names)}?")
+    session.confirm(f"Delete {', '.join(document_name(key) for key in keys)}?")
     client = RegistryClient(session)
     answer = client.ask("POST", "/v1/apply", params={"namespace": namespace}, body={"documents": [], "delete": keys})
+    rows = answer.json()["documents"]
     if session.output in ("json", "jsonl"):
         session.put(answer.text)
-        return
-    for row in names:
-        session.put(f"- {row}")
+    else:
+        for row in rows:
+            if row["result"] == "deleted":
+                session.put(f"- {document_name(row)}")
+    if absent := [document_name(row) for row in rows if row["result"] != "deleted"]:
+        raise CliError(NOT_FOUND, f"not there: {', '.join(absent)}", mend="see what there is: meshway get KIND -A")
 
 
 @asking

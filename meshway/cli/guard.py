@@ -22,6 +22,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
+        except (typer.Exit, typer.Abort):
+            raise
         except CliError as error:
             tell(error)
             raise typer.Exit(error.code) from None

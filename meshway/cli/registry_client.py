@@ -1,5 +1,6 @@
 """Questions to the registry, and its refusals in the command's words."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from meshway.problem import Problem
 
 _CONNECT_S: Final = 2.0
 _PAGE: Final = 1000
+_ERRNO: Final = re.compile(r"\A\[Errno -?\d+\] ")
 _CODES: Final = {
     400: INVALID, 413: INVALID, 422: INVALID, 401: NOT_ALLOWED, 403: NOT_ALLOWED, 404: NOT_FOUND, 409: CONFLICT,
     412: CONFLICT, 502: UNREACHABLE, 503: UNREACHABLE, 504: UNREACHABLE,
@@ -76,13 +78,18 @@ def document_path(namespace: str, plural: str, name: str | None = None) -> str:
 
 
 def unreachable(registry: str, error: Exception) -> CliError:
-    why = str(error) or type(error).__name__
     return CliError(
         UNREACHABLE,
         f"registry at {registry} does not answer",
-        why=why[0].lower() + why[1:],
+        why=transport_reason(error),
         mend="start it (meshway up) or name another: --registry URL",
     )
+
+
+def transport_reason(error: Exception) -> str:
+    """httpx's words without the number of the error: `connection refused`."""
+    why = _ERRNO.sub("", str(error)) or type(error).__name__
+    return why[0].lower() + why[1:]
 
 
 def refused(response: httpx.Response) -> CliError:

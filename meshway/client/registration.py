@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import socket
 import time
@@ -50,11 +51,11 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return f"/v1/namespaces/{self.namespace}/services/{self.service}/instances/{self.id}"
 
     def body(self) -> bytes:
-        """ttl_s is always said, since the default may be another registry's own."""
+        """ttl_s is always said, since the default may be another registry's own; the registry counts whole seconds."""
         members: dict[str, Any] = msgspec.to_builtins(self)
         for name in ("namespace", "service", "id"):
             del members[name]
-        return msgspec.json.encode(members | {"ttl_s": self.ttl_s})
+        return msgspec.json.encode(members | {"ttl_s": math.ceil(self.ttl_s)})
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
