@@ -35,7 +35,7 @@ def build(copy: Copy) -> None:
     async def productpage(request: Request, id: str = "0") -> HTMLResponse:  # noqa: A002 - the query's word
         if id not in BOOKS:
             raise HTTPException(404, f"no book {id}")
-        # Who reads decides which version of reviews answers (routes.yaml).
+        # Who reads decides which version of reviews answers (2-routes.yaml).
         reader = {"end-user": request.headers["end-user"]} if "end-user" in request.headers else {}
         details, reviews = await asyncio.gather(
             ask(f"http://details/details/{id}", reader), ask(f"http://reviews/reviews/{id}", reader)

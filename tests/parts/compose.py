@@ -46,11 +46,6 @@ class Here:
         test = self.services[name]["healthcheck"]["test"]
         assert test[0] == "CMD"
         words = [self._word(name, word) for word in test[1:]]
-        ready = {
-            "registry": f"{self._url('registry')}/v1/health/ready",
-            "gateway": f"{self._url('admin')}/health/ready",
-        }
-        words = [ready.get(word, word) for word in words]
         check = Process(self._program(words), self.folder / f"{name}-health.out", self._environment(name))
         return check.popen.wait(10) == 0
 
@@ -65,6 +60,7 @@ class Here:
         given = {key: self._word(name, value) for key, value in self.services[name].get("environment", {}).items()}
         ports = {"REGISTRY": "registry", "EDGE": "edge", "MESH": "mesh", "ADMIN": "admin"}
         published = {f"MESHWAY_{flag}_PORT": str(self.ports[port]) for flag, port in ports.items()}
+        published |= {"MESHWAY_URL": self._url("registry"), "MESHWAY_ADMIN_URL": self._url("admin")}
         return published | given | {"MESHWAY_RUNTIME_DIR": str(self.folder), "MESHWAY_ADDRESS": "127.0.0.1"}
 
     def _word(self, name: str, word: str) -> str:
