@@ -106,7 +106,9 @@ class RequestReader:
         head_size = end + 4 - start
         if head_size > self._limits.head:
             raise _too_large(self._limits)
-        line, fields = bytes(buffer[begin:line_end]), bytes(buffer[line_end + 2 : end + 2])
+        line, fields = buffer[begin:line_end], buffer[line_end + 2 : end + 2]
+        if not isinstance(line, bytes) or not isinstance(fields, bytes):
+            line, fields = bytes(line), bytes(fields)
 
         if line != self._line:
             self._read_line(line)
