@@ -77,7 +77,7 @@ class Worker:
         self._sockets = (edge, mesh)
         self._servers: list[asyncio.Server] = []
         self._listeners: tuple[ListenerContext, ...] = ()
-        self._feed = FeedState()
+        self._feed = FeedState(judges_values=False)
         self._beats = 0
         self._is_serving = False
         self._is_draining = False
@@ -134,7 +134,7 @@ class Worker:
     def _follow(self, frame: Any) -> None:
         """The supervisor has checked the feed; here frames become whole revisions again."""
         if isinstance(frame, Hello):
-            self._feed = FeedState()
+            self._feed = FeedState(judges_values=False)
         outcome = self._feed.take(frame)
         if isinstance(outcome, Trouble):
             # A fault between supervisor and worker: only a worker that starts anew is right again.

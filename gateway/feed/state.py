@@ -72,12 +72,16 @@ class FeedCounts:
 
 @dataclass(slots=True)
 class FeedState:
-    """epoch "" and revision 0: nothing is held. A new connection begins with `connected`."""
+    """epoch "" and revision 0: nothing is held. A new connection begins with `connected`.
+
+    judges_values: decode every value once to see that it is one; a worker leaves that to its supervisor.
+    """
 
     epoch: str = ""
     revision: int = 0
     gateways: int = 1
     head: int = 0
+    judges_values: bool = True
     counts: FeedCounts = field(default_factory=FeedCounts)
     refused: str = ""
     _hello: Hello | None = None
@@ -134,7 +138,7 @@ class FeedState:
         if part.revision != self._parts_revision:
             return self._bad(f"a snapshot of r{self._parts_revision} and r{part.revision}")
         for entry in part.entries:
-            reason = "is no put" if entry.op != "put" else _flaw(entry)
+            reason = "is no put" if entry.op != "put" else self._flaw(entry)
             if reason:
                 return self._bad(f"snapshot entry {entry.kind} {entry.namespace}/{entry.name}: {reason}")
             self._parts[entry.key] = entry
@@ -168,7 +172,7 @@ class FeedState:
         if delta.revision != self.revision + 1:
             return self._lost(f"r{delta.revision} came after r{self.revision}")
         for change in delta.changes:
-            if change.op == "put" and (reason := _flaw(change)):
+            if change.op == "put" and (reason := self._flaw(change)):
                 return self._bad(f"r{delta.revision}: {change.kind} {change.namespace}/{change.name}: {reason}")
         changes = delta.changes if self._partial is None else self._partial + delta.changes
         if delta.more:
@@ -203,14 +207,15 @@ class FeedState:
         self._parts = self._partial = None
         return Trouble("bad", reason)
 
-
-def _flaw(change: Change) -> str:
-    """Why the value is none of its kind, or "". Documents are judged field by field by the compiler."""
-    try:
-        if change.kind == INSTANCE:
-            _instances.decode(change.value)
-        else:
-            _documents.decode(change.value)
-    except msgspec.DecodeError as error:
-        return str(error)
-    return ""
+    def _flaw(self, change: Change) -> str:
+        """Why the value is none of its kind, or "". Documents are judged field by field by the compiler."""
+        if not self.judges_values:
+            return ""
+        try:
+            if change.kind == INSTANCE:
+                _instances.decode(change.value)
+            else:
+                _documents.decode(change.value)
+        except msgspec.DecodeError as error:
+            return str(error)
+        return ""
