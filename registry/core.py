@@ -103,7 +103,8 @@ async def _assemble(
         instance_number=loaded.instance_number,
     )
     view.namespaces.update(loaded.namespaces)
-    view.load(map(read_instance, loaded.instances), map(read_document, loaded.documents))
+    tags: dict[tuple[str, ...], tuple[str, ...]] = {}
+    view.load((read_instance(record, tags) for record in loaded.instances), map(read_document, loaded.documents))
     for once in loaded.onces:
         view.remember_once(once)
     revisions = Revisions(view, store, wall=wall)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from sys import intern
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from meshway.model.decode import decode_spec
 from meshway.model.document import Document
@@ -15,20 +17,26 @@ from registry.references import references
 from registry.rows import DocumentRow, InstanceRow
 
 if TYPE_CHECKING:
-    from registry.store.interface import DocumentRecord, InstanceRecord
+    from registry.store.interface import DocumentRecord, InstanceRecord, Wanted
 
 _instance: Final = msgspec.msgpack.Decoder(Instance)
 _document: Final = msgspec.msgpack.Decoder(Document)
+_REPEATED: Final = ("namespace", "service", "version", "zone")
 _log = logging.getLogger("registry.reading")
 
 
-def read_instance(record: InstanceRecord) -> InstanceRow:
+def read_instance(record: InstanceRecord, tags: dict[tuple[str, ...], tuple[str, ...]]) -> InstanceRow:
+    """tags: those read before; one reading of the store shares them, and every name that repeats is interned."""
+    instance = _instance.decode(record.value)
+    for field in _REPEATED:
+        force_setattr(instance, field, intern(getattr(instance, field)))
+    force_setattr(instance, "tags", tags.setdefault(instance.tags, instance.tags))
     return InstanceRow(
-        instance=_instance.decode(record.value),
+        instance=instance,
         number=record.number,
         token=record.token,
         ttl_s=record.ttl_s,
-        wanted=record.wanted,
+        wanted=cast("Wanted", intern(record.wanted)),
         revision=record.revision,
         value=record.value,
     )

@@ -148,6 +148,9 @@ def _check(read: Registration | InstancePatch, path: str) -> Iterator[FieldError
     at = f"{path}." if path else ""
     if isinstance(read, InstancePatch):
         return
+    if read.namespace == "mesh":
+        message = f"{at}namespace: mesh holds mesh-wide documents and no services"
+        yield FieldError(path=f"{at}namespace", code="forbidden_combination", message=message)
     if read.metadata:
         yield from check_metadata(read.metadata, f"{at}metadata")
     if read.address is not None and (reason := _wrong_address(read.address)):
