@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from meshway.model.fields import member_path
+from meshway.model.rule_kit import member_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
