@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-from meshway.model.fields import member_path
+from meshway.model.rule_kit import member_path
 
 MAX_ALIASED_NODES: Final = 100
 MAX_DEPTH: Final = 64
@@ -17,6 +17,7 @@ _INT: Final = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _TAG: Final = "tag:yaml.org,2002:"
 _SCALAR_TAGS: Final = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value"))
+_BLOCK_TAGS: Final = frozenset({_TAG + "seq", _TAG + "map"})
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
@@ -60,6 +61,8 @@ class NodeReader:
             if self._aliased > MAX_ALIASED_NODES:
                 raise UnreadableYaml(place, "too_large", f"aliases repeat more than {MAX_ALIASED_NODES} nodes")
         self._seen.add(id(node))
+        if node.tag not in _BLOCK_TAGS:
+            raise UnreadableYaml(place, "unsupported", f"the tag {node.tag} is not read")
         if isinstance(node, yaml.SequenceNode):
             return [self.read(item, f"{path}[{at}]", depth + 1) for at, item in enumerate(node.value)]
         return self._mapping(node, path, depth)

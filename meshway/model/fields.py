@@ -16,6 +16,7 @@ from msgspec import inspect
 
 from meshway.model.document import LABEL_PATTERN, Part
 from meshway.model.nearest import did_you_mean, nearest
+from meshway.model.rule_kit import member_path
 from meshway.model.rules import RULES
 from meshway.problem import FieldError
 from meshway.units import Duration, Rate, Size, parse_duration, parse_rate, parse_size
@@ -25,7 +26,6 @@ _UNITS: Final = {
     Rate: (parse_rate, "bad_rate"),
     Size: (parse_size, "bad_size"),
 }
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 _MAX_SHOWN: Final = 60
 
 
@@ -39,10 +39,6 @@ _BAD: Final = _Bad()
 @cache
 def struct_type(of: type[msgspec.Struct]) -> inspect.StructType:
     return cast(inspect.StructType, inspect.type_info(of))
-
-
-def member_path(path: str, key: str) -> str:
-    return f"{path}.{key}" if _PLAIN_KEY.match(key) else f'{path}["{key}"]'
 
 
 class FieldReader:
@@ -66,7 +62,7 @@ class FieldReader:
         read: dict[str, Any] = {}
         for key, member in value.items():
             if (field := fields.get(key)) is not None:
-                if issubclass(of, Part) and member in of.unsupported_values.get(key, ()):
+                if issubclass(of, Part) and isinstance(member, str) and member in of.unsupported_values.get(key, ()):
                     self.fail(member_path(path, key), "unsupported", f"{member} is not built yet")
                     continue
                 result = self.value(member, field.type, member_path(path, key))
@@ -106,8 +102,9 @@ class FieldReader:
             if name not in written and not field.required
         } | read
         part = SimpleNamespace(**values)
+        foreign = any(key not in fields for key in written)
         for rule in rules:
-            if all(need in values for need in rule.needs):
+            if all(need in values for need in rule.needs) and not (rule.whole and foreign):
                 for finding in rule.check(part):
                     self.fail(path + finding.at, finding.code, finding.reason)
 

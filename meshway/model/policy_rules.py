@@ -32,18 +32,16 @@ _STATUS_RANGE: Final = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?\Z")
 _MS, _MINUTE, _HOUR, _DAY = 0.001, 60.0, 3600.0, 86400.0
 
 
-def _target_parts(part: Any) -> Iterator[Finding]:
-    if part.subset is not None and part.service is None:
-        yield Finding(".subset", "forbidden_combination", "needs service beside it")
-    if part.rule is not None and part.route is None:
-        yield Finding(".rule", "forbidden_combination", "needs route beside it")
-
-
 def _one_target(part: Any) -> Iterator[Finding]:
     written = [name for name in ("mesh", "namespace", "service", "route") if getattr(part, name)]
     if len(written) != 1:
         found = f"has {' and '.join(written)}" if written else "has none"
         yield Finding("", "forbidden_combination", f"needs exactly one of mesh, namespace, service, route; {found}")
+        return
+    if part.subset is not None and part.service is None:
+        yield Finding(".subset", "forbidden_combination", "needs service beside it")
+    if part.rule is not None and part.route is None:
+        yield Finding(".rule", "forbidden_combination", "needs route beside it")
 
 
 def _limit_key(part: Any) -> Iterator[Finding]:
@@ -95,10 +93,7 @@ def _choices(part: Any) -> Iterator[Finding]:
 
 
 POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
-    Target: (
-        BlockRule(("mesh", "namespace", "service", "route"), _one_target),
-        BlockRule(("service", "subset", "route", "rule"), _target_parts),
-    ),
+    Target: (BlockRule(("mesh", "namespace", "service", "route", "subset", "rule"), _one_target, whole=True),),
     LoadBalancer: (BlockRule(("algorithm", "choices"), _choices),),
     Connection: (
         bounded("connect_timeout", 10 * _MS, _MINUTE, zero=False),

@@ -7,7 +7,7 @@ import msgspec
 
 from meshway.model.names import FIELD_VALUE, REFUSED_HEADERS, TOKEN, bad_host
 from meshway.model.route import HeaderChanges, Match, PathMatch, PathRewrite, Redirect, Rewrite, Route, Rule
-from meshway.model.rule_kit import BlockRule, Finding, one_of, unique
+from meshway.model.rule_kit import BlockRule, Finding, member_path, one_of, unique
 
 
 def _match_path(part: Any) -> Iterator[Finding]:
@@ -32,9 +32,9 @@ def _header_names(field: str) -> BlockRule:
         seen: set[str] = set()
         for name in getattr(part, field):
             if not TOKEN.match(name):
-                yield Finding(f".{field}.{name}", "bad_name", f'"{name}" is no header name')
+                yield Finding(member_path(f".{field}", name), "bad_name", f'"{name}" is no header name')
             if name.lower() in seen:
-                yield Finding(f".{field}.{name}", "duplicate", "header names differ in more than case")
+                yield Finding(member_path(f".{field}", name), "duplicate", "header names differ in more than case")
             seen.add(name.lower())
 
     return BlockRule((field,), check)
@@ -44,7 +44,7 @@ def _changed_headers(field: str) -> BlockRule:
     def check(part: Any) -> Iterator[Finding]:
         changes = getattr(part, field)
         for at, name in enumerate(changes):
-            path = f".{field}[{at}]" if isinstance(changes, tuple) else f".{field}.{name}"
+            path = f".{field}[{at}]" if isinstance(changes, tuple) else member_path(f".{field}", name)
             if not TOKEN.match(name):
                 yield Finding(path, "bad_name", f'"{name}" is no header name')
             elif name.lower() in REFUSED_HEADERS:
@@ -123,7 +123,7 @@ ROUTE_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     ),
     HeaderChanges: (_changed_headers("set"), _changed_headers("add"), _changed_headers("remove")),
     Rule: (
-        BlockRule(("destinations", "redirect"), _rule_action),
+        BlockRule(("destinations", "redirect"), _rule_action, whole=True),
         BlockRule(("redirect", "rewrite", "request_headers", "timeouts", "retry"), _rule_redirect),
         BlockRule(("match", "rewrite", "redirect"), _prefix_rewrites),
     ),

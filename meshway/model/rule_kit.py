@@ -1,9 +1,12 @@
 """What rules on a document's blocks are made of (`rules.py` holds the table)."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from meshway.units import Duration
+
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
 class Finding(NamedTuple):
@@ -15,10 +18,14 @@ class Finding(NamedTuple):
 
 
 class BlockRule(NamedTuple):
-    """needs: the fields `check` reads; it is called with an object that has at least these."""
+    """needs: the fields `check` reads; it is called with an object that has at least these.
+
+    whole: only for blocks without unknown fields, since one of them may be what the rule would miss.
+    """
 
     needs: tuple[str, ...]
     check: Callable[[Any], Iterable[Finding]]
+    whole: bool = False
 
 
 def one_of(*names: str) -> BlockRule:
@@ -30,7 +37,7 @@ def one_of(*names: str) -> BlockRule:
             found = f"has {' and '.join(written)}" if written else "has none"
             yield Finding("", "forbidden_combination", f"needs exactly one of {', '.join(names)}; {found}")
 
-    return BlockRule(names, check)
+    return BlockRule(names, check, whole=True)
 
 
 def at_most(low: str, high: str, *, equal: bool, low_default: float, high_default: float) -> BlockRule:
@@ -65,6 +72,11 @@ def bounded(name: str, low: float, high: float, *, zero: bool) -> BlockRule:
         yield Finding(f".{name}", "out_of_bounds", f"{value} is outside {unit(low)} to {unit(high)}{none}")
 
     return BlockRule((name,), check)
+
+
+def member_path(path: str, key: str) -> str:
+    """`spec.labels.team`, `spec.labels["a.example/team"]`."""
+    return f"{path}.{key}" if _PLAIN_KEY.match(key) else f'{path}["{key}"]'
 
 
 def unique(names: Iterable[str | None], at: Callable[[int], str], what: str) -> Iterator[Finding]:

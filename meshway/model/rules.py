@@ -13,7 +13,7 @@ import msgspec
 from meshway.model.document import Metadata
 from meshway.model.policy_rules import POLICY_RULES
 from meshway.model.route_rules import ROUTE_RULES
-from meshway.model.rule_kit import BlockRule, Finding
+from meshway.model.rule_kit import BlockRule, Finding, member_path
 from meshway.model.service import Service
 from meshway.model.service_rules import SERVICE_RULES
 from meshway.units import Size
@@ -28,9 +28,7 @@ _MAX_ANNOTATIONS: Final = Size(16 << 10)
 def check_place(kind: str, namespace: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     """What a document may say where it lives. spec: as written, perhaps unsound."""
     if namespace == MESH_NAMESPACE and kind in ("Service", "Route"):
-        yield Finding(
-            "metadata.namespace", "forbidden_namespace", f"metadata.namespace: mesh holds no {kind}, only policies"
-        )
+        yield Finding("metadata.namespace", "forbidden_namespace", f"mesh holds no {kind}, only policies")
     targets = spec.get("targets")
     for at, target in enumerate(targets if isinstance(targets, list | tuple) else ()):
         if namespace != MESH_NAMESPACE and isinstance(target, Mapping) and target.get("mesh") is True:
@@ -42,10 +40,10 @@ def _labels(part: Any) -> Iterator[Finding]:
         yield Finding(".labels", "out_of_bounds", f"has {len(part.labels)} labels, at most {_MAX_LABELS} are allowed")
     for key, value in part.labels.items():
         if not _LABEL_KEY.match(key):
-            yield Finding(f'.labels["{key}"]', "bad_name", f'"{key}" is no label name')
+            yield Finding(member_path(".labels", key), "bad_name", f'"{key}" is no label name')
         if len(value) > _MAX_LABEL_VALUE:
             yield Finding(
-                f'.labels["{key}"]',
+                member_path(".labels", key),
                 "out_of_bounds",
                 f"has {len(value)} characters, at most {_MAX_LABEL_VALUE} are allowed",
             )

@@ -1,0 +1,186 @@
+# ruff: noqa: E501 - a table is read by its columns
+"""What must hold inside one document: a table of specs and what is wrong with each."""
+
+from typing import Any
+
+import pytest
+
+from meshway.model.decode import decode_document, decode_spec
+from meshway.problem import Problem
+
+TO = {"destinations": [{"service": "cart"}]}
+
+
+def rule(**fields: Any) -> dict[str, Any]:
+    return {"rules": [TO | fields]}
+
+
+def service(**fields: Any) -> dict[str, Any]:
+    return fields
+
+
+def policy(**fields: Any) -> dict[str, Any]:
+    return fields
+
+
+def limit(**fields: Any) -> dict[str, Any]:
+    return {"token_bucket": {"rate": "5/s"}} | fields
+
+
+HEADERS = "spec.rules[0].request_headers"
+WRONG: list[tuple[str, dict[str, Any], str, str]] = [
+    ("Route", {"rules": []}, "spec.rules", "out_of_bounds"),
+    ("Route", {"rules": [{}]}, "spec.rules[0]", "forbidden_combination"),
+    ("Route", rule(redirect={"host": "a.example"}), "spec.rules[0]", "forbidden_combination"),
+    ("Route", {"rules": [{"destinations": [{"service": "a", "weight": 0}]}]}, "spec.rules[0].destinations", "out_of_bounds"),
+    ("Route", rule(match=[{"path": {}}]), "spec.rules[0].match[0].path", "forbidden_combination"),
+    ("Route", rule(match=[{"path": {"exact": "/a", "prefix": "/b"}}]), "spec.rules[0].match[0].path", "forbidden_combination"),
+    ("Route", rule(match=[{"path": {"regex": "/a"}}]), "spec.rules[0].match[0].path.regex", "unsupported"),
+    ("Route", rule(match=[{"path": {"exact": "/a?b"}}]), "spec.rules[0].match[0].path.exact", "out_of_bounds"),
+    ("Route", rule(match=[{"methods": ["get"]}]), "spec.rules[0].match[0].methods[0]", "out_of_bounds"),
+    ("Route", rule(match=[{"methods": ["G T"]}]), "spec.rules[0].match[0].methods[0]", "out_of_bounds"),
+    ("Route", rule(match=[{"headers": {"a b": "x"}}]), 'spec.rules[0].match[0].headers["a b"]', "bad_name"),
+    ("Route", rule(match=[{"headers": {"A": "x", "a": "y"}}]), "spec.rules[0].match[0].headers.a", "duplicate"),
+    ("Route", rule(rewrite={"path": {"prefix": "/x"}}), "spec.rules[0].rewrite.path.prefix", "forbidden_combination"),
+    (
+        "Route",
+        rule(match=[{"path": {"exact": "/a"}}], rewrite={"path": {"prefix": "/x"}}),
+        "spec.rules[0].rewrite.path.prefix",
+        "forbidden_combination",
+    ),
+    ("Route", rule(rewrite={"path": {"full": "/x", "prefix": "/y"}}), "spec.rules[0].rewrite.path", "forbidden_combination"),
+    ("Route", {"rules": [{"redirect": {"status": 302}}]}, "spec.rules[0].redirect", "missing_field"),
+    ("Route", {"rules": [{"redirect": {"host": "A.example"}}]}, "spec.rules[0].redirect.host", "bad_name"),
+    (
+        "Route",
+        {"rules": [{"redirect": {"scheme": "https"}, "retry": {}}]},
+        "spec.rules[0].retry",
+        "forbidden_combination",
+    ),
+    ("Route", rule(request_headers={"set": {"Connection": "x"}}), f"{HEADERS}.set.Connection", "forbidden_combination"),
+    ("Route", rule(request_headers={"add": {"host": "x"}}), f"{HEADERS}.add.host", "forbidden_combination"),
+    ("Route", rule(request_headers={"remove": ["Content-Length"]}), f"{HEADERS}.remove[0]", "forbidden_combination"),
+    ("Route", rule(request_headers={"set": {"x": "a\r\nb: c"}}), f"{HEADERS}.set.x", "out_of_bounds"),
+    ("Route", rule(request_headers={"set": {"x": "${principal}"}}), f"{HEADERS}.set.x", "unsupported"),
+    ("Route", {"rules": [TO | {"name": "a"}, TO | {"name": "a"}]}, "spec.rules[1].name", "duplicate"),
+    ("Route", rule() | {"listeners": ["mesh"]}, "spec.hosts", "missing_field"),
+    ("Route", rule() | {"listeners": ["mesh"], "hosts": ["*"]}, "spec.hosts[0]", "bad_name"),
+    ("Route", rule() | {"hosts": ["a.*.example"]}, "spec.hosts[0]", "bad_name"),
+    ("Route", rule() | {"hosts": ["Shop.example"]}, "spec.hosts[0]", "bad_name"),
+    ("Route", rule() | {"hosts": ["shop.example:8080"]}, "spec.hosts[0]", "bad_name"),
+    ("Route", rule() | {"hosts": ["a.example", "a.example"]}, "spec.hosts[1]", "duplicate"),
+    ("Route", rule() | {"listeners": ["edge", "edge"]}, "spec.listeners[1]", "duplicate"),
+    ("Route", rule() | {"listeners": ["outside"]}, "spec.listeners[0]", "out_of_bounds"),
+    ("Route", rule(timeouts={"deadline": "25h"}), "spec.rules[0].timeouts.deadline", "out_of_bounds"),
+    ("Route", rule(cors={}), "spec.rules[0].cors", "unsupported"),
+    ("Service", service(ports=[{"name": "a"}, {"name": "a", "port": 81}]), "spec.ports[1].name", "duplicate"),
+    ("Service", service(ports=[{"name": "a"}, {"name": "b"}]), "spec.ports[1].port", "duplicate"),
+    ("Service", service(ports=[{"port": 0}]), "spec.ports[0].port", "out_of_bounds"),
+    ("Service", service(ports=[{"port": True}]), "spec.ports[0].port", "wrong_type"),
+    ("Service", service(ports=[{"port": 80.5}]), "spec.ports[0].port", "wrong_type"),
+    ("Service", service(ports=[{"protocol": "grpc"}]), "spec.ports[0].protocol", "unsupported"),
+    ("Service", service(type="external"), "spec.type", "unsupported"),
+    ("Service", service(type="static"), "spec.endpoints", "missing_field"),
+    ("Service", service(endpoints=[{"address": "10.0.0.1", "port": 80}]), "spec.endpoints", "forbidden_combination"),
+    (
+        "Service",
+        service(type="static", endpoints=[{"address": "a", "port": 80}] * 2),
+        "spec.endpoints[1]",
+        "duplicate",
+    ),
+    ("Service", service(subsets=[{"name": "v1", "match": {}}]), "spec.subsets[0].match", "missing_field"),
+    (
+        "Service",
+        service(subsets=[{"name": "v1", "match": {"version": "1"}}, {"name": "v1", "match": {"version": "2"}}]),
+        "spec.subsets[1].name",
+        "duplicate",
+    ),
+    ("Service", service(aliases=["*.shop"]), "spec.aliases[0]", "bad_name"),
+    ("TrafficPolicy", policy(targets=[{}]), "spec.targets[0]", "forbidden_combination"),
+    ("TrafficPolicy", policy(targets=[{"service": "a", "route": "b"}]), "spec.targets[0]", "forbidden_combination"),
+    ("TrafficPolicy", policy(targets=[{"route": "a", "subset": "v1"}]), "spec.targets[0].subset", "forbidden_combination"),
+    ("TrafficPolicy", policy(targets=[{"service": "a"}] * 2), "spec.targets[0]", "duplicate"),
+    ("TrafficPolicy", policy(targets=[{"consumer": "a"}]), "spec.targets[0].consumer", "unsupported"),
+    ("TrafficPolicy", policy(load_balancer={"algorithm": "maglev"}), "spec.load_balancer.algorithm", "unsupported"),
+    (
+        "TrafficPolicy",
+        policy(load_balancer={"algorithm": "random", "choices": 3}),
+        "spec.load_balancer.choices",
+        "forbidden_combination",
+    ),
+    ("TrafficPolicy", policy(connection={"connect_timeout": "1ms"}), "spec.connection.connect_timeout", "out_of_bounds"),
+    ("TrafficPolicy", policy(retry={"buffer": "2MiB"}), "spec.retry.buffer", "out_of_bounds"),
+    ("TrafficPolicy", policy(retry={"buffer": "1MB"}), "spec.retry.buffer", "bad_size"),
+    ("TrafficPolicy", policy(retry={"backoff": {"base": "1s"}}), "spec.retry.backoff.base", "forbidden_combination"),
+    ("TrafficPolicy", policy(breaker={"window": "0s"}), "spec.breaker.window", "out_of_bounds"),
+    ("TrafficPolicy", policy(breaker={"open_for": "2m"}), "spec.breaker.open_for", "forbidden_combination"),
+    ("TrafficPolicy", policy(breaker={"failure_percent": 101}), "spec.breaker.failure_percent", "out_of_bounds"),
+    (
+        "TrafficPolicy",
+        policy(outlier_detection={"base_ejection": "10m"}),
+        "spec.outlier_detection.base_ejection",
+        "forbidden_combination",
+    ),
+    ("TrafficPolicy", policy(health_check={"interval": "1s"}), "spec.health_check.timeout", "forbidden_combination"),
+    ("TrafficPolicy", policy(health_check={"interval": "100ms", "timeout": "50ms"}), "spec.health_check.interval", "out_of_bounds"),
+    ("TrafficPolicy", policy(health_check={"expect": ["2xx"]}), "spec.health_check.expect[0]", "out_of_bounds"),
+    ("TrafficPolicy", policy(health_check={"expect": ["299-200"]}), "spec.health_check.expect[0]", "out_of_bounds"),
+    ("TrafficPolicy", policy(health_check={"path": "health"}), "spec.health_check.path", "out_of_bounds"),
+    ("TrafficPolicy", policy(health_check={"type": "tcp", "path": "/"}), "spec.health_check.path", "forbidden_combination"),
+    ("TrafficPolicy", policy(health_check={"type": "grpc"}), "spec.health_check.type", "unsupported"),
+    ("RateLimit", {}, "spec.token_bucket", "missing_field"),
+    ("RateLimit", {"token_bucket": {"rate": 5}}, "spec.token_bucket.rate", "bad_rate"),
+    ("RateLimit", {"token_bucket": {"rate": "0/s"}}, "spec.token_bucket.rate", "out_of_bounds"),
+    ("RateLimit", limit(key=["source"]), "spec.key[0]", "out_of_bounds"),
+    ("RateLimit", limit(key=["header"]), "spec.key[0]", "bad_name"),
+    ("RateLimit", limit(key=["consumer"]), "spec.key[0]", "unsupported"),
+    ("RateLimit", limit(key=["path.tenant"]), "spec.key[0]", "unsupported"),
+    ("RateLimit", limit(key=["route", "route"]), "spec.key[1]", "duplicate"),
+    ("RateLimit", limit(response={"status": 200}), "spec.response.status", "out_of_bounds"),
+    ("RateLimit", limit(max_keys=float("inf")), "spec.max_keys", "wrong_type"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "path", "code"), WRONG, ids=[f"{kind}-{path}-{code}" for kind, _, path, code in WRONG]
+)
+def test_it_is_refused_at_its_path(kind: str, spec: dict[str, Any], path: str, code: str) -> None:
+    read, errors = decode_spec(kind, spec)
+    assert read is None
+    assert [(error.path, error.code) for error in errors] == [(path, code)]
+    assert errors[0].message.startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("Route", rule(match=[{"path": {"prefix": "/a"}}], rewrite={"path": {"prefix": "/x"}})),
+        ("Route", rule() | {"listeners": ["mesh"], "hosts": ["cart", "cart.shop"]}),
+        ("Route", rule() | {"hosts": ["*", "*.shop.example", "10.0.0.1"]}),
+        ("Route", rule(timeouts={"deadline": "0s", "attempt": "1s"})),
+        ("TrafficPolicy", policy(health_check={"interval": "1s", "timeout": "900ms", "expect": ["200-299", "404"]})),
+        ("TrafficPolicy", policy(targets=[{"route": "a", "rule": "b"}, {"service": "a", "subset": "v1"}])),
+        ("TrafficPolicy", policy(retry={"on": ["reset"], "backoff": {"base": "25ms", "max": "1s"}})),
+        ("RateLimit", limit(key=["source_ip", "header.x-key", "query.tenant", "constant"])),
+    ],
+)
+def test_what_is_right_is_read(kind: str, spec: dict[str, Any]) -> None:
+    read, errors = decode_spec(kind, spec)
+    assert errors == []
+    assert read is not None
+
+
+def test_only_namespace_mesh_speaks_for_the_mesh() -> None:
+    raw: dict[str, Any] = {
+        "apiVersion": "meshway/v1",
+        "kind": "TrafficPolicy",
+        "metadata": {"name": "all", "namespace": "shop"},
+        "spec": {"targets": [{"mesh": True}]},
+    }
+    with pytest.raises(Problem) as refused:
+        decode_document(raw)
+    assert [(error.path, error.code) for error in refused.value.errors] == [
+        ("spec.targets[0].mesh", "forbidden_namespace")
+    ]
+    raw["metadata"]["namespace"] = "mesh"
+    assert decode_document(raw)[0].name == "TrafficPolicy mesh/all"
