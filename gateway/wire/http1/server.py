@@ -36,8 +36,9 @@ class ServerProtocol(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_body_count", "_buffer", "_call", "_closes", "_forwarding", "_is_chunked", "_is_ended_by_close",
-        "_is_lingering", "_is_paused", "_is_reading_heads", "_is_tunnel", "_is_write_paused", "_listener", "_peer",
-        "_reader", "_to_discard", "_transport", "_unsent", "_wants_pause", "_watch", "timer",
+        "_is_head_begun", "_is_lingering", "_is_paused", "_is_rate_excused", "_is_reading_heads", "_is_tunnel",
+        "_is_write_paused", "_listener", "_peer", "_reader", "_to_discard", "_transport", "_unsent", "_wants_pause",
+        "_watch", "timer",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -53,9 +54,11 @@ class ServerProtocol(asyncio.Protocol):
         self._closes = False  # after the current answer
         self._is_chunked = False
         self._is_ended_by_close = False
+        self._is_head_begun = False
         self._is_lingering = False  # answered for the last time; what comes is dropped
         self._is_paused = False
         self._wants_pause = False  # the upstream is slow
+        self._is_rate_excused = False  # reading was paused in this span
         self._is_reading_heads = False
         self._is_tunnel = False
         self._is_write_paused = False
@@ -153,7 +156,7 @@ class ServerProtocol(asyncio.Protocol):
             buffer += data
         else:
             self._buffer = bytearray(buffer + data) if buffer else data
-        if self._call is not None and len(self._buffer) > self._listener.limits.high_water:
+        if len(self._buffer) > self._listener.limits.high_water:
             self._update_reading()
 
     def _take_up(self) -> None:
@@ -176,10 +179,13 @@ class ServerProtocol(asyncio.Protocol):
                 break
             if head is None:
                 self._buffer = bytearray(data[start:])
-                limits = self._listener.limits
-                self._listener.relay.wheel.set(self._watch, self, self._listener.now() + limits.head_s)
+                if not self._is_head_begun:  # from its first byte: more bytes give no more time
+                    self._is_head_begun = True
+                    limits = self._listener.limits
+                    self._listener.relay.wheel.set(self._watch, self, self._listener.now() + limits.head_s)
                 self._is_reading_heads = False
                 return
+            self._is_head_begun = False
             start += head.head_size
             if head.body != NO_BODY:
                 self._begin_with_body(head, bytes(data[start:]) if start < size else b"")
@@ -415,10 +421,11 @@ class ServerProtocol(asyncio.Protocol):
         self._update_reading()
 
     def _update_reading(self) -> None:
-        wanted = self._wants_pause or (self._call is not None and len(self._buffer) > self._listener.limits.high_water)
+        wanted = self._wants_pause or (self.is_busy and len(self._buffer) > self._listener.limits.high_water)
         if wanted != self._is_paused and not self._transport.is_closing():
             self._is_paused = wanted
             if wanted:
+                self._is_rate_excused = True
                 self._transport.pause_reading()
             else:
                 self._transport.resume_reading()
@@ -441,11 +448,12 @@ class ServerProtocol(asyncio.Protocol):
             wait_s = limits.write_stall_s
         elif self._call is not None:
             if self._body is not None and limits.body_rate:
-                if not self._is_paused and self._body_count < limits.body_rate * limits.body_grace_s:
+                if self._is_body_slow():
                     self._closes = True
                     self._call.on_bad_body(Reply(408, "request_timeout", "DPE", "the request's body came too slowly"))
                     return
                 self._body_count = 0
+                self._is_rate_excused = False
                 wait_s = limits.body_grace_s
         elif self._buffer:
             self._refuse(Reply(408, "request_timeout", "DPE", "the request's head was not whole in time"))
@@ -454,6 +462,15 @@ class ServerProtocol(asyncio.Protocol):
             self._transport.close()
             return
         self._listener.relay.wheel.set(self._watch, self, now + wait_s)
+
+    def _is_body_slow(self) -> bool:
+        """Whether the caller sent too little in the last span, and could have sent more."""
+        call, limits = self._call, self._listener.limits
+        if self._is_paused or self._is_rate_excused or call is None:
+            return False
+        if call.exchange.head.expect_continue and not call.exchange.bytes_in:
+            return False  # he waits for our 100
+        return self._body_count < limits.body_rate * limits.body_grace_s
 
 
 def _unread_head() -> RequestHead:

@@ -8,7 +8,7 @@ from gateway.upstream.cluster import Cluster
 from gateway.wire.http1.listener_context import ConnectionLimits
 from tests.parts.conditions import until
 from tests.parts.one_route import plan
-from tests.parts.wire import ScriptedUpstream, answering, read_head, wire
+from tests.parts.wire import Caller, ScriptedUpstream, answering, read_head, wire
 
 MIB = 1 << 20
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -227,11 +227,20 @@ async def test_an_idle_connection_is_closed_and_a_head_that_does_not_end_is_408(
     async with wire(limits=limits) as gateway:
         idle, slow, used = await gateway.open(), await gateway.open(), await gateway.open()
         slow.send(b"GET / HTTP/1.1\r\nHos")
+        trickle = asyncio.ensure_future(_trickle(slow))  # noqa: TID251
         used.send(b"GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
         assert (await used.answer())[0] == 404
         assert (await slow.rest()).startswith(b"HTTP/1.1 408 ")
         assert await idle.rest() == b""
         assert await used.rest() == b""
+        await trickle
+
+
+async def _trickle(caller: Caller) -> None:
+    """A byte now and then buys no more time."""
+    for _ in range(20):
+        caller.send(b"t")
+        await asyncio.sleep(0.01)
 
 
 async def test_a_body_that_trickles_is_408_at_the_edge() -> None:

@@ -1,0 +1,94 @@
+import pytest
+
+from gateway.exchange import Exchange, Reply
+from gateway.wire.http1.heads import CLOSE_FIELD, answer_framing, answer_head, reply, request_head
+from meshway.http1.head import HeadLimits, ResponseReader
+from meshway.http1.message import ResponseHead
+from tests.parts.calls import call
+
+
+def _answer(text: bytes, method: bytes = b"GET") -> ResponseHead:
+    head = ResponseReader(HeadLimits()).read(text, 0, method)
+    assert head is not None
+    return head
+
+
+def _exchange(method: str = "GET", headers: dict[str, str] | None = None) -> Exchange:
+    exchange = call("/a//b?q=1", method=method, headers=headers)
+    exchange.request_id = b"order-4711"
+    return exchange
+
+
+def test_a_request_goes_on_with_the_canonical_path_and_the_callers_host_and_fields() -> None:
+    exchange = _exchange(headers={"Accept": "text/plain", "Connection": "x-hop", "X-Hop": "1"})
+    assert request_head(exchange, b"Via: 1.1 x\r\n") == (
+        b"GET /a/b?q=1 HTTP/1.1\r\nHost: shop.example\r\nAccept: text/plain\r\nVia: 1.1 x\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "framing"),
+    [
+        ("GET", {}, b""),
+        ("DELETE", {}, b""),
+        ("POST", {}, b"Content-Length: 0\r\n"),
+        ("POST", {"Content-Length": "7"}, b"Content-Length: 7\r\n"),
+        ("GET", {"Transfer-Encoding": "chunked"}, b"Transfer-Encoding: chunked\r\n"),
+        ("GET", {"TE": "trailers"}, b"TE: trailers\r\nConnection: TE\r\n"),
+        ("GET", {"Connection": "Upgrade", "Upgrade": "websocket"}, b"Connection: Upgrade\r\nUpgrade: websocket\r\n"),
+    ],
+)
+def test_a_requests_framing_is_written_anew(method: str, headers: dict[str, str], framing: bytes) -> None:
+    head = request_head(_exchange(method, headers), b"")
+    assert head.partition(b"Host: shop.example\r\n")[2] == framing + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "method", "framing"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", b"GET", (b"Content-Length: 7\r\n", False, False)),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"GET", (b"Content-Length: 0\r\n", False, False)),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", b"HEAD", (b"Content-Length: 7\r\n", False, False)),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"HEAD", (b"", False, False)),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b"GET", (b"", False, False)),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", b"GET", (b"Content-Length: 7\r\n", False, False)),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"GET", (b"Transfer-Encoding: chunked\r\n", True, False)),
+    ],
+)
+def test_an_answers_framing_follows_its_status_and_the_method(
+    text: bytes, method: bytes, framing: tuple[bytes, bool, bool]
+) -> None:
+    assert answer_framing(_exchange(method.decode()), _answer(text, method)) == framing
+
+
+def test_an_answer_carries_what_filters_added_and_the_request_id() -> None:
+    exchange = _exchange()
+    exchange.added = b"RateLimit: x\r\n"
+    head = _answer(b"HTTP/1.1 299 Fine So Far\r\nX-Own: 1\r\nContent-Length: 0\r\n\r\n")
+    assert answer_head(exchange, head, b"Content-Length: 0\r\n", b"Via: 1.1 x\r\n", CLOSE_FIELD) == (
+        b"HTTP/1.1 299 Fine So Far\r\nX-Own: 1\r\nRateLimit: x\r\nContent-Length: 0\r\nVia: 1.1 x\r\n"
+        b"x-request-id: order-4711\r\nConnection: close\r\n\r\n"
+    )
+
+
+def test_our_own_answer_is_a_problem_that_names_reason_and_request() -> None:
+    exchange = _exchange()
+    head, body = reply(exchange, Reply(429, "rate_limited", "RL", "10 a second", fields=b"Retry-After: 1\r\n"), b"")
+    assert head.startswith(b"HTTP/1.1 429 Too Many Requests\r\nDate: ")
+    assert b"\r\nContent-Type: application/problem+json\r\n" in head
+    assert b"\r\nRetry-After: 1\r\nmeshway-reason: rate_limited\r\nx-request-id: order-4711\r\n" in head
+    assert b"Content-Length: %d\r\n" % len(body) in head
+    assert b'"detail":"10 a second"' in body
+    assert b'"instance":"order-4711"' in body
+
+
+def test_our_own_answer_to_head_announces_a_body_and_sends_none() -> None:
+    head, body = reply(_exchange("HEAD"), Reply(404, "no_route", "NR"), b"")
+    assert body == b""
+    assert b"Content-Length: 0" not in head
+
+
+def test_a_reply_may_bring_its_own_body_and_fields() -> None:
+    head, body = reply(_exchange(), Reply(302, "redirect", "", fields=b"Location: /b\r\n", body=b""), b"")
+    assert (body, b"application/problem+json" in head) == (b"", False)
+    assert b"\r\nContent-Length: 0\r\nLocation: /b\r\n" in head
