@@ -89,3 +89,8 @@ def invalid_request(detail: str, errors: tuple[FieldError, ...] = ()) -> Problem
 
 def not_found(what: str, mend: str | None = None) -> Problem:
     return Problem(404, "not_found", "Not found", detail=f"{what} does not exist", mend=mend)
+
+
+def internal_problem() -> Problem:
+    """500: a fault of ours, whose reason stands in the log and not on the wire."""
+    return Problem(500, "internal", "Our own fault", detail="the log has the reason under this request's id")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import uvicorn
 
+from meshway.model.kinds import KINDS
 from registry.api.app import make_api
 from registry.api.description import api_operations
 from registry.core import Core, open_core
@@ -109,7 +110,7 @@ def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
         core,
         gateways,
         methods_at=methods_by_path(operations),
-        description=describe(operations, version=_version()),
+        description=describe(operations, KINDS.values(), version=_version()),
         connections=lambda: len(surface.connections),
     )
     surface = Surface(

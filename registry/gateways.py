@@ -47,9 +47,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = ""
     workers: Annotated[int, Meta(ge=0)] = 0
     revision: Annotated[int, Meta(ge=0)] = 0
-    refused: Annotated[list[Refused], Meta(max_length=1000)] = []
-    evidence: Annotated[list[Answering], Meta(max_length=100_000)] = []
-    drained: list[str] = []
+    refused: Annotated[tuple[Refused, ...], Meta(max_length=1000)] = ()
+    evidence: Annotated[tuple[Answering, ...], Meta(max_length=100_000)] = ()
+    drained: tuple[str, ...] = ()
     counters: dict[str, Any] = {}
 
 
@@ -59,7 +59,7 @@ class GatewayState(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     live: bool
     revision: int
-    refused: list[Refused]
+    refused: tuple[Refused, ...]
     version: str
     zone: str
     workers: int
@@ -87,7 +87,7 @@ class Gateways:
         now = self._now()
         if report.node not in self._reports and len(self._reports) >= MAX_GATEWAYS:
             self._forget(now)
-        self._reports[report.node] = (now, msgspec.structs.replace(report, evidence=[], counters={}))
+        self._reports[report.node] = (now, msgspec.structs.replace(report, evidence=(), counters={}))
         for look in tuple(self._waiting):
             look()
 

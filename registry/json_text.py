@@ -11,7 +11,7 @@ from meshway.model.fields import read_struct
 from meshway.problem import FieldError, Problem, invalid_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 S = TypeVar("S", bound=msgspec.Struct)
 _BYTE: Final = re.compile(r"\(byte (\d+)\)\Z")
@@ -28,16 +28,19 @@ def decoder_of(of: type[S], path: str) -> Callable[[bytes], S]:
         try:
             return decode(body)
         except msgspec.ValidationError as error:
-            read, errors = read_struct(parse_json(body), of, path)
-            if errors:
-                raise invalid_request(errors[0].message, tuple(errors)) from None
-            if read is None:
-                raise invalid_request(str(error)) from None
-            return read  # type: ignore[no-any-return]  # e.g. 1.0 where an int is wanted
+            errors = tuple(_all_errors(parse_json(body), of, path))
+            raise invalid_request(errors[0].message if errors else str(error), errors) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise malformed(body, error) from None
 
     return decode_body
+
+
+def _all_errors(value: object, of: type[msgspec.Struct], path: str) -> Iterator[FieldError]:
+    for error in read_struct(value, of, path)[1]:
+        if error.code != "unknown_field" or of.__struct_config__.forbid_unknown_fields:
+            # A body without a path of its own: `port`, not `.port`.
+            yield msgspec.structs.replace(error, path=error.path.lstrip("."), message=error.message.lstrip(".: "))
 
 
 def parse_json(body: bytes) -> object:

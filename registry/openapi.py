@@ -12,7 +12,7 @@ from meshway.problem import CONTENT_TYPE, FieldError
 from meshway.units import Duration, Rate, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 VERSION: Final = "3.1.0"
 _IN_PATH: Final = re.compile(r"\{(\w+)\}")
@@ -62,11 +62,11 @@ def methods_by_path(operations: list[Operation]) -> Callable[[str], set[str]]:
     return methods
 
 
-def describe(operations: list[Operation], *, version: str) -> dict[str, Any]:
-    """The whole document, ready for JSON."""
+def describe(operations: list[Operation], specs: Iterable[type], *, version: str) -> dict[str, Any]:
+    """The whole document, ready for JSON. specs: Structs that ready schemas refer to by name."""
     types = [part for row in operations for part in (row.body, *row.answers.values()) if isinstance(part, type)]
     # msgspec takes each type once; the order makes the document the same every time.
-    unique = sorted({*types, FieldError}, key=lambda of: of.__name__)
+    unique = sorted({*types, *specs, FieldError}, key=lambda of: of.__name__)
     schemas, components = msgspec.json.schema_components(unique, schema_hook=_unit_schema, ref_template=_REF)
     references = dict(zip(unique, schemas, strict=True))
     paths: dict[str, Any] = {}

@@ -133,7 +133,7 @@ def _apply() -> list[Operation]:
 
 
 def _revisions() -> list[Operation]:
-    number = {"number": "1"}
+    number = {"number": "2"}
     entry = {"type": "object", "required": ["revision", "at", "by"]}
     return [
         Operation(

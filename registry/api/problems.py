@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 
 from meshway.model.nearest import nearest
-from meshway.problem import Problem
+from meshway.problem import Problem, internal_problem
 from registry.api.answers import problem_answer
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ def handle_problems(app: FastAPI, methods_at: Callable[[str], set[str]]) -> None
             return problem_answer(_unknown_path(path), request)
         return problem_answer(Problem(error.status_code, "http_error", error.detail), request)
 
+    async def fault(request: Request, _: Exception) -> Response:  # raised again behind this, and logged there
+        return problem_answer(internal_problem(), request)
+
+    app.add_exception_handler(Exception, fault)
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, unserved)
 

@@ -118,11 +118,14 @@ def _read_envelope(raw: object, namespace: str) -> tuple[list[WrittenDocument], 
 
 
 def _parse(body: bytes, content_type: str) -> Any:
-    """JSON as plain values; YAML as a list of documents with their places. Told apart by Content-Type or, as curl sends
-    its own, by the first character."""
+    """A JSON object as plain values; a JSON list or YAML as documents, with their places from YAML.
+
+    Told apart by Content-Type or, as curl sends its own, by the first character.
+    """
     is_yaml = "yaml" in content_type or ("json" not in content_type and not body.lstrip().startswith((b"{", b"[")))
     if not is_yaml:
-        return parse_json(body)
+        read = parse_json(body)
+        return [WrittenDocument(one, {}) for one in read] if isinstance(read, list) else read
     try:
         return read_documents(body.decode())
     except UnicodeDecodeError as error:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
-from meshway.problem import Problem
+from meshway.problem import Problem, internal_problem
 from meshway.tasks import spawn
 from registry.machine.request import Reply, problem_reply
 
@@ -183,12 +183,3 @@ class AsgiExchange:
             "server": None,
             "state": {"request_id": request.request_id, "principal": request.principal, "peer": request.peer},
         }
-
-
-def internal_problem() -> Problem:
-    return Problem(
-        500,
-        "internal",
-        "Our own fault",
-        detail="the registry's log has the reason under this request's id",
-    )

@@ -23,7 +23,7 @@ MAX_LEASES: Final = 10_000
 class Heartbeats(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Lease ids, as registrations answer them."""
 
-    leases: Annotated[list[str], Meta(min_length=1, max_length=MAX_LEASES)]
+    leases: Annotated[tuple[str, ...], Meta(min_length=1, max_length=MAX_LEASES)]
 
 
 class HeartbeatRoutes:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from meshway.http1.field_lines import request_lines
-from meshway.problem import Problem
-from registry.machine.asgi import AsgiApp, AsgiExchange, internal_problem
+from meshway.problem import Problem, internal_problem
+from registry.machine.asgi import AsgiApp, AsgiExchange
 from registry.machine.request import Reply, Request, Stream, answer_when, problem_reply
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Surface:
         self.lines = request_lines(strip=False)
         self.encoder = encoder
         self._routes = routes
-        self._app = app
+        self.application = app
         self._trust = trust
         self._gateways = gateways
         self._targets: dict[bytes, Place] = {}
@@ -87,7 +87,7 @@ class Surface:
         """Never raises: what goes wrong is an answer too."""
         handler = self._routes.find(request.method, request.segments)
         if handler is None:
-            return AsgiExchange(self._app, request)
+            return AsgiExchange(self.application, request)
         try:
             outcome = handler(request)
         except Exception as error:

@@ -30,7 +30,7 @@ def test_a_gateway_is_live_for_six_seconds_after_its_report() -> None:
 def test_the_newest_report_counts_with_its_refusals() -> None:
     gateways = Gateways(Clock())
     gateways.report(Report(node="a", revision=1))
-    refused = [Refused(kind="Route", namespace="shop", name="cart", path="spec", reason="no such cluster")]
+    refused = (Refused(kind="Route", namespace="shop", name="cart", path="spec", reason="no such cluster"),)
     gateways.report(Report(node="a", revision=2, refused=refused))
     state = gateways.state("a")
     assert state is not None
