@@ -6,6 +6,7 @@ and the loop's.
 
 import asyncio
 import sys
+from typing import cast
 
 import uvloop
 
@@ -16,7 +17,7 @@ class _Upstream(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's classes are no subclasses of it
         self.transport = transport
         transport.write(self._downstream.waiting)
 
@@ -33,7 +34,7 @@ class _Downstream(asyncio.Protocol):
         self.waiting = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's classes are no subclasses of it
         self.transport = transport
         loop = asyncio.get_running_loop()
         self._connecting = loop.create_task(

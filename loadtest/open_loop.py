@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import random
 import time
+from typing import cast
 
 
 class _Connection(asyncio.Protocol):
@@ -20,7 +21,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's classes are no subclasses of it
         self._transport = transport
 
     def send(self, request: bytes, due_s: float) -> None:

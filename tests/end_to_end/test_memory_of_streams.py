@@ -31,8 +31,9 @@ async def sip_a_download(mesh: Mesh, size: int, hold: asyncio.Event) -> None:
     """Asks for `size` bytes and reads 16 KiB now and then until told to go."""
     reader, writer = await connect(mesh, limit=16384)
     writer.write(f"GET /bytes/{size} HTTP/1.1\r\nHost: echo.default.mesh\r\n\r\n".encode())
-    while not hold.is_set():
-        await reader.read(16384)
+    left = size
+    while left > 0 and not hold.is_set():
+        left -= len(await reader.read(16384))
         await asyncio.sleep(0.1)
     writer.transport.abort()
 

@@ -15,9 +15,9 @@ spec: {targets: [{service: hello}], load_balancer: {algorithm: round_robin}}
 
 
 def nine_calls(mesh: Mesh, start_echo: Callable[..., EchoInstance]) -> list[str]:
-    mesh.apply(ROUND_ROBIN)
     for identity in ("1", "2", "3"):
         mesh.register("hello", identity, start_echo(identity).port)
+    mesh.apply(ROUND_ROBIN)
     return [mesh.call("hello").text for _ in range(9)]
 
 

@@ -4,20 +4,22 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import httpx
+
 
 class NeverTrueError(AssertionError):
     """The condition did not come true in time."""
 
 
 def wait_until(condition: Callable[[], object], within_s: float = 10.0, every_s: float = 0.02, what: str = "") -> None:
-    """Returns once `condition()` is true; an OSError counts as not yet."""
+    """Returns once `condition()` is true; a connection that fails counts as not yet."""
     deadline = time.monotonic() + within_s
     last: object = None
     while time.monotonic() < deadline:
         try:
             if condition():
                 return
-        except OSError as error:
+        except (OSError, httpx.TransportError) as error:
             last = error
         time.sleep(every_s)
     raise NeverTrueError(f"{what or condition} within {within_s} s (last: {last})")
