@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from registry.self_preservation import Group, Hold, SelfPreservation
     from registry.view import InstanceMove, View
 
-MAX_HEARTBEATS: Final = 10_000
 _LOOK_EVERY_S: Final = 0.2
 _SWEEP_ROWS: Final = 1000
 _RETRY_S: Final = 1.0

@@ -19,7 +19,6 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     bind: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     insecure: bool = False
-    ready_file: Path | None = None
     migrate: bool = True
     remove_after_s: float = 300.0
     self_preservation_percent: float = 15.0
