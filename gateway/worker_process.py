@@ -65,6 +65,8 @@ class WorkerProcess:
         self.gone = asyncio.Event()
         self.ready_at: float | None = None
         self._owner = owner
+        self._asked = 0
+        self._spawned_at = 0.0
         self._answers: dict[str, asyncio.Future[Any]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._channel = Channel(self._on_frame, self._on_closed)
@@ -76,6 +78,7 @@ class WorkerProcess:
     async def spawn(self, edge: socket.socket, mesh: socket.socket, snapshot: Iterator[bytes] | None) -> None:
         """snapshot: frames of what is held; None: nothing is. Raises OSError."""
         loop = asyncio.get_running_loop()
+        self._spawned_at = loop.time()
         ours, theirs = socket.socketpair()
         try:
             handed = [theirs.fileno(), edge.fileno(), mesh.fileno()]
@@ -120,7 +123,10 @@ class WorkerProcess:
 
     async def ask(self, kind: str, timeout_s: float) -> Any:
         """Its answer to a question of the supervisor's own. Raises TimeoutError, also when the worker is gone."""
-        name = f"{kind}-{len(self._answers)}-{id(self):x}"
+        if self._channel.is_closed:
+            raise TimeoutError("the worker is gone")
+        self._asked += 1
+        name = f"{kind}-{self._asked}"
         answer = self._answers[name] = asyncio.get_running_loop().create_future()
         self._channel.send(Question(id=name, kind=kind, deadline_s=timeout_s))
         try:
@@ -136,6 +142,8 @@ class WorkerProcess:
         elif isinstance(frame, Ready):
             self.is_ready = True
             self.ready_at = asyncio.get_running_loop().time()
+            took_s = self.ready_at - self._spawned_at
+            _log.info("worker %d (pid %d) accepts after %.2f s, r%d", self.slot, self.pid, took_s, frame.revision)
             self.ready.set()
             self._owner.on_ready(self)
         elif isinstance(frame, TransitionFrame):
