@@ -109,7 +109,8 @@ async def test_json_applies_and_deletes_together_with_what_changed(registry: Run
     assert row["changes"] == [{"path": "spec.token_bucket.rate", "from": "5/s", "to": "9/s"}]
     gone = await registry.call("POST", "/v1/apply", {"delete": [{"kind": "RateLimit", "name": "cart"}]})
     assert [row["result"] for row in gone.json["documents"]] == ["deleted"]
-    for body in ({}, {"documents": {}}, {"documents": [], "delet": []}, {"delete": [{"kind": "Route"}]}, [1]):
+    wrong: list[Any] = [{}, {"documents": {}}, {"documents": [], "delet": []}, {"delete": [{"kind": "Route"}]}, [1]]
+    for body in wrong:
         assert (await registry.call("POST", "/v1/apply", body)).status == 422, body
 
 
