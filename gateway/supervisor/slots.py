@@ -14,9 +14,9 @@ from typing import Final
 from gateway.channel import ChannelFrame, Start
 from gateway.host_table import HostTable
 from gateway.settings import WorkerSettings
+from gateway.supervisor.worker_process import WorkerProcess
 from gateway.telemetry.counters import Totals
 from gateway.upstream.cluster import Transition
-from gateway.worker_process import WorkerProcess
 from meshway.tasks import spawn
 
 READY_S: Final = 30.0

@@ -1,4 +1,4 @@
-from gateway.transitions import Transitions
+from gateway.supervisor.transitions import Transitions
 from gateway.upstream.cluster import Transition
 
 BOOK = ("default", "books", "b1")

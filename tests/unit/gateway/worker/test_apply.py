@@ -3,14 +3,14 @@ from typing import Any
 
 import pytest
 
-from gateway.apply import MAX_WAITING, Applier
 from gateway.compiler.diff import Refusal
 from gateway.compiler.tables import Compiler
 from gateway.feed.state import Changes, Whole
 from gateway.plan import Parts
 from gateway.routing.table import TablesHolder
-from gateway.unready import unready_tables
 from gateway.upstream.cluster import Transition
+from gateway.worker.apply import MAX_WAITING, Applier
+from gateway.worker.unready import unready_tables
 from meshway.snapshot import Change
 from tests.parts.calls import call
 from tests.parts.changes import document, edge_route, left, running

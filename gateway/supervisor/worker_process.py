@@ -84,7 +84,7 @@ class WorkerProcess:
             handed = [theirs.fileno(), edge.fileno(), mesh.fileno()]
             # Blocks for the few milliseconds of a fork; the watcher that asyncio's own would start is not wanted.
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "gateway.worker", *map(str, handed)],
+                [sys.executable, "-P", "-m", "gateway.worker.worker", *map(str, handed)],
                 pass_fds=handed,
                 stdin=subprocess.DEVNULL,
             )

@@ -9,9 +9,9 @@ import msgspec
 from gateway.telemetry.prometheus import CONTENT_TYPE, counter, exposition, gauge
 
 if TYPE_CHECKING:
-    from gateway.admin import Body, Page
-    from gateway.supervisor import Supervisor
-    from gateway.worker_process import WorkerProcess
+    from gateway.supervisor.admin import Body, Page
+    from gateway.supervisor.supervisor import Supervisor
+    from gateway.supervisor.worker_process import WorkerProcess
 
 STATE_S: Final = 1.0
 _JSON: Final = "application/json"

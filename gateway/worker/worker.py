@@ -1,6 +1,6 @@
 """A worker: one process, one loop, its slot's two sockets; puts the parts together and does what the channel says.
 
-Run by the supervisor as `python -m gateway.worker CHANNEL EDGE MESH` (descriptors). It
+Run by the supervisor as `python -m gateway.worker.worker CHANNEL EDGE MESH` (descriptors). It
 leaves when its calls are done after `drain`, and within seconds when the supervisor is gone.
 """
 
@@ -18,7 +18,6 @@ from pathlib import Path
 from random import random
 from typing import Any, Final
 
-from gateway.apply import Applier
 from gateway.channel import (
     Answer,
     Applied,
@@ -45,16 +44,17 @@ from gateway.plan import Parts
 from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
 from gateway.routing.table import TablesHolder
-from gateway.states import tables_state
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import Counters
 from gateway.telemetry.finish import make_finish
-from gateway.unready import unready_tables
 from gateway.upstream.cluster import Transition
 from gateway.upstream.pool import Pool
 from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.server import ServerProtocol
+from gateway.worker.apply import Applier
+from gateway.worker.states import tables_state
+from gateway.worker.unready import unready_tables
 from meshway.snapshot import Hello, Question
 from meshway.tasks import spawn
 

@@ -16,11 +16,7 @@ from typing import Final
 
 import msgspec
 
-from gateway import status
-from gateway.admin import Admin
 from gateway.channel import TransitionFrame, encode
-from gateway.checks import CheckTargets
-from gateway.data_folder import held_folder
 from gateway.event_loop import loop_factory
 from gateway.feed.follower import Follower
 from gateway.feed.frames import delta_frames
@@ -31,14 +27,18 @@ from gateway.feed.registry_link import RegistryUrl
 from gateway.feed.reporter import Report, Reporter
 from gateway.feed.state import Changes, FeedState, Whole
 from gateway.listeners.sockets import open_one, open_slots, url_of
-from gateway.ready_file import write_ready_file
 from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
-from gateway.slots import Slot, Slots
+from gateway.supervisor import status
+from gateway.supervisor.admin import Admin
+from gateway.supervisor.checks import CheckTargets
+from gateway.supervisor.data_folder import held_folder
+from gateway.supervisor.ready_file import write_ready_file
+from gateway.supervisor.slots import Slot, Slots
+from gateway.supervisor.transitions import Transitions
+from gateway.supervisor.worker_process import WorkerProcess
 from gateway.telemetry.counters import Totals
-from gateway.transitions import Transitions
 from gateway.upstream.cluster import Transition
 from gateway.upstream.health import EndpointKey, HealthChecker
-from gateway.worker_process import WorkerProcess
 from meshway.problem import Problem
 from meshway.snapshot import Question
 from meshway.tasks import spawn

@@ -1,6 +1,6 @@
 from typing import Any
 
-from gateway.checks import CheckTargets
+from gateway.supervisor.checks import CheckTargets
 from tests.parts.changes import document, left, running
 
 

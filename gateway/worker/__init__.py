@@ -1,0 +1,1 @@
+"""One worker: a process, a loop, and the tables it swaps."""
