@@ -143,7 +143,7 @@ def gateway_serve(
     is_child = die_with_parent()
     refuse_missing_server()
     from gateway.settings import GatewaySettings
-    from gateway.supervisor import serve
+    from gateway.supervisor.supervisor import serve
 
     settings = GatewaySettings(
         data_dir=data,

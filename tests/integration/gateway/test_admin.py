@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.admin import Admin, Body
+from gateway.supervisor.admin import Admin, Body
 from gateway.listeners.sockets import open_one, url_of
 
 
@@ -90,7 +90,7 @@ async def test_nonsense_gets_a_problem_and_is_closed(admin: Running) -> None:
 
 
 async def test_many_callers_at_once_are_bounded(admin: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.admin.MAX_CONNECTIONS", 2)
+    monkeypatch.setattr("gateway.supervisor.admin.MAX_CONNECTIONS", 2)
     waiting = [await asyncio.open_connection(*admin.port) for _ in range(2)]
     refused, writer = await asyncio.open_connection(*admin.port)
     async with asyncio.timeout(5.0):
