@@ -410,6 +410,7 @@ class Call:
     def _release(self) -> None:
         """Gives back what the exchange holds, before the downstream may begin the next one."""
         self.is_over = True
+        self._attempt = None  # it knows us: without the circle both are freed at once, and no collector runs
         exchange = self.exchange
         if exchange.deadline != NEVER or self._is_backing_off:
             timer = self.downstream.timer

@@ -19,10 +19,13 @@ Networks = Sequence[IPv4Network | IPv6Network]
 class Forwarding:
     """Of one connection. peer: address of the socket's other end. scheme: of the listener. port: it listens on.
 
-    The fields of one authority are kept, since a connection mostly asks for the same one.
+    is_trusted: the peer is a trusted proxy. The fields of one authority are kept, since a connection mostly asks for
+    the same one.
     """
 
-    __slots__ = ("_authority", "_fields", "_is_trusted", "_minor", "_peer", "_port", "_scheme", "_trusted", "_via")
+    __slots__ = (
+        "_authority", "_fields", "_minor", "_peer", "_port", "_scheme", "_trusted", "_via", "is_trusted",
+    )  # fmt: skip
 
     def __init__(self, peer: str, scheme: bytes, port: int, via_id: bytes, trusted_proxies: Networks = ()) -> None:
         self._peer = peer
@@ -30,14 +33,14 @@ class Forwarding:
         self._port = b"%d" % port
         self._via = via_id
         self._trusted = trusted_proxies
-        self._is_trusted = bool(trusted_proxies) and _is_in(peer, trusted_proxies)
+        self.is_trusted = bool(trusted_proxies) and _is_in(peer, trusted_proxies)
         self._authority: bytes | None = None
         self._minor = -1
         self._fields = b""
 
     def fields(self, head: RequestHead) -> tuple[str, bytes]:
         """The client's address, and the block to send. The address is the right-most that no trusted proxy has."""
-        if self._is_trusted or b"via" in head.named:
+        if self.is_trusted or b"via" in head.named:
             return self._appended(head)
         if head.authority != self._authority or head.minor != self._minor:
             self._authority, self._minor = head.authority, head.minor
@@ -45,7 +48,7 @@ class Forwarding:
         return self._peer, self._fields
 
     def _appended(self, head: RequestHead) -> tuple[str, bytes]:
-        if not self._is_trusted:
+        if not self.is_trusted:
             return self._peer, self._block(head, self._peer, b"", self._scheme, head.authority, b"")
         named = head.named
         chain = named.get(b"x-forwarded-for", b"")

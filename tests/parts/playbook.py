@@ -113,7 +113,10 @@ class FakeUpstream:
 
     def answer(self, status: int = 200, body: bytes = b"", *, fields: str = "", ended: bool = True) -> None:
         head = read_answer(f"HTTP/1.1 {status} Status\r\nContent-Length: {len(body)}\r\n{fields}\r\n")
-        self._heard.on_head(head, body, ended, b"")
+        events = self._heard
+        if ended:
+            self.events = None
+        events.on_head(head, body, ended, b"")
 
     def body(self, data: bytes) -> None:
         self._heard.on_body(data)

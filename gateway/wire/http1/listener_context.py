@@ -21,7 +21,8 @@ class ConnectionLimits:
     idle_s: kept alive without a request. head_s: from the first byte of a head to its last. write_stall_s: without a
     byte taken by the caller. high_water, low_water: unsent bytes at which the other side is paused and resumed.
     discard: how much of a refused request's body is read and dropped to keep the connection. linger_s: how long a
-    closed connection still reads, so that the answer is not lost by a reset.
+    closed connection still reads, so that the answer is not lost by a reset. per_address: connections of one peer that
+    is no trusted proxy, 0 = any number.
     """
 
     head: HeadLimits = field(default_factory=HeadLimits)
@@ -76,6 +77,23 @@ class ListenerContext:
         self.connections: set[ServerProtocol] = set()
         self.per_address: dict[str, int] = {}
         self.draining = False
+
+    def enter(self, connection: "ServerProtocol", peer: str, *, is_limited: bool) -> bool:
+        """Counts a new connection. False: its address has too many. is_limited: trusted proxies are not."""
+        self.connections.add(connection)
+        if not self.limits.per_address or not is_limited:
+            return True
+        count = self.per_address[peer] = self.per_address.get(peer, 0) + 1
+        return count <= self.limits.per_address
+
+    def leave(self, connection: "ServerProtocol", peer: str, *, is_limited: bool) -> None:
+        self.connections.discard(connection)
+        if self.limits.per_address and is_limited:
+            left = self.per_address[peer] - 1
+            if left:
+                self.per_address[peer] = left
+            else:
+                del self.per_address[peer]
 
     def start_drain(self) -> None:
         """Each connection's next answer says close. Idle ones stay: a request may be on its way on them."""

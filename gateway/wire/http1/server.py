@@ -5,67 +5,43 @@ in his own socket. Everything happens inside the loop's callbacks, and an answer
 """
 
 import asyncio
-import socket
-import struct
-from typing import Final, cast
+from typing import cast
 
 from gateway.exchange import NEVER, Exchange, Reply
 from gateway.relay.call import Call
 from gateway.relay.forwarding import Forwarding, is_looping
 from gateway.relay.trace import begin_trace
-from gateway.wire.http1.heads import (
-    CLOSE_FIELD,
-    KEEP_ALIVE_FIELD,
-    answer_framing,
-    answer_head,
-    interim_head,
-    reply,
-    upgrade_head,
-)
+from gateway.wire.http1.answering import AnsweringSide
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.interfaces import Timer
-from meshway.http1.framing import ChunkedReader, LengthReader, chunk, last_chunk
+from meshway.http1.framing import ChunkedReader, LengthReader
 from meshway.http1.head import HeadError, RequestReader
-from meshway.http1.message import CHUNKED, NO_BODY, RequestHead, ResponseHead
-
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
+from meshway.http1.message import CHUNKED, NO_BODY, RequestHead
 
 
-class ServerProtocol(asyncio.Protocol):
+class ServerProtocol(AnsweringSide):
     """One connection; the `Downstream` of its calls. timer: lent to the running call."""
 
     __slots__ = (
-        "_body", "_body_count", "_buffer", "_call", "_closes", "_forwarding", "_is_chunked", "_is_ended_by_close",
-        "_is_head_begun", "_is_lingering", "_is_paused", "_is_rate_excused", "_is_reading_heads", "_is_tunnel",
-        "_is_write_paused", "_listener", "_peer", "_reader", "_to_discard", "_transport", "_unsent", "_wants_pause",
-        "_watch", "timer",
+        "_body_count", "_forwarding", "_is_head_begun", "_is_lingering", "_is_paused", "_is_rate_excused",
+        "_is_reading_heads", "_is_write_paused", "_peer", "_reader", "_to_discard", "_unsent", "_wants_pause", "_watch",
     )  # fmt: skip
 
-    _transport: asyncio.Transport
-
     def __init__(self, listener: ListenerContext) -> None:
-        self._listener = listener
+        super().__init__(listener)
         self._reader = RequestReader(listener.limits.head, lines=listener.lines)
-        self._buffer: bytes | bytearray = b""  # received and not read: part of a head, or requests sent ahead
-        self._call: Call | None = None
-        self._body: LengthReader | ChunkedReader | None = None  # of the current request, until it is whole
         self._body_count = 0  # bytes since the body rate was looked at
         self._to_discard = 0  # most bytes of an answered request's body still to be dropped
-        self._closes = False  # after the current answer
-        self._is_chunked = False
-        self._is_ended_by_close = False
         self._is_head_begun = False
         self._is_lingering = False  # answered for the last time; what comes is dropped
         self._is_paused = False
         self._wants_pause = False  # the upstream is slow
         self._is_rate_excused = False  # reading was paused in this span
         self._is_reading_heads = False
-        self._is_tunnel = False
         self._is_write_paused = False
         self._unsent = 0
         self._peer = ""
         self._watch = Timer(self)  # idle, head, body rate, write stall, lingering
-        self.timer = Timer()
 
     # The connection.
 
@@ -77,27 +53,16 @@ class ServerProtocol(asyncio.Protocol):
         port = local[1] if local else 0
         self._forwarding = Forwarding(self._peer, listener.scheme, port, listener.via_id, listener.trusted_proxies)
         transport.set_write_buffer_limits(high=limits.high_water, low=limits.low_water)
-        listener.connections.add(self)
-        if limits.per_address:
-            count = listener.per_address.get(self._peer, 0) + 1
-            listener.per_address[self._peer] = count
-            if count > limits.per_address:
-                self.kill()
-                return
-        if len(listener.connections) > limits.connections:
+        if not listener.enter(self, self._peer, is_limited=not self._forwarding.is_trusted):
+            self.kill()
+        elif len(listener.connections) > limits.connections:
             self._refuse(Reply(503, "overloaded", "OM", "too many connections", fields=b"Retry-After: 1\r\n"))
-            return
-        listener.relay.wheel.set(self._watch, self, listener.now() + limits.idle_s)
+        else:
+            listener.relay.wheel.set(self._watch, self, listener.now() + limits.idle_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         listener = self._listener
-        listener.connections.discard(self)
-        if listener.limits.per_address:
-            left = listener.per_address.get(self._peer, 1) - 1
-            if left > 0:
-                listener.per_address[self._peer] = left
-            else:
-                listener.per_address.pop(self._peer, None)
+        listener.leave(self, self._peer, is_limited=not self._forwarding.is_trusted)
         call, self._call = self._call, None
         if call is not None:
             call.on_gone()
@@ -283,76 +248,7 @@ class ServerProtocol(asyncio.Protocol):
         self.send_reply(exchange, answer)
         self._listener.relay.finish(exchange, self._listener.now())
 
-    # What the relay sends.
-
-    def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
-        framing, is_chunked, self._is_ended_by_close = answer_framing(exchange, head)
-        if self._body is not None and (not ended or not self._may_discard()):
-            self._closes = True
-        data = answer_head(exchange, head, framing, self._listener.via_line, self._connection_field(exchange.head))
-        self._is_chunked = is_chunked
-        if is_chunked:
-            data += chunk(first)
-            if ended:
-                data += last_chunk(trailers)
-        elif first:
-            data += first
-        self._transport.write(data)
-        if ended:
-            self._answered(exchange.first_byte)
-
-    def _connection_field(self, head: RequestHead) -> bytes:
-        if self._closes or self._listener.draining or not head.keep_alive or self._is_ended_by_close:
-            self._closes = True
-            return CLOSE_FIELD
-        return b"" if head.minor else KEEP_ALIVE_FIELD
-
-    def send_body(self, data: bytes) -> None:
-        self._transport.write(chunk(data) if self._is_chunked else data)
-
-    def send_end(self, trailers: bytes) -> None:
-        if self._is_tunnel:
-            if self._transport.can_write_eof():
-                self._transport.write_eof()
-            if self._call is not None and self._call.is_over:
-                self._call = None
-                self._transport.close()
-            return
-        if self._is_chunked:
-            self._transport.write(last_chunk(trailers))
-        self._answered(self._listener.now())
-
-    def send_interim(self, head: ResponseHead) -> None:
-        call = self._call
-        if call is not None and call.exchange.head.minor:
-            self._transport.write(interim_head(head))
-
-    def send_reply(self, exchange: Exchange, answer: Reply) -> None:
-        if answer.close or (self._body is not None and not self._may_discard()):
-            self._closes = True
-        head, body = reply(exchange, answer, self._connection_field(exchange.head))
-        exchange.bytes_out = len(body)
-        self._transport.write(head + body)
-        self._answered(self._listener.now())
-
-    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
-        self._is_tunnel = True
-        self._transport.write(upgrade_head(exchange, head, self._listener.via_line) + first)
-        if self._buffer:
-            data, self._buffer = bytes(self._buffer), b""
-            assert self._call is not None
-            self._call.on_body(data)
-
-    def abort(self) -> None:
-        self._call = None
-        if self._is_ended_by_close:
-            # A plain close would look like the answer's end; a reset does not.
-            sock = self._transport.get_extra_info("socket")
-            if sock is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-            self._transport.abort()
-        else:
-            self._transport.close()
+    # The end of an answer.
 
     def _answered(self, now: float) -> None:
         """The answer is whole: the next request, if there is to be one."""
@@ -374,13 +270,6 @@ class ServerProtocol(asyncio.Protocol):
                 self._take_up()
         if self._is_paused:
             self._update_reading()
-
-    def _may_discard(self) -> bool:
-        """Whether reading the rest of a refused body is cheaper than a new connection."""
-        body, call = self._body, self._call
-        if call is None or call.exchange.head.expect_continue or not isinstance(body, LengthReader):
-            return False
-        return call.exchange.head.body - call.exchange.bytes_in <= self._listener.limits.discard
 
     def _linger(self) -> None:
         """Closes our half and reads on for a while: a reset would take the answer out of the caller's hands."""

@@ -1,5 +1,9 @@
+import gc
+
 from gateway.exchange import MESH, Exchange, Reply
 from gateway.plan import RoutePlan
+from gateway.relay.attempt import Attempt
+from gateway.relay.call import Call
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.cluster_settings import BulkheadSettings
 from tests.parts.one_route import cluster, endpoint, plan
@@ -322,3 +326,19 @@ def test_a_callers_deadline_counts_on_the_mesh_listener_only() -> None:
     book.request(fields="meshway-deadline: 500\r\n")
     book.pass_time(0.6)
     assert book.told == []
+
+
+def test_a_call_that_is_over_is_freed_without_the_collector() -> None:
+    book = Playbook()
+    gc.collect()
+    gc.disable()
+    try:
+        book.request()
+        book.connect().answer(200, b"hello")
+        book.request(method="POST", fields="Content-Length: 3\r\n", first=b"abc").on_gone()
+        book.finished.clear()
+        book.openings.clear()
+        left = [found for found in gc.get_objects() if isinstance(found, Call | Attempt | Exchange)]
+        assert left == []
+    finally:
+        gc.enable()

@@ -1,0 +1,133 @@
+"""What a caller's connection writes: answers of the service and of our own, head and first bytes in one write.
+
+The other half of the connection, which reads requests and watches the time, is server.py.
+"""
+
+import asyncio
+import socket
+import struct
+from abc import abstractmethod
+from typing import Final
+
+from gateway.exchange import Exchange, Reply
+from gateway.relay.call import Call
+from gateway.wire.http1.heads import (
+    CLOSE_FIELD,
+    KEEP_ALIVE_FIELD,
+    answer_framing,
+    answer_head,
+    interim_head,
+    reply,
+    upgrade_head,
+)
+from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.interfaces import Timer
+from meshway.http1.framing import ChunkedReader, LengthReader, chunk, last_chunk
+from meshway.http1.message import RequestHead, ResponseHead
+
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+
+
+class AnsweringSide(asyncio.Protocol):
+    """The sending part of a `Downstream`. _call: the running one. _body: what of its request is still to be read.
+
+    _closes: after the current answer. _is_chunked, _is_ended_by_close: its framing. timer: lent to the call.
+    """
+
+    __slots__ = (
+        "_body", "_buffer", "_call", "_closes", "_is_chunked", "_is_ended_by_close", "_is_tunnel", "_listener",
+        "_transport", "timer",
+    )  # fmt: skip
+
+    _transport: asyncio.Transport
+
+    def __init__(self, listener: ListenerContext) -> None:
+        self._listener = listener
+        self._body: LengthReader | ChunkedReader | None = None
+        self._buffer: bytes | bytearray = b""  # received and not read: part of a head, or requests sent ahead
+        self._call: Call | None = None
+        self._closes = False
+        self._is_chunked = False
+        self._is_ended_by_close = False
+        self._is_tunnel = False
+        self.timer = Timer()
+
+    @abstractmethod
+    def _answered(self, now: float) -> None:
+        """The answer is whole."""
+
+    def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
+        framing, is_chunked, self._is_ended_by_close = answer_framing(exchange, head)
+        if self._body is not None and (not ended or not self._may_discard()):
+            self._closes = True
+        data = answer_head(exchange, head, framing, self._listener.via_line, self._connection_field(exchange.head))
+        self._is_chunked = is_chunked
+        if is_chunked:
+            data += chunk(first)
+            if ended:
+                data += last_chunk(trailers)
+        elif first:
+            data += first
+        self._transport.write(data)
+        if ended:
+            self._answered(exchange.first_byte)
+
+    def _connection_field(self, head: RequestHead) -> bytes:
+        if self._closes or self._listener.draining or not head.keep_alive or self._is_ended_by_close:
+            self._closes = True
+            return CLOSE_FIELD
+        return b"" if head.minor else KEEP_ALIVE_FIELD
+
+    def _may_discard(self) -> bool:
+        """Whether reading the rest of a refused body is cheaper than a new connection."""
+        body, call = self._body, self._call
+        if call is None or call.exchange.head.expect_continue or not isinstance(body, LengthReader):
+            return False
+        return call.exchange.head.body - call.exchange.bytes_in <= self._listener.limits.discard
+
+    def send_body(self, data: bytes) -> None:
+        self._transport.write(chunk(data) if self._is_chunked else data)
+
+    def send_end(self, trailers: bytes) -> None:
+        if self._is_tunnel:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            if self._call is not None and self._call.is_over:
+                self._call = None
+                self._transport.close()
+            return
+        if self._is_chunked:
+            self._transport.write(last_chunk(trailers))
+        self._answered(self._listener.now())
+
+    def send_interim(self, head: ResponseHead) -> None:
+        call = self._call
+        if call is not None and call.exchange.head.minor:
+            self._transport.write(interim_head(head))
+
+    def send_reply(self, exchange: Exchange, answer: Reply) -> None:
+        if answer.close or (self._body is not None and not self._may_discard()):
+            self._closes = True
+        head, body = reply(exchange, answer, self._connection_field(exchange.head))
+        exchange.bytes_out = len(body)
+        self._transport.write(head + body)
+        self._answered(self._listener.now())
+
+    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
+        self._is_tunnel = True
+        self._transport.write(upgrade_head(exchange, head, self._listener.via_line) + first)
+        if self._buffer:
+            data, self._buffer = bytes(self._buffer), b""
+            assert self._call is not None
+            self._call.on_body(data)
+
+    def abort(self) -> None:
+        self._call = None
+        if self._is_ended_by_close:
+            # A plain close would look like the answer's end; a reset does not.
+            sock = self._transport.get_extra_info("socket")
+            if sock is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            self._transport.abort()
+        else:
+            self._transport.close()
