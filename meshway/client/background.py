@@ -177,7 +177,7 @@ def drain_on_sigterm(me: Registered) -> Callable[[], None]:
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
     before = signal.getsignal(signal.SIGTERM)
-    stopping = False
+    stopping = has_left = False
 
     def drain_and_stop() -> None:
         me.drain()
@@ -185,7 +185,8 @@ def drain_on_sigterm(me: Registered) -> Callable[[], None]:
 
     def on_sigterm(number: int, frame: FrameType | None) -> None:
         nonlocal stopping
-        if not stopping:
+        # Left already: a later registration put its handler over this one, and gave it back when it left.
+        if not stopping and not has_left:
             stopping = True
             threading.Thread(target=drain_and_stop, name="meshway drains", daemon=True).start()
         elif callable(before):
@@ -194,6 +195,8 @@ def drain_on_sigterm(me: Registered) -> Callable[[], None]:
             raise SystemExit(128 + number)
 
     def restore() -> None:
+        nonlocal has_left
+        has_left = True
         if signal.getsignal(signal.SIGTERM) is on_sigterm:
             signal.signal(signal.SIGTERM, before)
 

@@ -106,7 +106,7 @@ def _drain_on_sigterm(me: Present) -> Callable[[], None]:
         return _nothing
     loop = asyncio.get_running_loop()
     before = signal.getsignal(signal.SIGTERM)
-    stopping = False
+    stopping = has_left = False
 
     async def drain_and_stop() -> None:
         await me.drain()
@@ -120,13 +120,16 @@ def _drain_on_sigterm(me: Present) -> Callable[[], None]:
 
     def on_sigterm(number: int, frame: FrameType | None) -> None:
         nonlocal stopping
-        if stopping:
+        # Left already: a later registration put its handler over this one, and gave it back when it left.
+        if stopping or has_left:
             pass_on(number, frame)
             return
         stopping = True
         loop.call_soon_threadsafe(lambda: spawn(drain_and_stop(), name="meshway drains"))
 
     def restore() -> None:
+        nonlocal has_left
+        has_left = True
         if signal.getsignal(signal.SIGTERM) is on_sigterm:
             signal.signal(signal.SIGTERM, before)
 

@@ -1,0 +1,58 @@
+"""The README as typed: its lines run in order against a mesh, with other ports and nothing else changed."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.parts.mesh import Mesh
+from tests.parts.planes import free_port
+from tests.parts.processes import ROOT, Process
+from tests.parts.prose import Block, blocks
+
+
+def test_the_lines_of_the_readme_do_what_it_says(start_mesh: Callable[..., Mesh], tmp_path: Path) -> None:
+    mesh = start_mesh(2)
+    ports = {
+        "8500": mesh.registry.rpartition(":")[2], "8580": mesh.edge.rpartition(":")[2],
+        "8581": mesh.mesh.rpartition(":")[2], "8080": str(free_port()), "9000": str(free_port()),
+    }  # fmt: skip
+    script = [f"cd {ROOT}", *_lines(blocks(ROOT / "README.md"), tmp_path, ports)]
+    environment = {"MESHWAY_URL": mesh.registry, "MESHWAY_GATEWAY": mesh.mesh, "PORT": ports["8080"]}
+    shell = Process(["bash", "-c", "\n".join(script)], tmp_path / "readme.out", environment)
+    try:
+        assert shell.popen.wait(90) == 0, shell.text()
+    finally:
+        shell.kill()
+    output = shell.text()
+    assert output.count("Hello, World!") == 2, output
+    assert output.count("<h1>Directory listing for /") == 3, output
+    # What curl prints, not the access log of the example: `"GET / HTTP/1.1" 200 -`.
+    codes = re.findall(r'(?<!" )\b(200|429) (?!-)', output.rpartition("RateLimit default/books")[2])
+    assert len(codes) == 20, output
+    assert 3 <= codes.count("200") <= 8, output
+    assert "error:" not in output, output
+
+
+def _lines(found: list[Block], folder: Path, ports: dict[str, str]) -> list[str]:
+    """Every command of the page but `make`; a document is saved where the page says, a running program goes behind."""
+    lines: list[str] = []
+    for block in found:
+        if block.language == "yaml":
+            (folder / "limit.yaml").write_text(block.text)
+        elif block.language in ("sh", "console"):
+            lines += [_made_ready(line, folder, ports) for line in block.commands() if not line.startswith("make ")]
+    return lines
+
+
+def _made_ready(line: str, folder: Path, ports: dict[str, str]) -> str:
+    line = re.sub(r"\b(8500|8580|8581|8080|9000)\b", lambda match: ports[match[1]], line)
+    line = line.replace("limit.yaml", str(folder / "limit.yaml"))
+    if line.startswith("python "):
+        program = line.partition("#")[0].rstrip(" &")
+        return f"{program} & until curl -s -o /dev/null 127.0.0.1:{ports['8080']}; do sleep 0.1; done"
+    if line.startswith("meshway register"):
+        # A person starts it in another terminal, and has read the answer of the gateway before typing on.
+        return f"{line} & until meshway call books/ >/dev/null 2>&1; do sleep 0.2; done"
+    if line.startswith("meshway apply") and "--yes" not in line:
+        return f"{line} --yes"
+    return f"{line} || [ $? = 1 ]" if line.startswith("meshway diff") else f"{line} || exit 9"
