@@ -27,10 +27,12 @@ def apply(
     """Publish documents as one revision, all or nothing."""
     from meshway.cli.changes import applied_line, change_marks, warning_lines
     from meshway.cli.registry_client import RegistryClient
+    from meshway.cli.stale import refuse_stale
     from meshway.cli.written_files import read_files
 
     client = RegistryClient(session)
     documents = read_files(file, _own_namespace(session))
+    refuse_stale(client, documents)
     planned = _post(client, session, documents, dry_run=True)
     existing = [row for row in planned["documents"] if row["result"] == "changed"]
     if not dry_run and existing and not session.yes and _is_terminal():

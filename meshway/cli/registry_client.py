@@ -104,10 +104,8 @@ def problem_error(problem: Problem, response: httpx.Response | None = None) -> C
     if len(messages) > 1:
         what = f"{problem.title}: {len(messages)} errors"
     verbose = None
-    if response is not None:
-        verbose = msgspec.json.format(
-            msgspec.json.encode(problem.document(response.headers.get("x-request-id")))
-        ).decode()
+    if response is not None and "json" in response.headers.get("content-type", ""):
+        verbose = msgspec.json.format(response.text)
     return CliError(
         code,
         what,

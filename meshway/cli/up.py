@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import http.client
+import ipaddress
 import signal
 import socket
 import sys
@@ -200,13 +201,20 @@ def run_up(settings: UpSettings) -> None:
 
 
 def refuse_open_bind(settings: UpSettings) -> None:
-    if settings.insecure or settings.bind in ("127.0.0.1", "::1", "localhost"):
+    if settings.insecure or is_loopback(settings.bind):
         return
     raise CliError(
         INVALID,
         f"will not listen on {settings.bind}: neither listeners nor registry ask who calls",
         mend="leave --bind 127.0.0.1, or pass --insecure when a firewall or a private network guards the ports",
     )
+
+
+def is_loopback(bind: str) -> bool:
+    try:
+        return bind == "localhost" or ipaddress.ip_address(bind).is_loopback
+    except ValueError:
+        return False
 
 
 def url_of(bind: str, port: int) -> str:

@@ -1,0 +1,160 @@
+"""`meshway up` from the first start to the last stop, as a person meets it."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import httpx
+
+from tests.parts.command import meshway
+from tests.parts.conditions import wait_until
+from tests.parts.mesh import Mesh
+from tests.parts.processes import Process, python
+
+StartMesh = Callable[..., Mesh]
+
+
+def is_alive(pid: int) -> bool:
+    """A zombie that nobody reaped yet counts as dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def is_replaced(mesh: Mesh, plane: str, dead: int) -> bool:
+    return mesh.pid(plane) != dead
+
+
+def arguments(folder: Path, **ports: int) -> list[str]:
+    command = ["up", "--data", str(folder / "data"), "--workers", "1"]
+    for plane in ("registry", "edge", "mesh", "admin"):
+        command += [f"--{plane}-port", str(ports.get(plane, 0))]
+    return command
+
+
+def test_the_ready_file_says_where_everything_answers(start_mesh: StartMesh) -> None:
+    mesh = start_mesh()
+    ready = mesh.ready
+    assert list(ready) == ["registry", "edge", "mesh", "admin", "token", "pids"]
+    assert ready["token"] is None
+    assert httpx.get(f"{mesh.registry}/v1/health/ready").status_code == 200
+    assert httpx.get(f"{mesh.admin}/health/ready").status_code == 200
+    assert httpx.get(f"{mesh.edge}/").status_code == 404
+    assert is_alive(mesh.pid("registry"))
+    assert is_alive(mesh.pid("gateway"))
+    assert mesh.registry in mesh.process.text()
+    checked = meshway("check", "--registry", mesh.registry, "--gateway", mesh.admin)
+    assert checked.code == 0, checked
+
+
+def test_a_second_up_says_where_the_first_runs(start_mesh: StartMesh) -> None:
+    mesh = start_mesh()
+    second = meshway(*arguments(mesh.folder))
+    assert second.code == 5
+    assert second.err.startswith(f"error: the mesh in {mesh.data} runs already (pid {mesh.process.pid}): ")
+    assert mesh.registry in second.err
+    assert "mend:  " in second.err
+
+
+def test_a_taken_port_names_its_holder_and_the_flag(tmp_path: Path) -> None:
+    for plane in ("registry", "edge", "mesh", "admin"):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            refused = meshway(*arguments(tmp_path, **{plane: port}))
+        assert refused.code == 5
+        assert refused.err.startswith(f"error: port {port} on 127.0.0.1 is taken by ")
+        assert f"(pid {os.getpid()})" in refused.err
+        assert f"--{plane}-port N" in refused.err
+
+
+def test_a_bind_off_loopback_needs_to_be_meant(tmp_path: Path) -> None:
+    refused = meshway(*arguments(tmp_path), "--bind", "0.0.0.0")
+    assert refused.code == 6
+    assert "--insecure" in refused.err
+
+
+def test_a_dead_child_is_started_again_on_its_port(start_mesh: StartMesh) -> None:
+    mesh = start_mesh()
+    before = mesh.ready
+    for plane in ("registry", "gateway"):
+        dead = mesh.pid(plane)
+        os.kill(dead, signal.SIGKILL)
+        wait_until(partial(is_replaced, mesh, plane, dead), 20, what=f"{plane} again")
+    after = mesh.ready
+    assert {name: after[name] for name in ("registry", "edge", "mesh", "admin")} == {
+        name: before[name] for name in ("registry", "edge", "mesh", "admin")
+    }
+    assert httpx.get(f"{mesh.registry}/v1/health/ready").status_code == 200
+    assert httpx.get(f"{mesh.admin}/health/ready").status_code == 200
+    assert "ended: SIGKILL; starting it again" in mesh.process.text()
+
+
+def test_stopping_leaves_nothing_behind(start_mesh: StartMesh) -> None:
+    mesh = start_mesh()
+    pids = [mesh.pid("registry"), mesh.pid("gateway")]
+    assert mesh.process.stop() == 0
+    assert not any(is_alive(pid) for pid in pids)
+    assert not (mesh.data / "run" / "up.json").exists()
+
+
+def test_children_end_with_an_up_that_was_killed(start_mesh: StartMesh) -> None:
+    mesh = start_mesh()
+    pids = [mesh.pid("registry"), mesh.pid("gateway")]
+    os.kill(mesh.process.pid, signal.SIGKILL)
+    wait_until(lambda: not any(is_alive(pid) for pid in pids), 30, what="children gone")
+
+
+def test_any_program_joins_by_register_and_leaves_when_it_ends(start_mesh: StartMesh) -> None:
+    mesh = start_mesh()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = Process(
+        python(
+            *("-m", "meshway.cli.main", "register", "files", "--port", str(port), "--ttl", "10"),
+            *("--registry", mesh.registry, "--", *python("-m", "http.server", str(port), "--bind", "127.0.0.1")),
+        ),
+        mesh.folder / "register.out",
+    )
+    call = ("call", "files/", "--gateway", mesh.mesh)
+    try:
+        wait_until(lambda: meshway(*call).code == 0, 20, every_s=0.2, what="a call that arrives")
+        called = meshway(*call)
+        assert "Directory listing" in called.out
+        assert called.err.startswith("200 OK   GET files.default.mesh/")
+    finally:
+        code = program.stop()
+    assert code == 0, program.text()
+    assert "draining" in program.text()
+    gone = meshway("instances", "files", "--registry", mesh.registry, "-o", "name")
+    assert gone.out == ""
+
+
+def test_a_call_nobody_answers_is_exit_1_with_the_status(start_mesh: StartMesh) -> None:
+    mesh = start_mesh()
+    called = meshway("call", "nobody/x", "--gateway", mesh.mesh)
+    assert called.code == 1
+    assert called.err.startswith("404 ")
+    assert meshway("call", "x/", "--gateway", "http://127.0.0.1:1").code == 7
+
+
+def test_demo_without_a_mesh_tells_how_to_start_one(tmp_path: Path) -> None:
+    refused = meshway("demo", "--data", str(tmp_path), "--registry", "http://127.0.0.1:1")
+    assert refused.code == 7
+    assert "meshway up" in refused.err
+
+
+def test_demo_opens_the_book_shop_at_the_edge(start_mesh: StartMesh) -> None:
+    mesh = start_mesh()
+    demo = Process(python("-m", "meshway.cli.main", "demo", "--data", str(mesh.data)), mesh.folder / "demo.out")
+    page = f"{mesh.edge}/productpage"
+    try:
+        wait_until(lambda: page in demo.text(), 60, what="the page's address")
+        wait_until(lambda: "★" in httpx.get(page, timeout=10).text, 20, every_s=0.2, what="stars")
+    finally:
+        demo.stop()
+    assert meshway("get", "services", "-n", "bookinfo", "--registry", mesh.registry).out.count("0/0") == 4

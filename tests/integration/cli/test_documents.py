@@ -1,0 +1,183 @@
+"""Documents in and out through the command, with a real registry: texts and exit codes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.parts.command import Ended
+from tests.parts.planes import Registry
+
+Run = Callable[..., Ended]
+SHOP = """\
+apiVersion: meshway/v1
+kind: Service
+metadata: {name: cart, labels: {team: shop}, annotations: {ticket: OPS-7}}
+spec:
+  type: static
+  endpoints: [{address: 127.0.0.1, port: 9000}]
+  owner: "on"
+  subsets: [{name: v1, match: {version: "1.0"}}]
+---
+apiVersion: meshway/v1
+kind: Route
+metadata: {name: cart}
+spec:
+  hosts: [HOST]
+  rules:
+    - {match: [{path: {prefix: /cart}}], destinations: [{service: cart}], timeouts: {deadline: 90s}}
+---
+apiVersion: meshway/v1
+kind: TrafficPolicy
+metadata: {name: cart}
+spec: {targets: [{service: cart}], retry: {on: [reset], max_retries: 2}}
+---
+apiVersion: meshway/v1
+kind: RateLimit
+metadata: {name: cart}
+spec: {targets: [{route: cart}], token_bucket: {rate: 300/m}}
+"""
+
+
+def write(folder: Path, text: str, name: str = "shop.yaml") -> None:
+    """HOST becomes the test's own, since two Routes may not claim the same."""
+    (folder / name).write_text(text.replace("HOST", folder.name.replace("_", "-")))
+
+
+def test_apply_publishes_once_and_finds_nothing_to_do_after(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    first = run("apply", "-f", "shop.yaml")
+    assert (first.code, first.out.splitlines()[0]) == (0, f"+ Service {namespace}/cart")
+    assert "✓ revision" in first.err
+    again = run("apply", "-f", "shop.yaml")
+    assert (again.code, again.out) == (0, "unchanged\n")
+    assert "✓ nothing to change" in again.err
+
+
+def test_apply_of_export_is_unchanged(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    run("apply", "-f", ".")
+    exported = run("export")
+    assert exported.code == 0
+    assert "revision" not in exported.out
+    assert run("apply", "-f", "-", stdin=exported.out).out == "unchanged\n"
+    assert run("diff", "-f", "-", stdin=exported.out).code == 0
+    as_json = run("export", "-o", "json")
+    assert run("apply", "-f", "-", stdin=as_json.out).out == "unchanged\n"
+    assert run("export", "-A").out.count(f"namespace: {namespace}\n") == 4
+
+
+def test_diff_shows_changed_fields_and_ends_with_1(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    run("apply", "-f", "shop.yaml")
+    write(tmp_path, SHOP.replace("90s", "5s"))
+    shown = run("diff", "-f", "shop.yaml")
+    assert shown.code == 1
+    assert shown.out == (
+        f"~ Route {namespace}/cart\n"
+        "    spec.rules[0].timeouts.deadline   1m30s -> 5s\n"
+        "1 changed, 3 unchanged, 0 deleted\n"
+    )
+    assert run("apply", "-f", "shop.yaml").out == f"~ Route {namespace}/cart\n"
+
+
+def test_a_dry_run_publishes_nothing(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    assert "dry run" in run("apply", "-f", "shop.yaml", "--dry-run").err
+    assert run("get", "routes").err == f"no routes in namespace {namespace}\n"
+
+
+def test_typing_errors_are_told_all_at_once_with_their_places(run: Run, tmp_path: Path) -> None:
+    write(
+        tmp_path, SHOP.replace("destinations", "destination").replace("300/m", "300").replace("max_retries", "retries")
+    )
+    refused = run("apply", "-f", "shop.yaml")
+    assert (refused.code, refused.out) == (6, "")
+    assert refused.err.splitlines() == [
+        "error: 3 errors in shop.yaml; nothing was published",
+        "  shop.yaml:16:42: spec.rules[0].destination: unknown field (did you mean destinations?)",
+        "  shop.yaml:21:57: spec.retry.retries: unknown field (did you mean max_retries?)",
+        "  shop.yaml:26:49: spec.token_bucket.rate: 300 is not a rate: write 100/s, 1000/m or 10/h",
+    ]
+
+
+def test_what_only_the_registry_knows_is_told_at_its_place_too(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP.replace("destinations: [{service: cart}]", "destinations: [{service: cart, subset: v9}]"))
+    refused = run("apply", "-f", "shop.yaml")
+    assert refused.code == 6
+    assert refused.err.splitlines()[0] == "error: 1 error in shop.yaml; nothing was published"
+    assert refused.err.splitlines()[1].startswith("  shop.yaml:16:73: spec.rules[0].destinations[0].subset: ")
+    assert "v9" in refused.err
+    assert "v1" in refused.err
+
+
+def test_a_broken_file_names_line_and_column(run: Run, tmp_path: Path) -> None:
+    write(tmp_path, "a: [1\nb: 2\n")
+    refused = run("apply", "-f", "shop.yaml")
+    assert refused.code == 6
+    assert "shop.yaml:2:2: " in refused.err
+
+
+def test_a_file_that_is_not_there_is_exit_4(run: Run) -> None:
+    refused = run("apply", "-f", "absent.yaml")
+    assert (refused.code, refused.err) == (4, "error: cannot read absent.yaml: No such file or directory\n")
+
+
+def test_delete_asks_and_without_a_terminal_names_the_flag(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    run("apply", "-f", "shop.yaml")
+    refused = run("delete", "ratelimit/cart")
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    assert run("delete", "ratelimit/cart", "--yes").out == f"- RateLimit {namespace}/cart\n"
+    again = run("delete", "ratelimit", "cart", "--yes")
+    assert (again.code, again.err.splitlines()[0]) == (4, f"error: not there: RateLimit {namespace}/cart")
+    assert run("delete", "-f", "shop.yaml", "--yes").code == 4  # three were there, the limit was not
+    assert run("get", "routes", "-o", "name").out == ""
+
+
+def test_a_stale_if_match_is_a_conflict(registry: Registry, run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    run("apply", "-f", "shop.yaml")
+    answer = registry.client.put(
+        f"/v1/namespaces/{namespace}/rate-limits/cart",
+        json={"spec": {"token_bucket": {"rate": "5/s"}}},
+        headers={"If-Match": '"1"'},
+    )
+    assert answer.status_code == 412
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_file_read_before_somebody_elses_change_is_a_conflict(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    run("apply", "-f", "shop.yaml")
+    read = run("get", "ratelimit/cart", "-o", "yaml").out
+    revision = int(read.partition("revision: ")[2].split()[0])
+    assert run("apply", "-f", "-", stdin=read).out == "unchanged\n"
+    write(tmp_path, SHOP.replace("300/m", "7/s"))
+    run("apply", "-f", "shop.yaml")
+    refused = run("apply", "-f", "-", stdin=read)
+    assert (refused.code, refused.out) == (5, "")
+    what, mend = refused.err.splitlines()
+    assert what.startswith(
+        f"error: cannot publish: document RateLimit {namespace}/cart was changed by loopback since you read it "
+        f"(r{revision} → r"
+    )
+    assert mend.startswith("mend:  meshway diff -f stdin")
+    run("delete", "ratelimit/cart", "--yes")
+    assert "was deleted since you read it" in run("apply", "-f", "-", stdin=read).err
+
+
+def test_a_service_with_instances_is_not_deleted(registry: Registry, run: Run, namespace: str, tmp_path: Path) -> None:
+    write(
+        tmp_path, SHOP.partition("---")[0].replace("type: static, endpoints: [{address: 127.0.0.1, port: 9000}], ", "")
+    )
+    assert run("apply", "-f", "shop.yaml").code == 0
+    registry.register("cart", "one", 9000, namespace)
+    refused = run("delete", "service/cart", "--yes")
+    assert refused.code == 5
+    assert refused.err.startswith("error: ")
+
+
+def test_output_for_programs_is_the_apis_answer(run: Run, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    assert '"result": "created"' in run("apply", "-f", "shop.yaml", "-o", "json").out
+    assert run("apply", "-f", "shop.yaml", "-o", "name").out.splitlines()[0] == "service/cart"

@@ -1,0 +1,111 @@
+"""What the command shows of a real registry, and how it fails: texts and exit codes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.test_documents import SHOP, write
+from tests.parts.command import Ended, meshway
+from tests.parts.planes import Registry, free_port
+
+Run = Callable[..., Ended]
+
+
+def test_instances_are_listed_with_their_leases(registry: Registry, run: Run, namespace: str) -> None:
+    registry.register("cart", "one", 9000, namespace, version="v1", tags=["a"])
+    shown = run("instances", "cart")
+    assert shown.code == 0
+    heading, row = shown.out.splitlines()
+    assert heading.split() == ["ID", "STATUS", "ADDRESS", "VERSION", "ZONE", "LEASE"]
+    assert row.split()[:5] == ["one", "✓", "passing", "127.0.0.1:9000", "v1"]
+    assert run("instances", "cart", "-o", "name").out == "cart/one\n"
+    assert json.loads(run("instances", "cart", "-o", "json").out)["items"][0]["id"] == "one"
+
+
+def test_services_show_their_health(registry: Registry, run: Run, namespace: str) -> None:
+    registry.register("cart", "one", 9000, namespace)
+    assert run("get", "services").out.splitlines()[1].split()[:4] == ["cart", "✓", "ok", "1/1"]
+
+
+def test_a_service_is_described_with_all_that_concerns_it(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    run("apply", "-f", "shop.yaml")
+    shown = run("describe", "service/cart", "--effective")
+    assert shown.code == 0
+    assert f"cart.{namespace}.mesh" in shown.out
+    assert f"Route {namespace}/cart   rule 0" in shown.out
+    rows = [line.split() for line in shown.out.splitlines()]
+    assert ["retry.max_retries", "2", "TrafficPolicy", f"{namespace}/cart"] in rows
+    assert ["retry.backoff.base", "25ms", "built", "in"] in rows
+
+
+def test_a_name_that_is_nearly_right_is_answered_with_the_nearest(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    run("apply", "-f", "shop.yaml")
+    refused = run("get", "route/crt")
+    assert (refused.code, refused.out) == (4, "")
+    assert refused.err == f"error: Route {namespace}/crt does not exist\nmend:  did you mean cart?\n"
+
+
+def test_a_kind_that_is_nearly_right_is_answered_with_the_nearest(run: Run) -> None:
+    refused = run("get", "rout")
+    assert (refused.code, refused.err) == (2, 'error: there is no kind "rout"\nmend:  did you mean route?\n')
+
+
+def test_a_command_that_is_nearly_right_is_usage(run: Run) -> None:
+    refused = run("aply")
+    assert refused.code == 2
+    assert "apply" in refused.err
+
+
+def test_a_registry_that_is_down_is_exit_7() -> None:
+    port = free_port()
+    refused = meshway("get", "routes", "--registry", f"127.0.0.1:{port}")
+    assert (refused.code, refused.out) == (7, "")
+    assert refused.err == (
+        f"error: registry at http://127.0.0.1:{port} does not answer\n"
+        "why:   connection refused\n"
+        "mend:  start it (meshway up) or name another: --registry URL\n"
+    )
+
+
+def test_something_else_than_a_registry_is_told() -> None:
+    refused = meshway("get", "routes", "--registry", "ftp://x")
+    assert refused.code == 2
+    assert "--registry" in refused.err
+
+
+@pytest.mark.parametrize("timeout", ["5", "soon"])
+def test_a_time_without_unit_is_usage(run: Run, timeout: str) -> None:
+    refused = run("get", "routes", "--timeout", timeout)
+    assert refused.code == 2
+    assert refused.err.startswith("error: --timeout: ")
+
+
+def test_check_fails_without_a_gateway(run: Run) -> None:
+    shown = run("check", "--gateway", f"http://127.0.0.1:{free_port()}")
+    assert shown.code == 1
+    assert "✓ registry" in shown.out
+    assert "✗ no gateway reports to this registry" in shown.out
+    assert json.loads(run("check", "-o", "json").out)["failed"] == 1
+
+
+def test_healthcheck_is_for_containers(registry: Registry, run: Run) -> None:
+    assert run("healthcheck").code == 0
+    assert meshway("healthcheck", "--registry", f"http://127.0.0.1:{free_port()}").code == 1
+
+
+def test_verbose_errors_carry_the_problem(run: Run) -> None:
+    refused = run("get", "revision/99999999", "-v")
+    assert refused.code == 4
+    assert '"instance"' in refused.err
+    assert '"instance"' not in run("get", "revision/99999999").err
+
+
+def test_history_is_shown(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    run("apply", "-f", "shop.yaml")
+    assert f"created RateLimit {namespace}/cart" in run("get", "revisions").out
+    assert namespace in run("get", "namespaces").out

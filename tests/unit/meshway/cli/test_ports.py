@@ -1,0 +1,51 @@
+"""A taken port is told with its holder and the flag that chooses another."""
+
+import os
+import socket
+
+import pytest
+
+from meshway.cli.failure import CONFLICT, CliError
+from meshway.cli.ports import holder_of, listen_on, refuse_taken
+
+
+def test_a_taken_port_names_its_holder_and_the_flag() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(CliError) as refused:
+            listen_on("127.0.0.1", port, "--edge-port")
+    error = refused.value
+    assert error.code == CONFLICT
+    assert f"port {port} on 127.0.0.1 is taken by " in error.what
+    assert f"(pid {os.getpid()})" in error.what
+    assert "--edge-port" in (error.mend or "")
+
+
+def test_a_port_shared_by_so_reuseport_is_taken_too() -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(CliError):
+            refuse_taken("127.0.0.1", other.getsockname()[1], "--mesh-port")
+
+
+def test_port_0_takes_a_free_one_that_children_inherit() -> None:
+    with listen_on("127.0.0.1", 0, "--registry-port") as listener:
+        assert listener.get_inheritable()
+        holder = holder_of(listener.getsockname()[1])
+        assert holder is not None
+        assert holder.pid == os.getpid()
+
+
+def test_a_free_port_has_no_holder() -> None:
+    with listen_on("127.0.0.1", 0, "--registry-port") as listener:
+        port = listener.getsockname()[1]
+    assert holder_of(port) is None
+    refuse_taken("127.0.0.1", port, "--edge-port")
+
+
+def test_an_address_that_is_not_ours_is_told() -> None:
+    with pytest.raises(CliError) as refused:
+        listen_on("192.0.2.1", 0, "--edge-port")
+    assert "192.0.2.1" in refused.value.what
