@@ -222,8 +222,9 @@ class Attempt:
         assert cluster is not None
         upstream = self.upstream
         if upstream is None:
-            if self._connecting is not None:
-                self._connecting.cancel()
+            connecting, self._connecting = self._connecting, None
+            if connecting is not None:
+                connecting.cancel()
         else:
             timer = upstream.timer
             timer.due = NEVER
