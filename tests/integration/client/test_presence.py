@@ -35,7 +35,7 @@ def answers(port: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("kind", ["asgi", "script"])
+@pytest.mark.parametrize("kind", ["asgi", "wsgi", "script"])
 def test_a_service_registers_when_it_listens_and_leaves_on_sigterm(registry: Registry, start: Start, kind: str) -> None:
     process, port = start(registry.url, kind)
     wait_until(lambda: states(registry) == ["passing"], 15)
@@ -104,6 +104,19 @@ def test_worker_processes_share_one_registration_and_the_next_takes_over(registr
     process.send(signal.SIGTERM)
     process.popen.wait(20)
     wait_until(lambda: instances(registry) == [], 5)
+
+
+def test_an_app_that_was_loaded_before_forking_is_registered_once(registry: Registry, start: Start) -> None:
+    process, port = start(registry.url, "wsgi", workers=2)
+    wait_until(lambda: states(registry) == ["passing"], 15)
+    children = list(map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()))
+    # A child joins with its first request; which one answers is the kernel's choice.
+    wait_until(lambda: answers(port) and any(_locks(child, "READ") for child in children), 10)
+    assert [item["generation"] for item in instances(registry)] == [1]
+    process.send(signal.SIGTERM)
+    process.popen.wait(20)
+    assert instances(registry) == []
+    assert "Traceback" not in process.text()
 
 
 async def test_a_service_that_was_superseded_leaves_the_id_to_its_successor(
