@@ -1,6 +1,7 @@
 """The command `meshway` as a person runs it: a process with its exit code, stdout and stderr."""
 
 import os
+import pty
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,26 @@ class Ended(NamedTuple):
     code: int
     out: str
     err: str
+
+
+def meshway_at_terminal(answer: str, *arguments: str, env: dict[str, str], cwd: Path) -> tuple[int, str]:
+    """With a terminal as stdin, on which somebody types the answer; the exit code, and stdout and stderr in one."""
+    ours, terminal = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            python("-m", "meshway.cli.main", *arguments),
+            stdin=terminal,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=os.environ | env,
+            cwd=cwd,
+        )
+        os.write(ours, f"{answer}\n".encode())
+        said, _ = process.communicate(timeout=60)
+        return process.returncode, said.decode()
+    finally:
+        os.close(ours)
+        os.close(terminal)
 
 
 def meshway(*arguments: str, stdin: str = "", env: dict[str, str] | None = None, cwd: Path = ROOT) -> Ended:

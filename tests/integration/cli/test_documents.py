@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.parts.command import Ended
+from tests.parts.command import Ended, meshway_at_terminal
 from tests.parts.planes import Registry
+from tests.parts.processes import ROOT
 
 Run = Callable[..., Ended]
 SHOP = """\
@@ -77,6 +78,22 @@ def test_diff_shows_changed_fields_and_ends_with_1(run: Run, namespace: str, tmp
         "1 changed, 3 unchanged, 0 deleted\n"
     )
     assert run("apply", "-f", "shop.yaml").out == f"~ Route {namespace}/cart\n"
+
+
+def test_apply_asks_on_a_terminal_before_it_changes_what_is_there(
+    registry: Registry, run: Run, namespace: str, tmp_path: Path
+) -> None:
+    env = {"MESHWAY_URL": registry.url, "MESHWAY_NAMESPACE": namespace, "PYTHONPATH": str(ROOT)}
+    write(tmp_path, SHOP)
+    code, said = meshway_at_terminal("n", "apply", "-f", "shop.yaml", env=env, cwd=tmp_path)
+    assert code == 0, said  # all new: nobody loses anything
+    write(tmp_path, SHOP.replace("90s", "5s"))
+    code, said = meshway_at_terminal("n", "apply", "-f", "shop.yaml", env=env, cwd=tmp_path)
+    assert code == 1
+    assert "Publish 1 change as one revision? [y/N]" in said
+    assert run("diff", "-f", "shop.yaml").code == 1
+    assert meshway_at_terminal("y", "apply", "-f", "shop.yaml", env=env, cwd=tmp_path)[0] == 0
+    assert run("diff", "-f", "shop.yaml").code == 0
 
 
 def test_a_dry_run_publishes_nothing(run: Run, namespace: str, tmp_path: Path) -> None:
