@@ -332,13 +332,17 @@ def test_a_call_that_is_over_is_freed_without_the_collector() -> None:
     book = Playbook()
     gc.collect()
     gc.disable()
+    before = _calls_in_memory()
     try:
         book.request()
         book.connect().answer(200, b"hello")
         book.request(method="POST", fields="Content-Length: 3\r\n", first=b"abc").on_gone()
         book.finished.clear()
         book.openings.clear()
-        left = [found for found in gc.get_objects() if isinstance(found, Call | Attempt | Exchange)]
-        assert left == []
+        assert _calls_in_memory() == before
     finally:
         gc.enable()
+
+
+def _calls_in_memory() -> int:
+    return sum(isinstance(found, Call | Attempt | Exchange) for found in gc.get_objects())
