@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from registry.follower import Follower
     from registry.machine.request import Outlet, Stream
 
+# A write to a socket is what a follower costs: above so many, the commits of HOLD_S share one.
+MANY: Final = 300
+HOLD_S: Final = 0.005
 _KNOWN: Final = frozenset({"since", "epoch", "node"})
 _HEAD: Final = b"content-type: application/x-meshway-feed\r\ncache-control: no-store\r\n"
 
@@ -68,8 +71,12 @@ class FrameStream:
 
     def _wake(self) -> None:
         """Called within a commit: writing waits for the loop's next turn, and several wakes write once."""
-        if not self._is_due:
-            self._is_due = True
+        if self._is_due:
+            return
+        self._is_due = True
+        if len(self._feed.followers) > MANY:
+            self._loop.call_later(HOLD_S, self._write)
+        else:
             self._loop.call_soon(self._write)
 
     def _write(self) -> None:

@@ -17,7 +17,7 @@ from meshway.http1.message import CHUNKED
 from meshway.problem import Problem
 from registry.machine.deadline import Deadline
 from registry.machine.encoding import CONTINUE
-from registry.machine.request import Reply, Stream, problem_reply
+from registry.machine.request import Reply, Stream, problem_reply, request_id_of
 
 if TYPE_CHECKING:
     from meshway.http1.message import RequestHead
@@ -219,7 +219,7 @@ class RegistryConnection(asyncio.Protocol):
             if head.body:
                 self._refuse(problem, head)
             else:
-                self._answer(problem_reply(problem, self._surface.request_id(head)), head)
+                self._answer(problem_reply(problem, request_id_of(head)), head)
             return
         self._head = head
         if head.body == 0:
@@ -305,7 +305,7 @@ class RegistryConnection(asyncio.Protocol):
 
     def _refuse(self, problem: Problem, head: RequestHead | None = None) -> None:
         """Answers, and closes: where the next request would begin is not known, or not worth reading."""
-        reply = problem_reply(problem, self._surface.request_id(head))
+        reply = problem_reply(problem, request_id_of(head))
         self._write(self._surface.encoder.whole(reply, keep_alive=False, minor=1, is_head=self._mute))
         self._flush()
         # Closing with unread bytes in the socket makes the kernel send a reset, which can overtake the answer.

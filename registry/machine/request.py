@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from asyncio import CancelledError
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 JSON: Final = b"application/json"
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{8,128}\Z")
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -30,7 +33,7 @@ class Request:
     waited: its `Prefer: wait` is fulfilled.
     """
 
-    __slots__ = ("body", "head", "method", "path", "peer", "principal", "query", "request_id", "segments", "waited")
+    __slots__ = ("_request_id", "body", "head", "method", "path", "peer", "principal", "query", "segments", "waited")
 
     def __init__(
         self,
@@ -43,7 +46,6 @@ class Request:
         query: str,
         peer: str,
         principal: Principal,
-        request_id: str,
     ) -> None:
         self.head = head
         self.body = body
@@ -53,13 +55,27 @@ class Request:
         self.query = query
         self.peer = peer
         self.principal = principal
-        self.request_id = request_id
         self.waited = False
+        self._request_id = ""
+
+    @property
+    def request_id(self) -> str:
+        """Made when it is first asked for: most answers bear none."""
+        if not self._request_id:
+            self._request_id = request_id_of(self.head)
+        return self._request_id
 
     def field(self, name: bytes) -> str | None:
         """A header the reader names (meshway/http1/head.py), as text."""
         value = self.head.named.get(name)
         return None if value is None else value.decode("latin-1")
+
+
+def request_id_of(head: RequestHead | None) -> str:
+    """The caller's, when it is one that can stand in a log, else a new one."""
+    if head is not None and head.request_id and _REQUEST_ID.match(head.request_id):
+        return head.request_id.decode("latin-1")
+    return uuid.uuid4().hex
 
 
 class Reply:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import uuid
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 BODY_LIMIT: Final = 1 << 20
 APPLY_LIMIT: Final = 16 << 20
-_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{8,128}\Z")
 MAX_WAIT_S: Final = 30.0
 _PREFER_WAIT: Final = re.compile(r"(?:\A|[,;\s])wait\s*=\s*\"?(\d{1,6})")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -80,7 +78,6 @@ class Surface:
             query=query,
             peer=peer,
             principal=self._trust.principal(peer),
-            request_id=self.request_id(head),
         )
 
     def dispatch(self, request: Request) -> Outcome:
@@ -117,12 +114,6 @@ class Surface:
             self._gateways.applied(reply.revision, within_s=wait_s), lambda applied: _with_applied(reply, applied)
         )
 
-    def request_id(self, head: RequestHead | None) -> str:
-        """The caller's, when it is one that can stand in a log, else a new one."""
-        if head is not None and head.request_id and _REQUEST_ID.match(head.request_id):
-            return head.request_id.decode("latin-1")
-        return uuid.uuid4().hex
-
     # --- small parts ---
 
     def _failed(self, request: Request, error: Exception) -> Reply:
@@ -150,9 +141,12 @@ def _read_target(target: bytes) -> Place:
     raw_path, _, query = text.partition("?")
     if not raw_path.startswith("/"):
         raise ValueError("the target is no path")
+    segments = tuple(raw_path.split("/")[1:])
+    if "%" not in raw_path:
+        return raw_path, segments, query
     if _BAD_ESCAPE.search(raw_path):
         raise ValueError("the path holds a % that begins no escape")
-    segments = tuple(unquote(segment) for segment in raw_path.split("/")[1:])
+    segments = tuple(map(unquote, segments))
     if any("\x00" in segment for segment in segments):
         raise ValueError("the path holds a NUL")
     return unquote(raw_path), segments, query

@@ -9,6 +9,7 @@ import pytest
 
 from meshway.tasks import spawn
 from registry.gateways import Report
+from tests.parts.conditions import until
 from tests.parts.registry_wire import RawClient
 
 if TYPE_CHECKING:
@@ -174,12 +175,8 @@ async def test_a_blocking_query_is_not_woken_by_others_and_ends_in_time(registry
 async def test_who_leaves_a_blocking_query_leaves_nothing_behind(registry: RunningRegistry) -> None:
     async with RawClient(registry.port) as client:
         client.send("GET", f"{BOOKS}/instances?since=0&wait_s=60")
-        async with asyncio.timeout(5):
-            while len(registry.core.view.waiters) == 0:
-                await asyncio.sleep(0.005)
-    async with asyncio.timeout(5):
-        while len(registry.core.view.waiters) or registry.surface.connections:
-            await asyncio.sleep(0.005)
+        await until(lambda: len(registry.core.view.waiters) == 1)
+    await until(lambda: not (len(registry.core.view.waiters) or registry.surface.connections))
 
 
 async def test_pipelined_writes_and_reads_are_answered_in_order(registry: RunningRegistry) -> None:
@@ -199,8 +196,7 @@ async def test_the_answer_to_a_drain_waits_for_the_gateways(registry: RunningReg
     registry.gateways.report(Report(node="a", revision=head))
     async with RawClient(registry.port) as client:
         client.send("PATCH", ONE, {"status": "draining"}, "Prefer: wait=10")
-        while registry.core.view.revision == head:
-            await asyncio.sleep(0.005)
+        await until(lambda: registry.core.view.revision > head)
         report = {"node": "a", "revision": head + 1, "refused": [], "evidence": [], "later": {"unknown": 1}}
         assert (await registry.call("POST", "/v1/reports", report)).status == 204
         assert (await client.answer(2)).headers["meshway-applied"] == "1/1"
