@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import logging
 from typing import TYPE_CHECKING, Final, cast
 
-from meshway.http1.framing import LAST_CHUNK, ChunkedReader, LengthReader, chunk
 from meshway.http1.head import HeadError, HeadLimits, RequestReader
-from meshway.http1.message import CHUNKED
 from meshway.problem import Problem
+from registry.machine.body import BodyReader, BodyTooLarge, too_large
 from registry.machine.deadline import Deadline
 from registry.machine.encoding import CONTINUE
+from registry.machine.outlet import AnswerOutlet
 from registry.machine.request import Reply, Stream, problem_reply, request_id_of
 
 if TYPE_CHECKING:
@@ -35,61 +34,33 @@ LINGER_BYTES: Final = 4 << 20
 WRITE_HIGH: Final = 64 * 1024
 _LIMITS: Final = HeadLimits()
 
-log = logging.getLogger("meshway.registry.connection")
-
 
 class RegistryConnection(asyncio.Protocol):
-    """uvicorn makes one per connection (registry/app.py); `shutdown` is what it calls when the process ends."""
+    """uvicorn makes one per connection (registry/app.py); `shutdown` is what it calls when the process ends.
+
+    Busy: a request is being answered. Last: the connection ends with the answer under way. Gone: nothing is written
+    any more. Lingering: the last answer is out, and what still comes is read and dropped.
+    """
 
     __slots__ = (
-        "_advancing",
-        "_body",
-        "_body_left",
-        "_busy",
-        "_chunked",
-        "_deadline",
-        "_eof",
-        "_framing",
-        "_gone",
-        "_head",
-        "_in_head",
-        "_last",
-        "_length_left",
-        "_linger_left",
-        "_loop",
-        "_mute",
-        "_opened",
-        "_out",
-        "_out_size",
-        "_paused",
-        "_reader",
-        "_reading",
-        "_request",
-        "_rest",
-        "_stalled_at",
-        "_stream",
-        "_surface",
-        "_transport",
-        "peer",
-    )
+        "_body", "_deadline", "_head", "_is_advancing", "_is_busy", "_is_ended", "_is_gone", "_is_in_head", "_is_last",
+        "_is_paused", "_is_reading", "_linger_left", "_out", "_out_size", "_outlet", "_reader", "_request", "_rest",
+        "_stalled_at", "_stream", "_surface", "_transport", "peer",
+    )  # fmt: skip
 
     def __init__(self, surface: Surface, loop: asyncio.AbstractEventLoop) -> None:
         self._surface = surface
-        self._loop = loop
         self._reader = RequestReader(_LIMITS, strip=False, lines=surface.lines)
         self._deadline = Deadline(loop, self._on_deadline)
         self._rest = b""
         self._head: RequestHead | None = None
-        self._framing: ChunkedReader | LengthReader | None = None
-        self._body: list[bytes] = []
-        self._body_left = 0
+        self._body: BodyReader | None = None
         self._request: Request | None = None
         self._stream: Stream | None = None
-        self._busy = self._last = self._gone = self._eof = False
-        self._advancing = self._paused = False
-        self._reading = self._in_head = True
-        self._mute = self._chunked = self._opened = False
-        self._length_left: int | None = None
+        self._outlet: AnswerOutlet | None = None
+        self._is_busy = self._is_last = self._is_gone = self._is_ended = False
+        self._is_advancing = self._is_paused = False
+        self._is_reading = self._is_in_head = True
         self._linger_left = 0
         self._stalled_at = 0
         self._out: list[bytes] = []
@@ -99,7 +70,7 @@ class RegistryConnection(asyncio.Protocol):
     # --- what the transport calls ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's classes are no subclasses of it
         self._transport.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_HIGH // 4)
         self.peer = _address(self._transport.get_extra_info("peername"))
         self._surface.connections.add(self)
@@ -113,61 +84,61 @@ class RegistryConnection(asyncio.Protocol):
             return
         if self._rest:
             data = self._rest + data
-        if self._busy or self._paused:
+        if self._is_busy or self._is_paused:
             self._rest = data
-            if len(data) >= READ_AHEAD and self._reading:
-                self._reading = False
+            if len(data) >= READ_AHEAD and self._is_reading:
+                self._is_reading = False
                 self._transport.pause_reading()
             return
         self._advance(data)
 
     def eof_received(self) -> bool:
         """A caller may close its sending side and still read the answer; a stream's caller has just left."""
-        self._eof = True
-        return self._busy and not self._gone and (self._stream is None or not self._stream.is_endless)
+        self._is_ended = True
+        return self._is_busy and not self._is_gone and (self._stream is None or not self._stream.is_endless)
 
     def pause_writing(self) -> None:
-        self._paused = True
+        self._is_paused = True
         self._stalled_at = self._transport.get_write_buffer_size()
         self._deadline.within(STALL_S)
 
     def resume_writing(self) -> None:
-        self._paused = False
+        self._is_paused = False
+        if self._is_gone:
+            return
         self._deadline.none()
         if self._stream is not None:
             self._stream.resume()
-        elif self._busy:
+        elif self._is_busy:
             self._deadline.within(ANSWER_S)
         else:
             self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._gone = True
+        self._is_gone = True
         self._deadline.stop()
         self._surface.connections.discard(self)
         self._rest = b""
-        self._body.clear()
+        self._body = None
         self._leave_stream()
 
     # --- what the server calls ---
 
     def shutdown(self) -> None:
         """The process ends: an idle connection closes now, one that is answering afterwards, a stream is cut."""
-        self._last = True
-        if self._stream is not None and self._stream.is_endless:
+        self._is_last = True
+        if not self._is_busy or (self._stream is not None and self._stream.is_endless):
             self._leave_stream()
-            self._transport.close()
-        elif not self._busy:
-            self._transport.close()
+            self._close()
 
     # --- reading ---
 
     def _advance(self, data: bytes) -> None:
         """Handles what is whole in `data`; what is left waits in `_rest`."""
         at = 0
-        self._advancing = True
+        self._is_advancing = True
         try:
-            while at < len(data) and not (self._busy or self._paused or self._gone or self._linger_left):
+            while at < len(data) and not (self._is_busy or self._is_paused or self._is_gone or self._linger_left):
                 if self._head is not None:
                     at = self._read_body(self._head, data, at)
                     continue
@@ -178,39 +149,41 @@ class RegistryConnection(asyncio.Protocol):
                 self._open_request(head)
         except HeadError as error:
             at = len(data)
-            self._refuse(Problem(error.status, error.code, _title(error.status), detail=error.detail))
+            self._refuse(Problem(error.status, error.code, _title(error.status), detail=error.detail), self._head)
         finally:
-            self._advancing = False
+            self._is_advancing = False
         self._rest = data[at:] if at < len(data) else b""
         self._flush()
-        if not (self._busy or self._paused or self._linger_left or self._gone):
-            if self._eof:
+        if not (self._is_busy or self._is_paused or self._linger_left or self._is_gone):
+            if self._is_ended:
                 self._close()
             elif self._head is None:
                 self._await_head()
 
     def _await_head(self) -> None:
         if not self._rest:
-            self._in_head = False
+            self._is_in_head = False
             self._deadline.within(IDLE_S)
-        elif not self._in_head:  # a head has its time from its first byte on, however it dribbles
-            self._in_head = True
+        elif not self._is_in_head:  # a head has its time from its first byte on, however it dribbles
+            self._is_in_head = True
             self._deadline.within(HEAD_S)
 
     def _go_on(self) -> None:
         """The answer is out: read what has come meanwhile."""
-        if self._advancing or self._gone:
+        if self._is_advancing or self._is_gone:
             return
-        if not self._reading:
-            self._reading = True
-            self._transport.resume_reading()
+        self._read_again()
         rest, self._rest = self._rest, b""
         self._advance(rest)
 
+    def _read_again(self) -> None:
+        if not self._is_reading and not self._is_gone:
+            self._is_reading = True
+            self._transport.resume_reading()
+
     def _open_request(self, head: RequestHead) -> None:
         """Judges a head before its body is read: what will be refused need not be sent."""
-        self._in_head = False
-        self._mute = head.method == b"HEAD"
+        self._is_in_head = False
         problem = self._surface.admit(self.peer, head)
         limit = self._surface.body_limit(head) if problem is None else 0
         if problem is None and head.body > limit:
@@ -220,190 +193,100 @@ class RegistryConnection(asyncio.Protocol):
                 self._refuse(problem, head)
             else:
                 self._answer(problem_reply(problem, request_id_of(head)), head)
-            return
-        self._head = head
-        if head.body == 0:
-            self._head = None
+        elif head.body == 0:
             self._dispatch(head, b"")
-            return
-        self._body_left = limit
-        if head.body == CHUNKED:
-            self._framing = ChunkedReader()
-        if head.expect_continue:
-            self._write(CONTINUE)
-        self._deadline.within(BODY_S)
+        else:
+            self._head = head
+            if head.expect_continue:
+                self.write(CONTINUE)
+            self._deadline.within(BODY_S)
 
     def _read_body(self, head: RequestHead, data: bytes, at: int) -> int:
         """Takes this request's body from data; dispatches when it is whole. Returns where the next request begins."""
-        announced = head.body
-        if announced >= 0 and self._framing is None:
-            if len(data) - at >= announced:
+        if self._body is None:
+            end = at + head.body
+            if head.body > 0 and end <= len(data):  # all there: the usual case, and nothing is collected
                 self._head = None
-                self._dispatch(head, data[at : at + announced])
-                return at + announced
-            self._framing = LengthReader(announced)
-        framing = self._framing
-        assert framing is not None
-        piece = framing.feed(data[at:])
-        self._body_left -= len(piece)
-        if self._body_left < 0:
-            self._head = self._framing = None
-            self._body.clear()
+                self._dispatch(head, data[at:end])
+                return end
+            self._body = BodyReader(head, self._surface.body_limit(head))
+        reader = self._body
+        try:
+            body = reader.feed(data[at:])
+        except BodyTooLarge:
+            self._head = self._body = None
             self._refuse(too_large(self._surface.body_limit(head)), head)
             return len(data)
-        self._body.append(piece)
         self._deadline.within(BODY_S)
-        if not framing.ended:
-            return len(data)
-        body = b"".join(self._body)
-        self._body.clear()
-        self._head = self._framing = None
-        rest = len(framing.rest)
-        self._dispatch(head, body)
-        return len(data) - rest
+        if body is not None:
+            self._head = self._body = None
+            self._dispatch(head, body)
+        return len(data) - len(reader.rest)
 
     # --- answering ---
 
     def _dispatch(self, head: RequestHead, body: bytes) -> None:
-        self._last = self._last or not head.keep_alive
+        self._is_last = self._is_last or not head.keep_alive
         request = self._request = self._surface.request(head, body, self.peer)
         self._settle(request, self._surface.dispatch(request))
 
     def _settle(self, request: Request, outcome: Reply | Stream | asyncio.Future[Reply]) -> None:
         if isinstance(outcome, Reply):
-            self._busy = False
+            self._is_busy = False
             self._answer(outcome, request.head)
             return
-        self._busy = True
+        self._is_busy = True
         if isinstance(outcome, asyncio.Future):
             self._deadline.within(ANSWER_S)
             outcome.add_done_callback(lambda done: self._answered(request, done))
             return
         self._deadline.none()
         self._stream = outcome
-        self._opened = False
-        outcome.start(self)
+        self._outlet = AnswerOutlet(self, self._surface.encoder, request, keep_alive=not self._is_last)
+        outcome.start(self._outlet)
 
     def _answered(self, request: Request, done: asyncio.Future[Reply]) -> None:
-        outcome = self._surface.settle(request, done)  # also for a caller who left: its key must be remembered
-        if self._gone or self._request is not request:
+        outcome = self._surface.settle(request, done)
+        if self._is_gone or self._request is not request:
             if isinstance(outcome, asyncio.Future):
                 outcome.cancel()
             return
         self._settle(request, outcome)
-        if not self._busy:
+        if not self._is_busy:
             self._go_on()
 
     def _answer(self, reply: Reply, head: RequestHead) -> None:
-        keep_alive = head.keep_alive and not self._last
+        keep_alive = head.keep_alive and not self._is_last
         self._request = None
-        self._write(
-            self._surface.encoder.whole(reply, keep_alive=keep_alive, minor=head.minor, is_head=head.method == b"HEAD")
-        )
+        is_head = head.method == b"HEAD"
+        self.write(self._surface.encoder.whole(reply, keep_alive=keep_alive, minor=head.minor, is_head=is_head))
         if not keep_alive:
             self._close()
 
-    def _refuse(self, problem: Problem, head: RequestHead | None = None) -> None:
+    def _refuse(self, problem: Problem, head: RequestHead | None) -> None:
         """Answers, and closes: where the next request would begin is not known, or not worth reading."""
         reply = problem_reply(problem, request_id_of(head))
-        self._write(self._surface.encoder.whole(reply, keep_alive=False, minor=1, is_head=self._mute))
+        is_head = head is not None and head.method == b"HEAD"
+        self.write(self._surface.encoder.whole(reply, keep_alive=False, minor=1, is_head=is_head))
         self._flush()
         # Closing with unread bytes in the socket makes the kernel send a reset, which can overtake the answer.
         self._linger_left = LINGER_BYTES
-        if not self._reading and not self._gone:
-            self._reading = True
-            self._transport.resume_reading()
-        if self._transport.can_write_eof() and not self._gone:
+        self._read_again()
+        if self._transport.can_write_eof() and not self._is_gone:
             self._transport.write_eof()
         self._deadline.within(LINGER_S)
 
-    # --- the outlet of a stream (request.Outlet) ---
+    # --- what an outlet calls (outlet.Writer) ---
 
     @property
     def is_paused(self) -> bool:
-        return self._paused
+        return self._is_paused
 
-    def reply(self, reply: Reply) -> None:
-        """The whole answer at once, instead of open, send, end."""
-        if self._gone or self._stream is None:
+    def write(self, data: bytes) -> None:
+        """While pipelined requests are handled their answers are gathered into one write."""
+        if self._is_gone:
             return
-        request = self._request
-        assert request is not None
-        self._leave_stream()
-        self._settle(request, self._surface.after(request, reply))
-        if not self._busy:
-            self._go_on()
-
-    def open(self, status: int, headers: bytes, *, length: int | None = None, revision: int | None = None) -> None:
-        if self._gone or self._stream is None:
-            return
-        head = self._head_of_answer()
-        self._chunked = length is None and head.minor == 1 and not self._mute
-        self._length_left = length
-        if length is None and head.minor == 0:
-            self._last = True
-        if self._mute and length is None:
-            self._last = True  # no body follows, so its end cannot be told by framing
-        self._opened = True
-        keep_alive = head.keep_alive and not self._last
-        self._last = not keep_alive
-        self._write(
-            self._surface.encoder.open(
-                status, headers, revision=revision, chunked=self._chunked, keep_alive=keep_alive, minor=head.minor
-            )
-        )
-
-    def send(self, data: bytes) -> None:
-        if self._gone or self._stream is None or self._mute or not data:
-            return
-        if self._length_left is not None:
-            self._length_left -= len(data)
-            if self._length_left < 0:
-                log.error("an answer is longer than it announced; the connection is closed")
-                self.cut()
-                return
-        self._write(chunk(data) if self._chunked else data)
-
-    def end(self) -> None:
-        if self._gone or self._stream is None:
-            return
-        if self._length_left and not self._mute:
-            log.error("an answer is %d bytes shorter than it announced", self._length_left)
-            self.cut()
-            return
-        if self._chunked:
-            self._write(LAST_CHUNK)
-        self._leave_stream()
-        self._busy = False
-        self._request = None
-        if self._last:
-            self._close()
-        else:
-            self._go_on()
-
-    def cut(self) -> None:
-        if self._gone or self._stream is None:
-            return
-        self._flush()
-        self._leave_stream()
-        self._gone = True
-        self._transport.abort() if self._opened else self._transport.close()
-
-    # --- small parts ---
-
-    def _head_of_answer(self) -> RequestHead:
-        assert self._request is not None
-        return self._request.head
-
-    def _leave_stream(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.stop()
-
-    def _write(self, data: bytes) -> None:
-        if self._gone:
-            return
-        if not self._advancing:
+        if not self._is_advancing:
             self._transport.write(data)
             return
         self._out.append(data)
@@ -411,25 +294,56 @@ class RegistryConnection(asyncio.Protocol):
         if self._out_size >= WRITE_HIGH:
             self._flush()
 
+    def stream_replied(self, request: Request, reply: Reply) -> None:
+        self._leave_stream()
+        self._settle(request, self._surface.after(request, reply))
+        if not self._is_busy:
+            self._go_on()
+
+    def stream_ended(self, *, keep_alive: bool) -> None:
+        self._leave_stream()
+        self._is_busy = False
+        self._request = None
+        if keep_alive and not self._is_last:
+            self._go_on()
+        else:
+            self._close()
+
+    def stream_cut(self) -> None:
+        self._flush()
+        self._leave_stream()
+        self._is_gone = True
+        self._transport.abort()
+
+    # --- small parts ---
+
+    def _leave_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if self._outlet is not None:
+            self._outlet.detach()
+            self._outlet = None
+        if stream is not None:
+            stream.stop()
+
     def _flush(self) -> None:
         if self._out:
             data = b"".join(self._out)
             self._out.clear()
             self._out_size = 0
-            if not self._gone:
+            if not self._is_gone:
                 self._transport.write(data)
 
     def _close(self) -> None:
+        """Once the caller has taken what is written; one that does not is cut off in time."""
         self._flush()
-        self._gone = True
+        self._is_gone = True
+        self._deadline.within(STALL_S)
         self._transport.close()
 
     def _on_deadline(self) -> None:
-        if self._gone:
-            return
-        if self._linger_left:
+        if self._is_gone or self._linger_left:
             self._transport.abort()
-        elif self._paused:
+        elif self._is_paused:
             size = self._transport.get_write_buffer_size()
             if size >= self._stalled_at:
                 self._leave_stream()
@@ -437,41 +351,24 @@ class RegistryConnection(asyncio.Protocol):
             else:
                 self._stalled_at = size
                 self._deadline.within(STALL_S)
-        elif self._busy:
+        elif self._is_busy:
             if self._stream is None and self._request is not None:
                 request, self._request = self._request, None
-                self._busy = False
-                self._refuse(
-                    Problem(
-                        503, "timeout", "No answer in time", detail=f"the write was not confirmed in {ANSWER_S:g} s"
-                    ),
-                    request.head,
-                )
+                self._is_busy = False
+                late = f"the write was not confirmed in {ANSWER_S:g} s"
+                self._refuse(Problem(503, "timeout", "No answer in time", detail=late), request.head)
         elif self._head is not None or self._rest:
             what = "body" if self._head is not None else "head"
-            self._head = None
-            self._refuse(Problem(408, "request_timeout", "Request Timeout", detail=f"the {what} did not come in time"))
+            head, self._head = self._head, None
+            late = f"the {what} did not come in time"
+            self._refuse(Problem(408, "request_timeout", "Request Timeout", detail=late), head)
         else:
             self._close()
 
 
-def too_large(limit: int) -> Problem:
-    return Problem(
-        413,
-        "too_large",
-        "Content Too Large",
-        detail=f"a body here has at most {limit} bytes",
-        mend="split it: registrations by 1,000, documents by file",
-    )
-
-
 def _title(status: int) -> str:
-    return {
-        400: "Bad Request",
-        408: "Request Timeout",
-        414: "URI Too Long",
-        431: "Request Header Fields Too Large",
-    }.get(status, "Not understood")
+    titles = {400: "Bad Request", 414: "URI Too Long", 431: "Request Header Fields Too Large"}
+    return titles.get(status, "Not understood")
 
 
 def _address(peername: object) -> str:

@@ -421,3 +421,40 @@ async def test_waiting_for_gateways_ends_and_names_those_that_lag() -> None:
     await until(lambda: wire.transport.written)
     (answer,) = wire.transport.answers()
     assert (answer.headers["meshway-applied"], answer.headers["meshway-pending"]) == ("1/2", "b")
+
+
+async def test_a_stream_that_is_over_cannot_write_into_the_next_answer() -> None:
+    wire = Wire()
+    wire.send(request("GET", "/v1/tick"))
+    first = wire.ticker.outlet
+    assert first is not None
+    first.end()
+    wire.send(request("GET", "/v1/tick"))
+    second = wire.ticker.outlet
+    assert second is not None
+    first.send(b"late")
+    first.end()
+    first.cut()
+    second.send(b"mine")
+    second.end()
+    assert [answer.body for answer in wire.transport.answers()] == [b"", b"mine"]
+
+
+async def test_a_write_that_is_never_confirmed_is_answered_in_time_and_its_late_answer_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol_module, "ANSWER_S", 0.02)
+    wire = Wire()
+    wire.send(request("PUT", "/v1/later/1", b""))
+    await until(lambda: wire.transport.written)
+    wire.later[0].set_result(Reply(200))
+    await asyncio.sleep(0)
+    assert [(answer.status, answer.json["code"]) for answer in wire.transport.answers()] == [(503, "timeout")]
+
+
+async def test_a_caller_who_never_takes_the_last_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol_module, "STALL_S", 0.02)
+    wire = Wire()
+    wire.send(b"GET /v1/echo HTTP/1.0\r\n\r\n")
+    assert wire.transport.is_closed
+    await until(lambda: wire.transport.is_aborted)
