@@ -111,7 +111,8 @@ def encode_frame(frame: AnyFrame) -> bytes:
 def decode_frame(body: bytes | memoryview) -> AnyFrame | None:
     """One frame without its length; None for a tag of a later version."""
     try:
-        return _decoder.decode(body)
+        frame: AnyFrame = _decoder.decode(body)
+        return frame
     except msgspec.DecodeError as error:
         try:
             tag = _tag_decoder.decode(body).get("t")

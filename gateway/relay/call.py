@@ -165,6 +165,8 @@ class Call:
         exchange.endpoint = endpoint
         exchange.attempts += 1
         exchange.tried += (endpoint,)
+        if exchange.attempts > 1:
+            exchange.retried_at += (now,)
         cluster.attempt_started(endpoint)
         attempt = self._attempt = Attempt(self, endpoint, now + plan.attempt_s)
         attempt.start(now, fresh)

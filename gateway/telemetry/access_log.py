@@ -25,10 +25,17 @@ BUFFER: Final = 4 << 20
 Entry = tuple[Exchange, float]
 
 
+class AttemptLine(msgspec.Struct):
+    """began_ms: after the call's start, which is the line's time less its duration."""
+
+    instance: str
+    began_ms: float
+
+
 class LogLine(msgspec.Struct, omit_defaults=False):
     """The fields of a line. Durations in milliseconds, sizes in bytes; "" where a call never came that far.
 
-    path: without its query. time: when the call ended, RFC 3339. attempts_detail: instance of each attempt, in order.
+    path: without its query. time: when the call ended, RFC 3339. attempts_detail: each attempt in order, when there was more than one.
     """
 
     time: str
@@ -53,7 +60,7 @@ class LogLine(msgspec.Struct, omit_defaults=False):
     request_id: str
     trace_id: str
     protocol: str
-    attempts_detail: list[str] | msgspec.UnsetType = msgspec.UNSET
+    attempts_detail: list[AttemptLine] | msgspec.UnsetType = msgspec.UNSET
 
 
 class AccessLog:
@@ -185,13 +192,21 @@ def log_line(exchange: Exchange, ended: float, wall: float) -> LogLine:
         exchange.request_id.decode("latin-1"),
         _trace_id(exchange.traceparent),
         "HTTP/1.1" if head.minor else "HTTP/1.0",
-        [tried.id for tried in exchange.tried] if exchange.attempts > 1 else msgspec.UNSET,
+        _attempts(exchange) if exchange.attempts > 1 else msgspec.UNSET,
     )
 
 
 @lru_cache(maxsize=4)  # nearly all lines of a slice ended in the same second
 def _second(wall: int) -> str:
     return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _attempts(exchange: Exchange) -> list[AttemptLine]:
+    begins = (exchange.started, *exchange.retried_at)
+    return [
+        AttemptLine(endpoint.id, round((began - exchange.started) * 1000.0, 3))
+        for endpoint, began in zip(exchange.tried, begins, strict=True)
+    ]
 
 
 def _trace_id(traceparent: bytes) -> str:

@@ -203,12 +203,12 @@ class Cluster:
         pick = self._pick
         if pick is None:
             return None
-        endpoint = pick(exchange)
-        if not tried or endpoint not in tried:
-            return endpoint
+        if not tried:
+            return pick(exchange)
+        # The balancer is not asked: its turn for a retry would let every next call begin on the same failing endpoint.
         untried = [other for other in self.eligible if other not in tried]
         if not untried:
-            return endpoint
+            return pick(exchange)
         # From a random place, so that the retries of many callers do not all meet at the first endpoint.
         start = int(self._parts.random() * len(untried))
         return min(untried[start:] + untried[:start], key=_load)

@@ -6,7 +6,7 @@ from collections import deque
 class RatioWindow:
     """A sliding window of segments. It covers at least window * (1 - 1/segments) and at most window.
 
-    total, failed: running sums that never fall. The hot path writes them directly, after `if now >= ends: advance(now)`,
+    total, failed: running sums that never fall. The hot path writes them itself, after `if now >= ends: advance(now)`,
     for a method call would cost more than the count.
     """
 

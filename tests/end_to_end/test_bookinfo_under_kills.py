@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -100,13 +101,14 @@ def judge_failures(failures: list[Call], outages: list[Outage]) -> None:
 
 
 def judge_attempts(log: list[dict[str, Any]], outages: list[Outage]) -> None:
-    """No attempt began on a dead instance after its grace (a line's time is when the call began)."""
+    """No attempt began on a dead instance after its grace; a line's time is when the call ended."""
     late = []
     for line in log:
-        for attempt in line.get("attempts_detail") or [{"instance": line.get("instance"), "started": line["time"]}]:
+        started_s = datetime.fromisoformat(line["time"]).timestamp() - line["duration_ms"] / 1000.0
+        for attempt in line.get("attempts_detail") or [{"instance": line["instance"], "began_ms": 0.0}]:
+            began_s = started_s + attempt["began_ms"] / 1000.0
             for outage in outages:
-                began = float(attempt["started"])
                 quiet_from_s = outage.began_s + outage.quiet_after_s
-                if attempt["instance"] == outage.instance and quiet_from_s < began < outage.answered_again_s:
-                    late.append((outage, attempt))
+                if attempt["instance"] == outage.instance and quiet_from_s < began_s < outage.answered_again_s:
+                    late.append((outage.quiet_after_s, began_s - outage.began_s, line))
     assert late == []

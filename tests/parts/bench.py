@@ -20,7 +20,8 @@ def empty_view(revision: int = 0) -> View:
 
 
 def registration(service: str = "books", instance_id: str = "b1", **fields: Any) -> Registration:
-    return Registration(service=service, id=instance_id, **({"address": "127.0.0.1", "port": 8000} | fields))
+    given: dict[str, Any] = {"address": "127.0.0.1", "port": 8000} | fields
+    return Registration(service=service, id=instance_id, **given)
 
 
 def written(kind: str, name: str, spec: dict[str, Any], namespace: str = "default", **metadata: Any) -> Written:

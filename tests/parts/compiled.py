@@ -57,7 +57,7 @@ async def compiled_gateway(*changes: Change, face: int = EDGE) -> AsyncIterator[
     server = await loop.create_server(lambda: ServerProtocol(context), "127.0.0.1", 0)
     gateway = CompiledGateway(compiler, holder)
     gateway.port = server.sockets[0].getsockname()[1]
-    gateway.worker.apply(*changes)
+    gateway.apply(*changes)
     is_running = True
 
     def tick() -> None:

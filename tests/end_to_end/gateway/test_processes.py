@@ -184,17 +184,17 @@ async def test_with_neither_registry_nor_disk_it_answers_503_and_says_what_is_mi
     gateway = GatewayProcess(tmp_path, feed.url, workers=1, mesh_port=_free(), admin_port=_free())
     gateway.launch()
     gateway.mesh = f"http://127.0.0.1:{gateway.settings['mesh_port']}"
-    gateway.supervisor.admin = f"http://127.0.0.1:{gateway.settings['admin_port']}"
+    gateway.admin = f"http://127.0.0.1:{gateway.settings['admin_port']}"
     try:
         answer = await _when_connected(gateway)
         assert (answer.status_code, answer.headers["retry-after"], answer.json()["code"]) == (503, "1", "not_ready")
-        ready = await gateway.client.get(f"{gateway.supervisor.admin}/health/ready")
+        ready = await gateway.client.get(f"{gateway.admin}/health/ready")
         assert ready.status_code == 503
         assert "no snapshot" in ready.json()["missing"][0]
-        assert (await gateway.client.get(f"{gateway.supervisor.admin}/health/live")).status_code == 200
-        assert not gateway.supervisor.ready_file.exists()
+        assert (await gateway.client.get(f"{gateway.admin}/health/live")).status_code == 200
+        assert not gateway.ready_file.exists()
         await feed.start()
-        await until(gateway.supervisor.ready_file.exists)
+        await until(gateway.ready_file.exists)
         assert (await gateway.call("nobody")).status_code == 404
     finally:
         await gateway.stop()
@@ -286,7 +286,7 @@ async def test_a_second_gateway_on_the_same_folder_says_who_holds_it(feed: Feed,
 async def test_reload_is_asked_over_the_socket_in_the_data_folder_only(feed: Feed, tmp_path: Path) -> None:
     async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
         [pid] = await gateway.worker_pids()
-        assert (await gateway.client.post(f"{gateway.supervisor.admin}/reload")).status_code == 404
+        assert (await gateway.client.post(f"{gateway.admin}/reload")).status_code == 404
         transport = httpx.AsyncHTTPTransport(uds=str(gateway.data / "run" / "gateway.sock"))
         async with httpx.AsyncClient(transport=transport) as control:
             assert (await control.post("http://gateway/reload")).status_code == 202

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.supervisor.admin import Admin, Body
 from gateway.listeners.sockets import open_one, url_of
+from gateway.supervisor.admin import Admin, Body
 
 
 class Running:

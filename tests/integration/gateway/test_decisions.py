@@ -40,7 +40,7 @@ async def test_nine_calls_go_round_three_instances_and_skip_one_that_left() -> N
         compiled_gateway(*books, ROUND_ROBIN, route(to("books"))) as gateway,
     ):
         assert [(await gateway.ask())[2] for _ in range(9)] == list("123123123")
-        gateway.worker.apply(left("books", "2"))
+        gateway.apply(left("books", "2"))
         assert [(await gateway.ask())[2] for _ in range(4)] == list("1313")
 
 

@@ -53,10 +53,15 @@ def test_a_line_tells_the_call_and_leaves_the_query_out(tmp_path: Path) -> None:
 
 def test_a_retried_call_says_where_each_attempt_went(tmp_path: Path) -> None:
     log = log_to(tmp_path / "a", [])
-    log.add(ended(tried=("b1", "b3", "b2")), 101.0)
+    log.add(ended(tried=("b1", "b3", "b2"), started=100.0, retried_at=(100.25, 100.5)), 101.0)
     log.close()
     [line] = lines(tmp_path / "a")
-    assert (line["attempts"], line["instance"], line["attempts_detail"]) == (3, "b2", ["b1", "b3", "b2"])
+    assert (line["attempts"], line["instance"]) == (3, "b2")
+    assert [(attempt["instance"], attempt["began_ms"]) for attempt in line["attempts_detail"]] == [
+        ("b1", 0.0),
+        ("b3", 250.0),
+        ("b2", 500.0),
+    ]
 
 
 def test_a_call_that_came_nowhere_has_a_line_too(tmp_path: Path) -> None:
