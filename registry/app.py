@@ -25,7 +25,7 @@ from registry.machine.protocol import RegistryConnection
 from registry.machine.surface import Surface
 from registry.machine.table import machine_routes
 from registry.machine.trust import Trust, is_loopback_address
-from registry.openapi import describe, methods_by_path
+from registry.manners.openapi import describe, methods_by_path
 from registry.settings import StartRefused
 
 if TYPE_CHECKING:

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshway.tasks import spawn
-from registry.catalog import Catalog
-from registry.documents import Documents
-from registry.feed import Feed
-from registry.leases import Leases
+from registry.catalog.catalog import Catalog
+from registry.documents.documents import Documents
+from registry.documents.reading import read_document, read_instance
+from registry.feed.feed import Feed
+from registry.leases.leases import Leases
+from registry.leases.self_preservation import SelfPreservation
 from registry.live.memory import MemoryLive
-from registry.reading import read_document, read_instance
-from registry.retention import Retention
-from registry.revisions import Revisions
-from registry.self_preservation import SelfPreservation
+from registry.revisions.retention import Retention
+from registry.revisions.revisions import Revisions
 from registry.store.sqlite import SqliteStore
-from registry.view import View
+from registry.view.view import View
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

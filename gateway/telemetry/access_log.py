@@ -35,7 +35,8 @@ class AttemptLine(msgspec.Struct):
 class LogLine(msgspec.Struct, omit_defaults=False):
     """The fields of a line. Durations in milliseconds, sizes in bytes; "" where a call never came that far.
 
-    path: without its query. time: when the call ended, RFC 3339. attempts_detail: each attempt in order, when there was more than one.
+    path: without its query. time: when the call ended, RFC 3339. attempts_detail: each attempt in order, of a call that
+    took more than one.
     """
 
     time: str

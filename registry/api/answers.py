@@ -8,14 +8,14 @@ import msgspec
 from starlette.responses import Response
 
 from meshway.problem import CONTENT_TYPE, Problem
-from registry.query import matches, next_link
-from registry.repeated import once_of
+from registry.manners.query import matches, next_link
+from registry.manners.repeated import once_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from meshway.identity import Principal
-    from registry.draft import Once
+    from registry.revisions.draft import Once
 
 _encode: Final = msgspec.json.Encoder().encode
 

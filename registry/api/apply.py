@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from meshway.problem import FieldError, invalid_request
 from registry.api.answers import answer, caller, once
 from registry.api.written import read_apply
-from registry.query import flag_of, query_of
+from registry.manners.query import flag_of, query_of
 
 if TYPE_CHECKING:
     from registry.core import Core

@@ -7,10 +7,10 @@ from typing import Any, Final
 from meshway.model.document import Document
 from meshway.model.kinds import BY_PLURAL, KINDS
 from registry.api import apply, documents, gateways, health, metrics, namespaces, revisions
-from registry.applying import Applied
-from registry.documents import DocumentPage
+from registry.documents.applying import Applied
+from registry.documents.documents import DocumentPage
 from registry.gateways import GatewayState
-from registry.openapi import Operation, Parameter
+from registry.manners.openapi import Operation, Parameter
 
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _PLACE: Final = {"namespace": "default", "plural": "routes", "name": "books"}

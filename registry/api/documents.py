@@ -12,8 +12,8 @@ from meshway.model.nearest import nearest
 from meshway.problem import Problem
 from registry.api.answers import answer, caller, nothing, page, shown
 from registry.api.written import read_one
-from registry.applying import Key
-from registry.query import limit_of, query_of, revision_of_tag
+from registry.documents.applying import Key
+from registry.manners.query import limit_of, query_of, revision_of_tag
 
 if TYPE_CHECKING:
     from registry.core import Core

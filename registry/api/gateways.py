@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from meshway.problem import not_found
 from registry.api.answers import answer
-from registry.query import query_of
+from registry.manners.query import query_of
 
 if TYPE_CHECKING:
     from registry.gateways import Gateways

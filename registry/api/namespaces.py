@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from fastapi import APIRouter, Request, Response
 
 from registry.api.answers import answer
-from registry.query import query_of
+from registry.manners.query import query_of
 
 if TYPE_CHECKING:
     from registry.core import Core

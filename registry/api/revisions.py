@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from meshway.problem import not_found
 from registry.api.answers import answer, caller, once, page
-from registry.query import limit_of, number_of, query_of
+from registry.manners.query import limit_of, number_of, query_of
 
 if TYPE_CHECKING:
     from registry.core import Core

@@ -13,8 +13,8 @@ from meshway.model.decode import decode_document
 from meshway.model.document import Document, Spec
 from meshway.model.fields import read_struct
 from meshway.problem import FieldError, Problem, invalid_document, invalid_request
-from registry.applying import Key
-from registry.json_text import parse_json
+from registry.documents.applying import Key
+from registry.manners.json_text import parse_json
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -8,14 +8,14 @@ import msgspec
 
 from meshway.model.document import LABEL_PATTERN
 from meshway.model.registration import InstancePatch, Registration
-from registry.catalog import InstancePage, Listed
+from registry.catalog.catalog import InstancePage, Listed
+from registry.catalog.registering import Registered
 from registry.gateways import Report
-from registry.leases import Renewal
+from registry.leases.leases import Renewal
 from registry.machine.discovery import ListedService, ListedServicePage
 from registry.machine.heartbeats import Heartbeats
 from registry.machine.table import INSTANCE, INSTANCES, SERVICE, SERVICES
-from registry.openapi import Operation, Parameter
-from registry.registering import Registered
+from registry.manners.openapi import Operation, Parameter
 
 _WHOLE: Final = {"type": "integer", "minimum": 0}
 _LABEL: Final = {"type": "string", "pattern": LABEL_PATTERN}

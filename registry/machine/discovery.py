@@ -10,18 +10,18 @@ import msgspec
 from meshway.model.document import API_VERSION, Metadata
 from meshway.model.instance import Status
 from meshway.problem import FieldError, Problem, invalid_request
-from registry.applying import Key
-from registry.catalog import StatusCounts
+from registry.catalog.catalog import StatusCounts
+from registry.documents.applying import Key
 from registry.machine.request import Reply, Request, json_reply, problem_reply
-from registry.query import limit_of, matches, next_link, number_of, query_of, time_of
+from registry.manners.query import limit_of, matches, next_link, number_of, query_of, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from registry.catalog import Catalog, InstancePage, ServiceSummary
-    from registry.documents import Documents
+    from registry.catalog.catalog import Catalog, InstancePage, ServiceSummary
+    from registry.documents.documents import Documents
     from registry.machine.request import Outlet, Stream
-    from registry.view import View
+    from registry.view.view import View
 
 DEFAULT_WAIT_S: Final = 30.0
 MAX_WAIT_S: Final = 300.0

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from meshway.problem import FieldError, invalid_request
 from registry.machine.request import Request
-from registry.query import number_of, query_of
+from registry.manners.query import number_of, query_of
 
 if TYPE_CHECKING:
-    from registry.feed import Feed
-    from registry.follower import Follower
+    from registry.feed.feed import Feed
+    from registry.feed.follower import Follower
     from registry.machine.request import Outlet, Stream
 
 # A write to a socket is what a follower costs: above so many, the commits of HOLD_S share one.
@@ -38,7 +38,7 @@ class FeedRoute:
 
 
 class FrameStream:
-    """Writes frames whenever the gateway takes them; the queue behind it is bounded (registry/feed.py)."""
+    """Writes frames whenever the gateway takes them; the queue behind it is bounded (registry/feed/feed.py)."""
 
     __slots__ = ("_epoch", "_feed", "_follower", "_is_due", "_loop", "_node", "_outlet", "_since")
 

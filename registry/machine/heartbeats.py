@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from registry.json_text import decoder_of
 from registry.machine.request import Reply, Request, answer_when, json_reply
+from registry.manners.json_text import decoder_of
 
 if TYPE_CHECKING:
     from asyncio import Future
 
-    from registry.catalog import Catalog
-    from registry.leases import Renewal
+    from registry.catalog.catalog import Catalog
+    from registry.leases.leases import Renewal
 
 MAX_LEASES: Final = 10_000
 

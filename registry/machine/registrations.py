@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshway.model.registration import new_id, read_patch, read_registration, read_registrations
-from registry.json_text import parse_json
 from registry.machine.request import Reply, Request, answer_when, json_reply
-from registry.repeated import once_of
+from registry.manners.json_text import parse_json
+from registry.manners.repeated import once_of
 
 if TYPE_CHECKING:
     from asyncio import Future
 
-    from registry.catalog import Catalog, Listed
-    from registry.draft import Once
-    from registry.registering import Registered
+    from registry.catalog.catalog import Catalog, Listed
+    from registry.catalog.registering import Registered
+    from registry.revisions.draft import Once
 
 
 class Registrations:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from meshway.problem import Problem
 from registry.gateways import Gateways, Report
-from registry.json_text import decoder_of
 from registry.machine.request import Reply, Request
+from registry.manners.json_text import decoder_of
 
 if TYPE_CHECKING:
-    from registry.leases import Leases
+    from registry.leases.leases import Leases
 
 
 class Reports:

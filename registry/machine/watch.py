@@ -10,12 +10,12 @@ from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, invalid_request
 from meshway.snapshot import INSTANCE
 from registry.machine.request import Request
-from registry.query import number_of, query_of
+from registry.manners.query import number_of, query_of
 
 if TYPE_CHECKING:
-    from registry.feed import Feed
+    from registry.feed.feed import Feed
+    from registry.feed.watcher import Event, Watcher
     from registry.machine.request import Outlet, Stream
-    from registry.watcher import Event, Watcher
 
 QUIET_S: Final = 15.0
 _KNOWN: Final = frozenset({"since", "namespace", "kind", "service"})

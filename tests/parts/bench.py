@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 from meshway.model.decode import decode_document
 from meshway.model.registration import Registration
-from registry.applying import Applied, Apply, Key, Written
-from registry.draft import Draft, Write
-from registry.registering import Registered, RegisterOne
-from registry.rows import InstanceRow
-from registry.view import View
+from registry.catalog.registering import Registered, RegisterOne
+from registry.documents.applying import Applied, Apply, Key, Written
+from registry.revisions.draft import Draft, Write
+from registry.view.rows import InstanceRow
+from registry.view.view import View
 
 _T = TypeVar("_T")
 

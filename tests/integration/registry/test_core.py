@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 
 from meshway.problem import Problem
-from registry import recent
-from registry.applying import Key
 from registry.core import Core, open_core
-from registry.documents import RevisionEntry
-from registry.draft import Once
+from registry.documents.applying import Key
+from registry.documents.documents import RevisionEntry
+from registry.revisions.draft import Once
 from registry.settings import RegistrySettings
 from registry.store.interface import HeadMoved
+from registry.view import recent
 from tests.parts.bench import registration, route_to, written
 from tests.parts.clock import ManualClock
 from tests.parts.conditions import until
-from tests.unit.registry.test_feed import Mirror, truth
+from tests.unit.registry.feed.test_feed import Mirror, truth
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""Instances come, renew, change and go, and callers find them."""

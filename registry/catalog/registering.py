@@ -1,0 +1,226 @@
+"""The writes of the catalogue: each judged against what is there, in order of arrival."""
+
+from __future__ import annotations
+
+import secrets
+from sys import intern
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+import msgspec
+
+from meshway.model.instance import Instance, Status
+from meshway.model.registration import ChosenStatus, InstancePatch, Registration, check_metadata
+from meshway.problem import Problem, invalid_request, not_found
+from registry.view.rows import InstanceKey, InstanceRow, instance_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from registry.revisions.draft import Draft
+
+_ROW_BYTES: Final = 512
+_Shown = TypeVar("_Shown")
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The answer to a registration: the instance, flat, and its lease. created: it was not there before."""
+
+    namespace: str
+    service: str
+    id: str
+    address: str
+    port: int
+    ports: dict[str, int]
+    protocol: str
+    version: str
+    zone: str
+    weight: int
+    tags: tuple[str, ...]
+    metadata: dict[str, str]
+    status: Status
+    generation: int
+    revision: int
+    lease_id: str
+    ttl_s: int
+    expires_in_s: float
+    created: bool
+
+
+class Register(msgspec.Struct, frozen=True):
+    """All or none of some registrations, each with its address. renew: what a lease that goes on is told by."""
+
+    registrations: Sequence[Registration]
+    renew: Callable[[InstanceRow], None]
+
+    @property
+    def size(self) -> int:
+        return _ROW_BYTES * len(self.registrations)
+
+    def judge(self, draft: Draft) -> list[Registered]:
+        return [_register(draft, registration, self.renew) for registration in self.registrations]
+
+
+class RegisterOne(msgspec.Struct, frozen=True, gc=False):
+    registration: Registration
+    renew: Callable[[InstanceRow], None]
+
+    @property
+    def size(self) -> int:
+        return _ROW_BYTES
+
+    def judge(self, draft: Draft) -> Registered:
+        return _register(draft, self.registration, self.renew)
+
+
+class Patch(msgspec.Struct, Generic[_Shown], frozen=True):
+    """Raises Problem 404, 422. show: turns the row into the answer."""
+
+    key: InstanceKey
+    patch: InstancePatch
+    show: Callable[[InstanceRow], _Shown]
+
+    @property
+    def size(self) -> int:
+        return _ROW_BYTES
+
+    def judge(self, draft: Draft) -> _Shown:
+        row = draft.instance(self.key)
+        if row is None:
+            raise no_instance(self.key)
+        wanted = row.wanted if self.patch.status is None else self.patch.status
+        instance = _patched(row.instance, self.patch)
+        # A critical one stays critical: only its own heartbeat proves that it is alive.
+        status: Status = "critical" if row.instance.status == "critical" else wanted
+        instance = msgspec.structs.replace(instance, status=status)
+        if instance == row.instance and wanted == row.wanted:
+            return self.show(row)
+        changed = msgspec.structs.replace(
+            row, instance=instance, wanted=wanted, revision=draft.revision, value=instance_value(instance)
+        )
+        draft.put_instance(changed)
+        return self.show(changed)
+
+
+class Deregister(msgspec.Struct, frozen=True):
+    """Answers the revision, or the head when there was nothing to take out."""
+
+    key: InstanceKey
+
+    @property
+    def size(self) -> int:
+        return _ROW_BYTES
+
+    def judge(self, draft: Draft) -> int:
+        row = draft.instance(self.key)
+        if row is None:
+            return draft.revision - 1
+        draft.remove_instance(row)
+        return draft.revision
+
+
+def no_instance(key: InstanceKey) -> Problem:
+    return not_found("instance {}/{}/{}".format(*key), "register it first: PUT .../instances/{id}")
+
+
+def registered(row: InstanceRow, *, expires_in_s: float, created: bool) -> Registered:
+    instance = row.instance
+    return Registered(
+        namespace=instance.namespace,
+        service=instance.service,
+        id=instance.id,
+        address=instance.address,
+        port=instance.port,
+        ports=instance.ports,
+        protocol=instance.protocol,
+        version=instance.version,
+        zone=instance.zone,
+        weight=instance.weight,
+        tags=instance.tags,
+        metadata=instance.metadata,
+        status=instance.status,
+        generation=instance.generation,
+        revision=row.revision,
+        lease_id=row.lease_id,
+        ttl_s=row.ttl_s,
+        expires_in_s=expires_in_s,
+        created=created,
+    )
+
+
+def _register(draft: Draft, registration: Registration, renew: Callable[[InstanceRow], None]) -> Registered:
+    """With the lease it holds a process goes on; without one it begins a generation and supersedes who was there."""
+    key = (registration.namespace, registration.service, registration.id)
+    before = draft.instance(key)
+    goes_on = before is not None and registration.lease_id == before.lease_id
+    if before is None:
+        number, token, generation = draft.next_number(), secrets.token_hex(8), 1
+    elif goes_on:
+        number, token, generation = before.number, before.token, before.instance.generation
+    elif registration.lease_id is None:
+        number, token, generation = before.number, secrets.token_hex(8), before.instance.generation + 1
+    else:
+        raise Problem(
+            409,
+            "superseded",
+            "Superseded",
+            detail="{}/{}/{} is held by another process (generation {})".format(*key, before.instance.generation),
+            mend="register without lease_id to take it over, or under an id of your own",
+        )
+    # Draining ends with the generation; only a PATCH ends maintenance.
+    wanted: ChosenStatus = "passing"
+    if before is not None and (goes_on or before.wanted == "maintenance"):
+        wanted = before.wanted
+    instance = _instance(registration, generation, wanted)
+    if goes_on and before is not None and instance == before.instance and registration.ttl_s == before.ttl_s:
+        renew(before)
+        return registered(before, expires_in_s=float(before.ttl_s), created=False)
+    row = InstanceRow(
+        instance=instance,
+        number=number,
+        token=token,
+        ttl_s=registration.ttl_s,
+        wanted=wanted,
+        revision=draft.revision,
+        value=instance_value(instance),
+    )
+    draft.put_instance(row)
+    if goes_on and before is not None:
+        renew(before)
+    return registered(row, expires_in_s=float(row.ttl_s), created=before is None)
+
+
+def _instance(registration: Registration, generation: int, status: Status) -> Instance:
+    """Names that repeat are interned: 100,000 instances must not hold 100,000 times their service's name."""
+    assert registration.address is not None
+    return Instance(
+        namespace=intern(registration.namespace),
+        service=intern(registration.service),
+        id=registration.id,
+        address=registration.address,
+        port=registration.port,
+        ports=registration.ports,
+        protocol=intern(registration.protocol),
+        version=intern(registration.version),
+        zone=intern(registration.zone),
+        weight=registration.weight,
+        tags=tuple(map(intern, registration.tags)),
+        metadata=registration.metadata,
+        status=status,
+        generation=generation,
+    )
+
+
+def _patched(instance: Instance, patch: InstancePatch) -> Instance:
+    metadata = instance.metadata
+    if patch.metadata is not None:
+        merged = {**metadata, **patch.metadata}
+        metadata = {key: value for key, value in merged.items() if value is not None}
+        errors = tuple(check_metadata(metadata))
+        if errors:
+            raise invalid_request(errors[0].message, errors)
+    return msgspec.structs.replace(
+        instance,
+        weight=instance.weight if patch.weight is None else patch.weight,
+        tags=instance.tags if patch.tags is None else patch.tags,
+        metadata=metadata,
+    )

@@ -1,0 +1,291 @@
+"""The writes of documents: put, delete, apply, judged with what they refer to and what they may collide with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from meshway.model.document import Document, Spec
+from meshway.problem import FieldError, Problem, invalid_document, not_found
+from registry.documents.cautions import Caution, cautions
+from registry.documents.claims import claim_text, claims
+from registry.documents.differences import ValueChange, document_changes
+from registry.documents.references import dangling, references, target_of
+from registry.view.rows import DocumentKey, DocumentRow, document_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from registry.revisions.draft import Draft
+
+# What a row costs in memory and log beyond its spec, about.
+_ROW_BYTES: Final = 2048
+_MAX_NAMED: Final = 10
+
+Outcome = Literal["created", "changed", "unchanged", "deleted"]
+
+
+class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Names a document."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def astuple(self) -> DocumentKey:
+        return (self.kind, self.namespace, self.name)
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one document."""
+
+    kind: str
+    namespace: str
+    name: str
+    result: Outcome
+    changes: list[ValueChange] = []
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """revision: the new one; the head when nothing changed, or on a dry run."""
+
+    revision: int
+    documents: list[Result]
+    warnings: list[Caution] = []
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """document: as people read it. revision: the document's."""
+
+    document: Document
+    result: Literal["created", "changed", "unchanged"]
+    revision: int
+    warnings: list[Caution] = []
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A document that passed the decoder."""
+
+    document: Document
+    spec: Spec
+
+
+class Apply(msgspec.Struct, frozen=True):
+    """Some documents put and some deleted, all or nothing. Raises Problem 409, 422 with every error."""
+
+    documents: Sequence[Written]
+    delete: Sequence[Key]
+    by: str
+
+    @property
+    def size(self) -> int:
+        return _ROW_BYTES * (len(self.documents) + len(self.delete))
+
+    def judge(self, draft: Draft) -> Applied:
+        before = _Before(draft)
+        _refuse_doubles(self.documents, self.delete)
+        results = [_put(draft, written, self.by, before) for written in self.documents]
+        results += [_delete(draft, key, self.by, before) for key in self.delete]
+        _check(draft, before)
+        warnings = [caution for row in before.changed(draft) for caution in cautions(row, draft)]
+        revision = draft.revision if draft.has_changes else draft.revision - 1
+        return Applied(revision=revision, documents=results, warnings=warnings)
+
+
+class Put(msgspec.Struct, frozen=True):
+    """One document. if_match: the revision it must have; create_only: it must not be there. Raises 409, 412, 422."""
+
+    written: Written
+    by: str
+    if_match: int | None = None
+    create_only: bool = False
+
+    @property
+    def size(self) -> int:
+        return _ROW_BYTES
+
+    def judge(self, draft: Draft) -> Stored:
+        key = key_of(self.written.document)
+        row = draft.document(key)
+        _refuse_stale(row, key, self.if_match)
+        if self.create_only and row is not None:
+            raise _stale(row, key, "exists already")
+        applied = Apply([self.written], [], self.by).judge(draft)
+        row = draft.document(key)
+        result = applied.documents[0].result
+        assert row is not None
+        assert result != "deleted"
+        return Stored(document=row.answer(), result=result, revision=row.revision, warnings=applied.warnings)
+
+
+class Delete(msgspec.Struct, frozen=True):
+    """One document. Raises Problem 404, 409, 412; answers the revision."""
+
+    key: Key
+    by: str
+    if_match: int | None = None
+
+    @property
+    def size(self) -> int:
+        return _ROW_BYTES
+
+    def judge(self, draft: Draft) -> int:
+        key = self.key.astuple()
+        row = draft.document(key)
+        _refuse_stale(row, key, self.if_match)
+        if row is None:
+            raise not_found("{} {}/{}".format(*key))
+        return Apply([], [self.key], self.by).judge(draft).revision
+
+
+class _Before:
+    """The documents a write touched, as they were before it."""
+
+    __slots__ = ("_draft", "rows")
+
+    def __init__(self, draft: Draft) -> None:
+        self.rows: dict[DocumentKey, DocumentRow | None] = {}
+        self._draft = draft
+
+    def remember(self, key: DocumentKey) -> DocumentRow | None:
+        row = self.rows[key] = self._draft.document(key)
+        return row
+
+    def changed(self, draft: Draft) -> Iterator[DocumentRow]:
+        """The touched ones that are there now and differ."""
+        for key, before in self.rows.items():
+            after = draft.document(key)
+            if after is not None and after is not before:
+                yield after
+
+
+def key_of(document: Document) -> DocumentKey:
+    return (document.kind, document.metadata.namespace, document.metadata.name)
+
+
+def _put(draft: Draft, written: Written, by: str, touched: _Before) -> Result:
+    document = written.document
+    key = kind, namespace, name = key_of(document)
+    before = touched.remember(key)
+    changes = document_changes(None if before is None else before.document, document)
+    if before is not None and not changes:
+        return Result(kind=kind, namespace=namespace, name=name, result="unchanged")
+    created_at = draft.at if before is None else before.created_at
+    draft.put_document(
+        DocumentRow(
+            document=document,
+            spec=written.spec,
+            revision=draft.revision,
+            created_at=created_at,
+            updated_at=draft.at,
+            updated_by=by,
+            value=document_value(document, created_at),
+            references=references(written.spec, namespace),
+            claims=claims(written.spec, namespace),
+        )
+    )
+    if before is None:
+        return Result(kind=kind, namespace=namespace, name=name, result="created")
+    return Result(kind=kind, namespace=namespace, name=name, result="changed", changes=changes)
+
+
+def _delete(draft: Draft, key: Key, by: str, touched: _Before) -> Result:
+    """Gone already is as good as deleted: an apply may be repeated."""
+    before = touched.remember(key.astuple())
+    if before is None:
+        return Result(kind=key.kind, namespace=key.namespace, name=key.name, result="unchanged")
+    if key.kind == "Service" and any(draft.instances_of(key.namespace, key.name)):
+        raise Problem(
+            409,
+            "in_use",
+            "Service has instances",
+            detail=f"Service {key.namespace}/{key.name} has instances",
+            mend="deregister them first, or let their leases run out",
+        )
+    draft.remove_document(before, by=by)
+    return Result(kind=key.kind, namespace=key.namespace, name=key.name, result="deleted")
+
+
+def _check(draft: Draft, touched: _Before) -> None:
+    """Every reference of what changed, every reference to what changed, every claim: all errors at once."""
+    changed = list(touched.changed(draft))
+    errors = [error for row in changed for error in _own_errors(row, draft)]
+    if errors:
+        what = changed[0].document.kind if len(changed) == 1 else "documents"
+        raise invalid_document(f"Invalid {what}", tuple(errors))
+    _refuse_orphans(draft, touched)
+
+
+def _own_errors(row: DocumentRow, draft: Draft) -> Iterator[FieldError]:
+    for reference in row.references:
+        if reason := dangling(reference, draft):
+            yield _error(row, reference.path, "unknown_reference", reason)
+    named: set[DocumentKey] = set()
+    for claim in sorted(row.claims):
+        for other in draft.holders(claim):
+            if other != row.key and other not in named:
+                named.add(other)
+                reason = "{} {}/{} has {} too".format(*other, claim_text(claim))
+                yield _error(row, "spec", "conflict", reason)
+
+
+def _refuse_orphans(draft: Draft, touched: _Before) -> None:
+    """What was sound before must not lead nowhere after: a subset taken away, a Route deleted."""
+    keys = {
+        key
+        for key, row in touched.rows.items()
+        if key[0] in ("Service", "Route") and row is not None and draft.document(key) is not row
+    }
+    if not keys:
+        return
+    orphans = [
+        _error(row, reference.path, "unknown_reference", reason)
+        for row in draft.all_documents()
+        if row.references and row.key not in touched.rows
+        for reference in row.references
+        # Ports may come from instances, which come and go on their own.
+        if reference.to != "port" and target_of(reference) in keys and (reason := dangling(reference, draft))
+    ]
+    if orphans:
+        raise Problem(
+            409,
+            "in_use",
+            "Still referred to",
+            detail=f"{orphans[0].document} would refer to nothing: {orphans[0].message}",
+            errors=tuple(orphans[:_MAX_NAMED]),
+            mend="change these documents in the same apply",
+        )
+
+
+def _refuse_doubles(documents: Sequence[Written], delete: Sequence[Key]) -> None:
+    seen: set[DocumentKey] = set()
+    errors = []
+    for key in [*(key_of(written.document) for written in documents), *(key.astuple() for key in delete)]:
+        if key in seen:
+            name = "{} {}/{}".format(*key)
+            errors.append(FieldError(document=name, path="", code="duplicate", message=f"{name} is named twice"))
+        seen.add(key)
+    if errors:
+        raise invalid_document("Invalid documents", tuple(errors))
+
+
+def _refuse_stale(row: DocumentRow | None, key: DocumentKey, if_match: int | None) -> None:
+    if if_match is None or (row is not None and row.revision == if_match):
+        return
+    raise _stale(row, key, f"is not at revision {if_match}" if row is not None else "does not exist")
+
+
+def _stale(row: DocumentRow | None, key: DocumentKey, reason: str) -> Problem:
+    return Problem(
+        412,
+        "precondition_failed",
+        "Changed since",
+        detail="{} {}/{} ".format(*key) + reason + (f" but at {row.revision}" if row is not None else ""),
+        extra={} if row is None else {"current": msgspec.to_builtins(row.answer())},
+        mend="read it again, make the change on what it is now, and send that revision as If-Match",
+    )
+
+
+def _error(row: DocumentRow, path: str, code: str, reason: str) -> FieldError:
+    return FieldError(document=row.document.name, path=path, code=code, message=f"{path}: {reason}")

@@ -1,0 +1,82 @@
+"""Warnings: what a document may say and probably does not mean. They never block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from meshway.model.route import Match, Route
+from meshway.model.traffic_policy import TrafficPolicy
+from registry.documents.claims import match_text
+from registry.documents.references import is_without_instances
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.revisions.draft import Draft
+    from registry.view.rows import DocumentRow
+
+
+class Caution(msgspec.Struct, frozen=True, kw_only=True):
+    """document: `Route shop/cart`. code: no_instances, shadowed_rule or unused_policy."""
+
+    document: str
+    path: str
+    code: str
+    message: str
+
+
+def cautions(row: DocumentRow, draft: Draft) -> Iterator[Caution]:
+    """What stands out in a document, judged after the write it came with."""
+    spec = row.spec
+    for reference in row.references:
+        if is_without_instances(reference, draft):
+            subset = f" subset {reference.part}" if reference.part else ""
+            message = f"service {reference.namespace}/{reference.name}{subset} has no passing instance"
+            yield _caution(row, reference.path, "no_instances", message)
+    if isinstance(spec, Route):
+        yield from _of_route(row, spec)
+    elif isinstance(spec, TrafficPolicy):
+        yield from _of_policy(row, spec, draft)
+
+
+def _of_route(row: DocumentRow, spec: Route) -> Iterator[Caution]:
+    seen: dict[str, int] = {}
+    for at, rule in enumerate(spec.rules):
+        texts = [match_text(match) for match in rule.match or (Match(),)]
+        before = [seen[text] for text in texts if text in seen]
+        if len(before) == len(texts):
+            message = f"every match of this rule stands in spec.rules[{before[0]}] already, which comes first"
+            yield _caution(row, f"spec.rules[{at}]", "shadowed_rule", message)
+        for text in texts:
+            seen.setdefault(text, at)
+
+
+def _of_policy(row: DocumentRow, spec: TrafficPolicy, draft: Draft) -> Iterator[Caution]:
+    if all(getattr(spec, name) is None for name in TrafficPolicy.__struct_fields__ if name != "targets"):
+        yield _caution(row, "spec", "unused_policy", "it says nothing: no block is written")
+    _, namespace, _ = row.key
+    used: set[tuple[str, str]] | None = None
+    for at, target in enumerate(spec.targets):
+        if target.service is None or target.subset is None:
+            continue
+        if used is None:
+            used = _routed_subsets(draft, namespace)
+        if (target.service, target.subset) not in used:
+            message = f"no Route sends calls to subset {target.subset} of {target.service}"
+            yield _caution(row, f"spec.targets[{at}].subset", "unused_policy", message)
+
+
+def _routed_subsets(draft: Draft, namespace: str) -> set[tuple[str, str]]:
+    return {
+        (reference.name, reference.part)
+        for row in draft.all_documents()
+        if isinstance(row.spec, Route)
+        for reference in row.references
+        if reference.to == "subset" and reference.namespace == namespace
+    }
+
+
+def _caution(row: DocumentRow, path: str, code: str, message: str) -> Caution:
+    return Caution(document=row.document.name, path=path, code=code, message=f"{path}: {message}")

@@ -1,0 +1,209 @@
+"""Documents: what is allowed. Every write is a revision that can be read, compared and brought back."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from meshway.model.decode import decode_spec
+from meshway.model.document import Document, Spec
+from meshway.problem import Problem, not_found
+from registry.documents.applying import Applied, Apply, Delete, Key, Outcome, Put, Result, Stored, Written
+from registry.documents.differences import document_changes
+from registry.documents.reading import decode_value
+from registry.revisions.draft import Draft, Once, Repeatable
+from registry.view.paging import DEFAULT_LIMIT, page
+from registry.view.rows import time_text
+from registry.view.view import EVERY_NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from registry.revisions.revisions import Revisions
+    from registry.store.interface import HistoryRecord, Store
+    from registry.view.rows import DocumentKey
+    from registry.view.view import View
+
+
+class DocumentPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """next: the cursor of the page after this one."""
+
+    items: list[Document]
+    next: str | None = None
+
+
+class RevisionEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One revision that changed documents. changes are told when one revision is asked for."""
+
+    revision: int
+    at: str
+    by: str
+    documents: list[Result]
+
+
+class RevisionPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Newest first. next: the revision to go on below."""
+
+    items: list[RevisionEntry]
+    next: str | None = None
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies between the documents at two revisions; revision may be the younger one."""
+
+    revision: int
+    to: int
+    documents: list[Result]
+
+
+class Documents:
+    """Writes give a future that ends after the commit, or raise Problem 503 at once when too many wait."""
+
+    def __init__(self, view: View, revisions: Revisions, store: Store, *, wall: Callable[[], float]) -> None:
+        self._view = view
+        self._revisions = revisions
+        self._store = store
+        self._wall = wall
+
+    def put(
+        self, document: Document, spec: Spec, *, by: str, if_match: int | None = None, create_only: bool = False
+    ) -> asyncio.Future[Stored]:
+        """document, spec: as `decode_document` gives them. Problem 409, 412 (with the current one), 422."""
+        return self._revisions.submit(Put(Written(document, spec), by, if_match, create_only))
+
+    def delete(self, key: Key, *, by: str, if_match: int | None = None) -> asyncio.Future[int]:
+        """Answers the revision. Problem 404, 409 (instances, documents that refer to it), 412."""
+        return self._revisions.submit(Delete(key, by, if_match))
+
+    def apply(
+        self,
+        documents: Sequence[tuple[Document, Spec]],
+        delete: Sequence[Key],
+        *,
+        by: str,
+        dry_run: bool = False,
+        once: Once | None = None,
+    ) -> asyncio.Future[Applied]:
+        """One revision, all or nothing, none when nothing changes. A dry run judges and changes nothing."""
+        write = Apply([Written(*one) for one in documents], delete, by)
+        if dry_run:
+            return self._rehearse(write)
+        return self._revisions.submit(write if once is None else Repeatable(write, once, Applied))
+
+    def get(self, key: Key) -> Document:
+        """metadata.revision is its ETag. Raises Problem 404."""
+        row = self._view.document(key.astuple())
+        if row is None:
+            raise not_found(f"{key.kind} {key.namespace}/{key.name}")
+        return row.answer()
+
+    def list(self, kind: str, namespace: str, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> DocumentPage:
+        """In order of namespace and name; namespace `-`: every one."""
+        rows = self._view.documents.get(kind, {})
+        keys = sorted(key for key in rows if namespace in (EVERY_NAMESPACE, key[0]))
+        found, following = page(keys, lambda key: key, limit=limit, cursor=cursor)
+        return DocumentPage(items=[rows[key].answer() for key in found], next=following)
+
+    async def revisions(self, *, limit: int = DEFAULT_LIMIT, before: int | None = None) -> RevisionPage:
+        """before: show what is older than this revision."""
+        bound = self._view.revision + 1 if before is None else before
+        records = await self._store.history(bound, limit + 1)
+        entries = [
+            _entry([*of_revision], [_outline(record) for record in of_revision])
+            for of_revision in (tuple(group) for _, group in groupby(records, lambda record: record.revision))
+        ]
+        if len(entries) <= limit:
+            return RevisionPage(items=entries)
+        return RevisionPage(items=entries[:limit], next=str(entries[limit - 1].revision))
+
+    async def revision(self, number: int) -> RevisionEntry:
+        """With the changes of each document. Raises Problem 404 for one that changed none."""
+        records = await self._store.history_of(number)
+        if not records:
+            raise not_found(f"revision {number}", "GET /v1/revisions lists those that changed documents")
+        before, after = await self._state(number - 1), _documents(records)
+        keys = [(record.kind, record.namespace, record.name) for record in records]
+        return _entry(records, [_result(key, before.get(key), after.get(key)) for key in keys])
+
+    async def diff(self, number: int, to: int | None = None) -> Difference:
+        """From `number` to `to` (the head). Raises Problem 404 for a revision beyond the head."""
+        end = self._view.revision if to is None else to
+        self._refuse_future(max(number, end))
+        before, after = await self._state(number), await self._state(end)
+        results = [
+            _result(key, before.get(key), after.get(key))
+            for key in sorted(before.keys() | after.keys())
+            if before.get(key) is not after.get(key)
+        ]
+        return Difference(
+            revision=number, to=end, documents=[result for result in results if result.result != "unchanged"]
+        )
+
+    async def restore(self, number: int, *, by: str, once: Once | None = None) -> Applied:
+        """All documents as they were at a revision, as a new one. Raises what an apply of them raises."""
+        self._refuse_future(number)
+        wanted = await self._state(number)
+        documents = [_read_again(key, document) for key, document in wanted.items()]
+        now = [(kind, *key) for kind, rows in self._view.documents.items() for key in rows]
+        delete = [Key(*key) for key in now if key not in wanted]
+        return await self.apply(documents, delete, by=by, once=once)
+
+    def _rehearse(self, write: Apply) -> asyncio.Future[Applied]:
+        future: asyncio.Future[Applied] = asyncio.get_running_loop().create_future()
+        applied = Draft(self._view, at=self._wall()).judge(write)
+        future.set_result(msgspec.structs.replace(applied, revision=self._view.revision))
+        return future
+
+    async def _state(self, revision: int) -> dict[DocumentKey, Document]:
+        return _documents(await self._store.documents_at(revision))
+
+    def _refuse_future(self, number: int) -> None:
+        if number > self._view.revision:
+            raise not_found(f"revision {number}", f"the head is {self._view.revision}")
+
+
+def _documents(records: Iterable[HistoryRecord]) -> dict[DocumentKey, Document]:
+    return {
+        (record.kind, record.namespace, record.name): decode_value(record.value)
+        for record in records
+        if record.value is not None
+    }
+
+
+def _entry(records: Sequence[HistoryRecord], results: Sequence[Result]) -> RevisionEntry:
+    first = records[0]
+    return RevisionEntry(revision=first.revision, at=time_text(first.at), by=first.by, documents=[*results])
+
+
+def _outline(record: HistoryRecord) -> Result:
+    """Without looking at the state before: what was made at this moment carries it as its beginning."""
+    if record.value is None:
+        outcome: Outcome = "deleted"
+    else:
+        is_new = decode_value(record.value).metadata.created_at == time_text(record.at)
+        outcome = "created" if is_new else "changed"
+    return Result(kind=record.kind, namespace=record.namespace, name=record.name, result=outcome)
+
+
+def _result(key: DocumentKey, before: Document | None, after: Document | None) -> Result:
+    kind, namespace, name = key
+    if after is None:
+        return Result(kind=kind, namespace=namespace, name=name, result="deleted")
+    if before is None:
+        return Result(kind=kind, namespace=namespace, name=name, result="created")
+    changes = document_changes(before, after)
+    return Result(
+        kind=kind, namespace=namespace, name=name, result="changed" if changes else "unchanged", changes=changes
+    )
+
+
+def _read_again(key: DocumentKey, document: Document) -> tuple[Document, Spec]:
+    """What was valid then may be refused by a later version."""
+    spec, errors = decode_spec(key[0], document.spec)
+    if spec is None:
+        raise Problem(422, "invalid_document", f"Invalid {key[0]}", detail=errors[0].message, errors=tuple(errors))
+    metadata = msgspec.structs.replace(document.metadata, created_at=None)
+    return msgspec.structs.replace(document, metadata=metadata), spec

@@ -1,0 +1,65 @@
+"""Rows of the store turned into rows of the view, at the start."""
+
+from __future__ import annotations
+
+import logging
+from sys import intern
+from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
+from msgspec.structs import force_setattr
+
+from meshway.model.decode import decode_spec
+from meshway.model.document import Document
+from meshway.model.instance import Instance
+from registry.documents.claims import claims
+from registry.documents.references import references
+from registry.view.rows import DocumentRow, InstanceRow
+
+if TYPE_CHECKING:
+    from registry.store.interface import DocumentRecord, InstanceRecord, Wanted
+
+_instance: Final = msgspec.msgpack.Decoder(Instance)
+_document: Final = msgspec.msgpack.Decoder(Document)
+_REPEATED: Final = ("namespace", "service", "version", "zone")
+_log = logging.getLogger("registry.documents.reading")
+
+
+def read_instance(record: InstanceRecord, tags: dict[tuple[str, ...], tuple[str, ...]]) -> InstanceRow:
+    """tags: those read before; one reading of the store shares them, and every name that repeats is interned."""
+    instance = _instance.decode(record.value)
+    for field in _REPEATED:
+        force_setattr(instance, field, intern(getattr(instance, field)))
+    force_setattr(instance, "tags", tags.setdefault(instance.tags, instance.tags))
+    return InstanceRow(
+        instance=instance,
+        number=record.number,
+        token=record.token,
+        ttl_s=record.ttl_s,
+        wanted=cast("Wanted", intern(record.wanted)),
+        revision=record.revision,
+        value=record.value,
+    )
+
+
+def read_document(record: DocumentRecord) -> DocumentRow:
+    """A document another version wrote and this one cannot read is kept as it is, and said so in the log."""
+    document = decode_value(record.value)
+    spec, errors = decode_spec(record.kind, document.spec)
+    if spec is None:
+        _log.warning("%s is kept unread: %s", document.name, errors[0].message)
+    return DocumentRow(
+        document=document,
+        spec=spec,
+        revision=record.revision,
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        updated_by=record.updated_by,
+        value=record.value,
+        references=() if spec is None else references(spec, record.namespace),
+        claims=frozenset() if spec is None else claims(spec, record.namespace),
+    )
+
+
+def decode_value(value: bytes) -> Document:
+    return _document.decode(value)

@@ -1,0 +1,137 @@
+"""What documents say of each other: collected once when a document is read, judged whenever something changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from meshway.model.nearest import did_you_mean
+from meshway.model.rate_limit import RateLimit
+from meshway.model.route import Route
+from meshway.model.service import Service, ServicePort
+from meshway.model.traffic_policy import TrafficPolicy
+from registry.documents.matching import is_in_subset
+from registry.view.rows import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshway.model.document import Destination, Spec, Target
+    from registry.revisions.draft import Draft
+    from registry.view.rows import DocumentKey
+
+
+def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
+    """Everything in a spec that must exist elsewhere. namespace: the document's."""
+    match spec:
+        case Route():
+            return tuple(
+                reference
+                for at, rule in enumerate(spec.rules)
+                for place, destination in enumerate(rule.destinations)
+                for reference in _of_destination(destination, namespace, f"spec.rules[{at}].destinations[{place}]")
+            )
+        case TrafficPolicy() | RateLimit():
+            return tuple(
+                reference
+                for at, target in enumerate(spec.targets)
+                for reference in _of_target(target, namespace, f"spec.targets[{at}]")
+            )
+    return ()
+
+
+def dangling(reference: Reference, draft: Draft) -> str | None:
+    """Why a reference leads nowhere; None: it leads somewhere."""
+    owner = f"{reference.namespace}/{reference.name}"
+    if reference.to in ("route", "rule"):
+        return _dangling_route(reference, draft, owner)
+    service = _service(draft, reference.namespace, reference.name)
+    if reference.to == "service":
+        if service is None and next(draft.instances_of(reference.namespace, reference.name), None) is None:
+            return f'"{reference.name}" is no service in namespace {reference.namespace}{_others(reference, draft)}'
+    elif reference.to == "subset":
+        names = () if service is None else tuple(subset.name for subset in service.subsets)
+        if reference.part not in names:
+            return f'"{reference.part}" is not a subset of Service {owner} ({_it_has(names)})'
+    elif reference.to == "port":
+        names = _port_names(service, reference, draft)
+        if reference.part not in names:
+            return f'"{reference.part}" is not a port of Service {owner} ({_it_has(names)})'
+    return None
+
+
+def is_without_instances(reference: Reference, draft: Draft) -> bool:
+    """A service or subset that nobody would answer for now; static endpoints count as instances."""
+    service = _service(draft, reference.namespace, reference.name)
+    if reference.to not in ("service", "subset") or (service is not None and service.type == "static"):
+        return False
+    subset = None
+    if reference.to == "subset":
+        found = () if service is None else service.subsets
+        subset = next((one.match for one in found if one.name == reference.part), None)
+    return not any(
+        row.instance.status == "passing" and (subset is None or is_in_subset(row.instance, subset))
+        for row in draft.instances_of(reference.namespace, reference.name)
+    )
+
+
+def target_of(reference: Reference) -> DocumentKey:
+    """The document it refers to, which for a service may not be written."""
+    kind = "Route" if reference.to in ("route", "rule") else "Service"
+    return (kind, reference.namespace, reference.name)
+
+
+def _of_destination(destination: Destination, namespace: str, path: str) -> Iterator[Reference]:
+    of = destination.namespace or namespace
+    yield Reference(f"{path}.service", "service", of, destination.service)
+    if destination.subset is not None:
+        yield Reference(f"{path}.subset", "subset", of, destination.service, destination.subset)
+    if destination.port is not None:
+        yield Reference(f"{path}.port", "port", of, destination.service, destination.port)
+
+
+def _of_target(target: Target, namespace: str, path: str) -> Iterator[Reference]:
+    if target.service is not None:
+        yield Reference(f"{path}.service", "service", namespace, target.service)
+        if target.subset is not None:
+            yield Reference(f"{path}.subset", "subset", namespace, target.service, target.subset)
+    if target.route is not None:
+        yield Reference(f"{path}.route", "route", namespace, target.route)
+        if target.rule is not None:
+            yield Reference(f"{path}.rule", "rule", namespace, target.route, target.rule)
+
+
+def _dangling_route(reference: Reference, draft: Draft, owner: str) -> str | None:
+    row = draft.document(("Route", reference.namespace, reference.name))
+    if row is None:
+        if reference.to == "rule":
+            return None  # said once, of the route
+        return f'"{reference.name}" is no Route in namespace {reference.namespace}'
+    if reference.to == "rule":
+        rules = cast("Route", row.spec).rules if row.spec is not None else ()
+        names = tuple(rule.name for rule in rules if rule.name is not None)
+        if reference.part not in names:
+            return f'"{reference.part}" is not a rule of Route {owner} ({_it_has(names)})'
+    return None
+
+
+def _service(draft: Draft, namespace: str, name: str) -> Service | None:
+    row = draft.document(("Service", namespace, name))
+    return None if row is None else cast("Service | None", row.spec)
+
+
+def _port_names(service: Service | None, reference: Reference, draft: Draft) -> tuple[str, ...]:
+    ports = (ServicePort(),) if service is None else service.ports
+    names = dict.fromkeys(port.name for port in ports)
+    for row in draft.instances_of(reference.namespace, reference.name):
+        names.update(dict.fromkeys(row.instance.ports))
+    return tuple(names)
+
+
+def _it_has(names: tuple[str, ...]) -> str:
+    return f"it has {', '.join(names)}" if names else "it has none"
+
+
+def _others(reference: Reference, draft: Draft) -> str:
+    """The nearest service there is, for the typing error it mostly is."""
+    names = {name for _, name in draft.view.service_keys(reference.namespace)}
+    return did_you_mean(reference.name, sorted(names))

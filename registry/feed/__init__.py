@@ -1,0 +1,1 @@
+"""Every revision to every follower and watcher, in order, each once."""

@@ -1,0 +1,105 @@
+"""The feed: every revision to every follower and watcher, in order, each once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from registry.feed.follower import Follower
+from registry.feed.snapshots import FramedSnapshot
+from registry.feed.watcher import Filter, Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry.store.interface import Store
+    from registry.view.view import View
+
+TICK_S: Final = 2.0
+# A snapshot is used again while the deltas since are few; then a new one is the shorter way.
+_SNAPSHOT_REVISIONS: Final = 1000
+# And kept this many ticks after its last use: many gateways start at once, and then none for days.
+_SNAPSHOT_TICKS: Final = 5
+
+
+class Feed:
+    """live_gateways: how many gateways reported lately; ticks tell it, for shares of limits."""
+
+    def __init__(self, view: View, store: Store, *, live_gateways: Callable[[], int]) -> None:
+        self._view = view
+        self._store = store
+        self._live_gateways = live_gateways
+        self._snapshot: FramedSnapshot | None = None
+        self._snapshot_ticks = 0
+        self.followers: set[Follower] = set()
+        self.watchers: set[Watcher] = set()
+        view.on_commit.append(self._wake_all)
+
+    def follow(self, *, since: int | None, epoch: str | None, node: str, wake: Callable[[], None]) -> Follower:
+        """since, epoch: what the follower holds; another epoch, or a revision that is not in the log: `reset` first.
+
+        wake is called inside a commit and must neither raise nor write. The caller ends it with `close`.
+        """
+        follower = Follower(
+            self._view,
+            self._store,
+            since=since,
+            epoch=epoch,
+            node=node,
+            snapshot=self._snapshot_now,
+            wake=wake,
+            closed=self.followers.discard,
+        )
+        self.followers.add(follower)
+        return follower
+
+    def watch(
+        self,
+        *,
+        since: int | None,
+        namespace: str | None = None,
+        kind: str | None = None,
+        service: str | None = None,
+        wake: Callable[[], None],
+    ) -> Watcher:
+        """since None: a snapshot first. wake as in `follow`; the caller ends it with `close`."""
+        watcher = Watcher(
+            self._view,
+            self._store,
+            since=since,
+            admitted=Filter(namespace, kind, service),
+            wake=wake,
+            closed=self.watchers.discard,
+        )
+        self.watchers.add(watcher)
+        return watcher
+
+    async def run(self) -> None:
+        """Ticks, until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.tick()
+
+    def tick(self) -> None:
+        # An idle watch of a large mesh must not keep a second copy of it.
+        self._snapshot_ticks += 1
+        if self._snapshot_ticks > _SNAPSHOT_TICKS:
+            self._snapshot = None
+        gateways = max(1, self._live_gateways())
+        for follower in tuple(self.followers):
+            follower.tick(gateways)
+
+    def _wake_all(self) -> None:
+        for follower in tuple(self.followers):
+            follower.wake()
+        for watcher in tuple(self.watchers):
+            watcher.wake()
+
+    def _snapshot_now(self) -> FramedSnapshot:
+        snapshot, view = self._snapshot, self._view
+        # The deltas after it must be in memory, or the follower would have to go through the store for them.
+        oldest = max(view.revision - _SNAPSHOT_REVISIONS, view.recent.first)
+        if snapshot is None or snapshot.revision < oldest:
+            snapshot = self._snapshot = FramedSnapshot(self._view)
+        self._snapshot_ticks = 0
+        return snapshot

@@ -1,0 +1,122 @@
+"""One gateway that follows: hello, then snapshot or deltas, then every revision, with ticks while it is quiet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from meshway.snapshot import Hello, Reset, Tick, encode_frame
+from registry.feed.log_cursor import Behind, LogCursor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry.feed.snapshots import FramedSnapshot
+    from registry.store.interface import Store
+    from registry.view.view import View
+
+TAKE_BYTES: Final = 1 << 18
+
+
+class Follower:
+    """The caller writes what `take` gives whenever the connection takes it, and is woken when there is more.
+
+    since: the revision it holds, of history `epoch`; None: nothing. snapshot: gives the one to use now.
+    """
+
+    __slots__ = (
+        "_closed", "_cursor", "_gateways", "_ready", "_snapshot", "_snapshot_at", "_snapshots", "_store", "_view",
+        "_wake", "node",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        view: View,
+        store: Store,
+        *,
+        since: int | None,
+        epoch: str | None,
+        node: str,
+        snapshot: Callable[[], FramedSnapshot],
+        wake: Callable[[], None],
+        closed: Callable[[Follower], None],
+    ) -> None:
+        self.node = node
+        self._view = view
+        self._store = store
+        self._wake = wake
+        self._closed = closed
+        self._snapshots = snapshot
+        self._snapshot: FramedSnapshot | None = None
+        self._snapshot_at = 0
+        self._gateways = 0
+        self._ready: list[bytes] = [encode_frame(Hello(epoch=view.epoch, revision=view.revision))]
+        reason = _refusal(view, since, epoch)
+        if since is None or reason is not None:
+            self._cursor = self._begin(reason)
+        else:
+            self._cursor = LogCursor(view, store, since, wake)
+
+    @property
+    def revision(self) -> int:
+        """The last one given out; while a snapshot is on its way, that of the snapshot."""
+        return self._cursor.revision
+
+    def wake(self) -> None:
+        self._wake()
+
+    def tick(self, gateways: int) -> None:
+        """A sign of life. It names the head, so it waits until the head has been given out."""
+        self._gateways = gateways
+        self._wake()
+
+    def take(self, limit: int = TAKE_BYTES) -> bytes:
+        """Frames that are ready now, about `limit` bytes; empty: wait for wake."""
+        frames, self._ready = self._ready, []
+        limit -= sum(map(len, frames))
+        while limit > 0 and self._snapshot is not None:
+            frame = self._snapshot.frame(self._snapshot_at)
+            if frame is None:
+                self._snapshot = None
+                break
+            self._snapshot_at += 1
+            frames.append(frame)
+            limit -= len(frame)
+        if limit > 0:
+            frames += self._deltas(limit)
+        if self._gateways and not frames and self._cursor.is_at_head:
+            frames.append(encode_frame(Tick(revision=self._view.revision, gateways=self._gateways)))
+            self._gateways = 0
+        return b"".join(frames)
+
+    def close(self) -> None:
+        self._cursor.close()
+        self._closed(self)
+
+    def _deltas(self, limit: int) -> list[bytes]:
+        try:
+            return [entry.frames() for entry in self._cursor.take(limit)]
+        except Behind:
+            self._cursor.close()
+            self._cursor = self._begin("too slow, or away for too long")
+            frames, self._ready = self._ready, []
+            return frames
+
+    def _begin(self, reason: str | None) -> LogCursor:
+        if reason is not None:
+            self._ready.append(encode_frame(Reset(reason=reason)))
+        self._snapshot = self._snapshots()
+        self._snapshot_at = 0
+        return LogCursor(self._view, self._store, self._snapshot.revision, self._wake)
+
+
+def _refusal(view: View, since: int | None, epoch: str | None) -> str | None:
+    """Why what the follower holds cannot be continued."""
+    if since is None:
+        return None
+    if epoch is not None and epoch != view.epoch:
+        return "another history"
+    if since > view.revision:
+        return "a revision beyond the head"
+    if since + 1 < view.floor:
+        return "away for longer than the log reaches"
+    return None

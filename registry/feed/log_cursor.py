@@ -1,0 +1,97 @@
+"""A place in the change log that moves on: from memory while it is young, from the store where it is older.
+
+A follower is no queue but a place: however many there are, a revision stands in memory once, and a slow one holds
+nothing but the bound of what memory keeps.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from meshway.tasks import spawn
+from registry.store.interface import StoreUnavailable
+from registry.view.recent import LogEntry, entries_of
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from registry.store.interface import Store
+    from registry.view.view import View
+
+_PAGE_ROWS: Final = 1000
+
+
+class Behind(Exception):
+    """What comes next is no longer there, in memory or in the log: only a snapshot helps."""
+
+
+class LogCursor:
+    """revision: the last one given out. wake: called when there is more after `take` gave nothing.
+
+    One that comes with an old revision is served from the store until it has caught up. One that had caught up and then
+    fell out of memory is told `Behind`: its slowness is its own, and a snapshot is the shorter way.
+    """
+
+    __slots__ = ("_has_caught_up", "_page", "_reading", "_store", "_view", "_wake", "revision")
+
+    def __init__(self, view: View, store: Store, revision: int, wake: Callable[[], None]) -> None:
+        self._view = view
+        self._store = store
+        self._wake = wake
+        self._page: list[LogEntry] = []
+        self._reading: asyncio.Task[None] | None = None
+        self._has_caught_up = False
+        self.revision = revision
+
+    @property
+    def is_at_head(self) -> bool:
+        return self.revision == self._view.revision
+
+    def take(self, max_bytes: int) -> list[LogEntry]:
+        """The next entries, about max_bytes; none: wait for wake. Raises Behind."""
+        if self._page:
+            return self._move(self._from_page(max_bytes))
+        if self._reading is not None:
+            return []
+        entries = self._view.recent.since(self.revision, max_bytes)
+        if entries is not None:
+            self._has_caught_up = True
+            return self._move(entries)
+        if self._has_caught_up or self.revision + 1 < self._view.floor:
+            raise Behind
+        self._reading = spawn(self._read(), name="log page")
+        return []
+
+    def close(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+
+    def _from_page(self, max_bytes: int) -> list[LogEntry]:
+        taken = 0
+        for entry in self._page:
+            taken += 1
+            max_bytes -= entry.size
+            if max_bytes <= 0:
+                break
+        entries = self._page[:taken]
+        del self._page[:taken]
+        return entries
+
+    def _move(self, entries: list[LogEntry]) -> list[LogEntry]:
+        if entries:
+            self.revision = entries[-1].revision
+        return entries
+
+    async def _read(self) -> None:
+        """One page into memory. Without the store the connection waits; its next tick or change tries again."""
+        try:
+            entries = entries_of(await self._store.changes(self.revision + 1, _PAGE_ROWS))
+        except StoreUnavailable:
+            entries = []
+        finally:
+            self._reading = None
+        # Compacted between the question and the answer: then the log begins later, and `take` finds out.
+        self._page = entries if entries and entries[0].revision == self.revision + 1 else []
+        if self._page or self.revision + 1 < self._view.floor:
+            self._wake()

@@ -1,0 +1,1 @@
+"""Time: what a heartbeat does, and what happens when none comes."""

@@ -1,0 +1,227 @@
+"""A batch of writes while it is judged: the view, and over it what the writes before have changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import msgspec
+
+from meshway.problem import Problem
+from meshway.snapshot import INSTANCE, Change
+from registry.store.interface import Batch, HistoryRecord, OnceRecord
+from registry.view.recent import LogEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry.view.rows import Claim, DocumentKey, DocumentRow, InstanceKey, InstanceRow
+    from registry.view.view import View
+
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
+_MISSING: Any = object()
+
+
+class Write(Protocol[_T_co]):
+    """One change somebody asked for. size: bytes, about."""
+
+    @property
+    def size(self) -> int: ...
+
+    def judge(self, draft: Draft) -> _T_co:
+        """Changes the draft and gives the answer, or raises Problem: then nothing of it stays.
+
+        It may run more than once (a batch that failed is judged again), and not every run is committed.
+        """
+
+
+class Draft:
+    """Revisions are given out here: one for each write that changed something, in the order they are judged."""
+
+    def __init__(self, view: View, *, at: float) -> None:
+        self.view = view
+        self.at = at
+        self.instances: dict[InstanceKey, InstanceRow | None] = {}
+        self.documents: dict[DocumentKey, DocumentRow | None] = {}
+        self.claims: dict[Claim, set[DocumentKey]] = {}
+        self.history: list[HistoryRecord] = []
+        self.onces: dict[str, OnceRecord] = {}
+        self.namespaces: set[str] = set()
+        self.entries: list[LogEntry] = []
+        self.instance_number = view.instance_number
+        self._revision = view.revision
+        self._changes: list[Change] = []
+        self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
+
+    @property
+    def revision(self) -> int:
+        """The one the write that is judged now takes, should it change anything."""
+        return self._revision + 1
+
+    @property
+    def has_changes(self) -> bool:
+        return bool(self._changes)
+
+    def judge(self, write: Write[_T]) -> _T:
+        """Raises what the write raises, with the draft as it was before."""
+        self._changes, self._undo = [], []
+        counted = len(self.history)
+        try:
+            answer = write.judge(self)
+        except BaseException:
+            for table, key, before in reversed(self._undo):
+                if before is _MISSING:
+                    del table[key]
+                else:
+                    table[key] = before
+            del self.history[counted:]
+            raise
+        if self._changes:
+            self._revision += 1
+            self.entries.append(LogEntry(self._revision, tuple(self._changes)))
+            self.namespaces.update(
+                change.namespace for change in self._changes if change.namespace not in self.view.namespaces
+            )
+        return answer
+
+    def next_number(self) -> int:
+        """Of a new instance; one that a refused write took is lost, which harms nobody."""
+        self.instance_number += 1
+        return self.instance_number
+
+    def instance(self, key: InstanceKey) -> InstanceRow | None:
+        row = self.instances.get(key, _MISSING)
+        return self.view.instance(key) if row is _MISSING else row
+
+    def instances_of(self, namespace: str, service: str) -> Iterator[InstanceRow]:
+        scope = (namespace, service)
+        for key, row in self.instances.items():
+            if row is not None and key[:2] == scope:
+                yield row
+        for row in self.view.services.get(scope, {}).values():
+            if row.key not in self.instances:
+                yield row
+
+    def document(self, key: DocumentKey) -> DocumentRow | None:
+        row = self.documents.get(key, _MISSING)
+        return self.view.document(key) if row is _MISSING else row
+
+    def all_documents(self) -> Iterator[DocumentRow]:
+        for row in self.documents.values():
+            if row is not None:
+                yield row
+        for kind, of_kind in self.view.documents.items():
+            for (namespace, name), row in of_kind.items():
+                if (kind, namespace, name) not in self.documents:
+                    yield row
+
+    def holders(self, claim: Claim) -> Iterator[DocumentKey]:
+        """The documents that claim it."""
+        for key in self.claims.get(claim, ()):
+            row = self.documents[key]
+            if row is not None and claim in row.claims:
+                yield key
+        for key in self.view.claims.get(claim, ()):
+            if key not in self.documents:
+                yield key
+
+    def put_instance(self, row: InstanceRow) -> None:
+        self._set(self.instances, row.key, row)
+        self._changes.append(row.change())
+
+    def remove_instance(self, row: InstanceRow) -> None:
+        self._set(self.instances, row.key, None)
+        namespace, service, instance_id = row.key
+        self._changes.append(Change("delete", INSTANCE, namespace, f"{service}/{instance_id}"))
+
+    def put_document(self, row: DocumentRow) -> None:
+        self._set(self.documents, row.key, row)
+        for claim in row.claims:
+            self._set(self.claims, claim, self.claims.get(claim, set()) | {row.key})
+        self._changes.append(row.change())
+        self.history.append(HistoryRecord(self.revision, *row.key, self.at, row.updated_by, row.value))
+
+    def remove_document(self, row: DocumentRow, *, by: str) -> None:
+        self._set(self.documents, row.key, None)
+        self._changes.append(Change("delete", *row.key))
+        self.history.append(HistoryRecord(self.revision, *row.key, self.at, by, None))
+
+    def once(self, key: str) -> OnceRecord | None:
+        return self.onces.get(key) or self.view.onces.get(key)
+
+    def remember(self, record: OnceRecord) -> None:
+        self._set(self.onces, record.key, record)
+
+    def is_empty(self) -> bool:
+        return not self.entries and not self.onces
+
+    def batch(self) -> Batch:
+        """What the store writes."""
+        return Batch(
+            base=self.view.revision,
+            head=self._revision,
+            instance_number=self.instance_number,
+            at=self.at,
+            namespaces=sorted(self.namespaces),
+            instances=[row.record() for row in self.instances.values() if row is not None],
+            gone_instances=[key for key, row in self.instances.items() if row is None],
+            documents=[row.record() for row in self.documents.values() if row is not None],
+            gone_documents=[key for key, row in self.documents.items() if row is None],
+            history=self.history,
+            changes=[record for entry in self.entries for record in entry.records(self.at)],
+            onces=list(self.onces.values()),
+        )
+
+    def apply(self) -> None:
+        """Into the view, after the store has it."""
+        self.view.apply(
+            entries=self.entries,
+            instances=self.instances,
+            documents=self.documents,
+            namespaces=self.namespaces,
+            onces=self.onces.values(),
+            instance_number=self.instance_number,
+        )
+
+    def _set(self, table: dict[Any, Any], key: Any, value: Any) -> None:
+        self._undo.append((table, key, table.get(key, _MISSING)))
+        table[key] = value
+
+
+class Once(msgspec.Struct, frozen=True):
+    """An Idempotency-Key. key: caller, method, path and the key joined; fingerprint: digest of the body."""
+
+    key: str
+    fingerprint: bytes
+
+
+class Repeatable(msgspec.Struct, frozen=True):
+    """A write that is done once, however often its key comes; the answer is kept with it in one transaction.
+
+    Only what was done is kept: a refused call is judged anew when it is repeated.
+    """
+
+    write: Write[Any]
+    once: Once
+    answer: Any
+
+    @property
+    def size(self) -> int:
+        return self.write.size
+
+    def judge(self, draft: Draft) -> Any:
+        before = draft.once(self.once.key)
+        if before is None:
+            answer = self.write.judge(draft)
+            encoded = msgspec.msgpack.encode(answer)
+            draft.remember(OnceRecord(self.once.key, self.once.fingerprint, draft.at, encoded))
+            return answer
+        if before.fingerprint != self.once.fingerprint:
+            raise Problem(
+                422,
+                "idempotency_key_reused",
+                "Idempotency-Key used before",
+                detail="this Idempotency-Key came with another body before",
+                mend="make a new key for a new call",
+            )
+        return msgspec.msgpack.decode(before.answer, type=self.answer)

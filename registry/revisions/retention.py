@@ -1,0 +1,60 @@
+"""How long the change log and Idempotency-Keys are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from registry.store.interface import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry.store.interface import Store
+    from registry.view.view import View
+
+_EVERY_S: Final = 60.0
+_ONCE_S: Final = 86_400.0
+# Revisions taken out in one transaction: a commit that waits behind it waits a few milliseconds.
+_STEP: Final = 500
+_log = logging.getLogger("registry.revisions.retention")
+
+
+class Retention:
+    """revisions, age_s: the log keeps whichever reaches further back."""
+
+    def __init__(self, view: View, store: Store, *, revisions: int, age_s: float, wall: Callable[[], float]) -> None:
+        self._view = view
+        self._store = store
+        self._revisions = revisions
+        self._age_s = age_s
+        self._wall = wall
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            try:
+                await self.compact()
+            except StoreUnavailable as error:
+                _log.warning("the change log is not shortened: %s", error)
+
+    async def compact(self) -> None:
+        """One look: forgets what is older than both bounds. Who is away beyond it gets a snapshot."""
+        now = self._wall()
+        before = await self._keep_from(now)
+        while self._view.floor < before:
+            first, end = self._view.floor, min(self._view.floor + _STEP, before)
+            # The floor first: nobody may begin to read what is on its way out.
+            self._view.floor = end
+            await self._store.compact(first, end)
+        self._view.forget_onces(now - _ONCE_S)
+        await self._store.forget_onces(now - _ONCE_S)
+
+    async def _keep_from(self, now: float) -> int:
+        by_count = self._view.revision - self._revisions + 1
+        if by_count <= self._view.floor:
+            return self._view.floor
+        young = await self._store.revision_at(now - self._age_s)
+        return by_count if young is None else min(by_count, young)

@@ -1,0 +1,155 @@
+"""Group commit: everything queued while the last transaction was under way becomes the next one.
+
+Order of judging is order of revisions, and an answer comes after its revision is durable and in the view
+(docs/internals/revisions.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from meshway.problem import Problem
+from registry.revisions.draft import Draft
+from registry.store.interface import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from registry.revisions.draft import Write
+    from registry.store.interface import Store
+    from registry.view.view import View
+
+MAX_WAITING: Final = 2000
+MAX_BATCH_WRITES: Final = 1000
+MAX_BATCH_BYTES: Final = 4 << 20
+# When this many writes of a failed batch fail alone too, it is the store and not a row.
+_ALONE_FAILURES: Final = 3
+
+_T = TypeVar("_T")
+_log = logging.getLogger("registry.revisions")
+
+
+class Revisions:
+    """The one writer of a registry. `run` is its task; `submit` is how everything else writes."""
+
+    def __init__(self, view: View, store: Store, *, wall: Callable[[], float]) -> None:
+        self._view = view
+        self._store = store
+        self._wall = wall
+        self._queue: deque[tuple[Write[Any], asyncio.Future[Any]]] = deque()
+        self._queued = asyncio.Event()
+        self._is_closing = False
+        self.commits = 0
+        self.commit_s = 0.0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    def submit(self, write: Write[_T]) -> asyncio.Future[_T]:
+        """The future ends with the answer, or with a Problem. Raises Problem 503 when too many wait already."""
+        if len(self._queue) >= MAX_WAITING or self._is_closing:
+            reason = "the registry is stopping" if self._is_closing else f"{MAX_WAITING} writes wait for the store"
+            raise _unavailable(reason)
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        self._queue.append((write, future))
+        self._queued.set()
+        return future
+
+    async def run(self) -> None:
+        """Until `close`. An error here is a defect or a lost database file: the caller ends the process."""
+        while not (self._is_closing and not self._queue):
+            await self._queued.wait()
+            batch = self._take()
+            if batch:
+                await self._commit(batch)
+
+    def close(self) -> None:
+        """No new writes; `run` ends when those waiting are answered."""
+        self._is_closing = True
+        self._queued.set()
+
+    def _take(self) -> list[tuple[Write[Any], asyncio.Future[Any]]]:
+        batch: list[tuple[Write[Any], asyncio.Future[Any]]] = []
+        room = MAX_BATCH_BYTES
+        while self._queue and len(batch) < MAX_BATCH_WRITES:
+            size = self._queue[0][0].size
+            if batch and size > room:
+                break
+            room -= size
+            batch.append(self._queue.popleft())
+        if not self._queue and not self._is_closing:
+            self._queued.clear()
+        return batch
+
+    async def _commit(self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]]) -> None:
+        draft = Draft(self._view, at=self._wall())
+        answers = [(future, _judged(draft, write)) for write, future in batch]
+        if not draft.is_empty():
+            begun = asyncio.get_running_loop().time()
+            try:
+                await self._store.commit(draft.batch())
+            except StoreUnavailable as error:
+                await self._commit_alone(batch, error)
+                return
+            self.commits += 1
+            self.commit_s += asyncio.get_running_loop().time() - begun
+            draft.apply()
+        for future, answer in answers:
+            _answer(future, answer)
+
+    async def _commit_alone(
+        self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]], error: StoreUnavailable
+    ) -> None:
+        """One bad row must not take the others with it."""
+        failures = 0
+        for write, future in batch:
+            if len(batch) == 1 or failures >= _ALONE_FAILURES:
+                _log.error("a write is refused, the store does not take it: %s", error)
+                _answer(future, _unavailable("the store does not take writes"))
+                continue
+            await self._commit([(write, future)])
+            failures = failures + 1 if _was_refused(future) else 0
+
+
+def _judged(draft: Draft, write: Write[_T]) -> _T | Problem:
+    try:
+        return draft.judge(write)
+    except Problem as problem:
+        return problem
+    except Exception:
+        # A defect in one write's judging is that write's alone; the committer goes on for all others.
+        _log.exception("judging a write failed")
+        return Problem(500, "internal", "Internal error", detail="the write could not be judged; nothing was changed")
+
+
+def _answer(future: asyncio.Future[Any], answer: object) -> None:
+    """Never raises: the committer outlives every caller."""
+    if future.done():
+        return
+    if isinstance(answer, Problem):
+        future.set_exception(answer)
+        future.exception()  # a caller that went away must not become a log line
+    else:
+        future.set_result(answer)
+
+
+def _was_refused(future: asyncio.Future[Any]) -> bool:
+    if not future.done() or future.cancelled():
+        return False
+    problem = future.exception()
+    return isinstance(problem, Problem) and problem.code == "store_unavailable"
+
+
+def _unavailable(reason: str) -> Problem:
+    return Problem(
+        503,
+        "store_unavailable",
+        "Not taking writes",
+        detail=reason,
+        mend="repeat the call after Retry-After; with an Idempotency-Key it is done once",
+        headers={"Retry-After": "1"},
+    )

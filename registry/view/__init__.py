@@ -1,0 +1,1 @@
+"""This replica's copy in memory, from which everything is read."""

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from meshway.problem import Problem
+from registry.documents.applying import Delete, Key, Put, Stored, Written
+from tests.parts.bench import Bench, route_to, written
+
+
+def put(bench: Bench, document: Written, **conditions: Any) -> Stored:
+    return bench.commit(Put(document, "tests", **conditions))
+
+
+def refusal(bench: Bench, *documents: Written, delete: tuple[Key, ...] = ()) -> Problem:
+    before = bench.view.revision
+    with pytest.raises(Problem) as refused:
+        bench.apply(*documents, delete=delete)
+    assert bench.view.revision == before
+    return refused.value
+
+
+def codes(problem: Problem) -> list[tuple[str, str]]:
+    return [(error.path, error.code) for error in problem.errors]
+
+
+SERVICE = written("Service", "books", {"subsets": [{"name": "v1", "match": {"version": "v1"}}]})
+
+
+def test_an_apply_is_one_revision_and_a_repeated_one_is_none() -> None:
+    bench = Bench()
+    applied = bench.apply(SERVICE, route_to("books"))
+    assert (applied.revision, [one.result for one in applied.documents]) == (1, ["created", "created"])
+    again = bench.apply(SERVICE, route_to("books"))
+    assert (again.revision, [one.result for one in again.documents]) == (1, ["unchanged", "unchanged"])
+    assert bench.view.revision == 1
+
+
+def test_a_change_says_what_changed_and_keeps_its_beginning() -> None:
+    bench = Bench()
+    bench.apply(SERVICE)
+    bench.at += 100
+    applied = bench.apply(SERVICE, route_to("books", priority=3))
+    bench.at += 100
+    applied = bench.apply(route_to("books", priority=4))
+    (change,) = applied.documents[0].changes
+    assert (change.path, change.before, change.after) == ("spec.priority", 3, 4)
+    row = bench.view.document(("Route", "default", "r"))
+    assert row is not None
+    assert (row.created_at, row.updated_at, row.revision) == (1100.0, 1200.0, 3)
+    assert row.answer().metadata.updated_by == "tests"
+
+
+def test_a_reference_may_point_into_the_same_apply() -> None:
+    bench = Bench()
+    bench.apply(route_to("books", subset="v1"), SERVICE)
+    assert bench.view.revision == 1
+
+
+def test_dangling_references_are_errors_all_at_once_with_the_choices() -> None:
+    bench = Bench()
+    bench.apply(SERVICE)
+    problem = refusal(bench, route_to("bocks"), route_to("books", "s", prefix="/s", subset="v3"))
+    assert codes(problem) == [
+        ("spec.rules[0].destinations[0].service", "unknown_reference"),
+        ("spec.rules[0].destinations[0].subset", "unknown_reference"),
+    ]
+    assert "did you mean books" in problem.errors[0].message
+    assert '"v3" is not a subset of Service default/books (it has v1)' in problem.errors[1].message
+    assert [error.document for error in problem.errors] == ["Route default/r", "Route default/s"]
+
+
+def test_a_service_without_document_is_a_reference_as_good() -> None:
+    bench = Bench()
+    bench.register()
+    applied = bench.apply(route_to("books"))
+    assert applied.warnings == []
+
+
+def test_a_service_without_instances_is_a_warning() -> None:
+    bench = Bench()
+    applied = bench.apply(SERVICE, route_to("books"))
+    assert [(one.code, one.path) for one in applied.warnings] == [
+        ("no_instances", "spec.rules[0].destinations[0].service")
+    ]
+
+
+def test_an_unchanged_document_is_not_judged_again() -> None:
+    bench = Bench()
+    bench.register()
+    bench.apply(route_to("books"))
+    row = bench.view.instance(("default", "books", "b1"))
+    assert row is not None
+    bench.view.services.clear()
+    assert bench.apply(route_to("books")).documents[0].result == "unchanged"
+
+
+def test_targets_must_exist_too() -> None:
+    bench = Bench()
+    bench.apply(SERVICE, route_to("books"))
+    policy = written(
+        "TrafficPolicy",
+        "p",
+        {
+            "targets": [
+                {"service": "films"},
+                {"service": "books", "subset": "v9"},
+                {"route": "none", "rule": "x"},
+                {"route": "r", "rule": "x"},
+                {"route": "r", "rule": "all"},
+            ],
+            "retry": {"max_retries": 2},
+        },
+    )
+    assert codes(refusal(bench, policy)) == [
+        ("spec.targets[0].service", "unknown_reference"),
+        ("spec.targets[1].subset", "unknown_reference"),
+        ("spec.targets[2].route", "unknown_reference"),
+        ("spec.targets[3].rule", "unknown_reference"),
+    ]
+
+
+def test_a_named_port_is_one_of_the_service_or_of_an_instance() -> None:
+    bench = Bench()
+    bench.register(ports={"admin": 9000})
+    ok = [{"destinations": [{"service": "books", "port": name}]} for name in ("http", "admin")]
+    bench.apply(written("Route", "ok", {"rules": [ok[0]]}))
+    bench.apply(written("Route", "too", {"rules": [ok[1]], "hosts": ["a.example"]}))
+    bad = written("Route", "bad", {"rules": [{"destinations": [{"service": "books", "port": "grpc"}]}]})
+    assert "it has http, admin" in refusal(bench, bad).errors[0].message
+
+
+def test_two_routes_with_equal_rules_conflict_and_both_are_named() -> None:
+    bench = Bench()
+    bench.register()
+    bench.apply(route_to("books", "one"))
+    problem = refusal(bench, route_to("books", "two"))
+    assert codes(problem) == [("spec", "conflict")]
+    assert "Route default/one" in problem.errors[0].message
+    bench.apply(route_to("books", "two", priority=1))
+
+
+def test_two_policies_with_the_same_target_and_block_conflict() -> None:
+    bench = Bench()
+    bench.register()
+    one = {"targets": [{"service": "books"}], "retry": {"max_retries": 2}}
+    other = {"targets": [{"service": "books"}], "timeouts": {"attempt": "1s"}}
+    bench.apply(written("TrafficPolicy", "one", one), written("TrafficPolicy", "other", other))
+    assert codes(refusal(bench, written("TrafficPolicy", "third", one))) == [("spec", "conflict")]
+
+
+def test_a_changed_document_does_not_conflict_with_itself() -> None:
+    bench = Bench()
+    bench.register()
+    bench.apply(route_to("books"))
+    bench.apply(route_to("books", priority=0, listeners=["edge", "mesh"], hosts=["books"]))
+
+
+def test_a_document_named_twice_is_refused() -> None:
+    assert codes(refusal(Bench(), SERVICE, SERVICE)) == [("", "duplicate")]
+    problem = refusal(Bench(), SERVICE, delete=(Key("Service", "default", "books"),))
+    assert codes(problem) == [("", "duplicate")]
+
+
+def test_a_service_with_instances_is_not_deleted() -> None:
+    bench = Bench()
+    bench.apply(SERVICE)
+    bench.register()
+    problem = refusal(bench, delete=(Key("Service", "default", "books"),))
+    assert (problem.status, problem.code) == (409, "in_use")
+
+
+def test_what_others_refer_to_is_not_taken_away() -> None:
+    bench = Bench()
+    bench.apply(SERVICE, route_to("books", subset="v1"))
+    problem = refusal(bench, delete=(Key("Service", "default", "books"),))
+    assert problem.status == 409
+    assert problem.errors[0].document == "Route default/r"
+    problem = refusal(bench, written("Service", "books", {}))
+    assert problem.errors[0].path == "spec.rules[0].destinations[0].subset"
+
+
+def test_a_whole_house_may_be_taken_down_in_one_apply() -> None:
+    bench = Bench()
+    bench.apply(SERVICE, route_to("books", subset="v1"))
+    applied = bench.apply(delete=(Key("Service", "default", "books"), Key("Route", "default", "r")))
+    assert [one.result for one in applied.documents] == ["deleted", "deleted"]
+    assert bench.view.revision == 2
+
+
+def test_deleting_what_is_gone_is_unchanged_in_an_apply_and_404_alone() -> None:
+    bench = Bench()
+    assert bench.apply(delete=(Key("Route", "default", "r"),)).documents[0].result == "unchanged"
+    with pytest.raises(Problem) as refused:
+        bench.commit(Delete(Key("Route", "default", "r"), "tests"))
+    assert refused.value.status == 404
+    assert bench.view.revision == 0
+
+
+def test_a_stale_if_match_gets_the_current_document() -> None:
+    bench = Bench()
+    put(bench, SERVICE)
+    put(bench, written("Service", "books", {"owner": "a"}), if_match=1)
+    with pytest.raises(Problem) as refused:
+        put(bench, written("Service", "books", {"owner": "b"}), if_match=1)
+    assert refused.value.status == 412
+    assert refused.value.extra["current"]["spec"] == {"owner": "a"}
+    assert refused.value.extra["current"]["metadata"]["revision"] == 2
+    with pytest.raises(Problem) as refused:
+        bench.commit(Delete(Key("Service", "default", "books"), "tests", if_match=1))
+    assert refused.value.status == 412
+
+
+def test_create_only_refuses_what_is_there() -> None:
+    bench = Bench()
+    assert put(bench, SERVICE, create_only=True).result == "created"
+    with pytest.raises(Problem) as refused:
+        put(bench, SERVICE, create_only=True)
+    assert refused.value.status == 412
+
+
+def test_if_match_on_nothing_is_412() -> None:
+    with pytest.raises(Problem) as refused:
+        put(Bench(), SERVICE, if_match=3)
+    assert refused.value.status == 412
+
+
+def test_an_unchanged_put_keeps_its_revision() -> None:
+    bench = Bench()
+    put(bench, SERVICE)
+    stored = put(bench, SERVICE)
+    assert (stored.result, stored.revision, bench.view.revision) == ("unchanged", 1, 1)

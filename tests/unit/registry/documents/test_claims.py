@@ -1,0 +1,54 @@
+from typing import Any
+
+from registry.documents.claims import claim_text, claims
+from tests.parts.bench import written
+
+
+def of(kind: str, spec: dict[str, Any], namespace: str = "default") -> frozenset[tuple[str, ...]]:
+    document = written(kind, "x", spec, namespace)
+    return claims(document.spec, namespace)
+
+
+def route(match: list[dict[str, Any]], **spec: Any) -> frozenset[tuple[str, ...]]:
+    return of("Route", {"rules": [{"match": match, "destinations": [{"service": "books"}]}], **spec})
+
+
+def test_equal_matches_are_equal_however_they_are_written() -> None:
+    one = route([{"methods": ["GET", "PUT"], "headers": {"X-A": "1", "b": "2"}}])
+    other = route([{"methods": ["PUT", "GET"], "headers": {"B": "2", "x-a": "1"}}])
+    assert one == other
+    assert route([]) == route([{}])
+
+
+def test_host_listener_priority_and_match_each_tell_routes_apart() -> None:
+    base = route([{"path": {"prefix": "/a"}}])
+    assert not base & route([{"path": {"exact": "/a"}}])
+    assert not base & route([{"path": {"prefix": "/a"}}], hosts=["a.example"])
+    assert not base & route([{"path": {"prefix": "/a"}}], priority=1)
+    assert not base & route([{"path": {"prefix": "/a"}}], listeners=["mesh"], hosts=["books"])
+
+
+def test_mesh_hosts_are_one_however_they_are_spelled() -> None:
+    spelled = [route([], listeners=["mesh"], hosts=[host]) for host in ("books", "books.default")]
+    assert spelled[0] == spelled[1]
+
+
+def test_a_policy_claims_its_blocks_for_its_targets() -> None:
+    found = of("TrafficPolicy", {"targets": [{"service": "books"}], "retry": {"max_retries": 1}, "timeouts": {}})
+    assert sorted(found) == [
+        ("block", "service default/books", "retry"),
+        ("block", "service default/books", "timeouts"),
+    ]
+    assert claim_text(sorted(found)[0]) == "retry of service default/books"
+
+
+def test_a_policy_without_targets_claims_its_namespace() -> None:
+    one = of("TrafficPolicy", {"retry": {"max_retries": 1}}, "shop")
+    other = of("TrafficPolicy", {"targets": [{"namespace": "shop"}], "retry": {"max_retries": 2}}, "shop")
+    assert one == other
+
+
+def test_limits_claim_nothing_and_aliases_are_the_meshs() -> None:
+    assert of("RateLimit", {"token_bucket": {"rate": "1/s"}}) == frozenset()
+    assert of("Service", {"aliases": ["books.example"]}) == of("Service", {"aliases": ["books.example"]}, "other")
+    assert of("Service", {"aliases": ["films.example"]}) != of("Service", {"aliases": ["books.example"]})

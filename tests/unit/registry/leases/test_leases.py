@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from meshway.model.registration import InstancePatch
+from meshway.problem import Problem
+from registry.catalog.registering import Deregister, Patch, Registered
+from registry.leases.leases import Leases, Renewal
+from registry.leases.self_preservation import SelfPreservation
+from registry.live.interface import LIVE
+from registry.live.memory import MemoryLive
+from registry.revisions.draft import Draft, Write
+from tests.parts.bench import Bench
+from tests.parts.clock import ManualClock
+
+KEY = ("default", "books", "b1")
+
+
+class LeaseBench(Bench):
+    """Leases over a bench: what they submit is committed at once, or refused while `is_down`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = ManualClock()
+        self.is_down = False
+        self.live = MemoryLive(self.clock)
+        self.leases = self.fresh_leases()
+
+    def fresh_leases(self) -> Leases:
+        guard = SelfPreservation(percent=15.0, minimum=3, max_s=900.0)
+        return Leases(self.view, self.live, self.submit, self_preservation=guard, remove_after_s=300.0)
+
+    def submit(self, write: Write[Any]) -> asyncio.Future[Any]:
+        future = asyncio.get_running_loop().create_future()
+        if self.is_down:
+            Draft(self.view, at=0.0).judge(write)  # judged, then the commit fails
+            future.set_exception(Problem(503, "store_unavailable", "No"))
+        else:
+            future.set_result(self.commit(write))
+        return future
+
+    async def sweep(self, after_s: float = 0.0) -> None:
+        """As time goes on: a look at least every ten seconds."""
+        while after_s > 0:
+            self.clock.advance(min(after_s, 10.0))
+            after_s -= 10.0
+            await self.leases.sweep()
+        await self.leases.sweep()
+
+    def status(self, key: tuple[str, str, str] = KEY) -> str | None:
+        row = self.view.instance(key)
+        return None if row is None else row.instance.status
+
+    async def renew(self, *registered: Registered) -> Renewal:
+        found = self.leases.renew([one.lease_id for one in registered])
+        return found if isinstance(found, Renewal) else await found
+
+
+async def test_a_lease_that_is_not_renewed_becomes_critical_then_goes() -> None:
+    bench = LeaseBench()
+    bench.register(ttl_s=10)
+    await bench.sweep(9.9)
+    assert bench.status() == "passing"
+    await bench.sweep(1.0)
+    assert bench.status() == "critical"
+    await bench.sweep(299.0)
+    assert bench.status() == "critical"
+    await bench.sweep(2.0)
+    assert bench.status() is None
+    assert bench.leases.count == 0
+    assert bench.view.revision == 3
+
+
+async def test_a_heartbeat_is_no_revision() -> None:
+    bench = LeaseBench()
+    one = bench.register(ttl_s=10)
+    for _ in range(5):
+        await bench.sweep(8.0)
+        assert await bench.renew(one) == Renewal(renewed=1)
+    assert bench.view.revision == 1
+
+
+async def test_a_heartbeat_of_a_critical_instance_makes_it_passing_again() -> None:
+    bench = LeaseBench()
+    one = bench.register(ttl_s=10)
+    await bench.sweep(11.0)
+    assert await bench.renew(one) == Renewal(renewed=1)
+    assert bench.status() == "passing"
+    assert bench.leases.expires_in_s(1) == 10.0
+    await bench.sweep(9.0)
+    assert bench.status() == "passing"
+    await bench.sweep(2.0)
+    assert bench.status() == "critical"
+
+
+async def test_a_superseded_process_cannot_renew_its_successors_lease() -> None:
+    bench = LeaseBench()
+    old, new = bench.register(), bench.register()
+    assert await bench.renew(old, new) == Renewal(renewed=1, superseded=[old.lease_id])
+
+
+async def test_a_lease_that_was_renewed_while_the_sweep_waited_is_left_alone() -> None:
+    bench = LeaseBench()
+    one = bench.register(ttl_s=10)
+    bench.clock.advance(11.0)
+    submit = bench.leases._submit
+
+    def renewed_first(write: Write[Any]) -> asyncio.Future[Any]:
+        bench.leases.renew([one.lease_id])
+        return submit(write)
+
+    bench.leases._submit = renewed_first
+    await bench.sweep()
+    bench.leases._submit = submit
+    assert bench.status() == "passing"
+    await bench.sweep(11.0)
+    assert bench.status() == "critical"
+
+
+async def test_a_sweep_that_is_not_committed_is_done_again() -> None:
+    bench = LeaseBench()
+    bench.register(ttl_s=10)
+    bench.is_down = True
+    await bench.sweep(11.0)
+    assert bench.status() == "passing"
+    bench.is_down = False
+    await bench.sweep(1.5)
+    assert bench.status() == "critical"
+
+
+async def test_a_heartbeat_after_a_sweep_that_failed_counts() -> None:
+    bench = LeaseBench()
+    one = bench.register(ttl_s=10)
+    bench.is_down = True
+    await bench.sweep(11.0)
+    bench.is_down = False
+    assert await bench.renew(one) == Renewal(renewed=1)
+    await bench.sweep(9.0)
+    assert bench.status() == "passing"
+
+
+async def test_a_removal_that_is_not_committed_is_done_again() -> None:
+    bench = LeaseBench()
+    bench.register(ttl_s=10)
+    await bench.sweep(11.0)
+    bench.is_down = True
+    await bench.sweep(302.0)
+    assert bench.status() == "critical"
+    bench.is_down = False
+    await bench.sweep(3.0)
+    assert bench.status() is None
+
+
+async def test_the_database_leases_count_as_renewed_at_the_start() -> None:
+    bench = LeaseBench()
+    bench.register(ttl_s=10)
+    bench.register(instance_id="b2", ttl_s=10)
+    bench.commit(Patch(("default", "books", "b2"), InstancePatch(status="draining"), lambda row: row))
+    bench.clock.advance(1000.0)
+    bench.view.on_instances.clear()
+    bench.live = MemoryLive(bench.clock)
+    bench.leases = bench.fresh_leases()
+    await bench.sweep(9.0)
+    assert bench.status() == "passing"
+    assert bench.status(("default", "books", "b2")) == "draining"
+    await bench.sweep(2.0)
+    assert bench.status() == "critical"
+
+
+async def test_maintenance_outlives_a_lease_that_ran_out() -> None:
+    bench = LeaseBench()
+    one = bench.register(ttl_s=10)
+    bench.commit(Patch(KEY, InstancePatch(status="maintenance"), lambda row: row))
+    await bench.sweep(11.0)
+    assert bench.status() == "critical"
+    await bench.renew(one)
+    assert bench.status() == "maintenance"
+
+
+async def test_many_at_once_are_held_and_shown() -> None:
+    bench = LeaseBench()
+    all_of_them = [bench.register(instance_id=f"b{at}", ttl_s=10) for at in range(10)]
+    await bench.sweep(12.0)
+    assert bench.status() is None or bench.status() == "passing"
+    assert all(row.instance.status == "passing" for row in bench.view.services["default", "books"].values())
+    assert len(bench.leases.holds) == 1
+    assert bench.leases.is_unrenewed(1)
+    assert bench.leases.expires_in_s(1) == 0.0
+    await bench.renew(*all_of_them[1:])
+    await bench.sweep(1.0)
+    assert bench.leases.holds == []
+    assert bench.status(("default", "books", "b0")) == "critical"
+    assert bench.status(("default", "books", "b1")) == "passing"
+
+
+async def test_a_held_instance_that_is_deregistered_is_forgotten() -> None:
+    bench = LeaseBench()
+    for at in range(4):
+        bench.register(instance_id=f"b{at}", ttl_s=10)
+    await bench.sweep(12.0)
+    assert bench.leases.holds
+    for at in range(4):
+        bench.commit(Deregister(("default", "books", f"b{at}")))
+    await bench.sweep(1.0)
+    assert bench.leases.holds == []
+    assert bench.leases.count == 0
+
+
+async def test_one_that_answers_calls_stays_without_heartbeats() -> None:
+    bench = LeaseBench()
+    bench.register(ttl_s=10)
+    for _ in range(10):
+        await bench.sweep(5.0)
+        bench.leases.answered([KEY, ("default", "books", "nobody")])
+    assert bench.status() == "passing"
+    assert bench.leases.is_unrenewed(1)
+    assert bench.view.revision == 1
+    await bench.sweep(12.0)
+    assert bench.status() == "critical"
+
+
+async def test_a_thousand_and_one_go_in_two_revisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = LeaseBench()
+    bench.leases._guard = SelfPreservation(percent=100.0, minimum=10_000, max_s=900.0)
+    for at in range(1001):
+        bench.register(instance_id=f"b{at}", ttl_s=10)
+    before = bench.view.revision
+    await bench.sweep(11.0)
+    assert bench.view.revision == before + 2
+    assert all(lease.state != LIVE for lease in bench.live.leases())
