@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 API_VERSION: Final = "meshway/v1"
+DEFAULT_NAMESPACE: Final = "default"
 LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 
 Label = Annotated[str, Meta(pattern=LABEL_PATTERN, description="RFC 1123 label, 1 to 63 characters.")]
@@ -34,7 +35,8 @@ class Metadata(msgspec.Struct, kw_only=True, omit_defaults=True):
     """revision, created_at, updated_at, updated_by are answered, and ignored when written."""
 
     name: Label
-    namespace: Label = "default"
+    # By a factory: a plain default is left out of what is encoded, and readers want to be told where a document lives.
+    namespace: Label = msgspec.field(default_factory=lambda: DEFAULT_NAMESPACE)
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     revision: int | None = None
