@@ -19,10 +19,10 @@ from registry.revisions.draft import Once
 from registry.settings import RegistrySettings
 from registry.store.interface import HeadMoved
 from registry.view import recent
-from tests.parts.bench import registration, route_to, written
 from tests.parts.clock import ManualClock
 from tests.parts.conditions import until
-from tests.unit.registry.feed.test_feed import Mirror, truth
+from tests.parts.feed_bench import Mirror, truth
+from tests.parts.registry_bench import registration, route_to, written
 
 
 @asynccontextmanager

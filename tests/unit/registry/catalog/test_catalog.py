@@ -3,9 +3,9 @@ import pytest
 from meshway.problem import Problem
 from registry.catalog.catalog import Catalog
 from registry.revisions.revisions import Revisions
-from tests.parts.bench import written
 from tests.parts.fake_store import FakeStore
-from tests.unit.registry.leases.test_leases import LeaseBench
+from tests.parts.lease_bench import LeaseBench
+from tests.parts.registry_bench import written
 
 
 def catalog() -> tuple[LeaseBench, Catalog]:

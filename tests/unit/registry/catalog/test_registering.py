@@ -4,7 +4,7 @@ from meshway.model.registration import InstancePatch
 from meshway.problem import Problem
 from registry.catalog.registering import Deregister, Patch, Register
 from registry.view.rows import InstanceRow
-from tests.parts.bench import Bench, registration
+from tests.parts.registry_bench import Bench, registration
 
 KEY = ("default", "books", "b1")
 

@@ -6,7 +6,7 @@ import pytest
 
 from meshway.problem import Problem
 from registry.documents.applying import Delete, Key, Put, Stored, Written
-from tests.parts.bench import Bench, route_to, written
+from tests.parts.registry_bench import Bench, route_to, written
 
 
 def put(bench: Bench, document: Written, **conditions: Any) -> Stored:

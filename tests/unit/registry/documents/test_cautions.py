@@ -1,7 +1,7 @@
 from typing import Any
 
 from registry.documents.applying import Written
-from tests.parts.bench import Bench, route_to, written
+from tests.parts.registry_bench import Bench, route_to, written
 
 SUBSETS = {"subsets": [{"name": "v1", "match": {"version": "v1"}}, {"name": "v2", "match": {"version": "v2"}}]}
 

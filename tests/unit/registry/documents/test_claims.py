@@ -1,7 +1,7 @@
 from typing import Any
 
 from registry.documents.claims import claim_text, claims
-from tests.parts.bench import written
+from tests.parts.registry_bench import written
 
 
 def of(kind: str, spec: dict[str, Any], namespace: str = "default") -> frozenset[tuple[str, ...]]:

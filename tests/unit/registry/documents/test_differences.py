@@ -1,7 +1,7 @@
 import msgspec
 
 from registry.documents.differences import ValueChange, differences, document_changes
-from tests.parts.bench import written
+from tests.parts.registry_bench import written
 
 
 def test_the_smallest_values_that_differ_are_named() -> None:

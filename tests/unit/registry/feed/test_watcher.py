@@ -7,9 +7,9 @@ import pytest
 
 from registry.feed.watcher import Event, Watcher
 from registry.view import recent
-from tests.parts.bench import route_to, written
 from tests.parts.conditions import until
-from tests.unit.registry.feed.test_feed import FeedBench
+from tests.parts.feed_bench import FeedBench
+from tests.parts.registry_bench import route_to, written
 
 
 def watch(bench: FeedBench, since: int | None = None, **filters: Any) -> Watcher:

@@ -9,8 +9,8 @@ import pytest
 
 from registry.machine import asgi
 from tests.parts.conditions import until
+from tests.parts.registry_connection import Wire
 from tests.parts.registry_wire import request
-from tests.unit.registry.machine.test_protocol import Wire
 
 
 async def test_the_application_sees_the_request_as_it_was_sent() -> None:

@@ -5,7 +5,7 @@ from meshway.problem import Problem
 from registry.catalog.registering import Deregister, Registered, RegisterOne
 from registry.documents.applying import Key
 from registry.revisions.draft import Draft, Once, Repeatable
-from tests.parts.bench import Bench, registration, route_to
+from tests.parts.registry_bench import Bench, registration, route_to
 
 
 class Refuses(msgspec.Struct):

@@ -1,7 +1,7 @@
 from registry.revisions.retention import Retention
 from registry.store.interface import OnceRecord
-from tests.parts.bench import empty_view
 from tests.parts.fake_store import FakeStore
+from tests.parts.registry_bench import empty_view
 
 
 async def test_the_log_keeps_the_number_and_the_day_whichever_is_more() -> None:

@@ -14,9 +14,9 @@ from registry.catalog.registering import RegisterOne
 from registry.revisions.draft import Draft
 from registry.revisions.revisions import MAX_BATCH_BYTES, MAX_BATCH_WRITES, MAX_WAITING, Revisions
 from registry.store.interface import Batch
-from tests.parts.bench import empty_view, registration
 from tests.parts.conditions import until
 from tests.parts.fake_store import FakeStore
+from tests.parts.registry_bench import empty_view, registration
 
 
 class Committing:

@@ -3,7 +3,7 @@ from typing import Any
 from registry.revisions.draft import Draft
 from registry.store.interface import OnceRecord
 from registry.view.view import View
-from tests.parts.bench import Bench, empty_view, route_to, written
+from tests.parts.registry_bench import Bench, empty_view, route_to, written
 
 
 def test_a_revision_touches_its_service_and_its_namespace_only() -> None:
