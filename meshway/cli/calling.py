@@ -8,12 +8,15 @@ from typing import NamedTuple
 import httpx
 
 from meshway.cli.failure import NOT_FOUND, UNREACHABLE, CliError
+from meshway.cli.logged import where_it_went
 from meshway.cli.registry_client import transport_reason
 from meshway.cli.session import Session
 
 
 class Question(NamedTuple):
-    """gateway: base URL of the mesh listener. host: the service's full name, `reviews.shop.mesh`."""
+    """gateway: base URL of the mesh listener. host: the service's full name, `reviews.shop.mesh`. log_of: the data
+    folder whose access log may know where the call went.
+    """
 
     gateway: str
     host: str
@@ -21,6 +24,7 @@ class Question(NamedTuple):
     method: str
     headers: list[tuple[str, str]]
     data: str | None
+    log_of: Path
 
 
 def ask_gateway(session: Session, question: Question) -> int:
@@ -38,9 +42,14 @@ def ask_gateway(session: Session, question: Question) -> int:
         ):
             took_ms = (time.monotonic() - began) * 1000.0
             _tell(session, question, response, took_ms)
-            for piece in response.iter_bytes():
-                sys.stdout.buffer.write(piece)
+            last = b""
+            for last in response.iter_bytes():
+                sys.stdout.buffer.write(last)
             sys.stdout.buffer.flush()
+            if last and not last.endswith(b"\n") and sys.stdout.isatty():
+                session.say()
+            if not session.quiet:
+                _tell_way(session, question, response)
             return response.status_code
     except httpx.TimeoutException as error:
         raise CliError(
@@ -63,6 +72,14 @@ def _tell(session: Session, question: Question, response: httpx.Response, took_m
     if session.verbose:
         for name, value in response.headers.multi_items():
             session.say(f"  {name}: {value}")
+
+
+def _tell_way(session: Session, question: Question, response: httpx.Response) -> None:
+    told = [where_it_went(question.log_of, question.gateway, response.headers.get("x-request-id", ""))]
+    if reason := response.headers.get("meshway-reason"):
+        told.append(f"answered by the gateway: {reason}")
+    if line := ", ".join(part for part in told if part):
+        session.say(line)
 
 
 def _body(data: str | None) -> bytes | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import msgspec
 import typer
 
 from meshway.cli.failure import NOT_FOUND, USAGE, CliError
@@ -76,7 +77,11 @@ def instances(session: Session, service: Annotated[str, typer.Argument(metavar="
     from meshway.cli.registry_client import RegistryClient, document_path
 
     namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
-    found = list(RegistryClient(session).items(document_path(namespace, "services", service) + "/instances"))
+    client = RegistryClient(session)
+    found = list(client.items(document_path(namespace, "services", service) + "/instances"))
+    if not found:
+        # The registry answers an empty list for a service nobody knows, so that a caller may wait for its first.
+        _document(client, msgspec.structs.replace(session, namespace=namespace), "Service", service)
     show_list(
         session,
         found,
@@ -89,7 +94,7 @@ def instances(session: Session, service: Annotated[str, typer.Argument(metavar="
 
 def _document(client: "RegistryClient", session: Session, kind: str, name: str) -> dict[str, Any]:
     """Raises CliError 4 with the nearest name there is."""
-    from meshway.cli.registry_client import document_path, refused
+    from meshway.cli.registry_client import document_path, problem_text, refused
     from meshway.model.kinds import KINDS
     from meshway.model.nearest import nearest
 
@@ -104,6 +109,7 @@ def _document(client: "RegistryClient", session: Session, kind: str, name: str) 
             NOT_FOUND,
             f"{kind} {session.namespace}/{name} does not exist",
             mend=f"did you mean {close}?" if close else f"see what there is: meshway get {plural} -A",
+            verbose=problem_text(response),
         )
     if response.status_code >= 400:
         raise refused(response)

@@ -103,13 +103,15 @@ def problem_error(problem: Problem, response: httpx.Response | None = None) -> C
     what = problem.detail or problem.title
     if len(messages) > 1:
         what = f"{problem.title}: {len(messages)} errors"
-    verbose = None
-    if response is not None and "json" in response.headers.get("content-type", ""):
-        verbose = msgspec.json.format(response.text)
     return CliError(
         code,
         what,
         details=tuple(messages) if len(messages) > 1 else (),
         mend=problem.mend,
-        verbose=verbose,
+        verbose=None if response is None else problem_text(response),
     )
+
+
+def problem_text(response: httpx.Response) -> str | None:
+    """The whole problem document, with the request's id, for -v."""
+    return msgspec.json.format(response.text) if "json" in response.headers.get("content-type", "") else None

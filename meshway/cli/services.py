@@ -1,5 +1,6 @@
 """`register` and `call`: a service's way in, and a person's call to it."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -66,15 +67,21 @@ def call(
     header: Annotated[list[str] | None, typer.Option("--header", "-H", metavar="NAME: VALUE")] = None,
     data: Annotated[str | None, typer.Option("--data", "-d", help="The body; @FILE reads it, @- from stdin.")] = None,
     gateway: Gateway = GATEWAY,
+    log_of: Annotated[
+        Path, typer.Option("--data", envvar="MESHWAY_DATA", metavar="DIR", help="The data folder of `meshway up`.")
+    ] = Path(".meshway"),
 ) -> None:
-    """Call a service through the gateway: its answer on stdout, status and time on stderr. Exit 1 from 400 on."""
+    """Call a service through the gateway: its answer on stdout, status, time and, of a mesh on this machine, route and
+    instance on stderr. Exit 1 from 400 on.
+    """
     from meshway.cli.calling import Question, ask_gateway
 
     host, _, path = target.removeprefix("http://").partition("/")
     namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
     host = {0: f"{host}.{namespace}.mesh", 1: f"{host}.mesh"}.get(host.count("."), host)
     headers = [_header(text) for text in header or ()]
-    question = Question(gateway.rstrip("/"), host, f"/{path}", method or ("POST" if data else "GET"), headers, data)
+    method = method or ("POST" if data else "GET")
+    question = Question(gateway.rstrip("/"), host, f"/{path}", method, headers, data, log_of)
     status = ask_gateway(session, question)
     if status >= 400:
         raise typer.Exit(FAILED)

@@ -1,5 +1,6 @@
 """`meshway up` from the first start to the last stop, as a person meets it."""
 
+import json
 import os
 import signal
 import socket
@@ -120,25 +121,32 @@ def test_any_program_joins_by_register_and_leaves_when_it_ends(start_mesh: Start
         ),
         mesh.folder / "register.out",
     )
-    call = ("call", "files/", "--gateway", mesh.mesh)
+    call = ("call", "files/", "--gateway", mesh.mesh, "--data", str(mesh.data))
     try:
         wait_until(lambda: meshway(*call).code == 0, 20, every_s=0.2, what="a call that arrives")
         called = meshway(*call)
         assert "Directory listing" in called.out
-        assert called.err.startswith("200 OK   GET files.default.mesh/")
+        status, way = called.err.splitlines()
+        assert status.startswith("200 OK   GET files.default.mesh/   ")
+        assert way.startswith("route default/implicit:files rule all → instance files-")
+        assert meshway(*call, "-q").err == ""
     finally:
         code = program.stop()
     assert code == 0, program.text()
     assert "draining" in program.text()
     gone = meshway("instances", "files", "--registry", mesh.registry, "-o", "name")
-    assert gone.out == ""
+    assert (gone.code, gone.out) == (4, "")
 
 
 def test_a_call_nobody_answers_is_exit_1_with_the_status(start_mesh: StartMesh) -> None:
     mesh = start_mesh()
     called = meshway("call", "nobody/x", "--gateway", mesh.mesh)
     assert called.code == 1
-    assert called.err.startswith("404 ")
+    status, way = called.err.splitlines()
+    assert status.startswith("404 Not Found   GET nobody.default.mesh/x   ")
+    assert way == "answered by the gateway: no_route"
+    assert json.loads(called.out)["code"] == "no_route"
+    assert "x-request-id: " in meshway("call", "nobody/x", "--gateway", mesh.mesh, "-v").err
     assert meshway("call", "x/", "--gateway", "http://127.0.0.1:1").code == 7
 
 

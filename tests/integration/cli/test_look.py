@@ -24,6 +24,23 @@ def test_instances_are_listed_with_their_leases(registry: Registry, run: Run, na
     assert json.loads(run("instances", "cart", "-o", "json").out)["items"][0]["id"] == "one"
 
 
+def test_instances_of_an_unknown_service_are_exit_4_with_the_nearest(
+    registry: Registry, run: Run, namespace: str
+) -> None:
+    registry.register("reviews", "one", 9000, namespace)
+    refused = run("instances", "review")
+    assert (refused.code, refused.out) == (4, "")
+    assert refused.err == f"error: Service {namespace}/review does not exist\nmend:  did you mean reviews?\n"
+
+
+def test_a_service_that_waits_for_its_first_instance_says_how(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    run("apply", "-f", "shop.yaml")
+    shown = run("instances", "cart")
+    assert (shown.code, shown.out) == (0, "")
+    assert shown.err == f"no instances of {namespace}/cart; register one: meshway register cart --port N\n"
+
+
 def test_services_show_their_health(registry: Registry, run: Run, namespace: str) -> None:
     registry.register("cart", "one", 9000, namespace)
     assert run("get", "services").out.splitlines()[1].split()[:4] == ["cart", "✓", "ok", "1/1"]
@@ -97,11 +114,19 @@ def test_healthcheck_is_for_containers(registry: Registry, run: Run) -> None:
     assert meshway("healthcheck", "--registry", f"http://127.0.0.1:{free_port()}").code == 1
 
 
-def test_verbose_errors_carry_the_problem(run: Run) -> None:
+def test_verbose_errors_carry_the_request_id_and_the_whole_problem(run: Run) -> None:
     refused = run("get", "revision/99999999", "-v")
     assert refused.code == 4
-    assert '"instance"' in refused.err
-    assert '"instance"' not in run("get", "revision/99999999").err
+    problem = json.loads(refused.err[refused.err.index("{") :])
+    assert (problem["status"], problem["code"]) == (404, "not_found")
+    assert problem["instance"]  # the request's id, which stands in the registry's log
+    assert "{" not in run("get", "revision/99999999").err
+
+
+def test_a_document_that_is_not_there_shows_its_problem_with_v(run: Run) -> None:
+    refused = run("get", "route/absent", "-v")
+    assert refused.code == 4
+    assert json.loads(refused.err[refused.err.index("{") :])["instance"]
 
 
 def test_history_is_shown(run: Run, namespace: str, tmp_path: Path) -> None:

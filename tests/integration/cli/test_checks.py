@@ -1,0 +1,93 @@
+"""What `check` finds in a real mesh: each warning and failure with its words, and the exit code."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.parts.command import Ended, meshway
+from tests.parts.conditions import wait_until
+from tests.parts.planes import Gateway, Registry
+
+Run = Callable[..., Ended]
+LIMIT = """\
+apiVersion: meshway/v1
+kind: RateLimit
+metadata: {name: hello}
+spec: {targets: [{service: hello}], token_bucket: {rate: 5/s}}
+"""
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Of its own, since check looks at every namespace."""
+    running = Registry(tmp_path_factory.mktemp("registry"))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def gateway(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    running = Gateway(tmp_path_factory.mktemp("gateway"), registry.url, 2)
+    yield running
+    running.close()
+
+
+def check(registry: Registry, gateway: Gateway, *flags: str) -> Ended:
+    return meshway("check", "--registry", registry.url, "--gateway", f"http://127.0.0.1:{gateway.admin_port}", *flags)
+
+
+def verdicts(registry: Registry, gateway: Gateway) -> dict[str, str]:
+    found = json.loads(check(registry, gateway, "-o", "json").out)["checks"]
+    return {finding["id"]: finding["verdict"] for finding in found}
+
+
+def test_a_quiet_mesh_passes_every_check(registry: Registry, gateway: Gateway) -> None:
+    registry.register("hello", "one", 9000)
+    wait_until(lambda: verdicts(registry, gateway).get("gateways-current") == "passed", 20, what="a current gateway")
+    shown = check(registry, gateway)
+    assert shown.code == 0, shown
+    assert "✓ 1 service known" in shown.out
+    assert shown.err.startswith("0 failed, 0 warnings, ")
+    assert check(registry, gateway, "-q").out == ""
+
+
+def test_a_limit_tells_that_each_worker_admits_its_share(registry: Registry, gateway: Gateway, tmp_path: Path) -> None:
+    (tmp_path / "limit.yaml").write_text(LIMIT)
+    assert meshway("apply", "-f", str(tmp_path / "limit.yaml"), "--registry", registry.url).code == 0
+    shown = check(registry, gateway)
+    assert shown.code == 0
+    assert (
+        "! RateLimit default/hello: each of 2 workers admits its share, rate ÷ 2, until mesh-wide limits are built"
+    ) in shown.out.splitlines()
+
+
+def test_instances_that_went_silent_are_a_warning_while_others_pass(registry: Registry, gateway: Gateway) -> None:
+    registry.register("cart", "one", 9000, ttl_s=300)
+    registry.register("cart", "two", 9001, ttl_s=3)
+    wait_until(lambda: verdicts(registry, gateway).get("instances-critical") == "warning", 20, what="a critical one")
+    shown = check(registry, gateway)
+    assert shown.code == 0
+    assert (
+        "! default/cart: 1 of 2 instances critical\n    mend: meshway describe service/cart -n default\n" in shown.out
+    )
+
+
+def test_a_service_with_nobody_left_is_a_failure(registry: Registry, gateway: Gateway) -> None:
+    registry.register("lonely", "one", 9000, ttl_s=3)
+    wait_until(lambda: verdicts(registry, gateway).get("instances-critical") == "failed", 20, what="nobody left")
+    shown = check(registry, gateway)
+    assert shown.code == 1
+    assert "✗ default/lonely: 1 of 1 instances critical" in shown.out
+
+
+def test_an_admin_address_that_does_not_answer_is_a_warning(registry: Registry, gateway: Gateway) -> None:
+    shown = meshway("check", "--registry", registry.url, "--gateway", "http://127.0.0.1:1")
+    assert "! no gateway answers at http://127.0.0.1:1\n    mend: another admin address: --gateway URL" in shown.out
+
+
+def test_check_without_a_registry_is_exit_7(gateway: Gateway) -> None:
+    shown = meshway("check", "--registry", "http://127.0.0.1:1")
+    assert (shown.code, shown.out) == (7, "")
+    assert shown.err.startswith("error: registry at http://127.0.0.1:1 does not answer\n")
