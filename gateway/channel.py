@@ -1,9 +1,9 @@
 """Between a supervisor and one worker: a Unix socketpair that carries the feed's frames and a few of its own.
 
 Down go the feed's frames unchanged (meshway/snapshot.py), so a worker compiles what the registry sent, and `start`,
-`no_snapshot`, `transition`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`, `drained`. The
-form is the same: 4-byte length, one msgpack map tagged `t`. What is queued is bounded; a peer that does not read is
-cut off and, being a worker, replaced.
+`no_snapshot`, `transition`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`, `alive`,
+`leaving`, `drained`. The form is the same: 4-byte length, one msgpack map tagged `t`. What is queued is bounded; a peer
+that does not read is cut off and, being a worker, replaced.
 """
 
 import asyncio
@@ -46,10 +46,14 @@ class NoSnapshot(Frame, frozen=True, tag="no_snapshot"):
 
 
 class Drain(Frame, frozen=True, tag="drain"):
-    """Stop accepting, let calls end, close what is idle after idle_s and what still runs after end_s, leave."""
+    """Stop accepting, let calls end, close what is idle after idle_s and what still runs after end_s, leave.
+
+    is_last: nobody will read the sockets after this worker, so what waits in their queues is accepted before.
+    """
 
     idle_s: float
     end_s: float
+    is_last: bool = False
 
 
 class ReopenLogs(Frame, frozen=True, tag="reopen"):
@@ -82,11 +86,22 @@ class Answer(Frame, frozen=True, tag="answer"):
     body: Any = None
 
 
+class Alive(Frame, frozen=True, tag="alive"):
+    """Each second: the worker's loop turns."""
+
+
+class Leaving(Frame, frozen=True, tag="leaving"):
+    """Somebody asked the worker alone to end; it goes on until another has taken its place."""
+
+
 class Drained(Frame, frozen=True, tag="drained"):
     """Last frame of a worker that leaves."""
 
 
-ChannelFrame = AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Ready | Applied | Answer | Drained
+ChannelFrame = (
+    AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame
+    | Ready | Applied | Answer | Alive | Leaving | Drained
+)  # fmt: skip
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(ChannelFrame)
@@ -111,6 +126,7 @@ class Channel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._incoming = bytearray()
         self._is_paused = False
+        self._is_taking = False
         self._outgoing: deque[bytes | Iterator[bytes]] = deque()
         self._queued = 0
         self._is_writable = True
@@ -188,6 +204,9 @@ class Channel(asyncio.Protocol):
                 self._outgoing.popleft()
 
     def _take(self) -> None:
+        if self._is_taking:  # resumed by a frame of this very round, which goes on
+            return
+        self._is_taking = True
         buffer, at = self._incoming, 0
         try:
             while not self._is_paused and not self.is_closed and len(buffer) - at >= 4:
@@ -200,4 +219,5 @@ class Channel(asyncio.Protocol):
                 at += 4 + size
                 self._on_frame(_decoder.decode(body))
         finally:
+            self._is_taking = False
             del buffer[:at]

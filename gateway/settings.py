@@ -13,14 +13,17 @@ from meshway.problem import Problem
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker holds to. Times in seconds, sizes in bytes.
 
-    drain_s: how long idle connections of a draining worker stay open. access_log: path, or "" for none.
-    log_pending: calls that wait for the flusher before further ones are dropped and counted.
+    drain_s: how long idle connections of a draining worker stay open. stuck_s: how long a worker may say nothing before
+    its supervisor kills and replaces it. access_log: path, or "" for none.
+    log_pending: calls that wait for the flusher before further ones are dropped and counted. folder_lock: the file that
+    a living supervisor holds locked, "" for none.
     """
 
     node: str = "gateway"
     zone: str = ""
     drain_s: float = 30.0
     orphan_drain_s: float = 5.0
+    stuck_s: float = 10.0
     max_head: int = 65536
     max_fields: int = 100
     max_target: int = 16384
@@ -28,6 +31,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     access_log: str = ""
     log_pending: int = 20_000
     max_series: int = 8_000
+    folder_lock: str = ""
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +67,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
             self.worker,
             node=self.node_name,
             zone=self.zone,
+            folder_lock=str(self.data_dir / "run" / "gateway.lock"),
             access_log=self.worker.access_log or str(self.data_dir / "log" / "access.jsonl"),
         )
 

@@ -59,6 +59,21 @@ def open_one(bind: str, port: int, flag: str) -> socket.socket:
     return listener
 
 
+def take_queued(listener: socket.socket) -> list[socket.socket]:
+    """The connections that wait to be accepted, for a listener (non-blocking) that is about to be closed for good."""
+    accepted: list[socket.socket] = []
+    while len(accepted) < BACKLOG and listener.fileno() >= 0:
+        try:
+            connection, _ = listener.accept()
+        except ConnectionAbortedError:
+            continue
+        except OSError:  # none is left, or no descriptor for it
+            break
+        connection.setblocking(False)
+        accepted.append(connection)
+    return accepted
+
+
 def url_of(listener: socket.socket) -> str:
     """Where a caller on this host reaches it."""
     host, port = listener.getsockname()[:2]

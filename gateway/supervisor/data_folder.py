@@ -5,12 +5,15 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from meshway.problem import Problem
 
+# The last worker of a gateway that was killed holds the lock while it tidies up.
+HELD_WAIT_S: Final = 0.5
 _SHM: Final = Path("/dev/shm")  # noqa: S108 - the folder made in it is ours alone (mode and owner are checked)
 
 
@@ -33,16 +36,7 @@ def held_folder(data: Path) -> Iterator[Path]:
             mend="pass --data DIR with a folder of your own",
         ) from error
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.seek(0)
-            raise Problem(
-                409,
-                "data_folder_held",
-                f"{data} is used by another gateway (pid {lock.read().strip() or 'unknown'})",
-                mend="stop it, or pass --data with another folder",
-            ) from error
+        _lock(lock, data)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -51,6 +45,25 @@ def held_folder(data: Path) -> Iterator[Path]:
             yield runtime
         finally:
             shutil.rmtree(runtime, ignore_errors=True)
+
+
+def _lock(lock: TextIO, data: Path) -> None:
+    give_up = time.monotonic() + HELD_WAIT_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if time.monotonic() < give_up:
+                time.sleep(0.05)
+                continue
+            lock.seek(0)
+            raise Problem(
+                409,
+                "data_folder_held",
+                f"{data} is used by another gateway (pid {lock.read().strip() or 'unknown'})",
+                mend="stop it, or pass --data with another folder",
+            ) from error
+        return
 
 
 def _runtime_folder(data: Path, run: Path) -> Path:

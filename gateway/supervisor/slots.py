@@ -1,7 +1,8 @@
 """The worker slots of a host: each has its sockets for good and one worker at a time that reads them.
 
-A worker that dies is replaced at once, later and later when it keeps dying. A reload goes slot by slot: the new worker
-takes the sockets, then the old one lets go of them, so there is always somebody who accepts.
+A worker that dies is replaced at once, later and later when it keeps dying; one that is stuck is killed, and so dies.
+A reload goes slot by slot: the new worker takes the sockets, then the old one lets go of them, so there is always
+somebody who accepts.
 """
 
 import asyncio
@@ -25,9 +26,14 @@ SETTLED_S: Final = 1.0
 MIN_WAIT_S: Final = 0.1
 MAX_WAIT_S: Final = 10.0
 COLUMNS_PER_SLOT: Final = 4  # the running worker, its successor, and two that still drain
+WATCH_S: Final = 1.0
 END_IDLE_S: Final = 1.0  # nobody takes over at the end, so idle connections are not worth waiting for
 
 _log = logging.getLogger("meshway.gateway.supervisor")
+
+
+class EndedAtOnce(OSError):
+    """The process was gone before it could be told anything."""
 
 
 class Slot:
@@ -106,7 +112,24 @@ class Slots:
     async def start(self) -> None:
         """Raises OSError when no process can be started."""
         for slot in self.slots:
-            slot.current = await self._spawn(slot)
+            try:
+                slot.current = await self._spawn(slot)
+            except EndedAtOnce:
+                spawn(self._replace(slot, has_served=False), name=f"fill slot {slot.index}")
+
+    async def watch(self) -> None:
+        """Kills the workers that are stuck: they hold callers and a queue, and serve neither.
+
+        Time is counted in turns of this loop: when this process itself was stopped, nobody else is to blame.
+        """
+        while True:
+            await asyncio.sleep(WATCH_S)
+            for worker in list(self.workers):
+                worker.silent_turns += 1
+                patience_s = self._settings.stuck_s if worker.was_heard else READY_S
+                if worker.silent_turns * WATCH_S >= patience_s:
+                    _log.error("worker %d (pid %d) is stuck: silent for %.0f s", worker.slot, worker.pid, patience_s)
+                    worker.kill()
 
     def send_encoded(self, frames: bytes, *, but: WorkerProcess | None = None) -> None:
         for worker in self.workers:
@@ -134,15 +157,15 @@ class Slots:
                 worker.kill()
             return
         self.is_ending = True
-        leaving = list(self.workers)
-        for worker in leaving:
-            worker.drain(END_IDLE_S, drain_s)
+        for worker in self.workers:
+            worker.drain(END_IDLE_S, drain_s, is_last=True)
         for slot in self.slots:  # while any copy is open, new callers would queue for nobody
             slot.edge.close()
             slot.mesh.close()
         try:
             async with asyncio.timeout(drain_s + 2.0):
-                await asyncio.gather(*(worker.gone.wait() for worker in leaving))
+                while self.workers:
+                    await next(iter(self.workers)).gone.wait()
         except TimeoutError:
             for worker in self.workers:
                 worker.kill()
@@ -158,6 +181,11 @@ class Slots:
     def on_transition(self, worker: WorkerProcess, transition: Transition) -> None:
         self._on_transition(worker, transition)
 
+    def on_leaving(self, worker: WorkerProcess) -> None:
+        slot = self.slots[worker.slot]
+        if slot.current is worker and not self.is_ending:
+            spawn(self._reload_slot(slot), name=f"relieve the worker of slot {slot.index}")
+
     def on_gone(self, worker: WorkerProcess) -> None:
         self.workers.discard(worker)
         self._table.zero_column(worker.column)
@@ -169,15 +197,19 @@ class Slots:
             slot.current = None
             if not self.is_ending:
                 self.restarts += 1
-                spawn(self._replace(slot, worker), name=f"replace the worker of slot {slot.index}")
+                now = asyncio.get_running_loop().time()
+                has_served = worker.ready_at is not None and now - worker.ready_at >= SETTLED_S
+                spawn(self._replace(slot, has_served=has_served), name=f"replace the worker of slot {slot.index}")
         self._on_changed()
 
     # How.
 
     async def _spawn(self, slot: Slot) -> WorkerProcess:
+        """Raises OSError when there will be none, EndedAtOnce when there was one for a moment."""
         while not self._free_columns:
             self._column_freed.clear()
             await self._column_freed.wait()
+        self._refuse_at_the_end()
         self._spawned += 1
         start = Start(
             settings=self._settings,
@@ -189,29 +221,51 @@ class Slots:
         )
         worker = WorkerProcess(slot.index, start, self)
         try:
-            await worker.spawn(slot.edge, slot.mesh, self._snapshot())
+            await worker.spawn(slot.edge, slot.mesh)
         except OSError:
             self._free_columns.append(worker.column)
             raise
+        try:
+            self._refuse_at_the_end()
+        except OSError:
+            worker.kill()
+            raise
+        if worker.gone.is_set():
+            raise EndedAtOnce("it ended at once")
+        # In one go: a revision that came between snapshot and `workers` would reach everybody but this one.
+        worker.begin(self._snapshot())
         for frame in self._transitions():
             worker.send(frame)
         self.workers.add(worker)
         return worker
 
-    async def _replace(self, slot: Slot, dead: WorkerProcess) -> None:
-        now = asyncio.get_running_loop().time()
-        has_served = dead.ready_at is not None and now - dead.ready_at >= SETTLED_S
+    def _refuse_at_the_end(self) -> None:
+        if self.is_ending:
+            raise OSError("the gateway ends")
+
+    async def _replace(self, slot: Slot, *, has_served: bool) -> None:
+        """has_served: the one before did not die of its start or of its tables."""
         slot.crashes = 1 if has_served else slot.crashes + 1
         while not self.is_ending:
             if slot.crashes > 1:
                 await asyncio.sleep(min(MIN_WAIT_S * 2 ** (slot.crashes - 2), MAX_WAIT_S))
+            if slot.current is not None or self.is_ending:
+                return  # a reload has brought one meanwhile
             try:
-                if not self.is_ending:
-                    slot.current = await self._spawn(slot)
-                return
+                fresh = await self._spawn(slot)
             except OSError as error:
                 slot.crashes += 1
                 _log.error("cannot start a worker for slot %d: %s", slot.index, error)
+                continue
+            self._seat(slot, fresh)
+            return
+
+    def _seat(self, slot: Slot, fresh: WorkerProcess) -> None:
+        """In an empty slot; when a reload has filled it in the meantime, that one stays."""
+        if slot.current is None:
+            slot.current = fresh
+        else:
+            fresh.drain(self._settings.drain_s, self._settings.drain_s)
 
     async def _reload(self) -> None:
         self._is_reloading = True
@@ -229,18 +283,27 @@ class Slots:
             return  # a fresh one is on its way
         try:
             new = await self._spawn(slot)
+        except OSError as error:
+            _log.error("slot %d keeps its worker: no new one can be started (%s)", slot.index, error)
+            return
+        try:
             async with asyncio.timeout(READY_S):
                 await new.ready.wait()
-        except (OSError, TimeoutError) as error:
-            _log.error("slot %d keeps its worker: the new one is not ready (%s)", slot.index, error)
+        except TimeoutError:
+            _log.error("slot %d keeps its worker: the new one was not ready within %.0f s", slot.index, READY_S)
+            new.kill()
             return
         if not new.is_ready or self.is_ending:
             _log.error("slot %d keeps its worker: the new one ended before it was ready", slot.index)
             return
-        if slot.current is not None and slot.current is not old:
-            new, old = slot.current, new  # the old one died meanwhile and has a successor already
-        slot.current = new
-        if old in self.workers:
-            old.drain(self._settings.drain_s, self._settings.drain_s)
-        _log.info("slot %d: pid %d took over from pid %d", slot.index, new.pid, old.pid)
+        self._change_over(slot, old, new)
+
+    def _change_over(self, slot: Slot, old: WorkerProcess, new: WorkerProcess) -> None:
+        staying, leaving = new, slot.current or old
+        if leaving is not old and leaving.is_ready:  # the old one died meanwhile, and its successor serves already
+            staying, leaving = leaving, new
+        slot.current = staying
+        if leaving in self.workers:
+            leaving.drain(self._settings.drain_s, self._settings.drain_s)
+        _log.info("slot %d: pid %d takes over, pid %d leaves", slot.index, staying.pid, leaving.pid)
         self._on_changed()

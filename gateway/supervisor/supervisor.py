@@ -134,6 +134,7 @@ class Supervisor:
             spawn(self.follower.run(), name="follow the registry"),
             spawn(self.keeper.run(), name="keep the last good snapshot"),
             spawn(self.reporter.run(), name="report to the registry"),
+            spawn(self.slots.watch(), name="watch the workers"),
         ]
         try:
             await self._has_ended.wait()

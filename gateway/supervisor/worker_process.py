@@ -16,6 +16,7 @@ from gateway.channel import (
     ChannelFrame,
     Drain,
     Drained,
+    Leaving,
     NoSnapshot,
     Ready,
     Refusal,
@@ -40,6 +41,9 @@ class Owner(Protocol):
 
     def on_transition(self, worker: "WorkerProcess", transition: Transition) -> None: ...
 
+    def on_leaving(self, worker: "WorkerProcess") -> None:
+        """It was asked to end by somebody else."""
+
     def on_gone(self, worker: "WorkerProcess") -> None:
         """The process has ended and was reaped; `is_draining` says whether it was asked to."""
 
@@ -47,7 +51,8 @@ class Owner(Protocol):
 class WorkerProcess:
     """start: what the worker is told first. column: of the host table. revision: the last one it applied.
 
-    ready_at: the loop's time when it said ready, None if it never did.
+    ready_at: the loop's time when it said ready, None if it never did. was_heard: it has said something.
+    silent_turns: of the watch since it said something; 0 again with each frame.
     """
 
     def __init__(self, slot: int, start: Start, owner: Owner) -> None:
@@ -64,6 +69,8 @@ class WorkerProcess:
         self.ready = asyncio.Event()
         self.gone = asyncio.Event()
         self.ready_at: float | None = None
+        self.was_heard = False
+        self.silent_turns = 0
         self._owner = owner
         self._asked = 0
         self._spawned_at = 0.0
@@ -75,8 +82,8 @@ class WorkerProcess:
     def pid(self) -> int:
         return self._process.pid if self._process is not None else 0
 
-    async def spawn(self, edge: socket.socket, mesh: socket.socket, snapshot: Iterator[bytes] | None) -> None:
-        """snapshot: frames of what is held; None: nothing is. Raises OSError."""
+    async def spawn(self, edge: socket.socket, mesh: socket.socket) -> None:
+        """The process and its channel; `begin` comes next. Raises OSError."""
         loop = asyncio.get_running_loop()
         self._spawned_at = loop.time()
         ours, theirs = socket.socketpair()
@@ -95,6 +102,9 @@ class WorkerProcess:
             theirs.close()
         ours.setblocking(False)
         await loop.create_connection(lambda: self._channel, sock=ours)
+
+    def begin(self, snapshot: Iterator[bytes] | None) -> None:
+        """snapshot: frames of what is held now; None: nothing is. Whatever is sent later must follow on it."""
         self._channel.send(self.start)
         if snapshot is None:
             self._channel.send(NoSnapshot())
@@ -110,9 +120,9 @@ class WorkerProcess:
     def send_snapshot(self, frames: Iterator[bytes]) -> None:
         self._channel.send_all(frames)
 
-    def drain(self, idle_s: float, end_s: float) -> None:
+    def drain(self, idle_s: float, end_s: float, *, is_last: bool = False) -> None:
         self.is_draining = True
-        self._channel.send(Drain(idle_s=idle_s, end_s=end_s))
+        self._channel.send(Drain(idle_s=idle_s, end_s=end_s, is_last=is_last))
 
     def reopen_logs(self) -> None:
         self._channel.send(ReopenLogs())
@@ -136,6 +146,7 @@ class WorkerProcess:
             self._answers.pop(name, None)
 
     def _on_frame(self, frame: ChannelFrame) -> None:
+        self.was_heard, self.silent_turns = True, 0
         if isinstance(frame, Applied):
             self.revision, self.refused, self.has_tables = frame.revision, frame.refused, True
             self._owner.on_applied(self)
@@ -152,6 +163,8 @@ class WorkerProcess:
             waiting = self._answers.get(frame.id)
             if waiting is not None and not waiting.done():
                 waiting.set_result(frame.body)
+        elif isinstance(frame, Leaving):
+            self._owner.on_leaving(self)
         elif isinstance(frame, Drained):
             self.has_drained = True
 

@@ -19,12 +19,14 @@ from random import random
 from typing import Any, Final
 
 from gateway.channel import (
+    Alive,
     Answer,
     Applied,
     Channel,
     ChannelFrame,
     Drain,
     Drained,
+    Leaving,
     NoSnapshot,
     Ready,
     Refusal,
@@ -39,7 +41,7 @@ from gateway.feed.state import Changes, FeedState, Trouble, Whole
 from gateway.host_table import HostTable
 from gateway.listeners.edge import edge_listener
 from gateway.listeners.mesh import mesh_listener
-from gateway.listeners.sockets import BACKLOG
+from gateway.listeners.sockets import BACKLOG, take_queued
 from gateway.plan import Parts
 from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
@@ -53,6 +55,7 @@ from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.server import ServerProtocol
 from gateway.worker.apply import Applier
+from gateway.worker.leftovers import remove_leftovers
 from gateway.worker.states import tables_state
 from gateway.worker.unready import unready_tables
 from meshway.snapshot import Hello, Question
@@ -62,9 +65,10 @@ from meshway.tasks import spawn
 SWITCH_INTERVAL_S: Final = 1e-4
 # A young object of a call dies with the call; looking often finds nothing.
 GC_THRESHOLDS: Final = (20_000, 20, 50)
-SIGTERM_IDLE_S: Final = 1.0
-SIGTERM_END_S: Final = 30.0
+# Who was accepted from the queue at the last moment has this long to be heard.
+ORPHAN_IDLE_S: Final = 0.5
 BEATS_PER_SLOW_BEAT: Final = 5  # 50 ms: access log, waits and ejections
+BEATS_PER_SIGN: Final = 100  # 1 s: tells the supervisor that the loop turns
 
 _log = logging.getLogger("meshway.gateway.worker")
 
@@ -80,7 +84,11 @@ class Worker:
         self._feed = FeedState(judges_values=False)
         self._beats = 0
         self._is_serving = False
+        self._has_served = False
         self._is_draining = False
+        self._is_last = False  # nobody reads the sockets after us
+        self._is_orphan = False
+        self._arriving = 0
         self._idle_until = self._end_at = 0.0
         self._orphan_end_s = 5.0
         self.channel = Channel(self._on_frame, self._on_orphaned)
@@ -92,7 +100,7 @@ class Worker:
         elif isinstance(frame, NoSnapshot):
             self._serve_soon()
         elif isinstance(frame, Drain):
-            self.drain(frame.idle_s, frame.end_s)
+            self.drain(frame.idle_s, frame.end_s, is_last=frame.is_last)
         elif isinstance(frame, ReopenLogs):
             self._log_file.reopen()
         elif isinstance(frame, TransitionFrame):
@@ -105,6 +113,7 @@ class Worker:
     def _build(self, start: Start) -> None:
         settings = start.settings
         self._orphan_end_s = settings.orphan_drain_s
+        self._runtime, self._folder_lock = Path(start.host_table).parent, settings.folder_lock
         now = time.monotonic
         self._counters = Counters(Path(start.counters), settings.max_series)
         dropped = self._counters.counter("meshway_access_log_dropped_total")
@@ -170,8 +179,8 @@ class Worker:
         for listener, accepting in zip(self._listeners, self._sockets, strict=True):
             factory = _factory(listener)
             self._servers.append(await self._loop.create_server(factory, sock=accepting, backlog=BACKLOG))
-        tables = self._holder.tables
-        self.channel.send(Ready(revision=tables.revision))
+        self._has_served = True
+        self.channel.send(Ready(revision=self._holder.tables.revision))
         if self._is_draining:
             self._close_servers()
 
@@ -185,10 +194,17 @@ class Worker:
             self._log_file.beat(self._loop)
             if self._is_draining:
                 self._go_on_draining(now)
+        if self._beats % BEATS_PER_SIGN == 0:
+            self.channel.send(Alive())
 
-    def drain(self, idle_s: float, end_s: float) -> None:
+    def leave(self) -> None:
+        """SIGTERM to this process alone; when the whole host ends, the supervisor says so in the same moment."""
+        self.channel.send(Leaving())
+
+    def drain(self, idle_s: float, end_s: float, *, is_last: bool) -> None:
         """Asked again, the shorter patience counts."""
         now = time.monotonic()
+        self._is_last = self._is_last or is_last
         if self._is_draining:
             self._idle_until = min(self._idle_until, now + idle_s)
             self._end_at = min(self._end_at, now + end_s)
@@ -202,13 +218,31 @@ class Worker:
             self.finished.set()
 
     def _close_servers(self) -> None:
-        """Connections in the queues stay there: the slot's sockets live in the supervisor and the next worker."""
+        """Connections in the queues stay there: the slot's sockets live in the supervisor and the next worker.
+
+        Where there is none, closing would reset them: they are accepted first, and told to close with their answer.
+        """
+        if self._is_last:
+            for listener, accepting in zip(self._listeners, self._sockets, strict=True):
+                if accepted := take_queued(accepting):
+                    self._arriving += 1
+                    spawn(self._welcome(listener, accepted), name="take in the queue")
         for server in self._servers:
             server.close()
         self._servers.clear()
 
+    async def _welcome(self, listener: ListenerContext, accepted: list[socket.socket]) -> None:
+        factory = _factory(listener)
+        for connection in accepted:
+            try:
+                await self._loop.connect_accepted_socket(factory, connection)
+            except OSError:
+                connection.close()  # the caller has left
+        self._arriving -= 1
+
     def _go_on_draining(self, now: float) -> None:
-        if not any(listener.connections for listener in self._listeners):
+        is_waiting = self._arriving or (self._is_last and not self._has_served)
+        if not is_waiting and not any(listener.connections for listener in self._listeners):
             self.finished.set()
         elif now >= self._end_at:
             for listener in self._listeners:
@@ -220,14 +254,14 @@ class Worker:
 
     def _on_orphaned(self) -> None:
         """The supervisor is gone: nobody will replace us, so leave soon, and leave the port at once."""
-        for listening in self._sockets:
-            if not self._servers:
-                listening.close()
-        self.drain(0.0, self._orphan_end_s)
+        self._is_orphan = True
+        self.drain(ORPHAN_IDLE_S, self._orphan_end_s, is_last=True)
 
     def end(self) -> None:
         if self._listeners:
             self._log_file.close()
+            if self._is_orphan and self._folder_lock:
+                remove_leftovers(self._runtime, Path(self._folder_lock))
         self.channel.send(Drained())
         self.channel.close()
 
@@ -241,7 +275,7 @@ async def run(channel_fd: int, edge_fd: int, mesh_fd: int) -> None:
     worker = Worker(loop, socket.socket(fileno=edge_fd), socket.socket(fileno=mesh_fd))
     for number in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; the supervisor decides
         signal.signal(number, signal.SIG_IGN)
-    loop.add_signal_handler(signal.SIGTERM, worker.drain, SIGTERM_IDLE_S, SIGTERM_END_S)
+    loop.add_signal_handler(signal.SIGTERM, worker.leave)
     down = socket.socket(fileno=channel_fd)
     down.setblocking(False)
     await loop.create_connection(lambda: worker.channel, sock=down)
