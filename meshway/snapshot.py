@@ -60,11 +60,15 @@ class SnapshotEnd(Frame, frozen=True, tag="snapshot_end"):
 
 
 class Delta(Frame, frozen=True, tag="delta"):
-    """All changes of one revision; more: further parts of the same revision follow and are applied together."""
+    """All changes of one revision; more: further parts of the same revision follow and are applied together.
+
+    part: its place among them, from 0, by which a lost one shows.
+    """
 
     revision: int
     changes: list[Change]
     more: bool = False
+    part: int = 0
 
 
 class Tick(Frame, frozen=True, tag="tick"):

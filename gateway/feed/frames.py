@@ -31,7 +31,10 @@ def snapshot_frames(epoch: str, revision: int, entries: Iterable[Change]) -> Ite
 def delta_frames(revision: int, changes: list[Change]) -> bytes:
     """One revision, in as many parts as its size asks for."""
     parts = list(_parts(changes)) or [[]]
-    return b"".join(encode_frame(Delta(revision=revision, changes=part, more=part is not parts[-1])) for part in parts)
+    last = len(parts) - 1
+    return b"".join(
+        encode_frame(Delta(revision=revision, changes=part, more=at < last, part=at)) for at, part in enumerate(parts)
+    )
 
 
 def _parts(entries: Iterable[Change]) -> Iterator[list[Change]]:

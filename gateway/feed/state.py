@@ -90,7 +90,7 @@ class FeedState:
     _parts_revision: int = -1
     _counted: int = 0
     _partial: list[Change] | None = None
-    _partial_revision: int = -1
+    _next_part: int = 0
     _behind: int = 0
     _behind_ticks: int = 0
 
@@ -171,12 +171,18 @@ class FeedState:
             return None
         if delta.revision != self.revision + 1:
             return self._lost(f"r{delta.revision} came after r{self.revision}")
+        due = self._next_part if self._partial is not None else 0
+        if delta.part < due:
+            self.counts.doubled += 1
+            return None
+        if delta.part > due:
+            return self._lost(f"part {delta.part} of r{delta.revision} came where part {due} was due")
         for change in delta.changes:
             if change.op == "put" and (reason := self._flaw(change)):
                 return self._bad(f"r{delta.revision}: {change.kind} {change.namespace}/{change.name}: {reason}")
         changes = delta.changes if self._partial is None else self._partial + delta.changes
         if delta.more:
-            self._partial = changes
+            self._partial, self._next_part = changes, delta.part + 1
             return None
         self._partial = None
         self.revision = delta.revision

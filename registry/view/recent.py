@@ -39,7 +39,7 @@ class LogEntry:
             parts = list(cut(self.changes))
             last = len(parts) - 1
             self._frames = b"".join(
-                encode_frame(Delta(revision=self.revision, changes=part, more=at < last))
+                encode_frame(Delta(revision=self.revision, changes=part, more=at < last, part=at))
                 for at, part in enumerate(parts)
             )
         return self._frames

@@ -114,7 +114,34 @@ def test_parts_of_a_revision_are_given_on_together() -> None:
     state = following(7)
     assert state.take(Delta(revision=8, changes=[hello_change(1)], more=True)) is None
     assert state.revision == 7
-    assert state.take(Delta(revision=8, changes=[hello_change(2)])) == Changes(8, [hello_change(1), hello_change(2)])
+    last = Delta(revision=8, changes=[hello_change(2)], part=1)
+    assert state.take(last) == Changes(8, [hello_change(1), hello_change(2)])
+
+
+def test_a_part_lost_in_the_middle_of_a_revision_is_found() -> None:
+    state = following(7)
+    state.take(Delta(revision=8, changes=[hello_change(1)], more=True))
+    outcome = state.take(Delta(revision=8, changes=[hello_change(3)], part=2))
+    assert isinstance(outcome, Trouble)
+    assert outcome.kind == "lost"
+    assert state.revision == 7
+
+
+def test_a_revision_whose_first_part_was_lost_is_not_taken_for_whole() -> None:
+    state = following(7)
+    outcome = state.take(Delta(revision=8, changes=[hello_change(2)], part=1))
+    assert isinstance(outcome, Trouble)
+    assert (outcome.kind, state.revision) == ("lost", 7)
+
+
+def test_a_doubled_part_is_dropped() -> None:
+    state = following(7)
+    first = Delta(revision=8, changes=[hello_change(1)], more=True)
+    state.take(first)
+    assert state.take(first) is None
+    assert state.counts.doubled == 1
+    last = Delta(revision=8, changes=[hello_change(2)], part=1)
+    assert state.take(last) == Changes(8, [hello_change(1), hello_change(2)])
 
 
 def test_half_a_revision_is_forgotten_with_its_connection() -> None:
