@@ -33,7 +33,7 @@ class LogCursor:
     fell out of memory is told `Behind`: its slowness is its own, and a snapshot is the shorter way.
     """
 
-    __slots__ = ("_has_caught_up", "_page", "_reading", "_store", "_view", "_wake", "revision")
+    __slots__ = ("_has_caught_up", "_is_cut", "_page", "_reading", "_store", "_view", "_wake", "revision")
 
     def __init__(self, view: View, store: Store, revision: int, wake: Callable[[], None]) -> None:
         self._view = view
@@ -41,7 +41,7 @@ class LogCursor:
         self._wake = wake
         self._page: list[LogEntry] = []
         self._reading: asyncio.Task[None] | None = None
-        self._has_caught_up = False
+        self._has_caught_up = self._is_cut = False
         self.revision = revision
 
     @property
@@ -58,7 +58,7 @@ class LogCursor:
         if entries is not None:
             self._has_caught_up = True
             return self._move(entries)
-        if self._has_caught_up or self.revision + 1 < self._view.floor:
+        if self._has_caught_up or self._is_cut or self.revision + 1 < self._view.floor:
             raise Behind
         self._reading = spawn(self._read(), name="log page")
         return []
@@ -91,7 +91,17 @@ class LogCursor:
             entries = []
         finally:
             self._reading = None
-        # Compacted between the question and the answer: then the log begins later, and `take` finds out.
-        self._page = entries if entries and entries[0].revision == self.revision + 1 else []
-        if self._page or self.revision + 1 < self._view.floor:
+        # Compacted between the question and the answer, or damaged: then the log goes on later, and `take` says so.
+        run = _unbroken(entries, self.revision)
+        self._is_cut = bool(entries) and not run
+        self._page = run
+        if self._page or self._is_cut or self.revision + 1 < self._view.floor:
             self._wake()
+
+
+def _unbroken(entries: list[LogEntry], revision: int) -> list[LogEntry]:
+    """Those that follow `revision` one by one, up to the first gap."""
+    run = 0
+    while run < len(entries) and entries[run].revision == revision + 1 + run:
+        run += 1
+    return entries[:run]

@@ -193,9 +193,11 @@ class Leases:
             )
             self._live.start(lease)
             return
+        is_retimed = lease.ttl_s != row.ttl_s
         lease.zone, lease.ttl_s = row.instance.zone, row.ttl_s
-        if is_critical or lease.state == CRITICAL:
-            # Into critical or out of it: both begin a new span, and the wheel may have let go of the lease.
+        if is_critical or is_retimed or lease.state == CRITICAL:
+            # Into critical, out of it, or another TTL: each begins a new span, and the wheel may have let go of the
+            # lease, or may look at it too late.
             lease.state = CRITICAL if is_critical else LIVE
             lease.expires_s = self._live.now() + span_s
             self._live.start(lease)
@@ -236,18 +238,21 @@ class Revive(msgspec.Struct, frozen=True):
         return 512 * len(self.renewed.critical)
 
     def judge(self, draft: Draft) -> Renewal:
-        superseded = list(self.renewed.superseded)
+        unknown, superseded = list(self.renewed.unknown), list(self.renewed.superseded)
         for lease in self.renewed.critical:
             row = _row_of(draft, lease)
             if row is None:
-                superseded.append(lease.lease_id)
+                # Gone at this very moment: the process must register again. Taken: it must not.
+                is_taken = draft.instance((lease.namespace, lease.service, lease.id)) is not None
+                (superseded if is_taken else unknown).append(lease.lease_id)
             elif row.instance.status == "critical":
                 draft.put_instance(with_status(row, row.wanted, draft.revision))
             else:
                 # The sweep that found it overdue was not committed: an ordinary renewal after all.
                 lease.expires_s = max(lease.expires_s, self.now + lease.ttl_s)
-        count = self.renewed.count + len(self.renewed.critical) - len(superseded) + len(self.renewed.superseded)
-        return Renewal(renewed=count, unknown=self.renewed.unknown, superseded=superseded)
+        renewed = self.renewed
+        asked = renewed.count + len(renewed.critical) + len(renewed.unknown) + len(renewed.superseded)
+        return Renewal(renewed=asked - len(unknown) - len(superseded), unknown=unknown, superseded=superseded)
 
 
 def with_status(row: InstanceRow, status: Status, revision: int) -> InstanceRow:

@@ -71,6 +71,7 @@ class MemoryLive:
                 if lease.expires_s > now:
                     self.again(lease)
                 else:
+                    lease.slot = 0  # it may stand in the list twice, and is due once
                     due.append(lease)
         self._looked = max(slot, self._looked)
         return due

@@ -30,6 +30,7 @@ class Retention:
         self._revisions = revisions
         self._age_s = age_s
         self._wall = wall
+        self._forgotten = view.floor
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -44,11 +45,13 @@ class Retention:
         """One look: forgets what is older than both bounds. Who is away beyond it gets a snapshot."""
         now = self._wall()
         before = await self._keep_from(now)
-        while self._view.floor < before:
-            first, end = self._view.floor, min(self._view.floor + _STEP, before)
-            # The floor first: nobody may begin to read what is on its way out.
-            self._view.floor = end
-            await self._store.compact(first, end)
+        while self._forgotten < before:
+            end = min(self._forgotten + _STEP, before)
+            # The floor first: nobody may begin to read what is on its way out. What the store could not forget is tried
+            # again: a piece left behind would be a log with a hole after the next start.
+            self._view.floor = max(self._view.floor, end)
+            await self._store.compact(self._forgotten, end)
+            self._forgotten = end
         self._view.forget_onces(now - _ONCE_S)
         await self._store.forget_onces(now - _ONCE_S)
 

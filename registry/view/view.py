@@ -72,11 +72,13 @@ class View:
         return self._touched.get(scope, self._touched_floor)
 
     def load(self, instances: Iterable[InstanceRow], documents: Iterable[DocumentRow]) -> None:
-        """What the store held at the start."""
+        """What the store held at the start.
+
+        Every scope counts as touched at the head: what has gone from it left no row, and an older number may be a tag
+        that a caller holds for what it was before.
+        """
         for row in instances:
             self._put_instance(row.key, row)
-            scope = row.key[:2]
-            self._touched[scope] = max(row.revision, self._touched.get(scope, 0))
         for document in documents:
             self._put_document(document.key, document)
 

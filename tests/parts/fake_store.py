@@ -18,6 +18,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.batches: list[Batch] = []
         self.compacted: list[tuple[int, int]] = []
+        self.cannot_compact = False
         self.refuses: Callable[[Batch], bool] = lambda batch: False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -40,6 +41,8 @@ class FakeStore:
         return [row for row in rows if row.revision <= last]
 
     async def compact(self, first: int, before: int) -> None:
+        if self.cannot_compact:
+            raise StoreUnavailable("disk full")
         self.compacted.append((first, before))
 
     async def revision_at(self, at: float) -> int | None:

@@ -188,3 +188,25 @@ async def test_a_follower_that_reconnects_at_random_sees_every_revision_once_and
     if not mirror.resets:
         assert mirror.seen == list(range(1, bench.view.revision + 1))
     assert mirror.entries == truth(bench)
+
+
+async def test_a_hole_in_the_log_is_answered_with_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent, "MAX_REVISIONS", 2)
+    bench, mirror = FeedBench(), Mirror()
+    bench.register()
+    follower = mirror.follow(bench.feed)
+    mirror.drain(follower)
+    follower.close()
+    for port in range(1, 10):
+        bench.register(port=port)
+    del bench.store.batches[1:4]
+    follower = mirror.follow(bench.feed)
+
+    def caught_up() -> bool:
+        mirror.drain(follower)
+        return mirror.revision == 10
+
+    await until(caught_up)
+    assert mirror.resets == ["too slow, or away for too long"]
+    assert mirror.entries == truth(bench)
+    follower.close()

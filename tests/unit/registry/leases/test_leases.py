@@ -7,7 +7,7 @@ import pytest
 
 from meshway.model.registration import InstancePatch
 from registry.catalog.registering import Deregister, Patch
-from registry.leases.leases import Renewal
+from registry.leases.leases import Renewal, Revive
 from registry.leases.self_preservation import SelfPreservation
 from registry.live.interface import LIVE
 from registry.live.memory import MemoryLive
@@ -187,3 +187,38 @@ async def test_a_thousand_and_one_go_in_two_revisions(monkeypatch: pytest.Monkey
     await bench.sweep(11.0)
     assert bench.view.revision == before + 2
     assert all(lease.state != LIVE for lease in bench.live.leases())
+
+
+async def test_a_lease_that_goes_on_with_another_ttl_has_that_ttl_from_the_answer_on() -> None:
+    bench = LeaseBench()
+    one = bench.register(ttl_s=3)
+    again = bench.register(ttl_s=60, lease_id=one.lease_id)
+    assert (again.lease_id, again.expires_in_s) == (one.lease_id, 60.0)
+    assert bench.leases.expires_in_s(1) == 60.0
+    await bench.sweep(59.0)
+    assert bench.status() == "passing"
+    bench.register(ttl_s=3, lease_id=one.lease_id)
+    assert bench.leases.expires_in_s(1) == 3.0
+    await bench.sweep(4.0)
+    assert bench.status() == "critical", "the wheel must look at it when the shorter time is over"
+
+
+async def test_a_heartbeat_of_an_instance_that_goes_at_that_moment_is_unknown_not_superseded() -> None:
+    bench = LeaseBench()
+    one = bench.register(ttl_s=10)
+    await bench.sweep(11.0)
+    renewed = bench.live.renew([one.lease_id])
+    assert len(renewed.critical) == 1
+    bench.commit(Deregister(KEY))
+    answer = bench.commit(Revive(renewed, bench.clock()))
+    assert (answer.renewed, answer.unknown, answer.superseded) == (0, [one.lease_id], [])
+
+
+async def test_a_heartbeat_of_an_instance_that_another_process_takes_at_that_moment_is_superseded() -> None:
+    bench = LeaseBench()
+    one = bench.register(ttl_s=10)
+    await bench.sweep(11.0)
+    renewed = bench.live.renew([one.lease_id])
+    bench.register(ttl_s=10)
+    answer = bench.commit(Revive(renewed, bench.clock()))
+    assert (answer.renewed, answer.unknown, answer.superseded) == (0, [], [one.lease_id])

@@ -1,5 +1,6 @@
 from typing import Any
 
+from registry.catalog.registering import Deregister
 from registry.revisions.draft import Draft
 from registry.store.interface import OnceRecord
 from registry.view.view import View
@@ -84,3 +85,16 @@ def test_idempotency_keys_are_forgotten_by_age() -> None:
         view.remember_once(OnceRecord(f"k{at}", b"", float(at), b""))
     view.forget_onces(3.0)
     assert list(view.onces) == ["k3", "k4"]
+
+
+def test_after_a_restart_no_tag_of_before_stands_for_what_has_changed_since() -> None:
+    before = Bench()
+    before.register("books", "b1")
+    before.register("books", "b2")
+    before.apply(written("Service", "books", {"owner": "us"}))
+    before.commit(Deregister(("default", "books", "b2")))
+    assert before.view.revision_of("default", "books") == 4
+    after = empty_view(revision=4)
+    after.load(before.view.services["default", "books"].values(), before.view.documents["Service"].values())
+    # 1 was the tag when b1 stood alone, 3 when b2 was there too.
+    assert after.revision_of("default", "books") == 4
