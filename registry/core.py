@@ -64,8 +64,9 @@ async def open_core(
 ) -> AsyncIterator[Core]:
     """Locks the data folder, migrates, loads, starts committer, sweep, ticks and retention; ends them in order.
 
-    die: called when the committer ends with an error. Without it every later write would wait for ever, so the process
-    goes and its supervisor starts another (70: EX_SOFTWARE of sysexits). Raises StartRefused: one clear line.
+    die: called when one of them ends with an error. Without the committer every later write would wait for ever, and
+    without the sweep no lease would ever end, so the process goes and its supervisor starts another (70: EX_SOFTWARE of
+    sysexits). Raises StartRefused: one clear line.
     """
     store = SqliteStore(settings.data_dir, migrate=settings.migrate)
     try:
@@ -77,6 +78,8 @@ async def open_core(
             spawn(core.feed.run(), name="feed ticks"),
             spawn(core.retention.run(), name="log retention"),
         ]
+        for task in background:
+            task.add_done_callback(lambda task: _end_if_failed(task, die))
         try:
             yield core
         finally:
@@ -135,5 +138,5 @@ async def _assemble(
 
 def _end_if_failed(task: asyncio.Task[None], die: Callable[[], None]) -> None:
     if not task.cancelled() and task.exception() is not None:
-        _log.critical("the committer failed; the process ends", exc_info=task.exception())
+        _log.critical("%s failed; the process ends", task.get_name(), exc_info=task.exception())
         die()

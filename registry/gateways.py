@@ -45,8 +45,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     node: Annotated[str, Meta(min_length=1, max_length=253)]
     version: str = ""
     zone: str = ""
-    workers: Annotated[int, Meta(ge=0)] = 0
-    revision: Annotated[int, Meta(ge=0)] = 0
+    workers: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    revision: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     refused: Annotated[tuple[Refused, ...], Meta(max_length=1000)] = ()
     evidence: Annotated[tuple[Answering, ...], Meta(max_length=100_000)] = ()
     drained: tuple[str, ...] = ()
@@ -87,6 +87,8 @@ class Gateways:
         now = self._now()
         if report.node not in self._reports and len(self._reports) >= MAX_GATEWAYS:
             self._forget(now)
+            if len(self._reports) >= MAX_GATEWAYS:
+                del self._reports[min(self._reports, key=lambda node: self._reports[node][0])]
         self._reports[report.node] = (now, msgspec.structs.replace(report, evidence=(), counters={}))
         for look in tuple(self._waiting):
             look()

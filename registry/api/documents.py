@@ -13,7 +13,8 @@ from meshway.problem import Problem
 from registry.api.answers import answer, caller, nothing, page, shown
 from registry.api.written import read_one
 from registry.documents.applying import Key
-from registry.manners.query import limit_of, query_of, revision_of_tag
+from registry.manners.query import limit_of, query_of, refuse_bad_names, revision_of_tag
+from registry.view.view import EVERY_NAMESPACE
 
 if TYPE_CHECKING:
     from registry.core import Core
@@ -64,7 +65,10 @@ def documents_router(core: Core) -> APIRouter:
     async def many(namespace: str, plural: str, request: Request) -> Response:
         """`-` in place of the namespace lists all."""
         query = query_of(request.url.query, _PAGING)
-        found = documents.list(kind_of(plural), namespace, limit=limit_of(query), cursor=query.get("cursor"))
+        kind = kind_of(plural)
+        if namespace != EVERY_NAMESPACE:
+            refuse_bad_names(namespace=namespace)
+        found = documents.list(kind, namespace, limit=limit_of(query), cursor=query.get("cursor"))
         return page(found, request)
 
     def _expected(request: Request, key: Key) -> int | None:

@@ -12,6 +12,8 @@ from meshway.formats.yaml_documents import WrittenDocument, read_documents
 from meshway.model.decode import decode_document
 from meshway.model.document import Document, Spec
 from meshway.model.fields import read_struct
+from meshway.model.kinds import KINDS
+from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, Problem, invalid_document, invalid_request
 from registry.documents.applying import Key
 from registry.manners.json_text import parse_json
@@ -110,7 +112,10 @@ def _read_envelope(raw: object, namespace: str) -> tuple[list[WrittenDocument], 
         named = {"namespace": namespace, **row} if isinstance(row, Mapping) else row
         key, found = read_struct(named, Key, f"delete[{at}]")
         errors += found
-        if key is not None:
+        if key is not None and key.kind not in KINDS:
+            message = f"delete[{at}].kind: {key.kind!r} is not a kind{did_you_mean(key.kind, KINDS)}"
+            errors.append(FieldError(path=f"delete[{at}].kind", code="unknown_kind", message=message))
+        elif key is not None:
             delete.append(key)
     if errors:
         raise invalid_request(errors[0].message, tuple(errors))

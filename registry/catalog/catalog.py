@@ -21,10 +21,11 @@ from registry.catalog.registering import (
 from registry.leases.leases import Renewal
 from registry.revisions.draft import Once, Repeatable
 from registry.view.paging import DEFAULT_LIMIT, page
+from registry.view.view import EVERY_NAMESPACE
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from meshway.model.registration import InstancePatch, Registration
     from registry.leases.leases import Leases
@@ -160,17 +161,18 @@ class Catalog:
         limit: int = DEFAULT_LIMIT,
         cursor: str | None = None,
     ) -> InstancePage:
-        """All that match, in order of id; none for a service nobody knows, so that a caller may wait for its first."""
-        rows = sorted(self._view.services.get((namespace, service), {}).items())
+        """All that match, in order of namespace and id; none for a service nobody knows, so that a caller may wait for
+        its first. namespace `-`: the service of that name in every one."""
+        rows = sorted(self._rows(namespace, service), key=lambda row: row.key)
         matching = (
             row
-            for _, row in rows
+            for row in rows
             if (status is None or row.instance.status == status)
             and (tag is None or tag in row.instance.tags)
             and (zone is None or row.instance.zone == zone)
             and (version is None or row.instance.version == version)
         )
-        found, following = page(matching, lambda row: (row.instance.id,), limit=limit, cursor=cursor)
+        found, following = page(matching, lambda row: row.key, limit=limit, cursor=cursor)
         return InstancePage(items=[listed(row, self._leases) for row in found], next=following)
 
     def instance(self, namespace: str, service: str, instance_id: str) -> Listed:
@@ -179,6 +181,12 @@ class Catalog:
         if row is None:
             raise no_instance((namespace, service, instance_id))
         return listed(row, self._leases)
+
+    def _rows(self, namespace: str, service: str) -> Iterator[InstanceRow]:
+        services = self._view.services
+        if namespace != EVERY_NAMESPACE:
+            return iter(services.get((namespace, service), {}).values())
+        return (row for key, rows in services.items() if key[1] == service for row in rows.values())
 
     def _summary(self, namespace: str, name: str) -> ServiceSummary:
         document = self._view.document(("Service", namespace, name))

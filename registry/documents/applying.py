@@ -88,7 +88,7 @@ class Apply(msgspec.Struct, frozen=True):
         results = [_put(draft, written, self.by, before) for written in self.documents]
         results += [_delete(draft, key, self.by, before) for key in self.delete]
         _check(draft, before)
-        warnings = [caution for row in before.changed(draft) for caution in cautions(row, draft)]
+        warnings = list(cautions(before.changed(draft), draft))
         revision = draft.revision if draft.has_changes else draft.revision - 1
         return Applied(revision=revision, documents=results, warnings=warnings)
 

@@ -12,7 +12,7 @@ from registry.documents.claims import match_text
 from registry.documents.references import is_without_instances
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from registry.revisions.draft import Draft
     from registry.view.rows import DocumentRow
@@ -27,18 +27,39 @@ class Caution(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-def cautions(row: DocumentRow, draft: Draft) -> Iterator[Caution]:
-    """What stands out in a document, judged after the write it came with."""
-    spec = row.spec
-    for reference in row.references:
-        if is_without_instances(reference, draft):
-            subset = f" subset {reference.part}" if reference.part else ""
-            message = f"service {reference.namespace}/{reference.name}{subset} has no passing instance"
-            yield _caution(row, reference.path, "no_instances", message)
-    if isinstance(spec, Route):
-        yield from _of_route(row, spec)
-    elif isinstance(spec, TrafficPolicy):
-        yield from _of_policy(row, spec, draft)
+def cautions(rows: Iterable[DocumentRow], draft: Draft) -> Iterator[Caution]:
+    """What stands out in documents, judged after the write they came with."""
+    lonely = _Lonely(draft)
+    for row in rows:
+        spec = row.spec
+        yield from lonely.cautions(row)
+        if isinstance(spec, Route):
+            yield from _of_route(row, spec)
+        elif isinstance(spec, TrafficPolicy):
+            yield from _of_policy(row, spec, draft)
+
+
+class _Lonely:
+    """Services and subsets nobody would answer for, each told once, where it is first named; of a service without any
+    instance its subsets are not told besides."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._found: dict[tuple[str, str, str | None], bool] = {}
+
+    def cautions(self, row: DocumentRow) -> Iterator[Caution]:
+        for reference in row.references:
+            if reference.to not in ("service", "subset"):
+                continue
+            service = (reference.namespace, reference.name, None)
+            place = (reference.namespace, reference.name, reference.part if reference.to == "subset" else None)
+            if place in self._found or self._found.get(service):
+                continue
+            self._found[place] = is_without_instances(reference, self._draft)
+            if self._found[place]:
+                subset = f" subset {reference.part}" if place != service else ""
+                message = f"service {reference.namespace}/{reference.name}{subset} has no passing instance"
+                yield _caution(row, reference.path, "no_instances", message)
 
 
 def _of_route(row: DocumentRow, spec: Route) -> Iterator[Caution]:

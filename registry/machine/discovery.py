@@ -13,7 +13,8 @@ from meshway.problem import FieldError, Problem, invalid_request
 from registry.catalog.catalog import StatusCounts
 from registry.documents.applying import Key
 from registry.machine.request import Reply, Request, json_reply, problem_reply
-from registry.manners.query import limit_of, matches, next_link, number_of, query_of, time_of
+from registry.manners.query import limit_of, matches, next_link, number_of, query_of, refuse_bad_names, time_of
+from registry.view.view import EVERY_NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,7 @@ class Discovery:
     def services(self, request: Request) -> Reply | Stream:
         query = query_of(request.query, _PAGING)
         namespace, limit, cursor = request.segments[2], limit_of(query), query.get("cursor")
+        _refuse_bad_place(namespace)
 
         def read() -> ListedServicePage:
             page = self._catalog.services(namespace, limit=limit, cursor=cursor)
@@ -71,6 +73,7 @@ class Discovery:
     def service(self, request: Request) -> Reply | Stream:
         query = query_of(request.query, _WAITING)
         _, _, namespace, _, service = request.segments
+        refuse_bad_names(namespace=namespace, service=service)
         return self._show(
             request, query, (namespace, service), lambda: self._whole(self._catalog.service(namespace, service))
         )
@@ -78,6 +81,7 @@ class Discovery:
     def instances(self, request: Request) -> Reply | Stream:
         query = query_of(request.query, _INSTANCES)
         _, _, namespace, _, service, _ = request.segments
+        _refuse_bad_place(namespace, service)
         status, limit = _status(query), limit_of(query)
 
         def read() -> InstancePage:
@@ -97,6 +101,7 @@ class Discovery:
     def instance(self, request: Request) -> Reply | Stream:
         query = query_of(request.query, _WAITING)
         _, _, namespace, _, service, _, instance_id = request.segments
+        refuse_bad_names(namespace=namespace, service=service, id=instance_id)
         return self._show(
             request, query, (namespace, service), lambda: self._catalog.instance(namespace, service, instance_id)
         )
@@ -161,7 +166,7 @@ class HeldAnswer:
         self._wait()
 
     def _wait(self) -> None:
-        scope = () if self._place == ("-",) else self._place
+        scope = () if self._place[0] == EVERY_NAMESPACE else self._place
         self._cancel = self._view.waiters.add(scope, self._wake)
 
     def _wake(self) -> None:
@@ -196,6 +201,12 @@ class HeldAnswer:
         if self._cancel is not None:
             self._cancel()
             self._cancel = None
+
+
+def _refuse_bad_place(namespace: str, *service: str) -> None:
+    """Of a list, which may be of every namespace."""
+    names = dict(zip(("service",), service, strict=False))
+    refuse_bad_names(**(names if namespace == EVERY_NAMESPACE else {"namespace": namespace, **names}))
 
 
 def _status(query: dict[str, str]) -> Status | None:

@@ -46,7 +46,9 @@ class AnswerEncoder:
         else:
             if body and reply.content_type:
                 parts.append(b"content-type: %b\r\n" % reply.content_type)
-            parts.append(b"content-length: %d\r\n\r\n" % len(body))
+            if body or not is_head:  # the head of a stream: how long its body would be nobody knows
+                parts.append(b"content-length: %d\r\n" % len(body))
+            parts.append(b"\r\n")
             if not is_head:
                 parts.append(body)
         return b"".join(parts)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from meshway.problem import FieldError, invalid_request
-from registry.machine.request import Request
+from registry.machine.request import Reply, Request
 from registry.manners.query import number_of, query_of
 
 if TYPE_CHECKING:
@@ -27,13 +27,15 @@ class FeedRoute:
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
 
-    def get(self, request: Request) -> Stream:
+    def get(self, request: Request) -> Reply | Stream:
         query = query_of(request.query, _KNOWN)
         since = number_of(query, "since", None, low=0, high=2**63 - 1)
         node = query.get("node", "")
         if len(node) > 253:
             message = "query.node: has more than 253 characters"
             raise invalid_request(message, (FieldError(path="query.node", code="out_of_bounds", message=message),))
+        if request.is_head:
+            return Reply(200, headers=_HEAD)
         return FrameStream(self._feed, since, query.get("epoch"), node or request.peer)
 
 

@@ -65,6 +65,10 @@ class Request:
             self._request_id = request_id_of(self.head)
         return self._request_id
 
+    @property
+    def is_head(self) -> bool:
+        return self.head.method == b"HEAD"
+
     def field(self, name: bytes) -> str | None:
         """A header the reader names (meshway/http1/head.py), as text."""
         value = self.head.named.get(name)

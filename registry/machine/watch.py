@@ -9,7 +9,7 @@ from meshway.model.kinds import KINDS
 from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, invalid_request
 from meshway.snapshot import INSTANCE
-from registry.machine.request import Request
+from registry.machine.request import Reply, Request
 from registry.manners.query import number_of, query_of
 
 if TYPE_CHECKING:
@@ -28,17 +28,19 @@ class Watch:
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
 
-    def get(self, request: Request) -> Stream:
+    def get(self, request: Request) -> Reply | Stream:
         query = query_of(request.query, _KNOWN)
         if (last := request.field(b"last-event-id")) is not None:
             query["since"] = last  # what a browser reconnects with is newer than what its page once asked for
         since = number_of(query, "since", None, low=0, high=2**63 - 1)
-        namespace = query.get("namespace")
+        namespace, kind = query.get("namespace"), _kind(query.get("kind"))
+        if request.is_head:
+            return Reply(200, headers=_HEAD)
         return EventStream(
             self._feed,
             since=since,
             namespace=None if namespace == "-" else namespace,
-            kind=_kind(query.get("kind")),
+            kind=kind,
             service=query.get("service"),
         )
 

@@ -30,7 +30,7 @@ def decoder_of(of: type[S], path: str) -> Callable[[bytes], S]:
         except msgspec.ValidationError as error:
             errors = tuple(_all_errors(parse_json(body), of, path))
             raise invalid_request(errors[0].message if errors else str(error), errors) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise malformed(body, error) from None
 
     return decode_body
@@ -56,15 +56,15 @@ def malformed(body: bytes, error: Exception) -> Problem:
         return Problem(400, "malformed_json", "Malformed JSON", detail="the body is empty where JSON is expected")
     reason = str(error).removeprefix("JSON is malformed: ")
     line = column = None
-    if found := _BYTE.search(reason):
-        at = int(found[1])
-        reason = reason[: found.start()].rstrip()
-        line = body.count(b"\n", 0, at) + 1
-        column = len(body[body.rfind(b"\n", 0, at) + 1 : at].decode("utf-8", "replace")) + 1
-        reason = f"{reason} at line {line}, column {column}"
+    if isinstance(error, UnicodeDecodeError):
+        at = _not_utf8(body)
+        line, column = _place(body, at)
+        reason = f"the byte 0x{body[at]:02x} at line {line}, column {column} is no UTF-8"
+    elif found := _BYTE.search(reason):
+        line, column = _place(body, int(found[1]))
+        reason = f"{reason[: found.start()].rstrip()} at line {line}, column {column}"
     elif isinstance(error, msgspec.DecodeError) and "truncated" in reason:
-        line = body.count(b"\n") + 1
-        column = len(body[body.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        line, column = _place(body, len(body))
         reason = f"the text ends too early, at line {line}, column {column}"
     return Problem(
         400,
@@ -73,3 +73,17 @@ def malformed(body: bytes, error: Exception) -> Problem:
         detail=reason,
         errors=(FieldError(path="", code="malformed_json", message=reason, line=line, column=column),),
     )
+
+
+def _place(body: bytes, at: int) -> tuple[int, int]:
+    """Line and column of a byte, both from 1; columns count characters."""
+    begin = body.rfind(b"\n", 0, at) + 1
+    return body.count(b"\n", 0, at) + 1, len(body[begin:at].decode("utf-8", "replace")) + 1
+
+
+def _not_utf8(body: bytes) -> int:
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0

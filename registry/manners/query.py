@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import unquote_plus
 
+from meshway.model.document import LABEL_PATTERN
 from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, Problem, invalid_request
 
 MAX_PAGE: Final = 1000
 PAGE: Final = 100
+_LABEL_RULE: Final = 'lower-case letters, digits and "-", 1 to 63, first and last no "-"'
 _MAX_NUMBER: Final = 2**63 - 1
+_LABEL: Final = re.compile(LABEL_PATTERN)
 
 
 def query_of(query: str, known: frozenset[str]) -> dict[str, str]:
@@ -36,6 +40,18 @@ def query_of(query: str, known: frozenset[str]) -> dict[str, str]:
     if errors:
         raise invalid_request(errors[0].message, tuple(errors))
     return found
+
+
+def refuse_bad_names(**names: str) -> None:
+    """Segments of a path that must be labels, by what they name. Raises Problem 422 for one that nothing can have: an
+    empty answer would hide the typing error."""
+    errors = tuple(
+        FieldError(path=what, code="bad_name", message=f'{what}: "{name[:100]}" is no name: {_LABEL_RULE}')
+        for what, name in names.items()
+        if not _LABEL.fullmatch(name)
+    )
+    if errors:
+        raise invalid_request(errors[0].message, errors)
 
 
 def number_of(

@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-FILE_NAME: Final = "registry.sqlite"
+FILE_NAME: Final = "registry.db"
 _BUSY_S: Final = 5.0
 
 

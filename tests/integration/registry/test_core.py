@@ -246,3 +246,18 @@ async def test_followers_and_watchers_that_reconnect_at_random_see_every_revisio
         assert mirror.entries == truth(core)  # type: ignore[arg-type]
         follower.close()
         watcher.close()
+
+
+async def test_the_process_ends_when_the_sweep_of_leases_does(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with core_on(tmp_path, clock=clock, deaths=1) as core:
+
+        def broken(*_: object) -> None:
+            raise ValueError("a defect")
+
+        core.leases._guard.judge = broken  # type: ignore[method-assign,assignment]
+        await core.catalog.register(registration(ttl_s=3))
+        ended = [task for task in asyncio.all_tasks() if task.get_name() == "lease sweep"]
+        clock.advance(4.0)
+        await asyncio.wait(ended, timeout=5)
+        await asyncio.sleep(0)

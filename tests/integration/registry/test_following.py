@@ -195,3 +195,14 @@ async def test_a_follower_that_reads_nothing_slows_nobody(registry: RunningRegis
                 if seen == 12 and not getattr(frame, "more", False):
                     break
         assert not registry.died
+
+
+@pytest.mark.parametrize("path", ["/v1/watch", "/v1/feed"])
+async def test_the_head_of_a_stream_is_answered_without_the_stream(registry: RunningRegistry, path: str) -> None:
+    async with RawClient(registry.port) as client:
+        client.send("HEAD", path)
+        head = await client.answer(5.0, is_head=True)
+        assert (head.status, "content-length" in head.headers) == (200, False)
+        assert (await client.call("GET", "/v1/health/live")).status == 200, "the connection serves on"
+    assert not registry.core.feed.watchers
+    assert not registry.core.feed.followers

@@ -213,3 +213,23 @@ async def test_evidence_of_answered_calls_reaches_the_leases(registry: RunningRe
     row = registry.core.view.instance(("default", "books", "books-1"))
     assert row is not None
     assert (await registry.call("POST", "/v1/answers/q-1", {})).json["code"] == "no_question"
+
+
+async def test_one_service_is_listed_and_awaited_over_every_namespace(registry: RunningRegistry) -> None:
+    await registry.register("books", "b")
+    row = {"namespace": "shop", "service": "books", "id": "a", "port": 9000}
+    await registry.call("POST", "/v1/registrations", {"instances": [row]})
+    await registry.register("films", "f")
+    path = "/v1/namespaces/-/services/books/instances"
+    first = (await registry.call("GET", f"{path}?limit=1")).json
+    rest = (await registry.call("GET", f"{path}?limit=1&cursor={first['next']}")).json
+    assert [(one["namespace"], one["id"]) for one in first["items"] + rest["items"]] == [
+        ("default", "b"),
+        ("shop", "a"),
+    ]
+    assert "next" not in rest
+    async with RawClient(registry.port) as client:
+        client.send("GET", f"{path}?since={registry.core.view.revision}&wait_s=10")
+        await until(lambda: len(registry.core.view.waiters) == 1)
+        await registry.register("books", "c")
+        assert len((await client.answer(5.0)).json["items"]) == 3

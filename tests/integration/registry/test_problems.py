@@ -46,6 +46,17 @@ CASES: list[tuple[str, str, object, int, str, str]] = [
     ("PUT", "/v1/namespaces/default/routes/R_1", {"spec": {}}, 422, "invalid_document", ""),
     ("GET", "/v1/namespaces/default/services/none", None, 404, "not_found", ""),
     ("POST", "/v1/answers/q", {}, 404, "no_question", ""),
+    ("PUT", ONE, b'{"port": ' + b"9" * 400 + b"}", 422, "invalid_request", "port"),
+    ("PUT", ONE, b'{"port": NaN}', 400, "malformed_json", "column 10"),
+    ("PUT", ONE, b'{"port": 1,\n "zone": "\xff"}', 400, "malformed_json", "line 2, column 11"),
+    ("PUT", ONE, b"[" * 100_000, 400, "malformed_json", "recursion"),
+    ("POST", "/v1/reports", b'{"new": ' + b"[" * 100_000, 400, "malformed_json", "recursion"),
+    ("POST", "/v1/reports", {"node": "g", "revision": 2**70}, 422, "invalid_request", "revision"),
+    ("GET", "/v1/namespaces/default/services/Books_/instances", None, 422, "invalid_request", "Books_"),
+    ("GET", "/v1/namespaces/default/services/Books_", None, 422, "invalid_request", "Books_"),
+    ("GET", "/v1/namespaces/Shop_/services", None, 422, "invalid_request", "Shop_"),
+    ("GET", "/v1/namespaces/Shop_/routes", None, 422, "invalid_request", "Shop_"),
+    ("POST", "/v1/apply", {"delete": [{"kind": "Rute", "name": "r"}]}, 422, "invalid_request", "Route"),
 ]
 
 

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from registry import gateways as gateways_module
 from registry.gateways import Applied, Gateways, Refused, Report
 from tests.parts.conditions import until
 
@@ -62,3 +65,14 @@ async def test_a_gateway_that_dies_meanwhile_is_waited_for_no_longer() -> None:
     clock.now_s += 7
     await until(future.done, within_s=5)
     assert future.result() == Applied(0, 0, ())
+
+
+def test_the_oldest_makes_room_when_too_many_names_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateways_module, "MAX_GATEWAYS", 3)
+    clock = Clock()
+    gateways = Gateways(clock)
+    for at in range(5):
+        clock.now_s += 1.0
+        gateways.report(Report(node=f"g{at}"))
+        gateways.report(Report(node="g0"))
+    assert [state.node for state in gateways.states()] == ["g0", "g3", "g4"]

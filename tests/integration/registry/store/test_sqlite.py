@@ -147,10 +147,10 @@ async def test_commits_wait_for_the_disk(tmp_path: Path) -> None:
 async def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
     from registry.settings import StartRefused
 
-    (tmp_path / "registry.sqlite").write_bytes(b"x" * 5000)
+    (tmp_path / "registry.db").write_bytes(b"x" * 5000)
     with pytest.raises(StartRefused, match="is no registry store"):
         SqliteStore(tmp_path)
-    (tmp_path / "registry.sqlite").unlink()
+    (tmp_path / "registry.db").unlink()
     store = SqliteStore(tmp_path)  # the lock was given back
     await store.close()
-    assert sqlite3.connect(tmp_path / "registry.sqlite").execute("SELECT count(*) FROM head").fetchone() == (0,)
+    assert sqlite3.connect(tmp_path / "registry.db").execute("SELECT count(*) FROM head").fetchone() == (0,)

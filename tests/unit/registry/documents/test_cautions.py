@@ -47,3 +47,28 @@ def test_a_policy_for_a_subset_no_route_uses_is_told() -> None:
     targets = [{"service": "books", "subset": name} for name in ("v1", "v2")]
     found = warned(bench, policy({"targets": targets, "retry": {"max_retries": 2}}))
     assert found == [("unused_policy", "spec.targets[1].subset")]
+
+
+def test_a_service_without_instances_is_told_once_however_many_rules_lead_there() -> None:
+    bench = Bench()
+    rules = [
+        {
+            "match": [{"path": {"prefix": f"/{at}"}}],
+            "destinations": [{"service": "books"}, {"service": "books", "subset": "v1"}],
+        }
+        for at in range(3)
+    ]
+    documents = [
+        written("Service", "books", SUBSETS),
+        written("Route", "a", {"rules": rules}),
+        route_to("books", "b", "/b"),
+    ]
+    assert warned(bench, *documents) == [("no_instances", "spec.rules[0].destinations[0].service")]
+
+
+def test_each_empty_subset_of_a_service_that_has_instances_is_told_once() -> None:
+    bench = Bench()
+    bench.register(version="v1")
+    documents = [written("Service", "books", SUBSETS)]
+    documents += [route_to("books", f"r{at}", f"/{at}", subset="v2") for at in range(3)]
+    assert warned(bench, *documents) == [("no_instances", "spec.rules[0].destinations[0].subset")]
