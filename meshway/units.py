@@ -1,11 +1,15 @@
 """Durations, sizes and rates as people write them; seconds, bytes and events per second as the code holds them."""
 
 import re
+from decimal import Decimal
 from typing import Final
 
-_DURATION: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?\Z")
-_SIZE: Final = re.compile(r"(\d+)(B|KiB|MiB|GiB)?\Z")
-_RATE: Final = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)\Z")
+# Sixteen digits are as many as a float can tell apart; more are a slip, and would overflow somewhere behind.
+_WHOLE: Final = r"[0-9]{1,16}"
+_DECIMAL: Final = _WHOLE + r"(?:\.[0-9]{1,40})?"
+_DURATION: Final = re.compile(rf"(?:({_WHOLE})h)?(?:({_WHOLE})m(?!s))?(?:({_DECIMAL})s)?(?:({_DECIMAL})ms)?\Z")
+_SIZE: Final = re.compile(rf"({_WHOLE})(B|KiB|MiB|GiB)?\Z")
+_RATE: Final = re.compile(rf"({_DECIMAL})/(s|m|h)\Z")
 _SIZE_FACTOR: Final = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _RATE_SPAN_S: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -48,15 +52,15 @@ def parse_duration(text: object) -> Duration:
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest form that parses back to the same value."""
-    millis = round(seconds * 1000.0, 3)
-    if millis % 1000:
-        return f"{millis:g}ms" if millis < 1e6 else f"{seconds!r}s"
-    whole = int(millis // 1000)
+    """The shortest form that parses back to the very same value."""
+    whole = round(seconds)
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)
     parts = [f"{hours}h" if hours else "", f"{minutes}m" if minutes else "", f"{left}s" if left else ""]
-    return "".join(parts) or "0s"
+    for text in ("".join(parts) or "0s", f"{_plain(round(seconds * 1000.0, 6))}ms"):
+        if _DURATION.match(text) and parse_duration(text) == seconds:
+            return text
+    return f"{_plain(seconds)}s"
 
 
 def parse_size(text: object) -> Size:
@@ -81,8 +85,16 @@ def parse_rate(text: object) -> Rate:
 
 
 def format_rate(per_second: float) -> str:
-    for unit, span_s in _RATE_SPAN_S.items():
-        events = per_second * span_s
-        if abs(events - round(events)) < 1e-9 * max(1.0, events):
-            return f"{round(events)}/{unit}"
-    return f"{per_second!r}/s"
+    """The shortest form that parses back to the very same value; whole events where a span has them."""
+    for digits in (0, 9):
+        for unit, span_s in _RATE_SPAN_S.items():
+            text = f"{_plain(round(per_second * span_s, digits))}/{unit}"
+            if parse_rate(text) == per_second:
+                return text
+    return f"{_plain(per_second)}/s"
+
+
+def _plain(number: float) -> str:
+    """Without an exponent, which nobody writes and no reader here takes."""
+    text = repr(number)
+    return f"{Decimal(text):f}" if "e" in text else text.removesuffix(".0")

@@ -27,6 +27,7 @@ _UNITS: Final = {
     Size: (parse_size, "bad_size"),
 }
 _MAX_SHOWN: Final = 60
+_LARGEST: Final = 2**53 - 1  # RFC 8259 §6; beyond 64 bits the feed could not carry it
 _STRING_MATCH: Final = frozenset(
     {"exact", "prefix", "suffix", "contains", "regex", "in", "present", "ignore_case", "invert"}
 )
@@ -171,8 +172,10 @@ class FieldReader:
             or (whole and isinstance(value, float) and not value.is_integer())
         ):
             return self._wrong(value, "a whole number" if whole else "a number", path)
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             return self._wrong(value, "a finite number", path)
+        if abs(value) > _LARGEST:
+            return self.fail(path, "out_of_bounds", f"is above {_LARGEST}, the largest number every reader takes")
         for bound, broken, word in (
             (kind.ge, kind.ge is not None and value < kind.ge, "below"),
             (kind.gt, kind.gt is not None and value <= kind.gt, "not above"),

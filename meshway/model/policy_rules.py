@@ -25,10 +25,12 @@ from meshway.model.traffic_policy import (
     Timeouts,
     TrafficPolicy,
 )
+from meshway.units import parse_rate
 
 KEY_PARTS: Final = ("source_ip", "service", "route", "rule", "method", "constant", "header.NAME", "query.NAME")
 _UNSUPPORTED_KEY_PARTS: Final = frozenset({"principal", "consumer", "path", "claim"})
 _STATUS_RANGE: Final = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?\Z")
+_LOWEST_RATE: Final = parse_rate("0.01/h")
 _MS, _MINUTE, _HOUR, _DAY = 0.001, 60.0, 3600.0, 86400.0
 
 
@@ -58,8 +60,10 @@ def _limit_key(part: Any) -> Iterator[Finding]:
 
 
 def _rate_above_zero(part: Any) -> Iterator[Finding]:
-    if part.rate <= 0:
-        yield Finding(".rate", "out_of_bounds", "a rate of 0 refuses every call for ever; write at least 1/h")
+    if part.rate < _LOWEST_RATE:
+        yield Finding(
+            ".rate", "out_of_bounds", f"{part.rate} refuses nearly every call for ever; write at least {_LOWEST_RATE}"
+        )
 
 
 def _health_expect(part: Any) -> Iterator[Finding]:

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshway.cli.output import yaml_stream
+from meshway.formats.yaml_documents import read_documents
 from meshway.model.decode import MAX_DOCUMENT, canonical, decode_document, decode_spec
 from meshway.model.fields import struct_type
 from meshway.model.kinds import KINDS
@@ -14,6 +16,7 @@ from meshway.model.service import Service
 from meshway.model.traffic_policy import TrafficPolicy
 from meshway.problem import Problem
 from meshway.units import Duration
+from tests.parts.documents import documents
 
 FIELDS = sorted(
     {"match", "path", "retry", "backoff", "base", "max", "rate", "prefix", "exact", "service", "weight", "name", "mesh"}
@@ -147,6 +150,39 @@ def test_the_canonical_form_reads_back_to_itself(kind: str, spec: dict[str, Any]
     assert read is not None
     assert canonical(read) == spec
     assert decode_spec(kind, canonical(read))[0] == read
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@given(data=st.data())
+def test_what_is_exported_is_unchanged_when_it_is_applied(kind: str, data: st.DataObject) -> None:
+    written = data.draw(documents(kind))
+    document, spec = decode_document(written)
+    exported = {
+        "apiVersion": document.api_version,
+        "kind": kind,
+        "metadata": written["metadata"],
+        "spec": document.spec,
+    }
+    (read,) = read_documents(yaml_stream([exported]))
+    assert read.raw == exported
+    again, same = decode_document(read.raw)
+    assert again.spec == document.spec
+    assert same == spec
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "path"),
+    [
+        ("TrafficPolicy", {"bulkhead": {"max_requests": 10**30}}, "spec.bulkhead.max_requests"),
+        ("RateLimit", {"token_bucket": {"rate": "5/s", "burst": 2**64}}, "spec.token_bucket.burst"),
+        ("RateLimit", {"token_bucket": {"rate": "9" * 400 + "/s"}}, "spec.token_bucket.rate"),
+        ("RateLimit", {"token_bucket": {"rate": "0.0000001/s"}}, "spec.token_bucket.rate"),
+        ("TrafficPolicy", {"timeouts": {"deadline": "9" * 400 + "h"}}, "spec.timeouts.deadline"),
+        ("TrafficPolicy", {"retry": {"buffer": "9" * 400}}, "spec.retry.buffer"),
+    ],
+)
+def test_a_number_no_reader_could_carry_is_refused_with_its_path(kind: str, spec: dict[str, Any], path: str) -> None:
+    assert [at for at, _ in found(document(kind, spec))] == [path]
 
 
 def test_equal_specs_have_equal_canonical_forms() -> None:
