@@ -1,7 +1,7 @@
 """Follows the registry's feed: connects, reads, judges by `feed/state.py`, and never stops trying.
 
-Three missed ticks are a dead connection. Between tries it waits 0.2 to 15 s, ± 50 %, and takes the next registry. It
-resumes with the revision and the epoch it holds, so nothing is sent twice.
+A connection that brings no whole frame for three ticks is dead, whatever trickles. Between tries it waits 0.2 to 15 s,
+± 50 %, and takes the next registry. It resumes with the revision and the epoch it holds, so nothing is sent twice.
 """
 
 import asyncio
@@ -14,10 +14,11 @@ from urllib.parse import quote
 from gateway.feed.registry_link import RegistryUrl
 from gateway.feed.state import Changes, FeedState, Outcome, Trouble, Whole
 from gateway.upstream.plain_client import PlainConnection, PlainError
-from meshway.snapshot import FrameError, FrameReader, Question
+from meshway.snapshot import FrameError, FrameReader, Question, Tick
 
 TICK_S: Final = 2.0
 DEAD_S: Final = 3 * TICK_S
+CRAWL: Final = 65536  # bytes of one frame that are progress as well: a large one may take longer than the ticks
 MIN_WAIT_S: Final = 0.2
 MAX_WAIT_S: Final = 15.0
 
@@ -96,14 +97,28 @@ class Follower:
             text = await connection.text(500, DEAD_S)
             return Trouble("bad", f"answered {head.status} {text.decode('utf-8', 'replace')[:200]}")
         state.connected()
-        reader = FrameReader()
-        while piece := await connection.piece(DEAD_S):
+        reader, loop = FrameReader(), asyncio.get_running_loop()
+        came, due = 0, loop.time() + DEAD_S
+        while True:
+            try:
+                piece = await connection.piece(max(due - loop.time(), 0.0))
+            except PlainError as error:
+                if error.reason != "timeout":
+                    raise
+                return Trouble("bad", f"no whole frame came within {DEAD_S:g} s")
+            if not piece:
+                return Trouble("bad", "the registry closed the feed")
+            came += len(piece)
             for frame in reader.feed(piece):
+                came = CRAWL
                 outcome = state.take(frame)
                 if isinstance(outcome, Trouble):
                     return outcome
+                if isinstance(frame, Tick) and frame.revision <= state.revision:
+                    self._has_progress = True  # in step, if only with nothing new
                 self._has_news(url, outcome)
-        return Trouble("bad", "the registry closed the feed")
+            if came >= CRAWL:
+                came, due = 0, loop.time() + DEAD_S
 
     def _has_news(self, url: RegistryUrl, outcome: Outcome) -> None:
         self.heard_at = time.monotonic()

@@ -199,8 +199,16 @@ class Supervisor:
         if not self._was_ready and not self.slots.missing:
             self._was_ready = True
             _log.info("ready: edge %s mesh %s at r%d", self.addresses.edge, self.addresses.mesh, revision)
-            if self.settings.ready_file is not None:
-                write_ready_file(self.settings.ready_file, self.addresses)
+            self._write_ready_file()
+
+    def _write_ready_file(self) -> None:
+        path = self.settings.ready_file
+        if path is None:
+            return
+        try:
+            write_ready_file(path, self.addresses)
+        except OSError as error:  # calls go on without it
+            _log.error("cannot write the ready file %s: %s", path, error)
 
     def _on_transition(self, worker: WorkerProcess, transition: Transition) -> None:
         self.transitions.take(transition)

@@ -13,6 +13,7 @@ from meshway.snapshot import Delta, Question, encode_frame
 from meshway.tasks import spawn
 from tests.parts.changes import left, running
 from tests.parts.conditions import until
+from tests.parts.fault_proxy import FaultProxy
 from tests.parts.feed_server import Feed
 
 
@@ -143,6 +144,91 @@ async def test_a_silent_registry_is_left_for_another(
         feed.is_silent = True
         await until(lambda: following.follower.registry is not None and second.asked)
         await until(lambda: following.follower.registry and following.follower.registry.text == second.url)
+
+
+@pytest.mark.parametrize("fault", ["black hole", "crawl"])
+async def test_a_registry_behind_a_dead_line_is_left_for_another(
+    fault: str, feed: Feed, follow: Callable[..., Following], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_module, "DEAD_S", 0.9)
+    feed.commit(running("a", "1", port=1))
+    async with FaultProxy(feed.port) as line:
+        following = follow(line.url, feed.url)
+        await following.reaches(feed)
+        line.is_black_hole, line.rate = fault == "black hole", 4 if fault == "crawl" else 0
+        loop = asyncio.get_running_loop()
+        spoiled_at = loop.time()
+        feed.commit(running("a", "2", port=1))
+        await until(lambda: following.held.revision == 2)
+        assert loop.time() - spoiled_at < 3.0
+        assert (following.wholes, following.revisions) == (1, [2])
+
+
+async def test_cuts_anywhere_in_the_stream_lose_and_double_nothing(
+    feed: Feed, follow: Callable[..., Following], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_module, "MIN_WAIT_S", 0.01)
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    async with FaultProxy(feed.port) as line:
+        following = follow(line.url)
+        await following.reaches(feed)
+        for number in range(30):
+            line.cut_after = chance.randrange(600)
+            for _ in range(chance.randrange(1, 8)):
+                feed.commit(running("a", f"n{chance.randrange(20)}", port=1))
+            if number % 3 == 0:
+                await until(lambda: line.cut_after < 0 or following.held.revision == feed.revision)
+            await asyncio.sleep(0.01)
+        line.cut_after = -1
+        await following.reaches(feed)
+        assert line.accepted > 2
+        assert following.revisions == list(range(1, feed.revision + 1))
+
+
+async def test_a_slow_line_is_no_dead_one(feed: Feed, follow: Callable[..., Following]) -> None:
+    for number in range(40):
+        feed.commit(running("a", f"n{number}", port=1))
+    async with FaultProxy(feed.port) as line:
+        line.delay_s = 0.2
+        following = follow(line.url)
+        await following.reaches(feed)
+        feed.commit(running("a", "late", port=1))
+        await following.reaches(feed)
+        assert line.accepted == 1
+
+
+async def test_a_flipped_bit_on_the_line_never_reaches_what_is_held(
+    feed: Feed, follow: Callable[..., Following], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_module, "MIN_WAIT_S", 0.01)
+    feed.commit(running("a", "1", port=1))
+    async with FaultProxy(feed.port) as line:
+        following = follow(line.url)
+        await following.reaches(feed)
+        line.change = lambda data: data.replace(b"\xa6change", b"\xa6chanGe").replace(b"\xa7address", b"\xa7addresX")
+        feed.commit(running("a", "2", port=1))
+        await until(lambda: line.accepted >= 3)
+        assert following.held.revision == 1
+        line.change = lambda data: data
+        await following.reaches(feed)
+
+
+async def test_back_off_begins_anew_after_a_connection_without_news(
+    feed: Feed, follow: Callable[..., Following], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_module, "MIN_WAIT_S", 0.1)
+    following = follow(feed.url)
+    await following.reaches(feed)
+    await feed.stop()
+    await asyncio.sleep(1.0)  # by now it waits 0.8 s between two tries
+    await feed.start()
+    await until(lambda: following.follower.registry)
+    await asyncio.sleep(0.7)  # a tick
+    connections = following.follower.connections
+    feed.cut()
+    await until(lambda: following.follower.connections > connections, 0.4)
 
 
 async def test_a_registry_that_sends_nonsense_changes_nothing(feed: Feed, follow: Callable[..., Following]) -> None:
