@@ -102,7 +102,7 @@ def _repaired(document: Written) -> Written:
                 _take_out(document, error.path)
         else:
             return document
-    reject()
+    return reject()
 
 
 def _take_out(document: Written, path: str) -> None:
