@@ -71,6 +71,12 @@ class Follower:
 
     def take(self, limit: int = TAKE_BYTES) -> bytes:
         """Frames that are ready now, about `limit` bytes; empty: wait for wake."""
+        if self._snapshot is None and not self._ready and not self._gateways:
+            # What a follower does a thousand times between two ticks: no list, no joining of its own.
+            if self._cursor.is_at_head:
+                return b""
+            if (taken := self._take_deltas(limit)) or not self._ready:
+                return taken
         frames, self._ready = self._ready, []
         limit -= sum(map(len, frames))
         while limit > 0 and self._snapshot is not None:
@@ -82,8 +88,11 @@ class Follower:
             frames.append(frame)
             limit -= len(frame)
         if limit > 0:
-            frames += self._deltas(limit)
-        if self._gateways and not frames and self._cursor.is_at_head:
+            frames.append(self._take_deltas(limit))
+            if self._ready:  # the reason of a reset, and the snapshot follows
+                frames += self._ready
+                self._ready = []
+        if self._gateways and not any(frames) and self._cursor.is_at_head:
             frames.append(encode_frame(Tick(revision=self._view.revision, gateways=self._gateways)))
             self._gateways = 0
         return b"".join(frames)
@@ -92,14 +101,14 @@ class Follower:
         self._cursor.close()
         self._closed(self)
 
-    def _deltas(self, limit: int) -> list[bytes]:
+    def _take_deltas(self, limit: int) -> bytes:
+        """Empty with something in `_ready`: it had to begin anew."""
         try:
-            return [entry.frames() for entry in self._cursor.take(limit)]
+            return self._cursor.take_frames(limit)
         except Behind:
             self._cursor.close()
             self._cursor = self._begin("too slow, or away for too long")
-            frames, self._ready = self._ready, []
-            return frames
+            return b""
 
     def _begin(self, reason: str | None) -> LogCursor:
         if reason is not None:

@@ -63,6 +63,16 @@ class LogCursor:
         self._reading = spawn(self._read(), name="log page")
         return []
 
+    def take_frames(self, max_bytes: int) -> bytes:
+        """The same as the feed's frames, in one piece. Raises Behind."""
+        if not self._page and self._reading is None:
+            shared = self._view.recent.frames_since(self.revision, max_bytes)
+            if shared is not None:
+                self._has_caught_up = True
+                self.revision, frames = shared
+                return frames
+        return b"".join([entry.frames() for entry in self.take(max_bytes)])
+
     def close(self) -> None:
         if self._reading is not None:
             self._reading.cancel()

@@ -110,11 +110,13 @@ def change_of(kind: str, namespace: str, name: str, value: bytes | None) -> Chan
 class Recent:
     """Gap-free revisions up to the head, at most MAX_REVISIONS and MAX_BYTES of them."""
 
-    __slots__ = ("_bytes", "_entries")
+    __slots__ = ("_bytes", "_entries", "_shared", "_shared_place")
 
     def __init__(self, head: int) -> None:
         self._entries: deque[LogEntry] = deque([LogEntry(head, ())])
         self._bytes = 0
+        self._shared_place = (-1, -1, 0)
+        self._shared = (head, b"")
 
     @property
     def first(self) -> int:
@@ -144,3 +146,18 @@ class Recent:
             max_bytes -= entry.size
             at += 1
         return taken
+
+    def frames_since(self, revision: int, max_bytes: int) -> tuple[int, bytes] | None:
+        """The deltas after `revision` as one piece, and the last revision in it; None as in `since`.
+
+        Followers mostly stand at the same place, so the piece made last is kept: a commit is joined once for all.
+        """
+        place = (revision, self._entries[-1].revision, max_bytes)
+        if place != self._shared_place:
+            entries = self.since(revision, max_bytes)
+            if entries is None:
+                return None
+            last = entries[-1].revision if entries else revision
+            self._shared = (last, b"".join([entry.frames() for entry in entries]))
+            self._shared_place = place
+        return self._shared

@@ -210,3 +210,19 @@ async def test_a_hole_in_the_log_is_answered_with_a_snapshot(monkeypatch: pytest
     assert mirror.resets == ["too slow, or away for too long"]
     assert mirror.entries == truth(bench)
     follower.close()
+
+
+async def test_followers_at_the_same_place_share_one_piece_of_bytes() -> None:
+    bench, one, other = FeedBench(), Mirror(), Mirror()
+    first, second = one.follow(bench.feed), other.follow(bench.feed)
+    one.drain(first)
+    other.drain(second)
+    for port in range(1, 5):
+        bench.register(port=port)
+    piece = first.take()
+    assert second.take() is piece
+    assert first.take() == second.take() == b""
+    bench.register(port=9)
+    assert first.take() != piece
+    first.close()
+    second.close()
