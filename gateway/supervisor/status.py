@@ -138,9 +138,11 @@ def metrics_of(host: "Supervisor") -> str:
     counts, slots = host.feed.counts, host.slots
     heard = host.follower.heard_at
     age = time.monotonic() - (heard if heard is not None else host.started_at)
+    lag = max(host.feed.head - slots.revision, 0)
     gauges = [
         *gauge("meshway_snapshot_revision", "Revision that all workers run.", [((), slots.revision)]),
         *gauge("meshway_snapshot_age_seconds", "Since the registry was last heard.", [((), age)]),
+        *gauge("meshway_feed_lag_revisions", "Revisions the registry is ahead of the workers.", [((), lag)]),
         *gauge("meshway_documents_refused", "Documents that do not compile now.", [((), len(host.refused()))]),
         *gauge("meshway_workers", "Workers that accept.", [((), len(slots.running))]),
         *gauge(

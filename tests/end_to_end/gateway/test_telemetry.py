@@ -1,0 +1,137 @@
+"""What a running gateway tells: the metrics the guide names, the access log, and what a full disk costs."""
+
+import re
+import resource
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.parts.changes import document, running
+from tests.parts.conditions import until
+from tests.parts.feed_server import Feed
+from tests.parts.gateway_process import GatewayProcess
+from tests.parts.plain_service import PlainService
+from tests.parts.processes import ROOT
+
+OF_THE_REGISTRY = {"meshway_leases", "meshway_self_preservation", "meshway_registry_commit_duration_seconds"}
+CHECKED = {"health_check": {"type": "http", "path": "/up", "interval": "1s", "timeout": "0.5s", "unhealthy_after": 1}}
+
+
+@pytest.fixture
+async def books() -> AsyncIterator[PlainService]:
+    async with PlainService("books") as service:
+        yield service
+
+
+@pytest.fixture
+async def feed(books: PlainService) -> AsyncIterator[Feed]:
+    async with Feed() as feed:
+        feed.commit(running("books", "b1", port=books.port))
+        yield feed
+
+
+def documented() -> set[str]:
+    page = (ROOT / "docs/guide/observability.md").read_text()
+    return set(re.findall(r"`((?:meshway|http_server)_[a-z_]+)`", page)) - OF_THE_REGISTRY
+
+
+async def metrics(gateway: GatewayProcess) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    text = (await gateway.client.get(f"{gateway.admin}/metrics")).text
+    found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
+    return found
+
+
+def total(found: dict[str, dict[tuple[tuple[str, str], ...], float]], name: str) -> float:
+    return sum(found[name].values())
+
+
+async def test_every_metric_of_the_guide_is_told_and_says_the_truth(
+    feed: Feed, books: PlainService, tmp_path: Path
+) -> None:
+    async with PlainService("sick") as sick, GatewayProcess(tmp_path, feed.url) as gateway:
+        sick.status = 502
+        feed.commit(running("books", "b2", port=sick.port))
+        feed.commit(document("Route", "bad", {"rules": [{"destinations": "nowhere"}]}))
+        await gateway.wait_for_revision(
+            feed.commit(document("TrafficPolicy", "retried", {"retry": {"statuses": [502]}}))
+        )
+        for _ in range(40):
+            async with httpx.AsyncClient(trust_env=False) as client:
+                await client.post(gateway.mesh, headers={"Host": "books.default.mesh"}, content=b"12345")
+                await client.get(gateway.mesh, headers={"Host": "books.default.mesh"})
+        revision = feed.commit(document("TrafficPolicy", "checked", CHECKED))
+        await gateway.wait_for_revision(revision)
+        while not (found := await metrics(gateway)).get("meshway_check_failing"):
+            assert gateway.is_running
+        names = {re.sub("_(bucket|sum|count)$", "", name) for name in found}
+        assert documented() <= names, documented() - names
+        assert total(found, "meshway_requests_total") == 80
+        assert total(found, "meshway_request_bytes_total") == 200
+        assert total(found, "http_server_request_duration_seconds_count") == 80
+        assert 0.0 < total(found, "http_server_request_duration_seconds_sum") < 20.0
+        assert total(found, "meshway_upstream_requests_total") == 80
+        assert total(found, "meshway_upstream_request_duration_seconds_count") == 80
+        assert total(found, "meshway_upstream_retries_total") >= 1
+        assert total(found, "meshway_documents_refused") == 1
+        assert total(found, "meshway_snapshot_revision") == revision
+        assert total(found, "meshway_feed_lag_revisions") == 0
+        assert total(found, "meshway_workers") == 2
+        assert total(found, "meshway_check_failing") == 1
+        assert total(found, "meshway_outlier_ejected") == 1
+        assert total(found, "meshway_access_log_dropped_total") == 0
+        for labels, count in found["http_server_request_duration_seconds_count"].items():
+            buckets = [
+                value
+                for row, value in found["http_server_request_duration_seconds_bucket"].items()
+                if set(labels) <= set(row)
+            ]
+            assert sorted(buckets) == buckets
+            assert buckets[-1] == count
+
+
+async def test_the_access_log_goes_on_in_a_new_file_after_sighup(feed: Feed, tmp_path: Path) -> None:
+    async with GatewayProcess(tmp_path, feed.url, workers=1, worker={"drain_s": 30.0}) as gateway:
+        log = gateway.data / "log" / "access.jsonl"
+        await gateway.call("books", "/before")
+        await until(gateway.access_log)
+        moved = log.rename(log.with_suffix(".1"))
+        gateway.send(signal.SIGHUP)
+        await until(log.exists)
+        # The old connection's worker drains; it, too, writes to the new file.
+        await gateway.call("books", "/after")
+        await until(lambda: [line["path"] for line in gateway.access_log()] == ["/after"])
+        assert "/after" not in moved.read_text()
+
+
+async def test_a_full_disk_costs_log_lines_and_copies_but_no_call(
+    feed: Feed, books: PlainService, tmp_path: Path
+) -> None:
+    async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
+        await gateway.call("books")
+        assert gateway.process is not None
+        [worker] = await gateway.worker_pids()
+        await until(lambda: list((gateway.data / "gateway" / "last_good").glob("*.snapshot")))
+        for pid in (gateway.process.popen.pid, worker):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        revision = feed.commit(running("more", "m1", port=books.port))
+        await gateway.wait_for_revision(revision)
+        for _ in range(5):
+            assert (await gateway.call("more")).text == "books"
+        found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
+
+        async def told() -> bool:
+            nonlocal found
+            found = await metrics(gateway)
+            return bool(total(found, "meshway_last_good_failures_total"))
+
+        while not await told():
+            assert gateway.is_running
+        assert total(found, "meshway_access_log_dropped_total") == 5
+        assert await gateway.worker_pids() == [worker]
