@@ -24,7 +24,7 @@ for _ in range(3):
     start, total = time.perf_counter(), 0
     for i in range(300000): total += i * i % 7
     best = min(best, time.perf_counter() - start)
-print(best, sys.executable, "%d.%d.%d" % sys.version_info[:3])
+print(best, "%d.%d.%d" % sys.version_info[:3], sys.executable)
 """
 
 
@@ -38,18 +38,18 @@ def measured(command):
         return None
     if run.returncode != 0:
         return None
-    seconds, executable, version = run.stdout.split()
+    seconds, version, executable = run.stdout.strip().split(" ", 2)  # the path last: it may hold blanks
     return float(seconds), executable, version
 
 
-def fastest():
-    found = [result for result in map(measured, CANDIDATES) if result]
+def fastest_first():
+    found = sorted({result[1]: result for result in map(measured, CANDIDATES) if result}.values())
     if not found:
         fail(
             f"no Python 3.11 or later among {', '.join(CANDIDATES)}",
             "install one, on Debian or Ubuntu: apt install python3 python3-venv",
         )
-    return min(found)
+    return found
 
 
 def fail(what, mend):
@@ -57,24 +57,37 @@ def fail(what, mend):
 
 
 def wanted_stamp():
-    """Changes when the interpreter must be filled anew."""
-    digest = hashlib.sha256()
+    """Changes when the environment must be filled anew, also because the checkout moved: scripts name its folder."""
+    digest = hashlib.sha256(ROOT.encode())
     for name in ("pyproject.toml", "requirements.lock"):
         with open(os.path.join(ROOT, name), "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()
 
 
-def make_environment(python):
-    """venv with pip; without ensurepip another Python's pip or uv does it."""
-    shutil.rmtree(VENV, ignore_errors=True)
-    if subprocess.run([python, "-m", "venv", VENV], check=False, capture_output=True).returncode == 0:
-        return
-    shutil.rmtree(VENV, ignore_errors=True)
+def is_installed(stamp):
+    """Whether what is there was made for this, and its interpreter is still on the machine."""
+    try:
+        with open(STAMP) as file:
+            return file.read().strip() == stamp and os.path.exists(os.path.join(VENV, "bin", "python"))
+    except OSError:
+        return False
+
+
+def make_environment(pythons):
+    """With the first that can: by its own ensurepip, which Debian packs apart, or by uv. Returns that one."""
     uv = shutil.which("uv")
-    if uv and subprocess.run([uv, "venv", "--seed", "--python", python, VENV], check=False).returncode == 0:
-        return
-    fail(f"{python} cannot make a virtual environment", "apt install python3-venv, or install uv")
+    for found in pythons:
+        ways = [[found[1], "-m", "venv", VENV]]
+        if uv:
+            ways.append([uv, "venv", "--seed", "--python", found[1], VENV])
+        for way in ways:
+            shutil.rmtree(VENV, ignore_errors=True)
+            if subprocess.run(way, check=False, capture_output=True).returncode == 0:
+                return found
+    shutil.rmtree(VENV, ignore_errors=True)
+    names = ", ".join(found[1] for found in pythons)
+    return fail(f"{names} cannot make a virtual environment", "apt install python3-venv, or install uv")
 
 
 def pip(*arguments):
@@ -90,13 +103,10 @@ def pip(*arguments):
 
 def main():
     stamp = wanted_stamp()
-    if os.path.exists(STAMP):
-        with open(STAMP) as file:
-            if file.read().strip() == stamp:
-                return
-    seconds, python, version = fastest()
+    if is_installed(stamp):
+        return
+    seconds, python, version = make_environment(fastest_first())
     print(f"python    {python} ({version}, the fastest found: {seconds * 1000:.0f} ms for the loop)", flush=True)
-    make_environment(python)
     if os.path.exists(LOG):
         os.remove(LOG)
     print("packages  requirements.lock", flush=True)
