@@ -90,7 +90,15 @@ class Exchange:
         "tried",
     )
 
-    def __init__(self, head: RequestHead, listener: int, peer: str, started: float) -> None:
+    def __init__(
+        self,
+        head: RequestHead,
+        listener: int,
+        peer: str,
+        started: float,
+        scheme: bytes = b"http",
+        forwarded: bytes = b"",
+    ) -> None:
         self.head = head
         self.method = head.method
         self.host = head.host
@@ -101,7 +109,7 @@ class Exchange:
         self.added = b""
         self.listener = listener
         self.peer = peer
-        self.scheme = b"http"
+        self.scheme = scheme
         self.principal: Principal | None = None
         self.started = started
         self.first_byte = 0.0
@@ -115,7 +123,7 @@ class Exchange:
         self.reason = ""
         self.request_id = b""
         self.traceparent = b""
-        self.forwarded = b""
+        self.forwarded = forwarded
         self.tried: tuple[Endpoint, ...] = ()
         self.retried_at: tuple[float, ...] = ()
         self.bytes_in = 0

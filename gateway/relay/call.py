@@ -9,13 +9,14 @@ from collections.abc import Awaitable
 from typing import Final
 
 from gateway.exchange import MESH, NEVER, Exchange, Reply
+from gateway.plan import RetryPlan, RoutePlan
 from gateway.relay.attempt import Attempt
 from gateway.relay.relay import Relay
 from gateway.relay.replay import Replay
 from gateway.relay.retry import FAILURES, backoff_s, is_harmless, retry_after_s
 from gateway.relay.trace import begin_trace
 from gateway.routing.path import PathError, canonical
-from gateway.upstream.cluster import PENDING
+from gateway.upstream.cluster import PENDING, Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.wire.interfaces import Downstream
 from meshway.http1.message import ResponseHead
@@ -23,23 +24,23 @@ from meshway.tasks import spawn
 
 _log = logging.getLogger("gateway.relay")
 _MAX_DEADLINE_MS_DIGITS: Final = 9
+# Of a call to its cluster. Where neither breaker nor bulkhead had to admit it, it stays outside: nothing to give back.
+_OUTSIDE: Final = 0
+_PENDING: Final = 1
+_ADMITTED: Final = 2
 
 
 class Call:
     """The downstream makes one for each request head, calls `start`, and then says what the caller does.
 
     is_over: the exchange was finished; the downstream calls nothing any more. is_request_whole, request_trailers:
-    the caller has sent all.
+    the caller has sent all. body: what is kept of the request's, None when it has none.
     """
 
     __slots__ = (
-        "_attempt", "_body", "_cluster_state", "_is_backing_off", "_is_upstream_closed", "_retries", "_was_stale",
+        "_attempt", "_cluster_state", "_is_backing_off", "_is_upstream_closed", "_retries", "_was_stale", "body",
         "downstream", "exchange", "is_over", "is_request_whole", "relay", "request_trailers",
     )  # fmt: skip
-
-    _OUTSIDE: Final = 0
-    _PENDING: Final = 1
-    _ADMITTED: Final = 2
 
     def __init__(self, relay: Relay, exchange: Exchange, downstream: Downstream) -> None:
         self.relay = relay
@@ -49,8 +50,8 @@ class Call:
         self.is_request_whole = False
         self.request_trailers = b""
         self._attempt: Attempt | None = None
-        self._body: Replay | None = None
-        self._cluster_state = 0
+        self.body: Replay | None = None
+        self._cluster_state = _OUTSIDE
         self._is_backing_off = False
         self._is_upstream_closed = False  # its half, after an upgrade
         self._retries = 0
@@ -82,36 +83,36 @@ class Call:
         if first or not ended:
             exchange.bytes_in = len(first)
             retry = plan.retry
-            self._body = Replay(retry.buffer if retry is not None and retry.max_retries else 0, first)
+            self.body = Replay(retry.buffer if retry is not None and retry.max_retries else 0, first)
         deadline = exchange.started + plan.deadline_s
         if exchange.listener == MESH and b"meshway-deadline" in exchange.head.named:
             deadline = min(deadline, exchange.started + _left_s(exchange.head.named[b"meshway-deadline"]))
         if deadline != NEVER:
             exchange.deadline = deadline
             self.relay.wheel.set(self.downstream.timer, self, deadline)
-        self._filter(0)
+        if plan.request_filters:
+            self._filter(plan, 0)
+        else:
+            self._enter(plan)
         if not ended and self._is_unsent():
             self.downstream.pause_body()
 
-    def _filter(self, index: int) -> None:
+    def _filter(self, plan: RoutePlan, index: int) -> None:
+        """index: of the filter to go on with."""
         exchange = self.exchange
-        plan = exchange.plan
-        assert plan is not None
-        filters = plan.request_filters
-        while index < len(filters):
-            verdict = filters[index](exchange)
+        for each in plan.request_filters[index:] if index else plan.request_filters:
+            verdict = each(exchange)
             index += 1
             if verdict is None:
                 continue
             if isinstance(verdict, Reply):
                 self._answer(verdict)
             else:
-                spawn(self._await(verdict, index), name="filter")
+                spawn(self._await(verdict, plan, index), name="filter")
             return
-        self._enter()
+        self._enter(plan)
 
-    async def _await(self, awaitable: Awaitable[Reply | None], index: int) -> None:
-        """index: of the filter to go on with."""
+    async def _await(self, awaitable: Awaitable[Reply | None], plan: RoutePlan, index: int) -> None:
         try:
             verdict = await awaitable
         except Exception:
@@ -122,43 +123,44 @@ class Call:
         if verdict is not None:
             self._answer(verdict)
         else:
-            self._filter(index)
+            self._filter(plan, index)
 
-    def _enter(self) -> None:
+    def _enter(self, plan: RoutePlan) -> None:
         """Into the cluster: breaker and bulkhead."""
         exchange = self.exchange
-        plan = exchange.plan
-        assert plan is not None
         if plan.choose is None:
             self._answer(Reply(404, "no_route", "NR", "the route has no destination"))
             return
         cluster = exchange.cluster = plan.choose(exchange)
         cluster.budget.count_request(exchange.started)
-        admission = cluster.admit(exchange, self._admitted)
-        if admission is None:
-            self._cluster_state = Call._ADMITTED
-            self._attempt_on(cluster.pick(exchange), exchange.started)
-        elif admission is PENDING:
-            self._cluster_state = Call._PENDING
-        else:
-            self._answer(admission)
+        if cluster.breaker is not None or cluster.bulkhead is not None:
+            admission = cluster.admit(exchange, self._admitted)
+            if admission is PENDING:
+                self._cluster_state = _PENDING
+                return
+            if admission is not None:
+                self._answer(admission)
+                return
+            self._cluster_state = _ADMITTED
+        self._attempt_on(cluster, plan, cluster.pick(exchange), exchange.started)
 
     def _admitted(self, refusal: Reply | None) -> None:
         """The bulkhead, later."""
-        self._cluster_state = Call._OUTSIDE
+        self._cluster_state = _OUTSIDE
         if refusal is not None:
             self._answer(refusal)
             return
-        self._cluster_state = Call._ADMITTED
-        cluster = self.exchange.cluster
-        assert cluster is not None
-        self._attempt_on(cluster.pick(self.exchange), self.relay.now())
-
-    def _attempt_on(self, endpoint: Endpoint | None, now: float, *, fresh: bool = False) -> None:
-        exchange = self.exchange
-        cluster, plan = exchange.cluster, exchange.plan
+        self._cluster_state = _ADMITTED
+        cluster, plan = self.exchange.cluster, self.exchange.plan
         assert cluster is not None
         assert plan is not None
+        self._attempt_on(cluster, plan, cluster.pick(self.exchange), self.relay.now())
+
+    def _attempt_on(
+        self, cluster: Cluster, plan: RoutePlan, endpoint: Endpoint | None, now: float, fresh: bool = False
+    ) -> None:
+        """fresh: only on a new connection."""
+        exchange = self.exchange
         if endpoint is None:
             self._answer(Reply(503, "no_endpoint", "UH", cluster.no_endpoint_detail))
             return
@@ -168,7 +170,7 @@ class Call:
         if exchange.attempts > 1:
             exchange.retried_at += (now,)
         cluster.attempt_started(endpoint)
-        attempt = self._attempt = Attempt(self, endpoint, now + plan.attempt_s)
+        attempt = self._attempt = Attempt(self, cluster, plan, endpoint, now + plan.attempt_s)
         attempt.start(now, fresh)
 
     # What the caller does.
@@ -176,7 +178,7 @@ class Call:
     def on_body(self, data: bytes) -> None:
         """More of the request's body; after an upgrade, more of his bytes."""
         self.exchange.bytes_in += len(data)
-        attempt, body = self._attempt, self._body
+        attempt, body = self._attempt, self.body
         if attempt is not None and attempt.upstream is not None:
             if body is not None:
                 body.keep(data)
@@ -225,7 +227,7 @@ class Call:
 
     def take_body(self) -> bytes:
         """All of the body that is there, for an attempt that can send now."""
-        body = self._body
+        body = self.body
         if body is None:
             return b""
         if not self.is_request_whole:
@@ -240,12 +242,14 @@ class Call:
         exchange.first_byte = now
         exchange.bytes_out = len(first)
         if plan.response_filters:
+            head = head.copy()  # the reader may know the next answer as the same one
             for change in plan.response_filters:
                 change(exchange, head)
-        if self._body is not None:
-            self._body.drop()
+        if self.body is not None:
+            self.body.drop()
         if ended:
-            self._finish(now)
+            self._release()
+            self.relay.finish(exchange, now)
         self.downstream.send_head(exchange, head, first, ended, trailers)
 
     def pass_end(self, trailers: bytes, now: float) -> None:
@@ -260,7 +264,7 @@ class Call:
         exchange.deadline = NEVER  # a deadline is for an answer; what follows is a conversation
         self.downstream.timer.due = NEVER
         self.is_request_whole = False
-        self._body = None
+        self.body = None
         self.downstream.send_upgrade(exchange, head, first)
 
     def tunnel_ended(self, trailers: bytes) -> None:
@@ -270,12 +274,9 @@ class Call:
             self._end_tunnel(self.relay.now())
         self.downstream.send_end(trailers)
 
-    def wants_another(self, head: ResponseHead, now: float) -> bool:
-        """Whether this answer is better not passed on, and another attempt may be made for it. Spends the budget."""
-        plan = self.exchange.plan
-        assert plan is not None
-        retry = plan.retry
-        if retry is None or head.status not in retry.statuses or not is_harmless(self.exchange, retry, "status"):
+    def wants_another(self, head: ResponseHead, retry: RetryPlan, now: float) -> bool:
+        """Whether an answer whose status is in `retry` is not passed on but tried again. Spends the budget."""
+        if not is_harmless(self.exchange, retry, "status"):
             return False
         asked_s = retry_after_s(head.named.get(b"retry-after"))
         # Without a deadline, whoever asks for more patience than the policy has gets no second attempt.
@@ -293,7 +294,8 @@ class Call:
         if has_head:
             self._cut(failure.flag, failure.reason, now)
             return
-        plan = exchange.plan
+        cluster, plan = exchange.cluster, exchange.plan
+        assert cluster is not None
         assert plan is not None
         retry = plan.retry
         if (
@@ -304,7 +306,7 @@ class Call:
             if kind == "stale_connection" and not self._was_stale and self._is_body_whole and retry.max_retries:
                 # Not the endpoint failed but a connection that it had done with: no backoff, and no retry is used up.
                 self._was_stale = True
-                self._attempt_on(exchange.endpoint, now, fresh=True)
+                self._attempt_on(cluster, plan, exchange.endpoint, now, fresh=True)
                 return
             if self._may_repeat(now, now):
                 self._back_off(now, 0.0)
@@ -316,7 +318,7 @@ class Call:
 
     @property
     def _is_body_whole(self) -> bool:
-        return self._body is None or self._body.is_whole
+        return self.body is None or self.body.is_whole
 
     def _may_repeat(self, begins: float, now: float) -> bool:
         exchange = self.exchange
@@ -358,7 +360,7 @@ class Call:
             assert cluster is not None
             assert plan is not None
             same = plan.retry is not None and plan.retry.same_endpoint
-            self._attempt_on(exchange.endpoint if same else cluster.pick(exchange, exchange.tried), now)
+            self._attempt_on(cluster, plan, exchange.endpoint if same else cluster.pick(exchange, exchange.tried), now)
 
     def _miss_deadline(self, now: float) -> None:
         exchange = self.exchange
@@ -418,11 +420,12 @@ class Call:
             timer = self.downstream.timer
             timer.due = NEVER
             timer.owner = None
-        state, self._cluster_state = self._cluster_state, Call._OUTSIDE
+        state = self._cluster_state
         if state:
+            self._cluster_state = _OUTSIDE
             cluster = exchange.cluster
             assert cluster is not None
-            if state == Call._ADMITTED:
+            if state == _ADMITTED:
                 cluster.release(exchange)
             else:
                 cluster.cancel_pending(exchange)

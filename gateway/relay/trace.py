@@ -12,8 +12,9 @@ from gateway.exchange import Exchange
 
 _ID: Final = (ascii_letters + digits + "._-").encode()
 _HEX: Final = b"0123456789abcdef"
-_NO_TRACE: Final = b"0" * 32
-_NO_PARENT: Final = b"0" * 16
+_DASH: Final = 0x2D
+_NO_TRACE: Final = b"-" + b"0" * 32
+_NO_PARENT: Final = b"-" + b"0" * 16
 # One in a hundred begun traces asks to be recorded: parent-based samplers down the line follow this flag.
 _SAMPLED_OF_65536: Final = 655
 
@@ -23,7 +24,7 @@ def begin_trace(exchange: Exchange) -> None:
     head = exchange.head
     request_id, incoming = head.request_id, head.traceparent
     if incoming and _is_traceparent(incoming):
-        exchange.traceparent = b"00-%b-%016x-%b" % (incoming[3:35], getrandbits(64) or 1, incoming[53:55])
+        exchange.traceparent = b"00-%b%016x%b" % (incoming[3:36], getrandbits(64) or 1, incoming[52:55])
         trace_id = b""
     else:
         bits = getrandbits(208)
@@ -42,11 +43,10 @@ def _is_traceparent(value: bytes) -> bool:
         if len(value) < 55 or value[55:56] != b"-" or value[:2] == b"00":
             return False
         value = value[:55]
-    version, trace_id, parent, flags = value[:2], value[3:35], value[36:52], value[53:]
     return (
-        value[2] == value[35] == value[52] == 0x2D
-        and not (version + trace_id + parent + flags).translate(None, _HEX)
-        and version != b"ff"
-        and trace_id != _NO_TRACE
-        and parent != _NO_PARENT
+        value[2] == value[35] == value[52] == _DASH
+        and value.translate(None, _HEX) == b"---"
+        and not value.startswith(b"ff")
+        and not value.startswith(_NO_TRACE, 2)
+        and not value.startswith(_NO_PARENT, 35)
     )

@@ -117,21 +117,24 @@ class Hosts:
             plan = routes.match(exchange)
             if plan is not None:
                 return plan
-        return self._match_below(exchange)
-
-    def _match_below(self, exchange: Exchange) -> RoutePlan | None:
-        """The tiers under the exact name. A wildcard matches any depth, not its own suffix."""
         if self.wildcards:
-            host = exchange.host
-            dot = host.find(b".", 1)
-            while dot >= 0:
-                routes = self.wildcards.get(host[dot:])
-                if routes is not None:
-                    plan = routes.match(exchange)
-                    if plan is not None:
-                        return plan
-                dot = host.find(b".", dot + 1)
+            plan = self._match_wildcard(exchange)
+            if plan is not None:
+                return plan
         return self.any.match(exchange) if self.any is not None else None
+
+    def _match_wildcard(self, exchange: Exchange) -> RoutePlan | None:
+        """A wildcard matches any depth, not its own suffix."""
+        host = exchange.host
+        dot = host.find(b".", 1)
+        while dot >= 0:
+            routes = self.wildcards.get(host[dot:])
+            if routes is not None:
+                plan = routes.match(exchange)
+                if plan is not None:
+                    return plan
+            dot = host.find(b".", dot + 1)
+        return None
 
 
 class Tables:

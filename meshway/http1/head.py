@@ -220,7 +220,10 @@ class ResponseReader:
     Every HeadError is a 502 `upstream_protocol`.
     """
 
-    __slots__ = ("_facts", "_facts_minor", "_fields", "_limits", "_line", "_lines", "_memo", "_seen", "_start")
+    __slots__ = (
+        "_facts", "_facts_minor", "_fields", "_head", "_limits", "_line", "_lines", "_memo", "_method", "_seen",
+        "_start", "_whole",
+    )  # fmt: skip
 
     def __init__(self, limits: HeadLimits, *, lines: FieldLines | None = None) -> None:
         self._limits = limits
@@ -232,14 +235,22 @@ class ResponseReader:
         self._fields = b""
         self._facts: ResponseFacts = (b"", UNTIL_CLOSE, None, False, None, b"", {})
         self._facts_minor = -1
+        self._whole = self._method = b""  # of the last head, whose answer is the same when both are
+        self._head = ResponseHead()
 
     def read(self, buffer: bytes | bytearray, start: int, method: bytes) -> ResponseHead | None:
-        """As RequestReader.read. method: the request's, it tells whether a body follows. 1xx heads come like others."""
+        """As RequestReader.read. method: the request's, it tells whether a body follows. 1xx heads come like others.
+
+        The same bytes again give the same object: who changes a head changes a copy of it.
+        """
         end = buffer.find(b"\r\n\r\n", start + self._seen)
         if end < 0:
             self._wait(buffer, start)
             return None
         self._seen = 0
+        whole = buffer[start : end + 2]
+        if whole == self._whole and method == self._method:
+            return self._head
         line_end = buffer.find(b"\r\n", start)
         head_size = end + 4 - start
         if head_size > self._limits.head:
@@ -270,6 +281,8 @@ class ResponseReader:
         elif head.body == UNTIL_CLOSE:
             head.keep_alive = False
         head.head_size = head_size
+        if head_size <= MAX_REMEMBERED:
+            self._whole, self._method, self._head = bytes(whole), method, head
         return head
 
     def _read_line(self, line: bytes) -> None:

@@ -65,7 +65,8 @@ class ResponseHead:
     block: forwardable fields as in RequestHead. body: bytes announced, CHUNKED or UNTIL_CLOSE; NO_BODY for HEAD, 1xx,
     204 and 304 whatever the fields say. content_length: the announced length even where no body follows (HEAD, 304),
     else None. keep_alive: whether the connection may be used again, as far as the head tells.
-    keep_alive_timeout_s: from `Keep-Alive: timeout=n`, or None.
+    keep_alive_timeout_s: from `Keep-Alive: timeout=n`, or None. opening: start line and block, once somebody has
+    written them, since the same head mostly comes again.
     """
 
     __slots__ = (
@@ -77,6 +78,7 @@ class ResponseHead:
         "keep_alive_timeout_s",
         "minor",
         "named",
+        "opening",
         "reason",
         "status",
         "upgrade",
@@ -93,3 +95,16 @@ class ResponseHead:
     upgrade: bytes
     named: dict[bytes, bytes]
     head_size: int
+    opening: bytes | None
+
+    def __init__(self) -> None:
+        self.opening = None
+
+    def copy(self) -> "ResponseHead":
+        """For whoever changes it: a reader gives the same head for the same bytes again."""
+        other = ResponseHead()
+        other.status, other.reason, other.minor = self.status, self.reason, self.minor
+        other.block, other.named, other.head_size = self.block, self.named, self.head_size
+        other.body, other.content_length, other.upgrade = self.body, self.content_length, self.upgrade
+        other.keep_alive, other.keep_alive_timeout_s = self.keep_alive, self.keep_alive_timeout_s
+        return other

@@ -57,12 +57,11 @@ class AnsweringSide(asyncio.Protocol):
         """The answer is whole."""
 
     def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
-        framing, is_chunked, self._is_ended_by_close = answer_framing(exchange, head)
+        framing, self._is_chunked, self._is_ended_by_close = answer_framing(exchange, head)
         if self._body is not None and (not ended or not self._may_discard()):
             self._closes = True
         data = answer_head(exchange, head, framing, self._listener.via_line, self._connection_field(exchange.head))
-        self._is_chunked = is_chunked
-        if is_chunked:
+        if self._is_chunked:
             data += chunk(first)
             if ended:
                 data += last_chunk(trailers)

@@ -80,7 +80,7 @@ class ClientProtocol(asyncio.Protocol):
         transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
 
     def eof_received(self) -> bool:
-        if self._state == _State.TUNNEL and self._events is not None:
+        if self._state is _State.TUNNEL and self._events is not None:
             self._events.on_end(b"")
             return self._events is not None
         self._lost(None)
@@ -92,14 +92,14 @@ class ClientProtocol(asyncio.Protocol):
 
     def _lost(self, exc: Exception | None) -> None:
         state = self._state
-        if state == _State.CLOSED:
+        if state is _State.CLOSED:
             return
-        if state == _IDLE:
+        if state is _IDLE:
             self._leave_pool()
-        elif state == _State.UNTIL_END and exc is None:
+        elif state is _State.UNTIL_END and exc is None:
             self._keep_alive = False
             self._ended(b"")
-        elif state == _HEAD and not self._buffer and not self._interims:
+        elif state is _HEAD and not self._buffer and not self._interims:
             if self.requests > 1:
                 self._fail("stale_connection", "a kept connection was closed as the request was sent on it")
             else:
@@ -116,7 +116,7 @@ class ClientProtocol(asyncio.Protocol):
 
     @property
     def is_reusable(self) -> bool:
-        return self._state == _IDLE and self._is_request_sent and self._keep_alive and not self._transport.is_closing()
+        return self._state is _IDLE and self._is_request_sent and self._keep_alive and not self._transport.is_closing()
 
     @property
     def unsent(self) -> int:
@@ -129,7 +129,7 @@ class ClientProtocol(asyncio.Protocol):
 
     def close(self) -> None:
         # What a tunnel or an idle connection still holds is flushed; the rest of a request given up is not.
-        flushes = self._state == _State.TUNNEL or (self._state == _IDLE and self._is_request_sent)
+        flushes = self._state is _State.TUNNEL or (self._state is _IDLE and self._is_request_sent)
         self._events = None
         self._state = _State.CLOSED
         self._buffer = b""
@@ -153,14 +153,16 @@ class ClientProtocol(asyncio.Protocol):
         self._is_request_sent = ended
         self._method = exchange.method
         self._upgrade = head.upgrade
-        self._is_chunked = is_chunked = head.body == CHUNKED
+        self._is_chunked = False
         data = request_head(exchange, fields)
-        if is_chunked:
-            data += chunk(first)
-            if ended:
-                data += last_chunk(trailers)
-        elif first:
-            data += first
+        if head.body:
+            if head.body == CHUNKED:
+                self._is_chunked = True
+                data += chunk(first)
+                if ended:
+                    data += last_chunk(trailers)
+            else:
+                data += first
         self._transport.write(data)
 
     def send_body(self, data: bytes) -> None:
@@ -168,7 +170,7 @@ class ClientProtocol(asyncio.Protocol):
 
     def send_end(self, trailers: bytes) -> None:
         self._is_request_sent = True
-        if self._state == _State.TUNNEL:
+        if self._state is _State.TUNNEL:
             if self._transport.can_write_eof():
                 self._transport.write_eof()
         elif self._is_chunked:
@@ -186,16 +188,16 @@ class ClientProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         state = self._state
-        if state == _HEAD:
+        if state is _HEAD:
             self._read_head(data)
-        elif state == _State.LENGTH:
+        elif state is _State.LENGTH:
             self._read_length(data)
-        elif state == _State.CHUNKS:
+        elif state is _State.CHUNKS:
             self._read_chunks(data)
         elif state in (_State.UNTIL_END, _State.TUNNEL):
             assert self._events is not None
             self._events.on_body(data)
-        elif state == _IDLE:
+        elif state is _IDLE:
             self._leave_pool()
             self.close()
 
@@ -205,6 +207,7 @@ class ClientProtocol(asyncio.Protocol):
             assert isinstance(self._buffer, bytearray)
             self._buffer += data
             buffer = self._buffer
+            self._buffer = b""
         start = 0
         while True:
             try:
@@ -221,9 +224,7 @@ class ClientProtocol(asyncio.Protocol):
             if not self._take_interim(head, buffer, start):
                 return
             if start == len(buffer):
-                self._buffer = b""
                 return
-        self._buffer = b""
         self._begin_answer(head, bytes(buffer[start:]) if start < len(buffer) else b"")
 
     def _take_interim(self, head: ResponseHead, buffer: bytes | bytearray, start: int) -> bool:

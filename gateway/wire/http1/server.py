@@ -190,7 +190,7 @@ class ServerProtocol(AnsweringSide):
         listener = self._listener
         exchange = self._exchange(head)
         call = self._call = Call(listener.relay, exchange, self)
-        if is_looping(head, listener.via_id):
+        if b"via" in head.named and is_looping(head, listener.via_id):
             call.refuse(Reply(508, "loop_detected", "", "the request came through this gateway too often"))
         elif head.method == b"CONNECT":
             call.refuse(Reply(405, "method_not_allowed", "NR", "CONNECT is not offered here", fields=b"Allow: GET\r\n"))
@@ -200,10 +200,7 @@ class ServerProtocol(AnsweringSide):
     def _exchange(self, head: RequestHead) -> Exchange:
         listener = self._listener
         peer, forwarded = self._forwarding.fields(head)
-        exchange = Exchange(head, listener.face, peer, listener.now())
-        exchange.scheme = listener.scheme
-        exchange.forwarded = forwarded
-        return exchange
+        return Exchange(head, listener.face, peer, listener.now(), listener.scheme, forwarded)
 
     def _read_body(self, data: bytes) -> None:
         body = self._body
