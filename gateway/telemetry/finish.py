@@ -12,7 +12,7 @@ CallKey = tuple[int, str, int, int, str]
 
 def make_finish(counters: Counters, log: AccessLog) -> Callable[[Exchange, float], None]:
     """The relay calls the result once an exchange, with the clock's reading at its end."""
-    cells, add_line = counters.cells, log.add
+    cells, add_line = counters.cells, log.add if log.is_on else None
     calls: dict[CallKey, int] = {}
     endpoints: dict[tuple[str, str], int] = {}
 
@@ -23,28 +23,35 @@ def make_finish(counters: Counters, log: AccessLog) -> Callable[[Exchange, float
         base = calls.get(key)
         if base is None:
             base = calls[key] = _open_call(counters, key)
-        seconds = now - exchange.started
+        started = exchange.started
+        seconds = now - started
+        bucket = HISTOGRAM + bucket_of(seconds)
         cells[base] += 1.0
-        cells[base + 1] += exchange.bytes_in
+        if exchange.bytes_in:
+            cells[base + 1] += exchange.bytes_in
         cells[base + 2] += exchange.bytes_out
         cells[base + 3] += seconds
-        cells[base + HISTOGRAM + bucket_of(seconds)] += 1.0
+        cells[base + bucket] += 1.0
 
         endpoint = exchange.endpoint
         if endpoint is not None:
-            base = endpoints.get((service, endpoint.id), -1)
-            if base < 0:
+            base = endpoints.get((service, endpoint.id))
+            if base is None:
                 base = endpoints[(service, endpoint.id)] = counters.series(
                     ENDPOINT, (("service", service), ("instance", endpoint.id))
                 )
             cells[base] += 1.0
             if exchange.attempts > 1:
                 cells[base + 1] += exchange.attempts - 1
-            if exchange.first_byte:
-                seconds = exchange.first_byte - exchange.started
+            first_byte = exchange.first_byte
+            if first_byte:
+                if first_byte != now:  # the answer was longer than one piece
+                    seconds = first_byte - started
+                    bucket = HISTOGRAM + bucket_of(seconds)
                 cells[base + 3] += seconds
-                cells[base + HISTOGRAM + bucket_of(seconds)] += 1.0
-        add_line(exchange, now)
+                cells[base + bucket] += 1.0
+        if add_line is not None:
+            add_line(exchange, now)
 
     return finish
 

@@ -18,11 +18,12 @@ _LAST: Final = BUCKETS - 1
 
 def bucket_of(seconds: float) -> int:
     mantissa, exponent = frexp(seconds)
-    if exponent < _MIN_EXPONENT or mantissa <= 0.0:
+    if mantissa <= 0.0:
         return 0
-    if exponent > _MAX_EXPONENT:
-        return _LAST
-    return (exponent - _MIN_EXPONENT) * STEPS + int(mantissa * 32.0) - STEPS
+    bucket = (exponent - _MIN_EXPONENT) * STEPS + int(mantissa * 32.0) - STEPS  # mantissa: 0.5 to 1
+    if 0 <= bucket <= _LAST:
+        return bucket
+    return 0 if bucket < 0 else _LAST
 
 
 def upper_bound(bucket: int) -> float:

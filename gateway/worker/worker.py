@@ -191,7 +191,7 @@ class Worker:
         self._beats += 1
         if self._beats % BEATS_PER_SLOW_BEAT == 0:
             self._holder.tables.tick(now)
-            self._log_file.beat(self._loop)
+            self._log_file.beat()
             if self._is_draining:
                 self._go_on_draining(now)
         if self._beats % BEATS_PER_SIGN == 0:

@@ -1,11 +1,11 @@
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.telemetry.access_log import SLICE, AccessLog
+from gateway.telemetry.access_line import KEPT
+from gateway.telemetry.access_log import AccessLog
 from tests.parts.conditions import until
 from tests.parts.exchanges import ended
 
@@ -81,18 +81,17 @@ def test_a_path_with_quotes_and_high_bytes_stays_one_line_of_json(tmp_path: Path
     assert lines(tmp_path / "a")[0]["path"] == '/a"\\ÿ\n~'
 
 
-async def test_beats_write_everything_in_slices(tmp_path: Path) -> None:
+async def test_beats_write_everything_in_order(tmp_path: Path) -> None:
     log = log_to(tmp_path / "a", [], pending=10_000)
-    for number in range(5 * SLICE):
+    for number in range(500):
         log.add(ended(b"/%d" % number), 101.0)
-    loop = asyncio.get_running_loop()
 
     def written() -> bool:
-        log.beat(loop)
-        return (tmp_path / "a").read_bytes().count(b"\n") == 5 * SLICE
+        log.beat()
+        return (tmp_path / "a").read_bytes().count(b"\n") == 500
 
     await until(written)
-    assert [line["path"] for line in lines(tmp_path / "a")] == [f"/{number}" for number in range(5 * SLICE)]
+    assert [line["path"] for line in lines(tmp_path / "a")] == [f"/{number}" for number in range(500)]
     log.close()
 
 
@@ -115,10 +114,9 @@ async def test_lines_a_full_disk_does_not_take_are_counted(tmp_path: Path, monke
     monkeypatch.setattr("gateway.telemetry.access_log.os.write", full)
     for _ in range(7):
         log.add(ended(), 101.0)
-    loop = asyncio.get_running_loop()
 
     def counted() -> bool:
-        log.beat(loop)
+        log.beat()
         return sum(dropped) == 7
 
     await until(counted)
@@ -142,3 +140,31 @@ def test_without_a_path_nothing_is_kept_and_nothing_counts_as_lost() -> None:
         log.add(ended(), 101.0)
     log.close()
     assert dropped == []
+
+
+def test_what_callers_send_cannot_break_a_line(tmp_path: Path) -> None:
+    log = log_to(tmp_path / "a", [])
+    exchange = ended(first_byte=0.0)
+    exchange.authority, exchange.peer, exchange.flag = b'a"b\\\xe9', 'fe80::1%e"th', "UF,URX"
+    log.add(exchange, 101.0)
+    log.close()
+    [line] = lines(tmp_path / "a")
+    assert (line["authority"], line["peer"], line["flag"]) == ('a"b\\é', 'fe80::1%e"th', "UF,URX")
+    assert line["first_byte_ms"] is None
+
+
+def test_parts_that_were_kept_are_told_apart(tmp_path: Path) -> None:
+    log = log_to(tmp_path / "a", [])
+    for status, host, tried in ((200, b"a", ("b1",)), (503, b"b", ("b2",)), (200, b"a", ("b2",)), (200, b"b", ("b1",))):
+        log.add(ended(status=status, authority=host, tried=tried), 101.0)
+    log.close()
+    told = [(line["status"], line["authority"], line["instance"]) for line in lines(tmp_path / "a")]
+    assert told == [(200, "a", "b1"), (503, "b", "b2"), (200, "a", "b2"), (200, "b", "b1")]
+
+
+def test_more_different_callers_than_are_kept_are_all_told(tmp_path: Path) -> None:
+    log = log_to(tmp_path / "a", [], pending=KEPT + 100)
+    for number in range(KEPT + 50):
+        log.add(ended(authority=b"host-%d" % number), 101.0)
+    log.close()
+    assert [line["authority"] for line in lines(tmp_path / "a")] == [f"host-{n}" for n in range(KEPT + 50)]
