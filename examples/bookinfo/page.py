@@ -8,6 +8,12 @@ from typing import Any
 
 from books import Book
 
+# In the page itself: the edge shows no other path, and a browser would ask for one.
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
+    "%3Ctext y='14' font-size='16' fill='%23c0392b'%3E★%3C/text%3E%3C/svg%3E"
+)
+
 
 class Part:
     """What a service answered, or why there is nothing."""
@@ -27,14 +33,15 @@ def render(book: str, books: Mapping[str, Book], details: Part, reviews: Part, s
     return f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} · The Book Shop</title><link rel="stylesheet" href="/static/shop.css"></head>
+<title>{title} · The Book Shop</title>
+<link rel="icon" href="{ICON}"><link rel="stylesheet" href="/static/shop.css"></head>
 <body>
 <header><h1>The Book Shop</h1><nav>{shelf}</nav></header>
 <main>
 <article><h2>{title}</h2>{_details(details)}</article>
 <section><h2>What readers say</h2>{_reviews(reviews)}</section>
 </main>
-<footer>productpage {escape(served_by)} · details {_served(details)} · reviews {_served(reviews)}</footer>
+<footer>Served by {escape(served_by)} · {_served(details, "details")} · {_served(reviews, "reviews")}</footer>
 </body></html>
 """
 
@@ -79,5 +86,5 @@ def _missing(what: str, why: str) -> str:
     return f"<div class=missing><strong>{what} are not available right now.</strong><small>{escape(why)}</small></div>"
 
 
-def _served(part: Part) -> str:
-    return escape(str(part.found.get("served_by", "–")))
+def _served(part: Part, service: str) -> str:
+    return escape(str(part.found.get("served_by", f"no {service}")))
