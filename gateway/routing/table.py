@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.upstream.endpoint import Endpoint
 
 EndpointKey = tuple[str, str, str]
+_OF_THE_INSTANCE = frozenset({"check_failed", "check_passed"})
 
 
 class Candidate:
@@ -170,10 +171,20 @@ class Tables:
             endpoint = self.endpoints.get(transition.endpoint)
             if endpoint is not None:
                 apply_to_endpoint(endpoint, transition, self.parts.now())
+                if transition.kind in _OF_THE_INSTANCE:
+                    self._apply_to_ports(endpoint, transition)
         else:
             cluster = self.clusters.get(transition.cluster)
             if cluster is not None:
                 cluster.apply_transition(transition)
+
+    def _apply_to_ports(self, endpoint: "Endpoint", transition: Transition) -> None:
+        """An instance is checked once, for all its ports; `gateway/compiler/clusters.py` makes their ids."""
+        namespace, service, identity = endpoint.key
+        for port in endpoint.instance.ports:
+            other = self.endpoints.get((namespace, service, f"{identity}:{port}"))
+            if other is not None:
+                apply_to_endpoint(other, transition, self.parts.now())
 
     def tick(self, now: float) -> None:
         """Ends waits and ejections whose time is up. The worker calls it every 20 to 50 ms; idle it costs one test."""

@@ -65,7 +65,8 @@ class CheckTargets:
             for instance in instances.values():
                 if instance.status in _ASKED:
                     port = settings.port or instance.port
-                    checks[(namespace, service, instance.id)] = Check(instance.address, port, settings)
+                    key = (namespace, service, instance.id)
+                    checks[key] = Check(instance.address, port, settings, instance.generation)
         return checks
 
     def _all_instances(self) -> dict[ServiceKey, dict[str, Instance]]:

@@ -22,11 +22,12 @@ MAX_BODY: Final = 64 << 10
 
 @dataclass(slots=True, frozen=True)
 class Check:
-    """One endpoint and how it is asked."""
+    """One endpoint and how it is asked. generation: of the instance; what an older process answered is forgotten."""
 
     address: str
     port: int
     settings: HealthCheckSettings
+    generation: int = 1
 
 
 class Verdict:

@@ -11,7 +11,7 @@ import pytest
 from gateway.compiler.tables import Compiler, is_light
 from gateway.exchange import MESH, Exchange, Reply
 from gateway.plan import Parts, RoutePlan
-from gateway.upstream.cluster import Cluster
+from gateway.upstream.cluster import Cluster, Transition
 from gateway.upstream.endpoint import Endpoint
 from meshway.snapshot import Change
 from tests.parts.calls import call
@@ -315,6 +315,20 @@ def test_named_ports_are_endpoints_of_their_own() -> None:
     bench = Bench(running("books", "1", ports={"admin": 9001}), running("books", "2"), document("Route", "r", spec))
     assert [endpoint.port for endpoint in bench.cluster("default/books:admin").eligible] == [9001]
     assert [endpoint.port for endpoint in bench.cluster("default/books").eligible] == [8000, 8000]
+
+
+def test_an_instance_that_fails_its_check_is_called_on_none_of_its_ports() -> None:
+    spec = edge_route({"destinations": [{"service": "books", "port": "admin"}]})
+    bench = Bench(
+        running("books", "1", ports={"admin": 9001}),
+        running("books", "2", ports={"admin": 9001}),
+        document("Route", "r", spec),
+    )
+    key = ("default", "books", "1")
+    bench.compiler.tables.apply_transition(Transition(kind="check_failed", endpoint=key, reason="status"))
+    assert bench.picks("default/books:admin", 2) == "2:admin 2:admin"
+    bench.compiler.tables.apply_transition(Transition(kind="check_passed", endpoint=key))
+    assert bench.picks("default/books:admin", 1) == "1:admin"
 
 
 def test_the_first_port_of_a_service_is_what_its_instances_registered() -> None:

@@ -63,3 +63,11 @@ def test_a_policy_that_goes_ends_its_checks() -> None:
     targets.replace([policy(), running("a", "1")])
     assert targets.take([document("TrafficPolicy", "checked", {})])
     assert targets.wanted() == {}
+
+
+def test_a_process_that_registered_anew_is_asked_anew() -> None:
+    targets = CheckTargets()
+    targets.replace([policy(), running("a", "1", generation=1)])
+    before = targets.wanted()
+    targets.take([running("a", "1", generation=2)])
+    assert targets.wanted() != before
