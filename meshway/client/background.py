@@ -96,6 +96,7 @@ class Background:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._keeper: Keeper | None = None
         self._kept: list[Registered] = []
+        self._starting = threading.Lock()
         after_fork = WeakMethod(self._forget_parent)
         os.register_at_fork(after_in_child=lambda: (method := after_fork()) and method())
 
@@ -129,20 +130,25 @@ class Background:
     def leave(self, held: Held) -> bool:
         """See Keeper.leave. False when the thread does not answer: then the lease runs out."""
         keeper = self._keeper
-        return keeper is not None and self._ask(lambda: keeper.leave(held))
+        try:
+            return keeper is not None and self._ask(lambda: keeper.leave(held))
+        except TimeoutError:
+            return False
 
     def forget(self, held: Held) -> None:
         keeper = self._keeper
         if keeper is not None:
-            self._ask(lambda: keeper.forget(held))
+            with contextlib.suppress(TimeoutError):
+                self._ask(lambda: keeper.forget(held))
 
     def _start(self) -> Keeper:
-        if self._keeper is None:
-            begun = threading.Event()
-            threading.Thread(target=self._run, args=(begun,), name="meshway", daemon=True).start()
-            begun.wait()
-        assert self._keeper is not None
-        return self._keeper
+        with self._starting:
+            if self._keeper is None:
+                begun = threading.Event()
+                threading.Thread(target=self._run, args=(begun,), name="meshway", daemon=True).start()
+                begun.wait()
+            assert self._keeper is not None
+            return self._keeper
 
     def _run(self, begun: threading.Event) -> None:
         async def keep() -> None:
@@ -165,6 +171,7 @@ class Background:
     def _forget_parent(self) -> None:
         """The thread does not live in a forked child, and the parent's locks are not the child's to let go."""
         self._loop = self._keeper = None
+        self._starting = threading.Lock()  # the parent's may be held by a thread that is not here to let it go
         for me in self._kept:
             me.abandon()
         self._kept.clear()

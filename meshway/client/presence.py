@@ -11,6 +11,7 @@ import contextlib
 import logging
 import signal
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import FrameType
@@ -43,7 +44,7 @@ class Present:
         return self._held.wanted.id
 
     def status(self) -> Status:
-        return self._held.status(asyncio.get_running_loop().time())
+        return self._held.status(time.monotonic())  # the keeper's clock; a loop may have another
 
     async def drain(self) -> None:
         """Takes no new calls from now on; returns when every gateway knows, after 5 s at the latest."""

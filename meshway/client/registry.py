@@ -6,6 +6,7 @@ seconds would fill the service's own log.
 
 from __future__ import annotations
 
+import os
 from typing import TypeVar
 
 import httpx
@@ -22,15 +23,21 @@ _CONNECT_S = 2.0
 
 
 class Registry:
-    """Blocking. Safe to use from several threads."""
+    """Blocking. Safe to use from several threads, and in forked children, which open connections of their own."""
 
     def __init__(self, settings: MeshSettings) -> None:
         self._settings = settings
+        self._open()
+
+    def _open(self) -> None:
+        self._process = os.getpid()
         self._transport = httpx.HTTPTransport()
 
     def send(self, call: Call[T]) -> T:
         """Raises MeshwayError; Unreachable when there was no answer."""
         request = request_for(self._settings, call)
+        if os.getpid() != self._process:
+            self._open()  # two processes on one socket would read each other's answers
         try:
             response = self._transport.handle_request(request)
             response.read()
