@@ -127,7 +127,7 @@ async def _assemble(
         settings=settings,
         view=view,
         catalog=Catalog(view, revisions, leases),
-        documents=Documents(view, revisions, store, wall=wall),
+        documents=Documents(view, revisions, store),
         leases=leases,
         feed=Feed(view, store, live_gateways=live_gateways),
         revisions=revisions,

@@ -12,6 +12,7 @@ from registry.documents.cautions import Caution, cautions
 from registry.documents.claims import claim_text, claims
 from registry.documents.differences import ValueChange, document_changes
 from registry.documents.references import dangling, references, target_of
+from registry.revisions.draft import Apart
 from registry.view.rows import DocumentKey, DocumentRow, document_value
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Written(msgspec.Struct, frozen=True):
     spec: Spec
 
 
-class Apply(msgspec.Struct, frozen=True):
+class Apply(msgspec.Struct, Apart, frozen=True):
     """Some documents put and some deleted, all or nothing. Raises Problem 409, 422 with every error."""
 
     documents: Sequence[Written]
@@ -91,6 +92,20 @@ class Apply(msgspec.Struct, frozen=True):
         warnings = list(cautions(before.changed(draft), draft))
         revision = draft.revision if draft.has_changes else draft.revision - 1
         return Applied(revision=revision, documents=results, warnings=warnings)
+
+
+class Rehearsal(msgspec.Struct, Apart, frozen=True):
+    """A dry run of an apply, in its turn among the writes: nothing moves while it is judged. It changes nothing."""
+
+    write: Apply
+
+    @property
+    def size(self) -> int:
+        return self.write.size
+
+    def judge(self, draft: Draft) -> Applied:
+        applied = draft.rehearse(self.write)
+        return msgspec.structs.replace(applied, revision=draft.view.revision)
 
 
 class Put(msgspec.Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -11,16 +10,17 @@ import msgspec
 from meshway.model.decode import decode_spec
 from meshway.model.document import Document, Spec
 from meshway.problem import Problem, not_found
-from registry.documents.applying import Applied, Apply, Delete, Key, Outcome, Put, Result, Stored, Written
+from registry.documents.applying import Applied, Apply, Delete, Key, Outcome, Put, Rehearsal, Result, Stored, Written
 from registry.documents.differences import document_changes
 from registry.documents.reading import decode_value
-from registry.revisions.draft import Draft, Once, Repeatable
+from registry.revisions.draft import Once, Repeatable
 from registry.view.paging import DEFAULT_LIMIT, page
 from registry.view.rows import time_text
 from registry.view.view import EVERY_NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    import asyncio
+    from collections.abc import Iterable, Sequence
 
     from registry.revisions.revisions import Revisions
     from registry.store.interface import HistoryRecord, Store
@@ -62,11 +62,10 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 class Documents:
     """Writes give a future that ends after the commit, or raise Problem 503 at once when too many wait."""
 
-    def __init__(self, view: View, revisions: Revisions, store: Store, *, wall: Callable[[], float]) -> None:
+    def __init__(self, view: View, revisions: Revisions, store: Store) -> None:
         self._view = view
         self._revisions = revisions
         self._store = store
-        self._wall = wall
 
     def put(
         self, document: Document, spec: Spec, *, by: str, if_match: int | None = None, create_only: bool = False
@@ -90,7 +89,7 @@ class Documents:
         """One revision, all or nothing, none when nothing changes. A dry run judges and changes nothing."""
         write = Apply([Written(*one) for one in documents], delete, by)
         if dry_run:
-            return self._rehearse(write)
+            return self._revisions.submit(Rehearsal(write))
         return self._revisions.submit(write if once is None else Repeatable(write, once, Applied))
 
     def get(self, key: Key) -> Document:
@@ -150,12 +149,6 @@ class Documents:
         now = [(kind, *key) for kind, rows in self._view.documents.items() for key in rows]
         delete = [Key(*key) for key in now if key not in wanted]
         return await self.apply(documents, delete, by=by, once=once)
-
-    def _rehearse(self, write: Apply) -> asyncio.Future[Applied]:
-        future: asyncio.Future[Applied] = asyncio.get_running_loop().create_future()
-        applied = Draft(self._view, at=self._wall()).judge(write)
-        future.set_result(msgspec.structs.replace(applied, revision=self._view.revision))
-        return future
 
     async def _state(self, revision: int) -> dict[DocumentKey, Document]:
         return _documents(await self._store.documents_at(revision))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 VERSION: Final = "3.1.0"
 _IN_PATH: Final = re.compile(r"\{(\w+)\}")
 _REF: Final = "#/components/schemas/{name}"
+_PROBLEM: Final = {"$ref": _REF.format(name="Problem")}
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +89,7 @@ def describe(operations: list[Operation], specs: Iterable[type], *, version: str
             "responses": {
                 "Problem": {
                     "description": "What went wrong (RFC 9457).",
-                    "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                    "content": {CONTENT_TYPE: {"schema": _PROBLEM}},
                 }
             },
             "headers": {
@@ -137,7 +138,7 @@ def _answer(row: Operation, status: int, schema: Any) -> dict[str, Any]:
         "headers": {"Meshway-Revision": {"$ref": "#/components/headers/Revision"}},
     }
     if schema is not None:
-        answer["content"] = {row.produces: {"schema": schema}}
+        answer["content"] = {CONTENT_TYPE if schema == _PROBLEM else row.produces: {"schema": schema}}
     return answer
 
 

@@ -35,6 +35,15 @@ class Write(Protocol[_T_co]):
         """
 
 
+class Apart:
+    """A write whose judging touches nothing but the draft: it may be judged in another thread.
+
+    Those that read or move leases are none of these: a heartbeat that is answered meanwhile must not be overtaken.
+    """
+
+    __slots__ = ()
+
+
 class Draft:
     """Revisions are given out here: one for each write that changed something, in the order they are judged."""
 
@@ -83,6 +92,10 @@ class Draft:
                 change.namespace for change in self._changes if change.namespace not in self.view.namespaces
             )
         return answer
+
+    def rehearse(self, write: Write[_T]) -> _T:
+        """What the write would answer if it came alone, now. Raises what it raises; nothing is kept of it."""
+        return Draft(self.view, at=self.at).judge(write)
 
     def next_number(self) -> int:
         """Of a new instance; one that a refused write took is lost, which harms nobody."""

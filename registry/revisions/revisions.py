@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from meshway.problem import Problem
-from registry.revisions.draft import Draft
+from registry.revisions.draft import Apart, Draft, Repeatable
 from registry.store.interface import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ MAX_BATCH_WRITES: Final = 1000
 MAX_BATCH_BYTES: Final = 4 << 20
 # When this many writes of a failed batch fail alone too, it is the store and not a row.
 _ALONE_FAILURES: Final = 3
+# Some hundred documents are judged in 10 ms; above it the loop must not wait.
+_LONG_BYTES: Final = 512 << 10
 
 _T = TypeVar("_T")
 _log = logging.getLogger("registry.revisions")
@@ -87,7 +89,7 @@ class Revisions:
 
     async def _commit(self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]]) -> None:
         draft = Draft(self._view, at=self._wall())
-        answers = [(future, _judged(draft, write)) for write, future in batch]
+        answers = [(future, await self._judge(draft, write)) for write, future in batch]
         if not draft.is_empty():
             begun = asyncio.get_running_loop().time()
             try:
@@ -100,6 +102,13 @@ class Revisions:
             draft.apply()
         for future, answer in answers:
             _answer(future, answer)
+
+    async def _judge(self, draft: Draft, write: Write[_T]) -> _T | Problem:
+        """In a thread when it takes long and may: heartbeats go on, and nobody but the committer moves the view."""
+        own = write.write if isinstance(write, Repeatable) else write
+        if write.size < _LONG_BYTES or not isinstance(own, Apart):
+            return _judged(draft, write)
+        return await asyncio.to_thread(_judged, draft, write)
 
     async def _commit_alone(
         self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]], error: StoreUnavailable

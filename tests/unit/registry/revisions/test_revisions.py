@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from meshway.problem import Problem
 from meshway.tasks import spawn
 from registry.catalog.registering import RegisterOne
-from registry.revisions.draft import Draft
+from registry.revisions.draft import Apart, Draft
 from registry.revisions.revisions import MAX_BATCH_BYTES, MAX_BATCH_WRITES, MAX_WAITING, Revisions
 from registry.store.interface import Batch
 from tests.parts.conditions import until
@@ -186,3 +187,36 @@ async def test_a_store_whose_head_moved_ends_the_committer() -> None:
     bench.register("b1")
     with pytest.raises(RuntimeError):
         await asyncio.wait_for(bench.revisions.run(), 5)
+
+
+async def test_a_write_that_takes_long_to_judge_leaves_the_loop_to_others() -> None:
+    view, store = empty_view(), FakeStore()
+    revisions = Revisions(view, store, wall=lambda: 1.0)
+    committer = spawn(revisions.run(), name="committer")
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Long(Apart):
+        size = 16 << 20
+
+        def judge(self, draft: Draft) -> str:
+            begun.set()
+            return "judged" if go_on.wait(5.0) else "nobody else had a turn"
+
+    long = revisions.submit(Long())
+    await until(begun.is_set)
+    behind = revisions.submit(Long())
+    go_on.set()
+    assert [await long, await behind] == ["judged", "judged"]
+    revisions.close()
+    await committer
+
+
+async def test_a_write_that_moves_leases_is_judged_between_two_heartbeats_however_large() -> None:
+    class Sweeping:
+        size = 16 << 20
+
+        def judge(self, draft: Draft) -> int:
+            return threading.get_ident()
+
+    async with committing() as bench:
+        assert await bench.revisions.submit(Sweeping()) == threading.get_ident()

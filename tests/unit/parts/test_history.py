@@ -1,0 +1,127 @@
+"""The checker must find every fault that is put into a good history."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tests.parts.history import History, Sight, Write, faults
+
+
+def good(chance: random.Random) -> History:
+    """Writes in order, some at once, some unanswered; one follower from the beginning, one that was away."""
+    writes: list[Write] = []
+    sights: list[Sight] = [Sight(0, (), 0.0, True)]
+    for number in range(1, 40):
+        asked_s = number + chance.random() * 0.5
+        is_answered = chance.random() < 0.9
+        writes.append(
+            Write(f"k{number}", asked_s, number + 0.9 if is_answered else None, number if is_answered else None)
+        )
+        sights.append(Sight(number, (f"k{number}",), number + 0.8))
+    keys = tuple(f"k{number}" for number in range(1, 21))
+    away = (*sights[:10], Sight(20, keys, 21.0, True), *sights[21:])
+    return History(tuple(writes), {"whole": tuple(sights), "away": away}, {f"k{at}": at for at in range(1, 40)})
+
+
+def _answered(history: History, chance: random.Random) -> int:
+    return chance.choice([at for at, write in enumerate(history.writes) if write.revision is not None and at > 2])
+
+
+def _with_write(history: History, at: int, **fields: object) -> History:
+    writes = list(history.writes)
+    writes[at] = writes[at]._replace(**fields)  # type: ignore[arg-type]
+    return history._replace(writes=tuple(writes))
+
+
+def _with_sights(history: History, name: str, change: Callable[[list[Sight]], object]) -> History:
+    sights = list(history.sights[name])
+    change(sights)
+    return history._replace(sights={**history.sights, name: tuple(sights)})
+
+
+def _lose(history: History, chance: random.Random) -> History:
+    key = history.writes[_answered(history, chance)].key
+    return history._replace(final={name: at for name, at in history.final.items() if name != key})
+
+
+def _go_back(history: History, chance: random.Random) -> History:
+    at = _answered(history, chance)
+    return history._replace(final={**history.final, history.writes[at].key: at})
+
+
+def _reorder(history: History, chance: random.Random) -> History:
+    at = _answered(history, chance)
+    return _with_write(history, at, revision=history.writes[0].revision or history.writes[1].revision or 1)
+
+
+def _drop(history: History, chance: random.Random) -> History:
+    at = chance.randint(1, 37)
+    return _with_sights(history, "whole", lambda sights: sights.pop(at))
+
+
+def _double(history: History, chance: random.Random) -> History:
+    at = chance.randint(1, 39)
+    return _with_sights(history, "whole", lambda sights: sights.insert(at, sights[at]))
+
+
+def _swap(history: History, chance: random.Random) -> History:
+    at = chance.randint(1, 38)
+
+    def swap(sights: list[Sight]) -> None:
+        sights[at], sights[at + 1] = sights[at + 1], sights[at]
+
+    return _with_sights(history, "whole", swap)
+
+
+def _falsify(history: History, chance: random.Random) -> History:
+    at = chance.randint(25, 39)
+
+    def falsify(sights: list[Sight]) -> None:
+        sights[at] = sights[at]._replace(keys=("k1",))
+
+    return _with_sights(history, "whole", falsify)
+
+
+def _foresee(history: History, chance: random.Random) -> History:
+    at = chance.randint(1, 39)
+
+    def foresee(sights: list[Sight]) -> None:
+        sights[at] = sights[at]._replace(at_s=at - 0.5)
+
+    return _with_sights(history, "whole", foresee)
+
+
+def _begin_without_snapshot(history: History, chance: random.Random) -> History:
+    return _with_sights(history, "whole", lambda sights: sights.pop(0))
+
+
+def _fall_back(history: History, chance: random.Random) -> History:
+    at = chance.randint(25, 39)
+    return _with_sights(history, "whole", lambda sights: sights.insert(at, Sight(3, ("k1", "k2", "k3"), 50.0, True)))
+
+
+def _invent(history: History, chance: random.Random) -> History:
+    return history._replace(final={**history.final, "nobody": 3})
+
+
+MUTATIONS = [
+    (_lose, "lost"), (_go_back, "lost"), (_reorder, "reordered"), (_reorder, "shared"), (_drop, "gap"),
+    (_double, "doubled"), (_swap, "late"), (_falsify, "different"), (_foresee, "future"),
+    (_begin_without_snapshot, "headless"), (_fall_back, "past"), (_invent, "invented"),
+]  # fmt: skip
+
+
+def test_a_good_history_has_no_faults() -> None:
+    for seed in range(20):
+        assert faults(good(random.Random(seed))) == []
+
+
+@pytest.mark.parametrize(("mutate", "kind"), MUTATIONS)
+def test_every_mutation_is_found(mutate: Callable[[History, random.Random], History], kind: str) -> None:
+    for seed in range(20):
+        chance = random.Random(seed)
+        found = faults(mutate(good(chance), chance))
+        assert any(fault.startswith(f"{kind}:") for fault in found), (seed, found)
