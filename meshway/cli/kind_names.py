@@ -22,7 +22,7 @@ def kind_named(word: str, others: Mapping[str, str] | None = None) -> str:
     found = known.get(word.lower())
     if found is None:
         close = nearest(word, known)
-        words = sorted({*BY_PLURAL, *(others or {})})
+        words = sorted({*BY_PLURAL, *(others or {}).values()})
         raise CliError(
             USAGE,
             f'there is no kind "{word}"',

@@ -22,7 +22,7 @@ def test_a_typing_error_is_answered_with_the_nearest() -> None:
 
 def test_what_is_like_nothing_is_answered_with_all() -> None:
     with pytest.raises(CliError) as refused:
-        kind_named("xyzzy", {"gateways": "gateways"})
+        kind_named("xyzzy", {"gateways": "gateways", "gw": "gateways"})
     assert refused.value.mend == "kinds: gateways, rate-limits, routes, services, traffic-policies"
 
 
