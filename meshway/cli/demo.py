@@ -51,7 +51,7 @@ def demo(
     edge: Annotated[str, typer.Option("--edge", metavar="URL", help="The gateway's edge listener.")] = "",
     gateway: Annotated[str, typer.Option("--gateway", envvar="MESHWAY_GATEWAY", metavar="URL")] = "",
 ) -> None:
-    """Run the book shop (six small services) beside `meshway up`, until Ctrl-C."""
+    """Run the book shop (four services, six instances) beside `meshway up`, until Ctrl-C."""
     refuse_missing_server()
     from meshway.cli.registry_client import RegistryClient
 

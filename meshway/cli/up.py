@@ -175,7 +175,7 @@ class Mesh:
                 flush=True,
             )
         if settings.open_page:
-            webbrowser.open(f"{ready.registry}/docs")
+            webbrowser.open(f"{ready.registry}/openapi.json")
 
 
 def run_up(settings: UpSettings) -> None:
