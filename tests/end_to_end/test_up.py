@@ -55,10 +55,14 @@ def test_the_ready_file_says_where_everything_answers(start_mesh: StartMesh) -> 
 def test_a_second_up_says_where_the_first_runs(start_mesh: StartMesh) -> None:
     mesh = start_mesh()
     second = meshway(*arguments(mesh.folder))
-    assert second.code == 5
-    assert second.err.startswith(f"error: the mesh in {mesh.data} runs already (pid {mesh.process.pid}): ")
-    assert mesh.registry in second.err
-    assert "mend:  " in second.err
+    assert (second.code, second.out) == (5, "")
+    assert second.err.splitlines() == [
+        f"error: the mesh in {mesh.data} runs already (pid {mesh.process.pid}): "
+        f"registry {mesh.registry}, edge {mesh.edge}, mesh {mesh.mesh}",
+        f"mend:  use it; or stop it: kill {mesh.process.pid}; or start another: "
+        "meshway up --data DIR --registry-port 0 --edge-port 0 --mesh-port 0 --admin-port 0",
+    ]
+    assert httpx.get(f"{mesh.registry}/v1/health/ready").status_code == 200
 
 
 def test_a_taken_port_names_its_holder_and_the_flag(tmp_path: Path) -> None:
@@ -66,10 +70,12 @@ def test_a_taken_port_names_its_holder_and_the_flag(tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
             refused = meshway(*arguments(tmp_path, **{plane: port}))
-        assert refused.code == 5
-        assert refused.err.startswith(f"error: port {port} on 127.0.0.1 is taken by ")
-        assert f"(pid {os.getpid()})" in refused.err
-        assert f"--{plane}-port N" in refused.err
+        assert (refused.code, refused.out) == (5, "")
+        what, why, mend = refused.err.splitlines()
+        name = Path("/proc/self/comm").read_text().strip()
+        assert what == f"error: port {port} on 127.0.0.1 is taken by {name} (pid {os.getpid()})"
+        assert why.startswith(f"why:   {os.getpid()} runs: ")
+        assert mend == f"mend:  stop it, or choose another port: --{plane}-port N (0 takes a free one)"
 
 
 def test_a_bind_off_loopback_needs_to_be_meant(tmp_path: Path) -> None:

@@ -5,19 +5,11 @@ from pathlib import Path
 
 import httpx
 
+from meshway.cli.demo import COPIES
 from tests.parts.conditions import wait_until
 from tests.parts.mesh import Mesh
 from tests.parts.planes import free_port
 from tests.parts.processes import ROOT, Process, python
-
-SERVICES = (
-    ("details", "v1"),
-    ("ratings", "v1"),
-    ("reviews", "v1"),
-    ("reviews", "v2"),
-    ("reviews", "v3"),
-    ("productpage", "v1"),
-)
 
 
 class Copy(Process):
@@ -62,7 +54,7 @@ class Bookinfo:
     def start(self) -> None:
         for path in sorted(Path(ROOT / "examples" / "bookinfo").glob("*.yaml")):
             self.mesh.apply(path.read_text())
-        for service, version in (*SERVICES, ("reviews", "v2"), ("reviews", "v3")):
+        for service, version in (*COPIES, ("reviews", "v2"), ("reviews", "v3")):
             self.copies.append(Copy(self.mesh, service, version, len(self.copies)))
         for copy in self.copies:
             wait_until(copy.is_registered, 60, what=f"{copy.identity} registered")
