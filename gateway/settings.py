@@ -4,6 +4,7 @@ import ipaddress
 import os
 import socket
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -38,6 +39,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What `meshway gateway serve` was told.
 
     Ports: 0 takes a free one. workers: 0 = cores, at most 4. node: name in the registry, "" = this host's name.
+    access_log: `json` writes a line a call, `off` none.
     ready_file: written by rename when every worker answers with tables, see `Addresses`.
     """
 
@@ -51,6 +53,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     node: str = ""
     zone: str = ""
     insecure: bool = False
+    access_log: Literal["json", "off"] = "json"
     ready_file: Path | None = None
     worker: WorkerSettings = WorkerSettings()
 
@@ -62,13 +65,19 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     def node_name(self) -> str:
         return self.node or socket.gethostname()
 
+    @property
+    def _access_log_path(self) -> str:
+        if self.access_log == "off":
+            return ""
+        return self.worker.access_log or str(self.data_dir / "log" / "access.jsonl")
+
     def for_workers(self) -> WorkerSettings:
         return msgspec.structs.replace(
             self.worker,
             node=self.node_name,
             zone=self.zone,
             folder_lock=str(self.data_dir / "run" / "gateway.lock"),
-            access_log=self.worker.access_log or str(self.data_dir / "log" / "access.jsonl"),
+            access_log=self._access_log_path,
         )
 
 

@@ -164,6 +164,8 @@ class Meshway(Peer):
         command = [python, "-m", "meshway.cli.main", "up", "--data", str(data), "--workers", "1"]
         for plane in ("registry", "edge", "mesh", "admin"):
             command += [f"--{plane}-port", "0"]
+        if flavour == "bare":  # as the others there: none of them writes a log
+            command += ["--access-log", "off"]
         process = bench._spawn([*command, "--ready-file", str(ready)], bench.proxy_core, f"meshway-{flavour}-{routes}")
         deadline = time.monotonic() + 60
         while not ready.exists():

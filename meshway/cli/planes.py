@@ -2,7 +2,7 @@
 
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,6 +23,9 @@ Insecure = Annotated[
 ]
 Workers = Annotated[
     int, typer.Option(envvar="MESHWAY_WORKERS", min=0, max=256, metavar="N", help="0: cores, at most 4.")
+]
+AccessLog = Annotated[
+    Literal["json", "off"], typer.Option(envvar="MESHWAY_ACCESS_LOG", help="A JSON line for each call, or none.")
 ]
 ReadyFile = Annotated[
     Path | None,
@@ -54,8 +57,11 @@ def up(
     bind: Bind = "127.0.0.1",
     workers: Workers = 0,
     insecure: Insecure = False,
+    access_log: AccessLog = "json",
     ready_file: ReadyFile = None,
-    open_page: Annotated[bool, typer.Option("--open", help="Open the registry's API (OpenAPI) in a browser.")] = False,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open the registry's API (OpenAPI) in a browser.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No banner.")] = False,
 ) -> None:
     """Run registry and gateway on this machine, until Ctrl-C."""
@@ -71,6 +77,7 @@ def up(
             bind=bind,
             workers=workers,
             insecure=insecure,
+            access_log=access_log,
             ready_file=ready_file,
             open_page=open_page,
             quiet=quiet,
@@ -137,6 +144,7 @@ def gateway_serve(
     node: Annotated[str, typer.Option(envvar="MESHWAY_NODE", help="Name in the registry; this host's.")] = "",
     zone: Annotated[str, typer.Option(envvar="MESHWAY_ZONE", help="The zone this host stands in.")] = "",
     insecure: Insecure = False,
+    access_log: AccessLog = "json",
     ready_file: ReadyFile = None,
 ) -> None:
     """Run a gateway in the foreground: supervisor and workers. SIGHUP reloads, SIGTERM drains and ends."""
@@ -156,6 +164,7 @@ def gateway_serve(
         node=node,
         zone=zone,
         insecure=insecure,
+        access_log=access_log,
         ready_file=ready_file,
     )
     if not is_child:

@@ -10,7 +10,7 @@ import sys
 import webbrowser
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -38,6 +38,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     bind: str
     workers: int
     insecure: bool
+    access_log: Literal["json", "off"] = "json"
     ready_file: Path | None
     open_page: bool
     quiet: bool
@@ -133,7 +134,7 @@ class Mesh:
         command = meshway("gateway", "serve", "--data", str(settings.data), "--bind", settings.bind)
         command += ["--registry", self.registry_url, "--workers", str(settings.workers)]
         command += ["--edge-port", str(edge), "--mesh-port", str(mesh), "--admin-port", str(admin)]
-        command += ["--ready-file", str(self._gateway_file)]
+        command += ["--ready-file", str(self._gateway_file), "--access-log", settings.access_log]
         return command + (["--insecure"] if settings.insecure else [])
 
     async def _registry_answers(self) -> bool:

@@ -29,6 +29,10 @@ def test_workers_log_into_the_data_folder_by_default(tmp_path: Path) -> None:
     assert (settings.access_log, settings.node, settings.zone) == (str(tmp_path / "log/access.jsonl"), "gw-1", "a")
 
 
+def test_a_gateway_that_is_told_not_to_log_gives_its_workers_no_path(tmp_path: Path) -> None:
+    assert GatewaySettings(data_dir=tmp_path, access_log="off").for_workers().access_log == ""
+
+
 def test_a_registry_url_is_host_and_port() -> None:
     url = RegistryUrl.parse("http://registry.internal:8500/")
     assert (url.host, url.port, url.host_field) == ("registry.internal", 8500, b"Host: registry.internal:8500\r\n")
