@@ -83,7 +83,13 @@ class SqliteStore:
         self._lock.release()
 
     async def _write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        return await self._run(self._writer, work, self._writing)
+        try:
+            result = await self._run(self._writer, work, self._writing)
+        except StoreUnavailable as error:
+            self._trouble = f"the store does not take writes: {error}"
+            raise
+        self._trouble = None
+        return result
 
     async def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         return await self._run(self._reader, work, self._reading)
@@ -92,12 +98,9 @@ class SqliteStore:
         self, thread: ThreadPoolExecutor, work: Callable[[sqlite3.Connection], _T], connection: sqlite3.Connection
     ) -> _T:
         try:
-            result = await asyncio.get_running_loop().run_in_executor(thread, work, connection)
+            return await asyncio.get_running_loop().run_in_executor(thread, work, connection)
         except sqlite3.Error as error:
-            self._trouble = f"the store does not take writes: {error}"
             raise StoreUnavailable(str(error)) from error
-        self._trouble = None
-        return result
 
 
 def _load(connection: sqlite3.Connection) -> Loaded:

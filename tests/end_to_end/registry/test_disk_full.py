@@ -1,0 +1,62 @@
+"""A disk that is full: writes are refused in words, reads and heartbeats go on, and nothing answered is lost."""
+
+from __future__ import annotations
+
+import resource
+import time
+from pathlib import Path
+
+import httpx
+
+from tests.parts.planes import Registry
+
+ROWS = 50
+SPARE_BYTES = 256 << 10
+
+
+def test_a_full_disk_refuses_writes_and_serves_on_and_writes_again_when_there_is_room(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    try:
+        lease = _register(registry, "first").json()["instances"][0]["lease_id"]
+        largest = max(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+        before = resource.prlimit(registry.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(registry.process.pid, resource.RLIMIT_FSIZE, (largest + SPARE_BYTES, before[1]))
+        answered, refused = ["first"], None
+        for number in range(200):
+            refused = _register(registry, f"s{number}")
+            if refused.status_code != 200:
+                break
+            answered.append(f"s{number}")
+        assert refused is not None
+        assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable")
+        assert refused.headers["Retry-After"]
+        assert int(refused.headers["Meshway-Revision"]) == len(answered)
+        assert registry.client.get("/v1/revisions").status_code == 200, "a read that works is no sign that writes do"
+        ready = registry.client.get("/v1/health/ready")
+        assert (ready.status_code, "store" in ready.text) == (503, True)
+        assert registry.client.post("/v1/heartbeats", json={"leases": [lease]}).json()["renewed"] == 1
+        assert _ids(registry, "first") == ROWS
+        resource.prlimit(registry.process.pid, resource.RLIMIT_FSIZE, before)
+        end = time.monotonic() + 5
+        while (again := _register(registry, "again")).status_code != 200:
+            assert time.monotonic() < end, again.text
+        assert registry.client.get("/v1/health/ready").status_code == 200
+        registry.process.popen.kill()
+        registry.process.popen.wait(10)
+        registry.start()
+        assert all(_ids(registry, service) == ROWS for service in [*answered, "again"])
+    finally:
+        registry.close()
+
+
+def _register(registry: Registry, service: str) -> httpx.Response:
+    rows = [
+        {"namespace": "default", "service": service, "id": f"i{at}", "port": 9000, "metadata": {"k": "v" * 500}}
+        for at in range(ROWS)
+    ]
+    return registry.client.post("/v1/registrations", json={"instances": rows})
+
+
+def _ids(registry: Registry, service: str) -> int:
+    found = registry.client.get(f"/v1/namespaces/default/services/{service}/instances", params={"limit": "1000"})
+    return len(found.json()["items"])
