@@ -66,7 +66,7 @@ class ResponseHead:
     204 and 304 whatever the fields say. content_length: the announced length even where no body follows (HEAD, 304),
     else None. keep_alive: whether the connection may be used again, as far as the head tells.
     keep_alive_timeout_s: from `Keep-Alive: timeout=n`, or None. opening: start line and block, once somebody has
-    written them, since the same head mostly comes again.
+    written them, since the same head mostly comes again. is_dated: whether a Date is in them.
     """
 
     __slots__ = (
@@ -74,6 +74,7 @@ class ResponseHead:
         "body",
         "content_length",
         "head_size",
+        "is_dated",
         "keep_alive",
         "keep_alive_timeout_s",
         "minor",
@@ -96,9 +97,11 @@ class ResponseHead:
     named: dict[bytes, bytes]
     head_size: int
     opening: bytes | None
+    is_dated: bool
 
     def __init__(self) -> None:
         self.opening = None
+        self.is_dated = False
 
     def copy(self) -> "ResponseHead":
         """For whoever changes it: a reader gives the same head for the same bytes again."""

@@ -4,7 +4,9 @@ A block that no filter changed goes on as it came; only start line, framing and 
 """
 
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
+from time import time
 from typing import Final
 
 from gateway.exchange import Exchange, Reply
@@ -66,12 +68,15 @@ def answer_framing(exchange: Exchange, head: ResponseHead) -> tuple[bytes, bool,
 
 
 def answer_head(exchange: Exchange, head: ResponseHead, framing: bytes, via: bytes, connection: bytes) -> bytes:
+    """With a Date where the upstream sent none: whoever forwards an answer dates it (RFC 9110 §6.6.1)."""
     opening = head.opening
     if opening is None:
         opening = head.opening = b"HTTP/1.1 %d %b\r\n%b" % (head.status, head.reason, head.block)
+        head.is_dated = head.status < 200 or b"\r\ndate:" in opening.lower()
     return b"".join(
         (
             opening,
+            b"" if head.is_dated else _date_line(int(time())),
             exchange.added,
             framing,
             via,
@@ -82,6 +87,11 @@ def answer_head(exchange: Exchange, head: ResponseHead, framing: bytes, via: byt
             b"\r\n",
         )
     )
+
+
+@lru_cache(maxsize=2)
+def _date_line(second: int) -> bytes:
+    return b"Date: %b\r\n" % formatdate(second, usegmt=True).encode()
 
 
 def interim_head(head: ResponseHead) -> bytes:
@@ -95,19 +105,16 @@ def upgrade_head(exchange: Exchange, head: ResponseHead, via: bytes) -> bytes:
 def reply(exchange: Exchange, answer: Reply, connection: bytes) -> tuple[bytes, bytes]:
     """Head and body of an answer of our own; the body is announced also where the method forbids to send it."""
     fields, body = reply_body(exchange, answer)
-    head = (
-        b"HTTP/1.1 %d %b\r\nDate: %b\r\n%bContent-Length: %d\r\n%b%bmeshway-reason: %b\r\nx-request-id: %b\r\n%b\r\n"
-        % (
-            answer.status,
-            _REASONS.get(answer.status, b"Status"),
-            formatdate(usegmt=True).encode(),
-            fields,
-            len(body),
-            answer.fields,
-            exchange.added,
-            answer.reason.encode(),
-            exchange.request_id,
-            connection,
-        )
+    head = b"HTTP/1.1 %d %b\r\n%b%bContent-Length: %d\r\n%b%bmeshway-reason: %b\r\nx-request-id: %b\r\n%b\r\n" % (
+        answer.status,
+        _REASONS.get(answer.status, b"Status"),
+        _date_line(int(time())),
+        fields,
+        len(body),
+        answer.fields,
+        exchange.added,
+        answer.reason.encode(),
+        exchange.request_id,
+        connection,
     )
     return head, b"" if exchange.method == b"HEAD" else body

@@ -1,3 +1,6 @@
+import time
+from email.utils import parsedate_to_datetime
+
 import pytest
 
 from gateway.exchange import Exchange, Reply
@@ -64,9 +67,9 @@ def test_an_answers_framing_follows_its_status_and_the_method(
 def test_an_answer_carries_what_filters_added_and_the_request_id() -> None:
     exchange = _exchange()
     exchange.added = b"RateLimit: x\r\n"
-    head = _answer(b"HTTP/1.1 299 Fine So Far\r\nX-Own: 1\r\nContent-Length: 0\r\n\r\n")
+    head = _answer(b"HTTP/1.1 299 Fine So Far\r\nDate: x\r\nX-Own: 1\r\nContent-Length: 0\r\n\r\n")
     assert answer_head(exchange, head, b"Content-Length: 0\r\n", b"Via: 1.1 x\r\n", CLOSE_FIELD) == (
-        b"HTTP/1.1 299 Fine So Far\r\nX-Own: 1\r\nRateLimit: x\r\nContent-Length: 0\r\nVia: 1.1 x\r\n"
+        b"HTTP/1.1 299 Fine So Far\r\nDate: x\r\nX-Own: 1\r\nRateLimit: x\r\nContent-Length: 0\r\nVia: 1.1 x\r\n"
         b"x-request-id: order-4711\r\nConnection: close\r\n\r\n"
     )
 
@@ -92,3 +95,31 @@ def test_a_reply_may_bring_its_own_body_and_fields() -> None:
     head, body = reply(_exchange(), Reply(302, "redirect", "", fields=b"Location: /b\r\n", body=b""), b"")
     assert (body, b"application/problem+json" in head) == (b"", False)
     assert b"\r\nContent-Length: 0\r\nLocation: /b\r\n" in head
+
+
+def _written(text: bytes) -> bytes:
+    return answer_head(_exchange(), _answer(text), b"", b"Via: 1.1 x\r\n", b"")
+
+
+def test_an_answer_without_a_date_is_dated_and_one_with_it_keeps_its_own() -> None:
+    written = _written(b"HTTP/1.1 200 OK\r\nX-Date: no\r\nContent-Length: 7\r\n\r\n")
+    [date] = [line[6:] for line in written.split(b"\r\n") if line.startswith(b"Date: ")]
+    assert abs(parsedate_to_datetime(date.decode()).timestamp() - time.time()) < 5.0
+    own = b"date: Tue, 15 Nov 1994 08:12:31 GMT\r\n"
+    for fields in (own, b"X-A: 1\r\n" + own):
+        written = _written(b"HTTP/1.1 200 OK\r\n" + fields + b"Content-Length: 7\r\n\r\n")
+        assert own in written
+        assert written.lower().count(b"\r\ndate:") == 1
+
+
+def test_a_date_that_a_filter_took_away_comes_back_as_ours() -> None:
+    head = _answer(b"HTTP/1.1 200 OK\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\nContent-Length: 7\r\n\r\n")
+    answer_head(_exchange(), head, b"", b"", b"")
+    changed = head.copy()
+    changed.block = b""
+    assert b"Date: " in answer_head(_exchange(), changed, b"", b"", b"")
+
+
+def test_a_switch_of_protocols_is_not_dated() -> None:
+    text = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    assert b"Date:" not in _written(text)
