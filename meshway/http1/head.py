@@ -64,7 +64,10 @@ class RequestReader:
     settings are then its own.
     """
 
-    __slots__ = ("_facts", "_facts_minor", "_fields", "_ids", "_limits", "_line", "_lines", "_memo", "_seen", "_start")
+    __slots__ = (
+        "_facts", "_facts_minor", "_fields", "_head", "_head_fields", "_ids", "_limits", "_line", "_lines", "_memo",
+        "_seen", "_start",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -84,12 +87,15 @@ class RequestReader:
         self._ids = (b"", b"")
         self._facts: RequestFacts = (b"", b"", b"", 0, True, False, b"", False, {})
         self._facts_minor = -1  # none remembered
+        self._head: RequestHead | None = None  # the last one, of _line and _head_fields
+        self._head_fields = b""
 
     def read(self, buffer: bytes | bytearray, start: int = 0) -> RequestHead | None:
         """The head that begins at start, or None while it is incomplete.
 
         While None is given, the bytes from start on may only grow. An empty line before the head is passed over
-        (RFC 9112 §2.2). Raises HeadError as soon as the head cannot become a valid one.
+        (RFC 9112 §2.2). The same bytes again give the same object: a request's head is never changed. Raises HeadError
+        as soon as the head cannot become a valid one.
         """
         end = buffer.find(b"\r\n\r\n", start + self._seen)
         if end < 0:
@@ -112,6 +118,8 @@ class RequestReader:
 
         if line != self._line:
             self._read_line(line)
+        elif fields == self._head_fields and self._head is not None and self._head.head_size == head_size:
+            return self._head
         method, target, minor, host, authority, is_absolute = self._start
         ids: tuple[bytes, bytes] | None = None
         if self._facts_minor == minor:
@@ -143,10 +151,13 @@ class RequestReader:
         if head.upgrade and (method != b"GET" or head.body != NO_BODY):
             head.upgrade = b""
         head.head_size = head_size
+        if head_size <= MAX_REMEMBERED:
+            self._head, self._head_fields = head, fields
         return head
 
     def _read_line(self, line: bytes) -> None:
         self._line = _NONE
+        self._head = None
         try:
             self._start = parse_request_line(line, self._limits.target)
         except TooLong as error:

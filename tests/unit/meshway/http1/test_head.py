@@ -235,3 +235,53 @@ def test_an_answers_request_id_may_change_without_a_new_parse() -> None:
 def test_an_answer_to_a_websocket_handshake_is_reported() -> None:
     head = read_answer(b"Connection: upgrade", b"Upgrade: websocket", start=b"HTTP/1.1 101 Switching Protocols")
     assert (head.status, head.upgrade, head.body) == (101, b"websocket", NO_BODY)
+
+
+def test_the_same_request_again_is_the_same_head() -> None:
+    reader = RequestReader(LIMITS)
+    first = reader.read(wire(b"X: y"))
+    assert reader.read(wire(b"X: y")) is first
+    assert reader.read(b"\r\n" + wire(b"X: y")) is not first, "an empty line before it makes it longer"
+
+
+def test_a_head_is_not_taken_for_the_last_one_when_only_its_line_differs() -> None:
+    reader = RequestReader(LIMITS)
+    reader.read(wire(b"X: y"))
+    other = wire(b"X: y", start=b"GET /b HTTP/1.1")
+    assert reader.read(other[:20]) is None  # its line is read while the head is incomplete
+    head = reader.read(other)
+    assert head is not None
+    assert head.target == b"/b"
+
+
+def test_a_head_is_not_taken_for_the_last_one_when_only_its_ids_differ() -> None:
+    reader = RequestReader(LIMITS)
+    for identity in (b"abc-1", b"abc-2", b"abc-3", b"abc-3", b"abc-1"):
+        head = reader.read(wire(b"X-Request-Id: " + identity))
+        assert head is not None
+        assert head.request_id == identity
+
+
+def test_the_same_answer_again_is_the_same_head_unless_another_method_asked() -> None:
+    reader = ResponseReader(LIMITS)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"
+    first = reader.read(answer, 0, b"GET")
+    assert reader.read(answer, 0, b"GET") is first
+    asked = reader.read(answer, 0, b"HEAD")
+    assert asked is not None
+    assert asked.body == NO_BODY
+    got = reader.read(answer, 0, b"GET")
+    assert got is not None
+    assert got.body == 3
+    # How much is left in the answer does not decide whether its head is the same.
+    assert reader.read(answer + b"abc", 0, b"GET") is got
+
+
+def test_a_changed_copy_leaves_the_head_as_it_was() -> None:
+    head = read_answer(b"X: y", b"Content-Length: 0")
+    copy = head.copy()
+    copy.block += b"Z: 1\r\n"
+    assert head.block == b"X: y\r\n"
+    facts = set(ResponseHead.__slots__) - {"block", "opening"}
+    missing = object()
+    assert all(getattr(copy, name, missing) == getattr(head, name, missing) for name in facts)
