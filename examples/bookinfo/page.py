@@ -8,10 +8,11 @@ from typing import Any
 
 from books import Book
 
-# In the page itself: the edge shows no other path, and a browser would ask for one.
+# In the page itself: the edge shows no other path, and a browser would ask for one. A star, escaped: one in the text is
+# a reader's.
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
-    "%3Ctext y='14' font-size='16' fill='%23c0392b'%3E★%3C/text%3E%3C/svg%3E"
+    "%3Ctext y='14' font-size='16' fill='%23c0392b'%3E%E2%98%85%3C/text%3E%3C/svg%3E"
 )
 
 
