@@ -8,10 +8,13 @@ if TYPE_CHECKING:
 
 
 def documents_of(client: "RegistryClient", kind: str, namespace: str) -> "Iterator[dict[str, Any]]":
-    """Every document of the kind; services without a document of their own are left out. namespace `-`: all."""
+    """Every document of the kind; services without a document of their own are left out: they have no revision.
+
+    namespace `-`: all.
+    """
     from meshway.cli.registry_client import document_path
     from meshway.model.kinds import KINDS
 
     for document in client.items(document_path(namespace, KINDS[kind].plural)):
-        if kind != "Service" or document.get("documented", True):
+        if "revision" in document["metadata"]:
             yield document

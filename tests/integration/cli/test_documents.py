@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+
+from meshway.cli.failure import NOT_FOUND
 from tests.parts.command import Ended, meshway_at_terminal
 from tests.parts.planes import Registry
 from tests.parts.processes import ROOT
@@ -64,6 +67,13 @@ def test_apply_of_export_is_unchanged(run: Run, namespace: str, tmp_path: Path) 
     as_json = run("export", "-o", "json")
     assert run("apply", "-f", "-", stdin=as_json.out).out == "unchanged\n"
     assert run("export", "-A").out.count(f"namespace: {namespace}\n") == 4
+
+
+def test_a_service_that_only_registered_is_not_exported(registry: Registry, run: Run, namespace: str) -> None:
+    path = f"/v1/namespaces/{namespace}/services/guest/instances/guest-1"
+    httpx.put(registry.url + path, json={"address": "127.0.0.1", "port": 9}).raise_for_status()
+    assert "guest" in run("get", "services").out
+    assert run("export").code == NOT_FOUND
 
 
 def test_diff_shows_changed_fields_and_ends_with_1(run: Run, namespace: str, tmp_path: Path) -> None:
