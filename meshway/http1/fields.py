@@ -59,7 +59,11 @@ def pairs(block: bytes) -> list[tuple[bytes, bytes]]:
 def remove(block: bytes, names: Iterable[bytes]) -> bytes:
     """The block without the fields of these names (lower-case); the same object when there are none."""
     lowered = block.lower()
-    present = [name for name in names if lowered.startswith(name + b":") or b"\n" + name + b":" in lowered]
+    present = [
+        name
+        for name in names
+        if name in lowered and (lowered.startswith(name + b":") or b"\n" + name + b":" in lowered)
+    ]
     if not present:
         return block
     gone = frozenset(present)
