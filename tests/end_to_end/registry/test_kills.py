@@ -16,21 +16,22 @@ from tests.parts.feed_client import FeedClient
 from tests.parts.planes import Registry
 
 CLIENTS = 8
+A_ROUND = 500  # registrations, before and after its kill
 
 
 class Client(threading.Thread):
-    """Registers one new instance after the other until the registry is gone. answered: id to revision."""
+    """Registers one new instance after the other, `most` or until the registry is gone. answered: id to revision."""
 
-    def __init__(self, port: int, service: str, name: str) -> None:
+    def __init__(self, port: int, service: str, name: str, most: int = 1_000_000) -> None:
         super().__init__(daemon=True)
-        self.port, self.service, self.client = port, service, name
+        self.port, self.service, self.client, self.most = port, service, name, most
         self.answered: dict[str, int] = {}
 
     def run(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         place = f"/v1/namespaces/default/services/{self.service}/instances"
         try:
-            for at in range(1_000_000):
+            for at in range(self.most):
                 name = f"{self.client}-{at}"
                 connection.request("PUT", f"{place}/{name}", json.dumps({"port": 8000}))
                 answer = connection.getresponse()
@@ -56,7 +57,7 @@ def _run(folder: Path, rounds: int) -> None:
             for client in clients:
                 client.start()
             wait_until(lambda: any(client.answered for client in clients), what="first answer")  # noqa: B023
-            enough = chance.randint(1, 500)
+            enough = chance.randint(1, A_ROUND)
             wait_until(lambda: sum(len(one.answered) for one in clients) >= enough, 30, 0.001)  # noqa: B023
             registry.process.send(signal.SIGKILL)
             registry.process.popen.wait(10)
@@ -67,6 +68,13 @@ def _run(folder: Path, rounds: int) -> None:
             follower.wait()
             registry.start()
             follower.connect()
+            left = max(0, A_ROUND - sum(len(client.answered) for client in clients))
+            others = [Client(registry.port, f"s{number}", f"d{at}", -(-left // CLIENTS)) for at in range(CLIENTS)]
+            for client in others:
+                client.start()
+            for client in others:
+                client.join(30)
+                answered |= {f"s{number}/{name}": revision for name, revision in client.answered.items()}
         head = int(registry.client.get("/v1/health/live").headers["Meshway-Revision"])
         wait_until(lambda: follower.revision == head, what="the follower has caught up")
         listed = {
@@ -76,7 +84,7 @@ def _run(folder: Path, rounds: int) -> None:
         assert follower.resets == []
         assert follower.revisions == list(range(1, head + 1))
         assert set(follower.instances) == set(listed)
-        assert len(answered) >= rounds
+        assert len(answered) >= rounds * A_ROUND
         follower.disconnect()
     finally:
         registry.close()
