@@ -75,7 +75,7 @@ class Call:
             return
         plan = exchange.plan = self.relay.holder.tables.match(exchange)
         if plan is None:
-            self._answer(Reply(404, "no_route", "NR", "no route matches this host and path"))
+            self._answer(Reply(404, "no_route", "NR", _nowhere(exchange)))
             return
         if ended:
             self.is_request_whole = True
@@ -436,3 +436,11 @@ def _left_s(value: bytes) -> float:
     if not value.isdigit() or len(value) > _MAX_DEADLINE_MS_DIGITS:
         return NEVER
     return int(value) / 1000.0
+
+
+def _nowhere(exchange: Exchange) -> str:
+    """What somebody who mistyped a name, or forgot the Route, wants to read."""
+    host, path = exchange.host.decode("latin-1"), exchange.path.decode("latin-1")
+    if exchange.listener == MESH:
+        return f"no service or route answers to host {host} and path {path}; meshway get services -A lists who does"
+    return f"no Route exposes host {host} and path {path} at the edge; meshway get routes -A lists what is exposed"
