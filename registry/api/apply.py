@@ -34,6 +34,7 @@ def apply_router(core: Core) -> APIRouter:
             wanted.documents,
             wanted.delete,
             by=caller(request),
+            guards=wanted.if_match,
             dry_run=dry_run,
             once=None if dry_run else once(request, await request.body()),
         )

@@ -103,6 +103,15 @@ def _apply() -> list[Operation]:
         "properties": {
             "documents": {"type": "array", "items": {"oneOf": [_document_of(kind) for kind in KINDS]}},
             "delete": {"type": "array", "items": key},
+            "if_match": {
+                "type": "array",
+                "description": "Revisions that documents must still have, 0: not be there; 412 otherwise.",
+                "items": {
+                    "type": "object",
+                    "required": ["kind", "name", "revision"],
+                    "properties": key["properties"] | {"revision": {"type": "integer", "minimum": 0}},
+                },
+            },
         },
     }
     document = {
@@ -126,8 +135,8 @@ def _apply() -> list[Operation]:
             ),
             body=body,
             consumes=("application/json", "application/yaml"),
-            answers={200: Applied},
-            example_body={"documents": [document], "delete": []},
+            answers={200: Applied, 409: _PROBLEM, 412: _PROBLEM},
+            example_body={"documents": [document], "delete": [], "if_match": []},
         )
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -15,7 +15,7 @@ from meshway.model.fields import read_struct
 from meshway.model.kinds import KINDS
 from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, Problem, invalid_document, invalid_request
-from registry.documents.applying import Key
+from registry.documents.applying import Guard, Key
 from registry.manners.json_text import parse_json
 
 if TYPE_CHECKING:
@@ -23,13 +23,17 @@ if TYPE_CHECKING:
 
 MAX_DOCUMENTS: Final = 20_000
 _LONG: Final = 64 * 1024
+_MEMBERS: Final = ("documents", "delete", "if_match")
+
+_K = TypeVar("_K", bound=Key)
 
 
 class Apply(msgspec.Struct, frozen=True):
-    """A body of apply, judged."""
+    """A body of apply, judged. if_match: the revisions that documents must still have."""
 
     documents: list[tuple[Document, Spec]]
     delete: list[Key]
+    if_match: list[Guard]
 
 
 async def read_one(request: Request, *, kind: str, namespace: str, name: str) -> tuple[Document, Spec]:
@@ -58,7 +62,7 @@ async def read_one(request: Request, *, kind: str, namespace: str, name: str) ->
 
 
 async def read_apply(request: Request, namespace: str) -> Apply:
-    """JSON `{"documents": [...], "delete": [...]}`, or documents as a YAML stream. namespace: where none is written."""
+    """JSON `{"documents": [...], "delete": [...], "if_match": [...]}`, or documents as a YAML stream. namespace: where none is written."""
     body = await request.body()
     kind = request.headers.get("content-type", "")
     if len(body) < _LONG:
@@ -69,11 +73,12 @@ async def read_apply(request: Request, namespace: str) -> Apply:
 def _read_apply(body: bytes, content_type: str, namespace: str) -> Apply:
     written = _parse(body, content_type)
     delete: list[Key] = []
+    guards: list[Guard] = []
     if not isinstance(written, list):
         if isinstance(written, Mapping) and "kind" in written:
             written = [WrittenDocument(written, {})]
         else:
-            written, delete = _read_envelope(written, namespace)
+            written, delete, guards = _read_envelope(written, namespace)
     if not written and not delete:
         raise invalid_request("nothing to apply: the body holds no document")
     if len(written) > MAX_DOCUMENTS:
@@ -90,36 +95,42 @@ def _read_apply(body: bytes, content_type: str, namespace: str) -> Apply:
     if errors:
         title = "Invalid document" if len(written) == 1 else "Invalid documents"
         raise invalid_document(title, tuple(errors))
-    return Apply(documents, delete)
+    return Apply(documents, delete, guards)
 
 
-def _read_envelope(raw: object, namespace: str) -> tuple[list[WrittenDocument], list[Key]]:
+def _read_envelope(raw: object, namespace: str) -> tuple[list[WrittenDocument], list[Key], list[Guard]]:
     if not isinstance(raw, Mapping):
         raise invalid_request('write {"documents": [...], "delete": [...]}, or documents as YAML')
     errors = [
-        FieldError(path=str(key), code="unknown_field", message=f"{key}: unknown field (known: documents, delete)")
+        FieldError(path=str(key), code="unknown_field", message=f"{key}: unknown field (known: {', '.join(_MEMBERS)})")
         for key in raw
-        if key not in ("documents", "delete")
+        if key not in _MEMBERS
     ]
-    rows, deletions = raw.get("documents", []), raw.get("delete", [])
-    for path, value in (("documents", rows), ("delete", deletions)):
-        if not isinstance(value, list):
+    for path in _MEMBERS:
+        if not isinstance(raw.get(path, []), list):
             errors.append(FieldError(path=path, code="wrong_type", message=f"{path}: is not a list"))
     if errors:
         raise invalid_request(errors[0].message, tuple(errors))
-    delete: list[Key] = []
-    for at, row in enumerate(deletions):
+    delete, wrong = _read_keys(raw.get("delete", []), Key, "delete", namespace)
+    guards, wrong_guards = _read_keys(raw.get("if_match", []), Guard, "if_match", namespace)
+    if errors := [*wrong, *wrong_guards]:
+        raise invalid_request(errors[0].message, tuple(errors))
+    return [WrittenDocument(row, {}) for row in raw.get("documents", [])], delete, guards
+
+
+def _read_keys(rows: list[Any], row_type: type[_K], path: str, namespace: str) -> tuple[list[_K], list[FieldError]]:
+    keys: list[_K] = []
+    errors: list[FieldError] = []
+    for at, row in enumerate(rows):
         named = {"namespace": namespace, **row} if isinstance(row, Mapping) else row
-        key, found = read_struct(named, Key, f"delete[{at}]")
+        key, found = read_struct(named, row_type, f"{path}[{at}]")
         errors += found
         if key is not None and key.kind not in KINDS:
-            message = f"delete[{at}].kind: {key.kind!r} is not a kind{did_you_mean(key.kind, KINDS)}"
-            errors.append(FieldError(path=f"delete[{at}].kind", code="unknown_kind", message=message))
+            message = f"{path}[{at}].kind: {key.kind!r} is not a kind{did_you_mean(key.kind, KINDS)}"
+            errors.append(FieldError(path=f"{path}[{at}].kind", code="unknown_kind", message=message))
         elif key is not None:
-            delete.append(key)
-    if errors:
-        raise invalid_request(errors[0].message, tuple(errors))
-    return [WrittenDocument(row, {}) for row in rows], delete
+            keys.append(key)
+    return keys, errors
 
 
 def _parse(body: bytes, content_type: str) -> Any:

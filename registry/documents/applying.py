@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from meshway.model.document import Document, Spec
 from meshway.problem import FieldError, Problem, invalid_document, not_found
@@ -36,6 +37,12 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def astuple(self) -> DocumentKey:
         return (self.kind, self.namespace, self.name)
+
+
+class Guard(Key, frozen=True, forbid_unknown_fields=True):
+    """The revision a document must still have when it is written; 0: it must not be there."""
+
+    revision: Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,17 +80,19 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class Apply(msgspec.Struct, Apart, frozen=True):
-    """Some documents put and some deleted, all or nothing. Raises Problem 409, 422 with every error."""
+    """Some documents put and some deleted, all or nothing. Raises Problem 409, 412 or 422 with every error."""
 
     documents: Sequence[Written]
     delete: Sequence[Key]
     by: str
+    guards: Sequence[Guard] = ()
 
     @property
     def size(self) -> int:
         return _ROW_BYTES * (len(self.documents) + len(self.delete))
 
     def judge(self, draft: Draft) -> Applied:
+        _refuse_moved(draft, self.guards)
         before = _Before(draft)
         _refuse_doubles(self.documents, self.delete)
         results = [_put(draft, written, self.by, before) for written in self.documents]
@@ -291,12 +300,36 @@ def _refuse_stale(row: DocumentRow | None, key: DocumentKey, if_match: int | Non
     raise _stale(row, key, f"is not at revision {if_match}" if row is not None else "does not exist")
 
 
-def _stale(row: DocumentRow | None, key: DocumentKey, reason: str) -> Problem:
+def _refuse_moved(draft: Draft, guards: Sequence[Guard]) -> None:
+    """All documents that are not where their guards say, the first one whole."""
+    moved = [
+        (draft.document(guard.astuple()), guard)
+        for guard in guards
+        if guard.revision != _revision_of(draft.document(guard.astuple()))
+    ]
+    if not moved:
+        return
+    row, guard = moved[0]
+    errors = []
+    for other, of in moved:
+        name = f"{of.kind} {of.namespace}/{of.name}"
+        message = f"{name} is at revision {_revision_of(other)}, not {of.revision}"
+        errors.append(FieldError(document=name, path="metadata.revision", code="stale", message=message))
+    reason = "does not exist" if row is None else "exists already" if guard.revision == 0 else None
+    raise _stale(row, guard.astuple(), reason or f"is not at revision {guard.revision}", tuple(errors))
+
+
+def _revision_of(row: DocumentRow | None) -> int:
+    return 0 if row is None else row.revision
+
+
+def _stale(row: DocumentRow | None, key: DocumentKey, reason: str, errors: tuple[FieldError, ...] = ()) -> Problem:
     return Problem(
         412,
         "precondition_failed",
         "Changed since",
         detail="{} {}/{} ".format(*key) + reason + (f" but at {row.revision}" if row is not None else ""),
+        errors=errors,
         extra={} if row is None else {"current": msgspec.to_builtins(row.answer())},
         mend="read it again, make the change on what it is now, and send that revision as If-Match",
     )

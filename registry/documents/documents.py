@@ -10,7 +10,19 @@ import msgspec
 from meshway.model.decode import decode_spec
 from meshway.model.document import Document, Spec
 from meshway.problem import Problem, not_found
-from registry.documents.applying import Applied, Apply, Delete, Key, Outcome, Put, Rehearsal, Result, Stored, Written
+from registry.documents.applying import (
+    Applied,
+    Apply,
+    Delete,
+    Guard,
+    Key,
+    Outcome,
+    Put,
+    Rehearsal,
+    Result,
+    Stored,
+    Written,
+)
 from registry.documents.differences import document_changes
 from registry.documents.reading import decode_value
 from registry.revisions.draft import Once, Repeatable
@@ -83,11 +95,15 @@ class Documents:
         delete: Sequence[Key],
         *,
         by: str,
+        guards: Sequence[Guard] = (),
         dry_run: bool = False,
         once: Once | None = None,
     ) -> asyncio.Future[Applied]:
-        """One revision, all or nothing, none when nothing changes. A dry run judges and changes nothing."""
-        write = Apply([Written(*one) for one in documents], delete, by)
+        """One revision, all or nothing, none when nothing changes; 412 when a document is not where its guard says.
+
+        A dry run judges and changes nothing.
+        """
+        write = Apply([Written(*one) for one in documents], delete, by, guards)
         if dry_run:
             return self._revisions.submit(Rehearsal(write))
         return self._revisions.submit(write if once is None else Repeatable(write, once, Applied))

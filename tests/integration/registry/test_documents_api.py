@@ -215,3 +215,18 @@ async def test_a_document_in_json_may_be_pretty_and_a_body_that_is_none_is_told(
     assert wrong.json["errors"][0]["line"] > 1
     other = await registry.call("PUT", ROUTE, {"kind": "RateLimit", "metadata": {"name": "x"}, "spec": SPEC})
     assert {error["path"] for error in other.json["errors"]} == {"kind", "metadata.name"}
+
+
+async def test_an_apply_is_refused_when_a_document_moved_since_it_was_read(registry: RunningRegistry) -> None:
+    await _cart(registry)
+    body: dict[str, Any] = {"documents": [{"apiVersion": "meshway/v1", "kind": "Route", "metadata": {"name": "shop"}}]}
+    body["documents"][0]["spec"] = SPEC
+    body["if_match"] = [{"kind": "Route", "name": "shop", "revision": 0}]
+    created = await registry.call("POST", "/v1/apply", body)
+    assert created.status == 200
+    again = await registry.call("POST", "/v1/apply", body)
+    assert (again.status, again.json["code"]) == (412, "precondition_failed")
+    assert again.json["current"]["metadata"]["revision"] == created.json["revision"]
+    body["if_match"][0] |= {"revision": "2", "kind": "Root"}
+    wrong = await registry.call("POST", "/v1/apply", body)
+    assert (wrong.status, [error["path"] for error in wrong.json["errors"]]) == (422, ["if_match[0].revision"])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from meshway.problem import Problem
-from registry.documents.applying import Delete, Key, Put, Stored, Written
+from registry.documents.applying import Apply, Delete, Guard, Key, Put, Stored, Written
 from tests.parts.registry_bench import Bench, route_to, written
 
 
@@ -231,3 +231,25 @@ def test_an_unchanged_put_keeps_its_revision() -> None:
     put(bench, SERVICE)
     stored = put(bench, SERVICE)
     assert (stored.result, stored.revision, bench.view.revision) == ("unchanged", 1, 1)
+
+
+def guarded(bench: Bench, document: Written, *guards: Guard) -> Problem | None:
+    try:
+        bench.commit(Apply([document], [], "tests", guards))
+    except Problem as problem:
+        return problem
+    return None
+
+
+def test_a_guarded_apply_is_made_on_what_was_read_or_not_at_all() -> None:
+    bench = Bench()
+    bench.apply(SERVICE)
+    route = ("Route", "default", "r")
+    assert guarded(bench, route_to("books"), Guard(*route, 0)) is None
+    stale = guarded(bench, route_to("books", priority=4), Guard(*route, 0), Guard("Service", "default", "gone", 1))
+    assert stale is not None
+    assert (stale.status, stale.code, stale.extra["current"]["metadata"]["revision"]) == (412, "precondition_failed", 2)
+    assert [error.document for error in stale.errors] == ["Route default/r", "Service default/gone"]
+    assert bench.view.revision == 2
+    assert guarded(bench, route_to("books", priority=4), Guard(*route, 2)) is None
+    assert bench.view.revision == 3
