@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from registry.machine.request import Handler
 
@@ -13,11 +13,18 @@ if TYPE_CHECKING:
 class Routes:
     """Rows of method, pattern (`/v1/services/{name}`: braces take one segment that is not empty) and handler."""
 
-    __slots__ = ("_by_size", "patterns")
+    __slots__ = ("_by_size", "_families", "patterns")
 
     def __init__(self, rows: Iterable[tuple[str, str, Handler]]) -> None:
         self.patterns: list[tuple[str, str]] = []
         self._by_size: dict[int, list[tuple[tuple[tuple[int, str], ...], dict[str, Handler]]]] = {}
+        self._families: dict[tuple[str, ...], Handler] = {}
+        self.add(rows)
+
+    def add(self, rows: Iterable[tuple[str, str, Handler]], families: Mapping[str, Handler] | None = None) -> None:
+        """families: who answers all other requests below a path of one or two segments (`/v1/kv`, `/eureka`), whatever
+        their method, so that another protocol's surface refuses in that protocol's own form."""
+        self._families.update({tuple(path.split("/")[1:]): handler for path, handler in (families or {}).items()})
         for method, pattern, handler in rows:
             self.patterns.append((method, pattern))
             segments = pattern.split("/")[1:]
@@ -36,6 +43,6 @@ class Routes:
                 if segments[at] != text:
                     break
             else:
-                if "" not in segments:
-                    return methods.get(method)
-        return None
+                if "" not in segments and (handler := methods.get(method)) is not None:
+                    return handler
+        return self._families.get(segments[:2]) or self._families.get(segments[:1])

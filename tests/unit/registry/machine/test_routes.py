@@ -40,3 +40,13 @@ def test_an_empty_segment_is_no_name() -> None:
     assert _find("GET", "/v1/namespaces//services/books") is None
     assert _find("POST", "/v1/answers/") is None
     assert _find("POST", "/v1/reports/") is None
+
+
+def test_what_no_row_takes_goes_to_the_family_whatever_its_method() -> None:
+    routes = _routes()
+    routes.add([("GET", "/v1/agent/{id}", _handler)], {"/v1/agent": _other, "/eureka": _other})
+    assert routes.find("GET", ("v1", "agent", "self")) is _handler
+    assert routes.find("PUT", ("v1", "agent", "self")) is _other
+    assert routes.find("PUT", ("v1", "agent")) is _other
+    assert routes.find("GET", ("eureka", "apps", "a", "b")) is _other
+    assert routes.find("GET", ("v1", "reports", "x")) is None

@@ -1,0 +1,1 @@
+"""Other programs' protocols, translated onto the same catalogue: no second truth."""
