@@ -93,11 +93,8 @@ def _documents() -> list[Operation]:
 
 
 def _apply() -> list[Operation]:
-    key = {
-        "type": "object",
-        "required": ["kind", "name"],
-        "properties": dict.fromkeys(("kind", "namespace", "name"), _TEXT),
-    }
+    names = dict.fromkeys(("kind", "namespace", "name"), _TEXT)
+    key = {"type": "object", "required": ["kind", "name"], "properties": names}
     body: dict[str, Any] = {
         "type": "object",
         "properties": {
@@ -109,7 +106,7 @@ def _apply() -> list[Operation]:
                 "items": {
                     "type": "object",
                     "required": ["kind", "name", "revision"],
-                    "properties": key["properties"] | {"revision": {"type": "integer", "minimum": 0}},
+                    "properties": {**names, "revision": {"type": "integer", "minimum": 0}},
                 },
             },
         },
@@ -150,8 +147,13 @@ def _revisions() -> list[Operation]:
             path=revisions.MANY,
             id="listRevisions",
             tag="revisions",
-            about="Changes of documents, newest first.",
-            parameters=_PAGE,
+            about="Changes of documents, newest first; with kind and name of one document, each with what changed.",
+            parameters=(
+                *_PAGE,
+                Parameter(name="kind", about="Of the one document, as in `Route`.", schema={"enum": list(KINDS)}),
+                Parameter(name="namespace", about="Its namespace; `default` unless told."),
+                Parameter(name="name", about="Its name."),
+            ),
             answers={200: _ITEMS},
         ),
         Operation(

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Request, Response
 
-from meshway.problem import not_found
+from meshway.model.kinds import KINDS
+from meshway.model.nearest import did_you_mean
+from meshway.problem import FieldError, invalid_request, not_found
 from registry.api.answers import answer, caller, once, page
+from registry.documents.applying import Key
 from registry.manners.query import limit_of, number_of, query_of
 
 if TYPE_CHECKING:
@@ -25,10 +28,13 @@ def revisions_router(core: Core) -> APIRouter:
 
     @router.get(MANY)
     async def many(request: Request) -> Response:
-        """Newest first. The cursor is the revision to go on below."""
-        query = query_of(request.url.query, frozenset({"limit", "cursor"}))
-        before = number_of(query, "cursor", None, low=1)
-        return page(await documents.revisions(limit=limit_of(query), before=before), request)
+        """Newest first, of all documents or of one. The cursor is the revision to go on below."""
+        query = query_of(request.url.query, frozenset({"limit", "cursor", "kind", "namespace", "name"}))
+        before, limit = number_of(query, "cursor", None, low=1), limit_of(query)
+        key = _document(query)
+        if key is None:
+            return page(await documents.revisions(limit=limit, before=before), request)
+        return page(await documents.revisions_of(key, limit=limit, before=before), request)
 
     @router.get(ONE)
     async def one(number: str, request: Request) -> Response:
@@ -50,6 +56,21 @@ def revisions_router(core: Core) -> APIRouter:
         return answer(applied, revision=applied.revision)
 
     return router
+
+
+def _document(query: dict[str, str]) -> Key | None:
+    """kind and name, of namespace `default` unless told; None without them."""
+    if not query.keys() & {"kind", "namespace", "name"}:
+        return None
+    missing = [name for name in ("kind", "name") if name not in query]
+    if missing:
+        message = f"query.{missing[0]}: is missing: a document has kind and name"
+        raise invalid_request(message, (FieldError(path=f"query.{missing[0]}", code="missing", message=message),))
+    kind = query["kind"]
+    if kind not in KINDS:
+        message = f"query.kind: {kind[:100]!r} is not a kind{did_you_mean(kind, KINDS)}"
+        raise invalid_request(message, (FieldError(path="query.kind", code="unknown_kind", message=message),))
+    return Key(kind, query.get("namespace", "default"), query["name"])
 
 
 def _number(text: str) -> int:

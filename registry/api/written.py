@@ -62,7 +62,10 @@ async def read_one(request: Request, *, kind: str, namespace: str, name: str) ->
 
 
 async def read_apply(request: Request, namespace: str) -> Apply:
-    """JSON `{"documents": [...], "delete": [...], "if_match": [...]}`, or documents as a YAML stream. namespace: where none is written."""
+    """JSON `{"documents": [...], "delete": [...], "if_match": [...]}`, or documents as a YAML stream.
+
+    namespace: where none is written.
+    """
     body = await request.body()
     kind = request.headers.get("content-type", "")
     if len(body) < _LONG:
@@ -106,9 +109,11 @@ def _read_envelope(raw: object, namespace: str) -> tuple[list[WrittenDocument], 
         for key in raw
         if key not in _MEMBERS
     ]
-    for path in _MEMBERS:
-        if not isinstance(raw.get(path, []), list):
-            errors.append(FieldError(path=path, code="wrong_type", message=f"{path}: is not a list"))
+    errors += [
+        FieldError(path=path, code="wrong_type", message=f"{path}: is not a list")
+        for path in _MEMBERS
+        if not isinstance(raw.get(path, []), list)
+    ]
     if errors:
         raise invalid_request(errors[0].message, tuple(errors))
     delete, wrong = _read_keys(raw.get("delete", []), Key, "delete", namespace)

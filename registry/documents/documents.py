@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -129,6 +129,19 @@ class Documents:
         entries = [
             _entry([*of_revision], [_outline(record) for record in of_revision])
             for of_revision in (tuple(group) for _, group in groupby(records, lambda record: record.revision))
+        ]
+        if len(entries) <= limit:
+            return RevisionPage(items=entries)
+        return RevisionPage(items=entries[:limit], next=str(entries[limit - 1].revision))
+
+    async def revisions_of(self, key: Key, *, limit: int = DEFAULT_LIMIT, before: int | None = None) -> RevisionPage:
+        """Those that changed one document, each with what it changed. Empty for one that never was."""
+        bound = self._view.revision + 1 if before is None else before
+        records = await self._store.history_of_document(key.astuple(), bound, limit + 1)
+        states = [None if record.value is None else decode_value(record.value) for record in records]
+        entries = [
+            _entry([record], [_result(key.astuple(), earlier, state)])
+            for record, state, earlier in zip_longest(records, states, states[1:])
         ]
         if len(entries) <= limit:
             return RevisionPage(items=entries)

@@ -44,6 +44,13 @@ _AT: Final = sql(
     .order_by(*_KEY)
 )
 
+_OF_DOCUMENT: Final = sql(
+    select(HISTORY)
+    .where(*(column == bindparam(column.name) for column in _KEY), HISTORY.c.revision < bindparam("before"))
+    .order_by(HISTORY.c.revision.desc())
+    .limit(bindparam("count"))
+)
+
 
 def add(connection: sqlite3.Connection, records: Sequence[HistoryRecord]) -> None:
     _ADD.run(connection, records)
@@ -56,6 +63,13 @@ def before(connection: sqlite3.Connection, revision: int, limit: int) -> list[Hi
 
 def of(connection: sqlite3.Connection, revision: int) -> list[HistoryRecord]:
     return [HistoryRecord(*row) for row in connection.execute(_OF, (revision,))]
+
+
+def of_document(
+    connection: sqlite3.Connection, key: tuple[str, str, str], before: int, limit: int
+) -> list[HistoryRecord]:
+    """key: kind, namespace, name. Its states older than `before`, newest first."""
+    return [HistoryRecord(*row) for row in connection.execute(_OF_DOCUMENT, (*key, before, limit, NO_OFFSET))]
 
 
 def documents_at(connection: sqlite3.Connection, revision: int) -> list[HistoryRecord]:

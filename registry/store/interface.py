@@ -133,6 +133,9 @@ class Store(Protocol):
 
     async def history_of(self, revision: int) -> list[HistoryRecord]: ...
 
+    async def history_of_document(self, key: tuple[str, str, str], before: int, limit: int) -> list[HistoryRecord]:
+        """key: kind, namespace, name. Its states of revisions older than `before`, newest first."""
+
     async def documents_at(self, revision: int) -> list[HistoryRecord]:
         """The documents as they stood at a revision, deleted ones left out."""
 

@@ -68,6 +68,9 @@ class SqliteStore:
     async def history_of(self, revision: int) -> list[HistoryRecord]:
         return await self._read(lambda connection: history.of(connection, revision))
 
+    async def history_of_document(self, key: tuple[str, str, str], before: int, limit: int) -> list[HistoryRecord]:
+        return await self._read(lambda connection: history.of_document(connection, key, before, limit))
+
     async def documents_at(self, revision: int) -> list[HistoryRecord]:
         return await self._read(lambda connection: history.documents_at(connection, revision))
 

@@ -59,6 +59,9 @@ class FakeStore:
     async def history_of(self, revision: int) -> list[HistoryRecord]:
         return []
 
+    async def history_of_document(self, key: tuple[str, str, str], before: int, limit: int) -> list[HistoryRecord]:
+        return []
+
     async def documents_at(self, revision: int) -> list[HistoryRecord]:
         return []
 

@@ -230,3 +230,22 @@ async def test_an_apply_is_refused_when_a_document_moved_since_it_was_read(regis
     body["if_match"][0] |= {"revision": "2", "kind": "Root"}
     wrong = await registry.call("POST", "/v1/apply", body)
     assert (wrong.status, [error["path"] for error in wrong.json["errors"]]) == (422, ["if_match[0].revision"])
+
+
+async def test_the_history_of_one_document_says_what_each_revision_changed(registry: RunningRegistry) -> None:
+    await _cart(registry)
+    await registry.call("PUT", ROUTE, {"spec": SPEC})
+    await registry.call("PUT", "/v1/namespaces/default/services/cart", {"spec": {}})
+    await registry.call("PUT", ROUTE, {"spec": SPEC | {"priority": 5}})
+    await registry.call("DELETE", ROUTE)
+    path = "/v1/revisions?kind=Route&name=shop"
+    shown = (await registry.call("GET", path)).json["items"]
+    assert [entry["documents"][0]["result"] for entry in shown] == ["deleted", "changed", "created"]
+    assert shown[1]["documents"][0]["changes"] == [{"path": "spec.priority", "from": None, "to": 5}]
+    first = (await registry.call("GET", f"{path}&limit=2")).json
+    assert first["items"] == shown[:2]
+    assert (await registry.call("GET", f"{path}&limit=2&cursor={first['next']}")).json == {"items": shown[2:]}
+    assert (await registry.call("GET", "/v1/revisions?kind=Route&name=never")).json == {"items": []}
+    for query, wrong in (("kind=Route", "query.name"), ("kind=route&name=shop", "query.kind")):
+        refused = await registry.call("GET", f"/v1/revisions?{query}")
+        assert (refused.status, refused.json["errors"][0]["path"]) == (422, wrong)

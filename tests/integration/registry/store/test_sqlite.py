@@ -154,3 +154,14 @@ async def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> 
     store = SqliteStore(tmp_path)  # the lock was given back
     await store.close()
     assert sqlite3.connect(tmp_path / "registry.db").execute("SELECT count(*) FROM head").fetchone() == (0,)
+
+
+async def test_the_states_of_one_document_come_newest_first(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await store.load()
+    rows = [history(1, "a"), history(2, "b"), history(3, "a", b"e"), history(5, "a", None)]
+    await store.commit(batch(0, 5, history=rows, changes=[change(5)]))
+    key = ("Route", "default", "a")
+    assert [row.revision for row in await store.history_of_document(key, 6, 10)] == [5, 3, 1]
+    assert await store.history_of_document(key, 5, 1) == [rows[2]]
+    await store.close()
