@@ -11,6 +11,7 @@ from meshway.model.instance import Status
 from meshway.model.service import Service
 from meshway.problem import not_found
 from registry.catalog.registering import (
+    Announce,
     Deregister,
     Patch,
     Register,
@@ -25,13 +26,13 @@ from registry.view.view import EVERY_NAMESPACE
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from meshway.model.registration import InstancePatch, Registration
+    from meshway.model.registration import ChosenStatus, InstancePatch, Registration
     from registry.leases.leases import Leases
     from registry.revisions.draft import Write
     from registry.revisions.revisions import Revisions
-    from registry.view.rows import InstanceRow
+    from registry.view.rows import InstanceKey, InstanceRow
     from registry.view.view import View
 
 
@@ -116,6 +117,12 @@ class Catalog:
         """One revision for all of them, or none."""
         write = Register(registrations, self._leases.renew_row)
         return self._submit(write, once, list[Registered])
+
+    def announce(
+        self, key: InstanceKey, of: Callable[[InstanceRow | None], tuple[Registration, ChosenStatus]]
+    ) -> asyncio.Future[Registered]:
+        """A registration by a protocol without lease ids; of: see Announce."""
+        return self._revisions.submit(Announce(key, of, self._leases.renew_row))
 
     def patch(
         self, namespace: str, service: str, instance_id: str, patch: InstancePatch, once: Once | None = None

@@ -72,6 +72,30 @@ class RegisterOne(msgspec.Struct, frozen=True, gc=False):
         return _register(draft, self.registration, self.renew)
 
 
+class Announce(msgspec.Struct, frozen=True):
+    """A registration by a protocol that knows no lease ids (Eureka, Nacos): who comes under a known id goes on with the
+    lease there is, and says its status itself.
+
+    of: what is there so far to the registration and the status it asks for. It may raise a Problem, must not wait, and
+    may be asked more than once.
+    """
+
+    key: InstanceKey
+    of: Callable[[InstanceRow | None], tuple[Registration, ChosenStatus]]
+    renew: Callable[[InstanceRow], None]
+
+    @property
+    def size(self) -> int:
+        return _ROW_BYTES
+
+    def judge(self, draft: Draft) -> Registered:
+        before = draft.instance(self.key)
+        registration, wanted = self.of(before)
+        if before is not None:
+            registration = msgspec.structs.replace(registration, lease_id=before.lease_id)
+        return _register(draft, registration, self.renew, wanted)
+
+
 class Patch(msgspec.Struct, Generic[_Shown], frozen=True):
     """Raises Problem 404, 422. show: turns the row into the answer."""
 
@@ -147,8 +171,16 @@ def registered(row: InstanceRow, *, expires_in_s: float, created: bool) -> Regis
     )
 
 
-def _register(draft: Draft, registration: Registration, renew: Callable[[InstanceRow], None]) -> Registered:
-    """With the lease it holds a process goes on; without one it begins a generation and supersedes who was there."""
+def _register(
+    draft: Draft,
+    registration: Registration,
+    renew: Callable[[InstanceRow], None],
+    asked: ChosenStatus | None = None,
+) -> Registered:
+    """With the lease it holds a process goes on; without one it begins a generation and supersedes who was there.
+
+    asked: the status it asks for; None: what follows from the one before.
+    """
     key = (registration.namespace, registration.service, registration.id)
     before = draft.instance(key)
     goes_on = before is not None and registration.lease_id == before.lease_id
@@ -167,8 +199,8 @@ def _register(draft: Draft, registration: Registration, renew: Callable[[Instanc
             mend="register without lease_id to take it over, or under an id of your own",
         )
     # Draining ends with the generation; only a PATCH ends maintenance.
-    wanted: ChosenStatus = "passing"
-    if before is not None and (goes_on or before.wanted == "maintenance"):
+    wanted = asked or "passing"
+    if asked is None and before is not None and (goes_on or before.wanted == "maintenance"):
         wanted = before.wanted
     instance = _instance(registration, generation, wanted)
     if goes_on and before is not None and instance == before.instance and registration.ttl_s == before.ttl_s:

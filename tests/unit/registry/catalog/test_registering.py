@@ -1,8 +1,10 @@
+from typing import Any
+
 import pytest
 
-from meshway.model.registration import InstancePatch
+from meshway.model.registration import ChosenStatus, InstancePatch, Registration
 from meshway.problem import Problem
-from registry.catalog.registering import Deregister, Patch, Register
+from registry.catalog.registering import Announce, Deregister, Patch, Register, Registered
 from registry.view.rows import InstanceRow
 from tests.parts.registry_bench import Bench, registration
 
@@ -120,3 +122,24 @@ def test_deregistering_twice_is_no_second_revision() -> None:
     assert bench.commit(Deregister(KEY)) == 2
     assert bench.commit(Deregister(KEY)) == 2
     assert bench.view.revision == 2
+
+
+def test_who_announces_itself_goes_on_with_the_lease_there_is_and_says_its_status() -> None:
+    bench = Bench()
+    seen: list[InstanceRow | None] = []
+
+    def announce(status: ChosenStatus, **fields: Any) -> Registered:
+        def of(before: InstanceRow | None) -> tuple[Registration, ChosenStatus]:
+            seen.append(before)
+            return registration(**fields), status
+
+        return bench.commit(Announce(KEY, of, bench.renewed.append))
+
+    one = announce("maintenance")
+    assert (one.created, one.status, seen) == (True, "maintenance", [None])
+    same = announce("maintenance")
+    assert (same.lease_id, same.revision) == (one.lease_id, one.revision)
+    up = announce("passing", weight=5)
+    assert (up.status, up.generation, up.revision, up.weight) == ("passing", 1, one.revision + 1, 5)
+    assert seen[-1] is not None
+    assert len(bench.renewed) == 2
