@@ -1,8 +1,26 @@
 """How much hypothesis tries: little by default, much under `make fuzz` (--hypothesis-profile=long)."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.parts.postgres import Postgres, running_postgres
 
 # The blob printed with a failure repeats it; times are not judged, as machines are shared.
 settings.register_profile("default", print_blob=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", settings.get_profile("default"), max_examples=20_000)
 settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for all tests of a process that only need databases; who stops or kills it starts one of his own."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: Postgres) -> str:
+    """An empty database for each test."""
+    return postgres.new_database()
