@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator, Sequence
 
-    from meshway.model.registration import ChosenStatus, InstancePatch, Registration
+    from meshway.model.registration import InstancePatch, Registration
     from registry.leases.leases import Leases
     from registry.revisions.draft import Write
     from registry.revisions.revisions import Revisions
@@ -119,7 +119,7 @@ class Catalog:
         return self._submit(write, once, list[Registered])
 
     def announce(
-        self, key: InstanceKey, of: Callable[[InstanceRow | None], tuple[Registration, ChosenStatus]]
+        self, key: InstanceKey, of: Callable[[InstanceRow | None], tuple[Registration, Status]]
     ) -> asyncio.Future[Registered]:
         """A registration by a protocol without lease ids; of: see Announce."""
         return self._revisions.submit(Announce(key, of, self._leases.renew_row))

@@ -73,15 +73,16 @@ class RegisterOne(msgspec.Struct, frozen=True, gc=False):
 
 
 class Announce(msgspec.Struct, frozen=True):
-    """A registration by a protocol that knows no lease ids (Eureka, Nacos): who comes under a known id goes on with the
-    lease there is, and says its status itself.
+    """A registration by a protocol that knows no lease ids (Consul, Eureka, Nacos): who comes under a known id goes on
+    with the lease there is, and says its status itself.
 
-    of: what is there so far to the registration and the status it asks for. It may raise a Problem, must not wait, and
-    may be asked more than once.
+    of: what is there so far to the registration and the status it asks for; critical is a status too, for one whose
+    check has failed or is still to pass: a renewal then makes it what it was before. It may raise a Problem, must not
+    wait, and may be asked more than once.
     """
 
     key: InstanceKey
-    of: Callable[[InstanceRow | None], tuple[Registration, ChosenStatus]]
+    of: Callable[[InstanceRow | None], tuple[Registration, Status]]
     renew: Callable[[InstanceRow], None]
 
     @property
@@ -90,10 +91,10 @@ class Announce(msgspec.Struct, frozen=True):
 
     def judge(self, draft: Draft) -> Registered:
         before = draft.instance(self.key)
-        registration, wanted = self.of(before)
+        registration, asked = self.of(before)
         if before is not None:
             registration = msgspec.structs.replace(registration, lease_id=before.lease_id)
-        return _register(draft, registration, self.renew, wanted)
+        return _register(draft, registration, self.renew, asked)
 
 
 class Patch(msgspec.Struct, Generic[_Shown], frozen=True):
@@ -175,7 +176,7 @@ def _register(
     draft: Draft,
     registration: Registration,
     renew: Callable[[InstanceRow], None],
-    asked: ChosenStatus | None = None,
+    asked: Status | None = None,
 ) -> Registered:
     """With the lease it holds a process goes on; without one it begins a generation and supersedes who was there.
 
@@ -199,10 +200,12 @@ def _register(
             mend="register without lease_id to take it over, or under an id of your own",
         )
     # Draining ends with the generation; only a PATCH ends maintenance.
-    wanted = asked or "passing"
-    if asked is None and before is not None and (goes_on or before.wanted == "maintenance"):
+    wanted: ChosenStatus = "passing"
+    if asked is not None and asked != "critical":
+        wanted = asked
+    elif before is not None and (goes_on or before.wanted == "maintenance"):
         wanted = before.wanted
-    instance = _instance(registration, generation, wanted)
+    instance = _instance(registration, generation, asked or wanted)
     if goes_on and before is not None and instance == before.instance and registration.ttl_s == before.ttl_s:
         renew(before)
         return registered(before, expires_in_s=float(before.ttl_s), created=False)

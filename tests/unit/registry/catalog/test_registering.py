@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from meshway.model.instance import Status
 from meshway.model.registration import ChosenStatus, InstancePatch, Registration
 from meshway.problem import Problem
 from registry.catalog.registering import Announce, Deregister, Patch, Register, Registered
@@ -143,3 +144,20 @@ def test_who_announces_itself_goes_on_with_the_lease_there_is_and_says_its_statu
     assert (up.status, up.generation, up.revision, up.weight) == ("passing", 1, one.revision + 1, 5)
     assert seen[-1] is not None
     assert len(bench.renewed) == 2
+
+
+def test_who_announces_itself_critical_is_what_it_was_before_once_it_renews() -> None:
+    bench = Bench()
+
+    def announce(status: Status) -> Registered:
+        return bench.commit(Announce(KEY, lambda _: (registration(), status), bench.renewed.append))
+
+    assert announce("critical").status == "critical"
+    row = bench.view.instance(KEY)
+    assert row is not None
+    assert row.wanted == "passing"
+    announce("maintenance")
+    failed = announce("critical")
+    row = bench.view.instance(KEY)
+    assert row is not None
+    assert (row.instance.status, row.wanted, failed.generation) == ("critical", "maintenance", 1)
