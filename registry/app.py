@@ -110,6 +110,7 @@ async def _serve(settings: RegistrySettings, sock: socket.socket, ready: Callabl
 
 def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
     """All routes over one core."""
+    gateways.document_revision = lambda key: 0 if (row := core.view.document(key)) is None else row.revision
     routes = machine_routes(core, gateways)
     operations = [*machine_operations(), *api_operations()]
     surface: Surface

@@ -67,17 +67,22 @@ class GatewayState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """How far a revision has come: count of the live gateways run it, pending names the others."""
+    """How far a revision has come: count of the live gateways run it, pending names the others.
+
+    is_settled: nobody is waited for any more; who is pending then has refused a document of this revision.
+    """
 
     count: int
     live: int
     pending: tuple[str, ...]
+    is_settled: bool = True
 
 
 class Gateways:
-    """now: monotonic seconds."""
+    """now: monotonic seconds. document_revision: of a document as it is now, by kind, namespace, name; 0: unknown."""
 
     def __init__(self, now: Callable[[], float]) -> None:
+        self.document_revision: Callable[[tuple[str, str, str]], int] = lambda _: 0
         self._now = now
         self._reports: dict[str, tuple[float, Report]] = {}
         self._waiting: set[Callable[[], None]] = set()
@@ -110,8 +115,20 @@ class Gateways:
     def how_far(self, revision: int) -> Applied:
         since = self._now() - LIVE_S
         live = [report for at, report in self._reports.values() if at >= since]
-        pending = tuple(sorted(report.node for report in live if report.revision < revision))
-        return Applied(len(live) - len(pending), len(live), pending)
+        behind = [report.node for report in live if report.revision < revision]
+        refusing = [report.node + _refusal(*named) for report in live if (named := self._refused_at(report, revision))]
+        pending = tuple(sorted(behind + refusing))
+        return Applied(len(live) - len(pending), len(live), pending, is_settled=not behind)
+
+    def _refused_at(self, report: Report, revision: int) -> list[Refused]:
+        """What a gateway that runs the revision does not run of it."""
+        if report.revision < revision:
+            return []
+        return [
+            each
+            for each in report.refused
+            if self.document_revision((each.kind, each.namespace, each.name)) == revision
+        ]
 
     def applied(self, revision: int, *, within_s: float) -> asyncio.Future[Applied]:
         """Done when all live gateways run the revision, or after within_s with those that do not."""
@@ -121,7 +138,7 @@ class Gateways:
 
         def look() -> None:
             applied = self.how_far(revision)
-            if future.done() or (applied.pending and loop.time() < end):
+            if future.done() or not (applied.is_settled or loop.time() >= end):
                 return
             self._waiting.discard(look)
             future.set_result(applied)
@@ -140,6 +157,12 @@ class Gateways:
     def _forget(self, now: float) -> None:
         for node in [node for node, (at, _) in self._reports.items() if now - at > FORGET_S]:
             del self._reports[node]
+
+
+def _refusal(first: Refused, *others: Refused) -> str:
+    """Behind a node's name; without commas, which part the names. `/v1/gateways/{node}` has the reasons."""
+    more = f" and {len(others)} more" if others else ""
+    return f" (refuses {first.kind} {first.namespace}/{first.name}{more})"
 
 
 def _state(report: Report, age_s: float) -> GatewayState:

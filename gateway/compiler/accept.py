@@ -1,36 +1,59 @@
-"""Which version of each document holds: the new one if it can be read, else the last good one."""
+"""Which version of each document holds: the new one if it can be read, else the last good one.
 
-from collections.abc import Iterable
-from typing import Any
+A policy without a last good one is left out, but at a first start: there nobody knows what it kept away, and so its
+targets refuse until it compiles or is gone.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
 
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal
-from gateway.compiler.policies import places_of
+from gateway.compiler.policies import MESH, MESH_NAMESPACE, Place, effective, own_places, places_of
+from gateway.compiler.settings import cluster_settings, retry_plan
 from gateway.compiler.state import State
+from gateway.filters.rate_limit import Limit
+from gateway.limits.key import compile_key
+from meshway.model.document import Target
 from meshway.model.rate_limit import RateLimit
 from meshway.model.traffic_policy import TrafficPolicy
 
+_POLICIES: Final = frozenset({"TrafficPolicy", "RateLimit"})
 # What belongs to the connection to a service cannot differ by the route that leads there.
-_OF_CLUSTERS = ("load_balancer", "connection", "bulkhead", "breaker", "outlier_detection", "health_check")
+_OF_CLUSTERS: Final = ("load_balancer", "connection", "bulkhead", "breaker", "outlier_detection", "health_check")
+_log = logging.getLogger("meshway.gateway.compiler")
 
 
 class Accepted:
     """documents: those that hold, Routes as far as they held before. routes: new versions of Routes, to be tried.
 
-    waiting: refused versions. dirty: keys whose document is another object than before.
+    waiting: refused versions. dirty: keys whose document is another object than before. unavailable: policies by
+    which nothing may pass, with the places they speak for. blamed: documents that an earlier try of this revision
+    found to break down, alone or together with others.
     """
 
-    def __init__(self, base: State, diff: Diff, *, whole: bool) -> None:
+    def __init__(self, base: State, diff: Diff, *, whole: bool, blamed: Mapping[DocumentKey, CompileError]) -> None:
         self.documents: dict[DocumentKey, Entry[Any]] = {}
         self.waiting: dict[DocumentKey, Entry[Any]] = {}
         self.routes: dict[DocumentKey, Entry[Any]] = {}
         self.refusals: dict[DocumentKey, Refusal] = {}
+        self.unavailable: dict[DocumentKey, tuple[Place, ...]] = {}
         self._base = base
+        self._blamed = blamed
+        self._is_first = whole and not base.tables.revision and not base.documents
         unreadable = {refusal.key for refusal in diff.refusals}
         if not whole:
             self.documents |= base.documents
             self.waiting = {key: entry for key, entry in base.waiting.items() if key not in unreadable}
+            judged = diff.documents.keys() | self.waiting.keys()
+            self.unavailable = {key: places for key, places in base.unavailable.items() if key not in judged}
         for key in unreadable & base.documents.keys():
             self.documents[key] = base.documents[key]
+        for key, spec in diff.unread.items():
+            if self._is_unavailable(key):
+                self.unavailable[key] = _read_places(key[1], spec)
         for key, entry in diff.documents.items():
             if entry is None:
                 self.documents.pop(key, None)
@@ -47,10 +70,14 @@ class Accepted:
                     self.documents[key] = before
                 continue
             try:
+                if (fault := self._blamed.get(key)) is not None:
+                    raise fault
                 if isinstance(entry.spec, TrafficPolicy | RateLimit):
                     _check_policy(entry)
             except CompileError as error:
                 self.refuse(entry, error)
+            except Exception as error:
+                self.refuse(entry, CompileError.of_defect(error))
             else:
                 self.hold(entry)
 
@@ -63,8 +90,18 @@ class Accepted:
         before = self._base.documents.get(entry.key)
         if before is not None:
             self.documents[entry.key] = before
+        elif self._is_unavailable(entry.key):
+            self.unavailable[entry.key] = _spoken_for(entry.namespace, entry.spec.targets)
         self.waiting[entry.key] = entry
-        self.refusals[entry.key] = Refusal(entry.kind, entry.namespace, entry.name, error.path, error.reason)
+        refusal = Refusal(entry.kind, entry.namespace, entry.name, error.path, error.reason)
+        self.refusals[entry.key] = refusal
+        if error.defect is not None and self._base.refusals.get(entry.key) != refusal:
+            _log.error("compiling %s %s failed", entry.kind, entry.title, exc_info=error.defect)
+
+    def _is_unavailable(self, key: DocumentKey) -> bool:
+        """Of a policy that is refused."""
+        is_new = key[0] in _POLICIES and key not in self._base.documents
+        return is_new and (self._is_first or key in self._base.unavailable)
 
     def dirty(self, kinds: Iterable[str]) -> list[Entry[Any]]:
         """Entries of these kinds that came, went or changed; of the changed ones both versions."""
@@ -76,12 +113,35 @@ class Accepted:
         return [entry for key, entry in self.documents.items() if key[0] == kind]
 
 
+def _spoken_for(namespace: str, targets: tuple[Target, ...] = ()) -> tuple[Place, ...]:
+    if targets:
+        return own_places(namespace, targets)
+    return (MESH if namespace == MESH_NAMESPACE else ("namespace", namespace),)
+
+
+def _read_places(namespace: str, spec: object) -> tuple[Place, ...]:
+    """Of a policy that cannot be read. Whom it is for may still be legible; else it is for all it may speak for."""
+    written = spec.get("targets", ()) if isinstance(spec, dict) else None
+    try:
+        targets = msgspec.convert(written, tuple[Target, ...])
+    except msgspec.ValidationError:
+        return _spoken_for(namespace)
+    return _spoken_for(namespace, targets)
+
+
 def _check_policy(entry: Entry[Any]) -> None:
+    """Compiles it alone, for show. Raises CompileError, and whatever a defect raises."""
     for _ in places_of(entry):
         pass
     spec = entry.spec
-    if not isinstance(spec, TrafficPolicy):
+    if isinstance(spec, RateLimit):
+        Limit(entry.name, spec, 1)
+        compile_key(spec.key, service="", route="", rule="", shares_missing=True)
         return
+    policy = effective([spec])
+    cluster_settings(policy)
+    assert policy.retry is not None
+    retry_plan(policy.retry)
     if any(target.route for target in spec.targets):
         for block in _OF_CLUSTERS:
             if getattr(spec, block) is not None:

@@ -3,8 +3,9 @@
 Maps of the last state are copied before they are changed; what must change on running clusters becomes a step.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from gateway.compiler.accept import Accepted
 from gateway.compiler.clusters import (
@@ -35,12 +36,28 @@ from meshway.model.instance import Instance
 from meshway.model.service import Service
 from meshway.snapshot import INSTANCE
 
+_log: Final = logging.getLogger("meshway.gateway.compiler")
+
+
+class Blamed(Exception):
+    """A document broke down where others of its revision need it: try again without it. Raised by `Build.state`."""
+
+    def __init__(self, key: DocumentKey, error: CompileError) -> None:
+        super().__init__(f"{key}: {error.reason}")
+        self.key = key
+        self.error = error
+
 
 class Build:
-    """steps: to be run on the loop with the commit, in order."""
+    """steps: to be run on the loop with the commit, in order. blamed: documents to be refused, by earlier tries."""
 
-    def __init__(self, base: State, diff: Diff, parts: Parts, *, whole: bool) -> None:
+    def __init__(
+        self, base: State, diff: Diff, parts: Parts, *, whole: bool, blamed: Mapping[DocumentKey, CompileError]
+    ) -> None:
         self.steps: list[Step] = []
+        self._blamed = blamed
+        self._updated: set[ServiceKey] = set()
+        self._stuck: dict[DocumentKey, Refusal] = {}
         self._base, self._diff, self._parts, self._whole = base, diff, parts, whole
         self._documents = base.documents
         self._policies = base.policies
@@ -75,7 +92,9 @@ class Build:
         fresh = [service for service in self._diff.instances if service not in implicit]
         if fresh:
             clusters, implicit, names = dict(clusters), dict(implicit), dict(names)
-            context = RouteContext(self._policies, base.limits, {}, self._cluster, self._parts)
+            context = RouteContext(
+                self._policies, base.limits, {}, self._cluster, _by_place(base.unavailable), self._parts
+            )
             for service in fresh:
                 key = ClusterKey(*service)
                 clusters[service] = {**clusters.get(service, {}), key: self._cluster(key)}
@@ -97,6 +116,7 @@ class Build:
             tables=tables,
             documents=base.documents,
             waiting=base.waiting,
+            unavailable=base.unavailable,
             refusals=self._refusals({}),
             instances=self._instances,
             policies=base.policies,
@@ -113,7 +133,7 @@ class Build:
 
     def _with_documents(self, revision: int) -> State:
         base, parts = self._base, self._parts
-        accepted = Accepted(base, self._diff, whole=self._whole)
+        accepted = Accepted(base, self._diff, whole=self._whole, blamed=self._blamed)
         self._documents = accepted.documents
         policy_news, limit_news = accepted.dirty(("TrafficPolicy",)), accepted.dirty(("RateLimit",))
         if policy_news:
@@ -123,8 +143,10 @@ class Build:
             limits = Limits(accepted.of_kind("RateLimit"), base.limits, parts.workers)
         services = accepted.of_kind("Service")
         aliases = read_aliases(services)
-        context = RouteContext(self._policies, limits, aliases, self._cluster, parts)
         touched = {wide_place(place) for entry in policy_news + limit_news for place in places_of(entry)}
+        refusing, was_refusing = _by_place(accepted.unavailable), _by_place(base.unavailable)
+        touched |= {wide_place(place) for place, _ in refusing.items() ^ was_refusing.items()}
+        context = RouteContext(self._policies, limits, aliases, self._cluster, refusing, parts)
         routes = self._compile_routes(accepted, context, touched, aliases)
         implicit = self._implicit(services, context, touched)
         clusters = self._clusters(services, implicit, routes)
@@ -146,6 +168,7 @@ class Build:
             tables=tables,
             documents=accepted.documents,
             waiting=accepted.waiting,
+            unavailable=accepted.unavailable,
             refusals=self._refusals(accepted.refusals),
             instances=self._instances,
             policies=self._policies,
@@ -174,10 +197,15 @@ class Build:
                     route = None
                 routes[key] = route or compile_route(entry, context)
                 accepted.hold(entry)
+                continue
+            except Blamed:
+                raise
             except CompileError as error:
                 accepted.refuse(entry, error)
-                if known is not None:
-                    routes[key] = known
+            except Exception as error:
+                accepted.refuse(entry, CompileError.of_defect(error))
+            if known is not None:
+                routes[key] = known
         return routes
 
     def _implicit(
@@ -188,7 +216,12 @@ class Build:
         for service in known:
             before = self._base.implicit.get(service)
             if before is None or not touched.isdisjoint(service_places(*service)):
-                before = single_plan(implicit_plan(ClusterKey(*service), context))
+                try:
+                    before = single_plan(implicit_plan(ClusterKey(*service), context))
+                except Blamed:
+                    raise
+                except Exception as error:
+                    raise self._blame(self._policies.at(service_places(*service)), error) from error
             found[service] = before
         return found
 
@@ -225,8 +258,17 @@ class Build:
         names = tuple(entry.key for entry in entries)
         settings = self._settings.get(names)
         if settings is None:
-            settings = self._settings[names] = cluster_settings(effective(entry.spec for entry in entries))
+            try:
+                settings = cluster_settings(effective(entry.spec for entry in entries))
+            except Exception as error:
+                raise self._blame(entries, error) from error
+            self._settings[names] = settings
         return settings
+
+    def _blame(self, entries: Sequence[Entry[Any]], error: Exception) -> Exception:
+        """Of documents that break down together, the last one that is new in this revision. Nobody: the error."""
+        fresh = [entry for entry in entries if self._base.documents.get(entry.key) is not entry]
+        return Blamed(fresh[-1].key, CompileError.of_defect(error)) if fresh else error
 
     def _reconfigure(self, clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]) -> None:
         for group in clusters.values():
@@ -263,27 +305,72 @@ class Build:
         clusters: Mapping[ClusterKey, Cluster],
         before: Mapping[EndpointKey, Endpoint],
     ) -> dict[EndpointKey, Endpoint]:
-        entry = self._documents.get(("Service", *service))
-        document: Service | None = entry.spec if entry is not None else None
+        key = ("Service", *service)
+        entry = self._documents.get(key)
+        try:
+            update = self._service_update(service, entry, clusters, before)
+        except Exception as error:
+            return self._keep_endpoints(service, entry, clusters, before, error)
+        self._updated.add(service)
+        self.steps += update.steps
+        return update.endpoints
+
+    def _service_update(
+        self,
+        service: ServiceKey,
+        entry: Entry[Service] | None,
+        clusters: Mapping[ClusterKey, Cluster],
+        before: Mapping[EndpointKey, Endpoint],
+    ) -> ServiceUpdate:
+        document = entry.spec if entry is not None else None
         instances = instances_of(*service, document)
         if instances is None:
             instances = dict(self._instances.get(service, {}))
-        update = ServiceUpdate(clusters, instances, document, before, self._parts)
-        self.steps += update.steps
-        return update.endpoints
+        return ServiceUpdate(clusters, instances, document, before, self._parts)
+
+    def _keep_endpoints(
+        self,
+        service: ServiceKey,
+        entry: Entry[Service] | None,
+        clusters: Mapping[ClusterKey, Cluster],
+        before: Mapping[EndpointKey, Endpoint],
+        error: Exception,
+    ) -> dict[EndpointKey, Endpoint]:
+        """A defect: a new Service document is to blame when the one before does not break down; else nobody is, and
+        the service's endpoints stay what they were until its next change."""
+        key = ("Service", *service)
+        known = self._base.documents.get(key)
+        if entry is not None and entry is not known:
+            try:
+                self._service_update(service, known, clusters, before)
+            except Exception as same:
+                error = same
+            else:
+                raise Blamed(key, CompileError.of_defect(error))
+        self._stuck[key] = refusal = Refusal(*key, "", CompileError.of_defect(error).reason)
+        if self._base.refusals.get(key) != refusal:
+            _log.error("endpoints of %s/%s stay as they were", *service, exc_info=error)
+        return dict(before)
 
     def _refusals(self, fresh: Mapping[DocumentKey, Refusal]) -> dict[DocumentKey, Refusal]:
         """Old ones of what was not sent again, then this revision's. Waiting documents were tried again already."""
         diff = self._diff
         sent = {(INSTANCE, key[0], f"{key[1]}/{identity}") for key, ids in diff.instances.items() for identity in ids}
         sent |= diff.documents.keys()
+        mended = {("Service", *service) for service in self._updated}
         standing: dict[DocumentKey, Refusal] = {}
         if not self._whole:
             tried = self._base.waiting.keys() if diff.documents else frozenset()
             standing = {
-                key: refusal for key, refusal in self._base.refusals.items() if key not in sent and key not in tried
+                key: refusal
+                for key, refusal in self._base.refusals.items()
+                if key not in sent and key not in tried and (key not in mended or key in self._base.waiting)
             }
-        return standing | {refusal.key: refusal for refusal in diff.refusals} | dict(fresh)
+        return standing | self._stuck | {refusal.key: refusal for refusal in diff.refusals} | dict(fresh)
+
+
+def _by_place(unavailable: Mapping[DocumentKey, tuple[Place, ...]]) -> dict[Place, DocumentKey]:
+    return {place: key for key, places in unavailable.items() for place in places}
 
 
 def _is_touched(route: CompiledRoute, touched: set[Place]) -> bool:

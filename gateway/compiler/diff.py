@@ -1,8 +1,9 @@
 """From changes of the feed to decoded entries: what was put, what was deleted, what cannot be read."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 import msgspec
 
@@ -16,6 +17,7 @@ DocumentKey = tuple[str, str, str]  # kind, namespace, name
 ServiceKey = tuple[str, str]  # namespace, service
 
 _UNKNOWN_AGE: Final = "~"  # sorts after every RFC 3339 time
+_log = logging.getLogger("meshway.gateway.compiler")
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -33,12 +35,18 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class CompileError(Exception):
-    """This document cannot be run. path: from the document's root."""
+    """This document cannot be run. path: from the document's root, "" for all of it. defect: a fault of ours."""
 
-    def __init__(self, path: str, reason: str) -> None:
+    def __init__(self, path: str, reason: str, defect: Exception | None = None) -> None:
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
+        self.defect = defect
+
+    @classmethod
+    def of_defect(cls, error: Exception) -> Self:
+        """It must not hold up the other documents of its revision."""
+        return cls("", f"internal error: {type(error).__name__}: {error}", error)
 
 
 @dataclass(slots=True, frozen=True)
@@ -62,11 +70,15 @@ class Entry(Generic[S]):
 
 @dataclass(slots=True)
 class Diff:
-    """instances: by service, id and new state, None when it is gone. documents: None when it is deleted."""
+    """instances: by service, id and new state, None when it is gone. documents: None when it is deleted.
+
+    unread: the specs of documents that are in `refusals`, as they came; None when not even that could be read.
+    """
 
     instances: dict[ServiceKey, dict[str, Instance | None]] = field(default_factory=dict)
     documents: dict[DocumentKey, Entry[Any] | None] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
+    unread: dict[DocumentKey, Any] = field(default_factory=dict)
 
 
 class _Stored(msgspec.Struct):
@@ -84,13 +96,23 @@ def read_changes(changes: Iterable[Change]) -> Diff:
     """The last change of a key counts. What cannot be read is refused alone."""
     diff = Diff()
     for change in changes:
-        if change.kind == INSTANCE:
-            _read_instance(change, diff)
-        elif change.op == "delete":
-            diff.documents[change.key] = None
-        else:
-            _read_document(change, diff)
+        try:
+            if change.kind == INSTANCE:
+                _read_instance(change, diff)
+            elif change.op == "delete":
+                diff.documents[change.key] = None
+            else:
+                _read_document(change, diff)
+        except Exception as error:
+            _log.exception("reading %s %s/%s failed", change.kind, change.namespace, change.name)
+            _refuse(diff, change, CompileError.of_defect(error))
     return diff
+
+
+def _refuse(diff: Diff, change: Change, error: CompileError, spec: object = None) -> None:
+    diff.refusals.append(Refusal(change.kind, change.namespace, change.name, error.path, error.reason))
+    if change.kind != INSTANCE:
+        diff.unread[change.key] = spec
 
 
 def _read_instance(change: Change, diff: Diff) -> None:
@@ -100,23 +122,22 @@ def _read_instance(change: Change, diff: Diff) -> None:
         try:
             instance = _instances.decode(change.value)
         except msgspec.DecodeError as error:
-            diff.refusals.append(Refusal(change.kind, change.namespace, change.name, "", str(error)))
+            _refuse(diff, change, CompileError("", str(error)))
             return
     diff.instances.setdefault((change.namespace, service), {})[identity] = instance
 
 
 def _read_document(change: Change, diff: Diff) -> None:
-    def refuse(path: str, reason: str) -> None:
-        diff.refusals.append(Refusal(change.kind, change.namespace, change.name, path, reason))
-
     try:
         stored = _documents.decode(change.value)
     except msgspec.DecodeError as error:
-        refuse("", str(error))
+        _refuse(diff, change, CompileError("", str(error)))
         return
     spec, errors = decode_spec(change.kind, stored.spec)
     if spec is None:
-        refuse(errors[0].path, errors[0].message)
+        _refuse(diff, change, CompileError(errors[0].path, errors[0].message), stored.spec)
         return
+    if diff.unread.pop(change.key, diff) is not diff:  # mended within the batch
+        diff.refusals = [refusal for refusal in diff.refusals if refusal.key != change.key]
     age = stored.metadata.get("created_at") or _UNKNOWN_AGE
     diff.documents[change.key] = Entry(change.kind, change.namespace, change.name, spec, str(age))

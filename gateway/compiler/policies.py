@@ -51,6 +51,15 @@ def places_of(entry: Entry[P]) -> Iterator[Place]:
         yield _place(own, target)
 
 
+def own_places(namespace: str, targets: Iterable[Target]) -> tuple[Place, ...]:
+    """As `places_of`, leaving out what reaches into another namespace."""
+    if namespace == MESH_NAMESPACE:
+        kept = list(targets)
+    else:
+        kept = [each for each in targets if not each.mesh and each.namespace in (None, namespace)]
+    return tuple(_place(namespace, target) for target in kept)
+
+
 def _place(own: str, target: Target) -> Place:
     if target.mesh:
         return MESH

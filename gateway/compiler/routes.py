@@ -12,14 +12,14 @@ from itertools import accumulate
 from typing import Final
 
 from gateway.compiler.clusters import ClusterKey
-from gateway.compiler.diff import CompileError, Entry, ServiceKey
+from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey
 from gateway.compiler.filters import Limits, limit_places
 from gateway.compiler.mesh_names import mesh_service, plain_host
-from gateway.compiler.policies import Attached, effective, route_places, service_places
+from gateway.compiler.policies import Attached, Place, effective, route_places, service_places
 from gateway.compiler.settings import limit_s, retry_plan
-from gateway.exchange import Exchange
+from gateway.exchange import Exchange, Reply
 from gateway.filters import order
-from gateway.plan import ChooseCluster, Parts, RoutePlan
+from gateway.plan import ChooseCluster, Parts, RequestFilter, RoutePlan
 from gateway.routing.path import PathError, canonical
 from gateway.routing.table import Candidate
 from gateway.upstream.cluster import Cluster
@@ -60,12 +60,16 @@ class Attachment:
 
 @dataclass(slots=True)
 class RouteContext:
-    """What a route is compiled against. cluster_for: makes the cluster when there is none yet."""
+    """What a route is compiled against. cluster_for: makes the cluster when there is none yet.
+
+    unavailable: where a policy speaks that cannot be used, and its name.
+    """
 
     policies: Attached[TrafficPolicy]
     limits: Limits
     aliases: Mapping[str, ServiceKey]
     cluster_for: Callable[[ClusterKey], Cluster]
+    unavailable: Mapping[Place, DocumentKey]
     parts: Parts
 
 
@@ -170,15 +174,19 @@ def _compile_rule(
     assert timeouts is not None
     assert retry is not None
     service = f"{keys[0].namespace}/{keys[0].service}" if keys else ""
-    limits = context.limits.applied(
-        limit_places(route, [key[:3] for key in keys]), service=service, route=entry.title, rule=name
-    )
+    places = limit_places(route, [key[:3] for key in keys])
+    blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
+    if blocking is None:
+        limits = context.limits.applied(places, service=service, route=entry.title, rule=name)
+        request_filters = order.request_filters(rule, limits, prefixes, context.parts)
+    else:
+        request_filters = (refusing(blocking),)
     counters = context.parts.counters
     return RoutePlan(
         route=entry.title,
         rule=name,
         slot=counters.rule_slot(entry.title, name) if counters is not None else 0,
-        request_filters=order.request_filters(rule, limits, prefixes, context.parts),
+        request_filters=request_filters,
         response_filters=order.response_filters(rule),
         choose=_choose(rule, keys, context),
         retry=retry_plan(retry) if keys else None,
@@ -188,6 +196,17 @@ def _compile_rule(
         idle_s=limit_s(timeouts.idle),
         upgraded_idle_s=limit_s(timeouts.upgraded_idle),
     )
+
+
+def refusing(policy: DocumentKey) -> RequestFilter:
+    """In place of all filters where one policy is not known: what it was to keep away must not pass."""
+    reply = Reply(
+        503,
+        "policy_unavailable",
+        "UAEX",
+        "{} {}/{} cannot be used: this gateway cannot compile it and knows no earlier version".format(*policy),
+    )
+    return lambda _: reply
 
 
 def _policies(

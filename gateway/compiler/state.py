@@ -8,7 +8,7 @@ from gateway.compiler.clusters import ClusterKey, EndpointKey
 from gateway.compiler.diff import DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.filters import Limits
 from gateway.compiler.hosts import HostBuild
-from gateway.compiler.policies import Attached
+from gateway.compiler.policies import Attached, Place
 from gateway.compiler.routes import CompiledRoute
 from gateway.plan import Parts
 from gateway.routing.table import HostRoutes, Hosts, Tables
@@ -21,13 +21,15 @@ from meshway.model.traffic_policy import TrafficPolicy
 @dataclass(slots=True, frozen=True)
 class State:
     """documents: the last good version of each. waiting: newer versions that did not compile; tried again when other
-    documents change. instances: also of services that have none left, so that a call to them is told so. implicit: for
-    every service there is. edge, mesh: tables of a host name, and of a service that mesh Routes speak for.
+    documents change. unavailable: refused policies whose targets refuse, with their places. instances:
+    also of services that have none left, so that a call to them is told so. implicit: for every service there is.
+    edge, mesh: tables of a host name, and of a service that mesh Routes speak for.
     """
 
     tables: Tables
     documents: Mapping[DocumentKey, Entry[Any]]
     waiting: Mapping[DocumentKey, Entry[Any]]
+    unavailable: Mapping[DocumentKey, tuple[Place, ...]]
     refusals: Mapping[DocumentKey, Refusal]
     instances: Mapping[ServiceKey, Mapping[str, Instance]]
     policies: Attached[TrafficPolicy]
@@ -42,4 +44,4 @@ class State:
 
 def empty_state(parts: Parts) -> State:
     tables = Tables(0, Hosts({}, {}, None), Hosts({}, {}, None), {}, {}, set(), parts)
-    return State(tables, {}, {}, {}, {}, Attached(()), Limits((), None, parts.workers), {}, {}, {}, {}, {}, {})
+    return State(tables, {}, {}, {}, {}, {}, Attached(()), Limits((), None, parts.workers), {}, {}, {}, {}, {}, {})

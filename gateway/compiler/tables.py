@@ -8,9 +8,9 @@ alone compile no route: a delta with nothing else goes through both on the loop.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.compiler.build import Build
+from gateway.compiler.build import Blamed, Build
 from gateway.compiler.clusters import Step
-from gateway.compiler.diff import Refusal, read_changes
+from gateway.compiler.diff import CompileError, DocumentKey, Refusal, read_changes
 from gateway.compiler.state import State, empty_state
 from gateway.plan import Parts
 from gateway.routing.table import Tables
@@ -56,9 +56,18 @@ class Compiler:
     def prepare(self, revision: int, changes: Iterable[Change], *, whole: bool = False) -> Prepared:
         """Compiles. Nothing running is touched: safe in any thread, while no other preparation is under way."""
         base, workers = self._state, self._parts.workers
-        build = Build(base, read_changes(changes), self._parts, whole=whole)
-        state = build.state(revision)
-        return Prepared(base, state, tuple(build.steps), workers)
+        diff = read_changes(changes)
+        blamed: dict[DocumentKey, CompileError] = {}
+        while True:
+            build = Build(base, diff, self._parts, whole=whole, blamed=blamed)
+            try:
+                state = build.state(revision)
+            except Blamed as fault:
+                if fault.key in blamed:
+                    raise
+                blamed[fault.key] = fault.error
+                continue
+            return Prepared(base, state, tuple(build.steps), workers)
 
     def commit(self, prepared: Prepared) -> list[Refusal]:
         """Makes the prepared tables current; on the loop. Raises ValueError when another commit came between."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -27,7 +27,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     zone: str
     workers: int
     revision: int
-    refused: list[msgspec.Struct]
+    refused: Sequence[msgspec.Struct]
     evidence: list[Any] = []
 
 

@@ -14,9 +14,7 @@ from pathlib import Path
 from random import random
 from typing import Final
 
-import msgspec
-
-from gateway.channel import TransitionFrame, encode
+from gateway.channel import Refusal, TransitionFrame, encode
 from gateway.event_loop import loop_factory
 from gateway.feed.follower import Follower
 from gateway.feed.frames import delta_frames
@@ -44,6 +42,7 @@ from meshway.snapshot import Question
 from meshway.tasks import spawn
 
 CHECKS_DELAY_S: Final = 0.05  # one turn for a burst of changes
+MOST_REFUSED: Final = 1_000  # of one report; the metric and /config count all
 
 _log = logging.getLogger("meshway.gateway.supervisor")
 
@@ -115,7 +114,7 @@ class Supervisor:
         self._folder = folder
         self._targets = CheckTargets()
         self._are_checks_due = False
-        self._reported: object = None
+        self._reported: tuple[int, list[Refusal]] = (0, [])
         self._was_ready = False
         self._has_ended = asyncio.Event()
         self.last_good_refused: tuple[str, ...] = ()
@@ -194,12 +193,19 @@ class Supervisor:
     def _on_changed(self) -> None:
         revision, refused = self.slots.revision, self.refused()
         if (revision, refused) != self._reported:
+            self._log_refused(refused)
             self._reported = (revision, refused)
             self.reporter.changed()
         if not self._was_ready and not self.slots.missing:
             self._was_ready = True
             _log.info("ready: edge %s mesh %s at r%d", self.addresses.edge, self.addresses.mesh, revision)
             self._write_ready_file()
+
+    def _log_refused(self, refused: list[Refusal]) -> None:
+        for each in refused:
+            if each not in self._reported[1]:
+                place = f" at {each.path}" if each.path else ""
+                _log.error("refused %s %s/%s%s: %s", each.kind, each.namespace, each.name, place, each.reason)
 
     def _write_ready_file(self) -> None:
         path = self.settings.ready_file
@@ -235,7 +241,7 @@ class Supervisor:
 
     # What others ask.
 
-    def refused(self) -> list[msgspec.Struct]:
+    def refused(self) -> list[Refusal]:
         """Documents that do not compile, as any worker says, each once."""
         return list(dict.fromkeys(refusal for worker in self.slots.running for refusal in worker.refused))
 
@@ -246,7 +252,7 @@ class Supervisor:
             zone=self.settings.zone,
             workers=len(self.slots.running),
             revision=self.slots.revision,
-            refused=self.refused(),
+            refused=self.refused()[:MOST_REFUSED],
         )
 
 

@@ -87,6 +87,20 @@ async def test_a_document_that_does_not_compile_is_reported_and_shown(feed: Feed
         assert (refusal["kind"], refusal["name"]) == ("Route", "bad")
         assert (await gateway.config())["refused"] == [refusal]
         assert (await gateway.call("books")).status_code == 200
+        assert "refused Route default/bad at spec" in gateway.text()
+        assert await gateway.metric("meshway_documents_refused") == 1
+
+
+async def test_at_a_first_start_nothing_passes_by_a_policy_that_does_not_compile(feed: Feed, tmp_path: Path) -> None:
+    feed.commit(document("RateLimit", "later", {"targets": [{"service": "books"}], "of_a_later_version": True}))
+    async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
+        answer = await gateway.call("books")
+        assert (answer.status_code, answer.json()["code"]) == (503, "policy_unavailable")
+        feed.commit(
+            document("RateLimit", "later", {"targets": [{"service": "books"}], "token_bucket": {"rate": "9/s"}})
+        )
+        await gateway.wait_for_revision(feed.revision)
+        assert (await gateway.call("books")).status_code == 200
 
 
 async def test_reloads_under_load_fail_no_call(feed: Feed, tmp_path: Path) -> None:

@@ -48,7 +48,24 @@ def test_how_far_counts_live_gateways_only() -> None:
     clock.now_s += 10
     gateways.report(Report(node="a", revision=5))
     gateways.report(Report(node="b", revision=4))
-    assert gateways.how_far(5) == Applied(1, 2, ("b",))
+    assert gateways.how_far(5) == Applied(1, 2, ("b",), is_settled=False)
+
+
+async def test_a_gateway_that_refuses_a_document_of_the_revision_has_not_applied_it_and_is_not_waited_for() -> None:
+    gateways = Gateways(Clock())
+    gateways.document_revision = {("Route", "shop", "cart"): 5, ("Route", "shop", "old"): 3}.__getitem__
+    old = Refused(kind="Route", namespace="shop", name="old", reason="no such cluster")
+    gateways.report(
+        Report(node="a", revision=5, refused=(old, Refused(kind="Route", namespace="shop", name="cart", reason="bad")))
+    )
+    gateways.report(Report(node="b", revision=5, refused=(old,)))
+    gateways.report(Report(node="c", revision=4))
+    assert gateways.how_far(5) == Applied(1, 3, ("a (refuses Route shop/cart)", "c"), is_settled=False)
+    future = gateways.applied(5, within_s=30)
+    await asyncio.sleep(0)
+    assert not future.done()
+    gateways.report(Report(node="c", revision=6))
+    assert future.result() == Applied(2, 3, ("a (refuses Route shop/cart)",))
 
 
 async def test_without_gateways_nobody_is_waited_for() -> None:
