@@ -26,14 +26,19 @@ def diff_text(applied: Mapping[str, Any], *, color: bool) -> str:
         if row["result"] not in _MARKS:
             continue
         lines.append(f"{_MARKS[row['result']]} {document_name(row)}")
-        changes = row.get("changes", []) if row["result"] == "changed" else []
-        width = max((len(change["path"]) for change in changes), default=0)
-        lines += [
-            f"    {change['path'].ljust(width)}   {_value(change.get('from'))} -> {_value(change.get('to'))}"
-            for change in changes
-        ]
+        lines += change_lines(row)
     lines.append(_counts(applied["documents"]))
     return "\n".join(painted(line) if color else line for line in lines)
+
+
+def change_lines(row: Mapping[str, Any]) -> list[str]:
+    """The changed fields of a document that was changed; of a new one none."""
+    changes = row.get("changes", []) if row["result"] == "changed" else []
+    width = max((len(change["path"]) for change in changes), default=0)
+    return [
+        f"    {change['path'].ljust(width)}   {_value(change.get('from'))} -> {_value(change.get('to'))}"
+        for change in changes
+    ]
 
 
 def warning_lines(applied: Mapping[str, Any], documents: "Sequence[FileDocument]") -> Iterator[str]:
@@ -48,19 +53,13 @@ def warning_lines(applied: Mapping[str, Any], documents: "Sequence[FileDocument]
         yield f"! {warning['code']} {name}: {warning['message']}{place}"
 
 
-def applied_line(applied: Mapping[str, Any], headers: Mapping[str, str], *, dry_run: bool) -> str:
+def applied_line(applied: Mapping[str, Any], *, dry_run: bool) -> str:
     changed = any(row["result"] != "unchanged" for row in applied["documents"])
     if dry_run:
         return "dry run: nothing was published"
     if not changed:
         return f"✓ nothing to change, revision {applied['revision']}"
-    line = f"✓ revision {applied['revision']}"
-    if how_far := headers.get("meshway-applied"):
-        count, _, live = how_far.partition("/")
-        line += f"   applied by {count} of {live} gateways"
-        if pending := headers.get("meshway-pending"):
-            line += f"; not yet: {pending}"
-    return line
+    return f"✓ revision {applied['revision']}"
 
 
 def document_name(row: Mapping[str, Any]) -> str:

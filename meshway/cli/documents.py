@@ -1,11 +1,13 @@
 """`apply`, `diff`, `delete`, `export`: documents in and out."""
 
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from meshway.cli.failure import DIFFERENT, NOT_FOUND, USAGE, CliError
 from meshway.cli.kind_names import kind_and_name
+from meshway.cli.revisions import Wait
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 
 if TYPE_CHECKING:
@@ -21,33 +23,40 @@ Files = Annotated[
 def apply(
     session: Session,
     file: Files,
-    wait: Annotated[bool, typer.Option("--wait", help="Until all gateways run it (10 s at most).")] = False,
+    wait: Wait = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and show, publish nothing.")] = False,
 ) -> None:
     """Publish documents as one revision, all or nothing."""
     from meshway.cli.changes import applied_line, change_marks, warning_lines
     from meshway.cli.registry_client import RegistryClient
-    from meshway.cli.stale import refuse_stale
+    from meshway.cli.waiting import end_unless_reached, seconds_of, standing_at
     from meshway.cli.written_files import read_files
 
+    wait_s = None if wait is None else seconds_of("--wait", wait)
     client = RegistryClient(session)
     documents = read_files(file, _own_namespace(session))
-    refuse_stale(client, documents)
     planned = _post(client, session, documents, dry_run=True)
     existing = [row for row in planned["documents"] if row["result"] == "changed"]
     if not dry_run and existing and not session.yes and _is_terminal():
         session.say(change_marks(planned))
         changes = sum(row["result"] != "unchanged" for row in planned["documents"])
         session.confirm(f"Publish {changes} change{'s' * (changes != 1)} as one revision?")
-    headers: dict[str, str] = {}
-    applied = planned if dry_run else _post(client, session, documents, dry_run=False, wait=wait, answered=headers)
+    began = time.monotonic()
+    applied = planned if dry_run else _post(client, session, documents, dry_run=False, wait_s=wait_s)
     if session.output in ("json", "jsonl", "yaml", "name"):
         _put_applied(session, applied)
-        return
-    session.put(change_marks(applied))
-    for line in warning_lines(applied, documents):
+    else:
+        session.put(change_marks(applied))
+        for line in warning_lines(applied, documents):
+            session.say(line)
+    line = applied_line(applied, dry_run=dry_run)
+    if dry_run or wait_s is None:
         session.say(line)
-    session.say(applied_line(applied, headers, dry_run=dry_run))
+        return
+    own = frozenset(document.name for document in documents)
+    standing = standing_at(client, applied["revision"], until=began + wait_s, documents=own)
+    session.say(f"{line}   {standing.text} in {(time.monotonic() - began) * 1000:.0f} ms")
+    end_unless_reached(session, standing)
 
 
 @asking
@@ -58,7 +67,7 @@ def diff(session: Session, file: Files) -> None:
     from meshway.cli.written_files import read_files
 
     documents = read_files(file, _own_namespace(session))
-    planned = _post(RegistryClient(session), session, documents, dry_run=True)
+    planned = _post(RegistryClient(session), session, documents, dry_run=True, guarded=False)
     if session.output in ("json", "jsonl", "yaml", "name"):
         _put_applied(session, planned)
     else:
@@ -153,27 +162,32 @@ def _post(
     documents: "list[FileDocument]",
     *,
     dry_run: bool,
-    wait: bool = False,
-    answered: dict[str, str] | None = None,
+    guarded: bool = True,
+    wait_s: float | None = None,
 ) -> dict[str, Any]:
-    """The registry's verdict on all documents; its errors come back with the places in our files."""
+    """The registry's verdict on all documents; its errors come back with the places in our files.
+
+    guarded: refused when a document moved since its file was read.
+    """
     import msgspec
 
     from meshway.cli.registry_client import problem_error
+    from meshway.cli.stale import conditions, stale_error
+    from meshway.cli.waiting import preference
     from meshway.cli.written_files import invalid_files, place_errors
     from meshway.client.errors import problem_of
 
     params = {"namespace": _own_namespace(session)} | ({"dry_run": "true"} if dry_run else {})
-    body = {"documents": [document.sent for document in documents], "delete": []}
-    headers = {"prefer": "wait=10"} if wait else {}
-    response = client.answer("POST", "/v1/apply", params=params, body=body, headers=headers)
+    sent = [document.sent for document in documents]
+    body = {"documents": sent, "delete": [], "if_match": conditions(documents) if guarded else []}
+    response = client.answer("POST", "/v1/apply", params=params, body=body, headers=preference(wait_s))
     if response.status_code >= 400:
         problem = problem_of(response)
         if problem.status == 422 and problem.errors:
             raise invalid_files(place_errors(documents, problem.errors))
+        if problem.status == 412:
+            raise stale_error(documents, problem)
         raise problem_error(problem, response)
-    if answered is not None:
-        answered.update(response.headers)
     applied: dict[str, Any] = msgspec.json.decode(response.content)
     return applied
 

@@ -1,8 +1,12 @@
 """The command `meshway`: puts the groups together. Verbs come first."""
 
+import sys
+from collections.abc import Iterator, Sequence
+
 import typer
 
-from meshway.cli import checks, demo, documents, look, planes, services
+from meshway.cli import checks, demo, documents, look, planes, revisions, services
+from meshway.cli.waiting import UNLESS_TOLD
 
 app = typer.Typer(
     name="meshway",
@@ -15,6 +19,7 @@ for panel, commands in {
     "Run it here": (planes.up, demo.demo),
     "Look": (look.get, look.describe, look.instances),
     "Documents": (documents.apply, documents.diff, documents.delete, documents.export),
+    "Revisions": (revisions.history, revisions.rollback, revisions.wait),
     "Services": (services.register, services.call),
     "Is it well": (checks.check, checks.healthcheck, checks.version),
 }.items():
@@ -26,7 +31,14 @@ app.add_typer(planes.gateway_app, name="gateway", rich_help_panel="Run it here")
 
 def main() -> None:
     """Entry of the console script."""
-    app()
+    app(list(with_values(sys.argv[1:])))
+
+
+def with_values(arguments: Sequence[str]) -> Iterator[str]:
+    """`--wait` may come without its value, which typer has no word for. What follows `--` is a program's own."""
+    own = arguments.index("--") if "--" in arguments else len(arguments)
+    for at, word in enumerate(arguments):
+        yield f"--wait={UNLESS_TOLD}" if word == "--wait" and at < own else word
 
 
 if __name__ == "__main__":

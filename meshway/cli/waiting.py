@@ -1,0 +1,103 @@
+"""Until all live gateways run a revision; who of them does not, and what they refuse of it."""
+
+import math
+import time
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import typer
+
+from meshway.cli.failure import FAILED, USAGE, CliError
+from meshway.cli.session import Session
+
+if TYPE_CHECKING:
+    from meshway.cli.registry_client import RegistryClient
+
+UNLESS_TOLD: Final = "10s"
+_HELD_S: Final = 30.0  # the registry holds an answer no longer
+_POLL_S: Final = 0.1
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a revision has come. behind: live gateways that do not run it. refused: a line for each refusal."""
+
+    revision: int
+    live: int
+    behind: tuple[str, ...]
+    refused: tuple[str, ...]
+
+    @property
+    def is_reached(self) -> bool:
+        return not self.behind and not self.refused
+
+    @property
+    def text(self) -> str:
+        """`applied by 3 of 3 gateways`"""
+        if not self.live:
+            return "no gateway is live to run it"
+        return f"applied by {self.live - len(self.behind)} of {self.live} gateway{'s' * (self.live != 1)}"
+
+
+def seconds_of(flag: str, written: str) -> float:
+    """Raises CliError 2."""
+    from meshway.units import parse_duration
+
+    try:
+        return float(parse_duration(written))
+    except ValueError as error:
+        raise CliError(USAGE, f"{flag}: {error}") from None
+
+
+def preference(wait_s: float | None) -> dict[str, str]:
+    """The header by which a write is answered when the gateways run it; whole seconds (RFC 7240 §4.3)."""
+    return {} if wait_s is None else {"prefer": f"wait={math.ceil(min(wait_s, _HELD_S))}"}
+
+
+def standing_at(
+    client: "RegistryClient", revision: int, *, until: float, documents: Collection[str] | None = None
+) -> Standing:
+    """Asks until all live gateways run the revision, or until the monotonic clock is at `until`; once at least.
+
+    documents: whose refusals count, as `Route shop/cart`; None: all.
+    """
+    while True:
+        standing = _look(client.read("/v1/gateways")["items"], revision, documents)
+        if not standing.behind or time.monotonic() >= until:
+            return standing
+        time.sleep(_POLL_S)
+
+
+def end_unless_reached(session: Session, standing: Standing) -> None:
+    """Names every gateway that is behind or refuses, and ends the command with 1."""
+    for line in (*standing.behind, *standing.refused):
+        session.say(f"✗ {line}")
+    if not standing.is_reached:
+        raise typer.Exit(FAILED)
+
+
+def _look(gateways: Sequence[dict[str, Any]], revision: int, documents: Collection[str] | None) -> Standing:
+    live = [gateway for gateway in gateways if gateway["live"]]
+    refused = [
+        (f"{row['kind']} {row['namespace']}/{row['name']}", gateway["node"], row)
+        for gateway in live
+        for row in gateway.get("refused", [])
+    ]
+    return Standing(
+        revision=revision,
+        live=len(live),
+        behind=tuple(
+            f"gateway {gateway['node']} runs r{gateway['revision']}"
+            for gateway in live
+            if gateway["revision"] < revision
+        ),
+        refused=tuple(
+            f"gateway {node} refuses {name}: {_reason(row)}"
+            for name, node, row in refused
+            if documents is None or name in documents
+        ),
+    )
+
+
+def _reason(row: dict[str, Any]) -> str:
+    return f"{row['path']}: {row['reason']}" if row.get("path") else str(row["reason"])
