@@ -1,4 +1,4 @@
-"""Rows of the store turned into rows of the view, at the start."""
+"""Rows of the store turned into rows of the view: at the start, and where another registry changed them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from msgspec.structs import force_setattr
 from meshway.model.decode import decode_spec
 from meshway.model.document import Document
 from meshway.model.instance import Instance
+from meshway.snapshot import INSTANCE
 from registry.documents.claims import claims
 from registry.documents.references import references
-from registry.view.rows import DocumentRow, InstanceRow
+from registry.store.interface import DocumentRecord, InstanceRecord
+from registry.view.rows import DocumentKept, DocumentRow, InstanceKept, InstanceRow
 
 if TYPE_CHECKING:
-    from registry.store.interface import DocumentRecord, InstanceRecord, Wanted
+    from registry.store.interface import ChangeRecord, Wanted
 
 _instance: Final = msgspec.msgpack.Decoder(Instance)
 _document: Final = msgspec.msgpack.Decoder(Document)
+_instance_kept: Final = msgspec.msgpack.Decoder(InstanceKept)
+_document_kept: Final = msgspec.msgpack.Decoder(DocumentKept)
 _REPEATED: Final = ("namespace", "service", "version", "zone")
 _log = logging.getLogger("registry.documents.reading")
 
@@ -58,6 +62,23 @@ def read_document(record: DocumentRecord) -> DocumentRow:
         value=record.value,
         references=() if spec is None else references(spec, record.namespace),
         claims=frozenset() if spec is None else claims(spec, record.namespace),
+    )
+
+
+def read_change(change: ChangeRecord) -> InstanceRow | DocumentRow:
+    """The row a change of the log put. Raises ValueError where the log cannot tell it (written by an older version)."""
+    if change.value is None or change.kept is None:
+        raise ValueError(f"r{change.revision} does not say all of {change.kind} {change.namespace}/{change.name}")
+    if change.kind == INSTANCE:
+        service, _, instance_id = change.name.partition("/")
+        lease = _instance_kept.decode(change.kept)
+        key = (change.namespace, service, instance_id)
+        place = (lease.number, lease.token, lease.ttl_s, lease.wanted, change.revision)
+        return read_instance(InstanceRecord(*key, *place, change.value), {})
+    written = _document_kept.decode(change.kept)
+    times = (written.created_at, written.updated_at, written.updated_by)
+    return read_document(
+        DocumentRecord(change.kind, change.namespace, change.name, change.revision, *times, change.value)
     )
 
 

@@ -8,11 +8,11 @@ import msgspec
 
 from meshway.problem import Problem
 from meshway.snapshot import INSTANCE, Change
-from registry.store.interface import Batch, HistoryRecord, OnceRecord
+from registry.store.interface import Batch, ChangeRecord, HistoryRecord, OnceRecord
 from registry.view.recent import LogEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from registry.view.rows import Claim, DocumentKey, DocumentRow, InstanceKey, InstanceRow
     from registry.view.view import View
@@ -47,7 +47,8 @@ class Apart:
 class Draft:
     """Revisions are given out here: one for each write that changed something, in the order they are judged."""
 
-    def __init__(self, view: View, *, at: float) -> None:
+    def __init__(self, view: View, *, at: float, onces: Sequence[OnceRecord] = ()) -> None:
+        """onces: what the store knows of the keys of these writes, where the view does not hold them all."""
         self.view = view
         self.at = at
         self.instances: dict[InstanceKey, InstanceRow | None] = {}
@@ -55,11 +56,13 @@ class Draft:
         self.claims: dict[Claim, set[DocumentKey]] = {}
         self.history: list[HistoryRecord] = []
         self.onces: dict[str, OnceRecord] = {}
+        self.known_onces = {record.key: record for record in onces}
         self.namespaces: set[str] = set()
         self.entries: list[LogEntry] = []
         self.instance_number = view.instance_number
         self._revision = view.revision
         self._changes: list[Change] = []
+        self._log: list[ChangeRecord] = []
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
 
     @property
@@ -74,7 +77,7 @@ class Draft:
     def judge(self, write: Write[_T]) -> _T:
         """Raises what the write raises, with the draft as it was before."""
         self._changes, self._undo = [], []
-        counted = len(self.history)
+        counted, logged = len(self.history), len(self._log)
         try:
             answer = write.judge(self)
         except BaseException:
@@ -84,6 +87,7 @@ class Draft:
                 else:
                     table[key] = before
             del self.history[counted:]
+            del self._log[logged:]
             raise
         if self._changes:
             self._revision += 1
@@ -140,27 +144,27 @@ class Draft:
 
     def put_instance(self, row: InstanceRow) -> None:
         self._set(self.instances, row.key, row)
-        self._changes.append(row.change())
+        self._note(row.change(), row.value, row.kept())
 
     def remove_instance(self, row: InstanceRow) -> None:
         self._set(self.instances, row.key, None)
         namespace, service, instance_id = row.key
-        self._changes.append(Change("delete", INSTANCE, namespace, f"{service}/{instance_id}"))
+        self._note(Change("delete", INSTANCE, namespace, f"{service}/{instance_id}"))
 
     def put_document(self, row: DocumentRow) -> None:
         self._set(self.documents, row.key, row)
         for claim in row.claims:
             self._set(self.claims, claim, self.claims.get(claim, set()) | {row.key})
-        self._changes.append(row.change())
+        self._note(row.change(), row.value, row.kept())
         self.history.append(HistoryRecord(self.revision, *row.key, self.at, row.updated_by, row.value))
 
     def remove_document(self, row: DocumentRow, *, by: str) -> None:
         self._set(self.documents, row.key, None)
-        self._changes.append(Change("delete", *row.key))
+        self._note(Change("delete", *row.key))
         self.history.append(HistoryRecord(self.revision, *row.key, self.at, by, None))
 
     def once(self, key: str) -> OnceRecord | None:
-        return self.onces.get(key) or self.view.onces.get(key)
+        return self.onces.get(key) or self.known_onces.get(key) or self.view.onces.get(key)
 
     def remember(self, record: OnceRecord) -> None:
         self._set(self.onces, record.key, record)
@@ -171,6 +175,7 @@ class Draft:
     def batch(self) -> Batch:
         """What the store writes."""
         return Batch(
+            epoch=self.view.epoch,
             base=self.view.revision,
             head=self._revision,
             instance_number=self.instance_number,
@@ -181,7 +186,7 @@ class Draft:
             documents=[row.record() for row in self.documents.values() if row is not None],
             gone_documents=[key for key, row in self.documents.items() if row is None],
             history=self.history,
-            changes=[record for entry in self.entries for record in entry.records(self.at)],
+            changes=self._log,
             onces=list(self.onces.values()),
         )
 
@@ -189,12 +194,18 @@ class Draft:
         """Into the view, after the store has it."""
         self.view.apply(
             entries=self.entries,
+            at=self.at,
             instances=self.instances,
             documents=self.documents,
             namespaces=self.namespaces,
             onces=self.onces.values(),
             instance_number=self.instance_number,
         )
+
+    def _note(self, change: Change, value: bytes | None = None, kept: bytes | None = None) -> None:
+        place = (self.revision, len(self._changes))
+        self._log.append(ChangeRecord(*place, self.at, change.kind, change.namespace, change.name, value, kept))
+        self._changes.append(change)
 
     def _set(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         self._undo.append((table, key, table.get(key, _MISSING)))

@@ -29,6 +29,7 @@ _REVISION_AT: Final = sql(
     .order_by(CHANGES.c.revision)
     .limit(bindparam("count"))
 )
+_AT: Final = sql(select(CHANGES.c.at).where(CHANGES.c.revision == bindparam("revision"), CHANGES.c.position == 0))
 _COMPACT: Final = sql(
     delete(CHANGES).where(CHANGES.c.revision >= bindparam("first"), CHANGES.c.revision < bindparam("before"))
 )
@@ -42,6 +43,12 @@ def first_revision(connection: sqlite3.Connection) -> int | None:
     """None: the log is empty."""
     revision: int | None = connection.execute(_FIRST).fetchone()[0]
     return revision
+
+
+def at_of(connection: sqlite3.Connection, revision: int) -> float | None:
+    """When a revision was committed; None: it is not in the log."""
+    row = connection.execute(_AT, (revision, 0)).fetchone()
+    return None if row is None else float(row[0])
 
 
 def read_from(connection: sqlite3.Connection, first: int, limit: int) -> list[ChangeRecord]:

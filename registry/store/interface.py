@@ -1,9 +1,11 @@
-"""What the registry's thoughts ask of a durable store; `sqlite.py` answers it, PostgreSQL will.
+"""What the registry's thoughts ask of a durable store; `sqlite.py` and `postgres/` answer it.
 
-A batch is judged in memory, on a view that is at the store's head; the store only checks that it still is (`base`) and
-writes. That keeps every rule in one place for all stores.
+A batch is judged in memory, on a view that is at the store's head; the store only checks that it still is (`epoch`,
+`base`) and writes. That keeps every rule in one place for all stores.
 """
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
 import msgspec
@@ -51,7 +53,7 @@ class HistoryRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class ChangeRecord(msgspec.Struct, frozen=True, gc=False):
-    """A row of `changes`."""
+    """A row of `changes`. kept: what the row holds beside its value; None for a tombstone, or written by 0001."""
 
     revision: int
     position: int
@@ -60,6 +62,7 @@ class ChangeRecord(msgspec.Struct, frozen=True, gc=False):
     namespace: str
     name: str
     value: bytes | None
+    kept: bytes | None = None
 
 
 class OnceRecord(msgspec.Struct, frozen=True, gc=False):
@@ -72,8 +75,9 @@ class OnceRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class Batch(msgspec.Struct, kw_only=True):
-    """One transaction. base: the head it was judged on; head: the one it makes. Deletes are keys."""
+    """One transaction. epoch, base: the history and head it was judged on; head: the one it makes. Deletes are keys."""
 
+    epoch: str
     base: int
     head: int
     instance_number: int
@@ -89,10 +93,14 @@ class Batch(msgspec.Struct, kw_only=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a view begins with. floor: the first revision the change log still holds (head + 1: none)."""
+    """Everything a view begins with. floor: the first revision the change log still holds (head + 1: none).
+
+    at: when the head was committed; None where the log does not hold it.
+    """
 
     epoch: str
     revision: int
+    at: float | None
     floor: int
     instance_number: int
     namespaces: list[str]
@@ -101,8 +109,25 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     onces: list[OnceRecord]
 
 
+class Moves(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the head is, seen from a revision. at: when that revision was committed, None where the log lacks it.
+
+    changes: the log after it, whole revisions, about a page of them.
+    """
+
+    epoch: str
+    revision: int
+    instance_number: int
+    at: float | None
+    changes: list[ChangeRecord]
+
+
 class StoreUnavailable(Exception):
     """The database does not answer or refuses to write (disk full); nothing of the batch is kept."""
+
+
+class StoreGone(StoreUnavailable):
+    """The database does not answer. Whether what was asked of it was done, only its log can tell."""
 
 
 class HeadMoved(Exception):
@@ -110,7 +135,7 @@ class HeadMoved(Exception):
 
 
 class Store(Protocol):
-    """Every method may raise StoreUnavailable."""
+    """Every method but `lead` and `missing` may raise StoreUnavailable."""
 
     async def load(self) -> Loaded: ...
 
@@ -139,7 +164,32 @@ class Store(Protocol):
     async def documents_at(self, revision: int) -> list[HistoryRecord]:
         """The documents as they stood at a revision, deleted ones left out."""
 
+    async def lead(self, what: str) -> bool:
+        """Whether this registry, of all on the store, is the one that does `what` (sweep, retention …) now.
+
+        Asked before each turn of the work: the database is asked whether the lock is still held, so one that was paused
+        or cut off hears the truth. Without the database: False.
+        """
+
     def missing(self) -> str | None:
         """Why it cannot write now, for readiness; None: it can."""
 
     async def close(self) -> None: ...
+
+
+class SharedStore(Store, Protocol):
+    """A store that other registries write to as well."""
+
+    async def moves(self, since: int) -> Moves: ...
+
+    def hold(self) -> AbstractAsyncContextManager[None]:
+        """Nobody else commits until it ends. `moves`, `load` and `commit` go on within; durable once it has ended."""
+
+    async def begin_epoch(self, seen: Moves, *, epoch: str, revision: int) -> bool:
+        """A new history from `revision` on, with an empty log; False when the head is no longer what was seen."""
+
+    async def onces(self, keys: Sequence[str]) -> list[OnceRecord]:
+        """What these Idempotency-Keys were answered with, on whichever registry."""
+
+    def on_wake(self, wake: Callable[[int], None]) -> None:
+        """wake: called with a revision that somebody committed. Hints only: they may be lost, late or doubled."""

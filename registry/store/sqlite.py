@@ -74,6 +74,10 @@ class SqliteStore:
     async def documents_at(self, revision: int) -> list[HistoryRecord]:
         return await self._read(lambda connection: history.documents_at(connection, revision))
 
+    async def lead(self, what: str) -> bool:
+        """The folder's lock lets in no other registry."""
+        return True
+
     def missing(self) -> str | None:
         return self._trouble
 
@@ -116,6 +120,7 @@ def _load(connection: sqlite3.Connection) -> Loaded:
     return Loaded(
         epoch=epoch,
         revision=revision,
+        at=changes.at_of(connection, revision),
         floor=revision + 1 if first is None else first,
         instance_number=number,
         namespaces=namespaces.read_all(connection),

@@ -70,7 +70,8 @@ DOCUMENT_HISTORY: Final = Table(
     Index("document_history_by_key", "kind", "namespace", "name", "revision"),
 )
 
-# The change log. position: place within the revision. value: NULL is a tombstone.
+# The change log. position: place within the revision. value: NULL is a tombstone. kept: what the row holds beside its
+# value, as msgpack, so that another registry's view can follow from the log alone (registry/view/rows.py).
 CHANGES: Final = Table(
     "changes",
     METADATA,
@@ -81,6 +82,7 @@ CHANGES: Final = Table(
     Column("namespace", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("value", LargeBinary, nullable=True),
+    Column("kept", LargeBinary, nullable=True),
     sqlite_with_rowid=False,
 )
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from meshway.snapshot import MAX_FRAME, Change, Delta, encode_frame
-from registry.store.interface import ChangeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from registry.store.interface import ChangeRecord
 
 MAX_REVISIONS: Final = 8192
 MAX_BYTES: Final = 32 << 20
@@ -43,12 +44,6 @@ class LogEntry:
                 for at, part in enumerate(parts)
             )
         return self._frames
-
-    def records(self, at: float) -> Iterator[ChangeRecord]:
-        """The entry as rows of the store's log."""
-        for position, change in enumerate(self.changes):
-            value = bytes(change.value) if change.op == "put" else None
-            yield ChangeRecord(self.revision, position, at, change.kind, change.namespace, change.name, value)
 
     def texts(self) -> list[bytes]:
         """Each change as JSON, in order, for watchers."""

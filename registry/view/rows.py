@@ -20,6 +20,23 @@ Claim = tuple[str, ...]
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
+class InstanceKept(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What the log holds of an instance beside its value. New fields go to the end, with a default."""
+
+    number: int
+    token: str
+    ttl_s: int
+    wanted: Wanted
+
+
+class DocumentKept(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What the log holds of a document beside its value."""
+
+    created_at: float
+    updated_at: float
+    updated_by: str
+
+
 class InstanceRow(msgspec.Struct, frozen=True, gc=False):
     """number: this registration's own, never given again. wanted: the status it has while its lease lives.
 
@@ -47,6 +64,9 @@ class InstanceRow(msgspec.Struct, frozen=True, gc=False):
         instance = self.instance
         name = f"{instance.service}/{instance.id}"
         return Change("put", INSTANCE, instance.namespace, name, msgspec.Raw(self.value))
+
+    def kept(self) -> bytes:
+        return _encode((self.number, self.token, self.ttl_s, self.wanted))
 
     def record(self) -> InstanceRecord:
         return InstanceRecord(*self.key, self.number, self.token, self.ttl_s, self.wanted, self.revision, self.value)
@@ -86,6 +106,9 @@ class DocumentRow(msgspec.Struct, frozen=True):
     def change(self) -> Change:
         kind, namespace, name = self.key
         return Change("put", kind, namespace, name, msgspec.Raw(self.value))
+
+    def kept(self) -> bytes:
+        return _encode((self.created_at, self.updated_at, self.updated_by))
 
     def record(self) -> DocumentRecord:
         return DocumentRecord(*self.key, self.revision, self.created_at, self.updated_at, self.updated_by, self.value)

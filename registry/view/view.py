@@ -29,11 +29,13 @@ class View:
 
     services: instances by (namespace, service), then by id; no empty ones. documents: by kind, then (namespace, name).
     claims: who holds what only one document may (claims.py). floor: the oldest revision the store's log holds.
+    at: when the head was committed, by which one history is told from another; None: not known.
     """
 
-    def __init__(self, *, epoch: str, revision: int, floor: int, instance_number: int) -> None:
+    def __init__(self, *, epoch: str, revision: int, floor: int, instance_number: int, at: float | None = None) -> None:
         self.epoch = epoch
         self.revision = revision
+        self.at = at
         self.floor = floor
         self.instance_number = instance_number
         self.namespaces: set[str] = {FIRST_NAMESPACE}
@@ -72,7 +74,7 @@ class View:
         return self._touched.get(scope, self._touched_floor)
 
     def load(self, instances: Iterable[InstanceRow], documents: Iterable[DocumentRow]) -> None:
-        """What the store held at the start.
+        """What the store held at the start, or when its history began anew.
 
         Every scope counts as touched at the head: what has gone from it left no row, and an older number may be a tag
         that a caller holds for what it was before.
@@ -86,13 +88,17 @@ class View:
         self,
         *,
         entries: Sequence[LogEntry],
+        at: float,
         instances: dict[InstanceKey, InstanceRow | None],
         documents: dict[DocumentKey, DocumentRow | None],
         namespaces: Iterable[str],
         onces: Iterable[OnceRecord],
         instance_number: int,
     ) -> None:
-        """Brings the view to the last of `entries`, which follow the head without a gap; then tells who waits."""
+        """Brings the view to the last of `entries`, which follow the head without a gap; then tells who waits.
+
+        at: when the last of them was committed.
+        """
         moves = [(self._put_instance(key, row), row) for key, row in instances.items()]
         for document_key, document in documents.items():
             self._put_document(document_key, document)
@@ -102,8 +108,37 @@ class View:
             self.remember_once(once)
         if entries:
             self.revision = entries[-1].revision
+            self.at = at
             self.recent.append(entries)
-        scopes = self._touch(entries)
+        self._tell(moves, self._touch(entries))
+
+    def replace(
+        self,
+        *,
+        epoch: str,
+        revision: int,
+        at: float | None,
+        floor: int,
+        instance_number: int,
+        namespaces: Iterable[str],
+        instances: Iterable[InstanceRow],
+        documents: Iterable[DocumentRow],
+    ) -> None:
+        """Another history, or one that cannot be continued from here: all rows at once, and whoever reads the log is
+        behind. The revision never goes back, so that no number shown before is shown again for something else."""
+        assert revision >= self.revision
+        before = {row.key: row for service in self.services.values() for row in service.values()}
+        self.epoch, self.revision, self.at, self.floor = epoch, revision, at, floor
+        self.instance_number = instance_number
+        self.namespaces = {FIRST_NAMESPACE, *namespaces}
+        self.services, self.documents, self.claims, self.onces = {}, {}, {}, {}
+        self.load(instances, documents)
+        self.recent = Recent(revision)
+        self._touched, self._touched_floor = {}, revision
+        after = {row.key: row for service in self.services.values() for row in service.values()}
+        self._tell([(before.get(key), after.get(key)) for key in before.keys() | after.keys()], self.waiters.scopes())
+
+    def _tell(self, moves: Sequence[InstanceMove], scopes: Iterable[Scope]) -> None:
         if moves:
             for followed in self.on_instances:
                 followed(moves)

@@ -40,5 +40,9 @@ class Waiters:
             for wake in self._by_scope.pop(scope, {}).values():
                 wake()
 
+    def scopes(self) -> list[Scope]:
+        """All that somebody waits for."""
+        return list(self._by_scope)
+
     def __len__(self) -> int:
         return sum(map(len, self._by_scope.values()))

@@ -65,6 +65,9 @@ class FakeStore:
     async def documents_at(self, revision: int) -> list[HistoryRecord]:
         return []
 
+    async def lead(self, what: str) -> bool:
+        return True
+
     def missing(self) -> str | None:
         return None
 

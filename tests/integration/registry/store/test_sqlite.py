@@ -31,7 +31,7 @@ def history(revision: int, name: str, value: bytes | None = b"d") -> HistoryReco
 
 
 def batch(base: int, head: int, **rows: object) -> Batch:
-    return Batch(base=base, head=head, instance_number=head, at=1.0, **rows)  # type: ignore[arg-type]
+    return Batch(epoch="", base=base, head=head, instance_number=head, at=1.0, **rows)  # type: ignore[arg-type]
 
 
 async def test_what_was_committed_is_there_after_a_restart(tmp_path: Path) -> None:

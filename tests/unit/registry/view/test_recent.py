@@ -83,7 +83,7 @@ def test_a_change_as_json_has_its_value_and_a_tombstone_has_none() -> None:
     assert b"value" not in change_text(change_of("Route", "default", "r", None))
 
 
-def test_rows_of_the_log_become_entries_and_come_back_the_same() -> None:
+def test_rows_of_the_log_become_entries() -> None:
     rows = [
         ChangeRecord(5, 0, 1.0, "Route", "a", "r", b"\x01"),
         ChangeRecord(5, 1, 1.0, "Service", "a", "s", None),
@@ -91,4 +91,4 @@ def test_rows_of_the_log_become_entries_and_come_back_the_same() -> None:
     ]
     entries = entries_of(rows)
     assert [(one.revision, len(one.changes)) for one in entries] == [(5, 2), (6, 1)]
-    assert [row for one in entries for row in one.records(1.0)] == rows
+    assert [[change.op for change in one.changes] for one in entries] == [["put", "delete"], ["delete"]]

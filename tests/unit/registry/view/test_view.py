@@ -41,7 +41,7 @@ def test_a_service_goes_with_its_last_instance() -> None:
     assert row is not None
     draft = Draft(bench.view, at=1.0)
     draft.remove_instance(row)
-    bench.view.apply(entries=[], instances=draft.instances, documents={}, namespaces=[], onces=[], instance_number=1)
+    draft.apply()
     assert bench.view.services == {}
     assert bench.view.instance(("default", "books", "b1")) is None
 
