@@ -162,7 +162,7 @@ class Meshway(Peer):
         ready = bench.dir / f"ready-{flavour}-{routes}.json"
         data = bench.dir / f"meshway-{flavour}-{routes}"
         command = [python, "-m", "meshway.cli.main", "up", "--data", str(data), "--workers", "1"]
-        for plane in ("registry", "edge", "mesh", "admin"):
+        for plane in ("registry", "edge", "mesh", "admin", "dns"):
             command += [f"--{plane}-port", "0"]
         if flavour == "bare":  # as the others there: none of them writes a log
             command += ["--access-log", "off"]

@@ -18,7 +18,9 @@ import uvicorn
 from meshway.model.kinds import KINDS
 from registry.api.app import make_api
 from registry.api.description import api_operations
+from registry.compat.eureka import surface as eureka
 from registry.core import Core, open_core
+from registry.dns.server import DnsSockets, dns_served
 from registry.gateways import Gateways
 from registry.machine.description import machine_operations
 from registry.machine.encoding import AnswerEncoder
@@ -48,18 +50,23 @@ log = logging.getLogger("meshway.registry")
 
 
 def serve(
-    settings: RegistrySettings, *, sock: socket.socket | None = None, ready: Callable[[str], None] | None = None
+    settings: RegistrySettings,
+    *,
+    sock: socket.socket | None = None,
+    dns: DnsSockets | None = None,
+    ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then answers what is under way and stops; blocking.
 
-    sock: a bound socket to serve on instead of settings.bind and port, so that a port survives a restart. ready: called
-    once with the URL when the registry answers. Raises StartRefused with one clear line.
+    sock: a bound socket to serve on instead of settings.bind and port, so that a port survives a restart. dns: where
+    names are answered, None: nowhere. ready: called once with the URL when the registry answers. Raises StartRefused
+    with one clear line.
     """
     refuse_open_door(settings)
     gc.set_threshold(*GC_THRESHOLDS)
     listening = sock or bind(settings)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings, listening, ready))
+        runner.run(_serve(settings, listening, dns, ready))
 
 
 def refuse_open_door(settings: RegistrySettings) -> None:
@@ -89,7 +96,12 @@ def bind(settings: RegistrySettings) -> socket.socket:
     return sock
 
 
-async def _serve(settings: RegistrySettings, sock: socket.socket, ready: Callable[[str], None] | None) -> None:
+async def _serve(
+    settings: RegistrySettings,
+    sock: socket.socket,
+    dns: DnsSockets | None,
+    ready: Callable[[str], None] | None,
+) -> None:
     gateways = Gateways(time.monotonic)
     async with open_core(settings, live_gateways=gateways.live_count) as core:
         surface = make_surface(core, gateways, insecure=settings.insecure)
@@ -105,13 +117,17 @@ async def _serve(settings: RegistrySettings, sock: socket.socket, ready: Callabl
         )
         server = _Server(config, ready=lambda: ready(url_of(sock)) if ready else None)
         log.info("registry on %s, data in %s", url_of(sock), settings.data_dir)
-        await server.serve(sockets=[sock])
+        async with contextlib.AsyncExitStack() as faces:
+            if dns is not None:
+                await faces.enter_async_context(dns_served(core.view, dns))
+            await server.serve(sockets=[sock])
 
 
 def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
     """All routes over one core."""
     gateways.document_revision = lambda key: 0 if (row := core.view.document(key)) is None else row.revision
     routes = machine_routes(core, gateways)
+    routes.add([], {eureka.FAMILY: eureka.Eureka(core.catalog, core.view, time.monotonic).answer})
     operations = [*machine_operations(), *api_operations()]
     surface: Surface
     api = make_api(

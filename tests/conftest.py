@@ -1,5 +1,6 @@
 """How much hypothesis tries: little by default, much under `make fuzz` (--hypothesis-profile=long)."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,9 @@ from tests.parts.postgres import Postgres, running_postgres
 settings.register_profile("default", print_blob=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", settings.get_profile("default"), max_examples=20_000)
 settings.load_profile("default")
+
+# Every registry that a test starts takes a free port for DNS; many run side by side.
+os.environ.setdefault("MESHWAY_DNS_PORT", "0")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from meshway.cli.failure import CONFLICT, FAILED, INVALID, CliError
 from meshway.cli.guard import guarded
 from meshway.cli.installed import refuse_missing_server
 from meshway.cli.parent import die_with_parent
-from meshway.cli.ports import listen_on, refuse_taken
+from meshway.cli.ports import dns_sockets, listen_on, refuse_taken
 from meshway.problem import Problem
 
 registry_app = typer.Typer(help="Run the registry (control plane).", no_args_is_help=True)
@@ -45,6 +45,15 @@ RegistryPort = Annotated[int, port_option("--registry-port", "Registry and API")
 EdgePort = Annotated[int, port_option("--edge-port", "Calls from outside")]
 MeshPort = Annotated[int, port_option("--mesh-port", "Calls between services")]
 AdminPort = Annotated[int, port_option("--admin-port", "The gateway's metrics and health")]
+DnsPort = Annotated[
+    str,
+    typer.Option(
+        "--dns-port",
+        envvar="MESHWAY_DNS_PORT",
+        metavar="N",
+        help="Names below .mesh over DNS; 0 takes a free one, off: none.",
+    ),
+]
 
 
 @guarded
@@ -54,6 +63,7 @@ def up(
     edge_port: EdgePort = 8580,
     mesh_port: MeshPort = 8581,
     admin_port: AdminPort = 8590,
+    dns_port: DnsPort = "8600",
     bind: Bind = "127.0.0.1",
     workers: Workers = 0,
     insecure: Insecure = False,
@@ -72,6 +82,7 @@ def up(
             edge_port=edge_port,
             mesh_port=mesh_port,
             admin_port=admin_port,
+            dns_port=dns_port,
             bind=bind,
             workers=workers,
             insecure=insecure,
@@ -88,21 +99,25 @@ def up(
 def registry_serve(
     data: Data = Path(".meshway"),
     registry_port: RegistryPort = 8500,
+    dns_port: DnsPort = "8600",
     bind: Bind = "127.0.0.1",
     insecure: Insecure = False,
     migrate: Annotated[bool, typer.Option(help="Run pending migrations first.")] = True,
     socket_fd: Annotated[int | None, typer.Option(hidden=True, help="An inherited listening socket.")] = None,
+    dns_fds: Annotated[tuple[int, int] | None, typer.Option(hidden=True, help="The same for DNS: UDP, TCP.")] = None,
 ) -> None:
-    """Run the registry in the foreground: REST API, feed and leases."""
+    """Run the registry in the foreground: REST API, feed, leases and DNS."""
     die_with_parent()
     refuse_missing_server()
     from registry.app import serve
+    from registry.dns.server import DnsSockets
     from registry.settings import RegistrySettings, StartRefused
 
     settings = RegistrySettings(data_dir=data, bind=bind, port=registry_port, insecure=insecure, migrate=migrate)
     sock = listen_on(bind, registry_port, "--registry-port") if socket_fd is None else socket.socket(fileno=socket_fd)
+    names = dns_sockets(bind, dns_port) if dns_fds is None else tuple(socket.socket(fileno=fd) for fd in dns_fds)
     try:
-        serve(settings, sock=sock)
+        serve(settings, sock=sock, dns=None if names is None else DnsSockets(*names))
     except StartRefused as refused:
         raise CliError(CONFLICT, f"the registry cannot start: {refused}") from refused
     except Problem as problem:

@@ -6,11 +6,12 @@ import socket
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from meshway.cli.failure import CONFLICT, CliError
+from meshway.cli.failure import CONFLICT, USAGE, CliError
 
 _LISTEN: Final = "0A"  # linux/include/net/tcp_states.h
 _SOCKET: Final = re.compile(r"socket:\[(\d+)\]\Z")
 _BACKLOG: Final = 1024
+_PAIR_TRIES: Final = 20
 
 
 class Holder(NamedTuple):
@@ -34,6 +35,39 @@ def listen_on(bind: str, port: int, flag: str) -> socket.socket:
         raise cannot_bind(bind, port, flag, error) from error
     listener.set_inheritable(True)
     return listener
+
+
+def datagrams_and_streams_on(bind: str, port: int, flag: str) -> tuple[socket.socket, socket.socket]:
+    """UDP and TCP on one port, for DNS; inheritable, the TCP one listening. Port 0: one that is free for both.
+
+    Raises CliError naming the holder and the flag.
+    """
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    for left in range(_PAIR_TRIES if port == 0 else 1, 0, -1):
+        datagrams = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            datagrams.bind((bind, port))
+            streams = listen_on(bind, datagrams.getsockname()[1], flag)
+        except OSError as error:
+            datagrams.close()
+            raise cannot_bind(bind, port, flag, error) from error
+        except CliError:
+            datagrams.close()
+            if left > 1:  # the free UDP port is somebody's TCP port: take another
+                continue
+            raise
+        datagrams.set_inheritable(True)
+        return datagrams, streams
+    raise AssertionError("the last try returns or raises")
+
+
+def dns_sockets(bind: str, port: str) -> tuple[socket.socket, socket.socket] | None:
+    """As `--dns-port` says: datagrams and streams, None for `off`. Raises CliError."""
+    if port == "off":
+        return None
+    if not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise CliError(USAGE, f'--dns-port: "{port}" is no port', mend="write 0 to 65535, or off")
+    return datagrams_and_streams_on(bind, int(port), "--dns-port")
 
 
 def refuse_taken(bind: str, port: int, flag: str) -> None:

@@ -11,12 +11,13 @@ from meshway.cli.failure import CONFLICT, CliError
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """The ready file: where everything answers. token: None while loopback callers are trusted."""
+    """The ready file: where everything answers. dns: ADDRESS:PORT, None: off. token: None while loopback is trusted."""
 
     registry: str
     edge: str
     mesh: str
     admin: str
+    dns: str | None = None
     token: str | None = None
     pids: dict[str, int]
 
@@ -95,5 +96,5 @@ class RunFolder:
             CONFLICT,
             f"the mesh in {self.data} runs already{where}",
             mend=f"use it; or {stop}start another: meshway up --data DIR --registry-port 0 --edge-port 0 --mesh-port 0 "
-            "--admin-port 0",
+            "--admin-port 0 --dns-port 0",
         )

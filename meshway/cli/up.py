@@ -18,7 +18,7 @@ import msgspec
 from meshway.cli.children import Child, ChildFailed, meshway
 from meshway.cli.failure import FAILED, INVALID, OUR_FAULT, CliError
 from meshway.cli.installed import refuse_missing_server
-from meshway.cli.ports import listen_on, refuse_taken
+from meshway.cli.ports import dns_sockets, listen_on, refuse_taken
 from meshway.cli.running import Ready, RunFolder, write_whole
 from meshway.tasks import spawn
 
@@ -28,13 +28,14 @@ _PASSED_ON: Final = frozenset({3, 4, 5, 6, OUR_FAULT})
 
 
 class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What `up` was told; ports as in ARCHITECTURE.md, 0 takes a free one. workers 0: cores, at most 4."""
+    """What `up` was told; ports as in ARCHITECTURE.md, 0 takes a free one; dns_port `off`: none. workers 0: up to 4."""
 
     data: Path
     registry_port: int
     edge_port: int
     mesh_port: int
     admin_port: int
+    dns_port: str
     bind: str
     workers: int
     insecure: bool
@@ -56,15 +57,23 @@ class GatewayAddresses(msgspec.Struct, frozen=True):
 class Mesh:
     """Registry and gateway on one machine, from the first start to the last stop."""
 
-    def __init__(self, settings: UpSettings, folder: RunFolder, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        settings: UpSettings,
+        folder: RunFolder,
+        listener: socket.socket,
+        names: tuple[socket.socket, socket.socket] | None,
+    ) -> None:
         self.settings = settings
         self.folder = folder
         self.listener = listener
+        self.dns_fds = () if names is None else tuple(sock.fileno() for sock in names)
+        self.dns = None if names is None else address_of(settings.bind, names[0].getsockname()[1])
         self.registry_url = url_of(settings.bind, listener.getsockname()[1])
         self._gateway_file = folder.path / "gateway.json"
         self._gateway: GatewayAddresses | None = None
         self.registry = Child(
-            "registry", self._registry_command, self._registry_answers, self.say, (listener.fileno(),)
+            "registry", self._registry_command, self._registry_answers, self.say, (listener.fileno(), *self.dns_fds)
         )
         self.gateway = Child("gateway", self._gateway_command, self._gateway_answers, self.say)
 
@@ -123,6 +132,7 @@ class Mesh:
         settings = self.settings
         command = meshway("registry", "serve", "--data", str(settings.data), "--bind", settings.bind)
         command += ["--socket-fd", str(self.listener.fileno())]
+        command += ["--dns-fds", *map(str, self.dns_fds)] if self.dns_fds else ["--dns-port", "off"]
         return command + (["--insecure"] if settings.insecure else [])
 
     def _gateway_command(self) -> list[str]:
@@ -155,6 +165,7 @@ class Mesh:
             edge=self._gateway.edge,
             mesh=self._gateway.mesh,
             admin=self._gateway.admin,
+            dns=self.dns,
             pids={"registry": self.registry.pid, "gateway": self.gateway.pid},
         )
 
@@ -169,7 +180,7 @@ class Mesh:
         if not settings.quiet:
             print(  # noqa: T201 - the banner
                 f"Meshway {version('meshway')}   data {settings.data} (SQLite)\n"
-                f"  ✓ registry   {ready.registry}   (loopback is trusted)\n"
+                f"  ✓ registry   {ready.registry}   dns {ready.dns or 'off'}   (loopback is trusted)\n"
                 f"  ✓ gateway    edge {ready.edge}  mesh {ready.mesh}  admin {ready.admin}   ({workers})\n"
                 "Next: meshway demo · meshway register hello --port 9000 · docs/guide/first-service.md"
                 "      Ctrl-C stops",
@@ -193,10 +204,14 @@ def run_up(settings: UpSettings) -> None:
         ):
             refuse_taken(settings.bind, port, flag)
         listener = listen_on(settings.bind, settings.registry_port, "--registry-port")
-        if settings.ready_file is not None:
-            settings.ready_file.unlink(missing_ok=True)
-        with contextlib.closing(listener):
-            asyncio.run(Mesh(settings, folder, listener).run())
+        with contextlib.ExitStack() as open_sockets:
+            open_sockets.enter_context(listener)
+            names = dns_sockets(settings.bind, settings.dns_port)
+            for sock in names or ():
+                open_sockets.enter_context(sock)
+            if settings.ready_file is not None:
+                settings.ready_file.unlink(missing_ok=True)
+            asyncio.run(Mesh(settings, folder, listener, names).run())
     finally:
         folder.leave()
 
@@ -219,8 +234,13 @@ def is_loopback(bind: str) -> bool:
 
 
 def url_of(bind: str, port: int) -> str:
+    return f"http://{address_of(bind, port)}"
+
+
+def address_of(bind: str, port: int) -> str:
+    """Where a caller on this machine reaches what listens there."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(bind, f"[{bind}]" if ":" in bind else bind)  # noqa: S104
-    return f"http://{host}:{port}"
+    return f"{host}:{port}"
 
 
 def _is_ready(url: str) -> bool:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+from dnslib import DNSRecord
 
 from tests.parts.command import meshway
 from tests.parts.conditions import wait_until
@@ -40,7 +41,7 @@ def arguments(folder: Path, **ports: int) -> list[str]:
 def test_the_ready_file_says_where_everything_answers(start_mesh: StartMesh) -> None:
     mesh = start_mesh()
     ready = mesh.ready
-    assert list(ready) == ["registry", "edge", "mesh", "admin", "token", "pids"]
+    assert list(ready) == ["registry", "edge", "mesh", "admin", "dns", "token", "pids"]
     assert ready["token"] is None
     assert httpx.get(f"{mesh.registry}/v1/health/ready").status_code == 200
     assert httpx.get(f"{mesh.admin}/health/ready").status_code == 200
@@ -60,7 +61,7 @@ def test_a_second_up_says_where_the_first_runs(start_mesh: StartMesh) -> None:
         f"error: the mesh in {mesh.data} runs already (pid {mesh.process.pid}): "
         f"registry {mesh.registry}, edge {mesh.edge}, mesh {mesh.mesh}",
         f"mend:  use it; or stop it: kill {mesh.process.pid}; or start another: "
-        "meshway up --data DIR --registry-port 0 --edge-port 0 --mesh-port 0 --admin-port 0",
+        "meshway up --data DIR --registry-port 0 --edge-port 0 --mesh-port 0 --admin-port 0 --dns-port 0",
     ]
     assert httpx.get(f"{mesh.registry}/v1/health/ready").status_code == 200
 
@@ -76,6 +77,32 @@ def test_a_taken_port_names_its_holder_and_the_flag(tmp_path: Path) -> None:
         assert what == f"error: port {port} on 127.0.0.1 is taken by {name} (pid {os.getpid()})"
         assert why.startswith(f"why:   {os.getpid()} runs: ")
         assert mend == f"mend:  stop it, or choose another port: --{plane}-port N (0 takes a free one)"
+
+
+def test_names_are_answered_over_dns_on_a_port_that_outlives_the_registry(start_mesh: StartMesh) -> None:
+    mesh = start_mesh()
+    mesh.register("reviews", "r1", 9080)
+    host, _, port = mesh.ready["dns"].partition(":")
+
+    def ask() -> list[str]:
+        asked = DNSRecord.question("_reviews._tcp.default.mesh", "SRV")
+        return [str(row.rdata) for row in DNSRecord.parse(asked.send(host, int(port), timeout=10)).rr]
+
+    assert ask() == ["0 1 9080 r1.reviews.default.mesh."]
+    os.kill(mesh.pid("registry"), signal.SIGKILL)
+    # Asked while nobody is there: the socket waits for the next registry, and so does the question.
+    assert ask() == ["0 1 9080 r1.reviews.default.mesh."]
+
+
+def test_dns_is_left_out_when_it_is_off_and_a_taken_port_is_told(start_mesh: StartMesh, tmp_path: Path) -> None:
+    assert start_mesh(1, "--dns-port", "off").ready["dns"] is None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        refused = meshway(*arguments(tmp_path / "other"), "--dns-port", str(other.getsockname()[1]))
+    assert refused.code == 5
+    assert refused.err.splitlines()[-1] == "mend:  stop it, or choose another port: --dns-port N (0 takes a free one)"
+    refused = meshway(*arguments(tmp_path / "other"), "--dns-port", "many")
+    assert (refused.code, refused.err.splitlines()[0]) == (2, 'error: --dns-port: "many" is no port')
 
 
 def test_a_bind_off_loopback_needs_to_be_meant(tmp_path: Path) -> None:

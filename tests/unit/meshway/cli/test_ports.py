@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from meshway.cli.failure import CONFLICT, CliError
-from meshway.cli.ports import holder_of, listen_on, refuse_taken
+from meshway.cli.ports import dns_sockets, holder_of, listen_on, refuse_taken
 
 
 def test_a_taken_port_names_its_holder_and_the_flag() -> None:
@@ -36,6 +36,23 @@ def test_port_0_takes_a_free_one_that_children_inherit() -> None:
         holder = holder_of(listener.getsockname()[1])
         assert holder is not None
         assert holder.pid == os.getpid()
+
+
+def test_dns_has_one_port_for_datagrams_and_streams_or_none() -> None:
+    assert dns_sockets("127.0.0.1", "off") is None
+    names = dns_sockets("127.0.0.1", "0")
+    assert names is not None
+    datagrams, streams = names
+    with datagrams, streams:
+        assert datagrams.getsockname() == streams.getsockname()
+        assert datagrams.get_inheritable()
+        assert streams.get_inheritable()
+        with pytest.raises(CliError) as refused:
+            dns_sockets("127.0.0.1", str(datagrams.getsockname()[1]))
+        assert "--dns-port" in (refused.value.mend or "")
+    for wrong in ("", "-1", "65536", "x"):
+        with pytest.raises(CliError):
+            dns_sockets("127.0.0.1", wrong)
 
 
 def test_a_free_port_has_no_holder() -> None:

@@ -10,7 +10,7 @@ from meshway.cli.up import UpSettings, is_loopback, refuse_open_bind, url_of
 
 def settings(bind: str, *, insecure: bool = False) -> UpSettings:
     return UpSettings(
-        data=Path("d"), registry_port=0, edge_port=0, mesh_port=0, admin_port=0, bind=bind, workers=1,
+        data=Path("d"), registry_port=0, edge_port=0, mesh_port=0, admin_port=0, dns_port="0", bind=bind, workers=1,
         insecure=insecure, ready_file=None, open_page=False, quiet=True,
     )  # fmt: skip
 
