@@ -1,7 +1,7 @@
 """Between a supervisor and one worker: a Unix socketpair that carries the feed's frames and a few of its own.
 
 Down go the feed's frames unchanged (meshway/snapshot.py), so a worker compiles what the registry sent, and `start`,
-`no_snapshot`, `transition`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`, `alive`,
+`no_snapshot`, `transition`, `kept`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`, `alive`,
 `leaving`, `drained`. The form is the same: 4-byte length, one msgpack map tagged `t`. What is queued is bounded; a peer
 that does not read is cut off and, being a worker, replaced.
 """
@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.settings import WorkerSettings
 from gateway.upstream.cluster import Transition
-from meshway.snapshot import MAX_FRAME, AnyFrame, Frame, FrameError
+from meshway.snapshot import MAX_FRAME, AnyFrame, Change, Frame, FrameError
 
 MAX_QUEUED: Final = 64 << 20
 
@@ -66,6 +66,12 @@ class TransitionFrame(Frame, frozen=True, tag="transition"):
     transition: Transition
 
 
+class Kept(Frame, frozen=True, tag="kept"):
+    """Of the mass removal guard: instances to call on although the feed says that they are gone, or no longer."""
+
+    changes: list[Change]
+
+
 class Ready(Frame, frozen=True, tag="ready"):
     """The worker reads its sockets from now on. revision: 0 when it answers 503 for want of a snapshot."""
 
@@ -99,7 +105,7 @@ class Drained(Frame, frozen=True, tag="drained"):
 
 
 ChannelFrame = (
-    AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame
+    AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept
     | Ready | Applied | Answer | Alive | Leaving | Drained
 )  # fmt: skip
 

@@ -40,6 +40,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a gateway sends every 2 s and whenever it changes. Unknown fields are left alone: a newer gateway says more.
 
     revision: the newest that all its workers run. drained: instances without a call under way, as `service/id`.
+    mass_removal_guard: endpoints it calls on although most vanished from the feed at once.
     """
 
     node: Annotated[str, Meta(min_length=1, max_length=253)]
@@ -50,6 +51,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     refused: Annotated[tuple[Refused, ...], Meta(max_length=1000)] = ()
     evidence: Annotated[tuple[Answering, ...], Meta(max_length=100_000)] = ()
     drained: tuple[str, ...] = ()
+    mass_removal_guard: Annotated[int, Meta(ge=0)] = 0
     counters: dict[str, Any] = {}
 
 
@@ -63,6 +65,7 @@ class GatewayState(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     zone: str
     workers: int
+    mass_removal_guard: int
     last_report_s: float
 
 
@@ -174,5 +177,6 @@ def _state(report: Report, age_s: float) -> GatewayState:
         version=report.version,
         zone=report.zone,
         workers=report.workers,
+        mass_removal_guard=report.mass_removal_guard,
         last_report_s=round(age_s, 1),
     )

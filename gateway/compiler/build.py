@@ -36,6 +36,7 @@ from meshway.model.instance import Instance
 from meshway.model.service import Service
 from meshway.snapshot import INSTANCE
 
+Kept = Mapping[ServiceKey, Mapping[str, Instance]]
 _log: Final = logging.getLogger("meshway.gateway.compiler")
 
 
@@ -49,13 +50,24 @@ class Blamed(Exception):
 
 
 class Build:
-    """steps: to be run on the loop with the commit, in order. blamed: documents to be refused, by earlier tries."""
+    """steps: to be run on the loop with the commit, in order. blamed: documents to be refused, by earlier tries.
+
+    kept: as in State, None: those of the base.
+    """
 
     def __init__(
-        self, base: State, diff: Diff, parts: Parts, *, whole: bool, blamed: Mapping[DocumentKey, CompileError]
+        self,
+        base: State,
+        diff: Diff,
+        parts: Parts,
+        *,
+        whole: bool,
+        blamed: Mapping[DocumentKey, CompileError],
+        kept: Kept | None = None,
     ) -> None:
         self.steps: list[Step] = []
         self._blamed = blamed
+        self._kept = base.kept if kept is None else kept
         self._updated: set[ServiceKey] = set()
         self._stuck: dict[DocumentKey, Refusal] = {}
         self._base, self._diff, self._parts, self._whole = base, diff, parts, whole
@@ -127,6 +139,7 @@ class Build:
             implicit=implicit,
             edge=base.edge,
             mesh=base.mesh,
+            kept=self._kept,
         )
 
     # Documents: whatever they touch is compiled again.
@@ -179,6 +192,7 @@ class Build:
             implicit=implicit,
             edge=edge,
             mesh=mesh,
+            kept=self._kept,
         )
 
     def _compile_routes(
@@ -211,7 +225,8 @@ class Build:
     def _implicit(
         self, services: list[Entry[Any]], context: RouteContext, touched: set[Place]
     ) -> dict[ServiceKey, HostRoutes]:
-        known = {(entry.namespace, entry.name): None for entry in services} | dict.fromkeys(self._instances)
+        known = {(entry.namespace, entry.name): None for entry in services}
+        known |= dict.fromkeys(self._instances) | dict.fromkeys(self._kept)
         found: dict[ServiceKey, HostRoutes] = {}
         for service in known:
             before = self._base.implicit.get(service)
@@ -326,7 +341,7 @@ class Build:
         instances = instances_of(*service, document)
         if instances is None:
             instances = dict(self._instances.get(service, {}))
-        return ServiceUpdate(clusters, instances, document, before, self._parts)
+        return ServiceUpdate(clusters, instances, document, before, self._kept.get(service, {}), self._parts)
 
     def _keep_endpoints(
         self,

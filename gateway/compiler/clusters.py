@@ -83,7 +83,7 @@ def is_in_subset(instance: Instance, match: SubsetMatch) -> bool:
 
 
 def on_port(instances: Mapping[str, Instance], port: str, document: Service | None) -> Mapping[str, Instance]:
-    """The instances as they are called on a named port; those without it are left out.
+    """The instances as they are called on a named port, by the id they registered; those without it are left out.
 
     The service's first port is what an instance registers as its `port`.
     """
@@ -92,10 +92,16 @@ def on_port(instances: Mapping[str, Instance], port: str, document: Service | No
         return instances
     # An id of its own: another port is another endpoint, with its own connections and failures.
     return {
-        f"{identity}:{port}": msgspec.structs.replace(instance, id=f"{identity}:{port}", port=instance.ports[port])
+        identity: msgspec.structs.replace(instance, id=f"{identity}:{port}", port=instance.ports[port])
         for identity, instance in instances.items()
         if port in instance.ports
     }
+
+
+def with_kept(instances: Mapping[str, Instance], kept: Mapping[str, Instance]) -> dict[str, Instance]:
+    """The instances, and in place of those that are missing or critical the kept ones."""
+    gone = {identity for identity in kept if (real := instances.get(identity)) is None or real.status == "critical"}
+    return {**instances, **{identity: kept[identity] for identity in gone}}
 
 
 class ServiceUpdate:
@@ -110,9 +116,12 @@ class ServiceUpdate:
         instances: Mapping[str, Instance],
         document: Service | None,
         before: Mapping[EndpointKey, Endpoint],
+        kept: Mapping[str, Instance],
         parts: Parts,
     ) -> None:
-        """clusters: all of this service. before: its endpoints until now."""
+        """clusters: all of this service. before: its endpoints until now. kept: instances that are only kept."""
+        if kept:
+            instances = with_kept(instances, kept)
         self.endpoints: dict[EndpointKey, Endpoint] = {}
         self.steps: list[Step] = []
         self._before = before
@@ -123,10 +132,10 @@ class ServiceUpdate:
         for key, cluster in clusters.items():
             match = subsets.get(key.subset)
             chosen = []
-            for _, instance in sorted(by_port[key.port].items()):
+            for identity, instance in sorted(by_port[key.port].items()):
                 if key.subset and (match is None or not is_in_subset(instance, match)):
                     continue
-                endpoint = self._endpoint(instance)
+                endpoint = self._endpoint(instance, identity, is_kept=instances[identity] is kept.get(identity))
                 chosen.append(endpoint)
                 self._member_of[endpoint.key].append(cluster)
             members.append((cluster, tuple(chosen)))
@@ -138,17 +147,25 @@ class ServiceUpdate:
             if self.endpoints.get(place) is not endpoint:
                 self.steps.append(retiring(endpoint, parts))
 
-    def _endpoint(self, instance: Instance) -> Endpoint:
-        """The one there was, unless its address or generation changed: then counts and connections are void."""
+    def _endpoint(self, instance: Instance, identity: str, *, is_kept: bool) -> Endpoint:
+        """The one there was, unless its address or generation changed: then counts and connections are void.
+
+        identity: the id under which it registered.
+        """
         key = (instance.namespace, instance.service, instance.id)
         known = self.endpoints.get(key)
         if known is not None:
             return known
         endpoint = self._before.get(key)
         if endpoint is None or _is_another(endpoint, instance):
-            endpoint = Endpoint(instance)
+            endpoint = Endpoint(instance, identity)
+            own = self._before.get((instance.namespace, instance.service, identity))
+            if own is not None and identity != instance.id and own.generation == endpoint.generation:
+                self.steps.append(_learning(endpoint, own))
         elif endpoint.instance != instance:
             self.steps.append(_updating(endpoint, instance))
+        if endpoint.is_kept != is_kept:
+            self.steps.append(_keeping(endpoint, is_kept=is_kept))
         self.endpoints[key] = endpoint
         self._member_of[key] = []
         return endpoint
@@ -168,6 +185,23 @@ def _updating(endpoint: Endpoint, instance: Instance) -> Step:
         endpoint.weight = instance.weight
 
     return update
+
+
+def _learning(endpoint: Endpoint, own: Endpoint) -> Step:
+    """A port that is called for the first time: what the checks found out about its instance holds for it, too."""
+
+    def learn() -> None:
+        endpoint.is_check_failing = own.is_check_failing
+        endpoint.is_connect_refused = own.is_check_failing and own.is_connect_refused
+
+    return learn
+
+
+def _keeping(endpoint: Endpoint, *, is_kept: bool) -> Step:
+    def keep() -> None:
+        endpoint.is_kept = is_kept
+
+    return keep
 
 
 def _joining(endpoint: Endpoint, clusters: tuple[Cluster, ...]) -> Step:

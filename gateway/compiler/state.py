@@ -23,7 +23,8 @@ class State:
     """documents: the last good version of each. waiting: newer versions that did not compile; tried again when other
     documents change. unavailable: refused policies whose targets refuse, with their places. instances:
     also of services that have none left, so that a call to them is told so. implicit: for every service there is.
-    edge, mesh: tables of a host name, and of a service that mesh Routes speak for.
+    edge, mesh: tables of a host name, and of a service that mesh Routes speak for. kept: instances that the registry
+    has dropped and that are called on, see `feed/removal_guard.py`.
     """
 
     tables: Tables
@@ -40,8 +41,9 @@ class State:
     implicit: Mapping[ServiceKey, HostRoutes]
     edge: Mapping[str, HostBuild]
     mesh: Mapping[ServiceKey, HostBuild]
+    kept: Mapping[ServiceKey, Mapping[str, Instance]]
 
 
 def empty_state(parts: Parts) -> State:
     tables = Tables(0, Hosts({}, {}, None), Hosts({}, {}, None), {}, {}, set(), parts)
-    return State(tables, {}, {}, {}, {}, {}, Attached(()), Limits((), None, parts.workers), {}, {}, {}, {}, {}, {})
+    return State(tables, {}, {}, {}, {}, {}, Attached(()), Limits((), None, parts.workers), {}, {}, {}, {}, {}, {}, {})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gateway.compiler.build import Blamed, Build
 from gateway.compiler.clusters import Step
-from gateway.compiler.diff import CompileError, DocumentKey, Refusal, read_changes
+from gateway.compiler.diff import CompileError, Diff, DocumentKey, Refusal, read_changes
 from gateway.compiler.state import State, empty_state
 from gateway.plan import Parts
 from gateway.routing.table import Tables
@@ -52,6 +52,23 @@ class Compiler:
     def delta(self, revision: int, changes: Iterable[Change]) -> list[Refusal]:
         """All changes of one revision. Answers the refusals that stand."""
         return self.commit(self.prepare(revision, changes))
+
+    def keep(self, changes: Iterable[Change]) -> None:
+        """Instances that the registry has dropped: called on (puts), or no longer (deletes). On the loop."""
+        base, diff = self._state, read_changes(changes)
+        kept = {service: dict(instances) for service, instances in base.kept.items()}
+        for service, instances in diff.instances.items():
+            of_service = kept.setdefault(service, {})
+            for identity, instance in instances.items():
+                if instance is None:
+                    of_service.pop(identity, None)
+                else:
+                    of_service[identity] = instance
+            if not of_service:
+                del kept[service]
+        touched = Diff(instances={service: {} for service in diff.instances})
+        build = Build(base, touched, self._parts, whole=False, blamed={}, kept=kept)
+        self.commit(Prepared(base, build.state(base.tables.revision), tuple(build.steps), self._parts.workers))
 
     def prepare(self, revision: int, changes: Iterable[Change], *, whole: bool = False) -> Prepared:
         """Compiles. Nothing running is touched: safe in any thread, while no other preparation is under way."""

@@ -22,7 +22,7 @@ def snapshot_frames(epoch: str, revision: int, entries: Iterable[Change]) -> Ite
     """hello, parts, snapshot_end; made one by one as they are asked for. entries may not change meanwhile."""
     yield encode_frame(Hello(epoch=epoch, revision=revision))
     count = 0
-    for part in _parts(entries):
+    for part in parts(entries):
         count += len(part)
         yield encode_frame(Snapshot(revision=revision, entries=part))
     yield encode_frame(SnapshotEnd(revision=revision, entries=count))
@@ -30,14 +30,15 @@ def snapshot_frames(epoch: str, revision: int, entries: Iterable[Change]) -> Ite
 
 def delta_frames(revision: int, changes: list[Change]) -> bytes:
     """One revision, in as many parts as its size asks for."""
-    parts = list(_parts(changes)) or [[]]
-    last = len(parts) - 1
+    pieces = list(parts(changes)) or [[]]
+    last = len(pieces) - 1
     return b"".join(
-        encode_frame(Delta(revision=revision, changes=part, more=at < last, part=at)) for at, part in enumerate(parts)
+        encode_frame(Delta(revision=revision, changes=part, more=at < last, part=at)) for at, part in enumerate(pieces)
     )
 
 
-def _parts(entries: Iterable[Change]) -> Iterator[list[Change]]:
+def parts(entries: Iterable[Change]) -> Iterator[list[Change]]:
+    """As many as fit into a frame each."""
     rest = iter(entries)
     while block := list(islice(rest, SNAPSHOT_ENTRIES)):
         part: list[Change] = []

@@ -20,7 +20,9 @@ _log = logging.getLogger("meshway.gateway.reports")
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """revision: what all workers of the host run. refused: documents that do not compile at it."""
+    """revision: what all workers of the host run. refused: documents that do not compile at it. mass_removal_guard:
+    endpoints that are called on although the registry dropped them.
+    """
 
     node: str
     version: str
@@ -29,6 +31,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     refused: Sequence[msgspec.Struct]
     evidence: list[Any] = []
+    mass_removal_guard: int = 0
 
 
 class Reporter:

@@ -48,7 +48,7 @@ class Slot:
 
 
 class Slots:
-    """snapshot: frames of what is held now, None when nothing is; transitions: those in force, for a new worker.
+    """snapshot: frames of what is held now, None when nothing is; in_force: what else a new worker must know.
 
     on_changed: something to show or to report is different. on_transition: what a worker found out.
     """
@@ -60,7 +60,7 @@ class Slots:
         settings: WorkerSettings,
         totals: Totals,
         snapshot: Callable[[], Iterator[bytes] | None],
-        transitions: Callable[[], list[ChannelFrame]],
+        in_force: Callable[[], list[ChannelFrame]],
         on_changed: Callable[[], None],
         on_transition: Callable[[WorkerProcess, Transition], None],
     ) -> None:
@@ -72,7 +72,7 @@ class Slots:
         self._settings = settings
         self._totals = totals
         self._snapshot = snapshot
-        self._transitions = transitions
+        self._in_force = in_force
         self._on_changed = on_changed
         self._on_transition = on_transition
         self._table_path = run_folder / "host_table"
@@ -234,7 +234,7 @@ class Slots:
             raise EndedAtOnce("it ended at once")
         # In one go: a revision that came between snapshot and `workers` would reach everybody but this one.
         worker.begin(self._snapshot())
-        for frame in self._transitions():
+        for frame in self._in_force():
             worker.send(frame)
         self.workers.add(worker)
         return worker

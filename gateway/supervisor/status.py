@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gateway.supervisor.worker_process import WorkerProcess
 
 STATE_S: Final = 1.0
+MOST_SHOWN: Final = 1_000
 _JSON: Final = "application/json"
 
 
@@ -93,9 +94,18 @@ async def config_of(host: "Supervisor") -> dict[str, Any]:
         "draining": sum(worker.is_draining for worker in host.slots.workers),
         "clusters": _merged([state["clusters"] for state in states if state]),
         "clusters_left_out": max((state["left_out"] for state in states if state), default=0),
+        "mass_removal_guard": _guard(host),
         "transitions": msgspec.to_builtins(host.transitions.in_force()),
         "checks_failing": {"/".join(key): reason for key, reason in sorted(host.checker.failing.items())},
     }
+
+
+def _guard(host: "Supervisor") -> dict[str, Any] | None:
+    guard = host.guard
+    if not guard.kept:
+        return None
+    ends_in_s = round(max(guard.until_s - time.monotonic(), 0.0), 1)
+    return {"ends_in_s": ends_in_s, "kept": [f"{ns}/{name}" for _, ns, name in list(guard.kept)[:MOST_SHOWN]]}
 
 
 async def _state(worker: "WorkerProcess") -> dict[str, Any] | None:
@@ -150,6 +160,12 @@ def metrics_of(host: "Supervisor") -> str:
             "Whether a registry is followed.",
             [((), float(host.follower.registry is not None))],
         ),
+        *gauge(
+            "meshway_mass_removal_guard",
+            "Endpoints that are called on although the registry dropped them.",
+            [((), len(host.guard.kept))],
+        ),
+        *counter("meshway_mass_removals_total", "Times that most endpoints vanished.", [((), host.guard.trips)]),
         *counter("meshway_worker_restarts_total", "Workers that died and were replaced.", [((), slots.restarts)]),
         *counter("meshway_feed_connections_total", "Connections to a registry.", [((), host.follower.connections)]),
         *counter("meshway_feed_lost_total", "Revisions found missing.", [((), counts.lost)]),

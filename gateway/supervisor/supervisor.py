@@ -14,14 +14,15 @@ from pathlib import Path
 from random import random
 from typing import Final
 
-from gateway.channel import Refusal, TransitionFrame, encode
+from gateway.channel import ChannelFrame, Kept, Refusal, TransitionFrame, encode
 from gateway.event_loop import loop_factory
 from gateway.feed.follower import Follower
-from gateway.feed.frames import delta_frames
+from gateway.feed.frames import delta_frames, parts
 from gateway.feed.held import Held
 from gateway.feed.keeper import Keeper
 from gateway.feed.last_good import load
 from gateway.feed.registry_link import RegistryUrl
+from gateway.feed.removal_guard import RemovalGuard
 from gateway.feed.reporter import Report, Reporter
 from gateway.feed.state import Changes, FeedState, Whole
 from gateway.listeners.sockets import open_one, open_slots, url_of
@@ -38,10 +39,11 @@ from gateway.telemetry.counters import Totals
 from gateway.upstream.cluster import Transition
 from gateway.upstream.health import EndpointKey, HealthChecker
 from meshway.problem import Problem
-from meshway.snapshot import Question
+from meshway.snapshot import Change, Question
 from meshway.tasks import spawn
 
 CHECKS_DELAY_S: Final = 0.05  # one turn for a burst of changes
+RETRY_S: Final = 0.1
 MOST_REFUSED: Final = 1_000  # of one report; the metric and /config count all
 
 _log = logging.getLogger("meshway.gateway.supervisor")
@@ -95,6 +97,7 @@ class Supervisor:
         self.totals = Totals()
         self.transitions = Transitions(time.monotonic)
         self.feed = FeedState()
+        self.guard = RemovalGuard(time.monotonic)
         self.started_at = time.monotonic()
         self.follower = Follower(urls, settings.node_name, self.feed, self._on_outcome, random)
         folder = settings.data_dir / "gateway" / "last_good"
@@ -107,13 +110,14 @@ class Supervisor:
             settings.for_workers(),
             self.totals,
             snapshot=lambda: None if self.held.is_empty else self.held.frames(),
-            transitions=lambda: [TransitionFrame(transition=each) for each in self.transitions.in_force()],
+            in_force=self._in_force,
             on_changed=self._on_changed,
             on_transition=self._on_transition,
         )
         self._folder = folder
         self._targets = CheckTargets()
         self._are_checks_due = False
+        self._trips = 0
         self._reported: tuple[int, list[Refusal]] = (0, [])
         self._was_ready = False
         self._has_ended = asyncio.Event()
@@ -158,7 +162,9 @@ class Supervisor:
             _log.error("refused the last good snapshot %s", refused)
         if found is None:
             return
-        self.held.take(Whole(found.epoch, found.revision, found.entries))
+        whole = Whole(found.epoch, found.revision, found.entries)
+        self.guard.take(whole, {})
+        self.held.take(whole)
         self.feed.epoch, self.feed.revision = found.epoch, found.revision
         self._targets.replace(found.entries.values())
         self._check_soon()
@@ -170,6 +176,7 @@ class Supervisor:
         if isinstance(outcome, Question):
             self._refuse_question(outcome)
             return
+        self._keep(self.guard.take(outcome, self.held.entries))
         self.held.take(outcome)
         if isinstance(outcome, Whole):
             self._targets.replace(outcome.entries.values())
@@ -181,6 +188,27 @@ class Supervisor:
             self.slots.send_encoded(delta_frames(outcome.revision, outcome.changes))
             if self._targets.take(outcome.changes):
                 self._check_soon()
+
+    def _keep(self, changes: list[Change]) -> None:
+        """What the mass removal guard says, to all workers, before they learn of the removal itself."""
+        if not changes:
+            return
+        for part in parts(changes):
+            self.slots.send_encoded(encode(Kept(changes=part)))
+        if self.guard.trips != self._trips:
+            self._trips = self.guard.trips
+            count, rest_s = len(self.guard.kept), self.guard.until_s - time.monotonic()
+            _log.error("mass removal: %d endpoints vanished; those that answer are called on for %.0f s", count, rest_s)
+            asyncio.get_running_loop().call_later(rest_s, self._end_keeping)
+        self.reporter.changed()
+
+    def _end_keeping(self) -> None:
+        ended = self.guard.end()
+        if ended:
+            _log.error("mass removal: %d endpoints did not come back and are called no more", len(ended))
+            self._keep(ended)
+        elif self.guard.kept:  # the timer was early
+            asyncio.get_running_loop().call_later(RETRY_S, self._end_keeping)
 
     def _refuse_question(self, question: Question) -> None:
         url = self.follower.registry
@@ -215,6 +243,10 @@ class Supervisor:
             write_ready_file(path, self.addresses)
         except OSError as error:  # calls go on without it
             _log.error("cannot write the ready file %s: %s", path, error)
+
+    def _in_force(self) -> list[ChannelFrame]:
+        kept = [Kept(changes=part) for part in parts(self.guard.kept.values())]
+        return [*kept, *(TransitionFrame(transition=each) for each in self.transitions.in_force())]
 
     def _on_transition(self, worker: WorkerProcess, transition: Transition) -> None:
         self.transitions.take(transition)
@@ -253,6 +285,7 @@ class Supervisor:
             workers=len(self.slots.running),
             revision=self.slots.revision,
             refused=self.refused()[:MOST_REFUSED],
+            mass_removal_guard=len(self.guard.kept),
         )
 
 

@@ -29,6 +29,7 @@ TransitionKind = Literal[
 EndpointPick = Callable[[Exchange], Endpoint]
 Balancer = Callable[[tuple[Endpoint, ...]], EndpointPick]  # keeps its place from one tuple to the next
 GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
+LET_GO_S: Final = 30.0  # of an endpoint that was only kept: as long as the mass removal guard keeps any
 # Says nothing about the endpoint: the caller left, or a kept connection was closed between two requests.
 _NO_VERDICT: Final = frozenset({"cancelled", "stale_connection"})
 _BREAKER_OUTCOME: Final = {
@@ -236,6 +237,10 @@ class Cluster:
                 is_gateway_failure = outcome != "ok" or status in GATEWAY_STATUSES
                 if outlier.failed(record, is_gateway_failure, now):
                     self._eject(endpoint, outlier, outcome, now)
+                if endpoint.is_kept and outcome != "ok":
+                    self._let_go(endpoint, outcome, now)
+        elif endpoint.is_kept and outcome != "ok":
+            self._let_go(endpoint, outcome, now)
         if self.breaker is not None:
             self.breaker.record(_BREAKER_OUTCOME[outcome], status, now)
         if now >= self.next_return:
@@ -290,6 +295,16 @@ class Cluster:
             kind="ejected", cluster=self.name, endpoint=endpoint.key, until_s=until_s, count=record.ejections,
             reason=reason,
         )  # fmt: skip
+        apply_to_endpoint(endpoint, transition, now)
+        self._parts.report(transition)
+
+    def _let_go(self, endpoint: Endpoint, outcome: str, now: float) -> None:
+        """The registry says it is gone, and so does its failure: one is enough, and no limit of ejections holds."""
+        if endpoint.ejected_until > now:
+            return
+        transition = Transition(
+            kind="ejected", cluster=self.name, endpoint=endpoint.key, until_s=now + LET_GO_S, reason=outcome
+        )
         apply_to_endpoint(endpoint, transition, now)
         self._parts.report(transition)
 

@@ -21,14 +21,16 @@ def eligible_endpoints(endpoints: Sequence[Endpoint], now: float) -> tuple[tuple
 
 
 def state_of(endpoint: Endpoint, now: float) -> str:
-    """For showing: `passing ejected check_failing drained` or the instance's own status."""
+    """For showing: `passing ejected check_failing drained kept` or the instance's own status."""
     if endpoint.instance.status != "passing":
         return endpoint.instance.status
     if endpoint.weight == 0:
         return "drained"
     if endpoint.ejected_until > now:
         return "ejected"
-    return "check_failing" if endpoint.is_check_failing else "passing"
+    if endpoint.is_check_failing:
+        return "check_failing"
+    return "kept" if endpoint.is_kept else "passing"
 
 
 def _failed_at(endpoint: Endpoint) -> float:

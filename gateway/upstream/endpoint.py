@@ -15,7 +15,8 @@ class Endpoint:
     in_flight: attempts running from this worker. ejected_until: monotonic seconds, 0 = not ejected.
     is_check_failing: the active check says no. idle: pooled connections, the last one is the freshest.
     generation: of the registration; a new one clears counts and closes the pool.
-    row: its row in the host table. key: namespace, service, id. clusters: those it belongs to now.
+    key: namespace, service, id. clusters: those it belongs to now. registered_id: the instance's, which its endpoints
+    on named ports share. is_kept: the registry has dropped it and it is called on while it answers.
     """
 
     __slots__ = (
@@ -29,14 +30,15 @@ class Endpoint:
         "instance",
         "is_check_failing",
         "is_connect_refused",
+        "is_kept",
         "key",
         "outlier",
         "port",
-        "row",
+        "registered_id",
         "weight",
     )
 
-    def __init__(self, instance: Instance, row: int = -1) -> None:
+    def __init__(self, instance: Instance, registered_id: str = "") -> None:
         self.instance = instance
         self.id = instance.id
         self.key = (instance.namespace, instance.service, instance.id)
@@ -49,6 +51,7 @@ class Endpoint:
         self.ejected_until = 0.0
         self.is_check_failing = False
         self.is_connect_refused = False
+        self.is_kept = False
         self.idle: list[Upstream] = []
         self.outlier: Any = None
-        self.row = row
+        self.registered_id = registered_id or instance.id

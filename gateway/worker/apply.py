@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from gateway.channel import Kept
 from gateway.compiler.diff import Refusal
 from gateway.compiler.tables import Compiler, is_light
 from gateway.feed.state import Changes, Whole
@@ -23,7 +24,7 @@ MAX_WAITING: Final = 2_000  # revisions; above it the channel is paused
 
 _log = logging.getLogger("meshway.gateway.worker")
 
-Item = Whole | Changes | Transition
+Item = Whole | Changes | Transition | Kept
 
 
 class Batch:
@@ -72,6 +73,9 @@ class Applier:
             if isinstance(item, Transition):
                 self._compiler.tables.apply_transition(item)
                 continue
+            if isinstance(item, Kept):
+                self._keep(item)
+                continue
             batch = self._batch(item)
             if not batch.whole and is_light(batch.changes):
                 self._apply_light(batch)
@@ -80,6 +84,15 @@ class Applier:
                 spawn(self._compile(batch), name=f"compile r{batch.revision}")
         if len(self._waiting) < MAX_WAITING:
             self._resume()
+
+    def _keep(self, item: Kept) -> None:
+        try:
+            self._compiler.keep(item.changes)
+        except Exception:
+            _log.exception("keeping %d instances failed", len(item.changes))
+            return
+        if self._compiler.tables.revision:  # before the first snapshot every call is still refused
+            self._holder.tables = self._compiler.tables
 
     def _batch(self, item: Whole | Changes) -> Batch:
         """With what waits behind it, up to the next snapshot or transition, and what failed before."""

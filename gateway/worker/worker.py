@@ -26,6 +26,7 @@ from gateway.channel import (
     ChannelFrame,
     Drain,
     Drained,
+    Kept,
     Leaving,
     NoSnapshot,
     Ready,
@@ -105,6 +106,8 @@ class Worker:
             self._log_file.reopen()
         elif isinstance(frame, TransitionFrame):
             self._applier.take(frame.transition)
+        elif isinstance(frame, Kept):
+            self._applier.take(frame)
         elif isinstance(frame, Question):
             self._answer(frame)
         else:

@@ -152,6 +152,13 @@ def _gateways(client: "RegistryClient", gateways: list[dict[str, Any]]) -> Itera
                 verdict="warning",
                 text=f"gateway {gateway['node']} has been silent for {gateway['last_report_s']:.0f} s",
             )
+        if kept := gateway.get("mass_removal_guard", 0):
+            yield Finding(
+                id="mass-removal-guard",
+                verdict="failed",
+                text=f"gateway {gateway['node']} calls {kept} endpoints on that vanished from the registry at once",
+                mend="look for why they were lost: the registry's log, its store, the network to the instances",
+            )
         for refused in gateway.get("refused", []):
             name = f"{refused['kind']} {refused['namespace']}/{refused['name']}"
             yield Finding(

@@ -8,6 +8,8 @@ from gateway.compiler import accept, build, clusters, diff, policies
 from gateway.compiler.tables import Compiler
 from gateway.exchange import MESH, Reply
 from gateway.plan import Parts, RoutePlan
+from gateway.upstream.endpoint import Endpoint
+from meshway.model.instance import Instance
 from meshway.model.traffic_policy import TrafficPolicy
 from meshway.snapshot import Change
 from tests.parts.calls import call
@@ -129,10 +131,10 @@ def test_a_service_whose_endpoints_break_down_keeps_those_it_had(monkeypatch: py
     bench.snapshot(running("books", "1"), running("cart", "1"))
 
     class Broken(clusters.ServiceUpdate):
-        def _endpoint(self, instance: Any) -> Any:
+        def _endpoint(self, instance: Instance, identity: str, *, is_kept: bool) -> Endpoint:
             if instance.tags == ("bad",):
                 raise KeyError("a defect of ours")
-            return super()._endpoint(instance)
+            return super()._endpoint(instance, identity, is_kept=is_kept)
 
     monkeypatch.setattr(build, "ServiceUpdate", Broken)
     reason = "Service books: internal error: KeyError: 'a defect of ours'"

@@ -331,6 +331,52 @@ def test_an_instance_that_fails_its_check_is_called_on_none_of_its_ports() -> No
     assert bench.picks("default/books:admin", 1) == "1:admin"
 
 
+def test_a_port_that_is_called_for_the_first_time_knows_that_its_instance_fails_its_check() -> None:
+    bench = Bench(running("books", "1", ports={"admin": 9001}), running("books", "2", ports={"admin": 9002}))
+    failed = Transition(kind="check_failed", endpoint=("default", "books", "1"), reason="timeout")
+    bench.compiler.tables.apply_transition(failed)
+    rule = {"destinations": [{"service": "books", "port": "admin"}]}
+    bench.delta(document("Route", "r", edge_route(rule)))
+    assert [endpoint.id for endpoint in bench.cluster("default/books:admin").eligible] == ["2:admin"]
+    assert [endpoint.registered_id for endpoint in bench.cluster("default/books:admin").endpoints] == ["1", "2"]
+
+
+def test_what_the_guard_keeps_is_called_on_until_it_is_let_go() -> None:
+    gone = [running("books", "2", status="critical"), left("books", "3")]
+    bench = Bench(*three_books(), policy("books", **RR))
+    kept = bench.compiler.tables.endpoints["default", "books", "2"]
+    bench.compiler.keep(three_books()[1:])
+    assert bench.retired == []
+    bench.delta(*gone)
+    assert bench.picks("default/books", 3) == "1 2 3"
+    assert bench.compiler.tables.endpoints["default", "books", "2"] is kept, "with its connections"
+    assert [endpoint.is_kept for endpoint in bench.cluster("default/books").endpoints] == [False, True, True]
+    bench.delta(running("books", "2", generation=2))
+    assert [endpoint.is_kept for endpoint in bench.cluster("default/books").endpoints] == [False, False, True]
+    bench.compiler.keep([left("books", "2"), left("books", "3")])
+    assert bench.picks("default/books", 2) == "1 2"
+
+
+def test_an_empty_snapshot_leaves_what_is_kept_with_its_names_and_takes_it_away_afterwards() -> None:
+    bench = Bench(*three_books())
+    bench.compiler.keep(three_books())
+    bench.snapshot()
+    assert bench.compiler.tables.match(bench.mesh("books")) is not None
+    assert len(bench.cluster("default/books").eligible) == 3
+    bench.delta(document("Service", "books", {"subsets": [{"name": "v1", "match": {"version": "v1"}}]}))
+    assert len(bench.cluster("default/books").eligible) == 3
+    bench.compiler.keep([left("books", str(number)) for number in (1, 2, 3)])
+    assert bench.cluster("default/books").eligible == ()
+    assert len(bench.retired) == 3
+
+
+def test_what_was_removed_before_the_guard_knew_comes_back() -> None:
+    bench = Bench(*three_books())
+    bench.delta(left("books", "1"))
+    bench.compiler.keep(three_books()[:1])
+    assert [endpoint.id for endpoint in bench.cluster("default/books").eligible] == ["1", "2", "3"]
+
+
 def test_the_first_port_of_a_service_is_what_its_instances_registered() -> None:
     spec = edge_route({"destinations": [{"service": "books", "port": "web"}]})
     bench = Bench(

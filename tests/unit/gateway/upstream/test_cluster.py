@@ -274,3 +274,21 @@ def test_the_last_eligible_endpoint_stays_even_when_all_may_be_ejected() -> None
         bench.fail(endpoint, 10)
     assert bench.eligible == ["3"]
     assert not bench.cluster.is_panicking
+
+
+@pytest.mark.parametrize("detection", [True, False], ids=["with outlier detection", "without"])
+def test_an_endpoint_that_is_only_kept_goes_at_its_first_failure_be_it_the_last(detection: bool) -> None:
+    bench = Bench(2, TrafficPolicy(outlier_detection=OutlierDetection(enabled=detection)))
+    for endpoint in bench.endpoints:
+        endpoint.is_kept = True
+    bench.attempt(bench.endpoints[0], "ok", 503)
+    assert bench.eligible == ["1", "2"], "an answer is an answer"
+    bench.attempt(bench.endpoints[0], "first_byte_timeout", 0)
+    assert bench.eligible == ["2"]
+    bench.attempt(bench.endpoints[1], "connect_failure", 0)
+    bench.attempt(bench.endpoints[1], "connect_failure", 0)
+    assert bench.eligible == ["1"], "who refuses connections never serves, not even when nobody else is left"
+    assert [(report.kind, report.endpoint, report.reason) for report in bench.reports] == [
+        ("ejected", ("default", "books", "1"), "first_byte_timeout"),
+        ("ejected", ("default", "books", "2"), "connect_failure"),
+    ]
