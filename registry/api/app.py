@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from fastapi import FastAPI, Response
 
 from registry.api.apply import apply_router
+from registry.api.backup import backup_router
 from registry.api.documents import documents_router
 from registry.api.gateways import gateways_router
 from registry.api.health import health_router
@@ -50,6 +52,7 @@ def make_api(
         health_router(core),
         metrics_router(core, gateways, connections),
         namespaces_router(core),
+        backup_router(core, description["info"]["version"], time.time),
         documents_router(core),
     ):
         app.include_router(router)

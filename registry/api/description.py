@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from meshway.model.document import Document
 from meshway.model.kinds import BY_PLURAL, KINDS
-from registry.api import apply, documents, gateways, health, metrics, namespaces, revisions
+from registry.api import apply, backup, documents, gateways, health, metrics, namespaces, revisions
 from registry.documents.applying import Applied
 from registry.documents.documents import DocumentPage
 from registry.gateways import GatewayState
@@ -215,6 +215,17 @@ def _rest() -> list[Operation]:
             about="Prometheus text.",
             answers={200: _TEXT},
             produces="text/plain",
+        ),
+        Operation(
+            method="GET",
+            path=backup.PATH,
+            id="backup",
+            tag="revisions",
+            about="Everything that is durable as one file, consistent at the revision that Meshway-Revision names.",
+            detail="Not encrypted, and it holds the ids of leases: keep it as you keep the database. "
+            "`meshway restore` puts it into a store.",
+            answers={200: {"type": "string", "format": "binary"}},
+            produces=backup.CONTENT_TYPE,
         ),
     ]
 

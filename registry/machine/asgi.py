@@ -33,6 +33,7 @@ class AsgiExchange:
     __slots__ = (
         "_app",
         "_drained",
+        "_gives_up",
         "_gone",
         "_headers",
         "_is_received",
@@ -54,6 +55,7 @@ class AsgiExchange:
         self._outlet: Outlet | None = None
         self._task: asyncio.Task[None] | None = None
         self._drained: asyncio.Event | None = None
+        self._gives_up: asyncio.Timeout | None = None
         self._left = asyncio.Event()
         self._gone = self._is_received = False
         self._stage = "waiting"  # -> headed -> opened -> done
@@ -81,7 +83,7 @@ class AsgiExchange:
 
     async def _run(self) -> None:
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(ANSWER_S) as self._gives_up:
                 await self._app(self._scope(), self._receive, self._send)
         except TimeoutError:
             self._fail(Problem(503, "timeout", "No answer in time", detail=f"nothing came within {ANSWER_S:g} s"))
@@ -102,6 +104,8 @@ class AsgiExchange:
 
     async def _send(self, message: Message) -> None:
         kind = message["type"]
+        if self._gives_up is not None:  # a long answer may take its time as long as it moves
+            self._gives_up.reschedule(asyncio.get_running_loop().time() + ANSWER_S)
         if kind == "http.response.start" and self._stage == "waiting":
             self._stage = "headed"
             self._status = message["status"]

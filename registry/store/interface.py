@@ -4,7 +4,7 @@ A batch is judged in memory, on a view that is at the store's head; the store on
 `base`) and writes. That keeps every rule in one place for all stores.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
@@ -144,6 +144,13 @@ class Store(Protocol):
 
     async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
         """Whole revisions from `first` on, in order, about `limit` rows and at least one revision."""
+
+    async def restore(self, chunks: Iterable[Batch]) -> None:
+        """Everything held gives way to the rows of the chunks, in one transaction; the change log becomes empty.
+
+        Epoch, head and instance number are the last chunk's. What reading the chunks raises goes through, and then
+        nothing has changed.
+        """
 
     async def compact(self, first: int, before: int) -> None:
         """Forgets the log's revisions from `first` up to, not including, `before`."""

@@ -8,7 +8,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from registry.store import changes, documents, head, history, idempotency, instances, namespaces
+from registry.store import changes, documents, everything, head, history, idempotency, instances, namespaces
 from registry.store.interface import (
     Batch,
     ChangeRecord,
@@ -22,7 +22,7 @@ from registry.store.migrate import prepare
 from registry.store.session import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 _T = TypeVar("_T")
@@ -52,6 +52,9 @@ class SqliteStore:
 
     async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
         return await self._read(lambda connection: _whole_revisions(connection, first, limit))
+
+    async def restore(self, chunks: Iterable[Batch]) -> None:
+        await self._write(lambda connection: _restore(connection, chunks))
 
     async def compact(self, first: int, before: int) -> None:
         await self._write(lambda connection: _alone(connection, changes.compact, first, before))
@@ -139,6 +142,23 @@ def _commit(connection: sqlite3.Connection, batch: Batch) -> None:
         connection.execute("COMMIT")
     except BaseException:
         # A full disk may have ended the transaction already (sqlite.org/lang_transaction.html, "Response To Errors").
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _restore(connection: sqlite3.Connection, chunks: Iterable[Batch]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        everything.remove(connection)
+        last: Batch | None = None
+        for last in chunks:
+            _write_rows(connection, last)
+        if last is not None:
+            head.begin(connection, last.epoch)
+            head.move(connection, base=0, to=last.head, instances=last.instance_number)
+        connection.execute("COMMIT")
+    except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise

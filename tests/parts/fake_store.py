@@ -1,7 +1,7 @@
 """A store that keeps batches in a list, waits when told to, and fails when told to."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from registry.store.interface import (
     Batch,
@@ -49,6 +49,9 @@ class FakeStore:
         return self.young
 
     async def forget_onces(self, before: float) -> None: ...
+
+    async def restore(self, chunks: Iterable[Batch]) -> None:
+        raise NotImplementedError
 
     async def load(self) -> Loaded:
         raise NotImplementedError

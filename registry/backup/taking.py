@@ -1,0 +1,107 @@
+"""Takes a backup: from a running registry's view, or from a store that nobody serves."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from registry.backup.archive import FORMAT, ArchiveWriter, Begin, Rows
+from registry.store.migrate import SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+
+    from registry.store.interface import DocumentRecord, InstanceRecord, Loaded, OnceRecord, Store
+    from registry.view.view import View
+
+_ROWS: Final = 500
+_PART_BYTES: Final = 1 << 20
+_HISTORY_REVISIONS: Final = 50
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What there is at one revision, but for the history, which only grows and is read up to that revision."""
+
+    epoch: str
+    revision: int
+    instance_number: int
+    namespaces: Sequence[str]
+    instances: Iterable[InstanceRecord]
+    documents: Iterable[DocumentRecord]
+    onces: Iterable[OnceRecord]
+
+
+def held_by_view(view: View) -> Held:
+    """Takes hold of the rows, which never change, between two steps of the loop; records are made as they are read."""
+    instances = [row for service in view.services.values() for row in service.values()]
+    documents = [row for of_kind in view.documents.values() for row in of_kind.values()]
+    return Held(
+        epoch=view.epoch,
+        revision=view.revision,
+        instance_number=view.instance_number,
+        namespaces=sorted(view.namespaces),
+        instances=(row.record() for row in instances),
+        documents=(row.record() for row in documents),
+        onces=list(view.onces.values()),
+    )
+
+
+def held_by_store(loaded: Loaded) -> Held:
+    return Held(
+        epoch=loaded.epoch,
+        revision=loaded.revision,
+        instance_number=loaded.instance_number,
+        namespaces=loaded.namespaces,
+        instances=loaded.instances,
+        documents=loaded.documents,
+        onces=loaded.onces,
+    )
+
+
+async def take_backup(held: Held, store: Store, *, version: str, at: float) -> AsyncIterator[bytes]:
+    """The file, piece by piece. at: seconds since 1970. Raises StoreUnavailable: what came until then is no backup."""
+    writer = ArchiveWriter()
+    begin = Begin(
+        format=FORMAT,
+        meshway=version,
+        schema=SCHEMA,
+        at=datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds"),
+        epoch=held.epoch,
+        revision=held.revision,
+        instance_number=held.instance_number,
+    )
+    yield writer.begin(begin)
+    for rows in chain(
+        [Rows(namespaces=list(held.namespaces))],
+        (Rows(instances=part) for part in _parts(held.instances, lambda row: len(row.value))),
+        (Rows(documents=part) for part in _parts(held.documents, lambda row: len(row.value))),
+        (Rows(onces=part) for part in _parts(held.onces, lambda row: len(row.answer))),
+    ):
+        # In a thread: packing takes milliseconds, in which no heartbeat would be answered.
+        yield await asyncio.to_thread(writer.rows, rows)
+    before = held.revision + 1
+    while history := await store.history(before, _HISTORY_REVISIONS):
+        for part in _parts(history, lambda row: len(row.value or b"")):
+            yield await asyncio.to_thread(writer.rows, Rows(history=part))
+        before = history[-1].revision
+    yield writer.end()
+
+
+def _parts(rows: Iterable[_T], bytes_of: Callable[[_T], int]) -> Iterator[list[_T]]:
+    """So many rows at once that a part stays far below what a frame may hold."""
+    part: list[_T] = []
+    room = _PART_BYTES
+    for row in rows:
+        part.append(row)
+        room -= bytes_of(row)
+        if len(part) == _ROWS or room <= 0:
+            yield part
+            part, room = [], _PART_BYTES
+    if part:
+        yield part

@@ -1,0 +1,138 @@
+"""A backup over real sockets, and what stands after it was restored."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from meshway.snapshot import FrameReader
+from registry.backup.archive import BrokenArchive
+from registry.backup.restoring import check_backup, restore_backup
+from registry.store.interface import HistoryRecord
+from registry.store.sqlite import SqliteStore
+from tests.parts.registry import RunningRegistry, running_registry
+from tests.parts.registry_wire import RawClient
+
+if TYPE_CHECKING:
+    from registry.store.interface import Loaded, Store
+
+ROUTE = "/v1/namespaces/shop/routes/cart"
+SPEC: dict[str, Any] = {"hosts": ["shop.example"], "rules": [{"destinations": [{"service": "cart"}]}]}
+
+
+async def fill(registry: RunningRegistry) -> None:
+    """Instances of every wanted status, documents with a past, one of them deleted, and an Idempotency-Key."""
+    instances = "/v1/namespaces/shop/services/cart/instances"
+    for at in range(3):
+        await registry.call("PUT", f"{instances}/c-{at}", {"port": 9000 + at, "tags": ["a", "b"]})
+    await registry.call("PATCH", f"{instances}/c-1", {"status": "draining"})
+    await registry.call("PATCH", f"{instances}/c-2", {"status": "maintenance"}, "Idempotency-Key: once")
+    await registry.call("PUT", ROUTE, {"spec": SPEC})
+    await registry.call("PUT", ROUTE, {"spec": SPEC | {"priority": 3}})
+    gone = "/v1/namespaces/shop/routes/gone"
+    assert (await registry.call("PUT", gone, {"spec": SPEC | {"hosts": ["gone.example"]}})).status == 201
+    assert (await registry.call("DELETE", gone)).status == 204
+
+
+async def held(store: Store) -> tuple[Loaded, list[HistoryRecord]]:
+    return await store.load(), await store.history(2**62, 1000)
+
+
+async def take(registry: RunningRegistry, file: Path) -> int:
+    answer = await registry.call("GET", "/v1/backup")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/gzip")
+    file.write_bytes(answer.body)
+    return int(answer.headers["meshway-revision"])
+
+
+async def test_catalogue_documents_and_history_come_back_as_they_were(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    async with running_registry(tmp_path / "one") as registry:
+        await fill(registry)
+        revision = await take(registry, file)
+        before, history = await held(registry.core.store)
+        shown = (await registry.call("GET", "/v1/namespaces/shop/services/cart/instances")).json["items"]
+        await registry.call("DELETE", ROUTE)
+    assert check_backup(file).revision == revision == before.revision
+
+    store = SqliteStore(tmp_path / "two")
+    head = await restore_backup(file, store, at=time.time())
+    after, restored_history = await held(store)
+    await store.close()
+    assert head == after.revision == revision + 1_000_000
+    assert after.epoch != before.epoch
+    assert (after.floor, after.instance_number) == (head + 1, before.instance_number)
+    assert sorted(after.instances, key=str) == sorted(before.instances, key=str)
+    assert sorted(after.documents, key=str) == sorted(before.documents, key=str)
+    assert (set(after.namespaces), after.onces) == ({"default", *before.namespaces}, before.onces)
+    assert len(after.onces) == 1
+    assert restored_history == history
+    assert len(history) == 4
+
+    async with running_registry(tmp_path / "two") as registry:
+        again = (await registry.call("GET", "/v1/namespaces/shop/services/cart/instances")).json["items"]
+        assert [row | {"expires_in_s": 0} for row in again] == [row | {"expires_in_s": 0} for row in shown]
+        assert all(row["expires_in_s"] > 25 for row in again)
+        lease = next(row.lease_id for row in registry.core.view.services["shop", "cart"].values())
+        assert (await registry.call("POST", "/v1/heartbeats", {"leases": [lease]})).json["renewed"] == 1
+        assert (await registry.call("GET", ROUTE)).json["spec"]["priority"] == 3
+        entries = (await registry.call("GET", "/v1/revisions?kind=Route&namespace=shop&name=cart")).json["items"]
+        assert [entry["documents"][0]["result"] for entry in entries] == ["changed", "created"]
+        patched = await registry.call("POST", f"/v1/revisions/{revision}/restore")
+        assert patched.json["revision"] == head
+
+
+async def test_who_follows_from_before_gets_a_snapshot(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    async with running_registry(tmp_path / "one") as registry:
+        await fill(registry)
+        revision = await take(registry, file)
+        epoch = registry.core.view.epoch
+    store = SqliteStore(tmp_path / "two")
+    await restore_backup(file, store, at=time.time())
+    await store.close()
+    async with running_registry(tmp_path / "two") as registry:
+        for since in (revision, revision + 7):  # up to date, and one who saw what is lost now
+            assert b"event: snapshot" in await stream(registry, f"/v1/watch?since={since}", b"event: snapshot")
+        data = await stream(registry, f"/v1/feed?since={revision}&epoch={epoch}&node=g", b"snapshot_end")
+        frames = [type(frame).__name__ for frame in FrameReader().feed(data)]
+        assert frames[:3] == ["Hello", "Reset", "Snapshot"]
+
+
+async def stream(registry: RunningRegistry, path: str, until: bytes) -> bytes:
+    """What a streamed answer said until it held `until`."""
+    data = b""
+    async with RawClient(registry.port) as client:
+        client.send("GET", path)
+        assert (await client.head()).status == 200
+        while until not in data:
+            data += await client.piece()
+    return data
+
+
+@pytest.mark.parametrize("harm", ["cut", "flipped", "longer", "empty", "other"])
+async def test_a_file_that_is_not_whole_is_refused_and_nothing_changes(tmp_path: Path, harm: str) -> None:
+    file = tmp_path / "backup"
+    async with running_registry(tmp_path / "one") as registry:
+        await fill(registry)
+        await take(registry, file)
+    whole = file.read_bytes()
+    middle = len(whole) // 2
+    file.write_bytes(
+        {
+            "cut": whole[:-9],
+            "flipped": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+            "longer": whole + whole,
+            "empty": b"",
+            "other": b"no backup at all",
+        }[harm]
+    )
+    store = SqliteStore(tmp_path / "one")
+    before = await held(store)
+    with pytest.raises(BrokenArchive):
+        await restore_backup(file, store, at=time.time())
+    assert await held(store) == before
+    await store.close()
