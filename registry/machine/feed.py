@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from meshway.problem import FieldError, invalid_request
 from registry.machine.request import Reply, Request
+from registry.machine.rounds import Rounds
 from registry.manners.query import number_of, query_of
 
 if TYPE_CHECKING:
@@ -14,18 +14,16 @@ if TYPE_CHECKING:
     from registry.feed.follower import Follower
     from registry.machine.request import Outlet, Stream
 
-# A write to a socket is what a follower costs: above so many, the commits of HOLD_S share one.
-MANY: Final = 300
-HOLD_S: Final = 0.005
 _KNOWN: Final = frozenset({"since", "epoch", "node"})
 _HEAD: Final = b"content-type: application/x-meshway-feed\r\ncache-control: no-store\r\n"
 
 
 class FeedRoute:
-    __slots__ = ("_feed",)
+    __slots__ = ("_feed", "_rounds")
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
+        self._rounds = Rounds()
 
     def get(self, request: Request) -> Reply | Stream:
         query = query_of(request.query, _KNOWN)
@@ -36,22 +34,22 @@ class FeedRoute:
             raise invalid_request(message, (FieldError(path="query.node", code="out_of_bounds", message=message),))
         if request.is_head:
             return Reply(200, headers=_HEAD)
-        return FrameStream(self._feed, since, query.get("epoch"), node or request.peer)
+        return FrameStream(self._feed, self._rounds, since, query.get("epoch"), node or request.peer)
 
 
 class FrameStream:
     """Writes frames whenever the gateway takes them; the queue behind it is bounded (registry/feed/feed.py)."""
 
-    __slots__ = ("_epoch", "_feed", "_follower", "_is_due", "_loop", "_node", "_outlet", "_since")
+    __slots__ = ("_epoch", "_feed", "_follower", "_is_due", "_node", "_outlet", "_rounds", "_since")
 
     is_endless: bool = True
 
-    def __init__(self, feed: Feed, since: int | None, epoch: str | None, node: str) -> None:
+    def __init__(self, feed: Feed, rounds: Rounds, since: int | None, epoch: str | None, node: str) -> None:
         self._feed = feed
+        self._rounds = rounds
         self._since = since
         self._epoch = epoch
         self._node = node
-        self._loop = asyncio.get_running_loop()
         self._outlet: Outlet | None = None
         self._follower: Follower | None = None
         self._is_due = False
@@ -72,14 +70,10 @@ class FrameStream:
             self._follower = None
 
     def _wake(self) -> None:
-        """Called within a commit: writing waits for the loop's next turn, and several wakes write once."""
-        if self._is_due:
-            return
-        self._is_due = True
-        if len(self._feed.followers) > MANY:
-            self._loop.call_later(HOLD_S, self._write)
-        else:
-            self._loop.call_soon(self._write)
+        """Called within a commit: writing waits for the next round, and several wakes write once."""
+        if not self._is_due:
+            self._is_due = True
+            self._rounds.join(self._write)
 
     def _write(self) -> None:
         self._is_due = False

@@ -1,0 +1,52 @@
+"""Writes to followers in rounds: everybody who has something to be told, once a round.
+
+A write to a socket is what a follower costs, far more than its bytes do. So rounds that follow each other closely are
+spread, long enough that writing takes a tenth of the time at most, and the commits meanwhile gather for the next. A few
+rounds after a quiet time leave at once. What writing took is not measured: the loop sends when all callbacks have run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# For each who was written to. A write takes 6 to 10 us, mostly the kernel's; with 100 followers this rest saves a
+# registration a tenth of its CPU time under load, with 400 a fifth.
+REST_S: Final = 100e-6
+# However many they are: nobody waits longer than this for the first of a thousand writes.
+MAX_REST_S: Final = 0.02
+# Rest that need not be kept after a quiet time.
+AHEAD_S: Final = 0.05
+
+
+class Rounds:
+    """Of one loop. Who joins is called once, in the next round, and must not raise."""
+
+    __slots__ = ("_due", "_is_set", "_loop", "_next_s")
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._due: list[Callable[[], None]] = []
+        self._is_set = False
+        self._next_s = 0.0
+
+    def join(self, write: Callable[[], None]) -> None:
+        """May be called within a commit: writing waits for the loop's next turn at least."""
+        self._due.append(write)
+        if self._is_set:
+            return
+        self._is_set = True
+        loop = self._loop = self._loop or asyncio.get_running_loop()
+        loop.call_at(max(self._next_s, loop.time()), self._write_all)
+
+    def _write_all(self) -> None:
+        assert self._loop is not None
+        due, self._due = self._due, []
+        self._is_set = False
+        quiet_since_s = max(self._next_s, self._loop.time() - AHEAD_S)
+        self._next_s = quiet_since_s + min(REST_S * len(due), MAX_REST_S)
+        for write in due:
+            write()

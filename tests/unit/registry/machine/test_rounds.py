@@ -1,0 +1,42 @@
+"""Rounds of writing to followers: once for all that join, spread when they follow each other closely."""
+
+from __future__ import annotations
+
+import asyncio
+
+from registry.machine.rounds import AHEAD_S, MAX_REST_S, REST_S, Rounds
+
+
+async def test_a_first_change_leaves_in_the_next_turn_and_not_within_the_commit() -> None:
+    rounds, written = Rounds(), list[int]()
+    rounds.join(lambda: written.append(1))
+    rounds.join(lambda: written.append(2))
+    assert written == []
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert written == [1, 2]
+
+
+async def test_rounds_that_follow_closely_are_spread_the_wider_the_more_are_written_to() -> None:
+    for count, rest_s in ((100, 100 * REST_S), (1000, MAX_REST_S)):
+        rounds, loop = Rounds(), asyncio.get_running_loop()
+        at_s = list[float]()
+        done = asyncio.Event()
+        wanted = int(3 * AHEAD_S / rest_s)
+
+        def begin(
+            rounds: Rounds = rounds, at_s: list[float] = at_s, done: asyncio.Event = done, wanted: int = wanted
+        ) -> None:
+            at_s.append(asyncio.get_running_loop().time())
+            if len(at_s) == wanted:
+                done.set()
+            else:
+                for other in range(count):  # noqa: B023
+                    rounds.join((lambda: None) if other else begin)
+
+        begin()
+        async with asyncio.timeout(5):
+            await done.wait()
+        assert loop.time() - at_s[0] >= (wanted - 2) * rest_s - AHEAD_S
+        free = int(AHEAD_S / rest_s)
+        assert at_s[free] - at_s[0] < AHEAD_S, "the first ones leave at once"
