@@ -3,10 +3,10 @@ PYTHON := .venv/bin/python
 FIND_PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test test-unit check format lock bench fuzz soak clean
+.PHONY: help install up demo test test-unit check format lock bench bench-registry fuzz soak clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install:  ## make .venv with the fastest Python found and install everything
 	@test -n "$(FIND_PYTHON)" || { echo "error: no python3 on PATH"; echo "mend:  apt install python3 python3-venv"; exit 1; }
@@ -37,6 +37,9 @@ format: install  ## write the format
 lock: install  ## write requirements.lock anew from pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --all-extras --group test --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements.lock
+
+bench-registry: install  ## the registry beside etcd and ZooKeeper; writes its section of RESULTS.md (BENCH="--rounds 5 ...")
+	@$(PYTHON) -m loadtest.registry $(BENCH)
 
 bench: install  ## the gateway beside nginx, HAProxy and Envoy; writes loadtest/RESULTS.md (BENCH="--rounds 5 ...")
 	@$(PYTHON) -m loadtest.bench $(BENCH)

@@ -18,9 +18,8 @@ from pathlib import Path
 
 from loadtest.measure import Run, run_wrk
 from loadtest.peers import CONFIGS, Bench, Peer, install_peers
+from loadtest.results import write_gateway
 from loadtest.under_change import p99_while_routes_are_applied
-
-RESULTS = Path(__file__).parent / "RESULTS.md"
 
 
 @dataclass(frozen=True)
@@ -223,7 +222,7 @@ def main() -> None:
     )
     print(text)
     if not options.only:
-        RESULTS.write_text(text + "\n")
+        write_gateway(text)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The registry beside etcd and ZooKeeper: `python -m loadtest.registry`."""
