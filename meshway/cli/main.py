@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import typer
 
-from meshway.cli import checks, demo, documents, look, planes, revisions, services
+from meshway.cli import backup, checks, demo, documents, look, planes, revisions, services
 from meshway.cli.waiting import UNLESS_TOLD
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ for panel, commands in {
     "Documents": (documents.apply, documents.diff, documents.delete, documents.export),
     "Revisions": (revisions.history, revisions.rollback, revisions.wait),
     "Services": (services.register, services.call),
+    "Keep": (backup.backup, backup.restore),
     "Is it well": (checks.check, checks.healthcheck, checks.version),
 }.items():
     for command in commands:

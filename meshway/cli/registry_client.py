@@ -1,7 +1,7 @@
 """Questions to the registry, and its refusals in the command's words."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -56,6 +56,20 @@ class RegistryClient:
         if response.status_code >= 400:
             raise refused(response)
         return response
+
+    def download(self, path: str, write: Callable[[bytes], object]) -> None:
+        """A long answer, piece by piece. Raises CliError also for one that was cut off."""
+        try:
+            with self._http.stream("GET", path) as response:
+                if response.status_code >= 400:
+                    response.read()
+                    raise refused(response)
+                for piece in response.iter_raw():
+                    write(piece)
+        except httpx.RemoteProtocolError as error:
+            raise CliError(FAILED, f"the answer of {self._session.registry} was cut off", mend="try again") from error
+        except httpx.TransportError as error:
+            raise unreachable(self._session.registry, error) from error
 
     def read(self, path: str, **params: str) -> Any:
         """The JSON of a GET."""

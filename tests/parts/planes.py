@@ -23,6 +23,7 @@ class Registry:
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.folder = folder
+        self.data = folder / "data"
         self.port = free_port()
         self.arguments = arguments
         self.url = f"http://127.0.0.1:{self.port}"
@@ -30,7 +31,7 @@ class Registry:
         self.start()
 
     def start(self) -> None:
-        command = ["-m", "meshway.cli.main", "registry", "serve", "--data", str(self.folder / "data")]
+        command = ["-m", "meshway.cli.main", "registry", "serve", "--data", str(self.data)]
         command += ["--registry-port", str(self.port), *self.arguments]
         self.process = Process(python(*command), self.folder / "registry.out")
         wait_until(self.answers, 30, what="registry ready")

@@ -1,0 +1,182 @@
+"""`backup`, `restore`: everything that is durable in one file, and back."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from meshway.cli.failure import CONFLICT, FAILED, INVALID, NOT_FOUND, CliError
+from meshway.cli.installed import refuse_missing_server
+from meshway.cli.session import Session, asking
+
+if TYPE_CHECKING:
+    from registry.backup.archive import Begin
+    from registry.store.interface import Store
+
+DatabaseUrl = Annotated[
+    str, typer.Option("--database-url", envvar="MESHWAY_DATABASE_URL", metavar="URL", help="A PostgreSQL store.")
+]
+_SECRETS = "not encrypted: it holds the ids of leases; keep it as you keep the database"
+
+
+@asking
+def backup(
+    session: Session,
+    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Of a registry that is stopped: its data folder.")
+    ] = None,
+    database_url: Annotated[
+        str, typer.Option("--database-url", metavar="URL", help="With all registries stopped: their database.")
+    ] = "",
+) -> None:
+    """Write catalogue, documents and their history to one file, consistent at one revision.
+
+    Asks the registry, which goes on meanwhile; with --data or --database-url it reads the store of one that is stopped.
+    """
+    refuse_missing_server()
+    from registry.backup.restoring import check_backup
+
+    if file.exists():
+        session.confirm(f"Overwrite {file}?")
+    with _told(), _new_file(file) as opened:
+        if data is not None or database_url:
+            if not database_url and not _store_file(data or Path()).exists():
+                raise CliError(
+                    NOT_FOUND, f"there is no store in {data}", mend="the data folder of a registry: --data DIR"
+                )
+            asyncio.run(_take(data or Path(), database_url, opened.write))
+        else:
+            from meshway.cli.registry_client import RegistryClient
+
+            RegistryClient(session).download("/v1/backup", opened.write)
+        opened.flush()
+        begin = check_backup(Path(opened.name))
+    _report(session, begin, {"file": str(file), "bytes": file.stat().st_size})
+    session.say(f"✓ revision {begin.revision} in {file}, {file.stat().st_size:,} bytes; {_SECRETS}")
+
+
+@asking
+def restore(
+    session: Session,
+    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    data: Annotated[
+        Path, typer.Option("--data", envvar="MESHWAY_DATA", metavar="DIR", help="Where the registry keeps its state.")
+    ] = Path(".meshway"),
+    database_url: DatabaseUrl = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Give up what the store holds.")] = False,
+    ahead: Annotated[
+        int,
+        typer.Option(min=0, max=10**12, help="How far revisions step ahead; more than were answered since the backup."),
+    ] = 1_000_000,
+) -> None:
+    """Put a backup into the store of a registry that is stopped. Revisions step ahead and the epoch is a new one."""
+    refuse_missing_server()
+    with _told():
+        begin, head = asyncio.run(_restore(file, data, database_url, replace=replace, ahead=ahead))
+    _report(session, begin, {"head": head})
+    session.say(f"✓ the store is as it was at revision {begin.revision} ({begin.at}); it goes on from {head}")
+
+
+def _report(session: Session, begin: "Begin", more: dict[str, Any]) -> None:
+    from meshway.cli.output import pretty_json
+
+    if session.output in ("json", "jsonl"):
+        told = {"revision": begin.revision, "at": begin.at, "epoch": begin.epoch, "meshway": begin.meshway}
+        session.put(pretty_json(told | more))
+
+
+async def _take(data: Path, database_url: str, write: Callable[[bytes], object]) -> None:
+    from importlib.metadata import version
+
+    from registry.backup.taking import held_by_store, take_backup
+
+    async with _open(data, database_url, migrate=False) as store:
+        held = held_by_store(await store.load())
+        async for piece in take_backup(held, store, version=version("meshway"), at=time.time()):
+            write(piece)
+
+
+async def _restore(file: Path, data: Path, database_url: str, *, replace: bool, ahead: int) -> tuple["Begin", int]:
+    from registry.backup.restoring import check_backup, restore_backup
+
+    begin = check_backup(file)  # before the store is made or opened
+    async with _open(data, database_url, migrate=True) as store:
+        held = await store.load()
+        if held.revision and not replace:
+            raise CliError(
+                CONFLICT,
+                f"the store is not empty: it is at revision {held.revision}, with {len(held.documents)} documents and "
+                f"{len(held.instances)} instances",
+                mend="--replace gives them up; meshway backup keeps them first",
+            )
+        if held.revision >= begin.revision + ahead:
+            raise CliError(
+                CONFLICT,
+                f"the store is at revision {held.revision} already: after this restore its revisions would come again",
+                mend=f"--ahead {held.revision - begin.revision + 1_000_000}",
+            )
+        return begin, await restore_backup(file, store, at=time.time(), ahead=ahead)
+
+
+@asynccontextmanager
+async def _open(data: Path, database_url: str, *, migrate: bool) -> "AsyncIterator[Store]":
+    if database_url:
+        from registry.store.postgres.store import open_postgres
+
+        async with open_postgres(database_url, migrate=migrate) as postgres:
+            yield postgres
+        return
+    from registry.store.sqlite import SqliteStore
+
+    store = SqliteStore(data, migrate=migrate)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _store_file(data: Path) -> Path:
+    from registry.store.session import FILE_NAME
+
+    return data / FILE_NAME
+
+
+@contextmanager
+def _new_file(path: Path) -> "Iterator[IO[bytes]]":
+    """For the owner alone, and there only when it is whole and on the disk: a failed backup keeps the one before."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(part, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as opened:
+        try:
+            yield opened
+            os.fsync(opened.fileno())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _told() -> "Iterator[None]":
+    """What registry and disk refuse, as errors of the command."""
+    from registry.backup.archive import BrokenArchive
+    from registry.settings import StartRefused
+    from registry.store.interface import StoreUnavailable
+
+    try:
+        yield
+    except BrokenArchive as error:
+        raise CliError(INVALID, str(error), mend="take the backup again, or name another file") from error
+    except StartRefused as error:
+        raise CliError(CONFLICT, str(error)) from error
+    except StoreUnavailable as error:
+        raise CliError(FAILED, f"the store does not answer: {error}") from error
+    except FileNotFoundError as error:
+        raise CliError(NOT_FOUND, f"there is no file {error.filename}") from error
+    except OSError as error:
+        raise CliError(FAILED, f"cannot use {error.filename}: {error.strerror}") from error
