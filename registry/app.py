@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING, Final, cast
 import uvicorn
 
 from meshway.model.kinds import KINDS
+from meshway.tasks import spawn
 from registry.api.app import make_api
 from registry.api.description import api_operations
+from registry.compat.consul.description import consul_operations, consul_shapes
+from registry.compat.consul.keeper import Keeper
+from registry.compat.consul.table import add_consul
 from registry.compat.eureka import surface as eureka
 from registry.core import Core, open_core
 from registry.dns.server import DnsSockets, dns_served
@@ -118,6 +122,7 @@ async def _serve(
         server = _Server(config, ready=lambda: ready(url_of(sock)) if ready else None)
         log.info("registry on %s, data in %s", url_of(sock), settings.data_dir)
         async with contextlib.AsyncExitStack() as faces:
+            faces.callback(spawn(Keeper(core.view, core.catalog).run(), name="Consul's keeper").cancel)
             if dns is not None:
                 await faces.enter_async_context(dns_served(core.view, dns))
             await server.serve(sockets=[sock])
@@ -128,13 +133,14 @@ def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
     gateways.document_revision = lambda key: 0 if (row := core.view.document(key)) is None else row.revision
     routes = machine_routes(core, gateways)
     routes.add([], {eureka.FAMILY: eureka.Eureka(core.catalog, core.view, time.monotonic).answer})
-    operations = [*machine_operations(), *api_operations()]
+    add_consul(routes, core)
+    operations = [*machine_operations(), *api_operations(), *consul_operations()]
     surface: Surface
     api = make_api(
         core,
         gateways,
         methods_at=methods_by_path(operations),
-        description=describe(operations, KINDS.values(), version=_version()),
+        description=describe(operations, (*KINDS.values(), *consul_shapes()), version=_version()),
         connections=lambda: len(surface.connections),
     )
     surface = Surface(

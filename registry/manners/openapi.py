@@ -18,6 +18,7 @@ VERSION: Final = "3.1.0"
 _IN_PATH: Final = re.compile(r"\{(\w+)\}")
 _REF: Final = "#/components/schemas/{name}"
 _PROBLEM: Final = {"$ref": _REF.format(name="Problem")}
+_TEXT: Final = {"type": "string"}
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One method of one path.
 
     body: a Struct or a ready schema. answers: by status, what the body is; None: no body. produces: other than JSON.
+    errors: the form of what goes wrong, where it is another protocol's; its schema is a text.
     example: values of the path's parameters. example_query, example_body: with them a call that succeeds (the tests
     send it, in the order PUT, POST, GET, PATCH, DELETE).
     """
@@ -48,6 +50,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     consumes: tuple[str, ...] = ("application/json",)
     answers: dict[int, Any]
     produces: str = "application/json"
+    errors: str = CONTENT_TYPE
     example: dict[str, str] = {}
     example_query: dict[str, str] = {}
     example_body: Any = None
@@ -107,13 +110,16 @@ def _operation(row: Operation, references: dict[Any, Any]) -> dict[str, Any]:
         "operationId": row.id,
         "tags": [row.tag],
         "summary": row.about,
-        "parameters": [_path_parameter(name, row.example.get(name)) for name in _IN_PATH.findall(row.path)]
+        "parameters": [
+            _path_parameter(name, row.example.get(name), labelled=row.errors == CONTENT_TYPE)
+            for name in _IN_PATH.findall(row.path)
+        ]
         + [_parameter(parameter, row.example_query.get(parameter.name)) for parameter in row.parameters],
         "responses": {
             str(status): _answer(row, status, references.get(_hashable(part), part))
             for status, part in row.answers.items()
         }
-        | {"default": {"$ref": "#/components/responses/Problem"}},
+        | {"default": _default(row.errors)},
     }
     if row.detail:
         described["description"] = row.detail
@@ -138,8 +144,20 @@ def _answer(row: Operation, status: int, schema: Any) -> dict[str, Any]:
         "headers": {"Meshway-Revision": {"$ref": "#/components/headers/Revision"}},
     }
     if schema is not None:
-        answer["content"] = {CONTENT_TYPE if schema == _PROBLEM else row.produces: {"schema": schema}}
+        answer["content"] = {_kind_of(row, schema, status): {"schema": schema}}
     return answer
+
+
+def _kind_of(row: Operation, schema: Any, status: int) -> str:
+    if schema == _PROBLEM:
+        return CONTENT_TYPE
+    return row.errors if schema == _TEXT and status >= 400 else row.produces
+
+
+def _default(errors: str) -> dict[str, Any]:
+    if errors == CONTENT_TYPE:
+        return {"$ref": "#/components/responses/Problem"}
+    return {"description": "What went wrong, in one line.", "content": {errors: {"schema": _TEXT}}}
 
 
 _MEANING: Final = {
@@ -154,9 +172,9 @@ _MEANING: Final = {
 }
 
 
-def _path_parameter(name: str, example: str | None) -> dict[str, Any]:
+def _path_parameter(name: str, example: str | None, *, labelled: bool) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
-    if name in ("service", "id", "name"):
+    if name in ("service", "id", "name") and labelled:
         schema["pattern"] = LABEL_PATTERN
     described = {"name": name, "in": "path", "required": True, "schema": schema, "description": _PATH[name]}
     return described | ({"example": example} if example is not None else {})
@@ -169,7 +187,8 @@ _PATH: Final = {
     "plural": "The kind in the plural, kebab-case.",
     "name": "The document's name.",
     "number": "A revision: 812 or r812.",
-    "node": "The gateway's node name.",
+    "node": "The gateway's node name; in Consul's API an address.",
+    "state": "passing, warning, critical or any.",
 }
 
 

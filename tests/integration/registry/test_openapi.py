@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from starlette.routing import Route
 
+from registry.compat.consul.table import consul_rows
 from registry.machine.table import machine_routes
 from tests.parts.registry_wire import RawClient
 
@@ -39,9 +40,11 @@ async def test_every_route_is_described_and_every_description_is_a_route(registr
     machine = set(machine_routes(registry.core, registry.gateways).patterns)
     application: Any = registry.surface.application
     api = set(_api_routes(application.routes))
+    consul = {(method, path) for method, path, _ in consul_rows(registry.core)}
     assert len(machine) == 15
+    assert len(consul) == 30
     assert len(api) >= 14
-    assert machine | api == described | {("GET", "/openapi.json")}
+    assert machine | api | consul == described | {("GET", "/openapi.json")}
     names = [row["operationId"] for _, _, row in _operations(await _description(registry))]
     assert len(names) == len(set(names))
 

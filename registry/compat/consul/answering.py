@@ -1,0 +1,61 @@
+"""Reads: the headers of every answer, and blocking queries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from meshway.problem import Problem
+from registry.compat.consul.refusals import refusal_reply
+from registry.machine.discovery import HeldAnswer
+from registry.machine.request import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry.compat.consul.queries import ConsulQuery
+    from registry.machine.request import Request, Stream
+    from registry.view.view import View
+
+_HEADERS: Final = (
+    b"X-Consul-Index: %d\r\nX-Consul-KnownLeader: true\r\nX-Consul-LastContact: 0\r\n"
+    b"X-Consul-Effective-Consistency: leader\r\n"
+)
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Answers:
+    """place: a namespace, or a namespace and a service: the index of an answer is the last revision that touched it.
+
+    It only grows: the revision of a replica that has just started is the head's, never an older one.
+    """
+
+    __slots__ = ("_view",)
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def index_of(self, place: tuple[str, ...]) -> int:
+        """Never 0, which a client would take for no index at all."""
+        return max(1, self._view.revision_of(*place))
+
+    def reply(self, place: tuple[str, ...], value: Any) -> Reply:
+        return Reply(200, _encode(value), headers=_HEADERS % self.index_of(place))
+
+    def blocking(
+        self, request: Request, query: ConsulQuery, place: tuple[str, ...], read: Callable[[], Any]
+    ) -> Reply | Stream:
+        """Answers what `read` gives, at once, or when the place has changed since the caller's index, or in time."""
+
+        def answer() -> Reply:
+            try:
+                return self.reply(place, read())
+            except Problem as problem:
+                return refusal_reply(problem)
+
+        since = query.index()
+        wait_s = query.wait_s()
+        if not since or self.index_of(place) > since:
+            return answer()
+        return HeldAnswer(self._view, place, since, wait_s, request, answer)

@@ -1,0 +1,164 @@
+"""What becomes of an instance when its client registers it or updates its check: given what is there, what it is now.
+
+Each of these is asked inside the commit (catalog/registering.py, Announce), so that two updates cannot cross.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from meshway.model.registration import Registration, check_metadata
+from meshway.problem import invalid_request
+from registry.catalog.registering import no_instance
+from registry.compat.consul.attributes import KEY, Attributes, attributes_of, attributes_text, meta_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meshway.model.instance import Status
+    from registry.compat.consul.definitions import CheckDefinition, ServiceDefinition
+    from registry.view.rows import InstanceKey, InstanceRow
+
+    Judged = tuple[Registration, Status]
+    Judge = Callable[[InstanceRow | None], Judged]
+
+MAX_OUTPUT: Final = 512
+"""Characters kept of a check's output: it travels with the instance to every gateway."""
+
+
+def registering(definition: ServiceDefinition) -> Judge:
+    """Clients register a service again to be sure of it: its check and its maintenance go on as they are."""
+
+    def judge(before: InstanceRow | None) -> Judged:
+        attributes, registration = definition.attributes, definition.registration
+        known = None if before is None else attributes_of(before.instance.metadata)
+        if before is None or known is None or known.check != attributes.check:
+            return _first(definition, before)
+        attributes = msgspec.structs.replace(attributes, state=known.state, output=known.output, reason=known.reason)
+        # A drained process that was stopped and comes back must not be drained for ever.
+        if before.instance.status == "critical" and before.wanted != "draining":
+            return _with(registration, attributes), "critical"
+        return _with(registration, attributes), _wanted(before)
+
+    return judge
+
+
+def declaring(definition: ServiceDefinition) -> Judge:
+    """The catalogue is told, and not the agent: the status is what it says, each time."""
+
+    def judge(before: InstanceRow | None) -> Judged:
+        return _first(definition, before)
+
+    return judge
+
+
+def checking(key: InstanceKey, check: CheckDefinition | None) -> Judge:
+    """Gives the instance another check, or none. The same one goes on as it is."""
+
+    def judge(before: InstanceRow | None) -> Judged:
+        row, attributes = _there(key, before)
+        is_same = check is not None and attributes.check == check.kind
+        attributes = msgspec.structs.replace(
+            attributes,
+            check=check.kind if check else "",
+            check_id=check.check_id if check else "",
+            check_name=check.name if check else "",
+            notes=check.notes if check else "",
+            deregister_s=check.deregister_s if check else 0,
+        )
+        from_row = registration_of(row)
+        if is_same and check is not None:
+            from_row = msgspec.structs.replace(from_row, ttl_s=check.ttl_s)
+            return _with(from_row, attributes), row.instance.status
+        initial = (check.initial or "critical") if check else "passing"
+        attributes = msgspec.structs.replace(attributes, state="warning" if initial == "warning" else "", output="")
+        if check is not None:
+            from_row = msgspec.structs.replace(from_row, ttl_s=check.ttl_s)
+        return _with(from_row, attributes), "critical" if initial == "critical" else _wanted(row)
+
+    return judge
+
+
+def passing(key: InstanceKey) -> Judge:
+    def judge(before: InstanceRow | None) -> Judged:
+        row, attributes = _there(key, before)
+        attributes = msgspec.structs.replace(attributes, state="", output="")
+        return _with(registration_of(row), attributes), row.wanted
+
+    return judge
+
+
+def warning(key: InstanceKey, output: str) -> Judge:
+    """It goes on being called, with its weight for warnings."""
+
+    def judge(before: InstanceRow | None) -> Judged:
+        row, attributes = _there(key, before)
+        attributes = msgspec.structs.replace(attributes, state="warning", output=output[:MAX_OUTPUT])
+        return _with(registration_of(row), attributes), row.wanted
+
+    return judge
+
+
+def failing(key: InstanceKey, output: str) -> Judge:
+    def judge(before: InstanceRow | None) -> Judged:
+        row, attributes = _there(key, before)
+        attributes = msgspec.structs.replace(attributes, state="", output=output[:MAX_OUTPUT])
+        return _with(registration_of(row), attributes), "critical"
+
+    return judge
+
+
+def registration_of(row: InstanceRow) -> Registration:
+    instance = row.instance
+    return Registration(
+        namespace=instance.namespace,
+        service=instance.service,
+        id=instance.id,
+        address=instance.address,
+        port=instance.port,
+        ports=instance.ports,
+        version=instance.version,
+        zone=instance.zone,
+        weight=instance.weight,
+        tags=instance.tags,
+        metadata=instance.metadata,
+        ttl_s=row.ttl_s,
+    )
+
+
+def _first(definition: ServiceDefinition, before: InstanceRow | None) -> Judged:
+    attributes = definition.attributes
+    if definition.initial == "warning":
+        attributes = msgspec.structs.replace(attributes, state="warning")
+    is_well = definition.initial in ("passing", "warning")
+    return _with(definition.registration, attributes), _wanted(before) if is_well else "critical"
+
+
+def _wanted(before: InstanceRow | None) -> Status:
+    """Whoever registers again has ended its draining; maintenance is ended where it was begun."""
+    return "maintenance" if before is not None and before.wanted == "maintenance" else "passing"
+
+
+def _with(registration: Registration, attributes: Attributes) -> Registration:
+    """Raises Problem 422 where Meta and what Consul keeps beside it are too much together."""
+    metadata = {**meta_of(registration.metadata), KEY: attributes_text(attributes)}
+    errors = tuple(check_metadata(metadata, "Meta"))
+    if errors and attributes.output:
+        return _with(registration, msgspec.structs.replace(attributes, output=""))
+    if errors:
+        raise invalid_request(errors[0].message, errors)
+    return msgspec.structs.replace(
+        registration,
+        weight=attributes.warning_weight if attributes.state else attributes.passing_weight,
+        metadata=metadata,
+    )
+
+
+def _there(key: InstanceKey, before: InstanceRow | None) -> tuple[InstanceRow, Attributes]:
+    """Raises Problem 404 for one that is gone, or that another protocol holds by now."""
+    attributes = None if before is None else attributes_of(before.instance.metadata)
+    if before is None or attributes is None:
+        raise no_instance(key)
+    return before, attributes
