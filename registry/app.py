@@ -130,6 +130,7 @@ async def _serve(
 
 def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
     """All routes over one core."""
+    gateways.share(core.bus)
     gateways.document_revision = lambda key: 0 if (row := core.view.document(key)) is None else row.revision
     routes = machine_routes(core, gateways)
     routes.add([], {eureka.FAMILY: eureka.Eureka(core.catalog, core.view, time.monotonic).answer})

@@ -18,7 +18,7 @@ from registry.documents.reading import read_document, read_instance
 from registry.feed.feed import Feed
 from registry.leases.leases import Leases
 from registry.leases.self_preservation import SelfPreservation
-from registry.live.memory import MemoryLive
+from registry.live.memory import Alone, MemoryBus, MemoryLive
 from registry.revisions.retention import Retention
 from registry.revisions.revisions import Revisions
 from registry.store.sqlite import SqliteStore
@@ -27,6 +27,7 @@ from registry.view.view import View
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from registry.live.interface import Bus, Live
     from registry.settings import RegistrySettings
     from registry.store.interface import Store
 
@@ -47,10 +48,16 @@ class Core:
     revisions: Revisions
     retention: Retention
     store: Store
+    live: Live
+    bus: Bus
 
     def missing(self) -> str | None:
         """Which part is missing, for readiness; None: all is there."""
         return self.store.missing()
+
+    def degraded(self) -> str | None:
+        """Why Redis, which shares leases, is missing while all is served; None: it is there, or none is used."""
+        return self.live.missing()
 
 
 @asynccontextmanager
@@ -74,6 +81,8 @@ async def open_core(
         committer = spawn(core.revisions.run(), name="committer")
         committer.add_done_callback(lambda task: _end_if_failed(task, die))
         background = [
+            spawn(core.live.run(), name="leases over replicas"),
+            spawn(core.bus.run(), name="bus"),
             spawn(core.leases.run(), name="lease sweep"),
             spawn(core.feed.run(), name="feed ticks"),
             spawn(core.retention.run(), name="log retention"),
@@ -116,10 +125,17 @@ async def _assemble(
         minimum=settings.self_preservation_min,
         max_s=settings.self_preservation_max_s,
     )
-    # From here on: every lease the store knows counts as renewed now.
+    live, bus = _live_state(settings, clock)
+    # From here on: every lease the store knows counts as renewed now, unless Redis knows better.
     leases = Leases(
-        view, MemoryLive(clock), revisions.submit, self_preservation=guard, remove_after_s=settings.remove_after_s
+        view,
+        live,
+        revisions.submit,
+        self_preservation=guard,
+        remove_after_s=settings.remove_after_s,
+        lead=store.lead,
     )
+    await live.catch_up()  # without Redis it serves all the same
     # What was loaded lives as long as the process; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
@@ -133,7 +149,18 @@ async def _assemble(
         revisions=revisions,
         retention=Retention(view, store, revisions=settings.log_revisions, age_s=settings.log_age_s, wall=wall),
         store=store,
+        live=live,
+        bus=bus,
     )
+
+
+def _live_state(settings: RegistrySettings, clock: Callable[[], float]) -> tuple[Live, Bus]:
+    if not settings.redis_url:
+        return MemoryLive(clock), MemoryBus()
+    from registry.live.redis import RedisLive
+    from registry.live.redis_bus import RedisBus  # a tenth of a second, for those who want it
+
+    return RedisLive(settings.redis_url, clock, Alone()), RedisBus(settings.redis_url, clock)
 
 
 def _end_if_failed(task: asyncio.Task[None], die: Callable[[], None]) -> None:

@@ -1,21 +1,28 @@
 """What the gateways say they run: the newest report of each, who of them is live, and who still lacks a revision.
 
-Kept in memory only: a report comes every 2 s, so a registry that starts anew knows all of them within that time.
+Kept in memory only: a report comes every 2 s, and registries pass on to each other what they are told, so one that
+starts anew knows all gateways within that time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta
+
+if TYPE_CHECKING:
+    from registry.live.interface import Bus
 
 LIVE_S: Final = 6.0
 FORGET_S: Final = 86_400.0
 MAX_GATEWAYS: Final = 10_000
 _LOOK_S: Final = 1.0
+_TOPIC: Final = "gateways"
+_log = logging.getLogger("registry.gateways")
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +47,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a gateway sends every 2 s and whenever it changes. Unknown fields are left alone: a newer gateway says more.
 
     revision: the newest that all its workers run. drained: instances without a call under way, as `service/id`.
+    ejected: instances that fail their calls here, as `namespace/service/id`.
     mass_removal_guard: endpoints it calls on although most vanished from the feed at once.
     """
 
@@ -51,12 +59,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     refused: Annotated[tuple[Refused, ...], Meta(max_length=1000)] = ()
     evidence: Annotated[tuple[Answering, ...], Meta(max_length=100_000)] = ()
     drained: tuple[str, ...] = ()
+    ejected: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
     mass_removal_guard: Annotated[int, Meta(ge=0)] = 0
     counters: dict[str, Any] = {}
 
 
 class GatewayState(msgspec.Struct, frozen=True, kw_only=True):
-    """A gateway as people see it. live: reported within 6 s. last_report_s: seconds ago."""
+    """A gateway as people see it. live: reported within 6 s. last_report_s: seconds ago.
+
+    unheard: it reports to another registry, which cannot pass that on now; it counts as live with what it said last.
+    """
 
     node: str
     live: bool
@@ -65,8 +77,10 @@ class GatewayState(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     zone: str
     workers: int
+    ejected: tuple[str, ...]
     mass_removal_guard: int
     last_report_s: float
+    unheard: bool = False
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -81,23 +95,57 @@ class Applied(msgspec.Struct, frozen=True):
     is_settled: bool = True
 
 
+class _Heard(NamedTuple):
+    """at: monotonic seconds. is_direct: the gateway said it here, and not to another registry."""
+
+    at: float
+    report: Report
+    is_direct: bool
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Report).decode
+
+
 class Gateways:
     """now: monotonic seconds. document_revision: of a document as it is now, by kind, namespace, name; 0: unknown."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.document_revision: Callable[[tuple[str, str, str]], int] = lambda _: 0
         self._now = now
-        self._reports: dict[str, tuple[float, Report]] = {}
+        self._reports: dict[str, _Heard] = {}
+        self._bus: Bus | None = None
+        # When nothing came from other registries: from, to.
+        self._silence = (0.0, -LIVE_S)
         self._waiting: set[Callable[[], None]] = set()
+
+    def share(self, bus: Bus) -> None:
+        """From here on registries tell each other what gateways say."""
+        self._bus = bus
+        bus.subscribe(_TOPIC, self._hear)
 
     def report(self, report: Report) -> None:
         """Evidence and counters are for others; they are not kept here."""
+        report = msgspec.structs.replace(report, evidence=(), counters={})
+        self._keep(report, is_direct=True)
+        if self._bus is not None:
+            self._bus.publish(_TOPIC, _encode(report))
+
+    def _hear(self, message: bytes) -> None:
+        try:
+            report = _decode(message)
+        except msgspec.DecodeError as error:  # a registry of another version
+            _log.warning("a report that another registry passed on cannot be read: %s", error)
+            return
+        self._keep(report, is_direct=False)
+
+    def _keep(self, report: Report, *, is_direct: bool) -> None:
         now = self._now()
         if report.node not in self._reports and len(self._reports) >= MAX_GATEWAYS:
             self._forget(now)
             if len(self._reports) >= MAX_GATEWAYS:
-                del self._reports[min(self._reports, key=lambda node: self._reports[node][0])]
-        self._reports[report.node] = (now, msgspec.structs.replace(report, evidence=(), counters={}))
+                del self._reports[min(self._reports, key=lambda node: self._reports[node].at)]
+        self._reports[report.node] = _Heard(now, report, is_direct)
         for look in tuple(self._waiting):
             look()
 
@@ -105,19 +153,17 @@ class Gateways:
         """All that reported within a day, by name."""
         now = self._now()
         self._forget(now)
-        return [_state(report, now - at) for _, (at, report) in sorted(self._reports.items())]
+        return [self._state(heard, now) for _, heard in sorted(self._reports.items())]
 
     def state(self, node: str) -> GatewayState | None:
         found = self._reports.get(node)
-        return None if found is None else _state(found[1], self._now() - found[0])
+        return None if found is None else self._state(found, self._now())
 
     def live_count(self) -> int:
-        since = self._now() - LIVE_S
-        return sum(1 for at, _ in self._reports.values() if at >= since)
+        return len(self._live())
 
     def how_far(self, revision: int) -> Applied:
-        since = self._now() - LIVE_S
-        live = [report for at, report in self._reports.values() if at >= since]
+        live = self._live()
         behind = [report.node for report in live if report.revision < revision]
         refusing = [report.node + _refusal(*named) for report in live if (named := self._refused_at(report, revision))]
         pending = tuple(sorted(behind + refusing))
@@ -158,25 +204,43 @@ class Gateways:
         return future
 
     def _forget(self, now: float) -> None:
-        for node in [node for node, (at, _) in self._reports.items() if now - at > FORGET_S]:
+        for node in [node for node, heard in self._reports.items() if now - heard.at > FORGET_S]:
             del self._reports[node]
+
+    def _live(self) -> list[Report]:
+        now = self._now()
+        return [
+            heard.report for heard in self._reports.values() if now - heard.at <= LIVE_S or self._is_unheard(heard, now)
+        ]
+
+    def _is_unheard(self, heard: _Heard, now: float) -> bool:
+        """It was live when the bus fell silent. After that its registry has three reports' time to pass one on."""
+        if heard.is_direct or self._bus is None or now - heard.at <= LIVE_S:
+            return False
+        if (since := self._bus.silent_since_s) is not None:
+            self._silence = (since, now)
+        begun, ended = self._silence
+        return heard.at >= begun - LIVE_S and now - ended <= LIVE_S
+
+    def _state(self, heard: _Heard, now: float) -> GatewayState:
+        is_unheard = self._is_unheard(heard, now)
+        report = heard.report
+        return GatewayState(
+            node=report.node,
+            live=now - heard.at <= LIVE_S or is_unheard,
+            revision=report.revision,
+            refused=report.refused,
+            version=report.version,
+            zone=report.zone,
+            workers=report.workers,
+            mass_removal_guard=report.mass_removal_guard,
+            ejected=report.ejected,
+            last_report_s=round(now - heard.at, 1),
+            unheard=is_unheard,
+        )
 
 
 def _refusal(first: Refused, *others: Refused) -> str:
     """Behind a node's name; without commas, which part the names. `/v1/gateways/{node}` has the reasons."""
     more = f" and {len(others)} more" if others else ""
     return f" (refuses {first.kind} {first.namespace}/{first.name}{more})"
-
-
-def _state(report: Report, age_s: float) -> GatewayState:
-    return GatewayState(
-        node=report.node,
-        live=age_s <= LIVE_S,
-        revision=report.revision,
-        refused=report.refused,
-        version=report.version,
-        zone=report.zone,
-        workers=report.workers,
-        mass_removal_guard=report.mass_removal_guard,
-        last_report_s=round(age_s, 1),
-    )

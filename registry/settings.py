@@ -11,8 +11,9 @@ DEFAULT_PORT: Final = 8500
 class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     """data_dir: the store's folder, made when absent. port 0: a free one. insecure: a bind off loopback is meant.
 
-    migrate: bring an older store to this version's tables at start. remove_after_s: how long a critical instance stays
-    listed. self_preservation_*: self_preservation.py. log_*: the change log keeps whichever reaches further back.
+    redis_url: where leases are shared with other registries; empty: they stay in this process. migrate: bring an older
+    store to this version's tables at start. remove_after_s: how long a critical instance stays listed.
+    self_preservation_*: self_preservation.py. log_*: the change log keeps whichever reaches further back.
     """
 
     data_dir: Path
@@ -20,6 +21,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = DEFAULT_PORT
     insecure: bool = False
     migrate: bool = True
+    redis_url: str = ""
     remove_after_s: float = 300.0
     self_preservation_percent: float = 15.0
     self_preservation_min: int = 3

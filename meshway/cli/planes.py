@@ -102,6 +102,15 @@ def registry_serve(
     dns_port: DnsPort = "8600",
     bind: Bind = "127.0.0.1",
     insecure: Insecure = False,
+    redis_url: Annotated[
+        str,
+        typer.Option(
+            envvar="MESHWAY_REDIS_URL",
+            show_envvar=True,
+            metavar="URL",
+            help="Redis or Valkey that shares leases with other registries: redis://[user:password@]HOST:PORT/DATABASE.",
+        ),
+    ] = "",
     migrate: Annotated[bool, typer.Option(help="Run pending migrations first.")] = True,
     socket_fd: Annotated[int | None, typer.Option(hidden=True, help="An inherited listening socket.")] = None,
     dns_fds: Annotated[tuple[int, int] | None, typer.Option(hidden=True, help="The same for DNS: UDP, TCP.")] = None,
@@ -113,7 +122,9 @@ def registry_serve(
     from registry.dns.server import DnsSockets
     from registry.settings import RegistrySettings, StartRefused
 
-    settings = RegistrySettings(data_dir=data, bind=bind, port=registry_port, insecure=insecure, migrate=migrate)
+    settings = RegistrySettings(
+        data_dir=data, bind=bind, port=registry_port, insecure=insecure, migrate=migrate, redis_url=redis_url
+    )
     sock = listen_on(bind, registry_port, "--registry-port") if socket_fd is None else socket.socket(fileno=socket_fd)
     names = dns_sockets(bind, dns_port) if dns_fds is None else tuple(socket.socket(fileno=fd) for fd in dns_fds)
     try:

@@ -191,7 +191,11 @@ def _revisions() -> list[Operation]:
 
 
 def _rest() -> list[Operation]:
-    state = {"type": "object", "required": ["status"], "properties": {"status": _TEXT, "missing": {"type": "array"}}}
+    state = {
+        "type": "object",
+        "required": ["status"],
+        "properties": {"status": _TEXT, "missing": {"type": "array"}, "reason": _TEXT},
+    }
     rows: list[tuple[str, str, str, str, dict[int, Any]]] = [
         (gateways.MANY, "listGateways", "gateways", "Every gateway with what it runs and refused.", {200: _ITEMS}),
         (gateways.ONE, "getGateway", "gateways", "One gateway.", {200: GatewayState, 404: _PROBLEM}),

@@ -27,6 +27,9 @@ def health_router(core: Core) -> APIRouter:
         missing = core.missing()
         if missing:
             return answer({"status": "not_ready", "missing": [missing]}, 503)
+        if degraded := core.degraded():
+            # It serves, and nothing is lost: a balancer that took it away would take all registries away.
+            return answer({"status": "degraded", "missing": ["live"], "reason": degraded})
         return answer({"status": "ready", "missing": []})
 
     return router

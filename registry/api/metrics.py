@@ -34,6 +34,10 @@ def _lines(core: Core, gateways: Gateways, connections: int) -> Iterator[str]:
         ("meshway_revision", "gauge", "The head: the newest revision.", core.view.revision),
         ("meshway_leases", "gauge", "Leases that run.", core.leases.count),
         ("meshway_self_preservation", "gauge", "Groups whose expiry is held back.", len(core.leases.holds)),
+        ("meshway_live_shared", "gauge", "1: leases are shared, 0: Redis is missing.", int(not core.live.missing())),
+        ("meshway_live_kept_renewals", "gauge", "Renewals that wait for Redis to be back.", core.live.kept),
+        ("meshway_live_losses", "counter", "Times Redis went missing.", core.live.losses),
+        ("meshway_bus_dropped", "counter", "Messages to other registries that were dropped.", core.bus.dropped),
         ("meshway_registry_writes_waiting", "gauge", "Writes that wait for a commit.", core.revisions.waiting),
         ("meshway_registry_watchers", "gauge", "Connections of /v1/watch.", len(core.feed.watchers)),
         ("meshway_registry_followers", "gauge", "Connections of /v1/feed.", len(core.feed.followers)),
@@ -47,6 +51,7 @@ def _lines(core: Core, gateways: Gateways, connections: int) -> Iterator[str]:
             sum(len(state.refused) for state in live),
         ),
     ]
+    yield from _holds(core)
     yield (
         "# HELP meshway_registry_commit_duration_seconds From taking a batch to durable.\n"
         "# TYPE meshway_registry_commit_duration_seconds summary\n"
@@ -55,3 +60,17 @@ def _lines(core: Core, gateways: Gateways, connections: int) -> Iterator[str]:
     )
     for name, kind, about, value in rows:
         yield f"# HELP {name} {about}\n# TYPE {name} {kind}\n{name} {value}\n"
+
+
+def _holds(core: Core) -> Iterator[str]:
+    """By namespace and zone; without a zone: those of the namespace that are not held themselves."""
+    yield "# HELP meshway_self_preservation_overdue Leases whose expiry is held back.\n"
+    yield "# TYPE meshway_self_preservation_overdue gauge\n"
+    for hold in core.leases.holds:
+        zone = _escaped(hold.zone) if hold.zone is not None else "*"
+        labels = f'namespace="{hold.namespace}",zone="{zone}"'
+        yield f"meshway_self_preservation_overdue{{{labels}}} {hold.overdue}\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

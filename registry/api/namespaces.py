@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Request, Response
@@ -20,7 +21,18 @@ def namespaces_router(core: Core) -> APIRouter:
 
     @router.get(PATH)
     async def many(request: Request) -> Response:
+        """self_preservation: where expiry pauses: the zone (null: all that are not held themselves), for how long, and
+        how many leases are overdue."""
         query_of(request.url.query, frozenset())
-        return answer({"items": [{"name": name} for name in sorted(core.view.namespaces)]})
+        now, held = core.live.now(), defaultdict[str, list[dict[str, object]]](list)
+        for hold in core.leases.holds:
+            paused: dict[str, object] = {
+                "zone": hold.zone,
+                "since_s": round(now - hold.since_s, 1),
+                "overdue": hold.overdue,
+            }
+            held[hold.namespace].append(paused)
+        names = sorted(core.view.namespaces)
+        return answer({"items": [{"name": name, "self_preservation": held[name]} for name in names]})
 
     return router

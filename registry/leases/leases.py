@@ -1,7 +1,7 @@
 """Leases: what a heartbeat does, and what happens when none comes.
 
 Live, overdue (held by self-preservation), critical, removed. Every step but the renewal is a write with a revision;
-renewals touch the live state only.
+renewals touch the live state only. Every registry keeps all leases, and one of them sweeps.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from meshway.problem import Problem
+from meshway.tasks import spawn
+from registry.leases.self_preservation import read_notice, write_notice
 from registry.live.interface import CRITICAL, LIVE, Lease, Renewed
 from registry.view.rows import InstanceRow, instance_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from meshway.model.instance import Status
     from registry.leases.self_preservation import Group, Hold, SelfPreservation
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S: Final = 0.2
 _SWEEP_ROWS: Final = 1000
 _RETRY_S: Final = 1.0
+# The work that one registry does for all (`Store.lead`).
+SWEEP: Final = "sweep"
 _log = logging.getLogger("registry.leases")
 
 
@@ -42,7 +46,7 @@ class Renewal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Leases:
-    """submit: `Revisions.submit`. remove_after_s: from critical to removed."""
+    """submit: `Revisions.submit`. remove_after_s: from critical to removed. lead: `Store.lead`."""
 
     def __init__(
         self,
@@ -52,12 +56,15 @@ class Leases:
         *,
         self_preservation: SelfPreservation,
         remove_after_s: float,
+        lead: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._view = view
         self._live = live
         self._submit = submit
         self._guard = self_preservation
         self._remove_after_s = remove_after_s
+        self._lead = lead
+        self._is_leading = False
         self._alive: Counter[Group] = Counter()
         self._held: dict[int, Lease] = {}
         view.on_instances.append(self._follow)
@@ -71,27 +78,72 @@ class Leases:
 
     @property
     def holds(self) -> list[Hold]:
-        """Where self-preservation has paused expiry."""
-        return list(self._guard.holds.values())
+        """Where self-preservation has paused expiry, as the registry that sweeps sees it."""
+        return list(self._guard.holds.values()) or read_notice(self._live.noticed, self._live.now())
+
+    def missing(self) -> str | None:
+        """Why leases are not shared with the other registries; None: they are."""
+        return self._live.missing()
 
     def expires_in_s(self, number: int) -> float:
-        """Seconds the lease has left; 0 when it is over."""
+        """Seconds the lease has left; 0 when it is over. Without the live state no lease ends, and each has its whole
+        TTL from the moment it is back."""
         lease = self._live.find(number)
         if lease is None or lease.state == CRITICAL:
             return 0.0
+        if self._live.missing():
+            return float(lease.ttl_s)
         return max(0.0, round(lease.expires_s - self._live.now(), 3))
 
     def is_unrenewed(self, number: int) -> bool:
         """Still passing, though no renewal came in time: it answers calls, or expiry is paused."""
         lease = self._live.find(number)
-        return lease is not None and lease.state == LIVE and lease.expires_s <= self._live.now()
+        if lease is None or lease.state != LIVE or self._live.missing():
+            return False
+        return lease.expires_s <= self._live.now()
 
     def renew(self, lease_ids: Sequence[str]) -> Renewal | asyncio.Future[Renewal]:
-        """A future only where a critical instance comes back: that is a write."""
+        """A future where other registries must hear of it first, and where a critical instance comes back, which is a
+        write. Raises Problem 503, or the future ends with it."""
         renewed = self._live.renew(lease_ids)
+        if renewed.written is not None:
+            return self._renew_shared(renewed, renewed.written)
         if renewed.critical:
             return self._submit(Revive(renewed, self._live.now()))
-        return Renewal(renewed=renewed.count, unknown=renewed.unknown, superseded=renewed.superseded)
+        return _renewal(renewed)
+
+    def _renew_shared(self, renewed: Renewed, written: asyncio.Future[list[Lease]]) -> asyncio.Future[Renewal]:
+        answer: asyncio.Future[Renewal] = written.get_loop().create_future()
+
+        def done(written: asyncio.Future[list[Lease]]) -> None:
+            if answer.done():
+                return
+            if (refused := written.exception()) is not None:
+                answer.set_exception(refused)
+            elif claimed := written.result():
+                spawn(self._revive_shared(renewed, claimed, answer), name="revival of leases")
+            elif renewed.critical:
+                spawn(self._revive_shared(renewed, [], answer), name="revival of leases")
+            else:
+                answer.set_result(_renewal(renewed))
+
+        written.add_done_callback(done)
+        return answer
+
+    async def _revive_shared(self, renewed: Renewed, claimed: list[Lease], answer: asyncio.Future[Renewal]) -> None:
+        """Answers when the store has decided, and Redis has heard of those that came back."""
+        back = [lease.lease_id for lease in renewed.critical]
+        try:
+            renewal = await self._submit(Revive(renewed, self._live.now(), claimed))
+            again = self._live.renew(back).written
+            if again is not None:
+                await again
+        except Problem as problem:
+            if not answer.done():
+                answer.set_exception(problem)
+            return
+        if not answer.done():
+            answer.set_result(renewal)
 
     def renew_row(self, row: InstanceRow) -> None:
         """A registration by the process that holds the lease is a renewal, too."""
@@ -99,12 +151,8 @@ class Leases:
 
     def answered(self, instances: Iterable[InstanceKey]) -> None:
         """Gateways saw these instances answer calls: they count as alive for another TTL."""
-        now = self._live.now()
-        for key in instances:
-            row = self._view.instance(key)
-            lease = None if row is None else self._live.find(row.number)
-            if lease is not None:
-                lease.answers_until_s = now + lease.ttl_s
+        rows = filter(None, map(self._view.instance, instances))
+        self._live.answered(filter(None, (self._live.find(row.number) for row in rows)))
 
     async def run(self) -> None:
         """The sweep, until cancelled."""
@@ -113,24 +161,61 @@ class Leases:
             await self.sweep()
 
     async def sweep(self) -> None:
-        """Looks once: what ran out becomes critical, what was critical long enough goes, each as one revision."""
+        """Looks once: what ran out becomes critical, what was critical long enough goes, each as one revision.
+
+        Only with the lead and with everything heard that others have answered: a registry that was paused, or that is
+        cut off from either, sweeps nothing, and neither does any while one of them cannot share its renewals.
+        """
         now = self._live.now()
         overdue, remove = self._overdue(now)
+        if not (overdue or remove or self._guard.holds):
+            return
+        if self._live.missing() or not (await self._lead(SWEEP) and await self._live.catch_up()):
+            self._is_leading = False
+            self._guard.holds, self._live.notice = {}, b""
+            self._held = {lease.number: lease for lease in [*overdue, *remove]}
+            return
+        if not self._is_leading:
+            self._is_leading = True
+            self._guard.resume(read_notice(self._live.noticed, now))
+        overdue = [lease for lease in overdue if not self._is_alive(lease, now)]
         expire: list[Lease] = []
         if overdue or self._guard.holds:
             expire, held = self._guard.judge(overdue, self._alive, now)
             self._held = {lease.number: lease for lease in held}
+        self._live.notice = write_notice(self._guard.holds.values(), now) if self._guard.holds else b""
         for at in range(0, max(len(expire), len(remove)), _SWEEP_ROWS):
-            part = Sweep(expire[at : at + _SWEEP_ROWS], remove[at : at + _SWEEP_ROWS], now)
-            try:
-                await self._submit(part)
-            except Problem as problem:
-                _log.warning("the sweep of leases is put off: %s", problem)
-                self._put_back(part)
-                continue
-            for lease in part.expire:
-                if lease.state == LIVE:  # renewed while the sweep waited for its turn
+            await self._sweep_part(expire[at : at + _SWEEP_ROWS], remove[at : at + _SWEEP_ROWS], now)
+
+    async def _sweep_part(self, expire: list[Lease], remove: list[Lease], now: float) -> None:
+        revisions = {lease.number: self._revision_of(lease) for lease in expire}
+        claimed = await self._live.claim(expire)
+        if len(claimed) < len(expire):
+            kept = {lease.number for lease in claimed}
+            for lease in expire:
+                if lease.number not in kept:
                     self._live.again(lease)
+        part = Sweep(claimed, remove, now, revisions)
+        try:
+            await self._submit(part)
+        except Problem as problem:
+            _log.warning("the sweep of leases is put off: %s", problem)
+            self._put_back(part)
+            return
+        for lease in part.expire:
+            if lease.state == LIVE:  # renewed while the sweep waited for its turn
+                self._live.again(lease)
+
+    def _revision_of(self, lease: Lease) -> int:
+        row = self._view.instance((lease.namespace, lease.service, lease.id))
+        return 0 if row is None else row.revision
+
+    def _is_alive(self, lease: Lease, now: float) -> bool:
+        """Puts one back that lives on after all."""
+        if lease.expires_s > now or lease.answers_until_s > now:
+            self._live.again(lease)
+            return True
+        return False
 
     def _overdue(self, now: float) -> tuple[list[Lease], list[Lease]]:
         """Leases that ran out, those held before included, and critical ones whose time to go has come."""
@@ -140,10 +225,11 @@ class Leases:
             if self._live.find(lease.number) is not lease:
                 continue
             if lease.state == CRITICAL:
-                remove.append(lease)
-            elif lease.expires_s > now or lease.answers_until_s > now:
-                self._live.again(lease)
-            else:
+                if lease.expires_s > now:  # it came back meanwhile, and ran out again
+                    self._live.again(lease)
+                else:
+                    remove.append(lease)
+            elif not self._is_alive(lease, now):
                 due.append(lease)
         self._held.clear()
         return due, remove
@@ -190,6 +276,7 @@ class Leases:
                 ttl_s=row.ttl_s,
                 expires_s=self._live.now() + span_s,
                 state=CRITICAL if is_critical else LIVE,
+                since=row.revision if is_critical else 0,
             )
             self._live.start(lease)
             return
@@ -199,16 +286,21 @@ class Leases:
             # Into critical, out of it, or another TTL: each begins a new span, and the wheel may have let go of the
             # lease, or may look at it too late.
             lease.state = CRITICAL if is_critical else LIVE
+            lease.since = row.revision if is_critical else 0
             lease.expires_s = self._live.now() + span_s
             self._live.start(lease)
 
 
 class Sweep(msgspec.Struct, frozen=True):
-    """Leases that ran out before `now`, and critical ones to remove; those that came back meanwhile are left alone."""
+    """Leases that ran out before `now`, and critical ones to remove; those that came back meanwhile are left alone.
+
+    revisions: of the instances when their leases were claimed, by number. A heartbeat after that makes another one.
+    """
 
     expire: list[Lease]
     remove: list[Lease]
     now: float
+    revisions: dict[int, int]
 
     @property
     def size(self) -> int:
@@ -217,28 +309,38 @@ class Sweep(msgspec.Struct, frozen=True):
     def judge(self, draft: Draft) -> None:
         for lease in self.expire:
             row = _row_of(draft, lease)
-            if row is not None and row.instance.status != "critical" and lease.expires_s <= self.now:
+            if row is None or row.instance.status == "critical" or row.revision != self.revisions[lease.number]:
+                continue
+            if lease.expires_s <= self.now:
                 # From here on a heartbeat asks for a write, which is judged after this one.
                 lease.state = CRITICAL
                 draft.put_instance(with_status(row, "critical", draft.revision))
         for lease in self.remove:
             row = _row_of(draft, lease)
-            if row is not None and row.instance.status == "critical":
+            # One that came back and ran out again has its time before it.
+            if row is not None and row.instance.status == "critical" and lease.expires_s <= self.now:
                 draft.remove_instance(row)
 
 
 class Revive(msgspec.Struct, frozen=True):
-    """Heartbeats of critical instances; now: when they came."""
+    """Heartbeats of critical instances; now: when they came. claimed: of instances that a sweep is about to expire."""
 
     renewed: Renewed
     now: float
+    claimed: Sequence[Lease] = ()
 
     @property
     def size(self) -> int:
-        return 512 * len(self.renewed.critical)
+        return 512 * (len(self.renewed.critical) + len(self.claimed))
 
     def judge(self, draft: Draft) -> Renewal:
         unknown, superseded = list(self.renewed.unknown), list(self.renewed.superseded)
+        for lease in self.claimed:
+            row = _row_of(draft, lease)
+            if row is not None:
+                # Still passing: its new revision tells the sweep that it was renewed.
+                status = row.wanted if row.instance.status == "critical" else row.instance.status
+                draft.put_instance(with_status(row, status, draft.revision))
         for lease in self.renewed.critical:
             row = _row_of(draft, lease)
             if row is None:
@@ -253,6 +355,10 @@ class Revive(msgspec.Struct, frozen=True):
         renewed = self.renewed
         asked = renewed.count + len(renewed.critical) + len(renewed.unknown) + len(renewed.superseded)
         return Renewal(renewed=asked - len(unknown) - len(superseded), unknown=unknown, superseded=superseded)
+
+
+def _renewal(renewed: Renewed) -> Renewal:
+    return Renewal(renewed=renewed.count, unknown=renewed.unknown, superseded=renewed.superseded)
 
 
 def with_status(row: InstanceRow, status: Status, revision: int) -> InstanceRow:

@@ -22,6 +22,9 @@ _ALL_ZONES: Final = None
 Group = tuple[str, str]
 """Namespace and zone."""
 
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(list[tuple[str, str | None, float, int]]).decode
+
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
     """A pause of expiry. zone None: the namespace's zones that are not held themselves. overdue: leases it spares."""
@@ -41,6 +44,10 @@ class SelfPreservation:
         self._max_s = max_s
         self._lost: dict[Group, list[float]] = {}
         self.holds: dict[tuple[str, str | None], Hold] = {}
+
+    def resume(self, holds: Iterable[Hold]) -> None:
+        """Goes on with what another registry held, so that its end does not begin a hold anew."""
+        self.holds = {(hold.namespace, hold.zone): hold for hold in holds}
 
     def judge(self, due: Sequence[Lease], alive: Mapping[Group, int], now: float) -> tuple[list[Lease], list[Lease]]:
         """Splits overdue leases into those that expire and those that are held.
@@ -118,3 +125,17 @@ class SelfPreservation:
                 self._lost[group] = kept
             else:
                 del self._lost[group]
+
+
+def write_notice(holds: Iterable[Hold], now: float) -> bytes:
+    """What other registries are told: ages, for their clocks are not ours."""
+    return _encode([(hold.namespace, hold.zone, now - hold.since_s, hold.overdue) for hold in holds])
+
+
+def read_notice(notice: bytes, now: float) -> list[Hold]:
+    if not notice:
+        return []
+    return [
+        Hold(namespace=namespace, zone=zone, since_s=now - age_s, overdue=overdue)
+        for namespace, zone, age_s, overdue in _decode(notice)
+    ]

@@ -24,12 +24,16 @@ class LeaseBench(Bench):
         super().__init__()
         self.clock = ManualClock()
         self.is_down = False
+        self.is_leading = True
         self.live = MemoryLive(self.clock)
         self.leases = self.fresh_leases()
 
     def fresh_leases(self) -> Leases:
         guard = SelfPreservation(percent=15.0, minimum=3, max_s=900.0)
-        return Leases(self.view, self.live, self.submit, self_preservation=guard, remove_after_s=300.0)
+        return Leases(self.view, self.live, self.submit, self_preservation=guard, remove_after_s=300.0, lead=self.lead)
+
+    async def lead(self, what: str) -> bool:
+        return self.is_leading
 
     def submit(self, write: Write[Any]) -> asyncio.Future[Any]:
         future = asyncio.get_running_loop().create_future()

@@ -1,7 +1,7 @@
 import random
 
 from registry.live.interface import CRITICAL, Lease
-from registry.live.memory import MemoryLive
+from registry.live.table import LeaseTable
 from tests.parts.clock import ManualClock
 
 
@@ -21,7 +21,7 @@ def lease(number: int, ttl_s: int = 10, at: float = 100.0, generation: int = 1, 
 
 def test_a_lease_is_due_within_a_second_of_its_end_and_not_before() -> None:
     clock = ManualClock()
-    live = MemoryLive(clock)
+    live = LeaseTable(clock)
     live.start(lease(1))
     clock.advance(9.99)
     assert live.due() == []
@@ -32,7 +32,7 @@ def test_a_lease_is_due_within_a_second_of_its_end_and_not_before() -> None:
 
 def test_a_renewed_lease_is_not_due() -> None:
     clock = ManualClock()
-    live = MemoryLive(clock)
+    live = LeaseTable(clock)
     live.start(lease(1))
     for _ in range(10):
         clock.advance(8)
@@ -43,7 +43,7 @@ def test_a_renewed_lease_is_not_due() -> None:
 
 
 def test_a_superseded_lease_is_told_from_an_unknown_one() -> None:
-    live = MemoryLive(ManualClock())
+    live = LeaseTable(ManualClock())
     live.start(lease(1))
     live.start(lease(1, generation=2, token="u"))
     renewed = live.renew(["1-1-t", "1-2-u", "2-1-t", "1-2-forged", "1-9-t", "", "x-y", "-", "²-1-t", "1-²-t", "9" * 30])
@@ -53,7 +53,7 @@ def test_a_superseded_lease_is_told_from_an_unknown_one() -> None:
 
 
 def test_a_critical_lease_is_not_renewed_but_handed_back() -> None:
-    live = MemoryLive(ManualClock())
+    live = LeaseTable(ManualClock())
     one = lease(1)
     one.state = CRITICAL
     live.start(one)
@@ -63,7 +63,7 @@ def test_a_critical_lease_is_not_renewed_but_handed_back() -> None:
 
 def test_an_ended_lease_is_neither_due_nor_known() -> None:
     clock = ManualClock()
-    live = MemoryLive(clock)
+    live = LeaseTable(clock)
     live.start(lease(1))
     live.end(1)
     live.end(1)
@@ -75,7 +75,7 @@ def test_an_ended_lease_is_neither_due_nor_known() -> None:
 
 def test_a_lease_that_is_put_back_twice_is_due_once() -> None:
     clock = ManualClock()
-    live = MemoryLive(clock)
+    live = LeaseTable(clock)
     one = lease(1)
     live.start(one)
     live.again(one)
@@ -87,7 +87,7 @@ def test_a_lease_that_is_put_back_twice_is_due_once() -> None:
 
 def test_a_clock_that_leaps_misses_no_lease() -> None:
     clock = ManualClock()
-    live = MemoryLive(clock)
+    live = LeaseTable(clock)
     for number in range(1, 100):
         live.start(lease(number, ttl_s=3 + number))
     clock.advance(100_000)
@@ -99,7 +99,7 @@ def test_no_lease_is_early_late_or_lost_whatever_the_order_of_renewals() -> None
     print("seed", seed)
     chance = random.Random(seed)
     clock = ManualClock()
-    live = MemoryLive(clock)
+    live = LeaseTable(clock)
     ends: dict[int, float] = {}
     for number in range(1, 200):
         ttl_s = chance.randint(3, 20)

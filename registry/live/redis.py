@@ -1,0 +1,395 @@
+"""Leases over several registries: each holds its own table of them, and Redis (or Valkey) tells them of each other.
+
+A heartbeat is answered when Redis has it. Five times a second each replica reads what was renewed since it last looked,
+so all of them know every lease's end, and any may sweep. Without Redis nobody expires: renewals are kept here, the
+store is told so (`Veto`), and they are handed over, with their true time, when Redis is back.
+docs/internals/leases.md tells why this is safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from meshway.problem import Problem
+from registry.live import scripts
+from registry.live.interface import CRITICAL, LIVE, Lease, Renewed
+from registry.live.redis_link import LiveAway, RedisLink, masked
+from registry.live.table import LeaseTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from registry.live.interface import Veto
+
+_LOOK_EVERY_S: Final = 0.2
+_TRY_EVERY_S: Final = 0.3
+# No replica looked for so long: nobody could renew, so all leases count as renewed when one looks again.
+_ABSENCE_S: Final = 2.0
+_VETO_WAIT_S: Final = 1.5
+# What one look hands over of each list; more follows in the next.
+_HAND_OVER: Final = 1000
+# Renewals that wait for Redis; beyond it heartbeats are refused (503) and come again.
+MAX_WAITING: Final = 200_000
+# Late renewals stand in Redis for a minute; who looked longer ago reads everything.
+_LATE_S: Final = 50.0
+# How much sooner than here a lease may be over in another replica's eyes.
+_CLAIMED_EARLY_S: Final = 1.5
+
+_log = logging.getLogger("registry.live")
+
+
+class _Waiting(NamedTuple):
+    """Renewals of one call on their way. overdue: those a sweep may have claimed; who keeps them asks the store."""
+
+    leases: list[Lease]
+    overdue: list[Lease]
+    written: asyncio.Future[list[Lease]]
+
+
+class RedisLive(LeaseTable):
+    """clock: monotonic seconds. `run` is its task; until its first look has succeeded Redis counts as away."""
+
+    def __init__(self, url: str, clock: Callable[[], float], veto: Veto) -> None:
+        """Raises StartRefused."""
+        super().__init__(clock)
+        self.notice = self.noticed = b""
+        self._url = masked(url)
+        self._link = RedisLink(url, [scripts.BEAT, scripts.CLAIM, scripts.LOOK])
+        self._veto = veto
+        self._away: str | None = "not connected yet"
+        self._is_vetoed = self._must_release = False
+        self._queue: deque[_Waiting] = deque()
+        self._waiting = 0
+        self._queued = asyncio.Event()
+        self._looking = asyncio.Lock()
+        # What the next looks hand over, by lease id. kept: when they were renewed.
+        self._kept: dict[str, float] = {}
+        self._started: dict[str, Lease] = {}
+        self._ended: dict[str, None] = {}
+        self._critical: dict[str, tuple[Lease, float]] = {}
+        self._evidence: dict[str, None] = {}
+        self._run = b""
+        self._since = 0
+        self._begun = 0
+        self._looked_at = -1.0
+        self.losses = 0
+
+    @property
+    def kept(self) -> int:
+        """Renewals that were answered and are not in Redis yet."""
+        return len(self._kept)
+
+    def missing(self) -> str | None:
+        return self._away
+
+    # --- the table, and what others must hear of it ---
+
+    def start(self, lease: Lease) -> None:
+        before = self._by_number.get(lease.number)
+        if before is not None and before.lease_id != lease.lease_id:
+            self._forget(before)
+        super().start(lease)
+        lease.packed = scripts.bulk(lease.lease_id.encode())
+        if lease.state == CRITICAL:
+            self._critical[f"{lease.lease_id}@{lease.since}"] = (lease, lease.expires_s - self.now())
+        else:
+            self._started[lease.lease_id] = lease
+
+    def end(self, number: int) -> None:
+        lease = self._by_number.get(number)
+        if lease is not None:
+            self._forget(lease)
+        super().end(number)
+
+    def renew(self, lease_ids: Sequence[str]) -> Renewed:
+        self._refuse_when_full(len(lease_ids))
+        by_id = self._by_id
+        found = [lease for one in lease_ids if (lease := by_id.get(one)) is not None and lease.state == LIVE]
+        now = self.now()
+        overdue = [lease for lease in found if lease.expires_s <= now + _CLAIMED_EARLY_S]
+        renewed = super().renew(lease_ids)
+        if not (found or renewed.critical):
+            return renewed
+        written: asyncio.Future[list[Lease]] = asyncio.get_running_loop().create_future()
+        if self._is_vetoed or not found:
+            self._kept.update((lease.lease_id, now) for lease in found)
+            # A sweep that claimed it before we lost Redis may still be on its way to the store.
+            written.set_result(overdue)
+        else:
+            self._queue.append(_Waiting(found, overdue, written))
+            self._waiting += len(found)
+            self._queued.set()
+        return Renewed(renewed.count, renewed.critical, renewed.unknown, renewed.superseded, written)
+
+    def answered(self, leases: Iterable[Lease]) -> None:
+        now = self.now()
+        for lease in leases:
+            # Gateways say it every 2 s; the others hear it when a quarter of the TTL has gone.
+            if lease.answers_until_s <= now + 0.75 * lease.ttl_s:
+                lease.answers_until_s = now + lease.ttl_s
+                self._evidence[lease.lease_id] = None
+
+    async def claim(self, leases: Sequence[Lease]) -> list[Lease]:
+        claimed: list[Lease] = []
+        for at in range(0, len(leases), _HAND_OVER):
+            part = leases[at : at + _HAND_OVER]
+            asked = scripts.pack_claim(self._link.shas[1], self._run, [(lease.ttl_s, lease.packed) for lease in part])
+            try:
+                (members,) = await self._link.ask([asked])
+            except LiveAway as away:
+                self._lose(away)
+                return []
+            named = {member.decode() for member in members}
+            claimed += [lease for lease in part if lease.lease_id in named]
+        return claimed
+
+    # --- its tasks ---
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            await asyncio.gather(self._look_on(), self._write_renewals())
+        finally:
+            await self._link.close()
+
+    async def catch_up(self) -> bool:
+        async with self._looking:
+            try:
+                if not self._link.is_open:
+                    await self._link.open()
+                await self._look()
+                if self._away is not None:
+                    # From here on renewals go to Redis; those that came during the look follow it.
+                    self._away, self._is_vetoed = None, False
+                    while self._kept:
+                        await self._look()
+                    _log.info("Redis at %s is there; %d leases are shared", self._url, len(self))
+            except LiveAway as away:
+                self._lose(away)
+                return False
+            if self._must_release:
+                await self._release()
+            return True
+
+    async def _look_on(self) -> None:
+        while True:
+            if await self.catch_up():
+                await asyncio.sleep(_LOOK_EVERY_S)
+            else:
+                await self._keep_what_waits()
+                await asyncio.sleep(_TRY_EVERY_S)
+
+    async def _write_renewals(self) -> None:
+        while True:
+            await self._queued.wait()
+            if self._away is not None:
+                await self._keep_what_waits()
+                self._queued.clear()
+                continue
+            batch: list[_Waiting] = []
+            size = 0
+            while self._queue and size < scripts.BEAT_MEMBERS:
+                batch.append(self._queue.popleft())
+                size += len(batch[-1].leases)
+            if not self._queue:
+                self._queued.clear()
+            if batch:
+                await self._write(batch)
+
+    async def _write(self, batch: list[_Waiting]) -> None:
+        members = [lease.packed for waiting in batch for lease in waiting.leases]
+        step = scripts.BEAT_MEMBERS
+        asked = [scripts.pack_beat(self._link.shas[0], members[at : at + step]) for at in range(0, len(members), step)]
+        try:
+            answers = await self._link.ask(asked)
+        except LiveAway as away:
+            self._queue.extendleft(reversed(batch))
+            self._lose(away)
+            await self._keep_what_waits()
+            return
+        taken = {member.decode() for members in answers for member in members}
+        for waiting in batch:
+            self._waiting -= len(waiting.leases)
+            if not waiting.written.done():
+                waiting.written.set_result([one for one in waiting.leases if one.lease_id in taken] if taken else [])
+
+    # --- without Redis ---
+
+    def _lose(self, away: LiveAway) -> None:
+        if self._away is None:
+            self.losses += 1
+            _log.warning("Redis at %s is missing (%s): no lease ends, renewals are kept here", self._url, away)
+        elif self._away != str(away):
+            _log.warning("Redis at %s is still missing: %s", self._url, away)
+        self._away = str(away)
+
+    async def _keep_what_waits(self) -> None:
+        """Answers renewals that Redis did not take, if the store lets the others know that they exist."""
+        if not self._is_vetoed:
+            self._is_vetoed = await self._hold()
+        now = self.now()
+        while self._queue:
+            waiting = self._queue.popleft()
+            self._waiting -= len(waiting.leases)
+            self._kept.update((lease.lease_id, now) for lease in waiting.leases)
+            if waiting.written.done():
+                continue
+            if self._is_vetoed:
+                waiting.written.set_result(waiting.overdue)
+            else:
+                waiting.written.set_exception(_unavailable())
+                waiting.written.exception()  # a caller that went away must not become a log line
+
+    async def _hold(self) -> bool:
+        self._must_release = True  # also when the answer is lost on its way
+        try:
+            async with asyncio.timeout(_VETO_WAIT_S):
+                return await self._veto.hold()
+        except TimeoutError:
+            return False
+
+    async def _release(self) -> None:
+        try:
+            async with asyncio.timeout(_VETO_WAIT_S):
+                await self._veto.release()
+        except TimeoutError:
+            return  # said again after the next look
+        self._must_release = False
+
+    def _refuse_when_full(self, more: int) -> None:
+        if self._waiting + more > MAX_WAITING:
+            raise _unavailable()
+
+    # --- looking ---
+
+    async def _look(self) -> None:
+        """Hands over what waits and reads what is new, until neither is left."""
+        is_first = self._looked_at < 0
+        if self.now() - self._looked_at > _LATE_S:
+            self._since = 0
+        run = self._link.run
+        # A table that was just loaded is read before it is handed over: most of it is there.
+        is_handing_over = self._since > 0
+        while True:
+            asked, done = self._pack(run, is_handing_over=is_handing_over)
+            (answer,) = await self._link.ask([asked])
+            received = self.now()
+            now, begun = int(answer[0]), int(answer[1])
+            self.noticed = answer[2]
+            self._run = run
+            if begun != self._begun:
+                self._begin_anew(received - (now - begun) / 1e6, is_first=is_first)
+                self._begun = begun
+            done(answer[3], received)
+            pages = answer[4:7]
+            self._hear(pages, now, received, is_first=is_first)
+            full = [page for page in pages if len(page) >= 2 * scripts.PAGE]
+            # The page that got least far says where to go on; what is read twice does no harm.
+            self._since = min((int(float(page[-1])) for page in full), default=now)
+            if not full and is_handing_over and not self._has_more():
+                break
+            is_handing_over = is_handing_over or not full
+        self._looked_at = received
+
+    def _pack(self, run: bytes, *, is_handing_over: bool) -> tuple[bytes, Callable[[Sequence[bytes], float], None]]:
+        """The bytes of one look, and what forgets what it has handed over."""
+        now = self.now()
+        kept = list(self._kept.items())[:_HAND_OVER]
+        late = [bulk for key, at in kept for bulk in (scripts.bulk(b"%d" % ((now - at) * 1e6)), _member(key))]
+        started = list(self._started)[:_HAND_OVER] if is_handing_over else []
+        ended = list(self._ended)[:_HAND_OVER]
+        critical = list(self._critical.items())[:_HAND_OVER] if is_handing_over else []
+        evidence = list(self._evidence)[:_HAND_OVER]
+        lists = [late, *(list(map(_member, keys)) for keys in (started, ended, [key for key, _ in critical], evidence))]
+
+        def done(ages: Sequence[bytes], received: float) -> None:
+            for key, at in kept:
+                if self._kept.get(key) == at:  # not kept anew meanwhile
+                    del self._kept[key]
+            for keys, waiting in ((started, self._started), (ended, self._ended), (evidence, self._evidence)):
+                for key in keys:
+                    waiting.pop(key, None)
+            for (key, (lease, span_s)), age in zip(critical, ages, strict=True):
+                self._critical.pop(key, None)
+                expires_s = received + span_s - int(age) / 1e6
+                if lease.state == CRITICAL and key.endswith(f"@{lease.since}") and expires_s < lease.expires_s:
+                    lease.expires_s = expires_s
+                    self.again(lease)
+
+        asked = scripts.pack_look(
+            self._link.shas[2],
+            run=run,
+            absence_s=_ABSENCE_S,
+            since=self._since,
+            notice=self.notice,
+            lists=lists,
+        )
+        return asked, done
+
+    def _has_more(self) -> bool:
+        return any(
+            len(waiting) >= _HAND_OVER
+            for waiting in (self._kept, self._started, self._ended, self._critical, self._evidence)
+        )
+
+    def _begin_anew(self, begun_s: float, *, is_first: bool) -> None:
+        """Nobody could renew before: every lease counts as renewed at that moment. begun_s: on our clock."""
+        if not is_first:
+            _log.warning("Redis at %s began anew: all leases count as renewed", self._url)
+        for lease in self._by_number.values():
+            if lease.state == LIVE:
+                lease.expires_s = max(lease.expires_s, begun_s + lease.ttl_s)
+
+    def _hear(self, pages: Sequence[Sequence[bytes]], now: int, received: float, *, is_first: bool) -> None:
+        """Moves our leases to what Redis says. is_first: ours were only guessed, so they may come nearer, too."""
+        renewed, answering, late = pages
+        for member, score in _scores(renewed):
+            lease = self._by_id.get(member)
+            if lease is None or lease.state != LIVE:
+                continue
+            expires_s = received - (now - max(score, self._begun)) / 1e6 + lease.ttl_s
+            if expires_s > lease.expires_s:
+                lease.expires_s = expires_s
+            elif is_first and member in self._started and member not in self._kept:
+                lease.expires_s = expires_s
+                self.again(lease)
+            self._started.pop(member, None)
+        for member, score in _scores(answering):
+            lease = self._by_id.get(member)
+            if lease is not None:
+                lease.answers_until_s = max(lease.answers_until_s, received - (now - score) / 1e6 + lease.ttl_s)
+        for one in late[::2]:
+            member, _, at = one.decode().partition("@")
+            lease = self._by_id.get(member)
+            if lease is not None and lease.state == LIVE:
+                lease.expires_s = max(lease.expires_s, received - (now - int(at)) / 1e6 + lease.ttl_s)
+
+    def _forget(self, lease: Lease) -> None:
+        for waiting in (self._started, self._kept, self._evidence):
+            waiting.pop(lease.lease_id, None)
+        self._critical.pop(f"{lease.lease_id}@{lease.since}", None)
+        if len(self._ended) < MAX_WAITING:  # what is not said goes by itself in two hours
+            self._ended[lease.lease_id] = None
+
+
+def _member(key: str) -> bytes:
+    return scripts.bulk(key.encode())
+
+
+def _scores(page: Sequence[Any]) -> Iterable[tuple[str, int]]:
+    members = iter(page)
+    return ((member.decode(), int(float(score))) for member, score in zip(members, members, strict=True))
+
+
+def _unavailable() -> Problem:
+    return Problem(
+        503,
+        "live_unavailable",
+        "Not taking heartbeats",
+        detail="neither Redis nor the store answers, so no other registry would know of the renewal",
+        mend="ask another registry, or repeat the call after Retry-After",
+        headers={"Retry-After": "1"},
+    )
