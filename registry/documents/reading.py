@@ -72,13 +72,30 @@ def read_change(change: ChangeRecord) -> InstanceRow | DocumentRow:
     if change.kind == INSTANCE:
         service, _, instance_id = change.name.partition("/")
         lease = _instance_kept.decode(change.kept)
-        key = (change.namespace, service, instance_id)
-        place = (lease.number, lease.token, lease.ttl_s, lease.wanted, change.revision)
-        return read_instance(InstanceRecord(*key, *place, change.value), {})
+        record = InstanceRecord(
+            namespace=change.namespace,
+            service=service,
+            id=instance_id,
+            number=lease.number,
+            token=lease.token,
+            ttl_s=lease.ttl_s,
+            wanted=lease.wanted,
+            revision=change.revision,
+            value=change.value,
+        )
+        return read_instance(record, {})
     written = _document_kept.decode(change.kept)
-    times = (written.created_at, written.updated_at, written.updated_by)
     return read_document(
-        DocumentRecord(change.kind, change.namespace, change.name, change.revision, *times, change.value)
+        DocumentRecord(
+            kind=change.kind,
+            namespace=change.namespace,
+            name=change.name,
+            revision=change.revision,
+            created_at=written.created_at,
+            updated_at=written.updated_at,
+            updated_by=written.updated_by,
+            value=change.value,
+        )
     )
 
 

@@ -1,11 +1,16 @@
 """Brings the database's tables to what this registry knows, or says in one line why it may not."""
 
+from __future__ import annotations
+
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from registry.settings import StartRefused
 from registry.store.session import FILE_NAME
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 SCHEMA: Final = "0002"  # the youngest file in migrations/versions; a test holds the two together
 
@@ -15,16 +20,30 @@ def prepare(folder: Path, *, migrate: bool = True) -> None:
     found = _schema_of(folder / FILE_NAME)
     if found == SCHEMA:
         return
+    refuse_schema(f"the store in {folder}", found, migrate=migrate)
+    _upgrade(folder / FILE_NAME)
+
+
+def refuse_schema(store: str, found: str | None, *, migrate: bool) -> None:
+    """Raises StartRefused when the store is younger than this registry, or older and must be left so."""
     if found is not None and found > SCHEMA:
-        raise StartRefused(
-            f"the store in {folder} has schema {found}, this registry knows {SCHEMA}: install the newer Meshway"
-        )
+        raise StartRefused(f"{store} has schema {found}, this registry knows {SCHEMA}: install the newer Meshway")
     if not migrate:
         raise StartRefused(
-            f"the store in {folder} has schema {found or 'none'}, this registry needs {SCHEMA}: "
-            "run `meshway registry migrate`"
+            f"{store} has schema {found or 'none'}, this registry needs {SCHEMA}: run `meshway registry migrate`"
         )
-    _upgrade(folder / FILE_NAME)
+
+
+def upgrade(connection: Connection) -> None:
+    """All migrations that are missing, within the connection's transaction."""
+    # Here, since importing Alembic costs a third of a second and most starts have nothing to migrate.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts()))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def scripts() -> Path:
@@ -52,17 +71,11 @@ def _schema_of(file: Path) -> str | None:
 
 
 def _upgrade(file: Path) -> None:
-    # Here, since importing Alembic costs a third of a second and most starts have nothing to migrate.
-    from alembic import command
-    from alembic.config import Config
     from sqlalchemy import create_engine
 
-    config = Config()
-    config.set_main_option("script_location", str(scripts()))
     engine = create_engine(f"sqlite:///{file}")
     try:
         with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            upgrade(connection)
     finally:
         engine.dispose()

@@ -1,0 +1,1 @@
+"""The store that several registries share: PostgreSQL by asyncpg. Statements are made by SQLAlchemy Core, once."""

@@ -1,0 +1,95 @@
+"""The session that hears of commits and holds the locks of who leads what; both are lost with its connection."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+from meshway.tasks import spawn
+from registry.store.interface import StoreUnavailable
+from registry.store.postgres.batch import CHANNEL
+from registry.store.postgres.link import Link
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry.store.postgres.link import Connection
+
+_PING_S: Final = 1.0
+# A registry that was paused for longer has lost its session, and its locks are another's.
+_IDLE_MS: Final = 5_000
+_LOCK_SPACE: Final = 0x6D657368  # "mesh": the first half of the key, so that nobody else's locks are met
+_PING: Final = "SELECT 1"
+_TRY_LOCK: Final = "SELECT pg_try_advisory_lock($1, $2)"
+_HOLDS_LOCK: Final = (
+    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() "
+    "AND classid = $1::int8::oid AND objid = $2::int8::oid AND granted"
+)
+
+
+class Session:
+    def __init__(self, url: str) -> None:
+        self._link = Link(url, name="session", settings={"idle_session_timeout": str(_IDLE_MS)}, ready=self._begin)
+        self._turn = asyncio.Lock()
+        self._led: set[str] = set()
+        self._wakes: list[Callable[[int], None]] = []
+        self._keeper = spawn(self._keep(), name="store session")
+
+    def on_wake(self, wake: Callable[[int], None]) -> None:
+        self._wakes.append(wake)
+
+    async def lead(self, what: str) -> bool:
+        """The lock is tried once for each connection and asked for ever after: tried again, it would be held twice."""
+        try:
+            async with self._turn:
+                connection = await self._link.open()
+                with self._link.judged():
+                    if what in self._led:
+                        held = await connection.fetchval(_HOLDS_LOCK, _LOCK_SPACE, _key(what))
+                    else:
+                        held = await connection.fetchval(_TRY_LOCK, _LOCK_SPACE, _signed(_key(what)))
+        except StoreUnavailable:
+            return False
+        if held:
+            self._led.add(what)
+        else:
+            self._led.discard(what)
+        return bool(held)
+
+    async def close(self) -> None:
+        self._keeper.cancel()
+        await asyncio.wait([self._keeper])
+        await self._link.close()
+
+    async def _begin(self, connection: Connection) -> None:
+        self._led.clear()
+        await connection.add_listener(CHANNEL, self._heard)
+
+    def _heard(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        revision = int(payload) if isinstance(payload, str) and payload.isdigit() else 0
+        for wake in self._wakes:
+            wake(revision)
+
+    async def _keep(self) -> None:
+        """Opens the connection again when it is lost, and shows the server that we live."""
+        while True:
+            try:
+                async with self._turn:
+                    connection = await self._link.open()
+                    with self._link.judged():
+                        await connection.execute(_PING)
+            except StoreUnavailable:
+                pass  # the committer and readers meet the same, and say so
+            await asyncio.sleep(_PING_S * random.uniform(0.8, 1.2))
+
+
+def _key(what: str) -> int:
+    """32 bits, unsigned, as pg_locks shows them."""
+    return zlib.crc32(what.encode())
+
+
+def _signed(key: int) -> int:
+    """The same 32 bits as PostgreSQL's int4 takes them."""
+    return key - (1 << 32) if key >= 1 << 31 else key

@@ -1,0 +1,148 @@
+"""Core constructs turned into asyncpg's SQL once; at run time only text and values meet the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import BigInteger, Text, bindparam, delete, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
+from sqlalchemy.dialects.postgresql import asyncpg as dialect
+
+from registry.store.tables import (
+    CHANGES,
+    DOCUMENT_HISTORY,
+    DOCUMENTS,
+    HEAD,
+    IDEMPOTENCY_KEYS,
+    INSTANCES,
+    METADATA,
+    NAMESPACES,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.sql.elements import ClauseElement
+
+_DIALECT: Final = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects bear no types
+
+
+class Statement:
+    """text: with `$1` …; values are given by the names of the binds."""
+
+    __slots__ = ("_names", "_written", "text")
+
+    def __init__(self, construct: ClauseElement) -> None:
+        compiled: Any = construct.compile(dialect=_DIALECT)
+        self.text = str(compiled)
+        self._names: list[str] = compiled.positiontup or []
+        self._written: dict[str, Any] = compiled.params
+
+    def values(self, given: Mapping[str, Any]) -> list[Any]:
+        """In the order of the text; what the construct itself holds is filled in."""
+        return [given[name] if name in given else self._written[name] for name in self._names]
+
+
+_ORDER: Final = (CHANGES.c.revision, CHANGES.c.position)
+_HISTORY_KEY: Final = (DOCUMENT_HISTORY.c.kind, DOCUMENT_HISTORY.c.namespace, DOCUMENT_HISTORY.c.name)
+
+
+def _at_of(revision: Any) -> Any:
+    return (
+        select(CHANGES.c.at)
+        .where(CHANGES.c.revision == revision, CHANGES.c.position == 0)
+        .scalar_subquery()
+        .label("committed_at")
+    )
+
+
+READ_HEAD: Final = Statement(
+    select(
+        HEAD.c.epoch,
+        HEAD.c.revision,
+        HEAD.c.instances,
+        _at_of(HEAD.c.revision),
+        select(func.min(CHANGES.c.revision)).scalar_subquery().label("floor"),
+    )
+)
+MOVES: Final = Statement(select(HEAD.c.epoch, HEAD.c.revision, HEAD.c.instances, _at_of(bindparam("since"))))
+LOCK_HEAD: Final = Statement(select(HEAD.c.id).with_for_update())
+BEGIN_HEAD: Final = Statement(
+    insert(HEAD)
+    .values(id=bindparam("id"), revision=bindparam("revision"), epoch=bindparam("epoch"), instances=0)
+    .on_conflict_do_nothing()
+)
+BEGIN_EPOCH: Final = Statement(
+    update(HEAD)
+    .values(epoch=bindparam("to_epoch"), revision=bindparam("to_revision"))
+    .where(HEAD.c.epoch == bindparam("from_epoch"), HEAD.c.revision == bindparam("from_revision"))
+    .returning(HEAD.c.id)
+)
+FORGET_LOG: Final = Statement(delete(CHANGES))
+SET_HEAD: Final = Statement(
+    update(HEAD).values(
+        epoch=bindparam("to_epoch"), revision=bindparam("to_revision"), instances=bindparam("to_instances")
+    )
+)
+REMOVE_ALL: Final = tuple(Statement(delete(table)) for table in METADATA.sorted_tables)
+
+NAMESPACE_NAMES: Final = Statement(select(NAMESPACES.c.name).order_by(NAMESPACES.c.name))
+ALL_INSTANCES: Final = Statement(select(INSTANCES))
+ALL_DOCUMENTS: Final = Statement(select(DOCUMENTS))
+ONCES: Final = Statement(
+    select(IDEMPOTENCY_KEYS).where(IDEMPOTENCY_KEYS.c.key == func.any(bindparam("keys", type_=ARRAY(Text))))
+)
+FORGET_ONCES: Final = Statement(delete(IDEMPOTENCY_KEYS).where(IDEMPOTENCY_KEYS.c.at < bindparam("before")))
+
+CHANGES_FROM: Final = Statement(
+    select(CHANGES)
+    .where(CHANGES.c.revision >= bindparam("first"))
+    .order_by(*_ORDER)
+    .limit(bindparam("count", type_=BigInteger))
+)
+REST_OF: Final = Statement(
+    select(CHANGES)
+    .where(CHANGES.c.revision == bindparam("revision"), CHANGES.c.position > bindparam("position"))
+    .order_by(CHANGES.c.position)
+)
+REVISION_AT: Final = Statement(
+    select(CHANGES.c.revision).where(CHANGES.c.at >= bindparam("at")).order_by(CHANGES.c.revision).limit(1)
+)
+COMPACT: Final = Statement(
+    delete(CHANGES).where(CHANGES.c.revision >= bindparam("first"), CHANGES.c.revision < bindparam("before"))
+)
+
+_young = (
+    select(DOCUMENT_HISTORY.c.revision)
+    .where(DOCUMENT_HISTORY.c.revision < bindparam("before"))
+    .distinct()
+    .order_by(DOCUMENT_HISTORY.c.revision.desc())
+    .limit(bindparam("count", type_=BigInteger))
+)
+HISTORY_BEFORE: Final = Statement(
+    select(DOCUMENT_HISTORY)
+    .where(DOCUMENT_HISTORY.c.revision.in_(_young))
+    .order_by(DOCUMENT_HISTORY.c.revision.desc(), *_HISTORY_KEY)
+)
+HISTORY_OF_DOCUMENT: Final = Statement(
+    select(DOCUMENT_HISTORY)
+    .where(
+        *(column == bindparam(column.name, type_=Text) for column in _HISTORY_KEY),
+        DOCUMENT_HISTORY.c.revision < bindparam("before"),
+    )
+    .order_by(DOCUMENT_HISTORY.c.revision.desc())
+    .limit(bindparam("count", type_=BigInteger))
+)
+HISTORY_OF: Final = Statement(
+    select(DOCUMENT_HISTORY).where(DOCUMENT_HISTORY.c.revision == bindparam("revision")).order_by(*_HISTORY_KEY)
+)
+_latest = (
+    select(DOCUMENT_HISTORY)
+    .where(DOCUMENT_HISTORY.c.revision <= bindparam("revision"))
+    .ext(distinct_on(*_HISTORY_KEY))
+    .order_by(*_HISTORY_KEY, DOCUMENT_HISTORY.c.revision.desc())
+    .subquery()
+)
+DOCUMENTS_AT: Final = Statement(
+    select(_latest).where(_latest.c.value.is_not(None)).order_by(_latest.c.kind, _latest.c.namespace, _latest.c.name)
+)

@@ -1,0 +1,276 @@
+"""The store on PostgreSQL: one connection commits and follows, one hears and leads, a few read what memory lacks."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+import msgspec
+
+from registry.store.interface import (
+    ChangeRecord,
+    DocumentRecord,
+    HeadMoved,
+    HistoryRecord,
+    InstanceRecord,
+    Loaded,
+    Moves,
+    OnceRecord,
+    StoreGone,
+    StoreUnavailable,
+)
+from registry.store.postgres import statements
+from registry.store.postgres.batch import write
+from registry.store.postgres.link import Link
+from registry.store.postgres.migrate import prepare
+from registry.store.postgres.session import Session
+from registry.store.tables import IDEMPOTENCY_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+    from registry.store.interface import Batch
+    from registry.store.postgres.link import Connection
+    from registry.store.postgres.statements import Statement
+
+# With the committer's and the session's connection a registry holds five, and opens no more at once.
+_READERS: Final = 3
+_PAGE_ROWS: Final = 2000
+# A registry that stops while it holds the head (a paused machine) loses it after so long.
+_HOLD_MS: Final = 4_000
+_DURABLE: Final = (
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
+_NO_HEAD: Final = "the row of the head is missing: restore a backup"
+_RESTORING: Final = "restoring"
+
+
+@asynccontextmanager
+async def open_postgres(url: str, *, migrate: bool = True) -> AsyncIterator[PostgresStore]:
+    """Migrates, and holds the connections until it ends. Raises StartRefused with one line."""
+    await prepare(url, migrate=migrate)
+    store = PostgresStore(url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+class PostgresStore:
+    """SharedStore. url: as asyncpg reads it, of a database that `prepare` has seen."""
+
+    def __init__(self, url: str) -> None:
+        self._committing = Link(
+            url, name="commit", settings={"idle_in_transaction_session_timeout": str(_HOLD_MS)}, ready=_make_durable
+        )
+        self._session = Session(url)
+        self._readers = [Link(url, name="read", settings={}) for _ in range(_READERS)]
+        self._free: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
+        for reader in self._readers:
+            self._free.put_nowait(reader)
+        # The connection whose transaction holds the head, and the one on which the log was last compared with the view.
+        self._held: Connection | None = None
+        self._seen: Connection | None = None
+        self._trouble: str | None = None
+
+    async def load(self) -> Loaded:
+        async with self._commit_side() as connection:
+            if not await _run(connection, statements.READ_HEAD):
+                # A new database; of several registries that begin at once, the first one's row stays.
+                await _run(connection, statements.BEGIN_HEAD, id=1, revision=0, epoch=secrets.token_hex(8))
+            if self._held is None:
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    found = await _load(connection)
+            else:
+                found = await _load(connection)
+            self._seen = connection
+            return found
+
+    async def commit(self, batch: Batch) -> None:
+        text, values = write(batch)
+        async with self._commit_side() as connection:
+            # A new connection may lead to another server (a failover): what the view holds must be compared first.
+            if connection is not self._seen:
+                raise HeadMoved(batch.base)
+            try:
+                moved = await connection.fetch(text, *values)
+            except asyncpg.UniqueViolationError as error:
+                if error.table_name != IDEMPOTENCY_KEYS.name:
+                    raise
+                # Another registry has done a call with the same key since it was asked for: judged again, it is known.
+                raise HeadMoved(batch.base) from error
+        if not moved:
+            raise HeadMoved(batch.base)
+
+    async def moves(self, since: int) -> Moves:
+        async with self._commit_side() as connection:
+            head = await _run(connection, statements.MOVES, since=since)
+            if not head:
+                raise StoreUnavailable(_NO_HEAD)
+            epoch, revision, instance_number, at = head[0]
+            changes: list[ChangeRecord] = []
+            if revision > since:
+                changes = await _whole_revisions(connection, since + 1, _PAGE_ROWS)
+            self._seen = connection
+        return Moves(epoch=epoch, revision=revision, instance_number=instance_number, at=at, changes=changes)
+
+    @asynccontextmanager
+    async def hold(self) -> AsyncIterator[None]:
+        async with self._commit_side() as connection:
+            await connection.execute("BEGIN")
+            await _run(connection, statements.LOCK_HEAD)
+        self._held = connection
+        try:
+            yield
+            async with self._commit_side() as connection:
+                await connection.execute("COMMIT")
+        except BaseException:
+            await self._let_go()
+            raise
+        finally:
+            self._held = None
+
+    async def begin_epoch(self, seen: Moves, *, epoch: str, revision: int) -> bool:
+        if self._held is None:
+            async with self.hold():
+                return await self.begin_epoch(seen, epoch=epoch, revision=revision)
+        async with self._commit_side() as connection:
+            places = {"from_epoch": seen.epoch, "from_revision": seen.revision}
+            begun = await _run(connection, statements.BEGIN_EPOCH, to_epoch=epoch, to_revision=revision, **places)
+            if begun:
+                await _run(connection, statements.FORGET_LOG)
+        return bool(begun)
+
+    async def onces(self, keys: Sequence[str]) -> list[OnceRecord]:
+        async with self._commit_side() as connection:
+            return [OnceRecord(*row) for row in await _run(connection, statements.ONCES, keys=keys)]
+
+    def on_wake(self, wake: Callable[[int], None]) -> None:
+        self._session.on_wake(wake)
+
+    async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
+        async with self._read_side() as connection:
+            return await _whole_revisions(connection, first, limit)
+
+    async def restore(self, chunks: Iterable[Batch]) -> None:
+        async with self.hold(), self._commit_side() as connection:
+            for remove in statements.REMOVE_ALL:
+                await _run(connection, remove)
+            await _run(connection, statements.BEGIN_HEAD, id=1, revision=0, epoch=_RESTORING)
+            for chunk in chunks:
+                text, values = write(msgspec.structs.replace(chunk, epoch=_RESTORING, base=0, head=0))
+                await connection.execute(text, *values)
+                places = {"to_revision": chunk.head, "to_instances": chunk.instance_number}
+            await _run(connection, statements.SET_HEAD, to_epoch=chunk.epoch, **places)
+
+    async def compact(self, first: int, before: int) -> None:
+        async with self._read_side() as connection:
+            await _run(connection, statements.COMPACT, first=first, before=before)
+
+    async def revision_at(self, at: float) -> int | None:
+        async with self._read_side() as connection:
+            found = await _run(connection, statements.REVISION_AT, at=at)
+        return found[0][0] if found else None
+
+    async def forget_onces(self, before: float) -> None:
+        async with self._read_side() as connection:
+            await _run(connection, statements.FORGET_ONCES, before=before)
+
+    async def history(self, before: int, limit: int) -> list[HistoryRecord]:
+        return await self._history(statements.HISTORY_BEFORE, before=before, count=limit)
+
+    async def history_of(self, revision: int) -> list[HistoryRecord]:
+        return await self._history(statements.HISTORY_OF, revision=revision)
+
+    async def history_of_document(self, key: tuple[str, str, str], before: int, limit: int) -> list[HistoryRecord]:
+        kind, namespace, name = key
+        places = {"kind": kind, "namespace": namespace, "name": name}
+        return await self._history(statements.HISTORY_OF_DOCUMENT, before=before, count=limit, **places)
+
+    async def documents_at(self, revision: int) -> list[HistoryRecord]:
+        return await self._history(statements.DOCUMENTS_AT, revision=revision)
+
+    async def lead(self, what: str) -> bool:
+        return await self._session.lead(what)
+
+    def missing(self) -> str | None:
+        return self._trouble
+
+    async def close(self) -> None:
+        await self._session.close()
+        for link in (self._committing, *self._readers):
+            await link.close()
+
+    async def _history(self, statement: Statement, **values: Any) -> list[HistoryRecord]:
+        async with self._read_side() as connection:
+            return [HistoryRecord(*row) for row in await _run(connection, statement, **values)]
+
+    @asynccontextmanager
+    async def _commit_side(self) -> AsyncIterator[Connection]:
+        """The committer's own connection. What it meets is what readiness tells."""
+        try:
+            connection = await self._committing.open()
+            if self._held not in (None, connection):
+                raise StoreGone("the connection that held the head is lost")
+            with self._committing.judged():
+                yield connection
+        except StoreUnavailable as error:
+            self._trouble = f"the store does not take writes: {error}"
+            raise
+        except HeadMoved:
+            self._trouble = None
+            raise
+        self._trouble = None
+
+    @asynccontextmanager
+    async def _read_side(self) -> AsyncIterator[Connection]:
+        link = await self._free.get()
+        try:
+            connection = await link.open()
+            with link.judged():
+                yield connection
+        finally:
+            self._free.put_nowait(link)
+
+    async def _let_go(self) -> None:
+        """Ends a transaction that failed, or the connection with it."""
+        try:
+            async with self._commit_side() as connection:
+                await connection.execute("ROLLBACK")
+        except StoreUnavailable:
+            pass  # the server has ended it
+
+
+async def _make_durable(connection: Connection) -> None:
+    """An answered write is on the server's disk; what a server asks for above that (a standby's) stays."""
+    await connection.execute(_DURABLE)
+
+
+async def _run(connection: Connection, statement: Statement, **values: Any) -> list[Any]:
+    return await connection.fetch(statement.text, *statement.values(values))
+
+
+async def _load(connection: Connection) -> Loaded:
+    ((epoch, revision, number, at, first),) = await _run(connection, statements.READ_HEAD)
+    return Loaded(
+        epoch=epoch,
+        revision=revision,
+        at=at,
+        floor=revision + 1 if first is None else first,
+        instance_number=number,
+        namespaces=[name for (name,) in await _run(connection, statements.NAMESPACE_NAMES)],
+        instances=[InstanceRecord(*row) for row in await _run(connection, statements.ALL_INSTANCES)],
+        documents=[DocumentRecord(*row) for row in await _run(connection, statements.ALL_DOCUMENTS)],
+        onces=[],
+    )
+
+
+async def _whole_revisions(connection: Connection, first: int, limit: int) -> list[ChangeRecord]:
+    found = await _run(connection, statements.CHANGES_FROM, first=first, count=limit)
+    if len(found) == limit:
+        last = found[-1]
+        found += await _run(connection, statements.REST_OF, revision=last["revision"], position=last["position"])
+    return [ChangeRecord(*row) for row in found]

@@ -1,0 +1,189 @@
+"""PostgreSQL as a store that several registries share."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import asyncpg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from meshway.tasks import spawn
+from registry.settings import StartRefused
+from registry.store.interface import HeadMoved, Moves, OnceRecord, StoreGone, StoreUnavailable
+from registry.store.postgres.address import shown
+from registry.store.postgres.migrate import prepare
+from registry.store.postgres.store import PostgresStore, open_postgres
+from registry.store.tables import METADATA
+from tests.parts.conditions import until
+from tests.parts.postgres import Postgres, running_postgres
+from tests.parts.store_records import batch, change, instance
+
+
+async def test_the_migrations_make_exactly_the_tables(database_url: str) -> None:
+    await prepare(database_url)
+
+    def differences(connection: Connection) -> object:
+        return compare_metadata(MigrationContext.configure(connection), METADATA)
+
+    engine = create_async_engine(database_url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+async def test_registries_that_start_at_once_migrate_once(database_url: str) -> None:
+    await asyncio.gather(*(prepare(database_url) for _ in range(4)))
+    await prepare(database_url, migrate=False)
+
+
+async def test_another_schema_refuses_with_one_line(database_url: str) -> None:
+    with pytest.raises(StartRefused, match="meshway registry migrate"):
+        await prepare(database_url, migrate=False)
+    await prepare(database_url)
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    await connection.close()
+    with pytest.raises(StartRefused, match="has schema 9999, this registry knows") as refused:
+        await prepare(database_url)
+    assert "\n" not in str(refused.value)
+
+
+async def test_no_line_holds_the_password(postgres: Postgres) -> None:
+    url = f"postgresql://me:s3cret@127.0.0.1:{postgres.port}/none"
+    with pytest.raises(StartRefused) as refused:
+        await prepare(url)
+    assert "s3cret" not in str(refused.value)
+    assert shown(url) == f"postgresql://127.0.0.1:{postgres.port}/none"
+    for bad in ("mysql://me:s3cret@h/d", "postgresql://me:s3cret@h", "s3cret"):
+        with pytest.raises(StartRefused, match="write postgresql://"):
+            await prepare(bad)
+
+
+async def test_of_two_who_judged_on_the_same_head_one_commits(database_url: str) -> None:
+    async with open_postgres(database_url) as one, open_postgres(database_url) as other:
+        epoch = (await one.load()).epoch
+        assert (await other.load()).epoch == epoch
+        done = await asyncio.gather(
+            one.commit(batch(epoch, 0, 1, instances=[instance(1, "a")], changes=[change(1)])),
+            other.commit(batch(epoch, 0, 1, instances=[instance(1, "b")], changes=[change(1)])),
+            return_exceptions=True,
+        )
+        assert sorted(type(one).__name__ for one in done) == ["HeadMoved", "NoneType"]
+        assert len((await one.load()).instances) == 1
+
+
+async def test_the_same_key_at_two_registries_is_done_once(database_url: str) -> None:
+    async with open_postgres(database_url) as one, open_postgres(database_url) as other:
+        epoch = (await one.load()).epoch
+        await other.load()
+        await one.commit(batch(epoch, 0, 0, onces=[OnceRecord("k", b"f", 1.0, b"a")]))
+        with pytest.raises(HeadMoved):
+            await other.commit(batch(epoch, 0, 0, onces=[OnceRecord("k", b"f", 1.0, b"b")]))
+        assert [record.answer for record in await other.onces(["k", "l"])] == [b"a"]
+
+
+async def test_who_holds_the_head_commits_alone(database_url: str) -> None:
+    async with open_postgres(database_url) as one, open_postgres(database_url) as other:
+        epoch = (await one.load()).epoch
+        await other.load()
+        async with one.hold():
+            late = spawn(other.commit(batch(epoch, 0, 1, changes=[change(1)])), name="late commit")
+            assert (await one.moves(0)).changes == []
+            await one.commit(batch(epoch, 0, 1, changes=[change(1)]))
+            assert not late.done()
+        with pytest.raises(HeadMoved):
+            await late
+        moves = await other.moves(0)
+        assert (moves.revision, moves.changes) == (1, [change(1)])
+        with pytest.raises(StoreUnavailable):
+            await hold_and_fail(other, epoch)
+        assert (await one.moves(1)).revision == 1
+
+
+async def test_a_commit_wakes_the_others(database_url: str) -> None:
+    async with open_postgres(database_url) as one, open_postgres(database_url) as other:
+        epoch = (await one.load()).epoch
+        heard: list[int] = []
+        other.on_wake(heard.append)
+        assert await other.lead("x")  # its session is open, so it listens
+        await one.commit(batch(epoch, 0, 1, changes=[change(1)]))
+        await until(lambda: heard == [1])
+
+
+async def test_one_of_three_leads_and_another_follows_when_it_is_gone(database_url: str) -> None:
+    async with AsyncExitStack() as stack:
+        stores = [await stack.enter_async_context(open_postgres(database_url)) for _ in range(2)]
+        async with open_postgres(database_url) as leader:
+            assert await leader.lead("sweep")
+            assert [await store.lead("sweep") for store in stores] == [False, False]
+            assert await stores[1].lead("retention")
+            assert await leader.lead("sweep")
+        assert await stores[0].lead("sweep")
+        assert not await stores[1].lead("sweep")
+
+
+async def test_who_lost_its_session_does_not_believe_that_it_leads(database_url: str) -> None:
+    async with open_postgres(database_url) as one, open_postgres(database_url) as other:
+        assert await one.lead("sweep")
+        connection = await asyncpg.connect(database_url)
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'meshway session' "
+            "AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')"
+        )
+        await connection.close()
+        assert await other.lead("sweep")
+        assert not await one.lead("sweep")
+        await until(lambda: one._session._link.is_open)  # it has come back, and knows better than to claim it
+        assert not await one.lead("sweep")
+
+
+async def test_a_server_that_goes_and_comes_is_found_again() -> None:
+    with running_postgres() as server:
+        url = server.new_database()
+        async with open_postgres(url) as store:
+            epoch = (await store.load()).epoch
+            server.stop()
+            with pytest.raises(StoreGone):
+                await store.commit(batch(epoch, 0, 1, changes=[change(1)]))
+            assert "does not answer" in str(store.missing())
+            with pytest.raises(StoreUnavailable):
+                await store.changes(1, 10)
+            assert not await store.lead("sweep")
+            server.start()
+            moves = await moves_soon(store)
+            assert (moves.revision, store.missing()) == (0, None)
+            await store.commit(batch(epoch, 0, 1, changes=[change(1)]))
+
+
+async def test_a_new_connection_is_not_trusted_before_the_log_was_compared() -> None:
+    with running_postgres() as server:
+        url = server.new_database()
+        async with open_postgres(url) as store:
+            epoch = (await store.load()).epoch
+            store._committing.drop()
+            with pytest.raises(HeadMoved):
+                await store.commit(batch(epoch, 0, 1, changes=[change(1)]))
+            await store.moves(0)
+            await store.commit(batch(epoch, 0, 1, changes=[change(1)]))
+
+
+async def hold_and_fail(store: PostgresStore, epoch: str) -> None:
+    """A good batch and a bad one while the head is held: none of both is kept."""
+    async with store.hold():
+        await store.commit(batch(epoch, 1, 2, changes=[change(2)]))
+        await store.commit(batch(epoch, 2, 3, changes=[change(2)]))
+
+
+async def moves_soon(store: PostgresStore) -> Moves:
+    """The store's moves once the server is back; it is asked again and again, as a registry does."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await store.moves(0)
+            except StoreGone:
+                await asyncio.sleep(0.05)
