@@ -1,32 +1,71 @@
 """What clients were answered and followers saw, on one monotonic clock, held against the registry's promises.
 
-Durable, one order, real-time, and of every follower: ordered, unique, gap-free, the same for all, never the future
-(docs/internals/revisions.md). Each fault is a sentence that begins with its kind.
+Durable, one order, real-time; of every follower: ordered, unique, gap-free, the same for all, never the future, and at
+the end what there is (docs/internals/revisions.md); of reads: never the past. What leases promise is judged in
+lease_history.py. Each fault is a sentence that begins with its kind.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
 
 class Write(NamedTuple):
-    """One call that was asked; answered_s and revision are None when no answer came."""
+    """One call, with its repetitions; answered_s is None when no answer came.
+
+    A key's writes come from one client, one after the other. revision: None, too, where an answer names none of its
+    own: what was repeated may have been done before. takes: the instance away.
+    """
 
     key: str
     asked_s: float
     answered_s: float | None
     revision: int | None
+    takes: bool = False
 
 
 class Sight(NamedTuple):
-    """One whole delta at one follower, or (is_snapshot) the whole at a revision. keys: what it put."""
+    """One whole delta at one follower, or (is_snapshot) the whole at a revision.
+
+    keys: what it touched; critical: those whose lease had run out by then; gone: those it took away.
+    """
 
     revision: int
     keys: tuple[str, ...]
     at_s: float
     is_snapshot: bool = False
+    critical: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+
+
+class Read(NamedTuple):
+    """since: the newest revision the client knew, and said. revision: of the answer."""
+
+    client: str
+    since: int
+    revision: int
+
+
+class Renewal(NamedTuple):
+    """One heartbeat. answered_s None: no answer. revision: the head as the answer told it. ttl_s: of the lease."""
+
+    key: str
+    asked_s: float
+    answered_s: float | None
+    is_renewed: bool
+    revision: int
+    ttl_s: float
+
+
+class Span(NamedTuple):
+    """While something was killed, stopped or cut off, until it served again."""
+
+    what: str
+    from_s: float
+    until_s: float
 
 
 class History(NamedTuple):
@@ -35,6 +74,9 @@ class History(NamedTuple):
     writes: tuple[Write, ...]
     sights: dict[str, tuple[Sight, ...]]
     final: dict[str, int]
+    reads: tuple[Read, ...] = ()
+    renewals: tuple[Renewal, ...] = ()
+    disturbed: tuple[Span, ...] = ()
 
 
 def faults(history: History) -> list[str]:
@@ -44,16 +86,37 @@ def faults(history: History) -> list[str]:
         *_out_of_order(history.writes),
         *(fault for name, sights in history.sights.items() for fault in _of_follower(name, sights, history)),
         *_told_differently(history.sights),
+        *_of_reads(history.reads),
     ]
 
 
 def _lost_or_invented(history: History) -> Iterator[str]:
-    asked = {write.key for write in history.writes}
+    by_key: defaultdict[str, list[Write]] = defaultdict(list)
     for write in history.writes:
-        if write.revision is not None and history.final.get(write.key, -1) < write.revision:
-            yield f"lost: {write.key} was answered with {write.revision}, found {history.final.get(write.key)}"
-    for key in history.final.keys() - asked:
+        by_key[write.key].append(write)
+    for key, writes in by_key.items():
+        yield from _lost(key, sorted(writes, key=lambda write: write.asked_s), history)
+    for key in history.final.keys() - by_key.keys():
         yield f"invented: {key} was never asked for"
+
+
+def _lost(key: str, writes: list[Write], history: History) -> Iterator[str]:
+    """What the last answered write left must be there, unless one that was not answered came after it."""
+    answered = [at for at, write in enumerate(writes) if write.answered_s is not None]
+    if not answered:
+        return
+    last, later = writes[answered[-1]], writes[answered[-1] + 1 :]
+    found = history.final.get(key)
+    if last.takes:
+        if found is not None and all(write.takes for write in later):
+            yield f"lost: {key} was taken away with {last.revision}, found {found}"
+        return
+    known = max((write.revision or -1 for write in writes if write.answered_s is not None), default=-1)
+    if found is None:
+        if not any(write.takes for write in later):
+            yield f"lost: {key} was answered with {last.revision}, found none"
+    elif found < known:
+        yield f"lost: {key} was answered with {known}, found {found}"
 
 
 def _out_of_order(writes: tuple[Write, ...]) -> Iterator[str]:
@@ -87,7 +150,9 @@ def _of_follower(name: str, sights: tuple[Sight, ...], history: History) -> Iter
         elif sight.revision > held + 1:
             yield f"gap: {name} got {sight.revision} when it held {held}"
         held = max(held or 0, sight.revision)
-    asked = {write.key: write.asked_s for write in history.writes}
+    asked: dict[str, float] = {}
+    for write in history.writes:
+        asked[write.key] = min(write.asked_s, asked.get(write.key, write.asked_s))
     seen = {sight.revision: sight for sight in sights if not sight.is_snapshot}
     for sight in sights:
         for key in sight.keys:
@@ -98,11 +163,36 @@ def _of_follower(name: str, sights: tuple[Sight, ...], history: History) -> Iter
     for write in history.writes:
         if write.revision in seen and write.key not in seen[write.revision].keys:
             yield f"wrong: {name} saw {write.revision} without {write.key}"
+    if held is not None and held >= max(history.final.values(), default=0):
+        yield from _left_with(name, sights, history.final)
+
+
+def _left_with(name: str, sights: tuple[Sight, ...], final: dict[str, int]) -> Iterator[str]:
+    """Who applied everything in order holds at the end what there is, and each of the same revision."""
+    held: dict[str, int | None] = {}
+    for sight in sights:
+        if sight.is_snapshot:
+            held = dict.fromkeys(sight.keys)
+            continue
+        for key in sight.keys:
+            held[key] = sight.revision
+        for key in sight.gone:
+            held.pop(key, None)
+    for key in held.keys() | final.keys():
+        if key not in held or key not in final or held[key] not in (None, final[key]):
+            yield f"left: {name} was left with {key} of {held.get(key, 'none')}, found {final.get(key)}"
 
 
 def _told_differently(sights: dict[str, tuple[Sight, ...]]) -> Iterator[str]:
-    told: dict[int, tuple[str, ...]] = {}
+    told: dict[int, Sight] = {}
     for name, of_follower in sights.items():
         for sight in of_follower:
-            if not sight.is_snapshot and told.setdefault(sight.revision, sight.keys) != sight.keys:
-                yield f"different: {name} saw {sight.keys} at {sight.revision}, another {told[sight.revision]}"
+            other = sight if sight.is_snapshot else told.setdefault(sight.revision, sight)
+            if (other.keys, other.critical, other.gone) != (sight.keys, sight.critical, sight.gone):
+                yield f"different: {name} saw {sight.keys} at {sight.revision}, another {other.keys}"
+
+
+def _of_reads(reads: tuple[Read, ...]) -> Iterator[str]:
+    for read in reads:
+        if read.revision < read.since:
+            yield f"stale: {read.client} had seen {read.since} and was shown {read.revision}"

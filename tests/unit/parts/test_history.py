@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.parts.history import History, Sight, Write, faults
+from tests.parts.history import History, Read, Sight, Write, faults
+
+TAKEN = "k39"
 
 
 def good(chance: random.Random) -> History:
-    """Writes in order, some at once, some unanswered; one follower from the beginning, one that was away."""
+    """Writes in order, some unanswered. One follower from the beginning, one was away. k1 was patched, k39 went."""
     writes: list[Write] = []
     sights: list[Sight] = [Sight(0, (), 0.0, True)]
     for number in range(1, 40):
@@ -21,13 +23,21 @@ def good(chance: random.Random) -> History:
             Write(f"k{number}", asked_s, number + 0.9 if is_answered else None, number if is_answered else None)
         )
         sights.append(Sight(number, (f"k{number}",), number + 0.8))
+    writes += [Write("k1", 40.1, 40.9, 40), Write(TAKEN, 41.1, 41.9, 41, takes=True)]
+    sights += [Sight(40, ("k1",), 40.5), Sight(41, (TAKEN,), 41.5, gone=frozenset((TAKEN,)))]
     keys = tuple(f"k{number}" for number in range(1, 21))
     away = (*sights[:10], Sight(20, keys, 21.0, True), *sights[21:])
-    return History(tuple(writes), {"whole": tuple(sights), "away": away}, {f"k{at}": at for at in range(1, 40)})
+    final = {f"k{at}": at for at in range(2, 39)} | {"k1": 40}
+    reads = tuple(Read("reader", at, at + chance.randint(0, 2)) for at in range(40))
+    return History(tuple(writes), {"whole": tuple(sights), "away": away}, final, reads)
 
 
 def _answered(history: History, chance: random.Random) -> int:
-    return chance.choice([at for at, write in enumerate(history.writes) if write.revision is not None and at > 2])
+    """A registration that stayed."""
+    stayed = [
+        at for at, write in enumerate(history.writes) if write.revision is not None and write.key in history.final
+    ]
+    return chance.choice([at for at in stayed if at > 2])
 
 
 def _with_write(history: History, at: int, **fields: object) -> History:
@@ -103,6 +113,37 @@ def _fall_back(history: History, chance: random.Random) -> History:
     return _with_sights(history, "whole", lambda sights: sights.insert(at, Sight(3, ("k1", "k2", "k3"), 50.0, True)))
 
 
+def _forget_a_patch(history: History, chance: random.Random) -> History:
+    return history._replace(final={**history.final, "k1": 1})
+
+
+def _bring_back(history: History, chance: random.Random) -> History:
+    return history._replace(final={**history.final, TAKEN: 39})
+
+
+def _hide(history: History, chance: random.Random) -> History:
+    """The follower was told of it, and there is something newer that it never was told of."""
+    key = f"k{chance.randint(2, 38)}"
+    return history._replace(final={**history.final, key: 41})
+
+
+def _show_the_past(history: History, chance: random.Random) -> History:
+    at = chance.randint(1, 39)
+    reads = list(history.reads)
+    reads[at] = reads[at]._replace(revision=at - 1)
+    return history._replace(reads=tuple(reads))
+
+
+def _kill_at_one(history: History, chance: random.Random) -> History:
+    """Only one of the followers is told that a lease ran out."""
+    at = chance.randint(25, 39)
+
+    def kill(sights: list[Sight]) -> None:
+        sights[at] = sights[at]._replace(critical=frozenset(sights[at].keys))
+
+    return _with_sights(history, "whole", kill)
+
+
 def _invent(history: History, chance: random.Random) -> History:
     return history._replace(final={**history.final, "nobody": 3})
 
@@ -111,6 +152,8 @@ MUTATIONS = [
     (_lose, "lost"), (_go_back, "lost"), (_reorder, "reordered"), (_reorder, "shared"), (_drop, "gap"),
     (_double, "doubled"), (_swap, "late"), (_falsify, "different"), (_foresee, "future"),
     (_begin_without_snapshot, "headless"), (_fall_back, "past"), (_invent, "invented"),
+    (_forget_a_patch, "lost"), (_bring_back, "lost"), (_hide, "left"), (_show_the_past, "stale"),
+    (_kill_at_one, "different"),
 ]  # fmt: skip
 
 

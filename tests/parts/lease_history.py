@@ -1,0 +1,79 @@
+"""What leases promise, judged on a recorded history: none ends too early, none lives too long.
+
+Times are of the clients' one clock, so a renewal counts from when it was asked, and an expiry is known by the first
+follower that saw it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from tests.parts.history import History, Renewal, Sight, Span
+
+# How long after its time a lease may still be seen alive.
+LATE_S = 2.0
+
+
+def lease_faults(history: History) -> list[str]:
+    """Of a namespace whose leases stay clear of self-preservation, and without calls that give evidence."""
+    seen = _first_seen(history)
+    renewals: defaultdict[str, list[Renewal]] = defaultdict(list)
+    for renewal in history.renewals:
+        renewals[renewal.key].append(renewal)
+    faults: list[str] = []
+    for key, of_key in renewals.items():
+        of_key.sort(key=lambda renewal: renewal.asked_s)
+        faults += _ended_too_early(key, of_key, seen)
+        faults += _lived_too_long(key, of_key, seen, history)
+    return faults
+
+
+def _first_seen(history: History) -> list[Sight]:
+    """Each revision as the first follower saw it, in order. A snapshot tells no moment, so it does not count."""
+    first: dict[int, Sight] = {}
+    for sights in history.sights.values():
+        for sight in sights:
+            known = first.get(sight.revision)
+            if not sight.is_snapshot and (known is None or sight.at_s < known.at_s):
+                first[sight.revision] = sight
+    return [first[revision] for revision in sorted(first)]
+
+
+def _ended_too_early(key: str, renewals: list[Renewal], seen: list[Sight]) -> Iterator[str]:
+    """A lease whose renewal was answered at a revision is not over in a later one before its TTL has passed."""
+    for sight in seen:
+        if key not in sight.critical:
+            continue
+        for renewal in renewals:
+            if (
+                renewal.is_renewed
+                and renewal.answered_s is not None
+                and renewal.revision < sight.revision
+                and renewal.answered_s < sight.at_s < renewal.asked_s + renewal.ttl_s
+            ):
+                left_s = renewal.asked_s + renewal.ttl_s - sight.at_s
+                yield f"early: {key} was renewed, and expired in {sight.revision} with {left_s:.2f} s left"
+                break
+
+
+def _lived_too_long(key: str, renewals: list[Renewal], seen: list[Sight], history: History) -> Iterator[str]:
+    """After the last renewal it is critical, or gone, within its TTL and LATE_S; trouble starts that time anew."""
+    last = renewals[-1]
+    from_s = last.asked_s if last.answered_s is None else last.answered_s
+    until_s = _undisturbed(from_s, last.ttl_s + LATE_S, history.disturbed)
+    over_s = max((sight.at_s for sight in seen), default=0.0)
+    if over_s <= until_s:
+        return  # the recording ended before it could be seen
+    if any(write.key == key and write.takes and write.asked_s <= until_s for write in history.writes):
+        return
+    if not any((key in sight.critical or key in sight.gone) and from_s <= sight.at_s <= until_s for sight in seen):
+        yield f"alive: {key} was last renewed at {from_s:.2f} s and not seen critical until {until_s:.2f} s"
+
+
+def _undisturbed(from_s: float, length_s: float, disturbed: tuple[Span, ...]) -> float:
+    """The end of the first stretch of that length without trouble, from `from_s` on."""
+    for span in sorted(disturbed, key=lambda span: span.from_s):
+        if span.until_s > from_s and span.from_s < from_s + length_s:
+            from_s = span.until_s
+    return from_s + length_s
