@@ -1,9 +1,9 @@
 """Between a supervisor and one worker: a Unix socketpair that carries the feed's frames and a few of its own.
 
 Down go the feed's frames unchanged (meshway/snapshot.py), so a worker compiles what the registry sent, and `start`,
-`no_snapshot`, `transition`, `kept`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`, `alive`,
-`leaving`, `drained`. The form is the same: 4-byte length, one msgpack map tagged `t`. What is queued is bounded; a peer
-that does not read is cut off and, being a worker, replaced.
+`no_snapshot`, `transition`, `kept`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`,
+`answered`, `alive`, `leaving`, `drained`. The form is the same: 4-byte length, one msgpack map tagged `t`. What is
+queued is bounded; a peer that does not read is cut off and, being a worker, replaced.
 """
 
 import asyncio
@@ -92,6 +92,12 @@ class Answer(Frame, frozen=True, tag="answer"):
     body: Any = None
 
 
+class Answered(Frame, frozen=True, tag="answered"):
+    """Evidence: namespace, service and id of instances that gave good answers since they were last named."""
+
+    instances: list[tuple[str, str, str]]
+
+
 class Alive(Frame, frozen=True, tag="alive"):
     """Each second: the worker's loop turns."""
 
@@ -106,7 +112,7 @@ class Drained(Frame, frozen=True, tag="drained"):
 
 ChannelFrame = (
     AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept
-    | Ready | Applied | Answer | Alive | Leaving | Drained
+    | Ready | Applied | Answer | Answered | Alive | Leaving | Drained
 )  # fmt: skip
 
 _encoder: Final = msgspec.msgpack.Encoder()

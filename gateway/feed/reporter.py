@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -19,9 +19,17 @@ MAX_ANSWER: Final = 64 << 10
 _log = logging.getLogger("meshway.gateway.reports")
 
 
+class Answering(msgspec.Struct, frozen=True, gc=False):
+    """Evidence: an instance that gave good answers since the report before."""
+
+    namespace: str
+    service: str
+    id: str
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """revision: what all workers of the host run. refused: documents that do not compile at it. mass_removal_guard:
-    endpoints that are called on although the registry dropped them.
+    endpoints that are called on although the registry dropped them. ejected: endpoints, as `namespace/service/id`.
     """
 
     node: str
@@ -30,16 +38,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
     revision: int
     refused: Sequence[msgspec.Struct]
-    evidence: list[Any] = []
+    evidence: Sequence[Answering] = ()
+    ejected: Sequence[str] = ()
     mass_removal_guard: int = 0
 
 
 class Reporter:
-    """registry: where to report now, None = nobody is followed. report: what to say, asked at every turn."""
+    """registry: where to report now, None = nobody is followed. reports: what to say, asked at every turn."""
 
-    def __init__(self, registry: Callable[[], RegistryUrl | None], report: Callable[[], Report]) -> None:
+    def __init__(self, registry: Callable[[], RegistryUrl | None], reports: Callable[[], Sequence[Report]]) -> None:
         self._registry = registry
-        self._report = report
+        self._reports = reports
         self._changed = asyncio.Event()
         self._connection: PlainConnection | None = None
         self._url: RegistryUrl | None = None
@@ -53,7 +62,8 @@ class Reporter:
             self._changed.clear()
             url = self._registry()
             if url is not None:
-                await self.post(url, "/v1/reports", msgspec.json.encode(self._report()))
+                for report in self._reports():
+                    await self.post(url, "/v1/reports", msgspec.json.encode(report))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EVERY_S):
                     await self._changed.wait()

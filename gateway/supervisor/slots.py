@@ -15,7 +15,7 @@ from typing import Final
 from gateway.channel import ChannelFrame, Start
 from gateway.host_table import HostTable
 from gateway.settings import WorkerSettings
-from gateway.supervisor.worker_process import WorkerProcess
+from gateway.supervisor.worker_process import InstanceKey, WorkerProcess
 from gateway.telemetry.counters import Totals
 from gateway.upstream.cluster import Transition
 from meshway.tasks import spawn
@@ -50,7 +50,8 @@ class Slot:
 class Slots:
     """snapshot: frames of what is held now, None when nothing is; in_force: what else a new worker must know.
 
-    on_changed: something to show or to report is different. on_transition: what a worker found out.
+    on_changed: something to show or to report is different. on_transition: what a worker found out. on_answered: whom
+    its callers were answered by.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Slots:
         in_force: Callable[[], list[ChannelFrame]],
         on_changed: Callable[[], None],
         on_transition: Callable[[WorkerProcess, Transition], None],
+        on_answered: Callable[[list[InstanceKey]], None],
     ) -> None:
         self.slots = slots
         self.workers: set[WorkerProcess] = set()
@@ -75,6 +77,7 @@ class Slots:
         self._in_force = in_force
         self._on_changed = on_changed
         self._on_transition = on_transition
+        self._on_answered = on_answered
         self._table_path = run_folder / "host_table"
         self._table = HostTable.create(self._table_path, len(slots) * COLUMNS_PER_SLOT)
         self._free_columns = list(range(len(slots) * COLUMNS_PER_SLOT))
@@ -180,6 +183,9 @@ class Slots:
 
     def on_transition(self, worker: WorkerProcess, transition: Transition) -> None:
         self._on_transition(worker, transition)
+
+    def on_answered(self, instances: list[InstanceKey]) -> None:
+        self._on_answered(instances)
 
     def on_leaving(self, worker: WorkerProcess) -> None:
         slot = self.slots[worker.slot]

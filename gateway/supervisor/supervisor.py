@@ -23,7 +23,7 @@ from gateway.feed.keeper import Keeper
 from gateway.feed.last_good import load
 from gateway.feed.registry_link import RegistryUrl
 from gateway.feed.removal_guard import RemovalGuard
-from gateway.feed.reporter import Report, Reporter
+from gateway.feed.reporter import Answering, Report, Reporter
 from gateway.feed.state import Changes, FeedState, Whole
 from gateway.listeners.sockets import open_one, open_slots, url_of
 from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
@@ -34,16 +34,18 @@ from gateway.supervisor.data_folder import held_folder
 from gateway.supervisor.ready_file import write_ready_file
 from gateway.supervisor.slots import Slot, Slots
 from gateway.supervisor.transitions import Transitions
-from gateway.supervisor.worker_process import WorkerProcess
+from gateway.supervisor.worker_process import InstanceKey, WorkerProcess
 from gateway.telemetry.counters import Totals
 from gateway.upstream.cluster import Transition
 from gateway.upstream.health import EndpointKey, HealthChecker
 from meshway.problem import Problem
-from meshway.snapshot import Change, Question
+from meshway.snapshot import INSTANCE, Change, Question
 from meshway.tasks import spawn
 
 CHECKS_DELAY_S: Final = 0.05  # one turn for a burst of changes
 RETRY_S: Final = 0.1
+EVIDENCE_ROWS: Final = 2_000  # of one report, which the registry takes up to 1 MiB
+MOST_EJECTED: Final = 1_000
 MOST_REFUSED: Final = 1_000  # of one report; the metric and /config count all
 
 _log = logging.getLogger("meshway.gateway.supervisor")
@@ -102,7 +104,8 @@ class Supervisor:
         self.follower = Follower(urls, settings.node_name, self.feed, self._on_outcome, random)
         folder = settings.data_dir / "gateway" / "last_good"
         self.keeper = Keeper(folder, lambda: (self.held.epoch, self.held.revision, self.held.entries), time.monotonic)
-        self.reporter = Reporter(lambda: self.follower.registry, self.report)
+        self.reporter = Reporter(lambda: self.follower.registry, self.reports)
+        self._answered: set[InstanceKey] = set()
         self.checker = HealthChecker(self._on_check, random)
         self.slots = Slots(
             slots,
@@ -113,6 +116,7 @@ class Supervisor:
             in_force=self._in_force,
             on_changed=self._on_changed,
             on_transition=self._on_transition,
+            on_answered=self._answered.update,
         )
         self._folder = folder
         self._targets = CheckTargets()
@@ -277,7 +281,20 @@ class Supervisor:
         """Documents that do not compile, as any worker says, each once."""
         return list(dict.fromkeys(refusal for worker in self.slots.running for refusal in worker.refused))
 
-    def report(self) -> Report:
+    def reports(self) -> list[Report]:
+        """Evidence beyond what one body holds goes in further reports."""
+        evidence = self._take_evidence()
+        return [self._report(evidence[at : at + EVIDENCE_ROWS]) for at in range(0, len(evidence) or 1, EVIDENCE_ROWS)]
+
+    def _take_evidence(self) -> list[Answering]:
+        """What the registry knows as an instance; endpoints of a document have no lease."""
+        answered, entries = sorted(self._answered), self.held.entries
+        self._answered.clear()
+        known = [key for key in answered if (INSTANCE, key[0], f"{key[1]}/{key[2]}") in entries]
+        return [Answering(*key) for key in known]
+
+    def _report(self, evidence: list[Answering]) -> Report:
+        ejected = [each.endpoint for each in self.transitions.in_force() if each.kind == "ejected"]
         return Report(
             node=self.settings.node_name,
             version=own_version(),
@@ -285,6 +302,8 @@ class Supervisor:
             workers=len(self.slots.running),
             revision=self.slots.revision,
             refused=self.refused()[:MOST_REFUSED],
+            evidence=evidence,
+            ejected=["/".join(key) for key in ejected[:MOST_EJECTED] if key is not None],
             mass_removal_guard=len(self.guard.kept),
         )
 

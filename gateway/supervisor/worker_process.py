@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from gateway.channel import (
     Answer,
+    Answered,
     Applied,
     Channel,
     ChannelFrame,
@@ -29,6 +30,8 @@ from meshway.snapshot import Question
 
 REAP_S: Final = 2.0
 
+InstanceKey = tuple[str, str, str]
+
 _log = logging.getLogger("meshway.gateway.supervisor")
 
 
@@ -40,6 +43,9 @@ class Owner(Protocol):
     def on_applied(self, worker: "WorkerProcess") -> None: ...
 
     def on_transition(self, worker: "WorkerProcess", transition: Transition) -> None: ...
+
+    def on_answered(self, instances: list[InstanceKey]) -> None:
+        """Evidence: these gave good answers."""
 
     def on_leaving(self, worker: "WorkerProcess") -> None:
         """It was asked to end by somebody else."""
@@ -163,6 +169,8 @@ class WorkerProcess:
             waiting = self._answers.get(frame.id)
             if waiting is not None and not waiting.done():
                 waiting.set_result(frame.body)
+        elif isinstance(frame, Answered):
+            self._owner.on_answered(frame.instances)
         elif isinstance(frame, Leaving):
             self._owner.on_leaving(self)
         elif isinstance(frame, Drained):

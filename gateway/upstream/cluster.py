@@ -239,7 +239,9 @@ class Cluster:
                     self._eject(endpoint, outlier, outcome, now)
                 if endpoint.is_kept and outcome != "ok":
                     self._let_go(endpoint, outcome, now)
-        elif endpoint.is_kept and outcome != "ok":
+        elif outcome == "ok":
+            endpoint.answers += status < 500
+        elif endpoint.is_kept:
             self._let_go(endpoint, outcome, now)
         if self.breaker is not None:
             self.breaker.record(_BREAKER_OUTCOME[outcome], status, now)

@@ -16,11 +16,14 @@ class Endpoint:
     is_check_failing: the active check says no. idle: pooled connections, the last one is the freshest.
     generation: of the registration; a new one clears counts and closes the pool.
     key: namespace, service, id. clusters: those it belongs to now. registered_id: the instance's, which its endpoints
-    on named ports share. is_kept: the registry has dropped it and it is called on while it answers.
+    on named ports share. is_kept: the registry has dropped it and it is called on while it answers. answers: good ones
+    that no outlier detection has counted. answers_told: all good ones until they were last reported as evidence.
     """
 
     __slots__ = (
         "address",
+        "answers",
+        "answers_told",
         "clusters",
         "ejected_until",
         "generation",
@@ -52,6 +55,8 @@ class Endpoint:
         self.is_check_failing = False
         self.is_connect_refused = False
         self.is_kept = False
+        self.answers = 0
+        self.answers_told = 0
         self.idle: list[Upstream] = []
         self.outlier: Any = None
         self.registered_id = registered_id or instance.id

@@ -21,6 +21,7 @@ from typing import Any, Final
 from gateway.channel import (
     Alive,
     Answer,
+    Answered,
     Applied,
     Channel,
     ChannelFrame,
@@ -56,6 +57,7 @@ from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.server import ServerProtocol
 from gateway.worker.apply import Applier
+from gateway.worker.evidence import Evidence
 from gateway.worker.leftovers import remove_leftovers
 from gateway.worker.states import tables_state
 from gateway.worker.unready import unready_tables
@@ -69,6 +71,7 @@ GC_THRESHOLDS: Final = (20_000, 20, 50)
 # Who was accepted from the queue at the last moment has this long to be heard.
 ORPHAN_IDLE_S: Final = 0.5
 BEATS_PER_SLOW_BEAT: Final = 5  # 50 ms: access log, waits and ejections
+EVIDENCE_BEATS: Final = 40  # 2 s of slow beats
 BEATS_PER_SIGN: Final = 100  # 1 s: tells the supervisor that the loop turns
 
 _log = logging.getLogger("meshway.gateway.worker")
@@ -135,6 +138,7 @@ class Worker:
             report=self._report,
             retire=pool.close_idle,
         )
+        self._evidence = Evidence(lambda instances: self.channel.send(Answered(instances=instances)), EVIDENCE_BEATS)
         compiler = Compiler(parts)
         self._holder = TablesHolder(unready_tables(parts))
         self._applier = Applier(compiler, self._holder, self._applied, self.channel.pause, self.channel.resume)
@@ -195,6 +199,7 @@ class Worker:
         if self._beats % BEATS_PER_SLOW_BEAT == 0:
             self._holder.tables.tick(now)
             self._log_file.beat()
+            self._evidence.beat(self._holder.tables)
             if self._is_draining:
                 self._go_on_draining(now)
         if self._beats % BEATS_PER_SIGN == 0:
