@@ -167,6 +167,7 @@ HEALTH_CHECK: Final = HealthCheck(
     type="http",
     path="/",
     host="",
+    service="",
     expect=("200-299",),
     interval=Duration(10.0),
     timeout=Duration(2.0),

@@ -9,10 +9,10 @@ from gateway.upstream.cluster_settings import (
     BudgetSettings,
     BulkheadSettings,
     ClusterSettings,
-    HealthCheckSettings,
     OutlierSettings,
 )
 from meshway.model.traffic_policy import Breaker, Bulkhead, HealthCheck, OutlierDetection, Retry, TrafficPolicy
+from meshway.outbound.health import HealthCheckSettings
 from meshway.units import Duration
 
 T = TypeVar("T")
@@ -109,6 +109,7 @@ def _health_check(block: HealthCheck | None) -> HealthCheckSettings | None:
         path=_set(block.path),
         port=block.port,
         host=_set(block.host),
+        service=_set(block.service),
         expect=tuple(ranges),
         interval_s=float(_set(block.interval)),
         timeout_s=float(_set(block.timeout)),

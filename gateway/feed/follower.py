@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from gateway.feed.registry_link import RegistryUrl
 from gateway.feed.state import Changes, FeedState, Outcome, Trouble, Whole
-from gateway.upstream.plain_client import PlainConnection, PlainError
+from meshway.outbound.connection import PlainConnection, PlainError
 from meshway.snapshot import FrameError, FrameReader, Question, Tick
 
 TICK_S: Final = 2.0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from gateway.upstream.plain_client import PlainConnection
+from meshway.outbound.connection import PlainConnection
 from meshway.problem import Problem
 
 CONNECT_S: Final = 3.0

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from gateway.feed.registry_link import RegistryUrl
-from gateway.upstream.plain_client import PlainConnection, PlainError
+from meshway.outbound.connection import PlainConnection, PlainError
 
 EVERY_S: Final = 2.0
 ANSWER_S: Final = 5.0

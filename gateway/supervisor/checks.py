@@ -10,11 +10,11 @@ from gateway.compiler.clusters import instances_of
 from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey, read_changes
 from gateway.compiler.policies import Attached, effective, places_of, service_places
 from gateway.compiler.settings import cluster_settings
-from gateway.upstream.cluster_settings import HealthCheckSettings
-from gateway.upstream.health import Check, EndpointKey
+from gateway.upstream.health import EndpointKey
 from meshway.model.instance import Instance
 from meshway.model.service import Service
 from meshway.model.traffic_policy import TrafficPolicy
+from meshway.outbound.health import Check, HealthCheckSettings
 from meshway.snapshot import INSTANCE, Change
 
 _KINDS = frozenset({INSTANCE, "TrafficPolicy", "Service"})

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from meshway.outbound.health import HealthCheckSettings
+
 
 @dataclass(slots=True, frozen=True)
 class BulkheadSettings:
@@ -45,21 +47,6 @@ class OutlierSettings:
 class BudgetSettings:
     percent: float
     min_per_s: float
-
-
-@dataclass(slots=True, frozen=True)
-class HealthCheckSettings:
-    """expect: ranges of good statuses, inclusive. port None: the endpoint's own; host "": the endpoint's address."""
-
-    type: str
-    path: str
-    port: int | None
-    host: str
-    expect: tuple[tuple[int, int], ...]
-    interval_s: float
-    timeout_s: float
-    unhealthy_after: int
-    healthy_after: int
 
 
 @dataclass(slots=True, frozen=True)

@@ -6,55 +6,13 @@ Each endpoint is asked every `interval` ± 10 %, over one kept connection. The f
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
 
-from gateway.upstream.cluster_settings import HealthCheckSettings
-from gateway.upstream.plain_client import PlainConnection, PlainError
+from meshway.outbound.connection import PlainConnection
+from meshway.outbound.health import JITTER, Check, Verdict, ask
 from meshway.tasks import spawn
 
 EndpointKey = tuple[str, str, str]
 Report = Callable[[EndpointKey, bool, str], None]
-
-JITTER: Final = 0.1
-MAX_BODY: Final = 64 << 10
-
-
-@dataclass(slots=True, frozen=True)
-class Check:
-    """One endpoint and how it is asked. generation: of the instance; what an older process answered is forgotten."""
-
-    address: str
-    port: int
-    settings: HealthCheckSettings
-    generation: int = 1
-
-
-class Verdict:
-    """What a row of results says (pure). is_passing: None before the first result."""
-
-    __slots__ = ("_failures", "_healthy_after", "_successes", "_unhealthy_after", "is_passing")
-
-    def __init__(self, unhealthy_after: int, healthy_after: int) -> None:
-        self._unhealthy_after = unhealthy_after
-        self._healthy_after = healthy_after
-        self._failures = self._successes = 0
-        self.is_passing: bool | None = None
-
-    def take(self, succeeded: bool) -> bool:
-        """Returns whether `is_passing` changed."""
-        if succeeded:
-            self._successes, self._failures = self._successes + 1, 0
-        else:
-            self._failures, self._successes = self._failures + 1, 0
-        before = self.is_passing
-        if before is None:
-            self.is_passing = succeeded
-        elif before and self._failures >= self._unhealthy_after:
-            self.is_passing = False
-        elif not before and self._successes >= self._healthy_after:
-            self.is_passing = True
-        return self.is_passing is not before
 
 
 class HealthChecker:
@@ -110,36 +68,3 @@ class HealthChecker:
         finally:
             if connection is not None:
                 connection.abort()
-
-
-async def ask(check: Check, connection: PlainConnection | None) -> tuple[PlainConnection | None, str]:
-    """One check. Returns the connection to use next time, and why the endpoint failed (`Transition.reason`) or ""."""
-    was_reused = connection is not None
-    timeout_s = check.settings.timeout_s
-    try:
-        if connection is None:
-            connection = await PlainConnection.open(check.address, check.port, timeout_s)
-        if check.settings.type == "tcp":
-            connection.abort()
-            return None, ""
-        failure = await _ask_http(check, connection)
-    except PlainError as error:
-        if connection is not None:
-            connection.abort()
-        if was_reused and error.reason != "timeout":
-            # An idle connection may be closed at any time: that says nothing about health.
-            return await ask(check, None)
-        return None, error.reason
-    if not connection.is_reusable:
-        connection.abort()
-        return None, failure
-    return connection, failure
-
-
-async def _ask_http(check: Check, connection: PlainConnection) -> str:
-    settings = check.settings
-    host = settings.host or f"{check.address}:{check.port}"
-    fields = f"Host: {host}\r\nUser-Agent: meshway-health\r\nAccept: */*\r\n".encode("latin-1")
-    head = await connection.ask(b"GET", settings.path.encode("latin-1"), fields, timeout_s=settings.timeout_s)
-    await connection.text(MAX_BODY, settings.timeout_s)
-    return "" if any(low <= head.status <= high for low, high in settings.expect) else "status"

@@ -31,6 +31,12 @@ KEY_PARTS: Final = ("source_ip", "service", "route", "rule", "method", "constant
 _UNSUPPORTED_KEY_PARTS: Final = frozenset({"principal", "consumer", "path", "claim"})
 _STATUS_RANGE: Final = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?\Z")
 _LOWEST_RATE: Final = parse_rate("0.01/h")
+# What is for checks of another type; a type left out is inherited, and judged where it is known.
+_HEALTH_OTHERS: Final = {
+    "http": ("service",),
+    "tcp": ("path", "host", "expect", "service"),
+    "grpc": ("path", "expect"),
+}
 _MS, _MINUTE, _HOUR, _DAY = 0.001, 60.0, 3600.0, 86400.0
 
 
@@ -73,13 +79,18 @@ def _health_expect(part: Any) -> Iterator[Finding]:
             yield Finding(f".expect[{at}]", "out_of_bounds", f'"{text}" is no status and no range like 200-299')
 
 
+def _health_service(part: Any) -> Iterator[Finding]:
+    if part.service is not None and (len(part.service) > 255 or not FIELD_VALUE.match(part.service)):
+        yield Finding(".service", "out_of_bounds", "is no name of a gRPC service, such as shop.v1.Reviews")
+
+
 def _health_path(part: Any) -> Iterator[Finding]:
     if part.path is not None and (not part.path.startswith("/") or not FIELD_VALUE.match(part.path)):
         yield Finding(".path", "out_of_bounds", f'"{part.path}" does not begin with "/"')
-    if part.type == "tcp":
-        for name in ("path", "host", "expect"):
-            if getattr(part, name) is not None:
-                yield Finding(f".{name}", "forbidden_combination", "is for type: http; a tcp check only connects")
+    for name in _HEALTH_OTHERS.get(part.type, ()):
+        if getattr(part, name) is not None:
+            reason = "is for type: grpc" if name == "service" else f"is for type: http, not {part.type}"
+            yield Finding(f".{name}", "forbidden_combination", reason)
 
 
 def _duplicate_targets(part: Any) -> Iterator[Finding]:
@@ -130,7 +141,8 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         bounded("timeout", _MS, _HOUR, zero=False),
         at_most("timeout", "interval", equal=False, low_default=2.0, high_default=10.0),
         BlockRule(("expect",), _health_expect),
-        BlockRule(("type", "path", "host", "expect"), _health_path),
+        BlockRule(("service",), _health_service),
+        BlockRule(("type", "path", "host", "expect", "service"), _health_path),
     ),
     TrafficPolicy: (_UNIQUE_TARGETS,),
     TokenBucket: (BlockRule(("rate",), _rate_above_zero),),

@@ -132,15 +132,16 @@ class OutlierDetection(Part, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class HealthCheck(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Active checks, one checker a gateway host. None unless written; timeout must be below interval."""
+    """Active checks: of a policy, by one checker a gateway host; of a registration, by the registry.
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"service"})
-    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"type": frozenset({"grpc"})}
+    None unless written; timeout must be below interval. service: what a gRPC server is asked for (grpc.health.v1).
+    """
 
-    type: Literal["http", "tcp"] | None = None
+    type: Literal["http", "tcp", "grpc"] | None = None
     path: str | None = None
     port: Port | None = None
     host: str | None = None
+    service: str | None = None
     expect: tuple[str, ...] | None = None
     interval: Duration | None = None
     timeout: Duration | None = None

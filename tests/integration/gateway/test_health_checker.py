@@ -1,10 +1,12 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
-from gateway.upstream.cluster_settings import HealthCheckSettings
-from gateway.upstream.health import Check, EndpointKey, HealthChecker
+from gateway.upstream.health import EndpointKey, HealthChecker
+from meshway.outbound.health import Check, HealthCheckSettings
 from tests.parts.conditions import until
+from tests.parts.grpc_health_server import NOT_SERVING, SERVING, grpc_health
 from tests.parts.plain_service import PlainService
 
 KEY = ("default", "books", "b1")
@@ -16,6 +18,7 @@ def check(service: PlainService, **changes: object) -> Check:
         "path": "/healthz",
         "port": None,
         "host": "",
+        "service": "",
         "expect": ((200, 299),),
         "interval_s": 0.03,
         "timeout_s": 0.2,
@@ -127,3 +130,13 @@ async def test_expected_ranges_and_the_host_field_are_the_policy_s(checking: Che
     await until(lambda: len(service.calls) >= 2)
     assert checking.said == []
     assert "Host: health.internal\r\n" in service.calls[0]
+
+
+async def test_a_grpc_server_is_asked_by_its_health_service(checking: Checking, service: PlainService) -> None:
+    settings = replace(check(service).settings, type="grpc", service="books")
+    async with grpc_health(books=SERVING) as server:
+        checking.checker.want({KEY: Check("127.0.0.1", server.port, settings)})
+        await until(lambda: len(server.asked) >= 2)
+        assert checking.said == []
+        server.says["books"] = NOT_SERVING
+        await until(lambda: checking.said == [(False, "status")])

@@ -1,6 +1,7 @@
-"""A plain HTTP/1.1 connection for the supervisor's own calls: feed, reports, health checks."""
+"""A plain HTTP/1.1 connection for a plane's own calls: feed, reports, health checks."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
 from meshway.http1.framing import ChunkedReader, LengthReader
@@ -9,13 +10,27 @@ from meshway.http1.message import CHUNKED, NO_BODY, UNTIL_CLOSE, ResponseHead
 
 _READ: Final = 65536
 
+Dial = Callable[[str, int, float], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+"""Host, port, seconds to a stream. Raises PlainError."""
+
 
 class PlainError(Exception):
-    """The connection is of no use from here on. reason: `connect_refused timeout reset protocol`."""
+    """The connection is of no use from here on. reason: `connect_refused timeout reset protocol forbidden_address`."""
 
     def __init__(self, detail: str, reason: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+async def dial(host: str, port: int, timeout_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Raises PlainError."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await asyncio.open_connection(host, port)
+    except TimeoutError as error:
+        raise PlainError(f"{host}:{port} does not take the connection within {timeout_s:g} s", "timeout") from error
+    except OSError as error:
+        raise PlainError(f"{host}:{port}: {error.strerror or error}", "connect_refused") from error
 
 
 class PlainConnection:
@@ -33,13 +48,7 @@ class PlainConnection:
 
     @classmethod
     async def open(cls, host: str, port: int, timeout_s: float) -> Self:
-        try:
-            async with asyncio.timeout(timeout_s):
-                return cls(*await asyncio.open_connection(host, port))
-        except TimeoutError as error:
-            raise PlainError(f"{host}:{port} does not take the connection within {timeout_s:g} s", "timeout") from error
-        except OSError as error:
-            raise PlainError(f"{host}:{port}: {error.strerror or error}", "connect_refused") from error
+        return cls(*await dial(host, port, timeout_s))
 
     async def ask(
         self, method: bytes, target: bytes, fields: bytes, body: bytes | None = None, *, timeout_s: float

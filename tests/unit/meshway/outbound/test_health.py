@@ -1,4 +1,4 @@
-from gateway.upstream.health import Verdict
+from meshway.outbound.health import Verdict
 
 
 def results(verdict: Verdict, text: str) -> str:
