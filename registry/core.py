@@ -18,7 +18,8 @@ from registry.documents.reading import read_document, read_instance
 from registry.feed.feed import Feed
 from registry.leases.leases import Leases
 from registry.leases.self_preservation import SelfPreservation
-from registry.live.memory import Alone, MemoryBus, MemoryLive
+from registry.leases.veto import SweepVeto
+from registry.live.memory import MemoryBus, MemoryLive
 from registry.revisions.retention import Retention
 from registry.revisions.revisions import Revisions
 from registry.store.sqlite import SqliteStore
@@ -125,7 +126,7 @@ async def _assemble(
         minimum=settings.self_preservation_min,
         max_s=settings.self_preservation_max_s,
     )
-    live, bus = _live_state(settings, clock)
+    live, bus = _live_state(settings, store, clock)
     # From here on: every lease the store knows counts as renewed now, unless Redis knows better.
     leases = Leases(
         view,
@@ -154,13 +155,13 @@ async def _assemble(
     )
 
 
-def _live_state(settings: RegistrySettings, clock: Callable[[], float]) -> tuple[Live, Bus]:
+def _live_state(settings: RegistrySettings, store: Store, clock: Callable[[], float]) -> tuple[Live, Bus]:
     if not settings.redis_url:
         return MemoryLive(clock), MemoryBus()
     from registry.live.redis import RedisLive
     from registry.live.redis_bus import RedisBus  # a tenth of a second, for those who want it
 
-    return RedisLive(settings.redis_url, clock, Alone()), RedisBus(settings.redis_url, clock)
+    return RedisLive(settings.redis_url, clock, SweepVeto(store)), RedisBus(settings.redis_url, clock)
 
 
 def _end_if_failed(task: asyncio.Task[None], die: Callable[[], None]) -> None:

@@ -56,10 +56,10 @@ class Renewed(msgspec.Struct, frozen=True):
 
 
 class Veto(Protocol):
-    """Says in the store that this replica holds renewals no other sees. While one says so, nobody sweeps."""
+    """Says where the one that sweeps hears it that this replica holds renewals no other sees; nobody sweeps then."""
 
     async def hold(self) -> bool:
-        """False: it could not be said."""
+        """False: it could not be said. Said again, it tells whether it still stands."""
 
     async def release(self) -> None: ...
 

@@ -33,15 +33,6 @@ class MemoryLive(LeaseTable):
         return None
 
 
-class Alone:
-    """The veto of a registry that has its store to itself: nobody else sweeps."""
-
-    async def hold(self) -> bool:
-        return True
-
-    async def release(self) -> None: ...
-
-
 class MemoryBus:
     """One end of a bus inside a process. ends: all of them, this one included when it is made."""
 

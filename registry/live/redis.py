@@ -14,6 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from meshway.problem import Problem
+from meshway.tasks import spawn
 from registry.live import scripts
 from registry.live.interface import CRITICAL, LIVE, Lease, Renewed
 from registry.live.redis_link import LiveAway, RedisLink, masked
@@ -75,6 +76,7 @@ class RedisLive(LeaseTable):
         self._since = 0
         self._begun = 0
         self._looked_at = -1.0
+        self._holding: asyncio.Task[bool] | None = None
         self.losses = 0
 
     @property
@@ -171,7 +173,7 @@ class RedisLive(LeaseTable):
                 self._lose(away)
                 return False
             if self._must_release:
-                await self._release()
+                self._release()
             return True
 
     async def _look_on(self) -> None:
@@ -179,6 +181,7 @@ class RedisLive(LeaseTable):
             if await self.catch_up():
                 await asyncio.sleep(_LOOK_EVERY_S)
             else:
+                self._is_vetoed = await self._hold()
                 await self._keep_what_waits()
                 await asyncio.sleep(_TRY_EVERY_S)
 
@@ -245,19 +248,22 @@ class RedisLive(LeaseTable):
 
     async def _hold(self) -> bool:
         self._must_release = True  # also when the answer is lost on its way
-        try:
-            async with asyncio.timeout(_VETO_WAIT_S):
-                return await self._veto.hold()
-        except TimeoutError:
+        holding = self._holding
+        if holding is None:
+            holding = self._holding = spawn(self._veto.hold(), name="veto of the sweep")
+        # A database that is slow is asked once, and its late answer serves those who come later.
+        await asyncio.wait([holding], timeout=_VETO_WAIT_S)
+        if not holding.done():
             return False
+        if self._holding is holding:
+            self._holding = None
+        return holding.result()
 
-    async def _release(self) -> None:
-        try:
-            async with asyncio.timeout(_VETO_WAIT_S):
-                await self._veto.release()
-        except TimeoutError:
-            return  # said again after the next look
-        self._must_release = False
+    def _release(self) -> None:
+        """Not waited for: looking must go on while the store is slow. After the next look when a question is out."""
+        if self._holding is None:
+            self._must_release = False
+            spawn(self._veto.release(), name="end of the veto")
 
     def _refuse_when_full(self, more: int) -> None:
         if self._waiting + more > MAX_WAITING:

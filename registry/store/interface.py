@@ -135,7 +135,7 @@ class HeadMoved(Exception):
 
 
 class Store(Protocol):
-    """Every method but `lead` and `missing` may raise StoreUnavailable."""
+    """Every method but `lead`, `hold_off`, `let_go` and `missing` may raise StoreUnavailable."""
 
     async def load(self) -> Loaded: ...
 
@@ -177,6 +177,14 @@ class Store(Protocol):
         Asked before each turn of the work: the database is asked whether the lock is still held, so one that was paused
         or cut off hears the truth. Without the database: False.
         """
+
+    async def hold_off(self, what: str) -> bool:
+        """From now on nobody leads `what`, until this registry lets go or its session with the database ends.
+
+        False: the database did not take it. Asked again it tells whether it still holds.
+        """
+
+    async def let_go(self, what: str) -> None: ...
 
     def missing(self) -> str | None:
         """Why it cannot write now, for readiness; None: it can."""

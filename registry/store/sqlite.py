@@ -81,6 +81,12 @@ class SqliteStore:
         """The folder's lock lets in no other registry."""
         return True
 
+    async def hold_off(self, what: str) -> bool:
+        """Nobody else leads, and whoever holds off leads nothing itself."""
+        return True
+
+    async def let_go(self, what: str) -> None: ...
+
     def missing(self) -> str | None:
         return self._trouble
 

@@ -71,6 +71,11 @@ class FakeStore:
     async def lead(self, what: str) -> bool:
         return True
 
+    async def hold_off(self, what: str) -> bool:
+        return True
+
+    async def let_go(self, what: str) -> None: ...
+
     def missing(self) -> str | None:
         return None
 

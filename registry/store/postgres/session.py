@@ -23,6 +23,13 @@ _IDLE_MS: Final = 5_000
 _LOCK_SPACE: Final = 0x6D657368  # "mesh": the first half of the key, so that nobody else's locks are met
 _PING: Final = "SELECT 1"
 _TRY_LOCK: Final = "SELECT pg_try_advisory_lock($1, $2)"
+_TRY_SHARED_LOCK: Final = "SELECT pg_try_advisory_lock_shared($1, $2)"
+_UNLOCK_SHARED: Final = "SELECT pg_advisory_unlock_shared($1, $2)"
+_ANY_HOLDS_LOCK: Final = (
+    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND classid = $1::int8::oid AND objid = $2::int8::oid AND granted LIMIT 1"
+)
 _HOLDS_LOCK: Final = (
     "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() "
     "AND classid = $1::int8::oid AND objid = $2::int8::oid AND granted"
@@ -34,6 +41,7 @@ class Session:
         self._link = Link(url, name="session", settings={"idle_session_timeout": str(_IDLE_MS)}, ready=self._begin)
         self._turn = asyncio.Lock()
         self._led: set[str] = set()
+        self._held_off: set[str] = set()
         self._wakes: list[Callable[[int], None]] = []
         self._keeper = spawn(self._keep(), name="store session")
 
@@ -50,13 +58,38 @@ class Session:
                         held = await connection.fetchval(_HOLDS_LOCK, _LOCK_SPACE, _key(what))
                     else:
                         held = await connection.fetchval(_TRY_LOCK, _LOCK_SPACE, _signed(_key(what)))
+                    if held:
+                        self._led.add(what)
+                        return not await connection.fetchval(_ANY_HOLDS_LOCK, _LOCK_SPACE, _key(_veto(what)))
         except StoreUnavailable:
             return False
-        if held:
-            self._led.add(what)
-        else:
-            self._led.discard(what)
-        return bool(held)
+        self._led.discard(what)
+        return False
+
+    async def hold_off(self, what: str) -> bool:
+        """A shared lock of its own name, which the leader looks for; asked for again, it is looked after."""
+        key = _key(_veto(what))
+        try:
+            async with self._turn:
+                connection = await self._link.open()
+                with self._link.judged():
+                    if what in self._held_off:
+                        return bool(await connection.fetchval(_HOLDS_LOCK, _LOCK_SPACE, key))
+                    self._held_off.add(what)
+                    return bool(await connection.fetchval(_TRY_SHARED_LOCK, _LOCK_SPACE, _signed(key)))
+        except StoreUnavailable:
+            return False
+
+    async def let_go(self, what: str) -> None:
+        try:
+            async with self._turn:
+                connection = await self._link.open()
+                if what in self._held_off:
+                    with self._link.judged():
+                        await connection.fetchval(_UNLOCK_SHARED, _LOCK_SPACE, _signed(_key(_veto(what))))
+                    self._held_off.discard(what)
+        except StoreUnavailable:
+            pass  # the lock goes with its session
 
     async def close(self) -> None:
         self._keeper.cancel()
@@ -65,6 +98,7 @@ class Session:
 
     async def _begin(self, connection: Connection) -> None:
         self._led.clear()
+        self._held_off.clear()
         await connection.add_listener(CHANNEL, self._heard)
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
@@ -83,6 +117,10 @@ class Session:
             except StoreUnavailable:
                 pass  # the committer and readers meet the same, and say so
             await asyncio.sleep(_PING_S * random.uniform(0.8, 1.2))
+
+
+def _veto(what: str) -> str:
+    return f"no {what}"
 
 
 def _key(what: str) -> int:

@@ -196,6 +196,12 @@ class PostgresStore:
     async def lead(self, what: str) -> bool:
         return await self._session.lead(what)
 
+    async def hold_off(self, what: str) -> bool:
+        return await self._session.hold_off(what)
+
+    async def let_go(self, what: str) -> None:
+        await self._session.let_go(what)
+
     def missing(self) -> str | None:
         return self._trouble
 

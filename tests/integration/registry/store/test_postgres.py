@@ -142,6 +142,25 @@ async def test_who_lost_its_session_does_not_believe_that_it_leads(database_url:
         assert not await one.lead("sweep")
 
 
+async def test_nobody_leads_what_a_registry_holds_off(database_url: str) -> None:
+    async with AsyncExitStack() as stack:
+        leader, other = [await stack.enter_async_context(open_postgres(database_url)) for _ in range(2)]
+        assert await leader.lead("sweep")
+        async with open_postgres(database_url) as gone:
+            assert [await gone.hold_off("sweep"), await other.hold_off("sweep")] == [True, True]
+            assert not await leader.lead("sweep")
+            assert await leader.lead("retention")
+            assert await other.hold_off("sweep")
+            await other.let_go("sweep")
+            assert not await leader.lead("sweep")
+        async with asyncio.timeout(5):  # the server ends the session in its own time
+            while not await leader.lead("sweep"):
+                await asyncio.sleep(0.01)
+        await other.let_go("sweep")
+        assert await leader.hold_off("sweep")
+        assert not await leader.lead("sweep")
+
+
 async def test_a_server_that_goes_and_comes_is_found_again() -> None:
     with running_postgres() as server:
         url = server.new_database()
