@@ -15,6 +15,7 @@ OTHERS: Final = {
     "meshway/http1/test_head_fuzz.py": "head.py against h11 and httptools",
     "meshway/http1/test_raw_table.py": "the table of raw cases, read by head.py and framing.py",
     "meshway/http1/test_raw_table_can_fail.py": "the same table, read by lenient readers",
+    "parts/test_fault_proxy.py": "tests/parts/fault_proxy.py, which spoils connections in other tests",
     "parts/test_history.py": "tests/parts/history.py, which judges the registry",
     "parts/test_lease_history.py": "tests/parts/lease_history.py, likewise",
     "test_clean_tree.py": "every file",
