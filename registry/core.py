@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING
 from meshway.tasks import spawn
 from registry.catalog.catalog import Catalog
 from registry.documents.documents import Documents
-from registry.documents.reading import read_document, read_instance
+from registry.documents.reading import read_change, rows_of
 from registry.feed.feed import Feed
 from registry.leases.leases import Leases
 from registry.leases.self_preservation import SelfPreservation
 from registry.leases.veto import SweepVeto
 from registry.live.memory import MemoryBus, MemoryLive
+from registry.revisions.following import Following
 from registry.revisions.retention import Retention
 from registry.revisions.revisions import Revisions
+from registry.settings import StartRefused
+from registry.store.interface import StoreUnavailable
 from registry.store.sqlite import SqliteStore
 from registry.view.view import View
 
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
     from registry.live.interface import Bus, Live
     from registry.settings import RegistrySettings
-    from registry.store.interface import Store
+    from registry.store.interface import SharedStore, Store
 
 _CLOSE_S = 10.0
 _log = logging.getLogger("registry.core")
@@ -38,7 +41,7 @@ _log = logging.getLogger("registry.core")
 
 @dataclass(slots=True)
 class Core:
-    """What the surfaces call."""
+    """What the surfaces call. following: where other registries write to the same store."""
 
     settings: RegistrySettings
     view: View
@@ -47,6 +50,7 @@ class Core:
     leases: Leases
     feed: Feed
     revisions: Revisions
+    following: Following | None
     retention: Retention
     store: Store
     live: Live
@@ -70,15 +74,14 @@ async def open_core(
     clock: Callable[[], float] = time.monotonic,
     die: Callable[[], None] = lambda: os._exit(70),
 ) -> AsyncIterator[Core]:
-    """Locks the data folder, migrates, loads, starts committer, sweep, ticks and retention; ends them in order.
+    """Opens the store, migrates, loads, starts committer, sweep, ticks and retention; ends them in order.
 
     die: called when one of them ends with an error. Without the committer every later write would wait for ever, and
     without the sweep no lease would ever end, so the process goes and its supervisor starts another (70: EX_SOFTWARE of
     sysexits). Raises StartRefused: one clear line.
     """
-    store = SqliteStore(settings.data_dir, migrate=settings.migrate)
-    try:
-        core = await _assemble(settings, store, live_gateways, wall, clock)
+    async with _open_store(settings) as (store, shared):
+        core = await _assemble(settings, store, shared, live_gateways, wall, clock)
         committer = spawn(core.revisions.run(), name="committer")
         committer.add_done_callback(lambda task: _end_if_failed(task, die))
         background = [
@@ -88,6 +91,8 @@ async def open_core(
             spawn(core.feed.run(), name="feed ticks"),
             spawn(core.retention.run(), name="log retention"),
         ]
+        if core.following is not None:
+            background.append(spawn(core.following.run(), name="store poll"))
         for task in background:
             task.add_done_callback(lambda task: _end_if_failed(task, die))
         try:
@@ -97,30 +102,49 @@ async def open_core(
                 task.cancel()
             core.revisions.close()
             await asyncio.wait([committer, *background], timeout=_CLOSE_S)
-    finally:
-        await store.close()
+
+
+@asynccontextmanager
+async def _open_store(settings: RegistrySettings) -> AsyncIterator[tuple[Store, SharedStore | None]]:
+    """The store, and the same once more when other registries may write to it."""
+    if not settings.database_url:
+        store = SqliteStore(settings.data_dir, migrate=settings.migrate)
+        try:
+            yield store, None
+        finally:
+            await store.close()
+        return
+    from registry.store.postgres.store import open_postgres  # a tenth of a second, for those who want it
+
+    async with open_postgres(settings.database_url, migrate=settings.migrate) as shared:
+        yield shared, shared
 
 
 async def _assemble(
     settings: RegistrySettings,
     store: Store,
+    shared: SharedStore | None,
     live_gateways: Callable[[], int],
     wall: Callable[[], float],
     clock: Callable[[], float],
 ) -> Core:
-    loaded = await store.load()
+    try:
+        loaded = await store.load()
+    except StoreUnavailable as error:
+        raise StartRefused(f"the store cannot be read: {error}") from error
     view = View(
         epoch=loaded.epoch,
         revision=loaded.revision,
         floor=loaded.floor,
         instance_number=loaded.instance_number,
+        at=loaded.at,
     )
     view.namespaces.update(loaded.namespaces)
-    tags: dict[tuple[str, ...], tuple[str, ...]] = {}
-    view.load((read_instance(record, tags) for record in loaded.instances), map(read_document, loaded.documents))
+    view.load(*rows_of(loaded))
     for once in loaded.onces:
         view.remember_once(once)
-    revisions = Revisions(view, store, wall=wall)
+    following = None if shared is None else Following(view, shared, read=read_change, rows=rows_of)
+    revisions = Revisions(view, store, wall=wall, following=following)
     guard = SelfPreservation(
         percent=settings.self_preservation_percent,
         minimum=settings.self_preservation_min,
@@ -148,6 +172,7 @@ async def _assemble(
         leases=leases,
         feed=Feed(view, store, live_gateways=live_gateways),
         revisions=revisions,
+        following=following,
         retention=Retention(view, store, revisions=settings.log_revisions, age_s=settings.log_age_s, wall=wall),
         store=store,
         live=live,

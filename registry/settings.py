@@ -11,12 +11,14 @@ DEFAULT_PORT: Final = 8500
 class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     """data_dir: the store's folder, made when absent. port 0: a free one. insecure: a bind off loopback is meant.
 
+    database_url: a PostgreSQL that several registries share; empty: SQLite in data_dir.
     redis_url: where leases are shared with other registries; empty: they stay in this process. migrate: bring an older
     store to this version's tables at start. remove_after_s: how long a critical instance stays listed.
     self_preservation_*: self_preservation.py. log_*: the change log keeps whichever reaches further back.
     """
 
     data_dir: Path
+    database_url: str = ""
     bind: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     insecure: bool = False

@@ -19,7 +19,9 @@ from registry.store.interface import DocumentRecord, InstanceRecord
 from registry.view.rows import DocumentKept, DocumentRow, InstanceKept, InstanceRow
 
 if TYPE_CHECKING:
-    from registry.store.interface import ChangeRecord, Wanted
+    from collections.abc import Iterator
+
+    from registry.store.interface import ChangeRecord, Loaded, Wanted
 
 _instance: Final = msgspec.msgpack.Decoder(Instance)
 _document: Final = msgspec.msgpack.Decoder(Document)
@@ -44,6 +46,12 @@ def read_instance(record: InstanceRecord, tags: dict[tuple[str, ...], tuple[str,
         revision=record.revision,
         value=record.value,
     )
+
+
+def rows_of(loaded: Loaded) -> tuple[Iterator[InstanceRow], Iterator[DocumentRow]]:
+    """Every row of a store, one by one."""
+    tags: dict[tuple[str, ...], tuple[str, ...]] = {}
+    return (read_instance(record, tags) for record in loaded.instances), map(read_document, loaded.documents)
 
 
 def read_document(record: DocumentRecord) -> DocumentRow:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from registry.store.interface import Store
     from registry.view.view import View
 
+# The work that one registry does for all (`Store.lead`).
+RETENTION: Final = "retention"
 _EVERY_S: Final = 60.0
 _ONCE_S: Final = 86_400.0
 # Revisions taken out in one transaction: a commit that waits behind it waits a few milliseconds.
@@ -42,7 +44,12 @@ class Retention:
                 _log.warning("the change log is not shortened: %s", error)
 
     async def compact(self) -> None:
-        """One look: forgets what is older than both bounds. Who is away beyond it gets a snapshot."""
+        """One look: forgets what is older than both bounds. Who is away beyond it gets a snapshot.
+
+        Of several registries one does it; the others' followers find the log cut, and get a snapshot too.
+        """
+        if not await self._store.lead(RETENTION):
+            return
         now = self._wall()
         before = await self._keep_from(now)
         while self._forgotten < before:

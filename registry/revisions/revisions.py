@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from meshway.problem import Problem
 from registry.revisions.draft import Apart, Draft, Repeatable
-from registry.store.interface import StoreUnavailable
+from registry.store.interface import HeadMoved, StoreGone, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from registry.revisions.draft import Write
-    from registry.store.interface import Store
+    from registry.revisions.following import Following
+    from registry.store.interface import OnceRecord, Store
     from registry.view.view import View
+
+    Answer = tuple[asyncio.Future[Any], object]
 
 MAX_WAITING: Final = 2000
 MAX_BATCH_WRITES: Final = 1000
@@ -37,13 +40,18 @@ _log = logging.getLogger("registry.revisions")
 class Revisions:
     """The one writer of a registry. `run` is its task; `submit` is how everything else writes."""
 
-    def __init__(self, view: View, store: Store, *, wall: Callable[[], float]) -> None:
+    def __init__(
+        self, view: View, store: Store, *, wall: Callable[[], float], following: Following | None = None
+    ) -> None:
         self._view = view
         self._store = store
         self._wall = wall
+        self._following = following
         self._queue: deque[tuple[Write[Any], asyncio.Future[Any]]] = deque()
         self._queued = asyncio.Event()
         self._is_closing = False
+        if following is not None:
+            following.on_due = self._queued.set
         self.commits = 0
         self.commit_s = 0.0
 
@@ -65,6 +73,8 @@ class Revisions:
         """Until `close`. An error here is a defect or a lost database file: the caller ends the process."""
         while not (self._is_closing and not self._queue):
             await self._queued.wait()
+            if self._following is not None and self._following.is_due:
+                await self._following.look()
             batch = self._take()
             if batch:
                 await self._commit(batch)
@@ -83,25 +93,64 @@ class Revisions:
                 break
             room -= size
             batch.append(self._queue.popleft())
-        if not self._queue and not self._is_closing:
+        has_to_look = self._following is not None and self._following.is_due
+        if not self._queue and not self._is_closing and not has_to_look:
             self._queued.clear()
         return batch
 
     async def _commit(self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]]) -> None:
-        draft = Draft(self._view, at=self._wall())
+        try:
+            answers = await self._judge_and_write(batch)
+        except StoreGone as error:
+            # Some of it may be kept. Repeating it here could do it twice; its callers have their Idempotency-Keys.
+            _log.error("%d writes are refused: %s", len(batch), error)
+            for _, future in batch:
+                _answer(future, _unavailable("the store does not answer"))
+        except StoreUnavailable as error:
+            await self._commit_alone(batch, error)
+        else:
+            for future, answer in answers:
+                _answer(future, answer)
+
+    async def _judge_and_write(self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]]) -> list[Answer]:
+        """Where other registries commit too, the batch is written from where the view is, and the store refuses it when
+        that is no longer the head. Then, and as long as others are that busy, the head is held first: none starves."""
+        following = self._following
+        if following is None or not following.is_contended:
+            try:
+                draft, answers = await self._write(batch)
+            except HeadMoved:
+                if following is None:
+                    raise
+            else:
+                # Refusals count only where the head was, and a batch that writes nothing has not been told.
+                if following is None or not draft.is_empty() or not await following.catch_up():
+                    draft.apply()
+                    return answers
+        assert following is not None
+        async with following.holding():
+            draft, answers = await self._write(batch)
+        draft.apply()
+        return answers
+
+    async def _write(self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]]) -> tuple[Draft, list[Answer]]:
+        begun = asyncio.get_running_loop().time()
+        draft = Draft(self._view, at=self._wall(), onces=await self._onces(batch))
         answers = [(future, await self._judge(draft, write)) for write, future in batch]
         if not draft.is_empty():
-            begun = asyncio.get_running_loop().time()
-            try:
-                await self._store.commit(draft.batch())
-            except StoreUnavailable as error:
-                await self._commit_alone(batch, error)
-                return
+            await self._store.commit(draft.batch())
             self.commits += 1
             self.commit_s += asyncio.get_running_loop().time() - begun
-            draft.apply()
-        for future, answer in answers:
-            _answer(future, answer)
+            if self._following is not None:
+                self._following.confirmed(begun)
+        return draft, answers
+
+    async def _onces(self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]]) -> Sequence[OnceRecord]:
+        """What other registries answered to the keys of this batch."""
+        if self._following is None:
+            return ()
+        keys = [write.once.key for write, _ in batch if isinstance(write, Repeatable)]
+        return await self._following.onces(keys) if keys else ()
 
     async def _judge(self, draft: Draft, write: Write[_T]) -> _T | Problem:
         """In a thread when it takes long and may: heartbeats go on, and nobody but the committer moves the view."""
