@@ -20,8 +20,7 @@ from meshway.tasks import spawn
 from registry.api.app import make_api
 from registry.api.description import api_operations
 from registry.compat.consul.description import consul_operations, consul_shapes
-from registry.compat.consul.keeper import Keeper
-from registry.compat.consul.table import add_consul
+from registry.compat.consul.table import add_consul, consul_tasks
 from registry.compat.eureka import surface as eureka
 from registry.core import Core, open_core
 from registry.dns.server import DnsSockets, dns_served
@@ -122,7 +121,8 @@ async def _serve(
         server = _Server(config, ready=lambda: ready(url_of(sock)) if ready else None)
         log.info("registry on %s, data in %s", url_of(sock), settings.data_dir)
         async with contextlib.AsyncExitStack() as faces:
-            faces.callback(spawn(Keeper(core.view, core.catalog).run(), name="Consul's keeper").cancel)
+            for name, run in consul_tasks(core):
+                faces.callback(spawn(run, name=name).cancel)
             if dns is not None:
                 await faces.enter_async_context(dns_served(core.view, dns))
             await server.serve(sockets=[sock])

@@ -17,6 +17,7 @@ from registry.catalog.registering import (
     Register,
     Registered,
     RegisterOne,
+    RemoveCritical,
     no_instance,
 )
 from registry.leases.leases import Renewal
@@ -133,6 +134,10 @@ class Catalog:
     def deregister(self, namespace: str, service: str, instance_id: str) -> asyncio.Future[int]:
         """Answers the revision; the head when the instance was gone already."""
         return self._revisions.submit(Deregister((namespace, service, instance_id)))
+
+    def remove_critical(self, key: InstanceKey, number: int) -> asyncio.Future[bool]:
+        """Takes out one registration before its time, unless it came back or gave way to another."""
+        return self._revisions.submit(RemoveCritical(key, number))
 
     def heartbeat(self, lease_ids: Sequence[str]) -> Renewal | asyncio.Future[Renewal]:
         """A future only where a critical instance comes back, which is a write."""

@@ -143,6 +143,27 @@ class Deregister(msgspec.Struct, frozen=True):
         return draft.revision
 
 
+class RemoveCritical(msgspec.Struct, frozen=True):
+    """Takes out this registration, should it still be critical. number: the row's, so that no later one is meant.
+
+    Answers whether it did.
+    """
+
+    key: InstanceKey
+    number: int
+
+    @property
+    def size(self) -> int:
+        return _ROW_BYTES
+
+    def judge(self, draft: Draft) -> bool:
+        row = draft.instance(self.key)
+        if row is None or row.number != self.number or row.instance.status != "critical":
+            return False
+        draft.remove_instance(row)
+        return True
+
+
 def no_instance(key: InstanceKey) -> Problem:
     return not_found("instance {}/{}/{}".format(*key), "register it first: PUT .../instances/{id}")
 

@@ -9,7 +9,7 @@ import msgspec
 
 from registry.compat.consul.attributes import NO_CHECK, Attributes, attributes_of
 from registry.compat.consul.bodies import read_body
-from registry.compat.consul.definitions import read_check, read_initial
+from registry.compat.consul.definitions import NO_DEFINITION, read_check, read_initial
 from registry.compat.consul.places import check_id_of
 from registry.compat.consul.queries import ConsulQuery
 from registry.compat.consul.refusals import Refusal
@@ -86,7 +86,7 @@ class AgentChecks:
     def deregister(self, request: Request) -> Future[Reply]:
         """From here on the instance passes until it is deregistered itself."""
         row, _ = self._updated(request)
-        return self._announce(row.key, checking(row.key, None))
+        return self._announce(row.key, checking(row.key, NO_DEFINITION))
 
     def _pass(self, row: InstanceRow, attributes: Attributes) -> Reply | Future[Reply]:
         """Mostly nothing but a renewal, which is no write."""

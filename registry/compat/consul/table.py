@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from registry.compat.consul.about import About
@@ -9,11 +10,15 @@ from registry.compat.consul.agent import AgentServices
 from registry.compat.consul.catalog import ConsulCatalog
 from registry.compat.consul.checks import AgentChecks
 from registry.compat.consul.health import ConsulHealthRoutes
+from registry.compat.consul.keeper import Keeper
 from registry.compat.consul.parts import ConsulParts
 from registry.compat.consul.refusals import refusing, text_reply
+from registry.compat.consul.removal import Removal
 from registry.machine.routes import Routes
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from registry.core import Core
     from registry.machine.request import Handler, Reply, Request
 
@@ -48,6 +53,14 @@ def add_consul(routes: Routes, core: Core) -> None:
     rows = consul_rows(core)
     routes.add(rows, consul_families(rows))
     routes.add((method, path, _absent("Sessions")) for method, path in _SESSION)
+
+
+def consul_tasks(core: Core) -> list[tuple[str, Coroutine[None, None, None]]]:
+    """What goes on beside the calls, each with its name."""
+    return [
+        ("Consul's keeper", Keeper(core.view, core.catalog).run()),
+        ("Consul's removal", Removal(core.view, core.catalog, time.monotonic).run()),
+    ]
 
 
 def consul_rows(core: Core) -> list[tuple[str, str, Handler]]:

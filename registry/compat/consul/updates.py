@@ -54,29 +54,27 @@ def declaring(definition: ServiceDefinition) -> Judge:
     return judge
 
 
-def checking(key: InstanceKey, check: CheckDefinition | None) -> Judge:
-    """Gives the instance another check, or none. The same one goes on as it is."""
+def checking(key: InstanceKey, check: CheckDefinition) -> Judge:
+    """Gives the instance another check, or with NO_DEFINITION none. One of the same kind goes on as it is."""
 
     def judge(before: InstanceRow | None) -> Judged:
         row, attributes = _there(key, before)
-        is_same = check is not None and attributes.check == check.kind
+        is_same = attributes.check == check.kind
         attributes = msgspec.structs.replace(
             attributes,
-            check=check.kind if check else "",
-            check_id=check.check_id if check else "",
-            check_name=check.name if check else "",
-            notes=check.notes if check else "",
-            deregister_s=check.deregister_s if check else 0,
+            check=check.kind,
+            check_id=check.check_id,
+            check_name=check.name,
+            notes=check.notes,
+            deregister_s=check.deregister_s,
         )
-        from_row = registration_of(row)
-        if is_same and check is not None:
-            from_row = msgspec.structs.replace(from_row, ttl_s=check.ttl_s)
-            return _with(from_row, attributes), row.instance.status
-        initial = (check.initial or "critical") if check else "passing"
-        attributes = msgspec.structs.replace(attributes, state="warning" if initial == "warning" else "", output="")
-        if check is not None:
-            from_row = msgspec.structs.replace(from_row, ttl_s=check.ttl_s)
-        return _with(from_row, attributes), "critical" if initial == "critical" else _wanted(row)
+        registration = msgspec.structs.replace(registration_of(row), ttl_s=check.ttl_s)
+        if is_same:
+            return _with(registration, attributes), row.instance.status
+        state = "warning" if check.initial == "warning" else ""
+        attributes = msgspec.structs.replace(attributes, state=state, output="")
+        is_well = check.initial in ("passing", "warning")
+        return _with(registration, attributes), _wanted(row) if is_well else "critical"
 
     return judge
 
