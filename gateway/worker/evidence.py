@@ -1,8 +1,8 @@
 """Which instances gave good answers: evidence of life that the registry takes in place of heartbeats.
 
 Nothing is counted for it on the way of a call: outlier detection counts already, and where it is switched off a plain
-number does. The endpoints are looked over in slices, a whole round each two seconds, so that a hundred thousand of them
-never hold the loop.
+number does. The endpoints are looked over in slices. A round takes half a second, so with a report each two seconds
+the shortest lease (3 s) is renewed in time; with many endpoints up to two seconds, so that no slice holds the loop.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,26 +14,30 @@ from gateway.routing.table import Tables
 if TYPE_CHECKING:
     from gateway.upstream.endpoint import Endpoint
 
+MIN_BEATS: Final = 10  # of 50 ms
+MAX_BEATS: Final = 40
+PER_SLICE: Final = 1_000
 MOST_NAMED: Final = 2_000  # in one frame of the channel
 InstanceKey = tuple[str, str, str]
 
 
 class Evidence:
-    """tell: gets namespace, service and id of each instance that answered. beats: of `beat` in a round."""
+    """tell: gets namespace, service and id of each instance that answered."""
 
-    def __init__(self, tell: Callable[[list[InstanceKey]], None], beats: int) -> None:
+    def __init__(self, tell: Callable[[list[InstanceKey]], None]) -> None:
         self._tell = tell
-        self._beats = beats
-        self._beat = 0
+        self._beats_left = 0
         self._slice = 1
         self._rest: Iterator[Endpoint] = iter(())
 
     def beat(self, tables: Tables) -> None:
         """The next slice; what a table swap brings is seen in the next round."""
-        if self._beat == 0:
+        if not self._beats_left:
+            count = len(tables.endpoints)
+            self._beats_left = min(max(count // PER_SLICE, MIN_BEATS), MAX_BEATS)
+            self._slice = count // self._beats_left + 1
             self._rest = iter(tables.endpoints.values())
-            self._slice = len(tables.endpoints) // self._beats + 1
-        self._beat = (self._beat + 1) % self._beats
+        self._beats_left -= 1
         found: dict[InstanceKey, None] = {}
         for endpoint in islice(self._rest, self._slice):
             answers = good_answers(endpoint)

@@ -71,7 +71,6 @@ GC_THRESHOLDS: Final = (20_000, 20, 50)
 # Who was accepted from the queue at the last moment has this long to be heard.
 ORPHAN_IDLE_S: Final = 0.5
 BEATS_PER_SLOW_BEAT: Final = 5  # 50 ms: access log, waits and ejections
-EVIDENCE_BEATS: Final = 40  # 2 s of slow beats
 BEATS_PER_SIGN: Final = 100  # 1 s: tells the supervisor that the loop turns
 
 _log = logging.getLogger("meshway.gateway.worker")
@@ -138,7 +137,7 @@ class Worker:
             report=self._report,
             retire=pool.close_idle,
         )
-        self._evidence = Evidence(lambda instances: self.channel.send(Answered(instances=instances)), EVIDENCE_BEATS)
+        self._evidence = Evidence(lambda instances: self.channel.send(Answered(instances=instances)))
         compiler = Compiler(parts)
         self._holder = TablesHolder(unready_tables(parts))
         self._applier = Applier(compiler, self._holder, self._applied, self.channel.pause, self.channel.resume)

@@ -2,7 +2,7 @@ import pytest
 
 from gateway.compiler.tables import Compiler
 from gateway.plan import Parts
-from gateway.worker.evidence import Evidence, InstanceKey
+from gateway.worker.evidence import MIN_BEATS, Evidence, InstanceKey
 from meshway.snapshot import Change
 from tests.parts.changes import document, edge_route, running
 from tests.parts.clock import ManualClock
@@ -12,13 +12,12 @@ UNJUDGED = document("TrafficPolicy", "p", {"outlier_detection": {"enabled": Fals
 
 
 class Bench:
-    def __init__(self, *changes: Change, beats: int = 4) -> None:
+    def __init__(self, *changes: Change) -> None:
         self.clock = ManualClock()
         self.compiler = Compiler(Parts(now=self.clock, random=lambda: 0.0))
         self.compiler.snapshot(1, changes)
         self.told: list[InstanceKey] = []
-        self.beats = beats
-        self.evidence = Evidence(self.told.extend, beats)
+        self.evidence = Evidence(self.told.extend)
 
     def attempt(self, cluster: str, identity: str, outcome: str = "ok", status: int = 200) -> None:
         of = self.compiler.tables.clusters[cluster]
@@ -28,7 +27,7 @@ class Bench:
 
     def round(self) -> list[str]:
         self.told.clear()
-        for _ in range(self.beats):
+        for _ in range(MIN_BEATS):
             self.evidence.beat(self.compiler.tables)
         return sorted(identity for _, _, identity in self.told)
 
@@ -55,6 +54,17 @@ def test_failures_are_no_evidence(policies: tuple[Change, ...]) -> None:
     assert bench.round() == []
 
 
+def test_a_round_goes_over_all_endpoints_in_slices() -> None:
+    bench = Bench(*(running("books", str(number)) for number in range(41)))
+    for _ in range(MIN_BEATS):
+        for number in range(41):
+            bench.attempt("default/books", str(number))
+        before = len(bench.told)
+        bench.evidence.beat(bench.compiler.tables)
+        assert len(bench.told) - before <= 5
+    assert sorted(int(identity) for _, _, identity in bench.told) == list(range(41)), "each is looked at once a round"
+
+
 def test_an_answer_on_a_named_port_speaks_for_the_instance() -> None:
     bench = Bench(running("books", "1", ports={"admin": 9001}), ADMIN)
     bench.attempt("default/books:admin", "1:admin")
@@ -63,10 +73,11 @@ def test_an_answer_on_a_named_port_speaks_for_the_instance() -> None:
 
 def test_a_round_with_many_is_told_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.worker.evidence.MOST_NAMED", 2)
-    bench = Bench(*(running("books", str(number)) for number in range(9)), beats=1)
+    monkeypatch.setattr("gateway.worker.evidence.MIN_BEATS", 1)
+    bench = Bench(*(running("books", str(number)) for number in range(9)))
     for number in range(9):
         bench.attempt("default/books", str(number))
     sizes: list[int] = []
-    bench.evidence = Evidence(lambda part: sizes.append(len(part)), 1)
+    bench.evidence = Evidence(lambda part: sizes.append(len(part)))
     bench.evidence.beat(bench.compiler.tables)
     assert sizes == [2, 2, 2, 2, 1]
