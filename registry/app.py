@@ -22,6 +22,7 @@ from registry.api.description import api_operations
 from registry.compat.consul.description import consul_operations, consul_shapes
 from registry.compat.consul.table import add_consul, consul_tasks
 from registry.compat.eureka import surface as eureka
+from registry.compat.nacos import surface as nacos
 from registry.core import Core, open_core
 from registry.dns.server import DnsSockets, dns_served
 from registry.gateways import Gateways
@@ -133,7 +134,9 @@ def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
     gateways.share(core.bus)
     gateways.document_revision = lambda key: 0 if (row := core.view.document(key)) is None else row.revision
     routes = machine_routes(core, gateways)
-    routes.add([], {eureka.FAMILY: eureka.Eureka(core.catalog, core.view, time.monotonic).answer})
+    of_eureka = eureka.Eureka(core.catalog, core.view, time.monotonic)
+    of_nacos = nacos.Nacos(core.catalog, core.documents, core.view, wall=time.time, missing=core.missing)
+    routes.add([], {eureka.FAMILY: of_eureka.answer, nacos.FAMILY: of_nacos.answer})
     add_consul(routes, core)
     operations = [*machine_operations(), *api_operations(), *consul_operations()]
     surface: Surface

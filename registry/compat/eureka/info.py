@@ -13,10 +13,10 @@ import msgspec
 
 from meshway.model.registration import ChosenStatus, Registration, read_registration
 from meshway.problem import Problem
+from registry.compat.bookkeeping import EUREKA, is_kept, shown_metadata
 from registry.compat.eureka.statuses import (
     DIRTY,
     OVERRIDE,
-    PREFIX,
     STATUS,
     Status,
     announced_status,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from meshway.model.instance import Instance
     from registry.view.rows import InstanceRow
 
-FACTS: Final = PREFIX + "registration"
+FACTS: Final = EUREKA + "registration"
 NAMESPACE: Final = "default"
 """Eureka has none; its clients live here."""
 DEFAULT_DURATION_S: Final = 90
@@ -161,8 +161,8 @@ def read_metadata(raw: object) -> dict[str, str]:
     for key, value in raw.items():
         if key.startswith("@") or value is None:  # Java's class names, and nothing
             continue
-        if key.startswith(PREFIX):
-            raise refused(f"metadata {key[:100]!r}: names that begin with {PREFIX} are kept for the registry")
+        if is_kept(key):
+            raise refused(f"metadata {key[:100]!r}: this name is kept for the registry")
         metadata[key] = _text(raw, key)
     return metadata
 
@@ -194,7 +194,7 @@ def info_of(row: InstanceRow, action: str | None = None) -> dict[str, Any]:
     """InstanceInfo in the JSON form, without its envelope. action: of a delta."""
     instance = row.instance
     facts = facts_of(instance)
-    metadata = {key: value for key, value in instance.metadata.items() if not key.startswith(PREFIX)}
+    metadata = shown_metadata(instance.metadata)
     center: dict[str, Any] = {
         "@class": _AMAZON if facts.center == "Amazon" else _MY_OWN,
         "name": facts.center or _MY_OWN_NAME,

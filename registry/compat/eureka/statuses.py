@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from registry.compat.bookkeeping import EUREKA
+
 if TYPE_CHECKING:
     from meshway.model.instance import Instance
     from meshway.model.registration import ChosenStatus
@@ -16,12 +18,10 @@ if TYPE_CHECKING:
 
 Status = Literal["UP", "DOWN", "STARTING", "OUT_OF_SERVICE", "UNKNOWN"]
 
-PREFIX: Final = "eureka."
-"""Metadata keys that begin with it are ours."""
-STATUS: Final = PREFIX + "status"
+STATUS: Final = EUREKA + "status"
 """What the instance said of itself last, when it was not UP."""
-OVERRIDE: Final = PREFIX + "override"
-DIRTY: Final = PREFIX + "dirty"
+OVERRIDE: Final = EUREKA + "override"
+DIRTY: Final = EUREKA + "dirty"
 """lastDirtyTimestamp: milliseconds of the client's clock, compared with its own only."""
 
 
