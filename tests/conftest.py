@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.parts.postgres import Postgres, running_postgres
+from tests.parts.valkey import Valkey
 
 # The blob printed with a failure repeats it; times are not judged, as machines are shared.
 settings.register_profile("default", print_blob=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,3 +29,17 @@ def postgres() -> Iterator[Postgres]:
 def database_url(postgres: Postgres) -> str:
     """An empty database for each test."""
     return postgres.new_database()
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def valkey(valkey_server: Valkey) -> Valkey:
+    """An empty one for each test; who stops or kills it starts one of his own."""
+    valkey_server.flush()
+    return valkey_server

@@ -46,6 +46,7 @@ class RedisLink:
         self._scripts = [script.encode() for script in scripts]
         self._connection: AbstractConnection | None = None
         self._turn = asyncio.Lock()
+        self._trouble = "not connected"
         self.shas: list[bytes] = []
         self.run = b""
 
@@ -66,7 +67,8 @@ class RedisLink:
                     *shas, info = await _exchange(connection, [*asked, command(b"INFO", b"server")])
             except (RedisError, OSError, TimeoutError) as error:
                 await connection.disconnect(nowait=True)
-                raise LiveAway(_reason(error)) from error
+                self._trouble = _reason(error)
+                raise LiveAway(self._trouble) from error
             self.shas = [bytes(sha) for sha in shas]
             self.run = _run_id(info)
             self._connection = connection
@@ -75,13 +77,14 @@ class RedisLink:
         """The answers in order; bytes and lists. Raises LiveAway; what was asked may have been done or not."""
         async with self._turn:
             if self._connection is None:
-                raise LiveAway("not connected")
+                raise LiveAway(self._trouble)
             try:
                 async with asyncio.timeout(WAIT_S):
                     return await _exchange(self._connection, commands)
             except (RedisError, OSError, TimeoutError) as error:
+                self._trouble = _reason(error)
                 await self._drop()
-                raise LiveAway(_reason(error)) from error
+                raise LiveAway(self._trouble) from error
             except BaseException:  # cancelled between question and answer: the next answer would be the wrong one
                 await self._drop()
                 raise
@@ -89,12 +92,13 @@ class RedisLink:
     async def read(self) -> Any:
         """What comes without being asked for, to a subscriber; waits for it. Raises LiveAway."""
         if self._connection is None:
-            raise LiveAway("not connected")
+            raise LiveAway(self._trouble)
         try:
             return await self._connection.read_response(disable_decoding=True, timeout=float("inf"))
         except (RedisError, OSError) as error:
+            self._trouble = _reason(error)
             await self._drop()
-            raise LiveAway(_reason(error)) from error
+            raise LiveAway(self._trouble) from error
 
     async def close(self) -> None:
         await self._drop()
