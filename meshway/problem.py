@@ -74,7 +74,7 @@ class Problem(Exception):
         return members | self.extra
 
     def encode(self, instance: str | None = None) -> bytes:
-        return msgspec.json.encode(self.document(instance))
+        return msgspec.json.encode(self.document(instance)) + b"\n"
 
 
 def invalid_document(title: str, errors: tuple[FieldError, ...]) -> Problem:

@@ -1,5 +1,6 @@
 """One call through the gateway's mesh listener, as a person makes it."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import httpx
 from meshway.cli.failure import NOT_FOUND, UNREACHABLE, CliError
 from meshway.cli.logged import where_it_went
 from meshway.cli.registry_client import transport_reason
+from meshway.cli.running import RunFolder
 from meshway.cli.session import Session
 
 
@@ -46,7 +48,7 @@ def ask_gateway(session: Session, question: Question) -> int:
             for last in response.iter_bytes():
                 sys.stdout.buffer.write(last)
             sys.stdout.buffer.flush()
-            if last and not last.endswith(b"\n") and sys.stdout.isatty():
+            if last and not last.endswith(b"\n") and _is_one_stream():
                 session.say()
             if not session.quiet:
                 _tell_way(session, question, response)
@@ -60,8 +62,20 @@ def ask_gateway(session: Session, question: Question) -> int:
             UNREACHABLE,
             f"gateway at {question.gateway} does not answer",
             why=transport_reason(error),
-            mend="start it (meshway up) or name another: --gateway URL",
+            mend="start one here (meshway up), or name the mesh listener of one elsewhere: --gateway http://HOST:8581",
         ) from error
+
+
+def mesh_listener(data: Path) -> str | None:
+    """Of the mesh that `meshway up` runs in a data folder; None where none runs."""
+    running = RunFolder(data).running()
+    return None if running is None or running.ready is None else running.ready.mesh
+
+
+def _is_one_stream() -> bool:
+    """Body and status come out in one place, a terminal or a log."""
+    out, err = os.fstat(sys.stdout.fileno()), os.fstat(sys.stderr.fileno())
+    return (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino)
 
 
 def _tell(session: Session, question: Question, response: httpx.Response, took_ms: float) -> None:

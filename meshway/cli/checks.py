@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 import typer
 
-from meshway.cli.failure import FAILED, CliError
+from meshway.cli.failure import FAILED, UNREACHABLE, CliError
 from meshway.cli.session import Session, asking
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def check(
         str, typer.Option("--gateway", envvar="MESHWAY_ADMIN_URL", metavar="URL", help="A gateway's admin address.")
     ] = ADMIN,
 ) -> None:
-    """Ask registry and gateways whether all is well. Exit 1 when something failed."""
+    """Ask registry and gateways whether all is well. Exit 1 when something failed, 7 when no registry answers."""
     from meshway.cli.output import painted, pretty_json
     from meshway.cli.registry_client import RegistryClient
 
-    findings = list(_findings(RegistryClient(session), session, gateway.rstrip("/")))
+    findings, is_away = _findings(RegistryClient(session), session, gateway.rstrip("/"))
     failed = sum(finding.verdict == "failed" for finding in findings)
     warned = sum(finding.verdict == "warning" for finding in findings)
     if session.output in ("json", "jsonl"):
@@ -53,7 +53,7 @@ def check(
         passed = len(findings) - failed - warned
         session.say(f"{failed} failed, {warned} warning{'s' * (warned != 1)}, {passed} passed")
     if failed:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(UNREACHABLE if is_away else FAILED)
 
 
 @asking
@@ -92,7 +92,19 @@ def version(session: Session) -> None:
         session.put(f"meshway {own['meshway']} (Python {own['python']})")
 
 
-def _findings(client: "RegistryClient", session: Session, gateway: str) -> Iterator[Finding]:
+def _findings(client: "RegistryClient", session: Session, gateway: str) -> tuple[list[Finding], bool]:
+    """And whether the registry is away: then there is still the gateway, which carries calls without it."""
+    try:
+        return list(_all_findings(client, session, gateway)), False
+    except CliError as error:
+        if error.code != UNREACHABLE:
+            raise
+        why = f": {error.why}" if error.why else ""
+        away = Finding(id="registry-ready", verdict="failed", text=f"{error.what}{why}", mend=error.mend)
+        return [away, _admin_ready(gateway, session)], True
+
+
+def _all_findings(client: "RegistryClient", session: Session, gateway: str) -> Iterator[Finding]:
     yield _registry_ready(client, session)
     gateways = client.read("/v1/gateways")["items"]
     yield from _gateways(client, gateways)

@@ -50,6 +50,7 @@ def demo(
     ] = Path(".meshway"),
     edge: Annotated[str, typer.Option("--edge", metavar="URL", help="The gateway's edge listener.")] = "",
     gateway: Annotated[str, typer.Option("--gateway", envvar="MESHWAY_GATEWAY", metavar="URL")] = "",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave its documents when it ends.")] = False,
 ) -> None:
     """Run the book shop (four services, six instances) beside `meshway up`, until Ctrl-C."""
     refuse_missing_server()
@@ -60,17 +61,19 @@ def demo(
     where = msgspec.structs.replace(where, edge=edge or where.edge, mesh=gateway or where.mesh)
     client = RegistryClient(msgspec.structs.replace(session, registry=where.registry))
     client.ask("GET", "/v1/health/ready")
-    Shop(session, client, folder, where).run()
+    Shop(session, client, folder, where, keep=keep).run()
 
 
 class Shop:
-    """The six processes."""
+    """The six processes, and the documents that were not there before them. keep: leave those when it ends."""
 
-    def __init__(self, session: Session, client: "RegistryClient", folder: Path, where: Ready) -> None:
+    def __init__(self, session: Session, client: "RegistryClient", folder: Path, where: Ready, *, keep: bool) -> None:
         self._session = session
         self._client = client
         self._folder = folder
         self._where = where
+        self._keep = keep
+        self._created: list[dict[str, str]] = []
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._stop = threading.Event()
 
@@ -98,7 +101,13 @@ class Shop:
         applied = self._client.ask(
             "POST", "/v1/apply", params={"namespace": NAMESPACE}, body={"documents": documents, "delete": []}
         )
-        self._session.say(f"✓ {len(documents)} documents of {NAMESPACE}, revision {applied.json()['revision']}")
+        told = applied.json()
+        self._created = [
+            {name: row[name] for name in ("kind", "namespace", "name")}
+            for row in told["documents"]
+            if row["result"] == "created"
+        ]
+        self._session.say(f"✓ {len(documents)} documents of {NAMESPACE}, revision {told['revision']}")
 
     def _start(self, service: str, version: str) -> None:
         port = _free_port()
@@ -157,6 +166,18 @@ class Shop:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        if self._created and not self._keep:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """What was there before the demo stays. A registry that has gone meanwhile must not keep it from ending."""
+        count = f"{len(self._created)} documents of {NAMESPACE}"
+        try:
+            self._client.ask("POST", "/v1/apply", body={"documents": [], "delete": self._created})
+        except CliError as error:
+            self._session.say(f"! {count} stay behind: {error.what}")
+        else:
+            self._session.say(f"✓ {count} deleted (--keep leaves them)")
 
 
 def example_folder() -> Path:

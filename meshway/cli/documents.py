@@ -11,6 +11,8 @@ from meshway.cli.revisions import Wait
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 
 if TYPE_CHECKING:
+    import httpx
+
     from meshway.cli.registry_client import RegistryClient
     from meshway.cli.written_files import FileDocument
 
@@ -105,10 +107,13 @@ def delete(
         keys = [{"kind": kind, "namespace": namespace, "name": one}]
     session.confirm(f"Delete {', '.join(document_name(key) for key in keys)}?")
     client = RegistryClient(session)
-    answer = client.ask("POST", "/v1/apply", params={"namespace": namespace}, body={"documents": [], "delete": keys})
+    body = {"documents": [], "delete": keys}
+    answer = client.answer("POST", "/v1/apply", params={"namespace": namespace}, body=body)
+    if answer.status_code >= 400:
+        raise _delete_error(answer)
     rows = answer.json()["documents"]
     if session.output in ("json", "jsonl"):
-        session.put(answer.text)
+        session.put(answer.text.rstrip("\n"))
     else:
         for row in rows:
             if row["result"] == "deleted":
@@ -139,6 +144,22 @@ def export(
         session.put(pretty_json(documents))
     else:
         session.put(yaml_stream(documents).rstrip("\n"))
+
+
+def _delete_error(answer: "httpx.Response") -> CliError:
+    """A Service that has instances cannot go: where they are, and what ends them."""
+    from meshway.cli.registry_client import refused
+    from meshway.client.errors import problem_of
+
+    error = refused(answer)
+    for found in problem_of(answer).errors:
+        if found.code == "has_instances" and found.document:
+            namespace, _, name = found.document.partition(" ")[2].partition("/")
+            error.mend = (
+                f"stop the programs that register them (meshway instances {name} -n {namespace} lists them), "
+                "then delete again; nothing was deleted"
+            )
+    return error
 
 
 def _as_written(document: dict[str, Any]) -> dict[str, Any]:

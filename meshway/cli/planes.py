@@ -102,6 +102,15 @@ def registry_serve(
     dns_port: DnsPort = "8600",
     bind: Bind = "127.0.0.1",
     insecure: Insecure = False,
+    database_url: Annotated[
+        str,
+        typer.Option(
+            envvar="MESHWAY_DATABASE_URL",
+            show_envvar=True,
+            metavar="URL",
+            help="PostgreSQL that several registries share: postgresql://[user:password@]HOST:PORT/DATABASE.",
+        ),
+    ] = "",
     redis_url: Annotated[
         str,
         typer.Option(
@@ -123,7 +132,13 @@ def registry_serve(
     from registry.settings import RegistrySettings, StartRefused
 
     settings = RegistrySettings(
-        data_dir=data, bind=bind, port=registry_port, insecure=insecure, migrate=migrate, redis_url=redis_url
+        data_dir=data,
+        bind=bind,
+        port=registry_port,
+        insecure=insecure,
+        migrate=migrate,
+        database_url=database_url,
+        redis_url=redis_url,
     )
     sock = listen_on(bind, registry_port, "--registry-port") if socket_fd is None else socket.socket(fileno=socket_fd)
     names = dns_sockets(bind, dns_port) if dns_fds is None else tuple(socket.socket(fileno=fd) for fd in dns_fds)
@@ -194,16 +209,11 @@ def gateway_serve(
     if not is_child:
         # Workers share their port with SO_REUSEPORT, so the kernel would let a second gateway take half of the calls.
         # Below `up` the last workers of a dead gateway may still drain there, and they are to be followed at once.
-        refuse_taken_ports(bind, edge_port, mesh_port, admin_port)
+        refuse_taken(bind, ((edge_port, "--edge-port"), (mesh_port, "--mesh-port"), (admin_port, "--admin-port")))
     try:
         serve(settings)
     except Problem as problem:
         raise plane_refused(problem) from problem
-
-
-def refuse_taken_ports(bind: str, edge_port: int, mesh_port: int, admin_port: int) -> None:
-    for port, flag in ((edge_port, "--edge-port"), (mesh_port, "--mesh-port"), (admin_port, "--admin-port")):
-        refuse_taken(bind, port, flag)
 
 
 def plane_refused(problem: Problem) -> CliError:

@@ -3,6 +3,7 @@
 import errno
 import re
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -70,10 +71,25 @@ def dns_sockets(bind: str, port: str) -> tuple[socket.socket, socket.socket] | N
     return datagrams_and_streams_on(bind, int(port), "--dns-port")
 
 
-def refuse_taken(bind: str, port: int, flag: str) -> None:
-    """Raises CliError when somebody listens there already. Port 0 is never taken."""
-    if port:
-        listen_on(bind, port, flag).close()
+def refuse_taken(bind: str, ports: Sequence[tuple[int, str]]) -> None:
+    """ports: each with its flag. Raises CliError naming all where somebody listens already. Port 0 is never taken."""
+    refused: list[tuple[str, CliError]] = []
+    for port, flag in ports:
+        try:
+            if port:
+                listen_on(bind, port, flag).close()
+        except CliError as error:
+            refused.append((flag, error))
+    if len(refused) == 1:
+        raise refused[0][1]
+    if refused:
+        raise CliError(
+            CONFLICT,
+            f"{len(refused)} ports cannot be had",
+            details=tuple(error.what for _, error in refused),
+            mend=f"stop what holds them, or choose others: {' '.join(f'{flag} N' for flag, _ in refused)} "
+            "(0 takes a free one)",
+        )
 
 
 def cannot_bind(bind: str, port: int, flag: str, error: OSError) -> CliError:

@@ -66,7 +66,15 @@ def call(
     method: Annotated[str, typer.Option("--method", "-X")] = "",
     header: Annotated[list[str] | None, typer.Option("--header", "-H", metavar="NAME: VALUE")] = None,
     data: Annotated[str | None, typer.Option("--data", "-d", help="The body; @FILE reads it, @- from stdin.")] = None,
-    gateway: Gateway = GATEWAY,
+    gateway: Annotated[
+        str,
+        typer.Option(
+            "--gateway",
+            envvar="MESHWAY_GATEWAY",
+            metavar="URL",
+            help="The mesh listener; that of `up` in DIR, or 8581.",
+        ),
+    ] = "",
     log_of: Annotated[
         Path, typer.Option("--data", envvar="MESHWAY_DATA", metavar="DIR", help="The data folder of `meshway up`.")
     ] = Path(".meshway"),
@@ -74,14 +82,16 @@ def call(
     """Call a service through the gateway: its answer on stdout, status, time and, of a mesh on this machine, route and
     instance on stderr. Exit 1 from 400 on.
     """
-    from meshway.cli.calling import Question, ask_gateway
+    from meshway.cli.calling import Question, ask_gateway, mesh_listener
 
     host, _, path = target.removeprefix("http://").partition("/")
     namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
     host = {0: f"{host}.{namespace}.mesh", 1: f"{host}.mesh"}.get(host.count("."), host)
     headers = [_header(text) for text in header or ()]
     method = method or ("POST" if data else "GET")
-    question = Question(gateway.rstrip("/"), host, f"/{path}", method, headers, data, log_of)
+    question = Question(
+        gateway.rstrip("/") or mesh_listener(log_of) or GATEWAY, host, f"/{path}", method, headers, data, log_of
+    )
     status = ask_gateway(session, question)
     if status >= 400:
         raise typer.Exit(FAILED)

@@ -197,12 +197,15 @@ def run_up(settings: UpSettings) -> None:
     folder = RunFolder(settings.data)
     folder.take()
     try:
-        for port, flag in (
-            (settings.edge_port, "--edge-port"),
-            (settings.mesh_port, "--mesh-port"),
-            (settings.admin_port, "--admin-port"),
-        ):
-            refuse_taken(settings.bind, port, flag)
+        refuse_taken(
+            settings.bind,
+            (
+                (settings.registry_port, "--registry-port"),
+                (settings.edge_port, "--edge-port"),
+                (settings.mesh_port, "--mesh-port"),
+                (settings.admin_port, "--admin-port"),
+            ),
+        )
         listener = listen_on(settings.bind, settings.registry_port, "--registry-port")
         with contextlib.ExitStack() as open_sockets:
             open_sockets.enter_context(listener)

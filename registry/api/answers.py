@@ -23,11 +23,14 @@ _encode: Final = msgspec.json.Encoder().encode
 def answer(
     value: object, status: int = 200, *, revision: int | None = None, headers: dict[str, str] | None = None
 ) -> Response:
-    """JSON. revision: the one a write took, or the one that is shown; else the head stands in `Meshway-Revision`."""
+    """JSON with a newline, for curl at a terminal.
+
+    revision: the one a write took, or the one that is shown; else the head stands in `Meshway-Revision`.
+    """
     fields = dict(headers or {})
     if revision is not None:
         fields["meshway-revision"] = str(revision)
-    return Response(_encode(value), status, fields, "application/json")
+    return Response(_encode(value) + b"\n", status, fields, "application/json")
 
 
 def nothing(revision: int) -> Response:

@@ -39,7 +39,7 @@ def make_api(
     """methods_at: what all routes serve at a path. description: of all routes, served as it is."""
     # FastAPI's own description would leave out the machine routes, and its /docs page loads scripts from elsewhere.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    encoded = msgspec.json.encode(description)
+    encoded = msgspec.json.encode(description) + b"\n"
 
     @app.get(OPENAPI)
     async def openapi() -> Response:

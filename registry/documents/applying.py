@@ -220,12 +220,17 @@ def _delete(draft: Draft, key: Key, by: str, touched: _Before) -> Result:
     if before is None:
         return Result(kind=key.kind, namespace=key.namespace, name=key.name, result="unchanged")
     if key.kind == "Service" and any(draft.instances_of(key.namespace, key.name)):
+        count = sum(1 for _ in draft.instances_of(key.namespace, key.name))
+        name = f"Service {key.namespace}/{key.name}"
+        message = f"{name} has {count} instance{'s' * (count != 1)}"
         raise Problem(
             409,
             "in_use",
             "Service has instances",
-            detail=f"Service {key.namespace}/{key.name} has instances",
-            mend="deregister them first, or let their leases run out",
+            detail=message,
+            errors=(FieldError(document=name, path="", code="has_instances", message=message),),
+            mend="stop what registers them, or deregister them and delete again; a lease that runs out takes its "
+            "instance along after some minutes",
         )
     draft.remove_document(before, by=by)
     return Result(kind=key.kind, namespace=key.namespace, name=key.name, result="deleted")

@@ -150,7 +150,7 @@ Handler = Callable[[Request], "Reply | Stream | Future[Reply]"]
 
 
 def json_reply(value: object, status: int = 200, *, headers: bytes = b"", revision: int | None = None) -> Reply:
-    return Reply(status, _encode(value), headers=headers, revision=revision)
+    return Reply(status, _encode(value) + b"\n", headers=headers, revision=revision)
 
 
 def answer_when(future: Future[T], reply_of: Callable[[T], Reply]) -> Future[Reply]:

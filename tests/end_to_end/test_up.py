@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -77,6 +78,28 @@ def test_a_taken_port_names_its_holder_and_the_flag(tmp_path: Path) -> None:
         assert what == f"error: port {port} on 127.0.0.1 is taken by {name} (pid {os.getpid()})"
         assert why.startswith(f"why:   {os.getpid()} runs: ")
         assert mend == f"mend:  stop it, or choose another port: --{plane}-port N (0 takes a free one)"
+
+
+def test_all_taken_ports_are_named_at_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        ports = {"registry": one.getsockname()[1], "mesh": two.getsockname()[1]}
+        refused = meshway(*arguments(tmp_path, **ports))
+    first, *details, mend = refused.err.splitlines()
+    assert (refused.code, first, len(details)) == (5, "error: 2 ports cannot be had", 2)
+    assert "--registry-port N --mesh-port N" in mend
+
+
+def test_call_finds_the_mesh_of_the_folder_and_keeps_status_and_body_apart(start_mesh: StartMesh) -> None:
+    mesh = start_mesh()
+    asked = python("-m", "meshway.cli.main", "call", "nobody/x", "--data", str(mesh.data))
+    both = subprocess.run(asked, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+    assert both.returncode == 1
+    lines = both.stdout.splitlines()
+    assert lines[0].startswith("404 "), lines
+    assert lines[-1].startswith("answered by the gateway: "), lines
+    mesh.process.stop()
+    away = meshway("call", "nobody/x", "--data", str(mesh.data), "--gateway", "http://127.0.0.1:1")
+    assert (away.code, "--gateway http://HOST:8581" in away.err) == (7, True)
 
 
 def test_names_are_answered_over_dns_on_a_port_that_outlives_the_registry(start_mesh: StartMesh) -> None:
@@ -198,4 +221,7 @@ def test_demo_opens_the_book_shop_at_the_edge(start_mesh: StartMesh) -> None:
         wait_until(lambda: "★" in httpx.get(page, timeout=10).text, 20, every_s=0.2, what="stars")
     finally:
         demo.stop()
-    assert meshway("get", "services", "-n", "bookinfo", "--registry", mesh.registry).out.count("0/0") == 4
+    assert "documents of bookinfo deleted" in demo.text()
+    left = meshway("get", "services", "-n", "bookinfo", "--registry", mesh.registry)
+    assert (left.out, left.err) == ("", "no services in namespace bookinfo\n")
+    assert meshway("get", "routes", "-n", "bookinfo", "--registry", mesh.registry).out == ""

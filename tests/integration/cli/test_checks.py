@@ -87,7 +87,12 @@ def test_an_admin_address_that_does_not_answer_is_a_warning(registry: Registry, 
     assert "! no gateway answers at http://127.0.0.1:1\n    mend: another admin address: --gateway URL" in shown.out
 
 
-def test_check_without_a_registry_is_exit_7(gateway: Gateway) -> None:
-    shown = meshway("check", "--registry", "http://127.0.0.1:1")
-    assert (shown.code, shown.out) == (7, "")
-    assert shown.err.startswith("error: registry at http://127.0.0.1:1 does not answer\n")
+def test_check_without_a_registry_is_exit_7_and_still_asks_the_gateway(gateway: Gateway) -> None:
+    admin = f"http://127.0.0.1:{gateway.admin_port}"
+    shown = meshway("check", "--registry", "http://127.0.0.1:1", "--gateway", admin)
+    assert shown.code == 7
+    assert shown.out.splitlines() == [
+        "✗ registry at http://127.0.0.1:1 does not answer: connection refused",
+        "    mend: start it (meshway up) or name another: --registry URL",
+        f"✓ gateway {admin} is ready",
+    ]

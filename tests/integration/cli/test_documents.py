@@ -199,9 +199,13 @@ def test_a_service_with_instances_is_not_deleted(registry: Registry, run: Run, n
     )
     assert run("apply", "-f", "shop.yaml").code == 0
     registry.register("cart", "one", 9000, namespace)
-    refused = run("delete", "service/cart", "--yes")
+    refused = run("delete", "-f", "shop.yaml", "--yes")
     assert refused.code == 5
-    assert refused.err.startswith("error: ")
+    assert refused.err.splitlines() == [
+        f"error: Service {namespace}/cart has 1 instance",
+        f"mend:  stop the programs that register them (meshway instances cart -n {namespace} lists them), then delete "
+        "again; nothing was deleted",
+    ]
 
 
 def test_output_for_programs_is_the_apis_answer(run: Run, tmp_path: Path) -> None:

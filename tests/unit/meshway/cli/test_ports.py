@@ -27,7 +27,18 @@ def test_a_port_shared_by_so_reuseport_is_taken_too() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         with pytest.raises(CliError):
-            refuse_taken("127.0.0.1", other.getsockname()[1], "--mesh-port")
+            refuse_taken("127.0.0.1", [(other.getsockname()[1], "--mesh-port")])
+
+
+def test_all_taken_ports_are_named_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        ports = [one.getsockname()[1], two.getsockname()[1]]
+        with pytest.raises(CliError) as refused:
+            refuse_taken("127.0.0.1", [(ports[0], "--edge-port"), (0, "--mesh-port"), (ports[1], "--admin-port")])
+    error = refused.value
+    assert (error.code, error.what, len(error.details)) == (CONFLICT, "2 ports cannot be had", 2)
+    assert all(str(port) in detail for port, detail in zip(ports, error.details, strict=True))
+    assert "--edge-port N --admin-port N" in (error.mend or "")
 
 
 def test_port_0_takes_a_free_one_that_children_inherit() -> None:
@@ -59,7 +70,7 @@ def test_a_free_port_has_no_holder() -> None:
     with listen_on("127.0.0.1", 0, "--registry-port") as listener:
         port = listener.getsockname()[1]
     assert holder_of(port) is None
-    refuse_taken("127.0.0.1", port, "--edge-port")
+    refuse_taken("127.0.0.1", [(port, "--edge-port")])
 
 
 def test_an_address_that_is_not_ours_is_told() -> None:
