@@ -26,6 +26,7 @@ from registry.compat.nacos import surface as nacos
 from registry.core import Core, open_core
 from registry.dns.server import DnsSockets, dns_served
 from registry.gateways import Gateways
+from registry.machine.confirming import Head
 from registry.machine.description import machine_operations
 from registry.machine.encoding import AnswerEncoder
 from registry.machine.protocol import RegistryConnection
@@ -139,6 +140,7 @@ def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
     routes.add([], {eureka.FAMILY: of_eureka.answer, nacos.FAMILY: of_nacos.answer})
     add_consul(routes, core)
     operations = [*machine_operations(), *api_operations(), *consul_operations()]
+    head = None if core.following is None else Head(core.view, core.following)
     surface: Surface
     api = make_api(
         core,
@@ -151,8 +153,9 @@ def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
         routes=routes,
         app=api,
         trust=Trust(insecure=insecure),
-        encoder=AnswerEncoder(lambda: core.view.revision, time.time),
+        encoder=AnswerEncoder(lambda: core.view.revision, time.time, None if head is None else head.stale_line),
         gateways=gateways,
+        head=head,
     )
     return surface
 

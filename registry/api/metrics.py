@@ -51,6 +51,22 @@ def _lines(core: Core, gateways: Gateways, connections: int) -> Iterator[str]:
             sum(len(state.refused) for state in live),
         ),
     ]
+    if core.following is not None:
+        rows += [
+            ("meshway_store_up", "gauge", "1: the shared store takes writes.", float(core.store.missing() is None)),
+            (
+                "meshway_registry_view_age_seconds",
+                "gauge",
+                "Since the view was known to be the store's head.",
+                round(core.following.age_s, 3),
+            ),
+            (
+                "meshway_registry_histories_total",
+                "counter",
+                "Times the store held another history: answered revisions may be lost.",
+                core.following.histories,
+            ),
+        ]
     yield from _holds(core)
     yield (
         "# HELP meshway_registry_commit_duration_seconds From taking a batch to durable.\n"

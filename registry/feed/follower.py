@@ -24,8 +24,8 @@ class Follower:
     """
 
     __slots__ = (
-        "_closed", "_cursor", "_gateways", "_ready", "_snapshot", "_snapshot_at", "_snapshots", "_store", "_view",
-        "_wake", "node",
+        "_closed", "_cursor", "_epoch", "_gateways", "_ready", "_snapshot", "_snapshot_at", "_snapshots", "_store",
+        "_view", "_wake", "node",
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +42,7 @@ class Follower:
     ) -> None:
         self.node = node
         self._view = view
+        self._epoch = view.epoch
         self._store = store
         self._wake = wake
         self._closed = closed
@@ -55,6 +56,11 @@ class Follower:
             self._cursor = self._begin(reason)
         else:
             self._cursor = LogCursor(view, store, since, wake)
+
+    @property
+    def is_over(self) -> bool:
+        """Another history has begun. A feed is of one, so this one ends, and its gateway comes again."""
+        return self._view.epoch != self._epoch
 
     @property
     def revision(self) -> int:

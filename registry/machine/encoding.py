@@ -20,12 +20,16 @@ _BODILESS: Final = frozenset({204, 304})
 
 
 class AnswerEncoder:
-    """Writes answers of one process. revision: the view's head, for answers that name none of their own."""
+    """Writes answers of one process. revision: the view's head, for answers that name none of their own. stale: the
+    line that says how old the view may be; None: never."""
 
-    __slots__ = ("_date", "_date_second", "_revision", "_wall")
+    __slots__ = ("_date", "_date_second", "_revision", "_stale", "_wall")
 
-    def __init__(self, revision: Callable[[], int], wall: Callable[[], float]) -> None:
+    def __init__(
+        self, revision: Callable[[], int], wall: Callable[[], float], stale: Callable[[], bytes] | None = None
+    ) -> None:
         self._revision = revision
+        self._stale = stale
         self._wall = wall
         self._date = b""
         self._date_second = -1
@@ -38,6 +42,7 @@ class AnswerEncoder:
             _status_line(status),
             self._date_line(),
             b"meshway-revision: %d\r\n" % (self._revision() if reply.revision is None else reply.revision),
+            b"" if self._stale is None else self._stale(),
             reply.headers,
             _connection(keep_alive, minor),
         ]
@@ -62,6 +67,7 @@ class AnswerEncoder:
                 _status_line(status),
                 self._date_line(),
                 b"meshway-revision: %d\r\n" % (self._revision() if revision is None else revision),
+                b"" if self._stale is None else self._stale(),
                 headers,
                 b"transfer-encoding: chunked\r\n" if chunked else b"",
                 _connection(keep_alive, minor),

@@ -80,6 +80,9 @@ class FrameStream:
         outlet, follower = self._outlet, self._follower
         if outlet is None or follower is None:
             return
+        if follower.is_over:
+            outlet.end()
+            return
         while not outlet.is_paused:
             frames = follower.take()
             if not frames:

@@ -11,11 +11,13 @@ from urllib.parse import unquote
 from meshway.http1.field_lines import request_lines
 from meshway.problem import Problem, internal_problem
 from registry.machine.asgi import AsgiApp, AsgiExchange
+from registry.machine.confirming import ConfirmedAnswer
 from registry.machine.request import Reply, Request, Stream, answer_when, problem_reply
 
 if TYPE_CHECKING:
     from meshway.http1.message import RequestHead
     from registry.gateways import Applied, Gateways
+    from registry.machine.confirming import Head
     from registry.machine.encoding import AnswerEncoder
     from registry.machine.protocol import RegistryConnection
     from registry.machine.routes import Routes
@@ -35,10 +37,18 @@ Outcome = Reply | Stream | asyncio.Future[Reply]
 
 
 class Surface:
-    """One for the process. app: answers what `routes` does not; applied: waits for gateways (Prefer: wait)."""
+    """One for the process. app: answers what `routes` does not; gateways: waited for (Prefer: wait). head: where other
+    registries write to the store too."""
 
     def __init__(
-        self, *, routes: Routes, app: AsgiApp, trust: Trust, encoder: AnswerEncoder, gateways: Gateways
+        self,
+        *,
+        routes: Routes,
+        app: AsgiApp,
+        trust: Trust,
+        encoder: AnswerEncoder,
+        gateways: Gateways,
+        head: Head | None = None,
     ) -> None:
         self.connections: set[RegistryConnection] = set()
         self.lines = request_lines(strip=False)
@@ -47,6 +57,7 @@ class Surface:
         self.application = app
         self._trust = trust
         self._gateways = gateways
+        self._head = head
         self._targets: dict[bytes, Place] = {}
 
     # --- before the body is read ---
@@ -82,6 +93,11 @@ class Surface:
 
     def dispatch(self, request: Request) -> Outcome:
         """Never raises: what goes wrong is an answer too."""
+        if self._head is not None and self._head.has_to_ask(request):
+            return ConfirmedAnswer(self._head, request, self._answer, self.settle)
+        return self._answer(request)
+
+    def _answer(self, request: Request) -> Outcome:
         handler = self._routes.find(request.method, request.segments)
         if handler is None:
             return AsgiExchange(self.application, request)

@@ -1,0 +1,122 @@
+"""A read that must not show the past: it waits until the view is known to be the store's head."""
+
+from __future__ import annotations
+
+import re
+from asyncio import Future
+from typing import TYPE_CHECKING, Final
+
+from meshway.problem import Problem
+from registry.machine.request import Reply, problem_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry.machine.request import Outlet, Request, Stream
+    from registry.revisions.following import Following
+    from registry.view.view import View
+
+    Outcome = Reply | Stream | Future[Reply]
+
+_SINCE: Final = re.compile(r"(?:\A|&)since=(\d{1,19})(?:&|\Z)")
+_REVISION: Final = re.compile(r"\d{1,19}\Z")
+# Asked about the process itself, which must answer whatever becomes of the store.
+_OF_THE_PROCESS: Final = ("/v1/health/", "/metrics")
+
+
+class Head:
+    """What this registry knows of the store's head, where others write to it too."""
+
+    __slots__ = ("following", "view")
+
+    def __init__(self, view: View, following: Following) -> None:
+        self.view = view
+        self.following = following
+
+    def has_to_ask(self, request: Request) -> bool:
+        """Whether the view may be older than what the caller may expect: everybody the head, or who saw more there."""
+        if request.method != "GET" or request.path.startswith(_OF_THE_PROCESS):
+            return False
+        return not self.following.is_fresh or held_revision(request) > self.view.revision
+
+    def stale_line(self) -> bytes:
+        """`Meshway-Stale`, in seconds, for answers from a view whose head could not be confirmed."""
+        return b"" if self.following.is_fresh else b"meshway-stale: %d\r\n" % self.following.age_s
+
+
+def held_revision(request: Request) -> int:
+    """The revision the caller says it has; 0: none."""
+    last = request.field(b"last-event-id")
+    if last is not None and _REVISION.match(last):
+        return int(last)
+    found = _SINCE.search(request.query)
+    return 0 if found is None else int(found[1])
+
+
+class ConfirmedAnswer:
+    """Asks the store, then goes on as the request would have. Without the store it answers what it has, marked stale;
+    but never to one who holds more than that: 503 sends it to another registry."""
+
+    __slots__ = ("_go_on", "_head", "_inner", "_outlet", "_request", "_settle")
+
+    is_endless: bool = True
+
+    def __init__(
+        self,
+        head: Head,
+        request: Request,
+        go_on: Callable[[Request], Outcome],
+        settle: Callable[[Request, Future[Reply]], Outcome],
+    ) -> None:
+        self._head = head
+        self._request = request
+        self._go_on = go_on
+        self._settle = settle
+        self._outlet: Outlet | None = None
+        self._inner: Stream | None = None
+
+    def start(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        self._head.following.confirm().add_done_callback(self._confirmed)
+
+    def resume(self) -> None:
+        if self._inner is not None:
+            self._inner.resume()
+
+    def stop(self) -> None:
+        self._outlet = None
+        if self._inner is not None:
+            self._inner.stop()
+
+    def _confirmed(self, done: Future[bool]) -> None:
+        outlet = self._outlet
+        if outlet is None:
+            return
+        if not done.result() and held_revision(self._request) > self._head.view.revision:
+            outlet.reply(problem_reply(_behind(self._head.view.revision), self._request.request_id))
+            return
+        self._follow(self._go_on(self._request), outlet)
+
+    def _follow(self, outcome: Outcome, outlet: Outlet) -> None:
+        if isinstance(outcome, Reply):
+            outlet.reply(outcome)
+        elif isinstance(outcome, Future):
+            outcome.add_done_callback(self._answered)
+        else:
+            self._inner = outcome
+            outcome.start(outlet)
+
+    def _answered(self, done: Future[Reply]) -> None:
+        if self._outlet is not None:
+            self._follow(self._settle(self._request, done), self._outlet)
+
+
+def _behind(revision: int) -> Problem:
+    return Problem(
+        503,
+        "behind",
+        "Behind what you hold",
+        detail=f"this registry is at r{revision} and its store does not answer",
+        mend="ask another registry, or repeat the call after Retry-After",
+        headers={"Retry-After": "1"},
+    )
