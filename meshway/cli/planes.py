@@ -111,15 +111,6 @@ def registry_serve(
             help="PostgreSQL that several registries share: postgresql://[user:password@]HOST:PORT/DATABASE.",
         ),
     ] = "",
-    database_url: Annotated[
-        str,
-        typer.Option(
-            envvar="MESHWAY_DATABASE_URL",
-            show_envvar=True,
-            metavar="URL",
-            help="PostgreSQL that several registries share: postgresql://[user:password@]HOST:PORT/DATABASE.",
-        ),
-    ] = "",
     redis_url: Annotated[
         str,
         typer.Option(
