@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.upstream.endpoint import Endpoint
 
 RequestFilter = Callable[[Exchange], "Reply | Awaitable[Reply | None] | None"]
-ResponseFilter = Callable[[Exchange, ResponseHead], None]
+ResponseFilter = Callable[[ResponseHead], None]  # what it does depends on the head alone
 ChooseCluster = Callable[[Exchange], "Cluster"]
 
 

@@ -27,10 +27,10 @@ def compile_request_filter(changes: HeaderChanges) -> RequestFilter:
 def compile_response_filter(changes: HeaderChanges) -> ResponseFilter:
     names, added = _gone(changes), _added(changes)
 
-    def add_headers(_: Exchange, head: ResponseHead) -> None:
+    def add_headers(head: ResponseHead) -> None:
         head.block += added
 
-    def change_headers(_: Exchange, head: ResponseHead) -> None:
+    def change_headers(head: ResponseHead) -> None:
         head.block = remove(head.block, names) + added
 
     return change_headers if names else add_headers

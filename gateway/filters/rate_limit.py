@@ -19,7 +19,7 @@ KeyOf = Callable[[Exchange], str | None]
 class Limit:
     """One RateLimit at one of its targets, shared by all plans it applies to. would_refuse: counted in audit mode."""
 
-    __slots__ = ("_policy_field", "_quoted", "_shared", "buckets", "name", "policy", "would_refuse")
+    __slots__ = ("_fields", "buckets", "name", "policy", "would_refuse")
 
     def __init__(self, name: str, policy: RateLimit, workers: int) -> None:
         bucket = policy.token_bucket
@@ -28,18 +28,18 @@ class Limit:
         self.policy = policy
         self.buckets = TokenBuckets(float(bucket.rate), burst, policy.max_keys, workers)
         self.would_refuse = 0
-        self._quoted = b'"%b"' % name.encode()
+        quoted = b'"%b"' % name.encode()
         window_s = math.ceil(burst / float(bucket.rate))
-        self._policy_field = b"RateLimit-Policy: %b;q=%d;w=%d\r\n" % (self._quoted, int(burst), window_s)
+        self._fields = b"RateLimit-Policy: %b;q=%d;w=%d\r\nRateLimit: %b;r=" % (quoted, int(burst), window_s, quoted)
 
-    def fields(self, key: str, now: float) -> bytes:
-        """The two fields of an answer, or b"" when the policy wants none."""
+    def fields(self, full_in_s: float) -> bytes:
+        """The two fields of an answer, or b"" when the policy wants none. full_in_s: of the caller's bucket."""
         if not self.policy.response.headers:
             return b""
-        full_in_s = self.buckets.full_in_s(key, now)
+        buckets = self.buckets
         # The grain keeps a bucket with exactly n tokens from being shown as n - 1.
-        left = int(self.buckets.burst - full_in_s * self.buckets.rate + 1e-6)
-        return b"%bRateLimit: %b;r=%d;t=%d\r\n" % (self._policy_field, self._quoted, left, math.ceil(full_in_s))
+        left = int(buckets.burst - full_in_s * buckets.rate + 1e-6)
+        return b"%b%d;t=%d\r\n" % (self._fields, left, math.ceil(full_in_s))
 
 
 @dataclass(slots=True, frozen=True)
@@ -78,7 +78,7 @@ def compile_filter(limits: Sequence[AppliedLimit], parts: Parts) -> RequestFilte
         admitted.sort(key=lambda pair: pair[0].buckets.tokens(pair[1], now))
         for limit, key in admitted:
             if limit.policy.mode == "enforce":
-                exchange.added += limit.fields(key, now)
+                exchange.added += limit.fields(limit.buckets.full_in_s(key, now))
         return None
 
     return rate_limits
@@ -86,18 +86,17 @@ def compile_filter(limits: Sequence[AppliedLimit], parts: Parts) -> RequestFilte
 
 def _compile_one(applied: AppliedLimit, parts: Parts) -> RequestFilter:
     limit, key_of, now_of, random = applied.limit, applied.key_of, parts.now, parts.random
-    take, fields = limit.buckets.take, limit.fields
-    skips = limit.policy.on_missing_key == "skip"
+    buckets, skips = limit.buckets, limit.policy.on_missing_key == "skip"
 
     def rate_limit(exchange: Exchange) -> Reply | None:
-        now = now_of()
         key = key_of(exchange)
         if key is None:
-            return None if skips else _refusal(limit, None, math.inf, now, random)
-        wait_s = take(key, now)
-        if wait_s:
-            return _refusal(limit, key, wait_s, now, random)
-        exchange.added += fields(key, now)
+            return None if skips else _refusal(limit, None, math.inf, 0.0, random)
+        now = now_of()
+        full_in_s = buckets.take(key, now)
+        if full_in_s < 0.0:
+            return _refusal(limit, key, -full_in_s, now, random)
+        exchange.added += limit.fields(full_in_s)
         return None
 
     return rate_limit
@@ -111,5 +110,5 @@ def _refusal(limit: Limit, key: str | None, wait_s: float, now: float, random: C
     if response.headers:
         # Up to a tenth later, so that all who were refused together do not come back together.
         retry_after_s = math.ceil(wait_s * (1.0 + 0.1 * random()))
-        fields = b"Retry-After: %d\r\n%b" % (max(retry_after_s, 1), limit.fields(key, now))
+        fields = b"Retry-After: %d\r\n%b" % (max(retry_after_s, 1), limit.fields(limit.buckets.full_in_s(key, now)))
     return Reply(response.status, "rate_limited", "RL", f"rate limit {limit.name} is spent for now", fields=fields)

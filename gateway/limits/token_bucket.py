@@ -54,11 +54,21 @@ class TokenBuckets:
         full_at.move_to_end(key)
 
     def take(self, key: str, now: float) -> float:
-        """0 and a token is spent, or the seconds to wait and none is."""
-        wait_s = self.wait_s(key, now)
-        if wait_s == 0.0:
+        """A token is spent: the seconds until the bucket is full again. None is: the seconds to wait, below zero.
+
+        `wait_s` and `spend` in one step, for the call that has one limit.
+        """
+        buckets = self._full_at
+        full_at = buckets.get(key)
+        if full_at is None:
             self.spend(key, now)
-        return wait_s
+            return self.per_token_s
+        full_in_s = (full_at - now if full_at > now else 0.0) + self.per_token_s
+        if full_in_s - self.burst_s > _GRAIN_S:
+            return self.burst_s - full_in_s
+        buckets[key] = now + full_in_s
+        buckets.move_to_end(key)
+        return full_in_s
 
     def tokens(self, key: str, now: float) -> float:
         """What is left, 0 to burst."""

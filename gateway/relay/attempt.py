@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from gateway.relay.call import Call
 
 WRITE_STALL_S: Final = 30.0  # without a byte taken by the upstream
-_FIRST: Final = b"\r\nmeshway-attempt: 1\r\n"
 
 
 class Attempt:
@@ -51,12 +50,13 @@ class Attempt:
 
     def start(self, now: float, fresh: bool) -> None:
         """fresh: only a new connection will do."""
-        upstream = None if fresh else self._pool.take(self._endpoint)
-        if upstream is not None:
-            self._send(upstream, now)
+        endpoint = self._endpoint
+        endpoint.in_flight += 1
+        if endpoint.idle and not fresh:
+            self._send(endpoint.idle.pop(), now)
             return
         timeout_s = min(self._cluster.connect_timeout_s, self._deadline - now)
-        connecting = self._pool.connect(self._endpoint, self, timeout_s)
+        connecting = self._pool.connect(endpoint, self, timeout_s)
         if self.upstream is None and not self.is_over:
             self._connecting = connecting
 
@@ -75,22 +75,17 @@ class Attempt:
         call = self._call
         exchange = call.exchange
         left_s = exchange.deadline - now
-        fields = b"".join(  # half the cost of a format
-            (
-                exchange.forwarded,
-                b"x-request-id: ",
-                exchange.request_id,
-                b"\r\ntraceparent: ",
-                exchange.traceparent,
-                _FIRST if exchange.attempts == 1 else b"\r\nmeshway-attempt: %d\r\n" % exchange.attempts,
-                b"meshway-deadline: %d\r\n" % max(0, int(left_s * 1000.0)) if left_s != NEVER else b"",
-            )
-        )
         ended = self._is_request_sent = call.is_request_whole
         due = now + (self._plan.first_byte_s if ended else self._plan.idle_s)
-        self._wheel.set(upstream.timer, self, due if due < self._deadline else self._deadline)
+        if due > self._deadline:
+            due = self._deadline
+        timer = upstream.timer
+        timer.owner, timer.due = self, due
+        if due < timer.filed:
+            self._wheel.file(timer, due)
+        left_ms = -1 if left_s == NEVER else max(0, int(left_s * 1000.0))
         first = b"" if call.body is None else call.take_body()
-        upstream.send_request(exchange, self, fields, first, ended, call.request_trailers)
+        upstream.send_request(exchange, self, left_ms, first, ended, call.request_trailers)
 
     # The request goes on.
 

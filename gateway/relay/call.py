@@ -89,7 +89,10 @@ class Call:
             deadline = min(deadline, exchange.started + _left_s(exchange.head.named[b"meshway-deadline"]))
         if deadline != NEVER:
             exchange.deadline = deadline
-            self.relay.wheel.set(self.downstream.timer, self, deadline)
+            timer = self.downstream.timer
+            timer.owner, timer.due = self, deadline
+            if deadline < timer.filed:
+                self.relay.wheel.file(timer, deadline)
         if plan.request_filters:
             self._filter(plan, 0)
         else:
@@ -142,7 +145,8 @@ class Call:
                 self._answer(admission)
                 return
             self._cluster_state = _ADMITTED
-        self._attempt_on(cluster, plan, cluster.pick(exchange), exchange.started)
+        pick = cluster.first_pick
+        self._attempt_on(cluster, plan, pick(exchange) if pick is not None else None, exchange.started)
 
     def _admitted(self, refusal: Reply | None) -> None:
         """The bulkhead, later."""
@@ -154,7 +158,8 @@ class Call:
         cluster, plan = self.exchange.cluster, self.exchange.plan
         assert cluster is not None
         assert plan is not None
-        self._attempt_on(cluster, plan, cluster.pick(self.exchange), self.relay.now())
+        pick = cluster.first_pick
+        self._attempt_on(cluster, plan, pick(self.exchange) if pick is not None else None, self.relay.now())
 
     def _attempt_on(
         self, cluster: Cluster, plan: RoutePlan, endpoint: Endpoint | None, now: float, fresh: bool = False
@@ -164,12 +169,12 @@ class Call:
         if endpoint is None:
             self._answer(Reply(503, "no_endpoint", "UH", cluster.no_endpoint_detail))
             return
+        if exchange.attempts:
+            assert exchange.endpoint is not None
+            exchange.tried += (exchange.endpoint,)
+            exchange.retried_at += (now,)
         exchange.endpoint = endpoint
         exchange.attempts += 1
-        exchange.tried += (endpoint,)
-        if exchange.attempts > 1:
-            exchange.retried_at += (now,)
-        cluster.attempt_started(endpoint)
         attempt = self._attempt = Attempt(self, cluster, plan, endpoint, now + plan.attempt_s)
         attempt.start(now, fresh)
 
@@ -242,9 +247,7 @@ class Call:
         exchange.first_byte = now
         exchange.bytes_out = len(first)
         if plan.response_filters:
-            head = head.copy()  # the reader may know the next answer as the same one
-            for change in plan.response_filters:
-                change(exchange, head)
+            head = head.changed(plan.response_filters)
         if self.body is not None:
             self.body.drop()
         if ended:
@@ -360,7 +363,7 @@ class Call:
             assert cluster is not None
             assert plan is not None
             same = plan.retry is not None and plan.retry.same_endpoint
-            self._attempt_on(cluster, plan, exchange.endpoint if same else cluster.pick(exchange, exchange.tried), now)
+            self._attempt_on(cluster, plan, exchange.endpoint if same else cluster.pick_another(exchange), now)
 
     def _miss_deadline(self, now: float) -> None:
         exchange = self.exchange

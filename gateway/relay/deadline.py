@@ -2,7 +2,8 @@
 
 The wheel looks at a timer when its slot comes by: a timer that was set later meanwhile is filed again, one that was
 unset is dropped. So a connection that sets its timer thousands of times a second is filed about once per timeout.
-After Varghese and Lauck 1987, with laziness instead of cancellation.
+After Varghese and Lauck 1987, with laziness instead of cancellation. Who sets timers on the way of every call does what
+`set` does by hand, since the call would cost more than the assignment.
 """
 
 from typing import Final
@@ -27,9 +28,10 @@ class TimerWheel:
         timer.owner = owner
         timer.due = due
         if due < timer.filed:
-            self._file(timer, due)
+            self.file(timer, due)
 
-    def _file(self, timer: Timer, due: float) -> None:
+    def file(self, timer: Timer, due: float) -> None:
+        """Looks at the timer at `due`: to be called when that is before `timer.filed`."""
         timer.filed = due
         tick = int(due / TICK_S) + 1
         if tick <= self._tick:
@@ -59,7 +61,7 @@ class TimerWheel:
         timer.filed = NEVER
         if timer.due > now:
             if timer.due != NEVER:
-                self._file(timer, timer.due)
+                self.file(timer, timer.due)
             return
         timer.due = NEVER
         if timer.owner is not None:

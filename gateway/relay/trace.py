@@ -9,12 +9,13 @@ from string import ascii_letters, digits
 from typing import Final
 
 from gateway.exchange import Exchange
+from meshway.http1.alphabet import STRAY, table
 
-_ID: Final = (ascii_letters + digits + "._-").encode()
-_HEX: Final = b"0123456789abcdef"
-_DASH: Final = 0x2D
-_NO_TRACE: Final = b"-" + b"0" * 32
-_NO_PARENT: Final = b"-" + b"0" * 16
+_ID: Final = table((ascii_letters + digits + "._-").encode())
+_SHAPE: Final = bytes(0x30 if code in b"0123456789abcdef" else 0x2D if code == 0x2D else 0x78 for code in range(256))
+_WELL_SHAPED: Final = b"00-%b-%b-00" % (b"0" * 32, b"0" * 16)
+_ZEROS: Final = b"-" + b"0" * 16  # begins a trace id or parent id that is no id, or a trace id with a long zero prefix
+_NO_TRACE: Final = b"-" + b"0" * 32 + b"-"
 # One in a hundred begun traces asks to be recorded: parent-based samplers down the line follow this flag.
 _SAMPLED_OF_65536: Final = 655
 
@@ -31,7 +32,7 @@ def begin_trace(exchange: Exchange) -> None:
         trace_id = b"%032x" % ((bits & 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF) or 1)
         flags = b"01" if bits >> 192 < _SAMPLED_OF_65536 else b"00"
         exchange.traceparent = b"00-%b-%016x-%b" % (trace_id, (bits >> 128 & 0xFFFFFFFFFFFFFFFF) or 1, flags)
-    if 8 <= len(request_id) <= 128 and not request_id.translate(None, _ID):
+    if 8 <= len(request_id) <= 128 and request_id.translate(_ID).find(STRAY) < 0:
         exchange.request_id = request_id
     else:
         exchange.request_id = trace_id or b"%032x" % getrandbits(128)
@@ -43,10 +44,6 @@ def _is_traceparent(value: bytes) -> bool:
         if len(value) < 55 or value[55:56] != b"-" or value[:2] == b"00":
             return False
         value = value[:55]
-    return (
-        value[2] == value[35] == value[52] == _DASH
-        and value.translate(None, _HEX) == b"---"
-        and not value.startswith(b"ff")
-        and not value.startswith(_NO_TRACE, 2)
-        and not value.startswith(_NO_PARENT, 35)
-    )
+    if value.translate(_SHAPE) != _WELL_SHAPED or value >= b"ff":
+        return False
+    return value.find(_ZEROS) < 0 or not (value.startswith(_NO_TRACE, 2) or value.startswith(_ZEROS, 35))

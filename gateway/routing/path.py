@@ -9,7 +9,10 @@ import re
 from typing import Final
 
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_PLAIN: Final = bytes(sorted(_UNRESERVED)) + b"/!$&'()*+,=:@"
+_PLAIN: Final = _UNRESERVED | frozenset(b"/!$&'()*+,=:@")
+# What must be looked at as pairs becomes one byte, what must be looked at closely another: two searches tell a plain
+# path, where deleting the plain bytes and asking three times costs three times as much.
+_SHAPE: Final = bytes(0x2F if code in b"/." else 0x2D if code in _PLAIN else 0x25 for code in range(256))
 _FORBIDDEN: Final = re.compile(rb"[\x00-\x20\x7f-\xff\\#]")
 _OVERLONG: Final = re.compile(rb"%(?:C[01]|E0%[89]|F0%8)")
 _SCHEMES: Final = (b"http://", b"https://")
@@ -51,7 +54,8 @@ def canonical(target: bytes) -> tuple[bytes, bytes]:
         query = mark + query
     if not path.startswith(b"/"):
         path = _origin_path(path)
-    if not path.translate(None, _PLAIN) and b"//" not in path and b"/." not in path:
+    shape = path.translate(_SHAPE)
+    if shape.find(b"%") < 0 and shape.find(b"//") < 0:
         return path, query
     return _clean(path), query
 

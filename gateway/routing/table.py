@@ -112,12 +112,8 @@ class Hosts:
         self.wildcards = wildcards
         self.any = any_host
 
-    def match(self, exchange: Exchange) -> RoutePlan | None:
-        routes = self.names.get(exchange.host)
-        if routes is not None:
-            plan = routes.match(exchange)
-            if plan is not None:
-                return plan
+    def match_unnamed(self, exchange: Exchange) -> RoutePlan | None:
+        """Where no route of the host's own name matched."""
         if self.wildcards:
             plan = self._match_wildcard(exchange)
             if plan is not None:
@@ -163,7 +159,13 @@ class Tables:
 
     def match(self, exchange: Exchange) -> RoutePlan | None:
         """The plan for the exchange's listener, host, path, method and block; None is 404 `no_route`."""
-        return (self.edge if exchange.listener == EDGE else self.mesh).match(exchange)
+        hosts = self.edge if exchange.listener == EDGE else self.mesh
+        routes = hosts.names.get(exchange.host)
+        if routes is not None:
+            plan = routes.match(exchange)
+            if plan is not None:
+                return plan
+        return hosts.match_unnamed(exchange)
 
     def apply_transition(self, transition: Transition) -> None:
         """What another worker or the health checker found out; told twice is told once."""

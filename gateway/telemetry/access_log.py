@@ -1,8 +1,8 @@
 """The access log: one JSON line a call, made at its end, gathered for 50 ms and written in a thread.
 
-A line is made at once, while all it tells is still in the processor's caches, and the exchange can go: kept for a
-slice of encoding, thousands of them would wander through memory. What the disk does not take in time is dropped and
-counted, never waited for.
+A line is made at once, while all it tells is still in the processor's caches, and goes into one growing buffer: kept as
+exchanges, or as a thousand pieces, they would wander through memory. What the disk does not take in time is dropped
+and counted, never waited for.
 """
 
 import os
@@ -29,7 +29,8 @@ class AccessLog:
         self._on_dropped = on_dropped
         self._now = now
         self._line = LineWriter(time.time() - now())
-        self._lines: list[bytes] = []
+        self._lines = bytearray()
+        self._waiting = 0  # lines in it
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="access-log")
         self._writing: Future[int] | None = None
         self._descriptor = -1
@@ -40,10 +41,11 @@ class AccessLog:
     def is_on(self) -> bool:
         return self._path is not None
 
-    def add(self, exchange: Exchange, ended: float) -> None:
-        """ended: seconds of the worker's clock."""
-        if len(self._lines) < self._pending:
-            self._lines.append(self._line.of(exchange, ended))
+    def add(self, exchange: Exchange, ended: float, outcome: bytes) -> None:
+        """ended: seconds of the worker's clock. outcome: access_line.outcome_of."""
+        if self._waiting < self._pending:
+            self._waiting += 1
+            self._lines += self._line.of(exchange, ended, outcome)
         elif self._path is not None:
             self._on_dropped(1)
 
@@ -75,12 +77,13 @@ class AccessLog:
                 self._on_dropped(lost)
             self._writing = None
         if self._lines:
-            lines, self._lines = self._lines, []
+            lines, self._lines = self._lines, bytearray()
+            self._waiting = 0
             self._writing = self._writer.submit(self._write, lines)
 
-    def _write(self, lines: list[bytes]) -> int:
+    def _write(self, lines: bytearray) -> int:
         """In the writer's thread. Returns how many lines were lost."""
-        view = memoryview(b"".join(lines))
+        view = memoryview(lines)
         while view:
             try:
                 view = view[os.write(self._descriptor, view) :]

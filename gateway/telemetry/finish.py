@@ -1,72 +1,131 @@
-"""The end of a call: counters, histogram and access log in one function (docs/guide/observability.md)."""
+"""The end of a call: what it adds to counters and histograms, and its line in the access log.
 
-from collections.abc import Callable
+A call leaves three numbers in plain objects; the cells of the mapped file are written every 50 ms, many calls at once,
+since touching one mapped cell costs as much as all three. A worker that is killed takes its last 50 ms of numbers along
+(docs/guide/observability.md).
+"""
+
+from typing import Final
 
 from gateway.exchange import EDGE, Exchange
+from gateway.telemetry.access_line import outcome_of
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, Counters
 from gateway.telemetry.histogram import bucket_of
 
-CallKey = tuple[int, str, int, int, str]
+KEPT: Final = 16_384  # sorts of calls that are remembered; beyond it all are looked up again
+MOST_UNWRITTEN: Final = 4_096  # calls of one sort
+
+# The rule's slot, service, instance, listener, status, flag, reason: all that calls of one sort have in common.
+Sort = tuple[int, str, str, int, int, str, str]
 
 
-def make_finish(counters: Counters, log: AccessLog) -> Callable[[Exchange, float], None]:
-    """The relay calls the result once an exchange, with the clock's reading at its end."""
-    cells, add_line = counters.cells, log.add if log.is_on else None
-    calls: dict[CallKey, int] = {}
-    endpoints: dict[tuple[str, str], int] = {}
+class Tally:
+    """What calls of one sort added since the last flush. call, endpoint: first cells of their series, -1: has none.
 
-    def finish(exchange: Exchange, now: float) -> None:
-        plan, cluster = exchange.plan, exchange.cluster
-        service = "" if cluster is None else cluster.name
-        key = (-1 if plan is None else plan.slot, service, exchange.listener, exchange.status, exchange.flag)
-        base = calls.get(key)
-        if base is None:
-            base = calls[key] = _open_call(counters, key)
-        started = exchange.started
-        seconds = now - started
-        bucket = HISTOGRAM + bucket_of(seconds)
-        cells[base] += 1.0
+    whole: seconds of calls whose answer came in one piece, to its end and to its first byte alike. parted: of all
+    others, (seconds to the end, seconds to the first byte or -1.0). outcome: their part of an access line.
+    """
+
+    __slots__ = ("bytes_in", "bytes_out", "call", "endpoint", "outcome", "parted", "repeats", "whole")
+
+    def __init__(self, call: int, endpoint: int, outcome: bytes) -> None:
+        self.call = call
+        self.endpoint = endpoint
+        self.outcome = outcome
+        self.whole: list[float] = []
+        self.parted: list[tuple[float, float]] = []
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.repeats = 0
+
+    def write(self, cells: "memoryview[float]") -> None:
+        """Into the cells of the two series; begins anew."""
+        whole, self.whole = self.whole, []
+        parted, self.parted = self.parted, []
+        durations = whole + [seconds for seconds, _ in parted]
+        at = self.call
+        cells[at] += len(durations)
+        cells[at + 1] += self.bytes_in
+        cells[at + 2] += self.bytes_out
+        cells[at + 3] += sum(durations)
+        for seconds in durations:
+            cells[at + HISTOGRAM + bucket_of(seconds)] += 1.0
+        at = self.endpoint
+        if at >= 0:
+            begun = whole + [seconds for _, seconds in parted if seconds >= 0.0]
+            cells[at] += len(durations)
+            cells[at + 1] += self.repeats
+            cells[at + 3] += sum(begun)
+            for seconds in begun:
+                cells[at + HISTOGRAM + bucket_of(seconds)] += 1.0
+        self.bytes_in = self.bytes_out = self.repeats = 0
+
+
+class Finisher:
+    """`finish` is told by the relay of each exchange once, `flush` is called by the worker every 50 ms."""
+
+    __slots__ = ("_add_line", "_counters", "_tallies", "_unwritten")
+
+    def __init__(self, counters: Counters, log: AccessLog) -> None:
+        self._counters = counters
+        self._add_line = log.add if log.is_on else None
+        self._tallies: dict[Sort, Tally] = {}
+        self._unwritten: list[Tally] = []
+
+    def finish(self, exchange: Exchange, now: float) -> None:
+        """now: the clock's reading at the exchange's end."""
+        plan, cluster, endpoint = exchange.plan, exchange.cluster, exchange.endpoint
+        sort = (
+            -1 if plan is None else plan.slot,
+            "" if cluster is None else cluster.name,
+            "" if endpoint is None else endpoint.id,
+            exchange.listener,
+            exchange.status,
+            exchange.flag,
+            exchange.reason,
+        )
+        tally = self._tallies.get(sort)
+        if tally is None:
+            tally = self._open(sort, exchange)
+        whole = tally.whole
+        if not whole and not tally.parted:
+            self._unwritten.append(tally)
+        started, first_byte = exchange.started, exchange.first_byte
+        if first_byte == now:
+            whole.append(now - started)
+        else:
+            tally.parted.append((now - started, first_byte - started if first_byte else -1.0))
+        tally.bytes_out += exchange.bytes_out
         if exchange.bytes_in:
-            cells[base + 1] += exchange.bytes_in
-        cells[base + 2] += exchange.bytes_out
-        cells[base + 3] += seconds
-        cells[base + bucket] += 1.0
+            tally.bytes_in += exchange.bytes_in
+        if exchange.attempts > 1:
+            tally.repeats += exchange.attempts - 1
+        if self._add_line is not None:
+            self._add_line(exchange, now, tally.outcome)
+        if len(whole) + len(tally.parted) >= MOST_UNWRITTEN:
+            self.flush()
 
-        endpoint = exchange.endpoint
-        if endpoint is not None:
-            base = endpoints.get((service, endpoint.id))
-            if base is None:
-                base = endpoints[(service, endpoint.id)] = counters.series(
-                    ENDPOINT, (("service", service), ("instance", endpoint.id))
-                )
-            cells[base] += 1.0
-            if exchange.attempts > 1:
-                cells[base + 1] += exchange.attempts - 1
-            first_byte = exchange.first_byte
-            if first_byte:
-                if first_byte != now:  # the answer was longer than one piece
-                    seconds = first_byte - started
-                    bucket = HISTOGRAM + bucket_of(seconds)
-                cells[base + 3] += seconds
-                cells[base + bucket] += 1.0
-        if add_line is not None:
-            add_line(exchange, now)
+    def flush(self) -> None:
+        unwritten, self._unwritten = self._unwritten, []
+        for tally in unwritten:
+            tally.write(self._counters.cells)
 
-    return finish
-
-
-def _open_call(counters: Counters, key: CallKey) -> int:
-    slot, service, listener, status, flag = key
-    route, rule = counters.rules[slot] if slot >= 0 else ("", "")
-    return counters.series(
-        CALL,
-        (
+    def _open(self, sort: Sort, exchange: Exchange) -> Tally:
+        if len(self._tallies) >= KEPT:
+            self._tallies.clear()  # those with something unwritten are in the other list, too
+        slot, service, instance, listener, status, flag, _ = sort
+        counters = self._counters
+        route, rule = counters.rules[slot] if slot >= 0 else ("", "")
+        labels = (
             ("listener", "edge" if listener == EDGE else "mesh"),
             ("route", route),
             ("rule", rule),
             ("service", service),
             ("status_class", f"{status // 100}xx" if status else "none"),
             ("response_flag", flag),
-        ),
-    )
+        )
+        call = counters.series(CALL, labels)
+        endpoint = counters.series(ENDPOINT, (("service", service), ("instance", instance))) if instance else -1
+        tally = self._tallies[sort] = Tally(call, endpoint, outcome_of(exchange))
+        return tally

@@ -68,14 +68,15 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
 class Cluster:
     """name: `ns/service`, with `#subset` or `:port` where asked for.
 
-    endpoints: in order of id. eligible: those a balancer may pick now; empty is 503 `no_endpoint`.
+    endpoints: in order of id. eligible: those a balancer may pick now. first_pick: gives the endpoint of a call's first
+    attempt; None where nobody is eligible, 503 `no_endpoint`.
     watched: clusters whose `tick` has something to wait for, shared by all clusters of a worker.
     """
 
     __slots__ = (
-        "_balancer", "_outlier", "_parts", "_pick", "_watched", "_weights", "breaker", "budget", "bulkhead",
-        "connect_timeout_s", "eligible", "endpoints", "idle_timeout_s", "is_panicking", "max_requests", "name",
-        "next_return", "settings",
+        "_balancer", "_outlier", "_parts", "_watched", "_weights", "breaker", "budget", "bulkhead", "connect_timeout_s",
+        "eligible", "endpoints", "first_pick", "idle_timeout_s", "is_panicking", "max_requests", "name", "next_return",
+        "settings",
     )  # fmt: skip
 
     def __init__(
@@ -92,7 +93,7 @@ class Cluster:
         self._balancer = balancer
         self._outlier: Outlier | None = None
         self._parts = parts
-        self._pick: EndpointPick | None = None
+        self.first_pick: EndpointPick | None = None
         self._watched = watched
         self._weights: tuple[int, ...] = ()
         self.configure(settings, balancer)
@@ -155,7 +156,7 @@ class Cluster:
         if eligible != self.eligible or weights != self._weights:
             self._weights = weights
             pick = self._balancer(eligible) if eligible else None
-            self._pick, self.eligible = pick, eligible
+            self.first_pick, self.eligible = pick, eligible
 
     # What the relay asks.
 
@@ -199,14 +200,13 @@ class Cluster:
         if self.bulkhead is not None and self.bulkhead.cancel(exchange) and self.breaker is not None:
             self.breaker.release(exchange)
 
-    def pick(self, exchange: Exchange, tried: tuple[Endpoint, ...] = ()) -> Endpoint | None:
-        """The endpoint of the next attempt: one that was not tried if there is any. None: 503 `no_endpoint`."""
-        pick = self._pick
+    def pick_another(self, exchange: Exchange) -> Endpoint | None:
+        """The endpoint of a retry: one that was not tried if there is any. None: 503 `no_endpoint`."""
+        pick = self.first_pick
         if pick is None:
             return None
-        if not tried:
-            return pick(exchange)
         # The balancer is not asked: its turn for a retry would let every next call begin on the same failing endpoint.
+        tried = (*exchange.tried, exchange.endpoint)
         untried = [other for other in self.eligible if other not in tried]
         if not untried:
             return pick(exchange)
@@ -214,11 +214,8 @@ class Cluster:
         start = int(self._parts.random() * len(untried))
         return min(untried[start:] + untried[:start], key=_load)
 
-    def attempt_started(self, endpoint: Endpoint) -> None:
-        endpoint.in_flight += 1
-
     def attempt_ended(self, endpoint: Endpoint, outcome: str, status: int, now: float) -> None:
-        """Once for each attempt_started.
+        """Once for each attempt, which has counted itself in `endpoint.in_flight`.
 
         outcome: `ok connect_failure reset stale_connection first_byte_timeout attempt_timeout upstream_protocol
         cancelled`. status: of the answer, 0 when there was none.
@@ -250,7 +247,7 @@ class Cluster:
 
     @property
     def no_endpoint_detail(self) -> str:
-        """Why pick gave None, for the 503."""
+        """Why nobody can be picked, for the 503."""
         if not self.endpoints:
             return f"{self.name} has no instance"
         return f"none of the {len(self.endpoints)} instances of {self.name} may be called now"

@@ -1,7 +1,7 @@
 """Kept connections to the endpoints, the freshest first, and the opening of new ones.
 
 Last in, first out: the connections that a burst opened grow old at the bottom and are closed by their idle time. The
-idle ones lie on the endpoint itself (`Endpoint.idle`), so finding one is no look-up. How a connection is opened is
+idle ones lie on the endpoint itself, and an attempt takes the last of `Endpoint.idle`. How a connection is opened is
 given from outside: this layer knows no wire.
 """
 
@@ -94,11 +94,6 @@ class Pool:
         self.wheel = wheel
         self.now = now
 
-    def take(self, endpoint: "Endpoint") -> Upstream | None:
-        """The idle connection used last, or None."""
-        idle = endpoint.idle
-        return idle.pop() if idle else None
-
     def connect(self, endpoint: "Endpoint", waiter: Waiter, timeout_s: float) -> Connecting:
         """Opens a new connection for the waiter, who may be told before this returns. timeout_s: to be connected."""
         connecting = Connecting(self, endpoint, waiter)
@@ -110,7 +105,7 @@ class Pool:
 
         max_requests: requests after which a connection is closed, 0 = any number.
         """
-        if not upstream.is_reusable or (max_requests and upstream.requests >= max_requests):
+        if not upstream.is_reusable() or (max_requests and upstream.requests >= max_requests):
             upstream.close()
             return
         hint_s = upstream.keep_alive_timeout_s
@@ -119,7 +114,10 @@ class Pool:
             if idle_timeout_s <= 0.0:
                 upstream.close()
                 return
-        self.wheel.set(upstream.timer, upstream, now + idle_timeout_s)
+        timer, due = upstream.timer, now + idle_timeout_s
+        timer.owner, timer.due = upstream, due
+        if due < timer.filed:
+            self.wheel.file(timer, due)
         upstream.endpoint.idle.append(upstream)
 
     def close_idle(self, endpoint: "Endpoint") -> None:

@@ -102,7 +102,6 @@ class Upstream(TimerOwner, Protocol):
     requests: int
     keep_alive_timeout_s: float | None
 
-    @property
     def is_reusable(self) -> bool:
         """Both messages ended, nothing is buffered, and neither side said close."""
 
@@ -111,9 +110,13 @@ class Upstream(TimerOwner, Protocol):
         """Bytes that the upstream has not taken yet."""
 
     def send_request(
-        self, exchange: Exchange, events: UpstreamEvents, fields: bytes, first: bytes, ended: bool, trailers: bytes
+        self, exchange: Exchange, events: UpstreamEvents, left_ms: int, first: bytes, ended: bool, trailers: bytes
     ) -> None:
-        """Head and first body piece in one write. Framing: the exchange's head.body. fields: sent beside its block."""
+        """Head and first body piece in one write. Framing: the exchange's head.body.
+
+        Beside the exchange's block go its forwarded fields, request id, trace context and attempt number, and the time
+        that is left for it: left_ms, -1 where nothing bounds it.
+        """
 
     def send_body(self, data: bytes) -> None: ...
 

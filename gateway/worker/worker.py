@@ -50,7 +50,7 @@ from gateway.relay.relay import Relay
 from gateway.routing.table import TablesHolder
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import Counters
-from gateway.telemetry.finish import make_finish
+from gateway.telemetry.finish import Finisher
 from gateway.upstream.cluster import Transition
 from gateway.upstream.pool import Pool
 from gateway.wire.http1.client import make_connector
@@ -141,7 +141,8 @@ class Worker:
         compiler = Compiler(parts)
         self._holder = TablesHolder(unready_tables(parts))
         self._applier = Applier(compiler, self._holder, self._applied, self.channel.pause, self.channel.resume)
-        relay = Relay(self._holder, pool, self._wheel, now, make_finish(self._counters, self._log_file))
+        self._finisher = Finisher(self._counters, self._log_file)
+        relay = Relay(self._holder, pool, self._wheel, now, self._finisher.finish)
         proxies = [ipaddress.ip_network(text) for text in settings.trusted_proxies]
         self._listeners = (edge_listener(relay, settings, proxies), mesh_listener(relay, settings))
         self._loop.call_later(TICK_S, self._beat)
@@ -197,6 +198,7 @@ class Worker:
         self._beats += 1
         if self._beats % BEATS_PER_SLOW_BEAT == 0:
             self._holder.tables.tick(now)
+            self._finisher.flush()
             self._log_file.beat()
             self._evidence.beat(self._holder.tables)
             if self._is_draining:
@@ -266,6 +268,7 @@ class Worker:
 
     def end(self) -> None:
         if self._listeners:
+            self._finisher.flush()
             self._log_file.close()
             if self._is_orphan and self._folder_lock:
                 remove_leftovers(self._runtime, Path(self._folder_lock))

@@ -143,9 +143,9 @@ def _changed(change: Callable[[Exchange], object], call: Exchange, block: bytes)
 def _attempt(cluster: Cluster, call: Exchange) -> None:
     cluster.budget.count_request(1.0)
     cluster.admit(call, print)
-    endpoint = cluster.pick(call)
-    assert endpoint is not None
-    cluster.attempt_started(endpoint)
+    assert cluster.first_pick is not None
+    endpoint = cluster.first_pick(call)
+    endpoint.in_flight += 1
     cluster.attempt_ended(endpoint, "ok", 200, 1.0)
     cluster.release(call)
 

@@ -1,24 +1,36 @@
 """µs of our own code per proxied call, without loop and kernel: both Protocols on transports that only keep bytes.
 
-Run: python -m loadtest.micro.relay [calls]
+Tables are compiled from the benchmark's own documents (configs/meshway.*.yaml); metrics are counted, and `full` writes
+its access log to /dev/null. Run: python -m loadtest.micro.relay [profile] [calls]
 """
 
 import asyncio
 import sys
+import tempfile
 import time
-from typing import Any, cast
+from pathlib import Path
+from random import random
+from typing import Any, Final, cast
 
+import msgspec
+
+from gateway.compiler.tables import Compiler
 from gateway.exchange import EDGE
+from gateway.plan import Parts
 from gateway.relay.deadline import TimerWheel
 from gateway.relay.relay import Relay
 from gateway.routing.table import TablesHolder
+from gateway.telemetry.access_log import AccessLog
+from gateway.telemetry.counters import Counters
+from gateway.telemetry.finish import Finisher
 from gateway.upstream.pool import Pool
 from gateway.wire.http1.client import IDENTIFYING, ClientProtocol
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.server import ServerProtocol
+from meshway.formats.yaml_documents import read_documents
 from meshway.http1.field_lines import response_lines
 from meshway.http1.head import HeadLimits
-from tests.parts.one_route import OneRoute, cluster, endpoint, plan, retry_plan
+from meshway.snapshot import Change
 
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Tue, 24 Nov 2026 18:00:00 GMT\r\nContent-Type: text/plain\r\n"
@@ -30,7 +42,9 @@ UNIQUE = (
     b"Accept: application/json\r\nAccept-Language: en\r\nAccept-Encoding: gzip\r\nCookie: session=0123456789abcdef\r\n"
     b"x-request-id: %032x\r\ntraceparent: 00-%032x-%016x-01\r\n\r\n"
 )
-ROUNDS = 5
+ROUNDS: Final = 5
+PER_BEAT: Final = 1_000  # calls in 50 ms, about what a core carries
+CONFIGS: Final = Path(__file__).parents[1] / "configs"
 
 
 class _Transport:
@@ -57,14 +71,17 @@ def _connected(protocol: asyncio.Protocol) -> _Transport:
     return transport
 
 
-def measure(requests: list[bytes]) -> float:
+def measure(requests: list[bytes], profile: str, folder: Path) -> float:
     """µs per call, the best round. Each round asks all requests on one connection."""
     now = time.monotonic
     wheel = TimerWheel(now())
-    place = endpoint(1)
-    target = cluster(place, now=now)
-    tables = TablesHolder(OneRoute(plan(target, retry=retry_plan())))  # type: ignore[arg-type]  # a table of one route
-    relay = Relay(tables, Pool(_refuse, wheel, now), wheel, now, lambda *_: None)
+    counters = Counters(folder / f"{profile}.counters")
+    log = AccessLog("/dev/null" if profile == "full" else "", 1 << 20, lambda _: None)
+    compiler = Compiler(Parts(now=now, random=random, counters=counters))
+    assert compiler.snapshot(1, _changes(profile)) == []
+    (place,) = compiler.tables.endpoints.values()
+    finisher = Finisher(counters, log)
+    relay = Relay(TablesHolder(compiler.tables), Pool(_refuse, wheel, now), wheel, now, finisher.finish)
     server = ServerProtocol(ListenerContext(EDGE, relay, b"meshway-micro"))
     client = ClientProtocol(place, HeadLimits(), response_lines(drop=IDENTIFYING))
     caller = _connected(server)
@@ -73,12 +90,27 @@ def measure(requests: list[bytes]) -> float:
     best = float("inf")
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        for request in requests:
-            server.data_received(request)
-            client.data_received(ANSWER)
+        for at in range(0, len(requests), PER_BEAT):
+            for request in requests[at : at + PER_BEAT]:
+                server.data_received(request)
+                client.data_received(ANSWER)
+            finisher.flush()
+            log.beat()
         best = min(best, time.perf_counter() - began)
+    log.close()
     assert caller.sent.startswith(b"HTTP/1.1 200 OK")
     return best / len(requests) * 1e6
+
+
+def _changes(profile: str) -> list[Change]:
+    text = (CONFIGS / f"meshway.{profile}.yaml").read_text().replace("{{upstream_port}}", "9000")
+    changes = []
+    for document in read_documents(text):
+        assert document.key is not None
+        kind, namespace, name = document.key
+        value = msgspec.Raw(msgspec.msgpack.encode(document.raw))
+        changes.append(Change("put", kind, namespace or "default", name, value))
+    return changes
 
 
 def _refuse(*_: object) -> Any:
@@ -86,9 +118,17 @@ def _refuse(*_: object) -> Any:
 
 
 def main() -> None:
-    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    print(f"bare get     {measure([BARE] * calls):6.2f} µs")
-    print(f"bare unique  {measure([UNIQUE % ((n,) * 5) for n in range(1, calls + 1)]):6.2f} µs")
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    calls = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
+    unique = [UNIQUE % ((n,) * 5) for n in range(1, calls + 1)]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, profile, requests in (
+            ("get", "bare", [BARE] * calls),
+            ("unique", "bare", unique),
+            ("full", "full", unique),
+        ):
+            if wanted in ("", name):
+                print(f"{name:<8}{measure(requests, profile, Path(folder)):6.2f} µs")
 
 
 if __name__ == "__main__":

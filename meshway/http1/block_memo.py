@@ -8,8 +8,10 @@ cut is a miss, so no header can be shifted past its validation (docs/internals/w
 from string import ascii_letters, digits
 from typing import Final
 
+from meshway.http1.alphabet import STRAY, table
+
 MAX_REMEMBERED: Final = 8192
-_ID: Final = (ascii_letters + digits + "-._").encode()
+_ID: Final = table((ascii_letters + digits + "-._").encode())
 
 Span = tuple[int, int]
 # value, whole line; a value given twice is b""
@@ -57,14 +59,14 @@ class BlockMemo:
         first = block[at:end]
         at, end = self._second
         second = block[at:end]
-        if (first + second).translate(None, _ID):
+        if (first + second).translate(_ID).find(STRAY) >= 0:
             return None
         return (second, first) if self._is_swapped else (first, second)
 
 
 def _span(block: bytes, field: Id) -> Span | None:
     value, line = field
-    if not value or value.translate(None, _ID):
+    if not value or value.translate(_ID).find(STRAY) >= 0:
         return None
     # With the ends of the lines around it: the same bytes may stand inside another field's value.
     at = 0 if block.startswith(line + b"\r\n") else block.index(b"\n" + line + b"\r\n") + 1

@@ -8,6 +8,7 @@ change with every message are judged each time and never kept.
 from string import digits
 from typing import Final, Literal
 
+from meshway.http1.alphabet import STRAY, table
 from meshway.http1.authority import parse_authority
 from meshway.http1.start_line import TOKEN
 
@@ -34,7 +35,8 @@ Fact = tuple[int, bytes, bytes]
 
 MAX_KEPT_LINE: Final = 256
 MAX_KEPT_LINES: Final = 2048
-_LINE: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_NAME: Final = table(TOKEN)
+_LINE: Final = table([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _DIGITS: Final = digits.encode()
 _UNKEPT: Final = frozenset(
     {
@@ -87,9 +89,9 @@ class FieldLines(dict[bytes, Fact | None]):
 
     def __missing__(self, line: bytes) -> Fact | None:
         name, colon, value = line.partition(b":")
-        if not colon or not name or name.translate(None, TOKEN):
+        if not colon or not name or name.translate(_NAME).find(STRAY) >= 0:
             raise ValueError("a header line is not `name: value`")
-        if value.translate(None, _LINE):
+        if value.translate(_LINE).find(STRAY) >= 0:
             raise ValueError("a header value holds a control, a bare CR or a bare LF")
         name = name.lower()
         code = self._codes.get(name)

@@ -4,6 +4,7 @@ The fields that go on as they came stay one block of bytes. A message is then wr
 fields we add, in one write (docs/internals/wire.md).
 """
 
+from collections.abc import Callable
 from typing import Final
 
 NO_BODY: Final = 0
@@ -65,11 +66,13 @@ class ResponseHead:
     block: forwardable fields as in RequestHead. body: bytes announced, CHUNKED or UNTIL_CLOSE; NO_BODY for HEAD, 1xx,
     204 and 304 whatever the fields say. content_length: the announced length even where no body follows (HEAD, 304),
     else None. keep_alive: whether the connection may be used again, as far as the head tells.
-    keep_alive_timeout_s: from `Keep-Alive: timeout=n`, or None. opening: start line and block, once somebody has
-    written them, since the same head mostly comes again. is_dated: whether a Date is in them.
+    keep_alive_timeout_s: from `Keep-Alive: timeout=n`, or None. opening: start line, block and framing, once somebody
+    has written them, since the same head mostly comes again. is_dated: whether a Date is in them.
     """
 
     __slots__ = (
+        "_changed",
+        "_changes",
         "block",
         "body",
         "content_length",
@@ -102,6 +105,18 @@ class ResponseHead:
     def __init__(self) -> None:
         self.opening = None
         self.is_dated = False
+        self._changes: HeadChanges = ()
+        self._changed: ResponseHead | None = None
+
+    def changed(self, changes: "HeadChanges") -> "ResponseHead":
+        """A copy that went through the changes: the same copy for the same ones, as a head mostly comes again."""
+        other = self._changed
+        if other is None or self._changes is not changes:
+            other = self.copy()
+            for change in changes:
+                change(other)
+            self._changes, self._changed = changes, other
+        return other
 
     def copy(self) -> "ResponseHead":
         """For whoever changes it: a reader gives the same head for the same bytes again."""
@@ -111,3 +126,7 @@ class ResponseHead:
         other.body, other.content_length, other.upgrade = self.body, self.content_length, self.upgrade
         other.keep_alive, other.keep_alive_timeout_s = self.keep_alive, self.keep_alive_timeout_s
         return other
+
+
+# What they do depends on the head alone.
+HeadChanges = tuple[Callable[[ResponseHead], None], ...]

@@ -7,6 +7,7 @@ OPTIONS; what its path means is decided where paths are normalised, here only wh
 from string import ascii_letters, digits
 from typing import Final
 
+from meshway.http1.alphabet import STRAY, table
 from meshway.http1.authority import parse_authority
 
 MAX_METHOD: Final = 32
@@ -14,7 +15,7 @@ TOKEN: Final = (ascii_letters + digits + "!#$%&'*+-.^_`|~").encode()
 
 _METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
 _VERSIONS: Final = {b"HTTP/1.1": 1, b"HTTP/1.0": 0}
-_TARGET: Final = bytes(byte for byte in range(0x21, 0x7F) if byte != 0x23)  # no space, no fragment
+_TARGET: Final = table(byte for byte in range(0x21, 0x7F) if byte != 0x23)  # no space, no fragment
 _TEXT: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 
 # method, target, minor, host, authority, is_absolute; host None: the Host field decides
@@ -41,7 +42,7 @@ def parse_request_line(line: bytes, max_target: int) -> RequestLine:
             and method in _METHODS
             and target.startswith(b"/")
             and len(target) <= max_target
-            and not target.translate(None, _TARGET)
+            and target.translate(_TARGET).find(STRAY) < 0
         ):
             return method, target, minor, None, b"", False
     return _judge_request_line(parts, max_target)
@@ -60,7 +61,7 @@ def _judge_request_line(parts: list[bytes], max_target: int) -> RequestLine:
     minor = _VERSIONS.get(parts[2])
     if minor is None:
         raise _version_error(parts[2])
-    if target.translate(None, _TARGET):
+    if target.translate(_TARGET).find(STRAY) >= 0:
         raise ValueError("target holds a control, a fragment or a byte that must be escaped")
     if target[0] == 0x2F and method != b"CONNECT":  # /
         return method, target, minor, None, b"", False

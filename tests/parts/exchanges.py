@@ -43,9 +43,10 @@ def ended(
     exchange.status = status
     exchange.plan = plan()
     exchange.cluster = NamedCluster("default/books")  # type: ignore[assignment]
-    exchange.tried = tuple(endpoint(identity) for identity in tried)
-    exchange.attempts = len(tried)
-    exchange.endpoint = exchange.tried[-1] if tried else None
+    attempts = [endpoint(identity) for identity in tried]
+    exchange.attempts = len(attempts)
+    exchange.endpoint = attempts.pop() if attempts else None
+    exchange.tried = tuple(attempts)
     exchange.request_id = b"request-1"
     exchange.traceparent = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     for name, value in slots.items():

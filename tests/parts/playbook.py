@@ -15,6 +15,7 @@ from gateway.routing.table import TablesHolder
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Pool
+from gateway.wire.http1.heads import request_head
 from gateway.wire.interfaces import Timer, Upstream, UpstreamEvents
 from meshway.http1.head import HeadLimits, RequestReader, ResponseReader
 from meshway.http1.message import ResponseHead
@@ -68,7 +69,7 @@ class FakeUpstream:
         self.timer = Timer()
         self.requests = 0
         self.keep_alive_timeout_s: float | None = None
-        self.is_reusable = True
+        self.can_be_reused = True
         self.is_closed = False
         self.is_paused = False
         self.unsent = 0
@@ -76,12 +77,15 @@ class FakeUpstream:
         self.fields = b""
         self.events: UpstreamEvents | None = None
 
+    def is_reusable(self) -> bool:
+        return self.can_be_reused
+
     def send_request(
-        self, exchange: Exchange, events: UpstreamEvents, fields: bytes, first: bytes, ended: bool, trailers: bytes
+        self, exchange: Exchange, events: UpstreamEvents, left_ms: int, first: bytes, ended: bool, trailers: bytes
     ) -> None:
         self.requests += 1
         self.events = events
-        self.fields = fields
+        self.fields = request_head(exchange, left_ms)
         self.told.append(("request", first, "ended" if ended else "open"))
 
     def send_body(self, data: bytes) -> None:

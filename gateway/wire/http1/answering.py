@@ -14,7 +14,6 @@ from gateway.relay.call import Call
 from gateway.wire.http1.heads import (
     CLOSE_FIELD,
     KEEP_ALIVE_FIELD,
-    answer_framing,
     answer_head,
     interim_head,
     reply,
@@ -57,10 +56,12 @@ class AnsweringSide(asyncio.Protocol):
         """The answer is whole."""
 
     def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
-        framing, self._is_chunked, self._is_ended_by_close = answer_framing(exchange, head)
+        is_open = head.body < 0  # no length says where it ends
+        self._is_chunked = is_open and exchange.head.minor > 0
+        self._is_ended_by_close = is_open and exchange.head.minor == 0
         if self._body is not None and (not ended or not self._may_discard()):
             self._closes = True
-        data = answer_head(exchange, head, framing, self._listener.via_line, self._connection_field(exchange.head))
+        data = answer_head(exchange, head, self._listener.via_line, self._connection_field(exchange.head))
         if self._is_chunked:
             data += chunk(first)
             if ended:

@@ -114,7 +114,6 @@ class ClientProtocol(asyncio.Protocol):
         if self in idle:
             idle.remove(self)
 
-    @property
     def is_reusable(self) -> bool:
         return self._state is _IDLE and self._is_request_sent and self._keep_alive and not self._transport.is_closing()
 
@@ -143,7 +142,7 @@ class ClientProtocol(asyncio.Protocol):
     # The request.
 
     def send_request(
-        self, exchange: Exchange, events: UpstreamEvents, fields: bytes, first: bytes, ended: bool, trailers: bytes
+        self, exchange: Exchange, events: UpstreamEvents, left_ms: int, first: bytes, ended: bool, trailers: bytes
     ) -> None:
         head = exchange.head
         self.requests += 1
@@ -154,7 +153,7 @@ class ClientProtocol(asyncio.Protocol):
         self._method = exchange.method
         self._upgrade = head.upgrade
         self._is_chunked = False
-        data = request_head(exchange, fields)
+        data = request_head(exchange, left_ms)
         if head.body:
             if head.body == CHUNKED:
                 self._is_chunked = True

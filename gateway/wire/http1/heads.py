@@ -11,18 +11,19 @@ from typing import Final
 
 from gateway.exchange import Exchange, Reply
 from gateway.relay.reply_body import reply_body
-from meshway.http1.message import CHUNKED, NO_BODY, UNTIL_CLOSE, ResponseHead
+from meshway.http1.message import CHUNKED, NO_BODY, ResponseHead
 
 _EXPECTS_BODY: Final = frozenset({b"POST", b"PUT", b"PATCH"})
 _REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 _CHUNKED_FIELD: Final = b"Transfer-Encoding: chunked\r\n"
 _UPGRADE_FIELDS: Final = b"Connection: Upgrade\r\nUpgrade: %b\r\n"
+_FIRST_ATTEMPT: Final = b"\r\nmeshway-attempt: 1\r\n"
 CLOSE_FIELD: Final = b"Connection: close\r\n"
 KEEP_ALIVE_FIELD: Final = b"Connection: keep-alive\r\n"
 
 
-def request_head(exchange: Exchange, fields: bytes) -> bytes:
-    """fields: of this attempt and of the way here, in the place of the caller's own."""
+def request_head(exchange: Exchange, left_ms: int) -> bytes:
+    """left_ms: for the whole exchange, -1 where nothing bounds it."""
     head = exchange.head
     body = head.body
     if body == NO_BODY:
@@ -45,40 +46,34 @@ def request_head(exchange: Exchange, fields: bytes) -> bytes:
             exchange.authority,
             b"\r\n",
             exchange.block,
-            fields,
+            exchange.forwarded,
+            b"x-request-id: ",
+            exchange.request_id,
+            b"\r\ntraceparent: ",
+            exchange.traceparent,
+            _FIRST_ATTEMPT if exchange.attempts == 1 else b"\r\nmeshway-attempt: %d\r\n" % exchange.attempts,
+            b"meshway-deadline: %d\r\n" % left_ms if left_ms >= 0 else b"",
             framing,
             b"\r\n",
         )
     )
 
 
-def answer_framing(exchange: Exchange, head: ResponseHead) -> tuple[bytes, bool, bool]:
-    """Returns (framing field, whether the body is chunked, whether only the connection's end will end it)."""
-    body = head.body
-    if body > 0:
-        return b"Content-Length: %d\r\n" % body, False, False
-    if body == NO_BODY:
-        if head.content_length is not None and head.status != 204:
-            return b"Content-Length: %d\r\n" % head.content_length, False, False
-        return b"", False, False
-    assert body in (CHUNKED, UNTIL_CLOSE)
-    if exchange.head.minor == 0:
-        return b"", False, True
-    return _CHUNKED_FIELD, True, False
+def answer_head(exchange: Exchange, head: ResponseHead, via: bytes, connection: bytes) -> bytes:
+    """With a Date where the upstream sent none: whoever forwards an answer dates it (RFC 9110 §6.6.1).
 
-
-def answer_head(exchange: Exchange, head: ResponseHead, framing: bytes, via: bytes, connection: bytes) -> bytes:
-    """With a Date where the upstream sent none: whoever forwards an answer dates it (RFC 9110 §6.6.1)."""
+    A body of unknown length is announced as chunked; a caller of HTTP/1.0 is told nothing, its end is the connection's.
+    """
     opening = head.opening
     if opening is None:
-        opening = head.opening = b"HTTP/1.1 %d %b\r\n%b" % (head.status, head.reason, head.block)
-        head.is_dated = head.status < 200 or b"\r\ndate:" in opening.lower()
+        opening = _open(head)
+    if head.body < 0 and exchange.head.minor == 0:
+        opening = opening.removesuffix(_CHUNKED_FIELD)
     return b"".join(
         (
             opening,
             b"" if head.is_dated else _date_line(int(time())),
             exchange.added,
-            framing,
             via,
             b"x-request-id: ",
             exchange.request_id,
@@ -87,6 +82,21 @@ def answer_head(exchange: Exchange, head: ResponseHead, framing: bytes, via: byt
             b"\r\n",
         )
     )
+
+
+def _open(head: ResponseHead) -> bytes:
+    """Start line, block and framing, kept for the next answer with this head."""
+    framing = b""
+    if head.body > 0:
+        framing = b"Content-Length: %d\r\n" % head.body
+    elif head.body < 0:
+        framing = _CHUNKED_FIELD
+    elif head.content_length is not None and head.status != 204:
+        framing = b"Content-Length: %d\r\n" % head.content_length
+    start = b"HTTP/1.1 %d %b\r\n%b" % (head.status, head.reason, head.block)
+    opening = head.opening = start + framing
+    head.is_dated = head.status < 200 or start.lower().find(b"\r\ndate:") >= 0
+    return opening
 
 
 @lru_cache(maxsize=2)
@@ -99,7 +109,7 @@ def interim_head(head: ResponseHead) -> bytes:
 
 
 def upgrade_head(exchange: Exchange, head: ResponseHead, via: bytes) -> bytes:
-    return answer_head(exchange, head, b"", via, _UPGRADE_FIELDS % head.upgrade)
+    return answer_head(exchange, head, via, _UPGRADE_FIELDS % head.upgrade)
 
 
 def reply(exchange: Exchange, answer: Reply, connection: bytes) -> tuple[bytes, bytes]:

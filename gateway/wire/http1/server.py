@@ -262,7 +262,10 @@ class ServerProtocol(AnsweringSide):
             self._to_discard = limits.discard
             self._update_reading()
         if not self._is_write_paused:
-            self._listener.relay.wheel.set(self._watch, self, now + limits.idle_s)
+            watch, due = self._watch, now + limits.idle_s
+            watch.due = due
+            if due < watch.filed:
+                self._listener.relay.wheel.file(watch, due)
             if self._buffer and self._body is None:
                 self._take_up()
         if self._is_paused:

@@ -220,7 +220,7 @@ def test_an_early_answer_ends_the_exchange_and_the_connection() -> None:
     book = Playbook()
     book.request(method="POST", fields="Content-Length: 900\r\n", first=b"one", ended=False)
     upstream = book.connect()
-    upstream.is_reusable = False  # as the wire says while its request is not whole
+    upstream.can_be_reused = False  # as the wire says while its request is not whole
     upstream.answer(401)
     assert book.told == [("head", 401, b"", "ended")]
     assert upstream.is_closed

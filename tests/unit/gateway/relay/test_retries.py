@@ -36,7 +36,8 @@ def test_a_refused_connection_is_tried_on_the_other_endpoint_after_the_backoff()
     assert b"meshway-attempt: 2\r\n" in upstream.fields
     upstream.answer(201)
     assert book.told == [("head", 201, b"", "ended")]
-    assert [tried.id for tried in call.exchange.tried] == ["a", "b"]
+    assert [tried.id for tried in call.exchange.tried] == ["a"]
+    assert call.exchange.endpoint is upstream.endpoint
 
 
 def test_when_retries_are_used_up_the_flag_says_so() -> None:

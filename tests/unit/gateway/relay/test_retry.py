@@ -23,6 +23,6 @@ def test_every_failure_has_an_outcome_that_a_cluster_with_a_breaker_takes() -> N
     breaker = BreakerSettings(10.0, 1000, 50.0, frozenset({"connect", "reset", "timeout"}), frozenset(), 5.0, 60.0, 3)
     target = cluster(endpoint(1), now=lambda: 100.0, breaker=breaker)
     for failure in FAILURES.values():
-        target.attempt_started(target.endpoints[0])
+        target.endpoints[0].in_flight += 1
         target.attempt_ended(target.endpoints[0], failure.outcome, 0, 100.0)
     assert target.endpoints[0].in_flight == 0

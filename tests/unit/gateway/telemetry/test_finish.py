@@ -2,7 +2,7 @@ from pathlib import Path
 
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, Counters, read_counters
-from gateway.telemetry.finish import make_finish
+from gateway.telemetry.finish import Finisher
 from gateway.telemetry.histogram import quantile
 from tests.parts.exchanges import ended
 
@@ -10,10 +10,11 @@ from tests.parts.exchanges import ended
 def test_a_call_is_counted_by_route_service_status_class_and_flag(tmp_path: Path) -> None:
     counters = Counters(tmp_path / "w0")
     counters.rule_slot("default/books", "all")
-    finish = make_finish(counters, AccessLog("", 0, lambda _: None))
+    finisher = Finisher(counters, AccessLog("", 0, lambda _: None))
     for status in (200, 204, 503):
-        finish(ended(status=status, bytes_in=10, bytes_out=20, flag="UH" if status == 503 else ""), 100.5)
-    finish(ended(status=404, plan=None, cluster=None, tried=(), flag="NR"), 100.1)
+        finisher.finish(ended(status=status, bytes_in=10, bytes_out=20, flag="UH" if status == 503 else ""), 100.5)
+    finisher.finish(ended(status=404, plan=None, cluster=None, tried=(), flag="NR"), 100.1)
+    finisher.flush()
     calls = {
         tuple(dict(labels)[name] for name in ("route", "service", "status_class", "response_flag")): cells[:4]
         for (kind, labels), cells in read_counters(tmp_path / "w0").items()
@@ -27,9 +28,10 @@ def test_a_call_is_counted_by_route_service_status_class_and_flag(tmp_path: Path
 def test_durations_and_retries_are_counted_by_instance(tmp_path: Path) -> None:
     counters = Counters(tmp_path / "w0")
     counters.rule_slot("default/books", "all")
-    finish = make_finish(counters, AccessLog("", 0, lambda _: None))
+    finisher = Finisher(counters, AccessLog("", 0, lambda _: None))
     for _ in range(10):
-        finish(ended(tried=("b1", "b2"), first_byte=100.25), 100.5)
+        finisher.finish(ended(tried=("b1", "b2"), first_byte=100.25), 100.5)
+    finisher.flush()
     found = read_counters(tmp_path / "w0")
     cells = found[(ENDPOINT, (("service", "default/books"), ("instance", "b2")))]
     assert cells[:2] == [10.0, 10.0]

@@ -4,7 +4,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import Counters, Totals
-from gateway.telemetry.finish import make_finish
+from gateway.telemetry.finish import Finisher
 from gateway.telemetry.prometheus import exposition, gauge
 from tests.parts.exchanges import ended
 
@@ -12,10 +12,11 @@ from tests.parts.exchanges import ended
 def test_the_text_is_read_by_prometheus_own_parser(tmp_path: Path) -> None:
     counters = Counters(tmp_path / "w0")
     counters.rule_slot("default/books", "all")
-    finish = make_finish(counters, AccessLog("", 0, lambda _: None))
+    finisher = Finisher(counters, AccessLog("", 0, lambda _: None))
     for milliseconds in (1, 2, 3, 400):
-        finish(ended(first_byte=100.0 + milliseconds / 2000), 100.0 + milliseconds / 1000)
-    finish(ended(status=503, flag="UH", tried=()), 100.01)
+        finisher.finish(ended(first_byte=100.0 + milliseconds / 2000), 100.0 + milliseconds / 1000)
+    finisher.finish(ended(status=503, flag="UH", tried=()), 100.01)
+    finisher.flush()
     counters.add(counters.counter("meshway_rate_limited_total", policy='odd"name\\'), 4)
     text = exposition(Totals().read([tmp_path / "w0"]), gauge("meshway_snapshot_revision", "Revision.", [((), 7.0)]))
     families = {family.name: family for family in text_string_to_metric_families(text)}

@@ -32,7 +32,7 @@ class Bench:
         self.cluster.set_endpoints(self.endpoints)
 
     def attempt(self, endpoint: Endpoint, outcome: str = "ok", status: int = 200) -> None:
-        self.cluster.attempt_started(endpoint)
+        endpoint.in_flight += 1
         self.cluster.attempt_ended(endpoint, outcome, status, self.clock())
 
     def fail(self, endpoint: Endpoint, times: int = 5, outcome: str = "reset") -> None:
@@ -166,32 +166,36 @@ def test_an_ejection_is_seen_by_every_cluster_of_the_endpoint() -> None:
 
 def test_a_retry_goes_to_an_endpoint_that_was_not_tried_if_there_is_one() -> None:
     bench = Bench(3)
-    tried: tuple[Endpoint, ...] = ()
-    for _ in range(3):
-        endpoint = bench.cluster.pick(call(), tried)
+    exchange = call()
+    exchange.endpoint = bench.endpoints[0]
+    for _ in range(2):
+        endpoint = bench.cluster.pick_another(exchange)
         assert endpoint is not None
-        assert endpoint not in tried
-        tried += (endpoint,)
-    assert bench.cluster.pick(call(), tried) is not None
+        assert endpoint not in (*exchange.tried, exchange.endpoint)
+        exchange.tried += (exchange.endpoint,)
+        exchange.endpoint = endpoint
+    assert bench.cluster.pick_another(exchange) is not None
 
 
 def test_the_untried_endpoint_with_the_least_load_gets_the_retry() -> None:
     bench = Bench(3)
     one, two, three = bench.endpoints
     two.in_flight = 4
-    assert bench.cluster.pick(call(), (one,)) is three
+    exchange = call()
+    exchange.endpoint = one
+    assert bench.cluster.pick_another(exchange) is three
 
 
 def test_an_empty_cluster_picks_nobody_and_says_why() -> None:
     bench = Bench(0)
-    assert bench.cluster.pick(call()) is None
+    assert bench.cluster.first_pick is None
+    assert bench.cluster.pick_another(call()) is None
     assert bench.cluster.no_endpoint_detail == "default/books has no instance"
 
 
 def test_in_flight_counts_attempts() -> None:
     bench = Bench(1)
-    bench.cluster.attempt_started(bench.endpoints[0])
-    assert bench.endpoints[0].in_flight == 1
+    bench.endpoints[0].in_flight += 1
     bench.cluster.attempt_ended(bench.endpoints[0], "ok", 200, 100.0)
     assert bench.endpoints[0].in_flight == 0
 

@@ -24,12 +24,16 @@ def _opening(book: Playbook) -> Opening:
     return book.openings[-1]
 
 
-def test_the_connection_used_last_is_taken_first(book: Playbook) -> None:
+def test_the_connection_used_last_is_taken_first() -> None:
+    book = Playbook(endpoints=(endpoint(1),))
     place = book.endpoints[0]
     older, newer = FakeUpstream(place), FakeUpstream(place)
     book.pool.give(older, 4.0, 0, book.clock())
     book.pool.give(newer, 4.0, 0, book.clock())
-    assert [book.pool.take(place), book.pool.take(place), book.pool.take(place)] == [newer, older, None]
+    for expected in (newer, older):
+        book.request()
+        assert book.openings == []
+        assert expected.told == [("request", b"", "ended")]
 
 
 def test_a_connection_is_closed_when_it_was_idle_long_enough(book: Playbook) -> None:
@@ -58,7 +62,7 @@ def test_the_services_own_idle_time_shortens_ours_by_a_margin(
 
 def test_what_cannot_be_used_again_is_closed(book: Playbook) -> None:
     broken, worn = FakeUpstream(book.endpoints[0]), FakeUpstream(book.endpoints[0])
-    broken.is_reusable = False
+    broken.can_be_reused = False
     worn.requests = 100
     for upstream in (broken, worn):
         book.pool.give(upstream, 4.0, 100, book.clock())
@@ -94,4 +98,4 @@ def test_closing_an_endpoints_connections_leaves_none_to_be_taken(book: Playbook
         book.pool.give(upstream, 4.0, 0, book.clock())
     book.pool.close_idle(place)
     assert all(upstream.is_closed for upstream in kept)
-    assert book.pool.take(place) is None
+    assert place.idle == []

@@ -22,7 +22,7 @@ class Bench:
     def attempt(self, cluster: str, identity: str, outcome: str = "ok", status: int = 200) -> None:
         of = self.compiler.tables.clusters[cluster]
         (endpoint,) = (each for each in of.endpoints if each.id == identity)
-        of.attempt_started(endpoint)
+        endpoint.in_flight += 1
         of.attempt_ended(endpoint, outcome, status, self.clock())
 
     def round(self) -> list[str]:

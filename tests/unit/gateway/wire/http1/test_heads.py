@@ -4,7 +4,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from gateway.exchange import Exchange, Reply
-from gateway.wire.http1.heads import CLOSE_FIELD, answer_framing, answer_head, reply, request_head
+from gateway.wire.http1.heads import CLOSE_FIELD, answer_head, reply, request_head
 from meshway.http1.head import HeadLimits, ResponseReader
 from meshway.http1.message import ResponseHead
 from tests.parts.calls import call
@@ -19,13 +19,16 @@ def _answer(text: bytes, method: bytes = b"GET") -> ResponseHead:
 def _exchange(method: str = "GET", headers: dict[str, str] | None = None) -> Exchange:
     exchange = call("/a//b?q=1", method=method, headers=headers)
     exchange.request_id = b"order-4711"
+    exchange.attempts = 1
     return exchange
 
 
 def test_a_request_goes_on_with_the_canonical_path_and_the_callers_host_and_fields() -> None:
     exchange = _exchange(headers={"Accept": "text/plain", "Connection": "x-hop", "X-Hop": "1"})
-    assert request_head(exchange, b"Via: 1.1 x\r\n") == (
-        b"GET /a/b?q=1 HTTP/1.1\r\nHost: shop.example\r\nAccept: text/plain\r\nVia: 1.1 x\r\n\r\n"
+    exchange.forwarded, exchange.traceparent, exchange.attempts = b"Via: 1.1 x\r\n", b"00-a-b-01", 2
+    assert request_head(exchange, 1500) == (
+        b"GET /a/b?q=1 HTTP/1.1\r\nHost: shop.example\r\nAccept: text/plain\r\nVia: 1.1 x\r\n"
+        b"x-request-id: order-4711\r\ntraceparent: 00-a-b-01\r\nmeshway-attempt: 2\r\nmeshway-deadline: 1500\r\n\r\n"
     )
 
 
@@ -42,34 +45,42 @@ def test_a_request_goes_on_with_the_canonical_path_and_the_callers_host_and_fiel
     ],
 )
 def test_a_requests_framing_is_written_anew(method: str, headers: dict[str, str], framing: bytes) -> None:
-    head = request_head(_exchange(method, headers), b"")
-    assert head.partition(b"Host: shop.example\r\n")[2] == framing + b"\r\n"
+    head = request_head(_exchange(method, headers), -1)
+    assert head.partition(b"meshway-attempt: 1\r\n")[2] == framing + b"\r\n"
 
 
 @pytest.mark.parametrize(
     ("text", "method", "framing"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", b"GET", (b"Content-Length: 7\r\n", False, False)),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"GET", (b"Content-Length: 0\r\n", False, False)),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", b"HEAD", (b"Content-Length: 7\r\n", False, False)),
-        (b"HTTP/1.1 200 OK\r\n\r\n", b"HEAD", (b"", False, False)),
-        (b"HTTP/1.1 204 No Content\r\n\r\n", b"GET", (b"", False, False)),
-        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", b"GET", (b"Content-Length: 7\r\n", False, False)),
-        (b"HTTP/1.1 200 OK\r\n\r\n", b"GET", (b"Transfer-Encoding: chunked\r\n", True, False)),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", b"GET", b"Content-Length: 7\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"GET", b"Content-Length: 0\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", b"HEAD", b"Content-Length: 7\r\n"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"HEAD", b""),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", b"GET", b""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", b"GET", b"Content-Length: 7\r\n"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"GET", b"Transfer-Encoding: chunked\r\n"),
     ],
 )
-def test_an_answers_framing_follows_its_status_and_the_method(
-    text: bytes, method: bytes, framing: tuple[bytes, bool, bool]
-) -> None:
-    assert answer_framing(_exchange(method.decode()), _answer(text, method)) == framing
+def test_an_answers_framing_follows_its_status_and_the_method(text: bytes, method: bytes, framing: bytes) -> None:
+    written = answer_head(_exchange(method.decode()), _answer(text, method), b"Via: 1.1 x\r\n", b"")
+    fields = written.partition(b"\r\n")[2].partition(b"Via: ")[0]
+    assert b"".join(line for line in fields.splitlines(keepends=True) if not line.startswith(b"Date:")) == framing
+
+
+def test_a_caller_of_http_1_0_is_not_told_of_chunks_and_the_next_one_is() -> None:
+    head = _answer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    old = _exchange()
+    old.head.minor = 0
+    assert b"chunked" not in answer_head(old, head, b"", b"")
+    assert b"\r\nTransfer-Encoding: chunked\r\n" in answer_head(_exchange(), head, b"", b"")
 
 
 def test_an_answer_carries_what_filters_added_and_the_request_id() -> None:
     exchange = _exchange()
     exchange.added = b"RateLimit: x\r\n"
     head = _answer(b"HTTP/1.1 299 Fine So Far\r\nDate: x\r\nX-Own: 1\r\nContent-Length: 0\r\n\r\n")
-    assert answer_head(exchange, head, b"Content-Length: 0\r\n", b"Via: 1.1 x\r\n", CLOSE_FIELD) == (
-        b"HTTP/1.1 299 Fine So Far\r\nDate: x\r\nX-Own: 1\r\nRateLimit: x\r\nContent-Length: 0\r\nVia: 1.1 x\r\n"
+    assert answer_head(exchange, head, b"Via: 1.1 x\r\n", CLOSE_FIELD) == (
+        b"HTTP/1.1 299 Fine So Far\r\nDate: x\r\nX-Own: 1\r\nContent-Length: 0\r\nRateLimit: x\r\nVia: 1.1 x\r\n"
         b"x-request-id: order-4711\r\nConnection: close\r\n\r\n"
     )
 
@@ -98,7 +109,7 @@ def test_a_reply_may_bring_its_own_body_and_fields() -> None:
 
 
 def _written(text: bytes) -> bytes:
-    return answer_head(_exchange(), _answer(text), b"", b"Via: 1.1 x\r\n", b"")
+    return answer_head(_exchange(), _answer(text), b"Via: 1.1 x\r\n", b"")
 
 
 def test_an_answer_without_a_date_is_dated_and_one_with_it_keeps_its_own() -> None:
@@ -114,10 +125,10 @@ def test_an_answer_without_a_date_is_dated_and_one_with_it_keeps_its_own() -> No
 
 def test_a_date_that_a_filter_took_away_comes_back_as_ours() -> None:
     head = _answer(b"HTTP/1.1 200 OK\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\nContent-Length: 7\r\n\r\n")
-    answer_head(_exchange(), head, b"", b"", b"")
+    answer_head(_exchange(), head, b"", b"")
     changed = head.copy()
     changed.block = b""
-    assert b"Date: " in answer_head(_exchange(), changed, b"", b"", b"")
+    assert b"Date: " in answer_head(_exchange(), changed, b"", b"")
 
 
 def test_a_switch_of_protocols_is_not_dated() -> None:
