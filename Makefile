@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 FIND_PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test test-unit check format lock bench bench-registry fuzz soak clean
+.PHONY: help install up demo test test-unit check format lock bench bench-registry fuzz interop soak clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ bench: install  ## the gateway beside nginx, HAProxy and Envoy; writes loadtest/
 
 fuzz: install  ## half an hour of differential fuzzing
 	@$(PYTHON) -m pytest -q tests/unit -m fuzz --hypothesis-profile=long
+
+interop: install  ## other people's clients in their own languages, and a real ZooKeeper; skips what the machine lacks
+	@$(PYTHON) -m pytest -q -m interop -rs tests/interop
 
 soak: install  ## the long kill and load runs (minutes each)
 	@$(PYTHON) -m pytest -q -m soak

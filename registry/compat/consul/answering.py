@@ -26,8 +26,9 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Answers:
-    """place: a namespace, or a namespace and a service: the index of an answer is the last revision that touched it.
+    """place: a namespace, or a namespace and a service.
 
+    The index of an answer is the last revision that touched the place, and one more: 0 would be no index to a client.
     It only grows: the revision of a replica that has just started is the head's, never an older one.
     """
 
@@ -37,8 +38,7 @@ class Answers:
         self._view = view
 
     def index_of(self, place: tuple[str, ...]) -> int:
-        """Never 0, which a client would take for no index at all."""
-        return max(1, self._view.revision_of(*place))
+        return self._view.revision_of(*place) + 1
 
     def reply(self, place: tuple[str, ...], value: Any) -> Reply:
         return Reply(200, _encode(value), headers=_HEADERS % self.index_of(place))
@@ -58,4 +58,4 @@ class Answers:
         wait_s = query.wait_s()
         if not since or self.index_of(place) > since:
             return answer()
-        return HeldAnswer(self._view, place, since, wait_s, request, answer)
+        return HeldAnswer(self._view, place, since - 1, wait_s, request, answer)
