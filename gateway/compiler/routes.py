@@ -20,7 +20,7 @@ from gateway.compiler.settings import limit_s, retry_plan
 from gateway.exchange import Exchange, Reply
 from gateway.filters import order
 from gateway.plan import ChooseCluster, Parts, RequestFilter, RoutePlan
-from gateway.routing.path import PathError, canonical
+from gateway.routing.path import PathError, canonical, escaped
 from gateway.routing.table import Candidate
 from gateway.upstream.cluster import Cluster
 from meshway.model.document import Destination
@@ -145,7 +145,7 @@ def _read_match(match: Match, at: str) -> _ReadMatch:
         elif match.path.prefix is not None:
             text = match.path.prefix
     try:
-        path, query = canonical(_escaped(text))
+        path, query = canonical(escaped(text))
     except PathError as error:
         raise CompileError(f"{at}.path", error.detail) from error
     if query:
@@ -153,11 +153,6 @@ def _read_match(match: Match, at: str) -> _ReadMatch:
     headers = tuple(sorted((name.lower().encode(), value.encode()) for name, value in match.headers.items()))
     methods = frozenset(method.encode() for method in match.methods) or None
     return _ReadMatch(path_class, path.rstrip(b"/") if path_class == PREFIX else path, methods, headers)
-
-
-def _escaped(text: str) -> bytes:
-    """People write `/café`; on the wire it is `/caf%C3%A9`."""
-    return b"".join(b"%%%02X" % byte if byte >= 0x80 else bytes((byte,)) for byte in text.encode())
 
 
 def _compile_rule(

@@ -1,12 +1,15 @@
 """Sends the caller elsewhere; the query is kept (Gateway API's HTTPRequestRedirectFilter)."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from gateway.exchange import Exchange, Reply
 from gateway.plan import RequestFilter
 from gateway.routing.path import PathError
 from gateway.routing.path_change import compile_path_change
 from meshway.model.route import Redirect
+
+_SCHEMES: Final = {80: b"http", 443: b"https"}  # by the port that need not be written
 
 
 def compile_filter(redirect: Redirect, prefixes: Sequence[bytes]) -> RequestFilter:
@@ -17,6 +20,7 @@ def compile_filter(redirect: Redirect, prefixes: Sequence[bytes]) -> RequestFilt
     scheme = redirect.scheme.encode() if redirect.scheme else b""
     host = redirect.host.encode() if redirect.host else b""
     port = b":%d" % redirect.port if redirect.port else b""
+    unwritten_for = _SCHEMES.get(redirect.port or 0)
     status = redirect.status
 
     def redirect_caller(exchange: Exchange) -> Reply | None:
@@ -26,8 +30,10 @@ def compile_filter(redirect: Redirect, prefixes: Sequence[bytes]) -> RequestFilt
                 path = change(path)
             except PathError as error:
                 return Reply(error.status, error.code, "DPE", f"after the redirect {error.detail}")
-        authority = _authority(exchange, host, port, keeps_port=not scheme)
-        location = (scheme or exchange.scheme) + b"://" + authority + path + exchange.query
+        to = scheme or exchange.scheme
+        written = b"" if to == unwritten_for else port
+        location = to + b"://" + _authority(exchange, host, written, keeps_port=not scheme and not port)
+        location += path + exchange.query
         return Reply(status, "redirect", "", fields=b"Location: " + location + b"\r\n", body=b"")
 
     return redirect_caller

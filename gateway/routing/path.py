@@ -44,6 +44,11 @@ class PathError(Exception):
         self.detail = detail
 
 
+def escaped(text: str) -> bytes:
+    """A path as people write it: `/café` is `/caf%C3%A9` on the wire."""
+    return b"".join(b"%%%02X" % byte if byte >= 0x80 else bytes((byte,)) for byte in text.encode())
+
+
 def canonical(target: bytes) -> tuple[bytes, bytes]:
     """Path and query of a request target in origin-, absolute- or asterisk-form; the query keeps its `?`, or is b"".
 

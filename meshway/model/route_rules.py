@@ -10,11 +10,14 @@ from meshway.model.route import HeaderChanges, Match, PathMatch, PathRewrite, Re
 from meshway.model.rule_kit import BlockRule, Finding, member_path, one_of, unique
 
 
-def _match_path(part: Any) -> Iterator[Finding]:
-    for name in ("exact", "prefix"):
-        value = getattr(part, name)
-        if value is not None and ("?" in value or "#" in value):
-            yield Finding(f".{name}", "out_of_bounds", f'"{value}": a path holds no "?" and no "#"')
+def _paths(*names: str) -> BlockRule:
+    def check(part: Any) -> Iterator[Finding]:
+        for name in names:
+            value = getattr(part, name)
+            if value is not None and ("?" in value or "#" in value):
+                yield Finding(f".{name}", "out_of_bounds", f'"{value}": a path holds no "?" and no "#"')
+
+    return BlockRule(names, check)
 
 
 def _match_methods(part: Any) -> Iterator[Finding]:
@@ -113,9 +116,9 @@ def _route_hosts(part: Any) -> Iterator[Finding]:
 
 
 ROUTE_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
-    PathMatch: (one_of("exact", "prefix"), BlockRule(("exact", "prefix"), _match_path)),
+    PathMatch: (one_of("exact", "prefix"), _paths("exact", "prefix")),
     Match: (BlockRule(("methods",), _match_methods), _header_names("headers")),
-    PathRewrite: (one_of("full", "prefix"),),
+    PathRewrite: (one_of("full", "prefix"), _paths("full", "prefix")),
     Rewrite: (BlockRule(("host",), _rewrite_host),),
     Redirect: (
         BlockRule(("path", "host", "scheme", "port"), _redirect_somewhere),

@@ -23,6 +23,13 @@ def test_a_full_path_takes_the_place_of_every_path() -> None:
     assert compile_path_change(PathRewrite(full="/a//b"), [])(b"/anything") == b"/a/b"
 
 
+def test_paths_are_written_as_people_do_and_hold_no_query() -> None:
+    assert compile_path_change(PathRewrite(full="/é"), [])(b"/a") == b"/%C3%A9"
+    assert compile_path_change(PathRewrite(prefix="/é"), [b"/a"])(b"/a/b") == b"/%C3%A9/b"
+    with pytest.raises(PathError):
+        compile_path_change(PathRewrite(full="/a?b=c"), [])
+
+
 def test_a_changed_path_is_made_canonical_again() -> None:
     change = compile_path_change(PathRewrite(prefix="/x/.."), [b"/a"])
     assert change(b"/a/b") == b"/b"
