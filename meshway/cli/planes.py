@@ -108,7 +108,7 @@ def registry_serve(
             envvar="MESHWAY_DATABASE_URL",
             show_envvar=True,
             metavar="URL",
-            help="PostgreSQL that several registries share: postgresql://[user:password@]HOST:PORT/DATABASE.",
+            help="PostgreSQL that several registries share: postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",
         ),
     ] = "",
     redis_url: Annotated[
