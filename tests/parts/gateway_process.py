@@ -106,6 +106,13 @@ class GatewayProcess:
         lines = [line for line in text.splitlines() if line.partition("{")[0].partition(" ")[0] == name]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
+    async def wait_for_count(self, name: str, value: float) -> None:
+        """Workers write their counts every 50 ms."""
+        deadline = asyncio.get_running_loop().time() + 5.0
+        while (counted := await self.metric(name)) != value:
+            assert asyncio.get_running_loop().time() < deadline, f"{name} is {counted}, not {value}"
+            await asyncio.sleep(0.02)
+
     async def worker_pids(self) -> list[int]:
         return [worker["pid"] for worker in (await self.config())["workers"]]
 
