@@ -41,6 +41,7 @@ class RedisBus:
         self._queued = asyncio.Event()
         self._heard: dict[bytes, list[Callable[[bytes], None]]] = {}
         self._heard_at = clock() - _SILENT_S
+        self._listening_at = clock()
         self.dropped = 0
 
     @property
@@ -71,7 +72,7 @@ class RedisBus:
         while True:
             self.publish("", _BEAT)
             await asyncio.sleep(_BEAT_EVERY_S)
-            if self.silent_since_s is not None:
+            if self._clock() - max(self._heard_at, self._listening_at) > _SILENT_S:
                 # A connection into nowhere looks open: begin another.
                 await self._in.close()
 
@@ -92,6 +93,8 @@ class RedisBus:
             try:
                 await self._in.open()
                 await self._in.ask([command(b"SUBSCRIBE", _CHANNEL)])
+                self._listening_at = self._clock()
+                self.publish("", _BEAT)
                 while True:
                     self._hear(await self._in.read())
             except LiveAway as away:

@@ -1,0 +1,266 @@
+"""Leases and reports over registries that share one PostgreSQL and one Valkey; TTLs are real time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.parts.conditions import until
+from tests.parts.fault_proxy import FaultProxy
+from tests.parts.registry import RunningRegistry, running_registry
+from tests.parts.registry_bench import registration
+from tests.parts.registry_wire import Answer
+from tests.parts.valkey import Valkey
+
+# Below what the API takes, to wait less; where Redis fails a heartbeat may wait for a second, so there it is longer.
+TTL_S = 1
+LONG_TTL_S = 3
+Registries = Sequence[RunningRegistry]
+
+
+class Place:
+    """Where registries begin: each over the same database, by its own way to Valkey if one is given."""
+
+    def __init__(self, folder: Path, database_url: str, redis_url: str) -> None:
+        self._folder = folder
+        self._urls = {"database_url": database_url, "redis_url": redis_url}
+
+    @asynccontextmanager
+    async def registry(self, **settings: Any) -> AsyncIterator[RunningRegistry]:
+        async with running_registry(self._folder, **(self._urls | settings)) as running:
+            yield running
+
+
+@pytest.fixture
+def place(tmp_path: Path, database_url: str, valkey: Valkey) -> Place:
+    return Place(tmp_path, database_url, valkey.url)
+
+
+@pytest.fixture
+async def pair(place: Place) -> AsyncIterator[list[RunningRegistry]]:
+    async with place.registry() as one, place.registry() as other:
+        yield [one, other]
+
+
+async def beat(registry: RunningRegistry, *lease_ids: str) -> Answer:
+    return await registry.call("POST", "/v1/heartbeats", {"leases": list(lease_ids)})
+
+
+async def lease_of(registry: RunningRegistry, instance: str, ttl_s: int = TTL_S, **fields: Any) -> str:
+    return (await registry.core.catalog.register(registration("books", instance, ttl_s=ttl_s, **fields))).lease_id
+
+
+def status(registry: RunningRegistry, instance: str) -> str | None:
+    row = registry.core.view.instance(("default", "books", instance))
+    return None if row is None else row.instance.status
+
+
+async def passes_for(seconds: float, registries: Registries, *instances: str) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert {status(registry, one) for registry in registries for one in instances} == {"passing"}
+        await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def beating(registries: Registries, *lease_ids: str) -> AsyncIterator[list[int]]:
+    """Heartbeats four times a second, to one registry after the other; gives the statuses they were answered with."""
+    answers: list[int] = []
+
+    async def go_on() -> None:
+        at = 0
+        while True:
+            answer = await beat(registries[at % len(registries)], *lease_ids)
+            answers.append(answer.status)
+            at += 1
+            await asyncio.sleep(0.25)
+
+    task = asyncio.ensure_future(go_on())  # noqa: TID251  # ended below
+    try:
+        yield answers
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+
+
+async def test_any_registry_renews_one_sweeps_and_all_see_it(pair: list[RunningRegistry]) -> None:
+    one, other = pair
+    kept, left = await lease_of(one, "kept"), await lease_of(one, "left")
+    registered = time.monotonic()
+    await until(lambda: status(other, "left") == "passing")
+    async with beating(pair, kept):
+        await until(lambda: status(other, "left") == status(one, "left") == "critical", TTL_S + 2)
+        late_s = time.monotonic() - registered - TTL_S
+        assert -0.1 < late_s < 1.3, late_s
+        await passes_for(TTL_S, pair, "kept")
+        for registry in pair:
+            shown = (await registry.call("GET", "/v1/namespaces/default/services/books/instances/kept")).json
+            assert shown["expires_in_s"] > TTL_S - 0.9
+            assert not shown["unrenewed"]
+        answer = await beat(other, left)
+        assert (answer.status, answer.json["renewed"]) == (200, 1)
+        assert status(other, "left") == "passing"
+        await until(lambda: status(one, "left") == "passing")
+        await passes_for(TTL_S - 0.3, pair, "left", "kept")
+
+
+async def test_when_the_one_that_sweeps_goes_another_does(place: Place) -> None:
+    async with place.registry() as one:
+        async with place.registry() as other:
+            await lease_of(other, "first")
+            await until(lambda: status(one, "first") == "critical", TTL_S + 2)
+            leads = [registry for registry in (one, other) if registry.core.leases._is_leading]
+            assert len(leads) == 1
+            await lease_of(one, "second")
+        await until(lambda: status(one, "second") == "critical", TTL_S + 3)
+
+
+async def test_a_critical_instance_goes_in_time_although_all_registries_began_anew(place: Place) -> None:
+    short = {"remove_after_s": 3.0}
+    async with place.registry(**short) as one:
+        await lease_of(one, "gone")
+        await until(lambda: status(one, "gone") == "critical", TTL_S + 2)
+        critical_at = time.monotonic()
+        await until(lambda: time.monotonic() > critical_at + 1.5)
+    async with place.registry(**short) as again:
+        assert status(again, "gone") == "critical"
+        await until(lambda: status(again, "gone") is None, 5)
+        assert 2.9 < time.monotonic() - critical_at < 4.3
+
+
+async def test_without_redis_nobody_expires_and_it_is_said(tmp_path: Path, database_url: str) -> None:
+    own = Valkey(tmp_path)
+    place = Place(tmp_path, database_url, own.url)
+    try:
+        async with place.registry() as one, place.registry() as other:
+            pair = [one, other]
+            beaten = await lease_of(one, "beaten", LONG_TTL_S)
+            await lease_of(one, "silent", LONG_TTL_S)
+            await until(lambda: status(other, "silent") == "passing")
+            own.kill()
+            async with beating(pair, beaten) as answers:
+                await until(lambda: one.core.degraded() is not None and other.core.degraded() is not None, 3)
+                await passes_for(LONG_TTL_S + 1.5, pair, "beaten", "silent")
+                ready = await one.call("GET", "/v1/health/ready")
+                assert (ready.status, ready.json["status"], ready.json["missing"]) == (200, "degraded", ["live"])
+                assert b"meshway_live_shared 0" in (await one.call("GET", "/metrics")).body
+                shown = (await other.call("GET", "/v1/namespaces/default/services/books/instances/silent")).json
+                assert (shown["expires_in_s"], shown["unrenewed"]) == (LONG_TTL_S, False)
+                own.start()
+                await until(lambda: one.core.degraded() is None and other.core.degraded() is None, 5)
+                back = time.monotonic()
+                await passes_for(LONG_TTL_S - 1, pair, "beaten", "silent")
+                await until(lambda: status(one, "silent") == "critical", 3)
+                assert time.monotonic() - back < LONG_TTL_S + 1.5
+                assert status(one, "beaten") == "passing"
+            assert set(answers) == {200}
+            assert (await one.call("GET", "/v1/health/ready")).json == {"status": "ready", "missing": []}
+    finally:
+        own.close()
+
+
+async def test_a_registry_cut_off_from_redis_alone_loses_no_renewal(place: Place, valkey: Valkey) -> None:
+    async with (
+        FaultProxy(valkey.port) as proxy,
+        place.registry() as one,
+        place.registry(redis_url=f"redis://127.0.0.1:{proxy.port}/0") as other,
+    ):
+        lease = await lease_of(one, "b1", LONG_TTL_S)
+        await until(lambda: status(other, "b1") == "passing")
+        async with beating([other], lease) as answers:
+            proxy.is_black_hole = True
+            await until(lambda: other.core.degraded() is not None, 4)
+            await passes_for(LONG_TTL_S + 2.0, [one, other], "b1")
+            assert one.core.degraded() is None
+            proxy.is_black_hole = False
+            proxy.cut()
+            await until(lambda: other.core.degraded() is None, 5)
+            await passes_for(LONG_TTL_S, [one, other], "b1")
+        assert set(answers) == {200}
+        await until(lambda: status(one, "b1") == "critical", LONG_TTL_S + 3)
+
+
+async def test_evidence_given_to_one_registry_keeps_an_instance_on_all(pair: list[RunningRegistry]) -> None:
+    one, other = pair
+    await lease_of(one, "answers")
+    await lease_of(one, "first-to-go")
+    await until(lambda: status(other, "answers") == "passing")
+    evidence = [{"namespace": "default", "service": "books", "id": "answers"}]
+    end = time.monotonic() + TTL_S + 2
+    while time.monotonic() < end:
+        for registry in pair:
+            if not registry.core.leases._is_leading:
+                await registry.call("POST", "/v1/reports", {"node": "g", "revision": 1, "evidence": evidence})
+                break
+        await asyncio.sleep(0.2)
+    assert (status(one, "answers"), status(one, "first-to-go")) == ("passing", "critical")
+    for registry in pair:
+        assert (await registry.call("GET", "/v1/namespaces/default/services/books/instances/answers")).json["unrenewed"]
+
+
+async def test_a_hold_is_shown_by_all_and_goes_on_when_another_sweeps(place: Place) -> None:
+    longest = {"self_preservation_max_s": 3.0}
+    async with place.registry(**longest) as one:
+        async with place.registry(**longest) as other:
+            for at in range(6):
+                await lease_of(one, f"b{at}", zone="z1")
+            await until(lambda: one.core.leases.holds and other.core.leases.holds, TTL_S + 3)
+            held_at = time.monotonic()
+            for registry in (one, other):
+                items = (await registry.call("GET", "/v1/namespaces")).json["items"]
+                (default,) = [item for item in items if item["name"] == "default"]
+                assert [(hold["zone"], hold["overdue"]) for hold in default["self_preservation"]] == [("z1", 6)]
+                metrics = (await registry.call("GET", "/metrics")).body
+                assert b'meshway_self_preservation_overdue{namespace="default",zone="z1"} 6' in metrics
+        await until(lambda: status(one, "b0") == "critical", 6)
+        assert time.monotonic() - held_at < 4.0, "the hold did not begin anew with the new sweep"
+
+
+async def test_what_a_gateway_tells_one_registry_all_know(pair: list[RunningRegistry]) -> None:
+    one, other = pair
+    await until(lambda: one.core.bus.silent_since_s is None and other.core.bus.silent_since_s is None, 5)
+    report = {"node": "g1", "version": "1", "workers": 2, "revision": 0}
+    await one.call("POST", "/v1/reports", report)
+    await until(lambda: other.gateways.live_count() == 1)
+    assert (await other.call("GET", "/v1/gateways")).json["items"][0]["node"] == "g1"
+    path = "/v1/namespaces/default/services/books/instances/b1"
+    writing = asyncio.gather(other.call("PUT", path, {"port": 9000}, "Prefer: wait=10"))
+    await until(lambda: status(one, "b1") == "passing")
+    begun = time.monotonic()
+    assert not writing.done()
+    await one.call("POST", "/v1/reports", report | {"revision": one.core.view.revision})
+    (answer,) = await writing
+    assert answer.headers["meshway-applied"] == "1/1"
+    assert time.monotonic() - begun < 1.0
+
+
+async def test_a_gateway_of_another_registry_is_not_forgotten_when_redis_goes(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Valkey(tmp_path)
+    place = Place(tmp_path, database_url, own.url)
+    monkeypatch.setattr("registry.gateways.LIVE_S", 3.0)
+    try:
+        async with place.registry() as one, place.registry() as other:
+            await until(lambda: one.core.bus.silent_since_s is None and other.core.bus.silent_since_s is None, 5)
+            await one.call("POST", "/v1/reports", {"node": "g1", "revision": 0})
+            await until(lambda: other.gateways.live_count() == 1)
+            own.kill()
+            await until(lambda: other.gateways.states()[0].unheard, 6)
+            assert other.gateways.live_count() == 1
+            path = "/v1/namespaces/default/services/books/instances/b1"
+            answer = await other.call("PUT", path, {"port": 9000}, "Prefer: wait=1")
+            assert (answer.headers["meshway-applied"], answer.headers["meshway-pending"]) == ("0/1", "g1")
+            await until(lambda: one.gateways.live_count() == 0, 6, what="here it is known to be silent")
+            own.start()
+            await until(lambda: other.gateways.live_count() == 0, 10, what="it is gone on the other, too")
+    finally:
+        own.close()
