@@ -15,9 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 VERSION: Final = "3.1.0"
+_ABOUT: Final = (
+    "What exists, what is allowed, and in which order that came to be. Not described here: Eureka's API below /eureka "
+    "and Nacos's below /nacos, whose shapes are those projects' own; docs/guide/eureka.md and docs/guide/nacos.md say "
+    "how far they are served."
+)
 _IN_PATH: Final = re.compile(r"\{(\w+)\}")
-_REF: Final = "#/components/schemas/{name}"
-_PROBLEM: Final = {"$ref": _REF.format(name="Problem")}
+REF: Final = "#/components/schemas/{name}"
+_PROBLEM: Final = {"$ref": REF.format(name="Problem")}
 _TEXT: Final = {"type": "string"}
 
 
@@ -71,7 +76,7 @@ def describe(operations: list[Operation], specs: Iterable[type], *, version: str
     types = [part for row in operations for part in (row.body, *row.answers.values()) if isinstance(part, type)]
     # msgspec takes each type once; the order makes the document the same every time.
     unique = sorted({*types, *specs, FieldError}, key=lambda of: of.__name__)
-    schemas, components = msgspec.json.schema_components(unique, schema_hook=_unit_schema, ref_template=_REF)
+    schemas, components = msgspec.json.schema_components(unique, schema_hook=unit_schema, ref_template=REF)
     references = dict(zip(unique, schemas, strict=True))
     paths: dict[str, Any] = {}
     for row in operations:
@@ -82,7 +87,7 @@ def describe(operations: list[Operation], specs: Iterable[type], *, version: str
         "info": {
             "title": "Meshway registry",
             "version": version,
-            "description": "What exists, what is allowed, and in which order that came to be.",
+            "description": _ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -203,7 +208,8 @@ def _parameter(parameter: Parameter, example: str | None) -> dict[str, Any]:
     return described | ({"example": example} if example is not None else {})
 
 
-def _unit_schema(of: type) -> dict[str, Any]:
+def unit_schema(of: type) -> dict[str, Any]:
+    """For msgspec: how a Duration, a Size or a Rate is written."""
     if of is Duration:
         return {"type": "string", "pattern": r"^(\d+h)?(\d+m)?(\d+(\.\d+)?s)?(\d+(\.\d+)?ms)?$", "examples": ["1m30s"]}
     if of is Size:

@@ -49,6 +49,14 @@ async def test_every_route_is_described_and_every_description_is_a_route(registr
     assert len(names) == len(set(names))
 
 
+async def test_what_other_projects_describe_is_left_out_and_that_is_said(registry: RunningRegistry) -> None:
+    description = await _description(registry)
+    for family, path in (("/eureka", "/eureka/apps"), ("/nacos", "/nacos/v1/ns/operator/switches")):
+        assert (await registry.call("GET", path)).status == 200, "it is served"
+        assert not [path for path in description["paths"] if path.startswith(family)]
+        assert f"below {family}" in description["info"]["description"]
+
+
 def _api_routes(routes: Any) -> Iterator[tuple[str, str]]:
     """FastAPI keeps the routes of an included router behind an object of its own."""
     for route in routes:
