@@ -32,7 +32,7 @@ from registry.machine.encoding import AnswerEncoder
 from registry.machine.protocol import RegistryConnection
 from registry.machine.surface import Surface
 from registry.machine.table import machine_routes
-from registry.machine.trust import Trust, is_loopback_address
+from registry.machine.trust import Trust
 from registry.manners.openapi import describe, methods_by_path
 from registry.settings import StartRefused
 
@@ -76,7 +76,7 @@ def serve(
 
 def refuse_open_door(settings: RegistrySettings) -> None:
     """Nobody signs in yet: a listener that others reach must be meant."""
-    if settings.insecure or settings.bind == "localhost" or is_loopback_address(settings.bind):
+    if settings.insecure or settings.is_on_loopback:
         return
     raise StartRefused(
         f"{settings.bind} is reachable from other machines, and nobody is asked to sign in: "

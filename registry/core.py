@@ -6,13 +6,17 @@ import asyncio
 import gc
 import logging
 import os
+import random
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meshway.outbound.guard import guarded_dial
 from meshway.tasks import spawn
 from registry.catalog.catalog import Catalog
+from registry.checks.checks import Checks
+from registry.checks.replicas import Replicas
 from registry.documents.documents import Documents
 from registry.documents.reading import read_change, rows_of
 from registry.feed.feed import Feed
@@ -55,6 +59,8 @@ class Core:
     store: Store
     live: Live
     bus: Bus
+    replicas: Replicas
+    checks: Checks
 
     def missing(self) -> str | None:
         """Which part is missing, for readiness; None: all is there."""
@@ -88,6 +94,9 @@ async def open_core(
             spawn(core.live.run(), name="leases over replicas"),
             spawn(core.bus.run(), name="bus"),
             spawn(core.leases.run(), name="lease sweep"),
+            spawn(core.replicas.run(), name="replicas"),
+            spawn(core.checks.run(), name="health checks"),
+            spawn(core.checks.write(), name="findings of health checks"),
             spawn(core.feed.run(), name="feed ticks"),
             spawn(core.retention.run(), name="log retention"),
         ]
@@ -145,22 +154,27 @@ async def _assemble(
         view.remember_once(once)
     following = None if shared is None else Following(view, shared, read=read_change, rows=rows_of)
     revisions = Revisions(view, store, wall=wall, following=following)
-    guard = SelfPreservation(
-        percent=settings.self_preservation_percent,
-        minimum=settings.self_preservation_min,
-        max_s=settings.self_preservation_max_s,
-    )
     live, bus = _live_state(settings, store, clock)
     # From here on: every lease the store knows counts as renewed now, unless Redis knows better.
     leases = Leases(
         view,
         live,
         revisions.submit,
-        self_preservation=guard,
+        self_preservation=_self_preservation(settings),
         remove_after_s=settings.remove_after_s,
         lead=store.lead,
     )
     await live.catch_up()  # without Redis it serves all the same
+    replicas = Replicas(bus, clock)
+    checks = Checks(
+        view,
+        revisions.submit,
+        replicas,
+        guarded_dial(allow_loopback=settings.is_on_loopback),
+        self_preservation=_self_preservation(settings),
+        clock=clock,
+        random=random.random,
+    )
     # What was loaded lives as long as the process; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
@@ -177,6 +191,16 @@ async def _assemble(
         store=store,
         live=live,
         bus=bus,
+        replicas=replicas,
+        checks=checks,
+    )
+
+
+def _self_preservation(settings: RegistrySettings) -> SelfPreservation:
+    return SelfPreservation(
+        percent=settings.self_preservation_percent,
+        minimum=settings.self_preservation_min,
+        max_s=settings.self_preservation_max_s,
     )
 
 

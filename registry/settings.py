@@ -1,5 +1,6 @@
 """What a registry is told: from flags and variables, by `meshway registry serve`."""
 
+import ipaddress
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,14 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     self_preservation_max_s: float = 900.0
     log_revisions: int = 100_000
     log_age_s: float = 86_400.0
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        try:
+            return self.bind == "localhost" or ipaddress.ip_address(self.bind).is_loopback
+        except ValueError:
+            return False
 
 
 class StartRefused(Exception):

@@ -17,7 +17,6 @@ from meshway.model.traffic_policy import (
     Bulkhead,
     Connection,
     FailureRatio,
-    HealthCheck,
     LoadBalancer,
     OutlierDetection,
     Retry,
@@ -25,6 +24,7 @@ from meshway.model.traffic_policy import (
     Timeouts,
     TrafficPolicy,
 )
+from meshway.outbound.health import HEALTH_CHECK
 from meshway.units import Duration, Size
 
 MESH_NAMESPACE: Final = "mesh"
@@ -162,17 +162,6 @@ BREAKER: Final = Breaker(
     open_for=Duration(5.0),
     open_max=Duration(60.0),
     half_open_requests=3,
-)
-HEALTH_CHECK: Final = HealthCheck(
-    type="http",
-    path="/",
-    host="",
-    service="",
-    expect=("200-299",),
-    interval=Duration(10.0),
-    timeout=Duration(2.0),
-    unhealthy_after=3,
-    healthy_after=2,
 )
 
 

@@ -11,8 +11,8 @@ from gateway.upstream.cluster_settings import (
     ClusterSettings,
     OutlierSettings,
 )
-from meshway.model.traffic_policy import Breaker, Bulkhead, HealthCheck, OutlierDetection, Retry, TrafficPolicy
-from meshway.outbound.health import HealthCheckSettings
+from meshway.model.traffic_policy import Breaker, Bulkhead, OutlierDetection, Retry, TrafficPolicy
+from meshway.outbound.health import settings_of
 from meshway.units import Duration
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def cluster_settings(policy: TrafficPolicy) -> ClusterSettings:
         bulkhead=_bulkhead(policy.bulkhead),
         breaker=_breaker(policy.breaker),
         outlier=_outlier(_set(policy.outlier_detection)),
-        health_check=_health_check(policy.health_check),
+        health_check=None if policy.health_check is None else settings_of(policy.health_check),
     )
 
 
@@ -94,27 +94,6 @@ def _outlier(block: OutlierDetection) -> OutlierSettings | None:
         base_ejection_s=float(_set(block.base_ejection)),
         max_ejection_s=float(_set(block.max_ejection)),
         max_ejection_percent=_set(block.max_ejection_percent),
-    )
-
-
-def _health_check(block: HealthCheck | None) -> HealthCheckSettings | None:
-    if block is None:
-        return None
-    ranges = []
-    for text in _set(block.expect):
-        low, _, high = text.partition("-")
-        ranges.append((int(low), int(high or low)))
-    return HealthCheckSettings(
-        type=_set(block.type),
-        path=_set(block.path),
-        port=block.port,
-        host=_set(block.host),
-        service=_set(block.service),
-        expect=tuple(ranges),
-        interval_s=float(_set(block.interval)),
-        timeout_s=float(_set(block.timeout)),
-        unhealthy_after=_set(block.unhealthy_after),
-        healthy_after=_set(block.healthy_after),
     )
 
 

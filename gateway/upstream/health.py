@@ -7,7 +7,7 @@ Each endpoint is asked every `interval` ± 10 %, over one kept connection. The f
 import asyncio
 from collections.abc import Callable, Mapping
 
-from meshway.outbound.connection import PlainConnection
+from meshway.outbound.connection import NOT_ASKED, PlainConnection
 from meshway.outbound.health import JITTER, Check, Verdict, ask
 from meshway.tasks import spawn
 
@@ -58,7 +58,7 @@ class HealthChecker:
             while True:
                 was_known = verdict.is_passing is not None
                 connection, failure = await ask(check, connection)
-                if verdict.take(not failure) and (was_known or failure):
+                if failure != NOT_ASKED and verdict.take(not failure) and (was_known or failure):
                     if failure:
                         self.failing[key] = failure
                     else:

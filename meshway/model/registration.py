@@ -4,13 +4,14 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from meshway.model.document import Label, Part, Port
 from meshway.model.fields import read_struct
+from meshway.model.traffic_policy import HealthCheck
 from meshway.problem import FieldError, Problem, invalid_request
 
 MAX_BATCH: Final = 1000
@@ -32,11 +33,10 @@ class Registration(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """One instance that wants to be called.
 
     address None: the caller's. ports: further ports by name. ttl_s: seconds it counts as alive without a renewal.
+    check: how the registry asks it, instead of heartbeats and ttl_s; type http unless written.
     lease_id: what the last registration answered; with it the same process goes on, without it a generation begins.
     metadata: at most 64 keys and 4 KiB.
     """
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"check"})
 
     namespace: Label = "default"
     service: Label
@@ -51,6 +51,7 @@ class Registration(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     tags: _Tags = ()
     metadata: Annotated[dict[_Name, str], Meta(max_length=64)] = {}
     ttl_s: Annotated[int, Meta(ge=3, le=3600)] = DEFAULT_TTL_S
+    check: HealthCheck | None = None
     lease_id: Annotated[str, Meta(max_length=100)] | None = None
 
 
@@ -135,6 +136,8 @@ def check_metadata(metadata: Mapping[str, str], path: str = "metadata") -> Itera
 
 
 def _read(raw: object, of: type[_Read], path: str) -> tuple[_Read | None, list[FieldError]]:
+    if of is Registration and isinstance(raw, Mapping) and raw.get("check") is not None:
+        return _read_checked(raw, path)
     try:
         read = msgspec.convert(raw, of)
     except msgspec.ValidationError as error:
@@ -142,6 +145,22 @@ def _read(raw: object, of: type[_Read], path: str) -> tuple[_Read | None, list[F
         errors = read_struct(raw, of, path)[1] or [_from_msgspec(error, path)]
         return None, [_from_root(error) for error in errors]
     return read, list(_check(read, path))
+
+
+def _read_checked(raw: Mapping[str, Any], path: str) -> tuple[Any | None, list[FieldError]]:
+    """A registration whose check is read by the rules of all health checks."""
+    at = f"{path}.check" if path else "check"
+    written = raw["check"]
+    if isinstance(written, Mapping):
+        written = {"type": "http", **written}
+    check, errors = read_struct(written, HealthCheck, at)
+    rest, others = _read({key: value for key, value in raw.items() if key != "check"}, Registration, path)
+    if "ttl_s" in raw:
+        message = f"{at}: takes the place of heartbeats: leave ttl_s out"
+        errors = [*errors, FieldError(path=at, code="forbidden_combination", message=message)]
+    if check is None or rest is None or errors:
+        return None, [*others, *errors]
+    return msgspec.structs.replace(rest, check=check), others
 
 
 def _check(read: Registration | InstancePatch, path: str) -> Iterator[FieldError]:
@@ -163,7 +182,7 @@ def _wrong_address(address: str) -> str | None:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return None if _HOST.match(address) else "is no IP address and no host name (a port is its own field)"
-    if ip.is_unspecified or ip.is_multicast:
+    if ip.is_unspecified or ip.is_multicast or ip.is_link_local:
         return "cannot be called: write the address others reach it at"
     return None
 

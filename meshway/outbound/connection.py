@@ -1,6 +1,8 @@
 """A plain HTTP/1.1 connection for a plane's own calls: feed, reports, health checks."""
 
 import asyncio
+import errno
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
@@ -14,12 +16,27 @@ Dial = Callable[[str, int, float], Awaitable[tuple[asyncio.StreamReader, asyncio
 """Host, port, seconds to a stream. Raises PlainError."""
 
 
+NOT_ASKED: Final = "not_asked"
+_OWN_FAULTS: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.ENETUNREACH}
+)
+
+
 class PlainError(Exception):
-    """The connection is of no use from here on. reason: `connect_refused timeout reset protocol forbidden_address`."""
+    """The connection is of no use from here on.
+
+    reason: `connect_refused timeout reset protocol forbidden_address`, `not_asked` when the fault is this machine's.
+    """
 
     def __init__(self, detail: str, reason: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+def connect_reason(error: OSError) -> str:
+    """Without a route, a descriptor or a name server, nothing was asked: that says nothing of the other side."""
+    is_ours = error.errno in _OWN_FAULTS or (isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN)
+    return NOT_ASKED if is_ours else "connect_refused"
 
 
 async def dial(host: str, port: int, timeout_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -30,7 +47,7 @@ async def dial(host: str, port: int, timeout_s: float) -> tuple[asyncio.StreamRe
     except TimeoutError as error:
         raise PlainError(f"{host}:{port} does not take the connection within {timeout_s:g} s", "timeout") from error
     except OSError as error:
-        raise PlainError(f"{host}:{port}: {error.strerror or error}", "connect_refused") from error
+        raise PlainError(f"{host}:{port}: {error.strerror or error}", connect_reason(error)) from error
 
 
 class PlainConnection:

@@ -9,7 +9,7 @@ import ipaddress
 import socket
 from typing import Final
 
-from meshway.outbound.connection import Dial, PlainError, dial
+from meshway.outbound.connection import Dial, PlainError, connect_reason, dial
 
 _IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Where clouds answer with a machine's credentials; the IPv4 ones are link-local anyway.
@@ -48,7 +48,7 @@ def guarded_dial(*, allow_loopback: bool) -> Dial:
 
 
 async def _resolved(host: str, port: int, timeout_s: float) -> list[_IP]:
-    """Raises PlainError `connect_refused` for a name that does not resolve."""
+    """Raises PlainError for a name that does not resolve."""
     try:
         return [ipaddress.ip_address(host)]
     except ValueError:
@@ -59,7 +59,7 @@ async def _resolved(host: str, port: int, timeout_s: float) -> list[_IP]:
     except TimeoutError as error:
         raise PlainError(f"{host} is not resolved within {timeout_s:g} s", "timeout") from error
     except OSError as error:
-        raise PlainError(f"{host}: {error.strerror or error}", "connect_refused") from error
+        raise PlainError(f"{host}: {error.strerror or error}", connect_reason(error)) from error
     return [ipaddress.ip_address(str(address[0]).partition("%")[0]) for *_, address in found]
 
 

@@ -1,13 +1,31 @@
 """Active health checks: one question to one instance, and what a row of answers says. After Envoy's health checking."""
 
+import asyncio
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
+from meshway.model.traffic_policy import HealthCheck
 from meshway.outbound.connection import Dial, PlainConnection, PlainError, dial
 from meshway.outbound.grpc_health import ask_serving
+from meshway.units import Duration
+
+T = TypeVar("T")
 
 JITTER: Final = 0.1
 MAX_BODY: Final = 64 << 10
+
+# What is not written, everywhere.
+HEALTH_CHECK: Final = HealthCheck(
+    type="http",
+    path="/",
+    host="",
+    service="",
+    expect=("200-299",),
+    interval=Duration(10.0),
+    timeout=Duration(2.0),
+    unhealthy_after=3,
+    healthy_after=2,
+)
 
 
 @dataclass(slots=True, frozen=True)
@@ -27,6 +45,31 @@ class HealthCheckSettings:
     timeout_s: float
     unhealthy_after: int
     healthy_after: int
+
+
+def settings_of(written: HealthCheck) -> HealthCheckSettings:
+    ranges = []
+    for text in _or(written.expect, HEALTH_CHECK.expect):
+        low, _, high = text.partition("-")
+        ranges.append((int(low), int(high or low)))
+    return HealthCheckSettings(
+        type=_or(written.type, HEALTH_CHECK.type),
+        path=_or(written.path, HEALTH_CHECK.path),
+        port=written.port,
+        host=_or(written.host, HEALTH_CHECK.host),
+        service=_or(written.service, HEALTH_CHECK.service),
+        expect=tuple(ranges),
+        interval_s=float(_or(written.interval, HEALTH_CHECK.interval)),
+        timeout_s=float(_or(written.timeout, HEALTH_CHECK.timeout)),
+        unhealthy_after=_or(written.unhealthy_after, HEALTH_CHECK.unhealthy_after),
+        healthy_after=_or(written.healthy_after, HEALTH_CHECK.healthy_after),
+    )
+
+
+def _or(written: T | None, default: T | None) -> T:
+    value = default if written is None else written
+    assert value is not None, "HEALTH_CHECK misses a field"
+    return value
 
 
 @dataclass(slots=True, frozen=True)
@@ -69,30 +112,36 @@ class Verdict:
 async def ask(
     check: Check, connection: PlainConnection | None, dial: Dial = dial
 ) -> tuple[PlainConnection | None, str]:
-    """One check. Returns the connection to use next time, and why it failed (`PlainError.reason`, `status`) or ""."""
+    """One check, within its timeout. Returns the connection to use next time, and why it failed or "".
+
+    Why: `status`, or a `PlainError.reason`.
+    """
     was_reused = connection is not None
-    timeout_s = check.settings.timeout_s
+    settings = check.settings
+    failure = ""
     try:
-        if check.settings.type == "grpc":
-            stream = await dial(check.address, check.port, timeout_s)
-            return None, await ask_serving(stream, _host(check), check.settings.service, timeout_s)
-        if connection is None:
-            connection = PlainConnection(*await dial(check.address, check.port, timeout_s))
-        if check.settings.type == "tcp":
-            connection.abort()
-            return None, ""
-        failure = await _ask_http(check, connection)
+        async with asyncio.timeout(settings.timeout_s):
+            if settings.type == "grpc":
+                stream = await dial(check.address, check.port, settings.timeout_s)
+                return None, await ask_serving(stream, _host(check), settings.service, settings.timeout_s)
+            if connection is None:
+                connection = PlainConnection(*await dial(check.address, check.port, settings.timeout_s))
+            if settings.type == "http":
+                failure = await _ask_http(check, connection)
+            if connection.is_reusable:
+                kept, connection = connection, None
+                return kept, failure
+    except TimeoutError:
+        failure = "timeout"
     except PlainError as error:
+        failure = error.reason
+    finally:
         if connection is not None:
             connection.abort()
-        if was_reused and error.reason != "timeout":
-            # An idle connection may be closed at any time: that says nothing about health.
-            return await ask(check, None, dial)
-        return None, error.reason
-    if not connection.is_reusable:
-        connection.abort()
-        return None, failure
-    return connection, failure
+    if was_reused and failure not in ("", "status", "timeout"):
+        # An idle connection may be closed at any time: that says nothing about health.
+        return await ask(check, None, dial)
+    return None, failure
 
 
 async def _ask_http(check: Check, connection: PlainConnection) -> str:

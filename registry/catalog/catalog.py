@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An instance as discovery shows it. unrenewed: passing without renewals, since it answers or expiry is paused."""
+    """An instance as discovery shows it. unrenewed: passing without renewals, since it answers or expiry is paused.
+
+    check: how the registry asks it; then it has no ttl_s, and nothing expires.
+    """
 
     namespace: str
     service: str
@@ -55,9 +58,10 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     status: Status
     generation: int
     revision: int
-    ttl_s: int
-    expires_in_s: float
+    ttl_s: int | None
+    expires_in_s: float | None
     unrenewed: bool
+    check: dict[str, Any] | None
 
 
 class StatusCounts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -236,7 +240,8 @@ def listed(row: InstanceRow, leases: Leases) -> Listed:
         status=instance.status,
         generation=instance.generation,
         revision=row.revision,
-        ttl_s=row.ttl_s,
-        expires_in_s=leases.expires_in_s(row.number),
+        ttl_s=row.ttl_s if instance.check is None else None,
+        expires_in_s=leases.expires_in_s(row.number) if instance.check is None else None,
         unrenewed=leases.is_unrenewed(row.number),
+        check=instance.check,
     )

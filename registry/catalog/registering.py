@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import secrets
 from sys import intern
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 
+from meshway.model.fields import plain
 from meshway.model.instance import Instance, Status
 from meshway.model.registration import ChosenStatus, InstancePatch, Registration, check_metadata
 from meshway.problem import Problem, invalid_request, not_found
-from registry.view.rows import InstanceKey, InstanceRow, instance_value
+from registry.view.rows import NO_LEASE_S, InstanceKey, InstanceRow, instance_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +24,10 @@ _Shown = TypeVar("_Shown")
 
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The answer to a registration: the instance, flat, and its lease. created: it was not there before."""
+    """The answer to a registration: the instance, flat, and its lease. created: it was not there before.
+
+    check: how the registry asks it; then it has no ttl_s, and nothing expires.
+    """
 
     namespace: str
     service: str
@@ -41,9 +45,10 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     generation: int
     revision: int
     lease_id: str
-    ttl_s: int
-    expires_in_s: float
+    ttl_s: int | None
+    expires_in_s: float | None
     created: bool
+    check: dict[str, Any] | None = None
 
 
 class Register(msgspec.Struct, frozen=True):
@@ -187,9 +192,10 @@ def registered(row: InstanceRow, *, expires_in_s: float, created: bool) -> Regis
         generation=instance.generation,
         revision=row.revision,
         lease_id=row.lease_id,
-        ttl_s=row.ttl_s,
-        expires_in_s=expires_in_s,
+        ttl_s=row.ttl_s if instance.check is None else None,
+        expires_in_s=expires_in_s if instance.check is None else None,
         created=created,
+        check=instance.check,
     )
 
 
@@ -226,15 +232,18 @@ def _register(
         wanted = asked
     elif before is not None and (goes_on or before.wanted == "maintenance"):
         wanted = before.wanted
+    ttl_s = registration.ttl_s if registration.check is None else NO_LEASE_S
     instance = _instance(registration, generation, asked or wanted)
-    if goes_on and before is not None and instance == before.instance and registration.ttl_s == before.ttl_s:
+    if instance.check is not None and asked is None:
+        instance = msgspec.structs.replace(instance, status=_checked_status(instance, before))
+    if goes_on and before is not None and instance == before.instance and ttl_s == before.ttl_s:
         renew(before)
         return registered(before, expires_in_s=float(before.ttl_s), created=False)
     row = InstanceRow(
         instance=instance,
         number=number,
         token=token,
-        ttl_s=registration.ttl_s,
+        ttl_s=ttl_s,
         wanted=wanted,
         revision=draft.revision,
         value=instance_value(instance),
@@ -263,7 +272,18 @@ def _instance(registration: Registration, generation: int, status: Status) -> In
         metadata=registration.metadata,
         status=status,
         generation=generation,
+        check=None if registration.check is None else plain(registration.check),
     )
+
+
+def _checked_status(instance: Instance, before: InstanceRow | None) -> Status:
+    """What nobody asked yet is critical: the first check decides. Registered once more, as scripts do again and again,
+    it keeps what was found of it."""
+    if before is None or before.instance.check is None:
+        return "critical"
+    known = before.instance
+    is_same = (known.address, known.port, known.ports) == (instance.address, instance.port, instance.ports)
+    return instance.status if is_same and known.status != "critical" else "critical"
 
 
 def _patched(instance: Instance, patch: InstancePatch) -> Instance:

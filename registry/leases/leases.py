@@ -245,7 +245,7 @@ class Leases:
     def _follow(self, moves: Sequence[InstanceMove]) -> None:
         """The live state follows what was committed."""
         for before, after in moves:
-            if before is not None and before.instance.status != "critical":
+            if before is not None and _has_lease(before):
                 self._alive[_group(before)] -= 1
                 if not self._alive[_group(before)]:
                     del self._alive[_group(before)]
@@ -253,7 +253,7 @@ class Leases:
                 if before is not None:
                     self._live.end(before.number)
                 continue
-            if after.instance.status != "critical":
+            if _has_lease(after):
                 self._alive[_group(after)] += 1
             if before is not None and before.number != after.number:
                 self._live.end(before.number)
@@ -347,6 +347,8 @@ class Revive(msgspec.Struct, frozen=True):
                 # Gone at this very moment: the process must register again. Taken: it must not.
                 is_taken = draft.instance((lease.namespace, lease.service, lease.id)) is not None
                 (superseded if is_taken else unknown).append(lease.lease_id)
+            elif row.instance.check is not None:
+                continue  # what its check found stands, whatever it says of itself
             elif row.instance.status == "critical":
                 draft.put_instance(with_status(row, row.wanted, draft.revision))
             else:
@@ -370,6 +372,11 @@ def _row_of(draft: Draft, lease: Lease) -> InstanceRow | None:
     """The lease's instance, unless another process holds it by now."""
     row = draft.instance((lease.namespace, lease.service, lease.id))
     return row if row is not None and row.number == lease.number and row.lease_id == lease.lease_id else None
+
+
+def _has_lease(row: InstanceRow) -> bool:
+    """One that may run out: not of an instance that the registry asks itself."""
+    return row.instance.status != "critical" and row.instance.check is None
 
 
 def _group(row: InstanceRow) -> Group:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from meshway.model.document import LABEL_PATTERN
-from meshway.model.registration import InstancePatch, Registration
+from meshway.model.registration import MAX_BATCH, InstancePatch, Registration
 from registry.catalog.catalog import InstancePage, Listed
 from registry.catalog.registering import Registered
 from registry.gateways import Report
@@ -15,7 +15,7 @@ from registry.leases.leases import Renewal
 from registry.machine.discovery import ListedService, ListedServicePage
 from registry.machine.heartbeats import Heartbeats
 from registry.machine.table import INSTANCE, INSTANCES, SERVICE, SERVICES
-from registry.manners.openapi import Operation, Parameter
+from registry.manners.openapi import REF, Operation, Parameter, unit_schema
 
 _WHOLE: Final = {"type": "integer", "minimum": 0}
 _LABEL: Final = {"type": "string", "pattern": LABEL_PATTERN}
@@ -43,12 +43,6 @@ _PREFER: Final = Parameter(
     about="`wait=10`: answer when all live gateways run the revision; see Meshway-Applied and Meshway-Pending.",
     place="header",
 )
-
-
-class RegistrationBatch(msgspec.Struct, frozen=True):
-    """Up to 1,000 instances: all or nothing, one revision."""
-
-    instances: list[Registration]
 
 
 class RegisteredBatch(msgspec.Struct, frozen=True):
@@ -98,7 +92,7 @@ def _registering() -> list[Operation]:
             tag="instances",
             about="Register up to 1,000 instances as one revision, all or nothing.",
             parameters=(_ONCE, _PREFER),
-            body=RegistrationBatch,
+            body=_batch(),
             answers={200: RegisteredBatch},
             example_body={"instances": [{"namespace": "default", "service": "books", "id": "books-2", "port": 9081}]},
         ),
@@ -240,9 +234,27 @@ def _following() -> list[Operation]:
     ]
 
 
+def _batch() -> dict[str, Any]:
+    """Rows name their place; an id that is left out is made."""
+    schema = _registration()
+    row = schema | {"title": "RegistrationRow", "required": [name for name in schema["required"] if name != "id"]}
+    return {
+        "type": "object",
+        "required": ["instances"],
+        "additionalProperties": False,
+        "properties": {"instances": {"type": "array", "minItems": 1, "maxItems": MAX_BATCH, "items": row}},
+    }
+
+
+def _registration() -> dict[str, Any]:
+    _, parts = msgspec.json.schema_components([Registration], schema_hook=unit_schema, ref_template=REF)
+    schema: dict[str, Any] = parts["Registration"]
+    return schema
+
+
 def _without_names() -> dict[str, Any]:
     """Registration's schema as a body under a path that names namespace, service and id already."""
-    schema: dict[str, Any] = msgspec.json.schema(Registration)["$defs"]["Registration"]
+    schema = _registration()
     names = ("namespace", "service", "id")
     return schema | {
         "title": "RegistrationBody",

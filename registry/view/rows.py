@@ -17,6 +17,9 @@ InstanceKey = tuple[str, str, str]
 Claim = tuple[str, ...]
 """What only one document may say, see `claims.py`."""
 
+# The ttl_s of an instance that the registry asks itself: its lease never runs out by itself.
+NO_LEASE_S: Final = 10 * 365 * 86_400
+
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 

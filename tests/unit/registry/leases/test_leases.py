@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from meshway.model.registration import InstancePatch
+from meshway.model.traffic_policy import HealthCheck
 from registry.catalog.registering import Deregister, Patch
+from registry.checks.findings import Finding, Findings
 from registry.leases.leases import Renewal, Revive
 from registry.leases.self_preservation import SelfPreservation
 from registry.live.interface import LIVE
@@ -222,3 +224,20 @@ async def test_a_heartbeat_of_an_instance_that_another_process_takes_at_that_mom
     bench.register(ttl_s=10)
     answer = bench.commit(Revive(renewed, bench.clock()))
     assert (answer.renewed, answer.unknown, answer.superseded) == (0, [], [one.lease_id])
+
+
+async def test_an_instance_that_is_asked_never_runs_out_and_no_heartbeat_revives_it() -> None:
+    bench = LeaseBench()
+    one = bench.register(check=HealthCheck(type="tcp"))
+    assert bench.status() == "critical"
+    assert (one.ttl_s, one.expires_in_s, one.check) == (None, None, {"type": "tcp"})
+    assert await bench.renew(one) == Renewal(renewed=1)
+    assert bench.status() == "critical"
+    bench.commit(Findings([Finding(KEY, 1, 1, is_passing=True)]))
+    await bench.sweep(3600.0)
+    assert bench.status() == "passing"
+    bench.commit(Findings([Finding(KEY, 1, 1, is_passing=False)]))
+    await bench.sweep(299.0)
+    assert bench.status() == "critical"
+    await bench.sweep(2.0)
+    assert bench.status() is None
