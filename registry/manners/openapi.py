@@ -210,7 +210,6 @@ def _parameter(parameter: Parameter, example: str | None) -> dict[str, Any]:
 
 def unit_schema(of: type) -> dict[str, Any]:
     """For msgspec: how a Duration, a Size or a Rate is written."""
-    """For msgspec: how a Duration, a Size or a Rate is written."""
     if of is Duration:
         return {"type": "string", "pattern": r"^(\d+h)?(\d+m)?(\d+(\.\d+)?s)?(\d+(\.\d+)?ms)?$", "examples": ["1m30s"]}
     if of is Size:
