@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from registry.leases.leases import Sweep
+from registry.live.redis import RedisLive
 from tests.parts.conditions import until
 from tests.parts.fault_proxy import FaultProxy
 from tests.parts.registry import RunningRegistry, running_registry
@@ -264,3 +266,38 @@ async def test_a_gateway_of_another_registry_is_not_forgotten_when_redis_goes(
             await until(lambda: other.gateways.live_count() == 0, 10, what="it is gone on the other, too")
     finally:
         own.close()
+
+
+async def test_a_sweep_that_stands_still_before_its_commit_undoes_no_answered_renewal(
+    pair: list[RunningRegistry],
+) -> None:
+    """As a registry that is stopped between its look at Redis and its commit, and then goes on."""
+    one, other = pair
+    lease = await lease_of(one, "b1")
+    await until(lambda: status(other, "b1") == "passing")
+    go_on, stopped = asyncio.Event(), asyncio.Event()
+    for registry in pair:
+        leases, live = registry.core.leases, registry.core.live
+        assert isinstance(live, RedisLive)
+        submit = leases._submit
+
+        async def stop_first(write: Any, submit: Any = submit, live: RedisLive = live) -> Any:
+            async with live._looking:  # it hears of no renewal meanwhile
+                stopped.set()
+                await go_on.wait()
+                return await submit(write)
+
+        def stopping(write: Any, submit: Any = submit, stop_first: Any = stop_first) -> Any:
+            return asyncio.ensure_future(stop_first(write)) if isinstance(write, Sweep) else submit(write)  # noqa: TID251
+
+        leases._submit = stopping
+    async with asyncio.timeout(5):
+        await stopped.wait()
+    (awake,) = [registry for registry in pair if not registry.core.leases._is_leading]
+    answer = await beat(awake, lease)
+    assert (answer.status, answer.json["renewed"]) == (200, 1)
+    revision = awake.core.view.revision
+    go_on.set()
+    await passes_for(TTL_S - 0.2, pair, "b1")
+    assert awake.core.view.revision == revision, "the sweep that stood still changed nothing"
+    await until(lambda: status(one, "b1") == "critical", 4)
