@@ -7,7 +7,8 @@ element that repeats. Source: the samples of Eureka's REST wiki page and Netflix
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final, Protocol
 from xml.etree.ElementTree import Element, ParseError, fromstring
 from xml.sax.saxutils import escape, quoteattr
@@ -21,63 +22,83 @@ from registry.manners.json_text import parse_json
 _NAME: Final = re.compile(r"[A-Za-z_][-.\w]*", re.ASCII)
 # §2.2: what no document may hold, escaped or not.
 _NO_CHARACTER: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_XML_HEAD: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 _ATTRIBUTES: Final = ("@class", "@enabled")
 _DECLARATIONS: Final = ("<!DOCTYPE", "<!ENTITY")
 _MAX_DEPTH: Final = 20
 _encode: Final = msgspec.json.Encoder().encode
 
 
+Applications = Iterable[tuple[str, Iterable[bytes]]]
+"""Names and instances."""
+
+
 class Form(Protocol):
-    """applications and application take their parts ready, so that a large document can be made a few at a time."""
+    """Documents are made of instances that are ready, so that a large one can be made a few at a time."""
 
     content_type: bytes
 
-    def instance(self, info: Mapping[str, Any]) -> bytes:
-        """Without an envelope, as it stands in a list."""
+    def instance(self, info: dict[str, Any]) -> bytes:
+        """InstanceInfo as it stands in a list."""
 
-    def application(self, name: str, instances: Iterable[bytes]) -> bytes: ...
+    def instance_document(self, instance: bytes) -> bytes: ...
 
-    def applications(self, version: int, hashcode: str, applications: Iterable[bytes]) -> bytes: ...
+    def application_document(self, name: str, instances: Iterable[bytes]) -> bytes: ...
 
-    def envelope(self, name: str, part: bytes) -> bytes:
-        """A part as a document of its own."""
+    def applications_document(self, version: int, hashcode: str, applications: Applications) -> bytes: ...
 
 
 class JsonForm:
     content_type: bytes = b"application/json"
 
-    def instance(self, info: Mapping[str, Any]) -> bytes:
+    def instance(self, info: dict[str, Any]) -> bytes:
         return _encode(info)
 
-    def application(self, name: str, instances: Iterable[bytes]) -> bytes:
-        return b'{"name":%b,"instance":[%b]}' % (_encode(name), b",".join(instances))
+    def instance_document(self, instance: bytes) -> bytes:
+        return b'{"instance":%b}' % instance
 
-    def applications(self, version: int, hashcode: str, applications: Iterable[bytes]) -> bytes:
-        return b'{"versions__delta":"%d","apps__hashcode":%b,"application":[%b]}' % (
+    def application_document(self, name: str, instances: Iterable[bytes]) -> bytes:
+        return b'{"application":%b}' % b"".join(self._application(name, instances))
+
+    def applications_document(self, version: int, hashcode: str, applications: Applications) -> bytes:
+        head = b'{"applications":{"versions__delta":"%d","apps__hashcode":%b,"application":[' % (
             version,
             _encode(hashcode),
-            b",".join(applications),
         )
+        parts = [head]
+        for name, instances in applications:
+            if len(parts) > 1:
+                parts.append(b",")
+            parts += self._application(name, instances)
+        parts.append(b"]}}")
+        return b"".join(parts)
 
-    def envelope(self, name: str, part: bytes) -> bytes:
-        return b'{"%b":%b}' % (name.encode(), part)
+    def _application(self, name: str, instances: Iterable[bytes]) -> list[bytes]:
+        return [b'{"name":%b,"instance":[' % _encode(name), b",".join(instances), b"]}"]
 
 
 class XmlForm:
     content_type: bytes = b"application/xml"
 
-    def instance(self, info: Mapping[str, Any]) -> bytes:
+    def instance(self, info: dict[str, Any]) -> bytes:
         return _element("instance", info).encode()
 
-    def application(self, name: str, instances: Iterable[bytes]) -> bytes:
-        return b"<application>%b%b</application>" % (_element("name", name).encode(), b"".join(instances))
+    def instance_document(self, instance: bytes) -> bytes:
+        return _XML_HEAD + instance
 
-    def applications(self, version: int, hashcode: str, applications: Iterable[bytes]) -> bytes:
+    def application_document(self, name: str, instances: Iterable[bytes]) -> bytes:
+        return b"".join([_XML_HEAD, *self._application(name, instances)])
+
+    def applications_document(self, version: int, hashcode: str, applications: Applications) -> bytes:
         head = _element("versions__delta", version) + _element("apps__hashcode", hashcode)
-        return b"<applications>%b%b</applications>" % (head.encode(), b"".join(applications))
+        parts = [_XML_HEAD, b"<applications>", head.encode()]
+        for name, instances in applications:
+            parts += self._application(name, instances)
+        parts.append(b"</applications>")
+        return b"".join(parts)
 
-    def envelope(self, name: str, part: bytes) -> bytes:
-        return b'<?xml version="1.0" encoding="UTF-8"?>\n' + part
+    def _application(self, name: str, instances: Iterable[bytes]) -> list[bytes]:
+        return [b"<application>", _element("name", name).encode(), *instances, b"</application>"]
 
 
 JSON: Final[Form] = JsonForm()
@@ -98,16 +119,25 @@ def read_document(body: bytes, content_type: str | None) -> object:
 
 def _element(name: str, value: object) -> str:
     """A name that XML cannot have (of metadata) is left out: its JSON form holds it."""
-    if not _NAME.fullmatch(name):
+    if not _is_xml_name(name):
         return ""
-    if isinstance(value, Mapping):
-        attributes = "".join(
-            f" {key[1:]}={quoteattr(_characters(str(value[key])))}" for key in _ATTRIBUTES if key in value
-        )
-        text = escape(_characters(str(value.get("$", ""))))
-        children = "".join(_element(key, part) for key, part in value.items() if key[:1] not in ("@", "$"))
-        return f"<{name}{attributes}>{text}{children}</{name}>"
-    return f"<{name}>{escape(_characters(str(value)))}</{name}>"
+    if not isinstance(value, dict):
+        return f"<{name}>{_escaped(str(value))}</{name}>"
+    attributes = "".join(
+        [f" {key[1:]}={quoteattr(_characters(str(value[key])))}" for key in _ATTRIBUTES if key in value]
+    )
+    text = _escaped(str(value["$"])) if "$" in value else ""
+    children = "".join([_element(key, part) for key, part in value.items() if key[:1] not in ("@", "$")])
+    return f"<{name}{attributes}>{text}{children}</{name}>"
+
+
+@lru_cache(4096)
+def _is_xml_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+def _escaped(text: str) -> str:
+    return escape(text if text.isascii() and text.isprintable() else _characters(text))
 
 
 def _characters(text: str) -> str:

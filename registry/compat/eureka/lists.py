@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from registry.view.rows import InstanceRow
     from registry.view.view import View
 
-SLICE: Final = 200
+SLICE: Final = 50
 """Rows encoded before others have their turn."""
 GZIP_FROM: Final = 1024
 """Bytes below which packing does not pay."""
@@ -26,6 +26,7 @@ _LEVEL: Final = 1
 
 _Stamp = tuple[str, int, int]
 _Kind = tuple[bool, bytes, bool]
+_Parts = dict[str, list[bytes]]
 
 
 class Made(NamedTuple):
@@ -56,7 +57,7 @@ class Lists:
     async def _make(self, form: Form, *, is_delta: bool, packed: bool) -> Made:
         stamp, hashcode = self._stamp(is_delta), self._changes.hashcode
         rows: Iterable[tuple[InstanceRow, str | None]] = self._changes.latest() if is_delta else self._whole()
-        body = form.envelope("applications", await _applications(form, rows, stamp[1], hashcode))
+        body = await _document(form, rows, stamp[1], hashcode)
         if not packed or len(body) < GZIP_FROM:
             return Made(stamp, body, is_packed=False)
         if len(body) < _THREAD_FROM:
@@ -78,24 +79,18 @@ class Lists:
         return (view.epoch, view.revision_of(NAMESPACE), self._changes.forgotten if is_delta else 0)
 
 
-def applications_of(form: Form, rows: Iterable[InstanceRow], version: int, hashcode: str) -> bytes:
-    """A short list, at once."""
-    parts: dict[str, list[bytes]] = {}
+def short_document(form: Form, rows: Iterable[InstanceRow], version: int, hashcode: str) -> bytes:
+    """All of them at once."""
+    parts: _Parts = {}
     for row in rows:
         parts.setdefault(app_of(row.instance), []).append(form.instance(info_of(row)))
-    return _joined(form, parts, version, hashcode)
+    return form.applications_document(version, hashcode, sorted(parts.items()))
 
 
-async def _applications(
-    form: Form, rows: Iterable[tuple[InstanceRow, str | None]], version: int, hashcode: str
-) -> bytes:
-    parts: dict[str, list[bytes]] = {}
-    for at, (row, action) in enumerate(rows):
-        if at and not at % SLICE:
+async def _document(form: Form, rows: Iterable[tuple[InstanceRow, str | None]], version: int, hashcode: str) -> bytes:
+    parts: _Parts = {}
+    for at, (row, action) in enumerate(rows, 1):
+        if not at % SLICE:
             await asyncio.sleep(0)
         parts.setdefault(app_of(row.instance), []).append(form.instance(info_of(row, action)))
-    return _joined(form, parts, version, hashcode)
-
-
-def _joined(form: Form, parts: dict[str, list[bytes]], version: int, hashcode: str) -> bytes:
-    return form.applications(version, hashcode, [form.application(app, parts[app]) for app in sorted(parts)])
+    return form.applications_document(version, hashcode, sorted(parts.items()))

@@ -25,7 +25,7 @@ from registry.compat.eureka.info import (
     service_of,
     vips_of,
 )
-from registry.compat.eureka.lists import Lists, applications_of
+from registry.compat.eureka.lists import Lists, short_document
 from registry.compat.eureka.statuses import DIRTY, OVERRIDE, STATUS, Status, chosen, own_status, shown_status
 from registry.compat.outcomes import in_form, reason_of
 from registry.machine.request import Reply, answer_when
@@ -169,7 +169,7 @@ class Eureka:
             return Reply(404)
         instances = [form.instance(info_of(row)) for row in rows.values()]
         name = app_of(next(iter(rows.values())).instance)
-        body = form.envelope("application", form.application(name, instances))
+        body = form.application_document(name, instances)
         return Reply(_DONE, body, content_type=form.content_type)
 
     def _by_vip(self, vip: str, form: Form, *, secure: bool) -> Reply:
@@ -179,8 +179,8 @@ class Eureka:
             status = shown_status(row.instance)
             counts[status] = counts.get(status, 0) + 1
         hashcode = "".join(f"{status}_{count}_" for status, count in sorted(counts.items()))
-        part = applications_of(form, rows, self._view.revision_of(NAMESPACE), hashcode)
-        return Reply(_DONE, form.envelope("applications", part), content_type=form.content_type)
+        body = short_document(form, rows, self._view.revision_of(NAMESPACE), hashcode)
+        return Reply(_DONE, body, content_type=form.content_type)
 
     def _row(self, app: str, eureka_id: str) -> InstanceRow | None:
         return self._view.instance((NAMESPACE, service_of(app), instance_id_of(eureka_id)))
@@ -242,5 +242,5 @@ def _renewed(renewal: Renewal) -> Reply:
 def _instance(row: InstanceRow | None, form: Form) -> Reply:
     if row is None:
         return Reply(404)
-    body = form.envelope("instance", form.instance(info_of(row)))
+    body = form.instance_document(form.instance(info_of(row)))
     return Reply(_DONE, body, content_type=form.content_type)

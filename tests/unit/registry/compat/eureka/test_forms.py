@@ -21,15 +21,14 @@ def test_xml_unless_json_is_asked_for() -> None:
 
 def test_both_forms_say_the_same() -> None:
     sent = info()["instance"] | {"metadata": {"a": '1 < 2 & "3"', "no name": "left out of XML"}}
-    parsed = json.loads(JSON.applications(7, "UP_1_", [JSON.application("ORDERS", [JSON.instance(sent)])]))
+    two = [("OTHER", []), ("ORDERS", [JSON.instance(sent)])]
+    parsed = json.loads(JSON.applications_document(7, "UP_1_", two))["applications"]
     assert parsed == {
         "versions__delta": "7",
         "apps__hashcode": "UP_1_",
-        "application": [{"name": "ORDERS", "instance": [sent]}],
+        "application": [{"name": "OTHER", "instance": []}, {"name": "ORDERS", "instance": [sent]}],
     }
-    root = fromstring(
-        XML.envelope("x", XML.applications(7, "UP_1_", [XML.application("ORDERS", [XML.instance(sent)])]))
-    )
+    root = fromstring(root=fromstring(XML.applications_document(7, "UP_1_", [("ORDERS", [XML.instance(sent)])])))
     assert (root.tag, root.findtext("versions__delta"), root.findtext("apps__hashcode")) == (
         "applications",
         "7",
@@ -54,7 +53,7 @@ def test_a_registration_in_xml_is_the_same_registration() -> None:
 
 def test_json_goes_to_xml_and_back() -> None:
     sent = info()["instance"]
-    again = read_document(XML.envelope("instance", XML.instance(sent)), "application/xml")
+    again = read_document(XML.instance_document(XML.instance(sent)), "application/xml")
     assert read_info(again, "orders") == read_info({"instance": sent}, "orders")
 
 
@@ -77,5 +76,5 @@ def test_what_is_no_plain_xml_is_refused(body: bytes) -> None:
 
 @given(st.dictionaries(st.text(), st.text(), max_size=5))
 def test_whatever_stands_in_metadata_the_xml_can_be_read(metadata: dict[str, Any]) -> None:
-    root = fromstring(XML.envelope("instance", XML.instance({"app": "A", "metadata": metadata})))
+    root = fromstring(XML.instance_document(XML.instance({"app": "A", "metadata": metadata})))
     assert root.findtext("app") == "A"
