@@ -1,9 +1,9 @@
 """Between a supervisor and one worker: a Unix socketpair that carries the feed's frames and a few of its own.
 
 Down go the feed's frames unchanged (meshway/snapshot.py), so a worker compiles what the registry sent, and `start`,
-`no_snapshot`, `transition`, `kept`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`,
-`answered`, `alive`, `leaving`, `drained`. The form is the same: 4-byte length, one msgpack map tagged `t`. What is
-queued is bounded; a peer that does not read is cut off and, being a worker, replaced.
+`no_snapshot`, `transition`, `kept`, `proven`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`,
+`answer`, `answered`, `alive`, `leaving`, `drained`. The form is the same: 4-byte length, one msgpack map tagged `t`.
+What is queued is bounded; a peer that does not read is cut off and, being a worker, replaced.
 """
 
 import asyncio
@@ -66,6 +66,12 @@ class TransitionFrame(Frame, frozen=True, tag="transition"):
     transition: Transition
 
 
+class Proven(Frame, frozen=True, tag="proven"):
+    """Before the first snapshot, see `gateway/feed/proven.py`."""
+
+    changes: list[Change]
+
+
 class Kept(Frame, frozen=True, tag="kept"):
     """Of the mass removal guard: instances to call on although the feed says that they are gone, or no longer."""
 
@@ -111,7 +117,7 @@ class Drained(Frame, frozen=True, tag="drained"):
 
 
 ChannelFrame = (
-    AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept
+    AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept | Proven
     | Ready | Applied | Answer | Answered | Alive | Leaving | Drained
 )  # fmt: skip
 

@@ -43,14 +43,18 @@ class Accepted:
         self._base = base
         self._blamed = blamed
         self._is_first = whole and not base.tables.revision and not base.documents
+        self._good: dict[DocumentKey, Entry[Any]] = {
+            key: entry for key, entry in base.proven.items() if entry is not None
+        }
+        self._good |= base.documents
         unreadable = {refusal.key for refusal in diff.refusals}
         if not whole:
             self.documents |= base.documents
             self.waiting = {key: entry for key, entry in base.waiting.items() if key not in unreadable}
             judged = diff.documents.keys() | self.waiting.keys()
             self.unavailable = {key: places for key, places in base.unavailable.items() if key not in judged}
-        for key in unreadable & base.documents.keys():
-            self.documents[key] = base.documents[key]
+        for key in unreadable & self._good.keys():
+            self.documents[key] = self._good[key]
         for key, spec in diff.unread.items():
             if self._is_unavailable(key):
                 self.unavailable[key] = _read_places(key[1], spec)
@@ -62,7 +66,7 @@ class Accepted:
 
     def _judge(self, entries: dict[DocumentKey, Entry[Any]]) -> None:
         for key, entry in entries.items():
-            before = self._base.documents.get(key)
+            before = self._good.get(key)
             entry = before if before is not None and before == entry else entry
             if entry.kind == "Route":
                 self.routes[key] = entry
@@ -87,7 +91,7 @@ class Accepted:
 
     def refuse(self, entry: Entry[Any], error: CompileError) -> None:
         """The last good version goes on."""
-        before = self._base.documents.get(entry.key)
+        before = self._good.get(entry.key)
         if before is not None:
             self.documents[entry.key] = before
         elif self._is_unavailable(entry.key):
@@ -100,7 +104,7 @@ class Accepted:
 
     def _is_unavailable(self, key: DocumentKey) -> bool:
         """Of a policy that is refused."""
-        is_new = key[0] in _POLICIES and key not in self._base.documents
+        is_new = key[0] in _POLICIES and key not in self._good and key not in self._base.proven
         return is_new and (self._is_first or key in self._base.unavailable)
 
     def dirty(self, kinds: Iterable[str]) -> list[Entry[Any]]:

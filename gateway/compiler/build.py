@@ -140,6 +140,7 @@ class Build:
             edge=base.edge,
             mesh=base.mesh,
             kept=self._kept,
+            proven=base.proven,
         )
 
     # Documents: whatever they touch is compiled again.
@@ -193,6 +194,7 @@ class Build:
             edge=edge,
             mesh=mesh,
             kept=self._kept,
+            proven={},
         )
 
     def _compile_routes(
@@ -220,6 +222,8 @@ class Build:
                 accepted.refuse(entry, CompileError.of_defect(error))
             if known is not None:
                 routes[key] = known
+            elif (good := accepted.documents.get(key)) is not None and good is not entry:
+                routes[key] = compile_route(good, context)  # what other workers run
         return routes
 
     def _implicit(

@@ -24,7 +24,8 @@ class State:
     documents change. unavailable: refused policies whose targets refuse, with their places. instances:
     also of services that have none left, so that a call to them is told so. implicit: for every service there is.
     edge, mesh: tables of a host name, and of a service that mesh Routes speak for. kept: instances that the registry
-    has dropped and that are called on, see `feed/removal_guard.py`.
+    has dropped and that are called on, see `feed/removal_guard.py`. proven: before the first snapshot, last good
+    versions that other workers run; None where they go on without.
     """
 
     tables: Tables
@@ -42,8 +43,11 @@ class State:
     edge: Mapping[str, HostBuild]
     mesh: Mapping[ServiceKey, HostBuild]
     kept: Mapping[ServiceKey, Mapping[str, Instance]]
+    proven: Mapping[DocumentKey, Entry[Any] | None]
 
 
 def empty_state(parts: Parts) -> State:
     tables = Tables(0, Hosts({}, {}, None), Hosts({}, {}, None), {}, {}, set(), parts)
-    return State(tables, {}, {}, {}, {}, {}, Attached(()), Limits((), None, parts.workers), {}, {}, {}, {}, {}, {}, {})
+    return State(
+        tables, {}, {}, {}, {}, {}, Attached(()), Limits((), None, parts.workers), {}, {}, {}, {}, {}, {}, {}, {}
+    )

@@ -6,7 +6,7 @@ alone compile no route: a delta with nothing else goes through both on the loop.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.compiler.build import Blamed, Build
 from gateway.compiler.clusters import Step
@@ -52,6 +52,11 @@ class Compiler:
     def delta(self, revision: int, changes: Iterable[Change]) -> list[Refusal]:
         """All changes of one revision. Answers the refusals that stand."""
         return self.commit(self.prepare(revision, changes))
+
+    def prove(self, changes: Iterable[Change]) -> None:
+        """Before the first snapshot: versions that other workers of the host run in place of refused ones (puts), and
+        documents without which they go on (deletes)."""
+        self._state = replace(self._state, proven=read_changes(changes).documents)
 
     def keep(self, changes: Iterable[Change]) -> None:
         """Instances that the registry has dropped: called on (puts), or no longer (deletes). On the loop."""

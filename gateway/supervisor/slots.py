@@ -48,10 +48,11 @@ class Slot:
 
 
 class Slots:
-    """snapshot: frames of what is held now, None when nothing is; in_force: what else a new worker must know.
+    """snapshot: frames of what is held now, None when nothing is; proven, in_force: what else a new worker must know,
+    before it and after it.
 
-    on_changed: something to show or to report is different. on_transition: what a worker found out. on_answered: whom
-    its callers were answered by.
+    on_changed: something to show or to report is different. on_applied: a worker has new tables. on_transition: what
+    one found out. on_answered: whom its callers were answered by.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class Slots:
         settings: WorkerSettings,
         totals: Totals,
         snapshot: Callable[[], Iterator[bytes] | None],
+        proven: Callable[[], list[ChannelFrame]],
         in_force: Callable[[], list[ChannelFrame]],
         on_changed: Callable[[], None],
+        on_applied: Callable[[WorkerProcess], None],
         on_transition: Callable[[WorkerProcess, Transition], None],
         on_answered: Callable[[list[InstanceKey]], None],
     ) -> None:
@@ -74,8 +77,10 @@ class Slots:
         self._settings = settings
         self._totals = totals
         self._snapshot = snapshot
+        self._proven = proven
         self._in_force = in_force
         self._on_changed = on_changed
+        self._on_applied = on_applied
         self._on_transition = on_transition
         self._on_answered = on_answered
         self._table_path = run_folder / "host_table"
@@ -179,7 +184,7 @@ class Slots:
         self._on_changed()
 
     def on_applied(self, worker: WorkerProcess) -> None:
-        self._on_changed()
+        self._on_applied(worker)
 
     def on_transition(self, worker: WorkerProcess, transition: Transition) -> None:
         self._on_transition(worker, transition)
@@ -239,7 +244,7 @@ class Slots:
         if worker.gone.is_set():
             raise EndedAtOnce("it ended at once")
         # In one go: a revision that came between snapshot and `workers` would reach everybody but this one.
-        worker.begin(self._snapshot())
+        worker.begin(self._snapshot(), self._proven())
         for frame in self._in_force():
             worker.send(frame)
         self.workers.add(worker)

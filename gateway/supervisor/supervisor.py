@@ -15,12 +15,14 @@ from random import random
 from typing import Final
 
 from gateway.channel import ChannelFrame, Kept, Refusal, TransitionFrame, encode
+from gateway.channel import Proven as ProvenFrame
 from gateway.event_loop import loop_factory
 from gateway.feed.follower import Follower
 from gateway.feed.frames import delta_frames, parts
 from gateway.feed.held import Held
 from gateway.feed.keeper import Keeper
 from gateway.feed.last_good import load
+from gateway.feed.proven import Proven
 from gateway.feed.registry_link import RegistryUrl
 from gateway.feed.removal_guard import RemovalGuard
 from gateway.feed.reporter import Answering, Report, Reporter
@@ -113,8 +115,10 @@ class Supervisor:
             settings.for_workers(),
             self.totals,
             snapshot=lambda: None if self.held.is_empty else self.held.frames(),
+            proven=lambda: [ProvenFrame(changes=part) for part in parts(self._proven.changes())],
             in_force=self._in_force,
             on_changed=self._on_changed,
+            on_applied=self._on_applied,
             on_transition=self._on_transition,
             on_answered=self._answered.update,
         )
@@ -122,6 +126,7 @@ class Supervisor:
         self._targets = CheckTargets()
         self._are_checks_due = False
         self._trips = 0
+        self._proven = Proven()
         self._reported: tuple[int, list[Refusal]] = (0, [])
         self._was_ready = False
         self._has_ended = asyncio.Event()
@@ -181,6 +186,7 @@ class Supervisor:
             self._refuse_question(outcome)
             return
         self._keep(self.guard.take(outcome, self.held.entries))
+        self._proven.take(outcome, self.held.entries)
         self.held.take(outcome)
         if isinstance(outcome, Whole):
             self._targets.replace(outcome.entries.values())
@@ -232,6 +238,10 @@ class Supervisor:
             self._was_ready = True
             _log.info("ready: edge %s mesh %s at r%d", self.addresses.edge, self.addresses.mesh, revision)
             self._write_ready_file()
+
+    def _on_applied(self, worker: WorkerProcess) -> None:
+        self._proven.settle(worker.revision, {(each.kind, each.namespace, each.name) for each in worker.refused})
+        self._on_changed()
 
     def _log_refused(self, refused: list[Refusal]) -> None:
         for each in refused:

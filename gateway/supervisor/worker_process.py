@@ -5,7 +5,7 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -109,9 +109,14 @@ class WorkerProcess:
         ours.setblocking(False)
         await loop.create_connection(lambda: self._channel, sock=ours)
 
-    def begin(self, snapshot: Iterator[bytes] | None) -> None:
-        """snapshot: frames of what is held now; None: nothing is. Whatever is sent later must follow on it."""
+    def begin(self, snapshot: Iterator[bytes] | None, before: Iterable[ChannelFrame]) -> None:
+        """snapshot: frames of what is held now; None: nothing is. Whatever is sent later must follow on it.
+
+        before: what the worker must know to read the snapshot.
+        """
         self._channel.send(self.start)
+        for frame in before:
+            self._channel.send(frame)
         if snapshot is None:
             self._channel.send(NoSnapshot())
         else:

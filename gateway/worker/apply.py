@@ -1,7 +1,7 @@
 """How a worker follows what it is told: what is light is applied on the loop, what is not compiles in a thread.
 
 Everything is applied in the order it came. What arrives while something compiles waits, and revisions that wait
-together are compiled together.
+together are compiled together, but for two versions of one document: of each it is known whether it compiles.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from gateway.compiler.tables import Compiler, is_light
 from gateway.feed.state import Changes, Whole
 from gateway.routing.table import TablesHolder
 from gateway.upstream.cluster import Transition
-from meshway.snapshot import Change
+from meshway.snapshot import INSTANCE, Change
 from meshway.tasks import spawn
 
 MAX_WAITING: Final = 2_000  # revisions; above it the channel is paused
@@ -102,7 +102,12 @@ class Applier:
             batch, self._failed = self._failed or Batch(0, [], whole=False), None
             batch.revision = item.revision
             batch.changes.extend(item.changes)
+        documents = {change.key for change in batch.changes if change.kind != INSTANCE}
         while self._waiting and isinstance(later := self._waiting[0], Changes):
+            more = {change.key for change in later.changes if change.kind != INSTANCE}
+            if not documents.isdisjoint(more):
+                break
+            documents |= more
             batch.changes.extend(later.changes)
             batch.revision = later.revision
             self._waiting.popleft()

@@ -30,6 +30,7 @@ from gateway.channel import (
     Kept,
     Leaving,
     NoSnapshot,
+    Proven,
     Ready,
     Refusal,
     ReopenLogs,
@@ -108,6 +109,8 @@ class Worker:
             self._log_file.reopen()
         elif isinstance(frame, TransitionFrame):
             self._applier.take(frame.transition)
+        elif isinstance(frame, Proven):
+            self._compiler.prove(frame.changes)
         elif isinstance(frame, Kept):
             self._applier.take(frame)
         elif isinstance(frame, Question):
@@ -138,9 +141,9 @@ class Worker:
             retire=pool.close_idle,
         )
         self._evidence = Evidence(lambda instances: self.channel.send(Answered(instances=instances)))
-        compiler = Compiler(parts)
+        self._compiler = Compiler(parts)
         self._holder = TablesHolder(unready_tables(parts))
-        self._applier = Applier(compiler, self._holder, self._applied, self.channel.pause, self.channel.resume)
+        self._applier = Applier(self._compiler, self._holder, self._applied, self.channel.pause, self.channel.resume)
         self._finisher = Finisher(self._counters, self._log_file)
         relay = Relay(self._holder, pool, self._wheel, now, self._finisher.finish)
         proxies = [ipaddress.ip_network(text) for text in settings.trusted_proxies]

@@ -91,6 +91,22 @@ async def test_a_document_that_does_not_compile_is_reported_and_shown(feed: Feed
         assert await gateway.metric("meshway_documents_refused") == 1
 
 
+async def test_a_worker_that_starts_later_runs_what_the_others_run_in_place_of_a_refused_document(
+    feed: Feed, tmp_path: Path
+) -> None:
+    async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
+        rule = {"destinations": [{"service": "books"}]}
+        feed.commit(document("Route", "r", {"hosts": ["shop.example"], "rules": [rule]}))
+        feed.commit(document("RateLimit", "new", {"targets": [{"service": "books"}], "token_bucket": "none"}))
+        feed.commit(document("Route", "r", {"rules": "none"}))
+        await until(lambda: feed.reports and len(feed.reports[-1]["refused"]) == 2)
+        gateway.send(signal.SIGHUP)
+        await gateway.wait_for_workers(set(await gateway.worker_pids()), 1)
+        assert len((await gateway.config())["refused"]) == 2
+        answer = await gateway.client.get(gateway.edge, headers={"Host": "shop.example"})
+        assert (answer.status_code, (await gateway.call("books")).status_code) == (200, 200)
+
+
 async def test_at_a_first_start_nothing_passes_by_a_policy_that_does_not_compile(feed: Feed, tmp_path: Path) -> None:
     feed.commit(document("RateLimit", "later", {"targets": [{"service": "books"}], "of_a_later_version": True}))
     async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:

@@ -199,3 +199,24 @@ def test_a_rule_is_refused_by_a_policy_for_its_route(monkeypatch: pytest.MonkeyP
     bench.snapshot(running("books", "1"), route("r", "/r"), route("s", "/s"), bad)
     plans = [bench.plan("/r"), bench.plan("/s")]
     assert [len(plan.request_filters) for plan in plans if plan is not None] == [1, 0]
+
+
+def test_a_worker_that_starts_later_runs_the_versions_that_the_others_run() -> None:
+    bad_route = document("Route", "r", {"rules": []})
+    good_policy, bad_policy = policy(timeouts={"deadline": "3s"}), policy(retry="never")
+    new_policy = document("RateLimit", "new", {"targets": [{"service": "cart"}], "token_bucket": "none"})
+    later = Bench()
+    later.compiler.prove([route("r", "/r"), good_policy, gone("RateLimit", "new")])
+    said = later.snapshot(running("books", "1"), running("cart", "1"), bad_route, bad_policy, new_policy)
+    assert [line.partition(":")[0] for line in said] == ["Route r", "TrafficPolicy p", "RateLimit new"]
+    assert deadline_s(later, "/r") == 3.0
+    assert (later.refusal("books"), later.refusal("cart")) == (None, None)
+    later.delta(document("Route", "r", edge_route(to("books", {"prefix": "/x"}))), gone("TrafficPolicy", "p"))
+    assert deadline_s(later, "/x") == float("inf")
+
+
+def test_a_route_that_does_not_compile_goes_on_in_a_later_worker_as_well() -> None:
+    later = Bench()
+    later.compiler.prove([route("r", "/r")])
+    assert len(later.snapshot(running("books", "1"), route("r", "/%2f"))) == 1
+    assert later.plan("/r") is not None

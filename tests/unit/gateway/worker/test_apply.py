@@ -82,6 +82,21 @@ async def test_what_comes_while_documents_compile_is_applied_in_order_and_togeth
     assert applied.holder.tables.match(call("/1")) is not None
 
 
+async def test_each_version_of_a_document_is_tried_however_fast_they_come() -> None:
+    applied = Applied()
+    applied.whole(1, running("books", "b1"))
+    applied.change(2, route(1))
+    applied.change(3, route(2), running("books", "b2"))
+    bad = document(
+        "Route", "r1", edge_route({"destinations": [{"service": "books"}], "match": [{"path": {"prefix": "/%2f"}}]})
+    )
+    applied.change(4, bad)
+    applied.change(5, left("books", "b1"))
+    await applied.reaches(5)
+    assert [revision for revision, _ in applied.said] == [1, 3, 5]
+    assert applied.holder.tables.match(call("/1")) is not None, "the last that compiles goes on"
+
+
 async def test_a_transition_behind_a_snapshot_waits_for_its_tables() -> None:
     applied = Applied()
     applied.whole(1, running("books", "b1"), running("books", "b2"))
