@@ -28,12 +28,9 @@ def test_both_forms_say_the_same() -> None:
         "apps__hashcode": "UP_1_",
         "application": [{"name": "OTHER", "instance": []}, {"name": "ORDERS", "instance": [sent]}],
     }
-    root = fromstring(root=fromstring(XML.applications_document(7, "UP_1_", [("ORDERS", [XML.instance(sent)])])))
-    assert (root.tag, root.findtext("versions__delta"), root.findtext("apps__hashcode")) == (
-        "applications",
-        "7",
-        "UP_1_",
-    )
+    root = fromstring(XML.applications_document(7, "UP_1_", [("ORDERS", [XML.instance(sent)])]))
+    assert root.tag == "applications"
+    assert (root.findtext("versions__delta"), root.findtext("apps__hashcode")) == ("7", "UP_1_")
     instance = root.find("application/instance")
     assert instance is not None
     assert instance.findtext("instanceId") == sent["instanceId"]
