@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import typer
 
-from meshway.cli import backup, checks, demo, documents, look, planes, revisions, services
+from meshway.cli import backup, bridge, checks, demo, documents, look, planes, revisions, services
 from meshway.cli.waiting import UNLESS_TOLD
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for panel, commands in {
         app.command(rich_help_panel=panel)(command)
 app.add_typer(planes.registry_app, name="registry", rich_help_panel="Run it here")
 app.add_typer(planes.gateway_app, name="gateway", rich_help_panel="Run it here")
+app.add_typer(bridge.bridge_app, name="bridge", rich_help_panel="Services")
 
 
 def main() -> None:
