@@ -17,7 +17,8 @@ class Write(NamedTuple):
     """One call, with its repetitions; answered_s is None when no answer came.
 
     A key's writes come from one client, one after the other. revision: None, too, where an answer names none of its
-    own: what was repeated may have been done before. takes: the instance away.
+    own: what was repeated may have been done before. takes: the instance away. doubtful: a try of it got no answer,
+    and may yet be done.
     """
 
     key: str
@@ -25,6 +26,7 @@ class Write(NamedTuple):
     answered_s: float | None
     revision: int | None
     takes: bool = False
+    doubtful: bool = False
 
 
 class Sight(NamedTuple):
@@ -108,7 +110,7 @@ def _lost(key: str, writes: list[Write], history: History) -> Iterator[str]:
     last, later = writes[answered[-1]], writes[answered[-1] + 1 :]
     found = history.final.get(key)
     if last.takes:
-        if found is not None and all(write.takes for write in later):
+        if found is not None and all(write.takes or not write.doubtful for write in writes):
             yield f"lost: {key} was taken away with {last.revision}, found {found}"
         return
     known = max((write.revision or -1 for write in writes if write.answered_s is not None), default=-1)

@@ -18,14 +18,22 @@ LATE_S = 2.0
 def lease_faults(history: History) -> list[str]:
     """Of a namespace whose leases stay clear of self-preservation, and without calls that give evidence."""
     seen = _first_seen(history)
+    endings: defaultdict[str, list[Sight]] = defaultdict(list)
+    for sight in seen:
+        for key in sight.critical | sight.gone:
+            endings[key].append(sight)
+    over_s = max((sight.at_s for sight in seen), default=0.0)
+    # Nobody knows when a try without an answer is done, and a registration is a renewal.
+    doubtful = {write.key for write in history.writes if write.doubtful}
     renewals: defaultdict[str, list[Renewal]] = defaultdict(list)
     for renewal in history.renewals:
         renewals[renewal.key].append(renewal)
     faults: list[str] = []
     for key, of_key in renewals.items():
         of_key.sort(key=lambda renewal: renewal.asked_s)
-        faults += _ended_too_early(key, of_key, seen)
-        faults += _lived_too_long(key, of_key, seen, history)
+        faults += _ended_too_early(key, of_key, endings[key])
+        if key not in doubtful:
+            faults += _lived_too_long(key, of_key, endings[key], over_s, history.disturbed)
     return faults
 
 
@@ -40,9 +48,9 @@ def _first_seen(history: History) -> list[Sight]:
     return [first[revision] for revision in sorted(first)]
 
 
-def _ended_too_early(key: str, renewals: list[Renewal], seen: list[Sight]) -> Iterator[str]:
+def _ended_too_early(key: str, renewals: list[Renewal], endings: list[Sight]) -> Iterator[str]:
     """A lease whose renewal was answered at a revision is not over in a later one before its TTL has passed."""
-    for sight in seen:
+    for sight in endings:
         if key not in sight.critical:
             continue
         for renewal in renewals:
@@ -57,17 +65,17 @@ def _ended_too_early(key: str, renewals: list[Renewal], seen: list[Sight]) -> It
                 break
 
 
-def _lived_too_long(key: str, renewals: list[Renewal], seen: list[Sight], history: History) -> Iterator[str]:
-    """After the last renewal it is critical, or gone, within its TTL and LATE_S; trouble starts that time anew."""
+def _lived_too_long(
+    key: str, renewals: list[Renewal], endings: list[Sight], over_s: float, disturbed: tuple[Span, ...]
+) -> Iterator[str]:
+    """After the last renewal it is critical, or gone, within its TTL and LATE_S; trouble starts that time anew.
+
+    over_s: when the last thing was seen; what was due later could not be.
+    """
     last = renewals[-1]
     from_s = last.asked_s if last.answered_s is None else last.answered_s
-    until_s = _undisturbed(from_s, last.ttl_s + LATE_S, history.disturbed)
-    over_s = max((sight.at_s for sight in seen), default=0.0)
-    if over_s <= until_s:
-        return  # the recording ended before it could be seen
-    if any(write.key == key and write.takes and write.asked_s <= until_s for write in history.writes):
-        return
-    if not any((key in sight.critical or key in sight.gone) and from_s <= sight.at_s <= until_s for sight in seen):
+    until_s = _undisturbed(from_s, last.ttl_s + LATE_S, disturbed)
+    if over_s > until_s and not any(from_s <= sight.at_s <= until_s for sight in endings):
         yield f"alive: {key} was last renewed at {from_s:.2f} s and not seen critical until {until_s:.2f} s"
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from meshway.snapshot import INSTANCE, Change, Delta, FrameReader, Hello, Reset, Snapshot, SnapshotEnd
-from tests.parts.history import History, Sight, Write, faults
+from tests.parts.history import History, Write, faults
 from tests.parts.planes import Registry
+from tests.parts.witnesses import Follower, Watcher, Witness
 
 CLIENTS = 4
 
@@ -53,89 +53,6 @@ class Writer(threading.Thread):
             self.writes.append(Write(f"books/{name}", asked_s, answered_s, revision))
 
 
-class Reader:
-    """Holds a place in the history and goes on from there, a few deltas at a time."""
-
-    def __init__(self) -> None:
-        self.held: int | None = None
-        self.sights: list[Sight] = []
-        self.resets = 0
-
-    def see(self, revision: int, keys: tuple[str, ...], *, is_snapshot: bool = False) -> None:
-        self.held = revision
-        self.sights.append(Sight(revision, keys, time.monotonic(), is_snapshot))
-
-
-class Follower(Reader):
-    epoch = ""
-
-    def read(self, port: int, deltas: int) -> None:
-        """Until so many have come, or the connection ends."""
-        held = "" if self.held is None else f"&since={self.held}&epoch={self.epoch}"
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        reader, parts, whole = FrameReader(), list[Change](), list[Change]()
-        try:
-            connection.request("GET", f"/v1/feed?node=f{held}")
-            answer = connection.getresponse()
-            while deltas > 0 and (data := answer.read1(1 << 14)):
-                for frame in reader.feed(data):
-                    match frame:
-                        case Hello():
-                            self.epoch = frame.epoch
-                        case Reset():
-                            self.resets += 1
-                        case Snapshot():
-                            whole += frame.entries
-                        case SnapshotEnd():
-                            self.see(frame.revision, _keys(whole), is_snapshot=True)
-                        case Delta():
-                            parts += frame.changes
-                            if not frame.more:
-                                self.see(frame.revision, _keys(parts))
-                                parts.clear()
-                                deltas -= 1
-        finally:
-            connection.close()
-
-
-class Watcher(Reader):
-    def read(self, port: int, deltas: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        fields = {} if self.held is None else {"Last-Event-ID": str(self.held)}
-        whole: list[str] = []
-        try:
-            connection.request("GET", "/v1/watch", headers=fields)
-            answer = connection.getresponse()
-            event, data = "", b""
-            while deltas > 0 and (line := answer.readline()):
-                name, _, value = line.rstrip(b"\n").partition(b": ")
-                if name == b"event":
-                    event = value.decode()
-                elif name == b"data":
-                    data = value
-                elif name == b"id" and not event:
-                    if int(value) != self.held:  # the end of a snapshot; else the head, said again
-                        self.see(int(value), tuple(whole), is_snapshot=True)
-                    whole = []
-                elif not name and event:
-                    read = json.loads(data)
-                    names = tuple(change["name"] for change in read.get("changes", ()))
-                    if event == "delta":
-                        self.see(read["revision"], names)
-                        deltas -= 1
-                    elif event == "snapshot":
-                        whole += names
-                    else:
-                        self.resets += 1
-                    event = ""
-        finally:
-            connection.close()
-
-
-def _keys(changes: list[Change]) -> tuple[str, ...]:
-    return tuple(change.name for change in changes if change.kind == INSTANCE)
-
-
 def _run(folder: Path, reconnects: int, kills: int) -> None:
     seed = random.randrange(1 << 30)
     print("seed", seed)
@@ -145,7 +62,7 @@ def _run(folder: Path, reconnects: int, kills: int) -> None:
     is_over = threading.Event()
     writers = [Writer(registry.port, f"w{at}", is_over) for at in range(CLIENTS)]
     follower, watcher = Follower(), Watcher()
-    readers: list[Follower | Watcher] = [follower, watcher]
+    readers: list[Witness] = [follower, watcher]
     try:
         for writer in writers:
             writer.start()

@@ -66,8 +66,15 @@ def test_trouble_starts_the_time_of_an_ending_anew_and_no_other() -> None:
 
 def test_one_that_was_taken_away_need_not_run_out() -> None:
     history = good(random.Random(2))
-    sights = [sight for sight in history.sights["follower"] if "k3" not in sight.keys]
-    kept = history._replace(sights={"follower": tuple(sights)})
-    assert [fault.partition(" was")[0] for fault in lease_faults(kept)] == ["alive: k3"]
-    last_s = max(renewal.asked_s for renewal in history.renewals if renewal.key == "k3")
-    assert lease_faults(kept._replace(writes=(Write("k3", last_s + 1, last_s + 1.1, 9, takes=True),))) == []
+    sights = [
+        sight._replace(critical=frozenset(), gone=frozenset(("k3",))) if "k3" in sight.keys else sight
+        for sight in history.sights["follower"]
+    ]
+    assert lease_faults(history._replace(sights={"follower": tuple(sights)})) == []
+
+
+def test_a_registration_that_may_yet_be_done_is_no_measure() -> None:
+    history = _moved(good(random.Random(3)), 5, 4.0)
+    key = history.sights["follower"][5].keys[0]
+    assert lease_faults(history) != []
+    assert lease_faults(history._replace(writes=(Write(key, 1.0, None, None, doubtful=True),))) == []
