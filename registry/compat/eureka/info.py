@@ -216,7 +216,7 @@ def info_of(row: InstanceRow, action: str | None = None) -> dict[str, Any]:
         "dataCenterInfo": center,
         "leaseInfo": {
             "renewalIntervalInSecs": facts.renewal_s,
-            "durationInSecs": row.ttl_s,
+            "durationInSecs": row.ttl_s if instance.check is None else DEFAULT_DURATION_S,
             "registrationTimestamp": 0,
             "lastRenewalTimestamp": 0,
             "evictionTimestamp": 0,

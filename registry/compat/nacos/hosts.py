@@ -1,8 +1,8 @@
 """Nacos's instance and ours.
 
-ephemeral is a lease; enabled is the contrary of our maintenance and draining; healthy is the contrary of critical.
-Nacos weighs with fractions and up to 10,000, we with whole numbers up to 1,000: what does not fit is rounded for the
-calls, and kept as it was for Nacos's clients.
+ephemeral is a lease, persistent a check by the registry; enabled is the contrary of our maintenance and draining;
+healthy is the contrary of critical. Nacos weighs with fractions and up to 10,000, we with whole numbers up to 1,000:
+what does not fit is rounded for the calls, and kept as it was for Nacos's clients.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from registry.compat.nacos.parameters import (
 )
 
 if TYPE_CHECKING:
-    from meshway.model.instance import Instance
+    from meshway.model.instance import Instance, Status
     from registry.view.rows import InstanceKey, InstanceRow
 
 BEAT_INTERVAL_MS: Final = 5_000
@@ -42,6 +42,8 @@ INTERVAL: Final = "preserved.heart.beat.interval"
 TIMEOUT: Final = "preserved.heart.beat.timeout"
 WEIGHT: Final = NACOS + "weight"
 DISABLED: Final = NACOS + "disabled"
+_CHECK: Final = {"type": "tcp"}
+"""Of persistent instances, as Nacos's own is unless told."""
 _MAX_WEIGHT: Final = 1000
 _TTL_S: Final = (3, 3600)
 
@@ -57,11 +59,15 @@ class Announcement(msgspec.Struct, frozen=True):
         registration = self.registration
         return (registration.namespace, registration.service, registration.id)
 
-    def over(self, before: InstanceRow | None) -> tuple[Registration, ChosenStatus]:
-        """What was asked of us in our own words (drain, maintenance) ends in our own words."""
+    def over(self, before: InstanceRow | None) -> tuple[Registration, Status]:
+        """What was asked of us in our own words (drain, maintenance) ends in our own words; whether a persistent one
+        is healthy its check says."""
+        wanted: Status = _wanted(self.enabled is not False)
         if before is not None and before.wanted != _wanted(said_enabled(before.instance)):
-            return self.registration, before.wanted
-        return self.registration, _wanted(self.enabled is not False)
+            wanted = before.wanted
+        if wanted == "passing" and self.registration.check is not None and not _is_checked_well(before):
+            wanted = "critical"
+        return self.registration, wanted
 
 
 class Beat(msgspec.Struct, rename="camel"):
@@ -144,12 +150,12 @@ def host_of(row: InstanceRow, full_name: str) -> dict[str, Any]:
         "weight": shown_weight(instance),
         "healthy": is_healthy(instance),
         "enabled": is_enabled(row),
-        "ephemeral": True,
+        "ephemeral": instance.check is None,
         "clusterName": cluster,
         "serviceName": full_name,
         "metadata": shown_metadata(instance.metadata),
         "instanceHeartBeatInterval": beat_interval_ms(instance),
-        "instanceHeartBeatTimeOut": row.ttl_s * 1000,
+        "instanceHeartBeatTimeOut": row.ttl_s * 1000 if instance.check is None else BEAT_TIMEOUT_MS,
         "marked": False,
         "valid": is_healthy(instance),
     }
@@ -195,11 +201,6 @@ def _announcement(
     enabled: bool | None,
     ephemeral: bool,
 ) -> Announcement:
-    if not ephemeral:
-        raise refused(
-            "persistent instances (ephemeral=false) need health checks by the server, which are not run for Nacos's "
-            "clients: register with ephemeral=true and send beats"
-        )
     rounded, kept_weight = _weighed(weight)
     kept = dict(place.kept)
     if cluster != DEFAULT_CLUSTER:
@@ -208,15 +209,18 @@ def _announcement(
         kept[WEIGHT] = kept_weight
     if enabled is False:
         kept[DISABLED] = "true"
-    ttl_s = -(-_milliseconds(metadata, TIMEOUT, BEAT_TIMEOUT_MS) // 1000)
-    body = {
+    body: dict[str, Any] = {
         "address": ip,
         "port": port,
         "weight": rounded,
         "metadata": {**metadata, **kept},
         "version": metadata.get("version", ""),
-        "ttl_s": min(max(ttl_s, _TTL_S[0]), _TTL_S[1]),
     }
+    if ephemeral:
+        ttl_s = -(-_milliseconds(metadata, TIMEOUT, BEAT_TIMEOUT_MS) // 1000)
+        body["ttl_s"] = min(max(ttl_s, _TTL_S[0]), _TTL_S[1])
+    else:
+        body["check"] = _CHECK
     registration = read_registration(
         body,
         namespace=place.namespace,
@@ -225,6 +229,11 @@ def _announcement(
         address=None,
     )
     return Announcement(registration, enabled)
+
+
+def _is_checked_well(row: InstanceRow | None) -> bool:
+    """The check is the same for all, and the address is in the id: what was found stands."""
+    return row is not None and row.instance.check is not None and is_healthy(row.instance)
 
 
 def _weighed(weight: float) -> tuple[int, str | None]:

@@ -115,7 +115,9 @@ class Nacos:
                 return self._services.list(parameters)
             case ("PUT", "health") | ("PUT", "health", "instance"):
                 place = place_of(parameters)
-                raise refused(f"health check is still working, service: {place.full}: beats tell who is healthy here")
+                raise refused(
+                    f"health check is still working, service: {place.full}: beats and checks tell who is healthy"
+                )
             case ("GET", "operator", "metrics"):
                 return self._metrics()
             case ("GET", "operator", "switches"):
@@ -256,7 +258,7 @@ _SWITCHES: Final[dict[str, Any]] = {
     "clientBeatInterval": BEAT_INTERVAL_MS,
     "defaultCacheMillis": CACHE_MS,
     "defaultInstanceEphemeral": True,
-    "healthCheckEnabled": False,
+    "healthCheckEnabled": True,
     "lightBeatEnabled": True,
     "pushEnabled": False,
 }

@@ -166,7 +166,7 @@ def test_a_namespace_and_a_password_are_taken(registry: Registry) -> None:
 
 def test_what_cannot_be_done_is_an_error_for_the_client(client: NacosClient) -> None:
     with pytest.raises(NacosException, match="code is 400"):
-        client.add_naming_instance("orders", "127.0.0.1", 1, ephemeral=False)
+        client.add_naming_instance("orders", "127.0.0.1", 0)
     with pytest.raises(NacosException, match="code is 404"):
         client.get_naming_instance("orders", "127.0.0.1", 1)
     with pytest.raises(NacosException, match="code is 400"):

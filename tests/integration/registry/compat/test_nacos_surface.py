@@ -9,7 +9,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.parts.conditions import until
 from tests.parts.noise import noisy_json, noisy_value
+from tests.parts.plain_service import PlainService
 
 if TYPE_CHECKING:
     from tests.parts.registry import RunningRegistry
@@ -83,6 +85,21 @@ async def test_a_patch_changes_what_it_names_and_an_instance_of_ours_is_one_of_t
     assert await _hosts(registry) == []
 
 
+async def test_a_persistent_instance_is_asked_by_the_registry(registry: RunningRegistry) -> None:
+    async with PlainService() as service:
+        place = {"serviceName": "orders", "ip": "127.0.0.1", "port": service.port}
+        assert (await _call(registry, "POST", f"{NS}/instance", **place, ephemeral="false")).body == b"ok"
+        assert [host["ephemeral"] for host in await _hosts(registry)] == [False]
+
+        def status() -> list[str]:
+            return [row.instance.status for row in registry.core.view.services["default", "orders"].values()]
+
+        await until(lambda: status() == ["passing"], what="its port answers")
+        assert [host["healthy"] for host in await _hosts(registry, healthyOnly="true")] == [True]
+        beaten = await _call(registry, "PUT", f"{NS}/instance/beat", **place)
+        assert beaten.json["code"] == 10200
+
+
 async def test_services_are_documents(registry: RunningRegistry) -> None:
     place = {"serviceName": "orders", "groupName": "blue"}
     assert (await _call(registry, "GET", f"{NS}/service", **place)).status == 404
@@ -134,7 +151,7 @@ async def test_what_clients_and_consoles_ask_of_the_server(registry: RunningRegi
     ("method", "path", "parameters", "status"),
     [
         ("POST", "/instance", {}, 400),
-        ("POST", "/instance", HOST | {"ephemeral": "false"}, 400),
+        ("POST", "/instance", HOST | {"ephemeral": "maybe"}, 400),
         ("POST", "/instance", HOST | {"namespaceId": "mesh"}, 400),
         ("GET", "/instance", HOST, 404),
         ("PUT", "/instance", HOST, 400),

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from meshway.model.registration import InstancePatch
 from meshway.problem import Problem
 from registry.catalog.registering import Announce, Patch
 from registry.compat.nacos.hosts import (
@@ -14,6 +15,7 @@ from registry.compat.nacos.hosts import (
     read_host,
 )
 from registry.compat.nacos.names import place_of
+from registry.leases.leases import with_status
 from registry.view.rows import InstanceRow
 from tests.parts.registry_bench import Bench
 
@@ -79,12 +81,23 @@ def test_what_is_disabled_stays_so_until_it_is_enabled() -> None:
 
 @pytest.mark.parametrize("asked", ["maintenance", "draining"])
 def test_what_was_asked_in_our_own_words_ends_in_our_own_words(asked: Any) -> None:
-    from meshway.model.registration import InstancePatch
-
     bench = Bench()
     row = announced(bench)
     bench.commit(Patch(row.key, InstancePatch(status=asked), lambda row: row))
     assert announced(bench, weight="7").instance.status == asked
+
+
+def test_a_persistent_instance_is_what_its_check_finds() -> None:
+    bench = Bench()
+    row = announced(bench, ephemeral="false")
+    assert (row.instance.check, row.instance.status, row.wanted) == ({"type": "tcp"}, "critical", "passing")
+    host = host_of(row, "x")
+    assert (host["ephemeral"], host["healthy"], host["enabled"]) == (False, False, True)
+    well = with_status(row, "passing", 2)
+    bench.view.services["default", "orders"][row.instance.id] = well
+    assert announced(bench, ephemeral="false", weight="3").instance.status == "passing"
+    assert announced(bench, ephemeral="false", enabled="false").instance.status == "maintenance"
+    assert announced(bench).instance.check is None
 
 
 def test_a_modification_changes_what_it_names() -> None:
@@ -106,7 +119,6 @@ def test_a_modification_changes_what_it_names() -> None:
         ({"weight": "nan"}, "not within 0 and 10000"),
         ({"weight": "-1"}, "not within"),
         ({"weight": "1e9"}, "not within"),
-        ({"ephemeral": "false"}, "persistent instances"),
         ({"ephemeral": "maybe"}, "neither true nor false"),
         ({"clusterName": "a b"}, "cluster name can only"),
         ({"metadata": "{"}, "it is no JSON"),
