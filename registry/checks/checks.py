@@ -70,6 +70,7 @@ class Checks:
         self._turns: list[tuple[float, int, int, Watched]] = []
         self._serial = 0
         self._silent: dict[InstanceKey, Lease] = {}
+        self._held_at: dict[Group, float] = {}
         self._passing: Counter[Group] = Counter()
         self._findings: dict[InstanceKey, Finding] = {}
         self._has_work = asyncio.Event()
@@ -223,7 +224,9 @@ class Checks:
             self.asked += 1
             is_wanted = turn == watched.turn
             if is_wanted:
-                self._put_off(watched, settings.interval_s * (1.0 + JITTER * (2.0 * self._random() - 1.0)))
+                # After the first one anywhere in the interval: many that came at once must not stay together.
+                share = self._random() if watched.is_new else 1.0 + JITTER * (2.0 * self._random() - 1.0)
+                self._put_off(watched, settings.interval_s * share)
         if is_wanted and failure != NOT_ASKED:
             self._take(watched, failure)
 
@@ -234,13 +237,14 @@ class Checks:
             _log.info("check of %s %s", name, f"fails: {failure}" if failure else "passes")
         is_passing = watched.verdict.is_passing
         assert is_passing is not None, "an answer was taken"
-        if is_passing is not watched.is_critical:  # as the view has it already
+        answers_again = not failure and not is_passing  # held until now, and not yet often enough to pass
+        if is_passing is not watched.is_critical or answers_again:  # as the view has it already, or nothing to say
             self._silent.pop(watched.key, None)
             self._findings.pop(watched.key, None)
             return
         if not is_passing and failure == "timeout":
             # Nothing came: this may be the instance, or this replica's way to all of them.
-            self._silent.setdefault(watched.key, _silence(watched, self._clock()))
+            self._silent[watched.key] = _silence(watched, self._clock())
         else:
             self._silent.pop(watched.key, None)
             self._findings[watched.key] = _finding(watched, is_passing)
@@ -249,14 +253,25 @@ class Checks:
     # --- what was found ---
 
     def _judge_silent(self) -> None:
-        """Those that do not answer become critical, unless so many do not that it may be this replica's fault."""
+        """Those that do not answer become critical, unless so many do not that it may be this replica's fault.
+
+        When that is over, those not asked since are left until they have failed once more.
+        """
         if not (self._silent or self._guard.holds):
             return
-        gone, held = self._guard.judge(list(self._silent.values()), self._passing, self._clock())
-        self._silent = {(lease.namespace, lease.service, lease.id): lease for lease in held}
+        now = self._clock()
+        is_forced = any(now - hold.since_s >= self._guard.max_s for hold in self._guard.holds.values())
+        gone, held = self._guard.judge(list(self._silent.values()), self._passing, now)
+        self._silent = {_key(lease): lease for lease in held}
+        self._held_at.update(((lease.namespace, lease.zone), now) for lease in held)
         for lease in gone:
-            watched = self._all.get((lease.namespace, lease.service, lease.id))
-            if watched is not None:
+            watched = self._all.get(_key(lease))
+            if watched is None:
+                continue
+            held_at = self._held_at.get((lease.namespace, lease.zone))
+            if held_at is not None and lease.expires_s <= held_at and not is_forced:
+                self._silent[watched.key] = lease
+            else:
                 self._findings[watched.key] = _finding(watched, is_passing=False)
 
 
@@ -266,13 +281,17 @@ def max_running() -> int:
     return MAX_RUNNING if soft == resource.RLIM_INFINITY else max(1, min(MAX_RUNNING, soft // 4))
 
 
+def _key(lease: Lease) -> InstanceKey:
+    return (lease.namespace, lease.service, lease.id)
+
+
 def _finding(watched: Watched, is_passing: bool) -> Finding:
     row = watched.row
     return Finding(watched.key, row.number, row.instance.generation, is_passing)
 
 
 def _silence(watched: Watched, now: float) -> Lease:
-    """As self-preservation judges it: what ran out is the time in which answers were due."""
+    """As self-preservation judges it: what ran out, now, is the time in which answers were due."""
     settings, row = watched.check.settings, watched.row
     namespace, service, instance_id = watched.key
     return Lease(

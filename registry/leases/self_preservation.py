@@ -41,7 +41,7 @@ class SelfPreservation:
     def __init__(self, *, percent: float, minimum: int, max_s: float) -> None:
         self._share = percent / 100.0
         self._minimum = minimum
-        self._max_s = max_s
+        self.max_s = max_s
         self._lost: dict[Group, list[float]] = {}
         self.holds: dict[tuple[str, str | None], Hold] = {}
 
@@ -103,7 +103,7 @@ class SelfPreservation:
     ) -> None:
         before = self.holds.get(key)
         since_s = now if before is None else before.since_s
-        if now - since_s >= self._max_s:
+        if now - since_s >= self.max_s:
             forced.update(groups)
             return
         holds[key] = Hold(namespace=key[0], zone=key[1], since_s=since_s, overdue=overdue)

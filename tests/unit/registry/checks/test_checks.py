@@ -109,7 +109,7 @@ async def test_it_takes_a_row_of_failures_and_a_row_of_successes() -> None:
     async with bench.running():
         await bench.pass_s(1, lambda: bench.status(key) == "passing")
         bench.network.failing[1] = "connect_refused"
-        await bench.pass_s(25, lambda: bench.network.asked[1] == 3)
+        await bench.pass_s(20, lambda: bench.network.asked[1] == 3)
         assert bench.status(key) == "passing"
         await bench.pass_s(10, lambda: bench.status(key) == "critical")
         assert bench.network.asked[1] == 4
@@ -169,6 +169,18 @@ async def test_a_replica_that_reaches_nobody_empties_no_catalogue_and_says_so() 
         await bench.pass_s(20)
         await until(lambda: bench.checks[0].held == 0, within_s=5)
         assert bench.statuses() == {"passing": 20}
+
+
+async def test_what_is_held_for_too_long_is_believed() -> None:
+    bench = CheckBench()
+    for port in range(1, 21):
+        bench.add(port, unhealthy_after=1)
+    async with bench.running():
+        await bench.pass_s(1, lambda: bench.statuses()["passing"] == 20)
+        bench.network.every = "timeout"
+        await bench.pass_s(10, lambda: bench.checks[0].held == 20)
+        bench.clock.advance(900.0)
+        await until(lambda: bench.statuses() == {"critical": 20}, within_s=5)
 
 
 async def test_many_that_refuse_are_critical_all_the_same() -> None:
