@@ -113,7 +113,7 @@ def _read_metadata(raw: Mapping[str, Any], default_namespace: str, reader: Field
     # What the registry answers may be sent back unread: export, edit, apply.
     if isinstance(written, Mapping):
         written = {key: value for key, value in written.items() if key not in _ANSWERED} | (
-            {} if written.get("namespace") else {"namespace": default_namespace}
+            {} if "namespace" in written else {"namespace": default_namespace}
         )
     before = len(reader.errors)
     metadata = reader.struct(written, Metadata, "metadata")

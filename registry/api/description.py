@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from meshway.model.document import Document
+import msgspec
+
+from meshway.model.document import API_VERSION, Document, Metadata
 from meshway.model.kinds import BY_PLURAL, KINDS
 from registry.api import apply, backup, documents, gateways, health, metrics, namespaces, revisions
 from registry.documents.applying import Applied
 from registry.documents.documents import DocumentPage
 from registry.gateways import GatewayState
-from registry.manners.openapi import Operation, Parameter
+from registry.manners.openapi import REF, Operation, Parameter, unit_schema
 
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _PLACE: Final = {"namespace": "default", "plural": "routes", "name": "books"}
@@ -51,7 +53,7 @@ def _documents() -> list[Operation]:
                 Parameter(name="If-None-Match", about="`*`: create only.", place="header"),
                 _PREFER,
             ),
-            body={"oneOf": [_document_of(kind) for kind in KINDS]},
+            body={"anyOf": [_body_of(kind) for kind in KINDS]},
             consumes=("application/json", "application/yaml"),
             answers={200: Document, 201: Document, 409: _PROBLEM, 412: _PROBLEM},
             example=_PLACE,
@@ -232,6 +234,22 @@ def _rest() -> list[Operation]:
             produces=backup.CONTENT_TYPE,
         ),
     ]
+
+
+def _body_of(kind: str) -> dict[str, Any]:
+    """A document under a path that names its kind, namespace and name already."""
+    _, parts = msgspec.json.schema_components([Metadata], schema_hook=unit_schema, ref_template=REF)
+    metadata = {name: part for name, part in parts["Metadata"].items() if name != "required"}
+    return {
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"const": API_VERSION},
+            "kind": {"const": kind},
+            "metadata": metadata | {"title": "MetadataBody"},
+            "spec": {"$ref": f"#/components/schemas/{kind}"},
+        },
+    }
 
 
 def _document_of(kind: str) -> dict[str, Any]:

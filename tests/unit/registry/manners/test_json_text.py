@@ -15,6 +15,18 @@ class Cup(msgspec.Struct, forbid_unknown_fields=True):
     colour: str = "white"
 
 
+class Lenient(msgspec.Struct):
+    known: int = 0
+
+
+def test_what_is_skipped_must_be_text_too() -> None:
+    decode = decoder_of(Lenient, "")
+    assert decode(b'{"unknown": "x", "known": 1}').known == 1
+    with pytest.raises(Problem) as refused:
+        decode(b'{"unknown": "\x8e"}')
+    assert (refused.value.status, refused.value.code) == (400, "malformed_json")
+
+
 def _problem(body: bytes) -> Problem:
     with pytest.raises(Problem) as caught:
         decoder_of(Cup, "")(body)

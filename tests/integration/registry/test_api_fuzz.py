@@ -1,0 +1,116 @@
+"""Every operation of the description, called with what it allows and with what it forbids: no fault of ours, and no
+answer that the description does not know.
+
+`make test` sends a few calls to each operation, `make soak` a thousand.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.parts.planes import Registry
+
+CHECKS = [
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+# Endless answers: their heads are held to the description elsewhere (test_openapi).
+ENDLESS = ("/v1/watch", "/v1/feed")
+FEW, MANY = 3, 1000
+SEED = int(os.environ.get("MESHWAY_TEST_SEED") or random.randrange(2**32))
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    running = Registry(tmp_path_factory.mktemp("fuzz"), "--dns-port", "off")
+    yield running
+    running.close()
+
+
+def test_a_few_calls_of_every_operation_are_answered_as_described(registry: Registry) -> None:
+    assert fuzz(registry, FEW) >= 30
+
+
+@pytest.mark.soak
+def test_many_calls_of_every_operation_are_answered_as_described(registry: Registry) -> None:
+    assert fuzz(registry, MANY) >= 30
+
+
+def fuzz(registry: Registry, calls: int) -> int:
+    """How many operations were called, `calls` times in either mode where it has anything to forbid. All failures at
+    once.
+    """
+    print(f"MESHWAY_TEST_SEED={SEED}")
+    schema = schemathesis.openapi.from_url(f"{registry.url}/openapi.json")
+    failures: list[str] = []
+    count = 0
+    for found in schema.get_all_operations():
+        operation = found.ok()  # type: ignore[union-attr]  # of an invalid schema it raises
+        if operation.path in ENDLESS:
+            continue
+        count += 1
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            try:
+                call_often(operation, mode, calls)
+            except Unsatisfiable:
+                continue  # nothing can be said wrongly here
+            except Exception as failure:
+                failures.append(f"{operation.method} {operation.path} {mode}: {failure}")
+    assert not failures, "\n\n".join(failures)
+    assert registry.process.is_running(), registry.process.text()
+    assert "Traceback" not in registry.process.text()
+    return count
+
+
+def call_often(operation: Any, mode: GenerationMode, calls: int) -> None:
+    @seed(SEED)
+    @settings(
+        max_examples=calls,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def call(case: Any) -> None:
+        shorten(case)
+        response = case.call(timeout=30.0)
+        assert response.status_code < 500 or str(response.status_code) in operation.definition.raw["responses"]
+        case.validate_response(response, checks=CHECKS)
+
+    call()
+
+
+def shorten(case: Any) -> None:
+    """What would wait for a change or for gateways waits for a moment, and no health check is sent to an address that
+    chance has made.
+    """
+    query = case.query or {}
+    if "index" in query:
+        query["wait"] = "10ms"
+    if "since" in query:
+        query["wait_s"] = "0.01"
+    if case.headers and "Prefer" in case.headers:
+        case.headers["Prefer"] = "wait=0"
+    bodies = [case.body] if isinstance(case.body, dict) else []
+    bodies += [row for row in bodies[0].get("instances") or () if isinstance(row, dict)] if bodies else []
+    for body in bodies:
+        for name in ("check", "Check", "Checks"):
+            body.pop(name, None)
