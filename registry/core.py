@@ -86,7 +86,7 @@ async def open_core(
     without the sweep no lease would ever end, so the process goes and its supervisor starts another (70: EX_SOFTWARE of
     sysexits). Raises StartRefused: one clear line.
     """
-    async with _open_store(settings) as (store, shared):
+    async with open_store(settings) as (store, shared):
         core = await _assemble(settings, store, shared, live_gateways, wall, clock)
         committer = spawn(core.revisions.run(), name="committer")
         committer.add_done_callback(lambda task: _end_if_failed(task, die))
@@ -114,7 +114,7 @@ async def open_core(
 
 
 @asynccontextmanager
-async def _open_store(settings: RegistrySettings) -> AsyncIterator[tuple[Store, SharedStore | None]]:
+async def open_store(settings: RegistrySettings) -> AsyncIterator[tuple[Store, SharedStore | None]]:
     """The store, and the same once more when other registries may write to it."""
     if not settings.database_url:
         store = SqliteStore(settings.data_dir, migrate=settings.migrate)

@@ -126,19 +126,11 @@ async def _restore(file: Path, data: Path, database_url: str, *, replace: bool, 
 
 @asynccontextmanager
 async def _open(data: Path, database_url: str, *, migrate: bool) -> "AsyncIterator[Store]":
-    if database_url:
-        from registry.store.postgres.store import open_postgres
+    from registry.core import open_store
+    from registry.settings import RegistrySettings
 
-        async with open_postgres(database_url, migrate=migrate) as postgres:
-            yield postgres
-        return
-    from registry.store.sqlite import SqliteStore
-
-    store = SqliteStore(data, migrate=migrate)
-    try:
+    async with open_store(RegistrySettings(data_dir=data, database_url=database_url, migrate=migrate)) as (store, _):
         yield store
-    finally:
-        await store.close()
 
 
 def _store_file(data: Path) -> Path:
