@@ -52,6 +52,9 @@ class Limits:
     def __iter__(self) -> Iterator[Limit]:
         return iter(self._all.values())
 
+    def items(self) -> Iterable[tuple[LimitKey, Limit]]:
+        return self._all.items()
+
 
 def limit_places(route: tuple[Place, ...], services: Iterable[tuple[str, str, str]]) -> tuple[Place, ...]:
     """Where limits are looked for: mesh, then of the route's and every destination's place the wider ones first.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from gateway.compiler.build import Blamed, Build
 from gateway.compiler.clusters import Step
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Refusal, read_changes
+from gateway.compiler.filters import Limits
 from gateway.compiler.state import State, empty_state
 from gateway.plan import Parts
 from gateway.routing.table import Tables
@@ -39,6 +40,10 @@ class Compiler:
     @property
     def tables(self) -> Tables:
         return self._state.tables
+
+    @property
+    def limits(self) -> Limits:
+        return self._state.limits
 
     @property
     def refusals(self) -> list[Refusal]:

@@ -3,7 +3,7 @@
 The file names its own cells, so the supervisor reads it while the worker runs and after it was killed. Layout: header
 (magic, used bytes of the names), names (u16 length + msgpack `[base, kind, labels]` each, the length of all written
 last), cells (doubles). Cells of a call series: CALLS, REQUEST_BYTES, RESPONSE_BYTES, SECONDS, then a histogram; of an
-endpoint series: attempts, failures, SECONDS, then a histogram; of a plain counter: one.
+endpoint series: attempts, failures, SECONDS, then a histogram; of a plain counter or a gauge: one.
 """
 
 import mmap
@@ -25,6 +25,7 @@ OTHER: Final = "other"
 CALL: Final = "call"
 ENDPOINT: Final = "endpoint"
 PLAIN: Final = "plain"
+GAUGE: Final = "gauge"  # a state: it ends with its worker
 
 Labels = tuple[tuple[str, str], ...]
 SeriesKey = tuple[str, Labels]
@@ -68,6 +69,13 @@ class Counters:
     def add(self, cell: int, amount: float = 1.0) -> None:
         self.cells[cell] += amount
 
+    def gauge(self, name: str, **labels: str) -> int:
+        """The cell of a state, for `set`; the host's is the sum over its workers."""
+        return self.series(GAUGE, (("__name__", name), *sorted(labels.items())), 1)
+
+    def set(self, cell: int, value: float) -> None:
+        self.cells[cell] = value
+
     def series(self, kind: str, labels: Labels, cells: int = BLOCK) -> int:
         """The first cell of a series, opened on first use."""
         base = self._bases.get((kind, labels))
@@ -107,6 +115,7 @@ class Totals:
     def fold(self, path: Path) -> None:
         """Keeps what a worker that is gone has counted, and removes its file."""
         _merge(self._gone, path)
+        self._gone = {key: values for key, values in self._gone.items() if key[0] != GAUGE}
         path.unlink(missing_ok=True)
 
     def read(self, paths: list[Path]) -> dict[SeriesKey, list[float]]:
@@ -152,7 +161,7 @@ def _read_mapped(mapped: mmap.mmap) -> dict[SeriesKey, list[float]]:
             length = int.from_bytes(mapped[at : at + 2], "big")
             base, kind, labels = _decode_name(mapped[at + 2 : at + 2 + length])
             at += 2 + length
-            width = 1 if kind == PLAIN else BLOCK
+            width = 1 if kind in (PLAIN, GAUGE) else BLOCK
             found[(kind, labels)] = [float(cell) for cell in cells[base : base + width]]
     return found
 

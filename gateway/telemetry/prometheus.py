@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, PLAIN, Labels, SeriesKey
+from gateway.telemetry.counters import CALL, ENDPOINT, GAUGE, HISTOGRAM, PLAIN, Labels, SeriesKey
 from gateway.telemetry.histogram import cumulative
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -29,6 +29,14 @@ BOUNDS: Final = (
     30.0,
     60.0,
 )
+_TEXTS: Final = {
+    "meshway_access_log_dropped_total": "Lines that the disk did not take in time.",
+    "meshway_upstream_connections": "Connections to instances, in use and kept.",
+    "meshway_upstream_connect_failures_total": "Attempts that got no connection.",
+    "meshway_pending_requests": "Calls that wait before a full bulkhead.",
+    "meshway_breaker_open": "Workers whose breaker is open or half-open.",
+    "meshway_rate_limit_would_refuse_total": "Calls that a limit in audit mode would have refused.",
+}
 _DURATION_LABELS: Final = ("listener", "route", "service", "status_class")
 
 Sample = tuple[Labels, float]
@@ -55,7 +63,10 @@ def exposition(series: Mapping[SeriesKey, Sequence[float]], gauges: Iterable[str
     )
     lines += counter("meshway_upstream_requests_total", "Calls by the instance that answered last.", _at(endpoints, 0))
     lines += counter("meshway_upstream_retries_total", "Attempts after the first.", _at(endpoints, 1))
-    lines += _plain(series)
+    for name, samples in _named(series, PLAIN):
+        lines += counter(name, _TEXTS.get(name, name), samples)
+    for name, samples in _named(series, GAUGE):
+        lines += gauge(name, _TEXTS.get(name, name), samples)
     lines += gauges
     return "\n".join(lines) + "\n"
 
@@ -106,14 +117,15 @@ def _summed(samples: Iterable[Sample], names: Sequence[str]) -> list[Sample]:
     return list(sums.items())
 
 
-def _plain(series: Mapping[SeriesKey, Sequence[float]]) -> list[str]:
+def _named(series: Mapping[SeriesKey, Sequence[float]], kind: str) -> list[tuple[str, list[Sample]]]:
+    """Series of one cell, by the metric they belong to."""
     named: dict[str, list[Sample]] = {}
-    for (kind, labels), cells in series.items():
-        if kind == PLAIN:
+    for (its_kind, labels), cells in series.items():
+        if its_kind == kind:
             name = dict(labels)["__name__"]
             rest = tuple(pair for pair in labels if pair[0] != "__name__")
             named.setdefault(name, []).append((rest, cells[0]))
-    return [line for name, samples in sorted(named.items()) for line in counter(name, name, samples)]
+    return sorted(named.items())
 
 
 def _braces(labels: Labels) -> str:

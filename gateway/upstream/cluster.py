@@ -234,12 +234,12 @@ class Cluster:
                 is_gateway_failure = outcome != "ok" or status in GATEWAY_STATUSES
                 if outlier.failed(record, is_gateway_failure, now):
                     self._eject(endpoint, outlier, outcome, now)
-                if endpoint.is_kept and outcome != "ok":
-                    self._let_go(endpoint, outcome, now)
+                if outcome != "ok":
+                    self._missed(endpoint, outcome, now)
         elif outcome == "ok":
             endpoint.answers += status < 500
-        elif endpoint.is_kept:
-            self._let_go(endpoint, outcome, now)
+        else:
+            self._missed(endpoint, outcome, now)
         if self.breaker is not None:
             self.breaker.record(_BREAKER_OUTCOME[outcome], status, now)
         if now >= self.next_return:
@@ -296,6 +296,14 @@ class Cluster:
         )  # fmt: skip
         apply_to_endpoint(endpoint, transition, now)
         self._parts.report(transition)
+
+    def _missed(self, endpoint: Endpoint, outcome: str, now: float) -> None:
+        """No answer came."""
+        counters = self._parts.counters
+        if outcome == "connect_failure" and counters is not None:
+            counters.add(counters.counter("meshway_upstream_connect_failures_total", service=self.name))
+        if endpoint.is_kept:
+            self._let_go(endpoint, outcome, now)
 
     def _let_go(self, endpoint: Endpoint, outcome: str, now: float) -> None:
         """The registry says it is gone, and so does its failure: one is enough, and no limit of ejections holds."""

@@ -59,6 +59,7 @@ from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.server import ServerProtocol
 from gateway.worker.apply import Applier
 from gateway.worker.evidence import Evidence
+from gateway.worker.gauges import Gauges
 from gateway.worker.leftovers import remove_leftovers
 from gateway.worker.states import tables_state
 from gateway.worker.unready import unready_tables
@@ -141,6 +142,7 @@ class Worker:
             retire=pool.close_idle,
         )
         self._evidence = Evidence(lambda instances: self.channel.send(Answered(instances=instances)))
+        self._gauges = Gauges(self._counters)
         self._compiler = Compiler(parts)
         self._holder = TablesHolder(unready_tables(parts))
         self._applier = Applier(self._compiler, self._holder, self._applied, self.channel.pause, self.channel.resume)
@@ -204,6 +206,7 @@ class Worker:
             self._finisher.flush()
             self._log_file.beat()
             self._evidence.beat(self._holder.tables)
+            self._gauges.beat(self._holder.tables, self._compiler.limits)
             if self._is_draining:
                 self._go_on_draining(now)
         if self._beats % BEATS_PER_SIGN == 0:

@@ -15,6 +15,7 @@ from tests.parts.conditions import until
 from tests.parts.feed_server import Feed
 from tests.parts.gateway_process import GatewayProcess
 from tests.parts.plain_service import PlainService
+from tests.parts.planes import free_port
 from tests.parts.processes import ROOT
 
 OF_THE_REGISTRY = {"meshway_leases", "meshway_self_preservation", "meshway_registry_commit_duration_seconds"}
@@ -59,6 +60,9 @@ async def test_every_metric_of_the_guide_is_told_and_says_the_truth(
         sick.status = 502
         feed.commit(running("books", "b2", port=sick.port))
         feed.commit(document("Route", "bad", {"rules": [{"destinations": "nowhere"}]}))
+        feed.commit(running("dead", "d1", port=free_port()))
+        audited = {"token_bucket": {"rate": "1/h", "burst": 2}, "mode": "audit", "targets": [{"service": "dead"}]}
+        feed.commit(document("RateLimit", "audited", audited))
         await gateway.wait_for_revision(
             feed.commit(document("TrafficPolicy", "retried", {"retry": {"statuses": [502]}}))
         )
@@ -66,24 +70,30 @@ async def test_every_metric_of_the_guide_is_told_and_says_the_truth(
             async with httpx.AsyncClient(trust_env=False) as client:
                 await client.post(gateway.mesh, headers={"Host": "books.default.mesh"}, content=b"12345")
                 await client.get(gateway.mesh, headers={"Host": "books.default.mesh"})
+        for _ in range(4):
+            assert (await gateway.call("dead")).status_code == 502
         revision = feed.commit(document("TrafficPolicy", "checked", CHECKED))
         await gateway.wait_for_revision(revision)
-        while not (found := await metrics(gateway)).get("meshway_check_failing"):
+        awaited = {"meshway_check_failing", "meshway_rate_limit_would_refuse_total", "meshway_upstream_connections"}
+        while not awaited <= (found := await metrics(gateway)).keys():
             assert gateway.is_running
         names = {re.sub("_(bucket|sum|count)$", "", name) for name in found}
         assert documented() <= names, documented() - names
-        assert total(found, "meshway_requests_total") == 80
+        assert total(found, "meshway_requests_total") == 84
         assert total(found, "meshway_request_bytes_total") == 200
-        assert total(found, "http_server_request_duration_seconds_count") == 80
+        assert total(found, "http_server_request_duration_seconds_count") == 84
         assert 0.0 < total(found, "http_server_request_duration_seconds_sum") < 20.0
-        assert total(found, "meshway_upstream_requests_total") == 80
+        assert total(found, "meshway_upstream_requests_total") == 84
         assert total(found, "meshway_upstream_request_duration_seconds_count") == 80
         assert total(found, "meshway_upstream_retries_total") >= 1
         assert total(found, "meshway_documents_refused") == 1
         assert total(found, "meshway_snapshot_revision") == revision
         assert total(found, "meshway_feed_lag_revisions") == 0
         assert total(found, "meshway_workers") == 2
-        assert total(found, "meshway_check_failing") == 1
+        assert found["meshway_upstream_connect_failures_total"].keys() == {(("service", "default/dead"),)}
+        assert total(found, "meshway_upstream_connect_failures_total") >= 4
+        assert 1 <= total(found, "meshway_rate_limit_would_refuse_total") <= 3, "each worker has a share of one token"
+        assert total(found, "meshway_check_failing") >= 1
         assert total(found, "meshway_outlier_ejected") == 1
         assert total(found, "meshway_access_log_dropped_total") == 0
         for labels, count in found["http_server_request_duration_seconds_count"].items():

@@ -41,6 +41,22 @@ def test_sums_never_go_down_when_a_worker_is_replaced(tmp_path: Path) -> None:
     assert totals.read([tmp_path / "w1", tmp_path / "w2"])[(CALL, BOOKS)][0] == 14.0
 
 
+def test_a_state_ends_with_its_worker_and_a_count_does_not(tmp_path: Path) -> None:
+    totals = Totals()
+    for name in ("w0", "w1"):
+        counters = Counters(tmp_path / name)
+        counters.set(counters.gauge("meshway_open", service="s"), 2.0)
+        counters.add(counters.counter("meshway_opened_total", service="s"), 3.0)
+
+    def shown(*names: str) -> dict[str, float]:
+        found = totals.read([tmp_path / name for name in names])
+        return {dict(labels)["__name__"]: cells[0] for (_, labels), cells in found.items()}
+
+    assert shown("w0", "w1") == {"meshway_open": 4.0, "meshway_opened_total": 6.0}
+    totals.fold(tmp_path / "w0")
+    assert shown("w1") == {"meshway_open": 2.0, "meshway_opened_total": 6.0}
+
+
 def test_series_above_the_bound_are_counted_as_other(tmp_path: Path) -> None:
     counters = Counters(tmp_path / "w0", max_series=3)
     for number in range(10):

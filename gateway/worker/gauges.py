@@ -1,0 +1,80 @@
+"""What is so now, and what is only looked at: written into the worker's counters once a second, in slices.
+
+Connections, waiting calls and breakers are states of the clusters, so nothing is counted for them on the way of a call.
+A cluster that was never busy has no series.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from gateway.routing.table import Tables
+from gateway.upstream.breaker import CLOSED
+
+if TYPE_CHECKING:
+    from gateway.compiler.filters import LimitKey, Limits
+    from gateway.filters.rate_limit import Limit
+    from gateway.telemetry.counters import Counters
+    from gateway.upstream.cluster import Cluster
+
+BEATS: Final = 20  # of 50 ms
+CONNECTIONS: Final = "meshway_upstream_connections"
+PENDING: Final = "meshway_pending_requests"
+BREAKERS: Final = "meshway_breaker_open"
+WOULD_REFUSE: Final = "meshway_rate_limit_would_refuse_total"
+
+
+class Gauges:
+    def __init__(self, counters: "Counters") -> None:
+        self._counters = counters
+        self._cells: dict[str, tuple[int, int, int]] = {}
+        self._told: dict[LimitKey, tuple[Limit, int]] = {}
+        self._beats_left = 0
+        self._slice = 1
+        self._rest: Iterator[Cluster] = iter(())
+
+    def beat(self, tables: Tables, limits: "Limits") -> None:
+        """The next slice."""
+        if not self._beats_left:
+            self._begin(tables)
+            self._count_audits(limits)
+        self._beats_left -= 1
+        for cluster in islice(self._rest, self._slice):
+            self._show(cluster)
+
+    def _begin(self, tables: Tables) -> None:
+        self._beats_left = BEATS
+        self._slice = len(tables.clusters) // BEATS + 1
+        self._rest = iter(tables.clusters.values())
+        for name in self._cells.keys() - tables.clusters.keys():
+            for cell in self._cells.pop(name):
+                self._counters.set(cell, 0.0)
+
+    def _show(self, cluster: "Cluster") -> None:
+        connections = sum(endpoint.in_flight + len(endpoint.idle) for endpoint in cluster.endpoints)
+        pending = cluster.bulkhead.waiting if cluster.bulkhead is not None else 0
+        is_open = cluster.breaker is not None and cluster.breaker.state is not CLOSED
+        cells = self._cells.get(cluster.name)
+        if cells is None:
+            if not connections and not pending and not is_open:
+                return
+            gauge = self._counters.gauge
+            cells = self._cells[cluster.name] = (
+                gauge(CONNECTIONS, service=cluster.name),
+                gauge(PENDING, service=cluster.name),
+                gauge(BREAKERS, service=cluster.name),
+            )
+        for cell, value in zip(cells, (connections, pending, is_open), strict=True):
+            self._counters.set(cell, float(value))
+
+    def _count_audits(self, limits: "Limits") -> None:
+        """A changed limit is another one, which begins at nought."""
+        told: dict[LimitKey, tuple[Limit, int]] = {}
+        for key, limit in limits.items():
+            before, count = self._told.get(key, (limit, 0))
+            fresh = limit.would_refuse - (count if before is limit else 0)
+            if fresh:
+                _, namespace, name = key[0]
+                self._counters.add(self._counters.counter(WOULD_REFUSE, limit=f"{namespace}/{name}"), fresh)
+            told[key] = (limit, limit.would_refuse)
+        self._told = told
