@@ -48,6 +48,11 @@ class Replica:
         """Where clients call."""
         return self.front.port
 
+    @property
+    def own_port(self) -> int:
+        """Without the proxy, which is slow."""
+        return self._port
+
     def start(self) -> None:
         command = ["-c", _SERVE, str(self._folder / self.name), json.dumps(self._settings)]
         self.process = Process(python(*command), self._folder / f"{self.name}.out")
