@@ -11,7 +11,7 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from tests.parts.eureka import XML_INFO, info
-from tests.parts.noise import noisy_json
+from tests.parts.random_bodies import nearly_right
 
 if TYPE_CHECKING:
     from tests.parts.registry import RunningRegistry
@@ -172,7 +172,7 @@ async def test_nonsense_is_never_our_fault(registry: RunningRegistry) -> None:
     chance = random.Random(seed)
     accepted = 0
     for _ in range(500):
-        body: bytes | str = noisy_json(chance, info())
+        body: bytes | str = nearly_right(chance, info())
         kind = "application/json"
         if chance.random() < 0.3:
             body, kind = _cut(chance, XML_INFO), "application/xml"
