@@ -75,7 +75,10 @@ def restore(
         typer.Option(min=0, max=10**12, help="How far revisions step ahead; more than were answered since the backup."),
     ] = 1_000_000,
 ) -> None:
-    """Put a backup into the store of a registry that is stopped. Revisions step ahead and the epoch is a new one."""
+    """Put a backup into a store. Revisions step ahead and the epoch is a new one.
+
+    The registry of a data folder must be stopped; registries over PostgreSQL go on from what was restored.
+    """
     refuse_missing_server()
     with _told():
         begin, head = asyncio.run(_restore(file, data, database_url, replace=replace, ahead=ahead))

@@ -152,17 +152,28 @@ def registry_serve(
 
 @registry_app.command("migrate")
 @guarded
-def registry_migrate(data: Data = Path(".meshway")) -> None:
-    """Bring the store to this version's schema; `registry serve` does it by itself."""
+def registry_migrate(
+    data: Data = Path(".meshway"),
+    database_url: Annotated[
+        str, typer.Option(envvar="MESHWAY_DATABASE_URL", metavar="URL", help="A PostgreSQL store instead of DIR.")
+    ] = "",
+) -> None:
+    """Bring the store to this version's schema; `registry serve` does it by itself.
+
+    Of several that run at once over one database, one does it and the others wait.
+    """
     refuse_missing_server()
-    from registry.settings import StartRefused
-    from registry.store.lock import FolderLock
-    from registry.store.migrate import prepare
+    import asyncio
+
+    from registry.core import open_store
+    from registry.settings import RegistrySettings, StartRefused
+
+    async def migrate() -> None:
+        async with open_store(RegistrySettings(data_dir=data, database_url=database_url)):
+            pass
 
     try:
-        lock = FolderLock(data)
-        prepare(data)
-        lock.release()
+        asyncio.run(migrate())
     except StartRefused as refused:
         raise CliError(CONFLICT, f"cannot migrate: {refused}") from refused
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,18 @@ import pytest
 from meshway.snapshot import FrameReader
 from registry.backup.archive import BrokenArchive
 from registry.backup.restoring import check_backup, restore_backup
-from registry.store.interface import HistoryRecord
+from registry.backup.taking import held_by_store, take_backup
+from registry.store.interface import Batch
+from registry.store.postgres.store import open_postgres
 from registry.store.sqlite import SqliteStore
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_wire import RawClient
 
 if TYPE_CHECKING:
-    from registry.store.interface import Loaded, Store
+    from collections.abc import Iterator
+
+    from registry.store.interface import HistoryRecord, Loaded, Store
+    from tests.parts.postgres import Postgres
 
 ROUTE = "/v1/namespaces/shop/routes/cart"
 SPEC: dict[str, Any] = {"hosts": ["shop.example"], "rules": [{"destinations": [{"service": "cart"}]}]}
@@ -136,3 +142,67 @@ async def test_a_file_that_is_not_whole_is_refused_and_nothing_changes(tmp_path:
         await restore_backup(file, store, at=time.time())
     assert await held(store) == before
     await store.close()
+
+
+async def test_a_mesh_moves_from_sqlite_to_postgresql_and_back(tmp_path: Path, postgres: Postgres) -> None:
+    first = tmp_path / "first"
+    async with running_registry(tmp_path / "one") as registry:
+        await fill(registry)
+        await take(registry, first)
+        before, history = await held(registry.core.store)
+    async with open_postgres(postgres.new_database()) as shared:
+        await restore_backup(first, shared, at=time.time())
+        moved, moved_history = await held(shared)
+        second = tmp_path / "second"
+        with second.open("wb") as opened:
+            async for piece in take_backup(held_by_store(moved), shared, version="1", at=time.time()):
+                opened.write(piece)
+    store = SqliteStore(tmp_path / "two")
+    await restore_backup(second, store, at=time.time())
+    back, back_history = await held(store)
+    await store.close()
+    assert history == moved_history == back_history
+    for found in (moved, back):
+        assert sorted(found.instances, key=str) == sorted(before.instances, key=str)
+        assert sorted(found.documents, key=str) == sorted(before.documents, key=str)
+        assert (found.instance_number, set(found.namespaces)) == (before.instance_number, {"default", "shop"})
+    assert before.revision < moved.revision < back.revision
+    assert len({before.epoch, moved.epoch, back.epoch}) == 3
+
+
+async def test_a_broken_file_leaves_a_postgresql_store_as_it_was(tmp_path: Path, postgres: Postgres) -> None:
+    file = tmp_path / "backup"
+    async with running_registry(tmp_path / "one") as registry:
+        await fill(registry)
+        await take(registry, file)
+    async with open_postgres(postgres.new_database()) as shared:
+        await restore_backup(file, shared, at=time.time())
+        before = await held(shared)
+
+        def chunks() -> Iterator[Batch]:
+            yield Batch(epoch="other", base=0, head=9, instance_number=1, at=1.0, namespaces=["lost"])
+            raise BrokenArchive("cut in the middle")
+
+        with pytest.raises(BrokenArchive):
+            await shared.restore(chunks())
+        assert await held(shared) == before
+
+
+async def test_registries_that_run_over_the_database_go_on_from_what_was_restored(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    url, file = postgres.new_database(), tmp_path / "backup"
+    async with running_registry(tmp_path / "one", database_url=url) as registry:
+        await fill(registry)
+        await take(registry, file)
+        epoch = registry.core.view.epoch
+        await registry.call("DELETE", ROUTE)
+        assert (await registry.call("GET", ROUTE)).status == 404
+        async with open_postgres(url) as other:
+            head = await restore_backup(file, other, at=time.time())
+        async with asyncio.timeout(10):
+            while registry.core.view.revision < head:
+                await asyncio.sleep(0.02)
+        assert registry.core.view.epoch != epoch
+        assert (await registry.call("GET", ROUTE)).json["spec"]["priority"] == 3
+        assert (await registry.register("late", "l-1")).json["revision"] == head + 1
