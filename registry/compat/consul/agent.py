@@ -50,9 +50,8 @@ class AgentServices:
     def register(self, request: Request) -> Future[Reply]:
         query, fields = ConsulQuery(request.query), read_body(request.body)
         namespace = query.namespace_or(fields.text("Namespace"))
-        definition = read_service(
-            fields, name="Name", check=read_checks(fields), namespace=namespace, address=request.peer or None
-        )
+        check = read_checks(fields, request.peer)
+        definition = read_service(fields, name="Name", check=check, namespace=namespace, address=request.peer or None)
         registration = definition.registration
         key = (registration.namespace, registration.service, registration.id)
         before = self._parts.places.by_id(namespace, definition.consul_id)

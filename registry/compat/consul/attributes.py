@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from registry.compat.bookkeeping import CONSUL
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KEY: Final = "consul-registration"
-"""Of the metadata. It is hidden from Consul's clients, whose Meta must not bring it."""
+KEY: Final = CONSUL
+"""Of the metadata, see bookkeeping.py."""
 NO_CHECK: Final = ""
 
 CheckKind = Literal["", "ttl", "http", "tcp", "grpc"]
@@ -59,6 +61,5 @@ def attributes_text(attributes: Attributes) -> str:
     return _encode(attributes).decode()
 
 
-def meta_of(metadata: Mapping[str, str]) -> dict[str, str]:
-    """What Consul calls Meta."""
+def without_attributes(metadata: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in metadata.items() if key != KEY}

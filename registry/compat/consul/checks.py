@@ -71,12 +71,12 @@ class AgentChecks:
         consul_id = fields.text("ServiceID")
         if not consul_id:
             raise Refusal(400, "Checks of a node are not supported: name the ServiceID it is for")
-        check = read_check(fields)
-        check = msgspec.structs.replace(check, check_id=check.check_id or fields.text("Name"))
         row = self._parts.places.by_id(query.namespace_or(fields.text("Namespace")), consul_id)
         if row is None:
             raise Refusal(400, f'ServiceID "{consul_id}" does not exist')
         attributes = _registered_here(row)
+        check = read_check(fields, row.instance.address)
+        check = msgspec.structs.replace(check, check_id=check.check_id or fields.text("Name"))
         if attributes.check != NO_CHECK and check.check_id != check_id_of(row):
             raise Refusal(400, "Invalid checks: an instance here has one lease and so one check")
         if check.check_id == f"service:{consul_id}":
@@ -85,7 +85,7 @@ class AgentChecks:
 
     def deregister(self, request: Request) -> Future[Reply]:
         """From here on the instance passes until it is deregistered itself."""
-        row, _ = self._updated(request)
+        row, _ = self._registered(request)
         return self._announce(row.key, checking(row.key, NO_DEFINITION))
 
     def _pass(self, row: InstanceRow, attributes: Attributes) -> Reply | Future[Reply]:
@@ -110,16 +110,20 @@ class AgentChecks:
         return answer_when(self._parts.catalog.announce(key, judge), _announced)
 
     def _updated(self, request: Request) -> tuple[InstanceRow, Attributes]:
-        """Raises Refusal 404 for a check nobody registered, 400 for one that is not updated by its client."""
+        """Raises Refusal 400 for a check that is not its client's to update, 404 for one nobody registered."""
+        row, attributes = self._registered(request)
+        if attributes.check != "ttl":
+            raise Refusal(400, f'CheckID "{request.segments[4]}" does not have associated TTL')
+        return row, attributes
+
+    def _registered(self, request: Request) -> tuple[InstanceRow, Attributes]:
+        """Raises Refusal 404 for a check nobody registered, 400 for one of another protocol's."""
         check_id = request.segments[4]
         row = self._parts.places.by_check(ConsulQuery(request.query).namespace, check_id)
         attributes = None if row is None else attributes_of(row.instance.metadata)
         if row is None or (attributes is not None and attributes.check == NO_CHECK):
             raise _unknown_check(check_id)
-        attributes = _registered_here(row)
-        if attributes.check != "ttl":
-            raise Refusal(400, f'CheckID "{check_id}" does not have associated TTL')
-        return row, attributes
+        return row, _registered_here(row)
 
 
 def _registered_here(row: InstanceRow) -> Attributes:

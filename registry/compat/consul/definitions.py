@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from meshway.model.registration import Registration, read_registration
-from registry.compat.consul.attributes import KEY, NO_CHECK, Attributes, CheckKind, Tagged
+from registry.compat.bookkeeping import is_kept
+from registry.compat.consul.asked import KINDS, read_asked
+from registry.compat.consul.attributes import NO_CHECK, Attributes, CheckKind, Tagged
 from registry.compat.consul.names import label_of, service_of
 from registry.compat.consul.refusals import Refusal
 
 if TYPE_CHECKING:
+    from meshway.model.traffic_policy import HealthCheck
     from registry.compat.consul.bodies import Fields
 
 MIN_TTL_S: Final = 3
 MAX_TTL_S: Final = 3600
+MAX_DEREGISTER_S: Final = 10 * 365 * 86_400
 # An instance without a check has a lease like all others; the keeper renews it (keeper.py).
 KEPT_TTL_S: Final = MAX_TTL_S
-_RUN_BY_AGENT: Final[dict[str, CheckKind]] = {"HTTP": "http", "TCP": "tcp", "GRPC": "grpc"}
+_KINDS: Final[dict[str, CheckKind]] = {"HTTP": "http", "TCP": "tcp", "GRPC": "grpc"}
 _NO_CHECKS: Final = (
     "Args", "Script", "DockerContainerID", "AliasNode", "AliasService", "H2PING", "UDP", "OSService",
 )  # fmt: skip
@@ -29,7 +33,10 @@ Initial = Literal["", "passing", "warning", "critical"]
 
 
 class CheckDefinition(msgspec.Struct, frozen=True):
-    """initial: the status it is to have when it is new; "": critical, until the first update."""
+    """initial: the status it is to have when it is new; "": critical, until the first update or answer.
+
+    asked: how the registry asks the instance, where it is no TTL check.
+    """
 
     kind: CheckKind = NO_CHECK
     check_id: str = ""
@@ -37,6 +44,7 @@ class CheckDefinition(msgspec.Struct, frozen=True):
     notes: str = ""
     initial: Initial = ""
     ttl_s: int = KEPT_TTL_S
+    asked: HealthCheck | None = None
     deregister_s: int = 0
 
 
@@ -94,39 +102,41 @@ def read_service(
     if fields.text("Address"):
         raw["address"] = fields.text("Address").lower()
     registration = read_registration(raw, namespace=namespace, service=service, instance_id=label, address=address)
+    registration = msgspec.structs.replace(registration, check=check.asked)
     return ServiceDefinition(consul_id, registration, attributes, check.initial)
 
 
-def read_checks(fields: Fields) -> CheckDefinition:
-    """Of a service: the one check there may be, under Check or in Checks. Raises Refusal 400."""
+def read_checks(fields: Fields, address: str) -> CheckDefinition:
+    """Of a service: the one check there may be, under Check or in Checks. address: for a service that says none.
+
+    Raises Refusal 400, and Problem 422 for a check that our rules forbid.
+    """
     single = fields.object("Check")
     given = [check for check in [*([single] if single else []), *fields.objects("Checks")] if not check.is_empty()]
     if len(given) > 1:
         raise Refusal(400, f"Invalid checks: {len(given)} are given, an instance here has one lease and so one check")
-    return read_check(given[0]) if given else NO_DEFINITION
+    return read_check(given[0], fields.text("Address").lower() or address) if given else NO_DEFINITION
 
 
-def read_check(fields: Fields) -> CheckDefinition:
-    """Raises Refusal 400 also for kinds that are not run here."""
-    _refuse_all(fields, _NO_CHECKS, "checks are not supported: use a TTL check")
-    _refuse_all(fields, tuple(_RUN_BY_AGENT), "checks are not run here yet: use a TTL check")
+def read_check(fields: Fields, address: str) -> CheckDefinition:
+    """address: the instance's. Raises as read_checks."""
+    _refuse_all(fields, _NO_CHECKS, "checks are not supported")
     ttl_s = fields.duration_s("TTL")
-    if not ttl_s:
-        raise Refusal(400, "Invalid check: TTL must be set")
+    kinds = [kind for kind in KINDS if fields.text(kind)]
+    if len(kinds) + bool(ttl_s) != 1:
+        raise Refusal(400, "Invalid check: it has one of TTL, HTTP, TCP and GRPC")
     if ttl_s > MAX_TTL_S:
         raise Refusal(400, f"Invalid check: a TTL is at most {MAX_TTL_S}s here")
     return CheckDefinition(
-        kind="ttl",
+        kind=_KINDS[kinds[0]] if kinds else "ttl",
+        asked=read_asked(fields, kinds[0], address) if kinds else None,
         check_id=fields.text("CheckID") or fields.text("ID"),
         name=fields.text("Name"),
         notes=fields.text("Notes"),
         initial=read_initial(fields),
-        ttl_s=max(MIN_TTL_S, math.ceil(ttl_s)),
+        ttl_s=max(MIN_TTL_S, math.ceil(ttl_s)) if ttl_s else KEPT_TTL_S,
         deregister_s=min(MAX_DEREGISTER_S, math.ceil(fields.duration_s("DeregisterCriticalServiceAfter"))),
     )
-
-
-MAX_DEREGISTER_S: Final = 10 * 365 * 86_400
 
 
 def read_initial(fields: Fields) -> Initial:
@@ -146,8 +156,8 @@ def _meta(fields: Fields) -> dict[str, str]:
     meta = fields.get("Meta") or {}
     if not isinstance(meta, dict) or not all(isinstance(value, str) for value in meta.values()):
         raise Refusal(400, "Request decode failed: Meta must be an object of texts")
-    if KEY in meta:
-        raise Refusal(400, f"Invalid Meta: the key {KEY} is ours")
+    for key in filter(is_kept, meta):
+        raise Refusal(400, f"Invalid Meta: the key {key} is the registry's own")
     return meta
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from registry.compat.consul.attributes import NO_CHECK, Attributes, attributes_of, meta_of
+from registry.compat.bookkeeping import shown_metadata
+from registry.compat.consul.attributes import NO_CHECK, Attributes, attributes_of
 from registry.compat.consul.names import consul_id_of
 from registry.compat.consul.places import check_id_of
 from registry.compat.consul.shapes import (
@@ -61,7 +62,7 @@ def service_of_row(row: InstanceRow) -> ConsulService:
         tags=instance.tags,
         address=instance.address,
         tagged_addresses=_tagged(attributes),
-        meta=meta_of(instance.metadata),
+        meta=shown_metadata(instance.metadata),
         port=instance.port,
         weights=_weights(row, attributes),
         enable_tag_override=attributes.tag_override,
@@ -76,7 +77,7 @@ def agent_service_of(row: InstanceRow) -> ConsulAgentService:
         id=consul_id_of(instance),
         service=instance.service,
         tags=instance.tags,
-        meta=meta_of(instance.metadata),
+        meta=shown_metadata(instance.metadata),
         port=instance.port,
         address=instance.address,
         tagged_addresses=_tagged(attributes),
@@ -160,8 +161,11 @@ def catalog_service_of(row: InstanceRow) -> ConsulCatalogService:
 
 
 def _attributes(row: InstanceRow) -> Attributes:
-    """An instance of another protocol has a lease, which is as good as a TTL check."""
-    return attributes_of(row.instance.metadata) or _NATIVE
+    """An instance of another protocol is asked, or has a lease, which is as good as a TTL check."""
+    attributes = attributes_of(row.instance.metadata)
+    if attributes is not None:
+        return attributes
+    return Attributes(check=row.instance.check["type"]) if row.instance.check else _NATIVE
 
 
 def _weights(row: InstanceRow, attributes: Attributes) -> ConsulWeights:
@@ -177,6 +181,7 @@ def _check(
     row: InstanceRow, *, check_id: str, name: str, status: str, notes: str, output: str, kind: str
 ) -> ConsulCheck:
     instance = row.instance
+    asked = instance.check if instance.check is not None and kind != MAINTENANCE else {}
     return ConsulCheck(
         node=instance.address,
         check_id=check_id,
@@ -188,6 +193,8 @@ def _check(
         service_name=instance.service,
         service_tags=instance.tags,
         type=kind,
+        interval=asked.get("interval", ""),
+        timeout=asked.get("timeout", ""),
         create_index=row.revision,
         modify_index=row.revision,
     )

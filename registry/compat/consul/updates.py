@@ -12,7 +12,7 @@ import msgspec
 from meshway.model.registration import Registration, check_metadata
 from meshway.problem import invalid_request
 from registry.catalog.registering import no_instance
-from registry.compat.consul.attributes import KEY, Attributes, attributes_of, attributes_text, meta_of
+from registry.compat.consul.attributes import KEY, Attributes, attributes_of, attributes_text, without_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ def checking(key: InstanceKey, check: CheckDefinition) -> Judge:
             notes=check.notes,
             deregister_s=check.deregister_s,
         )
-        registration = msgspec.structs.replace(registration_of(row), ttl_s=check.ttl_s)
+        registration = msgspec.structs.replace(registration_of(row), ttl_s=check.ttl_s, check=check.asked)
         if is_same:
             return _with(registration, attributes), row.instance.status
         state = "warning" if check.initial == "warning" else ""
@@ -109,6 +109,7 @@ def failing(key: InstanceKey, output: str) -> Judge:
 
 
 def registration_of(row: InstanceRow) -> Registration:
+    """Without a check that the registry runs: whoever updates one by hand has a TTL check or none."""
     instance = row.instance
     return Registration(
         namespace=instance.namespace,
@@ -141,7 +142,7 @@ def _wanted(before: InstanceRow | None) -> Status:
 
 def _with(registration: Registration, attributes: Attributes) -> Registration:
     """Raises Problem 422 where Meta and what Consul keeps beside it are too much together."""
-    metadata = {**meta_of(registration.metadata), KEY: attributes_text(attributes)}
+    metadata = {**without_attributes(registration.metadata), KEY: attributes_text(attributes)}
     errors = tuple(check_metadata(metadata, "Meta"))
     if errors and attributes.output:
         return _with(registration, msgspec.structs.replace(attributes, output=""))

@@ -19,12 +19,12 @@ _WORDS: Final = (
     "Name", "ID", "Service", "Port", "Address", "Tags", "Meta", "Weights", "Passing", "Warning", "Check", "Checks",
     "TTL", "HTTP", "CheckID", "ServiceID", "Status", "Output", "Notes", "Node", "Datacenter", "Namespace",
     "TaggedAddresses", "Locality", "Zone", "EnableTagOverride",
-    "DeregisterCriticalServiceAfter", "Kind", "Connect", "Interval",
+    "DeregisterCriticalServiceAfter", "Kind", "Connect", "Interval", "TCP", "GRPC",
 )  # fmt: skip
 _TEXTS: Final = (
     "books", "books-1", "Books:1", "", "10s", "1h", "0", "-1s", "passing", "warning", "critical", "127.0.0.1",
     "0.0.0.0", "::1", "dc1", "default", "mesh", "x" * 300, "é☃", "\u0000", "consul-registration", "../..",
-    "service:books-1", "%2f",
+    "service:books-1", "%2f", "http://127.0.0.1:80/", "127.0.0.1:80",
 )  # fmt: skip
 _REGISTRATION: Final = {
     "Name": "books", "ID": "books-1", "Port": 80, "Address": "127.0.0.1", "Tags": ["v1"], "Meta": {"a": "b"},
@@ -84,7 +84,7 @@ async def test_no_body_is_our_fault_and_none_makes_what_the_model_forbids(regist
             instance = row.instance
             assert 1 <= instance.port <= 65_535
             assert 0 <= instance.weight <= 1000
-            assert 3 <= row.ttl_s <= 3600
+            assert instance.check is not None or 3 <= row.ttl_s <= 3600
             assert instance.namespace != "mesh"
             assert list(check_metadata(instance.metadata)) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import consul  # type: ignore[import-untyped]  # py-consul says its types, but h
 import pytest
 
 from tests.parts.conditions import wait_until
+from tests.parts.instances import EchoInstance
 from tests.parts.planes import Registry
 
 WAIT = "20s"
@@ -207,6 +209,31 @@ def test_without_a_check_it_passes_and_gets_one_later(client: consul.Consul, pro
     assert _passing(client, "plain") == ["plain"]
     assert client.agent.check.deregister("alive")
     assert _statuses(client, "plain") == {"plain": []}
+
+
+def test_a_check_that_an_agent_runs_is_run_by_the_registry(client: consul.Consul, tmp_path: Path) -> None:
+    service = EchoInstance(tmp_path, "asked")
+    try:
+        asked = consul.Check.http(f"http://localhost:{service.port}/", interval="1s", timeout="500ms")
+        assert client.agent.service.register("asked", address="127.0.0.1", port=service.port, check=asked)
+        wait_until(lambda: _passing(client, "asked") == ["asked"], what="it answers")
+        _, [found] = client.health.service("asked")
+        assert [(check["Type"], check["Interval"]) for check in found["Checks"]] == [("http", "1s")]
+        with pytest.raises(consul.exceptions.BadRequest, match="does not have associated TTL"):
+            client.agent.check.ttl_pass("service:asked")
+        service.kill()
+        wait_until(lambda: _statuses(client, "asked") == {"asked": ["critical"]}, what="it answers no more")
+    finally:
+        service.stop()
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+        connected = consul.Check.tcp("127.0.0.1", port, interval="1s")
+        assert client.agent.service.register("connected", address="127.0.0.1", port=port, check=connected)
+        wait_until(lambda: _passing(client, "connected") == ["connected"], what="it accepts")
+    assert client.agent.check.deregister("service:connected")
+    assert _statuses(client, "connected") == {"connected": []}
 
 
 def test_the_catalogue_lists_services_nodes_and_what_runs_there(client: consul.Consul) -> None:

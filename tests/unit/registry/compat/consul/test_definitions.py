@@ -20,7 +20,9 @@ from registry.compat.consul.refusals import Refusal
 
 def _read(**body: Any) -> ServiceDefinition:
     fields = Fields(body)
-    return read_service(fields, name="Name", check=read_checks(fields), namespace="default", address="10.0.0.9")
+    return read_service(
+        fields, name="Name", check=read_checks(fields, "10.0.0.9"), namespace="default", address="10.0.0.9"
+    )
 
 
 def test_a_whole_definition_is_ours_and_what_is_left_stays_beside_it() -> None:
@@ -64,10 +66,10 @@ def test_what_is_not_said_has_consul_s_defaults() -> None:
 
 
 def test_a_ttl_is_bounded_by_what_a_lease_can_be() -> None:
-    assert read_check(Fields({"TTL": "1s"})).ttl_s == MIN_TTL_S
-    assert read_check(Fields({"ttl": 30_000_000_000, "Status": "passing"})).ttl_s == 30
+    assert read_check(Fields({"TTL": "1s"}), "10.0.0.9").ttl_s == MIN_TTL_S
+    assert read_check(Fields({"ttl": 30_000_000_000, "Status": "passing"}), "10.0.0.9").ttl_s == 30
     with pytest.raises(Refusal, match="at most 3600s"):
-        read_check(Fields({"TTL": "24h"}))
+        read_check(Fields({"TTL": "24h"}), "10.0.0.9")
 
 
 @pytest.mark.parametrize(
@@ -78,13 +80,14 @@ def test_a_ttl_is_bounded_by_what_a_lease_can_be() -> None:
         ({"Name": "a", "Port": 1, "ID": "x" * 300}, "Invalid service ID"),
         ({"Name": "a", "Port": 1, "Kind": "connect-proxy"}, "Kind of services is not supported"),
         ({"Name": "a", "Port": 1, "Connect": {"SidecarService": {}}}, "Connect of services"),
-        ({"Name": "a", "Port": 1, "Meta": {"consul-registration": "{}"}}, "is ours"),
+        ({"Name": "a", "Port": 1, "Meta": {"consul-registration": "{}"}}, "the registry's own"),
         ({"Name": "a", "Port": 1, "Meta": {"n": 1}}, "Meta must be"),
         ({"Name": "a", "Port": 1, "Weights": {"Warning": -1}}, "Weights.Warning"),
         ({"Name": "a", "Port": 1, "TaggedAddresses": {"lan": {"Port": 70_000}}}, "TaggedAddresses.lan.Port"),
         ({"Name": "a", "Port": 1, "Checks": [{"TTL": "5s"}, {"TTL": "6s"}]}, "one lease and so one check"),
         ({"Name": "a", "Port": 1, "Check": {"Args": ["/bin/x"], "Interval": "5s"}}, "Args checks are not supported"),
-        ({"Name": "a", "Port": 1, "Check": {"Name": "n"}}, "TTL must be set"),
+        ({"Name": "a", "Port": 1, "Check": {"Name": "n"}}, "one of TTL, HTTP, TCP and GRPC"),
+        ({"Name": "a", "Port": 1, "Check": {"TTL": "5s", "TCP": "10.0.0.9:1"}}, "one of TTL, HTTP, TCP and GRPC"),
         ({"Name": "a", "Port": 1, "Check": {"TTL": "5s", "Status": "fine"}}, "Invalid check status"),
     ],
 )

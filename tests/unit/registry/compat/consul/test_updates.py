@@ -33,7 +33,9 @@ KEY = ("default", "books", "b1")
 
 def _definition(**body: Any) -> ServiceDefinition:
     fields = Fields({"Name": "books", "ID": "b1", "Port": 80, "Check": {"TTL": "10s"}} | body)
-    return read_service(fields, name="Name", check=read_checks(fields), namespace="default", address="10.0.0.1")
+    return read_service(
+        fields, name="Name", check=read_checks(fields, "10.0.0.1"), namespace="default", address="10.0.0.1"
+    )
 
 
 class Books(Bench):
@@ -119,14 +121,25 @@ def test_the_catalogue_says_the_status_each_time() -> None:
 def test_a_check_comes_changes_and_goes() -> None:
     books = Books()
     books.now(registering(_definition(Check=None)))
-    given = books.now(checking(KEY, read_check(Fields({"TTL": "20s", "CheckID": "alive"}))))
+    given = books.now(checking(KEY, read_check(Fields({"TTL": "20s", "CheckID": "alive"}), "10.0.0.9")))
     assert (given.instance.status, given.ttl_s) == ("critical", 20)
     books.now(passing(KEY))
-    longer = books.now(checking(KEY, read_check(Fields({"TTL": "40s", "CheckID": "alive"}))))
+    longer = books.now(checking(KEY, read_check(Fields({"TTL": "40s", "CheckID": "alive"}), "10.0.0.9")))
     assert (longer.instance.status, longer.ttl_s) == ("passing", 40)
     books.now(failing(KEY, "no"))
     without = books.now(checking(KEY, NO_DEFINITION))
     assert (without.instance.status, without.ttl_s, _output(without)) == ("passing", 3600, "")
+
+
+def test_a_check_that_the_registry_runs_takes_the_place_of_the_lease_and_gives_it_back() -> None:
+    books = Books()
+    asked = {"HTTP": "http://10.0.0.1:81/ready", "Interval": "10s"}
+    new = books.now(registering(_definition(Check=asked)))
+    assert (new.instance.status, (new.instance.check or {})["port"]) == ("critical", 81)
+    again = read_check(Fields(asked | {"Status": "passing", "CheckID": "c"}), "10.0.0.1")
+    assert books.now(checking(KEY, again)).instance.status == "critical"  # the same kind goes on as it is
+    ttl = books.now(checking(KEY, read_check(Fields({"TTL": "20s", "Status": "passing"}), "10.0.0.1")))
+    assert (ttl.instance.status, ttl.instance.check, ttl.ttl_s) == ("passing", None, 20)
 
 
 def test_an_update_of_what_is_gone_or_another_s_is_no_instance() -> None:
