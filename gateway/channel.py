@@ -1,9 +1,9 @@
 """Between a supervisor and one worker: a Unix socketpair that carries the feed's frames and a few of its own.
 
 Down go the feed's frames unchanged (meshway/snapshot.py), so a worker compiles what the registry sent, and `start`,
-`no_snapshot`, `transition`, `kept`, `proven`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`,
-`answer`, `answered`, `alive`, `leaving`, `drained`. The form is the same: 4-byte length, one msgpack map tagged `t`.
-What is queued is bounded; a peer that does not read is cut off and, being a worker, replaced.
+`no_snapshot`, `transition`, `kept`, `proven`, `buckets`, `drain`, `reopen`. Back come `ready`, `applied`,
+`transition`, `answer`, `answered`, `alive`, `leaving`, `drained`. The form is the same: 4-byte length, one msgpack map
+tagged `t`. What is queued is bounded; a peer that does not read is cut off and, being a worker, replaced.
 """
 
 import asyncio
@@ -78,6 +78,13 @@ class Kept(Frame, frozen=True, tag="kept"):
     changes: list[Change]
 
 
+class Buckets(Frame, frozen=True, tag="buckets"):
+    """What the worker whose place is taken has spent of its limits: by limit (document, place), keys and the monotonic
+    seconds at which their buckets will be full."""
+
+    limits: list[tuple[tuple[tuple[str, str, str], tuple[str, ...]], list[tuple[str, float]]]]
+
+
 class Ready(Frame, frozen=True, tag="ready"):
     """The worker reads its sockets from now on. revision: 0 when it answers 503 for want of a snapshot."""
 
@@ -117,7 +124,7 @@ class Drained(Frame, frozen=True, tag="drained"):
 
 
 ChannelFrame = (
-    AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept | Proven
+    AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept | Proven | Buckets
     | Ready | Applied | Answer | Answered | Alive | Leaving | Drained
 )  # fmt: skip
 

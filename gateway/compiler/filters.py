@@ -1,6 +1,7 @@
 """Which limits a rule runs under. A limit lives on over table swaps while its document is unchanged."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from gateway.compiler.diff import DocumentKey, Entry
 from gateway.compiler.policies import MESH, Place, places_of
@@ -9,6 +10,8 @@ from gateway.limits.key import compile_key
 from meshway.model.rate_limit import RateLimit
 
 LimitKey = tuple[DocumentKey, Place]
+SpentLimits = list[tuple[LimitKey, list[tuple[str, float]]]]
+_BUCKET_BYTES: Final = 16  # beside its key, in a frame
 
 
 class Limits:
@@ -51,6 +54,27 @@ class Limits:
 
     def __iter__(self) -> Iterator[Limit]:
         return iter(self._all.values())
+
+    def spent(self, now: float, room: int) -> SpentLimits:
+        """For the worker that takes over; room: bytes of all keys, beyond which the longest unused are left out."""
+        found: SpentLimits = []
+        for key, limit in self._all.items():
+            kept: list[tuple[str, float]] = []
+            for bucket in reversed(limit.buckets.spent(now)):
+                room -= len(bucket[0].encode()) + _BUCKET_BYTES
+                if room < 0:
+                    break
+                kept.append(bucket)
+            if kept:
+                found.append((key, kept[::-1]))
+        return found
+
+    def adopt(self, spent: SpentLimits, now: float) -> None:
+        """Limits that are unknown here, or of another version, are left out."""
+        for key, buckets in spent:
+            limit = self._all.get(key)
+            if limit is not None:
+                limit.buckets.adopt(buckets, now)
 
     def items(self) -> Iterable[tuple[LimitKey, Limit]]:
         return self._all.items()

@@ -5,6 +5,7 @@ drift, never negative, and a key that was dropped is a full bucket, as a new one
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Final
 
 # A call that comes exactly when its token does must not be refused for the last bit of a float.
@@ -77,6 +78,20 @@ class TokenBuckets:
     def full_in_s(self, key: str, now: float) -> float:
         full_at = self._full_at.get(key, now)
         return full_at - now if full_at > now else 0.0
+
+    def spent(self, now: float) -> list[tuple[str, float]]:
+        """Keys whose bucket is not full, with the time at which it will be; the used last come last."""
+        return [(key, full_at) for key, full_at in self._full_at.items() if full_at > now]
+
+    def adopt(self, spent: Iterable[tuple[str, float]], now: float) -> None:
+        """What another worker, whose place this one takes, has spent; as if it had been spent here."""
+        own = dict(self.spent(now))
+        for key, full_at in spent:
+            self._full_at[key] = min(full_at + max(own.get(key, now) - now, 0.0), now + self.burst_s)
+            self._full_at.move_to_end(key)
+        while len(self._full_at) > self._max_keys:
+            self._full_at.popitem(last=False)
+            self.dropped += 1
 
     @property
     def keys(self) -> int:

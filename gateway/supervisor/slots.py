@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from gateway.channel import ChannelFrame, Start
+import msgspec
+
+from gateway.channel import Buckets, ChannelFrame, Start
+from gateway.compiler.filters import SpentLimits
 from gateway.host_table import HostTable
 from gateway.settings import WorkerSettings
 from gateway.supervisor.worker_process import InstanceKey, WorkerProcess
@@ -27,6 +30,7 @@ MIN_WAIT_S: Final = 0.1
 MAX_WAIT_S: Final = 10.0
 COLUMNS_PER_SLOT: Final = 4  # the running worker, its successor, and two that still drain
 WATCH_S: Final = 1.0
+HAND_OVER_S: Final = 1.0
 END_IDLE_S: Final = 1.0  # nobody takes over at the end, so idle connections are not worth waiting for
 
 _log = logging.getLogger("meshway.gateway.supervisor")
@@ -307,7 +311,18 @@ class Slots:
         if not new.is_ready or self.is_ending:
             _log.error("slot %d keeps its worker: the new one ended before it was ready", slot.index)
             return
+        await self._hand_over_limits(old, new)
         self._change_over(slot, old, new)
+
+    async def _hand_over_limits(self, old: WorkerProcess, new: WorkerProcess) -> None:
+        """A reload shall give nobody a full bucket who had spent his."""
+        try:
+            limits = msgspec.convert(await old.ask("limits", HAND_OVER_S), SpentLimits)
+        except (TimeoutError, msgspec.ValidationError) as error:
+            _log.warning("slot %d: rate limits begin anew (%s)", old.slot, error)
+            return
+        if limits:
+            new.send(Buckets(limits=limits))
 
     def _change_over(self, slot: Slot, old: WorkerProcess, new: WorkerProcess) -> None:
         staying, leaving = new, slot.current or old

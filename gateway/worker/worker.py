@@ -23,6 +23,7 @@ from gateway.channel import (
     Answer,
     Answered,
     Applied,
+    Buckets,
     Channel,
     ChannelFrame,
     Drain,
@@ -73,6 +74,7 @@ GC_THRESHOLDS: Final = (20_000, 20, 50)
 # Who was accepted from the queue at the last moment has this long to be heard.
 ORPHAN_IDLE_S: Final = 0.5
 BEATS_PER_SLOW_BEAT: Final = 5  # 50 ms: access log, waits and ejections
+MOST_SPENT: Final = 900_000  # bytes of an answer that is one frame
 BEATS_PER_SIGN: Final = 100  # 1 s: tells the supervisor that the loop turns
 
 _log = logging.getLogger("meshway.gateway.worker")
@@ -110,6 +112,8 @@ class Worker:
             self._log_file.reopen()
         elif isinstance(frame, TransitionFrame):
             self._applier.take(frame.transition)
+        elif isinstance(frame, Buckets):
+            self._compiler.limits.adopt(frame.limits, time.monotonic())
         elif isinstance(frame, Proven):
             self._compiler.prove(frame.changes)
         elif isinstance(frame, Kept):
@@ -177,6 +181,8 @@ class Worker:
         if question.kind == "state":
             body = tables_state(self._holder.tables, time.monotonic())
             body["connections"] = {"edge": self._count(0), "mesh": self._count(1)}
+        elif question.kind == "limits":
+            body = self._compiler.limits.spent(time.monotonic(), MOST_SPENT)
         self.channel.send(Answer(id=question.id, body=body))
 
     def _count(self, face: int) -> int:

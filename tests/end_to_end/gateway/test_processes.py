@@ -119,6 +119,19 @@ async def test_at_a_first_start_nothing_passes_by_a_policy_that_does_not_compile
         assert (await gateway.call("books")).status_code == 200
 
 
+async def test_a_reload_fills_no_bucket(feed: Feed, tmp_path: Path) -> None:
+    spec = {"targets": [{"service": "books"}], "token_bucket": {"rate": "1/h", "burst": 3}}
+    feed.commit(document("RateLimit", "few", spec))
+    async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
+        assert [(await gateway.call("books")).status_code for _ in range(4)] == [200, 200, 200, 429]
+        before = set(await gateway.worker_pids())
+        gateway.send(signal.SIGHUP)
+        await gateway.wait_for_workers(before, 1)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.get(gateway.mesh, headers={"Host": "books.default.mesh"})
+        assert answer.status_code == 429
+
+
 async def test_reloads_under_load_fail_no_call(feed: Feed, tmp_path: Path) -> None:
     async with GatewayProcess(tmp_path, feed.url, worker={"drain_s": 5.0}) as gateway:
         load = load_on(gateway)

@@ -117,3 +117,28 @@ def test_rate_and_burst_are_divided_among_the_live_workers() -> None:
 def test_a_share_of_the_burst_is_at_least_one_call() -> None:
     buckets = TokenBuckets(rate=4.0, burst=1.0, workers=4)
     assert admitted(buckets, [0.0, 0.5, 1.0]) == [0.0, 1.0]
+
+
+def test_what_another_has_spent_counts_as_spent_here() -> None:
+    old, new = TokenBuckets(rate=1.0, burst=3.0), TokenBuckets(rate=1.0, burst=3.0)
+    for _ in range(2):
+        old.take("both", 10.0)
+    old.take("once", 10.0)
+    old.take("long ago", 1.0)
+    new.take("both", 10.0)
+    assert [key for key, _ in old.spent(10.0)] == ["both", "once"]
+    new.adopt(old.spent(10.0), 10.0)
+    assert [new.tokens(key, 10.0) for key in ("both", "once", "long ago", "other")] == [0.0, 2.0, 3.0, 3.0]
+    for _ in range(3):
+        new.take("once", 10.0)
+    new.adopt(old.spent(10.0), 10.0)
+    assert new.tokens("once", 10.0) == 0.0
+    assert wait_s(new, "once", 10.0) == pytest.approx(1.0), "no deeper than empty"
+
+
+def test_adopting_keeps_to_the_bound_of_keys() -> None:
+    old, new = TokenBuckets(rate=1.0, burst=3.0), TokenBuckets(rate=1.0, burst=3.0, max_keys=2)
+    for key in "abc":
+        old.take(key, 10.0)
+    new.adopt(old.spent(10.0), 10.0)
+    assert ([key for key, _ in new.spent(10.0)], new.dropped) == (["b", "c"], 1)
