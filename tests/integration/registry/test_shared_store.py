@@ -1,0 +1,187 @@
+"""Several registries over one PostgreSQL, each with a view, a committer and connections of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshway.problem import Problem
+from registry.core import Core, open_core
+from registry.revisions.draft import Once
+from registry.settings import RegistrySettings
+from tests.parts.conditions import until
+from tests.parts.feed_bench import Mirror, truth
+from tests.parts.registry import running_registry
+from tests.parts.registry_bench import registration, route_to
+
+
+@asynccontextmanager
+async def replicas(url: str, folder: Path, count: int, **settings: Any) -> AsyncIterator[list[Core]]:
+    died: list[int] = []
+    async with AsyncExitStack() as stack:
+        cores = [
+            await stack.enter_async_context(
+                open_core(RegistrySettings(data_dir=folder, database_url=url, **settings), die=lambda: died.append(1))
+            )
+            for _ in range(count)
+        ]
+        yield cores
+    assert died == []
+
+
+def at_head(*cores: Core) -> bool:
+    return len({core.view.revision for core in cores}) == 1
+
+
+async def test_what_one_commits_the_others_show_and_stream(database_url: str, tmp_path: Path) -> None:
+    async with replicas(database_url, tmp_path, 2) as (one, other):
+        mirror = Mirror()
+        follower = mirror.follow(other.feed)
+        mirror.drain(follower)
+        begun = time.monotonic()
+        first = await one.catalog.register(registration(ttl_s=10))
+        await until(lambda: other.view.revision == 1)
+        assert time.monotonic() - begun < 0.9  # woken, not polled
+        await one.documents.apply([(route_to("books").document, route_to("books").spec)], (), by="me")
+        await until(lambda: other.view.revision == 2)
+        mirror.drain(follower)
+        assert (mirror.seen[-2:], mirror.resets) == ([1, 2], [])
+        assert truth(one) == truth(other)  # type: ignore[arg-type]
+        shown = other.catalog.instance("default", "books", "b1")
+        assert (shown.revision, shown.ttl_s) == (1, 10)
+        renewal = other.catalog.heartbeat([first.lease_id])
+        assert not isinstance(renewal, asyncio.Future)
+        assert renewal.renewed == 1
+        (document,) = other.documents.list("Route", "default").items
+        assert (document.metadata.revision, document.metadata.updated_by) == (2, "me")
+        with pytest.raises(Problem):  # what it claims is known here too
+            await other.documents.apply([(route_to("books", "b").document, route_to("books", "b").spec)], (), by="me")
+
+
+async def test_many_writers_at_three_registries_make_one_order(database_url: str, tmp_path: Path) -> None:
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    async with replicas(database_url, tmp_path, 3) as cores:
+        mirrors = [Mirror() for _ in cores]
+        followers = [mirror.follow(core.feed) for mirror, core in zip(mirrors, cores, strict=True)]
+        for mirror, follower in zip(mirrors, followers, strict=True):
+            mirror.drain(follower)
+        answers: list[Any] = []
+
+        async def write(writer: int) -> None:
+            for turn in range(20):
+                core = chance.choice(cores)
+                answer = await core.catalog.register(registration(f"s{writer % 4}", f"i{writer}-{turn}"))
+                answers.append(answer)
+                if turn % 5 == 0:
+                    await chance.choice(cores).catalog.deregister("default", f"s{writer % 4}", f"i{writer}-{turn}")
+
+        await asyncio.gather(*(write(writer) for writer in range(24)))
+        await until(lambda: at_head(*cores))
+        revisions = sorted(answer.revision for answer in answers)
+        assert len(set(revisions)) == len(revisions) == 480
+        assert cores[0].view.revision == 480 + 24 * 4
+        assert len({answer.lease_id.split("-")[0] for answer in answers}) == 480
+        for mirror, follower in zip(mirrors, followers, strict=True):
+            mirror.drain(follower)
+            assert mirror.resets == []
+            assert mirror.seen == list(range(1, 480 + 24 * 4 + 1))
+        assert mirrors[0].entries == mirrors[1].entries == mirrors[2].entries
+        assert truth(cores[0]) == truth(cores[1]) == truth(cores[2])  # type: ignore[arg-type]
+        rows = await cores[0].store.changes(1, 100_000)
+        assert sorted({row.revision for row in rows}) == list(range(1, cores[0].view.revision + 1))
+
+
+async def test_what_was_answered_by_one_is_judged_by_the_next(database_url: str, tmp_path: Path) -> None:
+    """Answered before asked: a view that lags may refuse nothing, and find nothing gone, that it has not seen yet."""
+    async with replicas(database_url, tmp_path, 2) as (one, other):
+        for turn in range(30):
+            await one.catalog.register(registration("books", f"b{turn}"))
+            await other.catalog.deregister("default", "books", f"b{turn}")
+        await until(lambda: at_head(one, other))
+        assert one.catalog.instances("default", "books").items == []
+        assert one.view.revision == 60
+
+
+async def test_a_key_sent_to_two_registries_at_once_is_done_once(database_url: str, tmp_path: Path) -> None:
+    async with replicas(database_url, tmp_path, 2) as (one, other):
+        for turn in range(10):
+            once = Once(f"k{turn}", b"f")
+            same = registration("books", f"b{turn}")
+            first, second = await asyncio.gather(one.catalog.register(same, once), other.catalog.register(same, once))
+            assert first == second
+        assert one.view.revision == other.view.revision == 10
+        with pytest.raises(Problem, match="another body"):
+            await other.catalog.register(registration(), Once("k1", b"g"))
+
+
+async def test_a_follower_goes_on_at_another_registry(database_url: str, tmp_path: Path) -> None:
+    mirror = Mirror()
+    async with replicas(database_url, tmp_path, 2) as (one, other):
+        await one.catalog.register(registration())
+        follower = mirror.follow(one.feed)
+        mirror.drain(follower)
+        follower.close()
+        for port in range(1, 20):
+            await one.catalog.register(registration(port=port))
+        await until(lambda: at_head(one, other))
+        follower = mirror.follow(other.feed)
+        mirror.drain(follower)
+        assert (mirror.revision, mirror.resets) == (20, [])
+
+
+async def test_one_registry_shortens_the_log_and_a_late_follower_of_the_other_gets_a_snapshot(
+    database_url: str, tmp_path: Path
+) -> None:
+    mirror = Mirror()
+    async with replicas(database_url, tmp_path, 1, log_revisions=5, log_age_s=0.0) as (one,):
+        await one.catalog.register(registration())
+        follower = mirror.follow(one.feed)
+        mirror.drain(follower)
+        follower.close()
+        for port in range(1, 20):
+            await one.catalog.register(registration(port=port))
+        async with replicas(database_url, tmp_path, 1, log_revisions=5, log_age_s=0.0) as (other,):
+            await one.retention.compact()
+            await other.retention.compact()  # not its work while the first one lives
+            assert (one.view.floor, other.view.floor) == (16, 1)
+            follower = mirror.follow(other.feed)
+
+            def is_whole() -> bool:
+                mirror.drain(follower)
+                return mirror.entries == truth(other) and mirror.revision == 20  # type: ignore[arg-type]
+
+            await until(is_whole)
+            assert mirror.resets == ["too slow, or away for too long"]
+
+
+async def test_who_saw_a_revision_at_one_is_shown_no_less_by_the_other(database_url: str, tmp_path: Path) -> None:
+    async with (
+        running_registry(tmp_path, database_url=database_url) as one,
+        running_registry(tmp_path, database_url=database_url) as other,
+    ):
+        path = "/v1/namespaces/default/services/books/instances"
+        for turn in range(30):
+            revision = int((await one.register("books", f"b{turn}")).headers["meshway-revision"])
+            shown = await other.call("GET", f"{path}?since={revision}&wait_s=0")
+            assert int(shown.headers["meshway-revision"]) >= revision
+            assert f"b{turn}" in {item["id"] for item in shown.json["items"]}
+            assert "meshway-stale" not in shown.headers
+        # A revision that nobody has given out is answered after a look, not waited for.
+        beyond = await other.call("GET", f"{path}?since=9999&wait_s=0")
+        assert beyond.status == 200
+
+
+async def test_a_refused_read_is_refused_after_the_store_was_asked(database_url: str, tmp_path: Path) -> None:
+    async with running_registry(tmp_path, database_url=database_url) as running:
+        for path in ("services/none?since=7&wait_s=0", "routes/none?since=7", "services?limit=x&since=7"):
+            answer = await running.call("GET", f"/v1/namespaces/default/{path}")
+            assert answer.status in (404, 422), answer
