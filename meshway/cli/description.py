@@ -20,6 +20,8 @@ _STATUS_MARKS: Final = {"passing": "✓", "critical": "■", "draining": "~", "m
 
 
 def lease_left(item: Item) -> str:
+    if item.get("check"):
+        return f"asked by {item['check']['type']}"
     if item.get("unrenewed"):
         return "not renewed, but answers"
     left = item.get("expires_in_s")

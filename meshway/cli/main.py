@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import typer
 
-from meshway.cli import backup, bridge, checks, demo, documents, look, planes, revisions, services
+from meshway.cli import backup, bridge, checked, checks, demo, documents, look, planes, revisions, services
 from meshway.cli.waiting import UNLESS_TOLD
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ for panel, commands in {
     "Look": (look.get, look.describe, look.instances),
     "Documents": (documents.apply, documents.diff, documents.delete, documents.export),
     "Revisions": (revisions.history, revisions.rollback, revisions.wait),
-    "Services": (services.register, services.call),
+    "Services": (services.register, checked.deregister, services.call),
     "Keep": (backup.backup, backup.restore),
     "Is it well": (checks.check, checks.healthcheck, checks.version),
 }.items():

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from meshway.cli.checked import read_check, register_checked
 from meshway.cli.failure import FAILED, INVALID, USAGE, CliError
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 
@@ -29,10 +30,20 @@ def register(
     metadata: Annotated[
         list[str] | None, typer.Option("--metadata", metavar="KEY=VALUE", help="May be repeated.")
     ] = None,
-    ttl: Annotated[float, typer.Option("--ttl", metavar="SECONDS", help="The lease, 3 to 3600.")] = 30.0,
+    ttl: Annotated[float | None, typer.Option("--ttl", metavar="SECONDS", help="The lease, 3 to 3600; 30.")] = None,
+    check: Annotated[
+        str, typer.Option("--check", metavar="TYPE[:WHAT]", help="Let the registry ask it: tcp, http:/PATH, grpc:NAME.")
+    ] = "",
     gateway: Gateway = GATEWAY,
 ) -> None:
-    """Keep an instance registered while CMD runs, or until Ctrl-C; then drain and deregister it."""
+    """Keep an instance registered while CMD runs, or until Ctrl-C; then drain and deregister it.
+
+    With --check the registry asks the instance, and the command ends at once.
+    """
+    asked = read_check(check) if check else None
+    if asked is not None and (command or ttl is not None):
+        other = "CMD" if command else "--ttl"
+        raise CliError(USAGE, f"--check is for what runs without us: no {other}", mend=f"leave out --check or {other}")
     from meshway.cli.wrapped import Wrapped, run_registered
     from meshway.client.registration import describe
     from meshway.client.settings import MeshSettings
@@ -51,10 +62,13 @@ def register(
             weight=weight,
             tags=tag or (),
             metadata=dict(_pair(text) for text in metadata or ()),
-            ttl_s=ttl,
+            ttl_s=30.0 if ttl is None else ttl,
         )
     except ValueError as error:
         raise CliError(INVALID, f"cannot register {service}: {error}") from error
+    if asked is not None:
+        register_checked(session, wanted, asked)
+        return
     code = run_registered(session, settings, wanted, Wrapped(tuple(command or ()), port))
     raise typer.Exit(code)
 

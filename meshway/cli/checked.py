@@ -1,0 +1,54 @@
+"""`register --check` and `deregister`: instances that send no heartbeats, so that nobody stays behind for them."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import quote
+
+import msgspec
+import typer
+
+from meshway.cli.failure import USAGE, CliError
+from meshway.cli.session import EVERY_NAMESPACE, Session, asking
+
+if TYPE_CHECKING:
+    from meshway.client.registration import Registration
+
+_WHAT: Final = {"http": "path", "grpc": "service"}
+
+
+def read_check(text: str) -> dict[str, str]:
+    """`tcp`, `http`, `http:/healthz`, `grpc` or `grpc:shop.v1.Reviews` as the `check` of a registration.
+
+    Raises CliError; what follows the colon is the registry's to judge.
+    """
+    kind, colon, what = text.partition(":")
+    if kind not in ("http", "tcp", "grpc") or (colon and (kind not in _WHAT or not what)):
+        raise CliError(USAGE, f"--check {text!r} is no check", mend="tcp, http, http:/PATH, grpc or grpc:SERVICE")
+    return {"type": kind} | ({_WHAT[kind]: what} if what else {})
+
+
+def register_checked(session: Session, wanted: "Registration", check: dict[str, str]) -> None:
+    """Once. Raises CliError."""
+    from meshway.cli.registry_client import RegistryClient
+
+    members: dict[str, Any] = msgspec.json.decode(wanted.body())
+    del members["ttl_s"]
+    RegistryClient(session).ask("PUT", wanted.path, body=members | {"check": check})
+    session.say(
+        f"✓ {wanted.name} at {wanted.address}:{wanted.port}: the registry asks it; "
+        f"critical until it answers, gone after `meshway deregister {wanted.service} {wanted.id}`"
+    )
+
+
+@asking
+def deregister(
+    session: Session,
+    service: Annotated[str, typer.Argument(metavar="SVC", help="The service's name.")],
+    instance: Annotated[str, typer.Argument(metavar="ID", help="The instance's.")],
+) -> None:
+    """Take an instance out, whoever registered it."""
+    from meshway.cli.registry_client import RegistryClient
+
+    namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
+    place = "/".join(quote(part, safe="") for part in (service, "instances", instance))
+    RegistryClient(session).ask("DELETE", f"/v1/namespaces/{quote(namespace, safe='')}/services/{place}")
+    session.say(f"✓ {namespace}/{service}/{instance} is gone")
