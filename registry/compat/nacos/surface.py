@@ -49,7 +49,8 @@ FAMILY: Final = "/nacos"
 BEAT_OK: Final = 10200
 BEAT_UNKNOWN: Final = 20404
 """The client registers again."""
-CACHE_MS: Final = 10_000
+CACHE_MS: Final = 3_000
+"""Nacos's own where it cannot push."""
 _TOKEN_TTL_S: Final = 18_000
 
 
