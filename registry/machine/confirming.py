@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SINCE: Final = re.compile(r"(?:\A|&)since=(\d{1,19})(?:&|\Z)")
 _REVISION: Final = re.compile(r"\d{1,19}\Z")
 # Asked about the process itself, which must answer whatever becomes of the store.
-_OF_THE_PROCESS: Final = ("/v1/health/", "/metrics")
+_OF_THE_PROCESS: Final = frozenset({"/v1/health/live", "/v1/health/ready", "/metrics"})
 
 
 class Head:
@@ -35,7 +35,7 @@ class Head:
 
     def has_to_ask(self, request: Request) -> bool:
         """Whether the view may be older than what the caller may expect: everybody the head, or who saw more there."""
-        if request.method != "GET" or request.path.startswith(_OF_THE_PROCESS):
+        if request.method != "GET" or request.path in _OF_THE_PROCESS:
             return False
         return not self.following.is_fresh or held_revision(request) > self.view.revision
 

@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 
     from registry.compat.consul.queries import ConsulQuery
     from registry.machine.request import Request, Stream
+    from registry.revisions.following import Following
     from registry.view.view import View
 
-_HEADERS: Final = (
-    b"X-Consul-Index: %d\r\nX-Consul-KnownLeader: true\r\nX-Consul-LastContact: 0\r\n"
-    b"X-Consul-Effective-Consistency: leader\r\n"
-)
+_HEADERS: Final = b"X-Consul-Index: %d\r\nX-Consul-KnownLeader: %b\r\nX-Consul-LastContact: %d\r\n"
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -32,16 +30,22 @@ class Answers:
     It only grows: the revision of a replica that has just started is the head's, never an older one.
     """
 
-    __slots__ = ("_view",)
+    __slots__ = ("_following", "_view")
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, following: Following | None) -> None:
         self._view = view
+        self._following = following
 
     def index_of(self, place: tuple[str, ...]) -> int:
         return self._view.revision_of(*place) + 1
 
     def reply(self, place: tuple[str, ...], value: Any) -> Reply:
-        return Reply(200, _encode(value), headers=_HEADERS % self.index_of(place))
+        """The store is what Consul calls the leader: unknown, and so many milliseconds ago, when it does not answer."""
+        following = self._following
+        is_known = following is None or following.is_fresh
+        contact_ms = 0 if is_known or following is None else int(following.age_s * 1000)
+        headers = _HEADERS % (self.index_of(place), b"true" if is_known else b"false", contact_ms)
+        return Reply(200, _encode(value), headers=headers)
 
     def blocking(
         self, request: Request, query: ConsulQuery, place: tuple[str, ...], read: Callable[[], Any]

@@ -25,7 +25,7 @@ class ConsulParts:
         self.catalog: Catalog = core.catalog
         self.view: View = core.view
         self.places = Places(core.view)
-        self.answers = Answers(core.view)
+        self.answers = Answers(core.view, core.following)
 
     def rows(self, namespace: str) -> list[InstanceRow]:
         """Every instance of a namespace, in order."""
