@@ -1,0 +1,205 @@
+"""trust.md §8 as a recorded history: clients live, witnesses watch, and parts are killed, stopped and cut off
+at random.
+
+What was answered is kept, revisions come in order, each once, to everybody alike, no read shows the past, no lease ends
+early and none lives on.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.parts.conditions import wait_until
+from tests.parts.fault_proxy import FaultProxy
+from tests.parts.history import History, Span, faults
+from tests.parts.lease_history import LATE_S, lease_faults
+from tests.parts.replicas import Cluster, Replica
+from tests.parts.tenants import Fleet, Stage, Tenant
+from tests.parts.witnesses import Follower, Watcher, Witness, WitnessThread
+
+CLIENTS = 8
+FLEET = 300
+TTL_S = 6
+PAUSED_S = 10.0
+# Enough that a killed registry is back, little enough that followers who were away are told to begin anew.
+LOG = {"log_revisions": 150, "log_age_s": 0.5}
+
+
+class Trouble(NamedTuple):
+    """begin, end: what makes it and takes it away; lasts_s: between them."""
+
+    what: str
+    begin: Callable[[], None]
+    end: Callable[[], None]
+    lasts_s: float
+
+
+def _troubles(cluster: Cluster, chance: random.Random, paused_s: float) -> list[Trouble]:
+    """All that may happen next; of a replica, to one of them."""
+    replica = chance.choice(cluster.replicas)
+    found = [_killed(replica, chance), _paused(replica, paused_s), *_cut_off(cluster, replica, chance)]
+    postgres, valkey = cluster.postgres, cluster.valkey
+    if postgres is not None and valkey is not None:
+        found += [
+            Trouble("PostgreSQL killed", postgres.kill, lambda: _ignore(postgres.start()), chance.uniform(0, 3)),
+            Trouble("PostgreSQL stopped", postgres.pause, postgres.resume, paused_s),
+            Trouble("Valkey killed", valkey.kill, valkey.start, chance.uniform(0, 3)),
+            Trouble("Valkey stopped", valkey.pause, valkey.go_on, paused_s),
+        ]
+    return found
+
+
+def _killed(replica: Replica, chance: random.Random) -> Trouble:
+    return Trouble(f"{replica.name} killed", replica.kill, replica.start, chance.uniform(0, 2))
+
+
+def _paused(replica: Replica, paused_s: float) -> Trouble:
+    return Trouble(f"{replica.name} stopped", replica.pause, replica.go_on, paused_s)
+
+
+def _cut_off(cluster: Cluster, replica: Replica, chance: random.Random) -> list[Trouble]:
+    """From its clients, and from each of its stores."""
+    troubles = []
+    for name, proxy in {"its clients": replica.front, **replica.behind}.items():
+
+        def swallow(proxy: FaultProxy = proxy) -> None:
+            proxy.is_black_hole = True
+
+        def slow(proxy: FaultProxy = proxy) -> None:
+            proxy.delay_s = 0.2
+
+        def mend(proxy: FaultProxy = proxy) -> None:
+            cluster.proxies.call(proxy.mend)
+
+        def cut(proxy: FaultProxy = proxy) -> None:
+            cluster.proxies.call(proxy.refuse)
+
+        def listen(proxy: FaultProxy = proxy) -> None:
+            cluster.proxies.run(proxy.listen())
+
+        place = f"between {replica.name} and {name}"
+        troubles += [
+            Trouble(f"silence {place}", swallow, mend, chance.uniform(1, 6)),
+            Trouble(f"delay {place}", slow, mend, chance.uniform(1, 6)),
+            Trouble(f"refusal {place}", cut, listen, chance.uniform(1, 6)),
+        ]
+    return troubles
+
+
+def _ignore(_: object) -> None:
+    """For what gives itself back."""
+
+
+def _disturb(cluster: Cluster, chance: random.Random, end_s: float, paused_s: float) -> list[Span]:
+    """One trouble after the other, with a rest between them that is sometimes long enough for leases to run out."""
+    spans = []
+    while time.monotonic() < end_s:
+        time.sleep(chance.choice((0.2, 0.2, 1.0, 1.0, TTL_S + 2 * LATE_S)))
+        trouble = chance.choice(_troubles(cluster, chance, paused_s))
+        from_s = time.monotonic()
+        trouble.begin()
+        time.sleep(trouble.lasts_s)
+        trouble.end()
+        for replica in cluster.replicas:
+            replica.wait_ready()
+        spans.append(Span(trouble.what, from_s, time.monotonic()))
+        print(
+            f"{trouble.what}: {trouble.lasts_s:.1f} s, back after {spans[-1].until_s - from_s - trouble.lasts_s:.1f} s"
+        )
+    return spans
+
+
+def _run(folder: Path, *, replicas: int, seconds: float, paused_s: float = PAUSED_S) -> None:
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    chance = random.Random(seed)
+    cluster = Cluster(folder, replicas, **LOG)
+    stage = Stage()
+    tenants = [
+        Tenant(f"t{at}", cluster.chooser(seed + at), stage, seed=seed + at, ttl_s=TTL_S) for at in range(CLIENTS)
+    ]
+    witnesses: dict[str, Witness] = {"f1": Follower(), "f2": Follower(), "w1": Watcher(), "w2": Watcher()}
+    readers = [
+        WitnessThread(witness, cluster.chooser(seed + at), seed=seed + at)
+        for at, witness in enumerate(witnesses.values(), 100)
+    ]
+    try:
+        fleet = Fleet(FLEET, cluster.chooser(seed), stage, ttl_s=TTL_S)
+        for thread in (fleet, *tenants, *readers):
+            thread.start()
+        disturbed = _disturb(cluster, chance, time.monotonic() + seconds, paused_s)
+        stage.abandons = False
+        time.sleep(TTL_S + 2 * LATE_S)  # whose lease must run out is seen to
+        stage.acts = False
+        final = _settled(cluster)
+        for reader in readers:
+            reader.end()
+        _catch_up(cluster, witnesses)
+        stage.is_over.set()
+        for thread in (fleet, *tenants):
+            thread.join(60)
+        history = History(
+            (*fleet.writes, *(write for tenant in tenants for write in tenant.writes)),
+            {name: tuple(witness.sights) for name, witness in witnesses.items()},
+            final,
+            tuple(read for tenant in tenants for read in tenant.reads),
+            tuple(renewal for tenant in tenants for renewal in tenant.renewals),
+            tuple(disturbed),
+        )
+        _tell(history, witnesses)
+        assert [tenant.fault for tenant in tenants if tenant.fault] == []
+        assert [reader.fault for reader in readers if reader.fault] == []
+        assert faults(history) + lease_faults(history) == []
+        assert any(sight.critical for sight in history.sights["f1"]), "no lease ran out, so nothing was judged"
+    finally:
+        stage.is_over.set()
+        cluster.close()
+
+
+def _settled(cluster: Cluster) -> dict[str, int]:
+    """What there is when nobody writes any more: the same from every registry."""
+    heads: list[tuple[int, ...]] = [(-1,)]
+
+    def stand_still() -> bool:
+        heads.append(tuple(replica.head() for replica in cluster.replicas))
+        return heads[-1] == heads[-2] and len(set(heads[-1])) == 1
+
+    wait_until(stand_still, 60, 2.0, "all registries at one head")
+    listed = [replica.instances() for replica in cluster.replicas]
+    assert all(one == listed[0] for one in listed)
+    return listed[0]
+
+
+def _catch_up(cluster: Cluster, witnesses: dict[str, Witness]) -> None:
+    """The rest of the history, read from the first registry."""
+    head = cluster.replicas[0].head()
+    for witness in witnesses.values():
+        while witness.held is None or witness.held < head:
+            witness.read(cluster.replicas[0].port, head - (witness.held or 0))
+
+
+def _tell(history: History, witnesses: dict[str, Witness]) -> None:
+    answered = sum(write.answered_s is not None for write in history.writes)
+    print(f"{answered} of {len(history.writes)} writes answered, {len(history.renewals)} renewals, "
+          f"{len(history.reads)} reads")  # fmt: skip
+    for name, witness in witnesses.items():
+        print(f"{name}: {len(witness.sights)} sights, begun anew {witness.resets} times")
+
+
+def test_one_registry_that_is_killed_stopped_and_cut_off_keeps_its_word(tmp_path: Path) -> None:
+    _run(tmp_path, replicas=1, seconds=10, paused_s=3)
+
+
+def test_three_registries_over_postgresql_and_valkey_keep_their_word(tmp_path: Path) -> None:
+    _run(tmp_path, replicas=3, seconds=40)
+
+
+@pytest.mark.soak
+def test_the_same_for_ten_minutes(tmp_path: Path) -> None:
+    _run(tmp_path, replicas=3, seconds=600)
