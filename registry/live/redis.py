@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from meshway.problem import Problem
@@ -30,6 +31,7 @@ _TRY_EVERY_S: Final = 0.3
 # No replica looked for so long: nobody could renew, so all leases count as renewed when one looks again.
 _ABSENCE_S: Final = 2.0
 _VETO_WAIT_S: Final = 1.5
+_SAY_AGAIN_S: Final = 30.0
 # What one look hands over of each list; more follows in the next.
 _HAND_OVER: Final = 1000
 # Renewals that wait for Redis; beyond it heartbeats are refused (503) and come again.
@@ -78,6 +80,7 @@ class RedisLive(LeaseTable):
         self._looked_at = -1.0
         self._holding: asyncio.Task[bool] | None = None
         self.losses = 0
+        self._said_at = -_SAY_AGAIN_S
 
     @property
     def kept(self) -> int:
@@ -222,10 +225,13 @@ class RedisLive(LeaseTable):
     # --- without Redis ---
 
     def _lose(self, away: LiveAway) -> None:
+        now = self.now()
         if self._away is None:
             self.losses += 1
+            self._said_at = now
             _log.warning("Redis at %s is missing (%s): no lease ends, renewals are kept here", self._url, away)
-        elif self._away != str(away):
+        elif now - self._said_at > _SAY_AGAIN_S:
+            self._said_at = now
             _log.warning("Redis at %s is still missing: %s", self._url, away)
         self._away = str(away)
 
@@ -303,12 +309,12 @@ class RedisLive(LeaseTable):
     def _pack(self, run: bytes, *, is_handing_over: bool) -> tuple[bytes, Callable[[Sequence[bytes], float], None]]:
         """The bytes of one look, and what forgets what it has handed over."""
         now = self.now()
-        kept = list(self._kept.items())[:_HAND_OVER]
+        kept = list(islice(self._kept.items(), _HAND_OVER))
         late = [bulk for key, at in kept for bulk in (scripts.bulk(b"%d" % ((now - at) * 1e6)), _member(key))]
-        started = list(self._started)[:_HAND_OVER] if is_handing_over else []
-        ended = list(self._ended)[:_HAND_OVER]
-        critical = list(self._critical.items())[:_HAND_OVER] if is_handing_over else []
-        evidence = list(self._evidence)[:_HAND_OVER]
+        started = list(islice(self._started, _HAND_OVER)) if is_handing_over else []
+        ended = list(islice(self._ended, _HAND_OVER))
+        critical = list(islice(self._critical.items(), _HAND_OVER)) if is_handing_over else []
+        evidence = list(islice(self._evidence, _HAND_OVER))
         lists = [late, *(list(map(_member, keys)) for keys in (started, ended, [key for key, _ in critical], evidence))]
 
         def done(ages: Sequence[bytes], received: float) -> None:

@@ -112,10 +112,9 @@ class RedisLink:
 def masked(url: str) -> str:
     """The URL without its password, for logs and messages."""
     parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    user, _, place = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{place}", query=""))
+    user, at, place = parts.netloc.rpartition("@")
+    netloc = f"{user.partition(':')[0]}:***@{place}" if at else place
+    return urlunsplit(parts._replace(netloc=netloc, query=""))  # a password may stand in the query, too
 
 
 async def _exchange(connection: AbstractConnection, commands: Sequence[bytes]) -> list[Any]:

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from registry import gateways as gateways_module
-from registry.gateways import Applied, Gateways, Refused, Report
+from registry.gateways import Answering, Applied, Gateways, Refused, Report
+from registry.live.memory import MemoryBus
 from tests.parts.conditions import until
 
 
@@ -93,3 +94,49 @@ def test_the_oldest_makes_room_when_too_many_names_report(monkeypatch: pytest.Mo
         gateways.report(Report(node=f"g{at}"))
         gateways.report(Report(node="g0"))
     assert [state.node for state in gateways.states()] == ["g0", "g3", "g4"]
+
+
+def test_what_is_told_to_one_registry_is_known_to_the_other_but_for_evidence() -> None:
+    ends: list[MemoryBus] = []
+    clock = Clock()
+    one, other = Gateways(clock), Gateways(clock)
+    one.share(MemoryBus(ends))
+    other.share(MemoryBus(ends))
+    evidence = (Answering(namespace="default", service="books", id="b1"),)
+    one.report(Report(node="a", revision=5, evidence=evidence, counters={"calls": 1}))
+    assert one.states() == other.states()
+    assert other.how_far(5) == Applied(1, 1, ())
+    assert other._reports["a"].report.evidence == ()
+
+
+def test_one_that_another_registry_hears_is_waited_for_while_the_bus_is_silent() -> None:
+    ends: list[MemoryBus] = []
+    clock = Clock()
+    one, other = Gateways(clock), Gateways(clock)
+    bus = MemoryBus(ends)
+    one.share(MemoryBus(ends))
+    other.share(bus)
+    other.report(Report(node="own", revision=5))
+    one.report(Report(node="a", revision=4))
+    one.report(Report(node="b", revision=5))
+    ends.clear()
+    bus.silent_since_s = clock()
+    clock.now_s += 60.0
+    other.report(Report(node="own", revision=6))
+    assert other.how_far(5) == Applied(2, 3, ("a",), is_settled=False)
+    assert [(state.node, state.live, state.unheard) for state in other.states()] == [
+        ("a", True, True), ("b", True, True), ("own", True, False),
+    ]  # fmt: skip
+    bus.silent_since_s = None
+    clock.now_s += 6.0
+    assert other.live_count() == 3, "its registry has the time of three reports to pass one on"
+    clock.now_s += 0.1
+    assert [state.node for state in other.states() if state.live] == []
+
+
+def test_a_message_of_another_version_is_passed_over() -> None:
+    ends: list[MemoryBus] = []
+    one, bus = Gateways(Clock()), MemoryBus(ends)
+    one.share(MemoryBus(ends))
+    bus.publish("gateways", b"\xc1")
+    assert one.states() == []

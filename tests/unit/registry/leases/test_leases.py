@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from meshway.model.registration import InstancePatch
 from meshway.model.traffic_policy import HealthCheck
+from meshway.problem import Problem
 from registry.catalog.registering import Deregister, Patch
 from registry.checks.findings import Finding, Findings
-from registry.leases.leases import Renewal, Revive
+from registry.leases.leases import Renewal, Revive, Sweep
 from registry.leases.self_preservation import SelfPreservation
-from registry.live.interface import LIVE
+from registry.live.interface import LIVE, Lease, Renewed
 from registry.live.memory import MemoryLive
 from registry.revisions.draft import Write
+from tests.parts.conditions import until
 from tests.parts.lease_bench import KEY, LeaseBench
 
 
@@ -241,3 +244,98 @@ async def test_an_instance_that_is_asked_never_runs_out_and_no_heartbeat_revives
     assert bench.status() == "critical"
     await bench.sweep(2.0)
     assert bench.status() is None
+
+
+async def test_who_does_not_lead_sweeps_nothing_and_misses_nothing_when_it_does() -> None:
+    bench = LeaseBench()
+    one, _ = bench.register(ttl_s=10), bench.register(instance_id="b2", ttl_s=10)
+    bench.is_leading = False
+    await bench.sweep(30.0)
+    assert (bench.status(), bench.view.revision) == ("passing", 2)
+    await bench.renew(one)
+    bench.is_leading = True
+    await bench.sweep()
+    assert (bench.status(), bench.status(("default", "books", "b2"))) == ("passing", "critical")
+    bench.is_leading = False
+    await bench.sweep(400.0)
+    assert bench.status(("default", "books", "b2")) == "critical"
+    bench.is_leading = True
+    await bench.sweep()
+    assert bench.status(("default", "books", "b2")) is None
+
+
+async def test_without_the_live_state_nobody_expires_and_every_lease_has_its_ttl(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = LeaseBench()
+    bench.register(ttl_s=10)
+    monkeypatch.setattr(bench.live, "missing", lambda: "no answer")
+    await bench.sweep(60.0)
+    assert (bench.status(), bench.leases.expires_in_s(1), bench.leases.is_unrenewed(1)) == ("passing", 10.0, False)
+    monkeypatch.undo()
+    await bench.sweep()
+    assert bench.status() == "critical"
+
+
+async def test_a_sweep_leaves_alone_what_changed_after_its_claim() -> None:
+    bench = LeaseBench()
+    one = bench.register(ttl_s=10)
+    bench.clock.advance(11.0)
+    lease = bench.live.find(1)
+    assert lease is not None
+    sweep = Sweep([lease], [], bench.clock(), {1: 1})
+    claimed = Renewed(1, [], [], [])
+    renewal = bench.commit(Revive(claimed, bench.clock(), [lease]))
+    assert renewal == Renewal(renewed=1)
+    assert bench.view.revision == 2, "the renewal of a claimed lease is a write"
+    bench.commit(sweep)
+    assert (bench.status(), bench.view.revision) == ("passing", 2)
+    bench.commit(Sweep([lease], [], bench.clock(), {1: 2}))
+    assert bench.status() == "critical"
+    assert (await bench.renew(one)).renewed == 1
+
+
+async def test_a_removal_that_was_judged_late_spares_one_that_came_back_and_ran_out_again() -> None:
+    bench = LeaseBench()
+    one = bench.register(ttl_s=10)
+    await bench.sweep(11.0)
+    bench.clock.advance(301.0)
+    lease = bench.live.find(1)
+    assert lease is not None
+    late = Sweep([], [lease], bench.clock(), {})
+    await bench.renew(one)
+    bench.clock.advance(11.0)
+    await bench.leases.sweep()
+    assert bench.status() == "critical"
+    bench.commit(late)
+    assert bench.status() == "critical"
+
+
+async def test_a_renewal_that_others_must_hear_of_is_answered_when_they_can() -> None:
+    bench = LeaseBench()
+    one, lost = bench.register(ttl_s=10), bench.register(instance_id="b2", ttl_s=3)
+    await bench.sweep(4.0)
+    renew = bench.live.renew
+    written: list[asyncio.Future[list[Lease]]] = []
+
+    def shared(lease_ids: Sequence[str]) -> Renewed:
+        found = renew(lease_ids)
+        written.append(asyncio.get_running_loop().create_future())
+        return Renewed(found.count, found.critical, found.unknown, found.superseded, written[-1])
+
+    bench.live.renew = shared  # type: ignore[method-assign]
+    answer = bench.leases.renew([one.lease_id, lost.lease_id, "9-1-x"])
+    assert isinstance(answer, asyncio.Future)
+    await asyncio.sleep(0)
+    assert not answer.done()
+    written[0].set_result([])
+    await until(lambda: len(written) == 2)
+    assert bench.status(("default", "books", "b2")) == "passing"
+    assert not answer.done(), "one that came back is shared as well"
+    written[1].set_result([])
+    assert await answer == Renewal(renewed=2, unknown=["9-1-x"])
+    refused = bench.leases.renew([one.lease_id])
+    assert isinstance(refused, asyncio.Future)
+    written[2].set_exception(Problem(503, "live_unavailable", "No"))
+    with pytest.raises(Problem):
+        await refused

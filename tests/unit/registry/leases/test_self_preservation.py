@@ -1,7 +1,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from registry.leases.self_preservation import Group, SelfPreservation
+from registry.leases.self_preservation import Group, SelfPreservation, read_notice, write_notice
 from registry.live.interface import Lease
 
 
@@ -98,3 +98,17 @@ def test_the_hold_ends_after_its_longest_time() -> None:
     assert one.holds == {}
     # What the end of the hold let go does not hold the next ones.
     assert counts(one.judge(leases(1, start=50), alive(a=50), 901.0)) == (1, 0)
+
+
+def test_what_another_registry_held_goes_on_and_does_not_begin_anew() -> None:
+    one, other = guard(), guard()
+    one.judge(leases(50), alive(a=100), 1000.0)
+    told = write_notice(one.holds.values(), 1500.0)
+    other.resume(read_notice(told, 70.0))  # a clock of its own
+    assert counts(other.judge(leases(50), alive(a=100), 70.0 + 399.0)) == (0, 50)
+    assert counts(other.judge(leases(50), alive(a=100), 70.0 + 400.0)) == (50, 0)
+
+
+def test_no_notice_is_no_hold() -> None:
+    assert read_notice(b"", 5.0) == []
+    assert read_notice(write_notice([], 5.0), 5.0) == []
