@@ -17,11 +17,11 @@ MIN_JOURNAL: Final = 256 << 10
 
 _log = logging.getLogger("meshway.gateway.last_good")
 
-State = tuple[str, int, dict[Key, Change]]
+State = tuple[str, int, dict[Key, Change], list[Change]]
 
 
 class Keeper:
-    """state: what is held now (epoch, revision, entries), asked for on the loop when a whole is due."""
+    """state: what is held now (epoch, revision, entries, what is proven), asked for on the loop when a whole is due."""
 
     def __init__(self, folder: Path, state: Callable[[], State], now: Callable[[], float]) -> None:
         self._folder = folder
@@ -71,9 +71,9 @@ class Keeper:
         return self._is_whole_due or is_large or (self._snapshot is None and bool(self._pending))
 
     async def _write_whole(self) -> None:
-        epoch, revision, entries = self._state()
+        epoch, revision, entries, proven = self._state()
         copy = list(entries.values())
         self._pending.clear()
         self._is_whole_due, self._last_whole = False, self._now()
-        self._snapshot = await asyncio.to_thread(write_snapshot, self._folder, epoch, revision, copy)
+        self._snapshot = await asyncio.to_thread(write_snapshot, self._folder, epoch, revision, copy, proven)
         self._snapshot_size, self._journal = self._snapshot.stat().st_size, 0

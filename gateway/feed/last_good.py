@@ -1,20 +1,22 @@
 """The last good snapshot on disk, so that a gateway starts and serves with no registry alive.
 
-`last_good/<revision>.snapshot` = magic, version (u32), the feed's frames (hello, snapshot parts, snapshot_end), SHA-256
-of all before. It is written whole and renamed. `<revision>.deltas` beside it grows by the deltas since, each followed
-by its CRC-32; a torn tail is cut where the first record is wrong. Two snapshots are kept: when one is damaged, the one
-before serves.
+`last_good/<revision>.snapshot` = magic, version (u32), the feed's frames (hello, snapshot parts, snapshot_end), the
+documents' versions that run in place of refused ones (`feed/proven.py`) as a delta, SHA-256 of all before. It is
+written whole and renamed. `<revision>.deltas` beside it grows by the deltas since, each followed by its CRC-32; a torn
+tail is cut where the first record is wrong. Two snapshots are kept: when one is damaged, the one before serves.
 """
 
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from gateway.feed.frames import delta_frames, snapshot_frames
+from gateway.feed.proven import Proven
 from gateway.feed.state import Changes, FeedState, Key, Trouble, Whole
 from meshway.snapshot import Change, Delta, FrameError, FrameReader, Hello
 
@@ -36,6 +38,7 @@ class LastGood:
     epoch: str
     revision: int
     entries: dict[Key, Change]
+    proven: Proven
     refused: tuple[str, ...] = ()
 
 
@@ -44,23 +47,29 @@ def load(folder: Path) -> tuple[LastGood | None, tuple[str, ...]]:
     refused: list[str] = []
     for path in _snapshots(folder):
         try:
-            whole = read_snapshot(path)
+            whole, proven = read_snapshot(path)
         except (Damaged, OSError) as error:
             refused.append(f"{path.name}: {error}")
             continue
-        return _with_deltas(whole, path.with_suffix(".deltas"), tuple(refused)), tuple(refused)
+        return _with_deltas(whole, proven, path.with_suffix(".deltas"), tuple(refused)), tuple(refused)
     return None, tuple(refused)
 
 
-def write_snapshot(folder: Path, epoch: str, revision: int, entries: Iterable[Change]) -> Path:
-    """Whole or not at all; older ones but one are removed afterwards. Raises OSError, and then nothing has changed."""
+def write_snapshot(
+    folder: Path, epoch: str, revision: int, entries: Iterable[Change], proven: Sequence[Change] = ()
+) -> Path:
+    """Whole or not at all; older ones but one are removed afterwards. Raises OSError, and then nothing has changed.
+
+    proven: as `Proven.changes` gives them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{revision:020d}.snapshot"
     fresh = path.with_suffix(".new")
     digest = hashlib.sha256()
     try:
         with fresh.open("wb") as file:
-            for piece in (MAGIC, VERSION.to_bytes(4, "big"), *snapshot_frames(epoch, revision, entries)):
+            head, frames = (MAGIC, VERSION.to_bytes(4, "big")), snapshot_frames(epoch, revision, entries)
+            for piece in chain(head, frames, (delta_frames(revision, list(proven)),)):
                 digest.update(piece)
                 file.write(piece)
             file.write(digest.digest())
@@ -92,8 +101,8 @@ def record(revision: int, changes: list[Change]) -> bytes:
     return len(frames).to_bytes(4, "big") + frames + zlib.crc32(frames).to_bytes(4, "big")
 
 
-def read_snapshot(path: Path) -> Whole:
-    """Raises Damaged with the reason, OSError."""
+def read_snapshot(path: Path) -> tuple[Whole, list[Change]]:
+    """The snapshot and what was proven beside it. Raises Damaged with the reason, OSError."""
     data = path.read_bytes()
     if data[: len(MAGIC)] != MAGIC:
         raise Damaged("is no snapshot of a gateway")
@@ -103,22 +112,30 @@ def read_snapshot(path: Path) -> Whole:
     if len(data) < _HEAD + _DIGEST or hashlib.sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
         raise Damaged("fails its checksum")
     state = FeedState()
+    whole: Whole | None = None
+    proven: list[Change] = []
     try:
         for frame in FrameReader().feed(data[_HEAD:-_DIGEST]):
+            if whole is not None:
+                proven += frame.changes if isinstance(frame, Delta) else ()
+                continue
             outcome = state.take(frame)
             if isinstance(outcome, Whole):
-                return outcome
-            if isinstance(outcome, Trouble):
+                whole = outcome
+            elif isinstance(outcome, Trouble):
                 raise Damaged(outcome.reason)
     except FrameError as error:
         raise Damaged(str(error)) from error
-    raise Damaged("ends before its snapshot does")
+    if whole is None:
+        raise Damaged("ends before its snapshot does")
+    return whole, proven
 
 
-def _with_deltas(whole: Whole, path: Path, refused: tuple[str, ...]) -> LastGood:
+def _with_deltas(whole: Whole, proven: list[Change], path: Path, refused: tuple[str, ...]) -> LastGood:
     state = FeedState(epoch=whole.epoch, revision=whole.revision)
     state.take(Hello(epoch=whole.epoch, revision=whole.revision))
-    entries = whole.entries
+    entries, versions = whole.entries, Proven()
+    versions.restore(proven, whole.revision, entries)
     for frames in _records(path):
         try:
             for frame in FrameReader().feed(frames):
@@ -126,10 +143,11 @@ def _with_deltas(whole: Whole, path: Path, refused: tuple[str, ...]) -> LastGood
                 if isinstance(outcome, Trouble):
                     raise FrameError(outcome.reason)
                 if isinstance(outcome, Changes):
+                    versions.take(outcome, entries)
                     merge(entries, outcome.changes)
         except FrameError:
             break
-    return LastGood(whole.epoch, state.revision, entries, refused)
+    return LastGood(whole.epoch, state.revision, entries, versions, refused)
 
 
 def _records(path: Path) -> Iterable[bytes]:

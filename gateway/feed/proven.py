@@ -1,11 +1,11 @@
 """Of the documents that a host's workers refuse: the versions before, which they run instead (pure).
 
-The feed and the disk hold the newest versions only. A worker that starts later must run what the others run, so it is
-told these before its first snapshot. What compiles in one worker compiles in all, so the first to apply a version
-proves it.
+The feed holds the newest versions only. A worker that starts later must run what the others run, so it is told these
+before its first snapshot, and they stand beside the snapshot on disk. What compiles in one worker compiles in all, so
+the first to apply a version proves it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.feed.state import Changes, Key, Whole
@@ -26,6 +26,14 @@ class Proven:
 
     def __init__(self) -> None:
         self._documents: dict[Key, _Versions] = {}
+
+    def restore(self, changes: Iterable[Change], revision: int, held: Mapping[Key, Change]) -> None:
+        """As `changes` gave them, with what was held at that revision."""
+        for change in changes:
+            entry = held.get(change.key)
+            if entry is not None:
+                good = change if change.op == "put" else None
+                self._documents[change.key] = _Versions(good, unproven=[(revision, entry)])
 
     def take(self, outcome: Whole | Changes, held: Mapping[Key, Change]) -> None:
         """Before the outcome is held. held: empty at a first start, where no version has proved itself."""

@@ -26,7 +26,7 @@ from gateway.feed.proven import Proven
 from gateway.feed.registry_link import RegistryUrl
 from gateway.feed.removal_guard import RemovalGuard
 from gateway.feed.reporter import Answering, Report, Reporter
-from gateway.feed.state import Changes, FeedState, Whole
+from gateway.feed.state import Changes, FeedState, Key, Whole
 from gateway.listeners.sockets import open_one, open_slots, url_of
 from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
 from gateway.supervisor import status
@@ -105,7 +105,7 @@ class Supervisor:
         self.started_at = time.monotonic()
         self.follower = Follower(urls, settings.node_name, self.feed, self._on_outcome, random)
         folder = settings.data_dir / "gateway" / "last_good"
-        self.keeper = Keeper(folder, lambda: (self.held.epoch, self.held.revision, self.held.entries), time.monotonic)
+        self.keeper = Keeper(folder, self._state, time.monotonic)
         self.reporter = Reporter(lambda: self.follower.registry, self.reports)
         self._answered: set[InstanceKey] = set()
         self.checker = HealthChecker(self._on_check, random)
@@ -173,11 +173,15 @@ class Supervisor:
             return
         whole = Whole(found.epoch, found.revision, found.entries)
         self.guard.take(whole, {})
+        self._proven = found.proven
         self.held.take(whole)
         self.feed.epoch, self.feed.revision = found.epoch, found.revision
         self._targets.replace(found.entries.values())
         self._check_soon()
         _log.info("serving r%d from disk, %d entries", found.revision, len(found.entries))
+
+    def _state(self) -> tuple[str, int, dict[Key, Change], list[Change]]:
+        return self.held.epoch, self.held.revision, self.held.entries, self._proven.changes()
 
     # What the registry says.
 

@@ -91,9 +91,7 @@ async def test_a_document_that_does_not_compile_is_reported_and_shown(feed: Feed
         assert await gateway.metric("meshway_documents_refused") == 1
 
 
-async def test_a_worker_that_starts_later_runs_what_the_others_run_in_place_of_a_refused_document(
-    feed: Feed, tmp_path: Path
-) -> None:
+async def test_what_runs_in_place_of_a_refused_document_outlives_reload_and_restart(feed: Feed, tmp_path: Path) -> None:
     async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
         rule = {"destinations": [{"service": "books"}]}
         feed.commit(document("Route", "r", {"hosts": ["shop.example"], "rules": [rule]}))
@@ -105,6 +103,12 @@ async def test_a_worker_that_starts_later_runs_what_the_others_run_in_place_of_a
         assert len((await gateway.config())["refused"]) == 2
         answer = await gateway.client.get(gateway.edge, headers={"Host": "shop.example"})
         assert (answer.status_code, (await gateway.call("books")).status_code) == (200, 200)
+        await gateway.stop()
+    await feed.stop()
+    async with GatewayProcess(tmp_path, feed.url, workers=1) as restarted:
+        answer = await restarted.client.get(restarted.edge, headers={"Host": "shop.example"})
+        assert (answer.status_code, (await restarted.call("books")).status_code) == (200, 200)
+        assert len((await restarted.config())["refused"]) == 2
 
 
 async def test_at_a_first_start_nothing_passes_by_a_policy_that_does_not_compile(feed: Feed, tmp_path: Path) -> None:

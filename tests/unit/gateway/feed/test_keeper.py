@@ -16,7 +16,7 @@ class Kept:
         self.now_s = 100.0
         self.held = Held()
         self.keeper = Keeper(
-            folder, lambda: (self.held.epoch, self.held.revision, self.held.entries), lambda: self.now_s
+            folder, lambda: (self.held.epoch, self.held.revision, self.held.entries, []), lambda: self.now_s
         )
 
     def whole(self, revision: int, *entries: Change) -> None:

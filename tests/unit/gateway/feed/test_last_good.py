@@ -6,7 +6,7 @@ import pytest
 from gateway.feed import last_good
 from gateway.feed.last_good import append_deltas, load, record, write_snapshot
 from meshway.snapshot import Change
-from tests.parts.changes import left, running
+from tests.parts.changes import document, gone, left, running
 
 
 def entries(count: int) -> list[Change]:
@@ -87,6 +87,24 @@ def test_a_truncated_one_is_refused_at_every_length(tmp_path: Path) -> None:
         found, refused = load(tmp_path)
         assert found is None
         assert len(refused) == 1
+
+
+def test_versions_that_run_in_place_of_refused_ones_are_read_back_and_follow_the_deltas(tmp_path: Path) -> None:
+    def route(name: str, version: int) -> Change:
+        return document("Route", name, {"version": version})
+
+    held = [route("a", 2), route("b", 1), route("c", 1)]
+    path = write_snapshot(tmp_path, "e1", 5, held, [route("a", 1), gone("Route", "c")])
+    found, _ = load(tmp_path)
+    assert found is not None
+    assert found.proven.changes() == [route("a", 1), gone("Route", "c")]
+    append_deltas(path, record(6, [route("b", 2), route("a", 3), gone("Route", "c")]))
+    found, _ = load(tmp_path)
+    assert found is not None
+    assert found.proven.changes() == [route("a", 1), route("b", 1)]
+    assert found.entries[route("a", 3).key] == route("a", 3)
+    found.proven.settle(6, [route("b", 2).key])
+    assert found.proven.changes() == [route("b", 1)]
 
 
 def test_another_version_is_refused_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
