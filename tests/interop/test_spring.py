@@ -6,6 +6,7 @@ through its own protocol, and is called through the gateway. Neither holds a lin
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -38,8 +39,7 @@ CONSUL = (
     "--spring.cloud.consul.discovery.prefer-ip-address=true",
     "--spring.cloud.consul.discovery.ip-address=127.0.0.1",
     "--spring.cloud.consul.discovery.query-passing=true",
-    "--spring.cloud.consul.discovery.heartbeat.enabled=true",
-    "--spring.cloud.consul.discovery.heartbeat.ttl=5s",
+    "--spring.cloud.consul.discovery.health-check-interval=1s",
 )
 
 
@@ -104,18 +104,28 @@ def named(site: Site, service: str) -> Application:
 
 
 @pytest.mark.parametrize("service", ["orders", "stock"])
-def test_it_registers_with_what_it_is_and_renews_without_a_revision(site: Site, service: str) -> None:
+def test_it_registers_with_what_it_is(site: Site, service: str) -> None:
     wait_until(lambda: site.statuses(service) == ["passing"], START_S, what="it registers")
     (instance,) = site.instances(service)
     assert (instance["address"], instance["port"]) == ("127.0.0.1", named(site, service).port)
 
-    def left_s() -> float:
-        return float(site.instances(service)[0]["expires_in_s"])
 
-    least_s = instance["ttl_s"] - 0.3
+def test_the_one_renews_without_a_revision_and_the_other_is_asked(site: Site) -> None:
+    (orders,), (stock,) = site.instances("orders"), site.instances("stock")
+    assert stock["check"]["path"] == "/actuator/health"
+
+    def left_s() -> float:
+        return float(site.instances("orders")[0]["expires_in_s"])
+
+    least_s = orders["ttl_s"] - 0.3
     wait_until(lambda: 0 < left_s() < least_s, what="some of its time has passed")
     wait_until(lambda: left_s() > least_s, what="it renews")
-    assert site.instances(service)[0]["revision"] == instance["revision"]
+    assert site.instances("orders")[0]["revision"] == orders["revision"]
+    stock_process = site.stock.process
+    stock_process.send(signal.SIGSTOP)
+    wait_until(lambda: site.statuses("stock") == ["critical"], START_S, what="it does not answer")
+    stock_process.send(signal.SIGCONT)
+    wait_until(lambda: site.statuses("stock") == ["passing"], START_S, what="it answers again")
 
 
 @pytest.mark.parametrize(("asks", "service"), PAIRS)
