@@ -206,6 +206,11 @@ def _self_preservation(settings: RegistrySettings) -> SelfPreservation:
 
 def _live_state(settings: RegistrySettings, store: Store, clock: Callable[[], float]) -> tuple[Live, Bus]:
     if not settings.redis_url:
+        if settings.database_url:
+            _log.warning(
+                "leases stay in this process: a second registry over this database would end those renewed here; "
+                "before you start one, give all of them the same --redis-url"
+            )
         return MemoryLive(clock), MemoryBus()
     from registry.live.redis import RedisLive
     from registry.live.redis_bus import RedisBus  # a tenth of a second, for those who want it
