@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["passed", "warning", "failed"]
 _MARKS: Final = {"passed": "✓", "warning": "!", "failed": "✗"}
+_SHOWN: Final = 5
 ADMIN: Final = "http://127.0.0.1:8590"
 
 
@@ -170,6 +171,14 @@ def _gateways(client: "RegistryClient", gateways: list[dict[str, Any]]) -> Itera
                 verdict="failed",
                 text=f"gateway {gateway['node']} calls {kept} endpoints on that vanished from the registry at once",
                 mend="look for why they were lost: the registry's log, its store, the network to the instances",
+            )
+        if ejected := gateway.get("ejected", []):
+            yield Finding(
+                id="instances-ejected",
+                verdict="warning",
+                text=f"gateway {gateway['node']} does not call {', '.join(ejected[:_SHOWN])}"
+                f"{' …' if len(ejected) > _SHOWN else ''}: their calls fail",
+                mend="look for why in the log of the instance; a heartbeat says only that its process lives",
             )
         for refused in gateway.get("refused", []):
             name = f"{refused['kind']} {refused['namespace']}/{refused['name']}"

@@ -63,6 +63,20 @@ def test_a_limit_tells_that_each_worker_admits_its_share(registry: Registry, gat
     ) in shown.out.splitlines()
 
 
+def test_what_a_gateway_refuses_keeps_and_ejects_is_told(registry: Registry, gateway: Gateway) -> None:
+    report = {"node": "gw-9", "revision": 2**40, "workers": 1}
+    refused = {"kind": "Route", "namespace": "default", "name": "r", "path": "spec.hosts[0]", "reason": "is no service"}
+    found = {"refused": [refused], "mass_removal_guard": 7, "ejected": ["default/hello/one"]}
+    assert registry.client.post("/v1/reports", json=report | found).status_code == 204
+    shown = check(registry, gateway)
+    assert registry.client.post("/v1/reports", json=report).status_code == 204
+    assert shown.code == 1
+    lines = shown.out.splitlines()
+    assert "✗ gateway gw-9 refuses Route default/r: spec.hosts[0] is no service" in lines
+    assert "✗ gateway gw-9 calls 7 endpoints on that vanished from the registry at once" in lines
+    assert "! gateway gw-9 does not call default/hello/one: their calls fail" in lines
+
+
 def test_instances_that_went_silent_are_a_warning_while_others_pass(registry: Registry, gateway: Gateway) -> None:
     registry.register("cart", "one", 9000, ttl_s=300)
     registry.register("cart", "two", 9001, ttl_s=3)
