@@ -10,8 +10,10 @@ from meshway.model.registration import InstancePatch
 from registry.compat.consul.attributes import KEY, attributes_of, attributes_text
 from registry.compat.consul.bodies import read_body
 from registry.compat.consul.definitions import read_checks, read_service
+from registry.compat.consul.filters import selecting
 from registry.compat.consul.queries import ConsulQuery
 from registry.compat.consul.refusals import Refusal, text_reply
+from registry.compat.consul.shapes import ConsulAgentService
 from registry.compat.consul.showing import (
     CRITICAL,
     MAINTENANCE,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from registry.catalog.registering import Registered
     from registry.compat.consul.parts import ConsulParts
-    from registry.compat.consul.shapes import ConsulAgentHealth, ConsulAgentService
+    from registry.compat.consul.shapes import ConsulAgentHealth
     from registry.machine.request import Stream
     from registry.view.rows import InstanceRow
 
@@ -96,8 +98,7 @@ class AgentServices:
 
     def services(self, request: Request) -> Reply:
         query = ConsulQuery(request.query)
-        self._parts.refuse_filter(query)
-        shown = (agent_service_of(row) for row in self._parts.rows(query.namespace))
+        shown = selecting(query.filter, ConsulAgentService)(map(agent_service_of, self._parts.rows(query.namespace)))
         return json_reply({service.id: service for service in shown})
 
     def health_by_id(self, request: Request) -> Reply:

@@ -8,18 +8,25 @@ import msgspec
 
 from registry.compat.consul.bodies import Fields, read_body
 from registry.compat.consul.definitions import NO_DEFINITION, CheckDefinition, read_initial, read_service
+from registry.compat.consul.filters import selecting
 from registry.compat.consul.queries import ConsulQuery
 from registry.compat.consul.refusals import Refusal
-from registry.compat.consul.shapes import ConsulCatalogNode, ConsulNodeServices
+from registry.compat.consul.shapes import (
+    ConsulCatalogNode,
+    ConsulCatalogService,
+    ConsulNode,
+    ConsulNodeServices,
+    ConsulService,
+)
 from registry.compat.consul.showing import DATACENTER, catalog_service_of, node_of, service_of_row
 from registry.compat.consul.updates import declaring
 from registry.machine.request import Reply, Request, answer_when, json_reply
 
 if TYPE_CHECKING:
     from asyncio import Future
+    from collections.abc import Callable
 
     from registry.compat.consul.parts import ConsulParts
-    from registry.compat.consul.shapes import ConsulCatalogService, ConsulNode
     from registry.machine.request import Stream
     from registry.view.rows import InstanceRow
 
@@ -74,7 +81,8 @@ class ConsulCatalog:
     def services(self, request: Request) -> Reply | Stream:
         """Each with the tags of its instances."""
         query = ConsulQuery(request.query)
-        self._parts.refuse_filter(query)
+        if query.filter:
+            raise Refusal(400, "Failed to create filter: names of services have no fields to filter by")
 
         def read() -> dict[str, list[str]]:
             if query.all("node-meta"):
@@ -88,45 +96,42 @@ class ConsulCatalog:
 
     def service(self, request: Request) -> Reply | Stream:
         query = ConsulQuery(request.query)
-        self._parts.refuse_filter(query)
-        name = request.segments[3].lower()
+        name, select = request.segments[3].lower(), selecting(query.filter, ConsulCatalogService)
 
         def read() -> list[ConsulCatalogService]:
-            return [catalog_service_of(row) for row in matching(self._parts.rows_of(query.namespace, name), query)]
+            return select(map(catalog_service_of, matching(self._parts.rows_of(query.namespace, name), query)))
 
         return self._parts.answers.blocking(request, query, (query.namespace, name), read)
 
     def nodes(self, request: Request) -> Reply | Stream:
         query = ConsulQuery(request.query)
-        self._parts.refuse_filter(query)
+        select = selecting(query.filter, ConsulNode)
 
         def read() -> list[ConsulNode]:
             rows = [] if query.all("node-meta") else self._parts.rows(query.namespace)
-            return [node_of(address) for address in sorted({row.instance.address for row in rows})]
+            return select(map(node_of, sorted({row.instance.address for row in rows})))
 
         return self._parts.answers.blocking(request, query, (query.namespace,), read)
 
     def node(self, request: Request) -> Reply | Stream:
-        def show(node: ConsulNode, rows: list[InstanceRow]) -> ConsulCatalogNode:
-            services = map(service_of_row, rows)
+        def show(node: ConsulNode, services: list[ConsulService]) -> ConsulCatalogNode:
             return ConsulCatalogNode(node=node, services={service.id: service for service in services})
 
         return self._of_node(request, show)
 
     def node_services(self, request: Request) -> Reply | Stream:
-        def show(node: ConsulNode, rows: list[InstanceRow]) -> ConsulNodeServices:
-            return ConsulNodeServices(node=node, services=[service_of_row(row) for row in rows])
+        def show(node: ConsulNode, services: list[ConsulService]) -> ConsulNodeServices:
+            return ConsulNodeServices(node=node, services=services)
 
         return self._of_node(request, show)
 
-    def _of_node(self, request: Request, show: Any) -> Reply | Stream:
+    def _of_node(self, request: Request, show: Callable[[ConsulNode, list[ConsulService]], Any]) -> Reply | Stream:
         query = ConsulQuery(request.query)
-        self._parts.refuse_filter(query)
-        name = request.segments[3]
+        name, select = request.segments[3], selecting(query.filter, ConsulService)
 
-        def read() -> ConsulCatalogNode | ConsulNodeServices | None:
+        def read() -> Any:
             rows = [row for row in self._parts.rows(query.namespace) if row.instance.address == name]
-            return show(node_of(name), rows) if rows else None
+            return show(node_of(name), select(map(service_of_row, rows))) if rows else None
 
         return self._parts.answers.blocking(request, query, (query.namespace,), read)
 

@@ -10,9 +10,11 @@ import msgspec
 from registry.compat.consul.attributes import NO_CHECK, Attributes, attributes_of
 from registry.compat.consul.bodies import read_body
 from registry.compat.consul.definitions import NO_DEFINITION, read_check, read_initial
+from registry.compat.consul.filters import selecting
 from registry.compat.consul.places import check_id_of
 from registry.compat.consul.queries import ConsulQuery
 from registry.compat.consul.refusals import Refusal
+from registry.compat.consul.shapes import ConsulCheck
 from registry.compat.consul.showing import checks_of
 from registry.compat.consul.updates import checking, failing, passing, warning
 from registry.machine.request import Reply, Request, answer_when, json_reply
@@ -37,8 +39,8 @@ class AgentChecks:
 
     def checks(self, request: Request) -> Reply:
         query = ConsulQuery(request.query)
-        self._parts.refuse_filter(query)
-        shown = (check for row in self._parts.rows(query.namespace) for check in checks_of(row))
+        select = selecting(query.filter, ConsulCheck)
+        shown = select(check for row in self._parts.rows(query.namespace) for check in checks_of(row))
         return json_reply({check.check_id: check for check in shown})
 
     def passed(self, request: Request) -> Reply | Future[Reply]:

@@ -32,6 +32,7 @@ _BLOCKING: Final = (
     Parameter(name="wait", about="How long at most, as 30s or 5m; 5m unless told, at most 10m."),
 )
 _TAG: Final = Parameter(name="tag", about="Only instances with this tag; may be given again.")
+_FILTER: Final = Parameter(name="filter", about='As `Service.Meta.zone == "a"`; see docs/guide/consul.md.')
 _NOTE: Final = Parameter(name="note", about="The check's output.")
 _DEFINITION: Final = {
     "type": "object",
@@ -96,7 +97,13 @@ def _agent_services() -> list[Operation]:
             parameters=(*_PLACE, Parameter(name="hash", about="ContentHash of the answer before: held until another.")),
             example=_ID,
         ),
-        _get("/v1/agent/services", "AgentServices", "Services by their ID.", {200: _map(ConsulAgentService)}),
+        _get(
+            "/v1/agent/services",
+            "AgentServices",
+            "Services by their ID.",
+            {200: _map(ConsulAgentService)},
+            (*_PLACE, _FILTER),
+        ),
         _get(
             "/v1/agent/health/service/id/{id}",
             "ServiceHealth",
@@ -160,7 +167,7 @@ def _agent_checks() -> list[Operation]:
             answers={200: None, 404: _TEXT},
             example=_CHECK,
         ),
-        _get("/v1/agent/checks", "AgentChecks", "Checks by their ID.", {200: _map(ConsulCheck)}),
+        _get("/v1/agent/checks", "AgentChecks", "Checks by their ID.", {200: _map(ConsulCheck)}, (*_PLACE, _FILTER)),
     ]
 
 
@@ -183,16 +190,22 @@ def _catalog() -> list[Operation]:
             "CatalogService",
             "Instances of a service.",
             {200: _list(ConsulCatalogService)},
-            (*_BLOCKING, _TAG),
+            (*_BLOCKING, _TAG, _FILTER),
             example=_SERVICE,
         ),
-        _get("/v1/catalog/nodes", "CatalogNodes", "Addresses of instances.", {200: _list(ConsulNode)}, _BLOCKING),
+        _get(
+            "/v1/catalog/nodes",
+            "CatalogNodes",
+            "Addresses of instances.",
+            {200: _list(ConsulNode)},
+            (*_BLOCKING, _FILTER),
+        ),
         _get(
             "/v1/catalog/node/{node}",
             "CatalogNode",
             "What runs at an address.",
             {200: {"oneOf": [_ref(ConsulCatalogNode), nothing]}},
-            _BLOCKING,
+            (*_BLOCKING, _FILTER),
             example=_NODE,
         ),
         _get(
@@ -200,7 +213,7 @@ def _catalog() -> list[Operation]:
             "CatalogNodeServices",
             "The same as a list.",
             {200: {"oneOf": [_ref(ConsulNodeServices), nothing]}},
-            _BLOCKING,
+            (*_BLOCKING, _FILTER),
             example=_NODE,
         ),
     ]
@@ -214,7 +227,7 @@ def _health() -> list[Operation]:
             "HealthService",
             "Instances of a service with their checks.",
             {200: _list(ConsulHealth)},
-            (*_BLOCKING, passing, _TAG),
+            (*_BLOCKING, passing, _TAG, _FILTER),
             example=_SERVICE,
         ),
         _get(
@@ -222,7 +235,7 @@ def _health() -> list[Operation]:
             "HealthChecks",
             "Checks of a service.",
             {200: _list(ConsulCheck)},
-            _BLOCKING,
+            (*_BLOCKING, _FILTER),
             example=_SERVICE,
         ),
         _get(
@@ -230,7 +243,7 @@ def _health() -> list[Operation]:
             "HealthNode",
             "Checks of an address.",
             {200: _list(ConsulCheck)},
-            _BLOCKING,
+            (*_BLOCKING, _FILTER),
             example=_NODE,
         ),
         _get(
@@ -238,7 +251,7 @@ def _health() -> list[Operation]:
             "HealthState",
             "Checks in a state: passing, warning, critical, any.",
             {200: _list(ConsulCheck)},
-            _BLOCKING,
+            (*_BLOCKING, _FILTER),
             example={"state": "any"},
         ),
     ]

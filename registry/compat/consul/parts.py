@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 from registry.compat.consul.answering import Answers
 from registry.compat.consul.places import Places
-from registry.compat.consul.refusals import Refusal
 
 if TYPE_CHECKING:
     from registry.catalog.catalog import Catalog
-    from registry.compat.consul.queries import ConsulQuery
     from registry.core import Core
     from registry.view.rows import InstanceRow
     from registry.view.view import View
@@ -36,8 +34,3 @@ class ConsulParts:
         """None for a service nobody knows, or that none can be. service: in any case."""
         rows = self.view.services.get((namespace, service.lower()), {}).values()
         return sorted(rows, key=lambda row: row.instance.id)
-
-    def refuse_filter(self, query: ConsulQuery) -> None:
-        """Raises Refusal 400: to pass it over would show what was to be left out."""
-        if query.text("filter"):
-            raise Refusal(400, "Failed to create filter: filter expressions are not supported")

@@ -66,6 +66,11 @@ class ConsulQuery:
             raise Refusal(400, f'Missing value for "{name}"')
         return self.flag(name)
 
+    @property
+    def filter(self) -> str:
+        """The filter expression, see filters.py."""
+        return self.text("filter")
+
     def index(self) -> int:
         """What the caller has seen; 0: nothing."""
         text = self.text("index")
