@@ -64,6 +64,7 @@ class Found(msgspec.Struct, frozen=True, gc=False):
 class _Remembered(msgspec.Struct, frozen=True):
     namespace: str
     service: str
+    epoch: str
     revision: int
     found: Found
 
@@ -78,8 +79,12 @@ class Zone:
 
     def find(self, name: bytes, kind: int) -> Found | None:
         """None: no such name. name: lower case, as on the wire, within the zone (`holds`)."""
-        known = self._remembered.get((name, kind))
-        if known is not None and known.revision == self._view.revision_of(known.namespace, known.service):
+        view, known = self._view, self._remembered.get((name, kind))
+        if (
+            known is not None
+            and known.revision == view.revision_of(known.namespace, known.service)
+            and known.epoch == view.epoch
+        ):
             return known.found
         return self._look(name, kind)
 
@@ -125,8 +130,9 @@ class Zone:
             found = Found(record_set(_services(rows, wanted, is_main=wanted == main)))
         if len(self._remembered) >= _REMEMBERED:
             self._remembered.clear()
-        revision = self._view.revision_of(namespace, service)
-        self._remembered[(name, kind)] = _Remembered(namespace, service, revision, found)
+        view = self._view
+        revision = view.revision_of(namespace, service)
+        self._remembered[(name, kind)] = _Remembered(namespace, service, view.epoch, revision, found)
         return found
 
     def _is_service(self, namespace: str, service: str) -> bool:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 from dnslib import CLASS, EDNS0, QTYPE, RCODE, RR, SRV, A, DNSHeader, DNSQuestion, DNSRecord
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.dns.message import (
@@ -31,6 +31,8 @@ from registry.dns.message import (
 )
 from tests.parts.dns_queries import question
 
+fuzz = settings(max_examples=settings().max_examples * 10)
+
 
 def addresses(count: int) -> RecordSet:
     return record_set((record(OWNER, 1, 5, bytes((10, 0, at >> 8, at & 255))), b"") for at in range(count))
@@ -54,16 +56,22 @@ def test_what_dnslib_asks_is_what_we_read(labels: list[str], kind: str, payload:
     assert udp_limit(query) == min(max(payload, PLAIN_LIMIT), EDNS_LIMIT)
 
 
+@pytest.mark.fuzz
+@fuzz
 @given(st.binary(max_size=600))
 def test_any_bytes_are_read_or_refused_or_dropped(data: bytes) -> None:
     _read_anything(data)
 
 
+@pytest.mark.fuzz
+@fuzz
 @given(st.binary(min_size=8, max_size=300), st.sampled_from([b"\x01\x00", b"\x00\x00", b"\x01\x20", b"\x78\x00"]))
 def test_any_bytes_behind_a_query_s_head_are_read_or_refused(rest: bytes, flags: bytes) -> None:
     _read_anything(b"\x12\x34" + flags + b"\0\x01\0\0\0\0\0\x01" + rest)
 
 
+@pytest.mark.fuzz
+@fuzz
 @given(st.data())
 def test_a_query_that_was_damaged_never_raises(data: st.DataObject) -> None:
     whole = bytearray(question("_http._tcp.reviews.default.mesh", "SRV", payload=1232))

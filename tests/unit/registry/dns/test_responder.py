@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from dnslib import CLASS, RCODE, DNSRecord
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.dns.responder import Responder
@@ -80,6 +80,8 @@ _NAMES = st.lists(
 )
 
 
+@pytest.mark.fuzz
+@settings(max_examples=settings().max_examples * 10)
 @given(st.binary(max_size=400), _NAMES, st.integers(0, 300), st.booleans())
 def test_no_bytes_make_it_raise(noise: bytes, labels: list[bytes], kind: int, is_whole: bool) -> None:
     answering = responder(BENCH)

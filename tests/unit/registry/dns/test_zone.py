@@ -127,6 +127,21 @@ def test_an_answer_that_was_remembered_follows_the_catalogue() -> None:
     assert addresses() == ["10.0.0.2", "10.0.0.9"]
 
 
+def test_an_answer_that_was_remembered_does_not_outlive_its_history() -> None:
+    bench, other = Bench(), Bench()
+    bench.register("reviews", "r1", address="10.0.0.1")
+    other.register("reviews", "r1", address="10.0.0.2")
+    zone = Zone(bench.view, None)
+    responder = Responder(zone, lambda: 0.0)
+    asked = question("reviews.default.mesh")
+    assert responder.over_udp(asked) != Responder(Zone(other.view, None), lambda: 0.0).over_udp(asked)
+    bench.view.replace(
+        epoch="e2", revision=1, at=None, floor=2, instance_number=1, namespaces=[],
+        instances=other.view.services[("default", "reviews")].values(), documents=[],
+    )  # fmt: skip
+    assert responder.over_udp(asked) == Responder(Zone(other.view, None), lambda: 0.0).over_udp(asked)
+
+
 def test_only_whole_labels_are_in_the_zone() -> None:
     def name(text: str) -> bytes:
         query = read_query(question(text))
