@@ -97,7 +97,7 @@ class Tenant(threading.Thread):
         seed: int,
         ttl_s: int,
         most: int = 20,
-        pause_s: float = 0.02,
+        pause_s: float = 0.05,
     ) -> None:
         super().__init__(daemon=True)
         self.tenant = name
@@ -187,7 +187,7 @@ class Tenant(threading.Thread):
 
     def _read(self) -> None:
         since = self._known
-        path = f"{self._place}?since={since}&wait_s=1"
+        path = f"{self._place}?since={since}&wait_s=0.1"
         answer = self._caller.call("GET", path, None, within_s=2 * _TRY_S)
         if answer is not None:
             self.reads.append(Read(self.tenant, since, answer.revision))

@@ -27,8 +27,8 @@ CLIENTS = 8
 FLEET = 300
 TTL_S = 6
 PAUSED_S = 10.0
-# Enough that a killed registry is back, little enough that followers who were away are told to begin anew.
-LOG = {"log_revisions": 150, "log_age_s": 0.5}
+# A few seconds of it: a follower that was away for longer is told to begin anew.
+LOG = {"log_revisions": 500, "log_age_s": 0.5}
 
 
 class Trouble(NamedTuple):
