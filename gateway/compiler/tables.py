@@ -5,8 +5,9 @@ belongs on the loop, where it takes microseconds. One preparation at a time, com
 alone compile no route: a delta with nothing else goes through both on the loop.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from gateway.compiler.build import Blamed, Build
 from gateway.compiler.clusters import Step
@@ -16,6 +17,8 @@ from gateway.compiler.state import State, empty_state
 from gateway.plan import Parts
 from gateway.routing.table import Tables
 from meshway.snapshot import INSTANCE, Change
+
+LIGHT: Final = 100  # each may be of another service, all of whose endpoints are looked at
 
 
 @dataclass(slots=True, frozen=True)
@@ -64,7 +67,11 @@ class Compiler:
         self._state = replace(self._state, proven=read_changes(changes).documents)
 
     def keep(self, changes: Iterable[Change]) -> None:
-        """Instances that the registry has dropped: called on (puts), or no longer (deletes). On the loop."""
+        """As `prepare_kept`, all of it on the loop."""
+        self.commit(self.prepare_kept(changes))
+
+    def prepare_kept(self, changes: Iterable[Change]) -> Prepared:
+        """Instances that the registry has dropped: called on (puts), or no longer (deletes). As `prepare`."""
         base, diff = self._state, read_changes(changes)
         kept = {service: dict(instances) for service, instances in base.kept.items()}
         for service, instances in diff.instances.items():
@@ -78,7 +85,7 @@ class Compiler:
                 del kept[service]
         touched = Diff(instances={service: {} for service in diff.instances})
         build = Build(base, touched, self._parts, whole=False, blamed={}, kept=kept)
-        self.commit(Prepared(base, build.state(base.tables.revision), tuple(build.steps), self._parts.workers))
+        return Prepared(base, build.state(base.tables.revision), tuple(build.steps), self._parts.workers)
 
     def prepare(self, revision: int, changes: Iterable[Change], *, whole: bool = False) -> Prepared:
         """Compiles. Nothing running is touched: safe in any thread, while no other preparation is under way."""
@@ -115,6 +122,6 @@ class Compiler:
             cluster.configure(cluster.settings)
 
 
-def is_light(changes: Iterable[Change]) -> bool:
-    """Only instances: cheap enough for the loop."""
-    return all(change.kind == INSTANCE for change in changes)
+def is_light(changes: Sequence[Change]) -> bool:
+    """Only instances, and few: cheap enough for the loop."""
+    return len(changes) <= LIGHT and all(change.kind == INSTANCE for change in changes)

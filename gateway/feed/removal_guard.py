@@ -7,6 +7,7 @@ supervisor, so all workers keep the same endpoints; they learn of it by frames o
 are.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -37,13 +38,17 @@ class RemovalGuard:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._alive = 0
-        self._lost: dict[Key, tuple[float, Change]] = {}
+        self._lost: OrderedDict[Key, tuple[float, Change]] = OrderedDict()  # the oldest first
+        self._fresh: list[Key] = []
         self.kept: dict[Key, Change] = {}
         self.until_s = 0.0
         self.trips = 0
 
     def take(self, outcome: Whole | Changes, before: Mapping[Key, Change]) -> list[Change]:
-        """Before the outcome is held. before: what is held now. Returns what to keep (puts) and no longer (deletes)."""
+        """Before the outcome is held. before: what is held now. Returns what to keep (puts) and no longer (deletes).
+
+        Puts are ordered by service, for that is what a worker compiles at once.
+        """
         if isinstance(outcome, Whole):
             dropped = self._take_whole(outcome.entries, before)
         else:
@@ -54,7 +59,7 @@ class RemovalGuard:
         """Its time is up: nothing is kept. Returns the deletes; none before the time."""
         if not self.kept or self._now() < self.until_s:
             return []
-        gone = [_no_longer(entry) for entry in self.kept.values()]
+        gone = [_no_longer(self.kept[key]) for key in sorted(self.kept)]
         self.kept.clear()
         self._lost.clear()
         return gone
@@ -67,7 +72,7 @@ class RemovalGuard:
             new = entries.get(key)
             if new is None:
                 if is_passing(old):
-                    self._lost[key] = (self._now(), old)
+                    self._lose(key, old)
             elif bytes(new.value) != bytes(old.value):
                 dropped += self._take_put(key, old, new)
         for key in [*self._lost, *self.kept]:
@@ -99,7 +104,12 @@ class RemovalGuard:
         if status != "critical":
             yield from self._left(key)
         elif was_passing and old is not None:
-            self._lost[key] = (self._now(), old)
+            self._lose(key, old)
+
+    def _lose(self, key: Key, last: Change) -> None:
+        self._lost.pop(key, None)
+        self._lost[key] = (self._now(), last)
+        self._fresh.append(key)
 
     def _left(self, key: Key) -> Iterator[Change]:
         """It is back, or went on purpose."""
@@ -109,8 +119,10 @@ class RemovalGuard:
             yield _no_longer(entry)
 
     def _judge(self) -> list[Change]:
-        now = self._now()
-        self._lost = {key: lost for key, lost in self._lost.items() if lost[0] > now - WINDOW_S}
+        now, fresh = self._now(), self._fresh
+        self._fresh = []
+        while self._lost and next(iter(self._lost.values()))[0] <= now - WINDOW_S:
+            self._lost.popitem(last=False)
         lost = len(self._lost)
         is_keeping = bool(self.kept) and now < self.until_s
         if not is_keeping and (lost <= FEW or lost * 2 <= self._alive + lost):
@@ -118,9 +130,10 @@ class RemovalGuard:
         if not is_keeping:
             self.trips += 1
             self.until_s = now + KEPT_S
-        fresh = [entry for key, (_, entry) in self._lost.items() if key not in self.kept]
-        self.kept |= {entry.key: entry for entry in fresh}
-        return fresh
+            fresh = list(self._lost)
+        kept = {key: self._lost[key][1] for key in sorted(fresh) if key in self._lost and key not in self.kept}
+        self.kept |= kept
+        return list(kept.values())
 
 
 def is_passing(entry: Change) -> bool:

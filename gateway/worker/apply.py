@@ -74,7 +74,7 @@ class Applier:
                 self._compiler.tables.apply_transition(item)
                 continue
             if isinstance(item, Kept):
-                self._keep(item)
+                self._keep(self._all_kept(item))
                 continue
             batch = self._batch(item)
             if not batch.whole and is_light(batch.changes):
@@ -85,12 +85,37 @@ class Applier:
         if len(self._waiting) < MAX_WAITING:
             self._resume()
 
-    def _keep(self, item: Kept) -> None:
-        try:
-            self._compiler.keep(item.changes)
-        except Exception:
-            _log.exception("keeping %d instances failed", len(item.changes))
+    def _all_kept(self, first: Kept) -> list[Change]:
+        changes = list(first.changes)
+        while self._waiting and isinstance(later := self._waiting[0], Kept):
+            changes += later.changes
+            self._waiting.popleft()
+        return changes
+
+    def _keep(self, changes: list[Change]) -> None:
+        if not is_light(changes):
+            self._is_compiling = True
+            spawn(self._compile_kept(changes), name="compile what is kept")
             return
+        try:
+            self._compiler.keep(changes)
+        except Exception:
+            _log.exception("keeping %d instances failed", len(changes))
+            return
+        self._show_kept()
+
+    async def _compile_kept(self, changes: list[Change]) -> None:
+        try:
+            self._compiler.commit(await asyncio.to_thread(self._compiler.prepare_kept, changes))
+        except Exception:
+            _log.exception("keeping %d instances failed", len(changes))
+        else:
+            self._show_kept()
+        finally:
+            self._is_compiling = False
+        self._advance()
+
+    def _show_kept(self) -> None:
         if self._compiler.tables.revision:  # before the first snapshot every call is still refused
             self._holder.tables = self._compiler.tables
 

@@ -1,4 +1,4 @@
-"""What is so now, and what is only looked at: written into the worker's counters once a second, in slices.
+"""What is so now, and what is only looked at: written into the worker's counters each two seconds, in slices.
 
 Connections, waiting calls and breakers are states of the clusters, so nothing is counted for them on the way of a call.
 A cluster that was never busy has no series.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.telemetry.counters import Counters
     from gateway.upstream.cluster import Cluster
 
-BEATS: Final = 20  # of 50 ms
+BEATS: Final = 40  # of 50 ms
 CONNECTIONS: Final = "meshway_upstream_connections"
 PENDING: Final = "meshway_pending_requests"
 BREAKERS: Final = "meshway_breaker_open"

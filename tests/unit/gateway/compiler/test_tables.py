@@ -504,7 +504,8 @@ def test_preparing_beside_the_loop_touches_nothing_that_runs() -> None:
         bench.compiler.commit(prepared)
 
 
-def test_instances_alone_are_light() -> None:
+def test_a_few_instances_alone_are_light() -> None:
+    assert not is_light([running("books", str(number)) for number in range(1000)])
     assert is_light(three_books())
     assert not is_light([*three_books(), gone("Route", "r")])
 

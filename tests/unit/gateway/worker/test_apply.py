@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from gateway.channel import Kept
 from gateway.compiler.diff import Refusal
 from gateway.compiler.tables import Compiler
 from gateway.feed.state import Changes, Whole
@@ -102,6 +103,24 @@ async def test_a_transition_behind_a_snapshot_waits_for_its_tables() -> None:
     applied.whole(1, running("books", "b1"), running("books", "b2"))
     applied.applier.take(Transition(kind="check_failed", endpoint=("default", "books", "b1"), reason="timeout"))
     await until(lambda: applied.said and applied.eligible() == ["b2"])
+
+
+async def test_what_is_kept_holds_before_the_revision_that_takes_it_away_few_or_many() -> None:
+    applied = Applied()
+    many = [running("books", f"b{number:03d}") for number in range(300)]
+    applied.whole(1, *many)
+    await applied.reaches(1)
+    applied.applier.take(Kept(changes=many[:1]))
+    applied.change(2, left("books", "b000"))
+    assert (applied.holder.tables.revision, len(applied.eligible())) == (2, 300), "few: at once"
+    for at in range(0, 300, 100):
+        applied.applier.take(Kept(changes=many[at : at + 100]))
+    applied.applier.take(Kept(changes=many[:1]))
+    applied.whole(3)
+    await applied.reaches(3)
+    assert len(applied.eligible()) == 300
+    applied.applier.take(Kept(changes=[left("books", f"b{number:03d}") for number in range(300)]))
+    await until(lambda: applied.eligible() == [])
 
 
 async def test_a_refused_document_is_told_and_the_rest_goes_on() -> None:
