@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from meshway.addresses import forbidden
 from meshway.model.document import Label, Part, Port
 from meshway.model.fields import read_struct
 from meshway.model.traffic_policy import HealthCheck
@@ -182,9 +183,8 @@ def _wrong_address(address: str) -> str | None:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return None if _HOST.match(address) else "is no IP address and no host name (a port is its own field)"
-    if ip.is_unspecified or ip.is_multicast or ip.is_link_local:
-        return "cannot be called: write the address others reach it at"
-    return None
+    reason = forbidden(ip, allow_loopback=True)
+    return None if reason is None else f"{reason}: write the address others reach it at"
 
 
 def _from_root(error: FieldError) -> FieldError:

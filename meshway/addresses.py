@@ -1,0 +1,32 @@
+"""Addresses nobody may be sent to (pure): what stands there is a machine's own business, or a cloud's, or nobody's."""
+
+import ipaddress
+from typing import Final
+
+IP = ipaddress.IPv4Address | ipaddress.IPv6Address
+# Where clouds answer with a machine's credentials; the IPv4 ones are link-local anyway.
+_METADATA: Final = frozenset({ipaddress.ip_address("fd00:ec2::254")})
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def forbidden(ip: IP, *, allow_loopback: bool) -> str | None:
+    """Why nothing may be called there, for a message; None: it may."""
+    carried = _carried(ip)
+    if carried is not None:
+        return forbidden(carried, allow_loopback=allow_loopback)
+    if ip.is_unspecified or ip.is_multicast or ip == ipaddress.IPv4Address("255.255.255.255"):
+        return "cannot be called"
+    if ip.is_link_local or ip in _METADATA:
+        return "is link-local or a cloud's metadata address"
+    if ip.is_loopback and not allow_loopback:
+        return "is this machine's own, and the registry is reachable from others"
+    return None
+
+
+def _carried(ip: IP) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one leads to."""
+    if ip.version == 4:
+        return None
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour
