@@ -11,6 +11,7 @@ from registry.compat.consul.attributes import KEY, attributes_of, attributes_tex
 from registry.compat.consul.bodies import read_body
 from registry.compat.consul.definitions import read_checks, read_service
 from registry.compat.consul.filters import selecting
+from registry.compat.consul.looking import Unknown
 from registry.compat.consul.queries import ConsulQuery
 from registry.compat.consul.refusals import Refusal, text_reply
 from registry.compat.consul.shapes import ConsulAgentService
@@ -124,7 +125,7 @@ class AgentServices:
         consul_id = request.segments[-1]
         row = self._parts.places.by_id(ConsulQuery(request.query).namespace, consul_id)
         if row is None:
-            raise Refusal(
+            raise Unknown(
                 404, f'Unknown service ID "{consul_id}". Ensure that the service ID is passed, not the service name.'
             )
         return row

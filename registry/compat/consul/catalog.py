@@ -9,6 +9,7 @@ import msgspec
 from registry.compat.consul.bodies import Fields, read_body
 from registry.compat.consul.definitions import NO_DEFINITION, CheckDefinition, read_initial, read_service
 from registry.compat.consul.filters import selecting
+from registry.compat.consul.looking import Unknown
 from registry.compat.consul.queries import ConsulQuery
 from registry.compat.consul.refusals import Refusal
 from registry.compat.consul.shapes import (
@@ -60,8 +61,8 @@ class ConsulCatalog:
         registered = self._parts.catalog.announce(key, declaring(definition))
         return answer_when(registered, lambda registered: json_reply(True, revision=registered.revision))
 
-    def deregister(self, request: Request) -> Reply | Future[Reply]:
-        """Also what is not there is gone."""
+    def deregister(self, request: Request) -> Future[Reply]:
+        """Raises Unknown, which is as good as done."""
         query, fields = ConsulQuery(request.query), read_body(request.body)
         if not fields.text("Node"):
             raise Refusal(400, "Must provide Node")
@@ -70,7 +71,7 @@ class ConsulCatalog:
             raise Refusal(400, "Nodes and checks are not deregistered alone: name a ServiceID")
         row = self._parts.places.by_id(query.namespace_or(fields.text("Namespace")), fields.text("ServiceID"))
         if row is None:
-            return json_reply(True)
+            raise Unknown(404, "it is gone")
         deregistered = self._parts.catalog.deregister(*row.key)
         return answer_when(deregistered, lambda revision: json_reply(True, revision=revision))
 

@@ -11,6 +11,7 @@ from registry.compat.consul.attributes import NO_CHECK, Attributes, attributes_o
 from registry.compat.consul.bodies import read_body
 from registry.compat.consul.definitions import NO_DEFINITION, read_check, read_initial
 from registry.compat.consul.filters import selecting
+from registry.compat.consul.looking import Unknown
 from registry.compat.consul.places import check_id_of
 from registry.compat.consul.queries import ConsulQuery
 from registry.compat.consul.refusals import Refusal
@@ -75,7 +76,7 @@ class AgentChecks:
             raise Refusal(400, "Checks of a node are not supported: name the ServiceID it is for")
         row = self._parts.places.by_id(query.namespace_or(fields.text("Namespace")), consul_id)
         if row is None:
-            raise Refusal(400, f'ServiceID "{consul_id}" does not exist')
+            raise Unknown(400, f'ServiceID "{consul_id}" does not exist')
         attributes = _registered_here(row)
         check = read_check(fields, row.instance.address)
         check = msgspec.structs.replace(check, check_id=check.check_id or fields.text("Name"))
@@ -146,5 +147,5 @@ def _renewed(renewal: Renewal) -> Reply:
     return Reply(200)
 
 
-def _unknown_check(check_id: str) -> Refusal:
-    return Refusal(404, f'Unknown check ID "{check_id}". Ensure that the check ID is passed, not the check name.')
+def _unknown_check(check_id: str) -> Unknown:
+    return Unknown(404, f'Unknown check ID "{check_id}". Ensure that the check ID is passed, not the check name.')

@@ -19,6 +19,8 @@ DEFAULT_WAIT_S: Final = 300.0
 MAX_WAIT_S: Final = 600.0
 _JITTER: Final = 16
 _MAX_FIELDS: Final = 100
+# How long and whom somebody asks, and not for what.
+_MANNERS: Final = frozenset({"index", "wait", "token", "stale", "consistent", "cached", "near", "pretty"})
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
@@ -65,6 +67,11 @@ class ConsulQuery:
         if not self.text(name):
             raise Refusal(400, f'Missing value for "{name}"')
         return self.flag(name)
+
+    @property
+    def asked(self) -> tuple[tuple[str, str], ...]:
+        """What the answer depends on, as far as it stands in the query: equal for all who ask the same."""
+        return tuple((name, value) for name, values in self._values.items() if name not in _MANNERS for value in values)
 
     @property
     def filter(self) -> str:

@@ -11,14 +11,19 @@ from registry.compat.consul.catalog import ConsulCatalog
 from registry.compat.consul.checks import AgentChecks
 from registry.compat.consul.health import ConsulHealthRoutes
 from registry.compat.consul.keeper import Keeper
+from registry.compat.consul.looking import Unknown, looking_twice
 from registry.compat.consul.parts import ConsulParts
-from registry.compat.consul.refusals import refusing, text_reply
+from registry.compat.consul.refusals import refusal_reply, refusing, text_reply
 from registry.compat.consul.removal import Removal
+from registry.compat.outcomes import in_form
+from registry.machine.request import json_reply
 from registry.machine.routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from meshway.problem import Problem
+    from registry.compat.consul.looking import Writes
     from registry.core import Core
     from registry.machine.request import Handler, Reply, Request
 
@@ -67,27 +72,31 @@ def consul_rows(core: Core) -> list[tuple[str, str, Handler]]:
     parts = ConsulParts(core)
     services, checks, catalog = AgentServices(parts), AgentChecks(parts), ConsulCatalog(parts)
     health, about = ConsulHealthRoutes(parts), About(parts)
+
+    def twice(handler: Writes) -> Writes:
+        return looking_twice(handler, core.following)
+
     rows: list[tuple[str, str, Handler]] = [
         ("PUT", "/v1/agent/service/register", services.register),
-        ("PUT", "/v1/agent/service/deregister/{id}", services.deregister),
-        ("PUT", "/v1/agent/service/maintenance/{id}", services.maintenance),
+        ("PUT", "/v1/agent/service/deregister/{id}", twice(services.deregister)),
+        ("PUT", "/v1/agent/service/maintenance/{id}", twice(services.maintenance)),
         ("GET", "/v1/agent/service/{id}", services.service),
         ("GET", "/v1/agent/services", services.services),
         ("GET", "/v1/agent/health/service/id/{id}", services.health_by_id),
         ("GET", "/v1/agent/health/service/name/{service}", services.health_by_name),
         ("GET", "/v1/agent/checks", checks.checks),
-        ("PUT", "/v1/agent/check/register", checks.register),
-        ("PUT", "/v1/agent/check/deregister/{id}", checks.deregister),
-        ("PUT", "/v1/agent/check/pass/{id}", checks.passed),
-        ("PUT", "/v1/agent/check/warn/{id}", checks.warned),
-        ("PUT", "/v1/agent/check/fail/{id}", checks.failed),
-        ("PUT", "/v1/agent/check/update/{id}", checks.update),
+        ("PUT", "/v1/agent/check/register", twice(checks.register)),
+        ("PUT", "/v1/agent/check/deregister/{id}", twice(checks.deregister)),
+        ("PUT", "/v1/agent/check/pass/{id}", twice(checks.passed)),
+        ("PUT", "/v1/agent/check/warn/{id}", twice(checks.warned)),
+        ("PUT", "/v1/agent/check/fail/{id}", twice(checks.failed)),
+        ("PUT", "/v1/agent/check/update/{id}", twice(checks.update)),
         ("GET", "/v1/agent/self", about.self),
         ("GET", "/v1/agent/members", about.members),
         ("GET", "/v1/status/leader", about.leader),
         ("GET", "/v1/status/peers", about.peers),
         ("PUT", "/v1/catalog/register", catalog.register),
-        ("PUT", "/v1/catalog/deregister", catalog.deregister),
+        ("PUT", "/v1/catalog/deregister", _gone_if_unknown(twice(catalog.deregister))),
         ("GET", "/v1/catalog/datacenters", catalog.datacenters),
         ("GET", "/v1/catalog/services", catalog.services),
         ("GET", "/v1/catalog/service/{service}", catalog.service),
@@ -100,6 +109,15 @@ def consul_rows(core: Core) -> list[tuple[str, str, Handler]]:
         ("GET", "/v1/health/state/{state}", health.state),
     ]
     return [(method, path, refusing(handler)) for method, path, handler in rows]
+
+
+def _gone_if_unknown(handler: Writes) -> Handler:
+    """For the one call that is done when there is nothing to do."""
+
+    def done(problem: Problem) -> Reply:
+        return json_reply(True) if isinstance(problem, Unknown) else refusal_reply(problem)
+
+    return lambda request: in_form(request, handler, done)
 
 
 def consul_families(rows: list[tuple[str, str, Handler]]) -> dict[str, Handler]:
