@@ -35,17 +35,52 @@ def test_a_service_is_pinned_locked_down_and_watched(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
-def test_only_the_planes_start_without_a_profile() -> None:
-    assert {name for name, service in SERVICES.items() if "profiles" not in service} == {"registry", "gateway"}
-    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["demo"]} == set(SERVICES) - {
-        "registry",
-        "gateway",
-    }
+def test_planes_and_stores_start_without_a_profile_and_more_of_them_with_scale() -> None:
+    assert named() == {"postgres", "valkey", "migrate", "registry", "gateway"}
+    assert named("scale") == {"registry-2", "gateway-2", "gateway-3", "balancer"}
+    assert named("demo") == set(SERVICES) - named() - named("scale")
+
+
+def named(profile: str | None = None) -> set[str]:
+    wanted = None if profile is None else [profile]
+    return {name for name, service in SERVICES.items() if service.get("profiles") == wanted}
+
+
+def test_only_registries_reach_the_stores_and_nothing_publishes_them() -> None:
+    assert read_compose()["networks"] == {"store": {"internal": True}}
+    assert {name for name, service in SERVICES.items() if "store" in service.get("networks", [])} == {
+        "postgres", "valkey", "migrate", "registry", "registry-2",
+    }  # fmt: skip
+    for name in ("postgres", "valkey", "migrate"):
+        assert (SERVICES[name]["networks"], SERVICES[name].get("ports")) == (["store"], None)
+
+
+def test_each_stops_before_what_it_needs_and_begins_after_it() -> None:
+    """The engine starts in order of depends_on, and stops the other way round."""
+    for name in ("registry", "registry-2"):
+        assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert set(SERVICES["balancer"]["depends_on"]) == {"gateway", "gateway-2", "gateway-3"}
+    # Longer than the 30 s a gateway drains, and than the 10 s in which a registry answers what is under way.
+    assert SERVICES["gateway"]["stop_grace_period"] == "40s"
+    assert SERVICES["registry"]["stop_grace_period"] == "20s"
+
+
+def test_the_balancer_knows_every_plane_and_asks_whether_it_is_ready() -> None:
+    text = (ROOT / "deploy" / "haproxy.cfg").read_text()
+    for name in SERVICES:
+        if name.startswith(("registry", "gateway")):
+            assert f" {name}:8500 check" in text or text.count(f" {name}:858") == 2
+    assert {f"127.0.0.1:{port}:{port}" for port in (9500, 9580, 9581)} == set(SERVICES["balancer"]["ports"])
+    assert all(f"bind :{port}\n" in text for port in (9500, 9580, 9581))
 
 
 def test_every_named_volume_is_declared_and_every_dependency_is_a_service() -> None:
     content = read_compose()
     used = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    files = {source for source in used if source.startswith("./")}
+    assert all((ROOT / file).is_file() for file in files)
+    used -= files
     assert used == set(content["volumes"])
     assert {name for service in SERVICES.values() for name in service.get("depends_on", {})} <= set(SERVICES)
 
