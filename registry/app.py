@@ -126,7 +126,7 @@ async def _serve(
             for name, run in consul_tasks(core):
                 faces.callback(spawn(run, name=name).cancel)
             if dns is not None:
-                await faces.enter_async_context(dns_served(core.view, dns))
+                await faces.enter_async_context(dns_served(core.view, dns, core.dns))
             await server.serve(sockets=[sock])
 
 

@@ -17,6 +17,7 @@ from meshway.tasks import spawn
 from registry.catalog.catalog import Catalog
 from registry.checks.checks import Checks
 from registry.checks.replicas import Replicas
+from registry.dns.server import DnsCounts
 from registry.documents.documents import Documents
 from registry.documents.reading import read_change, rows_of
 from registry.feed.feed import Feed
@@ -61,6 +62,7 @@ class Core:
     bus: Bus
     replicas: Replicas
     checks: Checks
+    dns: DnsCounts
 
     def missing(self) -> str | None:
         """Which part is missing, for readiness; None: all is there."""
@@ -193,6 +195,7 @@ async def _assemble(
         bus=bus,
         replicas=replicas,
         checks=checks,
+        dns=DnsCounts(),
     )
 
 

@@ -32,19 +32,30 @@ class DnsSockets(msgspec.Struct, frozen=True):
     streams: socket.socket
 
 
+class DnsCounts(msgspec.Struct):
+    """Since the start. refused_streams: connections above MAX_CONNECTIONS."""
+
+    answers: int = 0
+    refused_streams: int = 0
+
+
 @asynccontextmanager
-async def dns_served(view: View, sockets: DnsSockets, *, idle_s: float = IDLE_S) -> AsyncIterator[Responder]:
+async def dns_served(
+    view: View, sockets: DnsSockets, counts: DnsCounts, *, idle_s: float = IDLE_S
+) -> AsyncIterator[None]:
     """Answers while the block runs; the sockets are the caller's to close. idle_s: how long a connection may rest."""
     responder = Responder(Zone(view, _own_address(sockets.datagrams)), random.random)
     connections: set[_Connection] = set()
     loop = asyncio.get_running_loop()
     # Copies: a transport closes its socket, and the caller's survives for the next process.
-    datagrams, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(responder), sock=sockets.datagrams.dup())
+    datagrams, _ = await loop.create_datagram_endpoint(
+        lambda: _Datagrams(responder, counts), sock=sockets.datagrams.dup()
+    )
     server = await loop.create_server(
-        lambda: _Connection(responder, connections, idle_s), sock=sockets.streams.dup(), backlog=MAX_CONNECTIONS
+        lambda: _Connection(responder, counts, connections, idle_s), sock=sockets.streams.dup(), backlog=MAX_CONNECTIONS
     )
     try:
-        yield responder
+        yield
     finally:
         datagrams.close()
         server.close()
@@ -53,8 +64,9 @@ async def dns_served(view: View, sockets: DnsSockets, *, idle_s: float = IDLE_S)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, responder: Responder) -> None:
+    def __init__(self, responder: Responder, counts: DnsCounts) -> None:
         self._responder = responder
+        self._counts = counts
         self._is_full = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -63,6 +75,7 @@ class _Datagrams(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         # Where the network does not take answers fast enough, questions are dropped: clients ask again.
         if not self._is_full and (answer := self._responder.over_udp(data)) is not None:
+            self._counts.answers += 1
             self._transport.sendto(answer, addr)
 
     def pause_writing(self) -> None:
@@ -75,8 +88,9 @@ class _Datagrams(asyncio.DatagramProtocol):
 class _Connection(asyncio.Protocol):
     """Messages with two bytes of length before each. One that rests, or talks nonsense, is cut."""
 
-    def __init__(self, responder: Responder, connections: set[_Connection], idle_s: float) -> None:
+    def __init__(self, responder: Responder, counts: DnsCounts, connections: set[_Connection], idle_s: float) -> None:
         self._responder = responder
+        self._counts = counts
         self._connections = connections
         self._idle_s = idle_s
         self._buffer = bytearray()
@@ -85,6 +99,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         if len(self._connections) >= MAX_CONNECTIONS:
+            self._counts.refused_streams += 1
             self._transport.abort()
             return
         self._connections.add(self)
@@ -112,6 +127,7 @@ class _Connection(asyncio.Protocol):
                 return
             # Only a whole question counts as a sign of life: a byte now and then must not hold a place.
             self._rest()
+            self._counts.answers += 1
             self._transport.write(len(answer).to_bytes(2, "big") + answer)
 
     def pause_writing(self) -> None:

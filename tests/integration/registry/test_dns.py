@@ -81,7 +81,7 @@ async def _is_taken(port: int) -> bool:
 
 
 async def test_a_registration_is_in_dns_when_it_is_answered(registry: RunningRegistry, sockets: DnsSockets) -> None:
-    async with dns_served(registry.core.view, sockets):
+    async with dns_served(registry.core.view, sockets, registry.core.dns):
         port = port_of(sockets)
         assert (await over_udp(port, question("reviews.default.mesh"))).header.rcode == RCODE.NXDOMAIN
         await registry.register("reviews", "r1", 9080)
@@ -97,7 +97,7 @@ async def test_a_registration_is_in_dns_when_it_is_answered(registry: RunningReg
 async def test_what_udp_cut_short_is_whole_over_a_stream(registry: RunningRegistry, sockets: DnsSockets) -> None:
     rows = [{"service": "many", "id": f"m{at}", "address": f"10.1.0.{at}", "port": 80} for at in range(120)]
     assert (await registry.call("POST", "/v1/registrations", {"instances": rows})).status == 200
-    async with dns_served(registry.core.view, sockets):
+    async with dns_served(registry.core.view, sockets, registry.core.dns):
         port = port_of(sockets)
         assert (await over_udp(port, question("many.default.mesh"))).header.tc == 1
         wide = await over_udp(port, question("many.default.mesh", payload=4096))
@@ -111,7 +111,7 @@ async def test_questions_over_a_stream_come_in_pieces_or_many_at_once(
     registry: RunningRegistry, sockets: DnsSockets
 ) -> None:
     await registry.register("reviews", "r1")
-    async with dns_served(registry.core.view, sockets), stream(port_of(sockets)) as talk:
+    async with dns_served(registry.core.view, sockets, registry.core.dns), stream(port_of(sockets)) as talk:
         talk.send(question("reviews.default.mesh"), question("nobody.default.mesh"), question("example.com"))
         assert [(await talk.receive()).header.rcode for _ in range(3)] == [0, RCODE.NXDOMAIN, RCODE.REFUSED]
         data = question("reviews.default.mesh")
@@ -122,7 +122,7 @@ async def test_questions_over_a_stream_come_in_pieces_or_many_at_once(
 
 
 async def test_a_stream_that_rests_or_talks_nonsense_is_closed(registry: RunningRegistry, sockets: DnsSockets) -> None:
-    async with dns_served(registry.core.view, sockets, idle_s=0.1):
+    async with dns_served(registry.core.view, sockets, registry.core.dns, idle_s=0.1):
         for sent in (b"", b"\0", b"\xff\xff", b"\0\x04abcd"):
             async with stream(port_of(sockets)) as talk:
                 talk.writer.write(sent)
@@ -134,13 +134,16 @@ async def test_streams_are_bounded_and_a_closed_one_makes_room(
 ) -> None:
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 2)
     port = port_of(sockets)
-    async with dns_served(registry.core.view, sockets), stream(port) as first:
+    async with dns_served(registry.core.view, sockets, registry.core.dns), stream(port) as first:
         async with stream(port) as second:
             for talk in (first, second):
                 talk.send(question("mesh", "SOA"))
                 assert (await talk.receive()).header.rcode == 0
             async with stream(port) as third:
                 assert await third.is_closed()
+            metrics = (await registry.call("GET", "/metrics")).body.decode()
+            assert "\nmeshway_dns_answers_total 2\n" in metrics
+            assert "\nmeshway_dns_refused_streams_total 1\n" in metrics
 
         async with asyncio.timeout(5):
             while not await _is_taken(port):
@@ -151,7 +154,7 @@ async def test_the_sockets_serve_the_next_process_and_no_stream_is_left_open(
     registry: RunningRegistry, sockets: DnsSockets
 ) -> None:
     for _ in range(2):
-        async with dns_served(registry.core.view, sockets):
+        async with dns_served(registry.core.view, sockets, registry.core.dns):
             assert (await over_udp(port_of(sockets), question("mesh", "SOA"))).header.rcode == 0
             async with stream(port_of(sockets)) as talk:
                 talk.send(question("mesh", "SOA"))
@@ -159,7 +162,7 @@ async def test_the_sockets_serve_the_next_process_and_no_stream_is_left_open(
 
 
 async def test_a_flood_of_datagrams_is_survived(registry: RunningRegistry, sockets: DnsSockets) -> None:
-    async with dns_served(registry.core.view, sockets):
+    async with dns_served(registry.core.view, sockets, registry.core.dns):
         port = port_of(sockets)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             for at in range(5000):
