@@ -52,7 +52,7 @@ class Slot:
 
 
 class Slots:
-    """snapshot: frames of what is held now, None when nothing is; proven, in_force: what else a new worker must know,
+    """snapshot: frames of what is held now, None when nothing is; before, in_force: what else a new worker must know,
     before it and after it.
 
     on_changed: something to show or to report is different. on_applied: a worker has new tables. on_transition: what
@@ -66,7 +66,7 @@ class Slots:
         settings: WorkerSettings,
         totals: Totals,
         snapshot: Callable[[], Iterator[bytes] | None],
-        proven: Callable[[], list[ChannelFrame]],
+        before: Callable[[], list[ChannelFrame]],
         in_force: Callable[[], list[ChannelFrame]],
         on_changed: Callable[[], None],
         on_applied: Callable[[WorkerProcess], None],
@@ -81,7 +81,7 @@ class Slots:
         self._settings = settings
         self._totals = totals
         self._snapshot = snapshot
-        self._proven = proven
+        self._before = before
         self._in_force = in_force
         self._on_changed = on_changed
         self._on_applied = on_applied
@@ -248,7 +248,7 @@ class Slots:
         if worker.gone.is_set():
             raise EndedAtOnce("it ended at once")
         # In one go: a revision that came between snapshot and `workers` would reach everybody but this one.
-        worker.begin(self._snapshot(), self._proven())
+        worker.begin(self._snapshot(), self._before())
         for frame in self._in_force():
             worker.send(frame)
         self.workers.add(worker)

@@ -115,8 +115,8 @@ class Supervisor:
             settings.for_workers(),
             self.totals,
             snapshot=lambda: None if self.held.is_empty else self.held.frames(),
-            proven=lambda: [ProvenFrame(changes=part) for part in parts(self._proven.changes())],
-            in_force=self._in_force,
+            before=self._before,
+            in_force=lambda: [TransitionFrame(transition=each) for each in self.transitions.in_force()],
             on_changed=self._on_changed,
             on_applied=self._on_applied,
             on_transition=self._on_transition,
@@ -262,9 +262,10 @@ class Supervisor:
         except OSError as error:  # calls go on without it
             _log.error("cannot write the ready file %s: %s", path, error)
 
-    def _in_force(self) -> list[ChannelFrame]:
-        kept = [Kept(changes=part) for part in parts(self.guard.kept.values())]
-        return [*kept, *(TransitionFrame(transition=each) for each in self.transitions.in_force())]
+    def _before(self) -> list[ChannelFrame]:
+        """What a new worker must know before its snapshot, or it would serve without it for a moment."""
+        proven = [ProvenFrame(changes=part) for part in parts(self._proven.changes())]
+        return [*proven, *(Kept(changes=part) for part in parts(self.guard.kept.values()))]
 
     def _on_transition(self, worker: WorkerProcess, transition: Transition) -> None:
         self.transitions.take(transition)

@@ -6,6 +6,7 @@ import pytest
 from gateway.channel import Kept
 from gateway.compiler.diff import Refusal
 from gateway.compiler.tables import Compiler
+from gateway.exchange import MESH
 from gateway.feed.state import Changes, Whole
 from gateway.plan import Parts
 from gateway.routing.table import TablesHolder
@@ -121,6 +122,19 @@ async def test_what_is_kept_holds_before_the_revision_that_takes_it_away_few_or_
     assert len(applied.eligible()) == 300
     applied.applier.take(Kept(changes=[left("books", f"b{number:03d}") for number in range(300)]))
     await until(lambda: applied.eligible() == [])
+
+
+@pytest.mark.parametrize("count", [3, 300])
+async def test_what_is_kept_is_there_with_the_first_snapshot_and_not_before(count: int) -> None:
+    applied = Applied()
+    applied.applier.take(Kept(changes=[running("books", f"b{number:03d}") for number in range(count)]))
+    applied.whole(1, document("RateLimit", "bad", {"token_bucket": "none"}))
+    assert applied.holder.tables.match(call("/")) is not None, "503 not_ready"
+    await applied.reaches(1)
+    assert len(applied.eligible()) == count
+    plan = applied.holder.tables.match(call(host="books", listener=MESH))
+    assert plan is not None
+    assert len(plan.request_filters) == 1, "it is a first start all the same"
 
 
 async def test_a_refused_document_is_told_and_the_rest_goes_on() -> None:
