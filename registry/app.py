@@ -134,13 +134,13 @@ def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
     """All routes over one core."""
     gateways.share(core.bus)
     gateways.document_revision = lambda key: 0 if (row := core.view.document(key)) is None else row.revision
-    routes = machine_routes(core, gateways)
+    head = None if core.following is None else Head(core.view, core.following, core.live)
+    routes = machine_routes(core, gateways, head)
     of_eureka = eureka.Eureka(core.catalog, core.view, time.monotonic)
     of_nacos = nacos.Nacos(core.catalog, core.documents, core.view, wall=time.time, missing=core.missing)
     routes.add([], {eureka.FAMILY: of_eureka.answer, nacos.FAMILY: of_nacos.answer})
     add_consul(routes, core)
     operations = [*machine_operations(), *api_operations(), *consul_operations()]
-    head = None if core.following is None else Head(core.view, core.following)
     surface: Surface
     api = make_api(
         core,

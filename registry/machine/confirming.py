@@ -1,4 +1,4 @@
-"""A read that must not show the past: it waits until the view is known to be the store's head."""
+"""A request that must not meet the past: it waits until the view is known to be the store's head."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from meshway.problem import Problem
 from registry.machine.request import Reply, problem_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from registry.live.interface import Live
     from registry.machine.request import Outlet, Request, Stream
     from registry.revisions.following import Following
     from registry.view.view import View
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     Outcome = Reply | Stream | Future[Reply]
 
 _SINCE: Final = re.compile(r"(?:\A|&)since=(\d{1,19})(?:&|\Z)")
-_REVISION: Final = re.compile(r"\d{1,19}\Z")
+_NUMBER: Final = re.compile(r"[0-9]{1,19}\Z")
 # Asked about the process itself, which must answer whatever becomes of the store.
 _OF_THE_PROCESS: Final = frozenset({"/v1/health/live", "/v1/health/ready", "/metrics"})
 
@@ -27,17 +28,34 @@ _OF_THE_PROCESS: Final = frozenset({"/v1/health/live", "/v1/health/ready", "/met
 class Head:
     """What this registry knows of the store's head, where others write to it too."""
 
-    __slots__ = ("following", "view")
+    __slots__ = ("_live", "following", "view")
 
-    def __init__(self, view: View, following: Following) -> None:
+    def __init__(self, view: View, following: Following, live: Live) -> None:
         self.view = view
         self.following = following
+        self._live = live
 
     def has_to_ask(self, request: Request) -> bool:
         """Whether the view may be older than what the caller may expect: everybody the head, or who saw more there."""
         if request.method != "GET" or request.path in _OF_THE_PROCESS:
             return False
         return not self.following.is_fresh or held_revision(request) > self.view.revision
+
+    def is_news(self, lease_ids: Sequence[str]) -> bool:
+        """Whether one of them was given out by another registry after what the view holds: a number or a generation
+        above all that is known. Others that are unknown are gone."""
+        known = self.view.instance_number
+        for lease_id in lease_ids:
+            number, _, rest = lease_id.partition("-")
+            generation = rest.partition("-")[0]
+            if not (_NUMBER.match(number) and _NUMBER.match(generation)):
+                continue
+            if int(number) > known:
+                return True
+            lease = self._live.find(int(number))
+            if lease is not None and int(generation) > lease.generation:
+                return True
+        return False
 
     def stale_line(self) -> bytes:
         """`Meshway-Stale`, in seconds, for answers from a view whose head could not be confirmed."""
@@ -47,15 +65,18 @@ class Head:
 def held_revision(request: Request) -> int:
     """The revision the caller says it has; 0: none."""
     last = request.field(b"last-event-id")
-    if last is not None and _REVISION.match(last):
+    if last is not None and _NUMBER.match(last):
         return int(last)
     found = _SINCE.search(request.query)
     return 0 if found is None else int(found[1])
 
 
 class ConfirmedAnswer:
-    """Asks the store, then goes on as the request would have. Without the store it answers what it has, marked stale;
-    but never to one who holds more than that: 503 sends it to another registry."""
+    """Asks the store, then goes on as the request would have: of one that may be too early, or that found nothing.
+
+    Without the store it answers what it has, marked stale; but never to one who holds more than that: 503 sends it to
+    another registry.
+    """
 
     __slots__ = ("_go_on", "_head", "_inner", "_outlet", "_request", "_settle")
 

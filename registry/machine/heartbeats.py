@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from meshway.tasks import spawn
 from registry.machine.request import Reply, Request, answer_when, json_reply
 from registry.manners.json_text import decoder_of
 
 if TYPE_CHECKING:
     from asyncio import Future
+    from collections.abc import Sequence
 
     from registry.catalog.catalog import Catalog
     from registry.leases.leases import Renewal
+    from registry.machine.confirming import Head
 
 MAX_LEASES: Final = 10_000
 
@@ -27,19 +30,30 @@ class Heartbeats(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fal
 
 
 class HeartbeatRoutes:
-    __slots__ = ("_catalog", "_decode")
+    """head: where other registries give out leases too."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    __slots__ = ("_catalog", "_decode", "_head")
+
+    def __init__(self, catalog: Catalog, head: Head | None = None) -> None:
         self._catalog = catalog
+        self._head = head
         self._decode = decoder_of(Heartbeats, "")
 
     def post(self, request: Request) -> Reply | Future[Reply]:
-        return _answer(self._catalog.heartbeat(self._decode(request.body).leases))
+        leases = self._decode(request.body).leases
+        if self._head is not None and self._head.is_news(leases):
+            return spawn(self._post_after_a_look(self._head, leases), name="heartbeat of a new lease")
+        return _answer(self._catalog.heartbeat(leases))
 
     def put(self, request: Request) -> Reply | Future[Reply]:
         """By the instance's id, for a curl in a shell loop; a body is not asked for."""
         _, _, namespace, _, service, _, instance_id, _ = request.segments
         return _answer(self._catalog.heartbeat_by_id(namespace, service, instance_id))
+
+    async def _post_after_a_look(self, head: Head, leases: Sequence[str]) -> Reply:
+        await head.following.confirm()
+        answer = _answer(self._catalog.heartbeat(leases))
+        return await answer if isinstance(answer, asyncio.Future) else answer
 
 
 def _answer(renewal: Renewal | Future[Renewal]) -> Reply | Future[Reply]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BODY_LIMIT: Final = 1 << 20
 APPLY_LIMIT: Final = 16 << 20
+_NOT_FOUND: Final = 404
 MAX_WAIT_S: Final = 30.0
 _PREFER_WAIT: Final = re.compile(r"(?:\A|[,;\s])wait\s*=\s*\"?(\d{1,6})")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -93,9 +94,13 @@ class Surface:
 
     def dispatch(self, request: Request) -> Outcome:
         """Never raises: what goes wrong is an answer too."""
-        if self._head is not None and self._head.has_to_ask(request):
+        if self._head is None:
+            return self._answer(request)
+        outcome = None if self._head.has_to_ask(request) else self._answer(request)
+        if outcome is None or (isinstance(outcome, Reply) and outcome.status == _NOT_FOUND):
+            # Nothing was done, and it may have been made at another registry a moment ago.
             return ConfirmedAnswer(self._head, request, self._answer, self.settle)
-        return self._answer(request)
+        return outcome
 
     def _answer(self, request: Request) -> Outcome:
         handler = self._routes.find(request.method, request.segments)

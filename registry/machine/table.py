@@ -15,6 +15,7 @@ from registry.machine.watch import Watch
 if TYPE_CHECKING:
     from registry.core import Core
     from registry.gateways import Gateways
+    from registry.machine.confirming import Head
 
 SERVICES = "/v1/namespaces/{namespace}/services"
 SERVICE = SERVICES + "/{service}"
@@ -22,9 +23,9 @@ INSTANCES = SERVICE + "/instances"
 INSTANCE = INSTANCES + "/{id}"
 
 
-def machine_routes(core: Core, gateways: Gateways) -> Routes:
+def machine_routes(core: Core, gateways: Gateways, head: Head | None = None) -> Routes:
     registrations = Registrations(core.catalog)
-    heartbeats = HeartbeatRoutes(core.catalog)
+    heartbeats = HeartbeatRoutes(core.catalog, head)
     discovery = Discovery(core.catalog, core.documents, core.view)
     reports = Reports(gateways, core.leases)
     return Routes(

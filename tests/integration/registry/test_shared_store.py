@@ -185,3 +185,25 @@ async def test_a_refused_read_is_refused_after_the_store_was_asked(database_url:
         for path in ("services/none?since=7&wait_s=0", "routes/none?since=7", "services?limit=x&since=7"):
             answer = await running.call("GET", f"/v1/namespaces/default/{path}")
             assert answer.status in (404, 422), answer
+
+
+async def test_what_one_has_just_registered_is_known_to_the_other(database_url: str, tmp_path: Path) -> None:
+    """A balancer may send the next call anywhere; a 404 or an unknown lease is told only after a look at the store."""
+    async with (
+        running_registry(tmp_path, database_url=database_url) as one,
+        running_registry(tmp_path, database_url=database_url) as other,
+    ):
+        for turn in range(40):
+            lease = (await one.register("books", f"b{turn % 20}")).json["lease_id"]
+            beaten = await other.call("POST", "/v1/heartbeats", {"leases": [lease]})
+            assert beaten.json["renewed"] == 1, (turn, beaten.json)
+        for turn in range(20):
+            await one.register("films", f"f{turn}")
+            path = f"/v1/namespaces/default/services/films/instances/f{turn}"
+            assert (await other.call("GET", path)).status == 200
+            await one.register("tunes", f"t{turn}")
+            path = f"/v1/namespaces/default/services/tunes/instances/t{turn}/heartbeat"
+            assert (await other.call("PUT", path)).status == 200
+        assert (await other.call("GET", "/v1/namespaces/default/services/none")).status == 404
+        unknown = await other.call("POST", "/v1/heartbeats", {"leases": ["99-1-aa", "1-9-aa", "x", "-1-2-3", "1"]})
+        assert len(unknown.json["unknown"]) == 5
