@@ -113,7 +113,9 @@ class PostgresStore:
             epoch, revision, instance_number, at = head[0]
             changes: list[ChangeRecord] = []
             if revision > since:
-                changes = await _whole_revisions(connection, since + 1, _PAGE_ROWS)
+                found = await _whole_revisions(connection, since + 1, _PAGE_ROWS)
+                # What was committed since the head was read belongs to the next look, as do its numbers of instances.
+                changes = [change for change in found if change.revision <= revision]
             self._seen = connection
         return Moves(epoch=epoch, revision=revision, instance_number=instance_number, at=at, changes=changes)
 

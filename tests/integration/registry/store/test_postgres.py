@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from typing import Any
 
 import asyncpg
 import pytest
@@ -14,7 +15,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from meshway.tasks import spawn
 from registry.settings import StartRefused
-from registry.store.interface import HeadMoved, Moves, OnceRecord, StoreGone, StoreUnavailable
+from registry.store.interface import ChangeRecord, HeadMoved, Moves, OnceRecord, StoreGone, StoreUnavailable
+from registry.store.postgres import store as store_module
 from registry.store.postgres.address import shown
 from registry.store.postgres.migrate import prepare
 from registry.store.postgres.store import PostgresStore, open_postgres
@@ -103,6 +105,28 @@ async def test_who_holds_the_head_commits_alone(database_url: str) -> None:
         with pytest.raises(StoreUnavailable):
             await hold_and_fail(other, epoch)
         assert (await one.moves(1)).revision == 1
+
+
+async def test_what_is_committed_between_head_and_log_comes_with_the_next_look(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the view is at a revision with an older number of instances, and two registries give one number twice."""
+    async with open_postgres(database_url) as one, open_postgres(database_url) as other:
+        epoch = (await one.load()).epoch
+        await other.load()
+        await one.commit(batch(epoch, 0, 1, changes=[change(1)]))
+        read = store_module._whole_revisions
+
+        async def read_late(*arguments: Any) -> list[ChangeRecord]:
+            monkeypatch.setattr(store_module, "_whole_revisions", read)
+            await one.commit(batch(epoch, 1, 2, changes=[change(2)]))
+            return await read(*arguments)
+
+        monkeypatch.setattr(store_module, "_whole_revisions", read_late)
+        moves = await other.moves(0)
+        assert (moves.revision, moves.instance_number, moves.changes) == (1, 1, [change(1)])
+        moves = await other.moves(1)
+        assert (moves.revision, moves.instance_number, moves.changes) == (2, 2, [change(2)])
 
 
 async def test_a_commit_wakes_the_others(database_url: str) -> None:
