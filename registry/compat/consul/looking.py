@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from meshway.tasks import spawn
 from registry.compat.consul.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -37,11 +36,37 @@ def looking_twice(handler: Writes, following: Following | None) -> Writes:
         try:
             return handler(request)
         except Unknown:
-            return spawn(_again(request), name="second look")
-
-    async def _again(request: Request) -> Reply:
-        await following.confirm()
-        outcome = handler(request)
-        return await asyncio.shield(outcome) if isinstance(outcome, asyncio.Future) else outcome
+            answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+            following.confirm().add_done_callback(lambda _: _ask(handler, request, answer))
+            return answer
 
     return handle
+
+
+def _ask(handler: Writes, request: Request, answer: asyncio.Future[Reply]) -> None:
+    """In a callback: a task would log that something is unknown as its crash."""
+    try:
+        outcome = handler(request)
+    except Exception as error:
+        _settle(answer, error)
+        return
+    if isinstance(outcome, asyncio.Future):
+        outcome.add_done_callback(lambda done: _pass_on(done, answer))
+    else:
+        _settle(answer, outcome)
+
+
+def _pass_on(done: asyncio.Future[Reply], answer: asyncio.Future[Reply]) -> None:
+    if done.cancelled():
+        answer.cancel()
+    else:
+        _settle(answer, done.exception() or done.result())
+
+
+def _settle(answer: asyncio.Future[Reply], outcome: Reply | BaseException) -> None:
+    if answer.done():
+        return
+    if isinstance(outcome, BaseException):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)

@@ -42,7 +42,7 @@ async def test_what_one_has_registered_the_other_renews_and_deregisters_at_once(
             assert again.status in (200, 404), (number, again)
         await second.call("PUT", "/v1/agent/service/register", _body(1))
         taken = {"Node": "n", "ServiceID": "books:1"}
-        assert (await first.call("PUT", "/v1/catalog/deregister", taken)).body == b"true"
+        assert (await first.call("PUT", "/v1/catalog/deregister", taken)).json is True
         assert (await second.call("PUT", "/v1/agent/check/pass/service:books:1")).status == 404
 
 
