@@ -69,6 +69,9 @@ class RedisLink:
                 await connection.disconnect(nowait=True)
                 self._trouble = _reason(error)
                 raise LiveAway(self._trouble) from error
+            except BaseException:
+                await connection.disconnect(nowait=True)
+                raise
             self.shas = [bytes(sha) for sha in shas]
             self.run = _run_id(info)
             self._connection = connection
