@@ -1,4 +1,4 @@
-"""What leases promise, judged on a recorded history: none ends too early, none lives too long.
+"""What leases promise, judged on a recorded history: none ends too early, is forgotten, or lives too long.
 
 Times are of the clients' one clock, so a renewal counts from when it was asked, and an expiry is known by the first
 follower that saw it.
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
 from tests.parts.history import History, Renewal, Sight, Span
 
 # How long after its time a lease may still be seen alive.
 LATE_S = 2.0
+# How long one registry may not know what another has answered, when nothing is in their way.
+LAG_S = 0.5
 
 
 def lease_faults(history: History) -> list[str]:
@@ -33,6 +36,7 @@ def lease_faults(history: History) -> list[str]:
         of_key.sort(key=lambda renewal: renewal.asked_s)
         faults += _ended_too_early(key, of_key, endings[key])
         if key not in doubtful:
+            faults += _forgotten(key, of_key, endings[key], history.disturbed)
             faults += _lived_too_long(key, of_key, endings[key], over_s, history.disturbed)
     return faults
 
@@ -63,6 +67,18 @@ def _ended_too_early(key: str, renewals: list[Renewal], endings: list[Sight]) ->
                 left_s = renewal.asked_s + renewal.ttl_s - sight.at_s
                 yield f"early: {key} was renewed, and expired in {sight.revision} with {left_s:.2f} s left"
                 break
+
+
+def _forgotten(key: str, renewals: list[Renewal], endings: list[Sight], disturbed: tuple[Span, ...]) -> Iterator[str]:
+    """Who was renewed is known at the next heartbeat, at every registry. (A registration is a renewal, too.)"""
+    for before, renewal in pairwise(renewals):
+        if renewal.is_renewed or renewal.answered_s is None or not before.is_renewed:
+            continue
+        known_s = before.answered_s or before.asked_s
+        is_in_trouble = any(span.from_s < renewal.answered_s and known_s < span.until_s + LATE_S for span in disturbed)
+        has_ended = any(known_s < sight.at_s < renewal.answered_s for sight in endings)
+        if renewal.asked_s - known_s >= LAG_S and not (is_in_trouble or has_ended):
+            yield f"forgotten: {key} was renewed at {known_s:.2f} s and refused at {renewal.asked_s:.2f} s"
 
 
 def _lived_too_long(

@@ -157,11 +157,11 @@ class WitnessThread(threading.Thread):
     def _read_on(self) -> None:
         while not self._is_over.is_set():
             try:
-                self.witness.read(self._next_port(), self._chance.randint(1, 400))
+                self.witness.read(self._next_port(), self._chance.randint(1, 200))
             except (OSError, http.client.HTTPException):
                 self._is_over.wait(0.05)
-            if self._chance.random() < 0.05:
-                self._is_over.wait(self._chance.uniform(0, 5))
+            if self._chance.random() < 0.2:
+                self._is_over.wait(self._chance.uniform(0, 8))
 
 
 def _opened(answer: http.client.HTTPResponse) -> http.client.HTTPResponse:

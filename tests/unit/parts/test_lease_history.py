@@ -56,6 +56,17 @@ def test_a_lease_that_ends_late_or_never_is_found(seed: int) -> None:
     assert [fault.partition(":")[0] for fault in never] == ["alive"]
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_renewal_that_is_refused_without_a_reason_is_found(seed: int) -> None:
+    history, at = good(random.Random(seed)), 2
+    renewals = list(history.renewals)
+    renewals[at] = renewals[at]._replace(is_renewed=False)
+    refused = history._replace(renewals=tuple(renewals))
+    assert [fault.partition(":")[0] for fault in lease_faults(refused)] == ["forgotten"]
+    trouble = Span("postgres", renewals[at].asked_s - 0.5, renewals[at].asked_s)
+    assert lease_faults(refused._replace(disturbed=(trouble,))) == []
+
+
 def test_trouble_starts_the_time_of_an_ending_anew_and_no_other() -> None:
     history = _moved(good(random.Random(1)), 5, 4.0)
     late = history.sights["follower"][5].at_s
