@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from random import random
 from typing import Final
@@ -25,7 +24,7 @@ from gateway.feed.last_good import load
 from gateway.feed.proven import Proven
 from gateway.feed.registry_link import RegistryUrl
 from gateway.feed.removal_guard import RemovalGuard
-from gateway.feed.reporter import Answering, Report, Reporter
+from gateway.feed.reporter import Reporter
 from gateway.feed.state import Changes, FeedState, Key, Whole
 from gateway.listeners.sockets import open_one, open_slots, url_of
 from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
@@ -34,21 +33,19 @@ from gateway.supervisor.admin import Admin
 from gateway.supervisor.checks import CheckTargets
 from gateway.supervisor.data_folder import held_folder
 from gateway.supervisor.ready_file import write_ready_file
+from gateway.supervisor.reports import Reports
 from gateway.supervisor.slots import Slot, Slots
 from gateway.supervisor.transitions import Transitions
-from gateway.supervisor.worker_process import InstanceKey, WorkerProcess
+from gateway.supervisor.worker_process import WorkerProcess
 from gateway.telemetry.counters import Totals
 from gateway.upstream.cluster import Transition
 from gateway.upstream.health import EndpointKey, HealthChecker
 from meshway.problem import Problem
-from meshway.snapshot import INSTANCE, Change, Question
+from meshway.snapshot import Change, Question
 from meshway.tasks import spawn
 
 CHECKS_DELAY_S: Final = 0.05  # one turn for a burst of changes
 RETRY_S: Final = 0.1
-EVIDENCE_ROWS: Final = 2_000  # of one report, which the registry takes up to 1 MiB
-MOST_EJECTED: Final = 1_000
-MOST_REFUSED: Final = 1_000  # of one report; the metric and /config count all
 
 _log = logging.getLogger("meshway.gateway.supervisor")
 
@@ -106,8 +103,8 @@ class Supervisor:
         self.follower = Follower(urls, settings.node_name, self.feed, self._on_outcome, random)
         folder = settings.data_dir / "gateway" / "last_good"
         self.keeper = Keeper(folder, self._state, time.monotonic)
-        self.reporter = Reporter(lambda: self.follower.registry, self.reports)
-        self._answered: set[InstanceKey] = set()
+        self._reports = Reports(self)
+        self.reporter = Reporter(lambda: self.follower.registry, self._reports.take)
         self.checker = HealthChecker(self._on_check, random)
         self.slots = Slots(
             slots,
@@ -120,7 +117,7 @@ class Supervisor:
             on_changed=self._on_changed,
             on_applied=self._on_applied,
             on_transition=self._on_transition,
-            on_answered=self._answered.update,
+            on_answered=self._reports.answered.update,
         )
         self._folder = folder
         self._targets = CheckTargets()
@@ -295,36 +292,3 @@ class Supervisor:
     def refused(self) -> list[Refusal]:
         """Documents that do not compile, as any worker says, each once."""
         return list(dict.fromkeys(refusal for worker in self.slots.running for refusal in worker.refused))
-
-    def reports(self) -> list[Report]:
-        """Evidence beyond what one body holds goes in further reports."""
-        evidence = self._take_evidence()
-        return [self._report(evidence[at : at + EVIDENCE_ROWS]) for at in range(0, len(evidence) or 1, EVIDENCE_ROWS)]
-
-    def _take_evidence(self) -> list[Answering]:
-        """What the registry knows as an instance; endpoints of a document have no lease."""
-        answered, entries = sorted(self._answered), self.held.entries
-        self._answered.clear()
-        known = [key for key in answered if (INSTANCE, key[0], f"{key[1]}/{key[2]}") in entries]
-        return [Answering(*key) for key in known]
-
-    def _report(self, evidence: list[Answering]) -> Report:
-        ejected = [each.endpoint for each in self.transitions.in_force() if each.kind == "ejected"]
-        return Report(
-            node=self.settings.node_name,
-            version=own_version(),
-            zone=self.settings.zone,
-            workers=len(self.slots.running),
-            revision=self.slots.revision,
-            refused=self.refused()[:MOST_REFUSED],
-            evidence=evidence,
-            ejected=["/".join(key) for key in ejected[:MOST_EJECTED] if key is not None],
-            mass_removal_guard=len(self.guard.kept),
-        )
-
-
-def own_version() -> str:
-    try:
-        return version("meshway")
-    except PackageNotFoundError:  # run from a tree that was never installed
-        return "0"

@@ -74,6 +74,9 @@ GC_THRESHOLDS: Final = (20_000, 20, 50)
 # Who was accepted from the queue at the last moment has this long to be heard.
 ORPHAN_IDLE_S: Final = 0.5
 BEATS_PER_SLOW_BEAT: Final = 5  # 50 ms: access log, waits and ejections
+# A frame holds 1 MiB, and a document may echo anything in its reason.
+MOST_REFUSED: Final = 1_000
+MOST_TEXT: Final = 300
 MOST_SPENT: Final = 900_000  # bytes of an answer that is one frame
 BEATS_PER_SIGN: Final = 100  # 1 s: tells the supervisor that the loop turns
 
@@ -169,7 +172,8 @@ class Worker:
             self._applier.take(outcome)
 
     def _applied(self, revision: int, refusals: list[diff.Refusal]) -> None:
-        refused = [Refusal(r.kind, r.namespace, r.name, r.path, r.reason) for r in refusals]
+        shown = refusals[:MOST_REFUSED]
+        refused = [Refusal(r.kind, r.namespace, r.name, r.path[:MOST_TEXT], r.reason[:MOST_TEXT]) for r in shown]
         self.channel.send(Applied(revision=revision, refused=refused))
         self._serve_soon()
 

@@ -91,6 +91,16 @@ async def test_a_document_that_does_not_compile_is_reported_and_shown(feed: Feed
         assert await gateway.metric("meshway_documents_refused") == 1
 
 
+async def test_more_refusals_than_a_frame_or_a_report_holds_stop_neither(feed: Feed, tmp_path: Path) -> None:
+    async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
+        spec = {"rules": [], "x" * 2_000: 1}
+        feed.commit(*(document("Route", f"bad-{number}", spec) for number in range(1_500)))
+        await until(lambda: feed.reports[-1]["revision"] == feed.revision)
+        assert len(feed.reports[-1]["refused"]) == 500
+        assert await gateway.metric("meshway_reports_failed_total") == 0
+        assert (await gateway.call("books")).status_code == 200
+
+
 async def test_what_runs_in_place_of_a_refused_document_outlives_reload_and_restart(feed: Feed, tmp_path: Path) -> None:
     async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
         rule = {"destinations": [{"service": "books"}]}

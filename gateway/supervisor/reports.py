@@ -1,0 +1,58 @@
+"""What a supervisor reports of its host to the registry: what runs, what does not, and who answered."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Final
+
+from gateway.feed.reporter import Answering, Report
+from meshway.snapshot import INSTANCE
+
+if TYPE_CHECKING:
+    from gateway.supervisor.supervisor import Supervisor
+    from gateway.supervisor.worker_process import InstanceKey
+
+# Of one report, which the registry takes up to 1 MiB.
+EVIDENCE_ROWS: Final = 2_000
+MOST_REFUSED: Final = 500
+MOST_EJECTED: Final = 1_000
+
+
+class Reports:
+    """answered: instances that gave good answers since the last report."""
+
+    def __init__(self, host: "Supervisor") -> None:
+        self._host = host
+        self.answered: set[InstanceKey] = set()
+
+    def take(self) -> list[Report]:
+        """All there is to say now; evidence beyond what one body holds goes in further reports."""
+        evidence = self._take_evidence()
+        return [self._report(evidence[at : at + EVIDENCE_ROWS]) for at in range(0, len(evidence) or 1, EVIDENCE_ROWS)]
+
+    def _take_evidence(self) -> list[Answering]:
+        """What the registry knows as an instance; endpoints of a document have no lease."""
+        answered, entries = sorted(self.answered), self._host.held.entries
+        self.answered.clear()
+        known = [key for key in answered if (INSTANCE, key[0], f"{key[1]}/{key[2]}") in entries]
+        return [Answering(*key) for key in known]
+
+    def _report(self, evidence: list[Answering]) -> Report:
+        host = self._host
+        ejected = [each.endpoint for each in host.transitions.in_force() if each.kind == "ejected"]
+        return Report(
+            node=host.settings.node_name,
+            version=own_version(),
+            zone=host.settings.zone,
+            workers=len(host.slots.running),
+            revision=host.slots.revision,
+            refused=host.refused()[:MOST_REFUSED],
+            evidence=evidence,
+            ejected=["/".join(key) for key in ejected[:MOST_EJECTED] if key is not None],
+            mass_removal_guard=len(host.guard.kept),
+        )
+
+
+def own_version() -> str:
+    try:
+        return version("meshway")
+    except PackageNotFoundError:  # run from a tree that was never installed
+        return "0"
