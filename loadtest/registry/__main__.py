@@ -33,16 +33,17 @@ _CLIENTS = """\
 Written by `make bench-registry`. 64 clients, a connection each, ask again as soon as they are answered: HTTP/1.1 to
 Meshway, gRPC over HTTP/2 with ready frames to etcd (no library; a put under a lease that is there, which spares etcd
 the grant a real registration needs), jute to ZooKeeper (an ephemeral node). Followers: feeds of Meshway, watches of a
-prefix in etcd, persistent recursive watches in ZooKeeper. All fsync on one disk; CPU is the server's, its database's
-included.
+prefix in etcd, persistent recursive watches in ZooKeeper. All fsync on one disk; CPU is the server's, and after
+a plus that of PostgreSQL and Valkey.
 """
 
 
 class Run(NamedTuple):
-    """One round. cpu_us: of the server, an operation."""
+    """One round. CPU an operation: cpu_us of the server and the stores behind it, own_us of the server alone."""
 
     per_s: float
     cpu_us: float
+    own_us: float
 
 
 Runs = dict[str, list[Run]]
@@ -55,7 +56,10 @@ async def _ask(row: Row, server: Server, seconds: float) -> Run:
     loop = await row.by[kind_of(server)](server)
     try:
         await loop.run(min(0.5, seconds), server.spent_s)
-        return Run(*await loop.run(seconds, server.spent_s))
+        own_s = server.own_s()
+        per_s, cpu_us = await loop.run(seconds, server.spent_s)
+        own_us = (server.own_s() - own_s) / max(1.0, per_s * seconds) * 1e6
+        return Run(per_s, cpu_us, own_us)
     finally:
         loop.close()
         if watchers is not None:
@@ -84,10 +88,10 @@ def table(measured: list[tuple[Row, Runs]], names: list[str]) -> str:
 
 def _cell(runs: list[Run]) -> str:
     cpu = sorted(run.cpu_us for run in runs)
-    return (
-        f"{statistics.median(run.per_s for run in runs):,.0f}/s, {statistics.median(cpu):.1f} µs "
-        f"({cpu[0]:.1f}–{cpu[-1]:.1f})"
-    )
+    own = statistics.median(run.own_us for run in runs)
+    whole = statistics.median(cpu)
+    parts = f"{own:.1f} + {whole - own:.1f}" if whole - own >= 0.05 * whole else f"{whole:.1f}"
+    return f"{statistics.median(run.per_s for run in runs):,.0f}/s, {parts} µs ({cpu[0]:.1f}–{cpu[-1]:.1f})"
 
 
 def compare(options: argparse.Namespace, cores: tuple[int, int]) -> str:
@@ -103,6 +107,7 @@ def compare(options: argparse.Namespace, cores: tuple[int, int]) -> str:
 
 def _start(stack: contextlib.ExitStack, folder: Path, core: int, against: list[str]) -> Iterator[Server]:
     yield stack.enter_context(servers.meshway(folder, core))
+    yield stack.enter_context(servers.meshway_shared(folder, core))
     for name in against:
         if not servers.present(name):
             print(f"  no {name} here: {servers.MISSING[name]}", file=sys.stderr)

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 from loadtest.measure import cpu_s, process_tree, rss_bytes
 from loadtest.peers import ROOT, free_port
+from tests.parts.postgres import Postgres
+from tests.parts.valkey import Valkey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,20 +37,25 @@ serve(settings, ready=lambda url: print(url, flush=True))
 
 
 class Server:
-    """roots: of the processes that its CPU and memory are counted over."""
+    """roots: of the processes that its CPU and memory are counted over; the first is the server itself, the others are
+    the stores behind it."""
 
     def __init__(self, name: str, port: int, roots: Sequence[int]) -> None:
         self.name = name
         self.port = port
         self.roots = roots
-        self._trees = [pid for root in roots for pid in process_tree(root)]
 
     def spent_s(self) -> float:
-        """CPU seconds of all its processes."""
-        return cpu_s(self._trees)
+        """CPU seconds of all its processes that live."""
+        return sum(cpu_s(process_tree(root)) for root in self.roots)
+
+    def own_s(self) -> float:
+        """Without the stores behind it."""
+        return cpu_s(process_tree(self.roots[0]))
 
     def memory_mb(self) -> float:
-        return sum(rss_bytes(pid) for pid in self._trees) / 1e6
+        """Of the server itself."""
+        return rss_bytes(self.roots[0]) / 1e6
 
 
 def present(name: str) -> bool:
@@ -84,13 +91,32 @@ def _process(command: list[str], core: int, log: Path) -> Iterator[subprocess.Po
 @contextmanager
 def meshway(folder: Path, core: int, name: str = "meshway, SQLite", **settings: object) -> Iterator[Server]:
     """A registry in a process of its own. settings: of RegistrySettings."""
-    command = [sys.executable, "-c", SERVE, str(folder / "meshway"), json.dumps(settings)]
-    with _process(command, core, folder / "meshway.log") as process:
+    command = [sys.executable, "-c", SERVE, str(folder / name), json.dumps(settings)]
+    with _process(command, core, folder / f"{name}.log") as process:
         assert process.stdout is not None
         url = process.stdout.readline().decode().strip()
         if not url:
-            raise RuntimeError((folder / "meshway.log").read_text())
+            raise RuntimeError((folder / f"{name}.log").read_text())
         yield Server(name, urlsplit(url).port or 0, [process.pid])
+
+
+@contextmanager
+def meshway_shared(folder: Path, core: int) -> Iterator[Server]:
+    """A registry over PostgreSQL with fsync and Valkey, all on one core, from the wheels that the tests use."""
+    postgres = Postgres(durable=True)
+    valkey = None
+    try:
+        postgres.start()
+        os.sched_setaffinity(postgres.pid, {core})
+        valkey = Valkey(folder)
+        os.sched_setaffinity(valkey.process.pid, {core})
+        name = "meshway, PostgreSQL + Valkey"
+        with meshway(folder, core, name, database_url=postgres.url(), redis_url=valkey.url) as server:
+            yield Server(name, server.port, [*server.roots, postgres.pid, valkey.process.pid])
+    finally:
+        if valkey is not None:
+            valkey.close()
+        postgres.close()
 
 
 @contextmanager
