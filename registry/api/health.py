@@ -24,12 +24,11 @@ def health_router(core: Core) -> APIRouter:
 
     @router.get(READY)
     async def ready() -> Response:
-        missing = core.missing()
+        missing, degraded = core.missing(), core.degraded()
+        live = {"missing": ["live"], "reason": degraded} if degraded else {"missing": []}
         if missing:
-            return answer({"status": "not_ready", "missing": [missing]}, 503)
-        if degraded := core.degraded():
-            # It serves, and nothing is lost: a balancer that took it away would take all registries away.
-            return answer({"status": "degraded", "missing": ["live"], "reason": degraded})
-        return answer({"status": "ready", "missing": []})
+            return answer({"status": "not_ready", **live, "missing": [missing, *live["missing"]]}, 503)
+        # Without Redis it serves, and nothing is lost: a balancer that took it away would take all registries away.
+        return answer({"status": "degraded" if degraded else "ready", **live})
 
     return router

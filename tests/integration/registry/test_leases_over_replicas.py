@@ -15,6 +15,7 @@ from registry.leases.leases import Sweep
 from registry.live.redis import RedisLive
 from tests.parts.conditions import until
 from tests.parts.fault_proxy import FaultProxy
+from tests.parts.postgres import running_postgres
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_bench import registration
 from tests.parts.registry_wire import Answer
@@ -301,3 +302,25 @@ async def test_a_sweep_that_stands_still_before_its_commit_undoes_no_answered_re
     await passes_for(TTL_S - 0.2, pair, "b1")
     assert awake.core.view.revision == revision, "the sweep that stood still changed nothing"
     await until(lambda: status(one, "b1") == "critical", 4)
+
+
+async def test_with_neither_redis_nor_the_store_heartbeats_are_refused_and_nobody_expires(tmp_path: Path) -> None:
+    own = Valkey(tmp_path)
+    with running_postgres() as server:
+        try:
+            async with Place(tmp_path, server.new_database(), own.url).registry() as one:
+                lease = await lease_of(one, "b1", LONG_TTL_S)
+                server.stop()
+                own.kill()
+                refused = await beat(one, lease)
+                assert (refused.status, refused.json["code"]) == (503, "live_unavailable")
+                assert refused.headers["retry-after"] == "1"
+                await until(lambda: one.core.degraded() is not None)
+                await passes_for(LONG_TTL_S, [one], "b1")
+                await asyncio.to_thread(server.start)
+                await asyncio.to_thread(own.start)
+                await until(lambda: not (one.core.degraded() or one.core.missing()), 10)
+                answer = await beat(one, lease)
+                assert (answer.status, answer.json["renewed"]) == (200, 1)
+        finally:
+            own.close()
