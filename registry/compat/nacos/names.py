@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from registry.compat.bookkeeping import NACOS
 from registry.compat.labels import is_label, label_of
-from registry.compat.nacos.parameters import Parameters, refused, required, whole
+from registry.compat.nacos.parameters import Parameters, refused, required
 
 if TYPE_CHECKING:
-    from registry.view.rows import InstanceKey, InstanceRow
+    from registry.view.rows import InstanceRow
     from registry.view.view import View
 
 DEFAULT_GROUP: Final = "DEFAULT_GROUP"
@@ -113,11 +113,6 @@ def instance_label(ip: str, port: int, cluster: str) -> str:
         return label_of(f"{ip}:{port}:{cluster}")
     except ValueError as error:
         raise refused(f"Param 'ip' is illegal: {error}") from None
-
-
-def key_of(parameters: Parameters, place: Place) -> InstanceKey:
-    label = instance_label(required(parameters, "ip"), whole(parameters, "port"), cluster_of(parameters))
-    return (place.namespace, place.service, label)
 
 
 def find_row(view: View, place: Place, ip: str, port: int, cluster: str) -> InstanceRow | None:
