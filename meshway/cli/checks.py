@@ -1,6 +1,6 @@
 """`check`, `version`, `healthcheck`: is it well."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
@@ -35,10 +35,17 @@ def check(
     ] = ADMIN,
 ) -> None:
     """Ask registry and gateways whether all is well. Exit 1 when something failed, 7 when no registry answers."""
-    from meshway.cli.output import painted, pretty_json
     from meshway.cli.registry_client import RegistryClient
 
     findings, is_away = _findings(RegistryClient(session), session, gateway.rstrip("/"))
+    if show_findings(session, findings):
+        raise typer.Exit(UNREACHABLE if is_away else FAILED)
+
+
+def show_findings(session: Session, findings: Sequence[Finding]) -> int:
+    """How many failed."""
+    from meshway.cli.output import painted, pretty_json
+
     failed = sum(finding.verdict == "failed" for finding in findings)
     warned = sum(finding.verdict == "warning" for finding in findings)
     if session.output in ("json", "jsonl"):
@@ -53,8 +60,7 @@ def check(
                 session.put(f"    mend: {finding.mend}")
         passed = len(findings) - failed - warned
         session.say(f"{failed} failed, {warned} warning{'s' * (warned != 1)}, {passed} passed")
-    if failed:
-        raise typer.Exit(UNREACHABLE if is_away else FAILED)
+    return failed
 
 
 @asking

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import typer
 
-from meshway.cli import backup, bridge, checked, checks, demo, documents, look, planes, revisions, services
+from meshway.cli import backup, bridge, checked, checks, demo, doctor, documents, look, planes, revisions, services
 from meshway.cli.waiting import UNLESS_TOLD
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ for panel, commands in {
     "Revisions": (revisions.history, revisions.rollback, revisions.wait),
     "Services": (services.register, checked.deregister, services.call),
     "Keep": (backup.backup, backup.restore),
-    "Is it well": (checks.check, checks.healthcheck, checks.version),
+    "Is it well": (checks.check, doctor.doctor, checks.healthcheck, checks.version),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
