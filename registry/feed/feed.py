@@ -95,10 +95,11 @@ class Feed:
         for watcher in tuple(self.watchers):
             watcher.wake()
 
-    def _snapshot_now(self) -> FramedSnapshot:
+    def _snapshot_now(self, held: int) -> FramedSnapshot:
+        """held: what the follower has seen already; it is never shown the past."""
         snapshot, view = self._snapshot, self._view
         # The deltas after it must be in memory, or the follower would have to go through the store for them.
-        oldest = max(view.revision - _SNAPSHOT_REVISIONS, view.recent.first)
+        oldest = max(view.revision - _SNAPSHOT_REVISIONS, view.recent.first, min(held, view.revision))
         if snapshot is None or snapshot.revision < oldest:
             snapshot = self._snapshot = FramedSnapshot(self._view)
         self._snapshot_ticks = 0

@@ -20,7 +20,8 @@ TAKE_BYTES: Final = 1 << 18
 class Follower:
     """The caller writes what `take` gives whenever the connection takes it, and is woken when there is more.
 
-    since: the revision it holds, of history `epoch`; None: nothing. snapshot: gives the one to use now.
+    since: the revision it holds, of history `epoch`; None: nothing. snapshot: gives the one to use now,
+    not older than what the follower holds.
     """
 
     __slots__ = (
@@ -36,7 +37,7 @@ class Follower:
         since: int | None,
         epoch: str | None,
         node: str,
-        snapshot: Callable[[], FramedSnapshot],
+        snapshot: Callable[[int], FramedSnapshot],
         wake: Callable[[], None],
         closed: Callable[[Follower], None],
     ) -> None:
@@ -53,7 +54,7 @@ class Follower:
         self._ready: list[bytes] = [encode_frame(Hello(epoch=view.epoch, revision=view.revision))]
         reason = _refusal(view, since, epoch)
         if since is None or reason is not None:
-            self._cursor = self._begin(reason)
+            self._cursor = self._begin(reason, since or 0)
         else:
             self._cursor = LogCursor(view, store, since, wake)
 
@@ -113,13 +114,13 @@ class Follower:
             return self._cursor.take_frames(limit)
         except Behind:
             self._cursor.close()
-            self._cursor = self._begin("too slow, or away for too long")
+            self._cursor = self._begin("too slow, or away for too long", self._cursor.revision)
             return b""
 
-    def _begin(self, reason: str | None) -> LogCursor:
+    def _begin(self, reason: str | None, held: int) -> LogCursor:
         if reason is not None:
             self._ready.append(encode_frame(Reset(reason=reason)))
-        self._snapshot = self._snapshots()
+        self._snapshot = self._snapshots(held)
         self._snapshot_at = 0
         return LogCursor(self._view, self._store, self._snapshot.revision, self._wake)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ FLEET = 300
 TTL_S = 6
 PAUSED_S = 10.0
 # A few seconds of it: a follower that was away for longer is told to begin anew.
-LOG = {"log_revisions": 500, "log_age_s": 0.5}
+LOG = {"log_revisions": 100, "log_age_s": 0.2}
 
 
 class Trouble(NamedTuple):
@@ -156,6 +157,7 @@ def _run(folder: Path, *, replicas: int, seconds: float, paused_s: float = PAUSE
         assert [tenant.fault for tenant in tenants if tenant.fault] == []
         assert [reader.fault for reader in readers if reader.fault] == []
         assert faults(history) + lease_faults(history) == []
+        assert _is_pruned(cluster)
         assert any(sight.critical for sight in history.sights["f1"]), "no lease ran out, so nothing was judged"
     finally:
         stage.is_over.set()
@@ -182,6 +184,15 @@ def _catch_up(cluster: Cluster, witnesses: dict[str, Witness]) -> None:
     for witness in witnesses.values():
         while witness.held is None or witness.held < head:
             witness.read(cluster.replicas[0].port, head - (witness.held or 0))
+
+
+def _is_pruned(cluster: Cluster) -> bool:
+    """Whether who held the first revision has to begin anew."""
+    late = Watcher()
+    late.held = 1
+    with suppress(TimeoutError):  # it is quiet now
+        late.read(cluster.replicas[0].port, 1)
+    return late.resets == 1
 
 
 def _tell(history: History, witnesses: dict[str, Witness]) -> None:

@@ -71,6 +71,20 @@ async def test_one_away_beyond_the_log_gets_a_snapshot() -> None:
     assert (mirror.resets, mirror.seen) == ([], [6, 7, 8, 9, 10])
 
 
+async def test_one_that_begins_anew_is_never_shown_what_is_older_than_it_has_seen() -> None:
+    bench, first, late = FeedBench(), Mirror(), Mirror()
+    for port in range(1, 11):
+        bench.register(port=port)
+    first.drain(first.follow(bench.feed))  # and its snapshot is kept for those who come soon after
+    for port in range(11, 21):
+        bench.register(port=port)
+    bench.view.floor = 18
+    late.revision, late.epoch = 15, "e1"
+    late.drain(late.follow(bench.feed))
+    assert (late.resets, late.seen, late.revision) == (["away for longer than the log reaches"], [], 20)
+    assert late.entries == truth(bench)
+
+
 async def test_what_memory_lacks_comes_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent, "MAX_REVISIONS", 10)
     monkeypatch.setattr("registry.feed.log_cursor._PAGE_ROWS", 7)
