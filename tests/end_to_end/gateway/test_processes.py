@@ -95,7 +95,7 @@ async def test_more_refusals_than_a_frame_or_a_report_holds_stop_neither(feed: F
     async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
         spec = {"rules": [], "x" * 2_000: 1}
         feed.commit(*(document("Route", f"bad-{number}", spec) for number in range(1_500)))
-        await until(lambda: feed.reports[-1]["revision"] == feed.revision)
+        await until(lambda: feed.reports and feed.reports[-1]["revision"] == feed.revision, within_s=20.0)
         assert len(feed.reports[-1]["refused"]) == 500
         assert await gateway.metric("meshway_reports_failed_total") == 0
         assert (await gateway.call("books")).status_code == 200

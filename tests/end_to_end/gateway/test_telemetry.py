@@ -65,9 +65,8 @@ async def test_every_metric_of_the_guide_is_told_and_says_the_truth(
         feed.commit(running("dead", "d1", port=free_port()))
         audited = {"token_bucket": {"rate": "1/h", "burst": 2}, "mode": "audit", "targets": [{"service": "dead"}]}
         feed.commit(document("RateLimit", "audited", audited))
-        await gateway.wait_for_revision(
-            feed.commit(document("TrafficPolicy", "retried", {"retry": {"statuses": [502]}}))
-        )
+        retried = {"retry": {"statuses": [502]}, "outlier_detection": {"base_ejection": "60s"}}
+        await gateway.wait_for_revision(feed.commit(document("TrafficPolicy", "retried", retried)))
         for _ in range(40):
             async with httpx.AsyncClient(trust_env=False) as client:
                 await client.post(gateway.mesh, headers={"Host": "books.default.mesh"}, content=b"12345")
