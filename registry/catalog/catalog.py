@@ -130,9 +130,16 @@ class Catalog:
         return self._revisions.submit(Announce(key, of, self._leases.renew_row))
 
     def patch(
-        self, namespace: str, service: str, instance_id: str, patch: InstancePatch, once: Once | None = None
+        self,
+        namespace: str,
+        service: str,
+        instance_id: str,
+        patch: InstancePatch,
+        once: Once | None = None,
+        *,
+        if_match: int | None = None,
     ) -> asyncio.Future[Listed]:
-        write = Patch((namespace, service, instance_id), patch, lambda row: listed(row, self._leases))
+        write = Patch((namespace, service, instance_id), patch, lambda row: listed(row, self._leases), if_match)
         return self._submit(write, once, Listed)
 
     def deregister(self, namespace: str, service: str, instance_id: str) -> asyncio.Future[int]:

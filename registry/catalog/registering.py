@@ -103,11 +103,12 @@ class Announce(msgspec.Struct, frozen=True):
 
 
 class Patch(msgspec.Struct, Generic[_Shown], frozen=True):
-    """Raises Problem 404, 422. show: turns the row into the answer."""
+    """Raises Problem 404, 412, 422. show: turns the row into the answer. if_match: the revision it must have."""
 
     key: InstanceKey
     patch: InstancePatch
     show: Callable[[InstanceRow], _Shown]
+    if_match: int | None = None
 
     @property
     def size(self) -> int:
@@ -117,6 +118,15 @@ class Patch(msgspec.Struct, Generic[_Shown], frozen=True):
         row = draft.instance(self.key)
         if row is None:
             raise no_instance(self.key)
+        if self.if_match is not None and row.revision != self.if_match:
+            raise Problem(
+                412,
+                "precondition_failed",
+                "Changed since",
+                detail=f"instance {'/'.join(self.key)} is not at revision {self.if_match} but at {row.revision}",
+                extra={"current": msgspec.to_builtins(self.show(row))},
+                mend="read it again, make the change on what it is now, and send that revision as If-Match",
+            )
         wanted = row.wanted if self.patch.status is None else self.patch.status
         instance = _patched(row.instance, self.patch)
         # A critical one stays critical: only its own heartbeat proves that it is alive.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from meshway.model.registration import new_id, read_patch, read_registration, read_registrations
 from registry.machine.request import Reply, Request, answer_when, json_reply
 from registry.manners.json_text import parse_json
+from registry.manners.query import revision_of_tag
 from registry.manners.repeated import once_of
 
 if TYPE_CHECKING:
@@ -51,7 +52,17 @@ class Registrations:
     def patch(self, request: Request) -> Future[Reply]:
         _, _, namespace, _, service, _, instance_id = request.segments
         patch = read_patch(parse_json(request.body))
-        return answer_when(self._catalog.patch(namespace, service, instance_id, patch, _once(request)), _patched)
+        tag = request.field(b"if-match")
+        patched = self._catalog.patch(
+            namespace,
+            service,
+            instance_id,
+            patch,
+            _once(request),
+            # `*` asks only that it is there, which a PATCH asks anyway.
+            if_match=None if tag is not None and tag.strip() == "*" else revision_of_tag(tag),
+        )
+        return answer_when(patched, _patched)
 
     def delete(self, request: Request) -> Future[Reply]:
         _, _, namespace, _, service, _, instance_id = request.segments

@@ -233,3 +233,14 @@ async def test_one_service_is_listed_and_awaited_over_every_namespace(registry: 
         await until(lambda: len(registry.core.view.waiters) == 1)
         await registry.register("books", "c")
         assert len((await client.answer(5.0)).json["items"]) == 3
+
+
+async def test_a_patch_of_what_changed_meanwhile_is_refused_with_what_it_is_now(registry: RunningRegistry) -> None:
+    revision = (await registry.register("cart", "c-1")).json["revision"]
+    path = "/v1/namespaces/default/services/cart/instances/c-1"
+    first = await registry.call("PATCH", path, {"weight": 3}, f'If-Match: "{revision}"')
+    assert (first.status, first.headers["etag"]) == (200, f'"{revision + 1}"')
+    stale = await registry.call("PATCH", path, {"weight": 4}, f'If-Match: "{revision}"')
+    assert (stale.status, stale.json["code"], stale.json["current"]["weight"]) == (412, "precondition_failed", 3)
+    assert (await registry.call("PATCH", path, {"weight": 5}, "If-Match: *")).status == 200
+    assert (await registry.call("PATCH", path, {"weight": 6}, "If-Match: soon")).status == 400
