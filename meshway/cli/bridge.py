@@ -1,12 +1,14 @@
 """`bridge zookeeper`: copies another registry's services into a namespace while it runs."""
 
 import importlib.util
+import re
 from typing import Annotated
 
 import typer
 
 from meshway.cli.failure import FAILED, UNREACHABLE, USAGE, CliError
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
+from meshway.model.document import LABEL_PATTERN
 
 bridge_app = typer.Typer(help="Copy services from and to another registry.", no_args_is_help=True)
 
@@ -25,8 +27,11 @@ def zookeeper(
         raise CliError(FAILED, "the bridge to ZooKeeper needs kazoo", mend="pip install 'meshway[zookeeper]'")
     if session.namespace == EVERY_NAMESPACE:
         raise CliError(USAGE, "a bridge ends in one namespace", mend="--namespace NAME")
+    if not re.fullmatch(LABEL_PATTERN, session.namespace):
+        raise CliError(USAGE, f"--namespace {session.namespace!r} is no name: lower-case letters, digits and dashes")
     if not 3 <= ttl <= 3600:
         raise CliError(USAGE, f"--ttl {ttl:g} is out of bounds: 3 to 3600 seconds")
+    from meshway.client.errors import MeshwayError
     from meshway.client.settings import MeshSettings
     from registry.sources.running import BridgeSettings, run_bridge
     from registry.sources.zookeeper import TreeAway
@@ -39,3 +44,5 @@ def zookeeper(
         raise CliError(
             UNREACHABLE, str(away), mend="start it, or name another: meshway bridge zookeeper HOST:PORT"
         ) from away
+    except MeshwayError as error:
+        raise CliError(FAILED, f"the registry refuses the bridge: {error.line}", mend=error.problem.mend) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kazoo.client import KazooClient, KazooState
@@ -36,7 +37,10 @@ class ServiceTree:
         self._loop = asyncio.get_running_loop()
         self._changed: Callable[[str | None], None] = _nobody
         self._connected: Callable[[bool], None] = _nobody
-        self._client = KazooClient(hosts=hosts, timeout=SESSION_S)
+        # kazoo tells each of its attempts; what they come to is said here, once.
+        quiet = logging.getLogger("registry.sources.kazoo")
+        quiet.addHandler(logging.NullHandler())
+        self._client = KazooClient(hosts=hosts, timeout=SESSION_S, logger=quiet)
         # One callable a service: kazoo keeps watchers in a set, where another would be one more at each read.
         self._watchers: dict[str | None, Callable[[Any], None]] = {}
 

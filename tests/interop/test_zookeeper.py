@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 from collections.abc import Iterator
@@ -25,10 +26,17 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.zookeeper = ZooKeeper(folder / "zookeeper")
-        self.registry = Registry(folder)
-        self.client = self.connect()
-        self.bridge = self.start_bridge()
+        self._started = contextlib.ExitStack()
+        with contextlib.ExitStack() as starting:  # what was started ends, should the next not start
+            self.zookeeper = ZooKeeper(folder / "zookeeper")
+            starting.callback(self.zookeeper.stop)
+            self.registry = Registry(folder)
+            starting.callback(self.registry.close)
+            self.client = self.connect()
+            starting.callback(self._leave)
+            self.bridge = self.start_bridge()
+            starting.callback(self._end_bridge)
+            self._started = starting.pop_all()
 
     def connect(self) -> Any:
         client = KazooClient(hosts=self.zookeeper.address, timeout=4.0)
@@ -56,13 +64,15 @@ class Site:
         return sorted(one["port"] for one in self.instances(service) if one["status"] == "passing")
 
     def close(self) -> None:
+        self._started.close()
+
+    def _end_bridge(self) -> None:
+        """The one there is by now."""
         self.bridge.stop()
-        try:
-            self.client.stop()
-            self.client.close()
-        finally:
-            self.registry.close()
-            self.zookeeper.stop()
+
+    def _leave(self) -> None:
+        self.client.stop()
+        self.client.close()
 
 
 def _node(service: str, node_id: str, port: int, **fields: Any) -> bytes:

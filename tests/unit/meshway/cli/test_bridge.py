@@ -24,7 +24,11 @@ def test_without_kazoo_one_line_says_what_to_install(monkeypatch: pytest.MonkeyP
 
 
 def test_a_bridge_ends_in_one_namespace_with_a_lease_there_can_be() -> None:
-    for arguments, words in ((("-A",), "one namespace"), (("--ttl", "1"), "3 to 3600")):
+    for arguments, words in (
+        (("-A",), "one namespace"),
+        (("--ttl", "1"), "3 to 3600"),
+        (("-n", "No_Label"), "is no name"),
+    ):
         ended = _run("127.0.0.1:1", *arguments)
         assert ended.exit_code == 2
         assert words in ended.output
