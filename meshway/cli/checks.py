@@ -129,6 +129,14 @@ def _all_findings(client: "RegistryClient", session: Session, gateway: str) -> I
 def _registry_ready(client: "RegistryClient", session: Session) -> Finding:
     response = client.answer("GET", "/v1/health/ready")
     if response.status_code == 200:
+        ready = response.json()
+        if ready["status"] == "degraded":
+            return Finding(
+                id="registry-ready",
+                verdict="warning",
+                text=f"registry {session.registry} serves without Redis, no lease ends: {ready['reason']}",
+                mend="start Redis, or correct MESHWAY_REDIS_URL of that registry",
+            )
         return Finding(
             id="registry-ready",
             verdict="passed",

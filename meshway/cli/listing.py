@@ -64,6 +64,18 @@ def _changed(item: Item) -> str:
     return " ".join(part for part in (_revision(item), who, age(metadata.get("updated_at"))) if part and part != "-")
 
 
+def _gateway_state(item: Item) -> str:
+    if item.get("unheard"):
+        return "? unheard"  # it reports to another registry, which cannot pass it on
+    return "✓ live" if item["live"] else "✗ silent"
+
+
+def _expiry(item: Item) -> str:
+    """Where self-preservation holds leases that are overdue."""
+    held = sum(hold["overdue"] for hold in item.get("self_preservation", []))
+    return f"! paused, {held} overdue" if held else "✓"
+
+
 def _targets(item: Item) -> str:
     targets = item["spec"].get("targets", [])
     return ", ".join(target_text(target) for target in targets) or "namespace"
@@ -122,14 +134,14 @@ COLUMNS: Final[dict[str, Columns]] = {
     },
     "gateways": {
         "NODE": lambda item: str(item["node"]),
-        "STATE": lambda item: "✓ live" if item["live"] else "✗ silent",
+        "STATE": _gateway_state,
         "REVISION": lambda item: f"r{item['revision']}",
         "REFUSED": lambda item: str(len(item.get("refused", []))),
         "WORKERS": lambda item: str(item.get("workers", "-")),
         "VERSION": lambda item: str(item.get("version", "-")),
         "LAST REPORT": lambda item: f"{item.get('last_report_s', 0):.0f}s",
     },
-    "namespaces": {"NAME": lambda item: str(item["name"])},
+    "namespaces": {"NAME": lambda item: str(item["name"]), "EXPIRY": _expiry},
     "revisions": {
         "REVISION": lambda item: f"r{item['revision']}",
         "AGE": lambda item: age(item.get("at")),

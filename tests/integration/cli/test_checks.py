@@ -8,7 +8,7 @@ import pytest
 
 from tests.parts.command import Ended, meshway
 from tests.parts.conditions import wait_until
-from tests.parts.planes import Gateway, Registry
+from tests.parts.planes import Gateway, Registry, free_port
 
 Run = Callable[..., Ended]
 LIMIT = """\
@@ -110,3 +110,17 @@ def test_check_without_a_registry_is_exit_7_and_still_asks_the_gateway(gateway: 
         "    mend: start it (meshway up) or name another: --registry URL",
         f"✓ gateway {admin} is ready",
     ]
+
+
+def test_a_registry_without_its_redis_is_a_warning_with_the_mend(tmp_path: Path, gateway: Gateway) -> None:
+    alone = Registry(tmp_path, "--redis-url", f"redis://:hunter2@127.0.0.1:{free_port()}/0")
+    try:
+        shown = check(alone, gateway)
+        assert "! registry " + alone.url + " serves without Redis, no lease ends: Error 111" in shown.out
+        assert "MESHWAY_REDIS_URL" in shown.out
+        assert "hunter2" not in shown.out + shown.err + alone.process.text()
+        assert "Redis at redis://:***@127.0.0.1:" in alone.process.text()
+        names = meshway("get", "namespaces", "--registry", alone.url)
+        assert "EXPIRY" in names.out
+    finally:
+        alone.close()
