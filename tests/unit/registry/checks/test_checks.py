@@ -41,8 +41,12 @@ class Network:
 
 
 class Silence(asyncio.Transport):
-    def abort(self) -> None:
-        """Nothing is open."""
+    """Nothing is open."""
+
+    def abort(self) -> None: ...
+
+    def is_closing(self) -> bool:
+        return True
 
 
 class CheckBench(LeaseBench):
