@@ -181,13 +181,20 @@ class Following:
     async def _begin_anew(self, moves: Moves) -> None:
         """Everything is read again; as a new history, when revisions that were answered are lost.
 
-        The number goes on above all that was shown, so that no revision ever means two things to a watcher.
+        Numbers go on above all that were given out, so that no revision means two things to a watcher, and no lease id
+        of an instance that is lost is another's.
         """
         view = self._view
         is_lost = moves.revision < view.revision or (moves.at is not None and not self._is_same(moves))
         if is_lost:
             epoch = secrets.token_hex(8) if moves.epoch == view.epoch else moves.epoch
-            if not await self._store.begin_epoch(moves, epoch=epoch, revision=max(view.revision, moves.revision) + 1):
+            begun = await self._store.begin_epoch(
+                moves,
+                epoch=epoch,
+                revision=max(view.revision, moves.revision) + 1,
+                instance_number=max(view.instance_number, moves.instance_number),
+            )
+            if not begun:
                 return  # somebody moved it meanwhile: look again
         loaded = await self._store.load()
         if loaded.revision < view.revision:

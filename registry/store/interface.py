@@ -200,8 +200,9 @@ class SharedStore(Store, Protocol):
     def hold(self) -> AbstractAsyncContextManager[None]:
         """Nobody else commits until it ends. `moves`, `load` and `commit` go on within; durable once it has ended."""
 
-    async def begin_epoch(self, seen: Moves, *, epoch: str, revision: int) -> bool:
-        """A new history from `revision` on, with an empty log; False when the head is no longer what was seen."""
+    async def begin_epoch(self, seen: Moves, *, epoch: str, revision: int, instance_number: int) -> bool:
+        """A new history from `revision` and `instance_number` on, with an empty log; False when the head is no longer
+        what was seen."""
 
     async def onces(self, keys: Sequence[str]) -> list[OnceRecord]:
         """What these Idempotency-Keys were answered with, on whichever registry."""

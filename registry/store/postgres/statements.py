@@ -74,7 +74,7 @@ BEGIN_HEAD: Final = Statement(
 )
 BEGIN_EPOCH: Final = Statement(
     update(HEAD)
-    .values(epoch=bindparam("to_epoch"), revision=bindparam("to_revision"))
+    .values(epoch=bindparam("to_epoch"), revision=bindparam("to_revision"), instances=bindparam("to_instances"))
     .where(HEAD.c.epoch == bindparam("from_epoch"), HEAD.c.revision == bindparam("from_revision"))
     .returning(HEAD.c.id)
 )

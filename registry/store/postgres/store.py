@@ -135,13 +135,20 @@ class PostgresStore:
         finally:
             self._held = None
 
-    async def begin_epoch(self, seen: Moves, *, epoch: str, revision: int) -> bool:
+    async def begin_epoch(self, seen: Moves, *, epoch: str, revision: int, instance_number: int) -> bool:
         if self._held is None:
             async with self.hold():
-                return await self.begin_epoch(seen, epoch=epoch, revision=revision)
+                return await self.begin_epoch(seen, epoch=epoch, revision=revision, instance_number=instance_number)
         async with self._commit_side() as connection:
-            places = {"from_epoch": seen.epoch, "from_revision": seen.revision}
-            begun = await _run(connection, statements.BEGIN_EPOCH, to_epoch=epoch, to_revision=revision, **places)
+            begun = await _run(
+                connection,
+                statements.BEGIN_EPOCH,
+                from_epoch=seen.epoch,
+                from_revision=seen.revision,
+                to_epoch=epoch,
+                to_revision=revision,
+                to_instances=instance_number,
+            )
             if begun:
                 await _run(connection, statements.FORGET_LOG)
         return bool(begun)

@@ -18,6 +18,7 @@ from registry.revisions.draft import Once
 from registry.settings import RegistrySettings
 from tests.parts.conditions import until
 from tests.parts.feed_bench import Mirror, truth
+from tests.parts.postgres import Postgres
 from tests.parts.registry import running_registry
 from tests.parts.registry_bench import registration, route_to
 
@@ -207,3 +208,30 @@ async def test_what_one_has_just_registered_is_known_to_the_other(database_url: 
         assert (await other.call("GET", "/v1/namespaces/default/services/none")).status == 404
         unknown = await other.call("POST", "/v1/heartbeats", {"leases": ["99-1-aa", "1-9-aa", "x", "-1-2-3", "1"]})
         assert len(unknown.json["unknown"]) == 5
+
+
+async def test_no_number_of_a_lost_history_is_given_out_again(
+    postgres: Postgres, database_url: str, tmp_path: Path
+) -> None:
+    async with replicas(database_url, tmp_path, 2) as (one, other):
+        epoch = one.view.epoch
+        for turn in range(5):
+            await one.catalog.register(registration("books", f"b{turn}"))
+        await until(lambda: at_head(one, other))
+        # What a failover to a copy that lacks the last two looks like.
+        database = database_url.rpartition("/")[2]
+        postgres.sql(
+            "BEGIN; UPDATE head SET revision = 3, instances = 3; DELETE FROM changes WHERE revision > 3; "
+            "DELETE FROM instances WHERE revision > 3; COMMIT",
+            database,
+        )
+        await until(lambda: one.view.epoch == other.view.epoch != epoch and at_head(one, other))
+        assert {item.id for item in other.catalog.instances("default", "books").items} == {"b0", "b1", "b2"}
+        assert one.leases.count == 3
+        after = await other.catalog.register(registration("books", "c0"))
+        assert after.revision > 5
+        assert int(after.lease_id.split("-")[0]) > 5
+        await until(lambda: at_head(one, other))
+        assert truth(one) == truth(other)  # type: ignore[arg-type]
+        assert one.following is not None
+        assert one.following.histories == 1
