@@ -148,12 +148,12 @@ async def test_a_tick_names_the_head_once_the_follower_has_it() -> None:
 async def test_a_snapshot_is_encoded_once_for_those_who_come_together_and_not_kept() -> None:
     bench = FeedBench()
     bench.register()
-    first = bench.feed._snapshot_now()
+    first = bench.feed._snapshot_now(0)
     bench.register(port=1)
-    assert bench.feed._snapshot_now() is first
+    assert bench.feed._snapshot_now(0) is first
     for _ in range(10):
         bench.feed.tick()
-    assert bench.feed._snapshot_now() is not first
+    assert bench.feed._snapshot_now(0) is not first
 
 
 async def test_a_large_document_and_many_of_them_fit_the_frames() -> None:
