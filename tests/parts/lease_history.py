@@ -28,6 +28,7 @@ def lease_faults(history: History) -> list[str]:
     over_s = max((sight.at_s for sight in seen), default=0.0)
     # Nobody knows when a try without an answer is done, and a registration is a renewal.
     doubtful = {write.key for write in history.writes if write.doubtful}
+    taken = {write.key for write in history.writes if write.takes}
     renewals: defaultdict[str, list[Renewal]] = defaultdict(list)
     for renewal in history.renewals:
         renewals[renewal.key].append(renewal)
@@ -37,19 +38,21 @@ def lease_faults(history: History) -> list[str]:
         faults += _ended_too_early(key, of_key, endings[key])
         if key not in doubtful:
             faults += _forgotten(key, of_key, endings[key], history.disturbed)
+        if key not in doubtful | taken:
             faults += _lived_too_long(key, of_key, endings[key], over_s, history.disturbed)
     return faults
 
 
 def _first_seen(history: History) -> list[Sight]:
-    """Each revision as the first follower saw it, in order. A snapshot tells no moment, so it does not count."""
-    first: dict[int, Sight] = {}
+    """Each revision as the first follower saw it, in order; a snapshot tells more than the delta of its revision, but
+    when it came is not when it happened."""
+    first: dict[tuple[int, bool], Sight] = {}
     for sights in history.sights.values():
         for sight in sights:
-            known = first.get(sight.revision)
-            if not sight.is_snapshot and (known is None or sight.at_s < known.at_s):
-                first[sight.revision] = sight
-    return [first[revision] for revision in sorted(first)]
+            known = first.get((sight.revision, sight.is_snapshot))
+            if known is None or sight.at_s < known.at_s:
+                first[sight.revision, sight.is_snapshot] = sight
+    return [first[place] for place in sorted(first)]
 
 
 def _ended_too_early(key: str, renewals: list[Renewal], endings: list[Sight]) -> Iterator[str]:

@@ -129,17 +129,18 @@ class Watcher(Witness):
 
 
 class WitnessThread(threading.Thread):
-    """Lets a witness read a while from one registry after the other; now and then it is away for longer.
+    """Lets a witness read a while from one registry after the other.
 
-    fault: what ended it too early.
+    absences: the share of times after which it is away for some seconds. fault: what ended it too early.
     """
 
-    def __init__(self, witness: Witness, next_port: Callable[[], int], *, seed: int) -> None:
+    def __init__(self, witness: Witness, next_port: Callable[[], int], *, seed: int, absences: float) -> None:
         super().__init__(daemon=True)
         self.witness = witness
         self._next_port = next_port
         self._is_over = threading.Event()
         self._chance = random.Random(seed)
+        self._absences = absences
         self.fault: BaseException | None = None
 
     def run(self) -> None:
@@ -160,7 +161,7 @@ class WitnessThread(threading.Thread):
                 self.witness.read(self._next_port(), self._chance.randint(1, 200))
             except (OSError, http.client.HTTPException):
                 self._is_over.wait(0.05)
-            if self._chance.random() < 0.2:
+            if self._chance.random() < self._absences:
                 self._is_over.wait(self._chance.uniform(0, 8))
 
 

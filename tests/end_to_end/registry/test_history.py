@@ -127,8 +127,9 @@ def _run(folder: Path, *, replicas: int, seconds: float, paused_s: float = PAUSE
     ]
     witnesses: dict[str, Witness] = {"f1": Follower(), "f2": Follower(), "w1": Watcher(), "w2": Watcher()}
     readers = [
-        WitnessThread(witness, cluster.chooser(seed + at), seed=seed + at)
-        for at, witness in enumerate(witnesses.values(), 100)
+        # The first of each kind is always there, so that what happens is seen when it happens.
+        WitnessThread(witness, cluster.chooser(seed + at), seed=seed + at, absences=0.2 if name.endswith("2") else 0.0)
+        for at, (name, witness) in enumerate(witnesses.items(), 100)
     ]
     try:
         fleet = Fleet(FLEET, cluster.chooser(seed), stage, ttl_s=TTL_S)

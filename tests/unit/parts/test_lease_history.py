@@ -77,10 +77,16 @@ def test_trouble_starts_the_time_of_an_ending_anew_and_no_other() -> None:
 
 def test_one_that_was_taken_away_need_not_run_out() -> None:
     history = good(random.Random(2))
-    sights = [
-        sight._replace(critical=frozenset(), gone=frozenset(("k3",))) if "k3" in sight.keys else sight
-        for sight in history.sights["follower"]
-    ]
+    sights = [sight for sight in history.sights["follower"] if "k3" not in sight.keys]
+    unseen = history._replace(sights={"follower": tuple(sights)})
+    assert lease_faults(unseen) != []
+    assert lease_faults(unseen._replace(writes=(Write("k3", 9.0, 9.1, 20, takes=True),))) == []
+
+
+def test_a_snapshot_that_shows_an_end_in_time_is_a_sight_of_it() -> None:
+    history, at = good(random.Random(4)), 3
+    sights = list(history.sights["follower"])
+    sights[at] = sights[at]._replace(is_snapshot=True)
     assert lease_faults(history._replace(sights={"follower": tuple(sights)})) == []
 
 
