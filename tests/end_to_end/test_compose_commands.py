@@ -29,8 +29,13 @@ def start_healthy(here: Here, *names: str) -> None:
     for name in names:
         here.start(name)
     for name in names:
-        wait_until(lambda n=name: here.is_healthy(n), 60, every_s=0.2, what=f"{name} healthy")  # type: ignore[misc]
-        assert here.processes[name].is_running(), here.processes[name].text()
+        wait_until(lambda n=name: is_healthy(here, n), 60, every_s=0.2, what=f"{name} healthy")  # type: ignore[misc]
+
+
+def is_healthy(here: Here, name: str) -> bool:
+    """Fails at once, with what it said, when the process has ended."""
+    assert here.processes[name].is_running(), here.processes[name].text()
+    return here.is_healthy(name)
 
 
 def test_all_services_start_turn_healthy_and_show_the_page(here: Here) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.parts.bookinfo import Bookinfo
 from tests.parts.conditions import wait_until
 from tests.parts.mesh import Mesh
-from tests.parts.planes import free_port
+from tests.parts.ports import free_port
 from tests.parts.processes import ROOT, Process, python
 
 HELLO = ROOT / "examples" / "hello-service"

@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from tests.parts.conditions import wait_until
-from tests.parts.planes import Gateway, Registry, free_port
+from tests.parts.planes import Gateway, Registry
+from tests.parts.ports import free_port
 from tests.parts.processes import ROOT, Process
 
 pytestmark = pytest.mark.interop

@@ -8,7 +8,7 @@ import httpx
 from meshway.cli.demo import COPIES
 from tests.parts.conditions import wait_until
 from tests.parts.mesh import Mesh
-from tests.parts.planes import free_port
+from tests.parts.ports import free_port
 from tests.parts.processes import ROOT, Process, python
 
 

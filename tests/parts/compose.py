@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.parts.planes import free_port
+from tests.parts.ports import free_port
 from tests.parts.processes import ROOT, Process
 
 EXAMPLES_IN_IMAGE = "/opt/meshway/examples"

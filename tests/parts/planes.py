@@ -1,21 +1,14 @@
 """Registry and gateway as two processes, each killed and started alone: `registry serve`, `gateway serve`."""
 
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from tests.parts.conditions import wait_until
+from tests.parts.ports import free_port
 from tests.parts.processes import Process, python
-
-
-def free_port() -> int:
-    """A port nobody listens on now; the tests need it to survive a restart."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Registry:

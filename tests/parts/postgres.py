@@ -6,7 +6,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from tests.parts.conditions import wait_until
+from tests.parts.ports import free_port
 from tests.parts.processes import Process
 
 _numbers = count(1)
@@ -44,7 +44,7 @@ class Postgres:
         self._folder.chmod(0o755)
         self.data = self._folder / "data"
         self._durable = durable
-        self.port = _free_port()
+        self.port = free_port()
         self._process: Process | None = None
         if data is None:
             run("initdb", "-D", str(self.data), "-U", "meshway", "--auth=trust", "--encoding=UTF8", "--locale=C",
@@ -195,10 +195,3 @@ def _is_alive(pid: int) -> bool:
     except OSError:
         return False
     return state not in "ZX"
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

@@ -12,7 +12,7 @@ import httpx
 
 from tests.parts.conditions import wait_until
 from tests.parts.fault_proxy import FaultProxy, ProxyThread
-from tests.parts.planes import free_port
+from tests.parts.ports import free_port
 from tests.parts.postgres import Postgres
 from tests.parts.processes import Process, python
 from tests.parts.valkey import Valkey

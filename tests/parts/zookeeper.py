@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from tests.parts.conditions import wait_until
-from tests.parts.planes import free_port
+from tests.parts.ports import free_port
 from tests.parts.processes import Process
 
 # It names the jars it needs in its manifest.

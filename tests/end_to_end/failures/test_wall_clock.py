@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.parts.conditions import wait_until
-from tests.parts.planes import free_port
+from tests.parts.ports import free_port
 from tests.parts.processes import Process, python
 from tests.parts.witnesses import Follower
 

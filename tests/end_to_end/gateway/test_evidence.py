@@ -9,7 +9,8 @@ import pytest
 
 from tests.parts.conditions import wait_until
 from tests.parts.instances import EchoInstance
-from tests.parts.planes import Gateway, Registry, free_port
+from tests.parts.planes import Gateway, Registry
+from tests.parts.ports import free_port
 
 TTL_S = 3
 BOOKS = "/v1/namespaces/default/services/books/instances"

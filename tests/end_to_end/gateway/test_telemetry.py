@@ -15,7 +15,7 @@ from tests.parts.conditions import until
 from tests.parts.feed_server import Feed
 from tests.parts.gateway_process import GatewayProcess
 from tests.parts.plain_service import PlainService
-from tests.parts.planes import free_port
+from tests.parts.ports import free_port
 from tests.parts.processes import ROOT
 
 # What the registry tells, and no gateway but for two.

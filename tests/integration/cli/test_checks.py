@@ -8,7 +8,8 @@ import pytest
 
 from tests.parts.command import Ended, meshway
 from tests.parts.conditions import wait_until
-from tests.parts.planes import Gateway, Registry, free_port
+from tests.parts.planes import Gateway, Registry
+from tests.parts.ports import free_port
 
 Run = Callable[..., Ended]
 LIMIT = """\

@@ -8,7 +8,8 @@ import pytest
 
 from tests.integration.cli.test_documents import SHOP, write
 from tests.parts.command import Ended, meshway
-from tests.parts.planes import Registry, free_port
+from tests.parts.planes import Registry
+from tests.parts.ports import free_port
 
 Run = Callable[..., Ended]
 

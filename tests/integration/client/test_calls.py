@@ -15,7 +15,8 @@ from starlette.routing import Route
 from meshway.client import AsyncMesh, Mesh, MeshSettings
 from meshway.tasks import spawn
 from tests.parts.conditions import until, wait_until
-from tests.parts.planes import Gateway, Registry, free_port
+from tests.parts.planes import Gateway, Registry
+from tests.parts.ports import free_port
 
 
 @pytest.fixture

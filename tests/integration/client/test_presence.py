@@ -14,7 +14,8 @@ import pytest
 from meshway.client import AsyncMesh, Mesh, MeshSettings
 from tests.integration.client.conftest import Start
 from tests.parts.conditions import until, wait_until
-from tests.parts.planes import Registry, free_port
+from tests.parts.planes import Registry
+from tests.parts.ports import free_port
 from tests.parts.sdk_services import start_service
 
 

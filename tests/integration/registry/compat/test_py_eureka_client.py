@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.parts.conditions import wait_until
-from tests.parts.planes import Registry, free_port
+from tests.parts.planes import Registry
+from tests.parts.ports import free_port
 from tests.parts.processes import ROOT, python
 
 INSTANCE = "/v1/namespaces/default/services/{}/instances"
