@@ -10,6 +10,7 @@ import json
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -85,7 +86,7 @@ class Tenant(threading.Thread):
     """Registers, renews, patches, deregisters and abandons instances of one service, and reads them with `since`.
 
     Between calls it waits up to pause_s. It keeps `most` instances; what it abandons is left to run out. fault: what
-    ended it too early.
+    ended it too early, with its place.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class Tenant(threading.Thread):
         self.writes: list[Write] = []
         self.renewals: list[Renewal] = []
         self.reads: list[Read] = []
-        self.fault: BaseException | None = None
+        self.fault: str | None = None
         self._caller = Caller(next_port)
         self._stage = stage
         self._chance = random.Random(seed)
@@ -120,8 +121,8 @@ class Tenant(threading.Thread):
     def run(self) -> None:
         try:
             self._live()
-        except BaseException as fault:
-            self.fault = fault
+        except BaseException:
+            self.fault = traceback.format_exc()
         finally:
             self._caller.hang_up()
 

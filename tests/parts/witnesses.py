@@ -7,6 +7,7 @@ import json
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -131,7 +132,8 @@ class Watcher(Witness):
 class WitnessThread(threading.Thread):
     """Lets a witness read a while from one registry after the other.
 
-    absences: the share of times after which it is away for some seconds. fault: what ended it too early.
+    absences: the share of times after which it is away for some seconds. fault: what ended it too early, with its
+    place.
     """
 
     def __init__(self, witness: Witness, next_port: Callable[[], int], *, seed: int, absences: float) -> None:
@@ -141,13 +143,13 @@ class WitnessThread(threading.Thread):
         self._is_over = threading.Event()
         self._chance = random.Random(seed)
         self._absences = absences
-        self.fault: BaseException | None = None
+        self.fault: str | None = None
 
     def run(self) -> None:
         try:
             self._read_on()
-        except BaseException as fault:
-            self.fault = fault
+        except BaseException:
+            self.fault = traceback.format_exc()
 
     def end(self) -> None:
         self._is_over.set()

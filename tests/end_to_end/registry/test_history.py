@@ -155,8 +155,7 @@ def _run(folder: Path, *, replicas: int, seconds: float, paused_s: float = PAUSE
             tuple(disturbed),
         )
         _tell(history, witnesses)
-        assert [tenant.fault for tenant in tenants if tenant.fault] == []
-        assert [reader.fault for reader in readers if reader.fault] == []
+        assert "".join(thread.fault for thread in (*tenants, *readers) if thread.fault) == ""
         assert faults(history) + lease_faults(history) == []
         assert _is_pruned(cluster)
         assert any(sight.critical for sight in history.sights["f1"]), "no lease ran out, so nothing was judged"
