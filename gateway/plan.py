@@ -1,8 +1,9 @@
 """What a route compiles to, and what compiling needs. What a route does not use is not in its tuples."""
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.exchange import Exchange, Reply
 from meshway.http1.message import ResponseHead
@@ -39,7 +40,8 @@ class RoutePlan:
     """The compiled form of one rule of one route.
 
     choose: draws the destination of one call; None when a request filter always answers (redirect).
-    slot: index of this rule's counters. Timeouts in seconds, `inf` = none.
+    slot: index of this rule's counters. Timeouts in seconds, `inf` = none. max_body: bytes of a request's body.
+    body_rate: least bytes per second of one, 0 = what the listener says.
     """
 
     route: str
@@ -54,6 +56,8 @@ class RoutePlan:
     first_byte_s: float
     idle_s: float
     upgraded_idle_s: float
+    max_body: float = math.inf
+    body_rate: int = 0
 
 
 @dataclass(slots=True)
@@ -61,14 +65,17 @@ class Parts:
     """What compiled things are given instead of reaching for it: clock, chance, shares, counters.
 
     now: monotonic seconds. random: uniform in [0, 1). workers: live workers of this host (shares of limits).
-    worker: this worker's index, its column of the host table. report: tells the supervisor of a transition.
-    retire: told of an endpoint that is gone, so that its connections are closed.
+    worker: this worker's index, its column of the host table. zone: the gateway's, "" = unknown. aside: makes a value
+    beside the loop and hands it over on it; at once where no loop is kept waiting. report: tells the supervisor of a
+    transition. retire: told of an endpoint that is gone, so that its connections are closed.
     """
 
     now: Callable[[], float]
     random: Callable[[], float]
     workers: int = 1
     worker: int = 0
+    zone: str = ""
+    aside: "Callable[[Callable[[], Any], Callable[[Any], None]], None]" = field(default=lambda make, take: take(make()))
     counters: "Counters | None" = None
     host_table: "HostTable | None" = None
     report: "Callable[[Transition], None]" = field(default=lambda _: None)

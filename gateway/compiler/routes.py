@@ -177,6 +177,7 @@ def _compile_rule(
     else:
         request_filters = (refusing(blocking),)
     counters = context.parts.counters
+    body = rule.request_body
     return RoutePlan(
         route=entry.title,
         rule=name,
@@ -190,6 +191,8 @@ def _compile_rule(
         first_byte_s=limit_s(timeouts.first_byte),
         idle_s=limit_s(timeouts.idle),
         upgraded_idle_s=limit_s(timeouts.upgraded_idle),
+        max_body=float(body.max) if body is not None and body.max else math.inf,
+        body_rate=int(body.min_rate) if body is not None else 0,
     )
 
 

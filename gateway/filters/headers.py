@@ -24,6 +24,17 @@ def compile_request_filter(changes: HeaderChanges) -> RequestFilter:
     return change_headers if names else add_headers
 
 
+def compile_reply_filter(changes: HeaderChanges) -> RequestFilter:
+    """For a rule that answers itself: there is nothing to remove."""
+    added = _added(changes)
+
+    def add_to_reply(exchange: Exchange) -> Reply | None:
+        exchange.added += added
+        return None
+
+    return add_to_reply
+
+
 def compile_response_filter(changes: HeaderChanges) -> ResponseFilter:
     names, added = _gone(changes), _added(changes)
 

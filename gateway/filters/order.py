@@ -1,12 +1,12 @@
 """The fixed order of filters, so that whoever reads a document knows what happens first.
 
-Request: rate limits, then redirect, or header changes and rewrite. Response: header changes; the rate limits' own
-fields go with every answer by `Exchange.added`. What a rule does not use is not in its tuple.
+Request: rate limits, then redirect or respond, or header changes and rewrite. Response: header changes; the rate
+limits' own fields go with every answer by `Exchange.added`. What a rule does not use is not in its tuple.
 """
 
 from collections.abc import Sequence
 
-from gateway.filters import headers, rate_limit, redirect, rewrite
+from gateway.filters import headers, rate_limit, redirect, respond, rewrite
 from gateway.filters.rate_limit import AppliedLimit
 from gateway.plan import Parts, RequestFilter, ResponseFilter
 from meshway.model.route import Rule
@@ -19,8 +19,13 @@ def request_filters(
     filters: list[RequestFilter] = []
     if limits:
         filters.append(rate_limit.compile_filter(limits, parts))
-    if rule.redirect is not None:
-        filters.append(redirect.compile_filter(rule.redirect, prefixes))
+    if rule.redirect is not None or rule.respond is not None:
+        if rule.response_headers is not None:
+            filters.append(headers.compile_reply_filter(rule.response_headers))
+        if rule.redirect is not None:
+            filters.append(redirect.compile_filter(rule.redirect, prefixes))
+        elif rule.respond is not None:
+            filters.append(respond.compile_filter(rule.respond))
         return tuple(filters)
     if rule.request_headers is not None:
         filters.append(headers.compile_request_filter(rule.request_headers))

@@ -82,6 +82,9 @@ class Call:
             self.request_trailers = trailers
         if first or not ended:
             exchange.bytes_in = len(first)
+            if exchange.head.body > plan.max_body or exchange.bytes_in > plan.max_body:
+                self._answer(_too_large(plan))
+                return
             retry = plan.retry
             self.body = Replay(retry.buffer if retry is not None and retry.max_retries else 0, first)
         deadline = exchange.started + plan.deadline_s
@@ -186,12 +189,25 @@ class Call:
         attempt, body = self._attempt, self.body
         if attempt is not None and attempt.upstream is not None:
             if body is not None:
+                if self._is_too_large():
+                    return
                 body.keep(data)
             attempt.send_body(data)
         else:
             assert body is not None
+            if self._is_too_large():
+                return
             body.hold(data)
             self.downstream.pause_body()
+
+    def _is_too_large(self) -> bool:
+        """Of a body whose length was not announced; it is refused then."""
+        exchange = self.exchange
+        plan = exchange.plan
+        if plan is None or exchange.bytes_in <= plan.max_body:
+            return False
+        self.on_bad_body(_too_large(plan))
+        return True
 
     def on_end(self, trailers: bytes) -> None:
         """The request is whole; after an upgrade, the caller closed his half."""
@@ -439,6 +455,11 @@ def _left_s(value: bytes) -> float:
     if not value.isdigit() or len(value) > _MAX_DEADLINE_MS_DIGITS:
         return NEVER
     return int(value) / 1000.0
+
+
+def _too_large(plan: RoutePlan) -> Reply:
+    detail = f"rule {plan.rule} of Route {plan.route} takes request bodies of at most {plan.max_body:.0f} bytes"
+    return Reply(413, "too_large", "DPE", detail)
 
 
 def _nowhere(exchange: Exchange) -> str:

@@ -96,6 +96,8 @@ def _split(item: Item) -> str:
     for rule in item["spec"]["rules"]:
         if "redirect" in rule:
             places["redirect"] = None
+        if "respond" in rule:
+            places[f"respond {rule['respond']['status']}"] = None
         many = len(rule.get("destinations", [])) > 1
         for destination in rule.get("destinations", []):
             subset = f"#{destination['subset']}" if "subset" in destination else ""

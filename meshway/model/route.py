@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from meshway.model.document import Destination, Label, Part, Spec
+from meshway.model.rule_actions import RequestBody, Respond
 from meshway.model.traffic_policy import Retry, Timeouts
 
 
@@ -66,12 +67,12 @@ class HeaderChanges(Part, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
 
 class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Exactly one of destinations and redirect. No match = everything."""
+    """Exactly one of destinations, redirect and respond. No match = everything."""
 
     unsupported: ClassVar[frozenset[str]] = frozenset(
         {
-            "respond", "sticky", "cors", "mirror", "fault", "hedge", "request_body", "criticality",
-            "compression", "deprecation", "cache", "websocket", "transcode",
+            "sticky", "cors", "mirror", "fault", "hedge", "criticality", "compression", "deprecation", "cache",
+            "websocket", "transcode",
         }
     )  # fmt: skip
 
@@ -79,11 +80,13 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
     match: Annotated[tuple[Match, ...], Meta(max_length=16)] = ()
     destinations: Annotated[tuple[Destination, ...], Meta(max_length=16)] = ()
     redirect: Redirect | None = None
+    respond: Respond | None = None
     rewrite: Rewrite | None = None
     request_headers: HeaderChanges | None = None
     response_headers: HeaderChanges | None = None
     timeouts: Timeouts | None = None
     retry: Retry | None = None
+    request_body: RequestBody | None = None
 
 
 class Route(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

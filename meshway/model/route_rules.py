@@ -9,6 +9,9 @@ from meshway.model.names import FIELD_VALUE, REFUSED_HEADERS, TOKEN, bad_host
 from meshway.model.route import HeaderChanges, Match, PathMatch, PathRewrite, Redirect, Rewrite, Route, Rule
 from meshway.model.rule_kit import BlockRule, Finding, member_path, one_of, unique
 
+_ACTIONS: Final = ("destinations", "redirect", "respond")
+_OF_A_SERVICE: Final = ("rewrite", "request_headers", "timeouts", "retry")
+
 
 def _paths(*names: str) -> BlockRule:
     def check(part: Any) -> Iterator[Finding]:
@@ -62,19 +65,25 @@ def _changed_headers(field: str) -> BlockRule:
 
 
 def _rule_action(part: Any) -> Iterator[Finding]:
-    if bool(part.destinations) == (part.redirect is not None):
-        found = "has both" if part.redirect is not None else "has none"
-        yield Finding("", "forbidden_combination", f"needs exactly one of destinations, redirect; {found}")
+    written = [name for name in _ACTIONS if getattr(part, name) not in (None, ())]
+    if len(written) != 1:
+        found = f"has {' and '.join(written)}" if written else "has none"
+        yield Finding("", "forbidden_combination", f"needs exactly one of {', '.join(_ACTIONS)}; {found}")
     elif part.destinations and sum(destination.weight for destination in part.destinations) == 0:
         yield Finding(".destinations", "out_of_bounds", "the weights add up to 0: nobody would get a call")
 
 
-def _rule_redirect(part: Any) -> Iterator[Finding]:
-    if part.redirect is None:
+def _rule_without_service(part: Any) -> Iterator[Finding]:
+    action = "redirect" if part.redirect is not None else "respond" if part.respond is not None else ""
+    if not action:
         return
-    for name in ("rewrite", "request_headers", "timeouts", "retry"):
-        if getattr(part, name) is not None:
-            yield Finding(f".{name}", "forbidden_combination", "has no use beside redirect, which calls no service")
+    for name in _OF_A_SERVICE:
+        if getattr(part, name) not in (None, ()):
+            yield Finding(f".{name}", "forbidden_combination", f"has no use beside {action}, which calls no service")
+    if part.response_headers is not None and part.response_headers.remove:
+        yield Finding(
+            ".response_headers.remove", "forbidden_combination", f"{action} answers with no header that could go"
+        )
 
 
 def _prefix_rewrites(part: Any) -> Iterator[Finding]:
@@ -126,8 +135,8 @@ ROUTE_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     ),
     HeaderChanges: (_changed_headers("set"), _changed_headers("add"), _changed_headers("remove")),
     Rule: (
-        BlockRule(("destinations", "redirect"), _rule_action, whole=True),
-        BlockRule(("redirect", "rewrite", "request_headers", "timeouts", "retry"), _rule_redirect),
+        BlockRule(_ACTIONS, _rule_action, whole=True),
+        BlockRule(("redirect", "respond", "response_headers", *_OF_A_SERVICE), _rule_without_service),
         BlockRule(("match", "rewrite", "redirect"), _prefix_rewrites),
     ),
     Route: (BlockRule(("rules",), _route_rules), BlockRule(("listeners", "hosts"), _route_hosts)),

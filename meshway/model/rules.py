@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from meshway.model.action_rules import ACTION_RULES
 from meshway.model.document import Metadata
 from meshway.model.policy_rules import POLICY_RULES
 from meshway.model.route_rules import ROUTE_RULES
@@ -59,5 +60,6 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     Metadata: (BlockRule(("labels",), _labels), BlockRule(("annotations",), _annotations)),
     Service: SERVICE_RULES,
     **ROUTE_RULES,
+    **ACTION_RULES,
     **POLICY_RULES,
 }

@@ -14,7 +14,7 @@ from gateway.relay.relay import Relay
 from gateway.routing.table import TablesHolder
 from gateway.upstream.pool import Pool
 from gateway.wire.http1.client import make_connector
-from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
 from gateway.wire.http1.server import ServerProtocol
 from meshway.snapshot import Change
 from tests.parts.conditions import until
@@ -47,13 +47,16 @@ class CompiledGateway:
 
 
 @asynccontextmanager
-async def compiled_gateway(*changes: Change, face: int = EDGE) -> AsyncIterator[CompiledGateway]:
+async def compiled_gateway(
+    *changes: Change, face: int = EDGE, limits: ConnectionLimits | None = None
+) -> AsyncIterator[CompiledGateway]:
     loop, now = asyncio.get_running_loop(), time.monotonic
     wheel = TimerWheel(now())
     pool = Pool(make_connector(loop), wheel, now)
     compiler = Compiler(Parts(now=now, random=random, retire=pool.close_idle))
     holder = TablesHolder(compiler.tables)
-    context = ListenerContext(face, Relay(holder, pool, wheel, now, lambda exchange, at: None), b"meshway-test")
+    relay = Relay(holder, pool, wheel, now, lambda exchange, at: None)
+    context = ListenerContext(face, relay, b"meshway-test", limits=limits)
     server = await loop.create_server(lambda: ServerProtocol(context), "127.0.0.1", 0)
     gateway = CompiledGateway(compiler, holder)
     gateway.port = server.sockets[0].getsockname()[1]

@@ -14,6 +14,7 @@ from gateway.relay.reply_body import reply_body
 from meshway.http1.message import CHUNKED, NO_BODY, ResponseHead
 
 _EXPECTS_BODY: Final = frozenset({b"POST", b"PUT", b"PATCH"})
+_UNFRAMED: Final = frozenset({204, 304})  # RFC 9110 §8.6: 204 must not say a length, 304 would say the wrong one
 _REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 _CHUNKED_FIELD: Final = b"Transfer-Encoding: chunked\r\n"
 _UPGRADE_FIELDS: Final = b"Connection: Upgrade\r\nUpgrade: %b\r\n"
@@ -115,12 +116,13 @@ def upgrade_head(exchange: Exchange, head: ResponseHead, via: bytes) -> bytes:
 def reply(exchange: Exchange, answer: Reply, connection: bytes) -> tuple[bytes, bytes]:
     """Head and body of an answer of our own; the body is announced also where the method forbids to send it."""
     fields, body = reply_body(exchange, answer)
-    head = b"HTTP/1.1 %d %b\r\n%b%bContent-Length: %d\r\n%b%bmeshway-reason: %b\r\nx-request-id: %b\r\n%b\r\n" % (
+    framing = b"" if answer.status in _UNFRAMED else b"Content-Length: %d\r\n" % len(body)
+    head = b"HTTP/1.1 %d %b\r\n%b%b%b%b%bmeshway-reason: %b\r\nx-request-id: %b\r\n%b\r\n" % (
         answer.status,
         _REASONS.get(answer.status, b"Status"),
         _date_line(int(time())),
         fields,
-        len(body),
+        framing,
         answer.fields,
         exchange.added,
         answer.reason.encode(),

@@ -23,7 +23,7 @@ class ServerProtocol(AnsweringSide):
     """One connection; the `Downstream` of its calls. timer: lent to the running call."""
 
     __slots__ = (
-        "_body_count", "_forwarding", "_is_head_begun", "_is_lingering", "_is_paused", "_is_rate_excused",
+        "_body_count", "_body_rate", "_forwarding", "_is_head_begun", "_is_lingering", "_is_paused", "_is_rate_excused",
         "_is_reading_heads", "_is_write_paused", "_peer", "_reader", "_to_discard", "_unsent", "_wants_pause", "_watch",
     )  # fmt: skip
 
@@ -31,6 +31,7 @@ class ServerProtocol(AnsweringSide):
         super().__init__(listener)
         self._reader = RequestReader(listener.limits.head, lines=listener.lines)
         self._body_count = 0  # bytes since the body rate was looked at
+        self._body_rate = 0  # least bytes per second of the running request's body
         self._to_discard = 0  # most bytes of an answered request's body still to be dropped
         self._is_head_begun = False
         self._is_lingering = False  # answered for the last time; what comes is dropped
@@ -180,11 +181,14 @@ class ServerProtocol(AnsweringSide):
             self._buffer = body.rest
             self._begin(head, first, True, body.trailers)
             return
-        limits = self._listener.limits
-        if limits.body_rate:
-            self._body_count = 0
-            self._listener.relay.wheel.set(self._watch, self, self._listener.now() + limits.body_grace_s)
         self._begin(head, first, False)
+        call = self._call
+        if call is not None:
+            plan, limits = call.exchange.plan, self._listener.limits
+            self._body_rate = limits.body_rate if plan is None else max(limits.body_rate, plan.body_rate)
+            if self._body_rate:
+                self._body_count = 0
+                self._listener.relay.wheel.set(self._watch, self, self._listener.now() + limits.body_grace_s)
 
     def _begin(self, head: RequestHead, first: bytes, ended: bool, trailers: bytes = b"") -> None:
         listener = self._listener
@@ -336,7 +340,7 @@ class ServerProtocol(AnsweringSide):
             self._unsent = unsent
             wait_s = limits.write_stall_s
         elif self._call is not None:
-            if self._body is not None and limits.body_rate:
+            if self._body is not None and self._body_rate:
                 if self._is_body_slow():
                     self._closes = True
                     self._call.on_bad_body(Reply(408, "request_timeout", "DPE", "the request's body came too slowly"))
@@ -359,7 +363,7 @@ class ServerProtocol(AnsweringSide):
             return False
         if call.exchange.head.expect_continue and not call.exchange.bytes_in:
             return False  # he waits for our 100
-        return self._body_count < limits.body_rate * limits.body_grace_s
+        return self._body_count < self._body_rate * limits.body_grace_s
 
 
 def _unread_head() -> RequestHead:

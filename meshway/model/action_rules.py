@@ -1,0 +1,32 @@
+"""What must hold inside the blocks of rule_actions.py."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from meshway.model.names import FIELD_VALUE
+from meshway.model.rule_actions import Respond
+from meshway.model.rule_kit import BlockRule, Finding
+from meshway.units import Size
+
+MAX_RESPOND_BODY: Final = Size(64 << 10)
+BODILESS: Final = frozenset({204, 205, 304})  # RFC 9110 §15.3.5, §15.3.6, §15.4.5
+
+
+def _respond_body(part: Any) -> Iterator[Finding]:
+    size = len(part.body.encode())
+    if size > MAX_RESPOND_BODY:
+        yield Finding(".body", "too_large", f"{size} bytes are above {MAX_RESPOND_BODY}")
+    if part.body and part.status in BODILESS:
+        yield Finding(".body", "forbidden_combination", f"an answer {part.status} has no body")
+
+
+def _respond_type(part: Any) -> Iterator[Finding]:
+    if not FIELD_VALUE.match(part.content_type):
+        yield Finding(".content_type", "out_of_bounds", "a header's value holds no control characters")
+
+
+ACTION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
+    Respond: (BlockRule(("status", "body"), _respond_body), BlockRule(("content_type",), _respond_type)),
+}

@@ -1,0 +1,45 @@
+# ruff: noqa: E501 - a table is read by its columns
+"""What must hold in the blocks of a rule: a table of Routes and what is wrong with each."""
+
+from typing import Any
+
+import pytest
+
+from meshway.model.decode import decode_spec
+
+TO = {"destinations": [{"service": "cart"}]}
+
+
+def rule(**fields: Any) -> dict[str, Any]:
+    return {"rules": [TO | fields]}
+
+
+WRONG: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"rules": [{"respond": {"status": 200}, "redirect": {"host": "a.example"}}]},
+        "spec.rules[0]",
+        "forbidden_combination",
+    ),
+    ({"rules": [{"respond": {"status": 199}}]}, "spec.rules[0].respond.status", "out_of_bounds"),
+    ({"rules": [{"respond": {"status": 204, "body": "x"}}]}, "spec.rules[0].respond.body", "forbidden_combination"),
+    ({"rules": [{"respond": {"status": 200, "body": "x" * 65_537}}]}, "spec.rules[0].respond.body", "too_large"),
+    (
+        {"rules": [{"respond": {"status": 200, "content_type": "a\nb"}}]},
+        "spec.rules[0].respond.content_type",
+        "out_of_bounds",
+    ),
+    ({"rules": [{"respond": {"status": 200}, "timeouts": {}}]}, "spec.rules[0].timeouts", "forbidden_combination"),
+    (
+        {"rules": [{"respond": {"status": 200}, "response_headers": {"remove": ["a"]}}]},
+        "spec.rules[0].response_headers.remove",
+        "forbidden_combination",
+    ),
+    (rule(request_body={"max": "1 MB"}), "spec.rules[0].request_body.max", "bad_size"),
+]
+
+
+@pytest.mark.parametrize(("spec", "path", "code"), WRONG, ids=[f"{path}-{code}" for _, path, code in WRONG])
+def test_it_is_refused_at_its_path(spec: dict[str, Any], path: str, code: str) -> None:
+    read, errors = decode_spec("Route", spec)
+    assert read is None
+    assert [(error.path, error.code) for error in errors] == [(path, code)]
