@@ -131,6 +131,7 @@ def _run(folder: Path, *, replicas: int, seconds: float, paused_s: float = PAUSE
         WitnessThread(witness, cluster.chooser(seed + at), seed=seed + at, absences=0.2 if name.endswith("2") else 0.0)
         for at, (name, witness) in enumerate(witnesses.items(), 100)
     ]
+    fallible: list[Tenant | WitnessThread] = [*tenants, *readers]
     try:
         fleet = Fleet(FLEET, cluster.chooser(seed), stage, ttl_s=TTL_S)
         for thread in (fleet, *tenants, *readers):
@@ -155,7 +156,7 @@ def _run(folder: Path, *, replicas: int, seconds: float, paused_s: float = PAUSE
             tuple(disturbed),
         )
         _tell(history, witnesses)
-        assert "".join(thread.fault for thread in (*tenants, *readers) if thread.fault) == ""
+        assert "".join(thread.fault for thread in fallible if thread.fault) == ""
         assert faults(history) + lease_faults(history) == []
         assert _is_pruned(cluster)
         assert any(sight.critical for sight in history.sights["f1"]), "no lease ran out, so nothing was judged"
