@@ -45,6 +45,15 @@ class Reply:
         self.close = close
 
 
+class Hold:
+    """A filter's verdict: the call waits this many seconds, then goes on with the next filter."""
+
+    __slots__ = ("wait_s",)
+
+    def __init__(self, wait_s: float) -> None:
+        self.wait_s = wait_s
+
+
 class Exchange:
     """Times are seconds of the worker's monotonic clock.
 
@@ -128,3 +137,8 @@ class Exchange:
         self.retried_at: tuple[float, ...] = ()
         self.bytes_in = 0
         self.bytes_out = 0
+
+    def mark(self, flag: str) -> None:
+        """One more of Envoy's response flags, beside those of what happened before."""
+        if flag:
+            self.flag = f"{self.flag},{flag}" if self.flag else flag

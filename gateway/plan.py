@@ -1,11 +1,12 @@
 """What a route compiles to, and what compiling needs. What a route does not use is not in its tuples."""
 
 import math
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gateway.exchange import Exchange, Reply
+from gateway.exchange import Exchange, Hold, Reply
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from gateway.upstream.cluster import Cluster, Transition
     from gateway.upstream.endpoint import Endpoint
 
-RequestFilter = Callable[[Exchange], "Reply | Awaitable[Reply | None] | None"]
+RequestFilter = Callable[[Exchange], "Reply | Hold | Awaitable[Reply | None] | None"]
 ResponseFilter = Callable[[ResponseHead], None]  # what it does depends on the head alone
 ChooseCluster = Callable[[Exchange], "Cluster"]
 
@@ -64,10 +65,10 @@ class RoutePlan:
 class Parts:
     """What compiled things are given instead of reaching for it: clock, chance, shares, counters.
 
-    now: monotonic seconds. random: uniform in [0, 1). workers: live workers of this host (shares of limits).
-    worker: this worker's index, its column of the host table. zone: the gateway's, "" = unknown. aside: makes a value
-    beside the loop and hands it over on it; at once where no loop is kept waiting. report: tells the supervisor of a
-    transition. retire: told of an endpoint that is gone, so that its connections are closed.
+    now: monotonic seconds. wall: seconds since 1970. random: uniform in [0, 1). workers: live workers of this host
+    (shares of limits). worker: this worker's index, its column of the host table. zone: the gateway's, "" = unknown.
+    aside: makes a value beside the loop and hands it over on it; at once where no loop is kept waiting. report: tells
+    the supervisor of a transition. retire: told of an endpoint that is gone, so that its connections are closed.
     """
 
     now: Callable[[], float]
@@ -76,6 +77,7 @@ class Parts:
     worker: int = 0
     zone: str = ""
     aside: "Callable[[Callable[[], Any], Callable[[Any], None]], None]" = field(default=lambda make, take: take(make()))
+    wall: Callable[[], float] = time.time
     counters: "Counters | None" = None
     host_table: "HostTable | None" = None
     report: "Callable[[Transition], None]" = field(default=lambda _: None)

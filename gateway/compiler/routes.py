@@ -173,7 +173,9 @@ def _compile_rule(
     blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
     if blocking is None:
         limits = context.limits.applied(places, service=service, route=entry.title, rule=name)
-        request_filters = order.request_filters(rule, limits, prefixes, context.parts)
+        request_filters = order.request_filters(
+            rule, limits, prefixes, context.parts, f"rule {name} of Route {entry.title}"
+        )
     else:
         request_filters = (refusing(blocking),)
     counters = context.parts.counters

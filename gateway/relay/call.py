@@ -8,9 +8,10 @@ import logging
 from collections.abc import Awaitable
 from typing import Final
 
-from gateway.exchange import MESH, NEVER, Exchange, Reply
+from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply
 from gateway.plan import RetryPlan, RoutePlan
 from gateway.relay.attempt import Attempt
+from gateway.relay.refusals import nowhere, too_large
 from gateway.relay.relay import Relay
 from gateway.relay.replay import Replay
 from gateway.relay.retry import FAILURES, backoff_s, is_harmless, retry_after_s
@@ -28,6 +29,9 @@ _MAX_DEADLINE_MS_DIGITS: Final = 9
 _OUTSIDE: Final = 0
 _PENDING: Final = 1
 _ADMITTED: Final = 2
+# What the downstream's timer is set for beside the deadline; a number above is the filter to go on with.
+_NOTHING: Final = 0
+_BACKOFF: Final = -1
 
 
 class Call:
@@ -38,7 +42,7 @@ class Call:
     """
 
     __slots__ = (
-        "_attempt", "_cluster_state", "_is_backing_off", "_is_upstream_closed", "_retries", "_was_stale", "body",
+        "_attempt", "_cluster_state", "_is_upstream_closed", "_retries", "_waits_for", "_was_stale", "body",
         "downstream", "exchange", "is_over", "is_request_whole", "relay", "request_trailers",
     )  # fmt: skip
 
@@ -52,9 +56,9 @@ class Call:
         self._attempt: Attempt | None = None
         self.body: Replay | None = None
         self._cluster_state = _OUTSIDE
-        self._is_backing_off = False
         self._is_upstream_closed = False  # its half, after an upgrade
         self._retries = 0
+        self._waits_for = _NOTHING
         self._was_stale = False
 
     # From the head to the first attempt.
@@ -75,7 +79,7 @@ class Call:
             return
         plan = exchange.plan = self.relay.holder.tables.match(exchange)
         if plan is None:
-            self._answer(Reply(404, "no_route", "NR", _nowhere(exchange)))
+            self._answer(nowhere(exchange))
             return
         if ended:
             self.is_request_whole = True
@@ -83,7 +87,7 @@ class Call:
         if first or not ended:
             exchange.bytes_in = len(first)
             if exchange.head.body > plan.max_body or exchange.bytes_in > plan.max_body:
-                self._answer(_too_large(plan))
+                self._answer(too_large(plan))
                 return
             retry = plan.retry
             self.body = Replay(retry.buffer if retry is not None and retry.max_retries else 0, first)
@@ -99,24 +103,33 @@ class Call:
         if plan.request_filters:
             self._filter(plan, 0)
         else:
-            self._enter(plan)
+            self._enter(plan, exchange.started)
         if not ended and self._is_unsent():
             self.downstream.pause_body()
 
-    def _filter(self, plan: RoutePlan, index: int) -> None:
-        """index: of the filter to go on with."""
+    def _filter(self, plan: RoutePlan, start: int) -> None:
+        """start: index of the filter to go on with; above 0 time has passed since the call began."""
         exchange = self.exchange
-        for each in plan.request_filters[index:] if index else plan.request_filters:
+        index = start
+        for each in plan.request_filters[start:] if start else plan.request_filters:
             verdict = each(exchange)
             index += 1
             if verdict is None:
                 continue
             if isinstance(verdict, Reply):
                 self._answer(verdict)
+            elif isinstance(verdict, Hold):
+                self._hold(verdict.wait_s, index)
             else:
                 spawn(self._await(verdict, plan, index), name="filter")
             return
-        self._enter(plan)
+        self._enter(plan, exchange.started if not start else self.relay.now())
+
+    def _hold(self, wait_s: float, index: int) -> None:
+        """index: of the filter to go on with."""
+        self._waits_for = index
+        due = self.relay.now() + wait_s
+        self.relay.wheel.set(self.downstream.timer, self, min(due, self.exchange.deadline))
 
     async def _await(self, awaitable: Awaitable[Reply | None], plan: RoutePlan, index: int) -> None:
         try:
@@ -131,14 +144,14 @@ class Call:
         else:
             self._filter(plan, index)
 
-    def _enter(self, plan: RoutePlan) -> None:
+    def _enter(self, plan: RoutePlan, now: float) -> None:
         """Into the cluster: breaker and bulkhead."""
         exchange = self.exchange
         if plan.choose is None:
             self._answer(Reply(404, "no_route", "NR", "the route has no destination"))
             return
         cluster = exchange.cluster = plan.choose(exchange)
-        cluster.budget.count_request(exchange.started)
+        cluster.budget.count_request(now)
         if cluster.breaker is not None or cluster.bulkhead is not None:
             admission = cluster.admit(exchange, self._admitted)
             if admission is PENDING:
@@ -149,7 +162,7 @@ class Call:
                 return
             self._cluster_state = _ADMITTED
         pick = cluster.first_pick
-        self._attempt_on(cluster, plan, pick(exchange) if pick is not None else None, exchange.started)
+        self._attempt_on(cluster, plan, pick(exchange) if pick is not None else None, now)
 
     def _admitted(self, refusal: Reply | None) -> None:
         """The bulkhead, later."""
@@ -206,7 +219,7 @@ class Call:
         plan = exchange.plan
         if plan is None or exchange.bytes_in <= plan.max_body:
             return False
-        self.on_bad_body(_too_large(plan))
+        self.on_bad_body(too_large(plan))
         return True
 
     def on_end(self, trailers: bytes) -> None:
@@ -231,7 +244,7 @@ class Call:
     def on_gone(self) -> None:
         """The caller left; nothing can be told him any more."""
         now = self.relay.now()
-        self.exchange.flag = "DC"
+        self.exchange.mark("DC")
         self._leave("cancelled", now)
         self._finish(now)
 
@@ -361,23 +374,26 @@ class Call:
         assert plan.retry is not None
         wait_s = max(at_least_s, backoff_s(plan.retry, self._retries, self.relay.random()))
         self._retries += 1
-        self._is_backing_off = True
+        self._waits_for = _BACKOFF
         if not self.is_request_whole:
             self.downstream.pause_body()
         self.relay.wheel.set(self.downstream.timer, self, min(now + wait_s, exchange.deadline))
 
     def on_timer(self, now: float) -> None:
-        """The deadline, or the end of a backoff."""
+        """The deadline, or the end of a backoff or a hold."""
         exchange = self.exchange
         if now >= exchange.deadline:
             self._miss_deadline(now)
             return
         self.relay.wheel.set(self.downstream.timer, self, exchange.deadline)
-        if self._is_backing_off:
-            self._is_backing_off = False
-            cluster, plan = exchange.cluster, exchange.plan
+        waits_for, self._waits_for = self._waits_for, _NOTHING
+        plan = exchange.plan
+        assert plan is not None
+        if waits_for > 0:
+            self._filter(plan, waits_for)
+        elif waits_for == _BACKOFF:
+            cluster = exchange.cluster
             assert cluster is not None
-            assert plan is not None
             same = plan.retry is not None and plan.retry.same_endpoint
             self._attempt_on(cluster, plan, exchange.endpoint if same else cluster.pick_another(exchange), now)
 
@@ -408,15 +424,16 @@ class Call:
     def _answer(self, reply: Reply) -> None:
         exchange = self.exchange
         exchange.status = reply.status
-        exchange.flag = reply.flag
+        exchange.mark(reply.flag)
         exchange.reason = reply.reason
         self._release()
         self.downstream.send_reply(exchange, reply)  # counts the bytes it sends
         self.relay.finish(exchange, self.relay.now())
 
     def _cut(self, flag: str, reason: str, now: float) -> None:
-        self.exchange.flag = flag
-        self.exchange.reason = reason
+        exchange = self.exchange
+        exchange.mark(flag)
+        exchange.reason = reason
         self._finish(now)
         self.downstream.abort()
 
@@ -435,7 +452,7 @@ class Call:
         self.is_over = True
         self._attempt = None  # it knows us: without the circle both are freed at once, and no collector runs
         exchange = self.exchange
-        if exchange.deadline != NEVER or self._is_backing_off:
+        if exchange.deadline != NEVER or self._waits_for:
             timer = self.downstream.timer
             timer.due = NEVER
             timer.owner = None
@@ -455,16 +472,3 @@ def _left_s(value: bytes) -> float:
     if not value.isdigit() or len(value) > _MAX_DEADLINE_MS_DIGITS:
         return NEVER
     return int(value) / 1000.0
-
-
-def _too_large(plan: RoutePlan) -> Reply:
-    detail = f"rule {plan.rule} of Route {plan.route} takes request bodies of at most {plan.max_body:.0f} bytes"
-    return Reply(413, "too_large", "DPE", detail)
-
-
-def _nowhere(exchange: Exchange) -> str:
-    """What somebody who mistyped a name, or forgot the Route, wants to read."""
-    host, path = exchange.host.decode("latin-1"), exchange.path.decode("latin-1")
-    if exchange.listener == MESH:
-        return f"no service or route answers to host {host} and path {path}; meshway get services -A lists who does"
-    return f"no Route exposes host {host} and path {path} at the edge; meshway get routes -A lists what is exposed"

@@ -5,12 +5,14 @@ from typing import Any, Final
 
 import msgspec
 
+from meshway.model.instant import parse_instant
 from meshway.model.names import FIELD_VALUE
-from meshway.model.rule_actions import Respond
-from meshway.model.rule_kit import BlockRule, Finding
+from meshway.model.rule_actions import Fault, FaultAbort, FaultDelay, Respond
+from meshway.model.rule_kit import BlockRule, Finding, bounded, one_of
 from meshway.units import Size
 
 MAX_RESPOND_BODY: Final = Size(64 << 10)
+MAX_DELAY_S: Final = 60.0
 BODILESS: Final = frozenset({204, 205, 304})  # RFC 9110 §15.3.5, §15.3.6, §15.4.5
 
 
@@ -27,6 +29,26 @@ def _respond_type(part: Any) -> Iterator[Finding]:
         yield Finding(".content_type", "out_of_bounds", "a header's value holds no control characters")
 
 
+def _fault_somehow(part: Any) -> Iterator[Finding]:
+    if part.delay is None and part.abort is None:
+        yield Finding("", "missing_field", "needs at least one of delay, abort")
+
+
+def _instants(*names: str) -> BlockRule:
+    def check(part: Any) -> Iterator[Finding]:
+        for name in names:
+            if getattr(part, name) is not None:
+                try:
+                    parse_instant(getattr(part, name))
+                except ValueError as error:
+                    yield Finding(f".{name}", "out_of_bounds", str(error))
+
+    return BlockRule(names, check)
+
+
 ACTION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
+    FaultDelay: (bounded("fixed", 0.001, MAX_DELAY_S, zero=False),),
+    FaultAbort: (one_of("status", "grpc_status"),),
+    Fault: (BlockRule(("delay", "abort"), _fault_somehow, whole=True), _instants("until")),
     Respond: (BlockRule(("status", "body"), _respond_body), BlockRule(("content_type",), _respond_type)),
 }

@@ -5,7 +5,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from meshway.model.document import Part
-from meshway.units import Size
+from meshway.model.traffic_policy import Percent
+from meshway.units import Duration, Size
 
 MAX_BODY_DEFAULT = Size(100 << 20)
 
@@ -23,3 +24,26 @@ class RequestBody(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
     max: Size = MAX_BODY_DEFAULT
     min_rate: Size = Size(0)
+
+
+class FaultDelay(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Holds a share of the calls for a fixed time, at most 60s; it counts into the deadline."""
+
+    fixed: Duration
+    percent: Percent = 100.0
+
+
+class FaultAbort(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Answers a share of the calls itself, with exactly one of status and grpc_status."""
+
+    status: Annotated[int, Meta(ge=200, le=599)] | None = None
+    grpc_status: Annotated[int, Meta(ge=1, le=16)] | None = None
+    percent: Percent = 100.0
+
+
+class Fault(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Failures on purpose: at least one of delay and abort. until: RFC 3339, from then on it does nothing."""
+
+    delay: FaultDelay | None = None
+    abort: FaultAbort | None = None
+    until: str | None = None

@@ -82,3 +82,33 @@ async def test_a_body_that_comes_slower_than_the_rule_wants_ends_the_call() -> N
         status, head, _ = await caller.answer()
         assert (status, b"meshway-reason: request_timeout" in head) == (408, True)
         caller.writer.close()
+
+
+async def test_a_fault_holds_calls_and_says_so_in_no_answer_but_their_time() -> None:
+    rule = to("books", fault={"delay": {"fixed": "150ms"}})
+    async with services(saying("1")) as books, compiled_gateway(*books, route(rule)) as gateway:
+        began = asyncio.get_running_loop().time()
+        assert (await gateway.ask())[0] == 200
+        assert asyncio.get_running_loop().time() - began >= 0.15
+
+
+async def test_a_fault_refuses_calls_in_the_name_of_its_rule_until_its_time_is_over() -> None:
+    upstream = saying("1")
+    abort = {"abort": {"status": 503}}
+    async with services(upstream) as books:
+        async with compiled_gateway(*books, route(to("books", name="shaky", fault=abort))) as gateway:
+            status, head, body = await gateway.ask()
+            assert (status, upstream.requests) == (503, [])
+            assert "meshway-reason: fault_abort" in head
+            assert "rule shaky of Route default/r aborts 100 % of its calls on purpose" in body
+        over = abort | {"until": "2020-01-01T00:00:00Z"}
+        async with compiled_gateway(*books, route(to("books", fault=over))) as gateway:
+            assert (await gateway.ask())[0] == 200
+
+
+async def test_a_fault_of_grpc_is_an_answer_without_a_body() -> None:
+    rule = to("books", fault={"abort": {"grpc_status": 14}})
+    async with services(saying("1")) as books, compiled_gateway(*books, route(rule)) as gateway:
+        status, head, body = await gateway.ask()
+        assert (status, body) == (200, "")
+        assert "grpc-status: 14" in head

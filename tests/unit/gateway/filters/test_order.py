@@ -12,12 +12,12 @@ TO_BOOKS = (Destination(service="books"),)
 
 
 def test_what_a_rule_does_not_use_is_not_in_its_tuple() -> None:
-    assert request_filters(Rule(destinations=TO_BOOKS), (), (), PARTS) == ()
+    assert request_filters(Rule(destinations=TO_BOOKS), (), (), PARTS, "rule a") == ()
     assert response_filters(Rule(destinations=TO_BOOKS)) == ()
 
 
 def test_limits_come_before_a_redirect() -> None:
-    filters = request_filters(Rule(redirect=Redirect(scheme="https")), [limit(burst=1)], (), PARTS)
+    filters = request_filters(Rule(redirect=Redirect(scheme="https")), [limit(burst=1)], (), PARTS, "rule a")
     verdicts = []
     for _ in range(2):
         exchange = call()
@@ -35,7 +35,7 @@ def test_headers_and_rewrite_both_apply() -> None:
         rewrite=Rewrite(path=PathRewrite(full="/x")),
     )
     exchange = call("/y")
-    for change in request_filters(rule, (), (), PARTS):
+    for change in request_filters(rule, (), (), PARTS, "rule a"):
         assert change(exchange) is None
     assert (exchange.block, exchange.path) == (b"a: 1\r\n", b"/x")
     assert len(response_filters(rule)) == 1

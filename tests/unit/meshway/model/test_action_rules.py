@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - a table is read by its columns
 """What must hold in the blocks of a rule: a table of Routes and what is wrong with each."""
 
 from typing import Any
@@ -35,6 +34,13 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "forbidden_combination",
     ),
     (rule(request_body={"max": "1 MB"}), "spec.rules[0].request_body.max", "bad_size"),
+    (rule(fault={}), "spec.rules[0].fault", "missing_field"),
+    (rule(fault={"delay": {"fixed": "61s"}}), "spec.rules[0].fault.delay.fixed", "out_of_bounds"),
+    (rule(fault={"delay": {"fixed": "1s", "percent": 101}}), "spec.rules[0].fault.delay.percent", "out_of_bounds"),
+    (rule(fault={"abort": {}}), "spec.rules[0].fault.abort", "forbidden_combination"),
+    (rule(fault={"abort": {"status": 500, "grpc_status": 1}}), "spec.rules[0].fault.abort", "forbidden_combination"),
+    (rule(fault={"abort": {"grpc_status": 17}}), "spec.rules[0].fault.abort.grpc_status", "out_of_bounds"),
+    (rule(fault={"abort": {"status": 500}, "until": "soon"}), "spec.rules[0].fault.until", "out_of_bounds"),
 ]
 
 
