@@ -16,6 +16,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: where leases are shared with other registries; empty: they stay in this process. migrate: bring an older
     store to this version's tables at start. remove_after_s: how long a critical instance stays listed.
     self_preservation_*: self_preservation.py. log_*: the change log keeps whichever reaches further back.
+    history_age_s: how long a state of a document is kept once another has taken its place; None: for ever.
     """
 
     data_dir: Path
@@ -31,6 +32,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     self_preservation_max_s: float = 900.0
     log_revisions: int = 100_000
     log_age_s: float = 86_400.0
+    history_age_s: float | None = None
 
     @property
     def is_on_loopback(self) -> bool:

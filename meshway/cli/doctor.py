@@ -61,6 +61,7 @@ def judge(found: "Soundness", schema: str) -> Iterator[Finding]:
         )
     yield from _contents(found)
     yield from _room(found)
+    yield from _shrinkable(found)
     if found.settings:
         yield from _durable(found)
     if found.skew_s is not None:
@@ -163,6 +164,16 @@ def _room(found: "Soundness") -> Iterator[Finding]:
         text=f"the store takes {found.used_bytes >> 20} MiB, the disk has {found.free_bytes >> 20} MiB left",
         mend="make room: a full disk refuses every write" if low else None,
     )
+
+
+def _shrinkable(found: "Soundness") -> Iterator[Finding]:
+    if not found.is_shrinkable:
+        yield Finding(
+            id="store-shrinks",
+            verdict="warning",
+            text="the file keeps its size when the store empties",
+            mend="make room for a second copy of it, stop the registry, and run meshway registry migrate",
+        )
 
 
 def _durable(found: "Soundness") -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from meshway.cli.guard import guarded
 from meshway.cli.installed import refuse_missing_server
 from meshway.cli.parent import die_with_parent
 from meshway.cli.ports import dns_sockets, listen_on, refuse_taken
+from meshway.cli.waiting import seconds_of
 from meshway.problem import Problem
 
 registry_app = typer.Typer(help="Run the registry (control plane).", no_args_is_help=True)
@@ -120,6 +121,14 @@ def registry_serve(
             help="Redis or Valkey that shares leases with other registries: redis://[user:password@]HOST:PORT/DATABASE.",
         ),
     ] = "",
+    history_age: Annotated[
+        str,
+        typer.Option(
+            envvar="MESHWAY_HISTORY_AGE",
+            metavar="2160h",
+            help="How long a replaced state of a document is kept; empty: for ever.",
+        ),
+    ] = "",
     migrate: Annotated[bool, typer.Option(help="Run pending migrations first.")] = True,
     socket_fd: Annotated[int | None, typer.Option(hidden=True, help="An inherited listening socket.")] = None,
     dns_fds: Annotated[tuple[int, int] | None, typer.Option(hidden=True, help="The same for DNS: UDP, TCP.")] = None,
@@ -139,6 +148,7 @@ def registry_serve(
         migrate=migrate,
         database_url=database_url,
         redis_url=redis_url,
+        history_age_s=seconds_of("--history-age", history_age) if history_age else None,
     )
     sock = listen_on(bind, registry_port, "--registry-port") if socket_fd is None else socket.socket(fileno=socket_fd)
     names = dns_sockets(bind, dns_port) if dns_fds is None else tuple(socket.socket(fileno=fd) for fd in dns_fds)

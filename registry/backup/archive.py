@@ -39,17 +39,18 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="begin
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="rows", omit_defaults=True):
-    """A part of the tables."""
+    """A part of the tables. history_from: from which revision on their history is whole; in the last part alone."""
 
     namespaces: list[str] = []
     instances: list[InstanceRecord] = []
     documents: list[DocumentRecord] = []
     history: list[HistoryRecord] = []
     onces: list[OnceRecord] = []
+    history_from: int = 0
 
     @property
     def count(self) -> int:
-        return sum(len(getattr(self, table)) for table in self.__struct_fields__)
+        return sum(len(getattr(self, table)) for table in self.__struct_fields__ if table != "history_from")
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="end"):

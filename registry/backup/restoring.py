@@ -63,4 +63,5 @@ def _batches(file: Path, epoch: str, head: int, instance_number: int, at: float)
                 documents=frame.documents,
                 history=frame.history,
                 onces=frame.onces,
+                history_from=frame.history_from,
             )

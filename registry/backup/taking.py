@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What there is at one revision, but for the history, which only grows and is read up to that revision."""
+    """What there is at one revision, but for the history, which is read up to that revision."""
 
     epoch: str
     revision: int
@@ -90,6 +90,8 @@ async def take_backup(held: Held, store: Store, *, version: str, at: float) -> A
         for part in _parts(history, lambda row: len(row.value or b"")):
             yield await asyncio.to_thread(writer.rows, Rows(history=part))
         before = history[-1].revision
+    # Asked last: what was forgotten in the meantime is missing above.
+    yield await asyncio.to_thread(writer.rows, Rows(history_from=await store.history_from()))
     yield writer.end()
 
 

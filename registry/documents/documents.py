@@ -26,6 +26,7 @@ from registry.documents.applying import (
 from registry.documents.differences import document_changes
 from registry.documents.reading import decode_value
 from registry.revisions.draft import Once, Repeatable
+from registry.store.interface import HistoryForgotten
 from registry.view.paging import DEFAULT_LIMIT, page
 from registry.view.rows import time_text
 from registry.view.view import EVERY_NAMESPACE
@@ -140,7 +141,7 @@ class Documents:
         records = await self._store.history_of_document(key.astuple(), bound, limit + 1)
         states = [None if record.value is None else decode_value(record.value) for record in records]
         entries = [
-            _entry([record], [_result(key.astuple(), earlier, state)])
+            _entry([record], [_outline(record) if earlier is None else _result(key.astuple(), earlier, state)])
             for record, state, earlier in zip_longest(records, states, states[1:])
         ]
         if len(entries) <= limit:
@@ -148,11 +149,14 @@ class Documents:
         return RevisionPage(items=entries[:limit], next=str(entries[limit - 1].revision))
 
     async def revision(self, number: int) -> RevisionEntry:
-        """With the changes of each document. Raises Problem 404 for one that changed none."""
+        """With the changes of each document, as far back as is known. Raises Problem 404 for one that changed none."""
         records = await self._store.history_of(number)
         if not records:
             raise not_found(f"revision {number}", "GET /v1/revisions lists those that changed documents")
-        before, after = await self._state(number - 1), _documents(records)
+        try:
+            before, after = _documents(await self._store.documents_at(number - 1)), _documents(records)
+        except HistoryForgotten:
+            return _entry(records, [_outline(record) for record in records])
         keys = [(record.kind, record.namespace, record.name) for record in records]
         return _entry(records, [_result(key, before.get(key), after.get(key)) for key in keys])
 
@@ -180,7 +184,12 @@ class Documents:
         return await self.apply(documents, delete, by=by, once=once)
 
     async def _state(self, revision: int) -> dict[DocumentKey, Document]:
-        return _documents(await self._store.documents_at(revision))
+        """Raises Problem 404 for a revision that the history no longer reaches."""
+        try:
+            return _documents(await self._store.documents_at(revision))
+        except HistoryForgotten as forgotten:
+            detail = f"what documents were is kept from revision {forgotten.args[0]} on"
+            raise not_found(f"revision {revision}", detail) from forgotten
 
     def _refuse_future(self, number: int) -> None:
         if number > self._view.revision:

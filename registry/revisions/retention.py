@@ -1,4 +1,4 @@
-"""How long the change log and Idempotency-Keys are kept."""
+"""How long the change log, Idempotency-Keys and the history of documents are kept, and the store kept tidy."""
 
 from __future__ import annotations
 
@@ -18,20 +18,38 @@ if TYPE_CHECKING:
 RETENTION: Final = "retention"
 _EVERY_S: Final = 60.0
 _ONCE_S: Final = 86_400.0
-# Revisions taken out in one transaction: a commit that waits behind it waits a few milliseconds.
+_TIDY_EVERY_S: Final = 3600.0
+# Revisions, or rows of the history, taken out in one transaction: a commit behind it waits a few milliseconds.
 _STEP: Final = 500
 _log = logging.getLogger("registry.revisions.retention")
 
 
 class Retention:
-    """revisions, age_s: the log keeps whichever reaches further back."""
+    """revisions, age_s: the log keeps whichever reaches further back.
 
-    def __init__(self, view: View, store: Store, *, revisions: int, age_s: float, wall: Callable[[], float]) -> None:
+    history_age_s: None keeps every state of documents. wall: seconds since 1970, as the rows bear them. clock:
+    monotonic.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        store: Store,
+        *,
+        revisions: int,
+        age_s: float,
+        history_age_s: float | None,
+        wall: Callable[[], float],
+        clock: Callable[[], float],
+    ) -> None:
         self._view = view
         self._store = store
         self._revisions = revisions
         self._age_s = age_s
+        self._history_age_s = history_age_s
         self._wall = wall
+        self._clock = clock
+        self._tidied_s = clock()
         self._forgotten = view.floor
 
     async def run(self) -> None:
@@ -41,7 +59,7 @@ class Retention:
             try:
                 await self.compact()
             except StoreUnavailable as error:
-                _log.warning("the change log is not shortened: %s", error)
+                _log.warning("nothing more is forgotten for now: %s", error)
 
     async def compact(self) -> None:
         """One look: forgets what is older than both bounds. Who is away beyond it gets a snapshot.
@@ -61,6 +79,12 @@ class Retention:
             self._forgotten = end
         self._view.forget_onces(now - _ONCE_S)
         await self._store.forget_onces(now - _ONCE_S)
+        if self._history_age_s is not None:
+            while await self._store.forget_history(now - self._history_age_s, _STEP) == _STEP:
+                pass
+        if self._clock() - self._tidied_s >= _TIDY_EVERY_S:
+            self._tidied_s = self._clock()
+            await self._store.tidy()
 
     async def _keep_from(self, now: float) -> int:
         by_count = self._view.revision - self._revisions + 1

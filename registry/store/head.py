@@ -15,6 +15,8 @@ _MOVE: Final = sql(
     .where(HEAD.c.revision == bindparam("base"))
 )
 _BEGIN: Final = sql(insert(HEAD))
+_HISTORY_FROM: Final = sql(select(HEAD.c.history_from))
+_SET_HISTORY_FROM: Final = sql(update(HEAD).values(history_from=bindparam("from")))
 
 
 def read(connection: sqlite3.Connection) -> tuple[str, int, int] | None:
@@ -24,9 +26,18 @@ def read(connection: sqlite3.Connection) -> tuple[str, int, int] | None:
 
 
 def begin(connection: sqlite3.Connection, epoch: str) -> None:
-    connection.execute(_BEGIN, (1, 0, epoch, 0))
+    connection.execute(_BEGIN, (1, 0, epoch, 0, 0))
 
 
 def move(connection: sqlite3.Connection, *, base: int, to: int, instances: int) -> bool:
     """False when the head is not at `base`."""
     return connection.execute(_MOVE, (to, instances, base)).rowcount == 1
+
+
+def history_from(connection: sqlite3.Connection) -> int:
+    row = connection.execute(_HISTORY_FROM).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def set_history_from(connection: sqlite3.Connection, revision: int) -> None:
+    connection.execute(_SET_HISTORY_FROM, (revision,))

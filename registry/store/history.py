@@ -4,12 +4,13 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import BigInteger, bindparam, delete, func, select, tuple_, update
 
 from registry.store.bulk import Bulk
 from registry.store.compiled import NO_OFFSET, insert, sql
 from registry.store.interface import HistoryRecord
 from registry.store.tables import DOCUMENT_HISTORY as HISTORY
+from registry.store.tables import HEAD
 
 _ADD: Final = Bulk(HISTORY, insert)
 _KEY: Final = (HISTORY.c.kind, HISTORY.c.namespace, HISTORY.c.name)
@@ -52,6 +53,33 @@ _OF_DOCUMENT: Final = sql(
 )
 
 
+# Whatever was true at the last revision before a moment stays known: that revision is where the history then begins.
+_last_before = select(func.max(HISTORY.c.revision)).where(HISTORY.c.at < bindparam("moment")).scalar_subquery()
+MOVE_BEGINNING: Final = update(HEAD).values(history_from=_last_before).where(HEAD.c.history_from < _last_before)
+_beginning = select(HEAD.c.history_from).scalar_subquery()
+_later = HISTORY.alias("later")
+_forgettable = (
+    select(HISTORY.c.revision, *_KEY)
+    .where(
+        HISTORY.c.revision <= _beginning,
+        HISTORY.c.value.is_(None)
+        | select(_later.c.revision)
+        .where(
+            *(_later.c[column.name] == column for column in _KEY),
+            _later.c.revision > HISTORY.c.revision,
+            _later.c.revision <= _beginning,
+        )
+        .exists(),
+    )
+    # A deletion may only go after the states before it: a document would come back from the dead.
+    .order_by(HISTORY.c.revision)
+    .limit(bindparam("count", type_=BigInteger))
+)
+FORGET: Final = delete(HISTORY).where(tuple_(HISTORY.c.revision, *_KEY).in_(_forgettable))
+_MOVE_BEGINNING: Final = sql(MOVE_BEGINNING)
+_FORGET: Final = sql(FORGET)
+
+
 def add(connection: sqlite3.Connection, records: Sequence[HistoryRecord]) -> None:
     _ADD.run(connection, records)
 
@@ -73,5 +101,11 @@ def of_document(
 
 
 def documents_at(connection: sqlite3.Connection, revision: int) -> list[HistoryRecord]:
-    """The documents that stood at a revision."""
+    """The documents that stood at a revision, as far as the history tells."""
     return [HistoryRecord(*row) for row in connection.execute(_AT, (revision,))]
+
+
+def forget(connection: sqlite3.Connection, moment: float, limit: int) -> int:
+    """Two statements of one transaction; how many rows went."""
+    connection.execute(_MOVE_BEGINNING, (moment, moment))
+    return connection.execute(_FORGET, (limit, NO_OFFSET)).rowcount

@@ -75,7 +75,10 @@ class OnceRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class Batch(msgspec.Struct, kw_only=True):
-    """One transaction. epoch, base: the history and head it was judged on; head: the one it makes. Deletes are keys."""
+    """One transaction. epoch, base: the history and head it was judged on; head: the one it makes. Deletes are keys.
+
+    history_from: where the history of what is restored begins; a commit leaves that as it is.
+    """
 
     epoch: str
     base: int
@@ -90,6 +93,7 @@ class Batch(msgspec.Struct, kw_only=True):
     history: list[HistoryRecord] = []
     changes: list[ChangeRecord] = []
     onces: list[OnceRecord] = []
+    history_from: int = 0
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +134,10 @@ class StoreGone(StoreUnavailable):
     """The database does not answer. Whether what was asked of it was done, only its log can tell."""
 
 
+class HistoryForgotten(Exception):
+    """What documents were at this revision is no longer known; the argument is the first where it is."""
+
+
 class HeadMoved(Exception):
     """Another registry committed in between: the batch must be judged again on the new head."""
 
@@ -148,8 +156,8 @@ class Store(Protocol):
     async def restore(self, chunks: Iterable[Batch]) -> None:
         """Everything held gives way to the rows of the chunks, in one transaction; the change log becomes empty.
 
-        Epoch, head and instance number are the last chunk's. What reading the chunks raises goes through, and then
-        nothing has changed.
+        Epoch, head, instance number and where the history begins are the last chunk's. What reading the chunks raises
+        goes through, and then nothing has changed.
         """
 
     async def compact(self, first: int, before: int) -> None:
@@ -160,6 +168,19 @@ class Store(Protocol):
 
     async def forget_onces(self, before: float) -> None: ...
 
+    async def forget_history(self, before: float, limit: int) -> int:
+        """Forgets states of documents that others took the place of before `before` (seconds since 1970).
+
+        The oldest first, at most `limit` rows; answers how many. What stood then stays, and from there on every
+        revision can still be told. A later call goes on where this one ended.
+        """
+
+    async def history_from(self) -> int:
+        """The first revision at which it is known what documents were; 0: nothing was forgotten."""
+
+    async def tidy(self) -> None:
+        """What the database does not do by itself about statistics and free room; short steps between commits."""
+
     async def history(self, before: int, limit: int) -> list[HistoryRecord]:
         """Whole revisions older than `before`, newest first, at most `limit` revisions."""
 
@@ -169,7 +190,7 @@ class Store(Protocol):
         """key: kind, namespace, name. Its states of revisions older than `before`, newest first."""
 
     async def documents_at(self, revision: int) -> list[HistoryRecord]:
-        """The documents as they stood at a revision, deleted ones left out."""
+        """The documents as they stood at a revision, deleted ones left out. Raises HistoryForgotten."""
 
     async def lead(self, what: str) -> bool:
         """Whether this registry, of all on the store, is the one that does `what` (sweep, retention …) now.

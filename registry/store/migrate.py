@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from registry.settings import StartRefused
+from registry.store.room import keep_room_returnable
 from registry.store.session import FILE_NAME
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-SCHEMA: Final = "0002"  # the youngest file in migrations/versions; a test holds the two together
+SCHEMA: Final = "0003"  # the youngest file in migrations/versions; a test holds the two together
+_log = logging.getLogger("registry.store.migrate")
 
 
 def prepare(folder: Path, *, migrate: bool = True) -> None:
     """Called with the folder's lock held, before any connection is opened. Raises StartRefused."""
     found = _schema_of(folder / FILE_NAME)
-    if found == SCHEMA:
-        return
-    refuse_schema(f"the store in {folder}", found, migrate=migrate)
-    _upgrade(folder / FILE_NAME)
+    if found != SCHEMA:
+        refuse_schema(f"the store in {folder}", found, migrate=migrate)
+    if migrate:
+        _keep_room_returnable(folder / FILE_NAME)
+    if found != SCHEMA:
+        _upgrade(folder / FILE_NAME)
 
 
 def refuse_schema(store: str, found: str | None, *, migrate: bool) -> None:
@@ -68,6 +74,15 @@ def _schema_of(file: Path) -> str | None:
     finally:
         connection.close()
     return None if row is None else str(row[0])
+
+
+def _keep_room_returnable(file: Path) -> None:
+    """A store works without it, too: `meshway doctor` tells."""
+    with closing(sqlite3.connect(file, timeout=5.0, isolation_level=None)) as connection:
+        try:
+            keep_room_returnable(connection)
+        except sqlite3.OperationalError as error:
+            _log.warning("%s keeps the room that it no longer needs: %s", file, error)
 
 
 def _upgrade(file: Path) -> None:

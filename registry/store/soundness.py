@@ -48,8 +48,8 @@ class Soundness(msgspec.Struct, frozen=True, kw_only=True):
     store: what it is called. schema None: no tables. broken: what the database finds wrong in its own file.
     revision None: no head. log_*: its first and last revision and how many there are. beyond_head: rows of revisions
     that were never given. without_history: documents whose state the history lacks. free_bytes: on the disk of SQLite.
-    settings: of PostgreSQL. standbys: that follow it now. skew_s: its clock against ours. dead_rows: of 100 in the
-    table that needs a vacuum most.
+    is_shrinkable: whether the file gives back what it no longer needs. settings: of PostgreSQL. standbys: that follow
+    it now. skew_s: its clock against ours. dead_rows: of 100 in the table that needs a vacuum most.
     """
 
     store: str
@@ -63,6 +63,7 @@ class Soundness(msgspec.Struct, frozen=True, kw_only=True):
     without_history: int = 0
     free_bytes: int | None = None
     used_bytes: int | None = None
+    is_shrinkable: bool = True
     settings: dict[str, str] = {}
     standbys: int = 0
     skew_s: float | None = None
@@ -96,6 +97,7 @@ def examine_sqlite(folder: Path) -> Soundness:
             without_history=_number(connection, COUNT_WITHOUT_HISTORY),
             free_bytes=free,
             used_bytes=size,
+            is_shrinkable=connection.execute("PRAGMA auto_vacuum").fetchone()[0] != 0,
         )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from registry.store import changes, documents, everything, head, history, idempotency, instances, namespaces
@@ -13,16 +14,18 @@ from registry.store.interface import (
     Batch,
     ChangeRecord,
     HeadMoved,
+    HistoryForgotten,
     HistoryRecord,
     Loaded,
     StoreUnavailable,
 )
 from registry.store.lock import FolderLock
 from registry.store.migrate import prepare
+from registry.store.room import give_back_pages, refresh_statistics
 from registry.store.session import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 _T = TypeVar("_T")
@@ -65,6 +68,17 @@ class SqliteStore:
     async def forget_onces(self, before: float) -> None:
         await self._write(lambda connection: _alone(connection, idempotency.forget, before))
 
+    async def forget_history(self, before: float, limit: int) -> int:
+        return await self._write(lambda connection: _forget_history(connection, before, limit))
+
+    async def history_from(self) -> int:
+        return await self._read(head.history_from)
+
+    async def tidy(self) -> None:
+        await self._write(refresh_statistics)
+        while await self._write(give_back_pages):
+            pass
+
     async def history(self, before: int, limit: int) -> list[HistoryRecord]:
         return await self._read(lambda connection: history.before(connection, before, limit))
 
@@ -75,7 +89,12 @@ class SqliteStore:
         return await self._read(lambda connection: history.of_document(connection, key, before, limit))
 
     async def documents_at(self, revision: int) -> list[HistoryRecord]:
-        return await self._read(lambda connection: history.documents_at(connection, revision))
+        found, begins = await self._read(
+            lambda connection: (history.documents_at(connection, revision), head.history_from(connection))
+        )
+        if revision < begins:
+            raise HistoryForgotten(begins)
+        return found
 
     async def lead(self, what: str) -> bool:
         """The folder's lock lets in no other registry."""
@@ -140,22 +159,14 @@ def _load(connection: sqlite3.Connection) -> Loaded:
 
 
 def _commit(connection: sqlite3.Connection, batch: Batch) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with _transaction(connection):
         if not head.move(connection, base=batch.base, to=batch.head, instances=batch.instance_number):
             raise HeadMoved(batch.base)
         _write_rows(connection, batch)
-        connection.execute("COMMIT")
-    except BaseException:
-        # A full disk may have ended the transaction already (sqlite.org/lang_transaction.html, "Response To Errors").
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _restore(connection: sqlite3.Connection, chunks: Iterable[Batch]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with _transaction(connection):
         everything.remove(connection)
         last: Batch | None = None
         for last in chunks:
@@ -163,8 +174,22 @@ def _restore(connection: sqlite3.Connection, chunks: Iterable[Batch]) -> None:
         if last is not None:
             head.begin(connection, last.epoch)
             head.move(connection, base=0, to=last.head, instances=last.instance_number)
+            head.set_history_from(connection, last.history_from)
+
+
+def _forget_history(connection: sqlite3.Connection, before: float, limit: int) -> int:
+    with _transaction(connection):
+        return history.forget(connection, before, limit)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
         connection.execute("COMMIT")
     except BaseException:
+        # A full disk may have ended the transaction already (sqlite.org/lang_transaction.html, "Response To Errors").
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, M
 METADATA: Final = MetaData()
 
 # One row. revision: the last one given. epoch: id of this unbroken history. instances: the last instance number given.
+# history_from: what documents were is known at this revision and later ones.
 HEAD: Final = Table(
     "head",
     METADATA,
@@ -14,6 +15,7 @@ HEAD: Final = Table(
     Column("revision", BigInteger, nullable=False),
     Column("epoch", Text, nullable=False),
     Column("instances", BigInteger, nullable=False),
+    Column("history_from", BigInteger, nullable=False, server_default="0"),
 )
 
 NAMESPACES: Final = Table(
@@ -56,7 +58,7 @@ DOCUMENTS: Final = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
-# Every state a document ever had. value: NULL where it was deleted.
+# The states documents had, every one since `head.history_from`. value: NULL where it was deleted.
 DOCUMENT_HISTORY: Final = Table(
     "document_history",
     METADATA,

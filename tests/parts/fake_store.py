@@ -13,12 +13,15 @@ from registry.store.interface import (
 
 
 class FakeStore:
-    """refuses: asked of every batch. gate: a commit waits for it."""
+    """refuses: asked of every batch. gate: a commit waits for it. forgettable: rows that each cut of the history takes."""
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []
         self.compacted: list[tuple[int, int]] = []
         self.cannot_compact = False
+        self.history_cuts: list[float] = []
+        self.forgettable: list[int] = []
+        self.tidied = 0
         self.refuses: Callable[[Batch], bool] = lambda batch: False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -49,6 +52,16 @@ class FakeStore:
         return self.young
 
     async def forget_onces(self, before: float) -> None: ...
+
+    async def forget_history(self, before: float, limit: int) -> int:
+        self.history_cuts.append(before)
+        return self.forgettable.pop(0) if self.forgettable else 0
+
+    async def history_from(self) -> int:
+        return 0
+
+    async def tidy(self) -> None:
+        self.tidied += 1
 
     async def restore(self, chunks: Iterable[Batch]) -> None:
         raise NotImplementedError

@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, Text, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
+from registry.store.history import FORGET, MOVE_BEGINNING
 from registry.store.tables import (
     CHANGES,
     DOCUMENT_HISTORY,
@@ -81,7 +82,10 @@ BEGIN_EPOCH: Final = Statement(
 FORGET_LOG: Final = Statement(delete(CHANGES))
 SET_HEAD: Final = Statement(
     update(HEAD).values(
-        epoch=bindparam("to_epoch"), revision=bindparam("to_revision"), instances=bindparam("to_instances")
+        epoch=bindparam("to_epoch"),
+        revision=bindparam("to_revision"),
+        instances=bindparam("to_instances"),
+        history_from=bindparam("history_from"),
     )
 )
 REMOVE_ALL: Final = tuple(Statement(delete(table)) for table in METADATA.sorted_tables)
@@ -143,6 +147,9 @@ _latest = (
     .order_by(*_HISTORY_KEY, DOCUMENT_HISTORY.c.revision.desc())
     .subquery()
 )
+HISTORY_FROM: Final = Statement(select(HEAD.c.history_from))
+MOVE_HISTORY: Final = Statement(MOVE_BEGINNING)
+FORGET_HISTORY: Final = Statement(FORGET)
 DOCUMENTS_AT: Final = Statement(
     select(_latest).where(_latest.c.value.is_not(None)).order_by(_latest.c.kind, _latest.c.namespace, _latest.c.name)
 )

@@ -14,6 +14,7 @@ from registry.store.interface import (
     ChangeRecord,
     DocumentRecord,
     HeadMoved,
+    HistoryForgotten,
     HistoryRecord,
     InstanceRecord,
     Loaded,
@@ -173,6 +174,7 @@ class PostgresStore:
                 text, values = write(msgspec.structs.replace(chunk, epoch=_RESTORING, base=0, head=0))
                 await connection.execute(text, *values)
                 places = {"to_revision": chunk.head, "to_instances": chunk.instance_number}
+                places |= {"history_from": chunk.history_from}
             await _run(connection, statements.SET_HEAD, to_epoch=chunk.epoch, **places)
 
     async def compact(self, first: int, before: int) -> None:
@@ -188,6 +190,21 @@ class PostgresStore:
         async with self._read_side() as connection:
             await _run(connection, statements.FORGET_ONCES, before=before)
 
+    async def forget_history(self, before: float, limit: int) -> int:
+        async with self._read_side() as connection:
+            # The beginning first, by itself: nobody may read what is on its way out.
+            await _run(connection, statements.MOVE_HISTORY, moment=before)
+            text = statements.FORGET_HISTORY
+            return int((await connection.execute(text.text, *text.values({"count": limit}))).rpartition(" ")[2])
+
+    async def history_from(self) -> int:
+        async with self._read_side() as connection:
+            found = await _run(connection, statements.HISTORY_FROM)
+        return found[0][0] if found else 0
+
+    async def tidy(self) -> None:
+        """Its autovacuum does all of it; `meshway doctor` tells when that is off or does not keep up."""
+
     async def history(self, before: int, limit: int) -> list[HistoryRecord]:
         return await self._history(statements.HISTORY_BEFORE, before=before, count=limit)
 
@@ -200,7 +217,11 @@ class PostgresStore:
         return await self._history(statements.HISTORY_OF_DOCUMENT, before=before, count=limit, **places)
 
     async def documents_at(self, revision: int) -> list[HistoryRecord]:
-        return await self._history(statements.DOCUMENTS_AT, revision=revision)
+        found = await self._history(statements.DOCUMENTS_AT, revision=revision)
+        begins = await self.history_from()
+        if revision < begins:
+            raise HistoryForgotten(begins)
+        return found
 
     async def lead(self, what: str) -> bool:
         return await self._session.lead(what)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,7 +33,8 @@ async def core_on(folder: Path, **options: Any) -> AsyncIterator[Core]:
         data_dir=folder, **{k: v for k, v in options.items() if k in RegistrySettings.__struct_fields__}
     )
     clock = options.get("clock") or ManualClock()
-    async with open_core(settings, die=lambda: died.append(1), clock=clock) as core:
+    wall = options.get("wall") or time.time
+    async with open_core(settings, die=lambda: died.append(1), clock=clock, wall=wall) as core:
         yield core
     assert len(died) == options.get("deaths", 0)
 
@@ -98,6 +100,28 @@ async def test_one_that_was_away_beyond_the_log_gets_a_snapshot(tmp_path: Path) 
         assert mirror.entries == truth(core)  # type: ignore[arg-type]
     async with core_on(tmp_path) as core:
         assert core.view.floor == 16
+
+
+async def test_documents_of_a_past_that_was_forgotten_are_not_told_by_halves(tmp_path: Path) -> None:
+    now = [1000.0]
+    async with core_on(tmp_path, wall=lambda: now[0], history_age_s=50.0) as core:
+        await core.catalog.register(registration())
+        for number in range(3):
+            now[0] += 90.0
+            await apply(core, route_to("books", f"r{number}"))
+            now[0] += 10.0
+            await apply(core, route_to("books", f"r{number}", priority=number + 1))
+        await core.retention.compact()
+        assert await core.store.history_from() == 5
+        for ask in (core.documents.diff(4), core.documents.restore(4, by="me")):
+            with pytest.raises(Problem, match="revision 4 does not exist"):
+                await ask
+        assert [row.name for row in (await core.documents.diff(5)).documents] == ["r2"]
+        assert (await core.documents.revision(5)).documents[0].result == "changed"
+        (only,) = (await core.documents.revisions_of(Key("Route", "default", "r0"))).items
+        assert (only.revision, only.documents[0].result) == (3, "changed")
+        await core.documents.restore(5, by="me")
+        assert sorted(name for _, name in core.view.documents["Route"]) == ["r0", "r1"]
 
 
 async def test_a_key_answers_the_same_after_a_restart(tmp_path: Path) -> None:

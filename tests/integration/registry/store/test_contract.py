@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from registry.store.interface import DocumentRecord, HeadMoved, OnceRecord, Store, StoreUnavailable
+from registry.store.interface import (
+    DocumentRecord,
+    HeadMoved,
+    HistoryForgotten,
+    HistoryRecord,
+    OnceRecord,
+    Store,
+    StoreUnavailable,
+)
 from tests.parts.postgres import Postgres
 from tests.parts.store_records import batch, change, history, instance, opener
 
@@ -145,3 +153,58 @@ async def test_a_single_registry_leads_whatever_it_asks_for(again: Open) -> None
         assert await store.lead("sweep")
         assert await store.lead("sweep")
         assert await store.lead("retention")
+
+
+async def test_states_that_were_replaced_long_ago_are_forgotten_and_what_stood_then_is_kept(again: Open) -> None:
+    rows = [
+        at_moment(10.0, 1, "a", b"a1"),
+        at_moment(10.0, 1, "gone", b"g1"),
+        at_moment(20.0, 2, "stays", b"s2"),
+        at_moment(30.0, 3, "a", b"a3"),
+        at_moment(40.0, 4, "gone", None),
+        at_moment(50.0, 5, "a", b"a5"),
+        at_moment(60.0, 6, "gone", b"g6"),
+    ]
+    async with again() as store:
+        epoch = (await store.load()).epoch
+        await store.commit(batch(epoch, 0, 6, history=rows, changes=[change(6)]))
+        assert (await store.history_from(), await store.forget_history(5.0, 100)) == (0, 0)
+        before = {revision: await store.documents_at(revision) for revision in range(1, 7)}
+        assert await store.forget_history(45.0, 2) == 2  # a1 and g1
+        assert await store.history_from() == 4
+        assert await store.forget_history(45.0, 2) == 1  # the deletion, after what it deleted
+        assert await store.forget_history(45.0, 2) == 0
+    async with again() as store:
+        for revision in range(4, 7):
+            assert await store.documents_at(revision) == before[revision]
+        for revision in range(1, 4):
+            with pytest.raises(HistoryForgotten) as forgotten:
+                await store.documents_at(revision)
+            assert forgotten.value.args == (4,)
+        assert [row.revision for row in await store.history(7, 100)] == [6, 5, 3, 2]
+        assert await store.forget_history(45.0, 2) == 0
+
+
+async def test_a_deletion_never_goes_before_the_states_it_deleted(again: Open) -> None:
+    rows = [at_moment(float(number), number, "a", b"v") for number in range(1, 6)] + [at_moment(6.0, 6, "a", None)]
+    async with again() as store:
+        epoch = (await store.load()).epoch
+        await store.commit(batch(epoch, 0, 7, history=rows, changes=[change(7)]))
+        while await store.forget_history(10.0, 1):
+            assert await store.documents_at(7) == []
+        assert await store.history(8, 100) == []
+
+
+async def test_a_restored_history_begins_where_it_began(again: Open) -> None:
+    async with again() as store:
+        await store.load()
+        await store.restore([batch("e", 0, 9, history=[history(7, "r")], history_from=7)])
+        assert await store.history_from() == 7
+        await store.tidy()
+        with pytest.raises(HistoryForgotten):
+            await store.documents_at(6)
+        assert len(await store.documents_at(7)) == 1
+
+
+def at_moment(at: float, revision: int, name: str, value: bytes | None) -> HistoryRecord:
+    return HistoryRecord(revision, "Route", "default", name, at, "me", value)

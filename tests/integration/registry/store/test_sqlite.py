@@ -53,3 +53,34 @@ async def test_the_states_of_one_document_come_newest_first(tmp_path: Path) -> N
     assert [row.revision for row in await store.history_of_document(key, 6, 10)] == [5, 3, 1]
     assert await store.history_of_document(key, 5, 1) == [rows[2]]
     await store.close()
+
+
+async def test_a_file_that_has_emptied_gives_its_room_back(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await store.load()
+    large = [ChangeRecord(1, at, 1.0, "Route", "default", f"r{at}", b"x" * 100_000) for at in range(500)]
+    await store.commit(batch("", 0, 1, changes=large))
+    await store.compact(1, 2)
+    await store.tidy()
+    pages = store._writing.execute("PRAGMA page_count").fetchone()[0]
+    free = store._writing.execute("PRAGMA freelist_count").fetchone()[0]
+    assert pages < 5000  # it had 12,500; 4,096 stay for what comes next
+    assert free <= 4096
+    await store.close()
+    assert (tmp_path / "registry.db").stat().st_size == pages * 4096
+
+
+async def test_a_file_of_an_earlier_version_learns_to_give_room_back_when_it_is_opened(tmp_path: Path) -> None:
+    await SqliteStore(tmp_path).close()
+    with sqlite3.connect(tmp_path / "registry.db", isolation_level=None) as old:
+        old.execute("PRAGMA journal_mode=DELETE")
+        old.execute("PRAGMA auto_vacuum=NONE")
+        old.execute("VACUUM")
+        assert old.execute("PRAGMA auto_vacuum").fetchone() == (0,)
+    old.close()
+    store = SqliteStore(tmp_path, migrate=False)
+    assert store._writing.execute("PRAGMA auto_vacuum").fetchone() == (0,)  # it may not change the file
+    await store.close()
+    store = SqliteStore(tmp_path)
+    assert store._writing.execute("PRAGMA auto_vacuum").fetchone() == (2,)
+    await store.close()

@@ -30,6 +30,7 @@ def test_what_is_wrong_is_named_once() -> None:
     for harm in ({"log_last": 8}, {"log_count": 4}, {"beyond_head": 1}, {"without_history": 1}, {"revision": None}):
         assert found(**harm) == {"store-consistent": "failed"}
     assert found(free_bytes=1 << 20) == {"store-room": "warning"}
+    assert found(is_shrinkable=False) == {"store-shrinks": "warning"}
     assert found(skew_s=-6.0) == {"store-clock": "warning"}
 
 
