@@ -5,7 +5,6 @@ all looked at. Ties are broken by chance, by weight: a strict least (active + 1)
 endpoint of an idle service.
 """
 
-from collections.abc import Sequence
 from itertools import permutations
 from math import log
 from typing import Final
@@ -13,24 +12,26 @@ from typing import Final
 from gateway.balancing.pick import Pick, Random, are_equal
 from gateway.balancing.random import random_pick
 from gateway.exchange import Exchange
+from gateway.upstream.eligible import Eligible
 from gateway.upstream.endpoint import Endpoint
 
 FULL_SCAN: Final = 4
 
 
-def least_request(endpoints: Sequence[Endpoint], random: Random, choices: int = 2) -> Pick:
+def least_request(eligible: Eligible, random: Random, choices: int = 2) -> Pick:
     """choices: how many are drawn, 2 to 8."""
+    endpoints, is_equal = eligible.endpoints, are_equal(eligible.weights)
     if len(endpoints) == 1:
         only = endpoints[0]
         return lambda _: only
     if len(endpoints) <= FULL_SCAN:
-        return _scan_equal(endpoints, random) if are_equal(endpoints) else _scan_weighted(endpoints, random)
-    if choices > 2 or not are_equal(endpoints):
-        return _draw_several(endpoints, random, choices)
+        return _scan_equal(endpoints, random) if is_equal else _scan_weighted(eligible, random)
+    if choices > 2 or not is_equal:
+        return _draw_several(eligible, random, choices)
     return _draw_two(endpoints, random)
 
 
-def _draw_two(endpoints: Sequence[Endpoint], random: Random) -> Pick:
+def _draw_two(endpoints: tuple[Endpoint, ...], random: Random) -> Pick:
     count = len(endpoints)
 
     def pick(_: Exchange) -> Endpoint:
@@ -43,7 +44,7 @@ def _draw_two(endpoints: Sequence[Endpoint], random: Random) -> Pick:
     return pick
 
 
-def _scan_equal(endpoints: Sequence[Endpoint], random: Random) -> Pick:
+def _scan_equal(endpoints: tuple[Endpoint, ...], random: Random) -> Pick:
     # A scan takes the first of equals; from every order equally often, so does each of the idle endpoints.
     orders = tuple(permutations(endpoints))
     many = len(orders)
@@ -59,13 +60,16 @@ def _scan_equal(endpoints: Sequence[Endpoint], random: Random) -> Pick:
     return pick
 
 
-def _scan_weighted(endpoints: Sequence[Endpoint], random: Random) -> Pick:
+def _scan_weighted(eligible: Eligible, random: Random) -> Pick:
+    weighted = tuple(zip(eligible.endpoints, eligible.weights, strict=True))
+    first = eligible.endpoints[0]
+
     def pick(_: Exchange) -> Endpoint:
-        best, least = endpoints[0], float("inf")
-        for endpoint in endpoints:
+        best, least = first, float("inf")
+        for endpoint, weight in weighted:
             # The 1 of (active + 1) is drawn from an exponential distribution of mean 1: idle endpoints then win
             # exactly in proportion to their weights, and under load the draw weighs no more than one call.
-            load = (endpoint.in_flight - log(1.0 - random())) / endpoint.weight
+            load = (endpoint.in_flight - log(1.0 - random())) / weight
             if load < least:
                 best, least = endpoint, load
         return best
@@ -73,8 +77,9 @@ def _scan_weighted(endpoints: Sequence[Endpoint], random: Random) -> Pick:
     return pick
 
 
-def _draw_several(endpoints: Sequence[Endpoint], random: Random, choices: int) -> Pick:
-    draw = random_pick(endpoints, random)
+def _draw_several(eligible: Eligible, random: Random, choices: int) -> Pick:
+    draw = random_pick(eligible, random)
+    weight_of = dict(zip(eligible.endpoints, eligible.weights, strict=True))
 
     def pick(exchange: Exchange) -> Endpoint:
         best = draw(exchange)
@@ -85,7 +90,7 @@ def _draw_several(endpoints: Sequence[Endpoint], random: Random, choices: int) -
             if other in drawn:
                 continue
             drawn.append(other)
-            if other.in_flight * best.weight < best.in_flight * other.weight:
+            if other.in_flight * weight_of[best] < best.in_flight * weight_of[other]:
                 best = other
             if len(drawn) == choices:
                 break

@@ -1,4 +1,4 @@
-"""What every balancer is made of: a pick over a tuple of eligible endpoints that is never empty."""
+"""What every balancer is made of: a pick over eligible endpoints that are never none."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ Pick = Callable[[Exchange], Endpoint]
 Random = Callable[[], float]  # uniform in [0, 1)
 
 
-def are_equal(endpoints: Sequence[Endpoint]) -> bool:
+def are_equal(weights: Sequence[int]) -> bool:
     """All of one weight: then the cheaper form of an algorithm does."""
-    weight = endpoints[0].weight
-    return all(endpoint.weight == weight for endpoint in endpoints)
+    weight = weights[0]
+    return all(other == weight for other in weights)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gateway.balancing.pick import Pick, Random, are_equal
 from gateway.exchange import Exchange
+from gateway.upstream.eligible import Eligible
 from gateway.upstream.endpoint import Endpoint
 
 
@@ -25,16 +26,17 @@ def alias_table(weights: Sequence[float]) -> tuple[list[float], list[int]]:
     return shares, aliases
 
 
-def random_pick(endpoints: Sequence[Endpoint], random: Random) -> Pick:
+def random_pick(eligible: Eligible, random: Random) -> Pick:
+    endpoints, weights = eligible.endpoints, eligible.weights
     count = len(endpoints)
-    if are_equal(endpoints):
+    if are_equal(weights):
 
         def uniform(_: Exchange) -> Endpoint:
             return endpoints[int(random() * count)]
 
         return uniform
 
-    shares, aliases = alias_table([endpoint.weight for endpoint in endpoints])
+    shares, aliases = alias_table(weights)
     others = [endpoints[alias] for alias in aliases]
 
     def weighted(_: Exchange) -> Endpoint:

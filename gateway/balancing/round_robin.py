@@ -5,11 +5,12 @@ computed once and then read.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import cycle, islice
+from itertools import cycle, dropwhile, islice
 from math import gcd
 
 from gateway.balancing.pick import Pick, Random, are_equal
 from gateway.exchange import Exchange
+from gateway.upstream.eligible import Eligible
 from gateway.upstream.endpoint import Endpoint
 
 LONGEST_ORDER = 65_536  # picks that are kept; a longer period is computed again and again
@@ -26,9 +27,8 @@ def smooth_order(weights: Sequence[int]) -> Iterator[int]:
         yield index
 
 
-def weighted_order(endpoints: Sequence[Endpoint]) -> Iterator[Endpoint]:
+def weighted_order(endpoints: Sequence[Endpoint], weights: Sequence[int]) -> Iterator[Endpoint]:
     """Endless; lazily computed, so that a change of endpoints costs nothing at the change."""
-    weights = [endpoint.weight for endpoint in endpoints]
     period = sum(weights) // gcd(*weights)
     order = smooth_order(weights)
     if period > LONGEST_ORDER:
@@ -54,15 +54,17 @@ class RoundRobin:
         self._workers = workers
         self._next: Iterator[Endpoint] | None = None
 
-    def __call__(self, endpoints: tuple[Endpoint, ...]) -> Pick:
-        """endpoints: in order of id, none empty of weight."""
+    def __call__(self, eligible: Eligible) -> Pick:
+        endpoints, weights = eligible.endpoints, eligible.weights
         due = next(self._next, None) if self._next is not None else None
-        if are_equal(endpoints):
+        if are_equal(weights):
             start = self._start(endpoints, due)
             order: Iterator[Endpoint] = cycle(endpoints[start:] + endpoints[:start])
         else:
-            order = weighted_order(endpoints)
-            if due is None and self._workers > 1:
+            order = weighted_order(endpoints, weights)
+            if due in endpoints:
+                order = dropwhile(lambda endpoint: endpoint is not due, order)
+            elif self._workers > 1:
                 order = islice(order, int(self._random() * len(endpoints)), None)
         self._next = order
         take = order.__next__

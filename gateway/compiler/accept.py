@@ -22,7 +22,10 @@ from meshway.model.traffic_policy import TrafficPolicy
 
 _POLICIES: Final = frozenset({"TrafficPolicy", "RateLimit"})
 # What belongs to the connection to a service cannot differ by the route that leads there.
-_OF_CLUSTERS: Final = ("load_balancer", "connection", "bulkhead", "breaker", "outlier_detection", "health_check")
+_OF_CLUSTERS: Final = (
+    "load_balancer", "slow_start", "locality", "failover", "panic", "connection", "bulkhead", "breaker",
+    "outlier_detection", "health_check",
+)  # fmt: skip
 _log = logging.getLogger("meshway.gateway.compiler")
 
 

@@ -15,6 +15,8 @@ from gateway.compiler.clusters import (
     Step,
     balancer_for,
     emptying,
+    failing_over,
+    failover_keys,
     instances_of,
     reconfiguring,
     retiring,
@@ -80,6 +82,9 @@ class Build:
     def state(self, revision: int) -> State:
         self._take_instances()
         if self._whole or self._diff.documents or any(refusal.kind != INSTANCE for refusal in self._diff.refusals):
+            return self._with_documents(revision)
+        fresh = [service for service in self._diff.instances if service not in self._base.implicit]
+        if any(self._settings_of(ClusterKey(*service)).failover for service in fresh):  # more than its own cluster
             return self._with_documents(revision)
         return self._with_instances(revision)
 
@@ -166,6 +171,7 @@ class Build:
         clusters = self._clusters(services, implicit, routes)
         if policy_news:
             self._reconfigure(clusters)
+        self._wire_failover(clusters)
         endpoints = self._endpoints(clusters, {entry.key[1:] for entry in accepted.dirty(("Service",))})
         edge = gather(((host, route) for route in routes.values() for host in route.attached.edge), base.edge)
         mesh = gather(((to, route) for route in routes.values() for to in route.attached.mesh), base.mesh)
@@ -257,6 +263,11 @@ class Build:
                 wanted[ClusterKey(entry.namespace, entry.name, subset.name)] = None
         for route in routes.values():
             wanted |= dict.fromkeys(route.clusters)
+        added = list(wanted)
+        while added:
+            found = (failover_keys(key, self._settings_of(key)) for key in added)
+            added = [other for keys in found for other in keys if other not in wanted]
+            wanted |= dict.fromkeys(added)
         clusters: dict[ServiceKey, dict[ClusterKey, Cluster]] = {}
         for key in wanted:
             clusters.setdefault(key.owner, {})[key] = self._cluster(key)
@@ -268,7 +279,7 @@ class Build:
         cluster = self._base.clusters.get(key.owner, {}).get(key) or self._made.get(key)
         if cluster is None:
             settings = self._settings_of(key)
-            balancer = balancer_for(settings, self._parts)
+            balancer = balancer_for(settings.balancing, self._parts)
             cluster = self._made[key] = Cluster(key.name, settings, balancer, self._parts, self._base.tables.watched)
         return cluster
 
@@ -295,6 +306,18 @@ class Build:
                 settings = self._settings_of(key)
                 if settings != cluster.settings:
                     self.steps.append(reconfiguring(cluster, settings, self._parts))
+
+    def _wire_failover(self, clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]) -> None:
+        every = {key: cluster for group in clusters.values() for key, cluster in group.items()}
+        failover = {key: failover_keys(key, self._settings_of(key)) for key in every}
+        followers: dict[ClusterKey, list[Cluster]] = {}
+        for key, others in failover.items():
+            for other in others:
+                followers.setdefault(other, []).append(every[key])
+        for key, cluster in every.items():
+            wiring = (tuple(every[other] for other in failover[key]), tuple(followers.get(key, ())))
+            if wiring != (cluster.failover, cluster.followers):
+                self.steps.append(failing_over(cluster, *wiring))
 
     def _endpoints(
         self, clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]], changed: set[tuple[str, ...]]

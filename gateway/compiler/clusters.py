@@ -8,13 +8,17 @@ from typing import NamedTuple
 
 import msgspec
 
+from gateway.balancing.hash_key import compile_hash
 from gateway.balancing.least_request import least_request
+from gateway.balancing.maglev import Maglev
+from gateway.balancing.peak_ewma import PeakEwma
 from gateway.balancing.random import random_pick
+from gateway.balancing.ring_hash import RingHash
 from gateway.balancing.round_robin import RoundRobin
 from gateway.compiler.diff import ServiceKey
 from gateway.plan import Parts
 from gateway.upstream.cluster import Balancer, Cluster
-from gateway.upstream.cluster_settings import ClusterSettings
+from gateway.upstream.cluster_settings import BalancingSettings, ClusterSettings
 from gateway.upstream.endpoint import Endpoint
 from meshway.model.instance import Instance
 from meshway.model.service import Service, SubsetMatch
@@ -42,13 +46,22 @@ class ClusterKey(NamedTuple):
         return (self.namespace, self.service)
 
 
-def balancer_for(settings: ClusterSettings, parts: Parts) -> Balancer:
+def balancer_for(settings: BalancingSettings, parts: Parts) -> Balancer:
     random = parts.random
-    if settings.algorithm == "round_robin":
-        return RoundRobin(random, parts.workers)
-    if settings.algorithm == "random":
-        return lambda endpoints: random_pick(endpoints, random)
-    return lambda endpoints: least_request(endpoints, random, settings.choices)
+    match settings.algorithm:
+        case "round_robin":
+            return RoundRobin(random, parts.workers)
+        case "random":
+            return lambda eligible: random_pick(eligible, random)
+        case "peak_ewma":
+            return PeakEwma(random, settings.decay_s)
+        case "ring_hash":
+            hash_of = compile_hash(*settings.hash_key, random)
+            return RingHash(hash_of, settings.ring_size, settings.max_load_factor, parts.aside)
+        case "maglev":
+            hash_of = compile_hash(*settings.hash_key, random)
+            return Maglev(hash_of, settings.table_size, settings.max_load_factor, parts.aside)
+    return lambda eligible: least_request(eligible, random, settings.choices)
 
 
 def instances_of(namespace: str, service: str, document: Service | None) -> dict[str, Instance] | None:
@@ -125,6 +138,7 @@ class ServiceUpdate:
         self.endpoints: dict[EndpointKey, Endpoint] = {}
         self.steps: list[Step] = []
         self._before = before
+        self._now = parts.now()
         self._member_of: dict[EndpointKey, list[Cluster]] = {}
         subsets = {subset.name: subset.match for subset in document.subsets} if document is not None else {}
         by_port = {key.port: on_port(instances, key.port, document) for key in clusters}
@@ -158,7 +172,7 @@ class ServiceUpdate:
             return known
         endpoint = self._before.get(key)
         if endpoint is None or _is_another(endpoint, instance):
-            endpoint = Endpoint(instance, identity)
+            endpoint = Endpoint(instance, identity, self._now)
             own = self._before.get((instance.namespace, instance.service, identity))
             if own is not None and identity != instance.id and own.generation == endpoint.generation:
                 self.steps.append(_learning(endpoint, own))
@@ -217,9 +231,21 @@ def _giving(cluster: Cluster, endpoints: tuple[Endpoint, ...]) -> Step:
 
 def reconfiguring(cluster: Cluster, settings: ClusterSettings, parts: Parts) -> Step:
     """The balancer is only changed with its algorithm: it would lose its place."""
-    same = (cluster.settings.algorithm, cluster.settings.choices) == (settings.algorithm, settings.choices)
-    balancer = None if same else balancer_for(settings, parts)
+    same = cluster.settings.balancing == settings.balancing
+    balancer = None if same else balancer_for(settings.balancing, parts)
     return lambda: cluster.configure(settings, balancer)
+
+
+def failover_keys(key: ClusterKey, settings: ClusterSettings) -> tuple[ClusterKey, ...]:
+    """The clusters that serve where this one's endpoints are too few."""
+    found = (
+        ClusterKey(namespace or key.namespace, service, subset) for namespace, service, subset in settings.failover
+    )
+    return tuple(other for other in dict.fromkeys(found) if other != key)
+
+
+def failing_over(cluster: Cluster, failover: tuple[Cluster, ...], followers: tuple[Cluster, ...]) -> Step:
+    return lambda: cluster.set_failover(failover, followers)
 
 
 def emptying(cluster: Cluster) -> Step:

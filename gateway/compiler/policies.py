@@ -17,10 +17,16 @@ from meshway.model.traffic_policy import (
     Bulkhead,
     Connection,
     FailureRatio,
+    HashKey,
     LoadBalancer,
+    Locality,
+    Maglev,
     OutlierDetection,
+    Panic,
     Retry,
     RetryBudget,
+    RingHash,
+    SlowStart,
     Timeouts,
     TrafficPolicy,
 )
@@ -115,7 +121,7 @@ def merge(base: S | None, over: S | None) -> S | None:
     changed: dict[str, Any] = {}
     for field in base.__struct_fields__:
         below, above = getattr(base, field), getattr(over, field)
-        if isinstance(above, Part):
+        if isinstance(above, Part) and not above.is_one_choice:
             changed[field] = merge(below, above)
         elif above is not None:
             changed[field] = above
@@ -123,7 +129,19 @@ def merge(base: S | None, over: S | None) -> S | None:
 
 
 DEFAULTS: Final = TrafficPolicy(
-    load_balancer=LoadBalancer(algorithm="least_request", choices=2),
+    load_balancer=LoadBalancer(
+        algorithm="least_request",
+        choices=2,
+        decay=Duration(10.0),
+        hash_key=HashKey(source_ip=True),
+        ring_hash=RingHash(min_size=1024),
+        maglev=Maglev(table_size=0),
+        max_load_factor=0.0,
+    ),
+    slow_start=SlowStart(window=Duration(0.0), min_percent=10.0, aggression=1.0),
+    locality=Locality(mode="prefer_zone", overprovisioning=1.4),
+    failover=(),
+    panic=Panic(when_healthy_below_percent=0.0, action="use_suspects"),
     connection=Connection(connect_timeout=Duration(1.0), idle_timeout=Duration(4.0), max_requests=0),
     timeouts=Timeouts(
         deadline=Duration(0.0),

@@ -1,29 +1,42 @@
 """An effective policy as the settings that clusters and plans run on: seconds, sets, plain numbers."""
 
 import math
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from gateway.plan import RetryPlan
 from gateway.upstream.cluster_settings import (
+    BalancingSettings,
     BreakerSettings,
     BudgetSettings,
     BulkheadSettings,
     ClusterSettings,
+    EligibleSettings,
     OutlierSettings,
+    SlowStartSettings,
 )
-from meshway.model.traffic_policy import Breaker, Bulkhead, OutlierDetection, Retry, TrafficPolicy
+from meshway.model.traffic_policy import (
+    Breaker,
+    Bulkhead,
+    HashKey,
+    LoadBalancer,
+    OutlierDetection,
+    Retry,
+    TrafficPolicy,
+)
 from meshway.outbound.health import settings_of
 from meshway.units import Duration
 
 T = TypeVar("T")
+HASHING: Final = frozenset({"ring_hash", "maglev"})
 
 
 def cluster_settings(policy: TrafficPolicy) -> ClusterSettings:
     """policy: an effective one. A complete policy has no None left, which the types cannot say."""
     balancer, connection, budget = _set(policy.load_balancer), _set(policy.connection), _set(_set(policy.retry).budget)
     return ClusterSettings(
-        algorithm=_set(balancer.algorithm),
-        choices=_set(balancer.choices),
+        balancing=_balancing(balancer),
+        eligible=_eligible(policy),
+        failover=tuple((each.namespace or "", each.service, each.subset or "") for each in _set(policy.failover)),
         connect_timeout_s=float(_set(connection.connect_timeout)),
         idle_timeout_s=float(_set(connection.idle_timeout)),
         max_requests=_set(connection.max_requests),
@@ -56,6 +69,39 @@ def retry_plan(retry: Retry) -> RetryPlan | None:
 def limit_s(duration: Duration | None) -> float:
     """0s is no limit."""
     return float(duration) if duration else math.inf
+
+
+def _balancing(block: LoadBalancer) -> BalancingSettings:
+    return BalancingSettings(
+        algorithm=_set(block.algorithm),
+        choices=_set(block.choices),
+        decay_s=float(_set(block.decay)),
+        hash_key=_hash_key(_set(block.hash_key)),
+        ring_size=_set(_set(block.ring_hash).min_size),
+        table_size=_set(_set(block.maglev).table_size),
+        max_load_factor=_set(block.max_load_factor),
+    )
+
+
+def _hash_key(block: HashKey) -> tuple[str, str]:
+    """The one part that is written, and the name it has."""
+    for kind in ("header", "cookie", "query"):
+        name = getattr(block, kind)
+        if name is not None:
+            return kind, name.lower() if kind == "header" else name
+    return ("path" if block.path else "source_ip"), ""
+
+
+def _eligible(policy: TrafficPolicy) -> EligibleSettings:
+    locality, panic, slow = _set(policy.locality), _set(policy.panic), _set(policy.slow_start)
+    return EligibleSettings(
+        locality=_set(locality.mode),
+        overprovisioning=_set(locality.overprovisioning),
+        panic_below_percent=_set(panic.when_healthy_below_percent),
+        panic_fails=panic.action == "fail",
+        slow_start=SlowStartSettings(float(_set(slow.window)), _set(slow.min_percent), _set(slow.aggression)),
+        is_warming=_set(policy.load_balancer).algorithm not in HASHING,
+    )
 
 
 def _bulkhead(block: Bulkhead | None) -> BulkheadSettings | None:

@@ -18,7 +18,7 @@ def compile_key(
 
     service, route, rule: of the plan. shares_missing: callers without a part share one bucket, else the key is None.
     """
-    readers = [_reader(part, service, route, rule) for part in parts if part != "constant"]
+    readers = [part_reader(part, service, route, rule) for part in parts if part != "constant"]
     if not readers:
         return lambda _: ""
     if len(readers) == 1:
@@ -42,7 +42,8 @@ def compile_key(
     return key_of
 
 
-def _reader(part: str, service: str, route: str, rule: str) -> PartOf:
+def part_reader(part: str, service: str = "", route: str = "", rule: str = "") -> PartOf:
+    """Reads one part; None: the call has none."""
     kind, _, name = part.partition(".")
     if kind == "source_ip":
         return _source_ip

@@ -28,7 +28,7 @@ class Attempt:
 
     __slots__ = (
         "_call", "_cluster", "_connecting", "_deadline", "_endpoint", "_has_head", "_is_paused", "_is_request_sent",
-        "_is_tunnel", "_plan", "_pool", "_stalled_at", "_wheel", "is_over", "upstream",
+        "_is_tunnel", "_plan", "_pool", "_stalled_at", "_started", "_wheel", "is_over", "upstream",
     )  # fmt: skip
 
     def __init__(self, call: "Call", cluster: Cluster, plan: RoutePlan, endpoint: Endpoint, deadline: float) -> None:
@@ -52,6 +52,7 @@ class Attempt:
         """fresh: only a new connection will do."""
         endpoint = self._endpoint
         endpoint.in_flight += 1
+        self._started = now
         if endpoint.idle and not fresh:
             self._send(endpoint.idle.pop(), now)
             return
@@ -230,4 +231,9 @@ class Attempt:
             self._pool.give(upstream, cluster.idle_timeout_s, cluster.max_requests, now)
         else:
             upstream.close()
+        observe = cluster.observe
+        if observe is not None:
+            # An answer that streams is as slow as its head: how long the rest takes is for caller and content to say.
+            answered = self._call.exchange.first_byte or now
+            observe(self._endpoint, outcome, status, answered - self._started, now)
         cluster.attempt_ended(self._endpoint, outcome, status, now)

@@ -15,7 +15,7 @@ from gateway.exchange import Exchange, Reply
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.bulkhead import Bulkhead, Resume
 from gateway.upstream.cluster_settings import ClusterSettings
-from gateway.upstream.eligible import eligible_endpoints
+from gateway.upstream.eligible import NOBODY, Eligible, eligible_endpoints
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outlier import Outlier
 from gateway.upstream.retry_budget import RetryBudget
@@ -27,7 +27,9 @@ TransitionKind = Literal[
     "ejected", "returned", "check_failed", "check_passed", "breaker_opened", "breaker_half_open", "breaker_closed"
 ]
 EndpointPick = Callable[[Exchange], Endpoint]
-Balancer = Callable[[tuple[Endpoint, ...]], EndpointPick]  # keeps its place from one tuple to the next
+Balancer = Callable[[Eligible], EndpointPick]  # keeps its place from one set of endpoints to the next
+# endpoint, outcome, status, latency_s, now: of each attempt that ended
+Observe = Callable[[Endpoint, str, int, float, float], None]
 GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 LET_GO_S: Final = 30.0  # of an endpoint that was only kept: as long as the mass removal guard keeps any
 # Says nothing about the endpoint: the caller left, or a kept connection was closed between two requests.
@@ -69,14 +71,15 @@ class Cluster:
     """name: `ns/service`, with `#subset` or `:port` where asked for.
 
     endpoints: in order of id. eligible: those a balancer may pick now. first_pick: gives the endpoint of a call's first
-    attempt; None where nobody is eligible, 503 `no_endpoint`.
+    attempt; None where nobody is eligible, 503 `no_endpoint`. failover: clusters whose endpoints serve where its own
+    are too few; followers: those it serves so. observe: told how long each attempt took; None where nobody asks.
     watched: clusters whose `tick` has something to wait for, shared by all clusters of a worker.
     """
 
     __slots__ = (
-        "_balancer", "_outlier", "_parts", "_watched", "_weights", "breaker", "budget", "bulkhead", "connect_timeout_s",
-        "eligible", "endpoints", "first_pick", "idle_timeout_s", "is_panicking", "max_requests", "name", "next_return",
-        "settings",
+        "_balancer", "_eligible", "_outlier", "_parts", "_watched", "breaker", "budget", "bulkhead",
+        "connect_timeout_s", "eligible", "endpoints", "failover", "first_pick", "followers", "idle_timeout_s",
+        "is_panicking", "max_requests", "name", "next_change", "observe", "settings",
     )  # fmt: skip
 
     def __init__(
@@ -88,14 +91,18 @@ class Cluster:
         self.is_panicking = False
         self.breaker: Breaker | None = None
         self.bulkhead: Bulkhead | None = None
-        self.next_return = math.inf
+        self.next_change = math.inf
+        self.failover: tuple[Cluster, ...] = ()
+        self.followers: tuple[Cluster, ...] = ()
+        self.observe: Observe | None = None
         self.budget = RetryBudget(settings.budget, parts.workers)
         self._balancer = balancer
         self._outlier: Outlier | None = None
         self._parts = parts
         self.first_pick: EndpointPick | None = None
         self._watched = watched
-        self._weights: tuple[int, ...] = ()
+        self._eligible = NOBODY
+        self.settings = settings
         self.configure(settings, balancer)
 
     # What the compiler says.
@@ -103,7 +110,7 @@ class Cluster:
     def configure(self, settings: ClusterSettings, balancer: Balancer | None = None) -> None:
         """New settings; counts, windows and states live on. balancer: only when the algorithm changed."""
         parts, workers = self._parts, self._parts.workers
-        self.settings = settings
+        before, self.settings = self.settings, settings
         self.connect_timeout_s = settings.connect_timeout_s
         self.idle_timeout_s = settings.idle_timeout_s
         self.max_requests = settings.max_requests
@@ -125,7 +132,9 @@ class Cluster:
         self._configure_outlier(settings)
         if balancer is not None:
             self._balancer = balancer
-            self._weights = ()
+            self._eligible = NOBODY
+            self.observe = getattr(balancer, "observe", None)
+        if balancer is not None or settings.eligible != before.eligible:
             self.refresh(parts.now())
 
     def _configure_outlier(self, settings: ClusterSettings) -> None:
@@ -139,24 +148,35 @@ class Cluster:
         self.endpoints = endpoints
         self.refresh(self._parts.now())
 
+    def set_failover(self, failover: "tuple[Cluster, ...]", followers: "tuple[Cluster, ...]") -> None:
+        self.failover, self.followers = failover, followers
+        self.refresh(self._parts.now())
+
     def refresh(self, now: float) -> None:
-        """Computes who is eligible; the balancer is rebuilt only when that changed."""
-        next_return = math.inf
+        """Computes who is eligible, here and in clusters that fail over to this one."""
         for endpoint in self.endpoints:
-            if endpoint.ejected_until:
-                if endpoint.ejected_until <= now:
-                    self._take_back(endpoint, now)
-                else:
-                    next_return = min(next_return, endpoint.ejected_until)
-        self.next_return = next_return
-        if next_return < math.inf:
+            if endpoint.ejected_until and endpoint.ejected_until <= now:
+                self._take_back(endpoint, now)
+        self._rebalance(now)
+        for follower in self.followers:
+            follower._rebalance(now)
+
+    def _rebalance(self, now: float) -> None:
+        """The balancer is rebuilt only when the eligible ones or their weights changed."""
+        others = [cluster.endpoints for cluster in self.failover]
+        eligible = eligible_endpoints(self.endpoints, others, self.settings.eligible, self._parts.zone, now)
+        next_change = eligible.due
+        for endpoint in self.endpoints:
+            if endpoint.ejected_until > now:
+                next_change = min(next_change, endpoint.ejected_until)
+        self.next_change = next_change
+        if next_change < math.inf:
             self._watched.add(self)
-        eligible, self.is_panicking = eligible_endpoints(self.endpoints, now)
-        weights = tuple(endpoint.weight for endpoint in eligible)
-        if eligible != self.eligible or weights != self._weights:
-            self._weights = weights
-            pick = self._balancer(eligible) if eligible else None
-            self.first_pick, self.eligible = pick, eligible
+        before, self._eligible = self._eligible, eligible
+        self.is_panicking = eligible.is_panicking
+        if eligible[:3] != before[:3]:
+            pick = self._balancer(eligible) if eligible.endpoints else None
+            self.first_pick, self.eligible = pick, eligible.endpoints
 
     # What the relay asks.
 
@@ -242,7 +262,7 @@ class Cluster:
             self._missed(endpoint, outcome, now)
         if self.breaker is not None:
             self.breaker.record(_BREAKER_OUTCOME[outcome], status, now)
-        if now >= self.next_return:
+        if now >= self.next_change:
             self.refresh(now)
 
     @property
@@ -256,7 +276,7 @@ class Cluster:
 
     def tick(self, now: float) -> bool:
         """Ends what is due. False: there is nothing to wait for any more."""
-        if now >= self.next_return:
+        if now >= self.next_change:
             self.refresh(now)
         bulkhead = self.bulkhead
         if bulkhead is not None and bulkhead.waiting:
@@ -264,7 +284,7 @@ class Cluster:
             bulkhead.hand_on()
             if bulkhead.waiting:
                 return True
-        return self.next_return < math.inf
+        return self.next_change < math.inf
 
     def apply_transition(self, transition: Transition) -> None:
         """A breaker's, found by another worker or set by hand."""
@@ -318,6 +338,7 @@ class Cluster:
     def _take_back(self, endpoint: Endpoint, now: float) -> None:
         """Its time is up. Only the worker that ejected it reports, or a host would tell it once for each worker."""
         endpoint.ejected_until = 0.0
+        _begin_slowly(endpoint, now)
         endpoint.is_connect_refused = endpoint.is_connect_refused and endpoint.is_check_failing
         record = endpoint.outlier
         if record is not None:
@@ -348,6 +369,7 @@ def apply_to_endpoint(endpoint: Endpoint, transition: Transition, now: float) ->
         was_failing, endpoint.is_check_failing = endpoint.is_check_failing, False
         endpoint.is_connect_refused = False
         if was_failing:
+            _begin_slowly(endpoint, now)
             for cluster in endpoint.clusters:
                 if cluster.breaker is not None:
                     cluster.breaker.end_open_early()
@@ -355,6 +377,11 @@ def apply_to_endpoint(endpoint: Endpoint, transition: Transition, now: float) ->
         endpoint.outlier.ejections = max(endpoint.outlier.ejections, transition.count)
     for cluster in endpoint.clusters:
         cluster.refresh(now)
+
+
+def _begin_slowly(endpoint: Endpoint, now: float) -> None:
+    endpoint.serving_since = now
+    endpoint.has_returned = True
 
 
 def _load(endpoint: Endpoint) -> float:

@@ -50,11 +50,52 @@ class BudgetSettings:
 
 
 @dataclass(slots=True, frozen=True)
-class ClusterSettings:
-    """None: the part is off. max_requests: calls on one connection before it is closed, 0 = any number."""
+class BalancingSettings:
+    """hash_key: what a consistent hash takes of a call, (`header | cookie | query | source_ip | path`, name).
+
+    decay_s: of peak_ewma. ring_size: least points of a ring. table_size: of Maglev's, a prime, 0 = by the number of
+    endpoints. max_load_factor: over the mean of running calls; 0 = unbounded.
+    """
 
     algorithm: str
-    choices: int
+    choices: int = 2
+    decay_s: float = 10.0
+    hash_key: tuple[str, str] = ("source_ip", "")
+    ring_size: int = 1024
+    table_size: int = 0
+    max_load_factor: float = 0.0
+
+
+@dataclass(slots=True, frozen=True)
+class SlowStartSettings:
+    window_s: float
+    min_percent: float
+    aggression: float
+
+
+@dataclass(slots=True, frozen=True)
+class EligibleSettings:
+    """locality: `prefer_zone ignore zone_only`. is_warming: slow starts are for algorithms that pick freely; a hash
+    that weighed its endpoints anew at each step would move callers at each."""
+
+    locality: str
+    overprovisioning: float
+    panic_below_percent: float
+    panic_fails: bool
+    slow_start: SlowStartSettings
+    is_warming: bool
+
+
+@dataclass(slots=True, frozen=True)
+class ClusterSettings:
+    """None: the part is off. max_requests: calls on one connection before it is closed, 0 = any number.
+
+    failover: namespace ("" = the called service's), service, subset ("" = all) of each.
+    """
+
+    balancing: BalancingSettings
+    eligible: EligibleSettings
+    failover: tuple[tuple[str, str, str], ...]
     connect_timeout_s: float
     idle_timeout_s: float
     max_requests: int

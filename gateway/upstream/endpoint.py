@@ -16,8 +16,10 @@ class Endpoint:
     is_check_failing: the active check says no. idle: pooled connections, the last one is the freshest.
     generation: of the registration; a new one clears counts and closes the pool.
     key: namespace, service, id. clusters: those it belongs to now. registered_id: the instance's, which its endpoints
-    on named ports share. is_kept: the registry has dropped it and it is called on while it answers. answers: good ones
-    that no outlier detection has counted. answers_told: all good ones until they were last reported as evidence.
+    on named ports share. serving_since: when it began to serve here, 0 = long ago; has_returned: from an ejection or a
+    failing check. ewma_s, ewma_at: of its latency (balancing/peak_ewma.py), 0 = unknown. is_kept: the registry has
+    dropped it and it is called on while it answers. answers: good ones that no outlier detection has counted.
+    answers_told: all good ones until they were last reported as evidence.
     """
 
     __slots__ = (
@@ -26,7 +28,10 @@ class Endpoint:
         "answers_told",
         "clusters",
         "ejected_until",
+        "ewma_at",
+        "ewma_s",
         "generation",
+        "has_returned",
         "id",
         "idle",
         "in_flight",
@@ -38,10 +43,11 @@ class Endpoint:
         "outlier",
         "port",
         "registered_id",
+        "serving_since",
         "weight",
     )
 
-    def __init__(self, instance: Instance, registered_id: str = "") -> None:
+    def __init__(self, instance: Instance, registered_id: str = "", serving_since: float = 0.0) -> None:
         self.instance = instance
         self.id = instance.id
         self.key = (instance.namespace, instance.service, instance.id)
@@ -57,6 +63,10 @@ class Endpoint:
         self.is_kept = False
         self.answers = 0
         self.answers_told = 0
+        self.serving_since = serving_since
+        self.has_returned = False
+        self.ewma_s = 0.0
+        self.ewma_at = 0.0
         self.idle: list[Upstream] = []
         self.outlier: Any = None
         self.registered_id = registered_id or instance.id

@@ -143,6 +143,8 @@ class Worker:
             random=random,
             workers=start.workers,
             worker=start.column,
+            zone=settings.zone,
+            aside=self._aside,
             counters=self._counters,
             host_table=HostTable(Path(start.host_table), start.column),
             report=self._report,
@@ -176,6 +178,14 @@ class Worker:
         refused = [Refusal(r.kind, r.namespace, r.name, r.path[:MOST_TEXT], r.reason[:MOST_TEXT]) for r in shown]
         self.channel.send(Applied(revision=revision, refused=refused))
         self._serve_soon()
+
+    def _aside(self, make: Callable[[], Any], take: Callable[[Any], None]) -> None:
+        """From any thread: makes a value in a thread, hands it over on the loop."""
+
+        async def run() -> None:
+            take(await self._loop.run_in_executor(None, make))
+
+        self._loop.call_soon_threadsafe(lambda: spawn(run(), name="make a table beside the loop"))
 
     def _report(self, transition: Transition) -> None:
         self.channel.send(TransitionFrame(transition=transition))

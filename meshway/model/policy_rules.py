@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from typing import Any, Final
 
 import msgspec
@@ -11,17 +12,20 @@ from meshway.model.document import Target
 from meshway.model.names import FIELD_VALUE, TOKEN
 from meshway.model.nearest import did_you_mean
 from meshway.model.rate_limit import RateLimit, TokenBucket
-from meshway.model.rule_kit import BlockRule, Finding, at_most, bounded, unique
+from meshway.model.rule_kit import BlockRule, Finding, at_most, bounded, one_of, unique
 from meshway.model.traffic_policy import (
     Backoff,
     Breaker,
     Bulkhead,
     Connection,
     FailureRatio,
+    HashKey,
     HealthCheck,
     LoadBalancer,
+    Maglev,
     OutlierDetection,
     Retry,
+    SlowStart,
     Timeouts,
     TrafficPolicy,
 )
@@ -37,6 +41,7 @@ _HEALTH_OTHERS: Final = {
     "tcp": ("path", "host", "expect", "service"),
     "grpc": ("path", "expect"),
 }
+_LEAST_LOAD_FACTOR: Final = 1.05
 _MS, _MINUTE, _HOUR, _DAY = 0.001, 60.0, 3600.0, 86400.0
 
 
@@ -94,22 +99,76 @@ def _health_path(part: Any) -> Iterator[Finding]:
 
 
 def _duplicate_targets(part: Any) -> Iterator[Finding]:
-    for target, count in Counter(part.targets).items():
-        if count > 1:
-            yield Finding(f".targets[{part.targets.index(target)}]", "duplicate", f"is there {count} times")
+    for target, times in Counter(part.targets).items():
+        if times > 1:
+            yield Finding(f".targets[{part.targets.index(target)}]", "duplicate", f"is there {times} times")
 
 
 _UNIQUE_TARGETS: Final = BlockRule(("targets",), _duplicate_targets)
 
 
-def _choices(part: Any) -> Iterator[Finding]:
-    if part.choices is not None and part.algorithm not in (None, "least_request"):
-        yield Finding(".choices", "forbidden_combination", f"is for least_request, not for {part.algorithm}")
+# What is for some algorithms only; an algorithm left out is inherited, and judged where it is known.
+_OF_ALGORITHMS: Final = {
+    "choices": ("least_request",),
+    "decay": ("peak_ewma",),
+    "hash_key": ("ring_hash", "maglev"),
+    "ring_hash": ("ring_hash",),
+    "maglev": ("maglev",),
+    "max_load_factor": ("ring_hash", "maglev"),
+}
+
+
+def _of_algorithm(part: Any) -> Iterator[Finding]:
+    algorithm = part.algorithm
+    if algorithm is None:
+        return
+    for name, meant in _OF_ALGORITHMS.items():
+        if getattr(part, name) is not None and algorithm not in meant:
+            yield Finding(f".{name}", "forbidden_combination", f"is for {' and '.join(meant)}, not for {algorithm}")
+    if algorithm in ("ring_hash", "maglev") and part.hash_key is None:
+        yield Finding(".hash_key", "missing_field", f"is required: {algorithm} needs to know what to hash of a call")
+
+
+def _load_factor(part: Any) -> Iterator[Finding]:
+    if part.max_load_factor is not None and 0 < part.max_load_factor < _LEAST_LOAD_FACTOR:
+        yield Finding(
+            ".max_load_factor",
+            "out_of_bounds",
+            f"{part.max_load_factor} is below {_LEAST_LOAD_FACTOR} (or 0: unbounded)",
+        )
+
+
+def _hash_names(part: Any) -> Iterator[Finding]:
+    for name in ("header", "cookie", "query"):
+        value = getattr(part, name)
+        if value is not None and not (TOKEN.match(value) if name != "query" else value):
+            yield Finding(f".{name}", "bad_name", f'"{value}" names no {name}')
+
+
+def _prime_table(part: Any) -> Iterator[Finding]:
+    size = part.table_size
+    if size and not _is_prime(size):
+        prime = next(number for number in count(size) if _is_prime(number))
+        yield Finding(".table_size", "out_of_bounds", f"{size} is no prime; the next one is {prime}")
+
+
+def _is_prime(number: int) -> bool:
+    return number > 1 and all(number % divisor for divisor in range(2, int(number**0.5) + 1))
 
 
 POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     Target: (BlockRule(("mesh", "namespace", "service", "route", "subset", "rule"), _one_target, whole=True),),
-    LoadBalancer: (BlockRule(("algorithm", "choices"), _choices),),
+    HashKey: (
+        one_of("header", "cookie", "query", "source_ip", "path"),
+        BlockRule(("header", "cookie", "query"), _hash_names),
+    ),
+    Maglev: (BlockRule(("table_size",), _prime_table),),
+    LoadBalancer: (
+        BlockRule(("algorithm", *_OF_ALGORITHMS), _of_algorithm, whole=True),
+        BlockRule(("max_load_factor",), _load_factor),
+        bounded("decay", 0.1, _HOUR, zero=False),
+    ),
+    SlowStart: (bounded("window", 0.1, 900.0, zero=True),),
     Connection: (
         bounded("connect_timeout", 10 * _MS, _MINUTE, zero=False),
         bounded("idle_timeout", _MS, _DAY, zero=True),

@@ -4,12 +4,11 @@ A block is merged field by field over mesh, namespace, service, subset and route
 visible: None means inherit, and `gateway/compiler` puts the built-in default in last.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from meshway.model.document import Part, Port, Spec, Target
+from meshway.model.document import Label, Part, Port, Spec, Target
 from meshway.units import Duration, Size
 
 RetryCondition = Literal[
@@ -20,19 +19,76 @@ Percent = Annotated[float, Meta(ge=0, le=100)]
 Status = Annotated[int, Meta(ge=100, le=599)]
 
 
+class HashKey(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Exactly one: what of a call decides its endpoint. A call without it goes to any."""
+
+    is_one_choice: ClassVar[bool] = True
+    unsupported: ClassVar[frozenset[str]] = frozenset({"principal"})
+
+    header: str | None = None
+    cookie: str | None = None
+    query: str | None = None
+    source_ip: bool = False
+    path: bool = False
+
+
+class RingHash(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """min_size: points of the ring at least."""
+
+    min_size: Annotated[int, Meta(ge=1, le=65536)] | None = None
+
+
+class Maglev(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """table_size: a prime; 0: 1,009 for up to 10 endpoints, 8,191 for up to 81, else 65,537."""
+
+    table_size: Annotated[int, Meta(ge=0, le=5_000_011)] | None = None
+
+
 class LoadBalancer(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Default: least_request over 2 distinct choices."""
+    """Default: least_request over 2 distinct choices; decay 10s (peak_ewma); max_load_factor 0 = unbounded."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"hash_key", "ring_hash", "maglev", "max_load_factor", "decay", "weights", "affinity"}
-    )
+    unsupported: ClassVar[frozenset[str]] = frozenset({"weights", "affinity"})
 
-    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {
-        "algorithm": frozenset({"peak_ewma", "ring_hash", "maglev"})
-    }
-
-    algorithm: Literal["least_request", "round_robin", "random"] | None = None
+    algorithm: Literal["least_request", "round_robin", "random", "peak_ewma", "ring_hash", "maglev"] | None = None
     choices: Annotated[int, Meta(ge=2, le=8)] | None = None
+    decay: Duration | None = None
+    hash_key: HashKey | None = None
+    ring_hash: RingHash | None = None
+    maglev: Maglev | None = None
+    max_load_factor: Annotated[float, Meta(ge=0, le=100)] | None = None
+
+
+class SlowStart(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A young endpoint's weight is multiplied by max(min_percent, (age / window)^(1 / aggression)). Default window 0s.
+
+    Who returns from an ejection begins slowly for 5 s at least. Not for ring_hash and maglev.
+    """
+
+    window: Duration | None = None
+    min_percent: Annotated[float, Meta(ge=1, le=100)] | None = None
+    aggression: Annotated[float, Meta(ge=0.1, le=10)] | None = None
+
+
+class Locality(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which zones serve. The gateway's own takes all calls while its healthy share * overprovisioning reaches 1."""
+
+    mode: Literal["prefer_zone", "ignore", "zone_only"] | None = None
+    overprovisioning: Annotated[float, Meta(ge=1, le=10)] | None = None
+
+
+class Failover(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Whose endpoints serve where the service's own are too few. namespace None: the called service's."""
+
+    service: Label
+    namespace: Label | None = None
+    subset: Label | None = None
+
+
+class Panic(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What happens when so few are healthy; 0: when none is. use_suspects: ejected and failing ones serve, too."""
+
+    when_healthy_below_percent: Percent | None = None
+    action: Literal["use_suspects", "fail"] | None = None
 
 
 class Connection(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -153,12 +209,14 @@ class TrafficPolicy(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """How the targets are called; the most specific policy wins field by field."""
 
     plural: ClassVar[str] = "traffic-policies"
-    unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"slow_start", "locality", "failover", "panic", "hedge", "adaptive_concurrency", "tls"}
-    )
+    unsupported: ClassVar[frozenset[str]] = frozenset({"hedge", "adaptive_concurrency", "tls"})
 
     targets: tuple[Target, ...] = ()
     load_balancer: LoadBalancer | None = None
+    slow_start: SlowStart | None = None
+    locality: Locality | None = None
+    failover: Annotated[tuple[Failover, ...], Meta(max_length=8)] | None = None
+    panic: Panic | None = None
     connection: Connection | None = None
     timeouts: Timeouts | None = None
     retry: Retry | None = None

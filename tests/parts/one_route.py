@@ -7,9 +7,16 @@ from gateway.balancing.round_robin import RoundRobin
 from gateway.exchange import NEVER, Exchange
 from gateway.plan import Parts, RequestFilter, ResponseFilter, RetryPlan, RoutePlan
 from gateway.upstream.cluster import Cluster
-from gateway.upstream.cluster_settings import BreakerSettings, BudgetSettings, BulkheadSettings, ClusterSettings
+from gateway.upstream.cluster_settings import (
+    BalancingSettings,
+    BreakerSettings,
+    BudgetSettings,
+    BulkheadSettings,
+    ClusterSettings,
+)
 from gateway.upstream.endpoint import Endpoint
 from meshway.model.instance import Instance
+from tests.parts.endpoints import ELIGIBLE
 
 DEFAULT_CONDITIONS = frozenset({"connect_failure", "refused_stream", "reset_before_request", "stale_connection"})
 
@@ -55,8 +62,9 @@ def cluster(
 ) -> Cluster:
     parts = Parts(now=now, random=chance.random)
     settings = ClusterSettings(
-        algorithm="round_robin",
-        choices=2,
+        balancing=BalancingSettings("round_robin"),
+        eligible=ELIGIBLE,
+        failover=(),
         connect_timeout_s=connect_timeout_s,
         idle_timeout_s=idle_timeout_s,
         max_requests=max_requests,

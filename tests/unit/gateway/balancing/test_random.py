@@ -7,7 +7,7 @@ import pytest
 
 from gateway.balancing.random import alias_table, random_pick
 from tests.parts.calls import call
-from tests.parts.endpoints import endpoints
+from tests.parts.endpoints import endpoints, ready
 
 EXCHANGE = call()
 # 99.99 % of the distribution with 2 and 3 degrees of freedom.
@@ -18,7 +18,7 @@ CHI_SQUARE = {2: 18.42, 3: 21.11}
 def test_ninety_thousand_picks_follow_the_weights(weights: tuple[int, ...]) -> None:
     seed = random.randrange(1 << 32)
     print("seed", seed)
-    pick = random_pick(endpoints(*weights), random.Random(seed).random)
+    pick = random_pick(ready(endpoints(*weights)), random.Random(seed).random)
     draws = 90_000
     counts = Counter(pick(EXCHANGE).id for _ in range(draws))
     expected = {str(i): draws * weight / sum(weights) for i, weight in enumerate(weights, 1)}
@@ -37,4 +37,4 @@ def test_the_alias_table_holds_exactly_the_weights() -> None:
 
 
 def test_a_draw_next_to_one_stays_in_the_table() -> None:
-    assert random_pick(endpoints(1, 2, 3), lambda: 1.0 - 2**-53)(EXCHANGE).id in {"1", "2", "3"}
+    assert random_pick(ready(endpoints(1, 2, 3)), lambda: 1.0 - 2**-53)(EXCHANGE).id in {"1", "2", "3"}

@@ -22,7 +22,9 @@ from meshway.model.traffic_policy import (
     Breaker,
     Bulkhead,
     Connection,
+    HashKey,
     HealthCheck,
+    LoadBalancer,
     OutlierDetection,
     Retry,
     Timeouts,
@@ -37,7 +39,7 @@ def entry(name: str, spec: TrafficPolicy, namespace: str = "shop") -> Entry[Traf
 
 def test_a_service_without_any_policy_gets_the_defaults() -> None:
     settings = cluster_settings(effective([]))
-    assert (settings.algorithm, settings.choices) == ("least_request", 2)
+    assert (settings.balancing.algorithm, settings.balancing.choices) == ("least_request", 2)
     assert (settings.connect_timeout_s, settings.idle_timeout_s, settings.max_requests) == (1.0, 4.0, 0)
     assert (settings.budget.percent, settings.budget.min_per_s) == (20.0, 10.0)
     assert (settings.breaker, settings.bulkhead, settings.health_check) == (None, None, None)
@@ -119,9 +121,21 @@ def test_a_bulkhead_without_a_most_is_none_and_outlier_detection_can_be_switched
 
 
 def test_the_defaults_are_complete() -> None:
-    for block in ("load_balancer", "connection", "timeouts", "retry", "outlier_detection"):
+    for block in (
+        "load_balancer", "slow_start", "locality", "panic", "connection", "timeouts", "retry", "outlier_detection",
+    ):  # fmt: skip
         part = getattr(DEFAULTS, block)
         assert all(getattr(part, field) is not None for field in part.__struct_fields__), block
+
+
+def test_of_two_hash_keys_the_narrower_one_counts_alone() -> None:
+    def hashing(**key: object) -> TrafficPolicy:
+        return TrafficPolicy(load_balancer=LoadBalancer(algorithm="maglev", hash_key=HashKey(**key)))  # type: ignore[arg-type]
+
+    settings = cluster_settings(effective([hashing(header="X-User"), hashing(path=True)]))
+    assert settings.balancing.hash_key == ("path", "")
+    settings = cluster_settings(effective([hashing(path=True), hashing(header="X-User")]))
+    assert settings.balancing.hash_key == ("header", "x-user")
 
 
 def test_merging_with_nothing_changes_nothing() -> None:

@@ -3,12 +3,12 @@ from msgspec.structs import replace
 from gateway.upstream.eligible import eligible_endpoints, state_of
 from gateway.upstream.endpoint import Endpoint
 from meshway.model.instance import Status
-from tests.parts.endpoints import endpoint
+from tests.parts.endpoints import ELIGIBLE, endpoint
 
 
 def ids(*some: Endpoint, now: float = 100.0) -> tuple[list[str], bool]:
-    eligible, is_panicking = eligible_endpoints(some, now)
-    return [one.id for one in eligible], is_panicking
+    eligible = eligible_endpoints(some, (), ELIGIBLE, "", now)
+    return [one.id for one in eligible.endpoints], eligible.is_panicking
 
 
 def in_status(identity: str, status: Status) -> Endpoint:

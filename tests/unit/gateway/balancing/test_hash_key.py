@@ -1,0 +1,41 @@
+"""What is hashed of a call."""
+
+import pytest
+
+from gateway.balancing.hash_key import compile_hash, cookie
+from tests.parts.calls import call
+
+SAME = [
+    ("header", "x-user", call(headers={"X-User": "7"}), call("/b", headers={"x-user": "7", "X-Other": "1"})),
+    ("cookie", "id", call(headers={"Cookie": "a=1; id=7"}), call(headers={"Cookie": 'id="7"; b=2'})),
+    ("query", "id", call("/a?id=7&x=1"), call("/b?x=2&id=7")),
+    ("source_ip", "", call(peer="10.0.0.7"), call("/b", peer="10.0.0.7")),
+    ("path", "", call("/a?x=1"), call("/a?x=2")),
+]
+OTHERS = {
+    "header": call(headers={"X-User": "8"}),
+    "cookie": call(headers={"Cookie": "id=8"}),
+    "query": call("/a?id=8"),
+    "source_ip": call(peer="10.0.0.8"),
+    "path": call("/b"),
+}
+
+
+@pytest.mark.parametrize(("kind", "name", "first", "second"), SAME, ids=[each[0] for each in SAME])
+def test_equal_parts_hash_alike_and_others_otherwise(kind: str, name: str, first: object, second: object) -> None:
+    hash_of = compile_hash(kind, name, lambda: 0.5)
+    assert hash_of(first) == hash_of(second)  # type: ignore[arg-type]
+    assert hash_of(first) != hash_of(OTHERS[kind])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("header", "x-user"), ("cookie", "id"), ("query", "id")])
+def test_a_call_without_the_part_goes_anywhere(kind: str, name: str) -> None:
+    chances = iter((0.1, 0.9))
+    hash_of = compile_hash(kind, name, lambda: next(chances))
+    assert [hash_of(call()) >> 60 for _ in range(2)] == [1, 14]
+
+
+def test_a_cookie_is_found_by_its_whole_name() -> None:
+    assert cookie(b"Cookie: xid=1; ID=2; id=3\r\n", b"id") == b"3"
+    assert cookie(b"Cookie: xid=1\r\ncookie: id\r\nCookie: id=\r\n", b"id") == b""
+    assert cookie(b"Cookie: idx=1\r\n", b"id") is None
