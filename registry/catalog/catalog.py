@@ -113,21 +113,26 @@ class Catalog:
 
     def register(self, registration: Registration, once: Once | None = None) -> asyncio.Future[Registered]:
         """registration: with its address. 409 `superseded` when it brings the lease of an older generation."""
-        write = RegisterOne(registration, self._leases.renew_row)
-        return self._submit(write, once, Registered)
+        registered = self._submit(RegisterOne(registration, self._leases.renew_row), once, Registered)
+        if registration.lease_id is None:
+            return registered
+        return self._leases.renewing(registered, lambda registered: [registered.lease_id])
 
     def register_all(
         self, registrations: Sequence[Registration], once: Once | None = None
     ) -> asyncio.Future[list[Registered]]:
         """One revision for all of them, or none."""
-        write = Register(registrations, self._leases.renew_row)
-        return self._submit(write, once, list[Registered])
+        registered = self._submit(Register(registrations, self._leases.renew_row), once, list[Registered])
+        if all(registration.lease_id is None for registration in registrations):
+            return registered
+        return self._leases.renewing(registered, lambda all_of_them: [one.lease_id for one in all_of_them])
 
     def announce(
         self, key: InstanceKey, of: Callable[[InstanceRow | None], tuple[Registration, Status]]
     ) -> asyncio.Future[Registered]:
         """A registration by a protocol without lease ids; of: see Announce."""
-        return self._revisions.submit(Announce(key, of, self._leases.renew_row))
+        announced = self._revisions.submit(Announce(key, of, self._leases.renew_row))
+        return self._leases.renewing(announced, lambda one: [] if one.created else [one.lease_id])
 
     def patch(
         self,

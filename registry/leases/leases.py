@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from meshway.problem import Problem
 from meshway.tasks import spawn
+from registry.leases.late import LateLeases
 from registry.leases.self_preservation import read_notice, write_notice
 from registry.live.interface import CRITICAL, LIVE, Lease, Renewed
 from registry.view.rows import InstanceRow, instance_value
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from meshway.model.instance import Status
     from registry.leases.self_preservation import Group, Hold, SelfPreservation
-    from registry.live.interface import Live
+    from registry.live.interface import Claimed, Live
     from registry.revisions.draft import Draft, Write
     from registry.view.rows import InstanceKey
     from registry.view.view import InstanceMove, View
@@ -35,6 +36,7 @@ _RETRY_S: Final = 1.0
 # The work that one registry does for all (`Store.lead`).
 SWEEP: Final = "sweep"
 _log = logging.getLogger("registry.leases")
+_T = TypeVar("_T")
 
 
 class Renewal(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +68,7 @@ class Leases:
         self._lead = lead
         self._is_leading = False
         self._alive: Counter[Group] = Counter()
+        self._late = LateLeases(live)
         self._held: dict[int, Lease] = {}
         view.on_instances.append(self._follow)
         for service in view.services.values():
@@ -112,38 +115,74 @@ class Leases:
             return self._submit(Revive(renewed, self._live.now()))
         return _renewal(renewed)
 
-    def _renew_shared(self, renewed: Renewed, written: asyncio.Future[list[Lease]]) -> asyncio.Future[Renewal]:
+    def _renew_shared(self, renewed: Renewed, written: asyncio.Future[list[Claimed]]) -> asyncio.Future[Renewal]:
         answer: asyncio.Future[Renewal] = written.get_loop().create_future()
 
-        def done(written: asyncio.Future[list[Lease]]) -> None:
+        def done(written: asyncio.Future[list[Claimed]]) -> None:
             if answer.done():
                 return
             if (refused := written.exception()) is not None:
                 answer.set_exception(refused)
-            elif claimed := written.result():
+            elif (claimed := written.result()) or renewed.critical:
                 spawn(self._revive_shared(renewed, claimed, answer), name="revival of leases")
-            elif renewed.critical:
-                spawn(self._revive_shared(renewed, [], answer), name="revival of leases")
             else:
                 answer.set_result(_renewal(renewed))
 
         written.add_done_callback(done)
         return answer
 
-    async def _revive_shared(self, renewed: Renewed, claimed: list[Lease], answer: asyncio.Future[Renewal]) -> None:
+    def renewing(self, written: asyncio.Future[_T], lease_ids: Callable[[_T], Sequence[str]]) -> asyncio.Future[_T]:
+        """The answer of a write that is a renewal as well, held until the other registries can know of that.
+
+        lease_ids: of those that go on, from the answer. What is critical by now stays so: it was said after the write.
+        """
+        answer: asyncio.Future[_T] = written.get_loop().create_future()
+
+        def committed(written: asyncio.Future[_T]) -> None:
+            if answer.done():
+                return
+            try:
+                renewed = self._live.renew(lease_ids(written.result()))
+            except Problem as problem:
+                answer.set_exception(problem)
+                return
+            if renewed.written is None:
+                answer.set_result(written.result())
+            else:
+                shared = self._renew_shared(msgspec.structs.replace(renewed, critical=[]), renewed.written)
+                shared.add_done_callback(told)
+
+        def told(shared: asyncio.Future[Renewal]) -> None:
+            if answer.done():
+                return
+            if (refused := shared.exception()) is not None:
+                answer.set_exception(refused)
+            else:
+                answer.set_result(written.result())
+
+        written.add_done_callback(committed)
+        return answer
+
+    async def _revive_shared(self, renewed: Renewed, claims: list[Claimed], answer: asyncio.Future[Renewal]) -> None:
         """Answers when the store has decided, and Redis has heard of those that came back."""
-        back = [lease.lease_id for lease in renewed.critical]
         try:
-            renewal = await self._submit(Revive(renewed, self._live.now(), claimed))
-            again = self._live.renew(back).written
-            if again is not None:
-                await again
+            renewal = await self._decide(renewed, claims)
+            again = self._live.renew([lease.lease_id for lease in renewed.critical]).written
+            if again is not None and (claims := await again):
+                # The mark of the sweep that ended them, or of the next one: the write before may be older than it.
+                await self._decide(Renewed(0, [], [], []), claims)
         except Problem as problem:
             if not answer.done():
                 answer.set_exception(problem)
             return
         if not answer.done():
             answer.set_result(renewal)
+
+    async def _decide(self, renewed: Renewed, claims: list[Claimed]) -> Renewal:
+        renewal: Renewal = await self._submit(Revive(renewed, self._live.now(), [claim.lease for claim in claims]))
+        if claims:
+            await self._live.settle(claims)
+        return renewal
 
     def renew_row(self, row: InstanceRow) -> None:
         """A registration by the process that holds the lease is a renewal, too."""
@@ -178,10 +217,12 @@ class Leases:
         if not self._is_leading:
             self._is_leading = True
             self._guard.resume(read_notice(self._live.noticed, now))
+        late = await self._late.count() if overdue else Counter()
         overdue = [lease for lease in overdue if not self._is_alive(lease, now)]
         expire: list[Lease] = []
         if overdue or self._guard.holds:
-            expire, held = self._guard.judge(overdue, self._alive, now)
+            expire, held = self._guard.judge(overdue, self._alive, now, late)
+            self._late.gone(expire)
             self._held = {lease.number: lease for lease in held}
         self._live.notice = write_notice(self._guard.holds.values(), now) if self._guard.holds else b""
         for at in range(0, max(len(expire), len(remove)), _SWEEP_ROWS):
@@ -189,13 +230,13 @@ class Leases:
 
     async def _sweep_part(self, expire: list[Lease], remove: list[Lease], now: float) -> None:
         revisions = {lease.number: self._revision_of(lease) for lease in expire}
-        claimed = await self._live.claim(expire)
-        if len(claimed) < len(expire):
-            kept = {lease.number for lease in claimed}
+        claims = await self._live.claim(expire)
+        if len(claims) < len(expire):
+            kept = {claim.lease.number for claim in claims}
             for lease in expire:
                 if lease.number not in kept:
                     self._live.again(lease)
-        part = Sweep(claimed, remove, now, revisions)
+        part = Sweep([claim.lease for claim in claims], remove, now, revisions)
         try:
             await self._submit(part)
         except Problem as problem:
@@ -205,6 +246,8 @@ class Leases:
         for lease in part.expire:
             if lease.state == LIVE:  # renewed while the sweep waited for its turn
                 self._live.again(lease)
+        if claims:
+            await self._live.settle(claims)
 
     def _revision_of(self, lease: Lease) -> int:
         row = self._view.instance((lease.namespace, lease.service, lease.id))
@@ -236,7 +279,9 @@ class Leases:
 
     def _put_back(self, part: Sweep) -> None:
         for lease in part.expire:
-            lease.state = LIVE
+            row = self._view.instance((lease.namespace, lease.service, lease.id))
+            if row is not None and row.instance.status != "critical":  # another registry may have ended it meanwhile
+                lease.state = LIVE
             self._live.again(lease)
         for lease in part.remove:
             lease.expires_s = self._live.now() + _RETRY_S

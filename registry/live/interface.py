@@ -6,7 +6,7 @@ Redis's clock and turned into them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
@@ -41,6 +41,13 @@ class Lease(msgspec.Struct, gc=False):
     packed: bytes = b""
 
 
+class Claimed(NamedTuple):
+    """A lease that a sweep is about to expire. mark: which claim it is; 0: one that only may have been made."""
+
+    lease: Lease
+    mark: int
+
+
 class Renewed(msgspec.Struct, frozen=True):
     """critical: leases that ran out but whose instances are still there; making them passing again is a write.
 
@@ -52,7 +59,7 @@ class Renewed(msgspec.Struct, frozen=True):
     critical: list[Lease]
     unknown: list[str]
     superseded: list[str]
-    written: asyncio.Future[list[Lease]] | None = None
+    written: asyncio.Future[list[Claimed]] | None = None
 
 
 class Veto(Protocol):
@@ -125,9 +132,13 @@ class Live(Protocol):
     async def catch_up(self) -> bool:
         """Hears of every renewal that another replica has answered before this call; False: it cannot."""
 
-    async def claim(self, leases: Sequence[Lease]) -> list[Lease]:
+    async def claim(self, leases: Sequence[Lease]) -> list[Claimed]:
         """Those of the overdue that nobody renewed on any replica. A heartbeat that comes for one from here on is
         answered after a write only, so a sweep that stands still before its commit undoes no answered renewal."""
+
+    async def settle(self, claims: Sequence[Claimed]) -> None:
+        """These claims mean nothing any more: a write came after them, whoever wrote it. One that cannot be taken back
+        costs the next heartbeat a write."""
 
     def missing(self) -> str | None:
         """Why leases are not shared now, for readiness; None: they are. Nobody expires meanwhile."""

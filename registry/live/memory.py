@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from registry.live.interface import Claimed
 from registry.live.table import LeaseTable
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ class MemoryLive(LeaseTable):
     async def catch_up(self) -> bool:
         return True
 
-    async def claim(self, leases: Sequence[Lease]) -> list[Lease]:
-        return list(leases)
+    async def claim(self, leases: Sequence[Lease]) -> list[Claimed]:
+        return [Claimed(lease, 0) for lease in leases]
+
+    async def settle(self, claims: Sequence[Claimed]) -> None:
+        """Nothing was marked: heartbeats and the sweep's write are judged in one order."""
 
     def missing(self) -> str | None:
         return None

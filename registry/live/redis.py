@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from meshway.problem import Problem
 from meshway.tasks import spawn
 from registry.live import scripts
-from registry.live.interface import CRITICAL, LIVE, Lease, Renewed
+from registry.live.interface import CRITICAL, LIVE, Claimed, Lease, Renewed
 from registry.live.redis_link import LiveAway, RedisLink, masked
 from registry.live.table import LeaseTable
 
@@ -48,8 +48,8 @@ class _Waiting(NamedTuple):
     """Renewals of one call on their way. overdue: those a sweep may have claimed; who keeps them asks the store."""
 
     leases: list[Lease]
-    overdue: list[Lease]
-    written: asyncio.Future[list[Lease]]
+    overdue: list[Claimed]
+    written: asyncio.Future[list[Claimed]]
 
 
 class RedisLive(LeaseTable):
@@ -60,7 +60,7 @@ class RedisLive(LeaseTable):
         super().__init__(clock)
         self.notice = self.noticed = b""
         self._url = masked(url)
-        self._link = RedisLink(url, [scripts.BEAT, scripts.CLAIM, scripts.LOOK])
+        self._link = RedisLink(url, [scripts.BEAT, scripts.CLAIM, scripts.LOOK, scripts.SETTLE])
         self._veto = veto
         self._away: str | None = "not connected yet"
         self._is_vetoed = self._must_release = False
@@ -114,11 +114,11 @@ class RedisLive(LeaseTable):
         by_id = self._by_id
         found = [lease for one in lease_ids if (lease := by_id.get(one)) is not None and lease.state == LIVE]
         now = self.now()
-        overdue = [lease for lease in found if lease.expires_s <= now + _CLAIMED_EARLY_S]
+        overdue = [Claimed(lease, 0) for lease in found if lease.expires_s <= now + _CLAIMED_EARLY_S]
         renewed = super().renew(lease_ids)
         if not (found or renewed.critical):
             return renewed
-        written: asyncio.Future[list[Lease]] = asyncio.get_running_loop().create_future()
+        written: asyncio.Future[list[Claimed]] = asyncio.get_running_loop().create_future()
         if self._is_vetoed or not found:
             self._kept.update((lease.lease_id, now) for lease in found)
             # A sweep that claimed it before we lost Redis may still be on its way to the store.
@@ -137,19 +137,27 @@ class RedisLive(LeaseTable):
                 lease.answers_until_s = now + lease.ttl_s
                 self._evidence[lease.lease_id] = None
 
-    async def claim(self, leases: Sequence[Lease]) -> list[Lease]:
-        claimed: list[Lease] = []
+    async def claim(self, leases: Sequence[Lease]) -> list[Claimed]:
+        claimed: list[Claimed] = []
         for at in range(0, len(leases), _HAND_OVER):
             part = leases[at : at + _HAND_OVER]
             asked = scripts.pack_claim(self._link.shas[1], self._run, [(lease.ttl_s, lease.packed) for lease in part])
             try:
-                (members,) = await self._link.ask([asked])
+                ((mark, *members),) = await self._link.ask([asked])
             except LiveAway as away:
                 self._lose(away)
                 return []
             named = {member.decode() for member in members}
-            claimed += [lease for lease in part if lease.lease_id in named]
+            claimed += [Claimed(lease, int(mark)) for lease in part if lease.lease_id in named]
         return claimed
+
+    async def settle(self, claims: Sequence[Claimed]) -> None:
+        marked = [(claim.lease.packed, claim.mark) for claim in claims if claim.mark]
+        try:
+            for at in range(0, len(marked), _HAND_OVER):
+                await self._link.ask([scripts.pack_settle(self._link.shas[3], marked[at : at + _HAND_OVER])])
+        except LiveAway as away:
+            self._lose(away)
 
     # --- its tasks ---
 
@@ -184,8 +192,7 @@ class RedisLive(LeaseTable):
             if await self.catch_up():
                 await asyncio.sleep(_LOOK_EVERY_S)
             else:
-                self._is_vetoed = await self._hold()
-                await self._keep_what_waits()
+                await self._keep_what_waits(ask_anew=True)
                 await asyncio.sleep(_TRY_EVERY_S)
 
     async def _write_renewals(self) -> None:
@@ -193,7 +200,8 @@ class RedisLive(LeaseTable):
             await self._queued.wait()
             if self._away is not None:
                 await self._keep_what_waits()
-                self._queued.clear()
+                if not self._queue:
+                    self._queued.clear()
                 continue
             batch: list[_Waiting] = []
             size = 0
@@ -216,11 +224,12 @@ class RedisLive(LeaseTable):
             self._lose(away)
             await self._keep_what_waits()
             return
-        taken = {member.decode() for members in answers for member in members}
+        marks = {member: mark for answer in answers for member, mark in _scores(answer)}
         for waiting in batch:
             self._waiting -= len(waiting.leases)
             if not waiting.written.done():
-                waiting.written.set_result([one for one in waiting.leases if one.lease_id in taken] if taken else [])
+                claimed = [one for one in waiting.leases if one.lease_id in marks] if marks else []
+                waiting.written.set_result([Claimed(one, marks[one.lease_id]) for one in claimed])
 
     # --- without Redis ---
 
@@ -235,10 +244,15 @@ class RedisLive(LeaseTable):
             _log.warning("Redis at %s is still missing: %s", self._url, away)
         self._away = str(away)
 
-    async def _keep_what_waits(self) -> None:
-        """Answers renewals that Redis did not take, if the store lets the others know that they exist."""
-        if not self._is_vetoed:
-            self._is_vetoed = await self._hold()
+    async def _keep_what_waits(self, *, ask_anew: bool = False) -> None:
+        """Answers renewals that Redis did not take, if the store lets the others know that they exist. ask_anew:
+        whether it still does."""
+        if ask_anew or not self._is_vetoed:
+            is_vetoed = await self._hold()
+            if self._away is None:  # Redis came back meanwhile: the veto ends, and what waits goes there
+                self._queued.set()
+                return
+            self._is_vetoed = is_vetoed
         now = self.now()
         while self._queue:
             waiting = self._queue.popleft()

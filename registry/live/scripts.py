@@ -35,14 +35,19 @@ local function add(key, members, flag)
 end
 """
 
-# KEYS: leases, claims. ARGV: members. Renews; answers those that a sweep had claimed.
+# KEYS: leases, claims. ARGV: members. Renews; answers those that a sweep has claimed, each with its mark. The mark
+# stays until a write has come after it (SETTLE): whoever sees it now may never get so far.
 BEAT: Final = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local taken = {}
 if redis.call('ZCARD', KEYS[2]) > 0 then
   for at = 1, #ARGV do
-    if redis.call('ZREM', KEYS[2], ARGV[at]) == 1 then taken[#taken + 1] = ARGV[at] end
+    local mark = redis.call('ZSCORE', KEYS[2], ARGV[at])
+    if mark then
+      taken[#taken + 1] = ARGV[at]
+      taken[#taken + 1] = mark
+    end
   end
 end
 local pairs_ = {}
@@ -57,12 +62,12 @@ return taken
 """
 
 # KEYS: leases, answered, claims, presence. ARGV: run, then ttl and member by turns. Answers those that nobody renewed
-# within their TTL; a member that Redis never heard of counts as renewed when presence began.
+# within their TTL, behind the mark they get; a member that Redis never heard of counts as renewed when presence began.
 CLAIM: Final = (
     _CLOCK
     + """
 local presence = redis.call('HMGET', KEYS[4], 'run', 'begun')
-if presence[1] ~= ARGV[1] or not presence[2] then return {} end
+if presence[1] ~= ARGV[1] or not presence[2] then return {text(now)} end
 local claimed = {}
 for at = 2, #ARGV, 2 do
   local member = ARGV[at + 1]
@@ -73,9 +78,18 @@ for at = 2, #ARGV, 2 do
   if seen + tonumber(ARGV[at]) <= now then claimed[#claimed + 1] = member end
 end
 add(KEYS[3], claimed)
-return claimed
+return {text(now), unpack(claimed)}
 """
 )
+
+# KEYS: claims. ARGV: member and mark by turns. A claim that was made anew meanwhile has another mark, and stays.
+SETTLE: Final = """
+for at = 1, #ARGV, 2 do
+  local mark = redis.call('ZSCORE', KEYS[1], ARGV[at])
+  if mark and tonumber(mark) == tonumber(ARGV[at + 1]) then redis.call('ZREM', KEYS[1], ARGV[at]) end
+end
+return {}
+"""
 
 # KEYS: all. ARGV: run, longest absence, since, page, notice, then five lists, each its count and its members: late (age
 # and member by turns), started, ended, critical, answered.
@@ -111,7 +125,6 @@ local late = list()
 for one = 1, #late, 2 do
   local when = text(now - tonumber(late[one]))
   redis.call('ZADD', KEYS[1], 'GT', when, late[one + 1])
-  redis.call('ZREM', KEYS[5], late[one + 1])
   redis.call('ZADD', KEYS[3], text(now), late[one + 1] .. '@' .. when)
 end
 add(KEYS[1], list(), 'NX')
@@ -145,6 +158,7 @@ return answer
 
 _BEAT_KEYS: Final = ("leases", "claims")
 _CLAIM_KEYS: Final = ("leases", "answered", "claims", "presence")
+_SETTLE_KEYS: Final = ("claims",)
 _LOOK_KEYS: Final = ("leases", "answered", "late", "critical", "claims", "presence")
 
 
@@ -168,6 +182,11 @@ def pack_claim(sha: bytes, run: bytes, members: Iterable[tuple[int, bytes]]) -> 
     for ttl_s, member in members:
         words += (bulk(b"%d" % (ttl_s * 1_000_000)), member)
     return _evaluate(sha, _CLAIM_KEYS, words)
+
+
+def pack_settle(sha: bytes, marked: Iterable[tuple[bytes, int]]) -> bytes:
+    """marked: bulk string and mark."""
+    return _evaluate(sha, _SETTLE_KEYS, [word for member, mark in marked for word in (member, bulk(b"%d" % mark))])
 
 
 def pack_look(

@@ -16,14 +16,17 @@ TTL_S = 1
 
 
 class RecordingVeto:
-    """refuses: the store does not answer."""
+    """refuses: the store does not answer. answers: it is slow, and answers when this is set."""
 
     def __init__(self) -> None:
         self.refuses = False
         self.is_held = False
         self.said: list[str] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def hold(self) -> bool:
+        await self.answers.wait()
         if self.refuses:
             return False
         self.is_held = True
@@ -60,7 +63,7 @@ async def renew(live: Live, *numbers: int) -> list[int]:
     """Renews as a heartbeat does; the numbers of those that a sweep had claimed."""
     renewed = live.renew([f"{number}-1-t{number}" for number in numbers])
     assert (renewed.count, renewed.unknown) == (len(numbers), [])
-    return [] if renewed.written is None else [lease.number for lease in await renewed.written]
+    return [] if renewed.written is None else [claim.lease.number for claim in await renewed.written]
 
 
 def left_s(live: Live, number: int) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from meshway.problem import Problem
 from registry.leases.leases import Sweep
 from registry.live.redis import RedisLive
 from tests.parts.conditions import until
@@ -269,14 +270,11 @@ async def test_a_gateway_of_another_registry_is_not_forgotten_when_redis_goes(
         own.close()
 
 
-async def test_a_sweep_that_stands_still_before_its_commit_undoes_no_answered_renewal(
-    pair: list[RunningRegistry],
-) -> None:
-    """As a registry that is stopped between its look at Redis and its commit, and then goes on."""
-    one, other = pair
-    lease = await lease_of(one, "b1")
-    await until(lambda: status(other, "b1") == "passing")
-    go_on, stopped = asyncio.Event(), asyncio.Event()
+@asynccontextmanager
+async def stopped_sweep(pair: Sequence[RunningRegistry]) -> AsyncIterator[RunningRegistry]:
+    """A sweep has claimed what is overdue, and stands still before its commit until this ends, when it goes on and is
+    answered. Gives the registry that does not sweep."""
+    go_on, stopped, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
     for registry in pair:
         leases, live = registry.core.leases, registry.core.live
         assert isinstance(live, RedisLive)
@@ -286,7 +284,10 @@ async def test_a_sweep_that_stands_still_before_its_commit_undoes_no_answered_re
             async with live._looking:  # it hears of no renewal meanwhile
                 stopped.set()
                 await go_on.wait()
-                return await submit(write)
+                try:
+                    return await submit(write)
+                finally:
+                    done.set()
 
         def stopping(write: Any, submit: Any = submit, stop_first: Any = stop_first) -> Any:
             return asyncio.ensure_future(stop_first(write)) if isinstance(write, Sweep) else submit(write)  # noqa: TID251
@@ -295,13 +296,61 @@ async def test_a_sweep_that_stands_still_before_its_commit_undoes_no_answered_re
     async with asyncio.timeout(5):
         await stopped.wait()
     (awake,) = [registry for registry in pair if not registry.core.leases._is_leading]
-    answer = await beat(awake, lease)
-    assert (answer.status, answer.json["renewed"]) == (200, 1)
-    revision = awake.core.view.revision
+    yield awake
     go_on.set()
+    async with asyncio.timeout(5):
+        await done.wait()
+
+
+async def test_a_sweep_that_stands_still_before_its_commit_undoes_no_answered_renewal(
+    pair: list[RunningRegistry],
+) -> None:
+    """As a registry that is stopped between its look at Redis and its commit, and then goes on."""
+    one, other = pair
+    lease = await lease_of(one, "b1")
+    await until(lambda: status(other, "b1") == "passing")
+    async with stopped_sweep(pair) as awake:
+        answer = await beat(awake, lease)
+        assert (answer.status, answer.json["renewed"]) == (200, 1)
+        revision = awake.core.view.revision
     await passes_for(TTL_S - 0.2, pair, "b1")
     assert awake.core.view.revision == revision, "the sweep that stood still changed nothing"
     await until(lambda: status(one, "b1") == "critical", 4)
+
+
+async def test_a_heartbeat_that_could_not_be_written_leaves_the_claim_to_the_next(pair: list[RunningRegistry]) -> None:
+    """As one whose registry is killed, or whose store is overrun, between Redis and the write."""
+    one, other = pair
+    lease = await lease_of(one, "b1")
+    await until(lambda: status(other, "b1") == "passing")
+    async with stopped_sweep(pair) as awake:
+        leases = awake.core.leases
+        submit = leases._submit
+
+        def refuse(write: Any) -> Any:
+            raise Problem(503, "store_unavailable", "Not taking writes")
+
+        leases._submit = refuse
+        assert (await beat(awake, lease)).status == 503
+        leases._submit = submit
+        assert (await beat(awake, lease)).status == 200
+    await passes_for(TTL_S - 0.2, pair, "b1")
+
+
+async def test_a_registration_that_goes_on_with_its_lease_is_a_renewal_no_sweep_undoes(
+    pair: list[RunningRegistry],
+) -> None:
+    one, other = pair
+    held = await lease_of(one, "held")
+    await lease_of(one, "known")
+    await until(lambda: status(other, "known") == "passing")
+    async with stopped_sweep(pair) as awake:
+        again = registration("books", "held", ttl_s=TTL_S, lease_id=held)
+        assert (await awake.core.catalog.register(again)).generation == 1
+        known = registration("books", "known", ttl_s=TTL_S)
+        announced = awake.core.catalog.announce(("default", "books", "known"), lambda _: (known, "passing"))
+        assert (await announced).generation == 1
+    await passes_for(TTL_S - 0.2, pair, "held", "known")
 
 
 async def test_with_neither_redis_nor_the_store_heartbeats_are_refused_and_nobody_expires(tmp_path: Path) -> None:

@@ -66,17 +66,36 @@ async def test_what_another_renewed_is_not_claimed(valkey: Valkey) -> None:
         due = [lease for number in (1, 2) if (lease := other.find(number)) is not None]
         await until(lambda: left_s(other, 1) < 0, 3)
         await renew(one, 1)
-        assert [lease.number for lease in await other.claim(due)] == [2]
+        assert [claim.lease.number for claim in await other.claim(due)] == [2]
 
 
-async def test_a_heartbeat_for_a_claimed_lease_is_told_once(valkey: Valkey) -> None:
+async def test_heartbeats_are_told_of_a_claim_until_it_is_settled(valkey: Valkey) -> None:
+    """Whoever is told first may be killed before it has written, so the next is told as well."""
     async with redis_live(valkey.url, numbers=[1, 2]) as one, redis_live(valkey.url, numbers=[1, 2]) as other:
         due = [lease for number in (1, 2) if (lease := other.find(number)) is not None]
         await until(lambda: left_s(other, 1) < 0, 3)
         assert len(await other.claim(due)) == 2
         assert await renew(one, 1, 2) == [1, 2]
-        assert await renew(one, 1, 2) == []
+        told = one.renew(["1-1-t1", "2-1-t2"]).written
+        assert told is not None
+        claims = await told
+        assert [claim.lease.number for claim in claims] == [1, 2]
         assert await other.claim(due) == []
+        await one.settle(claims[:1])
+        assert await renew(one, 1, 2) == [2]
+
+
+async def test_a_claim_that_was_made_anew_outlives_the_end_of_the_one_before(valkey: Valkey) -> None:
+    async with redis_live(valkey.url, numbers=[1]) as one, redis_live(valkey.url, numbers=[1]) as other:
+        lease = other.find(1)
+        assert lease is not None
+        await until(lambda: left_s(other, 1) < 0, 3)
+        first = await other.claim([lease])
+        second = await other.claim([lease])
+        await one.settle(first)
+        assert await renew(one, 1) == [1]
+        await one.settle(second)
+        assert await renew(one, 1) == []
 
 
 async def test_one_that_begins_late_sees_the_true_ends(ends: tuple[RedisLive, RedisLive], valkey: Valkey) -> None:
@@ -167,6 +186,30 @@ async def test_a_renewal_that_can_be_told_to_nobody_is_refused(tmp_path: Path) -
             assert (refused.value.status, refused.value.code) == (503, "live_unavailable")
     finally:
         own.close()
+
+
+async def test_a_veto_that_is_answered_when_redis_is_back_keeps_no_renewal(valkey: Valkey) -> None:
+    """Renewals that are answered before Redis has them are safe as long as the veto stands, and not a moment longer."""
+    veto = RecordingVeto()
+    async with (
+        FaultProxy(valkey.port) as proxy,
+        redis_live(f"redis://127.0.0.1:{proxy.port}/0", veto, [1]) as one,
+        redis_live(valkey.url, numbers=[1]) as other,
+    ):
+        veto.answers.clear()
+        proxy.cut()
+        beaten = asyncio.gather(renew(one, 1))
+        await until(lambda: one._holding is not None, 2)
+        assert await one.catch_up()
+        veto.answers.set()
+        await beaten
+        await until(lambda: not veto.is_held and not one._must_release, 2)
+        for _ in range(5):
+            shorten(other, 1, 0.9)
+            await renew(one, 1)
+            assert one.kept == 0
+            assert await other.catch_up()
+            assert left_s(other, 1) > 0.5
 
 
 async def test_an_emptied_server_renews_all_at_that_moment(ends: tuple[RedisLive, RedisLive], valkey: Valkey) -> None:
