@@ -39,7 +39,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One method of one path.
 
     body: a Struct or a ready schema. answers: by status, what the body is; None: no body. produces: other than JSON.
-    errors: the form of what goes wrong, where it is another protocol's; its schema is a text.
+    errors: the form of what goes wrong, where it is another protocol's; its schema is a text. or_text: a parameter asks
+    for the answers in that form, too.
     example: values of the path's parameters. example_query, example_body: with them a call that succeeds (the tests
     send it, in the order PUT, POST, GET, PATCH, DELETE).
     """
@@ -56,6 +57,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     answers: dict[int, Any]
     produces: str = "application/json"
     errors: str = CONTENT_TYPE
+    or_text: bool = False
     example: dict[str, str] = {}
     example_query: dict[str, str] = {}
     example_body: Any = None
@@ -150,6 +152,8 @@ def _answer(row: Operation, status: int, schema: Any) -> dict[str, Any]:
     }
     if schema is not None:
         answer["content"] = {_kind_of(row, schema, status): {"schema": schema}}
+        if row.or_text:
+            answer["content"].setdefault(row.errors, {"schema": _TEXT})
     return answer
 
 

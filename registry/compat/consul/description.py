@@ -110,6 +110,7 @@ def _agent_services() -> list[Operation]:
             "A service with its checks; the status says how it is.",
             health,
             parameters=(*_PLACE, as_text),
+            or_text=True,
             example=_ID,
         ),
         _get(
@@ -118,6 +119,7 @@ def _agent_services() -> list[Operation]:
             "All of that name.",
             healths,
             parameters=(*_PLACE, as_text),
+            or_text=True,
             example=_SERVICE,
         ),
     ]
@@ -278,6 +280,8 @@ def _get(
     answers: dict[int, Any],
     parameters: tuple[Parameter, ...] = _PLACE,
     example: dict[str, str] | None = None,
+    *,
+    or_text: bool = False,
 ) -> Operation:
     return Operation(
         method="GET",
@@ -288,6 +292,7 @@ def _get(
         parameters=parameters,
         answers=answers,
         errors=TEXT,
+        or_text=or_text,
         example=example or {},
     )
 
