@@ -1,13 +1,15 @@
 """Keeps a fault of the network, or of the registry itself, from emptying the catalogue.
 
-When more than a share of a group's leases run out within one TTL, the group's expiry pauses. Groups are zones of a
-namespace, so that one dead zone holds only itself, and then the namespace without its held zones, so that many small
-zones do not slip through. After Eureka's self-preservation, which knows one group, the whole registry.
+When more than a share of a group's leases run out within one TTL, or are about to while the first do (late.py), the
+group's expiry pauses. Groups are zones of a namespace, so that one dead zone holds only itself, and then the namespace
+without those zones, so that many small ones do not slip through. After Eureka's self-preservation, which knows one
+group, the whole registry.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -49,16 +51,23 @@ class SelfPreservation:
         """Goes on with what another registry held, so that its end does not begin a hold anew."""
         self.holds = {(hold.namespace, hold.zone): hold for hold in holds}
 
-    def judge(self, due: Sequence[Lease], alive: Mapping[Group, int], now: float) -> tuple[list[Lease], list[Lease]]:
+    def judge(
+        self,
+        due: Sequence[Lease],
+        alive: Mapping[Group, int],
+        now: float,
+        late: Mapping[Group, int] = MappingProxyType({}),
+    ) -> tuple[list[Lease], list[Lease]]:
         """Splits overdue leases into those that expire and those that are held.
 
-        due: every overdue lease, also those held before. alive: leases not critical by group, the overdue included.
+        due: every overdue lease, also those held before. By group, the overdue included: alive, leases not critical;
+        late, those about to run out.
         """
         by_group: dict[Group, list[Lease]] = defaultdict(list)
         for lease in due:
             by_group[(lease.namespace, lease.zone)].append(lease)
         self._forget_lost(now)
-        held_groups, forced = self._hold(by_group, alive, now)
+        held_groups, forced = self._hold(by_group, alive, late, now)
         expire: list[Lease] = []
         held: list[Lease] = []
         for group, leases in by_group.items():
@@ -71,22 +80,27 @@ class SelfPreservation:
         return expire, held
 
     def _hold(
-        self, by_group: Mapping[Group, Sequence[Lease]], alive: Mapping[Group, int], now: float
+        self,
+        by_group: Mapping[Group, Sequence[Lease]],
+        alive: Mapping[Group, int],
+        late: Mapping[Group, int],
+        now: float,
     ) -> tuple[set[Group], set[Group]]:
         """The groups that are held, and those whose hold is over because it lasted too long."""
         held: set[Group] = set()
         forced: set[Group] = set()
         holds: dict[tuple[str, str | None], Hold] = {}
-        for group, leases in by_group.items():
-            if self._trips([group], len(leases), alive):
-                self._enter(group, [group], len(leases), now, holds, held, forced)
+        gone = {group: max(len(by_group.get(group, ())), late.get(group, 0)) for group in by_group.keys() | late.keys()}
         rest: dict[str, list[Group]] = defaultdict(list)
         for group in alive.keys() | by_group.keys():
-            if group not in held and group not in forced:
+            # One that will be held as soon as its first lease has run out is no reason to hold the others until then.
+            if not self._trips([group], gone, alive):
                 rest[group[0]].append(group)
+            elif group in by_group:
+                self._enter(group, [group], len(by_group[group]), now, holds, held, forced)
         for namespace, groups in rest.items():
             overdue = sum(len(by_group.get(group, ())) for group in groups)
-            if overdue and self._trips(groups, overdue, alive):
+            if overdue and self._trips(groups, gone, alive):
                 self._enter((namespace, _ALL_ZONES), groups, overdue, now, holds, held, forced)
         self.holds = holds
         return held, forced
@@ -109,13 +123,15 @@ class SelfPreservation:
         holds[key] = Hold(namespace=key[0], zone=key[1], since_s=since_s, overdue=overdue)
         held.update(groups)
 
-    def _trips(self, groups: Iterable[Group], overdue: int, alive: Mapping[Group, int]) -> bool:
-        lost = total = 0
+    def _trips(self, groups: Iterable[Group], gone: Mapping[Group, int], alive: Mapping[Group, int]) -> bool:
+        """gone: by group, what is overdue or about to be."""
+        lost = count = total = 0
         for group in groups:
             lost += len(self._lost.get(group, ()))
+            count += gone.get(group, 0)
             total += alive.get(group, 0)
-        gone = overdue + lost
-        return gone > self._minimum and gone > self._share * (total + lost)
+        count += lost
+        return count > self._minimum and count > self._share * (total + lost)
 
     def _forget_lost(self, now: float) -> None:
         """What expired longer than its TTL ago counts no more."""

@@ -112,3 +112,30 @@ def test_what_another_registry_held_goes_on_and_does_not_begin_anew() -> None:
 def test_no_notice_is_no_hold() -> None:
     assert read_notice(b"", 5.0) == []
     assert read_notice(write_notice([], 5.0), 5.0) == []
+
+
+def test_who_is_about_to_run_out_counts_as_soon_as_one_has() -> None:
+    one = guard()
+    assert counts(one.judge(leases(2), alive(a=100), 0.0, {("default", "a"): 15})) == (2, 0)
+    assert counts(one.judge(leases(2), alive(a=98), 0.0, {("default", "a"): 14})) == (0, 2)
+    assert [(hold.zone, hold.overdue) for hold in one.holds.values()] == [("a", 2)]
+
+
+def test_nobody_overdue_is_no_hold_however_many_are_late() -> None:
+    one = guard()
+    assert counts(one.judge([], alive(a=100), 0.0, {("default", "a"): 100})) == (0, 0)
+    assert one.holds == {}
+
+
+def test_a_zone_that_is_about_to_be_held_does_not_hold_the_others() -> None:
+    one = guard()
+    due = leases(2, "b")
+    assert counts(one.judge(due, alive(a=100, b=100), 0.0, {("default", "a"): 75, ("default", "b"): 2})) == (2, 0)
+    assert one.holds == {}
+
+
+def test_small_zones_together_count_who_is_late() -> None:
+    one = guard()
+    late = {("default", zone): 3 for zone in "abcd"}
+    assert counts(one.judge(leases(1, "a"), alive(a=3, b=3, c=3, d=3), 0.0, late)) == (0, 1)
+    assert next(iter(one.holds.values())).zone is None
