@@ -37,6 +37,18 @@ class RetryPlan:
 
 
 @dataclass(slots=True, frozen=True)
+class MirrorPlan:
+    """Where copies of a rule's calls go. share: of the calls, 0 to 1. count: told of each copy's outcome.
+
+    Outcomes: `answered failed no_endpoint too_large busy`; the last three were never sent.
+    """
+
+    cluster: "Cluster"
+    share: float
+    count: Callable[[str], None]
+
+
+@dataclass(slots=True, frozen=True)
 class RoutePlan:
     """The compiled form of one rule of one route.
 
@@ -59,6 +71,7 @@ class RoutePlan:
     upgraded_idle_s: float
     max_body: float = math.inf
     body_rate: int = 0
+    mirrors: tuple[MirrorPlan, ...] = ()
 
 
 @dataclass(slots=True)

@@ -19,12 +19,13 @@ from gateway.compiler.policies import Attached, Place, effective, route_places, 
 from gateway.compiler.settings import limit_s, retry_plan
 from gateway.exchange import Exchange, Reply
 from gateway.filters import order
-from gateway.plan import ChooseCluster, Parts, RequestFilter, RoutePlan
+from gateway.plan import ChooseCluster, MirrorPlan, Parts, RequestFilter, RoutePlan
 from gateway.routing.path import PathError, canonical, escaped
 from gateway.routing.table import Candidate
 from gateway.upstream.cluster import Cluster
 from meshway.model.document import Destination
 from meshway.model.route import Match, Route, Rule
+from meshway.model.rule_actions import Mirror
 from meshway.model.traffic_policy import TrafficPolicy
 
 EXACT: Final = 0
@@ -83,6 +84,7 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
         prefixes = [read.path for read in matches if read.path_class == PREFIX]
         keys = [destination_key(entry.namespace, destination) for destination in rule.destinations]
         clusters.update(dict.fromkeys(keys))
+        clusters.update(dict.fromkeys(destination_key(entry.namespace, copy.destination) for copy in rule.mirror))
         try:
             plan = _compile_rule(entry, rule, rule.name or str(index), keys, prefixes, context)
         except PathError as error:
@@ -195,6 +197,7 @@ def _compile_rule(
         upgraded_idle_s=limit_s(timeouts.upgraded_idle),
         max_body=float(body.max) if body is not None and body.max else math.inf,
         body_rate=int(body.min_rate) if body is not None else 0,
+        mirrors=tuple(_mirror(entry, name, copy, context) for copy in rule.mirror),
     )
 
 
@@ -223,6 +226,18 @@ def _policies(
 
 def _as_policy(rule: Rule) -> TrafficPolicy:
     return TrafficPolicy(timeouts=rule.timeouts, retry=rule.retry)
+
+
+def _mirror(entry: Entry[Route], rule: str, copy: Mirror, context: RouteContext) -> MirrorPlan:
+    cluster = context.cluster_for(destination_key(entry.namespace, copy.destination))
+    counters = context.parts.counters
+
+    def count(outcome: str) -> None:
+        if counters is not None:
+            labels = {"route": entry.title, "rule": rule, "service": cluster.name, "outcome": outcome}
+            counters.add(counters.counter("meshway_mirrored_requests_total", **labels))
+
+    return MirrorPlan(cluster, copy.percent / 100.0, count)
 
 
 def _choose(rule: Rule, keys: Sequence[ClusterKey], context: RouteContext) -> ChooseCluster | None:

@@ -11,6 +11,7 @@ from typing import Final
 from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply
 from gateway.plan import RetryPlan, RoutePlan
 from gateway.relay.attempt import Attempt
+from gateway.relay.mirror import CopiedBody, mirror
 from gateway.relay.refusals import nowhere, too_large
 from gateway.relay.relay import Relay
 from gateway.relay.replay import Replay
@@ -90,7 +91,8 @@ class Call:
                 self._answer(too_large(plan))
                 return
             retry = plan.retry
-            self.body = Replay(retry.buffer if retry is not None and retry.max_retries else 0, first)
+            kind = CopiedBody if plan.mirrors else Replay
+            self.body = kind(retry.buffer if retry is not None and retry.max_retries else 0, first)
         deadline = exchange.started + plan.deadline_s
         if exchange.listener == MESH and b"meshway-deadline" in exchange.head.named:
             deadline = min(deadline, exchange.started + _left_s(exchange.head.named[b"meshway-deadline"]))
@@ -151,6 +153,8 @@ class Call:
             self._answer(Reply(404, "no_route", "NR", "the route has no destination"))
             return
         cluster = exchange.cluster = plan.choose(exchange)
+        if plan.mirrors and self.is_request_whole:
+            self._mirror(plan)
         cluster.budget.count_request(now)
         if cluster.breaker is not None or cluster.bulkhead is not None:
             admission = cluster.admit(exchange, self._admitted)
@@ -163,6 +167,10 @@ class Call:
             self._cluster_state = _ADMITTED
         pick = cluster.first_pick
         self._attempt_on(cluster, plan, pick(exchange) if pick is not None else None, now)
+
+    def _mirror(self, plan: RoutePlan) -> None:
+        if not self.exchange.head.upgrade:
+            mirror(self.relay, self.exchange, plan, self.body, self.request_trailers)
 
     def _admitted(self, refusal: Reply | None) -> None:
         """The bulkhead, later."""
@@ -226,6 +234,11 @@ class Call:
         """The request is whole; after an upgrade, the caller closed his half."""
         self.is_request_whole = True
         self.request_trailers = trailers
+        if self.body is not None:
+            exchange = self.exchange
+            plan = exchange.plan
+            if plan is not None and plan.mirrors and exchange.cluster is not None:
+                self._mirror(plan)
         attempt = self._attempt
         if attempt is not None and attempt.upstream is not None:
             attempt.send_end(trailers)

@@ -13,10 +13,10 @@ class Relay:
     """Built once a worker; a call (call.py) carries one exchange with it.
 
     now: monotonic seconds. finish: told of each exchange exactly once, when it is over, with the clock's reading.
-    random: uniform in [0, 1), for backoff.
+    random: uniform in [0, 1), for backoff and shares. mirrored: copies of calls that have no answer yet.
     """
 
-    __slots__ = ("finish", "holder", "now", "pool", "random", "wheel")
+    __slots__ = ("finish", "holder", "mirrored", "now", "pool", "random", "wheel")
 
     def __init__(
         self,
@@ -33,3 +33,4 @@ class Relay:
         self.now = now
         self.finish = finish
         self.random = random
+        self.mirrored = 0

@@ -1,10 +1,10 @@
 """What a Route's rule does to a call beside sending it somewhere: the blocks of a rule, one Struct each."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from meshway.model.document import Part
+from meshway.model.document import Destination, Part
 from meshway.model.traffic_policy import Percent
 from meshway.units import Duration, Size
 
@@ -47,3 +47,12 @@ class Fault(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     delay: FaultDelay | None = None
     abort: FaultAbort | None = None
     until: str | None = None
+
+
+class Mirror(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A share of the calls is copied to another destination, whose answers are dropped."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"compare"})
+
+    destination: Destination
+    percent: Percent = 100.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from meshway.model.nearest import did_you_mean
 from meshway.model.rate_limit import RateLimit
-from meshway.model.route import Route
+from meshway.model.route import Route, Rule
 from meshway.model.service import Service, ServicePort
 from meshway.model.traffic_policy import TrafficPolicy
 from registry.documents.matching import is_in_subset
@@ -27,8 +27,8 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
             return tuple(
                 reference
                 for at, rule in enumerate(spec.rules)
-                for place, destination in enumerate(rule.destinations)
-                for reference in _of_destination(destination, namespace, f"spec.rules[{at}].destinations[{place}]")
+                for destination, path in _destinations(rule, f"spec.rules[{at}]")
+                for reference in _of_destination(destination, namespace, path)
             )
         case TrafficPolicy() | RateLimit():
             return tuple(
@@ -78,6 +78,13 @@ def target_of(reference: Reference) -> DocumentKey:
     """The document it refers to, which for a service may not be written."""
     kind = "Route" if reference.to in ("route", "rule") else "Service"
     return (kind, reference.namespace, reference.name)
+
+
+def _destinations(rule: Rule, path: str) -> Iterator[tuple[Destination, str]]:
+    for at, destination in enumerate(rule.destinations):
+        yield destination, f"{path}.destinations[{at}]"
+    for at, copy in enumerate(rule.mirror):
+        yield copy.destination, f"{path}.mirror[{at}].destination"
 
 
 def _of_destination(destination: Destination, namespace: str, path: str) -> Iterator[Reference]:

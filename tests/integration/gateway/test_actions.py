@@ -5,9 +5,10 @@ from typing import Any
 
 from gateway.wire.http1.listener_context import ConnectionLimits
 from tests.integration.gateway.test_decisions import route, saying, services
-from tests.parts.changes import to
+from tests.parts.changes import running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
-from tests.parts.wire import Caller
+from tests.parts.conditions import until
+from tests.parts.wire import Caller, ScriptedUpstream
 
 
 async def open_caller(gateway: CompiledGateway) -> Caller:
@@ -112,3 +113,55 @@ async def test_a_fault_of_grpc_is_an_answer_without_a_body() -> None:
         status, head, body = await gateway.ask()
         assert (status, body) == (200, "")
         assert "grpc-status: 14" in head
+
+
+async def test_a_mirror_gets_a_copy_of_each_call_and_its_answer_is_nobodys() -> None:
+    books, shadow = saying("1"), saying("shadow", 500)
+    rule = to("books", mirror=[{"destination": {"service": "shadow"}}], request_headers={"set": {"X-Team": "web"}})
+    async with services(books) as running_books, shadow.running():
+        copies = running("shadow", "1", port=shadow.port)
+        async with compiled_gateway(*running_books, copies, route(rule)) as gateway:
+            status, _, body = await ask(gateway, request("POST", "Content-Length: 5\r\n", "hello", "/a?q=1"))
+            assert (status, body) == (200, "1")
+            assert (await gateway.ask("/b"))[0] == 200
+            await until(lambda: len(shadow.requests) == 2, what="both copies")
+            posted, got = shadow.requests
+            assert (posted.method, posted.target, posted.body) == (b"POST", b"/a?q=1", b"hello")
+            assert (posted.values(b"meshway-mirror"), posted.values(b"x-team")) == ([b"1"], [b"web"])
+            assert got.target == b"/b"
+            assert books.requests[0].values(b"meshway-mirror") == []
+            assert posted.values(b"x-request-id") == books.requests[0].values(b"x-request-id")
+
+
+async def test_a_mirror_that_is_gone_or_never_answers_costs_the_call_nothing() -> None:
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    rule = to("books", mirror=[{"destination": {"service": "gone"}}, {"destination": {"service": "mute"}}])
+    mute = ScriptedUpstream(never)
+    async with services(saying("1")) as books, mute.running():
+        others = [running("gone", "1", port=1), running("mute", "1", port=mute.port)]
+        async with compiled_gateway(*books, *others, route(rule)) as gateway:
+            answers = [await asyncio.wait_for(gateway.ask(), 1.0) for _ in range(3)]
+            assert {status for status, _, _ in answers} == {200}
+            await until(lambda: len(mute.received) == 3, what="copies")
+
+
+async def test_a_mirror_gets_its_share_and_no_body_that_is_too_long() -> None:
+    books, shadow = saying("1"), saying("shadow")
+    rules = [
+        to("books", {"prefix": "/none"}, mirror=[{"destination": {"service": "shadow"}, "percent": 0}]),
+        to("books", {"prefix": "/all"}, mirror=[{"destination": {"service": "shadow"}}]),
+    ]
+    async with services(books) as running_books, shadow.running():
+        copies = running("shadow", "1", port=shadow.port)
+        async with compiled_gateway(*running_books, copies, route(*rules)) as gateway:
+            for target in ("/none", "/all"):
+                assert (await gateway.ask(target))[0] == 200
+            long = 64 * 1024 + 1
+            assert (await ask(gateway, request("POST", f"Content-Length: {long}\r\n", "x" * long, "/all")))[0] == 200
+            assert (await gateway.ask("/all/last"))[0] == 200
+            await until(lambda: len(shadow.requests) == 2, what="copies")
+            assert [received.target for received in shadow.requests] == [b"/all", b"/all/last"]
+            assert len(books.requests[2].body) == long

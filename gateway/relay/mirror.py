@@ -1,0 +1,180 @@
+"""Copies of calls, sent to a second cluster for what it does with them; its answers are dropped.
+
+Fire and forget: the call neither waits for its copies nor hears of them, they are never repeated, and no breaker,
+bulkhead or outlier detection counts them. A copy is sent when the request is whole, so a body must fit into MAX_BODY.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from gateway.exchange import Exchange
+from gateway.plan import MirrorPlan, RoutePlan
+from gateway.relay.replay import Replay
+from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.pool import Connecting
+from gateway.wire.interfaces import Upstream
+from meshway.http1.message import ResponseHead
+
+if TYPE_CHECKING:
+    from gateway.relay.relay import Relay
+
+MAX_BODY: Final = 64 * 1024
+MOST_RUNNING: Final = 100  # copies of a worker that have no answer yet
+MAX_WAIT_S: Final = 60.0  # for an answer's end, where the rule waits for a first byte forever
+_MARK: Final = b"meshway-mirror: 1\r\n"
+
+
+class CopiedBody(Replay):
+    """A request's body of which the whole is kept besides, for the copies. copied: None when it is too long."""
+
+    __slots__ = ("_pieces_copied", "_size_copied")
+
+    def __init__(self, limit: int, first: bytes) -> None:
+        super().__init__(limit, first)
+        self._pieces_copied: list[bytes] = []
+        self._size_copied = 0
+        self._copy(first)
+
+    def hold(self, data: bytes) -> None:
+        self._copy(data)
+        super().hold(data)
+
+    def keep(self, data: bytes) -> None:
+        if not self.is_whole:
+            self._copy(data)
+        super().keep(data)
+
+    def _copy(self, data: bytes) -> None:
+        self._size_copied += len(data)
+        if self._size_copied <= MAX_BODY:
+            self._pieces_copied.append(data)
+        else:
+            self._pieces_copied.clear()
+
+    @property
+    def copied(self) -> bytes | None:
+        return b"".join(self._pieces_copied) if self._size_copied <= MAX_BODY else None
+
+
+def mirror(relay: "Relay", exchange: Exchange, plan: RoutePlan, body: Replay | None, trailers: bytes) -> None:
+    """Sends the copies of a call whose request is whole, each by its share."""
+    for copy in plan.mirrors:
+        if relay.random() >= copy.share:
+            continue
+        whole = body.copied if isinstance(body, CopiedBody) else b""
+        if whole is None:
+            copy.count("too_large")
+        elif relay.mirrored >= MOST_RUNNING:
+            copy.count("busy")
+        else:
+            _Copy(relay, copy, plan, exchange, whole, trailers).start()
+
+
+class _Copy:
+    """One copy on its way; an `UpstreamEvents` and the owner of its connection's timer."""
+
+    __slots__ = (
+        "_body", "_connecting", "_endpoint", "_exchange", "_is_over", "_mirror", "_relay", "_trailers", "_upstream",
+        "_wait_s",
+    )  # fmt: skip
+
+    def __init__(
+        self, relay: "Relay", copy: MirrorPlan, plan: RoutePlan, exchange: Exchange, body: bytes, trailers: bytes
+    ) -> None:
+        self._relay = relay
+        self._mirror = copy
+        self._exchange = _copy_of(exchange, relay.now())
+        self._body = body
+        self._trailers = trailers
+        self._wait_s = min(plan.first_byte_s, MAX_WAIT_S)
+        self._connecting: Connecting | None = None
+        self._endpoint: Endpoint | None = None
+        self._upstream: Upstream | None = None
+        self._is_over = False
+
+    def start(self) -> None:
+        cluster = self._mirror.cluster
+        pick = cluster.first_pick
+        if pick is None:
+            self._mirror.count("no_endpoint")
+            return
+        endpoint = self._endpoint = pick(self._exchange)
+        endpoint.in_flight += 1
+        self._relay.mirrored += 1
+        if endpoint.idle:
+            self._send(endpoint.idle.pop())
+            return
+        connecting = self._relay.pool.connect(endpoint, self, cluster.connect_timeout_s)
+        if self._upstream is None and not self._is_over:
+            self._connecting = connecting
+
+    def on_connected(self, upstream: Upstream) -> None:
+        self._connecting = None
+        self._send(upstream)
+
+    def on_connect_failed(self, detail: str) -> None:
+        self._connecting = None
+        self._end("failed")
+
+    def _send(self, upstream: Upstream) -> None:
+        relay = self._relay
+        self._upstream = upstream
+        relay.wheel.set(upstream.timer, self, relay.now() + self._wait_s)
+        upstream.send_request(self._exchange, self, -1, self._body, True, self._trailers)
+
+    # The answer, of which only its end is of interest: then the connection may be used again.
+
+    def on_head(self, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
+        if ended:
+            self._end("answered")
+
+    def on_end(self, trailers: bytes) -> None:
+        self._end("answered")
+
+    def on_failure(self, kind: str, detail: str) -> None:
+        self._end("failed")
+
+    def on_timer(self, now: float) -> None:
+        self._end("failed")
+
+    def on_interim(self, head: ResponseHead) -> None:
+        pass
+
+    def on_body(self, data: bytes) -> None:
+        pass
+
+    def on_upgrade(self, head: ResponseHead, first: bytes) -> None:
+        self._end("failed")
+
+    def on_write_paused(self) -> None:
+        pass
+
+    def on_write_resumed(self) -> None:
+        pass
+
+    def _end(self, outcome: str) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        relay, cluster, upstream = self._relay, self._mirror.cluster, self._upstream
+        assert self._endpoint is not None
+        self._endpoint.in_flight -= 1
+        relay.mirrored -= 1
+        self._mirror.count(outcome)
+        if upstream is None:
+            return
+        if outcome == "answered":
+            relay.pool.give(upstream, cluster.idle_timeout_s, cluster.max_requests, relay.now())
+        else:
+            upstream.close()
+
+
+def _copy_of(exchange: Exchange, now: float) -> Exchange:
+    """As the service would get it, marked as a copy. An exchange of its own: the call's goes on and changes."""
+    copy = Exchange(exchange.head, exchange.listener, exchange.peer, now, exchange.scheme, exchange.forwarded)
+    copy.method, copy.path, copy.query = exchange.method, exchange.path, exchange.query
+    copy.host, copy.authority = exchange.host, exchange.authority
+    copy.block = exchange.block + _MARK
+    copy.request_id, copy.traceparent = exchange.request_id, exchange.traceparent
+    copy.principal = exchange.principal
+    copy.attempts = 1
+    return copy
