@@ -2,13 +2,14 @@
 
 from typing import Annotated, ClassVar
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from meshway.model.document import Destination, Part
 from meshway.model.traffic_policy import Percent
 from meshway.units import Duration, Size
 
 MAX_BODY_DEFAULT = Size(100 << 20)
+# msgspec cannot write a unit into a JSON schema as a default, so these come from functions.
 
 
 class Respond(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -22,8 +23,8 @@ class Respond(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 class RequestBody(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Without the block any body passes. min_rate: bytes per second over ten seconds; the listener's own holds, too."""
 
-    max: Size = MAX_BODY_DEFAULT
-    min_rate: Size = Size(0)
+    max: Size = field(default_factory=lambda: MAX_BODY_DEFAULT)
+    min_rate: Size = field(default_factory=lambda: Size(0))
 
 
 class FaultDelay(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
