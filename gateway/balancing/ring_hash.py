@@ -6,7 +6,6 @@ failing its check) keeps its points, so that its callers find it again.
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from math import ceil, log2
 from typing import Final
 
 from gateway.balancing.bounded_load import Bound
@@ -18,25 +17,23 @@ from gateway.exchange import Exchange
 from gateway.upstream.eligible import Eligible
 from gateway.upstream.endpoint import Endpoint
 
-POINTS: Final = 100  # an endpoint, on the average: then the busiest gets about an eighth more than its share
+FULL_FROM: Final = 4  # endpoints: from so many equal ones on the ring has its size
 LARGEST: Final = 65_536
 AT_ONCE: Final = 2_048  # are laid in under 2 ms
 
 Ring = tuple[list[int], list[Endpoint]]
 
 
-def points_per_weight(total: int, size: int) -> float:
-    """A power of two, so that an endpoint has as many points when another comes or goes: else all would move a little.
+def ring_points(members: Members, size: int, most: int) -> Ring:
+    """Sorted places and whose they are.
 
-    total: of the weights. size: points of all together, at least.
+    size: the heaviest endpoint has a quarter of it, the others their share of that, each one at least. An endpoint so
+    has as many points when others come or go; did all get a few more, all would take callers from each other. Only a
+    ring of more than `most` points halves them.
     """
-    points = 2.0 ** ceil(log2(size / total))
-    return points if points * total <= LARGEST else points / 2.0
-
-
-def ring_points(members: Members, size: int) -> Ring:
-    """Sorted places and whose they are. size: points of all together, at least; each endpoint has one or more."""
-    per_weight = points_per_weight(sum(members.weights), size)
+    per_weight = max(size / FULL_FROM, 1.0) / max(members.weights)
+    while per_weight * sum(members.weights) > most * 1.001:
+        per_weight /= 2.0
     points: dict[int, Endpoint] = {}
     for endpoint, weight in zip(members.endpoints, members.weights, strict=True):
         own = max(1, round(per_weight * weight))
@@ -57,19 +54,19 @@ def _places(endpoint: Endpoint) -> Iterator[int]:
 
 
 class RingHash:
-    """least_size: points of the ring at least; more where there are many endpoints."""
+    """size: points of a ring of four equal endpoints; more have more."""
 
-    __slots__ = ("_bound", "_hash_of", "_laid", "_least_size")
+    __slots__ = ("_bound", "_hash_of", "_laid", "_size")
 
-    def __init__(self, hash_of: HashOf, least_size: int, max_load_factor: float, aside: Aside) -> None:
+    def __init__(self, hash_of: HashOf, size: int, max_load_factor: float, aside: Aside) -> None:
         self._hash_of = hash_of
-        self._least_size = least_size
+        self._size = size
         self._bound = Bound(max_load_factor)
-        self._laid = Laid[Ring](([], []), ring_points, AT_ONCE, aside)
+        self._laid = Laid[Ring](([], []), lambda members, most: ring_points(members, size, most), AT_ONCE, aside)
 
     def __call__(self, eligible: Eligible) -> Pick:
         laid, hash_of = self._laid, self._hash_of
-        laid.lay_for(eligible, lambda count: min(max(self._least_size, POINTS * count), LARGEST))
+        laid.lay_for(eligible, lambda count: min(max(count, self._size * count // FULL_FROM), LARGEST))
         serves, admits = frozenset(eligible.endpoints), self._bound.over(eligible)
 
         def pick(exchange: Exchange) -> Endpoint:

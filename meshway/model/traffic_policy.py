@@ -33,7 +33,7 @@ class HashKey(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 class RingHash(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """min_size: points of the ring at least."""
+    """min_size: points of a ring of four equal endpoints; each has a quarter of it, so that more have more."""
 
     min_size: Annotated[int, Meta(ge=1, le=65536)] | None = None
 

@@ -48,12 +48,12 @@ class CompiledGateway:
 
 @asynccontextmanager
 async def compiled_gateway(
-    *changes: Change, face: int = EDGE, limits: ConnectionLimits | None = None
+    *changes: Change, face: int = EDGE, limits: ConnectionLimits | None = None, zone: str = ""
 ) -> AsyncIterator[CompiledGateway]:
     loop, now = asyncio.get_running_loop(), time.monotonic
     wheel = TimerWheel(now())
     pool = Pool(make_connector(loop), wheel, now)
-    compiler = Compiler(Parts(now=now, random=random, retire=pool.close_idle))
+    compiler = Compiler(Parts(now=now, random=random, zone=zone, retire=pool.close_idle))
     holder = TablesHolder(compiler.tables)
     relay = Relay(holder, pool, wheel, now, lambda exchange, at: None)
     context = ListenerContext(face, relay, b"meshway-test", limits=limits)

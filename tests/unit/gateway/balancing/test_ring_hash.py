@@ -2,11 +2,15 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from gateway.balancing.hash_key import compile_hash
-from gateway.balancing.ring_hash import LARGEST, POINTS, RingHash, points_per_weight
+from gateway.balancing.hash_members import Members
+from gateway.balancing.ring_hash import AT_ONCE, LARGEST, RingHash, ring_points
+from gateway.balancing.stable_hash import SPACE
 from gateway.upstream.eligible import Eligible
 from gateway.upstream.endpoint import Endpoint
 from tests.parts.calls import call
@@ -30,11 +34,16 @@ def test_every_worker_places_a_caller_alike() -> None:
     assert [one.id for one in placed(ring(), some)] == [one.id for one in placed(ring(), other)]
 
 
-def test_the_spread_is_what_a_hundred_points_an_endpoint_give() -> None:
-    some = endpoints(*[1] * 20)
-    counts = Counter(one.id for one in placed(ring(POINTS * 20), ready(some)))
-    assert max(counts.values()) / (len(CALLS) / 20) < 1.45
-    assert min(counts.values()) / (len(CALLS) / 20) > 0.6
+def test_the_arcs_spread_as_256_points_an_endpoint_let_expect() -> None:
+    """The share of an endpoint with k points has a relative deviation of 1/sqrt(k): 6 %."""
+    places, owners = ring_points(Members.of(ready(endpoints(*[1] * 20))), 1024, LARGEST)
+    arcs: Counter[str] = Counter()
+    for at, (place, owner) in enumerate(zip(places, owners, strict=True)):
+        arcs[owner.id] += (place - places[at - 1]) % SPACE
+    shares = [arc * 20 / SPACE for arc in arcs.values()]
+    assert sum(shares) == pytest.approx(20)
+    assert max(shares) < 1.25
+    assert min(shares) > 0.75
 
 
 def test_weights_have_their_share_of_the_ring() -> None:
@@ -73,12 +82,23 @@ def test_with_a_bound_nobody_runs_more_than_its_share_of_one_hot_key() -> None:
     assert max(one.in_flight for one in some) >= 31, "the key's own endpoint is asked first"
 
 
-@pytest.mark.parametrize(
-    ("total", "size", "points"), [(10, 1024, 128), (9, 1024, 128), (300, 1024, 4), (10**6, 1024, 2**-9)]
-)
-def test_an_endpoint_keeps_its_number_of_points(total: int, size: int, points: float) -> None:
-    assert points_per_weight(total, size) == points
-    assert size <= points * total <= LARGEST
+@pytest.mark.parametrize(("count", "points"), [(1, 256), (3, 256), (4, 256), (200, 256), (300, 128)])
+def test_an_endpoint_keeps_its_number_of_points(count: int, points: int) -> None:
+    places, owners = ring_points(Members.of(ready(endpoints(*[5] * count))), 1024, LARGEST)
+    assert set(Counter(owners).values()) == {points}
+    assert places == sorted(places)
+
+
+def test_a_large_ring_is_laid_beside_the_loop_and_a_small_one_serves_until_then() -> None:
+    waiting: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
+    hash_of = compile_hash("header", "x-user", random.random)
+    balancer = RingHash(hash_of, 1024, 0.0, lambda make, take: waiting.append((make, take)))
+    some = endpoints(*[1] * 100)
+    assert len(set(placed(balancer, ready(some)))) > 90
+    assert len(balancer._laid.places[0]) <= AT_ONCE
+    make, take = waiting.pop()
+    take(make())
+    assert len(balancer._laid.places[0]) == 25_600
 
 
 def test_one_endpoint_gets_all() -> None:
