@@ -120,7 +120,7 @@ async def _serve(
             backlog=BACKLOG,
             timeout_graceful_shutdown=STOP_S,
         )
-        server = _Server(config, ready=lambda: ready(url_of(sock)) if ready else None)
+        server = _Server(config, core, ready=lambda: ready(url_of(sock)) if ready else None)
         log.info("registry on %s, data in %s", url_of(sock), settings.data_dir)
         async with contextlib.AsyncExitStack() as faces:
             for name, run in consul_tasks(core):
@@ -137,7 +137,7 @@ def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
     head = None if core.following is None else Head(core.view, core.following, core.live)
     routes = machine_routes(core, gateways, head)
     of_eureka = eureka.Eureka(core.catalog, core.view, time.monotonic)
-    of_nacos = nacos.Nacos(core.catalog, core.documents, core.view, wall=time.time, missing=core.missing)
+    of_nacos = nacos.Nacos(core.catalog, core.documents, core.view, wall=time.time)
     routes.add([], {eureka.FAMILY: of_eureka.answer, nacos.FAMILY: of_nacos.answer})
     add_consul(routes, core)
     operations = [*machine_operations(), *api_operations(), *consul_operations()]
@@ -192,8 +192,9 @@ def _connections_of(surface: Surface) -> type[asyncio.Protocol]:
 class _Server(uvicorn.Server):
     """uvicorn raises the signal again after it has stopped, which would end the process before the core is closed."""
 
-    def __init__(self, config: uvicorn.Config, *, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, core: Core, *, ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self._core = core
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -216,7 +217,7 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def _stop(self) -> None:
-        self.should_exit = True
+        self._core.is_stopping = self.should_exit = True
 
 
 async def _nothing(_scope: object, _receive: object, _send: object) -> None:

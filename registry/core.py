@@ -46,7 +46,8 @@ _log = logging.getLogger("registry.core")
 
 @dataclass(slots=True)
 class Core:
-    """What the surfaces call. following: where other registries write to the same store."""
+    """What the surfaces call. following: where other registries write to the same store. is_stopping: what is under way
+    is answered, and nothing new should come."""
 
     settings: RegistrySettings
     view: View
@@ -63,14 +64,12 @@ class Core:
     replicas: Replicas
     checks: Checks
     dns: DnsCounts
+    is_stopping: bool = False
 
-    def missing(self) -> str | None:
-        """Which part is missing, for readiness; None: all is there."""
-        return self.store.missing()
-
-    def degraded(self) -> str | None:
-        """Why Redis, which shares leases, is missing while all is served; None: it is there, or none is used."""
-        return self.live.missing()
+    def missing(self) -> dict[str, str]:
+        """Parts that are away, and why. `store`: no writes, `live`: no lease ends; all the rest is served without."""
+        parts = {"store": self.store.missing(), "live": self.live.missing()}
+        return {part: why for part, why in parts.items() if why is not None}
 
 
 @asynccontextmanager

@@ -16,6 +16,11 @@ Verdict = Literal["passed", "warning", "failed"]
 _MARKS: Final = {"passed": "✓", "warning": "!", "failed": "✗"}
 _SHOWN: Final = 5
 ADMIN: Final = "http://127.0.0.1:8590"
+# What a registry does without when a part is missing, and what mends it.
+_WITHOUT: Final = {
+    "store": ("without its store, writes are refused", "start the database, or make room on its disk"),
+    "live": ("without Redis, no lease ends", "start Redis, or correct MESHWAY_REDIS_URL of that registry"),
+}
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -131,22 +136,24 @@ def _registry_ready(client: "RegistryClient", session: Session) -> Finding:
     if response.status_code == 200:
         ready = response.json()
         if ready["status"] == "degraded":
+            without = [_WITHOUT[part] for part in ready["missing"]]
+            serves = ", and ".join(what for what, _ in without)
             return Finding(
                 id="registry-ready",
-                verdict="warning",
-                text=f"registry {session.registry} serves without Redis, no lease ends: {ready['reason']}",
-                mend="start Redis, or correct MESHWAY_REDIS_URL of that registry",
+                verdict="failed" if "store" in ready["missing"] else "warning",
+                text=f"registry {session.registry} serves {serves}: {ready['reason']}",
+                mend="; ".join(mend for _, mend in without),
             )
         return Finding(
             id="registry-ready",
             verdict="passed",
             text=f"registry {session.registry} is ready at revision {response.headers.get('meshway-revision', '?')}",
         )
-    try:
-        missing = ", ".join(msgspec.json.decode(response.content).get("missing", []))
-    except (msgspec.DecodeError, AttributeError):
-        missing = f"answered {response.status_code}"
-    return Finding(id="registry-ready", verdict="failed", text=f"registry {session.registry} is not ready: {missing}")
+    return Finding(
+        id="registry-ready",
+        verdict="failed",
+        text=f"registry {session.registry} is not ready: answered {response.status_code}",
+    )
 
 
 def _gateways(client: "RegistryClient", gateways: list[dict[str, Any]]) -> Iterator[Finding]:

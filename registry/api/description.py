@@ -203,7 +203,13 @@ def _rest() -> list[Operation]:
         (gateways.ONE, "getGateway", "gateways", "One gateway.", {200: GatewayState, 404: _PROBLEM}),
         (namespaces.PATH, "listNamespaces", "discovery", "The namespaces.", {200: _ITEMS}),
         (health.LIVE, "live", "health", "Whether the process lives.", {200: state}),
-        (health.READY, "ready", "health", "Whether it can serve; which part is missing.", {200: state, 503: state}),
+        (
+            health.READY,
+            "ready",
+            "health",
+            "Whether it can serve, and without which part.",
+            {200: state, 503: state},
+        ),
     ]
     plain = [
         Operation(

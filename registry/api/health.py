@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can serve; which part is missing when it cannot."""
+"""Whether the process lives, whether it can serve, and which part it has to do without."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ def health_router(core: Core) -> APIRouter:
 
     @router.get(READY)
     async def ready() -> Response:
-        missing, degraded = core.missing(), core.degraded()
-        live = {"missing": ["live"], "reason": degraded} if degraded else {"missing": []}
-        if missing:
-            return answer({"status": "not_ready", **live, "missing": [missing, *live["missing"]]}, 503)
-        # Without Redis it serves, and nothing is lost: a balancer that took it away would take all registries away.
-        return answer({"status": "degraded" if degraded else "ready", **live})
+        if core.is_stopping:
+            return answer({"status": "stopping", "missing": []}, 503)
+        missing = core.missing()
+        if not missing:
+            return answer({"status": "ready", "missing": []})
+        # Reads, watches and heartbeats go on without; and what one registry misses, all of them mostly miss: a balancer
+        # that took them away for it would leave nobody to answer.
+        return answer({"status": "degraded", "missing": list(missing), "reason": "; ".join(missing.values())})
 
     return router

@@ -58,11 +58,13 @@ class Replica:
         self.process = Process(python(*command), self._folder / f"{self.name}.out")
 
     def is_ready(self) -> bool:
+        """Whether it takes writes, too."""
         assert self.process.is_running(), self.process.text()
         try:
-            return self.client.get("/v1/health/ready").status_code == 200
+            ready = self.client.get("/v1/health/ready")
         except httpx.TransportError:
             return False
+        return ready.status_code == 200 and "store" not in ready.json()["missing"]
 
     def wait_ready(self, within_s: float = 30.0) -> None:
         wait_until(self.is_ready, within_s, what=f"{self.name} ready: {self.process.text()[-2000:]}")

@@ -55,7 +55,7 @@ _TOKEN_TTL_S: Final = 18_000
 
 
 class Nacos:
-    """All below FAMILY. wall: seconds since 1970, told to clients as when a list was made. missing: for readiness."""
+    """All below FAMILY. wall: seconds since 1970, told to clients as when a list was made."""
 
     def __init__(
         self,
@@ -64,13 +64,11 @@ class Nacos:
         view: View,
         *,
         wall: Callable[[], float],
-        missing: Callable[[], str | None],
     ) -> None:
         self._catalog = catalog
         self._view = view
         self._services = Services(view, documents)
         self._wall = wall
-        self._missing = missing
 
     def answer(self, request: Request) -> Reply | asyncio.Future[Reply]:
         return in_form(request, self._answer, refusal)
@@ -82,10 +80,8 @@ class Nacos:
         match (request.method, *request.segments[1:]):
             case ("POST", "v1", "auth", "login") | ("POST", "v1", "auth", "users", "login"):
                 return _signed_in(parameters)
-            case ("GET", "v1", "console", "health", "liveness"):
+            case ("GET", "v1", "console", "health", "liveness" | "readiness"):
                 return ok()
-            case ("GET", "v1", "console", "health", "readiness"):
-                return self._ready()
             case ("GET", "v1", "console", "namespaces"):
                 return self._namespaces()
         raise _unserved(request)
@@ -240,19 +236,13 @@ class Nacos:
         instances = sum(map(len, services.values()))
         return json_reply(
             {
-                "status": "UP" if self._missing() is None else "DOWN",
+                "status": "UP",
                 "serviceCount": len(services),
                 "instanceCount": instances,
                 "responsibleServiceCount": len(services),
                 "responsibleInstanceCount": instances,
             }
         )
-
-    def _ready(self) -> Reply:
-        missing = self._missing()
-        if missing is None:
-            return ok()
-        return Reply(500, f"{missing} is not in readiness\n".encode(), content_type=b"text/plain")
 
 
 _SWITCHES: Final[dict[str, Any]] = {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.parts.command import meshway
 from tests.parts.planes import Registry
 
 ROWS = 50
@@ -33,14 +34,18 @@ def test_a_full_disk_refuses_writes_and_serves_on_and_writes_again_when_there_is
         assert int(refused.headers["Meshway-Revision"]) == len(answered)
         assert registry.client.get("/v1/revisions").status_code == 200, "a read that works is no sign that writes do"
         ready = registry.client.get("/v1/health/ready")
-        assert (ready.status_code, "store" in ready.text) == (503, True)
+        assert (ready.status_code, ready.json()["status"], ready.json()["missing"]) == (200, "degraded", ["store"])
+        assert "does not take writes" in ready.json()["reason"]
+        checked = meshway("check", "--registry", registry.url).out
+        assert f"✗ registry {registry.url} serves without its store, writes are refused: " in checked
+        assert "mend: start the database, or make room on its disk" in checked
         assert registry.client.post("/v1/heartbeats", json={"leases": [lease]}).json()["renewed"] == 1
         assert _ids(registry, "first") == ROWS
         resource.prlimit(registry.process.pid, resource.RLIMIT_FSIZE, before)
         end = time.monotonic() + 5
         while (again := _register(registry, "again")).status_code != 200:
             assert time.monotonic() < end, again.text
-        assert registry.client.get("/v1/health/ready").status_code == 200
+        assert registry.client.get("/v1/health/ready").json() == {"status": "ready", "missing": []}
         registry.process.popen.kill()
         registry.process.popen.wait(10)
         registry.start()

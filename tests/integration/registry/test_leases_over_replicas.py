@@ -151,7 +151,7 @@ async def test_without_redis_nobody_expires_and_it_is_said(tmp_path: Path, datab
             await until(lambda: status(other, "silent") == "passing")
             own.kill()
             async with beating(pair, beaten) as answers:
-                await until(lambda: one.core.degraded() is not None and other.core.degraded() is not None, 3)
+                await until(lambda: one.core.missing() and other.core.missing(), 3)
                 await passes_for(LONG_TTL_S + 1.5, pair, "beaten", "silent")
                 ready = await one.call("GET", "/v1/health/ready")
                 assert (ready.status, ready.json["status"], ready.json["missing"]) == (200, "degraded", ["live"])
@@ -159,7 +159,7 @@ async def test_without_redis_nobody_expires_and_it_is_said(tmp_path: Path, datab
                 shown = (await other.call("GET", "/v1/namespaces/default/services/books/instances/silent")).json
                 assert (shown["expires_in_s"], shown["unrenewed"]) == (LONG_TTL_S, False)
                 own.start()
-                await until(lambda: one.core.degraded() is None and other.core.degraded() is None, 5)
+                await until(lambda: not (one.core.missing() or other.core.missing()), 5)
                 back = time.monotonic()
                 await passes_for(LONG_TTL_S - 1, pair, "beaten", "silent")
                 await until(lambda: status(one, "silent") == "critical", 3)
@@ -181,12 +181,12 @@ async def test_a_registry_cut_off_from_redis_alone_loses_no_renewal(place: Place
         await until(lambda: status(other, "b1") == "passing")
         async with beating([other], lease) as answers:
             proxy.is_black_hole = True
-            await until(lambda: other.core.degraded() is not None, 4)
+            await until(lambda: "live" in other.core.missing(), 4)
             await passes_for(LONG_TTL_S + 2.0, [one, other], "b1")
-            assert one.core.degraded() is None
+            assert not one.core.missing()
             proxy.is_black_hole = False
             proxy.cut()
-            await until(lambda: other.core.degraded() is None, 5)
+            await until(lambda: not other.core.missing(), 5)
             await passes_for(LONG_TTL_S, [one, other], "b1")
         assert set(answers) == {200}
         await until(lambda: status(one, "b1") == "critical", LONG_TTL_S + 3)
@@ -364,11 +364,11 @@ async def test_with_neither_redis_nor_the_store_heartbeats_are_refused_and_nobod
                 refused = await beat(one, lease)
                 assert (refused.status, refused.json["code"]) == (503, "live_unavailable")
                 assert refused.headers["retry-after"] == "1"
-                await until(lambda: one.core.degraded() is not None)
+                await until(lambda: "live" in one.core.missing())
                 await passes_for(LONG_TTL_S, [one], "b1")
                 await asyncio.to_thread(server.start)
                 await asyncio.to_thread(own.start)
-                await until(lambda: not (one.core.degraded() or one.core.missing()), 10)
+                await until(lambda: not one.core.missing(), 10)
                 answer = await beat(one, lease)
                 assert (answer.status, answer.json["renewed"]) == (200, 1)
         finally:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 
-from registry.app import bind, refuse_open_door, url_of
+from registry.app import _nothing, _Server, bind, refuse_open_door, url_of
 from registry.settings import RegistrySettings, StartRefused
 from tests.parts.conditions import wait_until
+from tests.parts.registry import running_registry
 
 SERVE = """
 import sys, socket
@@ -53,6 +55,15 @@ def test_it_says_when_it_is_ready_and_sigterm_stops_it_cleanly_with_a_watcher_op
     finally:
         process.kill()
         process.wait()
+
+
+async def test_one_that_stops_says_so_to_whoever_chooses_among_registries(tmp_path: Path) -> None:
+    async with running_registry(tmp_path) as running:
+        server = _Server(uvicorn.Config(app=_nothing), running.core, ready=lambda: None)
+        server._stop()
+        answer = await running.call("GET", "/v1/health/ready")
+        assert (answer.status, answer.json) == (503, {"status": "stopping", "missing": []})
+        assert (await running.call("GET", "/v1/health/live")).status == 200
 
 
 def test_a_given_socket_keeps_its_port_over_a_restart_and_nothing_answered_is_lost(tmp_path: Path) -> None:
