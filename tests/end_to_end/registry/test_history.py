@@ -200,11 +200,15 @@ def _catch_up(cluster: Cluster, witnesses: dict[str, Witness]) -> None:
 
 
 def _is_pruned(cluster: Cluster) -> bool:
-    """Whether who held the first revision has to begin anew."""
+    """Whether who held the first revision has to begin anew: at a registry that pruned, for memory may have it all."""
+    return any(map(_begins_anew, cluster.replicas))
+
+
+def _begins_anew(replica: Replica) -> bool:
     late = Watcher()
     late.held = 1
     with suppress(TimeoutError):  # it is quiet now
-        late.read(cluster.replicas[0].port, 1)
+        late.read(replica.port, 1)
     return late.resets == 1
 
 
