@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.exchange import Exchange, Hold, Reply
 from meshway.http1.message import ResponseHead
@@ -36,6 +36,20 @@ class RetryPlan:
     same_endpoint: bool
 
 
+class EncodedBody(Protocol):
+    """An answer's body on its way into another encoding. head: as it goes on while its length is not known."""
+
+    head: ResponseHead
+
+    def feed(self, data: bytes) -> bytes: ...
+
+    def end(self) -> bytes:
+        """The last bytes; nothing is fed after them."""
+
+
+Encode = Callable[[Exchange, ResponseHead], EncodedBody | None]  # None: this answer stays as it is
+
+
 @dataclass(slots=True, frozen=True)
 class MirrorPlan:
     """Where copies of a rule's calls go. share: of the calls, 0 to 1. count: told of each copy's outcome.
@@ -54,7 +68,8 @@ class RoutePlan:
 
     choose: draws the destination of one call; None when a request filter always answers (redirect).
     slot: index of this rule's counters. Timeouts in seconds, `inf` = none. max_body: bytes of a request's body.
-    body_rate: least bytes per second of one, 0 = what the listener says.
+    body_rate: least bytes per second of one, 0 = what the listener says. encode: of answers; a plan that has it has
+    response filters, too.
     """
 
     route: str
@@ -72,6 +87,7 @@ class RoutePlan:
     max_body: float = math.inf
     body_rate: int = 0
     mirrors: tuple[MirrorPlan, ...] = ()
+    encode: Encode | None = None
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from gateway.compiler.policies import Attached, Place, effective, route_places, 
 from gateway.compiler.settings import limit_s, retry_plan
 from gateway.exchange import Exchange, Reply
 from gateway.filters import order
+from gateway.filters.compress import compile_encode
 from gateway.plan import ChooseCluster, MirrorPlan, Parts, RequestFilter, RoutePlan
 from gateway.routing.path import PathError, canonical, escaped
 from gateway.routing.table import Candidate
@@ -197,6 +198,7 @@ def _compile_rule(
         upgraded_idle_s=limit_s(timeouts.upgraded_idle),
         max_body=float(body.max) if body is not None and body.max else math.inf,
         body_rate=int(body.min_rate) if body is not None else 0,
+        encode=None if rule.compression is None else compile_encode(rule.compression),
         mirrors=tuple(_mirror(entry, name, copy, context) for copy in rule.mirror),
     )
 

@@ -1,12 +1,13 @@
 """The fixed order of filters, so that whoever reads a document knows what happens first.
 
-Request: rate limits, fault, then redirect or respond, or header changes and rewrite. Response: header changes; the rate
-limits' own fields go with every answer by `Exchange.added`. What a rule does not use is not in its tuple.
+Request: deprecation, rate limits, fault, then redirect or respond, or header changes and rewrite. Response:
+deprecation, header changes, compression; what belongs to every answer, our own too, goes with it by `Exchange.added`.
+What a rule does not use is not in its tuple.
 """
 
 from collections.abc import Sequence
 
-from gateway.filters import fault, headers, rate_limit, redirect, respond, rewrite
+from gateway.filters import compress, deprecation, fault, headers, rate_limit, redirect, respond, rewrite
 from gateway.filters.rate_limit import AppliedLimit
 from gateway.plan import Parts, RequestFilter, ResponseFilter
 from meshway.model.route import Rule
@@ -20,6 +21,8 @@ def request_filters(
     Raises PathError for a bad path in it.
     """
     filters: list[RequestFilter] = []
+    if rule.deprecation is not None:
+        filters.append(deprecation.compile_filter(rule.deprecation))
     if limits:
         filters.append(rate_limit.compile_filter(limits, parts))
     if rule.fault is not None:
@@ -40,6 +43,11 @@ def request_filters(
 
 
 def response_filters(rule: Rule) -> tuple[ResponseFilter, ...]:
-    if rule.response_headers is None:
-        return ()
-    return (headers.compile_response_filter(rule.response_headers),)
+    filters: list[ResponseFilter] = []
+    if rule.deprecation is not None:
+        filters.append(deprecation.compile_response_filter())
+    if rule.response_headers is not None:
+        filters.append(headers.compile_response_filter(rule.response_headers))
+    if rule.compression is not None:
+        filters.append(compress.compile_response_filter(rule.compression))
+    return tuple(filters)

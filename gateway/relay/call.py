@@ -10,7 +10,10 @@ from typing import Final
 
 from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply
 from gateway.plan import RetryPlan, RoutePlan
+from gateway.relay import encoding
 from gateway.relay.attempt import Attempt
+from gateway.relay.caller_deadline import left_s
+from gateway.relay.encoding import EncodedDownstream
 from gateway.relay.mirror import CopiedBody, mirror
 from gateway.relay.refusals import nowhere, too_large
 from gateway.relay.relay import Relay
@@ -25,7 +28,6 @@ from meshway.http1.message import ResponseHead
 from meshway.tasks import spawn
 
 _log = logging.getLogger("gateway.relay")
-_MAX_DEADLINE_MS_DIGITS: Final = 9
 # Of a call to its cluster. Where neither breaker nor bulkhead had to admit it, it stays outside: nothing to give back.
 _OUTSIDE: Final = 0
 _PENDING: Final = 1
@@ -95,7 +97,7 @@ class Call:
             self.body = kind(retry.buffer if retry is not None and retry.max_retries else 0, first)
         deadline = exchange.started + plan.deadline_s
         if exchange.listener == MESH and b"meshway-deadline" in exchange.head.named:
-            deadline = min(deadline, exchange.started + _left_s(exchange.head.named[b"meshway-deadline"]))
+            deadline = min(deadline, exchange.started + left_s(exchange.head.named[b"meshway-deadline"]))
         if deadline != NEVER:
             exchange.deadline = deadline
             timer = self.downstream.timer
@@ -154,7 +156,7 @@ class Call:
             return
         cluster = exchange.cluster = plan.choose(exchange)
         if plan.mirrors and self.is_request_whole:
-            self._mirror(plan)
+            mirror(self.relay, exchange, self.body, self.request_trailers)
         cluster.budget.count_request(now)
         if cluster.breaker is not None or cluster.bulkhead is not None:
             admission = cluster.admit(exchange, self._admitted)
@@ -167,10 +169,6 @@ class Call:
             self._cluster_state = _ADMITTED
         pick = cluster.first_pick
         self._attempt_on(cluster, plan, pick(exchange) if pick is not None else None, now)
-
-    def _mirror(self, plan: RoutePlan) -> None:
-        if not self.exchange.head.upgrade:
-            mirror(self.relay, self.exchange, plan, self.body, self.request_trailers)
 
     def _admitted(self, refusal: Reply | None) -> None:
         """The bulkhead, later."""
@@ -234,11 +232,8 @@ class Call:
         """The request is whole; after an upgrade, the caller closed his half."""
         self.is_request_whole = True
         self.request_trailers = trailers
-        if self.body is not None:
-            exchange = self.exchange
-            plan = exchange.plan
-            if plan is not None and plan.mirrors and exchange.cluster is not None:
-                self._mirror(plan)
+        if isinstance(self.body, CopiedBody) and self.exchange.cluster is not None:
+            mirror(self.relay, self.exchange, self.body, trailers)
         attempt = self._attempt
         if attempt is not None and attempt.upstream is not None:
             attempt.send_end(trailers)
@@ -290,6 +285,10 @@ class Call:
         exchange.bytes_out = len(first)
         if plan.response_filters:
             head = head.changed(plan.response_filters)
+            if plan.encode is not None:
+                head, first, self.downstream = encoding.begin(
+                    plan.encode, exchange, head, first, ended, self.downstream
+                )
         if self.body is not None:
             self.body.drop()
         if ended:
@@ -298,6 +297,8 @@ class Call:
         self.downstream.send_head(exchange, head, first, ended, trailers)
 
     def pass_end(self, trailers: bytes, now: float) -> None:
+        if isinstance(self.downstream, EncodedDownstream):
+            self.downstream.flush()
         self._finish(now)
         self.downstream.send_end(trailers)
 
@@ -478,10 +479,3 @@ class Call:
                 cluster.release(exchange)
             else:
                 cluster.cancel_pending(exchange)
-
-
-def _left_s(value: bytes) -> float:
-    """Seconds of a caller's meshway-deadline (whole milliseconds); nonsense is no deadline."""
-    if not value.isdigit() or len(value) > _MAX_DEADLINE_MS_DIGITS:
-        return NEVER
-    return int(value) / 1000.0

@@ -55,8 +55,11 @@ class CopiedBody(Replay):
         return b"".join(self._pieces_copied) if self._size_copied <= MAX_BODY else None
 
 
-def mirror(relay: "Relay", exchange: Exchange, plan: RoutePlan, body: Replay | None, trailers: bytes) -> None:
-    """Sends the copies of a call whose request is whole, each by its share."""
+def mirror(relay: "Relay", exchange: Exchange, body: Replay | None, trailers: bytes) -> None:
+    """Sends the copies of a call whose request is whole, each by its share. Upgrades are not copied."""
+    plan = exchange.plan
+    if plan is None or exchange.head.upgrade:
+        return
     for copy in plan.mirrors:
         if relay.random() >= copy.share:
             continue

@@ -7,7 +7,7 @@ import msgspec
 
 from meshway.model.instant import parse_instant
 from meshway.model.names import FIELD_VALUE
-from meshway.model.rule_actions import Fault, FaultAbort, FaultDelay, Respond
+from meshway.model.rule_actions import Deprecation, Fault, FaultAbort, FaultDelay, Respond
 from meshway.model.rule_kit import BlockRule, Finding, bounded, one_of
 from meshway.units import Size
 
@@ -46,9 +46,25 @@ def _instants(*names: str) -> BlockRule:
     return BlockRule(names, check)
 
 
+def _deprecated_when(part: Any) -> Iterator[Finding]:
+    if part.since is None and part.sunset is None:
+        yield Finding("", "missing_field", "needs at least one of since, sunset")
+        return
+    try:
+        is_backwards = part.since and part.sunset and parse_instant(part.sunset) < parse_instant(part.since)
+    except ValueError:
+        return  # said of the field itself
+    if is_backwards:
+        yield Finding(".sunset", "forbidden_combination", "is before since: RFC 9745 wants it after")
+
+
 ACTION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     FaultDelay: (bounded("fixed", 0.001, MAX_DELAY_S, zero=False),),
     FaultAbort: (one_of("status", "grpc_status"),),
     Fault: (BlockRule(("delay", "abort"), _fault_somehow, whole=True), _instants("until")),
+    Deprecation: (
+        BlockRule(("since", "sunset"), _deprecated_when, whole=True),
+        _instants("since", "sunset"),
+    ),
     Respond: (BlockRule(("status", "body"), _respond_body), BlockRule(("content_type",), _respond_type)),
 }

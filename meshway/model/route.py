@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from meshway.model.document import Destination, Label, Part, Spec
-from meshway.model.rule_actions import Fault, Mirror, RequestBody, Respond
+from meshway.model.rule_actions import Compression, Deprecation, Fault, Mirror, RequestBody, Respond
 from meshway.model.traffic_policy import Retry, Timeouts
 
 
@@ -71,7 +71,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
     unsupported: ClassVar[frozenset[str]] = frozenset(
         {
-            "sticky", "cors", "hedge", "criticality", "compression", "deprecation", "cache",
+            "sticky", "cors", "hedge", "criticality", "cache",
             "websocket", "transcode",
         }
     )  # fmt: skip
@@ -88,6 +88,8 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
     retry: Retry | None = None
     request_body: RequestBody | None = None
     fault: Fault | None = None
+    compression: Compression | None = None
+    deprecation: Deprecation | None = None
     mirror: Annotated[tuple[Mirror, ...], Meta(max_length=3)] = ()
 
 

@@ -1,6 +1,6 @@
 """What a Route's rule does to a call beside sending it somewhere: the blocks of a rule, one Struct each."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, field
 
@@ -57,3 +57,18 @@ class Mirror(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
 
     destination: Destination
     percent: Percent = 100.0
+
+
+class Compression(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Answers are compressed where the caller takes it. min_size: of an answer that tells its length."""
+
+    encodings: Annotated[tuple[Literal["gzip"], ...], Meta(min_length=1, max_length=1)] = ("gzip",)
+    min_size: Size = Size(1 << 10)
+
+
+class Deprecation(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """At least one of since and sunset: RFC 3339 instants or days. link: where to read on."""
+
+    since: str | None = None
+    sunset: str | None = None
+    link: Annotated[str, Meta(pattern=r"^https?://[!-;=?-~]+$", max_length=1024)] | None = None

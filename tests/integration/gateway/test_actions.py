@@ -1,6 +1,9 @@
 """What a rule does to a call beside sending it on, through real sockets."""
 
 import asyncio
+import gzip
+import random
+import zlib
 from typing import Any
 
 from gateway.wire.http1.listener_context import ConnectionLimits
@@ -8,6 +11,7 @@ from tests.integration.gateway.test_decisions import route, saying, services
 from tests.parts.changes import running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
+from tests.parts.upstream import RecordingUpstream
 from tests.parts.wire import Caller, ScriptedUpstream
 
 
@@ -165,3 +169,130 @@ async def test_a_mirror_gets_its_share_and_no_body_that_is_too_long() -> None:
             await until(lambda: len(shadow.requests) == 2, what="copies")
             assert [received.target for received in shadow.requests] == [b"/all", b"/all/last"]
             assert len(books.requests[2].body) == long
+
+
+def telling(head: str, *pieces: bytes) -> RecordingUpstream:
+    return RecordingUpstream(pieces_of=lambda received: [f"HTTP/1.1 {head}\r\n\r\n".encode(), *pieces])
+
+
+async def test_an_answer_is_compressed_for_who_takes_it() -> None:
+    text = b"all work and no play " * 200
+    upstream = telling(f'200 OK\r\nContent-Type: text/plain\r\nETag: "1"\r\nContent-Length: {len(text)}', text)
+    rule = to("books", compression={"min_size": "1KiB"})
+    async with services(upstream) as books, compiled_gateway(*books, route(rule)) as gateway:
+        caller = await open_caller(gateway)
+        caller.send(request(fields="Accept-Encoding: br, gzip\r\n"))
+        head = await caller.head()
+        assert b"Content-Encoding: gzip" in head
+        assert b"Vary: Accept-Encoding" in head
+        assert b'ETag: W/"1"' in head
+        assert gzip.decompress(await read_body(caller, head)) == text
+        caller.send(request())
+        _, head, body = await caller.answer()
+        assert body == text
+        assert b"Content-Encoding" not in head
+        assert b"Vary: Accept-Encoding" in head
+        caller.writer.close()
+
+
+async def test_the_head_alone_says_the_same_as_with_its_body() -> None:
+    upstream = telling("200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4000")
+    rule = to("books", compression={})
+    async with services(upstream) as books, compiled_gateway(*books, route(rule)) as gateway:
+        caller = await open_caller(gateway)
+        for _ in range(2):  # on one connection, which a body would have spoilt
+            caller.send(request("HEAD", "Accept-Encoding: gzip\r\n"))
+            head = await caller.head()
+            assert b"Content-Encoding: gzip" in head
+            assert b"Content-Length" not in head
+        caller.writer.close()
+
+
+async def read_body(caller: Caller, head: bytes) -> bytes:
+    """By length or by chunks, as the head says."""
+    if b"Transfer-Encoding: chunked" not in head:
+        length = next(line for line in head.split(b"\r\n") if line.startswith(b"Content-Length: "))
+        return await caller.exactly(int(length.partition(b": ")[2]))
+    body = b""
+    while piece := await read_chunk(caller):
+        body += piece
+    assert await caller.until(b"\r\n") == b"\r\n"
+    return body
+
+
+async def read_chunk(caller: Caller) -> bytes:
+    size = int(await caller.until(b"\r\n"), 16)
+    return (await caller.exactly(size + 2))[:-2] if size else b""
+
+
+async def test_a_compressed_stream_comes_piece_by_piece_and_keeps_its_trailers() -> None:
+    go_on = asyncio.Event()
+
+    async def stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"5\r\nfirst\r\n")
+        await go_on.wait()
+        writer.write(b"6\r\nsecond\r\n0\r\nX-Sum: 1\r\n\r\n")
+
+    upstream = ScriptedUpstream(stream)
+    rule = to("books", compression={})
+    async with upstream.running():
+        books = running("books", "1", port=upstream.port)
+        async with compiled_gateway(books, route(rule)) as gateway:
+            caller = await open_caller(gateway)
+            caller.send(request(fields="Accept-Encoding: gzip\r\n"))
+            assert b"Content-Encoding: gzip" in await caller.head()
+            reader, text = zlib.decompressobj(31), b""
+            while text != b"first":
+                text += reader.decompress(await read_chunk(caller))
+            go_on.set()
+            while piece := await read_chunk(caller):
+                text += reader.decompress(piece)
+            assert (text, reader.eof) == (b"firstsecond", True)
+            assert await caller.until(b"\r\n\r\n") == b"X-Sum: 1\r\n\r\n"
+            caller.writer.close()
+
+
+async def test_a_caller_who_reads_slowly_holds_the_service_back_when_compressed_too() -> None:
+    sent = 0
+    held = asyncio.Event()
+
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
+        while True:
+            piece = random.randbytes(64 << 10) + bytes(64 << 10)
+            writer.write(piece)
+            sent += len(piece)
+            try:
+                await asyncio.wait_for(writer.drain(), 1.0)
+            except TimeoutError:
+                held.set()
+                raise ConnectionError from None
+
+    upstream = ScriptedUpstream(pour)
+    rule = to("books", compression={})
+    async with upstream.running():
+        books = running("books", "1", port=upstream.port)
+        async with compiled_gateway(books, route(rule)) as gateway:
+            caller = await open_caller(gateway)
+            caller.send(request(fields="Accept-Encoding: gzip\r\n"))
+            await caller.head()
+            await asyncio.wait_for(held.wait(), 20.0)
+            assert sent < 64 << 20
+            caller.writer.close()
+
+
+async def test_what_will_go_is_announced_in_every_answer() -> None:
+    rules = [
+        to("books", {"prefix": "/v1"}, deprecation={"since": "2026-01-01", "link": "https://shop.example/v2"}),
+        {"match": [{"path": {"exact": "/v0"}}], "respond": {"status": 410}, "deprecation": {"sunset": "2026-01-01"}},
+    ]
+    async with services(saying("1")) as books, compiled_gateway(*books, route(*rules)) as gateway:
+        _, head, _ = await gateway.ask("/v1")
+        assert "Deprecation: @1767225600" in head
+        assert 'Link: <https://shop.example/v2>; rel="deprecation"' in head
+        status, head, _ = await gateway.ask("/v0")
+        assert (status, "Sunset: Thu, 01 Jan 2026 00:00:00 GMT" in head) == (410, True)

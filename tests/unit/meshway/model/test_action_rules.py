@@ -49,6 +49,16 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "spec.rules[0].mirror",
         "forbidden_combination",
     ),
+    (rule(compression={"encodings": ["br"]}), "spec.rules[0].compression.encodings[0]", "out_of_bounds"),
+    (rule(compression={"encodings": []}), "spec.rules[0].compression.encodings", "out_of_bounds"),
+    (rule(deprecation={"link": "https://a.example"}), "spec.rules[0].deprecation", "missing_field"),
+    (rule(deprecation={"since": "2026"}), "spec.rules[0].deprecation.since", "out_of_bounds"),
+    (
+        rule(deprecation={"since": "2026-02-01", "sunset": "2026-01-01"}),
+        "spec.rules[0].deprecation.sunset",
+        "forbidden_combination",
+    ),
+    (rule(deprecation={"since": "2026-01-01", "link": "/v2"}), "spec.rules[0].deprecation.link", "out_of_bounds"),
 ]
 
 

@@ -1,0 +1,56 @@
+import gzip
+from dataclasses import replace
+
+from gateway.filters.compress import compile_encode, compile_response_filter
+from gateway.plan import RoutePlan
+from gateway.upstream.cluster import Cluster
+from meshway.model.rule_actions import Compression
+from meshway.units import Size
+from tests.parts.one_route import plan
+from tests.parts.playbook import Playbook
+
+ALL = Compression(min_size=Size(1))
+
+
+def encoded_plan(target: Cluster) -> RoutePlan:
+    made = plan(target, response_filters=(compile_response_filter(ALL),))
+    return replace(made, encode=compile_encode(ALL))
+
+
+def test_an_answer_in_one_piece_goes_out_in_one_piece_and_is_logged_as_it_went() -> None:
+    book = Playbook(make_plan=encoded_plan)
+    book.request(fields="Accept-Encoding: gzip\r\n")
+    book.connect().answer(200, b"a" * 1000, fields="Content-Type: text/plain\r\n")
+    ((_, _, sent, end),) = book.told
+    assert isinstance(sent, bytes)
+    assert (gzip.decompress(sent), end) == (b"a" * 1000, "ended")
+    assert book.last().bytes_out == len(sent)
+
+
+def test_an_answer_in_pieces_ends_with_what_the_encoder_kept_back() -> None:
+    book = Playbook(make_plan=encoded_plan)
+    book.request(fields="Accept-Encoding: gzip\r\n")
+    upstream = book.connect()
+    upstream.answer(200, b"a" * 500, fields="Content-Type: text/plain\r\n", ended=False)
+    upstream.body(b"b" * 500)
+    upstream.end()
+    sent = b"".join(piece for kind, *rest in book.told for piece in rest if isinstance(piece, bytes))
+    assert gzip.decompress(sent) == b"a" * 500 + b"b" * 500
+    assert book.told[-1] == ("end", b"")
+    assert book.last().bytes_out == len(sent)
+
+
+def test_an_encoded_answer_that_breaks_is_cut() -> None:
+    book = Playbook(make_plan=encoded_plan)
+    book.request(fields="Accept-Encoding: gzip\r\n")
+    upstream = book.connect()
+    upstream.answer(200, b"a" * 500, fields="Content-Type: text/plain\r\n", ended=False)
+    upstream.fail()
+    assert book.told[-1] == ("cut",)
+
+
+def test_whoever_does_not_take_it_is_told_what_came() -> None:
+    book = Playbook(make_plan=encoded_plan)
+    book.request()
+    book.connect().answer(200, b"abc", fields="Content-Type: text/plain\r\n")
+    assert book.told == [("head", 200, b"abc", "ended")]
