@@ -96,7 +96,10 @@ class LogCursor:
     async def _read(self) -> None:
         """One page into memory. Without the store the connection waits; its next tick or change tries again."""
         try:
-            entries = entries_of(await self._store.changes(self.revision + 1, _PAGE_ROWS))
+            found = entries_of(await self._store.changes(self.revision + 1, _PAGE_ROWS))
+            # What other registries committed a moment ago is shown when the view has it: a failover that lost it would
+            # not be noticed here otherwise, and its numbers would be given out again.
+            entries = [entry for entry in found if entry.revision <= self._view.revision]
         except StoreUnavailable:
             entries = []
         finally:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 _SINCE: Final = re.compile(r"(?:\A|&)since=(\d{1,19})(?:&|\Z)")
 _NUMBER: Final = re.compile(r"[0-9]{1,19}\Z")
+NOT_FOUND: Final = 404
 # Asked about the process itself, which must answer whatever becomes of the store.
-_OF_THE_PROCESS: Final = frozenset({"/v1/health/live", "/v1/health/ready", "/metrics"})
+OF_THE_PROCESS: Final = frozenset({"/v1/health/live", "/v1/health/ready", "/metrics"})
 
 
 class Head:
@@ -37,7 +38,7 @@ class Head:
 
     def has_to_ask(self, request: Request) -> bool:
         """Whether the view may be older than what the caller may expect: everybody the head, or who saw more there."""
-        if request.method != "GET" or request.path in _OF_THE_PROCESS:
+        if request.method != "GET" or request.path in OF_THE_PROCESS:
             return False
         return not self.following.is_fresh or held_revision(request) > self.view.revision
 
@@ -57,6 +58,17 @@ class Head:
                 return True
         return False
 
+    def behind(self) -> Problem:
+        """For a caller that was told elsewhere what this registry cannot look for now."""
+        return Problem(
+            503,
+            "behind",
+            "Behind what you hold",
+            detail=f"this registry is at r{self.view.revision} and its store does not answer",
+            mend="ask another registry, or repeat the call after Retry-After",
+            headers={"Retry-After": "1"},
+        )
+
     def stale_line(self) -> bytes:
         """`Meshway-Stale`, in seconds, for answers from a view whose head could not be confirmed."""
         return b"" if self.following.is_fresh else b"meshway-stale: %d\r\n" % self.following.age_s
@@ -69,6 +81,57 @@ def held_revision(request: Request) -> int:
         return int(last)
     found = _SINCE.search(request.query)
     return 0 if found is None else int(found[1])
+
+
+class DoubtedAnswer:
+    """An answer that may find nothing only now: a 404 is held back, and asked for again after a look at the store."""
+
+    __slots__ = ("_again", "_inner", "_outlet", "is_endless")
+
+    def __init__(self, inner: Stream, again: ConfirmedAnswer) -> None:
+        self.is_endless = inner.is_endless
+        self._inner = inner
+        self._again = again
+        self._outlet: Outlet | None = None
+
+    def start(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        self._inner.start(_Judging(outlet, self._look_again))
+
+    def resume(self) -> None:
+        self._inner.resume()
+
+    def stop(self) -> None:
+        self._outlet = None
+        self._inner.stop()
+
+    def _look_again(self) -> None:
+        if self._outlet is None:
+            return
+        self._inner.stop()
+        self._inner = self._again
+        self._again.start(self._outlet)
+
+
+class _Judging:
+    """An outlet that holds back a whole 404."""
+
+    __slots__ = ("_outlet", "_refused", "cut", "end", "open", "send")
+
+    def __init__(self, outlet: Outlet, refused: Callable[[], None]) -> None:
+        self._outlet = outlet
+        self._refused = refused
+        self.open, self.send, self.end, self.cut = outlet.open, outlet.send, outlet.end, outlet.cut
+
+    @property
+    def is_paused(self) -> bool:
+        return self._outlet.is_paused
+
+    def reply(self, reply: Reply) -> None:
+        if reply.status == NOT_FOUND:
+            self._refused()
+        else:
+            self._outlet.reply(reply)
 
 
 class ConfirmedAnswer:
@@ -114,7 +177,7 @@ class ConfirmedAnswer:
         if outlet is None:
             return
         if not done.result() and held_revision(self._request) > self._head.view.revision:
-            outlet.reply(problem_reply(_behind(self._head.view.revision), self._request.request_id))
+            outlet.reply(problem_reply(self._head.behind(), self._request.request_id))
             return
         self._follow(self._go_on(self._request), outlet)
 
@@ -130,14 +193,3 @@ class ConfirmedAnswer:
     def _answered(self, done: Future[Reply]) -> None:
         if self._outlet is not None:
             self._follow(self._settle(self._request, done), self._outlet)
-
-
-def _behind(revision: int) -> Problem:
-    return Problem(
-        503,
-        "behind",
-        "Behind what you hold",
-        detail=f"this registry is at r{revision} and its store does not answer",
-        mend="ask another registry, or repeat the call after Retry-After",
-        headers={"Retry-After": "1"},
-    )

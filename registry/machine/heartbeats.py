@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from meshway.problem import Problem
 from meshway.tasks import spawn
-from registry.machine.request import Reply, Request, answer_when, json_reply
+from registry.machine.request import Reply, Request, answer_when, json_reply, problem_reply
 from registry.manners.json_text import decoder_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class HeartbeatRoutes:
     def post(self, request: Request) -> Reply | Future[Reply]:
         leases = self._decode(request.body).leases
         if self._head is not None and self._head.is_news(leases):
-            return spawn(self._post_after_a_look(self._head, leases), name="heartbeat of a new lease")
+            return spawn(self._post_after_a_look(self._head, request, leases), name="heartbeat of a new lease")
         return _answer(self._catalog.heartbeat(leases))
 
     def put(self, request: Request) -> Reply | Future[Reply]:
@@ -50,10 +51,15 @@ class HeartbeatRoutes:
         _, _, namespace, _, service, _, instance_id, _ = request.segments
         return _answer(self._catalog.heartbeat_by_id(namespace, service, instance_id))
 
-    async def _post_after_a_look(self, head: Head, leases: Sequence[str]) -> Reply:
-        await head.following.confirm()
-        answer = _answer(self._catalog.heartbeat(leases))
-        return await answer if isinstance(answer, asyncio.Future) else answer
+    async def _post_after_a_look(self, head: Head, request: Request, leases: Sequence[str]) -> Reply:
+        if not await head.following.confirm() and head.is_news(leases):
+            # Called unknown it would be registered anew, which the store's absence refuses as well.
+            return problem_reply(head.behind(), request.request_id)
+        try:
+            answer = _answer(self._catalog.heartbeat(leases))
+            return await answer if isinstance(answer, asyncio.Future) else answer
+        except Problem as problem:  # an answer like others, not the crash of a task
+            return problem_reply(problem, request.request_id)
 
 
 def _answer(renewal: Renewal | Future[Renewal]) -> Reply | Future[Reply]:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from meshway.http1.field_lines import request_lines
 from meshway.problem import Problem, internal_problem
 from registry.machine.asgi import AsgiApp, AsgiExchange
-from registry.machine.confirming import ConfirmedAnswer
+from registry.machine.confirming import NOT_FOUND, OF_THE_PROCESS, ConfirmedAnswer, DoubtedAnswer
 from registry.machine.request import Reply, Request, Stream, answer_when, problem_reply
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 BODY_LIMIT: Final = 1 << 20
 APPLY_LIMIT: Final = 16 << 20
-_NOT_FOUND: Final = 404
 MAX_WAIT_S: Final = 30.0
 _PREFER_WAIT: Final = re.compile(r"(?:\A|[,;\s])wait\s*=\s*\"?(\d{1,6})")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -97,9 +96,11 @@ class Surface:
         if self._head is None:
             return self._answer(request)
         outcome = None if self._head.has_to_ask(request) else self._answer(request)
-        if outcome is None or (isinstance(outcome, Reply) and outcome.status == _NOT_FOUND):
-            # Nothing was done, and it may have been made at another registry a moment ago.
+        # One that finds nothing has done nothing, and what it asks for may have been made elsewhere a moment ago.
+        if outcome is None or (isinstance(outcome, Reply) and outcome.status == NOT_FOUND):
             return ConfirmedAnswer(self._head, request, self._answer, self.settle)
+        if isinstance(outcome, AsgiExchange) and request.method == "GET" and request.path not in OF_THE_PROCESS:
+            return DoubtedAnswer(outcome, ConfirmedAnswer(self._head, request, self._answer, self.settle))
         return outcome
 
     def _answer(self, request: Request) -> Outcome:

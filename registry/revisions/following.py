@@ -162,6 +162,7 @@ class Following:
         is_next = [entry.revision for entry in entries] == list(range(first, first + len(entries)))
         if moves.epoch != view.epoch or not entries or not is_next or not self._is_same(moves):
             return False
+        is_at_head = entries[-1].revision == moves.revision
         try:
             instances, documents = _changed(moves.changes, self._read)
         except ValueError as error:
@@ -174,7 +175,8 @@ class Following:
             documents=documents,
             namespaces={change.namespace for change in moves.changes},
             onces=(),
-            instance_number=moves.instance_number,
+            # The head's number belongs to the head: until it is reached, a lease above ours may be one to come.
+            instance_number=moves.instance_number if is_at_head else view.instance_number,
         )
         return True
 

@@ -17,6 +17,7 @@ from registry.core import Core, open_core
 from registry.revisions.draft import Once
 from registry.settings import RegistrySettings
 from tests.parts.conditions import until
+from tests.parts.fault_proxy import FaultProxy
 from tests.parts.feed_bench import Mirror, truth
 from tests.parts.postgres import Postgres
 from tests.parts.registry import running_registry
@@ -208,6 +209,87 @@ async def test_what_one_has_just_registered_is_known_to_the_other(database_url: 
         assert (await other.call("GET", "/v1/namespaces/default/services/none")).status == 404
         unknown = await other.call("POST", "/v1/heartbeats", {"leases": ["99-1-aa", "1-9-aa", "x", "-1-2-3", "1"]})
         assert len(unknown.json["unknown"]) == 5
+
+
+async def test_a_document_that_was_just_written_is_there_at_the_other(database_url: str, tmp_path: Path) -> None:
+    async with (
+        running_registry(tmp_path, database_url=database_url) as one,
+        running_registry(tmp_path, database_url=database_url) as other,
+    ):
+        for turn in range(40):
+            path = f"/v1/namespaces/default/services/s{turn}"
+            document = {"apiVersion": "meshway/v1", "kind": "Service", "metadata": {"name": f"s{turn}"}, "spec": {}}
+            assert (await one.call("PUT", path, document)).status == 201
+            path = f"/v1/revisions/{one.core.view.revision}/diff?to={one.core.view.revision}"
+            assert (await other.call("GET", path)).status == 200, turn
+            assert (await one.call("DELETE", f"/v1/namespaces/default/services/s{turn}")).status == 204
+        assert (await other.call("GET", "/v1/namespaces/default/routes/none")).status == 404
+        assert (await other.call("HEAD", "/v1/namespaces/default/routes/none")).status == 404
+
+
+async def test_a_lease_that_cannot_be_looked_for_is_not_called_unknown(
+    postgres: Postgres, database_url: str, tmp_path: Path
+) -> None:
+    async with (
+        FaultProxy(postgres.port) as proxy,
+        running_registry(tmp_path, database_url=database_url) as one,
+        running_registry(tmp_path, database_url=database_url.replace(f":{postgres.port}/", f":{proxy.port}/")) as other,
+    ):
+        known = (await one.register("books", "known")).json["lease_id"]
+        await until(lambda: other.core.view.revision == 1)
+        proxy.is_black_hole = True
+        news = (await one.register("books", "news")).json["lease_id"]
+        refused = await other.call("POST", "/v1/heartbeats", {"leases": [news]})
+        assert (refused.status, refused.json["code"]) == (503, "behind")
+        assert (await other.call("POST", "/v1/heartbeats", {"leases": [known]})).json["renewed"] == 1
+        proxy.is_black_hole = False
+        proxy.cut()
+        await until(lambda: other.core.view.revision == 2, 10)
+        assert (await other.call("POST", "/v1/heartbeats", {"leases": [news]})).json["renewed"] == 1
+
+
+async def test_no_follower_is_ahead_of_its_registry(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it shows it must know of, or it could not tell when a failover has lost it."""
+    monkeypatch.setattr("registry.view.recent.MAX_REVISIONS", 2)
+    async with replicas(database_url, tmp_path, 2) as (one, other):
+        for port in range(1, 11):
+            await one.catalog.register(registration(port=port))
+        await until(lambda: at_head(one, other))
+        assert other.following is not None
+        monkeypatch.setattr(other.following, "catch_up", lambda: asyncio.sleep(0))  # it hears of nothing any more
+        for port in range(11, 16):
+            await one.catalog.register(registration(port=port))
+        mirror = Mirror()
+        mirror.revision, mirror.epoch = 3, other.view.epoch
+        follower = mirror.follow(other.feed)
+
+        def caught_up() -> bool:
+            mirror.drain(follower)
+            return (mirror.revision or 0) >= 10
+
+        await until(caught_up)
+        assert (mirror.revision, mirror.resets, other.view.revision) == (10, [], 10)
+        follower.close()
+
+
+async def test_a_lease_in_a_page_of_the_log_that_is_still_to_come_is_news(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.store.postgres.store._PAGE_ROWS", 3)
+    async with replicas(database_url, tmp_path, 2) as (one, other):
+        assert other.following is not None
+        seen: list[tuple[int, int]] = []
+        other.view.on_commit.append(lambda: seen.append((other.view.revision, other.view.instance_number)))
+        with monkeypatch.context() as deaf:
+            deaf.setattr(other.following, "catch_up", lambda: asyncio.sleep(0))
+            for turn in range(10):
+                await one.catalog.register(registration("books", f"b{turn}"))
+        await until(lambda: at_head(one, other))
+        assert [revision for revision, _ in seen] == [3, 6, 9, 10]
+        assert all(number <= revision for revision, number in seen), seen
+        assert other.view.instance_number == 10
 
 
 async def test_no_number_of_a_lost_history_is_given_out_again(
