@@ -397,11 +397,13 @@ class Build:
     def _refusals(self, fresh: Mapping[DocumentKey, Refusal]) -> dict[DocumentKey, Refusal]:
         """Old ones of what was not sent again, then this revision's. Waiting documents were tried again already."""
         diff = self._diff
-        sent = {(INSTANCE, key[0], f"{key[1]}/{identity}") for key, ids in diff.instances.items() for identity in ids}
-        sent |= diff.documents.keys()
-        mended = {("Service", *service) for service in self._updated}
         standing: dict[DocumentKey, Refusal] = {}
-        if not self._whole:
+        if self._base.refusals and not self._whole:
+            sent = {
+                (INSTANCE, key[0], f"{key[1]}/{identity}") for key, ids in diff.instances.items() for identity in ids
+            }
+            sent |= diff.documents.keys()
+            mended = {("Service", *service) for service in self._updated}
             tried = self._base.waiting.keys() if diff.documents else frozenset()
             standing = {
                 key: refusal

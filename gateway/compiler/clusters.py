@@ -139,7 +139,8 @@ class ServiceUpdate:
         self.steps: list[Step] = []
         self._before = before
         self._now = parts.now()
-        self._member_of: dict[EndpointKey, list[Cluster]] = {}
+        self._member_of: dict[EndpointKey, tuple[Cluster, ...]] = {}
+        alike: dict[tuple[Cluster, ...], tuple[Cluster, ...]] = {}  # most endpoints are in the same clusters
         subsets = {subset.name: subset.match for subset in document.subsets} if document is not None else {}
         by_port = {key.port: on_port(instances, key.port, document) for key in clusters}
         members: list[tuple[Cluster, tuple[Endpoint, ...]]] = []
@@ -151,10 +152,16 @@ class ServiceUpdate:
                     continue
                 endpoint = self._endpoint(instance, identity, is_kept=instances[identity] is kept.get(identity))
                 chosen.append(endpoint)
-                self._member_of[endpoint.key].append(cluster)
+                among = (*self._member_of[endpoint.key], cluster)
+                self._member_of[endpoint.key] = alike.setdefault(among, among)
             members.append((cluster, tuple(chosen)))
-        for place, endpoint in self.endpoints.items():
-            self.steps.append(_joining(endpoint, tuple(self._member_of[place])))
+        joining = [
+            (endpoint, among)
+            for place, endpoint in self.endpoints.items()
+            if (among := self._member_of[place]) != endpoint.clusters
+        ]
+        if joining:
+            self.steps.append(_joining(joining))
         for cluster, given in members:
             self.steps.append(_giving(cluster, given))
         for place, endpoint in before.items():
@@ -180,8 +187,8 @@ class ServiceUpdate:
             self.steps.append(_updating(endpoint, instance))
         if endpoint.is_kept != is_kept:
             self.steps.append(_keeping(endpoint, is_kept=is_kept))
-        self.endpoints[key] = endpoint
-        self._member_of[key] = []
+        self.endpoints[endpoint.key] = endpoint
+        self._member_of[endpoint.key] = ()
         return endpoint
 
 
@@ -218,9 +225,10 @@ def _keeping(endpoint: Endpoint, *, is_kept: bool) -> Step:
     return keep
 
 
-def _joining(endpoint: Endpoint, clusters: tuple[Cluster, ...]) -> Step:
+def _joining(joining: list[tuple[Endpoint, tuple[Cluster, ...]]]) -> Step:
     def join() -> None:
-        endpoint.clusters = clusters
+        for endpoint, clusters in joining:
+            endpoint.clusters = clusters
 
     return join
 

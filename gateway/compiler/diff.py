@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any, Final, Generic, Self, TypeVar
 
 import msgspec
 
 from meshway.model.decode import decode_spec
 from meshway.model.document import Spec
-from meshway.model.instance import Instance
+from meshway.model.instance import Instance, Tags, decode_instance
 from meshway.snapshot import INSTANCE, Change
 
 S = TypeVar("S", bound=Spec)
@@ -88,17 +89,17 @@ class _Stored(msgspec.Struct):
     spec: Any
 
 
-_instances: Final = msgspec.msgpack.Decoder(Instance)
 _documents: Final = msgspec.msgpack.Decoder(_Stored)
 
 
-def read_changes(changes: Iterable[Change]) -> Diff:
-    """The last change of a key counts. What cannot be read is refused alone."""
-    diff = Diff()
+def read_changes(changes: Iterable[Change], diff: Diff | None = None) -> Diff:
+    """The last change of a key counts. What cannot be read is refused alone. diff: of the changes before these."""
+    diff = Diff() if diff is None else diff
+    tags: Tags = {}
     for change in changes:
         try:
             if change.kind == INSTANCE:
-                _read_instance(change, diff)
+                _read_instance(change, diff, tags)
             elif change.op == "delete":
                 diff.documents[change.key] = None
             else:
@@ -115,16 +116,21 @@ def _refuse(diff: Diff, change: Change, error: CompileError, spec: object = None
         diff.unread[change.key] = spec
 
 
-def _read_instance(change: Change, diff: Diff) -> None:
+def _read_instance(change: Change, diff: Diff, tags: Tags) -> None:
     service, _, identity = change.name.partition("/")
     instance = None
     if change.op == "put":
         try:
-            instance = _instances.decode(change.value)
+            instance = decode_instance(change.value, tags)
         except msgspec.DecodeError as error:
             _refuse(diff, change, CompileError("", str(error)))
             return
-    diff.instances.setdefault((change.namespace, service), {})[identity] = instance
+        if instance.id == identity:
+            identity = instance.id  # one text for both
+    of_service = diff.instances.get((change.namespace, service))
+    if of_service is None:
+        of_service = diff.instances[intern(change.namespace), intern(service)] = {}
+    of_service[identity] = instance
 
 
 def _read_document(change: Change, diff: Diff) -> None:

@@ -88,9 +88,12 @@ class Compiler:
         return Prepared(base, build.state(base.tables.revision), tuple(build.steps), self._parts.workers)
 
     def prepare(self, revision: int, changes: Iterable[Change], *, whole: bool = False) -> Prepared:
+        """As `prepare_diff`, from what came."""
+        return self.prepare_diff(revision, read_changes(changes), whole=whole)
+
+    def prepare_diff(self, revision: int, diff: Diff, *, whole: bool = False) -> Prepared:
         """Compiles. Nothing running is touched: safe in any thread, while no other preparation is under way."""
         base, workers = self._state, self._parts.workers
-        diff = read_changes(changes)
         blamed: dict[DocumentKey, CompileError] = {}
         while True:
             build = Build(base, diff, self._parts, whole=whole, blamed=blamed)

@@ -1,6 +1,6 @@
 """What a gateway host holds of the mesh: the entries at one revision, ready to be handed to a worker."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gateway.feed.frames import snapshot_frames
@@ -27,6 +27,10 @@ class Held:
         else:
             merge(self.entries, outcome.changes)
             self.revision = outcome.revision
+
+    def changes(self) -> Iterable[Change]:
+        """All entries, as puts."""
+        return self.entries.values()
 
     def frames(self) -> Iterator[bytes]:
         """The snapshot of now, made as it is sent; later changes do not show in it."""

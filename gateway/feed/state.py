@@ -6,9 +6,11 @@ entries, and is refused whole otherwise; what was held before stays in force.
 """
 
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from meshway.model.document import Document
 from meshway.model.instance import Instance
@@ -141,6 +143,7 @@ class FeedState:
             reason = "is no put" if entry.op != "put" else self._flaw(entry)
             if reason:
                 return self._bad(f"snapshot entry {entry.kind} {entry.namespace}/{entry.name}: {reason}")
+            _share_names(entry)
             self._parts[entry.key] = entry
         self._counted += len(part.entries)
         return None
@@ -180,6 +183,7 @@ class FeedState:
         for change in delta.changes:
             if change.op == "put" and (reason := self._flaw(change)):
                 return self._bad(f"r{delta.revision}: {change.kind} {change.namespace}/{change.name}: {reason}")
+            _share_names(change)
         changes = delta.changes if self._partial is None else self._partial + delta.changes
         if delta.more:
             self._partial, self._next_part = changes, delta.part + 1
@@ -225,3 +229,9 @@ class FeedState:
         except msgspec.DecodeError as error:
             return str(error)
         return ""
+
+
+def _share_names(change: Change) -> None:
+    """Kind and namespace stand in memory once, not once in each of the entries that are held."""
+    force_setattr(change, "kind", intern(change.kind))
+    force_setattr(change, "namespace", intern(change.namespace))

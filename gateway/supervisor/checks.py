@@ -3,7 +3,7 @@
 Policies of mesh, namespace and service count; one for a subset says how its calls are made, not who is asked.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.compiler.clusters import instances_of
@@ -17,26 +17,42 @@ from meshway.model.traffic_policy import TrafficPolicy
 from meshway.outbound.health import Check, HealthCheckSettings
 from meshway.snapshot import INSTANCE, Change
 
-_KINDS = frozenset({INSTANCE, "TrafficPolicy", "Service"})
+_DOCUMENTS = frozenset({"TrafficPolicy", "Service"})
 # Who shall not be called need not be asked; one in maintenance comes back by hand.
 _ASKED = frozenset({"passing", "critical"})
 
 
 class CheckTargets:
-    """Kept up with the feed; costs nothing while no policy writes a health check."""
+    """Kept up with the feed; instances are read only while a policy writes a health check.
 
-    def __init__(self) -> None:
+    held: the entries that are in force now, those of the last change included.
+    """
+
+    def __init__(self, held: Callable[[], Iterable[Change]]) -> None:
+        self._held = held
         self._instances: dict[ServiceKey, dict[str, Instance]] = {}
         self._policies: dict[DocumentKey, Entry[TrafficPolicy]] = {}
         self._services: dict[DocumentKey, Entry[Service]] = {}
 
-    def replace(self, entries: Iterable[Change]) -> None:
+    def replace(self) -> None:
+        """A snapshot is held."""
         self._instances, self._policies, self._services = {}, {}, {}
-        self.take(entries)
+        self._read_documents(self._held())
+        if self._is_checking():
+            self._read_instances(self._held())
 
     def take(self, changes: Iterable[Change]) -> bool:
-        """Returns whether the wanted checks may have changed."""
-        diff = read_changes(change for change in changes if change.kind in _KINDS)
+        """Changes are held. Returns whether the wanted checks may have changed."""
+        was_checking = self._is_checking()
+        is_other = self._read_documents(changes)
+        if not self._is_checking():
+            self._instances.clear()
+        else:
+            self._read_instances(changes if was_checking else self._held())
+        return is_other or was_checking
+
+    def _read_instances(self, changes: Iterable[Change]) -> None:
+        diff = read_changes(change for change in changes if change.kind == INSTANCE)
         for service, instances in diff.instances.items():
             running = self._instances.setdefault(service, {})
             for identity, instance in instances.items():
@@ -46,12 +62,16 @@ class CheckTargets:
                     running[identity] = instance
             if not running:
                 del self._instances[service]
+
+    def _read_documents(self, changes: Iterable[Change]) -> bool:
+        """Returns whether there were any that count here."""
+        diff = read_changes(change for change in changes if change.kind in _DOCUMENTS)
         for key, entry in diff.documents.items():
             known: dict[DocumentKey, Entry[Any]] = self._services if key[0] == "Service" else self._policies
             known.pop(key, None)
             if entry is not None and (known is self._services or _is_placed(entry)):
                 known[key] = entry
-        return bool(diff.documents) or self._is_checking()
+        return bool(diff.documents)
 
     def wanted(self) -> dict[EndpointKey, Check]:
         if not self._is_checking():

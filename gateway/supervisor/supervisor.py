@@ -120,7 +120,7 @@ class Supervisor:
             on_answered=self._reports.answered.update,
         )
         self._folder = folder
-        self._targets = CheckTargets()
+        self._targets = CheckTargets(self.held.changes)
         self._are_checks_due = False
         self._trips = 0
         self._proven = Proven()
@@ -173,7 +173,7 @@ class Supervisor:
         self._proven = found.proven
         self.held.take(whole)
         self.feed.epoch, self.feed.revision = found.epoch, found.revision
-        self._targets.replace(found.entries.values())
+        self._targets.replace()
         self._check_soon()
         _log.info("serving r%d from disk, %d entries", found.revision, len(found.entries))
 
@@ -190,7 +190,7 @@ class Supervisor:
         self._proven.take(outcome, self.held.entries)
         self.held.take(outcome)
         if isinstance(outcome, Whole):
-            self._targets.replace(outcome.entries.values())
+            self._targets.replace()
             self.keeper.replaced()
             self.slots.send_snapshot()
             self._check_soon()

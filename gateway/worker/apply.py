@@ -8,12 +8,12 @@ import asyncio
 import gc
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from gateway.channel import Kept
-from gateway.compiler.diff import Refusal
-from gateway.compiler.tables import Compiler, is_light
+from gateway.compiler.diff import Diff, Refusal, read_changes
+from gateway.compiler.tables import Compiler, Prepared, is_light
 from gateway.feed.state import Changes, Whole
 from gateway.routing.table import TablesHolder
 from gateway.upstream.cluster import Transition
@@ -28,14 +28,24 @@ Item = Whole | Changes | Transition | Kept
 
 
 class Batch:
-    """Changes that are compiled together. whole: they replace everything."""
+    """Changes that are compiled together. whole: they replace everything. diff: of those that were read."""
 
-    __slots__ = ("changes", "revision", "whole")
+    __slots__ = ("changes", "diff", "revision", "whole")
 
-    def __init__(self, revision: int, changes: list[Change], *, whole: bool) -> None:
+    def __init__(self, revision: int, changes: Iterable[Change], *, whole: bool) -> None:
         self.revision = revision
-        self.changes = changes
+        self.changes = deque(changes)
+        self.diff = Diff()
         self.whole = whole
+
+    def read(self) -> Diff:
+        """In any thread. Each change is let go once it is read: a snapshot takes as much room as what it becomes."""
+        return read_changes(_let_go(self.changes), self.diff)
+
+
+def _let_go(changes: deque[Change]) -> Iterator[Change]:
+    while changes:
+        yield changes.popleft()
 
 
 class Applier:
@@ -122,7 +132,7 @@ class Applier:
     def _batch(self, item: Whole | Changes) -> Batch:
         """With what waits behind it, up to the next snapshot or transition, and what failed before."""
         if isinstance(item, Whole):
-            batch, self._failed = Batch(item.revision, list(item.entries.values()), whole=True), None
+            batch, self._failed = Batch(item.revision, item.entries.values(), whole=True), None
         else:
             batch, self._failed = self._failed or Batch(0, [], whole=False), None
             batch.revision = item.revision
@@ -140,7 +150,7 @@ class Applier:
 
     def _apply_light(self, batch: Batch) -> None:
         try:
-            refusals = self._compiler.delta(batch.revision, batch.changes)
+            refusals = self._compiler.commit(self._prepare(batch))
         except Exception:
             self._fail(batch)
             return
@@ -150,8 +160,7 @@ class Applier:
         # What compiling makes lives long: collecting in the middle of it would only stop the loop.
         gc.disable()
         try:
-            prepared = await asyncio.to_thread(self._compiler.prepare, batch.revision, batch.changes, whole=batch.whole)
-            refusals = self._compiler.commit(prepared)
+            refusals = self._compiler.commit(await asyncio.to_thread(self._prepare, batch))
         except Exception:
             self._fail(batch)
         else:
@@ -161,6 +170,9 @@ class Applier:
             gc.enable()
             self._is_compiling = False
         self._advance()
+
+    def _prepare(self, batch: Batch) -> Prepared:
+        return self._compiler.prepare_diff(batch.revision, batch.read(), whole=batch.whole)
 
     def _swap(self, revision: int, refusals: list[Refusal]) -> None:
         self._holder.tables = self._compiler.tables

@@ -7,11 +7,10 @@ from sys import intern
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
-from msgspec.structs import force_setattr
 
 from meshway.model.decode import decode_spec
 from meshway.model.document import Document
-from meshway.model.instance import Instance
+from meshway.model.instance import Tags, decode_instance
 from meshway.snapshot import INSTANCE
 from registry.documents.claims import claims
 from registry.documents.references import references
@@ -23,22 +22,16 @@ if TYPE_CHECKING:
 
     from registry.store.interface import ChangeRecord, Loaded, Wanted
 
-_instance: Final = msgspec.msgpack.Decoder(Instance)
 _document: Final = msgspec.msgpack.Decoder(Document)
 _instance_kept: Final = msgspec.msgpack.Decoder(InstanceKept)
 _document_kept: Final = msgspec.msgpack.Decoder(DocumentKept)
-_REPEATED: Final = ("namespace", "service", "version", "zone")
 _log = logging.getLogger("registry.documents.reading")
 
 
-def read_instance(record: InstanceRecord, tags: dict[tuple[str, ...], tuple[str, ...]]) -> InstanceRow:
-    """tags: those read before; one reading of the store shares them, and every name that repeats is interned."""
-    instance = _instance.decode(record.value)
-    for field in _REPEATED:
-        force_setattr(instance, field, intern(getattr(instance, field)))
-    force_setattr(instance, "tags", tags.setdefault(instance.tags, instance.tags))
+def read_instance(record: InstanceRecord, tags: Tags) -> InstanceRow:
+    """tags: those read before; one reading of the store shares them."""
     return InstanceRow(
-        instance=instance,
+        instance=decode_instance(record.value, tags),
         number=record.number,
         token=record.token,
         ttl_s=record.ttl_s,
@@ -50,7 +43,7 @@ def read_instance(record: InstanceRecord, tags: dict[tuple[str, ...], tuple[str,
 
 def rows_of(loaded: Loaded) -> tuple[Iterator[InstanceRow], Iterator[DocumentRow]]:
     """Every row of a store, one by one."""
-    tags: dict[tuple[str, ...], tuple[str, ...]] = {}
+    tags: Tags = {}
     return (read_instance(record, tags) for record in loaded.instances), map(read_document, loaded.documents)
 
 

@@ -46,3 +46,12 @@ def test_what_cannot_be_read_is_refused_with_its_place_and_the_rest_is_read() ->
     ]
     assert list(diff.documents) == [("Route", "default", "good")]
     assert diff.instances == {}
+
+
+def test_what_follows_an_earlier_part_replaces_and_mends_it() -> None:
+    diff = read_changes([running("books", "1"), document("Route", "r", edge_route(to("books"), priority="high"))])
+    assert len(diff.refusals) == 1
+    again = read_changes([left("books", "1"), document("Route", "r", edge_route(to("books")))], diff)
+    assert again is diff
+    assert diff.instances == {("default", "books"): {"1": None}}
+    assert (diff.refusals, diff.unread) == ([], {})

@@ -240,3 +240,14 @@ def test_lost_doubled_and_late_revisions_never_change_what_is_held() -> None:
     assert held.revision == feed.revision
     assert faults > 20
     assert len(seen) > 1000
+
+
+def test_the_names_that_all_entries_share_stand_in_memory_once() -> None:
+    state = FeedState()
+    outcome = None
+    for frame in frames_of(b"".join(snapshot_frames("e1", 3, [hello_change(1), hello_change(2)]))):
+        outcome = state.take(frame)
+    assert isinstance(outcome, Whole)
+    one, two = outcome.entries.values()
+    assert one.kind is two.kind
+    assert one.namespace is two.namespace

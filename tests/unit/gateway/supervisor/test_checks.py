@@ -1,7 +1,11 @@
 from typing import Any
 
+from gateway.feed.last_good import merge
 from gateway.supervisor.checks import CheckTargets
-from tests.parts.changes import document, left, running
+from gateway.upstream.health import EndpointKey
+from meshway.outbound.health import Check
+from meshway.snapshot import Change
+from tests.parts.changes import document, gone, left, running
 
 
 def policy(name: str = "checked", namespace: str = "default", targets: Any = (), **check: Any) -> Any:
@@ -11,16 +15,30 @@ def policy(name: str = "checked", namespace: str = "default", targets: Any = (),
     return document("TrafficPolicy", name, spec, namespace)
 
 
+class Host:
+    """Entries as a supervisor holds them, and whom it has checked."""
+
+    def __init__(self, *entries: Change) -> None:
+        self.entries = {entry.key: entry for entry in entries}
+        self._targets = CheckTargets(self.entries.values)
+        self._targets.replace()
+
+    def take(self, *changes: Change) -> bool:
+        merge(self.entries, changes)
+        return self._targets.take(changes)
+
+    def wanted(self) -> dict[EndpointKey, Check]:
+        return self._targets.wanted()
+
+
 def test_without_a_policy_nobody_is_asked() -> None:
-    targets = CheckTargets()
-    targets.replace([running("books", "b1")])
+    targets = Host(running("books", "b1"))
     assert targets.wanted() == {}
-    assert not targets.take([running("books", "b2")]), "an instance is no reason to look again"
+    assert not targets.take(running("books", "b2")), "an instance is no reason to look again"
 
 
 def test_the_endpoints_of_a_namespace_are_asked_with_every_default_filled_in() -> None:
-    targets = CheckTargets()
-    targets.replace([running("books", "b1", port=9001), running("books", "b1", namespace="other"), policy()])
+    targets = Host(running("books", "b1", port=9001), running("books", "b1", namespace="other"), policy())
     [(key, check)] = targets.wanted().items()
     assert (key, check.address, check.port) == (("default", "books", "b1"), "127.0.0.1", 9001)
     settings = check.settings
@@ -29,45 +47,55 @@ def test_the_endpoints_of_a_namespace_are_asked_with_every_default_filled_in() -
 
 
 def test_a_service_s_own_policy_wins_field_by_field() -> None:
-    targets = CheckTargets()
-    targets.replace(
-        [
-            running("books", "b1"),
-            policy(interval="5s"),
-            policy("own", targets=[{"service": "books"}], path="/own", port=9100),
-        ]
+    targets = Host(
+        running("books", "b1"),
+        policy(interval="5s"),
+        policy("own", targets=[{"service": "books"}], path="/own", port=9100),
     )
     [check] = targets.wanted().values()
     assert (check.port, check.settings.path, check.settings.interval_s) == (9100, "/own", 5.0)
 
 
 def test_who_left_or_shall_not_be_called_is_not_asked() -> None:
-    targets = CheckTargets()
-    targets.replace(
-        [policy(), running("a", "1"), running("a", "2", status="maintenance"), running("a", "3", status="draining")]
+    targets = Host(
+        policy(), running("a", "1"), running("a", "2", status="maintenance"), running("a", "3", status="draining")
     )
     assert list(targets.wanted()) == [("default", "a", "1")]
-    assert targets.take([left("a", "1")])
+    assert targets.take(left("a", "1"))
     assert targets.wanted() == {}
 
 
 def test_static_endpoints_are_asked_too() -> None:
-    targets = CheckTargets()
     spec = {"type": "static", "endpoints": [{"address": "192.0.2.1", "port": 80}]}
-    targets.replace([policy(), document("Service", "legacy", spec)])
+    targets = Host(policy(), document("Service", "legacy", spec))
     assert list(targets.wanted()) == [("default", "legacy", "192.0.2.1:80")]
 
 
 def test_a_policy_that_goes_ends_its_checks() -> None:
-    targets = CheckTargets()
-    targets.replace([policy(), running("a", "1")])
-    assert targets.take([document("TrafficPolicy", "checked", {})])
+    targets = Host(policy(), running("a", "1"))
+    assert targets.take(document("TrafficPolicy", "checked", {}))
     assert targets.wanted() == {}
 
 
 def test_a_process_that_registered_anew_is_asked_anew() -> None:
-    targets = CheckTargets()
-    targets.replace([policy(), running("a", "1", generation=1)])
+    targets = Host(policy(), running("a", "1", generation=1))
     before = targets.wanted()
-    targets.take([running("a", "1", generation=2)])
+    targets.take(running("a", "1", generation=2))
     assert targets.wanted() != before
+
+
+def test_a_policy_that_comes_later_finds_everybody_who_runs() -> None:
+    targets = Host(running("a", "1"), running("a", "2"))
+    targets.take(running("a", "3"), left("a", "2"))
+    assert targets.take(policy(), running("a", "4"))
+    assert sorted(identity for _, _, identity in targets.wanted()) == ["1", "3", "4"]
+    assert targets.take(left("a", "3"))
+    assert sorted(identity for _, _, identity in targets.wanted()) == ["1", "4"]
+
+
+def test_who_came_and_left_while_nobody_was_checked_is_known_as_well() -> None:
+    targets = Host(policy(), running("a", "1"))
+    assert targets.take(gone("TrafficPolicy", "checked"))
+    assert not targets.take(running("a", "2"), left("a", "1"))
+    assert targets.take(policy())
+    assert list(targets.wanted()) == [("default", "a", "2")]

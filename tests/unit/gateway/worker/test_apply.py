@@ -11,7 +11,7 @@ from gateway.feed.state import Changes, Whole
 from gateway.plan import Parts
 from gateway.routing.table import TablesHolder
 from gateway.upstream.cluster import Transition
-from gateway.worker.apply import MAX_WAITING, Applier
+from gateway.worker.apply import MAX_WAITING, Applier, Batch
 from gateway.worker.unready import unready_tables
 from meshway.snapshot import Change
 from tests.parts.calls import call
@@ -155,7 +155,7 @@ async def test_a_fault_of_the_compiler_keeps_the_tables_and_is_tried_again_with_
     def break_down(*arguments: object, **named: object) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr(Compiler, "prepare", break_down)
+    monkeypatch.setattr(Compiler, "prepare_diff", break_down)
     applied.change(2, route(1))
     await until(lambda: len(applied.said) == 2)
     assert (applied.said[-1][0], applied.said[-1][1][-1].kind) == (1, "Revision")
@@ -176,3 +176,12 @@ async def test_too_much_that_waits_holds_the_channel_back(monkeypatch: pytest.Mo
     assert applied.pauses == 1
     await applied.reaches(MAX_WAITING + 9)
     assert applied.resumes > 0
+
+
+def test_a_batch_lets_go_of_what_it_has_read_and_goes_on_from_it() -> None:
+    batch = Batch(1, [running("books", "b1"), running("books", "b2")], whole=True)
+    batch.read()
+    assert not batch.changes
+    batch.changes.append(left("books", "b2"))
+    [(_, instances)] = batch.read().instances.items()
+    assert {identity for identity, instance in instances.items() if instance is not None} == {"b1"}
