@@ -14,10 +14,10 @@ from tests.parts.processes import Process, python
 class Registry:
     """`meshway registry serve` on the embedded store."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, port: int | None = None) -> None:
         self.folder = folder
         self.data = folder / "data"
-        self.port = free_port()
+        self.port = free_port() if port is None else port
         self.arguments = arguments
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)

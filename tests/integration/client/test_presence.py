@@ -56,11 +56,7 @@ def test_a_service_starts_without_a_registry_and_registers_when_it_is_there(
     process, port = start(f"http://127.0.0.1:{port_of_registry}", kind)
     wait_until(lambda: answers(port), 15)
     wait_until(lambda: "does not answer" in process.text(), 5)
-    registry = Registry.__new__(Registry)
-    registry.folder, registry.port, registry.arguments = tmp_path, port_of_registry, ()
-    registry.url = f"http://127.0.0.1:{port_of_registry}"
-    registry.client = httpx.Client(base_url=registry.url, timeout=30.0, trust_env=False)
-    registry.start()
+    registry = Registry(tmp_path, port=port_of_registry)
     try:
         wait_until(lambda: states(registry) == ["passing"], 20)
         assert process.text().count("does not answer") == 1
