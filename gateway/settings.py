@@ -1,6 +1,5 @@
 """Settings of a gateway, one Struct a part; the worker's go to it over the channel."""
 
-import ipaddress
 import os
 import socket
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from meshway.addresses import is_loopback
 from meshway.problem import Problem
 
 
@@ -92,7 +92,7 @@ class Addresses(msgspec.Struct, frozen=True):
 
 def refuse_open_bind(settings: GatewaySettings) -> None:
     """Raises Problem when others could reach listeners that neither encrypt nor ask who calls."""
-    if settings.insecure or _is_loopback(settings.bind):
+    if settings.insecure or is_loopback(settings.bind):
         return
     raise Problem(
         400,
@@ -100,12 +100,3 @@ def refuse_open_bind(settings: GatewaySettings) -> None:
         f"will not listen on {settings.bind}: the listeners have no TLS and no sign-in",
         mend="bind to 127.0.0.1, or pass --insecure when a firewall or a private network guards the ports",
     )
-
-
-def _is_loopback(bind: str) -> bool:
-    if bind == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(bind).is_loopback
-    except ValueError:
-        return False

@@ -1,4 +1,4 @@
-"""Addresses nobody may be sent to (pure): what stands there is a machine's own business, or a cloud's, or nobody's."""
+"""Which addresses are a machine's own, and where nobody may be sent: to its own business, a cloud's, or nobody's."""
 
 import ipaddress
 from typing import Final
@@ -7,6 +7,14 @@ IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Where clouds answer with a machine's credentials; the IPv4 ones are link-local anyway.
 _METADATA: Final = frozenset({ipaddress.ip_address("fd00:ec2::254")})
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what listens at this address or name is reached by this machine alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def forbidden(ip: IP, *, allow_loopback: bool) -> str | None:

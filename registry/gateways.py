@@ -49,12 +49,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     revision: the newest that all its workers run. drained: instances without a call under way, as `service/id`.
     ejected: instances that fail their calls here, as `namespace/service/id`.
     mass_removal_guard: endpoints it calls on although most vanished from the feed at once.
+    edge, mesh: URLs of its listeners, for other machines.
     """
 
     node: Annotated[str, Meta(min_length=1, max_length=253)]
     version: str = ""
     zone: str = ""
     workers: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    edge: Annotated[str, Meta(max_length=300)] = ""
+    mesh: Annotated[str, Meta(max_length=300)] = ""
     revision: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     refused: Annotated[tuple[Refused, ...], Meta(max_length=1000)] = ()
     evidence: Annotated[tuple[Answering, ...], Meta(max_length=100_000)] = ()
@@ -77,6 +80,8 @@ class GatewayState(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     zone: str
     workers: int
+    edge: str
+    mesh: str
     ejected: tuple[str, ...]
     mass_removal_guard: int
     last_report_s: float
@@ -233,6 +238,8 @@ class Gateways:
             version=report.version,
             zone=report.zone,
             workers=report.workers,
+            edge=report.edge,
+            mesh=report.mesh,
             mass_removal_guard=report.mass_removal_guard,
             ejected=report.ejected,
             last_report_s=round(now - heard.at, 1),

@@ -1,10 +1,11 @@
 """What a registry is told: from flags and variables, by `meshway registry serve`."""
 
-import ipaddress
 from pathlib import Path
 from typing import Final
 
 import msgspec
+
+from meshway.addresses import is_loopback
 
 DEFAULT_PORT: Final = 8500
 
@@ -37,10 +38,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_on_loopback(self) -> bool:
         """Whether only this machine reaches it."""
-        try:
-            return self.bind == "localhost" or ipaddress.ip_address(self.bind).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.bind)
 
 
 class StartRefused(Exception):

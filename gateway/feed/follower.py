@@ -29,7 +29,7 @@ class Follower:
     """on_outcome gets every Whole, Changes and Question, in order, on the loop.
 
     registry: the one that is followed now, or None. problem: why not, for people. heard_at: monotonic seconds of the
-    last frame.
+    last frame. local_host: this host's address on the way to the registry, "" before it was ever reached.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Follower:
         self.problem = "not connected yet"
         self.connections = 0
         self.heard_at: float | None = None
+        self.local_host = ""
 
     async def run(self) -> None:
         wait_s = MIN_WAIT_S
@@ -97,6 +98,7 @@ class Follower:
             text = await connection.text(500, DEAD_S)
             return Trouble("bad", f"answered {head.status} {text.decode('utf-8', 'replace')[:200]}")
         state.connected()
+        self.local_host = connection.local_host
         reader, loop = FrameReader(), asyncio.get_running_loop()
         came, due = 0, loop.time() + DEAD_S
         while True:

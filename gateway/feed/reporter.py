@@ -28,14 +28,17 @@ class Answering(msgspec.Struct, frozen=True, gc=False):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """revision: what all workers of the host run. refused: documents that do not compile at it. mass_removal_guard:
-    endpoints that are called on although the registry dropped them. ejected: endpoints, as `namespace/service/id`.
+    """revision: what all workers of the host run. refused: documents that do not compile at it. edge, mesh: the
+    listeners' URLs for other hosts. mass_removal_guard: endpoints that are called on although the registry dropped
+    them. ejected: endpoints, as `namespace/service/id`.
     """
 
     node: str
     version: str
     zone: str
     workers: int
+    edge: str = ""
+    mesh: str = ""
     revision: int
     refused: Sequence[msgspec.Struct]
     evidence: Sequence[Answering] = ()

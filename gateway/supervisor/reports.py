@@ -43,12 +43,27 @@ class Reports:
             version=own_version(),
             zone=host.settings.zone,
             workers=len(host.slots.running),
+            edge=url_elsewhere(host.addresses.edge, host.settings.bind, host.follower.local_host),
+            mesh=url_elsewhere(host.addresses.mesh, host.settings.bind, host.follower.local_host),
             revision=host.slots.revision,
             refused=host.refused()[:MOST_REFUSED],
             evidence=evidence,
             ejected=["/".join(key) for key in ejected[:MOST_EJECTED] if key is not None],
             mass_removal_guard=len(host.guard.kept),
         )
+
+
+def url_elsewhere(url: str, bind: str, local_host: str) -> str:
+    """A listener's URL for other hosts; "" while it listens everywhere and this host's address is not known yet.
+
+    url: as this host reaches it. local_host: by which it reaches the registry, and others it.
+    """
+    if bind not in ("0.0.0.0", "::"):  # noqa: S104 - read, not bound
+        return url
+    if not local_host:
+        return ""
+    host = f"[{local_host}]" if ":" in local_host else local_host
+    return f"http://{host}:{url.rpartition(':')[2]}"
 
 
 def own_version() -> str:

@@ -237,6 +237,7 @@ class Supervisor:
             self.reporter.changed()
         if not self._was_ready and not self.slots.missing:
             self._was_ready = True
+            self.reporter.changed()
             _log.info("ready: edge %s mesh %s at r%d", self.addresses.edge, self.addresses.mesh, revision)
             self._write_ready_file()
 

@@ -1,18 +1,25 @@
 """One call through the gateway's mesh listener, as a person makes it."""
 
+import contextlib
 import os
+import socket
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 
+from meshway.addresses import is_loopback
 from meshway.cli.failure import NOT_FOUND, UNREACHABLE, CliError
 from meshway.cli.logged import where_it_went
 from meshway.cli.registry_client import transport_reason
 from meshway.cli.running import RunFolder
 from meshway.cli.session import Session
+
+_CONNECT_S: Final = 1.0
+_TRIED: Final = 5
 
 
 class Question(NamedTuple):
@@ -70,6 +77,25 @@ def mesh_listener(data: Path) -> str | None:
     """Of the mesh that `meshway up` runs in a data folder; None where none runs."""
     running = RunFolder(data).running()
     return None if running is None or running.ready is None else running.ready.mesh
+
+
+def reported_listener(session: Session) -> str | None:
+    """Of a live gateway that told the registry where it listens and takes connections from here; None without one."""
+    from meshway.cli.registry_client import RegistryClient
+
+    try:
+        gateways = RegistryClient(session).read("/v1/gateways")["items"]
+    except CliError:
+        return None  # gateways carry calls without a registry, so the one at the usual port is worth a try
+    told = [str(gateway["mesh"]) for gateway in gateways if gateway["live"] and gateway.get("mesh")]
+    is_here = is_loopback(urlsplit(session.registry).hostname or "")
+    for url in told[:_TRIED]:
+        where = urlsplit(url)
+        # Another machine's loopback is not ours.
+        if where.hostname and where.port and (is_here or not is_loopback(where.hostname)):
+            with contextlib.suppress(OSError), socket.create_connection((where.hostname, where.port), _CONNECT_S):
+                return url
+    return None
 
 
 def _is_one_stream() -> bool:

@@ -151,6 +151,11 @@ COLUMNS: Final[dict[str, Columns]] = {
         "CHANGED": _result_text,
     },
 }
+GATEWAY_WIDE: Final[Columns] = {
+    "ZONE": lambda item: item.get("zone") or "-",
+    "EDGE": lambda item: item.get("edge") or "-",
+    "MESH": lambda item: item.get("mesh") or "-",
+}
 WIDE: Final[Columns] = {
     "LABELS": lambda item: (
         ",".join(f"{key}={value}" for key, value in item.get("metadata", {}).get("labels", {}).items()) or "-"

@@ -144,7 +144,7 @@ def _list_documents(client: "RegistryClient", session: Session, kind: str) -> No
 
 
 def _get_other(client: "RegistryClient", session: Session, what: str, name: str | None) -> None:
-    from meshway.cli.listing import COLUMNS
+    from meshway.cli.listing import COLUMNS, GATEWAY_WIDE
     from meshway.cli.output import show_list, show_one, yaml_stream
 
     key = {"gateways": "node", "namespaces": "name", "revisions": "revision"}[what]
@@ -153,7 +153,14 @@ def _get_other(client: "RegistryClient", session: Session, what: str, name: str 
         show_one(session, found, name=f"{what}/{name}", text=lambda: yaml_stream([found]).rstrip("\n"))
         return
     items = client.read(f"/v1/{what}")["items"]  # revisions: the newest hundred
-    show_list(session, items, COLUMNS[what], name=lambda item: f"{what}/{item[key]}", empty=f"no {what}")
+    show_list(
+        session,
+        items,
+        COLUMNS[what],
+        wide=GATEWAY_WIDE if what == "gateways" else None,
+        name=lambda item: f"{what}/{item[key]}",
+        empty=f"no {what}",
+    )
 
 
 def _name(item: Item) -> str:

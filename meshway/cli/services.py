@@ -86,7 +86,7 @@ def call(
             "--gateway",
             envvar="MESHWAY_GATEWAY",
             metavar="URL",
-            help="The mesh listener; that of `up` in DIR, or 8581.",
+            help="The mesh listener; that of `up` in DIR, else one that the registry knows, else 8581.",
         ),
     ] = "",
     log_of: Annotated[
@@ -96,16 +96,15 @@ def call(
     """Call a service through the gateway: its answer on stdout, status, time and, of a mesh on this machine, route and
     instance on stderr. Exit 1 from 400 on.
     """
-    from meshway.cli.calling import Question, ask_gateway, mesh_listener
+    from meshway.cli.calling import Question, ask_gateway, mesh_listener, reported_listener
 
     host, _, path = target.removeprefix("http://").partition("/")
     namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
     host = {0: f"{host}.{namespace}.mesh", 1: f"{host}.mesh"}.get(host.count("."), host)
     headers = [_header(text) for text in header or ()]
     method = method or ("POST" if data else "GET")
-    question = Question(
-        gateway.rstrip("/") or mesh_listener(log_of) or GATEWAY, host, f"/{path}", method, headers, data, log_of
-    )
+    listener = gateway.rstrip("/") or mesh_listener(log_of) or reported_listener(session) or GATEWAY
+    question = Question(listener, host, f"/{path}", method, headers, data, log_of)
     status = ask_gateway(session, question)
     if status >= 400:
         raise typer.Exit(FAILED)

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import http.client
-import ipaddress
 import signal
 import socket
 import sys
+import time
 import webbrowser
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from meshway.addresses import is_loopback
 from meshway.cli.children import Child, ChildFailed, meshway
 from meshway.cli.failure import FAILED, INVALID, OUR_FAULT, CliError
 from meshway.cli.installed import refuse_missing_server
@@ -24,6 +25,8 @@ from meshway.tasks import spawn
 
 _STOP_GATEWAY_S: Final = 5.0
 _STOP_REGISTRY_S: Final = 5.0
+_REPORTED_WITHIN_S: Final = 5.0
+_POLL_S: Final = 0.02
 _PASSED_ON: Final = frozenset({3, 4, 5, 6, OUR_FAULT})
 
 
@@ -126,7 +129,19 @@ class Mesh:
             await self.gateway.start()
         except ChildFailed as failure:
             return failure
+        await self._gateway_reported()
         return None
+
+    async def _gateway_reported(self) -> None:
+        """Whoever asks the registry right after the start, as `check` does, finds the gateway there.
+
+        It carries calls before it has reported, so a report that is late keeps nobody waiting for long.
+        """
+        until = time.monotonic() + _REPORTED_WITHIN_S
+        while time.monotonic() < until:
+            if await asyncio.to_thread(_has_live_gateway, self.registry_url):
+                return
+            await asyncio.sleep(_POLL_S)
 
     def _registry_command(self) -> list[str]:
         settings = self.settings
@@ -229,13 +244,6 @@ def refuse_open_bind(settings: UpSettings) -> None:
     )
 
 
-def is_loopback(bind: str) -> bool:
-    try:
-        return bind == "localhost" or ipaddress.ip_address(bind).is_loopback
-    except ValueError:
-        return False
-
-
 def url_of(bind: str, port: int) -> str:
     return f"http://{address_of(bind, port)}"
 
@@ -247,12 +255,23 @@ def address_of(bind: str, port: int) -> str:
 
 
 def _is_ready(url: str) -> bool:
+    return _answer(f"{url}/v1/health/ready") is not None
+
+
+def _has_live_gateway(url: str) -> bool:
+    answer = _answer(f"{url}/v1/gateways")
+    return answer is not None and any(gateway["live"] for gateway in msgspec.json.decode(answer)["items"])
+
+
+def _answer(url: str) -> bytes | None:
+    """None unless it is answered with 200."""
     split = urlsplit(url)
     connection = http.client.HTTPConnection(split.hostname or "", split.port, timeout=5.0)
     try:
-        connection.request("GET", "/v1/health/ready")
-        return connection.getresponse().status == 200
+        connection.request("GET", split.path)
+        response = connection.getresponse()
+        return response.read() if response.status == 200 else None
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()

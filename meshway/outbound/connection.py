@@ -67,6 +67,12 @@ class PlainConnection:
     async def open(cls, host: str, port: int, timeout_s: float) -> Self:
         return cls(*await dial(host, port, timeout_s))
 
+    @property
+    def local_host(self) -> str:
+        """This machine's address, as the other side sees it when nothing in between translates it."""
+        name = self._writer.get_extra_info("sockname")
+        return "" if name is None else str(name[0])
+
     async def ask(
         self, method: bytes, target: bytes, fields: bytes, body: bytes | None = None, *, timeout_s: float
     ) -> ResponseHead:

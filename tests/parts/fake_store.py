@@ -13,7 +13,7 @@ from registry.store.interface import (
 
 
 class FakeStore:
-    """refuses: asked of every batch. gate: a commit waits for it. forgettable: rows that each cut of the history takes."""
+    """refuses: asked of every batch. gate: a commit waits for it. forgettable: rows that each cut of history takes."""
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []

@@ -1,10 +1,10 @@
-"""Where nobody is sent."""
+"""Where nobody is sent, and what is this machine's alone."""
 
 import ipaddress
 
 import pytest
 
-from meshway.addresses import forbidden
+from meshway.addresses import forbidden, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,19 @@ def test_loopback_is_for_a_registry_on_loopback(address: str) -> None:
 @pytest.mark.parametrize("address", ["10.0.0.1", "192.168.3.4", "fd00::1", "198.51.100.7", "2001:db8::1"])
 def test_instances_stand_there(address: str) -> None:
     assert forbidden(ipaddress.ip_address(address), allow_loopback=False) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [
+        ("127.0.0.2", True),
+        ("::1", True),
+        ("localhost", True),
+        ("::", False),
+        ("0.0.0.0", False),
+        ("books", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_the_whole_of_it(host: str, is_ours: bool) -> None:
+    assert is_loopback(host) is is_ours

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from meshway.cli.failure import INVALID, CliError
-from meshway.cli.up import UpSettings, is_loopback, refuse_open_bind, url_of
+from meshway.cli.up import UpSettings, refuse_open_bind, url_of
 
 
 def settings(bind: str, *, insecure: bool = False) -> UpSettings:
@@ -27,11 +27,6 @@ def settings(bind: str, *, insecure: bool = False) -> UpSettings:
 )
 def test_the_url_is_one_that_can_be_called_from_here(bind: str, url: str) -> None:
     assert url_of(bind, 8500) == url
-
-
-@pytest.mark.parametrize(("bind", "is_ours"), [("127.0.0.2", True), ("::1", True), ("localhost", True), ("::", False)])
-def test_loopback_is_the_whole_of_it(bind: str, is_ours: bool) -> None:
-    assert is_loopback(bind) is is_ours
 
 
 def test_others_reach_it_only_when_that_is_meant() -> None:
