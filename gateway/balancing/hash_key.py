@@ -6,6 +6,7 @@ from gateway.balancing.pick import Random
 from gateway.balancing.stable_hash import SPACE, stable_hash
 from gateway.exchange import Exchange
 from gateway.limits.key import part_reader
+from meshway.http1.cookies import cookie_values
 from meshway.http1.fields import find_all
 
 HashOf = Callable[[Exchange], int]
@@ -15,7 +16,7 @@ def compile_hash(kind: str, name: str, random: Random) -> HashOf:
     """kind: `header cookie query source_ip path`; name: of the first three. A call without it goes anywhere."""
     if kind == "path":
         return lambda exchange: stable_hash(exchange.path)
-    read = _cookie_reader(name.encode()) if kind == "cookie" else part_reader(f"{kind}.{name}" if name else kind)
+    read = part_of(kind, name)
 
     def hash_of(exchange: Exchange) -> int:
         value = read(exchange)
@@ -24,19 +25,15 @@ def compile_hash(kind: str, name: str, random: Random) -> HashOf:
     return hash_of
 
 
-def _cookie_reader(wanted: bytes) -> Callable[[Exchange], str | None]:
-    def read(exchange: Exchange) -> str | None:
-        value = cookie(exchange.block, wanted)
+def part_of(kind: str, name: str) -> Callable[[Exchange], str | None]:
+    """Reads a `header`, `cookie`, `query` field or the `source_ip`; None: the call has none."""
+    if kind != "cookie":
+        return part_reader(f"{kind}.{name}" if name else kind)
+    wanted = name.encode()
+
+    def cookie(exchange: Exchange) -> str | None:
+        lines = find_all(exchange.block, b"cookie")
+        value = cookie_values(b"; ".join(lines)).get(wanted) if lines else None
         return None if value is None else value.decode("latin-1")
 
-    return read
-
-
-def cookie(block: bytes, wanted: bytes) -> bytes | None:
-    """The first cookie of this name (RFC 6265 §5.4); names are case-sensitive."""
-    for line in find_all(block, b"cookie"):
-        for pair in line.split(b";"):
-            name, equals, value = pair.strip(b" \t").partition(b"=")
-            if equals and name == wanted:
-                return value.strip(b'"')
-    return None
+    return cookie

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from gateway.balancing.affinity import Affinity
 from gateway.balancing.hash_key import compile_hash
 from gateway.balancing.least_request import least_request
 from gateway.balancing.maglev import Maglev
@@ -47,6 +48,11 @@ class ClusterKey(NamedTuple):
 
 
 def balancer_for(settings: BalancingSettings, parts: Parts) -> Balancer:
+    algorithm = _algorithm(settings, parts)
+    return algorithm if settings.affinity is None else Affinity(algorithm, *settings.affinity)
+
+
+def _algorithm(settings: BalancingSettings, parts: Parts) -> Balancer:
     random = parts.random
     match settings.algorithm:
         case "round_robin":

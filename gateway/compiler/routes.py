@@ -17,6 +17,7 @@ from gateway.compiler.filters import Limits, limit_places
 from gateway.compiler.mesh_names import mesh_service, plain_host
 from gateway.compiler.policies import Attached, Place, effective, route_places, service_places
 from gateway.compiler.settings import limit_s, retry_plan
+from gateway.compiler.sticky import choose_for_caller
 from gateway.exchange import Exchange, Reply
 from gateway.filters import order
 from gateway.filters.compress import compile_encode
@@ -250,7 +251,10 @@ def _choose(rule: Rule, keys: Sequence[ClusterKey], context: RouteContext) -> Ch
     ]
     if not weighted:
         return None
-    return choose_by_weight([cluster for cluster, _ in weighted], [weight for _, weight in weighted], context.parts)
+    clusters, weights = [cluster for cluster, _ in weighted], [weight for _, weight in weighted]
+    if rule.sticky is not None and len(clusters) > 1:
+        return choose_for_caller(clusters, weights, rule.sticky, context.parts)
+    return choose_by_weight(clusters, weights, context.parts)
 
 
 def choose_by_weight(clusters: Sequence[Cluster], weights: Sequence[int], parts: Parts) -> ChooseCluster:

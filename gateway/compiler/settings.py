@@ -15,6 +15,7 @@ from gateway.upstream.cluster_settings import (
     SlowStartSettings,
 )
 from meshway.model.traffic_policy import (
+    Affinity,
     Breaker,
     Bulkhead,
     HashKey,
@@ -80,7 +81,15 @@ def _balancing(block: LoadBalancer) -> BalancingSettings:
         ring_size=_set(_set(block.ring_hash).min_size),
         table_size=_set(_set(block.maglev).table_size),
         max_load_factor=_set(block.max_load_factor),
+        affinity=_affinity(block.affinity),
     )
+
+
+def _affinity(block: Affinity | None) -> tuple[str, str, float] | None:
+    if block is None:
+        return None
+    ttl_s = 3600.0 if block.ttl is None else float(block.ttl)
+    return ("cookie", block.cookie, ttl_s) if block.cookie is not None else ("header", _set(block.header), ttl_s)
 
 
 def _hash_key(block: HashKey) -> tuple[str, str]:

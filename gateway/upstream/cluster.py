@@ -30,6 +30,7 @@ EndpointPick = Callable[[Exchange], Endpoint]
 Balancer = Callable[[Eligible], EndpointPick]  # keeps its place from one set of endpoints to the next
 # endpoint, outcome, status, latency_s, now: of each attempt that ended
 Observe = Callable[[Endpoint, str, int, float, float], None]
+Moved = Callable[[Exchange, Endpoint, Endpoint], None]
 GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 LET_GO_S: Final = 30.0  # of an endpoint that was only kept: as long as the mass removal guard keeps any
 # Says nothing about the endpoint: the caller left, or a kept connection was closed between two requests.
@@ -77,7 +78,7 @@ class Cluster:
     """
 
     __slots__ = (
-        "_balancer", "_eligible", "_outlier", "_parts", "_watched", "breaker", "budget", "bulkhead",
+        "_balancer", "_eligible", "_moved", "_outlier", "_parts", "_watched", "breaker", "budget", "bulkhead",
         "connect_timeout_s", "eligible", "endpoints", "failover", "first_pick", "followers", "idle_timeout_s",
         "is_panicking", "max_requests", "name", "next_change", "observe", "settings",
     )  # fmt: skip
@@ -95,6 +96,7 @@ class Cluster:
         self.failover: tuple[Cluster, ...] = ()
         self.followers: tuple[Cluster, ...] = ()
         self.observe: Observe | None = None
+        self._moved: Moved | None = None  # told where a retry goes
         self.budget = RetryBudget(settings.budget, parts.workers)
         self._balancer = balancer
         self._outlier: Outlier | None = None
@@ -134,6 +136,7 @@ class Cluster:
             self._balancer = balancer
             self._eligible = NOBODY
             self.observe = getattr(balancer, "observe", None)
+            self._moved = getattr(balancer, "moved", None)
         if balancer is not None or settings.eligible != before.eligible:
             self.refresh(parts.now())
 
@@ -232,7 +235,10 @@ class Cluster:
             return pick(exchange)
         # From a random place, so that the retries of many callers do not all meet at the first endpoint.
         start = int(self._parts.random() * len(untried))
-        return min(untried[start:] + untried[:start], key=_load)
+        another = min(untried[start:] + untried[:start], key=_load)
+        if self._moved is not None and exchange.endpoint is not None:
+            self._moved(exchange, exchange.endpoint, another)
+        return another
 
     def attempt_ended(self, endpoint: Endpoint, outcome: str, status: int, now: float) -> None:
         """Once for each attempt, which has counted itself in `endpoint.in_flight`.

@@ -54,7 +54,8 @@ class BalancingSettings:
     """hash_key: what a consistent hash takes of a call, (`header | cookie | query | source_ip | path`, name).
 
     decay_s: of peak_ewma. ring_size: least points of a ring. table_size: of Maglev's, a prime, 0 = by the number of
-    endpoints. max_load_factor: over the mean of running calls; 0 = unbounded.
+    endpoints. max_load_factor: over the mean of running calls; 0 = unbounded. affinity: `cookie` or `header`, its name,
+    how long the cookie lives (seconds).
     """
 
     algorithm: str
@@ -64,6 +65,7 @@ class BalancingSettings:
     ring_size: int = 1024
     table_size: int = 0
     max_load_factor: float = 0.0
+    affinity: tuple[str, str, float] | None = None
 
 
 @dataclass(slots=True, frozen=True)

@@ -6,8 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from meshway.model.instant import parse_instant
-from meshway.model.names import FIELD_VALUE
-from meshway.model.rule_actions import Deprecation, Fault, FaultAbort, FaultDelay, Respond
+from meshway.model.names import FIELD_VALUE, TOKEN
+from meshway.model.rule_actions import Deprecation, Fault, FaultAbort, FaultDelay, Respond, Sticky, StickyCookie
 from meshway.model.rule_kit import BlockRule, Finding, bounded, one_of
 from meshway.units import Size
 
@@ -27,6 +27,25 @@ def _respond_body(part: Any) -> Iterator[Finding]:
 def _respond_type(part: Any) -> Iterator[Finding]:
     if not FIELD_VALUE.match(part.content_type):
         yield Finding(".content_type", "out_of_bounds", "a header's value holds no control characters")
+
+
+def _sticky_name(part: Any) -> Iterator[Finding]:
+    if part.key == "source_ip":
+        if part.name is not None:
+            yield Finding(".name", "forbidden_combination", "is for key: cookie, header or query")
+    elif part.name is None:
+        yield Finding(".name", "missing_field", f"is required: the name of the {part.key}")
+    elif not (TOKEN.match(part.name) if part.key != "query" else part.name):
+        yield Finding(".name", "bad_name", f'"{part.name}" names no {part.key}')
+    if part.cookie is not None and part.key != "cookie":
+        yield Finding(".cookie", "forbidden_combination", "is for key: cookie")
+
+
+def _cookie_path(part: Any) -> Iterator[Finding]:
+    if not FIELD_VALUE.match(part.path) or ";" in part.path:
+        yield Finding(".path", "out_of_bounds", 'a cookie\'s path holds no ";" and no control characters')
+    if part.same_site == "none" and part.secure == "never":
+        yield Finding(".same_site", "forbidden_combination", "none needs a secure cookie: browsers drop others")
 
 
 def _fault_somehow(part: Any) -> Iterator[Finding]:
@@ -59,6 +78,11 @@ def _deprecated_when(part: Any) -> Iterator[Finding]:
 
 
 ACTION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
+    Sticky: (BlockRule(("key", "name", "cookie"), _sticky_name),),
+    StickyCookie: (
+        bounded("ttl", 1.0, 366 * 86400.0, zero=True),
+        BlockRule(("path", "same_site", "secure"), _cookie_path),
+    ),
     FaultDelay: (bounded("fixed", 0.001, MAX_DELAY_S, zero=False),),
     FaultAbort: (one_of("status", "grpc_status"),),
     Fault: (BlockRule(("delay", "abort"), _fault_somehow, whole=True), _instants("until")),

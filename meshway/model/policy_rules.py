@@ -9,11 +9,12 @@ from typing import Any, Final
 import msgspec
 
 from meshway.model.document import Target
-from meshway.model.names import FIELD_VALUE, TOKEN
+from meshway.model.names import FIELD_VALUE, REFUSED_HEADERS, TOKEN
 from meshway.model.nearest import did_you_mean
 from meshway.model.rate_limit import RateLimit, TokenBucket
 from meshway.model.rule_kit import BlockRule, Finding, at_most, bounded, one_of, unique
 from meshway.model.traffic_policy import (
+    Affinity,
     Backoff,
     Breaker,
     Bulkhead,
@@ -145,6 +146,17 @@ def _hash_names(part: Any) -> Iterator[Finding]:
             yield Finding(f".{name}", "bad_name", f'"{value}" names no {name}')
 
 
+def _affinity(part: Any) -> Iterator[Finding]:
+    for name in ("cookie", "header"):
+        value = getattr(part, name)
+        if value is not None and not TOKEN.match(value):
+            yield Finding(f".{name}", "bad_name", f'"{value}" names no {name}')
+        elif value is not None and name == "header" and value.lower() in REFUSED_HEADERS:
+            yield Finding(".header", "forbidden_combination", f"{value} belongs to the gateway")
+    if part.ttl is not None and part.header is not None:
+        yield Finding(".ttl", "forbidden_combination", "is for a cookie")
+
+
 def _prime_table(part: Any) -> Iterator[Finding]:
     size = part.table_size
     if size and not _is_prime(size):
@@ -158,6 +170,11 @@ def _is_prime(number: int) -> bool:
 
 POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     Target: (BlockRule(("mesh", "namespace", "service", "route", "subset", "rule"), _one_target, whole=True),),
+    Affinity: (
+        one_of("cookie", "header"),
+        BlockRule(("cookie", "header", "ttl"), _affinity),
+        bounded("ttl", 1.0, 366 * _DAY, zero=True),
+    ),
     HashKey: (
         one_of("header", "cookie", "query", "source_ip", "path"),
         BlockRule(("header", "cookie", "query"), _hash_names),

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from meshway.model.document import Destination, Label, Part, Spec
-from meshway.model.rule_actions import Compression, Deprecation, Fault, Mirror, RequestBody, Respond
+from meshway.model.rule_actions import Compression, Deprecation, Fault, Mirror, RequestBody, Respond, Sticky
 from meshway.model.traffic_policy import Retry, Timeouts
 
 
@@ -71,7 +71,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
     unsupported: ClassVar[frozenset[str]] = frozenset(
         {
-            "sticky", "cors", "hedge", "criticality", "cache",
+            "cors", "hedge", "criticality", "cache",
             "websocket", "transcode",
         }
     )  # fmt: skip
@@ -87,6 +87,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
     timeouts: Timeouts | None = None
     retry: Retry | None = None
     request_body: RequestBody | None = None
+    sticky: Sticky | None = None
     fault: Fault | None = None
     compression: Compression | None = None
     deprecation: Deprecation | None = None

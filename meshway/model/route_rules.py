@@ -10,7 +10,7 @@ from meshway.model.route import HeaderChanges, Match, PathMatch, PathRewrite, Re
 from meshway.model.rule_kit import BlockRule, Finding, member_path, one_of, unique
 
 _ACTIONS: Final = ("destinations", "redirect", "respond")
-_OF_A_SERVICE: Final = ("rewrite", "request_headers", "timeouts", "retry", "mirror", "compression")
+_OF_A_SERVICE: Final = ("rewrite", "request_headers", "timeouts", "retry", "mirror", "compression", "sticky")
 
 
 def _paths(*names: str) -> BlockRule:

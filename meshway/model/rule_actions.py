@@ -1,5 +1,6 @@
 """What a Route's rule does to a call beside sending it somewhere: the blocks of a rule, one Struct each."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, field
@@ -48,6 +49,26 @@ class Fault(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     delay: FaultDelay | None = None
     abort: FaultAbort | None = None
     until: str | None = None
+
+
+class StickyCookie(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The cookie that a caller without one gets. ttl 0s: as long as the browser runs. secure auto: over HTTPS."""
+
+    ttl: Duration = field(default_factory=lambda: Duration(86400.0))
+    path: Annotated[str, Meta(pattern="^/")] = "/"
+    same_site: Literal["lax", "strict", "none"] = "lax"
+    secure: Literal["auto", "always", "never"] = "auto"
+    http_only: bool = True
+
+
+class Sticky(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One caller's calls go to one destination while it can take them. name: of the cookie, header or query field."""
+
+    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"key": frozenset({"principal"})}
+
+    key: Literal["cookie", "header", "query", "source_ip"]
+    name: str | None = None
+    cookie: StickyCookie | None = None
 
 
 class Mirror(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -44,10 +44,20 @@ class Maglev(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     table_size: Annotated[int, Meta(ge=0, le=5_000_011)] | None = None
 
 
+class Affinity(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A caller stays at the endpoint that served it first: by a cookie (ttl 1h), or by a header that it repeats."""
+
+    is_one_choice: ClassVar[bool] = True
+
+    cookie: str | None = None
+    header: str | None = None
+    ttl: Duration | None = None
+
+
 class LoadBalancer(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Default: least_request over 2 distinct choices; decay 10s (peak_ewma); max_load_factor 0 = unbounded."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"weights", "affinity"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"weights"})
 
     algorithm: Literal["least_request", "round_robin", "random", "peak_ewma", "ring_hash", "maglev"] | None = None
     choices: Annotated[int, Meta(ge=2, le=8)] | None = None
@@ -56,6 +66,7 @@ class LoadBalancer(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     ring_hash: RingHash | None = None
     maglev: Maglev | None = None
     max_load_factor: Annotated[float, Meta(ge=0, le=100)] | None = None
+    affinity: Affinity | None = None
 
 
 class SlowStart(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -125,7 +125,8 @@ def test_the_defaults_are_complete() -> None:
         "load_balancer", "slow_start", "locality", "panic", "connection", "timeouts", "retry", "outlier_detection",
     ):  # fmt: skip
         part = getattr(DEFAULTS, block)
-        assert all(getattr(part, field) is not None for field in part.__struct_fields__), block
+        missing = {field for field in part.__struct_fields__ if getattr(part, field) is None}
+        assert missing <= {"affinity"}, block  # off unless written
 
 
 def test_of_two_hash_keys_the_narrower_one_counts_alone() -> None:

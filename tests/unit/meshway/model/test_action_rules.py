@@ -67,3 +67,33 @@ def test_it_is_refused_at_its_path(spec: dict[str, Any], path: str, code: str) -
     read, errors = decode_spec("Route", spec)
     assert read is None
     assert [(error.path, error.code) for error in errors] == [(path, code)]
+
+
+@pytest.mark.parametrize(
+    ("sticky", "path", "code"),
+    [
+        ({"key": "principal"}, ".key", "unsupported"),
+        ({"key": "cooky", "name": "a"}, ".key", "out_of_bounds"),
+        ({"key": "cookie"}, ".name", "missing_field"),
+        ({"key": "source_ip", "name": "a"}, ".name", "forbidden_combination"),
+        ({"key": "header", "name": "a b"}, ".name", "bad_name"),
+        ({"key": "query", "name": "a", "cookie": {}}, ".cookie", "forbidden_combination"),
+        ({"key": "cookie", "name": "a", "cookie": {"path": "/;x"}}, ".cookie.path", "out_of_bounds"),
+        (
+            {"key": "cookie", "name": "a", "cookie": {"same_site": "none", "secure": "never"}},
+            ".cookie.same_site",
+            "forbidden_combination",
+        ),
+        ({"key": "cookie", "name": "a", "cookie": {"ttl": "10ms"}}, ".cookie.ttl", "out_of_bounds"),
+    ],
+)
+def test_what_cannot_stick_is_refused_at_its_path(sticky: dict[str, Any], path: str, code: str) -> None:
+    destinations = [{"service": "books", "subset": version} for version in ("v1", "v2")]
+    read, errors = decode_spec("Route", {"rules": [{"destinations": destinations, "sticky": sticky}]})
+    assert read is None
+    assert [(error.path, error.code) for error in errors] == [(f"spec.rules[0].sticky{path}", code)]
+
+
+def test_a_redirect_sticks_to_nothing() -> None:
+    _, errors = decode_spec("Route", {"rules": [{"redirect": {"scheme": "https"}, "sticky": {"key": "source_ip"}}]})
+    assert [(error.path, error.code) for error in errors] == [("spec.rules[0].sticky", "forbidden_combination")]

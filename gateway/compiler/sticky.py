@@ -1,0 +1,54 @@
+"""A split that keeps each caller at one destination: by a key of the call, or by a cookie that it is given.
+
+While the destination has nobody eligible the caller's next best one serves, and the caller returns with it.
+"""
+
+from collections.abc import Sequence
+
+from gateway.balancing.hash_key import HashOf, compile_hash, part_of
+from gateway.balancing.rendezvous import ranked
+from gateway.balancing.set_cookie import CookieSettings, compile_cookie
+from gateway.balancing.stable_hash import SPACE, stable_hash
+from gateway.exchange import Exchange
+from gateway.plan import ChooseCluster, Parts
+from gateway.upstream.cluster import Cluster
+from meshway.model.rule_actions import Sticky, StickyCookie
+
+
+def choose_for_caller(
+    clusters: Sequence[Cluster], weights: Sequence[int], sticky: Sticky, parts: Parts
+) -> ChooseCluster:
+    """A call without header or query field of the key goes by chance; one without the cookie gets it."""
+    names = [cluster.name.encode() for cluster in clusters]
+    key_of = _cookie_key(sticky, parts) if sticky.key == "cookie" else compile_hash(*_part(sticky), parts.random)
+
+    def choose(exchange: Exchange) -> Cluster:
+        order = ranked(key_of(exchange), names, weights)
+        for at in order:
+            if clusters[at].first_pick is not None:
+                return clusters[at]
+        return clusters[order[0]]
+
+    return choose
+
+
+def _part(sticky: Sticky) -> tuple[str, str]:
+    name = sticky.name or ""
+    return sticky.key, name.lower() if sticky.key == "header" else name
+
+
+def _cookie_key(sticky: Sticky, parts: Parts) -> HashOf:
+    cookie, name = sticky.cookie or StickyCookie(), sticky.name or ""
+    settings = CookieSettings(
+        name, float(cookie.ttl), cookie.path, cookie.same_site, cookie.secure, http_only=cookie.http_only
+    )
+    read, write, random = part_of("cookie", name), compile_cookie(settings), parts.random
+
+    def key_of(exchange: Exchange) -> int:
+        value = read(exchange)
+        if not value:
+            value = f"{int(random() * SPACE):016x}"
+            exchange.added += write(exchange, value.encode())
+        return stable_hash(value.encode())
+
+    return key_of
