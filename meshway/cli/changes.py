@@ -49,7 +49,7 @@ def warning_lines(applied: Mapping[str, Any], documents: "Sequence[FileDocument]
         place = ""
         if (document := by_name.get(name)) is not None:
             at = document.written.place(warning.get("path", ""))
-            place = f" ({document.file}:{at.line})"
+            place = f" ({document.written.file_of(warning.get('path', ''))}:{at.line})"
         yield f"! {warning['code']} {name}: {warning['message']}{place}"
 
 

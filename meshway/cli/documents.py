@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshway.cli.failure import DIFFERENT, NOT_FOUND, USAGE, CliError
+from meshway.cli.failure import DIFFERENT, IN_PART, NOT_FOUND, USAGE, CliError
 from meshway.cli.kind_names import kind_and_name
 from meshway.cli.revisions import Wait
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
@@ -14,10 +14,18 @@ if TYPE_CHECKING:
     import httpx
 
     from meshway.cli.registry_client import RegistryClient
-    from meshway.cli.written_files import FileDocument
+    from meshway.cli.written_files import FileDocument, FilesRead
 
 Files = Annotated[
     list[str], typer.Option("--file", "-f", metavar="PATH", help="File, folder, or - for stdin; may be repeated.")
+]
+
+
+AllowPartial = Annotated[
+    bool, typer.Option("--allow-partial", help="Leave out what cannot be honoured of other meshes' documents; exit 8.")
+]
+IstioRetries = Annotated[
+    bool, typer.Option("--istio-retries", help="Imported retries repeat every method, also those that may act twice.")
 ]
 
 
@@ -26,17 +34,18 @@ def apply(
     session: Session,
     file: Files,
     wait: Wait = None,
+    allow_partial: AllowPartial = False,
+    istio_retries: IstioRetries = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and show, publish nothing.")] = False,
 ) -> None:
     """Publish documents as one revision, all or nothing."""
     from meshway.cli.changes import applied_line, change_marks, warning_lines
     from meshway.cli.registry_client import RegistryClient
     from meshway.cli.waiting import end_unless_reached, seconds_of, standing_at
-    from meshway.cli.written_files import read_files
 
     wait_s = None if wait is None else seconds_of("--wait", wait)
     client = RegistryClient(session)
-    documents = read_files(file, _own_namespace(session))
+    read, documents = _read(session, client, file, allow_partial=allow_partial, istio_retries=istio_retries)
     planned = _post(client, session, documents, dry_run=True)
     existing = [row for row in planned["documents"] if row["result"] == "changed"]
     if not dry_run and existing and not session.yes and _is_terminal():
@@ -54,22 +63,26 @@ def apply(
     line = applied_line(applied, dry_run=dry_run)
     if dry_run or wait_s is None:
         session.say(line)
+        _end_in_part(read)
         return
     own = frozenset(document.name for document in documents)
     standing = standing_at(client, applied["revision"], until=began + wait_s, documents=own)
     session.say(f"{line}   {standing.text} in {(time.monotonic() - began) * 1000:.0f} ms")
     end_unless_reached(session, standing)
+    _end_in_part(read)
 
 
 @asking
-def diff(session: Session, file: Files) -> None:
+def diff(
+    session: Session, file: Files, allow_partial: AllowPartial = False, istio_retries: IstioRetries = False
+) -> None:
     """Show what `apply` would change. Exit 1 when there are differences."""
     from meshway.cli.changes import diff_text, warning_lines
     from meshway.cli.registry_client import RegistryClient
-    from meshway.cli.written_files import read_files
 
-    documents = read_files(file, _own_namespace(session))
-    planned = _post(RegistryClient(session), session, documents, dry_run=True, guarded=False)
+    client = RegistryClient(session)
+    _, documents = _read(session, client, file, allow_partial=allow_partial, istio_retries=istio_retries)
+    planned = _post(client, session, documents, dry_run=True, guarded=False)
     if session.output in ("json", "jsonl", "yaml", "name"):
         _put_applied(session, planned)
     else:
@@ -78,6 +91,29 @@ def diff(session: Session, file: Files) -> None:
             session.say(line)
     if any(row["result"] != "unchanged" for row in planned["documents"]):
         raise typer.Exit(DIFFERENT)
+
+
+@asking
+def import_(
+    session: Session,
+    file: Annotated[list[str], typer.Argument(metavar="FILE…", help="File, folder, or - for stdin.")],
+    allow_partial: AllowPartial = False,
+    istio_retries: IstioRetries = False,
+) -> None:
+    """Print what `apply` would make of documents of Istio, Gateway API and Kubernetes. Asks no registry."""
+    from meshway.cli.output import pretty_json, yaml_stream
+    from meshway.cli.written_files import read_import
+    from meshway.formats.surroundings import Options
+
+    options = Options(partial=allow_partial, istio_retries=istio_retries)
+    read = read_import(file, _own_namespace(session), options)
+    _say_of_import(session, read)
+    documents = [document.sent for document in read.documents]
+    if session.output in ("json", "jsonl"):
+        session.put(pretty_json(documents))
+    elif documents:
+        session.put(yaml_stream(documents).rstrip("\n"))
+    _end_in_part(read)
 
 
 @asking
@@ -211,6 +247,40 @@ def _post(
         raise problem_error(problem, response)
     applied: dict[str, Any] = msgspec.json.decode(response.content)
     return applied
+
+
+def _read(
+    session: Session, client: "RegistryClient", file: list[str], *, allow_partial: bool, istio_retries: bool
+) -> "tuple[FilesRead, list[FileDocument]]":
+    """What the files hold, and what is sent of it: Services keep what a converted document does not speak of."""
+    from meshway.cli.registry_client import document_path, refused
+    from meshway.cli.written_files import kept_beside, read_import
+    from meshway.formats.surroundings import Options
+    from meshway.model.kinds import KINDS
+
+    def existing(kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        answer = client.answer("GET", document_path(namespace, KINDS[kind].plural, name))
+        if answer.status_code == 404:
+            return None
+        if answer.status_code >= 400:
+            raise refused(answer)
+        document: dict[str, Any] = answer.json()
+        return document
+
+    options = Options(partial=allow_partial, istio_retries=istio_retries)
+    read = read_import(file, _own_namespace(session), options)
+    _say_of_import(session, read)
+    return read, kept_beside(read, existing)
+
+
+def _say_of_import(session: Session, read: "FilesRead") -> None:
+    for line in [*read.warnings, *read.left_out]:
+        session.say(line)
+
+
+def _end_in_part(read: "FilesRead") -> None:
+    if read.left_out:
+        raise typer.Exit(IN_PART)
 
 
 def _put_applied(session: Session, applied: dict[str, Any]) -> None:

@@ -18,14 +18,14 @@ app = typer.Typer(
 for panel, commands in {
     "Run it here": (planes.up, demo.demo),
     "Look": (look.get, look.describe, look.instances),
-    "Documents": (documents.apply, documents.diff, documents.delete, documents.export),
+    "Documents": (documents.apply, documents.diff, documents.import_, documents.delete, documents.export),
     "Revisions": (revisions.history, revisions.rollback, revisions.wait),
     "Services": (services.register, checked.deregister, services.call),
     "Keep": (backup.backup, backup.restore),
     "Is it well": (checks.check, doctor.doctor, checks.healthcheck, checks.version),
 }.items():
     for command in commands:
-        app.command(rich_help_panel=panel)(command)
+        app.command(command.__name__.strip("_").replace("_", "-"), rich_help_panel=panel)(command)
 app.add_typer(planes.registry_app, name="registry", rich_help_panel="Run it here")
 app.add_typer(planes.gateway_app, name="gateway", rich_help_panel="Run it here")
 app.add_typer(bridge.bridge_app, name="bridge", rich_help_panel="Services")

@@ -8,8 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from meshway.cli.failure import INVALID, NOT_FOUND, CliError
+from meshway.formats.reading import Existing, ReadDocument, Reading, beside_existing, read_all
+from meshway.formats.surroundings import Options
 from meshway.formats.yaml_documents import WrittenDocument, read_documents
-from meshway.model.decode import decode_document
 from meshway.problem import FieldError, Problem
 
 STDIN: Final = "-"
@@ -20,13 +21,31 @@ _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 class FileDocument(msgspec.Struct, frozen=True):
     """One sound document. sent: plain values as the registry takes them, namespace filled in."""
 
-    file: str
     written: WrittenDocument
     sent: dict[str, Any]
 
     @property
+    def file(self) -> str:
+        return self.written.file
+
+    @property
     def name(self) -> str:
         return document_name(self.sent)
+
+
+class FilesRead(msgspec.Struct, frozen=True):
+    """What the files hold. warnings, left_out: about documents of other meshes, which were converted."""
+
+    reading: Reading
+    documents: list[FileDocument]
+
+    @property
+    def warnings(self) -> list[str]:
+        return [f"! {told.error.code} {FileError(told.file, told.error).text}" for told in self.reading.warnings]
+
+    @property
+    def left_out(self) -> list[str]:
+        return [f"! left out {FileError(told.file, told.error).text}" for told in self.reading.left_out]
 
 
 class FileError(msgspec.Struct, frozen=True):
@@ -47,30 +66,40 @@ def document_name(document: dict[str, Any]) -> str:
 
 def read_files(paths: Sequence[str], namespace: str) -> list[FileDocument]:
     """Every document of every file. Raises CliError 6 with all errors of all files, 4 for a file that is not there."""
-    documents: list[FileDocument] = []
+    return read_import(paths, namespace).documents
+
+
+def read_import(paths: Sequence[str], namespace: str, options: Options | None = None) -> FilesRead:
+    """As `read_files`, with what is to be said about documents of other meshes."""
+    written: list[WrittenDocument] = []
     errors: list[FileError] = []
+    order: dict[str, int] = {}
     for file, text in _texts(paths):
+        order.setdefault(file, len(order))
         try:
-            found = read_documents(text)
+            written += read_documents(text, file)
         except Problem as problem:
             errors += [FileError(file, error) for error in problem.errors]
-            continue
-        for written in found:
-            try:
-                document, _ = decode_document(written.raw, namespace)
-            except Problem as problem:
-                located = problem.errors or (FieldError(path="", code=problem.code, message=str(problem)),)
-                errors += [FileError(file, error) for error in written.locate(located)]
-                continue
-            documents.append(FileDocument(file, written, _sent(written, document.metadata.namespace)))
+    try:
+        reading = read_all(written, namespace, options)
+    except Problem as problem:  # a document that is too large, and says itself which
+        raise CliError(INVALID, problem.detail or problem.title) from problem
+    errors += [FileError(told.file, told.error) for told in reading.errors]
+    documents = [_file_document(one) for one in reading.documents]
     errors += _doubles(documents)
     if errors:
+        errors.sort(key=lambda error: (order[error.file], error.error.line or 0, error.error.column or 0))
         raise invalid_files(errors)
-    if not documents:
+    if not documents and not reading.left_out:
         raise CliError(
             INVALID, f"no documents in {', '.join(paths)}", mend="a document begins with apiVersion and kind"
         )
-    return documents
+    return FilesRead(reading, documents)
+
+
+def kept_beside(read: FilesRead, existing: Existing) -> list[FileDocument]:
+    """The documents, with what is in the registry and not theirs to change. existing: asks the registry."""
+    return [_file_document(one) for one in beside_existing(read.reading, existing).documents]
 
 
 def invalid_files(errors: Sequence[FileError]) -> CliError:
@@ -97,7 +126,7 @@ def place_errors(documents: Sequence[FileDocument], errors: Iterable[FieldError]
             placed.append(FileError("registry", msgspec.structs.replace(error, message=named)))
         else:
             (located,) = document.written.locate([error])
-            placed.append(FileError(document.file, located))
+            placed.append(FileError(document.written.file_of(error.path), located))
     return placed
 
 
@@ -133,10 +162,10 @@ def _decoded(file: str, data: bytes) -> str:
         raise CliError(INVALID, f"{file} is not UTF-8: byte {error.start} {error.reason}") from error
 
 
-def _sent(written: WrittenDocument, namespace: str) -> dict[str, Any]:
-    raw: dict[str, Any] = dict(written.raw)
-    raw["metadata"] = {**raw["metadata"], "namespace": namespace}
-    return raw
+def _file_document(one: ReadDocument) -> FileDocument:
+    raw: dict[str, Any] = dict(one.written.raw)
+    raw["metadata"] = {**raw["metadata"], "namespace": one.document.metadata.namespace}
+    return FileDocument(one.written, raw)
 
 
 def _doubles(documents: Sequence[FileDocument]) -> Iterator[FileError]:

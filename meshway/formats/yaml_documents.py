@@ -15,10 +15,14 @@ _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class WrittenDocument(msgspec.Struct, frozen=True):
-    """raw: plain values, not judged yet. places: by a field's path, `spec.rules[0].name`; "" is the document."""
+    """raw: plain values, not judged yet. places: by a field's path, `spec.rules[0].name`; "" is the document.
+
+    file: where the text came from; empty when it is no file.
+    """
 
     raw: Any
     places: dict[str, Place]
+    file: str = ""
 
     @property
     def key(self) -> tuple[str, str | None, str] | None:
@@ -37,6 +41,10 @@ class WrittenDocument(msgspec.Struct, frozen=True):
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.places.get(path, Place(1, 1))
 
+    def file_of(self, path: str) -> str:
+        """The file in which the field stands."""
+        return self.file
+
     def locate(self, errors: Iterable[FieldError]) -> tuple[FieldError, ...]:
         """The same errors with line and column, in the order of the text."""
         located = []
@@ -46,7 +54,7 @@ class WrittenDocument(msgspec.Struct, frozen=True):
         return tuple(sorted(located, key=lambda error: (error.line or 0, error.column or 0)))
 
 
-def read_documents(text: str) -> list[WrittenDocument]:
+def read_documents(text: str, file: str = "") -> list[WrittenDocument]:
     """Every document of the stream; a list at the top is a list of documents, empty ones are left out.
 
     Raises Problem 422 `invalid_document` with line and column for a text that is no plain YAML, for double names, deep
@@ -60,7 +68,7 @@ def read_documents(text: str) -> list[WrittenDocument]:
                 reader = NodeReader()
                 raw = reader.read(part)
                 if raw is not None:
-                    documents.append(WrittenDocument(raw, reader.places))
+                    documents.append(WrittenDocument(raw, reader.places, file))
     except UnreadableYaml as error:
         raise _unreadable(error.place, error.code, str(error)) from error
     except yaml.MarkedYAMLError as error:

@@ -101,7 +101,7 @@ def _check_version(raw: Mapping[str, Any], reader: FieldReader) -> None:
     if version == API_VERSION:
         return
     if isinstance(version, str) and ("istio.io/" in version or "gateway.networking.k8s.io/" in version):
-        reader.fail("apiVersion", "unsupported", f'"{version}" is not read yet: write {API_VERSION}')
+        reader.fail("apiVersion", "unsupported", f'"{version}" is not read here, but by POST /v1/apply')
     else:
         reader.fail("apiVersion", "out_of_bounds", f"{version!r} is not known: write {API_VERSION}")
 

@@ -129,6 +129,16 @@ def _apply() -> list[Operation]:
             parameters=(
                 Parameter(name="dry_run", about="Only say what would change.", schema={"type": "boolean"}),
                 Parameter(name="namespace", about="Of documents that name none."),
+                Parameter(
+                    name="allow_partial",
+                    about="Leave out what cannot be honoured of documents of Istio, Gateway API and Kubernetes.",
+                    schema={"type": "boolean"},
+                ),
+                Parameter(
+                    name="istio_retries",
+                    about="Their retries repeat every method, also those that may act twice.",
+                    schema={"type": "boolean"},
+                ),
                 _ONCE,
                 _PREFER,
             ),

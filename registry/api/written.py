@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
+from meshway.formats.conversion import is_foreign
+from meshway.formats.reading import Existing, Reading, beside_existing, read_all
 from meshway.formats.yaml_documents import WrittenDocument, read_documents
 from meshway.model.decode import decode_document
 from meshway.model.document import Document, Spec
@@ -16,10 +18,13 @@ from meshway.model.kinds import KINDS
 from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, Problem, invalid_document, invalid_request
 from registry.documents.applying import Guard, Key
+from registry.documents.cautions import Caution
 from registry.manners.json_text import parse_json
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+    from meshway.formats.surroundings import Options
 
 MAX_DOCUMENTS: Final = 20_000
 _LONG: Final = 64 * 1024
@@ -31,9 +36,23 @@ _K = TypeVar("_K", bound=Key)
 class Apply(msgspec.Struct, frozen=True):
     """A body of apply, judged. if_match: the revisions that documents must still have."""
 
-    documents: list[tuple[Document, Spec]]
+    reading: Reading
     delete: list[Key]
     if_match: list[Guard]
+
+    def documents(self, existing: Existing) -> list[tuple[Document, Spec]]:
+        """existing: the document of a kind, namespace and name as it is now, of which converted ones say a part."""
+        return [(one.document, one.spec) for one in beside_existing(self.reading, existing).documents]
+
+    @property
+    def warnings(self) -> list[Caution]:
+        """What is to be said about documents of other meshes."""
+        told = [(one.error.code, one.error) for one in self.reading.warnings]
+        told += [("left_out", one.error) for one in self.reading.left_out]
+        return [
+            Caution(document=error.document or "", path=error.path, code=code, message=_placed(error))
+            for code, error in told
+        ]
 
 
 async def read_one(request: Request, *, kind: str, namespace: str, name: str) -> tuple[Document, Spec]:
@@ -61,7 +80,7 @@ async def read_one(request: Request, *, kind: str, namespace: str, name: str) ->
     return _decode(WrittenDocument(raw, one.places), namespace)
 
 
-async def read_apply(request: Request, namespace: str) -> Apply:
+async def read_apply(request: Request, namespace: str, options: Options) -> Apply:
     """JSON `{"documents": [...], "delete": [...], "if_match": [...]}`, or documents as a YAML stream.
 
     namespace: where none is written.
@@ -69,11 +88,11 @@ async def read_apply(request: Request, namespace: str) -> Apply:
     body = await request.body()
     kind = request.headers.get("content-type", "")
     if len(body) < _LONG:
-        return _read_apply(body, kind, namespace)
-    return await asyncio.to_thread(_read_apply, body, kind, namespace)  # thousands of documents take seconds
+        return _read_apply(body, kind, namespace, options)
+    return await asyncio.to_thread(_read_apply, body, kind, namespace, options)  # thousands of documents take seconds
 
 
-def _read_apply(body: bytes, content_type: str, namespace: str) -> Apply:
+def _read_apply(body: bytes, content_type: str, namespace: str, options: Options) -> Apply:
     written = _parse(body, content_type)
     delete: list[Key] = []
     guards: list[Guard] = []
@@ -86,19 +105,11 @@ def _read_apply(body: bytes, content_type: str, namespace: str) -> Apply:
         raise invalid_request("nothing to apply: the body holds no document")
     if len(written) > MAX_DOCUMENTS:
         raise Problem(413, "too_large", "Content Too Large", detail=f"more than {MAX_DOCUMENTS} documents")
-    documents: list[tuple[Document, Spec]] = []
-    errors: list[FieldError] = []
-    for one in written:
-        try:
-            documents.append(_decode(one, namespace))
-        except Problem as problem:
-            if not problem.errors:
-                raise
-            errors += problem.errors
-    if errors:
+    reading = read_all([_as_written(one) for one in written], namespace, options)
+    if reading.errors:
         title = "Invalid document" if len(written) == 1 else "Invalid documents"
-        raise invalid_document(title, tuple(errors))
-    return Apply(documents, delete, guards)
+        raise invalid_document(title, tuple(told.error for told in reading.errors))
+    return Apply(reading, delete, guards)
 
 
 def _read_envelope(raw: object, namespace: str) -> tuple[list[WrittenDocument], list[Key], list[Guard]]:
@@ -153,13 +164,21 @@ def _parse(body: bytes, content_type: str) -> Any:
         raise Problem(400, "bad_request", "Bad Request", detail=f"the body is not UTF-8: {error.reason}") from error
 
 
-def _decode(one: WrittenDocument, namespace: str) -> tuple[Document, Spec]:
+def _as_written(one: WrittenDocument) -> WrittenDocument:
+    """Reading a service answers how its instances are; what was read may be written back."""
     raw = one.raw
-    if isinstance(raw, Mapping) and raw.get("kind") == "Service" and "status" in raw:
-        # Reading a service answers how its instances are; what was read may be written back.
-        raw = {key: value for key, value in raw.items() if key != "status"}
+    if isinstance(raw, Mapping) and raw.get("kind") == "Service" and "status" in raw and not is_foreign(one):
+        return msgspec.structs.replace(one, raw={key: value for key, value in raw.items() if key != "status"})
+    return one
+
+
+def _placed(error: FieldError) -> str:
+    return error.message if error.line is None else f"{error.message} (line {error.line})"
+
+
+def _decode(one: WrittenDocument, namespace: str) -> tuple[Document, Spec]:
     try:
-        return decode_document(raw, namespace)
+        return decode_document(_as_written(one).raw, namespace)
     except Problem as problem:
         if problem.errors and one.places:
             problem.errors = one.locate(problem.errors)

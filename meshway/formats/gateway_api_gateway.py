@@ -1,0 +1,165 @@
+"""Gateway API's Gateway and ReferenceGrant: which hosts of a route the edge serves, and who consents."""
+
+from collections.abc import Iterator, Mapping
+
+from meshway.formats.foreign import At, Block, Origin
+from meshway.formats.foreign_metadata import read_envelope
+from meshway.formats.istio_gateway import common_host
+from meshway.formats.native import Native, Tree, put
+from meshway.formats.surroundings import GATEWAY_API, Foreign, Server, Surroundings
+
+
+def listeners_of(gateway: Foreign) -> list[Server]:
+    """What a Gateway lets through, unjudged, for those who refer to it."""
+    spec = gateway.document.raw.get("spec")
+    listeners = spec.get("listeners") if isinstance(spec, Mapping) else None
+    return [
+        Server(
+            name=str(one.get("name") or ""),
+            port=one.get("port") or 0,
+            protocol=str(one.get("protocol") or "").upper(),
+            hosts=(str(one.get("hostname") or "*"),),
+            namespaces=("*",),
+        )
+        for one in (listeners if isinstance(listeners, list) else [])
+        if isinstance(one, Mapping)
+    ]
+
+
+def grants_of(one: Foreign) -> Iterator[tuple[str, str, str, str | None]]:
+    """(from kind, from namespace, to namespace, to Service; None: every one)."""
+    spec = one.document.raw.get("spec")
+    if not isinstance(spec, Mapping):
+        return
+    targets = [to for to in spec.get("to") or [] if isinstance(to, Mapping) and to.get("kind") == "Service"]
+    for source in spec.get("from") or []:
+        if isinstance(source, Mapping) and source.get("group") == GATEWAY_API:
+            for target in targets:
+                yield str(source.get("kind")), str(source.get("namespace")), one.namespace, target.get("name")
+
+
+def attached_hosts(
+    gateway: tuple[str, str],
+    section: At | None,
+    port: At | None,
+    hostnames: list[At],
+    around: Surroundings,
+    origin: Origin,
+) -> list[At]:
+    """The hosts of a route that the Gateway's listeners serve: all of them where the Gateway is not in the import."""
+    servers = around.gateways.get((GATEWAY_API, *gateway))
+    if servers is None:
+        for chosen in (section, port):
+            if chosen is not None:
+                reason = f"Gateway {'/'.join(gateway)} is not in this import: put it there, or take this out"
+                around.findings.refuse(chosen.origin, reason)
+        reason = f"Gateway {'/'.join(gateway)} is not in this import, so its listeners do not bound the hosts"
+        around.findings.warn(origin, reason, "unknown_gateway")
+        return list(hostnames)
+    for chosen, field in ((section, "name"), (port, "port")):
+        if chosen is not None:
+            servers = [server for server in servers if getattr(server, field) == chosen.value]
+            if not servers:
+                around.findings.wrong(chosen.origin, "unknown_reference", f"no listener {chosen.value} of its Gateway")
+                return []
+    wanted = hostnames or [At("*", origin)]
+    served = [
+        At(common, host.origin)
+        for host in wanted
+        for server in servers
+        for bound in server.hosts
+        if (common := common_host(str(host.value), bound))
+    ]
+    if not served:
+        bounds = ", ".join(bound for server in servers for bound in server.hosts)
+        reason = f"its Gateway serves none of these hosts, only {bounds}"
+        around.findings.wrong(wanted[0].origin, "never_matches", reason)
+    return served
+
+
+def convert_gateway(one: Foreign, around: Surroundings) -> Iterator[Native]:
+    spec = read_envelope(around.root(one))
+    if spec is None:
+        return
+    spec.ignore("gatewayClassName", "every gateway has an edge listener")
+    spec.ignore("infrastructure", "nothing is started for it")
+    spec.ignore("defaultScope", "useDefaultGateways of a route puts it on the edge")
+    spec.refuse("addresses", "addresses are a Listener's: write one with address")
+    spec.refuse("allowedListeners", "a Namespace says which hosts are its own: edge_hosts")
+    spec.refuse("tls", "write a TrafficPolicy with tls for backends, a Listener with client_auth for callers")
+    for listener in spec.blocks("listeners"):
+        hostname = listener.text("hostname")
+        if (port := listener.number("port")) is not None:
+            listener.findings.warn(port.origin, "is ignored: the edge listener has its own port")
+        name = listener.text("name")
+        _allowed(listener)
+        protocol, tls = listener.text("protocol"), listener.block("tls")
+        listener.close()
+        if protocol is not None and str(protocol.value) not in ("HTTP", "HTTPS"):
+            listener.findings.refuse(protocol.origin, f"{protocol.value} is not carried yet: HTTP and HTTPS are")
+        if tls is not None and (certificate := _certificate(tls)):
+            put(certificate, "hosts", [hostname] if hostname is not None and hostname.value != "*" else [])
+            own = f"{one.name}-{name.value}" if name else one.name
+            yield Native("Certificate", one.namespace, own, certificate, [one.document])
+    spec.close()
+
+
+def convert_reference_grant(one: Foreign, around: Surroundings) -> Iterator[Native]:
+    """Nothing of its own yet: it is asked while the routes of its import are converted."""
+    spec = read_envelope(around.root(one))
+    if spec is None:
+        return
+    spec.findings.warn(spec.origin, "is asked at this import alone: write an AccessPolicy once it is built")
+    for field, names in (("from", ("group", "kind", "namespace")), ("to", ("group", "kind", "name"))):
+        for block in spec.blocks(field):
+            for name in names:
+                block.text(name)
+            block.close()
+    spec.close()
+    yield from ()
+
+
+def _allowed(listener: Block) -> None:
+    """Every namespace may attach: only the spelling that says so is taken."""
+    allowed = listener.block("allowedRoutes")
+    if allowed is None:
+        return
+    if kinds := allowed.blocks("kinds"):
+        for kind in kinds:
+            kind.take("group")
+            kind.take("kind")
+            kind.close()
+        allowed.findings.warn(allowed.at("kinds"), "is ignored: routes of every kind that is read are attached")
+    if namespaces := allowed.block("namespaces"):
+        source = namespaces.choice("from", {"All": True, "Same": False, "Selector": False, "None": False})
+        if source is not None and not source.value:
+            reason = "any namespace's routes are attached: a Namespace's edge_hosts keep others from a host"
+            namespaces.findings.refuse(source.origin, reason)
+        elif source is not None:
+            namespaces.findings.warn(source.origin, "is ignored: All is how it is")
+        namespaces.refuse("selector", "a Namespace's edge_hosts keep others from a host")
+        namespaces.close()
+    allowed.close()
+
+
+def _certificate(tls: Block) -> Tree:
+    told: Tree = {}
+    mode = tls.choice("mode", {"Terminate": True, "Passthrough": False})
+    if mode is not None and not mode.value:
+        tls.findings.refuse(mode.origin, "connections are not passed on unopened yet: write Terminate")
+    elif mode is not None:
+        tls.findings.warn(mode.origin, "is ignored: Terminate is how it is")
+    tls.refuse("options", "are another gateway's own: write a Listener")
+    for at, reference in enumerate(tls.blocks("certificateRefs")):
+        for field, known in (("group", ("", "core")), ("kind", ("Secret",))):
+            value = reference.text(field)
+            if value is not None and value.value not in known:
+                reference.findings.refuse(value.origin, f"{value.value} holds no certificate here: a Secret does")
+        name, namespace = reference.text("name"), reference.text("namespace")
+        reference.close()
+        if at:
+            reference.findings.refuse(reference.origin, "write one Certificate for each secret")
+        elif name is not None:
+            told["secret"] = name if namespace is None else {"secret": name, "namespace": namespace}
+    tls.close()
+    return told

@@ -1,0 +1,190 @@
+"""Istio's Gateway: which hosts of a VirtualService the edge serves; its certificates become native ones."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from meshway.formats.foreign import At, Block
+from meshway.formats.foreign_metadata import read_envelope
+from meshway.formats.foreign_values import at_block
+from meshway.formats.native import Native, Tree, put
+from meshway.formats.surroundings import ISTIO, Foreign, Server, Surroundings
+
+_EDGE: Final = frozenset({"HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTPS"})
+_PINS: Final = "pin the names of the callers' certificates by an Authentication with mtls.allowed"
+
+
+def gateway_key(written: str, namespace: str) -> tuple[str, str]:
+    """`ns/name`, or a name in the document's own namespace."""
+    own, slash, name = written.rpartition("/")
+    return (own or namespace, name) if slash else (namespace, written)
+
+
+def servers_of(one: Foreign) -> list[Server]:
+    """What a Gateway lets through, unjudged, for those who refer to it."""
+    spec = one.document.raw.get("spec")
+    servers = spec.get("servers") if isinstance(spec, dict) else None
+    found = []
+    for server in servers if isinstance(servers, list) else []:
+        port = server.get("port") if isinstance(server, dict) else None
+        if not isinstance(port, dict):
+            continue
+        hosts = [str(host) for host in server.get("hosts") or []]
+        found.append(
+            Server(
+                name=str(server.get("name") or port.get("name") or ""),
+                port=port.get("number") or 0,
+                protocol=str(port.get("protocol") or "").upper(),
+                hosts=tuple(host.rpartition("/")[2] for host in hosts),
+                namespaces=tuple(_namespace(host, one.namespace) for host in hosts),
+            )
+        )
+    return found
+
+
+def _namespace(host: str, own: str) -> str:
+    """Whose VirtualServices the host is for: `./a.example` the Gateway's own, `*/a.example` and `a.example` all."""
+    written = host.rpartition("/")[0] or "*"
+    return own if written == "." else written
+
+
+def server_ports(gateways: frozenset[tuple[str, str]], around: Surroundings) -> frozenset[int]:
+    """The ports of Gateways of this import."""
+    return frozenset(
+        server.port for namespace, name in gateways for server in around.gateways.get((ISTIO, namespace, name), ())
+    )
+
+
+def bounded_hosts(
+    hosts: list[At], gateways: frozenset[tuple[str, str]], one: Foreign, around: Surroundings
+) -> list[At]:
+    """The hosts that the named Gateways serve; those of a Gateway outside the import are not known."""
+    known = [around.gateways[(ISTIO, *key)] for key in gateways if (ISTIO, *key) in around.gateways]
+    for key in sorted(gateways):
+        if (ISTIO, *key) not in around.gateways:
+            origin = around.root(one).at("spec.gateways")
+            reason = f"Gateway {'/'.join(key)} is not in this import, so its hosts do not bound these"
+            around.findings.warn(origin, reason, "unknown_gateway")
+    if len(known) < len(gateways) or not gateways:
+        return hosts
+    bounds = [
+        bound
+        for servers in known
+        for server in servers
+        for bound, namespace in zip(server.hosts, server.namespaces, strict=True)
+        if namespace in ("*", one.namespace)
+    ]
+    served = [
+        At(common, host.origin)
+        for host in hosts
+        for common in dict.fromkeys(common_host(str(host.value), bound) for bound in bounds)
+        if common
+    ]
+    if not served and hosts:
+        around.findings.wrong(
+            hosts[0].origin, "never_matches", f"its Gateways serve none of these hosts, only {', '.join(bounds)}"
+        )
+    return list({host.value: host for host in served}.values())
+
+
+def common_host(one: str, other: str) -> str | None:
+    """The hosts both patterns hold."""
+    if one == other or other == "*":
+        return one
+    if one == "*" or (one.startswith("*.") and other.endswith(one[1:])):
+        return other
+    return one if other.startswith("*.") and one.endswith(other[1:]) else None
+
+
+def convert_gateway(one: Foreign, around: Surroundings) -> Iterator[Native]:
+    spec = read_envelope(around.root(one))
+    if spec is None:
+        return
+    spec.ignore("selector", "every gateway has an edge listener")
+    listeners: dict[str, Tree] = {}
+    for at, server in enumerate(spec.blocks("servers")):
+        port, hosts = server.block("port"), server.texts("hosts")
+        server.refuse("bind", "addresses are a Listener's: write one with address")
+        server.refuse("defaultEndpoint", "calls go where a Route sends them")
+        server.ignore("name", "hosts and certificates are not kept by server")
+        protocol = _port(port) if port else None
+        tls = server.block("tls")
+        server.close()
+        if tls is None:
+            continue
+        names = [At(str(host.value).rpartition("/")[2], host.origin) for host in hosts]
+        certificate = _tls(tls, [host for host in names if host.value != "*"], listeners, is_https=protocol == "HTTPS")
+        if certificate:
+            name = one.name if at == 0 else f"{one.name}-{at}"
+            yield Native("Certificate", one.namespace, name, certificate, [one.document])
+    spec.close()
+    for name, listener in listeners.items():
+        yield Native("Listener", "mesh", name, listener, [one.document])
+
+
+def _port(block: Block) -> str | None:
+    protocol = block.text("protocol")
+    if (number := block.number("number")) is not None:
+        block.findings.warn(number.origin, "is ignored: the edge listener has its own port")
+    block.ignore("name", "the edge listener has its own")
+    block.ignore("targetPort", "it is Istio's own, and old")
+    block.close()
+    if protocol is None:
+        return None
+    name = str(protocol.value).upper()
+    if name not in _EDGE:
+        block.findings.refuse(protocol.origin, f"{protocol.value} is not carried yet: HTTP and HTTPS are")
+    return name
+
+
+def _tls(block: Block, hosts: list[At], listeners: dict[str, Tree], *, is_https: bool) -> Tree:
+    """The Certificate of one server, and what Listeners must say of it."""
+    if (redirects := block.flag("httpsRedirect")) is not None and redirects.value:
+        put(listeners.setdefault("edge", {}), "redirect_https", At({"status": 301}, redirects.origin))
+    mode = block.choice("mode", {name: name for name in _MODES})
+    certificate: Tree = {}
+    put(certificate, "secret", block.text("credentialName"))
+    for name in block.texts("credentialNames"):
+        certificate.setdefault("secret", name)
+        if certificate["secret"] is not name:
+            block.findings.refuse(name.origin, "write one Certificate for each secret")
+    put(certificate, "files.certificate", block.text("serverCertificate"))
+    put(certificate, "files.key", block.text("privateKey"))
+    trust = block.text("caCertCredentialName")
+    if mode is not None:
+        listener = listeners.setdefault("edge-tls", {}) if _MODES[mode.value] else {}
+        if _MODES[mode.value] is None:
+            block.findings.refuse(mode.origin, f"{mode.value} is not carried: SIMPLE, MUTUAL and OPTIONAL_MUTUAL are")
+        elif _MODES[mode.value] != "none":
+            put(listener, "tls.client_auth", At(_MODES[mode.value], mode.origin))
+            put(listener, "tls.trust", trust)
+        if not listener:
+            listeners.pop("edge-tls", None)
+    lowest = block.choice(
+        "minProtocolVersion",
+        {"TLS_AUTO": "1.2", "TLSV1_0": None, "TLSV1_1": None, "TLSV1_2": "1.2", "TLSV1_3": "1.3"},
+    )
+    if lowest is not None and lowest.value is None:
+        block.findings.refuse(lowest.origin, "TLS before 1.2 is broken: write TLSV1_2")
+    elif lowest is not None:
+        put(listeners.setdefault("edge-tls", {}), "tls.min_version", lowest)
+    for field in ("caCertificates", "caCrl", "tlsCertificates"):
+        block.refuse(field, "files of the proxy's own: put them into a Secret and write credentialName")
+    for field in ("subjectAltNames", "verifyCertificateSpki", "verifyCertificateHash"):
+        block.refuse(field, _PINS)
+    block.refuse("maxProtocolVersion", "the newest version both sides know is spoken")
+    block.refuse("cipherSuites", "only ciphers that are sound are offered")
+    block.refuse("insecureSkipVerify", "a caller's certificate that is asked for is verified")
+    block.close()
+    if certificate and is_https:
+        put(certificate, "hosts", hosts)
+        return {
+            name: at_block(value, block.origin) if isinstance(value, dict) else value
+            for name, value in certificate.items()
+        }
+    return {}
+
+
+_MODES: Final[dict[str, str | None]] = {
+    "SIMPLE": "none", "MUTUAL": "require", "OPTIONAL_MUTUAL": "optional", "PASSTHROUGH": None,
+    "AUTO_PASSTHROUGH": None, "ISTIO_MUTUAL": None,
+}  # fmt: skip
