@@ -24,6 +24,8 @@ _BEAT_EVERY_S: Final = 1.0
 _SILENT_S: Final = 3.0
 _TRY_EVERY_S: Final = 0.5
 _BEAT: Final = b""
+# Who says it and how long the name of the topic is.
+_SHORTEST: Final = 9
 _log = logging.getLogger("registry.live")
 
 
@@ -103,6 +105,9 @@ class RedisBus:
 
     def _hear(self, answer: list[bytes]) -> None:
         message = answer[2]
+        if len(message) < _SHORTEST:
+            _log.warning("a message of %d bytes on the bus is no registry's", len(message))
+            return
         size = message[8]
         topic, body = message[9 : 9 + size], message[9 + size :]
         if message[:8] == self._own:

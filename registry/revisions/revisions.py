@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Answer = tuple[asyncio.Future[Any], object]
 
 MAX_WAITING: Final = 2000
+MAX_WAITING_BYTES: Final = 64 << 20
 MAX_BATCH_WRITES: Final = 1000
 MAX_BATCH_BYTES: Final = 4 << 20
 # When this many writes of a failed batch fail alone too, it is the store and not a row.
@@ -48,6 +49,7 @@ class Revisions:
         self._wall = wall
         self._following = following
         self._queue: deque[tuple[Write[Any], asyncio.Future[Any]]] = deque()
+        self._waiting_bytes = 0
         self._queued = asyncio.Event()
         self._is_closing = False
         if following is not None:
@@ -61,11 +63,14 @@ class Revisions:
 
     def submit(self, write: Write[_T]) -> asyncio.Future[_T]:
         """The future ends with the answer, or with a Problem. Raises Problem 503 when too many wait already."""
-        if len(self._queue) >= MAX_WAITING or self._is_closing:
-            reason = "the registry is stopping" if self._is_closing else f"{MAX_WAITING} writes wait for the store"
-            raise _unavailable(reason)
+        if self._is_closing:
+            raise _unavailable("the registry is stopping")
+        size = write.size
+        if len(self._queue) >= MAX_WAITING or (self._queue and self._waiting_bytes + size > MAX_WAITING_BYTES):
+            raise _unavailable(f"{len(self._queue)} writes wait for the store")
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._queue.append((write, future))
+        self._waiting_bytes += size
         self._queued.set()
         return future
 
@@ -92,6 +97,7 @@ class Revisions:
             if batch and size > room:
                 break
             room -= size
+            self._waiting_bytes -= size
             batch.append(self._queue.popleft())
         has_to_look = self._following is not None and self._following.is_due
         if not self._queue and not self._is_closing and not has_to_look:

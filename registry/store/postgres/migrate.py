@@ -9,7 +9,7 @@ import asyncpg
 from registry.settings import StartRefused
 from registry.store.migrate import SCHEMA, refuse_schema, upgrade
 from registry.store.postgres.address import refuse_bad_url, shown, with_primary
-from registry.store.postgres.link import CONNECT_S, said
+from registry.store.postgres.link import ANSWER_S, CONNECT_S, said
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -33,7 +33,7 @@ async def prepare(url: str, *, migrate: bool = True) -> None:
 
 
 async def _schema_of(url: str) -> str | None:
-    connection = await asyncpg.connect(with_primary(url), timeout=CONNECT_S)
+    connection = await asyncpg.connect(with_primary(url), timeout=CONNECT_S, command_timeout=ANSWER_S)
     try:
         found: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
     except asyncpg.UndefinedTableError:

@@ -39,9 +39,13 @@ if TYPE_CHECKING:
 
 # With the committer's and the session's connection a registry holds five, and opens no more at once.
 _READERS: Final = 3
+# For one of them to be free.
+_READER_WAIT_S: Final = 5.0
 _PAGE_ROWS: Final = 2000
 # A registry that stops while it holds the head (a paused machine) loses it after so long.
 _HOLD_MS: Final = 4_000
+# For a statement that reads or clears a whole table: a million rows take longer than any other answer may.
+_WHOLE_TABLE_S: Final = 120.0
 _DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
@@ -124,9 +128,10 @@ class PostgresStore:
     async def hold(self) -> AsyncIterator[None]:
         async with self._commit_side() as connection:
             await connection.execute("BEGIN")
-            await _run(connection, statements.LOCK_HEAD)
-        self._held = connection
         try:
+            async with self._commit_side() as connection:
+                await _run(connection, statements.LOCK_HEAD)
+            self._held = connection
             yield
             async with self._commit_side() as connection:
                 await connection.execute("COMMIT")
@@ -151,7 +156,7 @@ class PostgresStore:
                 to_instances=instance_number,
             )
             if begun:
-                await _run(connection, statements.FORGET_LOG)
+                await _run(connection, statements.FORGET_LOG, within_s=_WHOLE_TABLE_S)
         return bool(begun)
 
     async def onces(self, keys: Sequence[str]) -> list[OnceRecord]:
@@ -168,7 +173,7 @@ class PostgresStore:
     async def restore(self, chunks: Iterable[Batch]) -> None:
         async with self.hold(), self._commit_side() as connection:
             for remove in statements.REMOVE_ALL:
-                await _run(connection, remove)
+                await _run(connection, remove, within_s=_WHOLE_TABLE_S)
             await _run(connection, statements.BEGIN_HEAD, id=1, revision=0, epoch=_RESTORING)
             for chunk in chunks:
                 text, values = write(msgspec.structs.replace(chunk, epoch=_RESTORING, base=0, head=0))
@@ -263,7 +268,11 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _read_side(self) -> AsyncIterator[Connection]:
-        link = await self._free.get()
+        try:
+            async with asyncio.timeout(_READER_WAIT_S):
+                link = await self._free.get()
+        except TimeoutError as error:
+            raise StoreUnavailable("all its readers are busy") from error
         try:
             connection = await link.open()
             with link.judged():
@@ -285,11 +294,16 @@ async def _make_durable(connection: Connection) -> None:
     await connection.execute(_DURABLE)
 
 
-async def _run(connection: Connection, statement: Statement, **values: Any) -> list[Any]:
-    return await connection.fetch(statement.text, *statement.values(values))
+async def _run(
+    connection: Connection, statement: Statement, *, within_s: float | None = None, **values: Any
+) -> list[Any]:
+    """within_s: None: what every answer has (link.ANSWER_S)."""
+    return await connection.fetch(statement.text, *statement.values(values), timeout=within_s)
 
 
 async def _load(connection: Connection) -> Loaded:
+    instances = await _run(connection, statements.ALL_INSTANCES, within_s=_WHOLE_TABLE_S)
+    documents = await _run(connection, statements.ALL_DOCUMENTS, within_s=_WHOLE_TABLE_S)
     ((epoch, revision, number, at, first),) = await _run(connection, statements.READ_HEAD)
     return Loaded(
         epoch=epoch,
@@ -298,8 +312,8 @@ async def _load(connection: Connection) -> Loaded:
         floor=revision + 1 if first is None else first,
         instance_number=number,
         namespaces=[name for (name,) in await _run(connection, statements.NAMESPACE_NAMES)],
-        instances=[InstanceRecord(*row) for row in await _run(connection, statements.ALL_INSTANCES)],
-        documents=[DocumentRecord(*row) for row in await _run(connection, statements.ALL_DOCUMENTS)],
+        instances=[InstanceRecord(*row) for row in instances],
+        documents=[DocumentRecord(*row) for row in documents],
         onces=[],
     )
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from meshway.problem import Problem
+from meshway.tasks import spawn
 from registry.live.redis import RedisLive
+from registry.live.redis_bus import RedisBus
 from tests.parts.conditions import until
 from tests.parts.fault_proxy import FaultProxy
 from tests.parts.live import RecordingVeto, begin, critical, left_s, redis_live, renew, running
@@ -299,6 +301,23 @@ async def test_what_has_gone_is_taken_out_of_the_server(ends: tuple[RedisLive, R
     await until(lambda: valkey.ask("ZCARD", "{meshway}:leases") == b":5\r\n", 3)
     one.end(1)
     await until(lambda: valkey.ask("ZCARD", "{meshway}:leases") == b":4\r\n", 3)
+
+
+async def test_what_others_publish_on_the_channel_deafens_no_bus(valkey: Valkey) -> None:
+    buses = [RedisBus(valkey.url, time.monotonic) for _ in range(2)]
+    heard: list[bytes] = []
+    buses[1].subscribe("news", heard.append)
+    tasks = [spawn(bus.run(), name="bus") for bus in buses]
+    try:
+        await until(lambda: all(bus.silent_since_s is None for bus in buses), 5)
+        for message in ("", "x", "12345678\u0009"):
+            valkey.ask("PUBLISH", "{meshway}:bus", message)
+        buses[0].publish("news", b"heard")
+        await until(lambda: heard == [b"heard"], 3)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 async def test_a_wrong_password_is_said_without_saying_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -230,3 +230,66 @@ async def moves_soon(store: PostgresStore) -> Moves:
                 return await store.moves(0)
             except StoreGone:
                 await asyncio.sleep(0.05)
+
+
+async def test_a_head_that_cannot_be_locked_leaves_no_transaction_behind(postgres: Postgres, database_url: str) -> None:
+    """As where the database has a lock_timeout of its own."""
+    postgres.sql(f"ALTER DATABASE {database_url.rpartition('/')[2]} SET lock_timeout = '100ms'")
+    async with open_postgres(database_url) as store:
+        epoch = (await store.load()).epoch
+        other = await asyncpg.connect(database_url)
+        async with other.transaction():
+            await other.execute("SELECT id FROM head FOR UPDATE")
+            with pytest.raises(StoreUnavailable, match="lock timeout"):
+                async with store.hold():
+                    pytest.fail("somebody else holds it")
+        await other.close()
+        assert (await store.moves(0)).revision == 0
+        await store.commit(batch(epoch, 0, 1, changes=[change(1)]))
+
+
+async def test_readers_that_hang_hold_up_nobody_for_long(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_READER_WAIT_S", 0.2)
+    async with open_postgres(database_url) as store:
+        await store.load()
+        other = await asyncpg.connect(database_url)
+        async with other.transaction():
+            await other.execute("LOCK TABLE changes IN ACCESS EXCLUSIVE MODE")
+            hanging = [spawn(store.changes(1, 10), name="reader") for _ in range(store_module._READERS)]
+            await until(store._free.empty)
+            async with asyncio.timeout(2):
+                with pytest.raises(StoreUnavailable, match="readers are busy"):
+                    await store.changes(1, 10)
+        assert await asyncio.gather(*hanging) == [[], [], []]
+        assert await store.changes(1, 10) == []
+        await other.close()
+
+
+async def test_what_reads_or_clears_a_whole_table_has_more_time(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.store.postgres.link.ANSWER_S", 0.3)
+    async with open_postgres(database_url) as store:
+        loaded = await store.load()
+        await store.commit(batch(loaded.epoch, 0, 1, changes=[change(1)]))
+        seen = await store.moves(0)
+        other = await asyncpg.connect(database_url)
+
+        locked = asyncio.Event()
+
+        async def slow(table: str) -> None:
+            async with other.transaction():
+                await other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+                locked.set()
+                await asyncio.sleep(0.6)  # the time itself is what is tested
+            locked.clear()
+
+        blocked = spawn(slow("instances"), name="slow table")
+        await locked.wait()
+        assert (await store.load()).revision == 1
+        await blocked
+        blocked = spawn(slow("changes"), name="slow table")
+        await locked.wait()
+        assert await store.begin_epoch(seen, epoch="e2", revision=2, instance_number=0)
+        await blocked
+        await other.close()

@@ -13,7 +13,7 @@ from registry.catalog.registering import Deregister, Patch
 from registry.checks.findings import Finding, Findings
 from registry.leases.leases import Renewal, Revive, Sweep
 from registry.leases.self_preservation import SelfPreservation
-from registry.live.interface import LIVE, Lease, Renewed
+from registry.live.interface import LIVE, Claimed, Lease, Renewed
 from registry.live.memory import MemoryLive
 from registry.revisions.draft import Write
 from tests.parts.conditions import until
@@ -100,6 +100,25 @@ async def test_a_heartbeat_after_a_sweep_that_failed_counts() -> None:
     bench.is_down = False
     assert await bench.renew(one) == Renewal(renewed=1)
     await bench.sweep(9.0)
+    assert bench.status() == "passing"
+
+
+async def test_a_sweep_that_is_not_committed_calls_none_live_that_another_registry_has_ended() -> None:
+    bench = LeaseBench()
+    one = bench.register(ttl_s=10)
+    commit = bench.submit
+
+    def ended_elsewhere(write: Write[Any]) -> asyncio.Future[Any]:
+        if isinstance(write, Sweep):
+            bench.commit(write)  # as the log of another registry's commit moves the view
+            bench.is_down = True
+        return commit(write)
+
+    bench.leases._submit = ended_elsewhere
+    await bench.sweep(11.0)
+    bench.leases._submit, bench.is_down = commit, False
+    assert bench.status() == "critical"
+    assert await bench.renew(one) == Renewal(renewed=1)
     assert bench.status() == "passing"
 
 
@@ -316,7 +335,7 @@ async def test_a_renewal_that_others_must_hear_of_is_answered_when_they_can() ->
     one, lost = bench.register(ttl_s=10), bench.register(instance_id="b2", ttl_s=3)
     await bench.sweep(4.0)
     renew = bench.live.renew
-    written: list[asyncio.Future[list[Lease]]] = []
+    written: list[asyncio.Future[list[Claimed]]] = []
 
     def shared(lease_ids: Sequence[str]) -> Renewed:
         found = renew(lease_ids)

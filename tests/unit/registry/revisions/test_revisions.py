@@ -13,7 +13,7 @@ from meshway.problem import Problem
 from meshway.tasks import spawn
 from registry.catalog.registering import RegisterOne
 from registry.revisions.draft import Apart, Draft
-from registry.revisions.revisions import MAX_BATCH_BYTES, MAX_BATCH_WRITES, MAX_WAITING, Revisions
+from registry.revisions.revisions import MAX_BATCH_BYTES, MAX_BATCH_WRITES, MAX_WAITING, MAX_WAITING_BYTES, Revisions
 from registry.store.interface import Batch
 from tests.parts.conditions import until
 from tests.parts.fake_store import FakeStore
@@ -102,6 +102,21 @@ async def test_too_many_waiting_are_told_when_to_come_back() -> None:
         assert refused.value.headers == {"Retry-After": "1"}
         bench.store.gate.set()
         await asyncio.gather(*waiting)
+
+
+async def test_writes_that_wait_hold_no_more_bytes_than_they_may() -> None:
+    async with committing() as bench:
+        bench.store.gate.clear()
+        bench.register("b")
+        await until(lambda: bench.store.waiting)
+        waiting = [bench.revisions.submit(Heavy(MAX_WAITING_BYTES // 4)) for _ in range(4)]
+        with pytest.raises(Problem) as refused:
+            bench.register("one-too-many")
+        assert (refused.value.status, refused.value.code) == (503, "store_unavailable")
+        bench.store.gate.set()
+        await asyncio.gather(*waiting)
+        # One alone is as large as it may be.
+        assert await bench.revisions.submit(Heavy(2 * MAX_WAITING_BYTES)) == 6
 
 
 async def test_a_refused_write_takes_no_revision_between_those_that_do() -> None:
