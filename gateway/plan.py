@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.exchange import Exchange, Hold, Reply
+from gateway.request_fields import RequestFields
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
@@ -96,8 +97,9 @@ class Parts:
 
     now: monotonic seconds. wall: seconds since 1970. random: uniform in [0, 1). workers: live workers of this host
     (shares of limits). worker: this worker's index, its column of the host table. zone: the gateway's, "" = unknown.
-    aside: makes a value beside the loop and hands it over on it; at once where no loop is kept waiting. report: tells
-    the supervisor of a transition. retire: told of an endpoint that is gone, so that its connections are closed.
+    aside: makes a value beside the loop and hands it over on it; at once where no loop is kept waiting. fields: what
+    matches ask of a request beside its path. report: tells the supervisor of a transition. retire: told of an endpoint
+    that is gone, so that its connections are closed.
     """
 
     now: Callable[[], float]
@@ -107,6 +109,7 @@ class Parts:
     zone: str = ""
     aside: "Callable[[Callable[[], Any], Callable[[Any], None]], None]" = field(default=lambda make, take: take(make()))
     wall: Callable[[], float] = time.time
+    fields: RequestFields = field(default_factory=RequestFields)
     counters: "Counters | None" = None
     host_table: "HostTable | None" = None
     report: "Callable[[Transition], None]" = field(default=lambda _: None)

@@ -1,11 +1,12 @@
-"""From placed candidates to the table of a host, and from hosts to the table of a listener."""
+"""From compiled routes to the tables of hosts, and from hosts to the table of a listener."""
 
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from gateway.compiler.diff import ServiceKey
+from gateway.compiler.host_build import build_host
 from gateway.compiler.mesh_names import mesh_names
-from gateway.compiler.routes import EXACT, CompiledRoute, Placed
+from gateway.compiler.routes import CompiledRoute
 from gateway.plan import RoutePlan
 from gateway.routing.table import Candidate, HostRoutes, Hosts, PathNode
 
@@ -52,61 +53,3 @@ def mesh_table(
 def single_plan(plan: RoutePlan) -> HostRoutes:
     """Everything to one plan."""
     return HostRoutes({}, PathNode((Candidate((), plan),)))
-
-
-class _Draft:
-    """A node of the prefix tree while it is built; own: candidates of exactly this prefix."""
-
-    __slots__ = ("children", "own")
-
-    def __init__(self) -> None:
-        self.children: dict[bytes, _Draft] = {}
-        self.own: list[Candidate] = []
-
-
-def build_host(placed: Iterable[Placed]) -> HostRoutes:
-    """All candidates of one host, whatever Route they come from."""
-    draft = _Draft()
-    exact: dict[bytes, list[Candidate]] = {}
-    for one in placed:
-        if one.path_class == EXACT:
-            exact.setdefault(one.path, []).append(one.candidate)
-        else:
-            _node(draft, one.path).own.append(one.candidate)
-    root = PathNode()
-    waiting: list[tuple[_Draft, PathNode, list[Candidate]]] = [(draft, root, [])]
-    while waiting:
-        source, node, inherited = waiting.pop()
-        covering = inherited + source.own
-        node.candidates = in_order(covering)
-        for segment, child in source.children.items():
-            node.children[segment] = PathNode()
-            waiting.append((child, node.children[segment], covering))
-    return HostRoutes({path: in_order(own + _covering(draft, path)) for path, own in exact.items()}, root)
-
-
-def in_order(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """By rank; what stands behind a candidate that takes everything is never asked."""
-    kept: list[Candidate] = []
-    for candidate in sorted(candidates, key=lambda candidate: candidate.rank):
-        kept.append(candidate)
-        if candidate.is_open:
-            break
-    return tuple(kept)
-
-
-def _node(draft: _Draft, prefix: bytes) -> _Draft:
-    for segment in prefix.split(b"/")[1:]:
-        draft = draft.children.setdefault(segment, _Draft())
-    return draft
-
-
-def _covering(draft: _Draft, path: bytes) -> list[Candidate]:
-    found = list(draft.own)
-    for segment in path.split(b"/")[1:]:
-        below = draft.children.get(segment)
-        if below is None:
-            break
-        draft = below
-        found += draft.own
-    return found

@@ -1,46 +1,35 @@
 """From a Route to candidates: one for each Match of each rule, with the rank that orders them within a host.
 
-Order, after Gateway API: priority; exact path, then longer prefix; a method asked for; more headers asked for; the
-older Route; its name; the rule's place in it. The rule: docs/internals/routing.md.
+Order: priority; the matches' own (`meshway/model/precedence.py`); the older Route; its name; the rule's place in it. A
+listed Route has the order in which it is written.
 """
 
 import math
-from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Final
 
 from gateway.compiler.clusters import ClusterKey
 from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey
 from gateway.compiler.filters import Limits, limit_places
+from gateway.compiler.matches import Placed, read_match
 from gateway.compiler.mesh_names import mesh_service, plain_host
 from gateway.compiler.policies import Attached, Place, effective, route_places, service_places
 from gateway.compiler.settings import limit_s, retry_plan
+from gateway.compiler.split import Changed, choose_by_weight, choosing_changed
 from gateway.compiler.sticky import choose_for_caller
-from gateway.exchange import Exchange, Reply
+from gateway.exchange import Reply
 from gateway.filters import order
 from gateway.filters.compress import compile_encode
 from gateway.plan import ChooseCluster, MirrorPlan, Parts, RequestFilter, RoutePlan
-from gateway.routing.path import PathError, canonical, escaped
-from gateway.routing.table import Candidate
+from gateway.routing.path import PathError
+from gateway.routing.table import Candidate, Rank
 from gateway.upstream.cluster import Cluster
 from meshway.model.document import Destination
-from meshway.model.route import Match, Route, Rule
+from meshway.model.match import Match, PathMatch
+from meshway.model.precedence import MatchRank
+from meshway.model.route import Route, Rule, RuleDestination
 from meshway.model.rule_actions import Mirror
 from meshway.model.traffic_policy import TrafficPolicy
-
-EXACT: Final = 0
-PREFIX: Final = 1
-
-
-@dataclass(slots=True, frozen=True)
-class Placed:
-    """Where a candidate lies: path class and canonical path; a prefix without its trailing slash, b"" for `/`."""
-
-    path_class: int
-    path: bytes
-    candidate: Candidate
 
 
 @dataclass(slots=True, frozen=True)
@@ -82,29 +71,29 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
     clusters: dict[ClusterKey, None] = {}
     for index, rule in enumerate(entry.spec.rules):
         path = f"spec.rules[{index}]"
-        matches = [_read_match(match, f"{path}.match[{at}]") for at, match in enumerate(rule.match or (Match(),))]
-        prefixes = [read.path for read in matches if read.path_class == PREFIX]
+        matches = [
+            read_match(match, f"{path}.match[{at}]", context.parts) for at, match in enumerate(rule.match or (Match(),))
+        ]
+        paths = [read.path for read in matches]
         keys = [destination_key(entry.namespace, destination) for destination in rule.destinations]
         clusters.update(dict.fromkeys(keys))
         clusters.update(dict.fromkeys(destination_key(entry.namespace, copy.destination) for copy in rule.mirror))
         try:
-            plan = _compile_rule(entry, rule, rule.name or str(index), keys, prefixes, context)
+            plan = _compile_rule(entry, rule, rule.name or str(index), keys, paths, context)
         except PathError as error:
             raise CompileError(path, error.detail) from error
         for at, read in enumerate(matches):
-            rank = (
-                -entry.spec.priority,
-                read.path_class,
-                -len(read.path),
-                read.methods is None,
-                -len(read.headers),
-                entry.age,
-                entry.title,
-                index,
-                at,
-            )
-            placed.append(Placed(read.path_class, read.path, Candidate(rank, plan, read.methods, read.headers or None)))
+            rank = _rank(entry, read.rank, index, at)
+            placed.append(Placed(read.path, Candidate(rank, plan, read.test)))
     return CompiledRoute(entry, tuple(placed), tuple(clusters), attach(entry, context.aliases))
+
+
+def _rank(entry: Entry[Route], match: MatchRank, rule: int, at: int) -> Rank:
+    """A listed Route is alone at its priority; where it is not, because two registries wrote at once, it goes first."""
+    priority = -entry.spec.priority
+    if entry.spec.order == "listed":
+        return (priority, 0, entry.age, entry.title, rule, at)
+    return (priority, 1, *match, entry.age, entry.title, rule, at)
 
 
 def attach(entry: Entry[Route], aliases: Mapping[str, ServiceKey]) -> Attachment:
@@ -122,9 +111,9 @@ def attach(entry: Entry[Route], aliases: Mapping[str, ServiceKey]) -> Attachment
 
 def implicit_plan(key: ClusterKey, context: RouteContext) -> RoutePlan:
     """What a registered service without a mesh Route has: everything goes to itself."""
-    rule = Rule(name="all", destinations=(Destination(service=key.service),))
+    rule = Rule(name="all", destinations=(RuleDestination(service=key.service),))
     entry = Entry("Route", key.namespace, f"implicit:{key.service}", Route(listeners=("mesh",), rules=(rule,)))
-    return _compile_rule(entry, rule, "all", [key], [b""], context)
+    return _compile_rule(entry, rule, "all", [key], [PathMatch(prefix="")], context)
 
 
 def destination_key(namespace: str, destination: Destination) -> ClusterKey:
@@ -133,38 +122,12 @@ def destination_key(namespace: str, destination: Destination) -> ClusterKey:
     )
 
 
-@dataclass(slots=True, frozen=True)
-class _ReadMatch:
-    path_class: int
-    path: bytes
-    methods: frozenset[bytes] | None
-    headers: tuple[tuple[bytes, bytes], ...]
-
-
-def _read_match(match: Match, at: str) -> _ReadMatch:
-    path_class, text = PREFIX, "/"
-    if match.path is not None:
-        if match.path.exact is not None:
-            path_class, text = EXACT, match.path.exact
-        elif match.path.prefix is not None:
-            text = match.path.prefix
-    try:
-        path, query = canonical(escaped(text))
-    except PathError as error:
-        raise CompileError(f"{at}.path", error.detail) from error
-    if query:
-        raise CompileError(f"{at}.path", "a path holds no query")
-    headers = tuple(sorted((name.lower().encode(), value.encode()) for name, value in match.headers.items()))
-    methods = frozenset(method.encode() for method in match.methods) or None
-    return _ReadMatch(path_class, path.rstrip(b"/") if path_class == PREFIX else path, methods, headers)
-
-
 def _compile_rule(
     entry: Entry[Route],
     rule: Rule,
     name: str,
     keys: Sequence[ClusterKey],
-    prefixes: Sequence[bytes],
+    paths: Sequence[PathMatch],
     context: RouteContext,
 ) -> RoutePlan:
     route = route_places(entry.namespace, entry.name, name)
@@ -178,19 +141,20 @@ def _compile_rule(
     if blocking is None:
         limits = context.limits.applied(places, service=service, route=entry.title, rule=name)
         request_filters = order.request_filters(
-            rule, limits, prefixes, context.parts, f"rule {name} of Route {entry.title}"
+            rule, limits, paths, context.parts, f"rule {name} of Route {entry.title}"
         )
     else:
         request_filters = (refusing(blocking),)
     counters = context.parts.counters
     body = rule.request_body
-    return RoutePlan(
+    choose, changed = _choose(rule, keys, paths, context)
+    plan = RoutePlan(
         route=entry.title,
         rule=name,
         slot=counters.rule_slot(entry.title, name) if counters is not None else 0,
         request_filters=request_filters,
         response_filters=order.response_filters(rule),
-        choose=_choose(rule, keys, context),
+        choose=choose,
         retry=retry_plan(retry) if keys else None,
         deadline_s=limit_s(timeouts.deadline),
         attempt_s=limit_s(timeouts.attempt),
@@ -202,6 +166,9 @@ def _compile_rule(
         encode=None if rule.compression is None else compile_encode(rule.compression),
         mirrors=tuple(_mirror(entry, name, copy, context) for copy in rule.mirror),
     )
+    for destination in changed:
+        destination.adopt(plan)
+    return plan
 
 
 def refusing(policy: DocumentKey) -> RequestFilter:
@@ -243,33 +210,28 @@ def _mirror(entry: Entry[Route], rule: str, copy: Mirror, context: RouteContext)
     return MirrorPlan(cluster, copy.percent / 100.0, count)
 
 
-def _choose(rule: Rule, keys: Sequence[ClusterKey], context: RouteContext) -> ChooseCluster | None:
-    weighted = [
-        (context.cluster_for(key), destination.weight)
+def _choose(
+    rule: Rule, keys: Sequence[ClusterKey], paths: Sequence[PathMatch], context: RouteContext
+) -> tuple[ChooseCluster | None, Sequence[Changed]]:
+    """How a destination is drawn, and those that change headers: they wait for the rule's plan."""
+    drawn = [
+        (context.cluster_for(key), destination)
         for key, destination in zip(keys, rule.destinations, strict=True)
         if destination.weight or len(keys) == 1
     ]
-    if not weighted:
-        return None
-    clusters, weights = [cluster for cluster, _ in weighted], [weight for _, weight in weighted]
-    if rule.sticky is not None and len(clusters) > 1:
-        return choose_for_caller(clusters, weights, rule.sticky, context.parts)
-    return choose_by_weight(clusters, weights, context.parts)
-
-
-def choose_by_weight(clusters: Sequence[Cluster], weights: Sequence[int], parts: Parts) -> ChooseCluster:
-    """One draw a call; retries stay with it."""
-    if len(clusters) == 1:
-        only = clusters[0]
-        return lambda _: only
-    random = parts.random
-    bounds = list(accumulate(weight / sum(weights) for weight in weights))
-    bounds[-1] = math.inf  # whatever rounding left
-    if len(clusters) == 2:
-        (first, second), share = clusters, bounds[0]
-        return lambda _: first if random() < share else second
-
-    def choose(_: Exchange) -> Cluster:
-        return clusters[bisect(bounds, random())]
-
-    return choose
+    if not drawn:
+        return None, ()
+    clusters, weights = [cluster for cluster, _ in drawn], [destination.weight for _, destination in drawn]
+    is_sticky = rule.sticky is not None and len(clusters) > 1
+    if not any(destination.request_headers or destination.response_headers for _, destination in drawn):
+        if is_sticky:
+            assert rule.sticky is not None
+            return choose_for_caller(clusters, weights, rule.sticky, context.parts), ()
+        return choose_by_weight(clusters, weights, context.parts), ()
+    changed = [Changed(cluster, destination, paths) for cluster, destination in drawn]
+    if is_sticky:
+        assert rule.sticky is not None
+        choose = choose_for_caller(clusters, weights, rule.sticky, context.parts)
+        of_cluster = {one.cluster: one for one in reversed(changed)}
+        return choosing_changed(lambda exchange: of_cluster[choose(exchange)]), changed
+    return choosing_changed(choose_by_weight(changed, weights, context.parts)), changed

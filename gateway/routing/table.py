@@ -5,8 +5,8 @@ match is a few dict lookups whatever the number of routes. Lower host tiers (`*.
 nothing above them matched. Order: docs/internals/routing.md, after Gateway API.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from gateway.exchange import EDGE, Exchange
 from gateway.plan import Parts, RoutePlan
@@ -16,29 +16,32 @@ if TYPE_CHECKING:
     from gateway.upstream.endpoint import Endpoint
 
 EndpointKey = tuple[str, str, str]
+Rank = tuple[Any, ...]
 _OF_THE_INSTANCE = frozenset({"check_failed", "check_passed"})
 
 
 class Candidate:
-    """One Match of one rule. methods, headers: None when the match does not ask for them.
+    """One Match of one rule. test: what it asks beside the path, None = nothing.
 
-    headers: lower-case name and exact value. rank: sorts candidates of one host, the smaller is asked first.
+    rank: sorts candidates of one host, the smaller is asked first.
     """
 
-    __slots__ = ("headers", "is_open", "methods", "plan", "rank")
+    __slots__ = ("plan", "rank", "test")
 
-    def __init__(
-        self,
-        rank: tuple[object, ...],
-        plan: RoutePlan,
-        methods: frozenset[bytes] | None = None,
-        headers: tuple[tuple[bytes, bytes], ...] | None = None,
-    ) -> None:
+    def __init__(self, rank: Rank, plan: RoutePlan, test: Callable[[Exchange], bool] | None = None) -> None:
         self.rank = rank
         self.plan = plan
-        self.methods = methods
-        self.headers = headers
-        self.is_open = methods is None and headers is None
+        self.test = test
+
+
+def in_order(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """By rank, each once; what stands behind a candidate that takes everything is never asked."""
+    kept: list[Candidate] = []
+    for candidate in sorted(dict.fromkeys(candidates), key=lambda candidate: candidate.rank):
+        kept.append(candidate)
+        if candidate.test is None:
+            break
+    return tuple(kept)
 
 
 class PathNode:
@@ -52,7 +55,10 @@ class PathNode:
 
 
 class HostRoutes:
-    """What one host name routes. exact: also holds the prefixes that cover the path, in the order of asking."""
+    """What one host name routes. exact: also holds the prefixes that cover the path, in the order of asking.
+
+    For exact paths and prefixes; `pattern_routes.py` has what more costs more.
+    """
 
     __slots__ = ("exact", "root")
 
@@ -73,31 +79,10 @@ class HostRoutes:
                     node = below
             candidates = node.candidates
         for candidate in candidates:
-            if candidate.is_open or _holds(candidate, exchange):
+            test = candidate.test
+            if test is None or test(exchange):
                 return candidate.plan
         return None
-
-
-def _holds(candidate: Candidate, exchange: Exchange) -> bool:
-    if candidate.methods is not None and exchange.method not in candidate.methods:
-        return False
-    if candidate.headers is not None:
-        values = block_values(exchange.block)
-        for name, value in candidate.headers:
-            if values.get(name) != value:
-                return False
-    return True
-
-
-def block_values(block: bytes) -> dict[bytes, bytes]:
-    """Lower-case names of a block of fields and their values, comma-joined when repeated (RFC 9110 §5.3)."""
-    values: dict[bytes, bytes] = {}
-    for line in block.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name:
-            name, value = name.lower(), value.strip(b" \t")
-            values[name] = values[name] + b", " + value if name in values else value
-    return values
 
 
 class Hosts:

@@ -18,11 +18,13 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A block inside a document.
 
     unsupported: fields of the design that are not built yet; written, they are refused as `unsupported`.
+    unsupported_because: what is told of some of them instead of the usual words.
     unsupported_values: the same for the values of a field. is_one_choice: one of its fields excludes the others, so a
     narrower policy's block replaces a wider one's instead of being merged with it.
     """
 
     unsupported: ClassVar[frozenset[str]] = frozenset()
+    unsupported_because: ClassVar[Mapping[str, str]] = {}
     unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {}
     is_one_choice: ClassVar[bool] = False
 
@@ -63,8 +65,6 @@ class Document(msgspec.Struct, kw_only=True, rename={"api_version": "apiVersion"
 
 class Destination(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where a call goes. namespace None: the document's own."""
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"request_headers", "response_headers"})
 
     service: Label
     namespace: Label | None = None

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import inspect
 
 from meshway.model.document import LABEL_PATTERN, Part
+from meshway.model.match import StringMatch
 from meshway.model.nearest import did_you_mean, nearest
 from meshway.model.rule_kit import member_path
 from meshway.model.rules import RULES
@@ -28,9 +29,6 @@ _UNITS: Final = {
 }
 _MAX_SHOWN: Final = 60
 _LARGEST: Final = 2**53 - 1  # RFC 8259 §6; beyond 64 bits the feed could not carry it
-_STRING_MATCH: Final = frozenset(
-    {"exact", "prefix", "suffix", "contains", "regex", "in", "present", "ignore_case", "invert"}
-)
 
 
 class _Bad:
@@ -84,7 +82,8 @@ class FieldReader:
         if not isinstance(key, str):
             self.fail(path, "wrong_type", f"the field name {_shown(key)} is {_kind_of(key)}: write it in quotes")
         elif issubclass(of, Part) and key in of.unsupported:
-            self.fail(member_path(path, key), "unsupported", "is not built yet; take it out")
+            reason = of.unsupported_because.get(key, "is not built yet; take it out")
+            self.fail(member_path(path, key), "unsupported", reason)
         else:
             self.fail(member_path(path, key), "unknown_field", f"unknown field{did_you_mean(key, fields)}")
 
@@ -117,9 +116,10 @@ class FieldReader:
             case inspect.Metadata():
                 return self.value(value, kind.type, path)
             case inspect.UnionType():
-                return None if value is None else self.value(value, _without_none(kind), path)
+                return None if value is None else self.value(value, _meant(kind, value), path)
             case inspect.StructType():
-                return self.struct(value, kind.cls, path)
+                read = self.struct(value, kind.cls, path)
+                return read.exact if isinstance(read, StringMatch) and read.is_bare else read
             case inspect.CustomType():
                 return self._unit(value, kind, path)
             case inspect.LiteralType():
@@ -154,8 +154,6 @@ class FieldReader:
         return self.fail(path, "out_of_bounds", f"{_shown(value)} is none of {', '.join(choices)}{meant}")
 
     def _text(self, value: object, kind: inspect.StrType, path: str) -> Any:
-        if isinstance(value, Mapping) and value and _STRING_MATCH.issuperset(value):
-            return self.fail(path, "unsupported", "only the exact text is built yet: write the value alone")
         if not isinstance(value, str):
             # Not with the value: YAML has read 1.10 as 1.1 already.
             mend = ": write it in quotes" if isinstance(value, int | float) else ""
@@ -244,9 +242,13 @@ def _plain_fields(value: msgspec.Struct) -> Iterator[tuple[str, Any]]:
             yield field.encode_name, plain(member)
 
 
-def _without_none(kind: inspect.UnionType) -> inspect.Type:
-    (only,) = [member for member in kind.types if not isinstance(member, inspect.NoneType)]
-    return only
+def _meant(kind: inspect.UnionType, value: object) -> inspect.Type:
+    """Beside None a union has one type, or a block and the text that is short for it."""
+    block, *short = sorted(
+        (member for member in kind.types if not isinstance(member, inspect.NoneType)),
+        key=lambda member: not isinstance(member, inspect.StructType),
+    )
+    return short[0] if short and not isinstance(value, Mapping) else block
 
 
 def _pattern_reason(value: str, pattern: str) -> tuple[str, str]:

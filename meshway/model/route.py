@@ -5,29 +5,9 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from meshway.model.document import Destination, Label, Part, Spec
+from meshway.model.match import Match
 from meshway.model.rule_actions import Compression, Deprecation, Fault, Mirror, RequestBody, Respond, Sticky
 from meshway.model.traffic_policy import Retry, Timeouts
-
-
-class PathMatch(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Exactly one. Prefix `/a` matches `/a` and `/a/b`, not `/ab`."""
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"template", "regex", "string_prefix", "ignore_case"})
-
-    exact: Annotated[str, Meta(pattern="^/", max_length=1024)] | None = None
-    prefix: Annotated[str, Meta(pattern="^/", max_length=1024)] | None = None
-
-
-class Match(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """All parts must hold. headers: name to the exact value."""
-
-    unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"query", "cookies", "source", "claims", "consumer", "consumer_group", "scheme"}
-    )
-
-    path: PathMatch | None = None
-    methods: tuple[str, ...] = ()
-    headers: dict[str, str] = {}
 
 
 class PathRewrite(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -59,11 +39,21 @@ class Redirect(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
 
 class HeaderChanges(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Applied as remove, set, add. Hop-by-hop names, host and content-length are refused."""
+    """Applied as remove, set, add. Hop-by-hop names, host and content-length are refused.
+
+    Values may hold `${request_id}` and `${path.NAME}`, a name of the path by which the rule matched.
+    """
 
     set: dict[str, str] = {}
     add: dict[str, str] = {}
     remove: tuple[str, ...] = ()
+
+
+class RuleDestination(Destination, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One of a rule's destinations; its header changes come after the rule's own."""
+
+    request_headers: HeaderChanges | None = None
+    response_headers: HeaderChanges | None = None
 
 
 class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -78,7 +68,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
     name: Label | None = None
     match: Annotated[tuple[Match, ...], Meta(max_length=16)] = ()
-    destinations: Annotated[tuple[Destination, ...], Meta(max_length=16)] = ()
+    destinations: Annotated[tuple[RuleDestination, ...], Meta(max_length=16)] = ()
     redirect: Redirect | None = None
     respond: Respond | None = None
     rewrite: Rewrite | None = None
@@ -95,12 +85,15 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
 
 class Route(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Rules for hosts on listeners. hosts: edge default `*`; mesh: service, service.namespace or an alias."""
+    """Rules for hosts on listeners. hosts: edge default `*`; mesh: service, service.namespace or an alias.
+
+    order: `listed`, the first rule that matches has the call; such a Route is alone on its hosts at its priority.
+    """
 
     plural: ClassVar[str] = "routes"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"order"})
 
     listeners: Annotated[tuple[Literal["edge", "mesh"], ...], Meta(min_length=1)] = ("edge",)
     hosts: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
     priority: Annotated[int, Meta(ge=-1000, le=1000)] = 0
+    order: Literal["specificity", "listed"] = "specificity"
     rules: Annotated[tuple[Rule, ...], Meta(min_length=1, max_length=128)]

@@ -5,45 +5,15 @@ from typing import Any, Final
 
 import msgspec
 
+from meshway.model.header_values import UnprovenVariable, parse_value, path_variables
+from meshway.model.match_rules import MATCH_RULES, literal_paths
 from meshway.model.names import FIELD_VALUE, REFUSED_HEADERS, TOKEN, bad_host
-from meshway.model.route import HeaderChanges, Match, PathMatch, PathRewrite, Redirect, Rewrite, Route, Rule
+from meshway.model.precedence import path_names
+from meshway.model.route import HeaderChanges, PathRewrite, Redirect, Rewrite, Route, Rule
 from meshway.model.rule_kit import BlockRule, Finding, member_path, one_of, unique
 
 _ACTIONS: Final = ("destinations", "redirect", "respond")
 _OF_A_SERVICE: Final = ("rewrite", "request_headers", "timeouts", "retry", "mirror", "compression", "sticky")
-
-
-def _paths(*names: str) -> BlockRule:
-    def check(part: Any) -> Iterator[Finding]:
-        for name in names:
-            value = getattr(part, name)
-            if value is not None and ("?" in value or "#" in value):
-                yield Finding(f".{name}", "out_of_bounds", f'"{value}": a path holds no "?" and no "#"')
-
-    return BlockRule(names, check)
-
-
-def _match_methods(part: Any) -> Iterator[Finding]:
-    for at, method in enumerate(part.methods):
-        if not TOKEN.match(method):
-            yield Finding(f".methods[{at}]", "out_of_bounds", f'"{method}" is no HTTP method')
-        elif method != method.upper():
-            yield Finding(
-                f".methods[{at}]", "out_of_bounds", f'"{method}": methods are case-sensitive, {method.upper()}?'
-            )
-
-
-def _header_names(field: str) -> BlockRule:
-    def check(part: Any) -> Iterator[Finding]:
-        seen: set[str] = set()
-        for name in getattr(part, field):
-            if not TOKEN.match(name):
-                yield Finding(member_path(f".{field}", name), "bad_name", f'"{name}" is no header name')
-            if name.lower() in seen:
-                yield Finding(member_path(f".{field}", name), "duplicate", "header names differ in more than case")
-            seen.add(name.lower())
-
-    return BlockRule((field,), check)
 
 
 def _changed_headers(field: str) -> BlockRule:
@@ -58,10 +28,37 @@ def _changed_headers(field: str) -> BlockRule:
             elif isinstance(changes, Mapping):
                 if not FIELD_VALUE.match(changes[name]):
                     yield Finding(path, "out_of_bounds", "a header's value holds no control characters")
-                elif "${" in changes[name]:
-                    yield Finding(path, "unsupported", "variables in values are not built yet")
+                elif (fault := _value_fault(changes[name])) is not None:
+                    yield Finding(path, *fault)
 
     return BlockRule((field,), check)
+
+
+def _value_fault(value: str) -> tuple[str, str] | None:
+    try:
+        parse_value(value)
+    except UnprovenVariable as error:
+        return "unsupported", str(error)
+    except ValueError as error:
+        return "bad_template", str(error)
+    return None
+
+
+def _path_values(part: Any) -> Iterator[Finding]:
+    """A name that only some of the paths have would now and then stand for nothing."""
+    changes = {f".{name}": getattr(part, name) for name in ("request_headers", "response_headers")}
+    for at, destination in enumerate(part.destinations):
+        changes[f".destinations[{at}].request_headers"] = destination.request_headers
+        changes[f".destinations[{at}].response_headers"] = destination.response_headers
+    paths = [match.path for match in part.match] or [None]
+    for place, change in changes.items():
+        if change is None:
+            continue
+        wanted = path_variables(change.set) | path_variables(change.add)
+        for name in sorted(wanted):
+            if not all(path is not None and name in path_names(path) for path in paths):
+                reason = f'every match of the rule needs a path that names "{name}", as template or regex'
+                yield Finding(place, "forbidden_combination", f"${{path.{name}}}: {reason}")
 
 
 def _rule_action(part: Any) -> Iterator[Finding]:
@@ -91,9 +88,12 @@ def _prefix_rewrites(part: Any) -> Iterator[Finding]:
         change = getattr(part, name)
         if change is None or change.path is None or change.path.prefix is None:
             continue
-        if not part.match or any(match.path is None or match.path.prefix is None for match in part.match):
+        paths = [match.path for match in part.match]
+        if not paths or any(path is None or path.prefix is None or path.ignore_case for path in paths):
             yield Finding(
-                f".{name}.path.prefix", "forbidden_combination", "needs every match of the rule to have path.prefix"
+                f".{name}.path.prefix",
+                "forbidden_combination",
+                "needs every match of the rule to have path.prefix, in its case",
             )
 
 
@@ -125,9 +125,8 @@ def _route_hosts(part: Any) -> Iterator[Finding]:
 
 
 ROUTE_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
-    PathMatch: (one_of("exact", "prefix"), _paths("exact", "prefix")),
-    Match: (BlockRule(("methods",), _match_methods), _header_names("headers")),
-    PathRewrite: (one_of("full", "prefix"), _paths("full", "prefix")),
+    **MATCH_RULES,
+    PathRewrite: (one_of("full", "prefix"), literal_paths("full", "prefix")),
     Rewrite: (BlockRule(("host",), _rewrite_host),),
     Redirect: (
         BlockRule(("path", "host", "scheme", "port"), _redirect_somewhere),
@@ -138,6 +137,7 @@ ROUTE_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(_ACTIONS, _rule_action, whole=True),
         BlockRule(("redirect", "respond", "response_headers", *_OF_A_SERVICE), _rule_without_service),
         BlockRule(("match", "rewrite", "redirect"), _prefix_rewrites),
+        BlockRule(("match", "destinations", "request_headers", "response_headers"), _path_values),
     ),
     Route: (BlockRule(("rules",), _route_rules), BlockRule(("listeners", "hosts"), _route_hosts)),
 }

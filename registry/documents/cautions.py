@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from meshway.model.route import Match, Route
+from meshway.model.match import Match
+from meshway.model.route import Route
 from meshway.model.traffic_policy import TrafficPolicy
 from registry.documents.claims import match_text
 from registry.documents.references import is_without_instances

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from meshway.model.fields import plain
-from meshway.model.route import Match, Route
+from meshway.model.match import Match
+from meshway.model.route import Route
 from meshway.model.service import Service
 from meshway.model.traffic_policy import TrafficPolicy
 

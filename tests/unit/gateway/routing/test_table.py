@@ -7,7 +7,6 @@ import pytest
 from gateway.compiler.tables import Compiler
 from gateway.exchange import MESH
 from gateway.plan import Parts, RoutePlan
-from gateway.routing.table import block_values
 from meshway.snapshot import Change
 from tests.parts.calls import call
 from tests.parts.changes import document, edge_route, running, to
@@ -115,10 +114,6 @@ def test_any_match_of_a_rule_is_enough_and_all_parts_of_a_match_are_needed() -> 
     assert matched(compiler, "/a", headers={"x": "1"}) == "r.0"
     assert matched(compiler, "/a") == "none"
     assert matched(compiler, "/a", method="PUT", headers={"x": "1"}) == "none"
-
-
-def test_a_repeated_header_is_matched_on_its_joined_value() -> None:
-    assert block_values(b"X: 1\r\nx:  2 \r\nY: a:b\r\n") == {b"x": b"1, 2", b"y": b"a:b"}
 
 
 def test_people_write_paths_as_they_speak() -> None:

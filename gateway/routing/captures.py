@@ -1,0 +1,75 @@
+"""What the names in a rule's paths stand for in one call: `{id}` of a template, `(?P<id>…)` of a regular expression.
+
+Read only by rules that use them. When several paths of a rule fit, the one that is asked first gives the values.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from meshway.model.match import PathMatch
+from meshway.model.path_template import Segment, parse_template
+from meshway.model.precedence import path_names, path_rank
+from meshway.model.regex import compile_regex
+
+Captures = dict[str, bytes]
+Capture = Callable[[bytes], Captures]
+
+
+def compile_captures(paths: Sequence[PathMatch]) -> Capture:
+    """paths: canonical, all of a rule. The values are parts of the canonical path, escapes left as they are."""
+    readers = [reader for path in sorted(paths, key=path_rank) if (reader := _reader(path)) is not None]
+
+    def capture(path: bytes) -> Captures:
+        for reader in readers:
+            found = reader(path)
+            if found is not None:
+                return found
+        return {}
+
+    return capture
+
+
+def _reader(path: PathMatch) -> Callable[[bytes], Captures | None] | None:
+    if path.template is not None:
+        return _of_template(parse_template(path.template), path.ignore_case)
+    if path.regex is not None and path_names(path):
+        return _of_regex(compile_regex(path.regex, ignore_case=path.ignore_case))
+    return None
+
+
+def _of_template(segments: Sequence[Segment], folds: bool) -> Callable[[bytes], Captures | None]:
+    literals = [
+        (at, segment.literal.lower().encode() if folds else segment.literal.encode())
+        for at, segment in enumerate(segments)
+        if segment.literal is not None
+    ]
+    names = [(at, segment.name) for at, segment in enumerate(segments) if segment.literal is None]
+    count, is_rest = len(segments), segments[-1].is_rest
+
+    def capture(path: bytes) -> Captures | None:
+        parts = path.split(b"/", count)[1:] if is_rest else path.split(b"/")[1:]
+        if len(parts) != count:
+            return None
+        for at, literal in literals:
+            if (parts[at].lower() if folds else parts[at]) != literal:
+                return None
+        found = {name: parts[at] for at, name in names}
+        singles = names[:-1] if is_rest else names
+        return found if all(parts[at] for at, _ in singles) else None
+
+    return capture
+
+
+def _of_regex(regex: Any) -> Callable[[bytes], Captures | None]:
+    def capture(path: bytes) -> Captures | None:
+        found = regex.fullmatch(path)
+        if found is None:
+            return None
+        # RE2 tells names of an expression over bytes as bytes.
+        return {_text(name): value or b"" for name, value in found.groupdict().items()}
+
+    return capture
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name

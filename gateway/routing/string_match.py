@@ -1,0 +1,49 @@
+"""A StringMatch as one step: from a value, or None when it is missing, to whether it holds."""
+
+from collections.abc import Callable
+
+from meshway.model.match import StringMatch, Text
+from meshway.model.regex import compile_regex
+
+HoldsText = Callable[[bytes | None], bool]
+
+
+def compile_string(text: Text) -> HoldsText:
+    """Text is compared as UTF-8. A missing value holds only where it is asked for, or in what is inverted."""
+    if isinstance(text, str):
+        text = StringMatch(exact=text)
+    if text.present is not None:
+        return (lambda value: value is not None) if text.present else (lambda value: value is None)
+    holds = _compile(text)
+    if text.ignore_case and text.regex is None:
+        holds = _folding(holds)
+    if text.invert:
+        return lambda value: value is None or not holds(value)
+    return lambda value: value is not None and holds(value)
+
+
+def _compile(text: StringMatch) -> Callable[[bytes], bool]:
+    """The words of the document are folded here when case does not count, the values by `_folding`."""
+
+    def word(written: str) -> bytes:
+        return written.encode().lower() if text.ignore_case else written.encode()
+
+    if text.exact is not None:
+        return word(text.exact).__eq__
+    if text.prefix is not None:
+        prefix = word(text.prefix)
+        return lambda value: value.startswith(prefix)
+    if text.suffix is not None:
+        suffix = word(text.suffix)
+        return lambda value: value.endswith(suffix)
+    if text.contains is not None:
+        part = word(text.contains)
+        return lambda value: value.find(part) >= 0
+    if text.regex is not None:
+        regex = compile_regex(text.regex, ignore_case=text.ignore_case)
+        return lambda value: regex.fullmatch(value) is not None
+    return frozenset(word(one) for one in text.in_).__contains__
+
+
+def _folding(holds: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
+    return lambda value: holds(value.lower())

@@ -1,0 +1,41 @@
+"""Regular expressions of documents: RE2, so that no expression and no value makes a call wait.
+
+Where google-re2 is not installed (a machine that has the command only) an expression is judged by the registry alone.
+"""
+
+import re
+from typing import Any, Final
+
+try:
+    import re2
+except ImportError:
+    re2 = None
+
+_GROUP_NAMES: Final = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")
+
+
+def compile_regex(pattern: str, *, ignore_case: bool = False) -> Any:
+    """The expression over bytes, for `fullmatch`. Raises ValueError with RE2's reason."""
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = not ignore_case
+    try:
+        return re2.compile(pattern.encode(), options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else "not an RE2 expression"
+        raise ValueError(reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)) from error
+
+
+def regex_fault(pattern: str) -> str | None:
+    """Why this is no RE2 expression, or None."""
+    if re2 is None:
+        return None
+    try:
+        compile_regex(pattern)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def group_names(pattern: str) -> tuple[str, ...]:
+    return tuple(_GROUP_NAMES.findall(pattern))
