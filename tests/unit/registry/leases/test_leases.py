@@ -13,7 +13,7 @@ from registry.catalog.registering import Deregister, Patch
 from registry.checks.findings import Finding, Findings
 from registry.leases.leases import Renewal, Revive, Sweep
 from registry.leases.self_preservation import SelfPreservation
-from registry.live.interface import LIVE, Claimed, Lease, Renewed
+from registry.live.interface import LIVE, Claimed, Renewed
 from registry.live.memory import MemoryLive
 from registry.revisions.draft import Write
 from tests.parts.conditions import until
