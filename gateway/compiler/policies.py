@@ -180,6 +180,7 @@ BREAKER: Final = Breaker(
     open_for=Duration(5.0),
     open_max=Duration(60.0),
     half_open_requests=3,
+    confidence_percent=0.0,
 )
 
 

@@ -132,6 +132,9 @@ def _breaker(block: Breaker | None) -> BreakerSettings | None:
         open_for_s=float(_set(block.open_for)),
         open_max_s=float(_set(block.open_max)),
         half_open_requests=_set(block.half_open_requests),
+        slow_over_s=float(block.slow_call.over) if block.slow_call is not None else math.inf,
+        slow_percent=block.slow_call.percent if block.slow_call is not None else 0.0,
+        confidence_percent=_set(block.confidence_percent),
     )
 
 

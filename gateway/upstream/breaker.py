@@ -1,17 +1,19 @@
 """Opens when a service fails too much of its calls, and tries it again with a few (Resilience4j's circuit breaker).
 
-closed -> open: the failure share of the window is above the threshold, with enough attempts to judge. open -> half-open
+closed -> open: the share of failures, or of slow calls, in the window is above its threshold, with enough attempts to
+judge and, where a confidence is asked for, so far above it that chance does not explain it. open -> half-open
 after open_for, or early when an active check passes. half-open -> closed when all probes were good, -> open for twice
 as long (up to open_max) when one was bad. Each worker judges its own attempts; what it finds is told to the others.
 """
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import Final, Literal
 
 from gateway.exchange import Exchange, Reply
 from gateway.upstream.cluster_settings import BreakerSettings
-from gateway.upstream.ratio_window import RatioWindow
+from gateway.upstream.ratio_window import RatioWindow, lower_bound
 
 BreakerNews = Literal["breaker_opened", "breaker_half_open", "breaker_closed"]
 CLOSED: Final = "closed"
@@ -26,7 +28,8 @@ class Breaker:
     """
 
     __slots__ = (
-        "_good", "_name", "_probes", "_report", "_settings", "_share", "_window", "open_until", "openings", "state",
+        "_good", "_is_slow", "_name", "_probes", "_report", "_share", "_slow", "_window", "_z",
+        "open_until", "openings", "settings", "state",
     )  # fmt: skip
 
     def __init__(
@@ -34,8 +37,11 @@ class Breaker:
     ) -> None:
         self._name = name
         self._report = report
-        self._settings = settings
+        self.settings = settings
         self._window = RatioWindow(settings.window_s)
+        self._slow = RatioWindow(settings.window_s)
+        self._is_slow = False  # the attempt whose end is recorded next
+        self._z = 0.0
         self._share = 1
         self._good = 0
         self._probes: set[Exchange] = set()
@@ -46,9 +52,12 @@ class Breaker:
 
     def configure(self, settings: BreakerSettings, workers: int) -> None:
         """New settings, same state; the window begins anew only when its length changed."""
-        if settings.window_s != self._settings.window_s:
+        if settings.window_s != self.settings.window_s:
             self._window = RatioWindow(settings.window_s)
-        self._settings = settings
+            self._slow = RatioWindow(settings.window_s)
+        self.settings = settings
+        confidence = settings.confidence_percent
+        self._z = NormalDist().inv_cdf(confidence / 100.0) if confidence else 0.0
         self._share = math.ceil(settings.half_open_requests / max(workers, 1))
 
     def admit(self, exchange: Exchange, now: float) -> Reply | None:
@@ -71,19 +80,26 @@ class Breaker:
         if self._probes:
             self._probes.discard(exchange)
 
+    def observe(self, latency_s: float) -> None:
+        """How long the attempt took whose end is recorded next; to be told where slow calls count."""
+        self._is_slow = latency_s > self.settings.slow_over_s
+
     def record(self, outcome: str, status: int, now: float) -> None:
         """One attempt's end. outcome: `ok connect reset timeout`."""
-        settings = self._settings
+        settings = self.settings
         failed = status in settings.statuses if outcome == "ok" else outcome in settings.outcomes
+        is_slow, self._is_slow = self._is_slow, False
         if self.state is CLOSED:
             self._window.add(failed, now)
-            if failed:
-                total, failures = self._window.counts(now)
-                if total >= settings.minimum_requests and failures * 100.0 > settings.failure_percent * total:
+            if failed and self._is_above(self._window, settings.failure_percent, now):
+                self._open(now)
+            elif settings.slow_over_s < math.inf:
+                self._slow.add(is_slow, now)
+                if is_slow and self._is_above(self._slow, settings.slow_percent, now):
                     self._open(now)
         elif self.state is HALF_OPEN and self._probes:
             # Without a probe under way this is a straggler from before the opening.
-            if failed:
+            if failed or is_slow:
                 self._open(now)
                 return
             self._good += 1
@@ -91,8 +107,14 @@ class Breaker:
                 self.close()
                 self._report("breaker_closed", 0.0, 0)
 
+    def _is_above(self, window: RatioWindow, percent: float, now: float) -> bool:
+        total, special = window.counts(now)
+        if total < self.settings.minimum_requests or special * 100.0 <= percent * total:
+            return False
+        return not self._z or lower_bound(special / total, total, self._z) * 100.0 > percent
+
     def _open(self, now: float) -> None:
-        settings = self._settings
+        settings = self.settings
         # Beyond 2^30 the doubling would only overflow; open_max has long been reached.
         wait_s = min(settings.open_for_s * 2.0 ** min(self.openings, 30), settings.open_max_s)
         self.open(now + wait_s, self.openings + 1)
@@ -112,6 +134,7 @@ class Breaker:
         self._good = 0
         self._probes.clear()
         self._window.clear()
+        self._slow.clear()
 
     def end_open_early(self) -> None:
         """An active check passes again: probe now."""

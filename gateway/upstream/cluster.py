@@ -123,6 +123,7 @@ class Cluster:
             self.breaker = Breaker(self.name, settings.breaker, workers, self._report_breaker)
         else:
             self.breaker.configure(settings.breaker, workers)
+        self.observe = self._observer(balancer or self._balancer)
         old, self.bulkhead = self.bulkhead, None
         if settings.bulkhead is not None:
             table = parts.host_table
@@ -135,10 +136,23 @@ class Cluster:
         if balancer is not None:
             self._balancer = balancer
             self._eligible = NOBODY
-            self.observe = getattr(balancer, "observe", None)
             self._moved = getattr(balancer, "moved", None)
         if balancer is not None or settings.eligible != before.eligible:
             self.refresh(parts.now())
+
+    def _observer(self, balancer: Balancer) -> Observe | None:
+        """Who wants to know how long attempts take: the algorithm, the breaker, both, or nobody."""
+        learn: Observe | None = getattr(balancer, "observe", None)
+        breaker = self.breaker
+        if breaker is None or breaker.settings.slow_over_s == math.inf:
+            return learn
+
+        def observe(endpoint: Endpoint, outcome: str, status: int, latency_s: float, now: float) -> None:
+            breaker.observe(latency_s)
+            if learn is not None:
+                learn(endpoint, outcome, status, latency_s, now)
+
+        return observe
 
     def _configure_outlier(self, settings: ClusterSettings) -> None:
         if settings.outlier is None:

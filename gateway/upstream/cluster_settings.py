@@ -1,5 +1,6 @@
 """How a cluster is called: the merged policies of a service with every default filled in. Times in seconds."""
 
+import math
 from dataclasses import dataclass
 
 from meshway.outbound.health import HealthCheckSettings
@@ -16,7 +17,8 @@ class BulkheadSettings:
 
 @dataclass(slots=True, frozen=True)
 class BreakerSettings:
-    """failures: outcomes that count (`connect reset timeout`) and statuses. It opens above failure_percent."""
+    """outcomes, statuses: failures that count (`connect reset timeout`). It opens above failure_percent, and where more
+    than slow_percent take longer than slow_over_s (inf: any time). confidence_percent: 0 = the share as observed."""
 
     window_s: float
     minimum_requests: int
@@ -26,6 +28,9 @@ class BreakerSettings:
     open_for_s: float
     open_max_s: float
     half_open_requests: int
+    slow_over_s: float = math.inf
+    slow_percent: float = 50.0
+    confidence_percent: float = 0.0
 
 
 @dataclass(slots=True, frozen=True)

@@ -1,6 +1,13 @@
 """Counts of the last seconds, in two numbers: how many, and how many of them of the special sort (failed, retried)."""
 
 from collections import deque
+from math import sqrt
+
+
+def lower_bound(share: float, total: int, z: float) -> float:
+    """Of the true share behind an observed one, one-sided: the Wilson score (1927). z: quantile of the confidence."""
+    spread = z * sqrt(share * (1.0 - share) / total + z * z / (4.0 * total * total))
+    return (share + z * z / (2.0 * total) - spread) / (1.0 + z * z / total)
 
 
 class RatioWindow:

@@ -26,6 +26,7 @@ from meshway.model.traffic_policy import (
     Maglev,
     OutlierDetection,
     Retry,
+    SlowCall,
     SlowStart,
     Timeouts,
     TrafficPolicy,
@@ -200,6 +201,7 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     ),
     Retry: (bounded("buffer", 0, 1 << 20, zero=False),),
     Bulkhead: (bounded("pending_timeout", _MS, _HOUR, zero=False),),
+    SlowCall: (bounded("over", _MS, _HOUR, zero=False),),
     Breaker: (
         bounded("window", 1.0, 300.0, zero=False),
         bounded("open_for", _MS, _HOUR, zero=False),

@@ -163,10 +163,22 @@ class Bulkhead(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     pending_timeout: Duration | None = None
 
 
-class Breaker(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Off unless written. Opens when the failure share of the window is above the threshold."""
+class SlowCall(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Slow calls are as bad as failed ones: more than `percent` that take longer than `over`."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"slow_call", "confidence_percent", "fallback"})
+    is_one_choice: ClassVar[bool] = True
+
+    over: Duration
+    percent: Percent = 50.0
+
+
+class Breaker(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Off unless written. Opens when the failure share of the window is above the threshold.
+
+    confidence_percent: how sure it must be that the true share is, 0: the observed share counts.
+    """
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"fallback"})
 
     window: Duration | None = None
     minimum_requests: Annotated[int, Meta(ge=1)] | None = None
@@ -175,6 +187,8 @@ class Breaker(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     open_for: Duration | None = None
     open_max: Duration | None = None
     half_open_requests: Annotated[int, Meta(ge=1, le=100)] | None = None
+    slow_call: SlowCall | None = None
+    confidence_percent: Annotated[float, Meta(ge=0, lt=100)] | None = None
 
 
 class FailureRatio(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -164,3 +164,45 @@ def test_new_settings_keep_the_state() -> None:
     assert bench.breaker.admit(call(), 104.0) is not None
     bench.probe(200, 105.0)
     assert bench.breaker.state == CLOSED
+
+
+def slow_calls(bench: Bench, slow: int, quick: int, now: float = 100.0) -> None:
+    for latency_s in [0.1] * quick + [0.6] * slow:
+        bench.breaker.observe(latency_s)
+        bench.breaker.record("ok", 200, now)
+
+
+def test_it_opens_when_too_many_calls_are_slow() -> None:
+    bench = Bench(slow_over_s=0.5, slow_percent=20.0, minimum_requests=50)
+    slow_calls(bench, slow=10, quick=40)
+    assert bench.breaker.state == CLOSED, "at the threshold"
+    slow_calls(bench, slow=1, quick=0)
+    assert bench.breaker.state == OPEN
+    without = Bench(minimum_requests=1)
+    slow_calls(without, slow=50, quick=0)
+    assert without.breaker.state == CLOSED
+
+
+def test_a_slow_probe_is_a_bad_one_and_a_quick_one_closes() -> None:
+    bench = Bench(slow_over_s=0.5, slow_percent=20.0, minimum_requests=1, half_open_requests=1)
+    slow_calls(bench, slow=1, quick=0)
+    for now, latency_s, state in ((105.0, 0.6, OPEN), (115.0, 0.1, CLOSED)):
+        probe = call()
+        assert bench.breaker.admit(probe, now) is None
+        bench.breaker.observe(latency_s)
+        bench.breaker.record("ok", 200, now)
+        bench.breaker.release(probe)
+        assert bench.breaker.state == state
+    slow_calls(bench, slow=0, quick=5, now=116.0)
+    assert bench.breaker.state == CLOSED, "the window began anew"
+
+
+@pytest.mark.parametrize(("bad", "total", "state"), [(3, 20, CLOSED), (12, 60, OPEN)])
+def test_with_confidence_chance_does_not_open_it(bad: int, total: int, state: str) -> None:
+    """The guide's P(F > F_alpha) = 1 - alpha: one-sided bounds of 0.062 and 0.129 at 10 %."""
+    bench = Bench(failure_percent=10.0, confidence_percent=95.0, minimum_requests=total)
+    bench.answers(total - bad, bad)
+    assert bench.breaker.state == state
+    sure = Bench(failure_percent=10.0, minimum_requests=total)
+    sure.answers(total - bad, bad)
+    assert sure.breaker.state == OPEN, "without, the share itself counts"

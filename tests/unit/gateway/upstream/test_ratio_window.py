@@ -1,6 +1,8 @@
 import random
 
-from gateway.upstream.ratio_window import RatioWindow
+import pytest
+
+from gateway.upstream.ratio_window import RatioWindow, lower_bound
 
 
 def test_what_is_older_than_the_window_does_not_count() -> None:
@@ -31,3 +33,9 @@ def test_cleared_it_begins_anew() -> None:
     window.clear()
     window.add(False, 101.0)
     assert window.counts(101.0) == (1, 0)
+
+
+def test_the_lower_bound_of_a_share_is_wilsons() -> None:
+    assert lower_bound(3 / 20, 20, 1.6449) == pytest.approx(0.062, abs=0.001)
+    assert lower_bound(12 / 60, 60, 1.6449) == pytest.approx(0.129, abs=0.001)
+    assert lower_bound(0.2, 10**9, 1.6449) == pytest.approx(0.2, abs=0.0001)
