@@ -84,7 +84,7 @@ class Compression(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     """Answers are compressed where the caller takes it. min_size: of an answer that tells its length."""
 
     encodings: Annotated[tuple[Literal["gzip"], ...], Meta(min_length=1, max_length=1)] = ("gzip",)
-    min_size: Size = Size(1 << 10)
+    min_size: Size = field(default_factory=lambda: Size(1 << 10))
 
 
 class Deprecation(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
