@@ -46,10 +46,10 @@ class Keeper:
         await self._renew(lease_ids)
 
     async def _renew(self, lease_ids: list[str]) -> None:
-        renewal = self._catalog.heartbeat(lease_ids)
-        if isinstance(renewal, asyncio.Future):
-            try:
+        try:
+            renewal = self._catalog.heartbeat(lease_ids)
+            if isinstance(renewal, asyncio.Future):
                 await asyncio.shield(renewal)
-            except Problem:
-                return  # the next round comes long before their leases end
+        except Problem:
+            return  # the next round comes long before their leases end
         await asyncio.sleep(0)
