@@ -49,7 +49,7 @@ def label_of(text: str) -> str:
 def percent(block: Block, *names: str) -> At | None:
     """A share: `percentage: {value: 0.1}`, or a bare number in the older fields."""
     for name in names:
-        if name == "percentage":
+        if name.lower().endswith("percentage"):
             if inner := block.block(name):
                 value = inner.number("value")
                 inner.close()

@@ -31,7 +31,11 @@ def grants_of(one: Foreign) -> Iterator[tuple[str, str, str, str | None]]:
     spec = one.document.raw.get("spec")
     if not isinstance(spec, Mapping):
         return
-    targets = [to for to in spec.get("to") or [] if isinstance(to, Mapping) and to.get("kind") == "Service"]
+    targets = [
+        to
+        for to in spec.get("to") or []
+        if isinstance(to, Mapping) and to.get("kind") == "Service" and to.get("group", "") in ("", "core")
+    ]
     for source in spec.get("from") or []:
         if isinstance(source, Mapping) and source.get("group") == GATEWAY_API:
             for target in targets:

@@ -81,20 +81,10 @@ def convert_deployment(one: Foreign, around: Surroundings) -> Iterator[Native]:
     if not services:
         reason = "is ignored: no Service of this import selects its pods"
         spec.findings.warn(Origin(one.document, "metadata.name"), reason)
-    written = [name for name in _RUNNING if spec.take(name) is not None]
-    template = spec.block("template")
-    if template:
-        if metadata := template.block("metadata"):
-            for name in metadata.names():
-                metadata.take(name)
-        if pod := template.block("spec"):
-            written += [f"template.spec.{name}" for name in pod.names() if name != "containers"]
-            for container in pod.blocks("containers"):
-                written += [f"containers[].{name}" for name in container.names() if name not in ("name", "ports")]
-        template.close()
-    if written:
-        reason = f"the mesh starts no programs: {', '.join(dict.fromkeys(written))}"
-        spec.findings.warn(spec.origin, f"only labels and containerPorts are read; {reason}")
+    for name in (*_RUNNING, "template"):
+        spec.take(name)
+    reason = "its pods' labels and containerPorts are read and nothing else: the mesh starts no programs"
+    spec.findings.warn(spec.origin, reason)
     spec.close()
     yield from ()
 
