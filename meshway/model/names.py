@@ -31,3 +31,14 @@ def bad_host(host: str, *, wildcard: bool) -> str | None:
     if not _HOST.match(host) or ".." in host or len(host) > _MAX_HOST:
         return f'"{host}" is no host name'
     return None
+
+
+def is_unseen(header: str) -> bool:
+    """Whether matches of a gateway never see this header, whatever a caller sends; `host` they see."""
+    name = header.lower()
+    return name != "host" and (
+        name in REFUSED_HEADERS or name in _FORWARDING or name.startswith(("meshway-", "x-envoy-", "x-forwarded-"))
+    )
+
+
+_FORWARDING: Final = frozenset({"via", "forwarded", "x-real-ip", "x-request-id", "traceparent"})

@@ -8,9 +8,10 @@ import msgspec
 from msgspec import Meta
 
 from meshway.model.document import Document, Spec
+from meshway.model.route import Route
 from meshway.problem import FieldError, Problem, invalid_document, not_found
 from registry.documents.cautions import Caution, cautions
-from registry.documents.claims import claim_text, claims
+from registry.documents.claims import claim_text, claims, listed_claims
 from registry.documents.differences import ValueChange, document_changes
 from registry.documents.references import dangling, references, target_of
 from registry.revisions.draft import Apart
@@ -257,6 +258,13 @@ def _own_errors(row: DocumentRow, draft: Draft) -> Iterator[FieldError]:
                 named.add(other)
                 reason = "{} {}/{} has {} too".format(*other, claim_text(claim))
                 yield _error(row, "spec", "conflict", reason)
+    if isinstance(row.spec, Route) and row.spec.order != "listed":
+        for claim in listed_claims(row.spec, row.key[1]):
+            for other in draft.holders(claim):
+                if other != row.key and other not in named:
+                    named.add(other)
+                    reason = "{} {}/{} has {}".format(*other, claim_text(claim))
+                    yield _error(row, "spec", "conflict", reason)
 
 
 def _refuse_orphans(draft: Draft, touched: _Before) -> None:

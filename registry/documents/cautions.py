@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from meshway.model.match import Match
+from meshway.model.names import is_unseen
 from meshway.model.route import Route
+from meshway.model.rule_kit import member_path
 from meshway.model.traffic_policy import TrafficPolicy
-from registry.documents.claims import match_text
 from registry.documents.references import is_without_instances
+from registry.documents.shadows import shadowed_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Caution(msgspec.Struct, frozen=True, kw_only=True):
-    """document: `Route shop/cart`. code: no_instances, shadowed_rule or unused_policy."""
+    """document: `Route shop/cart`. code: no_instances, shadowed_rule, never_matches or unused_policy."""
 
     document: str
     path: str
@@ -64,15 +65,16 @@ class _Lonely:
 
 
 def _of_route(row: DocumentRow, spec: Route) -> Iterator[Caution]:
-    seen: dict[str, int] = {}
+    for at, before in shadowed_rules(spec):
+        message = f"has no call: spec.rules[{before}] is asked before and takes all that this rule would take"
+        yield _caution(row, f"spec.rules[{at}]", "shadowed_rule", message)
     for at, rule in enumerate(spec.rules):
-        texts = [match_text(match) for match in rule.match or (Match(),)]
-        before = [seen[text] for text in texts if text in seen]
-        if len(before) == len(texts):
-            message = f"every match of this rule stands in spec.rules[{before[0]}] already, which comes first"
-            yield _caution(row, f"spec.rules[{at}]", "shadowed_rule", message)
-        for text in texts:
-            seen.setdefault(text, at)
+        for place, match in enumerate(rule.match):
+            for name in match.headers:
+                if is_unseen(name):
+                    path = member_path(f"spec.rules[{at}].match[{place}].headers", name)
+                    message = f"a match never sees {name}: it belongs to the gateway or to the connection"
+                    yield _caution(row, path, "never_matches", message)
 
 
 def _of_policy(row: DocumentRow, spec: TrafficPolicy, draft: Draft) -> Iterator[Caution]:

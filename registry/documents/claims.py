@@ -1,6 +1,7 @@
 """What only one document of the mesh may say: two that claim the same are a `conflict`.
 
-A Route claims each of its matches on each host; a TrafficPolicy each block for each target; a Service its aliases.
+A Route claims each of its matches on each host, a listed one its hosts at its priority; a TrafficPolicy each block for
+each target; a Service its aliases.
 RateLimits claim nothing: all that apply must admit a call.
 """
 
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from meshway.model.fields import plain
-from meshway.model.match import Match
+from meshway.model.match import Match, PathMatch
+from meshway.model.path_template import parse_template
 from meshway.model.route import Route
 from meshway.model.service import Service
 from meshway.model.traffic_policy import TrafficPolicy
@@ -44,18 +46,43 @@ def claim_text(claim: Claim) -> str:
         return f'the alias "{parts[0]}"'
     if kind == "block":
         return f"{parts[1]} of {parts[0]}"
+    if kind == "listed":
+        listener, host, priority = parts
+        return f"host {host} of the {listener} listener at priority {priority}, where a listed Route is alone"
     listener, host, priority, match = parts
     return f"{match} on host {host} of the {listener} listener at priority {priority}"
 
 
 def match_text(match: Match) -> str:
-    """A match in a form that is equal for equal matches: order of methods and case of header names do not count."""
-    normal = msgspec.structs.replace(
+    """A match in a form that is equal for equal matches."""
+    return msgspec.json.encode(plain(normal_match(match))).decode()
+
+
+def normal_match(match: Match) -> Match:
+    """Order of methods and names, case of header names, names in templates, a slash behind a prefix do not count."""
+    return msgspec.structs.replace(
         match,
+        path=_normal_path(match.path),
         methods=tuple(sorted(set(match.methods))),
         headers={name.lower(): match.headers[name] for name in sorted(match.headers, key=str.lower)},
+        query=dict(sorted(match.query.items())),
+        cookies=dict(sorted(match.cookies.items())),
     )
-    return msgspec.json.encode(plain(normal)).decode()
+
+
+def _normal_path(path: PathMatch | None) -> PathMatch | None:
+    if path is None or path.prefix == "/":
+        return None
+    if path.prefix is not None:
+        return msgspec.structs.replace(path, prefix=path.prefix.rstrip("/"))
+    if path.template is None:
+        return path
+    segments = enumerate(parse_template(path.template))
+    words = [
+        segment.literal if segment.literal is not None else f"{{n{at}{'=**' if segment.is_rest else ''}}}"
+        for at, segment in segments
+    ]
+    return msgspec.structs.replace(path, template="/" + "/".join(words))
 
 
 def route_hosts(spec: Route, namespace: str) -> Iterator[tuple[str, str]]:
@@ -68,7 +95,15 @@ def route_hosts(spec: Route, namespace: str) -> Iterator[tuple[str, str]]:
             yield listener, host
 
 
+def listed_claims(spec: Route, namespace: str) -> Iterator[Claim]:
+    """What a listed Route says of these hosts, listeners and priority, and no other Route may then say."""
+    for listener, host in route_hosts(spec, namespace):
+        yield ("listed", listener, host, str(spec.priority))
+
+
 def _of_route(spec: Route, namespace: str) -> Iterator[Claim]:
+    if spec.order == "listed":
+        yield from listed_claims(spec, namespace)
     matches = {match_text(match) for rule in spec.rules for match in rule.match or (Match(),)}
     for listener, host in route_hosts(spec, namespace):
         for match in matches:

@@ -127,3 +127,53 @@ async def test_calls_above_the_bulkhead_wait_in_order_and_no_longer_than_allowed
         assert (await first)[0] == 200
         assert (await gateway.ask())[0] == 200
     server.close()
+
+
+async def test_templates_queries_cookies_and_expressions_decide_and_their_names_go_on() -> None:
+    one, two = saying("1"), saying("2")
+    async with services(one) as books, services(two) as others:
+        films = [running("films", "1", port=two.port)]
+        del others
+        rules = [
+            to(
+                "books",
+                {"template": "/reviews/{id}"},
+                request_headers={"set": {"x-id": "no-${path.id}", "x-call": "${request_id}"}},
+                response_headers={"set": {"x-secret": "${path.id}"}},
+            ),
+            {"match": [{"query": {"v": {"regex": "2.*"}}}], "destinations": [{"service": "films"}]},
+            {"match": [{"cookies": {"beta": {"present": True}}}], "destinations": [{"service": "films"}]},
+            {
+                "match": [{"source": {"cidr": ["127.0.0.0/8"]}, "scheme": "http"}],
+                "destinations": [{"service": "books"}],
+            },
+            {"match": [{"path": {"regex": "/[0-9]+"}}], "destinations": [{"service": "films"}]},
+        ]
+        async with compiled_gateway(*books, *films, route(*rules)) as gateway:
+            _, head, _ = await gateway.ask("/reviews/7%2d1", fields="X-Request-Id: call-0001\r\n")
+            (received,) = one.requests
+            assert received.values(b"x-id") == [b"no-7-1"]
+            assert received.values(b"x-call") == [b"call-0001"]
+            assert "x-secret: 7-1" in head
+            assert "X-Secret: 1" not in head
+            assert (await gateway.ask("/?v=21"))[2] == "2"
+            assert (await gateway.ask("/", fields="Cookie: a=b; beta=1\r\n"))[2] == "2"
+            assert (await gateway.ask("/"))[2] == "1"
+            gateway.apply(route(*rules, order="listed"), document("Route", "z", edge_route(rules[4], priority=1)))
+            assert (await gateway.ask("/12"))[2] == "2"
+
+
+async def test_a_destination_changes_headers_of_its_own_calls_only() -> None:
+    one = saying("1")
+    changed = {
+        "service": "books",
+        "request_headers": {"set": {"x-to": "a"}},
+        "response_headers": {"set": {"x-of": "a"}},
+    }
+    async with services(one) as books:
+        rule = {"destinations": [changed, {"service": "books", "weight": 1}]}
+        async with compiled_gateway(*books, route(rule)) as gateway:
+            heads = [(await gateway.ask())[1] for _ in range(40)]
+        told = [received.values(b"x-to") == [b"a"] for received in one.requests]
+        assert told == ["x-of: a" in head for head in heads]
+        assert set(told) == {True, False}

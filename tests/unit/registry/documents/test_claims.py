@@ -52,3 +52,15 @@ def test_limits_claim_nothing_and_aliases_are_the_meshs() -> None:
     assert of("RateLimit", {"token_bucket": {"rate": "1/s"}}) == frozenset()
     assert of("Service", {"aliases": ["books.example"]}) == of("Service", {"aliases": ["books.example"]}, "other")
     assert of("Service", {"aliases": ["films.example"]}) != of("Service", {"aliases": ["books.example"]})
+
+
+def test_names_in_templates_and_a_slash_behind_a_prefix_tell_no_routes_apart() -> None:
+    assert route([{"path": {"template": "/a/{x}"}}]) == route([{"path": {"template": "/a/{y}"}}])
+    assert route([{"path": {"prefix": "/a/"}}]) == route([{"path": {"prefix": "/a"}}])
+    assert route([{"path": {"prefix": "/"}}]) == route([])
+    assert route([{"path": {"template": "/a/{x}"}}]) != route([{"path": {"template": "/a/{x=**}"}}])
+
+
+def test_a_listed_route_claims_its_hosts_at_its_priority() -> None:
+    assert ("listed", "edge", "*", "0") in route([], order="listed")
+    assert ("listed", "edge", "*", "0") not in route([])
