@@ -25,6 +25,7 @@ from meshway.http1.head import HeadLimits, RequestReader
 from meshway.model.instance import Instance
 from meshway.model.route import HeaderChanges
 from meshway.snapshot import INSTANCE, Change
+from tests.parts.endpoints import ready
 
 ROUNDS: Final = 15
 CALLS: Final = 20_000
@@ -112,11 +113,17 @@ def main() -> None:
     show("path, plain", fastest_us(lambda: canonical(b"/shop77/items/1?q=a")))
     show("path, with an escape", fastest_us(lambda: canonical(b"/shop77/%41/../items/1?q=a")))
     for count in (3, 10, 100):
-        show(f"least request, {count} equal", fastest_us(_bound(least_request(endpoints(count, 1), chance), call)), 0.4)
-        show(f"least request, {count} weighted", fastest_us(_bound(least_request(endpoints(count), chance), call)))
-    show("random, 100 weighted", fastest_us(_bound(random_pick(endpoints(100), chance), call)))
-    show("round robin, 100 equal", fastest_us(_bound(RoundRobin(chance, 1)(endpoints(100, 1)), call)))
-    show("round robin, 100 weighted", fastest_us(_bound(RoundRobin(chance, 1)(endpoints(100)), call)))
+        show(
+            f"least request, {count} equal",
+            fastest_us(_bound(least_request(ready(endpoints(count, 1)), chance), call)),
+            0.4,
+        )
+        show(
+            f"least request, {count} weighted", fastest_us(_bound(least_request(ready(endpoints(count)), chance), call))
+        )
+    show("random, 100 weighted", fastest_us(_bound(random_pick(ready(endpoints(100)), chance), call)))
+    show("round robin, 100 equal", fastest_us(_bound(RoundRobin(chance, 1)(ready(endpoints(100, 1))), call)))
+    show("round robin, 100 weighted", fastest_us(_bound(RoundRobin(chance, 1)(ready(endpoints(100))), call)))
     buckets, now = TokenBuckets(1e9, 1e9), time.monotonic
     show("token bucket, one key", fastest_us(lambda: buckets.take("k", now())), 2.0)
     keys = iter([f"10.0.{i >> 8}.{i & 255}" for i in range(50_000)] * (ROUNDS * CALLS // 50_000 + 1))

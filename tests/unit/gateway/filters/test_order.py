@@ -1,14 +1,13 @@
 from gateway.exchange import Reply
 from gateway.filters.order import request_filters, response_filters
 from gateway.plan import Parts
-from meshway.model.document import Destination
-from meshway.model.route import HeaderChanges, PathRewrite, Redirect, Rewrite, Rule
+from meshway.model.route import HeaderChanges, PathRewrite, Redirect, Rewrite, Rule, RuleDestination
 from tests.parts.calls import call
 from tests.parts.clock import ManualClock
 from tests.parts.limits import limit
 
 PARTS = Parts(now=ManualClock(), random=lambda: 0.0)
-TO_BOOKS = (Destination(service="books"),)
+TO_BOOKS = (RuleDestination(service="books"),)
 
 
 def test_what_a_rule_does_not_use_is_not_in_its_tuple() -> None:

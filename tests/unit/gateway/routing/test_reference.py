@@ -37,17 +37,18 @@ PATHS = st.one_of(
     ),
     st.tuples(SEGMENTS, FOLDED).map(lambda pair: {"string_prefix": pair[0]} | pair[1]),
 )
+KINDS: list[dict[str, object]] = [
+    {"exact": "x"}, {"prefix": "x"}, {"suffix": "y"}, {"contains": "Y"}, {"in": ["x", "Y"]},
+]  # fmt: skip
 TESTS = st.one_of(
     st.sampled_from(["x", "xy"]),
-    st.tuples(
-        st.sampled_from(
-            [{"exact": "x"}, {"prefix": "x"}, {"suffix": "y"}, {"contains": "Y"}, {"regex": "x.*"}, {"in": ["x", "Y"]}]
-        ),
-        st.sampled_from([{}, {"ignore_case": True}]),
-        st.sampled_from([{}, {"invert": True}]),
-    )
-    .filter(lambda parts: not ("regex" in parts[0] and parts[1]))
-    .map(lambda parts: parts[0] | parts[1] | parts[2]),
+    st.builds(
+        lambda kind, ignore_case, invert: kind | {"ignore_case": ignore_case, "invert": invert},
+        st.sampled_from(KINDS),
+        st.booleans(),
+        st.booleans(),
+    ),
+    st.booleans().map(lambda invert: {"regex": "x.*", "invert": invert}),
     st.booleans().map(lambda present: {"present": present}),
 )
 NAMED = st.dictionaries(st.sampled_from(["h", "k"]), TESTS, min_size=1, max_size=2)
