@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshway.cli.failure import USAGE, CliError
+from meshway.cli.failure import CONFLICT, USAGE, CliError
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 from meshway.cli.waiting import UNLESS_TOLD
 
 if TYPE_CHECKING:
+    import httpx
+
     from meshway.cli.registry_client import RegistryClient
 
 Wait = Annotated[
@@ -57,13 +59,14 @@ def rollback(
 ) -> None:
     """Make all documents what they were at a revision. It is a new revision itself, and can be taken back like any."""
     from meshway.cli.changes import change_marks, diff_text
-    from meshway.cli.registry_client import RegistryClient
+    from meshway.cli.registry_client import RegistryClient, refused
     from meshway.cli.waiting import end_unless_reached, preference, seconds_of, standing_at
 
     number = _number(revision)
     wait_s = None if wait is None else seconds_of("--wait", wait)
     client = RegistryClient(session)
-    planned = client.read(f"/v1/revisions/{_head(client)}/diff", to=str(number))
+    compared = _head(client)
+    planned = client.read(f"/v1/revisions/{compared}/diff", to=str(number))
     if not planned["documents"]:
         session.say(f"✓ nothing to take back: the documents are as they were at r{number}")
         return
@@ -71,7 +74,13 @@ def rollback(
         session.say(diff_text(planned, color=session.color))
     session.confirm(f"Make all documents what they were at r{number}?")
     began = time.monotonic()
-    answer = client.ask("POST", f"/v1/revisions/{number}/restore", headers=preference(wait_s))
+    answer = client.answer(
+        "POST", f"/v1/revisions/{number}/restore", headers=preference(wait_s) | {"If-Match": f'"{compared}"'}
+    )
+    if answer.status_code == 412:
+        raise _changed_since(compared, answer)
+    if answer.status_code >= 400:
+        raise refused(answer)
     applied: Mapping[str, Any] = answer.json()
     if session.output in ("json", "jsonl"):
         session.put(answer.text.rstrip("\n"))
@@ -118,6 +127,21 @@ def _told(entry: Mapping[str, Any]) -> str:
     (row,) = entry["documents"]
     lines = [f"r{entry['revision']}   {age(entry['at'])}   {entry['by']}   {row['result']}"]
     return "\n".join([*lines, *change_lines(row)])
+
+
+def _changed_since(compared: int, answer: "httpx.Response") -> CliError:
+    """Somebody published between the differences that were shown and the answer to them."""
+    from meshway.cli.registry_client import problem_text
+    from meshway.client.errors import problem_of
+
+    problem = problem_of(answer)
+    return CliError(
+        CONFLICT,
+        f"documents have changed since r{compared}, nothing was taken back",
+        details=tuple(error.message for error in problem.errors),
+        mend="look at the differences again: meshway rollback REV",
+        verbose=problem_text(answer),
+    )
 
 
 def _head(client: "RegistryClient") -> int:

@@ -195,8 +195,16 @@ def _revisions() -> list[Operation]:
             id="restoreRevision",
             tag="revisions",
             about="Make all documents what they were then, as a new revision.",
-            parameters=(_ONCE, _PREFER),
-            answers={200: Applied, 404: _PROBLEM},
+            parameters=(
+                Parameter(
+                    name="If-Match",
+                    about="The revision at which it was compared: 412 when a document came, changed or went since.",
+                    place="header",
+                ),
+                _ONCE,
+                _PREFER,
+            ),
+            answers={200: Applied, 404: _PROBLEM, 409: _PROBLEM, 412: _PROBLEM},
             example=number,
         ),
     ]

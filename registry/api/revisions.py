@@ -11,7 +11,7 @@ from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, invalid_request, not_found
 from registry.api.answers import answer, caller, once, page
 from registry.documents.applying import Key
-from registry.manners.query import limit_of, number_of, query_of
+from registry.manners.query import limit_of, number_of, query_of, revision_of_tag
 
 if TYPE_CHECKING:
     from registry.core import Core
@@ -52,7 +52,10 @@ def revisions_router(core: Core) -> APIRouter:
         """Makes all documents what they were: a new revision, none when nothing differs."""
         query_of(request.url.query, frozenset())
         body = await request.body()
-        applied = await documents.restore(_number(number), by=caller(request), once=once(request, body))
+        compared = revision_of_tag(request.headers.get("if-match"))
+        applied = await documents.restore(
+            _number(number), by=caller(request), if_match=compared, once=once(request, body)
+        )
         return answer(applied, revision=applied.revision)
 
     return router

@@ -157,7 +157,7 @@ class Documents:
             before, after = _documents(await self._store.documents_at(number - 1)), _documents(records)
         except HistoryForgotten:
             return _entry(records, [_outline(record) for record in records])
-        keys = [(record.kind, record.namespace, record.name) for record in records]
+        keys = [_key_of(record) for record in records]
         return _entry(records, [_result(key, before.get(key), after.get(key)) for key in keys])
 
     async def diff(self, number: int, to: int | None = None) -> Difference:
@@ -174,19 +174,30 @@ class Documents:
             revision=number, to=end, documents=[result for result in results if result.result != "unchanged"]
         )
 
-    async def restore(self, number: int, *, by: str, once: Once | None = None) -> Applied:
-        """All documents as they were at a revision, as a new one. Raises what an apply of them raises."""
-        self._refuse_future(number)
+    async def restore(self, number: int, *, by: str, if_match: int | None = None, once: Once | None = None) -> Applied:
+        """All documents as they were at a revision, as a new one. Raises what an apply of them raises.
+
+        if_match: the revision at which the caller compared; 412 when any document has come, changed or gone since.
+        """
+        self._refuse_future(max(number, if_match or 0))
         wanted = await self._state(number)
+        known = None if if_match is None else await self._records(if_match)
         documents = [_read_again(key, document) for key, document in wanted.items()]
         now = [(kind, *key) for kind, rows in self._view.documents.items() for key in rows]
         delete = [Key(*key) for key in now if key not in wanted]
-        return await self.apply(documents, delete, by=by, once=once)
+        guards: list[Guard] = []
+        if known is not None:
+            revisions = {_key_of(record): record.revision for record in known}
+            guards = [Guard(*key, revisions.get(key, 0)) for key in {*revisions, *wanted, *now}]
+        return await self.apply(documents, delete, by=by, guards=guards, once=once)
 
     async def _state(self, revision: int) -> dict[DocumentKey, Document]:
+        return _documents(await self._records(revision))
+
+    async def _records(self, revision: int) -> Sequence[HistoryRecord]:
         """Raises Problem 404 for a revision that the history no longer reaches."""
         try:
-            return _documents(await self._store.documents_at(revision))
+            return await self._store.documents_at(revision)
         except HistoryForgotten as forgotten:
             detail = f"what documents were is kept from revision {forgotten.args[0]} on"
             raise not_found(f"revision {revision}", detail) from forgotten
@@ -197,11 +208,11 @@ class Documents:
 
 
 def _documents(records: Iterable[HistoryRecord]) -> dict[DocumentKey, Document]:
-    return {
-        (record.kind, record.namespace, record.name): decode_value(record.value)
-        for record in records
-        if record.value is not None
-    }
+    return {_key_of(record): decode_value(record.value) for record in records if record.value is not None}
+
+
+def _key_of(record: HistoryRecord) -> DocumentKey:
+    return (record.kind, record.namespace, record.name)
 
 
 def _entry(records: Sequence[HistoryRecord], results: Sequence[Result]) -> RevisionEntry:

@@ -3,6 +3,7 @@
 import os
 import pty
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +16,12 @@ class Ended(NamedTuple):
     err: str
 
 
-def meshway_at_terminal(answer: str, *arguments: str, env: dict[str, str], cwd: Path) -> tuple[int, str]:
-    """With a terminal as stdin, on which somebody types the answer; the exit code, and stdout and stderr in one."""
+def meshway_at_terminal(
+    answer: str, *arguments: str, env: dict[str, str], cwd: Path, meanwhile: Callable[[], object] = lambda: None
+) -> tuple[int, str]:
+    """With a terminal as stdin, on which somebody types the answer once the command asks, and after `meanwhile`; the
+    exit code, and stdout and stderr in one.
+    """
     ours, terminal = pty.openpty()
     try:
         process = subprocess.Popen(
@@ -27,9 +32,14 @@ def meshway_at_terminal(answer: str, *arguments: str, env: dict[str, str], cwd: 
             env=os.environ | env,
             cwd=cwd,
         )
+        assert process.stdout is not None
+        said = b""
+        while not said.endswith(b"? ") and (more := os.read(process.stdout.fileno(), 1)):
+            said += more
+        meanwhile()
         os.write(ours, f"{answer}\n".encode())
-        said, _ = process.communicate(timeout=60)
-        return process.returncode, said.decode()
+        rest, _ = process.communicate(timeout=60)
+        return process.returncode, (said + rest).decode()
     finally:
         os.close(ours)
         os.close(terminal)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.cli.test_documents import SHOP, write
-from tests.parts.command import Ended
+from tests.parts.command import Ended, meshway_at_terminal
 from tests.parts.planes import Registry
 
 Run = Callable[..., Ended]
@@ -54,6 +54,27 @@ def test_rollback_shows_what_it_does_and_brings_it_back(run: Run, tmp_path: Path
     assert "nothing to take back" in again.err
     assert run("rollback", "999999", "--yes").code == 4
     assert run("rollback", "yesterday").code == 2
+
+
+def test_rollback_undoes_nothing_that_came_after_what_it_showed(
+    registry: Registry, run: Run, namespace: str, tmp_path: Path
+) -> None:
+    write(tmp_path, SHOP)
+    run("apply", "-f", "shop.yaml")
+    before = head(registry)
+    write(tmp_path, SHOP.replace("90s", "5s"))
+    run("apply", "-f", "shop.yaml")
+    shown = head(registry)
+    write(tmp_path, SHOP.replace("90s", "7s"))
+    env = {"MESHWAY_URL": registry.url, "MESHWAY_NAMESPACE": namespace}
+    code, said = meshway_at_terminal(
+        "y", "rollback", str(before), env=env, cwd=tmp_path, meanwhile=lambda: run("apply", "-f", "shop.yaml")
+    )
+    assert code == 5, said
+    assert f"documents have changed since r{shown}, nothing was taken back" in said
+    assert f"Route {namespace}/cart is at revision {shown + 1}, not {shown}" in said
+    assert head(registry) == shown + 1
+    assert run("rollback", str(before), "--yes").code == 0
 
 
 def test_waiting_ends_when_all_run_it_and_names_who_does_not(registry: Registry, run: Run, namespace: str) -> None:

@@ -182,6 +182,34 @@ async def test_history_diff_and_restore(tmp_path: Path) -> None:
         assert (await core.documents.restore(2, by="me")).revision == restored.revision
 
 
+async def test_a_restore_that_was_compared_undoes_nothing_unseen(tmp_path: Path) -> None:
+    async with core_on(tmp_path) as core:
+        await core.catalog.register(registration())
+        await apply(core, route_to("books"), route_to("books", "too", "/too"))
+        await apply(core, route_to("books", priority=5))
+        await core.catalog.register(registration("films"))  # instances are not compared
+        seen = core.view.revision
+        for unseen in (
+            {"documents": (route_to("books", priority=6),)},
+            {"documents": (route_to("books", "new", "/new"),)},
+            {"documents": (), "delete": (Key("Route", "default", "too"),)},
+        ):
+            documents = unseen.pop("documents")
+            await apply(core, *documents, **unseen)
+            held = dict(core.view.documents["Route"])
+            with pytest.raises(Problem) as refused:
+                await core.documents.restore(2, by="me", if_match=seen)
+            assert refused.value.status == 412
+            assert core.view.documents["Route"] == held
+            seen = core.view.revision
+        restored = await core.documents.restore(2, by="me", if_match=seen)
+        assert sorted((one.name, one.result) for one in restored.documents) == [
+            ("new", "deleted"), ("r", "changed"), ("too", "created"),
+        ]  # fmt: skip
+        with pytest.raises(Problem):
+            await core.documents.restore(2, by="me", if_match=99)
+
+
 async def test_documents_are_listed_in_pages_and_over_namespaces(tmp_path: Path) -> None:
     async with core_on(tmp_path) as core:
         await apply(core, *[written("Service", f"s{at}", {}, "shop") for at in range(3)], written("Service", "s", {}))

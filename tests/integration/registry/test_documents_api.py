@@ -186,7 +186,9 @@ async def test_gateways_show_what_they_run_and_refused_and_a_write_waits_for_the
 
 
 async def test_namespaces_come_by_use(registry: RunningRegistry) -> None:
-    assert (await registry.call("GET", "/v1/namespaces")).json["items"] == [{"name": "default"}]
+    assert (await registry.call("GET", "/v1/namespaces")).json["items"] == [
+        {"name": "default", "self_preservation": []}
+    ]
     await registry.call("PUT", "/v1/namespaces/shop/services/a/instances/a1", {"port": 1})
     assert [row["name"] for row in (await registry.call("GET", "/v1/namespaces")).json["items"]] == ["default", "shop"]
 
