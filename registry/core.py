@@ -21,6 +21,7 @@ from registry.dns.server import DnsCounts
 from registry.documents.documents import Documents
 from registry.documents.reading import read_change, rows_of
 from registry.feed.feed import Feed
+from registry.leases.alone import Alone
 from registry.leases.leases import Leases
 from registry.leases.self_preservation import SelfPreservation
 from registry.leases.veto import SweepVeto
@@ -88,6 +89,9 @@ async def open_core(
     sysexits). Raises StartRefused: one clear line.
     """
     async with open_store(settings) as (store, shared):
+        alone = None if shared is None or settings.redis_url else Alone(store)
+        if alone is not None:
+            await alone.take()
         core = await _assemble(settings, store, shared, live_gateways, wall, clock)
         committer = spawn(core.revisions.run(), name="committer")
         committer.add_done_callback(lambda task: _end_if_failed(task, die))
@@ -103,6 +107,8 @@ async def open_core(
         ]
         if core.following is not None:
             background.append(spawn(core.following.run(), name="store poll"))
+        if alone is not None:
+            background.append(spawn(alone.run(), name="lock of the only registry"))
         for task in background:
             task.add_done_callback(lambda task: _end_if_failed(task, die))
         try:
@@ -216,11 +222,6 @@ def _self_preservation(settings: RegistrySettings) -> SelfPreservation:
 
 def _live_state(settings: RegistrySettings, store: Store, clock: Callable[[], float]) -> tuple[Live, Bus]:
     if not settings.redis_url:
-        if settings.database_url:
-            _log.warning(
-                "leases stay in this process: a second registry over this database would end those renewed here; "
-                "before you start one, give all of them the same --redis-url"
-            )
         return MemoryLive(clock), MemoryBus()
     from registry.live.redis import RedisLive
     from registry.live.redis_bus import RedisBus  # a tenth of a second, for those who want it

@@ -14,23 +14,32 @@ import pytest
 
 from meshway.problem import Problem
 from registry.core import Core, open_core
+from registry.leases import alone
 from registry.revisions.draft import Once
-from registry.settings import RegistrySettings
+from registry.settings import RegistrySettings, StartRefused
 from tests.parts.conditions import until
 from tests.parts.fault_proxy import FaultProxy
 from tests.parts.feed_bench import Mirror, truth
 from tests.parts.postgres import Postgres
 from tests.parts.registry import running_registry
 from tests.parts.registry_bench import registration, route_to
+from tests.parts.valkey import Valkey
+
+Urls = dict[str, Any]
+
+
+@pytest.fixture
+def urls(database_url: str, valkey: Valkey) -> Urls:
+    return {"database_url": database_url, "redis_url": valkey.url}
 
 
 @asynccontextmanager
-async def replicas(url: str, folder: Path, count: int, **settings: Any) -> AsyncIterator[list[Core]]:
+async def replicas(urls: Urls, folder: Path, count: int, **settings: Any) -> AsyncIterator[list[Core]]:
     died: list[int] = []
     async with AsyncExitStack() as stack:
         cores = [
             await stack.enter_async_context(
-                open_core(RegistrySettings(data_dir=folder, database_url=url, **settings), die=lambda: died.append(1))
+                open_core(RegistrySettings(data_dir=folder, **urls, **settings), die=lambda: died.append(1))
             )
             for _ in range(count)
         ]
@@ -38,12 +47,16 @@ async def replicas(url: str, folder: Path, count: int, **settings: Any) -> Async
     assert died == []
 
 
+def _through(proxy: FaultProxy, postgres: Postgres, urls: Urls) -> Urls:
+    return urls | {"database_url": urls["database_url"].replace(f":{postgres.port}/", f":{proxy.port}/")}
+
+
 def at_head(*cores: Core) -> bool:
     return len({core.view.revision for core in cores}) == 1
 
 
-async def test_what_one_commits_the_others_show_and_stream(database_url: str, tmp_path: Path) -> None:
-    async with replicas(database_url, tmp_path, 2) as (one, other):
+async def test_what_one_commits_the_others_show_and_stream(urls: Urls, tmp_path: Path) -> None:
+    async with replicas(urls, tmp_path, 2) as (one, other):
         mirror = Mirror()
         follower = mirror.follow(other.feed)
         mirror.drain(follower)
@@ -59,7 +72,7 @@ async def test_what_one_commits_the_others_show_and_stream(database_url: str, tm
         shown = other.catalog.instance("default", "books", "b1")
         assert (shown.revision, shown.ttl_s) == (1, 10)
         renewal = other.catalog.heartbeat([first.lease_id])
-        assert not isinstance(renewal, asyncio.Future)
+        renewal = await renewal if isinstance(renewal, asyncio.Future) else renewal
         assert renewal.renewed == 1
         (document,) = other.documents.list("Route", "default").items
         assert (document.metadata.revision, document.metadata.updated_by) == (2, "me")
@@ -67,11 +80,11 @@ async def test_what_one_commits_the_others_show_and_stream(database_url: str, tm
             await other.documents.apply([(route_to("books", "b").document, route_to("books", "b").spec)], (), by="me")
 
 
-async def test_many_writers_at_three_registries_make_one_order(database_url: str, tmp_path: Path) -> None:
+async def test_many_writers_at_three_registries_make_one_order(urls: Urls, tmp_path: Path) -> None:
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    async with replicas(database_url, tmp_path, 3) as cores:
+    async with replicas(urls, tmp_path, 3) as cores:
         mirrors = [Mirror() for _ in cores]
         followers = [mirror.follow(core.feed) for mirror, core in zip(mirrors, cores, strict=True)]
         for mirror, follower in zip(mirrors, followers, strict=True):
@@ -102,9 +115,9 @@ async def test_many_writers_at_three_registries_make_one_order(database_url: str
         assert sorted({row.revision for row in rows}) == list(range(1, cores[0].view.revision + 1))
 
 
-async def test_what_was_answered_by_one_is_judged_by_the_next(database_url: str, tmp_path: Path) -> None:
+async def test_what_was_answered_by_one_is_judged_by_the_next(urls: Urls, tmp_path: Path) -> None:
     """Answered before asked: a view that lags may refuse nothing, and find nothing gone, that it has not seen yet."""
-    async with replicas(database_url, tmp_path, 2) as (one, other):
+    async with replicas(urls, tmp_path, 2) as (one, other):
         for turn in range(30):
             await one.catalog.register(registration("books", f"b{turn}"))
             await other.catalog.deregister("default", "books", f"b{turn}")
@@ -113,8 +126,8 @@ async def test_what_was_answered_by_one_is_judged_by_the_next(database_url: str,
         assert one.view.revision == 60
 
 
-async def test_a_key_sent_to_two_registries_at_once_is_done_once(database_url: str, tmp_path: Path) -> None:
-    async with replicas(database_url, tmp_path, 2) as (one, other):
+async def test_a_key_sent_to_two_registries_at_once_is_done_once(urls: Urls, tmp_path: Path) -> None:
+    async with replicas(urls, tmp_path, 2) as (one, other):
         for turn in range(10):
             once = Once(f"k{turn}", b"f")
             same = registration("books", f"b{turn}")
@@ -125,9 +138,9 @@ async def test_a_key_sent_to_two_registries_at_once_is_done_once(database_url: s
             await other.catalog.register(registration(), Once("k1", b"g"))
 
 
-async def test_a_follower_goes_on_at_another_registry(database_url: str, tmp_path: Path) -> None:
+async def test_a_follower_goes_on_at_another_registry(urls: Urls, tmp_path: Path) -> None:
     mirror = Mirror()
-    async with replicas(database_url, tmp_path, 2) as (one, other):
+    async with replicas(urls, tmp_path, 2) as (one, other):
         await one.catalog.register(registration())
         follower = mirror.follow(one.feed)
         mirror.drain(follower)
@@ -141,17 +154,17 @@ async def test_a_follower_goes_on_at_another_registry(database_url: str, tmp_pat
 
 
 async def test_one_registry_shortens_the_log_and_a_late_follower_of_the_other_gets_a_snapshot(
-    database_url: str, tmp_path: Path
+    urls: Urls, tmp_path: Path
 ) -> None:
     mirror = Mirror()
-    async with replicas(database_url, tmp_path, 1, log_revisions=5, log_age_s=0.0) as (one,):
+    async with replicas(urls, tmp_path, 1, log_revisions=5, log_age_s=0.0) as (one,):
         await one.catalog.register(registration())
         follower = mirror.follow(one.feed)
         mirror.drain(follower)
         follower.close()
         for port in range(1, 20):
             await one.catalog.register(registration(port=port))
-        async with replicas(database_url, tmp_path, 1, log_revisions=5, log_age_s=0.0) as (other,):
+        async with replicas(urls, tmp_path, 1, log_revisions=5, log_age_s=0.0) as (other,):
             await one.retention.compact()
             await other.retention.compact()  # not its work while the first one lives
             assert (one.view.floor, other.view.floor) == (16, 1)
@@ -165,10 +178,10 @@ async def test_one_registry_shortens_the_log_and_a_late_follower_of_the_other_ge
             assert mirror.resets == ["too slow, or away for too long"]
 
 
-async def test_who_saw_a_revision_at_one_is_shown_no_less_by_the_other(database_url: str, tmp_path: Path) -> None:
+async def test_who_saw_a_revision_at_one_is_shown_no_less_by_the_other(urls: Urls, tmp_path: Path) -> None:
     async with (
-        running_registry(tmp_path, database_url=database_url) as one,
-        running_registry(tmp_path, database_url=database_url) as other,
+        running_registry(tmp_path, **urls) as one,
+        running_registry(tmp_path, **urls) as other,
     ):
         path = "/v1/namespaces/default/services/books/instances"
         for turn in range(30):
@@ -182,18 +195,18 @@ async def test_who_saw_a_revision_at_one_is_shown_no_less_by_the_other(database_
         assert beyond.status == 200
 
 
-async def test_a_refused_read_is_refused_after_the_store_was_asked(database_url: str, tmp_path: Path) -> None:
-    async with running_registry(tmp_path, database_url=database_url) as running:
+async def test_a_refused_read_is_refused_after_the_store_was_asked(urls: Urls, tmp_path: Path) -> None:
+    async with running_registry(tmp_path, **urls) as running:
         for path in ("services/none?since=7&wait_s=0", "routes/none?since=7", "services?limit=x&since=7"):
             answer = await running.call("GET", f"/v1/namespaces/default/{path}")
             assert answer.status in (404, 422), answer
 
 
-async def test_what_one_has_just_registered_is_known_to_the_other(database_url: str, tmp_path: Path) -> None:
+async def test_what_one_has_just_registered_is_known_to_the_other(urls: Urls, tmp_path: Path) -> None:
     """A balancer may send the next call anywhere; a 404 or an unknown lease is told only after a look at the store."""
     async with (
-        running_registry(tmp_path, database_url=database_url) as one,
-        running_registry(tmp_path, database_url=database_url) as other,
+        running_registry(tmp_path, **urls) as one,
+        running_registry(tmp_path, **urls) as other,
     ):
         for turn in range(40):
             lease = (await one.register("books", f"b{turn % 20}")).json["lease_id"]
@@ -211,10 +224,10 @@ async def test_what_one_has_just_registered_is_known_to_the_other(database_url: 
         assert len(unknown.json["unknown"]) == 5
 
 
-async def test_a_document_that_was_just_written_is_there_at_the_other(database_url: str, tmp_path: Path) -> None:
+async def test_a_document_that_was_just_written_is_there_at_the_other(urls: Urls, tmp_path: Path) -> None:
     async with (
-        running_registry(tmp_path, database_url=database_url) as one,
-        running_registry(tmp_path, database_url=database_url) as other,
+        running_registry(tmp_path, **urls) as one,
+        running_registry(tmp_path, **urls) as other,
     ):
         for turn in range(40):
             path = f"/v1/namespaces/default/services/s{turn}"
@@ -228,12 +241,12 @@ async def test_a_document_that_was_just_written_is_there_at_the_other(database_u
 
 
 async def test_a_lease_that_cannot_be_looked_for_is_not_called_unknown(
-    postgres: Postgres, database_url: str, tmp_path: Path
+    postgres: Postgres, urls: Urls, tmp_path: Path
 ) -> None:
     async with (
         FaultProxy(postgres.port) as proxy,
-        running_registry(tmp_path, database_url=database_url) as one,
-        running_registry(tmp_path, database_url=database_url.replace(f":{postgres.port}/", f":{proxy.port}/")) as other,
+        running_registry(tmp_path, **urls) as one,
+        running_registry(tmp_path, **_through(proxy, postgres, urls)) as other,
     ):
         known = (await one.register("books", "known")).json["lease_id"]
         await until(lambda: other.core.view.revision == 1)
@@ -249,11 +262,11 @@ async def test_a_lease_that_cannot_be_looked_for_is_not_called_unknown(
 
 
 async def test_no_follower_is_ahead_of_its_registry(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    urls: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it shows it must know of, or it could not tell when a failover has lost it."""
     monkeypatch.setattr("registry.view.recent.MAX_REVISIONS", 2)
-    async with replicas(database_url, tmp_path, 2) as (one, other):
+    async with replicas(urls, tmp_path, 2) as (one, other):
         for port in range(1, 11):
             await one.catalog.register(registration(port=port))
         await until(lambda: at_head(one, other))
@@ -275,10 +288,10 @@ async def test_no_follower_is_ahead_of_its_registry(
 
 
 async def test_a_lease_in_a_page_of_the_log_that_is_still_to_come_is_news(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    urls: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("registry.store.postgres.store._PAGE_ROWS", 3)
-    async with replicas(database_url, tmp_path, 2) as (one, other):
+    async with replicas(urls, tmp_path, 2) as (one, other):
         assert other.following is not None
         seen: list[tuple[int, int]] = []
         other.view.on_commit.append(lambda: seen.append((other.view.revision, other.view.instance_number)))
@@ -292,16 +305,14 @@ async def test_a_lease_in_a_page_of_the_log_that_is_still_to_come_is_news(
         assert other.view.instance_number == 10
 
 
-async def test_no_number_of_a_lost_history_is_given_out_again(
-    postgres: Postgres, database_url: str, tmp_path: Path
-) -> None:
-    async with replicas(database_url, tmp_path, 2) as (one, other):
+async def test_no_number_of_a_lost_history_is_given_out_again(postgres: Postgres, urls: Urls, tmp_path: Path) -> None:
+    async with replicas(urls, tmp_path, 2) as (one, other):
         epoch = one.view.epoch
         for turn in range(5):
             await one.catalog.register(registration("books", f"b{turn}"))
         await until(lambda: at_head(one, other))
         # What a failover to a copy that lacks the last two looks like.
-        database = database_url.rpartition("/")[2]
+        database = urls["database_url"].rpartition("/")[2]
         postgres.sql(
             "BEGIN; UPDATE head SET revision = 3, instances = 3; DELETE FROM changes WHERE revision > 3; "
             "DELETE FROM instances WHERE revision > 3; COMMIT",
@@ -317,3 +328,36 @@ async def test_no_number_of_a_lost_history_is_given_out_again(
         assert truth(one) == truth(other)  # type: ignore[arg-type]
         assert one.following is not None
         assert one.following.histories == 1
+
+
+async def test_without_redis_a_second_registry_does_not_start_while_the_first_one_lives(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alone, "_WAIT_S", 0.2)
+    without = {"database_url": database_url}
+    async with replicas(without, tmp_path, 1):
+        with pytest.raises(StartRefused) as refused:
+            async with replicas(without, tmp_path, 1):
+                raise AssertionError("it started")
+        assert "give all of them the same --redis-url" in str(refused.value)
+    async with replicas(without, tmp_path, 1):
+        pass
+
+
+async def test_a_registry_without_redis_takes_its_place_again_after_a_loss_of_the_session(
+    postgres: Postgres, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alone, "_WAIT_S", 0.2)
+    monkeypatch.setattr(alone, "_LOOK_EVERY_S", 0.05)
+    without = {"database_url": database_url}
+    holders = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND mode = 'ExclusiveLock'"
+    holders += f" AND database = (SELECT oid FROM pg_database WHERE datname = '{database_url.rpartition('/')[2]}')"
+    async with replicas(without, tmp_path, 1):
+        postgres.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
+            f"AND database = (SELECT oid FROM pg_database WHERE datname = '{database_url.rpartition('/')[2]}')"
+        )
+        await until(lambda: postgres.sql(holders) != "0")
+        with pytest.raises(StartRefused):
+            async with replicas(without, tmp_path, 1):
+                raise AssertionError("it started")

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from registry.leases import alone
+from registry.leases.alone import Alone, TakenOver
+from registry.settings import StartRefused
+from tests.parts.fake_store import FakeStore
+
+
+class Lock(FakeStore):
+    """leads: what the next questions are answered; the last holds on."""
+
+    def __init__(self, *leads: bool) -> None:
+        super().__init__()
+        self.leads = list(leads)
+        self.asked = 0
+        self.trouble: str | None = None
+
+    async def lead(self, what: str) -> bool:
+        self.asked += 1
+        return self.leads[min(self.asked, len(self.leads)) - 1]
+
+    def missing(self) -> str | None:
+        return self.trouble
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("_WAIT_S", 0.05), ("_TRY_EVERY_S", 0.01), ("_LOOK_EVERY_S", 0.001)):
+        monkeypatch.setattr(alone, name, value)
+
+
+async def test_the_lock_of_one_that_just_ended_is_waited_for() -> None:
+    store = Lock(False, False, True)
+    await Alone(store).take()
+    assert store.asked == 3
+
+
+async def test_a_second_one_is_refused_with_one_line_and_its_mend() -> None:
+    with pytest.raises(StartRefused) as refused:
+        await Alone(Lock(False)).take()
+    assert "give all of them the same --redis-url" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+async def test_one_whose_place_was_taken_ends() -> None:
+    async with asyncio.timeout(5):
+        with pytest.raises(TakenOver):
+            await Alone(Lock(True, False)).run()
+
+
+async def test_a_lock_that_comes_back_and_a_store_that_is_away_end_nothing() -> None:
+    store = Lock(*([False] * 14), True, *([False] * 14), True)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await Alone(store).run()
+    assert store.asked > 30
+    away = Lock(False)
+    away.trouble = "no answer"
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await Alone(away).run()
+    assert away.asked > 15
