@@ -9,7 +9,8 @@ from meshway.model.decode import decode_document
 from meshway.model.traffic_policy import TrafficPolicy
 from tests.parts.processes import ROOT
 
-FILES = sorted(ROOT.glob("examples/**/*.yaml"))
+# Documents of other meshes are tried by a gateway: tests/end_to_end/test_istio_example.py.
+FILES = [file for file in sorted(ROOT.glob("examples/**/*.yaml")) if file.parent.name != "istio"]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
