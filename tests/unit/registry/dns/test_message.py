@@ -106,6 +106,7 @@ def _read_anything(data: bytes) -> None:
         # 256 bytes of name.
         b"\0\1\1\0\0\1\0\0\0\0\0\0" + (b"\x3f" + b"a" * 63) * 4 + b"\0\0\1\0\1",
     ],
+    ids=["cut", "longer", "none", "two", "a loop", "two OPT", "a long name"],
 )
 def test_what_is_no_question_is_a_format_error(data: bytes) -> None:
     query = read_query(data)
