@@ -28,7 +28,7 @@ CASES: list[tuple[str, str, object, int, str, str]] = [
     ("PUT", ONE, {"port": 70000}, 422, "invalid_request", "70000"),
     ("PUT", ONE, {"port": "http"}, 422, "invalid_request", "port"),
     ("PUT", ONE, {"prot": 80, "port": 80}, 422, "invalid_request", "did you mean"),
-    ("PUT", ONE, {"port": 80, "check": {}}, 422, "invalid_request", "check"),
+    ("PUT", ONE, {"port": 80, "check": {"type": "smtp"}}, 422, "invalid_request", "check"),
     ("PUT", ONE, {"port": 80, "ttl_s": 1}, 422, "invalid_request", "ttl_s"),
     ("PUT", ONE, {"port": 80, "service": "other"}, 422, "invalid_request", "service"),
     ("PUT", ONE, {"port": 80, "metadata": {"k": "v" * 5000}}, 422, "invalid_request", "metadata"),
