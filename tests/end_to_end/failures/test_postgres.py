@@ -18,6 +18,7 @@ from tests.parts.fault_proxy import ProxyThread
 from tests.parts.feed_client import FeedClient
 from tests.parts.planes import Registry
 from tests.parts.postgres import Postgres
+from tests.parts.valkey import Valkey
 
 MOST_CONNECTIONS = 5
 STALE = "Meshway-Stale"
@@ -34,11 +35,12 @@ def server() -> Iterator[Postgres]:
 class Pair:
     """Two registries over one database."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, valkey: Valkey) -> None:
         self.registries: list[Registry] = []
+        stores = ("--database-url", url, "--redis-url", valkey.url)
         for name in ("one", "other"):
             (folder / name).mkdir()
-            self.registries.append(Registry(folder / name, "--database-url", url, "--dns-port", "off"))
+            self.registries.append(Registry(folder / name, *stores, "--dns-port", "off"))
 
     @property
     def both(self) -> tuple[Registry, Registry]:
@@ -71,9 +73,9 @@ def are_whole(*registries: Registry) -> bool:
 
 
 def test_without_the_database_reads_and_heartbeats_go_on_and_writes_are_refused_at_once(
-    tmp_path: Path, server: Postgres
+    tmp_path: Path, server: Postgres, valkey: Valkey
 ) -> None:
-    pair = Pair(tmp_path, server.new_database())
+    pair = Pair(tmp_path, server.new_database(), valkey)
     try:
         one, other = pair.both
         lease = put(one, "b1").json()["lease_id"]
@@ -115,8 +117,8 @@ def test_without_the_database_reads_and_heartbeats_go_on_and_writes_are_refused_
         pair.close()
 
 
-def test_a_database_that_falls_silent_holds_nobody_for_long(tmp_path: Path, server: Postgres) -> None:
-    pair = Pair(tmp_path, server.new_database())
+def test_a_database_that_falls_silent_holds_nobody_for_long(tmp_path: Path, server: Postgres, valkey: Valkey) -> None:
+    pair = Pair(tmp_path, server.new_database(), valkey)
     try:
         one, other = pair.both
         assert put(one, "b1").status_code == 201
@@ -164,8 +166,8 @@ def test_a_slow_database_makes_batches_longer_and_not_the_queue(tmp_path: Path, 
         proxies.close()
 
 
-def test_a_registry_that_was_paused_shows_no_past(tmp_path: Path, server: Postgres) -> None:
-    pair = Pair(tmp_path, server.new_database())
+def test_a_registry_that_was_paused_shows_no_past(tmp_path: Path, server: Postgres, valkey: Valkey) -> None:
+    pair = Pair(tmp_path, server.new_database(), valkey)
     try:
         one, other = pair.both
         assert put(one, "b0").status_code == 201
@@ -185,7 +187,7 @@ def test_a_registry_that_was_paused_shows_no_past(tmp_path: Path, server: Postgr
         pair.close()
 
 
-def test_a_failover_to_an_older_copy_is_a_new_history(tmp_path: Path, server: Postgres) -> None:
+def test_a_failover_to_an_older_copy_is_a_new_history(tmp_path: Path, server: Postgres, valkey: Valkey) -> None:
     url = server.new_database()
     copied: list[Postgres] = []
     pair: Pair | None = None
@@ -197,7 +199,7 @@ def test_a_failover_to_an_older_copy_is_a_new_history(tmp_path: Path, server: Po
         copy = server.copy()
         copied.append(copy)
         hosts = url.replace(f"127.0.0.1:{server.port}", f"127.0.0.1:{server.port},127.0.0.1:{copy.port}")
-        pair = Pair(tmp_path, hosts)
+        pair = Pair(tmp_path, hosts, valkey)
         one, other = pair.both
         for at in range(5, 9):
             assert put(one, f"b{at}").status_code == 201
@@ -234,9 +236,11 @@ def test_a_failover_to_an_older_copy_is_a_new_history(tmp_path: Path, server: Po
             each.close()
 
 
-def test_a_registry_killed_between_two_commits_leaves_nothing_half(tmp_path: Path, server: Postgres) -> None:
+def test_a_registry_killed_between_two_commits_leaves_nothing_half(
+    tmp_path: Path, server: Postgres, valkey: Valkey
+) -> None:
     """Its clients go on at the other one, with the same key: each call is done once, wherever it got to."""
-    pair = Pair(tmp_path, server.new_database())
+    pair = Pair(tmp_path, server.new_database(), valkey)
     try:
         one, other = pair.both
         answered: dict[str, str] = {}
