@@ -63,7 +63,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Annotated[tuple[Answering, ...], Meta(max_length=100_000)] = ()
     drained: tuple[str, ...] = ()
     ejected: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
-    mass_removal_guard: Annotated[int, Meta(ge=0)] = 0
+    mass_removal_guard: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     counters: dict[str, Any] = {}
 
 

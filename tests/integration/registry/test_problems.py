@@ -29,6 +29,7 @@ CASES: list[tuple[str, str, object, int, str, str]] = [
     ("PUT", ONE, {"port": "http"}, 422, "invalid_request", "port"),
     ("PUT", ONE, {"prot": 80, "port": 80}, 422, "invalid_request", "did you mean"),
     ("PUT", ONE, {"port": 80, "check": {"type": "smtp"}}, 422, "invalid_request", "check"),
+    ("POST", "/v1/reports", {"node": "gw", "mass_removal_guard": 2**64}, 422, "invalid_request", "mass_removal_guard"),
     ("PUT", ONE, {"port": 80, "ttl_s": 1}, 422, "invalid_request", "ttl_s"),
     ("PUT", ONE, {"port": 80, "service": "other"}, 422, "invalid_request", "service"),
     ("PUT", ONE, {"port": 80, "metadata": {"k": "v" * 5000}}, 422, "invalid_request", "metadata"),
