@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gateway.exchange import Exchange, Hold, Reply
 from gateway.request_fields import RequestFields
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 RequestFilter = Callable[[Exchange], "Reply | Hold | Awaitable[Reply | None] | None"]
 ResponseFilter = Callable[[ResponseHead], None]  # what it does depends on the head alone
+GRPC_STATUS: Final = 200  # of every answer of gRPC, whose own code is in a field
 ChooseCluster = Callable[[Exchange], "Cluster"]
 
 
 @dataclass(slots=True, frozen=True)
 class RetryPlan:
-    """When and how often an attempt is repeated. statuses, conditions: what counts as retryable. Times in seconds."""
+    """When and how often an attempt is repeated. statuses, conditions: what counts as retryable. Times in seconds.
+
+    grpc_codes: where there are any, statuses has GRPC_STATUS, which then counts only with one of these codes.
+    """
 
     max_retries: int
     conditions: frozenset[str]
@@ -35,6 +39,7 @@ class RetryPlan:
     non_idempotent: bool
     buffer: int
     same_endpoint: bool
+    grpc_codes: frozenset[int] = frozenset()
 
 
 class EncodedBody(Protocol):

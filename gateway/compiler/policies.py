@@ -154,6 +154,7 @@ DEFAULTS: Final = TrafficPolicy(
         max_retries=1,
         on=("connect_failure", "refused_stream", "reset_before_request", "stale_connection"),
         statuses=(),
+        grpc_codes=(),
         backoff=Backoff(base=Duration(0.025), max=Duration(0.25)),
         budget=RetryBudget(percent=20.0, min_per_second=10.0),
         non_idempotent=False,

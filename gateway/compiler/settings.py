@@ -3,7 +3,7 @@
 import math
 from typing import Final, TypeVar
 
-from gateway.plan import RetryPlan
+from gateway.plan import GRPC_STATUS, RetryPlan
 from gateway.upstream.cluster_settings import (
     BalancingSettings,
     BreakerSettings,
@@ -53,10 +53,12 @@ def retry_plan(retry: Retry) -> RetryPlan | None:
     if not retry.max_retries:
         return None
     backoff, budget = _set(retry.backoff), _set(retry.budget)
+    statuses, grpc_codes = frozenset(_set(retry.statuses)), frozenset(_set(retry.grpc_codes))
     return RetryPlan(
         max_retries=retry.max_retries,
         conditions=frozenset(_set(retry.on)),
-        statuses=frozenset(_set(retry.statuses)),
+        statuses=statuses | {GRPC_STATUS} if grpc_codes else statuses,
+        grpc_codes=frozenset() if GRPC_STATUS in statuses else grpc_codes,
         backoff_base_s=float(_set(backoff.base)),
         backoff_max_s=float(_set(backoff.max)),
         budget_percent=_set(budget.percent),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from gateway.exchange import Exchange, Reply
+from gateway.filters.host_from_header import compile_host
 from gateway.plan import RequestFilter
 from gateway.routing.path import PathError
 from gateway.routing.path_change import compile_path_change
@@ -19,6 +20,7 @@ def compile_filter(redirect: Redirect, prefixes: Sequence[bytes]) -> RequestFilt
         change = compile_path_change(redirect.path, prefixes)
     scheme = redirect.scheme.encode() if redirect.scheme else b""
     host = redirect.host.encode() if redirect.host else b""
+    host_of = compile_host(redirect.host_from_header) if redirect.host_from_header else None
     port = b":%d" % redirect.port if redirect.port else b""
     unwritten_for = _SCHEMES.get(redirect.port or 0)
     status = redirect.status
@@ -32,7 +34,8 @@ def compile_filter(redirect: Redirect, prefixes: Sequence[bytes]) -> RequestFilt
                 return Reply(error.status, error.code, "DPE", f"after the redirect {error.detail}")
         to = scheme or exchange.scheme
         written = b"" if to == unwritten_for else port
-        location = to + b"://" + _authority(exchange, host, written, keeps_port=not scheme and not port)
+        named = host_of(exchange) if host_of is not None else host
+        location = to + b"://" + _authority(exchange, named, written, keeps_port=not scheme and not port)
         location += path + exchange.query
         return Reply(status, "redirect", "", fields=b"Location: " + location + b"\r\n", body=b"")
 

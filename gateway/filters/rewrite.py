@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from gateway.exchange import Exchange, Reply
+from gateway.filters.host_from_header import compile_host
 from gateway.plan import RequestFilter
 from gateway.routing.path import PathError
 from gateway.routing.path_change import compile_path_change
@@ -15,10 +16,13 @@ def compile_filter(rewrite: Rewrite, prefixes: Sequence[bytes]) -> RequestFilter
     if rewrite.path is not None:
         change = compile_path_change(rewrite.path, prefixes)
     authority = rewrite.host.encode() if rewrite.host else b""
+    host_of = compile_host(rewrite.host_from_header) if rewrite.host_from_header else None
 
     def rewrite_request(exchange: Exchange) -> Reply | None:
         if authority:
             exchange.authority = authority
+        elif host_of is not None:
+            exchange.authority = host_of(exchange) or exchange.authority
         if change is not None:
             try:
                 exchange.path = change(exchange.path)

@@ -13,12 +13,11 @@ from gateway.plan import RetryPlan, RoutePlan
 from gateway.relay import encoding
 from gateway.relay.attempt import Attempt
 from gateway.relay.caller_deadline import left_s
-from gateway.relay.encoding import EncodedDownstream
 from gateway.relay.mirror import CopiedBody, mirror
 from gateway.relay.refusals import nowhere, too_large
 from gateway.relay.relay import Relay
 from gateway.relay.replay import Replay
-from gateway.relay.retry import FAILURES, backoff_s, is_harmless, retry_after_s
+from gateway.relay.retry import FAILURES, backoff_s, is_harmless, is_listed, retry_after_s
 from gateway.relay.trace import begin_trace
 from gateway.routing.path import PathError, canonical
 from gateway.upstream.cluster import PENDING, Cluster
@@ -297,7 +296,7 @@ class Call:
         self.downstream.send_head(exchange, head, first, ended, trailers)
 
     def pass_end(self, trailers: bytes, now: float) -> None:
-        if isinstance(self.downstream, EncodedDownstream):
+        if isinstance(self.downstream, encoding.EncodedDownstream):
             self.downstream.flush()
         self._finish(now)
         self.downstream.send_end(trailers)
@@ -322,7 +321,7 @@ class Call:
 
     def wants_another(self, head: ResponseHead, retry: RetryPlan, now: float) -> bool:
         """Whether an answer whose status is in `retry` is not passed on but tried again. Spends the budget."""
-        if not is_harmless(self.exchange, retry, "status"):
+        if not is_listed(retry, head) or not is_harmless(self.exchange, retry, "status"):
             return False
         asked_s = retry_after_s(head.named.get(b"retry-after"))
         # Without a deadline, whoever asks for more patience than the policy has gets no second attempt.

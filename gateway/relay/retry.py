@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.exchange import Exchange
-from gateway.plan import RetryPlan
+from gateway.plan import GRPC_STATUS, RetryPlan
+from meshway.http1.fields import find
+from meshway.http1.message import ResponseHead
 
 IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 NEVER_REACHED: Final = frozenset({"connect_failure", "refused_stream", "reset_before_request"})
@@ -40,6 +42,17 @@ FAILURES: Final = {
     "idle_timeout": Failure(504, "idle_timeout", "SI", "attempt_timeout", ""),
     "idle_caller": Failure(408, "request_timeout", "SI", "cancelled", ""),
 }
+
+
+def is_listed(retry: RetryPlan, head: ResponseHead) -> bool:
+    """Whether an answer with a status of the policy's is one to repeat.
+
+    One of gRPC has its code in its head only where it has no message ("Trailers-Only"); others are passed on.
+    """
+    if not retry.grpc_codes or head.status != GRPC_STATUS:
+        return True
+    code = find(head.block, b"grpc-status")
+    return code is not None and code.isdigit() and len(code) <= 2 and int(code) in retry.grpc_codes
 
 
 def is_harmless(exchange: Exchange, retry: RetryPlan, condition: str) -> bool:

@@ -20,19 +20,19 @@ class PathRewrite(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
 
 class Rewrite(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the upstream sees instead."""
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"host_from_header"})
+    """What the upstream sees instead. host_from_header: a request header's value, where it is a host's name."""
 
     path: PathRewrite | None = None
     host: str | None = None
+    host_from_header: str | None = None
 
 
 class Redirect(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Sends the caller elsewhere; the query is kept."""
+    """Sends the caller elsewhere; the query is kept. host_from_header: as in Rewrite."""
 
     path: PathRewrite | None = None
     host: str | None = None
+    host_from_header: str | None = None
     scheme: Literal["http", "https"] | None = None
     port: Annotated[int, Meta(ge=1, le=65535)] | None = None
     status: Literal[301, 302, 303, 307, 308] = 302

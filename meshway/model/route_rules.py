@@ -12,6 +12,7 @@ from meshway.model.precedence import path_names
 from meshway.model.route import HeaderChanges, PathRewrite, Redirect, Rewrite, Route, Rule
 from meshway.model.rule_kit import BlockRule, Finding, member_path, one_of, unique
 
+_ELSEWHERE: Final = ("path", "host", "host_from_header", "scheme", "port")
 _ACTIONS: Final = ("destinations", "redirect", "respond")
 _OF_A_SERVICE: Final = ("rewrite", "request_headers", "timeouts", "retry", "mirror", "compression", "sticky")
 
@@ -102,9 +103,18 @@ def _rewrite_host(part: Any) -> Iterator[Finding]:
         yield Finding(".host", "bad_name", reason)
 
 
+def _host_header(part: Any) -> Iterator[Finding]:
+    if part.host_from_header is None:
+        return
+    if part.host is not None:
+        yield Finding(".host_from_header", "forbidden_combination", "says the same as host: write one of them")
+    if not TOKEN.match(part.host_from_header):
+        yield Finding(".host_from_header", "bad_name", f'"{part.host_from_header}" is no header name')
+
+
 def _redirect_somewhere(part: Any) -> Iterator[Finding]:
-    if all(getattr(part, name) is None for name in ("path", "host", "scheme", "port")):
-        yield Finding("", "missing_field", "needs at least one of path, host, scheme, port: it leads back to itself")
+    if all(getattr(part, name) is None for name in _ELSEWHERE):
+        yield Finding("", "missing_field", f"needs at least one of {', '.join(_ELSEWHERE)}: it leads back to itself")
 
 
 def _route_rules(part: Any) -> Iterator[Finding]:
@@ -127,10 +137,11 @@ def _route_hosts(part: Any) -> Iterator[Finding]:
 ROUTE_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **MATCH_RULES,
     PathRewrite: (one_of("full", "prefix"), literal_paths("full", "prefix")),
-    Rewrite: (BlockRule(("host",), _rewrite_host),),
+    Rewrite: (BlockRule(("host",), _rewrite_host), BlockRule(("host", "host_from_header"), _host_header)),
     Redirect: (
-        BlockRule(("path", "host", "scheme", "port"), _redirect_somewhere),
+        BlockRule(_ELSEWHERE, _redirect_somewhere),
         BlockRule(("host",), _rewrite_host),
+        BlockRule(("host", "host_from_header"), _host_header),
     ),
     HeaderChanges: (_changed_headers("set"), _changed_headers("add"), _changed_headers("remove")),
     Rule: (

@@ -141,11 +141,10 @@ class RetryBudget(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 class Retry(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Defaults: one retry, only for what never reached the application; backoff 25ms to 250ms; budget 20 % + 10/s."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"grpc_codes"})
-
     max_retries: Annotated[int, Meta(ge=0, le=10)] | None = None
     on: tuple[RetryCondition, ...] | None = None
     statuses: tuple[Status, ...] | None = None
+    grpc_codes: tuple[Annotated[int, Meta(ge=1, le=16)], ...] | None = None
     backoff: Backoff | None = None
     budget: RetryBudget | None = None
     non_idempotent: bool | None = None

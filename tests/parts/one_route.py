@@ -35,6 +35,7 @@ def retry_plan(
     non_idempotent: bool = False,
     buffer: int = 65_536,
     same_endpoint: bool = False,
+    grpc_codes: frozenset[int] = frozenset(),
 ) -> RetryPlan:
     return RetryPlan(
         max_retries=max_retries,
@@ -47,6 +48,7 @@ def retry_plan(
         non_idempotent=non_idempotent,
         buffer=buffer,
         same_endpoint=same_endpoint,
+        grpc_codes=grpc_codes,
     )
 
 

@@ -7,7 +7,7 @@ import zlib
 from typing import Any
 
 from gateway.wire.http1.listener_context import ConnectionLimits
-from tests.integration.gateway.test_decisions import route, saying, services
+from tests.integration.gateway.test_decisions import ROUND_ROBIN, route, saying, services
 from tests.parts.changes import running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
@@ -296,3 +296,26 @@ async def test_what_will_go_is_announced_in_every_answer() -> None:
         assert 'Link: <https://shop.example/v2>; rel="deprecation"' in head
         status, head, _ = await gateway.ask("/v0")
         assert (status, "Sunset: Thu, 01 Jan 2026 00:00:00 GMT" in head) == (410, True)
+
+
+async def test_a_code_of_grpc_is_tried_again_where_that_does_no_harm() -> None:
+    busy = telling("200 OK\r\nContent-Type: application/grpc\r\ngrpc-status: 14\r\nContent-Length: 0")
+    rule = to("books", retry={"max_retries": 1, "grpc_codes": [14], "non_idempotent": True})
+    async with services(busy, saying("2")) as books, compiled_gateway(*books, ROUND_ROBIN, route(rule)) as gateway:
+        for _ in range(2):
+            status, _, body = await ask(gateway, request("POST"))
+            assert (status, body) == (200, "2")
+        assert len(busy.requests) == 1
+        plain = to("books", retry={"max_retries": 0})
+        gateway.apply(route(plain))
+        assert {(await ask(gateway, request("POST")))[2] for _ in range(2)} == {"", "2"}
+
+
+async def test_the_service_sees_the_host_that_a_header_names() -> None:
+    upstream = saying("1")
+    rule = to("books", rewrite={"host_from_header": "x-tenant"})
+    async with services(upstream) as books, compiled_gateway(*books, route(rule)) as gateway:
+        await gateway.ask(fields="X-Tenant: blue.example\r\n")
+        await gateway.ask(fields="X-Tenant: blue/example\r\n")
+        hosts = [received.values(b"host") for received in upstream.requests]
+        assert hosts == [[b"blue.example"], [b"shop.example"]]

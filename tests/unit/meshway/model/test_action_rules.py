@@ -59,6 +59,13 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "forbidden_combination",
     ),
     (rule(deprecation={"since": "2026-01-01", "link": "/v2"}), "spec.rules[0].deprecation.link", "out_of_bounds"),
+    (
+        rule(rewrite={"host": "a.example", "host_from_header": "x-host"}),
+        "spec.rules[0].rewrite.host_from_header",
+        "forbidden_combination",
+    ),
+    (rule(rewrite={"host_from_header": "x host"}), "spec.rules[0].rewrite.host_from_header", "bad_name"),
+    (rule(retry={"grpc_codes": [0]}), "spec.rules[0].retry.grpc_codes[0]", "out_of_bounds"),
 ]
 
 
