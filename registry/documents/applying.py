@@ -8,10 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from meshway.model.document import Document, Spec
-from meshway.model.route import Route
 from meshway.problem import FieldError, Problem, invalid_document, not_found
 from registry.documents.cautions import Caution, cautions
-from registry.documents.claims import claim_text, claims, listed_claims
+from registry.documents.claims import claim_text, claims, rivals
 from registry.documents.differences import ValueChange, document_changes
 from registry.documents.references import dangling, references, target_of
 from registry.revisions.draft import Apart
@@ -252,19 +251,12 @@ def _own_errors(row: DocumentRow, draft: Draft) -> Iterator[FieldError]:
         if reason := dangling(reference, draft):
             yield _error(row, reference.path, "unknown_reference", reason)
     named: set[DocumentKey] = set()
-    for claim in sorted(row.claims):
-        for other in draft.holders(claim):
-            if other != row.key and other not in named:
-                named.add(other)
-                reason = "{} {}/{} has {} too".format(*other, claim_text(claim))
-                yield _error(row, "spec", "conflict", reason)
-    if isinstance(row.spec, Route) and row.spec.order != "listed":
-        for claim in listed_claims(row.spec, row.key[1]):
-            for other in draft.holders(claim):
-                if other != row.key and other not in named:
-                    named.add(other)
-                    reason = "{} {}/{} has {}".format(*other, claim_text(claim))
-                    yield _error(row, "spec", "conflict", reason)
+    for rival in (rival for claim in sorted(row.claims) for rival in rivals(claim)):
+        # One that stands in the way is told; of a host's thousand Routes not each.
+        other = next((key for key in draft.holders(rival) if key != row.key), None)
+        if other is not None and other not in named:
+            named.add(other)
+            yield _error(row, "spec", "conflict", "{} {}/{} has {}".format(*other, claim_text(rival)))
 
 
 def _refuse_orphans(draft: Draft, touched: _Before) -> None:

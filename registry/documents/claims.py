@@ -1,8 +1,8 @@
 """What only one document of the mesh may say: two that claim the same are a `conflict`.
 
-A Route claims each of its matches on each host, a listed one its hosts at its priority; a TrafficPolicy each block for
-each target; a Service its aliases.
-RateLimits claim nothing: all that apply must admit a call.
+A Route claims each of its matches on each host, and its hosts at its priority, which a listed Route has alone; a
+TrafficPolicy each block for each target; a Service its aliases. RateLimits claim nothing: all that apply must admit a
+call.
 """
 
 from __future__ import annotations
@@ -39,6 +39,14 @@ def claims(spec: Spec, namespace: str) -> frozenset[Claim]:
     return frozenset()
 
 
+def rivals(claim: Claim) -> tuple[Claim, ...]:
+    """The claims of other documents that cannot stand beside this one: mostly the same."""
+    kind, *parts = claim
+    if kind == "listed":
+        return claim, ("specificity", *parts)
+    return (("listed", *parts),) if kind == "specificity" else (claim,)
+
+
 def claim_text(claim: Claim) -> str:
     """The claim in words, for the message of a conflict."""
     kind, *parts = claim
@@ -46,7 +54,7 @@ def claim_text(claim: Claim) -> str:
         return f'the alias "{parts[0]}"'
     if kind == "block":
         return f"{parts[1]} of {parts[0]}"
-    if kind == "listed":
+    if kind in ("listed", "specificity"):
         listener, host, priority = parts
         return f"host {host} of the {listener} listener at priority {priority}, where a listed Route is alone"
     listener, host, priority, match = parts
@@ -95,15 +103,9 @@ def route_hosts(spec: Route, namespace: str) -> Iterator[tuple[str, str]]:
             yield listener, host
 
 
-def listed_claims(spec: Route, namespace: str) -> Iterator[Claim]:
-    """What a listed Route says of these hosts, listeners and priority, and no other Route may then say."""
-    for listener, host in route_hosts(spec, namespace):
-        yield ("listed", listener, host, str(spec.priority))
-
-
 def _of_route(spec: Route, namespace: str) -> Iterator[Claim]:
-    if spec.order == "listed":
-        yield from listed_claims(spec, namespace)
+    for listener, host in route_hosts(spec, namespace):
+        yield (spec.order, listener, host, str(spec.priority))
     matches = {match_text(match) for rule in spec.rules for match in rule.match or (Match(),)}
     for listener, host in route_hosts(spec, namespace):
         for match in matches:

@@ -1,4 +1,4 @@
-"""The guide's own two files of Istio, byte for byte, and the call it ends with."""
+"""The guide's two documents of Istio, unchanged by us, and the call it ends with."""
 
 from collections.abc import Callable
 

@@ -141,6 +141,24 @@ def test_two_routes_with_equal_rules_conflict_and_both_are_named() -> None:
     bench.apply(route_to("books", "two", priority=1))
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [("listed", "specificity"), ("specificity", "listed"), ("listed", "listed")]
+)
+def test_a_listed_route_is_alone_on_its_hosts_at_its_priority_whoever_comes_first(first: str, second: str) -> None:
+    bench = Bench()
+    bench.register()
+
+    def rules(path: str) -> list[dict[str, Any]]:
+        return [{"match": [{"path": {"prefix": path}}], "destinations": [{"service": "books"}]}]
+
+    bench.apply(written("Route", "first", {"rules": rules("/a"), "order": first}))
+    problem = refusal(bench, written("Route", "second", {"rules": rules("/b"), "order": second}))
+    assert codes(problem) == [("spec", "conflict")]
+    assert "Route default/first has host * of the edge listener at priority 0" in problem.errors[0].message
+    bench.apply(written("Route", "second", {"rules": rules("/b"), "order": second, "priority": 5}))
+    bench.apply(written("Route", "first", {"rules": rules("/c"), "order": second}))
+
+
 def test_two_policies_with_the_same_target_and_block_conflict() -> None:
     bench = Bench()
     bench.register()

@@ -1,6 +1,6 @@
 from typing import Any
 
-from registry.documents.claims import claim_text, claims
+from registry.documents.claims import claim_text, claims, rivals
 from tests.parts.registry_bench import written
 
 
@@ -21,7 +21,9 @@ def test_equal_matches_are_equal_however_they_are_written() -> None:
 
 
 def test_host_listener_priority_and_match_each_tell_routes_apart() -> None:
-    base = route([{"path": {"prefix": "/a"}}])
+    claimed = route([{"path": {"prefix": "/a"}}])
+    base = {rival for claim in claimed for rival in rivals(claim)}
+    assert base & claimed
     assert not base & route([{"path": {"exact": "/a"}}])
     assert not base & route([{"path": {"prefix": "/a"}}], hosts=["a.example"])
     assert not base & route([{"path": {"prefix": "/a"}}], priority=1)
@@ -61,6 +63,9 @@ def test_names_in_templates_and_a_slash_behind_a_prefix_tell_no_routes_apart() -
     assert route([{"path": {"template": "/a/{x}"}}]) != route([{"path": {"template": "/a/{x=**}"}}])
 
 
-def test_a_listed_route_claims_its_hosts_at_its_priority() -> None:
-    assert ("listed", "edge", "*", "0") in route([], order="listed")
-    assert ("listed", "edge", "*", "0") not in route([])
+def test_a_listed_route_rules_out_others_of_its_hosts_at_its_priority_and_the_other_way_round() -> None:
+    listed, specific = ("listed", "edge", "*", "0"), ("specificity", "edge", "*", "0")
+    assert listed in route([], order="listed")
+    assert specific in route([])
+    assert set(rivals(listed)) == {listed, specific}
+    assert rivals(specific) == (listed,)
