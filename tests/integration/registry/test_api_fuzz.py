@@ -124,7 +124,8 @@ def shorten(case: Any) -> None:
     if case.headers and "Prefer" in case.headers:
         case.headers["Prefer"] = "wait=0"
     bodies = [case.body] if isinstance(case.body, dict) else []
-    bodies += [row for row in bodies[0].get("instances") or () if isinstance(row, dict)] if bodies else []
+    rows = bodies[0].get("instances") if bodies else None
+    bodies += [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     for body in bodies:
         if isinstance(body.get("check"), dict):
             body["check"].pop("port", None)

@@ -45,8 +45,16 @@ class Checkout:
         path.write_text(text)
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
-    def python(self, name: str, speed: float = 0.02, *, old: bool = False, venv: bool = True, pip: str = "") -> None:
-        measure = "exit 3" if old else f'echo "{speed} 3.11.9 {self.bin / name}"'
+    def python(self, name: str, *speeds: float, old: bool = False, venv: bool = True, pip: str = "") -> None:
+        """speeds: of one measurement after the other, the last one again and again."""
+        asked = self.bin / f"{name}.asked"
+        told = " ".join(str(speed) for speed in speeds or (0.02,))
+        measure = (
+            "exit 3"
+            if old
+            else f'echo >> "{asked}"; set -- {told}; i=$(wc -l < "{asked}"); '
+            f'while [ $i -gt 1 ] && [ $# -gt 1 ]; do shift; i=$((i-1)); done; echo "$1 3.11.9 {self.bin / name}"'
+        )
         self.program(name, FAKE.format(measure=measure, venv="" if venv else "exit 1", pip=pip, calls=self.calls))
 
     def install(self) -> tuple[int, str, str]:
@@ -83,6 +91,14 @@ def test_the_fastest_python_is_taken_and_filled_from_the_lock(checkout: Checkout
     packages, own = checkout.pip_calls()
     assert packages.endswith("install --require-hashes --no-deps -r requirements.lock")
     assert own.endswith("install --no-deps -e .")
+
+
+def test_a_python_that_was_disturbed_once_is_taken_all_the_same(checkout: Checkout) -> None:
+    checkout.python("python3.11", 0.03)
+    checkout.python("python3.13", 0.49, 0.01)
+    code, out, _ = checkout.install()
+    assert code == 0
+    assert out.startswith(f"python    {checkout.bin}/python3.13 ")
 
 
 def test_a_second_run_does_nothing_and_at_once(checkout: Checkout) -> None:
