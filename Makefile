@@ -19,7 +19,7 @@ demo: install  ## bookinfo beside a running `make up`
 	@exec .venv/bin/meshway demo
 
 test: install  ## everything that fits in a quarter of an hour on two cores
-	@$(PYTHON) -m pytest -q
+	@$(PYTHON) -m pytest -q --durations=20
 
 test-unit: install  ## the fast part
 	@$(PYTHON) -m pytest -q tests/unit
@@ -45,13 +45,13 @@ bench: install  ## the gateway beside nginx, HAProxy and Envoy; writes loadtest/
 	@$(PYTHON) -m loadtest.bench $(BENCH)
 
 fuzz: install  ## half an hour of differential fuzzing
-	@$(PYTHON) -m pytest -q tests/unit -m fuzz --hypothesis-profile=long
+	@$(PYTHON) -m pytest -q tests/unit -m fuzz --hypothesis-profile=long -o timeout=3600
 
 interop: install  ## other people's clients in their own languages, and a real ZooKeeper; skips what the machine lacks
-	@$(PYTHON) -m pytest -q -m interop -rs tests/interop
+	@$(PYTHON) -m pytest -q -m interop -rs tests/interop -o timeout=900
 
 soak: install  ## the long kill and load runs (minutes each)
-	@$(PYTHON) -m pytest -q -m soak
+	@$(PYTHON) -m pytest -q -m soak -o timeout=1800
 
 clean:  ## remove what the other targets made
 	@rm -rf .venv .venv-install.log .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
