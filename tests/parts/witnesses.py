@@ -28,15 +28,25 @@ class Witness:
         self.is_over = False
         self.sights: list[Sight] = []
         self.resets = 0
+        self._quiet_until_s = 0.0
 
     def read(self, port: int, deltas: int) -> None:
         """Connects, goes on from what it holds, and returns when so many deltas have come. Raises OSError,
-        HTTPException: the connection failed, or said nothing for 5 s."""
+        HTTPException: the connection failed, or said nothing new for 5 s."""
         raise NotImplementedError
+
+    def _begin_quiet(self) -> None:
+        self._quiet_until_s = time.monotonic() + _TIMEOUT_S
+
+    def _check_quiet(self) -> None:
+        """Ticks and heads said again keep a connection's own timeout from ever passing."""
+        if time.monotonic() > self._quiet_until_s:
+            raise TimeoutError("nothing new")
 
     def see(self, revision: int, seen: list[tuple[str, str | None]], *, is_snapshot: bool = False) -> None:
         """seen: each instance as `service/id` and its status, None for one that went."""
         self.held = revision
+        self._begin_quiet()
         self.sights.append(
             Sight(
                 revision,
@@ -64,7 +74,9 @@ class Follower(Witness):
         try:
             connection.request("GET", f"/v1/feed?node={self._node}{held}")
             answer = _opened(connection.getresponse())
+            self._begin_quiet()
             while deltas > 0 and not self.is_over and (data := answer.read1(1 << 14)):
+                self._check_quiet()
                 for frame in reader.feed(data):
                     match frame:
                         case Hello():
@@ -96,8 +108,10 @@ class Watcher(Witness):
         try:
             connection.request("GET", "/v1/watch?kind=Instance", headers=fields)
             answer = _opened(connection.getresponse())
+            self._begin_quiet()
             event, data = "", b""
             while deltas > 0 and not self.is_over and (line := answer.readline()):
+                self._check_quiet()
                 name, _, value = line.rstrip(b"\n").partition(b": ")
                 if name == b"event":
                     event = value.decode()
