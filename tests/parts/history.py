@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from tests.parts.removals import Removals
+
 
 class Write(NamedTuple):
     """One call, with its repetitions; answered_s is None when no answer came.
@@ -71,7 +73,8 @@ class Span(NamedTuple):
 
 
 class History(NamedTuple):
-    """sights: by follower, in the order they came. final: key to revision, read when all was over."""
+    """sights: by follower, in the order they came. final: key to revision, read when all was over. remove_after_s: how
+    long a critical instance stays listed."""
 
     writes: tuple[Write, ...]
     sights: dict[str, tuple[Sight, ...]]
@@ -79,12 +82,15 @@ class History(NamedTuple):
     reads: tuple[Read, ...] = ()
     renewals: tuple[Renewal, ...] = ()
     disturbed: tuple[Span, ...] = ()
+    remove_after_s: float = 300.0
 
 
 def faults(history: History) -> list[str]:
     """Everything that breaks a promise; empty: all were kept."""
+    removals = Removals(history)
     return [
-        *_lost_or_invented(history),
+        *_lost_or_invented(history, removals),
+        *removals.faults,
         *_out_of_order(history.writes),
         *(fault for name, sights in history.sights.items() for fault in _of_follower(name, sights, history)),
         *_told_differently(history.sights),
@@ -92,30 +98,32 @@ def faults(history: History) -> list[str]:
     ]
 
 
-def _lost_or_invented(history: History) -> Iterator[str]:
+def _lost_or_invented(history: History, removals: Removals) -> Iterator[str]:
     by_key: defaultdict[str, list[Write]] = defaultdict(list)
     for write in history.writes:
         by_key[write.key].append(write)
     for key, writes in by_key.items():
-        yield from _lost(key, sorted(writes, key=lambda write: write.asked_s), history)
+        gone_s = removals.gone_s.get(key)
+        yield from _lost(key, sorted(writes, key=lambda write: write.asked_s), history.final.get(key), gone_s)
     for key in history.final.keys() - by_key.keys():
         yield f"invented: {key} was never asked for"
 
 
-def _lost(key: str, writes: list[Write], history: History) -> Iterator[str]:
-    """What the last answered write left must be there, unless one that was not answered came after it."""
+def _lost(key: str, writes: list[Write], found: int | None, gone_s: float | None) -> Iterator[str]:
+    """What the last answered write left must be there, unless one that was not answered came after it, or the registry
+    removed it later."""
     answered = [at for at, write in enumerate(writes) if write.answered_s is not None]
     if not answered:
         return
     last, later = writes[answered[-1]], writes[answered[-1] + 1 :]
-    found = history.final.get(key)
     if last.takes:
         if found is not None and all(write.takes or not write.doubtful for write in writes):
             yield f"lost: {key} was taken away with {last.revision}, found {found}"
         return
     known = max((write.revision or -1 for write in writes if write.answered_s is not None), default=-1)
     if found is None:
-        if not any(write.takes for write in later):
+        is_removed = gone_s is not None and last.asked_s < gone_s
+        if not is_removed and not any(write.takes for write in later):
             yield f"lost: {key} was answered with {last.revision}, found none"
     elif found < known:
         yield f"lost: {key} was answered with {known}, found {found}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from registry.settings import RegistrySettings
 retention._EVERY_S = 3.0
 serve(RegistrySettings(data_dir=Path(sys.argv[1]), **json.loads(sys.argv[2])))
 """
+
+_MOST_PAGES = 100
 
 
 class Replica:
@@ -84,27 +87,33 @@ class Replica:
 
     def instances(self) -> dict[str, int]:
         """`service/id` to revision, of all there are in the default namespace."""
-        found: dict[str, int] = {}
-        for service in self._pages("/v1/namespaces/default/services"):
-            name = service["metadata"]["name"]
-            for item in self._pages(f"/v1/namespaces/default/services/{name}/instances"):
-                found[f"{name}/{item['id']}"] = item["revision"]
-        return found
+        return {name: item["revision"] for name, item in self._items()}
+
+    def critical(self) -> list[str]:
+        """`service/id` of those whose lease ran out."""
+        return [name for name, item in self._items() if item["status"] == "critical"]
 
     def close(self) -> None:
         self.client.close()
         self.process.stop()
 
+    def _items(self) -> Iterator[tuple[str, Any]]:
+        for service in self._pages("/v1/namespaces/default/services"):
+            name = service["metadata"]["name"]
+            for item in self._pages(f"/v1/namespaces/default/services/{name}/instances"):
+                yield f"{name}/{item['id']}", item
+
     def _pages(self, path: str) -> list[Any]:
         items: list[Any] = []
         query = {"limit": "1000"}
-        while True:
+        for _ in range(_MOST_PAGES):
             answer = self.client.get(path, params=query)
             assert answer.status_code == 200, answer.text
             items += answer.json()["items"]
             if "next" not in answer.json():
                 return items
             query["cursor"] = answer.json()["next"]
+        raise AssertionError(f"{path} goes on after {_MOST_PAGES} pages: {query}")
 
 
 class Cluster:

@@ -19,8 +19,9 @@ OTHERS: Final = {
     "meshway/http1/test_raw_table.py": "the table of raw cases, read by head.py and framing.py",
     "meshway/http1/test_raw_table_can_fail.py": "the same table, read by lenient readers",
     "parts/test_fault_proxy.py": "tests/parts/fault_proxy.py, which spoils connections in other tests",
-    "parts/test_history.py": "tests/parts/history.py, which judges the registry",
+    "parts/test_history.py": "tests/parts/history.py and removals.py, which judge the registry",
     "parts/test_lease_history.py": "tests/parts/lease_history.py, likewise",
+    "parts/test_witnesses.py": "tests/parts/witnesses.py, likewise",
     "test_clean_tree.py": "every file",
     "test_mirror.py": "this file",
 }

@@ -118,11 +118,14 @@ def _disturb(cluster: Cluster, chance: random.Random, end_s: float, paused_s: fl
     return spans
 
 
-def _run(folder: Path, *, replicas: int, seconds: float, paused_s: float = PAUSED_S) -> None:
+def _run(
+    folder: Path, *, replicas: int, seconds: float, paused_s: float = PAUSED_S, remove_after_s: float = 300.0
+) -> None:
+    """remove_after_s: when it is shorter than the run, the end waits until all that ran out are gone."""
     seed = random.randrange(1 << 30)
     print("seed", seed)
     chance = random.Random(seed)
-    cluster = Cluster(folder, replicas, **LOG)
+    cluster = Cluster(folder, replicas, remove_after_s=remove_after_s, **LOG)
     stage = Stage()
     tenants = [
         Tenant(f"t{at}", cluster.chooser(seed + at), stage, seed=seed + at, ttl_s=TTL_S) for at in range(CLIENTS)
@@ -142,6 +145,10 @@ def _run(folder: Path, *, replicas: int, seconds: float, paused_s: float = PAUSE
         stage.abandons = False
         time.sleep(TTL_S + 2 * LATE_S)  # whose lease must run out is seen to
         stage.acts = False
+        if remove_after_s < seconds:
+            wait_until(
+                lambda: not cluster.replicas[0].critical(), remove_after_s + 2 * LATE_S, 1.0, "all that ran out go"
+            )
         final = _settled(cluster)
         assert _held(cluster) == [], "expiry was held, so what leases promise could not be judged"
         for reader in readers:
@@ -157,6 +164,7 @@ def _run(folder: Path, *, replicas: int, seconds: float, paused_s: float = PAUSE
             tuple(read for tenant in tenants for read in tenant.reads),
             tuple(renewal for tenant in tenants for renewal in tenant.renewals),
             tuple(disturbed),
+            remove_after_s,
         )
         _tell(history, witnesses)
         assert "".join(thread.fault for thread in fallible if thread.fault) == ""
@@ -234,4 +242,4 @@ def test_three_registries_over_postgresql_and_valkey_keep_their_word(tmp_path: P
 
 @pytest.mark.soak
 def test_the_same_for_ten_minutes(tmp_path: Path) -> None:
-    _run(tmp_path, replicas=3, seconds=600)
+    _run(tmp_path, replicas=3, seconds=600, remove_after_s=60)

@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.parts.history import History, Read, Sight, Write, faults
+from tests.parts.history import History, Read, Renewal, Sight, Write, faults
 
 TAKEN = "k39"
+ABANDONED = "left"
+REMOVE_AFTER_S = 30.0
 
 
 def good(chance: random.Random) -> History:
@@ -168,3 +170,93 @@ def test_every_mutation_is_found(mutate: Callable[[History, random.Random], Hist
         chance = random.Random(seed)
         found = faults(mutate(good(chance), chance))
         assert any(fault.startswith(f"{kind}:") for fault in found), (seed, found)
+
+
+def abandoned(chance: random.Random, *, listed_s: float) -> History:
+    """A good history with one more, which ran out and went listed_s later; k2 is patched every second."""
+    history = good(chance)
+    critical_s = 60.0 + chance.random()
+    happens = [(50.5 + at, "k2", False) for at in range(60)]
+    happens += [(52.0, ABANDONED, False), (critical_s, ABANDONED, False), (critical_s + listed_s, ABANDONED, True)]
+    writes, sights = list(history.writes), list(history.sights["whole"])
+    for revision, (at_s, key, is_gone) in enumerate(sorted(happens), 42):
+        is_critical = key == ABANDONED and at_s == critical_s
+        if not (is_gone or is_critical):
+            writes.append(Write(key, at_s - 0.02, at_s + 0.02, revision))
+        marks = (frozenset((key,)) if is_critical else frozenset(), frozenset((key,)) if is_gone else frozenset())
+        sights.append(Sight(revision, (key,), at_s + 0.01, False, *marks))
+    last = max(write.revision or 0 for write in writes if write.key == "k2")
+    return history._replace(
+        writes=tuple(writes),
+        sights={"whole": tuple(sights)},
+        final={**history.final, "k2": last},
+        remove_after_s=REMOVE_AFTER_S,
+    )
+
+
+def _kinds(history: History) -> list[str]:
+    return [fault.partition(":")[0] for fault in faults(history)]
+
+
+def _critical_at(history: History) -> int:
+    return next(at for at, sight in enumerate(history.sights["whole"]) if ABANDONED in sight.critical)
+
+
+def _unseen_from(history: History, at: int, keys: tuple[str, ...], until: Callable[[Sight], bool]) -> History:
+    """The follower was away from that sight on, and began anew with a snapshot of those keys."""
+
+    def leave_out(sights: list[Sight]) -> None:
+        back = next(later for later in range(at, len(sights)) if until(sights[later]))
+        known = frozenset((ABANDONED,)) if ABANDONED in keys else frozenset[str]()
+        sights[at : back + 1] = [sights[back]._replace(keys=keys, is_snapshot=True, critical=known, gone=frozenset())]
+
+    return _with_sights(history, "whole", leave_out)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_that_was_critical_for_its_time_is_removed_by_right(seed: int) -> None:
+    assert faults(abandoned(random.Random(seed), listed_s=REMOVE_AFTER_S + 0.1)) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_that_goes_before_its_time_is_found_and_is_not_called_lost(seed: int) -> None:
+    assert _kinds(abandoned(random.Random(seed), listed_s=REMOVE_AFTER_S - 2.5)) == ["removed early"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_removal_that_only_snapshots_show_is_judged_by_them(seed: int) -> None:
+    keys = tuple(f"k{at}" for at in range(1, 39))
+    for listed_s, found in ((REMOVE_AFTER_S + 0.1, []), (REMOVE_AFTER_S - 12.0, ["removed early"])):
+        history = abandoned(random.Random(seed), listed_s=listed_s)
+        gone = next(at for at, sight in enumerate(history.sights["whole"]) if ABANDONED in sight.gone)
+        unseen = _unseen_from(history, gone, keys, lambda sight: ABANDONED not in sight.keys)
+        assert _kinds(unseen) == found
+        unsure = _unseen_from(unseen, _critical_at(unseen), (*keys, ABANDONED), lambda sight: sight.critical == set())
+        assert any(sight.is_snapshot and sight.critical for sight in unsure.sights["whole"])
+        assert _kinds(unsure) == found
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_that_went_without_having_run_out_is_lost(seed: int) -> None:
+    history = abandoned(random.Random(seed), listed_s=REMOVE_AFTER_S + 0.1)
+
+    def revive(sights: list[Sight]) -> None:
+        at = _critical_at(history)
+        sights[at] = sights[at]._replace(critical=frozenset())
+
+    assert "lost" in _kinds(_with_sights(history, "whole", revive))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_renewal_that_was_answered_begins_the_time_of_a_removal_anew(seed: int) -> None:
+    history = abandoned(random.Random(seed), listed_s=REMOVE_AFTER_S + 0.1)
+    revived = Renewal(ABANDONED, 75.0, 75.1, True, 60, 6.0)
+    assert _kinds(history._replace(renewals=(revived,))) == ["removed early"]
+    refused = revived._replace(is_renewed=False)
+    assert _kinds(history._replace(renewals=(refused,))) == []
+
+
+def test_one_that_registers_again_after_its_removal_must_stay() -> None:
+    history = abandoned(random.Random(1), listed_s=REMOVE_AFTER_S + 0.1)
+    again = Write(ABANDONED, 120.0, 120.1, 105)
+    assert _kinds(history._replace(writes=(*history.writes, again))) == ["lost"]
