@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import statistics
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+import time
+from typing import TYPE_CHECKING
 
 import uvloop
 
 from loadtest.bench import python_build
-from loadtest.registry import servers
+from loadtest.registry import figures, servers
+from loadtest.registry.figures import Run, Runs
 from loadtest.registry.followers import followers
 from loadtest.registry.rows import ROWS, WATCHERS, Row, kind_of
 from loadtest.registry.scale import gateway, measure
@@ -36,17 +39,6 @@ the grant a real registration needs), jute to ZooKeeper (an ephemeral node). Fol
 prefix in etcd, persistent recursive watches in ZooKeeper. All fsync on one disk; CPU is the server's, and after
 a plus that of PostgreSQL and Valkey.
 """
-
-
-class Run(NamedTuple):
-    """One round. CPU an operation: cpu_us of the server and the stores behind it, own_us of the server alone."""
-
-    per_s: float
-    cpu_us: float
-    own_us: float
-
-
-Runs = dict[str, list[Run]]
 
 
 async def _ask(row: Row, server: Server, seconds: float) -> Run:
@@ -94,7 +86,8 @@ def _cell(runs: list[Run]) -> str:
     return f"{statistics.median(run.per_s for run in runs):,.0f}/s, {parts} µs ({cpu[0]:.1f}–{cpu[-1]:.1f})"
 
 
-def compare(options: argparse.Namespace, cores: tuple[int, int]) -> str:
+def compare(options: argparse.Namespace, cores: tuple[int, int]) -> tuple[str, list[str]]:
+    """The table, and lines of the figures."""
     with servers.data_folder() as folder, contextlib.ExitStack() as stack:
         running = list(_start(stack, folder, cores[0], options.against))
         measured = [
@@ -102,7 +95,8 @@ def compare(options: argparse.Namespace, cores: tuple[int, int]) -> str:
             for row in ROWS
             if not options.only or row.name in options.only
         ]
-    return table(measured, [server.name for server in running])
+    found = {row.name: runs for row, runs in measured}
+    return table(measured, [server.name for server in running]), figures.of_rows(found)
 
 
 def _start(stack: contextlib.ExitStack, folder: Path, core: int, against: list[str]) -> Iterator[Server]:
@@ -115,37 +109,36 @@ def _start(stack: contextlib.ExitStack, folder: Path, core: int, against: list[s
         yield stack.enter_context(getattr(servers, name)(folder, core))
 
 
-def spreads(options: argparse.Namespace, cores: tuple[int, int]) -> str:
-    lines = []
+def spreads(options: argparse.Namespace, cores: tuple[int, int]) -> tuple[str, list[str]]:
     with servers.data_folder() as folder, servers.meshway(folder, cores[0]) as server:
-        to_all = to_the_last_follower(
+        told = to_the_last_follower(
             server, cores[1], count=options.followers, changes=options.changes, writes_per_s=200.0
-        )
-        lines.append(
-            f"- one change to {options.followers:,} followers that decode, 200 other writes a second, answered to last "
-            f"served: p50 {to_all.p50:.1f} ms, p99 {to_all.p99:.1f} ms, longest {to_all.longest:.1f} ms"
         )
         with gateway(folder, server.port, workers=2) as (_, mesh_port):
             routed = to_the_first_call(server, mesh_port, cores[1], count=100, changes=options.changes)
-        lines.append(
-            f"- registration answered to first call routed, 100 gateways following: p50 {routed.p50:.1f} ms, "
-            f"p99 {routed.p99:.1f} ms, longest {routed.longest:.1f} ms"
-        )
-    return "\n".join(lines)
+    text = (
+        f"- one change to {options.followers:,} followers that decode, 200 other writes a second, answered to last "
+        f"served: p50 {told.p50:.1f} ms, p99 {told.p99:.1f} ms, longest {told.longest:.1f} ms\n"
+        f"- registration answered to first call routed, 100 gateways following: p50 {routed.p50:.1f} ms, "
+        f"p99 {routed.p99:.1f} ms, longest {routed.longest:.1f} ms"
+    )
+    return text, figures.of_spreads(routed, told)
 
 
-def scale(options: argparse.Namespace, cores: tuple[int, int]) -> str:
+def scale(options: argparse.Namespace, cores: tuple[int, int]) -> tuple[str, list[str]]:
     with servers.data_folder() as folder:
         found = measure(
             folder, cores, instances=options.instances, services=options.instances // 100, crowd=options.followers
         )
-    return (
+    text = (
         f"- {found.instances:,} instances in {found.instances // 100:,} services: registry {found.registry_mb:.0f} MB, "
         f"gateway host with 2 workers {found.gateway_mb:.0f} MB, cold start {found.cold_start_s:.2f} s, longest wait "
         f"of a heartbeat while followers take the whole {found.longest_stall_ms:.1f} ms\n"
-        f"- {found.followers:,} followers that decode take the whole again after a restart: "
-        f"{found.resynchronised_s:.1f} s, all of them on one core"
+        f"- {found.followers:,} followers that decode, all of them on one core, after a restart of the registry: those "
+        f"that were there before hold its head after {found.resumed_s:.1f} s, {found.wholes:,} of them by the whole; "
+        f"as many that come with nothing hold the whole after {found.resynchronised_s:.1f} s"
     )
+    return text, figures.of_scale(found)
 
 
 def main() -> None:
@@ -162,13 +155,15 @@ def main() -> None:
     available = sorted(os.sched_getaffinity(0))
     cores = (available[0], available[-1])
     os.sched_setaffinity(0, {cores[1]})
-    parts = [compare(options, cores)]
-    if not options.only:
-        parts += [spreads(options, cores), scale(options, cores)]
+    began = time.monotonic()
+    tasks = [compare] if options.only else [compare, spreads, scale]
+    texts, lines = zip(*(task(options, cores) for task in tasks), strict=True)
     rounds = (
-        f"Medians of {options.rounds} interleaved rounds (min–max of CPU); load {os.getloadavg()[0]:.1f} at the end."
+        f"Medians of {options.rounds} interleaved rounds (min–max of CPU); load {os.getloadavg()[0]:.1f} at the end, "
+        f"after {(time.monotonic() - began) / 60:.0f} minutes."
     )
-    text = "\n\n".join([_CLIENTS.strip(), f"{rounds} {python_build()}", *parts])
+    reached = figures.table(list(itertools.chain(*lines)))
+    text = "\n\n".join([_CLIENTS.strip(), f"{rounds} {python_build()}", *texts, reached])
     print(text)
     if not options.only and not options.no_write:
         write_registry(text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from loadtest.registry import etcd_wire, meshway_wire, zookeeper_wire
 from loadtest.registry.closed_loop import ClosedLoop
+from loadtest.registry.figures import BATCHES, FOLLOWED, HEARTBEAT_BATCHES, HEARTBEATS, REGISTRATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -156,13 +157,10 @@ ONE_A_CALL: Mapping[str, Connect] = {
     "ZooKeeper": zookeeper_registrations,
 }
 ROWS = (
-    Row("durable registrations, one a call", ONE_A_CALL),
-    Row("– with 100 followers", ONE_A_CALL, followers=100),
-    Row("– batches of 100, 8 clients", {"meshway": meshway_batches}),
-    Row(
-        "heartbeats, one a call",
-        {"meshway": meshway_heartbeats, "etcd": etcd_heartbeats, "ZooKeeper": zookeeper_heartbeats},
-    ),
-    Row("– batches of 100, 8 clients", {"meshway": meshway_heartbeat_batches}),
+    Row(REGISTRATIONS, ONE_A_CALL),
+    Row(FOLLOWED, ONE_A_CALL, followers=100),
+    Row(BATCHES, {"meshway": meshway_batches}),
+    Row(HEARTBEATS, {"meshway": meshway_heartbeats, "etcd": etcd_heartbeats, "ZooKeeper": zookeeper_heartbeats}),
+    Row(HEARTBEAT_BATCHES, {"meshway": meshway_heartbeat_batches}),
 )
 WATCHERS = {"etcd": etcd_watchers, "ZooKeeper": zookeeper_watchers}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -28,7 +29,8 @@ _BATCH = 1000
 
 
 class Scale(NamedTuple):
-    """resynchronised_s: all followers hold the whole again after a restart of the registry."""
+    """From a restarted registry's readiness until all followers hold its head: resumed_s for those that were there
+    before (wholes: how many of them took the whole all the same), resynchronised_s for as many that hold nothing."""
 
     instances: int
     registry_mb: float
@@ -36,6 +38,8 @@ class Scale(NamedTuple):
     cold_start_s: float
     longest_stall_ms: float
     followers: int
+    resumed_s: float
+    wholes: int
     resynchronised_s: float
 
 
@@ -107,7 +111,8 @@ def stall_ms(port: int, core: int) -> float:
     watching.start()
     try:
         for _ in range(5):
-            with followers(port, 1, core, decodes=True):
+            # On the core of the one who waits: it must not wait for them.
+            with followers(port, 1, core, decodes=True, gives_way=True):
                 pass
     finally:
         is_over.set()
@@ -126,8 +131,21 @@ def measure(folder: Path, cores: tuple[int, int], *, instances: int, services: i
         with gateway(folder, server.port, workers=2) as (process, _):
             gateway_mb = proportional_mb(process.pid)
         stall = stall_ms(server.port, load_core)
-    with servers.meshway(folder, registry_core) as server:
-        began = time.monotonic()
-        with followers(server.port, crowd, load_core, decodes=True):
+    resumed_s, wholes, resynchronised_s = restart(folder, cores, crowd)
+    return Scale(instances, registry_mb, gateway_mb, cold_start_s, stall, crowd, resumed_s, wholes, resynchronised_s)
+
+
+def restart(folder: Path, cores: tuple[int, int], crowd: int) -> tuple[float, int, float]:
+    """Scale's resumed_s, wholes and resynchronised_s."""
+    registry_core, load_core = cores
+    port = free_port()
+    with contextlib.ExitStack() as stack:
+        with servers.meshway(folder, registry_core, port=port):
+            began = time.monotonic()
+            following = stack.enter_context(followers(port, crowd, load_core, decodes=True))
             resynchronised_s = time.monotonic() - began
-    return Scale(instances, registry_mb, gateway_mb, cold_start_s, stall, crowd, resynchronised_s)
+            assert following is not None
+        with servers.meshway(folder, registry_core, port=port):
+            began = time.monotonic()
+            at_s, wholes = following.wait_ready()
+    return at_s - began, wholes, resynchronised_s

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from loadtest.measure import cpu_s, process_tree, rss_bytes
 from loadtest.peers import ROOT, free_port
+from loadtest.registry.figures import EMBEDDED, ETCD, SHARED, ZOOKEEPER
 from tests.parts.postgres import Postgres
 from tests.parts.valkey import Valkey
 
@@ -31,7 +32,7 @@ import json, sys
 from pathlib import Path
 from registry.app import serve
 from registry.settings import RegistrySettings
-settings = RegistrySettings(data_dir=Path(sys.argv[1]), port=0, **json.loads(sys.argv[2]))
+settings = RegistrySettings(data_dir=Path(sys.argv[1]), **{"port": 0, **json.loads(sys.argv[2])})
 serve(settings, ready=lambda url: print(url, flush=True))
 """
 
@@ -89,7 +90,7 @@ def _process(command: list[str], core: int, log: Path) -> Iterator[subprocess.Po
 
 
 @contextmanager
-def meshway(folder: Path, core: int, name: str = "meshway, SQLite", **settings: object) -> Iterator[Server]:
+def meshway(folder: Path, core: int, name: str = EMBEDDED, **settings: object) -> Iterator[Server]:
     """A registry in a process of its own. settings: of RegistrySettings."""
     command = [sys.executable, "-c", SERVE, str(folder / name), json.dumps(settings)]
     with _process(command, core, folder / f"{name}.log") as process:
@@ -110,9 +111,8 @@ def meshway_shared(folder: Path, core: int) -> Iterator[Server]:
         os.sched_setaffinity(postgres.pid, {core})
         valkey = Valkey(folder)
         os.sched_setaffinity(valkey.process.pid, {core})
-        name = "meshway, PostgreSQL + Valkey"
-        with meshway(folder, core, name, database_url=postgres.url(), redis_url=valkey.url) as server:
-            yield Server(name, server.port, [*server.roots, postgres.pid, valkey.process.pid])
+        with meshway(folder, core, SHARED, database_url=postgres.url(), redis_url=valkey.url) as server:
+            yield Server(SHARED, server.port, [*server.roots, postgres.pid, valkey.process.pid])
     finally:
         if valkey is not None:
             valkey.close()
@@ -129,7 +129,7 @@ def etcd(folder: Path, core: int) -> Iterator[Server]:
     command += ["--quota-backend-bytes", str(8 << 30)]
     with _process(command, core, folder / "etcd.log") as process:
         _wait_for(port)
-        yield Server("etcd", port, [process.pid])
+        yield Server(ETCD, port, [process.pid])
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def zookeeper(folder: Path, core: int) -> Iterator[Server]:
     command += ["org.apache.zookeeper.server.quorum.QuorumPeerMain", str(config)]
     with _process(command, core, folder / "zookeeper.log") as process:
         _wait_for(port, b"srvr")
-        yield Server("ZooKeeper", port, [process.pid])
+        yield Server(ZOOKEEPER, port, [process.pid])
 
 
 def _wait_for(port: int, question: bytes = b"", within_s: float = 60.0) -> None:
