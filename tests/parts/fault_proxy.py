@@ -162,4 +162,5 @@ class ProxyThread:
             self.call(proxy.refuse)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        assert not self._thread.is_alive(), "the loop of the proxies stands still"
         self._loop.close()

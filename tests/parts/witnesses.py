@@ -166,9 +166,11 @@ class WitnessThread(threading.Thread):
             self.fault = traceback.format_exc()
 
     def end(self) -> None:
+        """Raises AssertionError when it reads on: whoever read on with its witness then would see what it sees."""
         self._is_over.set()
         self.witness.is_over = True
         self.join(3 * _TIMEOUT_S)
+        assert not self.is_alive(), f"a witness that holds {self.witness.held} has not ended"
         self.witness.is_over = False
 
     def _read_on(self) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import pickle
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import pytest
@@ -155,8 +156,7 @@ def _run(
             reader.end()
         _catch_up(cluster, witnesses)
         stage.is_over.set()
-        for thread in (fleet, *tenants):
-            thread.join(60)
+        _join([fleet, *tenants])
         history = History(
             (*fleet.writes, *(write for tenant in tenants for write in tenant.writes)),
             {name: tuple(witness.sights) for name, witness in witnesses.items()},
@@ -178,6 +178,14 @@ def _run(
     finally:
         stage.is_over.set()
         cluster.close()
+
+
+def _join(threads: Sequence[Thread]) -> None:
+    """Who is still at it would go on with what is judged."""
+    end_s = time.monotonic() + 60
+    for thread in threads:
+        thread.join(max(0.0, end_s - time.monotonic()))
+        assert not thread.is_alive(), f"{thread} has not ended"
 
 
 def _settled(cluster: Cluster) -> dict[str, int]:

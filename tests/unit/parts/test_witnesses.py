@@ -8,7 +8,7 @@ import pytest
 
 from meshway.snapshot import Hello, Reset, SnapshotEnd, Tick, encode_frame
 from tests.parts import witnesses
-from tests.parts.witnesses import Follower, Watcher, Witness
+from tests.parts.witnesses import Follower, Watcher, Witness, WitnessThread
 
 _FEED_HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 _FEED = b"".join(
@@ -49,3 +49,26 @@ def test_what_is_said_again_and_again_is_no_news(
             is_over.set()
             thread.join(5)
     assert (witness.held, witness.resets) == (7, 1)
+
+
+def test_a_thread_that_does_not_end_is_told_of_and_nobody_reads_on_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(witnesses, "_TIMEOUT_S", 0.05)
+    is_reading, may_end = threading.Event(), threading.Event()
+
+    class Deaf(Witness):
+        def read(self, port: int, deltas: int) -> None:
+            is_reading.set()
+            may_end.wait(10)
+
+    thread = WitnessThread(Deaf(), lambda: 0, seed=1, absences=0.0)
+    thread.start()
+    try:
+        assert is_reading.wait(5)
+        with pytest.raises(AssertionError, match="has not ended"):
+            thread.end()
+        assert thread.witness.is_over
+    finally:
+        may_end.set()
+        thread.join(5)
+    thread.end()
+    assert not thread.witness.is_over
