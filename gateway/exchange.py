@@ -20,10 +20,11 @@ class Reply:
 
     reason: `meshway-reason` and problem code (`no_route`, `rate_limited`, …). flag: Envoy's response flag.
     fields: further header fields, each `Name: value CRLF`. body None: an RFC 9457 problem is made from the rest.
-    close: the connection ends with this answer.
+    close: the connection ends with this answer. policy: by whose word, a document (`RateLimit shop/five`) or, where
+    there is none, what was called (`service shop/books`); "": the rule that has the call, or the listener.
     """
 
-    __slots__ = ("body", "close", "detail", "fields", "flag", "reason", "status")
+    __slots__ = ("body", "close", "detail", "fields", "flag", "policy", "reason", "status")
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Reply:
         fields: bytes = b"",
         body: bytes | None = None,
         close: bool = False,
+        policy: str = "",
     ) -> None:
         self.status = status
         self.reason = reason
@@ -43,6 +45,7 @@ class Reply:
         self.fields = fields
         self.body = body
         self.close = close
+        self.policy = policy
 
 
 class Hold:
@@ -64,7 +67,8 @@ class Exchange:
     the upstream of the way here (Via, X-Forwarded-*, Forwarded), each `Name: value CRLF`.
     endpoint: of the last attempt. tried: of the attempts before it, in order; retried_at: when each attempt after the
     first began. attempts: how many were begun.
-    status: of the answer the caller got, 0 when he got none.
+    status: of the answer the caller got, 0 when he got none. reason, policy, detail: of an answer of our own, or of
+    one that we cut: its code, by whose word (as in Reply), and in words.
     """
 
     __slots__ = (
@@ -76,6 +80,7 @@ class Exchange:
         "bytes_out",
         "cluster",
         "deadline",
+        "detail",
         "endpoint",
         "first_byte",
         "flag",
@@ -87,6 +92,7 @@ class Exchange:
         "path",
         "peer",
         "plan",
+        "policy",
         "principal",
         "query",
         "reason",
@@ -130,6 +136,8 @@ class Exchange:
         self.status = 0
         self.flag = ""
         self.reason = ""
+        self.policy = ""
+        self.detail = ""
         self.request_id = b""
         self.traceparent = b""
         self.forwarded = forwarded
@@ -137,6 +145,22 @@ class Exchange:
         self.retried_at: tuple[float, ...] = ()
         self.bytes_in = 0
         self.bytes_out = 0
+
+    def take_reply(self, reply: Reply) -> None:
+        """The caller gets this answer of our own."""
+        self.status = reply.status
+        self.mark(reply.flag)
+        self.blame(reply.reason, reply.policy, reply.detail)
+
+    def blame(self, reason: str, policy: str, detail: str) -> None:
+        """policy "": the rule that has the call, or where none has it the listener."""
+        self.reason, self.detail = reason, detail
+        if policy:
+            self.policy = policy
+        elif self.plan is not None:
+            self.policy = f"Route {self.plan.route}"
+        else:
+            self.policy = "listener edge" if self.listener == EDGE else "listener mesh"
 
     def mark(self, flag: str) -> None:
         """One more of Envoy's response flags, beside those of what happened before."""

@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from gateway.exchange import Exchange, Hold, Reply
 from gateway.request_fields import RequestFields
@@ -18,8 +18,33 @@ if TYPE_CHECKING:
 
 RequestFilter = Callable[[Exchange], "Reply | Hold | Awaitable[Reply | None] | None"]
 ResponseFilter = Callable[[ResponseHead], None]  # what it does depends on the head alone
+BUILT_IN: Final = "built in"  # by nobody's word
 GRPC_STATUS: Final = 200  # of every answer of gRPC, whose own code is in a field
 ChooseCluster = Callable[[Exchange], "Cluster"]
+
+
+class Forecast(NamedTuple):
+    """What a filter would do with a call now. verdict: `pass change delay refuse answer`, `may delay`, `may refuse`.
+
+    detail: in words. document: whose word it is, "" = the rule's. reply: what the caller would get.
+    """
+
+    verdict: str
+    detail: str
+    document: str = ""
+    reply: Reply | None = None
+
+
+class FilterStep(NamedTuple):
+    """A request filter with its name. at: the field of the rule it comes from, "" = of another document.
+
+    forecast: where running it would spend, draw or wait: tells what it would do.
+    """
+
+    name: str
+    at: str
+    run: RequestFilter
+    forecast: "Callable[[Exchange], Sequence[Forecast]] | None" = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -75,7 +100,8 @@ class RoutePlan:
     choose: draws the destination of one call; None when a request filter always answers (redirect).
     slot: index of this rule's counters. Timeouts in seconds, `inf` = none. max_body: bytes of a request's body.
     body_rate: least bytes per second of one, 0 = what the listener says. encode: of answers; a plan that has it has
-    response filters, too.
+    response filters, too. sources: by whose word a field of timeouts and retry is what it is (`timeouts.deadline`: a
+    document, or `built in`). steps: of the request filters, one each.
     """
 
     route: str
@@ -94,6 +120,8 @@ class RoutePlan:
     body_rate: int = 0
     mirrors: tuple[MirrorPlan, ...] = ()
     encode: Encode | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    steps: tuple[FilterStep, ...] = ()
 
 
 @dataclass(slots=True)

@@ -25,7 +25,16 @@ from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusa
 from gateway.compiler.filters import Limits
 from gateway.compiler.hosts import edge_table, gather, mesh_table, single_plan
 from gateway.compiler.mesh_names import mesh_names, read_aliases
-from gateway.compiler.policies import MESH, Attached, Place, effective, places_of, service_places, wide_place
+from gateway.compiler.policies import (
+    MESH,
+    Attached,
+    Place,
+    effective,
+    places_of,
+    service_places,
+    sources,
+    wide_place,
+)
 from gateway.compiler.routes import CompiledRoute, RouteContext, attach, compile_route, implicit_plan
 from gateway.compiler.settings import cluster_settings
 from gateway.compiler.state import State
@@ -289,7 +298,8 @@ class Build:
         settings = self._settings.get(names)
         if settings is None:
             try:
-                settings = cluster_settings(effective(entry.spec for entry in entries))
+                by = sources((f"TrafficPolicy {entry.title}", entry.spec) for entry in entries)
+                settings = cluster_settings(effective(entry.spec for entry in entries), by)
             except Exception as error:
                 raise self._blame(entries, error) from error
             self._settings[names] = settings

@@ -63,7 +63,7 @@ def build_host(placed: Iterable[Placed]) -> HostRoutes:
     plain, folded = _Paths(), _Paths()
     patterns: dict[Pattern, list[Candidate]] = {}
     uses_templates = uses_folding = False
-    for path, candidate in placed:
+    for path, candidate, *_ in placed:
         if path.regex is not None:
             patterns.setdefault(Pattern(path.regex, path.ignore_case), []).append(candidate)
         elif path.string_prefix is not None:

@@ -17,10 +17,15 @@ from meshway.model.regex import compile_regex
 
 
 class Placed(NamedTuple):
-    """Where a candidate lies. path: canonical, as ASCII; a prefix without its trailing slash, "" for `/`."""
+    """Where a candidate lies. path: canonical, as ASCII; a prefix without its trailing slash, "" for `/`.
+
+    rule, match: by which of the Route's rules, and of the rule's matches, it is there.
+    """
 
     path: PathMatch
     candidate: Candidate
+    rule: int = 0
+    match: int = 0
 
 
 class ReadMatch(NamedTuple):

@@ -185,6 +185,31 @@ BREAKER: Final = Breaker(
 )
 
 
+def leaves(block: Part, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every field that is written, by its path: `retry.backoff.base`; of a policy without its targets."""
+    for field in block.__struct_fields__:
+        value = getattr(block, field)
+        inner = f"{path}.{field}" if path else field
+        if isinstance(value, Part):
+            yield from leaves(value, inner)
+        elif value is not None and inner != "targets":
+            yield inner, value
+
+
+def sources(policies: Iterable[tuple[str, TrafficPolicy]]) -> dict[str, str]:
+    """By whose word each written field, and each block, is what it is: of several the narrowest one's.
+
+    policies: from the widest to the narrowest, each with its title. What is not told is built in.
+    """
+    found: dict[str, str] = {}
+    for title, policy in policies:
+        for path, _ in leaves(policy):
+            found[path] = title
+            if "." in path:
+                found[path.partition(".")[0]] = title
+    return found
+
+
 def effective(policies: Iterable[TrafficPolicy]) -> TrafficPolicy:
     """policies: from the widest to the narrowest. Every block that is on is complete."""
     merged = DEFAULTS

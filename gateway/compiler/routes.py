@@ -6,21 +6,21 @@ listed Route has the order in which it is written.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.compiler.clusters import ClusterKey
 from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey
 from gateway.compiler.filters import Limits, limit_places
 from gateway.compiler.matches import Placed, read_match
 from gateway.compiler.mesh_names import mesh_service, plain_host
-from gateway.compiler.policies import Attached, Place, effective, route_places, service_places
+from gateway.compiler.policies import Attached, Place, effective, route_places, service_places, sources
 from gateway.compiler.settings import limit_s, retry_plan
 from gateway.compiler.split import Changed, choose_by_weight, choosing_changed
 from gateway.compiler.sticky import choose_for_caller
 from gateway.exchange import Reply
 from gateway.filters import order
 from gateway.filters.compress import compile_encode
-from gateway.plan import ChooseCluster, MirrorPlan, Parts, RequestFilter, RoutePlan
+from gateway.plan import ChooseCluster, FilterStep, MirrorPlan, Parts, RequestFilter, RoutePlan
 from gateway.routing.path import PathError
 from gateway.routing.table import Candidate, Rank
 from gateway.upstream.cluster import Cluster
@@ -63,6 +63,18 @@ class RouteContext:
     cluster_for: Callable[[ClusterKey], Cluster]
     unavailable: Mapping[Place, DocumentKey]
     parts: Parts
+    _sources: dict[tuple[DocumentKey, ...], Mapping[str, str]] = field(default_factory=dict)
+
+    def sources_of(self, policies: Sequence[Entry[TrafficPolicy]], rule: Rule, route: str) -> Mapping[str, str]:
+        """Most routes have the same policies and none of their own: they share one."""
+        by = [(f"TrafficPolicy {policy.title}", policy.spec) for policy in policies]
+        if rule.timeouts is not None or rule.retry is not None:
+            return sources([*by, (route, _as_policy(rule))])
+        key = tuple(policy.key for policy in policies)
+        known = self._sources.get(key)
+        if known is None:
+            known = self._sources[key] = sources(by)
+        return known
 
 
 def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
@@ -84,7 +96,7 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
             raise CompileError(path, error.detail) from error
         for at, read in enumerate(matches):
             rank = _rank(entry, read.rank, index, at)
-            placed.append(Placed(read.path, Candidate(rank, plan, read.test)))
+            placed.append(Placed(read.path, Candidate(rank, plan, read.test), index, at))
     return CompiledRoute(entry, tuple(placed), tuple(clusters), attach(entry, context.aliases))
 
 
@@ -131,7 +143,8 @@ def _compile_rule(
     context: RouteContext,
 ) -> RoutePlan:
     route = route_places(entry.namespace, entry.name, name)
-    policy = effective([*(found.spec for found in _policies(keys, route, context)), _as_policy(rule)])
+    policies = _policies(keys, route, context)
+    policy = effective([*(found.spec for found in policies), _as_policy(rule)])
     timeouts, retry = policy.timeouts, policy.retry
     assert timeouts is not None
     assert retry is not None
@@ -140,11 +153,9 @@ def _compile_rule(
     blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
     if blocking is None:
         limits = context.limits.applied(places, service=service, route=entry.title, rule=name)
-        request_filters = order.request_filters(
-            rule, limits, paths, context.parts, f"rule {name} of Route {entry.title}"
-        )
+        steps = order.request_steps(rule, limits, paths, context.parts, f"rule {name} of Route {entry.title}")
     else:
-        request_filters = (refusing(blocking),)
+        steps = (FilterStep("policy that cannot be used", "", refusing(blocking)),)
     counters = context.parts.counters
     body = rule.request_body
     choose, changed = _choose(rule, keys, paths, context)
@@ -152,7 +163,7 @@ def _compile_rule(
         route=entry.title,
         rule=name,
         slot=counters.rule_slot(entry.title, name) if counters is not None else 0,
-        request_filters=request_filters,
+        request_filters=tuple(step.run for step in steps),
         response_filters=order.response_filters(rule),
         choose=choose,
         retry=retry_plan(retry) if keys else None,
@@ -165,6 +176,8 @@ def _compile_rule(
         body_rate=int(body.min_rate) if body is not None else 0,
         encode=None if rule.compression is None else compile_encode(rule.compression),
         mirrors=tuple(_mirror(entry, name, copy, context) for copy in rule.mirror),
+        sources=context.sources_of(policies, rule, f"Route {entry.title}"),
+        steps=steps,
     )
     for destination in changed:
         destination.adopt(plan)
@@ -178,6 +191,7 @@ def refusing(policy: DocumentKey) -> RequestFilter:
         "policy_unavailable",
         "UAEX",
         "{} {}/{} cannot be used: this gateway cannot compile it and knows no earlier version".format(*policy),
+        policy="{} {}/{}".format(*policy),
     )
     return lambda _: reply
 

@@ -1,6 +1,7 @@
 """An effective policy as the settings that clusters and plans run on: seconds, sets, plain numbers."""
 
 import math
+from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from gateway.plan import GRPC_STATUS, RetryPlan
@@ -31,8 +32,11 @@ T = TypeVar("T")
 HASHING: Final = frozenset({"ring_hash", "maglev"})
 
 
-def cluster_settings(policy: TrafficPolicy) -> ClusterSettings:
-    """policy: an effective one. A complete policy has no None left, which the types cannot say."""
+def cluster_settings(policy: TrafficPolicy, sources: Mapping[str, str] = {}) -> ClusterSettings:
+    """policy: an effective one. A complete policy has no None left, which the types cannot say.
+
+    sources: by whose word its fields are what they are, as `policies.sources` tells.
+    """
     balancer, connection, budget = _set(policy.load_balancer), _set(policy.connection), _set(_set(policy.retry).budget)
     return ClusterSettings(
         balancing=_balancing(balancer),
@@ -42,8 +46,8 @@ def cluster_settings(policy: TrafficPolicy) -> ClusterSettings:
         idle_timeout_s=float(_set(connection.idle_timeout)),
         max_requests=_set(connection.max_requests),
         budget=BudgetSettings(_set(budget.percent), _set(budget.min_per_second)),
-        bulkhead=_bulkhead(policy.bulkhead),
-        breaker=_breaker(policy.breaker),
+        bulkhead=_bulkhead(policy.bulkhead, sources.get("bulkhead.max_requests", "")),
+        breaker=_breaker(policy.breaker, sources.get("breaker", "")),
         outlier=_outlier(_set(policy.outlier_detection)),
         health_check=None if policy.health_check is None else settings_of(policy.health_check),
     )
@@ -115,13 +119,13 @@ def _eligible(policy: TrafficPolicy) -> EligibleSettings:
     )
 
 
-def _bulkhead(block: Bulkhead | None) -> BulkheadSettings | None:
+def _bulkhead(block: Bulkhead | None, policy: str) -> BulkheadSettings | None:
     if block is None or not block.max_requests:
         return None
-    return BulkheadSettings(block.max_requests, _set(block.max_pending), float(_set(block.pending_timeout)))
+    return BulkheadSettings(block.max_requests, _set(block.max_pending), float(_set(block.pending_timeout)), policy)
 
 
-def _breaker(block: Breaker | None) -> BreakerSettings | None:
+def _breaker(block: Breaker | None, policy: str) -> BreakerSettings | None:
     if block is None:
         return None
     failures = _set(block.failures)
@@ -137,6 +141,7 @@ def _breaker(block: Breaker | None) -> BreakerSettings | None:
         slow_over_s=float(block.slow_call.over) if block.slow_call is not None else math.inf,
         slow_percent=block.slow_call.percent if block.slow_call is not None else 0.0,
         confidence_percent=_set(block.confidence_percent),
+        policy=policy,
     )
 
 

@@ -9,25 +9,25 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from gateway.exchange import Exchange, Hold, Reply
-from gateway.plan import Parts, RequestFilter
+from gateway.plan import FilterStep, Forecast, Parts
 from meshway.model.instant import parse_instant
 from meshway.model.rule_actions import Fault, FaultAbort, FaultDelay
 
 _GRPC_OK = 200
 
 
-def compile_filters(fault: Fault, rule: str, parts: Parts) -> tuple[RequestFilter, ...]:
+def compile_filters(fault: Fault, rule: str, parts: Parts) -> tuple[FilterStep, ...]:
     """rule: how messages speak of whose fault it is."""
     until = math.inf if fault.until is None else parse_instant(fault.until)
-    filters: list[RequestFilter] = []
+    steps: list[FilterStep] = []
     if fault.delay is not None:
-        filters.append(_delay(fault.delay, until, parts))
+        steps.append(_delay(fault.delay, until, parts))
     if fault.abort is not None:
-        filters.append(_abort(fault.abort, until, rule, parts))
-    return tuple(filters)
+        steps.append(_abort(fault.abort, until, rule, parts))
+    return tuple(steps)
 
 
-def _delay(delay: FaultDelay, until: float, parts: Parts) -> RequestFilter:
+def _delay(delay: FaultDelay, until: float, parts: Parts) -> FilterStep:
     is_drawn, hold = _draw(delay.percent, until, parts), Hold(float(delay.fixed))
 
     def delay_call(exchange: Exchange) -> Hold | None:
@@ -36,10 +36,12 @@ def _delay(delay: FaultDelay, until: float, parts: Parts) -> RequestFilter:
         exchange.flag, exchange.reason = "DI", "fault_delay"
         return hold
 
-    return delay_call
+    what = f"{delay.percent:g} % of the calls wait {float(delay.fixed):g} s"
+    forecast = _forecast(what, "delay", delay.percent, until, parts, None)
+    return FilterStep("fault delay", "fault.delay", delay_call, forecast)
 
 
-def _abort(abort: FaultAbort, until: float, rule: str, parts: Parts) -> RequestFilter:
+def _abort(abort: FaultAbort, until: float, rule: str, parts: Parts) -> FilterStep:
     is_drawn = _draw(abort.percent, until, parts)
     detail = f"{rule} aborts {abort.percent:g} % of its calls on purpose"
     if abort.grpc_status is not None:
@@ -54,7 +56,24 @@ def _abort(abort: FaultAbort, until: float, rule: str, parts: Parts) -> RequestF
     def abort_call(_: Exchange) -> Reply | None:
         return reply if is_drawn() else None
 
-    return abort_call
+    what = f"{abort.percent:g} % of the calls are answered {reply.status}"
+    forecast = _forecast(what, "refuse", abort.percent, until, parts, reply)
+    return FilterStep("fault abort", "fault.abort", abort_call, forecast)
+
+
+def _forecast(
+    what: str, verdict: str, percent: float, until: float, parts: Parts, reply: Reply | None
+) -> Callable[[Exchange], list[Forecast]]:
+    """Draws nothing: chance is told as what it is."""
+
+    def forecast(_: Exchange) -> list[Forecast]:
+        if parts.wall() >= until:
+            return [Forecast("pass", f"{what}, but its time is over")]
+        if percent <= 0.0:
+            return [Forecast("pass", what)]
+        return [Forecast(verdict, what, "", reply) if percent >= 100.0 else Forecast(f"may {verdict}", what)]
+
+    return forecast
 
 
 def _draw(percent: float, until: float, parts: Parts) -> Callable[[], bool]:

@@ -9,43 +9,44 @@ from collections.abc import Sequence
 
 from gateway.filters import compress, deprecation, fault, headers, rate_limit, redirect, respond, rewrite
 from gateway.filters.rate_limit import AppliedLimit
-from gateway.plan import Parts, RequestFilter, ResponseFilter
+from gateway.plan import FilterStep, Parts, RequestFilter, ResponseFilter
 from meshway.model.match import PathMatch
 from meshway.model.route import Rule, RuleDestination
 
 
-def request_filters(
+def request_steps(
     rule: Rule, limits: Sequence[AppliedLimit], paths: Sequence[PathMatch], parts: Parts, name: str
-) -> tuple[RequestFilter, ...]:
+) -> tuple[FilterStep, ...]:
     """paths: canonical, prefixes without trailing slash, of the rule's matches. name: of the rule, for messages.
 
     Raises PathError for a bad path in it.
     """
-    filters: list[RequestFilter] = []
+    steps: list[FilterStep] = []
     prefixes = [path.prefix.encode() for path in paths if path.prefix is not None]
     if rule.deprecation is not None:
-        filters.append(deprecation.compile_filter(rule.deprecation))
+        steps.append(FilterStep("deprecation", "deprecation", deprecation.compile_filter(rule.deprecation)))
     if limits:
-        filters.append(rate_limit.compile_filter(limits, parts))
+        steps.append(FilterStep("rate limit", "", rate_limit.compile_filter(limits, parts)))
     if rule.fault is not None:
-        filters += fault.compile_filters(rule.fault, name, parts)
+        steps += fault.compile_filters(rule.fault, name, parts)
     if rule.redirect is not None or rule.respond is not None:
         if rule.response_headers is not None:
-            filters.append(headers.compile_reply_filter(rule.response_headers, paths))
+            to_reply = headers.compile_reply_filter(rule.response_headers, paths)
+            steps.append(FilterStep("response headers", "response_headers", to_reply))
         if rule.redirect is not None:
-            filters.append(redirect.compile_filter(rule.redirect, prefixes))
+            steps.append(FilterStep("redirect", "redirect", redirect.compile_filter(rule.redirect, prefixes)))
         elif rule.respond is not None:
-            filters.append(respond.compile_filter(rule.respond))
-        return tuple(filters)
-    filters += _header_filters(rule, paths)
+            steps.append(FilterStep("respond", "respond", respond.compile_filter(rule.respond)))
+        return tuple(steps)
+    steps += _header_steps(rule, paths)
     if rule.rewrite is not None:
-        filters.append(rewrite.compile_filter(rule.rewrite, prefixes))
-    return tuple(filters)
+        steps.append(FilterStep("rewrite", "rewrite", rewrite.compile_filter(rule.rewrite, prefixes)))
+    return tuple(steps)
 
 
 def destination_filters(destination: RuleDestination, paths: Sequence[PathMatch]) -> tuple[RequestFilter, ...]:
     """Made where the destination is drawn, after all of the rule's. They refuse nobody."""
-    return tuple(_header_filters(destination, paths))
+    return tuple(step.run for step in _header_steps(destination, paths))
 
 
 def destination_response_filters(destination: RuleDestination) -> tuple[ResponseFilter, ...]:
@@ -54,15 +55,16 @@ def destination_response_filters(destination: RuleDestination) -> tuple[Response
     return (headers.compile_response_filter(destination.response_headers),)
 
 
-def _header_filters(part: Rule | RuleDestination, paths: Sequence[PathMatch]) -> list[RequestFilter]:
-    filters: list[RequestFilter] = []
+def _header_steps(part: Rule | RuleDestination, paths: Sequence[PathMatch]) -> list[FilterStep]:
+    steps: list[FilterStep] = []
     if part.request_headers is not None:
-        filters.append(headers.compile_request_filter(part.request_headers, paths))
+        to_request = headers.compile_request_filter(part.request_headers, paths)
+        steps.append(FilterStep("request headers", "request_headers", to_request))
     if part.response_headers is not None:
         to_answer = headers.compile_answer_filter(part.response_headers, paths)
         if to_answer is not None:
-            filters.append(to_answer)
-    return filters
+            steps.append(FilterStep("response headers", "response_headers", to_answer))
+    return steps
 
 
 def response_filters(rule: Rule) -> tuple[ResponseFilter, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from typing import Final
 
 from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply
-from gateway.plan import RetryPlan, RoutePlan
+from gateway.plan import BUILT_IN, RetryPlan, RoutePlan
 from gateway.relay import encoding
 from gateway.relay.attempt import Attempt
 from gateway.relay.caller_deadline import left_s
@@ -188,7 +188,7 @@ class Call:
         """fresh: only on a new connection."""
         exchange = self.exchange
         if endpoint is None:
-            self._answer(Reply(503, "no_endpoint", "UH", cluster.no_endpoint_detail))
+            self._answer(Reply(503, "no_endpoint", "UH", cluster.no_endpoint_detail, policy=f"service {cluster.name}"))
             return
         if exchange.attempts:
             assert exchange.endpoint is not None
@@ -244,7 +244,7 @@ class Call:
         now = self.relay.now()
         self._leave("cancelled", now)
         if self.exchange.status:
-            self._cut(reply.flag, reply.reason, now)
+            self._cut(reply.flag, reply.reason, reply.policy, reply.detail, now)
         else:
             self._answer(reply)
 
@@ -336,12 +336,13 @@ class Call:
         self._attempt = None
         exchange = self.exchange
         failure = FAILURES[kind]
-        if has_head:
-            self._cut(failure.flag, failure.reason, now)
-            return
         cluster, plan = exchange.cluster, exchange.plan
         assert cluster is not None
         assert plan is not None
+        policy = plan.sources.get(failure.limit, BUILT_IN) if failure.limit else f"service {cluster.name}"
+        if has_head:
+            self._cut(failure.flag, failure.reason, policy, detail, now)
+            return
         retry = plan.retry
         if (
             retry is not None
@@ -357,7 +358,7 @@ class Call:
                 self._back_off(now, 0.0)
                 return
         flag = failure.flag if exchange.attempts == 1 else failure.flag + ",URX"
-        self._answer(Reply(failure.status, failure.reason, flag, detail))
+        self._answer(Reply(failure.status, failure.reason, flag, detail, policy=policy))
 
     # Another attempt.
 
@@ -417,10 +418,12 @@ class Call:
         # A caller who asks for the impossible must not get an endpoint ejected.
         is_ours = exchange.deadline == exchange.started + plan.deadline_s
         self._leave("attempt_timeout" if is_ours and not exchange.status else "cancelled", now)
+        policy = plan.sources.get("timeouts.deadline", BUILT_IN) if is_ours else "caller's meshway-deadline"
+        detail = "the call took longer than its deadline"
         if exchange.status:
-            self._cut("DT", "deadline_exceeded", now)
+            self._cut("DT", "deadline_exceeded", policy, detail, now)
         else:
-            self._answer(Reply(504, "deadline_exceeded", "DT", "the call took longer than its deadline"))
+            self._answer(Reply(504, "deadline_exceeded", "DT", detail, policy=policy))
 
     # The end.
 
@@ -436,17 +439,15 @@ class Call:
 
     def _answer(self, reply: Reply) -> None:
         exchange = self.exchange
-        exchange.status = reply.status
-        exchange.mark(reply.flag)
-        exchange.reason = reply.reason
+        exchange.take_reply(reply)
         self._release()
         self.downstream.send_reply(exchange, reply)  # counts the bytes it sends
         self.relay.finish(exchange, self.relay.now())
 
-    def _cut(self, flag: str, reason: str, now: float) -> None:
+    def _cut(self, flag: str, reason: str, policy: str, detail: str, now: float) -> None:
         exchange = self.exchange
         exchange.mark(flag)
-        exchange.reason = reason
+        exchange.blame(reason, policy, detail)
         self._finish(now)
         self.downstream.abort()
 

@@ -1,4 +1,4 @@
-"""The body of an answer of our own: an RFC 9457 problem that names the reason and the request."""
+"""The body of an answer of our own: an RFC 9457 problem that names the reason, the policy and the request."""
 
 from gateway.exchange import Exchange, Reply
 from meshway.problem import CONTENT_TYPE, Problem
@@ -11,5 +11,6 @@ def reply_body(exchange: Exchange, reply: Reply) -> tuple[bytes, bytes]:
     if reply.body is not None:
         return b"", reply.body
     title = reply.reason.replace("_", " ").capitalize()
-    problem = Problem(reply.status, reply.reason, title, detail=reply.detail or None)
+    extra = {"policy": exchange.policy} if exchange.policy else {}
+    problem = Problem(reply.status, reply.reason, title, detail=reply.detail or None, extra=extra)
     return CONTENT_TYPE_FIELD, problem.encode(exchange.request_id.decode("ascii"))

@@ -21,7 +21,7 @@ class Failure:
     """What an attempt that brought no usable answer means.
 
     status, reason, flag: of our answer, if there is no other attempt. outcome: told to the cluster. condition: of the
-    retry policy, "" = never repeated.
+    retry policy, "" = never repeated. limit: the field of the policy whose time was up, "" = the service failed.
     """
 
     status: int
@@ -29,6 +29,7 @@ class Failure:
     flag: str
     outcome: str
     condition: str
+    limit: str = ""
 
 
 FAILURES: Final = {
@@ -37,10 +38,12 @@ FAILURES: Final = {
     "reset_before_request": Failure(502, "upstream_reset", "UC", "reset", "reset_before_request"),
     "stale_connection": Failure(502, "upstream_reset", "UC", "stale_connection", "stale_connection"),
     "upstream_protocol": Failure(502, "upstream_protocol", "UPE", "upstream_protocol", ""),
-    "first_byte_timeout": Failure(504, "first_byte_timeout", "UT", "first_byte_timeout", "attempt_timeout"),
-    "attempt_timeout": Failure(504, "attempt_timeout", "UT", "attempt_timeout", "attempt_timeout"),
-    "idle_timeout": Failure(504, "idle_timeout", "SI", "attempt_timeout", ""),
-    "idle_caller": Failure(408, "request_timeout", "SI", "cancelled", ""),
+    "first_byte_timeout": Failure(
+        504, "first_byte_timeout", "UT", "first_byte_timeout", "attempt_timeout", "timeouts.first_byte"
+    ),
+    "attempt_timeout": Failure(504, "attempt_timeout", "UT", "attempt_timeout", "attempt_timeout", "timeouts.attempt"),
+    "idle_timeout": Failure(504, "idle_timeout", "SI", "attempt_timeout", "", "timeouts.idle"),
+    "idle_caller": Failure(408, "request_timeout", "SI", "cancelled", "", "timeouts.idle"),
 }
 
 

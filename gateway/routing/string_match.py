@@ -47,3 +47,28 @@ def _compile(text: StringMatch) -> Callable[[bytes], bool]:
 
 def _folding(holds: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
     return lambda value: holds(value.lower())
+
+
+def text_in_words(text: Text) -> str:
+    """What is asked of a value, for people: `is "jason"`, `does not begin with "x" (in any case)`."""
+    if isinstance(text, str):
+        text = StringMatch(exact=text)
+    if text.present is not None:
+        return "is there" if text.present else "is absent"
+    plain, inverted, written = _words_of(text)
+    case = " (in any case)" if text.ignore_case else ""
+    return f"{inverted if text.invert else plain} {written}{case}"
+
+
+def _words_of(text: StringMatch) -> tuple[str, str, str]:
+    if text.exact is not None:
+        return "is", "is not", f'"{text.exact}"'
+    if text.prefix is not None:
+        return "begins with", "does not begin with", f'"{text.prefix}"'
+    if text.suffix is not None:
+        return "ends with", "does not end with", f'"{text.suffix}"'
+    if text.contains is not None:
+        return "holds", "does not hold", f'"{text.contains}"'
+    if text.regex is not None:
+        return "matches", "does not match", text.regex
+    return "is", "is not", " or ".join(f'"{one}"' for one in text.in_)

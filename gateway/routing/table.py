@@ -5,7 +5,7 @@ match is a few dict lookups whatever the number of routes. Lower host tiers (`*.
 nothing above them matched. Order: docs/internals/routing.md, after Gateway API.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gateway.exchange import EDGE, Exchange
@@ -107,16 +107,29 @@ class Hosts:
 
     def _match_wildcard(self, exchange: Exchange) -> RoutePlan | None:
         """A wildcard matches any depth, not its own suffix."""
-        host = exchange.host
+        for routes in self._wildcards_of(exchange.host):
+            plan = routes.match(exchange)
+            if plan is not None:
+                return plan
+        return None
+
+    def _wildcards_of(self, host: bytes) -> Iterator[HostRoutes]:
+        """The longest suffix first."""
         dot = host.find(b".", 1)
         while dot >= 0:
             routes = self.wildcards.get(host[dot:])
             if routes is not None:
-                plan = routes.match(exchange)
-                if plan is not None:
-                    return plan
+                yield routes
             dot = host.find(b".", dot + 1)
-        return None
+
+    def tiers(self, host: bytes) -> Iterator[HostRoutes]:
+        """All that may be asked for a host, in the order of asking: for whoever explains a match."""
+        named = self.names.get(host)
+        if named is not None:
+            yield named
+        yield from self._wildcards_of(host)
+        if self.any is not None:
+            yield self.any
 
 
 class Tables:
@@ -141,6 +154,9 @@ class Tables:
         self.endpoints = endpoints
         self.watched = watched
         self.parts = parts
+
+    def hosts(self, listener: int) -> Hosts:
+        return self.edge if listener == EDGE else self.mesh
 
     def match(self, exchange: Exchange) -> RoutePlan | None:
         """The plan for the exchange's listener, host, path, method and block; None is 404 `no_route`."""

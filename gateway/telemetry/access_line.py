@@ -18,7 +18,8 @@ _encode: Final = msgspec.json.Encoder().encode
 class LineWriter:
     """Fields: `time` (when the call ended, RFC 3339), `duration_ms first_byte_ms listener peer principal method
     authority path route rule service instance status flag reason attempts bytes_in bytes_out request_id trace_id
-    protocol`, and `attempts_detail`, each attempt in order, of a call that took more than one. Durations in
+    protocol`, of an answer of our own `policy` (by whose word) and `detail` (why, in words), and `attempts_detail`,
+    each attempt in order, of a call that took more than one. Durations in
     milliseconds, sizes in bytes; "" where a call never came that far, null for a first byte that never came. path:
     without its query. began_ms of an attempt: after the call's start, which is the line's time less its duration.
 
@@ -70,7 +71,7 @@ class LineWriter:
                 exchange.request_id,  # this and the trace's are of a checked alphabet, or our own
                 trace[3:35] if len(trace) >= 55 else b"",
                 exchange.head.minor,
-                _attempts(exchange) if exchange.attempts > 1 else b"",
+                _more(exchange) if exchange.attempts > 1 or exchange.reason else b"",
             )
         )
 
@@ -110,6 +111,13 @@ def _time(ms: int) -> bytes:
 
 def _fields(**fields: str | int) -> bytes:
     return _encode(fields)[1:-1] + b","
+
+
+def _more(exchange: Exchange) -> bytes:
+    more = b""
+    if exchange.policy:
+        more = b"," + _encode({"policy": exchange.policy, "detail": exchange.detail})[1:-1]
+    return more + _attempts(exchange) if exchange.attempts > 1 else more
 
 
 def _attempts(exchange: Exchange) -> bytes:

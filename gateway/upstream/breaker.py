@@ -148,4 +148,5 @@ class Breaker:
             "UO",
             f"the breaker of {self._name} is open",
             fields=b"Retry-After: %d\r\n" % max(math.ceil(wait_s), 1),
+            policy=self.settings.policy,
         )

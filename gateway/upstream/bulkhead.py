@@ -55,7 +55,7 @@ class Bulkhead:
     def wait(self, exchange: Exchange, resume: Resume, now: float) -> Reply | None:
         """None: queued, and resume will be called exactly once unless `cancel` comes first."""
         if len(self._waiting) >= self._settings.max_pending:
-            return Reply(503, "pending_full", "UO", f"{self._name} has its most running and waiting calls")
+            return self._refusal("pending_full", f"{self._name} has its most running and waiting calls")
         self._waiting[exchange] = (now + self._settings.pending_timeout_s, resume)
         return None
 
@@ -96,7 +96,7 @@ class Bulkhead:
             if deadline > now:
                 return
             del self._waiting[exchange]
-            resume(Reply(503, "pending_timeout", "UO", f"no running call of {self._name} ended in time"))
+            resume(self._refusal("pending_timeout", f"no running call of {self._name} ended in time"))
 
     def dissolve(self) -> None:
         """The policy is gone: all who wait go on, and nothing is counted any more."""
@@ -106,6 +106,9 @@ class Bulkhead:
         while self._waiting:
             _, (_, resume) = self._waiting.popitem(last=False)
             resume(None)
+
+    def _refusal(self, reason: str, detail: str) -> Reply:
+        return Reply(503, reason, "UO", detail, policy=self._settings.policy)
 
     def _has_room(self) -> bool:
         limit = self._max_here

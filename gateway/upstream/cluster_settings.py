@@ -13,6 +13,7 @@ class BulkheadSettings:
     max_requests: int
     max_pending: int
     pending_timeout_s: float
+    policy: str = ""  # by whose word
 
 
 @dataclass(slots=True, frozen=True)
@@ -31,6 +32,7 @@ class BreakerSettings:
     slow_over_s: float = math.inf
     slow_percent: float = 50.0
     confidence_percent: float = 0.0
+    policy: str = ""  # by whose word
 
 
 @dataclass(slots=True, frozen=True)

@@ -244,7 +244,7 @@ class ServerProtocol(AnsweringSide):
         """What cannot be read as a request, or must not become a call, is answered, logged, and ends the connection."""
         exchange = self._exchange(head if head is not None else _unread_head())
         begin_trace(exchange)
-        exchange.status, exchange.reason, exchange.flag = answer.status, answer.reason, answer.flag
+        exchange.take_reply(answer)
         self._closes = True
         self.send_reply(exchange, answer)
         self._listener.relay.finish(exchange, self._listener.now())

@@ -14,28 +14,41 @@ def parts(*draws: float, wall: float = 0.0) -> Parts:
 
 def test_a_drawn_call_is_held_and_marked_and_the_others_pass() -> None:
     delay = Fault(delay=FaultDelay(fixed=Duration(2.0), percent=25.0))
-    (filter_,) = compile_filters(delay, "rule a", parts(0.24, 0.25))
+    (step,) = compile_filters(delay, "rule a", parts(0.24, 0.25))
     drawn, other = call(), call()
-    verdict = filter_(drawn)
+    verdict = step.run(drawn)
     assert isinstance(verdict, Hold)
     assert (verdict.wait_s, drawn.flag, drawn.reason) == (2.0, "DI", "fault_delay")
-    assert (filter_(other), other.flag) == (None, "")
+    assert (step.run(other), other.flag) == (None, "")
 
 
 def test_delay_and_abort_are_drawn_each_and_the_delay_comes_first() -> None:
     both = Fault(delay=FaultDelay(fixed=Duration(2.0)), abort=FaultAbort(status=500, percent=10.0))
     delay, abort = compile_filters(both, "rule a", parts(0.9, 0.05, 0.1))
-    assert isinstance(delay(call()), Hold)
-    reply = abort(call())
+    assert isinstance(delay.run(call()), Hold)
+    reply = abort.run(call())
     assert isinstance(reply, Reply)
     assert (reply.status, reply.reason, reply.flag) == (500, "fault_abort", "FI")
     assert reply.detail == "rule a aborts 10 % of its calls on purpose"
-    assert abort(call()) is None
+    assert abort.run(call()) is None
 
 
 def test_it_ends_when_its_time_is_over() -> None:
     fault = Fault(abort=FaultAbort(status=500), until="1970-01-01T00:01:00Z")
     (before,) = compile_filters(fault, "rule a", parts(0.0, wall=59.0))
     (after,) = compile_filters(fault, "rule a", parts(0.0, wall=60.0))
-    assert isinstance(before(call()), Reply)
-    assert after(call()) is None
+    assert isinstance(before.run(call()), Reply)
+    assert after.run(call()) is None
+
+
+def test_a_forecast_draws_nothing_and_tells_chance_as_what_it_is() -> None:
+    both = Fault(delay=FaultDelay(fixed=Duration(2.0), percent=25.0), abort=FaultAbort(status=500))
+    delay, abort = compile_filters(both, "rule a", parts())
+    assert delay.forecast is not None
+    assert abort.forecast is not None
+    ((verdict, detail, _, _),) = delay.forecast(call())
+    assert (verdict, detail) == ("may delay", "25 % of the calls wait 2 s")
+    ((verdict, _, _, reply),) = abort.forecast(call())
+    assert verdict == "refuse"
+    assert reply is not None
+    assert reply.status == 500

@@ -1,5 +1,5 @@
 from gateway.exchange import Reply
-from gateway.filters.order import request_filters, response_filters
+from gateway.filters.order import request_steps, response_filters
 from gateway.plan import Parts
 from meshway.model.route import HeaderChanges, PathRewrite, Redirect, Rewrite, Rule, RuleDestination
 from tests.parts.calls import call
@@ -11,16 +11,16 @@ TO_BOOKS = (RuleDestination(service="books"),)
 
 
 def test_what_a_rule_does_not_use_is_not_in_its_tuple() -> None:
-    assert request_filters(Rule(destinations=TO_BOOKS), (), (), PARTS, "rule a") == ()
+    assert request_steps(Rule(destinations=TO_BOOKS), (), (), PARTS, "rule a") == ()
     assert response_filters(Rule(destinations=TO_BOOKS)) == ()
 
 
 def test_limits_come_before_a_redirect() -> None:
-    filters = request_filters(Rule(redirect=Redirect(scheme="https")), [limit(burst=1)], (), PARTS, "rule a")
+    filters = request_steps(Rule(redirect=Redirect(scheme="https")), [limit(burst=1)], (), PARTS, "rule a")
     verdicts = []
     for _ in range(2):
         exchange = call()
-        verdict = next(reply for reply in (check(exchange) for check in filters) if reply is not None)
+        verdict = next(reply for reply in (check.run(exchange) for check in filters) if reply is not None)
         assert isinstance(verdict, Reply)
         verdicts.append(verdict.status)
     assert verdicts == [302, 429]
@@ -34,7 +34,7 @@ def test_headers_and_rewrite_both_apply() -> None:
         rewrite=Rewrite(path=PathRewrite(full="/x")),
     )
     exchange = call("/y")
-    for change in request_filters(rule, (), (), PARTS, "rule a"):
-        assert change(exchange) is None
+    for change in request_steps(rule, (), (), PARTS, "rule a"):
+        assert change.run(exchange) is None
     assert (exchange.block, exchange.path) == (b"a: 1\r\n", b"/x")
     assert len(response_filters(rule)) == 1
