@@ -134,9 +134,9 @@ class Attempt:
         now = self._pool.now()
         call = self._call
         retry = self._plan.retry
-        if retry is not None and head.status in retry.statuses and call.wants_another(head, retry, now):
+        if retry is not None and head.status in retry.statuses and call.further.are_wanted(head, retry, now):
             self._end("ok", head.status, now, is_kept=ended)
-            call.attempt_again(head, now)
+            call.further.follow_answer(head, retry, now)
             return
         self._has_head = True
         if ended:

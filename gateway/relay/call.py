@@ -9,15 +9,16 @@ from collections.abc import Awaitable
 from typing import Final
 
 from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply
-from gateway.plan import BUILT_IN, RetryPlan, RoutePlan
+from gateway.plan import BUILT_IN, RoutePlan
 from gateway.relay import encoding
 from gateway.relay.attempt import Attempt
 from gateway.relay.caller_deadline import left_s
+from gateway.relay.further_attempts import FurtherAttempts
 from gateway.relay.mirror import CopiedBody, mirror
 from gateway.relay.refusals import nowhere, too_large
 from gateway.relay.relay import Relay
 from gateway.relay.replay import Replay
-from gateway.relay.retry import FAILURES, backoff_s, is_harmless, is_listed, retry_after_s
+from gateway.relay.retry import FAILURES
 from gateway.relay.trace import begin_trace
 from gateway.routing.path import PathError, canonical
 from gateway.upstream.cluster import PENDING, Cluster
@@ -33,19 +34,19 @@ _PENDING: Final = 1
 _ADMITTED: Final = 2
 # What the downstream's timer is set for beside the deadline; a number above is the filter to go on with.
 _NOTHING: Final = 0
-_BACKOFF: Final = -1
+_FURTHER: Final = -1
 
 
 class Call:
     """The downstream makes one for each request head, calls `start`, and then says what the caller does.
 
     is_over: the exchange was finished; the downstream calls nothing any more. is_request_whole, request_trailers:
-    the caller has sent all. body: what is kept of the request's, None when it has none.
+    the caller has sent all. body: what is kept of the request's, None when it has none. attempt: the newest that runs.
     """
 
     __slots__ = (
-        "_attempt", "_cluster_state", "_is_upstream_closed", "_retries", "_waits_for", "_was_stale", "body",
-        "downstream", "exchange", "is_over", "is_request_whole", "relay", "request_trailers",
+        "_cluster_state", "_further", "_is_upstream_closed", "_waits_for", "attempt", "body", "downstream",
+        "exchange", "is_over", "is_request_whole", "relay", "request_trailers",
     )  # fmt: skip
 
     def __init__(self, relay: Relay, exchange: Exchange, downstream: Downstream) -> None:
@@ -55,20 +56,19 @@ class Call:
         self.is_over = False
         self.is_request_whole = False
         self.request_trailers = b""
-        self._attempt: Attempt | None = None
+        self.attempt: Attempt | None = None
         self.body: Replay | None = None
         self._cluster_state = _OUTSIDE
         self._is_upstream_closed = False  # its half, after an upgrade
-        self._retries = 0
+        self._further: FurtherAttempts | None = None
         self._waits_for = _NOTHING
-        self._was_stale = False
 
     # From the head to the first attempt.
 
     def refuse(self, reply: Reply) -> None:
         """Instead of `start`."""
         begin_trace(self.exchange)
-        self._answer(reply)
+        self.answer(reply)
 
     def start(self, first: bytes, ended: bool, trailers: bytes) -> None:
         """first: the body's beginning, as far as it is there. ended: the request is whole with it."""
@@ -77,11 +77,11 @@ class Call:
         try:
             exchange.path, exchange.query = canonical(exchange.head.target)
         except PathError as error:
-            self._answer(Reply(error.status, error.code, "DPE", error.detail))
+            self.answer(Reply(error.status, error.code, "DPE", error.detail))
             return
         plan = exchange.plan = self.relay.holder.tables.match(exchange)
         if plan is None:
-            self._answer(nowhere(exchange))
+            self.answer(nowhere(exchange))
             return
         if ended:
             self.is_request_whole = True
@@ -89,7 +89,7 @@ class Call:
         if first or not ended:
             exchange.bytes_in = len(first)
             if exchange.head.body > plan.max_body or exchange.bytes_in > plan.max_body:
-                self._answer(too_large(plan))
+                self.answer(too_large(plan))
                 return
             retry = plan.retry
             kind = CopiedBody if plan.mirrors else Replay
@@ -120,7 +120,7 @@ class Call:
             if verdict is None:
                 continue
             if isinstance(verdict, Reply):
-                self._answer(verdict)
+                self.answer(verdict)
             elif isinstance(verdict, Hold):
                 self._hold(verdict.wait_s, index)
             else:
@@ -143,7 +143,7 @@ class Call:
         if self.is_over:
             return
         if verdict is not None:
-            self._answer(verdict)
+            self.answer(verdict)
         else:
             self._filter(plan, index)
 
@@ -151,7 +151,7 @@ class Call:
         """Into the cluster: breaker and bulkhead."""
         exchange = self.exchange
         if plan.choose is None:
-            self._answer(Reply(404, "no_route", "NR", "the route has no destination"))
+            self.answer(Reply(404, "no_route", "NR", "the route has no destination"))
             return
         cluster = exchange.cluster = plan.choose(exchange)
         if plan.mirrors and self.is_request_whole:
@@ -163,32 +163,32 @@ class Call:
                 self._cluster_state = _PENDING
                 return
             if admission is not None:
-                self._answer(admission)
+                self.answer(admission)
                 return
             self._cluster_state = _ADMITTED
         pick = cluster.first_pick
-        self._attempt_on(cluster, plan, pick(exchange) if pick is not None else None, now)
+        self.attempt_on(cluster, plan, pick(exchange) if pick is not None else None, now)
 
     def _admitted(self, refusal: Reply | None) -> None:
         """The bulkhead, later."""
         self._cluster_state = _OUTSIDE
         if refusal is not None:
-            self._answer(refusal)
+            self.answer(refusal)
             return
         self._cluster_state = _ADMITTED
         cluster, plan = self.exchange.cluster, self.exchange.plan
         assert cluster is not None
         assert plan is not None
         pick = cluster.first_pick
-        self._attempt_on(cluster, plan, pick(self.exchange) if pick is not None else None, self.relay.now())
+        self.attempt_on(cluster, plan, pick(self.exchange) if pick is not None else None, self.relay.now())
 
-    def _attempt_on(
+    def attempt_on(
         self, cluster: Cluster, plan: RoutePlan, endpoint: Endpoint | None, now: float, fresh: bool = False
     ) -> None:
         """fresh: only on a new connection."""
         exchange = self.exchange
         if endpoint is None:
-            self._answer(Reply(503, "no_endpoint", "UH", cluster.no_endpoint_detail, policy=f"service {cluster.name}"))
+            self.answer(Reply(503, "no_endpoint", "UH", cluster.no_endpoint_detail, policy=f"service {cluster.name}"))
             return
         if exchange.attempts:
             assert exchange.endpoint is not None
@@ -196,7 +196,7 @@ class Call:
             exchange.retried_at += (now,)
         exchange.endpoint = endpoint
         exchange.attempts += 1
-        attempt = self._attempt = Attempt(self, cluster, plan, endpoint, now + plan.attempt_s)
+        attempt = self.attempt = Attempt(self, cluster, plan, endpoint, now + plan.attempt_s)
         attempt.start(now, fresh)
 
     # What the caller does.
@@ -204,7 +204,7 @@ class Call:
     def on_body(self, data: bytes) -> None:
         """More of the request's body; after an upgrade, more of his bytes."""
         self.exchange.bytes_in += len(data)
-        attempt, body = self._attempt, self.body
+        attempt, body = self.attempt, self.body
         if attempt is not None and attempt.upstream is not None:
             if body is not None:
                 if self._is_too_large():
@@ -233,7 +233,7 @@ class Call:
         self.request_trailers = trailers
         if isinstance(self.body, CopiedBody) and self.exchange.cluster is not None:
             mirror(self.relay, self.exchange, self.body, trailers)
-        attempt = self._attempt
+        attempt = self.attempt
         if attempt is not None and attempt.upstream is not None:
             attempt.send_end(trailers)
             if self._is_upstream_closed:
@@ -246,7 +246,7 @@ class Call:
         if self.exchange.status:
             self._cut(reply.flag, reply.reason, reply.policy, reply.detail, now)
         else:
-            self._answer(reply)
+            self.answer(reply)
 
     def on_gone(self) -> None:
         """The caller left; nothing can be told him any more."""
@@ -257,12 +257,12 @@ class Call:
 
     def on_write_paused(self) -> None:
         """The caller does not take what we send."""
-        if self._attempt is not None:
-            self._attempt.pause()
+        if self.attempt is not None:
+            self.attempt.pause()
 
     def on_write_resumed(self) -> None:
-        if self._attempt is not None:
-            self._attempt.resume()
+        if self.attempt is not None:
+            self.attempt.resume()
 
     # What an attempt tells.
 
@@ -319,79 +319,35 @@ class Call:
             self._end_tunnel(self.relay.now())
         self.downstream.send_end(trailers)
 
-    def wants_another(self, head: ResponseHead, retry: RetryPlan, now: float) -> bool:
-        """Whether an answer whose status is in `retry` is not passed on but tried again. Spends the budget."""
-        if not is_listed(retry, head) or not is_harmless(self.exchange, retry, "status"):
-            return False
-        asked_s = retry_after_s(head.named.get(b"retry-after"))
-        # Without a deadline, whoever asks for more patience than the policy has gets no second attempt.
-        fits = asked_s <= retry.backoff_max_s or self.exchange.deadline != NEVER
-        return fits and self._may_repeat(now + asked_s, now)
-
-    def attempt_again(self, head: ResponseHead, now: float) -> None:
-        self._back_off(now, retry_after_s(head.named.get(b"retry-after")))
+    @property
+    def further(self) -> FurtherAttempts:
+        """What may follow an attempt."""
+        if self._further is None:
+            self._further = FurtherAttempts(self)
+        return self._further
 
     def attempt_failed(self, kind: str, detail: str, has_head: bool, now: float) -> None:
         """The attempt is over and closed. kind: of FAILURES."""
-        self._attempt = None
-        exchange = self.exchange
-        failure = FAILURES[kind]
-        cluster, plan = exchange.cluster, exchange.plan
+        self.attempt = None
+        if not has_head:
+            self.further.follow_failure(kind, detail, now)
+            return
+        cluster, plan = self.exchange.cluster, self.exchange.plan
         assert cluster is not None
         assert plan is not None
+        failure = FAILURES[kind]
         policy = plan.sources.get(failure.limit, BUILT_IN) if failure.limit else f"service {cluster.name}"
-        if has_head:
-            self._cut(failure.flag, failure.reason, policy, detail, now)
-            return
-        retry = plan.retry
-        if (
-            retry is not None
-            and failure.condition in retry.conditions
-            and is_harmless(exchange, retry, failure.condition)
-        ):
-            if kind == "stale_connection" and not self._was_stale and self._is_body_whole and retry.max_retries:
-                # Not the endpoint failed but a connection that it had done with: no backoff, and no retry is used up.
-                self._was_stale = True
-                self._attempt_on(cluster, plan, exchange.endpoint, now, fresh=True)
-                return
-            if self._may_repeat(now, now):
-                self._back_off(now, 0.0)
-                return
-        flag = failure.flag if exchange.attempts == 1 else failure.flag + ",URX"
-        self._answer(Reply(failure.status, failure.reason, flag, detail, policy=policy))
-
-    # Another attempt.
+        self._cut(failure.flag, failure.reason, policy, detail, now)
 
     @property
-    def _is_body_whole(self) -> bool:
+    def is_body_whole(self) -> bool:
+        """Whether the request can be sent again."""
         return self.body is None or self.body.is_whole
 
-    def _may_repeat(self, begins: float, now: float) -> bool:
-        exchange = self.exchange
-        plan, cluster = exchange.plan, exchange.cluster
-        assert plan is not None
-        assert cluster is not None
-        retry = plan.retry
-        return (
-            retry is not None
-            and self._retries < retry.max_retries
-            and self._is_body_whole
-            and begins < exchange.deadline
-            and cluster.budget.spend(now)
-        )
-
-    def _back_off(self, now: float, at_least_s: float) -> None:
-        self._attempt = None
-        exchange = self.exchange
-        plan = exchange.plan
-        assert plan is not None
-        assert plan.retry is not None
-        wait_s = max(at_least_s, backoff_s(plan.retry, self._retries, self.relay.random()))
-        self._retries += 1
-        self._waits_for = _BACKOFF
-        if not self.is_request_whole:
-            self.downstream.pause_body()
-        self.relay.wheel.set(self.downstream.timer, self, min(now + wait_s, exchange.deadline))
+    def go_on_at(self, due: float) -> None:
+        """With further attempts."""
+        self._waits_for = _FURTHER
+        self.relay.wheel.set(self.downstream.timer, self, min(due, self.exchange.deadline))
 
     def on_timer(self, now: float) -> None:
         """The deadline, or the end of a backoff or a hold."""
@@ -405,11 +361,8 @@ class Call:
         assert plan is not None
         if waits_for > 0:
             self._filter(plan, waits_for)
-        elif waits_for == _BACKOFF:
-            cluster = exchange.cluster
-            assert cluster is not None
-            same = plan.retry is not None and plan.retry.same_endpoint
-            self._attempt_on(cluster, plan, exchange.endpoint if same else cluster.pick_another(exchange), now)
+        elif waits_for == _FURTHER:
+            self.further.on_timer(now)
 
     def _miss_deadline(self, now: float) -> None:
         exchange = self.exchange
@@ -423,21 +376,21 @@ class Call:
         if exchange.status:
             self._cut("DT", "deadline_exceeded", policy, detail, now)
         else:
-            self._answer(Reply(504, "deadline_exceeded", "DT", detail, policy=policy))
+            self.answer(Reply(504, "deadline_exceeded", "DT", detail, policy=policy))
 
     # The end.
 
     def _end_tunnel(self, now: float) -> None:
-        attempt = self._attempt
+        attempt = self.attempt
         if attempt is not None and not attempt.is_over:
             attempt.cancel("cancelled", now)
         self._finish(now)
 
     def _is_unsent(self) -> bool:
         """Nobody takes the request's body yet."""
-        return not self.is_over and (self._attempt is None or self._attempt.upstream is None)
+        return not self.is_over and (self.attempt is None or self.attempt.upstream is None)
 
-    def _answer(self, reply: Reply) -> None:
+    def answer(self, reply: Reply) -> None:
         exchange = self.exchange
         exchange.take_reply(reply)
         self._release()
@@ -453,7 +406,7 @@ class Call:
 
     def _leave(self, outcome: str, now: float) -> None:
         """Gives up whatever is under way."""
-        attempt, self._attempt = self._attempt, None
+        attempt, self.attempt = self.attempt, None
         if attempt is not None:
             attempt.cancel(outcome, now)
 
@@ -464,7 +417,8 @@ class Call:
     def _release(self) -> None:
         """Gives back what the exchange holds, before the downstream may begin the next one."""
         self.is_over = True
-        self._attempt = None  # it knows us: without the circle both are freed at once, and no collector runs
+        # They know us: without the circle all are freed at once, and no collector runs.
+        self.attempt = self._further = None
         exchange = self.exchange
         if exchange.deadline != NEVER or self._waits_for:
             timer = self.downstream.timer
