@@ -22,6 +22,7 @@ from gateway.filters import order
 from gateway.filters.compress import compile_encode
 from gateway.plan import ChooseCluster, FilterStep, MirrorPlan, Parts, RequestFilter, RoutePlan
 from gateway.routing.path import PathError
+from gateway.routing.preflight import compile_preflight
 from gateway.routing.table import Candidate, Rank
 from gateway.upstream.cluster import Cluster
 from meshway.model.document import Destination
@@ -83,9 +84,8 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
     clusters: dict[ClusterKey, None] = {}
     for index, rule in enumerate(entry.spec.rules):
         path = f"spec.rules[{index}]"
-        matches = [
-            read_match(match, f"{path}.match[{at}]", context.parts) for at, match in enumerate(rule.match or (Match(),))
-        ]
+        written = rule.match or (Match(),)
+        matches = [read_match(match, f"{path}.match[{at}]", context.parts) for at, match in enumerate(written)]
         paths = [read.path for read in matches]
         keys = [destination_key(entry.namespace, destination) for destination in rule.destinations]
         clusters.update(dict.fromkeys(keys))
@@ -97,6 +97,8 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
         for at, read in enumerate(matches):
             rank = _rank(entry, read.rank, index, at)
             placed.append(Placed(read.path, Candidate(rank, plan, read.test), index, at))
+            if rule.cors is not None and (test := compile_preflight(written[at], context.parts.fields)) is not None:
+                placed.append(Placed(read.path, Candidate((*rank, 1), plan, test), index, at))
     return CompiledRoute(entry, tuple(placed), tuple(clusters), attach(entry, context.aliases))
 
 

@@ -1,13 +1,13 @@
 """The fixed order of filters, so that whoever reads a document knows what happens first.
 
-Request: deprecation, rate limits, fault, then redirect or respond, or header changes and rewrite. Response:
-deprecation, header changes, compression; what belongs to every answer, our own too, goes with it by `Exchange.added`.
-What a rule does not use is not in its tuple.
+Request: deprecation, CORS, rate limits, fault, then redirect or respond, or header changes and rewrite. Response:
+deprecation, CORS, header changes, compression; what belongs to every answer, our own too, goes with it by
+`Exchange.added`. What a rule does not use is not in its tuple.
 """
 
 from collections.abc import Sequence
 
-from gateway.filters import compress, deprecation, fault, headers, rate_limit, redirect, respond, rewrite
+from gateway.filters import compress, cors, deprecation, fault, headers, rate_limit, redirect, respond, rewrite
 from gateway.filters.rate_limit import AppliedLimit
 from gateway.plan import FilterStep, Parts, RequestFilter, ResponseFilter
 from meshway.model.match import PathMatch
@@ -25,6 +25,8 @@ def request_steps(
     prefixes = [path.prefix.encode() for path in paths if path.prefix is not None]
     if rule.deprecation is not None:
         steps.append(FilterStep("deprecation", "deprecation", deprecation.compile_filter(rule.deprecation)))
+    if rule.cors is not None:
+        steps.append(FilterStep("CORS", "cors", cors.compile_filter(rule.cors, name)))
     if limits:
         steps.append(FilterStep("rate limit", "", rate_limit.compile_filter(limits, parts)))
     if rule.fault is not None:
@@ -71,6 +73,8 @@ def response_filters(rule: Rule) -> tuple[ResponseFilter, ...]:
     filters: list[ResponseFilter] = []
     if rule.deprecation is not None:
         filters.append(deprecation.compile_response_filter())
+    if rule.cors is not None:
+        filters.append(cors.compile_response_filter())
     if rule.response_headers is not None:
         filters.append(headers.compile_response_filter(rule.response_headers))
     if rule.compression is not None:

@@ -38,6 +38,7 @@ _STATUSES: Final[dict[str, tuple[int, ...]]] = {
     "retriable-4xx": (409,),
 }
 _RETRIED_GRPC: Final = ("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable")
+BROWSERS_OWN_AGE: Final = "5s"  # of a preflight's answer that says nothing of its age (Fetch Standard)
 _LABEL: Final = re.compile(r"[^a-z0-9]+")
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from meshway.formats.foreign import At, Block
-from meshway.formats.foreign_values import at_block, header_value
+from meshway.formats.foreign_values import BROWSERS_OWN_AGE, at_block, header_value
 from meshway.formats.native import Tree, put
 from meshway.model.kinds import KINDS
 
@@ -82,15 +82,15 @@ def cors(block: Block) -> At:
     told: Tree = {}
     origins: list[At] = []
     for origin in block.texts("allowOrigins"):
-        scheme, star, rest = str(origin.value).partition("*.")
-        pattern = f"{_escaped(scheme)}.+\\.{_escaped(rest)}" if star else None
-        origins.append(At({"regex": pattern}, origin.origin) if pattern else origin)
+        is_pattern = "*" in origin.value and origin.value != "*"
+        pattern = "[^/]+".join(_escaped(part) for part in str(origin.value).split("*"))
+        origins.append(At({"regex": pattern}, origin.origin) if is_pattern else origin)
     put(told, "allow_origins", origins)
     put(told, "allow_methods", block.texts("allowMethods"))
     put(told, "allow_headers", block.texts("allowHeaders"))
     put(told, "expose_headers", block.texts("exposeHeaders"))
-    if (age := block.number("maxAge")) is not None:
-        told["max_age"] = At(f"{age.value}s", age.origin)
+    age = block.number("maxAge")
+    told["max_age"] = At(f"{age.value}s", age.origin) if age else At(BROWSERS_OWN_AGE, block.origin)
     put(told, "allow_credentials", block.flag("allowCredentials"))
     block.close()
     return At(told, block.origin)

@@ -6,6 +6,7 @@ from typing import Final
 
 from meshway.formats.foreign import At, Block
 from meshway.formats.foreign_values import (
+    BROWSERS_OWN_AGE,
     GRPC_CODES,
     at_block,
     backoff,
@@ -118,9 +119,9 @@ def cors(block: Block) -> Tree:
     put(told, "allow_methods", block.texts("allowMethods"))
     put(told, "allow_headers", block.texts("allowHeaders"))
     put(told, "expose_headers", block.texts("exposeHeaders"))
-    put(told, "max_age", block.duration("maxAge"))
+    put(told, "max_age", block.duration("maxAge") or At(BROWSERS_OWN_AGE, block.origin))
     put(told, "allow_credentials", block.flag("allowCredentials"))
-    block.ignore("unmatchedPreflights", "a preflight of another origin is answered without permission")
+    block.ignore("unmatchedPreflights", "a preflight of another origin is refused by the gateway")
     block.close()
     return told
 

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
+from meshway.model.cors_rules import CORS_RULES
 from meshway.model.instant import parse_instant
 from meshway.model.names import FIELD_VALUE, TOKEN
-from meshway.model.rule_actions import Deprecation, Fault, FaultAbort, FaultDelay, Respond, Sticky, StickyCookie
+from meshway.model.rule_actions import Cors, Deprecation, Fault, FaultAbort, FaultDelay, Respond, Sticky, StickyCookie
 from meshway.model.rule_kit import BlockRule, Finding, bounded, one_of
 from meshway.units import Size
 
@@ -83,6 +84,7 @@ ACTION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         bounded("ttl", 1.0, 366 * 86400.0, zero=True),
         BlockRule(("path", "same_site", "secure"), _cookie_path),
     ),
+    Cors: CORS_RULES,
     FaultDelay: (bounded("fixed", 0.001, MAX_DELAY_S, zero=False),),
     FaultAbort: (one_of("status", "grpc_status"),),
     Fault: (BlockRule(("delay", "abort"), _fault_somehow, whole=True), _instants("until")),

@@ -39,3 +39,10 @@ def regex_fault(pattern: str) -> str | None:
 
 def group_names(pattern: str) -> tuple[str, ...]:
     return tuple(_GROUP_NAMES.findall(pattern))
+
+
+def regex_takes(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
+    """Whether a sound expression matches all of the text; False where nobody here can tell."""
+    if re2 is None or regex_fault(pattern) is not None:
+        return False
+    return compile_regex(pattern, ignore_case=ignore_case).fullmatch(text.encode()) is not None

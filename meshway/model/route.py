@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from meshway.model.document import Destination, Label, Part, Spec
 from meshway.model.match import Match
-from meshway.model.rule_actions import Compression, Deprecation, Fault, Mirror, RequestBody, Respond, Sticky
+from meshway.model.rule_actions import Compression, Cors, Deprecation, Fault, Mirror, RequestBody, Respond, Sticky
 from meshway.model.traffic_policy import Retry, Timeouts
 
 
@@ -61,7 +61,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
     unsupported: ClassVar[frozenset[str]] = frozenset(
         {
-            "cors", "hedge", "criticality", "cache",
+            "hedge", "criticality", "cache",
             "websocket", "transcode",
         }
     )  # fmt: skip
@@ -78,6 +78,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
     retry: Retry | None = None
     request_body: RequestBody | None = None
     sticky: Sticky | None = None
+    cors: Cors | None = None
     fault: Fault | None = None
     compression: Compression | None = None
     deprecation: Deprecation | None = None

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, field
 
 from meshway.model.document import Destination, Part
+from meshway.model.match import Text
 from meshway.model.traffic_policy import Percent
 from meshway.units import Duration, Size
 
@@ -78,6 +79,21 @@ class Mirror(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
 
     destination: Destination
     percent: Percent = 100.0
+
+
+class Cors(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which pages of other origins may call, and read what they get (Fetch Standard, CORS protocol).
+
+    `*` stands for any, but not with allow_credentials. GET, HEAD and POST are always allowed: they come unasked.
+    max_age: how long a browser need not ask again.
+    """
+
+    allow_origins: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=64)]
+    allow_methods: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+    allow_headers: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+    expose_headers: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+    max_age: Duration = field(default_factory=lambda: Duration(3600.0))
+    allow_credentials: bool = False
 
 
 class Compression(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

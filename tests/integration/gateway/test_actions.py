@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.wire.http1.listener_context import ConnectionLimits
 from tests.integration.gateway.test_decisions import ROUND_ROBIN, route, saying, services
-from tests.parts.changes import running, to
+from tests.parts.changes import document, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
 from tests.parts.upstream import RecordingUpstream
@@ -319,3 +319,69 @@ async def test_the_service_sees_the_host_that_a_header_names() -> None:
         await gateway.ask(fields="X-Tenant: blue/example\r\n")
         hosts = [received.values(b"host") for received in upstream.requests]
         assert hosts == [[b"blue.example"], [b"shop.example"]]
+
+
+CORS = {"allow_origins": ["https://a.example"], "allow_methods": ["PUT"], "allow_headers": ["x-team"]}
+PREFLIGHT = "Origin: https://a.example\r\nAccess-Control-Request-Method: {}\r\n"
+
+
+async def test_a_page_of_another_origin_asks_leave_and_reads_the_answer() -> None:
+    upstream = telling("200 OK\r\nAccess-Control-Allow-Origin: *\r\nVary: Accept\r\nContent-Length: 2", b"ok")
+    rule = to("books", cors=CORS | {"allow_credentials": True, "expose_headers": ["x-total"]})
+    async with services(upstream) as books, compiled_gateway(*books, route(rule)) as gateway:
+        asked = PREFLIGHT.format("PUT") + "Access-Control-Request-Headers: x-team\r\n"
+        status, head, body = await ask(gateway, request("OPTIONS", asked))
+        assert (status, body, upstream.requests) == (204, "", [])
+        assert "Access-Control-Allow-Methods: PUT" in head
+        assert "Access-Control-Max-Age: 3600" in head
+        status, head, _ = await ask(gateway, request("PUT", "Origin: https://a.example\r\nContent-Length: 0\r\n"))
+        allowed = [line for line in head.split("\r\n") if line.startswith("Access-Control-")]
+        assert (status, allowed) == (
+            200,
+            [
+                "Access-Control-Allow-Origin: https://a.example",
+                "Access-Control-Allow-Credentials: true",
+                "Access-Control-Expose-Headers: x-total",
+            ],
+        )
+        assert "Vary: Accept" in head
+        assert "Vary: Origin" in head
+
+
+async def test_a_strange_page_is_refused_its_preflight_by_name_and_reads_nothing() -> None:
+    upstream = telling("200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 2", b"ok")
+    rule = to("books", name="api", cors=CORS)
+    async with services(upstream) as books, compiled_gateway(*books, route(rule)) as gateway:
+        strange = PREFLIGHT.format("PUT").replace("a.example", "evil.example")
+        status, head, body = await ask(gateway, request("OPTIONS", strange))
+        assert (status, "meshway-reason: cors_denied" in head, upstream.requests) == (403, True, [])
+        assert "rule api of Route default/r allows pages of other origins no origin https://evil.example" in body
+        status, head, _ = await gateway.ask(fields="Origin: https://evil.example\r\n")
+        assert (status, "Access-Control" in head, "Vary: Origin" in head) == (200, False, True)
+
+
+async def test_a_preflight_is_answered_by_the_rule_that_the_call_will_meet() -> None:
+    other = CORS | {"allow_origins": ["https://b.example"]}
+    rules = [
+        to("books", name="writers") | {"match": [{"methods": ["PUT"], "headers": {"x-team": "web"}}], "cors": CORS},
+        to("books", name="all", cors=other),
+    ]
+    async with services(saying("1")) as books, compiled_gateway(*books, route(*rules)) as gateway:
+        for asked, status, named in (
+            ("PUT\r\nAccess-Control-Request-Headers: x-team", 204, ""),
+            ("PUT", 403, "rule all"),
+            ("POST\r\nAccess-Control-Request-Headers: x-team", 403, "rule all"),
+        ):
+            got, _, body = await ask(gateway, request("OPTIONS", PREFLIGHT.format(asked)))
+            assert (got, named in body) == (status, True)
+
+
+async def test_our_own_refusals_can_be_read_by_the_page_that_was_refused() -> None:
+    limit = document("RateLimit", "one", {"targets": [{"route": "r"}], "token_bucket": {"rate": "1/m", "burst": 1}})
+    rule = to("books", cors=CORS)
+    async with services(saying("1")) as books, compiled_gateway(*books, limit, route(rule)) as gateway:
+        for status in (200, 429):
+            got, head, _ = await gateway.ask(fields="Origin: https://a.example\r\n")
+            assert (got, "Access-Control-Allow-Origin: https://a.example" in head) == (status, True)
+        # A preflight is no call: it spends nothing.
+        assert (await ask(gateway, request("OPTIONS", PREFLIGHT.format("PUT"))))[0] == 204

@@ -131,6 +131,18 @@ def test_a_match_asks_the_same(match: str, native: dict[str, Any]) -> None:
             "corsPolicy: {allowOrigins: [{exact: 'https://a.example'}, {regex: 'b.*'}], maxAge: 24h}",
             {"cors": {"allow_origins": ["https://a.example", {"regex": "b.*"}], "max_age": "24h"}},
         ),
+        (
+            "corsPolicy: {allowOrigin: ['*'], allowMethods: [PUT], allowHeaders: [x-a], exposeHeaders: [x-b]}",
+            {
+                "cors": {
+                    "allow_origins": ["*"],
+                    "allow_methods": ["PUT"],
+                    "allow_headers": ["x-a"],
+                    "expose_headers": ["x-b"],
+                    "max_age": "5s",
+                }
+            },
+        ),
     ],
 )
 def test_an_action_does_the_same(action: str, native: dict[str, Any]) -> None:
@@ -401,3 +413,30 @@ def test_what_cannot_be_honoured_is_refused_where_it_stands(text: str, place: tu
 )
 def test_kinds_and_versions_that_are_not_read_are_refused(head: str, path: str) -> None:
     assert [one.origin.path for one in converted(head + "metadata: {name: a}\nspec: {}\n").refused] == [path]
+
+
+def test_cors_of_an_http_route_names_origins_as_the_gateway_reads_them() -> None:
+    text = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop}
+spec:
+  parentRefs: [{name: gate}]
+  rules:
+  - backendRefs: [{name: cart}]
+    filters:
+    - type: CORS
+      cors: {allowOrigins: ["https://a.example", "https://*.b.example"], allowMethods: [PUT], maxAge: 30}
+  - backendRefs: [{name: cart}]
+    matches: [{path: {type: PathPrefix, value: /open}}]
+    filters: [{type: CORS, cors: {allowOrigins: ["*"], allowCredentials: false}}]
+"""
+    (spec,) = specs(text).values()
+    assert [rule["cors"] for rule in spec["rules"]] == [
+        {
+            "allow_origins": ["https://a.example", {"regex": "https://[^/]+\\.b\\.example"}],
+            "allow_methods": ["PUT"],
+            "max_age": "30s",
+        },
+        {"allow_origins": ["*"], "max_age": "5s", "allow_credentials": False},
+    ]

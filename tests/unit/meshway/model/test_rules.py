@@ -92,7 +92,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("Route", rule() | {"listeners": ["edge", "edge"]}, "spec.listeners[1]", "duplicate"),
     ("Route", rule() | {"listeners": ["outside"]}, "spec.listeners[0]", "out_of_bounds"),
     ("Route", rule(timeouts={"deadline": "25h"}), "spec.rules[0].timeouts.deadline", "out_of_bounds"),
-    ("Route", rule(cors={}), "spec.rules[0].cors", "unsupported"),
+    ("Route", rule(hedge={}), "spec.rules[0].hedge", "unsupported"),
     ("Service", service(ports=[{"name": "a"}, {"name": "a", "port": 81}]), "spec.ports[1].name", "duplicate"),
     ("Service", service(ports=[{"name": "a"}, {"name": "b"}]), "spec.ports[1].port", "duplicate"),
     ("Service", service(ports=[{"port": 0}]), "spec.ports[0].port", "out_of_bounds"),
