@@ -76,8 +76,17 @@ class Follower:
         self._gateways = gateways
         self._wake()
 
+    @property
+    def has_more(self) -> bool:
+        """Whether `take` would give something without a wake before it."""
+        if self._snapshot is not None or self._ready:
+            return True
+        cursor = self._cursor
+        return self._gateways > 0 if cursor.is_at_head else not cursor.is_reading
+
     def take(self, limit: int = TAKE_BYTES) -> bytes:
-        """Frames that are ready now, about `limit` bytes; empty: wait for wake."""
+        """Frames that are ready now, about `limit` bytes; empty: wait for wake. Of a snapshot one part, since a part
+        may have to be encoded."""
         if self._snapshot is None and not self._ready and not self._gateways:
             # What a follower does a thousand times between two ticks: no list, no joining of its own.
             if self._cursor.is_at_head:
@@ -86,14 +95,12 @@ class Follower:
                 return taken
         frames, self._ready = self._ready, []
         limit -= sum(map(len, frames))
-        while limit > 0 and self._snapshot is not None:
+        if self._snapshot is not None:
             frame = self._snapshot.frame(self._snapshot_at)
-            if frame is None:
-                self._snapshot = None
-                break
-            self._snapshot_at += 1
-            frames.append(frame)
-            limit -= len(frame)
+            if frame is not None:
+                self._snapshot_at += 1
+                return b"".join([*frames, frame])
+            self._snapshot = None
         if limit > 0:
             frames.append(self._take_deltas(limit))
             if self._ready:  # the reason of a reset, and the snapshot follows

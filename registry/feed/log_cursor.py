@@ -48,6 +48,11 @@ class LogCursor:
     def is_at_head(self) -> bool:
         return self.revision == self._view.revision
 
+    @property
+    def is_reading(self) -> bool:
+        """A page is on its way, and will wake."""
+        return self._reading is not None
+
     def take(self, max_bytes: int) -> list[LogEntry]:
         """The next entries, about max_bytes; none: wait for wake. Raises Behind."""
         if self._page:

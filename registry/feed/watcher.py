@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from meshway.snapshot import INSTANCE, SNAPSHOT_ENTRIES, Change
+from meshway.snapshot import INSTANCE, SNAPSHOT_ENTRIES
 from registry.feed.log_cursor import Behind, LogCursor
 from registry.feed.snapshots import rows_of
 from registry.view.recent import change_text
@@ -14,6 +15,7 @@ from registry.view.recent import change_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from meshway.snapshot import Change
     from registry.store.interface import Store
     from registry.view.recent import LogEntry
     from registry.view.rows import DocumentRow, InstanceRow
@@ -38,15 +40,32 @@ class Filter(msgspec.Struct, frozen=True):
     service: str | None = None
 
     def admits(self, change: Change) -> bool:
-        if self.namespace is not None and change.namespace != self.namespace:
+        name = change.name.partition("/")[0] if change.kind == INSTANCE else change.name
+        return self._admits(change.kind, change.namespace, name)
+
+    def rows(self, view: View) -> list[DocumentRow | InstanceRow]:
+        """What it admits of a view, without a look at each instance of a large one."""
+        if self == _EVERYTHING:
+            return rows_of(view)
+        rows: list[DocumentRow | InstanceRow] = []
+        for kind, of_kind in view.documents.items():
+            if self.kind in (None, kind):
+                rows += [row for (namespace, name), row in of_kind.items() if self._admits(kind, namespace, name)]
+        for (namespace, service), instances in view.services.items():
+            if self._admits(INSTANCE, namespace, service):
+                rows += instances.values()
+        return rows
+
+    def _admits(self, kind: str, namespace: str, name: str) -> bool:
+        """name: of an instance its service's."""
+        if self.namespace is not None and namespace != self.namespace:
             return False
-        if self.kind is not None and change.kind != self.kind:
+        if self.kind is not None and kind != self.kind:
             return False
-        if self.service is None:
-            return True
-        if change.kind == INSTANCE:
-            return change.name.startswith(f"{self.service}/")
-        return change.kind == "Service" and change.name == self.service
+        return self.service is None or (name == self.service and kind in (INSTANCE, "Service"))
+
+
+_EVERYTHING: Final = Filter()
 
 
 class Watcher:
@@ -69,7 +88,7 @@ class Watcher:
         self._filter = admitted
         self._wake = wake
         self._closed = closed
-        self._events: Iterator[Event] = iter(())
+        self._events: Iterator[Event] | None = None
         if since is None:
             self._cursor = self._begin()
         elif since > view.revision or since + 1 < view.floor:
@@ -84,57 +103,55 @@ class Watcher:
     def wake(self) -> None:
         self._wake()
 
+    @property
+    def is_in_snapshot(self) -> bool:
+        """A caller that was cut off now would have to begin anew."""
+        return self._events is not None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether `take` should be called again without a wake before it."""
+        return self._events is not None or not (self._cursor.is_at_head or self._cursor.is_reading)
+
     def take(self) -> list[Event]:
-        """What there is now, about 256 KiB; none: wait for wake."""
-        taken = self._pending()
-        while not taken:
-            try:
-                entries = self._cursor.take(_TAKE_BYTES)
-            except Behind:
-                self._cursor.close()
-                self._cursor = self._begin("too slow, or away for too long")
-                return self._pending()
-            if not entries:
-                break
-            taken = [event for entry in entries if (event := self._delta(entry)) is not None]
-        return taken
+        """A piece of what there is now: one part of a snapshot, or about 256 KiB of the log. None of it may concern
+        the watcher, see `has_more`."""
+        if self._events is not None:
+            event = next(self._events, None)
+            if event is not None:
+                return [event]
+            self._events = None
+        try:
+            entries = self._cursor.take(_TAKE_BYTES)
+        except Behind:
+            self._cursor.close()
+            self._cursor = self._begin("too slow, or away for too long")
+            return []
+        return [event for entry in entries if (event := self._delta(entry)) is not None]
 
     def close(self) -> None:
         self._cursor.close()
         self._closed(self)
 
-    def _pending(self) -> list[Event]:
-        """The next of a snapshot."""
-        taken: list[Event] = []
-        size = 0
-        for event in self._events:
-            taken.append(event)
-            size += len(event.data)
-            if size > _TAKE_BYTES:
-                break
-        return taken
-
     def _delta(self, entry: LogEntry) -> Event | None:
-        texts = [text for change, text in zip(entry.changes, entry.texts(), strict=True) if self._filter.admits(change)]
-        if not texts:
+        admitted = [self._filter.admits(change) for change in entry.changes]
+        if not any(admitted):
             return None
-        return Event("delta", entry.revision, _data(entry.revision, texts))
+        return Event("delta", entry.revision, _data(entry.revision, list(compress(entry.texts(), admitted))))
 
     def _begin(self, reason: str | None = None) -> LogCursor:
         # The rows now, the texts when they are wanted.
-        self._events = self._snapshot(self._view.revision, rows_of(self._view), reason)
+        self._events = _snapshot(self._view.revision, self._filter.rows(self._view), reason)
         return LogCursor(self._view, self._store, self._view.revision, self._wake)
 
-    def _snapshot(
-        self, revision: int, rows: Sequence[DocumentRow | InstanceRow], reason: str | None
-    ) -> Iterator[Event]:
-        """At least one part, so that a watcher of nothing knows that it is nothing."""
-        changes = [change for row in rows if self._filter.admits(change := row.change())]
-        if reason is not None:
-            yield Event("reset", revision, msgspec.json.encode({"revision": revision, "reason": reason}))
-        for at in range(0, max(1, len(changes)), SNAPSHOT_ENTRIES):
-            texts = [change_text(change) for change in changes[at : at + SNAPSHOT_ENTRIES]]
-            yield Event("snapshot", revision, _data(revision, texts))
+
+def _snapshot(revision: int, rows: Sequence[DocumentRow | InstanceRow], reason: str | None) -> Iterator[Event]:
+    """At least one part, so that a watcher of nothing knows that it is nothing."""
+    if reason is not None:
+        yield Event("reset", revision, msgspec.json.encode({"revision": revision, "reason": reason}))
+    for at in range(0, max(1, len(rows)), SNAPSHOT_ENTRIES):
+        texts = [change_text(row.change()) for row in rows[at : at + SNAPSHOT_ENTRIES]]
+        yield Event("snapshot", revision, _data(revision, texts))
 
 
 def _data(revision: int, texts: list[bytes]) -> bytes:

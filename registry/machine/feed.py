@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from meshway.problem import FieldError, invalid_request
 from registry.machine.request import Reply, Request
-from registry.machine.rounds import Rounds
 from registry.manners.query import number_of, query_of
 
 if TYPE_CHECKING:
     from registry.feed.feed import Feed
     from registry.feed.follower import Follower
     from registry.machine.request import Outlet, Stream
+    from registry.machine.rounds import Rounds
 
 _KNOWN: Final = frozenset({"since", "epoch", "node"})
 _HEAD: Final = b"content-type: application/x-meshway-feed\r\ncache-control: no-store\r\n"
@@ -21,9 +21,9 @@ _HEAD: Final = b"content-type: application/x-meshway-feed\r\ncache-control: no-s
 class FeedRoute:
     __slots__ = ("_feed", "_rounds")
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, rounds: Rounds) -> None:
         self._feed = feed
-        self._rounds = Rounds()
+        self._rounds = rounds
 
     def get(self, request: Request) -> Reply | Stream:
         query = query_of(request.query, _KNOWN)
@@ -58,10 +58,12 @@ class FrameStream:
         self._outlet = outlet
         outlet.open(200, _HEAD)
         self._follower = self._feed.follow(since=self._since, epoch=self._epoch, node=self._node, wake=self._wake)
-        self._write()
+        self.resume()
 
     def resume(self) -> None:
-        self._write()
+        if not self._is_due:
+            self._is_due = True
+            self._rounds.go_on(self._write)
 
     def stop(self) -> None:
         self._outlet = None
@@ -71,20 +73,22 @@ class FrameStream:
 
     def _wake(self) -> None:
         """Called within a commit: writing waits for the next round, and several wakes write once."""
-        if not self._is_due:
+        if not self._is_due and self._outlet is not None and not self._outlet.is_paused:
             self._is_due = True
             self._rounds.join(self._write)
 
-    def _write(self) -> None:
+    def _write(self) -> bool:
+        """A piece; whether there is more and the gateway takes it."""
         self._is_due = False
         outlet, follower = self._outlet, self._follower
-        if outlet is None or follower is None:
-            return
+        if outlet is None or follower is None or outlet.is_paused:
+            return False
         if follower.is_over:
             outlet.end()
-            return
-        while not outlet.is_paused:
-            frames = follower.take()
-            if not frames:
-                return
-            outlet.send(frames)
+            return False
+        frames = follower.take()
+        if not frames:
+            return False
+        outlet.send(frames)
+        self._is_due = follower.has_more and not outlet.is_paused
+        return self._is_due

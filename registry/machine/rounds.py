@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from registry.machine.turns import Turns
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -23,18 +25,22 @@ AHEAD_S: Final = 0.05
 
 
 class Rounds:
-    """Of one loop. Who joins is called once, in the next round, and must not raise."""
+    """Of one loop. Who joins is asked for a piece in the next round, and in turns for what it has more."""
 
-    __slots__ = ("_due", "_is_set", "_loop", "_next_s")
+    __slots__ = ("_due", "_is_set", "_loop", "_next_s", "_turns")
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._due: list[Callable[[], None]] = []
+        self._turns = Turns()
+        self._due: list[Callable[[], bool]] = []
         self._is_set = False
         self._next_s = 0.0
 
-    def join(self, write: Callable[[], None]) -> None:
-        """May be called within a commit: writing waits for the loop's next turn at least."""
+    def join(self, write: Callable[[], bool]) -> None:
+        """May be called within a commit: writing waits for the loop's next turn at least.
+
+        write: as in `Turns.join`.
+        """
         self._due.append(write)
         if self._is_set:
             return
@@ -42,11 +48,14 @@ class Rounds:
         loop = self._loop = self._loop or asyncio.get_running_loop()
         loop.call_at(max(self._next_s, loop.time()), self._write_all)
 
+    def go_on(self, write: Callable[[], bool]) -> None:
+        """For one that was held up in the midst of what it has to be told: it waits for no round."""
+        self._turns.join((write,))
+
     def _write_all(self) -> None:
         assert self._loop is not None
         due, self._due = self._due, []
         self._is_set = False
         quiet_since_s = max(self._next_s, self._loop.time() - AHEAD_S)
         self._next_s = quiet_since_s + min(REST_S * len(due), MAX_REST_S)
-        for write in due:
-            write()
+        self._turns.join(due)

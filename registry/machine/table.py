@@ -9,6 +9,7 @@ from registry.machine.feed import FeedRoute
 from registry.machine.heartbeats import HeartbeatRoutes
 from registry.machine.registrations import Registrations
 from registry.machine.reports import Reports
+from registry.machine.rounds import Rounds
 from registry.machine.routes import Routes
 from registry.machine.watch import Watch
 
@@ -28,6 +29,7 @@ def machine_routes(core: Core, gateways: Gateways, head: Head | None = None) -> 
     heartbeats = HeartbeatRoutes(core.catalog, head)
     discovery = Discovery(core.catalog, core.documents, core.view)
     reports = Reports(gateways, core.leases)
+    rounds = Rounds()  # of all who follow, so that together they hold the loop up for one turn
     return Routes(
         [
             ("POST", "/v1/heartbeats", heartbeats.post),
@@ -41,8 +43,8 @@ def machine_routes(core: Core, gateways: Gateways, head: Head | None = None) -> 
             ("GET", SERVICE, discovery.service),
             ("GET", INSTANCES, discovery.instances),
             ("GET", INSTANCE, discovery.instance),
-            ("GET", "/v1/watch", Watch(core.feed).get),
-            ("GET", "/v1/feed", FeedRoute(core.feed).get),
+            ("GET", "/v1/watch", Watch(core.feed, rounds).get),
+            ("GET", "/v1/feed", FeedRoute(core.feed, rounds).get),
             ("POST", "/v1/reports", reports.post),
             ("POST", "/v1/answers/{id}", reports.answer),
         ]

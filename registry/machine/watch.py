@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from registry.feed.feed import Feed
     from registry.feed.watcher import Event, Watcher
     from registry.machine.request import Outlet, Stream
+    from registry.machine.rounds import Rounds
 
 QUIET_S: Final = 15.0
 _KNOWN: Final = frozenset({"since", "namespace", "kind", "service"})
@@ -23,10 +24,11 @@ _HEAD: Final = b"content-type: text/event-stream\r\ncache-control: no-store\r\nx
 
 
 class Watch:
-    __slots__ = ("_feed",)
+    __slots__ = ("_feed", "_rounds")
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, rounds: Rounds) -> None:
         self._feed = feed
+        self._rounds = rounds
 
     def get(self, request: Request) -> Reply | Stream:
         query = query_of(request.query, _KNOWN)
@@ -38,6 +40,7 @@ class Watch:
             return Reply(200, headers=_HEAD)
         return EventStream(
             self._feed,
+            self._rounds,
             since=since,
             namespace=None if namespace == "-" else namespace,
             kind=kind,
@@ -48,14 +51,24 @@ class Watch:
 class EventStream:
     """Writes what the watcher has whenever the caller takes it; a caller too slow for its bounds gets `reset`."""
 
-    __slots__ = ("_feed", "_filters", "_is_due", "_loop", "_outlet", "_since", "_snapshot", "_timer", "_watcher")
+    __slots__ = (
+        "_feed", "_filters", "_is_due", "_loop", "_outlet", "_rounds", "_since", "_snapshot", "_timer", "_watcher",
+    )  # fmt: skip
 
     is_endless: bool = True
 
     def __init__(
-        self, feed: Feed, *, since: int | None, namespace: str | None, kind: str | None, service: str | None
+        self,
+        feed: Feed,
+        rounds: Rounds,
+        *,
+        since: int | None,
+        namespace: str | None,
+        kind: str | None,
+        service: str | None,
     ) -> None:
         self._feed = feed
+        self._rounds = rounds
         self._since = since
         self._filters = (namespace, kind, service)
         self._loop = asyncio.get_running_loop()
@@ -72,11 +85,13 @@ class EventStream:
         self._watcher = self._feed.watch(
             since=self._since, namespace=namespace, kind=kind, service=service, wake=self._wake
         )
-        self._write()
+        self.resume()
         self._timer = self._loop.call_later(QUIET_S, self._say_head)
 
     def resume(self) -> None:
-        self._write()
+        if not self._is_due:
+            self._is_due = True
+            self._rounds.go_on(self._write)
 
     def stop(self) -> None:
         self._outlet = None
@@ -87,21 +102,23 @@ class EventStream:
             self._watcher = None
 
     def _wake(self) -> None:
-        """Called within a commit: writing waits for the loop's next turn, and several wakes write once."""
-        if not self._is_due:
+        """Called within a commit: writing waits for the next round, and several wakes write once."""
+        if not self._is_due and self._outlet is not None and not self._outlet.is_paused:
             self._is_due = True
-            self._loop.call_soon(self._write)
+            self._rounds.join(self._write)
 
-    def _write(self) -> None:
+    def _write(self) -> bool:
+        """A piece; whether there is more and the caller takes it."""
         self._is_due = False
         outlet, watcher = self._outlet, self._watcher
-        if outlet is None or watcher is None:
-            return
-        while not outlet.is_paused:
-            events = watcher.take()
-            outlet.send(b"".join(map(self._text, events)) if events else self._end_of_snapshot())
-            if not events:
-                return
+        if outlet is None or watcher is None or outlet.is_paused:
+            return False
+        texts = [self._text(event) for event in watcher.take()]
+        if not watcher.has_more:
+            texts.append(self._end_of_snapshot())
+        outlet.send(b"".join(texts))
+        self._is_due = watcher.has_more and not outlet.is_paused
+        return self._is_due
 
     def _text(self, event: Event) -> bytes:
         """Parts of a snapshot bear no id: a caller cut off between two of them must not resume behind the whole."""
@@ -117,10 +134,13 @@ class EventStream:
     def _say_head(self) -> None:
         """A sign of life, and the head for one whose filter lets nothing through: it resumes from there."""
         self._timer = self._loop.call_later(QUIET_S, self._say_head)
-        self._write()
         outlet, watcher = self._outlet, self._watcher
-        if outlet is not None and watcher is not None and not outlet.is_paused:
-            outlet.send(b": head\nid: %d\n\n" % watcher.revision)
+        if outlet is None or watcher is None or outlet.is_paused:
+            return
+        if watcher.has_more:  # a page of the log that the store did not give
+            self.resume()
+        if not watcher.is_in_snapshot:
+            outlet.send(b"%b: head\nid: %d\n\n" % (self._end_of_snapshot(), watcher.revision))
 
 
 def _kind(kind: str | None) -> str | None:

@@ -17,9 +17,9 @@ def watch(bench: FeedBench, since: int | None = None, **filters: Any) -> Watcher
 
 
 def drain(watcher: Watcher) -> list[Event]:
-    events: list[Event] = []
-    while found := watcher.take():
-        events += found
+    events = watcher.take()
+    while watcher.has_more:
+        events += watcher.take()
     return events
 
 
@@ -118,6 +118,33 @@ async def test_an_old_revision_is_read_from_the_store(monkeypatch: pytest.Monkey
 
     await until(all_seen)
     assert [event.revision for event in events] == list(range(11, 101))
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {}, {"namespace": "shop"}, {"kind": "Instance"}, {"kind": "Route"}, {"service": "carts"},
+        {"namespace": "default", "service": "books"}, {"kind": "Service", "service": "books"}, {"service": "none"},
+    ],
+)  # fmt: skip
+async def test_a_filter_leaves_the_same_out_of_a_snapshot_as_out_of_the_log(filters: dict[str, Any]) -> None:
+    bench = FeedBench()
+    bench.register("books", "b1")
+    bench.register("books-too", "x1")
+    bench.register("carts", "c1", namespace="shop")
+    bench.apply(written("Service", "books", {"owner": "us"}), route_to("books"))
+    whole = {name for _, _, names in shown(drain(watch(bench, **filters))) for name in names}
+    followed = {name for _, _, names in shown(drain(watch(bench, since=0, **filters))) for name in names}
+    assert whole == followed
+
+
+async def test_a_piece_is_one_part_of_a_snapshot_however_large_it_is() -> None:
+    bench = FeedBench()
+    for at in range(1001):
+        bench.register(instance_id=f"b{at}")
+    watcher = watch(bench)
+    states = [(len(watcher.take()), watcher.is_in_snapshot, watcher.has_more) for _ in range(4)]
+    assert states == [(1, True, True)] * 3 + [(0, False, False)]
 
 
 async def test_a_closed_watcher_is_forgotten() -> None:

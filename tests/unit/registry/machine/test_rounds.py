@@ -7,14 +7,31 @@ import asyncio
 from registry.machine.rounds import AHEAD_S, MAX_REST_S, REST_S, Rounds
 
 
+def writes(written: list[int], number: int) -> bool:
+    written.append(number)
+    return False
+
+
 async def test_a_first_change_leaves_in_the_next_turn_and_not_within_the_commit() -> None:
     rounds, written = Rounds(), list[int]()
-    rounds.join(lambda: written.append(1))
-    rounds.join(lambda: written.append(2))
+    rounds.join(lambda: writes(written, 1))
+    rounds.join(lambda: writes(written, 2))
     assert written == []
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    for _ in range(3):
+        await asyncio.sleep(0)
     assert written == [1, 2]
+
+
+async def test_one_that_goes_on_waits_for_no_round() -> None:
+    rounds, written = Rounds(), list[int]()
+    for _ in range(1000):
+        rounds.join(lambda: writes(written, 1))
+    while len(written) < 1000:
+        await asyncio.sleep(0)
+    rounds.go_on(lambda: writes(written, 2))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert written[-1] == 2
 
 
 async def test_rounds_that_follow_closely_are_spread_the_wider_the_more_are_written_to() -> None:
@@ -26,13 +43,14 @@ async def test_rounds_that_follow_closely_are_spread_the_wider_the_more_are_writ
 
         def begin(
             rounds: Rounds = rounds, at_s: list[float] = at_s, done: asyncio.Event = done, wanted: int = wanted
-        ) -> None:
+        ) -> bool:
             at_s.append(asyncio.get_running_loop().time())
             if len(at_s) == wanted:
                 done.set()
             else:
                 for other in range(count):  # noqa: B023
-                    rounds.join((lambda: None) if other else begin)
+                    rounds.join((lambda: False) if other else begin)
+            return False
 
         begin()
         async with asyncio.timeout(5):
