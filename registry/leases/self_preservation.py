@@ -1,16 +1,16 @@
 """Keeps a fault of the network, or of the registry itself, from emptying the catalogue.
 
 When more than a share of a group's leases run out within one TTL, or are about to while the first do (late.py), the
-group's expiry pauses. Groups are zones of a namespace, so that one dead zone holds only itself, and then the namespace
-without those zones, so that many small ones do not slip through. After Eureka's self-preservation, which knows one
-group, the whole registry.
+group's expiry pauses, until most are back and each of the others has had its TTL to follow. Groups are zones of a
+namespace, so that one dead zone holds only itself, and then the namespace without those zones, so that many small ones
+do not slip through. After Eureka's self-preservation, which knows one group, the whole registry.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -29,12 +29,22 @@ _decode: Final = msgspec.msgpack.Decoder(list[tuple[str, str | None, float, int]
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """A pause of expiry. zone None: the namespace's zones that are not held themselves. overdue: leases it spares."""
+    """A pause of expiry. zone None: the namespace's zones that are not held themselves. overdue: leases it spares.
+    tripped_s: when so many were missing for the last time; what is still overdue then has its TTL from there on."""
 
     namespace: str
     zone: str | None
     since_s: float
+    tripped_s: float
     overdue: int
+
+
+class _Pauses(NamedTuple):
+    """What one look decides. tripped_s: by group that is held. forced: groups whose hold lasted too long."""
+
+    holds: dict[tuple[str, str | None], Hold]
+    tripped_s: dict[Group, float]
+    forced: set[Group]
 
 
 class SelfPreservation:
@@ -67,61 +77,68 @@ class SelfPreservation:
         for lease in due:
             by_group[(lease.namespace, lease.zone)].append(lease)
         self._forget_lost(now)
-        held_groups, forced = self._hold(by_group, alive, late, now)
+        pauses = self._pause(by_group, alive, late, now)
+        self.holds = pauses.holds
         expire: list[Lease] = []
         held: list[Lease] = []
         for group, leases in by_group.items():
-            if group in held_groups:
-                held += leases
-                continue
-            expire += leases
-            if group not in forced:
-                self._lost.setdefault(group, []).extend(now + lease.ttl_s for lease in leases)
+            tripped_s = pauses.tripped_s.get(group)
+            spared, gone = ([], leases) if tripped_s is None else _parted(leases, tripped_s, now)
+            held += spared
+            expire += gone
+            if gone and group not in pauses.forced:
+                self._lost.setdefault(group, []).extend(now + lease.ttl_s for lease in gone)
         return expire, held
 
-    def _hold(
+    def _pause(
         self,
         by_group: Mapping[Group, Sequence[Lease]],
         alive: Mapping[Group, int],
         late: Mapping[Group, int],
         now: float,
-    ) -> tuple[set[Group], set[Group]]:
-        """The groups that are held, and those whose hold is over because it lasted too long."""
-        held: set[Group] = set()
-        forced: set[Group] = set()
-        holds: dict[tuple[str, str | None], Hold] = {}
+    ) -> _Pauses:
+        pauses = _Pauses({}, {}, set())
         gone = {group: max(len(by_group.get(group, ())), late.get(group, 0)) for group in by_group.keys() | late.keys()}
         rest: dict[str, list[Group]] = defaultdict(list)
         for group in alive.keys() | by_group.keys():
+            trips = self._trips([group], gone, alive)
             # One that will be held as soon as its first lease has run out is no reason to hold the others until then.
-            if not self._trips([group], gone, alive):
+            is_about_to = trips and group not in by_group
+            if not (is_about_to or self._enter(pauses, group, [group], by_group, now, trips=trips)):
                 rest[group[0]].append(group)
-            elif group in by_group:
-                self._enter(group, [group], len(by_group[group]), now, holds, held, forced)
         for namespace, groups in rest.items():
-            overdue = sum(len(by_group.get(group, ())) for group in groups)
-            if overdue and self._trips(groups, gone, alive):
-                self._enter((namespace, _ALL_ZONES), groups, overdue, now, holds, held, forced)
-        self.holds = holds
-        return held, forced
+            trips = self._trips(groups, gone, alive)
+            self._enter(pauses, (namespace, _ALL_ZONES), groups, by_group, now, trips=trips)
+        return pauses
 
     def _enter(
         self,
+        pauses: _Pauses,
         key: tuple[str, str | None],
         groups: Sequence[Group],
-        overdue: int,
+        by_group: Mapping[Group, Sequence[Lease]],
         now: float,
-        holds: dict[tuple[str, str | None], Hold],
-        held: set[Group],
-        forced: set[Group],
-    ) -> None:
+        *,
+        trips: bool,
+    ) -> bool:
+        """Whether it is a hold, a new one or one that goes on for those that are not back yet, or was one for too long.
+
+        A crowd comes back one after the other: the last of it, few by then, must not run out for coming last.
+        """
         before = self.holds.get(key)
+        if before is None and not trips:
+            return False
         since_s = now if before is None else before.since_s
+        tripped_s = now if before is None or trips else before.tripped_s
+        spared = sum(len(_parted(by_group.get(group, ()), tripped_s, now)[0]) for group in groups)
+        if not spared:
+            return False
         if now - since_s >= self.max_s:
-            forced.update(groups)
-            return
-        holds[key] = Hold(namespace=key[0], zone=key[1], since_s=since_s, overdue=overdue)
-        held.update(groups)
+            pauses.forced.update(groups)
+            return True
+        pauses.holds[key] = Hold(namespace=key[0], zone=key[1], since_s=since_s, tripped_s=tripped_s, overdue=spared)
+        pauses.tripped_s.update(dict.fromkeys(groups, tripped_s))
+        return True
 
     def _trips(self, groups: Iterable[Group], gone: Mapping[Group, int], alive: Mapping[Group, int]) -> bool:
         """gone: by group, what is overdue or about to be."""
@@ -143,6 +160,17 @@ class SelfPreservation:
                 del self._lost[group]
 
 
+def _parted(leases: Sequence[Lease], tripped_s: float, now: float) -> tuple[list[Lease], list[Lease]]:
+    """Those that have time left since the hold tripped, and those that have not."""
+    if tripped_s == now:
+        return list(leases), []
+    spared: list[Lease] = []
+    gone: list[Lease] = []
+    for lease in leases:
+        (spared if now < tripped_s + lease.ttl_s else gone).append(lease)
+    return spared, gone
+
+
 def write_notice(holds: Iterable[Hold], now: float) -> bytes:
     """What other registries are told: ages, for their clocks are not ours."""
     return _encode([(hold.namespace, hold.zone, now - hold.since_s, hold.overdue) for hold in holds])
@@ -152,6 +180,6 @@ def read_notice(notice: bytes, now: float) -> list[Hold]:
     if not notice:
         return []
     return [
-        Hold(namespace=namespace, zone=zone, since_s=now - age_s, overdue=overdue)
+        Hold(namespace=namespace, zone=zone, since_s=now - age_s, tripped_s=now, overdue=overdue)
         for namespace, zone, age_s, overdue in _decode(notice)
     ]

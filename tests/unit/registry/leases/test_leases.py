@@ -171,9 +171,25 @@ async def test_many_at_once_are_held_and_shown() -> None:
     assert bench.leases.expires_in_s(1) == 0.0
     await bench.renew(*all_of_them[1:])
     await bench.sweep(1.0)
+    assert len(bench.leases.holds) == 1, "one that did not come back with the others has its TTL for it"
+    await bench.sweep(5.0)
+    await bench.renew(*all_of_them[1:])
+    await bench.sweep(4.0)
     assert bench.leases.holds == []
     assert bench.status(("default", "books", "b0")) == "critical"
     assert bench.status(("default", "books", "b1")) == "passing"
+
+
+async def test_nobody_of_a_crowd_that_comes_back_one_after_the_other_is_expired() -> None:
+    bench = LeaseBench()
+    crowd = [bench.register(instance_id=f"b{at}", ttl_s=10) for at in range(100)]
+    before = bench.view.revision
+    await bench.sweep(60.0)
+    for lease_id in crowd:
+        await bench.renew(lease_id)
+        await bench.sweep(0.05)
+    assert bench.leases.holds == []
+    assert bench.view.revision == before, "nobody was critical in between"
 
 
 async def test_a_held_instance_that_is_deregistered_is_forgotten() -> None:

@@ -83,11 +83,38 @@ def test_what_went_longer_than_a_ttl_ago_is_forgotten() -> None:
     assert counts(one.judge(leases(6, start=10), alive(a=90), 10.1)) == (6, 0)
 
 
-def test_the_hold_ends_by_itself_when_renewals_are_back() -> None:
+def test_when_most_are_back_the_rest_have_their_ttl_to_come_back_in() -> None:
     one = guard()
     one.judge(leases(50), alive(a=100), 0.0)
-    assert counts(one.judge(leases(5), alive(a=100), 5.0)) == (5, 0)
+    assert counts(one.judge(leases(5), alive(a=100), 5.0)) == (0, 5)
+    assert [(hold.zone, hold.overdue) for hold in one.holds.values()] == [("a", 5)]
+    assert counts(one.judge(leases(5), alive(a=100), 9.9)) == (0, 5)
+    assert counts(one.judge(leases(5), alive(a=100), 10.0)) == (5, 0)
     assert one.holds == {}
+
+
+def test_the_rest_have_each_the_ttl_of_their_own_lease() -> None:
+    one = guard()
+    due = leases(3) + leases(2, ttl_s=20, start=3)
+    one.judge(leases(50), alive(a=100), 0.0)
+    assert counts(one.judge(due, alive(a=100), 10.0)) == (3, 2)
+    assert counts(one.judge(due[3:], alive(a=97), 20.0)) == (2, 0)
+
+
+def test_the_hold_ends_by_itself_when_all_are_back() -> None:
+    one = guard()
+    one.judge(leases(50), alive(a=100), 0.0)
+    assert counts(one.judge([], alive(a=100), 1.0)) == (0, 0)
+    assert one.holds == {}
+    assert counts(one.judge(leases(5), alive(a=100), 2.0)) == (5, 0)
+
+
+def test_the_rest_of_many_small_zones_have_their_time_too() -> None:
+    one = guard()
+    due = [lease for at, zone in enumerate("abcd") for lease in leases(3, zone, start=10 * at)]
+    one.judge(due, alive(a=10, b=10, c=10, d=10), 0.0)
+    assert counts(one.judge(due[:5], alive(a=10, b=10, c=10, d=10), 4.0)) == (0, 5)
+    assert counts(one.judge(due[:5], alive(a=10, b=10, c=10, d=10), 10.0)) == (5, 0)
 
 
 def test_the_hold_ends_after_its_longest_time() -> None:
@@ -98,6 +125,14 @@ def test_the_hold_ends_after_its_longest_time() -> None:
     assert one.holds == {}
     # What the end of the hold let go does not hold the next ones.
     assert counts(one.judge(leases(1, start=50), alive(a=50), 901.0)) == (1, 0)
+
+
+def test_the_time_of_the_rest_ends_with_the_longest_time_of_the_hold() -> None:
+    one = guard()
+    one.judge(leases(50), alive(a=100), 0.0)
+    one.judge(leases(50), alive(a=100), 895.0)
+    assert counts(one.judge(leases(5), alive(a=100), 899.0)) == (0, 5)
+    assert counts(one.judge(leases(5), alive(a=100), 900.0)) == (5, 0)
 
 
 def test_what_another_registry_held_goes_on_and_does_not_begin_anew() -> None:
