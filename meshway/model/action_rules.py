@@ -54,6 +54,12 @@ def _fault_somehow(part: Any) -> Iterator[Finding]:
         yield Finding("", "missing_field", "needs at least one of delay, abort")
 
 
+def _fault_match(part: Any) -> Iterator[Finding]:
+    if part.match is not None and part.match.path is not None:
+        reason = "the rule's own match says which paths: write a rule of its own for these"
+        yield Finding(".match.path", "forbidden_combination", reason)
+
+
 def _instants(*names: str) -> BlockRule:
     def check(part: Any) -> Iterator[Finding]:
         for name in names:
@@ -87,7 +93,11 @@ ACTION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     Cors: CORS_RULES,
     FaultDelay: (bounded("fixed", 0.001, MAX_DELAY_S, zero=False),),
     FaultAbort: (one_of("status", "grpc_status"),),
-    Fault: (BlockRule(("delay", "abort"), _fault_somehow, whole=True), _instants("until")),
+    Fault: (
+        BlockRule(("delay", "abort"), _fault_somehow, whole=True),
+        BlockRule(("match",), _fault_match),
+        _instants("until"),
+    ),
     Deprecation: (
         BlockRule(("since", "sunset"), _deprecated_when, whole=True),
         _instants("since", "sunset"),

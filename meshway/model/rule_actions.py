@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, field
 
 from meshway.model.document import Destination, Part
-from meshway.model.match import Text
+from meshway.model.match import Match, Text
 from meshway.model.traffic_policy import Percent
 from meshway.units import Duration, Size
 
@@ -45,10 +45,14 @@ class FaultAbort(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, om
 
 
 class Fault(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Failures on purpose: at least one of delay and abort. until: RFC 3339, from then on it does nothing."""
+    """Failures on purpose: at least one of delay and abort. until: RFC 3339, from then on it does nothing.
+
+    match: which of the rule's calls may be hit, by anything but the path.
+    """
 
     delay: FaultDelay | None = None
     abort: FaultAbort | None = None
+    match: Match | None = None
     until: str | None = None
 
 

@@ -111,6 +111,13 @@ async def test_a_fault_refuses_calls_in_the_name_of_its_rule_until_its_time_is_o
             assert (await gateway.ask())[0] == 200
 
 
+async def test_a_fault_hits_only_who_is_meant() -> None:
+    rule = to("books", fault={"abort": {"status": 500}, "match": {"headers": {"x-chaos": {"present": True}}}})
+    async with services(saying("1")) as books, compiled_gateway(*books, route(rule)) as gateway:
+        assert (await gateway.ask())[0] == 200
+        assert (await gateway.ask(fields="X-Chaos: 1\r\n"))[0] == 500
+
+
 async def test_a_fault_of_grpc_is_an_answer_without_a_body() -> None:
     rule = to("books", fault={"abort": {"grpc_status": 14}})
     async with services(saying("1")) as books, compiled_gateway(*books, route(rule)) as gateway:

@@ -1,6 +1,7 @@
 from gateway.exchange import Hold, Reply
 from gateway.filters.fault import compile_filters
 from gateway.plan import Parts
+from meshway.model.match import Match
 from meshway.model.rule_actions import Fault, FaultAbort, FaultDelay
 from meshway.units import Duration
 from tests.parts.calls import call
@@ -52,3 +53,16 @@ def test_a_forecast_draws_nothing_and_tells_chance_as_what_it_is() -> None:
     assert verdict == "refuse"
     assert reply is not None
     assert reply.status == 500
+
+
+def test_only_calls_of_its_match_are_hit_and_the_others_draw_nothing() -> None:
+    match = Match(headers={"x-chaos": "1"}, methods=("GET",))
+    (step,) = compile_filters(Fault(abort=FaultAbort(status=500, percent=50.0), match=match), "rule a", parts(0.4, 0.6))
+    meant = {"X-Chaos": "1"}
+    assert isinstance(step.run(call(headers=meant)), Reply)
+    assert step.run(call(headers={"X-Chaos": "2"})) is None
+    assert step.run(call(headers=meant, method="POST")) is None
+    assert step.run(call(headers=meant)) is None  # the second draw
+    assert step.forecast is not None
+    told = [step.forecast(call(headers=headers))[0].verdict for headers in (meant, {})]
+    assert told == ["may refuse", "pass"]

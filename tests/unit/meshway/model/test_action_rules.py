@@ -41,6 +41,16 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (rule(fault={"abort": {"status": 500, "grpc_status": 1}}), "spec.rules[0].fault.abort", "forbidden_combination"),
     (rule(fault={"abort": {"grpc_status": 17}}), "spec.rules[0].fault.abort.grpc_status", "out_of_bounds"),
     (rule(fault={"abort": {"status": 500}, "until": "soon"}), "spec.rules[0].fault.until", "out_of_bounds"),
+    (
+        rule(fault={"abort": {"status": 500}, "match": {"path": {"prefix": "/a"}}}),
+        "spec.rules[0].fault.match.path",
+        "forbidden_combination",
+    ),
+    (
+        rule(fault={"abort": {"status": 500}, "match": {"header": {}}}),
+        "spec.rules[0].fault.match.header",
+        "unknown_field",
+    ),
     (rule(mirror=[{}]), "spec.rules[0].mirror[0].destination", "missing_field"),
     (rule(mirror=[{"destination": {"service": "b"}, "compare": {}}]), "spec.rules[0].mirror[0].compare", "unsupported"),
     (rule(mirror=[{"destination": {"service": "b"}}] * 4), "spec.rules[0].mirror", "out_of_bounds"),
