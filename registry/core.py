@@ -27,6 +27,7 @@ from registry.leases.self_preservation import SelfPreservation
 from registry.leases.veto import SweepVeto
 from registry.live.memory import MemoryBus, MemoryLive
 from registry.revisions.following import Following
+from registry.revisions.recovery import Recovery
 from registry.revisions.retention import Retention
 from registry.revisions.revisions import Revisions
 from registry.settings import StartRefused
@@ -104,6 +105,7 @@ async def open_core(
             spawn(core.checks.write(), name="findings of health checks"),
             spawn(core.feed.run(), name="feed ticks"),
             spawn(core.retention.run(), name="log retention"),
+            spawn(Recovery(store).run(), name="recovery of the store"),
         ]
         if core.following is not None:
             background.append(spawn(core.following.run(), name="store poll"))

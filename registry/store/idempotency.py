@@ -12,6 +12,7 @@ from registry.store.tables import IDEMPOTENCY_KEYS as KEYS
 
 _ALL: Final = sql(select(KEYS).order_by(KEYS.c.at))
 _ADD: Final = sql(upsert(KEYS))
+_REMOVE: Final = sql(delete(KEYS).where(KEYS.c.key == bindparam("key")))
 _FORGET: Final = sql(delete(KEYS).where(KEYS.c.at < bindparam("before")))
 
 
@@ -22,6 +23,10 @@ def read_all(connection: sqlite3.Connection) -> list[OnceRecord]:
 
 def add(connection: sqlite3.Connection, records: Sequence[OnceRecord]) -> None:
     connection.executemany(_ADD, [(record.key, record.fingerprint, record.at, record.answer) for record in records])
+
+
+def remove(connection: sqlite3.Connection, key: str) -> None:
+    connection.execute(_REMOVE, (key,))
 
 
 def forget(connection: sqlite3.Connection, before: float) -> None:

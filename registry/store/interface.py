@@ -6,11 +6,14 @@ A batch is judged in memory, on a view that is at the store's head; the store on
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
 Wanted = Literal["passing", "draining", "maintenance"]
+
+# What `try_write` writes at least: more than a last page that is half empty takes.
+TRIED_BYTES: Final = 64 << 10
 
 
 class InstanceRecord(msgspec.Struct, frozen=True, gc=False):
@@ -150,6 +153,9 @@ class Store(Protocol):
     async def commit(self, batch: Batch) -> None:
         """Durable when it returns. Raises HeadMoved when the head is not `batch.base`."""
 
+    async def try_write(self) -> None:
+        """Writes a little, and takes it back: whether the store, which took no writes, takes them again."""
+
     async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
         """Whole revisions from `first` on, in order, about `limit` rows and at least one revision."""
 
@@ -208,7 +214,10 @@ class Store(Protocol):
     async def let_go(self, what: str) -> None: ...
 
     def missing(self) -> str | None:
-        """Why it cannot write now, for readiness; None: it can."""
+        """Why it cannot write now, for readiness; None: it can.
+
+        Once a commit was refused, only a write says otherwise (`try_write`): a full disk reads well.
+        """
 
     async def close(self) -> None: ...
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from registry.store import changes, documents, everything, head, history, idempotency, instances, namespaces
 from registry.store.interface import (
+    TRIED_BYTES,
     Batch,
     ChangeRecord,
     HeadMoved,
     HistoryForgotten,
     HistoryRecord,
     Loaded,
+    OnceRecord,
     StoreUnavailable,
 )
 from registry.store.lock import FolderLock
@@ -52,12 +54,18 @@ class SqliteStore:
 
     async def commit(self, batch: Batch) -> None:
         await self._write(lambda connection: _commit(connection, batch))
+        self._trouble = None
+
+    async def try_write(self) -> None:
+        await self._write(_try_write)
+        self._trouble = None
 
     async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
         return await self._read(lambda connection: _whole_revisions(connection, first, limit))
 
     async def restore(self, chunks: Iterable[Batch]) -> None:
         await self._write(lambda connection: _restore(connection, chunks))
+        self._trouble = None
 
     async def compact(self, first: int, before: int) -> None:
         await self._write(lambda connection: _alone(connection, changes.compact, first, before))
@@ -119,12 +127,10 @@ class SqliteStore:
 
     async def _write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         try:
-            result = await self._run(self._writer, work, self._writing)
+            return await self._run(self._writer, work, self._writing)
         except StoreUnavailable as error:
             self._trouble = f"the store does not take writes: {error}"
             raise
-        self._trouble = None
-        return result
 
     async def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         return await self._run(self._reader, work, self._reading)
@@ -163,6 +169,15 @@ def _commit(connection: sqlite3.Connection, batch: Batch) -> None:
         if not head.move(connection, base=batch.base, to=batch.head, instances=batch.instance_number):
             raise HeadMoved(batch.base)
         _write_rows(connection, batch)
+
+
+def _try_write(connection: sqlite3.Connection) -> None:
+    """Two commits; what is left when the second fails is an old key, and forgotten as such."""
+    key = secrets.token_hex(16)
+    with _transaction(connection):
+        idempotency.add(connection, [OnceRecord(key, b"", 0.0, bytes(TRIED_BYTES))])
+    with _transaction(connection):
+        idempotency.remove(connection, key)
 
 
 def _restore(connection: sqlite3.Connection, chunks: Iterable[Batch]) -> None:

@@ -13,7 +13,10 @@ from registry.store.interface import (
 
 
 class FakeStore:
-    """refuses: asked of every batch. gate: a commit waits for it. forgettable: rows that each cut of history takes."""
+    """refuses: asked of every batch. gate: a commit waits for it. forgettable: rows that each cut of history takes.
+
+    cannot_compact: all but commits is refused. trouble: what is missing, until a write that is tried works.
+    """
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []
@@ -22,6 +25,8 @@ class FakeStore:
         self.history_cuts: list[float] = []
         self.forgettable: list[int] = []
         self.tidied = 0
+        self.tried = 0
+        self.trouble: str | None = None
         self.refuses: Callable[[Batch], bool] = lambda batch: False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -35,6 +40,12 @@ class FakeStore:
         if self.refuses(batch):
             raise StoreUnavailable("disk full")
         self.batches.append(batch)
+
+    async def try_write(self) -> None:
+        self.tried += 1
+        if self.cannot_compact:
+            raise StoreUnavailable("disk full")
+        self.trouble = None
 
     async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
         rows = [row for batch in self.batches for row in batch.changes if row.revision >= first]
@@ -90,6 +101,6 @@ class FakeStore:
     async def let_go(self, what: str) -> None: ...
 
     def missing(self) -> str | None:
-        return None
+        return self.trouble
 
     async def close(self) -> None: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -38,7 +39,7 @@ class Postgres:
     one to listen on, kept over restarts.
     """
 
-    def __init__(self, *, durable: bool = False, data: Path | None = None) -> None:
+    def __init__(self, *, durable: bool = False, data: Path | None = None, wal_segment_mb: int = 16) -> None:
         # Below /tmp, since a path of a Unix socket has at most 107 bytes.
         self._folder = Path(tempfile.mkdtemp(prefix="meshway-pg-"))
         self._folder.chmod(0o755)
@@ -48,7 +49,7 @@ class Postgres:
         self._process: Process | None = None
         if data is None:
             run("initdb", "-D", str(self.data), "-U", "meshway", "--auth=trust", "--encoding=UTF8", "--locale=C",
-                "--no-sync", "--no-instructions")  # fmt: skip
+                "--no-sync", "--no-instructions", f"--wal-segsize={wal_segment_mb}")  # fmt: skip
         else:
             shutil.move(data, self.data)
 
@@ -116,6 +117,17 @@ class Postgres:
         for each in (self.pid, *_children(self.pid)):
             _signal(each, signal.SIGCONT)
 
+    def fill_disk(self, spare_bytes: int) -> None:
+        """As on a disk without room: no file grows far beyond the largest there is. `free_disk` ends it.
+
+        The server has lower limits for its files than the disk has room; what it answers is what it answers then.
+        """
+        largest = max(path.stat().st_size for path in self.data.rglob("*") if path.is_file())
+        self._limit_files(largest + spare_bytes)
+
+    def free_disk(self) -> None:
+        self._limit_files(resource.RLIM_INFINITY)
+
     def copy(self) -> Postgres:
         """A base backup as a server of its own, not started: what an asynchronous standby held at this moment."""
         backup = self._folder / f"backup-{next(_numbers)}"
@@ -137,6 +149,12 @@ class Postgres:
             self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _limit_files(self, most_bytes: int) -> None:
+        """Of those that serve now, and of all that come."""
+        for each in (self.pid, *_children(self.pid)):
+            _, hard = resource.prlimit(each, resource.RLIMIT_FSIZE)
+            resource.prlimit(each, resource.RLIMIT_FSIZE, (most_bytes, hard))
+
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.is_running(), self.log
@@ -155,8 +173,8 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
-    server = Postgres(durable=durable)
+def running_postgres(*, durable: bool = False, wal_segment_mb: int = 16) -> Iterator[Postgres]:
+    server = Postgres(durable=durable, wal_segment_mb=wal_segment_mb)
     try:
         yield server.start()
     finally:

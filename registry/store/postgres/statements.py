@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, func, select, update
+from sqlalchemy import BigInteger, LargeBinary, Text, bindparam, cast, delete, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
@@ -23,6 +23,7 @@ from registry.store.tables import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy import Column, Table
     from sqlalchemy.sql.elements import ClauseElement
 
 _DIALECT: Final = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects bear no types
@@ -114,6 +115,24 @@ REVISION_AT: Final = Statement(
 )
 COMPACT: Final = Statement(
     delete(CHANGES).where(CHANGES.c.revision >= bindparam("first"), CHANGES.c.revision < bindparam("before"))
+)
+
+
+def _trial(table: Table, numbered: Column[Any]) -> Statement:
+    """An insert of rows that are numbered by one column and nothing in all others but one, which is `filler`."""
+    at = func.generate_series(1, bindparam("rows", type_=BigInteger)).column_valued("at")
+    filler = bindparam("filler", type_=LargeBinary)
+    nothing = {Text: "", LargeBinary: filler}
+    columns = list(table.columns)
+    values = [cast(at if column is numbered else nothing.get(type(column.type), 0), column.type) for column in columns]
+    return Statement(insert(table).from_select(columns, select(*values)))
+
+
+# Rows of the two tables that grow with every call. No instance has this name, and no change this revision.
+TRIALS: Final = (_trial(INSTANCES, INSTANCES.c.id), _trial(CHANGES, CHANGES.c.position))
+END_TRIALS: Final = (
+    Statement(delete(INSTANCES).where(INSTANCES.c.namespace == "")),
+    Statement(delete(CHANGES).where(CHANGES.c.revision == 0)),
 )
 
 _young = (

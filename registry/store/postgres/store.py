@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 
 from registry.store.interface import (
+    TRIED_BYTES,
     ChangeRecord,
     DocumentRecord,
     HeadMoved,
@@ -46,6 +47,8 @@ _PAGE_ROWS: Final = 2000
 _HOLD_MS: Final = 4_000
 # For a statement that reads or clears a whole table: a million rows take longer than any other answer may.
 _WHOLE_TABLE_S: Final = 120.0
+# Two of them, a row's value and what is kept beside it, stay below what PostgreSQL would pack or put elsewhere.
+_TRIAL_BYTES: Final = 512
 _DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
@@ -79,7 +82,9 @@ class PostgresStore:
         # The connection whose transaction holds the head, and the one on which the log was last compared with the view.
         self._held: Connection | None = None
         self._seen: Connection | None = None
-        self._trouble: str | None = None
+        # Why it could not be asked, which the next answer ends, and why it took no write, which the next write does.
+        self._away: str | None = None
+        self._refused: str | None = None
 
     async def load(self) -> Loaded:
         async with self._commit_side() as connection:
@@ -96,19 +101,28 @@ class PostgresStore:
 
     async def commit(self, batch: Batch) -> None:
         text, values = write(batch)
-        async with self._commit_side() as connection:
-            # A new connection may lead to another server (a failover): what the view holds must be compared first.
-            if connection is not self._seen:
-                raise HeadMoved(batch.base)
-            try:
-                moved = await connection.fetch(text, *values)
-            except asyncpg.UniqueViolationError as error:
-                if error.table_name != IDEMPOTENCY_KEYS.name:
-                    raise
-                # Another registry has done a call with the same key since it was asked for: judged again, it is known.
-                raise HeadMoved(batch.base) from error
+        try:
+            async with self._commit_side() as connection:
+                moved = await self._write(connection, batch.base, text, values)
+        except StoreUnavailable as error:
+            self._refused = str(error)
+            raise
         if not moved:
             raise HeadMoved(batch.base)
+        self._refused = None
+
+    async def try_write(self) -> None:
+        filler = secrets.token_bytes(_TRIAL_BYTES)  # nothing that could be packed
+        try:
+            async with self._read_side() as connection, connection.transaction():
+                for trial in statements.TRIALS:
+                    await _run(connection, trial, rows=TRIED_BYTES // _TRIAL_BYTES, filler=filler)
+                for end in statements.END_TRIALS:
+                    await _run(connection, end)
+        except StoreUnavailable as error:
+            self._refused = str(error)
+            raise
+        self._refused = None
 
     async def moves(self, since: int) -> Moves:
         async with self._commit_side() as connection:
@@ -238,12 +252,26 @@ class PostgresStore:
         await self._session.let_go(what)
 
     def missing(self) -> str | None:
-        return self._trouble
+        why = self._away or self._refused
+        return None if why is None else f"the store does not take writes: {why}"
 
     async def close(self) -> None:
         await self._session.close()
         for link in (self._committing, *self._readers):
             await link.close()
+
+    async def _write(self, connection: Connection, base: int, text: str, values: Sequence[Any]) -> bool:
+        """Whether the head was where it was thought to be. Raises HeadMoved, too."""
+        # A new connection may lead to another server (a failover): what the view holds must be compared first.
+        if connection is not self._seen:
+            raise HeadMoved(base)
+        try:
+            return bool(await connection.fetch(text, *values))
+        except asyncpg.UniqueViolationError as error:
+            if error.table_name != IDEMPOTENCY_KEYS.name:
+                raise
+            # Another registry has done a call with the same key since it was asked for: judged again, it is known.
+            raise HeadMoved(base) from error
 
     async def _history(self, statement: Statement, **values: Any) -> list[HistoryRecord]:
         async with self._read_side() as connection:
@@ -259,12 +287,12 @@ class PostgresStore:
             with self._committing.judged():
                 yield connection
         except StoreUnavailable as error:
-            self._trouble = f"the store does not take writes: {error}"
+            self._away = str(error)
             raise
         except HeadMoved:
-            self._trouble = None
+            self._away = None
             raise
-        self._trouble = None
+        self._away = None
 
     @asynccontextmanager
     async def _read_side(self) -> AsyncIterator[Connection]:

@@ -79,6 +79,21 @@ async def test_a_moved_head_and_an_error_leave_nothing_behind(again: Open) -> No
         assert store.missing() is None
 
 
+async def test_who_took_no_write_is_believed_only_when_a_write_is_taken(again: Open) -> None:
+    async with again() as store:
+        epoch = (await store.load()).epoch
+        with pytest.raises(StoreUnavailable):
+            await store.commit(batch(epoch, 0, 1, changes=[change(1), change(1)]))
+        before = await store.load()
+        await store.changes(1, 100)
+        await store.forget_onces(0.0)
+        assert store.missing() is not None, "what reads, and what removes nothing, is no write"
+        await store.try_write()
+        assert store.missing() is None
+        assert await store.load() == before, "nothing of the trial is left"
+        assert await store.changes(0, 100) == []
+
+
 async def test_the_log_is_read_in_whole_revisions(again: Open) -> None:
     async with again() as store:
         epoch = (await store.load()).epoch

@@ -17,14 +17,10 @@ class Lock(FakeStore):
         super().__init__()
         self.leads = list(leads)
         self.asked = 0
-        self.trouble: str | None = None
 
     async def lead(self, what: str) -> bool:
         self.asked += 1
         return self.leads[min(self.asked, len(self.leads)) - 1]
-
-    def missing(self) -> str | None:
-        return self.trouble
 
 
 @pytest.fixture(autouse=True)
