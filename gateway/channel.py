@@ -79,10 +79,10 @@ class Kept(Frame, frozen=True, tag="kept"):
 
 
 class Buckets(Frame, frozen=True, tag="buckets"):
-    """What the worker whose place is taken has spent of its limits: by limit (document, place), keys and the monotonic
-    seconds at which their buckets will be full."""
+    """What the worker whose place is taken has spent of its limits: by limit (document, place), keys and what its
+    algorithm must know of them (`gateway/limits/algorithm.py`)."""
 
-    limits: list[tuple[tuple[tuple[str, str, str], tuple[str, ...]], list[tuple[str, float]]]]
+    limits: list[tuple[tuple[tuple[str, str, str], tuple[str, ...]], list[tuple[str, list[float]]]]]
 
 
 class Ready(Frame, frozen=True, tag="ready"):

@@ -6,6 +6,8 @@ from meshway.http1.message import RequestHead
 from meshway.identity import Principal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.plan import RoutePlan
     from gateway.upstream.cluster import Cluster
     from gateway.upstream.endpoint import Endpoint
@@ -55,6 +57,22 @@ class Hold:
 
     def __init__(self, wait_s: float) -> None:
         self.wait_s = wait_s
+
+
+class Turn:
+    """A filter's verdict: the call waits until it is called on, then goes on with the next filter.
+
+    `wait` is called once. resume is called at most once, later and on the loop: None goes on, a Reply ends the call.
+    """
+
+    __slots__ = ()
+
+    def wait(self, resume: "Callable[[Reply | None], None]") -> None:
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """The caller is gone or his time is over: resume must not be called any more."""
+        raise NotImplementedError
 
 
 class Exchange:

@@ -6,17 +6,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from gateway.exchange import Exchange, Hold, Reply
+from gateway.exchange import Exchange, Hold, Reply, Turn
 from gateway.request_fields import RequestFields
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
     from gateway.host_table import HostTable
+    from gateway.limits.line import Advancing
     from gateway.telemetry.counters import Counters
     from gateway.upstream.cluster import Cluster, Transition
     from gateway.upstream.endpoint import Endpoint
 
-RequestFilter = Callable[[Exchange], "Reply | Hold | Awaitable[Reply | None] | None"]
+RequestFilter = Callable[[Exchange], "Reply | Hold | Turn | Awaitable[Reply | None] | None"]
 ResponseFilter = Callable[[ResponseHead], None]  # what it does depends on the head alone
 BUILT_IN: Final = "built in"  # by nobody's word
 GRPC_STATUS: Final = 200  # of every answer of gRPC, whose own code is in a field
@@ -132,7 +133,7 @@ class Parts:
     (shares of limits). worker: this worker's index, its column of the host table. zone: the gateway's, "" = unknown.
     aside: makes a value beside the loop and hands it over on it; at once where no loop is kept waiting. fields: what
     matches ask of a request beside its path. report: tells the supervisor of a transition. retire: told of an endpoint
-    that is gone, so that its connections are closed.
+    that is gone, so that its connections are closed. advancing: limits that have something to do at the next beat.
     """
 
     now: Callable[[], float]
@@ -147,3 +148,4 @@ class Parts:
     host_table: "HostTable | None" = None
     report: "Callable[[Transition], None]" = field(default=lambda _: None)
     retire: "Callable[[Endpoint], None]" = field(default=lambda _: None)
+    advancing: "set[Advancing]" = field(default_factory=set)

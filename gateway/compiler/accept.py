@@ -14,7 +14,7 @@ from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusa
 from gateway.compiler.policies import MESH, MESH_NAMESPACE, Place, effective, own_places, places_of
 from gateway.compiler.settings import cluster_settings, retry_plan
 from gateway.compiler.state import State
-from gateway.filters.rate_limit import Limit
+from gateway.filters.limit import local_counts
 from gateway.limits.key import compile_key
 from meshway.model.document import Target
 from meshway.model.rate_limit import RateLimit
@@ -142,7 +142,7 @@ def _check_policy(entry: Entry[Any]) -> None:
         pass
     spec = entry.spec
     if isinstance(spec, RateLimit):
-        Limit(entry.name, spec, 1)
+        local_counts(spec, 1)
         compile_key(spec.key, service="", route="", rule="", shares_missing=True)
         return
     policy = effective([spec])

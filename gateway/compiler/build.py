@@ -168,7 +168,7 @@ class Build:
             self._policies = Attached(accepted.of_kind("TrafficPolicy"))
         limits = base.limits
         if limit_news:
-            limits = Limits(accepted.of_kind("RateLimit"), base.limits, parts.workers)
+            limits = Limits(accepted.of_kind("RateLimit"), base.limits, parts)
         services = accepted.of_kind("Service")
         aliases = read_aliases(services)
         touched = {wide_place(place) for entry in policy_news + limit_news for place in places_of(entry)}

@@ -5,19 +5,21 @@ from typing import Final
 
 from gateway.compiler.diff import DocumentKey, Entry
 from gateway.compiler.policies import MESH, Place, places_of
-from gateway.filters.rate_limit import AppliedLimit, Limit
+from gateway.filters.limit import AppliedLimit, Limit
 from gateway.limits.key import compile_key
+from gateway.plan import Parts
 from meshway.model.rate_limit import RateLimit
 
 LimitKey = tuple[DocumentKey, Place]
-SpentLimits = list[tuple[LimitKey, list[tuple[str, float]]]]
-_BUCKET_BYTES: Final = 16  # beside its key, in a frame
+SpentLimits = list[tuple[LimitKey, list[tuple[str, list[float]]]]]
+_KEY_BYTES: Final = 16  # of one key in a frame, beside its text and its numbers
+_NUMBER_BYTES: Final = 9
 
 
 class Limits:
     """All limits by the place they count for: a document has one set of buckets at each of its targets."""
 
-    def __init__(self, entries: Iterable[Entry[RateLimit]], before: "Limits | None", workers: int) -> None:
+    def __init__(self, entries: Iterable[Entry[RateLimit]], before: "Limits | None", parts: Parts) -> None:
         """before: those of the last tables; of an unchanged document they go on with what they have counted."""
         self._at: dict[Place, list[Limit]] = {}
         self._all: dict[LimitKey, Limit] = {}
@@ -27,7 +29,7 @@ class Limits:
                 key = (entry.key, place)
                 limit = known.get(key)
                 if limit is None or limit.policy != entry.spec:
-                    limit = Limit(entry.name, entry.spec, workers)
+                    limit = Limit(entry.name, entry.spec, parts, entry.title)
                 self._all[key] = limit
                 self._at.setdefault(place, []).append(limit)
 
@@ -50,7 +52,7 @@ class Limits:
 
     def share(self, workers: int) -> None:
         for limit in self._all.values():
-            limit.buckets.share(workers)
+            limit.counts.share(workers)
 
     def __iter__(self) -> Iterator[Limit]:
         return iter(self._all.values())
@@ -59,12 +61,12 @@ class Limits:
         """For the worker that takes over; room: bytes of all keys, beyond which the longest unused are left out."""
         found: SpentLimits = []
         for key, limit in self._all.items():
-            kept: list[tuple[str, float]] = []
-            for bucket in reversed(limit.buckets.spent(now)):
-                room -= len(bucket[0].encode()) + _BUCKET_BYTES
+            kept: list[tuple[str, list[float]]] = []
+            for name, numbers in reversed(limit.counts.spent(now)):
+                room -= len(name.encode()) + len(numbers) * _NUMBER_BYTES + _KEY_BYTES
                 if room < 0:
                     break
-                kept.append(bucket)
+                kept.append((name, numbers))
             if kept:
                 found.append((key, kept[::-1]))
         return found
@@ -74,7 +76,7 @@ class Limits:
         for key, buckets in spent:
             limit = self._all.get(key)
             if limit is not None:
-                limit.buckets.adopt(buckets, now)
+                limit.counts.adopt(buckets, now)
 
     def items(self) -> Iterable[tuple[LimitKey, Limit]]:
         return self._all.items()

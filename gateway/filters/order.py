@@ -8,7 +8,7 @@ deprecation, CORS, header changes, compression; what belongs to every answer, ou
 from collections.abc import Sequence
 
 from gateway.filters import compress, cors, deprecation, fault, headers, rate_limit, redirect, respond, rewrite
-from gateway.filters.rate_limit import AppliedLimit
+from gateway.filters.limit import AppliedLimit
 from gateway.plan import FilterStep, Parts, RequestFilter, ResponseFilter
 from meshway.model.match import PathMatch
 from meshway.model.route import Rule, RuleDestination
@@ -28,7 +28,8 @@ def request_steps(
     if rule.cors is not None:
         steps.append(FilterStep("CORS", "cors", cors.compile_filter(rule.cors, name)))
     if limits:
-        steps.append(FilterStep("rate limit", "", rate_limit.compile_filter(limits, parts)))
+        run, forecast = rate_limit.compile_filter(limits, parts), rate_limit.compile_forecast(limits, parts)
+        steps.append(FilterStep("rate limit", "", run, forecast))
     if rule.fault is not None:
         steps += fault.compile_filters(rule.fault, name, parts)
     if rule.redirect is not None or rule.respond is not None:

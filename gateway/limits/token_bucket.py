@@ -35,10 +35,13 @@ class TokenBuckets:
         self.per_token_s = 1.0 / self.rate
         self.burst_s = self.burst * self.per_token_s
 
-    def wait_s(self, key: str, now: float) -> float:
-        """0 when a call would be admitted now, else the seconds until there is a token for it. Takes nothing."""
+    def wait_s(self, key: str, now: float, ahead: int = 0) -> float:
+        """0 when a call would be admitted now, else the seconds until there is a token for it. Takes nothing.
+
+        ahead: calls that have their tokens before it.
+        """
         full_at = self._full_at.get(key, now)
-        wait_s = full_at - now + self.per_token_s - self.burst_s
+        wait_s = (full_at - now if full_at > now else 0.0) + self.per_token_s * (ahead + 1) - self.burst_s
         return wait_s if wait_s > _GRAIN_S else 0.0
 
     def spend(self, key: str, now: float) -> None:
@@ -71,23 +74,22 @@ class TokenBuckets:
         buckets.move_to_end(key)
         return full_in_s
 
-    def tokens(self, key: str, now: float) -> float:
-        """What is left, 0 to burst."""
-        return max(0.0, self.burst - self.full_in_s(key, now) * self.rate)
+    def left(self, key: str, now: float) -> float:
+        """Tokens, 0 to burst."""
+        return max(0.0, self.burst - self.reset_s(key, now) * self.rate)
 
-    def full_in_s(self, key: str, now: float) -> float:
+    def reset_s(self, key: str, now: float) -> float:
         full_at = self._full_at.get(key, now)
         return full_at - now if full_at > now else 0.0
 
-    def spent(self, now: float) -> list[tuple[str, float]]:
+    def spent(self, now: float) -> list[tuple[str, list[float]]]:
         """Keys whose bucket is not full, with the time at which it will be; the used last come last."""
-        return [(key, full_at) for key, full_at in self._full_at.items() if full_at > now]
+        return [(key, [full_at]) for key, full_at in self._full_at.items() if full_at > now]
 
-    def adopt(self, spent: Iterable[tuple[str, float]], now: float) -> None:
+    def adopt(self, spent: Iterable[tuple[str, list[float]]], now: float) -> None:
         """What another worker, whose place this one takes, has spent; as if it had been spent here."""
-        own = dict(self.spent(now))
-        for key, full_at in spent:
-            self._full_at[key] = min(full_at + max(own.get(key, now) - now, 0.0), now + self.burst_s)
+        for key, (full_at,) in spent:
+            self._full_at[key] = min(full_at + self.reset_s(key, now), now + self.burst_s)
             self._full_at.move_to_end(key)
         while len(self._full_at) > self._max_keys:
             self._full_at.popitem(last=False)

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable
 from typing import Final
 
-from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply
+from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply, Turn
 from gateway.plan import BUILT_IN, RoutePlan
 from gateway.relay import encoding
 from gateway.relay.attempt import Attempt
@@ -45,7 +45,7 @@ class Call:
     """
 
     __slots__ = (
-        "_cluster_state", "_further", "_is_upstream_closed", "_waits_for", "attempt", "body", "downstream",
+        "_cluster_state", "_further", "_is_upstream_closed", "_turn", "_waits_for", "attempt", "body", "downstream",
         "exchange", "is_over", "is_request_whole", "relay", "request_trailers",
     )  # fmt: skip
 
@@ -61,6 +61,7 @@ class Call:
         self._cluster_state = _OUTSIDE
         self._is_upstream_closed = False  # its half, after an upgrade
         self._further: FurtherAttempts | None = None
+        self._turn: Turn | None = None
         self._waits_for = _NOTHING
 
     # From the head to the first attempt.
@@ -123,6 +124,8 @@ class Call:
                 self.answer(verdict)
             elif isinstance(verdict, Hold):
                 self._hold(verdict.wait_s, index)
+            elif isinstance(verdict, Turn):
+                self._wait(verdict, plan, index)
             else:
                 spawn(self._await(verdict, plan, index), name="filter")
             return
@@ -133,6 +136,19 @@ class Call:
         self._waits_for = index
         due = self.relay.now() + wait_s
         self.relay.wheel.set(self.downstream.timer, self, min(due, self.exchange.deadline))
+
+    def _wait(self, turn: Turn, plan: RoutePlan, index: int) -> None:
+        """index: of the filter to go on with."""
+
+        def called_on(reply: Reply | None) -> None:
+            self._turn = None
+            if reply is not None:
+                self.answer(reply)
+            else:
+                self._filter(plan, index)
+
+        self._turn = turn
+        turn.wait(called_on)
 
     async def _await(self, awaitable: Awaitable[Reply | None], plan: RoutePlan, index: int) -> None:
         try:
@@ -419,6 +435,9 @@ class Call:
         self.is_over = True
         # They know us: without the circle all are freed at once, and no collector runs.
         self.attempt = self._further = None
+        if self._turn is not None:
+            self._turn.leave()
+            self._turn = None
         exchange = self.exchange
         if exchange.deadline != NEVER or self._waits_for:
             timer = self.downstream.timer

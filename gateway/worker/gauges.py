@@ -13,7 +13,7 @@ from gateway.upstream.breaker import CLOSED
 
 if TYPE_CHECKING:
     from gateway.compiler.filters import LimitKey, Limits
-    from gateway.filters.rate_limit import Limit
+    from gateway.filters.limit import Limit
     from gateway.telemetry.counters import Counters
     from gateway.upstream.cluster import Cluster
 

@@ -138,7 +138,7 @@ class Worker:
         )
         self._wheel = TimerWheel(now())
         pool = Pool(make_connector(self._loop), self._wheel, now)
-        parts = Parts(
+        parts = self._parts = Parts(
             now=now,
             random=random,
             workers=start.workers,
@@ -220,6 +220,8 @@ class Worker:
         self._loop.call_later(TICK_S, self._beat)
         now = time.monotonic()
         self._wheel.advance(now)
+        for each in tuple(self._parts.advancing):
+            each.advance(now)
         self._beats += 1
         if self._beats % BEATS_PER_SLOW_BEAT == 0:
             self._holder.tables.tick(now)

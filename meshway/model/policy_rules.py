@@ -11,7 +11,7 @@ import msgspec
 from meshway.model.document import Target
 from meshway.model.names import FIELD_VALUE, REFUSED_HEADERS, TOKEN
 from meshway.model.nearest import did_you_mean
-from meshway.model.rate_limit import RateLimit, TokenBucket
+from meshway.model.rate_limit import RateLimit, SlidingWindow, TokenBucket
 from meshway.model.rule_kit import BlockRule, Finding, at_most, bounded, one_of, unique
 from meshway.model.traffic_policy import (
     Affinity,
@@ -44,6 +44,7 @@ _HEALTH_OTHERS: Final = {
     "grpc": ("path", "expect"),
 }
 _LEAST_LOAD_FACTOR: Final = 1.05
+_MOST_EXACT: Final = 10_000
 _MS, _MINUTE, _HOUR, _DAY = 0.001, 60.0, 3600.0, 86400.0
 
 
@@ -77,6 +78,12 @@ def _rate_above_zero(part: Any) -> Iterator[Finding]:
         yield Finding(
             ".rate", "out_of_bounds", f"{part.rate} refuses nearly every call for ever; write at least {_LOWEST_RATE}"
         )
+
+
+def _exact_window(part: Any) -> Iterator[Finding]:
+    if part.exact and part.limit > _MOST_EXACT:
+        reason = f"keeps every call of a window, so limit may be at most {_MOST_EXACT}; it is {part.limit}"
+        yield Finding(".exact", "out_of_bounds", reason)
 
 
 def _health_expect(part: Any) -> Iterator[Finding]:
@@ -224,5 +231,11 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     ),
     TrafficPolicy: (_UNIQUE_TARGETS,),
     TokenBucket: (BlockRule(("rate",), _rate_above_zero),),
-    RateLimit: (_UNIQUE_TARGETS, BlockRule(("key",), _limit_key)),
+    SlidingWindow: (bounded("window", 1.0, _DAY, zero=False), BlockRule(("limit", "exact"), _exact_window)),
+    RateLimit: (
+        _UNIQUE_TARGETS,
+        BlockRule(("key",), _limit_key),
+        one_of("token_bucket", "sliding_window"),
+        bounded("max_wait", _MS, 30.0, zero=True),
+    ),
 }

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from meshway.model.document import Part, Spec, Target
-from meshway.units import Rate
+from meshway.units import Duration, Rate
 
 
 class TokenBucket(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -13,6 +13,16 @@ class TokenBucket(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
     rate: Rate
     burst: Annotated[int, Meta(ge=1)] | None = None
+
+
+class SlidingWindow(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """At most `limit` calls in any `window`. segments: how fine calls are counted: a call counts for up to
+    window · (1 + 1 / segments). exact: the moment of every call is kept instead."""
+
+    limit: Annotated[int, Meta(ge=1)]
+    window: Duration
+    segments: Annotated[int, Meta(ge=1, le=60)] = 10
+    exact: bool = False
 
 
 class LimitResponse(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -25,21 +35,23 @@ class LimitResponse(Part, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
 
 class RateLimit(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How many calls one key may make.
+    """How many calls one key may make, by one algorithm. max_wait, max_queue: how long and how many calls of a key wait
+    for their turn, instead of being refused.
 
     key: parts joined: `source_ip service route rule method header.NAME query.NAME constant`; none: a bucket a target.
     """
 
     plural: ClassVar[str] = "rate-limits"
-    unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"sliding_window", "quota", "in_flight", "match", "cost", "max_wait", "max_queue", "on_store_failure"}
-    )
+    unsupported: ClassVar[frozenset[str]] = frozenset({"quota", "in_flight", "match", "cost", "on_store_failure"})
 
     targets: tuple[Target, ...] = ()
     key: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
-    token_bucket: TokenBucket
+    token_bucket: TokenBucket | None = None
+    sliding_window: SlidingWindow | None = None
     on_missing_key: Literal["skip", "reject", "shared"] = "shared"
     scope: Literal["mesh", "gateway"] = "mesh"
     mode: Literal["enforce", "audit"] = "enforce"
+    max_wait: Duration = Duration(0)
+    max_queue: Annotated[int, Meta(ge=1, le=1000)] = 100
     max_keys: Annotated[int, Meta(ge=1, le=1_000_000)] = 100_000
     response: LimitResponse = LimitResponse()

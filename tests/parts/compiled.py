@@ -53,7 +53,8 @@ async def compiled_gateway(
     loop, now = asyncio.get_running_loop(), time.monotonic
     wheel = TimerWheel(now())
     pool = Pool(make_connector(loop), wheel, now)
-    compiler = Compiler(Parts(now=now, random=random, zone=zone, retire=pool.close_idle))
+    parts = Parts(now=now, random=random, zone=zone, retire=pool.close_idle)
+    compiler = Compiler(parts)
     holder = TablesHolder(compiler.tables)
     relay = Relay(holder, pool, wheel, now, lambda exchange, at: None)
     context = ListenerContext(face, relay, b"meshway-test", limits=limits)
@@ -66,6 +67,8 @@ async def compiled_gateway(
     def tick() -> None:
         if is_running:
             wheel.advance(now())
+            for each in tuple(parts.advancing):
+                each.advance(now())
             holder.tables.tick(now())
             loop.call_later(TICK_S, tick)
 

@@ -82,6 +82,30 @@ async def test_the_sixth_call_of_a_second_is_refused_and_told_when_to_come_back(
         assert '"code":"rate_limited"' in answers[5][2].replace(" ", "")
 
 
+async def test_a_sliding_window_refuses_the_call_above_its_limit_until_the_first_has_left() -> None:
+    window = {"limit": 2, "window": "1s", "exact": True}
+    limit = document("RateLimit", "two", {"targets": [{"service": "books"}], "sliding_window": window})
+    async with services(saying("1")) as books, compiled_gateway(*books, route(to("books")), limit) as gateway:
+        answers = [await gateway.ask() for _ in range(3)]
+        assert [status for status, _, _ in answers] == [200, 200, 429]
+        assert 'RateLimit-Policy: "two";q=2;w=1' in answers[0][1]
+        assert '"policy":"RateLimit default/two"' in answers[2][2].replace('": "', '":"')
+        async with asyncio.timeout(5.0):
+            while (await gateway.ask())[0] != 200:
+                await asyncio.sleep(0.05)
+
+
+async def test_with_max_wait_a_call_above_the_limit_waits_for_its_turn() -> None:
+    spec = {"targets": [{"service": "books"}], "token_bucket": {"rate": "10/s", "burst": 1}, "max_wait": "350ms"}
+    limit = document("RateLimit", "calm", spec | {"max_queue": 2})
+    async with services(saying("1")) as books, compiled_gateway(*books, route(to("books")), limit) as gateway:
+        began = asyncio.get_running_loop().time()
+        answers = await asyncio.gather(*(gateway.ask() for _ in range(4)))
+        took_s = asyncio.get_running_loop().time() - began
+        assert sorted(status for status, _, _ in answers) == [200, 200, 200, 429]
+        assert took_s >= 0.2
+
+
 async def test_a_redirect_needs_no_service() -> None:
     async with compiled_gateway(route({"redirect": {"scheme": "https", "status": 308}})) as gateway:
         status, head, _ = await gateway.ask("/a?q=1")

@@ -1,15 +1,18 @@
 """A spent key is refused and told when to come back; every answer says what is left."""
 
+from typing import Any
+
 import pytest
 
-from gateway.exchange import Exchange, Reply
-from gateway.filters.rate_limit import AppliedLimit, Limit, compile_filter
+from gateway.exchange import Exchange, Reply, Turn
+from gateway.filters.limit import AppliedLimit
+from gateway.filters.rate_limit import compile_filter, compile_forecast
 from gateway.plan import Parts, RequestFilter
-from meshway.model.rate_limit import LimitResponse, RateLimit, TokenBucket
-from meshway.units import Rate
+from meshway.model.rate_limit import LimitResponse
+from meshway.units import Duration
 from tests.parts.calls import call
 from tests.parts.clock import ManualClock
-from tests.parts.limits import limit
+from tests.parts.limits import limit, window
 
 
 def compiled(clock: ManualClock, *limits: AppliedLimit, chance: float = 0.0) -> RequestFilter:
@@ -66,7 +69,7 @@ def test_of_several_limits_all_are_checked_before_any_is_spent() -> None:
     assert passed(rate_limit, call(headers=ann))
     for _ in range(20):
         assert not passed(rate_limit, call(headers=ann))
-    assert wide.limit.buckets.tokens("", 100.0) == pytest.approx(9.0)
+    assert wide.limit.counts.left("", 100.0) == pytest.approx(9.0)
     exchange = call(headers={"user": "bob"})
     assert passed(rate_limit, exchange)
     assert exchange.added.count(b"RateLimit: ") == 2
@@ -103,16 +106,123 @@ def test_audit_counts_what_it_would_refuse_and_refuses_nothing() -> None:
     assert exchange.added == b""
 
 
-def test_without_a_burst_a_seconds_worth_of_the_rate_is_one() -> None:
-    policy = RateLimit(token_bucket=TokenBucket(rate=Rate(3.0)))
-    assert Limit("a", policy, 1).buckets.burst == 3.0
-    assert Limit("a", RateLimit(token_bucket=TokenBucket(rate=Rate(0.1))), 1).buckets.burst == 1.0
-
-
 def test_workers_share_and_say_their_own_share() -> None:
     applied = limit(rate=10.0, burst=8)
-    applied.limit.buckets.share(4)
+    applied.limit.counts.share(4)
     exchange = call()
     compiled(ManualClock(), applied)(exchange)
     assert b'RateLimit-Policy: "checkout";q=8;w=1' in exchange.added
     assert b"r=1;" in exchange.added
+
+
+class Caller:
+    """A call in line. told: b"" once it may go on, else its refusal; None while it waits."""
+
+    told: Reply | bytes | None = None
+
+    def __init__(self, rate_limit: RequestFilter, **fields: Any) -> None:
+        self.exchange = call(**fields)
+        verdict = rate_limit(self.exchange)
+        self.turn = verdict if isinstance(verdict, Turn) else None
+        if self.turn is not None:
+            self.turn.wait(self._resume)
+        else:
+            assert verdict is None or isinstance(verdict, Reply)
+            self._resume(verdict)
+
+    def _resume(self, reply: Reply | None) -> None:
+        self.told = b"" if reply is None else reply
+
+
+def advance(parts: Parts, clock: ManualClock, seconds: float) -> None:
+    for _ in range(round(seconds * 100)):
+        clock.advance(0.01)
+        for each in tuple(parts.advancing):
+            each.advance(clock())
+
+
+def waiting_parts() -> tuple[Parts, ManualClock]:
+    clock = ManualClock()
+    return Parts(now=clock, random=lambda: 0.0), clock
+
+
+def test_with_max_wait_calls_above_the_limit_wait_in_order_instead_of_being_refused() -> None:
+    parts, clock = waiting_parts()
+    patient = limit(rate=2.0, burst=1, parts=parts, max_wait=Duration(1.2))
+    rate_limit = compile_filter([patient], parts)
+    first, second, third, fourth = (Caller(rate_limit) for _ in range(4))
+    assert (first.told, second.told, third.told) == (b"", None, None)
+    assert refused(fourth.told).fields.startswith(b"Retry-After: 2\r\n")  # its turn would come after 1.5 s
+    advance(parts, clock, 0.52)
+    assert (second.told, third.told) == (b"", None)
+    assert b"RateLimit: " in second.exchange.added
+    advance(parts, clock, 0.52)
+    assert third.told == b""
+
+
+def test_a_full_line_refuses_and_a_caller_who_leaves_makes_room() -> None:
+    parts, clock = waiting_parts()
+    patient = limit(rate=1.0, burst=1, parts=parts, max_wait=Duration(30), max_queue=2)
+    rate_limit = compile_filter([patient], parts)
+    _, second, third, fourth = (Caller(rate_limit) for _ in range(4))
+    assert refused(fourth.told).reason == "rate_limited"
+    assert second.turn is not None
+    second.turn.leave()
+    fifth = Caller(rate_limit)
+    advance(parts, clock, 2.05)
+    assert (second.told, third.told, fifth.told) == (None, b"", b"")
+
+
+def test_a_call_under_two_limits_waits_for_both_and_stays_in_no_line_once_one_refuses() -> None:
+    parts, clock = waiting_parts()
+    slow = limit("slow", rate=0.5, burst=1, parts=parts, max_wait=Duration(10))
+    quick = limit("quick", rate=2.0, burst=1, parts=parts, max_wait=Duration(10))
+    rate_limit = compile_filter([slow, quick], parts)
+    assert Caller(rate_limit).told == b""
+    both = Caller(rate_limit)
+    told = []
+    for _ in range(2):
+        advance(parts, clock, 1.03)
+        told.append(both.told)
+    assert told == [None, b""]
+    assert both.exchange.added.count(b"RateLimit: ") == 2
+    refusing = Caller(rate_limit)
+    assert slow.limit.line is not None
+    slow.limit.line.refuse("", 3.0)
+    assert refused(refusing.told).detail == "rate limit default/slow is spent for now"
+    assert quick.limit.line is not None
+    assert quick.limit.line.waiting == 0
+
+
+def test_a_window_is_counted_told_and_refused_like_a_bucket() -> None:
+    clock = ManualClock()
+    rate_limit = compiled(clock, window(calls=2))
+    exchange = call()
+    assert passed(rate_limit, exchange)
+    assert exchange.added == b'RateLimit-Policy: "checkout";q=2;w=10\r\nRateLimit: "checkout";r=1;t=10\r\n'
+    clock.advance(4.0)
+    assert passed(rate_limit)
+    reply = refused(rate_limit(call()))
+    assert reply.fields.startswith(b"Retry-After: 6\r\n")
+    assert reply.policy == "RateLimit default/checkout"
+
+
+def test_a_forecast_tells_how_a_limit_stands_and_spends_nothing() -> None:
+    parts, _ = waiting_parts()
+    full, spent = limit("full", parts=parts), limit("spent", burst=1, parts=parts)
+    waits = limit("waits", rate=1.0, burst=1, parts=parts, max_wait=Duration(5))
+    audit = limit("audit", burst=1, parts=parts, mode="audit")
+    lacking = limit("lacking", parts=parts, key=("header.user",), on_missing_key="skip")
+    for each in (spent, waits, audit):
+        each.limit.counts.spend("", parts.now())
+    for _ in range(3):
+        told = compile_forecast([full, spent, waits, audit, lacking], parts)(call())
+        assert [(each.document, each.verdict) for each in told] == [
+            ("RateLimit default/full", "pass"),
+            ("RateLimit default/spent", "refuse"),
+            ("RateLimit default/waits", "delay"),
+            ("RateLimit default/audit", "pass"),
+            ("RateLimit default/lacking", "pass"),
+        ]
+    assert told[0].detail == "2 of 2 left in this worker, whole again in 0.0 s"
+    assert refused(told[1].reply).status == 429

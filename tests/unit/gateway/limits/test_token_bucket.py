@@ -51,14 +51,14 @@ def test_tokens_stay_between_nothing_and_the_burst(rate: float, burst: int, step
     buckets, now = TokenBuckets(rate, burst), 0.0
     for step in steps:
         now += step
-        before = buckets.tokens("k", now)
+        before = buckets.left("k", now)
         full_in_s = buckets.take("k", now)
-        after = buckets.tokens("k", now)
+        after = buckets.left("k", now)
         assert 0.0 <= after <= burst
         assert (full_in_s > 0.0) == (before >= 1.0 - 1e-5)
         assert after == pytest.approx(before - 1.0 if full_in_s > 0.0 else before, abs=1e-5)
         if full_in_s > 0.0:
-            assert full_in_s == pytest.approx(buckets.full_in_s("k", now))
+            assert full_in_s == pytest.approx(buckets.reset_s("k", now))
         else:
             assert -full_in_s == pytest.approx(buckets.wait_s("k", now))
 
@@ -128,11 +128,11 @@ def test_what_another_has_spent_counts_as_spent_here() -> None:
     new.take("both", 10.0)
     assert [key for key, _ in old.spent(10.0)] == ["both", "once"]
     new.adopt(old.spent(10.0), 10.0)
-    assert [new.tokens(key, 10.0) for key in ("both", "once", "long ago", "other")] == [0.0, 2.0, 3.0, 3.0]
+    assert [new.left(key, 10.0) for key in ("both", "once", "long ago", "other")] == [0.0, 2.0, 3.0, 3.0]
     for _ in range(3):
         new.take("once", 10.0)
     new.adopt(old.spent(10.0), 10.0)
-    assert new.tokens("once", 10.0) == 0.0
+    assert new.left("once", 10.0) == 0.0
     assert wait_s(new, "once", 10.0) == pytest.approx(1.0), "no deeper than empty"
 
 

@@ -1,6 +1,8 @@
 """A filter may hold a call: it waits by the timer wheel, and goes on where it was."""
 
-from gateway.exchange import NEVER, Exchange, Hold, Reply
+from collections.abc import Callable
+
+from gateway.exchange import NEVER, Exchange, Hold, Reply, Turn
 from gateway.plan import RoutePlan
 from gateway.upstream.cluster import Cluster
 from tests.parts.one_route import plan
@@ -74,3 +76,68 @@ def test_the_flags_of_a_held_call_that_is_then_refused_tell_both() -> None:
     book.pass_time(0.1)
     assert book.told == [("reply", 503, "fault_abort", "FI")]
     assert book.last().flag == "DI,FI"
+
+
+class ByHand(Turn):
+    """Called on by the test. left: the call gave its turn back."""
+
+    def __init__(self) -> None:
+        self.left = False
+
+    def wait(self, resume: Callable[[Reply | None], None]) -> None:
+        self.resume = resume
+
+    def leave(self) -> None:
+        self.left = True
+
+
+def in_line(turn: ByHand, deadline_s: float = NEVER) -> Playbook:
+    def make(target: Cluster) -> RoutePlan:
+        return plan(target, request_filters=(lambda _: turn,), deadline_s=deadline_s)
+
+    return Playbook(make_plan=make)
+
+
+def test_a_call_in_line_goes_on_when_it_is_called_on() -> None:
+    turn = ByHand()
+    book = in_line(turn)
+    book.request()
+    assert book.openings == []
+    turn.resume(None)
+    book.connect().answer(200)
+    assert book.told[0][:2] == ("head", 200)
+    assert not turn.left
+
+
+def test_a_call_in_line_can_be_refused() -> None:
+    turn = ByHand()
+    book = in_line(turn)
+    book.request()
+    turn.resume(Reply(429, "rate_limited", "RL"))
+    assert book.told == [("reply", 429, "rate_limited", "RL")]
+    assert not turn.left
+
+
+def test_a_caller_who_goes_or_is_too_late_leaves_the_line() -> None:
+    for end in ("gone", "deadline"):
+        turn = ByHand()
+        book = in_line(turn, deadline_s=0.3)
+        running = book.request()
+        if end == "gone":
+            running.on_gone()
+        else:
+            book.pass_time(0.4)
+            assert book.told == [("reply", 504, "deadline_exceeded", "DT")]
+        assert turn.left
+        book.assert_nothing_is_held()
+
+
+def test_the_body_of_a_call_in_line_waits_with_it() -> None:
+    turn = ByHand()
+    book = in_line(turn)
+    running = book.request("POST", first=b"one", ended=False, fields="Content-Length: 6\r\n")
+    assert book.downstream.is_paused
+    running.on_body(b"two")
+    running.on_end(b"")
+    turn.resume(None)
+    assert book.connect().told == [("request", b"onetwo", "ended")]

@@ -195,7 +195,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("TrafficPolicy", policy(health_check={"type": "grpc", "path": "/"}), "spec.health_check.path", "forbidden_combination"),
     ("TrafficPolicy", policy(health_check={"type": "http", "service": "a"}), "spec.health_check.service", "forbidden_combination"),
     ("TrafficPolicy", policy(health_check={"type": "grpc", "service": "\n"}), "spec.health_check.service", "out_of_bounds"),
-    ("RateLimit", {}, "spec.token_bucket", "missing_field"),
+    ("RateLimit", {}, "spec", "forbidden_combination"),
     ("RateLimit", {"token_bucket": {"rate": 5}}, "spec.token_bucket.rate", "bad_rate"),
     ("RateLimit", {"token_bucket": {"rate": "0/s"}}, "spec.token_bucket.rate", "out_of_bounds"),
     ("RateLimit", limit(key=["source"]), "spec.key[0]", "out_of_bounds"),
@@ -205,6 +205,13 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("RateLimit", limit(key=["route", "route"]), "spec.key[1]", "duplicate"),
     ("RateLimit", limit(response={"status": 200}), "spec.response.status", "out_of_bounds"),
     ("RateLimit", limit(max_keys=float("inf")), "spec.max_keys", "wrong_type"),
+    ("RateLimit", limit(sliding_window={"limit": 5, "window": "1s"}), "spec", "forbidden_combination"),
+    ("RateLimit", {"sliding_window": {"limit": 5}}, "spec.sliding_window.window", "missing_field"),
+    ("RateLimit", {"sliding_window": {"limit": 5, "window": "500ms"}}, "spec.sliding_window.window", "out_of_bounds"),
+    ("RateLimit", {"sliding_window": {"limit": 5, "window": "1s", "segments": 61}}, "spec.sliding_window.segments", "out_of_bounds"),
+    ("RateLimit", {"sliding_window": {"limit": 10_001, "window": "1s", "exact": True}}, "spec.sliding_window.exact", "out_of_bounds"),
+    ("RateLimit", limit(max_wait="31s"), "spec.max_wait", "out_of_bounds"),
+    ("RateLimit", limit(max_queue=1001), "spec.max_queue", "out_of_bounds"),
 ]  # fmt: skip
 
 
@@ -229,6 +236,8 @@ def test_it_is_refused_at_its_path(kind: str, spec: dict[str, Any], path: str, c
         ("TrafficPolicy", policy(targets=[{"route": "a", "rule": "b"}, {"service": "a", "subset": "v1"}])),
         ("TrafficPolicy", policy(retry={"on": ["reset"], "backoff": {"base": "25ms", "max": "1s"}})),
         ("RateLimit", limit(key=["source_ip", "header.x-key", "query.tenant", "constant"])),
+        ("RateLimit", limit(max_wait="2s", max_queue=5)),
+        ("RateLimit", {"sliding_window": {"limit": 10_000, "window": "24h", "segments": 60, "exact": True}}),
     ],
 )
 def test_what_is_right_is_read(kind: str, spec: dict[str, Any]) -> None:

@@ -1,0 +1,138 @@
+"""Those who wait until a limit lets them pass: by key, in the order they came, bounded in number and time.
+
+Nobody overtakes: who comes while others wait stands behind them. The line is served at each beat of the worker's clock,
+as if every call had gone at the very moment its turn came, so a beat costs none of the limit's rate.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, MutableSet
+from typing import Final, Protocol
+
+from gateway.limits.algorithm import Algorithm
+
+_LEAST_WAIT_S: Final = 1e-3  # above 0, which would mean that he was counted
+
+CalledOn = Callable[[float], None]  # 0: counted, go on; else refused, with the seconds to come back in
+
+
+class Advancing(Protocol):
+    """What has something to do at the next beat; it puts itself into the worker's set, and takes itself out."""
+
+    def advance(self, now: float) -> None: ...
+
+
+class Ticket:
+    """A place in line."""
+
+    __slots__ = ("called_on", "joined", "key")
+
+    def __init__(self, key: str, joined: float, called_on: CalledOn) -> None:
+        self.key = key
+        self.joined = joined
+        self.called_on = called_on
+
+
+class _Queue:
+    """clock: up to when it was served."""
+
+    __slots__ = ("clock", "tickets")
+
+    def __init__(self, clock: float) -> None:
+        self.clock = clock
+        self.tickets: OrderedDict[Ticket, None] = OrderedDict()
+
+
+class Line:
+    """algorithm: of the limit. patience_s: the longest wait. most: waiting calls of one key. advancing: the worker's
+    set. at_the_end: decides of one who has waited his time: 0 has counted him and lets him pass. Without it he is
+    refused."""
+
+    __slots__ = ("_advancing", "_algorithm", "_at_the_end", "_queues", "most", "patience_s")
+
+    def __init__(
+        self,
+        algorithm: Algorithm,
+        patience_s: float,
+        most: int,
+        advancing: MutableSet[Advancing],
+        at_the_end: Callable[[str, float], float] | None = None,
+    ) -> None:
+        self._algorithm = algorithm
+        self._advancing = advancing
+        self._at_the_end = at_the_end
+        self._queues: dict[str, _Queue] = {}
+        self.patience_s = patience_s
+        self.most = most
+
+    def count(self, key: str) -> int:
+        queue = self._queues.get(key)
+        return 0 if queue is None else len(queue.tickets)
+
+    @property
+    def waiting(self) -> int:
+        return sum(len(queue.tickets) for queue in self._queues.values())
+
+    def join(self, key: str, now: float, called_on: CalledOn) -> Ticket:
+        """called_on is called once, later, unless the ticket is given back."""
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = _Queue(now)
+            self._advancing.add(self)
+        ticket = Ticket(key, now, called_on)
+        queue.tickets[ticket] = None
+        return ticket
+
+    def leave(self, ticket: Ticket) -> None:
+        """Also when it was called on already. Those behind move up."""
+        queue = self._queues.get(ticket.key)
+        if queue is not None:
+            queue.tickets.pop(ticket, None)
+
+    def advance(self, now: float) -> None:
+        for key in tuple(self._queues):
+            self.serve(key, now)
+
+    def serve(self, key: str, now: float) -> None:
+        """Calls on all whose turn has come, and refuses those who have waited their time."""
+        queue = self._queues.get(key)
+        if queue is None:
+            return
+        tickets, wait_s, spend = queue.tickets, self._algorithm.wait_s, self._algorithm.spend
+        while tickets:
+            first = next(iter(tickets))
+            turn = max(queue.clock, first.joined)
+            turn += wait_s(key, turn)
+            if turn > now or turn > first.joined + self.patience_s:
+                break
+            queue.clock = turn
+            spend(key, turn)
+            del tickets[first]
+            first.called_on(0.0)
+        while tickets:
+            first = next(iter(tickets))
+            if first.joined + self.patience_s > now:
+                break
+            del tickets[first]
+            first.called_on(self._end(key, now))
+        self._forget_empty(key, queue)
+
+    def refuse(self, key: str, wait_s: float) -> None:
+        """All of the key: no turn will come in time."""
+        queue = self._queues.get(key)
+        if queue is None:
+            return
+        while queue.tickets:
+            ticket, _ = queue.tickets.popitem(last=False)
+            ticket.called_on(wait_s)
+        self._forget_empty(key, queue)
+
+    def _end(self, key: str, now: float) -> float:
+        if self._at_the_end is not None:
+            return self._at_the_end(key, now)
+        return max(self._algorithm.wait_s(key, now, self.count(key)), _LEAST_WAIT_S)
+
+    def _forget_empty(self, key: str, queue: _Queue) -> None:
+        if not queue.tickets and self._queues.get(key) is queue:
+            del self._queues[key]
+            if not self._queues:
+                self._advancing.discard(self)
