@@ -22,7 +22,6 @@ def request_steps(
     Raises PathError for a bad path in it.
     """
     steps: list[FilterStep] = []
-    prefixes = [path.prefix.encode() for path in paths if path.prefix is not None]
     if rule.deprecation is not None:
         steps.append(FilterStep("deprecation", "deprecation", deprecation.compile_filter(rule.deprecation)))
     if rule.cors is not None:
@@ -37,13 +36,13 @@ def request_steps(
             to_reply = headers.compile_reply_filter(rule.response_headers, paths)
             steps.append(FilterStep("response headers", "response_headers", to_reply))
         if rule.redirect is not None:
-            steps.append(FilterStep("redirect", "redirect", redirect.compile_filter(rule.redirect, prefixes)))
+            steps.append(FilterStep("redirect", "redirect", redirect.compile_filter(rule.redirect, paths)))
         elif rule.respond is not None:
             steps.append(FilterStep("respond", "respond", respond.compile_filter(rule.respond)))
         return tuple(steps)
     steps += _header_steps(rule, paths)
     if rule.rewrite is not None:
-        steps.append(FilterStep("rewrite", "rewrite", rewrite.compile_filter(rule.rewrite, prefixes)))
+        steps.append(FilterStep("rewrite", "rewrite", rewrite.compile_filter(rule.rewrite, paths)))
     return tuple(steps)
 
 

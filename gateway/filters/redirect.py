@@ -1,23 +1,24 @@
-"""Sends the caller elsewhere; the query is kept (Gateway API's HTTPRequestRedirectFilter)."""
+"""Sends the caller elsewhere, with his query unless the new path has one (Gateway API's HTTPRequestRedirectFilter)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from gateway.exchange import Exchange, Reply
 from gateway.filters.host_from_header import compile_host
 from gateway.plan import RequestFilter
 from gateway.routing.path import PathError
-from gateway.routing.path_change import compile_path_change
+from gateway.routing.path_change import PathChange, compile_path_change
+from meshway.model.match import PathMatch
 from meshway.model.route import Redirect
 
 _SCHEMES: Final = {80: b"http", 443: b"https"}  # by the port that need not be written
 
 
-def compile_filter(redirect: Redirect, prefixes: Sequence[bytes]) -> RequestFilter:
-    """prefixes: as for rewrite."""
-    change: Callable[[bytes], bytes] | None = None
+def compile_filter(redirect: Redirect, paths: Sequence[PathMatch]) -> RequestFilter:
+    """paths: as for rewrite."""
+    change: PathChange | None = None
     if redirect.path is not None:
-        change = compile_path_change(redirect.path, prefixes)
+        change = compile_path_change(redirect.path, paths)
     scheme = redirect.scheme.encode() if redirect.scheme else b""
     host = redirect.host.encode() if redirect.host else b""
     host_of = compile_host(redirect.host_from_header) if redirect.host_from_header else None
@@ -26,17 +27,17 @@ def compile_filter(redirect: Redirect, prefixes: Sequence[bytes]) -> RequestFilt
     status = redirect.status
 
     def redirect_caller(exchange: Exchange) -> Reply | None:
-        path = exchange.path
+        path, query = exchange.path, exchange.query
         if change is not None:
             try:
-                path = change(path)
+                path, query = change(path, query)
             except PathError as error:
                 return Reply(error.status, error.code, "DPE", f"after the redirect {error.detail}")
         to = scheme or exchange.scheme
         written = b"" if to == unwritten_for else port
         named = host_of(exchange) if host_of is not None else host
         location = to + b"://" + _authority(exchange, named, written, keeps_port=not scheme and not port)
-        location += path + exchange.query
+        location += path + query
         return Reply(status, "redirect", "", fields=b"Location: " + location + b"\r\n", body=b"")
 
     return redirect_caller

@@ -1,28 +1,102 @@
-"""The path part of rewrite and redirect: a fixed path, or another prefix in place of the matched one."""
+"""The path part of rewrite and redirect: a fixed path, another prefix, a template, or a substitution.
 
+What comes out is made canonical again. The caller's query stays, unless the new path brings one of its own.
+"""
+
+import re
 from collections.abc import Callable, Sequence
+from typing import Any, Final
 
+from gateway.routing.captures import compile_captures
 from gateway.routing.path import PathError, canonical, escaped
+from meshway.model.match import PathMatch
+from meshway.model.path_rewrite import Name, parse_rewrite, parse_substitution
+from meshway.model.regex import compile_regex
 from meshway.model.route import PathRewrite
 
+PathChange = Callable[[bytes, bytes], tuple[bytes, bytes]]  # of path and query (with its `?`)
+# May stand in a path as they are, and part a query there where a path's value is put into one.
+_PARTING: Final = re.compile(rb"[&+=;]")
 
-def compile_path_change(change: PathRewrite, prefixes: Sequence[bytes]) -> Callable[[bytes], bytes]:
-    """prefixes: canonical, without trailing slash (b"" for `/`). The result is canonical; it may raise PathError.
 
-    Raises PathError when the new path is none, or holds a query: the caller's own is kept.
+def compile_path_change(change: PathRewrite, paths: Sequence[PathMatch]) -> PathChange:
+    """paths: canonical, of the rule's matches, prefixes without trailing slash.
+
+    The result is canonical; it may raise PathError. Raises PathError when the new path is none.
     """
     if change.full is not None:
-        full, query = canonical(escaped(change.full))
-        if query:
-            raise PathError("a path holds no query")
-        return lambda _: full
-    replacement = escaped(change.prefix or "/").rstrip(b"/")
+        return _full(change.full)
+    if change.template is not None:
+        return _template(change.template, paths)
+    if change.regex is not None:
+        return _substitution(compile_regex(change.regex), parse_substitution(change.substitution or ""))
+    return _prefix(change.prefix or "/", [path.prefix.encode() for path in paths if path.prefix is not None])
+
+
+def _full(full: str) -> PathChange:
+    path, query = canonical(escaped(full))
+    if query:
+        fixed = path, _query(query)
+        return lambda _, __: fixed
+    return lambda _, query: (path, query)
+
+
+def _prefix(prefix: str, prefixes: Sequence[bytes]) -> PathChange:
+    replacement = escaped(prefix).rstrip(b"/")
     longest_first = sorted(prefixes, key=len, reverse=True)
 
-    def replace_prefix(path: bytes) -> bytes:
+    def replace_prefix(path: bytes, query: bytes) -> tuple[bytes, bytes]:
         for prefix in longest_first:
             if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == 0x2F):
-                return canonical(replacement + path[len(prefix) :] or b"/")[0]
-        return path
+                return canonical(replacement + path[len(prefix) :] or b"/")[0], query
+        return path, query
 
     return replace_prefix
+
+
+def _template(template: str, paths: Sequence[PathMatch]) -> PathChange:
+    path_text, mark, query_text = template.partition("?")
+    capture = compile_captures(paths)
+    path_parts, query_parts = _parts(path_text), _parts(query_text)
+    canonical(b"".join([b"x" if isinstance(part, Name) else part for part in path_parts]))  # the text alone is sound
+
+    def fill(path: bytes, query: bytes) -> tuple[bytes, bytes]:
+        found = capture(path)
+        made = b"".join([found.get(part.name, b"") if isinstance(part, Name) else part for part in path_parts])
+        if mark:
+            values = {name: _PARTING.sub(_escape, value) for name, value in found.items()}
+            query = _query(
+                b"?" + b"".join([values.get(one.name, b"") if isinstance(one, Name) else one for one in query_parts])
+            )
+        return canonical(made)[0], query
+
+    return fill
+
+
+def _parts(text: str) -> list[bytes | Name]:
+    return [part if isinstance(part, Name) else escaped(part) for part in parse_rewrite(text)]
+
+
+def _substitution(regex: Any, parts: Sequence[str | int]) -> PathChange:
+    """In every place where the expression fits, as Envoy's regex_rewrite."""
+    pieces = [part if isinstance(part, int) else escaped(part) for part in parts]
+
+    def fill(found: Any) -> bytes:
+        return b"".join([(found.group(piece) or b"") if isinstance(piece, int) else piece for piece in pieces])
+
+    def substitute(path: bytes, query: bytes) -> tuple[bytes, bytes]:
+        made: bytes = regex.sub(fill, path)
+        if not made.startswith(b"/"):
+            raise PathError('the path does not begin with "/"')
+        return canonical(made)[0], query
+
+    return substitute
+
+
+def _query(query: bytes) -> bytes:
+    """A question mark with nothing behind it drops the caller's."""
+    return query if len(query) > 1 else b""
+
+
+def _escape(found: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % found[0][0]

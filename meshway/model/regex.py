@@ -41,6 +41,11 @@ def group_names(pattern: str) -> tuple[str, ...]:
     return tuple(_GROUP_NAMES.findall(pattern))
 
 
+def group_count(pattern: str) -> int | None:
+    """Of a sound expression; None where nobody here can tell."""
+    return None if re2 is None else int(compile_regex(pattern).groups)
+
+
 def regex_takes(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
     """Whether a sound expression matches all of the text; False where nobody here can tell."""
     if re2 is None or regex_fault(pattern) is not None:

@@ -5,18 +5,23 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from meshway.model.document import Destination, Label, Part, Spec
-from meshway.model.match import Match
+from meshway.model.match import Match, Regex
 from meshway.model.rule_actions import Compression, Cors, Deprecation, Fault, Mirror, RequestBody, Respond, Sticky
 from meshway.model.traffic_policy import Retry, Timeouts
 
 
 class PathRewrite(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Exactly one. `prefix` replaces the matched prefix, so every match of the rule must be a prefix."""
+    """Exactly one of full, prefix, template and regex. The caller's query stays unless full or template has one.
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"template", "regex", "substitution"})
+    prefix: replaces the matched prefix, so every match of the rule must be a prefix. template: `/v2/{id}`, by names of
+    the rule's paths. regex: RE2; wherever it fits stands substitution, with `\\1` for its first group.
+    """
 
-    full: Annotated[str, Meta(pattern="^/")] | None = None
-    prefix: Annotated[str, Meta(pattern="^/")] | None = None
+    full: Annotated[str, Meta(pattern="^/", max_length=1024)] | None = None
+    prefix: Annotated[str, Meta(pattern="^/", max_length=1024)] | None = None
+    template: Annotated[str, Meta(pattern="^/", max_length=1024)] | None = None
+    regex: Regex | None = None
+    substitution: Annotated[str, Meta(max_length=1024)] | None = None
 
 
 class Rewrite(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -1,6 +1,6 @@
 """What must hold inside a Route and its blocks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -8,7 +8,9 @@ import msgspec
 from meshway.model.header_values import UnprovenVariable, parse_value, path_variables
 from meshway.model.match_rules import MATCH_RULES, literal_paths
 from meshway.model.names import FIELD_VALUE, REFUSED_HEADERS, TOKEN, bad_host
+from meshway.model.path_rewrite import QUERY_TEXT, parse_substitution, rewrite_names
 from meshway.model.precedence import path_names
+from meshway.model.regex import group_count, regex_fault
 from meshway.model.route import HeaderChanges, PathRewrite, Redirect, Rewrite, Route, Rule
 from meshway.model.rule_kit import BlockRule, Finding, member_path, one_of, unique
 
@@ -51,15 +53,19 @@ def _path_values(part: Any) -> Iterator[Finding]:
     for at, destination in enumerate(part.destinations):
         changes[f".destinations[{at}].request_headers"] = destination.request_headers
         changes[f".destinations[{at}].response_headers"] = destination.response_headers
-    paths = [match.path for match in part.match] or [None]
     for place, change in changes.items():
-        if change is None:
-            continue
-        wanted = path_variables(change.set) | path_variables(change.add)
-        for name in sorted(wanted):
-            if not all(path is not None and name in path_names(path) for path in paths):
-                reason = f'every match of the rule needs a path that names "{name}", as template or regex'
-                yield Finding(place, "forbidden_combination", f"${{path.{name}}}: {reason}")
+        if change is not None:
+            wanted = path_variables(change.set) | path_variables(change.add)
+            yield from _unnamed(part, wanted, place, "${{path.{}}}")
+
+
+def _unnamed(part: Any, names: Iterable[str], place: str, written: str) -> Iterator[Finding]:
+    """written: how such a name is written there."""
+    paths = [match.path for match in part.match] or [None]
+    for name in sorted(names):
+        if not all(path is not None and name in path_names(path) for path in paths):
+            reason = f'every match of the rule needs a path that names "{name}", as template or regex'
+            yield Finding(place, "forbidden_combination", f"{written.format(name)}: {reason}")
 
 
 def _rule_action(part: Any) -> Iterator[Finding]:
@@ -82,6 +88,58 @@ def _rule_without_service(part: Any) -> Iterator[Finding]:
         yield Finding(
             ".response_headers.remove", "forbidden_combination", f"{action} answers with no header that could go"
         )
+
+
+def _new_path(part: Any) -> Iterator[Finding]:
+    for name in ("full", "template"):
+        written = getattr(part, name)
+        if written is not None and ("#" in written or not QUERY_TEXT.match(written.partition("?")[2])):
+            reason = f'"{written}": no "#", and behind "?" only what a query may hold as it is'
+            yield Finding(f".{name}", "out_of_bounds", reason)
+    if part.template is None:
+        return
+    try:
+        names = rewrite_names(part.template)
+    except ValueError as error:
+        yield Finding(".template", "bad_template", str(error))
+        return
+    if not names:
+        yield Finding(".template", "bad_template", 'it holds no {name}: write "full"')
+
+
+def _substitution(part: Any) -> Iterator[Finding]:
+    if part.regex is None:
+        if part.substitution is not None:
+            yield Finding(".substitution", "forbidden_combination", "is for regex")
+        return
+    if part.substitution is None:
+        yield Finding(".substitution", "missing_field", "is required: what stands where regex fits")
+    if reason := regex_fault(part.regex):
+        yield Finding(".regex", "bad_regex", f"RE2: {reason}")
+    elif part.substitution is not None:
+        yield from _references(part.regex, part.substitution)
+
+
+def _references(regex: str, substitution: str) -> Iterator[Finding]:
+    if "?" in substitution or "#" in substitution:
+        yield Finding(".substitution", "out_of_bounds", f'"{substitution}": a path holds no "?" and no "#"')
+    try:
+        highest = max((part for part in parse_substitution(substitution) if isinstance(part, int)), default=0)
+    except ValueError as error:
+        yield Finding(".substitution", "bad_template", str(error))
+        return
+    groups = group_count(regex)
+    if groups is not None and highest > groups:
+        yield Finding(".substitution", "bad_template", f"\\{highest}: regex has {groups} groups")
+
+
+def _template_rewrites(part: Any) -> Iterator[Finding]:
+    """As of headers: a name that only some of the paths have would now and then stand for nothing."""
+    for field in ("rewrite", "redirect"):
+        change = getattr(part, field)
+        if change is not None and change.path is not None and change.path.template is not None:
+            names = rewrite_names(change.path.template)
+            yield from _unnamed(part, names, f".{field}.path.template", "{{{}}}")
 
 
 def _prefix_rewrites(part: Any) -> Iterator[Finding]:
@@ -136,7 +194,12 @@ def _route_hosts(part: Any) -> Iterator[Finding]:
 
 ROUTE_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **MATCH_RULES,
-    PathRewrite: (one_of("full", "prefix"), literal_paths("full", "prefix")),
+    PathRewrite: (
+        one_of("full", "prefix", "template", "regex"),
+        literal_paths("prefix"),
+        BlockRule(("full", "template"), _new_path),
+        BlockRule(("regex", "substitution"), _substitution, whole=True),
+    ),
     Rewrite: (BlockRule(("host",), _rewrite_host), BlockRule(("host", "host_from_header"), _host_header)),
     Redirect: (
         BlockRule(_ELSEWHERE, _redirect_somewhere),
@@ -148,6 +211,7 @@ ROUTE_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(_ACTIONS, _rule_action, whole=True),
         BlockRule(("redirect", "respond", "response_headers", *_OF_A_SERVICE), _rule_without_service),
         BlockRule(("match", "rewrite", "redirect"), _prefix_rewrites),
+        BlockRule(("match", "rewrite", "redirect"), _template_rewrites),
         BlockRule(("match", "destinations", "request_headers", "response_headers"), _path_values),
     ),
     Route: (BlockRule(("rules",), _route_rules), BlockRule(("listeners", "hosts"), _route_hosts)),

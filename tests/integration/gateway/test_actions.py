@@ -328,6 +328,25 @@ async def test_the_service_sees_the_host_that_a_header_names() -> None:
         assert hosts == [[b"blue.example"], [b"shop.example"]]
 
 
+async def test_a_path_is_made_of_parts_of_the_old_one() -> None:
+    upstream = saying("1")
+    rules = [
+        to("books", {"template": "/shops/{shop}/{id}"}, rewrite={"path": {"template": "/v2/{id}?shop={shop}"}}),
+        to("books", {"prefix": "/old"}, rewrite={"path": {"regex": "^/old/([a-z]+)/", "substitution": "/new/\\1/of/"}}),
+        to("books", {"exact": "/find"}, rewrite={"path": {"full": "/search?kind=book"}}),
+        {"match": [{"path": {"template": "/go/{rest=**}"}}], "redirect": {"path": {"template": "/there/{rest}"}}},
+    ]
+    async with services(upstream) as books, compiled_gateway(*books, route(*rules)) as gateway:
+        for target in ("/shops/a&b/7?q=1", "/old/cups/1?q=1", "/find?q=1"):
+            assert (await gateway.ask(target))[0] == 200
+        assert [received.target for received in upstream.requests] == [
+            b"/v2/7?shop=a%26b",
+            b"/new/cups/of/1?q=1",
+            b"/search?kind=book",
+        ]
+        assert "Location: http://shop.example/there/a/b?q=1" in (await gateway.ask("/go/a/b?q=1"))[1]
+
+
 CORS = {"allow_origins": ["https://a.example"], "allow_methods": ["PUT"], "allow_headers": ["x-team"]}
 PREFLIGHT = "Origin: https://a.example\r\nAccess-Control-Request-Method: {}\r\n"
 

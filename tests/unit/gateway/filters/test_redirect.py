@@ -2,12 +2,13 @@ import pytest
 
 from gateway.exchange import Reply
 from gateway.filters.redirect import compile_filter
+from meshway.model.match import PathMatch
 from meshway.model.route import PathRewrite, Redirect
 from tests.parts.calls import call
 
 
 def location(redirect: Redirect, target: str = "/books/1?q=a", host: str = "shop.example:8080") -> str:
-    reply = compile_filter(redirect, [b"/books"])(call(target, host=host))
+    reply = compile_filter(redirect, [PathMatch(prefix="/books")])(call(target, host=host))
     assert isinstance(reply, Reply)
     assert reply.body == b""
     name, _, value = reply.fields.partition(b": ")
@@ -25,6 +26,8 @@ def location(redirect: Redirect, target: str = "/books/1?q=a", host: str = "shop
         (Redirect(port=443), "http://shop.example:443/books/1?q=a"),
         (Redirect(scheme="https", port=443), "https://shop.example/books/1?q=a"),
         (Redirect(path=PathRewrite(full="/é")), "http://shop.example:8080/%C3%A9?q=a"),
+        (Redirect(path=PathRewrite(full="/new?from=old")), "http://shop.example:8080/new?from=old"),
+        (Redirect(path=PathRewrite(full="/new?")), "http://shop.example:8080/new"),
         (Redirect(host="new.example"), "http://new.example:8080/books/1?q=a"),
         (Redirect(host="new.example", scheme="https"), "https://new.example/books/1?q=a"),
         (Redirect(path=PathRewrite(prefix="/v2")), "http://shop.example:8080/v2/1?q=a"),

@@ -114,3 +114,40 @@ def test_what_cannot_stick_is_refused_at_its_path(sticky: dict[str, Any], path: 
 def test_a_redirect_sticks_to_nothing() -> None:
     _, errors = decode_spec("Route", {"rules": [{"redirect": {"scheme": "https"}, "sticky": {"key": "source_ip"}}]})
     assert [(error.path, error.code) for error in errors] == [("spec.rules[0].sticky", "forbidden_combination")]
+
+
+TEMPLATE = {"path": {"template": "/books/{id}"}}
+NEW_PATHS: list[tuple[dict[str, Any], str, str]] = [
+    ({"template": "/v2"}, ".template", "bad_template"),
+    ({"template": "/v2/{id"}, ".template", "bad_template"),
+    ({"template": "/v2/{other}"}, ".template", "forbidden_combination"),
+    ({"template": "/v2/{id}#a"}, ".template", "out_of_bounds"),
+    ({"template": "v2/{id}"}, ".template", "out_of_bounds"),
+    ({"full": "/v2", "template": "/v2/{id}"}, "", "forbidden_combination"),
+    ({"full": "/v2?a=é"}, ".full", "out_of_bounds"),
+    ({"full": "/v2?a=b c"}, ".full", "out_of_bounds"),
+    ({"full": "/v2#a"}, ".full", "out_of_bounds"),
+    ({"prefix": "/v2?a=b"}, ".prefix", "out_of_bounds"),
+    ({"regex": "/a"}, ".substitution", "missing_field"),
+    ({"full": "/a", "substitution": "/b"}, ".substitution", "forbidden_combination"),
+    ({"regex": "(", "substitution": "/b"}, ".regex", "bad_regex"),
+    ({"regex": "/(a)", "substitution": r"\2"}, ".substitution", "bad_template"),
+    ({"regex": "/(a)", "substitution": r"\x"}, ".substitution", "bad_template"),
+    ({"regex": "/a", "substitution": "/b?c=d"}, ".substitution", "out_of_bounds"),
+]
+
+
+@pytest.mark.parametrize("field", ["rewrite", "redirect"])
+@pytest.mark.parametrize(("path", "at", "code"), NEW_PATHS, ids=[f"{at}-{code}" for _, at, code in NEW_PATHS])
+def test_a_new_path_that_cannot_be_is_refused_at_its_path(field: str, path: dict[str, Any], at: str, code: str) -> None:
+    spec = {"match": [TEMPLATE], field: {"path": path}} | (TO if field == "rewrite" else {})
+    read, errors = decode_spec("Route", {"rules": [spec]})
+    assert read is None
+    assert [(error.path, error.code) for error in errors] == [(f"spec.rules[0].{field}.path{at}", code)]
+
+
+def test_names_are_those_that_every_match_has() -> None:
+    path = {"path": {"template": "/v2/{id}"}}
+    for match, count in (([TEMPLATE], 0), ([TEMPLATE, {"path": {"prefix": "/a"}}], 1), ([], 1)):
+        _, errors = decode_spec("Route", {"rules": [TO | {"match": match, "rewrite": path}]})
+        assert len(errors) == count

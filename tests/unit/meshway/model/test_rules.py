@@ -65,7 +65,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
         "forbidden_combination",
     ),
     ("Route", rule(rewrite={"path": {"full": "/x", "prefix": "/y"}}), "spec.rules[0].rewrite.path", "forbidden_combination"),
-    ("Route", rule(rewrite={"path": {"full": "/x?y=z"}}), "spec.rules[0].rewrite.path.full", "out_of_bounds"),
+    ("Route", rule(rewrite={"path": {"full": "/x#y"}}), "spec.rules[0].rewrite.path.full", "out_of_bounds"),
     ("Route", {"rules": [{"redirect": {"status": 302}}]}, "spec.rules[0].redirect", "missing_field"),
     ("Route", {"rules": [{"redirect": {"host": "A.example"}}]}, "spec.rules[0].redirect.host", "bad_name"),
     (
