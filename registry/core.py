@@ -156,6 +156,7 @@ async def _assemble(
         floor=loaded.floor,
         instance_number=loaded.instance_number,
         at=loaded.at,
+        recent_bytes=settings.recent_bytes,
     )
     view.namespaces.update(loaded.namespaces)
     view.load(*rows_of(loaded))

@@ -8,6 +8,7 @@ import msgspec
 from meshway.addresses import is_loopback
 
 DEFAULT_PORT: Final = 8500
+DEFAULT_RECENT_BYTES: Final = 64 << 20
 
 
 class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +18,9 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: where leases are shared with other registries; empty: they stay in this process. migrate: bring an older
     store to this version's tables at start. remove_after_s: how long a critical instance stays listed.
     self_preservation_*: self_preservation.py. log_*: the change log keeps whichever reaches further back.
-    history_age_s: how long a state of a document is kept once another has taken its place; None: for ever.
+    recent_bytes: of the log's youngest revisions in memory, with all that was made of them for followers; whoever falls
+    behind it takes the whole. history_age_s: how long a state of a document is kept once another has taken its place;
+    None: for ever.
     """
 
     data_dir: Path
@@ -33,6 +36,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     self_preservation_max_s: float = 900.0
     log_revisions: int = 100_000
     log_age_s: float = 86_400.0
+    recent_bytes: int = DEFAULT_RECENT_BYTES
     history_age_s: float | None = None
 
     @property

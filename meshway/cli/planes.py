@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from meshway.cli.failure import CONFLICT, FAILED, INVALID, CliError
+from meshway.cli.failure import CONFLICT, FAILED, INVALID, USAGE, CliError
 from meshway.cli.guard import guarded
 from meshway.cli.installed import refuse_missing_server
 from meshway.cli.parent import die_with_parent
 from meshway.cli.ports import dns_sockets, listen_on, refuse_taken
 from meshway.cli.waiting import seconds_of
 from meshway.problem import Problem
+from meshway.units import parse_size
 
 registry_app = typer.Typer(help="Run the registry (control plane).", no_args_is_help=True)
 gateway_app = typer.Typer(help="Run a gateway (data plane).", no_args_is_help=True)
@@ -129,6 +130,14 @@ def registry_serve(
             help="How long a replaced state of a document is kept; empty: for ever.",
         ),
     ] = "",
+    log_memory: Annotated[
+        str,
+        typer.Option(
+            envvar="MESHWAY_LOG_MEMORY",
+            metavar="SIZE",
+            help="How much of the youngest changes stays in memory for gateways and watchers.",
+        ),
+    ] = "64MiB",
     migrate: Annotated[bool, typer.Option(help="Run pending migrations first.")] = True,
     socket_fd: Annotated[int | None, typer.Option(hidden=True, help="An inherited listening socket.")] = None,
     dns_fds: Annotated[tuple[int, int] | None, typer.Option(hidden=True, help="The same for DNS: UDP, TCP.")] = None,
@@ -149,6 +158,7 @@ def registry_serve(
         database_url=database_url,
         redis_url=redis_url,
         history_age_s=seconds_of("--history-age", history_age) if history_age else None,
+        recent_bytes=bytes_of("--log-memory", log_memory),
     )
     sock = listen_on(bind, registry_port, "--registry-port") if socket_fd is None else socket.socket(fileno=socket_fd)
     names = dns_sockets(bind, dns_port) if dns_fds is None else tuple(socket.socket(fileno=fd) for fd in dns_fds)
@@ -158,6 +168,14 @@ def registry_serve(
         raise CliError(CONFLICT, f"the registry cannot start: {refused}") from refused
     except Problem as problem:
         raise plane_refused(problem) from problem
+
+
+def bytes_of(flag: str, written: str) -> int:
+    """Raises CliError 2."""
+    try:
+        return int(parse_size(written))
+    except ValueError as error:
+        raise CliError(USAGE, f"{flag}: {error}") from None
 
 
 @registry_app.command("migrate")

@@ -2,54 +2,73 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from meshway.snapshot import MAX_FRAME, Change, Delta, encode_frame
+from registry.settings import DEFAULT_RECENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from registry.store.interface import ChangeRecord
 
 MAX_REVISIONS: Final = 8192
-MAX_BYTES: Final = 32 << 20
 # Room for a frame's own fields and for the keys of a change, so that a delta cut by its values stays below MAX_FRAME.
 _FRAME_ROOM: Final = MAX_FRAME - (4 << 10)
 _CHANGE_ROOM: Final = 256
 _TAKE: Final = 1000
+# What an object of bytes takes beside them.
+_BYTES_ROOM: Final = 48
 
 
 class LogEntry:
-    """One revision. Its frame and its JSON are made when somebody first wants them, once for all."""
+    """One revision. Its frame and its JSON are made when somebody first wants them, once for all.
 
-    __slots__ = ("_frames", "_texts", "changes", "revision", "size")
+    size: of its values, bytes. made_size: of what was made of them and is kept. on_made: told when that has grown.
+    """
+
+    __slots__ = ("_frames", "_texts", "changes", "made_size", "on_made", "revision", "size")
 
     def __init__(self, revision: int, changes: tuple[Change, ...]) -> None:
         self.revision = revision
         self.changes = changes
         self.size = sum(map(size_of, changes))
+        self.made_size = 0
+        self.on_made: Callable[[LogEntry, int], None] | None = None
         self._frames: bytes | None = None
         self._texts: list[bytes] | None = None
 
     def frames(self) -> bytes:
         """The delta as followers get it, in parts where it is above a frame's size."""
-        if self._frames is None:
+        if (frames := self._frames) is None:
             parts = list(cut(self.changes))
             last = len(parts) - 1
-            self._frames = b"".join(
+            frames = self._frames = b"".join(
                 encode_frame(Delta(revision=self.revision, changes=part, more=at < last, part=at))
                 for at, part in enumerate(parts)
             )
-        return self._frames
+            self._made(len(frames) + _BYTES_ROOM)
+        return frames
 
     def texts(self) -> list[bytes]:
         """Each change as JSON, in order, for watchers."""
-        if self._texts is None:
-            self._texts = [change_text(change) for change in self.changes]
-        return self._texts
+        if (texts := self._texts) is None:
+            texts = self._texts = [change_text(change) for change in self.changes]
+            self._made(sum(map(len, texts)) + _BYTES_ROOM * len(texts))
+        return texts
+
+    def forget_made(self) -> None:
+        """It is made again when it is wanted."""
+        self._frames = self._texts = None
+        self.made_size = 0
+
+    def _made(self, size: int) -> None:
+        self.made_size += size
+        if self.on_made is not None:
+            self.on_made(self, size)
 
 
 def size_of(change: Change) -> int:
@@ -103,15 +122,26 @@ def change_of(kind: str, namespace: str, name: str, value: bytes | None) -> Chan
 
 
 class Recent:
-    """Gap-free revisions up to the head, at most MAX_REVISIONS and MAX_BYTES of them."""
+    """Gap-free revisions up to the head, at most MAX_REVISIONS of them, and at most max_bytes with all that was made of
+    them. Values may take half of it, so that there is room for what most followers and watchers want now; what was
+    made first goes first, and is made again for whoever comes late."""
 
-    __slots__ = ("_bytes", "_entries", "_shared", "_shared_place")
+    __slots__ = ("_bytes", "_entries", "_made", "_made_bytes", "_max_bytes", "_shared", "_shared_place")
 
-    def __init__(self, head: int) -> None:
+    def __init__(self, head: int, max_bytes: int = DEFAULT_RECENT_BYTES) -> None:
         self._entries: deque[LogEntry] = deque([LogEntry(head, ())])
+        self._max_bytes = max_bytes
         self._bytes = 0
+        # By revision, in order of making.
+        self._made: OrderedDict[int, LogEntry] = OrderedDict()
+        self._made_bytes = 0
         self._shared_place = (-1, -1, 0)
         self._shared = (head, b"")
+
+    @property
+    def size(self) -> int:
+        """Bytes that are held, about."""
+        return self._bytes + self._made_bytes
 
     @property
     def first(self) -> int:
@@ -124,9 +154,29 @@ class Recent:
         for entry in entries:
             held.append(entry)
             self._bytes += entry.size
+            entry.on_made = self._on_made
+            if entry.made_size:
+                self._on_made(entry, entry.made_size)
         # The first one stands only for its number, so its bytes count but are not needed: one more than MAX_REVISIONS.
-        while len(held) > MAX_REVISIONS + 1 or (self._bytes > MAX_BYTES and len(held) > 2):
-            self._bytes -= held.popleft().size
+        while len(held) > MAX_REVISIONS + 1 or (self._bytes > self._max_bytes // 2 and len(held) > 2):
+            gone = held.popleft()
+            self._bytes -= gone.size
+            gone.on_made = None
+            if self._made.pop(gone.revision, None) is not None:
+                self._made_bytes -= gone.made_size
+        self._forget_made()
+
+    def _on_made(self, entry: LogEntry, size: int) -> None:
+        self._made[entry.revision] = entry
+        self._made_bytes += size
+        self._forget_made()
+
+    def _forget_made(self) -> None:
+        """But the last: all who follow are about to ask for it."""
+        while self.size > self._max_bytes and len(self._made) > 1:
+            _, entry = self._made.popitem(last=False)
+            self._made_bytes -= entry.made_size
+            entry.forget_made()
 
     def since(self, revision: int, max_bytes: int) -> list[LogEntry] | None:
         """The entries after `revision`, about max_bytes and at least one; None: it is older than what is held."""

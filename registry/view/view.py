@@ -5,6 +5,7 @@ from __future__ import annotations
 from sys import intern
 from typing import TYPE_CHECKING, Final
 
+from registry.settings import DEFAULT_RECENT_BYTES
 from registry.view.recent import LogEntry, Recent
 from registry.view.waiters import Scope, Waiters
 
@@ -29,10 +30,20 @@ class View:
 
     services: instances by (namespace, service), then by id; no empty ones. documents: by kind, then (namespace, name).
     claims: who holds what only one document may (claims.py). floor: the oldest revision the store's log holds.
-    at: when the head was committed, by which one history is told from another; None: not known.
+    at: when the head was committed, by which one history is told from another; None: not known. recent_bytes: bound of
+    `recent`.
     """
 
-    def __init__(self, *, epoch: str, revision: int, floor: int, instance_number: int, at: float | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        epoch: str,
+        revision: int,
+        floor: int,
+        instance_number: int,
+        at: float | None = None,
+        recent_bytes: int = DEFAULT_RECENT_BYTES,
+    ) -> None:
         self.epoch = epoch
         self.revision = revision
         self.at = at
@@ -43,7 +54,8 @@ class View:
         self.documents: dict[str, dict[tuple[str, str], DocumentRow]] = {}
         self.claims: dict[Claim, set[DocumentKey]] = {}
         self.onces: dict[str, OnceRecord] = {}
-        self.recent = Recent(revision)
+        self._recent_bytes = recent_bytes
+        self.recent = Recent(revision, recent_bytes)
         self.waiters = Waiters()
         self.on_instances: list[Callable[[Sequence[InstanceMove]], None]] = []
         self.on_commit: list[Callable[[], None]] = []
@@ -133,7 +145,7 @@ class View:
         self.namespaces = {FIRST_NAMESPACE, *namespaces}
         self.services, self.documents, self.claims, self.onces = {}, {}, {}, {}
         self.load(instances, documents)
-        self.recent = Recent(revision)
+        self.recent = Recent(revision, self._recent_bytes)
         self._touched, self._touched_floor = {}, revision
         after = {row.key: row for service in self.services.values() for row in service.values()}
         self._tell([(before.get(key), after.get(key)) for key in before.keys() | after.keys()], self.waiters.scopes())

@@ -102,6 +102,24 @@ async def test_one_that_was_away_beyond_the_log_gets_a_snapshot(tmp_path: Path) 
         assert core.view.floor == 16
 
 
+async def test_what_followers_are_sent_takes_no_more_memory_than_it_may(tmp_path: Path) -> None:
+    quick, slow = Mirror(), Mirror()
+    async with core_on(tmp_path, recent_bytes=20_000) as core:
+        followers = [mirror.follow(core.feed) for mirror in (quick, slow)]
+        watcher = core.feed.watch(since=0, wake=lambda: None)
+        for mirror, follower in zip((quick, slow), followers, strict=True):
+            mirror.drain(follower)
+        for port in range(1, 101):
+            await core.catalog.register(registration(port=port))
+            quick.drain(followers[0])
+            watcher.take()
+            assert core.view.recent.size <= 20_000
+        slow.drain(followers[1])
+        assert (quick.resets, quick.seen) == ([], list(range(1, 101)))
+        assert slow.resets == ["too slow, or away for too long"]
+        assert quick.entries == slow.entries == truth(core)  # type: ignore[arg-type]
+
+
 async def test_documents_of_a_past_that_was_forgotten_are_not_told_by_halves(tmp_path: Path) -> None:
     now = [1000.0]
     async with core_on(tmp_path, wall=lambda: now[0], history_age_s=50.0) as core:

@@ -50,13 +50,59 @@ def test_memory_is_bounded_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
     assert held.since(held.first - 1, 1 << 20) is None
 
 
-def test_memory_is_bounded_by_bytes_but_always_holds_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "MAX_BYTES", 10_000)
-    held = Recent(0)
+def test_memory_is_bounded_by_bytes_but_always_holds_the_newest() -> None:
+    held = Recent(0, max_bytes=20_000)
     for at in range(1, 31):
         held.append([entry(at, 4000)])
     assert held.since(29, 1 << 20) is not None
     assert held.first >= 27
+    held.append([entry(31, 40_000)])
+    assert [one.revision for one in held.since(30, 1) or []] == [31]
+
+
+def test_what_was_made_for_followers_and_watchers_counts_and_the_first_made_goes_first() -> None:
+    held = Recent(0, max_bytes=100_000)
+    entries = [entry(at, 1000) for at in range(1, 38)]
+    made = {}
+    for one in entries:
+        held.append([one])
+        made[one.revision] = (one.frames(), one.texts())
+        assert held.size <= 100_000
+    assert held.first == 0, "no revision went: they take less than half"
+    kept = [one.revision for one in entries if one.made_size]
+    assert kept == list(range(kept[0], 38))
+    assert 1 < kept[0] < 30
+    assert entries[-1].frames() is made[37][0]
+    assert (entries[0].frames(), entries[0].texts()) == made[1]
+    assert held.size <= 100_000
+
+
+def test_a_revision_that_goes_takes_with_it_what_was_made_of_it() -> None:
+    held = Recent(0, max_bytes=20_000)
+    for at in range(1, 200):
+        one = entry(at, 1000)
+        held.append([one])
+        one.frames()
+        one.texts()
+        assert held.size <= 20_000
+    empty = Recent(0, max_bytes=20_000)
+    empty.append(held.since(held.first, 1 << 20) or [])
+    assert held.size - empty.size <= entry(1, 1000).size, "nothing is counted twice, or for ever"
+
+
+def test_one_revision_above_the_bound_is_made_once_all_the_same() -> None:
+    held, large = Recent(0, max_bytes=10_000), entry(1, 50_000)
+    held.append([large])
+    assert large.frames() is large.frames()
+    held.append([entry(2, 10)])
+    held.append([entry(3, 10)])
+    assert held.size < 1000
+
+
+def test_what_was_made_outside_of_memory_is_nobodys_burden() -> None:
+    held, page = Recent(0, max_bytes=10_000), entry(1, 5_000)
+    page.frames()
+    assert held.size == 0
 
 
 def test_a_large_revision_is_cut_into_frames_that_belong_together() -> None:
