@@ -101,8 +101,9 @@ class RoutePlan:
     choose: draws the destination of one call; None when a request filter always answers (redirect).
     slot: index of this rule's counters. Timeouts in seconds, `inf` = none. max_body: bytes of a request's body.
     body_rate: least bytes per second of one, 0 = what the listener says. encode: of answers; a plan that has it has
-    response filters, too. sources: by whose word a field of timeouts and retry is what it is (`timeouts.deadline`: a
-    document, or `built in`). steps: of the request filters, one each.
+    response filters, too. limit_share: of an adaptive limit, what these calls may fill. sources: by whose word a field
+    of timeouts and retry is what it is (`timeouts.deadline`: a document, or `built in`). steps: of the request filters,
+    one each.
     """
 
     route: str
@@ -121,6 +122,7 @@ class RoutePlan:
     body_rate: int = 0
     mirrors: tuple[MirrorPlan, ...] = ()
     encode: Encode | None = None
+    limit_share: float = 0.9
     sources: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[FilterStep, ...] = ()
 

@@ -12,6 +12,7 @@ from gateway.compiler.diff import CompileError, Entry
 from meshway.model.document import Part, Target
 from meshway.model.rate_limit import RateLimit
 from meshway.model.traffic_policy import (
+    AdaptiveConcurrency,
     Backoff,
     Breaker,
     Bulkhead,
@@ -183,6 +184,9 @@ BREAKER: Final = Breaker(
     half_open_requests=3,
     confidence_percent=0.0,
 )
+ADAPTIVE_CONCURRENCY: Final = AdaptiveConcurrency(
+    tolerance=2.0, min_limit=3, max_limit=1000, window=Duration(0.1), minimum_samples=20
+)
 
 
 def leaves(block: Part, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -219,5 +223,8 @@ def effective(policies: Iterable[TrafficPolicy]) -> TrafficPolicy:
         merged,
         bulkhead=merge(BULKHEAD, merged.bulkhead) if merged.bulkhead else None,
         breaker=merge(BREAKER, merged.breaker) if merged.breaker else None,
+        adaptive_concurrency=(
+            merge(ADAPTIVE_CONCURRENCY, merged.adaptive_concurrency) if merged.adaptive_concurrency else None
+        ),
         health_check=merge(HEALTH_CHECK, merged.health_check) if merged.health_check else None,
     )

@@ -24,6 +24,7 @@ from gateway.plan import ChooseCluster, FilterStep, MirrorPlan, Parts, RequestFi
 from gateway.routing.path import PathError
 from gateway.routing.preflight import compile_preflight
 from gateway.routing.table import Candidate, Rank
+from gateway.upstream.adaptive_limit import SHARES
 from gateway.upstream.cluster import Cluster
 from meshway.model.document import Destination
 from meshway.model.match import Match, PathMatch
@@ -177,6 +178,7 @@ def _compile_rule(
         max_body=float(body.max) if body is not None and body.max else math.inf,
         body_rate=int(body.min_rate) if body is not None else 0,
         encode=None if rule.compression is None else compile_encode(rule.compression),
+        limit_share=SHARES[rule.criticality.encode()],
         mirrors=tuple(_mirror(entry, name, copy, context) for copy in rule.mirror),
         sources=context.sources_of(policies, rule, f"Route {entry.title}"),
         steps=steps,

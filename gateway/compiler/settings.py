@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 from gateway.plan import GRPC_STATUS, RetryPlan
 from gateway.upstream.cluster_settings import (
+    AdaptiveSettings,
     BalancingSettings,
     BreakerSettings,
     BudgetSettings,
@@ -16,6 +17,7 @@ from gateway.upstream.cluster_settings import (
     SlowStartSettings,
 )
 from meshway.model.traffic_policy import (
+    AdaptiveConcurrency,
     Affinity,
     Breaker,
     Bulkhead,
@@ -50,6 +52,7 @@ def cluster_settings(policy: TrafficPolicy, sources: Mapping[str, str] = {}) -> 
         breaker=_breaker(policy.breaker, sources.get("breaker", "")),
         outlier=_outlier(_set(policy.outlier_detection)),
         health_check=None if policy.health_check is None else settings_of(policy.health_check),
+        adaptive=_adaptive(policy.adaptive_concurrency, sources.get("adaptive_concurrency", "")),
     )
 
 
@@ -141,6 +144,19 @@ def _breaker(block: Breaker | None, policy: str) -> BreakerSettings | None:
         slow_over_s=float(block.slow_call.over) if block.slow_call is not None else math.inf,
         slow_percent=block.slow_call.percent if block.slow_call is not None else 0.0,
         confidence_percent=_set(block.confidence_percent),
+        policy=policy,
+    )
+
+
+def _adaptive(block: AdaptiveConcurrency | None, policy: str) -> AdaptiveSettings | None:
+    if block is None:
+        return None
+    return AdaptiveSettings(
+        tolerance=_set(block.tolerance),
+        min_limit=_set(block.min_limit),
+        max_limit=_set(block.max_limit),
+        window_s=float(_set(block.window)),
+        minimum_samples=_set(block.minimum_samples),
         policy=policy,
     )
 

@@ -28,7 +28,7 @@ from meshway.http1.message import ResponseHead
 from meshway.tasks import spawn
 
 _log = logging.getLogger("gateway.relay")
-# Of a call to its cluster. Where neither breaker nor bulkhead had to admit it, it stays outside: nothing to give back.
+# Of a call to its cluster. Where nothing guards it, it stays outside: nothing to give back.
 _OUTSIDE: Final = 0
 _PENDING: Final = 1
 _ADMITTED: Final = 2
@@ -173,7 +173,7 @@ class Call:
         if plan.mirrors and self.is_request_whole:
             mirror(self.relay, exchange, self.body, self.request_trailers)
         cluster.budget.count_request(now)
-        if cluster.breaker is not None or cluster.bulkhead is not None:
+        if cluster.is_guarded:
             admission = cluster.admit(exchange, self._admitted)
             if admission is PENDING:
                 self._cluster_state = _PENDING

@@ -35,6 +35,7 @@ _TEXTS: Final = {
     "meshway_upstream_connect_failures_total": "Attempts that got no connection.",
     "meshway_pending_requests": "Calls that wait before a full bulkhead.",
     "meshway_breaker_open": "Workers whose breaker is open or half-open.",
+    "meshway_concurrency_limit": "Calls at once that the workers' adaptive limits admit.",
     "meshway_mirrored_requests_total": "Copies of calls, by what became of them.",
     "meshway_rate_limit_would_refuse_total": "Calls that a limit in audit mode would have refused.",
 }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from gateway.exchange import Exchange, Reply
+from gateway.upstream.adaptive_limit import AdaptiveLimit
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.bulkhead import Bulkhead, Resume
 from gateway.upstream.cluster_settings import ClusterSettings
@@ -35,6 +36,8 @@ GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 LET_GO_S: Final = 30.0  # of an endpoint that was only kept: as long as the mass removal guard keeps any
 # Says nothing about the endpoint: the caller left, or a kept connection was closed between two requests.
 _NO_VERDICT: Final = frozenset({"cancelled", "stale_connection"})
+# How long these took says how loaded the service is.
+_TIMED: Final = frozenset({"ok", "first_byte_timeout", "attempt_timeout"})
 _BREAKER_OUTCOME: Final = {
     "ok": "ok",
     "connect_failure": "connect",
@@ -74,13 +77,14 @@ class Cluster:
     endpoints: in order of id. eligible: those a balancer may pick now. first_pick: gives the endpoint of a call's first
     attempt; None where nobody is eligible, 503 `no_endpoint`. failover: clusters whose endpoints serve where its own
     are too few; followers: those it serves so. observe: told how long each attempt took; None where nobody asks.
+    is_guarded: calls must be admitted, by breaker, adaptive limit or bulkhead.
     watched: clusters whose `tick` has something to wait for, shared by all clusters of a worker.
     """
 
     __slots__ = (
         "_balancer", "_eligible", "_moved", "_outlier", "_parts", "_watched", "breaker", "budget", "bulkhead",
         "connect_timeout_s", "eligible", "endpoints", "failover", "first_pick", "followers", "idle_timeout_s",
-        "is_panicking", "max_requests", "name", "next_change", "observe", "settings",
+        "is_guarded", "is_panicking", "limit", "max_requests", "name", "next_change", "observe", "settings",
     )  # fmt: skip
 
     def __init__(
@@ -92,6 +96,8 @@ class Cluster:
         self.is_panicking = False
         self.breaker: Breaker | None = None
         self.bulkhead: Bulkhead | None = None
+        self.limit: AdaptiveLimit | None = None
+        self.is_guarded = False
         self.next_change = math.inf
         self.failover: tuple[Cluster, ...] = ()
         self.followers: tuple[Cluster, ...] = ()
@@ -111,27 +117,14 @@ class Cluster:
 
     def configure(self, settings: ClusterSettings, balancer: Balancer | None = None) -> None:
         """New settings; counts, windows and states live on. balancer: only when the algorithm changed."""
-        parts, workers = self._parts, self._parts.workers
+        parts = self._parts
         before, self.settings = self.settings, settings
         self.connect_timeout_s = settings.connect_timeout_s
         self.idle_timeout_s = settings.idle_timeout_s
         self.max_requests = settings.max_requests
-        self.budget.configure(settings.budget, workers)
-        if settings.breaker is None:
-            self.breaker = None
-        elif self.breaker is None:
-            self.breaker = Breaker(self.name, settings.breaker, workers, self._report_breaker)
-        else:
-            self.breaker.configure(settings.breaker, workers)
+        self.budget.configure(settings.budget, parts.workers)
+        self._configure_guards(settings)
         self.observe = self._observer(balancer or self._balancer)
-        old, self.bulkhead = self.bulkhead, None
-        if settings.bulkhead is not None:
-            table = parts.host_table
-            row = table.row(self.name) if table is not None and old is None else -1
-            self.bulkhead = old or Bulkhead(self.name, settings.bulkhead, workers, table, row)
-            self.bulkhead.configure(settings.bulkhead, workers)
-        elif old is not None:
-            old.dissolve()
         self._configure_outlier(settings)
         if balancer is not None:
             self._balancer = balancer
@@ -140,15 +133,44 @@ class Cluster:
         if balancer is not None or settings.eligible != before.eligible:
             self.refresh(parts.now())
 
+    def _configure_guards(self, settings: ClusterSettings) -> None:
+        parts, workers = self._parts, self._parts.workers
+        if settings.breaker is None:
+            self.breaker = None
+        elif self.breaker is None:
+            self.breaker = Breaker(self.name, settings.breaker, workers, self._report_breaker)
+        else:
+            self.breaker.configure(settings.breaker, workers)
+        if settings.adaptive is None:
+            self.limit = None
+        elif self.limit is None:
+            self.limit = AdaptiveLimit(self.name, settings.adaptive)
+        else:
+            self.limit.configure(settings.adaptive)
+        old, self.bulkhead = self.bulkhead, None
+        if settings.bulkhead is not None:
+            table = parts.host_table
+            row = table.row(self.name) if table is not None and old is None else -1
+            self.bulkhead = old or Bulkhead(self.name, settings.bulkhead, workers, table, row)
+            self.bulkhead.configure(settings.bulkhead, workers)
+        elif old is not None:
+            old.dissolve()
+        self.is_guarded = any(guard is not None for guard in (self.breaker, self.limit, self.bulkhead))
+
     def _observer(self, balancer: Balancer) -> Observe | None:
-        """Who wants to know how long attempts take: the algorithm, the breaker, both, or nobody."""
+        """Who wants to know how long attempts take: the algorithm, the breaker, the adaptive limit, or nobody."""
         learn: Observe | None = getattr(balancer, "observe", None)
-        breaker = self.breaker
-        if breaker is None or breaker.settings.slow_over_s == math.inf:
+        breaker, limit = self.breaker, self.limit
+        if breaker is not None and breaker.settings.slow_over_s == math.inf:
+            breaker = None
+        if breaker is None and limit is None:
             return learn
 
         def observe(endpoint: Endpoint, outcome: str, status: int, latency_s: float, now: float) -> None:
-            breaker.observe(latency_s)
+            if breaker is not None:
+                breaker.observe(latency_s)
+            if limit is not None and outcome in _TIMED and status < 500:
+                limit.observe(latency_s, now)
             if learn is not None:
                 learn(endpoint, outcome, status, latency_s, now)
 
@@ -198,44 +220,53 @@ class Cluster:
     # What the relay asks.
 
     def admit(self, exchange: Exchange, resume: Resume) -> "Reply | Literal[Admission.PENDING] | None":
-        """Breaker, then bulkhead. None: go on; a Reply: refused; PENDING: resume is called later, exactly once.
+        """Breaker, adaptive limit, then bulkhead; only where `is_guarded`.
 
-        An admitted exchange (None, or resume(None)) must be released exactly once.
+        None: go on; a Reply: refused; PENDING: resume is called later, exactly once. An admitted exchange
+        (None, or resume(None)) must be released exactly once.
         """
-        breaker, bulkhead = self.breaker, self.bulkhead
-        if breaker is None and bulkhead is None:
-            return None
+        breaker, limit, bulkhead = self.breaker, self.limit, self.bulkhead
         now = self._parts.now()
         if breaker is not None:
             refusal = breaker.admit(exchange, now)
             if refusal is not None:
                 return refusal
+        if limit is not None:
+            refusal = limit.admit(exchange)
+            if refusal is not None:
+                self._let_out(exchange)
+                return refusal
         if bulkhead is None or bulkhead.enter(exchange):
             return None
 
         def go_on(reply: Reply | None) -> None:
-            if reply is not None and self.breaker is not None:
-                self.breaker.release(exchange)
+            if reply is not None:
+                self._let_out(exchange)
             resume(reply)
 
         refusal = bulkhead.wait(exchange, go_on, now)
         if refusal is None:
             self._watched.add(self)
             return PENDING
-        if breaker is not None:
-            breaker.release(exchange)
+        self._let_out(exchange)
         return refusal
 
-    def release(self, exchange: Exchange) -> None:
+    def _let_out(self, exchange: Exchange) -> None:
+        """Of what comes before the bulkhead."""
         if self.breaker is not None:
             self.breaker.release(exchange)
+        if self.limit is not None:
+            self.limit.release(exchange)
+
+    def release(self, exchange: Exchange) -> None:
+        self._let_out(exchange)
         if self.bulkhead is not None:
             self.bulkhead.release(exchange)
 
     def cancel_pending(self, exchange: Exchange) -> None:
         """The caller went away while PENDING: resume will not be called."""
-        if self.bulkhead is not None and self.bulkhead.cancel(exchange) and self.breaker is not None:
-            self.breaker.release(exchange)
+        if self.bulkhead is not None and self.bulkhead.cancel(exchange):
+            self._let_out(exchange)
 
     def pick_another(self, exchange: Exchange) -> Endpoint | None:
         """The endpoint of a retry: one that was not tried if there is any. None: 503 `no_endpoint`."""

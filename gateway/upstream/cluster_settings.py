@@ -36,6 +36,21 @@ class BreakerSettings:
 
 
 @dataclass(slots=True, frozen=True)
+class AdaptiveSettings:
+    """Of a limit that is learnt. tolerance: how many times the uncongested latency a latency may be.
+
+    min_limit, max_limit: calls at once from one worker. A window is judged when it has minimum_samples.
+    """
+
+    tolerance: float
+    min_limit: int
+    max_limit: int
+    window_s: float
+    minimum_samples: int
+    policy: str = ""  # by whose word
+
+
+@dataclass(slots=True, frozen=True)
 class OutlierSettings:
     """Zero switches a consecutive rule off; ratio_percent above 100 the ratio rule."""
 
@@ -113,3 +128,4 @@ class ClusterSettings:
     breaker: BreakerSettings | None
     outlier: OutlierSettings | None
     health_check: HealthCheckSettings | None
+    adaptive: AdaptiveSettings | None = None

@@ -21,13 +21,14 @@ BEATS: Final = 40  # of 50 ms
 CONNECTIONS: Final = "meshway_upstream_connections"
 PENDING: Final = "meshway_pending_requests"
 BREAKERS: Final = "meshway_breaker_open"
+LIMITS: Final = "meshway_concurrency_limit"
 WOULD_REFUSE: Final = "meshway_rate_limit_would_refuse_total"
 
 
 class Gauges:
     def __init__(self, counters: "Counters") -> None:
         self._counters = counters
-        self._cells: dict[str, tuple[int, int, int]] = {}
+        self._cells: dict[str, tuple[int, int, int, int]] = {}
         self._told: dict[LimitKey, tuple[Limit, int]] = {}
         self._beats_left = 0
         self._slice = 1
@@ -54,6 +55,7 @@ class Gauges:
         connections = sum(endpoint.in_flight + len(endpoint.idle) for endpoint in cluster.endpoints)
         pending = cluster.bulkhead.waiting if cluster.bulkhead is not None else 0
         is_open = cluster.breaker is not None and cluster.breaker.state is not CLOSED
+        limit = cluster.limit.limit if cluster.limit is not None else 0.0
         cells = self._cells.get(cluster.name)
         if cells is None:
             if not connections and not pending and not is_open:
@@ -63,8 +65,9 @@ class Gauges:
                 gauge(CONNECTIONS, service=cluster.name),
                 gauge(PENDING, service=cluster.name),
                 gauge(BREAKERS, service=cluster.name),
+                gauge(LIMITS, service=cluster.name),
             )
-        for cell, value in zip(cells, (connections, pending, is_open), strict=True):
+        for cell, value in zip(cells, (connections, pending, is_open, limit), strict=True):
             self._counters.set(cell, float(value))
 
     def _count_audits(self, limits: "Limits") -> None:

@@ -14,6 +14,7 @@ from meshway.model.nearest import did_you_mean
 from meshway.model.rate_limit import RateLimit, SlidingWindow, TokenBucket
 from meshway.model.rule_kit import BlockRule, Finding, at_most, bounded, one_of, unique
 from meshway.model.traffic_policy import (
+    AdaptiveConcurrency,
     Affinity,
     Backoff,
     Breaker,
@@ -214,6 +215,10 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         bounded("open_for", _MS, _HOUR, zero=False),
         bounded("open_max", _MS, _DAY, zero=False),
         at_most("open_for", "open_max", equal=True, low_default=5.0, high_default=60.0),
+    ),
+    AdaptiveConcurrency: (
+        bounded("window", 10 * _MS, _MINUTE, zero=False),
+        at_most("min_limit", "max_limit", equal=True, low_default=3.0, high_default=1000.0),
     ),
     FailureRatio: (bounded("window", 1.0, 300.0, zero=False),),
     OutlierDetection: (

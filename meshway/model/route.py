@@ -66,7 +66,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
     unsupported: ClassVar[frozenset[str]] = frozenset(
         {
-            "hedge", "criticality", "cache",
+            "hedge", "cache",
             "websocket", "transcode",
         }
     )  # fmt: skip
@@ -82,6 +82,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
     timeouts: Timeouts | None = None
     retry: Retry | None = None
     request_body: RequestBody | None = None
+    criticality: Literal["critical", "default", "sheddable"] = "default"
     sticky: Sticky | None = None
     cors: Cors | None = None
     fault: Fault | None = None

@@ -190,6 +190,22 @@ class Breaker(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     confidence_percent: Annotated[float, Meta(ge=0, lt=100)] | None = None
 
 
+class AdaptiveConcurrency(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Off unless written. Refuses calls above a number that each worker learns from how long answers take.
+
+    tolerance: how many times the uncongested latency one may be (2.0). Defaults: 3 to 1000 calls at once, windows of
+    100ms with 20 answers at least. A rule's criticality says who is refused first.
+    """
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"per"})
+
+    tolerance: Annotated[float, Meta(ge=1.1, le=10)] | None = None
+    min_limit: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    max_limit: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    window: Duration | None = None
+    minimum_samples: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+
+
 class FailureRatio(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """An endpoint fails this much, and this much more than its cluster: a failing dependency ejects nobody."""
 
@@ -233,7 +249,7 @@ class TrafficPolicy(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """How the targets are called; the most specific policy wins field by field."""
 
     plural: ClassVar[str] = "traffic-policies"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"hedge", "adaptive_concurrency", "tls"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"hedge", "tls"})
 
     targets: tuple[Target, ...] = ()
     load_balancer: LoadBalancer | None = None
@@ -246,5 +262,6 @@ class TrafficPolicy(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True,
     retry: Retry | None = None
     bulkhead: Bulkhead | None = None
     breaker: Breaker | None = None
+    adaptive_concurrency: AdaptiveConcurrency | None = None
     outlier_detection: OutlierDetection | None = None
     health_check: HealthCheck | None = None

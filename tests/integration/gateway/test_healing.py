@@ -7,21 +7,24 @@ from typing import Any
 
 import pytest
 
+from gateway.exchange import MESH
 from meshway.snapshot import Change
 from tests.parts.changes import document, edge_route, running, to
-from tests.parts.compiled import compiled_gateway
+from tests.parts.compiled import CompiledGateway, compiled_gateway
 
 ROUTE = document("Route", "r", edge_route(to("books")))
 
 
 @asynccontextmanager
-async def answering(wait_s: float = 0.0, status: int = 200) -> AsyncIterator[Change]:
-    """The one instance of books, as slow as that."""
+async def answering(wait_s: float = 0.0, status: int = 200, at_once: int = 1000) -> AsyncIterator[Change]:
+    """The one instance of books, as slow as that, and so many calls at once."""
+    free = asyncio.Semaphore(at_once)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while await reader.readuntil(b"\r\n\r\n"):
-                await asyncio.sleep(wait_s)  # what it is to be slow
+                async with free:
+                    await asyncio.sleep(wait_s)  # what it is to be slow
                 writer.write(f"HTTP/1.1 {status} Said\r\nContent-Length: 0\r\n\r\n".encode())
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
@@ -61,3 +64,67 @@ async def test_few_failures_open_the_breaker_only_without_a_wish_for_confidence(
     async with answering(status=500) as books, compiled_gateway(books, ROUTE, policy) as gateway:
         assert [(await gateway.ask())[0] for _ in range(3)] == [500] * 3
         assert (await gateway.ask())[0] == last
+
+
+def learning(**fields: Any) -> Change:
+    return document("TrafficPolicy", "p", {"adaptive_concurrency": fields})
+
+
+async def refused(gateway: CompiledGateway, callers: int, calls: int, fields: str = "") -> list[str]:
+    """The bodies of the refusals, when so many callers call one time after the other."""
+
+    async def ask() -> list[str]:
+        answers = [await gateway.ask(host="books", fields=fields) for _ in range(calls)]
+        return [body for status, _, body in answers if status == 503]
+
+    return [body for bodies in await asyncio.gather(*(ask() for _ in range(callers))) for body in bodies]
+
+
+@pytest.mark.parametrize(
+    ("rule", "header", "admitted"),
+    [
+        (None, "", 9),
+        ("critical", "", 10),
+        ("sheddable", "", 6),
+        ("critical", "meshway-criticality: sheddable\r\n", 6),
+        ("sheddable", "meshway-criticality: critical\r\n", 6),
+    ],
+)
+async def test_of_the_calls_a_service_can_run_those_that_matter_less_get_less(
+    rule: str | None, header: str, admitted: int
+) -> None:
+    told: dict[str, Any] = {"criticality": rule} if rule else {}
+    spec = {"listeners": ["mesh"], "hosts": ["books"], "rules": [to("books", **told)]}
+    async with (
+        answering(wait_s=0.1) as books,
+        compiled_gateway(books, document("Route", "r", spec), learning(max_limit=10), face=MESH) as gateway,
+    ):
+        bodies = await refused(gateway, callers=12, calls=1, fields=header)
+        assert len(bodies) == 12 - admitted
+        assert all("overloaded" in body and "TrafficPolicy default/p" in body for body in bodies)
+
+
+QUICK = {"window": "10ms", "minimum_samples": 5, "tolerance": 1.1}
+
+
+@pytest.mark.parametrize(
+    ("fields", "are_refused"),
+    [
+        (QUICK, True),
+        (QUICK | {"tolerance": 10}, False),
+        (QUICK | {"window": "60s"}, False),
+        (QUICK | {"minimum_samples": 1000}, False),
+        (QUICK | {"min_limit": 20}, False),
+        (None, False),
+    ],
+)
+async def test_a_service_that_answers_more_slowly_the_more_it_runs_gets_fewer_calls(
+    fields: dict[str, Any] | None, are_refused: bool
+) -> None:
+    policies = [learning(**fields)] if fields is not None else []
+    async with (
+        answering(wait_s=0.01, at_once=2) as books,
+        compiled_gateway(books, *policies, face=MESH) as gateway,
+    ):
+        assert await refused(gateway, callers=1, calls=10) == []
+        assert bool(await refused(gateway, callers=15, calls=10)) is are_refused

@@ -3,6 +3,7 @@ from pathlib import Path
 from gateway.compiler.tables import Compiler
 from gateway.plan import Parts
 from gateway.telemetry.counters import Counters, read_counters
+from gateway.upstream.adaptive_limit import FIRST_LIMIT
 from gateway.upstream.cluster import Cluster
 from gateway.worker.gauges import BEATS, Gauges
 from meshway.snapshot import Change
@@ -10,7 +11,7 @@ from tests.parts.calls import call
 from tests.parts.changes import document, gone, left, running
 from tests.parts.clock import ManualClock
 
-POLICY = {"breaker": {"minimum_requests": 1}, "bulkhead": {"max_requests": 1}}
+POLICY = {"adaptive_concurrency": {}, "breaker": {"minimum_requests": 1}, "bulkhead": {"max_requests": 1}}
 
 
 class Bench:
@@ -49,11 +50,12 @@ def test_connections_waiting_calls_and_breakers_are_told_while_there_is_somethin
     (endpoint,) = bench.books.endpoints
     endpoint.in_flight += 1
     shown = {"meshway_upstream_connections": 1.0, "meshway_pending_requests": 1.0, "meshway_breaker_open": 0.0}
+    shown["meshway_concurrency_limit"] = FIRST_LIMIT
     assert bench.round() == {f"{name} default/books": value for name, value in shown.items()}
     bench.books.attempt_ended(endpoint, "connect_failure", 0, bench.clock())
     bench.books.cancel_pending(second)
     shown = {"meshway_upstream_connections": 0.0, "meshway_pending_requests": 0.0, "meshway_breaker_open": 1.0}
-    shown["meshway_upstream_connect_failures_total"] = 1.0
+    shown |= {"meshway_upstream_connect_failures_total": 1.0, "meshway_concurrency_limit": FIRST_LIMIT}
     assert bench.round() == {f"{name} default/books": value for name, value in shown.items()}
 
 
