@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from meshway.model.document import Part, Spec, Target
 from meshway.units import Duration, Rate
@@ -51,7 +51,7 @@ class RateLimit(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     on_missing_key: Literal["skip", "reject", "shared"] = "shared"
     scope: Literal["mesh", "gateway"] = "mesh"
     mode: Literal["enforce", "audit"] = "enforce"
-    max_wait: Duration = Duration(0)
+    max_wait: Duration = field(default_factory=lambda: Duration(0.0))
     max_queue: Annotated[int, Meta(ge=1, le=1000)] = 100
     max_keys: Annotated[int, Meta(ge=1, le=1_000_000)] = 100_000
     response: LimitResponse = LimitResponse()
