@@ -26,6 +26,7 @@ from registry.leases.leases import Leases
 from registry.leases.self_preservation import SelfPreservation
 from registry.leases.veto import SweepVeto
 from registry.live.memory import MemoryBus, MemoryLive
+from registry.questions import Questions
 from registry.revisions.following import Following
 from registry.revisions.recovery import Recovery
 from registry.revisions.retention import Retention
@@ -66,6 +67,7 @@ class Core:
     replicas: Replicas
     checks: Checks
     dns: DnsCounts
+    questions: Questions
     is_stopping: bool = False
 
     def missing(self) -> dict[str, str]:
@@ -185,6 +187,7 @@ async def _assemble(
         clock=clock,
         random=random.random,
     )
+    feed = Feed(view, store, live_gateways=live_gateways)
     # What was loaded lives as long as the process; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
@@ -194,7 +197,7 @@ async def _assemble(
         catalog=Catalog(view, revisions, leases),
         documents=Documents(view, revisions, store),
         leases=leases,
-        feed=Feed(view, store, live_gateways=live_gateways),
+        feed=feed,
         revisions=revisions,
         following=following,
         retention=Retention(
@@ -212,6 +215,7 @@ async def _assemble(
         replicas=replicas,
         checks=checks,
         dns=DnsCounts(),
+        questions=Questions(feed, bus, is_shared=bool(settings.redis_url)),
     )
 
 

@@ -48,6 +48,7 @@ class RoundRobin:
     """
 
     __slots__ = ("_next", "_random", "_workers")
+    takes_turns = True  # a pick that leads to no call would cost somebody his
 
     def __init__(self, random: Random, workers: int) -> None:
         self._random = random

@@ -48,6 +48,4 @@ class State:
 
 def empty_state(parts: Parts) -> State:
     tables = Tables(0, Hosts({}, {}, None), Hosts({}, {}, None), {}, {}, set(), parts)
-    return State(
-        tables, {}, {}, {}, {}, {}, Attached(()), Limits((), None, parts), {}, {}, {}, {}, {}, {}, {}, {}
-    )
+    return State(tables, {}, {}, {}, {}, {}, Attached(()), Limits((), None, parts), {}, {}, {}, {}, {}, {}, {}, {})

@@ -45,6 +45,11 @@ class Compiler:
         return self._state.tables
 
     @property
+    def state(self) -> State:
+        """Read only: what the tables were made of."""
+        return self._state
+
+    @property
     def limits(self) -> Limits:
         return self._state.limits
 

@@ -32,6 +32,7 @@ from gateway.supervisor import status
 from gateway.supervisor.admin import Admin
 from gateway.supervisor.checks import CheckTargets
 from gateway.supervisor.data_folder import held_folder
+from gateway.supervisor.questions import Questions
 from gateway.supervisor.ready_file import write_ready_file
 from gateway.supervisor.reports import Reports
 from gateway.supervisor.slots import Slot, Slots
@@ -104,6 +105,7 @@ class Supervisor:
         folder = settings.data_dir / "gateway" / "last_good"
         self.keeper = Keeper(folder, self._state, time.monotonic)
         self._reports = Reports(self)
+        self._questions = Questions(self)
         self.reporter = Reporter(lambda: self.follower.registry, self._reports.take)
         self.checker = HealthChecker(self._on_check, random)
         self.slots = Slots(
@@ -184,7 +186,7 @@ class Supervisor:
 
     def _on_outcome(self, outcome: Whole | Changes | Question) -> None:
         if isinstance(outcome, Question):
-            self._refuse_question(outcome)
+            self._questions.take(outcome)
             return
         self._keep(self.guard.take(outcome, self.held.entries))
         self._proven.take(outcome, self.held.entries)
@@ -220,12 +222,6 @@ class Supervisor:
             self._keep(ended)
         elif self.guard.kept:  # the timer was early
             asyncio.get_running_loop().call_later(RETRY_S, self._end_keeping)
-
-    def _refuse_question(self, question: Question) -> None:
-        url = self.follower.registry
-        if url is not None:
-            body = {"node": self.settings.node_name, "error": f"this gateway cannot answer {question.kind}"}
-            spawn(self.reporter.answer(url, question.id, body), name="answer a question")
 
     # What workers and checks say.
 

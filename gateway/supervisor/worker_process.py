@@ -142,14 +142,14 @@ class WorkerProcess:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
 
-    async def ask(self, kind: str, timeout_s: float) -> Any:
+    async def ask(self, kind: str, timeout_s: float, body: Any = None) -> Any:
         """Its answer to a question of the supervisor's own. Raises TimeoutError, also when the worker is gone."""
         if self._channel.is_closed:
             raise TimeoutError("the worker is gone")
         self._asked += 1
         name = f"{kind}-{self._asked}"
         answer = self._answers[name] = asyncio.get_running_loop().create_future()
-        self._channel.send(Question(id=name, kind=kind, deadline_s=timeout_s))
+        self._channel.send(Question(id=name, kind=kind, deadline_s=timeout_s, body=body))
         try:
             async with asyncio.timeout(timeout_s):
                 return await answer

@@ -63,16 +63,23 @@ class Breaker:
     def admit(self, exchange: Exchange, now: float) -> Reply | None:
         if self.state is CLOSED:
             return None
+        refusal = self.forecast(now)
+        if refusal is not None:
+            return refusal
         if self.state is OPEN:
-            if now < self.open_until:
-                return self._refusal(self.open_until - now)
             self.state = HALF_OPEN
             self._good = 0
             self._probes.clear()
             self._report("breaker_half_open", 0.0, self.openings)
-        if len(self._probes) >= self._share:
-            return self._refusal(1.0)
         self._probes.add(exchange)
+        return None
+
+    def forecast(self, now: float) -> Reply | None:
+        """What `admit` would answer now; None: it would admit."""
+        if self.state is OPEN:
+            return self._refusal(self.open_until - now) if now < self.open_until else None
+        if self.state is HALF_OPEN and len(self._probes) >= self._share:
+            return self._refusal(1.0)
         return None
 
     def release(self, exchange: Exchange) -> None:

@@ -47,15 +47,27 @@ class Bulkhead:
 
     def enter(self, exchange: Exchange) -> bool:
         """True: a slot is taken. False: all are, or others wait before it."""
-        if self._waiting or not self._has_room():
+        if self.would_wait:
             return False
         self._take(exchange)
         return True
 
+    @property
+    def would_wait(self) -> bool:
+        """All slots are taken, or others wait for one."""
+        return bool(self._waiting) or not self._has_room()
+
+    def forecast(self) -> Reply | None:
+        """The refusal of a call that came now; None: it would go in, or wait."""
+        if self.would_wait and len(self._waiting) >= self._settings.max_pending:
+            return self._refusal("pending_full", f"{self._name} has its most running and waiting calls")
+        return None
+
     def wait(self, exchange: Exchange, resume: Resume, now: float) -> Reply | None:
         """None: queued, and resume will be called exactly once unless `cancel` comes first."""
-        if len(self._waiting) >= self._settings.max_pending:
-            return self._refusal("pending_full", f"{self._name} has its most running and waiting calls")
+        refusal = self.forecast()
+        if refusal is not None:
+            return refusal
         self._waiting[exchange] = (now + self._settings.pending_timeout_s, resume)
         return None
 

@@ -285,6 +285,28 @@ class Cluster:
             self._moved(exchange, exchange.endpoint, another)
         return another
 
+    def forecast_pick(self, exchange: Exchange) -> Endpoint | None:
+        """Who would be picked for this call now. Nobody's turn is taken: where the algorithm has turns, the next call
+        goes where this one would have gone."""
+        pick = self.first_pick
+        if pick is None or not getattr(self._balancer, "takes_turns", False):
+            return pick(exchange) if pick is not None else None
+        endpoint = pick(exchange)
+        afterwards = self.first_pick
+
+        def pick_seen(_: Exchange) -> Endpoint:
+            if self.first_pick is pick_seen:
+                self.first_pick = afterwards
+            return endpoint
+
+        self.first_pick = pick_seen
+        return endpoint
+
+    @property
+    def weights(self) -> tuple[int, ...]:
+        """Of the eligible endpoints, as the balancer has them."""
+        return self._eligible.weights
+
     def attempt_ended(self, endpoint: Endpoint, outcome: str, status: int, now: float) -> None:
         """Once for each attempt, which has counted itself in `endpoint.in_flight`.
 

@@ -60,10 +60,12 @@ from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.server import ServerProtocol
 from gateway.worker.apply import Applier
 from gateway.worker.evidence import Evidence
+from gateway.worker.explaining import told_of
 from gateway.worker.gauges import Gauges
 from gateway.worker.leftovers import remove_leftovers
 from gateway.worker.states import tables_state
 from gateway.worker.unready import unready_tables
+from meshway.explanation import EXPLAIN
 from meshway.snapshot import Hello, Question
 from meshway.tasks import spawn
 
@@ -129,6 +131,7 @@ class Worker:
     def _build(self, start: Start) -> None:
         settings = start.settings
         self._orphan_end_s = settings.orphan_drain_s
+        self._node = settings.node
         self._runtime, self._folder_lock = Path(start.host_table).parent, settings.folder_lock
         now = time.monotonic
         self._counters = Counters(Path(start.counters), settings.max_series)
@@ -197,6 +200,8 @@ class Worker:
             body["connections"] = {"edge": self._count(0), "mesh": self._count(1)}
         elif question.kind == "limits":
             body = self._compiler.limits.spent(time.monotonic(), MOST_SPENT)
+        elif question.kind == EXPLAIN:
+            body = told_of(self._compiler.state, question.body, self._node)
         self.channel.send(Answer(id=question.id, body=body))
 
     def _count(self, face: int) -> int:

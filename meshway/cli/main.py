@@ -5,7 +5,20 @@ from collections.abc import Iterator, Sequence
 
 import typer
 
-from meshway.cli import backup, bridge, checked, checks, demo, doctor, documents, look, planes, revisions, services
+from meshway.cli import (
+    backup,
+    bridge,
+    checked,
+    checks,
+    demo,
+    doctor,
+    documents,
+    explain,
+    look,
+    planes,
+    revisions,
+    services,
+)
 from meshway.cli.waiting import UNLESS_TOLD
 
 app = typer.Typer(
@@ -17,7 +30,7 @@ app = typer.Typer(
 )
 for panel, commands in {
     "Run it here": (planes.up, demo.demo),
-    "Look": (look.get, look.describe, look.instances),
+    "Look": (look.get, look.describe, look.instances, explain.explain),
     "Documents": (documents.apply, documents.diff, documents.import_, documents.delete, documents.export),
     "Revisions": (revisions.history, revisions.rollback, revisions.wait),
     "Services": (services.register, checked.deregister, services.call),

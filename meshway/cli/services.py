@@ -101,7 +101,7 @@ def call(
     host, _, path = target.removeprefix("http://").partition("/")
     namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
     host = {0: f"{host}.{namespace}.mesh", 1: f"{host}.mesh"}.get(host.count("."), host)
-    headers = [_header(text) for text in header or ()]
+    headers = [header_of(text) for text in header or ()]
     method = method or ("POST" if data else "GET")
     listener = gateway.rstrip("/") or mesh_listener(log_of) or reported_listener(session) or GATEWAY
     question = Question(listener, host, f"/{path}", method, headers, data, log_of)
@@ -110,7 +110,7 @@ def call(
         raise typer.Exit(FAILED)
 
 
-def _header(text: str) -> tuple[str, str]:
+def header_of(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
         raise CliError(USAGE, f"{text!r} is no header", mend="-H 'name: value'")

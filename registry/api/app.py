@@ -11,6 +11,7 @@ from fastapi import FastAPI, Response
 from registry.api.apply import apply_router
 from registry.api.backup import backup_router
 from registry.api.documents import documents_router
+from registry.api.explain import explain_router
 from registry.api.gateways import gateways_router
 from registry.api.health import health_router
 from registry.api.metrics import metrics_router
@@ -47,6 +48,7 @@ def make_api(
 
     for router in (
         apply_router(core),
+        explain_router(core),
         revisions_router(core),
         gateways_router(gateways),
         health_router(core),

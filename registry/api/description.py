@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
+from meshway.explanation import CallQuestion, Explanation
 from meshway.model.document import API_VERSION, Document, Metadata
 from meshway.model.kinds import BY_PLURAL, KINDS
-from registry.api import apply, backup, documents, gateways, health, metrics, namespaces, revisions
+from registry.api import apply, backup, documents, explain, gateways, health, metrics, namespaces, revisions
 from registry.documents.applying import Applied
 from registry.documents.documents import DocumentPage
 from registry.gateways import GatewayState
@@ -35,7 +36,7 @@ _ITEMS: Final = {"type": "object", "required": ["items"], "properties": {"items"
 
 
 def api_operations() -> list[Operation]:
-    return [*_documents(), *_apply(), *_revisions(), *_rest()]
+    return [*_documents(), *_apply(), *_explain(), *_revisions(), *_rest()]
 
 
 def _documents() -> list[Operation]:
@@ -146,6 +147,22 @@ def _apply() -> list[Operation]:
             consumes=("application/json", "application/yaml"),
             answers={200: Applied, 409: _PROBLEM, 412: _PROBLEM},
             example_body={"documents": [document], "delete": [], "if_match": []},
+        )
+    ]
+
+
+def _explain() -> list[Operation]:
+    return [
+        Operation(
+            method="POST",
+            path=explain.PATH,
+            id="explain",
+            tag="gateways",
+            about="What would become of a call, as a gateway's tables have it. Nothing is sent, counted or spent.",
+            detail="With documents: as if they were applied; then breakers, limits and ejections stand as at a start.",
+            body=CallQuestion,
+            answers={200: Explanation, 503: _PROBLEM, 504: _PROBLEM},
+            example_body={"url": "http://books.default.mesh/", "headers": {"x-user": "jason"}},
         )
     ]
 

@@ -71,6 +71,11 @@ class Follower:
     def wake(self) -> None:
         self._wake()
 
+    def ask(self, frame: bytes) -> None:
+        """A question, encoded; it may come between the parts of a snapshot."""
+        self._ready.append(frame)
+        self._wake()
+
     def tick(self, gateways: int) -> None:
         """A sign of life. It names the head, so it waits until the head has been given out."""
         self._gateways = gateways

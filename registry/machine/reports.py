@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 from meshway.problem import Problem
 from registry.gateways import Gateways, Report
 from registry.machine.request import Reply, Request
-from registry.manners.json_text import decoder_of
+from registry.manners.json_text import decoder_of, parse_json
 
 if TYPE_CHECKING:
     from registry.leases.leases import Leases
+    from registry.questions import Questions
 
 
 class Reports:
-    __slots__ = ("_decode", "_gateways", "_leases")
+    __slots__ = ("_decode", "_gateways", "_leases", "_questions")
 
-    def __init__(self, gateways: Gateways, leases: Leases) -> None:
+    def __init__(self, gateways: Gateways, leases: Leases, questions: Questions) -> None:
         self._gateways = gateways
         self._leases = leases
+        self._questions = questions
         self._decode = decoder_of(Report, "")
 
     def post(self, request: Request) -> Reply:
@@ -30,6 +32,7 @@ class Reports:
 
     def answer(self, request: Request) -> Reply:
         """POST /v1/answers/{id}. A question is forgotten at its deadline, so a late answer finds none."""
-        raise Problem(
-            404, "no_question", "No such question", detail=f"no question {request.segments[2]} waits for an answer"
-        )
+        question = request.segments[2]
+        if not self._questions.take(question, parse_json(request.body)):
+            raise Problem(404, "no_question", "No such question", detail=f"no question {question} waits for an answer")
+        return Reply(204)

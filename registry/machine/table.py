@@ -28,7 +28,7 @@ def machine_routes(core: Core, gateways: Gateways, head: Head | None = None) -> 
     registrations = Registrations(core.catalog)
     heartbeats = HeartbeatRoutes(core.catalog, head)
     discovery = Discovery(core.catalog, core.documents, core.view)
-    reports = Reports(gateways, core.leases)
+    reports = Reports(gateways, core.leases, core.questions)
     rounds = Rounds()  # of all who follow, so that together they hold the loop up for one turn
     return Routes(
         [

@@ -43,7 +43,7 @@ async def test_every_route_is_described_and_every_description_is_a_route(registr
     consul = {(method, path) for method, path, _ in consul_rows(registry.core)}
     assert len(machine) == 15
     assert len(consul) == 30
-    assert len(api) >= 14
+    assert len(api) >= 15
     assert machine | api | consul == described | {("GET", "/openapi.json")}
     names = [row["operationId"] for _, _, row in _operations(await _description(registry))]
     assert len(names) == len(set(names))
@@ -76,7 +76,7 @@ async def test_every_example_succeeds_and_its_answer_fits_the_schema(registry: R
         answer = await registry.call(method.upper(), target, body)
         documented = {int(status) for status in row["responses"] if status != "default"}
         assert answer.status in documented, (method, target, answer)
-        if row["operationId"] != "answerQuestion":
+        if row["operationId"] not in ("answerQuestion", "explain"):  # nobody asked, and nobody is there to be asked
             assert answer.status < 300, (method, target, answer)
         _check_answer(description, row["responses"][str(answer.status)], answer.headers, answer.body)
         if body is not None:

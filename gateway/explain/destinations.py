@@ -1,0 +1,137 @@
+"""Where a rule's calls can go: each destination with its endpoints as they stand, and what admits a call there."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from gateway.compiler.clusters import ClusterKey
+from gateway.compiler.policies import service_places, sources
+from gateway.compiler.routes import CompiledRoute, destination_key
+from gateway.compiler.state import State
+from gateway.exchange import Reply
+from gateway.plan import BUILT_IN, RoutePlan
+from gateway.upstream.breaker import CLOSED
+from gateway.upstream.cluster import Cluster
+from gateway.upstream.eligible import state_of
+from gateway.upstream.endpoint import Endpoint
+from meshway.explanation import DestinationState, EndpointState, Said, Setting
+
+MOST_ENDPOINTS: Final = 100  # of a destination; eligible ones first
+
+
+def destinations_of(
+    state: State, plan: RoutePlan, route: CompiledRoute | None, rule: int, by: Said, now: float
+) -> list[DestinationState]:
+    """route None: the implicit one of a service. rule: its index. by: the rule."""
+    if route is None:
+        namespace, _, name = plan.route.partition("/")
+        return [_destination(state, ClusterKey(namespace, name.removeprefix("implicit:")), 100.0, by, now)]
+    written = route.entry.spec.rules[rule].destinations
+    total = sum(destination.weight for destination in written)
+    return [
+        _destination(
+            state,
+            destination_key(route.entry.namespace, destination),
+            100.0 * destination.weight / total if len(written) > 1 else 100.0,
+            Said(document=by.document, path=f"spec.rules[{rule}].destinations[{at}]"),
+            now,
+        )
+        for at, destination in enumerate(written)
+    ]
+
+
+def admission(cluster: Cluster, now: float) -> Reply | str:
+    """What breaker and bulkhead would say: a refusal, or in words that they let the call in. Nothing is counted."""
+    breaker, bulkhead = cluster.breaker, cluster.bulkhead
+    said = []
+    if breaker is not None:
+        refusal = breaker.forecast(now)
+        if refusal is not None:
+            return refusal
+        said.append(f"breaker {breaker.state}" if breaker.state is CLOSED else "breaker half open: this call probes")
+    if bulkhead is not None:
+        refusal = bulkhead.forecast()
+        if refusal is not None:
+            return refusal
+        waits = f"waits behind {bulkhead.waiting} others" if bulkhead.would_wait else "has room"
+        said.append(f"bulkhead {waits}")
+    return ", ".join(said) or "nothing bounds it"
+
+
+def _destination(state: State, key: ClusterKey, share: float, by: Said, now: float) -> DestinationState:
+    cluster = state.tables.clusters[key.name]
+    verdict = admission(cluster, now)
+    endpoints = _endpoints(cluster, now)
+    return DestinationState(
+        document=by.document,
+        path=by.path,
+        service=cluster.name,
+        share_percent=round(share, 2),
+        admission=verdict.detail if isinstance(verdict, Reply) else verdict,
+        endpoints=endpoints[:MOST_ENDPOINTS],
+        endpoints_left_out=max(len(endpoints) - MOST_ENDPOINTS, 0),
+        settings=list(_settings(state, key, cluster)),
+    )
+
+
+def _endpoints(cluster: Cluster, now: float) -> list[EndpointState]:
+    eligible, weights = cluster.eligible, cluster.weights
+    total = sum(weights)
+    told = [
+        _endpoint(each, now, 100.0 * weight / total, "" if each in cluster.endpoints else "serves by failover")
+        for each, weight in zip(eligible, weights, strict=True)
+    ]
+    return told + [_endpoint(each, now, 0.0, _why_not(each, now)) for each in cluster.endpoints if each not in eligible]
+
+
+def _endpoint(endpoint: Endpoint, now: float, share: float, why: str) -> EndpointState:
+    return EndpointState(
+        id=endpoint.id,
+        address=f"{endpoint.address}:{endpoint.port}",
+        state=state_of(endpoint, now),
+        weight=endpoint.weight,
+        eligible=share > 0.0,
+        share_percent=round(share, 2),
+        in_flight=endpoint.in_flight,
+        why=why,
+    )
+
+
+def _why_not(endpoint: Endpoint, now: float) -> str:
+    match state_of(endpoint, now):
+        case "ejected":
+            return f"ejected for {endpoint.ejected_until - now:.1f} s more: its calls failed"
+        case "check_failing":
+            refused = ": it refuses connections" if endpoint.is_connect_refused else ""
+            return f"its active check fails{refused}"
+        case "drained":
+            return "its weight is 0"
+        case "passing" | "kept":
+            return "others of its level take all calls: zone, or panic"
+        case status:
+            return f"the registry says {status}"
+
+
+def _settings(state: State, key: ClusterKey, cluster: Cluster) -> Iterator[Setting]:
+    """What decides here beside the endpoints themselves."""
+    places = service_places(*key[:3])
+    by = sources((f"TrafficPolicy {entry.title}", entry.spec) for entry in state.policies.at(places))
+    settings = cluster.settings
+    shown: list[tuple[str, str]] = [
+        ("load_balancer.algorithm", settings.balancing.algorithm),
+        ("connection.connect_timeout", f"{settings.connect_timeout_s:g}s"),
+        ("locality.mode", settings.eligible.locality),
+    ]
+    if settings.failover:
+        shown.append(("failover", ", ".join(_named(each) for each in settings.failover)))
+    if settings.bulkhead is not None:
+        shown.append(("bulkhead.max_requests", str(settings.bulkhead.max_requests)))
+    if settings.breaker is not None:
+        shown.append(("breaker.failure_percent", f"{settings.breaker.failure_percent:g}"))
+    shown.append(("outlier_detection.enabled", "false" if settings.outlier is None else "true"))
+    for field, value in shown:
+        yield Setting(document=by.get(field, BUILT_IN), path=f"spec.{field}", field=field, value=value)
+
+
+def _named(failover: Sequence[str]) -> str:
+    namespace, service, subset = failover
+    return f"{namespace}/{service}".lstrip("/") + (f"#{subset}" if subset else "")

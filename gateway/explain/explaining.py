@@ -1,0 +1,183 @@
+"""An explanation, put together: match, filters, destinations, the pick, in the order in which a call meets them."""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.compiler.routes import CompiledRoute
+from gateway.compiler.state import State
+from gateway.exchange import EDGE, Exchange, Reply
+from gateway.explain.asking import read_question
+from gateway.explain.destinations import admission, destinations_of
+from gateway.explain.filters import walk
+from gateway.explain.matching import Found, find_rule, said_by
+from gateway.plan import BUILT_IN, RoutePlan
+from gateway.relay.refusals import nowhere
+from gateway.routing.path import PathError, canonical
+from meshway.explanation import (
+    Answered,
+    CallQuestion,
+    DestinationState,
+    Explanation,
+    FilterVerdict,
+    Picked,
+    Said,
+    Setting,
+)
+from meshway.http1.head import HeadError
+
+_TIMEOUTS: Final = ("deadline", "attempt", "first_byte", "idle")
+
+
+def explain_question(
+    state: State, question: CallQuestion, now: float, node: str, *, draft: bool = False
+) -> Explanation:
+    """node: who says so. Raises ValueError for what is no question."""
+    try:
+        asked = read_question(question, state, now)
+    except HeadError as error:
+        answered = Answered(document="listener", status=error.status, reason=error.code, detail=error.detail)
+        return Explanation(
+            gateway=node,
+            revision=state.tables.revision,
+            draft=draft,
+            listener=question.listener or "",
+            method=question.method,
+            host="",
+            path="",
+            caller="",
+            answered=answered,
+        )
+    return explain(state, asked.exchange, now, node, caller=asked.caller, draft=draft)
+
+
+def explain(
+    state: State, exchange: Exchange, now: float, node: str, *, caller: str, draft: bool = False
+) -> Explanation:
+    """exchange: as the wire made it; it is used up."""
+    return _Telling(state, exchange, now).told(node, caller=caller, draft=draft)
+
+
+class _Telling:
+    """Fills in one part after the other."""
+
+    def __init__(self, state: State, exchange: Exchange, now: float) -> None:
+        self._state = state
+        self._exchange = exchange
+        self._now = now
+        self._found = Found(None, None, None, [], 0)
+        self._by: Said | None = None
+        self._filters: list[FilterVerdict] = []
+        self._settings: list[Setting] = []
+        self._destinations: list[DestinationState] = []
+        self._picked: Picked | None = None
+        self._reply: Reply | None = None
+
+    def told(self, node: str, *, caller: str, draft: bool) -> Explanation:
+        exchange = self._exchange
+        self._walk()
+        answered = None
+        if self._reply is not None:
+            exchange.take_reply(self._reply)
+            answered = Answered(
+                document=exchange.policy,
+                status=self._reply.status,
+                reason=self._reply.reason,
+                detail=self._reply.detail,
+            )
+        found, plan = self._found, self._found.plan
+        return Explanation(
+            gateway=node,
+            revision=self._state.tables.revision,
+            draft=draft,
+            listener="edge" if exchange.listener == EDGE else "mesh",
+            method=exchange.method.decode("latin-1"),
+            host=exchange.host.decode("latin-1"),
+            path=self._path,
+            caller=caller,
+            route=plan.route if plan is not None else "",
+            rule=plan.rule if plan is not None else "",
+            matched=self._by,
+            tried=found.tried,
+            tried_left_out=found.left_out,
+            filters=self._filters,
+            settings=self._settings,
+            destinations=self._destinations,
+            picked=self._picked,
+            answered=answered,
+        )
+
+    def _walk(self) -> None:
+        exchange, state = self._exchange, self._state
+        self._path = exchange.head.target.decode("latin-1")
+        try:
+            exchange.path, exchange.query = canonical(exchange.head.target)
+        except PathError as error:
+            self._reply = Reply(error.status, error.code, "DPE", error.detail)
+            return
+        self._path = (exchange.path + exchange.query).decode("latin-1")
+        found = self._found = find_rule(state, exchange)
+        plan = exchange.plan = found.plan
+        if plan is None:
+            self._reply = nowhere(exchange)
+            return
+        route, rule = found.route, found.placed.rule if found.placed is not None else 0
+        by = self._by = Said(document=BUILT_IN)
+        rule_itself = by
+        if found.route is not None and found.placed is not None:
+            by = self._by = said_by(found.route, found.placed)
+            rule_itself = Said(document=by.document, path=f"spec.rules[{rule}]")
+        self._settings = list(_settings_of(plan, rule))
+        self._filters, self._reply = walk(plan.steps, exchange, rule_itself)
+        if self._reply is None:
+            self._enter(plan, route, rule, rule_itself)
+
+    def _enter(self, plan: RoutePlan, route: CompiledRoute | None, rule: int, by: Said) -> None:
+        exchange, now = self._exchange, self._now
+        if plan.choose is None:
+            self._reply = Reply(404, "no_route", "NR", "the route has no destination")
+            return
+        self._destinations = destinations_of(self._state, plan, route, rule, by, now)
+        cluster = exchange.cluster = plan.choose(exchange)
+        verdict = admission(cluster, now)
+        if isinstance(verdict, Reply):
+            self._reply = verdict
+            return
+        endpoint = cluster.forecast_pick(exchange)
+        if endpoint is None:
+            detail = cluster.no_endpoint_detail
+            self._reply = Reply(503, "no_endpoint", "UH", detail, policy=f"service {cluster.name}")
+            return
+        self._picked = Picked(
+            service=cluster.name,
+            endpoint=endpoint.id,
+            address=f"{endpoint.address}:{endpoint.port}",
+            by=cluster.settings.balancing.algorithm,
+        )
+
+
+def _settings_of(plan: RoutePlan, rule: int) -> Iterator[Setting]:
+    """Timeouts and retries of the rule, each with whose word it is. rule: its index."""
+    retry = plan.retry
+    shown = [(f"timeouts.{name}", _seconds(getattr(plan, f"{name}_s"))) for name in _TIMEOUTS]
+    shown.append(("retry.max_retries", str(retry.max_retries if retry is not None else 0)))
+    if retry is not None:
+        shown += [
+            ("retry.on", ", ".join(sorted(retry.conditions)) or "nothing"),
+            ("retry.statuses", ", ".join(map(str, sorted(retry.statuses))) or "none"),
+            ("retry.backoff", f"{retry.backoff_base_s:g}s to {retry.backoff_max_s:g}s"),
+            ("retry.budget", f"{retry.budget_percent:g} % and {retry.budget_min_per_s:g}/s"),
+        ]
+    for field, value in shown:
+        whose = plan.sources.get(field) or _of_a_part(plan, field)
+        path = {"built": "", "Route": f"spec.rules[{rule}].{field}"}.get(whose.split(" ")[0], f"spec.{field}")
+        yield Setting(document=whose, path=path, field=field, value=value)
+
+
+def _of_a_part(plan: RoutePlan, field: str) -> str:
+    """Of a block whose parts may be of several documents: the last one's."""
+    return next((whose for path, whose in plan.sources.items() if path.startswith(f"{field}.")), BUILT_IN)
+
+
+def _seconds(value: float) -> str:
+    return "none" if value == math.inf else f"{value:g}s"

@@ -1,0 +1,122 @@
+"""What a host is asked over the feed, and what it answers: from a worker's running tables, or from tables of a draft.
+
+A draft is compiled here, beside the loop, from what is held and the changes: workers carry calls, the supervisor does
+not. What it knows of the host (ejections, failing checks, open breakers) is put in; limits are as at a start.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from random import random
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from gateway.compiler.state import State
+from gateway.compiler.tables import Compiler
+from gateway.explain.explaining import explain_question
+from gateway.plan import Parts
+from gateway.upstream.cluster import Transition
+from meshway.explanation import EXPLAIN, CallQuestion
+from meshway.snapshot import Change, Question
+from meshway.tasks import spawn
+
+if TYPE_CHECKING:
+    from gateway.supervisor.supervisor import Supervisor
+
+MOST_AT_ONCE: Final = 4  # drafts being compiled or judged
+
+_log = logging.getLogger("meshway.gateway.supervisor")
+
+
+class Held(NamedTuple):
+    """What a host knows at one moment."""
+
+    revision: int
+    entries: list[Change]
+    transitions: list[Transition]
+
+
+class Questions:
+    """host: whose answers these are."""
+
+    def __init__(self, host: "Supervisor") -> None:
+        self._host = host
+        self._running = 0
+
+    def take(self, question: Question) -> None:
+        """Answers later, to the registry that is followed now."""
+        url = self._host.follower.registry
+        if url is None:
+            return
+        spawn(self._answer(question), name=f"answer {question.kind}")
+
+    async def _answer(self, question: Question) -> None:
+        url = self._host.follower.registry
+        if url is None:
+            return
+        body: Any
+        if self._running >= MOST_AT_ONCE:
+            body = {"error": "the gateway answers other questions now; ask again"}
+        else:
+            self._running += 1
+            try:
+                body = await self._told(question)
+            except TimeoutError:
+                body = {"error": "no worker of the gateway answered in time"}
+            except Exception:
+                _log.exception("a question of kind %s failed", question.kind)
+                body = {"error": "internal error of the gateway, see its log"}
+            finally:
+                self._running -= 1
+        await self._host.reporter.answer(url, question.id, body)
+
+    async def _told(self, question: Question) -> Any:
+        if question.kind != EXPLAIN:
+            return {"error": f"this gateway cannot answer {question.kind}"}
+        changes = [read_change(plain) for plain in question.body["changes"]]
+        if changes:
+            call = msgspec.convert(question.body["call"], CallQuestion)
+            return await asyncio.to_thread(self._explain_draft, call, self.now_held(), changes)
+        running = self._host.slots.running
+        if not running:
+            return {"error": "the gateway has no worker that accepts"}
+        return await running[0].ask(EXPLAIN, question.deadline_s, question.body["call"])
+
+    def now_held(self) -> Held:
+        """On the loop: nothing of it changes any more."""
+        host = self._host
+        return Held(host.held.revision, list(host.held.changes()), list(host.transitions.in_force()))
+
+    def _explain_draft(self, call: CallQuestion, held: Held, changes: Sequence[Change]) -> Any:
+        """In a thread."""
+        state, refused = self.drafted(held, changes)
+        if refused:
+            return {"error": refused}
+        try:
+            told = explain_question(state, call, time.monotonic(), self._host.settings.node_name, draft=True)
+        except ValueError as error:
+            return {"error": str(error)}
+        return msgspec.to_builtins(told)
+
+    def drafted(self, held: Held, changes: Sequence[Change]) -> tuple[State, str]:
+        """Tables of what is held with the changes, and why they cannot be had, or "". In any thread."""
+        entries = {change.key: change for change in held.entries}
+        for change in changes:
+            entries.pop(change.key, None)
+            if change.op == "put":
+                entries[change.key] = change
+        compiler = Compiler(Parts(now=time.monotonic, random=random, zone=self._host.settings.zone))
+        refusals = compiler.snapshot(held.revision, entries.values())
+        for transition in held.transitions:
+            compiler.tables.apply_transition(transition)
+        drafts = {change.key for change in changes}
+        own = [each for each in refusals if each.key in drafts]
+        return compiler.state, f"{own[0].kind} {own[0].namespace}/{own[0].name}: {own[0].reason}" if own else ""
+
+
+def read_change(plain: dict[str, Any]) -> Change:
+    """One of a question's changes."""
+    value = msgspec.Raw(msgspec.msgpack.encode(plain.get("value")))
+    return Change(plain["op"], plain["kind"], plain["namespace"], plain["name"], value)

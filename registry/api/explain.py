@@ -1,0 +1,106 @@
+"""POST /v1/explain: a gateway tells what would become of a call; the revisions of what it names are added here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from meshway.explanation import EXPLAIN, CallQuestion, Explanation
+from meshway.formats.reading import read_all
+from meshway.formats.surroundings import Options
+from meshway.formats.yaml_documents import WrittenDocument
+from meshway.problem import Problem, invalid_document, invalid_request
+from registry.api.answers import answer, caller
+from registry.manners.json_text import decoder_of
+from registry.manners.query import query_of
+from registry.view.rows import document_value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meshway.model.document import Document, Spec
+    from registry.core import Core
+    from registry.view.view import View
+
+PATH: Final = "/v1/explain"
+WAIT_S: Final = 5.0
+_decode: Final = decoder_of(CallQuestion, "")
+
+
+def explain_router(core: Core) -> APIRouter:
+    router = APIRouter()
+
+    @router.post(PATH)
+    async def explain(request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        question = _decode(await request.body())
+        drafts = await asyncio.to_thread(_drafts, question)
+        if drafts:  # judged as an apply would be
+            await core.documents.apply(drafts, [], by=caller(request), dry_run=True)
+        call = msgspec.structs.replace(question, documents=(), gateway=None)
+        body = {
+            "call": msgspec.to_builtins(call),
+            "changes": msgspec.to_builtins([draft_change(core.view, one) for one, _ in drafts]),
+        }
+        told = await core.questions.ask(EXPLAIN, body, node=question.gateway or "", wait_s=WAIT_S)
+        names = frozenset(one.name for one, _ in drafts)
+        return answer(_with_revisions(_read(told), core.view, names))
+
+    return router
+
+
+def draft_change(view: View, document: Document) -> dict[str, Any]:
+    """A document as the feed would bring it: one that is there keeps its age."""
+    metadata = document.metadata
+    row = view.document((document.kind, metadata.namespace, metadata.name))
+    value = msgspec.msgpack.decode(document_value(document, time.time() if row is None else row.created_at))
+    return {
+        "op": "put",
+        "kind": document.kind,
+        "namespace": metadata.namespace,
+        "name": metadata.name,
+        "value": value,
+    }
+
+
+def _drafts(question: CallQuestion) -> Sequence[tuple[Document, Spec]]:
+    written = [WrittenDocument(raw, {}) for raw in question.documents]
+    reading = read_all(written, "default", Options())
+    if reading.errors:
+        raise invalid_document("Invalid documents", tuple(told.error for told in reading.errors))
+    return [(one.document, one.spec) for one in reading.documents]
+
+
+def _read(told: Any) -> Explanation:
+    """Raises Problem for what the gateway could not tell."""
+    if isinstance(told, dict) and "error" in told:
+        raise invalid_request(str(told["error"]))
+    try:
+        return msgspec.convert(told, Explanation)
+    except msgspec.ValidationError as error:  # a gateway of another version
+        detail = f"the gateway's answer cannot be read: {error}"
+        raise Problem(502, "bad_answer", "Bad answer", detail=detail) from error
+
+
+def _with_revisions(told: Explanation, view: View, drafts: frozenset[str]) -> Any:
+    plain = msgspec.to_builtins(told)
+    _add_revisions(plain, view, drafts)
+    return plain
+
+
+def _add_revisions(plain: Any, view: View, drafts: frozenset[str]) -> None:
+    if isinstance(plain, list):
+        for each in plain:
+            _add_revisions(each, view, drafts)
+    elif isinstance(plain, dict):
+        for each in plain.values():
+            _add_revisions(each, view, drafts)
+        kind, _, title = str(plain.get("document", "")).partition(" ")
+        namespace, _, name = title.partition("/")
+        row = view.document((kind, namespace, name))
+        if row is not None and plain["document"] not in drafts:
+            plain["revision"] = row.revision

@@ -1,0 +1,191 @@
+"""What is told of a call before it is made, by a registry and a gateway that run, and what became of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.parts.command import Ended, meshway
+from tests.parts.gateway_process import GatewayProcess
+from tests.parts.registry import RunningRegistry, running_registry
+from tests.parts.upstream import RecordingUpstream
+
+DOCUMENTS = """
+apiVersion: meshway/v1
+kind: Service
+metadata: {name: books}
+spec: {subsets: [{name: v1, match: {version: v1}}, {name: v2, match: {version: v2}}]}
+---
+apiVersion: meshway/v1
+kind: Route
+metadata: {name: shop}
+spec:
+  hosts: [shop.example]
+  rules:
+    - name: testers
+      match: [{headers: {end-user: jason}}]
+      destinations: [{service: books, subset: v2}]
+    - name: old
+      match: [{path: {prefix: /old}}]
+      redirect: {path: {full: /}}
+    - name: all
+      request_headers: {set: {x-shop: "1"}}
+      destinations: [{service: books, subset: v1, weight: 1}, {service: books, subset: v2, weight: 0}]
+      timeouts: {deadline: 3s}
+---
+apiVersion: meshway/v1
+kind: TrafficPolicy
+metadata: {name: patient}
+spec: {targets: [{service: books}], load_balancer: {algorithm: round_robin}, retry: {max_retries: 2}}
+---
+apiVersion: meshway/v1
+kind: RateLimit
+metadata: {name: five}
+spec: {targets: [{route: shop}], scope: gateway, token_bucket: {rate: 5/h, burst: 5}}
+"""
+
+
+@dataclass
+class Shop:
+    """Two instances of books, v1 at `one`, and a gateway with one worker."""
+
+    registry: RunningRegistry
+    gateway: GatewayProcess
+    one: RecordingUpstream
+    folder: Path
+
+    async def explain(self, **question: Any) -> dict[str, Any]:
+        answer = await self.registry.call("POST", "/v1/explain", question)
+        assert answer.status == 200, answer
+        told: dict[str, Any] = answer.json
+        return told
+
+    async def command(self, *arguments: str) -> Ended:
+        url = f"http://127.0.0.1:{self.registry.port}"
+        return await asyncio.to_thread(meshway, "explain", *arguments, env={"MESHWAY_URL": url}, cwd=self.folder)
+
+
+@asynccontextmanager
+async def shop(folder: Path) -> AsyncIterator[Shop]:
+    async with AsyncExitStack() as stack:
+        registry = await stack.enter_async_context(running_registry(folder / "registry"))
+        one = RecordingUpstream(pieces_of=lambda _: [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1"])
+        await stack.enter_async_context(one.running())
+        await registry.register("books", "b1", one.port, version="v1")
+        await registry.register("books", "b2", 1, version="v2")
+        applied = await registry.call("POST", "/v1/apply", DOCUMENTS.encode(), "Content-Type: application/yaml")
+        assert applied.status == 200, applied
+        url = f"http://127.0.0.1:{registry.port}"
+        gateway = await stack.enter_async_context(GatewayProcess(folder, url, workers=1))
+        await gateway.wait_for_revision(applied.json["revision"])
+        (folder / "shop.yaml").write_text(DOCUMENTS)
+        yield Shop(registry, gateway, one, folder)
+
+
+async def test_a_call_is_told_before_it_is_made_and_goes_as_told(tmp_path: Path) -> None:
+    async with shop(tmp_path) as running:
+        told = await running.explain(url="http://shop.example/7?a=1", headers={"end-user": "bob"})
+        assert (told["listener"], told["route"], told["rule"]) == ("edge", "default/shop", "all")
+        assert [(each["rule"], each["failed"]) for each in told["tried"]] == [
+            ("old", "path /7 is not below /old"),
+            ("testers", 'header end-user is "jason": it is "bob"'),
+        ]
+        assert {each["document"]: each["verdict"] for each in told["filters"]} == {
+            "RateLimit default/five": "pass",
+            "Route default/shop": "change",
+        }
+        assert told["filters"][1]["path"] == "spec.rules[2].request_headers"
+        assert told["picked"] == {
+            "service": "default/books#v1",
+            "endpoint": "b1",
+            "address": f"127.0.0.1:{running.one.port}",
+            "by": "round_robin",
+        }
+        settings = {each["field"]: (each["value"], each["document"], each.get("path")) for each in told["settings"]}
+        assert settings["timeouts.deadline"] == ("3s", "Route default/shop", "spec.rules[2].timeouts.deadline")
+        assert settings["retry.max_retries"][:2] == ("2", "TrafficPolicy default/patient")
+        assert settings["timeouts.idle"][:2] == ("300s", "built in")
+        revisions = {each["document"]: each.get("revision") for each in told["settings"]}
+        assert revisions["Route default/shop"] == running.registry.core.view.revision
+        assert revisions["built in"] is None
+        assert running.one.requests == []
+        answer = await running.gateway.client.get(
+            f"{running.gateway.edge}/7?a=1", headers={"Host": "shop.example", "end-user": "bob"}
+        )
+        assert answer.status_code == 200
+        await running.gateway.wait_for_count("meshway_requests_total", 1)
+        (line,) = running.gateway.access_log()
+        assert (line["route"], line["rule"], line["service"], line["instance"]) == (
+            told["route"],
+            told["rule"],
+            told["picked"]["service"],
+            told["picked"]["endpoint"],
+        )
+
+
+async def test_limits_are_told_as_they_stand_and_asking_spends_nothing(tmp_path: Path) -> None:
+    async with shop(tmp_path) as running:
+        headers = {"Host": "shop.example"}
+        for spent in range(5):
+            (limit,) = [
+                each for each in (await running.explain(url="shop.example/"))["filters"] if each["name"] == "rate limit"
+            ]
+            assert (limit["verdict"], limit["detail"].partition(" left")[0]) == ("pass", f"{5 - spent} of 5")
+            assert (await running.gateway.client.get(running.gateway.edge, headers=headers)).status_code == 200
+        told = await running.explain(url="shop.example/")
+        assert told["answered"]["document"] == "RateLimit default/five"
+        assert (told["answered"]["status"], "picked" in told) == (429, False)
+        refused = await running.gateway.client.get(running.gateway.edge, headers=headers)
+        assert (refused.status_code, refused.json()["policy"]) == (429, "RateLimit default/five")
+        assert refused.json()["detail"] == told["answered"]["detail"]
+
+
+async def test_a_draft_is_told_as_if_it_were_applied_and_changes_nothing(tmp_path: Path) -> None:
+    async with shop(tmp_path) as running:
+        document = {
+            "apiVersion": "meshway/v1",
+            "kind": "Route",
+            "metadata": {"name": "shop"},
+            "spec": {
+                "hosts": ["shop.example"],
+                "rules": [{"name": "new", "destinations": [{"service": "books", "subset": "v2"}]}],
+            },
+        }
+        before = running.registry.core.view.revision
+        told = await running.explain(url="http://shop.example/", documents=[document])
+        assert (told["draft"], told["rule"], told["picked"]["endpoint"]) == (True, "new", "b2")
+        assert (await running.explain(url="http://shop.example/"))["rule"] == "all"
+        assert running.registry.core.view.revision == before
+        document["spec"] = {
+            "hosts": ["shop.example"],
+            "rules": [{"destinations": [{"service": "books", "subset": "v9"}]}],
+        }
+        wrong = await running.registry.call(
+            "POST", "/v1/explain", {"url": "http://shop.example/", "documents": [document]}
+        )
+        assert (wrong.status, "v9" in wrong.body.decode()) == (422, True)
+
+
+async def test_the_command_tells_it_to_people_with_files_and_lines(tmp_path: Path) -> None:
+    async with shop(tmp_path) as running:
+        told = await running.command("GET", "http://shop.example/", "-f", "shop.yaml")
+        assert told.code == 0, told
+        assert "✓ default/shop rule all   Route default/shop  spec.rules[2]  shop.yaml:" in told.out
+        line = DOCUMENTS.splitlines().index("    - name: all") + 1
+        assert f"spec.rules[2]  shop.yaml:{line}" in told.out
+        assert "→ default/books#v1 b1 at 127.0.0.1" in told.out
+        mesh = await running.command("GET", "http://books/", "--as", "books")
+        assert "✓ listener mesh   GET books.default.mesh/   from default/books instance b1" in mesh.out
+        assert "✓ default/implicit:books rule all   built in" in mesh.out
+        nobody = await running.command("GET", "http://nobody.example/")
+        assert nobody.code == 1
+        assert "✗ answered 404 no_route" in nobody.out
+
+
+async def test_without_a_gateway_that_is_said(tmp_path: Path) -> None:
+    async with running_registry(tmp_path) as registry:
+        answer = await registry.call("POST", "/v1/explain", {"url": "http://shop.example/"})
+        assert (answer.status, answer.json["code"]) == (503, "no_gateway")
+        assert "meshway gateway serve" in answer.json["mend"]
