@@ -51,11 +51,9 @@ class Removals:
             if key not in sight.critical:
                 self._present[key] = sight.revision
                 self._critical_s.pop(key, None)
-            elif not sight.is_snapshot:
-                self._critical_s[key] = self._not_before_s(sight.revision)
-                self._present.setdefault(key, 0)
-            elif key not in self._critical_s:
-                self._critical_s[key] = self._not_before_s(self._present.setdefault(key, 0) + 1)
+            elif key not in self._critical_s:  # what is changed on a critical one does not begin its time anew
+                known = self._present.setdefault(key, 0)
+                self._critical_s[key] = self._not_before_s(known + 1 if sight.is_snapshot else sight.revision)
 
     def _judge(self, key: str, critical_s: float | None, sight: Sight) -> None:
         if critical_s is None or any(asked_s < sight.at_s for asked_s in self._taken[key]):
@@ -76,14 +74,11 @@ class Removals:
 
 
 def _signs_of_life(history: History) -> defaultdict[str, list[float]]:
-    """When each was renewed, registered or changed, by the time the call was asked; answered ones only."""
+    """When each was renewed, which a registration does, too, by the time the call was asked; answered ones only."""
     signs: defaultdict[str, list[float]] = defaultdict(list)
     for renewal in history.renewals:
         if renewal.is_renewed and renewal.answered_s is not None:
             signs[renewal.key].append(renewal.asked_s)
-    for write in history.writes:
-        if write.answered_s is not None and not write.takes:
-            signs[write.key].append(write.asked_s)
     for times in signs.values():
         times.sort()
     return signs

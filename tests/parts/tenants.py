@@ -84,11 +84,50 @@ class Stage:
         self.is_over = threading.Event()
 
 
-class Tenant(threading.Thread):
+class Client(threading.Thread):
+    """fault: what ended it too early, with its place."""
+
+    def __init__(self, next_port: Callable[[], int], stage: Stage, *, ttl_s: int) -> None:
+        super().__init__(daemon=True)
+        self.writes: list[Write] = []
+        self.renewals: list[Renewal] = []
+        self.fault: str | None = None
+        self._caller = Caller(next_port)
+        self._stage = stage
+        self._ttl_s = ttl_s
+
+    def run(self) -> None:
+        try:
+            self._live()
+        except BaseException:
+            self.fault = traceback.format_exc()
+        finally:
+            self._caller.hang_up()
+
+    def _live(self) -> None:
+        """Until the stage is over."""
+        raise NotImplementedError
+
+    def _heartbeat(self, by_lease: dict[str, str]) -> list[str]:
+        """Renews and notes it; the keys that must register again. by_lease: lease id to key."""
+        begun_s = time.monotonic()
+        answer = self._caller.call("POST", "/v1/heartbeats", {"leases": list(by_lease)}, within_s=2 * _TRY_S)
+        if answer is None:
+            self.renewals += [Renewal(key, begun_s, None, False, 0, self._ttl_s) for key in by_lease.values()]
+            return []
+        lost = {*answer.body.get("unknown", ()), *answer.body.get("superseded", ())}
+        for lease, key in by_lease.items():
+            self._note_renewal(key, answer, is_renewed=lease not in lost)
+        return [by_lease[lease] for lease in lost]
+
+    def _note_renewal(self, key: str, answer: Answer, *, is_renewed: bool) -> None:
+        self.renewals.append(Renewal(key, answer.asked_s, answer.answered_s, is_renewed, answer.revision, self._ttl_s))
+
+
+class Tenant(Client):
     """Registers, renews, patches, deregisters and abandons instances of one service, and reads them with `since`.
 
-    Between calls it waits up to pause_s. It keeps `most` instances; what it abandons is left to run out. fault: what
-    ended it too early, with its place.
+    Between calls it waits up to pause_s. It keeps `most` instances; what it abandons is left to run out.
     """
 
     def __init__(
@@ -102,16 +141,10 @@ class Tenant(threading.Thread):
         most: int = 20,
         pause_s: float = 0.05,
     ) -> None:
-        super().__init__(daemon=True)
+        super().__init__(next_port, stage, ttl_s=ttl_s)
         self.tenant = name
-        self.writes: list[Write] = []
-        self.renewals: list[Renewal] = []
         self.reads: list[Read] = []
-        self.fault: str | None = None
-        self._caller = Caller(next_port)
-        self._stage = stage
         self._chance = random.Random(seed)
-        self._ttl_s = ttl_s
         self._most = most
         self._pause_s = pause_s
         self._leases: dict[str, str] = {}  # key to lease id
@@ -120,14 +153,6 @@ class Tenant(threading.Thread):
         self._numbers = 0
         self._known = 0
         self._renew_at_s = time.monotonic()
-
-    def run(self) -> None:
-        try:
-            self._live()
-        except BaseException:
-            self.fault = traceback.format_exc()
-        finally:
-            self._caller.hang_up()
 
     def _live(self) -> None:
         while not self._stage.is_over.is_set():
@@ -186,17 +211,8 @@ class Tenant(threading.Thread):
     def _renew(self) -> None:
         if not self._leases:
             return
-        by_lease = {lease: key for key, lease in self._leases.items()}
-        begun_s = time.monotonic()
-        answer = self._caller.call("POST", "/v1/heartbeats", {"leases": list(by_lease)}, within_s=2 * _TRY_S)
-        if answer is None:
-            self.renewals += [Renewal(key, begun_s, None, False, 0, self._ttl_s) for key in by_lease.values()]
-            return
-        lost = {*answer.body.get("unknown", ()), *answer.body.get("superseded", ())}
-        for lease, key in by_lease.items():
-            self._note_renewal(key, answer, is_renewed=lease not in lost)
-            if lease in lost:
-                self._register(key)
+        for key in self._heartbeat({lease: key for key, lease in self._leases.items()}):
+            self._register(key)
 
     def _read(self) -> None:
         since = self._known
@@ -221,30 +237,32 @@ class Tenant(threading.Thread):
         self.writes.append(Write(key, begun_s, answer.answered_s, revision, takes, doubtful=answer.tries > 1))
         self._known = max(self._known, answer.revision)
 
-    def _note_renewal(self, key: str, answer: Answer, *, is_renewed: bool) -> None:
-        self.renewals.append(Renewal(key, answer.asked_s, answer.answered_s, is_renewed, answer.revision, self._ttl_s))
 
-
-class Fleet(threading.Thread):
+class Fleet(Client):
     """Many instances that only live, so that those which run out are few among them (self-preservation)."""
 
     def __init__(self, size: int, next_port: Callable[[], int], stage: Stage, *, ttl_s: int) -> None:
-        super().__init__(daemon=True)
-        self._caller = Caller(next_port)
-        self._stage = stage
-        self.keys = [f"fleet/i{at}" for at in range(size)]
+        super().__init__(next_port, stage, ttl_s=ttl_s)
+        self._leases: dict[str, str] = {}  # key to lease id
+        self._register([f"fleet/i{at}" for at in range(size)])
+
+    def _live(self) -> None:
+        while not self._stage.is_over.wait(_RENEW_S):
+            lost = self._heartbeat({lease: key for key, lease in self._leases.items()})
+            if lost:
+                self._register(lost)
+
+    def _register(self, keys: list[str]) -> None:
         rows = [
-            {"namespace": "default", "service": "fleet", "id": f"i{at}", "port": 9000, "ttl_s": ttl_s}
-            for at in range(size)
-        ]
+            {"namespace": "default", "service": "fleet", "id": key.partition("/")[2], "port": 9000,
+             "ttl_s": self._ttl_s}
+            for key in keys
+        ]  # fmt: skip
         begun_s = time.monotonic()
         answer = self._caller.call("POST", "/v1/registrations", {"instances": rows})
         assert answer is not None
         assert answer.status == 200, answer
-        self._leases = [row["lease_id"] for row in answer.body["instances"]]
-        self.writes = [Write(key, begun_s, answer.answered_s, None) for key in self.keys]
-
-    def run(self) -> None:
-        while not self._stage.is_over.wait(_RENEW_S):
-            self._caller.call("POST", "/v1/heartbeats", {"leases": self._leases}, within_s=2 * _TRY_S)
-        self._caller.hang_up()
+        self._leases.update(zip(keys, (row["lease_id"] for row in answer.body["instances"]), strict=True))
+        self.writes += [Write(key, begun_s, answer.answered_s, None, doubtful=answer.tries > 1) for key in keys]
+        for key in keys:
+            self._note_renewal(key, answer, is_renewed=True)

@@ -23,7 +23,7 @@ from tests.parts.fault_proxy import FaultProxy
 from tests.parts.history import History, Span, faults
 from tests.parts.lease_history import LATE_S, lease_faults
 from tests.parts.replicas import Cluster, Replica
-from tests.parts.tenants import Fleet, Stage, Tenant
+from tests.parts.tenants import Client, Fleet, Stage, Tenant
 from tests.parts.witnesses import Follower, Watcher, Witness, WitnessThread
 
 CLIENTS = 8
@@ -137,10 +137,10 @@ def _run(
         WitnessThread(witness, cluster.chooser(seed + at), seed=seed + at, absences=0.2 if name.endswith("2") else 0.0)
         for at, (name, witness) in enumerate(witnesses.items(), 100)
     ]
-    fallible: list[Tenant | WitnessThread] = [*tenants, *readers]
     try:
-        fleet = Fleet(FLEET, cluster.chooser(seed), stage, ttl_s=TTL_S)
-        for thread in (fleet, *tenants, *readers):
+        clients: list[Client] = [Fleet(FLEET, cluster.chooser(seed), stage, ttl_s=TTL_S), *tenants]
+        fallible: list[Client | WitnessThread] = [*clients, *readers]
+        for thread in fallible:
             thread.start()
         disturbed = _disturb(cluster, chance, time.monotonic() + seconds, paused_s)
         stage.abandons = False
@@ -156,13 +156,13 @@ def _run(
             reader.end()
         _catch_up(cluster, witnesses)
         stage.is_over.set()
-        _join([fleet, *tenants])
+        _join(clients)
         history = History(
-            (*fleet.writes, *(write for tenant in tenants for write in tenant.writes)),
+            tuple(write for client in clients for write in client.writes),
             {name: tuple(witness.sights) for name, witness in witnesses.items()},
             final,
             tuple(read for tenant in tenants for read in tenant.reads),
-            tuple(renewal for tenant in tenants for renewal in tenant.renewals),
+            tuple(renewal for client in clients for renewal in client.renewals),
             tuple(disturbed),
             remove_after_s,
         )
@@ -236,6 +236,10 @@ def _tell(history: History, witnesses: dict[str, Witness]) -> None:
     answered = sum(write.answered_s is not None for write in history.writes)
     print(f"{answered} of {len(history.writes)} writes answered, {len(history.renewals)} renewals, "
           f"{len(history.reads)} reads")  # fmt: skip
+    ended = [sight for sight in history.sights["f1"] if not sight.is_snapshot]
+    ran_out, went = (sum(map(len, keys)) for keys in zip(*((one.critical, one.gone) for one in ended), strict=True))
+    taken = sum(write.takes for write in history.writes)
+    print(f"{ran_out} critical, {went} gone ({taken} deregistered), as f1 saw it")
     for name, witness in witnesses.items():
         print(f"{name}: {len(witness.sights)} sights, begun anew {witness.resets} times")
 

@@ -256,6 +256,16 @@ def test_a_renewal_that_was_answered_begins_the_time_of_a_removal_anew(seed: int
     assert _kinds(history._replace(renewals=(refused,))) == []
 
 
+def test_a_change_of_a_critical_one_does_not_begin_its_time_anew() -> None:
+    history = abandoned(random.Random(2), listed_s=REMOVE_AFTER_S + 0.1)
+
+    def change(sights: list[Sight]) -> None:
+        at = _critical_at(history) + 12
+        sights[at] = sights[at]._replace(keys=("k2", ABANDONED), critical=frozenset((ABANDONED,)))
+
+    assert _kinds(_with_sights(history, "whole", change)) == []
+
+
 def test_one_that_registers_again_after_its_removal_must_stay() -> None:
     history = abandoned(random.Random(1), listed_s=REMOVE_AFTER_S + 0.1)
     again = Write(ABANDONED, 120.0, 120.1, 105)
