@@ -30,14 +30,18 @@ _log = logging.getLogger("registry.documents.reading")
 
 def read_instance(record: InstanceRecord, tags: Tags) -> InstanceRow:
     """tags: those read before; one reading of the store shares them."""
+    instance = decode_instance(record.value, tags)
+    # An older version did not write since when: then since it was written last.
+    critical_since = (record.critical_since or record.revision) if instance.status == "critical" else 0
     return InstanceRow(
-        instance=decode_instance(record.value, tags),
+        instance=instance,
         number=record.number,
         token=record.token,
         ttl_s=record.ttl_s,
         wanted=cast("Wanted", intern(record.wanted)),
         revision=record.revision,
         value=record.value,
+        critical_since=critical_since,
     )
 
 
@@ -83,6 +87,7 @@ def read_change(change: ChangeRecord) -> InstanceRow | DocumentRow:
             wanted=lease.wanted,
             revision=change.revision,
             value=change.value,
+            critical_since=lease.critical_since,
         )
         return read_instance(record, {})
     written = _document_kept.decode(change.kept)

@@ -321,17 +321,19 @@ class Leases:
                 ttl_s=row.ttl_s,
                 expires_s=self._live.now() + span_s,
                 state=CRITICAL if is_critical else LIVE,
-                since=row.revision if is_critical else 0,
+                since=row.critical_since,
             )
             self._live.start(lease)
             return
         is_retimed = lease.ttl_s != row.ttl_s
         lease.zone, lease.ttl_s = row.instance.zone, row.ttl_s
+        if is_critical and lease.since == row.critical_since:
+            return  # changed while it was critical, which keeps nobody
         if is_critical or is_retimed or lease.state == CRITICAL:
             # Into critical, out of it, or another TTL: each begins a new span, and the wheel may have let go of the
             # lease, or may look at it too late.
             lease.state = CRITICAL if is_critical else LIVE
-            lease.since = row.revision if is_critical else 0
+            lease.since = row.critical_since
             lease.expires_s = self._live.now() + span_s
             self._live.start(lease)
 

@@ -143,6 +143,9 @@ class Draft:
                 yield key
 
     def put_instance(self, row: InstanceRow) -> None:
+        since = self._critical_since(row) if row.instance.status == "critical" else 0
+        if since != row.critical_since:
+            row = msgspec.structs.replace(row, critical_since=since)
         self._set(self.instances, row.key, row)
         self._note(row.change(), row.value, row.kept())
 
@@ -201,6 +204,12 @@ class Draft:
             onces=self.onces.values(),
             instance_number=self.instance_number,
         )
+
+    def _critical_since(self, row: InstanceRow) -> int:
+        """Of one that is critical: what is changed on it meanwhile begins nothing anew, another generation does."""
+        before = self.instance(row.key)
+        goes_on = before is not None and before.critical_since and before.lease_id == row.lease_id
+        return before.critical_since if before is not None and goes_on else row.revision
 
     def _note(self, change: Change, value: bytes | None = None, kept: bytes | None = None) -> None:
         place = (self.revision, len(self._changes))

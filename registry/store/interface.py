@@ -28,6 +28,7 @@ class InstanceRecord(msgspec.Struct, frozen=True, gc=False):
     wanted: Wanted
     revision: int
     value: bytes
+    critical_since: int = 0
 
 
 class DocumentRecord(msgspec.Struct, frozen=True, gc=False):

@@ -26,7 +26,8 @@ NAMESPACES: Final = Table(
 )
 
 # value: msgpack of the Instance as the feed carries it. token: the random part of the lease's id.
-# wanted: the status a critical instance has again when it renews.
+# wanted: the status a critical instance has again when it renews. critical_since: the revision that made it critical;
+# 0 where it is not.
 INSTANCES: Final = Table(
     "instances",
     METADATA,
@@ -39,6 +40,7 @@ INSTANCES: Final = Table(
     Column("wanted", Text, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("value", LargeBinary, nullable=False),
+    Column("critical_since", BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
     # Renewed registrations update in place on half-empty pages (HOT): less PostgreSQL CPU.
     postgresql_with={"fillfactor": 60},

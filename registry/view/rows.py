@@ -30,6 +30,7 @@ class InstanceKept(msgspec.Struct, frozen=True, array_like=True, gc=False):
     token: str
     ttl_s: int
     wanted: Wanted
+    critical_since: int = 0
 
 
 class DocumentKept(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -43,7 +44,8 @@ class DocumentKept(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class InstanceRow(msgspec.Struct, frozen=True, gc=False):
     """number: this registration's own, never given again. wanted: the status it has while its lease lives.
 
-    value: the instance as feed, log and store carry it, encoded once.
+    value: the instance as feed, log and store carry it, encoded once. critical_since: the revision that made it
+    critical, which `Draft.put_instance` looks after; 0 where it is not.
     """
 
     instance: Instance
@@ -53,6 +55,7 @@ class InstanceRow(msgspec.Struct, frozen=True, gc=False):
     wanted: Wanted
     revision: int
     value: bytes
+    critical_since: int = 0
 
     @property
     def key(self) -> InstanceKey:
@@ -69,10 +72,19 @@ class InstanceRow(msgspec.Struct, frozen=True, gc=False):
         return Change("put", INSTANCE, instance.namespace, name, msgspec.Raw(self.value))
 
     def kept(self) -> bytes:
-        return _encode((self.number, self.token, self.ttl_s, self.wanted))
+        return _encode((self.number, self.token, self.ttl_s, self.wanted, self.critical_since))
 
     def record(self) -> InstanceRecord:
-        return InstanceRecord(*self.key, self.number, self.token, self.ttl_s, self.wanted, self.revision, self.value)
+        return InstanceRecord(
+            *self.key,
+            self.number,
+            self.token,
+            self.ttl_s,
+            self.wanted,
+            self.revision,
+            self.value,
+            self.critical_since,
+        )
 
 
 class Reference(msgspec.Struct, frozen=True):

@@ -28,9 +28,11 @@ class LeaseBench(Bench):
         self.live = MemoryLive(self.clock)
         self.leases = self.fresh_leases()
 
-    def fresh_leases(self) -> Leases:
+    def fresh_leases(self, live: MemoryLive | None = None) -> Leases:
+        """Those of another registry where it has a live state of its own."""
         guard = SelfPreservation(percent=15.0, minimum=3, max_s=900.0)
-        return Leases(self.view, self.live, self.submit, self_preservation=guard, remove_after_s=300.0, lead=self.lead)
+        live = self.live if live is None else live
+        return Leases(self.view, live, self.submit, self_preservation=guard, remove_after_s=300.0, lead=self.lead)
 
     async def lead(self, what: str) -> bool:
         return self.is_leading

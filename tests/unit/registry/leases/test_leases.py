@@ -57,6 +57,38 @@ async def test_a_heartbeat_of_a_critical_instance_makes_it_passing_again() -> No
     assert bench.status() == "critical"
 
 
+async def test_what_is_changed_on_a_critical_instance_does_not_keep_it() -> None:
+    bench = LeaseBench()
+    bench.register(ttl_s=10)
+    await bench.sweep(11.0)
+    assert bench.status() == "critical"
+    for weight in range(5):
+        await bench.sweep(50.0)
+        bench.commit(Patch(KEY, InstancePatch(weight=weight), lambda row: None))
+        assert bench.status() == "critical"
+    assert bench.leases.count == 1
+    await bench.sweep(52.0)
+    assert bench.status() is None
+
+
+async def test_one_that_came_back_and_ran_out_again_has_its_whole_time_also_where_both_are_heard_at_once() -> None:
+    bench = LeaseBench()
+    one = bench.register(ttl_s=10)
+    await bench.sweep(11.0)
+    await bench.sweep(200.0)
+    seen = bench.view.instance(KEY)
+    elsewhere = MemoryLive(bench.clock)
+    other = bench.fresh_leases(elsewhere)
+    bench.view.on_instances.remove(other._follow)
+    await bench.renew(one)
+    await bench.sweep(11.0)
+    assert bench.status() == "critical"
+    other._follow([(seen, bench.view.instance(KEY))])
+    lease = elsewhere.find(1)
+    assert lease is not None
+    assert lease.expires_s == bench.clock() + 300.0
+
+
 async def test_a_superseded_process_cannot_renew_its_successors_lease() -> None:
     bench = LeaseBench()
     old, new = bench.register(), bench.register()
