@@ -17,7 +17,10 @@ from gateway.compiler.clusters import (
     emptying,
     failing_over,
     failover_keys,
+    fallback_key,
+    falling_back,
     instances_of,
+    other_keys,
     reconfiguring,
     retiring,
 )
@@ -93,7 +96,8 @@ class Build:
         if self._whole or self._diff.documents or any(refusal.kind != INSTANCE for refusal in self._diff.refusals):
             return self._with_documents(revision)
         fresh = [service for service in self._diff.instances if service not in self._base.implicit]
-        if any(self._settings_of(ClusterKey(*service)).failover for service in fresh):  # more than its own cluster
+        keys = [ClusterKey(*service) for service in fresh]
+        if any(other_keys(key, self._settings_of(key)) for key in keys):  # more than its own cluster
             return self._with_documents(revision)
         return self._with_instances(revision)
 
@@ -180,7 +184,7 @@ class Build:
         clusters = self._clusters(services, implicit, routes)
         if policy_news:
             self._reconfigure(clusters)
-        self._wire_failover(clusters)
+        self._wire(clusters)
         endpoints = self._endpoints(clusters, {entry.key[1:] for entry in accepted.dirty(("Service",))})
         edge = gather(((host, route) for route in routes.values() for host in route.attached.edge), base.edge)
         mesh = gather(((to, route) for route in routes.values() for to in route.attached.mesh), base.mesh)
@@ -274,7 +278,7 @@ class Build:
             wanted |= dict.fromkeys(route.clusters)
         added = list(wanted)
         while added:
-            found = (failover_keys(key, self._settings_of(key)) for key in added)
+            found = (other_keys(key, self._settings_of(key)) for key in added)
             added = [other for keys in found for other in keys if other not in wanted]
             wanted |= dict.fromkeys(added)
         clusters: dict[ServiceKey, dict[ClusterKey, Cluster]] = {}
@@ -317,7 +321,7 @@ class Build:
                 if settings != cluster.settings:
                     self.steps.append(reconfiguring(cluster, settings, self._parts))
 
-    def _wire_failover(self, clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]) -> None:
+    def _wire(self, clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]) -> None:
         every = {key: cluster for group in clusters.values() for key, cluster in group.items()}
         failover = {key: failover_keys(key, self._settings_of(key)) for key in every}
         followers: dict[ClusterKey, list[Cluster]] = {}
@@ -328,6 +332,10 @@ class Build:
             wiring = (tuple(every[other] for other in failover[key]), tuple(followers.get(key, ())))
             if wiring != (cluster.failover, cluster.followers):
                 self.steps.append(failing_over(cluster, *wiring))
+            fallback = fallback_key(key, self._settings_of(key))
+            serving = None if fallback is None else every[fallback]
+            if serving is not cluster.fallback:
+                self.steps.append(falling_back(cluster, serving))
 
     def _endpoints(
         self, clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]], changed: set[tuple[str, ...]]

@@ -258,6 +258,28 @@ def failover_keys(key: ClusterKey, settings: ClusterSettings) -> tuple[ClusterKe
     return tuple(other for other in dict.fromkeys(found) if other != key)
 
 
+def fallback_key(key: ClusterKey, settings: ClusterSettings) -> ClusterKey | None:
+    """The cluster that is called while this one's breaker is open."""
+    if settings.breaker is None or settings.breaker.fallback is None:
+        return None
+    namespace, service, subset = settings.breaker.fallback
+    other = ClusterKey(namespace or key.namespace, service, subset)
+    return None if other == key else other
+
+
+def other_keys(key: ClusterKey, settings: ClusterSettings) -> tuple[ClusterKey, ...]:
+    """All clusters that this one needs beside it."""
+    fallback = fallback_key(key, settings)
+    return failover_keys(key, settings) if fallback is None else (*failover_keys(key, settings), fallback)
+
+
+def falling_back(cluster: Cluster, other: Cluster | None) -> Step:
+    def fall_back() -> None:
+        cluster.fallback = other
+
+    return fall_back
+
+
 def failing_over(cluster: Cluster, failover: tuple[Cluster, ...], followers: tuple[Cluster, ...]) -> Step:
     return lambda: cluster.set_failover(failover, followers)
 

@@ -21,6 +21,8 @@ from meshway.model.traffic_policy import (
     Affinity,
     Breaker,
     Bulkhead,
+    Failover,
+    Fallback,
     HashKey,
     LoadBalancer,
     OutlierDetection,
@@ -43,7 +45,7 @@ def cluster_settings(policy: TrafficPolicy, sources: Mapping[str, str] = {}) -> 
     return ClusterSettings(
         balancing=_balancing(balancer),
         eligible=_eligible(policy),
-        failover=tuple((each.namespace or "", each.service, each.subset or "") for each in _set(policy.failover)),
+        failover=tuple(_elsewhere(other) for other in _set(policy.failover)),
         connect_timeout_s=float(_set(connection.connect_timeout)),
         idle_timeout_s=float(_set(connection.idle_timeout)),
         max_requests=_set(connection.max_requests),
@@ -132,6 +134,8 @@ def _breaker(block: Breaker | None, policy: str) -> BreakerSettings | None:
     if block is None:
         return None
     failures = _set(block.failures)
+    fallback = block.fallback or Fallback()
+    respond, other = fallback.respond, fallback.destination
     return BreakerSettings(
         window_s=float(_set(block.window)),
         minimum_requests=_set(block.minimum_requests),
@@ -145,6 +149,8 @@ def _breaker(block: Breaker | None, policy: str) -> BreakerSettings | None:
         slow_percent=block.slow_call.percent if block.slow_call is not None else 0.0,
         confidence_percent=_set(block.confidence_percent),
         policy=policy,
+        answer=None if respond is None else (respond.status, respond.body, respond.content_type),
+        fallback=None if other is None else _elsewhere(other),
     )
 
 
@@ -176,6 +182,10 @@ def _outlier(block: OutlierDetection) -> OutlierSettings | None:
         max_ejection_s=float(_set(block.max_ejection)),
         max_ejection_percent=_set(block.max_ejection_percent),
     )
+
+
+def _elsewhere(other: Failover) -> tuple[str, str, str]:
+    return other.namespace or "", other.service, other.subset or ""
 
 
 def _set(value: T | None) -> T:

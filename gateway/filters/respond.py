@@ -2,7 +2,7 @@
 
 from gateway.exchange import Reply
 from gateway.plan import RequestFilter
-from meshway.model.rule_actions import Respond
+from meshway.model.respond import Respond
 
 
 def compile_filter(respond: Respond) -> RequestFilter:

@@ -179,11 +179,27 @@ class Call:
                 self._cluster_state = _PENDING
                 return
             if admission is not None:
-                self.answer(admission)
+                self._refused(cluster, admission, now)
                 return
             self._cluster_state = _ADMITTED
         pick = cluster.first_pick
         self.attempt_on(cluster, plan, pick(exchange) if pick is not None else None, now)
+
+    def _refused(self, cluster: Cluster, refusal: Reply, now: float) -> None:
+        """An open breaker may have another service to ask; what that one says is final."""
+        other = cluster.fallback
+        if other is None or refusal.reason != "breaker_open":
+            self.answer(refusal)
+            return
+        exchange = self.exchange
+        exchange.mark(refusal.flag)
+        exchange.cluster = other
+        other.budget.count_request(now)
+        admission = other.admit(exchange, self._admitted) if other.is_guarded else None
+        if admission is PENDING:
+            self._cluster_state = _PENDING
+        else:
+            self._admitted(admission)
 
     def _admitted(self, refusal: Reply | None) -> None:
         """The bulkhead, later."""

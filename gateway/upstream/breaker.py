@@ -28,7 +28,7 @@ class Breaker:
     """
 
     __slots__ = (
-        "_good", "_is_slow", "_name", "_probes", "_report", "_share", "_slow", "_window", "_z",
+        "_answer", "_good", "_is_slow", "_name", "_probes", "_report", "_share", "_slow", "_window", "_z",
         "open_until", "openings", "settings", "state",
     )  # fmt: skip
 
@@ -44,6 +44,7 @@ class Breaker:
         self._z = 0.0
         self._share = 1
         self._good = 0
+        self._answer: Reply | None = None
         self._probes: set[Exchange] = set()
         self.state = CLOSED
         self.open_until = 0.0
@@ -57,6 +58,7 @@ class Breaker:
             self._slow = RatioWindow(settings.window_s)
         self.settings = settings
         confidence = settings.confidence_percent
+        self._answer = None if settings.answer is None else self._reply(*settings.answer)
         self._z = NormalDist().inv_cdf(confidence / 100.0) if confidence else 0.0
         self._share = math.ceil(settings.half_open_requests / max(workers, 1))
 
@@ -148,7 +150,16 @@ class Breaker:
         if self.state is OPEN:
             self.open_until = 0.0
 
+    def _reply(self, status: int, body: str, content_type: str) -> Reply:
+        """Told to be of the open breaker, so that nobody takes it for the service's own."""
+        fields = f"Content-Type: {content_type}\r\n".encode("latin-1") if body else b""
+        detail = f"the breaker of {self._name} is open: its fallback answers"
+        policy = self.settings.policy
+        return Reply(status, "breaker_open", "UO", detail, fields=fields, body=body.encode(), policy=policy)
+
     def _refusal(self, wait_s: float) -> Reply:
+        if self._answer is not None:
+            return self._answer
         return Reply(
             503,
             "breaker_open",

@@ -76,15 +76,16 @@ class Cluster:
 
     endpoints: in order of id. eligible: those a balancer may pick now. first_pick: gives the endpoint of a call's first
     attempt; None where nobody is eligible, 503 `no_endpoint`. failover: clusters whose endpoints serve where its own
-    are too few; followers: those it serves so. observe: told how long each attempt took; None where nobody asks.
-    is_guarded: calls must be admitted, by breaker, adaptive limit or bulkhead.
-    watched: clusters whose `tick` has something to wait for, shared by all clusters of a worker.
+    are too few; followers: those it serves so. fallback: who is called while the breaker keeps calls away. observe:
+    told how long each attempt took; None where nobody asks. is_guarded: calls must be admitted, by breaker, adaptive
+    limit or bulkhead. watched: clusters whose `tick` has something to wait for, shared by all clusters of a worker.
     """
 
     __slots__ = (
         "_balancer", "_eligible", "_moved", "_outlier", "_parts", "_watched", "breaker", "budget", "bulkhead",
-        "connect_timeout_s", "eligible", "endpoints", "failover", "first_pick", "followers", "idle_timeout_s",
-        "is_guarded", "is_panicking", "limit", "max_requests", "name", "next_change", "observe", "settings",
+        "connect_timeout_s", "eligible", "endpoints", "failover", "fallback", "first_pick", "followers",
+        "idle_timeout_s", "is_guarded", "is_panicking", "limit", "max_requests", "name", "next_change", "observe",
+        "settings",
     )  # fmt: skip
 
     def __init__(
@@ -101,6 +102,7 @@ class Cluster:
         self.next_change = math.inf
         self.failover: tuple[Cluster, ...] = ()
         self.followers: tuple[Cluster, ...] = ()
+        self.fallback: Cluster | None = None
         self.observe: Observe | None = None
         self._moved: Moved | None = None  # told where a retry goes
         self.budget = RetryBudget(settings.budget, parts.workers)

@@ -19,7 +19,9 @@ class BulkheadSettings:
 @dataclass(slots=True, frozen=True)
 class BreakerSettings:
     """outcomes, statuses: failures that count (`connect reset timeout`). It opens above failure_percent, and where more
-    than slow_percent take longer than slow_over_s (inf: any time). confidence_percent: 0 = the share as observed."""
+    than slow_percent take longer than slow_over_s (inf: any time). confidence_percent: 0 = the share as observed.
+    answer: status, body and content type of what is answered while it is open. fallback: who is called then instead, as
+    one of ClusterSettings.failover."""
 
     window_s: float
     minimum_requests: int
@@ -32,6 +34,8 @@ class BreakerSettings:
     slow_over_s: float = math.inf
     slow_percent: float = 50.0
     confidence_percent: float = 0.0
+    answer: tuple[int, str, str] | None = None
+    fallback: tuple[str, str, str] | None = None
     policy: str = ""  # by whose word
 
 

@@ -8,7 +8,8 @@ import msgspec
 from meshway.model.cors_rules import CORS_RULES
 from meshway.model.instant import parse_instant
 from meshway.model.names import FIELD_VALUE, TOKEN
-from meshway.model.rule_actions import Cors, Deprecation, Fault, FaultAbort, FaultDelay, Respond, Sticky, StickyCookie
+from meshway.model.respond import Respond
+from meshway.model.rule_actions import Cors, Deprecation, Fault, FaultAbort, FaultDelay, Sticky, StickyCookie
 from meshway.model.rule_kit import BlockRule, Finding, bounded, one_of
 from meshway.units import Size
 

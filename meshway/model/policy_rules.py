@@ -21,6 +21,7 @@ from meshway.model.traffic_policy import (
     Bulkhead,
     Connection,
     FailureRatio,
+    Fallback,
     HashKey,
     HealthCheck,
     LoadBalancer,
@@ -220,6 +221,7 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         bounded("window", 10 * _MS, _MINUTE, zero=False),
         at_most("min_limit", "max_limit", equal=True, low_default=3.0, high_default=1000.0),
     ),
+    Fallback: (one_of("respond", "destination"),),
     FailureRatio: (bounded("window", 1.0, 300.0, zero=False),),
     OutlierDetection: (
         bounded("base_ejection", _MS, _DAY, zero=False),

@@ -6,7 +6,8 @@ from msgspec import Meta
 
 from meshway.model.document import Destination, Label, Part, Spec
 from meshway.model.match import Match, Regex
-from meshway.model.rule_actions import Compression, Cors, Deprecation, Fault, Mirror, RequestBody, Respond, Sticky
+from meshway.model.respond import Respond
+from meshway.model.rule_actions import Compression, Cors, Deprecation, Fault, Mirror, RequestBody, Sticky
 from meshway.model.traffic_policy import Retry, Timeouts
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from meshway.model.document import Label, Part, Port, Spec, Target
+from meshway.model.respond import Respond
 from meshway.units import Duration, Size
 
 RetryCondition = Literal[
@@ -88,7 +89,7 @@ class Locality(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
 
 class Failover(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Whose endpoints serve where the service's own are too few. namespace None: the called service's."""
+    """Who serves in place of the called service. namespace None: the called service's."""
 
     service: Label
     namespace: Label | None = None
@@ -171,13 +172,20 @@ class SlowCall(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     percent: Percent = 50.0
 
 
+class Fallback(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Exactly one: what calls get that an open breaker keeps away. A service that is its own fallback has none."""
+
+    is_one_choice: ClassVar[bool] = True
+
+    respond: Respond | None = None
+    destination: Failover | None = None
+
+
 class Breaker(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Off unless written. Opens when the failure share of the window is above the threshold.
 
     confidence_percent: how sure it must be that the true share is, 0: the observed share counts.
     """
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"fallback"})
 
     window: Duration | None = None
     minimum_requests: Annotated[int, Meta(ge=1)] | None = None
@@ -188,6 +196,7 @@ class Breaker(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     half_open_requests: Annotated[int, Meta(ge=1, le=100)] | None = None
     slow_call: SlowCall | None = None
     confidence_percent: Annotated[float, Meta(ge=0, lt=100)] | None = None
+    fallback: Fallback | None = None
 
 
 class AdaptiveConcurrency(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

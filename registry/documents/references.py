@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from meshway.model.nearest import did_you_mean
 from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route, Rule
+from meshway.model.rules import MESH_NAMESPACE
 from meshway.model.service import Service, ServicePort
 from meshway.model.traffic_policy import TrafficPolicy
 from registry.documents.matching import is_in_subset
@@ -31,11 +32,12 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
                 for reference in _of_destination(destination, namespace, path)
             )
         case TrafficPolicy() | RateLimit():
-            return tuple(
+            of_targets = (
                 reference
                 for at, target in enumerate(spec.targets)
                 for reference in _of_target(target, namespace, f"spec.targets[{at}]")
             )
+            return (*of_targets, *_of_substitutes(spec, namespace))
     return ()
 
 
@@ -85,6 +87,23 @@ def _destinations(rule: Rule, path: str) -> Iterator[tuple[Destination, str]]:
         yield destination, f"{path}.destinations[{at}]"
     for at, copy in enumerate(rule.mirror):
         yield copy.destination, f"{path}.mirror[{at}].destination"
+
+
+def _of_substitutes(spec: TrafficPolicy | RateLimit, namespace: str) -> Iterator[Reference]:
+    """Who serves in place of the called service. A policy of the whole mesh means the called one's namespace, whichever
+    that is, where it names none."""
+    if not isinstance(spec, TrafficPolicy):
+        return
+    found = [(f"spec.failover[{at}]", other) for at, other in enumerate(spec.failover or ())]
+    if spec.breaker is not None and spec.breaker.fallback is not None and spec.breaker.fallback.destination is not None:
+        found.append(("spec.breaker.fallback.destination", spec.breaker.fallback.destination))
+    for path, other in found:
+        of = other.namespace or namespace
+        if other.namespace is None and namespace == MESH_NAMESPACE:
+            continue
+        yield Reference(f"{path}.service", "service", of, other.service)
+        if other.subset is not None:
+            yield Reference(f"{path}.subset", "subset", of, other.service, other.subset)
 
 
 def _of_destination(destination: Destination, namespace: str, path: str) -> Iterator[Reference]:

@@ -595,3 +595,14 @@ def test_a_thread_may_prepare_while_the_loop_matches_and_picks() -> None:
     thread.join()
     bench.compiler.commit(prepared[0])
     assert set(bench.picks("default/books", 4).split()) == {"2", "3"}
+
+
+def test_who_stands_in_for_an_open_breaker_is_known_to_every_service_the_policy_speaks_for_but_itself() -> None:
+    policy = {"targets": [{"namespace": "default"}], "breaker": {"fallback": {"destination": {"service": "spare"}}}}
+    bench = Bench(running("books", "1"), running("spare", "1"), document("TrafficPolicy", "p", policy))
+    spare = bench.cluster("default/spare")
+    assert (bench.cluster("default/books").fallback, spare.fallback) == (spare, None)
+    assert bench.delta(running("films", "1")) == []  # a service that comes later, without any document
+    assert bench.cluster("default/films").fallback is spare
+    assert bench.delta(gone("TrafficPolicy", "p")) == []
+    assert bench.cluster("default/books").fallback is None

@@ -1,6 +1,6 @@
 from gateway.exchange import Reply
 from gateway.filters.respond import compile_filter
-from meshway.model.rule_actions import Respond
+from meshway.model.respond import Respond
 from tests.parts.calls import call
 
 

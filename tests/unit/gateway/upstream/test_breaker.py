@@ -206,3 +206,16 @@ def test_with_confidence_chance_does_not_open_it(bad: int, total: int, state: st
     sure = Bench(failure_percent=10.0, minimum_requests=total)
     sure.answers(total - bad, bad)
     assert sure.breaker.state == OPEN, "without, the share itself counts"
+
+
+def test_an_answer_of_its_own_is_given_while_it_keeps_calls_away() -> None:
+    bench = Bench(minimum_requests=1, answer=(200, "[]", "application/json"), policy="TrafficPolicy default/p")
+    bench.answers(0, 1)
+    reply = bench.breaker.admit(call(), 100.0)
+    assert reply is not None
+    assert (reply.status, reply.body, reply.fields) == (200, b"[]", b"Content-Type: application/json\r\n")
+    assert (reply.reason, reply.flag, reply.policy) == ("breaker_open", "UO", "TrafficPolicy default/p")
+    bench.breaker.configure(settings(minimum_requests=1), 1)
+    reply = bench.breaker.admit(call(), 100.0)
+    assert reply is not None
+    assert (reply.status, reply.body) == (503, None)

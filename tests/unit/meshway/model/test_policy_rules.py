@@ -1,4 +1,4 @@
-"""What a TrafficPolicy may say of staying at an endpoint."""
+"""What a TrafficPolicy may say of staying at an endpoint, and of a way out."""
 
 from typing import Any
 
@@ -29,3 +29,19 @@ def test_a_sound_affinity_is_read(affinity: dict[str, Any]) -> None:
     read, errors = decode_spec("TrafficPolicy", {"load_balancer": {"affinity": affinity}})
     assert read is not None
     assert errors == []
+
+
+@pytest.mark.parametrize(
+    ("fallback", "path", "code"),
+    [
+        ({}, "", "forbidden_combination"),
+        ({"respond": {"status": 200}, "destination": {"service": "b"}}, "", "forbidden_combination"),
+        ({"respond": {"status": 204, "body": "x"}}, ".respond.body", "forbidden_combination"),
+        ({"destination": {"service": "b", "weight": 1}}, ".destination.weight", "unknown_field"),
+        ({"destination": {}}, ".destination.service", "missing_field"),
+    ],
+)
+def test_a_fallback_is_an_answer_or_a_service(fallback: dict[str, Any], path: str, code: str) -> None:
+    read, errors = decode_spec("TrafficPolicy", {"breaker": {"fallback": fallback}})
+    assert read is None
+    assert [(error.path, error.code) for error in errors] == [(f"spec.breaker.fallback{path}", code)]

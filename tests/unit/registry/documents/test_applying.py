@@ -121,6 +121,20 @@ def test_targets_must_exist_too() -> None:
     ]
 
 
+def test_who_serves_in_place_of_a_service_must_exist_too() -> None:
+    bench = Bench()
+    bench.apply(SERVICE)
+    substitutes = {
+        "failover": [{"service": "books"}, {"service": "films"}],
+        "breaker": {"fallback": {"destination": {"service": "books", "subset": "v9"}}},
+    }
+    policy = written("TrafficPolicy", "p", {"targets": [{"service": "books"}], **substitutes})
+    assert codes(refusal(bench, policy)) == [
+        ("spec.failover[1].service", "unknown_reference"),
+        ("spec.breaker.fallback.destination.subset", "unknown_reference"),
+    ]
+
+
 def test_a_named_port_is_one_of_the_service_or_of_an_instance() -> None:
     bench = Bench()
     bench.register(ports={"admin": 9000})
