@@ -83,6 +83,8 @@ class Follower(Witness):
                             self.epoch = frame.epoch
                         case Reset():
                             self.resets += 1
+                            parts.clear()
+                            whole.clear()
                         case Snapshot():
                             whole += frame.entries
                         case SnapshotEnd():
@@ -140,6 +142,7 @@ class Watcher(Witness):
             whole += seen
         else:
             self.resets += 1
+            whole.clear()
         return 0
 
 
