@@ -20,6 +20,7 @@ from meshway.tasks import spawn
 from registry.checks.assignment import owner
 from registry.checks.findings import Finding, Findings
 from registry.checks.watched import Watched
+from registry.leases.hold_log import log_holds
 from registry.live.interface import Lease
 
 if TYPE_CHECKING:
@@ -261,7 +262,9 @@ class Checks:
             return
         now = self._clock()
         is_forced = any(now - hold.since_s >= self._guard.max_s for hold in self._guard.holds.values())
+        before = self._guard.holds
         gone, held = self._guard.judge(list(self._silent.values()), self._passing, now)
+        log_holds(_log, "checks without answer", before, self._guard.holds, self._passing, now, max_s=self._guard.max_s)
         self._silent = {_key(lease): lease for lease in held}
         self._held_at.update(((lease.namespace, lease.zone), now) for lease in held)
         for lease in gone:

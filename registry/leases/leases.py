@@ -15,6 +15,7 @@ import msgspec
 
 from meshway.problem import Problem
 from meshway.tasks import spawn
+from registry.leases.hold_log import log_holds
 from registry.leases.late import LateLeases
 from registry.leases.self_preservation import read_notice, write_notice
 from registry.live.interface import CRITICAL, LIVE, Lease, Renewed
@@ -221,7 +222,9 @@ class Leases:
         overdue = [lease for lease in overdue if not self._is_alive(lease, now)]
         expire: list[Lease] = []
         if overdue or self._guard.holds:
+            before = self._guard.holds
             expire, held = self._guard.judge(overdue, self._alive, now, late)
+            log_holds(_log, "leases that ran out", before, self._guard.holds, self._alive, now, max_s=self._guard.max_s)
             self._late.gone(expire)
             self._held = {lease.number: lease for lease in held}
         self._live.notice = write_notice(self._guard.holds.values(), now) if self._guard.holds else b""

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
 from meshway.model.registration import InstancePatch
 from meshway.model.traffic_policy import HealthCheck
 from meshway.outbound.connection import NOT_ASKED, PlainError
@@ -175,7 +177,7 @@ async def test_a_replica_that_reaches_nobody_empties_no_catalogue_and_says_so() 
         assert bench.statuses() == {"passing": 20}
 
 
-async def test_what_is_held_for_too_long_is_believed() -> None:
+async def test_what_is_held_for_too_long_is_believed(caplog: pytest.LogCaptureFixture) -> None:
     bench = CheckBench()
     for port in range(1, 21):
         bench.add(port, unhealthy_after=1)
@@ -185,6 +187,10 @@ async def test_what_is_held_for_too_long_is_believed() -> None:
         await bench.pass_s(10, lambda: bench.checks[0].held == 20)
         bench.clock.advance(900.0)
         await until(lambda: bench.statuses() == {"critical": 20}, within_s=5)
+    told = [record.message for record in caplog.records if "self-preservation" in record.message]
+    assert len(told) == 2
+    assert "begins in namespace default, zone (none): checks without answer" in told[0]
+    assert "s, as long as it may last: checks without answer, 20 of 20 at last" in told[1]
 
 
 async def test_many_that_refuse_are_critical_all_the_same() -> None:

@@ -192,7 +192,7 @@ async def test_maintenance_outlives_a_lease_that_ran_out() -> None:
     assert bench.status() == "maintenance"
 
 
-async def test_many_at_once_are_held_and_shown() -> None:
+async def test_many_at_once_are_held_and_shown(caplog: pytest.LogCaptureFixture) -> None:
     bench = LeaseBench()
     all_of_them = [bench.register(instance_id=f"b{at}", ttl_s=10) for at in range(10)]
     await bench.sweep(12.0)
@@ -201,6 +201,10 @@ async def test_many_at_once_are_held_and_shown() -> None:
     assert len(bench.leases.holds) == 1
     assert bench.leases.is_unrenewed(1)
     assert bench.leases.expires_in_s(1) == 0.0
+    told = [record.message for record in caplog.records]
+    assert told == [
+        "self-preservation begins in namespace default, zone (none): leases that ran out, 10 of 10, for 900 s at most"
+    ]
     await bench.renew(*all_of_them[1:])
     await bench.sweep(1.0)
     assert len(bench.leases.holds) == 1, "one that did not come back with the others has its TTL for it"
@@ -208,6 +212,10 @@ async def test_many_at_once_are_held_and_shown() -> None:
     await bench.renew(*all_of_them[1:])
     await bench.sweep(4.0)
     assert bench.leases.holds == []
+    assert [record.message for record in caplog.records[1:]] == [
+        "self-preservation ends in namespace default, zone (none) after 10 s, no more than usual are missing: leases "
+        "that ran out, 1 of 10 at last"
+    ]
     assert bench.status(("default", "books", "b0")) == "critical"
     assert bench.status(("default", "books", "b1")) == "passing"
 
