@@ -96,6 +96,13 @@ class Picked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: str
 
 
+class Went(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a call that was made went at last: instance "" where it reached none."""
+
+    instance: str = ""
+    attempts: int = 0
+
+
 class Answered(Said, frozen=True, kw_only=True, omit_defaults=True):
     """An answer that the gateway would give itself."""
 
@@ -106,7 +113,8 @@ class Answered(Said, frozen=True, kw_only=True, omit_defaults=True):
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """revision, gateway: of whose tables. draft: with documents that are not applied; then breakers and limits stand as
-    at a start. matched: by whose word the rule has the call, None: no rule has. answered: instead of picked."""
+    at a start. matched: by whose word the rule has the call, None: no rule has. answered: instead of picked. went: of a
+    call that was made (`Meshway-Explain: 1`); all else is told of the moment before it."""
 
     gateway: str
     revision: int
@@ -126,3 +134,4 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     destinations: list[DestinationState] = []
     picked: Picked | None = None
     answered: Answered | None = None
+    went: Went | None = None

@@ -1,13 +1,18 @@
 """The mesh listener: services call each other here, by `Host: <service>.<namespace>.mesh` or as an HTTP proxy."""
 
-from gateway.exchange import MESH
+from collections.abc import Callable
+
+from gateway.exchange import MESH, Exchange
+from gateway.relay.explained import Tell
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
 from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
 from meshway.http1.head import HeadLimits
 
 
-def mesh_listener(relay: Relay, settings: WorkerSettings) -> ListenerContext:
+def mesh_listener(
+    relay: Relay, settings: WorkerSettings, explain: Callable[[Exchange], Tell | None] | None = None
+) -> ListenerContext:
     """What all mesh connections of a worker share. One host may hold many services, so no limit per address."""
     limits = ConnectionLimits(head=HeadLimits(settings.max_head, settings.max_fields, settings.max_target))
-    return ListenerContext(MESH, relay, b"meshway-" + settings.node.encode(), limits=limits)
+    return ListenerContext(MESH, relay, b"meshway-" + settings.node.encode(), limits=limits, explain=explain)

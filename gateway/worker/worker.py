@@ -60,7 +60,7 @@ from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.server import ServerProtocol
 from gateway.worker.apply import Applier
 from gateway.worker.evidence import Evidence
-from gateway.worker.explaining import told_of
+from gateway.worker.explaining import explaining, told_of
 from gateway.worker.gauges import Gauges
 from gateway.worker.leftovers import remove_leftovers
 from gateway.worker.states import tables_state
@@ -161,7 +161,8 @@ class Worker:
         self._finisher = Finisher(self._counters, self._log_file)
         relay = Relay(self._holder, pool, self._wheel, now, self._finisher.finish)
         proxies = [ipaddress.ip_network(text) for text in settings.trusted_proxies]
-        self._listeners = (edge_listener(relay, settings, proxies), mesh_listener(relay, settings))
+        explain = explaining(lambda: self._compiler.state, settings.node)
+        self._listeners = (edge_listener(relay, settings, proxies), mesh_listener(relay, settings, explain))
         self._loop.call_later(TICK_S, self._beat)
 
     def _follow(self, frame: Any) -> None:

@@ -60,7 +60,7 @@ _READ: Final = {
     **dict.fromkeys((b"authorization", b"content-type", b"idempotency-key"), SINGLE),
 }
 _FORWARDING: Final = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded", b"via")
-_MESH: Final = (b"meshway-deadline", b"meshway-attempt", b"meshway-criticality")
+_MESH: Final = (b"meshway-deadline", b"meshway-attempt", b"meshway-criticality", b"meshway-explain")
 # Names by which a caller could pass for somebody else, or for another request than the one we judged.
 IDENTITY: Final = frozenset(
     {

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from gateway.exchange import EDGE
+from gateway.exchange import EDGE, Exchange
+from gateway.relay.explained import Tell
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
 from meshway.http1.field_lines import request_lines
@@ -45,11 +46,12 @@ EDGE_LIMITS: Final = ConnectionLimits(body_rate=100, per_address=1_000)
 class ListenerContext:
     """face: EDGE or MESH. via_id: our name in Via, `meshway-<node>`. connections: the open ones.
 
-    per_address: open connections by the peer's address; kept only where they are limited.
+    per_address: open connections by the peer's address; kept only where they are limited. explain: what to tell of a
+    call that asks for it, None where nobody may ask.
     """
 
     __slots__ = (
-        "connections", "draining", "face", "limits", "lines", "now", "per_address", "relay", "scheme",
+        "connections", "draining", "explain", "face", "limits", "lines", "now", "per_address", "relay", "scheme",
         "trusted_proxies", "via_id", "via_line",
     )  # fmt: skip
 
@@ -62,6 +64,7 @@ class ListenerContext:
         limits: ConnectionLimits | None = None,
         trusted_proxies: Networks = (),
         scheme: bytes = b"http",
+        explain: Callable[[Exchange], Tell | None] | None = None,
     ) -> None:
         if limits is None:
             limits = EDGE_LIMITS if face == EDGE else ConnectionLimits()
@@ -77,6 +80,7 @@ class ListenerContext:
         self.connections: set[ServerProtocol] = set()
         self.per_address: dict[str, int] = {}
         self.draining = False
+        self.explain = explain
 
     def enter(self, connection: "ServerProtocol", peer: str, *, is_limited: bool) -> bool:
         """Counts a new connection. False: its address has too many. is_limited: trusted proxies are not."""

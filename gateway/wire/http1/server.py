@@ -9,11 +9,12 @@ from typing import cast
 
 from gateway.exchange import NEVER, Exchange, Reply
 from gateway.relay.call import Call
+from gateway.relay.explained import ExplainedDownstream
 from gateway.relay.forwarding import Forwarding, is_looping
 from gateway.relay.trace import begin_trace
 from gateway.wire.http1.answering import AnsweringSide
 from gateway.wire.http1.listener_context import ListenerContext
-from gateway.wire.interfaces import Timer
+from gateway.wire.interfaces import Downstream, Timer
 from meshway.http1.framing import ChunkedReader, LengthReader
 from meshway.http1.head import HeadError, RequestReader
 from meshway.http1.message import CHUNKED, NO_BODY, RequestHead
@@ -193,13 +194,21 @@ class ServerProtocol(AnsweringSide):
     def _begin(self, head: RequestHead, first: bytes, ended: bool, trailers: bytes = b"") -> None:
         listener = self._listener
         exchange = self._exchange(head)
-        call = self._call = Call(listener.relay, exchange, self)
+        call = self._call = Call(listener.relay, exchange, self._downstream_of(head, exchange))
         if b"via" in head.named and is_looping(head, listener.via_id):
             call.refuse(Reply(508, "loop_detected", "", "the request came through this gateway too often"))
         elif head.method == b"CONNECT":
             call.refuse(Reply(405, "method_not_allowed", "NR", "CONNECT is not offered here", fields=b"Allow: GET\r\n"))
         else:
             call.start(first, ended, trailers)
+
+    def _downstream_of(self, head: RequestHead, exchange: Exchange) -> Downstream:
+        """This connection, or one before it where the call's answer shall be explained."""
+        explain = self._listener.explain
+        if explain is None or b"meshway-explain" not in head.named:
+            return self
+        tell = explain(exchange)
+        return self if tell is None else ExplainedDownstream(self, tell)
 
     def _exchange(self, head: RequestHead) -> Exchange:
         listener = self._listener

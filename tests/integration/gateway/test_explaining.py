@@ -1,6 +1,7 @@
 """What is told of a call before it is made, by a registry and a gateway that run, and what became of it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -189,3 +190,22 @@ async def test_without_a_gateway_that_is_said(tmp_path: Path) -> None:
         answer = await registry.call("POST", "/v1/explain", {"url": "http://shop.example/"})
         assert (answer.status, answer.json["code"]) == (503, "no_gateway")
         assert "meshway gateway serve" in answer.json["mend"]
+
+
+async def test_a_call_that_asks_is_answered_with_its_explanation(tmp_path: Path) -> None:
+    async with shop(tmp_path) as running:
+        client, gateway = running.gateway.client, running.gateway
+        asking = {"Host": "books.default.mesh", "Meshway-Explain": "1"}
+        answers = [await client.get(f"{gateway.mesh}/a", headers=asking) for _ in range(3)]
+        assert {answer.status_code for answer in answers} == {200}
+        for answer in answers:
+            told = json.loads(answer.headers["meshway-explanation"])
+            assert (told["route"], told["path"]) == ("default/implicit:books", "/a")
+            # The second instance refuses connections: what was told of the moment before is where the call began.
+            assert told["went"] == {"instance": "b1", "attempts": 1 if told["picked"]["endpoint"] == "b1" else 2}
+        assert all(request.values(b"meshway-explain") == [] for request in running.one.requests)
+        nobody = await client.get(gateway.mesh, headers=asking | {"Host": "nobody.default.mesh"})
+        assert json.loads(nobody.headers["meshway-explanation"])["answered"]["reason"] == "no_route"
+        silent = await client.get(f"{gateway.mesh}/a", headers={"Host": "books.default.mesh"})
+        edge = await client.get(gateway.edge, headers={"Host": "shop.example", "Meshway-Explain": "1"})
+        assert "meshway-explanation" not in silent.headers.keys() | edge.headers.keys()
