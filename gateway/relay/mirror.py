@@ -1,7 +1,8 @@
 """Copies of calls, sent to a second cluster for what it does with them; its answers are dropped.
 
 Fire and forget: the call neither waits for its copies nor hears of them, they are never repeated, and no breaker,
-bulkhead or outlier detection counts them. A copy is sent when the request is whole, so a body must fit into MAX_BODY.
+bulkhead or outlier detection counts them; only the algorithm that picks learns how long they take. A copy is sent when
+the request is whole, so a body must fit into MAX_BODY.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.exchange import Exchange
 from gateway.plan import MirrorPlan, RoutePlan
 from gateway.relay.replay import Replay
+from gateway.relay.retry import FAILURES
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Connecting
 from gateway.wire.interfaces import Upstream
@@ -76,8 +78,8 @@ class _Copy:
     """One copy on its way; an `UpstreamEvents` and the owner of its connection's timer."""
 
     __slots__ = (
-        "_body", "_connecting", "_endpoint", "_exchange", "_is_over", "_mirror", "_relay", "_trailers", "_upstream",
-        "_wait_s",
+        "_answered", "_body", "_connecting", "_endpoint", "_exchange", "_is_over", "_mirror", "_relay", "_status",
+        "_trailers", "_upstream", "_wait_s",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +95,8 @@ class _Copy:
         self._endpoint: Endpoint | None = None
         self._upstream: Upstream | None = None
         self._is_over = False
+        self._status = 0
+        self._answered = 0.0  # when the answer began
 
     def start(self) -> None:
         cluster = self._mirror.cluster
@@ -116,7 +120,7 @@ class _Copy:
 
     def on_connect_failed(self, detail: str) -> None:
         self._connecting = None
-        self._end("failed")
+        self._end("failed", "connect_failure")
 
     def _send(self, upstream: Upstream) -> None:
         relay = self._relay
@@ -127,6 +131,7 @@ class _Copy:
     # The answer, of which only its end is of interest: then the connection may be used again.
 
     def on_head(self, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
+        self._status, self._answered = head.status, self._relay.now()
         if ended:
             self._end("answered")
 
@@ -134,10 +139,11 @@ class _Copy:
         self._end("answered")
 
     def on_failure(self, kind: str, detail: str) -> None:
-        self._end("failed")
+        self._end("failed", FAILURES[kind].outcome)
 
     def on_timer(self, now: float) -> None:
-        self._end("failed")
+        # What does not end within the time is as slow as its head, as of calls.
+        self._end("failed", "ok" if self._status else "first_byte_timeout")
 
     def on_interim(self, head: ResponseHead) -> None:
         pass
@@ -146,7 +152,7 @@ class _Copy:
         pass
 
     def on_upgrade(self, head: ResponseHead, first: bytes) -> None:
-        self._end("failed")
+        self._end("failed", "upstream_protocol")
 
     def on_write_paused(self) -> None:
         pass
@@ -154,7 +160,8 @@ class _Copy:
     def on_write_resumed(self) -> None:
         pass
 
-    def _end(self, outcome: str) -> None:
+    def _end(self, outcome: str, verdict: str = "ok") -> None:
+        """verdict: as of attempts, `Cluster.attempt_ended`."""
         if self._is_over:
             return
         self._is_over = True
@@ -163,6 +170,9 @@ class _Copy:
         self._endpoint.in_flight -= 1
         relay.mirrored -= 1
         self._mirror.count(outcome)
+        if cluster.learn is not None:
+            now = relay.now()
+            cluster.learn(self._endpoint, verdict, self._status, (self._answered or now) - self._exchange.started, now)
         if upstream is None:
             return
         if outcome == "answered":

@@ -77,15 +77,16 @@ class Cluster:
     endpoints: in order of id. eligible: those a balancer may pick now. first_pick: gives the endpoint of a call's first
     attempt; None where nobody is eligible, 503 `no_endpoint`. failover: clusters whose endpoints serve where its own
     are too few; followers: those it serves so. fallback: who is called while the breaker keeps calls away. observe:
-    told how long each attempt took; None where nobody asks. is_guarded: calls must be admitted, by breaker, adaptive
-    limit or bulkhead. watched: clusters whose `tick` has something to wait for, shared by all clusters of a worker.
+    told how long each attempt took; None where nobody asks; learn: the algorithm's part of it, for copies of calls.
+    is_guarded: calls must be admitted, by breaker, adaptive limit or bulkhead. watched: clusters whose `tick` has
+    something to wait for, shared by all clusters of a worker.
     """
 
     __slots__ = (
         "_balancer", "_eligible", "_moved", "_outlier", "_parts", "_watched", "breaker", "budget", "bulkhead",
         "connect_timeout_s", "eligible", "endpoints", "failover", "fallback", "first_pick", "followers",
-        "idle_timeout_s", "is_guarded", "is_panicking", "limit", "max_requests", "name", "next_change", "observe",
-        "settings",
+        "idle_timeout_s", "is_guarded", "is_panicking", "learn", "limit", "max_requests", "name", "next_change",
+        "observe", "settings",
     )  # fmt: skip
 
     def __init__(
@@ -104,6 +105,7 @@ class Cluster:
         self.followers: tuple[Cluster, ...] = ()
         self.fallback: Cluster | None = None
         self.observe: Observe | None = None
+        self.learn: Observe | None = None
         self._moved: Moved | None = None  # told where a retry goes
         self.budget = RetryBudget(settings.budget, parts.workers)
         self._balancer = balancer
@@ -126,7 +128,8 @@ class Cluster:
         self.max_requests = settings.max_requests
         self.budget.configure(settings.budget, parts.workers)
         self._configure_guards(settings)
-        self.observe = self._observer(balancer or self._balancer)
+        self.learn = getattr(balancer or self._balancer, "observe", None)
+        self.observe = self._observer(self.learn)
         self._configure_outlier(settings)
         if balancer is not None:
             self._balancer = balancer
@@ -159,9 +162,8 @@ class Cluster:
             old.dissolve()
         self.is_guarded = any(guard is not None for guard in (self.breaker, self.limit, self.bulkhead))
 
-    def _observer(self, balancer: Balancer) -> Observe | None:
+    def _observer(self, learn: Observe | None) -> Observe | None:
         """Who wants to know how long attempts take: the algorithm, the breaker, the adaptive limit, or nobody."""
-        learn: Observe | None = getattr(balancer, "observe", None)
         breaker, limit = self.breaker, self.limit
         if breaker is not None and breaker.settings.slow_over_s == math.inf:
             breaker = None

@@ -1,6 +1,8 @@
 from collections import Counter
 from dataclasses import replace
 
+import pytest
+
 from gateway.exchange import Reply
 from gateway.plan import MirrorPlan, RoutePlan
 from gateway.relay.mirror import MAX_BODY, MOST_RUNNING, CopiedBody
@@ -122,3 +124,32 @@ def test_a_share_is_drawn_for_each_call() -> None:
     book.relay.holder.tables.plan = book.make_plan(book.cluster)  # type: ignore[attr-defined]
     book.request()
     assert len(book.openings) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "wait_s", "told"),
+    [
+        ("answers", 0.25, ("ok", 503, 0.27)),
+        ("fails", 0.5, ("reset", 0, 0.52)),
+        ("is silent", 1.1, ("first_byte_timeout", 0, 1.0)),
+    ],
+)
+def test_the_algorithm_that_picks_learns_how_long_a_copy_took_and_nobody_else_does(
+    said: str, wait_s: float, told: tuple[str, int, float]
+) -> None:
+    """told: with the 20 ms that pass_time adds."""
+    learnt: list[tuple[str, int, float]] = []
+    book = MirroredBook(make_plan=lambda target: plan(target, first_byte_s=1.0))
+    book.other.learn = lambda place, outcome, status, latency_s, now: learnt.append(
+        (outcome, status, round(latency_s, 1 if said == "is silent" else 2))
+    )
+    book.other.observe = lambda *_: pytest.fail("breaker and limit are told of a copy")
+    book.request()
+    copy, upstream = book.connect_both()
+    upstream.answer(200)
+    book.pass_time(wait_s)
+    if said == "answers":
+        copy.answer(503)
+    elif said == "fails":
+        copy.fail()
+    assert learnt == [told]
