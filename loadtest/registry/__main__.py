@@ -21,7 +21,7 @@ from loadtest.registry import figures, servers
 from loadtest.registry.figures import Run, Runs
 from loadtest.registry.followers import followers
 from loadtest.registry.rows import ROWS, WATCHERS, Row, kind_of
-from loadtest.registry.scale import gateway, measure
+from loadtest.registry.scale import MISSED, gateway, measure
 from loadtest.registry.spread import to_the_first_call, to_the_last_follower
 from loadtest.results import write_registry
 
@@ -135,7 +135,8 @@ def scale(options: argparse.Namespace, cores: tuple[int, int]) -> tuple[str, lis
         f"gateway host with 2 workers {found.gateway_mb:.0f} MB, cold start {found.cold_start_s:.2f} s, longest wait "
         f"of a heartbeat while followers take the whole {found.longest_stall_ms:.1f} ms\n"
         f"- {found.followers:,} followers that decode, all of them on one core, after a restart of the registry: those "
-        f"that were there before hold its head after {found.resumed_s:.1f} s, {found.wholes:,} of them by the whole; "
+        f"that were there before and missed {MISSED:,} revisions hold its head after {found.resumed_s:.1f} s, "
+        f"{found.wholes:,} of them by the whole; "
         f"as many that come with nothing hold the whole after {found.resynchronised_s:.1f} s"
     )
     return text, figures.of_scale(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import itertools
 import json
@@ -13,7 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,8 +22,11 @@ from loadtest.registry import meshway_wire, servers
 from loadtest.registry.followers import followers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
+# Revisions that followers miss while their registry is away.
+MISSED = 2000
 _BATCH = 1000
 
 
@@ -131,21 +133,38 @@ def measure(folder: Path, cores: tuple[int, int], *, instances: int, services: i
         with gateway(folder, server.port, workers=2) as (process, _):
             gateway_mb = proportional_mb(process.pid)
         stall = stall_ms(server.port, load_core)
-    resumed_s, wholes, resynchronised_s = restart(folder, cores, crowd)
+    resumed_s, wholes, resynchronised_s = restart(
+        lambda port: servers.meshway(folder, registry_core, port=port), load_core, crowd
+    )
     return Scale(instances, registry_mb, gateway_mb, cold_start_s, stall, crowd, resumed_s, wholes, resynchronised_s)
 
 
-def restart(folder: Path, cores: tuple[int, int], crowd: int) -> tuple[float, int, float]:
-    """Scale's resumed_s, wholes and resynchronised_s."""
-    registry_core, load_core = cores
+def restart(
+    serve: Callable[[int], AbstractContextManager[servers.Server]], load_core: int, crowd: int
+) -> tuple[float, int, float]:
+    """Scale's resumed_s, wholes and resynchronised_s. serve: the same registry, on a port."""
     port = free_port()
-    with contextlib.ExitStack() as stack:
-        with servers.meshway(folder, registry_core, port=port):
+    with ExitStack() as stack:
+        with serve(port):
             began = time.monotonic()
             following = stack.enter_context(followers(port, crowd, load_core, decodes=True))
             resynchronised_s = time.monotonic() - began
             assert following is not None
-        with servers.meshway(folder, registry_core, port=port):
+        with serve(0) as server:  # where none of them looks
+            change(server.port, MISSED)
+        with serve(port):
             began = time.monotonic()
             at_s, wholes = following.wait_ready()
     return at_s - began, wholes, resynchronised_s
+
+
+def change(port: int, revisions: int) -> None:
+    """So many registrations, one a revision."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    for number in range(revisions):
+        place = f"/v1/namespaces/missed/services/s-{number % 50}/instances/i-{number}"
+        connection.request("PUT", place, json.dumps({"port": 9000, "ttl_s": 3600}))
+        answer = connection.getresponse()
+        body = answer.read()
+        assert answer.status == 201, body
+    connection.close()

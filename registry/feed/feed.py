@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from registry.feed.follower import Follower
+from registry.feed.log_pages import LogPages
 from registry.feed.snapshots import FramedSnapshot
 from registry.feed.watcher import Filter, Watcher
 
@@ -27,7 +28,7 @@ class Feed:
 
     def __init__(self, view: View, store: Store, *, live_gateways: Callable[[], int]) -> None:
         self._view = view
-        self._store = store
+        self._pages = LogPages(view, store)
         self._live_gateways = live_gateways
         self._snapshot: FramedSnapshot | None = None
         self._snapshot_ticks = 0
@@ -42,7 +43,7 @@ class Feed:
         """
         follower = Follower(
             self._view,
-            self._store,
+            self._pages,
             since=since,
             epoch=epoch,
             node=node,
@@ -65,7 +66,7 @@ class Feed:
         """since None: a snapshot first. wake as in `follow`; the caller ends it with `close`."""
         watcher = Watcher(
             self._view,
-            self._store,
+            self._pages,
             since=since,
             admitted=Filter(namespace, kind, service),
             wake=wake,
@@ -85,6 +86,7 @@ class Feed:
         self._snapshot_ticks += 1
         if self._snapshot_ticks > _SNAPSHOT_TICKS:
             self._snapshot = None
+        self._pages.tick()
         gateways = max(1, self._live_gateways())
         for follower in tuple(self.followers):
             follower.tick(gateways)

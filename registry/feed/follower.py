@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from meshway.snapshot import Hello, Reset, Tick, encode_frame
-from registry.feed.log_cursor import Behind, LogCursor
+from registry.feed.log_cursor import LogCursor
+from registry.feed.log_pages import Behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from registry.feed.log_pages import LogPages
     from registry.feed.snapshots import FramedSnapshot
-    from registry.store.interface import Store
     from registry.view.view import View
 
 TAKE_BYTES: Final = 1 << 18
@@ -25,14 +26,14 @@ class Follower:
     """
 
     __slots__ = (
-        "_closed", "_cursor", "_epoch", "_gateways", "_ready", "_snapshot", "_snapshot_at", "_snapshots", "_store",
+        "_closed", "_cursor", "_epoch", "_gateways", "_pages", "_ready", "_snapshot", "_snapshot_at", "_snapshots",
         "_view", "_wake", "node",
     )  # fmt: skip
 
     def __init__(
         self,
         view: View,
-        store: Store,
+        pages: LogPages,
         *,
         since: int | None,
         epoch: str | None,
@@ -44,7 +45,7 @@ class Follower:
         self.node = node
         self._view = view
         self._epoch = view.epoch
-        self._store = store
+        self._pages = pages
         self._wake = wake
         self._closed = closed
         self._snapshots = snapshot
@@ -56,7 +57,7 @@ class Follower:
         if since is None or reason is not None:
             self._cursor = self._begin(reason, since or 0)
         else:
-            self._cursor = LogCursor(view, store, since, wake)
+            self._cursor = LogCursor(view, pages, since, wake)
 
     @property
     def is_over(self) -> bool:
@@ -134,7 +135,7 @@ class Follower:
             self._ready.append(encode_frame(Reset(reason=reason)))
         self._snapshot = self._snapshots(held)
         self._snapshot_at = 0
-        return LogCursor(self._view, self._store, self._snapshot.revision, self._wake)
+        return LogCursor(self._view, self._pages, self._snapshot.revision, self._wake)
 
 
 def _refusal(view: View, since: int | None, epoch: str | None) -> str | None:

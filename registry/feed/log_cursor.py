@@ -6,24 +6,19 @@ nothing but the bound of what memory keeps.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from meshway.tasks import spawn
+from registry.feed.log_pages import Behind
 from registry.store.interface import StoreUnavailable
-from registry.view.recent import LogEntry, entries_of
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from registry.store.interface import Store
+    from registry.feed.log_pages import LogPages
+    from registry.view.recent import LogEntry
     from registry.view.view import View
-
-_PAGE_ROWS: Final = 1000
-
-
-class Behind(Exception):
-    """What comes next is no longer there, in memory or in the log: only a snapshot helps."""
 
 
 class LogCursor:
@@ -33,11 +28,11 @@ class LogCursor:
     fell out of memory is told `Behind`: its slowness is its own, and a snapshot is the shorter way.
     """
 
-    __slots__ = ("_has_caught_up", "_is_cut", "_page", "_reading", "_store", "_view", "_wake", "revision")
+    __slots__ = ("_has_caught_up", "_is_cut", "_page", "_pages", "_reading", "_view", "_wake", "revision")
 
-    def __init__(self, view: View, store: Store, revision: int, wake: Callable[[], None]) -> None:
+    def __init__(self, view: View, pages: LogPages, revision: int, wake: Callable[[], None]) -> None:
         self._view = view
-        self._store = store
+        self._pages = pages
         self._wake = wake
         self._page: list[LogEntry] = []
         self._reading: asyncio.Task[None] | None = None
@@ -101,25 +96,12 @@ class LogCursor:
     async def _read(self) -> None:
         """One page into memory. Without the store the connection waits; its next tick or change tries again."""
         try:
-            found = entries_of(await self._store.changes(self.revision + 1, _PAGE_ROWS))
-            # What other registries committed a moment ago is shown when the view has it: a failover that lost it would
-            # not be noticed here otherwise, and its numbers would be given out again.
-            entries = [entry for entry in found if entry.revision <= self._view.revision]
+            self._page = await self._pages.after(self.revision)
         except StoreUnavailable:
-            entries = []
+            return
+        except Behind:
+            self._is_cut = True
         finally:
             self._reading = None
-        # Compacted between the question and the answer, or damaged: then the log goes on later, and `take` says so.
-        run = _unbroken(entries, self.revision)
-        self._is_cut = bool(entries) and not run
-        self._page = run
-        if self._page or self._is_cut or self.revision + 1 < self._view.floor:
+        if self._page or self._is_cut:
             self._wake()
-
-
-def _unbroken(entries: list[LogEntry], revision: int) -> list[LogEntry]:
-    """Those that follow `revision` one by one, up to the first gap."""
-    run = 0
-    while run < len(entries) and entries[run].revision == revision + 1 + run:
-        run += 1
-    return entries[:run]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from meshway.snapshot import INSTANCE, SNAPSHOT_ENTRIES
-from registry.feed.log_cursor import Behind, LogCursor
+from registry.feed.log_cursor import LogCursor
+from registry.feed.log_pages import Behind
 from registry.feed.snapshots import rows_of
 from registry.view.recent import change_text
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from meshway.snapshot import Change
-    from registry.store.interface import Store
+    from registry.feed.log_pages import LogPages
     from registry.view.recent import LogEntry
     from registry.view.rows import DocumentRow, InstanceRow
     from registry.view.view import View
@@ -71,12 +72,12 @@ _EVERYTHING: Final = Filter()
 class Watcher:
     """revision: how far it has got, also over revisions its filter left out; where to resume from."""
 
-    __slots__ = ("_closed", "_cursor", "_events", "_filter", "_store", "_view", "_wake")
+    __slots__ = ("_closed", "_cursor", "_events", "_filter", "_pages", "_view", "_wake")
 
     def __init__(
         self,
         view: View,
-        store: Store,
+        pages: LogPages,
         *,
         since: int | None,
         admitted: Filter,
@@ -84,7 +85,7 @@ class Watcher:
         closed: Callable[[Watcher], None],
     ) -> None:
         self._view = view
-        self._store = store
+        self._pages = pages
         self._filter = admitted
         self._wake = wake
         self._closed = closed
@@ -94,7 +95,7 @@ class Watcher:
         elif since > view.revision or since + 1 < view.floor:
             self._cursor = self._begin("this revision is not in the log")
         else:
-            self._cursor = LogCursor(view, store, since, wake)
+            self._cursor = LogCursor(view, pages, since, wake)
 
     @property
     def revision(self) -> int:
@@ -142,7 +143,7 @@ class Watcher:
     def _begin(self, reason: str | None = None) -> LogCursor:
         # The rows now, the texts when they are wanted.
         self._events = _snapshot(self._view.revision, self._filter.rows(self._view), reason)
-        return LogCursor(self._view, self._store, self._view.revision, self._wake)
+        return LogCursor(self._view, self._pages, self._view.revision, self._wake)
 
 
 def _snapshot(revision: int, rows: Sequence[DocumentRow | InstanceRow], reason: str | None) -> Iterator[Event]:

@@ -87,7 +87,7 @@ async def test_one_that_begins_anew_is_never_shown_what_is_older_than_it_has_see
 
 async def test_what_memory_lacks_comes_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent, "MAX_REVISIONS", 10)
-    monkeypatch.setattr("registry.feed.log_cursor._PAGE_ROWS", 7)
+    monkeypatch.setattr("registry.feed.log_pages._PAGE_ROWS", 7)
     bench, mirror = FeedBench(), Mirror()
     for port in range(1, 101):
         bench.register(port=port)
