@@ -83,7 +83,8 @@ class Exchange:
     host: what was matched (lower-case, no port); authority: the Host field to send.
     peer: the client's address, behind trusted proxies the right-most untrusted one. forwarded: the fields that tell
     the upstream of the way here (Via, X-Forwarded-*, Forwarded), each `Name: value CRLF`.
-    endpoint: of the last attempt. tried: of the attempts before it, in order; retried_at: when each attempt after the
+    endpoint: of the last attempt. tried: of the attempts before it, in order; where an earlier one of several that ran
+    beside each other had the answer, endpoint is that one's and tried has all. retried_at: when each attempt after the
     first began. attempts: how many were begun.
     status: of the answer the caller got, 0 when he got none. reason, policy, detail: of an answer of our own, or of
     one that we cut: its code, by whose word (as in Reply), and in words.

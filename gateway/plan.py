@@ -68,6 +68,19 @@ class RetryPlan:
     grpc_codes: frozenset[int] = frozenset()
 
 
+@dataclass(slots=True, frozen=True)
+class HedgePlan:
+    """Further attempts beside one that has no answer yet. most: of them in a call.
+
+    after_s: how long to wait for an answer, by what is known at a time (monotonic seconds); inf = no hedge now.
+    learn: told how long a call waited for its answer, and when it came; None = nobody asks.
+    """
+
+    most: int
+    after_s: Callable[[float], float]
+    learn: Callable[[float, float], None] | None = None
+
+
 class EncodedBody(Protocol):
     """An answer's body on its way into another encoding. head: as it goes on while its length is not known."""
 
@@ -101,9 +114,9 @@ class RoutePlan:
     choose: draws the destination of one call; None when a request filter always answers (redirect).
     slot: index of this rule's counters. Timeouts in seconds, `inf` = none. max_body: bytes of a request's body.
     body_rate: least bytes per second of one, 0 = what the listener says. encode: of answers; a plan that has it has
-    response filters, too. limit_share: of an adaptive limit, what these calls may fill. sources: by whose word a field
-    of timeouts and retry is what it is (`timeouts.deadline`: a document, or `built in`). steps: of the request filters,
-    one each.
+    response filters, too. limit_share: of an adaptive limit, what these calls may fill. replay: bytes of a request's
+    body that are kept for further attempts. sources: by whose word a field of timeouts and retry is what it is
+    (`timeouts.deadline`: a document, or `built in`). steps: of the request filters, one each.
     """
 
     route: str
@@ -123,6 +136,8 @@ class RoutePlan:
     mirrors: tuple[MirrorPlan, ...] = ()
     encode: Encode | None = None
     limit_share: float = 0.9
+    hedge: HedgePlan | None = None
+    replay: int = 0
     sources: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[FilterStep, ...] = ()
 

@@ -19,6 +19,7 @@ from meshway.model.traffic_policy import (
     Connection,
     FailureRatio,
     HashKey,
+    Hedge,
     LoadBalancer,
     Locality,
     Maglev,
@@ -184,6 +185,7 @@ BREAKER: Final = Breaker(
     half_open_requests=3,
     confidence_percent=0.0,
 )
+HEDGE: Final = Hedge(after="p95", max=1)
 ADAPTIVE_CONCURRENCY: Final = AdaptiveConcurrency(
     tolerance=2.0, min_limit=3, max_limit=1000, window=Duration(0.1), minimum_samples=20
 )
@@ -222,6 +224,7 @@ def effective(policies: Iterable[TrafficPolicy]) -> TrafficPolicy:
     return msgspec.structs.replace(
         merged,
         bulkhead=merge(BULKHEAD, merged.bulkhead) if merged.bulkhead else None,
+        hedge=merge(HEDGE, merged.hedge) if merged.hedge else None,
         breaker=merge(BREAKER, merged.breaker) if merged.breaker else None,
         adaptive_concurrency=(
             merge(ADAPTIVE_CONCURRENCY, merged.adaptive_concurrency) if merged.adaptive_concurrency else None

@@ -14,7 +14,7 @@ from gateway.compiler.filters import Limits, limit_places
 from gateway.compiler.matches import Placed, read_match
 from gateway.compiler.mesh_names import mesh_service, plain_host
 from gateway.compiler.policies import Attached, Place, effective, route_places, service_places, sources
-from gateway.compiler.settings import limit_s, retry_plan
+from gateway.compiler.settings import hedge_plan, limit_s, retry_plan
 from gateway.compiler.split import Changed, choose_by_weight, choosing_changed
 from gateway.compiler.sticky import choose_for_caller
 from gateway.exchange import Reply
@@ -70,7 +70,7 @@ class RouteContext:
     def sources_of(self, policies: Sequence[Entry[TrafficPolicy]], rule: Rule, route: str) -> Mapping[str, str]:
         """Most routes have the same policies and none of their own: they share one."""
         by = [(f"TrafficPolicy {policy.title}", policy.spec) for policy in policies]
-        if rule.timeouts is not None or rule.retry is not None:
+        if rule.timeouts is not None or rule.retry is not None or rule.hedge is not None:
             return sources([*by, (route, _as_policy(rule))])
         key = tuple(policy.key for policy in policies)
         known = self._sources.get(key)
@@ -170,6 +170,8 @@ def _compile_rule(
         response_filters=order.response_filters(rule),
         choose=choose,
         retry=retry_plan(retry) if keys else None,
+        hedge=hedge_plan(policy.hedge) if keys else None,
+        replay=int(retry.buffer or 0) if keys and (retry.max_retries or policy.hedge) else 0,
         deadline_s=limit_s(timeouts.deadline),
         attempt_s=limit_s(timeouts.attempt),
         first_byte_s=limit_s(timeouts.first_byte),
@@ -213,7 +215,7 @@ def _policies(
 
 
 def _as_policy(rule: Rule) -> TrafficPolicy:
-    return TrafficPolicy(timeouts=rule.timeouts, retry=rule.retry)
+    return TrafficPolicy(timeouts=rule.timeouts, retry=rule.retry, hedge=rule.hedge)
 
 
 def _mirror(entry: Entry[Route], rule: str, copy: Mirror, context: RouteContext) -> MirrorPlan:

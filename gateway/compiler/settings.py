@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
-from gateway.plan import GRPC_STATUS, RetryPlan
+from gateway.plan import GRPC_STATUS, HedgePlan, RetryPlan
+from gateway.telemetry.recent_latencies import RecentLatencies
 from gateway.upstream.cluster_settings import (
     AdaptiveSettings,
     BalancingSettings,
@@ -24,13 +25,14 @@ from meshway.model.traffic_policy import (
     Failover,
     Fallback,
     HashKey,
+    Hedge,
     LoadBalancer,
     OutlierDetection,
     Retry,
     TrafficPolicy,
 )
 from meshway.outbound.health import settings_of
-from meshway.units import Duration
+from meshway.units import Duration, parse_duration
 
 T = TypeVar("T")
 HASHING: Final = frozenset({"ring_hash", "maglev"})
@@ -76,6 +78,18 @@ def retry_plan(retry: Retry) -> RetryPlan | None:
         buffer=int(_set(retry.buffer)),
         same_endpoint=_set(retry.same_endpoint),
     )
+
+
+def hedge_plan(block: Hedge | None) -> HedgePlan | None:
+    """What is learnt of latencies begins anew with each plan."""
+    if block is None:
+        return None
+    most, after = _set(block.max), _set(block.after)
+    if after == "p95":
+        latencies = RecentLatencies(0.95)
+        return HedgePlan(most, latencies.quantile_s, latencies.add)
+    wait_s = float(parse_duration(after))
+    return HedgePlan(most, lambda _: wait_s)
 
 
 def limit_s(duration: Duration | None) -> float:

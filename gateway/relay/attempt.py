@@ -23,12 +23,12 @@ WRITE_STALL_S: Final = 30.0  # without a byte taken by the upstream
 class Attempt:
     """upstream: None until connected. deadline: of `timeouts.attempt`, monotonic seconds.
 
-    is_over: neither its connection nor its timer is listened to any more. has_head: the answer has begun.
+    endpoint: where. is_over: neither its connection nor its timer is listened to any more.
     """
 
     __slots__ = (
-        "_call", "_cluster", "_connecting", "_deadline", "_endpoint", "_has_head", "_is_paused", "_is_request_sent",
-        "_is_tunnel", "_plan", "_pool", "_stalled_at", "_started", "_wheel", "is_over", "upstream",
+        "_call", "_cluster", "_connecting", "_deadline", "_has_head", "_is_paused", "_is_request_sent",
+        "_is_tunnel", "_plan", "_pool", "_stalled_at", "_started", "_wheel", "endpoint", "is_over", "upstream",
     )  # fmt: skip
 
     def __init__(self, call: "Call", cluster: Cluster, plan: RoutePlan, endpoint: Endpoint, deadline: float) -> None:
@@ -37,7 +37,7 @@ class Attempt:
         self._plan = plan
         self._pool = call.relay.pool
         self._wheel = call.relay.wheel
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._deadline = deadline
         self._connecting: Connecting | None = None
         self._has_head = False
@@ -50,7 +50,7 @@ class Attempt:
 
     def start(self, now: float, fresh: bool) -> None:
         """fresh: only a new connection will do."""
-        endpoint = self._endpoint
+        endpoint = self.endpoint
         endpoint.in_flight += 1
         self._started = now
         if endpoint.idle and not fresh:
@@ -134,10 +134,12 @@ class Attempt:
         now = self._pool.now()
         call = self._call
         retry = self._plan.retry
-        if retry is not None and head.status in retry.statuses and call.further.are_wanted(head, retry, now):
+        if retry is not None and head.status in retry.statuses and call.further.are_wanted(self, head, retry, now):
             self._end("ok", head.status, now, is_kept=ended)
-            call.further.follow_answer(head, retry, now)
+            call.further.follow_answer(self, head, retry, now)
             return
+        if self._plan.hedge is not None:
+            call.further.won_by(self, self._plan.hedge, now)
         self._has_head = True
         if ended:
             self._end("ok", head.status, now, is_kept=True)
@@ -162,6 +164,8 @@ class Attempt:
         call.pass_end(trailers, now)
 
     def on_upgrade(self, head: ResponseHead, first: bytes) -> None:
+        if self._plan.hedge is not None:
+            self._call.further.won_by(self, self._plan.hedge, self._pool.now())
         self._has_head = self._is_tunnel = self._is_request_sent = True
         self._deadline = NEVER
         self._call.pass_upgrade(head, first, self._pool.now())
@@ -217,7 +221,7 @@ class Attempt:
     def _fail(self, kind: str, detail: str, now: float) -> None:
         if not self.is_over:
             self._end(FAILURES[kind].outcome, 0, now, is_kept=False)
-            self._call.attempt_failed(kind, detail, self._has_head, now)
+            self._call.attempt_failed(self, kind, detail, self._has_head, now)
 
     def _end(self, outcome: str, status: int, now: float, *, is_kept: bool) -> None:
         self.is_over = True
@@ -235,5 +239,5 @@ class Attempt:
         if observe is not None:
             # An answer that streams is as slow as its head: how long the rest takes is for caller and content to say.
             answered = self._call.exchange.first_byte or now
-            observe(self._endpoint, outcome, status, answered - self._started, now)
-        cluster.attempt_ended(self._endpoint, outcome, status, now)
+            observe(self.endpoint, outcome, status, answered - self._started, now)
+        cluster.attempt_ended(self.endpoint, outcome, status, now)

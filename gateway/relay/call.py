@@ -92,9 +92,8 @@ class Call:
             if exchange.head.body > plan.max_body or exchange.bytes_in > plan.max_body:
                 self.answer(too_large(plan))
                 return
-            retry = plan.retry
             kind = CopiedBody if plan.mirrors else Replay
-            self.body = kind(retry.buffer if retry is not None and retry.max_retries else 0, first)
+            self.body = kind(plan.replay, first)
         deadline = exchange.started + plan.deadline_s
         if exchange.listener == MESH and b"meshway-deadline" in exchange.head.named:
             deadline = min(deadline, exchange.started + left_s(exchange.head.named[b"meshway-deadline"]))
@@ -226,9 +225,13 @@ class Call:
             assert exchange.endpoint is not None
             exchange.tried += (exchange.endpoint,)
             exchange.retried_at += (now,)
+        elif plan.hedge is not None:
+            self.further.prepare_hedges(plan.hedge, now)
         exchange.endpoint = endpoint
         exchange.attempts += 1
         attempt = self.attempt = Attempt(self, cluster, plan, endpoint, now + plan.attempt_s)
+        if self._further is not None:
+            self._further.begun(attempt)
         attempt.start(now, fresh)
 
     # What the caller does.
@@ -358,12 +361,12 @@ class Call:
             self._further = FurtherAttempts(self)
         return self._further
 
-    def attempt_failed(self, kind: str, detail: str, has_head: bool, now: float) -> None:
+    def attempt_failed(self, attempt: Attempt, kind: str, detail: str, has_head: bool, now: float) -> None:
         """The attempt is over and closed. kind: of FAILURES."""
-        self.attempt = None
         if not has_head:
-            self.further.follow_failure(kind, detail, now)
+            self.further.follow_failure(attempt, kind, detail, now)
             return
+        self.attempt = None
         cluster, plan = self.exchange.cluster, self.exchange.plan
         assert cluster is not None
         assert plan is not None
@@ -437,7 +440,9 @@ class Call:
         self.downstream.abort()
 
     def _leave(self, outcome: str, now: float) -> None:
-        """Gives up whatever is under way."""
+        """Gives up whatever is under way. outcome: of the attempt that was given the longest."""
+        if self._further is not None:
+            self._further.cancel(outcome, now)
         attempt, self.attempt = self.attempt, None
         if attempt is not None:
             attempt.cancel(outcome, now)

@@ -60,12 +60,12 @@ def is_listed(retry: RetryPlan, head: ResponseHead) -> bool:
 
 def is_harmless(exchange: Exchange, retry: RetryPlan, condition: str) -> bool:
     """Whether the request may be sent again after this."""
-    return (
-        exchange.method in IDEMPOTENT
-        or condition in NEVER_REACHED
-        or retry.non_idempotent
-        or b"idempotency-key" in exchange.head.named
-    )
+    return condition in NEVER_REACHED or retry.non_idempotent or is_repeatable(exchange)
+
+
+def is_repeatable(exchange: Exchange) -> bool:
+    """Whether to carry the request out twice does no harm, whatever became of the first time."""
+    return exchange.method in IDEMPOTENT or b"idempotency-key" in exchange.head.named
 
 
 def backoff_s(retry: RetryPlan, retries: int, chance: float) -> float:

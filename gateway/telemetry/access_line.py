@@ -123,8 +123,11 @@ def _more(exchange: Exchange) -> bytes:
 def _attempts(exchange: Exchange) -> bytes:
     begins = (exchange.started, *exchange.retried_at)
     assert exchange.endpoint is not None
+    tried = exchange.tried
+    if len(tried) < exchange.attempts:
+        tried += (exchange.endpoint,)
     attempts = [
         {"instance": endpoint.id, "began_ms": round((began - exchange.started) * 1000.0, 3)}
-        for endpoint, began in zip((*exchange.tried, exchange.endpoint), begins, strict=True)
+        for endpoint, began in zip(tried, begins, strict=True)
     ]
     return b',"attempts_detail":' + _encode(attempts)

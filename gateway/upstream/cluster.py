@@ -277,17 +277,23 @@ class Cluster:
         pick = self.first_pick
         if pick is None:
             return None
+        another = self.pick_untried(exchange)
+        if another is None:
+            return pick(exchange)
+        if self._moved is not None and exchange.endpoint is not None:
+            self._moved(exchange, exchange.endpoint, another)
+        return another
+
+    def pick_untried(self, exchange: Exchange) -> Endpoint | None:
+        """The least busy one of those that the exchange has not tried; None: it has tried all."""
         # The balancer is not asked: its turn for a retry would let every next call begin on the same failing endpoint.
         tried = (*exchange.tried, exchange.endpoint)
         untried = [other for other in self.eligible if other not in tried]
         if not untried:
-            return pick(exchange)
+            return None
         # From a random place, so that the retries of many callers do not all meet at the first endpoint.
         start = int(self._parts.random() * len(untried))
-        another = min(untried[start:] + untried[:start], key=_load)
-        if self._moved is not None and exchange.endpoint is not None:
-            self._moved(exchange, exchange.endpoint, another)
-        return another
+        return min(untried[start:] + untried[:start], key=_load)
 
     def forecast_pick(self, exchange: Exchange) -> Endpoint | None:
         """Who would be picked for this call now. Nobody's turn is taken: where the algorithm has turns, the next call

@@ -24,6 +24,7 @@ from meshway.model.traffic_policy import (
     Fallback,
     HashKey,
     HealthCheck,
+    Hedge,
     LoadBalancer,
     Maglev,
     OutlierDetection,
@@ -33,7 +34,7 @@ from meshway.model.traffic_policy import (
     Timeouts,
     TrafficPolicy,
 )
-from meshway.units import parse_rate
+from meshway.units import parse_duration, parse_rate
 
 KEY_PARTS: Final = ("source_ip", "service", "route", "rule", "method", "constant", "header.NAME", "query.NAME")
 _UNSUPPORTED_KEY_PARTS: Final = frozenset({"principal", "consumer", "path", "claim"})
@@ -167,6 +168,25 @@ def _affinity(part: Any) -> Iterator[Finding]:
         yield Finding(".ttl", "forbidden_combination", "is for a cookie")
 
 
+def _limits_in_order(part: Any) -> Iterator[Finding]:
+    low, high = part.min_limit or 3, part.max_limit or 1000
+    if low > high:
+        at = "min_limit" if part.min_limit is not None else "max_limit"
+        yield Finding(f".{at}", "forbidden_combination", f"min_limit {low} is above max_limit {high}")
+
+
+def _hedge_after(part: Any) -> Iterator[Finding]:
+    if part.after is None or part.after == "p95":
+        return
+    try:
+        after = parse_duration(part.after)
+    except ValueError as error:
+        yield Finding(".after", "bad_duration", f"{error}, or p95")
+        return
+    if not _MS <= after <= _MINUTE:
+        yield Finding(".after", "out_of_bounds", f"{after} is outside 1ms to 1m")
+
+
 def _prime_table(part: Any) -> Iterator[Finding]:
     size = part.table_size
     if size and not _is_prime(size):
@@ -209,6 +229,7 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         at_most("base", "max", equal=True, low_default=0.025, high_default=0.25),
     ),
     Retry: (bounded("buffer", 0, 1 << 20, zero=False),),
+    Hedge: (BlockRule(("after",), _hedge_after),),
     Bulkhead: (bounded("pending_timeout", _MS, _HOUR, zero=False),),
     SlowCall: (bounded("over", _MS, _HOUR, zero=False),),
     Breaker: (
@@ -219,7 +240,7 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     ),
     AdaptiveConcurrency: (
         bounded("window", 10 * _MS, _MINUTE, zero=False),
-        at_most("min_limit", "max_limit", equal=True, low_default=3.0, high_default=1000.0),
+        BlockRule(("min_limit", "max_limit"), _limits_in_order),
     ),
     Fallback: (one_of("respond", "destination"),),
     FailureRatio: (bounded("window", 1.0, 300.0, zero=False),),

@@ -8,7 +8,7 @@ from meshway.model.document import Destination, Label, Part, Spec
 from meshway.model.match import Match, Regex
 from meshway.model.respond import Respond
 from meshway.model.rule_actions import Compression, Cors, Deprecation, Fault, Mirror, RequestBody, Sticky
-from meshway.model.traffic_policy import Retry, Timeouts
+from meshway.model.traffic_policy import Hedge, Retry, Timeouts
 
 
 class PathRewrite(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -67,7 +67,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
     unsupported: ClassVar[frozenset[str]] = frozenset(
         {
-            "hedge", "cache",
+            "cache",
             "websocket", "transcode",
         }
     )  # fmt: skip
@@ -82,6 +82,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
     response_headers: HeaderChanges | None = None
     timeouts: Timeouts | None = None
     retry: Retry | None = None
+    hedge: Hedge | None = None
     request_body: RequestBody | None = None
     criticality: Literal["critical", "default", "sheddable"] = "default"
     sticky: Sticky | None = None

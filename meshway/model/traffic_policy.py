@@ -153,6 +153,16 @@ class Retry(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     same_endpoint: bool | None = None
 
 
+class Hedge(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Off unless written. Another attempt when an idempotent call has no answer yet; the first answer wins.
+
+    after: a duration, or `p95`: what the rule's calls of the last minute stayed below (of a hundred at least). max: 1.
+    """
+
+    after: Annotated[str, Meta(max_length=32)] | None = None
+    max: Annotated[int, Meta(ge=1, le=2)] | None = None
+
+
 class Bulkhead(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Most running and waiting calls of a cluster, over a host's workers. Defaults: 0 = none, 1024 pending for 1s."""
 
@@ -258,7 +268,7 @@ class TrafficPolicy(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """How the targets are called; the most specific policy wins field by field."""
 
     plural: ClassVar[str] = "traffic-policies"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"hedge", "tls"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"tls"})
 
     targets: tuple[Target, ...] = ()
     load_balancer: LoadBalancer | None = None
@@ -269,6 +279,7 @@ class TrafficPolicy(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True,
     connection: Connection | None = None
     timeouts: Timeouts | None = None
     retry: Retry | None = None
+    hedge: Hedge | None = None
     bulkhead: Bulkhead | None = None
     breaker: Breaker | None = None
     adaptive_concurrency: AdaptiveConcurrency | None = None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from gateway.balancing.round_robin import RoundRobin
 from gateway.exchange import NEVER, Exchange
-from gateway.plan import Parts, RequestFilter, ResponseFilter, RetryPlan, RoutePlan
+from gateway.plan import HedgePlan, Parts, RequestFilter, ResponseFilter, RetryPlan, RoutePlan
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.cluster_settings import (
     BalancingSettings,
@@ -87,6 +87,7 @@ def plan(
     request_filters: tuple[RequestFilter, ...] = (),
     response_filters: tuple[ResponseFilter, ...] = (),
     retry: RetryPlan | None = None,
+    hedge: HedgePlan | None = None,
     deadline_s: float = NEVER,
     attempt_s: float = NEVER,
     first_byte_s: float = 60.0,
@@ -101,6 +102,8 @@ def plan(
         response_filters=response_filters,
         choose=None if target is None else lambda _: target,
         retry=retry,
+        hedge=hedge,
+        replay=65_536 if hedge is not None else retry.buffer if retry is not None else 0,
         deadline_s=deadline_s,
         attempt_s=attempt_s,
         first_byte_s=first_byte_s,

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.exchange import MESH
 from meshway.snapshot import Change
-from tests.parts.changes import document, edge_route, running, to
+from tests.parts.changes import document, edge_route, left, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 
 ROUTE = document("Route", "r", edge_route(to("books")))
@@ -128,3 +128,62 @@ async def test_a_service_that_answers_more_slowly_the_more_it_runs_gets_fewer_ca
     ):
         assert await refused(gateway, callers=1, calls=10) == []
         assert bool(await refused(gateway, callers=15, calls=10)) is are_refused
+
+
+@asynccontextmanager
+async def two_instances(slow_s: float) -> AsyncIterator[tuple[list[Change], list[str]]]:
+    """Of books, `slow` and `quick`, which are called in turn; and the log of who was called."""
+    called: list[str] = []
+
+    def answers(name: str, wait_s: float) -> Any:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                while await reader.readuntil(b"\r\n\r\n"):
+                    called.append(name)
+                    await asyncio.sleep(wait_s)  # what it is to be slow
+                    writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(name)}\r\n\r\n{name}".encode())
+            except (asyncio.IncompleteReadError, ConnectionError):
+                writer.close()
+
+        return answer
+
+    async with (
+        await asyncio.start_server(answers("slow", slow_s), "127.0.0.1", 0) as slow,
+        await asyncio.start_server(answers("quick", 0.0), "127.0.0.1", 0) as quick,
+    ):
+        ports = [server.sockets[0].getsockname()[1] for server in (slow, quick)]
+        changes = [running("books", name, port=port) for name, port in zip(("1", "2"), ports, strict=True)]
+        yield [*changes, document("TrafficPolicy", "rr", {"load_balancer": {"algorithm": "round_robin"}})], called
+
+
+@pytest.mark.parametrize(
+    ("policy", "rule", "answer"),
+    [
+        ({"hedge": {"after": "50ms"}}, None, "quick"),
+        (None, {"hedge": {"after": "50ms"}}, "quick"),
+        ({"hedge": {"after": "30s"}}, {"hedge": {"after": "50ms"}}, "quick"),
+        ({"hedge": {"after": "30s"}}, None, "slow"),
+        ({"hedge": {"after": "p95"}}, None, "slow"),  # nothing is known yet
+        ({"hedge": {"after": "50ms"}, "retry": {"budget": {"percent": 0, "min_per_second": 0}}}, None, "slow"),
+        (None, None, "slow"),
+    ],
+)
+async def test_a_slow_instance_is_hedged_when_its_time_is_up(
+    policy: dict[str, Any] | None, rule: dict[str, Any] | None, answer: str
+) -> None:
+    policies = [document("TrafficPolicy", "h", policy)] if policy else []
+    route = document("Route", "r", edge_route(to("books", **(rule or {}))))
+    async with two_instances(slow_s=0.4) as (books, _), compiled_gateway(*books, route, *policies) as gateway:
+        assert (await gateway.ask())[2] == answer
+
+
+async def test_what_the_slowest_twentieth_takes_is_learnt_and_hedged() -> None:
+    policy = document("TrafficPolicy", "h", {"hedge": {}, "retry": {"budget": {"min_per_second": 100}}})
+    async with two_instances(slow_s=0.6) as (books, called), compiled_gateway(*books, ROUTE, policy) as gateway:
+        gateway.apply(left("books", "1"))
+        for _ in range(110):
+            assert (await gateway.ask())[2] == "quick"
+        gateway.apply(books[0])
+        answers = [(await gateway.ask())[2] for _ in range(10)]
+        assert answers[-4:] == ["quick"] * 4  # what is known is a second old
+        assert "slow" in called[-8:]

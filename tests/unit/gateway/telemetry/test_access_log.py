@@ -59,6 +59,18 @@ def test_a_line_tells_the_call_and_leaves_the_query_out(tmp_path: Path) -> None:
     assert "secret" not in (tmp_path / "log" / "access.jsonl").read_text()
 
 
+def test_a_hedged_call_that_the_first_attempt_answered_lists_both_in_order(tmp_path: Path) -> None:
+    log = log_to(tmp_path / "a", [])
+    call = ended(tried=("b1", "b2"), started=100.0, retried_at=(100.25,))
+    assert call.endpoint is not None
+    call.endpoint, call.tried = call.tried[0], (call.tried[0], call.endpoint)
+    add(log, call, 101.0)
+    log.close()
+    [line] = lines(tmp_path / "a")
+    assert line["instance"] == "b1"
+    assert line["attempts_detail"] == [{"instance": "b1", "began_ms": 0}, {"instance": "b2", "began_ms": 250}]
+
+
 def test_a_retried_call_says_where_each_attempt_went(tmp_path: Path) -> None:
     log = log_to(tmp_path / "a", [])
     add(log, ended(tried=("b1", "b3", "b2"), started=100.0, retried_at=(100.25, 100.5)), 101.0)
