@@ -240,4 +240,4 @@ class Attempt:
             # An answer that streams is as slow as its head: how long the rest takes is for caller and content to say.
             answered = self._call.exchange.first_byte or now
             observe(self.endpoint, outcome, status, answered - self._started, now)
-        cluster.attempt_ended(self.endpoint, outcome, status, now)
+        cluster.attempt_ended(self.endpoint, outcome, status, now, self._call.exchange)

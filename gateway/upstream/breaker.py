@@ -93,8 +93,8 @@ class Breaker:
         """How long the attempt took whose end is recorded next; to be told where slow calls count."""
         self._is_slow = latency_s > self.settings.slow_over_s
 
-    def record(self, outcome: str, status: int, now: float) -> None:
-        """One attempt's end. outcome: `ok connect reset timeout`."""
+    def record(self, outcome: str, status: int, now: float, exchange: Exchange | None = None) -> None:
+        """One attempt's end. outcome: `ok connect reset timeout`. exchange: whose; half-open only probes are judged."""
         settings = self.settings
         failed = status in settings.statuses if outcome == "ok" else outcome in settings.outcomes
         is_slow, self._is_slow = self._is_slow, False
@@ -106,8 +106,7 @@ class Breaker:
                 self._slow.add(is_slow, now)
                 if is_slow and self._is_above(self._slow, settings.slow_percent, now):
                     self._open(now)
-        elif self.state is HALF_OPEN and self._probes:
-            # Without a probe under way this is a straggler from before the opening.
+        elif self.state is HALF_OPEN and exchange in self._probes:  # others are stragglers from before the opening
             if failed or is_slow:
                 self._open(now)
                 return

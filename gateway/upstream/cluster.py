@@ -317,11 +317,13 @@ class Cluster:
         """Of the eligible endpoints, as the balancer has them."""
         return self._eligible.weights
 
-    def attempt_ended(self, endpoint: Endpoint, outcome: str, status: int, now: float) -> None:
+    def attempt_ended(
+        self, endpoint: Endpoint, outcome: str, status: int, now: float, exchange: Exchange | None = None
+    ) -> None:
         """Once for each attempt, which has counted itself in `endpoint.in_flight`.
 
         outcome: `ok connect_failure reset stale_connection first_byte_timeout attempt_timeout upstream_protocol
-        cancelled`. status: of the answer, 0 when there was none.
+        cancelled`. status: of the answer, 0 when there was none. exchange: whose attempt it was.
         """
         endpoint.in_flight -= 1
         if outcome in _NO_VERDICT:
@@ -344,7 +346,7 @@ class Cluster:
         else:
             self._missed(endpoint, outcome, now)
         if self.breaker is not None:
-            self.breaker.record(_BREAKER_OUTCOME[outcome], status, now)
+            self.breaker.record(_BREAKER_OUTCOME[outcome], status, now, exchange)
         if now >= self.next_change:
             self.refresh(now)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.exchange import Reply
+from gateway.exchange import Exchange, Reply
 from gateway.upstream.breaker import CLOSED, HALF_OPEN, OPEN, Breaker
 from gateway.upstream.cluster_settings import BreakerSettings
 from tests.parts.calls import call
@@ -36,7 +36,7 @@ class Bench:
     def probe(self, status: int, now: float) -> None:
         exchange = call()
         assert self.breaker.admit(exchange, now) is None
-        self.breaker.record("ok", status, now)
+        self.breaker.record("ok", status, now, exchange)
         self.breaker.release(exchange)
 
 
@@ -93,12 +93,25 @@ def test_half_open_lets_a_few_through_at_a_time_and_closes_when_all_are_good() -
     probes = [call() for _ in range(4)]
     assert [bench.breaker.admit(probe, 105.0) is None for probe in probes] == [True, True, True, False]
     assert bench.breaker.state == HALF_OPEN
-    for _ in range(3):
-        bench.breaker.record("ok", 200, 105.1)
+    for probe in probes[:3]:
+        bench.breaker.record("ok", 200, 105.1, probe)
     assert bench.breaker.state == CLOSED
     assert [news[0] for news in bench.news] == ["breaker_opened", "breaker_half_open", "breaker_closed"]
     bench.breaker.record("ok", 503, 105.2)
     assert bench.breaker.state == OPEN, "cleared: one of one is bad"
+
+
+@pytest.mark.parametrize("straggler", [None, call()])
+def test_a_straggler_from_before_the_opening_neither_closes_nor_opens(straggler: Exchange | None) -> None:
+    bench = Bench(minimum_requests=1, half_open_requests=1)
+    bench.answers(0, 1)
+    probe = call()
+    assert bench.breaker.admit(probe, 105.0) is None
+    for status in (200, 503):
+        bench.breaker.record("ok", status, 105.1, straggler)
+        assert bench.breaker.state == HALF_OPEN
+    bench.breaker.record("ok", 200, 105.2, probe)
+    assert bench.breaker.state == CLOSED
 
 
 def test_a_bad_probe_opens_for_twice_as_long_up_to_the_most() -> None:
@@ -190,7 +203,7 @@ def test_a_slow_probe_is_a_bad_one_and_a_quick_one_closes() -> None:
         probe = call()
         assert bench.breaker.admit(probe, now) is None
         bench.breaker.observe(latency_s)
-        bench.breaker.record("ok", 200, now)
+        bench.breaker.record("ok", 200, now, probe)
         bench.breaker.release(probe)
         assert bench.breaker.state == state
     slow_calls(bench, slow=0, quick=5, now=116.0)
