@@ -21,7 +21,7 @@ from registry.dns.server import DnsCounts
 from registry.documents.documents import Documents
 from registry.documents.reading import read_change, rows_of
 from registry.feed.feed import Feed
-from registry.leases.alone import Alone
+from registry.leases.company import Company
 from registry.leases.leases import Leases
 from registry.leases.self_preservation import SelfPreservation
 from registry.leases.veto import SweepVeto
@@ -92,9 +92,9 @@ async def open_core(
     sysexits). Raises StartRefused: one clear line.
     """
     async with open_store(settings) as (store, shared):
-        alone = None if shared is None or settings.redis_url else Alone(store)
-        if alone is not None:
-            await alone.take()
+        company = None if shared is None else Company(store, has_redis=bool(settings.redis_url))
+        if company is not None:
+            await company.take()
         core = await _assemble(settings, store, shared, live_gateways, wall, clock)
         committer = spawn(core.revisions.run(), name="committer")
         committer.add_done_callback(lambda task: _end_if_failed(task, die))
@@ -111,8 +111,8 @@ async def open_core(
         ]
         if core.following is not None:
             background.append(spawn(core.following.run(), name="store poll"))
-        if alone is not None:
-            background.append(spawn(alone.run(), name="lock of the only registry"))
+        if company is not None:
+            background.append(spawn(company.run(), name="lock of those who share leases"))
         for task in background:
             task.add_done_callback(lambda task: _end_if_failed(task, die))
         try:
