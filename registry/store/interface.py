@@ -147,7 +147,7 @@ class HeadMoved(Exception):
 
 
 class Store(Protocol):
-    """Every method but `lead`, `hold_off`, `let_go` and `missing` may raise StoreUnavailable."""
+    """Every method but `lead`, `share`, `hold_off`, `let_go` and `missing` may raise StoreUnavailable."""
 
     async def load(self) -> Loaded: ...
 
@@ -205,6 +205,9 @@ class Store(Protocol):
         Asked before each turn of the work: the database is asked whether the lock is still held, so one that was paused
         or cut off hears the truth. Without the database: False.
         """
+
+    async def share(self, what: str) -> bool:
+        """As `lead`, but together with all who share it: nobody leads it meanwhile, and while somebody does, False."""
 
     async def hold_off(self, what: str) -> bool:
         """From now on nobody leads `what`, until this registry lets go or its session with the database ends.

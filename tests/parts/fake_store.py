@@ -95,6 +95,9 @@ class FakeStore:
     async def lead(self, what: str) -> bool:
         return True
 
+    async def share(self, what: str) -> bool:
+        return True
+
     async def hold_off(self, what: str) -> bool:
         return True
 

@@ -41,7 +41,7 @@ class Session:
         self._link = Link(url, name="session", settings={"idle_session_timeout": str(_IDLE_MS)}, ready=self._begin)
         self._turn = asyncio.Lock()
         self._led: set[str] = set()
-        self._held_off: set[str] = set()
+        self._shared: set[str] = set()
         self._wakes: list[Callable[[int], None]] = []
         self._keeper = spawn(self._keep(), name="store session")
 
@@ -49,45 +49,37 @@ class Session:
         self._wakes.append(wake)
 
     async def lead(self, what: str) -> bool:
-        """The lock is tried once for each connection and asked for ever after: tried again, it would be held twice."""
         try:
             async with self._turn:
                 connection = await self._link.open()
                 with self._link.judged():
-                    if what in self._led:
-                        held = await connection.fetchval(_HOLDS_LOCK, _LOCK_SPACE, _key(what))
-                    else:
-                        held = await connection.fetchval(_TRY_LOCK, _LOCK_SPACE, _signed(_key(what)))
-                    if held:
-                        self._led.add(what)
+                    if await _holds(connection, self._led, what, _TRY_LOCK):
                         return not await connection.fetchval(_ANY_HOLDS_LOCK, _LOCK_SPACE, _key(_veto(what)))
         except StoreUnavailable:
-            return False
-        self._led.discard(what)
+            pass
         return False
 
-    async def hold_off(self, what: str) -> bool:
-        """A shared lock of its own name, which the leader looks for; asked for again, it is looked after."""
-        key = _key(_veto(what))
+    async def share(self, what: str) -> bool:
         try:
             async with self._turn:
                 connection = await self._link.open()
                 with self._link.judged():
-                    if what in self._held_off:
-                        return bool(await connection.fetchval(_HOLDS_LOCK, _LOCK_SPACE, key))
-                    self._held_off.add(what)
-                    return bool(await connection.fetchval(_TRY_SHARED_LOCK, _LOCK_SPACE, _signed(key)))
+                    return await _holds(connection, self._shared, what, _TRY_SHARED_LOCK)
         except StoreUnavailable:
             return False
+
+    async def hold_off(self, what: str) -> bool:
+        """A shared lock of its own name, which the leader looks for."""
+        return await self.share(_veto(what))
 
     async def let_go(self, what: str) -> None:
         try:
             async with self._turn:
                 connection = await self._link.open()
-                if what in self._held_off:
+                if _veto(what) in self._shared:
                     with self._link.judged():
                         await connection.fetchval(_UNLOCK_SHARED, _LOCK_SPACE, _signed(_key(_veto(what))))
-                    self._held_off.discard(what)
+                    self._shared.discard(_veto(what))
         except StoreUnavailable:
             pass  # the lock goes with its session
 
@@ -98,7 +90,7 @@ class Session:
 
     async def _begin(self, connection: Connection) -> None:
         self._led.clear()
-        self._held_off.clear()
+        self._shared.clear()
         await connection.add_listener(CHANNEL, self._heard)
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
@@ -117,6 +109,17 @@ class Session:
             except StoreUnavailable:
                 pass  # the committer and readers meet the same, and say so
             await asyncio.sleep(_PING_S * random.uniform(0.8, 1.2))
+
+
+async def _holds(connection: Connection, held: set[str], what: str, take: str) -> bool:
+    """held: what this connection holds of this sort. A lock is tried until it is held and then asked for: tried again,
+    it would be held twice."""
+    if what in held:
+        is_held = await connection.fetchval(_HOLDS_LOCK, _LOCK_SPACE, _key(what))
+    else:
+        is_held = await connection.fetchval(take, _LOCK_SPACE, _signed(_key(what)))
+    (held.add if is_held else held.discard)(what)
+    return bool(is_held)
 
 
 def _veto(what: str) -> str:

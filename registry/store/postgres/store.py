@@ -245,6 +245,9 @@ class PostgresStore:
     async def lead(self, what: str) -> bool:
         return await self._session.lead(what)
 
+    async def share(self, what: str) -> bool:
+        return await self._session.share(what)
+
     async def hold_off(self, what: str) -> bool:
         return await self._session.hold_off(what)
 

@@ -14,7 +14,7 @@ import pytest
 
 from meshway.problem import Problem
 from registry.core import Core, open_core
-from registry.leases import alone
+from registry.leases import company
 from registry.revisions.draft import Once
 from registry.settings import RegistrySettings, StartRefused
 from tests.parts.conditions import until
@@ -333,7 +333,7 @@ async def test_no_number_of_a_lost_history_is_given_out_again(postgres: Postgres
 async def test_without_redis_a_second_registry_does_not_start_while_the_first_one_lives(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alone, "_WAIT_S", 0.2)
+    monkeypatch.setattr(company, "_WAIT_S", 0.2)
     without = {"database_url": database_url}
     async with replicas(without, tmp_path, 1):
         with pytest.raises(StartRefused) as refused:
@@ -344,11 +344,28 @@ async def test_without_redis_a_second_registry_does_not_start_while_the_first_on
         pass
 
 
+async def test_registries_with_redis_and_one_without_do_not_serve_the_same_database(
+    urls: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(company, "_WAIT_S", 0.2)
+    without = {"database_url": urls["database_url"]}
+    async with replicas(urls, tmp_path, 2):
+        with pytest.raises(StartRefused, match="another registry serves this database"):
+            async with replicas(without, tmp_path, 1):
+                raise AssertionError("it started")
+    monkeypatch.setattr(company, "_WAIT_S", 5.0)  # the server ends their sessions in its own time
+    async with replicas(without, tmp_path, 1):
+        monkeypatch.setattr(company, "_WAIT_S", 0.2)
+        with pytest.raises(StartRefused, match="a registry without Redis serves this database"):
+            async with replicas(urls, tmp_path, 1):
+                raise AssertionError("it started")
+
+
 async def test_a_registry_without_redis_takes_its_place_again_after_a_loss_of_the_session(
     postgres: Postgres, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alone, "_WAIT_S", 0.2)
-    monkeypatch.setattr(alone, "_LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(company, "_WAIT_S", 0.2)
+    monkeypatch.setattr(company, "_LOOK_EVERY_S", 0.05)
     without = {"database_url": database_url}
     holders = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND mode = 'ExclusiveLock'"
     holders += f" AND database = (SELECT oid FROM pg_database WHERE datname = '{database_url.rpartition('/')[2]}')"

@@ -185,6 +185,21 @@ async def test_nobody_leads_what_a_registry_holds_off(database_url: str) -> None
         assert not await leader.lead("sweep")
 
 
+async def test_what_is_shared_is_led_by_nobody_and_what_is_led_is_not_shared(database_url: str) -> None:
+    async with AsyncExitStack() as stack:
+        alone, one, other = [await stack.enter_async_context(open_postgres(database_url)) for _ in range(3)]
+        assert [await one.share("x"), await other.share("x"), await one.share("x")] == [True, True, True]
+        assert not await alone.lead("x")
+        assert await alone.lead("y")
+        assert not await one.share("y")
+        await one.close()
+        assert not await alone.lead("x")
+        await other.close()
+        async with asyncio.timeout(5):  # the server ends the sessions in its own time
+            while not await alone.lead("x"):
+                await asyncio.sleep(0.01)
+
+
 async def test_a_server_that_goes_and_comes_is_found_again() -> None:
     with running_postgres() as server:
         url = server.new_database()
