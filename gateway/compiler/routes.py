@@ -23,12 +23,12 @@ from gateway.filters.compress import compile_encode
 from gateway.plan import ChooseCluster, FilterStep, MirrorPlan, Parts, RequestFilter, RoutePlan
 from gateway.routing.path import PathError
 from gateway.routing.preflight import compile_preflight
-from gateway.routing.table import Candidate, Rank
+from gateway.routing.table import Candidate
 from gateway.upstream.adaptive_limit import SHARES
 from gateway.upstream.cluster import Cluster
 from meshway.model.document import Destination
 from meshway.model.match import Match, PathMatch
-from meshway.model.precedence import MatchRank
+from meshway.model.precedence import asked_at
 from meshway.model.route import Route, Rule, RuleDestination
 from meshway.model.rule_actions import Mirror
 from meshway.model.traffic_policy import TrafficPolicy
@@ -96,19 +96,11 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
         except PathError as error:
             raise CompileError(path, error.detail) from error
         for at, read in enumerate(matches):
-            rank = _rank(entry, read.rank, index, at)
+            rank = asked_at(entry.spec, read.rank, entry.age, entry.title, index, at)
             placed.append(Placed(read.path, Candidate(rank, plan, read.test), index, at))
             if rule.cors is not None and (test := compile_preflight(written[at], context.parts.fields)) is not None:
                 placed.append(Placed(read.path, Candidate((*rank, 1), plan, test), index, at))
     return CompiledRoute(entry, tuple(placed), tuple(clusters), attach(entry, context.aliases))
-
-
-def _rank(entry: Entry[Route], match: MatchRank, rule: int, at: int) -> Rank:
-    """A listed Route is alone at its priority; where it is not, because two registries wrote at once, it goes first."""
-    priority = -entry.spec.priority
-    if entry.spec.order == "listed":
-        return (priority, 0, entry.age, entry.title, rule, at)
-    return (priority, 1, *match, entry.age, entry.title, rule, at)
 
 
 def attach(entry: Entry[Route], aliases: Mapping[str, ServiceKey]) -> Attachment:

@@ -3,11 +3,12 @@
 Gateways order their tables by it, and the registry tells by it which rule stands in the way of another.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from meshway.model.match import Match, PathMatch
 from meshway.model.path_template import parse_template
 from meshway.model.regex import group_names
+from meshway.model.route import Route
 
 EXACT: Final = 0
 TREE: Final = 1  # templates and prefixes
@@ -17,6 +18,7 @@ _TEMPLATE: Final = 0
 _REST: Final = 1
 _PREFIX: Final = 2
 
+Rank = tuple[Any, ...]
 PathRank = tuple[int, int, int, bool]
 MatchRank = tuple[int, int, int, bool, bool, int, int, int]
 
@@ -30,6 +32,17 @@ def match_rank(match: Match) -> MatchRank:
         -len(match.query),
         -int(match.source is not None) - int(match.scheme is not None),
     )
+
+
+def asked_at(route: Route, match: MatchRank, age: str, title: str, rule: int, at: int) -> Rank:
+    """Among all matches of a host: priority; the match's own; the older Route, its `namespace/name`; places in it.
+
+    A listed Route is alone at its priority; where it is not, because two registries wrote at once, it goes first.
+    """
+    priority = -route.priority
+    if route.order == "listed":
+        return (priority, 0, age, title, rule, at)
+    return (priority, 1, *match, age, title, rule, at)
 
 
 def path_rank(path: PathMatch | None) -> PathRank:

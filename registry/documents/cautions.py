@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -10,14 +10,17 @@ from meshway.model.names import is_unseen
 from meshway.model.route import Route
 from meshway.model.rule_kit import member_path
 from meshway.model.traffic_policy import TrafficPolicy
+from registry.documents.claims import host_claim, route_hosts
+from registry.documents.host_order import MOST_ROUTES, HostOrder
 from registry.documents.references import is_without_instances
 from registry.documents.shadows import shadowed_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Set
 
+    from registry.documents.host_order import Asked
     from registry.revisions.draft import Draft
-    from registry.view.rows import DocumentRow
+    from registry.view.rows import DocumentKey, DocumentRow
 
 
 class Caution(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +34,9 @@ class Caution(msgspec.Struct, frozen=True, kw_only=True):
 
 def cautions(rows: Iterable[DocumentRow], draft: Draft) -> Iterator[Caution]:
     """What stands out in documents, judged after the write they came with."""
+    rows = tuple(rows)
     lonely = _Lonely(draft)
+    yield from _between_routes(rows, draft)
     for row in rows:
         spec = row.spec
         yield from lonely.cautions(row)
@@ -75,6 +80,62 @@ def _of_route(row: DocumentRow, spec: Route) -> Iterator[Caution]:
                     path = member_path(f"spec.rules[{at}].match[{place}].headers", name)
                     message = f"a match never sees {name}: it belongs to the gateway or to the connection"
                     yield _caution(row, path, "never_matches", message)
+
+
+class _Hosts:
+    """The order of the Routes of each host, made when it is asked for; None where too many share a host."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._known: dict[tuple[str, str], HostOrder | None] = {}
+
+    def rows(self, pair: tuple[str, str]) -> list[DocumentRow]:
+        found = (self._draft.document(key) for key in self._draft.holders(host_claim(*pair)))
+        return [row for row in found if row is not None]
+
+    def order(self, pair: tuple[str, str]) -> HostOrder | None:
+        if pair not in self._known:
+            rows = self.rows(pair)
+            self._known[pair] = HostOrder(rows) if len(rows) <= MOST_ROUTES else None
+        return self._known[pair]
+
+
+def _between_routes(rows: Iterable[DocumentRow], draft: Draft) -> Iterator[Caution]:
+    """Rules that have no call for what another Route of their hosts says; one of the two was written."""
+    written = {row.key: row for row in rows if isinstance(row.spec, Route)}
+    hosts = _Hosts(draft)
+    pairs = {pair for key, row in written.items() for pair in route_hosts(cast("Route", row.spec), key[1])}
+    concerned = {row.key: row for pair in pairs if hosts.order(pair) is not None for row in hosts.rows(pair)}
+    for key in sorted(concerned):
+        yield from _taken_by_others(concerned[key], hosts, written.keys())
+
+
+def _taken_by_others(row: DocumentRow, hosts: _Hosts, written: Set[DocumentKey]) -> Iterator[Caution]:
+    """A rule is told when all its matches are taken on all its hosts, and not by its own Route alone."""
+    spec = cast("Route", row.spec)
+    alive = {at for at, _ in shadowed_rules(spec)}  # or told already
+    takers: dict[int, list[tuple[str, Asked]]] = {}
+    for pair in route_hosts(spec, row.key[1]):
+        if (order := hosts.order(pair)) is None:
+            return
+        for asked in order.of(row.key):
+            if asked.rule in alive:
+                continue
+            if (taker := order.taker(asked)) is None:
+                alive.add(asked.rule)
+            else:
+                takers.setdefault(asked.rule, []).append((pair[1], taker))
+        if len(alive) == len(spec.rules):
+            return
+    for at, found in sorted(takers.items()):
+        others = [(host, taker) for host, taker in found if taker.of != row.key]
+        if at not in alive and others and (row.key in written or any(taker.of in written for _, taker in others)):
+            host, taker = others[0]
+            name = f"Route {taker.of[1]}/{taker.of[2]}"
+            message = (
+                f"has no call: spec.rules[{taker.rule}] of {name} is asked before on host {host} and takes all of it"
+            )
+            yield _caution(row, f"spec.rules[{at}]", "shadowed_rule", message)
 
 
 def _of_policy(row: DocumentRow, spec: TrafficPolicy, draft: Draft) -> Iterator[Caution]:

@@ -1,8 +1,8 @@
 """What only one document of the mesh may say: two that claim the same are a `conflict`.
 
-A Route claims each of its matches on each host, and its hosts at its priority, which a listed Route has alone; a
-TrafficPolicy each block for each target; a Service its aliases. RateLimits claim nothing: all that apply must admit a
-call.
+A Route claims each of its matches on each host, and its hosts at its priority, which a listed Route has alone; the
+hosts as such it shares, so that it is known who else is there. A TrafficPolicy claims each block for each target; a
+Service its aliases. RateLimits claim nothing: all that apply must admit a call.
 """
 
 from __future__ import annotations
@@ -42,9 +42,16 @@ def claims(spec: Spec, namespace: str) -> frozenset[Claim]:
 def rivals(claim: Claim) -> tuple[Claim, ...]:
     """The claims of other documents that cannot stand beside this one: mostly the same."""
     kind, *parts = claim
+    if kind == "host":
+        return ()
     if kind == "listed":
         return claim, ("specificity", *parts)
     return (("listed", *parts),) if kind == "specificity" else (claim,)
+
+
+def host_claim(listener: str, host: str) -> Claim:
+    """What all Routes of a host hold together."""
+    return ("host", listener, host)
 
 
 def claim_text(claim: Claim) -> str:
@@ -106,6 +113,7 @@ def route_hosts(spec: Route, namespace: str) -> Iterator[tuple[str, str]]:
 def _of_route(spec: Route, namespace: str) -> Iterator[Claim]:
     for listener, host in route_hosts(spec, namespace):
         yield (spec.order, listener, host, str(spec.priority))
+        yield host_claim(listener, host)
     matches = {match_text(match) for rule in spec.rules for match in rule.match or (Match(),)}
     for listener, host in route_hosts(spec, namespace):
         for match in matches:

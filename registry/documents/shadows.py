@@ -57,9 +57,7 @@ def covers_path(wider: PathMatch | None, path: PathMatch | None) -> bool:
         return True
     if path is None or (path.ignore_case and not wider.ignore_case):
         return False
-    head = path.exact or path.prefix or path.string_prefix
-    if head is None:
-        head = _literal_head(path)
+    head = literal_head(path)
     begins = wider.prefix or wider.string_prefix
     if wider.ignore_case:
         head, begins = head.lower(), begins and begins.lower()
@@ -71,8 +69,11 @@ def covers_path(wider: PathMatch | None, path: PathMatch | None) -> bool:
     return is_whole or head.startswith(begins + "/")
 
 
-def _literal_head(path: PathMatch) -> str:
+def literal_head(path: PathMatch) -> str:
     """What every path that fits begins with, as far as it is plain to see."""
+    whole = path.exact or path.prefix or path.string_prefix
+    if whole is not None:
+        return whole
     if path.template is not None:
         return path.template.partition("{")[0]
     regex = path.regex or ""

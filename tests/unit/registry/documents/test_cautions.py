@@ -72,3 +72,57 @@ def test_each_empty_subset_of_a_service_that_has_instances_is_told_once() -> Non
     documents = [written("Service", "books", SUBSETS)]
     documents += [route_to("books", f"r{at}", f"/{at}", subset="v2") for at in range(3)]
     assert warned(bench, *documents) == [("no_instances", "spec.rules[0].destinations[0].subset")]
+
+
+def route(name: str, *matches: dict[str, Any], **fields: Any) -> Written:
+    """One rule a match, for shop.example unless fields say otherwise."""
+    rules = [{"match": [match], "redirect": {"scheme": "https"}} for match in matches]
+    return written("Route", name, {"hosts": ["shop.example"], "rules": rules} | fields)
+
+
+def shadows(bench: Bench, *documents: Written) -> list[tuple[str, str]]:
+    return [(one.document, one.path) for one in bench.apply(*documents).warnings if one.code == "shadowed_rule"]
+
+
+PATTERN = {"path": {"regex": "/[0-9]+"}}
+REST = {"path": {"prefix": "/"}}
+
+
+def test_a_rule_that_another_route_leaves_no_call_is_told_whichever_of_the_two_is_written() -> None:
+    dead = [("Route default/numbers", "spec.rules[0]")]
+    assert shadows(Bench(), route("numbers", PATTERN), route("shop", REST)) == dead
+    bench = Bench()
+    assert shadows(bench, route("numbers", PATTERN)) == []
+    assert shadows(bench, route("shop", REST)) == dead
+    (warning,) = bench.apply(route("shop", REST, {"path": {"exact": "/a"}})).warnings
+    assert "spec.rules[0] of Route default/shop is asked before on host shop.example" in warning.message
+
+
+def test_a_higher_priority_and_another_host_count() -> None:
+    bench = Bench()
+    assert shadows(bench, route("shop", REST), route("numbers", PATTERN, priority=1)) == []
+    assert shadows(bench, route("other", PATTERN, hosts=["other.example"])) == []
+    found = shadows(bench, route("all", {"headers": {"x-a": "1"}}, {}, priority=2))
+    assert found == [("Route default/numbers", "spec.rules[0]"), ("Route default/shop", "spec.rules[0]")]
+
+
+def test_a_rule_is_alive_while_one_of_its_hosts_or_matches_is() -> None:
+    bench = Bench()
+    both = {"hosts": ["shop.example", "other.example"]}
+    assert shadows(bench, route("shop", REST), route("numbers", PATTERN, **both)) == []
+    assert shadows(bench, route("too", REST, hosts=["other.example"])) == [("Route default/numbers", "spec.rules[0]")]
+    rule = {"match": [{"path": {"regex": "/[a-z]+"}}, {"path": {"exact": "/a"}}], "redirect": {"scheme": "https"}}
+    assert shadows(bench, written("Route", "two", {"hosts": ["shop.example"], "rules": [rule]})) == []
+
+
+def test_what_its_own_route_shadows_is_told_once() -> None:
+    bench = Bench()
+    bench.apply(route("shop", REST))
+    found = shadows(bench, route("mine", {"path": {"prefix": "/a"}}, {"path": {"regex": "/a/[0-9]+"}}))
+    assert found == [("Route default/mine", "spec.rules[1]")]
+
+
+def test_a_route_that_was_dead_before_is_not_told_with_every_write() -> None:
+    bench = Bench()
+    bench.apply(route("numbers", PATTERN), route("shop", REST))
+    assert shadows(bench, route("books", {"path": {"exact": "/books"}})) == []
