@@ -194,7 +194,8 @@ class ServerProtocol(AnsweringSide):
     def _begin(self, head: RequestHead, first: bytes, ended: bool, trailers: bytes = b"") -> None:
         listener = self._listener
         exchange = self._exchange(head)
-        call = self._call = Call(listener.relay, exchange, self._downstream_of(head, exchange))
+        asks = listener.explain is not None and b"meshway-explain" in head.named
+        call = self._call = Call(listener.relay, exchange, self._explained(exchange) if asks else self)
         if b"via" in head.named and is_looping(head, listener.via_id):
             call.refuse(Reply(508, "loop_detected", "", "the request came through this gateway too often"))
         elif head.method == b"CONNECT":
@@ -202,12 +203,10 @@ class ServerProtocol(AnsweringSide):
         else:
             call.start(first, ended, trailers)
 
-    def _downstream_of(self, head: RequestHead, exchange: Exchange) -> Downstream:
-        """This connection, or one before it where the call's answer shall be explained."""
+    def _explained(self, exchange: Exchange) -> Downstream:
+        """A downstream that explains the call's answer before this connection gets it; itself for who may not ask."""
         explain = self._listener.explain
-        if explain is None or b"meshway-explain" not in head.named:
-            return self
-        tell = explain(exchange)
+        tell = explain(exchange) if explain is not None else None
         return self if tell is None else ExplainedDownstream(self, tell)
 
     def _exchange(self, head: RequestHead) -> Exchange:
