@@ -1,9 +1,10 @@
 """Between a supervisor and one worker: a Unix socketpair that carries the feed's frames and a few of its own.
 
 Down go the feed's frames unchanged (meshway/snapshot.py), so a worker compiles what the registry sent, and `start`,
-`no_snapshot`, `transition`, `kept`, `proven`, `buckets`, `drain`, `reopen`. Back come `ready`, `applied`,
-`transition`, `answer`, `answered`, `alive`, `leaving`, `drained`. The form is the same: 4-byte length, one msgpack map
-tagged `t`. What is queued is bounded; a peer that does not read is cut off and, being a worker, replaced.
+`no_snapshot`, `transition`, `kept`, `proven`, `buckets`, `grant`, `store`, `drain`, `reopen`. Back come `ready`,
+`applied`, `transition`, `answer`, `answered`, `ask`, `alive`, `leaving`, `drained`. The form is the same: 4-byte
+length, one msgpack map tagged `t`. What is queued is bounded; a peer that does not read is cut off and, being a worker,
+replaced.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import msgspec
 
 from gateway.settings import WorkerSettings
 from gateway.upstream.cluster import Transition
+from meshway.assignments.messages import Ask, Budget, Grant
 from meshway.snapshot import MAX_FRAME, AnyFrame, Change, Frame, FrameError
 
 MAX_QUEUED: Final = 64 << 20
@@ -85,6 +87,31 @@ class Buckets(Frame, frozen=True, tag="buckets"):
     limits: list[tuple[tuple[tuple[str, str, str], tuple[str, ...]], list[tuple[str, list[float]]]]]
 
 
+class AskFrame(Frame, frozen=True, tag="ask"):
+    """Assignments that a worker's limits want, all of one scope; answered in the same order by the number."""
+
+    number: int
+    scope: str
+    budgets: list[Budget]
+    asks: list[Ask]
+
+
+class GrantFrame(Frame, frozen=True, tag="grant"):
+    """workers: live ones that share what this scope's limits allow."""
+
+    number: int
+    scope: str
+    grants: list[Grant]
+    workers: int
+
+
+class StoreFrame(Frame, frozen=True, tag="store"):
+    """Of limits that are shared in the mesh. lost: why nobody assigns now, "" = somebody does again."""
+
+    lost: str
+    workers: int
+
+
 class Ready(Frame, frozen=True, tag="ready"):
     """The worker reads its sockets from now on. revision: 0 when it answers 503 for want of a snapshot."""
 
@@ -125,7 +152,7 @@ class Drained(Frame, frozen=True, tag="drained"):
 
 ChannelFrame = (
     AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept | Proven | Buckets
-    | Ready | Applied | Answer | Answered | Alive | Leaving | Drained
+    | Ready | Applied | Answer | Answered | Alive | Leaving | Drained | AskFrame | GrantFrame | StoreFrame
 )  # fmt: skip
 
 _encoder: Final = msgspec.msgpack.Encoder()

@@ -12,6 +12,7 @@ from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
     from gateway.host_table import HostTable
+    from gateway.limits.desk import Desk
     from gateway.limits.line import Advancing
     from gateway.telemetry.counters import Counters
     from gateway.upstream.cluster import Cluster, Transition
@@ -151,6 +152,7 @@ class Parts:
     aside: makes a value beside the loop and hands it over on it; at once where no loop is kept waiting. fields: what
     matches ask of a request beside its path. report: tells the supervisor of a transition. retire: told of an endpoint
     that is gone, so that its connections are closed. advancing: limits that have something to do at the next beat.
+    desks: by a limit's scope, where it gets its assignments; without one a worker counts alone.
     """
 
     now: Callable[[], float]
@@ -166,3 +168,4 @@ class Parts:
     report: "Callable[[Transition], None]" = field(default=lambda _: None)
     retire: "Callable[[Endpoint], None]" = field(default=lambda _: None)
     advancing: "set[Advancing]" = field(default_factory=set)
+    desks: "Mapping[str, Desk]" = field(default_factory=dict)

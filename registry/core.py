@@ -25,6 +25,7 @@ from registry.leases.company import Company
 from registry.leases.leases import Leases
 from registry.leases.self_preservation import SelfPreservation
 from registry.leases.veto import SweepVeto
+from registry.limits.books import MemoryBooks
 from registry.live.memory import MemoryBus, MemoryLive
 from registry.questions import Questions
 from registry.revisions.following import Following
@@ -39,6 +40,7 @@ from registry.view.view import View
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from registry.limits.books import Books
     from registry.live.interface import Bus, Live
     from registry.settings import RegistrySettings
     from registry.store.interface import SharedStore, Store
@@ -66,6 +68,7 @@ class Core:
     bus: Bus
     replicas: Replicas
     checks: Checks
+    books: Books
     dns: DnsCounts
     questions: Questions
     is_stopping: bool = False
@@ -101,6 +104,7 @@ async def open_core(
         background = [
             spawn(core.live.run(), name="leases over replicas"),
             spawn(core.bus.run(), name="bus"),
+            spawn(core.books.run(), name="book of shared limits"),
             spawn(core.leases.run(), name="lease sweep"),
             spawn(core.replicas.run(), name="replicas"),
             spawn(core.checks.run(), name="health checks"),
@@ -214,6 +218,7 @@ async def _assemble(
         bus=bus,
         replicas=replicas,
         checks=checks,
+        books=_books(settings, clock),
         dns=DnsCounts(),
         questions=Questions(feed, bus, is_shared=bool(settings.redis_url)),
     )
@@ -234,6 +239,14 @@ def _live_state(settings: RegistrySettings, store: Store, clock: Callable[[], fl
     from registry.live.redis_bus import RedisBus  # a tenth of a second, for those who want it
 
     return RedisLive(settings.redis_url, clock, SweepVeto(store)), RedisBus(settings.redis_url, clock)
+
+
+def _books(settings: RegistrySettings, clock: Callable[[], float]) -> Books:
+    if not settings.redis_url:
+        return MemoryBooks(clock)
+    from registry.limits.redis import RedisBooks
+
+    return RedisBooks(settings.redis_url)
 
 
 def _end_if_failed(task: asyncio.Task[None], die: Callable[[], None]) -> None:

@@ -49,7 +49,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     revision: the newest that all its workers run. drained: instances without a call under way, as `service/id`.
     ejected: instances that fail their calls here, as `namespace/service/id`.
     mass_removal_guard: endpoints it calls on although most vanished from the feed at once.
-    edge, mesh: URLs of its listeners, for other machines.
+    edge, mesh: URLs of its listeners, for other machines. limits_alone: why it counts shared limits by its own share
+    now, "" while it counts with the others.
     """
 
     node: Annotated[str, Meta(min_length=1, max_length=253)]
@@ -64,6 +65,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     drained: tuple[str, ...] = ()
     ejected: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
     mass_removal_guard: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+    limits_alone: Annotated[str, Meta(max_length=300)] = ""
     counters: dict[str, Any] = {}
 
 
@@ -84,6 +86,7 @@ class GatewayState(msgspec.Struct, frozen=True, kw_only=True):
     mesh: str
     ejected: tuple[str, ...]
     mass_removal_guard: int
+    limits_alone: str
     last_report_s: float
     unheard: bool = False
 
@@ -167,6 +170,10 @@ class Gateways:
     def live_count(self) -> int:
         return len(self._live())
 
+    def live_workers(self, but: str = "") -> int:
+        """Of all live gateways but this one."""
+        return sum(report.workers for report in self._live() if report.node != but)
+
     def how_far(self, revision: int) -> Applied:
         live = self._live()
         behind = [report.node for report in live if report.revision < revision]
@@ -241,6 +248,7 @@ class Gateways:
             edge=report.edge,
             mesh=report.mesh,
             mass_removal_guard=report.mass_removal_guard,
+            limits_alone=report.limits_alone,
             ejected=report.ejected,
             last_report_s=round(now - heard.at, 1),
             unheard=is_unheard,

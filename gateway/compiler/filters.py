@@ -29,7 +29,7 @@ class Limits:
                 key = (entry.key, place)
                 limit = known.get(key)
                 if limit is None or limit.policy != entry.spec:
-                    limit = Limit(entry.name, entry.spec, parts, entry.title)
+                    limit = Limit(entry.name, entry.spec, parts, entry.title, "/".join(place))
                 self._all[key] = limit
                 self._at.setdefault(place, []).append(limit)
 

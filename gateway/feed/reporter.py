@@ -30,7 +30,8 @@ class Answering(msgspec.Struct, frozen=True, gc=False):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """revision: what all workers of the host run. refused: documents that do not compile at it. edge, mesh: the
     listeners' URLs for other hosts. mass_removal_guard: endpoints that are called on although the registry dropped
-    them. ejected: endpoints, as `namespace/service/id`.
+    them. ejected: endpoints, as `namespace/service/id`. limits_alone: why shared limits are counted by this host's own
+    share, "" while they are counted with the others.
     """
 
     node: str
@@ -44,6 +45,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Sequence[Answering] = ()
     ejected: Sequence[str] = ()
     mass_removal_guard: int = 0
+    limits_alone: str = ""
 
 
 class Reporter:

@@ -6,14 +6,19 @@ Fields: RateLimit and RateLimit-Policy of draft-ietf-httpapi-ratelimit-headers; 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.exchange import Exchange
 from gateway.limits.algorithm import Algorithm
+from gateway.limits.assigned import ANSWER_S, Assigned
 from gateway.limits.line import Line
 from gateway.limits.sliding_window import SlidingWindows
 from gateway.limits.token_bucket import TokenBuckets
 from gateway.plan import Parts
+from meshway.assignments.messages import Budget
 from meshway.model.rate_limit import RateLimit
+
+_FINEST: Final = 60  # segments
 
 KeyOf = Callable[[Exchange], str | None]
 
@@ -28,15 +33,31 @@ class Limit:
 
     __slots__ = ("_fields", "counts", "line", "name", "policy", "title", "would_refuse")
 
-    def __init__(self, name: str, policy: RateLimit, parts: Parts, title: str = "") -> None:
+    def __init__(self, name: str, policy: RateLimit, parts: Parts, title: str = "", place: str = "") -> None:
         self.name = name
         self.title = title or name
         self.policy = policy
         self.would_refuse = 0
-        self.counts = local_counts(policy, parts.workers)
+        self.counts: Algorithm
         self.line: Line | None = None
-        if policy.max_wait > 0.0 and policy.mode == "enforce":
-            self.line = Line(self.counts, float(policy.max_wait), policy.max_queue, parts.advancing)
+        desk, waits_s = parts.desks.get(policy.scope), float(policy.max_wait)
+        if desk is not None:
+            self.counts = assigned = Assigned(
+                budget_of(policy, f"{self.title}@{place}"),
+                desk,
+                local_counts(policy, parts.workers),
+                parts.advancing,
+                max_keys=policy.max_keys,
+                on_failure=policy.on_store_failure,
+                patience_s=waits_s,
+                max_queue=policy.max_queue,
+            )
+            if policy.mode == "enforce":
+                self.line = assigned.line
+        else:
+            self.counts = local_counts(policy, parts.workers)
+            if waits_s and policy.mode == "enforce":
+                self.line = Line(self.counts, waits_s, policy.max_queue, parts.advancing)
         quoted, (quota, window_s) = b'"%b"' % name.encode(), quota_of(policy)
         self._fields = b"RateLimit-Policy: %b;q=%d;w=%d\r\nRateLimit: %b;r=" % (quoted, quota, window_s, quoted)
 
@@ -49,6 +70,15 @@ class Limit:
 
     def fields_now(self, key: str, now: float) -> bytes:
         return self.fields(self.counts.left(key, now), self.counts.reset_s(key, now))
+
+    @property
+    def unavailable(self) -> str:
+        """Why nobody may pass now, "" = the count decides."""
+        return self.counts.unavailable if isinstance(self.counts, Assigned) else ""
+
+    def is_unsure(self, wait_s: float) -> bool:
+        """Whether it is not a refusal but an answer that is waited for."""
+        return isinstance(self.counts, Assigned) and wait_s <= ANSWER_S
 
     def has_room(self, key: str, wait_s: float) -> bool:
         """Whether a call that must wait so long may stand in line."""
@@ -79,6 +109,19 @@ def local_counts(policy: RateLimit, workers: int) -> Algorithm:
     bucket = policy.token_bucket
     assert bucket is not None, "the rules of the model want one algorithm"
     return TokenBuckets(float(bucket.rate), float(quota_of(policy)[0]), policy.max_keys, workers)
+
+
+def budget_of(policy: RateLimit, identity: str) -> Budget:
+    """What is shared. Of an exact window the moments are not, so it is counted as finely as a window can be."""
+    limit, _ = quota_of(policy)
+    window = policy.sliding_window
+    if window is not None:
+        segments = _FINEST if window.exact else window.segments
+        seconds = float(window.window)
+        return Budget(id=identity, limit=limit, rate=limit / seconds, window_s=seconds, segments=segments)
+    bucket = policy.token_bucket
+    assert bucket is not None, "the rules of the model want one algorithm"
+    return Budget(id=identity, limit=limit, rate=float(bucket.rate))
 
 
 def quota_of(policy: RateLimit) -> tuple[int, int]:

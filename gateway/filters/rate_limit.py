@@ -14,10 +14,11 @@ Random = Callable[[], float]
 
 
 def compile_filter(limits: Sequence[AppliedLimit], parts: Parts) -> RequestFilter:
-    if len(limits) == 1:
+    if len(limits) == 1 and limits[0].limit.policy.mode == "enforce":
         limit = limits[0].limit
-        if limit.policy.mode == "enforce" and limit.line is None and isinstance(limit.counts, TokenBuckets):
+        if limit.line is None and isinstance(limit.counts, TokenBuckets):
             return _compile_bucket(limits[0], limit.counts, parts)
+        return _compile_one(limits[0], parts)
     now_of, random = parts.now, parts.random
 
     def rate_limits(exchange: Exchange) -> Reply | Turn | None:
@@ -36,7 +37,10 @@ def compile_filter(limits: Sequence[AppliedLimit], parts: Parts) -> RequestFilte
             if wait_s == 0.0 and not ahead and key is not None:
                 admitted.append((limit, key))
             elif limit.policy.mode == "audit":
-                limit.would_refuse += 1
+                if key is not None and limit.is_unsure(wait_s):
+                    admitted.append((limit, key))
+                else:
+                    limit.would_refuse += 1
             elif key is not None and limit.has_room(key, wait_s):
                 waiting.append((limit, key))
             else:
@@ -52,7 +56,7 @@ def compile_filter(limits: Sequence[AppliedLimit], parts: Parts) -> RequestFilte
 
 
 def _compile_bucket(applied: AppliedLimit, buckets: TokenBuckets, parts: Parts) -> RequestFilter:
-    """The limit that most rules have."""
+    """A bucket of this worker alone: what taking answers is all that is told."""
     limit, key_of, now_of, random = applied.limit, applied.key_of, parts.now, parts.random
     skips = limit.policy.on_missing_key == "skip"
 
@@ -66,6 +70,29 @@ def _compile_bucket(applied: AppliedLimit, buckets: TokenBuckets, parts: Parts) 
             return refusal(limit, key, -full_in_s, now, random)
         exchange.added += limit.fields(buckets.burst - full_in_s * buckets.rate, full_in_s)
         return None
+
+    return rate_limit
+
+
+def _compile_one(applied: AppliedLimit, parts: Parts) -> RequestFilter:
+    """The limit that most rules have."""
+    limit, key_of, now_of, random = applied.limit, applied.key_of, parts.now, parts.random
+    counts, line, fields_now = limit.counts, limit.line, limit.fields_now
+    skips, take = limit.policy.on_missing_key == "skip", limit.counts.take
+
+    def rate_limit(exchange: Exchange) -> Reply | Turn | None:
+        key = key_of(exchange)
+        if key is None:
+            return None if skips else refusal(limit, None, math.inf, 0.0, random)
+        now = now_of()
+        ahead = line.count(key) if line is not None else 0
+        wait_s = counts.wait_s(key, now, ahead) if ahead else -take(key, now)
+        if wait_s <= 0.0 and not ahead:
+            exchange.added += fields_now(key, now)
+            return None
+        if limit.has_room(key, wait_s):
+            return Standing(exchange, [], [(limit, key)], parts)
+        return refusal(limit, key, wait_s, now, random)
 
     return rate_limit
 
@@ -129,6 +156,9 @@ def refusal(limit: Limit, key: str | None, wait_s: float, now: float, random: Ra
     if key is None:
         detail = f"rate limit {limit.title} counts by what this call lacks"
         return Reply(status, "rate_limited", "RL", detail, policy=policy)
+    if limit.unavailable:
+        detail = f"rate limit {limit.title} cannot be counted with others, and refuses then: {limit.unavailable}"
+        return Reply(503, "policy_unavailable", "UAEX", detail, fields=b"Retry-After: 1\r\n", policy=policy)
     fields = b""
     if limit.policy.response.headers:
         # Up to a tenth later, so that all who were refused together do not come back together.

@@ -44,10 +44,12 @@ class _Queue:
 
 class Line:
     """algorithm: of the limit. patience_s: the longest wait. most: waiting calls of one key. advancing: the worker's
-    set. at_the_end: decides of one who has waited his time: 0 has counted him and lets him pass. Without it he is
-    refused."""
+    set. on_join: told of a key that is waited for. at_the_end: decides of one who has waited his time: 0 has counted
+    him and lets him pass; without it he is refused. is_paced: the algorithm knows when a turn comes, and not only that
+    it has come.
+    """
 
-    __slots__ = ("_advancing", "_algorithm", "_at_the_end", "_queues", "most", "patience_s")
+    __slots__ = ("_advancing", "_algorithm", "_at_the_end", "_is_paced", "_on_join", "_queues", "most", "patience_s")
 
     def __init__(
         self,
@@ -55,11 +57,16 @@ class Line:
         patience_s: float,
         most: int,
         advancing: MutableSet[Advancing],
+        *,
+        on_join: Callable[[str, float], None] | None = None,
         at_the_end: Callable[[str, float], float] | None = None,
+        is_paced: bool = True,
     ) -> None:
         self._algorithm = algorithm
         self._advancing = advancing
+        self._on_join = on_join
         self._at_the_end = at_the_end
+        self._is_paced = is_paced
         self._queues: dict[str, _Queue] = {}
         self.patience_s = patience_s
         self.most = most
@@ -80,6 +87,8 @@ class Line:
             self._advancing.add(self)
         ticket = Ticket(key, now, called_on)
         queue.tickets[ticket] = None
+        if self._on_join is not None:
+            self._on_join(key, now)
         return ticket
 
     def leave(self, ticket: Ticket) -> None:
@@ -100,7 +109,7 @@ class Line:
         tickets, wait_s, spend = queue.tickets, self._algorithm.wait_s, self._algorithm.spend
         while tickets:
             first = next(iter(tickets))
-            turn = max(queue.clock, first.joined)
+            turn = max(queue.clock, first.joined) if self._is_paced else now
             turn += wait_s(key, turn)
             if turn > now or turn > first.joined + self.patience_s:
                 break

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 EVIDENCE_ROWS: Final = 2_000
 MOST_REFUSED: Final = 500
 MOST_EJECTED: Final = 1_000
+MOST_TEXT: Final = 300
 
 
 class Reports:
@@ -50,6 +51,7 @@ class Reports:
             evidence=evidence,
             ejected=["/".join(key) for key in ejected[:MOST_EJECTED] if key is not None],
             mass_removal_guard=len(host.guard.kept),
+            limits_alone=host.assigning.lost[:MOST_TEXT],
         )
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.channel import Buckets, ChannelFrame, Start
+from gateway.channel import AskFrame, Buckets, ChannelFrame, Start
 from gateway.compiler.filters import SpentLimits
 from gateway.host_table import HostTable
 from gateway.settings import WorkerSettings
@@ -56,7 +56,7 @@ class Slots:
     before it and after it.
 
     on_changed: something to show or to report is different. on_applied: a worker has new tables. on_transition: what
-    one found out. on_answered: whom its callers were answered by.
+    one found out. on_answered: whom its callers were answered by. on_asked: what its limits want.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Slots:
         on_applied: Callable[[WorkerProcess], None],
         on_transition: Callable[[WorkerProcess, Transition], None],
         on_answered: Callable[[list[InstanceKey]], None],
+        on_asked: Callable[[WorkerProcess, AskFrame], None],
     ) -> None:
         self.slots = slots
         self.workers: set[WorkerProcess] = set()
@@ -87,6 +88,7 @@ class Slots:
         self._on_applied = on_applied
         self._on_transition = on_transition
         self._on_answered = on_answered
+        self._on_asked = on_asked
         self._table_path = run_folder / "host_table"
         self._table = HostTable.create(self._table_path, len(slots) * COLUMNS_PER_SLOT)
         self._free_columns = list(range(len(slots) * COLUMNS_PER_SLOT))
@@ -195,6 +197,9 @@ class Slots:
 
     def on_answered(self, instances: list[InstanceKey]) -> None:
         self._on_answered(instances)
+
+    def on_asked(self, worker: WorkerProcess, frame: AskFrame) -> None:
+        self._on_asked(worker, frame)
 
     def on_leaving(self, worker: WorkerProcess) -> None:
         slot = self.slots[worker.slot]

@@ -95,6 +95,7 @@ async def config_of(host: "Supervisor") -> dict[str, Any]:
         "clusters": _merged([state["clusters"] for state in states if state]),
         "clusters_left_out": max((state["left_out"] for state in states if state), default=0),
         "mass_removal_guard": _guard(host),
+        "limits_alone": host.assigning.lost or None,
         "transitions": msgspec.to_builtins(host.transitions.in_force()),
         "checks_failing": {"/".join(key): reason for key, reason in sorted(host.checker.failing.items())},
     }
@@ -165,6 +166,13 @@ def metrics_of(host: "Supervisor") -> str:
             "Endpoints that are called on although the registry dropped them.",
             [((), len(host.guard.kept))],
         ),
+        *gauge(
+            "meshway_limits_shared",
+            "Whether shared limits are counted with the other gateways.",
+            [((), float(not host.assigning.lost))],
+        ),
+        *counter("meshway_limits_lost_total", "Times that shared limits could not be.", [((), host.assigning.losses)]),
+        *counter("meshway_limit_asks_total", "Assignments asked of the registry.", [((), host.assigning.asked)]),
         *counter("meshway_mass_removals_total", "Times that most endpoints vanished.", [((), host.guard.trips)]),
         *counter("meshway_worker_restarts_total", "Workers that died and were replaced.", [((), slots.restarts)]),
         *counter("meshway_feed_connections_total", "Connections to a registry.", [((), host.follower.connections)]),

@@ -30,6 +30,7 @@ from gateway.listeners.sockets import open_one, open_slots, url_of
 from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
 from gateway.supervisor import status
 from gateway.supervisor.admin import Admin
+from gateway.supervisor.assigning import Assigning
 from gateway.supervisor.checks import CheckTargets
 from gateway.supervisor.data_folder import held_folder
 from gateway.supervisor.questions import Questions
@@ -108,6 +109,13 @@ class Supervisor:
         self._questions = Questions(self)
         self.reporter = Reporter(lambda: self.follower.registry, self._reports.take)
         self.checker = HealthChecker(self._on_check, random)
+        self.assigning = Assigning(
+            settings.node_name,
+            settings.worker_count,
+            lambda: self.follower.registry,
+            self._on_store,
+            time.monotonic,
+        )
         self.slots = Slots(
             slots,
             runtime,
@@ -115,11 +123,12 @@ class Supervisor:
             self.totals,
             snapshot=lambda: None if self.held.is_empty else self.held.frames(),
             before=self._before,
-            in_force=lambda: [TransitionFrame(transition=each) for each in self.transitions.in_force()],
+            in_force=self._in_force,
             on_changed=self._on_changed,
             on_applied=self._on_applied,
             on_transition=self._on_transition,
             on_answered=self._reports.answered.update,
+            on_asked=self.assigning.take,
         )
         self._folder = folder
         self._targets = CheckTargets(self.held.changes)
@@ -146,6 +155,7 @@ class Supervisor:
             spawn(self.keeper.run(), name="keep the last good snapshot"),
             spawn(self.reporter.run(), name="report to the registry"),
             spawn(self.slots.watch(), name="watch the workers"),
+            spawn(self.assigning.run(), name="ask for assignments of limits"),
         ]
         try:
             await self._has_ended.wait()
@@ -260,6 +270,14 @@ class Supervisor:
         """What a new worker must know before its snapshot, or it would serve without it for a moment."""
         proven = [ProvenFrame(changes=part) for part in parts(self._proven.changes())]
         return [*proven, *(Kept(changes=part) for part in parts(self.guard.kept.values()))]
+
+    def _in_force(self) -> list[ChannelFrame]:
+        """What a new worker must know beside its snapshot."""
+        return [self.assigning.frame(), *(TransitionFrame(transition=each) for each in self.transitions.in_force())]
+
+    def _on_store(self) -> None:
+        self.slots.send_encoded(encode(self.assigning.frame()))
+        self.reporter.changed()
 
     def _on_transition(self, worker: WorkerProcess, transition: Transition) -> None:
         self.transitions.take(transition)

@@ -13,6 +13,7 @@ from gateway.channel import (
     Answer,
     Answered,
     Applied,
+    AskFrame,
     Channel,
     ChannelFrame,
     Drain,
@@ -46,6 +47,9 @@ class Owner(Protocol):
 
     def on_answered(self, instances: list[InstanceKey]) -> None:
         """Evidence: these gave good answers."""
+
+    def on_asked(self, worker: "WorkerProcess", frame: AskFrame) -> None:
+        """Its limits want assignments."""
 
     def on_leaving(self, worker: "WorkerProcess") -> None:
         """It was asked to end by somebody else."""
@@ -176,6 +180,8 @@ class WorkerProcess:
                 waiting.set_result(frame.body)
         elif isinstance(frame, Answered):
             self._owner.on_answered(frame.instances)
+        elif isinstance(frame, AskFrame):
+            self._owner.on_asked(self, frame)
         elif isinstance(frame, Leaving):
             self._owner.on_leaving(self)
         elif isinstance(frame, Drained):

@@ -23,11 +23,13 @@ from gateway.channel import (
     Answer,
     Answered,
     Applied,
+    AskFrame,
     Buckets,
     Channel,
     ChannelFrame,
     Drain,
     Drained,
+    GrantFrame,
     Kept,
     Leaving,
     NoSnapshot,
@@ -36,6 +38,7 @@ from gateway.channel import (
     Refusal,
     ReopenLogs,
     Start,
+    StoreFrame,
     TransitionFrame,
 )
 from gateway.compiler import diff
@@ -43,6 +46,7 @@ from gateway.compiler.tables import Compiler
 from gateway.event_loop import loop_factory
 from gateway.feed.state import Changes, FeedState, Trouble, Whole
 from gateway.host_table import HostTable
+from gateway.limits.desk import Desk
 from gateway.listeners.edge import edge_listener
 from gateway.listeners.mesh import mesh_listener
 from gateway.listeners.sockets import BACKLOG, take_queued
@@ -65,6 +69,7 @@ from gateway.worker.gauges import Gauges
 from gateway.worker.leftovers import remove_leftovers
 from gateway.worker.states import tables_state
 from gateway.worker.unready import unready_tables
+from meshway.assignments.messages import Ask, Budget
 from meshway.explanation import EXPLAIN
 from meshway.snapshot import Hello, Question
 from meshway.tasks import spawn
@@ -117,6 +122,10 @@ class Worker:
             self._log_file.reopen()
         elif isinstance(frame, TransitionFrame):
             self._applier.take(frame.transition)
+        elif isinstance(frame, GrantFrame):
+            self._parts.desks[frame.scope].answered(frame.number, frame.grants, frame.workers)
+        elif isinstance(frame, StoreFrame):
+            self._parts.desks["mesh"].tell(frame.lost, frame.workers)
         elif isinstance(frame, Buckets):
             self._compiler.limits.adopt(frame.limits, time.monotonic())
         elif isinstance(frame, Proven):
@@ -152,6 +161,7 @@ class Worker:
             host_table=HostTable(Path(start.host_table), start.column),
             report=self._report,
             retire=pool.close_idle,
+            desks=self._desks(start.workers),
         )
         self._evidence = Evidence(lambda instances: self.channel.send(Answered(instances=instances)))
         self._gauges = Gauges(self._counters)
@@ -164,6 +174,21 @@ class Worker:
         explain = explaining(lambda: self._compiler.state, settings.node)
         self._listeners = (edge_listener(relay, settings, proxies), mesh_listener(relay, settings, explain))
         self._loop.call_later(TICK_S, self._beat)
+
+    def _desks(self, workers: int) -> dict[str, Desk]:
+        """For limits that this host's workers share the supervisor keeps the book, so that is never lost."""
+
+        def asking(scope: str) -> Callable[[int, list[Budget], list[Ask]], None]:
+            def send(number: int, budgets: list[Budget], asks: list[Ask]) -> None:
+                self.channel.send(AskFrame(number=number, scope=scope, budgets=budgets, asks=asks))
+
+            return send
+
+        name, soon, now = str(os.getpid()), self._loop.call_soon, time.monotonic
+        return {
+            "gateway": Desk(name, asking("gateway"), soon, now, workers=workers),
+            "mesh": Desk(name, asking("mesh"), soon, now, lost="not asked yet"),
+        }
 
     def _follow(self, frame: Any) -> None:
         """The supervisor has checked the feed; here frames become whole revisions again."""

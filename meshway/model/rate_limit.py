@@ -36,13 +36,14 @@ class LimitResponse(Part, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
 class RateLimit(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How many calls one key may make, by one algorithm. max_wait, max_queue: how long and how many calls of a key wait
-    for their turn, instead of being refused.
+    for their turn, instead of being refused. scope: who counts together. on_store_failure: what becomes of calls while
+    nobody can say what the others have counted.
 
     key: parts joined: `source_ip service route rule method header.NAME query.NAME constant`; none: a bucket a target.
     """
 
     plural: ClassVar[str] = "rate-limits"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"quota", "in_flight", "match", "cost", "on_store_failure"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"quota", "in_flight", "match", "cost"})
 
     targets: tuple[Target, ...] = ()
     key: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
@@ -50,6 +51,7 @@ class RateLimit(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     sliding_window: SlidingWindow | None = None
     on_missing_key: Literal["skip", "reject", "shared"] = "shared"
     scope: Literal["mesh", "gateway"] = "mesh"
+    on_store_failure: Literal["local_share", "open", "closed"] = "local_share"
     mode: Literal["enforce", "audit"] = "enforce"
     max_wait: Duration = field(default_factory=lambda: Duration(0.0))
     max_queue: Annotated[int, Meta(ge=1, le=1000)] = 100

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from meshway.assignments.messages import Asks, Grants
 from meshway.model.document import LABEL_PATTERN
 from meshway.model.registration import MAX_BATCH, InstancePatch, Registration
 from registry.catalog.catalog import InstancePage, Listed
@@ -223,6 +224,21 @@ def _following() -> list[Operation]:
             body=Report,
             answers={204: None},
             example_body={"node": "gateway-1", "version": "0.1.0", "workers": 2, "revision": 1, "refused": []},
+        ),
+        Operation(
+            method="POST",
+            path="/v1/assignments",
+            id="assign",
+            tag="gateways",
+            about="What workers of a gateway may admit of limits that all gateways share.",
+            body=Asks,
+            answers={200: Grants, 503: {"$ref": "#/components/schemas/Problem"}},
+            example_body={
+                "node": "gateway-1",
+                "workers": 2,
+                "budgets": [{"id": "default/checkout@route/default/checkout", "limit": 100, "rate": 100.0}],
+                "asks": [{"budget": 0, "key": "", "worker": "4711", "want": 5}],
+            },
         ),
         Operation(
             method="POST",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from registry.machine.assignments import Assignments
 from registry.machine.discovery import Discovery
 from registry.machine.feed import FeedRoute
 from registry.machine.heartbeats import HeartbeatRoutes
@@ -47,5 +48,6 @@ def machine_routes(core: Core, gateways: Gateways, head: Head | None = None) -> 
             ("GET", "/v1/feed", FeedRoute(core.feed, rounds).get),
             ("POST", "/v1/reports", reports.post),
             ("POST", "/v1/answers/{id}", reports.answer),
+            ("POST", "/v1/assignments", Assignments(core.books, gateways).post),
         ]
     )

@@ -1,0 +1,332 @@
+"""A worker's part of a limit that many share: it admits calls from what it was assigned, so none waits for others.
+
+What is held is topped up before it runs out; a key's first calls are admitted on loan (`loan_of`). Only where nothing
+is held and nothing may be borrowed does a call wait for the answer, ANSWER_S at the most. While nobody assigns, the
+policy's `on_store_failure` decides. docs/internals/limits.md tells why no limit is exceeded.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, MutableSet
+from hashlib import blake2b
+from heapq import heappop, heappush
+from math import inf
+from typing import Final, Literal
+
+from gateway.limits.algorithm import Algorithm
+from gateway.limits.desk import Desk
+from gateway.limits.line import Advancing, Line
+from meshway.assignments.messages import Ask, Budget, Grant, loan_of
+
+ANSWER_S: Final = 0.02
+_REFUSED_S: Final = 1.05 * ANSWER_S  # longer than a call without max_wait stands in line
+_QUICK_S, _SLOW_S = 0.05, 0.25  # a grant that is used up sooner is doubled, one that lasts longer is halved
+_SHORT_S: Final = 0.1  # what may be held for no longer is not asked for ahead
+_MOST_BATCH: Final = 4096
+_MOST_IN_LINE: Final = 1000
+_MOST_A_BEAT: Final = 500  # keys that are looked at
+
+OnFailure = Literal["local_share", "open", "closed"]
+
+
+class _Share:
+    """Of one key. balance: calls that may be admitted until `until`; below zero: on loan. mark: of the last grant.
+
+    back, back_mark: to be given back. again_at: not to ask before; is_empty: the store had no more. batch: how many to
+    ask for, while wants_more: it was used since the last grant. low: to ask again at this balance. left, reset_at: as
+    the store said. era: of the desk.
+    """
+
+    __slots__ = (
+        "again_at", "back", "back_mark", "balance", "batch", "era", "granted_at", "is_asking", "is_empty", "left",
+        "low", "mark", "reset_at", "until", "wants_more",
+    )  # fmt: skip
+
+    def __init__(self, limit: int, era: int) -> None:
+        self.balance = 0
+        self.until = inf
+        self.mark = self.back = self.back_mark = self.low = 0
+        self.batch = 1
+        self.left = float(limit)
+        self.again_at = self.reset_at = self.granted_at = 0.0
+        self.is_asking = self.is_empty = self.wants_more = False
+        self.era = era
+
+    def put_back(self) -> None:
+        """All that is held, into what the next ask gives back."""
+        if self.balance > 0:
+            if self.back_mark != self.mark:
+                self.back, self.back_mark = 0, self.mark
+            self.back += self.balance
+            self.balance = 0
+
+
+class Assigned:
+    """budget: what is shared. fallback: counts this worker's own share while nobody assigns. fallbacks, late: calls
+    that were decided so, and for want of an answer in time."""
+
+    def __init__(
+        self,
+        budget: Budget,
+        desk: Desk,
+        fallback: Algorithm,
+        advancing: MutableSet[Advancing],
+        *,
+        max_keys: int = 100_000,
+        on_failure: OnFailure = "local_share",
+        patience_s: float = 0.0,
+        max_queue: int = _MOST_IN_LINE,
+    ) -> None:
+        self.budget = budget
+        self.dropped = self.fallbacks = self.late = 0
+        self._desk = desk
+        self._fallback = fallback
+        self._advancing = advancing
+        self._max_keys = max_keys
+        self._on_failure = on_failure
+        self._is_patient = patience_s > ANSWER_S
+        self._shares: OrderedDict[str, _Share] = OrderedDict()
+        self._later: OrderedDict[str, None] = OrderedDict()
+        self._held: list[tuple[float, str]] = []
+        self._workers = self._fallback_workers = -1
+        self._loan = self._at_once = 0
+        most = max_queue if patience_s else _MOST_IN_LINE
+        self.line = Line(
+            self, max(patience_s, ANSWER_S), most, advancing,
+            on_join=self._expect, at_the_end=self._overdue, is_paced=False,
+        )  # fmt: skip
+
+    @property
+    def unavailable(self) -> str:
+        """Why nothing is admitted, where the policy says so."""
+        return self._desk.lost if self._on_failure == "closed" else ""
+
+    # What a limit is asked.
+
+    def share(self, workers: int) -> None:
+        """Nothing to do: the desk knows how many share."""
+
+    def wait_s(self, key: str, now: float, ahead: int = 0) -> float:
+        if self._desk.lost:
+            return self._wait_alone_s(key, now, ahead)
+        self._look_at_loans()
+        share = self._shares.get(key)
+        if share is None:
+            return 0.0 if ahead < self._at_once else ANSWER_S
+        self._refresh(share, now)
+        if share.balance + self._at_once > ahead:
+            return 0.0
+        if now < share.again_at:
+            return max(share.again_at - now, _REFUSED_S) + ahead / self.budget.rate
+        return ANSWER_S
+
+    def spend(self, key: str, now: float) -> None:
+        if self._desk.lost:
+            self._spend_alone(key, now)
+            return
+        share = self._shares.get(key) or self._open(key)
+        self._refresh(share, now)
+        share.balance -= 1
+        share.wants_more = True
+        self._shares.move_to_end(key)
+        if share.is_asking:
+            return
+        if share.balance <= share.low and now >= share.again_at:
+            share.is_asking = True
+            self._desk.want(self, key)
+        elif share.balance < 0:
+            self._ask_later(key)
+        elif share.balance == 0 and not self._loan:
+            # Of a small limit nothing comes back into the store until it hears that this is spent.
+            share.is_asking, share.wants_more = True, False
+            self._desk.want(self, key)
+
+    def take(self, key: str, now: float) -> float:
+        wait_s = self.wait_s(key, now)
+        if wait_s > 0.0:
+            return -wait_s
+        self.spend(key, now)
+        return 0.0
+
+    def left(self, key: str, now: float) -> float:
+        if self._desk.lost:
+            return self._fallback.left(key, now)
+        share = self._shares.get(key)
+        limit = float(self.budget.limit)
+        return limit if share is None else min(max(share.left + share.balance + self._loan, 0.0), limit)
+
+    def reset_s(self, key: str, now: float) -> float:
+        if self._desk.lost:
+            return self._fallback.reset_s(key, now)
+        share = self._shares.get(key)
+        return 0.0 if share is None else max(share.reset_at - now, 0.0)
+
+    def spent(self, now: float) -> list[tuple[str, list[float]]]:
+        """Loans; what is held goes with this worker."""
+        return [(key, [float(share.balance)]) for key, share in self._shares.items() if share.balance < 0]
+
+    def adopt(self, spent: Iterable[tuple[str, list[float]]], now: float) -> None:
+        for key, (balance,) in spent:
+            (self._shares.get(key) or self._open(key)).balance += min(int(balance), 0)
+            self._ask_later(key)
+
+    # What the desk asks and tells.
+
+    def ask_of(self, key: str, worker: str, budget: int, now: float) -> Ask:
+        share = self._shares.get(key) or self._open(key)
+        self._refresh(share, now)
+        back, share.back = share.back, 0
+        want = max((share.batch if share.wants_more else 0) - share.balance, 0) + self.line.count(key)
+        return Ask(
+            budget=budget,
+            key=_digest(key),
+            worker=worker,
+            want=want,
+            held=max(share.balance, 0),
+            back=back,
+            mark=share.back_mark,
+        )
+
+    def granted(self, key: str, grant: Grant, asked_at: float, now: float) -> None:
+        share = self._shares.get(key)
+        if share is None:
+            return  # forgotten meanwhile: it counts as spent
+        share.is_asking = share.wants_more = False
+        if grant.mark != share.mark:
+            share.put_back()
+        share.mark = grant.mark
+        share.balance += grant.count
+        share.until = asked_at + grant.keep_s
+        share.again_at = now + grant.again_s
+        share.is_empty = grant.again_s > 0.0
+        share.left, share.reset_at = grant.left, now + grant.reset_s
+        if grant.count:
+            lasted_s, share.granted_at = now - share.granted_at, now
+            if lasted_s < _QUICK_S:
+                share.batch = min(share.batch * 2, _MOST_BATCH)
+            elif lasted_s > _SLOW_S:
+                share.batch = max(share.batch // 2, 1)
+            share.low = min(grant.count, share.batch) // 2 if grant.keep_s > _SHORT_S else -_MOST_BATCH
+        self.line.serve(key, now)
+        self._go_on(key, share, now)
+        if share.balance > 0:
+            heappush(self._held, (share.until, key))
+            self._advancing.add(self)
+
+    def _go_on(self, key: str, share: _Share, now: float) -> None:
+        """With those who still wait, and with what is borrowed."""
+        if self.line.count(key):
+            if share.is_empty and not self._is_patient:
+                self.line.refuse(key, max(share.again_at - now, 1e-3))
+            else:
+                self._ask(key, share, now)
+        elif share.balance < 0 or share.back:
+            self._ask(key, share, now)
+
+    def advance(self, now: float) -> None:
+        """Asks for what was put off, and gives back what was held too long."""
+        for _ in range(min(len(self._later), _MOST_A_BEAT)):
+            key, _ = self._later.popitem(last=False)
+            share = self._shares.get(key)
+            if share is None:
+                continue
+            self._refresh(share, now)
+            if share.balance < 0 or share.back or self.line.count(key):
+                self._later[key] = None  # until it is settled
+                if not self._desk.lost and now >= share.again_at:
+                    self._ask(key, share, now)
+        held = self._held
+        while held and held[0][0] <= now:
+            _, key = heappop(held)
+            share = self._shares.get(key)
+            if share is not None and share.balance > 0 and share.until <= now:
+                self._refresh(share, now)
+                if not share.is_asking and not self._desk.lost:
+                    share.is_asking = True
+                    self._desk.want(self, key)
+        if not held and not self._later:
+            self._advancing.discard(self)
+
+    # How.
+
+    def _open(self, key: str) -> _Share:
+        share = self._shares[key] = _Share(self.budget.limit, self._desk.era)
+        if len(self._shares) > self._max_keys:
+            self._shares.popitem(last=False)
+            self.dropped += 1
+        return share
+
+    def _refresh(self, share: _Share, now: float) -> None:
+        """What was granted before the store was lost, or too long ago, is not admitted any more."""
+        if share.era != self._desk.era:
+            share.era = self._desk.era
+            share.is_asking = share.is_empty = False
+            share.balance, share.back, share.again_at = min(share.balance, 0), 0, 0.0
+        elif share.balance > 0 and now >= share.until:
+            share.put_back()
+
+    def _look_at_loans(self) -> None:
+        workers = self._desk.workers
+        if workers != self._workers:
+            self._workers = workers
+            self._loan = loan_of(self.budget, workers)
+            self._at_once = max(self._loan - 1, 0)  # the last one is for those whose answer comes late
+
+    def _ask(self, key: str, share: _Share, now: float) -> None:
+        if share.is_asking:
+            return
+        if now < share.again_at:
+            if share.balance < 0:
+                self._ask_later(key)
+            return
+        share.is_asking = True
+        self._desk.want(self, key)
+
+    def _ask_later(self, key: str) -> None:
+        self._later[key] = None
+        self._advancing.add(self)
+
+    def _expect(self, key: str, now: float) -> None:
+        """Somebody stands in line for it."""
+        if not self._desk.lost:
+            share = self._shares.get(key) or self._open(key)
+            self._refresh(share, now)
+            share.wants_more = True
+            self._ask(key, share, now)
+        self._ask_later(key)
+
+    def _overdue(self, key: str, now: float) -> float:
+        """Of one who has waited his time: one call ahead of an answer is let pass, where the last one had more."""
+        share = self._shares.get(key) or self._open(key)
+        self._refresh(share, now)
+        if self._desk.lost:
+            wait_s = self._wait_alone_s(key, now, 0)
+            if wait_s == 0.0:
+                self._spend_alone(key, now)
+            return wait_s
+        waits_for_answer = share.is_asking and not share.is_empty and not self._is_patient
+        may_borrow = self._on_failure == "open" or share.balance > -max(self._loan, 1)
+        if waits_for_answer and may_borrow and self._on_failure != "closed":
+            share.balance -= 1
+            self.late += 1
+            return 0.0
+        return max(share.again_at - now, 1.0 / self.budget.rate)
+
+    def _wait_alone_s(self, key: str, now: float, ahead: int) -> float:
+        if self._on_failure == "open":
+            return 0.0
+        if self._on_failure == "closed":
+            return inf
+        if self._desk.workers != self._fallback_workers:
+            self._fallback_workers = self._desk.workers
+            self._fallback.share(max(self._fallback_workers, 1))
+        return self._fallback.wait_s(key, now, ahead)
+
+    def _spend_alone(self, key: str, now: float) -> None:
+        self.fallbacks += 1
+        if self._on_failure == "local_share":
+            self._fallback.spend(key, now)
+
+
+def _digest(key: str) -> str:
+    """Keys may be secrets, and long: what leaves the worker is neither."""
+    return blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest() if key else ""

@@ -1,0 +1,1 @@
+"""Where the limits that all gateways share are counted."""

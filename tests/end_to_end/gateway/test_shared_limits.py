@@ -1,0 +1,88 @@
+"""One limit over several gateways and all their workers: never exceeded, nearly all used, whoever has the calls."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.parts.conditions import wait_until
+from tests.parts.limited_mesh import LimitedMesh, load
+from tests.parts.valkey import Valkey
+
+RATE, BURST = 40, 40
+SECONDS = 3.0
+
+
+@pytest.fixture
+def start_limited(tmp_path: Path) -> Iterator[Callable[..., LimitedMesh]]:
+    running: list[LimitedMesh] = []
+
+    def start(gateways: int, workers: int, *arguments: str) -> LimitedMesh:
+        running.append(LimitedMesh(tmp_path, gateways, workers, *arguments))
+        return running[-1]
+
+    yield start
+    for mesh in running:
+        mesh.close()
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
+    server = Valkey(tmp_path)
+    yield server
+    server.close()
+
+
+def test_two_gateways_admit_together_what_one_limit_allows(start_limited: Callable[..., LimitedMesh]) -> None:
+    mesh = start_limited(2, 2)
+    mesh.limit(f"token_bucket: {{rate: {RATE}/s, burst: {BURST}}}")
+    began = time.monotonic()
+    ports = [gateway.edge_port for gateway in mesh.gateways]
+    tally = asyncio.run(load(ports, 200, SECONDS))
+    allowed = BURST + RATE * (time.monotonic() - began)
+    assert tally.count(200) <= allowed
+    assert tally.count(200) >= 0.85 * (BURST + RATE * SECONDS)
+    assert tally.count(200) + tally.count(429) == sum(len(moments) for moments in tally.moments.values())
+
+
+def test_with_redis_too_and_when_it_is_gone_each_host_counts_its_share_and_says_so(
+    start_limited: Callable[..., LimitedMesh], valkey: Valkey
+) -> None:
+    mesh = start_limited(2, 2, "--redis-url", valkey.url)
+    mesh.limit(f"token_bucket: {{rate: {RATE}/s, burst: {BURST}}}")
+    only = [mesh.gateways[0].edge_port]
+    began = time.monotonic()
+    tally = asyncio.run(load(only, 150, SECONDS))
+    allowed = BURST + RATE * (time.monotonic() - began)
+    assert 0.85 * (BURST + RATE * SECONDS) <= tally.count(200) <= allowed, "one gateway may have all of it"
+
+    valkey.kill()
+    wait_until(lambda: all("Redis" in each["limits_alone"] for each in mesh.states()), 10, what="gateways alone")
+    assert mesh.metric(0, "meshway_limits_shared") == 0.0
+    began = time.monotonic()
+    alone = asyncio.run(load(only, 150, SECONDS))
+    share = (BURST + RATE * (time.monotonic() - began)) / 2
+    assert 0.5 * share <= alone.count(200) <= 1.1 * share, "half of the workers have half of the limit"
+    assert "limits are counted by this host's share" in mesh.gateways[0].process.text()
+
+    valkey.start()
+    mesh.wait_until_shared()
+    assert mesh.metric(0, "meshway_limits_lost_total") == 1.0
+
+
+def test_whoever_would_rather_refuse_than_count_alone_refuses_while_the_registry_is_gone(
+    start_limited: Callable[..., LimitedMesh],
+) -> None:
+    mesh = start_limited(1, 1)
+    mesh.limit("token_bucket: {rate: 100/s, burst: 100}", "on_store_failure: closed")
+    port = [mesh.gateways[0].edge_port]
+    assert asyncio.run(load(port, 20, 0.5)).count(429) == 0
+    mesh.registry.process.kill()
+    wait_until(lambda: mesh.metric(0, "meshway_limits_shared") == 0.0, 10, what="a gateway alone")
+    tally = asyncio.run(load(port, 20, 0.5))
+    assert set(tally.moments) == {503}
+    log = mesh.gateways[0].access_log()
+    assert log[-1]["reason"] == "policy_unavailable"
+    assert log[-1]["policy"] == "RateLimit default/shared"
