@@ -31,9 +31,9 @@ class RequestFields:
         return self._headers
 
     def cookies(self, exchange: Exchange) -> dict[bytes, bytes]:
-        cookie = self.headers(exchange).get(b"cookie", b"")
+        self.headers(exchange)  # of another block there are no cookies any more
         if self._cookies is None:
-            self._cookies = cookie_values(cookie)
+            self._cookies = cookie_values(exchange.block)
         return self._cookies
 
     def query(self, exchange: Exchange) -> dict[bytes, bytes]:

@@ -7,7 +7,6 @@ from gateway.balancing.stable_hash import SPACE, stable_hash
 from gateway.exchange import Exchange
 from gateway.limits.key import part_reader
 from meshway.http1.cookies import cookie_values
-from meshway.http1.fields import find_all
 
 HashOf = Callable[[Exchange], int]
 
@@ -32,8 +31,7 @@ def part_of(kind: str, name: str) -> Callable[[Exchange], str | None]:
     wanted = name.encode()
 
     def cookie(exchange: Exchange) -> str | None:
-        lines = find_all(exchange.block, b"cookie")
-        value = cookie_values(b"; ".join(lines)).get(wanted) if lines else None
+        value = cookie_values(exchange.block).get(wanted)
         return None if value is None else value.decode("latin-1")
 
     return cookie

@@ -2,10 +2,10 @@
 
 import ipaddress
 from collections.abc import Callable, Sequence
-from urllib.parse import unquote_to_bytes
 
 from gateway.exchange import Exchange
 from meshway.http1.fields import find_all
+from meshway.http1.query import first_value
 
 PartOf = Callable[[Exchange], str | None]
 _IPV6_PREFIX_BITS = 64  # one household or one host has a whole /64, so a single address is no caller
@@ -78,10 +78,7 @@ def _source_ip(exchange: Exchange) -> str | None:
 
 def _query_reader(wanted: bytes) -> PartOf:
     def read(exchange: Exchange) -> str | None:
-        for pair in exchange.query[1:].split(b"&"):
-            name, _, value = pair.partition(b"=")
-            if name == wanted or unquote_to_bytes(name.replace(b"+", b" ")) == wanted:
-                return unquote_to_bytes(value.replace(b"+", b" ")).decode("latin-1")
-        return None
+        value = first_value(exchange.query, wanted)
+        return None if value is None else value.decode("latin-1")
 
     return read

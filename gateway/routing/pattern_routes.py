@@ -11,7 +11,8 @@ from typing import Final
 from gateway.exchange import Exchange
 from gateway.plan import RoutePlan
 from gateway.routing.pattern_set import PatternSet
-from gateway.routing.table import Candidate, HostRoutes, PathNode, Rank, in_order
+from gateway.routing.table import Candidate, HostRoutes, PathNode, in_order
+from meshway.model.precedence import Rank
 
 _REMEMBERED: Final = 4096  # sets of leaves; callers choose the paths, and so how many there are
 

@@ -6,17 +6,17 @@ nothing above them matched. Order: docs/internals/routing.md, after Gateway API.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gateway.exchange import EDGE, Exchange
 from gateway.plan import Parts, RoutePlan
 from gateway.upstream.cluster import Cluster, Transition, apply_to_endpoint
+from meshway.model.precedence import Rank
 
 if TYPE_CHECKING:
     from gateway.upstream.endpoint import Endpoint
 
 EndpointKey = tuple[str, str, str]
-Rank = tuple[Any, ...]
 _OF_THE_INSTANCE = frozenset({"check_failed", "check_passed"})
 
 

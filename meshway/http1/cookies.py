@@ -1,11 +1,15 @@
-"""The Cookie field of a request."""
+"""The Cookie field of a request, also where HTTP/2 has parted it into several (RFC 9113 §8.2.3)."""
+
+from meshway.http1.fields import find_all
 
 
-def cookie_values(cookie: bytes) -> dict[bytes, bytes]:
-    """Names and values as they stand (RFC 6265 §5.4 sends them unquoted); of a repeated name the first."""
+def cookie_values(block: bytes) -> dict[bytes, bytes]:
+    """Of a block of fields: names and values as they stand (RFC 6265 §5.4 sends them unquoted); of a repeated name the
+    first."""
     values: dict[bytes, bytes] = {}
-    for pair in cookie.split(b";"):
-        name, equals, value = pair.partition(b"=")
-        if equals:
-            values.setdefault(name.strip(b" \t"), value.strip(b" \t"))
+    for line in find_all(block, b"cookie"):
+        for pair in line.split(b";"):
+            name, equals, value = pair.partition(b"=")
+            if equals:
+                values.setdefault(name.strip(b" \t"), value.strip(b" \t"))
     return values
