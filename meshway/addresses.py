@@ -19,9 +19,7 @@ def is_loopback(host: str) -> bool:
 
 def forbidden(ip: IP, *, allow_loopback: bool) -> str | None:
     """Why nothing may be called there, for a message; None: it may."""
-    carried = _carried(ip)
-    if carried is not None:
-        return forbidden(carried, allow_loopback=allow_loopback)
+    ip = plain(ip)
     if ip.is_unspecified or ip.is_multicast or ip == ipaddress.IPv4Address("255.255.255.255"):
         return "cannot be called"
     if ip.is_link_local or ip in _METADATA:
@@ -29,6 +27,11 @@ def forbidden(ip: IP, *, allow_loopback: bool) -> str | None:
     if ip.is_loopback and not allow_loopback:
         return "is this machine's own, and the registry is reachable from others"
     return None
+
+
+def plain(ip: IP) -> IP:
+    """The address itself, also where another one leads to it."""
+    return _carried(ip) or ip
 
 
 def _carried(ip: IP) -> ipaddress.IPv4Address | None:

@@ -109,6 +109,7 @@ async def _serve(
 ) -> None:
     gateways = Gateways(time.monotonic)
     async with open_core(settings, live_gateways=gateways.live_count) as core:
+        core.targets.own_ports.update(one.getsockname()[1] for one in (sock, dns.streams if dns else sock))
         surface = make_surface(core, gateways, insecure=settings.insecure)
         config = uvicorn.Config(
             app=_nothing,

@@ -17,6 +17,7 @@ from meshway.tasks import spawn
 from registry.catalog.catalog import Catalog
 from registry.checks.checks import Checks
 from registry.checks.replicas import Replicas
+from registry.checks.targets import Targets, targets_of
 from registry.dns.server import DnsCounts
 from registry.documents.documents import Documents
 from registry.documents.reading import read_change, rows_of
@@ -68,6 +69,7 @@ class Core:
     bus: Bus
     replicas: Replicas
     checks: Checks
+    targets: Targets
     books: Books
     dns: DnsCounts
     questions: Questions
@@ -182,11 +184,12 @@ async def _assemble(
     )
     await live.catch_up()  # without Redis it serves all the same
     replicas = Replicas(bus, clock)
+    targets = targets_of(settings)
     checks = Checks(
         view,
         revisions.submit,
         replicas,
-        guarded_dial(allow_loopback=settings.is_on_loopback),
+        guarded_dial(allow_loopback=settings.is_on_loopback, judge=targets.refusal),
         self_preservation=_self_preservation(settings),
         clock=clock,
         random=random.random,
@@ -218,6 +221,7 @@ async def _assemble(
         bus=bus,
         replicas=replicas,
         checks=checks,
+        targets=targets,
         books=_books(settings, clock),
         dns=DnsCounts(),
         questions=Questions(feed, bus, is_shared=bool(settings.redis_url)),

@@ -9,6 +9,8 @@ from meshway.addresses import is_loopback
 
 DEFAULT_PORT: Final = 8500
 DEFAULT_RECENT_BYTES: Final = 64 << 20
+# RFC 1918, RFC 6598 (addresses of carriers, and of clouds), RFC 4193.
+PRIVATE_CIDRS: Final = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 
 
 class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +22,8 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     self_preservation_*: self_preservation.py. log_*: the change log keeps whichever reaches further back.
     recent_bytes: of the log's youngest revisions in memory, with all that was made of them for followers; whoever falls
     behind it takes the whole. history_age_s: how long a state of a document is kept once another has taken its place;
-    None: for ever.
+    None: for ever. allow_registered_cidrs: networks that health checks may ask, beside loopback where the registry
+    is on it.
     """
 
     data_dir: Path
@@ -38,6 +41,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     log_age_s: float = 86_400.0
     recent_bytes: int = DEFAULT_RECENT_BYTES
     history_age_s: float | None = None
+    allow_registered_cidrs: tuple[str, ...] = PRIVATE_CIDRS
 
     @property
     def is_on_loopback(self) -> bool:

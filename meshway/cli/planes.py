@@ -138,6 +138,14 @@ def registry_serve(
             help="How much of the youngest changes stays in memory for gateways and watchers.",
         ),
     ] = "64MiB",
+    allow_registered_cidrs: Annotated[
+        str,
+        typer.Option(
+            envvar="MESHWAY_ALLOW_REGISTERED_CIDRS",
+            metavar="CIDR,CIDR",
+            help="Networks that the registry's health checks may ask; empty: private ones.",
+        ),
+    ] = "",
     migrate: Annotated[bool, typer.Option(help="Run pending migrations first.")] = True,
     socket_fd: Annotated[int | None, typer.Option(hidden=True, help="An inherited listening socket.")] = None,
     dns_fds: Annotated[tuple[int, int] | None, typer.Option(hidden=True, help="The same for DNS: UDP, TCP.")] = None,
@@ -147,7 +155,7 @@ def registry_serve(
     refuse_missing_server()
     from registry.app import serve
     from registry.dns.server import DnsSockets
-    from registry.settings import RegistrySettings, StartRefused
+    from registry.settings import PRIVATE_CIDRS, RegistrySettings, StartRefused
 
     settings = RegistrySettings(
         data_dir=data,
@@ -159,6 +167,7 @@ def registry_serve(
         redis_url=redis_url,
         history_age_s=seconds_of("--history-age", history_age) if history_age else None,
         recent_bytes=bytes_of("--log-memory", log_memory),
+        allow_registered_cidrs=tuple(allow_registered_cidrs.replace(",", " ").split()) or PRIVATE_CIDRS,
     )
     sock = listen_on(bind, registry_port, "--registry-port") if socket_fd is None else socket.socket(fileno=socket_fd)
     names = dns_sockets(bind, dns_port) if dns_fds is None else tuple(socket.socket(fileno=fd) for fd in dns_fds)

@@ -7,18 +7,24 @@ machine or its cloud may reach (SSRF), and a name that resolves anew each time w
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Awaitable, Callable
 
 from meshway.addresses import IP, forbidden
 from meshway.outbound.connection import Dial, PlainError, connect_reason, dial
 
+Judge = Callable[[IP, int], Awaitable[str | None]]
+"""Why nothing may be called at this address and port; None: it may."""
 
-def guarded_dial(*, allow_loopback: bool) -> Dial:
-    """`dial` that connects to no forbidden address, whatever the name resolves to."""
+
+def guarded_dial(*, allow_loopback: bool, judge: Judge | None = None) -> Dial:
+    """`dial` that connects to no forbidden address, whatever the name resolves to. judge: of those not forbidden."""
 
     async def guarded(host: str, port: int, timeout_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reason = None
         for ip in await _resolved(host, port, timeout_s):
             reason = forbidden(ip, allow_loopback=allow_loopback)
+            if reason is None and judge is not None:
+                reason = await judge(ip, port)
             if reason is None:
                 return await dial(str(ip), port, timeout_s)
         raise PlainError(f"{host} {reason or 'has no address'}", "forbidden_address")

@@ -53,8 +53,10 @@ async def running_registry(folder: Path, **settings: Any) -> AsyncIterator[Runni
         surface = make_surface(core, gateways, insecure=False)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: RegistryConnection(surface, loop), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        core.targets.own_ports.add(port)
         try:
-            yield RunningRegistry(core, gateways, surface, server.sockets[0].getsockname()[1], died)
+            yield RunningRegistry(core, gateways, surface, port, died)
         finally:
             server.close()
             for connection in list(surface.connections):

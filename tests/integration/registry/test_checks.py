@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.parts.grpc_health_server import NOT_SERVING, SERVING, grpc_health
 from tests.parts.instances import EchoInstance
 from tests.parts.plain_service import PlainService
 from tests.parts.registry import RunningRegistry, running_registry
+from tests.parts.valkey import Valkey
 
 OFTEN = {"interval": "1s", "timeout": "300ms", "unhealthy_after": 1, "healthy_after": 1}
 
@@ -46,6 +48,24 @@ async def test_an_http_check_decides_by_the_answers_status(registry: RunningRegi
             "type": "http", "path": "/healthz", "host": "books.example", "expect": ["200", "204"], **OFTEN
         }  # fmt: skip
         assert (listed["ttl_s"], listed["expires_in_s"], listed["unrenewed"]) == (None, None, False)
+
+
+async def test_neither_the_registry_nor_what_it_does_not_serve_is_asked(
+    tmp_path: Path, valkey: Valkey, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "registry.checks")
+    async with PlainService() as service, running_registry(tmp_path, redis_url=valkey.url) as registry:
+        places = {"own": registry.port, "store": valkey.port}
+        for name, port in places.items():
+            await registry.register("ssrf", name, port, address="127.0.0.1", check={**OFTEN, "type": "tcp"})
+        await registry.register("ssrf", "far", 80, address="198.51.100.7", check={**OFTEN, "type": "tcp"})
+        status = await register(registry, service.port, type="tcp")
+        await until(lambda: status() == "passing", within_s=5)
+        await until(lambda: registry.core.checks.asked >= 8, within_s=5)
+        rows = registry.core.view.services["default", "ssrf"].values()
+        assert {row.instance.status for row in rows} == {"critical"}
+    told = "\n".join(record.message for record in caplog.records)
+    assert "check of default/ssrf/own fails: forbidden_address" in told
 
 
 async def test_a_process_that_is_killed_is_critical_then_gone(tmp_path: Path) -> None:
