@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 EDGE: Final = 0
 MESH: Final = 1
+FACES: Final = ("listener edge", "listener mesh")  # by EDGE and MESH: who refuses where no document does
 NEVER: Final = float("inf")
 
 
@@ -179,7 +180,7 @@ class Exchange:
         elif self.plan is not None:
             self.policy = f"Route {self.plan.route}"
         else:
-            self.policy = "listener edge" if self.listener == EDGE else "listener mesh"
+            self.policy = FACES[self.listener]
 
     def mark(self, flag: str) -> None:
         """One more of Envoy's response flags, beside those of what happened before."""

@@ -7,7 +7,7 @@ from gateway.compiler.clusters import ClusterKey
 from gateway.compiler.policies import service_places, sources
 from gateway.compiler.routes import CompiledRoute, destination_key
 from gateway.compiler.state import State
-from gateway.exchange import Reply
+from gateway.exchange import Exchange, Reply
 from gateway.plan import BUILT_IN, RoutePlan
 from gateway.upstream.breaker import CLOSED
 from gateway.upstream.cluster import Cluster
@@ -19,12 +19,13 @@ MOST_ENDPOINTS: Final = 100  # of a destination; eligible ones first
 
 
 def destinations_of(
-    state: State, plan: RoutePlan, route: CompiledRoute | None, rule: int, by: Said, now: float
+    state: State, plan: RoutePlan, route: CompiledRoute | None, rule: int, by: Said, exchange: Exchange, now: float
 ) -> list[DestinationState]:
     """route None: the implicit one of a service. rule: its index. by: the rule."""
     if route is None:
         namespace, _, name = plan.route.partition("/")
-        return [_destination(state, ClusterKey(namespace, name.removeprefix("implicit:")), 100.0, by, now)]
+        key = ClusterKey(namespace, name.removeprefix("implicit:"))
+        return [_destination(state, key, 100.0, by, exchange, now)]
     written = route.entry.spec.rules[rule].destinations
     total = sum(destination.weight for destination in written)
     return [
@@ -33,21 +34,28 @@ def destinations_of(
             destination_key(route.entry.namespace, destination),
             100.0 * destination.weight / total if len(written) > 1 else 100.0,
             Said(document=by.document, path=f"spec.rules[{rule}].destinations[{at}]"),
+            exchange,
             now,
         )
         for at, destination in enumerate(written)
     ]
 
 
-def admission(cluster: Cluster, now: float) -> Reply | str:
-    """What breaker and bulkhead would say: a refusal, or in words that they let the call in. Nothing is counted."""
-    breaker, bulkhead = cluster.breaker, cluster.bulkhead
+def admission(cluster: Cluster, exchange: Exchange, now: float) -> Reply | str:
+    """What breaker, adaptive limit and bulkhead would say: a refusal, or in words that they let the call in. Nothing is
+    counted."""
+    breaker, limit, bulkhead = cluster.breaker, cluster.limit, cluster.bulkhead
     said = []
     if breaker is not None:
         refusal = breaker.forecast(now)
         if refusal is not None:
             return refusal
         said.append(f"breaker {breaker.state}" if breaker.state is CLOSED else "breaker half open: this call probes")
+    if limit is not None:
+        refusal = limit.forecast(exchange)
+        if refusal is not None:
+            return refusal
+        said.append(f"{len(limit.held)} of {limit.limit:.0f} calls run")
     if bulkhead is not None:
         refusal = bulkhead.forecast()
         if refusal is not None:
@@ -57,9 +65,11 @@ def admission(cluster: Cluster, now: float) -> Reply | str:
     return ", ".join(said) or "nothing bounds it"
 
 
-def _destination(state: State, key: ClusterKey, share: float, by: Said, now: float) -> DestinationState:
+def _destination(
+    state: State, key: ClusterKey, share: float, by: Said, exchange: Exchange, now: float
+) -> DestinationState:
     cluster = state.tables.clusters[key.name]
-    verdict = admission(cluster, now)
+    verdict = admission(cluster, exchange, now)
     endpoints = _endpoints(cluster, now)
     return DestinationState(
         document=by.document,

@@ -137,9 +137,12 @@ class _Telling:
         if plan.choose is None:
             self._reply = Reply(404, "no_route", "NR", "the route has no destination")
             return
-        self._destinations = destinations_of(self._state, plan, route, rule, by, now)
-        cluster = exchange.cluster = plan.choose(exchange)
-        verdict = admission(cluster, now)
+        self._destinations = destinations_of(self._state, plan, route, rule, by, exchange, now)
+        cluster = plan.choose(exchange)
+        verdict = admission(cluster, exchange, now)
+        if isinstance(verdict, Reply) and verdict.reason == "breaker_open" and cluster.fallback is not None:
+            cluster = cluster.fallback
+            verdict = admission(cluster, exchange, now)
         if isinstance(verdict, Reply):
             self._reply = verdict
             return

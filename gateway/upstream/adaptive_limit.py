@@ -47,12 +47,13 @@ class AdaptiveLimit:
         self.limit = min(max(self.limit, settings.min_limit), settings.max_limit)
 
     def admit(self, exchange: Exchange) -> Reply | None:
-        """A call of another service may say that it matters less than its rule has it, never that it matters more."""
-        share = 1.0 if exchange.plan is None else exchange.plan.limit_share
-        if exchange.listener == MESH:
-            share = min(share, SHARES.get(exchange.head.named.get(b"meshway-criticality", b""), share))
-        if self.enter(exchange, share):
-            return None
+        return None if self.enter(exchange, _share_of(exchange)) else self._refusal()
+
+    def forecast(self, exchange: Exchange) -> Reply | None:
+        """What `admit` would answer now; nothing is counted."""
+        return None if self._has_room(_share_of(exchange)) else self._refusal()
+
+    def _refusal(self) -> Reply:
         return Reply(
             503,
             "overloaded",
@@ -64,14 +65,17 @@ class AdaptiveLimit:
 
     def enter(self, call: Hashable, share: float) -> bool:
         """False: refused. share: of the limit that calls as important as this one may fill; one always may run."""
-        running = len(self.held) + 1
-        if running > max(self.limit * share, 1.0):
+        if not self._has_room(share):
             self._refused += 1
             return False
         self.held.add(call)
+        running = len(self.held)
         if running > self._peak:
             self._peak = running
         return True
+
+    def _has_room(self, share: float) -> bool:
+        return len(self.held) + 1 <= max(self.limit * share, 1.0)
 
     def release(self, call: Hashable) -> None:
         self.held.discard(call)
@@ -116,3 +120,11 @@ class AdaptiveLimit:
             if short_s > _FOLLOWED * self._congested_at[1]:
                 self._base_s = short_s / self.settings.tolerance
             self._congested_at = None
+
+
+def _share_of(exchange: Exchange) -> float:
+    """A call of another service may say that it matters less than its rule has it, never that it matters more."""
+    share = 1.0 if exchange.plan is None else exchange.plan.limit_share
+    if exchange.listener == MESH:
+        share = min(share, SHARES.get(exchange.head.named.get(b"meshway-criticality", b""), share))
+    return share

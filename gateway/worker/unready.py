@@ -3,7 +3,7 @@
 import math
 
 from gateway.exchange import Exchange, Reply
-from gateway.plan import Parts, RoutePlan
+from gateway.plan import BUILT_IN, Parts, RoutePlan
 from gateway.routing.table import Candidate, HostRoutes, Hosts, PathNode, Tables
 
 
@@ -17,6 +17,7 @@ def unready_tables(parts: Parts) -> Tables:
             "NR",
             "this gateway has not heard of the mesh yet: no registry answers and no last snapshot is on disk",
             fields=b"Retry-After: 1\r\n",
+            policy=BUILT_IN,
         )
 
     slot = parts.counters.rule_slot("", "not-ready") if parts.counters is not None else 0

@@ -1,17 +1,20 @@
 """A gateway of compiled documents in the test's own loop: what was written, on real sockets."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import random
+from typing import Any
 
 from gateway.compiler.tables import Compiler
-from gateway.exchange import EDGE
+from gateway.exchange import EDGE, Exchange
 from gateway.plan import Parts
 from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
-from gateway.routing.table import TablesHolder
+from gateway.routing.table import Tables, TablesHolder
+from gateway.telemetry.access_line import LineWriter, outcome_of
 from gateway.upstream.pool import Pool
 from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
@@ -22,10 +25,11 @@ from tests.parts.wire import Caller
 
 
 class CompiledGateway:
-    """compiler: what `apply` changes. Calls go to `port`."""
+    """compiler: what `apply` changes. Calls go to `port`. lines: of the access log, one a call that is over."""
 
     def __init__(self, compiler: Compiler, holder: TablesHolder) -> None:
         self.compiler = compiler
+        self.lines: list[dict[str, Any]] = []
         self.port = 0
         self._holder = holder
         self._revision = 0
@@ -34,6 +38,10 @@ class CompiledGateway:
         self._revision += 1
         assert self.compiler.delta(self._revision, changes) == []
         self._holder.tables = self.compiler.tables
+
+    def serve(self, tables: Tables) -> None:
+        """By these, whatever was applied."""
+        self._holder.tables = tables
 
     async def ask(self, target: str = "/", host: str = "shop.example", fields: str = "") -> tuple[int, str, str]:
         """Status, head and body of a GET on a connection of its own."""
@@ -56,10 +64,14 @@ async def compiled_gateway(
     parts = Parts(now=now, random=random, zone=zone, retire=pool.close_idle)
     compiler = Compiler(parts)
     holder = TablesHolder(compiler.tables)
-    relay = Relay(holder, pool, wheel, now, lambda exchange, at: None)
+    gateway, writer = CompiledGateway(compiler, holder), LineWriter(0.0)
+
+    def finish(exchange: Exchange, at: float) -> None:
+        gateway.lines.append(json.loads(writer.of(exchange, at, outcome_of(exchange))))
+
+    relay = Relay(holder, pool, wheel, now, finish)
     context = ListenerContext(face, relay, b"meshway-test", limits=limits)
     server = await loop.create_server(lambda: ServerProtocol(context), "127.0.0.1", 0)
-    gateway = CompiledGateway(compiler, holder)
     gateway.port = server.sockets[0].getsockname()[1]
     gateway.apply(*changes)
     is_running = True

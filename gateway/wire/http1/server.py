@@ -7,7 +7,7 @@ in his own socket. Everything happens inside the loop's callbacks, and an answer
 import asyncio
 from typing import cast
 
-from gateway.exchange import NEVER, Exchange, Reply
+from gateway.exchange import FACES, NEVER, Exchange, Reply
 from gateway.relay.call import Call
 from gateway.relay.explained import ExplainedDownstream
 from gateway.relay.forwarding import Forwarding, is_looping
@@ -226,7 +226,8 @@ class ServerProtocol(AnsweringSide):
                 self._linger()
             else:
                 self._closes = True
-                call.on_bad_body(Reply(error.status, error.code, "DPE", error.detail))
+                face = FACES[self._listener.face]
+                call.on_bad_body(Reply(error.status, error.code, "DPE", error.detail, policy=face))
             return
         self._body_count += len(data)
         if body.ended:
@@ -351,7 +352,10 @@ class ServerProtocol(AnsweringSide):
             if self._body is not None and self._body_rate:
                 if self._is_body_slow():
                     self._closes = True
-                    self._call.on_bad_body(Reply(408, "request_timeout", "DPE", "the request's body came too slowly"))
+                    plan = self._call.exchange.plan
+                    face = FACES[self._listener.face] if plan is None or plan.body_rate < self._body_rate else ""
+                    detail = f"the request's body came below {self._body_rate} bytes a second"
+                    self._call.on_bad_body(Reply(408, "request_timeout", "DPE", detail, policy=face))
                     return
                 self._body_count = 0
                 self._is_rate_excused = False

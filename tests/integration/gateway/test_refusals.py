@@ -1,0 +1,281 @@
+"""Every answer of the gateway's own names the policy that says so, in its problem document and in the access log.
+
+The reasons are gathered from the source, so whoever adds a refusal adds the call that meets it here.
+"""
+
+import ast
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from gateway.compiler.tables import Compiler
+from gateway.plan import Parts
+from gateway.wire.http1.listener_context import ConnectionLimits
+from gateway.worker.unready import unready_tables
+from meshway.http1.head import HeadLimits
+from meshway.snapshot import Change
+from tests.parts.changes import document, edge_route, running, to
+from tests.parts.clock import ManualClock
+from tests.parts.compiled import CompiledGateway, compiled_gateway
+from tests.parts.conditions import until
+from tests.parts.processes import ROOT
+from tests.parts.wire import Caller, Handler, ScriptedUpstream
+
+BOOKS: Final = "service default/books"
+ROUTE: Final = "Route default/r"
+POLICY: Final = "TrafficPolicy default/p"
+EDGE_FACE: Final = "listener edge"
+OK: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+# What is no refusal: answers that a Route itself is for, and what callers are told of a worker without tables, below.
+ANSWERS: Final = frozenset({"redirect", "respond", "cors_preflight", "not_ready"})
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def resetting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.transport.abort()
+
+
+async def babbling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"SMTP ready\r\n\r\n")
+    await reader.read()
+
+
+async def failing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    writer.close()
+
+
+async def stopping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Begins an answer and says no more."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")
+    await reader.read()
+
+
+def get(target: str = "/", fields: str = "", host: str = "shop.example") -> bytes:
+    return f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n".encode()
+
+
+@dataclass
+class Case:
+    """before: calls that are made first, whose answers do not count. held: calls under way meanwhile. rule: beside its
+    destination. cut: the answer has begun, so only the log can tell. no_instance: nobody is registered. rest: sent once
+    the call is under way."""
+
+    reason: str
+    policy: str
+    request: bytes = field(default_factory=get)
+    rule: dict[str, Any] = field(default_factory=dict)
+    documents: tuple[Change, ...] = ()
+    service: Handler | None = None
+    before: int = 0
+    held: int = 0
+    limits: ConnectionLimits | None = None
+    cut: bool = False
+    no_instance: bool = False
+    rest: bytes = b""
+
+
+def limited(**fields: Any) -> Change:
+    return document("RateLimit", "l", {"targets": [{"route": "r"}], "scope": "gateway"} | fields)
+
+
+def policy(**blocks: Any) -> Change:
+    return document("TrafficPolicy", "p", {"targets": [{"service": "books"}]} | blocks)
+
+
+POST: Final = b"POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 20\r\n\r\n"
+CASES: Final = [
+    Case("no_route", EDGE_FACE, get(host="other.example")),
+    Case("bad_request", EDGE_FACE, get("/%00")),
+    Case("bad_request", EDGE_FACE, get(fields="a b: c\r\n")),
+    Case("bad_request", EDGE_FACE, b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+    Case("http_version_not_supported", EDGE_FACE, b"GET / HTTP/3.9\r\nHost: a\r\n\r\n"),
+    Case(
+        "headers_too_large", EDGE_FACE, get(fields="a: " + "b" * 600 + "\r\n"), limits=ConnectionLimits(HeadLimits(500))
+    ),
+    Case("uri_too_long", EDGE_FACE, get("/" + "a" * 300), limits=ConnectionLimits(HeadLimits(target=200))),
+    Case("method_not_allowed", EDGE_FACE, b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"),
+    Case("loop_detected", EDGE_FACE, get(fields="Via: " + ", ".join(["1.1 meshway-test"] * 6) + "\r\n")),
+    Case("overloaded", EDGE_FACE, limits=ConnectionLimits(connections=0)),
+    Case("request_timeout", EDGE_FACE, b"GET / HT", limits=ConnectionLimits(head_s=0.05)),
+    Case(
+        "request_timeout", EDGE_FACE, POST, service=silent, limits=ConnectionLimits(body_rate=1000, body_grace_s=0.05)
+    ),
+    Case(
+        "request_timeout",
+        ROUTE,
+        POST,
+        rule={"request_body": {"min_rate": "1KiB"}},
+        service=silent,
+        limits=ConnectionLimits(body_grace_s=0.05),
+    ),
+    Case(
+        "bad_request",
+        EDGE_FACE,
+        b"POST / HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n",
+        rest=b"zz\r\n",
+        service=silent,
+    ),
+    Case("request_timeout", POLICY, POST, service=silent, documents=(policy(timeouts={"idle": "50ms"}),)),
+    Case("too_large", ROUTE, POST, rule={"request_body": {"max": "10"}}),
+    Case(
+        "rate_limited", "RateLimit default/l", documents=(limited(token_bucket={"rate": "1/h", "burst": 1}),), before=1
+    ),
+    Case("fault_abort", ROUTE, rule={"fault": {"abort": {"status": 418}}}),
+    Case(
+        "cors_denied",
+        ROUTE,
+        b"OPTIONS / HTTP/1.1\r\nHost: shop.example\r\nOrigin: http://e\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+        rule={"cors": {"allow_origins": ["http://a"]}},
+    ),
+    Case("no_endpoint", BOOKS, no_instance=True, documents=(document("Service", "books", {}),)),
+    Case("connect_failed", BOOKS),
+    Case("upstream_reset", BOOKS, service=resetting, request=POST + b"x" * 20),
+    Case("upstream_protocol", BOOKS, service=babbling),
+    Case("first_byte_timeout", POLICY, service=silent, documents=(policy(timeouts={"first_byte": "50ms"}),)),
+    Case("first_byte_timeout", ROUTE, service=silent, rule={"timeouts": {"first_byte": "50ms"}}),
+    Case("attempt_timeout", POLICY, service=silent, documents=(policy(timeouts={"attempt": "50ms"}),)),
+    Case("idle_timeout", POLICY, service=stopping, documents=(policy(timeouts={"idle": "50ms"}),), cut=True),
+    Case("deadline_exceeded", ROUTE, service=silent, rule={"timeouts": {"deadline": "50ms"}}),
+    Case("deadline_exceeded", ROUTE, service=stopping, rule={"timeouts": {"deadline": "50ms"}}, cut=True),
+    Case(
+        "breaker_open",
+        POLICY,
+        service=failing,
+        documents=(policy(breaker={"minimum_requests": 1, "failure_percent": 1}),),
+        before=1,
+    ),
+    Case(
+        "pending_full",
+        POLICY,
+        service=silent,
+        documents=(policy(bulkhead={"max_requests": 1, "max_pending": 0}),),
+        held=1,
+    ),
+    Case(
+        "pending_timeout",
+        POLICY,
+        service=silent,
+        documents=(policy(bulkhead={"max_requests": 1, "pending_timeout": "50ms"}),),
+        held=1,
+    ),
+    Case(
+        "overloaded",
+        POLICY,
+        service=silent,
+        documents=(policy(adaptive_concurrency={"min_limit": 1, "max_limit": 1}),),
+        held=1,
+    ),
+]
+
+
+@asynccontextmanager
+async def gateway_of(case: Case) -> AsyncIterator[CompiledGateway]:
+    async with AsyncExitStack() as stack:
+        port = 1  # nobody listens there
+        if case.service is not None:
+            upstream = ScriptedUpstream(case.service)
+            await stack.enter_async_context(upstream.running())
+            port = upstream.port
+        instances = () if case.no_instance else (running("books", "1", port=port),)
+        route = document("Route", "r", edge_route(to("books") | case.rule))
+        gateway = await stack.enter_async_context(
+            compiled_gateway(*instances, *case.documents, route, limits=case.limits)
+        )
+        yield gateway
+
+
+async def sent(gateway: CompiledGateway, request: bytes) -> Caller:
+    caller = Caller(*await asyncio.open_connection("127.0.0.1", gateway.port))
+    caller.send(request)
+    return caller
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.reason} by {case.policy}")
+async def test_a_refusal_names_its_policy_in_the_answer_and_in_the_log(case: Case) -> None:
+    async with gateway_of(case) as gateway, AsyncExitStack() as stack:
+        for _ in range(case.before):
+            await gateway.ask()
+        seen = len(gateway.lines)
+        for _ in range(case.held):
+            holding = await sent(gateway, get())
+            stack.callback(holding.writer.close)
+        if case.held:
+            clusters = gateway.compiler.tables.clusters
+            await until(lambda: any(each.in_flight for each in clusters["default/books"].endpoints))
+        caller = await sent(gateway, case.request)
+        stack.callback(caller.writer.close)
+        if case.rest:
+            endpoints = gateway.compiler.tables.clusters["default/books"].endpoints
+            await until(lambda: any(each.in_flight for each in endpoints))
+            caller.send(case.rest)
+        if case.cut:
+            await caller.rest()
+        else:
+            status, head, body = await caller.answer()
+            assert re.search(rb"meshway-reason: (\w+)", head) is not None, head
+            problem = json.loads(body)
+            assert (problem["code"], problem.get("policy"), problem["status"]) == (case.reason, case.policy, status)
+            assert problem["detail"]
+        await until(lambda: len(gateway.lines) > seen)
+        line = gateway.lines[-1]
+        assert (line["reason"], line["policy"]) == (case.reason, case.policy)
+        assert line["detail"]
+
+
+async def test_a_policy_that_cannot_be_used_is_named() -> None:
+    """At a first start: nobody knows what it kept away."""
+    compiler = Compiler(Parts(now=ManualClock(), random=lambda: 0.5))
+    broken = document("RateLimit", "l", {"token_bucket": {"rate": "often"}})
+    compiler.snapshot(1, [running("books", "1"), broken, document("Route", "r", edge_route(to("books")))])
+    async with compiled_gateway() as gateway:
+        gateway.serve(compiler.tables)
+        status, _, body = await gateway.ask()
+        assert (status, json.loads(body)["policy"]) == (503, "RateLimit default/l")
+
+
+async def test_a_gateway_that_knows_no_mesh_says_who_says_so() -> None:
+    async with compiled_gateway() as gateway:
+        gateway.serve(unready_tables(Parts(now=ManualClock(), random=lambda: 0.5)))
+        status, _, body = await gateway.ask()
+        assert (status, json.loads(body)["code"], json.loads(body)["policy"]) == (503, "not_ready", "built in")
+
+
+def test_every_reason_in_the_source_is_met_here() -> None:
+    tested = {case.reason for case in CASES} | ANSWERS | {"policy_unavailable"}
+    assert set(_reasons()) == tested
+
+
+def _reasons() -> Iterator[str]:
+    """Of every Reply, Failure and HeadError that the source makes with a reason of its own."""
+    places = [*(ROOT / "gateway").rglob("*.py"), *(ROOT / "meshway" / "http1").rglob("*.py")]
+    for path in places:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and _name(node.func) in ("Reply", "Failure", "HeadError", "_refusal"):
+                yield from _texts_of(path, node)
+
+
+def _texts_of(path: Path, node: ast.Call) -> Iterator[str]:
+    at = 0 if _name(node.func) == "_refusal" else 1
+    if len(node.args) > at and isinstance(reason := node.args[at], ast.Constant) and isinstance(reason.value, str):
+        if path.parts[-2:] == ("http1", "head.py") and reason.value == "upstream_protocol":
+            return  # of an answer: it becomes the Failure of that name
+        yield reason.value
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
