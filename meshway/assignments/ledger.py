@@ -24,18 +24,31 @@ _GRAIN: Final = 1e-9
 
 class _Account:
     """holders: by worker what it holds, and until when that counts as held. level, at: of a bucket. granted: calls of
-    a window by segment."""
+    a window by segment. idle_at: when all will be there again and nobody holds anything."""
 
-    __slots__ = ("at", "granted", "holders", "level", "reset_at")
+    __slots__ = ("at", "granted", "holders", "idle_at", "level")
 
     def __init__(self, level: float, now: float) -> None:
         self.level = level
         self.at = now
-        self.reset_at = now
+        self.idle_at = now
         self.holders: dict[str, tuple[int, float]] = {}
         self.granted: dict[int, int] = {}
 
-    def expire(self, now: float) -> None:
+    def fill(self, rate: float, cap: float, now: float) -> None:
+        """Brings the level up to now. What somebody held until a moment makes room from that moment on."""
+        out = sum(held for held, _ in self.holders.values())
+        for until, held, worker in sorted((until, held, worker) for worker, (held, until) in self.holders.items()):
+            if until >= now:
+                break
+            if until > self.at:
+                self.level, self.at = min(self.level + (until - self.at) * rate, cap - out), until
+            out -= held
+            del self.holders[worker]
+        self.level, self.at = min(self.level + (now - self.at) * rate, cap - out), now
+
+    def forget(self, now: float) -> None:
+        """Whoever has not asked for long shares no more."""
         for worker in [worker for worker, (_, until) in self.holders.items() if until < now]:
             del self.holders[worker]
 
@@ -60,7 +73,6 @@ class Ledger:
             account = self._accounts[name] = _Account(cap, now)
             self._make_room(now)
         self._accounts.move_to_end(name)
-        account.expire(now)
         if budget.segments:
             return _of_window(account, budget, ask, holder, cap, now)
         return _of_bucket(account, budget, ask, holder, cap, now)
@@ -69,7 +81,7 @@ class Ledger:
         """Two at a time, so that those that are whole again go sooner than they come."""
         for _ in range(2):
             first = next(iter(self._accounts.values()))
-            if first.reset_at < now and not first.holders and len(self._accounts) > 1:
+            if first.idle_at < now and len(self._accounts) > 1:
                 self._accounts.popitem(last=False)
         if len(self._accounts) > self._most:
             self._accounts.popitem(last=False)
@@ -78,21 +90,21 @@ class Ledger:
 
 def _of_bucket(account: _Account, budget: Budget, ask: Ask, holder: str, cap: float, now: float) -> Grant:
     rate = budget.rate
-    out = sum(held for held, _ in account.holders.values())
-    level = min(account.level + (now - account.at) * rate, cap - out)
+    account.fill(rate, cap, now)
+    level = account.level
     known, _ = account.holders.pop(holder, (0, 0.0))
     held = min(ask.held, known)
     level += min(ask.back, known - held)
     active = len(account.holders) + 1
     count = _size(level, rate, active, ask.want)
     level -= count
-    account.level, account.at = level, now
+    account.level = level
     # Of a burst that is soon full again nobody shall hold back a part for longer than that.
     keep_s = PLENTY_S if level >= cap / 2 and cap >= 2 * active else min(SCARCE_S, cap / (4.0 * rate))
     if held + count or ask.want:
         account.holders[holder] = (held + count, now + keep_s + MARGIN_S)
     reset_s = max((cap - level) / rate, 0.0)
-    account.reset_at = now + reset_s
+    account.idle_at = now + max(reset_s, keep_s + MARGIN_S)
     again_s = 0.0
     if level < 1.0 - _GRAIN:
         # Not as often as tokens come, but before they would spill over.
@@ -104,6 +116,7 @@ def _of_bucket(account: _Account, budget: Budget, ask: Ask, holder: str, cap: fl
 def _of_window(account: _Account, budget: Budget, ask: Ask, holder: str, cap: float, now: float) -> Grant:
     width_s = budget.window_s / budget.segments
     segment = math.floor(now / width_s)
+    account.forget(now)
     granted = account.granted
     for old in [old for old in granted if old < segment - budget.segments]:
         del granted[old]
@@ -122,7 +135,7 @@ def _of_window(account: _Account, budget: Budget, ask: Ask, holder: str, cap: fl
     keep_s = min(PLENTY_S if room >= cap / 2 else SCARCE_S, (segment + 1) * width_s - now)
     leaving = [(old + budget.segments + 1) * width_s - now for old, calls in sorted(granted.items()) if calls]
     reset_s = leaving[-1] if leaving else 0.0
-    account.reset_at = now + reset_s
+    account.idle_at = now + reset_s
     again_s = 0.0 if room >= 1.0 else max(min([*leaving[:1], LONGEST_AGAIN_S]), SHORTEST_AGAIN_S)
     return Grant(count=count, left=max(room, 0.0), reset_s=reset_s, again_s=again_s, keep_s=keep_s, mark=segment)
 

@@ -37,6 +37,7 @@ local want, held, back, mark = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(AR
 local function text(number) return string.format('%.17g', number) end
 local account = redis.call('HGETALL', KEYS[1])
 local level, at, known, out, active = cap, now, 0, 0, 1
+local ended = {{}}
 local width = window / math.max(segments, 1)
 local segment = segments > 0 and math.floor(now / width) or 0
 local granted, used, first, last = {{}}, 0, nil, nil
@@ -47,9 +48,11 @@ for one = 1, #account, 2 do
   elseif name == 't' then at = tonumber(value)
   elseif kind == 'h:' then
     local has, till = string.match(value, '^(%d+) (.*)$')
-    if tonumber(till) < now then redis.call('HDEL', KEYS[1], name)
+    out = out + tonumber(has)
+    if tonumber(till) < now then
+      redis.call('HDEL', KEYS[1], name)
+      ended[#ended + 1] = {{tonumber(till), tonumber(has)}}
     else
-      out = out + tonumber(has)
       if name == 'h:' .. holder then known = tonumber(has) else active = active + 1 end
     end
   elseif kind == 'c:' then
@@ -64,6 +67,14 @@ local function size(there)
 end
 local count, keep, reset, again
 if segments == 0 then
+  table.sort(ended, function(one, other) return one[1] < other[1] end)
+  for _, held_until in ipairs(ended) do
+    if held_until[1] > at then
+      level = math.min(level + (held_until[1] - at) * rate, cap - out)
+      at = held_until[1]
+    end
+    out = out - held_until[2]
+  end
   level = math.min(level + math.max(now - at, 0) * rate, cap - out)
   held = math.min(held, known)
   level = level + math.min(back, known - held)

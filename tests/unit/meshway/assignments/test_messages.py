@@ -1,0 +1,26 @@
+import msgspec
+import pytest
+
+from meshway.assignments.messages import Ask, Asks, Budget, loan_of
+
+
+def bucket(limit: int) -> Budget:
+    return Budget(id="b", limit=limit, rate=1.0)
+
+
+def test_a_quarter_of_a_bucket_may_be_borrowed_by_all_workers_together() -> None:
+    assert [loan_of(bucket(100), workers) for workers in (0, 1, 8, 25, 26)] == [0, 25, 3, 1, 0]
+
+
+def test_a_window_lends_nothing() -> None:
+    assert loan_of(Budget(id="w", limit=100, rate=1.0, window_s=100.0, segments=10), 2) == 0
+
+
+@pytest.mark.parametrize("wrong", [{"want": -1}, {"key": "x" * 65}, {"worker": ""}, {"held": 1 << 41}])
+def test_asks_are_read_with_their_bounds(wrong: dict[str, object]) -> None:
+    right = {"budget": 0, "key": "k", "worker": "1", "want": 1}
+    body = {"node": "gw", "workers": 1, "budgets": [{"id": "b", "limit": 1, "rate": 1.0}], "asks": [right]}
+    assert msgspec.json.decode(msgspec.json.encode(body), type=Asks).asks == (Ask(**right),)  # type: ignore[arg-type]
+    body["asks"] = [right | wrong]
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(msgspec.json.encode(body), type=Asks)
