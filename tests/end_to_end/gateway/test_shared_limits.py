@@ -9,6 +9,7 @@ import pytest
 
 from tests.parts.conditions import wait_until
 from tests.parts.limited_mesh import LimitedMesh, load
+from tests.parts.shared_limit import most_in_a_window
 from tests.parts.valkey import Valkey
 
 RATE, BURST = 40, 40
@@ -86,3 +87,24 @@ def test_whoever_would_rather_refuse_than_count_alone_refuses_while_the_registry
     log = mesh.gateways[0].access_log()
     assert log[-1]["reason"] == "policy_unavailable"
     assert log[-1]["policy"] == "RateLimit default/shared"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("with_redis", [False, True], ids=["registry", "redis"])
+@pytest.mark.parametrize("busy", [4, 1], ids=["all gateways", "one gateway"])
+def test_four_gateways_admit_98_percent_of_an_exact_limit_over_a_minute_and_never_more(
+    start_limited: Callable[..., LimitedMesh], valkey: Valkey, busy: int, with_redis: bool
+) -> None:
+    """Eight workers; the exact bucket starts full and is asked for more than it has all the while."""
+    mesh = start_limited(4, 2, *(["--redis-url", valkey.url] if with_redis else []))
+    mesh.limit("token_bucket: {rate: 100/s, burst: 100}")
+    ports = [gateway.edge_port for gateway in mesh.gateways[:busy]]
+    began = time.monotonic()
+    tally = asyncio.run(load(ports, 400, 60.0))
+    took_s = time.monotonic() - began
+    admitted = sorted(tally.moments[200])
+    assert len(admitted) <= 100 + 100 * took_s
+    assert len(admitted) >= 0.98 * (100 + 100 * 60.0), f"{len(admitted)} of {100 + 100 * 60}"
+    # Callers hear of an answer some milliseconds late, now more and now less.
+    assert most_in_a_window(10.0, admitted) <= 100 + 100 * 10.25
+    assert mesh.metric(0, "meshway_limits_lost_total") == 0.0
