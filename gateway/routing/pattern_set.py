@@ -33,7 +33,7 @@ class PatternSet:
                 self._sets += _sets(patterns, places, folds)
 
     def match(self, path: bytes) -> tuple[int, ...]:
-        """Places of all that hold, ascending within a set."""
+        """Places of all that hold, in no order."""
         found: tuple[int, ...] = ()
         for group, places in self._sets:
             found += tuple([places[at] for at in group.Match(path) or ()])
