@@ -1,10 +1,10 @@
 """Between a supervisor and one worker: a Unix socketpair that carries the feed's frames and a few of its own.
 
 Down go the feed's frames unchanged (meshway/snapshot.py), so a worker compiles what the registry sent, and `start`,
-`no_snapshot`, `transition`, `kept`, `proven`, `buckets`, `grant`, `store`, `drain`, `reopen`. Back come `ready`,
-`applied`, `transition`, `answer`, `answered`, `ask`, `alive`, `leaving`, `drained`. The form is the same: 4-byte
-length, one msgpack map tagged `t`. What is queued is bounded; a peer that does not read is cut off and, being a worker,
-replaced.
+`no_snapshot`, `transition`, `kept`, `proven`, `gateways`, `buckets`, `grant`, `store`, `drain`, `reopen`. Back come
+`ready`, `applied`, `transition`, `answer`, `answered`, `ask`, `alive`, `leaving`, `drained`. The form is the same:
+4-byte length, one msgpack map tagged `t`. What is queued is bounded; a peer that does not read is cut off and, being a
+worker, replaced.
 """
 
 import asyncio
@@ -80,6 +80,12 @@ class Kept(Frame, frozen=True, tag="kept"):
     changes: list[Change]
 
 
+class Gateways(Frame, frozen=True, tag="gateways"):
+    """How many gateways of the mesh are live, as the registry counts them."""
+
+    live: int
+
+
 class Buckets(Frame, frozen=True, tag="buckets"):
     """What the worker whose place is taken has spent of its limits: by limit (document, place), keys and what its
     algorithm must know of them (`gateway/limits/algorithm.py`)."""
@@ -151,7 +157,7 @@ class Drained(Frame, frozen=True, tag="drained"):
 
 
 ChannelFrame = (
-    AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept | Proven | Buckets
+    AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept | Proven | Gateways | Buckets
     | Ready | Applied | Answer | Answered | Alive | Leaving | Drained | AskFrame | GrantFrame | StoreFrame
 )  # fmt: skip
 

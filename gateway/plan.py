@@ -148,16 +148,18 @@ class Parts:
     """What compiled things are given instead of reaching for it: clock, chance, shares, counters.
 
     now: monotonic seconds. wall: seconds since 1970. random: uniform in [0, 1). workers: live workers of this host
-    (shares of limits). worker: this worker's index, its column of the host table. zone: the gateway's, "" = unknown.
-    aside: makes a value beside the loop and hands it over on it; at once where no loop is kept waiting. fields: what
-    matches ask of a request beside its path. report: tells the supervisor of a transition. retire: told of an endpoint
-    that is gone, so that its connections are closed. advancing: limits that have something to do at the next beat.
-    desks: by a limit's scope, where it gets its assignments; without one a worker counts alone.
+    (shares of limits). gateways: live ones of the mesh. worker: this worker's index, its column of the host table.
+    zone: the gateway's, "" = unknown. aside: makes a value beside the loop and hands it over on it; at once where no
+    loop is kept waiting. fields: what matches ask of a request beside its path. report: tells the supervisor of a
+    transition. retire: told of an endpoint that is gone, so that its connections are closed. advancing: limits that
+    have something to do at the next beat. desks: by a limit's scope, where it gets its assignments; without one a
+    worker counts alone.
     """
 
     now: Callable[[], float]
     random: Callable[[], float]
     workers: int = 1
+    gateways: int = 1
     worker: int = 0
     zone: str = ""
     aside: "Callable[[Callable[[], Any], Callable[[Any], None]], None]" = field(default=lambda make, take: take(make()))

@@ -174,7 +174,9 @@ DEFAULTS: Final = TrafficPolicy(
     ),
 )
 # Blocks that are off unless some policy writes them.
-BULKHEAD: Final = Bulkhead(max_requests=0, max_pending=1024, pending_timeout=Duration(1.0))
+BULKHEAD: Final = Bulkhead(
+    max_connections=0, max_requests=0, max_pending=1024, pending_timeout=Duration(1.0), scope="mesh"
+)
 BREAKER: Final = Breaker(
     window=Duration(10.0),
     minimum_requests=20,

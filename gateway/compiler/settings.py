@@ -52,7 +52,7 @@ def cluster_settings(policy: TrafficPolicy, sources: Mapping[str, str] = {}) -> 
         idle_timeout_s=float(_set(connection.idle_timeout)),
         max_requests=_set(connection.max_requests),
         budget=BudgetSettings(_set(budget.percent), _set(budget.min_per_second)),
-        bulkhead=_bulkhead(policy.bulkhead, sources.get("bulkhead.max_requests", "")),
+        bulkhead=_bulkhead(policy.bulkhead, sources.get("bulkhead", "")),
         breaker=_breaker(policy.breaker, sources.get("breaker", "")),
         outlier=_outlier(_set(policy.outlier_detection)),
         health_check=None if policy.health_check is None else settings_of(policy.health_check),
@@ -139,9 +139,16 @@ def _eligible(policy: TrafficPolicy) -> EligibleSettings:
 
 
 def _bulkhead(block: Bulkhead | None, policy: str) -> BulkheadSettings | None:
-    if block is None or not block.max_requests:
+    if block is None or not (block.max_requests or block.max_connections):
         return None
-    return BulkheadSettings(block.max_requests, _set(block.max_pending), float(_set(block.pending_timeout)), policy)
+    return BulkheadSettings(
+        max_requests=_set(block.max_requests),
+        max_pending=_set(block.max_pending),
+        pending_timeout_s=float(_set(block.pending_timeout)),
+        policy=policy,
+        max_connections=_set(block.max_connections),
+        is_mesh_wide=block.scope == "mesh",
+    )
 
 
 def _breaker(block: Breaker | None, policy: str) -> BreakerSettings | None:

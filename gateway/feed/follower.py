@@ -26,7 +26,8 @@ _log = logging.getLogger("meshway.gateway.feed")
 
 
 class Follower:
-    """on_outcome gets every Whole, Changes and Question, in order, on the loop.
+    """on_outcome gets every Whole, Changes and Question, and a Tick with another number of gateways, in order, on the
+    loop.
 
     registry: the one that is followed now, or None. problem: why not, for people. heard_at: monotonic seconds of the
     last frame. local_host: this host's address on the way to the registry, "" before it was ever reached.
@@ -37,7 +38,7 @@ class Follower:
         urls: tuple[RegistryUrl, ...],
         node: str,
         state: FeedState,
-        on_outcome: Callable[[Whole | Changes | Question], None],
+        on_outcome: Callable[[Whole | Changes | Question | Tick], None],
         random: Callable[[], float],
     ) -> None:
         self._urls = urls
@@ -46,6 +47,7 @@ class Follower:
         self._on_outcome = on_outcome
         self._random = random
         self._at = 0
+        self._gateways = state.gateways
         self._has_progress = False
         self.registry: RegistryUrl | None = None
         self.problem = "not connected yet"
@@ -116,11 +118,18 @@ class Follower:
                 outcome = state.take(frame)
                 if isinstance(outcome, Trouble):
                     return outcome
-                if isinstance(frame, Tick) and frame.revision <= state.revision:
-                    self._has_progress = True  # in step, if only with nothing new
+                if isinstance(frame, Tick):
+                    self._take_tick(frame)
                 self._has_news(url, outcome)
             if came >= CRAWL:
                 came, due = 0, loop.time() + DEAD_S
+
+    def _take_tick(self, tick: Tick) -> None:
+        if tick.revision <= self._state.revision:
+            self._has_progress = True  # in step, if only with nothing new
+        if tick.gateways != self._gateways:
+            self._gateways = tick.gateways
+            self._on_outcome(tick)
 
     def _has_news(self, url: RegistryUrl, outcome: Outcome) -> None:
         self.heard_at = time.monotonic()

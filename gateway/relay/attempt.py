@@ -56,6 +56,8 @@ class Attempt:
         if endpoint.idle and not fresh:
             self._send(endpoint.idle.pop(), now)
             return
+        if self._cluster.connections is not None:
+            self._cluster.connections.make_room()
         timeout_s = min(self._cluster.connect_timeout_s, self._deadline - now)
         connecting = self._pool.connect(endpoint, self, timeout_s)
         if self.upstream is None and not self.is_over:

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import random
 from typing import Final
 
-from gateway.channel import ChannelFrame, Kept, Refusal, TransitionFrame, encode
+from gateway.channel import ChannelFrame, Gateways, Kept, Refusal, TransitionFrame, encode
 from gateway.channel import Proven as ProvenFrame
 from gateway.event_loop import loop_factory
 from gateway.feed.follower import Follower
@@ -43,7 +43,7 @@ from gateway.telemetry.counters import Totals
 from gateway.upstream.cluster import Transition
 from gateway.upstream.health import EndpointKey, HealthChecker
 from meshway.problem import Problem
-from meshway.snapshot import Change, Question
+from meshway.snapshot import Change, Question, Tick
 from meshway.tasks import spawn
 
 CHECKS_DELAY_S: Final = 0.05  # one turn for a burst of changes
@@ -194,9 +194,12 @@ class Supervisor:
 
     # What the registry says.
 
-    def _on_outcome(self, outcome: Whole | Changes | Question) -> None:
+    def _on_outcome(self, outcome: Whole | Changes | Question | Tick) -> None:
         if isinstance(outcome, Question):
             self._questions.take(outcome)
+            return
+        if isinstance(outcome, Tick):
+            self.slots.send_encoded(encode(Gateways(live=outcome.gateways)))
             return
         self._keep(self.guard.take(outcome, self.held.entries))
         self._proven.take(outcome, self.held.entries)
@@ -269,7 +272,11 @@ class Supervisor:
     def _before(self) -> list[ChannelFrame]:
         """What a new worker must know before its snapshot, or it would serve without it for a moment."""
         proven = [ProvenFrame(changes=part) for part in parts(self._proven.changes())]
-        return [*proven, *(Kept(changes=part) for part in parts(self.guard.kept.values()))]
+        return [
+            Gateways(live=self.feed.gateways),
+            *proven,
+            *(Kept(changes=part) for part in parts(self.guard.kept.values())),
+        ]
 
     def _in_force(self) -> list[ChannelFrame]:
         """What a new worker must know beside its snapshot."""

@@ -1,5 +1,5 @@
-"""Bounds the running calls of a cluster over all workers of a host; above it calls wait in order, bounded in number
-and time (Envoy calls the bound without the waiting a circuit breaker).
+"""Bounds the running calls, or the connections, of a cluster over all workers of a host; above it calls wait in order,
+bounded in number and time (Envoy calls the bound without the waiting a circuit breaker).
 
 A worker sees the others' running calls in the host table, so the bound may be passed by workers - 1. Without a row
 there each worker keeps to its share. Who waits for a slot that another worker frees gets it at the next tick.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gateway.exchange import Exchange, Reply
 from gateway.upstream.cluster_settings import BulkheadSettings
+from gateway.upstream.connection_limit import ConnectionLimit
 
 if TYPE_CHECKING:
     from gateway.host_table import HostTable
@@ -20,26 +21,46 @@ Resume = Callable[[Reply | None], None]
 
 
 class Bulkhead:
-    """held: admitted exchanges of this worker; waiting: those in the queue, the first is next."""
+    """connections: None = any number. held: admitted exchanges of this worker; waiting: how many are in the queue."""
 
-    __slots__ = ("_is_handing_on", "_max_here", "_name", "_settings", "_table", "_waiting", "held", "row")
+    __slots__ = (
+        "_is_handing_on",
+        "_max_here",
+        "_name",
+        "_settings",
+        "_table",
+        "_waiting",
+        "connections",
+        "held",
+        "row",
+    )
 
     def __init__(
-        self, name: str, settings: BulkheadSettings, workers: int, table: "HostTable | None", row: int = -1
+        self,
+        name: str,
+        settings: BulkheadSettings,
+        workers: int,
+        table: "HostTable | None",
+        row: int = -1,
+        connections: ConnectionLimit | None = None,
     ) -> None:
         self._name = name
         self._table = table if row >= 0 else None
         self._waiting: OrderedDict[Exchange, tuple[float, Resume]] = OrderedDict()
         self._is_handing_on = False
         self.row = row
+        self.connections = connections
         self.held: set[Exchange] = set()
         self.configure(settings, workers)
 
-    def configure(self, settings: BulkheadSettings, workers: int) -> None:
+    def configure(self, settings: BulkheadSettings, workers: int, gateways: int = 1) -> None:
+        """gateways: live hosts, which share what is of the whole mesh."""
         self._settings = settings
-        self._max_here = settings.max_requests
-        if self._table is None and settings.max_requests:
-            self._max_here = max(1, math.ceil(settings.max_requests / max(workers, 1)))
+        most = self._max_here = settings.of_host(settings.max_requests, gateways)
+        if self._table is None and most:
+            self._max_here = max(1, math.ceil(most / max(workers, 1)))
+        if self.connections is not None:
+            self.connections.configure(settings.of_host(settings.max_connections, gateways), workers)
 
     @property
     def waiting(self) -> int:
@@ -83,6 +104,8 @@ class Bulkhead:
             self._table.add(self.row, -1)
         if self._waiting:
             self.hand_on()
+        if self.connections is not None:
+            self.connections.settle()
 
     def hand_on(self) -> None:
         """Gives free slots to those who wait, in order.
@@ -115,6 +138,8 @@ class Bulkhead:
         if self._table is not None and self.held:
             self._table.add(self.row, -len(self.held))
         self.held.clear()
+        if self.connections is not None:
+            self.connections.dissolve()
         while self._waiting:
             _, (_, resume) = self._waiting.popitem(last=False)
             resume(None)
@@ -123,10 +148,10 @@ class Bulkhead:
         return Reply(503, reason, "UO", detail, policy=self._settings.policy)
 
     def _has_room(self) -> bool:
-        limit = self._max_here
-        if not limit or len(self.held) >= limit:
-            return not limit
-        return self._table is None or self._table.sum(self.row) < limit
+        limit, running = self._max_here, len(self.held)
+        if limit and (running >= limit or (self._table is not None and self._table.sum(self.row) >= limit)):
+            return False
+        return self.connections is None or self.connections.has_room(running)
 
     def _take(self, exchange: Exchange) -> None:
         self.held.add(exchange)

@@ -15,7 +15,8 @@ from gateway.exchange import Exchange, Reply
 from gateway.upstream.adaptive_limit import AdaptiveLimit
 from gateway.upstream.breaker import Breaker
 from gateway.upstream.bulkhead import Bulkhead, Resume
-from gateway.upstream.cluster_settings import ClusterSettings
+from gateway.upstream.cluster_settings import BulkheadSettings, ClusterSettings
+from gateway.upstream.connection_limit import ConnectionLimit
 from gateway.upstream.eligible import NOBODY, Eligible, eligible_endpoints
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outlier import Outlier
@@ -154,13 +155,37 @@ class Cluster:
             self.limit.configure(settings.adaptive)
         old, self.bulkhead = self.bulkhead, None
         if settings.bulkhead is not None:
-            table = parts.host_table
-            row = table.row(self.name) if table is not None and old is None else -1
-            self.bulkhead = old or Bulkhead(self.name, settings.bulkhead, workers, table, row)
-            self.bulkhead.configure(settings.bulkhead, workers)
+            self.bulkhead = old or self._make_bulkhead(settings.bulkhead)
+            if (self.bulkhead.connections is None) != (not settings.bulkhead.max_connections):
+                self._bound_connections(self.bulkhead, settings.bulkhead)
+            self.bulkhead.configure(settings.bulkhead, workers, parts.gateways)
         elif old is not None:
             old.dissolve()
         self.is_guarded = any(guard is not None for guard in (self.breaker, self.limit, self.bulkhead))
+
+    def _make_bulkhead(self, settings: BulkheadSettings) -> Bulkhead:
+        table = self._parts.host_table
+        row = table.row(self.name) if table is not None else -1
+        return Bulkhead(self.name, settings, self._parts.workers, table, row)
+
+    def _bound_connections(self, bulkhead: Bulkhead, settings: BulkheadSettings) -> None:
+        """Where connections are bounded from now on, or no more."""
+        if bulkhead.connections is not None:
+            bulkhead.connections.dissolve()
+            bulkhead.connections = None
+        if settings.max_connections:
+            table = self._parts.host_table
+            row = table.row(f"{self.name} connections") if table is not None else -1
+            bulkhead.connections = ConnectionLimit(lambda: self.endpoints, table, row)
+
+    def share_anew(self) -> None:
+        """The number of live gateways changed."""
+        if self.bulkhead is not None and self.settings.bulkhead is not None:
+            self.bulkhead.configure(self.settings.bulkhead, self._parts.workers, self._parts.gateways)
+
+    @property
+    def connections(self) -> ConnectionLimit | None:
+        return self.bulkhead.connections if self.bulkhead is not None else None
 
     def _observer(self, learn: Observe | None) -> Observe | None:
         """Who wants to know how long attempts take: the algorithm, the breaker, the adaptive limit, or nobody."""
@@ -266,6 +291,8 @@ class Cluster:
         self._let_out(exchange)
         if self.bulkhead is not None:
             self.bulkhead.release(exchange)
+            if self.bulkhead.connections is not None:
+                self._watched.add(self)
 
     def cancel_pending(self, exchange: Exchange) -> None:
         """The caller went away while PENDING: resume will not be called."""
@@ -369,6 +396,8 @@ class Cluster:
             bulkhead.hand_on()
             if bulkhead.waiting:
                 return True
+        if bulkhead is not None and bulkhead.connections is not None and bulkhead.connections.tell():
+            return True  # they close by themselves, and the other workers must hear of it
         return self.next_change < math.inf
 
     def apply_transition(self, transition: Transition) -> None:

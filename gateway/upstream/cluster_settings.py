@@ -8,12 +8,20 @@ from meshway.outbound.health import HealthCheckSettings
 
 @dataclass(slots=True, frozen=True)
 class BulkheadSettings:
-    """max_requests: running calls over the host's workers. Above it at most max_pending wait for pending_timeout_s."""
+    """max_requests: running calls, max_connections: open ones, 0 = any number; over the host's workers, or those of the
+    whole mesh. Above them at most max_pending calls wait for pending_timeout_s.
+    """
 
     max_requests: int
     max_pending: int
     pending_timeout_s: float
     policy: str = ""  # by whose word
+    max_connections: int = 0
+    is_mesh_wide: bool = False
+
+    def of_host(self, most: int, gateways: int) -> int:
+        """Of a limit of the mesh, what one gateway host may use; 0 stays 0."""
+        return max(1, most // max(gateways, 1)) if most and self.is_mesh_wide else most
 
 
 @dataclass(slots=True, frozen=True)

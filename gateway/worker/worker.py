@@ -29,6 +29,7 @@ from gateway.channel import (
     ChannelFrame,
     Drain,
     Drained,
+    Gateways,
     GrantFrame,
     Kept,
     Leaving,
@@ -128,6 +129,10 @@ class Worker:
             self._parts.desks["mesh"].tell(frame.lost, frame.workers)
         elif isinstance(frame, Buckets):
             self._compiler.limits.adopt(frame.limits, time.monotonic())
+        elif isinstance(frame, Gateways):
+            self._parts.gateways = frame.live
+            for cluster in self._holder.tables.clusters.values():
+                cluster.share_anew()
         elif isinstance(frame, Proven):
             self._compiler.prove(frame.changes)
         elif isinstance(frame, Kept):

@@ -164,13 +164,16 @@ class Hedge(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
 
 
 class Bulkhead(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Most running and waiting calls of a cluster, over a host's workers. Defaults: 0 = none, 1024 pending for 1s."""
+    """Most running and waiting calls and open connections of a service. Defaults: 0 = none, 1024 pending for 1s.
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"max_connections", "scope"})
+    scope mesh: the live gateways share max_connections and max_requests evenly, gateway: each has them.
+    """
 
+    max_connections: Annotated[int, Meta(ge=0)] | None = None
     max_requests: Annotated[int, Meta(ge=0)] | None = None
     max_pending: Annotated[int, Meta(ge=0)] | None = None
     pending_timeout: Duration | None = None
+    scope: Literal["mesh", "gateway"] | None = None
 
 
 class SlowCall(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

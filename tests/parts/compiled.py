@@ -27,9 +27,10 @@ from tests.parts.wire import Caller
 class CompiledGateway:
     """compiler: what `apply` changes. Calls go to `port`. lines: of the access log, one a call that is over."""
 
-    def __init__(self, compiler: Compiler, holder: TablesHolder) -> None:
+    def __init__(self, compiler: Compiler, holder: TablesHolder, parts: Parts) -> None:
         self.compiler = compiler
         self.lines: list[dict[str, Any]] = []
+        self._parts = parts
         self.port = 0
         self._holder = holder
         self._revision = 0
@@ -42,6 +43,12 @@ class CompiledGateway:
     def serve(self, tables: Tables) -> None:
         """By these, whatever was applied."""
         self._holder.tables = tables
+
+    def share_among(self, gateways: int) -> None:
+        """As a worker does when the number of live gateways changed."""
+        self._parts.gateways = gateways
+        for cluster in self._holder.tables.clusters.values():
+            cluster.share_anew()
 
     async def ask(self, target: str = "/", host: str = "shop.example", fields: str = "") -> tuple[int, str, str]:
         """Status, head and body of a GET on a connection of its own."""
@@ -64,7 +71,7 @@ async def compiled_gateway(
     parts = Parts(now=now, random=random, zone=zone, retire=pool.close_idle)
     compiler = Compiler(parts)
     holder = TablesHolder(compiler.tables)
-    gateway, writer = CompiledGateway(compiler, holder), LineWriter(0.0)
+    gateway, writer = CompiledGateway(compiler, holder, parts), LineWriter(0.0)
 
     def finish(exchange: Exchange, at: float) -> None:
         gateway.lines.append(json.loads(writer.of(exchange, at, outcome_of(exchange))))

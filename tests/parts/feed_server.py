@@ -14,7 +14,10 @@ TICK_S = 0.5
 
 
 class Feed:
-    """keep: revisions that can be asked for; older ones are compacted. reports: what gateways said, newest last."""
+    """keep: revisions that can be asked for; older ones are compacted. reports: what gateways said, newest last.
+
+    gateways: how many are live, as the ticks say.
+    """
 
     def __init__(self, epoch: str = "e1", keep: int = 1000) -> None:
         self.epoch = epoch
@@ -26,6 +29,7 @@ class Feed:
         self.asked: list[str] = []
         self.port = 0
         self.is_silent = False
+        self.gateways = 1
         self._followers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
@@ -110,7 +114,7 @@ class Feed:
         self._followers.add(writer)
         while not writer.is_closing():
             if not self.is_silent:
-                tick = encode_frame(Tick(revision=self.revision))
+                tick = encode_frame(Tick(revision=self.revision, gateways=self.gateways))
                 writer.write(b"%x\r\n%b\r\n" % (len(tick), tick))
             await asyncio.sleep(TICK_S)
 

@@ -44,6 +44,17 @@ async def test_it_gets_the_whole_then_each_change(feed: Feed, follow: Callable[.
     assert feed.asked[0] == "/v1/feed?node=gw%2F1"
 
 
+async def test_it_tells_how_many_gateways_are_live_when_that_changes(
+    feed: Feed, follow: Callable[..., Following]
+) -> None:
+    following = follow(feed.url)
+    await following.reaches(feed)
+    for gateways in (3, 1):
+        feed.gateways = gateways
+        await until(lambda wanted=gateways: following.gateways[-1:] == [wanted])  # type: ignore[misc]
+    assert following.gateways == [3, 1]
+
+
 async def test_after_a_cut_it_resumes_where_it_was(feed: Feed, follow: Callable[..., Following]) -> None:
     feed.commit(running("a", "1", port=1))
     following = follow(feed.url)

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 
 from gateway.exchange import MESH
+from meshway.formats.conversion import convert
+from meshway.formats.surroundings import Options
+from meshway.formats.yaml_documents import read_documents
 from meshway.snapshot import Change
 from tests.parts.changes import document, edge_route, left, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
@@ -187,3 +190,81 @@ async def test_what_the_slowest_twentieth_takes_is_learnt_and_hedged() -> None:
         answers = [(await gateway.ask())[2] for _ in range(10)]
         assert answers[-4:] == ["quick"] * 4  # what is known is a second old
         assert "slow" in called[-8:]
+
+
+@asynccontextmanager
+async def counting(instances: int, wait_s: float) -> AsyncIterator[tuple[list[Change], list[int]]]:
+    """Instances of books, and how many connections they have open together: now, and the most."""
+    counts = [0, 0]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        counts[0] += 1
+        counts[1] = max(counts)
+        try:
+            while await reader.readuntil(b"\r\n\r\n"):
+                await asyncio.sleep(wait_s)  # what it is to be slow
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+        finally:
+            counts[0] -= 1
+
+    async with AsyncExitStack() as stack:
+        changes = []
+        for number in range(instances):
+            server = await stack.enter_async_context(await asyncio.start_server(answer, "127.0.0.1", 0))
+            changes.append(running("books", str(number), port=server.sockets[0].getsockname()[1]))
+        yield changes, counts
+
+
+@pytest.mark.parametrize(
+    ("bulkhead", "most", "refusals"),
+    [
+        ({"max_connections": 3}, 3, 0),
+        ({"max_connections": 3, "max_pending": 2}, 3, 7),
+        ({"max_connections": 3, "pending_timeout": "10ms"}, 3, 9),
+        ({"max_connections": 0}, 12, 0),
+    ],
+)
+async def test_no_more_connections_are_open_than_a_service_may_have(
+    bulkhead: dict[str, Any], most: int, refusals: int
+) -> None:
+    policy = document("TrafficPolicy", "p", {"bulkhead": bulkhead})
+    async with counting(4, wait_s=0.05) as (books, counts), compiled_gateway(*books, policy, face=MESH) as gateway:
+        bodies = await refused(gateway, callers=12, calls=1)
+        # The end of a connection that was closed for another may arrive after the other's beginning.
+        assert most <= counts[1] <= most + 1
+        assert len(bodies) == refusals
+        assert all("TrafficPolicy default/p" in body for body in bodies)
+        await refused(gateway, callers=1, calls=8)  # each of the four in turn: idle ones make room
+        assert counts[1] <= most + 1
+
+
+@pytest.mark.parametrize(("scope", "most"), [("mesh", 2), ("gateway", 4), (None, 2)])
+async def test_gateways_share_what_is_of_the_mesh(scope: str | None, most: int) -> None:
+    bulkhead = {"max_requests": 4, "max_connections": 4} | ({"scope": scope} if scope else {})
+    policy = document("TrafficPolicy", "p", {"bulkhead": bulkhead})
+    async with counting(1, wait_s=0.05) as (books, counts), compiled_gateway(*books, policy, face=MESH) as gateway:
+        gateway.share_among(2)
+        await refused(gateway, callers=8, calls=1)
+        assert counts[1] == most
+        gateway.share_among(1)
+        await refused(gateway, callers=8, calls=1)
+        assert counts[1] == 4
+
+
+async def test_an_imported_connection_pool_bounds_calls() -> None:
+    text = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: pool, namespace: default}
+spec:
+  host: books
+  trafficPolicy: {connectionPool: {tcp: {maxConnections: 2}, http: {http1MaxPendingRequests: 3}}}
+"""
+    (rule,) = convert(read_documents(text, "pool.yaml"), "default", Options()).documents
+    read = [document("TrafficPolicy", "pool", rule.raw["spec"])]
+    async with counting(2, wait_s=0.05) as (books, counts), compiled_gateway(*books, *read, face=MESH) as gateway:
+        bodies = await refused(gateway, callers=8, calls=1)
+        assert 2 <= counts[1] <= 3
+        assert len(bodies) == 3

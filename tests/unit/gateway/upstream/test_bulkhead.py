@@ -6,7 +6,9 @@ from gateway.exchange import Exchange, Reply
 from gateway.host_table import HostTable
 from gateway.upstream.bulkhead import Bulkhead
 from gateway.upstream.cluster_settings import BulkheadSettings
+from gateway.upstream.connection_limit import ConnectionLimit
 from tests.parts.calls import call
+from tests.parts.endpoints import endpoints
 
 
 def bulkhead(
@@ -147,3 +149,31 @@ def test_when_the_policy_goes_all_go_on() -> None:
     gate.dissolve()
     assert [waiter.verdicts for waiter in waiters] == [[None], [None]]
     assert not gate.held
+
+
+def test_of_a_limit_of_the_mesh_each_gateway_has_its_part_and_one_at_least() -> None:
+    mesh = BulkheadSettings(5, 8, 1.0, max_connections=5, is_mesh_wide=True)
+    assert [mesh.of_host(5, gateways) for gateways in (0, 1, 2, 5, 9)] == [5, 5, 2, 1, 1]
+    assert mesh.of_host(0, 2) == 0
+    assert BulkheadSettings(5, 8, 1.0).of_host(5, 2) == 5
+    gate = bulkhead(max_requests=4)
+    gate.configure(mesh, 1, gateways=2)
+    assert [gate.enter(call()) for _ in range(3)] == [True, True, False]
+    gate.configure(mesh, 1, gateways=1)
+    assert [gate.enter(call()) for _ in range(4)] == [True, True, True, False]
+
+
+def test_calls_wait_for_a_connection_too() -> None:
+    (place,) = endpoints(1)
+    connections = ConnectionLimit(lambda: (place,), None, -1)
+    settings = BulkheadSettings(0, 8, 1.0, max_connections=2)
+    gate, order = Bulkhead("default/books", settings, 1, None, connections=connections), list[str]()
+    first, second = call(), call()
+    assert gate.enter(first)
+    assert gate.enter(second)
+    Waiter(gate, order, "third")
+    gate.release(first)
+    assert order == ["third"]
+    assert not gate.enter(call())
+    gate.release(second)
+    assert gate.enter(call())
