@@ -6,7 +6,7 @@ from meshway.http1.message import RequestHead
 from meshway.identity import Principal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from gateway.plan import RoutePlan
     from gateway.upstream.cluster import Cluster
@@ -24,10 +24,11 @@ class Reply:
     reason: `meshway-reason` and problem code (`no_route`, `rate_limited`, …). flag: Envoy's response flag.
     fields: further header fields, each `Name: value CRLF`. body None: an RFC 9457 problem is made from the rest.
     close: the connection ends with this answer. policy: by whose word, a document (`RateLimit shop/five`) or, where
-    there is none, what was called (`service shop/books`); "": the rule that has the call, or the listener.
+    there is none, what was called (`service shop/books`); "": the rule that has the call, or the listener. members:
+    further ones of the problem document, also in place of the usual ones.
     """
 
-    __slots__ = ("body", "close", "detail", "fields", "flag", "policy", "reason", "status")
+    __slots__ = ("body", "close", "detail", "fields", "flag", "members", "policy", "reason", "status")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Reply:
         body: bytes | None = None,
         close: bool = False,
         policy: str = "",
+        members: "Mapping[str, object] | None" = None,
     ) -> None:
         self.status = status
         self.reason = reason
@@ -49,6 +51,7 @@ class Reply:
         self.body = body
         self.close = close
         self.policy = policy
+        self.members = members
 
 
 class Hold:

@@ -1,6 +1,6 @@
 """Which limits a rule runs under. A limit lives on over table swaps while its document is unchanged."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from gateway.compiler.diff import DocumentKey, Entry
@@ -8,6 +8,8 @@ from gateway.compiler.policies import MESH, Place, places_of
 from gateway.filters.limit import AppliedLimit, Limit
 from gateway.limits.key import compile_key
 from gateway.plan import Parts
+from gateway.routing.captures import compile_captures
+from meshway.model.match import PathMatch
 from meshway.model.rate_limit import RateLimit
 
 LimitKey = tuple[DocumentKey, Place]
@@ -33,9 +35,13 @@ class Limits:
                 self._all[key] = limit
                 self._at.setdefault(place, []).append(limit)
 
-    def applied(self, places: Iterable[Place], *, service: str, route: str, rule: str) -> tuple[AppliedLimit, ...]:
-        """All limits at these places, the narrowest last; service, route and rule may be parts of their keys."""
+    def applied(
+        self, places: Iterable[Place], *, service: str, route: str, rule: str, paths: Sequence[PathMatch] = ()
+    ) -> tuple[AppliedLimit, ...]:
+        """All limits at these places, the narrowest last; service, route, rule and names in paths may be parts of their
+        keys. paths: canonical, of the rule's matches."""
         found = [limit for place in places for limit in self._at.get(place, ())]
+        captured = compile_captures(paths)
         return tuple(
             AppliedLimit(
                 limit,
@@ -45,6 +51,7 @@ class Limits:
                     route=route,
                     rule=rule,
                     shares_missing=limit.policy.on_missing_key == "shared",
+                    captured=captured,
                 ),
             )
             for limit in dict.fromkeys(found)

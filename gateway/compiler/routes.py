@@ -147,7 +147,7 @@ def _compile_rule(
     places = limit_places(route, [key[:3] for key in keys])
     blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
     if blocking is None:
-        limits = context.limits.applied(places, service=service, route=entry.title, rule=name)
+        limits = context.limits.applied(places, service=service, route=entry.title, rule=name, paths=paths)
         steps = order.request_steps(rule, limits, paths, context.parts, f"rule {name} of Route {entry.title}")
     else:
         steps = (FilterStep("policy that cannot be used", "", refusing(blocking)),)

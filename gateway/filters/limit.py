@@ -18,6 +18,7 @@ from gateway.plan import Parts
 from meshway.assignments.messages import Budget
 from meshway.model.rate_limit import RateLimit
 
+QUOTA_EXCEEDED: Final = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 _FINEST: Final = 60  # segments
 
 KeyOf = Callable[[Exchange], str | None]
@@ -28,15 +29,16 @@ class Limit:
 
     policy: the document. name: as the fields of an answer have it; title: as people are told, `namespace/name`.
     counts: what it counts by. line: of those who wait; None: whoever is above it is refused. would_refuse: counted in
-    audit mode.
+    audit mode. members: of the problem document of a refusal, as the draft has it (§ quota exceeded).
     """
 
-    __slots__ = ("_fields", "counts", "line", "name", "policy", "title", "would_refuse")
+    __slots__ = ("_fields", "counts", "line", "members", "name", "policy", "title", "would_refuse")
 
     def __init__(self, name: str, policy: RateLimit, parts: Parts, title: str = "", place: str = "") -> None:
         self.name = name
         self.title = title or name
         self.policy = policy
+        self.members = {"type": QUOTA_EXCEEDED, "violated-policies": [name]}
         self.would_refuse = 0
         self.counts: Algorithm
         self.line: Line | None = None
@@ -75,6 +77,13 @@ class Limit:
     def unavailable(self) -> str:
         """Why nobody may pass now, "" = the count decides."""
         return self.counts.unavailable if isinstance(self.counts, Assigned) else ""
+
+    def tallies(self) -> tuple[int, ...]:
+        """Since it began: calls it would have refused, calls decided without the others, and ahead of an answer; keys
+        that were dropped."""
+        counts = self.counts
+        fallbacks, late = (counts.fallbacks, counts.late) if isinstance(counts, Assigned) else (0, 0)
+        return self.would_refuse, fallbacks, late, counts.dropped
 
     def is_unsure(self, wait_s: float) -> bool:
         """Whether it is not a refusal but an answer that is waited for."""

@@ -165,7 +165,11 @@ def refusal(limit: Limit, key: str | None, wait_s: float, now: float, random: Ra
         retry_after_s = math.ceil(wait_s * (1.0 + 0.1 * random()))
         fields = b"Retry-After: %d\r\n%b" % (max(retry_after_s, 1), limit.fields_now(key, now))
     detail = f"rate limit {limit.title} is spent for now"
-    return Reply(status, "rate_limited", "RL", detail, fields=fields, policy=policy)
+    body = limit.policy.response.body
+    if body is not None:
+        text = b"Content-Type: text/plain; charset=utf-8\r\n"
+        return Reply(status, "rate_limited", "RL", detail, fields=text + fields, body=body.encode(), policy=policy)
+    return Reply(status, "rate_limited", "RL", detail, fields=fields, policy=policy, members=limit.members)
 
 
 def compile_forecast(limits: Sequence[AppliedLimit], parts: Parts) -> Callable[[Exchange], Sequence[Forecast]]:

@@ -1,24 +1,32 @@
 """By what a limit counts: the parts of its key, read from the exchange and joined."""
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gateway.exchange import Exchange
 from meshway.http1.fields import find_all
 from meshway.http1.query import first_value
 
 PartOf = Callable[[Exchange], str | None]
+Captured = Callable[[bytes], Mapping[str, bytes]]
 _IPV6_PREFIX_BITS = 64  # one household or one host has a whole /64, so a single address is no caller
 
 
 def compile_key(
-    parts: Sequence[str], *, service: str, route: str, rule: str, shares_missing: bool
+    parts: Sequence[str],
+    *,
+    service: str,
+    route: str,
+    rule: str,
+    shares_missing: bool,
+    captured: Captured = lambda _: {},
 ) -> Callable[[Exchange], str | None]:
-    """Parts: `source_ip service route rule method constant header.NAME query.NAME`; none: one bucket.
+    """Parts: `source_ip service route rule method constant path.NAME header.NAME query.NAME`; none: one bucket.
 
     service, route, rule: of the plan. shares_missing: callers without a part share one bucket, else the key is None.
+    captured: what the names in the rule's paths stand for in a path.
     """
-    readers = [part_reader(part, service, route, rule) for part in parts if part != "constant"]
+    readers = [part_reader(part, service, route, rule, captured) for part in parts if part != "constant"]
     if not readers:
         return lambda _: ""
     if len(readers) == 1:
@@ -42,7 +50,9 @@ def compile_key(
     return key_of
 
 
-def part_reader(part: str, service: str = "", route: str = "", rule: str = "") -> PartOf:
+def part_reader(
+    part: str, service: str = "", route: str = "", rule: str = "", captured: Captured = lambda _: {}
+) -> PartOf:
     """Reads one part; None: the call has none."""
     kind, _, name = part.partition(".")
     if kind == "source_ip":
@@ -52,10 +62,16 @@ def part_reader(part: str, service: str = "", route: str = "", rule: str = "") -
     if kind == "header":
         wanted = name.lower().encode()
         return lambda exchange: _header(exchange, wanted)
+    if kind == "path":
+        return lambda exchange: _text(captured(exchange.path).get(name))
     if kind == "query":
         return _query_reader(name.encode())
     constant = {"service": service, "route": route, "rule": rule}[kind]
     return lambda _: constant
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
 
 
 def _header(exchange: Exchange, name: bytes) -> str | None:

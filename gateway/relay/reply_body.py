@@ -11,6 +11,8 @@ def reply_body(exchange: Exchange, reply: Reply) -> tuple[bytes, bytes]:
     if reply.body is not None:
         return b"", reply.body
     title = reply.reason.replace("_", " ").capitalize()
-    extra = {"policy": exchange.policy} if exchange.policy else {}
+    extra: dict[str, object] = {"policy": exchange.policy} if exchange.policy else {}
+    if reply.members is not None:
+        extra |= reply.members
     problem = Problem(reply.status, reply.reason, title, detail=reply.detail or None, extra=extra)
     return CONTENT_TYPE_FIELD, problem.encode(exchange.request_id.decode("ascii"))

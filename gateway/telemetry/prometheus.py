@@ -38,6 +38,9 @@ _TEXTS: Final = {
     "meshway_concurrency_limit": "Calls at once that the workers' adaptive limits admit.",
     "meshway_mirrored_requests_total": "Copies of calls, by what became of them.",
     "meshway_rate_limit_would_refuse_total": "Calls that a limit in audit mode would have refused.",
+    "meshway_rate_limit_alone_total": "Calls that a limit admitted while it could not count with the other gateways.",
+    "meshway_rate_limit_ahead_total": "Calls that a limit admitted ahead of an answer that came late.",
+    "meshway_rate_limit_keys_dropped_total": "Keys of a limit that were forgotten for want of room.",
 }
 _DURATION_LABELS: Final = ("listener", "route", "service", "status_class")
 

@@ -4,7 +4,7 @@ Connections, waiting calls and breakers are states of the clusters, so nothing i
 A cluster that was never busy has no series.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -22,14 +22,20 @@ CONNECTIONS: Final = "meshway_upstream_connections"
 PENDING: Final = "meshway_pending_requests"
 BREAKERS: Final = "meshway_breaker_open"
 LIMITS: Final = "meshway_concurrency_limit"
-WOULD_REFUSE: Final = "meshway_rate_limit_would_refuse_total"
+# In the order of `Limit.tallies`.
+OF_LIMITS: Final = (
+    "meshway_rate_limit_would_refuse_total",
+    "meshway_rate_limit_alone_total",
+    "meshway_rate_limit_ahead_total",
+    "meshway_rate_limit_keys_dropped_total",
+)
 
 
 class Gauges:
     def __init__(self, counters: "Counters") -> None:
         self._counters = counters
         self._cells: dict[str, tuple[int, int, int, int]] = {}
-        self._told: dict[LimitKey, tuple[Limit, int]] = {}
+        self._told: dict[LimitKey, tuple[Limit, Sequence[int]]] = {}
         self._beats_left = 0
         self._slice = 1
         self._rest: Iterator[Cluster] = iter(())
@@ -38,7 +44,7 @@ class Gauges:
         """The next slice."""
         if not self._beats_left:
             self._begin(tables)
-            self._count_audits(limits)
+            self._count_limits(limits)
         self._beats_left -= 1
         for cluster in islice(self._rest, self._slice):
             self._show(cluster)
@@ -70,14 +76,16 @@ class Gauges:
         for cell, value in zip(cells, (connections, pending, is_open, limit), strict=True):
             self._counters.set(cell, float(value))
 
-    def _count_audits(self, limits: "Limits") -> None:
+    def _count_limits(self, limits: "Limits") -> None:
         """A changed limit is another one, which begins at nought."""
-        told: dict[LimitKey, tuple[Limit, int]] = {}
+        told: dict[LimitKey, tuple[Limit, Sequence[int]]] = {}
         for key, limit in limits.items():
-            before, count = self._told.get(key, (limit, 0))
-            fresh = limit.would_refuse - (count if before is limit else 0)
-            if fresh:
-                _, namespace, name = key[0]
-                self._counters.add(self._counters.counter(WOULD_REFUSE, limit=f"{namespace}/{name}"), fresh)
-            told[key] = (limit, limit.would_refuse)
+            before, counts = self._told.get(key, (limit, ()))
+            tallies = limit.tallies()
+            if any(tallies) and tallies != counts:
+                was = counts if before is limit and counts else (0,) * len(tallies)
+                for name, count, already in zip(OF_LIMITS, tallies, was, strict=True):
+                    if count > already:
+                        self._counters.add(self._counters.counter(name, limit=limit.title), count - already)
+            told[key] = (limit, tallies)
         self._told = told

@@ -36,8 +36,10 @@ from meshway.model.traffic_policy import (
 )
 from meshway.units import parse_duration, parse_rate
 
-KEY_PARTS: Final = ("source_ip", "service", "route", "rule", "method", "constant", "header.NAME", "query.NAME")
-_UNSUPPORTED_KEY_PARTS: Final = frozenset({"principal", "consumer", "path", "claim"})
+KEY_PARTS: Final = (
+    "source_ip", "service", "route", "rule", "method", "constant", "path.NAME", "header.NAME", "query.NAME"
+)  # fmt: skip
+_UNSUPPORTED_KEY_PARTS: Final = frozenset({"principal", "consumer", "claim"})
 _STATUS_RANGE: Final = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?\Z")
 _LOWEST_RATE: Final = parse_rate("0.01/h")
 # What is for checks of another type; a type left out is inherited, and judged where it is known.
@@ -68,7 +70,7 @@ def _limit_key(part: Any) -> Iterator[Finding]:
         head, dot, name = key.partition(".")
         if head in _UNSUPPORTED_KEY_PARTS:
             yield Finding(f".key[{at}]", "unsupported", f"{key} is not built yet")
-        elif head in ("header", "query"):
+        elif head in ("path", "header", "query"):
             if not dot or not name or (head == "header" and not TOKEN.match(name)):
                 yield Finding(f".key[{at}]", "bad_name", f'"{key}" names no {head}: write {head}.NAME')
         elif key not in KEY_PARTS:

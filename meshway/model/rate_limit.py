@@ -26,11 +26,11 @@ class SlidingWindow(Part, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
 
 class LimitResponse(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a refused caller gets; headers: RateLimit, RateLimit-Policy and Retry-After."""
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"body"})
+    """What a refused caller gets; headers: RateLimit, RateLimit-Policy and Retry-After. body: text in place of the
+    problem document."""
 
     status: Annotated[int, Meta(ge=400, le=599)] = 429
+    body: Annotated[str, Meta(max_length=65_536)] | None = None
     headers: bool = True
 
 
@@ -39,7 +39,8 @@ class RateLimit(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     for their turn, instead of being refused. scope: who counts together. on_store_failure: what becomes of calls while
     nobody can say what the others have counted.
 
-    key: parts joined: `source_ip service route rule method header.NAME query.NAME constant`; none: a bucket a target.
+    key: parts joined: `source_ip service route rule method path.NAME header.NAME query.NAME constant`; none: a bucket a
+    target.
     """
 
     plural: ClassVar[str] = "rate-limits"

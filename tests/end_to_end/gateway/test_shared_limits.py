@@ -66,6 +66,7 @@ def test_with_redis_too_and_when_it_is_gone_each_host_counts_its_share_and_says_
     alone = asyncio.run(load(only, 150, SECONDS))
     share = (BURST + RATE * (time.monotonic() - began)) / 2
     assert 0.5 * share <= alone.count(200) <= 1.1 * share, "half of the workers have half of the limit"
+    assert mesh.metric(0, "meshway_rate_limit_alone_total") >= 0.9 * alone.count(200)
     assert "limits are counted by this host's share" in mesh.gateways[0].process.text()
 
     valkey.start()

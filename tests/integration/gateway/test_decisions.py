@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import pytest
+
 from gateway.exchange import MESH
 from meshway.snapshot import Change
 from meshway.tasks import spawn
@@ -93,6 +95,35 @@ async def test_a_sliding_window_refuses_the_call_above_its_limit_until_the_first
         async with asyncio.timeout(5.0):
             while (await gateway.ask())[0] != 200:
                 await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("key", "first", "same", "other"),
+    [
+        ("header.x-key", {"fields": "x-key: a\r\n"}, {"fields": "X-Key: a\r\n"}, {"fields": "x-key: b\r\n"}),
+        ("query.tenant", {"target": "/?tenant=a"}, {"target": "/x?tenant=a&b"}, {"target": "/?tenant=b"}),
+        ("path.tenant", {"target": "/t/a"}, {"target": "/t/a?b"}, {"target": "/t/b"}),
+        ("rule", {"target": "/t/a"}, {"target": "/t/b"}, {"target": "/"}),
+        ("source_ip", {}, {"target": "/x"}, None),
+        ("method", {}, {"target": "/x"}, None),
+        ("service", {}, {"target": "/t/a"}, None),
+        ("route", {}, {"target": "/t/a"}, None),
+    ],
+)
+async def test_calls_with_the_same_key_share_a_limit_and_others_do_not(
+    key: str, first: dict[str, str], same: dict[str, str], other: dict[str, str] | None
+) -> None:
+    spec = {"targets": [{"route": "r"}], "key": [key], "token_bucket": {"rate": "1/m", "burst": 1}}
+    rules = route(to("books", {"template": "/t/{tenant}"}) | {"name": "one"}, to("books") | {"name": "all"})
+    async with (
+        services(saying("1")) as books,
+        compiled_gateway(*books, rules, document("RateLimit", "l", spec)) as gateway,
+    ):
+        assert (await gateway.ask(**first))[0] == 200
+        status, head, body = await gateway.ask(**same)
+        assert (status, "RateLimit-Policy: " in head, "violated-policies" in body) == (429, True, True)
+        if other is not None:
+            assert (await gateway.ask(**other))[0] == 200
 
 
 async def test_with_max_wait_a_call_above_the_limit_waits_for_its_turn() -> None:

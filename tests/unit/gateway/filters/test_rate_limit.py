@@ -62,6 +62,21 @@ def test_fields_are_left_out_when_the_policy_says_so_and_the_status_is_the_polic
     assert (reply.status, reply.fields) == (503, b"")
 
 
+def test_a_refusal_is_the_drafts_problem_unless_the_policy_has_a_body_of_its_own() -> None:
+    rate_limit = compiled(ManualClock(), limit(burst=1))
+    rate_limit(call())
+    reply = refused(rate_limit(call()))
+    assert reply.members == {
+        "type": "https://iana.org/assignments/http-problem-types#quota-exceeded",
+        "violated-policies": ["checkout"],
+    }
+    rate_limit = compiled(ManualClock(), limit(burst=1, response=LimitResponse(body="slow down")))
+    rate_limit(call())
+    reply = refused(rate_limit(call()))
+    assert reply.body == b"slow down"
+    assert reply.fields.startswith(b"Content-Type: text/plain; charset=utf-8\r\nRetry-After: 5\r\n")
+
+
 def test_of_several_limits_all_are_checked_before_any_is_spent() -> None:
     wide, narrow = limit("wide", burst=10), limit("narrow", burst=1, key=("header.user",))
     rate_limit = compiled(ManualClock(), wide, narrow)

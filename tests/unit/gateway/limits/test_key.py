@@ -1,9 +1,12 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from gateway.exchange import Exchange
 from gateway.limits.key import compile_key
+from gateway.routing.captures import compile_captures
+from meshway.model.match import PathMatch
 from tests.parts.calls import call
 
 
@@ -31,6 +34,20 @@ def test_no_part_is_one_bucket() -> None:
 def test_each_part_is_read_from_the_call(part: str, value: str) -> None:
     exchange = call("/?%71=x+y&second&q=other", headers={"X-Team": "a", "x-team": "b"})
     assert key(part)(exchange) == value
+
+
+def test_a_name_in_the_rules_paths_is_a_part_and_missing_where_no_path_has_it() -> None:
+    captured = compile_captures([PathMatch(template="/tenants/{tenant}/books")])
+    fields: dict[str, Any] = {"service": "", "route": "", "rule": "", "shares_missing": False, "captured": captured}
+    assert compile_key(["path.tenant"], **fields)(call_at(b"/tenants/a%20b/books")) == "a%20b"
+    assert compile_key(["path.tenant"], **fields)(call_at(b"/other")) is None
+    assert compile_key(["path.id"], **fields)(call_at(b"/tenants/a/books")) is None
+
+
+def call_at(path: bytes) -> Exchange:
+    exchange = call()
+    exchange.path = path
+    return exchange
 
 
 def test_joined_parts_cannot_be_shifted_into_each_other() -> None:
