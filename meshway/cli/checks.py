@@ -32,9 +32,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mend: str | None = None
 
 
+check_app = typer.Typer(invoke_without_command=True)
+
+
+@check_app.callback()
 @asking
 def check(
     session: Session,
+    ctx: typer.Context,
     gateway: Annotated[
         str, typer.Option("--gateway", envvar="MESHWAY_ADMIN_URL", metavar="URL", help="A gateway's admin address.")
     ] = ADMIN,
@@ -42,6 +47,8 @@ def check(
     """Ask registry and gateways whether all is well. Exit 1 when something failed, 7 when no registry answers."""
     from meshway.cli.registry_client import RegistryClient
 
+    if ctx.invoked_subcommand is not None:
+        return
     findings, is_away = _findings(RegistryClient(session), session, gateway.rstrip("/"))
     if show_findings(session, findings):
         raise typer.Exit(UNREACHABLE if is_away else FAILED)

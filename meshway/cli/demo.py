@@ -110,7 +110,7 @@ class Shop:
         self._session.say(f"✓ {len(documents)} documents of {NAMESPACE}, revision {told['revision']}")
 
     def _start(self, service: str, version: str) -> None:
-        port = _free_port()
+        port = free_port()
         environment = os.environ | {
             "MESHWAY_URL": self._where.registry,
             "MESHWAY_GATEWAY": self._where.mesh,
@@ -201,7 +201,7 @@ def _where(session: Session, data: Path) -> Ready:
     return running.ready if running is not None and running.ready is not None else _DEFAULT
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

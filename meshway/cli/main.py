@@ -8,6 +8,7 @@ import typer
 from meshway.cli import (
     backup,
     bridge,
+    check_deploy,
     checked,
     checks,
     demo,
@@ -35,10 +36,12 @@ for panel, commands in {
     "Revisions": (revisions.history, revisions.rollback, revisions.wait),
     "Services": (services.register, checked.deregister, services.call),
     "Keep": (backup.backup, backup.restore),
-    "Is it well": (checks.check, doctor.doctor, checks.healthcheck, checks.version),
+    "Is it well": (doctor.doctor, checks.healthcheck, checks.version),
 }.items():
     for command in commands:
         app.command(command.__name__.strip("_").replace("_", "-"), rich_help_panel=panel)(command)
+checks.check_app.command("deploy")(check_deploy.deploy)
+app.add_typer(checks.check_app, name="check", rich_help_panel="Is it well")
 app.add_typer(planes.registry_app, name="registry", rich_help_panel="Run it here")
 app.add_typer(planes.gateway_app, name="gateway", rich_help_panel="Run it here")
 app.add_typer(bridge.bridge_app, name="bridge", rich_help_panel="Services")

@@ -45,15 +45,17 @@ def meshway_at_terminal(
         os.close(terminal)
 
 
-def meshway(*arguments: str, stdin: str = "", env: dict[str, str] | None = None, cwd: Path = ROOT) -> Ended:
-    """Runs it to its end, at most 60 s. stdin is no terminal. Variables of the developer's own mesh do not count."""
+def meshway(
+    *arguments: str, stdin: str = "", env: dict[str, str] | None = None, cwd: Path = ROOT, within_s: float = 60.0
+) -> Ended:
+    """Runs it to its end, at most 60 s unless told. stdin is no terminal. Variables of the developer's own mesh do not count."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MESHWAY_")}
     ended = subprocess.run(
         python("-m", "meshway.cli.main", *arguments),
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=within_s,
         env=clean | {"COLUMNS": "100", "NO_COLOR": "1"} | (env or {}),
         cwd=cwd,
         check=False,
