@@ -40,23 +40,9 @@ server.serve_forever()
 
 
 def check_deploy(mesh: Mesh, service: str, *arguments: str, command: tuple[str, ...], **options: Any) -> Ended:
+    common = ("-n", "bookinfo", "--gateway", mesh.mesh, "-o", "json")
     return meshway(
-        *(
-            "check",
-            "deploy",
-            service,
-            "-n",
-            "bookinfo",
-            "--gateway",
-            mesh.mesh,
-            "-o",
-            "json",
-            *arguments,
-            "--",
-            *command,
-        ),
-        env={"MESHWAY_URL": mesh.registry},
-        **options,
+        "check", "deploy", service, *common, *arguments, "--", *command, env={"MESHWAY_URL": mesh.registry}, **options
     )
 
 

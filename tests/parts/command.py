@@ -48,7 +48,8 @@ def meshway_at_terminal(
 def meshway(
     *arguments: str, stdin: str = "", env: dict[str, str] | None = None, cwd: Path = ROOT, within_s: float = 60.0
 ) -> Ended:
-    """Runs it to its end, at most 60 s unless told. stdin is no terminal. Variables of the developer's own mesh do not count."""
+    """Runs it to its end, within 60 s unless told. stdin is no terminal. Variables of the developer's own mesh do not
+    count."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MESHWAY_")}
     ended = subprocess.run(
         python("-m", "meshway.cli.main", *arguments),
