@@ -22,6 +22,7 @@ from registry.dns.server import DnsCounts
 from registry.documents.documents import Documents
 from registry.documents.reading import read_change, rows_of
 from registry.feed.feed import Feed
+from registry.leases.abandoned import AbandonedHolds
 from registry.leases.company import Company
 from registry.leases.leases import Leases
 from registry.leases.self_preservation import SelfPreservation
@@ -108,6 +109,7 @@ async def open_core(
             spawn(core.bus.run(), name="bus"),
             spawn(core.books.run(), name="book of shared limits"),
             spawn(core.leases.run(), name="lease sweep"),
+            spawn(AbandonedHolds(store, core.live).run(), name="abandoned holds"),
             spawn(core.replicas.run(), name="replicas"),
             spawn(core.checks.run(), name="health checks"),
             spawn(core.checks.write(), name="findings of health checks"),

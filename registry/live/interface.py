@@ -140,6 +140,9 @@ class Live(Protocol):
         """These claims mean nothing any more: a write came after them, whoever wrote it. One that cannot be taken back
         costs the next heartbeat a write."""
 
+    async def begin_anew(self) -> bool:
+        """Every lease counts as renewed now, on all replicas; False: they cannot hear of it."""
+
     def missing(self) -> str | None:
         """Why leases are not shared now, for readiness; None: they are. Nobody expires meanwhile."""
 

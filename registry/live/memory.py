@@ -33,6 +33,10 @@ class MemoryLive(LeaseTable):
     async def settle(self, claims: Sequence[Claimed]) -> None:
         """Nothing was marked: heartbeats and the sweep's write are judged in one order."""
 
+    async def begin_anew(self) -> bool:
+        """Nobody else renewed here, so nothing is unknown."""
+        return True
+
     def missing(self) -> str | None:
         return None
 

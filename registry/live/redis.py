@@ -31,6 +31,8 @@ _TRY_EVERY_S: Final = 0.3
 # No replica looked for so long: nobody could renew, so all leases count as renewed when one looks again.
 _ABSENCE_S: Final = 2.0
 _VETO_WAIT_S: Final = 1.5
+# A registry that stood still since it last asked may have lost its veto, and answers nothing on its own.
+_VETO_FRESH_S: Final = 1.0
 _SAY_AGAIN_S: Final = 30.0
 # What one look hands over of each list; more follows in the next.
 _HAND_OVER: Final = 1000
@@ -64,6 +66,8 @@ class RedisLive(LeaseTable):
         self._veto = veto
         self._away: str | None = "not connected yet"
         self._is_vetoed = self._must_release = False
+        # When the veto was last asked for, and stood.
+        self._vetoed_s = 0.0
         self._queue: deque[_Waiting] = deque()
         self._waiting = 0
         self._queued = asyncio.Event()
@@ -119,7 +123,7 @@ class RedisLive(LeaseTable):
         if not (found or renewed.critical):
             return renewed
         written: asyncio.Future[list[Claimed]] = asyncio.get_running_loop().create_future()
-        if self._is_vetoed or not found:
+        if self._has_veto() or not found:
             self._kept.update((lease.lease_id, now) for lease in found)
             # A sweep that claimed it before we lost Redis may still be on its way to the store.
             written.set_result(overdue)
@@ -158,6 +162,14 @@ class RedisLive(LeaseTable):
                 await self._link.ask([scripts.pack_settle(self._link.shas[3], marked[at : at + _HAND_OVER])])
         except LiveAway as away:
             self._lose(away)
+
+    async def begin_anew(self) -> bool:
+        try:
+            await self._link.ask([scripts.command(*scripts.END_PRESENCE)])
+        except LiveAway as away:
+            self._lose(away)
+            return False
+        return await self.catch_up()
 
     # --- its tasks ---
 
@@ -247,12 +259,13 @@ class RedisLive(LeaseTable):
     async def _keep_what_waits(self, *, ask_anew: bool = False) -> None:
         """Answers renewals that Redis did not take, if the store lets the others know that they exist. ask_anew:
         whether it still does."""
-        if ask_anew or not self._is_vetoed:
+        if ask_anew or not self._has_veto():
+            asked_s = self.now()
             is_vetoed = await self._hold()
             if self._away is None:  # Redis came back meanwhile: the veto ends, and what waits goes there
                 self._queued.set()
                 return
-            self._is_vetoed = is_vetoed
+            self._is_vetoed, self._vetoed_s = is_vetoed, asked_s
         now = self.now()
         while self._queue:
             waiting = self._queue.popleft()
@@ -265,6 +278,9 @@ class RedisLive(LeaseTable):
             else:
                 waiting.written.set_exception(_unavailable())
                 waiting.written.exception()  # a caller that went away must not become a log line
+
+    def _has_veto(self) -> bool:
+        return self._is_vetoed and self.now() - self._vetoed_s < _VETO_FRESH_S
 
     async def _hold(self) -> bool:
         self._must_release = True  # also when the answer is lost on its way

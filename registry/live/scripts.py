@@ -156,6 +156,9 @@ return answer
 """
 )
 
+# Without the run that it goes on with, presence begins anew at the next look.
+END_PRESENCE: Final = (b"HDEL", _KEYS["presence"], b"run")
+
 _BEAT_KEYS: Final = ("leases", "claims")
 _CLAIM_KEYS: Final = ("leases", "answered", "claims", "presence")
 _SETTLE_KEYS: Final = ("claims",)

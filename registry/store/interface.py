@@ -147,7 +147,7 @@ class HeadMoved(Exception):
 
 
 class Store(Protocol):
-    """Every method but `lead`, `share`, `hold_off`, `let_go` and `missing` may raise StoreUnavailable."""
+    """Every method but `lead`, `share`, `hold_off`, `let_go`, `abandoned` and `missing` may raise StoreUnavailable."""
 
     async def load(self) -> Loaded: ...
 
@@ -210,12 +210,19 @@ class Store(Protocol):
         """As `lead`, but together with all who share it: nobody leads it meanwhile, and while somebody does, False."""
 
     async def hold_off(self, what: str) -> bool:
-        """From now on nobody leads `what`, until this registry lets go or its session with the database ends.
+        """From now on nobody leads `what`, until this registry lets go.
 
+        When its session with the database ends before, it is `abandoned`, and nobody leads until that is forgotten.
         False: the database did not take it. Asked again it tells whether it still holds.
         """
 
     async def let_go(self, what: str) -> None: ...
+
+    def abandoned(self, what: str) -> bool:
+        """Whether `lead` was refused last because somebody held it off and is gone without letting go."""
+
+    async def forget_abandoned(self, what: str) -> None:
+        """What it held back is made up for, or lost; whoever is still there, and holds it off, does so all the same."""
 
     def missing(self) -> str | None:
         """Why it cannot write now, for readiness; None: it can.

@@ -118,6 +118,12 @@ class SqliteStore:
 
     async def let_go(self, what: str) -> None: ...
 
+    def abandoned(self, what: str) -> bool:
+        """Who held off is the one that asks."""
+        return False
+
+    async def forget_abandoned(self, what: str) -> None: ...
+
     def missing(self) -> str | None:
         return self._trouble
 

@@ -100,3 +100,11 @@ IDEMPOTENCY_KEYS: Final = Table(
     Column("answer", LargeBinary, nullable=False),
     Index("idempotency_keys_by_age", "at"),
 )
+
+# Registries that hold a piece of work off, each until it lets go; the lock that says the same goes with its session.
+HOLDS: Final = Table(
+    "holds",
+    METADATA,
+    Column("what", Text, primary_key=True),
+    Column("holder", Text, primary_key=True),
+)

@@ -26,6 +26,7 @@ class FakeStore:
         self.forgettable: list[int] = []
         self.tidied = 0
         self.tried = 0
+        self.is_abandoned = False
         self.trouble: str | None = None
         self.refuses: Callable[[Batch], bool] = lambda batch: False
         self.gate = asyncio.Event()
@@ -102,6 +103,12 @@ class FakeStore:
         return True
 
     async def let_go(self, what: str) -> None: ...
+
+    def abandoned(self, what: str) -> bool:
+        return self.is_abandoned
+
+    async def forget_abandoned(self, what: str) -> None:
+        self.is_abandoned = False
 
     def missing(self) -> str | None:
         return self.trouble

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from meshway.tasks import spawn
-from registry.store.interface import StoreUnavailable
+from registry.store.interface import StoreGone, StoreUnavailable
 from registry.store.postgres.batch import CHANNEL
 from registry.store.postgres.link import Link
 
@@ -26,10 +27,18 @@ _TRY_LOCK: Final = "SELECT pg_try_advisory_lock($1, $2)"
 _TRY_SHARED_LOCK: Final = "SELECT pg_try_advisory_lock_shared($1, $2)"
 _UNLOCK_SHARED: Final = "SELECT pg_advisory_unlock_shared($1, $2)"
 _ANY_HOLDS_LOCK: Final = (
-    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' "
+    "EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-    "AND classid = $1::int8::oid AND objid = $2::int8::oid AND granted LIMIT 1"
+    "AND classid = $1::int8::oid AND objid = $2::int8::oid AND granted)"
 )
+_ABANDONED: Final = "abandoned"
+_HOLD: Final = (
+    f"SELECT CASE WHEN {_ANY_HOLDS_LOCK} THEN 'held' "  # noqa: S608  # of constants, as the next
+    f"WHEN EXISTS (SELECT 1 FROM holds WHERE what = $3) THEN '{_ABANDONED}' END"
+)
+_MARK: Final = "INSERT INTO holds (what, holder) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_UNMARK: Final = "DELETE FROM holds WHERE what = $1 AND holder = $2"
+_FORGET_ABANDONED: Final = f"DELETE FROM holds WHERE what = $3 AND NOT {_ANY_HOLDS_LOCK}"  # noqa: S608
 _HOLDS_LOCK: Final = (
     "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() "
     "AND classid = $1::int8::oid AND objid = $2::int8::oid AND granted"
@@ -42,6 +51,9 @@ class Session:
         self._turn = asyncio.Lock()
         self._led: set[str] = set()
         self._shared: set[str] = set()
+        self._holder = secrets.token_hex(8)
+        self._marked: set[str] = set()
+        self.abandoned: set[str] = set()
         self._wakes: list[Callable[[int], None]] = []
         self._keeper = spawn(self._keep(), name="store session")
 
@@ -53,11 +65,13 @@ class Session:
             async with self._turn:
                 connection = await self._link.open()
                 with self._link.judged():
-                    if await _holds(connection, self._led, what, _TRY_LOCK):
-                        return not await connection.fetchval(_ANY_HOLDS_LOCK, _LOCK_SPACE, _key(_veto(what)))
+                    if not await _holds(connection, self._led, what, _TRY_LOCK):
+                        return False
+                    hold = await connection.fetchval(_HOLD, _LOCK_SPACE, _key(_veto(what)), what)
+                    (self.abandoned.add if hold == _ABANDONED else self.abandoned.discard)(what)
+                    return hold is None
         except StoreUnavailable:
-            pass
-        return False
+            return False
 
     async def share(self, what: str) -> bool:
         try:
@@ -69,19 +83,42 @@ class Session:
             return False
 
     async def hold_off(self, what: str) -> bool:
-        """A shared lock of its own name, which the leader looks for."""
-        return await self.share(_veto(what))
+        """A shared lock of its own name, which the leader looks for, and a row for when the lock is lost."""
+        if not await self.share(_veto(what)):
+            return False
+        self._marked.add(what)
+        try:
+            async with self._turn:
+                connection = await self._link.open()
+                with self._link.judged():
+                    await connection.execute(_MARK, what, self._holder)
+        except StoreUnavailable as error:
+            # A full disk takes no row, and the lock says the same as long as the session lives.
+            return not isinstance(error, StoreGone)
+        return True
 
     async def let_go(self, what: str) -> None:
         try:
             async with self._turn:
                 connection = await self._link.open()
-                if _veto(what) in self._shared:
-                    with self._link.judged():
+                with self._link.judged():
+                    if what in self._marked:
+                        # The row first: without its lock it says that something was left behind.
+                        await connection.execute(_UNMARK, what, self._holder)
+                        self._marked.discard(what)
+                    if _veto(what) in self._shared:
                         await connection.fetchval(_UNLOCK_SHARED, _LOCK_SPACE, _signed(_key(_veto(what))))
-                    self._shared.discard(_veto(what))
+                        self._shared.discard(_veto(what))
         except StoreUnavailable:
-            pass  # the lock goes with its session
+            pass  # the lock goes with its session, and the row with whoever leads
+
+    async def forget_abandoned(self, what: str) -> None:
+        """Raises StoreUnavailable."""
+        async with self._turn:
+            connection = await self._link.open()
+            with self._link.judged():
+                await connection.execute(_FORGET_ABANDONED, _LOCK_SPACE, _key(_veto(what)), what)
+                self.abandoned.discard(what)
 
     async def close(self) -> None:
         self._keeper.cancel()

@@ -254,6 +254,12 @@ class PostgresStore:
     async def let_go(self, what: str) -> None:
         await self._session.let_go(what)
 
+    def abandoned(self, what: str) -> bool:
+        return what in self._session.abandoned
+
+    async def forget_abandoned(self, what: str) -> None:
+        await self._session.forget_abandoned(what)
+
     def missing(self) -> str | None:
         why = self._away or self._refused
         return None if why is None else f"the store does not take writes: {why}"

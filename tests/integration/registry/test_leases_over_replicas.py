@@ -16,7 +16,7 @@ from registry.leases.leases import Sweep
 from registry.live.redis import RedisLive
 from tests.parts.conditions import until
 from tests.parts.fault_proxy import FaultProxy
-from tests.parts.postgres import running_postgres
+from tests.parts.postgres import Postgres, running_postgres
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_bench import registration
 from tests.parts.registry_wire import Answer
@@ -190,6 +190,34 @@ async def test_a_registry_cut_off_from_redis_alone_loses_no_renewal(place: Place
             await passes_for(LONG_TTL_S, [one, other], "b1")
         assert set(answers) == {200}
         await until(lambda: status(one, "b1") == "critical", LONG_TTL_S + 3)
+
+
+async def test_what_a_registry_answered_that_lost_redis_and_then_the_store_is_not_undone(
+    place: Place, postgres: Postgres, valkey: Valkey, database_url: str
+) -> None:
+    async with (
+        FaultProxy(valkey.port) as to_valkey,
+        FaultProxy(postgres.port) as to_postgres,
+        place.registry() as one,
+        place.registry(
+            redis_url=f"redis://127.0.0.1:{to_valkey.port}/0",
+            database_url=database_url.replace(f":{postgres.port}/", f":{to_postgres.port}/"),
+        ) as other,
+    ):
+        lease = await lease_of(one, "b1", LONG_TTL_S)
+        await until(lambda: status(other, "b1") == "passing")
+        to_valkey.refuse()
+        await until(lambda: "live" in other.core.missing(), 4)
+        renewed_at, end = 0.0, time.monotonic() + LONG_TTL_S + 1
+        while time.monotonic() < end:
+            assert (await beat(other, lease)).json["renewed"] == 1
+            renewed_at = time.monotonic()
+            await asyncio.sleep(0.2)
+        to_postgres.refuse()
+        await until(lambda: status(one, "b1") == "critical", 3 * LONG_TTL_S)
+        assert time.monotonic() - renewed_at > LONG_TTL_S - 0.2, "its TTL from the last answer on"
+        assert (await beat(other, lease)).status == 503
+        assert time.monotonic() - renewed_at < LONG_TTL_S + 4.0
 
 
 async def test_evidence_given_to_one_registry_keeps_an_instance_on_all(pair: list[RunningRegistry]) -> None:

@@ -178,11 +178,50 @@ async def test_nobody_leads_what_a_registry_holds_off(database_url: str) -> None
             await other.let_go("sweep")
             assert not await leader.lead("sweep")
         async with asyncio.timeout(5):  # the server ends the session in its own time
-            while not await leader.lead("sweep"):
+            while not (await leader.lead("sweep") or leader.abandoned("sweep")):
                 await asyncio.sleep(0.01)
+        await leader.forget_abandoned("sweep")
+        assert await leader.lead("sweep")
         await other.let_go("sweep")
         assert await leader.hold_off("sweep")
         assert not await leader.lead("sweep")
+
+
+async def test_a_hold_whose_session_is_lost_is_abandoned_and_one_that_is_let_go_is_not(
+    postgres: Postgres, database_url: str
+) -> None:
+    async with open_postgres(database_url) as leader, open_postgres(database_url) as other:
+        assert await leader.lead("sweep")
+        async with open_postgres(database_url) as gone:
+            assert await gone.hold_off("sweep")
+            assert not await leader.lead("sweep")
+            assert not leader.abandoned("sweep")
+        await until(lambda: not _has_veto(postgres, database_url), what="its session has ended")
+        assert not await leader.lead("sweep")
+        assert leader.abandoned("sweep")
+        assert await other.hold_off("sweep")
+        await leader.forget_abandoned("sweep")
+        await other.let_go("sweep")
+        assert not await leader.lead("sweep"), "while somebody holds it off nothing is forgotten"
+        await leader.forget_abandoned("sweep")
+        assert await leader.lead("sweep")
+        assert not leader.abandoned("sweep")
+        assert await other.hold_off("sweep")
+        other._session._link.drop()
+        await until(lambda: not _has_veto(postgres, database_url), what="its session has ended")
+        assert not await leader.lead("sweep")
+        await other.let_go("sweep")  # it has come back before anybody missed it, and has nothing to tell
+        assert await leader.lead("sweep")
+
+
+def _has_veto(postgres: Postgres, url: str) -> bool:
+    return (
+        postgres.sql(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND mode = 'ShareLock' "
+            f"AND database = (SELECT oid FROM pg_database WHERE datname = '{url.rpartition('/')[2]}')"
+        )
+        != "0"
+    )
 
 
 async def test_what_is_shared_is_led_by_nobody_and_what_is_led_is_not_shared(database_url: str) -> None:
