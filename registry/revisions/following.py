@@ -11,11 +11,11 @@ import asyncio
 import logging
 import random
 import secrets
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from meshway.snapshot import INSTANCE
-from registry.store.interface import StoreUnavailable
+from registry.store.interface import HeadHeld, StoreUnavailable
 from registry.view.recent import entries_of
 from registry.view.rows import InstanceRow
 
@@ -33,6 +33,8 @@ FRESH_S: Final = 2.0
 POLL_S: Final = 1.0
 # How long a reader waits for the store before it is told that what it gets may be old.
 CONFIRM_S: Final = 1.0
+# Longer than anybody may hold the head, and shorter than a caller's answer may take.
+HEAD_WAIT_S: Final = 40.0
 _log = logging.getLogger("registry.revisions.following")
 
 
@@ -124,8 +126,20 @@ class Following:
 
     @asynccontextmanager
     async def holding(self) -> AsyncIterator[None]:
-        """The view is at the head, and nobody else moves it until this ends."""
-        async with self._store.hold():
+        """The view is at the head, and nobody else moves it until this ends.
+
+        Who holds it for long is judging something large; readers are answered meanwhile.
+        """
+        until_s = self._now() + HEAD_WAIT_S
+        async with AsyncExitStack() as stack:
+            while True:
+                try:
+                    await stack.enter_async_context(self._store.hold())
+                    break
+                except HeadHeld:
+                    if self._now() > until_s:
+                        raise
+                    await self.look()
             self.is_contended = await self.catch_up()
             yield
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from meshway.problem import Problem
 from registry.revisions.draft import Apart, Draft, Repeatable
-from registry.store.interface import HeadMoved, StoreGone, StoreUnavailable
+from registry.store.interface import HeadHeld, HeadMoved, StoreGone, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,6 +112,9 @@ class Revisions:
             _log.error("%d writes are refused: %s", len(batch), error)
             for _, future in batch:
                 _answer(future, _unavailable("the store does not answer"))
+        except HeadHeld:  # for longer than anybody should; each alone would wait as long again
+            for _, future in batch:
+                _answer(future, _unavailable("another registry is in the midst of a large write"))
         except StoreUnavailable as error:
             await self._commit_alone(batch, error)
         else:
@@ -125,7 +128,7 @@ class Revisions:
         if following is None or not following.is_contended:
             try:
                 draft, answers = await self._write(batch)
-            except HeadMoved:
+            except (HeadMoved, HeadHeld):
                 if following is None:
                     raise
             else:

@@ -138,6 +138,10 @@ class StoreGone(StoreUnavailable):
     """The database does not answer. Whether what was asked of it was done, only its log can tell."""
 
 
+class HeadHeld(StoreUnavailable):
+    """Another registry holds the head for long, and lives. Nothing was kept: ask again."""
+
+
 class HistoryForgotten(Exception):
     """What documents were at this revision is no longer known; the argument is the first where it is."""
 
@@ -152,7 +156,8 @@ class Store(Protocol):
     async def load(self) -> Loaded: ...
 
     async def commit(self, batch: Batch) -> None:
-        """Durable when it returns. Raises HeadMoved when the head is not `batch.base`."""
+        """Durable when it returns. Raises HeadMoved when the head is not `batch.base`, HeadHeld when that is not to be
+        known now."""
 
     async def try_write(self) -> None:
         """Writes a little, and takes it back: whether the store, which took no writes, takes them again."""
@@ -239,7 +244,10 @@ class SharedStore(Store, Protocol):
     async def moves(self, since: int) -> Moves: ...
 
     def hold(self) -> AbstractAsyncContextManager[None]:
-        """Nobody else commits until it ends. `moves`, `load` and `commit` go on within; durable once it has ended."""
+        """Nobody else commits until it ends. `moves`, `load` and `commit` go on within; durable once it has ended.
+
+        Raises HeadHeld when somebody else does.
+        """
 
     async def begin_epoch(self, seen: Moves, *, epoch: str, revision: int, instance_number: int) -> bool:
         """A new history from `revision` and `instance_number` on, with an empty log; False when the head is no longer

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import asyncpg
 
-from registry.store.interface import StoreGone, StoreUnavailable
+from registry.store.interface import HeadHeld, StoreGone, StoreUnavailable
 from registry.store.postgres.address import shown, with_primary
 
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ class Link:
             self.drop()
             self.trouble = f"{shown(self._url)} does not answer: {said(error)}"
             raise StoreGone(self.trouble) from error
+        except asyncpg.LockNotAvailableError as error:
+            raise HeadHeld(said(error)) from error
         except asyncpg.PostgresError as error:
             raise StoreUnavailable(said(error)) from error
         except asyncio.CancelledError:

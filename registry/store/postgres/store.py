@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 import msgspec
 
+from meshway.tasks import spawn
 from registry.store.interface import (
     TRIED_BYTES,
     ChangeRecord,
     DocumentRecord,
+    HeadHeld,
     HeadMoved,
     HistoryForgotten,
     HistoryRecord,
@@ -26,7 +28,7 @@ from registry.store.interface import (
 )
 from registry.store.postgres import statements
 from registry.store.postgres.batch import write
-from registry.store.postgres.link import Link
+from registry.store.postgres.link import ANSWER_S, Link
 from registry.store.postgres.migrate import prepare
 from registry.store.postgres.session import Session
 from registry.store.tables import IDEMPOTENCY_KEYS
@@ -43,8 +45,15 @@ _READERS: Final = 3
 # For one of them to be free.
 _READER_WAIT_S: Final = 5.0
 _PAGE_ROWS: Final = 2000
-# A registry that stops while it holds the head (a paused machine) loses it after so long.
+# A registry that stops while it holds the head (a paused machine) loses it after so long. One that judges something
+# long meanwhile shows that it lives, until it has taken too long as well.
 _HOLD_MS: Final = 4_000
+_SIGN_S: Final = 1.0
+_HOLD_S: Final = 30.0
+# Whoever waits for the head looks up after so long: a server that answers is not gone.
+_LOCK_MS: Final = 1_000
+# What a row of a batch may take beside the time that every answer has.
+_ROW_S: Final = 1e-3
 # For a statement that reads or clears a whole table: a million rows take longer than any other answer may.
 _WHOLE_TABLE_S: Final = 120.0
 # Two of them, a row's value and what is kept beside it, stay below what PostgreSQL would pack or put elsewhere.
@@ -52,6 +61,8 @@ _TRIAL_BYTES: Final = 512
 _DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
+_SIGN: Final = "SELECT 1"
+_WAIT_FOR_LOCKS: Final = "SET LOCAL lock_timeout = 0"
 _NO_HEAD: Final = "the row of the head is missing: restore a backup"
 _RESTORING: Final = "restoring"
 
@@ -71,9 +82,9 @@ class PostgresStore:
     """SharedStore. url: as asyncpg reads it, of a database that `prepare` has seen."""
 
     def __init__(self, url: str) -> None:
-        self._committing = Link(
-            url, name="commit", settings={"idle_in_transaction_session_timeout": str(_HOLD_MS)}, ready=_make_durable
-        )
+        limits = {"idle_in_transaction_session_timeout": str(_HOLD_MS), "lock_timeout": str(_LOCK_MS)}
+        self._committing = Link(url, name="commit", settings=limits, ready=_make_durable)
+        self._turn = asyncio.Lock()
         self._session = Session(url)
         self._readers = [Link(url, name="read", settings={}) for _ in range(_READERS)]
         self._free: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
@@ -103,7 +114,9 @@ class PostgresStore:
         text, values = write(batch)
         try:
             async with self._commit_side() as connection:
-                moved = await self._write(connection, batch.base, text, values)
+                moved = await self._write(connection, batch, text, values)
+        except HeadHeld:
+            raise
         except StoreUnavailable as error:
             self._refused = str(error)
             raise
@@ -146,7 +159,8 @@ class PostgresStore:
             async with self._commit_side() as connection:
                 await _run(connection, statements.LOCK_HEAD)
             self._held = connection
-            yield
+            async with self._signs_of_life():
+                yield
             async with self._commit_side() as connection:
                 await connection.execute("COMMIT")
         except BaseException:
@@ -170,6 +184,7 @@ class PostgresStore:
                 to_instances=instance_number,
             )
             if begun:
+                await connection.execute(_WAIT_FOR_LOCKS)
                 await _run(connection, statements.FORGET_LOG, within_s=_WHOLE_TABLE_S)
         return bool(begun)
 
@@ -186,6 +201,7 @@ class PostgresStore:
 
     async def restore(self, chunks: Iterable[Batch]) -> None:
         async with self.hold(), self._commit_side() as connection:
+            await connection.execute(_WAIT_FOR_LOCKS)
             for remove in statements.REMOVE_ALL:
                 await _run(connection, remove, within_s=_WHOLE_TABLE_S)
             await _run(connection, statements.BEGIN_HEAD, id=1, revision=0, epoch=_RESTORING)
@@ -269,18 +285,19 @@ class PostgresStore:
         for link in (self._committing, *self._readers):
             await link.close()
 
-    async def _write(self, connection: Connection, base: int, text: str, values: Sequence[Any]) -> bool:
+    async def _write(self, connection: Connection, batch: Batch, text: str, values: Sequence[Any]) -> bool:
         """Whether the head was where it was thought to be. Raises HeadMoved, too."""
         # A new connection may lead to another server (a failover): what the view holds must be compared first.
         if connection is not self._seen:
-            raise HeadMoved(base)
+            raise HeadMoved(batch.base)
         try:
-            return bool(await connection.fetch(text, *values))
+            within_s = ANSWER_S + _ROW_S * (len(batch.changes) + len(batch.history))
+            return bool(await connection.fetch(text, *values, timeout=within_s))
         except asyncpg.UniqueViolationError as error:
             if error.table_name != IDEMPOTENCY_KEYS.name:
                 raise
             # Another registry has done a call with the same key since it was asked for: judged again, it is known.
-            raise HeadMoved(base) from error
+            raise HeadMoved(batch.base) from error
 
     async def _history(self, statement: Statement, **values: Any) -> list[HistoryRecord]:
         async with self._read_side() as connection:
@@ -290,16 +307,17 @@ class PostgresStore:
     async def _commit_side(self) -> AsyncIterator[Connection]:
         """The committer's own connection. What it meets is what readiness tells."""
         try:
-            connection = await self._committing.open()
-            if self._held not in (None, connection):
-                raise StoreGone("the connection that held the head is lost")
-            with self._committing.judged():
-                yield connection
+            async with self._turn:
+                connection = await self._committing.open()
+                if self._held not in (None, connection):
+                    raise StoreGone("the connection that held the head is lost")
+                with self._committing.judged():
+                    yield connection
+        except (HeadMoved, HeadHeld):
+            self._away = None
+            raise
         except StoreUnavailable as error:
             self._away = str(error)
-            raise
-        except HeadMoved:
-            self._away = None
             raise
         self._away = None
 
@@ -316,6 +334,34 @@ class PostgresStore:
                 yield connection
         finally:
             self._free.put_nowait(link)
+
+    @asynccontextmanager
+    async def _signs_of_life(self) -> AsyncIterator[None]:
+        """The server hears from us while the head is held: it ends the transaction of one that stands still."""
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        showing: list[asyncio.Task[None]] = []
+        timer = loop.call_later(_SIGN_S, lambda: showing.append(spawn(self._show_life(over), name="signs of life")))
+        try:
+            yield
+        finally:
+            timer.cancel()
+            over.set()  # a sign that is under way is waited for: cancelled, it would take the connection with it
+            for task in showing:
+                await task
+
+    async def _show_life(self, over: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + _HOLD_S
+        while not over.is_set() and loop.time() < until_s:
+            try:
+                async with self._commit_side() as connection:
+                    await connection.execute(_SIGN)
+                async with asyncio.timeout(_SIGN_S):
+                    await over.wait()
+            except TimeoutError:
+                pass
+            except StoreUnavailable:
+                return  # whoever holds the head meets the same
 
     async def _let_go(self) -> None:
         """Ends a transaction that failed, or the connection with it."""
