@@ -36,9 +36,10 @@ LOG = {"log_revisions": 100, "log_age_s": 0.2}
 
 
 class Trouble(NamedTuple):
-    """begin, end: what makes it and takes it away; lasts_s: between them."""
+    """part: what it befalls; a registry by its name. begin, end: what makes it and takes it away; lasts_s: between."""
 
     what: str
+    part: str
     begin: Callable[[], None]
     end: Callable[[], None]
     lasts_s: float
@@ -51,20 +52,22 @@ def _troubles(cluster: Cluster, chance: random.Random, paused_s: float) -> list[
     postgres, valkey = cluster.postgres, cluster.valkey
     if postgres is not None and valkey is not None:
         found += [
-            Trouble("PostgreSQL killed", postgres.kill, lambda: _ignore(postgres.start()), chance.uniform(0, 3)),
-            Trouble("PostgreSQL stopped", postgres.pause, postgres.resume, paused_s),
-            Trouble("Valkey killed", valkey.kill, valkey.start, chance.uniform(0, 3)),
-            Trouble("Valkey stopped", valkey.pause, valkey.go_on, paused_s),
+            Trouble(
+                "PostgreSQL killed", "store", postgres.kill, lambda: _ignore(postgres.start()), chance.uniform(0, 3)
+            ),
+            Trouble("PostgreSQL stopped", "store", postgres.pause, postgres.resume, paused_s),
+            Trouble("Valkey killed", "live", valkey.kill, valkey.start, chance.uniform(0, 3)),
+            Trouble("Valkey stopped", "live", valkey.pause, valkey.go_on, paused_s),
         ]
     return found
 
 
 def _killed(replica: Replica, chance: random.Random) -> Trouble:
-    return Trouble(f"{replica.name} killed", replica.kill, replica.start, chance.uniform(0, 2))
+    return Trouble(f"{replica.name} killed", replica.name, replica.kill, replica.start, chance.uniform(0, 2))
 
 
 def _paused(replica: Replica, paused_s: float) -> Trouble:
-    return Trouble(f"{replica.name} stopped", replica.pause, replica.go_on, paused_s)
+    return Trouble(f"{replica.name} stopped", replica.name, replica.pause, replica.go_on, paused_s)
 
 
 def _cut_off(cluster: Cluster, replica: Replica, chance: random.Random) -> list[Trouble]:
@@ -89,9 +92,9 @@ def _cut_off(cluster: Cluster, replica: Replica, chance: random.Random) -> list[
 
         place = f"between {replica.name} and {name}"
         troubles += [
-            Trouble(f"silence {place}", swallow, mend, chance.uniform(1, 6)),
-            Trouble(f"delay {place}", slow, mend, chance.uniform(1, 6)),
-            Trouble(f"refusal {place}", cut, listen, chance.uniform(1, 6)),
+            Trouble(f"silence {place}", place, swallow, mend, chance.uniform(1, 6)),
+            Trouble(f"delay {place}", place, slow, mend, chance.uniform(1, 6)),
+            Trouble(f"refusal {place}", place, cut, listen, chance.uniform(1, 6)),
         ]
     return troubles
 
@@ -100,29 +103,47 @@ def _ignore(_: object) -> None:
     """For what gives itself back."""
 
 
-def _disturb(cluster: Cluster, chance: random.Random, end_s: float, paused_s: float) -> list[Span]:
-    """One trouble after the other, with a rest between them that is sometimes long enough for leases to run out."""
+def _disturb(cluster: Cluster, chance: random.Random, end_s: float, paused_s: float, at_once: int) -> list[Span]:
+    """One trouble, or some at once, after the other, with a rest between them that is sometimes long enough for leases
+    to run out."""
     spans = []
     while time.monotonic() < end_s:
         time.sleep(chance.choice((0.2, 0.2, 1.0, 1.0, TTL_S + 2 * LATE_S)))
-        trouble = chance.choice(_troubles(cluster, chance, paused_s))
-        from_s = time.monotonic()
-        trouble.begin()
-        time.sleep(trouble.lasts_s)
-        trouble.end()
-        for replica in cluster.replicas:
-            replica.wait_ready()
-        spans.append(Span(trouble.what, from_s, time.monotonic()))
-        print(
-            f"{trouble.what}: {trouble.lasts_s:.1f} s, back after {spans[-1].until_s - from_s - trouble.lasts_s:.1f} s"
-        )
+        befallen: dict[str, Trouble] = {}
+        for _ in range(at_once):
+            trouble = chance.choice(_troubles(cluster, chance, paused_s))
+            befallen.setdefault(trouble.part, trouble)
+        spans.append(_befall(cluster, list(befallen.values())))
     return spans
 
 
+def _befall(cluster: Cluster, troubles: list[Trouble]) -> Span:
+    """Until all registries serve again."""
+    from_s, lasts_s = time.monotonic(), max(trouble.lasts_s for trouble in troubles)
+    for trouble in troubles:
+        trouble.begin()
+    time.sleep(lasts_s)
+    names = [replica.name for replica in cluster.replicas]
+    for trouble in sorted(troubles, key=lambda trouble: trouble.part in names):  # a registry starts with its stores
+        trouble.end()
+    for replica in cluster.replicas:
+        replica.wait_ready()
+    span = Span(" and ".join(trouble.what for trouble in troubles), from_s, time.monotonic())
+    print(f"{span.what}: {lasts_s:.1f} s, back after {span.until_s - from_s - lasts_s:.1f} s")
+    return span
+
+
 def _run(
-    folder: Path, *, replicas: int, seconds: float, paused_s: float = PAUSED_S, remove_after_s: float = 300.0
+    folder: Path,
+    *,
+    replicas: int,
+    seconds: float,
+    paused_s: float = PAUSED_S,
+    remove_after_s: float = 300.0,
+    at_once: int = 1,
 ) -> None:
-    """remove_after_s: when it is shorter than the run, the end waits until all that ran out are gone."""
+    """remove_after_s: when it is shorter than the run, the end waits until all that ran out are gone. at_once: the most
+    troubles at a time."""
     seed = random.randrange(1 << 30)
     print("seed", seed)
     chance = random.Random(seed)
@@ -142,7 +163,7 @@ def _run(
         fallible: list[Client | WitnessThread] = [*clients, *readers]
         for thread in fallible:
             thread.start()
-        disturbed = _disturb(cluster, chance, time.monotonic() + seconds, paused_s)
+        disturbed = _disturb(cluster, chance, time.monotonic() + seconds, paused_s, at_once)
         stage.abandons = False
         time.sleep(TTL_S + 2 * LATE_S)  # whose lease must run out is seen to
         stage.acts = False
@@ -255,3 +276,8 @@ def test_three_registries_over_postgresql_and_valkey_keep_their_word(tmp_path: P
 @pytest.mark.soak
 def test_the_same_for_ten_minutes(tmp_path: Path) -> None:
     _run(tmp_path, replicas=3, seconds=600, remove_after_s=60)
+
+
+@pytest.mark.soak
+def test_two_troubles_at_once_for_three_minutes(tmp_path: Path) -> None:
+    _run(tmp_path, replicas=3, seconds=180, remove_after_s=30, at_once=2)
