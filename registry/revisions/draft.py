@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -53,7 +53,7 @@ class Draft:
         self.at = at
         self.instances: dict[InstanceKey, InstanceRow | None] = {}
         self.documents: dict[DocumentKey, DocumentRow | None] = {}
-        self.claims: dict[Claim, set[DocumentKey]] = {}
+        self.claims: dict[Claim, _Claimant] = {}
         self.history: list[HistoryRecord] = []
         self.onces: dict[str, OnceRecord] = {}
         self.known_onces = {record.key: record for record in onces}
@@ -134,9 +134,12 @@ class Draft:
 
     def holders(self, claim: Claim) -> Iterator[DocumentKey]:
         """The documents that claim it."""
-        for key in self.claims.get(claim, ()):
+        claimant, seen = self.claims.get(claim), set()
+        while claimant is not None:
+            key, claimant = claimant
             row = self.documents[key]
-            if row is not None and claim in row.claims:
+            if key not in seen and row is not None and claim in row.claims:
+                seen.add(key)
                 yield key
         for key in self.view.claims.get(claim, ()):
             if key not in self.documents:
@@ -157,7 +160,7 @@ class Draft:
     def put_document(self, row: DocumentRow) -> None:
         self._set(self.documents, row.key, row)
         for claim in row.claims:
-            self._set(self.claims, claim, self.claims.get(claim, set()) | {row.key})
+            self._set(self.claims, claim, _Claimant(row.key, self.claims.get(claim)))
         self._note(row.change(), row.value, row.kept())
         self.history.append(HistoryRecord(self.revision, *row.key, self.at, row.updated_by, row.value))
 
@@ -219,6 +222,13 @@ class Draft:
     def _set(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         self._undo.append((table, key, table.get(key, _MISSING)))
         table[key] = value
+
+
+class _Claimant(NamedTuple):
+    """A document of this draft, and those that claimed the same before: a list that grows and is undone by its head."""
+
+    key: DocumentKey
+    before: _Claimant | None
 
 
 class Once(msgspec.Struct, frozen=True):

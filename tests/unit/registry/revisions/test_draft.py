@@ -3,7 +3,8 @@ import pytest
 
 from meshway.problem import Problem
 from registry.catalog.registering import Deregister, Registered, RegisterOne
-from registry.documents.applying import Key
+from registry.documents.applying import Apply, Key
+from registry.documents.claims import host_claim
 from registry.revisions.draft import Draft, Once, Repeatable
 from tests.parts.registry_bench import Bench, registration, route_to
 
@@ -87,6 +88,19 @@ def test_claims_of_a_document_that_was_deleted_are_free_in_the_same_batch() -> N
     bench.apply(route_to("books", "one"))
     bench.apply(route_to("books", "two"), delete=(Key("Route", "default", "one"),))
     assert set(bench.view.documents["Route"]) == {("default", "two")}
+
+
+def test_who_shares_a_host_is_told_once_each_and_without_what_was_refused() -> None:
+    bench = Bench()
+    bench.register()
+    bench.apply(route_to("books", "kept", "/kept"))
+    draft = Draft(bench.view, at=1.0)
+    for name, prefix in (("a", "/a"), ("b", "/b"), ("a", "/c")):
+        draft.judge(Apply((route_to("books", name, prefix),), (), "tests"))
+    with pytest.raises(Problem):
+        draft.judge(Apply((route_to("books", "refused", "/d"), route_to("nobody", "e", "/e")), (), "tests"))
+    draft.judge(Apply((), (Key("Route", "default", "b"),), "tests"))
+    assert sorted(key[2] for key in draft.holders(host_claim("edge", "*"))) == ["a", "kept"]
 
 
 def test_a_key_makes_a_write_happen_once_and_answers_the_same() -> None:
