@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.balancing.affinity import Affinity
+from gateway.balancing.auto_weights import AutoWeights
 from gateway.balancing.hash_key import compile_hash
 from gateway.balancing.least_request import least_request
 from gateway.balancing.maglev import Maglev
@@ -49,6 +50,8 @@ class ClusterKey(NamedTuple):
 
 def balancer_for(settings: BalancingSettings, parts: Parts) -> Balancer:
     algorithm = _algorithm(settings, parts)
+    if settings.has_auto_weights:
+        algorithm = AutoWeights(algorithm)
     return algorithm if settings.affinity is None else Affinity(algorithm, *settings.affinity)
 
 

@@ -139,6 +139,7 @@ DEFAULTS: Final = TrafficPolicy(
         ring_hash=RingHash(min_size=1024),
         maglev=Maglev(table_size=0),
         max_load_factor=0.0,
+        weights="declared",
     ),
     slow_start=SlowStart(window=Duration(0.0), min_percent=10.0, aggression=1.0),
     locality=Locality(mode="prefer_zone", overprovisioning=1.4),

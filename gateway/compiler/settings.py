@@ -36,6 +36,7 @@ from meshway.units import Duration, parse_duration
 
 T = TypeVar("T")
 HASHING: Final = frozenset({"ring_hash", "maglev"})
+BY_WEIGHT: Final = frozenset({"least_request", "round_robin", "random"})  # peak_ewma goes by latency as it is
 
 
 def cluster_settings(policy: TrafficPolicy, sources: Mapping[str, str] = {}) -> ClusterSettings:
@@ -107,6 +108,7 @@ def _balancing(block: LoadBalancer) -> BalancingSettings:
         table_size=_set(_set(block.maglev).table_size),
         max_load_factor=_set(block.max_load_factor),
         affinity=_affinity(block.affinity),
+        has_auto_weights=block.weights == "auto" and block.algorithm in BY_WEIGHT,
     )
 
 

@@ -89,7 +89,7 @@ class BalancingSettings:
 
     decay_s: of peak_ewma. ring_size: least points of a ring. table_size: of Maglev's, a prime, 0 = by the number of
     endpoints. max_load_factor: over the mean of running calls; 0 = unbounded. affinity: `cookie` or `header`, its name,
-    how long the cookie lives (seconds).
+    how long the cookie lives (seconds). has_auto_weights: who answers faster gets more, beside what is declared.
     """
 
     algorithm: str
@@ -100,6 +100,7 @@ class BalancingSettings:
     table_size: int = 0
     max_load_factor: float = 0.0
     affinity: tuple[str, str, float] | None = None
+    has_auto_weights: bool = False
 
 
 @dataclass(slots=True, frozen=True)

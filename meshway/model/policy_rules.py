@@ -139,6 +139,9 @@ def _of_algorithm(part: Any) -> Iterator[Finding]:
     for name, meant in _OF_ALGORITHMS.items():
         if getattr(part, name) is not None and algorithm not in meant:
             yield Finding(f".{name}", "forbidden_combination", f"is for {' and '.join(meant)}, not for {algorithm}")
+    if part.weights == "auto" and algorithm in ("ring_hash", "maglev", "peak_ewma"):
+        reason = "moves no callers by itself" if algorithm != "peak_ewma" else "goes by latency already"
+        yield Finding(".weights", "forbidden_combination", f"auto is not for {algorithm}, which {reason}")
     if algorithm in ("ring_hash", "maglev") and part.hash_key is None:
         yield Finding(".hash_key", "missing_field", f"is required: {algorithm} needs to know what to hash of a call")
 
@@ -213,7 +216,7 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     ),
     Maglev: (BlockRule(("table_size",), _prime_table),),
     LoadBalancer: (
-        BlockRule(("algorithm", *_OF_ALGORITHMS), _of_algorithm, whole=True),
+        BlockRule(("algorithm", "weights", *_OF_ALGORITHMS), _of_algorithm, whole=True),
         BlockRule(("max_load_factor",), _load_factor),
         bounded("decay", 0.1, _HOUR, zero=False),
     ),

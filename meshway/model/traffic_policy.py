@@ -56,9 +56,10 @@ class Affinity(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
 
 class LoadBalancer(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Default: least_request over 2 distinct choices; decay 10s (peak_ewma); max_load_factor 0 = unbounded."""
+    """Default: least_request over 2 distinct choices; decay 10s (peak_ewma); max_load_factor 0 = unbounded.
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"weights"})
+    weights auto: the declared ones times how fast each endpoint answers.
+    """
 
     algorithm: Literal["least_request", "round_robin", "random", "peak_ewma", "ring_hash", "maglev"] | None = None
     choices: Annotated[int, Meta(ge=2, le=8)] | None = None
@@ -68,6 +69,7 @@ class LoadBalancer(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     maglev: Maglev | None = None
     max_load_factor: Annotated[float, Meta(ge=0, le=100)] | None = None
     affinity: Affinity | None = None
+    weights: Literal["declared", "auto"] | None = None
 
 
 class SlowStart(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

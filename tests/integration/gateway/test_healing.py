@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.balancing import auto_weights
 from gateway.exchange import MESH
 from meshway.formats.conversion import convert
 from meshway.formats.surroundings import Options
@@ -268,3 +269,22 @@ spec:
         bodies = await refused(gateway, callers=8, calls=1)
         assert 2 <= counts[1] <= 3
         assert len(bodies) == 3
+
+
+@pytest.mark.parametrize(
+    ("weights", "slow_share"), [("auto", (0.05, 0.35)), ("declared", (0.45, 0.55)), (None, (0.45, 0.55))]
+)
+async def test_with_auto_weights_who_answers_faster_gets_more(
+    weights: str | None, slow_share: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto_weights, "PERIOD_S", 0.3)
+    balancer = {"algorithm": "round_robin"} | ({"weights": weights} if weights else {})
+    policy = document("TrafficPolicy", "rr", {"load_balancer": balancer})
+    async with two_instances(slow_s=0.02) as (books, called), compiled_gateway(*books[:2], policy, ROUTE) as gateway:
+        for _ in range(60):
+            await gateway.ask()
+        before = len(called)
+        for _ in range(40):
+            await gateway.ask()
+        low, high = slow_share
+        assert low <= called[before:].count("slow") / 40 <= high

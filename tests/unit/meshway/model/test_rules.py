@@ -96,6 +96,12 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("Route", rule(hedge={"after": 50}), "spec.rules[0].hedge.after", "wrong_type"),
     ("Route", rule(hedge={"after": "p99"}), "spec.rules[0].hedge.after", "bad_duration"),
     ("Route", rule(hedge={"after": "2m"}), "spec.rules[0].hedge.after", "out_of_bounds"),
+    (
+        "TrafficPolicy",
+        {"load_balancer": {"algorithm": "peak_ewma", "weights": "auto"}},
+        "spec.load_balancer.weights",
+        "forbidden_combination",
+    ),
     ("TrafficPolicy", {"hedge": {"max": 3}}, "spec.hedge.max", "out_of_bounds"),
     ("Route", rule(criticality="high"), "spec.rules[0].criticality", "out_of_bounds"),
     ("TrafficPolicy", {"adaptive_concurrency": {"min_limit": 5, "max_limit": 4}}, "spec.adaptive_concurrency.min_limit", "forbidden_combination"),
