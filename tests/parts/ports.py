@@ -31,3 +31,9 @@ def free_port() -> int:
         _held.append(claim)
         return port
     raise AssertionError(f"no free port between {_LOWEST} and {_EPHEMERAL}")
+
+
+def is_taken(port: int) -> bool:
+    """Whether somebody listens on it on 127.0.0.1, as a mesh does that the developer runs."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -11,6 +11,7 @@ from tests.parts.command import Ended, meshway
 from tests.parts.conditions import wait_until
 from tests.parts.plain_service import PlainService
 from tests.parts.planes import Gateway, Registry
+from tests.parts.ports import is_taken
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,8 @@ async def test_a_gateway_is_found_by_what_it_reported(registry: Registry, tmp_pa
 
 
 def test_without_a_gateway_that_answers_the_usual_port_is_named(registry: Registry, tmp_path: Path) -> None:
+    if is_taken(8581):
+        pytest.skip("a mesh of this machine's owner has the usual port")
     gateway = Gateway(tmp_path, registry.url, 1, "--node", "dead")
     wait_until(lambda: registry.client.get("/v1/gateways/dead").status_code == 200, 10)
     gateway.close()
