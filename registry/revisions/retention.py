@@ -19,8 +19,9 @@ RETENTION: Final = "retention"
 _EVERY_S: Final = 60.0
 _ONCE_S: Final = 86_400.0
 _TIDY_EVERY_S: Final = 3600.0
-# Revisions, or rows of the history, taken out in one transaction: a commit behind it waits a few milliseconds.
-_STEP: Final = 500
+_BEGINNING: Final = 0.0
+# Rows taken out in one transaction, or those of one revision: a commit behind it waits some milliseconds.
+_STEP_ROWS: Final = 500
 _log = logging.getLogger("registry.revisions.retention")
 
 
@@ -50,7 +51,6 @@ class Retention:
         self._wall = wall
         self._clock = clock
         self._tidied_s = clock()
-        self._forgotten = view.floor
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -70,21 +70,28 @@ class Retention:
             return
         now = self._wall()
         before = await self._keep_from(now)
-        while self._forgotten < before:
-            end = min(self._forgotten + _STEP, before)
-            # The floor first: nobody may begin to read what is on its way out. What the store could not forget is tried
-            # again: a piece left behind would be a log with a hole after the next start.
-            self._view.floor = max(self._view.floor, end)
-            await self._store.compact(self._forgotten, end)
-            self._forgotten = end
+        await self._compact_log(before)
         self._view.forget_onces(now - _ONCE_S)
-        await self._store.forget_onces(now - _ONCE_S)
+        while await self._store.forget_onces(now - _ONCE_S, _STEP_ROWS) == _STEP_ROWS:
+            pass
         if self._history_age_s is not None:
-            while await self._store.forget_history(now - self._history_age_s, _STEP) == _STEP:
+            while await self._store.forget_history(now - self._history_age_s, _STEP_ROWS):
                 pass
         if self._clock() - self._tidied_s >= _TIDY_EVERY_S:
             self._tidied_s = self._clock()
             await self._store.tidy()
+
+    async def _compact_log(self, before: int) -> None:
+        """From where the store's log really begins: another registry may have forgotten up to there, or something may
+        have been left behind, which would be a log with a hole after the next start."""
+        first = await self._store.revision_at(_BEGINNING)
+        while first is not None and first < before:
+            full = await self._store.revision_after(first, _STEP_ROWS)
+            end = before if full is None else min(max(full, first + 1), before)
+            # The floor first: nobody may begin to read what is on its way out.
+            self._view.floor = max(self._view.floor, end)
+            await self._store.compact(first, end)
+            first = end
 
     async def _keep_from(self, now: float) -> int:
         by_count = self._view.revision - self._revisions + 1

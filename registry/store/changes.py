@@ -30,6 +30,13 @@ _REVISION_AT: Final = sql(
     .limit(bindparam("count"))
 )
 _AT: Final = sql(select(CHANGES.c.at).where(CHANGES.c.revision == bindparam("revision"), CHANGES.c.position == 0))
+_AFTER: Final = sql(
+    select(CHANGES.c.revision)
+    .where(CHANGES.c.revision >= bindparam("first"))
+    .order_by(*_ORDER)
+    .limit(bindparam("count"))
+    .offset(bindparam("rows"))
+)
 _COMPACT: Final = sql(
     delete(CHANGES).where(CHANGES.c.revision >= bindparam("first"), CHANGES.c.revision < bindparam("before"))
 )
@@ -64,6 +71,12 @@ def rest_of(connection: sqlite3.Connection, revision: int, position: int) -> lis
 def revision_at(connection: sqlite3.Connection, at: float) -> int | None:
     """The first revision not older than `at`."""
     row = connection.execute(_REVISION_AT, (at, 1, NO_OFFSET)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def revision_after(connection: sqlite3.Connection, first: int, rows: int) -> int | None:
+    """The revision that is so many rows on from `first`; None: the log ends before."""
+    row = connection.execute(_AFTER, (first, 1, rows)).fetchone()
     return None if row is None else int(row[0])
 
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import BigInteger, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import BigInteger, and_, bindparam, delete, func, select, tuple_, update
 
 from registry.store.bulk import Bulk
 from registry.store.compiled import NO_OFFSET, insert, sql
@@ -53,31 +53,33 @@ _OF_DOCUMENT: Final = sql(
 )
 
 
-# Whatever was true at the last revision before a moment stays known: that revision is where the history then begins.
-_last_before = select(func.max(HISTORY.c.revision)).where(HISTORY.c.at < bindparam("moment")).scalar_subquery()
-MOVE_BEGINNING: Final = update(HEAD).values(history_from=_last_before).where(HEAD.c.history_from < _last_before)
-_beginning = select(HEAD.c.history_from).scalar_subquery()
-_later = HISTORY.alias("later")
-_forgettable = (
-    select(HISTORY.c.revision, *_KEY)
-    .where(
-        HISTORY.c.revision <= _beginning,
-        HISTORY.c.value.is_(None)
-        | select(_later.c.revision)
-        .where(
-            *(_later.c[column.name] == column for column in _KEY),
-            _later.c.revision > HISTORY.c.revision,
-            _later.c.revision <= _beginning,
-        )
-        .exists(),
-    )
-    # A deletion may only go after the states before it: a document would come back from the dead.
+# The beginning moves over some states at a time, to one that is older than the moment. What these states took the place
+# of goes with it, in the same transaction: from there on every revision can still be told.
+_aged = (
+    select(HISTORY.c.revision)
+    .where(HISTORY.c.revision > bindparam("beginning", type_=BigInteger), HISTORY.c.at < bindparam("moment"))
     .order_by(HISTORY.c.revision)
     .limit(bindparam("count", type_=BigInteger))
+    .subquery()
 )
-FORGET: Final = delete(HISTORY).where(tuple_(HISTORY.c.revision, *_KEY).in_(_forgettable))
+NEXT_BEGINNING: Final = select(func.max(_aged.c.revision), func.count())
+MOVE_BEGINNING: Final = update(HEAD).values(history_from=bindparam("to", type_=BigInteger))
+_later = HISTORY.alias("later")
+_replaced = select(HISTORY.c.revision, *_KEY).join(
+    _later,
+    and_(*(_later.c[column.name] == column for column in _KEY), _later.c.revision > HISTORY.c.revision)
+    & _later.c.revision.between(bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger)),
+)
+FORGET_REPLACED: Final = delete(HISTORY).where(tuple_(HISTORY.c.revision, *_KEY).in_(_replaced))
+# After the states before them: a document would come back from the dead.
+FORGET_DELETIONS: Final = delete(HISTORY).where(
+    HISTORY.c.value.is_(None),
+    HISTORY.c.revision.between(bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger)),
+)
+_NEXT_BEGINNING: Final = sql(NEXT_BEGINNING)
 _MOVE_BEGINNING: Final = sql(MOVE_BEGINNING)
-_FORGET: Final = sql(FORGET)
+_FORGET_REPLACED: Final = sql(FORGET_REPLACED)
+_FORGET_DELETIONS: Final = sql(FORGET_DELETIONS)
 
 
 def add(connection: sqlite3.Connection, records: Sequence[HistoryRecord]) -> None:
@@ -105,7 +107,11 @@ def documents_at(connection: sqlite3.Connection, revision: int) -> list[HistoryR
     return [HistoryRecord(*row) for row in connection.execute(_AT, (revision,))]
 
 
-def forget(connection: sqlite3.Connection, moment: float, limit: int) -> int:
-    """Two statements of one transaction; how many rows went."""
-    connection.execute(_MOVE_BEGINNING, (moment, moment))
-    return connection.execute(_FORGET, (limit, NO_OFFSET)).rowcount
+def forget(connection: sqlite3.Connection, beginning: int, moment: float, limit: int) -> int:
+    """Within a transaction. beginning: of the history so far. How many states it got over; 0: there are no more."""
+    last, count = connection.execute(_NEXT_BEGINNING, (beginning, moment, limit, NO_OFFSET)).fetchone()
+    if count:
+        connection.execute(_MOVE_BEGINNING, (last,))
+        connection.execute(_FORGET_REPLACED, (beginning + 1, last))
+        connection.execute(_FORGET_DELETIONS, (beginning + 1, last))
+    return int(count)

@@ -178,13 +178,18 @@ class Store(Protocol):
     async def revision_at(self, at: float) -> int | None:
         """The first revision in the log that is not older than `at` (seconds since 1970)."""
 
-    async def forget_onces(self, before: float) -> None: ...
+    async def revision_after(self, first: int, rows: int) -> int | None:
+        """The revision in the log that is so many rows on from the beginning of `first`; None: it ends before."""
+
+    async def forget_onces(self, before: float, limit: int) -> int:
+        """At most `limit`, the oldest first; how many."""
 
     async def forget_history(self, before: float, limit: int) -> int:
         """Forgets states of documents that others took the place of before `before` (seconds since 1970).
 
-        The oldest first, at most `limit` rows; answers how many. What stood then stays, and from there on every
-        revision can still be told. A later call goes on where this one ended.
+        The oldest first: the history's beginning moves over `limit` states, whose predecessors go; answers over how
+        many. What stood then stays, and from there on every revision can still be told. A later call goes on where this
+        one ended, until it is 0.
         """
 
     async def history_from(self) -> int:

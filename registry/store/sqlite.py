@@ -68,13 +68,16 @@ class SqliteStore:
         self._trouble = None
 
     async def compact(self, first: int, before: int) -> None:
-        await self._write(lambda connection: _alone(connection, changes.compact, first, before))
+        await self._write(lambda connection: changes.compact(connection, first, before))
 
     async def revision_at(self, at: float) -> int | None:
         return await self._read(lambda connection: changes.revision_at(connection, at))
 
-    async def forget_onces(self, before: float) -> None:
-        await self._write(lambda connection: _alone(connection, idempotency.forget, before))
+    async def revision_after(self, first: int, rows: int) -> int | None:
+        return await self._read(lambda connection: changes.revision_after(connection, first, rows))
+
+    async def forget_onces(self, before: float, limit: int) -> int:
+        return await self._write(lambda connection: idempotency.forget(connection, before, limit))
 
     async def forget_history(self, before: float, limit: int) -> int:
         return await self._write(lambda connection: _forget_history(connection, before, limit))
@@ -204,7 +207,7 @@ def _restore(connection: sqlite3.Connection, chunks: Iterable[Batch]) -> None:
 
 def _forget_history(connection: sqlite3.Connection, before: float, limit: int) -> int:
     with _transaction(connection):
-        return history.forget(connection, before, limit)
+        return history.forget(connection, head.history_from(connection), before, limit)
 
 
 @contextmanager
@@ -241,8 +244,3 @@ def _whole_revisions(connection: sqlite3.Connection, first: int, limit: int) -> 
         last = found[-1]
         found += changes.rest_of(connection, last.revision, last.position)
     return found
-
-
-def _alone(connection: sqlite3.Connection, work: Callable[..., int | None], *arguments: float) -> None:
-    """One statement in autocommit mode."""
-    work(connection, *arguments)

@@ -15,7 +15,8 @@ from registry.store.interface import (
 class FakeStore:
     """refuses: asked of every batch. gate: a commit waits for it. forgettable: rows that each cut of history takes.
 
-    cannot_compact: all but commits is refused. trouble: what is missing, until a write that is tried works.
+    head, begins: of the log, whose revisions have so many rows. cannot_compact: all but commits is refused.
+    trouble: what is missing, until a write that is tried works.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,9 @@ class FakeStore:
         self.forgettable: list[int] = []
         self.tidied = 0
         self.tried = 0
+        self.head, self.begins, self.rows_of_a_revision = 0, 1, 1
+        self.onces_cuts: list[int] = []
+        self.forgettable_onces: list[int] = []
         self.is_abandoned = False
         self.trouble: str | None = None
         self.refuses: Callable[[Batch], bool] = lambda batch: False
@@ -59,11 +63,18 @@ class FakeStore:
         if self.cannot_compact:
             raise StoreUnavailable("disk full")
         self.compacted.append((first, before))
+        self.begins = before
 
     async def revision_at(self, at: float) -> int | None:
-        return self.young
+        return self.begins if at == 0.0 else self.young
 
-    async def forget_onces(self, before: float) -> None: ...
+    async def revision_after(self, first: int, rows: int) -> int | None:
+        found = first + rows // self.rows_of_a_revision
+        return found if found <= self.head else None
+
+    async def forget_onces(self, before: float, limit: int) -> int:
+        self.onces_cuts.append(limit)
+        return self.forgettable_onces.pop(0) if self.forgettable_onces else 0
 
     async def forget_history(self, before: float, limit: int) -> int:
         self.history_cuts.append(before)

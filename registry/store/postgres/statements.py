@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, LargeBinary, Text, bindparam, cast, delete, f
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
-from registry.store.history import FORGET, MOVE_BEGINNING
+from registry.store import history, idempotency
 from registry.store.tables import (
     CHANGES,
     DOCUMENT_HISTORY,
@@ -97,7 +97,7 @@ ALL_DOCUMENTS: Final = Statement(select(DOCUMENTS))
 ONCES: Final = Statement(
     select(IDEMPOTENCY_KEYS).where(IDEMPOTENCY_KEYS.c.key == func.any(bindparam("keys", type_=ARRAY(Text))))
 )
-FORGET_ONCES: Final = Statement(delete(IDEMPOTENCY_KEYS).where(IDEMPOTENCY_KEYS.c.at < bindparam("before")))
+FORGET_ONCES: Final = Statement(idempotency.FORGET)
 
 CHANGES_FROM: Final = Statement(
     select(CHANGES)
@@ -112,6 +112,13 @@ REST_OF: Final = Statement(
 )
 REVISION_AT: Final = Statement(
     select(CHANGES.c.revision).where(CHANGES.c.at >= bindparam("at")).order_by(CHANGES.c.revision).limit(1)
+)
+REVISION_AFTER: Final = Statement(
+    select(CHANGES.c.revision)
+    .where(CHANGES.c.revision >= bindparam("first"))
+    .order_by(*_ORDER)
+    .offset(bindparam("rows", type_=BigInteger))
+    .limit(1)
 )
 COMPACT: Final = Statement(
     delete(CHANGES).where(CHANGES.c.revision >= bindparam("first"), CHANGES.c.revision < bindparam("before"))
@@ -167,8 +174,9 @@ _latest = (
     .subquery()
 )
 HISTORY_FROM: Final = Statement(select(HEAD.c.history_from))
-MOVE_HISTORY: Final = Statement(MOVE_BEGINNING)
-FORGET_HISTORY: Final = Statement(FORGET)
+NEXT_HISTORY: Final = Statement(history.NEXT_BEGINNING)
+MOVE_HISTORY: Final = Statement(history.MOVE_BEGINNING)
+FORGET_HISTORY: Final = (Statement(history.FORGET_REPLACED), Statement(history.FORGET_DELETIONS))
 DOCUMENTS_AT: Final = Statement(
     select(_latest).where(_latest.c.value.is_not(None)).order_by(_latest.c.kind, _latest.c.namespace, _latest.c.name)
 )

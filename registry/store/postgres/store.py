@@ -221,16 +221,27 @@ class PostgresStore:
             found = await _run(connection, statements.REVISION_AT, at=at)
         return found[0][0] if found else None
 
-    async def forget_onces(self, before: float) -> None:
+    async def revision_after(self, first: int, rows: int) -> int | None:
         async with self._read_side() as connection:
-            await _run(connection, statements.FORGET_ONCES, before=before)
+            found = await _run(connection, statements.REVISION_AFTER, first=first, rows=rows)
+        return found[0][0] if found else None
+
+    async def forget_onces(self, before: float, limit: int) -> int:
+        text = statements.FORGET_ONCES
+        async with self._read_side() as connection:
+            done = await connection.execute(text.text, *text.values({"before": before, "count": limit}))
+        return int(done.rpartition(" ")[2])
 
     async def forget_history(self, before: float, limit: int) -> int:
-        async with self._read_side() as connection:
-            # The beginning first, by itself: nobody may read what is on its way out.
-            await _run(connection, statements.MOVE_HISTORY, moment=before)
-            text = statements.FORGET_HISTORY
-            return int((await connection.execute(text.text, *text.values({"count": limit}))).rpartition(" ")[2])
+        async with self._read_side() as connection, connection.transaction():
+            ((beginning,),) = await _run(connection, statements.HISTORY_FROM)
+            step = {"beginning": beginning, "moment": before, "count": limit}
+            ((last, count),) = await _run(connection, statements.NEXT_HISTORY, **step)
+            if count:
+                await _run(connection, statements.MOVE_HISTORY, to=last)
+                for forget in statements.FORGET_HISTORY:
+                    await _run(connection, forget, first=beginning + 1, last=last)
+        return int(count)
 
     async def history_from(self) -> int:
         async with self._read_side() as connection:

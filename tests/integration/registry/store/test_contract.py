@@ -86,7 +86,7 @@ async def test_who_took_no_write_is_believed_only_when_a_write_is_taken(again: O
             await store.commit(batch(epoch, 0, 1, changes=[change(1), change(1)]))
         before = await store.load()
         await store.changes(1, 100)
-        await store.forget_onces(0.0)
+        await store.forget_onces(0.0, 10)
         assert store.missing() is not None, "what reads, and what removes nothing, is no write"
         await store.try_write()
         assert store.missing() is None
@@ -111,6 +111,7 @@ async def test_the_log_is_shortened_from_its_beginning(again: Open) -> None:
         await store.commit(batch(epoch, 0, 10, changes=[change(at) for at in range(1, 11)]))
         assert await store.revision_at(4.5) == 5
         assert await store.revision_at(99.0) is None
+        assert [await store.revision_after(3, rows) for rows in (0, 2, 7, 8)] == [3, 5, 10, None]
         await store.compact(1, 5)
         found = await store.load()
         assert (found.floor, found.revision) == (5, 10)
@@ -137,10 +138,11 @@ async def test_a_key_without_a_change_is_kept_and_forgotten_with_age(again: Open
     async with again() as store:
         epoch = (await store.load()).epoch
         await store.commit(batch(epoch, 0, 0, onces=[OnceRecord("k", b"f", 5.0, b"a")]))
-        await store.forget_onces(5.0)
+        assert await store.forget_onces(5.0, 10) == 0
         with pytest.raises((HeadMoved, StoreUnavailable)):
             await store.commit(batch(epoch, 1, 1, onces=[OnceRecord("l", b"f", 5.0, b"a")]))
-        await store.forget_onces(5.1)
+        await store.commit(batch(epoch, 0, 0, onces=[OnceRecord("m", b"f", 4.0, b"a")]))
+        assert [await store.forget_onces(5.1, 1) for _ in range(3)] == [1, 1, 0]
     async with again() as store:
         assert (await store.load()).onces == []
         await store.commit(batch(epoch, 0, 0, onces=[OnceRecord("k", b"f", 6.0, b"a")]))
@@ -185,10 +187,11 @@ async def test_states_that_were_replaced_long_ago_are_forgotten_and_what_stood_t
         await store.commit(batch(epoch, 0, 6, history=rows, changes=[change(6)]))
         assert (await store.history_from(), await store.forget_history(5.0, 100)) == (0, 0)
         before = {revision: await store.documents_at(revision) for revision in range(1, 7)}
-        assert await store.forget_history(45.0, 2) == 2  # a1 and g1
-        assert await store.history_from() == 4
-        assert await store.forget_history(45.0, 2) == 1  # the deletion, after what it deleted
-        assert await store.forget_history(45.0, 2) == 0
+        for looked_at, begins in ((2, 1), (2, 3), (1, 4), (0, 4)):
+            assert await store.forget_history(45.0, 2) == looked_at
+            assert await store.history_from() == begins
+            for revision in range(begins, 7):
+                assert await store.documents_at(revision) == before[revision]
     async with again() as store:
         for revision in range(4, 7):
             assert await store.documents_at(revision) == before[revision]

@@ -20,11 +20,29 @@ def retention_of(view: View, store: FakeStore, *, now_s: float = 1e6, **settings
 async def test_the_log_keeps_the_number_and_the_day_whichever_is_more() -> None:
     for young, expected in ((None, 901), (500, 500), (950, 901), (1, 1)):
         view, store = empty_view(), FakeStore()
-        view.revision, view.floor, store.young = 1000, 1, young
+        view.revision, view.floor, store.head, store.young = 1000, 1, 1000, young
         await retention_of(view, store).compact()
         assert view.floor == expected
         assert sum(end - first for first, end in store.compacted) == expected - 1
-        assert all(end - first <= 500 for first, end in store.compacted)
+
+
+@pytest.mark.parametrize(("rows", "revisions"), [(1, 500), (100, 5), (3000, 1)])
+async def test_no_step_takes_out_more_rows_than_a_commit_may_wait_for(rows: int, revisions: int) -> None:
+    view, store = empty_view(), FakeStore()
+    view.revision, view.floor, store.head, store.rows_of_a_revision = 1000, 1, 1000, rows
+    await retention_of(view, store).compact()
+    assert view.floor == 901
+    assert max(end - first for first, end in store.compacted) == revisions
+    gone = [number for first, end in store.compacted for number in range(first, end)]
+    assert gone == list(range(1, 901))
+
+
+async def test_who_leads_anew_goes_on_where_the_one_before_ended() -> None:
+    view, store = empty_view(), FakeStore()
+    view.revision, view.floor, store.head, store.begins = 1_000_000, 1, 1_000_000, 999_890
+    await retention_of(view, store).compact()
+    assert store.compacted == [(999_890, 999_901)]
+    assert view.floor == 999_901
 
 
 async def test_a_short_log_is_left_alone() -> None:
@@ -42,9 +60,16 @@ async def test_keys_are_forgotten_after_a_day() -> None:
     assert list(view.onces) == ["young"]
 
 
+async def test_keys_go_step_by_step() -> None:
+    store = FakeStore()
+    store.forgettable_onces = [500, 500, 7]
+    await retention_of(empty_view(), store).compact()
+    assert store.onces_cuts == [500] * 3
+
+
 async def test_what_the_store_could_not_forget_is_forgotten_next_time_so_that_the_log_has_no_hole() -> None:
     view, store = empty_view(), FakeStore()
-    view.revision, view.floor = 1000, 1
+    view.revision, view.floor, store.head = 1000, 1, 1000
     retention = retention_of(view, store)
     store.cannot_compact = True
     with pytest.raises(StoreUnavailable):
@@ -66,7 +91,7 @@ async def test_old_states_of_documents_are_forgotten_step_by_step_until_none_is_
     store = FakeStore()
     store.forgettable = [500, 500, 3]
     await retention_of(empty_view(), store, history_age_s=1000.0).compact()
-    assert store.history_cuts == [1e6 - 1000.0] * 3
+    assert store.history_cuts == [1e6 - 1000.0] * 4
 
 
 async def test_the_store_is_tidied_once_an_hour() -> None:
