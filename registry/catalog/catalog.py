@@ -20,7 +20,7 @@ from registry.catalog.registering import (
     RemoveCritical,
     no_instance,
 )
-from registry.leases.leases import Renewal
+from registry.leases.writes import Renewal
 from registry.revisions.draft import Once, Repeatable
 from registry.view.paging import DEFAULT_LIMIT, page
 from registry.view.view import EVERY_NAMESPACE

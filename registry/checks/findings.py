@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from registry.leases.leases import with_status
+from registry.leases.writes import with_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,24 +11,22 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import msgspec
-
 from meshway.problem import Problem
-from meshway.tasks import spawn
 from registry.leases.hold_log import log_holds
 from registry.leases.late import LateLeases
+from registry.leases.renewals import Renewals
 from registry.leases.self_preservation import read_notice, write_notice
-from registry.live.interface import CRITICAL, LIVE, Lease, Renewed
-from registry.view.rows import InstanceRow, instance_value
+from registry.leases.writes import Sweep
+from registry.live.interface import CRITICAL, LIVE, Lease
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from meshway.model.instance import Status
     from registry.leases.self_preservation import Group, Hold, SelfPreservation
-    from registry.live.interface import Claimed, Live
-    from registry.revisions.draft import Draft, Write
-    from registry.view.rows import InstanceKey
+    from registry.leases.writes import Renewal
+    from registry.live.interface import Live
+    from registry.revisions.draft import Write
+    from registry.view.rows import InstanceKey, InstanceRow
     from registry.view.view import InstanceMove, View
 
 _LOOK_EVERY_S: Final = 0.2
@@ -38,14 +36,6 @@ _RETRY_S: Final = 1.0
 SWEEP: Final = "sweep"
 _log = logging.getLogger("registry.leases")
 _T = TypeVar("_T")
-
-
-class Renewal(msgspec.Struct, frozen=True, kw_only=True):
-    """What a heartbeat did. unknown: register again. superseded: another process holds the instance now."""
-
-    renewed: int
-    unknown: list[str] = []
-    superseded: list[str] = []
 
 
 class Leases:
@@ -64,6 +54,7 @@ class Leases:
         self._view = view
         self._live = live
         self._submit = submit
+        self._renewals = Renewals(live, submit)
         self._guard = self_preservation
         self._remove_after_s = remove_after_s
         self._lead = lead
@@ -109,81 +100,11 @@ class Leases:
     def renew(self, lease_ids: Sequence[str]) -> Renewal | asyncio.Future[Renewal]:
         """A future where other registries must hear of it first, and where a critical instance comes back, which is a
         write. Raises Problem 503, or the future ends with it."""
-        renewed = self._live.renew(lease_ids)
-        if renewed.written is not None:
-            return self._renew_shared(renewed, renewed.written)
-        if renewed.critical:
-            return self._submit(Revive(renewed, self._live.now()))
-        return _renewal(renewed)
-
-    def _renew_shared(self, renewed: Renewed, written: asyncio.Future[list[Claimed]]) -> asyncio.Future[Renewal]:
-        answer: asyncio.Future[Renewal] = written.get_loop().create_future()
-
-        def done(written: asyncio.Future[list[Claimed]]) -> None:
-            if answer.done():
-                return
-            if (refused := written.exception()) is not None:
-                answer.set_exception(refused)
-            elif (claimed := written.result()) or renewed.critical:
-                spawn(self._revive_shared(renewed, claimed, answer), name="revival of leases")
-            else:
-                answer.set_result(_renewal(renewed))
-
-        written.add_done_callback(done)
-        return answer
+        return self._renewals.renew(lease_ids)
 
     def renewing(self, written: asyncio.Future[_T], lease_ids: Callable[[_T], Sequence[str]]) -> asyncio.Future[_T]:
-        """The answer of a write that is a renewal as well, held until the other registries can know of that.
-
-        lease_ids: of those that go on, from the answer. What is critical by now stays so: it was said after the write.
-        """
-        answer: asyncio.Future[_T] = written.get_loop().create_future()
-
-        def committed(written: asyncio.Future[_T]) -> None:
-            if answer.done():
-                return
-            try:
-                renewed = self._live.renew(lease_ids(written.result()))
-            except Problem as problem:
-                answer.set_exception(problem)
-                return
-            if renewed.written is None:
-                answer.set_result(written.result())
-            else:
-                shared = self._renew_shared(msgspec.structs.replace(renewed, critical=[]), renewed.written)
-                shared.add_done_callback(told)
-
-        def told(shared: asyncio.Future[Renewal]) -> None:
-            if answer.done():
-                return
-            if (refused := shared.exception()) is not None:
-                answer.set_exception(refused)
-            else:
-                answer.set_result(written.result())
-
-        written.add_done_callback(committed)
-        return answer
-
-    async def _revive_shared(self, renewed: Renewed, claims: list[Claimed], answer: asyncio.Future[Renewal]) -> None:
-        """Answers when the store has decided, and Redis has heard of those that came back."""
-        try:
-            renewal = await self._decide(renewed, claims)
-            again = self._live.renew([lease.lease_id for lease in renewed.critical]).written
-            if again is not None and (claims := await again):
-                # The mark of the sweep that ended them, or of the next one: the write before may be older than it.
-                await self._decide(Renewed(0, [], [], []), claims)
-        except Problem as problem:
-            if not answer.done():
-                answer.set_exception(problem)
-            return
-        if not answer.done():
-            answer.set_result(renewal)
-
-    async def _decide(self, renewed: Renewed, claims: list[Claimed]) -> Renewal:
-        renewal: Renewal = await self._submit(Revive(renewed, self._live.now(), [claim.lease for claim in claims]))
-        if claims:
-            await self._live.settle(claims)
-        return renewal
+        """The answer of a write that is a renewal as well. lease_ids: of those that go on, from the answer."""
+        return self._renewals.held(written, lease_ids)
 
     def renew_row(self, row: InstanceRow) -> None:
         """A registration by the process that holds the lease is a renewal, too."""
@@ -246,11 +167,13 @@ class Leases:
             _log.warning("the sweep of leases is put off: %s", problem)
             self._put_back(part)
             return
-        for lease in part.expire:
-            if lease.state == LIVE:  # renewed while the sweep waited for its turn
-                self._live.again(lease)
-        if claims:
-            await self._live.settle(claims)
+        renewed = [claim for claim in claims if claim.lease.state == LIVE]
+        for claim in renewed:  # while the sweep waited for its turn
+            self._live.again(claim.lease)
+        # What is critical now keeps its mark: another registry may not know of it yet, and a heartbeat there must learn
+        # that it is no ordinary one.
+        if renewed:
+            await self._live.settle(renewed)
 
     def _revision_of(self, lease: Lease) -> int:
         row = self._view.instance((lease.namespace, lease.service, lease.id))
@@ -339,89 +262,6 @@ class Leases:
             lease.since = row.critical_since
             lease.expires_s = self._live.now() + span_s
             self._live.start(lease)
-
-
-class Sweep(msgspec.Struct, frozen=True):
-    """Leases that ran out before `now`, and critical ones to remove; those that came back meanwhile are left alone.
-
-    revisions: of the instances when their leases were claimed, by number. A heartbeat after that makes another one.
-    """
-
-    expire: list[Lease]
-    remove: list[Lease]
-    now: float
-    revisions: dict[int, int]
-
-    @property
-    def size(self) -> int:
-        return 512 * (len(self.expire) + len(self.remove))
-
-    def judge(self, draft: Draft) -> None:
-        for lease in self.expire:
-            row = _row_of(draft, lease)
-            if row is None or row.instance.status == "critical" or row.revision != self.revisions[lease.number]:
-                continue
-            if lease.expires_s <= self.now:
-                # From here on a heartbeat asks for a write, which is judged after this one.
-                lease.state = CRITICAL
-                draft.put_instance(with_status(row, "critical", draft.revision))
-        for lease in self.remove:
-            row = _row_of(draft, lease)
-            # One that came back and ran out again has its time before it.
-            if row is not None and row.instance.status == "critical" and lease.expires_s <= self.now:
-                draft.remove_instance(row)
-
-
-class Revive(msgspec.Struct, frozen=True):
-    """Heartbeats of critical instances; now: when they came. claimed: of instances that a sweep is about to expire."""
-
-    renewed: Renewed
-    now: float
-    claimed: Sequence[Lease] = ()
-
-    @property
-    def size(self) -> int:
-        return 512 * (len(self.renewed.critical) + len(self.claimed))
-
-    def judge(self, draft: Draft) -> Renewal:
-        unknown, superseded = list(self.renewed.unknown), list(self.renewed.superseded)
-        for lease in self.claimed:
-            row = _row_of(draft, lease)
-            if row is not None:
-                # Still passing: its new revision tells the sweep that it was renewed.
-                status = row.wanted if row.instance.status == "critical" else row.instance.status
-                draft.put_instance(with_status(row, status, draft.revision))
-        for lease in self.renewed.critical:
-            row = _row_of(draft, lease)
-            if row is None:
-                # Gone at this very moment: the process must register again. Taken: it must not.
-                is_taken = draft.instance((lease.namespace, lease.service, lease.id)) is not None
-                (superseded if is_taken else unknown).append(lease.lease_id)
-            elif row.instance.check is not None:
-                continue  # what its check found stands, whatever it says of itself
-            elif row.instance.status == "critical":
-                draft.put_instance(with_status(row, row.wanted, draft.revision))
-            else:
-                # The sweep that found it overdue was not committed: an ordinary renewal after all.
-                lease.expires_s = max(lease.expires_s, self.now + lease.ttl_s)
-        renewed = self.renewed
-        asked = renewed.count + len(renewed.critical) + len(renewed.unknown) + len(renewed.superseded)
-        return Renewal(renewed=asked - len(unknown) - len(superseded), unknown=unknown, superseded=superseded)
-
-
-def _renewal(renewed: Renewed) -> Renewal:
-    return Renewal(renewed=renewed.count, unknown=renewed.unknown, superseded=renewed.superseded)
-
-
-def with_status(row: InstanceRow, status: Status, revision: int) -> InstanceRow:
-    instance = msgspec.structs.replace(row.instance, status=status)
-    return msgspec.structs.replace(row, instance=instance, revision=revision, value=instance_value(instance))
-
-
-def _row_of(draft: Draft, lease: Lease) -> InstanceRow | None:
-    """The lease's instance, unless another process holds it by now."""
-    row = draft.instance((lease.namespace, lease.service, lease.id))
-    return row if row is not None and row.number == lease.number and row.lease_id == lease.lease_id else None
 
 
 def _has_lease(row: InstanceRow) -> bool:

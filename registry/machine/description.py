@@ -12,7 +12,7 @@ from meshway.model.registration import MAX_BATCH, InstancePatch, Registration
 from registry.catalog.catalog import InstancePage, Listed
 from registry.catalog.registering import Registered
 from registry.gateways import Report
-from registry.leases.leases import Renewal
+from registry.leases.writes import Renewal
 from registry.machine.discovery import ListedService, ListedServicePage
 from registry.machine.heartbeats import Heartbeats
 from registry.machine.table import INSTANCE, INSTANCES, SERVICE, SERVICES

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from registry.catalog.catalog import Catalog
-    from registry.leases.leases import Renewal
+    from registry.leases.writes import Renewal
     from registry.machine.confirming import Head
 
 MAX_LEASES: Final = 10_000

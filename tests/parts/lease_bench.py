@@ -7,8 +7,9 @@ from typing import Any
 
 from meshway.problem import Problem
 from registry.catalog.registering import Registered
-from registry.leases.leases import Leases, Renewal
+from registry.leases.leases import Leases
 from registry.leases.self_preservation import SelfPreservation
+from registry.leases.writes import Renewal
 from registry.live.memory import MemoryLive
 from registry.revisions.draft import Draft, Write
 from tests.parts.clock import ManualClock

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from registry.catalog.registering import Registered
     from registry.compat.consul.parts import ConsulParts
     from registry.compat.consul.updates import Judge
-    from registry.leases.leases import Renewal
+    from registry.leases.writes import Renewal
     from registry.view.rows import InstanceKey, InstanceRow
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from registry.catalog.catalog import Catalog
     from registry.documents.documents import Documents
-    from registry.leases.leases import Renewal
+    from registry.leases.writes import Renewal
     from registry.machine.request import Request
     from registry.view.rows import InstanceRow
     from registry.view.view import View

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from meshway.problem import Problem
-from registry.leases.leases import Sweep
+from registry.leases.writes import Sweep
 from registry.live.redis import RedisLive
 from tests.parts.conditions import until
 from tests.parts.fault_proxy import FaultProxy

@@ -11,8 +11,8 @@ from meshway.model.traffic_policy import HealthCheck
 from meshway.problem import Problem
 from registry.catalog.registering import Deregister, Patch
 from registry.checks.findings import Finding, Findings
-from registry.leases.leases import Renewal, Revive, Sweep
 from registry.leases.self_preservation import SelfPreservation
+from registry.leases.writes import Renewal, Revive, Sweep
 from registry.live.interface import LIVE, Claimed, Renewed
 from registry.live.memory import MemoryLive
 from registry.revisions.draft import Write

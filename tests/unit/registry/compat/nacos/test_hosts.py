@@ -15,7 +15,7 @@ from registry.compat.nacos.hosts import (
     read_host,
 )
 from registry.compat.nacos.names import place_of
-from registry.leases.leases import with_status
+from registry.leases.writes import with_status
 from registry.view.rows import InstanceRow
 from tests.parts.registry_bench import Bench
 
