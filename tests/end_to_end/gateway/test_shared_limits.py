@@ -44,7 +44,7 @@ def test_two_gateways_admit_together_what_one_limit_allows(start_limited: Callab
     tally = asyncio.run(load(ports, 200, SECONDS))
     allowed = BURST + RATE * (time.monotonic() - began)
     assert tally.count(200) <= allowed
-    assert tally.count(200) >= 0.85 * (BURST + RATE * SECONDS)
+    assert tally.count(200) >= 0.85 * tally.exact(RATE, BURST)
     assert tally.count(200) + tally.count(429) == sum(len(moments) for moments in tally.moments.values())
 
 
@@ -57,7 +57,7 @@ def test_with_redis_too_and_when_it_is_gone_each_host_counts_its_share_and_says_
     began = time.monotonic()
     tally = asyncio.run(load(only, 150, SECONDS))
     allowed = BURST + RATE * (time.monotonic() - began)
-    assert 0.85 * (BURST + RATE * SECONDS) <= tally.count(200) <= allowed, "one gateway may have all of it"
+    assert 0.85 * tally.exact(RATE, BURST) <= tally.count(200) <= allowed, "one gateway may have all of it"
 
     valkey.kill()
     wait_until(lambda: all("Redis" in each["limits_alone"] for each in mesh.states()), 10, what="gateways alone")
@@ -65,8 +65,10 @@ def test_with_redis_too_and_when_it_is_gone_each_host_counts_its_share_and_says_
     began = time.monotonic()
     alone = asyncio.run(load(only, 150, SECONDS))
     share = (BURST + RATE * (time.monotonic() - began)) / 2
-    assert 0.5 * share <= alone.count(200) <= 1.1 * share, "half of the workers have half of the limit"
-    assert mesh.metric(0, "meshway_rate_limit_alone_total") >= 0.9 * alone.count(200)
+    assert 0.5 * alone.exact(RATE / 2, BURST / 2) <= alone.count(200) <= share + 1, "half the workers have half of it"
+    wait_until(
+        lambda: mesh.metric(0, "meshway_rate_limit_alone_total") >= alone.count(200), 10, what="calls counted alone"
+    )
     assert "limits are counted by this host's share" in mesh.gateways[0].process.text()
 
     valkey.start()
@@ -105,7 +107,9 @@ def test_four_gateways_admit_98_percent_of_an_exact_limit_over_a_minute_and_neve
     took_s = time.monotonic() - began
     admitted = sorted(tally.moments[200])
     assert len(admitted) <= 100 + 100 * took_s
-    assert len(admitted) >= 0.98 * (100 + 100 * 60.0), f"{len(admitted)} of {100 + 100 * 60}"
+    exact = tally.exact(100, 100)
+    assert exact >= 0.95 * (100 + 100 * 60.0), "there was no time to offer enough"
+    assert len(admitted) >= 0.98 * exact, f"{len(admitted)} of {exact}"
     # Callers hear of an answer some milliseconds late, now more and now less.
     assert most_in_a_window(10.0, admitted) <= 100 + 100 * 10.25
     assert mesh.metric(0, "meshway_limits_lost_total") == 0.0
