@@ -48,6 +48,7 @@ def _lines(core: Core, gateways: Gateways, connections: int) -> Iterator[str]:
         ("meshway_registry_watchers", "gauge", "Connections of /v1/watch.", len(core.feed.watchers)),
         ("meshway_registry_followers", "gauge", "Connections of /v1/feed.", len(core.feed.followers)),
         ("meshway_registry_connections", "gauge", "Open connections.", connections),
+        ("meshway_registry_log_memory_bytes", "gauge", "Youngest changes kept in memory.", core.view.recent.size),
         ("meshway_gateways", "gauge", "Gateways that reported within 6 s.", len(live)),
         ("meshway_feed_lag_revisions", "gauge", "Revisions the slowest live gateway is behind.", max(lag, 0)),
         (

@@ -206,6 +206,7 @@ async def test_metrics_are_prometheus_text(registry: RunningRegistry) -> None:
     assert values["meshway_revision"] == 1
     assert values["meshway_leases"] == 1
     assert values["meshway_registry_commit_duration_seconds_count"] == 1
+    assert 0 < values["meshway_registry_log_memory_bytes"] < 1000
 
 
 async def test_a_document_in_json_may_be_pretty_and_a_body_that_is_none_is_told(registry: RunningRegistry) -> None:
