@@ -156,22 +156,7 @@ async def _assemble(
     wall: Callable[[], float],
     clock: Callable[[], float],
 ) -> Core:
-    try:
-        loaded = await store.load()
-    except StoreUnavailable as error:
-        raise StartRefused(f"the store cannot be read: {error}") from error
-    view = View(
-        epoch=loaded.epoch,
-        revision=loaded.revision,
-        floor=loaded.floor,
-        instance_number=loaded.instance_number,
-        at=loaded.at,
-        recent_bytes=settings.recent_bytes,
-    )
-    view.namespaces.update(loaded.namespaces)
-    view.load(*rows_of(loaded))
-    for once in loaded.onces:
-        view.remember_once(once)
+    view = await _loaded_view(settings, store)
     following = None if shared is None else Following(view, shared, read=read_change, rows=rows_of)
     revisions = Revisions(view, store, wall=wall, following=following)
     live, bus = _live_state(settings, store, clock)
@@ -196,6 +181,15 @@ async def _assemble(
         clock=clock,
         random=random.random,
     )
+    retention = Retention(
+        view,
+        store,
+        revisions=settings.log_revisions,
+        age_s=settings.log_age_s,
+        history_age_s=settings.history_age_s,
+        wall=wall,
+        clock=clock,
+    )
     feed = Feed(view, store, live_gateways=live_gateways)
     # What was loaded lives as long as the process; the collector need not look at it again and again.
     gc.collect()
@@ -209,15 +203,7 @@ async def _assemble(
         feed=feed,
         revisions=revisions,
         following=following,
-        retention=Retention(
-            view,
-            store,
-            revisions=settings.log_revisions,
-            age_s=settings.log_age_s,
-            history_age_s=settings.history_age_s,
-            wall=wall,
-            clock=clock,
-        ),
+        retention=retention,
         store=store,
         live=live,
         bus=bus,
@@ -228,6 +214,27 @@ async def _assemble(
         dns=DnsCounts(),
         questions=Questions(feed, bus, is_shared=bool(settings.redis_url)),
     )
+
+
+async def _loaded_view(settings: RegistrySettings, store: Store) -> View:
+    """Raises StartRefused."""
+    try:
+        loaded = await store.load()
+    except StoreUnavailable as error:
+        raise StartRefused(f"the store cannot be read: {error}") from error
+    view = View(
+        epoch=loaded.epoch,
+        revision=loaded.revision,
+        floor=loaded.floor,
+        instance_number=loaded.instance_number,
+        at=loaded.at,
+        recent_bytes=settings.recent_bytes,
+    )
+    view.namespaces.update(loaded.namespaces)
+    view.load(*rows_of(loaded))
+    for once in loaded.onces:
+        view.remember_once(once)
+    return view
 
 
 def _self_preservation(settings: RegistrySettings) -> SelfPreservation:
