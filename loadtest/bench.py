@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from loadtest.measure import Run, run_wrk
-from loadtest.peers import CONFIGS, Bench, Peer, install_peers
+from loadtest.micro import policies
+from loadtest.peers import CONFIGS, Bench, Peer, RoutesBy, install_peers
 from loadtest.results import write_gateway
 from loadtest.under_change import p99_while_routes_are_applied
 
@@ -43,6 +45,11 @@ PROFILES = (
     Profile("connection per request", "bare", headers=("Connection: close",)),
 )
 Rows = dict[str, list[Run]]
+_MANY: Final[dict[RoutesBy, str]] = {
+    "prefix": "10,000 routes",
+    "template": "10,000 routes by template",
+    "regex": "10,000 routes by expression",
+}
 
 
 def measure(
@@ -187,21 +194,26 @@ def compare(options: argparse.Namespace) -> list[str]:
 
 def many_routes(options: argparse.Namespace) -> str:
     """10,000 routes against one, Meshway against itself and Envoy's list; then p99 while 10,000 are applied."""
+    return _many(options, "prefix", against=options.against) + "\n" + p99_while_routes_are_applied()
+
+
+def _many(options: argparse.Namespace, by: RoutesBy, *, against: list[str]) -> str:
+    """10,000 routes that are matched by such paths against one that takes everything."""
     bench = Bench()
     try:
         peers: dict[str, Peer] = {
-            "meshway": bench.meshway("bare", routes=10_000),
+            "meshway": bench.meshway("bare", routes=10_000, by=by),
             "meshway, one route": bench.meshway("bare"),
         }
-        if "envoy" in options.against:
+        if "envoy" in against:
             peers["envoy"] = bench.envoy("bare", routes=10_000)
-        profile = Profile("10,000 routes", "bare", path="/r/9876/x")
+        profile = Profile(_MANY[by], "bare", path="/r/9876/x")
         rows = measure(
             peers, profile, bench, rounds=options.rounds, seconds=options.seconds, connections=options.connections
         )
     finally:
         bench.close()
-    return table(profile, rows) + "\n" + p99_while_routes_are_applied()
+    return table(profile, rows)
 
 
 def main() -> None:
@@ -217,6 +229,11 @@ def main() -> None:
     sections = compare(options)
     if not options.only or "10,000 routes" in options.only:
         sections.append(many_routes(options))
+    sections += [
+        _many(options, by, against=[]) for by in ("template", "regex") if not options.only or _MANY[by] in options.only
+    ]
+    if not options.only or "policies" in options.only:
+        sections.append(policies.table())
     text = "\n".join(
         ["# Results", "", "Written by `make bench`; medians (min–max) of interleaved rounds.", "", head, "", *sections]
     )

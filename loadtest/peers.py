@@ -11,11 +11,13 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from typing import Final, Literal
 
 CONFIGS = Path(__file__).parent / "configs"
 ROOT = Path(__file__).parent.parent
 DEBIAN_PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "wrk": "wrk"}
 ENVOY_VENV = ROOT / "build" / "envoy"
+RoutesBy = Literal["prefix", "template", "regex"]
 
 
 def free_port() -> int:
@@ -139,8 +141,11 @@ class Bench:
         port = free_port()
         return self._start("floor", port, [sys.executable, "-m", "loadtest.floor", str(port), str(self.upstream_port)])
 
-    def meshway(self, flavour: str, python: str = sys.executable, routes: int = 1) -> "Meshway":
-        return Meshway(self, flavour, python, routes)
+    def meshway(
+        self, flavour: str, python: str = sys.executable, routes: int = 1, by: RoutesBy = "prefix"
+    ) -> "Meshway":
+        """routes: that many, matched `by` their paths."""
+        return Meshway(self, flavour, python, routes, by)
 
     @staticmethod
     def pin(pid: int, core: int) -> None:
@@ -155,22 +160,25 @@ class Bench:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+_PATHS: Final[dict[RoutesBy, str]] = {"prefix": "/r/%d/", "template": "/r/%d/{id}", "regex": "/r/%d/[a-z]+"}
+
+
 class Meshway(Peer):
     """`meshway up` with one worker; only the gateway's process tree is counted, the registry carries no call."""
 
-    def __init__(self, bench: Bench, flavour: str, python: str, routes: int) -> None:
-        ready = bench.dir / f"ready-{flavour}-{routes}.json"
-        data = bench.dir / f"meshway-{flavour}-{routes}"
+    def __init__(self, bench: Bench, flavour: str, python: str, routes: int, by: RoutesBy) -> None:
+        name = f"meshway-{flavour}-{routes}-{by}"
+        ready, data = bench.dir / f"{name}.json", bench.dir / name
         command = [python, "-m", "meshway.cli.main", "up", "--data", str(data), "--workers", "1"]
         for plane in ("registry", "edge", "mesh", "admin", "dns"):
             command += [f"--{plane}-port", "0"]
         if flavour == "bare":  # as the others there: none of them writes a log
             command += ["--access-log", "off"]
-        process = bench._spawn([*command, "--ready-file", str(ready)], bench.proxy_core, f"meshway-{flavour}-{routes}")
+        process = bench._spawn([*command, "--ready-file", str(ready)], bench.proxy_core, name)
         deadline = time.monotonic() + 60
         while not ready.exists():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((bench.dir / f"meshway-{flavour}-{routes}.out").read_text()[-4000:])
+                raise RuntimeError((bench.dir / f"{name}.out").read_text()[-4000:])
             time.sleep(0.05)
         self.ready = json.loads(ready.read_text())
         port = int(self.ready["edge"].rpartition(":")[2])
@@ -180,14 +188,14 @@ class Meshway(Peer):
         text = bench.render(f"meshway.{flavour}.yaml", port).read_text()
         self.apply(text)
         if routes > 1:
-            self.apply_routes(routes - 1)
+            self.apply_routes(routes - 1, by=by)
         wait_for_answer(self.url + "/", 30)
 
     def apply(self, text: str) -> None:
         self._post("application/yaml", text.encode())
 
-    def apply_routes(self, count: int, first: int = 0) -> None:
-        """That many Routes, each with a prefix of its own, as one revision."""
+    def apply_routes(self, count: int, first: int = 0, by: RoutesBy = "prefix") -> None:
+        """That many Routes, each with a path of its own, as one revision. Expressions go before the route of all."""
         documents = [
             {
                 "apiVersion": "meshway/v1",
@@ -195,8 +203,9 @@ class Meshway(Peer):
                 "metadata": {"name": f"r{n}", "namespace": "bench"},
                 "spec": {
                     "listeners": ["edge"],
+                    "priority": int(by == "regex"),
                     "rules": [
-                        {"match": [{"path": {"prefix": f"/r/{n}/"}}], "destinations": [{"service": "upstream"}]},
+                        {"match": [{"path": {by: _PATHS[by] % n}}], "destinations": [{"service": "upstream"}]},
                     ],
                 },
             }
