@@ -16,6 +16,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     drain_s: how long idle connections of a draining worker stay open. stuck_s: how long a worker may say nothing before
     its supervisor kills and replaces it. access_log: path, or "" for none.
+    recorded: the folder of the calls that are kept for rehearsals, "" for none.
     log_pending: calls that wait for the flusher before further ones are dropped and counted. folder_lock: the file that
     a living supervisor holds locked, "" for none.
     """
@@ -33,6 +34,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_pending: int = 20_000
     max_series: int = 8_000
     folder_lock: str = ""
+    recorded: str = ""
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +68,11 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.node or socket.gethostname()
 
     @property
+    def recorded_folder(self) -> Path:
+        """Of calls that are kept for rehearsals."""
+        return self.data_dir / "log" / "recorded"
+
+    @property
     def _access_log_path(self) -> str:
         if self.access_log == "off":
             return ""
@@ -78,6 +85,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
             zone=self.zone,
             folder_lock=str(self.data_dir / "run" / "gateway.lock"),
             access_log=self._access_log_path,
+            recorded="" if self.access_log == "off" else str(self.recorded_folder),
         )
 
 

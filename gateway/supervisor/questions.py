@@ -16,9 +16,12 @@ import msgspec
 from gateway.compiler.state import State
 from gateway.compiler.tables import Compiler
 from gateway.explain.explaining import explain_question
+from gateway.explain.rehearsing import Clock, Rehearsed, rehearse
 from gateway.plan import Parts
+from gateway.supervisor.recordings import Recordings
 from gateway.upstream.cluster import Transition
 from meshway.explanation import EXPLAIN, CallQuestion
+from meshway.rehearsal import MOST_CALLS, REHEARSE
 from meshway.snapshot import Change, Question
 from meshway.tasks import spawn
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from gateway.supervisor.supervisor import Supervisor
 
 MOST_AT_ONCE: Final = 4  # drafts being compiled or judged
+PRUNE_S: Final = 60.0
+NEVER_DRAWN: Final = 1.0 - 2.0**-53  # of a chance below certainty
 
 _log = logging.getLogger("meshway.gateway.supervisor")
 
@@ -44,6 +49,13 @@ class Questions:
     def __init__(self, host: "Supervisor") -> None:
         self._host = host
         self._running = 0
+        self._recordings = Recordings(host.settings.recorded_folder)
+
+    async def run(self) -> None:
+        """Keeps the recorded calls within their bounds, until cancelled."""
+        while True:
+            await asyncio.to_thread(self._recordings.prune)
+            await asyncio.sleep(PRUNE_S)
 
     def take(self, question: Question) -> None:
         """Answers later, to the registry that is followed now."""
@@ -73,9 +85,11 @@ class Questions:
         await self._host.reporter.answer(url, question.id, body)
 
     async def _told(self, question: Question) -> Any:
-        if question.kind != EXPLAIN:
+        if question.kind not in (EXPLAIN, REHEARSE):
             return {"error": f"this gateway cannot answer {question.kind}"}
         changes = [read_change(plain) for plain in question.body["changes"]]
+        if question.kind == REHEARSE:
+            return await asyncio.to_thread(self._rehearse, float(question.body["last_s"]), self.now_held(), changes)
         if changes:
             call = msgspec.convert(question.body["call"], CallQuestion)
             return await asyncio.to_thread(self._explain_draft, call, self.now_held(), changes)
@@ -83,6 +97,19 @@ class Questions:
         if not running:
             return {"error": "the gateway has no worker that accepts"}
         return await running[0].ask(EXPLAIN, question.deadline_s, question.body["call"])
+
+    def _rehearse(self, last_s: float, held: Held, changes: Sequence[Change]) -> Any:
+        """In a thread."""
+        calls = self._recordings.latest(last_s, MOST_CALLS)
+        if self._host.settings.access_log == "off":
+            return {"error": "this gateway records no calls: it runs with --access-log off"}
+        now, then = Clock(), Clock()
+        today, _ = self.drafted(held, (), now)
+        proposed, refused = self.drafted(held, changes, then)
+        if refused:
+            return {"error": refused}
+        node = self._host.settings.node_name
+        return msgspec.to_builtins(rehearse(Rehearsed(today, now), Rehearsed(proposed, then), calls, node))
 
     def now_held(self) -> Held:
         """On the loop: nothing of it changes any more."""
@@ -100,16 +127,23 @@ class Questions:
             return {"error": str(error)}
         return msgspec.to_builtins(told)
 
-    def drafted(self, held: Held, changes: Sequence[Change]) -> tuple[State, str]:
-        """Tables of what is held with the changes, and why they cannot be had, or "". In any thread."""
+    def drafted(self, held: Held, changes: Sequence[Change], clock: Clock | None = None) -> tuple[State, str]:
+        """Tables of what is held with the changes, and why they cannot be had, or "". In any thread.
+
+        clock: the time of a recording, in which nothing is left to chance; None: they are of now.
+        """
         entries = {change.key: change for change in held.entries}
         for change in changes:
             entries.pop(change.key, None)
             if change.op == "put":
                 entries[change.key] = change
-        compiler = Compiler(Parts(now=time.monotonic, random=random, zone=self._host.settings.zone))
+        zone = self._host.settings.zone
+        if clock is None:
+            compiler = Compiler(Parts(now=time.monotonic, random=random, zone=zone))
+        else:
+            compiler = Compiler(Parts(now=clock, random=lambda: NEVER_DRAWN, wall=clock, zone=zone))
         refusals = compiler.snapshot(held.revision, entries.values())
-        for transition in held.transitions:
+        for transition in held.transitions if clock is None else ():
             compiler.tables.apply_transition(transition)
         drafts = {change.key for change in changes}
         own = [each for each in refusals if each.key in drafts]

@@ -155,6 +155,7 @@ class Supervisor:
             spawn(self.keeper.run(), name="keep the last good snapshot"),
             spawn(self.reporter.run(), name="report to the registry"),
             spawn(self.slots.watch(), name="watch the workers"),
+            spawn(self._questions.run(), name="prune recorded calls"),
             spawn(self.assigning.run(), name="ask for assignments of limits"),
         ]
         try:

@@ -12,6 +12,7 @@ from gateway.telemetry.access_line import outcome_of
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, Counters
 from gateway.telemetry.histogram import bucket_of
+from gateway.telemetry.recorder import SLOW_S, Recorder
 
 KEPT: Final = 16_384  # sorts of calls that are remembered; beyond it all are looked up again
 MOST_UNWRITTEN: Final = 4_096  # calls of one sort
@@ -65,11 +66,12 @@ class Tally:
 class Finisher:
     """`finish` is told by the relay of each exchange once, `flush` is called by the worker every 50 ms."""
 
-    __slots__ = ("_add_line", "_counters", "_tallies", "_unwritten")
+    __slots__ = ("_add_line", "_counters", "_recorder", "_tallies", "_unwritten")
 
-    def __init__(self, counters: Counters, log: AccessLog) -> None:
+    def __init__(self, counters: Counters, log: AccessLog, recorder: Recorder | None = None) -> None:
         self._counters = counters
         self._add_line = log.add if log.is_on else None
+        self._recorder = recorder
         self._tallies: dict[Sort, Tally] = {}
         self._unwritten: list[Tally] = []
 
@@ -103,6 +105,11 @@ class Finisher:
             tally.repeats += exchange.attempts - 1
         if self._add_line is not None:
             self._add_line(exchange, now, tally.outcome)
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.seen += 1
+            if now >= recorder.due or exchange.status >= 500 or now - started >= SLOW_S:
+                recorder.take(exchange, now)
         if len(whole) + len(tally.parted) >= MOST_UNWRITTEN:
             self.flush()
 

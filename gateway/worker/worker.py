@@ -58,6 +58,7 @@ from gateway.routing.table import TablesHolder
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import Counters
 from gateway.telemetry.finish import Finisher
+from gateway.telemetry.recorder import Recorder
 from gateway.upstream.cluster import Transition
 from gateway.upstream.pool import Pool
 from gateway.wire.http1.client import make_connector
@@ -173,7 +174,8 @@ class Worker:
         self._compiler = Compiler(parts)
         self._holder = TablesHolder(unready_tables(parts))
         self._applier = Applier(self._compiler, self._holder, self._applied, self.channel.pause, self.channel.resume)
-        self._finisher = Finisher(self._counters, self._log_file)
+        self._recorder = Recorder(Path(settings.recorded)) if settings.recorded else None
+        self._finisher = Finisher(self._counters, self._log_file, self._recorder)
         relay = Relay(self._holder, pool, self._wheel, now, self._finisher.finish)
         proxies = [ipaddress.ip_network(text) for text in settings.trusted_proxies]
         explain = explaining(lambda: self._compiler.state, settings.node)
@@ -263,6 +265,8 @@ class Worker:
             self._holder.tables.tick(now)
             self._finisher.flush()
             self._log_file.beat()
+            if self._recorder is not None:
+                self._recorder.beat()
             self._evidence.beat(self._holder.tables)
             self._gauges.beat(self._holder.tables, self._compiler.limits)
             if self._is_draining:
@@ -334,6 +338,8 @@ class Worker:
         if self._listeners:
             self._finisher.flush()
             self._log_file.close()
+            if self._recorder is not None:
+                self._recorder.close()
             if self._is_orphan and self._folder_lock:
                 remove_leftovers(self._runtime, Path(self._folder_lock))
         self.channel.send(Drained())

@@ -17,6 +17,7 @@ from meshway.cli import (
     explain,
     look,
     planes,
+    rehearse,
     revisions,
     services,
 )
@@ -32,7 +33,14 @@ app = typer.Typer(
 for panel, commands in {
     "Run it here": (planes.up, demo.demo),
     "Look": (look.get, look.describe, look.instances, explain.explain),
-    "Documents": (documents.apply, documents.diff, documents.import_, documents.delete, documents.export),
+    "Documents": (
+        documents.apply,
+        documents.diff,
+        rehearse.rehearse,
+        documents.import_,
+        documents.delete,
+        documents.export,
+    ),
     "Revisions": (revisions.history, revisions.rollback, revisions.wait),
     "Services": (services.register, checked.deregister, services.call),
     "Keep": (backup.backup, backup.restore),

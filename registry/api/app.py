@@ -47,7 +47,7 @@ def make_api(
         return Response(encoded, media_type="application/json")
 
     for router in (
-        apply_router(core),
+        apply_router(core, gateways),
         explain_router(core),
         revisions_router(core),
         gateways_router(gateways),

@@ -9,19 +9,24 @@ from fastapi import APIRouter, Request, Response
 
 from meshway.formats.surroundings import Options
 from meshway.problem import FieldError, Problem, invalid_request
+from meshway.units import parse_duration
 from registry.api.answers import answer, caller, once
+from registry.api.rehearse import LONGEST_S, rehearse
 from registry.api.written import read_apply
 from registry.documents.applying import Key
 from registry.manners.query import flag_of, query_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from registry.core import Core
+    from registry.gateways import Gateways
 
 PATH: Final = "/v1/apply"
 _KNOWN: Final = frozenset({"dry_run", "namespace", "rehearse", "allow_partial", "istio_retries"})
 
 
-def apply_router(core: Core) -> APIRouter:
+def apply_router(core: Core, gateways: Gateways) -> APIRouter:
     router = APIRouter()
 
     @router.post(PATH)
@@ -29,17 +34,16 @@ def apply_router(core: Core) -> APIRouter:
         """No revision is taken when nothing changes; dry_run takes none ever.
 
         Documents of Istio, Gateway API and Kubernetes are converted: allow_partial leaves out what cannot be honoured,
-        istio_retries repeats every method.
+        istio_retries repeats every method. rehearse: with dry_run, how long back recorded calls are run through both.
         """
         query = query_of(request.url.query, _KNOWN)
-        if "rehearse" in query:
-            message = "query.rehearse: is not built yet; leave it out"
-            raise invalid_request(message, (FieldError(path="query.rehearse", code="unsupported", message=message),))
         dry_run = flag_of(query, "dry_run")
+        last_s = _last_s(query, dry_run=dry_run)
         options = Options(partial=flag_of(query, "allow_partial"), istio_retries=flag_of(query, "istio_retries"))
         wanted = await read_apply(request, query.get("namespace", "default"), options)
+        documents = wanted.documents(existing)
         applied = await core.documents.apply(
-            wanted.documents(existing),
+            documents,
             wanted.delete,
             by=caller(request),
             guards=wanted.if_match,
@@ -47,6 +51,9 @@ def apply_router(core: Core) -> APIRouter:
             once=None if dry_run else once(request, await request.body()),
         )
         applied = msgspec.structs.replace(applied, warnings=[*wanted.warnings, *applied.warnings])
+        if last_s is not None:
+            rehearsal = await rehearse(core, gateways, [one for one, _ in documents], wanted.delete, last_s)
+            applied = msgspec.structs.replace(applied, rehearsal=rehearsal)
         return answer(applied, revision=applied.revision)
 
     def existing(kind: str, namespace: str, name: str) -> dict[str, Any] | None:
@@ -58,3 +65,23 @@ def apply_router(core: Core) -> APIRouter:
         return found
 
     return router
+
+
+def _last_s(query: Mapping[str, str], *, dry_run: bool) -> float | None:
+    """How long back calls are rehearsed, seconds; None: they are not."""
+    written = query.get("rehearse")
+    if written is None:
+        return None
+    try:
+        last_s = float(parse_duration(written))
+    except ValueError as error:
+        raise _wrong(f"query.rehearse: {error}") from error
+    if not dry_run:
+        raise _wrong("query.rehearse: is for dry_run=true: what is applied needs no rehearsal")
+    if not 0.0 < last_s <= LONGEST_S:
+        raise _wrong(f"query.rehearse: {written} is not between 1s and 24h, which is how long calls are kept")
+    return last_s
+
+
+def _wrong(message: str) -> Problem:
+    return invalid_request(message, (FieldError(path="query.rehearse", code="out_of_bounds", message=message),))

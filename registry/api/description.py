@@ -129,6 +129,11 @@ def _apply() -> list[Operation]:
             about="Apply many documents as one revision, all or nothing; none when nothing changes.",
             parameters=(
                 Parameter(name="dry_run", about="Only say what would change.", schema={"type": "boolean"}),
+                Parameter(
+                    name="rehearse",
+                    about="With dry_run: run the recorded calls of so long (`1h`, at most `24h`) through today's and "
+                    "the proposed tables, and tell what would fare otherwise.",
+                ),
                 Parameter(name="namespace", about="Of documents that name none."),
                 Parameter(
                     name="allow_partial",

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from meshway.model.document import Document, Spec
 from meshway.problem import FieldError, Problem, invalid_document, not_found
+from meshway.rehearsal import Rehearsal as RecordedRehearsal
 from registry.documents.cautions import Caution, cautions
 from registry.documents.claims import claim_text, claims, rivals
 from registry.documents.differences import ValueChange, document_changes
@@ -56,11 +57,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """revision: the new one; the head when nothing changed, or on a dry run."""
+    """revision: the new one; the head when nothing changed, or on a dry run. rehearsal: where one was asked for."""
 
     revision: int
     documents: list[Result]
     warnings: list[Caution] = []
+    rehearsal: RecordedRehearsal | msgspec.UnsetType = msgspec.UNSET
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):

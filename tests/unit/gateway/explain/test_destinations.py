@@ -106,3 +106,22 @@ def test_a_service_without_instances_is_told_as_the_answer() -> None:
     told = bench.told()
     assert told.answered is not None
     assert (told.answered.reason, told.answered.document) == ("no_endpoint", "service default/books")
+
+
+def test_a_limit_is_told_as_it_stands_and_refuses_when_it_is_spent() -> None:
+    limit = document("RateLimit", "two", {"targets": [{"route": "r"}], "token_bucket": {"rate": "1/m", "burst": 2}})
+    bench = Bench(running("books", "1"), limit, document("Route", "r", edge_route(to("books"))))
+    plan = bench.compiler.tables.match(call())
+    assert plan is not None
+    for left in (2, 1):
+        told = bench.told().filters[0]
+        assert (told.document, told.verdict, told.detail.partition(" left")[0]) == (
+            "RateLimit default/two",
+            "pass",
+            f"{left} of 2",
+        )
+        assert bench.told().answered is None
+        assert plan.request_filters[0](call()) is None
+    answered = bench.told().answered
+    assert answered is not None
+    assert (answered.status, answered.document) == (429, "RateLimit default/two")

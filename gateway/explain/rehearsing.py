@@ -1,0 +1,166 @@
+"""Recorded calls run through two sets of tables: what each would get today, and by what is proposed.
+
+The tables decide and the filters run, in the time of the recording and without chance; nothing is sent. Limits count
+the recorded calls only, so where these are a share of the traffic fewer are refused here than would be.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from gateway.compiler.routes import destination_key
+from gateway.compiler.state import State
+from gateway.exchange import EDGE, MESH, Exchange, Reply
+from gateway.plan import RoutePlan
+from gateway.relay.refusals import nowhere
+from gateway.routing.path import PathError, canonical
+from gateway.telemetry.recorder import Recorded
+from gateway.upstream.cluster import Cluster
+from meshway.http1.field_lines import FieldLines, request_lines
+from meshway.http1.head import HeadError, HeadLimits, RequestReader
+from meshway.rehearsal import EXAMPLES, MOST_GROUPS, Difference, Example, Fate, Kind, Rehearsal
+
+Shares = tuple[tuple[Cluster, str], ...]
+
+
+class Clock:
+    """The time of the recording, for tables that are compiled with it."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Rehearsed:
+    """One set of tables. clock: what its parts were given as `now` and `wall`."""
+
+    def __init__(self, state: State, clock: Clock) -> None:
+        self._tables = state.tables
+        self._clock = clock
+        self._shares = _shares_of(state)
+        self._lines: Mapping[int, FieldLines] = {
+            EDGE: request_lines(method_override="drop"),
+            MESH: request_lines(method_override="pass"),
+        }
+
+    def fate(self, call: Recorded) -> Fate:
+        self._clock.now_s = call.at
+        try:
+            exchange = self._exchange(call)
+            exchange.path, exchange.query = canonical(exchange.head.target)
+        except HeadError as error:
+            return Fate(status=error.status, reason=error.code)
+        except PathError as error:
+            return Fate(status=error.status, reason=error.code)
+        plan = exchange.plan = self._tables.match(exchange)
+        if plan is None:
+            return _answered(exchange, nowhere(exchange))
+        path, authority = exchange.path, exchange.authority
+        for each in plan.request_filters:
+            verdict = each(exchange)
+            if isinstance(verdict, Reply):
+                return _answered(exchange, verdict)
+        shares = self._shares.get(id(plan), ())
+        if shares and all(cluster.first_pick is None for cluster, _ in shares):
+            (cluster, _), *_ = shares
+            return _answered(exchange, Reply(503, "no_endpoint", "UH", policy=f"service {cluster.name}"))
+        sent = "" if (path, authority) == (exchange.path, exchange.authority) else _sent(exchange)
+        return Fate(route=plan.route, rule=plan.rule, to=tuple(text for _, text in shares), sent=sent)
+
+    def _exchange(self, call: Recorded) -> Exchange:
+        listener = EDGE if call.listener == "edge" else MESH
+        fields = "".join(f"{name}: {value}\r\n" for name, value in call.headers)
+        text = f"{call.method} {call.target} HTTP/1.1\r\nHost: {call.authority}\r\n{fields}\r\n"
+        reader = RequestReader(HeadLimits(head=1 << 20, fields=1000), lines=self._lines[listener])
+        head = reader.read(text.encode("latin-1"))
+        if head is None:
+            raise HeadError(400, "bad_request", "the recorded head is not whole")
+        return Exchange(head, listener, call.peer, call.at, call.scheme.encode("ascii", "replace"))
+
+
+def rehearse(today: Rehearsed, proposed: Rehearsed, calls: Sequence[Recorded], node: str) -> Rehearsal:
+    """calls: in order of time."""
+    groups: dict[tuple[Kind, Fate, Fate], list[Recorded]] = {}
+    same = 0
+    for call in calls:
+        before, after = today.fate(call), proposed.fate(call)
+        kind = _kind(before, after)
+        if kind is None:
+            same += call.seen
+        else:
+            groups.setdefault((kind, before, after), []).append(call)
+    differences = sorted((_difference(*key, found) for key, found in groups.items()), key=lambda each: -each.calls)
+    return Rehearsal(
+        gateways=[node],
+        recorded=len(calls),
+        calls=sum(call.seen for call in calls),
+        same=same,
+        from_s=calls[0].at if calls else 0.0,
+        to_s=calls[-1].at if calls else 0.0,
+        secrets_left_out=sum(bool(call.left_out) for call in calls),
+        differences=differences[:MOST_GROUPS],
+        differences_left_out=max(len(differences) - MOST_GROUPS, 0),
+    )
+
+
+def _kind(before: Fate, after: Fate) -> Kind | None:
+    if before == after:
+        return None
+    was_refused, is_refused = before.status >= 400, after.status >= 400
+    if was_refused != is_refused:
+        return "let_in" if was_refused else "refused"
+    return "elsewhere" if before.to != after.to else "changed"
+
+
+def _difference(kind: Kind, before: Fate, after: Fate, calls: Sequence[Recorded]) -> Difference:
+    return Difference(
+        kind=kind,
+        before=before,
+        after=after,
+        recorded=len(calls),
+        calls=sum(call.seen for call in calls),
+        examples=[
+            Example(at=call.at, method=call.method, host=call.authority, path=call.target) for call in calls[-EXAMPLES:]
+        ],
+    )
+
+
+def _answered(exchange: Exchange, reply: Reply) -> Fate:
+    plan: RoutePlan | None = exchange.plan
+    exchange.take_reply(reply)
+    return Fate(
+        route=plan.route if plan is not None else "",
+        rule=plan.rule if plan is not None else "",
+        status=reply.status,
+        reason=reply.reason,
+        document=exchange.policy,
+    )
+
+
+def _sent(exchange: Exchange) -> str:
+    return f"{exchange.authority.decode('latin-1')}{exchange.path.decode('latin-1')}"
+
+
+def _shares_of(state: State) -> dict[int, Shares]:
+    """Where the calls of each plan go, by the plan's identity: the tables hold it as long as we do."""
+    found: dict[int, Shares] = {}
+    for route in state.routes.values():
+        namespace = route.entry.namespace
+        for placed in route.placed:
+            destinations = route.entry.spec.rules[placed.rule].destinations
+            found[id(placed.candidate.plan)] = _texts(
+                state, ((destination_key(namespace, each).name, each.weight) for each in destinations)
+            )
+    for (namespace, service), table in state.implicit.items():
+        plan = table.root.candidates[0].plan
+        found.setdefault(id(plan), _texts(state, [(f"{namespace}/{service}", 1)]))
+    return found
+
+
+def _texts(state: State, weighted: Iterable[tuple[str, int]]) -> Shares:
+    named = [(name, weight) for name, weight in weighted if weight]
+    total = sum(weight for _, weight in named)
+    clusters = state.tables.clusters
+    if len(named) == 1:
+        return tuple((clusters[name], name) for name, _ in named)
+    return tuple((clusters[name], f"{name} {100.0 * weight / total:.3g} %") for name, weight in named)

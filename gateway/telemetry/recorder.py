@@ -1,0 +1,173 @@
+"""Calls kept for rehearsals: errors, slow ones and some of the rest; heads only, what may be secret left out.
+
+A worker keeps fifty calls a second: all of a quiet mesh, a hundredth of a busy one. Each line says for how many calls
+it stands, so whoever reads them knows what share they are. A file holds an hour's; the supervisor takes away what is
+old.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from gateway.exchange import EDGE, Exchange
+
+GAP_S: Final = 0.02  # between two calls that are kept of the rest, and between two errors or slow ones, in the mean
+BURST_S: Final = 1.0  # what a quiet span saves up for
+SLOW_S: Final = 1.0
+MOST_PENDING: Final = 4 << 20  # bytes that wait for the disk
+# Of header and query names: whoever has such a value can call as somebody else.
+_SECRET: Final = re.compile(
+    rb"auth|cookie|token|secret|passw|session|api-?key|credential|signature|jwt|otp|\A(?:key|code|sig|state|nonce)\Z",
+    re.IGNORECASE,
+)
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """A call as it is kept. at: when it began, seconds since 1970. seen: for how many calls it stands, itself included.
+
+    authority, target, headers: as received, secrets left out; left_out: the names of headers whose values are not kept.
+    route, rule, service, status, reason: what became of it.
+    """
+
+    at: float
+    seen: int
+    listener: str
+    peer: str
+    scheme: str
+    method: str
+    authority: str
+    target: str
+    headers: list[tuple[str, str]]
+    left_out: list[str] = []
+    route: str = ""
+    rule: str = ""
+    service: str = ""
+    status: int = 0
+    reason: str = ""
+
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Recorder:
+    """folder: shared by all workers of the host. due: when the next call of the rest is kept, told by the finisher.
+
+    seen: calls since the last line. dropped: lines the disk did not take.
+    """
+
+    __slots__ = ("_errors_due", "_folder", "_lines", "_wall", "_writer", "_writing", "dropped", "due", "seen")
+
+    def __init__(self, folder: Path, *, wall: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._wall = wall
+        self._lines = bytearray()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="recorder")
+        self._writing: Future[None] | None = None
+        self._errors_due = 0.0
+        self.due = 0.0
+        self.seen = 0
+        self.dropped = 0
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def take(self, exchange: Exchange, now: float) -> None:
+        """A call is over that is due, failed or was slow. now: of the worker's clock."""
+        if now >= self.due:
+            self.due = max(self.due, now - BURST_S) + GAP_S
+        elif now >= self._errors_due:
+            self._errors_due = max(self._errors_due, now - BURST_S) + GAP_S
+        else:
+            return
+        if len(self._lines) > MOST_PENDING:
+            self.dropped += 1
+            return
+        line = line_of(exchange, self._wall() - (now - exchange.started), self.seen)
+        self.seen = 0
+        self._lines += line
+
+    def beat(self) -> None:
+        """Every 50 ms: hands over what was gathered, unless the disk still has the last of it."""
+        if self._lines and (self._writing is None or self._writing.done()):
+            lines, self._lines = bytes(self._lines), bytearray()
+            self._writing = self._writer.submit(self._write, lines, file_of(self._folder, self._wall()))
+
+    def close(self) -> None:
+        """Writes what is there."""
+        if self._writing is not None:
+            self._writing.result(timeout=5.0)
+        self.beat()
+        self._writer.shutdown(wait=True)
+
+    def _write(self, lines: bytes, path: Path) -> None:
+        """In the writer's thread. One write: lines of several workers do not mix."""
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            self.dropped += lines.count(b"\n")
+            return
+        try:
+            os.write(descriptor, lines)
+        except OSError:
+            self.dropped += lines.count(b"\n")
+        finally:
+            os.close(descriptor)
+
+
+def file_of(folder: Path, wall_s: float) -> Path:
+    """Of the hour; names in order of time."""
+    return folder / time.strftime("calls-%Y%m%d-%H.jsonl", time.gmtime(wall_s))
+
+
+def line_of(exchange: Exchange, at_s: float, seen: int) -> bytes:
+    """at_s: when it began, seconds since 1970. seen: for how many calls it stands."""
+    head = exchange.head
+    fields, left_out = _fields_of(head.block)
+    plan, cluster = exchange.plan, exchange.cluster
+    line = Recorded(
+        at=round(at_s, 3),
+        seen=seen,
+        listener="edge" if exchange.listener == EDGE else "mesh",
+        peer=exchange.peer,
+        scheme=exchange.scheme.decode("ascii"),
+        method=head.method.decode("latin-1"),
+        authority=head.authority.decode("latin-1"),
+        target=_target_of(head.target).decode("latin-1"),
+        headers=fields,
+        left_out=left_out,
+        route=plan.route if plan is not None else "",
+        rule=plan.rule if plan is not None else "",
+        service=cluster.name if cluster is not None else "",
+        status=exchange.status,
+        reason=exchange.reason,
+    )
+    return _encode(line) + b"\n"
+
+
+def _fields_of(block: bytes) -> tuple[list[tuple[str, str]], list[str]]:
+    """Names and values, and the names of those whose values are nobody's business."""
+    kept: list[tuple[str, str]] = []
+    left_out: list[str] = []
+    for line in block.split(b"\r\n"):
+        name, colon, value = line.partition(b":")
+        if not colon:
+            continue
+        if _SECRET.search(name):
+            left_out.append(name.decode("latin-1").lower())
+        else:
+            kept.append((name.decode("latin-1"), value.strip(b" \t").decode("latin-1")))
+    return kept, left_out
+
+
+def _target_of(target: bytes) -> bytes:
+    """The query's secret values are taken out, its names stay."""
+    path, mark, query = target.partition(b"?")
+    if not mark:
+        return target
+    pairs = [pair.partition(b"=") for pair in query.split(b"&")]
+    kept = [name + sign + (b"" if _SECRET.search(name) else value) for name, sign, value in pairs]
+    return path + b"?" + b"&".join(kept)

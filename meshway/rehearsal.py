@@ -1,0 +1,97 @@
+"""What recorded calls would get by tables that are not applied: spoken by gateways, the registry and the command."""
+
+from typing import Final, Literal
+
+import msgspec
+
+REHEARSE: Final = "rehearse"  # the kind of the feed's question
+MOST_CALLS: Final = 50_000
+MOST_GROUPS: Final = 200
+EXAMPLES: Final = 3
+
+Kind = Literal["elsewhere", "refused", "let_in", "changed"]
+
+
+class Fate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What becomes of a call. route "": no rule has it. to: destinations with their shares. status, reason: where the
+    gateway answers itself. sent: path and host as the service would see them, where a rule changes them."""
+
+    route: str = ""
+    rule: str = ""
+    to: tuple[str, ...] = ()
+    status: int = 0
+    reason: str = ""
+    document: str = ""
+    sent: str = ""
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """at: seconds since 1970."""
+
+    at: float
+    method: str
+    host: str
+    path: str
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls that would fare otherwise in the same way. recorded: how many; calls: for how many they stand.
+
+    kind: `elsewhere` (another service, subset or share), `refused`, `let_in`, or `changed` (another rule or answer).
+    """
+
+    kind: Kind
+    before: Fate
+    after: Fate
+    recorded: int
+    calls: int
+    examples: list[Example]
+
+
+class Rehearsal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """recorded: calls that were run through both tables. calls: for how many they stand. same: of these, no change.
+
+    from_s, to_s: when the first and the last began, seconds since 1970; 0: none was recorded. secrets_left_out: of the
+    recorded, those with headers that are not kept, which rules may ask for. differences_left_out: groups beyond the
+    largest.
+    """
+
+    gateways: list[str]
+    recorded: int
+    calls: int
+    same: int
+    from_s: float = 0.0
+    to_s: float = 0.0
+    secrets_left_out: int = 0
+    differences: list[Difference] = []
+    differences_left_out: int = 0
+
+
+def merged(told: list[Rehearsal]) -> Rehearsal:
+    """Of several gateways, each with calls of its own."""
+    groups: dict[tuple[Kind, Fate, Fate], Difference] = {}
+    for one in told:
+        for each in one.differences:
+            key = (each.kind, each.before, each.after)
+            known = groups.get(key)
+            if known is None:
+                groups[key] = each
+                continue
+            groups[key] = msgspec.structs.replace(
+                known,
+                recorded=known.recorded + each.recorded,
+                calls=known.calls + each.calls,
+                examples=[*known.examples, *each.examples][:EXAMPLES],
+            )
+    ordered = sorted(groups.values(), key=lambda each: -each.calls)
+    return Rehearsal(
+        gateways=[name for one in told for name in one.gateways],
+        recorded=sum(one.recorded for one in told),
+        calls=sum(one.calls for one in told),
+        same=sum(one.same for one in told),
+        from_s=min((one.from_s for one in told if one.recorded), default=0.0),
+        to_s=max((one.to_s for one in told), default=0.0),
+        secrets_left_out=sum(one.secrets_left_out for one in told),
+        differences=ordered[:MOST_GROUPS],
+        differences_left_out=sum(one.differences_left_out for one in told) + max(len(ordered) - MOST_GROUPS, 0),
+    )

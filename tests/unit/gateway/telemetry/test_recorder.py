@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import msgspec
+
+from gateway.telemetry.recorder import GAP_S, Recorded, Recorder, file_of
+from tests.parts.calls import call
+
+
+def lines_in(folder: Path) -> list[Recorded]:
+    (path,) = folder.glob("calls-*.jsonl")
+    return [msgspec.json.decode(line, type=Recorded) for line in path.read_bytes().splitlines()]
+
+
+def test_secrets_are_left_out_and_their_names_kept(tmp_path: Path) -> None:
+    headers = {
+        "Authorization": "Bearer s3cret",
+        "Cookie": "session=s3cret",
+        "X-Api-Key": "s3cret",
+        "X-Auth-Token": "s3cret",
+        "Accept-Language": "tr",
+        "X-User": "ayşe".encode().decode("latin-1"),
+    }
+    recorder = Recorder(tmp_path, wall=lambda: 1_700_000_000.0)
+    recorder.seen = 1
+    exchange = call("/a?b=2&access_token=s3cret&code=s3cret&page=3", headers=headers)
+    exchange.status = 200
+    recorder.take(exchange, 10.0)
+    recorder.close()
+    assert b"s3cret" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    (line,) = lines_in(tmp_path)
+    assert line.target == "/a?b=2&access_token=&code=&page=3"
+    assert sorted(line.left_out) == ["authorization", "cookie", "x-api-key", "x-auth-token"]
+    assert [name for name, _ in line.headers] == ["Accept-Language", "X-User"]
+    assert (line.authority, line.method, line.status, line.listener) == ("shop.example", "GET", 200, "edge")
+
+
+def test_of_many_calls_some_are_kept_and_each_says_for_how_many_it_stands(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    for number in range(10_000):
+        recorder.seen += 1
+        now = number * GAP_S / 10.0
+        if now >= recorder.due:
+            recorder.take(call(), now)
+    recorder.close()
+    lines = lines_in(tmp_path)
+    assert 1000 <= len(lines) <= 1051, "fifty a second for twenty seconds, and what a quiet second had saved up"
+    assert sum(line.seen for line in lines) + recorder.seen == 10_000
+
+
+def test_errors_have_a_rate_of_their_own(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    while recorder.due <= 10.0:
+        recorder.take(call("/quiet"), 10.0)
+    for _ in range(500):
+        recorder.take(call("/failed"), 10.0)  # not due: they are here because they failed
+    recorder.close()
+    kept = [line.target for line in lines_in(tmp_path)]
+    assert (kept.count("/quiet"), kept.count("/failed")) == (51, 51)
+
+
+def test_a_disk_that_takes_nothing_is_counted_and_not_waited_for(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "recorded", wall=lambda: 0.0)
+    file_of(tmp_path / "recorded", 0.0).mkdir()
+    recorder.take(call(), 1.0)
+    recorder.close()
+    assert recorder.dropped == 1
