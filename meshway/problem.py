@@ -3,12 +3,18 @@
 Raised anywhere below the surfaces; `registry/api`, `registry/machine` and the gateway's admin encode it.
 """
 
+import random
 from typing import Any
 
 import msgspec
 
 PROBLEM_BASE = "https://meshway.example/problems/"
 CONTENT_TYPE = "application/problem+json"
+
+
+def soon() -> dict[str, str]:
+    """`Retry-After` of one to three seconds: those that were refused together do not come back together."""
+    return {"Retry-After": str(random.randint(1, 3))}
 
 
 class FieldError(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

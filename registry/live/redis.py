@@ -14,7 +14,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from meshway.problem import Problem
+from meshway.problem import Problem, soon
 from meshway.tasks import spawn
 from registry.live import scripts
 from registry.live.interface import CRITICAL, LIVE, Claimed, Lease, Renewed
@@ -433,5 +433,5 @@ def _unavailable() -> Problem:
         "Not taking heartbeats",
         detail="neither Redis nor the store answers, so no other registry would know of the renewal",
         mend="ask another registry, or repeat the call after Retry-After",
-        headers={"Retry-After": "1"},
+        headers=soon(),
     )

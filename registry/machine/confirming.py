@@ -6,7 +6,7 @@ import re
 from asyncio import Future
 from typing import TYPE_CHECKING, Final
 
-from meshway.problem import Problem
+from meshway.problem import Problem, soon
 from registry.machine.request import Reply, problem_reply
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Head:
             "Behind what you hold",
             detail=f"this registry is at r{self.view.revision} and its store does not answer",
             mend="ask another registry, or repeat the call after Retry-After",
-            headers={"Retry-After": "1"},
+            headers=soon(),
         )
 
     def stale_line(self) -> bytes:

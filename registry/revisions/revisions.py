@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from meshway.problem import Problem
+from meshway.problem import Problem, soon
 from registry.revisions.draft import Apart, Draft, Repeatable
 from registry.store.interface import HeadHeld, HeadMoved, StoreGone, StoreUnavailable
 
@@ -218,5 +218,5 @@ def _unavailable(reason: str) -> Problem:
         "Not taking writes",
         detail=reason,
         mend="repeat the call after Retry-After; with an Idempotency-Key it is done once",
-        headers={"Retry-After": "1"},
+        headers=soon(),
     )

@@ -391,7 +391,7 @@ async def test_with_neither_redis_nor_the_store_heartbeats_are_refused_and_nobod
                 own.kill()
                 refused = await beat(one, lease)
                 assert (refused.status, refused.json["code"]) == (503, "live_unavailable")
-                assert refused.headers["retry-after"] == "1"
+                assert refused.headers["retry-after"] in ("1", "2", "3")
                 await until(lambda: "live" in one.core.missing())
                 await passes_for(LONG_TTL_S, [one], "b1")
                 await asyncio.to_thread(server.start)

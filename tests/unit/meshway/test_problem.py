@@ -2,7 +2,7 @@
 
 import json
 
-from meshway.problem import FieldError, Problem, invalid_document
+from meshway.problem import FieldError, Problem, invalid_document, soon
 
 
 def test_a_problem_has_only_the_members_it_has_something_for() -> None:
@@ -31,3 +31,8 @@ def test_further_members_stand_beside_the_standard_ones() -> None:
     assert Problem(412, "stale", "Stale", extra={"current": {"kind": "Route"}}).document()["current"] == {
         "kind": "Route"
     }
+
+
+def test_a_crowd_that_is_refused_is_not_told_to_come_back_at_the_same_moment() -> None:
+    waits = {soon()["Retry-After"] for _ in range(200)}
+    assert waits == {"1", "2", "3"}
