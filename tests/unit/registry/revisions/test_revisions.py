@@ -99,7 +99,7 @@ async def test_too_many_waiting_are_told_when_to_come_back() -> None:
         with pytest.raises(Problem) as refused:
             bench.register("one-too-many")
         assert refused.value.status == 503
-        assert refused.value.headers == {"Retry-After": "1"}
+        assert refused.value.headers["Retry-After"] in ("1", "2", "3")
         bench.store.gate.set()
         await asyncio.gather(*waiting)
 
