@@ -71,7 +71,10 @@ class Limit:
         return b"%b%d;t=%d\r\n" % (self._fields, int(left + 1e-6), math.ceil(reset_s))
 
     def fields_now(self, key: str, now: float) -> bytes:
-        return self.fields(self.counts.left(key, now), self.counts.reset_s(key, now))
+        counts = self.counts
+        if isinstance(counts, Assigned):
+            return self.fields(*counts.stand(key, now))
+        return self.fields(counts.left(key, now), counts.reset_s(key, now))
 
     @property
     def unavailable(self) -> str:

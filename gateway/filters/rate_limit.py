@@ -85,7 +85,7 @@ def _compile_one(applied: AppliedLimit, parts: Parts) -> RequestFilter:
         if key is None:
             return None if skips else refusal(limit, None, math.inf, 0.0, random)
         now = now_of()
-        ahead = line.count(key) if line is not None else 0
+        ahead = line.count(key) if line is not None and line.queues else 0
         wait_s = counts.wait_s(key, now, ahead) if ahead else -take(key, now)
         if wait_s <= 0.0 and not ahead:
             exchange.added += fields_now(key, now)

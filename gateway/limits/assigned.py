@@ -128,6 +128,10 @@ class Assigned:
         share.balance -= 1
         share.wants_more = True
         self._shares.move_to_end(key)
+        if share.balance <= share.low or share.balance <= 0:
+            self._is_low(key, share, now)
+
+    def _is_low(self, key: str, share: _Share, now: float) -> None:
         if share.is_asking:
             return
         if share.balance <= share.low and now >= share.again_at:
@@ -141,6 +145,15 @@ class Assigned:
             self._desk.want(self, key)
 
     def take(self, key: str, now: float) -> float:
+        share, desk = self._shares.get(key), self._desk
+        if share is not None and now < share.until and share.balance > 0 and share.era == desk.era and not desk.lost:
+            # What nearly every call meets.
+            balance = share.balance = share.balance - 1
+            share.wants_more = True
+            self._shares.move_to_end(key)
+            if balance <= share.low or not balance:
+                self._is_low(key, share, now)
+            return 0.0
         wait_s = self.wait_s(key, now)
         if wait_s > 0.0:
             return -wait_s
@@ -148,17 +161,22 @@ class Assigned:
         return 0.0
 
     def left(self, key: str, now: float) -> float:
-        if self._desk.lost:
-            return self._fallback.left(key, now)
-        share = self._shares.get(key)
-        limit = float(self.budget.limit)
-        return limit if share is None else min(max(share.left + share.balance + self._loan, 0.0), limit)
+        return self.stand(key, now)[0]
 
     def reset_s(self, key: str, now: float) -> float:
+        return self.stand(key, now)[1]
+
+    def stand(self, key: str, now: float) -> tuple[float, float]:
+        """`left` and `reset_s`: what the store said last, less what was admitted since."""
         if self._desk.lost:
-            return self._fallback.reset_s(key, now)
-        share = self._shares.get(key)
-        return 0.0 if share is None else max(share.reset_at - now, 0.0)
+            alone = self._alone()
+            return alone.left(key, now), alone.reset_s(key, now)
+        share, limit = self._shares.get(key), self.budget.limit
+        if share is None:
+            return limit, 0.0
+        left = share.left + share.balance + self._loan
+        reset_at = share.reset_at
+        return (0.0 if left < 0.0 else min(left, limit)), (reset_at - now if reset_at > now else 0.0)
 
     def spent(self, now: float) -> list[tuple[str, list[float]]]:
         """Loans; what is held goes with this worker."""
@@ -316,10 +334,14 @@ class Assigned:
             return 0.0
         if self._on_failure == "closed":
             return inf
+        return self._alone().wait_s(key, now, ahead)
+
+    def _alone(self) -> Algorithm:
+        """This worker's own count, of its share as it is now."""
         if self._desk.workers != self._fallback_workers:
             self._fallback_workers = self._desk.workers
             self._fallback.share(max(self._fallback_workers, 1))
-        return self._fallback.wait_s(key, now, ahead)
+        return self._fallback
 
     def _spend_alone(self, key: str, now: float) -> None:
         self.fallbacks += 1

@@ -49,7 +49,7 @@ class Line:
     it has come.
     """
 
-    __slots__ = ("_advancing", "_algorithm", "_at_the_end", "_is_paced", "_on_join", "_queues", "most", "patience_s")
+    __slots__ = ("_advancing", "_algorithm", "_at_the_end", "_is_paced", "_on_join", "most", "patience_s", "queues")
 
     def __init__(
         self,
@@ -67,23 +67,23 @@ class Line:
         self._on_join = on_join
         self._at_the_end = at_the_end
         self._is_paced = is_paced
-        self._queues: dict[str, _Queue] = {}
+        self.queues: dict[str, _Queue] = {}
         self.patience_s = patience_s
         self.most = most
 
     def count(self, key: str) -> int:
-        queue = self._queues.get(key)
+        queue = self.queues.get(key)
         return 0 if queue is None else len(queue.tickets)
 
     @property
     def waiting(self) -> int:
-        return sum(len(queue.tickets) for queue in self._queues.values())
+        return sum(len(queue.tickets) for queue in self.queues.values())
 
     def join(self, key: str, now: float, called_on: CalledOn) -> Ticket:
         """called_on is called once, later, unless the ticket is given back."""
-        queue = self._queues.get(key)
+        queue = self.queues.get(key)
         if queue is None:
-            queue = self._queues[key] = _Queue(now)
+            queue = self.queues[key] = _Queue(now)
             self._advancing.add(self)
         ticket = Ticket(key, now, called_on)
         queue.tickets[ticket] = None
@@ -93,17 +93,17 @@ class Line:
 
     def leave(self, ticket: Ticket) -> None:
         """Also when it was called on already. Those behind move up."""
-        queue = self._queues.get(ticket.key)
+        queue = self.queues.get(ticket.key)
         if queue is not None:
             queue.tickets.pop(ticket, None)
 
     def advance(self, now: float) -> None:
-        for key in tuple(self._queues):
+        for key in tuple(self.queues):
             self.serve(key, now)
 
     def serve(self, key: str, now: float) -> None:
         """Calls on all whose turn has come, and refuses those who have waited their time."""
-        queue = self._queues.get(key)
+        queue = self.queues.get(key)
         if queue is None:
             return
         tickets, wait_s, spend = queue.tickets, self._algorithm.wait_s, self._algorithm.spend
@@ -127,7 +127,7 @@ class Line:
 
     def refuse(self, key: str, wait_s: float) -> None:
         """All of the key: no turn will come in time."""
-        queue = self._queues.get(key)
+        queue = self.queues.get(key)
         if queue is None:
             return
         while queue.tickets:
@@ -141,7 +141,7 @@ class Line:
         return max(self._algorithm.wait_s(key, now, self.count(key)), _LEAST_WAIT_S)
 
     def _forget_empty(self, key: str, queue: _Queue) -> None:
-        if not queue.tickets and self._queues.get(key) is queue:
-            del self._queues[key]
-            if not self._queues:
+        if not queue.tickets and self.queues.get(key) is queue:
+            del self.queues[key]
+            if not self.queues:
                 self._advancing.discard(self)

@@ -7,7 +7,9 @@ import pytest
 from gateway.exchange import Exchange, Reply, Turn
 from gateway.filters.limit import AppliedLimit
 from gateway.filters.rate_limit import compile_filter, compile_forecast
+from gateway.limits.desk import Desk
 from gateway.plan import Parts, RequestFilter
+from meshway.assignments.messages import Grant
 from meshway.model.rate_limit import LimitResponse
 from meshway.units import Duration
 from tests.parts.calls import call
@@ -241,3 +243,56 @@ def test_a_forecast_tells_how_a_limit_stands_and_spends_nothing() -> None:
         ]
     assert told[0].detail == "2 of 2 left in this worker, whole again in 0.0 s"
     assert refused(told[1].reply).status == 429
+
+
+def shared_parts(lost: str = "") -> tuple[Parts, ManualClock, Desk]:
+    """Nobody answers the desk."""
+    clock = ManualClock()
+    desk = Desk("1", lambda number, budgets, asks: None, lambda flush: None, clock, workers=1, lost=lost)
+    return Parts(now=clock, random=lambda: 0.0, desks={"mesh": desk}), clock, desk
+
+
+def test_the_first_calls_of_a_shared_limit_wait_for_nobody_and_the_next_for_the_answer() -> None:
+    parts, _, desk = shared_parts()
+    rate_limit = compile_filter([limit(rate=1.0, burst=12, parts=parts)], parts)
+    first, second, third = (Caller(rate_limit) for _ in range(3))
+    assert (first.told, second.told, third.told) == (b"", b"", None)
+    assert b'RateLimit-Policy: "checkout";q=12;w=12' in first.exchange.added
+    desk.flush()
+    desk.answered(1, [Grant(count=3, left=0.0, reset_s=12.0, again_s=1.0, keep_s=0.2)], 1)
+    assert [third.told, *(Caller(rate_limit).told for _ in range(2))] == [b""] * 3, "paid back, and two on loan again"
+    assert refused(Caller(rate_limit).told).fields.startswith(b"Retry-After: 1\r\n")
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "statuses"), [("local_share", [200, 200, 429]), ("open", [200] * 3), ("closed", [503] * 3)]
+)
+def test_while_nobody_can_count_for_all_the_policy_decides(on_failure: str, statuses: list[int]) -> None:
+    parts, _, _ = shared_parts(lost="the registry is away")
+    rate_limit = compile_filter([limit(rate=1.0, burst=2, parts=parts, on_store_failure=on_failure)], parts)
+    told = [Caller(rate_limit).told for _ in range(3)]
+    assert [each.status if isinstance(each, Reply) else 200 for each in told] == statuses
+    if on_failure == "closed":
+        assert (refused(told[0]).reason, refused(told[0]).fields) == ("policy_unavailable", b"Retry-After: 1\r\n")
+        assert "the registry is away" in refused(told[0]).detail
+
+
+def test_an_audited_shared_limit_makes_nobody_wait_and_counts_what_the_store_would_have_refused() -> None:
+    parts, _, desk = shared_parts()
+    audited = limit(rate=1.0, burst=1, parts=parts, mode="audit")
+    rate_limit = compile_filter([audited], parts)
+    assert [Caller(rate_limit).told for _ in range(2)] == [b"", b""]
+    desk.flush()
+    desk.answered(1, [Grant(count=0, left=0.0, reset_s=1.0, again_s=1.0, keep_s=0.2)], 1)
+    assert Caller(rate_limit).told == b""
+    assert audited.limit.tallies() == (1, 0, 0, 0)
+
+
+def test_scope_says_with_whom_a_limit_counts() -> None:
+    parts, _, desk = shared_parts(lost="away")
+    here = Desk("1", lambda number, budgets, asks: None, lambda flush: None, parts.now, workers=1)
+    parts.desks = {"mesh": desk, "gateway": here}
+    mesh, host = limit(parts=parts, rate=1.0, burst=8), limit(parts=parts, rate=1.0, burst=8, scope="gateway")
+    for each in (mesh, host):
+        assert Caller(compile_filter([each], parts)).told == b""
+    assert (mesh.limit.tallies()[1], host.limit.tallies()[1]) == (1, 0)

@@ -171,3 +171,52 @@ def test_whatever_is_wanted_no_window_is_exceeded(
     mesh.clock.run_until(10.0)
     ahead = sum(min(worker.limit.late, 1) for worker in mesh.all)  # one call each, where an answer is late
     assert most_in_a_window(2.0, mesh.admitted) <= limit + ahead
+
+
+def test_keys_leave_the_worker_as_digests_and_are_told_apart() -> None:
+    mesh = SharedLimit(bucket(10.0, 10), workers=1, seed=10)
+    (worker,) = mesh.all
+    secret = "Bearer 0123456789" * 20
+    asked = [worker.limit.ask_of(key, "w", 0, 0.0).key for key in (secret, secret + "x", secret, "")]
+    assert asked[0] == asked[2] != asked[1]
+    assert [len(key) for key in asked] == [32, 32, 32, 0]
+    assert all("Bearer" not in key for key in asked)
+
+
+def test_the_next_worker_pays_back_what_was_borrowed() -> None:
+    mesh = SharedLimit(bucket(10.0, 80), workers=2, seed=11, way_s=1.0)
+    old, new = mesh.all
+    for _ in range(9):
+        old.call()
+    assert len(mesh.admitted) == 9
+    assert old.limit.spent(0.0) == [("k", [-9.0])]
+    assert new.limit.wait_s("k", 0.0) == 0.0
+    new.limit.adopt(old.limit.spent(0.0), 0.0)
+    assert new.limit.wait_s("k", 0.0) == ANSWER_S
+    mesh.clock.run_until(5.0)
+    assert new.limit.spent(5.0) == []
+
+
+def test_the_key_unused_longest_is_forgotten() -> None:
+    mesh = SharedLimit(bucket(10.0, 80), workers=1, seed=12)
+    limit = mesh.all[0].limit
+    limit._max_keys = 2
+    for key in ("a", "b", "a", "c"):
+        limit.spend(key, 0.0)
+    assert limit.dropped == 1
+    assert [key for key, _ in limit.spent(0.0)] == ["a", "c"]
+
+
+def test_what_is_left_is_told_by_what_the_store_said_and_what_was_spent_since() -> None:
+    mesh = SharedLimit(bucket(10.0, 80), workers=2, seed=13)
+    limit = mesh.all[0].limit
+    assert (limit.left("k", 0.0), limit.reset_s("k", 0.0)) == (80.0, 0.0)
+    for _ in range(30):
+        mesh.all[0].call()
+        mesh.clock.run_until(mesh.clock() + 0.02)
+    now = mesh.clock()
+    assert 40.0 <= limit.left("k", now) <= 80.0 - 20.0
+    assert 0.0 < limit.reset_s("k", now) <= 6.0
+    for worker in mesh.all:
+        worker.desk.tell("away", 2)
+    assert (limit.left("k", now), limit.reset_s("k", now)) == (40.0, 0.0)
