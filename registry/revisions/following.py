@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from registry.view.view import View
 
     Rows = tuple[Iterable[InstanceRow], Iterable[DocumentRow]]
+    Changed = tuple[dict[InstanceKey, InstanceRow | None], dict[DocumentKey, DocumentRow | None]]
 
 # A view whose head was confirmed longer ago is not shown as current.
 FRESH_S: Final = 2.0
@@ -35,6 +36,8 @@ POLL_S: Final = 1.0
 CONFIRM_S: Final = 1.0
 # Longer than anybody may hold the head, and shorter than a caller's answer may take.
 HEAD_WAIT_S: Final = 40.0
+# Some hundred documents are read in 10 ms; above it the loop must not wait.
+LONG_ROWS: Final = 300
 _log = logging.getLogger("registry.revisions.following")
 
 
@@ -161,14 +164,14 @@ class Following:
                 self._confirmed_s = begun_s
                 return has_moved
             has_moved = True
-            if not self._apply(moves):
+            if not await self._apply(moves):
                 await self._begin_anew(moves)
 
     def _is_same(self, moves: Moves) -> bool:
         """Whether the store's revision of this number is the one the view holds: two histories may share numbers."""
         return self._view.at is None or moves.at == self._view.at
 
-    def _apply(self, moves: Moves) -> bool:
+    async def _apply(self, moves: Moves) -> bool:
         """The next page of the log; False: it does not continue what the view holds."""
         view = self._view
         entries = entries_of(moves.changes)
@@ -178,7 +181,7 @@ class Following:
             return False
         is_at_head = entries[-1].revision == moves.revision
         try:
-            instances, documents = _changed(moves.changes, self._read)
+            instances, documents = await self._changed(moves.changes)
         except ValueError as error:
             _log.warning("the log cannot be followed, everything is read again: %s", error)
             return False
@@ -193,6 +196,12 @@ class Following:
             instance_number=moves.instance_number if is_at_head else view.instance_number,
         )
         return True
+
+    async def _changed(self, changes: Sequence[ChangeRecord]) -> Changed:
+        """In a thread when there are many: heartbeats go on, and nobody but the committer moves the view."""
+        if len(changes) < LONG_ROWS:
+            return _what_stands(changes, self._read)
+        return await asyncio.to_thread(_what_stands, changes, self._read)
 
     async def _begin_anew(self, moves: Moves) -> None:
         """Everything is read again; as a new history, when revisions that were answered are lost.
@@ -234,10 +243,8 @@ class Following:
         )
 
 
-def _changed(
-    changes: Sequence[ChangeRecord], read: Callable[[ChangeRecord], InstanceRow | DocumentRow]
-) -> tuple[dict[InstanceKey, InstanceRow | None], dict[DocumentKey, DocumentRow | None]]:
-    """What stands after all of them."""
+def _what_stands(changes: Sequence[ChangeRecord], read: Callable[[ChangeRecord], InstanceRow | DocumentRow]) -> Changed:
+    """After all of them."""
     instances: dict[InstanceKey, InstanceRow | None] = {}
     documents: dict[DocumentKey, DocumentRow | None] = {}
     last = {(change.kind, change.namespace, change.name): change for change in changes}

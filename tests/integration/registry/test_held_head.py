@@ -17,12 +17,14 @@ from registry.revisions.draft import Apart, Draft
 from registry.settings import RegistrySettings
 from registry.store.postgres import store as store_module
 from tests.parts.conditions import until
+from tests.parts.feed_bench import truth
 from tests.parts.registry_bench import registration, written
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from registry.store.interface import ChangeRecord
     from tests.parts.valkey import Valkey
 
 HOLD_S = 0.6
@@ -111,3 +113,23 @@ async def test_a_head_is_not_held_for_ever_and_not_waited_for_for_ever(
         with pytest.raises(Problem, match="does not answer"):
             await applied
         assert (await other.catalog.register(registration())).revision == 1
+
+
+@pytest.mark.parametrize("count", [1, 400])
+async def test_a_large_revision_of_another_registry_is_read_beside_the_loop(
+    pair: Any, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    async with pair() as (one, other):
+        assert other.following is not None
+        read, threads = other.following._read, set[bool]()
+
+        def noted(change: ChangeRecord) -> Any:
+            threads.add(threading.current_thread() is threading.main_thread())
+            return read(change)
+
+        monkeypatch.setattr(other.following, "_read", noted)
+        documents = [written("Service", f"s{at}", {}) for at in range(count)]
+        await one.documents.apply([(each.document, each.spec) for each in documents], (), by="me")
+        await until(lambda: other.view.revision == 1)
+        assert threads == {count == 1}
+        assert truth(one) == truth(other)
