@@ -89,11 +89,15 @@ class Renewals:
     async def _revive_shared(self, renewed: Renewed, claims: list[Claimed], answer: asyncio.Future[Renewal]) -> None:
         """Answers when the store has decided, and Redis has heard of those that came back."""
         try:
+            mark = self._live.mark
             renewal = await self._decide(renewed, claims)
             again = self._live.renew([lease.lease_id for lease in renewed.critical]).written
             if again is not None and (claims := await again):
-                # The mark of the sweep that ended them, or of the next one: the write before may be older than it.
-                await self._decide(Renewed(0, [], [], []), claims)
+                if any(claim.mark > mark for claim in claims):
+                    # It may be of the next sweep, not of the one that ended them: the write before may be older.
+                    await self._decide(Renewed(0, [], [], []), claims)
+                else:
+                    await self._live.settle(claims)
         except Problem as problem:
             if not answer.done():
                 answer.set_exception(problem)

@@ -136,6 +136,10 @@ class Live(Protocol):
         """Those of the overdue that nobody renewed on any replica. A heartbeat that comes for one from here on is
         answered after a write only, so a sweep that stands still before its commit undoes no answered renewal."""
 
+    @property
+    def mark(self) -> int:
+        """What is claimed from now on has a higher mark."""
+
     async def settle(self, claims: Sequence[Claimed]) -> None:
         """These claims mean nothing any more: a write came after them, whoever wrote it. One that cannot be taken back
         costs the next heartbeat a write."""

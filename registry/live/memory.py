@@ -19,7 +19,7 @@ class MemoryLive(LeaseTable):
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__(clock)
         self.notice = self.noticed = b""
-        self.kept = self.losses = 0
+        self.kept = self.losses = self.mark = 0
 
     async def run(self) -> None:
         """Nothing to do: nobody shares it."""

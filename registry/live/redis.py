@@ -91,6 +91,10 @@ class RedisLive(LeaseTable):
         """Renewals that were answered and are not in Redis yet."""
         return len(self._kept)
 
+    @property
+    def mark(self) -> int:
+        return self._since  # a mark is Redis's time, as is how far the last look went
+
     def missing(self) -> str | None:
         return self._away
 

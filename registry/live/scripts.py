@@ -42,11 +42,14 @@ local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local taken = {}
 if redis.call('ZCARD', KEYS[2]) > 0 then
-  for at = 1, #ARGV do
-    local mark = redis.call('ZSCORE', KEYS[2], ARGV[at])
-    if mark then
-      taken[#taken + 1] = ARGV[at]
-      taken[#taken + 1] = mark
+  for at = 1, #ARGV, 4000 do
+    local last = math.min(at + 3999, #ARGV)
+    local marks = redis.call('ZMSCORE', KEYS[2], unpack(ARGV, at, last))
+    for one = at, last do
+      if marks[one - at + 1] then
+        taken[#taken + 1] = ARGV[one]
+        taken[#taken + 1] = marks[one - at + 1]
+      end
     end
   end
 end

@@ -298,6 +298,48 @@ async def test_a_gateway_of_another_registry_is_not_forgotten_when_redis_goes(
         own.close()
 
 
+async def test_a_heartbeat_where_the_end_of_the_lease_is_not_known_yet_brings_it_back(
+    pair: list[RunningRegistry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lease_of(pair[0], "first")
+    await until(lambda: {status(registry, "first") for registry in pair} == {"critical"}, TTL_S + 2)
+    sweeping, behind = sorted(pair, key=lambda registry: not registry.core.leases._is_leading)
+    lease = await lease_of(sweeping, "late")
+    await until(lambda: status(behind, "late") == "passing")
+    following = behind.core.revisions._following
+    assert following is not None
+
+    async def look_away() -> None:
+        following.is_due = False
+
+    before = sweeping.core.view.revision
+    with monkeypatch.context() as patch:
+        patch.setattr(following, "look", look_away)
+        await until(lambda: status(sweeping, "late") == "critical", TTL_S + 2)
+        await looked_twice(sweeping)
+        assert status(behind, "late") == "passing", "it has not heard of it"
+        answer = await beat(behind, lease)
+        assert (answer.status, answer.json["renewed"]) == (200, 1)
+        await until(lambda: status(sweeping, "late") == "passing", TTL_S / 2)
+        answer = await beat(behind, lease)
+        assert (answer.json["renewed"], behind.core.view.revision) == (1, before + 2), "the next one costs no write"
+    await until(lambda: status(behind, "late") == "critical", TTL_S + 2)
+    await looked_twice(behind)
+    answer = await beat(behind, lease)
+    assert (answer.json["renewed"], behind.core.view.revision) == (1, before + 4), (
+        "where it is known, one write is enough"
+    )
+
+
+async def looked_twice(registry: RunningRegistry) -> None:
+    """What it had to say to Redis, or to hear, when this began, is said and heard."""
+    live = registry.core.live
+    assert isinstance(live, RedisLive)
+    for _ in range(2):
+        looked_at = live._looked_at
+        await until(lambda looked_at=looked_at: live._looked_at > looked_at)  # type: ignore[misc]  # a bound default
+
+
 @asynccontextmanager
 async def stopped_sweep(pair: Sequence[RunningRegistry]) -> AsyncIterator[RunningRegistry]:
     """A sweep has claimed what is overdue, and stands still before its commit until this ends, when it goes on and is
