@@ -74,12 +74,13 @@ class HedgePlan:
     """Further attempts beside one that has no answer yet. most: of them in a call.
 
     after_s: how long to wait for an answer, by what is known at a time (monotonic seconds); inf = no hedge now.
-    learn: told how long a call waited for its answer, and when it came; None = nobody asks.
+    learn: told how long a call waited for its answer, and when it came; None = nobody asks. after: as it was written.
     """
 
     most: int
     after_s: Callable[[float], float]
     learn: Callable[[float, float], None] | None = None
+    after: str = ""
 
 
 class EncodedBody(Protocol):

@@ -88,9 +88,9 @@ def hedge_plan(block: Hedge | None) -> HedgePlan | None:
     most, after = _set(block.max), _set(block.after)
     if after == "p95":
         latencies = RecentLatencies(0.95)
-        return HedgePlan(most, latencies.quantile_s, latencies.add)
+        return HedgePlan(most, latencies.quantile_s, latencies.add, after)
     wait_s = float(parse_duration(after))
-    return HedgePlan(most, lambda _: wait_s)
+    return HedgePlan(most, lambda _: wait_s, after=after)
 
 
 def limit_s(duration: Duration | None) -> float:

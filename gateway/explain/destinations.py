@@ -134,9 +134,13 @@ def _settings(state: State, key: ClusterKey, cluster: Cluster) -> Iterator[Setti
     if settings.failover:
         shown.append(("failover", ", ".join(_named(each) for each in settings.failover)))
     if settings.bulkhead is not None:
-        shown.append(("bulkhead.max_requests", str(settings.bulkhead.max_requests)))
+        bulkhead = settings.bulkhead
+        shown += [("bulkhead.max_requests", str(bulkhead.max_requests))] if bulkhead.max_requests else []
+        shown += [("bulkhead.max_connections", str(bulkhead.max_connections))] if bulkhead.max_connections else []
     if settings.breaker is not None:
         shown.append(("breaker.failure_percent", f"{settings.breaker.failure_percent:g}"))
+    if settings.adaptive is not None:
+        shown.append(("adaptive_concurrency.tolerance", f"{settings.adaptive.tolerance:g}"))
     shown.append(("outlier_detection.enabled", "false" if settings.outlier is None else "true"))
     for field, value in shown:
         yield Setting(document=by.get(field, BUILT_IN), path=f"spec.{field}", field=field, value=value)

@@ -160,7 +160,7 @@ class _Telling:
 
 
 def _settings_of(plan: RoutePlan, rule: int) -> Iterator[Setting]:
-    """Timeouts and retries of the rule, each with whose word it is. rule: its index."""
+    """Timeouts, retries and hedges of the rule, each with whose word it is. rule: its index."""
     retry = plan.retry
     shown = [(f"timeouts.{name}", _seconds(getattr(plan, f"{name}_s"))) for name in _TIMEOUTS]
     shown.append(("retry.max_retries", str(retry.max_retries if retry is not None else 0)))
@@ -171,6 +171,8 @@ def _settings_of(plan: RoutePlan, rule: int) -> Iterator[Setting]:
             ("retry.backoff", f"{retry.backoff_base_s:g}s to {retry.backoff_max_s:g}s"),
             ("retry.budget", f"{retry.budget_percent:g} % and {retry.budget_min_per_s:g}/s"),
         ]
+    if plan.hedge is not None:
+        shown += [("hedge.after", plan.hedge.after), ("hedge.max", str(plan.hedge.most))]
     for field, value in shown:
         whose = plan.sources.get(field) or _of_a_part(plan, field)
         path = {"built": "", "Route": f"spec.rules[{rule}].{field}"}.get(whose.split(" ")[0], f"spec.{field}")

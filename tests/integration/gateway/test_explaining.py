@@ -39,7 +39,8 @@ spec:
 apiVersion: meshway/v1
 kind: TrafficPolicy
 metadata: {name: patient}
-spec: {targets: [{service: books}], load_balancer: {algorithm: round_robin}, retry: {max_retries: 2}}
+spec: {targets: [{service: books}], load_balancer: {algorithm: round_robin}, retry: {max_retries: 2},
+  hedge: {after: 5s}, bulkhead: {max_connections: 9}, adaptive_concurrency: {tolerance: 3}}
 ---
 apiVersion: meshway/v1
 kind: RateLimit
@@ -118,6 +119,11 @@ async def test_a_call_is_told_before_it_is_made_and_goes_as_told(tmp_path: Path)
         assert settings["timeouts.deadline"] == ("3s", "Route default/shop", "spec.rules[2].timeouts.deadline")
         assert settings["retry.max_retries"][:2] == ("2", "TrafficPolicy default/patient")
         assert settings["timeouts.idle"][:2] == ("300s", "built in")
+        assert settings["hedge.after"][:2] == ("5s", "TrafficPolicy default/patient")
+        of_cluster = {each["field"]: each["value"] for way in told["destinations"] for each in way["settings"]}
+        assert of_cluster["bulkhead.max_connections"] == "9"
+        assert "bulkhead.max_requests" not in of_cluster
+        assert of_cluster["adaptive_concurrency.tolerance"] == "3"
         revisions = {each["document"]: each.get("revision") for each in told["settings"]}
         assert revisions["Route default/shop"] == running.registry.core.view.revision
         assert revisions["built in"] is None
