@@ -129,7 +129,6 @@ def _all_findings(client: "RegistryClient", session: Session, gateway: str) -> I
     yield from _gateways(client, gateways)
     yield _admin_ready(gateway, session)
     yield from _services(client)
-    yield from _limits(client, gateways)
     if session.registry.startswith(("http://127.", "http://localhost", "http://[::1]")):
         yield Finding(
             id="loopback-trust",
@@ -200,6 +199,13 @@ def _gateways(client: "RegistryClient", gateways: list[dict[str, Any]]) -> Itera
                 text=f"gateway {gateway['node']} calls {kept} endpoints on that vanished from the registry at once",
                 mend="look for why they were lost: the registry's log, its store, the network to the instances",
             )
+        if alone := gateway.get("limits_alone", ""):
+            yield Finding(
+                id="limits-alone",
+                verdict="warning",
+                text=f"gateway {gateway['node']} counts shared limits by its own share: {alone}",
+                mend="it counts with the others again by itself once its registry, and the registry's Redis, answer",
+            )
         if ejected := gateway.get("ejected", []):
             yield Finding(
                 id="instances-ejected",
@@ -253,16 +259,3 @@ def _services(client: "RegistryClient") -> Iterator[Finding]:
                 mend=f"meshway describe service/{name} -n {namespace}",
             )
     yield Finding(id="services", verdict="passed", text=f"{count} service{'s' * (count != 1)} known")
-
-
-def _limits(client: "RegistryClient", gateways: list[dict[str, Any]]) -> Iterator[Finding]:
-    workers = sum(gateway.get("workers", 0) for gateway in gateways if gateway["live"])
-    for limit in client.items("/v1/namespaces/-/rate-limits"):
-        if limit["spec"].get("scope", "mesh") == "mesh" and workers > 1:
-            metadata = limit["metadata"]
-            yield Finding(
-                id="limits-local-share",
-                verdict="warning",
-                text=f"RateLimit {metadata['namespace']}/{metadata['name']}: each of {workers} workers admits its "
-                f"share, rate ÷ {workers}, until mesh-wide limits are built",
-            )

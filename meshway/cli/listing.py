@@ -86,7 +86,10 @@ def _blocks(item: Item) -> str:
 
 
 def _limit(item: Item) -> str:
-    bucket = item["spec"]["token_bucket"]
+    spec = item["spec"]
+    if (window := spec.get("sliding_window")) is not None:
+        return f"{window['limit']} in {window['window']}"
+    bucket = spec["token_bucket"]
     return f"{bucket['rate']}" + (f" burst {bucket['burst']}" if "burst" in bucket else "")
 
 

@@ -12,12 +12,6 @@ from tests.parts.planes import Gateway, Registry
 from tests.parts.ports import free_port
 
 Run = Callable[..., Ended]
-LIMIT = """\
-apiVersion: meshway/v1
-kind: RateLimit
-metadata: {name: hello}
-spec: {targets: [{service: hello}], token_bucket: {rate: 5/s}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -54,20 +48,11 @@ def test_a_quiet_mesh_passes_every_check(registry: Registry, gateway: Gateway) -
     assert check(registry, gateway, "-q").out == ""
 
 
-def test_a_limit_tells_that_each_worker_admits_its_share(registry: Registry, gateway: Gateway, tmp_path: Path) -> None:
-    (tmp_path / "limit.yaml").write_text(LIMIT)
-    assert meshway("apply", "-f", str(tmp_path / "limit.yaml"), "--registry", registry.url).code == 0
-    shown = check(registry, gateway)
-    assert shown.code == 0
-    assert (
-        "! RateLimit default/hello: each of 2 workers admits its share, rate ÷ 2, until mesh-wide limits are built"
-    ) in shown.out.splitlines()
-
-
 def test_what_a_gateway_refuses_keeps_and_ejects_is_told(registry: Registry, gateway: Gateway) -> None:
     report = {"node": "gw-9", "revision": 2**40, "workers": 1}
     refused = {"kind": "Route", "namespace": "default", "name": "r", "path": "spec.hosts[0]", "reason": "is no service"}
     found = {"refused": [refused], "mass_removal_guard": 7, "ejected": ["default/hello/one"]}
+    found |= {"limits_alone": "no registry is followed"}
     assert registry.client.post("/v1/reports", json=report | found).status_code == 204
     shown = check(registry, gateway)
     assert registry.client.post("/v1/reports", json=report).status_code == 204
@@ -75,6 +60,7 @@ def test_what_a_gateway_refuses_keeps_and_ejects_is_told(registry: Registry, gat
     lines = shown.out.splitlines()
     assert "✗ gateway gw-9 refuses Route default/r: spec.hosts[0] is no service" in lines
     assert "✗ gateway gw-9 calls 7 endpoints on that vanished from the registry at once" in lines
+    assert "! gateway gw-9 counts shared limits by its own share: no registry is followed" in lines
     assert "! gateway gw-9 does not call default/hello/one: their calls fail" in lines
 
 
