@@ -129,7 +129,7 @@ class FurtherAttempts:
         if exchange.status or not call.is_request_whole or not call.is_body_whole:
             return
         another = cluster.pick_untried(exchange)
-        if another is None or not cluster.budget.spend(now):
+        if another is None or not cluster.has_spare_room or not cluster.budget.spend(now):
             return
         if left:
             self._hedges_left = left

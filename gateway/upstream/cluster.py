@@ -299,6 +299,13 @@ class Cluster:
         if self.bulkhead is not None and self.bulkhead.cancel(exchange):
             self._let_out(exchange)
 
+    @property
+    def has_spare_room(self) -> bool:
+        """Whether an attempt beside those of the calls that were admitted keeps nobody out."""
+        if self.bulkhead is not None and self.bulkhead.would_wait:
+            return False
+        return self.limit is None or len(self.limit.held) < self.limit.limit
+
     def pick_another(self, exchange: Exchange) -> Endpoint | None:
         """The endpoint of a retry: one that was not tried if there is any. None: 503 `no_endpoint`."""
         pick = self.first_pick

@@ -15,6 +15,7 @@ from meshway.formats.yaml_documents import read_documents
 from meshway.snapshot import Change
 from tests.parts.changes import document, edge_route, left, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
+from tests.parts.wire import Caller
 
 ROUTE = document("Route", "r", edge_route(to("books")))
 
@@ -179,6 +180,16 @@ async def test_a_slow_instance_is_hedged_when_its_time_is_up(
     route = document("Route", "r", edge_route(to("books", **(rule or {}))))
     async with two_instances(slow_s=0.4) as (books, _), compiled_gateway(*books, route, *policies) as gateway:
         assert (await gateway.ask())[2] == answer
+
+
+async def test_a_body_is_kept_for_a_hedge_where_nothing_is_retried() -> None:
+    policy = document("TrafficPolicy", "h", {"hedge": {"after": "50ms"}, "retry": {"max_retries": 0}})
+    async with two_instances(slow_s=0.4) as (books, called), compiled_gateway(*books, ROUTE, policy) as gateway:
+        caller = Caller(*await asyncio.open_connection("127.0.0.1", gateway.port))
+        caller.send(b"PUT / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 4\r\n\r\nbody")
+        assert (await caller.answer())[2] == b"quick"
+        assert called == ["slow", "quick"]
+        caller.writer.close()
 
 
 async def test_what_the_slowest_twentieth_takes_is_learnt_and_hedged() -> None:

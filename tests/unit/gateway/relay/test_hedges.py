@@ -1,13 +1,16 @@
 """Attempts beside each other: the first answer wins, and nobody is blamed for having been slower."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from gateway.exchange import NEVER
 from gateway.plan import HedgePlan, RetryPlan, RoutePlan
 from gateway.upstream.cluster import Cluster
-from gateway.upstream.cluster_settings import BudgetSettings
+from gateway.upstream.cluster_settings import AdaptiveSettings, BudgetSettings, BulkheadSettings
+from gateway.upstream.endpoint import Endpoint
 from tests.parts.one_route import cluster, endpoint, plan, retry_plan
 from tests.parts.playbook import FakeUpstream, Playbook
 
@@ -136,6 +139,31 @@ def test_without_budget_there_is_no_hedge() -> None:
     book.connect()
     book.pass_time(0.5)
     assert book.openings == []
+
+
+@pytest.mark.parametrize(
+    ("bulkhead", "is_hedged"), [(BulkheadSettings(1, 8, 1.0), False), (BulkheadSettings(2, 8, 1.0), True)]
+)
+def test_a_service_that_has_its_most_calls_is_not_hedged(bulkhead: BulkheadSettings, is_hedged: bool) -> None:
+    book = Playbook(make_cluster=partial(cluster, bulkhead=bulkhead), make_plan=hedging())
+    book.request()
+    book.connect()
+    book.pass_time(0.5)
+    assert bool(book.openings) is is_hedged
+
+
+@pytest.mark.parametrize(("most", "is_hedged"), [(1, False), (2, True)])
+def test_a_service_that_runs_all_it_can_is_not_hedged(most: int, is_hedged: bool) -> None:
+    def learning(*endpoints: Endpoint, now: Callable[[], float]) -> Cluster:
+        made = cluster(*endpoints, now=now)
+        made.configure(replace(made.settings, adaptive=AdaptiveSettings(2.0, 1, most, 0.1, 20)))
+        return made
+
+    book = Playbook(make_cluster=learning, make_plan=hedging())
+    book.request()
+    book.connect()
+    book.pass_time(0.5)
+    assert bool(book.openings) is is_hedged
 
 
 @pytest.mark.parametrize("first_fails", [True, False])
