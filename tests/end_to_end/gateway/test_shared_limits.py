@@ -1,6 +1,7 @@
 """One limit over several gateways and all their workers: never exceeded, nearly all used, whoever has the calls."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,6 +91,20 @@ def test_whoever_would_rather_refuse_than_count_alone_refuses_while_the_registry
     log = mesh.gateways[0].access_log()
     assert log[-1]["reason"] == "policy_unavailable"
     assert log[-1]["policy"] == "RateLimit default/shared"
+
+
+def test_a_reload_gives_nobody_a_full_limit_who_had_spent_his(start_limited: Callable[..., LimitedMesh]) -> None:
+    mesh = start_limited(1, 2)
+    mesh.limit("token_bucket: {rate: 1/m, burst: 40}")
+    port = [mesh.gateways[0].edge_port]
+    spent = asyncio.run(load(port, 100, 1.0)).count(200)
+    assert 36 <= spent <= 40, "but for the last call on loan of each worker"
+    (before,) = {state["workers"] for state in mesh.states()}
+    restarts = mesh.metric(0, "meshway_worker_restarts_total")
+    mesh.gateways[0].process.send(signal.SIGHUP)
+    wait_until(lambda: mesh.gateways[0].process.text().count("takes over") == before, 30, what="both workers anew")
+    assert asyncio.run(load(port, 100, 0.5)).count(200) <= 41 - spent
+    assert mesh.metric(0, "meshway_worker_restarts_total") == restarts
 
 
 @pytest.mark.soak
