@@ -394,15 +394,15 @@ async def test_a_heartbeat_that_could_not_be_written_leaves_the_claim_to_the_nex
     lease = await lease_of(one, "b1")
     await until(lambda: status(other, "b1") == "passing")
     async with stopped_sweep(pair) as awake:
-        leases = awake.core.leases
-        submit = leases._submit
+        renewals = awake.core.leases._renewals
+        submit = renewals._submit
 
         def refuse(write: Any) -> Any:
             raise Problem(503, "store_unavailable", "Not taking writes")
 
-        leases._submit = refuse
+        renewals._submit = refuse
         assert (await beat(awake, lease)).status == 503
-        leases._submit = submit
+        renewals._submit = submit
         assert (await beat(awake, lease)).status == 200
     await passes_for(TTL_S - 0.2, pair, "b1")
 
