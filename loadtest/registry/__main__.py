@@ -133,7 +133,8 @@ def scale(options: argparse.Namespace, cores: tuple[int, int]) -> tuple[str, lis
     text = (
         f"- {found.instances:,} instances in {found.instances // 100:,} services: registry {found.registry_mb:.0f} MB, "
         f"gateway host with 2 workers {found.gateway_mb:.0f} MB, cold start {found.cold_start_s:.2f} s, longest wait "
-        f"of a heartbeat while followers take the whole {found.longest_stall_ms:.1f} ms\n"
+        f"of a heartbeat while followers take the whole {found.longest_stall_ms:.1f} ms, while nobody does "
+        f"{found.quiet_stall_ms:.1f} ms\n"
         f"- {found.followers:,} followers that decode, all of them on one core, after a restart of the registry: those "
         f"that were there before and missed {MISSED:,} revisions hold its head after {found.resumed_s:.1f} s, "
         f"{found.wholes:,} of them by the whole; "

@@ -28,17 +28,22 @@ if TYPE_CHECKING:
 # Revisions that followers miss while their registry is away.
 MISSED = 2000
 _BATCH = 1000
+_QUIET_S = 5.0
 
 
 class Scale(NamedTuple):
-    """From a restarted registry's readiness until all followers hold its head: resumed_s for those that were there
-    before (wholes: how many of them took the whole all the same), resynchronised_s for as many that hold nothing."""
+    """*_stall_ms: the longest wait of a heartbeat while followers take the whole, and while nobody does.
+
+    From a restarted registry's readiness until all followers hold its head: resumed_s for those that were there before
+    (wholes: how many of them took the whole all the same), resynchronised_s for as many that hold nothing.
+    """
 
     instances: int
     registry_mb: float
     gateway_mb: float
     cold_start_s: float
     longest_stall_ms: float
+    quiet_stall_ms: float
     followers: int
     resumed_s: float
     wholes: int
@@ -105,21 +110,30 @@ def longest_gap_ms(port: int, is_over: threading.Event) -> float:
     return longest * 1e3
 
 
-def stall_ms(port: int, core: int) -> float:
-    """While one follower after the other takes the whole."""
+@contextmanager
+def waiting(port: int) -> Iterator[list[float]]:
+    """Heartbeats meanwhile; afterwards the list holds the longest wait for one, milliseconds."""
     is_over = threading.Event()
     found: list[float] = []
-    watching = threading.Thread(target=lambda: found.append(longest_gap_ms(port, is_over)))
-    watching.start()
+    thread = threading.Thread(target=lambda: found.append(longest_gap_ms(port, is_over)))
+    thread.start()
     try:
+        yield found
+    finally:
+        is_over.set()
+        thread.join(30)
+
+
+def stalls_ms(port: int, core: int) -> tuple[float, float]:
+    """While one follower after the other takes the whole, and while nobody does: what the machine does by itself."""
+    with waiting(port) as quiet:
+        time.sleep(_QUIET_S)
+    with waiting(port) as busy:
         for _ in range(5):
             # On the core of the one who waits: it must not wait for them.
             with followers(port, 1, core, decodes=True, gives_way=True):
                 pass
-    finally:
-        is_over.set()
-        watching.join(30)
-    return found[0]
+    return busy[0], quiet[0]
 
 
 def measure(folder: Path, cores: tuple[int, int], *, instances: int, services: int, crowd: int) -> Scale:
@@ -132,11 +146,13 @@ def measure(folder: Path, cores: tuple[int, int], *, instances: int, services: i
         registry_mb = server.memory_mb()
         with gateway(folder, server.port, workers=2) as (process, _):
             gateway_mb = proportional_mb(process.pid)
-        stall = stall_ms(server.port, load_core)
+        stall, quiet = stalls_ms(server.port, load_core)
     resumed_s, wholes, resynchronised_s = restart(
         lambda port: servers.meshway(folder, registry_core, port=port), load_core, crowd
     )
-    return Scale(instances, registry_mb, gateway_mb, cold_start_s, stall, crowd, resumed_s, wholes, resynchronised_s)
+    return Scale(
+        instances, registry_mb, gateway_mb, cold_start_s, stall, quiet, crowd, resumed_s, wholes, resynchronised_s
+    )
 
 
 def restart(

@@ -32,7 +32,7 @@ def test_a_row_that_was_not_asked_is_no_figure() -> None:
 
 
 def test_every_figure_that_is_no_rate_is_told_too() -> None:
-    scale = Scale(100_000, 299.0, 401.0, 0.9, 5.5, 1000, 1.0, 0, 60.0)
+    scale = Scale(100_000, 299.0, 401.0, 0.9, 5.5, 1.0, 1000, 1.0, 0, 60.0)
     lines = figures.of_spreads(Spread(1, 50.0, 80), Spread(1, 51.0, 80)) + figures.of_scale(scale)
     assert [line.split("|")[-2].strip() for line in lines] == [
         "met",
