@@ -11,7 +11,6 @@ from meshway.cli.revisions import Wait
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 
 if TYPE_CHECKING:
-    import httpx
 
     from meshway.cli.registry_client import RegistryClient
     from meshway.cli.written_files import FileDocument, FilesRead
@@ -67,7 +66,7 @@ def apply(
         return
     own = frozenset(document.name for document in documents)
     standing = standing_at(client, applied["revision"], until=began + wait_s, documents=own)
-    session.say(f"{line}   {standing.text} in {(time.monotonic() - began) * 1000:.0f} ms")
+    session.say(standing.told(line.removeprefix("✓ "), f" in {(time.monotonic() - began) * 1000:.0f} ms"))
     end_unless_reached(session, standing)
     _end_in_part(read)
 
@@ -126,7 +125,7 @@ def delete(
     ] = None,
 ) -> None:
     """Delete documents, as one revision."""
-    from meshway.cli.changes import document_name
+    from meshway.cli.changes import document_name, warning_lines
     from meshway.cli.registry_client import RegistryClient
     from meshway.cli.written_files import read_files
 
@@ -144,9 +143,7 @@ def delete(
     session.confirm(f"Delete {', '.join(document_name(key) for key in keys)}?")
     client = RegistryClient(session)
     body = {"documents": [], "delete": keys}
-    answer = client.answer("POST", "/v1/apply", params={"namespace": namespace}, body=body)
-    if answer.status_code >= 400:
-        raise _delete_error(answer)
+    answer = client.ask("POST", "/v1/apply", params={"namespace": namespace}, body=body)
     rows = answer.json()["documents"]
     if session.output in ("json", "jsonl"):
         session.put(answer.text.rstrip("\n"))
@@ -154,6 +151,8 @@ def delete(
         for row in rows:
             if row["result"] == "deleted":
                 session.put(f"- {document_name(row)}")
+        for line in warning_lines(answer.json(), ()):
+            session.put(line)
     if absent := [document_name(row) for row in rows if row["result"] != "deleted"]:
         raise CliError(NOT_FOUND, f"not there: {', '.join(absent)}", mend="see what there is: meshway get KIND -A")
 
@@ -180,22 +179,6 @@ def export(
         session.put(pretty_json(documents))
     else:
         session.put(yaml_stream(documents).rstrip("\n"))
-
-
-def _delete_error(answer: "httpx.Response") -> CliError:
-    """A Service that has instances cannot go: where they are, and what ends them."""
-    from meshway.cli.registry_client import refused
-    from meshway.client.errors import problem_of
-
-    error = refused(answer)
-    for found in problem_of(answer).errors:
-        if found.code == "has_instances" and found.document:
-            namespace, _, name = found.document.partition(" ")[2].partition("/")
-            error.mend = (
-                f"stop the programs that register them (meshway instances {name} -n {namespace} lists them), "
-                "then delete again; nothing was deleted"
-            )
-    return error
 
 
 def _as_written(document: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Wait = Annotated[
     str | None,
-    typer.Option("--wait", metavar="[=10s]", help="Until all live gateways run it; exit 1 when they do not in time."),
+    typer.Option("--wait", metavar="[=10s]", help="Until all gateways run it; exit 1 when they do not in time."),
 ]
 
 
@@ -58,7 +58,7 @@ def rollback(
     wait: Wait = None,
 ) -> None:
     """Make all documents what they were at a revision. It is a new revision itself, and can be taken back like any."""
-    from meshway.cli.changes import change_marks, diff_text
+    from meshway.cli.changes import change_marks, diff_text, warning_lines
     from meshway.cli.registry_client import RegistryClient, refused
     from meshway.cli.waiting import end_unless_reached, preference, seconds_of, standing_at
 
@@ -85,12 +85,12 @@ def rollback(
     if session.output in ("json", "jsonl"):
         session.put(answer.text.rstrip("\n"))
     else:
-        session.put(change_marks(applied))
+        session.put("\n".join([change_marks(applied), *warning_lines(applied, ())]))
     if wait_s is None:
         session.say(f"✓ revision {applied['revision']}: the documents of r{number}")
         return
     standing = standing_at(client, applied["revision"], until=began + wait_s)
-    session.say(f"✓ revision {applied['revision']}: the documents of r{number}   {standing.text}")
+    session.say(standing.told(f"revision {applied['revision']}: the documents of r{number}"))
     end_unless_reached(session, standing)
 
 
@@ -115,7 +115,7 @@ def wait(
     if session.output in ("json", "jsonl"):
         session.put(pretty_json(standing))
     else:
-        session.put(f"{'✓' if standing.is_reached else '✗'} revision {number}   {standing.text}")
+        session.put(standing.told(f"revision {number}"))
     end_unless_reached(session, standing)
 
 

@@ -86,7 +86,7 @@ def _documents() -> list[Operation]:
             path=documents.ONE,
             id="deleteDocument",
             tag="documents",
-            about="Delete a document; 409 for a service that has instances.",
+            about="Delete a document; 409 while others refer to it. A service's instances stay.",
             detail=kinds,
             parameters=(_IF_MATCH, _PREFER),
             answers={204: None, 404: _PROBLEM, 409: _PROBLEM, 412: _PROBLEM},

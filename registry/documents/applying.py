@@ -10,7 +10,7 @@ from msgspec import Meta
 from meshway.model.document import Document, Spec
 from meshway.problem import FieldError, Problem, invalid_document, not_found
 from meshway.rehearsal import Rehearsal as RecordedRehearsal
-from registry.documents.cautions import Caution, cautions
+from registry.documents.cautions import Caution, bereft_services, cautions
 from registry.documents.claims import claim_text, claims, rivals
 from registry.documents.differences import ValueChange, document_changes
 from registry.documents.references import dangling, references, target_of
@@ -100,7 +100,7 @@ class Apply(msgspec.Struct, Apart, frozen=True):
         results = [_put(draft, written, self.by, before) for written in self.documents]
         results += [_delete(draft, key, self.by, before) for key in self.delete]
         _check(draft, before)
-        warnings = list(cautions(before.changed(draft), draft))
+        warnings = [*cautions(before.changed(draft), draft), *bereft_services(map(Key.astuple, self.delete), draft)]
         revision = draft.revision if draft.has_changes else draft.revision - 1
         return Applied(revision=revision, documents=results, warnings=warnings)
 
@@ -217,23 +217,11 @@ def _put(draft: Draft, written: Written, by: str, touched: _Before) -> Result:
 
 
 def _delete(draft: Draft, key: Key, by: str, touched: _Before) -> Result:
-    """Gone already is as good as deleted: an apply may be repeated."""
+    """Gone already is as good as deleted: an apply may be repeated. A Service's instances stay: they made it no less
+    than its document, and a document is what can be taken back."""
     before = touched.remember(key.astuple())
     if before is None:
         return Result(kind=key.kind, namespace=key.namespace, name=key.name, result="unchanged")
-    if key.kind == "Service" and any(draft.instances_of(key.namespace, key.name)):
-        count = sum(1 for _ in draft.instances_of(key.namespace, key.name))
-        name = f"Service {key.namespace}/{key.name}"
-        message = f"{name} has {count} instance{'s' * (count != 1)}"
-        raise Problem(
-            409,
-            "in_use",
-            "Service has instances",
-            detail=message,
-            errors=(FieldError(document=name, path="", code="has_instances", message=message),),
-            mend="stop what registers them, or deregister them and delete again; a lease that runs out takes its "
-            "instance along after some minutes",
-        )
     draft.remove_document(before, by=by)
     return Result(kind=key.kind, namespace=key.namespace, name=key.name, result="deleted")
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 
 class Caution(msgspec.Struct, frozen=True, kw_only=True):
-    """document: `Route shop/cart`. code: no_instances, shadowed_rule, never_matches or unused_policy."""
+    """document: `Route shop/cart`. code: no_instances, keeps_instances, shadowed_rule, never_matches or
+    unused_policy."""
 
     document: str
     path: str
@@ -44,6 +45,17 @@ def cautions(rows: Iterable[DocumentRow], draft: Draft) -> Iterator[Caution]:
             yield from _of_route(row, spec)
         elif isinstance(spec, TrafficPolicy):
             yield from _of_policy(row, spec, draft)
+
+
+def bereft_services(deleted: Iterable[DocumentKey], draft: Draft) -> Iterator[Caution]:
+    """Services that lost their document and go on by their instances."""
+    for key in deleted:
+        kind, namespace, name = key
+        if kind != "Service" or draft.document(key) is not None:
+            continue
+        if count := sum(1 for _ in draft.instances_of(namespace, name)):
+            message = f"keeps its {count} instance{'s' * (count != 1)}, and is called on with the defaults of a Service"
+            yield Caution(document=f"Service {namespace}/{name}", path="", code="keeps_instances", message=message)
 
 
 class _Lonely:

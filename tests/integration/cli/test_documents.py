@@ -193,19 +193,25 @@ def test_a_file_read_before_somebody_elses_change_is_a_conflict(run: Run, namesp
     assert "was deleted since you read it" in run("apply", "-f", "-", stdin=read).err
 
 
-def test_a_service_with_instances_is_not_deleted(registry: Registry, run: Run, namespace: str, tmp_path: Path) -> None:
+def test_a_service_with_instances_loses_its_document_and_goes_on(
+    registry: Registry, run: Run, namespace: str, tmp_path: Path
+) -> None:
     write(
         tmp_path, SHOP.partition("---")[0].replace("type: static, endpoints: [{address: 127.0.0.1, port: 9000}], ", "")
     )
-    assert run("apply", "-f", "shop.yaml").code == 0
     registry.register("cart", "one", 9000, namespace)
-    refused = run("delete", "-f", "shop.yaml", "--yes")
-    assert refused.code == 5
-    assert refused.err.splitlines() == [
-        f"error: Service {namespace}/cart has 1 instance",
-        f"mend:  stop the programs that register them (meshway instances cart -n {namespace} lists them), then delete "
-        "again; nothing was deleted",
-    ]
+    before = registry.client.get("/v1/health/live").headers["Meshway-Revision"]
+    assert run("apply", "-f", "shop.yaml").code == 0
+    keeps = (
+        f"! keeps_instances Service {namespace}/cart: keeps its 1 instance, and is called on with the defaults of a "
+        "Service"
+    )
+    deleted = run("delete", "-f", "shop.yaml", "--yes")
+    assert (deleted.code, deleted.out.splitlines()) == (0, [f"- Service {namespace}/cart", keeps])
+    assert run("instances", "cart", "-o", "name").out == "cart/one\n"
+    assert run("apply", "-f", "shop.yaml").code == 0
+    back = run("rollback", before, "--yes")
+    assert (back.code, keeps in back.out) == (0, True), back.err
 
 
 def test_output_for_programs_is_the_apis_answer(run: Run, tmp_path: Path) -> None:

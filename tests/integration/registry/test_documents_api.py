@@ -83,7 +83,9 @@ async def test_a_service_shows_its_document_and_counts_and_may_be_written_back_a
     assert (read["spec"], read["metadata"]["revision"]) == ({"owner": "shop"}, written.json["metadata"]["revision"])
     again = await registry.call("PUT", place, read)
     assert again.headers["meshway-result"] == "unchanged"
-    assert (await registry.call("DELETE", place)).status == 409, "a service with instances is not deleted"
+    assert (await registry.call("DELETE", place)).status == 204
+    left = (await registry.call("GET", place)).json
+    assert left == default, "its instances make it a service as before"
 
 
 async def test_yaml_is_applied_as_one_revision_and_once_more_changes_nothing(registry: RunningRegistry) -> None:

@@ -195,12 +195,15 @@ def test_a_document_named_twice_is_refused() -> None:
     assert codes(problem) == [("", "duplicate")]
 
 
-def test_a_service_with_instances_is_not_deleted() -> None:
+def test_a_service_outlives_its_document_by_its_instances_and_that_is_told() -> None:
     bench = Bench()
     bench.apply(SERVICE)
     bench.register()
-    problem = refusal(bench, delete=(Key("Service", "default", "books"),))
-    assert (problem.status, problem.code) == (409, "in_use")
+    applied = bench.apply(delete=(Key("Service", "default", "books"),))
+    assert [row.result for row in applied.documents] == ["deleted"]
+    assert [(told.code, told.document) for told in applied.warnings] == [("keeps_instances", "Service default/books")]
+    assert "its 1 instance," in applied.warnings[0].message
+    assert bench.apply(route_to("books")).warnings == [], "it is a service still"
 
 
 def test_what_others_refer_to_is_not_taken_away() -> None:
