@@ -6,6 +6,8 @@ import random
 import zlib
 from typing import Any
 
+import pytest
+
 from gateway.wire.http1.listener_context import ConnectionLimits
 from tests.integration.gateway.test_decisions import ROUND_ROBIN, route, saying, services
 from tests.parts.changes import document, running, to
@@ -33,6 +35,7 @@ async def ask(gateway: CompiledGateway, data: bytes) -> tuple[int, str, str]:
     return status, head.decode(), body.decode()
 
 
+@pytest.mark.proves("Respond.body", "Respond.content_type")
 async def test_a_rule_answers_itself_and_needs_no_service() -> None:
     respond: dict[str, Any] = {"status": 418, "body": "short and stout", "content_type": "text/x-tea"}
     rules = [
@@ -50,6 +53,7 @@ async def test_a_rule_answers_itself_and_needs_no_service() -> None:
         assert "content-length" not in head.lower()
 
 
+@pytest.mark.proves("Rule.request_body", "RequestBody.max")
 async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read() -> None:
     rule = to("books", request_body={"max": 10})
     upstream = saying("1")
@@ -78,6 +82,7 @@ async def test_a_body_of_unknown_length_is_counted_as_it_comes() -> None:
         caller.writer.close()
 
 
+@pytest.mark.proves("RequestBody.min_rate")
 async def test_a_body_that_comes_slower_than_the_rule_wants_ends_the_call() -> None:
     rule = to("books", request_body={"min_rate": "1KiB"})
     limits = ConnectionLimits(body_grace_s=0.05)
@@ -89,6 +94,7 @@ async def test_a_body_that_comes_slower_than_the_rule_wants_ends_the_call() -> N
         caller.writer.close()
 
 
+@pytest.mark.proves("Rule.fault", "Fault.delay", "FaultDelay.fixed")
 async def test_a_fault_holds_calls_and_says_so_in_no_answer_but_their_time() -> None:
     rule = to("books", fault={"delay": {"fixed": "150ms"}})
     async with services(saying("1")) as books, compiled_gateway(*books, route(rule)) as gateway:
@@ -97,6 +103,7 @@ async def test_a_fault_holds_calls_and_says_so_in_no_answer_but_their_time() -> 
         assert asyncio.get_running_loop().time() - began >= 0.15
 
 
+@pytest.mark.proves("Fault.abort", "FaultAbort.status", "Fault.until")
 async def test_a_fault_refuses_calls_in_the_name_of_its_rule_until_its_time_is_over() -> None:
     upstream = saying("1")
     abort = {"abort": {"status": 503}}
@@ -111,6 +118,7 @@ async def test_a_fault_refuses_calls_in_the_name_of_its_rule_until_its_time_is_o
             assert (await gateway.ask())[0] == 200
 
 
+@pytest.mark.proves("Fault.match")
 async def test_a_fault_hits_only_who_is_meant() -> None:
     rule = to("books", fault={"abort": {"status": 500}, "match": {"headers": {"x-chaos": {"present": True}}}})
     async with services(saying("1")) as books, compiled_gateway(*books, route(rule)) as gateway:
@@ -118,6 +126,7 @@ async def test_a_fault_hits_only_who_is_meant() -> None:
         assert (await gateway.ask(fields="X-Chaos: 1\r\n"))[0] == 500
 
 
+@pytest.mark.proves("FaultAbort.grpc_status")
 async def test_a_fault_of_grpc_is_an_answer_without_a_body() -> None:
     rule = to("books", fault={"abort": {"grpc_status": 14}})
     async with services(saying("1")) as books, compiled_gateway(*books, route(rule)) as gateway:
@@ -126,6 +135,7 @@ async def test_a_fault_of_grpc_is_an_answer_without_a_body() -> None:
         assert "grpc-status: 14" in head
 
 
+@pytest.mark.proves("Rule.mirror", "Mirror.destination")
 async def test_a_mirror_gets_a_copy_of_each_call_and_its_answer_is_nobodys() -> None:
     books, shadow = saying("1"), saying("shadow", 500)
     rule = to("books", mirror=[{"destination": {"service": "shadow"}}], request_headers={"set": {"X-Team": "web"}})
@@ -159,6 +169,7 @@ async def test_a_mirror_that_is_gone_or_never_answers_costs_the_call_nothing() -
             await until(lambda: len(mute.received) == 3, what="copies")
 
 
+@pytest.mark.proves("Mirror.percent")
 async def test_a_mirror_gets_its_share_and_no_body_that_is_too_long() -> None:
     books, shadow = saying("1"), saying("shadow")
     rules = [
@@ -182,6 +193,7 @@ def telling(head: str, *pieces: bytes) -> RecordingUpstream:
     return RecordingUpstream(pieces_of=lambda received: [f"HTTP/1.1 {head}\r\n\r\n".encode(), *pieces])
 
 
+@pytest.mark.proves("Rule.compression")
 async def test_an_answer_is_compressed_for_who_takes_it() -> None:
     text = b"all work and no play " * 200
     upstream = telling(f'200 OK\r\nContent-Type: text/plain\r\nETag: "1"\r\nContent-Length: {len(text)}', text)
@@ -292,6 +304,7 @@ async def test_a_caller_who_reads_slowly_holds_the_service_back_when_compressed_
             caller.writer.close()
 
 
+@pytest.mark.proves("Rule.deprecation", "Deprecation.since", "Deprecation.sunset", "Deprecation.link")
 async def test_what_will_go_is_announced_in_every_answer() -> None:
     rules = [
         to("books", {"prefix": "/v1"}, deprecation={"since": "2026-01-01", "link": "https://shop.example/v2"}),
@@ -305,6 +318,7 @@ async def test_what_will_go_is_announced_in_every_answer() -> None:
         assert (status, "Sunset: Thu, 01 Jan 2026 00:00:00 GMT" in head) == (410, True)
 
 
+@pytest.mark.proves("Rule.retry", "Retry.max_retries", "Retry.grpc_codes", "Retry.non_idempotent")
 async def test_a_code_of_grpc_is_tried_again_where_that_does_no_harm() -> None:
     busy = telling("200 OK\r\nContent-Type: application/grpc\r\ngrpc-status: 14\r\nContent-Length: 0")
     rule = to("books", retry={"max_retries": 1, "grpc_codes": [14], "non_idempotent": True})
@@ -318,6 +332,7 @@ async def test_a_code_of_grpc_is_tried_again_where_that_does_no_harm() -> None:
         assert {(await ask(gateway, request("POST")))[2] for _ in range(2)} == {"", "2"}
 
 
+@pytest.mark.proves("Rewrite.host_from_header")
 async def test_the_service_sees_the_host_that_a_header_names() -> None:
     upstream = saying("1")
     rule = to("books", rewrite={"host_from_header": "x-tenant"})
@@ -328,6 +343,7 @@ async def test_the_service_sees_the_host_that_a_header_names() -> None:
         assert hosts == [[b"blue.example"], [b"shop.example"]]
 
 
+@pytest.mark.proves("PathRewrite.template", "PathRewrite.regex", "PathRewrite.substitution")
 async def test_a_path_is_made_of_parts_of_the_old_one() -> None:
     upstream = saying("1")
     rules = [
@@ -351,6 +367,7 @@ CORS = {"allow_origins": ["https://a.example"], "allow_methods": ["PUT"], "allow
 PREFLIGHT = "Origin: https://a.example\r\nAccess-Control-Request-Method: {}\r\n"
 
 
+@pytest.mark.proves("Rule.cors", "Cors.allow_credentials", "Cors.expose_headers")
 async def test_a_page_of_another_origin_asks_leave_and_reads_the_answer() -> None:
     upstream = telling("200 OK\r\nAccess-Control-Allow-Origin: *\r\nVary: Accept\r\nContent-Length: 2", b"ok")
     rule = to("books", cors=CORS | {"allow_credentials": True, "expose_headers": ["x-total"]})
@@ -374,6 +391,7 @@ async def test_a_page_of_another_origin_asks_leave_and_reads_the_answer() -> Non
         assert "Vary: Origin" in head
 
 
+@pytest.mark.proves("Cors.allow_origins")
 async def test_a_strange_page_is_refused_its_preflight_by_name_and_reads_nothing() -> None:
     upstream = telling("200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 2", b"ok")
     rule = to("books", name="api", cors=CORS)

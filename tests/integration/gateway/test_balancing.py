@@ -68,6 +68,7 @@ async def test_peak_ewma_leaves_a_slow_instance_alone() -> None:
         assert (await said(gateway, 30))["slow"] <= 1
 
 
+@pytest.mark.proves("LoadBalancer.decay")
 async def test_peak_ewma_tries_the_slow_instance_again_when_its_past_has_decayed() -> None:
     slow = await slow_server(0.1, "slow")
     port = slow.sockets[0].getsockname()[1]
@@ -93,6 +94,7 @@ HASH_KEYS = [
 
 @pytest.mark.parametrize("algorithm", ["ring_hash", "maglev"])
 @pytest.mark.parametrize(("key", "asks"), HASH_KEYS, ids=["header", "cookie", "query", "path"])
+@pytest.mark.proves("LoadBalancer.hash_key", "HashKey.header", "HashKey.cookie", "HashKey.query", "HashKey.path")
 async def test_a_caller_keeps_its_instance_while_others_come_and_go(algorithm: str, key: Any, asks: Any) -> None:
     async with (
         instances("1", "2", "3", "4") as books,
@@ -111,6 +113,7 @@ async def test_a_caller_keeps_its_instance_while_others_come_and_go(algorithm: s
 
 
 @pytest.mark.parametrize("algorithm", ["ring_hash", "maglev"])
+@pytest.mark.proves("HashKey.source_ip")
 async def test_callers_of_one_address_meet_at_one_instance(algorithm: str) -> None:
     hashing = balanced(algorithm=algorithm, hash_key={"source_ip": True})
     async with instances("1", "2", "3", "4") as books, compiled_gateway(*books, ROUTE, hashing) as gateway:
@@ -124,6 +127,7 @@ async def test_callers_of_one_address_meet_at_one_instance(algorithm: str) -> No
         {"algorithm": "maglev", "maglev": {"table_size": 2}},
     ],
 )
+@pytest.mark.proves("LoadBalancer.ring_hash", "RingHash.min_size", "LoadBalancer.maglev", "Maglev.table_size")
 async def test_the_number_of_places_decides_who_serves_whom(places: dict[str, Any]) -> None:
     """A table of two places cannot hold three instances; a ring of more points has other neighbours."""
     own = {"algorithm": places["algorithm"], "hash_key": {"query": "user"}}
@@ -137,6 +141,7 @@ async def test_the_number_of_places_decides_who_serves_whom(places: dict[str, An
 
 
 @pytest.mark.parametrize("algorithm", ["ring_hash", "maglev"])
+@pytest.mark.proves("LoadBalancer.max_load_factor")
 async def test_one_hot_caller_spills_over_the_bound(algorithm: str) -> None:
     servers = [await slow_server(0.2, name) for name in "123"]
     books = [running("books", str(at), port=s.sockets[0].getsockname()[1]) for at, s in enumerate(servers, 1)]
@@ -150,6 +155,7 @@ async def test_one_hot_caller_spills_over_the_bound(algorithm: str) -> None:
         server.close()
 
 
+@pytest.mark.proves("TrafficPolicy.slow_start", "SlowStart.window", "SlowStart.min_percent")
 async def test_a_new_instance_begins_slowly() -> None:
     slowly = policy(load_balancer={"algorithm": "round_robin"}, slow_start={"window": "60s", "min_percent": 10})
     async with instances("1", "2") as books, compiled_gateway(books[0], ROUTE, slowly) as gateway:
@@ -164,6 +170,7 @@ async def test_a_new_instance_begins_slowly() -> None:
 
 
 @pytest.mark.parametrize(("aggression", "share"), [(1.0, 0.25 / 1.25), (2.0, 0.5 / 1.5)])
+@pytest.mark.proves("SlowStart.aggression")
 async def test_aggression_bends_the_slow_start(aggression: float, share: float) -> None:
     slowly = policy(
         load_balancer={"algorithm": "round_robin"},
@@ -199,6 +206,7 @@ RR = {"algorithm": "round_robin"}
         ({"mode": "zone_only"}, {"1", "2"}),
     ],
 )
+@pytest.mark.proves("TrafficPolicy.locality", "Locality.mode")
 async def test_the_gateways_zone_serves_its_calls(locality: Any, serving: set[str]) -> None:
     blocks = {"load_balancer": RR} | ({"locality": locality} if locality else {})
     async with instances("1", "2", "3") as books:
@@ -207,6 +215,7 @@ async def test_the_gateways_zone_serves_its_calls(locality: Any, serving: set[st
             assert set(await said(gateway, 12)) == serving
 
 
+@pytest.mark.proves("Locality.overprovisioning")
 async def test_a_zone_keeps_what_its_healthy_share_can_take() -> None:
     """One of two left: 0.5 * 1.4 = 70 % stay, with 2.0 all do."""
     async with instances("1", "2", "3") as books:
@@ -223,6 +232,7 @@ async def test_a_zone_keeps_what_its_healthy_share_can_take() -> None:
 
 
 @pytest.mark.parametrize("order", ["failover first", "spare first"])
+@pytest.mark.proves("TrafficPolicy.failover", "Failover.service")
 async def test_another_service_serves_when_nobody_of_its_own_is_left(order: str) -> None:
     failing_over = policy(targets=[{"service": "books"}], failover=[{"service": "spare"}])
     async with instances("1") as books, instances("s", service="spare") as spare:
@@ -240,6 +250,7 @@ async def test_another_service_serves_when_nobody_of_its_own_is_left(order: str)
             assert (await gateway.ask())[0] == 503
 
 
+@pytest.mark.proves("Failover.namespace", "Failover.subset")
 async def test_failover_goes_to_a_subset_in_another_namespace_in_order() -> None:
     levels = [{"service": "none"}, {"service": "spare", "namespace": "other", "subset": "v2"}]
     subsets = document("Service", "spare", {"subsets": [{"name": "v2", "match": {"version": "v2"}}]}, "other")
@@ -253,6 +264,13 @@ async def test_failover_goes_to_a_subset_in_another_namespace_in_order() -> None
             assert set(await said(gateway, 6)) == {"s"}
 
 
+@pytest.mark.proves(
+    "TrafficPolicy.panic",
+    "Panic.when_healthy_below_percent",
+    "Panic.action",
+    "TrafficPolicy.outlier_detection",
+    "OutlierDetection.consecutive_5xx",
+)
 async def test_panic_lets_suspects_serve_below_a_share_or_refuses() -> None:
     never = {"max_ejection_percent": 100, "consecutive_5xx": 1, "base_ejection": "60s"}
     async with AsyncExitStack() as stack:

@@ -36,6 +36,7 @@ def route(*rules: dict[str, Any], **fields: Any) -> Change:
     return document("Route", "r", edge_route(*rules, **fields))
 
 
+@pytest.mark.proves("TrafficPolicy.load_balancer", "LoadBalancer.algorithm")
 async def test_nine_calls_go_round_three_instances_and_skip_one_that_left() -> None:
     async with (
         services(saying("1"), saying("2"), saying("3")) as books,
@@ -53,6 +54,17 @@ async def test_a_service_is_called_on_the_mesh_without_any_route() -> None:
         assert (await gateway.ask(host="nobody.default.mesh"))[0] == 404
 
 
+@pytest.mark.proves(
+    "Rule.rewrite",
+    "Rewrite.path",
+    "Rewrite.host",
+    "PathRewrite.prefix",
+    "Rule.request_headers",
+    "Rule.response_headers",
+    "HeaderChanges.set",
+    "HeaderChanges.add",
+    "HeaderChanges.remove",
+)
 async def test_what_was_matched_is_what_the_service_gets() -> None:
     books_one = saying("1")
     rule = to(
@@ -74,6 +86,7 @@ async def test_what_was_matched_is_what_the_service_gets() -> None:
         assert (await gateway.ask("/shop/%2e%2e%2fadmin"))[0] == 400
 
 
+@pytest.mark.proves("TokenBucket.rate")
 async def test_the_sixth_call_of_a_second_is_refused_and_told_when_to_come_back() -> None:
     limit = document("RateLimit", "five", {"targets": [{"route": "r"}], "token_bucket": {"rate": "5/m", "burst": 5}})
     async with services(saying("1")) as books, compiled_gateway(*books, route(to("books")), limit) as gateway:
@@ -84,6 +97,7 @@ async def test_the_sixth_call_of_a_second_is_refused_and_told_when_to_come_back(
         assert '"code":"rate_limited"' in answers[5][2].replace(" ", "")
 
 
+@pytest.mark.proves("RateLimit.sliding_window", "SlidingWindow.limit", "SlidingWindow.window")
 async def test_a_sliding_window_refuses_the_call_above_its_limit_until_the_first_has_left() -> None:
     window = {"limit": 2, "window": "1s", "exact": True}
     limit = document("RateLimit", "two", {"targets": [{"service": "books"}], "sliding_window": window})
@@ -110,6 +124,7 @@ async def test_a_sliding_window_refuses_the_call_above_its_limit_until_the_first
         ("route", {}, {"target": "/t/a"}, None),
     ],
 )
+@pytest.mark.proves("RateLimit.key")
 async def test_calls_with_the_same_key_share_a_limit_and_others_do_not(
     key: str, first: dict[str, str], same: dict[str, str], other: dict[str, str] | None
 ) -> None:
@@ -126,6 +141,7 @@ async def test_calls_with_the_same_key_share_a_limit_and_others_do_not(
             assert (await gateway.ask(**other))[0] == 200
 
 
+@pytest.mark.proves("RateLimit.max_wait", "RateLimit.max_queue")
 async def test_with_max_wait_a_call_above_the_limit_waits_for_its_turn() -> None:
     spec = {"targets": [{"service": "books"}], "token_bucket": {"rate": "10/s", "burst": 1}, "max_wait": "350ms"}
     limit = document("RateLimit", "calm", spec | {"max_queue": 2})
@@ -154,6 +170,9 @@ async def test_an_instance_that_is_gone_costs_no_caller_a_failure_and_is_ejected
             assert [endpoint.id for endpoint in cluster.eligible] == ["1", "2"]
 
 
+@pytest.mark.proves(
+    "TrafficPolicy.bulkhead", "Bulkhead.max_requests", "Bulkhead.max_pending", "Bulkhead.pending_timeout"
+)
 async def test_calls_above_the_bulkhead_wait_in_order_and_no_longer_than_allowed() -> None:
     release = asyncio.Event()
 
@@ -218,6 +237,7 @@ async def test_templates_queries_cookies_and_expressions_decide_and_their_names_
             assert (await gateway.ask("/12"))[2] == "2"
 
 
+@pytest.mark.proves("RuleDestination.request_headers", "RuleDestination.response_headers")
 async def test_a_destination_changes_headers_of_its_own_calls_only() -> None:
     one = saying("1")
     changed = {

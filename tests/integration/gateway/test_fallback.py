@@ -1,6 +1,7 @@
 """What calls get that an open breaker keeps away."""
 
 import msgspec
+import pytest
 
 from meshway.model.instance import Instance
 from meshway.snapshot import Change
@@ -17,6 +18,7 @@ def spare(port: int) -> list[Change]:
     return [running("spare", "1", port=port, version="old"), document("Service", "spare", {"subsets": subsets})]
 
 
+@pytest.mark.proves("Breaker.fallback", "Fallback.respond", "Breaker.failures")
 async def test_an_open_breaker_answers_what_its_policy_has_for_it() -> None:
     fallback = {"respond": {"status": 200, "body": "[]", "content_type": "application/json"}}
     policy = breaker(failure_percent=50, failures=["500"], fallback=fallback)
@@ -28,6 +30,7 @@ async def test_an_open_breaker_answers_what_its_policy_has_for_it() -> None:
         assert "meshway-reason: breaker_open" in head
 
 
+@pytest.mark.proves("Fallback.destination")
 async def test_an_open_breaker_sends_calls_to_who_stands_in_bodies_and_all() -> None:
     upstream = saying("spare")
     policy = breaker(

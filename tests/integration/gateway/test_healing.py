@@ -52,6 +52,7 @@ def breaker(**fields: Any) -> Change:
         (None, 200),
     ],
 )
+@pytest.mark.proves("Breaker.slow_call", "SlowCall.over", "SlowCall.percent")
 async def test_a_service_whose_calls_are_slow_is_left_alone(slow_call: dict[str, Any] | None, last: int) -> None:
     policy = breaker(**({"slow_call": slow_call} if slow_call else {}))
     async with answering(wait_s=0.05) as books, compiled_gateway(books, ROUTE, policy) as gateway:
@@ -62,6 +63,7 @@ async def test_a_service_whose_calls_are_slow_is_left_alone(slow_call: dict[str,
 
 
 @pytest.mark.parametrize(("confidence", "last"), [(None, 503), (80, 503), (99, 500)])
+@pytest.mark.proves("TrafficPolicy.breaker", "Breaker.failure_percent", "Breaker.confidence_percent")
 async def test_few_failures_open_the_breaker_only_without_a_wish_for_confidence(
     confidence: int | None, last: int
 ) -> None:
@@ -95,6 +97,7 @@ async def refused(gateway: CompiledGateway, callers: int, calls: int, fields: st
         ("sheddable", "meshway-criticality: critical\r\n", 6),
     ],
 )
+@pytest.mark.proves("Rule.criticality", "AdaptiveConcurrency.max_limit")
 async def test_of_the_calls_a_service_can_run_those_that_matter_less_get_less(
     rule: str | None, header: str, admitted: int
 ) -> None:
@@ -122,6 +125,13 @@ QUICK = {"window": "10ms", "minimum_samples": 5, "tolerance": 1.1}
         (QUICK | {"min_limit": 20}, False),
         (None, False),
     ],
+)
+@pytest.mark.proves(
+    "TrafficPolicy.adaptive_concurrency",
+    "AdaptiveConcurrency.tolerance",
+    "AdaptiveConcurrency.window",
+    "AdaptiveConcurrency.minimum_samples",
+    "AdaptiveConcurrency.min_limit",
 )
 async def test_a_service_that_answers_more_slowly_the_more_it_runs_gets_fewer_calls(
     fields: dict[str, Any] | None, are_refused: bool
@@ -173,6 +183,7 @@ async def two_instances(slow_s: float) -> AsyncIterator[tuple[list[Change], list
         (None, None, "slow"),
     ],
 )
+@pytest.mark.proves("TrafficPolicy.hedge", "Rule.hedge", "Hedge.after")
 async def test_a_slow_instance_is_hedged_when_its_time_is_up(
     policy: dict[str, Any] | None, rule: dict[str, Any] | None, answer: str
 ) -> None:
@@ -238,6 +249,7 @@ async def counting(instances: int, wait_s: float) -> AsyncIterator[tuple[list[Ch
         ({"max_connections": 0}, 12, 0),
     ],
 )
+@pytest.mark.proves("Bulkhead.max_connections")
 async def test_no_more_connections_are_open_than_a_service_may_have(
     bulkhead: dict[str, Any], most: int, refusals: int
 ) -> None:
@@ -253,6 +265,7 @@ async def test_no_more_connections_are_open_than_a_service_may_have(
 
 
 @pytest.mark.parametrize(("scope", "most"), [("mesh", 2), ("gateway", 4), (None, 2)])
+@pytest.mark.proves("Bulkhead.scope")
 async def test_gateways_share_what_is_of_the_mesh(scope: str | None, most: int) -> None:
     bulkhead = {"max_requests": 4, "max_connections": 4} | ({"scope": scope} if scope else {})
     policy = document("TrafficPolicy", "p", {"bulkhead": bulkhead})
@@ -285,6 +298,7 @@ spec:
 @pytest.mark.parametrize(
     ("weights", "slow_share"), [("auto", (0.05, 0.35)), ("declared", (0.45, 0.55)), (None, (0.45, 0.55))]
 )
+@pytest.mark.proves("LoadBalancer.weights")
 async def test_with_auto_weights_who_answers_faster_gets_more(
     weights: str | None, slow_share: tuple[float, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:

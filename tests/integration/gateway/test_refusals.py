@@ -206,6 +206,16 @@ async def sent(gateway: CompiledGateway, request: bytes) -> Caller:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.reason} by {case.policy}")
+@pytest.mark.proves(
+    "Rule.timeouts",
+    "TrafficPolicy.timeouts",
+    "Timeouts.deadline",
+    "Timeouts.attempt",
+    "Timeouts.first_byte",
+    "Timeouts.idle",
+    "Breaker.minimum_requests",
+    "TrafficPolicy.targets",
+)
 async def test_a_refusal_names_its_policy_in_the_answer_and_in_the_log(case: Case) -> None:
     async with gateway_of(case) as gateway, AsyncExitStack() as stack:
         for _ in range(case.before):

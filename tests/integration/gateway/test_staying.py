@@ -53,6 +53,7 @@ def given(head: str, name: str) -> str:
     ],
     ids=["header", "query", "cookie"],
 )
+@pytest.mark.proves("Rule.sticky", "Sticky.key", "Sticky.name")
 async def test_each_caller_of_a_split_keeps_its_version_as_the_canary_grows(sticky: dict[str, Any], asks: Any) -> None:
     async with versions() as books, compiled_gateway(*books, split(50, 50, **sticky)) as gateway:
 
@@ -73,6 +74,14 @@ async def test_one_address_keeps_its_version() -> None:
         assert len({(await gateway.ask())[2] for _ in range(12)}) == 1
 
 
+@pytest.mark.proves(
+    "Sticky.cookie",
+    "StickyCookie.ttl",
+    "StickyCookie.path",
+    "StickyCookie.same_site",
+    "StickyCookie.secure",
+    "StickyCookie.http_only",
+)
 async def test_a_caller_without_a_cookie_is_given_one_as_the_document_says() -> None:
     cookie = {"ttl": "1h", "path": "/shop", "same_site": "none", "secure": "always", "http_only": False}
     sticky = split(50, 50, key="cookie", name="mw-v", cookie=cookie)
@@ -115,6 +124,7 @@ async def held_cookie(gateway: CompiledGateway) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("ttl", "attribute"), [(None, "; Max-Age=3600;"), ("2m", "; Max-Age=120;"), ("0s", "Path=/; SameSite")]
 )
+@pytest.mark.proves("LoadBalancer.affinity", "Affinity.cookie", "Affinity.ttl")
 async def test_a_cookie_brings_a_caller_back_to_its_instance(ttl: str | None, attribute: str) -> None:
     affinity = {"cookie": "mw"} | ({"ttl": ttl} if ttl else {})
     async with versions() as books, compiled_gateway(*books[1:], ROUTE, affine(**affinity)) as gateway:
@@ -148,6 +158,7 @@ async def test_a_retry_gives_the_cookie_of_the_instance_that_answered() -> None:
             assert cluster.endpoints[1].id == "1"
 
 
+@pytest.mark.proves("Affinity.header")
 async def test_a_header_brings_a_program_back_to_its_instance() -> None:
     async with versions() as books, compiled_gateway(*books[1:], ROUTE, affine(header="X-Stay")) as gateway:
         _, head, instance = await gateway.ask()
