@@ -80,6 +80,8 @@ def test_a_substitution_stands_wherever_the_expression_fits() -> None:
     swap = PathRewrite(regex="^/service/([^/]+)(/.*)$", substitution=r"\2/instance/\1")
     assert changed(swap, b"/service/foo/v1/api") == b"/v1/api/instance/foo?q=a"
     assert changed(swap, b"/other") == b"/other?q=a"
+    assert changed(PathRewrite(regex="^/a|b", substitution="/c"), b"/a/b/b") == b"/c/c/c?q=a"
+    assert changed(PathRewrite(regex="^/[a-z]+", substitution=r"\0x"), b"/a/b") == b"/ax/b?q=a"
     assert changed(PathRewrite(regex="one", substitution="two"), b"/xxx/one/yyy/one/zzz") == b"/xxx/two/yyy/two/zzz?q=a"
     assert changed(PathRewrite(regex="[0-9]+", substitution=r"<\0>"), b"/a/12/3") == b"/a/<12>/<3>?q=a"
     assert changed(PathRewrite(regex="(a)|(b)", substitution=r"\1x\2"), b"/b") == b"/xb?q=a"
