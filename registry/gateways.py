@@ -50,7 +50,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ejected: instances that fail their calls here, as `namespace/service/id`.
     mass_removal_guard: endpoints it calls on although most vanished from the feed at once.
     edge, mesh: URLs of its listeners, for other machines. limits_alone: why it counts shared limits by its own share
-    now, "" while it counts with the others.
+    now, "" while it counts with the others. open_breakers: clusters that it keeps calls away from, as
+    `namespace/service`, with `#subset` or `:port` where asked for. is_leaving: its last report, it ends.
     """
 
     node: Annotated[str, Meta(min_length=1, max_length=253)]
@@ -66,6 +67,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ejected: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
     mass_removal_guard: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     limits_alone: Annotated[str, Meta(max_length=300)] = ""
+    open_breakers: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
+    is_leaving: bool = False
     counters: dict[str, Any] = {}
 
 
@@ -87,6 +90,7 @@ class GatewayState(msgspec.Struct, frozen=True, kw_only=True):
     ejected: tuple[str, ...]
     mass_removal_guard: int
     limits_alone: str
+    open_breakers: tuple[str, ...] = ()
     last_report_s: float
     unheard: bool = False
 
@@ -154,6 +158,8 @@ class Gateways:
             if len(self._reports) >= MAX_GATEWAYS:
                 del self._reports[min(self._reports, key=lambda node: self._reports[node].at)]
         self._reports[report.node] = _Heard(now, report, is_direct)
+        if report.is_leaving:
+            del self._reports[report.node]
         for look in tuple(self._waiting):
             look()
 
@@ -250,6 +256,7 @@ class Gateways:
             mass_removal_guard=report.mass_removal_guard,
             limits_alone=report.limits_alone,
             ejected=report.ejected,
+            open_breakers=report.open_breakers,
             last_report_s=round(now - heard.at, 1),
             unheard=is_unheard,
         )

@@ -14,6 +14,7 @@ from meshway.outbound.connection import PlainConnection, PlainError
 
 EVERY_S: Final = 2.0
 ANSWER_S: Final = 5.0
+GOODBYE_S: Final = 1.0
 MAX_ANSWER: Final = 64 << 10
 
 _log = logging.getLogger("meshway.gateway.reports")
@@ -31,7 +32,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """revision: what all workers of the host run. refused: documents that do not compile at it. edge, mesh: the
     listeners' URLs for other hosts. mass_removal_guard: endpoints that are called on although the registry dropped
     them. ejected: endpoints, as `namespace/service/id`. limits_alone: why shared limits are counted by this host's own
-    share, "" while they are counted with the others.
+    share, "" while they are counted with the others. open_breakers: clusters that calls are kept away from. is_leaving:
+    the last one of a gateway that ends.
     """
 
     node: str
@@ -46,6 +48,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ejected: Sequence[str] = ()
     mass_removal_guard: int = 0
     limits_alone: str = ""
+    open_breakers: Sequence[str] = ()
+    is_leaving: bool = False
 
 
 class Reporter:
@@ -72,6 +76,15 @@ class Reporter:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EVERY_S):
                     await self._changed.wait()
+
+    async def say_goodbye(self) -> None:
+        """After `run` was ended; in vain where the registry does not answer at once, which then misses this gateway."""
+        url, reports = self._registry() or self._url, self._reports()
+        if url is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE_S):
+                    last = msgspec.structs.replace(reports[-1], is_leaving=True)
+                    await self.post(url, "/v1/reports", msgspec.json.encode(last))
 
     async def answer(self, url: RegistryUrl, question: str, body: object) -> None:
         """To a question that came over the feed."""

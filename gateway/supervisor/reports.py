@@ -38,7 +38,9 @@ class Reports:
 
     def _report(self, evidence: list[Answering]) -> Report:
         host = self._host
-        ejected = [each.endpoint for each in host.transitions.in_force() if each.kind == "ejected"]
+        in_force = host.transitions.in_force()
+        ejected = [each.endpoint for each in in_force if each.kind == "ejected"]
+        opened = [each.cluster for each in in_force if each.kind == "breaker_opened"]
         return Report(
             node=host.settings.node_name,
             version=own_version(),
@@ -52,6 +54,7 @@ class Reports:
             ejected=["/".join(key) for key in ejected[:MOST_EJECTED] if key is not None],
             mass_removal_guard=len(host.guard.kept),
             limits_alone=host.assigning.lost[:MOST_TEXT],
+            open_breakers=opened[:MOST_EJECTED],
         )
 
 

@@ -163,6 +163,7 @@ class Supervisor:
         finally:
             for task in tasks:
                 task.cancel()
+            await self.reporter.say_goodbye()
             await self.checker.close()
             await self.keeper.sync(is_last=True)
             server.close()

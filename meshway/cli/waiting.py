@@ -17,26 +17,43 @@ if TYPE_CHECKING:
 UNLESS_TOLD: Final = "10s"
 _HELD_S: Final = 30.0  # the registry holds an answer no longer
 _POLL_S: Final = 0.1
+# A gateway that stops says goodbye and is forgotten; one that is silent for longer than this is taken for gone too.
+_MISSED_S: Final = 120.0
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a revision has come. behind: live gateways that do not run it. refused: a line for each refusal."""
+    """How far a revision has come. behind: live gateways that do not run it. silent: those that were live within the
+    last minutes and are missed. refused: a line for each refusal.
+    """
 
     revision: int
     live: int
     behind: tuple[str, ...]
+    silent: tuple[str, ...] = ()
     refused: tuple[str, ...]
 
     @property
     def is_reached(self) -> bool:
-        return not self.behind and not self.refused
+        return not self.behind and not self.silent and not self.refused
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any gateway is there, or missed."""
+        return bool(self.live or self.silent)
 
     @property
     def text(self) -> str:
         """`applied by 3 of 3 gateways`"""
-        if not self.live:
+        if not self.is_known:
             return "no gateway is live to run it"
-        return f"applied by {self.live - len(self.behind)} of {self.live} gateway{'s' * (self.live != 1)}"
+        count = self.live + len(self.silent)
+        return f"applied by {self.live - len(self.behind)} of {count} gateway{'s' * (count != 1)}"
+
+    def told(self, line: str, took: str = "") -> str:
+        """The line with how far it has come, and the sign of that; line: `revision 76`, without a sign."""
+        if not self.is_known:
+            return f"! {line}   {self.text}; start one: meshway gateway serve, or meshway up"
+        return f"{'✓' if self.is_reached else '✗'} {line}   {self.text}{took}"
 
 
 def seconds_of(flag: str, written: str) -> float:
@@ -57,26 +74,31 @@ def preference(wait_s: float | None) -> dict[str, str]:
 def standing_at(
     client: "RegistryClient", revision: int, *, until: float, documents: Collection[str] | None = None
 ) -> Standing:
-    """Asks until all live gateways run the revision, or until the monotonic clock is at `until`; once at least.
+    """Asks until all gateways run the revision, or until the monotonic clock is at `until`; once at least.
 
     documents: whose refusals count, as `Route shop/cart`; None: all.
     """
+    began = time.monotonic()
     while True:
-        standing = _look(client.read("/v1/gateways")["items"], revision, documents)
-        if not standing.behind or time.monotonic() >= until:
+        # Whoever was missed when the wait began is missed until its end.
+        missed_s = _MISSED_S + time.monotonic() - began
+        standing = _look(client.read("/v1/gateways")["items"], revision, documents, missed_s)
+        if not (standing.behind or standing.silent) or time.monotonic() >= until:
             return standing
         time.sleep(_POLL_S)
 
 
 def end_unless_reached(session: Session, standing: Standing) -> None:
     """Names every gateway that is behind or refuses, and ends the command with 1."""
-    for line in (*standing.behind, *standing.refused):
+    for line in (*standing.behind, *standing.silent, *standing.refused):
         session.say(f"✗ {line}")
     if not standing.is_reached:
         raise typer.Exit(FAILED)
 
 
-def _look(gateways: Sequence[dict[str, Any]], revision: int, documents: Collection[str] | None) -> Standing:
+def _look(
+    gateways: Sequence[dict[str, Any]], revision: int, documents: Collection[str] | None, missed_s: float
+) -> Standing:
     live = [gateway for gateway in gateways if gateway["live"]]
     refused = [
         (f"{row['kind']} {row['namespace']}/{row['name']}", gateway["node"], row)
@@ -90,6 +112,11 @@ def _look(gateways: Sequence[dict[str, Any]], revision: int, documents: Collecti
             f"gateway {gateway['node']} runs r{gateway['revision']}"
             for gateway in live
             if gateway["revision"] < revision
+        ),
+        silent=tuple(
+            f"gateway {gateway['node']} has been silent for {gateway['last_report_s']:.0f} s, at r{gateway['revision']}"
+            for gateway in gateways
+            if not gateway["live"] and gateway["last_report_s"] <= missed_s
         ),
         refused=tuple(
             f"gateway {node} refuses {name}: {_reason(row)}"

@@ -34,6 +34,37 @@ def test_when_time_is_over_it_has_asked_once() -> None:
     assert answers.left == [3]
 
 
+class Known:
+    """A registry that knows these gateways, and no more of them with every question."""
+
+    def __init__(self, *gateways: dict[str, Any]) -> None:
+        self.gateways = gateways
+
+    def read(self, path: str) -> Any:
+        return {"items": list(self.gateways)}
+
+
+def look_at(*gateways: dict[str, Any]) -> Any:
+    return standing_at(cast("RegistryClient", Known(*gateways)), 3, until=0.0)
+
+
+def test_a_gateway_that_fell_silent_within_the_last_minutes_is_behind_by_name() -> None:
+    running = {"node": "g", "live": True, "revision": 3, "last_report_s": 0.4}
+    stopped = {"node": "h", "live": False, "revision": 2, "last_report_s": 31.4}
+    found = look_at(running, stopped)
+    assert not found.is_reached
+    assert found.text == "applied by 1 of 2 gateways"
+    assert found.silent == ("gateway h has been silent for 31 s, at r2",)
+    alone = look_at(stopped)
+    assert (alone.is_reached, alone.told("revision 3")) == (False, "✗ revision 3   applied by 0 of 1 gateway")
+
+
+def test_without_any_gateway_there_is_nobody_to_wait_for_which_is_said() -> None:
+    for found in (look_at(), look_at({"node": "h", "live": False, "revision": 2, "last_report_s": 4000.0})):
+        assert (found.is_reached, found.is_known, found.silent) == (True, False, ())
+        assert found.told("revision 3").startswith("! revision 3   no gateway is live to run it; ")
+
+
 def test_a_wait_without_its_value_takes_the_usual_one_and_that_of_another_program_is_left_alone() -> None:
     assert list(with_values(["apply", "--wait", "-f", "x", "--", "run", "--wait"])) == [
         "apply", "--wait=10s", "-f", "x", "--", "run", "--wait",
