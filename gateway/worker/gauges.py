@@ -85,7 +85,6 @@ class Gauges:
             if any(tallies) and tallies != counts:
                 was = counts if before is limit and counts else (0,) * len(tallies)
                 for name, count, already in zip(OF_LIMITS, tallies, was, strict=True):
-                    if count > already:
-                        self._counters.add(self._counters.counter(name, limit=limit.title), count - already)
+                    self._counters.add(self._counters.counter(name, limit=limit.title), count - already)
             told[key] = (limit, tallies)
         self._told = told
