@@ -72,6 +72,15 @@ class Span(NamedTuple):
     until_s: float
 
 
+class Stall(NamedTuple):
+    """Between two looks, how long the process of that part that waited longest stood ready without a processor."""
+
+    part: str
+    from_s: float
+    until_s: float
+    waited_s: float
+
+
 class History(NamedTuple):
     """sights: by follower, in the order they came. final: key to revision, read when all was over. remove_after_s: how
     long a critical instance stays listed."""
@@ -83,6 +92,7 @@ class History(NamedTuple):
     renewals: tuple[Renewal, ...] = ()
     disturbed: tuple[Span, ...] = ()
     remove_after_s: float = 300.0
+    stalls: tuple[Stall, ...] = ()
 
 
 def faults(history: History) -> list[str]:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tests.parts.history import History, Renewal, Sight, Span
+from tests.parts.history import History, Renewal, Sight, Span, Stall
 
 # How long after its time a lease may still be seen alive.
 LATE_S = 2.0
@@ -39,7 +39,7 @@ def lease_faults(history: History) -> list[str]:
         if key not in doubtful:
             faults += _forgotten(key, of_key, endings[key], history.disturbed)
         if key not in doubtful | taken:
-            faults += _lived_too_long(key, of_key, endings[key], over_s, history.disturbed)
+            faults += _lived_too_long(key, of_key, endings[key], over_s, history)
     return faults
 
 
@@ -85,17 +85,24 @@ def _forgotten(key: str, renewals: list[Renewal], endings: list[Sight], disturbe
 
 
 def _lived_too_long(
-    key: str, renewals: list[Renewal], endings: list[Sight], over_s: float, disturbed: tuple[Span, ...]
+    key: str, renewals: list[Renewal], endings: list[Sight], over_s: float, history: History
 ) -> Iterator[str]:
-    """After the last renewal it is critical, or gone, within its TTL and LATE_S; trouble starts that time anew.
+    """After the last renewal it is critical, or gone, within its TTL and LATE_S; trouble starts that time anew, and
+    what the parts waited for the processor in LATE_S is added.
 
     over_s: when the last thing was seen; what was due later could not be.
     """
     last = renewals[-1]
     from_s = last.asked_s if last.answered_s is None else last.answered_s
-    until_s = _undisturbed(from_s, last.ttl_s + LATE_S, disturbed)
+    until_s = _undisturbed(from_s, last.ttl_s + LATE_S, history.disturbed)
+    until_s += _stalled_s(history.stalls, until_s - LATE_S, until_s)
     if over_s > until_s and not any(from_s <= sight.at_s <= until_s for sight in endings):
         yield f"alive: {key} was last renewed at {from_s:.2f} s and not seen critical until {until_s:.2f} s"
+
+
+def _stalled_s(stalls: tuple[Stall, ...], from_s: float, until_s: float) -> float:
+    """One part after the other is needed, so their waits add up."""
+    return sum(stall.waited_s for stall in stalls if from_s <= stall.from_s and stall.until_s <= until_s)
 
 
 def _undisturbed(from_s: float, length_s: float, disturbed: tuple[Span, ...]) -> float:

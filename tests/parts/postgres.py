@@ -108,6 +108,13 @@ class Postgres:
         wait_until(lambda: not any(map(_is_alive, backends)), what="the backends are gone")
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
+    def pids(self) -> list[int]:
+        """The postmaster and all it serves; none while it is down."""
+        try:
+            return [self.pid, *_children(self.pid)]
+        except (OSError, IndexError):
+            return []
+
     def pause(self) -> None:
         """Silence on open connections: the postmaster and all it serves stand still."""
         for each in (self.pid, *_children(self.pid)):

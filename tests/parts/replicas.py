@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +154,13 @@ class Cluster:
         """Gives the port of one replica after the other, in an order of its own."""
         chance = random.Random(seed)
         return lambda: chance.choice(self.replicas).port
+
+    def pids(self) -> dict[str, Iterable[int]]:
+        """Of what runs at the moment, by part."""
+        found: dict[str, Iterable[int]] = {"registries": [replica.process.pid for replica in self.replicas]}
+        if self.postgres is not None and self.valkey is not None:
+            found |= {"store": self.postgres.pids(), "live": [self.valkey.process.pid]}
+        return found
 
     def close(self) -> None:
         for replica in self.replicas:

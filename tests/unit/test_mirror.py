@@ -21,6 +21,7 @@ OTHERS: Final = {
     "parts/test_fault_proxy.py": "tests/parts/fault_proxy.py, which spoils connections in other tests",
     "parts/test_history.py": "tests/parts/history.py and removals.py, which judge the registry",
     "parts/test_lease_history.py": "tests/parts/lease_history.py, likewise",
+    "parts/test_stalls.py": "tests/parts/stalls.py, likewise",
     "parts/test_witnesses.py": "tests/parts/witnesses.py, likewise",
     "test_clean_tree.py": "every file",
     "test_mirror.py": "this file",

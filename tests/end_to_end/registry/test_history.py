@@ -23,6 +23,7 @@ from tests.parts.fault_proxy import FaultProxy
 from tests.parts.history import History, Span, faults
 from tests.parts.lease_history import LATE_S, lease_faults
 from tests.parts.replicas import Cluster, Replica
+from tests.parts.stalls import StallWatch
 from tests.parts.tenants import Client, Fleet, Stage, Tenant
 from tests.parts.witnesses import Follower, Watcher, Witness, WitnessThread
 
@@ -158,7 +159,9 @@ def _run(
         WitnessThread(witness, cluster.chooser(seed + at), seed=seed + at, absences=0.2 if name.endswith("2") else 0.0)
         for at, (name, witness) in enumerate(witnesses.items(), 100)
     ]
+    watch = StallWatch(cluster.pids)
     try:
+        watch.start()
         clients: list[Client] = [Fleet(FLEET, cluster.chooser(seed), stage, ttl_s=TTL_S), *tenants]
         fallible: list[Client | WitnessThread] = [*clients, *readers]
         for thread in fallible:
@@ -186,6 +189,7 @@ def _run(
             tuple(renewal for client in clients for renewal in client.renewals),
             tuple(disturbed),
             remove_after_s,
+            tuple(watch.stalls),
         )
         _tell(history, witnesses)
         assert "".join(thread.fault for thread in fallible if thread.fault) == ""
@@ -198,6 +202,7 @@ def _run(
         assert any(sight.critical for sight in history.sights["f1"]), "no lease ran out, so nothing was judged"
     finally:
         stage.is_over.set()
+        watch.end()
         cluster.close()
 
 
@@ -260,6 +265,10 @@ def _tell(history: History, witnesses: dict[str, Witness]) -> None:
     ended = [sight for sight in history.sights["f1"] if not sight.is_snapshot]
     ran_out, went = (sum(map(len, keys)) for keys in zip(*((one.critical, one.gone) for one in ended), strict=True))
     taken = sum(write.takes for write in history.writes)
+    waited = [stall.waited_s / (stall.until_s - stall.from_s) for stall in history.stalls if stall.part == "registries"]
+    print(
+        f"the registry that waited longest for a processor did so {sum(waited) / max(len(waited), 1):.0%} of the time"
+    )
     print(f"{ran_out} critical, {went} gone ({taken} deregistered), as f1 saw it")
     for name, witness in witnesses.items():
         print(f"{name}: {len(witness.sights)} sights, begun anew {witness.resets} times")

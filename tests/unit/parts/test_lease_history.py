@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.parts.history import History, Renewal, Sight, Span, Write
+from tests.parts.history import History, Renewal, Sight, Span, Stall, Write
 from tests.parts.lease_history import LATE_S, lease_faults
 
 TTL_S = 3.0
@@ -73,6 +73,20 @@ def test_trouble_starts_the_time_of_an_ending_anew_and_no_other() -> None:
     assert lease_faults(history) != []
     assert lease_faults(history._replace(disturbed=(Span("postgres", late - 4.5, late - TTL_S),))) == []
     assert lease_faults(history._replace(disturbed=(Span("postgres", 0.0, 1.0),))) != []
+
+
+def test_what_the_parts_waited_for_the_processor_meanwhile_is_added_and_no_more() -> None:
+    history = _moved(good(random.Random(1)), 5, LATE_S)
+    key, due_s = history.sights["follower"][5].keys[0], 0.0
+    for renewal in history.renewals:
+        due_s = max(due_s, renewal.answered_s or 0.0) if renewal.key == key else due_s
+    due_s += TTL_S
+    late_s = history.sights["follower"][5].at_s - due_s - LATE_S
+    assert lease_faults(history) != []
+    waits = (Stall("registries", due_s + 0.5, due_s + 1.0, late_s / 2), Stall("live", due_s + 0.5, due_s + 1.0, late_s))
+    assert lease_faults(history._replace(stalls=waits)) == []
+    assert lease_faults(history._replace(stalls=waits[:1])) != []
+    assert lease_faults(history._replace(stalls=(Stall("live", due_s - 1.0, due_s - 0.5, late_s),))) != []
 
 
 def test_one_that_was_taken_away_need_not_run_out() -> None:
