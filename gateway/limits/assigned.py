@@ -179,13 +179,18 @@ class Assigned:
         return (0.0 if left < 0.0 else min(left, limit)), (reset_at - now if reset_at > now else 0.0)
 
     def spent(self, now: float) -> list[tuple[str, list[float]]]:
-        """Loans; what is held goes with this worker."""
-        return [(key, [float(share.balance)]) for key, share in self._shares.items() if share.balance < 0]
+        """What is borrowed, and behind it what was counted alone; what is held goes with this worker."""
+        borrowed = {key: float(share.balance) for key, share in self._shares.items() if share.balance < 0}
+        alone = dict(self._fallback.spent(now))
+        return [(key, [borrowed.get(key, 0.0), *alone.get(key, ())]) for key in borrowed | alone]
 
     def adopt(self, spent: Iterable[tuple[str, list[float]]], now: float) -> None:
-        for key, (balance,) in spent:
-            (self._shares.get(key) or self._open(key)).balance += min(int(balance), 0)
-            self._ask_later(key)
+        for key, (balance, *alone) in spent:
+            if balance < 0.0:
+                (self._shares.get(key) or self._open(key)).balance += int(balance)
+                self._ask_later(key)
+            if alone:
+                self._alone().adopt([(key, alone)], now)
 
     # What the desk asks and tells.
 

@@ -197,6 +197,20 @@ def test_the_next_worker_pays_back_what_was_borrowed() -> None:
     assert new.limit.spent(5.0) == []
 
 
+def test_the_next_worker_goes_on_with_what_was_counted_alone() -> None:
+    mesh = SharedLimit(bucket(1.0, 4), workers=2, seed=14)
+    old, new = mesh.all
+    for worker in mesh.all:
+        worker.desk.tell("away", 2)
+    for _ in range(3):
+        old.call()
+    assert len(mesh.admitted) == 2
+    new.limit.adopt(old.limit.spent(0.0), 0.0)
+    new.call()
+    assert len(mesh.admitted) == 2
+    assert new.limit.left("k", 0.0) == 0.0
+
+
 def test_the_key_unused_longest_is_forgotten() -> None:
     mesh = SharedLimit(bucket(10.0, 80), workers=1, seed=12)
     limit = mesh.all[0].limit
