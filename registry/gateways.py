@@ -47,7 +47,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a gateway sends every 2 s and whenever it changes. Unknown fields are left alone: a newer gateway says more.
 
     revision: the newest that all its workers run. drained: instances without a call under way, as `service/id`.
-    ejected: instances that fail their calls here, as `namespace/service/id`.
+    ejected: instances that fail their calls or checks here, as `namespace/service/id`.
     mass_removal_guard: endpoints it calls on although most vanished from the feed at once.
     edge, mesh: URLs of its listeners, for other machines. limits_alone: why it counts shared limits by its own share
     now, "" while it counts with the others. open_breakers: clusters that it keeps calls away from, as

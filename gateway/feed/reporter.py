@@ -31,9 +31,9 @@ class Answering(msgspec.Struct, frozen=True, gc=False):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """revision: what all workers of the host run. refused: documents that do not compile at it. edge, mesh: the
     listeners' URLs for other hosts. mass_removal_guard: endpoints that are called on although the registry dropped
-    them. ejected: endpoints, as `namespace/service/id`. limits_alone: why shared limits are counted by this host's own
-    share, "" while they are counted with the others. open_breakers: clusters that calls are kept away from. is_leaving:
-    the last one of a gateway that ends.
+    them. ejected: endpoints that fail their calls or checks, as `namespace/service/id`. limits_alone: why shared limits
+    are counted by this host's own share, "" while they are counted with the others. open_breakers: clusters that calls
+    are kept away from. is_leaving: the last one of a gateway that ends.
     """
 
     node: str

@@ -39,7 +39,7 @@ class Reports:
     def _report(self, evidence: list[Answering]) -> Report:
         host = self._host
         in_force = host.transitions.in_force()
-        ejected = [each.endpoint for each in in_force if each.kind == "ejected"]
+        ejected = [each.endpoint for each in in_force if each.kind in ("ejected", "check_failed")]
         opened = [each.cluster for each in in_force if each.kind == "breaker_opened"]
         return Report(
             node=host.settings.node_name,
@@ -51,7 +51,7 @@ class Reports:
             revision=host.slots.revision,
             refused=host.refused()[:MOST_REFUSED],
             evidence=evidence,
-            ejected=["/".join(key) for key in ejected[:MOST_EJECTED] if key is not None],
+            ejected=["/".join(key) for key in dict.fromkeys(ejected[:MOST_EJECTED]) if key is not None],
             mass_removal_guard=len(host.guard.kept),
             limits_alone=host.assigning.lost[:MOST_TEXT],
             open_breakers=opened[:MOST_EJECTED],

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from meshway.cli.failure import FAILED, UNREACHABLE, CliError
-from meshway.cli.session import Session, asking
+from meshway.cli.session import REGISTRY, Session, asking
 
 if TYPE_CHECKING:
     from meshway.cli.registry_client import RegistryClient
@@ -41,8 +41,11 @@ def check(
     session: Session,
     ctx: typer.Context,
     gateway: Annotated[
-        str, typer.Option("--gateway", envvar="MESHWAY_ADMIN_URL", metavar="URL", help="A gateway's admin address.")
-    ] = ADMIN,
+        str,
+        typer.Option(
+            "--gateway", envvar="MESHWAY_ADMIN_URL", metavar="URL", help="Ask this gateway's admin address as well."
+        ),
+    ] = "",
 ) -> None:
     """Ask registry and gateways whether all is well. Exit 1 when something failed, 7 when no registry answers."""
     from meshway.cli.registry_client import RegistryClient
@@ -120,14 +123,17 @@ def _findings(client: "RegistryClient", session: Session, gateway: str) -> tuple
             raise
         why = f": {error.why}" if error.why else ""
         away = Finding(id="registry-ready", verdict="failed", text=f"{error.what}{why}", mend=error.mend)
-        return [away, _admin_ready(gateway, session)], True
+        # The gateway at the usual port is of the mesh at the usual port.
+        admin = gateway or (ADMIN if session.registry == REGISTRY else "")
+        return [away, *([_admin_ready(admin, session)] if admin else [])], True
 
 
 def _all_findings(client: "RegistryClient", session: Session, gateway: str) -> Iterator[Finding]:
     yield _registry_ready(client, session)
     gateways = client.read("/v1/gateways")["items"]
     yield from _gateways(client, gateways)
-    yield _admin_ready(gateway, session)
+    if gateway:
+        yield _admin_ready(gateway, session)
     yield from _services(client)
     if session.registry.startswith(("http://127.", "http://localhost", "http://[::1]")):
         yield Finding(
@@ -213,6 +219,14 @@ def _gateways(client: "RegistryClient", gateways: list[dict[str, Any]]) -> Itera
                 text=f"gateway {gateway['node']} does not call {', '.join(ejected[:_SHOWN])}"
                 f"{' …' if len(ejected) > _SHOWN else ''}: their calls fail",
                 mend="look for why in the log of the instance; a heartbeat says only that its process lives",
+            )
+        if opened := gateway.get("open_breakers", []):
+            yield Finding(
+                id="breakers-open",
+                verdict="warning",
+                text=f"gateway {gateway['node']} keeps calls away from {', '.join(opened[:_SHOWN])}"
+                f"{' …' if len(opened) > _SHOWN else ''}: the breaker is open, as too many of them failed",
+                mend="look for why they fail: the log of its instances; the breaker tries again by itself",
             )
         for refused in gateway.get("refused", []):
             name = f"{refused['kind']} {refused['namespace']}/{refused['name']}"

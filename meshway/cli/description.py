@@ -55,6 +55,8 @@ def describe_service(client: "RegistryClient", session: Session, service: Item, 
         parts.append(table(list(INSTANCE_COLUMNS), rows, color=session.color))
     else:
         parts.append("no instances")
+    if troubles := list(_troubles(client, namespace, name)):
+        parts.append("\n".join(troubles))
     if concerning := list(_concerning(client, namespace, name)):
         parts.append("Documents\n" + "\n".join(f"  {line}" for line in concerning))
     if effective:
@@ -78,6 +80,23 @@ def _head(service: Item, namespace: str, name: str) -> Iterator[str]:
         if spec.get(field):
             yield f"  {field:<12} {', '.join(spec[field])}"
     yield f"  {'mesh host':<12} {name}.{namespace}.mesh"
+
+
+def _troubles(client: "RegistryClient", namespace: str, name: str) -> Iterator[str]:
+    """What live gateways do not call of the service, whatever its leases say."""
+    own = f"{namespace}/{name}"
+    for gateway in client.read("/v1/gateways")["items"]:
+        if not gateway["live"]:
+            continue
+        failing = [each.rpartition("/")[2] for each in gateway.get("ejected", []) if each.startswith(f"{own}/")]
+        if failing:
+            yield f"! gateway {gateway['node']} does not call {', '.join(failing)}: its calls fail; see its log"
+        for cluster in gateway.get("open_breakers", []):
+            if cluster == own or cluster.startswith((f"{own}#", f"{own}:")):
+                yield (
+                    f"! gateway {gateway['node']} keeps calls away from {cluster}: its breaker is open, as too many "
+                    "failed; it tries again by itself"
+                )
 
 
 def _concerning(client: "RegistryClient", namespace: str, name: str) -> Iterator[str]:

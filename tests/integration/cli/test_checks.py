@@ -52,16 +52,35 @@ def test_what_a_gateway_refuses_keeps_and_ejects_is_told(registry: Registry, gat
     report = {"node": "gw-9", "revision": 2**40, "workers": 1}
     refused = {"kind": "Route", "namespace": "default", "name": "r", "path": "spec.hosts[0]", "reason": "is no service"}
     found = {"refused": [refused], "mass_removal_guard": 7, "ejected": ["default/hello/one"]}
-    found |= {"limits_alone": "no registry is followed"}
+    found |= {"limits_alone": "no registry is followed", "open_breakers": ["default/hello#v1", "default/hello-2"]}
     assert registry.client.post("/v1/reports", json=report | found).status_code == 204
     shown = check(registry, gateway)
-    assert registry.client.post("/v1/reports", json=report).status_code == 204
+    assert registry.client.post("/v1/reports", json=report | found).status_code == 204
+    described = meshway("describe", "service/hello", "--registry", registry.url)
+    assert registry.client.post("/v1/reports", json=report | {"is_leaving": True}).status_code == 204
     assert shown.code == 1
     lines = shown.out.splitlines()
     assert "✗ gateway gw-9 refuses Route default/r: spec.hosts[0] is no service" in lines
     assert "✗ gateway gw-9 calls 7 endpoints on that vanished from the registry at once" in lines
     assert "! gateway gw-9 counts shared limits by its own share: no registry is followed" in lines
     assert "! gateway gw-9 does not call default/hello/one: their calls fail" in lines
+    assert (
+        "! gateway gw-9 keeps calls away from default/hello#v1, default/hello-2: the breaker is open, as too many of "
+        "them failed"
+    ) in lines
+    assert [line for line in described.out.splitlines() if line.startswith("!")] == [
+        "! gateway gw-9 does not call one: its calls fail; see its log",
+        "! gateway gw-9 keeps calls away from default/hello#v1: its breaker is open, as too many failed; it "
+        "tries again by itself",
+    ]
+
+
+def test_no_gateway_is_asked_that_the_registry_does_not_know(registry: Registry, gateway: Gateway) -> None:
+    known, away = meshway("check", "--registry", registry.url), meshway("check", "--registry", "http://127.0.0.1:1")
+    assert (known.code, away.code) == (0, 7)
+    for shown in (known, away):
+        assert "8590" not in shown.out
+        assert " is ready\n" not in shown.out
 
 
 def test_instances_that_went_silent_are_a_warning_while_others_pass(registry: Registry, gateway: Gateway) -> None:
