@@ -11,7 +11,7 @@ from registry.backup.taking import held_by_view, take_backup
 from registry.manners.query import query_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from registry.core import Core
 
@@ -27,8 +27,10 @@ def backup_router(core: Core, version: str, wall: Callable[[], float]) -> APIRou
         """An error while it runs cuts the answer off, and what came is refused by its missing end."""
         query_of(request.url.query, frozenset())
         held = held_by_view(core.view)
+        pieces = take_backup(held, core.store, version=version, at=wall())
+        first = await anext(pieces)  # before the answer begins, which is cut off by whatever goes wrong later
         return StreamingResponse(
-            take_backup(held, core.store, version=version, at=wall()),
+            _joined(first, pieces),
             media_type=CONTENT_TYPE,
             headers={
                 "meshway-revision": str(held.revision),
@@ -38,3 +40,9 @@ def backup_router(core: Core, version: str, wall: Callable[[], float]) -> APIRou
         )
 
     return router
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 
 from meshway.model.nearest import nearest
-from meshway.problem import Problem, internal_problem
+from meshway.problem import Problem, internal_problem, soon
 from registry.api.answers import problem_answer
+from registry.store.interface import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,12 +50,25 @@ def handle_problems(app: FastAPI, methods_at: Callable[[str], set[str]]) -> None
             return problem_answer(_unknown_path(path), request)
         return problem_answer(Problem(error.status_code, "http_error", error.detail), request)
 
+    async def storeless(request: Request, error: Exception) -> Response:
+        """Of what only the store knows; what the view holds is shown without it."""
+        away = Problem(
+            503,
+            "store_unavailable",
+            "The store does not answer",
+            detail=str(error),
+            mend="repeat the call after Retry-After; GET /v1/health/ready tells when it answers again",
+            headers=soon(),
+        )
+        return problem_answer(away, request)
+
     async def fault(request: Request, _: Exception) -> Response:  # raised again behind this, and logged there
         return problem_answer(internal_problem(), request)
 
     app.add_exception_handler(Exception, fault)
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, unserved)
+    app.add_exception_handler(StoreUnavailable, storeless)
 
 
 def _unknown_path(path: str) -> Problem:

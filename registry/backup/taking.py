@@ -65,7 +65,9 @@ def held_by_store(loaded: Loaded) -> Held:
 
 
 async def take_backup(held: Held, store: Store, *, version: str, at: float) -> AsyncIterator[bytes]:
-    """The file, piece by piece. at: seconds since 1970. Raises StoreUnavailable: what came until then is no backup."""
+    """The file, piece by piece. at: seconds since 1970. Raises StoreUnavailable: what came until then is no backup; of
+    a store that is away from the start nothing comes."""
+    history = await store.history(held.revision + 1, _HISTORY_REVISIONS)
     writer = ArchiveWriter()
     begin = Begin(
         format=FORMAT,
@@ -85,11 +87,10 @@ async def take_backup(held: Held, store: Store, *, version: str, at: float) -> A
     ):
         # In a thread: packing takes milliseconds, in which no heartbeat would be answered.
         yield await asyncio.to_thread(writer.rows, rows)
-    before = held.revision + 1
-    while history := await store.history(before, _HISTORY_REVISIONS):
+    while history:
         for part in _parts(history, lambda row: len(row.value or b"")):
             yield await asyncio.to_thread(writer.rows, Rows(history=part))
-        before = history[-1].revision
+        history = await store.history(history[-1].revision, _HISTORY_REVISIONS)
     # Asked last: what was forgotten in the meantime is missing above.
     yield await asyncio.to_thread(writer.rows, Rows(history_from=await store.history_from()))
     yield writer.end()

@@ -102,6 +102,10 @@ def test_without_the_database_reads_and_heartbeats_go_on_and_writes_are_refused_
             assert "does not answer" in degraded.json()["reason"]
             assert "meshway_store_up 0" in registry.client.get("/metrics").text
             assert listed(registry, since="9", wait_s="0").json()["code"] == "behind"  # it may not show the past
+            for of_the_store in ("/v1/revisions", "/v1/revisions/1", "/v1/backup"):
+                unknown = registry.client.get(of_the_store)
+                assert (unknown.status_code, unknown.json()["code"]) == (503, "store_unavailable"), of_the_store
+                assert unknown.headers["Retry-After"]
         server.start()
         wait_until(lambda: are_whole(one, other), 10)
         assert put(one, "b3").status_code == 201
