@@ -192,7 +192,7 @@ def test_when_all_failed_the_call_is_retried_and_then_answered() -> None:
 def test_a_listed_status_waits_for_the_others_answer() -> None:
     book = Playbook(make_plan=hedging(retry=retry_plan(statuses=frozenset({503}), max_retries=1)))
     first, second = hedged(book)
-    first.answer(503)
+    first.answer(503, fields="Retry-After: 600\r\n")  # longer than any retry would wait
     assert book.told == []
     second.answer(200, b"good")
     assert book.told == [("head", 200, b"good", "ended")]
