@@ -1,12 +1,28 @@
 """Which addresses are a machine's own, and where nobody may be sent: to its own business, a cloud's, or nobody's."""
 
 import ipaddress
+import re
 from typing import Final
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Where clouds answer with a machine's credentials; the IPv4 ones are link-local anyway.
 _METADATA: Final = frozenset({ipaddress.ip_address("fd00:ec2::254")})
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+# RFC 1123 §2.1; a name that ends in digits is an address or nothing (WHATWG URL §3.5).
+_HOST: Final = re.compile(
+    r"(?=.{1,253}\Z)(?!(.*\.)?[0-9]+\Z)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*\Z"
+)
+
+
+def wrong_address(address: str) -> str | None:
+    """Why an endpoint cannot be called at this address or name, for a message; None: it may be tried."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return None if _HOST.match(address) else "is no IP address and no host name (a port is its own field)"
+    reason = forbidden(ip, allow_loopback=True)
+    return None if reason is None else f"{reason}: write the address others reach it at"
 
 
 def is_loopback(host: str) -> bool:

@@ -1,7 +1,5 @@
 """Registration and patch of an instance: what a process says about itself, checked with every error at once."""
 
-import ipaddress
-import re
 import secrets
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -9,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from meshway.addresses import forbidden
+from meshway.addresses import wrong_address
 from meshway.model.document import Label, Part, Port
 from meshway.model.fields import read_struct
 from meshway.model.traffic_policy import HealthCheck
@@ -18,10 +16,6 @@ from meshway.problem import FieldError, Problem, invalid_request
 MAX_BATCH: Final = 1000
 MAX_METADATA: Final = 4096
 DEFAULT_TTL_S: Final = 30
-# RFC 1123 §2.1; a name that is all digits and dots is an address or nothing.
-_HOST: Final = re.compile(
-    r"(?=.{1,253}\Z)(?!([0-9]+\.)*[0-9]+\Z)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*\Z"
-)
 
 _Text = Annotated[str, Meta(max_length=255)]
 _Name = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -173,18 +167,9 @@ def _check(read: Registration | InstancePatch, path: str) -> Iterator[FieldError
         yield FieldError(path=f"{at}namespace", code="forbidden_combination", message=message)
     if read.metadata:
         yield from check_metadata(read.metadata, f"{at}metadata")
-    if read.address is not None and (reason := _wrong_address(read.address)):
+    if read.address is not None and (reason := wrong_address(read.address)):
         message = f'{at}address: "{read.address[:100]}" {reason}'
         yield FieldError(path=f"{at}address", code="bad_address", message=message)
-
-
-def _wrong_address(address: str) -> str | None:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return None if _HOST.match(address) else "is no IP address and no host name (a port is its own field)"
-    reason = forbidden(ip, allow_loopback=True)
-    return None if reason is None else f"{reason}: write the address others reach it at"
 
 
 def _from_root(error: FieldError) -> FieldError:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from meshway.addresses import wrong_address
 from meshway.model.names import bad_host
 from meshway.model.rule_kit import BlockRule, Finding, unique
 
@@ -27,6 +28,9 @@ def _service_endpoints(part: Any) -> Iterator[Finding]:
         yield Finding(".endpoints", "missing_field", "a static service needs at least one endpoint")
     if part.type != "static" and part.endpoints:
         yield Finding(".endpoints", "forbidden_combination", "endpoints are for type: static; instances register here")
+    for at, endpoint in enumerate(part.endpoints):
+        if reason := wrong_address(endpoint.address):
+            yield Finding(f".endpoints[{at}].address", "bad_address", f'"{endpoint.address}" {reason}')
     addresses = (f"{endpoint.address}:{endpoint.port}" for endpoint in part.endpoints)
     yield from unique(addresses, lambda at: f".endpoints[{at}]", "endpoint")
 

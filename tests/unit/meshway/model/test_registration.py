@@ -60,6 +60,8 @@ def test_a_written_address_wins() -> None:
         ({"port": 80, "address": "0.0.0.0"}, [("address", "bad_address")]),
         ({"port": 80, "address": "10.0.0.1:80"}, [("address", "bad_address")]),
         ({"port": 80, "address": "1.2.3"}, [("address", "bad_address")]),
+        ({"port": 80, "address": "10.0.0.999"}, [("address", "bad_address")]),
+        ({"port": 80, "address": "db.1"}, [("address", "bad_address")]),
         ({"port": 80, "metadata": {"a": "x" * 4096}}, [("metadata", "too_large")]),
         ({"port": 80, "id": "b2"}, [("id", "forbidden_combination")]),
         ([], [("", "wrong_type")]),

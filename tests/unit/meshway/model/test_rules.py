@@ -117,6 +117,12 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("Service", service(endpoints=[{"address": "10.0.0.1", "port": 80}]), "spec.endpoints", "forbidden_combination"),
     (
         "Service",
+        service(type="static", endpoints=[{"address": "10.0.0.1:80", "port": 80}]),
+        "spec.endpoints[0].address",
+        "bad_address",
+    ),
+    (
+        "Service",
         service(type="static", endpoints=[{"address": "a", "port": 80}] * 2),
         "spec.endpoints[1]",
         "duplicate",
