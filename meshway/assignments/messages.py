@@ -9,7 +9,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-MOST_ASKS: Final = 5_000  # of one body
+# Of one body: with as many budgets it stays below the 1 MiB that frames and requests may have.
+MOST_ASKS: Final = 2_000
 _MOST: Final = 1 << 40
 
 Count = Annotated[int, Meta(ge=0, le=_MOST)]

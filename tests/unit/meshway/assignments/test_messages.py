@@ -1,7 +1,9 @@
 import msgspec
 import pytest
 
-from meshway.assignments.messages import Ask, Asks, Budget, loan_of
+from meshway.assignments.messages import MOST_ASKS, Ask, Asks, Budget, loan_of
+from meshway.snapshot import MAX_FRAME
+from registry.machine.surface import BODY_LIMIT
 
 
 def bucket(limit: int) -> Budget:
@@ -24,3 +26,15 @@ def test_asks_are_read_with_their_bounds(wrong: dict[str, object]) -> None:
     body["asks"] = [right | wrong]
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(msgspec.json.encode(body), type=Asks)
+
+
+def test_the_largest_body_fits_into_a_frame_and_a_request() -> None:
+    names = [f"{'n' * 63}/{'l' * 63}@route/{'n' * 63}/{number:063}" for number in range(MOST_ASKS)]
+    budgets = tuple(Budget(id=name, limit=10**6, rate=1 / 3, window_s=86_400.0, segments=60) for name in names)
+    asks = tuple(
+        Ask(budget=at, key="0" * 32, worker="4194304", want=4096, held=4096, back=4096, mark=10**9)
+        for at in range(MOST_ASKS)
+    )
+    body = Asks(node="n" * 253, workers=64, budgets=budgets, asks=asks)
+    assert len(msgspec.json.encode(body)) <= BODY_LIMIT
+    assert len(msgspec.msgpack.encode(body)) <= MAX_FRAME - 100
