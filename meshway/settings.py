@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class SettingError(ValueError):
@@ -20,9 +21,18 @@ def variable(name: str, default: str, environ: Mapping[str, str] | None = None) 
 def http_url(name: str, default: str, environ: Mapping[str, str] | None = None) -> str:
     """An `http://` or `https://` URL without a trailing slash. Raises SettingError."""
     value = variable(name, default, environ)
-    if not value.startswith(("http://", "https://")):
+    if not is_http_url(value):
         raise SettingError(f"{name}={value!r} is not a URL: write http://HOST:PORT")
     return value.rstrip("/")
+
+
+def is_http_url(text: str) -> bool:
+    """With a scheme, a host, and a port that is one."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def read_secret(path: Path) -> str:

@@ -11,7 +11,6 @@ from meshway.cli.revisions import Wait
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 
 if TYPE_CHECKING:
-
     from meshway.cli.registry_client import RegistryClient
     from meshway.cli.written_files import FileDocument, FilesRead
 

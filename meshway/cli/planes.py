@@ -221,7 +221,9 @@ def gateway_serve(
     data: Data = Path(".meshway"),
     registry: Annotated[
         list[str] | None,
-        typer.Option("--registry", envvar="MESHWAY_URL", metavar="URL", help="Where to follow; may be repeated."),
+        typer.Option(
+            "--registry", envvar="MESHWAY_URL", metavar="URL", help="Where to follow; may be repeated, or commas."
+        ),
     ] = None,
     edge_port: EdgePort = 8580,
     mesh_port: MeshPort = 8581,
@@ -242,7 +244,7 @@ def gateway_serve(
 
     settings = GatewaySettings(
         data_dir=data,
-        registry_urls=tuple(registry or ("http://127.0.0.1:8500",)),
+        registry_urls=tuple(" ".join(registry or ["http://127.0.0.1:8500"]).replace(",", " ").split()),
         edge_port=edge_port,
         mesh_port=mesh_port,
         admin_port=admin_port,

@@ -46,9 +46,12 @@ class RegistryClient:
         content = None if body is None else msgspec.json.encode(body)
         sent = ({"content-type": "application/json"} if content is not None else {}) | (headers or {})
         try:
-            return self._http.request(method, path, params=params, content=content, headers=sent)
+            response = self._http.request(method, path, params=params, content=content, headers=sent)
         except httpx.TransportError as error:
             raise unreachable(self._session.registry, error) from error
+        if response.status_code < 500 and "meshway-revision" not in response.headers:
+            raise _no_registry(self._session.registry, response)
+        return response
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         """An answer below 400."""
@@ -97,6 +100,16 @@ def unreachable(registry: str, error: Exception) -> CliError:
         f"registry at {registry} does not answer",
         why=transport_reason(error),
         mend="start it (meshway up) or name another: --registry URL",
+    )
+
+
+def _no_registry(registry: str, response: httpx.Response) -> CliError:
+    """Every answer of a registry tells its revision."""
+    return CliError(
+        UNREACHABLE,
+        f"what answers at {registry} is no Meshway registry",
+        why=f"it answered {response.status_code} to {response.request.url.path} without Meshway-Revision",
+        mend="name the registry: --registry URL, such as http://127.0.0.1:8500",
     )
 
 

@@ -12,6 +12,7 @@ import typer
 
 from meshway.cli.failure import USAGE, CliError
 from meshway.cli.guard import guarded
+from meshway.settings import is_http_url
 
 REGISTRY: Final = "http://127.0.0.1:8500"
 EVERY_NAMESPACE: Final = "-"
@@ -109,7 +110,7 @@ def _session(flags: dict[str, Any]) -> Session:
     except ValueError as error:
         raise CliError(USAGE, f"--timeout: {error}") from None
     return Session(
-        registry=_url(flags["registry"]),
+        registry=registry_url(flags["registry"]),
         namespace=EVERY_NAMESPACE if flags["all_namespaces"] else flags["namespace"],
         output=flags["output"],
         quiet=flags["quiet"],
@@ -120,9 +121,16 @@ def _session(flags: dict[str, Any]) -> Session:
     )
 
 
-def _url(written: str) -> str:
-    """`HOST:PORT` will do."""
+def registry_url(written: str) -> str:
+    """`HOST:PORT` will do. Raises CliError 2."""
+    if len(named := written.replace(",", " ").split()) > 1:
+        raise CliError(
+            USAGE,
+            f"--registry names {len(named)} registries, and a command asks one",
+            mend=f"--registry {named[0]}, or a name that leads to all of them; "
+            "several are for meshway gateway serve: --registry URL --registry URL",
+        )
     url = written if "://" in written else f"http://{written}"
-    if not url.startswith(("http://", "https://")):
+    if not is_http_url(url):
         raise CliError(USAGE, f"--registry {written!r} is no URL", mend="write http://HOST:PORT")
     return url.rstrip("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ import msgspec
 from meshway.settings import http_url, variable
 
 REGISTRY: Final = "http://127.0.0.1:8500"
+_log = logging.getLogger("meshway.client")
 GATEWAY: Final = "http://127.0.0.1:8581"
 
 
@@ -33,11 +35,11 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     def from_env(cls, environ: Mapping[str, str] | None = None) -> MeshSettings:
         """Reads MESHWAY_URL, _GATEWAY, _NAMESPACE, _SERVICE, _INSTANCE, _ADDRESS, _ZONE and _TOKEN_FILE.
 
-        Raises SettingError.
+        Of several registries the first is taken: a service starts whatever stands there. Raises SettingError.
         """
         token_file = variable("MESHWAY_TOKEN_FILE", "", environ)
         return cls(
-            registry=http_url("MESHWAY_URL", REGISTRY, environ),
+            registry=_registry(environ),
             gateway=http_url("MESHWAY_GATEWAY", GATEWAY, environ),
             namespace=variable("MESHWAY_NAMESPACE", "default", environ),
             service=variable("MESHWAY_SERVICE", "", environ),
@@ -46,3 +48,15 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
             zone=variable("MESHWAY_ZONE", "", environ),
             token_file=Path(token_file) if token_file else None,
         )
+
+
+def _registry(environ: Mapping[str, str] | None) -> str:
+    first, *others = variable("MESHWAY_URL", REGISTRY, environ).replace(",", " ").split()
+    url = http_url("MESHWAY_URL", REGISTRY, {"MESHWAY_URL": first})
+    if others:
+        _log.warning(
+            "MESHWAY_URL names %d registries; %s is asked: write one, or a name that leads to all of them",
+            1 + len(others),
+            url,
+        )
+    return url

@@ -31,6 +31,16 @@ def test_a_gateway_is_live_for_six_seconds_after_its_report() -> None:
     assert gateways.states() == []
 
 
+def test_a_gateway_that_says_goodbye_is_known_no_more() -> None:
+    gateways = Gateways(Clock())
+    gateways.report(Report(node="a", revision=7))
+    gateways.report(Report(node="b", revision=7))
+    gateways.report(Report(node="a", revision=7, is_leaving=True))
+    assert [state.node for state in gateways.states()] == ["b"]
+    gateways.report(Report(node="stranger", revision=7, is_leaving=True))
+    assert gateways.live_count() == 1
+
+
 def test_the_newest_report_counts_with_its_refusals() -> None:
     gateways = Gateways(Clock())
     gateways.report(Report(node="a", revision=1))

@@ -1,0 +1,25 @@
+"""Which registry a command asks."""
+
+import pytest
+
+from meshway.cli.failure import USAGE, CliError
+from meshway.cli.session import registry_url
+
+
+def test_a_host_and_a_port_will_do() -> None:
+    assert registry_url("registry:8500") == "http://registry:8500"
+    assert registry_url("https://registry/") == "https://registry"
+
+
+@pytest.mark.parametrize("written", ["http://a:8500,http://b:8500", "a:8500,b:8500", "http://a:8500 http://b:8500"])
+def test_of_several_registries_one_is_to_be_named(written: str) -> None:
+    with pytest.raises(CliError, match="--registry names 2 registries, and a command asks one") as refused:
+        registry_url(written)
+    assert refused.value.code == USAGE
+    assert "meshway gateway serve" in (refused.value.mend or "")
+
+
+@pytest.mark.parametrize("written", ["http://a:x", "http://", "ftp://a", "http://a:99999", ""])
+def test_what_is_no_url_is_told(written: str) -> None:
+    with pytest.raises(CliError, match="is no URL"):
+        registry_url(written)
