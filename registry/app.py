@@ -68,6 +68,9 @@ def serve(
     with one clear line.
     """
     refuse_open_door(settings)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s registry %(levelname)s %(message)s")
+    for chatty in ("uvicorn", "alembic"):  # they tell of each step of a start that went well
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     gc.set_threshold(*GC_THRESHOLDS)
     listening = sock or bind(settings)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -121,8 +124,14 @@ async def _serve(
             backlog=BACKLOG,
             timeout_graceful_shutdown=STOP_S,
         )
-        server = _Server(config, core, ready=lambda: ready(url_of(sock)) if ready else None)
-        log.info("registry on %s, data in %s", url_of(sock), settings.data_dir)
+
+        def answers() -> None:
+            names = "off" if dns is None else f"on port {dns.streams.getsockname()[1]}"
+            log.info("answers at %s, %s, names by DNS %s", url_of(sock), stores_of(settings), names)
+            if ready is not None:
+                ready(url_of(sock))
+
+        server = _Server(config, core, ready=answers)
         async with contextlib.AsyncExitStack() as faces:
             for name, run in consul_tasks(core):
                 faces.callback(spawn(run, name=name).cancel)
@@ -159,6 +168,17 @@ def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
         head=head,
     )
     return surface
+
+
+def stores_of(settings: RegistrySettings) -> str:
+    """What it keeps where, for its log: without passwords."""
+    if not settings.database_url and not settings.redis_url:
+        return f"store SQLite in {settings.data_dir}, leases in memory"
+    from registry.live.redis_link import masked  # a tenth of a second, for those who have passwords
+
+    store = masked(settings.database_url) if settings.database_url else f"SQLite in {settings.data_dir}"
+    leases = masked(settings.redis_url) if settings.redis_url else "memory"
+    return f"store {store}, leases in {leases}"
 
 
 def url_of(sock: socket.socket) -> str:

@@ -109,7 +109,7 @@ class Revisions:
             answers = await self._judge_and_write(batch)
         except StoreGone as error:
             # Some of it may be kept. Repeating it here could do it twice; its callers have their Idempotency-Keys.
-            _log.error("%d writes are refused: %s", len(batch), error)
+            _log.error("%s refused: %s", "1 write is" if len(batch) == 1 else f"{len(batch)} writes are", error)
             for _, future in batch:
                 _answer(future, _unavailable("the store does not answer"))
         except HeadHeld:  # for longer than anybody should; each alone would wait as long again

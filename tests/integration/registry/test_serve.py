@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import uvicorn
 from registry.app import _nothing, _Server, bind, refuse_open_door, url_of
 from registry.settings import RegistrySettings, StartRefused
 from tests.parts.conditions import wait_until
+from tests.parts.planes import Registry
 from tests.parts.registry import running_registry
 
 SERVE = """
@@ -55,6 +57,20 @@ def test_it_says_when_it_is_ready_and_sigterm_stops_it_cleanly_with_a_watcher_op
     finally:
         process.kill()
         process.wait()
+
+
+def test_the_command_says_once_where_it_answers_in_the_gateways_format(tmp_path: Path) -> None:
+    running = Registry(tmp_path)
+    try:
+        wait_until(lambda: running.process.text() != "", 5, what="a line")
+        (line,) = running.process.text().splitlines()
+    finally:
+        running.close()
+    stamp, _, said = line.partition(" registry INFO ")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", stamp), line
+    assert said.startswith(
+        f"answers at {running.url}, store SQLite in {running.data}, leases in memory, names by DNS "
+    ), line
 
 
 async def test_one_that_stops_says_so_to_whoever_chooses_among_registries(tmp_path: Path) -> None:
