@@ -83,7 +83,8 @@ def restore(
     with _told():
         begin, head = asyncio.run(_restore(file, data, database_url, replace=replace, ahead=ahead))
     _report(session, begin, {"head": head})
-    session.say(f"✓ the store is as it was at revision {begin.revision} ({begin.at}); it goes on from {head}")
+    where = _where(data, database_url)
+    session.say(f"✓ {where} is as it was at revision {begin.revision} ({begin.at}); it goes on from {head}")
 
 
 def _report(session: Session, begin: "Begin", more: dict[str, Any]) -> None:
@@ -114,14 +115,15 @@ async def _restore(file: Path, data: Path, database_url: str, *, replace: bool, 
         if held.revision and not replace:
             raise CliError(
                 CONFLICT,
-                f"the store is not empty: it is at revision {held.revision}, with {len(held.documents)} documents and "
-                f"{len(held.instances)} instances",
-                mend="--replace gives them up; meshway backup keeps them first",
+                f"{_where(data, database_url)} is not empty: it is at revision {held.revision}, with "
+                f"{len(held.documents)} documents and {len(held.instances)} instances",
+                mend="another one: --data DIR; --replace gives them up, meshway backup keeps them first",
             )
         if held.revision >= begin.revision + ahead:
             raise CliError(
                 CONFLICT,
-                f"the store is at revision {held.revision} already: after this restore its revisions would come again",
+                f"{_where(data, database_url)} is at revision {held.revision} already: after this restore its "
+                "revisions would come again",
                 mend=f"--ahead {held.revision - begin.revision + 1_000_000}",
             )
         return begin, await restore_backup(file, store, at=time.time(), ahead=ahead)
@@ -136,6 +138,15 @@ async def _open(data: Path, database_url: str, *, migrate: bool) -> "AsyncIterat
         yield store
 
 
+def _where(data: Path, database_url: str) -> str:
+    """Without the password of a database."""
+    if not database_url:
+        return f"the store in {data}"
+    from registry.live.redis_link import masked
+
+    return f"the database {masked(database_url)}"
+
+
 def _store_file(data: Path) -> Path:
     from registry.store.session import FILE_NAME
 
@@ -145,6 +156,8 @@ def _store_file(data: Path) -> Path:
 @contextmanager
 def _new_file(path: Path) -> "Iterator[IO[bytes]]":
     """For the owner alone, and there only when it is whole and on the disk: a failed backup keeps the one before."""
+    if not path.parent.is_dir():
+        raise CliError(NOT_FOUND, f"there is no folder {path.parent}", mend=f"make it: mkdir -p {path.parent}")
     part = path.with_name(f".{path.name}.{os.getpid()}")
     with open(part, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as opened:
         try:

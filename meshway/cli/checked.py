@@ -6,7 +6,7 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from meshway.cli.failure import USAGE, CliError
+from meshway.cli.failure import NOT_FOUND, USAGE, CliError
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 
 if TYPE_CHECKING:
@@ -50,5 +50,13 @@ def deregister(
 
     namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
     place = "/".join(quote(part, safe="") for part in (service, "instances", instance))
-    RegistryClient(session).ask("DELETE", f"/v1/namespaces/{quote(namespace, safe='')}/services/{place}")
+    path = f"/v1/namespaces/{quote(namespace, safe='')}/services/{place}"
+    client = RegistryClient(session)
+    if client.answer("GET", path).status_code == 404:  # deleting it twice is no error of the API's
+        raise CliError(
+            NOT_FOUND,
+            f"{namespace}/{service}/{instance} is not there",
+            mend=f"see what there is: meshway instances {service} -n {namespace}",
+        )
+    client.ask("DELETE", path)
     session.say(f"✓ {namespace}/{service}/{instance} is gone")

@@ -98,7 +98,7 @@ def read_archive(file: Path) -> Iterator[Begin | Rows]:
         with gzip.open(file, "rb") as opened:
             yield from _frames(opened)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BrokenArchive(f"{file} is no backup, or not a whole one: {error}") from error
+        raise BrokenArchive(f"{file} is damaged, or no backup: {error}") from error
 
 
 def _frames(opened: gzip.GzipFile) -> Iterator[Begin | Rows]:
@@ -112,14 +112,14 @@ def _frames(opened: gzip.GzipFile) -> Iterator[Begin | Rows]:
         length = int.from_bytes(size, "big")
         body = opened.read(length) if len(size) == 4 and length <= _MAX_FRAME else b""
         if not body or len(body) < length:
-            raise BrokenArchive(f"{opened.name} is cut off, or was changed")
+            raise BrokenArchive(f"{opened.name} is damaged: it is cut off, or was changed")
         frame = _frame(body, opened)
         if isinstance(frame, End):
             if frame.sha256 != digest.digest() or frame.rows != count or opened.read(1):
-                raise BrokenArchive(f"{opened.name} was changed: its digest is another")
+                raise BrokenArchive(f"{opened.name} is damaged: its digest is another")
             return
         if isinstance(frame, Begin) is is_begun:
-            raise BrokenArchive(f"{opened.name} does not begin as a backup does")
+            raise BrokenArchive(f"{opened.name} is damaged: it does not begin as a backup does")
         is_begun = True
         digest.update(size)
         digest.update(body)
@@ -131,7 +131,7 @@ def _frame(body: bytes, opened: gzip.GzipFile) -> Begin | Rows | End:
     try:
         frame: Begin | Rows | End = _decoder.decode(body)
     except msgspec.DecodeError as error:
-        raise BrokenArchive(f"{opened.name} holds what this version cannot read: {error}") from error
+        raise BrokenArchive(f"{opened.name} is damaged, or of a later version: {error}") from error
     return frame
 
 

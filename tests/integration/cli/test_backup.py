@@ -33,6 +33,7 @@ def test_what_was_backed_up_comes_back_from_file_to_store_to_file(
 
     restored = run("restore", "mesh.backup", "--data", "one")
     assert (restored.code, restored.err.split()[-1]) == (0, str(revision + 1_000_000))
+    assert restored.err.startswith("✓ the store in one is as it was at revision ")
     assert rows(tmp_path / "one") == rows(registry.data)
     again = run("backup", "again.backup", "--data", "one")
     assert again.code == 0, again.err
@@ -41,7 +42,7 @@ def test_what_was_backed_up_comes_back_from_file_to_store_to_file(
 
     refused = run("restore", "mesh.backup", "--data", "two")
     assert refused.code == 5
-    assert "not empty" in refused.err
+    assert "the store in two is not empty" in refused.err
     assert "--replace" in refused.err
     behind = run("restore", "mesh.backup", "--data", "two", "--replace", "--ahead", "5")
     assert behind.code == 5
@@ -78,6 +79,11 @@ def test_a_failed_backup_keeps_the_one_before(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
     (tmp_path / "mesh.backup").write_bytes(before[:-5])
     cut = run("restore", "mesh.backup", "--data", "new")
-    assert (cut.code, "not a whole one" in cut.err) == (6, True)
+    assert (cut.code, "mesh.backup is damaged" in cut.err) == (6, True)
+    misplaced = run("backup", "nowhere/mesh.backup")
+    assert (misplaced.code, misplaced.err.splitlines()) == (
+        4,
+        ["error: there is no folder nowhere", "mend:  make it: mkdir -p nowhere"],
+    )
     assert run("restore", "absent", "--data", "new").code == 4
     assert not (tmp_path / "new").exists()

@@ -19,6 +19,14 @@ def test_an_instance_that_is_asked_is_registered_once_and_goes_on_demand(run: Ru
         assert run("instances", "db").out.splitlines()[1].endswith("asked by tcp")
     assert run("deregister", "db", "db-1").err == f"✓ {namespace}/db/db-1 is gone\n"
     assert run("instances", "db").code == 4
+    absent = run("deregister", "db", "db-1")
+    assert (absent.code, absent.err.splitlines()) == (
+        4,
+        [
+            f"error: {namespace}/db/db-1 is not there",
+            f"mend:  see what there is: meshway instances db -n {namespace}",
+        ],
+    )
 
 
 def test_a_check_needs_no_program_and_no_lease(run: Run) -> None:
