@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from meshway.cli.failure import NOT_FOUND, CliError
+from meshway.cli.failure import FAILED, NOT_FOUND, CliError
 from meshway.cli.session import Session
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from meshway.client.registration import Registration
     from meshway.client.settings import MeshSettings
 
+_WARNS_AFTER_S: Final = 10.0
 _LISTENS_WITHIN_S: Final = 60.0
 _ENDS_WITHIN_S: Final = 30.0
 _POLL_S: Final = 0.1
@@ -35,8 +36,8 @@ def run_registered(session: Session, settings: "MeshSettings", wanted: "Registra
     stop = threading.Event()
     _on_signals(stop)
     child = _start(settings, wanted, wrapped) if wrapped.command else None
-    if child is not None and not _listens(child, wanted.address, wrapped.port, stop):
-        return _end(session, child, f"did not listen on port {wrapped.port}")
+    if child is not None and not _listens(session, child, wanted, stop):
+        return _end(session, child) if stop.is_set() else _end_unheard(session, child, wanted.port)
     mesh = Mesh(settings)
     try:
         with mesh.register(
@@ -57,7 +58,7 @@ def run_registered(session: Session, settings: "MeshSettings", wanted: "Registra
             if stop.is_set():
                 session.say("draining")
                 me.drain()
-            return 0 if child is None else _end(session, child, None)
+            return 0 if child is None else _end(session, child)
     finally:
         mesh.close()
 
@@ -82,16 +83,22 @@ def _start(settings: "MeshSettings", wanted: "Registration", wrapped: Wrapped) -
         raise CliError(NOT_FOUND, f"cannot run {wrapped.command[0]}: {error.strerror}") from error
 
 
-def _listens(child: "subprocess.Popen[bytes]", address: str, port: int, stop: threading.Event) -> bool:
+def _listens(session: Session, child: "subprocess.Popen[bytes]", wanted: "Registration", stop: threading.Event) -> bool:
     """Waits until the port answers, so that no gateway calls a program that is still starting."""
-    until = time.monotonic() + _LISTENS_WITHIN_S
-    while child.poll() is None and time.monotonic() < until:
-        for host in (address, "127.0.0.1"):
+    began, has_warned = time.monotonic(), False
+    while child.poll() is None and (waited_s := time.monotonic() - began) < _LISTENS_WITHIN_S:
+        for host in (wanted.address, "127.0.0.1"):
             try:
-                socket.create_connection((host, port), timeout=1.0).close()
+                socket.create_connection((host, wanted.port), timeout=1.0).close()
             except OSError:
                 continue
             return True
+        if waited_s >= _WARNS_AFTER_S and not has_warned:
+            has_warned = True
+            session.say(
+                f"! nothing answers on port {wanted.port} yet, so {wanted.namespace}/{wanted.service} is not "
+                f"registered: --port is where the program listens; it is stopped after {_LISTENS_WITHIN_S:.0f} s"
+            )
         if stop.wait(_POLL_S):
             return False
     return False
@@ -119,8 +126,17 @@ def _follow(
             session.say(f"! {wanted.name} is {status.state}: {status.error}")
 
 
-def _end(session: Session, child: "subprocess.Popen[bytes]", why: str | None) -> int:
-    """Stops what still runs; answers its exit code, 128 + n for a signal as shells do."""
+def _end_unheard(session: Session, child: "subprocess.Popen[bytes]", port: int) -> int:
+    """Of a program that was never registered."""
+    if child.poll() is None:
+        session.say(f"✗ the program did not listen on port {port} within {_LISTENS_WITHIN_S:.0f} s, and is stopped")
+        return _end(session, child) or FAILED
+    session.say(f"! the program ended before it listened, exit code {child.returncode}")
+    return _end(session, child)
+
+
+def _end(session: Session, child: "subprocess.Popen[bytes]") -> int:
+    """Stops what still runs; answers its exit code, 128 + n for a signal as shells do, 0 for the one that we sent."""
     if child.poll() is None:
         child.send_signal(signal.SIGTERM)
         try:
@@ -129,8 +145,6 @@ def _end(session: Session, child: "subprocess.Popen[bytes]", why: str | None) ->
             session.say(f"! pid {child.pid} did not end within {_ENDS_WITHIN_S:.0f} s; killing it")
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-    elif why:
-        session.say(f"! the program ended before it listened, exit code {child.returncode}")
     if child.returncode == -signal.SIGTERM:
-        return 0 if why is None else 1
+        return 0
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
