@@ -105,6 +105,7 @@ async def test_what_runs_in_place_of_a_refused_document_outlives_reload_and_rest
     async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
         rule = {"destinations": [{"service": "books"}]}
         feed.commit(document("Route", "r", {"hosts": ["shop.example"], "rules": [rule]}))
+        await gateway.wait_for_revision(feed.revision)  # else it may meet the broken one first
         feed.commit(document("RateLimit", "new", {"targets": [{"service": "books"}], "token_bucket": "none"}))
         feed.commit(document("Route", "r", {"rules": "none"}))
         await until(lambda: feed.reports and len(feed.reports[-1]["refused"]) == 2)
