@@ -13,7 +13,7 @@ install:  ## make .venv with the fastest Python found and install everything
 	@$(FIND_PYTHON) tools/environment.py
 
 up: install  ## registry and gateway on this machine, until Ctrl-C (UP="--workers 1 ..." adds flags)
-	@exec .venv/bin/meshway up $(UP)
+	@MESHWAY_MAKE=1 exec .venv/bin/meshway up $(UP)
 
 demo: install  ## bookinfo beside a running `make up`
 	@exec .venv/bin/meshway demo

@@ -169,6 +169,8 @@ def registry_serve(
         recent_bytes=bytes_of("--log-memory", log_memory),
         allow_registered_cidrs=tuple(allow_registered_cidrs.replace(",", " ").split()) or PRIVATE_CIDRS,
     )
+    if socket_fd is None and dns_fds is None:
+        refuse_taken(bind, ((registry_port, "--registry-port"),), dns_port)
     sock = listen_on(bind, registry_port, "--registry-port") if socket_fd is None else socket.socket(fileno=socket_fd)
     names = dns_sockets(bind, dns_port) if dns_fds is None else tuple(socket.socket(fileno=fd) for fd in dns_fds)
     try:

@@ -1,9 +1,10 @@
 """Ports that are free, and who holds those that are not."""
 
 import errno
+import os
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,6 +14,8 @@ _LISTEN: Final = "0A"  # linux/include/net/tcp_states.h
 _SOCKET: Final = re.compile(r"socket:\[(\d+)\]\Z")
 _BACKLOG: Final = 1024
 _PAIR_TRIES: Final = 20
+_DNS_FLAG: Final = "--dns-port"
+_MAKE: Final = "MESHWAY_MAKE"  # set by `make up`
 
 
 class Holder(NamedTuple):
@@ -66,13 +69,25 @@ def dns_sockets(bind: str, port: str) -> tuple[socket.socket, socket.socket] | N
     """As `--dns-port` says: datagrams and streams, None for `off`. Raises CliError."""
     if port == "off":
         return None
-    if not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise CliError(USAGE, f'--dns-port: "{port}" is no port', mend="write 0 to 65535, or off")
-    return datagrams_and_streams_on(bind, int(port), "--dns-port")
+    return datagrams_and_streams_on(bind, _dns_port(port), _DNS_FLAG)
 
 
-def refuse_taken(bind: str, ports: Sequence[tuple[int, str]]) -> None:
-    """ports: each with its flag. Raises CliError naming all where somebody listens already. Port 0 is never taken."""
+def _dns_port(written: str) -> int:
+    """0 also for `off`."""
+    if written == "off":
+        return 0
+    if not written.isascii() or not written.isdigit() or int(written) > 65535:
+        raise CliError(USAGE, f'{_DNS_FLAG}: "{written}" is no port', mend="write 0 to 65535, or off")
+    return int(written)
+
+
+def refuse_taken(bind: str, ports: Sequence[tuple[int, str]], names: str = "off") -> None:
+    """ports: each with its flag; names: what --dns-port says. Port 0 is never taken.
+
+    Raises CliError naming all where somebody listens already, and two flags that name one port.
+    """
+    dns_port = _dns_port(names)
+    _refuse_twice([*ports, (dns_port, _DNS_FLAG)])
     refused: list[tuple[str, CliError]] = []
     for port, flag in ports:
         try:
@@ -80,6 +95,12 @@ def refuse_taken(bind: str, ports: Sequence[tuple[int, str]]) -> None:
                 listen_on(bind, port, flag).close()
         except CliError as error:
             refused.append((flag, error))
+    try:
+        if dns_port:
+            for sock in datagrams_and_streams_on(bind, dns_port, _DNS_FLAG):
+                sock.close()
+    except CliError as error:
+        refused.append((_DNS_FLAG, error))
     if len(refused) == 1:
         raise refused[0][1]
     if refused:
@@ -87,9 +108,24 @@ def refuse_taken(bind: str, ports: Sequence[tuple[int, str]]) -> None:
             CONFLICT,
             f"{len(refused)} ports cannot be had",
             details=tuple(error.what for _, error in refused),
-            mend=f"stop what holds them, or choose others: {' '.join(f'{flag} N' for flag, _ in refused)} "
+            mend=f"stop what holds them, or choose others: {flags_of(f'{flag} N' for flag, _ in refused)} "
             "(0 takes a free one)",
         )
+
+
+def _refuse_twice(ports: Sequence[tuple[int, str]]) -> None:
+    flags: dict[int, str] = {}
+    for port, flag in ports:
+        if port and (first := flags.setdefault(port, flag)) != flag:
+            raise CliError(
+                USAGE, f"{first} and {flag} are both {port}", mend=f"give each its own: {flags_of([f'{flag} N'])}"
+            )
+
+
+def flags_of(flags: Iterable[str], command: str = "") -> str:
+    """How the person who started us says these flags. command: what stands before them, unless make does."""
+    said = " ".join(flags)
+    return f'make up UP="{said}"' if os.environ.get(_MAKE) else f"{command} {said}".strip()
 
 
 def cannot_bind(bind: str, port: int, flag: str, error: OSError) -> CliError:
@@ -101,13 +137,13 @@ def cannot_bind(bind: str, port: int, flag: str, error: OSError) -> CliError:
             CONFLICT,
             f"port {port} on {bind} is taken{by}",
             why=f"{holder.pid} runs: {holder.command}" if holder and holder.command else None,
-            mend=f"stop it, or choose another port: {flag} N (0 takes a free one)",
+            mend=f"stop it, or choose another port: {flags_of([f'{flag} N'])} (0 takes a free one)",
         )
     if error.errno == errno.EACCES:
         return CliError(
             CONFLICT,
             f"port {port} on {bind} is not ours to take: {error.strerror}",
-            mend=f"choose one above 1023: {flag} N",
+            mend=f"choose one above 1023: {flags_of([f'{flag} N'])}",
         )
     return CliError(CONFLICT, f"cannot listen on {bind}:{port}: {error.strerror}", mend=f"see --bind and {flag}")
 

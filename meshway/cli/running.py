@@ -3,11 +3,21 @@
 import fcntl
 import os
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 import msgspec
 
 from meshway.cli.failure import CONFLICT, CliError
+from meshway.cli.ports import flags_of
+
+_OTHER: Final = (
+    "--data DIR",
+    "--registry-port 0",
+    "--edge-port 0",
+    "--mesh-port 0",
+    "--admin-port 0",
+    "--dns-port 0",
+)
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +105,5 @@ class RunFolder:
         return CliError(
             CONFLICT,
             f"the mesh in {self.data} runs already{where}",
-            mend=f"use it; or {stop}start another: meshway up --data DIR --registry-port 0 --edge-port 0 --mesh-port 0 "
-            "--admin-port 0 --dns-port 0",
+            mend=f"use it; or {stop}start another: {flags_of(_OTHER, 'meshway up')}",
         )

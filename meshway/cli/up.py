@@ -220,6 +220,7 @@ def run_up(settings: UpSettings) -> None:
                 (settings.mesh_port, "--mesh-port"),
                 (settings.admin_port, "--admin-port"),
             ),
+            settings.dns_port,
         )
         listener = listen_on(settings.bind, settings.registry_port, "--registry-port")
         with contextlib.ExitStack() as open_sockets:

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from meshway.cli.failure import CONFLICT, CliError
+from meshway.cli.failure import CONFLICT, USAGE, CliError
 from meshway.cli.ports import dns_sockets, holder_of, listen_on, refuse_taken
 
 
@@ -39,6 +39,36 @@ def test_all_taken_ports_are_named_at_once() -> None:
     assert (error.code, error.what, len(error.details)) == (CONFLICT, "2 ports cannot be had", 2)
     assert all(str(port) in detail for port, detail in zip(ports, error.details, strict=True))
     assert "--edge-port N --admin-port N" in (error.mend or "")
+
+
+def test_the_port_of_names_is_among_the_taken_ones_and_is_given_back_when_it_is_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two:
+        two.bind(("127.0.0.1", 0))
+        ports = one.getsockname()[1], two.getsockname()[1]
+        with pytest.raises(CliError, match="2 ports cannot be had") as refused:
+            refuse_taken("127.0.0.1", [(ports[0], "--registry-port")], str(ports[1]))
+    assert "--registry-port N --dns-port N" in (refused.value.mend or "")
+    refuse_taken("127.0.0.1", [(ports[0], "--registry-port")], str(ports[1]))
+    names = dns_sockets("127.0.0.1", str(ports[1]))
+    for sock in names or ():
+        sock.close()
+
+
+def test_two_flags_with_one_port_are_told_as_such() -> None:
+    with listen_on("127.0.0.1", 0, "--edge-port") as listener:
+        port = listener.getsockname()[1]
+    for flags, names in (([(port, "--edge-port"), (port, "--mesh-port")], "off"), ([(port, "--edge-port")], str(port))):
+        with pytest.raises(CliError) as refused:
+            refuse_taken("127.0.0.1", [(0, "--registry-port"), *flags], names)
+        other = "--mesh-port" if names == "off" else "--dns-port"
+        assert (refused.value.code, refused.value.what) == (USAGE, f"--edge-port and {other} are both {port}")
+
+
+def test_below_make_the_mend_is_what_make_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHWAY_MAKE", "1")
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(CliError) as refused:
+        refuse_taken("127.0.0.1", [(other.getsockname()[1], "--registry-port")])
+    assert 'make up UP="--registry-port N"' in (refused.value.mend or "")
 
 
 def test_port_0_takes_a_free_one_that_children_inherit() -> None:
