@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from gateway.settings import WorkerSettings
-from gateway.upstream.cluster import Transition
+from gateway.upstream.transition import Transition
 from meshway.assignments.messages import Ask, Budget, Grant
 from meshway.snapshot import MAX_FRAME, AnyFrame, Change, Frame, FrameError
 

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from gateway.limits.desk import Desk
     from gateway.limits.line import Advancing
     from gateway.telemetry.counters import Counters
-    from gateway.upstream.cluster import Cluster, Transition
+    from gateway.upstream.cluster import Cluster
     from gateway.upstream.endpoint import Endpoint
+    from gateway.upstream.transition import Transition
 
 RequestFilter = Callable[[Exchange], "Reply | Hold | Turn | Awaitable[Reply | None] | None"]
 ResponseFilter = Callable[[ResponseHead], None]  # what it does depends on the head alone

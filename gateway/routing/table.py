@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from gateway.exchange import EDGE, Exchange
 from gateway.plan import Parts, RoutePlan
-from gateway.upstream.cluster import Cluster, Transition, apply_to_endpoint
+from gateway.upstream.cluster import Cluster
+from gateway.upstream.transition import Transition, apply_to_endpoint
 from meshway.model.precedence import Rank
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from gateway.explain.explaining import explain_question
 from gateway.explain.rehearsing import Clock, Rehearsed, rehearse
 from gateway.plan import Parts
 from gateway.supervisor.recordings import Recordings
-from gateway.upstream.cluster import Transition
+from gateway.upstream.transition import Transition
 from meshway.explanation import EXPLAIN, CallQuestion
 from meshway.rehearsal import MOST_CALLS, REHEARSE
 from meshway.snapshot import Change, Question

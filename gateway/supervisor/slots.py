@@ -20,7 +20,7 @@ from gateway.host_table import HostTable
 from gateway.settings import WorkerSettings
 from gateway.supervisor.worker_process import InstanceKey, WorkerProcess
 from gateway.telemetry.counters import Totals
-from gateway.upstream.cluster import Transition
+from gateway.upstream.transition import Transition
 from meshway.tasks import spawn
 
 READY_S: Final = 30.0

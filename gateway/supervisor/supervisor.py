@@ -40,8 +40,8 @@ from gateway.supervisor.slots import Slot, Slots
 from gateway.supervisor.transitions import Transitions
 from gateway.supervisor.worker_process import WorkerProcess
 from gateway.telemetry.counters import Totals
-from gateway.upstream.cluster import Transition
 from gateway.upstream.health import EndpointKey, HealthChecker
+from gateway.upstream.transition import Transition
 from meshway.problem import Problem
 from meshway.snapshot import Change, Question, Tick
 from meshway.tasks import spawn

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gateway.upstream.cluster import Transition
+from gateway.upstream.transition import Transition
 
 Subject = tuple[str, str]
 # A pair of kinds for each thing that can be so or not: the second ends the first.

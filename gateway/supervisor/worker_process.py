@@ -26,7 +26,7 @@ from gateway.channel import (
     Start,
     TransitionFrame,
 )
-from gateway.upstream.cluster import Transition
+from gateway.upstream.transition import Transition
 from meshway.snapshot import Question
 
 REAP_S: Final = 2.0

@@ -9,8 +9,6 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
-import msgspec
-
 from gateway.exchange import Exchange, Reply
 from gateway.upstream.adaptive_limit import AdaptiveLimit
 from gateway.upstream.breaker import Breaker
@@ -21,13 +19,11 @@ from gateway.upstream.eligible import NOBODY, Eligible, eligible_endpoints
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outlier import Outlier
 from gateway.upstream.retry_budget import RetryBudget
+from gateway.upstream.transition import Transition, TransitionKind, apply_to_endpoint, begin_slowly
 
 if TYPE_CHECKING:
     from gateway.plan import Parts
 
-TransitionKind = Literal[
-    "ejected", "returned", "check_failed", "check_passed", "breaker_opened", "breaker_half_open", "breaker_closed"
-]
 EndpointPick = Callable[[Exchange], Endpoint]
 Balancer = Callable[[Eligible], EndpointPick]  # keeps its place from one set of endpoints to the next
 # endpoint, outcome, status, latency_s, now: of each attempt that ended
@@ -54,22 +50,6 @@ class Admission(enum.Enum):
 
 
 PENDING: Final = Admission.PENDING
-
-
-class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one worker or the health checker found out and the others shall know.
-
-    endpoint: namespace, service, id; None for a breaker's, which names its cluster. until_s: monotonic seconds, the
-    same clock in all processes of a host. count: ejections or openings in a row. reason: why a check failed
-    (`connect_refused`, `status`, `timeout`), or what an endpoint was ejected for.
-    """
-
-    kind: TransitionKind
-    cluster: str = ""
-    endpoint: tuple[str, str, str] | None = None
-    until_s: float = 0.0
-    count: int = 0
-    reason: str = ""
 
 
 class Cluster:
@@ -459,7 +439,7 @@ class Cluster:
     def _take_back(self, endpoint: Endpoint, now: float) -> None:
         """Its time is up. Only the worker that ejected it reports, or a host would tell it once for each worker."""
         endpoint.ejected_until = 0.0
-        _begin_slowly(endpoint, now)
+        begin_slowly(endpoint, now)
         endpoint.is_connect_refused = endpoint.is_connect_refused and endpoint.is_check_failing
         record = endpoint.outlier
         if record is not None:
@@ -473,36 +453,6 @@ class Cluster:
 
     def _report_breaker(self, kind: TransitionKind, until_s: float, count: int) -> None:
         self._parts.report(Transition(kind=kind, cluster=self.name, until_s=until_s, count=count))
-
-
-def apply_to_endpoint(endpoint: Endpoint, transition: Transition, now: float) -> None:
-    """An ejection, a return or a check's verdict; every cluster with the endpoint takes notice at once."""
-    kind = transition.kind
-    if kind == "ejected":
-        endpoint.ejected_until = max(endpoint.ejected_until, transition.until_s)
-        endpoint.is_connect_refused = endpoint.is_connect_refused or transition.reason == "connect_failure"
-    elif kind == "returned":
-        endpoint.ejected_until = min(endpoint.ejected_until, now)
-    elif kind == "check_failed":
-        endpoint.is_check_failing = True
-        endpoint.is_connect_refused = transition.reason == "connect_refused"
-    elif kind == "check_passed":
-        was_failing, endpoint.is_check_failing = endpoint.is_check_failing, False
-        endpoint.is_connect_refused = False
-        if was_failing:
-            _begin_slowly(endpoint, now)
-            for cluster in endpoint.clusters:
-                if cluster.breaker is not None:
-                    cluster.breaker.end_open_early()
-    if endpoint.outlier is not None and kind == "ejected":
-        endpoint.outlier.ejections = max(endpoint.outlier.ejections, transition.count)
-    for cluster in endpoint.clusters:
-        cluster.refresh(now)
-
-
-def _begin_slowly(endpoint: Endpoint, now: float) -> None:
-    endpoint.serving_since = now
-    endpoint.has_returned = True
 
 
 def _load(endpoint: Endpoint) -> float:

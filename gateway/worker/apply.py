@@ -16,7 +16,7 @@ from gateway.compiler.diff import Diff, Refusal, read_changes
 from gateway.compiler.tables import Compiler, Prepared, is_light
 from gateway.feed.state import Changes, Whole
 from gateway.routing.table import TablesHolder
-from gateway.upstream.cluster import Transition
+from gateway.upstream.transition import Transition
 from meshway.snapshot import INSTANCE, Change
 from meshway.tasks import spawn
 

@@ -59,8 +59,8 @@ from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import Counters
 from gateway.telemetry.finish import Finisher
 from gateway.telemetry.recorder import Recorder
-from gateway.upstream.cluster import Transition
 from gateway.upstream.pool import Pool
+from gateway.upstream.transition import Transition
 from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.server import ServerProtocol

@@ -15,7 +15,7 @@ from gateway.channel import (
     TransitionFrame,
 )
 from gateway.feed.frames import snapshot_frames
-from gateway.upstream.cluster import Transition
+from gateway.upstream.transition import Transition
 from meshway.snapshot import Delta, Hello, Snapshot, SnapshotEnd
 from tests.parts.changes import running
 from tests.parts.conditions import until

@@ -11,8 +11,9 @@ import pytest
 from gateway.compiler.tables import Compiler, is_light
 from gateway.exchange import MESH, Exchange, Reply
 from gateway.plan import Parts, RoutePlan
-from gateway.upstream.cluster import Cluster, Transition
+from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.transition import Transition
 from meshway.snapshot import Change
 from tests.parts.calls import call
 from tests.parts.changes import document, edge_route, gone, left, running, to

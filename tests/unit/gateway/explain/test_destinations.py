@@ -5,7 +5,7 @@ from typing import Any
 from gateway.compiler.tables import Compiler
 from gateway.explain.explaining import explain
 from gateway.plan import Parts
-from gateway.upstream.cluster import Transition
+from gateway.upstream.transition import Transition
 from meshway.explanation import Explanation
 from tests.parts.calls import call
 from tests.parts.changes import document, edge_route, running, to

@@ -1,5 +1,5 @@
 from gateway.supervisor.transitions import Transitions
-from gateway.upstream.cluster import Transition
+from gateway.upstream.transition import Transition
 
 BOOK = ("default", "books", "b1")
 

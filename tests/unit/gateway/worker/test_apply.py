@@ -10,7 +10,7 @@ from gateway.exchange import MESH
 from gateway.feed.state import Changes, Whole
 from gateway.plan import Parts
 from gateway.routing.table import TablesHolder
-from gateway.upstream.cluster import Transition
+from gateway.upstream.transition import Transition
 from gateway.worker.apply import MAX_WAITING, Applier, Batch
 from gateway.worker.unready import unready_tables
 from meshway.snapshot import Change
