@@ -49,13 +49,14 @@ def describe_service(client: "RegistryClient", session: Session, service: Item, 
     namespace = str(service["metadata"]["namespace"] if "metadata" in service else service["namespace"])
     name = str(service["metadata"]["name"] if "metadata" in service else service["name"])
     found = list(client.items(document_path(namespace, "services", name) + "/instances"))
-    parts = ["\n".join(_head(service, namespace, name))]
+    troubles = list(_troubles(client, namespace, name))
+    parts = ["\n".join(_head(service, namespace, name, is_called=not troubles))]
     if found:
         rows = [[cell(item) for cell in INSTANCE_COLUMNS.values()] for item in found]
         parts.append(table(list(INSTANCE_COLUMNS), rows, color=session.color))
     else:
         parts.append("no instances")
-    if troubles := list(_troubles(client, namespace, name)):
+    if troubles:
         parts.append("\n".join(troubles))
     if concerning := list(_concerning(client, namespace, name)):
         parts.append("Documents\n" + "\n".join(f"  {line}" for line in concerning))
@@ -65,9 +66,11 @@ def describe_service(client: "RegistryClient", session: Session, service: Item, 
     return painted(text) if session.color else text
 
 
-def _head(service: Item, namespace: str, name: str) -> Iterator[str]:
-    spec = service["spec"]
-    yield f"Service {namespace}/{name}   {service_health(service)}"
+def _head(service: Item, namespace: str, name: str, *, is_called: bool) -> Iterator[str]:
+    spec, health = service["spec"], service_health(service)
+    if not is_called and health.startswith("✓"):
+        health = "! alive, but not called"
+    yield f"Service {namespace}/{name}   {health}"
     for field in ("description", "owner", "docs_url"):
         if spec.get(field):
             yield f"  {field:<12} {spec[field]}"

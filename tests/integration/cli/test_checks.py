@@ -12,6 +12,12 @@ from tests.parts.planes import Gateway, Registry
 from tests.parts.ports import free_port
 
 Run = Callable[..., Ended]
+BREAKER = """\
+apiVersion: meshway/v1
+kind: TrafficPolicy
+metadata: {name: dead}
+spec: {targets: [{service: dead}], breaker: {minimum_requests: 5, open_for: 60s}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +79,26 @@ def test_what_a_gateway_refuses_keeps_and_ejects_is_told(registry: Registry, gat
         "! gateway gw-9 keeps calls away from default/hello#v1: its breaker is open, as too many failed; it "
         "tries again by itself",
     ]
+
+
+def test_a_breaker_that_opened_is_a_warning_though_the_lease_is_long(
+    registry: Registry, gateway: Gateway, tmp_path: Path
+) -> None:
+    registry.register("dead", "one", free_port(), ttl_s=3600)
+    (tmp_path / "policy.yaml").write_text(BREAKER)
+    assert meshway("apply", "-f", str(tmp_path / "policy.yaml"), "--registry", registry.url).code == 0
+
+    def is_told() -> bool:
+        gateway.get("dead.default.mesh")
+        return any(
+            "default/dead" in each["open_breakers"] for each in registry.client.get("/v1/gateways").json()["items"]
+        )
+
+    wait_until(is_told, 20, what="a report of the breaker")
+    assert verdicts(registry, gateway)["breakers-open"] == "warning"
+    described = meshway("describe", "service/dead", "--registry", registry.url).out
+    assert described.startswith("Service default/dead   ! alive, but not called\n")
+    assert "keeps calls away from default/dead: its breaker is open" in described
 
 
 def test_no_gateway_is_asked_that_the_registry_does_not_know(registry: Registry, gateway: Gateway) -> None:
