@@ -49,8 +49,7 @@ class RegistryClient:
             response = self._http.request(method, path, params=params, content=content, headers=sent)
         except httpx.TransportError as error:
             raise unreachable(self._session.registry, error) from error
-        if response.status_code < 500 and "meshway-revision" not in response.headers:
-            raise _no_registry(self._session.registry, response)
+        self._refuse_others(response)
         return response
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
@@ -64,6 +63,7 @@ class RegistryClient:
         """A long answer, piece by piece. Raises CliError also for one that was cut off."""
         try:
             with self._http.stream("GET", path) as response:
+                self._refuse_others(response)
                 if response.status_code >= 400:
                     response.read()
                     raise refused(response)
@@ -73,6 +73,16 @@ class RegistryClient:
             raise CliError(FAILED, f"the answer of {self._session.registry} was cut off", mend="try again") from error
         except httpx.TransportError as error:
             raise unreachable(self._session.registry, error) from error
+
+    def _refuse_others(self, response: httpx.Response) -> None:
+        """Every answer of a registry tells its revision; above 499 a proxy may speak for one that is away."""
+        if response.status_code < 500 and "meshway-revision" not in response.headers:
+            raise CliError(
+                UNREACHABLE,
+                f"what answers at {self._session.registry} is no Meshway registry",
+                why=f"it answered {response.status_code} to {response.request.url.path} without Meshway-Revision",
+                mend="name the registry: --registry URL, such as http://127.0.0.1:8500",
+            )
 
     def read(self, path: str, **params: str) -> Any:
         """The JSON of a GET."""
@@ -100,16 +110,6 @@ def unreachable(registry: str, error: Exception) -> CliError:
         f"registry at {registry} does not answer",
         why=transport_reason(error),
         mend="start it (meshway up) or name another: --registry URL",
-    )
-
-
-def _no_registry(registry: str, response: httpx.Response) -> CliError:
-    """Every answer of a registry tells its revision."""
-    return CliError(
-        UNREACHABLE,
-        f"what answers at {registry} is no Meshway registry",
-        why=f"it answered {response.status_code} to {response.request.url.path} without Meshway-Revision",
-        mend="name the registry: --registry URL, such as http://127.0.0.1:8500",
     )
 
 

@@ -42,6 +42,13 @@ def test_another_http_server_is_no_registry(status: int, body: bytes) -> None:
     assert "--registry URL" in (error.mend or "")
 
 
+def test_another_servers_page_is_no_download() -> None:
+    written: list[bytes] = []
+    with another_server(200, b"<html>") as url, pytest.raises(CliError, match="is no Meshway registry"):
+        RegistryClient(Session(registry=url)).download("/v1/backup", written.append)
+    assert written == []
+
+
 def test_a_proxy_whose_registry_is_away_is_told_by_its_status() -> None:
     with another_server(502, b"<html>") as url, pytest.raises(CliError, match="answered 502"):
         RegistryClient(Session(registry=url)).read("/v1/gateways")
