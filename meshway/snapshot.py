@@ -117,10 +117,10 @@ def decode_frame(body: bytes | memoryview) -> AnyFrame | None:
     try:
         frame: AnyFrame = _decoder.decode(body)
         return frame
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         try:
             tag = _tag_decoder.decode(body).get("t")
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise FrameError(str(error)) from error
         if isinstance(tag, str) and tag not in _KNOWN:
             return None

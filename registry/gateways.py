@@ -146,7 +146,7 @@ class Gateways:
     def _hear(self, message: bytes) -> None:
         try:
             report = _decode(message)
-        except msgspec.DecodeError as error:  # a registry of another version
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:  # a registry of another version
             _log.warning("a report that another registry passed on cannot be read: %s", error)
             return
         self._keep(report, is_direct=False)

@@ -127,7 +127,7 @@ class Questions:
         """Another registry asks: what our gateways answer is for it."""
         try:
             asked = _asked(message)
-        except msgspec.DecodeError as error:  # a registry of another version
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:  # a registry of another version
             _log.warning("a question that another registry passed on cannot be read: %s", error)
             return
         if len(self._waiting) >= MOST_WAITING or not self._send(asked):
@@ -138,7 +138,7 @@ class Questions:
     def _hear_answer(self, message: bytes) -> None:
         try:
             answered = _answered(message)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             _log.warning("an answer that another registry passed on cannot be read: %s", error)
             return
         self.take(answered.id, answered.body)

@@ -122,7 +122,7 @@ def _read_instance(change: Change, diff: Diff, tags: Tags) -> None:
     if change.op == "put":
         try:
             instance = decode_instance(change.value, tags)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             _refuse(diff, change, CompileError("", str(error)))
             return
         if instance.id == identity:
@@ -136,7 +136,7 @@ def _read_instance(change: Change, diff: Diff, tags: Tags) -> None:
 def _read_document(change: Change, diff: Diff) -> None:
     try:
         stored = _documents.decode(change.value)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         _refuse(diff, change, CompileError("", str(error)))
         return
     spec, errors = decode_spec(change.kind, stored.spec)

@@ -226,7 +226,7 @@ class FeedState:
                 _instances.decode(change.value)
             else:
                 _documents.decode(change.value)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return str(error)
         return ""
 

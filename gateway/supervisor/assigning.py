@@ -166,7 +166,7 @@ class Assigning:
             raise PlainError(f"answered {head.status} {_detail(text)}", "protocol")
         try:
             granted = _decode(text)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise PlainError(f"its answer cannot be read: {error}", "protocol") from error
         if len(granted.grants) != len(asks.asks):
             raise PlainError(f"{len(asks.asks)} asks have {len(granted.grants)} answers", "protocol")
@@ -195,5 +195,5 @@ def _detail(text: bytes) -> str:
     try:
         problem = msgspec.json.decode(text)
         return str(problem["detail"])[:200]
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
         return text[:200].decode("utf-8", "replace")

@@ -97,7 +97,7 @@ def _refuse_no_json(post: str, data: str) -> None:
     if post:
         try:
             msgspec.json.decode(data)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise CliError(INVALID, f"--data is no JSON: {error}") from error
 
 

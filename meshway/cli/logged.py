@@ -42,7 +42,7 @@ def _line_of(log: Path, request_id: str) -> dict[str, Any] | None:
         if wanted in line:
             try:
                 found = msgspec.json.decode(line)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError):
                 continue  # its end is still being written
             if isinstance(found, dict) and found.get("request_id") == request_id:
                 return found

@@ -130,7 +130,7 @@ def _frames(opened: gzip.GzipFile) -> Iterator[Begin | Rows]:
 def _frame(body: bytes, opened: gzip.GzipFile) -> Begin | Rows | End:
     try:
         frame: Begin | Rows | End = _decoder.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BrokenArchive(f"{opened.name} is damaged, or of a later version: {error}") from error
     return frame
 

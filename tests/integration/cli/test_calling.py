@@ -55,7 +55,7 @@ def test_without_a_gateway_that_answers_the_usual_port_is_named(registry: Regist
         pytest.skip("a mesh of this machine's owner has the usual port")
     gateway = Gateway(tmp_path, registry.url, 1, "--node", "dead")
     wait_until(lambda: registry.client.get("/v1/gateways/dead").status_code == 200, 10)
-    gateway.close()
+    gateway.process.kill()
     called = run(registry, tmp_path, "call", "books/7")
     assert called.code == 7
     assert called.err.startswith("error: gateway at http://127.0.0.1:8581 does not answer")

@@ -119,6 +119,19 @@ async def stream(registry: RunningRegistry, path: str, until: bytes) -> bytes:
     return data
 
 
+async def test_a_bit_flipped_anywhere_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    async with running_registry(tmp_path / "one") as registry:
+        await fill(registry)
+        await take(registry, file)
+    whole = file.read_bytes()
+    # From 10 on: the head of a gzip file has a time and a name, which mean nothing here.
+    for at in range(10, len(whole), max(1, len(whole) // 300)):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        with pytest.raises(BrokenArchive):
+            check_backup(file)
+
+
 @pytest.mark.parametrize("harm", ["cut", "flipped", "longer", "empty", "other"])
 async def test_a_file_that_is_not_whole_is_refused_and_nothing_changes(tmp_path: Path, harm: str) -> None:
     file = tmp_path / "backup"

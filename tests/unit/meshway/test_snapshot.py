@@ -56,7 +56,11 @@ def test_a_frame_of_a_later_version_is_skipped_and_a_new_field_ignored() -> None
     assert decode_frame(wider) == Tick(9, 1)
 
 
-@pytest.mark.parametrize("body", [b"\xff\xff", b"\x81\xa1t\xa4tick", msgspec.msgpack.encode(["tick", 1])])
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff\xff", b"\x81\xa1t\xa4tick", b"\x81\xa1t\xa1\xa4", msgspec.msgpack.encode(["tick", 1])],
+    ids=["no map", "cut", "no text", "list"],
+)
 def test_bytes_that_are_no_frame_are_refused(body: bytes) -> None:
     with pytest.raises(FrameError):
         decode_frame(body)
