@@ -22,7 +22,7 @@ def test_the_lines_of_the_readme_do_what_it_says(start_mesh: Callable[..., Mesh]
     try:
         assert shell.popen.wait(90) == 0, shell.text()
     finally:
-        shell.kill()
+        shell.stop_group()
     output = shell.text()
     assert output.count("Hello, World!") == 2, output
     assert output.count("<h1>Directory listing for /") == 3, output

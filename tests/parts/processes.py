@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,6 +49,19 @@ class Process:
             return self.popen.wait(within_s)
         except subprocess.TimeoutExpired:
             return self.kill()
+
+    def stop_group(self, within_s: float = 20.0) -> None:
+        """SIGTERM for the whole group, so that programs end what they started in sessions of their own; then `kill`."""
+        until = time.monotonic() + within_s
+        try:
+            os.killpg(self.pid, signal.SIGTERM)
+            while time.monotonic() < until:
+                self.popen.poll()
+                os.killpg(self.pid, 0)
+                time.sleep(0.05)
+        except ProcessLookupError:
+            return
+        self.kill()
 
     def kill(self) -> int:
         try:
