@@ -296,7 +296,7 @@ spec:
 
 
 @pytest.mark.parametrize(
-    ("weights", "slow_share"), [("auto", (0.05, 0.35)), ("declared", (0.45, 0.55)), (None, (0.45, 0.55))]
+    ("weights", "slow_share"), [("auto", (0.0, 0.35)), ("declared", (0.45, 0.55)), (None, (0.45, 0.55))]
 )
 @pytest.mark.proves("LoadBalancer.weights")
 async def test_with_auto_weights_who_answers_faster_gets_more(
