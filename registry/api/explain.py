@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -30,6 +30,8 @@ PATH: Final = "/v1/explain"
 WAIT_S: Final = 5.0
 _decode: Final = decoder_of(CallQuestion, "")
 
+_T = TypeVar("_T")
+
 
 def explain_router(core: Core) -> APIRouter:
     router = APIRouter()
@@ -48,7 +50,7 @@ def explain_router(core: Core) -> APIRouter:
         }
         told = await core.questions.ask(EXPLAIN, body, node=question.gateway or "", wait_s=WAIT_S)
         names = frozenset(one.name for one, _ in drafts)
-        return answer(_with_revisions(_read(told), core.view, names))
+        return answer(_with_revisions(told_as(Explanation, told), core.view, names))
 
     return router
 
@@ -75,12 +77,12 @@ def _drafts(question: CallQuestion) -> Sequence[tuple[Document, Spec]]:
     return [(one.document, one.spec) for one in reading.documents]
 
 
-def _read(told: Any) -> Explanation:
-    """Raises Problem for what the gateway could not tell."""
+def told_as(kind: type[_T], told: Any) -> _T:
+    """A gateway's answer. Raises Problem for what it could not tell."""
     if isinstance(told, dict) and "error" in told:
         raise invalid_request(str(told["error"]))
     try:
-        return msgspec.convert(told, Explanation)
+        return msgspec.convert(told, kind)
     except msgspec.ValidationError as error:  # a gateway of another version
         detail = f"the gateway's answer cannot be read: {error}"
         raise Problem(502, "bad_answer", "Bad answer", detail=detail) from error

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from meshway.problem import Problem, invalid_request
 from meshway.rehearsal import REHEARSE, Rehearsal, merged
-from registry.api.explain import draft_change
+from registry.api.explain import draft_change, told_as
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,14 +30,4 @@ async def rehearse(
     ]
     body = {"changes": changes, "last_s": last_s}
     told = await core.questions.ask_all(REHEARSE, body, count=gateways.live_count(), wait_s=WAIT_S)
-    return merged([_read(one) for one in told])
-
-
-def _read(told: Any) -> Rehearsal:
-    if isinstance(told, dict) and "error" in told:
-        raise invalid_request(str(told["error"]))
-    try:
-        return msgspec.convert(told, Rehearsal)
-    except msgspec.ValidationError as error:  # a gateway of another version
-        detail = f"the gateway's answer cannot be read: {error}"
-        raise Problem(502, "bad_answer", "Bad answer", detail=detail) from error
+    return merged([told_as(Rehearsal, one) for one in told])
