@@ -274,10 +274,12 @@ def _tell(history: History, witnesses: dict[str, Witness]) -> None:
         print(f"{name}: {len(witness.sights)} sights, begun anew {witness.resets} times")
 
 
+@pytest.mark.flaky(reruns=0)
 def test_one_registry_that_is_killed_stopped_and_cut_off_keeps_its_word(tmp_path: Path) -> None:
     _run(tmp_path, replicas=1, seconds=10, paused_s=3)
 
 
+@pytest.mark.flaky(reruns=0)
 def test_three_registries_over_postgresql_and_valkey_keep_their_word(tmp_path: Path) -> None:
     _run(tmp_path, replicas=3, seconds=40)
 

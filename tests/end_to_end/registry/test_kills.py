@@ -101,6 +101,7 @@ def _all(registry: Registry, number: int) -> list[dict[str, object]]:
         query["cursor"] = page["next"]
 
 
+@pytest.mark.flaky(reruns=0)
 def test_no_answered_registration_is_lost_and_each_is_in_the_feed_of_a_follower_that_resumes(tmp_path: Path) -> None:
     _run(tmp_path, rounds=4)
 

@@ -105,6 +105,7 @@ def _listed(registry: Registry) -> dict[str, int]:
         query["cursor"] = page["next"]
 
 
+@pytest.mark.flaky(reruns=0)
 def test_who_comes_and_goes_sees_every_revision_once_and_in_order(tmp_path: Path) -> None:
     _run(tmp_path, reconnects=60, kills=2)
 
