@@ -1,12 +1,12 @@
 """From the candidates of one host to its table: the plain one where exact paths and prefixes are all there is."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Generic
 
 from gateway.compiler.matches import Placed
 from gateway.routing.pattern_routes import FoldedPaths, Leaf, PatternRoutes, TreeNode
 from gateway.routing.pattern_set import Pattern, PatternSet
-from gateway.routing.table import Candidate, HostRoutes, PathNode, in_order
+from gateway.routing.table import Candidate, HostRoutes, P, PathNode, in_order
 from meshway.model.match import PathMatch
 from meshway.model.path_template import parse_template
 from meshway.model.precedence import Rank
@@ -14,34 +14,34 @@ from meshway.model.precedence import Rank
 _ANY: Final = b"{"  # the child for any segment; in no canonical path
 
 
-class _Draft:
+class _Draft(Generic[P]):
     """A node while the tree is built. prefixes, ending: prefixes and templates that end here; rests: that go on."""
 
     __slots__ = ("children", "ending", "prefixes", "rests")
 
     def __init__(self) -> None:
-        self.children: dict[bytes, _Draft] = {}
-        self.prefixes: list[Candidate] = []
-        self.ending: list[Candidate] = []
-        self.rests: list[Candidate] = []
+        self.children: dict[bytes, _Draft[P]] = {}
+        self.prefixes: list[Candidate[P]] = []
+        self.ending: list[Candidate[P]] = []
+        self.rests: list[Candidate[P]] = []
 
-    def below(self, segments: Iterable[bytes]) -> "_Draft":
+    def below(self, segments: Iterable[bytes]) -> "_Draft[P]":
         draft = self
         for segment in segments:
             draft = draft.children.setdefault(segment, _Draft())
         return draft
 
 
-class _Paths:
+class _Paths(Generic[P]):
     """What is placed by its path's letters: once as they are, once folded to lower case."""
 
     __slots__ = ("exact", "root")
 
     def __init__(self) -> None:
-        self.exact: dict[bytes, list[Candidate]] = {}
-        self.root = _Draft()
+        self.exact: dict[bytes, list[Candidate[P]]] = {}
+        self.root: _Draft[P] = _Draft()
 
-    def place(self, path: PathMatch, candidate: Candidate) -> None:
+    def place(self, path: PathMatch, candidate: Candidate[P]) -> None:
         if path.exact is not None:
             self.exact.setdefault(_letters(path.exact, path), []).append(candidate)
         elif path.template is not None:
@@ -59,10 +59,11 @@ class _Paths:
             self.root.below(_letters(path.prefix, path).split(b"/")[1:]).prefixes.append(candidate)
 
 
-def build_host(placed: Iterable[Placed]) -> HostRoutes:
+def build_host(placed: Iterable[Placed[P]]) -> HostRoutes[P]:
     """All candidates of one host, whatever Route they come from. Raises ValueError, as PatternSet."""
-    plain, folded = _Paths(), _Paths()
-    patterns: dict[Pattern, list[Candidate]] = {}
+    plain: _Paths[P] = _Paths()
+    folded: _Paths[P] = _Paths()
+    patterns: dict[Pattern, list[Candidate[P]]] = {}
     uses_templates = uses_folding = False
     for path, candidate, *_ in placed:
         if path.regex is not None:
@@ -96,9 +97,9 @@ def _letters(text: str, path: PathMatch) -> bytes:
     return text.lower().encode() if path.ignore_case else text.encode()
 
 
-def _plain_routes(paths: _Paths) -> HostRoutes:
-    root = PathNode()
-    waiting: list[tuple[_Draft, PathNode, list[Candidate]]] = [(paths.root, root, [])]
+def _plain_routes(paths: _Paths[P]) -> HostRoutes[P]:
+    root: PathNode[P] = PathNode()
+    waiting: list[tuple[_Draft[P], PathNode[P], list[Candidate[P]]]] = [(paths.root, root, [])]
     while waiting:
         source, node, inherited = waiting.pop()
         covering = inherited + source.prefixes
@@ -110,7 +111,7 @@ def _plain_routes(paths: _Paths) -> HostRoutes:
     return HostRoutes(exact, root)
 
 
-def _covering(draft: _Draft, path: bytes) -> list[Candidate]:
+def _covering(draft: _Draft[P], path: bytes) -> list[Candidate[P]]:
     found = list(draft.prefixes)
     for segment in path.split(b"/")[1:]:
         below = draft.children.get(segment)
@@ -121,7 +122,7 @@ def _covering(draft: _Draft, path: bytes) -> list[Candidate]:
     return found
 
 
-def _tree(source: _Draft, first_pattern: Rank | None, inherited: tuple[Candidate, ...] = ()) -> TreeNode:
+def _tree(source: _Draft[P], first_pattern: Rank | None, inherited: tuple[Candidate[P], ...] = ()) -> TreeNode[P]:
     """inherited: candidates of nodes above that hold for whatever follows."""
     covering = (*inherited, *source.prefixes)
     beyond = (*covering, *source.rests)

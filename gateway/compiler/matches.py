@@ -1,29 +1,32 @@
 """From a Match to where it is placed, what it asks for, and when: the canonical path, one test, the rank."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Generic, NamedTuple
 
 import msgspec
 
 from gateway.compiler.diff import CompileError
+from gateway.exchange import Exchange
 from gateway.plan import Parts
 from gateway.routing.path import PathError, canonical, escaped
+from gateway.routing.path_test import compile_path_test
 from gateway.routing.pattern_set import Pattern, PatternSet
 from gateway.routing.predicates import Test, compile_predicates
-from gateway.routing.table import Candidate
+from gateway.routing.table import Candidate, P
 from meshway.model.match import Match, PathMatch
 from meshway.model.path_template import Segment, parse_template
 from meshway.model.precedence import MatchRank, match_rank
 from meshway.model.regex import compile_regex
 
 
-class Placed(NamedTuple):
+class Placed(NamedTuple, Generic[P]):
     """Where a candidate lies. path: canonical, as ASCII; a prefix without its trailing slash, "" for `/`.
 
     rule, match: by which of the Route's rules, and of the rule's matches, it is there.
     """
 
     path: PathMatch
-    candidate: Candidate
+    candidate: Candidate[P]
     rule: int = 0
     match: int = 0
 
@@ -41,6 +44,33 @@ def read_match(match: Match, at: str, parts: Parts) -> ReadMatch:
     path = _read_path(match.path or PathMatch(prefix="/"), f"{at}.path")
     rank = match_rank(msgspec.structs.replace(match, path=path))
     return ReadMatch(path, rank, compile_predicates(match, parts.fields))
+
+
+def compile_any(matches: Sequence[Match], at: str, parts: Parts) -> Test | None:
+    """One test that holds where any of the matches does, path and all; None: it holds for every call.
+
+    at: their place in the document. Raises CompileError.
+    """
+    tests = [_whole_test(read_match(match, f"{at}[{index}]", parts)) for index, match in enumerate(matches)]
+    if not tests or None in tests:
+        return None
+    if len(tests) == 1:
+        return tests[0]
+    asked = [test for test in tests if test is not None]
+    return lambda exchange: any(test(exchange) for test in asked)
+
+
+def _whole_test(read: ReadMatch) -> Test | None:
+    fits, test = compile_path_test(read.path), read.test
+    if fits is None:
+        return test
+    if test is None:
+        return lambda exchange: fits(exchange.path)
+
+    def holds(exchange: Exchange) -> bool:
+        return fits(exchange.path) and test(exchange)
+
+    return holds
 
 
 def _read_path(path: PathMatch, at: str) -> PathMatch:

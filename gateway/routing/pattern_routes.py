@@ -6,46 +6,45 @@ as a leaf. Which leaves a path leads to is looked for at each call, what they ho
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Generic
 
 from gateway.exchange import Exchange
-from gateway.plan import RoutePlan
 from gateway.routing.pattern_set import PatternSet
-from gateway.routing.table import Candidate, HostRoutes, PathNode, in_order
+from gateway.routing.table import Candidate, HostRoutes, P, PathNode, in_order
 from meshway.model.precedence import Rank
 
 _REMEMBERED: Final = 4096  # sets of leaves; callers choose the paths, and so how many there are
 
 
-class Leaf:
+class Leaf(Generic[P]):
     """Candidates of one place, in order. is_last: whatever the patterns hold is asked after these, if at all."""
 
     __slots__ = ("candidates", "is_last")
 
-    def __init__(self, candidates: Iterable[Candidate], first_pattern: Rank | None) -> None:
+    def __init__(self, candidates: Iterable[Candidate[P]], first_pattern: Rank | None) -> None:
         self.candidates = in_order(candidates)
         self.is_last = first_pattern is None or (
             bool(self.candidates) and self.candidates[-1].test is None and self.candidates[-1].rank < first_pattern
         )
 
 
-class TreeNode:
+class TreeNode(Generic[P]):
     """A segment. below: for paths that go on where no child follows; here: for those that end. named: any segment."""
 
     __slots__ = ("below", "children", "here", "named")
 
-    def __init__(self, below: Leaf, here: Leaf) -> None:
+    def __init__(self, below: Leaf[P], here: Leaf[P]) -> None:
         self.below = below
         self.here = here
-        self.children: dict[bytes, TreeNode] = {}
-        self.named: TreeNode | None = None
+        self.children: dict[bytes, TreeNode[P]] = {}
+        self.named: TreeNode[P] | None = None
 
-    def leaves(self, path: bytes) -> list[Leaf]:
+    def leaves(self, path: bytes) -> list[Leaf[P]]:
         """All that the path leads to, perhaps with candidates in common."""
-        found: list[Leaf] = []
+        found: list[Leaf[P]] = []
         nodes = [self]
         for segment in path.split(b"/")[1:]:
-            following: list[TreeNode] = []
+            following: list[TreeNode[P]] = []
             for node in nodes:
                 child = node.children.get(segment)
                 if child is not None:
@@ -60,45 +59,45 @@ class TreeNode:
         return found + [node.here for node in nodes]
 
 
-class FoldedPaths:
+class FoldedPaths(Generic[P]):
     """The same for paths whose case does not count; all in lower case."""
 
     __slots__ = ("exact", "root")
 
-    def __init__(self, exact: dict[bytes, Leaf], root: TreeNode) -> None:
+    def __init__(self, exact: dict[bytes, Leaf[P]], root: TreeNode[P]) -> None:
         self.exact = exact
         self.root = root
 
-    def leaves(self, path: bytes) -> list[Leaf]:
+    def leaves(self, path: bytes) -> list[Leaf[P]]:
         folded = path.lower()
         leaf = self.exact.get(folded)
         return self.root.leaves(folded) if leaf is None else [leaf, *self.root.leaves(folded)]
 
 
-class PatternRoutes(HostRoutes):
+class PatternRoutes(HostRoutes[P]):
     """exact: holds all that may hold for that path, wherever it comes from. patterns, pattern_leaves: side by side."""
 
     __slots__ = ("_ordered", "folded", "pattern_leaves", "patterns", "tree")
 
     def __init__(
         self,
-        exact: dict[bytes, Sequence[Candidate]],
-        tree: TreeNode,
-        folded: FoldedPaths | None,
+        exact: dict[bytes, Sequence[Candidate[P]]],
+        tree: TreeNode[P],
+        folded: FoldedPaths[P] | None,
         patterns: PatternSet | None,
-        pattern_leaves: Sequence[Leaf],
+        pattern_leaves: Sequence[Leaf[P]],
     ) -> None:
         super().__init__({}, PathNode())
         self.tree = tree
         self.folded = folded
         self.patterns = patterns
         self.pattern_leaves = tuple(pattern_leaves)
-        self._ordered: dict[tuple[Leaf, ...], Leaf] = {}
+        self._ordered: dict[tuple[Leaf[P], ...], Leaf[P]] = {}
         for path, own in exact.items():
             elsewhere = [candidate for leaf in self._all_leaves(path) for candidate in leaf.candidates]
             self.exact[path] = in_order([*own, *elsewhere])
 
-    def match(self, exchange: Exchange) -> RoutePlan | None:
+    def match(self, exchange: Exchange) -> P | None:
         path = exchange.path
         candidates = self.exact.get(path)
         if candidates is None:
@@ -109,7 +108,7 @@ class PatternRoutes(HostRoutes):
                 return candidate.plan
         return None
 
-    def _candidates(self, path: bytes) -> tuple[Candidate, ...]:
+    def _candidates(self, path: bytes) -> tuple[Candidate[P], ...]:
         leaves = self.tree.leaves(path)
         if self.folded is not None:
             leaves += self.folded.leaves(path)
@@ -122,7 +121,7 @@ class PatternRoutes(HostRoutes):
         of_patterns = self.pattern_leaves
         return self._together((*leaves, *[of_patterns[place] for place in places])).candidates
 
-    def _together(self, leaves: tuple[Leaf, ...]) -> Leaf:
+    def _together(self, leaves: tuple[Leaf[P], ...]) -> Leaf[P]:
         known = self._ordered.get(leaves)
         if known is None:
             if len(self._ordered) >= _REMEMBERED:
@@ -132,7 +131,7 @@ class PatternRoutes(HostRoutes):
             known = self._ordered[leaves] = Leaf(candidates, first_pattern)
         return known
 
-    def _all_leaves(self, path: bytes) -> list[Leaf]:
+    def _all_leaves(self, path: bytes) -> list[Leaf[P]]:
         leaves = self.tree.leaves(path)
         if self.folded is not None:
             leaves += self.folded.leaves(path)

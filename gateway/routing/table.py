@@ -6,7 +6,7 @@ nothing above them matched. Order: docs/internals/routing.md, after Gateway API.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 from gateway.exchange import EDGE, Exchange
 from gateway.plan import Parts, RoutePlan
@@ -15,29 +15,38 @@ from gateway.upstream.transition import Transition, apply_to_endpoint
 from meshway.model.precedence import Rank
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
     from gateway.upstream.endpoint import Endpoint
+
+    P = TypeVar("P", default=RoutePlan)
+else:
+    from typing import TypeVar
+
+    P = TypeVar("P")
 
 EndpointKey = tuple[str, str, str]
 _OF_THE_INSTANCE = frozenset({"check_failed", "check_passed"})
 
 
-class Candidate:
-    """One Match of one rule. test: what it asks beside the path, None = nothing.
+class Candidate(Generic[P]):
+    """One Match of one rule. plan: what its calls get, mostly a RoutePlan. test: what it asks beside the path, None =
+    nothing.
 
     rank: sorts candidates of one host, the smaller is asked first.
     """
 
     __slots__ = ("plan", "rank", "test")
 
-    def __init__(self, rank: Rank, plan: RoutePlan, test: Callable[[Exchange], bool] | None = None) -> None:
+    def __init__(self, rank: Rank, plan: P, test: Callable[[Exchange], bool] | None = None) -> None:
         self.rank = rank
         self.plan = plan
         self.test = test
 
 
-def in_order(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+def in_order(candidates: Iterable[Candidate[P]]) -> tuple[Candidate[P], ...]:
     """By rank, each once; what stands behind a candidate that takes everything is never asked."""
-    kept: list[Candidate] = []
+    kept: list[Candidate[P]] = []
     for candidate in sorted(dict.fromkeys(candidates), key=lambda candidate: candidate.rank):
         kept.append(candidate)
         if candidate.test is None:
@@ -45,17 +54,17 @@ def in_order(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     return tuple(kept)
 
 
-class PathNode:
+class PathNode(Generic[P]):
     """A segment of the prefix tree. candidates: of the longest prefix that ends here or above, and all shorter ones."""
 
     __slots__ = ("candidates", "children")
 
-    def __init__(self, candidates: tuple[Candidate, ...] = ()) -> None:
+    def __init__(self, candidates: tuple[Candidate[P], ...] = ()) -> None:
         self.candidates = candidates
-        self.children: dict[bytes, PathNode] = {}
+        self.children: dict[bytes, PathNode[P]] = {}
 
 
-class HostRoutes:
+class HostRoutes(Generic[P]):
     """What one host name routes. exact: also holds the prefixes that cover the path, in the order of asking.
 
     For exact paths and prefixes; `pattern_routes.py` has what more costs more.
@@ -63,11 +72,11 @@ class HostRoutes:
 
     __slots__ = ("exact", "root")
 
-    def __init__(self, exact: dict[bytes, tuple[Candidate, ...]], root: PathNode) -> None:
+    def __init__(self, exact: dict[bytes, tuple[Candidate[P], ...]], root: PathNode[P]) -> None:
         self.exact = exact
         self.root = root
 
-    def match(self, exchange: Exchange) -> RoutePlan | None:
+    def match(self, exchange: Exchange) -> P | None:
         path = exchange.path
         candidates = self.exact.get(path)
         if candidates is None:
