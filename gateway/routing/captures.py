@@ -31,13 +31,14 @@ def compile_captures(paths: Sequence[PathMatch]) -> Capture:
 
 def _reader(path: PathMatch) -> Callable[[bytes], Captures | None] | None:
     if path.template is not None:
-        return _of_template(parse_template(path.template), path.ignore_case)
+        return read_template(parse_template(path.template), path.ignore_case)
     if path.regex is not None and path_names(path):
         return _of_regex(compile_regex(path.regex, ignore_case=path.ignore_case))
     return None
 
 
-def _of_template(segments: Sequence[Segment], folds: bool) -> Callable[[bytes], Captures | None]:
+def read_template(segments: Sequence[Segment], folds: bool) -> Callable[[bytes], Captures | None]:
+    """None: the path does not fit. folds: the case of letters does not count."""
     literals = [
         (at, segment.literal.lower().encode() if folds else segment.literal.encode())
         for at, segment in enumerate(segments)
