@@ -36,8 +36,8 @@ _CLIENTS = """\
 Written by `make bench-registry`. 64 clients, a connection each, ask again as soon as they are answered: HTTP/1.1 to
 Meshway, gRPC over HTTP/2 with ready frames to etcd (no library; a put under a lease that is there, which spares etcd
 the grant a real registration needs), jute to ZooKeeper (an ephemeral node). Followers: feeds of Meshway, watches of a
-prefix in etcd, persistent recursive watches in ZooKeeper. All fsync on one disk; CPU is the server's, and after
-a plus that of PostgreSQL and Valkey.
+prefix in etcd, persistent recursive watches in ZooKeeper; all of them begin at the head. All fsync on one disk; CPU is
+the server's, and after a plus that of PostgreSQL and Valkey.
 """
 
 

@@ -3,13 +3,15 @@
 With `decode` each reads its frames as a gateway does, and for every instance named `mark-N` a line says when the last
 of them had it (monotonic seconds). One that loses its registry comes back with what it holds, as a gateway does, but
 without a gateway's patience. Each time all hold the head a line says `ready`, when, and how many took the whole for it.
-Without `decode` they take bytes and look at nothing.
+Without `decode` they take bytes and look at nothing. Those begin at the head, as watches of etcd and ZooKeeper do: what
+the whole of a grown registry costs is no part of what a change costs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import os
 import random
 import subprocess
@@ -29,11 +31,13 @@ _AGAIN_S = 0.1
 
 
 class Crowd:
-    """What the followers have in common. count: how many there are."""
+    """What the followers have in common. count: how many there are. begin: the revision that those hold which take
+    bytes only; None: they decode, and hold nothing."""
 
-    def __init__(self, port: int, count: int, *, decodes: bool) -> None:
+    def __init__(self, port: int, count: int, begin: int | None) -> None:
         self.port = port
-        self.decodes = decodes
+        self.decodes = begin is None
+        self.begin = begin
         self._count = count
         self._ready = self._wholes = 0
         self._seen: dict[str, int] = {}
@@ -73,13 +77,14 @@ class Follower(asyncio.Protocol):
         self._crowd = crowd
         self._node = node
         self._epoch = ""
-        self._revision = self._head = 0
+        self._revision = self._head = crowd.begin or 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._reader = FrameReader() if self._crowd.decodes else None
         self._buffer = b""
         self._is_open = self._is_ready = self._takes_the_whole = False
-        held = f"&since={self._revision}&epoch={self._epoch}" if self._epoch else ""
+        held = f"&since={self._revision}" if self._epoch or not self._crowd.decodes else ""
+        held += f"&epoch={self._epoch}" if self._epoch else ""
         # HTTP/1.0: the frames come without chunks around them.
         request = f"GET /v1/feed?node={self._node}{held} HTTP/1.0\r\nHost: localhost\r\n\r\n"
         cast("asyncio.Transport", transport).write(request.encode())
@@ -128,8 +133,18 @@ class Follower(asyncio.Protocol):
         self._crowd.lost(self, was_ready=self._is_ready)
 
 
-async def follow(port: int, count: int, *, decodes: bool) -> None:
-    crowd = Crowd(port, count, decodes=decodes)
+def head_of(port: int) -> int:
+    """The registry's revision now."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/v1/namespaces/-/services?limit=1")
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return int(answer.headers["Meshway-Revision"])
+
+
+async def follow(port: int, count: int, *, begin: int | None) -> None:
+    crowd = Crowd(port, count, begin)
     for number in range(count):
         await crowd.connect(Follower(crowd, f"f{number}"))
     await asyncio.get_running_loop().create_future()
@@ -181,5 +196,6 @@ def followers(
 if __name__ == "__main__":
     import uvloop
 
+    port = int(sys.argv[1])
     with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(follow(int(sys.argv[1]), int(sys.argv[2]), decodes="decode" in sys.argv[3:]))
+        uvloop.run(follow(port, int(sys.argv[2]), begin=None if "decode" in sys.argv[3:] else head_of(port)))
