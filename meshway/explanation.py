@@ -31,11 +31,16 @@ class CallQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """By whose word. revision: of the document, added by the registry; None for what is built in and for drafts."""
+    """By whose word. revision: of the document, added by the registry; None for what is built in and for drafts.
+
+    file, line: where it was written when that revision was published from a file, added by the registry as well.
+    """
 
     document: str
     path: str = ""
     revision: int | None = None
+    file: str = ""
+    line: int = 0
 
 
 class Tried(Said, frozen=True, kw_only=True, omit_defaults=True):

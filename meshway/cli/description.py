@@ -9,6 +9,7 @@ from meshway.cli.listing import service_health, target_text
 from meshway.cli.output import painted, table
 from meshway.cli.registry_client import document_path
 from meshway.cli.session import Session
+from meshway.cli.sources import source_text
 
 if TYPE_CHECKING:
     from meshway.cli.registry_client import RegistryClient
@@ -115,12 +116,14 @@ def _concerning(client: "RegistryClient", namespace: str, name: str) -> Iterator
             )
         ]
         if rules:
-            yield f"Route {own}/{route['metadata']['name']}   rule {', '.join(rules)}"
+            metadata = route["metadata"]
+            yield f"Route {own}/{metadata['name']}   rule {', '.join(rules)}   {source_text(metadata)}"
     for plural, kind in (("traffic-policies", "TrafficPolicy"), ("rate-limits", "RateLimit")):
         for place in dict.fromkeys((namespace, "mesh")):
             for policy in client.items(document_path(place, plural)):
                 if targets := [text for text in _targets(policy) if text in _names(namespace, name)]:
-                    yield f"{kind} {place}/{policy['metadata']['name']}   by {', '.join(targets)}"
+                    metadata = policy["metadata"]
+                    yield f"{kind} {place}/{metadata['name']}   by {', '.join(targets)}   {source_text(metadata)}"
 
 
 def _targets(policy: Item) -> Iterator[str]:

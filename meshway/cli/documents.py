@@ -211,6 +211,7 @@ def _post(
     import msgspec
 
     from meshway.cli.registry_client import problem_error
+    from meshway.cli.sources import sources
     from meshway.cli.stale import conditions, stale_error
     from meshway.cli.waiting import preference
     from meshway.cli.written_files import invalid_files, place_errors
@@ -218,7 +219,12 @@ def _post(
 
     params = {"namespace": _own_namespace(session)} | ({"dry_run": "true"} if dry_run else {})
     sent = [document.sent for document in documents]
-    body = {"documents": sent, "delete": [], "if_match": conditions(documents) if guarded else []}
+    body = {
+        "documents": sent,
+        "delete": [],
+        "if_match": conditions(documents) if guarded else [],
+        "sources": sources(documents),
+    }
     response = client.answer("POST", "/v1/apply", params=params, body=body, headers=preference(wait_s))
     if response.status_code >= 400:
         problem = problem_of(response)

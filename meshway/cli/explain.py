@@ -76,7 +76,7 @@ def full_url(url: str, namespace: str) -> str:
 
 
 class Places:
-    """Where in our files documents stand."""
+    """Where documents stand: in our files, else where they were published from."""
 
     def __init__(self, documents: "list[FileDocument]") -> None:
         self._documents = {document.name: document for document in documents}
@@ -89,6 +89,8 @@ class Places:
         if document is not None:
             place = document.written.place(path)
             parts.append(f"{document.written.file_of(path)}:{place.line}")
+        elif said.get("file"):
+            parts.append(f"{said['file']}:{said['line']}")
         if said.get("revision"):
             parts.append(f"r{said['revision']}")
         return "  ".join(parts)

@@ -111,8 +111,12 @@ def _split(item: Item) -> str:
 
 def _result_text(item: Item) -> str:
     rows = item.get("documents", [])
-    names = [f"{row['result']} {row['kind']} {row['namespace']}/{row['name']}" for row in rows[:3]]
+    names = [f"{row['result']} {row['kind']} {row['namespace']}/{row['name']}{_written_at(row)}" for row in rows[:3]]
     return ", ".join(names) + (f" and {len(rows) - 3} more" if len(rows) > 3 else "")
+
+
+def _written_at(row: Item) -> str:
+    return f" ({row['source']})" if row.get("source") else ""
 
 
 COLUMNS: Final[dict[str, Columns]] = {

@@ -125,7 +125,8 @@ def _told(entry: Mapping[str, Any]) -> str:
     from meshway.cli.listing import age
 
     (row,) = entry["documents"]
-    lines = [f"r{entry['revision']}   {age(entry['at'])}   {entry['by']}   {row['result']}"]
+    place = f"   {row['source']}" if row.get("source") else ""
+    lines = [f"r{entry['revision']}   {age(entry['at'])}   {entry['by']}   {row['result']}{place}"]
     return "\n".join([*lines, *change_lines(row)])
 
 

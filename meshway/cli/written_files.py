@@ -14,6 +14,7 @@ from meshway.formats.yaml_documents import WrittenDocument, read_documents
 from meshway.problem import FieldError, Problem
 
 STDIN: Final = "-"
+STDIN_NAME: Final = "stdin"
 MAX_TEXT: Final = 16 << 20
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 
@@ -133,7 +134,7 @@ def place_errors(documents: Sequence[FileDocument], errors: Iterable[FieldError]
 def _texts(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
     for path in paths:
         if path == STDIN:
-            yield "stdin", _decoded("stdin", sys.stdin.buffer.read(MAX_TEXT + 1))
+            yield STDIN_NAME, _decoded(STDIN_NAME, sys.stdin.buffer.read(MAX_TEXT + 1))
             continue
         for file in _files(Path(path)):
             try:

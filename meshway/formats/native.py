@@ -9,11 +9,11 @@ from meshway.formats.foreign import At, Origin, document_name
 from meshway.formats.yaml_documents import WrittenDocument
 from meshway.formats.yaml_values import Place
 from meshway.model.document import API_VERSION
+from meshway.model.document_source import enclosing
 from meshway.model.rule_kit import member_path
 from meshway.problem import FieldError
 
 CONVERTED_FROM: Final = "meshway/converted-from"
-SOURCE: Final = "meshway/source"
 # kubectl writes the whole document into this one.
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -57,9 +57,6 @@ class Native(msgspec.Struct):
         if field == "annotations":
             members.pop(_LAST_APPLIED, None)
             members[CONVERTED_FROM] = ", ".join(_unique(document_name(one.raw) or "?" for one in self.of))
-            places = _unique(f"{one.file}:{one.place('').line}" for one in self.of if one.file)
-            if places:
-                members[SOURCE] = ", ".join(places)
         return members
 
 
@@ -71,9 +68,11 @@ class ConvertedDocument(WrittenDocument, frozen=True, kw_only=True):
 
     def origin(self, path: str) -> Origin:
         """The field's own or, for one that is missing, that of the nearest block around it."""
-        while path not in self.origins and path:
-            path = path[: max(path.rfind("."), path.rfind("["), 0)]
-        return self.origins[path]
+        return self.origins[enclosing(path, self.origins)]
+
+    @property
+    def paths(self) -> Iterable[str]:
+        return self.origins
 
     def place(self, path: str) -> Place:
         return self.origin(path).place

@@ -8,6 +8,7 @@ import yaml
 
 from meshway.formats.yaml_values import NodeReader, Place, UnreadableYaml, place_of
 from meshway.model.decode import MAX_DOCUMENT
+from meshway.model.document_source import enclosing
 from meshway.problem import FieldError, Problem, invalid_document
 
 # libyaml is ten times faster; PyYAML built without it reads the same.
@@ -37,9 +38,12 @@ class WrittenDocument(msgspec.Struct, frozen=True):
 
     def place(self, path: str) -> Place:
         """Where the field stands or, for one that is missing, the nearest block around it."""
-        while path not in self.places and path:
-            path = path[: max(path.rfind("."), path.rfind("["), 0)]
-        return self.places.get(path, Place(1, 1))
+        return self.places.get(enclosing(path, self.places), Place(1, 1))
+
+    @property
+    def paths(self) -> Iterable[str]:
+        """Of all fields whose place is known."""
+        return self.places
 
     def file_of(self, path: str) -> str:
         """The file in which the field stands."""

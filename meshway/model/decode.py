@@ -120,7 +120,7 @@ def _read_metadata(raw: Mapping[str, Any], default_namespace: str, reader: Field
     return metadata if len(reader.errors) == before else None
 
 
-_ANSWERED: Final = frozenset({"revision", "created_at", "updated_at", "updated_by"})
+_ANSWERED: Final = frozenset({"revision", "created_at", "updated_at", "updated_by", "source"})
 
 
 def _mend_missing(key: str) -> str:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, ClassVar, Final
 import msgspec
 from msgspec import Meta
 
+from meshway.model.document_source import DocumentSource
+
 API_VERSION: Final = "meshway/v1"
 DEFAULT_NAMESPACE: Final = "default"
 LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
@@ -36,7 +38,7 @@ class Spec(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
 
 class Metadata(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """revision, created_at, updated_at, updated_by are answered, and ignored when written."""
+    """revision, created_at, updated_at, updated_by, source are answered, and ignored when written."""
 
     name: Label
     # By a factory: a plain default is left out of what is encoded, and readers want to be told where a document lives.
@@ -47,6 +49,7 @@ class Metadata(msgspec.Struct, kw_only=True, omit_defaults=True):
     created_at: str | None = None
     updated_at: str | None = None
     updated_by: str | None = None
+    source: DocumentSource | None = None
 
 
 class Document(msgspec.Struct, kw_only=True, rename={"api_version": "apiVersion"}):

@@ -44,15 +44,15 @@ def apply_router(core: Core, gateways: Gateways) -> APIRouter:
         documents = wanted.documents(existing)
         applied = await core.documents.apply(
             documents,
-            wanted.delete,
+            wanted.envelope.delete,
             by=caller(request),
-            guards=wanted.if_match,
+            guards=wanted.envelope.if_match,
             dry_run=dry_run,
             once=None if dry_run else once(request, await request.body()),
         )
         applied = msgspec.structs.replace(applied, warnings=[*wanted.warnings, *applied.warnings])
         if last_s is not None:
-            rehearsal = await rehearse(core, gateways, [one for one, _ in documents], wanted.delete, last_s)
+            rehearsal = await rehearse(core, gateways, [one for one, _ in documents], wanted.envelope.delete, last_s)
             applied = msgspec.structs.replace(applied, rehearsal=rehearsal)
         return answer(applied, revision=applied.revision)
 

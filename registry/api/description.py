@@ -112,6 +112,15 @@ def _apply() -> list[Operation]:
                     "properties": {**names, "revision": {"type": "integer", "minimum": 0}},
                 },
             },
+            "sources": {
+                "type": "array",
+                "description": "Where documents were written; shown as metadata.source, and by explain and history.",
+                "items": {
+                    "type": "object",
+                    "required": ["kind", "name", "source"],
+                    "properties": {**names, "source": {"$ref": "#/components/schemas/DocumentSource"}},
+                },
+            },
         },
     }
     document = {

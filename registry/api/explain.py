@@ -1,4 +1,7 @@
-"""POST /v1/explain: a gateway tells what would become of a call; the revisions of what it names are added here."""
+"""POST /v1/explain: a gateway tells what would become of a call.
+
+The revisions of the documents it names are added here, and where these were written.
+"""
 
 from __future__ import annotations
 
@@ -106,3 +109,5 @@ def _add_revisions(plain: Any, view: View, drafts: frozenset[str]) -> None:
         row = view.document((kind, namespace, name))
         if row is not None and plain["document"] not in drafts:
             plain["revision"] = row.revision
+            if (source := row.document.metadata.source) is not None:
+                plain |= {"file": source.file, "line": source.line_of(plain.get("path", ""))}

@@ -13,6 +13,7 @@ from meshway.formats.reading import Existing, Reading, beside_existing, read_all
 from meshway.formats.yaml_documents import WrittenDocument, read_documents
 from meshway.model.decode import decode_document
 from meshway.model.document import Document, Spec
+from meshway.model.document_source import DocumentSource
 from meshway.model.fields import read_struct
 from meshway.model.kinds import KINDS
 from meshway.model.nearest import did_you_mean
@@ -25,24 +26,40 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from meshway.formats.surroundings import Options
+    from registry.view.rows import DocumentKey
 
 MAX_DOCUMENTS: Final = 20_000
 _LONG: Final = 64 * 1024
-_MEMBERS: Final = ("documents", "delete", "if_match")
+_MEMBERS: Final = ("documents", "delete", "if_match", "sources")
 
 _K = TypeVar("_K", bound=Key)
 
 
+class Sourced(Key, frozen=True, forbid_unknown_fields=True):
+    """Where a document of the body was written."""
+
+    source: DocumentSource
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What a body of apply holds beside its documents. if_match: the revisions that documents must still have."""
+
+    delete: list[Key] = []
+    if_match: list[Guard] = []
+    sources: list[Sourced] = []
+
+
 class Apply(msgspec.Struct, frozen=True):
-    """A body of apply, judged. if_match: the revisions that documents must still have."""
+    """A body of apply, judged."""
 
     reading: Reading
-    delete: list[Key]
-    if_match: list[Guard]
+    envelope: Envelope
 
     def documents(self, existing: Existing) -> list[tuple[Document, Spec]]:
         """existing: the document of a kind, namespace and name as it is now, of which converted ones say a part."""
-        return [(one.document, one.spec) for one in beside_existing(self.reading, existing).documents]
+        read = beside_existing(self.reading, existing).documents
+        sources = {one.astuple(): one.source for one in self.envelope.sources}
+        return [(_with_source(one.document, sources), one.spec) for one in read]
 
     @property
     def warnings(self) -> list[Caution]:
@@ -94,14 +111,13 @@ async def read_apply(request: Request, namespace: str, options: Options) -> Appl
 
 def _read_apply(body: bytes, content_type: str, namespace: str, options: Options) -> Apply:
     written = _parse(body, content_type)
-    delete: list[Key] = []
-    guards: list[Guard] = []
+    envelope = Envelope()
     if not isinstance(written, list):
         if isinstance(written, Mapping) and "kind" in written:
             written = [WrittenDocument(written, {})]
         else:
-            written, delete, guards = _read_envelope(written, namespace)
-    if not written and not delete:
+            written, envelope = _read_envelope(written, namespace)
+    if not written and not envelope.delete:
         raise invalid_request("nothing to apply: the body holds no document")
     if len(written) > MAX_DOCUMENTS:
         raise Problem(413, "too_large", "Content Too Large", detail=f"more than {MAX_DOCUMENTS} documents")
@@ -109,10 +125,10 @@ def _read_apply(body: bytes, content_type: str, namespace: str, options: Options
     if reading.errors:
         title = "Invalid document" if len(written) == 1 else "Invalid documents"
         raise invalid_document(title, tuple(told.error for told in reading.errors))
-    return Apply(reading, delete, guards)
+    return Apply(reading, envelope)
 
 
-def _read_envelope(raw: object, namespace: str) -> tuple[list[WrittenDocument], list[Key], list[Guard]]:
+def _read_envelope(raw: object, namespace: str) -> tuple[list[WrittenDocument], Envelope]:
     if not isinstance(raw, Mapping):
         raise invalid_request('write {"documents": [...], "delete": [...]}, or documents as YAML')
     errors = [
@@ -129,9 +145,10 @@ def _read_envelope(raw: object, namespace: str) -> tuple[list[WrittenDocument], 
         raise invalid_request(errors[0].message, tuple(errors))
     delete, wrong = _read_keys(raw.get("delete", []), Key, "delete", namespace)
     guards, wrong_guards = _read_keys(raw.get("if_match", []), Guard, "if_match", namespace)
-    if errors := [*wrong, *wrong_guards]:
+    sources, wrong_sources = _read_keys(raw.get("sources", []), Sourced, "sources", namespace)
+    if errors := [*wrong, *wrong_guards, *wrong_sources]:
         raise invalid_request(errors[0].message, tuple(errors))
-    return [WrittenDocument(row, {}) for row in raw.get("documents", [])], delete, guards
+    return [WrittenDocument(row, {}) for row in raw.get("documents", [])], Envelope(delete, guards, sources)
 
 
 def _read_keys(rows: list[Any], row_type: type[_K], path: str, namespace: str) -> tuple[list[_K], list[FieldError]]:
@@ -170,6 +187,14 @@ def _as_written(one: WrittenDocument) -> WrittenDocument:
     if isinstance(raw, Mapping) and raw.get("kind") == "Service" and "status" in raw and not is_foreign(one):
         return msgspec.structs.replace(one, raw={key: value for key, value in raw.items() if key != "status"})
     return one
+
+
+def _with_source(document: Document, sources: Mapping[DocumentKey, DocumentSource]) -> Document:
+    metadata = document.metadata
+    source = sources.get((document.kind, metadata.namespace, metadata.name))
+    if source is None:
+        return document
+    return msgspec.structs.replace(document, metadata=msgspec.structs.replace(metadata, source=source))
 
 
 def _placed(error: FieldError) -> str:

@@ -222,24 +222,35 @@ def _entry(records: Sequence[HistoryRecord], results: Sequence[Result]) -> Revis
 
 def _outline(record: HistoryRecord) -> Result:
     """Without looking at the state before: what was made at this moment carries it as its beginning."""
-    if record.value is None:
+    document = None if record.value is None else decode_value(record.value)
+    if document is None:
         outcome: Outcome = "deleted"
     else:
-        is_new = decode_value(record.value).metadata.created_at == time_text(record.at)
-        outcome = "created" if is_new else "changed"
-    return Result(kind=record.kind, namespace=record.namespace, name=record.name, result=outcome)
+        outcome = "created" if document.metadata.created_at == time_text(record.at) else "changed"
+    return Result(
+        kind=record.kind,
+        namespace=record.namespace,
+        name=record.name,
+        result=outcome,
+        source=msgspec.UNSET if document is None else _source_of(document),
+    )
 
 
 def _result(key: DocumentKey, before: Document | None, after: Document | None) -> Result:
     kind, namespace, name = key
     if after is None:
         return Result(kind=kind, namespace=namespace, name=name, result="deleted")
+    source = _source_of(after)
     if before is None:
-        return Result(kind=kind, namespace=namespace, name=name, result="created")
+        return Result(kind=kind, namespace=namespace, name=name, result="created", source=source)
     changes = document_changes(before, after)
-    return Result(
-        kind=kind, namespace=namespace, name=name, result="changed" if changes else "unchanged", changes=changes
-    )
+    outcome: Outcome = "changed" if changes else "unchanged"
+    return Result(kind=kind, namespace=namespace, name=name, result=outcome, changes=changes, source=source)
+
+
+def _source_of(document: Document) -> str | msgspec.UnsetType:
+    source = document.metadata.source
+    return msgspec.UNSET if source is None else source.place
 
 
 def _read_again(key: DocumentKey, document: Document) -> tuple[Document, Spec]:

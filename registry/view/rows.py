@@ -143,6 +143,7 @@ class DocumentRow(msgspec.Struct, frozen=True):
                 created_at=time_text(self.created_at),
                 updated_at=time_text(self.updated_at),
                 updated_by=self.updated_by,
+                source=None if metadata.source is None else msgspec.structs.replace(metadata.source, lines={}),
             ),
             spec=self.document.spec,
         )
@@ -161,6 +162,7 @@ def document_value(document: Document, created_at: float) -> bytes:
         labels=metadata.labels,
         annotations=metadata.annotations,
         created_at=time_text(created_at),
+        source=metadata.source,
     )
     return _encode(msgspec.structs.replace(document, metadata=carried))
 

@@ -1,5 +1,6 @@
 """Documents in and out through the command, with a real registry: texts and exit codes."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,6 +75,21 @@ def test_a_service_that_only_registered_is_not_exported(registry: Registry, run:
     httpx.put(registry.url + path, json={"address": "127.0.0.1", "port": 9}).raise_for_status()
     assert "guest" in run("get", "services").out
     assert run("export").code == NOT_FOUND
+
+
+def test_a_document_keeps_where_it_was_published_from(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    run("apply", "-f", str(tmp_path / "shop.yaml"))
+    shown = run("get", "route", "cart", "-o", "json").out
+    assert json.loads(shown)["metadata"]["source"] == {"file": "shop.yaml", "line": 10}
+    revision = json.loads(shown)["metadata"]["revision"]
+    assert f"Route {namespace}/cart   rule 0   shop.yaml:10 r{revision}" in run("describe", "service/cart").out
+    write(tmp_path, "# moved\n" + SHOP)
+    assert run("apply", "-f", "shop.yaml").out == "unchanged\n"
+    assert run("get", "route", "cart", "-o", "json").out == shown
+    write(tmp_path, shown.replace('"1m30s"', '"5s"'), "other.json")
+    assert run("apply", "-f", "other.json").out == f"~ Route {namespace}/cart\n"
+    assert json.loads(run("get", "route", "cart", "-o", "json").out)["metadata"]["source"]["file"] == "other.json"
 
 
 def test_diff_shows_changed_fields_and_ends_with_1(run: Run, namespace: str, tmp_path: Path) -> None:

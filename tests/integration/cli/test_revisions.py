@@ -26,12 +26,15 @@ def test_history_of_a_document_says_who_changed_what(run: Run, namespace: str, t
     write(tmp_path, SHOP.replace("90s", "5s"))
     run("apply", "-f", "shop.yaml")
     first, change, second = run("history", "route/cart").out.splitlines()
-    assert first.endswith("   loopback   changed")
+    assert first.endswith("   loopback   changed   shop.yaml:10")
     assert change == "    spec.rules[0].timeouts.deadline   1m30s -> 5s"
-    assert second.endswith("   loopback   created")
+    assert second.endswith("   loopback   created   shop.yaml:10")
     newest = run("history", "--limit", "1").out.splitlines()
     assert newest[0].split() == ["REVISION", "AGE", "BY", "CHANGED"]
-    assert (newest[1].split()[0], newest[1].endswith(f"changed Route {namespace}/cart")) == (first.split()[0], True)
+    assert (newest[1].split()[0], newest[1].endswith(f"changed Route {namespace}/cart (shop.yaml:10)")) == (
+        first.split()[0],
+        True,
+    )
     assert run("history", "route/never").err == f"Route {namespace}/never was never published\n"
 
 

@@ -191,6 +191,12 @@ async def test_the_command_tells_it_to_people_with_files_and_lines(tmp_path: Pat
         mesh = await running.command("GET", "http://books/", "--as", "books")
         assert "✓ listener mesh   GET books.default.mesh/   from default/books instance b1" in mesh.out
         assert "✓ default/implicit:books rule all   built in" in mesh.out
+        (tmp_path / "shop.yaml").write_text(DOCUMENTS.replace("deadline: 3s", "deadline: 4s"))
+        env = {"MESHWAY_URL": f"http://127.0.0.1:{running.registry.port}"}
+        applied = await asyncio.to_thread(meshway, "apply", "-f", "shop.yaml", "--wait=60s", env=env, cwd=tmp_path)
+        assert applied.code == 0, applied
+        published = await running.command("GET", "http://shop.example/")
+        assert f"spec.rules[2]  shop.yaml:{line}  r" in published.out, "where it was published from"
         nobody = await running.command("GET", "http://nobody.example/")
         assert nobody.code == 1
         assert "✗ answered 404 no_route" in nobody.out

@@ -237,6 +237,28 @@ async def test_an_apply_is_refused_when_a_document_moved_since_it_was_read(regis
     assert (wrong.status, [error["path"] for error in wrong.json["errors"]]) == (422, ["if_match[0].revision"])
 
 
+async def test_an_apply_tells_where_its_documents_were_written_and_a_put_does_not(registry: RunningRegistry) -> None:
+    await _cart(registry)
+    body: dict[str, Any] = {"documents": [{"apiVersion": "meshway/v1", "kind": "Route", "metadata": {"name": "shop"}}]}
+    body["documents"][0]["spec"] = SPEC
+    source = {"file": "shop/cart.yaml", "line": 3, "lines": {"spec": 6}}
+    body["sources"] = [{"kind": "Route", "name": "shop", "source": source}]
+    assert (await registry.call("POST", "/v1/apply", body)).status == 200
+    read = await registry.call("GET", ROUTE)
+    assert read.json["metadata"]["source"] == {"file": "shop/cart.yaml", "line": 3}
+    (entry,) = (await registry.call("GET", "/v1/revisions?kind=Route&name=shop")).json["items"]
+    assert entry["documents"][0]["source"] == "shop/cart.yaml:3"
+    changed = await registry.call("PUT", ROUTE, read.json | {"spec": SPEC | {"priority": 5}})
+    assert changed.status == 200, "what is read may be written back"
+    assert "source" not in (await registry.call("GET", ROUTE)).json["metadata"]
+    await registry.call("POST", f"/v1/revisions/{entry['revision']}/restore")
+    assert (await registry.call("GET", ROUTE)).json["metadata"]["source"]["line"] == 3
+    body["sources"][0]["source"] = {"file": "/home/lin/cart.yaml", "line": 0}
+    wrong = await registry.call("POST", "/v1/apply", body)
+    paths = [error["path"] for error in wrong.json["errors"]]
+    assert (wrong.status, paths) == (422, ["sources[0].source.file", "sources[0].source.line"])
+
+
 async def test_the_history_of_one_document_says_what_each_revision_changed(registry: RunningRegistry) -> None:
     await _cart(registry)
     await registry.call("PUT", ROUTE, {"spec": SPEC})
