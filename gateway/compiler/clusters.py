@@ -23,7 +23,7 @@ from gateway.upstream.cluster import Balancer, Cluster
 from gateway.upstream.cluster_settings import BalancingSettings, ClusterSettings
 from gateway.upstream.endpoint import Endpoint
 from meshway.model.instance import Instance
-from meshway.model.service import Service, SubsetMatch
+from meshway.model.service import Service, SubsetMatch, target_port
 
 Step = Callable[[], None]
 EndpointKey = tuple[str, str, str]
@@ -77,13 +77,16 @@ def instances_of(namespace: str, service: str, document: Service | None) -> dict
     """The endpoints that a static service brings in its document; None for a service whose instances register."""
     if document is None or document.type != "static":
         return None
+    own = target_port(document.ports[0])
+    others = {port.name: target_port(port) for port in document.ports[1:]}
     return {
-        f"{static.address}:{static.port}": Instance(
+        (place := f"{static.address}:{static.port or own}"): Instance(
             namespace=namespace,
             service=service,
-            id=f"{static.address}:{static.port}",
+            id=place,
             address=static.address,
-            port=static.port,
+            port=static.port or own,
+            ports=others,
             version=static.version,
             zone=static.zone,
             weight=static.weight,
@@ -102,6 +105,21 @@ def is_in_subset(instance: Instance, match: SubsetMatch) -> bool:
     if not set(match.tags) <= set(instance.tags):
         return False
     return all(instance.metadata.get(name) == value for name, value in match.metadata.items())
+
+
+def with_ports(instances: Mapping[str, Instance], document: Service | None) -> Mapping[str, Instance]:
+    """With the ports that the document knows of and an instance does not name."""
+    targets = {
+        port.name: port.target_port
+        for port in (document.ports[1:] if document is not None else ())
+        if port.target_port is not None
+    }
+    if not targets:
+        return instances
+    return {
+        identity: msgspec.structs.replace(instance, ports=targets | instance.ports)
+        for identity, instance in instances.items()
+    }
 
 
 def on_port(instances: Mapping[str, Instance], port: str, document: Service | None) -> Mapping[str, Instance]:
@@ -142,6 +160,7 @@ class ServiceUpdate:
         parts: Parts,
     ) -> None:
         """clusters: all of this service. before: its endpoints until now. kept: instances that are only kept."""
+        instances, kept = with_ports(instances, document), with_ports(kept, document)
         if kept:
             instances = with_kept(instances, kept)
         self.endpoints: dict[EndpointKey, Endpoint] = {}

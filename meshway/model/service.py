@@ -9,7 +9,10 @@ from meshway.model.document import Label, Part, Port, Spec
 
 
 class ServicePort(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A named port. target_port: where static endpoints listen; registered instances bring their own."""
+    """A named port. target_port: where endpoints listen that say nothing of it themselves; of static ones also port.
+
+    The first port's is for static endpoints only: what registers names its own.
+    """
 
     unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {
         "protocol": frozenset({"http2", "grpc", "tcp", "tls"})
@@ -38,15 +41,20 @@ class Subset(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
 
 
 class StaticEndpoint(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """An endpoint written by hand, for what cannot register."""
+    """An endpoint written by hand, for what cannot register. port: without one it listens on the service's first."""
 
     address: Annotated[str, Meta(min_length=1, max_length=255)]
-    port: Port
+    port: Port | None = None
     weight: Annotated[int, Meta(ge=0, le=1000)] = 1
     zone: str = ""
     version: str = ""
     tags: tuple[str, ...] = ()
     metadata: dict[str, str] = {}
+
+
+def target_port(port: ServicePort) -> int:
+    """Where static endpoints listen that say nothing else."""
+    return port.port if port.target_port is None else port.target_port
 
 
 class Service(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

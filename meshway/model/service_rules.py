@@ -6,6 +6,7 @@ from typing import Any, Final
 from meshway.addresses import wrong_address
 from meshway.model.names import bad_host
 from meshway.model.rule_kit import BlockRule, Finding, unique
+from meshway.model.service import target_port
 
 
 def _service_ports(part: Any) -> Iterator[Finding]:
@@ -31,7 +32,8 @@ def _service_endpoints(part: Any) -> Iterator[Finding]:
     for at, endpoint in enumerate(part.endpoints):
         if reason := wrong_address(endpoint.address):
             yield Finding(f".endpoints[{at}].address", "bad_address", f'"{endpoint.address}" {reason}')
-    addresses = (f"{endpoint.address}:{endpoint.port}" for endpoint in part.endpoints)
+    own = target_port(part.ports[0])
+    addresses = (f"{endpoint.address}:{endpoint.port or own}" for endpoint in part.endpoints)
     yield from unique(addresses, lambda at: f".endpoints[{at}]", "endpoint")
 
 
@@ -45,6 +47,6 @@ def _service_aliases(part: Any) -> Iterator[Finding]:
 SERVICE_RULES: Final = (
     BlockRule(("ports",), _service_ports),
     BlockRule(("subsets",), _service_subsets),
-    BlockRule(("type", "endpoints"), _service_endpoints),
+    BlockRule(("type", "endpoints", "ports"), _service_endpoints),
     BlockRule(("aliases",), _service_aliases),
 )

@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from random import random
+from random import random as uniform
 from typing import Any
 
 from gateway.compiler.tables import Compiler
 from gateway.exchange import EDGE, Exchange
+from gateway.limits.desk import Desk
 from gateway.plan import Parts
 from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
@@ -20,6 +20,7 @@ from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
 from gateway.wire.http1.server import ServerProtocol
 from meshway.snapshot import Change
+from tests.parts.clock import LeapingClock
 from tests.parts.conditions import until
 from tests.parts.wire import Caller
 
@@ -27,8 +28,9 @@ from tests.parts.wire import Caller
 class CompiledGateway:
     """compiler: what `apply` changes. Calls go to `port`. lines: of the access log, one a call that is over."""
 
-    def __init__(self, compiler: Compiler, holder: TablesHolder, parts: Parts) -> None:
+    def __init__(self, compiler: Compiler, holder: TablesHolder, parts: Parts, clock: LeapingClock) -> None:
         self.compiler = compiler
+        self._clock = clock
         self.lines: list[dict[str, Any]] = []
         self._parts = parts
         self.port = 0
@@ -40,6 +42,11 @@ class CompiledGateway:
         assert self.compiler.delta(self._revision, changes) == []
         self._holder.tables = self.compiler.tables
 
+    def leap(self, seconds: float) -> None:
+        """So much time passes at once, and what was due is done."""
+        self._clock.leap(seconds)
+        self._holder.tables.tick(self._clock())
+
     def serve(self, tables: Tables) -> None:
         """By these, whatever was applied."""
         self._holder.tables = tables
@@ -50,33 +57,41 @@ class CompiledGateway:
         for cluster in self._holder.tables.clusters.values():
             cluster.share_anew()
 
-    async def ask(self, target: str = "/", host: str = "shop.example", fields: str = "") -> tuple[int, str, str]:
-        """Status, head and body of a GET on a connection of its own."""
+    async def ask(
+        self, target: str = "/", host: str = "shop.example", fields: str = "", method: str = "GET", body: str = ""
+    ) -> tuple[int, str, str]:
+        """Status, head and body of a call on a connection of its own. fields: a body's length among them."""
         caller = Caller(*await asyncio.open_connection("127.0.0.1", self.port))
-        caller.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n".encode())
+        caller.send(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n{body}".encode())
         try:
-            status, head, body = await caller.answer()
+            status, head, answer = await caller.answer()
         finally:
             caller.writer.close()
-        return status, head.decode(), body.decode()
+        return status, head.decode(), answer.decode()
 
 
 @asynccontextmanager
 async def compiled_gateway(
-    *changes: Change, face: int = EDGE, limits: ConnectionLimits | None = None, zone: str = ""
+    *changes: Change,
+    face: int = EDGE,
+    limits: ConnectionLimits | None = None,
+    zone: str = "",
+    random: Callable[[], float] = uniform,
+    lost: str = "",
 ) -> AsyncIterator[CompiledGateway]:
-    loop, now = asyncio.get_running_loop(), time.monotonic
+    """random: in [0, 1), of shares, picks and backoffs. lost: why nobody tells what other gateways have counted."""
+    loop, now = asyncio.get_running_loop(), LeapingClock()
     wheel = TimerWheel(now())
     pool = Pool(make_connector(loop), wheel, now)
-    parts = Parts(now=now, random=random, zone=zone, retire=pool.close_idle)
+    parts = Parts(now=now, random=random, zone=zone, retire=pool.close_idle, desks=_desks(lost, now))
     compiler = Compiler(parts)
     holder = TablesHolder(compiler.tables)
-    gateway, writer = CompiledGateway(compiler, holder, parts), LineWriter(0.0)
+    gateway, writer = CompiledGateway(compiler, holder, parts, now), LineWriter(0.0)
 
     def finish(exchange: Exchange, at: float) -> None:
         gateway.lines.append(json.loads(writer.of(exchange, at, outcome_of(exchange))))
 
-    relay = Relay(holder, pool, wheel, now, finish)
+    relay = Relay(holder, pool, wheel, now, finish, random)
     context = ListenerContext(face, relay, b"meshway-test", limits=limits)
     server = await loop.create_server(lambda: ServerProtocol(context), "127.0.0.1", 0)
     gateway.port = server.sockets[0].getsockname()[1]
@@ -101,3 +116,13 @@ async def compiled_gateway(
         for endpoint in holder.tables.endpoints.values():
             pool.close_idle(endpoint)
         await until(lambda: not context.connections, what="connections that end")
+
+
+def _desks(lost: str, now: Callable[[], float]) -> dict[str, Desk]:
+    """Of a worker that is alone on its host; without `lost` its limits are its own."""
+    if not lost:
+        return {}
+    return {
+        scope: Desk("1", lambda number, budgets, asks: None, lambda flush: None, now, workers=1, lost=why)
+        for scope, why in (("mesh", lost), ("gateway", ""))
+    }

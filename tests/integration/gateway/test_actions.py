@@ -214,6 +214,19 @@ async def test_an_answer_is_compressed_for_who_takes_it() -> None:
         caller.writer.close()
 
 
+@pytest.mark.parametrize(("min_size", "is_compressed"), [(20, True), (21, False)])
+@pytest.mark.proves("Compression.min_size")
+async def test_what_is_too_small_is_left_as_it_is(min_size: int, is_compressed: bool) -> None:
+    upstream = telling("200 OK\r\nContent-Type: text/plain\r\nContent-Length: 20", b"a" * 20)
+    rule = to("books", compression={"min_size": min_size})
+    async with services(upstream) as books, compiled_gateway(*books, route(rule)) as gateway:
+        caller = await open_caller(gateway)
+        caller.send(request(fields="Accept-Encoding: gzip\r\n"))
+        head = await caller.head()
+        caller.writer.close()
+        assert (b"Content-Encoding: gzip" in head) is is_compressed
+
+
 async def test_the_head_alone_says_the_same_as_with_its_body() -> None:
     upstream = telling("200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4000")
     rule = to("books", compression={})

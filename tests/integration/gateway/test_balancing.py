@@ -140,6 +140,17 @@ async def test_the_number_of_places_decides_who_serves_whom(places: dict[str, An
         assert len(sum(after, Counter())) == (2 if "maglev" in places else 3)
 
 
+@pytest.mark.parametrize(("choices", "least", "most"), [(8, 45, 60), (2, 5, 40)])
+@pytest.mark.proves("LoadBalancer.choices")
+async def test_of_more_choices_the_idle_one_is_found_more_often(choices: int, least: int, most: int) -> None:
+    """Five of six are busy. Two of six leave the idle one out in two calls of three."""
+    six = instances("1", "2", "3", "4", "5", "6")
+    async with six as books, compiled_gateway(*books, ROUTE, balanced(choices=choices)) as gateway:
+        for endpoint in gateway.compiler.tables.clusters["default/books"].endpoints[1:]:
+            endpoint.in_flight += 3
+        assert least <= (await said(gateway, 60))["1"] <= most
+
+
 @pytest.mark.parametrize("algorithm", ["ring_hash", "maglev"])
 @pytest.mark.proves("LoadBalancer.max_load_factor")
 async def test_one_hot_caller_spills_over_the_bound(algorithm: str) -> None:

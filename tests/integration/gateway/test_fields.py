@@ -19,20 +19,24 @@ BOOKS, FILMS, NOWHERE, NOBODY = "200 books", "200 films", "404", "503"
 
 @dataclass
 class Call:
-    """fields: header lines. times: it is made; the last answer counts. between: another target, asked in between."""
+    """fields: header lines. times: it is made; the last answer counts. between: another target, asked in between.
+    pauses_s: time that passes before each time but the first."""
 
     target: str = "/"
     host: str = "shop.example"
     fields: str = ""
     times: int = 1
     between: str = ""
+    method: str = "GET"
+    pauses_s: float = 0.0
 
 
 @dataclass
 class Pair:
     """Two values of a field by the documents that differ in nothing else, and the call's fate under each.
 
-    documents: in which `{port}` is where films listens. shown: a field of the answer that is the fate.
+    documents: in which `{port}` is where films listens. shown: a field of the answer that is the fate, or `body`.
+    lost: why nobody tells what other gateways have counted.
     """
 
     one: list[Change]
@@ -42,6 +46,7 @@ class Pair:
     call: Call
     face: int = EDGE
     shown: str = ""
+    lost: str = ""
 
 
 def matching(yes: dict[str, Any], no: dict[str, Any], target: str = "/", fields: str = "") -> Pair:
@@ -74,6 +79,35 @@ def subset(match: dict[str, Any], fate: str, other: dict[str, Any], other_fate: 
     return Pair(documents(match), fate, documents(other), other_fate, Call())
 
 
+def ports(one: list[dict[str, Any]], fate: str, other: list[dict[str, Any]], other_fate: str, called: str) -> Pair:
+    """Of films, whose one instance names no port."""
+    route = document("Route", "r", edge_route({"destinations": [{"service": "films", "port": called}]}))
+    services = [document("Service", "films", {"ports": each}) for each in (one, other)]
+    return Pair([services[0], route], fate, [services[1], route], other_fate, Call())
+
+
+def static_ports(one: list[dict[str, Any]], fate: str, other: list[dict[str, Any]], other_fate: str) -> Pair:
+    """Of a written endpoint that says nothing of its port, called at the last one."""
+
+    def documents(told: list[dict[str, Any]]) -> list[Change]:
+        spec = {"type": "static", "endpoints": [{"address": "127.0.0.1"}], "ports": told}
+        destination = {"service": "written", "port": told[-1].get("name", "http")}
+        return [
+            document("Service", "written", spec),
+            document("Route", "r", edge_route({"destinations": [destination]})),
+        ]
+
+    return Pair(documents(one), fate, documents(other), other_fate, Call())
+
+
+def cors(one: dict[str, Any], fate: str, other: dict[str, Any], other_fate: str, fields: str = "", **more: Any) -> Pair:
+    """Of a page that asks for leave to PUT."""
+    common = {"allow_origins": ["https://a.example"], "allow_methods": ["PUT"]}
+    asked = f"Origin: https://a.example\r\nAccess-Control-Request-Method: PUT\r\n{fields}"
+    rules = [edge_route(to("films", cors=common | told)) for told in (one, other)]
+    return routes(rules[0], fate, rules[1], other_fate, Call(method="OPTIONS", fields=asked), **more)
+
+
 def static(endpoint: dict[str, Any], fate: str, other: dict[str, Any], other_fate: str, match: Any = None) -> Pair:
     """A service of one written endpoint; match: of the subset that is called."""
 
@@ -91,17 +125,34 @@ def static(endpoint: dict[str, Any], fate: str, other: dict[str, Any], other_fat
     return Pair(documents(endpoint), fate, documents(other), other_fate, Call())
 
 
-def limited(spec: dict[str, Any], fate: str, other: dict[str, Any], other_fate: str, call: Call, **more: Any) -> Pair:
-    common = {"targets": [{"route": "r"}], "token_bucket": {"rate": "1/h", "burst": 1}}
+def limited(
+    spec: dict[str, Any],
+    fate: str,
+    other: dict[str, Any],
+    other_fate: str,
+    call: Call,
+    namespace: str = "default",
+    **more: Any,
+) -> Pair:
+    common: dict[str, Any] = {"targets": [{"route": "r"}]}
+    if "sliding_window" not in spec:
+        common["token_bucket"] = {"rate": "1/h", "burst": 1}
     route = document("Route", "r", edge_route(to("films")))
     return Pair(
-        [route, document("RateLimit", "l", common | spec)],
+        [route, document("RateLimit", "l", common | spec, namespace)],
         fate,
-        [route, document("RateLimit", "l", common | other)],
+        [route, document("RateLimit", "l", common | other, namespace)],
         other_fate,
         call,
         **more,
     )
+
+
+def windows(one: dict[str, Any], fate: str, other: dict[str, Any], other_fate: str) -> Pair:
+    """Of one call in ten seconds; the next one comes after twelve."""
+    common = {"limit": 1, "window": "10s"}
+    told = [{"sliding_window": common | each} for each in (one, other)]
+    return limited(told[0], fate, told[1], other_fate, Call(times=2, pauses_s=12.0))
 
 
 def proved(pair: Pair, *fields: str) -> Any:
@@ -410,17 +461,119 @@ PAIRS: Final = [
         ),
         "Redirect.host_from_header",
     ),
+    proved(
+        ports([{"name": "web"}], FILMS, [{"name": "http"}], NOBODY, "web"),
+        "Service.ports",
+        "ServicePort.name",
+    ),
+    proved(
+        ports(
+            [{}, {"name": "more", "port": 81, "target_port": "{port}"}],
+            FILMS,
+            [{}, {"name": "more", "port": 81}],
+            NOBODY,
+            "more",
+        ),
+        "RuleDestination.port",
+    ),
+    proved(static_ports([{"target_port": "{port}"}], FILMS, [{"target_port": 1}], "502"), "ServicePort.target_port"),
+    proved(
+        static_ports([{}, {"name": "b", "port": "{port}"}], FILMS, [{}, {"name": "b", "port": 1}], "502"),
+        "ServicePort.port",
+    ),
+    proved(
+        Pair(
+            [
+                document("Service", "films", {"subsets": [{"name": "some", "match": {"version": "v1"}}]}),
+                document("Route", "r", edge_route({"destinations": [{"service": "films", "subset": "some"}]})),
+            ],
+            FILMS,
+            [
+                document("Service", "films", {"subsets": [{"name": "others", "match": {"version": "v1"}}]}),
+                document("Route", "r", edge_route({"destinations": [{"service": "films", "subset": "some"}]})),
+            ],
+            NOBODY,
+            Call(),
+        ),
+        "Subset.name",
+    ),
+    proved(
+        Pair(
+            [
+                document("Route", "r", edge_route(to("films", name="buy"))),
+                document(
+                    "RateLimit", "l", {"targets": [{"route": "r", "rule": "buy"}], "token_bucket": {"rate": "1/h"}}
+                ),
+            ],
+            "429",
+            [
+                document("Route", "r", edge_route(to("films", name="look"))),
+                document(
+                    "RateLimit", "l", {"targets": [{"route": "r", "rule": "buy"}], "token_bucket": {"rate": "1/h"}}
+                ),
+            ],
+            FILMS,
+            TWICE,
+        ),
+        "Rule.name",
+    ),
+    proved(cors({}, "204", {"allow_methods": ["DELETE"]}, "403"), "Cors.allow_methods"),
+    proved(
+        cors({"allow_headers": ["x-a"]}, "204", {}, "403", "Access-Control-Request-Headers: x-a\r\n"),
+        "Cors.allow_headers",
+    ),
+    proved(
+        cors(
+            {"max_age": "1m"},
+            "Access-Control-Max-Age: 60",
+            {},
+            "Access-Control-Max-Age: 3600",
+            shown="Access-Control-Max-Age",
+        ),
+        "Cors.max_age",
+    ),
+    proved(
+        routes(
+            edge_route(to("films", timeouts={"deadline": "200ms"}, fault={"delay": {"fixed": "60s"}})),
+            "504",
+            edge_route(to("films", timeouts={"deadline": "200ms"}, fault={"delay": {"fixed": "60s", "percent": 0}})),
+            FILMS,
+            Call(),
+        ),
+        "FaultDelay.percent",
+    ),
+    proved(
+        limited(
+            {"targets": [{"mesh": True}]}, "429", {"targets": [{"namespace": "mesh"}]}, FILMS, TWICE, namespace="mesh"
+        ),
+        "Target.mesh",
+    ),
+    proved(windows({}, FILMS, {"segments": 1}, "429"), "SlidingWindow.segments"),
+    proved(windows({"segments": 1, "exact": True}, FILMS, {"segments": 1}, "429"), "SlidingWindow.exact"),
+    proved(
+        limited({"scope": "gateway"}, FILMS, {"on_store_failure": "closed"}, NOBODY, Call(), lost="nobody answers"),
+        "RateLimit.scope",
+    ),
+    proved(
+        limited({"on_store_failure": "open"}, FILMS, {}, "429", TWICE, lost="nobody answers"),
+        "RateLimit.on_store_failure",
+    ),
+    proved(
+        limited({"response": {"body": "later"}}, "later", {"response": {"body": "no"}}, "no", TWICE, shown="body"),
+        "LimitResponse.body",
+    ),
 ]
 
 
 @pytest.mark.parametrize("pair", PAIRS)
 async def test_a_field_decides_the_fate_of_a_call(pair: Pair) -> None:
-    assert await fate_under(pair, pair.one) == pair.fate
-    assert await fate_under(pair, pair.other) == pair.other_fate
+    assert await fate_under(pair, pair.one, pair.fate) == pair.fate
+    assert await fate_under(pair, pair.other, pair.other_fate) == pair.other_fate
 
 
-async def fate_under(pair: Pair, documents: list[Change]) -> str:
-    """Status and who answered, or the field of the answer that is looked for."""
+async def fate_under(pair: Pair, documents: list[Change], expected: str) -> str:
+    """Status and who answered, or the field of the answer that is looked for: whole, or its name where the expected
+    one is a name."""
     films, books = saying("films"), saying("books")
     async with films.running(), books.running():
         changes = [_placed(change, films) for change in documents]
@@ -428,22 +581,25 @@ async def fate_under(pair: Pair, documents: list[Change]) -> str:
             running("films", "1", port=films.port, version="v1", zone="a", tags=["new"], metadata={"k": "v"})
         )
         changes.append(running("books", "1", port=books.port))
-        async with compiled_gateway(*changes, face=pair.face) as gateway:
-            for number in range(pair.call.times):
-                if number and pair.call.between:
-                    await gateway.ask(pair.call.between, pair.call.host)
-                status, head, body = await gateway.ask(pair.call.target, pair.call.host, pair.call.fields)
+        call = pair.call
+        async with compiled_gateway(*changes, face=pair.face, lost=pair.lost) as gateway:
+            for number in range(call.times):
+                if number and call.between:
+                    await gateway.ask(call.between, call.host)
+                if number:
+                    gateway.leap(call.pauses_s)
+                status, head, body = await gateway.ask(call.target, call.host, call.fields, call.method)
+    if pair.shown == "body":
+        return body
     if pair.shown:
         found = [line for line in head.split("\r\n") if line.lower().startswith(f"{pair.shown.lower()}:")]
-        # What changes from call to call does not count.
-        return (found[0] if pair.shown == "Location" else pair.shown) if found else ""
+        return (found[0] if ":" in expected else pair.shown) if found else ""
     return f"{status} {body}" if status == 200 else str(status)
 
 
 def _placed(change: Change, films: RecordingUpstream) -> Change:
     """With the port at which films listens, where the document asks for it."""
     value = msgspec.msgpack.decode(change.value)
-    for endpoint in value["spec"].get("endpoints", ()):
-        if endpoint["port"] == "{port}":
-            endpoint["port"] = films.port
+    for place in (*value["spec"].get("endpoints", ()), *value["spec"].get("ports", ())):
+        place |= {name: films.port for name, number in place.items() if number == "{port}"}
     return msgspec.structs.replace(change, value=msgspec.Raw(msgspec.msgpack.encode(value)))

@@ -398,6 +398,37 @@ def test_a_static_service_has_the_endpoints_of_its_document() -> None:
     assert [endpoint.id for endpoint in bench.retired] == ["db:1"]
 
 
+def test_static_endpoints_listen_where_the_service_says_unless_they_say_it() -> None:
+    ports = [{"port": 80, "target_port": 8080}, {"name": "admin", "port": 9000}]
+    endpoints = [{"address": "a"}, {"address": "b", "port": 8081}]
+    service = document("Service", "legacy", {"type": "static", "ports": ports, "endpoints": endpoints})
+    rule = {"destinations": [{"service": "legacy", "port": "admin"}, {"service": "legacy"}]}
+    bench = Bench(service, document("Route", "r", edge_route(rule)))
+    assert [(each.id, each.port) for each in bench.cluster("default/legacy").eligible] == [
+        ("a:8080", 8080),
+        ("b:8081", 8081),
+    ]
+    assert [(each.id, each.port) for each in bench.cluster("default/legacy:admin").eligible] == [
+        ("a:8080:admin", 9000),
+        ("b:8081:admin", 9000),
+    ]
+
+
+def test_a_port_that_instances_do_not_name_is_where_the_service_says() -> None:
+    ports = [{"port": 80}, {"name": "admin", "port": 9000, "target_port": 9001}]
+    spec = edge_route({"destinations": [{"service": "books", "port": "admin"}]})
+    bench = Bench(
+        running("books", "1", ports={"admin": 9002}),
+        running("books", "2"),
+        document("Service", "books", {"ports": ports}),
+        document("Route", "r", spec),
+    )
+    cluster = bench.cluster("default/books:admin")
+    assert [(each.id, each.port) for each in cluster.eligible] == [("1:admin", 9002), ("2:admin", 9001)]
+    bench.delta(document("Service", "books", {"ports": [*ports[:1], {"name": "admin", "port": 9000}]}))
+    assert [(each.id, each.port) for each in cluster.eligible] == [("1:admin", 9002)]
+
+
 def test_calls_are_split_by_weight() -> None:
     seed = random.randrange(1 << 32)
     print("seed", seed)

@@ -127,6 +127,12 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
         "spec.endpoints[1]",
         "duplicate",
     ),
+    (
+        "Service",
+        service(type="static", ports=[{"target_port": 81}], endpoints=[{"address": "a", "port": 81}, {"address": "a"}]),
+        "spec.endpoints[1]",
+        "duplicate",
+    ),
     ("Service", service(subsets=[{"name": "v1", "match": {}}]), "spec.subsets[0].match", "missing_field"),
     (
         "Service",
