@@ -25,6 +25,7 @@ from registry.feed.feed import Feed
 from registry.leases.abandoned import AbandonedHolds
 from registry.leases.company import Company
 from registry.leases.leases import Leases
+from registry.leases.place import AgreedPlace
 from registry.leases.self_preservation import SelfPreservation
 from registry.leases.veto import SweepVeto
 from registry.limits.books import MemoryBooks
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from registry.limits.books import Books
-    from registry.live.interface import Bus, Live
+    from registry.live.interface import Bus, Live, Veto
     from registry.settings import RegistrySettings
     from registry.store.interface import SharedStore, Store
 
@@ -101,11 +102,14 @@ async def open_core(
         company = None if shared is None else Company(store, has_redis=bool(settings.redis_url))
         if company is not None:
             await company.take()
-        core = await _assemble(settings, store, shared, live_gateways, wall, clock)
+        place = AgreedPlace(store)
+        core = await _assemble(settings, store, shared, place, live_gateways, wall, clock)
+        await place.settle()
         committer = spawn(core.revisions.run(), name="committer")
         committer.add_done_callback(lambda task: _end_if_failed(task, die))
         background = [
             spawn(core.live.run(), name="leases over replicas"),
+            spawn(place.run(), name="place where leases are shared"),
             spawn(core.bus.run(), name="bus"),
             spawn(core.books.run(), name="book of shared limits"),
             spawn(core.leases.run(), name="lease sweep"),
@@ -152,6 +156,7 @@ async def _assemble(
     settings: RegistrySettings,
     store: Store,
     shared: SharedStore | None,
+    place: AgreedPlace,
     live_gateways: Callable[[], int],
     wall: Callable[[], float],
     clock: Callable[[], float],
@@ -159,7 +164,7 @@ async def _assemble(
     view = await _loaded_view(settings, store)
     following = None if shared is None else Following(view, shared, read=read_change, rows=rows_of)
     revisions = Revisions(view, store, wall=wall, following=following)
-    live, bus = _live_state(settings, store, clock)
+    live, bus = _live_state(settings, SweepVeto(store), place, clock)
     # From here on: every lease the store knows counts as renewed now, unless Redis knows better.
     leases = Leases(
         view,
@@ -167,7 +172,7 @@ async def _assemble(
         revisions.submit,
         self_preservation=_self_preservation(settings),
         remove_after_s=settings.remove_after_s,
-        lead=store.lead,
+        lead=place.lead,
     )
     await live.catch_up()  # without Redis it serves all the same
     replicas = Replicas(bus, clock)
@@ -245,13 +250,15 @@ def _self_preservation(settings: RegistrySettings) -> SelfPreservation:
     )
 
 
-def _live_state(settings: RegistrySettings, store: Store, clock: Callable[[], float]) -> tuple[Live, Bus]:
+def _live_state(
+    settings: RegistrySettings, veto: Veto, place: AgreedPlace, clock: Callable[[], float]
+) -> tuple[Live, Bus]:
     if not settings.redis_url:
         return MemoryLive(clock), MemoryBus()
     from registry.live.redis import RedisLive
     from registry.live.redis_bus import RedisBus  # a tenth of a second, for those who want it
 
-    return RedisLive(settings.redis_url, clock, SweepVeto(store)), RedisBus(settings.redis_url, clock)
+    return RedisLive(settings.redis_url, clock, veto, place), RedisBus(settings.redis_url, clock)
 
 
 def _books(settings: RegistrySettings, clock: Callable[[], float]) -> Books:

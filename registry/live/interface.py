@@ -71,6 +71,19 @@ class Veto(Protocol):
     async def release(self) -> None: ...
 
 
+class Agreement(Protocol):
+    """Whether all registries of one store share their renewals in one place: in others' places nobody hears of them.
+
+    refusal: why not, as last known; None: they do.
+    """
+
+    refusal: str | None
+
+    async def reach(self, place: str) -> str | None:
+        """The refusal of renewals shared in `place` from now on. Ends within a moment: without the store's word what
+        was known last stands."""
+
+
 class Bus(Protocol):
     """Messages from replica to replica: heard by all others, mostly. It loses what it cannot carry, so whoever uses it
     says again what matters. dropped: messages it knows it lost."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -24,7 +25,7 @@ from registry.live.table import LeaseTable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from registry.live.interface import Veto
+    from registry.live.interface import Agreement, Veto
 
 _LOOK_EVERY_S: Final = 0.2
 _TRY_EVERY_S: Final = 0.3
@@ -57,13 +58,15 @@ class _Waiting(NamedTuple):
 class RedisLive(LeaseTable):
     """clock: monotonic seconds. `run` is its task; until its first look has succeeded Redis counts as away."""
 
-    def __init__(self, url: str, clock: Callable[[], float], veto: Veto) -> None:
+    def __init__(self, url: str, clock: Callable[[], float], veto: Veto, agreement: Agreement) -> None:
         """Raises StartRefused."""
         super().__init__(clock)
         self.notice = self.noticed = b""
         self._url = masked(url)
         self._link = RedisLink(url, [scripts.BEAT, scripts.CLAIM, scripts.LOOK, scripts.SETTLE])
         self._veto = veto
+        self._agreement = agreement
+        self._place: str | None = None
         self._away: str | None = "not connected yet"
         self._is_vetoed = self._must_release = False
         # When the veto was last asked for, and stood.
@@ -323,6 +326,7 @@ class RedisLive(LeaseTable):
             asked, done = self._pack(run, is_handing_over=is_handing_over)
             (answer,) = await self._link.ask([asked])
             received = self.now()
+            await self._agree(answer[7].decode())
             now, begun = int(answer[0]), int(answer[1])
             self.noticed = answer[2]
             self._run = run
@@ -339,6 +343,15 @@ class RedisLive(LeaseTable):
                 break
             is_handing_over = is_handing_over or not full
         self._looked_at = received
+
+    async def _agree(self, place: str) -> None:
+        """Raises LiveAway where the others of the store do not look: what is said here they do not hear."""
+        refusal = self._agreement.refusal
+        if place != self._place:
+            refusal = await self._agreement.reach(place)
+            self._place = place
+        if refusal is not None:
+            raise LiveAway(refusal)
 
     def _pack(self, run: bytes, *, is_handing_over: bool) -> tuple[bytes, Callable[[Sequence[bytes], float], None]]:
         """The bytes of one look, and what forgets what it has handed over."""
@@ -371,6 +384,7 @@ class RedisLive(LeaseTable):
             absence_s=_ABSENCE_S,
             since=self._since,
             notice=self.notice,
+            name=secrets.token_hex(8).encode(),  # never one that another place bears
             lists=lists,
         )
         return asked, done

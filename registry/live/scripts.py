@@ -94,12 +94,13 @@ end
 return {}
 """
 
-# KEYS: all. ARGV: run, longest absence, since, page, notice, then five lists, each its count and its members: late (age
-# and member by turns), started, ended, critical, answered.
+# KEYS: all. ARGV: run, longest absence, since, page, notice, a name, then five lists, each its count and its members:
+# late (age and member by turns), started, ended, critical, answered.
 # Presence: as long as some replica looks every moment, it goes on. When none did (all were away), or when this is
 # another server or an emptied one, or its clock went back, it begins anew, and what was known before is void.
 # critical: members with `@` and the revision that made them critical; whoever says it first takes the lease out, so
 # that its time begins anew when it comes back.
+# name: what this place is called if it bears no name yet; the answer ends with the one it bears. It goes with the keys.
 LOOK: Final = (
     _CLOCK
     + """
@@ -117,7 +118,8 @@ if ARGV[5] ~= '' then
 elseif now - tonumber(presence[5] or 0) > 3000000 then
   notice = ''
 end
-local arg = 6
+redis.call('HSETNX', KEYS[6], 'place', ARGV[6])
+local arg = 7
 local function list()
   local members = {}
   for one = arg + 1, arg + tonumber(ARGV[arg]) do members[#members + 1] = ARGV[one] end
@@ -155,6 +157,7 @@ local answer = {text(now), text(begun), notice, ages}
 for key = 1, 3 do
   answer[#answer + 1] = redis.call('ZRANGEBYSCORE', KEYS[key], text(since), '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[4])
 end
+answer[#answer + 1] = redis.call('HGET', KEYS[6], 'place')
 return answer
 """
 )
@@ -196,10 +199,17 @@ def pack_settle(sha: bytes, marked: Iterable[tuple[bytes, int]]) -> bytes:
 
 
 def pack_look(
-    sha: bytes, *, run: bytes, absence_s: float, since: int, notice: bytes, lists: Sequence[Sequence[bytes]]
+    sha: bytes,
+    *,
+    run: bytes,
+    absence_s: float,
+    since: int,
+    notice: bytes,
+    name: bytes,
+    lists: Sequence[Sequence[bytes]],
 ) -> bytes:
     """lists: late, started, ended, critical, answered, of bulk strings."""
-    words = [bulk(run), *(bulk(b"%d" % n) for n in (absence_s * 1e6, since, PAGE)), bulk(notice)]
+    words = [bulk(run), *(bulk(b"%d" % n) for n in (absence_s * 1e6, since, PAGE)), bulk(notice), bulk(name)]
     for members in lists:
         words.append(bulk(b"%d" % len(members)))
         words += members

@@ -151,7 +151,8 @@ class HeadMoved(Exception):
 
 
 class Store(Protocol):
-    """Every method but `lead`, `share`, `hold_off`, `let_go`, `abandoned` and `missing` may raise StoreUnavailable."""
+    """Every method but `lead`, `share`, `agree`, `hold_off`, `let_go`, `abandoned` and `missing` may raise
+    StoreUnavailable."""
 
     async def load(self) -> Loaded: ...
 
@@ -218,6 +219,13 @@ class Store(Protocol):
 
     async def share(self, what: str) -> bool:
         """As `lead`, but together with all who share it: nobody leads it meanwhile, and while somebody does, False."""
+
+    async def agree(self, what: str, said: str) -> bool | None:
+        """Whether all registries on the store that agree on `what` say the same. None: the database does not answer.
+
+        The first one to say something has said it until its session ends, or until it says something else; whoever says
+        another thing meanwhile is refused, and has said nothing.
+        """
 
     async def hold_off(self, what: str) -> bool:
         """From now on nobody leads `what`, until this registry lets go.

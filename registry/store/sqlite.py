@@ -115,6 +115,10 @@ class SqliteStore:
         """As above."""
         return True
 
+    async def agree(self, what: str, said: str) -> bool:
+        """With itself, as the only one."""
+        return True
+
     async def hold_off(self, what: str) -> bool:
         """Nobody else leads, and whoever holds off leads nothing itself."""
         return True

@@ -110,6 +110,9 @@ class FakeStore:
     async def share(self, what: str) -> bool:
         return True
 
+    async def agree(self, what: str, said: str) -> bool | None:
+        return True
+
     async def hold_off(self, what: str) -> bool:
         return True
 

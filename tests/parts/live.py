@@ -38,6 +38,18 @@ class RecordingVeto:
         self.said.append("release")
 
 
+class Agreed:
+    """refusal: what the store says of the next place, or of the one that is shared in. asked: the places."""
+
+    def __init__(self, refusal: str | None = None) -> None:
+        self.refusal = refusal
+        self.asked: list[str] = []
+
+    async def reach(self, place: str) -> str | None:
+        self.asked.append(place)
+        return self.refusal
+
+
 def lease_of(live: Live, number: int, *, ttl_s: int = TTL_S, state: int = LIVE, since: int = 0) -> Lease:
     return Lease(
         lease_id=f"{number}-1-t{number}",
@@ -84,10 +96,10 @@ async def running(live: Live) -> AsyncIterator[Live]:
 
 @asynccontextmanager
 async def redis_live(
-    url: str, veto: RecordingVeto | None = None, numbers: Iterable[int] = ()
+    url: str, veto: RecordingVeto | None = None, numbers: Iterable[int] = (), *, agreement: Agreed | None = None
 ) -> AsyncIterator[RedisLive]:
     """One replica's end, with leases it knows from the store, connected."""
-    live = RedisLive(url, time.monotonic, veto or RecordingVeto())
+    live = RedisLive(url, time.monotonic, veto or RecordingVeto(), agreement or Agreed())
     begin(live, numbers)
     async with running(live):
         await until(lambda: live.missing() is None, 5, what="Redis is there")

@@ -31,6 +31,11 @@ _ANY_HOLDS_LOCK: Final = (
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
     "AND classid = $1::int8::oid AND objid = $2::int8::oid AND granted)"
 )
+_OTHERS_SAY: Final = (
+    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND classid = $1::int8::oid AND objid <> $2::int8::oid AND granted LIMIT 1"
+)
 _ABANDONED: Final = "abandoned"
 _HOLD: Final = (
     f"SELECT CASE WHEN {_ANY_HOLDS_LOCK} THEN 'held' "  # noqa: S608  # of constants, as the next
@@ -51,6 +56,7 @@ class Session:
         self._turn = asyncio.Lock()
         self._led: set[str] = set()
         self._shared: set[str] = set()
+        self._said: dict[str, str] = {}
         self._holder = secrets.token_hex(8)
         self._marked: set[str] = set()
         self.abandoned: set[str] = set()
@@ -81,6 +87,31 @@ class Session:
                     return await _holds(connection, self._shared, what, _TRY_SHARED_LOCK)
         except StoreUnavailable:
             return False
+
+    async def agree(self, what: str, said: str) -> bool | None:
+        """What is said is the second half of a shared lock's key, and what it is about the first.
+
+        The lock is taken before others' are looked for, and given back when there are any: of two that say different
+        things at once neither goes by unseen. Who has it looks no more, so that nobody's trial makes it doubt.
+        """
+        try:
+            async with self._turn:
+                connection = await self._link.open()
+                with self._link.judged():
+                    before = self._said.get(what)
+                    if before == said:
+                        return True
+                    if before is not None:
+                        del self._said[what]
+                        await connection.fetchval(_UNLOCK_SHARED, _signed(_key(what)), _signed(_key(before)))
+                    await connection.fetchval(_TRY_SHARED_LOCK, _signed(_key(what)), _signed(_key(said)))
+                    if await connection.fetchval(_OTHERS_SAY, _key(what), _key(said)):
+                        await connection.fetchval(_UNLOCK_SHARED, _signed(_key(what)), _signed(_key(said)))
+                        return False
+                    self._said[what] = said
+                    return True
+        except StoreUnavailable:
+            return None
 
     async def hold_off(self, what: str) -> bool:
         """A shared lock of its own name, which the leader looks for, and a row for when the lock is lost."""
@@ -128,6 +159,7 @@ class Session:
     async def _begin(self, connection: Connection) -> None:
         self._led.clear()
         self._shared.clear()
+        self._said.clear()
         await connection.add_listener(CHANNEL, self._heard)
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:

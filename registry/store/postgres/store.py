@@ -275,6 +275,9 @@ class PostgresStore:
     async def share(self, what: str) -> bool:
         return await self._session.share(what)
 
+    async def agree(self, what: str, said: str) -> bool | None:
+        return await self._session.agree(what, said)
+
     async def hold_off(self, what: str) -> bool:
         return await self._session.hold_off(what)
 

@@ -14,7 +14,8 @@ import pytest
 
 from meshway.problem import Problem
 from registry.core import Core, open_core
-from registry.leases import company
+from registry.leases import company, place
+from registry.leases.leases import SWEEP
 from registry.revisions.draft import Once
 from registry.settings import RegistrySettings, StartRefused
 from tests.parts.conditions import until
@@ -359,6 +360,65 @@ async def test_registries_with_redis_and_one_without_do_not_serve_the_same_datab
         with pytest.raises(StartRefused, match="a registry without Redis serves this database"):
             async with replicas(urls, tmp_path, 1):
                 raise AssertionError("it started")
+
+
+async def test_one_with_another_redis_does_not_start_and_says_so(
+    urls: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two databases of one server are two places, too; another spelling of its address is not."""
+    monkeypatch.setattr(place, "_WAIT_S", 0.5)
+    elsewhere = urls | {"redis_url": urls["redis_url"].removesuffix("/0") + "/1"}
+    async with replicas(urls, tmp_path, 1):
+        with pytest.raises(StartRefused, match="another Redis") as refused:
+            async with replicas(elsewhere, tmp_path, 1):
+                raise AssertionError("it started")
+        assert "give all of them the same --redis-url" in str(refused.value)
+        assert "\n" not in str(refused.value)
+        async with replicas(urls | {"redis_url": urls["redis_url"].replace("127.0.0.1", "localhost")}, tmp_path, 1):
+            pass
+    monkeypatch.setattr(place, "_WAIT_S", 7.0)  # the server ends their sessions in its own time
+    async with replicas(elsewhere, tmp_path, 1):
+        pass
+
+
+async def test_one_that_finds_another_redis_later_keeps_its_renewals_and_lets_nobody_expire(
+    urls: Urls, tmp_path: Path
+) -> None:
+    """Its Redis was away when it began, so it could not be refused."""
+    elsewhere = Valkey(tmp_path)
+    try:
+        elsewhere.kill()
+        theirs = urls | {"redis_url": elsewhere.url}
+        async with replicas(urls, tmp_path, 1) as (one,), replicas(theirs, tmp_path, 1) as (other,):
+            assert "live" in other.missing()
+            instance = await one.catalog.register(registration(ttl_s=3))
+            elsewhere.start()
+            await until(lambda: "another Redis" in other.missing().get("live", ""), 15)
+            assert one.missing() == {}
+            await until(lambda: at_head(one, other))
+            renewal = other.catalog.heartbeat([instance.lease_id])
+            assert (await renewal if isinstance(renewal, asyncio.Future) else renewal).renewed == 1
+            assert not await one.store.lead(SWEEP)
+            assert not await other.live.catch_up()
+        async with replicas(theirs, tmp_path, 1) as (alone,):
+            await until(lambda: alone.missing() == {}, 15)
+    finally:
+        elsewhere.close()
+
+
+async def test_registries_whose_redis_is_emptied_agree_again(urls: Urls, valkey: Valkey, tmp_path: Path) -> None:
+    async with replicas(urls, tmp_path, 2) as (one, other):
+        await until(lambda: one.missing() == other.missing() == {})
+        name = valkey.ask("HGET", "{meshway}:presence", "place")
+        assert name != b"$-1\r\n"
+        valkey.flush()
+        await until(lambda: valkey.ask("HGET", "{meshway}:presence", "place") not in (name, b"$-1\r\n"), 10)
+        async with asyncio.timeout(15):
+            while not (await one.live.catch_up() and await other.live.catch_up()):
+                await asyncio.sleep(0.05)
+            assert one.missing() == other.missing() == {}
+            while not await one.store.lead(SWEEP):  # the hold on the sweep is let go behind the look
+                await asyncio.sleep(0.05)
 
 
 async def test_a_registry_without_redis_takes_its_place_again_after_a_loss_of_the_session(

@@ -16,14 +16,14 @@ from registry.live.redis import RedisLive
 from registry.live.redis_bus import RedisBus
 from tests.parts.conditions import until
 from tests.parts.fault_proxy import FaultProxy
-from tests.parts.live import RecordingVeto, begin, critical, left_s, redis_live, renew, running
+from tests.parts.live import Agreed, RecordingVeto, begin, critical, left_s, redis_live, renew, running
 from tests.parts.valkey import Valkey
 
 
 @pytest.fixture
 async def ends(valkey: Valkey) -> AsyncIterator[tuple[RedisLive, RedisLive]]:
     """Two registries that know leases 1 to 5, of ten seconds."""
-    one, other = (RedisLive(valkey.url, time.monotonic, RecordingVeto()) for _ in range(2))
+    one, other = (RedisLive(valkey.url, time.monotonic, RecordingVeto(), Agreed()) for _ in range(2))
     for live in (one, other):
         begin(live, range(1, 6), ttl_s=10)
     async with running(one), running(other):
@@ -104,7 +104,7 @@ async def test_one_that_begins_late_sees_the_true_ends(ends: tuple[RedisLive, Re
     one, _ = ends
     await until(lambda: left_s(one, 3) < 8.5, 4)
     await renew(one, 1)
-    late = RedisLive(valkey.url, time.monotonic, RecordingVeto())
+    late = RedisLive(valkey.url, time.monotonic, RecordingVeto(), Agreed())
     begin(late, [1, 3, 99], ttl_s=10)
     assert await late.catch_up()
     assert abs(left_s(late, 1) - left_s(one, 1)) < 0.1
@@ -119,7 +119,7 @@ async def test_more_leases_than_a_page_are_all_heard(valkey: Valkey) -> None:
         begin(one, many, ttl_s=60)
         await until(lambda: not one._started, 10)
         await renew(one, *many)
-        late = RedisLive(valkey.url, time.monotonic, RecordingVeto())
+        late = RedisLive(valkey.url, time.monotonic, RecordingVeto(), Agreed())
         begin(late, many, ttl_s=60)
         for number in many:
             shorten(late, number, 50)
@@ -133,7 +133,7 @@ async def test_when_a_lease_became_critical_outlives_the_registry_that_saw_it(va
         critical(one, 1, since=7, remove_after_s=300)
         await until(lambda: not one._critical, 3)
         await until(lambda: left_s(one, 1) < 299, 4)
-        late = RedisLive(valkey.url, time.monotonic, RecordingVeto())
+        late = RedisLive(valkey.url, time.monotonic, RecordingVeto(), Agreed())
         again = critical(late, 1, since=7, remove_after_s=300)
         anew = critical(late, 2, since=9, remove_after_s=300)
         assert await late.catch_up()
@@ -149,7 +149,7 @@ async def test_a_lease_that_comes_back_from_critical_begins_anew(valkey: Valkey)
         await until(lambda: not one._critical, 3)
         begin(one, [1])
         await until(lambda: not one._started, 3)
-        late = RedisLive(valkey.url, time.monotonic, RecordingVeto())
+        late = RedisLive(valkey.url, time.monotonic, RecordingVeto(), Agreed())
         begin(late, [1])
         assert await late.catch_up()
         assert left_s(late, 1) > 0.2, "not the end of its life before"
@@ -228,7 +228,7 @@ async def test_after_a_time_in_which_nobody_looked_all_count_as_renewed(valkey: 
     async with redis_live(valkey.url, numbers=[1, 2]) as one:
         await renew(one, 1)
     await asyncio.sleep(2.2)  # the time itself is what is tested
-    late = RedisLive(valkey.url, time.monotonic, RecordingVeto())
+    late = RedisLive(valkey.url, time.monotonic, RecordingVeto(), Agreed())
     begin(late, [1, 2])
     assert await late.catch_up()
     assert left_s(late, 1) > 0.7
@@ -324,7 +324,7 @@ async def test_a_wrong_password_is_said_without_saying_it(tmp_path: Path, caplog
     own = Valkey(tmp_path, "--requirepass", "right")
     try:
         url = f"redis://user:hunter2@127.0.0.1:{own.port}/0"
-        live = RedisLive(url, time.monotonic, RecordingVeto())
+        live = RedisLive(url, time.monotonic, RecordingVeto(), Agreed())
         with caplog.at_level(logging.INFO):
             assert not await live.catch_up()
         assert "password" in str(live.missing())
