@@ -53,7 +53,7 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     from_s, to_s: when the first and the last began, seconds since 1970; 0: none was recorded. secrets_left_out: of the
     recorded, those with headers that are not kept, which rules may ask for. differences_left_out: groups beyond the
-    largest.
+    largest. whole_from_s: every call that began since then is among them, seconds since 1970; 0: of no span is that so.
     """
 
     gateways: list[str]
@@ -62,6 +62,7 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     same: int
     from_s: float = 0.0
     to_s: float = 0.0
+    whole_from_s: float = 0.0
     secrets_left_out: int = 0
     differences: list[Difference] = []
     differences_left_out: int = 0
@@ -91,7 +92,13 @@ def merged(told: list[Rehearsal]) -> Rehearsal:
         same=sum(one.same for one in told),
         from_s=min((one.from_s for one in told if one.recorded), default=0.0),
         to_s=max((one.to_s for one in told), default=0.0),
+        whole_from_s=_whole_from_s(told),
         secrets_left_out=sum(one.secrets_left_out for one in told),
         differences=ordered[:MOST_GROUPS],
         differences_left_out=sum(one.differences_left_out for one in told) + max(len(ordered) - MOST_GROUPS, 0),
     )
+
+
+def _whole_from_s(told: list[Rehearsal]) -> float:
+    spans = [one.whole_from_s for one in told]
+    return max(spans) if spans and all(spans) else 0.0

@@ -19,6 +19,7 @@ from gateway.explain.explaining import explain_question
 from gateway.explain.rehearsing import Clock, Rehearsed, rehearse
 from gateway.plan import Parts
 from gateway.supervisor.recordings import Recordings
+from gateway.telemetry.recent import RECENT, RecentCalls
 from gateway.upstream.transition import Transition
 from meshway.explanation import EXPLAIN, CallQuestion
 from meshway.rehearsal import MOST_CALLS, REHEARSE
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE: Final = 4  # drafts being compiled or judged
 PRUNE_S: Final = 60.0
+RECENT_WITHIN_S: Final = 5.0
 NEVER_DRAWN: Final = 1.0 - 2.0**-53  # of a chance below certainty
 
 _log = logging.getLogger("meshway.gateway.supervisor")
@@ -89,7 +91,8 @@ class Questions:
             return {"error": f"this gateway cannot answer {question.kind}"}
         changes = [read_change(plain) for plain in question.body["changes"]]
         if question.kind == REHEARSE:
-            return await asyncio.to_thread(self._rehearse, float(question.body["last_s"]), self.now_held(), changes)
+            last_s, held = float(question.body["last_s"]), self.now_held()
+            return await asyncio.to_thread(self._rehearse, last_s, held, changes, await self._recent())
         if changes:
             call = msgspec.convert(question.body["call"], CallQuestion)
             return await asyncio.to_thread(self._explain_draft, call, self.now_held(), changes)
@@ -98,9 +101,19 @@ class Questions:
             return {"error": "the gateway has no worker that accepts"}
         return await running[0].ask(EXPLAIN, question.deadline_s, question.body["call"])
 
-    def _rehearse(self, last_s: float, held: Held, changes: Sequence[Change]) -> Any:
+    async def _recent(self) -> list[RecentCalls]:
+        """Of every worker, or of none: a span of which one does not tell is not whole."""
+        if self._host.settings.access_log == "off":
+            return []
+        try:
+            told = await asyncio.gather(*(each.ask(RECENT, RECENT_WITHIN_S) for each in self._host.slots.running))
+        except TimeoutError:
+            return []
+        return msgspec.convert(told, list[RecentCalls])
+
+    def _rehearse(self, last_s: float, held: Held, changes: Sequence[Change], recent: Sequence[RecentCalls]) -> Any:
         """In a thread."""
-        calls = self._recordings.latest(last_s, MOST_CALLS)
+        calls, whole_from_s = self._recordings.latest(last_s, MOST_CALLS, recent)
         if self._host.settings.access_log == "off":
             return {"error": "this gateway records no calls: it runs with --access-log off"}
         now, then = Clock(), Clock()
@@ -109,7 +122,8 @@ class Questions:
         if refused:
             return {"error": refused}
         node = self._host.settings.node_name
-        return msgspec.to_builtins(rehearse(Rehearsed(today, now), Rehearsed(proposed, then), calls, node))
+        told = rehearse(Rehearsed(today, now), Rehearsed(proposed, then), calls, node)
+        return msgspec.to_builtins(msgspec.structs.replace(told, whole_from_s=whole_from_s))
 
     def now_held(self) -> Held:
         """On the loop: nothing of it changes any more."""

@@ -1,14 +1,19 @@
-"""The recorded calls of a host, on disk: read for rehearsals, and taken away when they are old or too many."""
+"""The recorded calls of a host: read for rehearsals, and taken away from the disk when they are old or too many.
+
+What the workers hold in memory goes before what lies on disk: it is all of the last calls, not a sample of them.
+"""
 
 import contextlib
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from gateway.telemetry.recorder import Recorded
+from gateway.telemetry.recent import RecentCalls
+from gateway.telemetry.recorder import Recorded, file_of
 
 KEPT_S: Final = 24 * 3600.0
 MOST_BYTES: Final = 200 << 20
@@ -18,6 +23,13 @@ _HOUR_S: Final = 3600.0
 _decode: Final = msgspec.json.Decoder(Recorded).decode
 
 
+class Calls(NamedTuple):
+    """In order of time. whole_from_s: every call that began since then is among them; 0.0: of no span is that known."""
+
+    recorded: list[Recorded]
+    whole_from_s: float
+
+
 class Recordings:
     """folder: where the workers write."""
 
@@ -25,17 +37,23 @@ class Recordings:
         self._folder = folder
         self._wall = wall
 
-    def latest(self, last_s: float, most: int) -> list[Recorded]:
-        """The calls of the last so many seconds, at most so many, the newest ones; in order of time."""
+    def latest(self, last_s: float, most: int, recent: Sequence[RecentCalls] = ()) -> Calls:
+        """The calls of the last so many seconds, at most so many, the newest ones.
+
+        recent: of each worker that takes calls; empty: on disk there is all that is known.
+        """
         since = self._wall() - min(last_s, KEPT_S)
-        found: list[Recorded] = []
+        whole_from = max((one.whole_from_s for one in recent), default=math.inf)
+        found = [
+            one for told in recent for one in _decoded(told.lines.splitlines()) if one.at >= max(since, whole_from)
+        ]
+        oldest = file_of(self._folder, since).name
         for path in reversed(self._files()):
-            of_hour = [one for one in _read(path) if one.at >= since]
-            found = of_hour + found
-            if len(found) >= most or not of_hour:
+            if path.name < oldest or len(found) >= most:
                 break
+            found = [one for one in _read(path) if since <= one.at < whole_from] + found
         found.sort(key=lambda one: one.at)
-        return found[-most:]
+        return Calls(found[-most:], whole_from if recent else 0.0)
 
     def prune(self) -> None:
         """In a thread, now and then."""
@@ -55,9 +73,13 @@ class Recordings:
 def _read(path: Path) -> Iterator[Recorded]:
     """What a crash left half is passed over."""
     with contextlib.suppress(OSError), path.open("rb") as opened:
-        for line in opened:
-            with contextlib.suppress(msgspec.DecodeError):
-                yield _decode(line)
+        yield from _decoded(opened)
+
+
+def _decoded(lines: Iterable[bytes]) -> Iterator[Recorded]:
+    for line in lines:
+        with contextlib.suppress(msgspec.DecodeError):
+            yield _decode(line)
 
 
 def _size(path: Path) -> int:

@@ -12,7 +12,7 @@ from gateway.telemetry.access_line import outcome_of
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, Counters
 from gateway.telemetry.histogram import bucket_of
-from gateway.telemetry.recorder import SLOW_S, Recorder
+from gateway.telemetry.recorder import MOST_HEAD, SLOW_S, Recorder
 
 KEPT: Final = 16_384  # sorts of calls that are remembered; beyond it all are looked up again
 MOST_UNWRITTEN: Final = 4_096  # calls of one sort
@@ -108,6 +108,9 @@ class Finisher:
         recorder = self._recorder
         if recorder is not None:
             recorder.seen += 1
+            head = exchange.head
+            held = head if head.head_size <= MOST_HEAD else None
+            recorder.remember((now, started, held, exchange.peer, exchange.scheme, sort))
             if now >= recorder.due or exchange.status >= 500 or now - started >= SLOW_S:
                 recorder.take(exchange, now)
         if len(whole) + len(tally.parted) >= MOST_UNWRITTEN:

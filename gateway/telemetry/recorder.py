@@ -2,12 +2,13 @@
 
 A worker keeps fifty calls a second: all of a quiet mesh, a hundredth of a busy one. Each line says for how many calls
 it stands, so whoever reads them knows what share they are. A file holds an hour's; the supervisor takes away what is
-old.
+old. The last calls, all of them, are held in memory as well (recent.py reads them).
 """
 
 import os
 import re
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -16,16 +17,24 @@ from typing import Final
 import msgspec
 
 from gateway.exchange import EDGE, Exchange
+from meshway.http1.message import RequestHead
 
 GAP_S: Final = 0.02  # between two calls that are kept of the rest, and between two errors or slow ones, in the mean
 BURST_S: Final = 1.0  # what a quiet span saves up for
 SLOW_S: Final = 1.0
 MOST_PENDING: Final = 4 << 20  # bytes that wait for the disk
+MOST_RECENT: Final = 2_048  # calls in memory
+# A head of more bytes is counted, not held: 2,048 of the longest that are read would be 128 MiB.
+MOST_HEAD: Final = 4_096
 # Of header and query names: whoever has such a value can call as somebody else.
 _SECRET: Final = re.compile(
     rb"auth|cookie|token|secret|passw|session|api-?key|credential|signature|jwt|otp|\A(?:key|code|sig|state|nonce)\Z",
     re.IGNORECASE,
 )
+
+
+# When it ended and when it began, of the worker's clock; head, peer, scheme; what the finisher sorted it by.
+Ended = tuple[float, float, RequestHead | None, str, bytes, tuple[int, str, str, int, int, str, str]]
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -58,10 +67,13 @@ _encode: Final = msgspec.json.Encoder().encode
 class Recorder:
     """folder: shared by all workers of the host. due: when the next call of the rest is kept, told by the finisher.
 
-    seen: calls since the last line. dropped: lines the disk did not take.
+    seen: calls since the last line. dropped: lines the disk did not take. remember: adds to `ended`, the last calls.
     """
 
-    __slots__ = ("_errors_due", "_folder", "_lines", "_wall", "_writer", "_writing", "dropped", "due", "seen")
+    __slots__ = (
+        "_errors_due", "_folder", "_lines", "_wall", "_writer", "_writing", "dropped", "due", "ended", "remember",
+        "seen",
+    )  # fmt: skip
 
     def __init__(self, folder: Path, *, wall: Callable[[], float] = time.time) -> None:
         self._folder = folder
@@ -73,6 +85,8 @@ class Recorder:
         self.due = 0.0
         self.seen = 0
         self.dropped = 0
+        self.ended: deque[Ended] = deque(maxlen=MOST_RECENT)
+        self.remember = self.ended.append
         folder.mkdir(parents=True, exist_ok=True)
 
     def take(self, exchange: Exchange, now: float) -> None:
@@ -125,25 +139,39 @@ def file_of(folder: Path, wall_s: float) -> Path:
 
 def line_of(exchange: Exchange, at_s: float, seen: int) -> bytes:
     """at_s: when it began, seconds since 1970. seen: for how many calls it stands."""
-    head = exchange.head
-    fields, left_out = _fields_of(head.block)
     plan, cluster = exchange.plan, exchange.cluster
-    line = Recorded(
-        at=round(at_s, 3),
-        seen=seen,
-        listener="edge" if exchange.listener == EDGE else "mesh",
-        peer=exchange.peer,
-        scheme=exchange.scheme.decode("ascii"),
-        method=head.method.decode("latin-1"),
-        authority=head.authority.decode("latin-1"),
-        target=_target_of(head.target).decode("latin-1"),
-        headers=fields,
-        left_out=left_out,
+    return recorded_line(
+        exchange.head,
+        at_s,
+        seen,
+        exchange.listener,
+        exchange.peer,
+        exchange.scheme,
         route=plan.route if plan is not None else "",
         rule=plan.rule if plan is not None else "",
         service=cluster.name if cluster is not None else "",
         status=exchange.status,
         reason=exchange.reason,
+    )
+
+
+def recorded_line(
+    head: RequestHead, at_s: float, seen: int, listener: int, peer: str, scheme: bytes, **outcome: str | int
+) -> bytes:
+    """outcome: the fields of `Recorded` that say what became of the call."""
+    fields, left_out = _fields_of(head.block)
+    line = Recorded(
+        at=round(at_s, 3),
+        seen=seen,
+        listener="edge" if listener == EDGE else "mesh",
+        peer=peer,
+        scheme=scheme.decode("ascii"),
+        method=head.method.decode("latin-1"),
+        authority=head.authority.decode("latin-1"),
+        target=_target_of(head.target).decode("latin-1"),
+        headers=fields,
+        left_out=left_out,
+        **outcome,  # type: ignore[arg-type]  # texts, and a whole number for status
     )
     return _encode(line) + b"\n"
 

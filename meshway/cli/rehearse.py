@@ -67,6 +67,8 @@ def lines_of(told: Item) -> Iterator[str]:
     share = 100.0 * told["recorded"] / max(told["calls"], told["recorded"])
     span = f"{_time(told['from_s'])} to {_time(told['to_s'])}"
     yield f"{told['recorded']} recorded calls of {told['calls']} ({share:.3g} % of the traffic), {span}"
+    if told.get("whole_from_s", 0.0) > told["from_s"] and told["recorded"] < told["calls"]:
+        yield f"  every call since {_time(told['whole_from_s'])}, a sample of those before"
     yield f"✓ {told['same']} calls fare as today"
     differences = told.get("differences", ())
     for each in differences[:_SHOWN]:

@@ -256,3 +256,18 @@ async def test_recorded_calls_are_rehearsed_and_what_would_change_is_told(tmp_pa
             "POST", "/v1/apply?dry_run=true", DOCUMENTS.encode(), "Content-Type: application/yaml"
         )
         assert "rehearsal" not in plain.json
+
+
+async def test_a_burst_is_rehearsed_whole_though_the_disk_gets_a_sample(tmp_path: Path) -> None:
+    async with shop(tmp_path) as running:
+        gateway = running.gateway
+        headers = {"Host": "nobody.example"}  # answered by the gateway itself: a burst of any service would do
+        for _ in range(10):
+            await asyncio.gather(*(gateway.client.get(gateway.edge, headers=headers) for _ in range(40)))
+        await gateway.wait_for_count("meshway_requests_total", 400)
+        told = await running.registry.call(
+            "POST", "/v1/apply?dry_run=true&rehearse=1h", DOCUMENTS.encode(), "Content-Type: application/yaml"
+        )
+        rehearsal = told.json["rehearsal"]
+        assert (rehearsal["recorded"], rehearsal["calls"], rehearsal["same"]) == (400, 400, 400)
+        assert 0.0 < rehearsal["whole_from_s"] <= rehearsal["from_s"]

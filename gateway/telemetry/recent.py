@@ -1,0 +1,42 @@
+"""The last calls of a worker, all of them, from memory: a rehearsal asks them before what was kept on disk.
+
+They are held as they were received; what may be secret is left out here, before anything leaves the worker.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from gateway.telemetry.recorder import MOST_RECENT, Ended, recorded_line
+
+RECENT: Final = "recent"  # the kind of the supervisor's question
+
+
+class RecentCalls(msgspec.Struct, frozen=True):
+    """lines: as recordings hold them, of calls that began at `whole_from_s` (seconds since 1970) or later.
+
+    Every call of the worker that began since then and has ended is among them, or counted in the `seen` of a later one.
+    """
+
+    whole_from_s: float
+    lines: bytes
+
+
+def recent_calls(ended: Sequence[Ended], *, since: float, now: float, wall_s: float) -> RecentCalls:
+    """In any thread. ended: as the recorder held them at `now`. since: when the worker began."""
+    whole_from = ended[0][0] if len(ended) >= MOST_RECENT else since
+    lines: list[bytes] = []
+    seen = 1
+    for _, began, head, peer, scheme, (_, service, _, listener, status, _, reason) in ended:
+        if began < whole_from:
+            continue
+        if head is None:
+            seen += 1
+            continue
+        at_s = wall_s - (now - began)
+        lines.append(
+            recorded_line(head, at_s, seen, listener, peer, scheme, service=service, status=status, reason=reason)
+        )
+        seen = 1
+    return RecentCalls(wall_s - (now - whole_from), b"".join(lines))
