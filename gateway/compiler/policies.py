@@ -29,6 +29,7 @@ from meshway.model.traffic_policy import (
     RetryBudget,
     RingHash,
     SlowStart,
+    TcpKeepalive,
     Timeouts,
     TrafficPolicy,
 )
@@ -145,7 +146,14 @@ DEFAULTS: Final = TrafficPolicy(
     locality=Locality(mode="prefer_zone", overprovisioning=1.4),
     failover=(),
     panic=Panic(when_healthy_below_percent=0.0, action="use_suspects"),
-    connection=Connection(connect_timeout=Duration(1.0), idle_timeout=Duration(4.0), max_requests=0),
+    connection=Connection(
+        connect_timeout=Duration(1.0),
+        idle_timeout=Duration(4.0),
+        max_age=Duration(0.0),
+        max_requests=0,
+        tcp_keepalive=TcpKeepalive(time=Duration(60.0), interval=Duration(15.0), probes=3),
+        proxy_protocol="off",
+    ),
     timeouts=Timeouts(
         deadline=Duration(0.0),
         attempt=Duration(0.0),

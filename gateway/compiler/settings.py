@@ -14,6 +14,7 @@ from gateway.upstream.cluster_settings import (
     BulkheadSettings,
     ClusterSettings,
     EligibleSettings,
+    OpeningSettings,
     OutlierSettings,
     SlowStartSettings,
 )
@@ -22,6 +23,7 @@ from meshway.model.traffic_policy import (
     Affinity,
     Breaker,
     Bulkhead,
+    Connection,
     Failover,
     Fallback,
     HashKey,
@@ -35,6 +37,7 @@ from meshway.outbound.health import settings_of
 from meshway.units import Duration, parse_duration
 
 T = TypeVar("T")
+_PROXY_VERSIONS: Final = {"off": 0, "v1": 1, "v2": 2}
 HASHING: Final = frozenset({"ring_hash", "maglev"})
 BY_WEIGHT: Final = frozenset({"least_request", "round_robin", "random"})  # peak_ewma goes by latency as it is
 
@@ -52,12 +55,24 @@ def cluster_settings(policy: TrafficPolicy, sources: Mapping[str, str] = {}) -> 
         connect_timeout_s=float(_set(connection.connect_timeout)),
         idle_timeout_s=float(_set(connection.idle_timeout)),
         max_requests=_set(connection.max_requests),
+        opening=_opening(connection),
         budget=BudgetSettings(_set(budget.percent), _set(budget.min_per_second)),
         bulkhead=_bulkhead(policy.bulkhead, sources.get("bulkhead", "")),
         breaker=_breaker(policy.breaker, sources.get("breaker", "")),
         outlier=_outlier(_set(policy.outlier_detection)),
         health_check=None if policy.health_check is None else settings_of(policy.health_check),
         adaptive=_adaptive(policy.adaptive_concurrency, sources.get("adaptive_concurrency", "")),
+    )
+
+
+def _opening(block: Connection) -> OpeningSettings:
+    """The kernel counts whole seconds."""
+    alive = _set(block.tcp_keepalive)
+    time_s, interval_s = math.ceil(_set(alive.time)), math.ceil(_set(alive.interval))
+    return OpeningSettings(
+        max_age_s=limit_s(block.max_age),
+        keepalive=(time_s, interval_s, _set(alive.probes)) if time_s else None,
+        proxy_protocol=_PROXY_VERSIONS[_set(block.proxy_protocol)],
     )
 
 

@@ -131,6 +131,8 @@ def _settings(state: State, key: ClusterKey, cluster: Cluster) -> Iterator[Setti
         ("connection.connect_timeout", f"{settings.connect_timeout_s:g}s"),
         ("locality.mode", settings.eligible.locality),
     ]
+    if settings.opening.proxy_protocol:
+        shown.append(("connection.proxy_protocol", f"v{settings.opening.proxy_protocol}"))
     if settings.failover:
         shown.append(("failover", ", ".join(_named(each) for each in settings.failover)))
     if settings.bulkhead is not None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.exchange import NEVER
 from gateway.plan import RoutePlan
+from gateway.relay.forwarding import ends_of
 from gateway.relay.retry import FAILURES
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Connecting
 from gateway.wire.interfaces import Upstream
+from gateway.wire.proxy_protocol import proxy_head
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
@@ -59,7 +61,11 @@ class Attempt:
         if self._cluster.connections is not None:
             self._cluster.connections.make_room()
         timeout_s = min(self._cluster.connect_timeout_s, self._deadline - now)
-        connecting = self._pool.connect(endpoint, self, timeout_s)
+        opening, preamble = self._cluster.opening, b""
+        if opening.proxy_protocol:
+            call = self._call
+            preamble = proxy_head(opening.proxy_protocol, *ends_of(call.exchange, call.downstream))
+        connecting = self._pool.connect(endpoint, self, timeout_s, opening, preamble)
         if self.upstream is None and not self.is_over:
             self._connecting = connecting
 

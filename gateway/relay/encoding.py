@@ -2,7 +2,7 @@
 
 from gateway.exchange import Exchange, Reply
 from gateway.plan import Encode, EncodedBody
-from gateway.wire.interfaces import Downstream
+from gateway.wire.interfaces import Address, Downstream
 from meshway.http1.message import NO_BODY, ResponseHead
 
 
@@ -16,6 +16,9 @@ class EncodedDownstream:
         self._body = body
         self._exchange = exchange
         self.timer = downstream.timer
+
+    def ends(self) -> tuple[Address | None, Address | None]:
+        return self._next.ends()
 
     def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
         self._next.send_head(exchange, head, first, ended, trailers)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gateway.exchange import Exchange, Reply
-from gateway.wire.interfaces import Downstream
+from gateway.wire.interfaces import Address, Downstream
 from meshway.http1.message import ResponseHead
 
 # Of an exchange that is about to be answered: the field, `Name: value CRLF`.
@@ -19,6 +19,9 @@ class ExplainedDownstream:
         self._next = downstream
         self._tell = tell
         self.timer = downstream.timer
+
+    def ends(self) -> tuple[Address | None, Address | None]:
+        return self._next.ends()
 
     def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
         exchange.added += self._tell(exchange)

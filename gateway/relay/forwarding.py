@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
+from gateway.exchange import Exchange
+from gateway.wire.interfaces import Address, Downstream
 from meshway.http1.message import RequestHead
 
 MAX_LOOPS: Final = 5
@@ -113,3 +115,11 @@ def _is_in(address: str, networks: Networks) -> bool:
     except ValueError:
         return False
     return any(parsed in network for network in networks)
+
+
+def ends_of(exchange: Exchange, downstream: Downstream) -> tuple[Address | None, Address | None]:
+    """Who calls, and where it reached us; behind trusted proxies, which tell no port, the caller's is 0."""
+    caller, ours = downstream.ends()
+    if caller is None or caller[0] == exchange.peer:
+        return caller, ours
+    return (exchange.peer, 0), ours

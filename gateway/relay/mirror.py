@@ -14,6 +14,7 @@ from gateway.relay.retry import FAILURES
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Connecting
 from gateway.wire.interfaces import Upstream
+from gateway.wire.proxy_protocol import proxy_head
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
@@ -110,7 +111,10 @@ class _Copy:
         if endpoint.idle:
             self._send(endpoint.idle.pop())
             return
-        connecting = self._relay.pool.connect(endpoint, self, cluster.connect_timeout_s)
+        opening = cluster.opening
+        # A copy is the gateway's own doing: it names no caller.
+        preamble = proxy_head(opening.proxy_protocol, None, None) if opening.proxy_protocol else b""
+        connecting = self._relay.pool.connect(endpoint, self, cluster.connect_timeout_s, opening, preamble)
         if self._upstream is None and not self._is_over:
             self._connecting = connecting
 

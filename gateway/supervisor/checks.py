@@ -10,11 +10,13 @@ from gateway.compiler.clusters import instances_of
 from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey, read_changes
 from gateway.compiler.policies import Attached, effective, places_of, service_places
 from gateway.compiler.settings import cluster_settings
+from gateway.upstream.cluster_settings import ClusterSettings
 from gateway.upstream.health import EndpointKey
+from gateway.wire.proxy_protocol import proxy_head
 from meshway.model.instance import Instance
 from meshway.model.service import Service
 from meshway.model.traffic_policy import TrafficPolicy
-from meshway.outbound.health import Check, HealthCheckSettings
+from meshway.outbound.health import Check
 from meshway.snapshot import INSTANCE, Change
 
 _DOCUMENTS = frozenset({"TrafficPolicy", "Service"})
@@ -79,14 +81,16 @@ class CheckTargets:
         attached: Attached[TrafficPolicy] = Attached(self._policies.values())
         checks: dict[EndpointKey, Check] = {}
         for (namespace, service), instances in self._all_instances().items():
-            settings = _settings(attached, namespace, service)
-            if settings is None:
+            cluster = _settings(attached, namespace, service)
+            if cluster is None or (settings := cluster.health_check) is None:
                 continue
+            version = cluster.opening.proxy_protocol
+            preamble = proxy_head(version, None, None) if version else b""
             for instance in instances.values():
                 if instance.status in _ASKED:
                     port = settings.port or instance.port
                     key = (namespace, service, instance.id)
-                    checks[key] = Check(instance.address, port, settings, instance.generation)
+                    checks[key] = Check(instance.address, port, settings, instance.generation, preamble)
         return checks
 
     def _all_instances(self) -> dict[ServiceKey, dict[str, Instance]]:
@@ -102,11 +106,12 @@ class CheckTargets:
         return any(entry.spec.health_check is not None for entry in self._policies.values())
 
 
-def _settings(attached: Attached[TrafficPolicy], namespace: str, service: str) -> HealthCheckSettings | None:
+def _settings(attached: Attached[TrafficPolicy], namespace: str, service: str) -> ClusterSettings | None:
+    """None: nobody wants it to be checked."""
     policies = [entry.spec for entry in attached.at(service_places(namespace, service))]
     if not any(policy.health_check is not None for policy in policies):
         return None
-    return cluster_settings(effective(policies)).health_check
+    return cluster_settings(effective(policies))
 
 
 def _is_placed(entry: Entry[TrafficPolicy]) -> bool:

@@ -67,7 +67,7 @@ class Cluster:
         "_balancer", "_eligible", "_moved", "_outlier", "_parts", "_watched", "breaker", "budget", "bulkhead",
         "connect_timeout_s", "eligible", "endpoints", "failover", "fallback", "first_pick", "followers",
         "idle_timeout_s", "is_guarded", "is_panicking", "learn", "limit", "max_requests", "name", "next_change",
-        "observe", "settings",
+        "observe", "opening", "settings",
     )  # fmt: skip
 
     def __init__(
@@ -107,6 +107,10 @@ class Cluster:
         self.connect_timeout_s = settings.connect_timeout_s
         self.idle_timeout_s = settings.idle_timeout_s
         self.max_requests = settings.max_requests
+        self.opening = settings.opening
+        if settings.opening.proxy_protocol != before.opening.proxy_protocol:
+            for endpoint in self.endpoints:
+                parts.retire(endpoint)  # what was said, or not, on its idle connections is wrong now
         self.budget.configure(settings.budget, parts.workers)
         self._configure_guards(settings)
         self.learn = getattr(balancer or self._balancer, "observe", None)

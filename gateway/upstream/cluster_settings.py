@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from meshway.outbound.health import HealthCheckSettings
 
@@ -78,6 +79,21 @@ class OutlierSettings:
 
 
 @dataclass(slots=True, frozen=True)
+class OpeningSettings:
+    """Of a new connection. max_age_s: it begins no call when it is older (inf: it may always). keepalive: seconds of
+    silence until it is probed, between probes, and how many must fail; None: never. proxy_protocol: the version by
+    which the service is told who calls, 0 = it is not; such a connection is of one call.
+    """
+
+    max_age_s: float = math.inf
+    keepalive: tuple[int, int, int] | None = None
+    proxy_protocol: int = 0
+
+
+PLAIN: Final = OpeningSettings()
+
+
+@dataclass(slots=True, frozen=True)
 class BudgetSettings:
     percent: float
     min_per_s: float
@@ -141,4 +157,5 @@ class ClusterSettings:
     breaker: BreakerSettings | None
     outlier: OutlierSettings | None
     health_check: HealthCheckSettings | None
+    opening: OpeningSettings = PLAIN
     adaptive: AdaptiveSettings | None = None

@@ -9,14 +9,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.exchange import NEVER
+from gateway.upstream.cluster_settings import PLAIN, OpeningSettings
 from gateway.wire.interfaces import Timer, Upstream
 
 if TYPE_CHECKING:
     from gateway.relay.deadline import TimerWheel
     from gateway.upstream.endpoint import Endpoint
 
-# Begins to connect and returns how to give it up; then exactly one of the two is called, unless it was given up.
-Connector = Callable[["Endpoint", Callable[[Upstream], None], Callable[[str], None]], Callable[[], None]]
+Keepalive = tuple[int, int, int] | None
+
+# Begins to connect and returns how to give it up; then exactly one of the two is called, unless it was given up. Told
+# are how it is kept alive (`OpeningSettings.keepalive`) and what is said on it before anything else.
+Connector = Callable[
+    ["Endpoint", Callable[[Upstream], None], Callable[[str], None], Keepalive, bytes], Callable[[], None]
+]
 
 # The upstream says how long it keeps an idle connection; we let go this much earlier, so that we never write into
 # a connection that it is closing.
@@ -34,12 +40,16 @@ class Waiter(Protocol):
 class Connecting:
     """A connection that is being opened for somebody."""
 
-    __slots__ = ("_abandon", "_endpoint", "_is_over", "_pool", "_timer", "_waiter")
+    __slots__ = ("_abandon", "_endpoint", "_is_over", "_opening", "_pool", "_preamble", "_timer", "_waiter")
 
-    def __init__(self, pool: "Pool", endpoint: "Endpoint", waiter: Waiter) -> None:
+    def __init__(
+        self, pool: "Pool", endpoint: "Endpoint", waiter: Waiter, opening: OpeningSettings, preamble: bytes
+    ) -> None:
         self._pool = pool
         self._endpoint = endpoint
         self._waiter = waiter
+        self._opening = opening
+        self._preamble = preamble
         self._timer = Timer()
         self._is_over = False
         self._abandon: Callable[[], None] | None = None
@@ -47,7 +57,7 @@ class Connecting:
     def start(self, timeout_s: float) -> None:
         pool = self._pool
         pool.wheel.set(self._timer, self, pool.now() + timeout_s)
-        abandon = pool.connector(self._endpoint, self._connected, self._failed)
+        abandon = pool.connector(self._endpoint, self._connected, self._failed, self._opening.keepalive, self._preamble)
         if not self._is_over:
             self._abandon = abandon
 
@@ -66,6 +76,8 @@ class Connecting:
 
     def _connected(self, upstream: Upstream) -> None:
         if self._end():
+            # Who called first was told on it: it is nobody else's.
+            upstream.closes_at = 0.0 if self._preamble else self._pool.now() + self._opening.max_age_s
             self._waiter.on_connected(upstream)
         else:
             upstream.close()
@@ -94,9 +106,19 @@ class Pool:
         self.wheel = wheel
         self.now = now
 
-    def connect(self, endpoint: "Endpoint", waiter: Waiter, timeout_s: float) -> Connecting:
-        """Opens a new connection for the waiter, who may be told before this returns. timeout_s: to be connected."""
-        connecting = Connecting(self, endpoint, waiter)
+    def connect(
+        self,
+        endpoint: "Endpoint",
+        waiter: Waiter,
+        timeout_s: float,
+        opening: OpeningSettings = PLAIN,
+        preamble: bytes = b"",
+    ) -> Connecting:
+        """Opens a new connection for the waiter, who may be told before this returns.
+
+        timeout_s: to be connected. preamble: what is said on it first; then it is for one exchange.
+        """
+        connecting = Connecting(self, endpoint, waiter, opening, preamble)
         connecting.start(timeout_s)
         return connecting
 
@@ -115,6 +137,11 @@ class Pool:
                 upstream.close()
                 return
         timer, due = upstream.timer, now + idle_timeout_s
+        if due > upstream.closes_at:
+            due = upstream.closes_at
+            if due <= now:
+                upstream.close()
+                return
         timer.owner, timer.due = upstream, due
         if due < timer.filed:
             self.wheel.file(timer, due)

@@ -12,6 +12,9 @@ from meshway.http1.message import ResponseHead
 if TYPE_CHECKING:
     from gateway.upstream.endpoint import Endpoint
 
+Address = tuple[str, int]
+"""An IP address and a port."""
+
 
 class TimerOwner(Protocol):
     """Who is told when a timer is due."""
@@ -41,6 +44,9 @@ class Downstream(Protocol):
     """
 
     timer: Timer
+
+    def ends(self) -> tuple[Address | None, Address | None]:
+        """The caller's end of its connection, and ours; None: it is no IP connection, or gone."""
 
     def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
         """Head and first body piece in one write. ended: the message is whole with it, and with these trailers."""
@@ -94,13 +100,15 @@ class Upstream(TimerOwner, Protocol):
     """One connection to an endpoint, as the pool holds it.
 
     timer: lent to the attempt; while idle its own, and when that is due it closes itself. requests: sent on it.
-    keep_alive_timeout_s: how long the upstream says it keeps an idle connection, or None.
+    keep_alive_timeout_s: how long the upstream says it keeps an idle connection, or None. closes_at: from when on it
+    is too old for another exchange, monotonic seconds; `inf` = never. The pool writes it.
     """
 
     endpoint: "Endpoint"
     timer: Timer
     requests: int
     keep_alive_timeout_s: float | None
+    closes_at: float
 
     def is_reusable(self) -> bool:
         """Both messages ended, nothing is buffered, and neither side said close."""

@@ -31,6 +31,7 @@ from meshway.model.traffic_policy import (
     Retry,
     SlowCall,
     SlowStart,
+    TcpKeepalive,
     Timeouts,
     TrafficPolicy,
 )
@@ -116,6 +117,16 @@ def _duplicate_targets(part: Any) -> Iterator[Finding]:
     for target, times in Counter(part.targets).items():
         if times > 1:
             yield Finding(f".targets[{part.targets.index(target)}]", "duplicate", f"is there {times} times")
+
+
+def _whole_service(part: Any) -> Iterator[Finding]:
+    """An instance may be in several subsets, and has its connections for all of them."""
+    if part.connection is None or part.connection.proxy_protocol is None:
+        return
+    for at, target in enumerate(part.targets):
+        if target.subset is not None:
+            reason = f"cannot differ among subsets: target the service {target.service} (targets[{at}])"
+            yield Finding(".connection.proxy_protocol", "forbidden_combination", reason)
 
 
 _UNIQUE_TARGETS: Final = BlockRule(("targets",), _duplicate_targets)
@@ -224,7 +235,10 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     Connection: (
         bounded("connect_timeout", 10 * _MS, _MINUTE, zero=False),
         bounded("idle_timeout", _MS, _DAY, zero=True),
+        bounded("max_age", 1.0, 30 * _DAY, zero=True),
     ),
+    # What the kernel takes: whole seconds up to 32,767.
+    TcpKeepalive: (bounded("time", 1.0, 9 * _HOUR, zero=True), bounded("interval", 1.0, 9 * _HOUR, zero=False)),
     Timeouts: tuple(
         bounded(name, _MS, _DAY, zero=True) for name in ("deadline", "attempt", "first_byte", "idle", "upgraded_idle")
     ),
@@ -262,7 +276,7 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(("service",), _health_service),
         BlockRule(("type", "path", "host", "expect", "service"), _health_path),
     ),
-    TrafficPolicy: (_UNIQUE_TARGETS,),
+    TrafficPolicy: (_UNIQUE_TARGETS, BlockRule(("targets", "connection"), _whole_service)),
     TokenBucket: (BlockRule(("rate",), _rate_above_zero),),
     SlidingWindow: (bounded("window", 1.0, _DAY, zero=False), BlockRule(("limit", "exact"), _exact_window)),
     RateLimit: (

@@ -4,6 +4,7 @@ A block is merged field by field over mesh, namespace, service, subset and route
 visible: None means inherit, and `gateway/compiler` puts the built-in default in last.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
@@ -105,16 +106,32 @@ class Panic(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     action: Literal["use_suspects", "fail"] | None = None
 
 
-class Connection(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Defaults: connect_timeout 1s, idle_timeout 4s (below uvicorn's and Node's 5 s), max_requests 0 = none."""
+class TcpKeepalive(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A silent connection is probed after time (60s; 0s: never), every interval (15s), and is dead after probes (3)."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"max_age", "http", "max_streams", "tcp_keepalive", "proxy_protocol"}
+    time: Duration | None = None
+    interval: Duration | None = None
+    probes: Annotated[int, Meta(ge=1, le=100)] | None = None
+
+
+class Connection(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Defaults: connect_timeout 1s, idle_timeout 4s (below uvicorn's and Node's 5 s), max_requests 0 = none.
+
+    max_age: when a connection is older, no further call begins on it; 0s = none. proxy_protocol: each call comes on a
+    connection of its own, which tells who calls.
+    """
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"http", "max_streams"})
+    unsupported_because: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        unsupported, "services are called by HTTP/1.1 so far, in which this has no meaning; take it out"
     )
 
     connect_timeout: Duration | None = None
     idle_timeout: Duration | None = None
+    max_age: Duration | None = None
     max_requests: Annotated[int, Meta(ge=0)] | None = None
+    tcp_keepalive: TcpKeepalive | None = None
+    proxy_protocol: Literal["off", "v1", "v2"] | None = None
 
 
 class Timeouts(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

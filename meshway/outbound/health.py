@@ -74,12 +74,16 @@ def _or(written: T | None, default: T | None) -> T:
 
 @dataclass(slots=True, frozen=True)
 class Check:
-    """One instance and how it is asked. generation: of the instance; what an older process answered is forgotten."""
+    """One instance and how it is asked. generation: of the instance; what an older process answered is forgotten.
+
+    preamble: what is said first on every connection to it.
+    """
 
     address: str
     port: int
     settings: HealthCheckSettings
     generation: int = 1
+    preamble: bytes = b""
 
 
 class Verdict:
@@ -122,10 +126,10 @@ async def ask(
     try:
         async with asyncio.timeout(settings.timeout_s):
             if settings.type == "grpc":
-                stream = await dial(check.address, check.port, settings.timeout_s)
+                stream = await _open(check, dial)
                 return None, await ask_serving(stream, _host(check), settings.service, settings.timeout_s)
             if connection is None:
-                connection = PlainConnection(*await dial(check.address, check.port, settings.timeout_s))
+                connection = PlainConnection(*await _open(check, dial))
             if settings.type == "http":
                 failure = await _ask_http(check, connection)
             if connection.is_reusable:
@@ -142,6 +146,13 @@ async def ask(
         # An idle connection may be closed at any time: that says nothing about health.
         return await ask(check, None, dial)
     return None, failure
+
+
+async def _open(check: Check, dial: Dial) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await dial(check.address, check.port, check.settings.timeout_s)
+    if check.preamble:
+        writer.write(check.preamble)
+    return reader, writer
 
 
 async def _ask_http(check: Check, connection: PlainConnection) -> str:

@@ -14,9 +14,9 @@ from gateway.relay.relay import Relay
 from gateway.routing.table import TablesHolder
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
-from gateway.upstream.pool import Pool
+from gateway.upstream.pool import Keepalive, Pool
 from gateway.wire.http1.heads import request_head
-from gateway.wire.interfaces import Timer, Upstream, UpstreamEvents
+from gateway.wire.interfaces import Address, Timer, Upstream, UpstreamEvents
 from meshway.http1.head import HeadLimits, RequestReader, ResponseReader
 from meshway.http1.message import ResponseHead
 from tests.parts.clock import ManualClock
@@ -32,6 +32,9 @@ class FakeDownstream:
         self.timer = Timer()
         self.told: list[Told] = []
         self.is_paused = False
+
+    def ends(self) -> tuple[Address, Address]:
+        return ("127.0.0.1", 4711), ("127.0.0.1", 80)
 
     def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
         self.told.append(("head", head.status, first, "ended" if ended else "open"))
@@ -68,6 +71,7 @@ class FakeUpstream:
         self.endpoint = endpoint
         self.timer = Timer()
         self.requests = 0
+        self.closes_at = NEVER
         self.keep_alive_timeout_s: float | None = None
         self.can_be_reused = True
         self.is_closed = False
@@ -152,6 +156,7 @@ class Opening:
     endpoint: Endpoint
     on_connected: Callable[[Upstream], None]
     on_failed: Callable[[str], None]
+    preamble: bytes = b""
     is_abandoned: bool = False
 
     def abandon(self) -> None:
@@ -186,9 +191,14 @@ class Playbook:
         self.downstream = FakeDownstream()
 
     def _open(
-        self, endpoint: Endpoint, on_connected: Callable[[Upstream], None], on_failed: Callable[[str], None]
+        self,
+        endpoint: Endpoint,
+        on_connected: Callable[[Upstream], None],
+        on_failed: Callable[[str], None],
+        keepalive: Keepalive,
+        preamble: bytes,
     ) -> Callable[[], None]:
-        opening = Opening(endpoint, on_connected, on_failed)
+        opening = Opening(endpoint, on_connected, on_failed, preamble)
         self.openings.append(opening)
         return opening.abandon
 

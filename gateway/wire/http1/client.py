@@ -7,6 +7,7 @@ be the next request's answer (response queue poisoning).
 
 import asyncio
 import enum
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
@@ -21,7 +22,7 @@ from meshway.http1.message import CHUNKED, UNTIL_CLOSE, ResponseHead
 from meshway.tasks import spawn
 
 if TYPE_CHECKING:
-    from gateway.upstream.pool import Connector
+    from gateway.upstream.pool import Connector, Keepalive
 
 MAX_INTERIM: Final = 10
 HIGH_WATER: Final = 64 * 1024
@@ -48,8 +49,8 @@ class ClientProtocol(asyncio.Protocol):
 
     __slots__ = (
         "_buffer", "_chunks", "_events", "_interims", "_is_chunked", "_is_paused", "_is_request_sent", "_keep_alive",
-        "_left", "_method", "_reader", "_state", "_transport", "_upgrade", "endpoint", "keep_alive_timeout_s",
-        "requests", "timer",
+        "_left", "_method", "_reader", "_state", "_transport", "_upgrade", "closes_at", "endpoint",
+        "keep_alive_timeout_s", "requests", "timer",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -58,6 +59,7 @@ class ClientProtocol(asyncio.Protocol):
         self.endpoint = endpoint
         self.timer = Timer()
         self.requests = 0
+        self.closes_at = NEVER
         self.keep_alive_timeout_s: float | None = None
         self._reader = ResponseReader(limits, lines=lines)
         self._buffer: bytes | bytearray = b""
@@ -361,16 +363,24 @@ def make_connector(
     lines = response_lines(drop=drop)
 
     def connect(
-        endpoint: Endpoint, on_connected: Callable[[ClientProtocol], None], on_failed: Callable[[str], None]
+        endpoint: Endpoint,
+        on_connected: Callable[[ClientProtocol], None],
+        on_failed: Callable[[str], None],
+        keepalive: "Keepalive",
+        preamble: bytes,
     ) -> Callable[[], None]:
         async def open_connection() -> None:
             try:
-                _, protocol = await loop.create_connection(
+                transport, protocol = await loop.create_connection(
                     lambda: ClientProtocol(endpoint, head_limits, lines), endpoint.address, endpoint.port
                 )
             except OSError as error:
                 on_failed(error.strerror or str(error))
             else:
+                if keepalive is not None:
+                    _keep_alive(transport, *keepalive)
+                if preamble:
+                    transport.write(preamble)
                 on_connected(protocol)
 
         task = spawn(open_connection(), name=f"connect {endpoint.id}")
@@ -381,3 +391,13 @@ def make_connector(
         return abandon
 
     return connect
+
+
+def _keep_alive(transport: asyncio.Transport, time_s: int, interval_s: int, probes: int) -> None:
+    """The kernel asks a silent other side whether it is there, and ends the connection when it is not (RFC 1122
+    §4.2.3.6)."""
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", time_s), ("TCP_KEEPINTVL", interval_s), ("TCP_KEEPCNT", probes)):
+        if hasattr(socket, option):  # macOS has another name for the first
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

@@ -14,7 +14,7 @@ from gateway.relay.forwarding import Forwarding, is_looping
 from gateway.relay.trace import begin_trace
 from gateway.wire.http1.answering import AnsweringSide
 from gateway.wire.http1.listener_context import ListenerContext
-from gateway.wire.interfaces import Downstream, Timer
+from gateway.wire.interfaces import Address, Downstream, Timer
 from meshway.http1.framing import ChunkedReader, LengthReader
 from meshway.http1.head import HeadError, RequestReader
 from meshway.http1.message import CHUNKED, NO_BODY, RequestHead
@@ -61,6 +61,10 @@ class ServerProtocol(AnsweringSide):
             self._refuse(Reply(503, "overloaded", "OM", "too many connections", fields=b"Retry-After: 1\r\n"))
         else:
             listener.relay.wheel.set(self._watch, self, listener.now() + limits.idle_s)
+
+    def ends(self) -> tuple[Address | None, Address | None]:
+        peer, local = (self._transport.get_extra_info(name) for name in ("peername", "sockname"))
+        return (peer[:2] if isinstance(peer, tuple) else None, local[:2] if isinstance(local, tuple) else None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         listener = self._listener

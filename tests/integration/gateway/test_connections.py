@@ -1,16 +1,21 @@
 """How long a connection to a service may take, lie idle and live, and what is told on it."""
 
 import asyncio
+import ctypes
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+import struct
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from typing import Any, Final
 
 import pytest
 
+from gateway.exchange import MESH
 from tests.integration.gateway.test_decisions import saying, services
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
+from tests.parts.conditions import until
 from tests.parts.wire import Caller, ScriptedUpstream
 
 ROUTE = document("Route", "r", edge_route(to("books")))
@@ -106,3 +111,149 @@ async def test_an_upgraded_connection_may_be_silent_for_its_own_time(idle_timeou
             caller.send(b"again")
             assert await caller.exactly(5) == b"again"
         caller.writer.close()
+
+
+@pytest.mark.parametrize(("age", "connections"), [("10s", [0, 1]), ("60s", [0, 0]), ("0s", [0, 0]), (None, [0, 0])])
+@pytest.mark.proves("Connection.max_age")
+async def test_no_call_begins_on_a_connection_that_is_too_old(age: str | None, connections: list[int]) -> None:
+    policy = connected(idle_timeout="1h", **({"max_age": age} if age else {}))
+    assert await connections_of_two_calls(policy, between_s=20.0) == connections
+
+
+async def test_a_call_is_not_cut_by_the_age_of_its_connection() -> None:
+    go_on = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlo")
+        await go_on.wait()
+        writer.write(b"ng")
+        await reader.read()
+
+    upstream = ScriptedUpstream(answer)
+    async with upstream.running():
+        changes = [running("books", "1", port=upstream.port), ROUTE, connected(max_age="10s")]
+        async with compiled_gateway(*changes) as gateway:
+            caller = Caller(*await asyncio.open_connection("127.0.0.1", gateway.port))
+            caller.send(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+            await caller.head()
+            assert await caller.exactly(2) == b"lo"
+            gateway.leap(20.0)
+            go_on.set()
+            assert await caller.exactly(2) == b"ng"
+            await until(lambda: not upstream.open, what="the old connection's end")
+            caller.writer.close()
+
+
+SO_ATTACH_FILTER: Final = 26
+DROP_ALL: Final = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF: return 0 bytes of every packet
+
+
+def fall_silent(writer: asyncio.StreamWriter) -> None:
+    """As a machine that lost its power: whatever comes is dropped, even by the kernel."""
+    program = ctypes.create_string_buffer(DROP_ALL)
+    told = struct.pack("HL", 1, ctypes.addressof(program))
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, told)
+
+
+QUICKLY: Final = {"time": "1s", "interval": "1s", "probes": 1}
+KEEPALIVES: Final[list[tuple[dict[str, Any] | None, int]]] = [
+    (QUICKLY, 502),
+    (QUICKLY | {"time": "0s"}, 504),
+    (QUICKLY | {"time": "1h"}, 504),
+    (QUICKLY | {"interval": "1h"}, 504),
+    (QUICKLY | {"probes": 100}, 504),
+    (None, 504),
+]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another system drops in another way")
+@pytest.mark.proves("Connection.tcp_keepalive", "TcpKeepalive.time", "TcpKeepalive.interval", "TcpKeepalive.probes")
+async def test_who_has_fallen_silent_is_probed_and_given_up() -> None:
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        fall_silent(writer)
+        await asyncio.Event().wait()
+
+    upstream = ScriptedUpstream(swallow)
+    async with upstream.running():
+        changes = []
+        for at, (keepalive, _) in enumerate(KEEPALIVES):
+            blocks = {} if keepalive is None else {"connection": {"tcp_keepalive": keepalive}}
+            policy = {"targets": [{"service": f"s{at}"}], "timeouts": {"deadline": "4s"}, "retry": {"max_retries": 0}}
+            changes += [
+                running(f"s{at}", "1", port=upstream.port),
+                document("TrafficPolicy", f"s{at}", policy | blocks),
+            ]
+        async with compiled_gateway(*changes, face=MESH) as gateway:
+            calls = (gateway.ask(host=f"s{at}") for at in range(len(KEEPALIVES)))
+            assert [status for status, _, _ in await asyncio.gather(*calls)] == [status for _, status in KEEPALIVES]
+
+
+async def tell_caller(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers with what was said before the request, which may be nothing."""
+    while True:
+        said = await reader.readexactly(4)
+        if said == b"PROX":
+            said += await reader.readuntil(b"\n")
+        elif said == b"\r\n\r\n":
+            said += await reader.readexactly(12)
+            said += await reader.readexactly(int.from_bytes(said[14:16]))
+        head = await reader.readuntil(b"\r\n\r\n")
+        if not head.startswith((b"GET", b"/ HTTP")):
+            said = b"not understood"
+        told = said if said != b"GET " else b"nothing"
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(told), told))
+
+
+@asynccontextmanager
+async def telling(**fields: Any) -> AsyncIterator[tuple[CompiledGateway, ScriptedUpstream, Caller]]:
+    upstream = ScriptedUpstream(tell_caller)
+    async with upstream.running():
+        changes = [running("books", "1", port=upstream.port), ROUTE, connected(**fields)]
+        async with compiled_gateway(*changes) as gateway:
+            caller = Caller(*await asyncio.open_connection("127.0.0.1", gateway.port))
+            yield gateway, upstream, caller
+            caller.writer.close()
+
+
+async def told_of(caller: Caller) -> bytes:
+    caller.send(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+    return (await caller.answer())[2]
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "off", None])
+@pytest.mark.proves("Connection.proxy_protocol")
+async def test_a_service_is_told_who_calls_before_the_request(version: str | None) -> None:
+    async with telling(**({} if version is None else {"proxy_protocol": version})) as (gateway, upstream, caller):
+        here, there = (caller.writer.get_extra_info(name)[1] for name in ("sockname", "peername"))
+        assert there == gateway.port
+        told = {
+            "v1": f"PROXY TCP4 127.0.0.1 127.0.0.1 {here} {there}\r\n".encode(),
+            "v2": b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes([127, 0, 0, 1] * 2) + struct.pack("!HH", here, there),
+        }.get(str(version), b"nothing")
+        assert [await told_of(caller) for _ in range(2)] == [told] * 2
+        assert len(upstream.received) == (1 if told == b"nothing" else 2), "a connection tells of one caller"
+
+
+async def test_no_connection_outlives_a_change_of_what_is_said_on_it() -> None:
+    async with telling() as (gateway, upstream, caller):
+        for version, begins in ((None, b"nothing"), ("v1", b"PROXY TCP4"), ("off", b"nothing"), ("v2", b"\r\n\r\n\0")):
+            gateway.apply(connected(**({} if version is None else {"proxy_protocol": version})))
+            for _ in range(2):
+                assert (await told_of(caller)).startswith(begins)
+        assert len(upstream.received) == 1 + 2 + 1 + 2
+
+
+@pytest.mark.parametrize(("version", "said"), [("v1", b"PROXY UNKNOWN\r\n"), ("v2", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0")])
+async def test_a_copy_of_a_call_names_no_caller(version: str, said: bytes) -> None:
+    shadow = ScriptedUpstream(tell_caller)
+    rule = to("books", mirror=[{"destination": {"service": "shadow"}}])
+    policy = document(
+        "TrafficPolicy", "p", {"targets": [{"service": "shadow"}], "connection": {"proxy_protocol": version}}
+    )
+    async with shadow.running(), services(saying("1")) as books:
+        changes = [running("shadow", "1", port=shadow.port), document("Route", "r", edge_route(rule)), policy]
+        async with compiled_gateway(*books, *changes) as gateway:
+            assert (await gateway.ask())[2] == "1"
+            await until(lambda: shadow.received and shadow.received[0].startswith(said), what="the copy")

@@ -16,6 +16,7 @@ from gateway.compiler.policies import (
     wide_place,
 )
 from gateway.compiler.settings import cluster_settings, limit_s, retry_plan
+from gateway.upstream.cluster_settings import OpeningSettings
 from meshway.model.document import Target
 from meshway.model.traffic_policy import (
     Backoff,
@@ -27,6 +28,7 @@ from meshway.model.traffic_policy import (
     LoadBalancer,
     OutlierDetection,
     Retry,
+    TcpKeepalive,
     Timeouts,
     TrafficPolicy,
 )
@@ -37,10 +39,19 @@ def entry(name: str, spec: TrafficPolicy, namespace: str = "shop") -> Entry[Traf
     return Entry("TrafficPolicy", namespace, name, spec)
 
 
+def test_the_kernel_is_told_whole_seconds_and_no_time_is_never() -> None:
+    alive = TcpKeepalive(time=Duration(1.2), probes=9)
+    spec = TrafficPolicy(connection=Connection(tcp_keepalive=alive, max_age=Duration(90.0), proxy_protocol="v2"))
+    assert cluster_settings(effective([spec])).opening == OpeningSettings(90.0, (2, 15, 9), 2)
+    never = TrafficPolicy(connection=Connection(tcp_keepalive=TcpKeepalive(time=Duration(0.0))))
+    assert cluster_settings(effective([never])).opening.keepalive is None
+
+
 def test_a_service_without_any_policy_gets_the_defaults() -> None:
     settings = cluster_settings(effective([]))
     assert (settings.balancing.algorithm, settings.balancing.choices) == ("least_request", 2)
     assert (settings.connect_timeout_s, settings.idle_timeout_s, settings.max_requests) == (1.0, 4.0, 0)
+    assert settings.opening == OpeningSettings(math.inf, (60, 15, 3), 0)
     assert (settings.budget.percent, settings.budget.min_per_s) == (20.0, 10.0)
     assert (settings.breaker, settings.bulkhead, settings.health_check) == (None, None, None)
     assert settings.outlier is not None

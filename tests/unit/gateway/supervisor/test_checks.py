@@ -71,6 +71,13 @@ def test_static_endpoints_are_asked_too() -> None:
     assert list(targets.wanted()) == [("default", "legacy", "192.0.2.1:80")]
 
 
+def test_who_wants_to_know_the_caller_is_told_that_it_is_the_gateway() -> None:
+    spec = {"targets": [{"service": "books"}], "connection": {"proxy_protocol": "v1"}}
+    targets = Host(policy(), running("books", "1"), running("films", "1"), document("TrafficPolicy", "p", spec))
+    told = {key[1]: check.preamble for key, check in targets.wanted().items()}
+    assert told == {"books": b"PROXY UNKNOWN\r\n", "films": b""}
+
+
 def test_a_policy_that_goes_ends_its_checks() -> None:
     targets = Host(policy(), running("a", "1"))
     assert targets.take(document("TrafficPolicy", "checked", {}))

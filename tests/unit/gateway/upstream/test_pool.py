@@ -1,5 +1,6 @@
 import pytest
 
+from gateway.upstream.cluster_settings import OpeningSettings
 from tests.parts.one_route import endpoint
 from tests.parts.playbook import FakeUpstream, Opening, Playbook
 
@@ -89,6 +90,35 @@ def test_a_cancelled_waiter_hears_nothing(book: Playbook) -> None:
     _opening(book).on_failed("refused")
     book.pass_time(2.0)
     assert waiter.heard == []
+
+
+def connected(book: Playbook, opening: OpeningSettings, preamble: bytes = b"") -> FakeUpstream:
+    """A connection as the pool opened it."""
+    waiter = Waiter()
+    place = book.endpoints[0]
+    book.pool.connect(place, waiter, 1.0, opening, preamble)
+    upstream = FakeUpstream(place)
+    _opening(book).on_connected(upstream)
+    assert waiter.heard == [upstream]
+    return upstream
+
+
+def test_a_connection_is_closed_at_its_age_idle_or_not(book: Playbook) -> None:
+    idle, busy = (connected(book, OpeningSettings(max_age_s=10.0)) for _ in range(2))
+    book.pool.give(idle, 60.0, 0, book.clock())
+    book.pass_time(9.8)
+    assert book.endpoints[0].idle == [idle]
+    book.pass_time(0.4)
+    assert (book.endpoints[0].idle, idle.is_closed) == ([], True)
+    book.pool.give(busy, 60.0, 0, book.clock())
+    assert busy.is_closed
+
+
+def test_a_connection_on_which_a_caller_was_named_is_nobody_elses(book: Playbook) -> None:
+    upstream = connected(book, OpeningSettings(proxy_protocol=1), b"PROXY UNKNOWN\r\n")
+    assert _opening(book).preamble == b"PROXY UNKNOWN\r\n"
+    book.pool.give(upstream, 60.0, 0, book.clock())
+    assert upstream.is_closed
 
 
 def test_closing_an_endpoints_connections_leaves_none_to_be_taken(book: Playbook) -> None:
