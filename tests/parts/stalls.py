@@ -10,17 +10,23 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.parts.history import Stall
+from tests.parts.history import Span, Stall
 
 _EVERY_S = 0.25
+_STOOD_STILL_S = 0.5
 
 
 class StallWatch(threading.Thread):
-    """pids: of each part, by its name, as they are at the moment. stalls: what was found, until `end`."""
+    """pids: of each part, by its name, as they are at the moment. stalls: what was found, until `end`.
+
+    standstills: when the watch itself, which only waits, came late by half a second or more: a virtual machine that was
+    paused, or clients and followers who could neither call nor see.
+    """
 
     def __init__(self, pids: Callable[[], dict[str, Iterable[int]]]) -> None:
         super().__init__(daemon=True)
         self.stalls: list[Stall] = []
+        self.standstills: list[Span] = []
         self._pids = pids
         self._is_over = threading.Event()
 
@@ -29,6 +35,8 @@ class StallWatch(threading.Thread):
         from_s = time.monotonic()
         while not self._is_over.wait(_EVERY_S):
             until_s = time.monotonic()
+            if until_s - from_s >= _EVERY_S + _STOOD_STILL_S:
+                self.standstills.append(Span("the machine stood still", from_s, until_s))
             found = {part: {pid: _waited_s(pid) for pid in pids} for part, pids in self._pids().items()}
             for part, waited in found.items():
                 longest_s = max((at - before[pid] for pid, at in waited.items() if pid in before), default=0.0)

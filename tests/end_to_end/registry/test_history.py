@@ -187,7 +187,7 @@ def _run(
             final,
             tuple(read for tenant in tenants for read in tenant.reads),
             tuple(renewal for client in clients for renewal in client.renewals),
-            tuple(disturbed),
+            (*disturbed, *watch.standstills),
             remove_after_s,
             tuple(watch.stalls),
         )
@@ -269,6 +269,9 @@ def _tell(history: History, witnesses: dict[str, Witness]) -> None:
     print(
         f"the registry that waited longest for a processor did so {sum(waited) / max(len(waited), 1):.0%} of the time"
     )
+    for span in history.disturbed:
+        if span.what == "the machine stood still":
+            print(f"{span.what} for {span.until_s - span.from_s:.2f} s")
     print(f"{ran_out} critical, {went} gone ({taken} deregistered), as f1 saw it")
     for name, witness in witnesses.items():
         print(f"{name}: {len(witness.sights)} sights, begun anew {witness.resets} times")
