@@ -34,6 +34,7 @@ from registry.machine.surface import Surface
 from registry.machine.table import machine_routes
 from registry.machine.trust import Trust
 from registry.manners.openapi import describe, methods_by_path
+from registry.manners.places import Caps
 from registry.settings import StartRefused
 
 if TYPE_CHECKING:
@@ -145,29 +146,29 @@ def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
     gateways.share(core.bus)
     gateways.document_revision = lambda key: 0 if (row := core.view.document(key)) is None else row.revision
     head = None if core.following is None else Head(core.view, core.following, core.live)
-    routes = machine_routes(core, gateways, head)
+    caps = Caps(core.settings)
+    routes = machine_routes(core, gateways, caps, head)
     of_eureka = eureka.Eureka(core.catalog, core.view, time.monotonic)
     of_nacos = nacos.Nacos(core.catalog, core.documents, core.view, wall=time.time)
     routes.add([], {eureka.FAMILY: of_eureka.answer, nacos.FAMILY: of_nacos.answer})
     add_consul(routes, core)
     operations = [*machine_operations(), *api_operations(), *consul_operations()]
-    surface: Surface
     api = make_api(
         core,
         gateways,
         methods_at=methods_by_path(operations),
         description=describe(operations, (*KINDS.values(), *consul_shapes()), version=_version()),
-        connections=lambda: len(surface.connections),
+        caps=caps,
     )
-    surface = Surface(
+    return Surface(
         routes=routes,
         app=api,
         trust=Trust(insecure=insecure),
         encoder=AnswerEncoder(lambda: core.view.revision, time.time, None if head is None else head.stale_line),
         gateways=gateways,
+        caps=caps,
         head=head,
     )
-    return surface
 
 
 def stores_of(settings: RegistrySettings) -> str:

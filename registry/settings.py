@@ -23,7 +23,8 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     recent_bytes: of the log's youngest revisions in memory, with all that was made of them for followers; whoever falls
     behind it takes the whole. history_age_s: how long a state of a document is kept once another has taken its place;
     None: for ever. allow_registered_cidrs: networks that health checks may ask, beside loopback where the registry
-    is on it.
+    is on it. max_connections: open at once, but never so many that files and stores have no descriptors left.
+    max_watchers: of /v1/watch, and as many gateways at /v1/feed. *_per_address: of these, from one address.
     """
 
     data_dir: Path
@@ -42,6 +43,10 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     recent_bytes: int = DEFAULT_RECENT_BYTES
     history_age_s: float | None = None
     allow_registered_cidrs: tuple[str, ...] = PRIVATE_CIDRS
+    max_connections: int = 20_000
+    max_connections_per_address: int = 10_000
+    max_watchers: int = 5_000
+    max_watchers_per_address: int = 2_000
 
     @property
     def is_on_loopback(self) -> bool:

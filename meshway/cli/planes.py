@@ -2,7 +2,7 @@
 
 import socket
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,9 +11,23 @@ from meshway.cli.guard import guarded
 from meshway.cli.installed import refuse_missing_server
 from meshway.cli.parent import die_with_parent
 from meshway.cli.ports import dns_sockets, listen_on, refuse_taken
+from meshway.cli.registry_options import (
+    DatabaseUrl,
+    HistoryAge,
+    LogMemory,
+    MaxConnections,
+    MaxConnectionsPerAddress,
+    MaxWatchers,
+    MaxWatchersPerAddress,
+    RedisUrl,
+    RegisteredCidrs,
+)
 from meshway.cli.waiting import seconds_of
 from meshway.problem import Problem
 from meshway.units import parse_size
+
+if TYPE_CHECKING:
+    from registry.settings import RegistrySettings
 
 registry_app = typer.Typer(help="Run the registry (control plane).", no_args_is_help=True)
 gateway_app = typer.Typer(help="Run a gateway (data plane).", no_args_is_help=True)
@@ -104,48 +118,15 @@ def registry_serve(
     dns_port: DnsPort = "8600",
     bind: Bind = "127.0.0.1",
     insecure: Insecure = False,
-    database_url: Annotated[
-        str,
-        typer.Option(
-            envvar="MESHWAY_DATABASE_URL",
-            show_envvar=True,
-            metavar="URL",
-            help="PostgreSQL that several registries share: postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",
-        ),
-    ] = "",
-    redis_url: Annotated[
-        str,
-        typer.Option(
-            envvar="MESHWAY_REDIS_URL",
-            show_envvar=True,
-            metavar="URL",
-            help="Redis or Valkey that shares leases with other registries: redis://[user:password@]HOST:PORT/DATABASE.",
-        ),
-    ] = "",
-    history_age: Annotated[
-        str,
-        typer.Option(
-            envvar="MESHWAY_HISTORY_AGE",
-            metavar="2160h",
-            help="How long a replaced state of a document is kept; empty: for ever.",
-        ),
-    ] = "",
-    log_memory: Annotated[
-        str,
-        typer.Option(
-            envvar="MESHWAY_LOG_MEMORY",
-            metavar="SIZE",
-            help="How much of the youngest changes stays in memory for gateways and watchers.",
-        ),
-    ] = "64MiB",
-    allow_registered_cidrs: Annotated[
-        str,
-        typer.Option(
-            envvar="MESHWAY_ALLOW_REGISTERED_CIDRS",
-            metavar="CIDR,CIDR",
-            help="Networks that the registry's health checks may ask; empty: private ones.",
-        ),
-    ] = "",
+    database_url: DatabaseUrl = "",
+    redis_url: RedisUrl = "",
+    history_age: HistoryAge = "",
+    log_memory: LogMemory = "64MiB",
+    allow_registered_cidrs: RegisteredCidrs = "",
+    max_connections: MaxConnections = 20_000,
+    max_connections_per_address: MaxConnectionsPerAddress = 10_000,
+    max_watchers: MaxWatchers = 5_000,
+    max_watchers_per_address: MaxWatchersPerAddress = 2_000,
     migrate: Annotated[bool, typer.Option(help="Run pending migrations first.")] = True,
     socket_fd: Annotated[int | None, typer.Option(hidden=True, help="An inherited listening socket.")] = None,
     dns_fds: Annotated[tuple[int, int] | None, typer.Option(hidden=True, help="The same for DNS: UDP, TCP.")] = None,
@@ -153,9 +134,7 @@ def registry_serve(
     """Run the registry in the foreground: REST API, feed, leases and DNS."""
     die_with_parent()
     refuse_missing_server()
-    from registry.app import serve
-    from registry.dns.server import DnsSockets
-    from registry.settings import PRIVATE_CIDRS, RegistrySettings, StartRefused
+    from registry.settings import PRIVATE_CIDRS, RegistrySettings
 
     settings = RegistrySettings(
         data_dir=data,
@@ -168,10 +147,26 @@ def registry_serve(
         history_age_s=seconds_of("--history-age", history_age) if history_age else None,
         recent_bytes=bytes_of("--log-memory", log_memory),
         allow_registered_cidrs=tuple(allow_registered_cidrs.replace(",", " ").split()) or PRIVATE_CIDRS,
+        max_connections=max_connections,
+        max_connections_per_address=max_connections_per_address,
+        max_watchers=max_watchers,
+        max_watchers_per_address=max_watchers_per_address,
     )
+    _serve_registry(settings, dns_port, socket_fd, dns_fds)
+
+
+def _serve_registry(
+    settings: "RegistrySettings", dns_port: str, socket_fd: int | None, dns_fds: tuple[int, int] | None
+) -> None:
+    """socket_fd, dns_fds: inherited, in place of sockets of its own. Raises CliError."""
+    from registry.app import serve
+    from registry.dns.server import DnsSockets
+    from registry.settings import StartRefused
+
+    bind, port = settings.bind, settings.port
     if socket_fd is None and dns_fds is None:
-        refuse_taken(bind, ((registry_port, "--registry-port"),), dns_port)
-    sock = listen_on(bind, registry_port, "--registry-port") if socket_fd is None else socket.socket(fileno=socket_fd)
+        refuse_taken(bind, ((port, "--registry-port"),), dns_port)
+    sock = listen_on(bind, port, "--registry-port") if socket_fd is None else socket.socket(fileno=socket_fd)
     names = dns_sockets(bind, dns_port) if dns_fds is None else tuple(socket.socket(fileno=fd) for fd in dns_fds)
     try:
         serve(settings, sock=sock, dns=None if names is None else DnsSockets(*names))
@@ -187,6 +182,16 @@ def bytes_of(flag: str, written: str) -> int:
         return int(parse_size(written))
     except ValueError as error:
         raise CliError(USAGE, f"{flag}: {error}") from None
+
+
+def networks_of(flag: str, written: str) -> tuple[str, ...]:
+    """Raises CliError 2."""
+    import ipaddress
+
+    try:
+        return tuple(str(ipaddress.ip_network(text)) for text in written.replace(",", " ").split())
+    except ValueError as error:
+        raise CliError(USAGE, f"{flag}: {error}", mend="write networks, 10.0.0.0/8,fd00::/8") from None
 
 
 @registry_app.command("migrate")
@@ -237,11 +242,26 @@ def gateway_serve(
     insecure: Insecure = False,
     access_log: AccessLog = "json",
     ready_file: ReadyFile = None,
+    cross_namespace: Annotated[
+        Literal["deny", "allow"],
+        typer.Option(
+            envvar="MESHWAY_CROSS_NAMESPACE",
+            help="May Routes send to other namespaces, where neither an AccessPolicy nor MeshSettings says so?",
+        ),
+    ] = "deny",
+    trusted_proxies: Annotated[
+        str,
+        typer.Option(
+            envvar="MESHWAY_TRUSTED_PROXIES",
+            metavar="CIDRS",
+            help="Proxies before the edge, with commas: their X-Forwarded-For is believed.",
+        ),
+    ] = "",
 ) -> None:
     """Run a gateway in the foreground: supervisor and workers. SIGHUP reloads, SIGTERM drains and ends."""
     is_child = die_with_parent()
     refuse_missing_server()
-    from gateway.settings import GatewaySettings
+    from gateway.settings import GatewaySettings, WorkerSettings
     from gateway.supervisor.supervisor import serve
 
     settings = GatewaySettings(
@@ -257,6 +277,10 @@ def gateway_serve(
         insecure=insecure,
         access_log=access_log,
         ready_file=ready_file,
+        worker=WorkerSettings(
+            crosses_namespaces=cross_namespace == "allow",
+            trusted_proxies=networks_of("--trusted-proxies", trusted_proxies),
+        ),
     )
     if not is_child:
         # Workers share their port with SO_REUSEPORT, so the kernel would let a second gateway take half of the calls.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from registry.core import Core
     from registry.gateways import Gateways
+    from registry.manners.places import Caps
 
 OPENAPI: Final = "/openapi.json"
 
@@ -35,7 +36,7 @@ def make_api(
     *,
     methods_at: Callable[[str], set[str]],
     description: dict[str, Any],
-    connections: Callable[[], int],
+    caps: Caps,
 ) -> FastAPI:
     """methods_at: what all routes serve at a path. description: of all routes, served as it is."""
     # FastAPI's own description would leave out the machine routes, and its /docs page loads scripts from elsewhere.
@@ -52,7 +53,7 @@ def make_api(
         revisions_router(core),
         gateways_router(gateways),
         health_router(core),
-        metrics_router(core, gateways, connections),
+        metrics_router(core, gateways, caps),
         namespaces_router(core),
         backup_router(core, description["info"]["version"], time.time),
         documents_router(core),

@@ -7,26 +7,27 @@ from typing import TYPE_CHECKING, Final
 from fastapi import APIRouter, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from registry.core import Core
     from registry.gateways import Gateways
+    from registry.manners.places import Caps
 
 PATH: Final = "/metrics"
 
 
-def metrics_router(core: Core, gateways: Gateways, connections: Callable[[], int]) -> APIRouter:
+def metrics_router(core: Core, gateways: Gateways, caps: Caps) -> APIRouter:
     router = APIRouter()
 
     @router.get(PATH)
     async def metrics() -> Response:
-        text = "".join(_lines(core, gateways, connections()))
+        text = "".join(_lines(core, gateways, caps))
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return router
 
 
-def _lines(core: Core, gateways: Gateways, connections: int) -> Iterator[str]:
+def _lines(core: Core, gateways: Gateways, caps: Caps) -> Iterator[str]:
     states = gateways.states()
     live = [state for state in states if state.live]
     lag = max((core.view.revision - state.revision for state in live), default=0)
@@ -47,7 +48,7 @@ def _lines(core: Core, gateways: Gateways, connections: int) -> Iterator[str]:
         ("meshway_registry_writes_waiting", "gauge", "Writes that wait for a commit.", core.revisions.waiting),
         ("meshway_registry_watchers", "gauge", "Connections of /v1/watch.", len(core.feed.watchers)),
         ("meshway_registry_followers", "gauge", "Connections of /v1/feed.", len(core.feed.followers)),
-        ("meshway_registry_connections", "gauge", "Open connections.", connections),
+        ("meshway_registry_connections", "gauge", "Open connections.", caps.connections.count),
         ("meshway_registry_log_memory_bytes", "gauge", "Youngest changes kept in memory.", core.view.recent.size),
         ("meshway_gateways", "gauge", "Gateways that reported within 6 s.", len(live)),
         ("meshway_feed_lag_revisions", "gauge", "Revisions the slowest live gateway is behind.", max(lag, 0)),
@@ -58,6 +59,13 @@ def _lines(core: Core, gateways: Gateways, connections: int) -> Iterator[str]:
             sum(len(state.refused) for state in live),
         ),
     ]
+    for what, places in (
+        ("connections", caps.connections),
+        ("watchers", caps.watchers),
+        ("followers", caps.followers),
+    ):
+        name = f"meshway_registry_{what}_refused_total"
+        rows.append((name, "counter", f"Refused {what}: above the limit, or above an address's.", places.refused))
     if core.following is not None:
         rows += [
             ("meshway_store_up", "gauge", "1: the shared store takes writes.", float(core.store.missing() is None)),

@@ -198,7 +198,7 @@ def _following() -> list[Operation]:
             tag="following",
             about="Changes as server-sent events: snapshot, delta, reset; `id:` is the revision.",
             parameters=(since, *filters, Parameter(name="Last-Event-ID", about="As since.", place="header")),
-            answers={200: _STREAM},
+            answers={200: _STREAM, 503: {"$ref": "#/components/schemas/Problem"}},
             produces="text/event-stream",
         ),
         Operation(
@@ -212,7 +212,10 @@ def _following() -> list[Operation]:
                 Parameter(name="epoch", about="The history `since` belongs to."),
                 Parameter(name="node", about="Who follows."),
             ),
-            answers={200: {"type": "string", "contentMediaType": "application/x-meshway-feed"}},
+            answers={
+                200: {"type": "string", "contentMediaType": "application/x-meshway-feed"},
+                503: {"$ref": "#/components/schemas/Problem"},
+            },
             produces="application/x-meshway-feed",
         ),
         Operation(

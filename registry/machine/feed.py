@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from meshway.problem import FieldError, invalid_request
+from registry.machine.placed import PlacedStream
 from registry.machine.request import Reply, Request
 from registry.manners.query import number_of, query_of
 
@@ -13,15 +14,17 @@ if TYPE_CHECKING:
     from registry.feed.follower import Follower
     from registry.machine.request import Outlet, Stream
     from registry.machine.rounds import Rounds
+    from registry.manners.places import Places
 
 _KNOWN: Final = frozenset({"since", "epoch", "node"})
 _HEAD: Final = b"content-type: application/x-meshway-feed\r\ncache-control: no-store\r\n"
 
 
 class FeedRoute:
-    __slots__ = ("_feed", "_rounds")
+    __slots__ = ("_feed", "_places", "_rounds")
 
-    def __init__(self, feed: Feed, rounds: Rounds) -> None:
+    def __init__(self, feed: Feed, rounds: Rounds, places: Places) -> None:
+        self._places = places
         self._feed = feed
         self._rounds = rounds
 
@@ -34,7 +37,8 @@ class FeedRoute:
             raise invalid_request(message, (FieldError(path="query.node", code="out_of_bounds", message=message),))
         if request.is_head:
             return Reply(200, headers=_HEAD)
-        return FrameStream(self._feed, self._rounds, since, query.get("epoch"), node or request.peer)
+        frames = FrameStream(self._feed, self._rounds, since, query.get("epoch"), node or request.peer)
+        return PlacedStream(frames, self._places, request)
 
 
 class FrameStream:

@@ -17,6 +17,7 @@ from registry.machine.deadline import Deadline
 from registry.machine.encoding import CONTINUE
 from registry.machine.outlet import AnswerOutlet
 from registry.machine.request import Reply, Stream, problem_reply, request_id_of
+from registry.manners.places import CROWDED
 
 if TYPE_CHECKING:
     from meshway.http1.message import RequestHead
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 HEAD_S: Final = 10.0
 IDLE_S: Final = 60.0
+# For one above all places to say what it wants.
+CROWDED_S: Final = 2.0
 BODY_S: Final = 30.0
 ANSWER_S: Final = 60.0
 LINGER_S: Final = 2.0
@@ -39,13 +42,14 @@ class RegistryConnection(asyncio.Protocol):
     """uvicorn makes one per connection (registry/app.py); `shutdown` is what it calls when the process ends.
 
     Busy: a request is being answered. Last: the connection ends with the answer under way. Gone: nothing is written
-    any more. Lingering: the last answer is out, and what still comes is read and dropped.
+    any more. Lingering: the last answer is out, and what still comes is read and dropped. Refused: it came when there
+    were as many as there may be, gets one answer, and has no place among them.
     """
 
     __slots__ = (
-        "_body", "_deadline", "_head", "_is_advancing", "_is_busy", "_is_ended", "_is_gone", "_is_in_head", "_is_last",
-        "_is_paused", "_is_reading", "_linger_left", "_out", "_out_size", "_outlet", "_reader", "_request", "_rest",
-        "_stalled_at", "_stream", "_surface", "_transport", "peer",
+        "_body", "_deadline", "_head", "_is_advancing", "_is_busy", "_is_ended", "_is_gone", "_is_in_crowd",
+        "_is_in_head", "_is_last", "_is_paused", "_is_reading", "_linger_left", "_out", "_out_size", "_outlet",
+        "_reader", "_refusal", "_request", "_rest", "_stalled_at", "_stream", "_surface", "_transport", "peer",
     )  # fmt: skip
 
     def __init__(self, surface: Surface, loop: asyncio.AbstractEventLoop) -> None:
@@ -59,8 +63,9 @@ class RegistryConnection(asyncio.Protocol):
         self._stream: Stream | None = None
         self._outlet: AnswerOutlet | None = None
         self._is_busy = self._is_last = self._is_gone = self._is_ended = False
-        self._is_advancing = self._is_paused = False
+        self._is_advancing = self._is_paused = self._is_in_crowd = False
         self._is_reading = self._is_in_head = True
+        self._refusal: Problem | None = None
         self._linger_left = 0
         self._stalled_at = 0
         self._out: list[bytes] = []
@@ -73,8 +78,18 @@ class RegistryConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's classes are no subclasses of it
         self._transport.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_HIGH // 4)
         self.peer = _address(self._transport.get_extra_info("peername"))
-        self._surface.connections.add(self)
-        self._deadline.within(HEAD_S)
+        caps = self._surface.caps
+        self._refusal = caps.connections.take(self.peer)
+        if self._refusal is None:
+            self._surface.connections.add(self)
+            self._deadline.within(HEAD_S)
+        elif caps.crowded < CROWDED:
+            caps.crowded += 1
+            self._is_in_crowd = self._is_last = True
+            self._deadline.within(CROWDED_S)
+        else:
+            self._is_gone = True
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._linger_left:
@@ -115,9 +130,9 @@ class RegistryConnection(asyncio.Protocol):
             self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._leave_place()
         self._is_gone = True
         self._deadline.stop()
-        self._surface.connections.discard(self)
         self._rest = b""
         self._body = None
         self._leave_stream()
@@ -185,6 +200,8 @@ class RegistryConnection(asyncio.Protocol):
         """Judges a head before its body is read: what will be refused need not be sent."""
         self._is_in_head = False
         problem = self._surface.admit(self.peer, head)
+        if problem is None and self._refusal is not None and not self._surface.is_of_the_process(head):
+            problem = self._refusal
         limit = self._surface.body_limit(head) if problem is None else 0
         if problem is None and head.body > limit:
             problem = too_large(limit)
@@ -316,6 +333,16 @@ class RegistryConnection(asyncio.Protocol):
         self._transport.abort()
 
     # --- small parts ---
+
+    def _leave_place(self) -> None:
+        surface = self._surface
+        if self._refusal is None:
+            if self in surface.connections:
+                surface.connections.remove(self)
+                surface.caps.connections.leave(self.peer)
+        elif self._is_in_crowd:
+            self._is_in_crowd = False
+            surface.caps.crowded -= 1
 
     def _leave_stream(self) -> None:
         stream, self._stream = self._stream, None

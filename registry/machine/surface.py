@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from registry.machine.protocol import RegistryConnection
     from registry.machine.routes import Routes
     from registry.machine.trust import Trust
+    from registry.manners.places import Caps
 
 BODY_LIMIT: Final = 1 << 20
 APPLY_LIMIT: Final = 16 << 20
@@ -37,8 +38,8 @@ Outcome = Reply | Stream | asyncio.Future[Reply]
 
 
 class Surface:
-    """One for the process. app: answers what `routes` does not; gateways: waited for (Prefer: wait). head: where other
-    registries write to the store too."""
+    """One for the process. app: answers what `routes` does not; gateways: waited for (Prefer: wait). caps: how many may
+    be connected. head: where other registries write to the store too."""
 
     def __init__(
         self,
@@ -48,8 +49,10 @@ class Surface:
         trust: Trust,
         encoder: AnswerEncoder,
         gateways: Gateways,
+        caps: Caps,
         head: Head | None = None,
     ) -> None:
+        self.caps = caps
         self.connections: set[RegistryConnection] = set()
         self.lines = request_lines(strip=False)
         self.encoder = encoder
@@ -74,6 +77,10 @@ class Surface:
     def body_limit(self, head: RequestHead) -> int:
         """Bytes. Asked of admitted heads only."""
         return APPLY_LIMIT if self._place(head.target)[0] == "/v1/apply" else BODY_LIMIT
+
+    def is_of_the_process(self, head: RequestHead) -> bool:
+        """Whether it is answered in a crowd, too. Asked of admitted heads only."""
+        return self._place(head.target)[0] in OF_THE_PROCESS
 
     # --- once it is whole ---
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from registry.core import Core
     from registry.gateways import Gateways
     from registry.machine.confirming import Head
+    from registry.manners.places import Caps
 
 SERVICES = "/v1/namespaces/{namespace}/services"
 SERVICE = SERVICES + "/{service}"
@@ -25,7 +26,7 @@ INSTANCES = SERVICE + "/instances"
 INSTANCE = INSTANCES + "/{id}"
 
 
-def machine_routes(core: Core, gateways: Gateways, head: Head | None = None) -> Routes:
+def machine_routes(core: Core, gateways: Gateways, caps: Caps, head: Head | None = None) -> Routes:
     registrations = Registrations(core.catalog)
     heartbeats = HeartbeatRoutes(core.catalog, head)
     discovery = Discovery(core.catalog, core.documents, core.view)
@@ -44,8 +45,8 @@ def machine_routes(core: Core, gateways: Gateways, head: Head | None = None) -> 
             ("GET", SERVICE, discovery.service),
             ("GET", INSTANCES, discovery.instances),
             ("GET", INSTANCE, discovery.instance),
-            ("GET", "/v1/watch", Watch(core.feed, rounds).get),
-            ("GET", "/v1/feed", FeedRoute(core.feed, rounds).get),
+            ("GET", "/v1/watch", Watch(core.feed, rounds, caps.watchers).get),
+            ("GET", "/v1/feed", FeedRoute(core.feed, rounds, caps.followers).get),
             ("POST", "/v1/reports", reports.post),
             ("POST", "/v1/answers/{id}", reports.answer),
             ("POST", "/v1/assignments", Assignments(core.books, gateways).post),

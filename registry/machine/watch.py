@@ -9,6 +9,7 @@ from meshway.model.kinds import KINDS
 from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, invalid_request
 from meshway.snapshot import INSTANCE
+from registry.machine.placed import PlacedStream
 from registry.machine.request import Reply, Request
 from registry.manners.query import number_of, query_of
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from registry.feed.watcher import Event, Watcher
     from registry.machine.request import Outlet, Stream
     from registry.machine.rounds import Rounds
+    from registry.manners.places import Places
 
 QUIET_S: Final = 15.0
 _KNOWN: Final = frozenset({"since", "namespace", "kind", "service"})
@@ -24,9 +26,10 @@ _HEAD: Final = b"content-type: text/event-stream\r\ncache-control: no-store\r\nx
 
 
 class Watch:
-    __slots__ = ("_feed", "_rounds")
+    __slots__ = ("_feed", "_places", "_rounds")
 
-    def __init__(self, feed: Feed, rounds: Rounds) -> None:
+    def __init__(self, feed: Feed, rounds: Rounds, places: Places) -> None:
+        self._places = places
         self._feed = feed
         self._rounds = rounds
 
@@ -38,7 +41,7 @@ class Watch:
         namespace, kind = query.get("namespace"), _kind(query.get("kind"))
         if request.is_head:
             return Reply(200, headers=_HEAD)
-        return EventStream(
+        events = EventStream(
             self._feed,
             self._rounds,
             since=since,
@@ -46,6 +49,7 @@ class Watch:
             kind=kind,
             service=query.get("service"),
         )
+        return PlacedStream(events, self._places, request)
 
 
 class EventStream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meshway.problem import Problem
@@ -13,6 +14,8 @@ from registry.machine.request import Outlet, Reply, Request
 from registry.machine.routes import Routes
 from registry.machine.surface import Surface
 from registry.machine.trust import Trust
+from registry.manners.places import Caps
+from registry.settings import RegistrySettings
 from tests.parts.registry_wire import RecordingTransport
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ class Wire:
             trust=Trust(insecure=False),
             encoder=AnswerEncoder(lambda: 812, lambda: 0.0),
             gateways=self.gateways,
+            caps=Caps(RegistrySettings(data_dir=Path())),
         )
         self.surface = surface
         self.connection = RegistryConnection(surface, loop)

@@ -37,7 +37,7 @@ def _operations(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[st
 
 async def test_every_route_is_described_and_every_description_is_a_route(registry: RunningRegistry) -> None:
     described = {(method.upper(), path) for method, path, _ in _operations(await _description(registry))}
-    machine = set(machine_routes(registry.core, registry.gateways).patterns)
+    machine = set(machine_routes(registry.core, registry.gateways, registry.surface.caps).patterns)
     application: Any = registry.surface.application
     api = set(_api_routes(application.routes))
     consul = {(method, path) for method, path, _ in consul_rows(registry.core)}

@@ -1,0 +1,62 @@
+"""The options of `registry serve`, each also a variable."""
+
+from typing import Annotated
+
+import typer
+
+DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        envvar="MESHWAY_DATABASE_URL",
+        show_envvar=True,
+        metavar="URL",
+        help="PostgreSQL that several registries share: postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",
+    ),
+]
+RedisUrl = Annotated[
+    str,
+    typer.Option(
+        envvar="MESHWAY_REDIS_URL",
+        show_envvar=True,
+        metavar="URL",
+        help="Redis or Valkey that shares leases with other registries: redis://[user:password@]HOST:PORT/DATABASE.",
+    ),
+]
+HistoryAge = Annotated[
+    str,
+    typer.Option(
+        envvar="MESHWAY_HISTORY_AGE",
+        metavar="2160h",
+        help="How long a replaced state of a document is kept; empty: for ever.",
+    ),
+]
+LogMemory = Annotated[
+    str,
+    typer.Option(
+        envvar="MESHWAY_LOG_MEMORY",
+        metavar="SIZE",
+        help="How much of the youngest changes stays in memory for gateways and watchers.",
+    ),
+]
+RegisteredCidrs = Annotated[
+    str,
+    typer.Option(
+        envvar="MESHWAY_ALLOW_REGISTERED_CIDRS",
+        metavar="CIDR,CIDR",
+        help="Networks that the registry's health checks may ask; empty: private ones.",
+    ),
+]
+
+
+def _cap(flag: str, what: str) -> typer.models.OptionInfo:
+    variable = "MESHWAY_" + flag.strip("-").replace("-", "_").upper()
+    option: typer.models.OptionInfo = typer.Option(
+        flag, envvar=variable, min=1, metavar="N", help=f"{what}; above it the answer is 503."
+    )
+    return option
+
+
+MaxConnections = Annotated[int, _cap("--max-connections", "Connections that may be open")]
+MaxConnectionsPerAddress = Annotated[int, _cap("--max-connections-per-address", "Of these, from one address")]
+MaxWatchers = Annotated[int, _cap("--max-watchers", "Callers that may follow /v1/watch, and as many /v1/feed")]
+MaxWatchersPerAddress = Annotated[int, _cap("--max-watchers-per-address", "Of these, from one address")]
