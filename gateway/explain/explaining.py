@@ -25,6 +25,7 @@ from meshway.explanation import (
     Setting,
 )
 from meshway.http1.head import HeadError
+from meshway.model.statuses import folded
 
 _TIMEOUTS: Final = ("deadline", "attempt", "first_byte", "idle")
 
@@ -167,7 +168,7 @@ def _settings_of(plan: RoutePlan, rule: int) -> Iterator[Setting]:
     if retry is not None:
         shown += [
             ("retry.on", ", ".join(sorted(retry.conditions)) or "nothing"),
-            ("retry.statuses", ", ".join(map(str, sorted(retry.statuses))) or "none"),
+            ("retry.statuses", folded(retry.statuses)),
             ("retry.backoff", f"{retry.backoff_base_s:g}s to {retry.backoff_max_s:g}s"),
             ("retry.budget", f"{retry.budget_percent:g} % and {retry.budget_min_per_s:g}/s"),
         ]

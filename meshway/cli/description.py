@@ -10,6 +10,7 @@ from meshway.cli.output import painted, table
 from meshway.cli.registry_client import document_path
 from meshway.cli.session import Session
 from meshway.cli.sources import source_text
+from meshway.model.statuses import folded
 
 if TYPE_CHECKING:
     from meshway.cli.registry_client import RegistryClient
@@ -149,7 +150,8 @@ def _effective(client: "RegistryClient", namespace: str, name: str) -> str:
         for title, policy in policies:
             if _at(policy, path) is not None:
                 source = title
-        rows.append([f"  {path}", _shown(value), source])
+        shown = folded(value) if path == "retry.statuses" else _shown(value)
+        rows.append([f"  {path}", shown, source])
     return table(["  FIELD", "VALUE", "FROM"], rows)
 
 

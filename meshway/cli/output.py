@@ -9,6 +9,7 @@ from meshway.cli.session import Session
 
 Row = Sequence[str]
 _GAP: Final = "  "
+_SHORT: Final = 4  # numbers that may stand below each other
 _COLORS: Final = {"✓": "32", "✗": "31", "■": "31", "!": "33", "▲": "33", "~": "33", "+": "32", "-": "31"}
 
 
@@ -88,10 +89,17 @@ def yaml_stream(documents: Iterable[Mapping[str, Any]]) -> str:
     """One YAML document each, in the order of their fields."""
     import yaml
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # which of the two is installed
+        """Numbers in a row stand in a row: the statuses of `5xx` are a hundred."""
+
+    def numbers_in_a_row(dumper: Any, items: list[Any]) -> Any:
+        is_row = len(items) > _SHORT and all(isinstance(item, int) for item in items)
+        return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=is_row or None)
+
+    Dumper.add_representer(list, numbers_in_a_row)
     return yaml.dump_all(
         [dict(document) for document in documents],
-        Dumper=dumper,
+        Dumper=Dumper,
         sort_keys=False,
         allow_unicode=True,
         default_flow_style=False,

@@ -14,6 +14,10 @@ LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 
 Label = Annotated[str, Meta(pattern=LABEL_PATTERN, description="RFC 1123 label, 1 to 63 characters.")]
 Port = Annotated[int, Meta(ge=1, le=65535)]
+# "mend" is told of a value that is no text.
+PortName = Annotated[
+    Label, Meta(extra={"mend": "ports of a service are named here, not numbered: http, or as its Service names them"})
+]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -72,7 +76,7 @@ class Destination(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     service: Label
     namespace: Label | None = None
     subset: Label | None = None
-    port: Label | None = None
+    port: PortName | None = None
     weight: Annotated[int, Meta(ge=0, le=1_000_000)] = 1
 
 

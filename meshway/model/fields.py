@@ -27,6 +27,7 @@ _UNITS: Final = {
     Rate: (parse_rate, "bad_rate"),
     Size: (parse_size, "bad_size"),
 }
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
 _MAX_SHOWN: Final = 60
 _LARGEST: Final = 2**53 - 1  # RFC 8259 §6; beyond 64 bits the feed could not carry it
 
@@ -114,6 +115,8 @@ class FieldReader:
     def value(self, value: object, kind: inspect.Type, path: str) -> Any:
         match kind:
             case inspect.Metadata():
+                if kind.extra and "mend" in kind.extra and not isinstance(value, str):
+                    return self._wrong(value, f"text: {kind.extra['mend']}", path)
                 return self.value(value, kind.type, path)
             case inspect.UnionType():
                 return None if value is None else self.value(value, _meant(kind, value), path)
@@ -169,7 +172,8 @@ class FieldReader:
             or not isinstance(value, int | float)
             or (whole and isinstance(value, float) and not value.is_integer())
         ):
-            return self._wrong(value, "a whole number" if whole else "a number", path)
+            unquoted = ": take it out of its quotes" if isinstance(value, str) and _NUMBER.match(value) else ""
+            return self._wrong(value, ("a whole number" if whole else "a number") + unquoted, path)
         if isinstance(value, float) and not math.isfinite(value):
             return self._wrong(value, "a finite number", path)
         if abs(value) > _LARGEST:

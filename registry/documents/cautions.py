@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from meshway.model.names import is_unseen
+from meshway.model.names import METHODS, is_unseen
+from meshway.model.nearest import nearest
+from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route
 from meshway.model.rule_kit import member_path
 from meshway.model.traffic_policy import TrafficPolicy
@@ -18,14 +20,16 @@ from registry.documents.shadows import shadowed_rules
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Set
 
+    from meshway.model.match import Match
+    from meshway.model.traffic_policy import Timeouts
     from registry.documents.host_order import Asked
     from registry.revisions.draft import Draft
     from registry.view.rows import DocumentKey, DocumentRow
 
 
 class Caution(msgspec.Struct, frozen=True, kw_only=True):
-    """document: `Route shop/cart`. code: no_instances, keeps_instances, shadowed_rule, never_matches or
-    unused_policy."""
+    """document: `Route shop/cart`. code: no_instances, keeps_instances, shadowed_rule, never_matches, unknown_method,
+    unknown_host, attempt_exceeds_deadline or unused_policy."""
 
     document: str
     path: str
@@ -43,6 +47,9 @@ def cautions(rows: Iterable[DocumentRow], draft: Draft) -> Iterator[Caution]:
         yield from lonely.cautions(row)
         if isinstance(spec, Route):
             yield from _of_route(row, spec)
+            yield from _of_mesh_hosts(row, spec, draft)
+        elif isinstance(spec, RateLimit):
+            yield from _of_methods(row, spec.match, "spec.match")
         elif isinstance(spec, TrafficPolicy):
             yield from _of_policy(row, spec, draft)
 
@@ -86,12 +93,49 @@ def _of_route(row: DocumentRow, spec: Route) -> Iterator[Caution]:
         message = f"has no call: spec.rules[{before}] is asked before and takes all that this rule would take"
         yield _caution(row, f"spec.rules[{at}]", "shadowed_rule", message)
     for at, rule in enumerate(spec.rules):
+        yield from _of_timeouts(row, rule.timeouts, f"spec.rules[{at}].timeouts")
+        yield from _of_methods(row, rule.match, f"spec.rules[{at}].match")
         for place, match in enumerate(rule.match):
             for name in match.headers:
                 if is_unseen(name):
                     path = member_path(f"spec.rules[{at}].match[{place}].headers", name)
                     message = f"a match never sees {name}: it belongs to the gateway or to the connection"
                     yield _caution(row, path, "never_matches", message)
+
+
+def _of_methods(row: DocumentRow, matches: Iterable[Match], path: str) -> Iterator[Caution]:
+    """Methods of one's own are allowed, and a typing error is one."""
+    for place, match in enumerate(matches):
+        for at, method in enumerate(match.methods):
+            if method not in METHODS:
+                meant = nearest(method, METHODS)
+                message = f'"{method}" is no method that is known' + (f" (did you mean {meant}?)" if meant else "")
+                yield _caution(row, f"{path}[{place}].methods[{at}]", "unknown_method", message)
+
+
+def _of_timeouts(row: DocumentRow, timeouts: Timeouts | None, path: str) -> Iterator[Caution]:
+    if timeouts is not None and timeouts.attempt and timeouts.deadline and timeouts.attempt > timeouts.deadline:
+        message = f"an attempt never takes {timeouts.attempt}: the deadline ends the call after {timeouts.deadline}"
+        yield _caution(row, f"{path}.attempt", "attempt_exceeds_deadline", message)
+
+
+def _of_mesh_hosts(row: DocumentRow, spec: Route, draft: Draft) -> Iterator[Caution]:
+    """Hosts that nobody can call by: on the mesh a host is a service, or another name of one."""
+    if "mesh" not in spec.listeners:
+        return
+    _, own, _ = row.key
+    for at, host in enumerate(spec.hosts):
+        if any("." in host or key[1] == own for key in draft.holders(("alias", host.rstrip(".")))):
+            continue
+        labels = host.rstrip(".").removesuffix(".mesh").split(".")
+        service, namespace = (labels[0], own) if len(labels) == 1 else (labels[0], labels[1])
+        known = draft.document(("Service", namespace, service)) or next(draft.instances_of(namespace, service), None)
+        if len(labels) > 2 or known is None:
+            names = sorted(name for _, name in draft.view.service_keys(namespace))
+            meant = nearest(service, names) if len(labels) <= 2 else None
+            hint = f" (did you mean {meant}?)" if meant else ""
+            message = f'"{host}" names no service, so nobody calls by it on the mesh{hint}'
+            yield _caution(row, f"spec.hosts[{at}]", "unknown_host", message)
 
 
 class _Hosts:
@@ -153,6 +197,7 @@ def _taken_by_others(row: DocumentRow, hosts: _Hosts, written: Set[DocumentKey])
 def _of_policy(row: DocumentRow, spec: TrafficPolicy, draft: Draft) -> Iterator[Caution]:
     if all(getattr(spec, name) is None for name in TrafficPolicy.__struct_fields__ if name != "targets"):
         yield _caution(row, "spec", "unused_policy", "it says nothing: no block is written")
+    yield from _of_timeouts(row, spec.timeouts, "spec.timeouts")
     _, namespace, _ = row.key
     used: set[tuple[str, str]] | None = None
     for at, target in enumerate(spec.targets):

@@ -57,7 +57,8 @@ def dangling(reference: Reference, draft: Draft) -> str | None:
     elif reference.to == "port":
         names = _port_names(service, reference, draft)
         if reference.part not in names:
-            return f'"{reference.part}" is not a port of Service {owner} ({_it_has(names)})'
+            it_has = f"{_it_has(names)}{_meant(reference.part, service)}"
+            return f'"{reference.part}" is not a port of Service {owner} ({it_has})'
     return None
 
 
@@ -151,6 +152,12 @@ def _port_names(service: Service | None, reference: Reference, draft: Draft) -> 
     for row in draft.instances_of(reference.namespace, reference.name):
         names.update(dict.fromkeys(row.instance.ports))
     return tuple(names)
+
+
+def _meant(number: str, service: Service | None) -> str:
+    """The name of the port that was written by its number."""
+    ports = (ServicePort(),) if service is None else service.ports
+    return next((f"; {number} is port {port.name}" for port in ports if str(port.port) == number), "")
 
 
 def _it_has(names: tuple[str, ...]) -> str:

@@ -58,3 +58,11 @@ def test_what_yaml_would_misread_comes_back_as_it_was() -> None:
         "n": 5,
     }
     assert read_documents(yaml_stream([spec]))[0].raw == spec
+
+
+def test_a_hundred_numbers_do_not_take_a_hundred_lines() -> None:
+    retry = {"statuses": list(range(500, 600)), "few": [502, 503], "words": ["a", "b", "c", "d", "e"]}
+    text = yaml_stream([retry])
+    assert len(text.splitlines()) < 15
+    assert "few:\n- 502\n- 503\n" in text
+    assert read_documents(text)[0].raw == retry

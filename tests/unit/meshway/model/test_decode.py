@@ -111,6 +111,18 @@ def test_errors_name_their_document_the_value_and_the_mend() -> None:
         (document(metadata={"labels": {"team": "x" * 64}}), "metadata.labels.team", "out_of_bounds", "at most 63"),
         (document(metadata={"labels": {"-a b": "x"}}), 'metadata.labels["-a b"]', "bad_name", "no label name"),
         (document(metadata={"labels": {"v": 1}}), "metadata.labels.v", "wrong_type", "in quotes"),
+        (
+            document("Service", {"ports": [{"port": "8080"}]}),
+            "spec.ports[0].port",
+            "wrong_type",
+            '"8080" is text, not a whole number: take it out of its quotes',
+        ),
+        (
+            document(spec={"rules": [{"destinations": [{"service": "cart", "port": 8080}]}]}),
+            "spec.rules[0].destinations[0].port",
+            "wrong_type",
+            "8080 is a number, not text: ports of a service are named here, not numbered",
+        ),
         ([], "", "wrong_type", "apiVersion"),
         ({"kind": "Route"}, "apiVersion", "missing_field", "meshway/v1"),
     ],

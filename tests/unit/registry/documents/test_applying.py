@@ -145,6 +145,13 @@ def test_a_named_port_is_one_of_the_service_or_of_an_instance() -> None:
     assert "it has http, admin" in refusal(bench, bad).errors[0].message
 
 
+def test_a_port_written_by_its_number_is_told_by_its_name() -> None:
+    bench = Bench()
+    bench.apply(written("Service", "books", {"ports": [{"name": "web", "port": 8080}]}))
+    wrong = refusal(bench, written("Route", "r", {"rules": [{"destinations": [{"service": "books", "port": "8080"}]}]}))
+    assert wrong.errors[0].message.endswith("is not a port of Service default/books (it has web; 8080 is port web)")
+
+
 def test_two_routes_with_equal_rules_conflict_and_both_are_named() -> None:
     bench = Bench()
     bench.register()

@@ -126,3 +126,50 @@ def test_a_route_that_was_dead_before_is_not_told_with_every_write() -> None:
     bench = Bench()
     bench.apply(route("numbers", PATTERN), route("shop", REST))
     assert shadows(bench, route("books", {"path": {"exact": "/books"}})) == []
+
+
+def test_a_method_that_is_none_is_told_with_the_one_that_was_meant() -> None:
+    bench = Bench()
+    bench.register()
+    rules = [{"match": [{"methods": ["GET", "GTE", "PURGE"]}], "destinations": [{"service": "books"}]}]
+    (warning,) = bench.apply(written("Route", "r", {"rules": rules})).warnings
+    path = "spec.rules[0].match[0].methods[1]"
+    assert (warning.code, warning.path) == ("unknown_method", path)
+    assert warning.message == f'{path}: "GTE" is no method that is known (did you mean GET?)'
+    limit = {"targets": [{"service": "books"}], "match": [{"methods": ["FROB"]}], "token_bucket": {"rate": "1/s"}}
+    assert warned(bench, written("RateLimit", "l", limit)) == [("unknown_method", "spec.match[0].methods[0]")]
+
+
+def test_an_attempt_that_may_take_longer_than_its_call_is_told() -> None:
+    bench = Bench()
+    bench.register()
+    rules = [{"timeouts": {"deadline": "3s", "attempt": "5s"}, "destinations": [{"service": "books"}]}]
+    (warning,) = bench.apply(written("Route", "r", {"rules": rules})).warnings
+    assert (warning.code, warning.path) == ("attempt_exceeds_deadline", "spec.rules[0].timeouts.attempt")
+    assert warning.message.endswith("an attempt never takes 5s: the deadline ends the call after 3s")
+    fine = policy({"timeouts": {"deadline": "0s", "attempt": "5s"}})
+    assert warned(bench, fine) == []
+    assert warned(bench, policy({"timeouts": {"deadline": "1s", "attempt": "2s"}})) == [
+        ("attempt_exceeds_deadline", "spec.timeouts.attempt")
+    ]
+
+
+def test_a_mesh_host_that_names_no_service_is_told() -> None:
+    bench = Bench()
+    bench.register("reviews")
+    bench.apply(written("Service", "ratings", {"aliases": ["stars.example", "stars"]}, "shop"))
+    hosts = [
+        "reviws", "reviews", "reviews.default", "reviews.default.mesh", "ratings.shop", "stars.example", "stars",
+        "api.example.com",
+    ]  # fmt: skip
+    spec = {"listeners": ["mesh"], "hosts": hosts, "rules": [{"destinations": [{"service": "reviews"}]}]}
+    told = bench.apply(written("Route", "r", spec)).warnings
+    assert [(one.code, one.path) for one in told] == [
+        ("unknown_host", "spec.hosts[0]"),
+        ("unknown_host", "spec.hosts[6]"),  # another namespace's alias without a dot would take over what is named so
+        ("unknown_host", "spec.hosts[7]"),
+    ]
+    assert '"reviws" names no service' in told[0].message
+    assert "did you mean reviews?" in told[0].message
+    edge = {"hosts": ["api.example.com"], "rules": [{"destinations": [{"service": "reviews"}]}]}
+    assert warned(bench, written("Route", "e", edge)) == []
