@@ -8,7 +8,7 @@ cut is a miss, so no header can be shifted past its validation (docs/internals/w
 from string import ascii_letters, digits
 from typing import Final
 
-from meshway.http1.alphabet import STRAY, table
+from meshway.http1.alphabet import table
 
 MAX_REMEMBERED: Final = 8192
 _ID: Final = table((ascii_letters + digits + "-._").encode())
@@ -20,7 +20,10 @@ ABSENT: Final[Id] = (b"", b"")
 
 
 class BlockMemo:
-    """One block of one connection, cut at the values of traceparent and x-request-id."""
+    """One block of one connection, cut at the values of traceparent and x-request-id.
+
+    Here a block is lines with CRLF between them, none after the last.
+    """
 
     __slots__ = ("_after", "_before", "_first", "_is_swapped", "_middle", "_second", "_size")
 
@@ -59,16 +62,16 @@ class BlockMemo:
         first = block[at:end]
         at, end = self._second
         second = block[at:end]
-        if (first + second).translate(_ID).find(STRAY) >= 0:
+        if not (first + second).translate(_ID).isdigit():
             return None
         return (second, first) if self._is_swapped else (first, second)
 
 
 def _span(block: bytes, field: Id) -> Span | None:
     value, line = field
-    if not value or value.translate(_ID).find(STRAY) >= 0:
+    if not value.translate(_ID).isdigit():
         return None
     # With the ends of the lines around it: the same bytes may stand inside another field's value.
-    at = 0 if block.startswith(line + b"\r\n") else block.index(b"\n" + line + b"\r\n") + 1
+    at = (b"\n" + block + b"\r").index(b"\n" + line + b"\r")
     end = at + len(line.rstrip(b" \t"))
     return end - len(value), end

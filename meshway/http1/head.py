@@ -26,6 +26,9 @@ from meshway.http1.start_line import (
 )
 
 _NONE: Final = b"\r\n"  # in the place of a start line: no line can be that
+# Bytes up to which a head is cut off by `partition`, at a third of what searching and slicing cost: it also copies what
+# follows.
+_SHORT: Final = 4096
 
 
 class HeadError(Exception):
@@ -66,8 +69,8 @@ class RequestReader:
     """
 
     __slots__ = (
-        "_facts", "_facts_minor", "_fields", "_head", "_head_fields", "_ids", "_limits", "_line", "_lines", "_memo",
-        "_seen", "_start",
+        "_facts", "_facts_minor", "_fields", "_head", "_ids", "_limits", "_line", "_lines", "_memo", "_seen", "_start",
+        "_whole",
     )  # fmt: skip
 
     def __init__(
@@ -88,8 +91,8 @@ class RequestReader:
         self._ids = (b"", b"")
         self._facts: RequestFacts = (b"", b"", b"", 0, True, False, b"", False, {})
         self._facts_minor = -1  # none remembered
-        self._head: RequestHead | None = None  # the last one, of _line and _head_fields
-        self._head_fields = b""
+        self._head: RequestHead | None = None  # the last one, and its bytes
+        self._whole = b""
 
     def read(self, buffer: bytes | bytearray, start: int = 0) -> RequestHead | None:
         """The head that begins at start, or None while it is incomplete.
@@ -98,29 +101,24 @@ class RequestReader:
         (RFC 9112 §2.2). The same bytes again give the same object: a request's head is never changed. Raises HeadError
         as soon as the head cannot become a valid one.
         """
-        end = buffer.find(b"\r\n\r\n", start + self._seen)
-        if end < 0:
+        whole = _cut(buffer, start, self._seen)
+        if whole is None:
             self._wait(buffer, start)
             return None
         self._seen = 0
-        begin = start
-        line_end = buffer.find(b"\r\n", start)
-        if line_end == start:
-            if end == start:
+        if whole == self._whole and self._head is not None:
+            return self._head
+        line, _, fields = whole.partition(b"\r\n")
+        if not line:
+            line, _, fields = fields.partition(b"\r\n")
+            if not line:
                 raise HeadError(400, "bad_request", "two empty lines before the request line")
-            begin = start + 2
-            line_end = buffer.find(b"\r\n", begin)
-        head_size = end + 4 - start
+        head_size = len(whole) + 4
         if head_size > self._limits.head:
             raise _too_large(self._limits)
-        line, fields = buffer[begin:line_end], buffer[line_end + 2 : end + 2]
-        if not isinstance(line, bytes) or not isinstance(fields, bytes):
-            line, fields = bytes(line), bytes(fields)
 
         if line != self._line:
             self._read_line(line)
-        elif fields == self._head_fields and self._head is not None and self._head.head_size == head_size:
-            return self._head
         method, target, minor, host, authority, is_absolute = self._start
         ids: tuple[bytes, bytes] | None = None
         if self._facts_minor == minor:
@@ -153,12 +151,11 @@ class RequestReader:
             head.upgrade = b""
         head.head_size = head_size
         if head_size <= MAX_REMEMBERED:
-            self._head, self._head_fields = head, fields
+            self._head, self._whole = head, whole
         return head
 
     def _read_line(self, line: bytes) -> None:
         self._line = _NONE
-        self._head = None
         try:
             self._start = parse_request_line(line, self._limits.target)
         except TooLong as error:
@@ -172,8 +169,7 @@ class RequestReader:
     def _read_fields(self, fields: bytes, minor: int) -> tuple[bytes, bytes]:
         """Fills the facts from a block that is not the remembered one; returns (traceparent, request id)."""
         self._facts_minor = -1
-        lines = fields.split(b"\r\n")
-        lines.pop()  # what follows the last CRLF
+        lines = fields.split(b"\r\n") if fields else []
         if len(lines) > self._limits.fields:
             raise HeadError(431, "headers_too_large", f"more than {self._limits.fields} header lines")
         try:
@@ -255,19 +251,17 @@ class ResponseReader:
 
         The same bytes again give the same object: who changes a head changes a copy of it.
         """
-        end = buffer.find(b"\r\n\r\n", start + self._seen)
-        if end < 0:
+        whole = _cut(buffer, start, self._seen)
+        if whole is None:
             self._wait(buffer, start)
             return None
         self._seen = 0
-        whole = buffer[start : end + 2]
         if whole == self._whole and method == self._method:
             return self._head
-        line_end = buffer.find(b"\r\n", start)
-        head_size = end + 4 - start
+        line, _, fields = whole.partition(b"\r\n")
+        head_size = len(whole) + 4
         if head_size > self._limits.head:
             raise _upstream_error(f"head is longer than {self._limits.head} bytes")
-        line, fields = bytes(buffer[start:line_end]), bytes(buffer[line_end + 2 : end + 2])
 
         if line != self._line:
             self._read_line(line)
@@ -294,7 +288,7 @@ class ResponseReader:
             head.keep_alive = False
         head.head_size = head_size
         if head_size <= MAX_REMEMBERED:
-            self._whole, self._method, self._head = bytes(whole), method, head
+            self._whole, self._method, self._head = whole, method, head
         return head
 
     def _read_line(self, line: bytes) -> None:
@@ -307,8 +301,7 @@ class ResponseReader:
 
     def _read_fields(self, fields: bytes, minor: int) -> None:
         self._facts_minor = -1
-        lines = fields.split(b"\r\n")
-        lines.pop()
+        lines = fields.split(b"\r\n") if fields else []
         if len(lines) > self._limits.fields:
             raise _upstream_error(f"more than {self._limits.fields} header lines")
         try:
@@ -332,6 +325,18 @@ class ResponseReader:
         if size > self._limits.head:
             raise _upstream_error(f"head is longer than {self._limits.head} bytes")
         self._seen = max(0, size - 3)
+
+
+def _cut(buffer: bytes | bytearray, start: int, seen: int) -> bytes | None:
+    """The head that begins at start, without the empty line and the CRLF before it; None while it is incomplete.
+
+    seen: bytes after start in which no end was found.
+    """
+    if start or isinstance(buffer, bytearray) or len(buffer) > _SHORT:
+        end = buffer.find(b"\r\n\r\n", start + seen)
+        return bytes(buffer[start:end]) if end >= 0 else None
+    whole, end_of_head, _ = buffer.partition(b"\r\n\r\n")
+    return whole if end_of_head else None
 
 
 def _has_bare_lf(buffer: bytes | bytearray, begin: int, start: int) -> bool:

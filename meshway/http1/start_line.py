@@ -7,7 +7,7 @@ OPTIONS; what its path means is decided where paths are normalised, here only wh
 from string import ascii_letters, digits
 from typing import Final
 
-from meshway.http1.alphabet import STRAY, table
+from meshway.http1.alphabet import table
 from meshway.http1.authority import parse_authority
 
 MAX_METHOD: Final = 32
@@ -40,9 +40,10 @@ def parse_request_line(line: bytes, max_target: int) -> RequestLine:
         if (
             minor is not None
             and method in _METHODS
-            and target.startswith(b"/")
+            and target
+            and target[0] == 0x2F  # /
             and len(target) <= max_target
-            and target.translate(_TARGET).find(STRAY) < 0
+            and target.translate(_TARGET).isdigit()
         ):
             return method, target, minor, None, b"", False
     return _judge_request_line(parts, max_target)
@@ -61,7 +62,7 @@ def _judge_request_line(parts: list[bytes], max_target: int) -> RequestLine:
     minor = _VERSIONS.get(parts[2])
     if minor is None:
         raise _version_error(parts[2])
-    if target.translate(_TARGET).find(STRAY) >= 0:
+    if not target.translate(_TARGET).isdigit():
         raise ValueError("target holds a control, a fragment or a byte that must be escaped")
     if target[0] == 0x2F and method != b"CONNECT":  # /
         return method, target, minor, None, b"", False

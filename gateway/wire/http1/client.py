@@ -226,7 +226,7 @@ class ClientProtocol(asyncio.Protocol):
                 return
             if start == len(buffer):
                 return
-        self._begin_answer(head, bytes(buffer[start:]) if start < len(buffer) else b"")
+        self._begin_answer(head, data[start:] if buffer is data else bytes(buffer[start:]))
 
     def _take_interim(self, head: ResponseHead, buffer: bytes | bytearray, start: int) -> bool:
         """True: the final head is still to come."""
