@@ -84,6 +84,11 @@ class HedgePlan:
     after: str = ""
 
 
+class Guard(Protocol):
+    def refusal(self, exchange: Exchange, cluster: str, endpoint: tuple[str, str, str]) -> Reply | None:
+        """cluster: its name. endpoint: the key of the one that was picked: it may be another service's."""
+
+
 class EncodedBody(Protocol):
     """An answer's body on its way into another encoding. head: as it goes on while its length is not known."""
 
@@ -102,12 +107,14 @@ Encode = Callable[[Exchange, ResponseHead], EncodedBody | None]  # None: this an
 class MirrorPlan:
     """Where copies of a rule's calls go. share: of the calls, 0 to 1. count: told of each copy's outcome.
 
-    Outcomes: `answered failed no_endpoint too_large busy`; the last three were never sent.
+    Outcomes: `answered failed no_endpoint too_large busy denied`; the last four were never sent. guard: as in
+    RoutePlan.
     """
 
     cluster: "Cluster"
     share: float
     count: Callable[[str], None]
+    guard: "Guard | None" = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -119,7 +126,8 @@ class RoutePlan:
     body_rate: least bytes per second of one, 0 = what the listener says. encode: of answers; a plan that has it has
     response filters, too. limit_share: of an adaptive limit, what these calls may fill. replay: bytes of a request's
     body that are kept for further attempts. sources: by whose word a field of timeouts and retry is what it is
-    (`timeouts.deadline`: a document, or `built in`). steps: of the request filters, one each.
+    (`timeouts.deadline`: a document, or `built in`). steps: of the request filters, one each. guard: whether the
+    service that is about to be called may be, where the filters could not know which one it would be.
     """
 
     route: str
@@ -143,6 +151,7 @@ class RoutePlan:
     replay: int = 0
     sources: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[FilterStep, ...] = ()
+    guard: "Guard | None" = None
 
 
 @dataclass(slots=True)
@@ -155,7 +164,7 @@ class Parts:
     loop is kept waiting. fields: what matches ask of a request beside its path. report: tells the supervisor of a
     transition. retire: told of an endpoint that is gone, so that its connections are closed. advancing: limits that
     have something to do at the next beat. desks: by a limit's scope, where it gets its assignments; without one a
-    worker counts alone.
+    worker counts alone. crosses_namespaces: Routes may send to other namespaces where no document says anything of it.
     """
 
     now: Callable[[], float]
@@ -173,3 +182,4 @@ class Parts:
     retire: "Callable[[Endpoint], None]" = field(default=lambda _: None)
     advancing: "set[Advancing]" = field(default_factory=set)
     desks: "Mapping[str, Desk]" = field(default_factory=dict)
+    crosses_namespaces: bool = False

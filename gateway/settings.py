@@ -16,7 +16,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     drain_s: how long idle connections of a draining worker stay open. stuck_s: how long a worker may say nothing before
     its supervisor kills and replaces it. access_log: path, or "" for none.
-    recorded: the folder of the calls that are kept for rehearsals, "" for none.
+    recorded: the folder of the calls that are kept for rehearsals, "" for none. crosses_namespaces: whether Routes may
+    send to other namespaces where no document says anything of it. trusted_proxies: networks of proxies whose word on
+    where a call comes from is taken.
     log_pending: calls that wait for the flusher before further ones are dropped and counted. folder_lock: the file that
     a living supervisor holds locked, "" for none.
     """
@@ -35,6 +37,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_series: int = 8_000
     folder_lock: str = ""
     recorded: str = ""
+    crosses_namespaces: bool = False
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,17 +10,20 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.compiler import access
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal
 from gateway.compiler.policies import MESH, MESH_NAMESPACE, Place, effective, own_places, places_of
 from gateway.compiler.settings import cluster_settings, retry_plan
 from gateway.compiler.state import State
 from gateway.filters.limit import local_counts
 from gateway.limits.key import compile_key
+from gateway.plan import Parts
+from meshway.model.access_policy import AccessPolicy
 from meshway.model.document import Target
 from meshway.model.rate_limit import RateLimit
 from meshway.model.traffic_policy import TrafficPolicy
 
-_POLICIES: Final = frozenset({"TrafficPolicy", "RateLimit"})
+_POLICIES: Final = frozenset({"TrafficPolicy", "RateLimit", "AccessPolicy"})
 # What belongs to the connection to a service cannot differ by the route that leads there.
 _OF_CLUSTERS: Final = (
     "load_balancer", "slow_start", "locality", "failover", "panic", "connection", "bulkhead", "breaker",
@@ -37,13 +40,16 @@ class Accepted:
     found to break down, alone or together with others.
     """
 
-    def __init__(self, base: State, diff: Diff, *, whole: bool, blamed: Mapping[DocumentKey, CompileError]) -> None:
+    def __init__(
+        self, base: State, diff: Diff, parts: Parts, *, whole: bool, blamed: Mapping[DocumentKey, CompileError]
+    ) -> None:
         self.documents: dict[DocumentKey, Entry[Any]] = {}
         self.waiting: dict[DocumentKey, Entry[Any]] = {}
         self.routes: dict[DocumentKey, Entry[Any]] = {}
         self.refusals: dict[DocumentKey, Refusal] = {}
         self.unavailable: dict[DocumentKey, tuple[Place, ...]] = {}
         self._base = base
+        self._parts = parts
         self._blamed = blamed
         self._is_first = whole and not base.tables.revision and not base.documents
         self._good: dict[DocumentKey, Entry[Any]] = {
@@ -79,8 +85,8 @@ class Accepted:
             try:
                 if (fault := self._blamed.get(key)) is not None:
                     raise fault
-                if isinstance(entry.spec, TrafficPolicy | RateLimit):
-                    _check_policy(entry)
+                if isinstance(entry.spec, TrafficPolicy | RateLimit | AccessPolicy):
+                    _check_policy(entry, self._parts)
             except CompileError as error:
                 self.refuse(entry, error)
             except Exception as error:
@@ -136,11 +142,14 @@ def _read_places(namespace: str, spec: object) -> tuple[Place, ...]:
     return _spoken_for(namespace, targets)
 
 
-def _check_policy(entry: Entry[Any]) -> None:
+def _check_policy(entry: Entry[Any], parts: Parts) -> None:
     """Compiles it alone, for show. Raises CompileError, and whatever a defect raises."""
     for _ in places_of(entry):
         pass
     spec = entry.spec
+    if isinstance(spec, AccessPolicy):
+        access.check(entry, parts)
+        return
     if isinstance(spec, RateLimit):
         local_counts(spec, 1)
         compile_key(spec.key, service="", route="", rule="", shares_missing=True)

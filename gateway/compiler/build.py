@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from gateway.compiler import access
 from gateway.compiler.accept import Accepted
 from gateway.compiler.clusters import (
     ClusterKey,
@@ -87,6 +88,7 @@ class Build:
         self._base, self._diff, self._parts, self._whole = base, diff, parts, whole
         self._documents = base.documents
         self._policies = base.policies
+        self._access = base.access
         self._instances: dict[ServiceKey, Mapping[str, Instance]] = {}
         self._made: dict[ClusterKey, Cluster] = {}
         self._settings: dict[tuple[DocumentKey, ...], ClusterSettings] = {}
@@ -122,9 +124,7 @@ class Build:
         fresh = [service for service in self._diff.instances if service not in implicit]
         if fresh:
             clusters, implicit, names = dict(clusters), dict(implicit), dict(names)
-            context = RouteContext(
-                self._policies, base.limits, {}, self._cluster, _by_place(base.unavailable), self._parts
-            )
+            context = self._context(base.limits, {}, base.unavailable)
             for service in fresh:
                 key = ClusterKey(*service)
                 clusters[service] = {**clusters.get(service, {}), key: self._cluster(key)}
@@ -151,6 +151,7 @@ class Build:
             instances=self._instances,
             policies=base.policies,
             limits=base.limits,
+            access=base.access,
             routes=base.routes,
             clusters=clusters,
             endpoints=endpoints,
@@ -165,7 +166,7 @@ class Build:
 
     def _with_documents(self, revision: int) -> State:
         base, parts = self._base, self._parts
-        accepted = Accepted(base, self._diff, whole=self._whole, blamed=self._blamed)
+        accepted = Accepted(base, self._diff, parts, whole=self._whole, blamed=self._blamed)
         self._documents = accepted.documents
         policy_news, limit_news = accepted.dirty(("TrafficPolicy",)), accepted.dirty(("RateLimit",))
         if policy_news:
@@ -176,9 +177,10 @@ class Build:
         services = accepted.of_kind("Service")
         aliases = read_aliases(services)
         touched = {wide_place(place) for entry in policy_news + limit_news for place in places_of(entry)}
+        touched |= self._take_access(accepted)
         refusing, was_refusing = _by_place(accepted.unavailable), _by_place(base.unavailable)
         touched |= {wide_place(place) for place, _ in refusing.items() ^ was_refusing.items()}
-        context = RouteContext(self._policies, limits, aliases, self._cluster, refusing, parts)
+        context = self._context(limits, aliases, accepted.unavailable)
         routes = self._compile_routes(accepted, context, touched, aliases)
         implicit = self._implicit(services, context, touched)
         clusters = self._clusters(services, implicit, routes)
@@ -206,6 +208,7 @@ class Build:
             instances=self._instances,
             policies=self._policies,
             limits=limits,
+            access=self._access,
             routes=routes,
             clusters=clusters,
             endpoints=endpoints,
@@ -215,6 +218,41 @@ class Build:
             kept=self._kept,
             proven={},
         )
+
+    def _context(
+        self,
+        limits: Limits,
+        aliases: Mapping[str, ServiceKey],
+        unavailable: Mapping[DocumentKey, tuple[Place, ...]],
+    ) -> RouteContext:
+        return RouteContext(
+            self._policies,
+            limits,
+            self._access,
+            aliases,
+            self._cluster,
+            self._standing_in,
+            _by_place(unavailable),
+            self._parts,
+        )
+
+    def _take_access(self, accepted: Accepted) -> set[Place]:
+        """Makes the policies anew where one of their documents changed. Answers whose calls that concerns."""
+        news = accepted.dirty(access.KINDS)
+        if not news:
+            return set()
+        policies = accepted.of_kind("AccessPolicy")
+        self._access = access.Access(
+            policies,
+            accepted.of_kind("IpList"),
+            accepted.of_kind("MeshSettings"),
+            accepted.of_kind("Namespace"),
+            self._parts,
+        )
+        return access.touched_by(news, policies)
+
+    def _standing_in(self, key: ClusterKey) -> tuple[ClusterKey, ...]:
+        return other_keys(key, self._settings_of(key))
 
     def _compile_routes(
         self, accepted: Accepted, context: RouteContext, touched: set[Place], aliases: Mapping[str, ServiceKey]
@@ -253,7 +291,7 @@ class Build:
         found: dict[ServiceKey, HostRoutes] = {}
         for service in known:
             before = self._base.implicit.get(service)
-            if before is None or not touched.isdisjoint(service_places(*service)):
+            if before is None or (touched and self._is_service_touched(service, touched)):
                 try:
                     before = single_plan(implicit_plan(ClusterKey(*service), context))
                 except Blamed:
@@ -262,6 +300,10 @@ class Build:
                     raise self._blame(self._policies.at(service_places(*service)), error) from error
             found[service] = before
         return found
+
+    def _is_service_touched(self, service: ServiceKey, touched: set[Place]) -> bool:
+        involved = access.all_involved(ClusterKey(*service), self._standing_in)
+        return any(not touched.isdisjoint(service_places(*key.owner)) for key in involved)
 
     def _clusters(
         self,
@@ -442,4 +484,4 @@ def _is_touched(route: CompiledRoute, touched: set[Place]) -> bool:
     _, namespace, name = route.entry.key
     if not touched.isdisjoint((MESH, ("namespace", namespace), ("route", namespace, name))):
         return True
-    return any(not touched.isdisjoint(service_places(*key.owner)) for key in route.clusters)
+    return any(not touched.isdisjoint(service_places(*key.owner)) for key in route.clusters + route.involved)

@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 import msgspec
 
 from gateway.compiler.diff import CompileError, Entry
+from meshway.model.access_policy import AccessPolicy
 from meshway.model.document import Part, Target
 from meshway.model.rate_limit import RateLimit
 from meshway.model.traffic_policy import (
@@ -41,7 +42,7 @@ MESH_NAMESPACE: Final = "mesh"
 Place = tuple[str, ...]  # ("mesh",), ("namespace", ns), ("service", ns, s), ("subset", ns, s, subset), ("route", …)
 MESH: Final[Place] = ("mesh",)
 
-P = TypeVar("P", TrafficPolicy, RateLimit)
+P = TypeVar("P", TrafficPolicy, RateLimit, AccessPolicy)
 S = TypeVar("S", bound=Part)
 
 

@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gateway.access.gate import Authorize
+from gateway.compiler.access import Access, RuleAccess, all_involved
 from gateway.compiler.clusters import ClusterKey
 from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey
 from gateway.compiler.filters import Limits, limit_places
@@ -36,12 +38,14 @@ from meshway.model.traffic_policy import TrafficPolicy
 
 @dataclass(slots=True, frozen=True)
 class CompiledRoute:
-    """clusters: all it may call; by them a policy's change finds its routes. attached: where it answers."""
+    """clusters: all it may call; by them a policy's change finds its routes. attached: where it answers. involved:
+    who may be called in their place, whose policies count, too."""
 
     entry: Entry[Route]
     placed: tuple[Placed, ...]
     clusters: tuple[ClusterKey, ...]
     attached: "Attachment"
+    involved: tuple[ClusterKey, ...] = ()
 
 
 @dataclass(slots=True, frozen=True)
@@ -56,16 +60,26 @@ class Attachment:
 class RouteContext:
     """What a route is compiled against. cluster_for: makes the cluster when there is none yet.
 
-    unavailable: where a policy speaks that cannot be used, and its name.
+    standing_in: of a cluster, who may be called in its place. unavailable: where a policy speaks that cannot be used,
+    and its name.
     """
 
     policies: Attached[TrafficPolicy]
     limits: Limits
+    access: Access
     aliases: Mapping[str, ServiceKey]
     cluster_for: Callable[[ClusterKey], Cluster]
+    standing_in: Callable[[ClusterKey], Sequence[ClusterKey]]
     unavailable: Mapping[Place, DocumentKey]
     parts: Parts
     _sources: dict[tuple[DocumentKey, ...], Mapping[str, str]] = field(default_factory=dict)
+
+    def unusable(self, key: ClusterKey) -> Authorize | None:
+        """What the calls of a service get for which a policy speaks that cannot be used."""
+        for place in service_places(key.namespace, key.service, key.subset):
+            if place in self.unavailable:
+                return refusing(self.unavailable[place])
+        return None
 
     def sources_of(self, policies: Sequence[Entry[TrafficPolicy]], rule: Rule, route: str) -> Mapping[str, str]:
         """Most routes have the same policies and none of their own: they share one."""
@@ -100,7 +114,8 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
             placed.append(Placed(read.path, Candidate(rank, plan, read.test), index, at))
             if rule.cors is not None and (test := compile_preflight(written[at], context.parts.fields)) is not None:
                 placed.append(Placed(read.path, Candidate((*rank, 1), plan, test), index, at))
-    return CompiledRoute(entry, tuple(placed), tuple(clusters), attach(entry, context.aliases))
+    involved = dict.fromkeys(other for key in clusters for other in all_involved(key, context.standing_in))
+    return CompiledRoute(entry, tuple(placed), tuple(clusters), attach(entry, context.aliases), tuple(involved))
 
 
 def attach(entry: Entry[Route], aliases: Mapping[str, ServiceKey]) -> Attachment:
@@ -120,7 +135,7 @@ def implicit_plan(key: ClusterKey, context: RouteContext) -> RoutePlan:
     """What a registered service without a mesh Route has: everything goes to itself."""
     rule = Rule(name="all", destinations=(RuleDestination(service=key.service),))
     entry = Entry("Route", key.namespace, f"implicit:{key.service}", Route(listeners=("mesh",), rules=(rule,)))
-    return _compile_rule(entry, rule, "all", [key], [PathMatch(prefix="")], context)
+    return _compile_rule(entry, rule, "all", [key], [PathMatch(prefix="")], context, is_written=False)
 
 
 def destination_key(namespace: str, destination: Destination) -> ClusterKey:
@@ -136,6 +151,8 @@ def _compile_rule(
     keys: Sequence[ClusterKey],
     paths: Sequence[PathMatch],
     context: RouteContext,
+    *,
+    is_written: bool = True,
 ) -> RoutePlan:
     route = route_places(entry.namespace, entry.name, name)
     policies = _policies(keys, route, context)
@@ -145,10 +162,20 @@ def _compile_rule(
     assert retry is not None
     service = f"{keys[0].namespace}/{keys[0].service}" if keys else ""
     places = limit_places(route, [key[:3] for key in keys])
+    access = RuleAccess(
+        context.access,
+        route,
+        keys,
+        context.standing_in,
+        context.unusable,
+        entry.namespace if is_written else "",
+        is_rewritten=_is_rewritten(rule),
+    )
     blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
     if blocking is None:
         limits = context.limits.applied(places, service=service, route=entry.title, rule=name, paths=paths)
-        steps = order.request_steps(rule, limits, paths, context.parts, f"rule {name} of Route {entry.title}")
+        title = f"rule {name} of Route {entry.title}"
+        steps = order.request_steps(rule, limits, paths, context.parts, title, access.steps)
     else:
         steps = (FilterStep("policy that cannot be used", "", refusing(blocking)),)
     counters = context.parts.counters
@@ -173,16 +200,17 @@ def _compile_rule(
         body_rate=int(body.min_rate) if body is not None else 0,
         encode=None if rule.compression is None else compile_encode(rule.compression),
         limit_share=SHARES[rule.criticality.encode()],
-        mirrors=tuple(_mirror(entry, name, copy, context) for copy in rule.mirror),
+        mirrors=tuple(_mirror(entry, name, copy, context, access) for copy in rule.mirror),
         sources=context.sources_of(policies, rule, f"Route {entry.title}"),
         steps=steps,
+        guard=access.guard,
     )
     for destination in changed:
         destination.adopt(plan)
     return plan
 
 
-def refusing(policy: DocumentKey) -> RequestFilter:
+def refusing(policy: DocumentKey) -> Authorize:
     """In place of all filters where one policy is not known: what it was to keep away must not pass."""
     reply = Reply(
         503,
@@ -210,8 +238,16 @@ def _as_policy(rule: Rule) -> TrafficPolicy:
     return TrafficPolicy(timeouts=rule.timeouts, retry=rule.retry, hedge=rule.hedge)
 
 
-def _mirror(entry: Entry[Route], rule: str, copy: Mirror, context: RouteContext) -> MirrorPlan:
-    cluster = context.cluster_for(destination_key(entry.namespace, copy.destination))
+def _is_rewritten(rule: Rule) -> bool:
+    """Whether the service sees another path, or other headers, than the Route."""
+    if rule.rewrite is not None or rule.request_headers is not None:
+        return True
+    return any(destination.request_headers is not None for destination in rule.destinations)
+
+
+def _mirror(entry: Entry[Route], rule: str, copy: Mirror, context: RouteContext, access: RuleAccess) -> MirrorPlan:
+    key = destination_key(entry.namespace, copy.destination)
+    cluster = context.cluster_for(key)
     counters = context.parts.counters
 
     def count(outcome: str) -> None:
@@ -219,7 +255,7 @@ def _mirror(entry: Entry[Route], rule: str, copy: Mirror, context: RouteContext)
             labels = {"route": entry.title, "rule": rule, "service": cluster.name, "outcome": outcome}
             counters.add(counters.counter("meshway_mirrored_requests_total", **labels))
 
-    return MirrorPlan(cluster, copy.percent / 100.0, count)
+    return MirrorPlan(cluster, copy.percent / 100.0, count, access.guard_of((key,)))
 
 
 def _choose(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.compiler.access import Access
 from gateway.compiler.clusters import ClusterKey, EndpointKey
 from gateway.compiler.diff import DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.filters import Limits
@@ -36,6 +37,7 @@ class State:
     instances: Mapping[ServiceKey, Mapping[str, Instance]]
     policies: Attached[TrafficPolicy]
     limits: Limits
+    access: Access
     routes: Mapping[DocumentKey, CompiledRoute]
     clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]
     endpoints: Mapping[ServiceKey, Mapping[EndpointKey, Endpoint]]
@@ -48,4 +50,7 @@ class State:
 
 def empty_state(parts: Parts) -> State:
     tables = Tables(0, Hosts({}, {}, None), Hosts({}, {}, None), {}, {}, set(), parts)
-    return State(tables, {}, {}, {}, {}, {}, Attached(()), Limits((), None, parts), {}, {}, {}, {}, {}, {}, {}, {})
+    nothing: tuple[()] = ()
+    access = Access(nothing, nothing, nothing, nothing, parts)
+    limits = Limits(nothing, None, parts)
+    return State(tables, {}, {}, {}, {}, {}, Attached(nothing), limits, access, {}, {}, {}, {}, {}, {}, {}, {})

@@ -152,6 +152,10 @@ class _Telling:
             detail = cluster.no_endpoint_detail
             self._reply = Reply(503, "no_endpoint", "UH", detail, policy=f"service {cluster.name}")
             return
+        if plan.guard is not None:
+            self._reply = plan.guard.refusal(exchange, cluster.name, endpoint.key)
+            if self._reply is not None:
+                return
         self._picked = Picked(
             service=cluster.name,
             endpoint=endpoint.id,

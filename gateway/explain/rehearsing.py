@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from gateway.compiler.routes import destination_key
 from gateway.compiler.state import State
 from gateway.exchange import EDGE, MESH, Exchange, Reply
-from gateway.plan import RoutePlan
+from gateway.plan import Guard, RoutePlan
 from gateway.relay.refusals import nowhere
 from gateway.routing.path import PathError, canonical
 from gateway.telemetry.recorder import Recorded
@@ -64,6 +64,8 @@ class Rehearsed:
         if shares and all(cluster.first_pick is None for cluster, _ in shares):
             (cluster, _), *_ = shares
             return _answered(exchange, Reply(503, "no_endpoint", "UH", policy=f"service {cluster.name}"))
+        if plan.guard is not None and (refusal := _refused_by(plan.guard, exchange, shares)) is not None:
+            return _answered(exchange, refusal)
         sent = "" if (path, authority) == (exchange.path, exchange.authority) else _sent(exchange)
         return Fate(route=plan.route, rule=plan.rule, to=tuple(text for _, text in shares), sent=sent)
 
@@ -123,6 +125,17 @@ def _difference(kind: Kind, before: Fate, after: Fate, calls: Sequence[Recorded]
             Example(at=call.at, method=call.method, host=call.authority, path=call.target) for call in calls[-EXAMPLES:]
         ],
     )
+
+
+def _refused_by(guard: Guard, exchange: Exchange, shares: Shares) -> Reply | None:
+    """None: at least one of the destinations may be called."""
+    refusal = None
+    for cluster, _ in shares:
+        endpoint = cluster.forecast_pick(exchange)
+        refusal = None if endpoint is None else guard.refusal(exchange, cluster.name, endpoint.key)
+        if refusal is None:
+            return None
+    return refusal
 
 
 def _answered(exchange: Exchange, reply: Reply) -> Fate:

@@ -1,7 +1,7 @@
 """The fixed order of filters, so that whoever reads a document knows what happens first.
 
-Request: deprecation, CORS, rate limits, fault, then redirect or respond, or header changes and rewrite. Response:
-deprecation, CORS, header changes, compression; what belongs to every answer, our own too, goes with it by
+Request: deprecation, CORS, access, rate limits, fault, then redirect or respond, or header changes and rewrite.
+Response: deprecation, CORS, header changes, compression; what belongs to every answer, our own too, goes with it by
 `Exchange.added`. What a rule does not use is not in its tuple.
 """
 
@@ -15,9 +15,15 @@ from meshway.model.route import Rule, RuleDestination
 
 
 def request_steps(
-    rule: Rule, limits: Sequence[AppliedLimit], paths: Sequence[PathMatch], parts: Parts, name: str
+    rule: Rule,
+    limits: Sequence[AppliedLimit],
+    paths: Sequence[PathMatch],
+    parts: Parts,
+    name: str,
+    access: Sequence[FilterStep] = (),
 ) -> tuple[FilterStep, ...]:
-    """paths: canonical, prefixes without trailing slash, of the rule's matches. name: of the rule, for messages.
+    """paths: canonical, prefixes without trailing slash, of the rule's matches. name: of the rule, for messages. access:
+    the steps of AccessPolicies.
 
     Raises PathError for a bad path in it.
     """
@@ -26,6 +32,7 @@ def request_steps(
         steps.append(FilterStep("deprecation", "deprecation", deprecation.compile_filter(rule.deprecation)))
     if rule.cors is not None:
         steps.append(FilterStep("CORS", "cors", cors.compile_filter(rule.cors, name)))
+    steps += access
     if limits:
         run, forecast = rate_limit.compile_filter(limits, parts), rate_limit.compile_forecast(limits, parts)
         steps.append(FilterStep("rate limit", "", run, forecast))

@@ -221,6 +221,12 @@ class Call:
         if endpoint is None:
             self.answer(Reply(503, "no_endpoint", "UH", cluster.no_endpoint_detail, policy=f"service {cluster.name}"))
             return
+        if plan.guard is not None:
+            refusal = plan.guard.refusal(exchange, cluster.name, endpoint.key)
+            if refusal is not None:
+                if self.attempt is None:  # else another attempt may still have an answer
+                    self.answer(refusal)
+                return
         if exchange.attempts:
             assert exchange.endpoint is not None
             exchange.tried += (exchange.endpoint,)

@@ -106,6 +106,10 @@ class _Copy:
             self._mirror.count("no_endpoint")
             return
         endpoint = self._endpoint = pick(self._exchange)
+        guard = self._mirror.guard
+        if guard is not None and guard.refusal(self._exchange, cluster.name, endpoint.key) is not None:
+            self._mirror.count("denied")
+            return
         endpoint.in_flight += 1
         self._relay.mirrored += 1
         if endpoint.idle:

@@ -157,7 +157,7 @@ def _of_address(networks: Sequence[str]) -> _Group:
         if verdict is None:
             if len(judged) >= _REMEMBERED:
                 judged.clear()
-            address = _address(peer)
+            address = read_address(peer)
             verdict = judged[peer] = address is not None and any(address in network for network in read)
         return verdict
 
@@ -168,7 +168,7 @@ def _of_address(networks: Sequence[str]) -> _Group:
     return _Group(is_inside, predicates)
 
 
-def _address(peer: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def read_address(peer: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(peer.partition("%")[0])
     except ValueError:

@@ -151,11 +151,13 @@ class Questions:
             entries.pop(change.key, None)
             if change.op == "put":
                 entries[change.key] = change
-        zone = self._host.settings.zone
+        settings = self._host.settings
         if clock is None:
-            compiler = Compiler(Parts(now=time.monotonic, random=random, zone=zone))
+            parts = Parts(now=time.monotonic, random=random, zone=settings.zone)
         else:
-            compiler = Compiler(Parts(now=clock, random=lambda: NEVER_DRAWN, wall=clock, zone=zone))
+            parts = Parts(now=clock, random=lambda: NEVER_DRAWN, wall=clock, zone=settings.zone)
+        parts.crosses_namespaces = settings.worker.crosses_namespaces
+        compiler = Compiler(parts)
         refusals = compiler.snapshot(held.revision, entries.values())
         for transition in held.transitions if clock is None else ():
             compiler.tables.apply_transition(transition)

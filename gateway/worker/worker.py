@@ -169,6 +169,7 @@ class Worker:
             report=self._report,
             retire=pool.close_idle,
             desks=self._desks(start.workers),
+            crosses_namespaces=settings.crosses_namespaces,
         )
         self._evidence = Evidence(lambda instances: self.channel.send(Answered(instances=instances)))
         self._gauges = Gauges(self._counters)

@@ -141,6 +141,26 @@ COLUMNS: Final[dict[str, Columns]] = {
         "KEY": lambda item: ", ".join(item["spec"].get("key", [])) or "-",
         "LAST CHANGE": _changed,
     },
+    "AccessPolicy": {
+        "NAME": _name,
+        "TARGETS": _targets,
+        "RULES": lambda item: str(len(item["spec"].get("rules", []))),
+        "DEFAULT": lambda item: item["spec"].get("default", "inherit"),
+        "MODE": lambda item: item["spec"].get("mode", "enforce"),
+        "LAST CHANGE": _changed,
+    },
+    "IpList": {
+        "NAME": _name,
+        "ENTRIES": lambda item: str(len(item["spec"].get("entries", []))),
+        "LAST CHANGE": _changed,
+    },
+    "MeshSettings": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
+    "Namespace": {
+        "NAME": _name,
+        "OWNER": lambda item: item["spec"].get("owner") or "-",
+        "CROSS NAMESPACE": lambda item: item["spec"].get("cross_namespace", "-"),
+        "LAST CHANGE": _changed,
+    },
     "gateways": {
         "NODE": lambda item: str(item["node"]),
         "STATE": _gateway_state,

@@ -160,6 +160,7 @@ class Mesh:
         command += ["--registry", self.registry_url, "--workers", str(settings.workers)]
         command += ["--edge-port", str(edge), "--mesh-port", str(mesh), "--admin-port", str(admin)]
         command += ["--ready-file", str(self._gateway_file), "--access-log", settings.access_log]
+        command += ["--cross-namespace", "allow"]
         return command + (["--insecure"] if settings.insecure else [])
 
     async def _registry_answers(self) -> bool:
@@ -197,6 +198,7 @@ class Mesh:
                 f"Meshway {version('meshway')}   data {settings.data} (SQLite)\n"
                 f"  ✓ registry   {ready.registry}   dns {ready.dns or 'off'}   (loopback is trusted)\n"
                 f"  ✓ gateway    edge {ready.edge}  mesh {ready.mesh}  admin {ready.admin}   ({workers})\n"
+                "               Routes may send to any namespace, until MeshSettings say cross_namespace: deny\n"
                 "Next: meshway demo · meshway register hello --port 9000 · docs/guide/first-service.md"
                 "      Ctrl-C stops",
                 flush=True,

@@ -15,7 +15,7 @@ from meshway.model.nearest import did_you_mean
 from meshway.model.rules import check_place
 from meshway.problem import FieldError, Problem, invalid_document
 
-MAX_DOCUMENT: Final = 256 << 10
+MAX_DOCUMENT: Final = max(kind.max_size for kind in KINDS.values())  # bytes of its JSON, of any kind
 MAX_LABELS: Final = 64
 _MEMBERS: Final = ("apiVersion", "kind", "metadata", "spec")
 _REQUIRED: Final = ("apiVersion", "kind", "metadata", "spec")
@@ -61,7 +61,7 @@ def decode_document(raw: object, default_namespace: str = "default") -> tuple[Do
             reader.errors += errors
         if metadata is not None and kind in KINDS:
             written = raw.get("spec")
-            for finding in check_place(kind, metadata.namespace, written if isinstance(written, Mapping) else {}):
+            for finding in check_place(kind, metadata, written if isinstance(written, Mapping) else {}):
                 reader.fail(finding.at, finding.code, finding.reason)
     elif "kind" in raw:
         reader.fail("kind", "wrong_type", f"{kind!r} is not a kind{did_you_mean(str(kind), KINDS)}")
@@ -87,12 +87,14 @@ def _refuse_large(raw: Mapping[Any, Any]) -> None:
         raise invalid_document(
             "Invalid document", (FieldError(path="", code="wrong_type", message=f"not plain values: {error}"),)
         ) from error
-    if size > MAX_DOCUMENT:
+    kind = raw.get("kind")
+    most = KINDS[kind].max_size if isinstance(kind, str) and kind in KINDS else Spec.max_size
+    if size > most:
         raise Problem(
             413,
             "too_large",
             "Document too large",
-            detail=f"{_document_name(raw, '')}: {size} bytes are above {MAX_DOCUMENT >> 10} KiB",
+            detail=f"{_document_name(raw, '')}: {size} bytes are above {most >> 10} KiB",
         )
 
 

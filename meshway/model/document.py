@@ -36,9 +36,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Spec(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The spec of one kind. plural: the kind's name in URLs, kebab-case."""
+    """The spec of one kind. plural: the kind's name in URLs, kebab-case. max_size: of a document, bytes of its JSON."""
 
     plural: ClassVar[str]
+    max_size: ClassVar[int] = 256 << 10
 
 
 class Metadata(msgspec.Struct, kw_only=True, omit_defaults=True):

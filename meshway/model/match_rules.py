@@ -78,7 +78,7 @@ def _cookie_names(part: Any) -> Iterator[Finding]:
             yield Finding(member_path(".cookies", name), "bad_name", f'"{name}" is no cookie name')
 
 
-def _networks(part: Any) -> Iterator[Finding]:
+def networks(part: Any) -> Iterator[Finding]:
     for at, network in enumerate(part.cidr):
         try:
             ipaddress.ip_network(network)
@@ -86,6 +86,7 @@ def _networks(part: Any) -> Iterator[Finding]:
             yield Finding(f".cidr[{at}]", "out_of_bounds", f"{error}: write 10.0.0.0/8 or fd00::/8")
 
 
+COOKIELESS_MATCH_RULES: Final = (BlockRule(("methods",), _methods), header_names("headers"))
 MATCH_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     StringMatch: (
         BlockRule((*_TESTS, "ignore_case", "invert"), _one_test, whole=True),
@@ -97,6 +98,6 @@ MATCH_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(("template",), _template),
         BlockRule(("regex",), _regex),
     ),
-    Source: (BlockRule(("cidr",), _networks),),
-    Match: (BlockRule(("methods",), _methods), header_names("headers"), BlockRule(("cookies",), _cookie_names)),
+    Source: (BlockRule(("cidr",), networks),),
+    Match: (*COOKIELESS_MATCH_RULES, BlockRule(("cookies",), _cookie_names)),
 }

@@ -129,7 +129,7 @@ def _whole_service(part: Any) -> Iterator[Finding]:
             yield Finding(".connection.proxy_protocol", "forbidden_combination", reason)
 
 
-_UNIQUE_TARGETS: Final = BlockRule(("targets",), _duplicate_targets)
+UNIQUE_TARGETS: Final = BlockRule(("targets",), _duplicate_targets)
 
 
 # What is for some algorithms only; an algorithm left out is inherited, and judged where it is known.
@@ -276,11 +276,11 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(("service",), _health_service),
         BlockRule(("type", "path", "host", "expect", "service"), _health_path),
     ),
-    TrafficPolicy: (_UNIQUE_TARGETS, BlockRule(("targets", "connection"), _whole_service)),
+    TrafficPolicy: (UNIQUE_TARGETS, BlockRule(("targets", "connection"), _whole_service)),
     TokenBucket: (BlockRule(("rate",), _rate_above_zero),),
     SlidingWindow: (bounded("window", 1.0, _DAY, zero=False), BlockRule(("limit", "exact"), _exact_window)),
     RateLimit: (
-        _UNIQUE_TARGETS,
+        UNIQUE_TARGETS,
         BlockRule(("key",), _limit_key),
         one_of("token_bucket", "sliding_window"),
         bounded("max_wait", _MS, 30.0, zero=True),

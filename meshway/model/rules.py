@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from meshway.model import mesh_settings
+from meshway.model.access_rules import ACCESS_RULES
 from meshway.model.action_rules import ACTION_RULES
 from meshway.model.document import Metadata
 from meshway.model.policy_rules import POLICY_RULES
@@ -26,10 +28,16 @@ _MAX_LABEL_VALUE: Final = 63
 _MAX_ANNOTATIONS: Final = Size(16 << 10)
 
 
-def check_place(kind: str, namespace: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
+def check_place(kind: str, metadata: Metadata, spec: Mapping[str, Any]) -> Iterator[Finding]:
     """What a document may say where it lives. spec: as written, perhaps unsound."""
+    namespace = metadata.namespace
     if namespace == MESH_NAMESPACE and kind in ("Service", "Route"):
         yield Finding("metadata.namespace", "forbidden_namespace", f"mesh holds no {kind}, only policies")
+    if namespace != MESH_NAMESPACE and kind in ("MeshSettings", "Namespace"):
+        yield Finding("metadata.namespace", "forbidden_namespace", f"{kind} lives in namespace {MESH_NAMESPACE}")
+    if kind == "MeshSettings" and metadata.name != mesh_settings.NAME:
+        reason = f"there is one MeshSettings, named {mesh_settings.NAME}"
+        yield Finding("metadata.name", "forbidden_combination", reason)
     targets = spec.get("targets")
     for at, target in enumerate(targets if isinstance(targets, list | tuple) else ()):
         if namespace != MESH_NAMESPACE and isinstance(target, Mapping) and target.get("mesh") is True:
@@ -62,4 +70,5 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **ROUTE_RULES,
     **ACTION_RULES,
     **POLICY_RULES,
+    **ACCESS_RULES,
 }

@@ -13,7 +13,7 @@ from meshway.rehearsal import Rehearsal as RecordedRehearsal
 from registry.documents.cautions import Caution, bereft_services, cautions
 from registry.documents.claims import claim_text, claims, rivals
 from registry.documents.differences import ValueChange, document_changes
-from registry.documents.references import dangling, references, target_of
+from registry.documents.references import dangling, references, targets_of
 from registry.revisions.draft import Apart
 from registry.view.rows import DocumentKey, DocumentRow, document_value
 
@@ -255,7 +255,7 @@ def _refuse_orphans(draft: Draft, touched: _Before) -> None:
     keys = {
         key
         for key, row in touched.rows.items()
-        if key[0] in ("Service", "Route") and row is not None and draft.document(key) is not row
+        if key[0] in ("Service", "Route", "IpList") and row is not None and draft.document(key) is not row
     }
     if not keys:
         return
@@ -265,7 +265,9 @@ def _refuse_orphans(draft: Draft, touched: _Before) -> None:
         if row.references and row.key not in touched.rows
         for reference in row.references
         # Ports may come from instances, which come and go on their own.
-        if reference.to != "port" and target_of(reference) in keys and (reason := dangling(reference, draft))
+        if reference.to != "port"
+        and not keys.isdisjoint(targets_of(reference))
+        and (reason := dangling(reference, draft))
     ]
     if orphans:
         raise Problem(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from meshway.model.access_policy import AccessPolicy
 from meshway.model.nearest import did_you_mean
 from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route, Rule
@@ -14,7 +15,7 @@ from registry.documents.matching import is_in_subset
 from registry.view.rows import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from meshway.model.document import Destination, Spec, Target
     from registry.revisions.draft import Draft
@@ -32,12 +33,9 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
                 for reference in _of_destination(destination, namespace, path)
             )
         case TrafficPolicy() | RateLimit():
-            of_targets = (
-                reference
-                for at, target in enumerate(spec.targets)
-                for reference in _of_target(target, namespace, f"spec.targets[{at}]")
-            )
-            return (*of_targets, *_of_substitutes(spec, namespace))
+            return (*_of_targets(spec.targets, namespace), *_of_substitutes(spec, namespace))
+        case AccessPolicy():
+            return (*_of_targets(spec.targets, namespace), *_of_lists(spec, namespace))
     return ()
 
 
@@ -46,6 +44,8 @@ def dangling(reference: Reference, draft: Draft) -> str | None:
     owner = f"{reference.namespace}/{reference.name}"
     if reference.to in ("route", "rule"):
         return _dangling_route(reference, draft, owner)
+    if reference.to == "ip_list":
+        return _dangling_list(reference, draft)
     service = _service(draft, reference.namespace, reference.name)
     if reference.to == "service":
         if service is None and next(draft.instances_of(reference.namespace, reference.name), None) is None:
@@ -77,10 +77,12 @@ def is_without_instances(reference: Reference, draft: Draft) -> bool:
     )
 
 
-def target_of(reference: Reference) -> DocumentKey:
-    """The document it refers to, which for a service may not be written."""
+def targets_of(reference: Reference) -> tuple[DocumentKey, ...]:
+    """The document it refers to, which for a service may not be written; of a list all that may be meant."""
+    if reference.to == "ip_list":
+        return tuple(("IpList", namespace, reference.name) for namespace in (reference.namespace, MESH_NAMESPACE))
     kind = "Route" if reference.to in ("route", "rule") else "Service"
-    return (kind, reference.namespace, reference.name)
+    return ((kind, reference.namespace, reference.name),)
 
 
 def _destinations(rule: Rule, path: str) -> Iterator[tuple[Destination, str]]:
@@ -116,6 +118,19 @@ def _of_destination(destination: Destination, namespace: str, path: str) -> Iter
         yield Reference(f"{path}.port", "port", of, destination.service, destination.port)
 
 
+def _of_targets(targets: Sequence[Target], namespace: str) -> Iterator[Reference]:
+    for at, target in enumerate(targets):
+        yield from _of_target(target, namespace, f"spec.targets[{at}]")
+
+
+def _of_lists(spec: AccessPolicy, namespace: str) -> Iterator[Reference]:
+    for at, rule in enumerate(spec.rules):
+        for place, caller in enumerate(rule.from_):
+            if caller.ip_list is not None:
+                path = f"spec.rules[{at}].from[{place}].ip_list"
+                yield Reference(path, "ip_list", namespace, caller.ip_list)
+
+
 def _of_target(target: Target, namespace: str, path: str) -> Iterator[Reference]:
     if target.service is not None:
         yield Reference(f"{path}.service", "service", namespace, target.service)
@@ -139,6 +154,12 @@ def _dangling_route(reference: Reference, draft: Draft, owner: str) -> str | Non
         if reference.part not in names:
             return f'"{reference.part}" is not a rule of Route {owner} ({_it_has(names)})'
     return None
+
+
+def _dangling_list(reference: Reference, draft: Draft) -> str | None:
+    if any(draft.document(key) is not None for key in targets_of(reference)):
+        return None
+    return f'"{reference.name}" is no IpList in namespace {reference.namespace}, nor in {MESH_NAMESPACE}'
 
 
 def _service(draft: Draft, namespace: str, name: str) -> Service | None:

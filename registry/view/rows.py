@@ -91,7 +91,7 @@ class Reference(msgspec.Struct, frozen=True):
     """What a document says of another; path: where. part: a Service's subset or port, a Route's rule."""
 
     path: str
-    to: Literal["service", "subset", "port", "route", "rule"]
+    to: Literal["service", "subset", "port", "route", "rule", "ip_list"]
     namespace: str
     name: str
     part: str = ""

@@ -1,4 +1,4 @@
-"""Generated documents of all four kinds: every field of the model, in every combination its rules allow."""
+"""Generated documents of all kinds: every field of the model, in every combination its rules allow."""
 
 import re
 from typing import Any, Final
@@ -42,8 +42,12 @@ _NAMES: Final = st.sampled_from(["x-a", "x-b", "team", "Accept"])
 
 def documents(kind: str) -> st.SearchStrategy[Written]:
     """Sound documents as a person may write them, in no canonical form."""
+    of_mesh = kind in ("MeshSettings", "Namespace")
     metadata = st.fixed_dictionaries(
-        {"name": _LABELS, "namespace": st.sampled_from(["default", "shop"])},
+        {
+            "name": st.just("mesh") if kind == "MeshSettings" else _LABELS,
+            "namespace": st.just("mesh") if of_mesh else st.sampled_from(["default", "shop"]),
+        },
         optional={
             "labels": st.dictionaries(_NAMES, st.sampled_from(["x", "1", ""]), max_size=2),
             "annotations": st.dictionaries(_NAMES, _VALUES, max_size=2),

@@ -94,7 +94,7 @@ def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
         ("a: b\n\tc: d", "bad_yaml", (2, 1)),
         ("[" * 200 + "]" * 200, "too_large", None),
         ("[" * 200_000, "bad_yaml", None),
-        ("a: " + "x" * (257 << 10), "too_large", (1, 1)),
+        ("a: " + "x" * (1025 << 10), "too_large", (1, 1)),
     ],
 )
 def test_what_is_no_plain_data_is_refused_with_its_place(text: str, code: str, place: tuple[int, int] | None) -> None:

@@ -1,0 +1,135 @@
+"""What AccessPolicies say of one call: deny before allow before the nearest default.
+
+Rules lie in the same tables as those of Routes, so how many there are costs nothing. Those that deny are asked of every
+reading of the path (`readings.py`), those that allow of the canonical one alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.access.readings import Readings, is_plain
+from gateway.exchange import Exchange, Reply
+from gateway.plan import Forecast
+from gateway.routing.table import HostRoutes
+
+Authorize = Callable[[Exchange], Reply | None]
+
+
+class Verdict:
+    """document: whose word. says: in words. reply: None lets the call pass."""
+
+    __slots__ = ("document", "reply", "says")
+
+    def __init__(self, document: str, says: str, *, passes: bool) -> None:
+        self.document = document
+        self.says = says
+        self.reply = None if passes else Reply(403, "denied", "UAEX", f"{document}: {says}", policy=document)
+
+
+@dataclass(slots=True, frozen=True)
+class Rules:
+    """denies, allows: None where there are none. readings: None where no rule that denies asks for a path."""
+
+    denies: HostRoutes[Verdict] | None
+    readings: Readings | None
+    allows: HostRoutes[Verdict] | None
+    default: Verdict
+
+    def judge(self, exchange: Exchange) -> Verdict:
+        denies = self.denies
+        if denies is not None:
+            if self.readings is None or is_plain(exchange.path):
+                verdict = denies.match(exchange)
+            else:
+                verdict = _match_any(denies, exchange, self.readings)
+            if verdict is not None:
+                return verdict
+        if self.allows is not None:
+            verdict = self.allows.match(exchange)
+            if verdict is not None:
+                return verdict
+        return self.default
+
+
+def _match_any(denies: HostRoutes[Verdict], exchange: Exchange, readings: Readings) -> Verdict | None:
+    path = exchange.path
+    try:
+        for exchange.path in readings.of(path):
+            verdict = denies.match(exchange)
+            if verdict is not None:
+                return verdict
+    finally:
+        exchange.path = path
+    return None
+
+
+@dataclass(slots=True, frozen=True)
+class Gate:
+    """enforced: None where nobody says anything. audited: the same with what only audits, None where nothing does.
+
+    tell: told of each call that audited would refuse.
+    """
+
+    enforced: Rules | None
+    audited: Rules | None
+    tell: Callable[[Verdict], None]
+
+    def compile(self) -> Authorize:
+        if self.audited is None:
+            assert self.enforced is not None
+            return _enforcing(self.enforced.judge)
+        return self._audit
+
+    def _audit(self, exchange: Exchange) -> Reply | None:
+        if self.enforced is not None:
+            verdict = self.enforced.judge(exchange)
+            if verdict.reply is not None:
+                return verdict.reply
+        assert self.audited is not None
+        verdict = self.audited.judge(exchange)
+        if verdict.reply is not None:
+            self.tell(verdict)
+        return None
+
+    def forecast(self, exchange: Exchange) -> Sequence[Forecast]:
+        """For whoever explains a call; nothing is counted."""
+        told: list[Forecast] = []
+        if self.enforced is not None:
+            verdict = self.enforced.judge(exchange)
+            said = "pass" if verdict.reply is None else "refuse"
+            told.append(
+                Forecast(said, f"{verdict.says}; the caller is {caller(exchange)}", verdict.document, verdict.reply)
+            )
+        if self.audited is not None and not (told and told[0].reply is not None):
+            verdict = self.audited.judge(exchange)
+            if verdict.reply is not None:
+                told.append(Forecast("pass", f"{verdict.says}; would be refused, but it only audits", verdict.document))
+        return told
+
+
+def _enforcing(judge: Callable[[Exchange], Verdict]) -> Authorize:
+    return lambda exchange: judge(exchange).reply
+
+
+def caller(exchange: Exchange) -> str:
+    """In words."""
+    principal = exchange.principal
+    return f"{'anonymous' if principal is None else principal.name} at {exchange.peer}"
+
+
+class Guard:
+    """Asked of the service that is about to be called, where that is not settled before: of several destinations, of
+    one that stands in for another, of a path that was rewritten.
+
+    gates: by the cluster's name and the namespace and name of the endpoint's service.
+    """
+
+    __slots__ = ("_gates",)
+
+    def __init__(self, gates: Mapping[tuple[str, str, str], Authorize]) -> None:
+        self._gates = gates
+
+    def refusal(self, exchange: Exchange, cluster: str, endpoint: tuple[str, str, str]) -> Reply | None:
+        """endpoint: its key."""
+        authorize = self._gates.get((cluster, endpoint[0], endpoint[1]))
+        return None if authorize is None else authorize(exchange)

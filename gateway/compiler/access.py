@@ -1,0 +1,346 @@
+"""From AccessPolicies to what a rule asks before a call goes on, and once more where the service is not settled before.
+
+Two questions, each with an answer of its own: may the Route be used (policies that target it), and may the service be
+called (those of the mesh, its namespace, itself and its subset). A Route's owner lets nobody into others' services.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from gateway.access.addresses import Addresses
+from gateway.access.gate import Authorize, Gate, Guard, Rules, Verdict
+from gateway.access.readings import Readings, folded
+from gateway.compiler.clusters import ClusterKey
+from gateway.compiler.diff import DocumentKey, Entry
+from gateway.compiler.host_build import build_host
+from gateway.compiler.matches import Placed, read_match
+from gateway.compiler.policies import (
+    MESH,
+    MESH_NAMESPACE,
+    Attached,
+    Place,
+    places_of,
+    service_places,
+    wide_place,
+)
+from gateway.exchange import Exchange
+from gateway.plan import FilterStep, Parts
+from gateway.routing.predicates import Test
+from gateway.routing.table import Candidate, HostRoutes
+from meshway.model import mesh_settings
+from meshway.model.access_policy import AccessCaller, AccessOperation, AccessPolicy, AccessRule
+from meshway.model.instant import parse_instant
+from meshway.model.ip_list import IpList
+from meshway.model.match import Match, PathMatch
+from meshway.model.mesh_settings import MeshSettings
+from meshway.model.namespace import Namespace
+from meshway.model.path_template import parse_template
+
+WOULD_DENY: Final = "meshway_access_would_deny_total"
+KINDS: Final = ("AccessPolicy", "IpList", "MeshSettings", "Namespace")
+_NOBODY: Final = "nobody else says anything"
+
+Entries = Sequence[Entry[AccessPolicy]]
+
+
+class Access:
+    """All policies, lists and settings of one revision. Tables are made when a Route first asks for them."""
+
+    def __init__(
+        self,
+        policies: Iterable[Entry[AccessPolicy]],
+        lists: Iterable[Entry[IpList]],
+        settings: Iterable[Entry[MeshSettings]],
+        namespaces: Iterable[Entry[Namespace]],
+        parts: Parts,
+    ) -> None:
+        self._parts = parts
+        self._readings = Readings()
+        self._attached = Attached(policies)
+        self._lists = {entry.key[1:]: entry.spec for entry in lists}
+        self._addresses: dict[tuple[str, str], Addresses] = {}
+        self._mesh = next((entry.spec for entry in settings if entry.name == mesh_settings.NAME), MeshSettings())
+        self._namespaces = {entry.name: entry.spec for entry in namespaces}
+        self._gates: dict[tuple[tuple[DocumentKey, ...], str, str], Gate | None] = {}
+
+    def route_gate(self, places: Iterable[Place], origin: str) -> Gate | None:
+        """May the Route be used? None: nobody says anything of it. origin: the Route's namespace, "" = no Route."""
+        return self._gate(self._attached.at(places), origin, "")
+
+    def service_gate(self, namespace: str, service: str, subset: str, origin: str) -> Gate | None:
+        """May this service be called by a Route of the namespace `origin`?"""
+        return self._gate(self._attached.at(service_places(namespace, service, subset)), origin, namespace)
+
+    def _gate(self, entries: Entries, origin: str, owner: str) -> Gate | None:
+        key = (tuple(entry.key for entry in entries), origin, owner)
+        if key not in self._gates:
+            self._gates[key] = self._compile(entries, origin, owner)
+        return self._gates[key]
+
+    def _compile(self, entries: Entries, origin: str, owner: str) -> Gate | None:
+        last = self._crossing(origin, owner)
+        enforced = [entry for entry in entries if entry.spec.mode == "enforce"]
+        of_enforced = self._rules(enforced, origin, last) if enforced or last.reply is not None else None
+        if len(enforced) == len(entries):
+            return None if of_enforced is None else Gate(of_enforced, None, _silent)
+        return Gate(of_enforced, self._rules(entries, origin, last), self._telling(entries))
+
+    def _crossing(self, origin: str, owner: str) -> Verdict:
+        """Where no document says otherwise: from one namespace into another as the mesh, or the called one, has it."""
+        if not origin or not owner or origin == owner:
+            return Verdict("built in", _NOBODY, passes=True)
+        document, setting = f"Namespace {MESH_NAMESPACE}/{owner}", None
+        if (namespace := self._namespaces.get(owner)) is not None:
+            setting = namespace.cross_namespace
+        if setting is None:
+            document, setting = f"MeshSettings {MESH_NAMESPACE}/{mesh_settings.NAME}", self._mesh.cross_namespace
+        if setting == "allow" or (setting is None and self._parts.crosses_namespaces):
+            return Verdict(document, "calls may cross namespaces", passes=True)
+        says = (
+            f"Routes of namespace {origin} may not send to namespace {owner}, unless an AccessPolicy of {owner} allows "
+            f"from: [{{namespace: {origin}}}]"
+        )
+        return Verdict(document, says, passes=False)
+
+    def _rules(self, entries: Entries, origin: str, last: Verdict) -> Rules:
+        denies: list[Placed[Verdict]] = []
+        allows: list[Placed[Verdict]] = []
+        default = last
+        for entry in entries:
+            for at, rule in enumerate(entry.spec.rules):
+                allows_it = rule.action == "allow"
+                says = f"rule {rule.name or at} {'allows' if allows_it else 'denies'} this call"
+                verdict = Verdict(f"AccessPolicy {entry.title}", says, passes=allows_it)
+                placed = allows if allows_it else denies
+                placed += self._placed(entry, rule, verdict, f"spec.rules[{at}]", origin, len(placed))
+            default = _default(entry, default)
+        return Rules(
+            denies=_table(denies),
+            readings=self._readings if any(placed.path != _EVERYTHING for placed in denies) else None,
+            allows=_table(allows) if default.reply is not None else None,
+            default=default,
+        )
+
+    def _placed(
+        self, entry: Entry[AccessPolicy], rule: AccessRule, verdict: Verdict, path: str, origin: str, rank: int
+    ) -> Iterator[Placed[Verdict]]:
+        """rank: how many lie there before."""
+        callers = [self._caller(one, entry.namespace, rule.action, origin) for one in rule.from_]
+        asked = [caller for caller in callers if caller is not None]
+        if rule.from_ and not asked:
+            return
+        by = None if not asked or _anybody in asked else _any_of(asked)
+        for at, operation in enumerate(rule.to or (AccessOperation(),)):
+            read = read_match(_as_match(operation), f"{path}.to[{at}]", self._parts)
+            candidate = Candidate((rank, at), verdict, _both(read.test, by))
+            if rule.action == "allow":
+                yield Placed(read.path, candidate)
+            else:
+                for each in _as_read_by_anybody(read.path):
+                    yield Placed(each, candidate)
+
+    def _caller(self, caller: AccessCaller, namespace: str, action: str, origin: str) -> Test | None:
+        """None: it is none of this Route's. A list that is not there lets nobody in, and keeps everybody out."""
+        if caller.namespace is not None and caller.namespace != origin:
+            return None
+        tests: list[Test] = []
+        if caller.cidr:
+            tests.append(_from(Addresses([(network, math.inf) for network in caller.cidr], self._parts.wall)))
+        if caller.ip_list is not None:
+            known = self._list(namespace, caller.ip_list)
+            if known is not None:
+                tests.append(_from(known))
+            elif action == "allow":
+                return None
+        return _all_of(tests) if tests else _anybody
+
+    def _list(self, namespace: str, name: str) -> Addresses | None:
+        """Of the policy's own namespace, else of the mesh."""
+        key = next((key for key in ((namespace, name), (MESH_NAMESPACE, name)) if key in self._lists), None)
+        if key is None:
+            return None
+        if key not in self._addresses:
+            entries = [
+                (entry.cidr, math.inf if entry.until is None else parse_instant(entry.until))
+                for entry in self._lists[key].entries
+            ]
+            self._addresses[key] = Addresses(entries, self._parts.wall)
+        return self._addresses[key]
+
+    def _telling(self, entries: Entries) -> Callable[[Verdict], None]:
+        counters = self._parts.counters
+        if counters is None:
+            return _silent
+        cells = {f"AccessPolicy {entry.title}": counters.counter(WOULD_DENY, policy=entry.title) for entry in entries}
+
+        def tell(verdict: Verdict) -> None:
+            cell = cells.get(verdict.document)
+            if cell is not None:
+                counters.add(cell)
+
+        return tell
+
+
+class RuleAccess:
+    """What one rule of a Route asks.
+
+    services: its destinations. standing_in: of each cluster, who may be called in its place. unusable: of a service for
+    which a policy speaks that cannot be used, what its calls get. is_rewritten: the service sees another path, or other
+    headers, than the Route. steps: asked before the call goes on. guard: asked of each service that is called.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        route: Sequence[Place],
+        services: Sequence[ClusterKey],
+        standing_in: Callable[[ClusterKey], Iterable[ClusterKey]],
+        unusable: Callable[[ClusterKey], Authorize | None],
+        origin: str,
+        *,
+        is_rewritten: bool,
+    ) -> None:
+        self._access = access
+        self._origin = origin
+        self._standing_in = standing_in
+        self._unusable = unusable
+        wide = () if services else (MESH, ("namespace", route[0][1]))
+        gates = [access.route_gate((*wide, *route), origin)]
+        is_settled = len({key[:3] for key in services}) == 1 and not is_rewritten
+        if is_settled:
+            gates.append(self._gate(services[0]))
+        self._settled = services[0][:3] if is_settled else None
+        self.steps = tuple(
+            FilterStep("access", "", gate.compile(), gate.forecast) for gate in gates if gate is not None
+        )
+        self.guard = self.guard_of(services)
+
+    def guard_of(self, services: Iterable[ClusterKey]) -> Guard | None:
+        """None: the steps have asked already, or nobody says anything. Also for copies of calls."""
+        gates: dict[tuple[str, str, str], Authorize] = {}
+        for service in services:
+            involved = all_involved(service, self._standing_in)
+            for owner in involved:
+                authorize = self._authorize(owner)
+                if authorize is not None:
+                    gates |= {(cluster.name, *owner.owner): authorize for cluster in involved}
+        return Guard(gates) if gates else None
+
+    def _authorize(self, owner: ClusterKey) -> Authorize | None:
+        if owner[:3] == self._settled:
+            return None
+        refusing = self._unusable(owner)
+        if refusing is not None:
+            return refusing
+        gate = self._gate(owner)
+        return None if gate is None else gate.compile()
+
+    def _gate(self, key: ClusterKey) -> Gate | None:
+        return self._access.service_gate(key.namespace, key.service, key.subset, self._origin)
+
+
+def all_involved(
+    service: ClusterKey, standing_in: Callable[[ClusterKey], Iterable[ClusterKey]]
+) -> tuple[ClusterKey, ...]:
+    """A service and whoever may be called in its place, or in the place of these."""
+    found = {service: None}
+    waiting = [service]
+    while waiting:
+        added = [key for key in standing_in(waiting.pop()) if key not in found]
+        found |= dict.fromkeys(added)
+        waiting += added
+    return tuple(found)
+
+
+def _default(entry: Entry[AccessPolicy], wider: Verdict) -> Verdict:
+    spec, document = entry.spec, f"AccessPolicy {entry.title}"
+    if spec.default == "allow":
+        return Verdict(document, "its default allows this call", passes=True)
+    if spec.default == "deny":
+        return Verdict(document, "its default denies this call", passes=False)
+    if any(rule.action == "allow" for rule in spec.rules):
+        return Verdict(document, "it allows others, so this call is denied", passes=False)
+    return wider
+
+
+def _as_match(operation: AccessOperation) -> Match:
+    return Match(path=operation.path, methods=operation.methods, headers=operation.headers, query=operation.query)
+
+
+_EVERYTHING: Final = PathMatch(prefix="")
+
+
+def _as_read_by_anybody(path: PathMatch) -> tuple[PathMatch, ...]:
+    """path: canonical. Folded, as `gateway/access/readings.py` spells paths."""
+    if path.regex is not None:
+        return (path, msgspec.structs.replace(path, ignore_case=True))
+    plain = msgspec.structs.replace(path, ignore_case=False)
+    if path.template is not None:
+        words = []
+        for segment in parse_template(path.template):
+            if segment.literal is not None:
+                words.append(folded(f"/{segment.literal}"))
+            else:
+                words.append(f"/{{{segment.name}=**}}" if segment.is_rest else f"/{{{segment.name}}}")
+        return (msgspec.structs.replace(plain, template="".join(words)),)
+    text = {name: getattr(path, name) for name in ("exact", "prefix", "string_prefix")}
+    return (msgspec.structs.replace(plain, **{name: folded(one) for name, one in text.items() if one is not None}),)
+
+
+def _table(placed: Sequence[Placed[Verdict]]) -> HostRoutes[Verdict] | None:
+    return build_host(placed) if placed else None
+
+
+def _anybody(_: Exchange) -> bool:
+    return True
+
+
+def _from(addresses: Addresses) -> Test:
+    return lambda exchange: addresses.holds(exchange.peer)
+
+
+def _all_of(tests: Sequence[Test]) -> Test:
+    return tests[0] if len(tests) == 1 else lambda exchange: all(test(exchange) for test in tests)
+
+
+def _any_of(tests: Sequence[Test]) -> Test:
+    return tests[0] if len(tests) == 1 else lambda exchange: any(test(exchange) for test in tests)
+
+
+def _both(first: Test | None, second: Test | None) -> Test | None:
+    if first is None or second is None:
+        return first or second
+    return lambda exchange: first(exchange) and second(exchange)
+
+
+def _silent(_: Verdict) -> None:
+    pass
+
+
+def check(entry: Entry[AccessPolicy], parts: Parts) -> None:
+    """Compiles it alone, for show. Raises CompileError."""
+    for at, rule in enumerate(entry.spec.rules):
+        for place, operation in enumerate(rule.to):
+            _as_read_by_anybody(read_match(_as_match(operation), f"spec.rules[{at}].to[{place}]", parts).path)
+
+
+def touched_by(news: Iterable[Entry[Any]], policies: Iterable[Entry[AccessPolicy]]) -> set[Place]:
+    """Where calls fare otherwise for new, changed and gone documents. policies: old and new ones."""
+    places: set[Place] = set()
+    lists: set[str] = set()
+    for entry in news:
+        if entry.kind == "AccessPolicy":
+            places |= {wide_place(place) for place in places_of(entry)}
+        elif entry.kind == "IpList":
+            lists.add(entry.name)
+        elif entry.kind == "Namespace":
+            places.add(("namespace", entry.name))
+        else:
+            places.add(MESH)
+    for policy in policies if lists else ():
+        if any(caller.ip_list in lists for rule in policy.spec.rules for caller in rule.from_):
+            places |= {wide_place(place) for place in places_of(policy)}
+    return places

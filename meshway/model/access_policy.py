@@ -1,0 +1,69 @@
+"""AccessPolicy: who may call what. Deny wins over allow, whichever document says so."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal
+
+from msgspec import Meta, field
+
+from meshway.model.document import Label, Part, Spec, Target
+from meshway.model.match import PathMatch, Text
+
+MOST_RULES: Final = 1000
+_NO_PROOF: Final = (
+    "needs a caller who has proved who he is, which gateways cannot ask for yet: an address or a header proves "
+    "nothing. Take it out"
+)
+
+
+class AccessCaller(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who calls; all parts must hold. namespace: whose Route the call comes by. cidr, ip_list: of the caller's address.
+
+    via: `route`: the Routes of a namespace; `any`: its services, too, once they can prove that they are.
+    """
+
+    unsupported: ClassVar[frozenset[str]] = frozenset(
+        {"service", "principal", "consumer", "consumer_group", "anonymous"}
+    )
+    unsupported_because: ClassVar[Mapping[str, str]] = dict.fromkeys(unsupported, _NO_PROOF)
+    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"via": frozenset({"call"})}
+
+    namespace: Label | None = None
+    via: Literal["any", "route"] | None = None
+    cidr: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+    ip_list: Label | None = None
+
+
+class AccessOperation(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is called; all parts must hold. A rule that denies takes every reading of a path for the path."""
+
+    path: PathMatch | None = None
+    methods: tuple[str, ...] = ()
+    headers: dict[str, Text] = {}
+    query: dict[str, Text] = {}
+
+
+class AccessRule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Any of `from` (none: everybody) for any of `to` (none: everything)."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"when"})
+
+    name: Label | None = None
+    action: Literal["allow", "deny"]
+    from_: Annotated[tuple[AccessCaller, ...], Meta(max_length=64)] = field(name="from", default=())
+    to: Annotated[tuple[AccessOperation, ...], Meta(max_length=64)] = ()
+
+
+class AccessPolicy(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A rule that denies decides, then one that allows, then the nearest document's default.
+
+    default: `inherit` is `deny` where a rule allows somebody. mode: `audit` counts what it would refuse, and refuses
+    nothing.
+    """
+
+    plural: ClassVar[str] = "access-policies"
+    unsupported: ClassVar[frozenset[str]] = frozenset({"external"})
+
+    targets: tuple[Target, ...] = ()
+    default: Literal["inherit", "allow", "deny"] = "inherit"
+    rules: Annotated[tuple[AccessRule, ...], Meta(max_length=MOST_RULES)] = ()
+    mode: Literal["enforce", "audit"] = "enforce"

@@ -1,0 +1,72 @@
+"""What must hold inside an AccessPolicy and an IpList."""
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from meshway.model.access_policy import AccessCaller, AccessOperation, AccessPolicy, AccessRule
+from meshway.model.instant import parse_instant
+from meshway.model.ip_list import IpEntry
+from meshway.model.match_rules import COOKIELESS_MATCH_RULES, networks
+from meshway.model.policy_rules import UNIQUE_TARGETS
+from meshway.model.rule_kit import BlockRule, Finding, unique
+
+
+def _says_something(part: Any) -> Iterator[Finding]:
+    if part.default == "inherit" and not part.rules:
+        yield Finding("", "missing_field", "says nothing: write a default (allow or deny) or rules")
+    yield from unique((rule.name for rule in part.rules), lambda at: f".rules[{at}].name", "rule")
+
+
+def _asks_something(*names: str) -> BlockRule:
+    def check(part: Any) -> Iterator[Finding]:
+        if not any(getattr(part, name) for name in names):
+            yield Finding("", "missing_field", f"needs at least one of {', '.join(names)}; leave it out for everything")
+
+    return BlockRule(names, check, whole=True)
+
+
+def _via(part: Any) -> Iterator[Finding]:
+    if part.via is not None and part.namespace is None:
+        yield Finding(".via", "forbidden_combination", "needs namespace beside it")
+
+
+def _denies_by_proof(part: Any) -> Iterator[Finding]:
+    """What a caller cannot prove lets nobody in; but it would keep nobody out, either."""
+    if part.action != "deny":
+        return
+    for at, caller in enumerate(part.from_):
+        if caller.namespace is not None and caller.via != "route":
+            reason = "a service cannot prove its namespace yet, so this would not keep it out: write via: route"
+            yield Finding(f".from[{at}].namespace", "forbidden_combination", reason)
+
+
+def _entry(part: Any) -> Iterator[Finding]:
+    try:
+        ipaddress.ip_network(part.cidr)
+    except ValueError as error:
+        yield Finding(".cidr", "out_of_bounds", f"{error}: write 10.0.0.0/8 or fd00::/8")
+
+
+def _until(part: Any) -> Iterator[Finding]:
+    if part.until is None:
+        return
+    try:
+        parse_instant(part.until)
+    except ValueError as error:
+        yield Finding(".until", "out_of_bounds", str(error))
+
+
+ACCESS_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
+    AccessPolicy: (UNIQUE_TARGETS, BlockRule(("default", "rules"), _says_something, whole=True)),
+    AccessRule: (BlockRule(("action", "from_"), _denies_by_proof),),
+    AccessCaller: (
+        _asks_something("namespace", "cidr", "ip_list"),
+        BlockRule(("namespace", "via"), _via),
+        BlockRule(("cidr",), networks),
+    ),
+    AccessOperation: (_asks_something("path", "methods", "headers", "query"), *COOKIELESS_MATCH_RULES),
+    IpEntry: (BlockRule(("cidr",), _entry), BlockRule(("until",), _until)),
+}

@@ -1,0 +1,331 @@
+"""Who may call what: AccessPolicies over real sockets, judged by what the services received."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+from gateway.exchange import MESH
+from meshway.snapshot import Change
+from tests.integration.gateway.test_decisions import route, saying, services
+from tests.parts.changes import document, edge_route, gone, running, to
+from tests.parts.compiled import CompiledGateway, compiled_gateway
+from tests.parts.conditions import until
+from tests.parts.upstream import RecordingUpstream
+
+OF_BOOKS: Final = [{"service": "books"}]
+ME: Final = [{"cidr": ["127.0.0.0/8", "::1/128"]}]
+OTHERS: Final = [{"cidr": ["192.0.2.0/24"]}]
+
+
+def policy(name: str = "p", namespace: str = "default", **spec: Any) -> Change:
+    return document("AccessPolicy", name, spec, namespace)
+
+
+def rule(action: str, **fields: Any) -> dict[str, Any]:
+    return {"action": action} | {"from" if key == "by" else key: value for key, value in fields.items()}
+
+
+@asynccontextmanager
+async def books_behind(*changes: Change, face: int = 0) -> AsyncIterator[tuple[CompiledGateway, RecordingUpstream]]:
+    """One instance of books, called on shop.example."""
+    books_one = saying("1")
+    async with services(books_one) as books, compiled_gateway(*books, *changes, face=face) as gateway:
+        yield gateway, books_one
+
+
+async def status_of(gateway: CompiledGateway, target: str = "/", **call: Any) -> int:
+    return (await gateway.ask(target, **call))[0]
+
+
+@pytest.mark.proves("AccessPolicy.targets", "AccessPolicy.rules", "AccessRule.action", "AccessOperation.path")
+async def test_a_denied_call_reaches_nobody_and_is_told_whose_word_that_is() -> None:
+    no_admin = rule("deny", name="no-admin", to=[{"path": {"prefix": "/admin"}}])
+    locked = policy(targets=OF_BOOKS, rules=[no_admin])
+    async with books_behind(route(to("books")), locked) as (gateway, books_one):
+        status, _, body = await gateway.ask("/admin/users")
+        assert status == 403
+        assert '"code":"denied"' in body
+        assert '"policy":"AccessPolicy default/p"' in body
+        assert await status_of(gateway, "/administration") == 200
+        assert [received.target for received in books_one.requests] == [b"/administration"]
+        await until(lambda: len(gateway.lines) == 2, what="both lines of the log")
+        denied = next(line for line in gateway.lines if line["path"].startswith("/admin/"))
+        assert (denied["reason"], denied["policy"]) == ("denied", "AccessPolicy default/p")
+        gateway.apply(policy(targets=[{"service": "films"}], rules=[no_admin]))
+        assert await status_of(gateway, "/admin/users") == 200
+
+
+@pytest.mark.proves("AccessRule.name")
+async def test_a_refusal_names_the_rule() -> None:
+    locked = policy(rules=[rule("deny", name="nobody-at-all")])
+    async with books_behind(route(to("books")), locked) as (gateway, _):
+        assert "rule nobody-at-all denies this call" in (await gateway.ask())[2]
+
+
+@pytest.mark.proves(
+    "AccessRule.from", "AccessRule.to", "AccessOperation.methods", "AccessOperation.headers", "AccessOperation.query"
+)
+@pytest.mark.parametrize(
+    ("asked", "call"),
+    [
+        ({"methods": ["DELETE"]}, {"method": "DELETE"}),
+        ({"headers": {"x-team": {"prefix": "web"}}}, {"fields": "X-Team: website\r\n"}),
+        ({"query": {"debug": {"present": True}}}, {"target": "/?debug"}),
+    ],
+    ids=["methods", "headers", "query"],
+)
+async def test_a_rule_is_for_what_it_asks_for(asked: dict[str, Any], call: dict[str, Any]) -> None:
+    async with books_behind(route(to("books")), policy(rules=[rule("deny", to=[asked])])) as (gateway, _):
+        assert (await gateway.ask(**call))[0] == 403
+        assert (await gateway.ask())[0] == 200
+        gateway.apply(policy(rules=[rule("deny", to=[asked], by=OTHERS)]))
+        assert (await gateway.ask(**call))[0] == 200
+        gateway.apply(policy(rules=[rule("deny", to=[asked], by=ME)]))
+        assert (await gateway.ask(**call))[0] == 403
+
+
+async def test_deny_wins_over_allow_whichever_document_says_so() -> None:
+    wide = policy("wide", rules=[rule("allow")], default="allow")
+    narrow = policy("narrow", targets=OF_BOOKS, rules=[rule("deny", to=[{"path": {"exact": "/x"}}])])
+    async with books_behind(route(to("books")), wide, narrow) as (gateway, _):
+        assert [await status_of(gateway, target) for target in ("/x", "/y")] == [403, 200]
+        gateway.apply(
+            policy("wide", rules=[rule("deny", to=[{"path": {"exact": "/x"}}])]),
+            policy("narrow", targets=OF_BOOKS, rules=[rule("allow")], default="allow"),
+        )
+        assert [await status_of(gateway, target) for target in ("/x", "/y")] == [403, 200]
+
+
+@pytest.mark.proves("AccessPolicy.default")
+async def test_who_is_allowed_by_a_rule_leaves_the_others_out_unless_the_default_lets_them_in() -> None:
+    allow = rule("allow", to=[{"path": {"prefix": "/open"}}])
+    async with books_behind(route(to("books")), policy(rules=[allow])) as (gateway, _):
+        assert [await status_of(gateway, target) for target in ("/open/a", "/else")] == [200, 403]
+        gateway.apply(policy(rules=[allow], default="allow"))
+        assert await status_of(gateway, "/else") == 200
+        gateway.apply(policy(default="deny"))
+        assert await status_of(gateway, "/open/a") == 403
+        gateway.apply(policy("own", targets=OF_BOOKS, default="allow"))  # the nearest one decides
+        assert await status_of(gateway, "/open/a") == 200
+
+
+@pytest.mark.proves("AccessCaller.cidr")
+async def test_an_address_is_let_in_or_kept_out() -> None:
+    async with books_behind(route(to("books")), policy(rules=[rule("allow", by=OTHERS)])) as (gateway, _):
+        assert await status_of(gateway) == 403
+        gateway.apply(policy(rules=[rule("allow", by=OTHERS + ME)]))
+        assert await status_of(gateway) == 200
+
+
+@pytest.mark.proves("AccessCaller.ip_list", "IpList.entries", "IpEntry.cidr", "IpEntry.until")
+async def test_a_list_of_addresses_counts_in_the_namespace_then_in_the_mesh_and_until_its_time() -> None:
+    def addresses(*entries: dict[str, Any], namespace: str = "default") -> Change:
+        return document("IpList", "office", {"entries": list(entries)}, namespace)
+
+    allow = policy(rules=[rule("allow", by=[{"ip_list": "office"}])])
+    async with books_behind(route(to("books")), allow, addresses({"cidr": "192.0.2.1"})) as (gateway, _):
+        assert await status_of(gateway) == 403
+        gateway.apply(addresses({"cidr": "192.0.2.1"}, {"cidr": "127.0.0.1"}))
+        assert await status_of(gateway) == 200
+        past = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+        gateway.apply(addresses({"cidr": "127.0.0.1", "until": past}))
+        assert await status_of(gateway) == 403
+        gateway.apply(addresses({"cidr": "127.0.0.0/8"}, namespace="mesh"))
+        assert await status_of(gateway) == 403  # its own one stands before
+        gateway.apply(gone("IpList", "office"))
+        assert await status_of(gateway) == 200
+
+
+async def test_a_list_that_is_not_there_lets_nobody_in_and_keeps_everybody_out() -> None:
+    asked = [{"ip_list": "gone"}]
+    async with books_behind(route(to("books")), policy(rules=[rule("allow", by=asked)])) as (gateway, _):
+        assert await status_of(gateway) == 403
+        gateway.apply(policy(rules=[rule("deny", by=asked)]))
+        assert await status_of(gateway) == 403
+
+
+@pytest.mark.proves("AccessPolicy.mode")
+async def test_a_policy_that_audits_refuses_nobody() -> None:
+    async with books_behind(route(to("books")), policy(default="deny", mode="audit")) as (gateway, _):
+        assert await status_of(gateway) == 200
+        gateway.apply(policy(default="deny", mode="enforce"))
+        assert await status_of(gateway) == 403
+
+
+@pytest.mark.parametrize("answer", [{"redirect": {"path": {"full": "/x"}}}, {"respond": {"status": 200}}])
+async def test_a_rule_that_answers_itself_is_guarded_by_its_namespace_and_its_route(answer: dict[str, Any]) -> None:
+    for locked in (policy(default="deny"), policy(targets=[{"route": "r"}], default="deny")):
+        async with books_behind(route(answer), locked) as (gateway, _):
+            assert await status_of(gateway) == 403
+            gateway.apply(gone("AccessPolicy", "p"))
+            assert await status_of(gateway) in (200, 302)
+
+
+async def test_a_service_is_guarded_on_the_mesh_without_any_route() -> None:
+    locked = policy(targets=OF_BOOKS, rules=[rule("deny", to=[{"path": {"prefix": "/admin"}}])])
+    async with books_behind(locked, face=MESH) as (gateway, _):
+        assert await status_of(gateway, "/admin", host="books.default.mesh") == 403
+        assert await status_of(gateway, host="books.default.mesh") == 200
+
+
+# The service that will really be called.
+
+
+async def test_a_service_sees_its_own_paths_whatever_a_route_makes_of_them() -> None:
+    rewritten = to("books", {"prefix": "/shop"}, rewrite={"path": {"prefix": "/admin"}})
+    locked = policy(targets=OF_BOOKS, rules=[rule("deny", to=[{"path": {"prefix": "/admin"}}])])
+    async with books_behind(route(rewritten, to("books")), locked) as (gateway, books_one):
+        assert await status_of(gateway, "/shop/a") == 403
+        assert books_one.requests == []
+        by_route = policy(targets=[{"route": "r"}], rules=[rule("deny", to=[{"path": {"prefix": "/shop"}}])])
+        gateway.apply(by_route)
+        assert await status_of(gateway, "/shop/a") == 403
+        assert await status_of(gateway, "/admin") == 200
+
+
+async def test_a_service_sees_the_headers_that_a_route_gives_a_call() -> None:
+    marked = to("books", request_headers={"set": {"x-team": "web"}})
+    locked = policy(targets=OF_BOOKS, rules=[rule("deny", to=[{"headers": {"x-team": "web"}}])])
+    async with books_behind(route(marked), locked) as (gateway, _):
+        assert await status_of(gateway) == 403
+
+
+@asynccontextmanager
+async def books_and_films(*changes: Change, namespace: str = "default", **more: Any) -> AsyncIterator[Any]:
+    """books of namespace default, films of another one."""
+    books, films = saying("books"), saying("films")
+    async with AsyncExitStack() as stack:
+        for upstream in (books, films):
+            await stack.enter_async_context(upstream.running())
+        instances = [running("books", "1", port=books.port), running("films", "1", namespace, port=films.port)]
+        gateway = await stack.enter_async_context(compiled_gateway(*instances, *changes, **more))
+        yield gateway, books, films
+
+
+NO_FILMS: Final = policy("films", targets=[{"service": "films"}], default="deny")
+
+
+async def test_of_two_destinations_only_the_one_that_is_drawn_is_asked() -> None:
+    split = {"destinations": [{"service": "books"}, {"service": "films"}]}
+    shares = iter([0.1, 0.9, 0.1, 0.9])
+    async with books_and_films(route(split), NO_FILMS, random=lambda: next(shares, 0.5)) as (gateway, books, films):
+        assert [await status_of(gateway) for _ in range(2)] == [200, 403]
+        assert (len(books.requests), films.requests) == (1, [])
+
+
+async def test_a_service_that_stands_in_is_asked_for_itself() -> None:
+    failover = document("TrafficPolicy", "t", {"targets": OF_BOOKS, "failover": [{"service": "films"}]})
+    async with books_and_films(route(to("books")), failover, NO_FILMS) as (gateway, _, films):
+        assert (await gateway.ask())[2] == "books"
+        gateway.apply(running("books", "1", status="draining"))
+        status, _, body = await gateway.ask()
+        assert (status, films.requests) == (403, [])
+        assert "AccessPolicy default/films" in body
+        gateway.apply(gone("AccessPolicy", "films"))
+        assert (await gateway.ask())[2] == "films"
+        gateway.apply(NO_FILMS)
+        assert await status_of(gateway) == 403
+
+
+async def test_what_is_called_while_a_breaker_is_open_is_asked_for_itself() -> None:
+    breaker = {"minimum_requests": 1, "failure_percent": 1, "failures": ["500"], "open_for": "60s"}
+    fallback = breaker | {"fallback": {"destination": {"service": "films"}}}
+    policies = (document("TrafficPolicy", "t", {"targets": OF_BOOKS, "breaker": fallback}), NO_FILMS)
+    books, films = saying("books", 500), saying("films")
+    async with books.running(), films.running():
+        instances = [running("books", "1", port=books.port), running("films", "1", port=films.port)]
+        async with compiled_gateway(*instances, route(to("books")), *policies) as gateway:
+            assert [await status_of(gateway) for _ in range(2)] == [500, 403]
+            assert films.requests == []
+            gateway.apply(gone("AccessPolicy", "films"))
+            assert (await gateway.ask())[2] == "films"
+
+
+async def test_copies_go_only_where_the_call_itself_might_go() -> None:
+    mirrored = to("books", mirror=[{"destination": {"service": "films"}}])
+    async with books_and_films(route(mirrored), NO_FILMS) as (gateway, _, films):
+        assert await status_of(gateway) == 200
+        gateway.apply(gone("AccessPolicy", "films"))
+        assert await status_of(gateway, "/second") == 200
+        await until(lambda: len(films.requests) == 1, what="the copy of the second call")
+        assert films.requests[0].target == b"/second"
+
+
+# From one namespace into another.
+
+
+def into(namespace: str) -> Change:
+    return route({"destinations": [{"service": "films", "namespace": namespace}]})
+
+
+CONSENT: Final = policy("in", "cinema", rules=[rule("allow", by=[{"namespace": "default"}])])
+
+
+@pytest.mark.proves("AccessCaller.namespace")
+async def test_a_route_may_not_send_into_another_namespace_without_its_consent() -> None:
+    async with books_and_films(into("cinema"), namespace="cinema") as (gateway, _, films):
+        status, _, body = await gateway.ask()
+        assert (status, films.requests) == (403, [])
+        assert "an AccessPolicy of cinema allows from: [{namespace: default}]" in body
+        assert '"policy":"MeshSettings mesh/mesh"' in body
+        gateway.apply(CONSENT)
+        assert (await gateway.ask())[2] == "films"
+        gateway.apply(policy("in", "cinema", rules=[rule("allow", by=[{"namespace": "shop"}])]))
+        assert await status_of(gateway) == 403
+        gateway.apply(gone("AccessPolicy", "in", "cinema"), policy(targets=[{"route": "r"}], default="allow"))
+        assert await status_of(gateway) == 403  # a Route's owner cannot consent for others
+
+
+@pytest.mark.proves("AccessCaller.via")
+async def test_consent_may_be_for_routes_alone() -> None:
+    of_routes = [{"namespace": "default", "via": "route"}]
+    consent = policy("in", "cinema", rules=[rule("allow", by=of_routes)])
+    async with books_and_films(into("cinema"), consent, namespace="cinema") as (gateway, _, _):
+        assert await status_of(gateway) == 200
+        gateway.apply(policy("in", "cinema", rules=[rule("deny", by=of_routes)]))
+        assert await status_of(gateway) == 403
+
+
+@pytest.mark.proves("MeshSettings.cross_namespace", "Namespace.cross_namespace")
+async def test_the_mesh_and_each_namespace_say_whether_calls_may_cross() -> None:
+    def mesh(crossing: str) -> Change:
+        return document("MeshSettings", "mesh", {"cross_namespace": crossing}, "mesh")
+
+    def cinema(crossing: str) -> Change:
+        return document("Namespace", "cinema", {"cross_namespace": crossing}, "mesh")
+
+    async with books_and_films(into("cinema"), namespace="cinema") as (gateway, _, _):
+        gateway.apply(mesh("allow"))
+        assert await status_of(gateway) == 200
+        gateway.apply(cinema("deny"))
+        status, _, body = await gateway.ask()
+        assert status == 403
+        assert '"policy":"Namespace mesh/cinema"' in body
+        gateway.apply(mesh("deny"), cinema("allow"))
+        assert await status_of(gateway) == 200
+        gateway.apply(gone("Namespace", "cinema", "mesh"))
+        assert await status_of(gateway) == 403
+
+
+async def test_a_call_of_the_mesh_comes_by_no_route_of_its_service() -> None:
+    own = policy("own", "cinema", rules=[rule("allow", by=[{"namespace": "cinema"}])])
+    async with books_and_films(own, namespace="cinema", face=MESH) as (gateway, _, _):
+        assert await status_of(gateway, host="films.cinema.mesh") == 403
+        by_route = edge_route(to("films"), hosts=["films"], listeners=["mesh"])
+        gateway.apply(document("Route", "r", by_route, "cinema"))
+        assert await status_of(gateway, host="films.cinema.mesh") == 200
+
+
+async def test_a_call_that_is_denied_spends_no_limit() -> None:
+    limit = document("RateLimit", "one", {"token_bucket": {"rate": "1/h", "burst": 1}})
+    locked = policy(rules=[rule("deny", to=[{"methods": ["PUT"]}])])
+    async with books_behind(route(to("books")), limit, locked) as (gateway, _):
+        assert [await status_of(gateway, method=method) for method in ("PUT", "PUT", "GET", "GET")] == [
+            403,
+            403,
+            200,
+            429,
+        ]

@@ -1,0 +1,93 @@
+"""Deny before allow before the default, and what is told of it."""
+
+from gateway.access.gate import Gate, Guard, Rules, Verdict
+from gateway.access.readings import Readings
+from gateway.compiler.host_build import build_host
+from gateway.compiler.matches import Placed
+from gateway.exchange import Exchange
+from gateway.routing.table import Candidate, HostRoutes
+from meshway.model.match import PathMatch
+from tests.parts.exchanges import ended
+
+PASS = Verdict("built in", "nobody else says anything", passes=True)
+REFUSE = Verdict("AccessPolicy a/b", "its default denies this call", passes=False)
+DENY = Verdict("AccessPolicy a/b", "rule 0 denies this call", passes=False)
+ALLOW = Verdict("AccessPolicy a/b", "rule 1 allows this call", passes=True)
+
+
+def table(path: str, verdict: Verdict) -> HostRoutes[Verdict]:
+    return build_host([Placed(PathMatch(prefix=path), Candidate((0,), verdict))])
+
+
+def rules(deny: str = "", allow: str = "", default: Verdict = PASS) -> Rules:
+    return Rules(
+        table(deny, DENY) if deny else None,
+        Readings() if deny else None,
+        table(allow, ALLOW) if allow else None,
+        default,
+    )
+
+
+def call(path: bytes) -> Exchange:
+    return ended(path)
+
+
+def silent(_: Verdict) -> None:
+    raise AssertionError("nobody is told")
+
+
+def test_a_rule_that_denies_decides_before_one_that_allows() -> None:
+    both = rules("/a", "/a", REFUSE)
+    assert both.judge(call(b"/a/b")) is DENY
+    assert both.judge(call(b"/b")) is REFUSE
+    assert rules("/a", "/b", REFUSE).judge(call(b"/b")) is ALLOW
+    assert rules("/a").judge(call(b"/b")) is PASS
+
+
+def test_a_denied_reading_denies_and_the_path_stays_as_it_was() -> None:
+    exchange = call(b"/x;y/%252e%252e/A")
+    assert rules("/a").judge(exchange) is DENY
+    assert exchange.path == b"/x;y/%252e%252e/A"
+
+
+def test_a_rule_that_allows_sees_the_canonical_path_alone() -> None:
+    assert rules(allow="/a", default=REFUSE).judge(call(b"/A")) is REFUSE
+
+
+def test_a_refusal_says_whose_word_it_is() -> None:
+    refusal = Gate(rules("/a"), None, silent).compile()(call(b"/a"))
+    assert refusal is not None
+    assert (refusal.status, refusal.reason, refusal.flag, refusal.policy) == (403, "denied", "UAEX", "AccessPolicy a/b")
+    assert Gate(rules("/a"), None, silent).compile()(call(b"/b")) is None
+
+
+def test_what_only_audits_is_told_and_passes() -> None:
+    told: list[Verdict] = []
+    gate = Gate(None, rules("/a"), told.append)
+    authorize = gate.compile()
+    assert [authorize(call(b"/a")), authorize(call(b"/b"))] == [None, None]
+    assert told == [DENY]
+
+
+def test_what_is_refused_anyhow_is_not_told_as_audited() -> None:
+    assert Gate(rules("/a"), rules("/a"), silent).compile()(call(b"/a")) is not None
+
+
+def test_a_forecast_names_rule_and_caller_and_tells_nobody() -> None:
+    (refused,) = Gate(rules("/a"), rules("/a"), silent).forecast(call(b"/a"))
+    assert (refused.verdict, refused.document) == ("refuse", "AccessPolicy a/b")
+    assert refused.detail == "rule 0 denies this call; the caller is anonymous at 10.0.0.7"
+    passed, audited = Gate(rules("/b"), rules("/a"), silent).forecast(call(b"/a"))
+    assert (passed.verdict, passed.reply) == ("pass", None)
+    assert (audited.verdict, audited.detail) == (
+        "pass",
+        "rule 0 denies this call; would be refused, but it only audits",
+    )
+
+
+def test_a_guard_asks_of_the_service_of_the_endpoint() -> None:
+    authorize = Gate(rules("/"), None, silent).compile()
+    guard = Guard({("a/b", "c", "d"): authorize})
+    assert guard.refusal(call(b"/"), "a/b", ("c", "d", "1")) is not None
+    assert guard.refusal(call(b"/"), "a/b", ("a", "b", "1")) is None
+    assert guard.refusal(call(b"/"), "c/d", ("c", "d", "1")) is None
