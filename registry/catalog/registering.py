@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from sys import intern
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -223,11 +222,11 @@ def _register(
     before = draft.instance(key)
     goes_on = before is not None and registration.lease_id == before.lease_id
     if before is None:
-        number, token, generation = draft.next_number(), secrets.token_hex(8), 1
+        number, token, generation = draft.next_number(), draft.next_token(), 1
     elif goes_on:
         number, token, generation = before.number, before.token, before.instance.generation
     elif registration.lease_id is None:
-        number, token, generation = before.number, secrets.token_hex(8), before.instance.generation + 1
+        number, token, generation = before.number, draft.next_token(), before.instance.generation + 1
     else:
         raise Problem(
             409,

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshway.model.registration import new_id, read_patch, read_registration, read_registrations
+from meshway.model.registration import (
+    decode_registrations,
+    new_id,
+    read_patch,
+    read_registration,
+    read_registrations,
+)
 from registry.machine.request import Reply, Request, answer_when, json_reply
 from registry.manners.json_text import parse_json
 from registry.manners.query import revision_of_tag
@@ -46,7 +52,10 @@ class Registrations:
 
     def batch(self, request: Request) -> Future[Reply]:
         """POST /v1/registrations: all or nothing, one revision."""
-        registrations = read_registrations(parse_json(request.body), address=request.peer or None)
+        body, address = request.body, request.peer or None
+        registrations = decode_registrations(body, address=address)
+        if registrations is None:
+            registrations = read_registrations(parse_json(body), address=address)
         return answer_when(self._catalog.register_all(registrations, _once(request)), _all_registered)
 
     def patch(self, request: Request) -> Future[Reply]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+import os
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 _MISSING: Any = object()
+_TOKEN_BYTES: Final = 8
+_TOKEN_DIGITS: Final = 2 * _TOKEN_BYTES
+# Tokens drawn at once. The kernel makes so many for what it takes for one.
+_TOKENS: Final = 8
 
 
 class Write(Protocol[_T_co]):
@@ -61,6 +66,7 @@ class Draft:
         self.entries: list[LogEntry] = []
         self.instance_number = view.instance_number
         self._revision = view.revision
+        self._tokens = ""
         self._changes: list[Change] = []
         self._log: list[ChangeRecord] = []
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
@@ -105,6 +111,13 @@ class Draft:
         """Of a new instance; one that a refused write took is lost, which harms nobody."""
         self.instance_number += 1
         return self.instance_number
+
+    def next_token(self) -> str:
+        """Of a new lease: 64 bits that nobody can guess, as hex."""
+        if not self._tokens:
+            self._tokens = os.urandom(_TOKENS * _TOKEN_BYTES).hex()
+        token, self._tokens = self._tokens[:_TOKEN_DIGITS], self._tokens[_TOKEN_DIGITS:]
+        return token
 
     def instance(self, key: InstanceKey) -> InstanceRow | None:
         row = self.instances.get(key, _MISSING)

@@ -1,17 +1,22 @@
+import json
+import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from meshway.model.registration import (
     MAX_BATCH,
     InstancePatch,
     Registration,
+    decode_registrations,
     new_id,
     read_patch,
     read_registration,
     read_registrations,
 )
 from meshway.problem import Problem
+from tests.parts.random_bodies import nearly_right
 
 
 def read(raw: object, address: str | None = "10.0.0.7") -> Registration:
@@ -129,6 +134,64 @@ def test_a_batch_makes_the_ids_it_is_not_given() -> None:
     one, other = read_registrations({"instances": [{"service": "books", "port": 1}] * 2}, address="::1")
     assert one.id != other.id
     assert one.id.startswith("books-")
+
+
+_FULL_ROW = {
+    "namespace": "shop",
+    "service": "books",
+    "id": "b1",
+    "address": "10.0.0.1",
+    "port": 8000,
+    "ports": {"admin": 8001},
+    "protocol": "http",
+    "version": "v1",
+    "zone": "a",
+    "weight": 2,
+    "tags": ["blue"],
+    "metadata": {"team": "a"},
+    "ttl_s": 10,
+    "check": None,
+}
+_ROWS = [_FULL_ROW, {"service": "books", "id": "b2", "port": 8000}]
+
+
+def test_a_batch_in_order_is_decoded_in_one_step() -> None:
+    raw = {"instances": _ROWS}
+    assert decode_registrations(json.dumps(raw).encode(), address="::1") == read_registrations(raw, address="::1")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"service": "books", "port": 1},
+        {"service": "books", "id": "b2", "port": 1},
+        {"service": "books", "id": "b3", "port": 1, "check": {"type": "tcp"}},
+        {"service": "books", "id": "b3", "port": 1, "namespace": "mesh"},
+        {"service": "books", "id": "b3", "port": 1, "address": "nowhere at all"},
+        {"service": "books", "id": "b3", "port": 1, "metadata": {"k": "v" * 5000}},
+        {"service": "books", "id": "b3"},
+    ],
+)
+def test_what_needs_a_closer_look_is_left_to_it(row: dict[str, Any]) -> None:
+    assert decode_registrations(json.dumps({"instances": [*_ROWS, row]}).encode(), address="::1") is None
+
+
+def test_without_the_callers_address_a_batch_is_left_to_the_closer_look() -> None:
+    assert decode_registrations(json.dumps({"instances": _ROWS}).encode(), address=None) is None
+
+
+def test_what_is_decoded_in_one_step_is_what_the_closer_look_finds() -> None:
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    decoded = 0
+    for _ in range(2000):
+        body = nearly_right(chance, {"instances": _ROWS})
+        rows = decode_registrations(body, address="::1")
+        if rows is not None:
+            decoded += 1
+            assert rows == read_registrations(msgspec.json.decode(body), address="::1"), body
+    assert decoded > 20
 
 
 def test_a_made_id_is_a_label_even_for_the_longest_service() -> None:

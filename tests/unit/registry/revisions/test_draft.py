@@ -34,6 +34,16 @@ def test_each_write_that_changes_something_takes_the_next_revision() -> None:
     assert bench.view.revision == 0
 
 
+def test_every_registration_gets_64_random_bits_of_its_own() -> None:
+    bench = Bench()
+    drafts = [Draft(bench.view, at=1.0) for _ in range(2)]
+    tokens = [draft.next_token() for draft in drafts for _ in range(500)]
+    assert len(set(tokens)) == 1000
+    assert {len(bytes.fromhex(token)) for token in tokens} == {8}
+    answer = drafts[0].judge(register("books", "b1"))
+    assert answer.lease_id.split("-")[2] not in tokens
+
+
 def test_a_refused_write_leaves_nothing_and_takes_no_revision() -> None:
     bench = Bench()
     draft = Draft(bench.view, at=1.0)
