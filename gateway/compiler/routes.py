@@ -22,6 +22,7 @@ from gateway.compiler.sticky import choose_for_caller
 from gateway.exchange import Reply
 from gateway.filters import order
 from gateway.filters.compress import compile_encode
+from gateway.filters.cors import compile_leave
 from gateway.plan import ChooseCluster, FilterStep, MirrorPlan, Parts, RequestFilter, RoutePlan
 from gateway.routing.path import PathError
 from gateway.routing.preflight import compile_preflight
@@ -112,7 +113,10 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
         for at, read in enumerate(matches):
             rank = asked_at(entry.spec, read.rank, entry.age, entry.title, index, at)
             placed.append(Placed(read.path, Candidate(rank, plan, read.test), index, at))
-            if rule.cors is not None and (test := compile_preflight(written[at], context.parts.fields)) is not None:
+            if rule.cors is None:
+                continue
+            test = compile_preflight(written[at], context.parts.fields, compile_leave(rule.cors))
+            if test is not None:
                 placed.append(Placed(read.path, Candidate((*rank, 1), plan, test), index, at))
     involved = dict.fromkeys(other for key in clusters for other in all_involved(key, context.standing_in))
     return CompiledRoute(entry, tuple(placed), tuple(clusters), attach(entry, context.aliases), tuple(involved))

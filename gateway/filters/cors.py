@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.exchange import Exchange, Reply
 from gateway.plan import RequestFilter, ResponseFilter
+from gateway.routing.predicates import Test
 from gateway.routing.preflight import ASKED_HEADERS, ASKED_METHOD, ORIGIN, header_names
 from gateway.routing.string_match import HoldsText, compile_string
 from meshway.http1.fields import find, find_all, remove
@@ -37,7 +38,7 @@ def compile_filter(cors: Cors, rule: str) -> RequestFilter:
     credentials = _ALLOW_CREDENTIALS if cors.allow_credentials else b""
     exposed = _listed(b"Access-Control-Expose-Headers", cors.expose_headers)
     open_fields = b"Access-Control-Allow-Origin: *\r\n" + exposed
-    answer = _compile_preflight(cors, rule, allows)
+    answer = _compile_preflight(cors, rule)
 
     def share(exchange: Exchange) -> Reply | None:
         origin = find(exchange.block, ORIGIN)
@@ -63,11 +64,43 @@ def compile_response_filter() -> ResponseFilter:
     return take_over
 
 
-def _compile_preflight(cors: Cors, rule: str, allows: HoldsText) -> Callable[[Exchange, bytes], Reply | None]:
-    """None from what it makes: this OPTIONS is no preflight."""
-    is_open = ANY in cors.allow_origins
+def compile_leave(cors: Cors) -> Test | None:
+    """Whether a preflight asks for nothing that is not allowed; None where pages may not send cookies."""
+    if not cors.allow_credentials:
+        return None
+    lacks = _compile_lack(cors)
+
+    def has_leave(exchange: Exchange) -> bool:
+        block = exchange.head.block
+        origin, method = find(block, ORIGIN), find(block, ASKED_METHOD)
+        return origin is not None and method is not None and lacks(block, origin, method) is None
+
+    return has_leave
+
+
+def _compile_lack(cors: Cors) -> Callable[[bytes, bytes, bytes], tuple[bytes, bytes] | None]:
+    """Of a preflight's fields, origin and method: what is not allowed, and which one; None: it may have all."""
+    allows = _compile_origins(cors)
     methods = frozenset(method.encode() for method in cors.allow_methods)
     headers = frozenset(name.lower().encode() for name in cors.allow_headers)
+
+    def lack(block: bytes, origin: bytes, method: bytes) -> tuple[bytes, bytes] | None:
+        if not allows(origin):
+            return b"origin", origin
+        if method not in methods and method not in _UNASKED and ANY.encode() not in methods:
+            return b"method", method
+        missing = header_names(b",".join(find_all(block, ASKED_HEADERS))) - headers
+        if ANY.encode() in headers:
+            missing &= {_PRIVATE}
+        return (b"header", min(missing)) if missing else None
+
+    return lack
+
+
+def _compile_preflight(cors: Cors, rule: str) -> Callable[[Exchange, bytes], Reply | None]:
+    """None from what it makes: this OPTIONS is no preflight."""
+    is_open = ANY in cors.allow_origins
+    lacks = _compile_lack(cors)
     fields = (
         (_ALLOW_CREDENTIALS if cors.allow_credentials else b"")
         + _listed(b"Access-Control-Allow-Methods", cors.allow_methods)
@@ -80,16 +113,9 @@ def _compile_preflight(cors: Cors, rule: str, allows: HoldsText) -> Callable[[Ex
         method = find(exchange.block, ASKED_METHOD)
         if method is None:
             return None
-        if not allows(origin):
-            return _refusal(rule, b"origin", origin)
-        if method not in methods and method not in _UNASKED and ANY.encode() not in methods:
-            return _refusal(rule, b"method", method)
-        asked = header_names(b",".join(find_all(exchange.block, ASKED_HEADERS)))
-        missing = asked - headers
-        if ANY.encode() in headers:
-            missing &= {_PRIVATE}
-        if missing:
-            return _refusal(rule, b"header", min(missing))
+        lack = lacks(exchange.block, origin, method)
+        if lack is not None:
+            return _refusal(rule, *lack)
         leave = b"Access-Control-Allow-Origin: %b\r\n" % (ANY.encode() if is_open else origin)
         return Reply(204, "cors_preflight", "", fields=leave + fields, body=b"")
 

@@ -433,6 +433,26 @@ async def test_a_preflight_is_answered_by_the_rule_that_the_call_will_meet() -> 
             assert (got, named in body) == (status, True)
 
 
+async def test_a_rule_of_a_cookie_answers_preflights_that_it_has_leave_for() -> None:
+    beta = to("books", name="beta") | {
+        "match": [{"cookies": {"beta": "1"}}],
+        "cors": CORS | {"allow_credentials": True},
+    }
+    rest = to("books", name="all", cors={"allow_origins": ["https://a.example"], "allow_methods": ["DELETE"]})
+    async with services(saying("1")) as books, compiled_gateway(*books, route(beta, rest)) as gateway:
+        for asked, status, told in (
+            ("PUT", 204, "Access-Control-Allow-Credentials: true"),
+            ("DELETE", 204, "Access-Control-Allow-Methods: DELETE"),  # the rule of a call without the cookie
+            ("PATCH", 403, "rule all"),
+        ):
+            got, head, body = await ask(gateway, request("OPTIONS", PREFLIGHT.format(asked)))
+            assert (got, told in head + body) == (status, True), asked
+        open_to_all = beta | {"cors": CORS}
+        gateway.apply(route(open_to_all, rest))
+        # Browsers send no cookies where credentials are not allowed, so no call of a page meets that rule.
+        assert (await ask(gateway, request("OPTIONS", PREFLIGHT.format("PUT"))))[0] == 403
+
+
 async def test_our_own_refusals_can_be_read_by_the_page_that_was_refused() -> None:
     limit = document("RateLimit", "one", {"targets": [{"route": "r"}], "token_bucket": {"rate": "1/m", "burst": 1}})
     rule = to("books", cors=CORS)

@@ -60,6 +60,14 @@ async def test_a_passing_endpoint_is_asked_over_one_connection_and_nothing_is_sa
     assert service.calls[0].startswith("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:")
 
 
+async def test_who_is_behind_a_connection_is_said_once_and_first(checking: Checking, service: PlainService) -> None:
+    checking.checker.want({KEY: replace(check(service), preamble=b"PROXY UNKNOWN\r\n")})
+    await until(lambda: len(service.calls) >= 2)
+    assert service.calls[0].startswith("PROXY UNKNOWN\r\nGET /healthz HTTP/1.1\r\n")
+    assert service.calls[1].startswith("GET /healthz HTTP/1.1\r\n")
+    assert service.connections == 1
+
+
 async def test_a_bad_status_fails_and_a_good_one_passes_again(checking: Checking, service: PlainService) -> None:
     checking.checker.want({KEY: check(service)})
     await until(lambda: service.calls)

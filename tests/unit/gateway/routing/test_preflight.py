@@ -55,6 +55,19 @@ def test_everything_else_is_asked_of_a_preflight_as_of_any_call() -> None:
     assert not takes(Match(methods=("PUT",), cookies={"beta": "1"}), **asked)
 
 
+def test_cookies_may_come_where_the_rule_gives_leave() -> None:
+    match = Match(cookies={"beta": "1"}, query={"v": "2"})
+    assert compile_preflight(match, RequestFields()) is None, "no call of a page has cookies there"
+    preflight = call("/a?v=2", method="OPTIONS", headers={"Access-Control-Request-Method": "PUT", **ORIGIN})
+    for has_leave in (True, False):
+        test = compile_preflight(match, RequestFields(), lambda _, leave=has_leave: leave)  # type: ignore[misc]
+        assert test is not None
+        assert test(preflight) is has_leave
+    elsewhere = compile_preflight(Match(cookies={"beta": "1"}, query={"v": "3"}), RequestFields(), lambda _: True)
+    assert elsewhere is not None
+    assert not elsewhere(preflight)
+
+
 def test_names_of_a_list_are_folded_and_gaps_are_none() -> None:
     assert header_names(b" X-A ,,x-b\t,") == {b"x-a", b"x-b"}
     assert header_names(b"") == frozenset()
