@@ -47,7 +47,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a gateway sends every 2 s and whenever it changes. Unknown fields are left alone: a newer gateway says more.
 
     revision: the newest that all its workers run. drained: instances without a call under way, as `service/id`.
-    ejected: instances that fail their calls or checks here, as `namespace/service/id`.
+    ejected: instances that fail their calls or checks here, as `namespace/service/id`; failing: those that fail and
+    are called on, for want of others.
     mass_removal_guard: endpoints it calls on although most vanished from the feed at once.
     edge, mesh: URLs of its listeners, for other machines. limits_alone: why it counts shared limits by its own share
     now, "" while it counts with the others. open_breakers: clusters that it keeps calls away from, as
@@ -65,6 +66,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Annotated[tuple[Answering, ...], Meta(max_length=100_000)] = ()
     drained: tuple[str, ...] = ()
     ejected: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
+    failing: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
     mass_removal_guard: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     limits_alone: Annotated[str, Meta(max_length=300)] = ""
     open_breakers: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
@@ -91,6 +93,7 @@ class GatewayState(msgspec.Struct, frozen=True, kw_only=True):
     mass_removal_guard: int
     limits_alone: str
     open_breakers: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
     last_report_s: float
     unheard: bool = False
 
@@ -256,6 +259,7 @@ class Gateways:
             mass_removal_guard=report.mass_removal_guard,
             limits_alone=report.limits_alone,
             ejected=report.ejected,
+            failing=report.failing,
             open_breakers=report.open_breakers,
             last_report_s=round(now - heard.at, 1),
             unheard=is_unheard,

@@ -40,6 +40,7 @@ class Reports:
         host = self._host
         in_force = host.transitions.in_force()
         ejected = [each.endpoint for each in in_force if each.kind in ("ejected", "check_failed")]
+        failing = [each.endpoint for each in in_force if each.kind == "failing"]
         opened = [each.cluster for each in in_force if each.kind == "breaker_opened"]
         return Report(
             node=host.settings.node_name,
@@ -52,6 +53,7 @@ class Reports:
             refused=host.refused()[:MOST_REFUSED],
             evidence=evidence,
             ejected=["/".join(key) for key in dict.fromkeys(ejected[:MOST_EJECTED]) if key is not None],
+            failing=["/".join(key) for key in dict.fromkeys(failing[:MOST_EJECTED]) if key is not None],
             mass_removal_guard=len(host.guard.kept),
             limits_alone=host.assigning.lost[:MOST_TEXT],
             open_breakers=opened[:MOST_EJECTED],

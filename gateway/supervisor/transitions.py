@@ -21,7 +21,7 @@ class Transitions:
         began = _ENDED_BY.get(transition.kind)
         if began is not None:
             self._in_force.pop((began, name), None)
-        elif transition.kind in _ENDED_BY.values():
+        elif transition.kind in _ENDED_BY.values() or transition.kind == "failing":
             self._in_force[(transition.kind, name)] = transition
 
     def in_force(self) -> list[Transition]:

@@ -30,6 +30,7 @@ Balancer = Callable[[Eligible], EndpointPick]  # keeps its place from one set of
 Observe = Callable[[Endpoint, str, int, float, float], None]
 Moved = Callable[[Exchange, Endpoint, Endpoint], None]
 GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
+FAILING_TOLD_S: Final = 20.0  # how long one that fails and is called on is told as such
 LET_GO_S: Final = 30.0  # of an endpoint that was only kept: as long as the mass removal guard keeps any
 # Says nothing about the endpoint: the caller left, or a kept connection was closed between two requests.
 _NO_VERDICT: Final = frozenset({"cancelled", "stale_connection"})
@@ -406,10 +407,9 @@ class Cluster:
         """Unless the limits forbid it: the last eligible endpoint stays, and so do all beyond the highest share."""
         if endpoint.ejected_until > now or self.is_panicking or endpoint not in self.eligible:
             return
-        if len(self.eligible) < 2:
-            return
         ejected = sum(1 for other in self.endpoints if other.ejected_until > now)
-        if ejected + 1 > outlier.most_ejected(len(self.endpoints)):
+        if len(self.eligible) < 2 or ejected + 1 > outlier.most_ejected(len(self.endpoints)):
+            self._tell_failing(endpoint, outcome, now)
             return
         record = endpoint.outlier
         until_s = now + outlier.ejection_s(record, now)
@@ -421,6 +421,17 @@ class Cluster:
         )  # fmt: skip
         apply_to_endpoint(endpoint, transition, now)
         self._parts.report(transition)
+
+    def _tell_failing(self, endpoint: Endpoint, outcome: str, now: float) -> None:
+        """Now and then, not at each failure: people are told, nothing else comes of it."""
+        record = endpoint.outlier
+        if now < record.told_at + FAILING_TOLD_S / 2.0:
+            return
+        record.told_at = now
+        until_s, reason = now + FAILING_TOLD_S, outcome if outcome != "ok" else "status"
+        self._parts.report(
+            Transition(kind="failing", cluster=self.name, endpoint=endpoint.key, until_s=until_s, reason=reason)
+        )
 
     def _missed(self, endpoint: Endpoint, outcome: str, now: float) -> None:
         """No answer came."""

@@ -5,14 +5,21 @@ failing dependency, which hurts all endpoints alike, ejects nobody. An ejection 
 each max_ejection without another. Who may be ejected at all is the cluster's question.
 """
 
+import math
+
 from gateway.upstream.cluster_settings import OutlierSettings
 from gateway.upstream.ratio_window import RatioWindow
 
 
 class OutlierRecord:
-    """What one endpoint did lately. ejections: k. failed_at: of the last gateway failure, monotonic seconds."""
+    """What one endpoint did lately. ejections: k. failed_at: of the last gateway failure, monotonic seconds.
 
-    __slots__ = ("ejections", "failed_at", "gateway_failures", "is_own", "returned_at", "server_errors", "window")
+    told_at: when it was last told that it fails and is called on.
+    """
+
+    __slots__ = (
+        "ejections", "failed_at", "gateway_failures", "is_own", "returned_at", "server_errors", "told_at", "window",
+    )  # fmt: skip
 
     def __init__(self, window_s: float) -> None:
         self.window = RatioWindow(window_s, segments=4)
@@ -22,6 +29,7 @@ class OutlierRecord:
         self.returned_at = 0.0
         self.failed_at = 0.0
         self.is_own = False
+        self.told_at = -math.inf
 
     def clear(self, now: float) -> None:
         """On return: the next answers are judged as if it were new."""

@@ -7,8 +7,9 @@ import msgspec
 from gateway.upstream.endpoint import Endpoint
 
 TransitionKind = Literal[
-    "ejected", "returned", "check_failed", "check_passed", "breaker_opened", "breaker_half_open", "breaker_closed"
-]
+    "ejected", "returned", "check_failed", "check_passed", "breaker_opened", "breaker_half_open", "breaker_closed",
+    "failing",
+]  # fmt: skip
 
 
 class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -16,7 +17,8 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
 
     endpoint: namespace, service, id; None for a breaker's, which names its cluster. until_s: monotonic seconds, the
     same clock in all processes of a host. count: ejections or openings in a row. reason: why a check failed
-    (`connect_refused`, `status`, `timeout`), or what an endpoint was ejected for.
+    (`connect_refused`, `status`, `timeout`), or what an endpoint was ejected for. failing: it would be ejected, and is
+    called on for want of others; for people only, and said again while it is so.
     """
 
     kind: TransitionKind
@@ -30,6 +32,8 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
 def apply_to_endpoint(endpoint: Endpoint, transition: Transition, now: float) -> None:
     """An ejection, a return or a check's verdict; every cluster with the endpoint takes notice at once."""
     kind = transition.kind
+    if kind == "failing":
+        return
     if kind == "ejected":
         endpoint.ejected_until = max(endpoint.ejected_until, transition.until_s)
         endpoint.is_connect_refused = endpoint.is_connect_refused or transition.reason == "connect_failure"

@@ -220,6 +220,14 @@ def _gateways(client: "RegistryClient", gateways: list[dict[str, Any]]) -> Itera
                 f"{' …' if len(ejected) > _SHOWN else ''}: their calls fail",
                 mend="look for why in the log of the instance; a heartbeat says only that its process lives",
             )
+        if failing := gateway.get("failing", []):
+            yield Finding(
+                id="instances-failing",
+                verdict="warning",
+                text=f"gateway {gateway['node']} calls {', '.join(failing[:_SHOWN])}"
+                f"{' …' if len(failing) > _SHOWN else ''} on though the calls fail: there is no other",
+                mend="look whether the instance still runs: its lease may outlive it; meshway deregister takes it out",
+            )
         if opened := gateway.get("open_breakers", []):
             yield Finding(
                 id="breakers-open",

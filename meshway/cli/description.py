@@ -1,6 +1,6 @@
 """A service with all that concerns it: ports, subsets, instances, and the documents that speak of it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from meshway.model.traffic_policy import TrafficPolicy
 
 Item = Mapping[str, Any]
+_CALLED_IN_VAIN: Final = "on though the calls fail"
 _STATUS_MARKS: Final = {"passing": "✓", "critical": "■", "draining": "~", "maintenance": "~"}
 
 
@@ -52,7 +53,7 @@ def describe_service(client: "RegistryClient", session: Session, service: Item, 
     name = str(service["metadata"]["name"] if "metadata" in service else service["name"])
     found = list(client.items(document_path(namespace, "services", name) + "/instances"))
     troubles = list(_troubles(client, namespace, name))
-    parts = ["\n".join(_head(service, namespace, name, is_called=not troubles))]
+    parts = ["\n".join(_head(service, namespace, name, _trouble(troubles)))]
     if found:
         rows = [[cell(item) for cell in INSTANCE_COLUMNS.values()] for item in found]
         parts.append(table(list(INSTANCE_COLUMNS), rows, color=session.color))
@@ -68,12 +69,21 @@ def describe_service(client: "RegistryClient", session: Session, service: Item, 
     return painted(text) if session.color else text
 
 
-def _head(service: Item, namespace: str, name: str, *, is_called: bool) -> Iterator[str]:
+def _trouble(troubles: Sequence[str]) -> str:
+    """What the leases do not say, in a few words; "" where they are right."""
+    if not troubles:
+        return ""
+    is_called = all(_CALLED_IN_VAIN in line for line in troubles)
+    return "! alive by its leases, but its calls fail" if is_called else "! alive, but not called"
+
+
+def _head(service: Item, namespace: str, name: str, trouble: str) -> Iterator[str]:
+    """trouble: shown in place of good health."""
     spec, health = service["spec"], service_health(service)
-    if not is_called and health.startswith("✓"):
-        health = "! alive, but not called"
+    if trouble and health.startswith("✓"):
+        health = trouble
     yield f"Service {namespace}/{name}   {health}"
-    for field in ("description", "owner", "docs_url"):
+    for field in ("description", "owner", "docs_url", "openapi"):
         if spec.get(field):
             yield f"  {field:<12} {spec[field]}"
     ports = spec.get("ports", [{}])
@@ -88,7 +98,7 @@ def _head(service: Item, namespace: str, name: str, *, is_called: bool) -> Itera
 
 
 def _troubles(client: "RegistryClient", namespace: str, name: str) -> Iterator[str]:
-    """What live gateways do not call of the service, whatever its leases say."""
+    """What live gateways do not call of the service, or in vain, whatever its leases say."""
     own = f"{namespace}/{name}"
     for gateway in client.read("/v1/gateways")["items"]:
         if not gateway["live"]:
@@ -96,6 +106,12 @@ def _troubles(client: "RegistryClient", namespace: str, name: str) -> Iterator[s
         failing = [each.rpartition("/")[2] for each in gateway.get("ejected", []) if each.startswith(f"{own}/")]
         if failing:
             yield f"! gateway {gateway['node']} does not call {', '.join(failing)}: its calls fail; see its log"
+        failing = [each.rpartition("/")[2] for each in gateway.get("failing", []) if each.startswith(f"{own}/")]
+        if failing:
+            yield (
+                f"! gateway {gateway['node']} calls {', '.join(failing)} {_CALLED_IN_VAIN}: there is no other; "
+                "see whether it still runs, its lease may outlive it"
+            )
         for cluster in gateway.get("open_breakers", []):
             if cluster == own or cluster.startswith((f"{own}#", f"{own}:")):
                 yield (

@@ -101,6 +101,24 @@ def test_a_breaker_that_opened_is_a_warning_though_the_lease_is_long(
     assert "keeps calls away from default/dead: its breaker is open" in described
 
 
+def test_a_sole_instance_that_died_is_told_though_its_lease_is_long(registry: Registry, gateway: Gateway) -> None:
+    registry.register("alone", "one", free_port(), ttl_s=3600)
+
+    def is_told() -> bool:
+        gateway.get("alone.default.mesh")
+        return any(
+            "default/alone/one" in each["failing"] for each in registry.client.get("/v1/gateways").json()["items"]
+        )
+
+    wait_until(is_told, 20, what="a report of the failing instance")
+    assert verdicts(registry, gateway)["instances-failing"] == "warning"
+    shown = check(registry, gateway).out
+    assert "default/alone/one on though the calls fail: there is no other" in shown
+    described = meshway("describe", "service/alone", "--registry", registry.url).out
+    assert described.startswith("Service default/alone   ! alive by its leases, but its calls fail\n")
+    assert "calls one on though the calls fail" in described
+
+
 def test_no_gateway_is_asked_that_the_registry_does_not_know(registry: Registry, gateway: Gateway) -> None:
     known, away = meshway("check", "--registry", registry.url), meshway("check", "--registry", "http://127.0.0.1:1")
     assert (known.code, away.code) == (0, 7)

@@ -21,6 +21,16 @@ def test_what_holds_is_told_until_it_ends() -> None:
     assert transitions.in_force() == []
 
 
+def test_one_that_fails_and_is_called_on_is_told_as_long_as_it_was_said() -> None:
+    now = [100.0]
+    transitions = Transitions(lambda: now[0])
+    failing = Transition(kind="failing", cluster="default/books", endpoint=BOOK, until_s=120.0)
+    transitions.take(failing)
+    assert transitions.in_force() == [failing]
+    now[0] = 120.0
+    assert transitions.in_force() == []
+
+
 def test_a_later_finding_replaces_the_earlier_one() -> None:
     transitions = Transitions(lambda: 0.0)
     transitions.take(Transition(kind="ejected", endpoint=BOOK, until_s=10.0, count=1))

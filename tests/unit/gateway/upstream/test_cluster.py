@@ -7,7 +7,7 @@ from gateway.compiler.policies import effective
 from gateway.compiler.settings import cluster_settings
 from gateway.exchange import Reply
 from gateway.plan import Parts
-from gateway.upstream.cluster import PENDING, Cluster
+from gateway.upstream.cluster import FAILING_TOLD_S, PENDING, Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.transition import Transition, apply_to_endpoint
 from meshway.model.traffic_policy import Breaker, Bulkhead, OutlierDetection, TrafficPolicy
@@ -281,6 +281,20 @@ def test_the_last_eligible_endpoint_stays_even_when_all_may_be_ejected() -> None
         bench.fail(endpoint, 10)
     assert bench.eligible == ["3"]
     assert not bench.cluster.is_panicking
+
+
+def test_one_that_fails_and_is_called_on_for_want_of_others_is_told_now_and_then() -> None:
+    bench = Bench(1)
+    bench.fail(bench.endpoints[0], 4)
+    assert bench.reports == [], "four failures in a row are no verdict"
+    bench.fail(bench.endpoints[0], 20)
+    (told,) = bench.reports
+    assert (told.kind, told.endpoint) == ("failing", ("default", "books", "1"))
+    bench.clock.advance(FAILING_TOLD_S / 2.0)
+    bench.fail(bench.endpoints[0], 20)
+    assert [report.kind for report in bench.reports] == ["failing", "failing"]
+    assert bench.reports[-1].until_s == told.until_s + FAILING_TOLD_S / 2.0
+    assert bench.eligible == ["1"]
 
 
 @pytest.mark.parametrize("detection", [True, False], ids=["with outlier detection", "without"])
