@@ -1,0 +1,75 @@
+"""A rule that denies a path, over real sockets, against every spelling of it: none reaches the service."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import pytest
+
+from gateway.access import gate
+from gateway.relay import call
+from meshway.snapshot import Change
+from tests.integration.gateway.access_paths import ADMIN, OTHERS
+from tests.integration.gateway.test_access import OF_BOOKS, books_behind, policy, rule
+from tests.integration.gateway.test_decisions import route
+from tests.parts.changes import to
+from tests.parts.compiled import CompiledGateway
+from tests.parts.upstream import RecordingUpstream
+
+Guarded = tuple[CompiledGateway, RecordingUpstream]
+NO_ADMIN: Final = policy(targets=OF_BOOKS, rules=[rule("deny", to=[{"path": {"prefix": "/admin"}}])])
+BY_ROUTE: Final = route(to("books"))
+REWRITTEN: Final = route(to("books", rewrite={"host": "books.internal"}))  # what is sent is asked when it is sent
+
+
+def test_there_are_rows_enough_and_none_twice() -> None:
+    assert len(ADMIN) == len(set(ADMIN)) >= 150
+
+
+@pytest.fixture(params=[BY_ROUTE, REWRITTEN], ids=["at once", "when it is sent"])
+async def guarded(request: pytest.FixtureRequest) -> AsyncIterator[Guarded]:
+    by: Change = request.param
+    async with books_behind(by, NO_ADMIN) as found:
+        yield found
+
+
+async def test_no_spelling_of_a_denied_path_reaches_the_service(guarded: Guarded) -> None:
+    gateway, service = guarded
+    passed = [target for target in ADMIN if (await gateway.ask(target))[0] not in (400, 403)]
+    assert passed == []
+    assert service.requests == []
+
+
+async def test_paths_of_their_own_arrive_as_they_are(guarded: Guarded) -> None:
+    gateway, service = guarded
+    for target, arrives in OTHERS.items():
+        assert (await gateway.ask(target))[0] == 200, target
+        assert service.requests[-1].target == arrives.encode(), target
+
+
+async def test_no_spelling_is_allowed_by_a_rule_for_another_one() -> None:
+    """A rule that allows /open lets in what is forwarded below /open, and nothing that might only be read so."""
+    only = policy(targets=OF_BOOKS, rules=[rule("allow", to=[{"path": {"prefix": "/open"}}])])
+    async with books_behind(BY_ROUTE, only) as (gateway, service):
+        assert (await gateway.ask("/open/a"))[0] == 200
+        outside = ["/OPEN", "/open/../x", "/open%252f..%252fx", "/x;/open", "/%256Fpen", "/open.", "/openx", "/open;x"]
+        for target in outside:
+            assert (await gateway.ask(target))[0] == 403, target
+        assert [received.target for received in service.requests] == [b"/open/a"]
+
+
+async def test_every_row_passes_where_nothing_is_normalised_and_nothing_read_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rows that nothing can fail prove nothing: a gateway that takes paths as they come lets each of them through."""
+
+    def as_it_comes(target: bytes) -> tuple[bytes, bytes]:
+        path, mark, query = target.partition(b"?")
+        return path, mark + query
+
+    monkeypatch.setattr(call, "canonical", as_it_comes)
+    monkeypatch.setattr(gate, "is_plain", lambda path: True)
+    async with books_behind(BY_ROUTE, NO_ADMIN) as (gateway, service):
+        assert (await gateway.ask("/admin"))[0] == 403
+        kept_out = [target for target in ADMIN if (await gateway.ask(target))[0] != 200]
+        assert kept_out == []
+        assert len(service.requests) == len(ADMIN)
