@@ -119,7 +119,9 @@ class FieldReader:
                     return self._wrong(value, f"text: {kind.extra['mend']}", path)
                 return self.value(value, kind.type, path)
             case inspect.UnionType():
-                return None if value is None else self.value(value, _meant(kind, value), path)
+                if value is None and any(isinstance(member, inspect.NoneType) for member in kind.types):
+                    return None
+                return self.value(value, _meant(kind, value), path)
             case inspect.StructType():
                 read = self.struct(value, kind.cls, path)
                 return read.exact if isinstance(read, StringMatch) and read.is_bare else read

@@ -29,6 +29,8 @@ def wrong(match: dict[str, Any]) -> list[tuple[str, str]]:
         ({"path": {"exact": "/" + "a" * 1024}}, ".path.exact", "out_of_bounds"),
         ({"path": {"exakt": "/a"}}, ".path.exakt", "unknown_field"),
         ({"methods": ["get"]}, ".methods[0]", "out_of_bounds"),
+        ({"headers": {"a": None}}, ".headers.a", "wrong_type"),
+        ({"cookies": {"a": None}}, ".cookies.a", "wrong_type"),
         ({"methods": ["GET", "A B"]}, ".methods[1]", "out_of_bounds"),
         ({"headers": {"a b": "1"}}, '.headers["a b"]', "bad_name"),
         ({"headers": {"x-a": "1", "X-A": "2"}}, ".headers.X-A", "duplicate"),
