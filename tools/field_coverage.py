@@ -24,8 +24,8 @@ _KINDS: Final = (
 # For people alone: a gateway does nothing with them.
 FOR_PEOPLE: Final = frozenset(
     {
-        "Service.description", "Service.owner", "Service.docs_url", "IpEntry.note", "Namespace.owner",
-        "Namespace.contacts", "Namespace.description",
+        "Service.description", "Service.owner", "Service.docs_url", "Service.openapi", "IpEntry.note",
+        "Namespace.owner", "Namespace.contacts", "Namespace.description",
     }
 )  # fmt: skip
 ONE_VALUE: Final = "has one value so far"

@@ -120,13 +120,14 @@ def _duplicate_targets(part: Any) -> Iterator[Finding]:
 
 
 def _whole_service(part: Any) -> Iterator[Finding]:
-    """An instance may be in several subsets, and has its connections for all of them."""
-    if part.connection is None or part.connection.proxy_protocol is None:
-        return
+    """An instance may be in several subsets: it is checked, and its connections are opened, for all of them."""
+    blocks = [".health_check"] if part.health_check is not None else []
+    if part.connection is not None and part.connection.proxy_protocol is not None:
+        blocks.append(".connection.proxy_protocol")
     for at, target in enumerate(part.targets):
         if target.subset is not None:
             reason = f"cannot differ among subsets: target the service {target.service} (targets[{at}])"
-            yield Finding(".connection.proxy_protocol", "forbidden_combination", reason)
+            yield from (Finding(block, "forbidden_combination", reason) for block in blocks)
 
 
 UNIQUE_TARGETS: Final = BlockRule(("targets",), _duplicate_targets)
@@ -276,7 +277,7 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(("service",), _health_service),
         BlockRule(("type", "path", "host", "expect", "service"), _health_path),
     ),
-    TrafficPolicy: (UNIQUE_TARGETS, BlockRule(("targets", "connection"), _whole_service)),
+    TrafficPolicy: (UNIQUE_TARGETS, BlockRule(("targets", "connection", "health_check"), _whole_service)),
     TokenBucket: (BlockRule(("rate",), _rate_above_zero),),
     SlidingWindow: (bounded("window", 1.0, _DAY, zero=False), BlockRule(("limit", "exact"), _exact_window)),
     RateLimit: (

@@ -58,10 +58,17 @@ def target_port(port: ServicePort) -> int:
 
 
 class Service(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Ports, subsets and the people behind a service. It exists also without this document."""
+    """Ports, subsets and the people behind a service. It exists also without this document.
+
+    docs_url, openapi: where people, and programs, read what it offers.
+    """
 
     plural: ClassVar[str] = "services"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"external", "openapi"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"external"})
+    unsupported_because: ClassVar[Mapping[str, str]] = {
+        "external": "is not built yet. By HTTP without TLS, type: static does: endpoints: [{address: api.example, "
+        "port: 80}]; a host's name is looked up for every new connection"
+    }
     unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"type": frozenset({"external", "kubernetes"})}
 
     type: Literal["registered", "static"] = "registered"
@@ -72,3 +79,4 @@ class Service(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     description: str = ""
     owner: str = ""
     docs_url: str = ""
+    openapi: str = ""

@@ -291,7 +291,7 @@ PAIRS: Final = [
             edge_route({"destinations": [{"service": "films", "namespace": "default"}]}),
             FILMS,
             edge_route({"destinations": [{"service": "films", "namespace": "elsewhere"}]}),
-            NOBODY,
+            "403",
             Call(),
         ),
         "RuleDestination.namespace",
@@ -355,7 +355,7 @@ PAIRS: Final = [
     proved(subset({"metadata": {"k": "v"}}, FILMS, {"metadata": {"k": "w"}}, NOBODY), "SubsetMatch.metadata"),
     proved(static({}, FILMS, {"port": 1}, "502"), "Service.type", "Service.endpoints", "StaticEndpoint.port"),
     proved(
-        static({"address": "127.0.0.1"}, FILMS, {"address": "127.0.0.2", "port": 1}, "502"),
+        static({"address": "localhost"}, FILMS, {"address": "127.0.0.2", "port": 1}, "502"),
         "StaticEndpoint.address",
     ),
     proved(static({"weight": 1}, FILMS, {"weight": 0}, NOBODY), "StaticEndpoint.weight"),

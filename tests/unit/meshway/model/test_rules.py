@@ -209,6 +209,13 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("TrafficPolicy", policy(connection={"http": "http2"}), "spec.connection.http", "unsupported"),
     (
         "TrafficPolicy",
+        policy(targets=[{"service": "a", "subset": "b"}], health_check={"type": "tcp"}),
+        "spec.health_check",
+        "forbidden_combination",
+    ),
+    ("Service", service(external={"host": "api.example"}), "spec.external", "unsupported"),
+    (
+        "TrafficPolicy",
         policy(targets=[{"service": "a", "subset": "b"}], connection={"proxy_protocol": "v1"}),
         "spec.connection.proxy_protocol",
         "forbidden_combination",
