@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.compiler import access
+from gateway.compiler.authentication import compile_step
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal
 from gateway.compiler.policies import MESH, MESH_NAMESPACE, Place, effective, own_places, places_of
 from gateway.compiler.settings import cluster_settings, retry_plan
@@ -19,11 +20,12 @@ from gateway.filters.limit import local_counts
 from gateway.limits.key import compile_key
 from gateway.plan import Parts
 from meshway.model.access_policy import AccessPolicy
+from meshway.model.authentication import Authentication
 from meshway.model.document import Target
 from meshway.model.rate_limit import RateLimit
 from meshway.model.traffic_policy import TrafficPolicy
 
-_POLICIES: Final = frozenset({"TrafficPolicy", "RateLimit", "AccessPolicy"})
+_POLICIES: Final = frozenset({"TrafficPolicy", "RateLimit", "Authentication", "AccessPolicy"})
 # What belongs to the connection to a service cannot differ by the route that leads there.
 _OF_CLUSTERS: Final = (
     "load_balancer", "slow_start", "locality", "failover", "panic", "connection", "bulkhead", "breaker",
@@ -85,7 +87,7 @@ class Accepted:
             try:
                 if (fault := self._blamed.get(key)) is not None:
                     raise fault
-                if isinstance(entry.spec, TrafficPolicy | RateLimit | AccessPolicy):
+                if isinstance(entry.spec, TrafficPolicy | RateLimit | Authentication | AccessPolicy):
                     _check_policy(entry, self._parts)
             except CompileError as error:
                 self.refuse(entry, error)
@@ -149,6 +151,9 @@ def _check_policy(entry: Entry[Any], parts: Parts) -> None:
     spec = entry.spec
     if isinstance(spec, AccessPolicy):
         access.check(entry, parts)
+        return
+    if isinstance(spec, Authentication):
+        compile_step(entry, parts)
         return
     if isinstance(spec, RateLimit):
         local_counts(spec, 1)

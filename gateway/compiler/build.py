@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from gateway.compiler import access
 from gateway.compiler.accept import Accepted
+from gateway.compiler.authentication import Authentications
 from gateway.compiler.clusters import (
     ClusterKey,
     EndpointKey,
@@ -88,6 +89,7 @@ class Build:
         self._base, self._diff, self._parts, self._whole = base, diff, parts, whole
         self._documents = base.documents
         self._policies = base.policies
+        self._authentications = base.authentications
         self._access = base.access
         self._instances: dict[ServiceKey, Mapping[str, Instance]] = {}
         self._made: dict[ClusterKey, Cluster] = {}
@@ -151,6 +153,7 @@ class Build:
             instances=self._instances,
             policies=base.policies,
             limits=base.limits,
+            authentications=base.authentications,
             access=base.access,
             routes=base.routes,
             clusters=clusters,
@@ -174,9 +177,14 @@ class Build:
         limits = base.limits
         if limit_news:
             limits = Limits(accepted.of_kind("RateLimit"), base.limits, parts)
+        authentication_news = accepted.dirty(("Authentication",))
+        if authentication_news:
+            made = accepted.of_kind("Authentication")
+            self._authentications = Authentications(made, base.authentications, parts)
         services = accepted.of_kind("Service")
         aliases = read_aliases(services)
-        touched = {wide_place(place) for entry in policy_news + limit_news for place in places_of(entry)}
+        policies = policy_news + limit_news + authentication_news
+        touched = {wide_place(place) for entry in policies for place in places_of(entry)}
         touched |= self._take_access(accepted)
         refusing, was_refusing = _by_place(accepted.unavailable), _by_place(base.unavailable)
         touched |= {wide_place(place) for place, _ in refusing.items() ^ was_refusing.items()}
@@ -208,6 +216,7 @@ class Build:
             instances=self._instances,
             policies=self._policies,
             limits=limits,
+            authentications=self._authentications,
             access=self._access,
             routes=routes,
             clusters=clusters,
@@ -228,6 +237,7 @@ class Build:
         return RouteContext(
             self._policies,
             limits,
+            self._authentications,
             self._access,
             aliases,
             self._cluster,

@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.compiler.diff import CompileError, Entry
 from meshway.model.access_policy import AccessPolicy
+from meshway.model.authentication import Authentication
 from meshway.model.document import Part, Target
 from meshway.model.rate_limit import RateLimit
 from meshway.model.traffic_policy import (
@@ -42,7 +43,7 @@ MESH_NAMESPACE: Final = "mesh"
 Place = tuple[str, ...]  # ("mesh",), ("namespace", ns), ("service", ns, s), ("subset", ns, s, subset), ("route", …)
 MESH: Final[Place] = ("mesh",)
 
-P = TypeVar("P", TrafficPolicy, RateLimit, AccessPolicy)
+P = TypeVar("P", TrafficPolicy, RateLimit, AccessPolicy, Authentication)
 S = TypeVar("S", bound=Part)
 
 

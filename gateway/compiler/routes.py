@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from gateway.access.gate import Authorize
 from gateway.compiler.access import Access, RuleAccess, all_involved
+from gateway.compiler.authentication import Authentications
 from gateway.compiler.clusters import ClusterKey
 from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey
 from gateway.compiler.filters import Limits, limit_places
@@ -67,6 +68,7 @@ class RouteContext:
 
     policies: Attached[TrafficPolicy]
     limits: Limits
+    authentications: Authentications
     access: Access
     aliases: Mapping[str, ServiceKey]
     cluster_for: Callable[[ClusterKey], Cluster]
@@ -177,9 +179,10 @@ def _compile_rule(
     )
     blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
     if blocking is None:
+        proving = context.authentications.steps(route, [key[:3] for key in keys])
         limits = context.limits.applied(places, service=service, route=entry.title, rule=name, paths=paths)
         title = f"rule {name} of Route {entry.title}"
-        steps = order.request_steps(rule, limits, paths, context.parts, title, access.steps)
+        steps = order.request_steps(rule, limits, paths, context.parts, title, (*proving, *access.steps))
     else:
         steps = (FilterStep("policy that cannot be used", "", refusing(blocking)),)
     counters = context.parts.counters

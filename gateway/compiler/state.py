@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.compiler.access import Access
+from gateway.compiler.authentication import Authentications
 from gateway.compiler.clusters import ClusterKey, EndpointKey
 from gateway.compiler.diff import DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.filters import Limits
@@ -37,6 +38,7 @@ class State:
     instances: Mapping[ServiceKey, Mapping[str, Instance]]
     policies: Attached[TrafficPolicy]
     limits: Limits
+    authentications: Authentications
     access: Access
     routes: Mapping[DocumentKey, CompiledRoute]
     clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]
@@ -53,4 +55,7 @@ def empty_state(parts: Parts) -> State:
     nothing: tuple[()] = ()
     access = Access(nothing, nothing, nothing, nothing, parts)
     limits = Limits(nothing, None, parts)
-    return State(tables, {}, {}, {}, {}, {}, Attached(nothing), limits, access, {}, {}, {}, {}, {}, {}, {}, {})
+    authentications = Authentications((), None, parts)
+    return State(
+        tables, {}, {}, {}, {}, {}, Attached(nothing), limits, authentications, access, {}, {}, {}, {}, {}, {}, {}, {}
+    )

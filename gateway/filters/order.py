@@ -1,8 +1,8 @@
 """The fixed order of filters, so that whoever reads a document knows what happens first.
 
-Request: deprecation, CORS, access, rate limits, fault, then redirect or respond, or header changes and rewrite.
-Response: deprecation, CORS, header changes, compression; what belongs to every answer, our own too, goes with it by
-`Exchange.added`. What a rule does not use is not in its tuple.
+Request: deprecation, CORS, authentication, access, rate limits, fault, then redirect or respond, or header changes and
+rewrite. Response: deprecation, CORS, header changes, compression; what belongs to every answer, our own too, goes with
+it by `Exchange.added`. What a rule does not use is not in its tuple.
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ def request_steps(
     paths: Sequence[PathMatch],
     parts: Parts,
     name: str,
-    access: Sequence[FilterStep] = (),
+    callers: Sequence[FilterStep] = (),
 ) -> tuple[FilterStep, ...]:
-    """paths: canonical, prefixes without trailing slash, of the rule's matches. name: of the rule, for messages. access:
-    the steps of AccessPolicies.
+    """paths: canonical, prefixes without trailing slash, of the rule's matches. name: of the rule, for messages.
+    callers: the steps of Authentications, who they are, and of AccessPolicies, what they may.
 
     Raises PathError for a bad path in it.
     """
@@ -32,7 +32,7 @@ def request_steps(
         steps.append(FilterStep("deprecation", "deprecation", deprecation.compile_filter(rule.deprecation)))
     if rule.cors is not None:
         steps.append(FilterStep("CORS", "cors", cors.compile_filter(rule.cors, name)))
-    steps += access
+    steps += callers
     if limits:
         run, forecast = rate_limit.compile_filter(limits, parts), rate_limit.compile_forecast(limits, parts)
         steps.append(FilterStep("rate limit", "", run, forecast))

@@ -135,7 +135,11 @@ def _concerning(client: "RegistryClient", namespace: str, name: str) -> Iterator
         if rules:
             metadata = route["metadata"]
             yield f"Route {own}/{metadata['name']}   rule {', '.join(rules)}   {source_text(metadata)}"
-    for plural, kind in (("traffic-policies", "TrafficPolicy"), ("rate-limits", "RateLimit")):
+    for plural, kind in (
+        ("traffic-policies", "TrafficPolicy"),
+        ("rate-limits", "RateLimit"),
+        ("authentications", "Authentication"),
+    ):
         for place in dict.fromkeys((namespace, "mesh")):
             for policy in client.items(document_path(place, plural)):
                 if targets := [text for text in _targets(policy) if text in _names(namespace, name)]:

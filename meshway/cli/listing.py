@@ -141,6 +141,13 @@ COLUMNS: Final[dict[str, Columns]] = {
         "KEY": lambda item: ", ".join(item["spec"].get("key", [])) or "-",
         "LAST CHANGE": _changed,
     },
+    "Authentication": {
+        "NAME": _name,
+        "TARGETS": _targets,
+        "METHODS": lambda item: ", ".join(name for method in item["spec"]["methods"] for name in method),
+        "REQUIRE": lambda item: item["spec"].get("require", "any"),
+        "LAST CHANGE": _changed,
+    },
     "AccessPolicy": {
         "NAME": _name,
         "TARGETS": _targets,

@@ -3,6 +3,7 @@
 from typing import Final
 
 from meshway.model.access_policy import AccessPolicy
+from meshway.model.authentication import Authentication
 from meshway.model.document import Spec
 from meshway.model.ip_list import IpList
 from meshway.model.mesh_settings import MeshSettings
@@ -14,17 +15,28 @@ from meshway.model.traffic_policy import TrafficPolicy
 
 KINDS: Final[dict[str, type[Spec]]] = {
     kind.__name__: kind
-    for kind in (Service, Route, TrafficPolicy, RateLimit, AccessPolicy, IpList, MeshSettings, Namespace)
+    for kind in (
+        Service,
+        Route,
+        TrafficPolicy,
+        RateLimit,
+        Authentication,
+        AccessPolicy,
+        IpList,
+        MeshSettings,
+        Namespace,
+    )
 }
 BY_PLURAL: Final[dict[str, str]] = {spec.plural: kind for kind, spec in KINDS.items()}
 SHORT: Final[dict[str, str]] = {
-    "svc": "Service", "rt": "Route", "tp": "TrafficPolicy", "rl": "RateLimit", "ap": "AccessPolicy", "ipl": "IpList",
+    "svc": "Service", "rt": "Route", "tp": "TrafficPolicy", "rl": "RateLimit", "authn": "Authentication",
+    "ap": "AccessPolicy", "ipl": "IpList",
     "ms": "MeshSettings",
 }  # fmt: skip
 # Kinds of the design whose time has not come: refused as `unsupported`, so that nobody takes them for typing errors.
 UNSUPPORTED: Final = frozenset(
     {
-        "AccessLog", "Alert", "Authentication", "Certificate", "Consumer", "DescriptorSet", "Listener",
+        "AccessLog", "Alert", "Certificate", "Consumer", "DescriptorSet", "Listener",
         "Objective", "Receiver", "Rollout", "Secret", "TcpRoute", "Telemetry", "TlsRoute", "UdpRoute",
     }
 )  # fmt: skip

@@ -13,6 +13,7 @@ import msgspec
 from meshway.model import mesh_settings
 from meshway.model.access_rules import ACCESS_RULES
 from meshway.model.action_rules import ACTION_RULES
+from meshway.model.authentication_rules import AUTHENTICATION_RULES
 from meshway.model.document import Metadata
 from meshway.model.policy_rules import POLICY_RULES
 from meshway.model.route_rules import ROUTE_RULES
@@ -70,5 +71,6 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **ROUTE_RULES,
     **ACTION_RULES,
     **POLICY_RULES,
+    **AUTHENTICATION_RULES,
     **ACCESS_RULES,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from meshway.model.access_policy import AccessPolicy
+from meshway.model.authentication import Authentication
 from meshway.model.nearest import did_you_mean
 from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route, Rule
@@ -32,7 +33,7 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
                 for destination, path in _destinations(rule, f"spec.rules[{at}]")
                 for reference in _of_destination(destination, namespace, path)
             )
-        case TrafficPolicy() | RateLimit():
+        case TrafficPolicy() | RateLimit() | Authentication():
             return (*_of_targets(spec.targets, namespace), *_of_substitutes(spec, namespace))
         case AccessPolicy():
             return (*_of_targets(spec.targets, namespace), *_of_lists(spec, namespace))
@@ -92,7 +93,7 @@ def _destinations(rule: Rule, path: str) -> Iterator[tuple[Destination, str]]:
         yield copy.destination, f"{path}.mirror[{at}].destination"
 
 
-def _of_substitutes(spec: TrafficPolicy | RateLimit, namespace: str) -> Iterator[Reference]:
+def _of_substitutes(spec: TrafficPolicy | RateLimit | Authentication, namespace: str) -> Iterator[Reference]:
     """Who serves in place of the called service. A policy of the whole mesh means the called one's namespace, whichever
     that is, where it names none."""
     if not isinstance(spec, TrafficPolicy):

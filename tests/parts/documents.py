@@ -36,6 +36,22 @@ _TEXTS: Final = {
     "host": st.sampled_from(["shop.example", "a.b"]),
     "address": st.sampled_from(["10.0.0.7", "legacy.example", "::1"]),
     "remove": st.sampled_from(["x-debug", "X-From"]),
+    "issuer": st.sampled_from(["https://id.example", "https://other.example/a"]),
+}
+# Blocks that another standard describes. RFC 7515 §A.3.1's key.
+_FOREIGN: Final = {
+    "jwks": st.builds(
+        lambda: {
+            "keys": [
+                {
+                    "kty": "EC",
+                    "crv": "P-256",
+                    "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+                    "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+                }
+            ]
+        }
+    )
 }
 _NAMES: Final = st.sampled_from(["x-a", "x-b", "team", "Accept"])
 
@@ -68,6 +84,8 @@ def _block(of: type) -> st.SearchStrategy[Written]:
 
 
 def _value(kind: inspect.Type, name: str) -> st.SearchStrategy[Any]:
+    if name in _FOREIGN:
+        return _FOREIGN[name]
     match kind:
         case inspect.Metadata():
             return _value(kind.type, name)

@@ -1,0 +1,1 @@
+"""Who calls: credentials of a call, and what proves them."""

@@ -1,0 +1,115 @@
+"""Tokens of one issuer as a method: verified once, then looked up as long as they hold, a minute at most."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from gateway.authentication.proof import Fault, Proof
+from gateway.routing.string_match import compile_string
+from meshway.http1.fields import is_value
+from meshway.identity import Principal, claim, claim_texts
+from meshway.jwt import TokenFault, TokenRules, expiry_of, issuer_of, verify
+from meshway.jwt_keys import KeySet
+from meshway.model.authentication import Jwt
+from meshway.model.match import StringMatch, Text
+
+REMEMBERED_S: Final = 60.0  # longer, and a key that was taken back would go on for too long
+MAX_REMEMBERED: Final = 4 << 20  # bytes of tokens
+MAX_NAME: Final = 256  # characters
+
+Holds = Callable[[Mapping[str, Any]], bool]
+
+
+class TokenMethod:
+    """policy: by whose word (`Authentication shop/people`). is_only: no other method knows other issuers' tokens.
+
+    now: monotonic seconds; wall: seconds since 1970.
+    """
+
+    challenge = b"Bearer"
+
+    def __init__(
+        self,
+        spec: Jwt,
+        policy: str,
+        keys: KeySet,
+        now: Callable[[], float],
+        wall: Callable[[], float],
+        *,
+        is_only: bool,
+    ) -> None:
+        self._keys, self._now, self._wall, self._policy = keys, now, wall, policy
+        self._is_only = is_only
+        max_age = {} if spec.max_age is None else {"max_age_s": float(spec.max_age)}
+        self._rules = TokenRules(
+            spec.issuer, frozenset(spec.audiences), frozenset(spec.algorithms), float(spec.clock_skew), **max_age
+        )
+        self._principal_claim = spec.principal_claim
+        self._required = [(path, _compile_claim(path, text)) for path, text in spec.required_claims.items()]
+        self._headers = [(path, header.encode()) for path, header in spec.claims_to_headers.items()]
+        self._known: dict[bytes, Proof] = {}
+        self._known_bytes = 0
+
+    def judge(self, credential: bytes) -> Proof | Fault:
+        now, found = self._now(), self._known.get(credential)
+        if found is not None and found.until > now:
+            return found
+        if not self._is_only and issuer_of(credential) != self._rules.issuer:
+            return Fault("the token is another issuer's", is_unknown=True)
+        wall = self._wall()
+        try:
+            claims = verify(credential, self._rules, self._keys, wall)
+            proof = self._prove(claims, now + min(REMEMBERED_S, expiry_of(claims) + self._rules.skew_s - wall))
+        except TokenFault as fault:
+            return Fault(fault.reason)
+        self._remember(credential, proof)
+        return proof
+
+    def _prove(self, claims: Mapping[str, Any], until: float) -> Proof:
+        """Raises TokenFault."""
+        subject = claim(claims, self._principal_claim)
+        if not isinstance(subject, str) or not 0 < len(subject) <= MAX_NAME or not _is_plain(subject):
+            raise TokenFault(f"the token's {self._principal_claim} names nobody")
+        for path, holds in self._required:
+            if not holds(claims):
+                raise TokenFault(f"the token's {path} is not what it must be")
+        principal = Principal(
+            f"{self._rules.issuer}#{subject}", namespace="", claims=claims, method="jwt", policy=self._policy
+        )
+        return Proof(principal, b"".join(_line(claims, *pair) for pair in self._headers), until)
+
+    def _remember(self, token: bytes, proof: Proof) -> None:
+        if token not in self._known:
+            self._known_bytes += len(token)
+            if self._known_bytes > MAX_REMEMBERED:
+                self._known.clear()  # whoever fills it costs the others one verification each
+                self._known_bytes = len(token)
+        self._known[token] = proof
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it may stand in a log and in a header as it is."""
+    return text.isprintable() and text == text.strip()
+
+
+def _line(claims: Mapping[str, Any], path: str, header: bytes) -> bytes:
+    """Raises TokenFault for a claim that would say something else in a field than in the token."""
+    value = claim(claims, path)
+    texts = claim_texts(value)
+    if not texts:
+        return b""
+    text = ",".join(texts).encode()
+    if not is_value(text) or (isinstance(value, list) and text.count(b",") != len(texts) - 1):
+        raise TokenFault(f"the token's {path} cannot stand in a header")
+    return b"%b: %b\r\n" % (header, text)
+
+
+def _compile_claim(path: str, text: Text) -> Holds:
+    """Of a list one member must fit; where the match is inverted, all."""
+    holds = compile_string(text)
+    every = all if isinstance(text, StringMatch) and text.invert else any
+
+    def fits(claims: Mapping[str, Any]) -> bool:
+        texts = claim_texts(claim(claims, path))
+        return every(holds(one.encode()) for one in texts) if texts else holds(None)
+
+    return fits

@@ -1,0 +1,125 @@
+"""Asks who calls: 401 with WWW-Authenticate where nobody can tell, else the exchange gets its principal.
+
+What services are told of callers by headers is written here alone: a caller's own fields of these names are taken out,
+and so are credentials, unless the document forwards them. RFC 9110 §11.6.1, RFC 6750 §3.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from gateway.authentication.places import Credentials
+from gateway.authentication.proof import Fault, Method
+from gateway.exchange import Exchange, Reply
+from gateway.plan import Forecast, RequestFilter
+from meshway.http1.fields import remove
+from meshway.identity import Principal
+
+_MAX_BLOCKS: Final = 256  # connections of one worker that repeat themselves
+_MAX_BLOCK: Final = 4096  # bytes
+
+
+@dataclass(slots=True, frozen=True)
+class Checks:
+    """What one Authentication asks. methods: in order, each with where its credentials are.
+
+    policy: `Authentication shop/people`. is_optional: nobody need show a credential. take_out: None = they are
+    forwarded. owned: names of fields, lower-case, that the document alone writes. is_of_head: the block of fields
+    says all.
+    """
+
+    policy: str
+    methods: Sequence[tuple[Credentials, Method]]
+    is_optional: bool
+    take_out: Callable[[Exchange], None] | None
+    owned: frozenset[bytes]
+    is_of_head: bool
+    now: Callable[[], float]
+
+    @property
+    def realm(self) -> bytes:
+        return self.policy.partition(" ")[2].encode()
+
+
+class _Seen(NamedTuple):
+    """What a block came to. block: what is forwarded. until: monotonic seconds."""
+
+    principal: Principal
+    block: bytes
+    until: float
+
+
+def compile_filter(checks: Checks) -> RequestFilter:
+    """A connection mostly sends the same block again, as the same object: then it is one look-up."""
+    seen: dict[bytes, _Seen] = {}
+    now_of, is_of_head = checks.now, checks.is_of_head
+
+    def authenticate(exchange: Exchange) -> Reply | None:
+        before = exchange.block
+        found = seen.get(before)
+        if found is not None and found.until > now_of() and before is exchange.head.block:
+            exchange.principal, exchange.block = found.principal, found.block
+            return None
+        answer = _ask(checks, exchange)
+        if isinstance(answer, Reply):
+            return answer
+        if answer is not None and is_of_head and before is exchange.head.block and len(before) <= _MAX_BLOCK:
+            if len(seen) >= _MAX_BLOCKS:
+                seen.clear()
+            assert exchange.principal is not None
+            seen[before] = _Seen(exchange.principal, exchange.block, answer)
+        return None
+
+    return authenticate
+
+
+def compile_forecast(checks: Checks, run: RequestFilter) -> Callable[[Exchange], Sequence[Forecast]]:
+    """Of a call that nobody sent, with the credentials it was told of."""
+
+    def forecast(exchange: Exchange) -> Sequence[Forecast]:
+        reply = run(exchange)
+        if isinstance(reply, Reply):
+            return [Forecast("refuse", reply.detail, checks.policy, reply)]
+        principal = exchange.principal
+        who = "nobody showed a credential" if principal is None else f"the caller is {principal.name}"
+        return [Forecast("pass", who, checks.policy)]
+
+    return forecast
+
+
+def _ask(checks: Checks, exchange: Exchange) -> Reply | float | None:
+    """A refusal, until when the principal holds, or None: there is none."""
+    fault: Fault | None = None
+    challenged = checks.methods[0][1]
+    proof = None
+    for credentials, method in checks.methods:
+        shown = credentials(exchange)
+        if not shown:
+            continue
+        verdict = Fault("several credentials are shown at once") if len(shown) > 1 else method.judge(shown[0])
+        if not isinstance(verdict, Fault):
+            proof = verdict
+            break
+        if fault is None or fault.is_unknown:
+            fault, challenged = verdict, method
+    if proof is None and (fault is not None or not checks.is_optional):
+        return _refusal(checks, fault, challenged)
+    if checks.owned:
+        exchange.block = remove(exchange.block, checks.owned)
+    if checks.take_out is not None:
+        checks.take_out(exchange)
+    if proof is None:
+        return None
+    exchange.block += proof.lines
+    exchange.principal = proof.principal
+    return proof.until
+
+
+def _refusal(checks: Checks, fault: Fault | None, method: Method) -> Reply:
+    if fault is None:
+        detail, error = "the call shows no credential", b""
+    else:
+        detail = fault.reason
+        error = b', error="invalid_token", error_description="%b"' % detail.encode()
+    fields = b'WWW-Authenticate: %b realm="%b"%b\r\n' % (method.challenge, checks.realm, error)
+    return Reply(401, "unauthenticated", "UAEX", f"{checks.policy}: {detail}", fields=fields, policy=checks.policy)

@@ -1,0 +1,73 @@
+"""Authentication: who is calling. Of all documents that reach a rule the one with the narrowest target holds, whole."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from meshway.model.document import Part, Spec, Target
+from meshway.model.match import Text
+from meshway.units import Duration
+
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+
+
+class CredentialPlace(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where a caller puts its credential: exactly one. `bearer` in its place: `Authorization: Bearer …` (RFC 6750)."""
+
+    header: str | None = None
+    cookie: str | None = None
+    query: str | None = None
+
+
+Place = Literal["bearer"] | CredentialPlace
+Places = Annotated[tuple[Place, ...], Meta(min_length=1, max_length=8)]
+
+
+class Jwt(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A JSON Web Token of one issuer, for one of the audiences. jwks: its public keys, a JWKS as it is.
+
+    principal_claim: names the caller. from: where tokens are looked for. required_claims: by claim, what it must be; a
+    list must hold one that fits. claims_to_headers: by claim, the header that tells the service. max_age: since it was
+    issued.
+    """
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"jwks_uri", "jwks_refresh", "jwks_max_stale"})
+
+    issuer: Annotated[str, Meta(min_length=1, max_length=512)]
+    audiences: Annotated[tuple[str, ...], Meta(min_length=1, max_length=32)]
+    algorithms: Annotated[tuple[Algorithm, ...], Meta(min_length=1)] = ("RS256", "ES256", "EdDSA")
+    jwks: dict[str, Any]
+    from_: Places = msgspec.field(name="from", default=("bearer",))
+    clock_skew: Duration = msgspec.field(default_factory=lambda: Duration(30.0))
+    max_age: Duration | None = None
+    principal_claim: Annotated[str, Meta(min_length=1, max_length=256)] = "sub"
+    required_claims: dict[str, Text] = {}
+    claims_to_headers: dict[str, str] = {}
+
+
+class AuthenticationMethod(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One way of proving who calls."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset(
+        {"api_key", "mtls", "service_token", "basic", "hmac", "external", "introspection", "oidc"}
+    )
+
+    jwt: Jwt
+
+
+class Authentication(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who is calling. The first method whose credential holds says it.
+
+    require: `any` refuses who shows no credential, `optional` lets him pass as nobody; a credential that does not hold
+    is refused either way. forward_credentials: the service gets them too.
+    """
+
+    plural: ClassVar[str] = "authentications"
+    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"require": frozenset({"all"})}
+
+    targets: tuple[Target, ...] = ()
+    methods: Annotated[tuple[AuthenticationMethod, ...], Meta(min_length=1, max_length=8)]
+    require: Literal["any", "optional"] = "any"
+    forward_credentials: bool = False

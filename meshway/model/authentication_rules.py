@@ -1,0 +1,88 @@
+"""What must hold inside an Authentication."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from meshway.http1.field_lines import IDENTITY_PREFIXES
+from meshway.jwt_keys import KeyFault, KeySet, read_keys
+from meshway.model.authentication import Authentication, CredentialPlace, Jwt
+from meshway.model.names import REFUSED_HEADERS, TOKEN
+from meshway.model.policy_rules import UNIQUE_TARGETS
+from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path, one_of, unique
+from meshway.signatures import NoLibcrypto
+
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]+\Z")
+_QUERY: Final = re.compile(r"[A-Za-z0-9._~-]+\Z")
+# What the gateway itself writes or reads in a request: a claim there would say something else than who calls.
+_OWN: Final = REFUSED_HEADERS | {
+    "authorization", "cookie", "forwarded", "traceparent", "via", "x-real-ip", "x-request-id", "x-forwarded-for",
+    "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port",
+}  # fmt: skip
+_OWN_PREFIXES: Final = tuple(prefix.decode() for prefix in IDENTITY_PREFIXES)
+
+
+def _place(part: Any) -> Iterator[Finding]:
+    for name in ("header", "cookie"):
+        value = getattr(part, name)
+        if value is not None and not TOKEN.match(value):
+            yield Finding(f".{name}", "bad_name", f'"{value}" names no {name}')
+        elif value is not None and name == "header" and value.lower() in REFUSED_HEADERS | {"cookie"}:
+            yield Finding(".header", "forbidden_combination", f"{value} carries no credential of its own")
+    if part.query is not None and not _QUERY.match(part.query):
+        yield Finding(".query", "bad_name", f'"{part.query}" names no part of a query')
+
+
+def _issuer(part: Any) -> Iterator[Finding]:
+    # `#` keeps issuer and subject apart in a caller's name.
+    if not _VISIBLE.match(part.issuer) or "#" in part.issuer:
+        yield Finding(".issuer", "out_of_bounds", "is visible ASCII without white space and #")
+
+
+def _keys(part: Any) -> Iterator[Finding]:
+    if "secret" in part.jwks:
+        yield Finding(".jwks", "unsupported", "a Secret is not built yet: write the public keys here")
+        return
+    try:
+        keys = read_keys(part.jwks)
+    except KeyFault as fault:
+        yield Finding(f".jwks{fault.at}", "bad_key", fault.reason)
+        return
+    try:
+        unusable = KeySet(keys).unusable
+    except NoLibcrypto:
+        return  # a machine that has the command only: the gateways judge
+    if unusable or not keys:
+        reason = "holds a point that is off its curve" if unusable else "holds no key"
+        yield Finding(".jwks.keys", "bad_key", reason)
+
+
+def _claim_headers(part: Any) -> Iterator[Finding]:
+    for claim, header in part.claims_to_headers.items():
+        at = member_path(".claims_to_headers", claim)
+        if not TOKEN.match(header):
+            yield Finding(at, "bad_name", f'"{header}" is no header name')
+        elif header.lower() in _OWN or header.lower().startswith(_OWN_PREFIXES):
+            yield Finding(at, "forbidden_combination", f"{header} belongs to the gateway")
+    headers = [header.lower() for header in part.claims_to_headers.values()]
+    yield from unique(headers, lambda at: member_path(".claims_to_headers", list(part.claims_to_headers)[at]), "header")
+
+
+def _one_issuer_once(part: Any) -> Iterator[Finding]:
+    issuers = [method.jwt.issuer for method in part.methods]
+    yield from unique(issuers, lambda at: f".methods[{at}].jwt.issuer", "issuer")
+
+
+AUTHENTICATION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
+    CredentialPlace: (one_of("header", "cookie", "query"), BlockRule(("header", "cookie", "query"), _place)),
+    Jwt: (
+        BlockRule(("issuer",), _issuer),
+        BlockRule(("jwks",), _keys),
+        BlockRule(("claims_to_headers",), _claim_headers),
+        bounded("clock_skew", 0.0, 300.0, zero=True),
+        bounded("max_age", 1.0, 366 * 86_400.0, zero=False),
+    ),
+    Authentication: (UNIQUE_TARGETS, BlockRule(("methods",), _one_issuer_once)),
+}

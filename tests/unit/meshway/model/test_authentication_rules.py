@@ -1,0 +1,86 @@
+"""What an Authentication may say."""
+
+from typing import Any
+
+import pytest
+
+from meshway.model.authentication import Authentication
+from meshway.model.decode import decode_spec
+from meshway.model.fields import plain
+from tests.parts.tokens import SigningKey
+
+KEY = SigningKey("EC")
+
+
+def jwt(**fields: Any) -> dict[str, Any]:
+    whole = {"issuer": "https://id.example", "audiences": ["shop"], "jwks": {"keys": [KEY.jwk()]}} | fields
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def found(*methods: dict[str, Any], **fields: Any) -> list[tuple[str, str]]:
+    _, errors = decode_spec("Authentication", {"methods": list(methods)} | fields)
+    return [(error.path, error.code) for error in errors]
+
+
+AT = "spec.methods[0].jwt"
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "code"),
+    [
+        ({"issuer": None}, ".issuer", "missing_field"),
+        ({"issuer": "https://id.example#x"}, ".issuer", "out_of_bounds"),
+        ({"issuer": "id example"}, ".issuer", "out_of_bounds"),
+        ({"audiences": []}, ".audiences", "out_of_bounds"),
+        ({"algorithms": ["HS256"]}, ".algorithms[0]", "out_of_bounds"),
+        ({"algorithms": ["none"]}, ".algorithms[0]", "out_of_bounds"),
+        ({"algorithms": []}, ".algorithms", "out_of_bounds"),
+        ({"jwks": {"keys": [KEY.jwk(d="AA")]}}, ".jwks.keys[0].d", "bad_key"),
+        ({"jwks": {"keys": []}}, ".jwks.keys", "bad_key"),
+        ({"jwks": {"keys": [KEY.jwk(y=KEY.jwk()["x"])]}}, ".jwks.keys", "bad_key"),
+        ({"jwks": {"secret": "keys"}}, ".jwks", "unsupported"),
+        ({"from": ["beare"]}, ".from[0]", "out_of_bounds"),
+        ({"from": [{}]}, ".from[0]", "forbidden_combination"),
+        ({"from": [{"header": "a b"}]}, ".from[0].header", "bad_name"),
+        ({"from": [{"header": "Cookie"}]}, ".from[0].header", "forbidden_combination"),
+        ({"from": [{"cookie": "a;b"}]}, ".from[0].cookie", "bad_name"),
+        ({"from": [{"query": "a&b"}]}, ".from[0].query", "bad_name"),
+        ({"clock_skew": "10m"}, ".clock_skew", "out_of_bounds"),
+        ({"max_age": "0s"}, ".max_age", "out_of_bounds"),
+        ({"claims_to_headers": {"sub": "X User"}}, ".claims_to_headers.sub", "bad_name"),
+        ({"claims_to_headers": {"sub": "Host"}}, ".claims_to_headers.sub", "forbidden_combination"),
+        ({"claims_to_headers": {"sub": "Meshway-User"}}, ".claims_to_headers.sub", "forbidden_combination"),
+        ({"claims_to_headers": {"sub": "Authorization"}}, ".claims_to_headers.sub", "forbidden_combination"),
+        ({"claims_to_headers": {"sub": "X-A", "mail": "x-a"}}, ".claims_to_headers.mail", "duplicate"),
+        ({"required_claims": {"a": {"exact": "x", "prefix": "y"}}}, ".required_claims.a", "forbidden_combination"),
+        ({"issuers": "x"}, ".issuers", "unknown_field"),
+    ],
+)
+def test_what_would_not_hold_is_named(fields: dict[str, Any], path: str, code: str) -> None:
+    assert (AT + path, code) in found({"jwt": jwt(**fields)})
+
+
+def test_what_is_not_built_is_refused() -> None:
+    for method in ("api_key", "basic", "hmac", "mtls", "oidc", "external", "introspection", "service_token"):
+        assert (f"spec.methods[0].{method}", "unsupported") in found({"jwt": jwt(), method: {}})
+    assert found({"jwt": jwt(jwks_uri="https://id.example/jwks")}) == [(f"{AT}.jwks_uri", "unsupported")]
+    assert found({"jwt": jwt()}, require="all") == [("spec.require", "unsupported")]
+
+
+def test_an_issuer_is_there_once_and_a_method_at_least() -> None:
+    assert found({"jwt": jwt()}, {"jwt": jwt()}) == [("spec.methods[1].jwt.issuer", "duplicate")]
+    assert found() == [("spec.methods", "out_of_bounds")]
+
+
+def test_a_private_key_is_told_by_its_place_alone() -> None:
+    _, errors = decode_spec("Authentication", {"methods": [{"jwt": jwt(jwks={"keys": [KEY.jwk(d="c2VjcmV0")]})}]})
+    assert errors
+    assert all("c2VjcmV0" not in error.message for error in errors)
+
+
+def test_what_is_written_is_what_is_read_again() -> None:
+    written = {"methods": [{"jwt": jwt(**{"from": ["bearer", {"cookie": "t"}], "max_age": "1h"})}]}
+    spec, errors = decode_spec("Authentication", written)
+    assert not errors
+    assert isinstance(spec, Authentication)
+    assert plain(spec) == written
