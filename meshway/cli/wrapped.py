@@ -72,7 +72,7 @@ def _start(settings: "MeshSettings", wanted: "Registration", wrapped: Wrapped) -
     """In a session of its own: Ctrl-C reaches us alone, and the instance drains before its program is told to end."""
     environment = os.environ | {
         "PORT": str(wrapped.port),
-        "MESHWAY_URL": settings.registry,
+        "MESHWAY_URL": ",".join(settings.registries),
         "MESHWAY_GATEWAY": settings.gateway,
         "MESHWAY_NAMESPACE": wanted.namespace,
         "MESHWAY_SERVICE": wanted.service,

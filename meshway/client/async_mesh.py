@@ -95,7 +95,7 @@ class AsyncMesh:
         since: int | None = None,
     ) -> AsyncIterator[WatchEvent]:
         """See Mesh.watch."""
-        return afollow(self.settings, Position(kind, namespace, service, since))
+        return afollow(self.settings, Position(kind, namespace, service, since, len(self.settings.registries)))
 
     async def apply(self, *paths: Path | str, dry_run: bool = False, namespace: str | None = None) -> Applied:
         """See Mesh.apply."""

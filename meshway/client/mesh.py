@@ -112,7 +112,7 @@ class Mesh:
         since: int | None = None,
     ) -> Iterator[WatchEvent]:
         """All there is, then every change, for ever; connects again by itself and misses nothing."""
-        return follow(self.settings, Position(kind, namespace, service, since))
+        return follow(self.settings, Position(kind, namespace, service, since, len(self.settings.registries)))
 
     def apply(self, *paths: Path | str, dry_run: bool = False, namespace: str | None = None) -> Applied:
         """Publishes YAML files and folders as one revision, all or nothing. Raises MeshwayError with every error."""

@@ -1,5 +1,8 @@
 """The registry as the SDK calls it, blocking and awaiting: base URL, token, time limits, errors.
 
+Of several registries the next is asked where one does not answer, or says that it cannot (502, 503, 504). Every call of
+the SDK may be repeated: it reads, or says again what is to be so.
+
 Requests go through httpx's transports without its Client, which writes a log line for each: a heartbeat every few
 seconds would fill the service's own log.
 """
@@ -13,8 +16,9 @@ import httpx
 import msgspec
 
 from meshway.client.calls import Call
-from meshway.client.errors import MeshwayError, error_for, unreachable
+from meshway.client.errors import MeshwayError, Unreachable, error_for, unreachable
 from meshway.client.settings import MeshSettings
+from meshway.client.turns import Turns
 from meshway.problem import Problem
 from meshway.settings import SettingError, read_secret
 
@@ -27,6 +31,7 @@ class Registry:
 
     def __init__(self, settings: MeshSettings) -> None:
         self._settings = settings
+        self._turns = Turns(settings.registries)
         self._open()
 
     def _open(self) -> None:
@@ -34,15 +39,26 @@ class Registry:
         self._transport = httpx.HTTPTransport()
 
     def send(self, call: Call[T]) -> T:
-        """Raises MeshwayError; Unreachable when there was no answer."""
-        request = request_for(self._settings, call)
+        """Raises MeshwayError; Unreachable when no registry answered."""
         if os.getpid() != self._process:
             self._open()  # two processes on one socket would read each other's answers
+        missed: Unreachable | None = None
+        for url in self._turns.order():
+            try:
+                return self._ask(url, call)
+            except Unreachable as error:
+                missed = error
+                self._turns.missed(url)
+        assert missed is not None, "there is at least one registry"
+        raise missed
+
+    def _ask(self, url: str, call: Call[T]) -> T:
+        request = request_for(self._settings, call, url)
         try:
             response = self._transport.handle_request(request)
             response.read()
         except httpx.TransportError as error:
-            raise unreachable(self._settings.registry, error) from error
+            raise unreachable(url, error) from error
         return _read(call, request, response)
 
     def close(self) -> None:
@@ -54,16 +70,28 @@ class AsyncRegistry:
 
     def __init__(self, settings: MeshSettings) -> None:
         self._settings = settings
+        self._turns = Turns(settings.registries)
         self._transport = httpx.AsyncHTTPTransport()
 
     async def send(self, call: Call[T]) -> T:
-        """Raises MeshwayError; Unreachable when there was no answer."""
-        request = request_for(self._settings, call)
+        """Raises MeshwayError; Unreachable when no registry answered."""
+        missed: Unreachable | None = None
+        for url in self._turns.order():
+            try:
+                return await self._ask(url, call)
+            except Unreachable as error:
+                missed = error
+                self._turns.missed(url)
+        assert missed is not None, "there is at least one registry"
+        raise missed
+
+    async def _ask(self, url: str, call: Call[T]) -> T:
+        request = request_for(self._settings, call, url)
         try:
             response = await self._transport.handle_async_request(request)
             await response.aread()
         except httpx.TransportError as error:
-            raise unreachable(self._settings.registry, error) from error
+            raise unreachable(url, error) from error
         return _read(call, request, response)
 
     async def close(self) -> None:
@@ -83,11 +111,12 @@ def credentials(settings: MeshSettings) -> dict[str, str]:
         raise MeshwayError(Problem(401, "token_unreadable", "Token unreadable", detail=str(error))) from error
 
 
-def request_for(settings: MeshSettings, call: Call[T]) -> httpx.Request:
+def request_for(settings: MeshSettings, call: Call[T], url: str) -> httpx.Request:
+    """url: the registry's."""
     timeout = httpx.Timeout(call.timeout_s, connect=_CONNECT_S)
     return httpx.Request(
         call.method,
-        settings.registry + call.path,
+        url + call.path,
         params=dict(call.params) or None,
         headers={**call.headers, **credentials(settings)},
         content=call.content,

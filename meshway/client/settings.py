@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -12,17 +11,17 @@ import msgspec
 from meshway.settings import http_url, variable
 
 REGISTRY: Final = "http://127.0.0.1:8500"
-_log = logging.getLogger("meshway.client")
 GATEWAY: Final = "http://127.0.0.1:8581"
 
 
 class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """registry, gateway: base URLs; the gateway's is its mesh listener. token_file: read anew for every request, so
-    that a rotated token needs no restart. service: this program's own name. instance: the id of this copy. address:
-    what others reach it by.
+    """registry, gateway: base URLs; the gateway's is its mesh listener. further_registries: asked where that one does
+    not answer, over the same store. token_file: read anew for every request, so that a rotated token needs no restart.
+    service: this program's own name. instance: the id of this copy. address: what others reach it by.
     """
 
     registry: str = REGISTRY
+    further_registries: tuple[str, ...] = ()
     gateway: str = GATEWAY
     namespace: str = "default"
     service: str = ""
@@ -35,11 +34,13 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     def from_env(cls, environ: Mapping[str, str] | None = None) -> MeshSettings:
         """Reads MESHWAY_URL, _GATEWAY, _NAMESPACE, _SERVICE, _INSTANCE, _ADDRESS, _ZONE and _TOKEN_FILE.
 
-        Of several registries the first is taken: a service starts whatever stands there. Raises SettingError.
+        MESHWAY_URL may name several registries, with commas or blanks between. Raises SettingError.
         """
+        registry, *others = _registries(environ)
         token_file = variable("MESHWAY_TOKEN_FILE", "", environ)
         return cls(
-            registry=_registry(environ),
+            registry=registry,
+            further_registries=tuple(others),
             gateway=http_url("MESHWAY_GATEWAY", GATEWAY, environ),
             namespace=variable("MESHWAY_NAMESPACE", "default", environ),
             service=variable("MESHWAY_SERVICE", "", environ),
@@ -49,14 +50,13 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
             token_file=Path(token_file) if token_file else None,
         )
 
+    @property
+    def registries(self) -> tuple[str, ...]:
+        """In the order in which they are asked."""
+        return (self.registry, *self.further_registries)
 
-def _registry(environ: Mapping[str, str] | None) -> str:
-    first, *others = variable("MESHWAY_URL", REGISTRY, environ).replace(",", " ").split()
-    url = http_url("MESHWAY_URL", REGISTRY, {"MESHWAY_URL": first})
-    if others:
-        _log.warning(
-            "MESHWAY_URL names %d registries; %s is asked: write one, or a name that leads to all of them",
-            1 + len(others),
-            url,
-        )
-    return url
+
+def _registries(environ: Mapping[str, str] | None) -> list[str]:
+    written = variable("MESHWAY_URL", REGISTRY, environ).replace(",", " ").split()
+    urls = [http_url("MESHWAY_URL", REGISTRY, {"MESHWAY_URL": one}) for one in written]
+    return list(dict.fromkeys(urls)) or [REGISTRY]

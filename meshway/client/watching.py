@@ -17,6 +17,7 @@ from meshway.client.errors import error_for
 from meshway.client.keeper import backoff_s
 from meshway.client.registry import credentials
 from meshway.client.settings import MeshSettings
+from meshway.client.turns import Turns
 
 _log = logging.getLogger("meshway.client")
 PATH: Final = "/v1/watch"
@@ -49,11 +50,14 @@ class WatchEvent(msgspec.Struct, frozen=True, kw_only=True):
 class Position:
     """Where a watcher stands: what to ask for next, and how long to wait after a failure."""
 
-    def __init__(self, kind: str | None, namespace: str | None, service: str | None, since: int | None) -> None:
+    def __init__(
+        self, kind: str | None, namespace: str | None, service: str | None, since: int | None, registries: int = 1
+    ) -> None:
         filters = {"kind": kind, "namespace": namespace, "service": service}
         self._filters = {name: value for name, value in filters.items() if value}
         self._since = since
         self._began = False
+        self._registries = registries
         self._failures = 0
 
     def params(self) -> dict[str, str]:
@@ -80,20 +84,24 @@ class Position:
         return found
 
     def wait_s(self) -> float:
+        """Shortest until every registry has failed once: the others live, and only shall not be stormed."""
         self._failures += 1
-        return backoff_s(self._failures - 1, random.random())
+        return backoff_s(max(0, self._failures - self._registries), random.random())
 
 
 def follow(settings: MeshSettings, position: Position) -> Iterator[WatchEvent]:
-    """Endless; connects again by itself. Raises MeshwayError when the registry refuses the question (4xx)."""
+    """Endless; connects again by itself, to another registry where one breaks off. Raises MeshwayError when the
+    registry refuses the question (4xx).
+    """
+    turns = Turns(settings.registries)
     while True:
         if (reset := position.again()) is not None:
             yield reset
-        ask = {"params": position.params(), "headers": credentials(settings)}
+        url, ask = turns.current, {"params": position.params(), "headers": credentials(settings)}
         try:
             with (
                 httpx.Client(trust_env=False, timeout=TIMEOUT) as http,
-                connect_sse(http, "GET", settings.registry + PATH, **ask) as source,
+                connect_sse(http, "GET", url + PATH, **ask) as source,
             ):
                 if _refused(source.response):
                     source.response.read()
@@ -103,19 +111,21 @@ def follow(settings: MeshSettings, position: Position) -> Iterator[WatchEvent]:
                         yield event
         except (httpx.TransportError, SSEError) as error:
             _log.debug("watch broke off: %s", error)
+            turns.missed(url)
         time.sleep(position.wait_s())
 
 
 async def afollow(settings: MeshSettings, position: Position) -> AsyncGenerator[WatchEvent, None]:
     """As follow."""
+    turns = Turns(settings.registries)
     while True:
         if (reset := position.again()) is not None:
             yield reset
-        ask = {"params": position.params(), "headers": credentials(settings)}
+        url, ask = turns.current, {"params": position.params(), "headers": credentials(settings)}
         try:
             async with (
                 httpx.AsyncClient(trust_env=False, timeout=TIMEOUT) as http,
-                aconnect_sse(http, "GET", settings.registry + PATH, **ask) as source,
+                aconnect_sse(http, "GET", url + PATH, **ask) as source,
             ):
                 if _refused(source.response):
                     await source.response.aread()
@@ -125,6 +135,7 @@ async def afollow(settings: MeshSettings, position: Position) -> AsyncGenerator[
                         yield event
         except (httpx.TransportError, SSEError) as error:
             _log.debug("watch broke off: %s", error)
+            turns.missed(url)
         await asyncio.sleep(position.wait_s())
 
 

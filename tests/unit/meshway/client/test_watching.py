@@ -2,6 +2,7 @@
 
 from httpx_sse import ServerSentEvent
 
+from meshway.client.keeper import FIRST_RETRY_S
 from meshway.client.watching import Position
 
 CHANGE = '{"revision": 7, "changes": [{"op": "put", "kind": "Instance", "namespace": "a", "name": "b/c", "value": {}}]}'
@@ -47,3 +48,11 @@ def test_after_a_reset_everything_is_asked_for() -> None:
 
 def test_events_of_a_later_version_are_skipped() -> None:
     assert position().read(ServerSentEvent("weather", "{}", "")) is None
+
+
+def test_of_several_registries_each_is_tried_soon_before_the_waits_grow() -> None:
+    at = Position(None, None, None, None, registries=3)
+    waits_s = [at.wait_s() for _ in range(6)]
+    assert max(waits_s[:3]) <= FIRST_RETRY_S
+    assert waits_s[3] > FIRST_RETRY_S - 0.001
+    assert waits_s[5] > 2.0 * FIRST_RETRY_S
