@@ -1,6 +1,6 @@
 """From a JWKS (RFC 7517) to the keys that verify tokens: public ones, strong enough, each for what it is meant for.
 
-Reading is pure, so that a registry judges a document's keys as a gateway does; `KeySet` loads them into libcrypto.
+A registry reads a document's keys as a gateway does, so it judges them alike.
 """
 
 import binascii
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from meshway.signatures import BadKey, PublicKey, Scheme, ec_der, ed25519_der, rsa_der
+from meshway.signatures import BadKey, PublicKey, Scheme, ec_key, ed25519_key, rsa_key
 
 # RFC 7518 §3.1, RFC 8037 §3.1. No `none`, and nothing by a shared secret: only public keys are taken.
 ALGORITHMS: Final[Mapping[str, tuple[str, str, Scheme]]] = {
@@ -43,13 +43,13 @@ class KeyFault(ValueError):
 
 @dataclass(slots=True, frozen=True)
 class ReadKey:
-    """der: its SubjectPublicKeyInfo. key_id "": it has none. algorithm "": whatever fits its type."""
+    """key_id "": it has none. algorithm "": whatever fits its type."""
 
     key_id: str
     type: str
     curve: str
     algorithm: str
-    der: bytes
+    public: PublicKey
 
     def is_for(self, algorithm: str) -> bool:
         kind, curve, _ = ALGORITHMS[algorithm]
@@ -131,7 +131,7 @@ def _read_key(key: Mapping[str, Any], at: str) -> ReadKey:
     elif kind == "OKP":
         if key.get("crv") != "Ed25519":
             raise KeyFault(f"{at}.crv", "is not Ed25519")
-        read = ReadKey(key_id, kind, "Ed25519", algorithm, ed25519_der(_bytes(key, "x", at, 32)))
+        read = ReadKey(key_id, kind, "Ed25519", algorithm, ed25519_key(_bytes(key, "x", at, 32)))
     else:
         raise KeyFault(f"{at}.kty", "is none of RSA, EC, OKP")
     if algorithm and not read.is_for(algorithm):
@@ -139,21 +139,24 @@ def _read_key(key: Mapping[str, Any], at: str) -> ReadKey:
     return read
 
 
-def _rsa(key: Mapping[str, Any], at: str) -> bytes:
+def _rsa(key: Mapping[str, Any], at: str) -> PublicKey:
     modulus = int.from_bytes(_bytes(key, "n", at), "big")
     exponent = int.from_bytes(_bytes(key, "e", at), "big")
     if modulus.bit_length() not in _RSA_BITS or not modulus & 1:
         raise KeyFault(f"{at}.n", f"is no modulus of {_RSA_BITS[0]} to {_RSA_BITS[-1]} bits")
     if not exponent & 1 or not 3 <= exponent < 1 << 32:
         raise KeyFault(f"{at}.e", "is no odd exponent of 3 to 32 bits")
-    return rsa_der(modulus, exponent)
+    return rsa_key(modulus, exponent)
 
 
-def _ec(key: Mapping[str, Any], at: str) -> bytes:
+def _ec(key: Mapping[str, Any], at: str) -> PublicKey:
     size = _EC_SIZES.get(key.get("crv", ""))
     if size is None:
         raise KeyFault(f"{at}.crv", f"is none of {', '.join(_EC_SIZES)}")
-    return ec_der(key["crv"], _bytes(key, "x", at, size), _bytes(key, "y", at, size))
+    try:
+        return ec_key(key["crv"], _bytes(key, "x", at, size), _bytes(key, "y", at, size))
+    except BadKey as error:
+        raise KeyFault(f"{at}.x", "and y are a point off the curve") from error
 
 
 def _bytes(key: Mapping[str, Any], name: str, at: str, size: int | None = None) -> bytes:
@@ -167,24 +170,16 @@ def _bytes(key: Mapping[str, Any], name: str, at: str, size: int | None = None) 
 
 
 class KeySet:
-    """Keys that can verify. unusable: how many of those given libcrypto does not take."""
+    """Keys by their id."""
 
-    __slots__ = ("_by_id", "_keys", "unusable")
+    __slots__ = ("_by_id", "_keys")
 
     def __init__(self, keys: Iterable[ReadKey]) -> None:
-        """Raises NoLibcrypto."""
-        self._keys: list[tuple[ReadKey, PublicKey]] = []
-        self._by_id: dict[str, list[tuple[ReadKey, PublicKey]]] = {}
-        self.unusable = 0
-        for key in keys:
-            try:
-                loaded = PublicKey(key.der)
-            except BadKey:
-                self.unusable += 1
-                continue
-            self._keys.append((key, loaded))
+        self._keys = tuple(keys)
+        self._by_id: dict[str, list[ReadKey]] = {}
+        for key in self._keys:
             if key.key_id:
-                self._by_id.setdefault(key.key_id, []).append((key, loaded))
+                self._by_id.setdefault(key.key_id, []).append(key)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -195,5 +190,5 @@ class KeySet:
     def find(self, key_id: str | None, algorithm: str) -> PublicKey | None:
         """The one key of this id for this algorithm. Without an id: the only one that fits, if there is no other."""
         candidates = self._keys if key_id is None else self._by_id.get(key_id, ())
-        fitting = [loaded for key, loaded in candidates if key.is_for(algorithm)]
+        fitting = [key.public for key in candidates if key.is_for(algorithm)]
         return fitting[0] if len(fitting) == 1 else None

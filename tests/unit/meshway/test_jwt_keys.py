@@ -71,11 +71,9 @@ def test_a_published_set_is_used_as_far_as_it_can_be() -> None:
 
 
 def test_a_point_off_its_curve_is_no_key() -> None:
-    off = EC.jwk("off", y=EC.jwk()["x"])
-    found = KeySet(read_keys({"keys": [off, RSA.jwk("good")]}))
-    assert (len(found), found.unusable) == (1, 1)
-    assert found.knows("good")
-    assert not found.knows("off")
+    keys, faults = sort_keys({"keys": [EC.jwk("off", y=EC.jwk()["x"]), RSA.jwk("good")]})
+    assert [key.key_id for key in keys] == ["good"]
+    assert [str(fault) for fault in faults] == ["keys[0].x: and y are a point off the curve"]
 
 
 def test_a_key_is_found_by_its_id_and_for_its_algorithm_only() -> None:
