@@ -11,7 +11,6 @@ from gateway.filters.authenticate import Checks, compile_filter, compile_forecas
 from gateway.plan import FilterStep, Parts
 from meshway.jwt_keys import KeyFault, KeySet, read_keys
 from meshway.model.authentication import Authentication, Jwt
-from meshway.signatures import NoLibcrypto
 
 STEP: Final = "authentication"
 
@@ -85,8 +84,6 @@ def _inline_keys(jwt: Jwt, path: str) -> KeySet:
         keys = KeySet(read_keys(jwt.jwks))
     except KeyFault as fault:
         raise CompileError(f"{path}{fault.at}", fault.reason) from fault
-    except NoLibcrypto as error:
-        raise CompileError(path, str(error)) from error
     if not len(keys):
         raise CompileError(path, "holds no key that can be used")
     return keys

@@ -37,7 +37,7 @@ AT = "spec.methods[0].jwt"
         ({"algorithms": []}, ".algorithms", "out_of_bounds"),
         ({"jwks": {"keys": [KEY.jwk(d="AA")]}}, ".jwks.keys[0].d", "bad_key"),
         ({"jwks": {"keys": []}}, ".jwks.keys", "bad_key"),
-        ({"jwks": {"keys": [KEY.jwk(y=KEY.jwk()["x"])]}}, ".jwks.keys", "bad_key"),
+        ({"jwks": {"keys": [KEY.jwk(y=KEY.jwk()["x"])]}}, ".jwks.keys[0].x", "bad_key"),
         ({"jwks": {"secret": "keys"}}, ".jwks", "unsupported"),
         ({"from": ["beare"]}, ".from[0]", "out_of_bounds"),
         ({"from": [{}]}, ".from[0]", "forbidden_combination"),
