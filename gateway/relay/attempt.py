@@ -150,7 +150,7 @@ class Attempt:
             call.further.won_by(self, self._plan.hedge, now)
         self._has_head = True
         if ended:
-            self._end("ok", head.status, now, is_kept=True)
+            self._end("ok", head.status, now, True)  # no keyword: in CPython 3.11 it makes another C frame
         else:
             call.exchange.status = head.status
             self._moved()
@@ -231,7 +231,7 @@ class Attempt:
             self._end(FAILURES[kind].outcome, 0, now, is_kept=False)
             self._call.attempt_failed(self, kind, detail, self._has_head, now)
 
-    def _end(self, outcome: str, status: int, now: float, *, is_kept: bool) -> None:
+    def _end(self, outcome: str, status: int, now: float, is_kept: bool) -> None:
         self.is_over = True
         cluster = self._cluster
         upstream = self.upstream

@@ -45,7 +45,7 @@ class Call:
     """
 
     __slots__ = (
-        "_cluster_state", "_further", "_is_upstream_closed", "_turn", "_waits_for", "attempt", "body", "downstream",
+        "_cluster_state", "_further", "_is_upstream_closed", "_turns", "_waits_for", "attempt", "body", "downstream",
         "exchange", "is_over", "is_request_whole", "relay", "request_trailers",
     )  # fmt: skip
 
@@ -61,7 +61,7 @@ class Call:
         self._cluster_state = _OUTSIDE
         self._is_upstream_closed = False  # its half, after an upgrade
         self._further: FurtherAttempts | None = None
-        self._turn: Turn | None = None
+        self._turns: tuple[Turn, ...] = ()
         self._waits_for = _NOTHING
 
     # From the head to the first attempt.
@@ -75,11 +75,15 @@ class Call:
         """first: the body's beginning, as far as it is there. ended: the request is whole with it."""
         exchange = self.exchange
         begin_trace(exchange)
-        try:
-            exchange.path, exchange.query = canonical(exchange.head.target)
-        except PathError as error:
-            self.answer(Reply(error.status, error.code, "DPE", error.detail))
-            return
+        head = exchange.head
+        read = head.path
+        if read is None:
+            try:
+                read = head.path = canonical(head.target)
+            except PathError as error:
+                self.answer(Reply(error.status, error.code, "DPE", error.detail))
+                return
+        exchange.path, exchange.query = read
         plan = exchange.plan = self.relay.holder.tables.match(exchange)
         if plan is None:
             self.answer(nowhere(exchange))
@@ -89,14 +93,14 @@ class Call:
             self.request_trailers = trailers
         if first or not ended:
             exchange.bytes_in = len(first)
-            if exchange.head.body > plan.max_body or exchange.bytes_in > plan.max_body:
+            if head.body > plan.max_body or exchange.bytes_in > plan.max_body:
                 self.answer(too_large(plan))
                 return
             kind = CopiedBody if plan.mirrors else Replay
             self.body = kind(plan.replay, first)
         deadline = exchange.started + plan.deadline_s
-        if exchange.listener == MESH and b"meshway-deadline" in exchange.head.named:
-            deadline = min(deadline, exchange.started + left_s(exchange.head.named[b"meshway-deadline"]))
+        if exchange.listener == MESH and b"meshway-deadline" in head.named:
+            deadline = min(deadline, exchange.started + left_s(head.named[b"meshway-deadline"]))
         if deadline != NEVER:
             exchange.deadline = deadline
             timer = self.downstream.timer
@@ -140,13 +144,12 @@ class Call:
         """index: of the filter to go on with."""
 
         def called_on(reply: Reply | None) -> None:
-            self._turn = None
             if reply is not None:
                 self.answer(reply)
             else:
                 self._filter(plan, index)
 
-        self._turn = turn
+        self._turns += (turn,)
         turn.wait(called_on)
 
     async def _await(self, awaitable: Awaitable[Reply | None], plan: RoutePlan, index: int) -> None:
@@ -324,6 +327,8 @@ class Call:
         exchange.first_byte = now
         exchange.bytes_out = len(first)
         if plan.response_filters:
+            if plan.settle is not None:
+                plan.settle(exchange, head)
             head = head.changed(plan.response_filters)
             if plan.encode is not None:
                 head, first, self.downstream = encoding.begin(
@@ -462,9 +467,10 @@ class Call:
         self.is_over = True
         # They know us: without the circle all are freed at once, and no collector runs.
         self.attempt = self._further = None
-        if self._turn is not None:
-            self._turn.leave()
-            self._turn = None
+        if self._turns:
+            turns, self._turns = self._turns, ()
+            for turn in turns:
+                turn.leave()
         exchange = self.exchange
         if exchange.deadline != NEVER or self._waits_for:
             timer = self.downstream.timer

@@ -26,19 +26,19 @@ class LineWriter:
     wall_offset: seconds from the worker's clock to 1970's, set anew now and then.
     """
 
-    __slots__ = ("_callers", "_ms", "_time", "wall_offset")
+    __slots__ = ("_callers", "_ms", "_second", "_second_text", "_time", "wall_offset")
 
     def __init__(self, wall_offset: float) -> None:
         self.wall_offset = wall_offset
         self._callers: dict[tuple[int, str, bytes, bytes, str], bytes] = {}
-        self._ms = -1
-        self._time = b""
+        self._ms = self._second = -1
+        self._time = self._second_text = b""
 
     def of(self, exchange: Exchange, ended: float, outcome: bytes) -> bytes:
         """With its LF. ended: seconds of the worker's clock. outcome: `outcome_of` the exchange."""
         ms = int((ended + self.wall_offset) * 1000.0)
         if ms != self._ms:
-            self._ms, self._time = ms, _time(ms)
+            self._ms, self._time = ms, self._time_of(ms)
         principal = exchange.principal
         name = principal.name if principal is not None else ""
         by = (exchange.listener, exchange.peer, exchange.method, exchange.authority, name)
@@ -75,6 +75,13 @@ class LineWriter:
             )
         )
 
+    def _time_of(self, ms: int) -> bytes:
+        second, rest = divmod(ms, 1000)
+        if second != self._second:
+            text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
+            self._second, self._second_text = second, text
+        return b"%b.%03dZ" % (self._second_text, rest)
+
     def _keep(self, by: tuple[int, str, bytes, bytes, str]) -> bytes:
         listener, peer, method, authority, principal = by
         part = _fields(
@@ -102,11 +109,6 @@ def outcome_of(exchange: Exchange) -> bytes:
         flag=exchange.flag,
         reason=exchange.reason,
     )
-
-
-def _time(ms: int) -> bytes:
-    second, rest = divmod(ms, 1000)
-    return b"%b.%03dZ" % (datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode(), rest)
 
 
 def _fields(**fields: str | int) -> bytes:

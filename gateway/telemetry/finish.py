@@ -25,10 +25,11 @@ class Tally:
     """What calls of one sort added since the last flush. call, endpoint: first cells of their series, -1: has none.
 
     whole: seconds of calls whose answer came in one piece, to its end and to its first byte alike. parted: of all
-    others, (seconds to the end, seconds to the first byte or -1.0). outcome: their part of an access line.
+    others, (seconds to the end, seconds to the first byte or -1.0). unwritten: calls in both. outcome: their part of an
+    access line.
     """
 
-    __slots__ = ("bytes_in", "bytes_out", "call", "endpoint", "outcome", "parted", "repeats", "whole")
+    __slots__ = ("bytes_in", "bytes_out", "call", "endpoint", "outcome", "parted", "repeats", "unwritten", "whole")
 
     def __init__(self, call: int, endpoint: int, outcome: bytes) -> None:
         self.call = call
@@ -36,6 +37,7 @@ class Tally:
         self.outcome = outcome
         self.whole: list[float] = []
         self.parted: list[tuple[float, float]] = []
+        self.unwritten = 0
         self.bytes_in = 0
         self.bytes_out = 0
         self.repeats = 0
@@ -60,7 +62,7 @@ class Tally:
             cells[at + 3] += sum(begun)
             for seconds in begun:
                 cells[at + HISTOGRAM + bucket_of(seconds)] += 1.0
-        self.bytes_in = self.bytes_out = self.repeats = 0
+        self.unwritten = self.bytes_in = self.bytes_out = self.repeats = 0
 
 
 class Finisher:
@@ -90,12 +92,12 @@ class Finisher:
         tally = self._tallies.get(sort)
         if tally is None:
             tally = self._open(sort, exchange)
-        whole = tally.whole
-        if not whole and not tally.parted:
+        if not tally.unwritten:
             self._unwritten.append(tally)
+        tally.unwritten += 1
         started, first_byte = exchange.started, exchange.first_byte
         if first_byte == now:
-            whole.append(now - started)
+            tally.whole.append(now - started)
         else:
             tally.parted.append((now - started, first_byte - started if first_byte else -1.0))
         tally.bytes_out += exchange.bytes_out
@@ -113,7 +115,7 @@ class Finisher:
             recorder.remember((now, started, held, exchange.peer, exchange.scheme, sort))
             if now >= recorder.due or exchange.status >= 500 or now - started >= SLOW_S:
                 recorder.take(exchange, now)
-        if len(whole) + len(tally.parted) >= MOST_UNWRITTEN:
+        if tally.unwritten >= MOST_UNWRITTEN:
             self.flush()
 
     def flush(self) -> None:

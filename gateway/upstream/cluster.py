@@ -345,7 +345,7 @@ class Cluster:
         cancelled`. status: of the answer, 0 when there was none. exchange: whose attempt it was.
         """
         endpoint.in_flight -= 1
-        if outcome in _NO_VERDICT:
+        if outcome != "ok" and outcome in _NO_VERDICT:
             return
         outlier = self._outlier
         if outlier is not None:

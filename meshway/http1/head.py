@@ -101,8 +101,11 @@ class RequestReader:
         (RFC 9112 §2.2). The same bytes again give the same object: a request's head is never changed. Raises HeadError
         as soon as the head cannot become a valid one.
         """
-        whole = _cut(buffer, start, self._seen)
-        if whole is None:
+        if start or isinstance(buffer, bytearray) or len(buffer) > _SHORT:
+            whole, found = _search(buffer, start, self._seen)
+        else:
+            whole, found, _ = buffer.partition(b"\r\n\r\n")
+        if not found:
             self._wait(buffer, start)
             return None
         self._seen = 0
@@ -150,6 +153,7 @@ class RequestReader:
         if head.upgrade and (method != b"GET" or head.body != NO_BODY):
             head.upgrade = b""
         head.head_size = head_size
+        head.path = None
         if head_size <= MAX_REMEMBERED:
             self._head, self._whole = head, whole
         return head
@@ -251,8 +255,11 @@ class ResponseReader:
 
         The same bytes again give the same object: who changes a head changes a copy of it.
         """
-        whole = _cut(buffer, start, self._seen)
-        if whole is None:
+        if start or isinstance(buffer, bytearray) or len(buffer) > _SHORT:
+            whole, found = _search(buffer, start, self._seen)
+        else:
+            whole, found, _ = buffer.partition(b"\r\n\r\n")
+        if not found:
             self._wait(buffer, start)
             return None
         self._seen = 0
@@ -327,16 +334,12 @@ class ResponseReader:
         self._seen = max(0, size - 3)
 
 
-def _cut(buffer: bytes | bytearray, start: int, seen: int) -> bytes | None:
-    """The head that begins at start, without the empty line and the CRLF before it; None while it is incomplete.
-
-    seen: bytes after start in which no end was found.
+def _search(buffer: bytes | bytearray, start: int, seen: int) -> tuple[bytes, bytes]:
+    """The head that begins at start, without the empty line and the CRLF before it, and what ends it: b"" while
+    nothing does. seen: bytes after start in which no end was found.
     """
-    if start or isinstance(buffer, bytearray) or len(buffer) > _SHORT:
-        end = buffer.find(b"\r\n\r\n", start + seen)
-        return bytes(buffer[start:end]) if end >= 0 else None
-    whole, end_of_head, _ = buffer.partition(b"\r\n\r\n")
-    return whole if end_of_head else None
+    end = buffer.find(b"\r\n\r\n", start + seen)
+    return (bytes(buffer[start:end]), b"\r\n\r\n") if end >= 0 else (b"", b"")
 
 
 def _has_bare_lf(buffer: bytes | bytearray, begin: int, start: int) -> bool:

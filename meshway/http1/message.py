@@ -20,7 +20,8 @@ class RequestHead:
     block: the fields that may be forwarded, each `Name: value CRLF`: without Host, framing and hop-by-hop fields,
     what Connection names, the identity and forwarding fields that outsiders must not set, traceparent and x-request-id.
     body: bytes announced, or CHUNKED. named: lower-case names we read ourselves (docs in head.py), by value.
-    head_size: bytes of the head on the wire.
+    head_size: bytes of the head on the wire. path: canonical, and the query, once somebody has read them from the
+    target, since the same head comes again; else None.
     """
 
     __slots__ = (
@@ -35,6 +36,7 @@ class RequestHead:
         "method",
         "minor",
         "named",
+        "path",
         "request_id",
         "target",
         "te_trailers",
@@ -58,6 +60,7 @@ class RequestHead:
     request_id: bytes
     named: dict[bytes, bytes]
     head_size: int
+    path: tuple[bytes, bytes] | None
 
 
 class ResponseHead:

@@ -197,7 +197,8 @@ class ServerProtocol(AnsweringSide):
 
     def _begin(self, head: RequestHead, first: bytes, ended: bool, trailers: bytes = b"") -> None:
         listener = self._listener
-        exchange = self._exchange(head)
+        peer, forwarded = self._forwarding.fields(head)
+        exchange = Exchange(head, listener.face, peer, listener.now(), listener.scheme, forwarded)
         asks = listener.explain is not None and b"meshway-explain" in head.named
         call = self._call = Call(listener.relay, exchange, self._explained(exchange) if asks else self)
         if b"via" in head.named and is_looping(head, listener.via_id):
@@ -212,11 +213,6 @@ class ServerProtocol(AnsweringSide):
         explain = self._listener.explain
         tell = explain(exchange) if explain is not None else None
         return self if tell is None else ExplainedDownstream(self, tell)
-
-    def _exchange(self, head: RequestHead) -> Exchange:
-        listener = self._listener
-        peer, forwarded = self._forwarding.fields(head)
-        return Exchange(head, listener.face, peer, listener.now(), listener.scheme, forwarded)
 
     def _read_body(self, data: bytes) -> None:
         body = self._body
@@ -255,12 +251,14 @@ class ServerProtocol(AnsweringSide):
 
     def _refuse(self, answer: Reply, head: RequestHead | None = None) -> None:
         """What cannot be read as a request, or must not become a call, is answered, logged, and ends the connection."""
-        exchange = self._exchange(head if head is not None else _unread_head())
+        listener, read = self._listener, head if head is not None else _unread_head()
+        peer, forwarded = self._forwarding.fields(read)
+        exchange = Exchange(read, listener.face, peer, listener.now(), listener.scheme, forwarded)
         begin_trace(exchange)
         exchange.take_reply(answer)
         self._closes = True
         self.send_reply(exchange, answer)
-        self._listener.relay.finish(exchange, self._listener.now())
+        listener.relay.finish(exchange, listener.now())
 
     # The end of an answer.
 
@@ -392,4 +390,5 @@ def _unread_head() -> RequestHead:
     head.is_absolute = head.keep_alive = head.expect_continue = head.te_trailers = False
     head.named = {}
     head.head_size = 0
+    head.path = None
     return head
