@@ -158,6 +158,13 @@ def _of_algorithm(part: Any) -> Iterator[Finding]:
         yield Finding(".hash_key", "missing_field", f"is required: {algorithm} needs to know what to hash of a call")
 
 
+def _slow_hash(part: Any) -> Iterator[Finding]:
+    balancer, slow = part.load_balancer, part.slow_start
+    if balancer is not None and balancer.algorithm in ("ring_hash", "maglev") and slow is not None and slow.window:
+        reason = f"is not for {balancer.algorithm}: each step of a growing weight would move callers"
+        yield Finding(".slow_start.window", "forbidden_combination", reason)
+
+
 def _load_factor(part: Any) -> Iterator[Finding]:
     if part.max_load_factor is not None and 0 < part.max_load_factor < _LEAST_LOAD_FACTOR:
         yield Finding(
@@ -277,7 +284,11 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(("service",), _health_service),
         BlockRule(("type", "path", "host", "expect", "service"), _health_path),
     ),
-    TrafficPolicy: (UNIQUE_TARGETS, BlockRule(("targets", "connection", "health_check"), _whole_service)),
+    TrafficPolicy: (
+        UNIQUE_TARGETS,
+        BlockRule(("targets", "connection", "health_check"), _whole_service),
+        BlockRule(("load_balancer", "slow_start"), _slow_hash),
+    ),
     TokenBucket: (BlockRule(("rate",), _rate_above_zero),),
     SlidingWindow: (bounded("window", 1.0, _DAY, zero=False), BlockRule(("limit", "exact"), _exact_window)),
     RateLimit: (

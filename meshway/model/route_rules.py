@@ -16,7 +16,10 @@ from meshway.model.rule_kit import BlockRule, Finding, member_path, one_of, uniq
 
 _ELSEWHERE: Final = ("path", "host", "host_from_header", "scheme", "port")
 _ACTIONS: Final = ("destinations", "redirect", "respond")
-_OF_A_SERVICE: Final = ("rewrite", "request_headers", "timeouts", "retry", "mirror", "compression", "sticky")
+_OF_A_SERVICE: Final = (
+    "rewrite", "request_headers", "timeouts", "retry", "hedge", "mirror", "compression", "sticky", "criticality"
+)  # fmt: skip
+_UNWRITTEN: Final = (None, (), "default")
 
 
 def _changed_headers(field: str) -> BlockRule:
@@ -82,7 +85,7 @@ def _rule_without_service(part: Any) -> Iterator[Finding]:
     if not action:
         return
     for name in _OF_A_SERVICE:
-        if getattr(part, name) not in (None, ()):
+        if getattr(part, name) not in _UNWRITTEN:
             yield Finding(f".{name}", "forbidden_combination", f"has no use beside {action}, which calls no service")
     if part.response_headers is not None and part.response_headers.remove:
         yield Finding(

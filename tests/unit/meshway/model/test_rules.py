@@ -216,6 +216,24 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("Service", service(external={"host": "api.example"}), "spec.external", "unsupported"),
     (
         "TrafficPolicy",
+        policy(load_balancer={"algorithm": "maglev", "hash_key": {"path": True}}, slow_start={"window": "10s"}),
+        "spec.slow_start.window",
+        "forbidden_combination",
+    ),
+    (
+        "Route",
+        {"rules": [{"redirect": {"scheme": "https"}, "hedge": {}}]},
+        "spec.rules[0].hedge",
+        "forbidden_combination",
+    ),
+    (
+        "Route",
+        {"rules": [{"respond": {"status": 204}, "criticality": "critical"}]},
+        "spec.rules[0].criticality",
+        "forbidden_combination",
+    ),
+    (
+        "TrafficPolicy",
         policy(targets=[{"service": "a", "subset": "b"}], connection={"proxy_protocol": "v1"}),
         "spec.connection.proxy_protocol",
         "forbidden_combination",
