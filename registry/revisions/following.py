@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from meshway.snapshot import INSTANCE
+from meshway.tasks import spawn
 from registry.store.interface import HeadHeld, StoreUnavailable
 from registry.view.recent import entries_of
 from registry.view.rows import InstanceRow
@@ -34,6 +35,8 @@ FRESH_S: Final = 2.0
 POLL_S: Final = 1.0
 # How long a reader waits for the store before it is told that what it gets may be old.
 CONFIRM_S: Final = 1.0
+# Between two looks at a head that cannot be followed now: readers in doubt wait for the next.
+_STAND_S: Final = 0.3
 # Longer than anybody may hold the head, and shorter than a caller's answer may take.
 HEAD_WAIT_S: Final = 40.0
 # Some hundred documents are read in 10 ms; above it the loop must not wait.
@@ -146,6 +149,36 @@ class Following:
             self.is_contended = await self.catch_up()
             yield
 
+    @asynccontextmanager
+    async def standing(self) -> AsyncIterator[None]:
+        """While something is judged for long, and the view cannot move: whether it is the head still is asked all the
+        same, for readers. Where another registry has moved the head they are told that they get the past."""
+        over = asyncio.Event()
+        asking = spawn(self._ask_where_it_stands(over), name="whether the view is the head")
+        try:
+            yield
+        finally:
+            over.set()  # a question that is under way is waited for: cancelled, it would take a connection with it
+            await asking
+
+    async def _ask_where_it_stands(self, over: asyncio.Event) -> None:
+        while not over.is_set():
+            doubts, self._doubts = self._doubts, []
+            begun_s = self._now()
+            try:
+                is_head = self._is_head(await self._store.stands(self._view.revision))
+            except StoreUnavailable:
+                is_head = False
+            if is_head:
+                self.confirmed(begun_s)
+            for doubt in doubts:
+                _settle(doubt, is_head)
+            try:
+                async with asyncio.timeout(_STAND_S):
+                    await over.wait()
+            except TimeoutError:
+                pass
+
     async def onces(self, keys: Sequence[str]) -> Sequence[OnceRecord]:
         """Of all registries; the view holds none of a shared store."""
         return await self._store.onces(keys)
@@ -160,12 +193,15 @@ class Following:
         while True:
             begun_s = self._now()
             moves = await self._store.moves(self._view.revision)
-            if moves.epoch == self._view.epoch and moves.revision == self._view.revision and self._is_same(moves):
+            if self._is_head(moves):
                 self._confirmed_s = begun_s
                 return has_moved
             has_moved = True
             if not await self._apply(moves):
                 await self._begin_anew(moves)
+
+    def _is_head(self, moves: Moves) -> bool:
+        return (moves.epoch, moves.revision) == (self._view.epoch, self._view.revision) and self._is_same(moves)
 
     def _is_same(self, moves: Moves) -> bool:
         """Whether the store's revision of this number is the one the view holds: two histories may share numbers."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from meshway.problem import Problem, soon
@@ -166,7 +167,8 @@ class Revisions:
         own = write.write if isinstance(write, Repeatable) else write
         if write.size < _LONG_BYTES or not isinstance(own, Apart):
             return _judged(draft, write)
-        return await asyncio.to_thread(_judged, draft, write)
+        async with nullcontext() if self._following is None else self._following.standing():
+            return await asyncio.to_thread(_judged, draft, write)
 
     async def _commit_alone(
         self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]], error: StoreUnavailable

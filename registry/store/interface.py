@@ -256,6 +256,9 @@ class SharedStore(Store, Protocol):
 
     async def moves(self, since: int) -> Moves: ...
 
+    async def stands(self, since: int) -> Moves:
+        """As `moves`, without the log, and for one who moves nothing by it: it is asked while the head is held, too."""
+
     def hold(self) -> AbstractAsyncContextManager[None]:
         """Nobody else commits until it ends. `moves`, `load` and `commit` go on within; durable once it has ended.
 

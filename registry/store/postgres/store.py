@@ -151,6 +151,14 @@ class PostgresStore:
             self._seen = connection
         return Moves(epoch=epoch, revision=revision, instance_number=instance_number, at=at, changes=changes)
 
+    async def stands(self, since: int) -> Moves:
+        async with self._read_side() as connection:
+            head = await _run(connection, statements.MOVES, since=since)
+        if not head:
+            raise StoreUnavailable(_NO_HEAD)
+        epoch, revision, instance_number, at = head[0]
+        return Moves(epoch=epoch, revision=revision, instance_number=instance_number, at=at, changes=[])
+
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[None]:
         async with self._commit_side() as connection:

@@ -13,6 +13,7 @@ import pytest
 from meshway.problem import Problem
 from registry.core import Core, open_core
 from registry.documents.applying import Applied, Apply
+from registry.revisions import following
 from registry.revisions.draft import Apart, Draft
 from registry.settings import RegistrySettings
 from registry.store.postgres import store as store_module
@@ -82,6 +83,36 @@ async def test_a_long_judging_keeps_the_head_and_the_others_wait_for_it(pair: An
         assert time.monotonic() - begun > JUDGED_S > 3 * HOLD_S
         assert (await registered).revision == 2
         await until(lambda: one.view.revision == other.view.revision == 2)
+
+
+@pytest.mark.parametrize("is_contended", [True, False])
+async def test_who_judges_long_is_at_the_head_as_long_as_nobody_moves_it(
+    pair: Any, monkeypatch: pytest.MonkeyPatch, is_contended: bool
+) -> None:
+    """Its view cannot move meanwhile; but where it is, it is no stale one."""
+    async with pair() as (one, other):
+        monkeypatch.setattr(following, "FRESH_S", JUDGED_S / 2)
+        assert one.following is not None
+        one.following.is_contended = is_contended
+        long = Long(2 * JUDGED_S)
+        applied = one.revisions.submit(long)
+        await until(long.has_begun.is_set)
+        begun = time.monotonic()
+        while time.monotonic() < begun + JUDGED_S:
+            assert one.following.is_fresh
+            await asyncio.sleep(0.05)
+        assert await one.following.confirm()
+        registered = other.catalog.register(registration())
+        if is_contended:
+            assert await one.following.confirm(), "it holds the head"
+        else:
+            await registered
+            assert not await one.following.confirm(), "another one has moved it"
+            assert not applied.done()
+        assert {(await applied).revision, (await registered).revision} == {1, 2}
+        assert await one.following.confirm()
+        await until(lambda: one.view.revision == other.view.revision == 2)
+        assert truth(one) == truth(other)
 
 
 async def test_one_that_shows_no_life_loses_the_head(pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
