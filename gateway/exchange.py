@@ -66,7 +66,8 @@ class Hold:
 class Turn:
     """A filter's verdict: the call waits until it is called on, then goes on with the next filter.
 
-    `wait` is called once. resume is called at most once, later and on the loop: None goes on, a Reply ends the call.
+    `wait` is called once. resume is called at most once, at once or later, on the loop: None goes on, a Reply ends the
+    call.
     """
 
     __slots__ = ()
@@ -75,7 +76,7 @@ class Turn:
         raise NotImplementedError
 
     def leave(self) -> None:
-        """The caller is gone or his time is over: resume must not be called any more."""
+        """The call is over, perhaps while it waited: resume must not be called any more. Called once."""
         raise NotImplementedError
 
 

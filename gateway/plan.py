@@ -100,6 +100,7 @@ class EncodedBody(Protocol):
         """The last bytes; nothing is fed after them."""
 
 
+Settle = Callable[[Exchange, ResponseHead], None]
 Encode = Callable[[Exchange, ResponseHead], EncodedBody | None]  # None: this answer stays as it is
 
 
@@ -123,8 +124,9 @@ class RoutePlan:
 
     choose: draws the destination of one call; None when a request filter always answers (redirect).
     slot: index of this rule's counters. Timeouts in seconds, `inf` = none. max_body: bytes of a request's body.
-    body_rate: least bytes per second of one, 0 = what the listener says. encode: of answers; a plan that has it has
-    response filters, too. limit_share: of an adaptive limit, what these calls may fill. replay: bytes of a request's
+    body_rate: least bytes per second of one, 0 = what the listener says. settle: is told of the service's answer, as it
+    came; encode: of answers; a plan that has one of these has response filters, too.
+    limit_share: of an adaptive limit, what these calls may fill. replay: bytes of a request's
     body that are kept for further attempts. sources: by whose word a field of timeouts and retry is what it is
     (`timeouts.deadline`: a document, or `built in`). steps: of the request filters, one each. guard: whether the
     service that is about to be called may be, where the filters could not know which one it would be.
@@ -145,6 +147,7 @@ class RoutePlan:
     max_body: float = math.inf
     body_rate: int = 0
     mirrors: tuple[MirrorPlan, ...] = ()
+    settle: Settle | None = None
     encode: Encode | None = None
     limit_share: float = 0.9
     hedge: HedgePlan | None = None

@@ -13,10 +13,12 @@ import msgspec
 from gateway.compiler import access
 from gateway.compiler.authentication import compile_step
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal
+from gateway.compiler.matches import compile_any
 from gateway.compiler.policies import MESH, MESH_NAMESPACE, Place, effective, own_places, places_of
 from gateway.compiler.settings import cluster_settings, retry_plan
 from gateway.compiler.state import State
-from gateway.filters.limit import local_counts
+from gateway.filters.counting import local_counts
+from gateway.limits.cost import compile_cost
 from gateway.limits.key import compile_key
 from gateway.plan import Parts
 from meshway.model.access_policy import AccessPolicy
@@ -156,7 +158,9 @@ def _check_policy(entry: Entry[Any], parts: Parts) -> None:
         compile_step(entry, parts)
         return
     if isinstance(spec, RateLimit):
-        local_counts(spec, 1)
+        local_counts(spec, parts)
+        compile_any(spec.match, "spec.match", parts)
+        compile_cost(spec.cost)
         compile_key(spec.key, service="", route="", rule="", shares_missing=True)
         return
     policy = effective([spec])

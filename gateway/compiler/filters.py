@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from gateway.compiler.diff import DocumentKey, Entry
+from gateway.compiler.matches import compile_any
 from gateway.compiler.policies import MESH, Place, places_of
 from gateway.filters.limit import AppliedLimit, Limit
 from gateway.limits.key import compile_key
@@ -31,7 +32,8 @@ class Limits:
                 key = (entry.key, place)
                 limit = known.get(key)
                 if limit is None or limit.policy != entry.spec:
-                    limit = Limit(entry.name, entry.spec, parts, entry.title, "/".join(place))
+                    concerns = compile_any(entry.spec.match, "spec.match", parts)
+                    limit = Limit(entry.name, entry.spec, parts, entry.title, "/".join(place), concerns)
                 self._all[key] = limit
                 self._at.setdefault(place, []).append(limit)
 

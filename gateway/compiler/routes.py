@@ -24,7 +24,9 @@ from gateway.exchange import Reply
 from gateway.filters import order
 from gateway.filters.compress import compile_encode
 from gateway.filters.cors import compile_leave
-from gateway.plan import ChooseCluster, FilterStep, MirrorPlan, Parts, RequestFilter, RoutePlan
+from gateway.filters.limit import AppliedLimit
+from gateway.filters.standing import compile_settling
+from gateway.plan import ChooseCluster, FilterStep, MirrorPlan, Parts, RoutePlan
 from gateway.routing.path import PathError
 from gateway.routing.preflight import compile_preflight
 from gateway.routing.table import Candidate
@@ -178,6 +180,7 @@ def _compile_rule(
         is_rewritten=_is_rewritten(rule),
     )
     blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
+    limits: tuple[AppliedLimit, ...] = ()
     if blocking is None:
         proving = context.authentications.steps(route, [key[:3] for key in keys])
         limits = context.limits.applied(places, service=service, route=entry.title, rule=name, paths=paths)
@@ -193,7 +196,7 @@ def _compile_rule(
         rule=name,
         slot=counters.rule_slot(entry.title, name) if counters is not None else 0,
         request_filters=tuple(step.run for step in steps),
-        response_filters=order.response_filters(rule),
+        response_filters=order.response_filters(rule, limits),
         choose=choose,
         retry=retry_plan(retry) if keys else None,
         hedge=hedge_plan(policy.hedge) if keys else None,
@@ -205,6 +208,7 @@ def _compile_rule(
         upgraded_idle_s=limit_s(timeouts.upgraded_idle),
         max_body=float(body.max) if body is not None and body.max else math.inf,
         body_rate=int(body.min_rate) if body is not None else 0,
+        settle=compile_settling(limits, context.parts.now),
         encode=None if rule.compression is None else compile_encode(rule.compression),
         limit_share=SHARES[rule.criticality.encode()],
         mirrors=tuple(_mirror(entry, name, copy, context, access) for copy in rule.mirror),

@@ -6,22 +6,25 @@ Fields: RateLimit and RateLimit-Policy of draft-ietf-httpapi-ratelimit-headers; 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from gateway.exchange import Exchange
+from gateway.exchange import Exchange, Reply
+from gateway.filters.counting import assigned_counts, local_counts, quota_of
 from gateway.limits.algorithm import Algorithm
 from gateway.limits.assigned import ANSWER_S, Assigned
+from gateway.limits.assigned_in_flight import AssignedInFlight
+from gateway.limits.cost import compile_answer_cost, compile_cost, compile_end_cost
+from gateway.limits.in_flight import InFlight
 from gateway.limits.line import Line
-from gateway.limits.sliding_window import SlidingWindows
-from gateway.limits.token_bucket import TokenBuckets
 from gateway.plan import Parts
-from meshway.assignments.messages import Budget
 from meshway.model.rate_limit import RateLimit
 
 QUOTA_EXCEEDED: Final = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-_FINEST: Final = 60  # segments
+
+_LONGEST_SPREAD_S: Final = 60.0
 
 KeyOf = Callable[[Exchange], str | None]
+Concerns = Callable[[Exchange], bool]
 
 
 class Limit:
@@ -29,39 +32,58 @@ class Limit:
 
     policy: the document. name: as the fields of an answer have it; title: as people are told, `namespace/name`.
     counts: what it counts by. line: of those who wait; None: whoever is above it is refused. would_refuse: counted in
-    audit mode. members: of the problem document of a refusal, as the draft has it (§ quota exceeded).
+    audit mode. members: of the problem document of a refusal, as the draft has it (§ quota exceeded). concerns: the
+    calls that it counts; None: all. cost_of: what one counts for, as far as that is known when it comes; answer_cost,
+    end_cost: what its answer, and its whole body, say of it. running: counts calls until they are over. counted: calls
+    of which an answer must still be heard, with their keys.
     """
 
-    __slots__ = ("_fields", "counts", "line", "members", "name", "policy", "title", "would_refuse")
+    __slots__ = (
+        "_fields", "answer_cost", "concerns", "cost_of", "counted", "counts", "end_cost", "line", "members",
+        "name", "policy", "running", "title", "would_refuse",
+    )  # fmt: skip
 
-    def __init__(self, name: str, policy: RateLimit, parts: Parts, title: str = "", place: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        policy: RateLimit,
+        parts: Parts,
+        title: str = "",
+        place: str = "",
+        concerns: Concerns | None = None,
+    ) -> None:
         self.name = name
         self.title = title or name
         self.policy = policy
+        self.concerns = concerns
+        self.cost_of = compile_cost(policy.cost)
+        self.answer_cost = compile_answer_cost(policy.cost)
+        self.end_cost = compile_end_cost(policy.cost)
+        self.counted: dict[Exchange, str] = {}
         self.members = {"type": QUOTA_EXCEEDED, "violated-policies": [name]}
         self.would_refuse = 0
         self.counts: Algorithm
         self.line: Line | None = None
         desk, waits_s = parts.desks.get(policy.scope), float(policy.max_wait)
         if desk is not None:
-            self.counts = assigned = Assigned(
-                budget_of(policy, f"{self.title}@{place}"),
-                desk,
-                local_counts(policy, parts.workers),
-                parts.advancing,
-                max_keys=policy.max_keys,
-                on_failure=policy.on_store_failure,
-                patience_s=waits_s,
-                max_queue=policy.max_queue,
-            )
+            self.counts = assigned = assigned_counts(policy, f"{self.title}@{place}", desk, parts)
             if policy.mode == "enforce":
                 self.line = assigned.line
         else:
-            self.counts = local_counts(policy, parts.workers)
+            self.counts = local_counts(policy, parts)
             if waits_s and policy.mode == "enforce":
-                self.line = Line(self.counts, waits_s, policy.max_queue, parts.advancing)
+                is_paced = policy.in_flight is None
+                self.line = Line(self.counts, waits_s, policy.max_queue, parts.advancing, is_paced=is_paced)
+        self.running = self.counts if isinstance(self.counts, InFlight | AssignedInFlight) else None
         quoted, (quota, window_s) = b'"%b"' % name.encode(), quota_of(policy)
-        self._fields = b"RateLimit-Policy: %b;q=%d;w=%d\r\nRateLimit: %b;r=" % (quoted, quota, window_s, quoted)
+        window = b";w=%d" % window_s if window_s else b""
+        unit = b';qu="concurrent-requests"' if self.running is not None else b""
+        self._fields = b"RateLimit-Policy: %b;q=%d%b%b\r\nRateLimit: %b;r=" % (quoted, quota, window, unit, quoted)
+
+    @property
+    def is_plain(self) -> bool:
+        """It is done with a call as soon as it has let it pass, and all calls are the same to it."""
+        return self.policy.cost == 1 and self.running is None and self.concerns is None
 
     def fields(self, left: float, reset_s: float) -> bytes:
         """The two fields of an answer, or b"" when the policy wants none."""
@@ -72,6 +94,10 @@ class Limit:
 
     def fields_now(self, key: str, now: float) -> bytes:
         counts = self.counts
+        if self.running is not None:
+            # Nobody knows when a running call will end.
+            left = int(counts.left(key, now))
+            return b"%b%d\r\n" % (self._fields, left) if self.policy.response.headers else b""
         if isinstance(counts, Assigned):
             return self.fields(*counts.stand(key, now))
         return self.fields(counts.left(key, now), counts.reset_s(key, now))
@@ -79,23 +105,65 @@ class Limit:
     @property
     def unavailable(self) -> str:
         """Why nobody may pass now, "" = the count decides."""
-        return self.counts.unavailable if isinstance(self.counts, Assigned) else ""
+        return self.counts.unavailable if isinstance(self.counts, Assigned | AssignedInFlight) else ""
 
     def tallies(self) -> tuple[int, ...]:
         """Since it began: calls it would have refused, calls decided without the others, and ahead of an answer; keys
         that were dropped."""
         counts = self.counts
-        fallbacks, late = (counts.fallbacks, counts.late) if isinstance(counts, Assigned) else (0, 0)
-        return self.would_refuse, fallbacks, late, counts.dropped
+        alone = late = 0
+        if isinstance(counts, Assigned):
+            alone, late = counts.alone.decided, counts.late
+        elif isinstance(counts, AssignedInFlight):
+            alone, late = counts.decided, counts.late
+        return self.would_refuse, alone, late, counts.dropped
 
     def is_unsure(self, wait_s: float) -> bool:
         """Whether it is not a refusal but an answer that is waited for."""
-        return isinstance(self.counts, Assigned) and wait_s <= ANSWER_S
+        return isinstance(self.counts, Assigned | AssignedInFlight) and wait_s <= ANSWER_S
 
     def has_room(self, key: str, wait_s: float) -> bool:
         """Whether a call that must wait so long may stand in line."""
         line = self.line
         return line is not None and wait_s <= line.patience_s and line.count(key) < line.most
+
+    def refusal(self, key: str | None, wait_s: float, now: float, random: Callable[[], float]) -> Reply:
+        """key None: the call lacks a part of it. wait_s: inf: it can never pass."""
+        if self.policy.quota is not None:
+            return self._refusal("quota_exceeded", key, wait_s, now, random)
+        return self._refusal("rate_limited", key, wait_s, now, random)
+
+    def _refusal(self, reason: str, key: str | None, wait_s: float, now: float, random: Callable[[], float]) -> Reply:
+        response, policy = self.policy.response, f"RateLimit {self.title}"
+        if key is None:
+            detail = f"rate limit {self.title} counts by what this call lacks"
+            return Reply(response.status, reason, "RL", detail, policy=policy)
+        if self.unavailable:
+            detail = f"rate limit {self.title} cannot be counted with others, and refuses then: {self.unavailable}"
+            return Reply(503, "policy_unavailable", "UAEX", detail, fields=b"Retry-After: 1\r\n", policy=policy)
+        detail = f"rate limit {self.title} is spent for now"
+        fields = b""
+        if wait_s == math.inf:
+            detail = f"rate limit {self.title} never allows as much at once as this call counts for"
+        elif response.headers:
+            wait_s = self.counts.reset_s(key, now) if self.policy.quota is not None else wait_s
+            # Up to a tenth later, so that all who were refused together do not come back together.
+            wait_s += min(0.1 * wait_s, _LONGEST_SPREAD_S) * random()
+            fields = b"Retry-After: %d\r\n" % max(math.ceil(wait_s), 1)
+        if response.headers:
+            fields += self.fields_now(key, now)
+        if response.body is not None:
+            text, body = b"Content-Type: text/plain; charset=utf-8\r\n", response.body.encode()
+            return Reply(response.status, reason, "RL", detail, fields=text + fields, body=body, policy=policy)
+        return Reply(response.status, reason, "RL", detail, fields=fields, policy=policy, members=self.members)
+
+
+class Counted(NamedTuple):
+    """A call at a limit: its key, and what it counts for."""
+
+    limit: Limit
+    key: str
+    cost: int
 
 
 @dataclass(slots=True, frozen=True)
@@ -104,44 +172,3 @@ class AppliedLimit:
 
     limit: Limit
     key_of: KeyOf
-
-
-def local_counts(policy: RateLimit, workers: int) -> Algorithm:
-    """A worker's own count, of its share among so many."""
-    window = policy.sliding_window
-    if window is not None:
-        return SlidingWindows(
-            window.limit,
-            float(window.window),
-            window.segments,
-            exact=window.exact,
-            max_keys=policy.max_keys,
-            workers=workers,
-        )
-    bucket = policy.token_bucket
-    assert bucket is not None, "the rules of the model want one algorithm"
-    return TokenBuckets(float(bucket.rate), float(quota_of(policy)[0]), policy.max_keys, workers)
-
-
-def budget_of(policy: RateLimit, identity: str) -> Budget:
-    """What is shared. Of an exact window the moments are not, so it is counted as finely as a window can be."""
-    limit, _ = quota_of(policy)
-    window = policy.sliding_window
-    if window is not None:
-        segments = _FINEST if window.exact else window.segments
-        seconds = float(window.window)
-        return Budget(id=identity, limit=limit, rate=limit / seconds, window_s=seconds, segments=segments)
-    bucket = policy.token_bucket
-    assert bucket is not None, "the rules of the model want one algorithm"
-    return Budget(id=identity, limit=limit, rate=float(bucket.rate))
-
-
-def quota_of(policy: RateLimit) -> tuple[int, int]:
-    """Most calls at once, and the seconds after which so many may come again."""
-    window = policy.sliding_window
-    if window is not None:
-        return window.limit, math.ceil(window.window)
-    bucket = policy.token_bucket
-    assert bucket is not None, "the rules of the model want one algorithm"
-    burst = bucket.burst if bucket.burst is not None else max(int(bucket.rate), 1)
-    return burst, math.ceil(burst / float(bucket.rate))

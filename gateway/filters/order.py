@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from gateway.filters import compress, cors, deprecation, fault, headers, rate_limit, redirect, respond, rewrite
 from gateway.filters.limit import AppliedLimit
+from gateway.filters.standing import compile_cost_removal
 from gateway.plan import FilterStep, Parts, RequestFilter, ResponseFilter
 from meshway.model.match import PathMatch
 from meshway.model.route import Rule, RuleDestination
@@ -76,8 +77,10 @@ def _header_steps(part: Rule | RuleDestination, paths: Sequence[PathMatch]) -> l
     return steps
 
 
-def response_filters(rule: Rule) -> tuple[ResponseFilter, ...]:
+def response_filters(rule: Rule, limits: Sequence[AppliedLimit] = ()) -> tuple[ResponseFilter, ...]:
     filters: list[ResponseFilter] = []
+    if (removal := compile_cost_removal(limits)) is not None:
+        filters.append(removal)
     if rule.deprecation is not None:
         filters.append(deprecation.compile_response_filter())
     if rule.cors is not None:

@@ -7,14 +7,15 @@ policy's `on_store_failure` decides. docs/internals/limits.md tells why no limit
 
 from collections import OrderedDict
 from collections.abc import Iterable, MutableSet
-from hashlib import blake2b
 from heapq import heappop, heappush
 from math import inf
-from typing import Final, Literal
+from typing import Final
 
 from gateway.limits.algorithm import Algorithm
+from gateway.limits.alone import Alone, OnFailure
 from gateway.limits.desk import Desk
 from gateway.limits.line import Advancing, Line
+from gateway.limits.share import Share, digest
 from meshway.assignments.messages import Ask, Budget, Grant, loan_of
 
 ANSWER_S: Final = 0.02
@@ -25,44 +26,10 @@ _MOST_BATCH: Final = 4096
 _MOST_IN_LINE: Final = 1000
 _MOST_A_BEAT: Final = 500  # keys that are looked at
 
-OnFailure = Literal["local_share", "open", "closed"]
-
-
-class _Share:
-    """Of one key. balance: calls that may be admitted until `until`; below zero: on loan. mark: of the last grant.
-
-    back, back_mark: to be given back. again_at: not to ask before; is_empty: the store had no more. batch: how many to
-    ask for, while wants_more: it was used since the last grant. low: to ask again at this balance. left, reset_at: as
-    the store said. era: of the desk.
-    """
-
-    __slots__ = (
-        "again_at", "back", "back_mark", "balance", "batch", "era", "granted_at", "is_asking", "is_empty", "left",
-        "low", "mark", "reset_at", "until", "wants_more",
-    )  # fmt: skip
-
-    def __init__(self, limit: int, era: int) -> None:
-        self.balance = 0
-        self.until = inf
-        self.mark = self.back = self.back_mark = self.low = 0
-        self.batch = 1
-        self.left = float(limit)
-        self.again_at = self.reset_at = self.granted_at = 0.0
-        self.is_asking = self.is_empty = self.wants_more = False
-        self.era = era
-
-    def put_back(self) -> None:
-        """All that is held, into what the next ask gives back."""
-        if self.balance > 0:
-            if self.back_mark != self.mark:
-                self.back, self.back_mark = 0, self.mark
-            self.back += self.balance
-            self.balance = 0
-
 
 class Assigned:
-    """budget: what is shared. fallback: counts this worker's own share while nobody assigns. fallbacks, late: calls
-    that were decided so, and for want of an answer in time."""
+    """budget: what is shared. fallback: counts this worker's own share while nobody assigns (`alone`). late: calls that
+    were admitted for want of an answer in time."""
 
     def __init__(
         self,
@@ -77,17 +44,17 @@ class Assigned:
         max_queue: int = _MOST_IN_LINE,
     ) -> None:
         self.budget = budget
-        self.dropped = self.fallbacks = self.late = 0
+        self.dropped = self.late = 0
+        self.alone = Alone(fallback, desk, on_failure)
         self._desk = desk
-        self._fallback = fallback
         self._advancing = advancing
         self._max_keys = max_keys
         self._on_failure = on_failure
         self._is_patient = patience_s > ANSWER_S
-        self._shares: OrderedDict[str, _Share] = OrderedDict()
+        self._shares: OrderedDict[str, Share] = OrderedDict()
         self._later: OrderedDict[str, None] = OrderedDict()
         self._held: list[tuple[float, str]] = []
-        self._workers = self._fallback_workers = -1
+        self._workers = -1
         self._loan = self._at_once = 0
         most = max_queue if patience_s else _MOST_IN_LINE
         self.line = Line(
@@ -105,33 +72,35 @@ class Assigned:
     def share(self, workers: int) -> None:
         """Nothing to do: the desk knows how many share."""
 
-    def wait_s(self, key: str, now: float, ahead: int = 0) -> float:
+    def wait_s(self, key: str, now: float, ahead: int = 0, cost: int = 1) -> float:
         if self._desk.lost:
-            return self._wait_alone_s(key, now, ahead)
+            return self.alone.wait_s(key, now, ahead, cost)
+        if cost > self.budget.limit:
+            return inf
         self._look_at_loans()
         share = self._shares.get(key)
         if share is None:
-            return 0.0 if ahead < self._at_once else ANSWER_S
+            return 0.0 if ahead + cost <= self._at_once else ANSWER_S
         self._refresh(share, now)
-        if share.balance + self._at_once > ahead:
+        if share.balance + self._at_once >= ahead + cost:
             return 0.0
         if now < share.again_at:
             return max(share.again_at - now, _REFUSED_S) + ahead / self.budget.rate
         return ANSWER_S
 
-    def spend(self, key: str, now: float) -> None:
+    def spend(self, key: str, now: float, cost: int = 1) -> None:
         if self._desk.lost:
-            self._spend_alone(key, now)
+            self.alone.spend(key, now, cost)
             return
         share = self._shares.get(key) or self._open(key)
         self._refresh(share, now)
-        share.balance -= 1
+        share.balance -= cost
         share.wants_more = True
         self._shares.move_to_end(key)
         if share.balance <= share.low or share.balance <= 0:
             self._is_low(key, share, now)
 
-    def _is_low(self, key: str, share: _Share, now: float) -> None:
+    def _is_low(self, key: str, share: Share, now: float) -> None:
         if share.is_asking:
             return
         if share.balance <= share.low and now >= share.again_at:
@@ -169,8 +138,8 @@ class Assigned:
     def stand(self, key: str, now: float) -> tuple[float, float]:
         """`left` and `reset_s`: what the store said last, less what was admitted since."""
         if self._desk.lost:
-            alone = self._alone()
-            return alone.left(key, now), alone.reset_s(key, now)
+            counts = self.alone.counts()
+            return counts.left(key, now), counts.reset_s(key, now)
         share, limit = self._shares.get(key), self.budget.limit
         if share is None:
             return limit, 0.0
@@ -181,7 +150,7 @@ class Assigned:
     def spent(self, now: float) -> list[tuple[str, list[float]]]:
         """What is borrowed, and behind it what was counted alone; what is held goes with this worker."""
         borrowed = {key: float(share.balance) for key, share in self._shares.items() if share.balance < 0}
-        alone = dict(self._fallback.spent(now))
+        alone = dict(self.alone.counts().spent(now))
         return [(key, [borrowed.get(key, 0.0), *alone.get(key, ())]) for key in borrowed | alone]
 
     def adopt(self, spent: Iterable[tuple[str, list[float]]], now: float) -> None:
@@ -190,7 +159,7 @@ class Assigned:
                 (self._shares.get(key) or self._open(key)).balance += int(balance)
                 self._ask_later(key)
             if alone:
-                self._alone().adopt([(key, alone)], now)
+                self.alone.counts().adopt([(key, alone)], now)
 
     # What the desk asks and tells.
 
@@ -198,15 +167,16 @@ class Assigned:
         share = self._shares.get(key) or self._open(key)
         self._refresh(share, now)
         back, share.back = share.back, 0
-        want = max((share.batch if share.wants_more else 0) - share.balance, 0) + self.line.count(key)
+        want = max((share.batch if share.wants_more else 0) - share.balance, 0) + self.line.cost(key)
         return Ask(
             budget=budget,
-            key=_digest(key),
+            key=digest(key),
             worker=worker,
             want=want,
             held=max(share.balance, 0),
             back=back,
             mark=share.back_mark,
+            least=max(self.line.first_cost(key) - max(share.balance, 0), 1),
         )
 
     def granted(self, key: str, grant: Grant, asked_at: float, now: float) -> None:
@@ -235,7 +205,7 @@ class Assigned:
             heappush(self._held, (share.until, key))
             self._advancing.add(self)
 
-    def _go_on(self, key: str, share: _Share, now: float) -> None:
+    def _go_on(self, key: str, share: Share, now: float) -> None:
         """With those who still wait, and with what is borrowed."""
         if self.line.count(key):
             if share.is_empty and not self._is_patient:
@@ -269,16 +239,24 @@ class Assigned:
         if not held and not self._later:
             self._advancing.discard(self)
 
+    def begin_anew(self, now: float) -> None:
+        """All keys are whole again, and what was granted is worth nothing."""
+        self._shares.clear()
+        self._later.clear()
+        self._held.clear()
+        for key in self.line.queues:
+            self._expect(key, now)
+
     # How.
 
-    def _open(self, key: str) -> _Share:
-        share = self._shares[key] = _Share(self.budget.limit, self._desk.era)
+    def _open(self, key: str) -> Share:
+        share = self._shares[key] = Share(self.budget.limit, self._desk.era)
         if len(self._shares) > self._max_keys:
             self._shares.popitem(last=False)
             self.dropped += 1
         return share
 
-    def _refresh(self, share: _Share, now: float) -> None:
+    def _refresh(self, share: Share, now: float) -> None:
         """What was granted before the store was lost, or too long ago, is not admitted any more."""
         if share.era != self._desk.era:
             share.era = self._desk.era
@@ -294,7 +272,7 @@ class Assigned:
             self._loan = loan_of(self.budget, workers)
             self._at_once = max(self._loan - 1, 0)  # the last one is for those whose answer comes late
 
-    def _ask(self, key: str, share: _Share, now: float) -> None:
+    def _ask(self, key: str, share: Share, now: float) -> None:
         if share.is_asking:
             return
         if now < share.again_at:
@@ -317,43 +295,19 @@ class Assigned:
             self._ask(key, share, now)
         self._ask_later(key)
 
-    def _overdue(self, key: str, now: float) -> float:
+    def _overdue(self, key: str, now: float, cost: int) -> float:
         """Of one who has waited his time: one call ahead of an answer is let pass, where the last one had more."""
         share = self._shares.get(key) or self._open(key)
         self._refresh(share, now)
         if self._desk.lost:
-            wait_s = self._wait_alone_s(key, now, 0)
+            wait_s = self.alone.wait_s(key, now, 0, cost)
             if wait_s == 0.0:
-                self._spend_alone(key, now)
+                self.alone.spend(key, now, cost)
             return wait_s
         waits_for_answer = share.is_asking and not share.is_empty and not self._is_patient
-        may_borrow = self._on_failure == "open" or share.balance > -max(self._loan, 1)
+        may_borrow = self._on_failure == "open" or share.balance - cost >= -max(self._loan, 1)
         if waits_for_answer and may_borrow and self._on_failure != "closed":
-            share.balance -= 1
+            share.balance -= cost
             self.late += 1
             return 0.0
         return max(share.again_at - now, 1.0 / self.budget.rate)
-
-    def _wait_alone_s(self, key: str, now: float, ahead: int) -> float:
-        if self._on_failure == "open":
-            return 0.0
-        if self._on_failure == "closed":
-            return inf
-        return self._alone().wait_s(key, now, ahead)
-
-    def _alone(self) -> Algorithm:
-        """This worker's own count, of its share as it is now."""
-        if self._desk.workers != self._fallback_workers:
-            self._fallback_workers = self._desk.workers
-            self._fallback.share(max(self._fallback_workers, 1))
-        return self._fallback
-
-    def _spend_alone(self, key: str, now: float) -> None:
-        self.fallbacks += 1
-        if self._on_failure == "local_share":
-            self._fallback.spend(key, now)
-
-
-def _digest(key: str) -> str:
-    """Keys may be secrets, and long: what leaves the worker is neither."""
-    return blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest() if key else ""

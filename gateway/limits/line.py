@@ -22,31 +22,33 @@ class Advancing(Protocol):
 
 
 class Ticket:
-    """A place in line."""
+    """A place in line. cost: what the call counts for."""
 
-    __slots__ = ("called_on", "joined", "key")
+    __slots__ = ("called_on", "cost", "joined", "key")
 
-    def __init__(self, key: str, joined: float, called_on: CalledOn) -> None:
+    def __init__(self, key: str, joined: float, called_on: CalledOn, cost: int) -> None:
         self.key = key
+        self.cost = cost
         self.joined = joined
         self.called_on = called_on
 
 
 class _Queue:
-    """clock: up to when it was served."""
+    """clock: up to when it was served. cost: of all who stand in it."""
 
-    __slots__ = ("clock", "tickets")
+    __slots__ = ("clock", "cost", "tickets")
 
     def __init__(self, clock: float) -> None:
         self.clock = clock
+        self.cost = 0
         self.tickets: OrderedDict[Ticket, None] = OrderedDict()
 
 
 class Line:
     """algorithm: of the limit. patience_s: the longest wait. most: waiting calls of one key. advancing: the worker's
-    set. on_join: told of a key that is waited for. at_the_end: decides of one who has waited his time: 0 has counted
-    him and lets him pass; without it he is refused. is_paced: the algorithm knows when a turn comes, and not only that
-    it has come.
+    set. on_join: told of a key that is waited for. at_the_end: decides of one who has waited his time, by key and cost:
+    0 has counted him and lets him pass; without it he is refused. is_paced: the algorithm knows when a turn comes, and
+    not only that it has come.
     """
 
     __slots__ = ("_advancing", "_algorithm", "_at_the_end", "_is_paced", "_on_join", "most", "patience_s", "queues")
@@ -59,7 +61,7 @@ class Line:
         advancing: MutableSet[Advancing],
         *,
         on_join: Callable[[str, float], None] | None = None,
-        at_the_end: Callable[[str, float], float] | None = None,
+        at_the_end: Callable[[str, float, int], float] | None = None,
         is_paced: bool = True,
     ) -> None:
         self._algorithm = algorithm
@@ -75,18 +77,29 @@ class Line:
         queue = self.queues.get(key)
         return 0 if queue is None else len(queue.tickets)
 
+    def cost(self, key: str) -> int:
+        """What all who wait for the key count for."""
+        queue = self.queues.get(key)
+        return 0 if queue is None else queue.cost
+
+    def first_cost(self, key: str) -> int:
+        """What the next one counts for; 0: nobody waits."""
+        queue = self.queues.get(key)
+        return 0 if queue is None or not queue.tickets else next(iter(queue.tickets)).cost
+
     @property
     def waiting(self) -> int:
         return sum(len(queue.tickets) for queue in self.queues.values())
 
-    def join(self, key: str, now: float, called_on: CalledOn) -> Ticket:
+    def join(self, key: str, now: float, called_on: CalledOn, cost: int = 1) -> Ticket:
         """called_on is called once, later, unless the ticket is given back."""
         queue = self.queues.get(key)
         if queue is None:
             queue = self.queues[key] = _Queue(now)
             self._advancing.add(self)
-        ticket = Ticket(key, now, called_on)
+        ticket = Ticket(key, now, called_on, cost)
         queue.tickets[ticket] = None
+        queue.cost += cost
         if self._on_join is not None:
             self._on_join(key, now)
         return ticket
@@ -94,8 +107,8 @@ class Line:
     def leave(self, ticket: Ticket) -> None:
         """Also when it was called on already. Those behind move up."""
         queue = self.queues.get(ticket.key)
-        if queue is not None:
-            queue.tickets.pop(ticket, None)
+        if queue is not None and ticket in queue.tickets:
+            _take_out(queue, ticket)
 
     def advance(self, now: float) -> None:
         for key in tuple(self.queues):
@@ -110,19 +123,19 @@ class Line:
         while tickets:
             first = next(iter(tickets))
             turn = max(queue.clock, first.joined) if self._is_paced else now
-            turn += wait_s(key, turn)
+            turn += wait_s(key, turn, 0, first.cost)
             if turn > now or turn > first.joined + self.patience_s:
                 break
             queue.clock = turn
-            spend(key, turn)
-            del tickets[first]
+            spend(key, turn, first.cost)
+            _take_out(queue, first)
             first.called_on(0.0)
         while tickets:
             first = next(iter(tickets))
             if first.joined + self.patience_s > now:
                 break
-            del tickets[first]
-            first.called_on(self._end(key, now))
+            _take_out(queue, first)
+            first.called_on(self._end(first, now))
         self._forget_empty(key, queue)
 
     def refuse(self, key: str, wait_s: float) -> None:
@@ -131,17 +144,23 @@ class Line:
         if queue is None:
             return
         while queue.tickets:
-            ticket, _ = queue.tickets.popitem(last=False)
+            ticket = next(iter(queue.tickets))
+            _take_out(queue, ticket)
             ticket.called_on(wait_s)
         self._forget_empty(key, queue)
 
-    def _end(self, key: str, now: float) -> float:
+    def _end(self, ticket: Ticket, now: float) -> float:
         if self._at_the_end is not None:
-            return self._at_the_end(key, now)
-        return max(self._algorithm.wait_s(key, now, self.count(key)), _LEAST_WAIT_S)
+            return self._at_the_end(ticket.key, now, ticket.cost)
+        return max(self._algorithm.wait_s(ticket.key, now, self.cost(ticket.key), ticket.cost), _LEAST_WAIT_S)
 
     def _forget_empty(self, key: str, queue: _Queue) -> None:
         if not queue.tickets and self.queues.get(key) is queue:
             del self.queues[key]
             if not self.queues:
                 self._advancing.discard(self)
+
+
+def _take_out(queue: _Queue, ticket: Ticket) -> None:
+    del queue.tickets[ticket]
+    queue.cost -= ticket.cost

@@ -35,10 +35,21 @@ class _Count:
 class SlidingWindows:
     """limit: calls a window. max_keys: above it the least recently used key is dropped (dropped).
 
-    workers: live workers among whom the limit is divided; each has at least one call.
+    workers: live workers among whom the limit is divided; each has at least `least`, what one call counts for.
     """
 
-    __slots__ = ("_counts", "_exact", "_limit", "_max_keys", "_segments", "_width_s", "dropped", "limit", "window_s")
+    __slots__ = (
+        "_counts",
+        "_exact",
+        "_least",
+        "_limit",
+        "_max_keys",
+        "_segments",
+        "_width_s",
+        "dropped",
+        "limit",
+        "window_s",
+    )
 
     def __init__(
         self,
@@ -49,6 +60,7 @@ class SlidingWindows:
         exact: bool = False,
         max_keys: int = 100_000,
         workers: int = 1,
+        least: int = 1,
     ) -> None:
         self.window_s = window_s
         self.dropped = 0
@@ -56,24 +68,27 @@ class SlidingWindows:
         self._segments = segments
         self._width_s = window_s / segments
         self._exact = exact
+        self._least = least
         self._max_keys = max_keys
         self._counts: OrderedDict[str, _Count] = OrderedDict()
         self.share(workers)
 
     def share(self, workers: int) -> None:
-        self.limit = max(self._limit // max(workers, 1), 1)
+        self.limit = max(self._limit // max(workers, 1), self._least)
 
-    def wait_s(self, key: str, now: float, ahead: int = 0) -> float:
+    def wait_s(self, key: str, now: float, ahead: int = 0, cost: int = 1) -> float:
+        if cost > self.limit:
+            return math.inf
         count = self._counts.get(key)
-        if count is None and ahead < self.limit:
+        if count is None and ahead + cost <= self.limit:
             return 0.0
         # Whoever stands behind a whole window's calls waits for that window to pass first.
         rounds, behind = divmod(ahead, self.limit)
         passing_s = rounds * self.window_s
         if count is None:
-            return passing_s
+            return passing_s or self.window_s
         count.forget(now)
-        over = count.total + behind + 1 - self.limit
+        over = count.total + behind + cost - self.limit
         if over <= 0:
             return passing_s
         for until, calls in count.leaving:
@@ -82,7 +97,7 @@ class SlidingWindows:
                 return passing_s + until - now
         return passing_s + self.window_s
 
-    def spend(self, key: str, now: float) -> None:
+    def spend(self, key: str, now: float, cost: int = 1) -> None:
         counts = self._counts
         count = counts.get(key)
         if count is None:
@@ -92,7 +107,7 @@ class SlidingWindows:
                 self.dropped += 1
         else:
             counts.move_to_end(key)
-        count.add(self._until(now))
+        count.add(self._until(now), cost)
 
     def take(self, key: str, now: float) -> float:
         count = self._counts.get(key)

@@ -6,6 +6,7 @@ drift, never negative, and a key that was dropped is a full bucket, as a new one
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from math import inf
 from typing import Final
 
 # A call that comes exactly when its token does must not be refused for the last bit of a float.
@@ -15,14 +16,26 @@ _GRAIN_S: Final = 1e-9
 class TokenBuckets:
     """rate: tokens a second; burst: most tokens. max_keys: above it the least recently used key is dropped (dropped).
 
-    workers: live workers among whom rate and burst are divided. A share of the burst is at least one token, or no call
-    could ever pass.
+    workers: live workers among whom rate and burst are divided. A share of the burst is at least `least` tokens, what
+    one call takes, or none could ever pass.
     """
 
-    __slots__ = ("_burst", "_full_at", "_max_keys", "_rate", "burst", "burst_s", "dropped", "per_token_s", "rate")
+    __slots__ = (
+        "_burst",
+        "_full_at",
+        "_least",
+        "_max_keys",
+        "_rate",
+        "burst",
+        "burst_s",
+        "dropped",
+        "per_token_s",
+        "rate",
+    )
 
-    def __init__(self, rate: float, burst: float, max_keys: int = 100_000, workers: int = 1) -> None:
+    def __init__(self, rate: float, burst: float, max_keys: int = 100_000, workers: int = 1, least: int = 1) -> None:
         self._rate = rate
+        self._least = float(least)
         self._burst = burst
         self._max_keys = max_keys
         self._full_at: OrderedDict[str, float] = OrderedDict()
@@ -31,30 +44,32 @@ class TokenBuckets:
 
     def share(self, workers: int) -> None:
         self.rate = self._rate / max(workers, 1)
-        self.burst = max(self._burst / max(workers, 1), 1.0)
+        self.burst = max(self._burst / max(workers, 1), self._least)
         self.per_token_s = 1.0 / self.rate
         self.burst_s = self.burst * self.per_token_s
 
-    def wait_s(self, key: str, now: float, ahead: int = 0) -> float:
-        """0 when a call would be admitted now, else the seconds until there is a token for it. Takes nothing.
+    def wait_s(self, key: str, now: float, ahead: int = 0, cost: int = 1) -> float:
+        """0 when a call would be admitted now, else the seconds until its tokens are there. Takes nothing.
 
-        ahead: calls that have their tokens before it.
+        ahead: tokens that others get before it.
         """
+        if cost > self.burst:
+            return inf
         full_at = self._full_at.get(key, now)
-        wait_s = (full_at - now if full_at > now else 0.0) + self.per_token_s * (ahead + 1) - self.burst_s
+        wait_s = (full_at - now if full_at > now else 0.0) + self.per_token_s * (ahead + cost) - self.burst_s
         return wait_s if wait_s > _GRAIN_S else 0.0
 
-    def spend(self, key: str, now: float) -> None:
-        """Takes a token; `wait_s` has said that it is there."""
+    def spend(self, key: str, now: float, cost: int = 1) -> None:
+        """Takes tokens. What is not there yet is owed: the bucket will be full so much later."""
         full_at = self._full_at
         was = full_at.get(key)
         if was is None:
-            full_at[key] = now + self.per_token_s
+            full_at[key] = now + self.per_token_s * cost
             if len(full_at) > self._max_keys:
                 full_at.popitem(last=False)
                 self.dropped += 1
             return
-        full_at[key] = (was if was > now else now) + self.per_token_s
+        full_at[key] = (was if was > now else now) + self.per_token_s * cost
         full_at.move_to_end(key)
 
     def take(self, key: str, now: float) -> float:

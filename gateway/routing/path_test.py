@@ -1,5 +1,5 @@
-"""Whether one path fits a PathMatch, asked of a call that has found its rule already: of policies that are for some calls
-only. Rules themselves are found by the tables (`table.py`, `pattern_routes.py`)."""
+"""Whether one path fits a PathMatch, asked of a call that has found its rule already: of policies that are for some
+calls only. Rules themselves are found by the tables (`table.py`, `pattern_routes.py`)."""
 
 from collections.abc import Callable
 

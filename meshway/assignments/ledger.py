@@ -3,8 +3,9 @@ limits of one host. The registry's Redis does the same in one script (registry/l
 
 A bucket: what lies in the store, what workers hold, and what all of them may borrow (`loan_of`) is at most the burst,
 and only the store refills: so whatever the workers do with what they hold, no strict bucket would have refused it. A
-window: what is granted counts from then on, and must be used within the segment it was granted in. Held grants that are
-neither used nor given back count as spent once their time and MARGIN_S have passed.
+window: what is granted counts from then on, and must be used within the segment it was granted in. A period: the same
+until the next one begins. Held grants that are neither used nor given back count as spent once their time and MARGIN_S
+have passed; what is running, as over once its worker has not told of it for RUNNING_S.
 """
 
 import math
@@ -19,6 +20,8 @@ MARGIN_S: Final = 0.8
 SIZE_S: Final = 0.1  # of the rate: a worker's grant, among all that ask
 LONGEST_AGAIN_S: Final = 1.0
 SHORTEST_AGAIN_S: Final = 0.005
+RUNNING_S: Final = 3.0
+BUSY_AGAIN_S: Final = 0.02  # nobody knows when a call will end
 _GRAIN: Final = 1e-9
 
 
@@ -58,7 +61,7 @@ class Ledger:
 
     def __init__(self, most: int = 200_000) -> None:
         self._most = most
-        self._accounts: OrderedDict[tuple[str, str], _Account] = OrderedDict()
+        self._accounts: OrderedDict[tuple[str, int, str], _Account] = OrderedDict()
         self.forgotten = 0
 
     def __len__(self) -> int:
@@ -67,15 +70,13 @@ class Ledger:
     def assign(self, budget: Budget, ask: Ask, holder: str, workers: int, now: float) -> Grant:
         """holder: who asks, unique in the mesh. workers: that may borrow. now: never goes back."""
         cap = float(max(budget.limit - workers * loan_of(budget, workers), 1))
-        name = (budget.id, ask.key)
+        name = (budget.id, budget.period, ask.key)
         account = self._accounts.get(name)
         if account is None:
             account = self._accounts[name] = _Account(cap, now)
             self._make_room(now)
         self._accounts.move_to_end(name)
-        if budget.segments:
-            return _of_window(account, budget, ask, holder, cap, now)
-        return _of_bucket(account, budget, ask, holder, cap, now)
+        return _BY_KIND[budget.kind](account, budget, ask, holder, cap, now)
 
     def _make_room(self, now: float) -> None:
         """Two at a time, so that those that are whole again go sooner than they come."""
@@ -96,7 +97,7 @@ def _of_bucket(account: _Account, budget: Budget, ask: Ask, holder: str, cap: fl
     held = min(ask.held, known)
     level += min(ask.back, known - held)
     active = len(account.holders) + 1
-    count = _size(level, rate, active, ask.want)
+    count = _size(level, rate, active, ask)
     level -= count
     account.level = level
     # Of a burst that is soon full again nobody shall hold back a part for longer than that.
@@ -106,10 +107,10 @@ def _of_bucket(account: _Account, budget: Budget, ask: Ask, holder: str, cap: fl
     reset_s = max((cap - level) / rate, 0.0)
     account.idle_at = now + max(reset_s, keep_s + MARGIN_S)
     again_s = 0.0
-    if level < 1.0 - _GRAIN:
+    if level < ask.least - _GRAIN:
         # Not as often as tokens come, but before they would spill over.
         turn_s = min(active / rate, cap / (4.0 * rate), LONGEST_AGAIN_S)
-        again_s = max((1.0 - level) / rate, turn_s, SHORTEST_AGAIN_S)
+        again_s = max((ask.least - level) / rate, turn_s, SHORTEST_AGAIN_S)
     return Grant(count=count, left=max(level, 0.0), reset_s=reset_s, again_s=again_s, keep_s=keep_s)
 
 
@@ -125,7 +126,7 @@ def _of_window(account: _Account, budget: Budget, ask: Ask, holder: str, cap: fl
     account.holders.pop(holder, None)
     active = len(account.holders) + 1
     room = cap - sum(granted.values())
-    count = _size(room, budget.rate, active, ask.want)
+    count = _size(room, budget.rate, active, ask)
     room -= count
     if count:
         granted[segment] = granted.get(segment, 0) + count
@@ -136,11 +137,53 @@ def _of_window(account: _Account, budget: Budget, ask: Ask, holder: str, cap: fl
     leaving = [(old + budget.segments + 1) * width_s - now for old, calls in sorted(granted.items()) if calls]
     reset_s = leaving[-1] if leaving else 0.0
     account.idle_at = now + reset_s
-    again_s = 0.0 if room >= 1.0 else max(min([*leaving[:1], LONGEST_AGAIN_S]), SHORTEST_AGAIN_S)
+    again_s = 0.0 if room >= ask.least else max(min([*leaving[:1], LONGEST_AGAIN_S]), SHORTEST_AGAIN_S)
     return Grant(count=count, left=max(room, 0.0), reset_s=reset_s, again_s=again_s, keep_s=keep_s, mark=segment)
 
 
-def _size(there: float, rate: float, active: int, want: int) -> int:
-    """A fair part of what comes in SIZE_S, or of what is there when that is more; never more than is there."""
-    fair = max(int(max(rate * SIZE_S, there / 2.0) / active), 1)
-    return max(min(want, fair, int(there + _GRAIN)), 0)
+def _of_period(account: _Account, budget: Budget, ask: Ask, holder: str, cap: float, now: float) -> Grant:
+    """level: of calls that nobody was granted yet."""
+    account.forget(now)
+    known, _ = account.holders.pop(holder, (0, 0.0))
+    held = min(ask.held, known)
+    level = account.level + min(ask.back, known - held)
+    active = len(account.holders) + 1
+    count = _size(level, budget.rate, active, ask)
+    level -= count
+    account.level = level
+    keep_s = PLENTY_S if level >= cap / 2 else SCARCE_S
+    if held + count or ask.want:
+        account.holders[holder] = (held + count, now + keep_s + MARGIN_S)
+    account.idle_at = now + budget.window_s
+    again_s = 0.0 if level >= ask.least else LONGEST_AGAIN_S
+    return Grant(count=count, left=level, reset_s=0.0, again_s=again_s, keep_s=keep_s, mark=budget.period)
+
+
+def _of_running(account: _Account, _budget: Budget, ask: Ask, holder: str, cap: float, now: float) -> Grant:
+    """A worker's word on what it holds is taken: so a book that was lost is whole again once all have told. Where they
+    hold too much together, the next one that asks is to give up some."""
+    account.forget(now)
+    account.holders.pop(holder, None)
+    room = cap - sum(held for held, _ in account.holders.values()) - ask.held
+    count = _size(room, 0.0, len(account.holders) + 1, ask) if room >= 0.0 else max(int(room), -ask.held)
+    room = max(room - count, 0.0)
+    if ask.held or count or ask.want:
+        # What is to be given up is held until its worker says that it is over.
+        account.holders[holder] = (ask.held + max(count, 0), now + RUNNING_S)
+    account.idle_at = now + RUNNING_S
+    keep_s = PLENTY_S if room >= cap / 2 else SCARCE_S
+    again_s = 0.0 if room >= ask.least else BUSY_AGAIN_S
+    return Grant(count=count, left=room, reset_s=0.0, again_s=again_s, keep_s=keep_s)
+
+
+_BY_KIND: Final = {"bucket": _of_bucket, "window": _of_window, "period": _of_period, "running": _of_running}
+
+
+def _size(there: float, rate: float, active: int, ask: Ask) -> int:
+    """A fair part of what comes in SIZE_S, or of what is there when that is more; never more than is there, and nothing
+    where that is too little to be of use."""
+    there += _GRAIN
+    if there < ask.least:
+        return 0
+    fair = max(int(max(rate * SIZE_S, there / 2.0) / active), ask.least)
+    return max(min(ask.want, fair, int(there)), 0)

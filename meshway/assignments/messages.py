@@ -4,7 +4,7 @@ Worker to supervisor in frames of the channel, supervisor to registry as the JSO
 message are spans in seconds: no clock is compared with another's.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -12,30 +12,37 @@ from msgspec import Meta
 # Of one body: with as many budgets it stays below the 1 MiB that frames and requests may have.
 MOST_ASKS: Final = 2_000
 _MOST: Final = 1 << 40
+_LONGEST_S: Final = 32 * 86_400.0
 
 Count = Annotated[int, Meta(ge=0, le=_MOST)]
 
 
-class Budget(msgspec.Struct, frozen=True, kw_only=True):
+class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one limit allows. id: of the document and the place it counts for; all who share it write the same.
 
-    limit: a bucket's burst, or the calls of a window. rate: calls a second in the long run. segments: of the window;
-    0: it is a bucket.
+    kind: a `bucket` fills up again; of a `window` each call leaves after window_s, counted in segments; a `period`
+    begins anew with each number of `period` and lasts about window_s; of what is `running` as many as there are may run
+    at once, and come back when they end. limit: a bucket's burst, or the calls of the others. rate: calls a second in
+    the long run. lends: workers may borrow of a bucket (`loan_of`); not where one call may take nearly all of it.
     """
 
     id: Annotated[str, Meta(min_length=1, max_length=1000)]
     limit: Annotated[int, Meta(ge=1, le=_MOST)]
     rate: Annotated[float, Meta(gt=0, le=float(_MOST))]
-    window_s: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
-    segments: Annotated[int, Meta(ge=0, le=60)] = 0
+    window_s: Annotated[float, Meta(ge=0, le=_LONGEST_S)] = 0.0
+    segments: Annotated[int, Meta(ge=1, le=60)] = 1
+    kind: Literal["bucket", "window", "period", "running"] = "bucket"
+    period: Count = 0
+    lends: bool = True
 
 
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
+class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of one worker for one key of one budget.
 
     budget: its place in the list beside. key: what is counted apart, as a digest. worker: who asks, unique on its host.
     held: of what it was granted before, what it still has and keeps; back: what it gives back, of the grants with this
-    mark. The rest of them is spent. want: how many calls it would like; 0: it only gives back.
+    mark. The rest of them is spent, or, of what is running, over. want: how many calls it would like; 0: it only gives
+    back. least: fewer are of no use, where a call counts for more than 1.
     """
 
     budget: Count
@@ -45,6 +52,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     held: Count = 0
     back: Count = 0
     mark: Annotated[int, Meta(ge=0, le=1 << 53)] = 0
+    least: Annotated[int, Meta(ge=1, le=_MOST)] = 1
 
 
 class Asks(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +66,8 @@ class Asks(msgspec.Struct, frozen=True, kw_only=True):
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """count: calls that may be admitted, with those still held, for keep_s from the asking on; what is left then is
-    given back with this mark. left: what others may still be granted. reset_s: until all is there again. again_s: not
-    to ask before; 0: there is more.
+    given back with this mark. Below 0: so many places of running calls are to be given up. left: what others may still
+    be granted. reset_s: until all is there again. again_s: not to ask before; 0: there is more.
     """
 
     count: int
@@ -81,6 +89,6 @@ def loan_of(budget: Budget, workers: int) -> int:
     """Calls that each worker may admit ahead of its first grant, and pays back from its next ones.
 
     The store keeps so many back for every worker, so that no key's first call waits for an answer and still no limit is
-    exceeded. Small buckets lend nothing, and windows neither: there it would be missing from every window.
+    exceeded. Small buckets lend nothing, and nothing but buckets does: elsewhere it would be missing for good.
     """
-    return budget.limit // (4 * workers) if workers > 0 and not budget.segments else 0
+    return budget.limit // (4 * workers) if workers > 0 and budget.kind == "bucket" and budget.lends else 0

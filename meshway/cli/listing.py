@@ -89,6 +89,10 @@ def _limit(item: Item) -> str:
     spec = item["spec"]
     if (window := spec.get("sliding_window")) is not None:
         return f"{window['limit']} in {window['window']}"
+    if (quota := spec.get("quota")) is not None:
+        return f"{quota['limit']} a {quota['per']}"
+    if (in_flight := spec.get("in_flight")) is not None:
+        return f"{in_flight['max']} at once"
     bucket = spec["token_bucket"]
     return f"{bucket['rate']}" + (f" burst {bucket['burst']}" if "burst" in bucket else "")
 

@@ -9,9 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from meshway.model.document import Target
+from meshway.model.limit_rules import COST_RULES, LIMIT_RULES, QUOTA_RULES
 from meshway.model.names import FIELD_VALUE, REFUSED_HEADERS, TOKEN
 from meshway.model.nearest import did_you_mean
-from meshway.model.rate_limit import RateLimit, SlidingWindow, TokenBucket
+from meshway.model.rate_limit import Cost, Quota, RateLimit, SlidingWindow, TokenBucket
 from meshway.model.rule_kit import BlockRule, Finding, at_most, bounded, one_of, unique
 from meshway.model.traffic_policy import (
     AdaptiveConcurrency,
@@ -294,7 +295,10 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     RateLimit: (
         UNIQUE_TARGETS,
         BlockRule(("key",), _limit_key),
-        one_of("token_bucket", "sliding_window"),
+        one_of("token_bucket", "sliding_window", "quota", "in_flight"),
         bounded("max_wait", _MS, 30.0, zero=True),
+        *LIMIT_RULES,
     ),
+    Cost: COST_RULES,
+    Quota: QUOTA_RULES,
 }

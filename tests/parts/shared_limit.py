@@ -10,8 +10,12 @@ from heapq import heappop, heappush
 from itertools import count
 
 from gateway.limits.assigned import Assigned
+from gateway.limits.assigned_in_flight import AssignedInFlight
+from gateway.limits.assigned_quota import AssignedQuota
+from gateway.limits.calendar import Calendar
 from gateway.limits.desk import Desk
 from gateway.limits.line import Advancing
+from gateway.limits.quota import Quotas
 from gateway.limits.sliding_window import SlidingWindows
 from gateway.limits.token_bucket import TokenBuckets
 from meshway.assignments.ledger import Ledger
@@ -48,34 +52,67 @@ class SharingWorker:
         clock, self._mesh, self._name = mesh.clock, mesh, name
         self.advancing: set[Advancing] = set()
         self.desk = Desk(name, self._send, lambda flush: clock.at(clock(), flush), clock, workers=mesh.workers)
-        fallback = (
-            SlidingWindows(budget.limit, budget.window_s, budget.segments)
-            if budget.segments
-            else TokenBuckets(budget.rate, budget.limit)
-        )
-        self.limit = Assigned(budget, self.desk, fallback, self.advancing, patience_s=patience_s)
+        self.limit = self._make_limit(budget, patience_s)
         self.waits: list[float] = []
         self.is_alive = True
         clock.at(mesh.random.uniform(0, BEAT_S), self._beat)
 
-    def call(self, key: str = "k") -> None:
+    def _make_limit(self, budget: Budget, patience_s: float) -> Assigned | AssignedInFlight:
+        if budget.kind == "running":
+            return AssignedInFlight(budget, self.desk, self.advancing, patience_s=patience_s)
+        if budget.kind == "period":
+            calendar = Calendar("day", "UTC", self._mesh.clock)
+            return AssignedQuota(budget, self.desk, calendar, Quotas(budget.limit, calendar), self.advancing)
+        fallback = (
+            SlidingWindows(budget.limit, budget.window_s, budget.segments)
+            if budget.kind == "window"
+            else TokenBuckets(budget.rate, budget.limit)
+        )
+        return Assigned(budget, self.desk, fallback, self.advancing, patience_s=patience_s)
+
+    @property
+    def assigned(self) -> Assigned:
+        """Of what is no place for a running call."""
+        assert isinstance(self.limit, Assigned)
+        return self.limit
+
+    def call(self, key: str = "k", cost: int = 1) -> None:
         if not self.is_alive:
             return
         now, limit, line = self._mesh.clock(), self.limit, self.limit.line
-        ahead = line.count(key)
-        wait_s = limit.wait_s(key, now, ahead)
+        ahead = line.cost(key)
+        wait_s = limit.wait_s(key, now, ahead, cost)
         if wait_s == 0.0 and not ahead:
-            limit.spend(key, now)
-            self._admit(now)
-        elif wait_s <= line.patience_s and ahead < line.most:
-            line.join(key, now, lambda told: self._admit(now) if told == 0.0 else None)
-        else:
-            self._mesh.refused += 1
+            limit.spend(key, now, cost)
+            self._admit(now, key, cost)
+        elif wait_s <= line.patience_s and line.count(key) < line.most:
 
-    def _admit(self, came: float) -> None:
-        now = self._mesh.clock()
+            def called_on(wait_s: float) -> None:
+                if wait_s == 0.0:
+                    self._admit(now, key, cost)
+                else:
+                    self._refuse()
+
+            line.join(key, now, called_on, cost)
+        else:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        self._mesh.refused += 1
+
+    def _admit(self, came: float, key: str, cost: int) -> None:
+        mesh, limit = self._mesh, self.limit
+        now = mesh.clock()
         self.waits.append(now - came)
-        self._mesh.admitted.append(now)
+        mesh.admitted += [now] * cost
+        if isinstance(limit, AssignedInFlight):
+            mesh.running += 1
+            mesh.most_running = max(mesh.most_running, mesh.running)
+            mesh.clock.at(now + mesh.lasts_s * mesh.random.uniform(0.5, 1.5), lambda: self._end(limit, key))
+
+    def _end(self, limit: AssignedInFlight, key: str) -> None:
+        self._mesh.running -= 1
+        limit.release(key, self._mesh.clock())
 
     def _beat(self) -> None:
         if self.is_alive:
@@ -89,7 +126,10 @@ class SharingWorker:
 
 @dataclass
 class SharedLimit:
-    """way_s: one way of a message, in the mean; drawn anew each time, from nought to twice of it."""
+    """way_s: one way of a message, in the mean; drawn anew each time, from nought to twice of it. admitted: moments, as
+    many as a call counts for. lasts_s: of a running call, in the mean. running, most_running: calls, now and at
+    the most.
+    """
 
     budget: Budget
     workers: int
@@ -99,6 +139,9 @@ class SharedLimit:
     admitted: list[float] = field(default_factory=list)
     refused: int = 0
     asked: int = 0
+    lasts_s: float = 0.1
+    running: int = 0
+    most_running: int = 0
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)

@@ -135,6 +135,7 @@ CASES: Final = [
     Case(
         "rate_limited", "RateLimit default/l", documents=(limited(token_bucket={"rate": "1/h", "burst": 1}),), before=1
     ),
+    Case("quota_exceeded", "RateLimit default/l", documents=(limited(quota={"limit": 1, "per": "month"}),), before=1),
     Case("fault_abort", ROUTE, rule={"fault": {"abort": {"status": 418}}}),
     Case(
         "cors_denied",

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from meshway.assignments.messages import Ask, Asks, Budget, Grant
 from meshway.problem import Problem
@@ -114,7 +115,7 @@ async def test_what_workers_may_borrow_is_kept_back(books: Books) -> None:
 
 
 async def test_a_window_counts_what_is_granted_until_it_has_left(books: Books) -> None:
-    window = Budget(id="window", limit=6, rate=6.0, window_s=1.0, segments=4)
+    window = Budget(id="window", kind="window", limit=6, rate=6.0, window_s=1.0, segments=4)
     began = time.monotonic()
     counts, grants = 0, []
     while counts < 6:
@@ -186,3 +187,48 @@ async def test_what_a_dead_worker_held_makes_room_only_from_its_end_on(books: Bo
     await asyncio.sleep(held.keep_s + 0.8 + 0.3)
     # Up to its end the bucket was full; had it been filled all the while, 6.5 would have come.
     assert (await ask_one(books, 0, by="b", budget=slow)).left == pytest.approx(16.5, abs=1.0)
+
+
+async def test_a_period_is_granted_once_and_the_next_one_anew(books: Books) -> None:
+    day = Budget(id="day", kind="period", limit=6, rate=1.0, window_s=86_400.0, period=20261127)
+    first = await ask_one(books, 6, budget=day)
+    assert (first.count, first.left, first.mark, first.keep_s) == (3, 3.0, 20261127, 5.0)
+    while (await ask_one(books, 6, budget=day, held=0)).count:
+        pass
+    spent = await ask_one(books, 1, budget=day)
+    assert (spent.count, spent.left, spent.again_s) == (0, 0.0, 1.0)
+    assert (await ask_one(books, 6, budget=replace(day, period=20261128))).count == 3
+
+
+async def test_what_is_given_back_of_a_period_is_there_again(books: Books) -> None:
+    day = Budget(id="back", kind="period", limit=8, rate=1.0, window_s=86_400.0, period=1)
+    assert (await ask_one(books, 4, budget=day)).count == 4
+    assert (await ask_one(books, 0, budget=day, held=1, back=3)).left == 7.0
+    assert (await ask_one(books, 0, budget=day, held=1, back=3)).left == 7.0, "it held no more than one beside"
+
+
+async def test_places_of_running_calls_come_back_by_being_told(books: Books) -> None:
+    places = Budget(id="places", kind="running", limit=4, rate=1.0)
+    first, second = await ask_one(books, 2, budget=places), await ask_one(books, 9, by="b", budget=places)
+    assert (first.count, second.count, second.left) == (2, 1, 1.0)
+    assert (await ask_one(books, 9, by="b", budget=places, held=1)).count == 1
+    full = await ask_one(books, 1, by="c", budget=places)
+    assert (full.count, full.left, full.again_s) == (0, 0.0, 0.02)
+    assert (await ask_one(books, 0, budget=places, held=0)).left == 2.0
+    assert (await ask_one(books, 1, by="c", budget=places)).count == 1
+
+
+async def test_a_worker_that_runs_more_than_the_book_knows_is_believed(books: Books) -> None:
+    places = Budget(id="claimed", kind="running", limit=4, rate=1.0)
+    assert (await ask_one(books, 0, budget=places, held=4)).left == 0.0
+    assert (await ask_one(books, 1, by="b", budget=places)).count == 0
+
+
+@pytest.mark.parametrize("kind", ["bucket", "window", "period", "running"])
+async def test_too_few_are_not_granted_where_they_are_of_no_use(books: Books, kind: str) -> None:
+    budget = Budget(id=kind, kind=kind, limit=10, rate=0.1, window_s=100.0, segments=10)  # type: ignore[arg-type]
+    assert (await ask_one(books, 9, budget=budget, least=8)).count == 8
+    refused = await ask_one(books, 9, by="b", budget=budget, least=8)
+    assert (refused.count, refused.left) == pytest.approx((0, 2.0), abs=0.3)
+    assert refused.again_s > 0.0
+    assert (await ask_one(books, 1, by="c", budget=budget)).count == 1

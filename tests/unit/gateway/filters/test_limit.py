@@ -1,37 +1,68 @@
-"""What a RateLimit counts by, and what it says of itself."""
+"""What a RateLimit says of itself, and whom it lets wait."""
 
-from gateway.filters.limit import Limit, local_counts, quota_of
-from gateway.limits.sliding_window import SlidingWindows
+import pytest
+
+from gateway.filters.limit import Limit
 from gateway.plan import Parts
-from meshway.model.rate_limit import RateLimit, SlidingWindow, TokenBucket
+from meshway.model.rate_limit import Cost, InFlight, Quota, RateLimit, TokenBucket
 from meshway.units import Duration, Rate
 
 
-def bucket(rate: float, burst: int | None = None, **fields: object) -> RateLimit:
-    return RateLimit(token_bucket=TokenBucket(rate=Rate(rate), burst=burst), **fields)  # type: ignore[arg-type]
-
-
-def test_without_a_burst_a_seconds_worth_of_the_rate_is_one() -> None:
-    assert [quota_of(bucket(rate)) for rate in (3.0, 0.1)] == [(3, 1), (1, 10)]
-    assert local_counts(bucket(3.0), 1).left("k", 0.0) == 3.0
-
-
-def test_a_window_counts_as_its_document_says_among_so_many_workers() -> None:
-    spec = SlidingWindow(limit=9, window=Duration(60), segments=6)
-    counts = local_counts(RateLimit(sliding_window=spec, max_keys=7), 2)
-    assert isinstance(counts, SlidingWindows)
-    assert counts.left("k", 0.0) == 4.0
-    assert counts.take("k", 1.0) == 69.0
-    assert quota_of(RateLimit(sliding_window=spec)) == (9, 60)
+def limit(**fields: object) -> Limit:
+    spec: dict[str, object] = {"token_bucket": TokenBucket(rate=Rate(1.0), burst=3)}
+    if "quota" in fields or "in_flight" in fields:
+        spec = {}
+    policy = RateLimit(**(spec | fields))  # type: ignore[arg-type]
+    return Limit("l", policy, Parts(now=lambda: 0.0, random=lambda: 0.5, wall=lambda: 0.0))
 
 
 def test_only_who_enforces_and_has_patience_has_a_line() -> None:
-    def has_line(**fields: object) -> bool:
-        policy = bucket(1.0, **fields)  # type: ignore[arg-type]
-        return Limit("l", policy, Parts(now=lambda: 0.0, random=lambda: 0.0)).line is not None
-
-    assert [has_line(), has_line(max_wait=Duration(1)), has_line(max_wait=Duration(1), mode="audit")] == [
-        False,
-        True,
-        False,
+    has_line = [
+        limit(**fields).line is not None
+        for fields in ({}, {"max_wait": Duration(1)}, {"max_wait": Duration(1), "mode": "audit"})
     ]
+    assert has_line == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({}, b'RateLimit-Policy: "l";q=3;w=3\r\nRateLimit: "l";r=3;t=0\r\n'),
+        ({"quota": Quota(limit=7, per="day")}, b'RateLimit-Policy: "l";q=7;w=86400\r\nRateLimit: "l";r=7;t=86400\r\n'),
+        ({"quota": Quota(limit=7, per="month")}, b'RateLimit-Policy: "l";q=7\r\nRateLimit: "l";r=7;t=2678400\r\n'),
+        (
+            {"in_flight": InFlight(max=7)},
+            b'RateLimit-Policy: "l";q=7;qu="concurrent-requests"\r\nRateLimit: "l";r=7\r\n',
+        ),
+    ],
+    ids=["bucket", "day", "month", "running"],
+)  # fmt: skip
+def test_it_tells_what_is_left_and_when_all_is_there_again(fields: dict[str, object], told: bytes) -> None:
+    assert limit(**fields).fields_now("k", 0.0) == told
+
+
+def test_a_spent_quota_is_another_reason_and_comes_back_with_its_period_at_most_a_minute_later() -> None:
+    spent = limit(quota=Quota(limit=7, per="day"))
+    reply = spent.refusal("k", 1.0, 0.0, lambda: 0.5)
+    assert (reply.reason, b"Retry-After: 86430\r\n" in reply.fields) == ("quota_exceeded", True)
+    assert limit().refusal("k", 10.0, 0.0, lambda: 0.5).fields.startswith(b"Retry-After: 11\r\n")
+
+
+def test_what_can_never_pass_is_told_no_time_to_come_back() -> None:
+    reply = limit().refusal("k", float("inf"), 0.0, lambda: 0.5)
+    assert b"Retry-After" not in reply.fields
+    assert "never allows" in reply.detail
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_plain"),
+    [
+        ({}, True),
+        ({"cost": 2}, False),
+        ({"cost": Cost(request_header="x")}, False),
+        ({"in_flight": InFlight(max=1)}, False),
+    ],
+    ids=["one", "fixed", "told", "running"],
+)  # fmt: skip
+def test_all_calls_are_the_same_to_a_limit_that_counts_each_for_one(fields: dict[str, object], is_plain: bool) -> None:
+    assert limit(**fields).is_plain is is_plain

@@ -17,7 +17,7 @@ def bucket(rate: float, burst: int) -> Budget:
 
 
 def window(limit: int, seconds: float, segments: int = 10) -> Budget:
-    return Budget(id="w", rate=limit / seconds, limit=limit, window_s=seconds, segments=segments)
+    return Budget(id="w", kind="window", rate=limit / seconds, limit=limit, window_s=seconds, segments=segments)
 
 
 @pytest.mark.parametrize("who", [None, [0, 1], [5]], ids=["all", "one gateway", "one worker"])
@@ -99,7 +99,7 @@ def test_while_nobody_assigns_each_worker_counts_its_share_and_goes_back_when_so
     mesh.clock.run_until(5.0)
     alone = len(mesh.admitted)
     assert 0.95 * 480 <= alone <= 480
-    assert sum(worker.limit.fallbacks for worker in mesh.all) == alone
+    assert sum(worker.assigned.alone.decided for worker in mesh.all) == alone
     assert mesh.asked == 0
     for worker in mesh.all:
         worker.desk.tell("", 8)
@@ -213,7 +213,7 @@ def test_the_next_worker_goes_on_with_what_was_counted_alone() -> None:
 
 def test_the_key_unused_longest_is_forgotten() -> None:
     mesh = SharedLimit(bucket(10.0, 80), workers=1, seed=12)
-    limit = mesh.all[0].limit
+    limit = mesh.all[0].assigned
     limit._max_keys = 2
     for key in ("a", "b", "a", "c"):
         limit.spend(key, 0.0)

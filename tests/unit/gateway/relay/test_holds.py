@@ -79,16 +79,16 @@ def test_the_flags_of_a_held_call_that_is_then_refused_tell_both() -> None:
 
 
 class ByHand(Turn):
-    """Called on by the test. left: the call gave its turn back."""
+    """Called on by the test. left: how often the call gave its turn back."""
 
     def __init__(self) -> None:
-        self.left = False
+        self.left = 0
 
     def wait(self, resume: Callable[[Reply | None], None]) -> None:
         self.resume = resume
 
     def leave(self) -> None:
-        self.left = True
+        self.left += 1
 
 
 def in_line(turn: ByHand, deadline_s: float = NEVER) -> Playbook:
@@ -104,9 +104,11 @@ def test_a_call_in_line_goes_on_when_it_is_called_on() -> None:
     book.request()
     assert book.openings == []
     turn.resume(None)
-    book.connect().answer(200)
+    attempt = book.connect()
+    assert turn.left == 0
+    attempt.answer(200)
     assert book.told[0][:2] == ("head", 200)
-    assert not turn.left
+    assert turn.left == 1
 
 
 def test_a_call_in_line_can_be_refused() -> None:
@@ -115,7 +117,7 @@ def test_a_call_in_line_can_be_refused() -> None:
     book.request()
     turn.resume(Reply(429, "rate_limited", "RL"))
     assert book.told == [("reply", 429, "rate_limited", "RL")]
-    assert not turn.left
+    assert turn.left == 1
 
 
 def test_a_caller_who_goes_or_is_too_late_leaves_the_line() -> None:

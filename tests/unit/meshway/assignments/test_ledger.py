@@ -7,7 +7,7 @@ from meshway.assignments.ledger import MARGIN_S, PLENTY_S, SCARCE_S, Ledger
 from meshway.assignments.messages import Ask, Budget, Grant
 
 BUCKET = Budget(id="b", limit=100, rate=10.0)
-WINDOW = Budget(id="w", limit=10, rate=1.0, window_s=10.0, segments=10)
+WINDOW = Budget(id="w", kind="window", limit=10, rate=1.0, window_s=10.0, segments=10)
 
 
 class Book:

@@ -15,7 +15,7 @@ def test_a_quarter_of_a_bucket_may_be_borrowed_by_all_workers_together() -> None
 
 
 def test_a_window_lends_nothing() -> None:
-    assert loan_of(Budget(id="w", limit=100, rate=1.0, window_s=100.0, segments=10), 2) == 0
+    assert loan_of(Budget(id="w", kind="window", limit=100, rate=1.0, window_s=100.0, segments=10), 2) == 0
 
 
 @pytest.mark.parametrize("wrong", [{"want": -1}, {"key": "x" * 65}, {"worker": ""}, {"held": 1 << 41}])
@@ -30,7 +30,8 @@ def test_asks_are_read_with_their_bounds(wrong: dict[str, object]) -> None:
 
 def test_the_largest_body_fits_into_a_frame_and_a_request() -> None:
     names = [f"{'n' * 63}/{'l' * 63}@route/{'n' * 63}/{number:063}" for number in range(MOST_ASKS)]
-    budgets = tuple(Budget(id=name, limit=10**6, rate=1 / 3, window_s=86_400.0, segments=60) for name in names)
+    day = Budget(id="d", kind="window", limit=10**6, rate=1 / 3, window_s=86_400.0, segments=60)
+    budgets = tuple(msgspec.structs.replace(day, id=name) for name in names)
     asks = tuple(
         Ask(budget=at, key="0" * 32, worker="4194304", want=4096, held=4096, back=4096, mark=10**9)
         for at in range(MOST_ASKS)

@@ -276,6 +276,18 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("RateLimit", {"sliding_window": {"limit": 5, "window": "1s", "segments": 61}}, "spec.sliding_window.segments", "out_of_bounds"),
     ("RateLimit", {"sliding_window": {"limit": 10_001, "window": "1s", "exact": True}}, "spec.sliding_window.exact", "out_of_bounds"),
     ("RateLimit", limit(max_wait="31s"), "spec.max_wait", "out_of_bounds"),
+    ("RateLimit", limit(cost=6), "spec.cost", "out_of_bounds"),
+    ("RateLimit", {"sliding_window": {"limit": 5, "window": "1s"}, "cost": 6}, "spec.cost", "out_of_bounds"),
+    ("RateLimit", {"quota": {"limit": 5, "per": "day"}, "cost": 6}, "spec.cost", "out_of_bounds"),
+    ("RateLimit", {"in_flight": {"max": 5}, "cost": 2}, "spec.cost", "forbidden_combination"),
+    ("RateLimit", limit(cost={}), "spec.cost", "forbidden_combination"),
+    ("RateLimit", limit(cost={"request_header": "x y"}), "spec.cost.request_header", "bad_name"),
+    ("RateLimit", limit(cost={"request_bytes": "2GiB"}), "spec.cost.request_bytes", "out_of_bounds"),
+    ("RateLimit", {"quota": {"limit": 5, "per": "week"}}, "spec.quota.per", "out_of_bounds"),
+    ("RateLimit", {"quota": {"limit": 5, "per": "day", "timezone": "Mars/Olympus"}}, "spec.quota.timezone", "out_of_bounds"),
+    ("RateLimit", {"quota": {"limit": 5, "per": "day", "timezone": "../etc"}}, "spec.quota.timezone", "out_of_bounds"),
+    ("RateLimit", {"quota": {"limit": 5, "per": "day"}, "max_wait": "1s"}, "spec.max_wait", "forbidden_combination"),
+    ("RateLimit", limit(match=[{"path": {"prefix": "a"}}]), "spec.match[0].path.prefix", "out_of_bounds"),
     ("RateLimit", limit(max_queue=1001), "spec.max_queue", "out_of_bounds"),
 ]  # fmt: skip
 

@@ -1,0 +1,87 @@
+"""Workers that share places for running calls: never more run than may, and nearly all are used."""
+
+import pytest
+
+from meshway.assignments.messages import Budget
+from tests.parts.shared_limit import SharedLimit
+
+SECONDS = 20.0
+
+
+def places(limit: int) -> Budget:
+    return Budget(id="l", kind="running", limit=limit, rate=1.0)
+
+
+@pytest.mark.parametrize("who", [None, [0, 1], [5]], ids=["all", "one gateway", "one worker"])
+@pytest.mark.parametrize(("limit", "lasts_s"), [(40, 0.1), (16, 1.0), (5, 0.05)])
+def test_never_more_run_at_once_and_nearly_all_places_are_used(
+    limit: int, lasts_s: float, who: list[int] | None
+) -> None:
+    mesh = SharedLimit(places(limit), workers=8, seed=1, lasts_s=lasts_s)
+    mesh.load(4.0 * limit / lasts_s, 0.0, SECONDS, who)
+    mesh.clock.run_until(SECONDS)
+    assert mesh.most_running <= limit
+    # Fewer places than workers cannot lie with all of them, and are on the way from one to another.
+    assert len(mesh.admitted) * lasts_s >= (0.85 if limit >= 8 else 0.6) * limit * SECONDS
+
+
+def test_far_below_the_limit_nobody_is_refused() -> None:
+    mesh = SharedLimit(places(64), workers=8, seed=2, lasts_s=0.1)
+    moments = mesh.load(150.0, 0.0, SECONDS)
+    mesh.clock.run_until(SECONDS)
+    assert (mesh.refused, len(mesh.admitted)) == (0, len(moments))
+    waits = [wait_s for worker in mesh.all for wait_s in worker.waits]
+    assert sum(wait_s > 0.0 for wait_s in waits) < 0.25 * len(waits)
+
+
+def test_with_patience_calls_wait_for_a_place_and_places_go_to_where_they_wait() -> None:
+    mesh = SharedLimit(places(8), workers=4, seed=3, lasts_s=0.1, patience_s=5.0)
+    moments = mesh.load(72.0, 0.0, SECONDS)
+    mesh.clock.run_until(SECONDS + 5.0)
+    assert mesh.most_running <= 8
+    assert len(mesh.admitted) >= 0.99 * len(moments)
+
+
+def test_the_places_of_a_worker_that_dies_are_others_after_a_while() -> None:
+    mesh = SharedLimit(places(8), workers=2, seed=4, lasts_s=0.5)
+    mesh.load(100.0, 0.0, 5.0, [0])
+    mesh.clock.run_until(5.0)
+    mesh.all[0].is_alive = False
+    mesh.load(100.0, 9.0, 19.0, [1])
+    mesh.clock.run_until(19.0)
+    late = sum(at >= 9.0 for at in mesh.admitted)
+    assert late * 0.5 >= 0.8 * 8 * 10.0
+
+
+def test_while_nobody_assigns_each_runs_its_share_and_what_runs_is_claimed_when_somebody_does() -> None:
+    mesh = SharedLimit(places(8), workers=4, seed=5, lasts_s=1.0)
+    for worker in mesh.all:
+        worker.desk.tell("the registry is away", 4)
+    mesh.load(200.0, 0.0, 9.0)
+    mesh.clock.run_until(2.0)
+    assert mesh.most_running == 8, "two each"
+    for worker in mesh.all:
+        worker.desk.tell("", 4)
+    mesh.clock.run_until(5.0)  # within a second all have told what they run, and that is over after two more
+    mesh.most_running = 0
+    mesh.clock.run_until(9.0)
+    assert mesh.most_running == 8
+
+
+def test_an_answer_that_is_late_lets_one_call_ahead() -> None:
+    mesh = SharedLimit(places(8), workers=1, seed=6, way_s=0.05)
+    (worker,) = mesh.all
+    worker.call()
+    mesh.clock.run_until(0.04)
+    assert (len(mesh.admitted), worker.limit.late) == (1, 1)
+
+
+def test_keys_that_nobody_uses_are_given_back_and_forgotten() -> None:
+    mesh = SharedLimit(places(8), workers=1, seed=7)
+    (worker,) = mesh.all
+    worker.call()
+    mesh.clock.run_until(15.0)
+    asked = mesh.asked
+    mesh.clock.run_until(30.0)
+    assert mesh.asked == asked
+    assert worker.limit.left("k", 30.0) == 8.0
