@@ -9,11 +9,10 @@ from collections.abc import Hashable
 from math import sqrt
 from typing import Final
 
-from gateway.exchange import MESH, Exchange, Reply
+from gateway.exchange import Exchange, Reply
 from gateway.upstream.cluster_settings import AdaptiveSettings
+from gateway.upstream.criticality import share_of
 
-# Of the limit, for calls of each criticality: what matters less is refused first.
-SHARES: Final = {b"critical": 1.0, b"default": 0.9, b"sheddable": 0.6}
 FIRST_LIMIT: Final = 20.0
 _SMOOTHING: Final = 0.2  # of limit and of a base that falls
 _DRIFT: Final = 0.02  # of a base that rises
@@ -47,11 +46,11 @@ class AdaptiveLimit:
         self.limit = min(max(self.limit, settings.min_limit), settings.max_limit)
 
     def admit(self, exchange: Exchange) -> Reply | None:
-        return None if self.enter(exchange, _share_of(exchange)) else self._refusal()
+        return None if self.enter(exchange, share_of(exchange)) else self._refusal()
 
     def forecast(self, exchange: Exchange) -> Reply | None:
         """What `admit` would answer now; nothing is counted."""
-        return None if self._has_room(_share_of(exchange)) else self._refusal()
+        return None if self._has_room(share_of(exchange)) else self._refusal()
 
     def _refusal(self) -> Reply:
         return Reply(
@@ -120,11 +119,3 @@ class AdaptiveLimit:
             if short_s > _FOLLOWED * self._congested_at[1]:
                 self._base_s = short_s / self.settings.tolerance
             self._congested_at = None
-
-
-def _share_of(exchange: Exchange) -> float:
-    """A call of another service may say that it matters less than its rule has it, never that it matters more."""
-    share = 1.0 if exchange.plan is None else exchange.plan.limit_share
-    if exchange.listener == MESH:
-        share = min(share, SHARES.get(exchange.head.named.get(b"meshway-criticality", b""), share))
-    return share

@@ -1,8 +1,9 @@
-"""What a call inside a call takes along: trace, request id, and the time that is left.
+"""What a call inside a call takes along: trace, request id, how much it matters, and the time that is left.
 
 The middleware notes it when a request comes in, the transport writes it on every call through the gateway. Context
 variables follow tasks and the framework's worker threads, so nothing has to be handed on by the program.
-Sources: W3C Trace Context; `meshway-deadline` is the whole milliseconds left (docs/guide/sdk.md).
+Sources: W3C Trace Context; `meshway-deadline` is the whole milliseconds left, `meshway-criticality` how much the call
+matters, which a caller can only lower (docs/guide/sdk.md).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 DEADLINE: Final = "meshway-deadline"
-PASSED_ON: Final = ("traceparent", "tracestate", "x-request-id")
+PASSED_ON: Final = ("traceparent", "tracestate", "x-request-id", "meshway-criticality")
 
 
 class Inbound(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """httpx transports that know services by name: `http://reviews/…` goes through the gateway, all else goes out directly.
 
-Host becomes the full name (`reviews.shop.mesh`), and trace, request id and deadline of the request being served go
-along, to services only. There are no retries here: the gateway knows which instance to try next.
+Host becomes the full name (`reviews.shop.mesh`), and trace, request id, criticality and deadline of the request being
+served go along, to services only. There are no retries here: the gateway knows which instance to try next.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.exchange import Exchange, Reply
 from gateway.relay.reply_body import reply_body
+from gateway.upstream.criticality import FIELD, USUAL, criticality_line
 from meshway.http1.message import CHUNKED, NO_BODY, ResponseHead
 
 _EXPECTS_BODY: Final = frozenset({b"POST", b"PUT", b"PATCH"})
@@ -25,7 +26,7 @@ KEEP_ALIVE_FIELD: Final = b"Connection: keep-alive\r\n"
 
 def request_head(exchange: Exchange, left_ms: int) -> bytes:
     """left_ms: for the whole exchange, -1 where nothing bounds it."""
-    head = exchange.head
+    head, plan = exchange.head, exchange.plan
     body = head.body
     if body == NO_BODY:
         framing = b"Content-Length: 0\r\n" if exchange.method in _EXPECTS_BODY else b""
@@ -37,6 +38,7 @@ def request_head(exchange: Exchange, left_ms: int) -> bytes:
         framing += _UPGRADE_FIELDS % head.upgrade
     elif head.te_trailers:
         framing += b"TE: trailers\r\nConnection: TE\r\n"
+    is_usual = plan is None or (plan.limit_share == USUAL and FIELD not in head.named)
     return b"".join(  # half the cost of a format
         (
             exchange.method,
@@ -54,6 +56,7 @@ def request_head(exchange: Exchange, left_ms: int) -> bytes:
             exchange.traceparent,
             _FIRST_ATTEMPT if exchange.attempts == 1 else b"\r\nmeshway-attempt: %d\r\n" % exchange.attempts,
             b"meshway-deadline: %d\r\n" % left_ms if left_ms >= 0 else b"",
+            b"" if is_usual else criticality_line(exchange),
             framing,
             b"\r\n",
         )

@@ -60,7 +60,8 @@ def test_leases_watches_and_questions_go_on_at_the_other_registry(cluster: Clust
     def lives_on() -> bool:
         """Renewed at the other one, well beyond what the lease had when its registry died."""
         item = hello(second)
-        return item["status"] == "passing" and time.monotonic() + item["expires_in_s"] > killed + 3.0 * TTL_S
+        left_s = float(item["expires_in_s"])
+        return item["status"] == "passing" and time.monotonic() + left_s > killed + 3.0 * TTL_S
 
     wait_until(lives_on, 30, what="renewals at the other registry")
     assert hello(second)["generation"] == generation, "renewed, not registered again"

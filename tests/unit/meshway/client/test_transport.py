@@ -86,11 +86,12 @@ def test_trace_request_id_and_the_time_left_go_along() -> None:
     recorder = Recorder()
     headers = [
         (b"traceparent", b"00-1-2-01"), (b"tracestate", b"a=b"), (b"x-request-id", b"r-1"),
-        (b"meshway-deadline", b"1500"), (b"cookie", b"secret"),
+        (b"meshway-deadline", b"1500"), (b"meshway-criticality", b"sheddable"), (b"cookie", b"secret"),
     ]  # fmt: skip
     with_inbound(headers, lambda: client(recorder).get("http://reviews/"))
     sent = recorder.last.headers
     assert (sent["traceparent"], sent["tracestate"], sent["x-request-id"]) == ("00-1-2-01", "a=b", "r-1")
+    assert sent["meshway-criticality"] == "sheddable"
     assert "cookie" not in sent
     assert 1000 < int(sent["meshway-deadline"]) <= 1500
     assert recorder.last.extensions["timeout"]["read"] <= 1.75

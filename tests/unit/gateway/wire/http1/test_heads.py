@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -8,6 +9,7 @@ from gateway.wire.http1.heads import CLOSE_FIELD, answer_head, reply, request_he
 from meshway.http1.head import HeadLimits, ResponseReader
 from meshway.http1.message import ResponseHead
 from tests.parts.calls import call
+from tests.parts.exchanges import plan
 
 
 def _answer(text: bytes, method: bytes = b"GET") -> ResponseHead:
@@ -30,6 +32,13 @@ def test_a_request_goes_on_with_the_canonical_path_and_the_callers_host_and_fiel
         b"GET /a/b?q=1 HTTP/1.1\r\nHost: shop.example\r\nAccept: text/plain\r\nVia: 1.1 x\r\n"
         b"x-request-id: order-4711\r\ntraceparent: 00-a-b-01\r\nmeshway-attempt: 2\r\nmeshway-deadline: 1500\r\n\r\n"
     )
+
+
+@pytest.mark.parametrize(("share", "line"), [(0.9, b""), (0.6, b"meshway-criticality: sheddable\r\n")])
+def test_a_request_says_how_much_it_matters_where_that_is_not_the_usual(share: float, line: bytes) -> None:
+    exchange = _exchange()
+    exchange.plan = replace(plan(), limit_share=share)
+    assert request_head(exchange, 5).endswith(b"meshway-deadline: 5\r\n" + line + b"\r\n")
 
 
 @pytest.mark.parametrize(
