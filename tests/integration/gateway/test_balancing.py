@@ -271,7 +271,8 @@ async def test_failover_goes_to_a_subset_in_another_namespace_in_order() -> None
             running("spare", "s", "other", port=_port(spare[0]), version="v2"),
             running("spare", "t", "other", port=_port(wrong[0]), version="v1"),
         ]
-        async with compiled_gateway(*changes, subsets, failing_over, ROUTE) as gateway:
+        crossing = document("MeshSettings", "mesh", {"cross_namespace": "allow"}, "mesh")
+        async with compiled_gateway(*changes, subsets, failing_over, ROUTE, crossing) as gateway:
             assert set(await said(gateway, 6)) == {"s"}
 
 
