@@ -21,6 +21,7 @@ from gateway.wire.http1.listener_context import ConnectionLimits
 from gateway.worker.unready import unready_tables
 from meshway.http1.head import HeadLimits
 from meshway.snapshot import Change
+from tests.integration.gateway.test_authentication import people
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.clock import ManualClock
 from tests.parts.compiled import CompiledGateway, compiled_gateway
@@ -137,6 +138,12 @@ CASES: Final = [
     ),
     Case("quota_exceeded", "RateLimit default/l", documents=(limited(quota={"limit": 1, "per": "month"}),), before=1),
     Case("fault_abort", ROUTE, rule={"fault": {"abort": {"status": 418}}}),
+    Case(
+        "denied",
+        "AccessPolicy default/a",
+        documents=(document("AccessPolicy", "a", {"rules": [{"name": "nobody", "action": "deny"}]}),),
+    ),
+    Case("unauthenticated", "Authentication default/people", documents=(people(),)),
     Case(
         "cors_denied",
         ROUTE,
