@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from registry.feed.follower import Follower
@@ -34,13 +35,29 @@ class Feed:
         self._snapshot_ticks = 0
         self.followers: set[Follower] = set()
         self.watchers: set[Watcher] = set()
+        self._woken: set[Follower] = set()
+        self._told: Counter[Callable[[], None]] = Counter()
         view.on_commit.append(self._wake_all)
 
-    def follow(self, *, since: int | None, epoch: str | None, node: str, wake: Callable[[], None]) -> Follower:
+    def follow(
+        self,
+        *,
+        since: int | None,
+        epoch: str | None,
+        node: str,
+        wake: Callable[[], None],
+        at_commit: Callable[[], None] | None = None,
+    ) -> Follower:
         """since, epoch: what the follower holds; another epoch, or a revision that is not in the log: `reset` first.
 
-        wake is called inside a commit and must neither raise nor write. The caller ends it with `close`.
+        at_commit: called once a commit for all followers that name the same, which then ask by themselves; None: each
+        commit wakes this one. Both are called inside a commit and must neither raise nor write. The caller ends it with
+        `close`.
         """
+
+        def closed(follower: Follower) -> None:
+            self._left(follower, at_commit)
+
         follower = Follower(
             self._view,
             self._pages,
@@ -49,9 +66,13 @@ class Feed:
             node=node,
             snapshot=self._snapshot_now,
             wake=wake,
-            closed=self.followers.discard,
+            closed=closed,
         )
         self.followers.add(follower)
+        if at_commit is None:
+            self._woken.add(follower)
+        else:
+            self._told[at_commit] += 1
         return follower
 
     def watch(
@@ -91,8 +112,20 @@ class Feed:
         for follower in tuple(self.followers):
             follower.tick(gateways)
 
+    def _left(self, follower: Follower, at_commit: Callable[[], None] | None) -> None:
+        if follower not in self.followers:
+            return
+        self.followers.discard(follower)
+        self._woken.discard(follower)
+        if at_commit is not None:
+            self._told[at_commit] -= 1
+            if not self._told[at_commit]:
+                del self._told[at_commit]
+
     def _wake_all(self) -> None:
-        for follower in tuple(self.followers):
+        for tell in tuple(self._told):
+            tell()
+        for follower in tuple(self._woken):
             follower.wake()
         for watcher in tuple(self.watchers):
             watcher.wake()

@@ -19,7 +19,8 @@ TAKE_BYTES: Final = 1 << 18
 
 
 class Follower:
-    """The caller writes what `take` gives whenever the connection takes it, and is woken when there is more.
+    """The caller writes what `take` gives whenever the connection takes it, asks again after a commit, and is woken for
+    what else there is.
 
     since: the revision it holds, of history `epoch`; None: nothing. snapshot: gives the one to use now,
     not older than what the follower holds.

@@ -61,7 +61,10 @@ class FrameStream:
     def start(self, outlet: Outlet) -> None:
         self._outlet = outlet
         outlet.open(200, _HEAD)
-        self._follower = self._feed.follow(since=self._since, epoch=self._epoch, node=self._node, wake=self._wake)
+        self._follower = self._feed.follow(
+            since=self._since, epoch=self._epoch, node=self._node, wake=self._wake, at_commit=self._rounds.tell
+        )
+        self._rounds.enter(self._ask)
         self.resume()
 
     def resume(self) -> None:
@@ -71,15 +74,22 @@ class FrameStream:
 
     def stop(self) -> None:
         self._outlet = None
+        self._rounds.leave(self._ask)
         if self._follower is not None:
             self._follower.close()
             self._follower = None
 
     def _wake(self) -> None:
-        """Called within a commit: writing waits for the next round, and several wakes write once."""
+        """For what is no commit. Writing waits for the next round, and several wakes write once."""
         if not self._is_due and self._outlet is not None and not self._outlet.is_paused:
             self._is_due = True
             self._rounds.join(self._write)
+
+    def _ask(self) -> bool:
+        """In the round after a commit; who is in turns already gets its piece there."""
+        if not self._is_due and self._write():
+            self._rounds.go_on(self._write)
+        return False
 
     def _write(self) -> bool:
         """A piece; whether there is more and the gateway takes it."""

@@ -240,3 +240,29 @@ async def test_followers_at_the_same_place_share_one_piece_of_bytes() -> None:
     assert first.take() != piece
     first.close()
     second.close()
+
+
+def test_a_commit_is_told_once_for_all_followers_that_ask_by_themselves() -> None:
+    bench = FeedBench()
+    told, woken = list[str](), list[str]()
+
+    def tell() -> None:
+        told.append("round")
+
+    asking = [
+        bench.feed.follow(since=0, epoch="e1", node="n", wake=lambda: woken.append("asking"), at_commit=tell)
+        for _ in range(2)
+    ]
+    waiting = bench.feed.follow(since=0, epoch="e1", node="n", wake=lambda: woken.append("waiting"))
+    bench.register()
+    assert (told, woken) == (["round"], ["waiting"])
+    bench.feed.tick()
+    assert woken.count("asking") == 2, "a tick is no commit"
+    asking[0].close()
+    bench.register(port=1)
+    assert told == ["round"] * 2
+    asking[1].close()
+    bench.register(port=2)
+    assert told == ["round"] * 2
+    waiting.close()
+    assert bench.feed.followers == set()

@@ -100,3 +100,17 @@ async def test_a_change_is_written_in_a_round_and_not_within_its_commit() -> Non
     bench.register(port=3)
     await turns_of_the_loop(5)
     assert len(outlet.pieces) == held + 1
+
+
+async def test_what_is_more_than_a_piece_follows_in_turns_and_later_changes_behind_it() -> None:
+    bench, rounds = filled(1), Rounds()
+    _, outlet = stream_of(bench, rounds)
+    await turns_of_the_loop(5)
+    for port in range(1, 201):
+        bench.register(port=port, metadata={"filling": "x" * 4000})
+    await turns_of_the_loop(20)
+    bench.register(port=1)
+    async with asyncio.timeout(5):
+        while [frame.revision for frame in frames_of(outlet) if isinstance(frame, Delta)] != list(range(2, 203)):
+            await asyncio.sleep(0.001)
+    assert max(map(len, outlet.pieces)) < 300_000
