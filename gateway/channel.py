@@ -1,8 +1,9 @@
 """Between a supervisor and one worker: a Unix socketpair that carries the feed's frames and a few of its own.
 
 Down go the feed's frames unchanged (meshway/snapshot.py), so a worker compiles what the registry sent, and `start`,
-`no_snapshot`, `transition`, `kept`, `proven`, `gateways`, `buckets`, `grant`, `store`, `drain`, `reopen`. Back come
-`ready`, `applied`, `transition`, `answer`, `answered`, `ask`, `alive`, `leaving`, `drained`. The form is the same:
+`no_snapshot`, `transition`, `kept`, `proven`, `gateways`, `buckets`, `grant`, `store`, `key_set`, `key_sets`,
+`drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`, `answered`, `ask`, `missing_key`, `alive`,
+`leaving`, `drained`. The form is the same:
 4-byte length, one msgpack map tagged `t`. What is queued is bounded; a peer that does not read is cut off and, being a
 worker, replaced.
 """
@@ -93,6 +94,26 @@ class Buckets(Frame, frozen=True, tag="buckets"):
     limits: list[tuple[tuple[tuple[str, str, str], tuple[str, ...]], list[tuple[str, list[float]]]]]
 
 
+class KeySetFrame(Frame, frozen=True, tag="key_set"):
+    """Keys of an issuer, as it last published them, at confirmed_s (seconds since 1970)."""
+
+    url: str
+    text: bytes
+    confirmed_s: float
+
+
+class KeySetsWanted(Frame, frozen=True, tag="key_sets"):
+    """Documents name these and no others."""
+
+    urls: list[str]
+
+
+class MissingKey(Frame, frozen=True, tag="missing_key"):
+    """A caller has named a key that the set of this URL lacks."""
+
+    url: str
+
+
 class AskFrame(Frame, frozen=True, tag="ask"):
     """Assignments that a worker's limits want, all of one scope; answered in the same order by the number."""
 
@@ -159,6 +180,7 @@ class Drained(Frame, frozen=True, tag="drained"):
 ChannelFrame = (
     AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept | Proven | Gateways | Buckets
     | Ready | Applied | Answer | Answered | Alive | Leaving | Drained | AskFrame | GrantFrame | StoreFrame
+    | KeySetFrame | KeySetsWanted | MissingKey
 )  # fmt: skip
 
 _encoder: Final = msgspec.msgpack.Encoder()

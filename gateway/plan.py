@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from gateway.exchange import Exchange, Hold, Reply, Turn
+from gateway.key_ring import KeyRing
 from gateway.request_fields import RequestFields
 from meshway.http1.message import ResponseHead
 
@@ -159,7 +160,7 @@ class RoutePlan:
 
 @dataclass(slots=True)
 class Parts:
-    """What compiled things are given instead of reaching for it: clock, chance, shares, counters.
+    """What compiled things are given instead of reaching for it: clock, chance, shares, counters, keys of issuers.
 
     now: monotonic seconds. wall: seconds since 1970. random: uniform in [0, 1). workers: live workers of this host
     (shares of limits). gateways: live ones of the mesh. worker: this worker's index, its column of the host table.
@@ -185,4 +186,5 @@ class Parts:
     retire: "Callable[[Endpoint], None]" = field(default=lambda _: None)
     advancing: "set[Advancing]" = field(default_factory=set)
     desks: "Mapping[str, Desk]" = field(default_factory=dict)
+    keys: KeyRing = field(default_factory=KeyRing)
     crosses_namespaces: bool = False

@@ -26,7 +26,7 @@ ALGORITHMS: Final[Mapping[str, tuple[str, str, Scheme]]] = {
 }
 MAX_KEYS: Final = 64
 MAX_KEY_ID: Final = 256  # bytes
-MAX_DOCUMENT: Final = 1 << 20  # of a fetched set, bytes
+MAX_SET: Final = 256 << 10  # of a fetched set, bytes
 _PRIVATE: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 _RSA_BITS: Final = range(2048, 8193)  # above, one verification would cost milliseconds
 _EC_SIZES: Final = {"P-256": 32, "P-384": 48, "P-521": 66}
@@ -100,8 +100,8 @@ def sort_keys(document: object) -> tuple[tuple[ReadKey, ...], tuple[KeyFault, ..
 
 def parse_set(text: bytes) -> object:
     """Plain values of a fetched set. Raises KeyFault."""
-    if len(text) > MAX_DOCUMENT:
-        raise KeyFault("", f"is above {MAX_DOCUMENT >> 20} MiB")
+    if len(text) > MAX_SET:
+        raise KeyFault("", f"is above {MAX_SET >> 10} KiB")
     try:
         return json.loads(text.decode())
     except (ValueError, RecursionError) as error:

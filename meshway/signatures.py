@@ -11,8 +11,9 @@ class BadKey(Exception):
 
 
 class Scheme(NamedTuple):
-    """How a signature is made. digest: `SHA256`, …, "" = the key's own (Ed25519). ecdsa_size: bytes of r and of s, which
-    JWS writes one behind the other (RFC 7518 §3.4), 0 = not ECDSA. is_pss: RSA with a salt as long as the digest (§3.5).
+    """How a signature is made. digest: `SHA256`, …, "" = the key's own (Ed25519). is_pss: RSA with a salt as long as
+    the digest (RFC 7518 §3.5). ecdsa_size: bytes of r and of s, which JWS writes one behind the other (§3.4), 0 = not
+    ECDSA.
     """
 
     digest: str

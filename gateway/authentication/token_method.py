@@ -1,9 +1,10 @@
 """Tokens of one issuer as a method: verified once, then looked up as long as they hold, a minute at most."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from gateway.authentication.proof import Fault, Proof
+from gateway.key_ring import KeyRing
 from gateway.routing.string_match import compile_string
 from meshway.http1.fields import is_value
 from meshway.identity import Principal, claim, claim_texts
@@ -15,6 +16,43 @@ from meshway.model.match import StringMatch, Text
 REMEMBERED_S: Final = 60.0  # longer, and a key that was taken back would go on for too long
 MAX_REMEMBERED: Final = 4 << 20  # bytes of tokens
 MAX_NAME: Final = 256  # characters
+
+
+class Keys(Protocol):
+    """The issuer's keys, wherever they come from."""
+
+    def current(self, wall_s: float) -> KeySet | None:
+        """None: there are none that may be believed at this time, seconds since 1970."""
+
+    def miss(self, now: float) -> None:
+        """A caller has named a key that they lack; now: monotonic seconds."""
+
+
+class InlineKeys:
+    """Those of the document itself."""
+
+    def __init__(self, keys: KeySet) -> None:
+        self._keys = keys
+
+    def current(self, wall_s: float) -> KeySet | None:
+        return self._keys
+
+    def miss(self, now: float) -> None:
+        """There are no others."""
+
+
+class FetchedKeys:
+    """Those that the supervisor fetches. max_stale_s: how long they hold without having been published again."""
+
+    def __init__(self, ring: KeyRing, url: str, max_stale_s: float) -> None:
+        self._ring, self._url, self._max_stale_s = ring, url, max_stale_s
+
+    def current(self, wall_s: float) -> KeySet | None:
+        return self._ring.keys(self._url, wall_s - self._max_stale_s)
+
+    def miss(self, now: float) -> None:
+        self._ring.miss(self._url, now)
+
 
 Holds = Callable[[Mapping[str, Any]], bool]
 
@@ -31,7 +69,7 @@ class TokenMethod:
         self,
         spec: Jwt,
         policy: str,
-        keys: KeySet,
+        keys: Keys,
         now: Callable[[], float],
         wall: Callable[[], float],
         *,
@@ -56,13 +94,23 @@ class TokenMethod:
         if not self._is_only and issuer_of(credential) != self._rules.issuer:
             return Fault("the token is another issuer's", is_unknown=True)
         wall = self._wall()
+        keys = self._keys.current(wall)
+        if keys is None:
+            return Fault("no keys of the token's issuer are known here")
         try:
-            claims = verify(credential, self._rules, self._keys, wall)
+            claims = verify(credential, self._rules, keys, wall)
             proof = self._prove(claims, now + min(REMEMBERED_S, expiry_of(claims) + self._rules.skew_s - wall))
         except TokenFault as fault:
+            if fault.unknown_key is not None:
+                self._keys.miss(now)
             return Fault(fault.reason)
         self._remember(credential, proof)
         return proof
+
+    def forget(self) -> None:
+        """The keys are others."""
+        self._known.clear()
+        self._known_bytes = 0
 
     def _prove(self, claims: Mapping[str, Any], until: float) -> Proof:
         """Raises TokenFault."""
@@ -81,7 +129,7 @@ class TokenMethod:
         if token not in self._known:
             self._known_bytes += len(token)
             if self._known_bytes > MAX_REMEMBERED:
-                self._known.clear()  # whoever fills it costs the others one verification each
+                self.forget()  # whoever fills it costs the others one verification each
                 self._known_bytes = len(token)
         self._known[token] = proof
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from gateway.authentication.places import are_in_head, compile_places, compile_removal
-from gateway.authentication.token_method import TokenMethod
+from gateway.authentication.token_method import FetchedKeys, InlineKeys, Keys, TokenMethod
 from gateway.compiler.diff import CompileError, DocumentKey, Entry
 from gateway.compiler.policies import MESH, Attached, Place, service_places
-from gateway.filters.authenticate import Checks, compile_filter, compile_forecast
+from gateway.filters.authenticate import Believed, Checks, compile_filter, compile_forecast
 from gateway.plan import FilterStep, Parts
 from meshway.jwt_keys import KeyFault, KeySet, read_keys
 from meshway.model.authentication import Authentication, Jwt
@@ -61,9 +61,18 @@ def compile_step(entry: Entry[Authentication], parts: Parts) -> FilterStep:
     places = [place for method in spec.methods for place in method.jwt.from_]
     methods = []
     for at, method in enumerate(spec.methods):
-        keys = _inline_keys(method.jwt, f"spec.methods[{at}].jwt.jwks")
-        judging = TokenMethod(method.jwt, policy, keys, parts.now, parts.wall, is_only=is_only)
-        methods.append((compile_places(method.jwt.from_), judging))
+        jwt = method.jwt
+        keys: Keys
+        if jwt.jwks_uri is not None:
+            keys = FetchedKeys(parts.keys, jwt.jwks_uri, float(jwt.jwks_max_stale))
+        else:
+            keys = InlineKeys(_inline_keys(jwt, f"spec.methods[{at}].jwt.jwks"))
+        judging = TokenMethod(jwt, policy, keys, parts.now, parts.wall, is_only=is_only)
+        methods.append((compile_places(jwt.from_), judging))
+    believed = Believed(judging for _, judging in methods)
+    for method in spec.methods:
+        if method.jwt.jwks_uri is not None:
+            parts.keys.watch(method.jwt.jwks_uri, believed)
     checks = Checks(
         policy=policy,
         methods=methods,
@@ -75,7 +84,7 @@ def compile_step(entry: Entry[Authentication], parts: Parts) -> FilterStep:
         is_of_head=are_in_head(places),
         now=parts.now,
     )
-    run = compile_filter(checks)
+    run = compile_filter(checks, believed)
     return FilterStep(STEP, "", run, compile_forecast(checks, run))
 
 

@@ -30,8 +30,8 @@ from gateway.plan import ChooseCluster, FilterStep, MirrorPlan, Parts, RoutePlan
 from gateway.routing.path import PathError
 from gateway.routing.preflight import compile_preflight
 from gateway.routing.table import Candidate
-from gateway.upstream.criticality import SHARES
 from gateway.upstream.cluster import Cluster
+from gateway.upstream.criticality import SHARES
 from meshway.model.document import Destination
 from meshway.model.match import Match, PathMatch
 from meshway.model.precedence import asked_at

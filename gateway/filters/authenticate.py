@@ -4,13 +4,14 @@ What services are told of callers by headers is written here alone: a caller's o
 and so are credentials, unless the document forwards them. RFC 9110 §11.6.1, RFC 6750 §3.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from gateway.authentication.places import Credentials
 from gateway.authentication.proof import Fault, Method
 from gateway.exchange import Exchange, Reply
+from gateway.key_ring import Forgetful
 from gateway.plan import Forecast, RequestFilter
 from meshway.http1.fields import remove
 from meshway.identity import Principal
@@ -49,9 +50,22 @@ class _Seen(NamedTuple):
     until: float
 
 
-def compile_filter(checks: Checks) -> RequestFilter:
+class Believed:
+    """What blocks of fields came to, and the methods that remember more: all forgotten when keys change."""
+
+    def __init__(self, methods: Iterable[Forgetful]) -> None:
+        self.blocks: dict[bytes, _Seen] = {}
+        self._methods = tuple(methods)
+
+    def forget(self) -> None:
+        self.blocks.clear()
+        for method in self._methods:
+            method.forget()
+
+
+def compile_filter(checks: Checks, believed: Believed) -> RequestFilter:
     """A connection mostly sends the same block again, as the same object: then it is one look-up."""
-    seen: dict[bytes, _Seen] = {}
+    seen = believed.blocks
     now_of, is_of_head = checks.now, checks.is_of_head
 
     def authenticate(exchange: Exchange) -> Reply | None:
@@ -65,7 +79,7 @@ def compile_filter(checks: Checks) -> RequestFilter:
             return answer
         if answer is not None and is_of_head and before is exchange.head.block and len(before) <= _MAX_BLOCK:
             if len(seen) >= _MAX_BLOCKS:
-                seen.clear()
+                believed.blocks.clear()  # named, so that it lives as long as the filter: the key ring holds it weakly
             assert exchange.principal is not None
             seen[before] = _Seen(exchange.principal, exchange.block, answer)
         return None

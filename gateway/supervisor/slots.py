@@ -56,7 +56,8 @@ class Slots:
     before it and after it.
 
     on_changed: something to show or to report is different. on_applied: a worker has new tables. on_transition: what
-    one found out. on_answered: whom its callers were answered by. on_asked: what its limits want.
+    one found out. on_answered: whom its callers were answered by. on_asked: what its limits want. on_missing_key:
+    of which URL's set a caller has named a key that it lacks.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Slots:
         on_transition: Callable[[WorkerProcess, Transition], None],
         on_answered: Callable[[list[InstanceKey]], None],
         on_asked: Callable[[WorkerProcess, AskFrame], None],
+        on_missing_key: Callable[[str], None],
     ) -> None:
         self.slots = slots
         self.workers: set[WorkerProcess] = set()
@@ -89,6 +91,7 @@ class Slots:
         self._on_transition = on_transition
         self._on_answered = on_answered
         self._on_asked = on_asked
+        self.on_missing_key = on_missing_key
         self._table_path = run_folder / "host_table"
         self._table = HostTable.create(self._table_path, len(slots) * COLUMNS_PER_SLOT)
         self._free_columns = list(range(len(slots) * COLUMNS_PER_SLOT))

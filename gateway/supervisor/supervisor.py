@@ -33,6 +33,7 @@ from gateway.supervisor.admin import Admin
 from gateway.supervisor.assigning import Assigning
 from gateway.supervisor.checks import CheckTargets
 from gateway.supervisor.data_folder import held_folder
+from gateway.supervisor.key_fetching import KeyFetching, fetching
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.ready_file import write_ready_file
 from gateway.supervisor.reports import Reports
@@ -42,6 +43,8 @@ from gateway.supervisor.worker_process import WorkerProcess
 from gateway.telemetry.counters import Totals
 from gateway.upstream.health import EndpointKey, HealthChecker
 from gateway.upstream.transition import Transition
+from meshway.addresses import is_loopback
+from meshway.outbound.guard import guarded_dial
 from meshway.problem import Problem
 from meshway.snapshot import Change, Question, Tick
 from meshway.tasks import spawn
@@ -116,6 +119,13 @@ class Supervisor:
             self._on_store,
             time.monotonic,
         )
+        self.keys = KeyFetching(
+            fetching(guarded_dial(allow_loopback=is_loopback(settings.bind))),
+            lambda frame: self.slots.send_encoded(encode(frame)),
+            time.monotonic,
+            time.time,
+            random,
+        )
         self.slots = Slots(
             slots,
             runtime,
@@ -129,6 +139,7 @@ class Supervisor:
             on_transition=self._on_transition,
             on_answered=self._reports.answered.update,
             on_asked=self.assigning.take,
+            on_missing_key=self.keys.miss,
         )
         self._folder = folder
         self._targets = CheckTargets(self.held.changes)
@@ -157,6 +168,7 @@ class Supervisor:
             spawn(self.slots.watch(), name="watch the workers"),
             spawn(self._questions.run(), name="prune recorded calls"),
             spawn(self.assigning.run(), name="ask for assignments of limits"),
+            spawn(self.keys.run(), name="fetch keys of token issuers"),
         ]
         try:
             await self._has_ended.wait()
@@ -188,6 +200,7 @@ class Supervisor:
         self.held.take(whole)
         self.feed.epoch, self.feed.revision = found.epoch, found.revision
         self._targets.replace()
+        self.keys.replace(self.held.changes())
         self._check_soon()
         _log.info("serving r%d from disk, %d entries", found.revision, len(found.entries))
 
@@ -208,12 +221,14 @@ class Supervisor:
         self.held.take(outcome)
         if isinstance(outcome, Whole):
             self._targets.replace()
+            self.keys.replace(outcome.entries.values())
             self.keeper.replaced()
             self.slots.send_snapshot()
             self._check_soon()
         else:
             self.keeper.changed(outcome.revision, outcome.changes)
             self.slots.send_encoded(delta_frames(outcome.revision, outcome.changes))
+            self.keys.take(outcome.changes)
             if self._targets.take(outcome.changes):
                 self._check_soon()
 
@@ -276,6 +291,7 @@ class Supervisor:
         proven = [ProvenFrame(changes=part) for part in parts(self._proven.changes())]
         return [
             Gateways(live=self.feed.gateways),
+            *self.keys.frames(),
             *proven,
             *(Kept(changes=part) for part in parts(self.guard.kept.values())),
         ]

@@ -19,6 +19,7 @@ from gateway.channel import (
     Drain,
     Drained,
     Leaving,
+    MissingKey,
     NoSnapshot,
     Ready,
     Refusal,
@@ -47,6 +48,9 @@ class Owner(Protocol):
 
     def on_answered(self, instances: list[InstanceKey]) -> None:
         """Evidence: these gave good answers."""
+
+    def on_missing_key(self, url: str) -> None:
+        """A caller has named a key that the set lacks."""
 
     def on_asked(self, worker: "WorkerProcess", frame: AskFrame) -> None:
         """Its limits want assignments."""
@@ -182,6 +186,8 @@ class WorkerProcess:
             self._owner.on_answered(frame.instances)
         elif isinstance(frame, AskFrame):
             self._owner.on_asked(self, frame)
+        elif isinstance(frame, MissingKey):
+            self._owner.on_missing_key(frame.url)
         elif isinstance(frame, Leaving):
             self._owner.on_leaving(self)
         elif isinstance(frame, Drained):

@@ -32,7 +32,10 @@ from gateway.channel import (
     Gateways,
     GrantFrame,
     Kept,
+    KeySetFrame,
+    KeySetsWanted,
     Leaving,
+    MissingKey,
     NoSnapshot,
     Proven,
     Ready,
@@ -47,6 +50,7 @@ from gateway.compiler.tables import Compiler
 from gateway.event_loop import loop_factory
 from gateway.feed.state import Changes, FeedState, Trouble, Whole
 from gateway.host_table import HostTable
+from gateway.key_ring import KeyRing
 from gateway.limits.desk import Desk
 from gateway.listeners.edge import edge_listener
 from gateway.listeners.mesh import mesh_listener
@@ -129,6 +133,10 @@ class Worker:
             self._parts.desks[frame.scope].answered(frame.number, frame.grants, frame.workers)
         elif isinstance(frame, StoreFrame):
             self._parts.desks["mesh"].tell(frame.lost, frame.workers)
+        elif isinstance(frame, KeySetFrame):
+            self._parts.keys.take(frame.url, frame.text, frame.confirmed_s)
+        elif isinstance(frame, KeySetsWanted):
+            self._parts.keys.drop(frame.urls)
         elif isinstance(frame, Buckets):
             self._compiler.limits.adopt(frame.limits, time.monotonic())
         elif isinstance(frame, Gateways):
@@ -169,6 +177,7 @@ class Worker:
             report=self._report,
             retire=pool.close_idle,
             desks=self._desks(start.workers),
+            keys=KeyRing(lambda url: self.channel.send(MissingKey(url=url))),
             crosses_namespaces=settings.crosses_namespaces,
         )
         self._evidence = Evidence(lambda instances: self.channel.send(Answered(instances=instances)))

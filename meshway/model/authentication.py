@@ -26,19 +26,21 @@ Places = Annotated[tuple[Place, ...], Meta(min_length=1, max_length=8)]
 
 
 class Jwt(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A JSON Web Token of one issuer, for one of the audiences. jwks: its public keys, a JWKS as it is.
+    """A JSON Web Token of one issuer, for one of the audiences. Its keys: `jwks`, a JWKS as it is; or `jwks_uri`,
+    where every gateway fetches them each `jwks_refresh`, and believes them up to `jwks_max_stale` after it last could.
 
     principal_claim: names the caller. from: where tokens are looked for. required_claims: by claim, what it must be; a
     list must hold one that fits. claims_to_headers: by claim, the header that tells the service. max_age: since it was
     issued.
     """
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"jwks_uri", "jwks_refresh", "jwks_max_stale"})
-
     issuer: Annotated[str, Meta(min_length=1, max_length=512)]
     audiences: Annotated[tuple[str, ...], Meta(min_length=1, max_length=32)]
     algorithms: Annotated[tuple[Algorithm, ...], Meta(min_length=1)] = ("RS256", "ES256", "EdDSA")
-    jwks: dict[str, Any]
+    jwks: dict[str, Any] | None = None
+    jwks_uri: str | None = None
+    jwks_refresh: Duration = msgspec.field(default_factory=lambda: Duration(300.0))
+    jwks_max_stale: Duration = msgspec.field(default_factory=lambda: Duration(86_400.0))
     from_: Places = msgspec.field(name="from", default=("bearer",))
     clock_skew: Duration = msgspec.field(default_factory=lambda: Duration(30.0))
     max_age: Duration | None = None

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -14,6 +15,8 @@ from meshway.model.policy_rules import UNIQUE_TARGETS
 from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path, one_of, unique
 
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+\Z")
+_MAX_URI: Final = 2048
+_DAY: Final = 86_400.0
 _QUERY: Final = re.compile(r"[A-Za-z0-9._~-]+\Z")
 # What the gateway itself writes or reads in a request: a claim there would say something else than who calls.
 _OWN: Final = REFUSED_HEADERS | {
@@ -40,9 +43,27 @@ def _issuer(part: Any) -> Iterator[Finding]:
         yield Finding(".issuer", "out_of_bounds", "is visible ASCII without white space and #")
 
 
+def _uri(part: Any) -> Iterator[Finding]:
+    if part.jwks_uri is None:
+        return
+    try:
+        parts = urlsplit(part.jwks_uri)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or not _VISIBLE.match(part.jwks_uri) or len(part.jwks_uri) > _MAX_URI:
+        yield Finding(".jwks_uri", "out_of_bounds", "is no URL like https://id.example/jwks")
+    elif parts.username is not None or parts.password is not None:
+        yield Finding(".jwks_uri", "inline_secret", "holds a user or a password, which every reader would see")
+    elif parts.fragment:
+        yield Finding(".jwks_uri", "out_of_bounds", "has a fragment, which no server gets")
+
+
 def _keys(part: Any) -> Iterator[Finding]:
+    if part.jwks is None:
+        return
     if "secret" in part.jwks:
-        yield Finding(".jwks", "unsupported", "a Secret is not built yet: write the public keys here")
+        yield Finding(".jwks", "unsupported", "a Secret is not built yet: write the public keys here, or jwks_uri")
         return
     try:
         keys = read_keys(part.jwks)
@@ -73,10 +94,14 @@ AUTHENTICATION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] =
     CredentialPlace: (one_of("header", "cookie", "query"), BlockRule(("header", "cookie", "query"), _place)),
     Jwt: (
         BlockRule(("issuer",), _issuer),
+        one_of("jwks", "jwks_uri"),
         BlockRule(("jwks",), _keys),
+        BlockRule(("jwks_uri",), _uri),
+        bounded("jwks_refresh", 5.0, _DAY, zero=False),
+        bounded("jwks_max_stale", 60.0, 30 * _DAY, zero=False),
         BlockRule(("claims_to_headers",), _claim_headers),
         bounded("clock_skew", 0.0, 300.0, zero=True),
-        bounded("max_age", 1.0, 366 * 86_400.0, zero=False),
+        bounded("max_age", 1.0, 366 * _DAY, zero=False),
     ),
     Authentication: (UNIQUE_TARGETS, BlockRule(("methods",), _one_issuer_once)),
 }

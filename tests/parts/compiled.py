@@ -33,6 +33,7 @@ class CompiledGateway:
         self._clock = clock
         self.lines: list[dict[str, Any]] = []
         self._parts = parts
+        self.keys = parts.keys
         self.port = 0
         self._holder = holder
         self._revision = 0

@@ -37,6 +37,7 @@ _TEXTS: Final = {
     "address": st.sampled_from(["10.0.0.7", "legacy.example", "::1"]),
     "remove": st.sampled_from(["x-debug", "X-From"]),
     "issuer": st.sampled_from(["https://id.example", "https://other.example/a"]),
+    "jwks_uri": st.sampled_from(["https://id.example/jwks", "http://127.0.0.1:9000/keys?v=1"]),
 }
 # Blocks that another standard describes. RFC 7515 §A.3.1's key.
 _FOREIGN: Final = {

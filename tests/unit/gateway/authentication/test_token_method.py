@@ -6,7 +6,7 @@ import pytest
 
 from gateway.authentication import token_method
 from gateway.authentication.proof import Fault, Proof
-from gateway.authentication.token_method import REMEMBERED_S, TokenMethod
+from gateway.authentication.token_method import REMEMBERED_S, InlineKeys, TokenMethod
 from meshway.jwt import verify
 from meshway.jwt_keys import KeySet, read_keys
 from meshway.model.authentication import Jwt
@@ -32,7 +32,7 @@ class Clock:
 
 def made(clock: Clock, *, is_only: bool = True, **fields: Any) -> TokenMethod:
     spec = Jwt(issuer=ISSUER, audiences=(AUDIENCE,), jwks={}, **fields)
-    return TokenMethod(spec, "Authentication a/b", KEYS, clock.now, clock.wall, is_only=is_only)
+    return TokenMethod(spec, "Authentication a/b", InlineKeys(KEYS), clock.now, clock.wall, is_only=is_only)
 
 
 def text(clock: Clock, lives_s: float = 3600.0, **changes: Any) -> bytes:

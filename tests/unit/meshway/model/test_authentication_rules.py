@@ -39,6 +39,17 @@ AT = "spec.methods[0].jwt"
         ({"jwks": {"keys": []}}, ".jwks.keys", "bad_key"),
         ({"jwks": {"keys": [KEY.jwk(y=KEY.jwk()["x"])]}}, ".jwks.keys[0].x", "bad_key"),
         ({"jwks": {"secret": "keys"}}, ".jwks", "unsupported"),
+        ({"jwks": None}, "", "forbidden_combination"),
+        ({"jwks_uri": "https://id.example/jwks"}, "", "forbidden_combination"),
+        ({"jwks": None, "jwks_uri": "id.example/jwks"}, ".jwks_uri", "out_of_bounds"),
+        ({"jwks": None, "jwks_uri": "file:///etc/passwd"}, ".jwks_uri", "out_of_bounds"),
+        ({"jwks": None, "jwks_uri": "https:///jwks"}, ".jwks_uri", "out_of_bounds"),
+        ({"jwks": None, "jwks_uri": "https://id.example:0/jwks"}, ".jwks_uri", "out_of_bounds"),
+        ({"jwks": None, "jwks_uri": "https://id.example/a b"}, ".jwks_uri", "out_of_bounds"),
+        ({"jwks": None, "jwks_uri": "https://id.example/jwks#a"}, ".jwks_uri", "out_of_bounds"),
+        ({"jwks": None, "jwks_uri": "https://a:b@id.example/jwks"}, ".jwks_uri", "inline_secret"),
+        ({"jwks": None, "jwks_uri": "https://id.example", "jwks_refresh": "1s"}, ".jwks_refresh", "out_of_bounds"),
+        ({"jwks": None, "jwks_uri": "https://id.example", "jwks_max_stale": "1s"}, ".jwks_max_stale", "out_of_bounds"),
         ({"from": ["beare"]}, ".from[0]", "out_of_bounds"),
         ({"from": [{}]}, ".from[0]", "forbidden_combination"),
         ({"from": [{"header": "a b"}]}, ".from[0].header", "bad_name"),
@@ -63,7 +74,6 @@ def test_what_would_not_hold_is_named(fields: dict[str, Any], path: str, code: s
 def test_what_is_not_built_is_refused() -> None:
     for method in ("api_key", "basic", "hmac", "mtls", "oidc", "external", "introspection", "service_token"):
         assert (f"spec.methods[0].{method}", "unsupported") in found({"jwt": jwt(), method: {}})
-    assert found({"jwt": jwt(jwks_uri="https://id.example/jwks")}) == [(f"{AT}.jwks_uri", "unsupported")]
     assert found({"jwt": jwt()}, require="all") == [("spec.require", "unsupported")]
 
 
