@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
+from gateway.exchange import Exchange
 from gateway.routing.predicates import read_address
 
 _REMEMBERED: Final = 1024  # callers whose address was judged
@@ -27,14 +28,25 @@ class Addresses:
         self._ranges: dict[int, tuple[list[int], list[int]]] = {}
         self._read()
 
-    def holds(self, peer: str) -> bool:
-        if self._changes_at != math.inf and self._wall() >= self._changes_at:
-            self._read()
-        verdict = self._judged.get(peer)
-        if verdict is None:
-            if len(self._judged) >= _REMEMBERED:
-                self._judged.clear()
-            verdict = self._judged[peer] = self._search(peer)
+    def compile(self) -> Callable[[Exchange], bool]:
+        """Whether a network holds the caller's address."""
+        known, judge = self._judged.get, self._judge
+
+        def holds(exchange: Exchange) -> bool:
+            verdict = known(exchange.peer)
+            return judge(exchange.peer) if verdict is None else verdict
+
+        def holds_now(exchange: Exchange) -> bool:
+            if self._wall() >= self._changes_at:
+                self._read()
+            return holds(exchange)
+
+        return holds if all(until == math.inf for _, until in self._entries) else holds_now
+
+    def _judge(self, peer: str) -> bool:
+        if len(self._judged) >= _REMEMBERED:
+            self._judged.clear()
+        verdict = self._judged[peer] = self._search(peer)
         return verdict
 
     def _search(self, peer: str) -> bool:

@@ -7,7 +7,7 @@ reading of the path (`readings.py`), those that allow of the canonical one alone
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.access.readings import Readings, is_plain
+from gateway.access.readings import PLAIN, Readings, is_plain
 from gateway.exchange import Exchange, Reply
 from gateway.plan import Forecast
 from gateway.routing.table import HostRoutes
@@ -28,27 +28,47 @@ class Verdict:
 
 @dataclass(slots=True, frozen=True)
 class Rules:
-    """denies, allows: None where there are none. readings: None where no rule that denies asks for a path."""
+    """denies, allows: None where there are none. together: both in one, those that deny first: for paths that everybody
+    reads alike. readings: None where no rule that denies asks for a path, so that every path is one of these.
+    """
 
     denies: HostRoutes[Verdict] | None
-    readings: Readings | None
     allows: HostRoutes[Verdict] | None
+    together: HostRoutes[Verdict]
+    readings: Readings | None
     default: Verdict
 
     def judge(self, exchange: Exchange) -> Verdict:
-        denies = self.denies
-        if denies is not None:
-            if self.readings is None or is_plain(exchange.path):
-                verdict = denies.match(exchange)
-            else:
-                verdict = _match_any(denies, exchange, self.readings)
+        if self.readings is None or is_plain(exchange.path):
+            return self.together.match(exchange) or self.default
+        return self.judge_odd(exchange)
+
+    def judge_odd(self, exchange: Exchange) -> Verdict:
+        """Of a path that has several readings."""
+        assert self.readings is not None
+        if self.denies is not None:
+            verdict = _match_any(self.denies, exchange, self.readings)
             if verdict is not None:
                 return verdict
-        if self.allows is not None:
-            verdict = self.allows.match(exchange)
-            if verdict is not None:
-                return verdict
-        return self.default
+        found = self.allows.match(exchange) if self.allows is not None else None
+        return found or self.default
+
+    def compile(self) -> Authorize:
+        """`judge`, for each call."""
+        match, odd, default = self.together.match, self.judge_odd, self.default.reply
+
+        def authorize(exchange: Exchange) -> Reply | None:
+            verdict = match(exchange)
+            return default if verdict is None else verdict.reply
+
+        def authorize_by_readings(exchange: Exchange) -> Reply | None:
+            path = exchange.path
+            if path.translate(PLAIN).isdigit() or is_plain(path):
+                verdict = match(exchange)
+                return default if verdict is None else verdict.reply
+            return odd(exchange).reply
+
+        return authorize if self.readings is None else authorize_by_readings
 
 
 def _match_any(denies: HostRoutes[Verdict], exchange: Exchange, readings: Readings) -> Verdict | None:
@@ -77,7 +97,7 @@ class Gate:
     def compile(self) -> Authorize:
         if self.audited is None:
             assert self.enforced is not None
-            return _enforcing(self.enforced.judge)
+            return self.enforced.compile()
         return self._audit
 
     def _audit(self, exchange: Exchange) -> Reply | None:
@@ -105,10 +125,6 @@ class Gate:
             if verdict.reply is not None:
                 told.append(Forecast("pass", f"{verdict.says}; would be refused, but it only audits", verdict.document))
         return told
-
-
-def _enforcing(judge: Callable[[Exchange], Verdict]) -> Authorize:
-    return lambda exchange: judge(exchange).reply
 
 
 def caller(exchange: Exchange) -> str:

@@ -12,8 +12,14 @@ from typing import Final
 from unicodedata import normalize
 from urllib.parse import quote_from_bytes, unquote
 
-_LETTERS: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_~!$&'()*+,=:@")
-_SHAPE: Final = bytes(code if code in b"/." else 0x2D if code in _LETTERS else 0x25 for code in range(256))
+from meshway.http1.alphabet import table
+
+# `path.translate(PLAIN).isdigit()`: everybody reads it alike, and it is folded already. Such paths are most; whoever
+# asks of each call asks so without calling `is_plain` first.
+PLAIN: Final = table(b"abcdefghijklmnopqrstuvwxyz0123456789-_~!$&'()*+,=:@/")
+_DOTTED: Final = re.compile(
+    rb"[a-z0-9\-_~!$&'()*+,=:@/]*(?:\.[a-z0-9\-_~!$&'()*+,=:@][a-z0-9\-_~!$&'()*+,=:@/]*)*"
+).fullmatch
 _SAFE: Final = "/!$&'()*+,=:@;"
 _DECODINGS: Final = 3  # one is usual, two are a fault of many, three cost nothing more
 _ENDS: Final = re.compile(r"[\x00?#]")
@@ -22,9 +28,8 @@ _LONGEST: Final = 256  # bytes of one that is remembered
 
 
 def is_plain(path: bytes) -> bool:
-    """Everybody reads it alike, and it is folded already."""
-    shape = path.translate(_SHAPE)
-    return shape.find(b"%") < 0 and shape.find(b"./") < 0 and not shape.endswith(b".")
+    """Also where names hold dots, but for those behind them."""
+    return path.translate(PLAIN).isdigit() or _DOTTED(path) is not None
 
 
 class Readings:

@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.access.addresses import Addresses
 from gateway.access.gate import Authorize, Gate, Guard, Rules, Verdict
+from gateway.access.proof import has_claims, is_anonymous, is_principal
 from gateway.access.readings import Readings, folded
 from gateway.compiler.clusters import ClusterKey
 from gateway.compiler.diff import DocumentKey, Entry
@@ -29,7 +30,7 @@ from gateway.compiler.policies import (
 from gateway.exchange import Exchange
 from gateway.plan import FilterStep, Parts
 from gateway.routing.predicates import Test
-from gateway.routing.table import Candidate, HostRoutes
+from gateway.routing.table import Candidate
 from meshway.model import mesh_settings
 from meshway.model.access_policy import AccessCaller, AccessOperation, AccessPolicy, AccessRule
 from meshway.model.instant import parse_instant
@@ -38,6 +39,7 @@ from meshway.model.match import Match, PathMatch
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.namespace import Namespace
 from meshway.model.path_template import parse_template
+from meshway.model.precedence import Rank
 
 WOULD_DENY: Final = "meshway_access_would_deny_total"
 KINDS: Final = ("AccessPolicy", "IpList", "MeshSettings", "Namespace")
@@ -115,27 +117,32 @@ class Access:
                 says = f"rule {rule.name or at} {'allows' if allows_it else 'denies'} this call"
                 verdict = Verdict(f"AccessPolicy {entry.title}", says, passes=allows_it)
                 placed = allows if allows_it else denies
-                placed += self._placed(entry, rule, verdict, f"spec.rules[{at}]", origin, len(placed))
+                rank = (allows_it, len(placed))
+                placed += self._placed(entry, rule, verdict, f"spec.rules[{at}]", origin, rank)
             default = _default(entry, default)
+        if default.reply is None:
+            allows = []  # they change nothing
         return Rules(
-            denies=_table(denies),
+            denies=build_host(denies) if denies else None,
+            allows=build_host(allows) if allows else None,
+            together=build_host(denies + allows),
             readings=self._readings if any(placed.path != _EVERYTHING for placed in denies) else None,
-            allows=_table(allows) if default.reply is not None else None,
             default=default,
         )
 
     def _placed(
-        self, entry: Entry[AccessPolicy], rule: AccessRule, verdict: Verdict, path: str, origin: str, rank: int
+        self, entry: Entry[AccessPolicy], rule: AccessRule, verdict: Verdict, path: str, origin: str, rank: Rank
     ) -> Iterator[Placed[Verdict]]:
-        """rank: how many lie there before."""
         callers = [self._caller(one, entry.namespace, rule.action, origin) for one in rule.from_]
         asked = [caller for caller in callers if caller is not None]
         if rule.from_ and not asked:
             return
         by = None if not asked or _anybody in asked else _any_of(asked)
+        if rule.when is not None:
+            by = _both(by, has_claims(rule.when.claims))
         for at, operation in enumerate(rule.to or (AccessOperation(),)):
             read = read_match(_as_match(operation), f"{path}.to[{at}]", self._parts)
-            candidate = Candidate((rank, at), verdict, _both(read.test, by))
+            candidate = Candidate((*rank, at), verdict, _both(read.test, by))
             if rule.action == "allow":
                 yield Placed(read.path, candidate)
             else:
@@ -148,13 +155,17 @@ class Access:
             return None
         tests: list[Test] = []
         if caller.cidr:
-            tests.append(_from(Addresses([(network, math.inf) for network in caller.cidr], self._parts.wall)))
+            tests.append(Addresses([(network, math.inf) for network in caller.cidr], self._parts.wall).compile())
         if caller.ip_list is not None:
             known = self._list(namespace, caller.ip_list)
             if known is not None:
-                tests.append(_from(known))
+                tests.append(known.compile())
             elif action == "allow":
                 return None
+        if caller.principal is not None:
+            tests.append(is_principal(caller.principal))
+        if caller.anonymous:
+            tests.append(is_anonymous)
         return _all_of(tests) if tests else _anybody
 
     def _list(self, namespace: str, name: str) -> Addresses | None:
@@ -290,16 +301,8 @@ def _as_read_by_anybody(path: PathMatch) -> tuple[PathMatch, ...]:
     return (msgspec.structs.replace(plain, **{name: folded(one) for name, one in text.items() if one is not None}),)
 
 
-def _table(placed: Sequence[Placed[Verdict]]) -> HostRoutes[Verdict] | None:
-    return build_host(placed) if placed else None
-
-
 def _anybody(_: Exchange) -> bool:
     return True
-
-
-def _from(addresses: Addresses) -> Test:
-    return lambda exchange: addresses.holds(exchange.peer)
 
 
 def _all_of(tests: Sequence[Test]) -> Test:

@@ -35,14 +35,26 @@ _COPIES: Final = [{"destination": {"service": "upstream"}, "percent": 0}]
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """rule: fields of the one rule. policy, limit: specs of a TrafficPolicy and a RateLimit for it. answer: of the
-    service; where it is not the usual one the policy is compared with a plain route that has the same."""
+    """rule: fields of the one rule. policy, limit, access: specs of a TrafficPolicy, a RateLimit and an AccessPolicy for
+    it. answer: of the service; where it is not the usual one the policy is compared with a plain route that has the same.
+    """
 
     name: str
     rule: Mapping[str, Any] = field(default_factory=dict)
     policy: Mapping[str, Any] | None = None
     limit: Mapping[str, Any] | None = None
+    access: Mapping[str, Any] | None = None
     answer: bytes = ANSWER
+
+
+def access_rules(count: int) -> dict[str, Any]:
+    """Half of them deny, half allow; of the calls here the last one decides."""
+    denies = [{"action": "deny", "to": [{"path": {"prefix": f"/admin{at}"}}]} for at in range(count // 2)]
+    allows = [
+        {"action": "allow", "from": [{"cidr": ["127.0.0.0/8"]}], "to": [{"path": {"prefix": path}, "methods": ["GET"]}]}
+        for path in (*(f"/shop{at}" for at in range(count - count // 2 - 1)), "/books")
+    ]
+    return {"rules": denies + allows}
 
 
 _TWO: Final = [{"service": "upstream", "weight": 9}, {"service": "upstream", "port": "http", "weight": 1}]
@@ -79,6 +91,8 @@ POLICIES: Final = (
     Policy("bulkhead", policy={"bulkhead": {"max_requests": 1000}}),
     Policy("adaptive_concurrency", policy={"adaptive_concurrency": {}}),
     Policy("no outlier_detection", policy={"outlier_detection": {"enabled": False}}),
+    Policy("access policy of 1 rule", access=access_rules(1)),
+    Policy("access policy of 500 rules", access=access_rules(500)),
     Policy("rate limit", limit={"token_bucket": {"rate": "1000000/s", "burst": 1000000}, "scope": "gateway"}),
     Policy(
         "rate limit by header",
@@ -98,6 +112,8 @@ def changes_of(policy: Policy) -> list[Change]:
     ]
     if policy.policy is not None:
         documents.append(_document("TrafficPolicy", {"targets": [{"service": "upstream"}], **policy.policy}))
+    if policy.access is not None:
+        documents.append(_document("AccessPolicy", {"targets": [{"service": "upstream"}], **policy.access}))
     if policy.limit is not None:
         documents.append(_document("RateLimit", {"targets": [{"service": "upstream"}], **policy.limit}))
     return documents

@@ -18,12 +18,11 @@ _NO_PROOF: Final = (
 class AccessCaller(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Who calls; all parts must hold. namespace: whose Route the call comes by. cidr, ip_list: of the caller's address.
 
-    via: `route`: the Routes of a namespace; `any`: its services, too, once they can prove that they are.
+    via: `route`: the Routes of a namespace; `any`: its services, too, once they can prove that they are. principal: as
+    an Authentication proved it, `ISSUER#SUBJECT`. anonymous: nobody proved anything.
     """
 
-    unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"service", "principal", "consumer", "consumer_group", "anonymous"}
-    )
+    unsupported: ClassVar[frozenset[str]] = frozenset({"service", "consumer", "consumer_group"})
     unsupported_because: ClassVar[Mapping[str, str]] = dict.fromkeys(unsupported, _NO_PROOF)
     unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"via": frozenset({"call"})}
 
@@ -31,6 +30,8 @@ class AccessCaller(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     via: Literal["any", "route"] | None = None
     cidr: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
     ip_list: Label | None = None
+    principal: Text | None = None
+    anonymous: bool = False
 
 
 class AccessOperation(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -42,15 +43,22 @@ class AccessOperation(Part, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     query: dict[str, Text] = {}
 
 
-class AccessRule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Any of `from` (none: everybody) for any of `to` (none: everything)."""
+class AccessCondition(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """claims: of the caller's token, by name or by path (`realm.roles`); all of them, of a list one member."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"when"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"time"})
+
+    claims: dict[str, Text]
+
+
+class AccessRule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Any of `from` (none: everybody) for any of `to` (none: everything), where `when` holds."""
 
     name: Label | None = None
     action: Literal["allow", "deny"]
     from_: Annotated[tuple[AccessCaller, ...], Meta(max_length=64)] = field(name="from", default=())
     to: Annotated[tuple[AccessOperation, ...], Meta(max_length=64)] = ()
+    when: AccessCondition | None = None
 
 
 class AccessPolicy(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from meshway.model.access_policy import AccessCaller, AccessOperation, AccessPolicy, AccessRule
+from meshway.model.access_policy import AccessCaller, AccessCondition, AccessOperation, AccessPolicy, AccessRule
 from meshway.model.instant import parse_instant
 from meshway.model.ip_list import IpEntry
 from meshway.model.match_rules import COOKIELESS_MATCH_RULES, networks
@@ -31,6 +31,11 @@ def _asks_something(*names: str) -> BlockRule:
 def _via(part: Any) -> Iterator[Finding]:
     if part.via is not None and part.namespace is None:
         yield Finding(".via", "forbidden_combination", "needs namespace beside it")
+
+
+def _nobody(part: Any) -> Iterator[Finding]:
+    if part.anonymous and part.principal is not None:
+        yield Finding(".anonymous", "forbidden_combination", "who is anonymous has no principal; write two callers")
 
 
 def _denies_by_proof(part: Any) -> Iterator[Finding]:
@@ -63,10 +68,12 @@ ACCESS_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     AccessPolicy: (UNIQUE_TARGETS, BlockRule(("default", "rules"), _says_something, whole=True)),
     AccessRule: (BlockRule(("action", "from_"), _denies_by_proof),),
     AccessCaller: (
-        _asks_something("namespace", "cidr", "ip_list"),
+        _asks_something("namespace", "cidr", "ip_list", "principal", "anonymous"),
+        BlockRule(("principal", "anonymous"), _nobody),
         BlockRule(("namespace", "via"), _via),
         BlockRule(("cidr",), networks),
     ),
+    AccessCondition: (_asks_something("claims"),),
     AccessOperation: (_asks_something("path", "methods", "headers", "query"), *COOKIELESS_MATCH_RULES),
     IpEntry: (BlockRule(("cidr",), _entry), BlockRule(("until",), _until)),
 }

@@ -9,10 +9,12 @@ import pytest
 
 from gateway.exchange import MESH
 from meshway.snapshot import Change
+from tests.integration.gateway.test_authentication import ID, bearer, people
 from tests.integration.gateway.test_decisions import route, saying, services
 from tests.parts.changes import document, edge_route, gone, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
+from tests.parts.tokens import ISSUER, claims, token
 from tests.parts.upstream import RecordingUpstream
 
 OF_BOOKS: Final = [{"service": "books"}]
@@ -169,6 +171,34 @@ async def test_a_service_is_guarded_on_the_mesh_without_any_route() -> None:
     async with books_behind(locked, face=MESH) as (gateway, _):
         assert await status_of(gateway, "/admin", host="books.default.mesh") == 403
         assert await status_of(gateway, host="books.default.mesh") == 200
+
+
+# Who has proved who he is.
+
+
+@pytest.mark.proves("AccessCaller.principal", "AccessCaller.anonymous", "AccessRule.when", "AccessCondition.claims")
+@pytest.mark.parametrize(
+    ("asked", "of_ada", "of_bob", "of_nobody"),
+    [
+        ({"by": [{"principal": f"{ISSUER}#ada"}]}, 200, 403, 403),
+        ({"by": [{"principal": {"prefix": f"{ISSUER}#"}}]}, 200, 200, 403),
+        ({"by": [{"anonymous": True}]}, 403, 403, 200),
+        ({"by": [{"anonymous": True}, {"principal": f"{ISSUER}#bob"}]}, 403, 200, 200),
+        ({"when": {"claims": {"realm.roles": "admin"}}}, 200, 403, 403),
+        ({"by": [{"principal": f"{ISSUER}#bob"}], "when": {"claims": {"realm.roles": "admin"}}}, 403, 403, 403),
+    ],
+)
+async def test_who_proved_who_he_is_may_what_a_rule_lets_him(
+    asked: dict[str, Any], of_ada: int, of_bob: int, of_nobody: int
+) -> None:
+    allow = policy(targets=OF_BOOKS, rules=[rule("allow", **asked)])
+    ada = bearer(token(ID.ec, claims(realm={"roles": ["reader", "admin"]}), kid="ec"))
+    bob = bearer(token(ID.ec, claims(sub="bob"), kid="ec"))
+    for by in (route(to("books")), route(to("books", rewrite={"host": "books.internal"}))):
+        async with books_behind(by, people(require="optional"), allow) as (gateway, _):
+            assert await status_of(gateway, fields=ada) == of_ada
+            assert await status_of(gateway, fields=bob) == of_bob
+            assert await status_of(gateway) == of_nobody
 
 
 # The service that will really be called.

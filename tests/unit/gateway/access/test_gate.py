@@ -1,11 +1,13 @@
 """Deny before allow before the default, and what is told of it."""
 
+import pytest
+
 from gateway.access.gate import Gate, Guard, Rules, Verdict
 from gateway.access.readings import Readings
 from gateway.compiler.host_build import build_host
 from gateway.compiler.matches import Placed
 from gateway.exchange import Exchange
-from gateway.routing.table import Candidate, HostRoutes
+from gateway.routing.table import Candidate
 from meshway.model.match import PathMatch
 from tests.parts.exchanges import ended
 
@@ -15,16 +17,15 @@ DENY = Verdict("AccessPolicy a/b", "rule 0 denies this call", passes=False)
 ALLOW = Verdict("AccessPolicy a/b", "rule 1 allows this call", passes=True)
 
 
-def table(path: str, verdict: Verdict) -> HostRoutes[Verdict]:
-    return build_host([Placed(PathMatch(prefix=path), Candidate((0,), verdict))])
-
-
 def rules(deny: str = "", allow: str = "", default: Verdict = PASS) -> Rules:
+    denies = [Placed(PathMatch(prefix=deny), Candidate((0,), DENY))] if deny else []
+    allows = [Placed(PathMatch(prefix=allow), Candidate((1,), ALLOW))] if allow else []
     return Rules(
-        table(deny, DENY) if deny else None,
-        Readings() if deny else None,
-        table(allow, ALLOW) if allow else None,
-        default,
+        denies=build_host(denies) if denies else None,
+        allows=build_host(allows) if allows else None,
+        together=build_host(denies + allows),
+        readings=Readings() if deny else None,
+        default=default,
     )
 
 
@@ -52,6 +53,12 @@ def test_a_denied_reading_denies_and_the_path_stays_as_it_was() -> None:
 
 def test_a_rule_that_allows_sees_the_canonical_path_alone() -> None:
     assert rules(allow="/a", default=REFUSE).judge(call(b"/A")) is REFUSE
+
+
+@pytest.mark.parametrize("path", [b"/a", b"/b", b"/c", b"/A;x", b"/b/%20"])
+def test_what_runs_for_each_call_says_what_is_told_of_it(path: bytes) -> None:
+    for each in (rules("/a", "/b", REFUSE), rules("/a"), rules(allow="/b", default=REFUSE)):
+        assert each.compile()(call(path)) is each.judge(call(path)).reply
 
 
 def test_a_refusal_says_whose_word_it_is() -> None:

@@ -185,7 +185,6 @@ def test_a_thousand_rules_are_asked_by_path_not_one_by_one() -> None:
     gate = bench.compiler.state.access.service_gate("default", "books", "", "default")
     assert gate is not None
     assert gate.enforced is not None
-    assert gate.enforced.denies is not None
-    root = gate.enforced.denies.root
+    root = gate.enforced.together.root
     assert root.candidates == ()
     assert [len(node.candidates) for node in root.children.values()] == [1] * 1000

@@ -1,0 +1,47 @@
+"""What a caller has proved, asked by rules: who he is, and what his token says of him."""
+
+from collections.abc import Callable, Mapping
+
+from gateway.exchange import Exchange
+from gateway.routing.string_match import HoldsText, compile_string
+from meshway.identity import claim, claim_texts
+from meshway.model.match import StringMatch, Text
+
+Test = Callable[[Exchange], bool]
+
+
+def is_anonymous(exchange: Exchange) -> bool:
+    principal = exchange.principal
+    return principal is None or not principal.method
+
+
+def is_principal(text: Text) -> Test:
+    """Whoever has proved nothing has no name, whatever he says."""
+    holds = compile_string(text)
+
+    def is_meant(exchange: Exchange) -> bool:
+        principal = exchange.principal
+        return holds(principal.name.encode() if principal is not None and principal.method else None)
+
+    return is_meant
+
+
+def has_claims(claims: Mapping[str, Text]) -> Test:
+    """All of them; of a claim that is a list one member must hold, of an inverted text each."""
+    asked = [
+        (path, compile_string(text), isinstance(text, StringMatch) and text.invert) for path, text in claims.items()
+    ]
+
+    def has(exchange: Exchange) -> bool:
+        principal = exchange.principal
+        said = principal.claims if principal is not None and principal.method else {}
+        return all(_holds(claim_texts(claim(said, path)), holds, is_inverted) for path, holds, is_inverted in asked)
+
+    return has
+
+
+def _holds(texts: tuple[str, ...], holds: HoldsText, is_inverted: bool) -> bool:
+    if not texts:
+        return holds(None)
+    found = [holds(text.encode()) for text in texts]
+    return all(found) if is_inverted else any(found)
