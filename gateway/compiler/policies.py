@@ -200,7 +200,7 @@ BREAKER: Final = Breaker(
 )
 HEDGE: Final = Hedge(after="p95", max=1)
 ADAPTIVE_CONCURRENCY: Final = AdaptiveConcurrency(
-    tolerance=2.0, min_limit=3, max_limit=1000, window=Duration(0.1), minimum_samples=20
+    tolerance=2.0, min_limit=3, max_limit=1000, window=Duration(0.1), minimum_samples=20, per="service"
 )
 
 

@@ -202,6 +202,7 @@ def _adaptive(block: AdaptiveConcurrency | None, policy: str) -> AdaptiveSetting
         window_s=float(_set(block.window)),
         minimum_samples=_set(block.minimum_samples),
         policy=policy,
+        is_per_endpoint=block.per == "endpoint",
     )
 
 

@@ -56,6 +56,12 @@ def admission(cluster: Cluster, exchange: Exchange, now: float) -> Reply | str:
         if refusal is not None:
             return refusal
         said.append(f"{len(limit.held)} of {limit.limit:.0f} calls run")
+    elif cluster.endpoint_limits is not None:
+        refusal = cluster.endpoint_limits.forecast(exchange, cluster.eligible)
+        if refusal is not None:
+            return refusal
+        running = sum(endpoint.in_flight for endpoint in cluster.eligible)
+        said.append(f"{running} of {cluster.most_at_once:.0f} calls run on all instances")
     if bulkhead is not None:
         refusal = bulkhead.forecast()
         if refusal is not None:

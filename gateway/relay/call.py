@@ -21,8 +21,9 @@ from gateway.relay.replay import Replay
 from gateway.relay.retry import FAILURES
 from gateway.relay.trace import begin_trace
 from gateway.routing.path import PathError, canonical
-from gateway.upstream.cluster import PENDING, Cluster
+from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.guards import PENDING
 from gateway.wire.interfaces import Downstream
 from meshway.http1.message import ResponseHead
 from meshway.tasks import spawn

@@ -45,36 +45,43 @@ class AdaptiveLimit:
         self.settings = settings
         self.limit = min(max(self.limit, settings.min_limit), settings.max_limit)
 
+    @property
+    def running(self) -> int:
+        return len(self.held)
+
     def admit(self, exchange: Exchange) -> Reply | None:
         return None if self.enter(exchange, share_of(exchange)) else self._refusal()
 
     def forecast(self, exchange: Exchange) -> Reply | None:
         """What `admit` would answer now; nothing is counted."""
-        return None if self._has_room(share_of(exchange)) else self._refusal()
+        return None if self.has_room(share_of(exchange)) else self._refusal()
 
     def _refusal(self) -> Reply:
-        return Reply(
-            503,
-            "overloaded",
-            "OM",
-            f"{self._name} runs as many calls as it can take ({self.limit:.0f} from this worker)",
-            fields=b"Retry-After: 1\r\n",
-            policy=self.settings.policy,
-        )
+        return self.overloaded(f"{self._name} runs as many calls as it can take ({self.limit:.0f} from this worker)")
+
+    def overloaded(self, detail: str) -> Reply:
+        return Reply(503, "overloaded", "OM", detail, fields=b"Retry-After: 1\r\n", policy=self.settings.policy)
 
     def enter(self, call: Hashable, share: float) -> bool:
         """False: refused. share: of the limit that calls as important as this one may fill; one always may run."""
-        if not self._has_room(share):
-            self._refused += 1
+        if not self.has_room(share):
+            self.refused()
             return False
         self.held.add(call)
-        running = len(self.held)
-        if running > self._peak:
-            self._peak = running
+        self.entered(len(self.held))
         return True
 
-    def _has_room(self, share: float) -> bool:
-        return len(self.held) + 1 <= max(self.limit * share, 1.0)
+    def has_room(self, share: float) -> bool:
+        return self.running + 1 <= max(self.limit * share, 1.0)
+
+    def entered(self, running: int) -> None:
+        """So many run now, with the one that came."""
+        if running > self._peak:
+            self._peak = running
+
+    def refused(self) -> None:
+        """A call was."""
+        self._refused += 1
 
     def release(self, call: Hashable) -> None:
         self.held.discard(call)
@@ -91,7 +98,7 @@ class AdaptiveLimit:
         self._ends = now + self.settings.window_s
         self._samples = self._refused = 0
         self._sum_s = 0.0
-        self._peak = len(self.held)
+        self._peak = self.running
 
     def _judge(self, short_s: float) -> None:
         """short_s: mean latency of the window that ends."""

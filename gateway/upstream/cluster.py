@@ -4,38 +4,30 @@ A cluster lives on over table swaps; the compiler gives it endpoints and setting
 this worker's own, but for `max_requests`, which a host's workers share, and for transitions, which are told to all.
 """
 
-import enum
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from gateway.exchange import Exchange, Reply
-from gateway.upstream.adaptive_limit import AdaptiveLimit
-from gateway.upstream.breaker import Breaker
-from gateway.upstream.bulkhead import Bulkhead, Resume
-from gateway.upstream.cluster_settings import BulkheadSettings, ClusterSettings
-from gateway.upstream.connection_limit import ConnectionLimit
+from gateway.exchange import Exchange
+from gateway.upstream.cluster_settings import ClusterSettings
 from gateway.upstream.eligible import NOBODY, Eligible, eligible_endpoints
 from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.guards import Guarded, Observe
 from gateway.upstream.outlier import Outlier
 from gateway.upstream.retry_budget import RetryBudget
-from gateway.upstream.transition import Transition, TransitionKind, apply_to_endpoint, begin_slowly
+from gateway.upstream.transition import Transition, apply_to_endpoint, begin_slowly
 
 if TYPE_CHECKING:
     from gateway.plan import Parts
 
 EndpointPick = Callable[[Exchange], Endpoint]
 Balancer = Callable[[Eligible], EndpointPick]  # keeps its place from one set of endpoints to the next
-# endpoint, outcome, status, latency_s, now: of each attempt that ended
-Observe = Callable[[Endpoint, str, int, float, float], None]
 Moved = Callable[[Exchange, Endpoint, Endpoint], None]
 GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 FAILING_TOLD_S: Final = 20.0  # how long one that fails and is called on is told as such
 LET_GO_S: Final = 30.0  # of an endpoint that was only kept: as long as the mass removal guard keeps any
 # Says nothing about the endpoint: the caller left, or a kept connection was closed between two requests.
 _NO_VERDICT: Final = frozenset({"cancelled", "stale_connection"})
-# How long these took says how loaded the service is.
-_TIMED: Final = frozenset({"ok", "first_byte_timeout", "attempt_timeout"})
 _BREAKER_OUTCOME: Final = {
     "ok": "ok",
     "connect_failure": "connect",
@@ -46,42 +38,28 @@ _BREAKER_OUTCOME: Final = {
 }
 
 
-class Admission(enum.Enum):
-    PENDING = enum.auto()
-
-
-PENDING: Final = Admission.PENDING
-
-
-class Cluster:
+class Cluster(Guarded):
     """name: `ns/service`, with `#subset` or `:port` where asked for.
 
     endpoints: in order of id. eligible: those a balancer may pick now. first_pick: gives the endpoint of a call's first
     attempt; None where nobody is eligible, 503 `no_endpoint`. failover: clusters whose endpoints serve where its own
     are too few; followers: those it serves so. fallback: who is called while the breaker keeps calls away. observe:
     told how long each attempt took; None where nobody asks; learn: the algorithm's part of it, for copies of calls.
-    is_guarded: calls must be admitted, by breaker, adaptive limit or bulkhead. watched: clusters whose `tick` has
-    something to wait for, shared by all clusters of a worker.
+    is_guarded: calls must be admitted first (`guards.py`). watched: clusters whose `tick` has something to wait for,
+    shared by all clusters of a worker.
     """
 
     __slots__ = (
-        "_balancer", "_eligible", "_moved", "_outlier", "_parts", "_watched", "breaker", "budget", "bulkhead",
-        "connect_timeout_s", "eligible", "endpoints", "failover", "fallback", "first_pick", "followers",
-        "idle_timeout_s", "is_guarded", "is_panicking", "learn", "limit", "max_requests", "name", "next_change",
-        "observe", "opening", "settings",
+        "_balancer", "_eligible", "_moved", "_outlier", "budget", "connect_timeout_s", "failover", "fallback",
+        "first_pick", "followers", "idle_timeout_s", "is_panicking", "learn", "max_requests", "next_change", "observe",
+        "opening",
     )  # fmt: skip
 
     def __init__(
         self, name: str, settings: ClusterSettings, balancer: Balancer, parts: "Parts", watched: "set[Cluster]"
     ) -> None:
-        self.name = name
-        self.endpoints: tuple[Endpoint, ...] = ()
-        self.eligible: tuple[Endpoint, ...] = ()
+        super().__init__(name, settings, parts, watched)
         self.is_panicking = False
-        self.breaker: Breaker | None = None
-        self.bulkhead: Bulkhead | None = None
-        self.limit: AdaptiveLimit | None = None
-        self.is_guarded = False
         self.next_change = math.inf
         self.failover: tuple[Cluster, ...] = ()
         self.followers: tuple[Cluster, ...] = ()
@@ -92,11 +70,8 @@ class Cluster:
         self.budget = RetryBudget(settings.budget, parts.workers)
         self._balancer = balancer
         self._outlier: Outlier | None = None
-        self._parts = parts
         self.first_pick: EndpointPick | None = None
-        self._watched = watched
         self._eligible = NOBODY
-        self.settings = settings
         self.configure(settings, balancer)
 
     # What the compiler says.
@@ -113,7 +88,10 @@ class Cluster:
             for endpoint in self.endpoints:
                 parts.retire(endpoint)  # what was said, or not, on its idle connections is wrong now
         self.budget.configure(settings.budget, parts.workers)
+        was_per_endpoint = self.endpoint_limits is not None
         self._configure_guards(settings)
+        if was_per_endpoint != (self.endpoint_limits is not None):
+            self._eligible = NOBODY  # picks are made anew
         self.learn = getattr(balancer or self._balancer, "observe", None)
         self.observe = self._observer(self.learn)
         self._configure_outlier(settings)
@@ -121,74 +99,8 @@ class Cluster:
             self._balancer = balancer
             self._eligible = NOBODY
             self._moved = getattr(balancer, "moved", None)
-        if balancer is not None or settings.eligible != before.eligible:
+        if self._eligible is NOBODY or settings.eligible != before.eligible:
             self.refresh(parts.now())
-
-    def _configure_guards(self, settings: ClusterSettings) -> None:
-        parts, workers = self._parts, self._parts.workers
-        if settings.breaker is None:
-            self.breaker = None
-        elif self.breaker is None:
-            self.breaker = Breaker(self.name, settings.breaker, workers, self._report_breaker)
-        else:
-            self.breaker.configure(settings.breaker, workers)
-        if settings.adaptive is None:
-            self.limit = None
-        elif self.limit is None:
-            self.limit = AdaptiveLimit(self.name, settings.adaptive)
-        else:
-            self.limit.configure(settings.adaptive)
-        old, self.bulkhead = self.bulkhead, None
-        if settings.bulkhead is not None:
-            self.bulkhead = old or self._make_bulkhead(settings.bulkhead)
-            if (self.bulkhead.connections is None) != (not settings.bulkhead.max_connections):
-                self._bound_connections(self.bulkhead, settings.bulkhead)
-            self.bulkhead.configure(settings.bulkhead, workers, parts.gateways)
-        elif old is not None:
-            old.dissolve()
-        self.is_guarded = any(guard is not None for guard in (self.breaker, self.limit, self.bulkhead))
-
-    def _make_bulkhead(self, settings: BulkheadSettings) -> Bulkhead:
-        table = self._parts.host_table
-        row = table.row(self.name) if table is not None else -1
-        return Bulkhead(self.name, settings, self._parts.workers, table, row)
-
-    def _bound_connections(self, bulkhead: Bulkhead, settings: BulkheadSettings) -> None:
-        """Where connections are bounded from now on, or no more."""
-        if bulkhead.connections is not None:
-            bulkhead.connections.dissolve()
-            bulkhead.connections = None
-        if settings.max_connections:
-            table = self._parts.host_table
-            row = table.row(f"{self.name} connections") if table is not None else -1
-            bulkhead.connections = ConnectionLimit(lambda: self.endpoints, table, row)
-
-    def share_anew(self) -> None:
-        """The number of live gateways changed."""
-        if self.bulkhead is not None and self.settings.bulkhead is not None:
-            self.bulkhead.configure(self.settings.bulkhead, self._parts.workers, self._parts.gateways)
-
-    @property
-    def connections(self) -> ConnectionLimit | None:
-        return self.bulkhead.connections if self.bulkhead is not None else None
-
-    def _observer(self, learn: Observe | None) -> Observe | None:
-        """Who wants to know how long attempts take: the algorithm, the breaker, the adaptive limit, or nobody."""
-        breaker, limit = self.breaker, self.limit
-        if breaker is not None and breaker.settings.slow_over_s == math.inf:
-            breaker = None
-        if breaker is None and limit is None:
-            return learn
-
-        def observe(endpoint: Endpoint, outcome: str, status: int, latency_s: float, now: float) -> None:
-            if breaker is not None:
-                breaker.observe(latency_s)
-            if limit is not None and outcome in _TIMED and status < 500:
-                limit.observe(latency_s, now)
-            if learn is not None:
-                learn(endpoint, outcome, status, latency_s, now)
-
-        return observe
 
     def _configure_outlier(self, settings: ClusterSettings) -> None:
         if settings.outlier is None:
@@ -229,67 +141,11 @@ class Cluster:
         self.is_panicking = eligible.is_panicking
         if eligible[:3] != before[:3]:
             pick = self._balancer(eligible) if eligible.endpoints else None
+            if pick is not None and self.endpoint_limits is not None:
+                pick = self.endpoint_limits.keeping(pick, eligible.endpoints)
             self.first_pick, self.eligible = pick, eligible.endpoints
 
-    # What the relay asks.
-
-    def admit(self, exchange: Exchange, resume: Resume) -> "Reply | Literal[Admission.PENDING] | None":
-        """Breaker, adaptive limit, then bulkhead; only where `is_guarded`.
-
-        None: go on; a Reply: refused; PENDING: resume is called later, exactly once. An admitted exchange
-        (None, or resume(None)) must be released exactly once.
-        """
-        breaker, limit, bulkhead = self.breaker, self.limit, self.bulkhead
-        now = self._parts.now()
-        if breaker is not None:
-            refusal = breaker.admit(exchange, now)
-            if refusal is not None:
-                return refusal
-        if limit is not None:
-            refusal = limit.admit(exchange)
-            if refusal is not None:
-                self._let_out(exchange)
-                return refusal
-        if bulkhead is None or bulkhead.enter(exchange):
-            return None
-
-        def go_on(reply: Reply | None) -> None:
-            if reply is not None:
-                self._let_out(exchange)
-            resume(reply)
-
-        refusal = bulkhead.wait(exchange, go_on, now)
-        if refusal is None:
-            self._watched.add(self)
-            return PENDING
-        self._let_out(exchange)
-        return refusal
-
-    def _let_out(self, exchange: Exchange) -> None:
-        """Of what comes before the bulkhead."""
-        if self.breaker is not None:
-            self.breaker.release(exchange)
-        if self.limit is not None:
-            self.limit.release(exchange)
-
-    def release(self, exchange: Exchange) -> None:
-        self._let_out(exchange)
-        if self.bulkhead is not None:
-            self.bulkhead.release(exchange)
-            if self.bulkhead.connections is not None:
-                self._watched.add(self)
-
-    def cancel_pending(self, exchange: Exchange) -> None:
-        """The caller went away while PENDING: resume will not be called."""
-        if self.bulkhead is not None and self.bulkhead.cancel(exchange):
-            self._let_out(exchange)
-
-    @property
-    def has_spare_room(self) -> bool:
-        """Whether an attempt beside those of the calls that were admitted keeps nobody out."""
-        if self.bulkhead is not None and self.bulkhead.would_wait:
-            return False
-        return self.limit is None or len(self.limit.held) < self.limit.limit
+    # What the relay asks; `admit` and `release`: guards.py.
 
     def pick_another(self, exchange: Exchange) -> Endpoint | None:
         """The endpoint of a retry: one that was not tried if there is any. None: 503 `no_endpoint`."""
@@ -308,6 +164,8 @@ class Cluster:
         # The balancer is not asked: its turn for a retry would let every next call begin on the same failing endpoint.
         tried = (*exchange.tried, exchange.endpoint)
         untried = [other for other in self.eligible if other not in tried]
+        if self.endpoint_limits is not None:
+            untried = self.endpoint_limits.with_room(exchange, untried)
         if not untried:
             return None
         # From a random place, so that the retries of many callers do not all meet at the first endpoint.
@@ -392,17 +250,6 @@ class Cluster:
             return True  # they close by themselves, and the other workers must hear of it
         return self.next_change < math.inf
 
-    def apply_transition(self, transition: Transition) -> None:
-        """A breaker's, found by another worker or set by hand."""
-        breaker = self.breaker
-        if breaker is None:
-            return
-        if transition.kind == "breaker_opened":
-            if transition.until_s > breaker.open_until:
-                breaker.open(transition.until_s, transition.count)
-        elif transition.kind == "breaker_closed":
-            breaker.close()
-
     def _eject(self, endpoint: Endpoint, outlier: Outlier, outcome: str, now: float) -> None:
         """Unless the limits forbid it: the last eligible endpoint stays, and so do all beyond the highest share."""
         if endpoint.ejected_until > now or self.is_panicking or endpoint not in self.eligible:
@@ -465,9 +312,6 @@ class Cluster:
         for cluster in endpoint.clusters:
             if cluster is not self:
                 cluster.refresh(now)
-
-    def _report_breaker(self, kind: TransitionKind, until_s: float, count: int) -> None:
-        self._parts.report(Transition(kind=kind, cluster=self.name, until_s=until_s, count=count))
 
 
 def _load(endpoint: Endpoint) -> float:

@@ -52,7 +52,8 @@ class BreakerSettings:
 class AdaptiveSettings:
     """Of a limit that is learnt. tolerance: how many times the uncongested latency a latency may be.
 
-    min_limit, max_limit: calls at once from one worker. A window is judged when it has minimum_samples.
+    min_limit, max_limit: calls at once from one worker, of the service or, is_per_endpoint, of each of its endpoints. A
+    window is judged when it has minimum_samples.
     """
 
     tolerance: float
@@ -61,6 +62,7 @@ class AdaptiveSettings:
     window_s: float
     minimum_samples: int
     policy: str = ""  # by whose word
+    is_per_endpoint: bool = False
 
 
 @dataclass(slots=True, frozen=True)

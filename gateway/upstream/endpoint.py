@@ -17,7 +17,8 @@ class Endpoint:
     generation: of the registration; a new one clears counts and closes the pool.
     key: namespace, service, id. clusters: those it belongs to now. registered_id: the instance's, which its endpoints
     on named ports share. serving_since: when it began to serve here, 0 = long ago; has_returned: from an ejection or a
-    failing check. ewma_s, ewma_at: of its latency (balancing/peak_ewma.py), 0 = unknown. is_kept: the registry has
+    failing check. ewma_s, ewma_at: of its latency (balancing/peak_ewma.py), 0 = unknown. limit: adaptive, of its own
+    (endpoint_limits.py). is_kept: the registry has
     dropped it and it is called on while it answers. answers: good ones that no outlier detection has counted.
     answers_told: all good ones until they were last reported as evidence.
     """
@@ -40,6 +41,7 @@ class Endpoint:
         "is_connect_refused",
         "is_kept",
         "key",
+        "limit",
         "outlier",
         "port",
         "registered_id",
@@ -69,4 +71,5 @@ class Endpoint:
         self.ewma_at = 0.0
         self.idle: list[Upstream] = []
         self.outlier: Any = None
+        self.limit: Any = None
         self.registered_id = registered_id or instance.id

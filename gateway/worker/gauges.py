@@ -61,7 +61,7 @@ class Gauges:
         connections = sum(endpoint.in_flight + len(endpoint.idle) for endpoint in cluster.endpoints)
         pending = cluster.bulkhead.waiting if cluster.bulkhead is not None else 0
         is_open = cluster.breaker is not None and cluster.breaker.state is not CLOSED
-        limit = cluster.limit.limit if cluster.limit is not None else 0.0
+        limit = cluster.most_at_once
         cells = self._cells.get(cluster.name)
         if cells is None:
             if not connections and not pending and not is_open:

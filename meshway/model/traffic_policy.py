@@ -235,16 +235,16 @@ class AdaptiveConcurrency(Part, frozen=True, kw_only=True, forbid_unknown_fields
     """Off unless written. Refuses calls above a number that each worker learns from how long answers take.
 
     tolerance: how many times the uncongested latency one may be (2.0). Defaults: 3 to 1000 calls at once, windows of
-    100ms with 20 answers at least. A rule's criticality says who is refused first.
+    100ms with 20 answers at least. A rule's criticality says who is refused first. per: what has a limit, the service
+    as a whole (the default) or each endpoint, where one that is slower gets fewer calls.
     """
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"per"})
 
     tolerance: Annotated[float, Meta(ge=1.1, le=10)] | None = None
     min_limit: Annotated[int, Meta(ge=1, le=100_000)] | None = None
     max_limit: Annotated[int, Meta(ge=1, le=100_000)] | None = None
     window: Duration | None = None
     minimum_samples: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    per: Literal["service", "endpoint"] | None = None
 
 
 class FailureRatio(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -112,6 +112,19 @@ async def test_of_the_calls_a_service_can_run_those_that_matter_less_get_less(
         assert all("overloaded" in body and "TrafficPolicy default/p" in body for body in bodies)
 
 
+@pytest.mark.parametrize(("per", "admitted"), [("service", 1), ("endpoint", 2)])
+@pytest.mark.proves("AdaptiveConcurrency.per")
+async def test_each_instance_has_a_number_of_its_own_where_asked(per: str, admitted: int) -> None:
+    policy = learning(max_limit=1, min_limit=1, per=per)
+    async with (
+        two_instances(slow_s=0.6, quick_s=0.6) as (books, called),
+        compiled_gateway(*books, policy, face=MESH) as gateway,
+    ):
+        bodies = await refused(gateway, callers=4, calls=1)
+        assert len(bodies) == 4 - admitted == 4 - len(set(called))
+        assert all("overloaded" in body and "TrafficPolicy default/p" in body for body in bodies)
+
+
 QUICK = {"window": "10ms", "minimum_samples": 5, "tolerance": 1.1}
 
 
@@ -146,7 +159,7 @@ async def test_a_service_that_answers_more_slowly_the_more_it_runs_gets_fewer_ca
 
 
 @asynccontextmanager
-async def two_instances(slow_s: float) -> AsyncIterator[tuple[list[Change], list[str]]]:
+async def two_instances(slow_s: float, quick_s: float = 0.0) -> AsyncIterator[tuple[list[Change], list[str]]]:
     """Of books, `slow` and `quick`, which are called in turn; and the log of who was called."""
     called: list[str] = []
 
@@ -164,7 +177,7 @@ async def two_instances(slow_s: float) -> AsyncIterator[tuple[list[Change], list
 
     async with (
         await asyncio.start_server(answers("slow", slow_s), "127.0.0.1", 0) as slow,
-        await asyncio.start_server(answers("quick", 0.0), "127.0.0.1", 0) as quick,
+        await asyncio.start_server(answers("quick", quick_s), "127.0.0.1", 0) as quick,
     ):
         ports = [server.sockets[0].getsockname()[1] for server in (slow, quick)]
         changes = [running("books", name, port=port) for name, port in zip(("1", "2"), ports, strict=True)]

@@ -7,8 +7,9 @@ from gateway.compiler.policies import effective
 from gateway.compiler.settings import cluster_settings
 from gateway.exchange import Reply
 from gateway.plan import Parts
-from gateway.upstream.cluster import FAILING_TOLD_S, PENDING, Cluster
+from gateway.upstream.cluster import FAILING_TOLD_S, Cluster
 from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.guards import PENDING
 from gateway.upstream.transition import Transition, apply_to_endpoint
 from meshway.model.traffic_policy import Breaker, Bulkhead, OutlierDetection, TrafficPolicy
 from tests.parts.calls import call
