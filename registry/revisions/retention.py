@@ -21,7 +21,7 @@ _ONCE_S: Final = 86_400.0
 _TIDY_EVERY_S: Final = 3600.0
 _BEGINNING: Final = 0.0
 # Rows taken out in one transaction, or those of one revision: a commit behind it waits some milliseconds.
-_STEP_ROWS: Final = 500
+_STEP_ROWS: Final = 200
 _log = logging.getLogger("registry.revisions.retention")
 
 

@@ -23,7 +23,7 @@ from registry.store.interface import (
 )
 from registry.store.lock import FolderLock
 from registry.store.migrate import prepare
-from registry.store.room import give_back_pages, refresh_statistics
+from registry.store.room import checkpoint, give_back_pages, refresh_statistics
 from registry.store.session import connect
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class SqliteStore:
         self._trouble = None
 
     async def compact(self, first: int, before: int) -> None:
-        await self._write(lambda connection: changes.compact(connection, first, before))
+        await self._forget(lambda connection: changes.compact(connection, first, before))
 
     async def revision_at(self, at: float) -> int | None:
         return await self._read(lambda connection: changes.revision_at(connection, at))
@@ -77,17 +77,17 @@ class SqliteStore:
         return await self._read(lambda connection: changes.revision_after(connection, first, rows))
 
     async def forget_onces(self, before: float, limit: int) -> int:
-        return await self._write(lambda connection: idempotency.forget(connection, before, limit))
+        return await self._forget(lambda connection: idempotency.forget(connection, before, limit))
 
     async def forget_history(self, before: float, limit: int) -> int:
-        return await self._write(lambda connection: _forget_history(connection, before, limit))
+        return await self._forget(lambda connection: _forget_history(connection, before, limit))
 
     async def history_from(self) -> int:
         return await self._read(head.history_from)
 
     async def tidy(self) -> None:
         await self._write(refresh_statistics)
-        while await self._write(give_back_pages):
+        while await self._forget(give_back_pages):
             pass
 
     async def history(self, before: int, limit: int) -> list[HistoryRecord]:
@@ -148,6 +148,12 @@ class SqliteStore:
         except StoreUnavailable as error:
             self._trouble = f"the store does not take writes: {error}"
             raise
+
+    async def _forget(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """A step between commits, and what it leaves to do in the file beside them."""
+        done = await self._write(work)
+        await self._read(checkpoint)
+        return done
 
     async def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         return await self._run(self._reader, work, self._reading)

@@ -26,7 +26,7 @@ async def test_the_log_keeps_the_number_and_the_day_whichever_is_more() -> None:
         assert sum(end - first for first, end in store.compacted) == expected - 1
 
 
-@pytest.mark.parametrize(("rows", "revisions"), [(1, 500), (100, 5), (3000, 1)])
+@pytest.mark.parametrize(("rows", "revisions"), [(1, 200), (100, 2), (3000, 1)])
 async def test_no_step_takes_out_more_rows_than_a_commit_may_wait_for(rows: int, revisions: int) -> None:
     view, store = empty_view(), FakeStore()
     view.revision, view.floor, store.head, store.rows_of_a_revision = 1000, 1, 1000, rows
@@ -62,9 +62,9 @@ async def test_keys_are_forgotten_after_a_day() -> None:
 
 async def test_keys_go_step_by_step() -> None:
     store = FakeStore()
-    store.forgettable_onces = [500, 500, 7]
+    store.forgettable_onces = [200, 200, 7]
     await retention_of(empty_view(), store).compact()
-    assert store.onces_cuts == [500] * 3
+    assert store.onces_cuts == [200] * 3
 
 
 async def test_what_the_store_could_not_forget_is_forgotten_next_time_so_that_the_log_has_no_hole() -> None:
@@ -89,7 +89,7 @@ async def test_the_history_is_kept_whole_unless_told_otherwise() -> None:
 
 async def test_old_states_of_documents_are_forgotten_step_by_step_until_none_is_left() -> None:
     store = FakeStore()
-    store.forgettable = [500, 500, 3]
+    store.forgettable = [200, 200, 3]
     await retention_of(empty_view(), store, history_age_s=1000.0).compact()
     assert store.history_cuts == [1e6 - 1000.0] * 4
 
