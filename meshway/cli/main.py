@@ -11,6 +11,7 @@ from meshway.cli import (
     check_deploy,
     checked,
     checks,
+    contexts,
     demo,
     doctor,
     documents,
@@ -52,6 +53,7 @@ checks.check_app.command("deploy")(check_deploy.deploy)
 app.add_typer(checks.check_app, name="check", rich_help_panel="Is it well")
 app.add_typer(planes.registry_app, name="registry", rich_help_panel="Run it here")
 app.add_typer(planes.gateway_app, name="gateway", rich_help_panel="Run it here")
+app.add_typer(contexts.context_app, name="context", rich_help_panel="Look")
 app.add_typer(bridge.bridge_app, name="bridge", rich_help_panel="Services")
 
 

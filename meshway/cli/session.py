@@ -16,6 +16,7 @@ from meshway.settings import is_http_url
 
 REGISTRY: Final = "http://127.0.0.1:8500"
 EVERY_NAMESPACE: Final = "-"
+DEFAULT_NAMESPACE: Final = "default"
 OutputForm = Literal["table", "wide", "json", "jsonl", "yaml", "name"]
 
 
@@ -26,7 +27,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     registry: str = REGISTRY
-    namespace: str = "default"
+    namespace: str = DEFAULT_NAMESPACE
     output: OutputForm | None = None
     quiet: bool = False
     verbose: bool = False
@@ -53,8 +54,26 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             raise CliError(1, "nothing was done")
 
 
-Registry = Annotated[str, typer.Option("--registry", envvar="MESHWAY_URL", metavar="URL", help="The registry.")]
-Namespace = Annotated[str, typer.Option("--namespace", "-n", envvar="MESHWAY_NAMESPACE", help="The namespace.")]
+# Left empty where nobody says it, so that a context may.
+Registry = Annotated[
+    str,
+    typer.Option(
+        "--registry", envvar="MESHWAY_URL", metavar="URL", show_default=False, help=f"The registry. {REGISTRY}"
+    ),
+]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        "--namespace", "-n", envvar="MESHWAY_NAMESPACE", show_default=False, help=f"The namespace. {DEFAULT_NAMESPACE}"
+    ),
+]
+ContextName = Annotated[
+    str,
+    typer.Option(
+        "--context", envvar="MESHWAY_CONTEXT", metavar="NAME", show_default=False,
+        help="Of which mesh: meshway context list.",
+    ),
+]  # fmt: skip
 AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Every namespace.")]
 Output = Annotated[
     OutputForm | None,
@@ -67,8 +86,9 @@ Timeout = Annotated[str, typer.Option("--timeout", envvar="MESHWAY_TIMEOUT", met
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _COMMON: Final = (
-    ("registry", Registry, REGISTRY),
-    ("namespace", Namespace, "default"),
+    ("registry", Registry, ""),
+    ("namespace", Namespace, ""),
+    ("context", ContextName, ""),
     ("all_namespaces", AllNamespaces, False),
     ("output", Output, None),
     ("quiet", Quiet, False),
@@ -102,6 +122,8 @@ def asking(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _session(flags: dict[str, Any]) -> Session:
+    from meshway.cli.config_file import chosen
+
     # meshway.units is light; the registry's client is not, and comes with the first question.
     from meshway.units import parse_duration
 
@@ -109,9 +131,11 @@ def _session(flags: dict[str, Any]) -> Session:
         timeout_s = float(parse_duration(flags["timeout"]))
     except ValueError as error:
         raise CliError(USAGE, f"--timeout: {error}") from None
+    context = chosen(flags["context"])
+    namespace = flags["namespace"] or context.namespace or DEFAULT_NAMESPACE
     return Session(
-        registry=registry_url(flags["registry"]),
-        namespace=EVERY_NAMESPACE if flags["all_namespaces"] else flags["namespace"],
+        registry=registry_url(flags["registry"] or context.url or REGISTRY),
+        namespace=EVERY_NAMESPACE if flags["all_namespaces"] else namespace,
         output=flags["output"],
         quiet=flags["quiet"],
         verbose=flags["verbose"],

@@ -57,7 +57,7 @@ def meshway(
         capture_output=True,
         text=True,
         timeout=within_s,
-        env=clean | {"COLUMNS": "100", "NO_COLOR": "1"} | (env or {}),
+        env=clean | {"COLUMNS": "100", "NO_COLOR": "1", "MESHWAY_CONFIG": os.devnull} | (env or {}),
         cwd=cwd,
         check=False,
     )
