@@ -26,9 +26,10 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
-    """at: seconds since 1970."""
+    """at: seconds since 1970. caller: its address."""
 
     at: float
+    caller: str = ""
     method: str
     host: str
     path: str

@@ -122,7 +122,8 @@ def _difference(kind: Kind, before: Fate, after: Fate, calls: Sequence[Recorded]
         recorded=len(calls),
         calls=sum(call.seen for call in calls),
         examples=[
-            Example(at=call.at, method=call.method, host=call.authority, path=call.target) for call in calls[-EXAMPLES:]
+            Example(at=call.at, caller=call.peer, method=call.method, host=call.authority, path=call.target)
+            for call in calls[-EXAMPLES:]
         ],
     )
 

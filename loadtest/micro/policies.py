@@ -35,8 +35,9 @@ _COPIES: Final = [{"destination": {"service": "upstream"}, "percent": 0}]
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """rule: fields of the one rule. policy, limit, access: specs of a TrafficPolicy, a RateLimit and an AccessPolicy for
-    it. answer: of the service; where it is not the usual one the policy is compared with a plain route that has the same.
+    """rule: fields of the one rule. policy, limit, access: specs of a TrafficPolicy, a RateLimit and an AccessPolicy
+    for it. answer: of the service; where it is not the usual one the policy is compared with a plain route that has
+    the same.
     """
 
     name: str

@@ -75,7 +75,8 @@ def lines_of(told: Item) -> Iterator[str]:
         fates = f"{_fate(each['before'])}  →  {_fate(each['after'])}"
         yield f"{_MARKS[each['kind']]} {each['calls']} {_WORDS[each['kind']]}: {fates}"
         for example in each["examples"]:
-            yield f"    {example['method']} {example['host']}{example['path']}"
+            caller = f" from {example['caller']}" if example.get("caller") else ""
+            yield f"    {example['method']} {example['host']}{example['path']}{caller}"
     left_out = len(differences[_SHOWN:]) + told.get("differences_left_out", 0)
     if left_out:
         yield f"  and {left_out} smaller groups (-o json has more)"

@@ -125,3 +125,22 @@ def test_a_limit_is_told_as_it_stands_and_refuses_when_it_is_spent() -> None:
     answered = bench.told().answered
     assert answered is not None
     assert (answered.status, answered.document) == (429, "RateLimit default/two")
+
+
+def test_an_access_policy_is_told_with_its_rule_and_the_caller() -> None:
+    spec = {
+        "targets": [{"service": "books"}],
+        "rules": [{"name": "no-gets", "action": "deny", "to": [{"methods": ["GET"]}]}],
+    }
+    locked = document("AccessPolicy", "p", spec)
+    told = Bench(running("books", "1"), document("Route", "r", edge_route(to("books"))), locked).told()
+    (access,) = told.filters
+    assert (access.name, access.verdict, access.document) == ("access", "refuse", "AccessPolicy default/p")
+    assert access.detail == "rule no-gets denies this call; the caller is anonymous at 127.0.0.1"
+    assert told.answered is not None
+    assert (told.answered.status, told.answered.reason) == (403, "denied")
+    rewritten = document("Route", "r", edge_route(to("books", rewrite={"host": "books.internal"})))
+    told = Bench(running("books", "1"), rewritten, locked).told()
+    assert told.answered is not None
+    assert (told.answered.status, told.answered.document) == (403, "AccessPolicy default/p")
+    assert "rule no-gets denies this call" in told.answered.detail

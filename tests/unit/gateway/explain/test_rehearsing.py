@@ -74,6 +74,29 @@ def test_another_share_is_elsewhere_and_another_path_is_told() -> None:
     assert [(each.kind, each.after.sent) for each in told.differences] == [("changed", "shop.example/new")]
 
 
+def test_whom_an_access_policy_would_keep_out_is_told() -> None:
+    locked = document("AccessPolicy", "p", {"rules": [{"action": "deny", "to": [{"path": {"prefix": "/admin"}}]}]})
+    for rule in (to("books"), to("books", rewrite={"host": "books.internal"})):  # asked at once, or when it is sent
+        calls = [recorded("/admin;x", seen=7), recorded("/a")]
+        told = rehearse(tables(route(rule)), tables(route(rule), locked), calls, "gw-1")
+        assert told.same == 1
+        (refused,) = told.differences
+        assert (refused.kind, refused.calls, refused.before.route) == ("refused", 7, "default/r")
+        assert (refused.after.status, refused.after.document) == (403, "AccessPolicy default/p")
+        assert (refused.examples[0].caller, refused.examples[0].path) == ("127.0.0.1", "/admin;x")
+
+
+def test_a_split_is_refused_where_none_of_its_destinations_may_be_called() -> None:
+    split = route({"destinations": [{"service": "books"}, {"service": "films"}]})
+    no_films = document("AccessPolicy", "f", {"targets": [{"service": "films"}], "default": "deny"})
+    told = rehearse(tables(split), tables(split, no_films), [recorded("/")], "gw-1")
+    assert told.differences == []
+    told = rehearse(
+        tables(split), tables(split, document("AccessPolicy", "p", {"default": "deny"})), [recorded("/")], ""
+    )
+    assert [each.after.status for each in told.differences] == [403]
+
+
 def test_limits_count_in_the_time_of_the_recording() -> None:
     limit = document("RateLimit", "one", {"targets": [{"route": "r"}], "token_bucket": {"rate": "1/s", "burst": 1}})
     calls = [recorded("/", at=at) for at in (1000.0, 1000.1, 1002.0, 1002.1)]
