@@ -61,7 +61,7 @@ class Attempt:
         if self._cluster.connections is not None:
             self._cluster.connections.make_room()
         timeout_s = min(self._cluster.connect_timeout_s, self._deadline - now)
-        opening, preamble = self._cluster.opening, b""
+        opening, preamble = self._cluster.opening_of(endpoint), b""
         if opening.proxy_protocol:
             call = self._call
             preamble = proxy_head(opening.proxy_protocol, *ends_of(call.exchange, call.downstream))

@@ -115,7 +115,7 @@ class _Copy:
         if endpoint.idle:
             self._send(endpoint.idle.pop())
             return
-        opening = cluster.opening
+        opening = cluster.opening_of(endpoint)
         # A copy is the gateway's own doing: it names no caller.
         preamble = proxy_head(opening.proxy_protocol, None, None) if opening.proxy_protocol else b""
         connecting = self._relay.pool.connect(endpoint, self, cluster.connect_timeout_s, opening, preamble)

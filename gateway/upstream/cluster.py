@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from gateway.exchange import Exchange
-from gateway.upstream.cluster_settings import ClusterSettings
+from gateway.upstream.cluster_settings import ClusterSettings, OpeningSettings
 from gateway.upstream.eligible import NOBODY, Eligible, eligible_endpoints
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.guards import Guarded, Observe
@@ -101,6 +101,11 @@ class Cluster(Guarded):
             self._moved = getattr(balancer, "moved", None)
         if self._eligible is NOBODY or settings.eligible != before.eligible:
             self.refresh(parts.now())
+
+    def opening_of(self, endpoint: Endpoint) -> OpeningSettings:
+        """How a new connection to it is opened: who only stands in here is called as its own service wants it."""
+        own = endpoint.clusters
+        return self.opening if not own or self in own else own[0].opening
 
     def _configure_outlier(self, settings: ClusterSettings) -> None:
         if settings.outlier is None:

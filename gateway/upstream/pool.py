@@ -40,7 +40,7 @@ class Waiter(Protocol):
 class Connecting:
     """A connection that is being opened for somebody."""
 
-    __slots__ = ("_abandon", "_endpoint", "_is_over", "_opening", "_pool", "_preamble", "_timer", "_waiter")
+    __slots__ = ("_abandon", "_endpoint", "_is_over", "_opening", "_pool", "_preamble", "_shelf", "_timer", "_waiter")
 
     def __init__(
         self, pool: "Pool", endpoint: "Endpoint", waiter: Waiter, opening: OpeningSettings, preamble: bytes
@@ -50,6 +50,7 @@ class Connecting:
         self._waiter = waiter
         self._opening = opening
         self._preamble = preamble
+        self._shelf = endpoint.idle
         self._timer = Timer()
         self._is_over = False
         self._abandon: Callable[[], None] | None = None
@@ -76,6 +77,7 @@ class Connecting:
 
     def _connected(self, upstream: Upstream) -> None:
         if self._end():
+            upstream.shelf = self._shelf
             # Who called first was told on it: it is nobody else's.
             upstream.closes_at = 0.0 if self._preamble else self._pool.now() + self._opening.max_age_s
             self._waiter.on_connected(upstream)
@@ -145,10 +147,13 @@ class Pool:
         timer.owner, timer.due = upstream, due
         if due < timer.filed:
             self.wheel.file(timer, due)
-        upstream.endpoint.idle.append(upstream)
+        upstream.shelf.append(upstream)
 
     def close_idle(self, endpoint: "Endpoint") -> None:
-        """When an endpoint is gone or was registered anew: what is open leads to the copy that was."""
+        """When an endpoint is gone, was registered anew, or is to be connected to otherwise: what is open is of no use.
+
+        What is busy now comes back to the old shelf, from which nobody takes any more, and ends with its idle time.
+        """
         idle, endpoint.idle = endpoint.idle, []
         for upstream in idle:
             upstream.close()

@@ -101,7 +101,8 @@ class Upstream(TimerOwner, Protocol):
 
     timer: lent to the attempt; while idle its own, and when that is due it closes itself. requests: sent on it.
     keep_alive_timeout_s: how long the upstream says it keeps an idle connection, or None. closes_at: from when on it
-    is too old for another exchange, monotonic seconds; `inf` = never. The pool writes it.
+    is too old for another exchange, monotonic seconds; `inf` = never. shelf: where it lies while idle, `Endpoint.idle`
+    as that was when it was opened. The pool writes both.
     """
 
     endpoint: "Endpoint"
@@ -109,6 +110,7 @@ class Upstream(TimerOwner, Protocol):
     requests: int
     keep_alive_timeout_s: float | None
     closes_at: float
+    shelf: "list[Upstream]"
 
     def is_reusable(self) -> bool:
         """Both messages ended, nothing is buffered, and neither side said close."""

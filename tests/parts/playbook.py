@@ -72,6 +72,7 @@ class FakeUpstream:
         self.timer = Timer()
         self.requests = 0
         self.closes_at = NEVER
+        self.shelf = endpoint.idle
         self.keep_alive_timeout_s: float | None = None
         self.can_be_reused = True
         self.is_closed = False
@@ -109,7 +110,7 @@ class FakeUpstream:
         self.events = None
 
     def on_timer(self, now: float) -> None:
-        self.endpoint.idle.remove(self)
+        self.shelf.remove(self)
         self.close()
 
     # What the endpoint says.

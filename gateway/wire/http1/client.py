@@ -50,7 +50,7 @@ class ClientProtocol(asyncio.Protocol):
     __slots__ = (
         "_buffer", "_chunks", "_events", "_interims", "_is_chunked", "_is_paused", "_is_request_sent", "_keep_alive",
         "_left", "_method", "_reader", "_state", "_transport", "_upgrade", "closes_at", "endpoint",
-        "keep_alive_timeout_s", "requests", "timer",
+        "keep_alive_timeout_s", "requests", "shelf", "timer",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -60,6 +60,7 @@ class ClientProtocol(asyncio.Protocol):
         self.timer = Timer()
         self.requests = 0
         self.closes_at = NEVER
+        self.shelf = endpoint.idle
         self.keep_alive_timeout_s: float | None = None
         self._reader = ResponseReader(limits, lines=lines)
         self._buffer: bytes | bytearray = b""
@@ -112,9 +113,8 @@ class ClientProtocol(asyncio.Protocol):
 
     def _leave_pool(self) -> None:
         """Nothing may be sent on it any more."""
-        idle = self.endpoint.idle
-        if self in idle:
-            idle.remove(self)
+        if self in self.shelf:
+            self.shelf.remove(self)
 
     def is_reusable(self) -> bool:
         return self._state is _IDLE and self._is_request_sent and self._keep_alive and not self._transport.is_closing()

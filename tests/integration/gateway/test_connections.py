@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 from gateway.exchange import MESH
+from meshway.tasks import spawn
 from tests.integration.gateway.test_decisions import saying, services
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
@@ -257,3 +258,43 @@ async def test_a_copy_of_a_call_names_no_caller(version: str, said: bytes) -> No
         async with compiled_gateway(*books, *changes) as gateway:
             assert (await gateway.ask())[2] == "1"
             await until(lambda: shadow.received and shadow.received[0].startswith(said), what="the copy")
+
+
+async def test_a_call_under_way_takes_no_old_connection_through_a_change() -> None:
+    go_on = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            if b"/wait" in head:
+                await go_on.wait()
+            told = b"named" if head.startswith(b"PROXY ") else b"plain"
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + told)
+
+    upstream = ScriptedUpstream(answer)
+    async with (
+        upstream.running(),
+        compiled_gateway(running("books", "1", port=upstream.port), ROUTE) as gateway,
+    ):
+        waiting = spawn(gateway.ask("/wait"), name="call under way")
+        await until(lambda: upstream.received and b"/wait" in upstream.received[0], what="the call")
+        gateway.apply(connected(proxy_protocol="v1"))
+        go_on.set()
+        assert (await waiting)[2] == "plain"
+        assert [(await gateway.ask())[2] for _ in range(2)] == ["named"] * 2
+
+
+@pytest.mark.parametrize(("own", "other", "said"), [("off", "v1", "PROXY TCP4"), ("v1", "off", "nothing")])
+async def test_who_stands_in_is_called_as_its_own_policy_says(own: str, other: str, said: str) -> None:
+    spare = ScriptedUpstream(tell_caller)
+    policies = [
+        document(
+            "TrafficPolicy", name, {"targets": [{"service": name}], "connection": {"proxy_protocol": version}} | more
+        )
+        for name, version, more in (("books", own, {"failover": [{"service": "spare"}]}), ("spare", other, {}))
+    ]
+    async with (
+        spare.running(),
+        compiled_gateway(running("spare", "1", port=spare.port), ROUTE, *policies) as gateway,
+    ):
+        for _ in range(2):
+            assert (await gateway.ask())[2].startswith(said)

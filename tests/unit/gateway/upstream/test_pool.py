@@ -121,6 +121,15 @@ def test_a_connection_on_which_a_caller_was_named_is_nobody_elses(book: Playbook
     assert upstream.is_closed
 
 
+def test_what_was_busy_as_an_endpoint_was_closed_is_taken_by_nobody(book: Playbook) -> None:
+    busy, place = connected(book, OpeningSettings()), book.endpoints[0]
+    book.pool.close_idle(place)
+    book.pool.give(busy, 4.0, 0, book.clock())
+    assert place.idle == []
+    book.pass_time(4.2)
+    assert busy.is_closed
+
+
 def test_closing_an_endpoints_connections_leaves_none_to_be_taken(book: Playbook) -> None:
     place = book.endpoints[0]
     kept = [FakeUpstream(place) for _ in range(3)]
