@@ -11,6 +11,7 @@ OTHERS: Final = {
     "containers/test_compose_file.py": "docker-compose.yml and the Dockerfile",
     "docs/test_example_documents.py": "examples/",
     "docs/test_pages.py": "README.md and docs/",
+    "docs/test_promises.py": "docs/internals/promises.md",
     "gateway/relay/test_holds.py": "call.py, where a filter holds the call; likewise",
     "gateway/relay/test_hedges.py": "further_attempts.py, where attempts run beside each other; likewise",
     "gateway/routing/test_reference.py": "tables of random documents against tests/parts/reference_matcher.py",
