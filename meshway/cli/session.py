@@ -4,8 +4,8 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 import typer
@@ -17,18 +17,20 @@ from meshway.settings import is_http_url
 REGISTRY: Final = "http://127.0.0.1:8500"
 EVERY_NAMESPACE: Final = "-"
 DEFAULT_NAMESPACE: Final = "default"
+_JSONPATH: Final = "jsonpath="
 OutputForm = Literal["table", "wide", "json", "jsonl", "yaml", "name"]
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """namespace: `-` for all of them. output: None when none was asked for, so that a command may choose its own.
 
-    timeout_s: for each question to the registry. yes: go on without asking.
+    steps: of a jsonpath; output is json then. timeout_s: for each question to the registry. yes: go on without asking.
     """
 
     registry: str = REGISTRY
     namespace: str = DEFAULT_NAMESPACE
     output: OutputForm | None = None
+    steps: tuple[str | int | None, ...] | None = None
     quiet: bool = False
     verbose: bool = False
     color: bool = False
@@ -42,7 +44,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     def put(self, text: str) -> None:
         """The answer itself: stdout."""
-        print(text, flush=True)  # noqa: T201
+        lines = (text,) if self.steps is None else picked(text, self.steps)
+        for line in lines:
+            print(line, flush=True)  # noqa: T201
 
     def confirm(self, question: str) -> None:
         """Goes on or ends the command. Never asks when nobody can answer: then it fails, naming the flag."""
@@ -76,9 +80,13 @@ ContextName = Annotated[
 ]  # fmt: skip
 AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Every namespace.")]
 Output = Annotated[
-    OutputForm | None,
-    typer.Option("--output", "-o", help="table and wide are for people; json is the API's answer unchanged."),
-]
+    str,
+    typer.Option(
+        "--output", "-o", metavar="FORM", show_default=False,
+        help=f"{', '.join(get_args(OutputForm))} or jsonpath=PATH. "
+        "table and wide are for people; json is the API's answer unchanged.",
+    ),
+]  # fmt: skip
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="The answer only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="More; on errors the request id and the whole problem.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="Also NO_COLOR, or no terminal.")]
@@ -90,7 +98,7 @@ _COMMON: Final = (
     ("namespace", Namespace, ""),
     ("context", ContextName, ""),
     ("all_namespaces", AllNamespaces, False),
-    ("output", Output, None),
+    ("output", Output, ""),
     ("quiet", Quiet, False),
     ("verbose", Verbose, False),
     ("no_color", NoColor, False),
@@ -131,18 +139,47 @@ def _session(flags: dict[str, Any]) -> Session:
         timeout_s = float(parse_duration(flags["timeout"]))
     except ValueError as error:
         raise CliError(USAGE, f"--timeout: {error}") from None
+    form, steps = output_form(flags["output"])
     context = chosen(flags["context"])
     namespace = flags["namespace"] or context.namespace or DEFAULT_NAMESPACE
     return Session(
         registry=registry_url(flags["registry"] or context.url or REGISTRY),
         namespace=EVERY_NAMESPACE if flags["all_namespaces"] else namespace,
-        output=flags["output"],
+        output=form,
+        steps=steps,
         quiet=flags["quiet"],
         verbose=flags["verbose"],
         color=sys.stdout.isatty() and not flags["no_color"] and not os.environ.get("NO_COLOR"),
         timeout_s=timeout_s or 30.0,
         yes=flags["yes"],
     )
+
+
+def output_form(written: str) -> tuple[OutputForm | None, tuple[str | int | None, ...] | None]:
+    """And the steps of a jsonpath, which is picked from the JSON. Raises CliError 2 with the nearest form there is."""
+    if not written:
+        return None, None
+    if written.startswith(_JSONPATH):
+        from meshway.cli.jsonpath import parse
+
+        return "json", tuple(parse(written.removeprefix(_JSONPATH)))
+    for form in get_args(OutputForm):
+        if form == written:
+            return form, None
+    from meshway.model.nearest import did_you_mean
+
+    known = did_you_mean(written, [*get_args(OutputForm), "jsonpath=PATH"])
+    raise CliError(USAGE, f"-o {written} is no form{known}")
+
+
+def picked(text: str, steps: Sequence[str | int | None]) -> list[str]:
+    """The values of an answer in JSON. Raises CliError 2 for an answer that is none."""
+    from meshway.cli.jsonpath import values
+
+    try:
+        return list(values(msgspec.json.decode(text), list(steps)))
+    except msgspec.DecodeError:
+        raise CliError(USAGE, "this command's answer is no JSON, and a jsonpath picks from one") from None
 
 
 def registry_url(written: str) -> str:

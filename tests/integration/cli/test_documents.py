@@ -92,6 +92,17 @@ def test_a_document_keeps_where_it_was_published_from(run: Run, namespace: str, 
     assert json.loads(run("get", "route", "cart", "-o", "json").out)["metadata"]["source"]["file"] == "other.json"
 
 
+def test_a_jsonpath_picks_values_for_scripts(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    run("apply", "-f", "shop.yaml")
+    assert run("get", "routes", "-o", "jsonpath={.items[*].metadata.name}").out == "cart\n"
+    assert run("get", "route", "cart", "-o", "jsonpath=.spec.rules[0].timeouts.deadline").out == "1m30s\n"
+    assert run("get", "routes", "-o", "jsonpath={.items[9].metadata.name}").out == ""
+    refused = run("get", "routes", "-o", "jsonpath={.items[}")
+    assert (refused.code, "is no step of a path" in refused.err) == (2, True)
+    assert run("get", "routes", "-o", "tabel").err.startswith("error: -o tabel is no form (did you mean table?)")
+
+
 def test_diff_shows_changed_fields_and_ends_with_1(run: Run, namespace: str, tmp_path: Path) -> None:
     write(tmp_path, SHOP)
     run("apply", "-f", "shop.yaml")
