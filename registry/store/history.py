@@ -63,7 +63,12 @@ _aged = (
     .subquery()
 )
 NEXT_BEGINNING: Final = select(func.max(_aged.c.revision), func.count())
-MOVE_BEGINNING: Final = update(HEAD).values(history_from=bindparam("to", type_=BigInteger))
+# Only from where it was read: one that led before, and was slow, must not take it back over what is forgotten by now.
+MOVE_BEGINNING: Final = (
+    update(HEAD)
+    .where(HEAD.c.history_from == bindparam("beginning", type_=BigInteger))
+    .values(history_from=bindparam("to", type_=BigInteger))
+)
 _later = HISTORY.alias("later")
 _replaced = select(HISTORY.c.revision, *_KEY).join(
     _later,
@@ -111,7 +116,7 @@ def forget(connection: sqlite3.Connection, beginning: int, moment: float, limit:
     """Within a transaction. beginning: of the history so far. How many states it got over; 0: there are no more."""
     last, count = connection.execute(_NEXT_BEGINNING, (beginning, moment, limit, NO_OFFSET)).fetchone()
     if count:
-        connection.execute(_MOVE_BEGINNING, (last,))
+        connection.execute(_MOVE_BEGINNING, (last, beginning))
         connection.execute(_FORGET_REPLACED, (beginning + 1, last))
         connection.execute(_FORGET_DELETIONS, (beginning + 1, last))
     return int(count)

@@ -175,7 +175,7 @@ _latest = (
 )
 HISTORY_FROM: Final = Statement(select(HEAD.c.history_from))
 NEXT_HISTORY: Final = Statement(history.NEXT_BEGINNING)
-MOVE_HISTORY: Final = Statement(history.MOVE_BEGINNING)
+MOVE_HISTORY: Final = Statement(history.MOVE_BEGINNING.returning(HEAD.c.id))
 FORGET_HISTORY: Final = (Statement(history.FORGET_REPLACED), Statement(history.FORGET_DELETIONS))
 DOCUMENTS_AT: Final = Statement(
     select(_latest).where(_latest.c.value.is_not(None)).order_by(_latest.c.kind, _latest.c.namespace, _latest.c.name)

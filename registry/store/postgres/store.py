@@ -245,8 +245,7 @@ class PostgresStore:
             ((beginning,),) = await _run(connection, statements.HISTORY_FROM)
             step = {"beginning": beginning, "moment": before, "count": limit}
             ((last, count),) = await _run(connection, statements.NEXT_HISTORY, **step)
-            if count:
-                await _run(connection, statements.MOVE_HISTORY, to=last)
+            if count and await _run(connection, statements.MOVE_HISTORY, beginning=beginning, to=last):
                 for forget in statements.FORGET_HISTORY:
                     await _run(connection, forget, first=beginning + 1, last=last)
         return int(count)

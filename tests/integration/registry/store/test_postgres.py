@@ -23,7 +23,7 @@ from registry.store.postgres.store import PostgresStore, open_postgres
 from registry.store.tables import METADATA
 from tests.parts.conditions import until
 from tests.parts.postgres import Postgres, running_postgres
-from tests.parts.store_records import batch, change, instance
+from tests.parts.store_records import batch, change, history, instance
 
 
 async def test_the_migrations_make_exactly_the_tables(database_url: str) -> None:
@@ -348,3 +348,29 @@ async def test_what_reads_or_clears_a_whole_table_has_more_time(
         assert await store.begin_epoch(seen, epoch="e2", revision=2, instance_number=0)
         await blocked
         await other.close()
+
+
+async def test_the_beginning_of_the_history_never_goes_back_where_two_forget_at_once(
+    postgres: Postgres, database_url: str
+) -> None:
+    """As when the one that led was slow, and another leads by now."""
+    async with open_postgres(database_url) as one, open_postgres(database_url) as other:
+        epoch = (await one.load()).epoch
+        states = [history(at, "r") for at in range(1, 41)]
+        await one.commit(batch(epoch, 0, 40, changes=[change(at) for at in range(1, 41)], history=states))
+        # The slow one has read where the history begins, and waits for the head.
+        head = await asyncpg.connect(database_url)
+        held = head.transaction()
+        await held.start()
+        await head.execute("SELECT 1 FROM head FOR UPDATE")
+        slow = spawn(one.forget_history(2.0, 10), name="slow")
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE head%'"
+        await until(lambda: postgres.sql(waits) == "1")
+        await head.execute("UPDATE head SET history_from = 30")
+        await held.commit()
+        await head.close()
+        assert await slow > 0, "there may be more"
+        assert await one.history_from() == 30
+        while await other.forget_history(2.0, 10):
+            pass
+        assert await other.history_from() == 40
