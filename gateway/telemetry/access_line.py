@@ -51,27 +51,30 @@ class LineWriter:
             first_byte_ms = b"%.3f" % ((first_byte - started) * 1000.0) if first_byte else b"null"
         path, trace = exchange.path, exchange.traceparent
         # A canonical path holds no control, no backslash and nothing above 0x7F.
-        if b'"' in path:
+        if 0x22 in path:  # as a number: bytes are first taken for one, which fails by an exception
             path = path.replace(b'"', b'\\"')
-        return (
+        sizes = b'"attempts":%d,"bytes_in":%d,"bytes_out":%d,"request_id":"'
+        return b"".join(  # half the cost of a format
             (
-                b'{"time":"%b","duration_ms":%b,"first_byte_ms":%b,%b"path":"%b",%b"attempts":%d,"bytes_in":%d,'
-                b'"bytes_out":%d,"request_id":"%b","trace_id":"%b","protocol":"HTTP/1.%d"%b}\n'
-            )
-            % (
+                b'{"time":"',
                 self._time,
+                b'","duration_ms":',
                 duration,
+                b',"first_byte_ms":',
                 first_byte_ms,
+                b",",
                 caller,
+                b'"path":"',
                 path,
+                b'",',
                 outcome,
-                exchange.attempts,
-                exchange.bytes_in,
-                exchange.bytes_out,
+                sizes % (exchange.attempts, exchange.bytes_in, exchange.bytes_out),
                 exchange.request_id,  # this and the trace's are of a checked alphabet, or our own
+                b'","trace_id":"',
                 trace[3:35] if len(trace) >= 55 else b"",
-                exchange.head.minor,
+                b'","protocol":"HTTP/1.1"' if exchange.head.minor else b'","protocol":"HTTP/1.0"',
                 _more(exchange) if exchange.attempts > 1 or exchange.reason else b"",
+                b"}\n",
             )
         )
 

@@ -60,8 +60,8 @@ def remove(block: bytes, names: Collection[bytes]) -> bytes:
     """The block without the fields of these names (lower-case); the same object when there are none."""
     lowered = block.lower()
     for name in names:
-        # `in` would cost twice: it first tries to read the name as a number (bytes.__contains__).
-        if lowered.find(name) >= 0:
+        # `in` would cost thrice: it first tries to read the name as a number (bytes.__contains__); `find` twice.
+        if lowered.partition(name)[1]:
             break
     else:
         return block
