@@ -303,8 +303,10 @@ class RedisLive(LeaseTable):
         return holding.result()
 
     def _release(self) -> None:
-        """Not waited for: looking must go on while the store is slow. After the next look when a question is out."""
-        if self._holding is None:
+        """Not waited for: looking must go on while the store is slow. After a later look while a question is out, which
+        may be answered when nobody waits for it any more."""
+        if self._holding is None or self._holding.done():
+            self._holding = None
             self._must_release = False
             spawn(self._veto.release(), name="end of the veto")
 

@@ -190,6 +190,20 @@ async def test_a_renewal_that_can_be_told_to_nobody_is_refused(tmp_path: Path) -
         own.close()
 
 
+async def test_a_veto_that_is_answered_when_nobody_waits_for_it_any_more_ends_all_the_same(valkey: Valkey) -> None:
+    """Left standing it keeps every registry from the sweep, until Redis is lost again."""
+    veto = RecordingVeto()
+    async with (
+        FaultProxy(valkey.port) as proxy,
+        redis_live(f"redis://127.0.0.1:{proxy.port}/0", veto, [1]) as one,
+    ):
+        veto.answers.clear()
+        proxy.cut()
+        await renew(one, 1)  # to Redis, which is back, after the wait for the veto
+        veto.answers.set()
+        await until(lambda: veto.said == ["hold", "release"], 5)
+
+
 async def test_a_veto_that_is_answered_when_redis_is_back_keeps_no_renewal(valkey: Valkey) -> None:
     """Renewals that are answered before Redis has them are safe as long as the veto stands, and not a moment longer."""
     veto = RecordingVeto()
