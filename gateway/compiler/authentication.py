@@ -82,7 +82,6 @@ def compile_step(entry: Entry[Authentication], parts: Parts) -> FilterStep:
             header.lower().encode() for method in spec.methods for header in method.jwt.claims_to_headers.values()
         ),
         is_of_head=are_in_head(places),
-        now=parts.now,
     )
     run = compile_filter(checks, believed)
     return FilterStep(STEP, "", run, compile_forecast(checks, run))

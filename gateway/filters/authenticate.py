@@ -35,7 +35,6 @@ class Checks:
     take_out: Callable[[Exchange], None] | None
     owned: frozenset[bytes]
     is_of_head: bool
-    now: Callable[[], float]
 
     @property
     def realm(self) -> bytes:
@@ -66,12 +65,12 @@ class Believed:
 def compile_filter(checks: Checks, believed: Believed) -> RequestFilter:
     """A connection mostly sends the same block again, as the same object: then it is one look-up."""
     seen = believed.blocks
-    now_of, is_of_head = checks.now, checks.is_of_head
+    is_of_head = checks.is_of_head
 
     def authenticate(exchange: Exchange) -> Reply | None:
         before = exchange.block
         found = seen.get(before)
-        if found is not None and found.until > now_of() and before is exchange.head.block:
+        if found is not None and found.until > exchange.started and before is exchange.head.block:
             exchange.principal, exchange.block = found.principal, found.block
             return None
         answer = _ask(checks, exchange)
