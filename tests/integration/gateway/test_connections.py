@@ -12,6 +12,10 @@ from typing import Any, Final
 import pytest
 
 from gateway.exchange import MESH
+from gateway.upstream.cluster_settings import OpeningSettings
+from meshway.formats.conversion import convert
+from meshway.formats.surroundings import Options
+from meshway.formats.yaml_documents import read_documents
 from meshway.tasks import spawn
 from tests.integration.gateway.test_decisions import saying, services
 from tests.parts.changes import document, edge_route, running, to
@@ -298,3 +302,28 @@ async def test_who_stands_in_is_called_as_its_own_policy_says(own: str, other: s
     ):
         for _ in range(2):
             assert (await gateway.ask())[2].startswith(said)
+
+
+async def test_an_imported_policy_names_the_caller_too() -> None:
+    text = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: told, namespace: default}
+spec:
+  host: books
+  trafficPolicy:
+    proxyProtocol: {version: V2}
+    connectionPool: {tcp: {maxConnectionDuration: 30m, tcpKeepalive: {time: 2h, interval: 75s, probes: 9}}}
+"""
+    conversion = convert(read_documents(text, "told.yaml"), "default", Options())
+    assert (conversion.errors, conversion.refused) == ([], [])
+    (rule,) = conversion.documents
+    upstream = ScriptedUpstream(tell_caller)
+    async with upstream.running():
+        changes = [running("books", "1", port=upstream.port), ROUTE, document("TrafficPolicy", "p", rule.raw["spec"])]
+        async with compiled_gateway(*changes) as gateway:
+            cluster = gateway.compiler.tables.clusters["default/books"]
+            assert cluster.opening == OpeningSettings(1800.0, (7200, 75, 9), 2)
+            caller = Caller(*await asyncio.open_connection("127.0.0.1", gateway.port))
+            assert (await told_of(caller)).startswith(b"\r\n\r\n\0\r\nQUIT\n\x21\x11")
+            caller.writer.close()
