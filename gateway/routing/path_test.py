@@ -6,7 +6,7 @@ from collections.abc import Callable
 from gateway.routing.captures import read_template
 from meshway.model.match import PathMatch
 from meshway.model.path_template import parse_template
-from meshway.model.regex import compile_regex
+from meshway.model.regex import compile_test
 
 PathTest = Callable[[bytes], bool]
 
@@ -14,8 +14,7 @@ PathTest = Callable[[bytes], bool]
 def compile_path_test(path: PathMatch) -> PathTest | None:
     """path: canonical, a prefix without its trailing slash. None: every path fits."""
     if path.regex is not None:
-        fits = compile_regex(path.regex, ignore_case=path.ignore_case).fullmatch
-        return lambda asked: fits(asked) is not None
+        return compile_test(path.regex, ignore_case=path.ignore_case)
     if path.template is not None:
         read = read_template(parse_template(path.template), path.ignore_case)
         return lambda asked: read(asked) is not None

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from meshway.model.match import StringMatch, Text
-from meshway.model.regex import compile_regex
+from meshway.model.regex import compile_test
 
 HoldsText = Callable[[bytes | None], bool]
 
@@ -40,8 +40,7 @@ def _compile(text: StringMatch) -> Callable[[bytes], bool]:
         part = word(text.contains)
         return lambda value: value.find(part) >= 0
     if text.regex is not None:
-        regex = compile_regex(text.regex, ignore_case=text.ignore_case)
-        return lambda value: regex.fullmatch(value) is not None
+        return compile_test(text.regex, ignore_case=text.ignore_case)
     return frozenset(word(one) for one in text.in_).__contains__
 
 

@@ -36,14 +36,19 @@ def find(block: bytes, name: bytes) -> bytes | None:
 
 def find_all(block: bytes, name: bytes) -> list[bytes]:
     """All values of this name, in order. name: lower-case."""
-    if name not in block.lower():
-        return []
-    size = len(name)
-    return [
-        line[size + 1 :].strip(b" \t")
-        for line in block.split(b"\r\n")
-        if line[size : size + 1] == b":" and line[:size].lower() == name
-    ]
+    key = b"\n" + name + b":"
+    lowered = block.lower()
+    at = 0
+    if not lowered.startswith(key[1:]):
+        at = lowered.find(key) + 1
+        if at == 0:
+            return []
+    size, values = len(key) - 1, []
+    while True:
+        values.append(block[at + size : block.find(b"\r\n", at)].strip(b" \t"))
+        at = lowered.find(key, at) + 1
+        if at == 0:
+            return values
 
 
 def pairs(block: bytes) -> list[tuple[bytes, bytes]]:

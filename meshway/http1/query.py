@@ -23,4 +23,6 @@ def first_values(query: bytes) -> dict[bytes, bytes]:
 
 
 def decoded(text: bytes) -> bytes:
-    return unquote_to_bytes(text.replace(b"+", b" "))
+    if text.find(b"+") >= 0:
+        text = text.replace(b"+", b" ")
+    return text if text.find(b"%") < 0 else unquote_to_bytes(text)

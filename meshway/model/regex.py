@@ -4,6 +4,7 @@ Where google-re2 is not installed (a machine that has the command only) an expre
 """
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 try:
@@ -11,6 +12,7 @@ try:
 except ImportError:
     re2 = None
 
+_PROBE: Final = b"\x01"
 _GROUP_NAMES: Final = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")
 
 
@@ -24,6 +26,27 @@ def compile_regex(pattern: str, *, ignore_case: bool = False) -> Any:
     except re2.error as error:
         reason = error.args[0] if error.args else "not an RE2 expression"
         raise ValueError(reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)) from error
+
+
+def compile_test(pattern: str, *, ignore_case: bool = False) -> Callable[[bytes], bool]:
+    """Whether the expression fits all of a value: as `fullmatch`, in a third of its time, for RE2 only tells which of a
+    set do. Raises ValueError."""
+    whole = compile_regex(pattern, ignore_case=ignore_case).fullmatch
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = not ignore_case
+    group = re2.Set.FullMatchSet(options)
+    try:
+        group.Add(pattern.encode())
+        group.Add(_PROBE)
+        group.Compile()
+        is_sound = 1 in (group.Match(_PROBE) or ())  # a set that outgrew its memory finds nothing and says nothing
+    except re2.error:
+        is_sound = False
+    match = group.Match
+    if is_sound:
+        return lambda value: 0 in (match(value) or ())
+    return lambda value: whole(value) is not None
 
 
 def regex_fault(pattern: str) -> str | None:

@@ -1,6 +1,6 @@
 import pytest
 
-from meshway.model.regex import compile_regex, group_count, group_names, regex_fault, regex_takes
+from meshway.model.regex import compile_regex, compile_test, group_count, group_names, regex_fault, regex_takes
 
 
 @pytest.mark.parametrize("pattern", ["(", "[a", "a**", r"(a)\1", "(?=a)", "((a{1,1000}){1,1000})"])
@@ -29,3 +29,18 @@ def test_all_of_a_text_is_taken_or_none() -> None:
     assert not regex_takes("a+", "aab")
     assert regex_takes("A", "a", ignore_case=True)
     assert not regex_takes("(", "(")
+
+
+@pytest.mark.parametrize("ignore_case", [False, True])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        ".", "..", "é", "[^a]", "(?i)ex", ".*b", "a|ab", "(?s).", "(?m)^a$", "^a$", "a\\b", "\\x{e9}", "a*", "(a|b)*c",
+        "\\x01",
+    ],
+)  # fmt: skip
+def test_the_quick_test_says_what_a_full_match_says(pattern: str, ignore_case: bool) -> None:
+    quick, whole = compile_test(pattern, ignore_case=ignore_case), compile_regex(pattern, ignore_case=ignore_case)
+    texts = ["", "a", "A", "ab", "é", "éx", "\n", "a\n", "\x01", "b\xff", "Ex", "c", "abc", "\x00"]
+    for value in [text.encode(encoding) for text in texts for encoding in ("utf-8", "latin-1")]:
+        assert quick(value) == (whole.fullmatch(value) is not None), value
