@@ -174,7 +174,7 @@ def _settings_of(plan: RoutePlan, rule: int) -> Iterator[Setting]:
             ("retry.on", ", ".join(sorted(retry.conditions)) or "nothing"),
             ("retry.statuses", folded(retry.statuses)),
             ("retry.backoff", f"{retry.backoff_base_s:g}s to {retry.backoff_max_s:g}s"),
-            ("retry.budget", f"{retry.budget_percent:g} % and {retry.budget_min_per_s:g}/s"),
+            ("retry.budget", f"{retry.budget_percent:g} %, at least {retry.budget_min_per_s:g}/s"),
         ]
     if plan.hedge is not None:
         shown += [("hedge.after", plan.hedge.after), ("hedge.max", str(plan.hedge.most))]

@@ -152,7 +152,7 @@ class Backoff(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 class RetryBudget(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Retries in 10 s stay below 10 * min_per_second + percent of the requests in 10 s."""
+    """Retries in 10 s are at most percent of the requests in 10 s, or 10 * min_per_second where that is more."""
 
     percent: Percent | None = None
     min_per_second: Annotated[float, Meta(ge=0)] | None = None

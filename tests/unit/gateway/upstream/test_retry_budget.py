@@ -6,12 +6,12 @@ def spent(budget: RetryBudget, now: float, tries: int = 1000) -> int:
     return sum(budget.spend(now) for _ in range(tries))
 
 
-def test_retries_are_a_constant_and_a_share_of_the_calls() -> None:
+def test_retries_are_a_share_of_the_calls_and_never_fewer_than_the_minimum() -> None:
     budget = RetryBudget(BudgetSettings(percent=20.0, min_per_s=1.0), workers=1)
     assert spent(budget, 100.0) == 10
     for _ in range(500):
         budget.count_request(101.0)
-    assert spent(budget, 101.0) == 100
+    assert spent(budget, 101.0) == 90, "the minimum is part of the share, not beside it"
 
 
 def test_ten_seconds_later_there_is_budget_again() -> None:
