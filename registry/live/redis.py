@@ -12,12 +12,12 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from meshway.problem import Problem, soon
 from meshway.tasks import spawn
 from registry.live import scripts
+from registry.live.handover import Handover
 from registry.live.interface import CRITICAL, LIVE, Claimed, Lease, Renewed
 from registry.live.redis_link import LiveAway, RedisLink, masked
 from registry.live.table import LeaseTable
@@ -25,6 +25,7 @@ from registry.live.table import LeaseTable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from registry.live.handover import Done
     from registry.live.interface import Agreement, Veto
 
 _LOOK_EVERY_S: Final = 0.2
@@ -35,8 +36,8 @@ _VETO_WAIT_S: Final = 1.5
 # A registry that stood still since it last asked may have lost its veto, and answers nothing on its own.
 _VETO_FRESH_S: Final = 1.0
 _SAY_AGAIN_S: Final = 30.0
-# What one look hands over of each list; more follows in the next.
-_HAND_OVER: Final = 1000
+# Leases that one question to Redis names.
+_ASKED: Final = 1000
 # Renewals that wait for Redis; beyond it heartbeats are refused (503) and come again.
 MAX_WAITING: Final = 200_000
 # Late renewals stand in Redis for a minute; who looked longer ago reads everything.
@@ -75,12 +76,7 @@ class RedisLive(LeaseTable):
         self._waiting = 0
         self._queued = asyncio.Event()
         self._looking = asyncio.Lock()
-        # What the next looks hand over, by lease id. kept: when they were renewed.
-        self._kept: dict[str, float] = {}
-        self._started: dict[str, Lease] = {}
-        self._ended: dict[str, None] = {}
-        self._critical: dict[str, tuple[Lease, float]] = {}
-        self._evidence: dict[str, None] = {}
+        self._handover = Handover(self.again)
         self._run = b""
         self._since = 0
         self._begun = 0
@@ -92,7 +88,7 @@ class RedisLive(LeaseTable):
     @property
     def kept(self) -> int:
         """Renewals that were answered and are not in Redis yet."""
-        return len(self._kept)
+        return len(self._handover.kept)
 
     @property
     def mark(self) -> int:
@@ -106,18 +102,18 @@ class RedisLive(LeaseTable):
     def start(self, lease: Lease) -> None:
         before = self._by_number.get(lease.number)
         if before is not None and before.lease_id != lease.lease_id:
-            self._forget(before)
+            self._handover.forget(before)
         super().start(lease)
         lease.packed = scripts.bulk(lease.lease_id.encode())
         if lease.state == CRITICAL:
-            self._critical[f"{lease.lease_id}@{lease.since}"] = (lease, lease.expires_s - self.now())
+            self._handover.turned_critical(lease, lease.expires_s - self.now())
         else:
-            self._started[lease.lease_id] = lease
+            self._handover.started[lease.lease_id] = lease
 
     def end(self, number: int) -> None:
         lease = self._by_number.get(number)
         if lease is not None:
-            self._forget(lease)
+            self._handover.forget(lease)
         super().end(number)
 
     def renew(self, lease_ids: Sequence[str]) -> Renewed:
@@ -131,7 +127,7 @@ class RedisLive(LeaseTable):
             return renewed
         written: asyncio.Future[list[Claimed]] = asyncio.get_running_loop().create_future()
         if self._has_veto() or not found:
-            self._kept.update((lease.lease_id, now) for lease in found)
+            self._handover.kept.update((lease.lease_id, now) for lease in found)
             # A sweep that claimed it before we lost Redis may still be on its way to the store.
             written.set_result(overdue)
         else:
@@ -146,12 +142,12 @@ class RedisLive(LeaseTable):
             # Gateways say it every 2 s; the others hear it when a quarter of the TTL has gone.
             if lease.answers_until_s <= now + 0.75 * lease.ttl_s:
                 lease.answers_until_s = now + lease.ttl_s
-                self._evidence[lease.lease_id] = None
+                self._handover.evidence[lease.lease_id] = None
 
     async def claim(self, leases: Sequence[Lease]) -> list[Claimed]:
         claimed: list[Claimed] = []
-        for at in range(0, len(leases), _HAND_OVER):
-            part = leases[at : at + _HAND_OVER]
+        for at in range(0, len(leases), _ASKED):
+            part = leases[at : at + _ASKED]
             asked = scripts.pack_claim(self._link.shas[1], self._run, [(lease.ttl_s, lease.packed) for lease in part])
             try:
                 ((mark, *members),) = await self._link.ask([asked])
@@ -165,8 +161,8 @@ class RedisLive(LeaseTable):
     async def settle(self, claims: Sequence[Claimed]) -> None:
         marked = [(claim.lease.packed, claim.mark) for claim in claims if claim.mark]
         try:
-            for at in range(0, len(marked), _HAND_OVER):
-                await self._link.ask([scripts.pack_settle(self._link.shas[3], marked[at : at + _HAND_OVER])])
+            for at in range(0, len(marked), _ASKED):
+                await self._link.ask([scripts.pack_settle(self._link.shas[3], marked[at : at + _ASKED])])
         except LiveAway as away:
             self._lose(away)
 
@@ -196,7 +192,7 @@ class RedisLive(LeaseTable):
                 if self._away is not None:
                     # From here on renewals go to Redis; those that came during the look follow it.
                     self._away, self._is_vetoed = None, False
-                    while self._kept:
+                    while self._handover.kept:
                         await self._look()
                     _log.info("Redis at %s is there; %d leases are shared", self._url, len(self))
             except LiveAway as away:
@@ -277,7 +273,7 @@ class RedisLive(LeaseTable):
         while self._queue:
             waiting = self._queue.popleft()
             self._waiting -= len(waiting.leases)
-            self._kept.update((lease.lease_id, now) for lease in waiting.leases)
+            self._handover.kept.update((lease.lease_id, now) for lease in waiting.leases)
             if waiting.written.done():
                 continue
             if self._is_vetoed:
@@ -341,7 +337,7 @@ class RedisLive(LeaseTable):
             full = [page for page in pages if len(page) >= 2 * scripts.PAGE]
             # The page that got least far says where to go on; what is read twice does no harm.
             self._since = min((int(float(page[-1])) for page in full), default=now)
-            if not full and is_handing_over and not self._has_more():
+            if not full and is_handing_over and not self._handover.has_more:
                 break
             is_handing_over = is_handing_over or not full
         self._looked_at = received
@@ -355,31 +351,9 @@ class RedisLive(LeaseTable):
         if refusal is not None:
             raise LiveAway(refusal)
 
-    def _pack(self, run: bytes, *, is_handing_over: bool) -> tuple[bytes, Callable[[Sequence[bytes], float], None]]:
+    def _pack(self, run: bytes, *, is_handing_over: bool) -> tuple[bytes, Done]:
         """The bytes of one look, and what forgets what it has handed over."""
-        now = self.now()
-        kept = list(islice(self._kept.items(), _HAND_OVER))
-        late = [bulk for key, at in kept for bulk in (scripts.bulk(b"%d" % ((now - at) * 1e6)), _member(key))]
-        started = list(islice(self._started, _HAND_OVER)) if is_handing_over else []
-        ended = list(islice(self._ended, _HAND_OVER))
-        critical = list(islice(self._critical.items(), _HAND_OVER)) if is_handing_over else []
-        evidence = list(islice(self._evidence, _HAND_OVER))
-        lists = [late, *(list(map(_member, keys)) for keys in (started, ended, [key for key, _ in critical], evidence))]
-
-        def done(ages: Sequence[bytes], received: float) -> None:
-            for key, at in kept:
-                if self._kept.get(key) == at:  # not kept anew meanwhile
-                    del self._kept[key]
-            for keys, waiting in ((started, self._started), (ended, self._ended), (evidence, self._evidence)):
-                for key in keys:
-                    waiting.pop(key, None)
-            for (key, (lease, span_s)), age in zip(critical, ages, strict=True):
-                self._critical.pop(key, None)
-                expires_s = received + span_s - int(age) / 1e6
-                if lease.state == CRITICAL and key.endswith(f"@{lease.since}") and expires_s < lease.expires_s:
-                    lease.expires_s = expires_s
-                    self.again(lease)
-
+        lists, done = self._handover.part(self.now(), is_whole=is_handing_over)
         asked = scripts.pack_look(
             self._link.shas[2],
             run=run,
@@ -390,12 +364,6 @@ class RedisLive(LeaseTable):
             lists=lists,
         )
         return asked, done
-
-    def _has_more(self) -> bool:
-        return any(
-            len(waiting) >= _HAND_OVER
-            for waiting in (self._kept, self._started, self._ended, self._critical, self._evidence)
-        )
 
     def _begin_anew(self, begun_s: float, *, is_first: bool) -> None:
         """Nobody could renew before: every lease counts as renewed at that moment. begun_s: on our clock."""
@@ -415,10 +383,10 @@ class RedisLive(LeaseTable):
             expires_s = received - (now - max(score, self._begun)) / 1e6 + lease.ttl_s
             if expires_s > lease.expires_s:
                 lease.expires_s = expires_s
-            elif is_first and member in self._started and member not in self._kept:
+            elif is_first and member in self._handover.started and member not in self._handover.kept:
                 lease.expires_s = expires_s
                 self.again(lease)
-            self._started.pop(member, None)
+            self._handover.started.pop(member, None)
         for member, score in _scores(answering):
             lease = self._by_id.get(member)
             if lease is not None:
@@ -428,17 +396,6 @@ class RedisLive(LeaseTable):
             lease = self._by_id.get(member)
             if lease is not None and lease.state == LIVE:
                 lease.expires_s = max(lease.expires_s, received - (now - int(at)) / 1e6 + lease.ttl_s)
-
-    def _forget(self, lease: Lease) -> None:
-        for waiting in (self._started, self._kept, self._evidence):
-            waiting.pop(lease.lease_id, None)
-        self._critical.pop(f"{lease.lease_id}@{lease.since}", None)
-        if len(self._ended) < MAX_WAITING:  # what is not said goes by itself in two hours
-            self._ended[lease.lease_id] = None
-
-
-def _member(key: str) -> bytes:
-    return scripts.bulk(key.encode())
 
 
 def _scores(page: Sequence[Any]) -> Iterable[tuple[str, int]]:

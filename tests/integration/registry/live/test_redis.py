@@ -117,7 +117,7 @@ async def test_more_leases_than_a_page_are_all_heard(valkey: Valkey) -> None:
     many = range(1, 25_001)
     async with redis_live(valkey.url) as one:
         begin(one, many, ttl_s=60)
-        await until(lambda: not one._started, 10)
+        await until(lambda: not one._handover.started, 10)
         await renew(one, *many)
         late = RedisLive(valkey.url, time.monotonic, RecordingVeto(), Agreed())
         begin(late, many, ttl_s=60)
@@ -131,7 +131,7 @@ async def test_more_leases_than_a_page_are_all_heard(valkey: Valkey) -> None:
 async def test_when_a_lease_became_critical_outlives_the_registry_that_saw_it(valkey: Valkey) -> None:
     async with redis_live(valkey.url) as one:
         critical(one, 1, since=7, remove_after_s=300)
-        await until(lambda: not one._critical, 3)
+        await until(lambda: not one._handover.critical, 3)
         await until(lambda: left_s(one, 1) < 299, 4)
         late = RedisLive(valkey.url, time.monotonic, RecordingVeto(), Agreed())
         again = critical(late, 1, since=7, remove_after_s=300)
@@ -146,9 +146,9 @@ async def test_a_lease_that_comes_back_from_critical_begins_anew(valkey: Valkey)
     async with redis_live(valkey.url, numbers=[1]) as one:
         await until(lambda: left_s(one, 1) < 0, 3)
         critical(one, 1, since=7, remove_after_s=300)
-        await until(lambda: not one._critical, 3)
+        await until(lambda: not one._handover.critical, 3)
         begin(one, [1])
-        await until(lambda: not one._started, 3)
+        await until(lambda: not one._handover.started, 3)
         late = RedisLive(valkey.url, time.monotonic, RecordingVeto(), Agreed())
         begin(late, [1])
         assert await late.catch_up()
@@ -259,7 +259,7 @@ async def test_one_that_is_cut_off_keeps_its_renewals_and_hands_them_over_with_t
     ):
         for live in (one, other):
             begin(live, [1, 2], ttl_s=10)
-        await until(lambda: not (one._started or other._started), 3)
+        await until(lambda: not (one._handover.started or other._handover.started), 3)
         proxy.is_black_hole = True
         begun = time.monotonic()
         assert await renew(other, 1) == []
