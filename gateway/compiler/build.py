@@ -3,66 +3,27 @@
 Maps of the last state are copied before they are changed; what must change on running clusters becomes a step.
 """
 
-import logging
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 from gateway.compiler import access
 from gateway.compiler.accept import Accepted
 from gateway.compiler.authentication import Authentications
-from gateway.compiler.clusters import (
-    ClusterKey,
-    EndpointKey,
-    ServiceUpdate,
-    Step,
-    balancer_for,
-    emptying,
-    failing_over,
-    failover_keys,
-    fallback_key,
-    falling_back,
-    instances_of,
-    other_keys,
-    reconfiguring,
-    retiring,
-)
+from gateway.compiler.blame import Blamed, blame
+from gateway.compiler.cluster_set import ClusterSet
+from gateway.compiler.clusters import ClusterKey, Step
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal, ServiceKey
+from gateway.compiler.endpoint_set import EndpointSet, Instances
 from gateway.compiler.filters import Limits
 from gateway.compiler.hosts import edge_table, gather, mesh_table, single_plan
 from gateway.compiler.mesh_names import mesh_names, read_aliases
-from gateway.compiler.policies import (
-    MESH,
-    Attached,
-    Place,
-    effective,
-    places_of,
-    service_places,
-    sources,
-    wide_place,
-)
+from gateway.compiler.policies import MESH, Attached, Place, places_of, service_places, wide_place
 from gateway.compiler.routes import CompiledRoute, RouteContext, attach, compile_route, implicit_plan
-from gateway.compiler.settings import cluster_settings
 from gateway.compiler.state import State
 from gateway.plan import Parts
 from gateway.routing.table import HostRoutes, Hosts, Tables
-from gateway.upstream.cluster import Cluster
-from gateway.upstream.cluster_settings import ClusterSettings
-from gateway.upstream.endpoint import Endpoint
 from meshway.model.instance import Instance
-from meshway.model.service import Service
 from meshway.snapshot import INSTANCE
-
-Kept = Mapping[ServiceKey, Mapping[str, Instance]]
-_log: Final = logging.getLogger("meshway.gateway.compiler")
-
-
-class Blamed(Exception):
-    """A document broke down where others of its revision need it: try again without it. Raised by `Build.state`."""
-
-    def __init__(self, key: DocumentKey, error: CompileError) -> None:
-        super().__init__(f"{key}: {error.reason}")
-        self.key = key
-        self.error = error
 
 
 class Build:
@@ -79,29 +40,23 @@ class Build:
         *,
         whole: bool,
         blamed: Mapping[DocumentKey, CompileError],
-        kept: Kept | None = None,
+        kept: Instances | None = None,
     ) -> None:
         self.steps: list[Step] = []
         self._blamed = blamed
         self._kept = base.kept if kept is None else kept
-        self._updated: set[ServiceKey] = set()
-        self._stuck: dict[DocumentKey, Refusal] = {}
         self._base, self._diff, self._parts, self._whole = base, diff, parts, whole
-        self._documents = base.documents
-        self._policies = base.policies
         self._authentications = base.authentications
         self._access = base.access
         self._instances: dict[ServiceKey, Mapping[str, Instance]] = {}
-        self._made: dict[ClusterKey, Cluster] = {}
-        self._settings: dict[tuple[DocumentKey, ...], ClusterSettings] = {}
+        self._clusters = ClusterSet(base, parts)
 
     def state(self, revision: int) -> State:
         self._take_instances()
         if self._whole or self._diff.documents or any(refusal.kind != INSTANCE for refusal in self._diff.refusals):
             return self._with_documents(revision)
         fresh = [service for service in self._diff.instances if service not in self._base.implicit]
-        keys = [ClusterKey(*service) for service in fresh]
-        if any(other_keys(key, self._settings_of(key)) for key in keys):  # more than its own cluster
+        if any(self._clusters.others(ClusterKey(*service)) for service in fresh):  # more than its own cluster
             return self._with_documents(revision)
         return self._with_instances(revision)
 
@@ -129,27 +84,29 @@ class Build:
             context = self._context(base.limits, {}, base.unavailable)
             for service in fresh:
                 key = ClusterKey(*service)
-                clusters[service] = {**clusters.get(service, {}), key: self._cluster(key)}
+                clusters[service] = {**clusters.get(service, {}), key: self._clusters.cluster(key)}
                 implicit[service] = single_plan(implicit_plan(key, context))
                 if service not in base.mesh:
                     names |= dict.fromkeys(mesh_names(service), implicit[service])
+        anew = EndpointSet(base, base.documents, self._instances, self._kept, self._parts)
         for service in self._diff.instances:
             before = endpoints.get(service, {})
-            endpoints[service] = self._update(service, clusters[service], before)
+            endpoints[service] = anew.update(service, clusters[service], before)
             for place in before:
                 flat.pop(place, None)
             flat |= endpoints[service]
+        self.steps = anew.steps
         mesh = Hosts(names, {}, None) if fresh else base.tables.mesh
         by_name = base.tables.clusters
         if fresh:
-            by_name = {**by_name, **{cluster.name: cluster for cluster in self._made.values()}}
+            by_name = {**by_name, **{cluster.name: cluster for cluster in self._clusters.made.values()}}
         tables = Tables(revision, base.tables.edge, mesh, by_name, flat, base.tables.watched, self._parts)
         return State(
             tables=tables,
             documents=base.documents,
             waiting=base.waiting,
             unavailable=base.unavailable,
-            refusals=self._refusals({}),
+            refusals=self._refusals(anew, {}),
             instances=self._instances,
             policies=base.policies,
             limits=base.limits,
@@ -170,10 +127,9 @@ class Build:
     def _with_documents(self, revision: int) -> State:
         base, parts = self._base, self._parts
         accepted = Accepted(base, self._diff, parts, whole=self._whole, blamed=self._blamed)
-        self._documents = accepted.documents
         policy_news, limit_news = accepted.dirty(("TrafficPolicy",)), accepted.dirty(("RateLimit",))
         if policy_news:
-            self._policies = Attached(accepted.of_kind("TrafficPolicy"))
+            self._clusters.policies = Attached(accepted.of_kind("TrafficPolicy"))
         limits = base.limits
         if limit_news:
             limits = Limits(accepted.of_kind("RateLimit"), base.limits, parts)
@@ -191,11 +147,12 @@ class Build:
         context = self._context(limits, aliases, accepted.unavailable)
         routes = self._compile_routes(accepted, context, touched, aliases)
         implicit = self._implicit(services, context, touched)
-        clusters = self._clusters(services, implicit, routes)
-        if policy_news:
-            self._reconfigure(clusters)
-        self._wire(clusters)
-        endpoints = self._endpoints(clusters, {entry.key[1:] for entry in accepted.dirty(("Service",))})
+        named = (key for route in routes.values() for key in route.clusters)
+        clusters = self._clusters.gather(implicit, services, named)
+        steps = self._clusters.steps(clusters, are_settings_new=bool(policy_news))
+        anew = EndpointSet(base, accepted.documents, self._instances, self._kept, parts)
+        endpoints = anew.gather(clusters, {entry.key[1:] for entry in accepted.dirty(("Service",))})
+        self.steps = steps + anew.steps
         edge = gather(((host, route) for route in routes.values() for host in route.attached.edge), base.edge)
         mesh = gather(((to, route) for route in routes.values() for to in route.attached.mesh), base.mesh)
         tables = Tables(
@@ -212,9 +169,9 @@ class Build:
             documents=accepted.documents,
             waiting=accepted.waiting,
             unavailable=accepted.unavailable,
-            refusals=self._refusals(accepted.refusals),
+            refusals=self._refusals(anew, accepted.refusals),
             instances=self._instances,
-            policies=self._policies,
+            policies=self._clusters.policies,
             limits=limits,
             authentications=self._authentications,
             access=self._access,
@@ -235,13 +192,13 @@ class Build:
         unavailable: Mapping[DocumentKey, tuple[Place, ...]],
     ) -> RouteContext:
         return RouteContext(
-            self._policies,
+            self._clusters.policies,
             limits,
             self._authentications,
             self._access,
             aliases,
-            self._cluster,
-            self._standing_in,
+            self._clusters.cluster,
+            self._clusters.others,
             _by_place(unavailable),
             self._parts,
         )
@@ -260,9 +217,6 @@ class Build:
             self._parts,
         )
         return access.touched_by(news, policies)
-
-    def _standing_in(self, key: ClusterKey) -> tuple[ClusterKey, ...]:
-        return other_keys(key, self._settings_of(key))
 
     def _compile_routes(
         self, accepted: Accepted, context: RouteContext, touched: set[Place], aliases: Mapping[str, ServiceKey]
@@ -307,164 +261,16 @@ class Build:
                 except Blamed:
                     raise
                 except Exception as error:
-                    raise self._blame(self._policies.at(service_places(*service)), error) from error
+                    policies = self._clusters.policies.at(service_places(*service))
+                    raise blame(self._base.documents, policies, error) from error
             found[service] = before
         return found
 
     def _is_service_touched(self, service: ServiceKey, touched: set[Place]) -> bool:
-        involved = access.all_involved(ClusterKey(*service), self._standing_in)
+        involved = access.all_involved(ClusterKey(*service), self._clusters.others)
         return any(not touched.isdisjoint(service_places(*key.owner)) for key in involved)
 
-    def _clusters(
-        self,
-        services: list[Entry[Any]],
-        implicit: Mapping[ServiceKey, HostRoutes],
-        routes: Mapping[DocumentKey, CompiledRoute],
-    ) -> dict[ServiceKey, dict[ClusterKey, Cluster]]:
-        """Those that a service, one of its subsets or a route asks for; the others go."""
-        wanted = {ClusterKey(*service): None for service in implicit}
-        for entry in services:
-            for subset in entry.spec.subsets:
-                wanted[ClusterKey(entry.namespace, entry.name, subset.name)] = None
-        for route in routes.values():
-            wanted |= dict.fromkeys(route.clusters)
-        added = list(wanted)
-        while added:
-            found = (other_keys(key, self._settings_of(key)) for key in added)
-            added = [other for keys in found for other in keys if other not in wanted]
-            wanted |= dict.fromkeys(added)
-        clusters: dict[ServiceKey, dict[ClusterKey, Cluster]] = {}
-        for key in wanted:
-            clusters.setdefault(key.owner, {})[key] = self._cluster(key)
-        for group in self._base.clusters.values():
-            self.steps += [emptying(cluster) for key, cluster in group.items() if key not in wanted]
-        return clusters
-
-    def _cluster(self, key: ClusterKey) -> Cluster:
-        cluster = self._base.clusters.get(key.owner, {}).get(key) or self._made.get(key)
-        if cluster is None:
-            settings = self._settings_of(key)
-            balancer = balancer_for(settings.balancing, self._parts)
-            cluster = self._made[key] = Cluster(key.name, settings, balancer, self._parts, self._base.tables.watched)
-        return cluster
-
-    def _settings_of(self, key: ClusterKey) -> ClusterSettings:
-        entries = self._policies.at(service_places(*key[:3]))
-        names = tuple(entry.key for entry in entries)
-        settings = self._settings.get(names)
-        if settings is None:
-            try:
-                by = sources((f"TrafficPolicy {entry.title}", entry.spec) for entry in entries)
-                settings = cluster_settings(effective(entry.spec for entry in entries), by)
-            except Exception as error:
-                raise self._blame(entries, error) from error
-            self._settings[names] = settings
-        return settings
-
-    def _blame(self, entries: Sequence[Entry[Any]], error: Exception) -> Exception:
-        """Of documents that break down together, the last one that is new in this revision. Nobody: the error."""
-        fresh = [entry for entry in entries if self._base.documents.get(entry.key) is not entry]
-        return Blamed(fresh[-1].key, CompileError.of_defect(error)) if fresh else error
-
-    def _reconfigure(self, clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]) -> None:
-        for group in clusters.values():
-            for key, cluster in group.items():
-                settings = self._settings_of(key)
-                if settings != cluster.settings:
-                    self.steps.append(reconfiguring(cluster, settings, self._parts))
-
-    def _wire(self, clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]) -> None:
-        every = {key: cluster for group in clusters.values() for key, cluster in group.items()}
-        failover = {key: failover_keys(key, self._settings_of(key)) for key in every}
-        followers: dict[ClusterKey, list[Cluster]] = {}
-        for key, others in failover.items():
-            for other in others:
-                followers.setdefault(other, []).append(every[key])
-        for key, cluster in every.items():
-            wiring = (tuple(every[other] for other in failover[key]), tuple(followers.get(key, ())))
-            if wiring != (cluster.failover, cluster.followers):
-                self.steps.append(failing_over(cluster, *wiring))
-            fallback = fallback_key(key, self._settings_of(key))
-            serving = None if fallback is None else every[fallback]
-            if serving is not cluster.fallback:
-                self.steps.append(falling_back(cluster, serving))
-
-    def _endpoints(
-        self, clusters: Mapping[ServiceKey, Mapping[ClusterKey, Cluster]], changed: set[tuple[str, ...]]
-    ) -> dict[ServiceKey, Mapping[EndpointKey, Endpoint]]:
-        base = self._base
-        endpoints: dict[ServiceKey, Mapping[EndpointKey, Endpoint]] = {}
-        for service, group in clusters.items():
-            before = base.endpoints.get(service)
-            is_same = (
-                before is not None
-                and service not in changed
-                and base.clusters.get(service, {}).keys() == group.keys()
-                and base.instances.get(service) == self._instances.get(service)
-            )
-            if before is not None and is_same:
-                endpoints[service] = before
-            else:
-                endpoints[service] = self._update(service, group, before or {})
-        for service, gone in base.endpoints.items():
-            if service not in clusters:
-                self.steps += [retiring(endpoint, self._parts) for endpoint in gone.values()]
-        return endpoints
-
-    def _update(
-        self,
-        service: ServiceKey,
-        clusters: Mapping[ClusterKey, Cluster],
-        before: Mapping[EndpointKey, Endpoint],
-    ) -> dict[EndpointKey, Endpoint]:
-        key = ("Service", *service)
-        entry = self._documents.get(key)
-        try:
-            update = self._service_update(service, entry, clusters, before)
-        except Exception as error:
-            return self._keep_endpoints(service, entry, clusters, before, error)
-        self._updated.add(service)
-        self.steps += update.steps
-        return update.endpoints
-
-    def _service_update(
-        self,
-        service: ServiceKey,
-        entry: Entry[Service] | None,
-        clusters: Mapping[ClusterKey, Cluster],
-        before: Mapping[EndpointKey, Endpoint],
-    ) -> ServiceUpdate:
-        document = entry.spec if entry is not None else None
-        instances = instances_of(*service, document)
-        if instances is None:
-            instances = dict(self._instances.get(service, {}))
-        return ServiceUpdate(clusters, instances, document, before, self._kept.get(service, {}), self._parts)
-
-    def _keep_endpoints(
-        self,
-        service: ServiceKey,
-        entry: Entry[Service] | None,
-        clusters: Mapping[ClusterKey, Cluster],
-        before: Mapping[EndpointKey, Endpoint],
-        error: Exception,
-    ) -> dict[EndpointKey, Endpoint]:
-        """A defect: a new Service document is to blame when the one before does not break down; else nobody is, and
-        the service's endpoints stay what they were until its next change."""
-        key = ("Service", *service)
-        known = self._base.documents.get(key)
-        if entry is not None and entry is not known:
-            try:
-                self._service_update(service, known, clusters, before)
-            except Exception as same:
-                error = same
-            else:
-                raise Blamed(key, CompileError.of_defect(error))
-        self._stuck[key] = refusal = Refusal(*key, "", CompileError.of_defect(error).reason)
-        if self._base.refusals.get(key) != refusal:
-            _log.error("endpoints of %s/%s stay as they were", *service, exc_info=error)
-        return dict(before)
-
-    def _refusals(self, fresh: Mapping[DocumentKey, Refusal]) -> dict[DocumentKey, Refusal]:
+    def _refusals(self, anew: EndpointSet, fresh: Mapping[DocumentKey, Refusal]) -> dict[DocumentKey, Refusal]:
         """Old ones of what was not sent again, then this revision's. Waiting documents were tried again already."""
         diff = self._diff
         standing: dict[DocumentKey, Refusal] = {}
@@ -473,14 +279,14 @@ class Build:
                 (INSTANCE, key[0], f"{key[1]}/{identity}") for key, ids in diff.instances.items() for identity in ids
             }
             sent |= diff.documents.keys()
-            mended = {("Service", *service) for service in self._updated}
+            mended = {("Service", *service) for service in anew.updated}
             tried = self._base.waiting.keys() if diff.documents else frozenset()
             standing = {
                 key: refusal
                 for key, refusal in self._base.refusals.items()
                 if key not in sent and key not in tried and (key not in mended or key in self._base.waiting)
             }
-        return standing | self._stuck | {refusal.key: refusal for refusal in diff.refusals} | dict(fresh)
+        return standing | anew.stuck | {refusal.key: refusal for refusal in diff.refusals} | dict(fresh)
 
 
 def _by_place(unavailable: Mapping[DocumentKey, tuple[Place, ...]]) -> dict[Place, DocumentKey]:

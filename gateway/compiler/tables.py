@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gateway.compiler.build import Blamed, Build
+from gateway.compiler.blame import Blamed
+from gateway.compiler.build import Build
 from gateway.compiler.clusters import Step
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Refusal, read_changes
 from gateway.compiler.filters import Limits

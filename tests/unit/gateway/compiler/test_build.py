@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.compiler import accept, build, clusters, diff, policies
+from gateway.compiler import accept, build, cluster_set, clusters, diff, endpoint_set, policies
 from gateway.compiler.tables import Compiler
 from gateway.exchange import MESH, Reply
 from gateway.plan import Parts, RoutePlan
@@ -119,7 +119,9 @@ def test_policies_that_break_down_together_cost_the_one_that_came_last(monkeypat
     bench = Bench()
     wide = document("TrafficPolicy", "wide", {"timeouts": {"deadline": "3s"}})
     bench.snapshot(running("books", "1"), route("r", "/a"), wide)
-    faulty(monkeypatch, build, "cluster_settings", lambda policy: policy.breaker and policy.timeouts.deadline == 3)
+    faulty(
+        monkeypatch, cluster_set, "cluster_settings", lambda policy: policy.breaker and policy.timeouts.deadline == 3
+    )
     said = bench.delta(policy(breaker={"failure_percent": 10}), route("s", "/b"))
     assert said == ["TrafficPolicy p: internal error: KeyError: 'a defect of ours'"]
     assert bench.compiler.tables.clusters["default/books"].breaker is None
@@ -136,7 +138,7 @@ def test_a_service_whose_endpoints_break_down_keeps_those_it_had(monkeypatch: py
                 raise KeyError("a defect of ours")
             return super()._endpoint(instance, identity, is_kept=is_kept)
 
-    monkeypatch.setattr(build, "ServiceUpdate", Broken)
+    monkeypatch.setattr(endpoint_set, "ServiceUpdate", Broken)
     reason = "Service books: internal error: KeyError: 'a defect of ours'"
     assert bench.delta(running("books", "2", tags=("bad",)), running("cart", "2")) == [reason]
     tables = bench.compiler.tables

@@ -1,0 +1,120 @@
+"""The clusters that one revision asks for: those that run, those that are new, and who stands in for whom.
+
+Nothing running is touched: what must change on it becomes a step.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gateway.compiler.blame import blame
+from gateway.compiler.clusters import (
+    ClusterKey,
+    Step,
+    balancer_for,
+    emptying,
+    failing_over,
+    failover_keys,
+    fallback_key,
+    falling_back,
+    other_keys,
+    reconfiguring,
+)
+from gateway.compiler.diff import DocumentKey, Entry, ServiceKey
+from gateway.compiler.policies import effective, service_places, sources
+from gateway.compiler.settings import cluster_settings
+from gateway.compiler.state import State
+from gateway.plan import Parts
+from gateway.upstream.cluster import Cluster
+from gateway.upstream.cluster_settings import ClusterSettings
+
+Clusters = Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]
+
+
+class ClusterSet:
+    """made: clusters that are new. policies: those by which clusters are set, of the base until they are replaced."""
+
+    def __init__(self, base: State, parts: Parts) -> None:
+        self.made: dict[ClusterKey, Cluster] = {}
+        self.policies = base.policies
+        self._base = base
+        self._parts = parts
+        self._settings: dict[tuple[DocumentKey, ...], ClusterSettings] = {}
+
+    def others(self, key: ClusterKey) -> tuple[ClusterKey, ...]:
+        """All clusters that this one needs beside it."""
+        return other_keys(key, self._settings_of(key))
+
+    def cluster(self, key: ClusterKey) -> Cluster:
+        """The one that runs; made when there is none."""
+        cluster = self._base.clusters.get(key.owner, {}).get(key) or self.made.get(key)
+        if cluster is None:
+            settings = self._settings_of(key)
+            balancer = balancer_for(settings.balancing, self._parts)
+            cluster = self.made[key] = Cluster(key.name, settings, balancer, self._parts, self._base.tables.watched)
+        return cluster
+
+    def gather(
+        self, implicit: Iterable[ServiceKey], services: Iterable[Entry[Any]], named: Iterable[ClusterKey]
+    ) -> dict[ServiceKey, dict[ClusterKey, Cluster]]:
+        """Those that a service, one of its subsets or a route asks for. named: by routes."""
+        wanted = {ClusterKey(*service): None for service in implicit}
+        for entry in services:
+            for subset in entry.spec.subsets:
+                wanted[ClusterKey(entry.namespace, entry.name, subset.name)] = None
+        wanted |= dict.fromkeys(named)
+        added = list(wanted)
+        while added:
+            found = (self.others(key) for key in added)
+            added = [other for keys in found for other in keys if other not in wanted]
+            wanted |= dict.fromkeys(added)
+        clusters: dict[ServiceKey, dict[ClusterKey, Cluster]] = {}
+        for key in wanted:
+            clusters.setdefault(key.owner, {})[key] = self.cluster(key)
+        return clusters
+
+    def steps(self, clusters: Clusters, *, are_settings_new: bool) -> list[Step]:
+        """What running clusters must learn. clusters: as gathered; what is not among them is emptied."""
+        every = {key: cluster for group in clusters.values() for key, cluster in group.items()}
+        before = (pair for group in self._base.clusters.values() for pair in group.items())
+        steps = [emptying(cluster) for key, cluster in before if key not in every]
+        if are_settings_new:
+            steps += self._reconfigured(every)
+        return steps + self._wired(every)
+
+    def _settings_of(self, key: ClusterKey) -> ClusterSettings:
+        entries = self.policies.at(service_places(*key[:3]))
+        names = tuple(entry.key for entry in entries)
+        settings = self._settings.get(names)
+        if settings is None:
+            try:
+                by = sources((f"TrafficPolicy {entry.title}", entry.spec) for entry in entries)
+                settings = cluster_settings(effective(entry.spec for entry in entries), by)
+            except Exception as error:
+                raise blame(self._base.documents, entries, error) from error
+            self._settings[names] = settings
+        return settings
+
+    def _reconfigured(self, every: Mapping[ClusterKey, Cluster]) -> list[Step]:
+        steps = []
+        for key, cluster in every.items():
+            settings = self._settings_of(key)
+            if settings != cluster.settings:
+                steps.append(reconfiguring(cluster, settings, self._parts))
+        return steps
+
+    def _wired(self, every: Mapping[ClusterKey, Cluster]) -> list[Step]:
+        steps = []
+        failover = {key: failover_keys(key, self._settings_of(key)) for key in every}
+        followers: dict[ClusterKey, list[Cluster]] = {}
+        for key, others in failover.items():
+            for other in others:
+                followers.setdefault(other, []).append(every[key])
+        for key, cluster in every.items():
+            wiring = (tuple(every[other] for other in failover[key]), tuple(followers.get(key, ())))
+            if wiring != (cluster.failover, cluster.followers):
+                steps.append(failing_over(cluster, *wiring))
+            fallback = fallback_key(key, self._settings_of(key))
+            serving = None if fallback is None else every[fallback]
+            if serving is not cluster.fallback:
+                steps.append(falling_back(cluster, serving))
+        return steps
