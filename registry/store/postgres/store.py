@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -10,58 +9,41 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 import msgspec
 
-from meshway.tasks import spawn
 from registry.store.interface import (
     TRIED_BYTES,
     ChangeRecord,
-    DocumentRecord,
     HeadHeld,
     HeadMoved,
     HistoryForgotten,
     HistoryRecord,
-    InstanceRecord,
     Loaded,
     Moves,
     OnceRecord,
-    StoreGone,
     StoreUnavailable,
 )
 from registry.store.postgres import statements
 from registry.store.postgres.batch import write
-from registry.store.postgres.link import ANSWER_S, Link
+from registry.store.postgres.connections import Connections
+from registry.store.postgres.head_hold import hold, session_limits
+from registry.store.postgres.link import ANSWER_S
 from registry.store.postgres.migrate import prepare
+from registry.store.postgres.reading import WHOLE_TABLE_S, load, run, whole_revisions
 from registry.store.postgres.session import Session
 from registry.store.tables import IDEMPOTENCY_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from registry.store.interface import Batch
     from registry.store.postgres.link import Connection
     from registry.store.postgres.statements import Statement
 
-# With the committer's and the session's connection a registry holds five, and opens no more at once.
-_READERS: Final = 3
-# For one of them to be free.
-_READER_WAIT_S: Final = 5.0
 _PAGE_ROWS: Final = 2000
-# A registry that stops while it holds the head (a paused machine) loses it after so long. One that judges something
-# long meanwhile shows that it lives, until it has taken too long as well.
-_HOLD_MS: Final = 4_000
-_SIGN_S: Final = 1.0
-_HOLD_S: Final = 30.0
-# Whoever waits for the head looks up after so long: a server that answers is not gone.
-_LOCK_MS: Final = 1_000
 # What a row of a batch may take beside the time that every answer has.
 _ROW_S: Final = 1e-3
-# For a statement that reads or clears a whole table: a million rows take longer than any other answer may.
-_WHOLE_TABLE_S: Final = 120.0
 # Two of them, a row's value and what is kept beside it, stay below what PostgreSQL would pack or put elsewhere.
 _TRIAL_BYTES: Final = 512
-_DURABLE: Final = (
-    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-)
-_SIGN: Final = "SELECT 1"
 _WAIT_FOR_LOCKS: Final = "SET LOCAL lock_timeout = 0"
 _NO_HEAD: Final = "the row of the head is missing: restore a backup"
 _RESTORING: Final = "restoring"
@@ -82,38 +64,30 @@ class PostgresStore:
     """SharedStore. url: as asyncpg reads it, of a database that `prepare` has seen."""
 
     def __init__(self, url: str) -> None:
-        limits = {"idle_in_transaction_session_timeout": str(_HOLD_MS), "lock_timeout": str(_LOCK_MS)}
-        self._committing = Link(url, name="commit", settings=limits, ready=_make_durable)
-        self._turn = asyncio.Lock()
+        self._connections = Connections(url, limits=session_limits())
         self._session = Session(url)
-        self._readers = [Link(url, name="read", settings={}) for _ in range(_READERS)]
-        self._free: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
-        for reader in self._readers:
-            self._free.put_nowait(reader)
-        # The connection whose transaction holds the head, and the one on which the log was last compared with the view.
-        self._held: Connection | None = None
+        # The connection on which the log was last compared with the view.
         self._seen: Connection | None = None
-        # Why it could not be asked, which the next answer ends, and why it took no write, which the next write does.
-        self._away: str | None = None
+        # Why it took no write, which the next write ends.
         self._refused: str | None = None
 
     async def load(self) -> Loaded:
-        async with self._commit_side() as connection:
-            if not await _run(connection, statements.READ_HEAD):
+        async with self._connections.commit_side() as connection:
+            if not await run(connection, statements.READ_HEAD):
                 # A new database; of several registries that begin at once, the first one's row stays.
-                await _run(connection, statements.BEGIN_HEAD, id=1, revision=0, epoch=secrets.token_hex(8))
-            if self._held is None:
+                await run(connection, statements.BEGIN_HEAD, id=1, revision=0, epoch=secrets.token_hex(8))
+            if self._connections.held is None:
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
-                    found = await _load(connection)
+                    found = await load(connection)
             else:
-                found = await _load(connection)
+                found = await load(connection)
             self._seen = connection
             return found
 
     async def commit(self, batch: Batch) -> None:
         text, values = write(batch)
         try:
-            async with self._commit_side() as connection:
+            async with self._connections.commit_side() as connection:
                 moved = await self._write(connection, batch, text, values)
         except HeadHeld:
             raise
@@ -127,62 +101,47 @@ class PostgresStore:
     async def try_write(self) -> None:
         filler = secrets.token_bytes(_TRIAL_BYTES)  # nothing that could be packed
         try:
-            async with self._read_side() as connection, connection.transaction():
+            async with self._connections.read_side() as connection, connection.transaction():
                 for trial in statements.TRIALS:
-                    await _run(connection, trial, rows=TRIED_BYTES // _TRIAL_BYTES, filler=filler)
+                    await run(connection, trial, rows=TRIED_BYTES // _TRIAL_BYTES, filler=filler)
                 for end in statements.END_TRIALS:
-                    await _run(connection, end)
+                    await run(connection, end)
         except StoreUnavailable as error:
             self._refused = str(error)
             raise
         self._refused = None
 
     async def moves(self, since: int) -> Moves:
-        async with self._commit_side() as connection:
-            head = await _run(connection, statements.MOVES, since=since)
+        async with self._connections.commit_side() as connection:
+            head = await run(connection, statements.MOVES, since=since)
             if not head:
                 raise StoreUnavailable(_NO_HEAD)
             epoch, revision, instance_number, at = head[0]
             changes: list[ChangeRecord] = []
             if revision > since:
-                found = await _whole_revisions(connection, since + 1, _PAGE_ROWS)
+                found = await whole_revisions(connection, since + 1, _PAGE_ROWS)
                 # What was committed since the head was read belongs to the next look, as do its numbers of instances.
                 changes = [change for change in found if change.revision <= revision]
             self._seen = connection
         return Moves(epoch=epoch, revision=revision, instance_number=instance_number, at=at, changes=changes)
 
     async def stands(self, since: int) -> Moves:
-        async with self._read_side() as connection:
-            head = await _run(connection, statements.MOVES, since=since)
+        async with self._connections.read_side() as connection:
+            head = await run(connection, statements.MOVES, since=since)
         if not head:
             raise StoreUnavailable(_NO_HEAD)
         epoch, revision, instance_number, at = head[0]
         return Moves(epoch=epoch, revision=revision, instance_number=instance_number, at=at, changes=[])
 
-    @asynccontextmanager
-    async def hold(self) -> AsyncIterator[None]:
-        async with self._commit_side() as connection:
-            await connection.execute("BEGIN")
-        try:
-            async with self._commit_side() as connection:
-                await _run(connection, statements.LOCK_HEAD)
-            self._held = connection
-            async with self._signs_of_life():
-                yield
-            async with self._commit_side() as connection:
-                await connection.execute("COMMIT")
-        except BaseException:
-            await self._let_go()
-            raise
-        finally:
-            self._held = None
+    def hold(self) -> AbstractAsyncContextManager[None]:
+        return hold(self._connections)
 
     async def begin_epoch(self, seen: Moves, *, epoch: str, revision: int, instance_number: int) -> bool:
-        if self._held is None:
+        if self._connections.held is None:
             async with self.hold():
                 return await self.begin_epoch(seen, epoch=epoch, revision=revision, instance_number=instance_number)
-        async with self._commit_side() as connection:
-            begun = await _run(
+        async with self._connections.commit_side() as connection:
+            begun = await run(
                 connection,
                 statements.BEGIN_EPOCH,
                 from_epoch=seen.epoch,
@@ -193,66 +152,66 @@ class PostgresStore:
             )
             if begun:
                 await connection.execute(_WAIT_FOR_LOCKS)
-                await _run(connection, statements.FORGET_LOG, within_s=_WHOLE_TABLE_S)
+                await run(connection, statements.FORGET_LOG, within_s=WHOLE_TABLE_S)
         return bool(begun)
 
     async def onces(self, keys: Sequence[str]) -> list[OnceRecord]:
-        async with self._commit_side() as connection:
-            return [OnceRecord(*row) for row in await _run(connection, statements.ONCES, keys=keys)]
+        async with self._connections.commit_side() as connection:
+            return [OnceRecord(*row) for row in await run(connection, statements.ONCES, keys=keys)]
 
     def on_wake(self, wake: Callable[[int], None]) -> None:
         self._session.on_wake(wake)
 
     async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
-        async with self._read_side() as connection:
-            return await _whole_revisions(connection, first, limit)
+        async with self._connections.read_side() as connection:
+            return await whole_revisions(connection, first, limit)
 
     async def restore(self, chunks: Iterable[Batch]) -> None:
-        async with self.hold(), self._commit_side() as connection:
+        async with self.hold(), self._connections.commit_side() as connection:
             await connection.execute(_WAIT_FOR_LOCKS)
             for remove in statements.REMOVE_ALL:
-                await _run(connection, remove, within_s=_WHOLE_TABLE_S)
-            await _run(connection, statements.BEGIN_HEAD, id=1, revision=0, epoch=_RESTORING)
+                await run(connection, remove, within_s=WHOLE_TABLE_S)
+            await run(connection, statements.BEGIN_HEAD, id=1, revision=0, epoch=_RESTORING)
             for chunk in chunks:
                 text, values = write(msgspec.structs.replace(chunk, epoch=_RESTORING, base=0, head=0))
                 await connection.execute(text, *values)
                 places = {"to_revision": chunk.head, "to_instances": chunk.instance_number}
                 places |= {"history_from": chunk.history_from}
-            await _run(connection, statements.SET_HEAD, to_epoch=chunk.epoch, **places)
+            await run(connection, statements.SET_HEAD, to_epoch=chunk.epoch, **places)
 
     async def compact(self, first: int, before: int) -> None:
-        async with self._read_side() as connection:
-            await _run(connection, statements.COMPACT, first=first, before=before)
+        async with self._connections.read_side() as connection:
+            await run(connection, statements.COMPACT, first=first, before=before)
 
     async def revision_at(self, at: float) -> int | None:
-        async with self._read_side() as connection:
-            found = await _run(connection, statements.REVISION_AT, at=at)
+        async with self._connections.read_side() as connection:
+            found = await run(connection, statements.REVISION_AT, at=at)
         return found[0][0] if found else None
 
     async def revision_after(self, first: int, rows: int) -> int | None:
-        async with self._read_side() as connection:
-            found = await _run(connection, statements.REVISION_AFTER, first=first, rows=rows)
+        async with self._connections.read_side() as connection:
+            found = await run(connection, statements.REVISION_AFTER, first=first, rows=rows)
         return found[0][0] if found else None
 
     async def forget_onces(self, before: float, limit: int) -> int:
         text = statements.FORGET_ONCES
-        async with self._read_side() as connection:
+        async with self._connections.read_side() as connection:
             done = await connection.execute(text.text, *text.values({"before": before, "count": limit}))
         return int(done.rpartition(" ")[2])
 
     async def forget_history(self, before: float, limit: int) -> int:
-        async with self._read_side() as connection, connection.transaction():
-            ((beginning,),) = await _run(connection, statements.HISTORY_FROM)
+        async with self._connections.read_side() as connection, connection.transaction():
+            ((beginning,),) = await run(connection, statements.HISTORY_FROM)
             step = {"beginning": beginning, "moment": before, "count": limit}
-            ((last, count),) = await _run(connection, statements.NEXT_HISTORY, **step)
-            if count and await _run(connection, statements.MOVE_HISTORY, beginning=beginning, to=last):
+            ((last, count),) = await run(connection, statements.NEXT_HISTORY, **step)
+            if count and await run(connection, statements.MOVE_HISTORY, beginning=beginning, to=last):
                 for forget in statements.FORGET_HISTORY:
-                    await _run(connection, forget, first=beginning + 1, last=last)
+                    await run(connection, forget, first=beginning + 1, last=last)
         return int(count)
 
     async def history_from(self) -> int:
-        async with self._read_side() as connection:
-            found = await _run(connection, statements.HISTORY_FROM)
+        async with self._connections.read_side() as connection:
+            found = await run(connection, statements.HISTORY_FROM)
         return found[0][0] if found else 0
 
     async def tidy(self) -> None:
@@ -298,13 +257,12 @@ class PostgresStore:
         await self._session.forget_abandoned(what)
 
     def missing(self) -> str | None:
-        why = self._away or self._refused
+        why = self._connections.away or self._refused
         return None if why is None else f"the store does not take writes: {why}"
 
     async def close(self) -> None:
         await self._session.close()
-        for link in (self._committing, *self._readers):
-            await link.close()
+        await self._connections.close()
 
     async def _write(self, connection: Connection, batch: Batch, text: str, values: Sequence[Any]) -> bool:
         """Whether the head was where it was thought to be. Raises HeadMoved, too."""
@@ -321,110 +279,5 @@ class PostgresStore:
             raise HeadMoved(batch.base) from error
 
     async def _history(self, statement: Statement, **values: Any) -> list[HistoryRecord]:
-        async with self._read_side() as connection:
-            return [HistoryRecord(*row) for row in await _run(connection, statement, **values)]
-
-    @asynccontextmanager
-    async def _commit_side(self) -> AsyncIterator[Connection]:
-        """The committer's own connection. What it meets is what readiness tells."""
-        try:
-            async with self._turn:
-                connection = await self._committing.open()
-                if self._held not in (None, connection):
-                    raise StoreGone("the connection that held the head is lost")
-                with self._committing.judged():
-                    yield connection
-        except (HeadMoved, HeadHeld):
-            self._away = None
-            raise
-        except StoreUnavailable as error:
-            self._away = str(error)
-            raise
-        self._away = None
-
-    @asynccontextmanager
-    async def _read_side(self) -> AsyncIterator[Connection]:
-        try:
-            async with asyncio.timeout(_READER_WAIT_S):
-                link = await self._free.get()
-        except TimeoutError as error:
-            raise StoreUnavailable("all its readers are busy") from error
-        try:
-            connection = await link.open()
-            with link.judged():
-                yield connection
-        finally:
-            self._free.put_nowait(link)
-
-    @asynccontextmanager
-    async def _signs_of_life(self) -> AsyncIterator[None]:
-        """The server hears from us while the head is held: it ends the transaction of one that stands still."""
-        loop, over = asyncio.get_running_loop(), asyncio.Event()
-        showing: list[asyncio.Task[None]] = []
-        timer = loop.call_later(_SIGN_S, lambda: showing.append(spawn(self._show_life(over), name="signs of life")))
-        try:
-            yield
-        finally:
-            timer.cancel()
-            over.set()  # a sign that is under way is waited for: cancelled, it would take the connection with it
-            for task in showing:
-                await task
-
-    async def _show_life(self, over: asyncio.Event) -> None:
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + _HOLD_S
-        while not over.is_set() and loop.time() < until_s:
-            try:
-                async with self._commit_side() as connection:
-                    await connection.execute(_SIGN)
-                async with asyncio.timeout(_SIGN_S):
-                    await over.wait()
-            except TimeoutError:
-                pass
-            except StoreUnavailable:
-                return  # whoever holds the head meets the same
-
-    async def _let_go(self) -> None:
-        """Ends a transaction that failed, or the connection with it."""
-        try:
-            async with self._commit_side() as connection:
-                await connection.execute("ROLLBACK")
-        except StoreUnavailable:
-            pass  # the server has ended it
-
-
-async def _make_durable(connection: Connection) -> None:
-    """An answered write is on the server's disk; what a server asks for above that (a standby's) stays."""
-    await connection.execute(_DURABLE)
-
-
-async def _run(
-    connection: Connection, statement: Statement, *, within_s: float | None = None, **values: Any
-) -> list[Any]:
-    """within_s: None: what every answer has (link.ANSWER_S)."""
-    return await connection.fetch(statement.text, *statement.values(values), timeout=within_s)
-
-
-async def _load(connection: Connection) -> Loaded:
-    instances = await _run(connection, statements.ALL_INSTANCES, within_s=_WHOLE_TABLE_S)
-    documents = await _run(connection, statements.ALL_DOCUMENTS, within_s=_WHOLE_TABLE_S)
-    ((epoch, revision, number, at, first),) = await _run(connection, statements.READ_HEAD)
-    return Loaded(
-        epoch=epoch,
-        revision=revision,
-        at=at,
-        floor=revision + 1 if first is None else first,
-        instance_number=number,
-        namespaces=[name for (name,) in await _run(connection, statements.NAMESPACE_NAMES)],
-        instances=[InstanceRecord(*row) for row in instances],
-        documents=[DocumentRecord(*row) for row in documents],
-        onces=[],
-    )
-
-
-async def _whole_revisions(connection: Connection, first: int, limit: int) -> list[ChangeRecord]:
-    found = await _run(connection, statements.CHANGES_FROM, first=first, count=limit)
-    if len(found) == limit:
-        last = found[-1]
-        found += await _run(connection, statements.REST_OF, revision=last["revision"], position=last["position"])
-    return [ChangeRecord(*row) for row in found]
+        async with self._connections.read_side() as connection:
+            return [HistoryRecord(*row) for row in await run(connection, statement, **values)]

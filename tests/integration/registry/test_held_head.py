@@ -16,7 +16,7 @@ from registry.documents.applying import Applied, Apply
 from registry.revisions import following
 from registry.revisions.draft import Apart, Draft
 from registry.settings import RegistrySettings
-from registry.store.postgres import store as store_module
+from registry.store.postgres import head_hold
 from tests.parts.conditions import until
 from tests.parts.feed_bench import truth
 from tests.parts.registry_bench import registration, written
@@ -50,9 +50,9 @@ class Long(Apart):
 @pytest.fixture
 def pair(database_url: str, valkey: Valkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Two registries over one store whose server ends a transaction that is silent for HOLD_S."""
-    monkeypatch.setattr(store_module, "_HOLD_MS", int(HOLD_S * 1000))
-    monkeypatch.setattr(store_module, "_SIGN_S", HOLD_S / 4)
-    monkeypatch.setattr(store_module, "_LOCK_MS", 200)
+    monkeypatch.setattr(head_hold, "_HOLD_MS", int(HOLD_S * 1000))
+    monkeypatch.setattr(head_hold, "_SIGN_S", HOLD_S / 4)
+    monkeypatch.setattr(head_hold, "_LOCK_MS", 200)
     settings = RegistrySettings(data_dir=tmp_path, database_url=database_url, redis_url=valkey.url)
 
     @asynccontextmanager
@@ -116,7 +116,7 @@ async def test_who_judges_long_is_at_the_head_as_long_as_nobody_moves_it(
 
 
 async def test_one_that_shows_no_life_loses_the_head(pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "_SIGN_S", 60.0)
+    monkeypatch.setattr(head_hold, "_SIGN_S", 60.0)
     async with pair() as (one, other):
         long = Long(JUDGED_S)
         begun = time.monotonic()
@@ -133,7 +133,7 @@ async def test_one_that_shows_no_life_loses_the_head(pair: Any, monkeypatch: pyt
 async def test_a_head_is_not_held_for_ever_and_not_waited_for_for_ever(
     pair: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "_HOLD_S", HOLD_S)
+    monkeypatch.setattr(head_hold, "_HOLD_S", HOLD_S)
     monkeypatch.setattr("registry.revisions.following.HEAD_WAIT_S", 0.1)
     async with pair() as (one, other):
         long = Long(JUDGED_S)

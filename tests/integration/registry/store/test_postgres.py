@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from meshway.tasks import spawn
 from registry.settings import StartRefused
 from registry.store.interface import ChangeRecord, HeadMoved, Moves, OnceRecord, StoreGone, StoreUnavailable
-from registry.store.postgres import store as store_module
+from registry.store.postgres import connections, reading
 from registry.store.postgres.address import shown
 from registry.store.postgres.migrate import prepare
 from registry.store.postgres.store import PostgresStore, open_postgres
@@ -115,14 +115,14 @@ async def test_what_is_committed_between_head_and_log_comes_with_the_next_look(
         epoch = (await one.load()).epoch
         await other.load()
         await one.commit(batch(epoch, 0, 1, changes=[change(1)]))
-        read = store_module._whole_revisions
+        read = reading.whole_revisions
 
         async def read_late(*arguments: Any) -> list[ChangeRecord]:
-            monkeypatch.setattr(store_module, "_whole_revisions", read)
+            monkeypatch.setattr("registry.store.postgres.store.whole_revisions", read)
             await one.commit(batch(epoch, 1, 2, changes=[change(2)]))
             return await read(*arguments)
 
-        monkeypatch.setattr(store_module, "_whole_revisions", read_late)
+        monkeypatch.setattr("registry.store.postgres.store.whole_revisions", read_late)
         moves = await other.moves(0)
         assert (moves.revision, moves.instance_number, moves.changes) == (1, 1, [change(1)])
         moves = await other.moves(1)
@@ -263,7 +263,7 @@ async def test_a_new_connection_is_not_trusted_before_the_log_was_compared() -> 
         url = server.new_database()
         async with open_postgres(url) as store:
             epoch = (await store.load()).epoch
-            store._committing.drop()
+            store._connections.committing.drop()
             with pytest.raises(HeadMoved):
                 await store.commit(batch(epoch, 0, 1, changes=[change(1)]))
             await store.moves(0)
@@ -304,14 +304,14 @@ async def test_a_head_that_cannot_be_locked_leaves_no_transaction_behind(postgre
 
 
 async def test_readers_that_hang_hold_up_nobody_for_long(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "_READER_WAIT_S", 0.2)
+    monkeypatch.setattr(connections, "_READER_WAIT_S", 0.2)
     async with open_postgres(database_url) as store:
         await store.load()
         other = await asyncpg.connect(database_url)
         async with other.transaction():
             await other.execute("LOCK TABLE changes IN ACCESS EXCLUSIVE MODE")
-            hanging = [spawn(store.changes(1, 10), name="reader") for _ in range(store_module._READERS)]
-            await until(store._free.empty)
+            hanging = [spawn(store.changes(1, 10), name="reader") for _ in range(connections.READERS)]
+            await until(store._connections.free.empty)
             async with asyncio.timeout(2):
                 with pytest.raises(StoreUnavailable, match="readers are busy"):
                     await store.changes(1, 10)
