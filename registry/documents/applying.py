@@ -13,7 +13,7 @@ from meshway.rehearsal import Rehearsal as RecordedRehearsal
 from registry.documents.cautions import Caution, bereft_services, cautions
 from registry.documents.claims import claim_text, claims, rivals
 from registry.documents.differences import ValueChange, document_changes
-from registry.documents.references import dangling, references, targets_of
+from registry.documents.references import Hints, dangling, references, targets_of
 from registry.revisions.draft import Apart
 from registry.view.rows import DocumentKey, DocumentRow, document_value
 
@@ -230,16 +230,17 @@ def _delete(draft: Draft, key: Key, by: str, touched: _Before) -> Result:
 def _check(draft: Draft, touched: _Before) -> None:
     """Every reference of what changed, every reference to what changed, every claim: all errors at once."""
     changed = list(touched.changed(draft))
-    errors = [error for row in changed for error in _own_errors(row, draft)]
+    hints = Hints(draft)
+    errors = [error for row in changed for error in _own_errors(row, draft, hints)]
     if errors:
         what = changed[0].document.kind if len(changed) == 1 else "documents"
         raise invalid_document(f"Invalid {what}", tuple(errors))
-    _refuse_orphans(draft, touched)
+    _refuse_orphans(draft, touched, hints)
 
 
-def _own_errors(row: DocumentRow, draft: Draft) -> Iterator[FieldError]:
+def _own_errors(row: DocumentRow, draft: Draft, hints: Hints) -> Iterator[FieldError]:
     for reference in row.references:
-        if reason := dangling(reference, draft):
+        if reason := dangling(reference, draft, hints):
             yield _error(row, reference.path, "unknown_reference", reason)
     named: set[DocumentKey] = set()
     for rival in (rival for claim in sorted(row.claims) for rival in rivals(claim)):
@@ -250,7 +251,7 @@ def _own_errors(row: DocumentRow, draft: Draft) -> Iterator[FieldError]:
             yield _error(row, "spec", "conflict", "{} {}/{} has {}".format(*other, claim_text(rival)))
 
 
-def _refuse_orphans(draft: Draft, touched: _Before) -> None:
+def _refuse_orphans(draft: Draft, touched: _Before, hints: Hints) -> None:
     """What was sound before must not lead nowhere after: a subset taken away, a Route deleted."""
     keys = {
         key
@@ -267,7 +268,7 @@ def _refuse_orphans(draft: Draft, touched: _Before) -> None:
         # Ports may come from instances, which come and go on their own.
         if reference.to != "port"
         and not keys.isdisjoint(targets_of(reference))
-        and (reason := dangling(reference, draft))
+        and (reason := dangling(reference, draft, hints))
     ]
     if orphans:
         raise Problem(

@@ -14,7 +14,7 @@ from meshway.model.rule_kit import member_path
 from meshway.model.traffic_policy import TrafficPolicy
 from registry.documents.claims import host_claim, route_hosts
 from registry.documents.host_order import MOST_ROUTES, HostOrder
-from registry.documents.references import is_without_instances
+from registry.documents.references import Hints, is_without_instances
 from registry.documents.shadows import shadowed_rules
 
 if TYPE_CHECKING:
@@ -41,13 +41,14 @@ def cautions(rows: Iterable[DocumentRow], draft: Draft) -> Iterator[Caution]:
     """What stands out in documents, judged after the write they came with."""
     rows = tuple(rows)
     lonely = _Lonely(draft)
+    mesh_hosts = _MeshHosts(draft)
     yield from _between_routes(rows, draft)
     for row in rows:
         spec = row.spec
         yield from lonely.cautions(row)
         if isinstance(spec, Route):
             yield from _of_route(row, spec)
-            yield from _of_mesh_hosts(row, spec, draft)
+            yield from mesh_hosts.cautions(row, spec)
         elif isinstance(spec, RateLimit):
             yield from _of_methods(row, spec.match, "spec.match")
         elif isinstance(spec, TrafficPolicy):
@@ -119,23 +120,34 @@ def _of_timeouts(row: DocumentRow, timeouts: Timeouts | None, path: str) -> Iter
         yield _caution(row, f"{path}.attempt", "attempt_exceeds_deadline", message)
 
 
-def _of_mesh_hosts(row: DocumentRow, spec: Route, draft: Draft) -> Iterator[Caution]:
-    """Hosts that nobody can call by: on the mesh a host is a service, or another name of one."""
-    if "mesh" not in spec.listeners:
-        return
-    _, own, _ = row.key
-    for at, host in enumerate(spec.hosts):
-        if any("." in host or key[1] == own for key in draft.holders(("alias", host.rstrip(".")))):
-            continue
-        labels = host.rstrip(".").removesuffix(".mesh").split(".")
-        service, namespace = (labels[0], own) if len(labels) == 1 else (labels[0], labels[1])
-        known = draft.document(("Service", namespace, service)) or next(draft.instances_of(namespace, service), None)
-        if len(labels) > 2 or known is None:
-            names = sorted(name for _, name in draft.view.service_keys(namespace))
-            meant = nearest(service, names) if len(labels) <= 2 else None
+class _MeshHosts:
+    """Hosts that nobody can call by: on the mesh a host is a service, or another name of one. Of many the first are
+    told with what was probably meant."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._hints = Hints(draft)
+
+    def cautions(self, row: DocumentRow, spec: Route) -> Iterator[Caution]:
+        if "mesh" not in spec.listeners:
+            return
+        _, own, _ = row.key
+        for at, host in enumerate(spec.hosts):
+            if any("." in host or key[1] == own for key in self._draft.holders(("alias", host.rstrip(".")))):
+                continue
+            labels = host.rstrip(".").removesuffix(".mesh").split(".")
+            service, namespace = (labels[0], own) if len(labels) == 1 else (labels[0], labels[1])
+            if len(labels) <= 2 and self._is_known(namespace, service):
+                continue
+            meant = nearest(service, self._hints.services(namespace)) if len(labels) <= 2 else None
             hint = f" (did you mean {meant}?)" if meant else ""
             message = f'"{host}" names no service, so nobody calls by it on the mesh{hint}'
             yield _caution(row, f"spec.hosts[{at}]", "unknown_host", message)
+
+    def _is_known(self, namespace: str, service: str) -> bool:
+        if self._draft.document(("Service", namespace, service)) is not None:
+            return True
+        return next(self._draft.instances_of(namespace, service), None) is not None
 
 
 class _Hosts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from meshway.model.access_policy import AccessPolicy
 from meshway.model.authentication import Authentication
@@ -22,6 +22,24 @@ if TYPE_CHECKING:
     from registry.revisions.draft import Draft
     from registry.view.rows import DocumentKey
 
+_MOST_HINTS: Final = 5
+
+
+class Hints:
+    """What was probably meant by the first wrong names of a write. Each asks every service of a namespace for its
+    likeness: some milliseconds of the loop where there are thousands."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._left = _MOST_HINTS
+
+    def services(self, namespace: str) -> Sequence[str]:
+        """To choose one from; none when there were hints enough."""
+        if not self._left:
+            return ()
+        self._left -= 1
+        return sorted({name for _, name in self._draft.view.service_keys(namespace)})
+
 
 def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
     """Everything in a spec that must exist elsewhere. namespace: the document's."""
@@ -40,7 +58,7 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
     return ()
 
 
-def dangling(reference: Reference, draft: Draft) -> str | None:
+def dangling(reference: Reference, draft: Draft, hints: Hints) -> str | None:
     """Why a reference leads nowhere; None: it leads somewhere."""
     owner = f"{reference.namespace}/{reference.name}"
     if reference.to in ("route", "rule"):
@@ -50,7 +68,8 @@ def dangling(reference: Reference, draft: Draft) -> str | None:
     service = _service(draft, reference.namespace, reference.name)
     if reference.to == "service":
         if service is None and next(draft.instances_of(reference.namespace, reference.name), None) is None:
-            return f'"{reference.name}" is no service in namespace {reference.namespace}{_others(reference, draft)}'
+            meant = did_you_mean(reference.name, hints.services(reference.namespace))
+            return f'"{reference.name}" is no service in namespace {reference.namespace}{meant}'
     elif reference.to == "subset":
         names = () if service is None else tuple(subset.name for subset in service.subsets)
         if reference.part not in names:
@@ -184,9 +203,3 @@ def _meant(number: str, service: Service | None) -> str:
 
 def _it_has(names: tuple[str, ...]) -> str:
     return f"it has {', '.join(names)}" if names else "it has none"
-
-
-def _others(reference: Reference, draft: Draft) -> str:
-    """The nearest service there is, for the typing error it mostly is."""
-    names = {name for _, name in draft.view.service_keys(reference.namespace)}
-    return did_you_mean(reference.name, sorted(names))

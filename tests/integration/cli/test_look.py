@@ -15,7 +15,7 @@ Run = Callable[..., Ended]
 
 
 def test_instances_are_listed_with_their_leases(registry: Registry, run: Run, namespace: str) -> None:
-    registry.register("cart", "one", 9000, namespace, version="v1", tags=["a"])
+    registry.register("cart", "one", 9000, namespace, ttl_s=3600, version="v1", tags=["a"])
     shown = run("instances", "cart")
     assert shown.code == 0
     heading, row = shown.out.splitlines()
@@ -28,7 +28,7 @@ def test_instances_are_listed_with_their_leases(registry: Registry, run: Run, na
 def test_instances_of_an_unknown_service_are_exit_4_with_the_nearest(
     registry: Registry, run: Run, namespace: str
 ) -> None:
-    registry.register("reviews", "one", 9000, namespace)
+    registry.register("reviews", "one", 9000, namespace, ttl_s=3600)
     refused = run("instances", "review")
     assert (refused.code, refused.out) == (4, "")
     assert refused.err == f"error: Service {namespace}/review does not exist\nmend:  did you mean reviews?\n"
@@ -43,7 +43,7 @@ def test_a_service_that_waits_for_its_first_instance_says_how(run: Run, namespac
 
 
 def test_services_show_their_health(registry: Registry, run: Run, namespace: str) -> None:
-    registry.register("cart", "one", 9000, namespace)
+    registry.register("cart", "one", 9000, namespace, ttl_s=3600)
     assert run("get", "services").out.splitlines()[1].split()[:4] == ["cart", "✓", "ok", "1/1"]
 
 

@@ -295,3 +295,14 @@ def test_a_guarded_apply_is_made_on_what_was_read_or_not_at_all() -> None:
     assert bench.view.revision == 2
     assert guarded(bench, route_to("books", priority=4), Guard(*route, 2)) is None
     assert bench.view.revision == 3
+
+
+def test_of_many_wrong_services_the_first_are_told_with_what_was_meant() -> None:
+    bench = Bench()
+    bench.register("books")
+    wrong = [route_to(f"book-{at}", f"r{at}", f"/{at}") for at in range(20)]
+    problem = refusal(bench, *wrong)
+    assert len(problem.errors) == 20
+    # Each likeness is sought among all services of a namespace, and the loop waits meanwhile.
+    hinted = [at for at, error in enumerate(problem.errors) if "did you mean books" in error.message]
+    assert hinted == [0, 1, 2, 3, 4]

@@ -173,3 +173,14 @@ def test_a_mesh_host_that_names_no_service_is_told() -> None:
     assert "did you mean reviews?" in told[0].message
     edge = {"hosts": ["api.example.com"], "rules": [{"destinations": [{"service": "reviews"}]}]}
     assert warned(bench, written("Route", "e", edge)) == []
+
+
+def test_of_many_wrong_mesh_hosts_the_first_are_told_with_what_was_meant() -> None:
+    bench = Bench()
+    bench.register("reviews")
+    hosts = [f"review-{at}" for at in range(20)]
+    spec = {"listeners": ["mesh"], "hosts": hosts, "rules": [{"destinations": [{"service": "reviews"}]}]}
+    told = bench.apply(written("Route", "r", spec)).warnings
+    assert [one.path for one in told] == [f"spec.hosts[{at}]" for at in range(20)]
+    # Each likeness is sought among all services of a namespace, and the loop waits meanwhile.
+    assert [at for at, one in enumerate(told) if "did you mean reviews?" in one.message] == [0, 1, 2, 3, 4]
