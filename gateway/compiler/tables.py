@@ -69,8 +69,8 @@ class Compiler:
 
     def prove(self, changes: Iterable[Change]) -> None:
         """Before the first snapshot: versions that other workers of the host run in place of refused ones (puts), and
-        documents without which they go on (deletes)."""
-        self._state = replace(self._state, proven=read_changes(changes).documents)
+        documents without which they go on (deletes). Told in as many parts as there are frames."""
+        self._state = replace(self._state, proven={**self._state.proven, **read_changes(changes).documents})
 
     def keep(self, changes: Iterable[Change]) -> None:
         """As `prepare_kept`, all of it on the loop."""

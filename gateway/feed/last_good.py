@@ -2,8 +2,9 @@
 
 `last_good/<revision>.snapshot` = magic, version (u32), the feed's frames (hello, snapshot parts, snapshot_end), the
 documents' versions that run in place of refused ones (`feed/proven.py`) as a delta, SHA-256 of all before. It is
-written whole and renamed. `<revision>.deltas` beside it grows by the deltas since, each followed by its CRC-32; a torn
-tail is cut where the first record is wrong. Two snapshots are kept: when one is damaged, the one before serves.
+written whole and renamed. `<revision>.deltas` beside it grows by the deltas since, each followed by its CRC-32; a delta
+of the revision that is reached already tells those versions anew. A torn tail is cut where the first record is wrong.
+Two snapshots are kept: when one is damaged, the one before serves.
 """
 
 import hashlib
@@ -96,7 +97,10 @@ def append_deltas(snapshot: Path, records: bytes) -> None:
 
 
 def record(revision: int, changes: list[Change]) -> bytes:
-    """A revision as it stands in the deltas' file: length (u32), frames, CRC-32 of the frames."""
+    """A revision as it stands in the deltas' file: length (u32), frames, CRC-32 of the frames.
+
+    changes: of a revision that stands there already: as `Proven.changes` gives them now.
+    """
     frames = delta_frames(revision, changes)
     return len(frames).to_bytes(4, "big") + frames + zlib.crc32(frames).to_bytes(4, "big")
 
@@ -137,8 +141,12 @@ def _with_deltas(whole: Whole, proven: list[Change], path: Path, refused: tuple[
     entries, versions = whole.entries, Proven()
     versions.restore(proven, whole.revision, entries)
     for frames in _records(path):
+        told: list[Change] | None = None
         try:
             for frame in FrameReader().feed(frames):
+                if isinstance(frame, Delta) and frame.revision == state.revision:
+                    told = [*(told or ()), *frame.changes]
+                    continue
                 outcome = state.take(frame) if isinstance(frame, Delta) else Trouble("bad", "no delta")
                 if isinstance(outcome, Trouble):
                     raise FrameError(outcome.reason)
@@ -147,6 +155,10 @@ def _with_deltas(whole: Whole, proven: list[Change], path: Path, refused: tuple[
                     merge(entries, outcome.changes)
         except FrameError:
             break
+        if told is not None:
+            versions = Proven()
+            versions.restore(told, state.revision, entries)
+    versions.begin(state.revision, entries)
     return LastGood(whole.epoch, state.revision, entries, versions, refused)
 
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from gateway.feed.last_good import load
+from meshway.snapshot import Change
 from tests.parts.changes import document, left, running
 from tests.parts.conditions import until
 from tests.parts.feed_server import Feed
@@ -132,6 +133,25 @@ async def test_at_a_first_start_nothing_passes_by_a_policy_that_does_not_compile
         )
         await gateway.wait_for_revision(feed.revision)
         assert (await gateway.call("books")).status_code == 200
+
+
+async def test_a_policy_that_was_mended_once_outlives_its_next_fault_and_a_restart(feed: Feed, tmp_path: Path) -> None:
+    def limit(**fields: object) -> Change:
+        return document("RateLimit", "later", {"targets": [{"service": "books"}], **fields})
+
+    feed.commit(limit(of_a_later_version=1))
+    async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
+        assert (await gateway.call("books")).status_code == 503
+        await until(lambda: load(gateway.data / "gateway" / "last_good")[0])
+        feed.commit(limit(token_bucket={"rate": "1/h", "burst": 1}))
+        await gateway.wait_for_revision(feed.revision)
+        feed.commit(limit(of_a_later_version=2))
+        await until(lambda: feed.reports and feed.reports[-1]["revision"] == feed.revision)
+        assert (await gateway.call("books")).status_code == 200
+        await gateway.stop()
+    await feed.stop()
+    async with GatewayProcess(tmp_path, feed.url, workers=1) as restarted:
+        assert [(await restarted.call("books")).status_code for _ in range(2)] == [200, 429]
 
 
 async def test_a_reload_fills_no_bucket(feed: Feed, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from gateway.feed.keeper import Keeper
 from gateway.feed.last_good import load
 from gateway.feed.state import Changes, Whole
 from meshway.snapshot import Change
-from tests.parts.changes import running
+from tests.parts.changes import document, gone, running
 
 
 class Kept:
@@ -15,8 +15,9 @@ class Kept:
         self.folder = folder
         self.now_s = 100.0
         self.held = Held()
+        self.proven: list[Change] = []
         self.keeper = Keeper(
-            folder, lambda: (self.held.epoch, self.held.revision, self.held.entries, []), lambda: self.now_s
+            folder, lambda: (self.held.epoch, self.held.revision, self.held.entries, self.proven), lambda: self.now_s
         )
 
     def whole(self, revision: int, *entries: Change) -> None:
@@ -87,6 +88,39 @@ async def test_a_long_journal_is_folded_into_a_new_snapshot(tmp_path: Path) -> N
     await kept.keeper.sync()
     assert len(list(tmp_path.glob("*.snapshot"))) == 2
     assert kept.on_disk() == (3, 60)
+
+
+async def test_what_runs_in_place_of_a_refused_version_is_kept_when_it_is_known(tmp_path: Path) -> None:
+    def route(version: int) -> Change:
+        return document("Route", "r", {"version": version})
+
+    def proven() -> list[Change]:
+        found, _ = load(tmp_path)
+        assert found is not None
+        return found.proven.changes()
+
+    kept = Kept(tmp_path)
+    kept.whole(5, running("a", "1", port=1))
+    await kept.keeper.sync()
+    kept.proven = [gone("Route", "r")]  # until it has compiled
+    kept.change(route(1))
+    await kept.keeper.sync()
+    assert proven() == [gone("Route", "r")]
+    kept.proven = []
+    await kept.keeper.sync()
+    kept.change(route(2))
+    kept.proven = [route(1)]
+    await kept.keeper.sync()
+    assert (proven(), kept.on_disk()) == ([route(1)], (7, 2))
+    [journal] = tmp_path.glob("*.deltas")
+    size = journal.stat().st_size
+    await kept.keeper.sync()
+    assert journal.stat().st_size == size, "it is told once"
+    kept.proven = []
+    await kept.keeper.sync()
+    kept.proven = [route(1)]
+    await kept.keeper.sync(is_last=True)
+    assert proven() == [route(1)]
 
 
 async def test_a_disk_that_refuses_loses_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from gateway.feed import last_good
 from gateway.feed.last_good import append_deltas, load, record, write_snapshot
+from gateway.feed.state import Changes
 from meshway.snapshot import Change
 from tests.parts.changes import document, gone, left, running
 
@@ -105,6 +106,34 @@ def test_versions_that_run_in_place_of_refused_ones_are_read_back_and_follow_the
     assert found.entries[route("a", 3).key] == route("a", 3)
     found.proven.settle(6, [route("b", 2).key])
     assert found.proven.changes() == [route("b", 1)]
+
+
+def test_what_compiled_since_the_snapshot_is_known_from_the_journal(tmp_path: Path) -> None:
+    def policy(version: int) -> Change:
+        return document("RateLimit", "p", {"version": version})
+
+    path = write_snapshot(tmp_path, "e1", 5, [], [])
+    append_deltas(path, record(6, [policy(1)]) + record(6, []) + record(7, [policy(2)]) + record(7, [policy(1)]))
+    found, _ = load(tmp_path)
+    assert found is not None
+    assert (found.revision, found.entries) == (7, {policy(2).key: policy(2)})
+    assert found.proven.changes() == [policy(1)], "a policy is not left out that calls went by"
+    found.proven.settle(7, [])
+    assert found.proven.changes() == []
+
+
+def test_nothing_of_a_snapshot_counts_as_good_before_it_has_compiled(tmp_path: Path) -> None:
+    def policy(version: int) -> Change:
+        return document("RateLimit", "p", {"version": version})
+
+    write_snapshot(tmp_path, "e1", 5, [policy(1)])
+    found, _ = load(tmp_path)
+    assert found is not None
+    assert found.proven.changes() == []
+    found.proven.settle(5, [policy(1).key])
+    found.proven.take(Changes(6, [policy(2)]), found.entries)
+    found.proven.settle(6, [policy(2).key])
+    assert found.proven.changes() == []
 
 
 def test_another_version_is_refused_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

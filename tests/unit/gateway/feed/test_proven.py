@@ -27,6 +27,7 @@ def route(version: int, name: str = "r") -> Change:
 
 def test_the_version_before_the_first_refused_one_is_the_good_one() -> None:
     host = Host(running("books", "1"), route(1))
+    host.settle()
     host.change(route(2), route(1, "other"), running("books", "2"))
     host.change(route(3))
     host.settle(route(3))
@@ -70,8 +71,35 @@ def test_at_a_first_start_nothing_has_proved_itself() -> None:
     assert host.proven.changes() == []
 
 
+def test_a_version_that_never_compiled_is_not_the_good_one_of_those_after_it() -> None:
+    host = Host(route(1))
+    host.settle(route(1))
+    host.change(route(2))
+    assert host.proven.changes() == [], "nobody knows what to do without it"
+    host.settle(route(2))
+    assert host.proven.changes() == []
+    host.change(route(3))
+    host.settle()
+    host.change(route(4))
+    host.settle(route(4))
+    assert host.proven.changes() == [route(3)]
+
+
+def test_a_worker_that_lags_does_not_take_back_what_another_has_refused() -> None:
+    host = Host(route(1))
+    host.settle()
+    host.change(running("books", "1"))
+    host.change(route(2))
+    host.proven.settle(3, [route(2).key])
+    host.proven.settle(2, [])  # by one that has not met it yet
+    assert host.proven.changes() == [route(1)]
+    host.proven.settle(3, [route(2).key])
+    assert host.proven.changes() == [route(1)]
+
+
 def test_a_snapshot_is_compared_with_what_was_held() -> None:
     host = Host(route(1), route(1, "same"), route(1, "left"))
+    host.settle()
     host.change(route(2, "left"), route(2, "busy"))
     entries = [route(2), route(1, "same"), route(1, "new")]
     host.take(Whole("e2", 1, {entry.key: entry for entry in entries}))
