@@ -6,13 +6,13 @@ exception is a filter that answers with an awaitable.
 
 import logging
 from collections.abc import Awaitable
-from typing import Final
 
 from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply, Turn
 from gateway.plan import BUILT_IN, RoutePlan
 from gateway.relay import encoding
 from gateway.relay.attempt import Attempt
 from gateway.relay.caller_deadline import left_s
+from gateway.relay.ending import ADMITTED, FURTHER, IN_LINE, NOTHING, OUTSIDE, Ending
 from gateway.relay.further_attempts import FurtherAttempts
 from gateway.relay.mirror import CopiedBody, mirror
 from gateway.relay.refusals import nowhere, too_large
@@ -29,41 +29,31 @@ from meshway.http1.message import ResponseHead
 from meshway.tasks import spawn
 
 _log = logging.getLogger("gateway.relay")
-# Of a call to its cluster. Where nothing guards it, it stays outside: nothing to give back.
-_OUTSIDE: Final = 0
-_PENDING: Final = 1
-_ADMITTED: Final = 2
-# What the downstream's timer is set for beside the deadline; a number above is the filter to go on with.
-_NOTHING: Final = 0
-_FURTHER: Final = -1
 
 
-class Call:
+class Call(Ending):
     """The downstream makes one for each request head, calls `start`, and then says what the caller does.
 
-    is_over: the exchange was finished; the downstream calls nothing any more. is_request_whole, request_trailers:
-    the caller has sent all. body: what is kept of the request's, None when it has none. attempt: the newest that runs.
+    is_request_whole, request_trailers: the caller has sent all. body: what is kept of the request's, None when it has
+    none.
     """
 
-    __slots__ = (
-        "_cluster_state", "_further", "_is_upstream_closed", "_turns", "_waits_for", "attempt", "body", "downstream",
-        "exchange", "is_over", "is_request_whole", "relay", "request_trailers",
-    )  # fmt: skip
+    __slots__ = ("_is_upstream_closed", "body", "is_request_whole", "request_trailers")
 
     def __init__(self, relay: Relay, exchange: Exchange, downstream: Downstream) -> None:
         self.relay = relay
         self.exchange = exchange
         self.downstream = downstream
         self.is_over = False
+        self.attempt = None
+        self._cluster_state = OUTSIDE
+        self._further = None
+        self._turns = ()
+        self._waits_for = NOTHING
         self.is_request_whole = False
         self.request_trailers = b""
-        self.attempt: Attempt | None = None
         self.body: Replay | None = None
-        self._cluster_state = _OUTSIDE
         self._is_upstream_closed = False  # its half, after an upgrade
-        self._further: FurtherAttempts | None = None
-        self._turns: tuple[Turn, ...] = ()
-        self._waits_for = _NOTHING
 
     # From the head to the first attempt.
 
@@ -179,12 +169,12 @@ class Call:
         if cluster.is_guarded:
             admission = cluster.admit(exchange, self._admitted)
             if admission is PENDING:
-                self._cluster_state = _PENDING
+                self._cluster_state = IN_LINE
                 return
             if admission is not None:
                 self._refused(cluster, admission, now)
                 return
-            self._cluster_state = _ADMITTED
+            self._cluster_state = ADMITTED
         pick = cluster.first_pick
         self.attempt_on(cluster, plan, pick(exchange) if pick is not None else None, now)
 
@@ -200,17 +190,17 @@ class Call:
         other.budget.count_request(now)
         admission = other.admit(exchange, self._admitted) if other.is_guarded else None
         if admission is PENDING:
-            self._cluster_state = _PENDING
+            self._cluster_state = IN_LINE
         else:
             self._admitted(admission)
 
     def _admitted(self, refusal: Reply | None) -> None:
         """The bulkhead, later."""
-        self._cluster_state = _OUTSIDE
+        self._cluster_state = OUTSIDE
         if refusal is not None:
             self.answer(refusal)
             return
-        self._cluster_state = _ADMITTED
+        self._cluster_state = ADMITTED
         cluster, plan = self.exchange.cluster, self.exchange.plan
         assert cluster is not None
         assert plan is not None
@@ -283,22 +273,6 @@ class Call:
             attempt.send_end(trailers)
             if self._is_upstream_closed:
                 self._end_tunnel(self.relay.now())
-
-    def on_bad_body(self, reply: Reply) -> None:
-        """The request cannot be read on. The caller gets the reply, or a cut when his answer has begun."""
-        now = self.relay.now()
-        self._leave("cancelled", now)
-        if self.exchange.status:
-            self._cut(reply.flag, reply.reason, reply.policy, reply.detail, now)
-        else:
-            self.answer(reply)
-
-    def on_gone(self) -> None:
-        """The caller left; nothing can be told him any more."""
-        now = self.relay.now()
-        self.exchange.mark("DC")
-        self._leave("cancelled", now)
-        self._finish(now)
 
     def on_write_paused(self) -> None:
         """The caller does not take what we send."""
@@ -393,7 +367,7 @@ class Call:
 
     def go_on_at(self, due: float) -> None:
         """With further attempts."""
-        self._waits_for = _FURTHER
+        self._waits_for = FURTHER
         self.relay.wheel.set(self.downstream.timer, self, min(due, self.exchange.deadline))
 
     def on_timer(self, now: float) -> None:
@@ -403,86 +377,14 @@ class Call:
             self._miss_deadline(now)
             return
         self.relay.wheel.set(self.downstream.timer, self, exchange.deadline)
-        waits_for, self._waits_for = self._waits_for, _NOTHING
+        waits_for, self._waits_for = self._waits_for, NOTHING
         plan = exchange.plan
         assert plan is not None
         if waits_for > 0:
             self._filter(plan, waits_for)
-        elif waits_for == _FURTHER:
+        elif waits_for == FURTHER:
             self.further.on_timer(now)
-
-    def _miss_deadline(self, now: float) -> None:
-        exchange = self.exchange
-        plan = exchange.plan
-        assert plan is not None
-        # A caller who asks for the impossible must not get an endpoint ejected.
-        is_ours = exchange.deadline == exchange.started + plan.deadline_s
-        self._leave("attempt_timeout" if is_ours and not exchange.status else "cancelled", now)
-        policy = plan.sources.get("timeouts.deadline", BUILT_IN) if is_ours else "caller's meshway-deadline"
-        detail = "the call took longer than its deadline"
-        if exchange.status:
-            self._cut("DT", "deadline_exceeded", policy, detail, now)
-        else:
-            self.answer(Reply(504, "deadline_exceeded", "DT", detail, policy=policy))
-
-    # The end.
-
-    def _end_tunnel(self, now: float) -> None:
-        attempt = self.attempt
-        if attempt is not None and not attempt.is_over:
-            attempt.cancel("cancelled", now)
-        self._finish(now)
 
     def _is_unsent(self) -> bool:
         """Nobody takes the request's body yet."""
         return not self.is_over and (self.attempt is None or self.attempt.upstream is None)
-
-    def answer(self, reply: Reply) -> None:
-        exchange = self.exchange
-        exchange.take_reply(reply)
-        self._release()
-        self.downstream.send_reply(exchange, reply)  # counts the bytes it sends
-        self.relay.finish(exchange, self.relay.now())
-
-    def _cut(self, flag: str, reason: str, policy: str, detail: str, now: float) -> None:
-        exchange = self.exchange
-        exchange.mark(flag)
-        exchange.blame(reason, policy, detail)
-        self._finish(now)
-        self.downstream.abort()
-
-    def _leave(self, outcome: str, now: float) -> None:
-        """Gives up whatever is under way. outcome: of the attempt that was given the longest."""
-        if self._further is not None:
-            self._further.cancel(outcome, now)
-        attempt, self.attempt = self.attempt, None
-        if attempt is not None:
-            attempt.cancel(outcome, now)
-
-    def _finish(self, now: float) -> None:
-        self._release()
-        self.relay.finish(self.exchange, now)
-
-    def _release(self) -> None:
-        """Gives back what the exchange holds, before the downstream may begin the next one."""
-        self.is_over = True
-        # They know us: without the circle all are freed at once, and no collector runs.
-        self.attempt = self._further = None
-        if self._turns:
-            turns, self._turns = self._turns, ()
-            for turn in turns:
-                turn.leave()
-        exchange = self.exchange
-        if exchange.deadline != NEVER or self._waits_for:
-            timer = self.downstream.timer
-            timer.due = NEVER
-            timer.owner = None
-        state = self._cluster_state
-        if state:
-            self._cluster_state = _OUTSIDE
-            cluster = exchange.cluster
-            assert cluster is not None
-            if state == _ADMITTED:
-                cluster.release(exchange)
-            else:
-                cluster.cancel_pending(exchange)

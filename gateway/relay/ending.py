@@ -1,0 +1,127 @@
+"""How a call ends, with an answer, a cut or a caller who left, and what it gives back then."""
+
+from typing import TYPE_CHECKING, Final
+
+from gateway.exchange import NEVER, Exchange, Reply, Turn
+from gateway.plan import BUILT_IN
+
+if TYPE_CHECKING:
+    from gateway.relay.attempt import Attempt
+    from gateway.relay.further_attempts import FurtherAttempts
+    from gateway.relay.relay import Relay
+    from gateway.wire.interfaces import Downstream
+
+# Of a call to its cluster. Where nothing guards it, it stays outside: nothing to give back.
+OUTSIDE: Final = 0
+IN_LINE: Final = 1
+ADMITTED: Final = 2
+# What the downstream's timer is set for beside the deadline; a number above is the filter to go on with.
+NOTHING: Final = 0
+FURTHER: Final = -1
+
+
+class Ending:
+    """What a call holds, for whoever ends it. Its attributes are set by `Call`: an `__init__` more costs each call.
+
+    is_over: the exchange was finished; the downstream calls nothing any more. attempt: the newest that runs.
+    """
+
+    __slots__ = (
+        "_cluster_state", "_further", "_turns", "_waits_for", "attempt", "downstream", "exchange", "is_over", "relay",
+    )  # fmt: skip
+
+    relay: "Relay"
+    exchange: Exchange
+    downstream: "Downstream"
+    is_over: bool
+    attempt: "Attempt | None"
+    _cluster_state: int
+    _further: "FurtherAttempts | None"
+    _turns: tuple[Turn, ...]
+    _waits_for: int
+
+    def answer(self, reply: Reply) -> None:
+        exchange = self.exchange
+        exchange.take_reply(reply)
+        self._release()
+        self.downstream.send_reply(exchange, reply)  # counts the bytes it sends
+        self.relay.finish(exchange, self.relay.now())
+
+    def on_bad_body(self, reply: Reply) -> None:
+        """The request cannot be read on. The caller gets the reply, or a cut when his answer has begun."""
+        now = self.relay.now()
+        self._leave("cancelled", now)
+        if self.exchange.status:
+            self._cut(reply.flag, reply.reason, reply.policy, reply.detail, now)
+        else:
+            self.answer(reply)
+
+    def on_gone(self) -> None:
+        """The caller left; nothing can be told him any more."""
+        now = self.relay.now()
+        self.exchange.mark("DC")
+        self._leave("cancelled", now)
+        self._finish(now)
+
+    def _miss_deadline(self, now: float) -> None:
+        exchange = self.exchange
+        plan = exchange.plan
+        assert plan is not None
+        # A caller who asks for the impossible must not get an endpoint ejected.
+        is_ours = exchange.deadline == exchange.started + plan.deadline_s
+        self._leave("attempt_timeout" if is_ours and not exchange.status else "cancelled", now)
+        policy = plan.sources.get("timeouts.deadline", BUILT_IN) if is_ours else "caller's meshway-deadline"
+        detail = "the call took longer than its deadline"
+        if exchange.status:
+            self._cut("DT", "deadline_exceeded", policy, detail, now)
+        else:
+            self.answer(Reply(504, "deadline_exceeded", "DT", detail, policy=policy))
+
+    def _end_tunnel(self, now: float) -> None:
+        attempt = self.attempt
+        if attempt is not None and not attempt.is_over:
+            attempt.cancel("cancelled", now)
+        self._finish(now)
+
+    def _cut(self, flag: str, reason: str, policy: str, detail: str, now: float) -> None:
+        exchange = self.exchange
+        exchange.mark(flag)
+        exchange.blame(reason, policy, detail)
+        self._finish(now)
+        self.downstream.abort()
+
+    def _leave(self, outcome: str, now: float) -> None:
+        """Gives up whatever is under way. outcome: of the attempt that was given the longest."""
+        if self._further is not None:
+            self._further.cancel(outcome, now)
+        attempt, self.attempt = self.attempt, None
+        if attempt is not None:
+            attempt.cancel(outcome, now)
+
+    def _finish(self, now: float) -> None:
+        self._release()
+        self.relay.finish(self.exchange, now)
+
+    def _release(self) -> None:
+        """Gives back what the exchange holds, before the downstream may begin the next one."""
+        self.is_over = True
+        # They know us: without the circle all are freed at once, and no collector runs.
+        self.attempt = self._further = None
+        if self._turns:
+            turns, self._turns = self._turns, ()
+            for turn in turns:
+                turn.leave()
+        exchange = self.exchange
+        if exchange.deadline != NEVER or self._waits_for:
+            timer = self.downstream.timer
+            timer.due = NEVER
+            timer.owner = None
+        state = self._cluster_state
+        if state:
+            self._cluster_state = OUTSIDE
+            cluster = exchange.cluster
+            assert cluster is not None
+            if state == ADMITTED:
+                cluster.release(exchange)
+            else:
+                cluster.cancel_pending(exchange)
