@@ -20,7 +20,7 @@ class CallQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     these were applied, `{apiVersion, kind, metadata, spec}` each. gateway: whose word is wanted, the node's name.
     """
 
-    method: Annotated[str, Meta(pattern=r"^[A-Za-z]{1,32}$")] = "GET"
+    method: Annotated[str, Meta(pattern=r"^[A-Za-z]{1,32}$(?!\n)")] = "GET"
     url: Annotated[str, Meta(min_length=1, max_length=8192)]
     headers: Annotated[dict[str, str], Meta(max_length=100)] = {}
     listener: Literal["edge", "mesh"] | None = None

@@ -10,7 +10,8 @@ from meshway.model.document_source import DocumentSource
 
 API_VERSION: Final = "meshway/v1"
 DEFAULT_NAMESPACE: Final = "default"
-LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+# Python's `$` alone lets a line feed follow, JSON Schema's does not.
+LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$(?!\n)"
 
 Label = Annotated[str, Meta(pattern=LABEL_PATTERN, description="RFC 1123 label, 1 to 63 characters.")]
 Port = Annotated[int, Meta(ge=1, le=65535)]

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 MOST_LINES: Final = 256
 # Relative, so that it tells nothing of the machine it lies on: no root, no drive, no way up.
-FILE_PATTERN: Final = r"^(?![/~])(?!.*(^|/)\.\.(/|$))[^\\:\x00-\x1f\x7f]{1,256}$"
+FILE_PATTERN: Final = r"^(?![/~])(?!.*(^|/)\.\.(/|$))[^\\:\x00-\x1f\x7f]{1,256}$(?!\n)"
 
 Line = Annotated[int, Meta(ge=1, le=10_000_000)]
 

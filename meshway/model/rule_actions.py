@@ -104,4 +104,4 @@ class Deprecation(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
     since: str | None = None
     sunset: str | None = None
-    link: Annotated[str, Meta(pattern=r"^https?://[!-;=?-~]+$", max_length=1024)] | None = None
+    link: Annotated[str, Meta(pattern=r"^https?://[!-;=?-~]+$(?!\n)", max_length=1024)] | None = None

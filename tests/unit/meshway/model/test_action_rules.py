@@ -70,6 +70,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ),
     (rule(deprecation={"since": "2026-01-01", "link": "/v2"}), "spec.rules[0].deprecation.link", "out_of_bounds"),
     (
+        rule(deprecation={"since": "2026-01-01", "link": "https://a.example\n"}),
+        "spec.rules[0].deprecation.link",
+        "out_of_bounds",
+    ),
+    (
         rule(rewrite={"host": "a.example", "host_from_header": "x-host"}),
         "spec.rules[0].rewrite.host_from_header",
         "forbidden_combination",

@@ -108,6 +108,7 @@ def test_errors_name_their_document_the_value_and_the_mend() -> None:
         (document(spec=None), "spec", "wrong_type", "empty"),
         (document(spec=[]), "spec", "wrong_type", "a list"),
         (document(metadata={"namespace": "mesh"}), "metadata.namespace", "forbidden_namespace", "no Route"),
+        (document(metadata={"name": "cart\n"}), "metadata.name", "bad_name", "no name"),
         (document(metadata={"labels": {"team": "x" * 64}}), "metadata.labels.team", "out_of_bounds", "at most 63"),
         (document(metadata={"labels": {"-a b": "x"}}), 'metadata.labels["-a b"]', "bad_name", "no label name"),
         (document(metadata={"labels": {"v": 1}}), "metadata.labels.v", "wrong_type", "in quotes"),

@@ -34,7 +34,8 @@ def test_names_with_dots_and_brackets_are_walked_out_of() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["/etc/cart.yaml", "~/cart.yaml", "../cart.yaml", "a/../b.yaml", "C:\\cart.yaml", "", "a\nb", "x" * 257]
+    "file",
+    ["/etc/cart.yaml", "~/cart.yaml", "../cart.yaml", "a/../b.yaml", "C:\\cart.yaml", "", "a\nb", "a\n", "x" * 257],
 )
 def test_a_file_that_tells_of_a_machine_is_refused(file: str) -> None:
     read, errors = read_struct({"file": file, "line": 1}, DocumentSource, "source")
