@@ -88,6 +88,9 @@ class AdaptiveLimit:
 
     def observe(self, latency_s: float, now: float) -> None:
         """An answer came, or did not come in time."""
+        if not self._ends:
+            # The first to come are the quickest of those that began: a base of these alone would be too low for good.
+            self._ends = now + self.settings.window_s
         self._samples += 1
         self._sum_s += latency_s
         if now >= self._ends and self._samples >= self.settings.minimum_samples:

@@ -92,6 +92,14 @@ def test_an_overloaded_service_works_at_its_capacity(chance: random.Random, load
     assert service.p99(5.0) < 0.25
 
 
+@pytest.mark.parametrize(("seed", "load"), [(3525967308, 1.2), (3525967308, 3.0), (1120, 1.2)])
+def test_who_meets_a_load_at_its_first_call_learns_no_less(seed: int, load: float) -> None:
+    """Where the first answers come so soon that a base of them alone costs a tenth of the capacity and more."""
+    service = Service(random.Random(seed), AdaptiveLimit("shop/books", SETTINGS))
+    service.run(load, seconds=30.0)
+    assert service.goodput(5.0, 30.0) >= 0.95
+
+
 def test_without_a_limit_it_answers_nobody_in_time(chance: random.Random) -> None:
     service = Service(chance, None)
     service.run(3.0, seconds=30.0)
