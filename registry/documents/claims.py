@@ -1,8 +1,9 @@
 """What only one document of the mesh may say: two that claim the same are a `conflict`.
 
 A Route claims each of its matches on each host, and its hosts at its priority, which a listed Route has alone; the
-hosts as such it shares, so that it is known who else is there. A TrafficPolicy claims each block for each target; a
-Service its aliases. RateLimits claim nothing: all that apply must admit a call.
+hosts as such it shares, so that it is known who else is there. A TrafficPolicy claims each block for each target; an
+Authentication its targets, for of all that reach a rule one holds; a Service its aliases. RateLimits and AccessPolicies
+claim nothing: all that apply must admit a call.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from meshway.model.authentication import Authentication
+from meshway.model.document import Target
 from meshway.model.fields import plain
 from meshway.model.match import Match, PathMatch
 from meshway.model.path_template import parse_template
 from meshway.model.route import Route
+from meshway.model.rules import MESH_NAMESPACE
 from meshway.model.service import Service
 from meshway.model.traffic_policy import TrafficPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meshway.model.document import Spec, Target
+    from meshway.model.document import Spec
     from registry.view.rows import Claim
 
 _BLOCKS: Final = tuple(name for name in TrafficPolicy.__struct_fields__ if name != "targets")
@@ -34,6 +38,8 @@ def claims(spec: Spec, namespace: str) -> frozenset[Claim]:
             return frozenset(_of_route(spec, namespace))
         case TrafficPolicy():
             return frozenset(_of_policy(spec, namespace))
+        case Authentication():
+            return frozenset(("callers", target) for target in _target_texts(spec.targets, namespace))
         case Service():
             return frozenset(("alias", alias) for alias in spec.aliases)
     return frozenset()
@@ -61,6 +67,8 @@ def claim_text(claim: Claim) -> str:
         return f'the alias "{parts[0]}"'
     if kind == "block":
         return f"{parts[1]} of {parts[0]}"
+    if kind == "callers":
+        return f"the word on who calls {parts[0]}"
     if kind in ("listed", "specificity"):
         listener, host, priority = parts
         return f"host {host} of the {listener} listener at priority {priority}, where a listed Route is alone"
@@ -121,11 +129,16 @@ def _of_route(spec: Route, namespace: str) -> Iterator[Claim]:
 
 
 def _of_policy(spec: TrafficPolicy, namespace: str) -> Iterator[Claim]:
-    targets = [_target_text(target, namespace) for target in spec.targets] or [f"namespace {namespace}"]
     for block in _BLOCKS:
         if getattr(spec, block) is not None:
-            for target in targets:
+            for target in _target_texts(spec.targets, namespace):
                 yield ("block", target, block)
+
+
+def _target_texts(targets: tuple[Target, ...], namespace: str) -> list[str]:
+    """Without any: the namespace, and in namespace `mesh` the whole mesh."""
+    written = targets or (Target(mesh=True) if namespace == MESH_NAMESPACE else Target(namespace=namespace),)
+    return [_target_text(target, namespace) for target in written]
 
 
 def _target_text(target: Target, namespace: str) -> str:

@@ -189,6 +189,23 @@ def test_two_policies_with_the_same_target_and_block_conflict() -> None:
     assert codes(refusal(bench, written("TrafficPolicy", "third", one))) == [("spec", "conflict")]
 
 
+def test_two_authentications_of_one_target_conflict() -> None:
+    def asking(name: str, issuer: str, target: dict[str, str]) -> Any:
+        jwt = {"issuer": issuer, "audiences": ["shop"], "jwks_uri": f"{issuer}/jwks"}
+        return written("Authentication", name, {"targets": [target], "methods": [{"jwt": jwt}]})
+
+    bench = Bench()
+    bench.register()
+    bench.apply(asking("one", "https://a.example", {"service": "books"}))
+    bench.apply(asking("wide", "https://b.example", {"namespace": "default"}))
+    bench.apply(asking("one", "https://b.example", {"service": "books"}))
+    problem = refusal(bench, asking("other", "https://b.example", {"service": "books"}))
+    assert codes(problem) == [("spec", "conflict")]
+    assert problem.errors[0].message == (
+        "spec: Authentication default/one has the word on who calls service default/books"
+    ), problem.errors
+
+
 def test_a_changed_document_does_not_conflict_with_itself() -> None:
     bench = Bench()
     bench.register()

@@ -50,6 +50,21 @@ def test_a_policy_without_targets_claims_its_namespace() -> None:
     assert one == other
 
 
+def test_an_authentication_claims_its_targets() -> None:
+    methods = [{"jwt": {"issuer": "https://id.example", "audiences": ["a"], "jwks_uri": "https://id.example/jwks"}}]
+    found = of("Authentication", {"targets": [{"service": "books"}, {"route": "r"}], "methods": methods})
+    assert [claim_text(claim) for claim in sorted(found)] == [
+        "the word on who calls route default/r",
+        "the word on who calls service default/books",
+    ]
+    assert of("Authentication", {"methods": methods}) == {("callers", "namespace default")}
+
+
+def test_in_namespace_mesh_no_targets_are_the_whole_mesh() -> None:
+    spec = {"retry": {"max_retries": 1}}
+    assert of("TrafficPolicy", spec, "mesh") == of("TrafficPolicy", {**spec, "targets": [{"mesh": True}]}, "mesh")
+
+
 def test_limits_claim_nothing_and_aliases_are_the_meshs() -> None:
     assert of("RateLimit", {"token_bucket": {"rate": "1/s"}}) == frozenset()
     assert of("Service", {"aliases": ["books.example"]}) == of("Service", {"aliases": ["books.example"]}, "other")
