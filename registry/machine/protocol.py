@@ -200,7 +200,8 @@ class RegistryConnection(asyncio.Protocol):
         """Judges a head before its body is read: what will be refused need not be sent."""
         self._is_in_head = False
         problem = self._surface.admit(self.peer, head)
-        if problem is None and self._refusal is not None and not self._surface.is_of_the_process(head):
+        # Nobody's body is waited for in a crowd: its places are few, and what is answered there needs none.
+        if problem is None and self._refusal is not None and (head.body or not self._surface.is_of_the_process(head)):
             problem = self._refusal
         limit = self._surface.body_limit(head) if problem is None else 0
         if problem is None and head.body > limit:

@@ -67,6 +67,15 @@ async def test_health_and_metrics_are_answered_when_all_places_are_taken(small: 
             assert (answer.status, answer.headers["connection"]) == (200, "close")
 
 
+async def test_in_a_crowd_nobodys_body_is_waited_for(small: RunningRegistry) -> None:
+    async with AsyncExitStack() as stack:
+        for client in [await stack.enter_async_context(RawClient(small.port)) for _ in range(3)]:
+            await client.call("GET", "/v1/health/live")
+        async with RawClient(small.port) as fourth:
+            fourth.writer.write(b"GET /v1/health/live HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nx")
+            assert refused(await fourth.answer(), "too_many_connections")
+
+
 async def test_one_that_opens_hundreds_holds_no_more_than_the_crowd_may(small: RunningRegistry) -> None:
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(RawClient(small.port)) for _ in range(200)]
