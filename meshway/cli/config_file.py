@@ -14,7 +14,7 @@ from msgspec import Meta
 from meshway.cli.failure import INVALID, NOT_FOUND, CliError
 
 VARIABLE: Final = "MESHWAY_CONFIG"
-_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$(?!\n)"
 _MAX_TEXT: Final = 1 << 20
 
 
@@ -114,10 +114,14 @@ def write_config(config: Config) -> None:
     from meshway.cli.output import yaml_stream
 
     path = config_path()
+    new: Path | None = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".config-", delete=False) as new:
-            new.write(yaml_stream([msgspec.to_builtins(config)]))
-        Path(new.name).replace(path)  # made for its owner alone
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".config-", delete=False) as opened:
+            new = Path(opened.name)
+            opened.write(yaml_stream([msgspec.to_builtins(config)]))
+        new.replace(path)  # made for its owner alone
     except OSError as error:
+        if new is not None:
+            new.unlink(missing_ok=True)
         raise CliError(NOT_FOUND, f"cannot write {path}: {error.strerror}") from error

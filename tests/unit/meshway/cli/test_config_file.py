@@ -74,3 +74,10 @@ def test_what_is_no_yaml_is_told(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with pytest.raises(CliError, match="is no YAML"):
         read_config()
+
+
+def test_what_cannot_be_put_in_place_leaves_nothing_behind(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(CliError, match="cannot write"):
+        write_config(Config().with_context(PROD))
+    assert [each.name for each in path.parent.iterdir()] == ["config.yaml"]
