@@ -31,7 +31,7 @@ from gateway.routing.path import PathError
 from gateway.routing.preflight import compile_preflight
 from gateway.routing.table import Candidate
 from gateway.upstream.cluster import Cluster
-from gateway.upstream.criticality import SHARES
+from gateway.upstream.criticality import LINES, SHARES
 from meshway.model.document import Destination
 from meshway.model.match import Match, PathMatch
 from meshway.model.precedence import asked_at
@@ -190,6 +190,7 @@ def _compile_rule(
         steps = (FilterStep("policy that cannot be used", "", refusing(blocking)),)
     counters = context.parts.counters
     body = rule.request_body
+    limit_share = SHARES[rule.criticality.encode()]
     choose, changed = _choose(rule, keys, paths, context)
     plan = RoutePlan(
         route=entry.title,
@@ -210,7 +211,8 @@ def _compile_rule(
         body_rate=int(body.min_rate) if body is not None else 0,
         settle=compile_settling(limits, context.parts.now),
         encode=None if rule.compression is None else compile_encode(rule.compression),
-        limit_share=SHARES[rule.criticality.encode()],
+        limit_share=limit_share,
+        criticality_line=LINES[limit_share],
         mirrors=tuple(_mirror(entry, name, copy, context, access) for copy in rule.mirror),
         sources=context.sources_of(policies, rule, f"Route {entry.title}"),
         steps=steps,

@@ -12,7 +12,8 @@ from gateway.exchange import MESH, Exchange
 SHARES: Final = {b"critical": 1.0, b"default": 0.9, b"sheddable": 0.6}
 FIELD: Final = b"meshway-criticality"
 USUAL: Final = SHARES[b"default"]
-_LINES: Final = {share: b"%b: %b\r\n" % (FIELD, name) for name, share in SHARES.items()}
+# For the service's request; b"" for what is neither more nor less than usual.
+LINES: Final = {share: b"" if share == USUAL else b"%b: %b\r\n" % (FIELD, name) for name, share in SHARES.items()}
 
 
 def share_of(exchange: Exchange) -> float:
@@ -24,6 +25,5 @@ def share_of(exchange: Exchange) -> float:
 
 
 def criticality_line(exchange: Exchange) -> bytes:
-    """For the service's request; b"" for what is neither more nor less than usual."""
-    share = share_of(exchange)
-    return b"" if share == USUAL else _LINES[share]
+    """For the request of a call whose caller says how much it matters; of others the plan has the line."""
+    return LINES[share_of(exchange)]

@@ -9,9 +9,9 @@ from http import HTTPStatus
 from time import time
 from typing import Final
 
-from gateway.exchange import Exchange, Reply
+from gateway.exchange import MESH, Exchange, Reply
 from gateway.relay.reply_body import reply_body
-from gateway.upstream.criticality import FIELD, USUAL, criticality_line
+from gateway.upstream.criticality import FIELD, criticality_line
 from meshway.http1.message import CHUNKED, NO_BODY, ResponseHead
 
 _EXPECTS_BODY: Final = frozenset({b"POST", b"PUT", b"PATCH"})
@@ -38,7 +38,10 @@ def request_head(exchange: Exchange, left_ms: int) -> bytes:
         framing += _UPGRADE_FIELDS % head.upgrade
     elif head.te_trailers:
         framing += b"TE: trailers\r\nConnection: TE\r\n"
-    is_usual = plan is None or (plan.limit_share == USUAL and FIELD not in head.named)
+    if exchange.listener == MESH and FIELD in head.named:
+        criticality = criticality_line(exchange)
+    else:
+        criticality = plan.criticality_line if plan is not None else b""
     return b"".join(  # half the cost of a format
         (
             exchange.method,
@@ -56,7 +59,7 @@ def request_head(exchange: Exchange, left_ms: int) -> bytes:
             exchange.traceparent,
             _FIRST_ATTEMPT if exchange.attempts == 1 else b"\r\nmeshway-attempt: %d\r\n" % exchange.attempts,
             b"meshway-deadline: %d\r\n" % left_ms if left_ms >= 0 else b"",
-            b"" if is_usual else criticality_line(exchange),
+            criticality,
             framing,
             b"\r\n",
         )

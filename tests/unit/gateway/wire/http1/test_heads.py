@@ -4,7 +4,8 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from gateway.exchange import Exchange, Reply
+from gateway.exchange import EDGE, MESH, Exchange, Reply
+from gateway.upstream.criticality import LINES, SHARES
 from gateway.wire.http1.heads import CLOSE_FIELD, answer_head, reply, request_head
 from meshway.http1.head import HeadLimits, ResponseReader
 from meshway.http1.message import ResponseHead
@@ -34,10 +35,24 @@ def test_a_request_goes_on_with_the_canonical_path_and_the_callers_host_and_fiel
     )
 
 
-@pytest.mark.parametrize(("share", "line"), [(0.9, b""), (0.6, b"meshway-criticality: sheddable\r\n")])
-def test_a_request_says_how_much_it_matters_where_that_is_not_the_usual(share: float, line: bytes) -> None:
-    exchange = _exchange()
-    exchange.plan = replace(plan(), limit_share=share)
+@pytest.mark.parametrize(
+    ("listener", "rule", "caller", "effective"),
+    [
+        (MESH, b"default", "", b"default"),
+        (MESH, b"sheddable", "", b"sheddable"),
+        (MESH, b"critical", "default", b"default"),
+        (MESH, b"default", "sheddable", b"sheddable"),
+        (EDGE, b"critical", "sheddable", b"critical"),
+    ],
+)
+def test_a_request_says_how_much_it_matters_where_that_is_not_the_usual(
+    listener: int, rule: bytes, caller: str, effective: bytes
+) -> None:
+    exchange = _exchange(headers={"meshway-criticality": caller} if caller else {})
+    exchange.listener = listener
+    share = SHARES[rule]
+    exchange.plan = replace(plan(), limit_share=share, criticality_line=LINES[share])
+    line = b"" if effective == b"default" else b"meshway-criticality: %b\r\n" % effective
     assert request_head(exchange, 5).endswith(b"meshway-deadline: 5\r\n" + line + b"\r\n")
 
 
