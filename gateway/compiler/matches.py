@@ -9,7 +9,7 @@ from gateway.compiler.diff import CompileError
 from gateway.exchange import Exchange
 from gateway.plan import Parts
 from gateway.routing.path import PathError, canonical, escaped
-from gateway.routing.path_test import compile_path_test
+from gateway.routing.path_match import compile_path
 from gateway.routing.pattern_set import Pattern, PatternSet
 from gateway.routing.predicates import Test, compile_predicates
 from gateway.routing.table import Candidate, P
@@ -61,7 +61,7 @@ def compile_any(matches: Sequence[Match], at: str, parts: Parts) -> Test | None:
 
 
 def _whole_test(read: ReadMatch) -> Test | None:
-    fits, test = compile_path_test(read.path), read.test
+    fits, test = compile_path(read.path), read.test
     if fits is None:
         return test
     if test is None:

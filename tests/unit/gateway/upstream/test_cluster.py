@@ -3,47 +3,11 @@
 import pytest
 
 from gateway.balancing.round_robin import RoundRobin
-from gateway.compiler.policies import effective
-from gateway.compiler.settings import cluster_settings
-from gateway.exchange import Reply
-from gateway.plan import Parts
 from gateway.upstream.cluster import FAILING_TOLD_S, Cluster
-from gateway.upstream.endpoint import Endpoint
-from gateway.upstream.guards import PENDING
 from gateway.upstream.transition import Transition, apply_to_endpoint
-from meshway.model.traffic_policy import Breaker, Bulkhead, OutlierDetection, TrafficPolicy
+from meshway.model.traffic_policy import OutlierDetection, TrafficPolicy
 from tests.parts.calls import call
-from tests.parts.clock import ManualClock
-from tests.parts.endpoints import endpoints
-
-
-class Bench:
-    """A cluster of n endpoints, its clock, its reports, and the clusters that wait for the tick."""
-
-    def __init__(self, count: int = 3, policy: TrafficPolicy | None = None) -> None:
-        self.clock = ManualClock()
-        self.reports: list[Transition] = []
-        self.watched: set[Cluster] = set()
-        self.parts = Parts(now=self.clock, random=lambda: 0.0, report=self.reports.append)
-        settings = cluster_settings(effective([policy] if policy else []))
-        balancer = RoundRobin(self.parts.random, 1)
-        self.cluster = Cluster("default/books", settings, balancer, self.parts, self.watched)
-        self.endpoints = endpoints(*[1] * count)
-        for endpoint in self.endpoints:
-            endpoint.clusters = (self.cluster,)
-        self.cluster.set_endpoints(self.endpoints)
-
-    def attempt(self, endpoint: Endpoint, outcome: str = "ok", status: int = 200) -> None:
-        endpoint.in_flight += 1
-        self.cluster.attempt_ended(endpoint, outcome, status, self.clock())
-
-    def fail(self, endpoint: Endpoint, times: int = 5, outcome: str = "reset") -> None:
-        for _ in range(times):
-            self.attempt(endpoint, outcome, 0)
-
-    @property
-    def eligible(self) -> list[str]:
-        return [endpoint.id for endpoint in self.cluster.eligible]
+from tests.parts.cluster_bench import Bench
 
 
 def test_a_failing_endpoint_is_taken_out_at_its_fifth_failure_and_told_to_the_others() -> None:
@@ -202,78 +166,6 @@ def test_in_flight_counts_attempts() -> None:
     bench.endpoints[0].in_flight += 1
     bench.cluster.attempt_ended(bench.endpoints[0], "ok", 200, 100.0)
     assert bench.endpoints[0].in_flight == 0
-
-
-BREAKER = TrafficPolicy(breaker=Breaker(minimum_requests=1, half_open_requests=1))
-BULKHEAD = TrafficPolicy(bulkhead=Bulkhead(max_requests=1))
-BOTH = TrafficPolicy(breaker=BREAKER.breaker, bulkhead=BULKHEAD.bulkhead)
-
-
-def test_without_breaker_and_bulkhead_everything_is_admitted() -> None:
-    assert Bench().cluster.admit(call(), lambda _: None) is None
-
-
-def test_an_open_breaker_refuses_and_every_worker_opens_with_it() -> None:
-    bench = Bench(policy=BREAKER)
-    bench.attempt(bench.endpoints[0], "connect_failure", 0)
-    refusal = bench.cluster.admit(call(), lambda _: None)
-    assert isinstance(refusal, Reply)
-    assert refusal.reason == "breaker_open"
-    (opened,) = bench.reports
-    other = Bench(policy=BREAKER)
-    other.cluster.apply_transition(opened)
-    assert isinstance(other.cluster.admit(call(), lambda _: None), Reply)
-    other.cluster.apply_transition(Transition("breaker_closed", "default/books"))
-    assert other.cluster.admit(call(), lambda _: None) is None
-
-
-def test_a_passing_check_lets_the_breaker_probe_at_once() -> None:
-    bench = Bench(policy=BREAKER)
-    bench.attempt(bench.endpoints[0], "connect_failure", 0)
-    apply_to_endpoint(bench.endpoints[0], Transition("check_failed", endpoint=bench.endpoints[0].key), 100.0)
-    apply_to_endpoint(bench.endpoints[0], Transition("check_passed", endpoint=bench.endpoints[0].key), 100.0)
-    assert bench.cluster.admit(call(), lambda _: None) is None
-
-
-def test_pending_calls_are_resumed_by_a_release_and_refused_by_the_tick() -> None:
-    bench = Bench(policy=BULKHEAD)
-    first, second, third = call(), call(), call()
-    heard: list[tuple[str, Reply | None]] = []
-    assert bench.cluster.admit(first, lambda _: None) is None
-    assert bench.cluster.admit(second, lambda reply: heard.append(("second", reply))) is PENDING
-    assert bench.cluster.admit(third, lambda reply: heard.append(("third", reply))) is PENDING
-    assert bench.cluster in bench.watched
-    bench.cluster.release(first)
-    assert heard == [("second", None)]
-    bench.clock.advance(1.0)
-    assert not bench.cluster.tick(bench.clock())
-    assert heard[1][0] == "third"
-    assert heard[1][1] is not None
-    assert heard[1][1].reason == "pending_timeout"
-
-
-def test_a_probe_that_waits_in_vain_gives_its_place_back() -> None:
-    bench = Bench(policy=BOTH)
-    running = call()
-    assert bench.cluster.admit(running, lambda _: None) is None
-    bench.attempt(bench.endpoints[0], "reset", 0)
-    bench.clock.advance(5.0)
-    waiting, other = call(), call()
-    assert bench.cluster.admit(waiting, lambda _: None) is PENDING
-    assert isinstance(bench.cluster.admit(other, lambda _: None), Reply)
-    bench.cluster.cancel_pending(waiting)
-    assert bench.cluster.admit(other, lambda _: None) is PENDING
-
-
-def test_settings_change_while_calls_run_and_wait() -> None:
-    bench = Bench(policy=BULKHEAD)
-    first, heard = call(), list[Reply | None]()
-    bench.cluster.admit(first, lambda _: None)
-    bench.cluster.admit(call(), heard.append)
-    bench.cluster.configure(cluster_settings(effective([])))
-    assert heard == [None]
-    bench.cluster.release(first)
-    assert bench.cluster.admit(call(), lambda _: None) is None
 
 
 def test_the_last_eligible_endpoint_stays_even_when_all_may_be_ejected() -> None:

@@ -11,7 +11,7 @@ from meshway.model.regex import compile_test
 PathTest = Callable[[bytes], bool]
 
 
-def compile_path_test(path: PathMatch) -> PathTest | None:
+def compile_path(path: PathMatch) -> PathTest | None:
     """path: canonical, a prefix without its trailing slash. None: every path fits."""
     if path.regex is not None:
         return compile_test(path.regex, ignore_case=path.ignore_case)
