@@ -28,6 +28,8 @@ LAST_RETRY_S: Final = 15.0
 SHARE_CHECK_S: Final = 1.0
 PROBE_S: Final = 0.05
 PROBE_LIMIT_S: Final = 10.0
+# A registry that stood still does what it was asked when it goes on, though nobody waits for it any more.
+DOUBT_S: Final = 60.0
 _IDLE_S: Final = 3600.0
 # Not among them: draining (registering again would bring the calls back), superseded and gone.
 _TO_REGISTER: Final = frozenset({"starting", "shared", "unregistered"})
@@ -128,13 +130,17 @@ class Keeper:
         await self._register(held, share)
 
     async def _register(self, held: Held, share: Share) -> None:
+        call, begun = calls.register(held.wanted), self._clock()
         try:
-            lease = await self._registry.send(calls.register(held.wanted))
+            lease = await self._registry.send(call)
         except MeshwayError as error:
             if held.state != "draining":
                 held.state = "unregistered"
             self._failed((held,), error)
             return
+        finally:
+            if self._clock() - begun >= call.timeout_s:
+                held.doubted_until = self._clock() + DOUBT_S
         self._back()
         held.lease_id, held.revision = lease.lease_id, lease.revision
         if held.state != "draining":  # else it was told to leave while the answer was under way
@@ -158,7 +164,8 @@ class Keeper:
         for lease_id, (held, share) in leased.items():
             if held.lease_id != lease_id:
                 continue  # forgotten while the answer was under way
-            if lease_id in answer.superseded:
+            is_superseded = lease_id in answer.superseded
+            if is_superseded and self._clock() >= held.doubted_until:
                 held.lease_id, held.state = None, "superseded"
                 held.error = "another process registered under this id"
                 _log.warning(
@@ -166,12 +173,12 @@ class Keeper:
                     "two copies need two ids: register(..., id=...)",
                     held.wanted.name,
                 )
-            elif lease_id in answer.unknown:
-                held.lease_id, held.due = None, self._clock()
+            elif is_superseded or lease_id in answer.unknown:
+                held.lease_id, held.due, held.doubted_until = None, self._clock(), 0.0
                 if held.state != "draining":
                     share.write_lease(None)
                     held.state = "unregistered"
-                    _log.warning("the registry does not know %s any more; registering it again", held.wanted.name)
+                    _log.warning("the registry does not know %s by its lease; registering it again", held.wanted.name)
             else:
                 held.renewed(self._clock())
 

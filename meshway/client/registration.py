@@ -177,15 +177,22 @@ def _host_address() -> str:
 
 
 class Held:
-    """A registration and its lease, as the keeper sees it. Times are of the monotonic clock but for last_renewal."""
+    """A registration and its lease, as the keeper sees it. Times are of the monotonic clock but for last_renewal.
 
-    __slots__ = ("due", "error", "expires_at", "failures", "last_renewal", "lease_id", "revision", "state", "wanted")
+    doubted_until: till then what superseded it may be its own registration, at a registry that was late.
+    """
+
+    __slots__ = (
+        "doubted_until", "due", "error", "expires_at", "failures", "last_renewal", "lease_id", "revision", "state",
+        "wanted",
+    )  # fmt: skip
 
     def __init__(self, wanted: Registration) -> None:
         self.wanted = wanted
         self.state: State = "starting"
         self.lease_id: str | None = None
         self.due = 0.0
+        self.doubted_until = 0.0
         self.expires_at = 0.0
         self.last_renewal: float | None = None
         self.revision: int | None = None

@@ -28,9 +28,11 @@ class FakeRegistry:
         self.unknown: set[str] = set()
         self.superseded: set[str] = set()
         self.generation = 0
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def send(self, call: Call[T]) -> T:
         self.sent.append(f"{call.method} {call.path.rpartition('/')[2]}")
+        self.meanwhile()
         if self.error:
             raise self.error
         answer: Any
@@ -112,6 +114,29 @@ async def test_a_superseded_instance_is_left_to_its_successor(caplog: pytest.Log
     assert await on.after(1000) == []
     assert not on.keeper.leave(held)
     assert "two copies need two ids" in caplog.text
+
+
+@pytest.mark.parametrize("is_answered", [True, False])  # by the next registry, or by the one that is asked again
+async def test_one_superseded_by_its_own_late_registration_registers_again(is_answered: bool) -> None:
+    on = Setting()
+    held = on.keeper.add(instance("a"), Alone())
+
+    def wait_in_vain() -> None:
+        on.now += 5.0  # the time limit of the first that was asked
+
+    on.registry.meanwhile = wait_in_vain
+    on.registry.error = None if is_answered else AWAY
+    await on.after(0)
+    on.registry.meanwhile, on.registry.error = lambda: None, None
+    if not is_answered:
+        await on.after(1)
+    on.registry.superseded = {"l1"}
+    assert await on.after(11) == ["POST heartbeats l1"]
+    assert await on.after(0) == ["PUT a"]
+    assert held.status(on.now).state == "passing"
+    on.registry.superseded = {"l2"}  # now it is another's
+    await on.after(11)
+    assert held.status(on.now).state == "superseded"
 
 
 async def test_without_a_registry_it_tries_ever_more_seldom_and_logs_once(caplog: pytest.LogCaptureFixture) -> None:
