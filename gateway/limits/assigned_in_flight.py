@@ -182,7 +182,10 @@ class AssignedInFlight:
                 continue
             places.look_at = inf
             if self._desk.lost:
-                self._look_again(key, places, now + RENEW_S)
+                if places.running or self.line.count(key):
+                    self._look_again(key, places, now + RENEW_S)
+                else:  # nobody takes back what it held, and nothing else would forget it
+                    del self._keys[key]
                 continue
             self._refresh(places)
             if not places.is_asking:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.limits.assigned_in_flight import AssignedInFlight
 from meshway.assignments.messages import Budget
 from tests.parts.shared_limit import SharedLimit
 
@@ -85,3 +86,22 @@ def test_keys_that_nobody_uses_are_given_back_and_forgotten() -> None:
     mesh.clock.run_until(30.0)
     assert mesh.asked == asked
     assert worker.limit.left("k", 30.0) == 8.0
+
+
+def test_keys_that_nobody_uses_are_forgotten_while_nobody_assigns() -> None:
+    mesh = SharedLimit(places(8), workers=1, seed=8)
+    (worker,) = mesh.all
+    worker.desk.tell("the registry is away", 1)
+    limit = worker.limit
+    assert isinstance(limit, AssignedInFlight)
+    for number in range(100):
+        assert limit.take(f"k{number}", 0.0) == 0.0
+    limit.take("runs on", 0.0)
+    for number in range(100):
+        limit.release(f"k{number}", 0.1)
+    for now in (1.0, 2.0, 3.0):
+        limit.advance(now)
+    assert list(limit._keys) == ["runs on"]
+    limit.release("runs on", 3.5)
+    limit.advance(5.0)
+    assert not limit._keys
