@@ -128,9 +128,10 @@ class RoutePlan:
     body_rate: least bytes per second of one, 0 = what the listener says. settle: is told of the service's answer, as it
     came; encode: of answers; a plan that has one of these has response filters, too.
     limit_share: of an adaptive limit, what these calls may fill; criticality_line: tells the service, b"" where it is
-    the usual. replay: bytes of a request's body that are kept for further attempts. sources: by whose word a field of timeouts and retry is what it is
-    (`timeouts.deadline`: a document, or `built in`). steps: of the request filters, one each. guard: whether the
-    service that is about to be called may be, where the filters could not know which one it would be.
+    the usual. replay: bytes of a request's body that are kept for further attempts. sources: by whose word a field of
+    timeouts and retry is what it is (`timeouts.deadline`: a document, or `built in`). steps: of the request filters,
+    one each. guard: whether the service that is about to be called may be, where the filters could not know which one
+    it would be.
     """
 
     route: str

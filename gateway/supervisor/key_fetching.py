@@ -71,9 +71,11 @@ class KeyFetching:
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
 
     def replace(self, changes: Iterable[Change]) -> None:
-        """A snapshot is held."""
-        self._named.clear()
-        self.take(changes)
+        """A snapshot is held. As in `take`, a document whose new version cannot be read goes on as it was."""
+        held = [change for change in changes if change.kind == Authentication.__name__]
+        for key in self._named.keys() - {change.key for change in held}:
+            del self._named[key]
+        self.take(held)
 
     def take(self, changes: Iterable[Change]) -> None:
         """Changes are held."""

@@ -200,6 +200,7 @@ class Supervisor:
         self.held.take(whole)
         self.feed.epoch, self.feed.revision = found.epoch, found.revision
         self._targets.replace()
+        self.keys.take(self._proven.changes())
         self.keys.replace(self.held.changes())
         self._check_soon()
         _log.info("serving r%d from disk, %d entries", found.revision, len(found.entries))

@@ -72,6 +72,19 @@ async def test_each_url_is_fetched_once_however_many_name_it_and_again_by_the_sh
     assert await bench.at(1300.0) == 5
 
 
+async def test_the_keys_of_a_version_that_goes_on_in_place_of_an_unreadable_one_are_kept(bench: Bench) -> None:
+    unreadable = document("Authentication", "people", {"methods": "of a later version"})
+    bench.fetching.take([named("https://a/")])
+    bench.fetching.take([unreadable])
+    bench.fetching.replace([unreadable])
+    assert await bench.at(1000.0) == 1
+    assert not [frame for frame in bench.sent if isinstance(frame, KeySetsWanted)]
+    assert len(bench.fetching.frames()) == 1
+    bench.fetching.replace([])
+    assert bench.fetching.frames() == []
+    assert KeySetsWanted(urls=[]) in bench.sent
+
+
 async def test_a_failure_is_tried_again_later_and_later_and_keeps_what_was_there(bench: Bench) -> None:
     bench.fetching.take([named("https://a/")])
     assert await bench.at(1000.0) == 1
