@@ -76,6 +76,20 @@ def test_leases_watches_and_questions_go_on_at_the_other_registry(cluster: Clust
     assert hello(second) == {}, "it deregistered there"
 
 
+def test_what_a_paused_registry_was_asked_and_does_late_takes_nobody_out_of_the_mesh(
+    cluster: Cluster, start: Start
+) -> None:
+    first, second = cluster.replicas
+    first.pause()
+    process, _ = start(f"{url(first)},{url(second)}", "script")
+    wait_until(lambda: hello(second).get("status") == "passing", 60, what="hello registered at the other registry")
+    generation = hello(second)["generation"]
+    first.go_on()
+    wait_until(lambda: hello(second)["generation"] > generation + 1, 60, what="hello registered after the late one")
+    wait_until(lambda: hello(second)["status"] == "passing", 30, what="hello in the mesh")
+    assert "was taken over" not in process.text()
+
+
 async def test_the_awaiting_client_goes_on_as_well_and_comes_back(cluster: Cluster) -> None:
     first, second = cluster.replicas
     mesh = AsyncMesh(MeshSettings(registry=url(first), further_registries=(url(second),)))
