@@ -54,7 +54,6 @@ from gateway.key_ring import KeyRing
 from gateway.limits.desk import Desk
 from gateway.listeners.edge import edge_listener
 from gateway.listeners.mesh import mesh_listener
-from gateway.listeners.sockets import BACKLOG, take_queued
 from gateway.plan import Parts
 from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
@@ -67,13 +66,12 @@ from gateway.telemetry.recorder import Recorder
 from gateway.upstream.pool import Pool
 from gateway.upstream.transition import Transition
 from gateway.wire.http1.client import make_connector
-from gateway.wire.http1.listener_context import ListenerContext
-from gateway.wire.http1.server import ServerProtocol
 from gateway.worker.apply import Applier
 from gateway.worker.evidence import Evidence
 from gateway.worker.explaining import explaining, told_of
 from gateway.worker.gauges import Gauges
 from gateway.worker.leftovers import remove_leftovers
+from gateway.worker.listening import Listening
 from gateway.worker.states import tables_state
 from gateway.worker.unready import unready_tables
 from meshway.assignments.messages import Ask, Budget
@@ -102,29 +100,21 @@ class Worker:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, edge: socket.socket, mesh: socket.socket) -> None:
         self._loop = loop
-        self._sockets = (edge, mesh)
-        self._servers: list[asyncio.Server] = []
-        self._listeners: tuple[ListenerContext, ...] = ()
+        self._listening = Listening(loop, (edge, mesh), self._opened)
         self._feed = FeedState(judges_values=False)
         self._beats = 0
-        self._is_serving = False
-        self._has_served = False
-        self._is_draining = False
-        self._is_last = False  # nobody reads the sockets after us
         self._is_orphan = False
-        self._arriving = 0
-        self._idle_until = self._end_at = 0.0
         self._orphan_end_s = 5.0
         self.channel = Channel(self._on_frame, self._on_orphaned)
-        self.finished = asyncio.Event()
+        self.finished = self._listening.closed
 
     def _on_frame(self, frame: ChannelFrame) -> None:
         if isinstance(frame, Start):
             self._build(frame)
         elif isinstance(frame, NoSnapshot):
-            self._serve_soon()
+            self._listening.open()
         elif isinstance(frame, Drain):
-            self.drain(frame.idle_s, frame.end_s, is_last=frame.is_last)
+            self._listening.drain(frame.idle_s, frame.end_s, is_last=frame.is_last)
         elif isinstance(frame, ReopenLogs):
             self._log_file.reopen()
         elif isinstance(frame, TransitionFrame):
@@ -191,7 +181,7 @@ class Worker:
         relay = Relay(self._holder, pool, self._wheel, now, self._finisher.finish)
         proxies = [ipaddress.ip_network(text) for text in settings.trusted_proxies]
         explain = explaining(lambda: self._compiler.state, settings.node)
-        self._listeners = (edge_listener(relay, settings, proxies), mesh_listener(relay, settings, explain))
+        self._listening.listeners = (edge_listener(relay, settings, proxies), mesh_listener(relay, settings, explain))
         self._loop.call_later(TICK_S, self._beat)
 
     def _desks(self, workers: int) -> dict[str, Desk]:
@@ -225,7 +215,7 @@ class Worker:
         shown = refusals[:MOST_REFUSED]
         refused = [Refusal(r.kind, r.namespace, r.name, r.path[:MOST_TEXT], r.reason[:MOST_TEXT]) for r in shown]
         self.channel.send(Applied(revision=revision, refused=refused))
-        self._serve_soon()
+        self._listening.open()
 
     def _aside(self, make: Callable[[], Any], take: Callable[[Any], None]) -> None:
         """From any thread: makes a value in a thread, hands it over on the loop."""
@@ -242,7 +232,8 @@ class Worker:
         body: Any = {"error": f"unknown question {question.kind}"}
         if question.kind == "state":
             body = tables_state(self._holder.tables, time.monotonic())
-            body["connections"] = {"edge": self._count(0), "mesh": self._count(1)}
+            edge, mesh = (len(listener.connections) for listener in self._listening.listeners)
+            body["connections"] = {"edge": edge, "mesh": mesh}
         elif question.kind == "limits":
             body = self._compiler.limits.spent(time.monotonic(), MOST_SPENT)
         elif question.kind == EXPLAIN:
@@ -261,22 +252,8 @@ class Worker:
 
         self._aside(read, lambda told: self.channel.send(Answer(id=question, body=told)))
 
-    def _count(self, face: int) -> int:
-        return len(self._listeners[face].connections)
-
-    def _serve_soon(self) -> None:
-        if not self._is_serving:
-            self._is_serving = True
-            spawn(self._serve(), name="open the listeners")
-
-    async def _serve(self) -> None:
-        for listener, accepting in zip(self._listeners, self._sockets, strict=True):
-            factory = _factory(listener)
-            self._servers.append(await self._loop.create_server(factory, sock=accepting, backlog=BACKLOG))
-        self._has_served = True
+    def _opened(self) -> None:
         self.channel.send(Ready(revision=self._holder.tables.revision))
-        if self._is_draining:
-            self._close_servers()
 
     def _beat(self) -> None:
         self._loop.call_later(TICK_S, self._beat)
@@ -293,8 +270,7 @@ class Worker:
                 self._recorder.beat()
             self._evidence.beat(self._holder.tables)
             self._gauges.beat(self._holder.tables, self._compiler.limits)
-            if self._is_draining:
-                self._go_on_draining(now)
+            self._listening.beat(now)
         if self._beats % BEATS_PER_SIGN == 0:
             self.channel.send(Alive())
 
@@ -302,64 +278,13 @@ class Worker:
         """SIGTERM to this process alone; when the whole host ends, the supervisor says so in the same moment."""
         self.channel.send(Leaving())
 
-    def drain(self, idle_s: float, end_s: float, *, is_last: bool) -> None:
-        """Asked again, the shorter patience counts."""
-        now = time.monotonic()
-        self._is_last = self._is_last or is_last
-        if self._is_draining:
-            self._idle_until = min(self._idle_until, now + idle_s)
-            self._end_at = min(self._end_at, now + end_s)
-            return
-        self._is_draining = True
-        self._idle_until, self._end_at = now + idle_s, now + end_s
-        self._close_servers()
-        for listener in self._listeners:
-            listener.start_drain()
-        if not self._listeners:
-            self.finished.set()
-
-    def _close_servers(self) -> None:
-        """Connections in the queues stay there: the slot's sockets live in the supervisor and the next worker.
-
-        Where there is none, closing would reset them: they are accepted first, and told to close with their answer.
-        """
-        if self._is_last:
-            for listener, accepting in zip(self._listeners, self._sockets, strict=True):
-                if accepted := take_queued(accepting):
-                    self._arriving += 1
-                    spawn(self._welcome(listener, accepted), name="take in the queue")
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
-
-    async def _welcome(self, listener: ListenerContext, accepted: list[socket.socket]) -> None:
-        factory = _factory(listener)
-        for connection in accepted:
-            try:
-                await self._loop.connect_accepted_socket(factory, connection)
-            except OSError:
-                connection.close()  # the caller has left
-        self._arriving -= 1
-
-    def _go_on_draining(self, now: float) -> None:
-        is_waiting = self._arriving or (self._is_last and not self._has_served)
-        if not is_waiting and not any(listener.connections for listener in self._listeners):
-            self.finished.set()
-        elif now >= self._end_at:
-            for listener in self._listeners:
-                listener.abort_all()
-            self.finished.set()
-        elif now >= self._idle_until:
-            for listener in self._listeners:
-                listener.close_idle()
-
     def _on_orphaned(self) -> None:
         """The supervisor is gone: nobody will replace us, so leave soon, and leave the port at once."""
         self._is_orphan = True
-        self.drain(ORPHAN_IDLE_S, self._orphan_end_s, is_last=True)
+        self._listening.drain(ORPHAN_IDLE_S, self._orphan_end_s, is_last=True)
 
     def end(self) -> None:
-        if self._listeners:
+        if self._listening.listeners:
             self._finisher.flush()
             self._log_file.close()
             if self._recorder is not None:
@@ -368,10 +293,6 @@ class Worker:
                 remove_leftovers(self._runtime, Path(self._folder_lock))
         self.channel.send(Drained())
         self.channel.close()
-
-
-def _factory(listener: ListenerContext) -> Callable[[], ServerProtocol]:
-    return lambda: ServerProtocol(listener)
 
 
 async def run(channel_fd: int, edge_fd: int, mesh_fd: int) -> None:
