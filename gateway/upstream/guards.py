@@ -85,10 +85,10 @@ class Guarded:
             self.limit.configure(settings)
         if settings is None or not settings.is_per_endpoint:
             self.endpoint_limits = None
-        elif self.endpoint_limits is None:
+            return
+        if self.endpoint_limits is None:
             self.endpoint_limits = EndpointLimits(self.name, settings)
-        else:
-            self.endpoint_limits.configure(settings, self.endpoints)
+        self.endpoint_limits.configure(settings, self.endpoints)  # they may have one of former settings
 
     def _make_bulkhead(self, settings: BulkheadSettings) -> Bulkhead:
         table = self._parts.host_table

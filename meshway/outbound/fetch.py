@@ -31,7 +31,7 @@ async def fetch(url: str, dial: Dial, tls: ssl.SSLContext, *, limit: int, timeou
                 connection.abort()
     except TimeoutError as error:
         raise PlainError(f"{host}:{port} has not answered whole within {timeout_s:g} s", "timeout") from error
-    except (ssl.SSLError, OSError) as error:
+    except (ssl.SSLError, OSError, UnicodeError) as error:  # UnicodeError: of a name that DNS has no room for
         raise PlainError(f"{host}:{port}: {getattr(error, 'verify_message', '') or error}", "reset") from error
     if len(text) > limit:
         raise PlainError(f"{host}:{port} answers more than {limit} bytes", "protocol")

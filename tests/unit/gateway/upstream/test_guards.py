@@ -1,10 +1,13 @@
 """Whom the guards of a cluster let in: its breaker, its adaptive limit, its bulkhead."""
 
+from typing import Literal
+
 import msgspec
 
 from gateway.compiler.policies import effective
 from gateway.compiler.settings import cluster_settings
 from gateway.exchange import Reply
+from gateway.upstream.cluster_settings import ClusterSettings
 from gateway.upstream.guards import PENDING
 from gateway.upstream.transition import Transition, apply_to_endpoint
 from meshway.model.traffic_policy import AdaptiveConcurrency, Breaker, Bulkhead, TrafficPolicy
@@ -105,3 +108,19 @@ def test_a_probe_that_the_adaptive_limit_keeps_out_gives_its_place_back() -> Non
     assert isinstance(kept_out, Reply)
     bench.cluster.release(running)
     assert bench.cluster.admit(call(), lambda _: None) is None
+
+
+def test_limits_of_endpoints_that_are_wanted_again_have_the_bounds_of_now() -> None:
+    def settings(most: int, per: Literal["service", "endpoint"]) -> ClusterSettings:
+        adaptive = AdaptiveConcurrency(min_limit=1, max_limit=most, per=per)
+        return cluster_settings(effective([TrafficPolicy(adaptive_concurrency=adaptive)]))
+
+    bench = Bench()
+    bench.cluster.configure(settings(1, "endpoint"))
+    for endpoint in bench.endpoints:
+        endpoint.in_flight = 1
+    assert isinstance(bench.cluster.admit(call(), lambda _: None), Reply)
+    bench.cluster.configure(settings(1, "service"))
+    bench.cluster.configure(settings(1000, "endpoint"))
+    limits = [endpoint.limit for endpoint in bench.endpoints if endpoint.limit is not None]
+    assert [limit.settings.max_limit for limit in limits] == [1000] * len(bench.endpoints)

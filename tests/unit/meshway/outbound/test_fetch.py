@@ -105,3 +105,7 @@ async def test_a_forbidden_address_is_not_asked() -> None:
         with pytest.raises(PlainError) as caught:
             await fetch(url, guarded_dial(allow_loopback=False), tls, limit=LIMIT, timeout_s=5.0)
         assert caught.value.reason == "forbidden_address"
+
+
+async def test_a_name_that_cannot_be_asked_for_is_refused_as_others_are() -> None:
+    assert "idna" in await refused("http://id..example/jwks")
