@@ -1,4 +1,7 @@
-"""How much hypothesis tries: little by default, much under `make fuzz` (--hypothesis-profile=long)."""
+"""How much hypothesis tries, who is asked twice, and the servers that tests share.
+
+Hypothesis tries little by default, much under `make fuzz` (--hypothesis-profile=long).
+"""
 
 import os
 from collections.abc import Iterator
@@ -16,6 +19,18 @@ settings.load_profile("default")
 
 # Every registry that a test starts takes a free port for DNS; many run side by side.
 os.environ.setdefault("MESHWAY_DNS_PORT", "0")
+
+
+# Of real parts and processes, which share their cores with whatever else the machine does.
+_ASKED_AGAIN = {"integration", "end_to_end", "browser"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that failed is asked once more, but for those that say otherwise (CONTRIBUTING.md)."""
+    for item in items:
+        suite = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+        if suite in _ASKED_AGAIN and item.get_closest_marker("flaky") is None:
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="session")

@@ -262,6 +262,7 @@ async def test_leases_run_out_in_a_running_core(tmp_path: Path) -> None:
         await until(lambda: not core.view.services, 5)
 
 
+@pytest.mark.flaky(reruns=0)
 async def test_followers_and_watchers_that_reconnect_at_random_see_every_revision_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -253,7 +253,7 @@ async def test_an_apply_tells_where_its_documents_were_written_and_a_put_does_no
     assert "source" not in (await registry.call("GET", ROUTE)).json["metadata"]
     await registry.call("POST", f"/v1/revisions/{entry['revision']}/restore")
     assert (await registry.call("GET", ROUTE)).json["metadata"]["source"]["line"] == 3
-    body["sources"][0]["source"] = {"file": "/home/lin/cart.yaml", "line": 0}
+    body["sources"][0]["source"] = {"file": "/etc/lin/cart.yaml", "line": 0}
     wrong = await registry.call("POST", "/v1/apply", body)
     paths = [error["path"] for error in wrong.json["errors"]]
     assert (wrong.status, paths) == (422, ["sources[0].source.file", "sources[0].source.line"])

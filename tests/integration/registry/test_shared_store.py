@@ -81,6 +81,7 @@ async def test_what_one_commits_the_others_show_and_stream(urls: Urls, tmp_path:
             await other.documents.apply([(route_to("books", "b").document, route_to("books", "b").spec)], (), by="me")
 
 
+@pytest.mark.flaky(reruns=0)
 async def test_many_writers_at_three_registries_make_one_order(urls: Urls, tmp_path: Path) -> None:
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")

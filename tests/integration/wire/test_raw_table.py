@@ -137,7 +137,7 @@ async def check_reuse(gateway: Wire, upstream: RecordingUpstream, row: AnswerCas
         idle = gateway.cluster.endpoints[0].idle
         await until(lambda: not idle, PATIENCE_S, what="the connection leaves the pool")
     caller = await gateway.open()
-    await ask(caller, row)
+    again = await ask(caller, row)
     caller.writer.close()
-    assert [request.connection for request in upstream.requests] == [0, 0 if row.reusable else 1]
+    assert [request.connection for request in upstream.requests] == [0, 0 if row.reusable else 1], again.status
     assert upstream.violations == []
