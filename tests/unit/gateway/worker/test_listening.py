@@ -1,0 +1,87 @@
+"""Real listeners on real sockets; their time is told by hand."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gateway.listeners.sockets import open_slots
+from gateway.worker.listening import Listening
+from tests.parts.conditions import until
+from tests.parts.wire import Wire, wire
+
+
+class Bench:
+    """One listener of a worker. opened: how often it said that it is open."""
+
+    def __init__(self, behind: Wire, listening_on: socket.socket) -> None:
+        self.opened = 0
+        self.connections = behind.context.connections
+        self.address = listening_on.getsockname()
+        self.listening = Listening(asyncio.get_running_loop(), (listening_on,), self._count)
+        self.listening.listeners = (behind.context,)
+
+    def _count(self) -> None:
+        self.opened += 1
+
+    def call(self) -> socket.socket:
+        return socket.create_connection(self.address, timeout=5)
+
+
+@asynccontextmanager
+async def bench() -> AsyncIterator[Bench]:
+    (listening_on,) = open_slots("127.0.0.1", 0, 1, "--edge-port")
+    with listening_on:
+        async with wire() as behind:
+            yield Bench(behind, listening_on)
+
+
+async def test_it_is_opened_once_and_serves() -> None:
+    async with bench() as on:
+        for _ in range(2):
+            on.listening.open()
+        with on.call():
+            await until(lambda: len(on.connections) == 1)
+        assert on.opened == 1
+
+
+async def test_a_drain_is_over_when_the_last_caller_has_left() -> None:
+    async with bench() as on:
+        on.listening.open()
+        with on.call():
+            await until(lambda: len(on.connections) == 1)
+            on.listening.drain(600.0, 600.0, is_last=False)
+            on.listening.beat(time.monotonic())
+            assert not on.listening.closed.is_set()
+        await until(lambda: not on.connections)
+        on.listening.beat(time.monotonic())
+        assert on.listening.closed.is_set()
+
+
+async def test_who_is_asked_twice_to_drain_has_the_shorter_patience_and_cuts_who_stays() -> None:
+    async with bench() as on:
+        on.listening.open()
+        with on.call():
+            await until(lambda: len(on.connections) == 1)
+            for patience_s in (600.0, 60.0, 300.0):
+                on.listening.drain(patience_s, patience_s, is_last=False)
+            on.listening.beat(time.monotonic() + 50.0)
+            assert not on.listening.closed.is_set()
+            on.listening.beat(time.monotonic() + 61.0)
+            assert on.listening.closed.is_set()
+            await until(lambda: not on.connections)
+
+
+async def test_the_last_one_takes_in_who_waits_in_the_queue() -> None:
+    async with bench() as on:
+        with on.call():
+            on.listening.drain(600.0, 600.0, is_last=True)
+            await until(lambda: len(on.connections) == 1)
+
+
+async def test_one_that_was_not_built_is_over_at_once() -> None:
+    async with bench() as on:
+        on.listening.listeners = ()
+        on.listening.drain(600.0, 600.0, is_last=False)
+        assert on.listening.closed.is_set()
