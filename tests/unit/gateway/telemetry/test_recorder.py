@@ -34,6 +34,19 @@ def test_secrets_are_left_out_and_their_names_kept(tmp_path: Path) -> None:
     assert (line.authority, line.method, line.status, line.listener) == ("shop.example", "GET", 200, "edge")
 
 
+def test_a_token_is_left_out_wherever_callers_put_it(tmp_path: Path) -> None:
+    token = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJheXNlIn0.c2lnbmF0dXJl"
+    recorder = Recorder(tmp_path)
+    recorder.seen = 1
+    target = f"/a?who={token}&%6Bey=c2lnbmF0dXJl&b={token.replace('.', '%2E')}&page=3"
+    recorder.take(call(target, headers={"X-Who": token, "X-Also": f"Of {token}", "X-Page": "eyJ.eyJ"}), 10.0)
+    recorder.close()
+    assert b"c2lnbmF0dXJl" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    (line,) = lines_in(tmp_path)
+    assert line.target == "/a?who=&%6Bey=&b=&page=3"
+    assert (sorted(line.left_out), line.headers) == (["x-also", "x-who"], [("X-Page", "eyJ.eyJ")])
+
+
 def test_of_many_calls_some_are_kept_and_each_says_for_how_many_it_stands(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     for number in range(10_000):
