@@ -97,21 +97,28 @@ class Session:
         try:
             async with self._turn:
                 connection = await self._link.open()
-                with self._link.judged():
-                    before = self._said.get(what)
-                    if before == said:
-                        return True
-                    if before is not None:
-                        del self._said[what]
-                        await connection.fetchval(_UNLOCK_SHARED, _signed(_key(what)), _signed(_key(before)))
-                    await connection.fetchval(_TRY_SHARED_LOCK, _signed(_key(what)), _signed(_key(said)))
-                    if await connection.fetchval(_OTHERS_SAY, _key(what), _key(said)):
-                        await connection.fetchval(_UNLOCK_SHARED, _signed(_key(what)), _signed(_key(said)))
-                        return False
-                    self._said[what] = said
-                    return True
+                try:
+                    with self._link.judged():
+                        return await self._agree(connection, what, said)
+                except StoreUnavailable:
+                    self._link.drop()  # a lock that was taken and is not known here would refuse others
+                    raise
         except StoreUnavailable:
             return None
+
+    async def _agree(self, connection: Connection, what: str, said: str) -> bool:
+        before = self._said.get(what)
+        if before == said:
+            return True
+        if before is not None:
+            del self._said[what]
+            await connection.fetchval(_UNLOCK_SHARED, _signed(_key(what)), _signed(_key(before)))
+        await connection.fetchval(_TRY_SHARED_LOCK, _signed(_key(what)), _signed(_key(said)))
+        if await connection.fetchval(_OTHERS_SAY, _key(what), _key(said)):
+            await connection.fetchval(_UNLOCK_SHARED, _signed(_key(what)), _signed(_key(said)))
+            return False
+        self._said[what] = said
+        return True
 
     async def hold_off(self, what: str) -> bool:
         """A shared lock of its own name, which the leader looks for, and a row for when the lock is lost."""

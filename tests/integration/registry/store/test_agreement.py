@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
+import pytest
+
+from registry.store.postgres import session
 from registry.store.postgres.store import PostgresStore, open_postgres
 from tests.parts.conditions import until
 from tests.parts.postgres import Postgres
@@ -58,3 +61,13 @@ async def test_without_a_database_nothing_is_known() -> None:
     store = PostgresStore("postgresql://meshway@127.0.0.1:1/none")
     assert await store.agree("place", "a") is None
     await store.close()
+
+
+async def test_a_question_that_fails_half_way_leaves_no_lock_behind(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_postgres(database_url) as one, open_postgres(database_url) as other:
+        with monkeypatch.context() as broken:
+            broken.setattr(session, "_OTHERS_SAY", "SELECT 1 / 0 WHERE $1::int8 <> $2::int8")
+            assert await one.agree("place", "a") is None
+        await agrees_soon(other, "place", "b")
