@@ -16,7 +16,7 @@ from meshway.units import Duration, Size
 RetryCondition = Literal[
     "connect_failure", "refused_stream", "reset_before_request", "stale_connection", "reset", "attempt_timeout"
 ]
-Failure = Literal["connect", "reset", "timeout", "500", "502", "503", "504"]
+Failure = Literal["connect", "reset", "timeout", 500, 502, 503, 504]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Status = Annotated[int, Meta(ge=100, le=599)]
 

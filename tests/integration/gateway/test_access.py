@@ -261,7 +261,7 @@ async def test_a_service_that_stands_in_is_asked_for_itself() -> None:
 
 
 async def test_what_is_called_while_a_breaker_is_open_is_asked_for_itself() -> None:
-    breaker = {"minimum_requests": 1, "failure_percent": 1, "failures": ["500"], "open_for": "60s"}
+    breaker = {"minimum_requests": 1, "failure_percent": 1, "failures": [500], "open_for": "60s"}
     fallback = breaker | {"fallback": {"destination": {"service": "films"}}}
     policies = (document("TrafficPolicy", "t", {"targets": OF_BOOKS, "breaker": fallback}), NO_FILMS)
     books, films = saying("books", 500), saying("films")

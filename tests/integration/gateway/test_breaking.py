@@ -15,7 +15,7 @@ from tests.parts.upstream import RecordingUpstream
 
 def breaker(**fields: Any) -> Change:
     """Of failures that are the service's own: 500. Nobody is ejected beside it."""
-    blocks = {"minimum_requests": 2, "failures": ["500"], "open_for": "10s"} | fields
+    blocks = {"minimum_requests": 2, "failures": [500], "open_for": "10s"} | fields
     return document("TrafficPolicy", "p", {"breaker": blocks, "outlier_detection": {"enabled": False}})
 
 

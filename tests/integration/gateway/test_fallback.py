@@ -21,7 +21,7 @@ def spare(port: int) -> list[Change]:
 @pytest.mark.proves("Breaker.fallback", "Fallback.respond", "Breaker.failures")
 async def test_an_open_breaker_answers_what_its_policy_has_for_it() -> None:
     fallback = {"respond": {"status": 200, "body": "[]", "content_type": "application/json"}}
-    policy = breaker(failure_percent=50, failures=["500"], fallback=fallback)
+    policy = breaker(failure_percent=50, failures=[500], fallback=fallback)
     async with answering(status=500) as books, compiled_gateway(books, ROUTE, policy) as gateway:
         assert [(await gateway.ask())[0] for _ in range(3)] == [500] * 3
         status, head, body = await gateway.ask()
@@ -34,7 +34,7 @@ async def test_an_open_breaker_answers_what_its_policy_has_for_it() -> None:
 async def test_an_open_breaker_sends_calls_to_who_stands_in_bodies_and_all() -> None:
     upstream = saying("spare")
     policy = breaker(
-        failure_percent=50, failures=["500"], fallback={"destination": {"service": "spare", "subset": "old"}}
+        failure_percent=50, failures=[500], fallback={"destination": {"service": "spare", "subset": "old"}}
     )
     async with (
         answering(status=500) as books,
@@ -45,7 +45,7 @@ async def test_an_open_breaker_sends_calls_to_who_stands_in_bodies_and_all() -> 
         assert (await gateway.ask("/a"))[::2] == (200, "spare")
         assert (await ask(gateway, request("POST", "Content-Length: 5\r\n", "hello", "/b")))[::2] == (200, "spare")
         assert [(one.target, one.body) for one in upstream.requests] == [(b"/a", b""), (b"/b", b"hello")]
-        gateway.apply(breaker(failure_percent=50, failures=["500"]))
+        gateway.apply(breaker(failure_percent=50, failures=[500]))
         assert (await gateway.ask())[0] == 503
 
 
@@ -59,7 +59,7 @@ async def test_who_stands_in_hands_nobody_on() -> None:
                 "targets": [{"service": of}],
                 "breaker": {
                     "minimum_requests": 3,
-                    "failures": ["500"],
+                    "failures": [500],
                     "fallback": {"destination": {"service": other}},
                 },
             },
@@ -76,7 +76,7 @@ async def test_who_stands_in_hands_nobody_on() -> None:
 
 async def test_a_way_out_that_is_full_or_gone_says_so() -> None:
     fallback = {"destination": {"service": "spare", "subset": "none"}}
-    policy = breaker(failure_percent=50, failures=["500"], fallback=fallback)
+    policy = breaker(failure_percent=50, failures=[500], fallback=fallback)
     async with answering(status=500) as books, compiled_gateway(books, *spare(1), ROUTE, policy) as gateway:
         assert [(await gateway.ask())[0] for _ in range(3)] == [500] * 3
         status, _, body = await gateway.ask()

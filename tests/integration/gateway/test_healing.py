@@ -67,7 +67,7 @@ async def test_a_service_whose_calls_are_slow_is_left_alone(slow_call: dict[str,
 async def test_few_failures_open_the_breaker_only_without_a_wish_for_confidence(
     confidence: int | None, last: int
 ) -> None:
-    policy = breaker(failure_percent=50, failures=["500"], **({"confidence_percent": confidence} if confidence else {}))
+    policy = breaker(failure_percent=50, failures=[500], **({"confidence_percent": confidence} if confidence else {}))
     async with answering(status=500) as books, compiled_gateway(books, ROUTE, policy) as gateway:
         assert [(await gateway.ask())[0] for _ in range(3)] == [500] * 3
         assert (await gateway.ask())[0] == last

@@ -105,7 +105,7 @@ def test_blocks_that_are_off_are_completed_when_somebody_writes_them() -> None:
         effective(
             [
                 TrafficPolicy(
-                    breaker=Breaker(failure_percent=10.0, failures=("timeout", "500")),
+                    breaker=Breaker(failure_percent=10.0, failures=("timeout", 500)),
                     bulkhead=Bulkhead(max_requests=7),
                     health_check=HealthCheck(path="/healthz", expect=("200", "300-399")),
                     connection=Connection(max_requests=5),
