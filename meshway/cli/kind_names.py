@@ -1,4 +1,4 @@
-"""Kinds as people write them: `route`, `routes`, `Route`, `rt`, `traffic-policy`."""
+"""Kinds as people write them: `route`, `routes`, `Route`, `rt`, `traffic-policy`, `trafficpolicies`."""
 
 import re
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ def kind_named(word: str, others: Mapping[str, str] | None = None) -> str:
     from meshway.model.nearest import nearest
 
     known = {kind.lower(): kind for kind in KINDS} | {_kebab(kind): kind for kind in KINDS}
+    known |= {plural.replace("-", ""): kind for plural, kind in BY_PLURAL.items()}
     known |= BY_PLURAL | SHORT | dict(others or {})
     found = known.get(word.lower())
     if found is None:

@@ -8,7 +8,16 @@ from meshway.model.kinds import BY_PLURAL
 
 
 @pytest.mark.parametrize(
-    "word", ["TrafficPolicy", "trafficpolicy", "traffic-policy", "traffic-policies", "tp", "TRAFFIC-POLICIES"]
+    "word",
+    [
+        "TrafficPolicy",
+        "trafficpolicy",
+        "trafficpolicies",
+        "traffic-policy",
+        "traffic-policies",
+        "tp",
+        "TRAFFIC-POLICIES",
+    ],
 )
 def test_one_kind_has_many_spellings(word: str) -> None:
     assert kind_named(word) == "TrafficPolicy"
