@@ -27,7 +27,7 @@ from gateway.compiler.policies import (
     service_places,
     wide_place,
 )
-from gateway.exchange import Exchange
+from gateway.exchange import Exchange, Reply
 from gateway.plan import FilterStep, Parts
 from gateway.routing.predicates import Test
 from gateway.routing.table import Candidate
@@ -231,14 +231,16 @@ class RuleAccess:
 
     def guard_of(self, services: Iterable[ClusterKey]) -> Guard | None:
         """None: the steps have asked already, or nobody says anything. Also for copies of calls."""
-        gates: dict[tuple[str, str, str], Authorize] = {}
+        gates: dict[tuple[str, str, str], dict[ClusterKey, Authorize]] = {}
         for service in services:
             involved = all_involved(service, self._standing_in)
             for owner in involved:
                 authorize = self._authorize(owner)
                 if authorize is not None:
-                    gates |= {(cluster.name, *owner.owner): authorize for cluster in involved}
-        return Guard(gates) if gates else None
+                    for cluster in involved:
+                        # Of two subsets of one service both are asked: an instance may be of either.
+                        gates.setdefault((cluster.name, *owner.owner), {})[owner] = authorize
+        return Guard({key: _each_of(tuple(asked.values())) for key, asked in gates.items()}) if gates else None
 
     def _authorize(self, owner: ClusterKey) -> Authorize | None:
         if owner[:3] == self._settled:
@@ -311,6 +313,17 @@ def _all_of(tests: Sequence[Test]) -> Test:
 
 def _any_of(tests: Sequence[Test]) -> Test:
     return tests[0] if len(tests) == 1 else lambda exchange: any(test(exchange) for test in tests)
+
+
+def _each_of(gates: Sequence[Authorize]) -> Authorize:
+    """The first refusal."""
+    if len(gates) == 1:
+        return gates[0]
+
+    def authorize(exchange: Exchange) -> Reply | None:
+        return next((reply for gate in gates if (reply := gate(exchange)) is not None), None)
+
+    return authorize
 
 
 def _both(first: Test | None, second: Test | None) -> Test | None:

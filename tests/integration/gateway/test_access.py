@@ -260,6 +260,31 @@ async def test_a_service_that_stands_in_is_asked_for_itself() -> None:
         assert await status_of(gateway) == 403
 
 
+async def test_one_subset_that_stands_in_for_another_opens_neither() -> None:
+    subsets = [{"name": name, "match": {"version": name}} for name in ("v1", "v2")]
+    books = document("Service", "books", {"subsets": subsets})
+    failover = document(
+        "TrafficPolicy",
+        "t",
+        {
+            "targets": [{"service": "books", "subset": "v1"}],
+            "failover": [{"service": "books", "subset": "v2"}],
+        },
+    )
+    rewritten = route(
+        {"destinations": [{"service": "books", "subset": "v1"}], "request_headers": {"set": {"X-A": "1"}}}
+    )
+    locked = policy("one", targets=[{"service": "books", "subset": "v1"}], default="deny")
+    opened = policy("two", targets=[{"service": "books", "subset": "v2"}], default="allow")
+    one = saying("1")
+    async with one.running():
+        instance = running("books", "1", port=one.port, version="v1")
+        async with compiled_gateway(instance, books, failover, rewritten, locked, opened) as gateway:
+            status, _, body = await gateway.ask()
+            assert (status, one.requests) == (403, [])
+            assert "AccessPolicy default/one" in body
+
+
 async def test_what_is_called_while_a_breaker_is_open_is_asked_for_itself() -> None:
     breaker = {"minimum_requests": 1, "failure_percent": 1, "failures": [500], "open_for": "60s"}
     fallback = breaker | {"fallback": {"destination": {"service": "films"}}}
