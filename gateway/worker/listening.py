@@ -66,7 +66,7 @@ class Listening:
 
         Where there is none, closing would reset them: they are accepted first, and told to close with their answer.
         """
-        if self._is_last:
+        if self._is_last and self.listeners:
             for listener, accepting in zip(self.listeners, self._sockets, strict=True):
                 if accepted := take_queued(accepting):
                     self._arriving += 1

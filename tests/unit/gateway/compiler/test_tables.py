@@ -564,7 +564,7 @@ def test_one_instance_of_a_thousand_services_changes_in_a_millisecond_and_ten_th
     delta_s = fastest(lambda: many.delta(running("s7", "7", weight=next(weights))), 1)
     print(f"match {slow * 1e6:.2f} us (one route {quick * 1e6:.2f}), delta {delta_s * 1e3:.2f} ms")
     assert many.plan("/shop5/items/1") is not None
-    assert slow < 1.5 * quick, "flat; the exact figure is the benchmark's"
+    assert slow < 5 * quick, "flat, where a list costs a thousand times as much; the exact figure is the benchmark's"
     assert delta_s < 0.002
 
 

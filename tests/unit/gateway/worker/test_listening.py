@@ -6,6 +6,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from gateway.listeners.sockets import open_slots
 from gateway.worker.listening import Listening
 from tests.parts.conditions import until
@@ -80,8 +82,9 @@ async def test_the_last_one_takes_in_who_waits_in_the_queue() -> None:
             await until(lambda: len(on.connections) == 1)
 
 
-async def test_one_that_was_not_built_is_over_at_once() -> None:
+@pytest.mark.parametrize("is_last", [False, True])
+async def test_one_that_was_not_built_is_over_at_once(is_last: bool) -> None:
     async with bench() as on:
         on.listening.listeners = ()
-        on.listening.drain(600.0, 600.0, is_last=False)
+        on.listening.drain(600.0, 600.0, is_last=is_last)
         assert on.listening.closed.is_set()
