@@ -27,7 +27,7 @@ _LOOK_EVERY_S: Final = 1.0
 _ANSWER_S: Final = 1.5
 # One that is gone without a word is known to the store until its session has been idle for five seconds.
 _WAIT_S: Final = 7.0
-_TRY_EVERY_S: Final = 0.5
+_TRY_EVERY_S: Final = 0.2
 
 
 class AgreedPlace:
@@ -61,7 +61,8 @@ class AgreedPlace:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
+            # The first one to see another Redis is refused until the others have seen it, too, which is a moment.
+            await asyncio.sleep(_LOOK_EVERY_S if self.refusal is None else _TRY_EVERY_S)
             await self._ask()
 
     async def lead(self, what: str) -> bool:

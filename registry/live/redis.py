@@ -68,6 +68,8 @@ class RedisLive(LeaseTable):
         self._veto = veto
         self._agreement = agreement
         self._place: str | None = None
+        # Since when all look where this one looks; None: they do not, so nobody's renewals are heard.
+        self._agreed_s: float | None = None
         self._away: str | None = "not connected yet"
         self._is_vetoed = self._must_release = False
         # When the veto was last asked for, and stood.
@@ -324,12 +326,13 @@ class RedisLive(LeaseTable):
             asked, done = self._pack(run, is_handing_over=is_handing_over)
             (answer,) = await self._link.ask([asked])
             received = self.now()
-            await self._agree(answer[7].decode())
+            agreed_s = await self._agree(answer[7].decode())
             now, begun = int(answer[0]), int(answer[1])
             self.noticed = answer[2]
             self._run = run
             if begun != self._begun:
-                self._begin_anew(received - (now - begun) / 1e6, is_first=is_first)
+                begun_s = received - (now - begun) / 1e6
+                self._begin_anew(begun_s if is_first else max(begun_s, agreed_s), is_first=is_first)
                 self._begun = begun
             done(answer[3], received)
             pages = answer[4:7]
@@ -342,14 +345,19 @@ class RedisLive(LeaseTable):
             is_handing_over = is_handing_over or not full
         self._looked_at = received
 
-    async def _agree(self, place: str) -> None:
-        """Raises LiveAway where the others of the store do not look: what is said here they do not hear."""
+    async def _agree(self, place: str) -> float:
+        """Since when all look here. Raises LiveAway where the others of the store do not: what is said here they do not
+        hear."""
         refusal = self._agreement.refusal
         if place != self._place:
             refusal = await self._agreement.reach(place)
-            self._place = place
+            self._place, self._agreed_s = place, None
         if refusal is not None:
+            self._agreed_s = None
             raise LiveAway(refusal)
+        if self._agreed_s is None:
+            self._agreed_s = self.now()
+        return self._agreed_s
 
     def _pack(self, run: bytes, *, is_handing_over: bool) -> tuple[bytes, Done]:
         """The bytes of one look, and what forgets what it has handed over."""

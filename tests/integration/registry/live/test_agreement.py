@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.parts.conditions import until
-from tests.parts.live import Agreed, RecordingVeto, redis_live, renew
+from tests.parts.live import TTL_S, Agreed, RecordingVeto, left_s, redis_live, renew
 from tests.parts.valkey import Valkey
 
 
@@ -19,6 +19,21 @@ async def test_renewals_are_kept_while_others_share_elsewhere_and_handed_over_af
         agreement.refusal = None
         await until(lambda: live.missing() is None and not veto.is_held, 5)
         assert (live.kept, agreement.asked) == (0, [place])
+
+
+async def test_a_lease_has_its_whole_time_from_when_all_have_agreed(valkey: Valkey) -> None:
+    """An emptied Redis has begun anew before: until the others look there, too, nobody could be heard."""
+    agreement = Agreed()
+    async with redis_live(valkey.url, numbers=[1], agreement=agreement) as live:
+        agreement.refusal = "elsewhere"
+        valkey.flush()
+        await until(lambda: len(agreement.asked) == 2, 5)
+        began_s = live.now()
+        await until(lambda: live.now() - began_s > TTL_S, 5)
+        assert live.missing() == "elsewhere"
+        agreement.refusal = None
+        await until(lambda: live.missing() is None, 5)
+        assert left_s(live, 1) > 0.5 * TTL_S
 
 
 async def test_a_redis_bears_one_name_until_it_is_emptied(valkey: Valkey) -> None:
