@@ -1,9 +1,19 @@
-"""Who calls, proved: the one place where a Principal is made."""
+"""Who calls, proved: the one place where a Principal is made, and where the names of workloads are read and written."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+DEFAULT_TRUST_DOMAIN: Final = "mesh.internal"
+GATEWAY: Final = "gateway"
+# SPIFFE-ID §2.1 and §2.3: lower case, no port, no user, 255 bytes; the whole at most 2048.
+_TRUST_DOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9._]{0,253}[a-z0-9])?")
+_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+# SPIFFE-ID §2.2: letters, digits, dots, dashes, underscores; neither `.` nor `..`.
+_SEGMENT: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,253}")
+_SCHEME: Final = "spiffe://"
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -27,6 +37,82 @@ class Principal(msgspec.Struct, frozen=True):
 
 ANONYMOUS = Principal("anonymous")
 LOOPBACK = Principal("loopback")
+
+
+class IdentityFault(ValueError):
+    """Why a text is no name of ours, in words for people."""
+
+
+class SpiffeId(msgspec.Struct, frozen=True, kw_only=True):
+    """The name of a workload, or of a gateway (SPIFFE-ID; docs/internals/identity.md). Exactly one of the two.
+
+    namespace, service: of a workload. instance: one copy of it, for records alone: nothing matches on it. gateway: its
+    host, of a gateway.
+    """
+
+    trust_domain: str
+    namespace: str = ""
+    service: str = ""
+    instance: str = ""
+    gateway: str = ""
+
+    @property
+    def text(self) -> str:
+        if self.gateway:
+            return f"{_SCHEME}{self.trust_domain}/meshway/gateway/{self.gateway}"
+        copy = f"/instance/{self.instance}" if self.instance else ""
+        return f"{_SCHEME}{self.trust_domain}/ns/{self.namespace}/svc/{self.service}{copy}"
+
+    @property
+    def dns_names(self) -> tuple[str, ...]:
+        """For clients that check the host's name."""
+        return () if self.gateway else (f"{self.service}.{self.namespace}.mesh",)
+
+    def principal(self, method: str) -> Principal:
+        """method: how it was proved."""
+        if self.gateway:
+            return Principal(self.text, method=method)
+        name = msgspec.structs.replace(self, instance="").text
+        return Principal(name, namespace=self.namespace, service=self.service, method=method)
+
+
+def parse_spiffe_id(text: str) -> SpiffeId:
+    """One of the three forms, written exactly so; nothing is decoded or folded. Raises IdentityFault."""
+    if not text.startswith(_SCHEME):
+        raise IdentityFault(f"{shown(text)} does not begin with {_SCHEME}")
+    trust_domain, *path = text[len(_SCHEME) :].split("/")
+    if not is_trust_domain(trust_domain):
+        raise IdentityFault(f"{shown(text)} names no trust domain")
+    match path:
+        case ["meshway", "gateway", host] if _SEGMENT.fullmatch(host):
+            return SpiffeId(trust_domain=trust_domain, gateway=host)
+        case ["ns", namespace, "svc", service] if _LABEL.fullmatch(namespace) and _LABEL.fullmatch(service):
+            return SpiffeId(trust_domain=trust_domain, namespace=namespace, service=service)
+        case ["ns", namespace, "svc", service, "instance", instance] if (
+            _LABEL.fullmatch(namespace) and _LABEL.fullmatch(service) and _SEGMENT.fullmatch(instance)
+        ):
+            return SpiffeId(trust_domain=trust_domain, namespace=namespace, service=service, instance=instance)
+    raise IdentityFault(f"{shown(text)} is neither /ns/NAMESPACE/svc/SERVICE nor /meshway/gateway/HOST")
+
+
+def parse_subject(text: str, trust_domain: str) -> SpiffeId:
+    """Whom a certificate is for, as people write it: `NAMESPACE/SERVICE`, or `gateway/HOST`: services of a namespace
+    called gateway can have no certificate. Raises IdentityFault."""
+    first, slash, second = text.partition("/")
+    if first == GATEWAY and slash and _SEGMENT.fullmatch(second):
+        return SpiffeId(trust_domain=trust_domain, gateway=second)
+    if not slash or first == GATEWAY or not _LABEL.fullmatch(first) or not _LABEL.fullmatch(second):
+        raise IdentityFault(f"{shown(text)} is neither NAMESPACE/SERVICE nor gateway/HOST")
+    return SpiffeId(trust_domain=trust_domain, namespace=first, service=second)
+
+
+def is_trust_domain(text: str) -> bool:
+    return _TRUST_DOMAIN.fullmatch(text) is not None
+
+
+def shown(text: str) -> str:
+    """Of what others sent, for messages: short and printable."""
+    return repr(text if len(text) <= 200 else text[:200] + "…")
 
 
 def claim(claims: Mapping[str, Any], path: str) -> Any:
