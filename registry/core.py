@@ -35,8 +35,9 @@ from registry.revisions.following import Following
 from registry.revisions.recovery import Recovery
 from registry.revisions.retention import Retention
 from registry.revisions.revisions import Revisions
+from registry.sealing import new_data_key, read_master_key, sealing_of
 from registry.settings import StartRefused
-from registry.store.interface import StoreUnavailable
+from registry.store.interface import DataKeyRecord, StoreUnavailable
 from registry.store.sqlite import SqliteStore
 from registry.view.view import View
 
@@ -45,17 +46,20 @@ if TYPE_CHECKING:
 
     from registry.limits.books import Books
     from registry.live.interface import Bus, Live, Veto
+    from registry.sealing import Sealing
     from registry.settings import RegistrySettings
     from registry.store.interface import SharedStore, Store
 
 _CLOSE_S = 10.0
+_DATA_KEY = "secrets"
 _log = logging.getLogger("registry.core")
 
 
 @dataclass(slots=True)
 class Core:
-    """What the surfaces call. following: where other registries write to the same store. is_stopping: what is under way
-    is answered, and nothing new should come."""
+    """What the surfaces call. following: where other registries write to the same store. sealing: None where several
+    registries may share a store and no master key was named. is_stopping: what is under way is answered, and nothing
+    new should come."""
 
     settings: RegistrySettings
     view: View
@@ -67,6 +71,7 @@ class Core:
     following: Following | None
     retention: Retention
     store: Store
+    sealing: Sealing | None
     live: Live
     bus: Bus
     replicas: Replicas
@@ -162,6 +167,7 @@ async def _assemble(
     clock: Callable[[], float],
 ) -> Core:
     view = await _loaded_view(settings, store)
+    sealing = await _sealing(settings, store)
     following = None if shared is None else Following(view, shared, read=read_change, rows=rows_of)
     revisions = Revisions(view, store, wall=wall, following=following)
     live, bus = _live_state(settings, SweepVeto(store), place, clock)
@@ -210,6 +216,7 @@ async def _assemble(
         following=following,
         retention=retention,
         store=store,
+        sealing=sealing,
         live=live,
         bus=bus,
         replicas=replicas,
@@ -240,6 +247,26 @@ async def _loaded_view(settings: RegistrySettings, store: Store) -> View:
     for once in loaded.onces:
         view.remember_once(once)
     return view
+
+
+async def _sealing(settings: RegistrySettings, store: Store) -> Sealing | None:
+    """Raises StartRefused."""
+    try:
+        kept = {record.name: record.wrapped for record in await store.data_keys()}
+        if settings.database_url and settings.master_key_file is None:
+            # A key in the data folder of one of them would be of no use to the others.
+            if kept:
+                raise StartRefused(
+                    "the store holds sealed secrets: name the key they are sealed by (MESHWAY_MASTER_KEY_FILE)"
+                )
+            return None
+        master_key = await asyncio.to_thread(read_master_key, settings.master_key_file, settings.data_dir)
+        if _DATA_KEY not in kept:
+            fresh = DataKeyRecord(_DATA_KEY, new_data_key(master_key))
+            kept = {record.name: record.wrapped for record in await store.data_keys([fresh])}
+    except StoreUnavailable as error:
+        raise StartRefused(f"the keys of the store cannot be read: {error}") from error
+    return sealing_of(kept[_DATA_KEY], master_key)
 
 
 def _self_preservation(settings: RegistrySettings) -> SelfPreservation:

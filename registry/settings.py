@@ -17,6 +17,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     """data_dir: the store's folder, made when absent. port 0: a free one. insecure: a bind off loopback is meant.
 
     database_url: a PostgreSQL that several registries share; empty: SQLite in data_dir.
+    master_key_file: what secrets are sealed by; None: made in data_dir, but where registries share a database.
     redis_url: where leases are shared with other registries; empty: they stay in this process. migrate: bring an older
     store to this version's tables at start. remove_after_s: how long a critical instance stays listed.
     self_preservation_*: self_preservation.py. log_*: the change log keeps whichever reaches further back.
@@ -34,6 +35,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     insecure: bool = False
     migrate: bool = True
     redis_url: str = ""
+    master_key_file: Path | None = None
     remove_after_s: float = 300.0
     self_preservation_percent: float = 15.0
     self_preservation_min: int = 3

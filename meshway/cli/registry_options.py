@@ -1,5 +1,6 @@
 """The options of `registry serve`, each also a variable."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,15 @@ RedisUrl = Annotated[
         show_envvar=True,
         metavar="URL",
         help="Redis or Valkey that shares leases with other registries: redis://[user:password@]HOST:PORT/DATABASE.",
+    ),
+]
+MasterKeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MESHWAY_MASTER_KEY_FILE",
+        show_envvar=True,
+        metavar="FILE",
+        help="32 bytes in base64 that secrets are sealed by; without PostgreSQL one is made in the data folder.",
     ),
 ]
 HistoryAge = Annotated[

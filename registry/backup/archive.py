@@ -2,7 +2,8 @@
 
 A frame is a 4-byte big-endian length and one msgpack map tagged `t`. Rows are maps by field name, so that a later
 version may add fields. The last frame counts the rows and holds the SHA-256 of everything before it: a file that was
-cut, or changed by a bit, is refused whole. Nothing in it is encrypted.
+cut, or changed by a bit, is refused whole. Secrets in it are sealed as in the store, by a data key whose master key is
+not in it; nothing else is encrypted.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from registry.store.interface import DocumentRecord, HistoryRecord, InstanceRecord, OnceRecord
+from registry.store.interface import DataKeyRecord, DocumentRecord, HistoryRecord, InstanceRecord, OnceRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="rows",
     documents: list[DocumentRecord] = []
     history: list[HistoryRecord] = []
     onces: list[OnceRecord] = []
+    data_keys: list[DataKeyRecord] = []
     history_from: int = 0
 
     @property

@@ -63,5 +63,6 @@ def _batches(file: Path, epoch: str, head: int, instance_number: int, at: float)
                 documents=frame.documents,
                 history=frame.history,
                 onces=frame.onces,
+                data_keys=frame.data_keys,
                 history_from=frame.history_from,
             )

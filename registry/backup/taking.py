@@ -26,7 +26,11 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What there is at one revision, but for the history, which is read up to that revision."""
+    """What there is at one revision, but for the history, which is read up to that revision.
+
+    has_sealed: some of it opens by the store's data keys alone. Without, they stay out, so that a store where nothing
+    was ever sealed goes anywhere without its master key.
+    """
 
     epoch: str
     revision: int
@@ -35,6 +39,7 @@ class Held:
     instances: Iterable[InstanceRecord]
     documents: Iterable[DocumentRecord]
     onces: Iterable[OnceRecord]
+    has_sealed: bool
 
 
 def held_by_view(view: View) -> Held:
@@ -49,6 +54,7 @@ def held_by_view(view: View) -> Held:
         instances=(row.record() for row in instances),
         documents=(row.record() for row in documents),
         onces=list(view.onces.values()),
+        has_sealed=any(row.sealed for row in documents),
     )
 
 
@@ -61,6 +67,7 @@ def held_by_store(loaded: Loaded) -> Held:
         instances=loaded.instances,
         documents=loaded.documents,
         onces=loaded.onces,
+        has_sealed=any(record.sealed for record in loaded.documents),
     )
 
 
@@ -80,9 +87,9 @@ async def take_backup(held: Held, store: Store, *, version: str, at: float) -> A
     )
     yield writer.begin(begin)
     for rows in chain(
-        [Rows(namespaces=list(held.namespaces))],
+        [Rows(namespaces=list(held.namespaces), data_keys=await store.data_keys() if held.has_sealed else [])],
         (Rows(instances=part) for part in _parts(held.instances, lambda row: len(row.value))),
-        (Rows(documents=part) for part in _parts(held.documents, lambda row: len(row.value))),
+        (Rows(documents=part) for part in _parts(held.documents, lambda row: len(row.value) + len(row.sealed or b""))),
         (Rows(onces=part) for part in _parts(held.onces, lambda row: len(row.answer))),
     ):
         # In a thread: packing takes milliseconds, in which no heartbeat would be answered.

@@ -67,6 +67,7 @@ def read_document(record: DocumentRecord) -> DocumentRow:
         value=record.value,
         references=() if spec is None else references(spec, record.namespace),
         claims=frozenset() if spec is None else claims(spec, record.namespace),
+        sealed=record.sealed or b"",
     )
 
 
@@ -101,6 +102,7 @@ def read_change(change: ChangeRecord) -> InstanceRow | DocumentRow:
             updated_at=written.updated_at,
             updated_by=written.updated_by,
             value=change.value,
+            sealed=written.sealed,
         )
     )
 

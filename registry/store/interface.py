@@ -42,6 +42,14 @@ class DocumentRecord(msgspec.Struct, frozen=True, gc=False):
     updated_at: float
     updated_by: str
     value: bytes
+    sealed: bytes | None = None
+
+
+class DataKeyRecord(msgspec.Struct, frozen=True, gc=False):
+    """A row of `data_keys`."""
+
+    name: str
+    wrapped: bytes
 
 
 class HistoryRecord(msgspec.Struct, frozen=True, gc=False):
@@ -97,6 +105,7 @@ class Batch(msgspec.Struct, kw_only=True):
     history: list[HistoryRecord] = []
     changes: list[ChangeRecord] = []
     onces: list[OnceRecord] = []
+    data_keys: list[DataKeyRecord] = []
     history_from: int = 0
 
 
@@ -162,6 +171,9 @@ class Store(Protocol):
 
     async def try_write(self) -> None:
         """Writes a little, and takes it back: whether the store, which took no writes, takes them again."""
+
+    async def data_keys(self, fresh: Sequence[DataKeyRecord] = ()) -> list[DataKeyRecord]:
+        """Those that are kept; before, fresh ones are added whose names are not there yet."""
 
     async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
         """Whole revisions from `first` on, in order, about `limit` rows and at least one revision."""

@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from registry.store import changes, documents, everything, head, history, idempotency, instances, namespaces
+from registry.store import changes, data_keys, documents, everything, head, history, idempotency, instances, namespaces
 from registry.store.interface import (
     TRIED_BYTES,
     Batch,
     ChangeRecord,
+    DataKeyRecord,
     HeadMoved,
     HistoryForgotten,
     HistoryRecord,
@@ -27,7 +28,7 @@ from registry.store.room import checkpoint, give_back_pages, refresh_statistics
 from registry.store.session import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 _T = TypeVar("_T")
@@ -59,6 +60,9 @@ class SqliteStore:
     async def try_write(self) -> None:
         await self._write(_try_write)
         self._trouble = None
+
+    async def data_keys(self, fresh: Sequence[DataKeyRecord] = ()) -> list[DataKeyRecord]:
+        return await self._write(lambda connection: _data_keys(connection, fresh))
 
     async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
         return await self._read(lambda connection: _whole_revisions(connection, first, limit))
@@ -203,6 +207,12 @@ def _try_write(connection: sqlite3.Connection) -> None:
         idempotency.remove(connection, key)
 
 
+def _data_keys(connection: sqlite3.Connection, fresh: Sequence[DataKeyRecord]) -> list[DataKeyRecord]:
+    with _transaction(connection):
+        data_keys.add(connection, fresh)
+        return data_keys.read_all(connection)
+
+
 def _restore(connection: sqlite3.Connection, chunks: Iterable[Batch]) -> None:
     with _transaction(connection):
         everything.remove(connection)
@@ -244,6 +254,7 @@ def _write_rows(connection: sqlite3.Connection, batch: Batch) -> None:
     documents.put(connection, batch.documents)
     history.add(connection, batch.history)
     changes.add(connection, batch.changes)
+    data_keys.add(connection, batch.data_keys)
     if batch.onces:
         idempotency.add(connection, batch.onces)
 

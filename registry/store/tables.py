@@ -46,7 +46,8 @@ INSTANCES: Final = Table(
     postgresql_with={"fillfactor": 60},
 )
 
-# value: msgpack of the Document as the feed carries it. Times: seconds since 1970, UTC.
+# value: msgpack of the Document as the feed carries it. Times: seconds since 1970, UTC. sealed: what a Secret holds,
+# sealed (registry/sealing.py); NULL of all others.
 DOCUMENTS: Final = Table(
     "documents",
     METADATA,
@@ -58,6 +59,7 @@ DOCUMENTS: Final = Table(
     Column("updated_at", Float, nullable=False),
     Column("updated_by", Text, nullable=False),
     Column("value", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=True),
 )
 
 # The states documents had, every one since `head.history_from`. value: NULL where it was deleted.
@@ -99,6 +101,14 @@ IDEMPOTENCY_KEYS: Final = Table(
     Column("at", Float, nullable=False),
     Column("answer", LargeBinary, nullable=False),
     Index("idempotency_keys_by_age", "at"),
+)
+
+# What seals what the store holds, wrapped by a master key that it does not hold.
+DATA_KEYS: Final = Table(
+    "data_keys",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
 )
 
 # Registries that hold a piece of work off, each until it lets go; the lock that says the same goes with its session.

@@ -39,6 +39,7 @@ class DocumentKept(msgspec.Struct, frozen=True, array_like=True, gc=False):
     created_at: float
     updated_at: float
     updated_by: str
+    sealed: bytes = b""
 
 
 class InstanceRow(msgspec.Struct, frozen=True, gc=False):
@@ -100,7 +101,8 @@ class Reference(msgspec.Struct, frozen=True):
 class DocumentRow(msgspec.Struct, frozen=True):
     """spec None: this version cannot read it (written by another one); it is kept and passed on.
 
-    claims: what no other document may claim too, see `claims.py`.
+    claims: what no other document may claim too, see `claims.py`. sealed: what a Secret holds; it is in the store, and
+    in nothing that is made of `value` or `document`.
     """
 
     document: Document
@@ -112,6 +114,7 @@ class DocumentRow(msgspec.Struct, frozen=True):
     value: bytes
     references: tuple[Reference, ...] = ()
     claims: frozenset[Claim] = frozenset()
+    sealed: bytes = b""
 
     @property
     def key(self) -> DocumentKey:
@@ -123,10 +126,12 @@ class DocumentRow(msgspec.Struct, frozen=True):
         return Change("put", kind, namespace, name, msgspec.Raw(self.value))
 
     def kept(self) -> bytes:
-        return _encode((self.created_at, self.updated_at, self.updated_by))
+        return _encode((self.created_at, self.updated_at, self.updated_by, self.sealed))
 
     def record(self) -> DocumentRecord:
-        return DocumentRecord(*self.key, self.revision, self.created_at, self.updated_at, self.updated_by, self.value)
+        return DocumentRecord(
+            *self.key, self.revision, self.created_at, self.updated_at, self.updated_by, self.value, self.sealed or None
+        )
 
     def answer(self) -> Document:
         """The document as people read it, with who changed it last, when, and in which revision."""

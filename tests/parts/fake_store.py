@@ -1,11 +1,12 @@
 """A store that keeps batches in a list, waits when told to, and fails when told to."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from registry.store.interface import (
     Batch,
     ChangeRecord,
+    DataKeyRecord,
     HistoryRecord,
     Loaded,
     StoreUnavailable,
@@ -51,6 +52,9 @@ class FakeStore:
         if self.cannot_compact:
             raise StoreUnavailable("disk full")
         self.trouble = None
+
+    async def data_keys(self, fresh: Sequence[DataKeyRecord] = ()) -> list[DataKeyRecord]:
+        return list(fresh)
 
     async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
         rows = [row for batch in self.batches for row in batch.changes if row.revision >= first]

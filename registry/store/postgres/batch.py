@@ -14,7 +14,16 @@ from sqlalchemy import CTE, BigInteger, Column, Table, Text, bindparam, delete, 
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from registry.store.postgres.statements import Statement
-from registry.store.tables import CHANGES, DOCUMENT_HISTORY, DOCUMENTS, HEAD, IDEMPOTENCY_KEYS, INSTANCES, NAMESPACES
+from registry.store.tables import (
+    CHANGES,
+    DATA_KEYS,
+    DOCUMENT_HISTORY,
+    DOCUMENTS,
+    HEAD,
+    IDEMPOTENCY_KEYS,
+    INSTANCES,
+    NAMESPACES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,6 +93,7 @@ _PARTS: Final = {
     "history": _Part(DOCUMENT_HISTORY, "insert"),
     "changes": _Part(CHANGES, "insert"),
     "onces": _Part(IDEMPOTENCY_KEYS, "insert"),
+    "data_keys": _Part(DATA_KEYS, "add"),
 }
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from registry.store import history, idempotency
 from registry.store.tables import (
     CHANGES,
+    DATA_KEYS,
     DOCUMENT_HISTORY,
     DOCUMENTS,
     HEAD,
@@ -98,6 +99,11 @@ ONCES: Final = Statement(
     select(IDEMPOTENCY_KEYS).where(IDEMPOTENCY_KEYS.c.key == func.any(bindparam("keys", type_=ARRAY(Text))))
 )
 FORGET_ONCES: Final = Statement(idempotency.FORGET)
+
+DATA_KEYS_KEPT: Final = Statement(select(DATA_KEYS))
+ADD_DATA_KEY: Final = Statement(
+    insert(DATA_KEYS).values(name=bindparam("name"), wrapped=bindparam("wrapped")).on_conflict_do_nothing()
+)
 
 CHANGES_FROM: Final = Statement(
     select(CHANGES)

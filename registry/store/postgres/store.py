@@ -12,6 +12,7 @@ import msgspec
 from registry.store.interface import (
     TRIED_BYTES,
     ChangeRecord,
+    DataKeyRecord,
     HeadHeld,
     HeadMoved,
     HistoryForgotten,
@@ -161,6 +162,12 @@ class PostgresStore:
 
     def on_wake(self, wake: Callable[[int], None]) -> None:
         self._session.on_wake(wake)
+
+    async def data_keys(self, fresh: Sequence[DataKeyRecord] = ()) -> list[DataKeyRecord]:
+        async with self._connections.read_side() as connection:
+            for record in fresh:
+                await run(connection, statements.ADD_DATA_KEY, name=record.name, wrapped=record.wrapped)
+            return [DataKeyRecord(*row) for row in await run(connection, statements.DATA_KEYS_KEPT)]
 
     async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
         async with self._connections.read_side() as connection:
