@@ -89,6 +89,9 @@ class Guard(Protocol):
     def refusal(self, exchange: Exchange, cluster: str, endpoint: tuple[str, str, str]) -> Reply | None:
         """cluster: its name. endpoint: the key of the one that was picked: it may be another service's."""
 
+    def forecast(self, exchange: Exchange, cluster: str, service: tuple[str, str]) -> Sequence[Forecast]:
+        """service: namespace and name. Spends and counts nothing."""
+
 
 class EncodedBody(Protocol):
     """An answer's body on its way into another encoding. head: as it goes on while its length is not known."""

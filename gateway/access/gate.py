@@ -6,6 +6,7 @@ reading of the path (`readings.py`), those that allow of the canonical one alone
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.access.readings import PLAIN, Readings, is_plain
 from gateway.exchange import Exchange, Reply
@@ -13,6 +14,13 @@ from gateway.plan import Forecast
 from gateway.routing.table import HostRoutes
 
 Authorize = Callable[[Exchange], Reply | None]
+
+
+class AccessStep(NamedTuple):
+    """run: for each call. forecast: for whoever explains one."""
+
+    run: Authorize
+    forecast: Callable[[Exchange], Sequence[Forecast]]
 
 
 class Verdict:
@@ -111,6 +119,9 @@ class Gate:
             self.tell(verdict)
         return None
 
+    def step(self) -> AccessStep:
+        return AccessStep(self.compile(), self.forecast)
+
     def forecast(self, exchange: Exchange) -> Sequence[Forecast]:
         """For whoever explains a call; nothing is counted."""
         told: list[Forecast] = []
@@ -137,15 +148,36 @@ class Guard:
     """Asked of the service that is about to be called, where that is not settled before: of several destinations, of
     one that stands in for another, of a path that was rewritten.
 
-    gates: by the cluster's name and the namespace and name of the endpoint's service.
+    asked: by the cluster's name and the namespace and name of the endpoint's service.
     """
 
-    __slots__ = ("_gates",)
+    __slots__ = ("_asked", "_gates")
 
-    def __init__(self, gates: Mapping[tuple[str, str, str], Authorize]) -> None:
-        self._gates = gates
+    def __init__(self, asked: Mapping[tuple[str, str, str], Sequence[AccessStep]]) -> None:
+        self._asked = asked
+        self._gates = {key: _each_of([step.run for step in steps]) for key, steps in asked.items()}
 
     def refusal(self, exchange: Exchange, cluster: str, endpoint: tuple[str, str, str]) -> Reply | None:
         """endpoint: its key."""
         authorize = self._gates.get((cluster, endpoint[0], endpoint[1]))
         return None if authorize is None else authorize(exchange)
+
+    def forecast(self, exchange: Exchange, cluster: str, service: tuple[str, str]) -> Sequence[Forecast]:
+        """For whoever explains a call, up to the first refusal; nothing is counted. service: namespace and name."""
+        told: list[Forecast] = []
+        for step in self._asked.get((cluster, *service), ()):
+            told += step.forecast(exchange)
+            if any(each.reply is not None for each in told):
+                break
+        return told
+
+
+def _each_of(gates: Sequence[Authorize]) -> Authorize:
+    """The first refusal."""
+    if len(gates) == 1:
+        return gates[0]
+
+    def authorize(exchange: Exchange) -> Reply | None:
+        return next((reply for gate in gates if (reply := gate(exchange)) is not None), None)
+
+    return authorize

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.access.addresses import Addresses
-from gateway.access.gate import Authorize, Gate, Guard, Rules, Verdict
+from gateway.access.gate import AccessStep, Authorize, Gate, Guard, Rules, Verdict
 from gateway.access.proof import has_claims, is_anonymous, is_principal
 from gateway.access.readings import Readings, folded
 from gateway.compiler.clusters import ClusterKey
@@ -28,7 +28,7 @@ from gateway.compiler.policies import (
     wide_place,
 )
 from gateway.exchange import Exchange, Reply
-from gateway.plan import FilterStep, Parts
+from gateway.plan import FilterStep, Forecast, Parts
 from gateway.routing.predicates import Test
 from gateway.routing.table import Candidate
 from meshway.model import mesh_settings
@@ -155,18 +155,23 @@ class Access:
             return None
         tests: list[Test] = []
         if caller.cidr:
-            tests.append(Addresses([(network, math.inf) for network in caller.cidr], self._parts.wall).compile())
-        if caller.ip_list is not None:
-            known = self._list(namespace, caller.ip_list)
+            tests.append(self._networks(caller.cidr).compile())
+        if caller.not_cidr:
+            tests.append(self._networks(caller.not_cidr).compile_outside(unreadable=action == "deny"))
+        for name, is_outside in ((caller.ip_list, False), (caller.not_ip_list, True)):
+            known = None if name is None else self._list(namespace, name)
             if known is not None:
-                tests.append(known.compile())
-            elif action == "allow":
+                tests.append(known.compile_outside(unreadable=action == "deny") if is_outside else known.compile())
+            elif name is not None and action == "allow":
                 return None
         if caller.principal is not None:
             tests.append(is_principal(caller.principal))
         if caller.anonymous:
             tests.append(is_anonymous)
         return _all_of(tests) if tests else _anybody
+
+    def _networks(self, written: Sequence[str]) -> Addresses:
+        return Addresses([(network, math.inf) for network in written], self._parts.wall)
 
     def _list(self, namespace: str, name: str) -> Addresses | None:
         """Of the policy's own namespace, else of the mesh."""
@@ -224,35 +229,37 @@ class RuleAccess:
         if is_settled:
             gates.append(self._gate(services[0]))
         self._settled = services[0][:3] if is_settled else None
-        self.steps = tuple(
-            FilterStep("access", "", gate.compile(), gate.forecast) for gate in gates if gate is not None
-        )
+        self.steps = tuple(FilterStep("access", "", *gate.step()) for gate in gates if gate is not None)
         self.guard = self.guard_of(services)
 
     def guard_of(self, services: Iterable[ClusterKey]) -> Guard | None:
         """None: the steps have asked already, or nobody says anything. Also for copies of calls."""
-        gates: dict[tuple[str, str, str], dict[ClusterKey, Authorize]] = {}
+        asked: dict[tuple[str, str, str], dict[ClusterKey, AccessStep]] = {}
         for service in services:
             involved = all_involved(service, self._standing_in)
             for owner in involved:
-                authorize = self._authorize(owner)
-                if authorize is not None:
+                step = self._step(owner)
+                if step is not None:
                     for cluster in involved:
                         # Of two subsets of one service both are asked: an instance may be of either.
-                        gates.setdefault((cluster.name, *owner.owner), {})[owner] = authorize
-        return Guard({key: _each_of(tuple(asked.values())) for key, asked in gates.items()}) if gates else None
+                        asked.setdefault((cluster.name, *owner.owner), {})[owner] = step
+        return Guard({key: tuple(steps.values()) for key, steps in asked.items()}) if asked else None
 
-    def _authorize(self, owner: ClusterKey) -> Authorize | None:
+    def _step(self, owner: ClusterKey) -> AccessStep | None:
         if owner[:3] == self._settled:
             return None
         refusing = self._unusable(owner)
         if refusing is not None:
-            return refusing
+            return AccessStep(refusing, lambda exchange: _refused(refusing(exchange)))
         gate = self._gate(owner)
-        return None if gate is None else gate.compile()
+        return None if gate is None else gate.step()
 
     def _gate(self, key: ClusterKey) -> Gate | None:
         return self._access.service_gate(key.namespace, key.service, key.subset, self._origin)
+
+
+def _refused(reply: Reply | None) -> Sequence[Forecast]:
+    return [] if reply is None else [Forecast("refuse", reply.detail, reply.policy, reply)]
 
 
 def all_involved(
@@ -315,17 +322,6 @@ def _any_of(tests: Sequence[Test]) -> Test:
     return tests[0] if len(tests) == 1 else lambda exchange: any(test(exchange) for test in tests)
 
 
-def _each_of(gates: Sequence[Authorize]) -> Authorize:
-    """The first refusal."""
-    if len(gates) == 1:
-        return gates[0]
-
-    def authorize(exchange: Exchange) -> Reply | None:
-        return next((reply for gate in gates if (reply := gate(exchange)) is not None), None)
-
-    return authorize
-
-
 def _both(first: Test | None, second: Test | None) -> Test | None:
     if first is None or second is None:
         return first or second
@@ -357,6 +353,10 @@ def touched_by(news: Iterable[Entry[Any]], policies: Iterable[Entry[AccessPolicy
         else:
             places.add(MESH)
     for policy in policies if lists else ():
-        if any(caller.ip_list in lists for rule in policy.spec.rules for caller in rule.from_):
+        if any(
+            not lists.isdisjoint((caller.ip_list, caller.not_ip_list))
+            for rule in policy.spec.rules
+            for caller in rule.from_
+        ):
             places |= {wide_place(place) for place in places_of(policy)}
     return places

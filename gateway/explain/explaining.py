@@ -9,11 +9,12 @@ from gateway.compiler.state import State
 from gateway.exchange import EDGE, Exchange, Reply
 from gateway.explain.asking import read_question
 from gateway.explain.destinations import admission, destinations_of
-from gateway.explain.filters import walk
+from gateway.explain.filters import verdict_of, walk
 from gateway.explain.matching import Found, find_rule, said_by
 from gateway.plan import BUILT_IN, RoutePlan
 from gateway.relay.refusals import nowhere
 from gateway.routing.path import PathError, canonical
+from gateway.upstream.cluster import Cluster
 from meshway.explanation import (
     Answered,
     CallQuestion,
@@ -148,20 +149,29 @@ class _Telling:
             self._reply = verdict
             return
         endpoint = cluster.forecast_pick(exchange)
+        refusal = self._guarded(plan, cluster, None if endpoint is None else endpoint.key[:2], by)
         if endpoint is None:
             detail = cluster.no_endpoint_detail
             self._reply = Reply(503, "no_endpoint", "UH", detail, policy=f"service {cluster.name}")
             return
-        if plan.guard is not None:
-            self._reply = plan.guard.refusal(exchange, cluster.name, endpoint.key)
-            if self._reply is not None:
-                return
+        if refusal is not None:
+            self._reply = refusal
+            return
         self._picked = Picked(
             service=cluster.name,
             endpoint=endpoint.id,
             address=f"{endpoint.address}:{endpoint.port}",
             by=cluster.settings.balancing.algorithm,
         )
+
+    def _guarded(self, plan: RoutePlan, cluster: Cluster, service: tuple[str, str] | None, by: Said) -> Reply | None:
+        """What policies say of the service that would be called; None: nobody is there, so the cluster's own."""
+        if plan.guard is None:
+            return None
+        namespace, _, name = cluster.name.partition("#")[0].partition(":")[0].partition("/")
+        told = plan.guard.forecast(self._exchange, cluster.name, service or (namespace, name))
+        self._filters += [verdict_of("access", each, by) for each in told]
+        return next((each.reply for each in told if each.reply is not None), None)
 
 
 def _settings_of(plan: RoutePlan, rule: int) -> Iterator[Setting]:

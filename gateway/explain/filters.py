@@ -12,21 +12,20 @@ def walk(steps: Sequence[FilterStep], exchange: Exchange, by: Said) -> tuple[lis
     """In order, up to the one that answers; its answer. by: the rule they belong to. The exchange is changed."""
     told: list[FilterVerdict] = []
     for step in steps:
+        path = f"{by.path}.{step.at}" if step.at and by.path else by.path
         for forecast in step.forecast(exchange) if step.forecast is not None else [_run(step, exchange)]:
-            path = f"{by.path}.{step.at}" if step.at and by.path else by.path
-            said = Said(document=forecast.document) if forecast.document else Said(document=by.document, path=path)
-            told.append(
-                FilterVerdict(
-                    document=said.document,
-                    path=said.path,
-                    name=step.name,
-                    verdict=forecast.verdict,
-                    detail=forecast.detail,
-                )
-            )
+            told.append(verdict_of(step.name, forecast, Said(document=by.document, path=path)))
             if forecast.reply is not None:
                 return told, forecast.reply
     return told, None
+
+
+def verdict_of(name: str, forecast: Forecast, by: Said) -> FilterVerdict:
+    """by: where the forecast is no other document's."""
+    said = Said(document=forecast.document) if forecast.document else by
+    return FilterVerdict(
+        document=said.document, path=said.path, name=name, verdict=forecast.verdict, detail=forecast.detail
+    )
 
 
 def _run(step: FilterStep, exchange: Exchange) -> Forecast:

@@ -93,8 +93,15 @@ def test_a_forecast_names_rule_and_caller_and_tells_nobody() -> None:
 
 
 def test_a_guard_asks_of_the_service_of_the_endpoint() -> None:
-    authorize = Gate(rules("/"), None, silent).compile()
-    guard = Guard({("a/b", "c", "d"): authorize})
+    guard = Guard({("a/b", "c", "d"): [Gate(rules("/"), None, silent).step()]})
     assert guard.refusal(call(b"/"), "a/b", ("c", "d", "1")) is not None
     assert guard.refusal(call(b"/"), "a/b", ("a", "b", "1")) is None
     assert guard.refusal(call(b"/"), "c/d", ("c", "d", "1")) is None
+
+
+def test_a_guard_tells_what_each_of_its_gates_says_up_to_the_first_refusal() -> None:
+    passing, refusing = Gate(rules("/b"), None, silent).step(), Gate(rules("/a"), None, silent).step()
+    guard = Guard({("a/b", "a", "b"): [passing, refusing, passing]})
+    assert [each.verdict for each in guard.forecast(call(b"/a"), "a/b", ("a", "b"))] == ["pass", "refuse"]
+    assert [each.verdict for each in guard.forecast(call(b"/c"), "a/b", ("a", "b"))] == ["pass"] * 3
+    assert guard.forecast(call(b"/a"), "a/b", ("c", "d")) == []

@@ -1,0 +1,62 @@
+"""An explanation names every policy that has a say, wherever the gateway asks it."""
+
+from typing import Any
+
+from gateway.compiler.tables import Compiler
+from gateway.explain.explaining import explain_question
+from gateway.plan import Parts
+from meshway.explanation import CallQuestion, Explanation
+from tests.parts.changes import document, edge_route, running, to
+from tests.parts.clock import ManualClock
+
+SPLIT = {"destinations": [{"service": "books", "weight": 1}, {"service": "films", "weight": 1}]}
+
+
+def told(*changes: Any, chance: float = 0.0, target: str = "/") -> Explanation:
+    compiler = Compiler(Parts(now=ManualClock(), random=lambda: chance))
+    assert compiler.snapshot(1, [running("books", "1"), running("films", "1"), *changes]) == []
+    question = CallQuestion(url=f"http://shop.example{target}", listener="edge")
+    return explain_question(compiler.state, question, 0.0, "gw-1")
+
+
+def said(explanation: Explanation) -> list[tuple[str, str]]:
+    return [(each.verdict, each.document) for each in explanation.filters if each.name == "access"]
+
+
+def of_service(service: str, **spec: Any) -> Any:
+    return document("AccessPolicy", f"of-{service}", {"targets": [{"service": service}]} | spec)
+
+
+def test_a_split_tells_the_policy_of_the_service_that_is_drawn() -> None:
+    route = document("Route", "r", edge_route(SPLIT))
+    policies = [of_service("books", default="allow"), of_service("films", default="deny")]
+    books = told(route, *policies, chance=0.1)
+    assert said(books) == [("pass", "AccessPolicy default/of-books")]
+    assert books.picked is not None
+    films = told(route, *policies, chance=0.9)
+    assert said(films) == [("refuse", "AccessPolicy default/of-films")]
+    assert films.picked is None
+    assert films.answered is not None
+    assert (films.answered.status, films.answered.document) == (403, "AccessPolicy default/of-films")
+
+
+def test_a_rule_that_rewrites_tells_the_services_policy_of_the_path_it_sends() -> None:
+    route = document("Route", "r", edge_route(to("books", rewrite={"path": {"full": "/admin"}})))
+    denied = of_service("books", rules=[{"action": "deny", "to": [{"path": {"prefix": "/admin"}}]}])
+    explanation = told(route, denied)
+    assert said(explanation) == [("refuse", "AccessPolicy default/of-books")]
+    assert "rule 0 denies" in next(each.detail for each in explanation.filters if each.name == "access")
+
+
+def test_what_only_audits_behind_a_split_is_told_and_the_call_goes_on() -> None:
+    explanation = told(document("Route", "r", edge_route(SPLIT)), of_service("books", default="deny", mode="audit"))
+    assert said(explanation) == [("pass", "AccessPolicy default/of-books")]
+    assert explanation.picked is not None
+
+
+def test_where_nobody_is_there_to_call_the_policy_of_the_service_is_told_as_well() -> None:
+    route = document("Route", "r", edge_route({"destinations": [{"service": "gone"}, {"service": "lost"}]}))
+    explanation = told(route, of_service("gone", default="deny"))
+    assert said(explanation) == [("refuse", "AccessPolicy default/of-gone")]
+    assert explanation.answered is not None
+    assert explanation.answered.reason == "no_endpoint"
