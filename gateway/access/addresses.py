@@ -43,6 +43,13 @@ class Addresses:
 
         return holds if all(until == math.inf for _, until in self._entries) else holds_now
 
+    def compile_outside(self, *, unreadable: bool) -> Callable[[Exchange], bool]:
+        """Whether no network holds the caller's address. unreadable: what is said of what is no address."""
+        holds = self.compile()
+        if unreadable:
+            return lambda exchange: not holds(exchange)
+        return lambda exchange: not holds(exchange) and read_address(exchange.peer) is not None
+
     def _judge(self, peer: str) -> bool:
         if len(self._judged) >= _REMEMBERED:
             self._judged.clear()

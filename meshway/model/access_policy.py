@@ -16,7 +16,8 @@ _NO_PROOF: Final = (
 
 
 class AccessCaller(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Who calls; all parts must hold. namespace: whose Route the call comes by. cidr, ip_list: of the caller's address.
+    """Who calls; all parts must hold. namespace: whose Route the call comes by. cidr, ip_list: of the caller's address,
+    not_cidr, not_ip_list: of one that is in none of these.
 
     via: `route`: the Routes of a namespace; `any`: its services, too, once they can prove that they are. principal: as
     an Authentication proved it, `ISSUER#SUBJECT`. anonymous: nobody proved anything.
@@ -30,6 +31,8 @@ class AccessCaller(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     via: Literal["any", "route"] | None = None
     cidr: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
     ip_list: Label | None = None
+    not_cidr: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+    not_ip_list: Label | None = None
     principal: Text | None = None
     anonymous: bool = False
 

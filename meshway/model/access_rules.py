@@ -68,10 +68,11 @@ ACCESS_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     AccessPolicy: (UNIQUE_TARGETS, BlockRule(("default", "rules"), _says_something, whole=True)),
     AccessRule: (BlockRule(("action", "from_"), _denies_by_proof),),
     AccessCaller: (
-        _asks_something("namespace", "cidr", "ip_list", "principal", "anonymous"),
+        _asks_something("namespace", "cidr", "ip_list", "not_cidr", "not_ip_list", "principal", "anonymous"),
         BlockRule(("principal", "anonymous"), _nobody),
         BlockRule(("namespace", "via"), _via),
-        BlockRule(("cidr",), networks),
+        networks("cidr"),
+        networks("not_cidr"),
     ),
     AccessCondition: (_asks_something("claims"),),
     AccessOperation: (_asks_something("path", "methods", "headers", "query"), *COOKIELESS_MATCH_RULES),

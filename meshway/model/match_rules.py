@@ -78,12 +78,17 @@ def _cookie_names(part: Any) -> Iterator[Finding]:
             yield Finding(member_path(".cookies", name), "bad_name", f'"{name}" is no cookie name')
 
 
-def networks(part: Any) -> Iterator[Finding]:
-    for at, network in enumerate(part.cidr):
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            yield Finding(f".cidr[{at}]", "out_of_bounds", f"{error}: write 10.0.0.0/8 or fd00::/8")
+def networks(name: str) -> BlockRule:
+    """A field that holds networks."""
+
+    def check(part: Any) -> Iterator[Finding]:
+        for at, network in enumerate(getattr(part, name)):
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                yield Finding(f".{name}[{at}]", "out_of_bounds", f"{error}: write 10.0.0.0/8 or fd00::/8")
+
+    return BlockRule((name,), check)
 
 
 COOKIELESS_MATCH_RULES: Final = (BlockRule(("methods",), _methods), header_names("headers"))
@@ -98,6 +103,6 @@ MATCH_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(("template",), _template),
         BlockRule(("regex",), _regex),
     ),
-    Source: (BlockRule(("cidr",), networks),),
+    Source: (networks("cidr"),),
     Match: (*COOKIELESS_MATCH_RULES, BlockRule(("cookies",), _cookie_names)),
 }

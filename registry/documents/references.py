@@ -146,9 +146,10 @@ def _of_targets(targets: Sequence[Target], namespace: str) -> Iterator[Reference
 def _of_lists(spec: AccessPolicy, namespace: str) -> Iterator[Reference]:
     for at, rule in enumerate(spec.rules):
         for place, caller in enumerate(rule.from_):
-            if caller.ip_list is not None:
-                path = f"spec.rules[{at}].from[{place}].ip_list"
-                yield Reference(path, "ip_list", namespace, caller.ip_list)
+            for field in ("ip_list", "not_ip_list"):
+                name = getattr(caller, field)
+                if name is not None:
+                    yield Reference(f"spec.rules[{at}].from[{place}].{field}", "ip_list", namespace, name)
 
 
 def _of_target(target: Target, namespace: str, path: str) -> Iterator[Reference]:

@@ -141,8 +141,38 @@ async def test_a_list_of_addresses_counts_in_the_namespace_then_in_the_mesh_and_
         assert await status_of(gateway) == 200
 
 
-async def test_a_list_that_is_not_there_lets_nobody_in_and_keeps_everybody_out() -> None:
-    asked = [{"ip_list": "gone"}]
+@pytest.mark.proves("AccessCaller.not_cidr", "AccessCaller.not_ip_list")
+@pytest.mark.parametrize("listed", [False, True], ids=["not_cidr", "not_ip_list"])
+async def test_one_rule_keeps_all_but_some_addresses_away(listed: bool) -> None:
+    def outside(*networks: str) -> tuple[dict[str, Any], ...]:
+        return ({"not_ip_list": "office"} if listed else {"not_cidr": list(networks)},)
+
+    def office(*networks: str) -> Change:
+        return document("IpList", "office", {"entries": [{"cidr": each} for each in networks]})
+
+    admin = [{"path": {"prefix": "/admin"}}]
+    strangers = policy(default="allow", rules=[rule("deny", by=outside("192.0.2.0/24"), to=admin)])
+    async with books_behind(route(to("books")), office("192.0.2.0/24"), strangers) as (gateway, _):
+        assert [await status_of(gateway, target) for target in ("/admin", "/else")] == [403, 200]
+        gateway.apply(office("127.0.0.0/8"), policy(default="allow", rules=[rule("deny", by=outside("127.0.0.0/8"))]))
+        assert await status_of(gateway, "/admin") == 200
+        gateway.apply(policy(rules=[rule("allow", by=outside("127.0.0.0/8"))]))
+        assert await status_of(gateway) == 403
+        gateway.apply(office("192.0.2.0/24"), policy(rules=[rule("allow", by=outside("192.0.2.0/24"))]))
+        assert await status_of(gateway) == 200
+
+
+async def test_all_parts_of_a_caller_hold_beside_a_negated_one() -> None:
+    but_me = [{"cidr": ["127.0.0.0/8"], "not_cidr": ["127.0.0.1"]}]
+    async with books_behind(route(to("books")), policy(rules=[rule("deny", by=but_me)])) as (gateway, _):
+        assert await status_of(gateway) == 200
+        gateway.apply(policy(rules=[rule("deny", by=[{"cidr": ["127.0.0.0/8"], "not_cidr": ["127.0.0.2"]}])]))
+        assert await status_of(gateway) == 403
+
+
+@pytest.mark.parametrize("name", ["ip_list", "not_ip_list"])
+async def test_a_list_that_is_not_there_lets_nobody_in_and_keeps_everybody_out(name: str) -> None:
+    asked = [{name: "gone"}]
     async with books_behind(route(to("books")), policy(rules=[rule("allow", by=asked)])) as (gateway, _):
         assert await status_of(gateway) == 403
         gateway.apply(policy(rules=[rule("deny", by=asked)]))

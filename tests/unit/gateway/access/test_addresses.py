@@ -46,6 +46,20 @@ def test_no_network_holds_nobody() -> None:
     assert not addresses().compile()(by("10.0.0.1"))
 
 
+@pytest.mark.parametrize("peer", ["nonsense", ""])
+def test_what_is_no_address_is_outside_only_where_that_keeps_it_away(peer: str) -> None:
+    assert addresses("10.0.0.0/8").compile_outside(unreadable=True)(by(peer))
+    assert not addresses("10.0.0.0/8").compile_outside(unreadable=False)(by(peer))
+
+
+@pytest.mark.parametrize("unreadable", [False, True])
+def test_outside_is_who_is_in_no_network(unreadable: bool) -> None:
+    outside = addresses("10.0.0.0/8").compile_outside(unreadable=unreadable)
+    assert [outside(by(peer)) for peer in ("10.1.2.3", "11.1.2.3", "::ffff:10.1.2.3", "fd00::1")] == [
+        False, True, False, True,
+    ]  # fmt: skip
+
+
 def test_an_entry_is_over_at_its_time_also_for_who_was_judged_before() -> None:
     now = 0.0
     holds = Addresses([("10.0.0.1", 5.0), ("10.0.0.2", math.inf)], lambda: now).compile()

@@ -95,6 +95,10 @@ def test_a_list_that_changes_changes_its_policies(change: Change) -> None:
     assert bench.fate() == ""
     bench.apply(gone("IpList", "office", change.namespace))
     assert bench.fate() == "AccessPolicy default/p: denied"
+    bench.apply(change, policy(rules=[{"action": "deny", "from": [{"not_ip_list": "office"}]}]))
+    assert bench.fate() == ""
+    bench.apply(document("IpList", "office", {"entries": [{"cidr": "192.0.2.1"}]}, change.namespace))
+    assert bench.fate() == "AccessPolicy default/p: denied"
 
 
 def test_a_service_that_registers_later_is_guarded_at_once() -> None:

@@ -26,6 +26,7 @@ def policy(**fields: Any) -> dict[str, Any]:
         ("AccessPolicy", policy(**{"from": [{"anonymous": True, "principal": "a"}]}), "spec.rules[0].from[0].anonymous", "forbidden_combination"),
         ("AccessPolicy", policy(**{"from": [{}]}), "spec.rules[0].from[0]", "missing_field"),
         ("AccessPolicy", policy(**{"from": [{"cidr": ["10.0.0.1/8"]}]}), "spec.rules[0].from[0].cidr[0]", "out_of_bounds"),
+        ("AccessPolicy", policy(**{"from": [{"not_cidr": ["10.0.0.0/8", "office"]}]}), "spec.rules[0].from[0].not_cidr[1]", "out_of_bounds"),
         ("AccessPolicy", policy(**{"from": [{"service": "a"}]}), "spec.rules[0].from[0].service", "unsupported"),
         ("AccessPolicy", policy(**{"from": [{"cidr": ["::1"], "via": "route"}]}), "spec.rules[0].from[0].via", "forbidden_combination"),
         ("AccessPolicy", policy(**{"from": [{"namespace": "a", "via": "call"}]}), "spec.rules[0].from[0].via", "unsupported"),
@@ -54,6 +55,7 @@ def test_what_cannot_be_meant_is_refused_with_its_place(kind: str, spec: dict[st
     [
         {"default": "deny"},
         policy(**{"from": [{"namespace": "shop", "via": "route"}, {"cidr": ["10.0.0.0/8"], "ip_list": "office"}]}),
+        policy(action="deny", **{"from": [{"not_cidr": ["10.0.0.0/8"]}, {"cidr": ["::/0"], "not_ip_list": "office"}]}),
         policy(action="deny", to=[{"path": {"prefix": "/a"}, "methods": ["PUT"], "query": {"q": "1"}}]),
     ],
 )
