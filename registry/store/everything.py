@@ -1,4 +1,4 @@
-"""All tables at once, for what takes the place of the whole."""
+"""All tables of the revisions at once, for what takes the place of the whole."""
 
 import sqlite3
 from typing import Final
@@ -6,9 +6,9 @@ from typing import Final
 from sqlalchemy import delete
 
 from registry.store.compiled import sql
-from registry.store.tables import METADATA
+from registry.store.tables import OF_REVISIONS
 
-_REMOVE: Final = [sql(delete(table)) for table in METADATA.sorted_tables]
+_REMOVE: Final = [sql(delete(table)) for table in OF_REVISIONS]
 
 
 def remove(connection: sqlite3.Connection) -> None:

@@ -10,6 +10,8 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
+from registry.store.steps import Row, Step
+
 Wanted = Literal["passing", "draining", "maintenance"]
 
 # What `try_write` writes at least: more than a last page that is half empty takes.
@@ -168,6 +170,12 @@ class Store(Protocol):
     async def commit(self, batch: Batch) -> None:
         """Durable when it returns. Raises HeadMoved when the head is not `batch.base`, HeadHeld when that is not to be
         known now."""
+
+    async def do(self, steps: Sequence[Step]) -> list[list[Row]]:
+        """All of the steps in one transaction, in order, and the rows of each; durable when it returns.
+
+        Raises NoRow, and then nothing was done. A StoreGone leaves open whether it was.
+        """
 
     async def try_write(self) -> None:
         """Writes a little, and takes it back: whether the store, which took no writes, takes them again."""

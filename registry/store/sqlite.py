@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from registry.store import changes, data_keys, documents, everything, head, history, idempotency, instances, namespaces
+from registry.store.compiled import positional
 from registry.store.interface import (
     TRIED_BYTES,
     Batch,
@@ -26,10 +27,13 @@ from registry.store.lock import FolderLock
 from registry.store.migrate import prepare
 from registry.store.room import checkpoint, give_back_pages, refresh_statistics
 from registry.store.session import connect
+from registry.store.steps import NoRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from registry.store.steps import Row, Step
 
 _T = TypeVar("_T")
 
@@ -56,6 +60,9 @@ class SqliteStore:
     async def commit(self, batch: Batch) -> None:
         await self._write(lambda connection: _commit(connection, batch))
         self._trouble = None
+
+    async def do(self, steps: Sequence[Step]) -> list[list[Row]]:
+        return await self._write(lambda connection: _do(connection, steps))
 
     async def try_write(self) -> None:
         await self._write(_try_write)
@@ -196,6 +203,17 @@ def _commit(connection: sqlite3.Connection, batch: Batch) -> None:
         if not head.move(connection, base=batch.base, to=batch.head, instances=batch.instance_number):
             raise HeadMoved(batch.base)
         _write_rows(connection, batch)
+
+
+def _do(connection: sqlite3.Connection, steps: Sequence[Step]) -> list[list[Row]]:
+    found: list[list[Row]] = []
+    with _transaction(connection):
+        for at, step in enumerate(steps):
+            text, values = positional(step.query)
+            found.append(connection.execute(text, values(step.values)).fetchall())
+            if step.needs_row and not found[-1]:
+                raise NoRow(at)
+    return found
 
 
 def _try_write(connection: sqlite3.Connection) -> None:

@@ -11,6 +11,7 @@ from registry.store.interface import (
     Loaded,
     StoreUnavailable,
 )
+from registry.store.steps import Row, Step
 
 
 class FakeStore:
@@ -46,6 +47,9 @@ class FakeStore:
         if self.refuses(batch):
             raise StoreUnavailable("disk full")
         self.batches.append(batch)
+
+    async def do(self, steps: Sequence[Step]) -> list[list[Row]]:
+        raise StoreUnavailable(f"{len(steps)} steps: there are no tables here")
 
     async def try_write(self) -> None:
         self.tried += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import BigInteger, LargeBinary, Text, bindparam, cast, delete, func, select, update
@@ -17,8 +18,8 @@ from registry.store.tables import (
     HEAD,
     IDEMPOTENCY_KEYS,
     INSTANCES,
-    METADATA,
     NAMESPACES,
+    OF_REVISIONS,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column, Table
     from sqlalchemy.sql.elements import ClauseElement
+
+    from registry.store.steps import Query
 
 _DIALECT: Final = dialect.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects bear no types
 
@@ -44,6 +47,11 @@ class Statement:
     def values(self, given: Mapping[str, Any]) -> list[Any]:
         """In the order of the text; what the construct itself holds is filled in."""
         return [given[name] if name in given else self._written[name] for name in self._names]
+
+
+@cache
+def compiled(query: Query) -> Statement:
+    return Statement(query.construct)
 
 
 _ORDER: Final = (CHANGES.c.revision, CHANGES.c.position)
@@ -90,7 +98,7 @@ SET_HEAD: Final = Statement(
         history_from=bindparam("history_from"),
     )
 )
-REMOVE_ALL: Final = tuple(Statement(delete(table)) for table in METADATA.sorted_tables)
+REMOVE_ALL: Final = tuple(Statement(delete(table)) for table in OF_REVISIONS)
 
 NAMESPACE_NAMES: Final = Statement(select(NAMESPACES.c.name).order_by(NAMESPACES.c.name))
 ALL_INSTANCES: Final = Statement(select(INSTANCES))

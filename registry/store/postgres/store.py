@@ -30,6 +30,8 @@ from registry.store.postgres.link import ANSWER_S
 from registry.store.postgres.migrate import prepare
 from registry.store.postgres.reading import WHOLE_TABLE_S, load, run, whole_revisions
 from registry.store.postgres.session import Session
+from registry.store.postgres.statements import compiled
+from registry.store.steps import NoRow
 from registry.store.tables import IDEMPOTENCY_KEYS
 
 if TYPE_CHECKING:
@@ -39,12 +41,17 @@ if TYPE_CHECKING:
     from registry.store.interface import Batch
     from registry.store.postgres.link import Connection
     from registry.store.postgres.statements import Statement
+    from registry.store.steps import Row, Step
 
 _PAGE_ROWS: Final = 2000
 # What a row of a batch may take beside the time that every answer has.
 _ROW_S: Final = 1e-3
 # Two of them, a row's value and what is kept beside it, stay below what PostgreSQL would pack or put elsewhere.
 _TRIAL_BYTES: Final = 512
+# Readers' sessions need not wait for the disk; what these transactions write was promised.
+_DURABLE_HERE: Final = (
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+)
 _WAIT_FOR_LOCKS: Final = "SET LOCAL lock_timeout = 0"
 _NO_HEAD: Final = "the row of the head is missing: restore a backup"
 _RESTORING: Final = "restoring"
@@ -98,6 +105,17 @@ class PostgresStore:
         if not moved:
             raise HeadMoved(batch.base)
         self._refused = None
+
+    async def do(self, steps: Sequence[Step]) -> list[list[Row]]:
+        found: list[list[Row]] = []
+        async with self._connections.read_side() as connection, connection.transaction():
+            await connection.execute(_DURABLE_HERE)
+            for at, step in enumerate(steps):
+                rows = await run(connection, compiled(step.query), **step.values)
+                found.append([tuple(row) for row in rows])
+                if step.needs_row and not rows:
+                    raise NoRow(at)
+        return found
 
     async def try_write(self) -> None:
         filler = secrets.token_bytes(_TRIAL_BYTES)  # nothing that could be packed
