@@ -11,6 +11,16 @@ from meshway.addresses import is_loopback
 from meshway.problem import Problem
 
 
+class OverloadSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """From when on a worker refuses calls. memory: bytes it may hold, 0 = any. lag_soft_s, lag_hard_s: how late its
+    loop may be before it sheds `sheddable` calls, and `default` ones as well, 0 = any.
+    """
+
+    memory: int = 512 << 20
+    lag_soft_s: float = 0.05
+    lag_hard_s: float = 0.2
+
+
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker holds to. Times in seconds, sizes in bytes.
 
@@ -20,7 +30,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     send to other namespaces where no document says anything of it. trusted_proxies: networks of proxies whose word on
     where a call comes from is taken.
     log_pending: calls that wait for the flusher before further ones are dropped and counted. folder_lock: the file that
-    a living supervisor holds locked, "" for none.
+    a living supervisor holds locked, "" for none. max_connections: of callers, over all listeners;
+    max_connections_per_address: at the edge, 0 = any number.
     """
 
     node: str = "gateway"
@@ -38,6 +49,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     folder_lock: str = ""
     recorded: str = ""
     crosses_namespaces: bool = False
+    max_connections: int = 20_000
+    max_connections_per_address: int = 1_000
+    overload: OverloadSettings = OverloadSettings()
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):

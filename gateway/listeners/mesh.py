@@ -7,12 +7,17 @@ from gateway.relay.explained import Tell
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
 from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
+from gateway.wire.http1.places import Places
 from meshway.http1.head import HeadLimits
 
 
 def mesh_listener(
-    relay: Relay, settings: WorkerSettings, explain: Callable[[Exchange], Tell | None] | None = None
+    relay: Relay,
+    settings: WorkerSettings,
+    places: Places,
+    explain: Callable[[Exchange], Tell | None] | None = None,
 ) -> ListenerContext:
     """What all mesh connections of a worker share. One host may hold many services, so no limit per address."""
     limits = ConnectionLimits(head=HeadLimits(settings.max_head, settings.max_fields, settings.max_target))
-    return ListenerContext(MESH, relay, b"meshway-" + settings.node.encode(), limits=limits, explain=explain)
+    via_id = b"meshway-" + settings.node.encode()
+    return ListenerContext(MESH, relay, via_id, limits=limits, explain=explain, places=places)

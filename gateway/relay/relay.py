@@ -5,6 +5,7 @@ from random import random as uniform
 
 from gateway.exchange import Exchange
 from gateway.relay.deadline import TimerWheel
+from gateway.relay.shedding import Shedding
 from gateway.routing.table import TablesHolder
 from gateway.upstream.pool import Pool
 
@@ -13,7 +14,8 @@ class Relay:
     """Built once a worker; a call (call.py) carries one exchange with it.
 
     now: monotonic seconds. finish: told of each exchange exactly once, when it is over, with the clock's reading.
-    random: uniform in [0, 1), for backoff and shares. mirrored: copies of calls that have no answer yet.
+    random: uniform in [0, 1), for backoff and shares. mirrored: copies of calls that have no answer yet. holder: what
+    calls are matched by; while the worker sheds, that is a `Shedding`.
     """
 
     __slots__ = ("finish", "holder", "mirrored", "now", "pool", "random", "wheel")
@@ -27,7 +29,7 @@ class Relay:
         finish: Callable[[Exchange, float], None],
         random: Callable[[], float] = uniform,
     ) -> None:
-        self.holder = tables
+        self.holder: TablesHolder | Shedding = tables
         self.pool = pool
         self.wheel = wheel
         self.now = now

@@ -31,6 +31,13 @@ BOUNDS: Final = (
 )
 _TEXTS: Final = {
     "meshway_access_log_dropped_total": "Lines that the disk did not take in time.",
+    "meshway_connections": "Connections of callers.",
+    "meshway_connections_refused_total": "Connections of callers that were not taken, by what there was too little of.",
+    "meshway_connections_stalled_total": "Connections that were ended since their caller took nothing for too long.",
+    "meshway_overload_level": "What a worker sheds: 0 nothing, 1 sheddable calls, 2 all but critical ones.",
+    "meshway_loop_lag_seconds": "How late a worker's loop was in its last second, but for the one worst time.",
+    "meshway_worker_memory_bytes": "Resident memory of a worker.",
+    "meshway_shed_total": "Calls refused by a worker that had too much to do.",
     "meshway_upstream_connections": "Connections to instances, in use and kept.",
     "meshway_upstream_connect_failures_total": "Attempts that got no connection.",
     "meshway_pending_requests": "Calls that wait before a full bulkhead.",

@@ -57,6 +57,7 @@ from gateway.listeners.mesh import mesh_listener
 from gateway.plan import Parts
 from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
+from gateway.relay.shedding import Shedding
 from gateway.routing.table import TablesHolder
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import Counters
@@ -66,12 +67,14 @@ from gateway.telemetry.recorder import Recorder
 from gateway.upstream.pool import Pool
 from gateway.upstream.transition import Transition
 from gateway.wire.http1.client import make_connector
+from gateway.wire.http1.places import Places, allow_all_descriptors
 from gateway.worker.apply import Applier
 from gateway.worker.evidence import Evidence
 from gateway.worker.explaining import explaining, told_of
 from gateway.worker.gauges import Gauges
 from gateway.worker.leftovers import remove_leftovers
 from gateway.worker.listening import Listening
+from gateway.worker.overload import Overload
 from gateway.worker.states import tables_state
 from gateway.worker.unready import unready_tables
 from meshway.assignments.messages import Ask, Budget
@@ -154,7 +157,7 @@ class Worker:
             settings.access_log, settings.log_pending, lambda count: self._counters.add(dropped, count), now=now
         )
         self._wheel = TimerWheel(now())
-        pool = Pool(make_connector(self._loop), self._wheel, now)
+        pool = self._pool = Pool(make_connector(self._loop), self._wheel, now)
         parts = self._parts = Parts(
             now=now,
             random=random,
@@ -179,9 +182,28 @@ class Worker:
         self._began = now()
         self._finisher = Finisher(self._counters, self._log_file, self._recorder)
         relay = Relay(self._holder, pool, self._wheel, now, self._finisher.finish)
+        shedding = Shedding(self._holder, random)
+
+        def turn(sheds: bool) -> None:
+            relay.holder = shedding if sheds else self._holder
+
         proxies = [ipaddress.ip_network(text) for text in settings.trusted_proxies]
         explain = explaining(lambda: self._compiler.state, settings.node)
-        self._listening.listeners = (edge_listener(relay, settings, proxies), mesh_listener(relay, settings, explain))
+        places = Places(settings.max_connections)
+        self._listening.listeners = (
+            edge_listener(relay, settings, proxies, places),
+            mesh_listener(relay, settings, places, explain),
+        )
+        self._overload = Overload(
+            settings.overload,
+            shedding,
+            self._listening.listeners,
+            self._counters,
+            start.column,
+            turn=turn,
+            close_idle=self._close_idle,
+        )
+        self._next_beat = now() + TICK_S
         self._loop.call_later(TICK_S, self._beat)
 
     def _desks(self, workers: int) -> dict[str, Desk]:
@@ -258,6 +280,8 @@ class Worker:
     def _beat(self) -> None:
         self._loop.call_later(TICK_S, self._beat)
         now = time.monotonic()
+        self._overload.beat(now, now - self._next_beat)
+        self._next_beat = now + TICK_S
         self._wheel.advance(now)
         for each in tuple(self._parts.advancing):
             each.advance(now)
@@ -273,6 +297,13 @@ class Worker:
             self._listening.beat(now)
         if self._beats % BEATS_PER_SIGN == 0:
             self.channel.send(Alive())
+
+    def _close_idle(self) -> None:
+        """Connections of callers and to services that carry no call."""
+        for listener in self._listening.listeners:
+            listener.close_idle()
+        for endpoint in self._holder.tables.endpoints.values():
+            self._pool.close_idle(endpoint)
 
     def leave(self) -> None:
         """SIGTERM to this process alone; when the whole host ends, the supervisor says so in the same moment."""
@@ -313,6 +344,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s worker {os.getpid()} %(levelname)s %(message)s")
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(*GC_THRESHOLDS)
+    allow_all_descriptors()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run(channel_fd, edge_fd, mesh_fd))
 

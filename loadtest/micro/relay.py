@@ -58,7 +58,7 @@ class _Transport:
         return False
 
     def get_extra_info(self, name: str) -> Any:
-        return ("127.0.0.1", 40000) if name == "peername" else ("127.0.0.1", 8580)
+        return {"peername": ("127.0.0.1", 40000), "sockname": ("127.0.0.1", 8580)}.get(name)
 
     def set_write_buffer_limits(self, high: int, low: int) -> None: ...
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from meshway.cli.failure import CONFLICT, FAILED, INVALID, USAGE, CliError
+from meshway.cli.gateway_options import EdgeConnectionsPerAddress, LoopLag, WorkerConnections, WorkerMemory
 from meshway.cli.guard import guarded
 from meshway.cli.installed import refuse_missing_server
 from meshway.cli.parent import die_with_parent
@@ -260,12 +261,18 @@ def gateway_serve(
             help="Proxies before the edge, with commas: their X-Forwarded-For is believed.",
         ),
     ] = "",
+    max_connections: WorkerConnections = 20_000,
+    max_connections_per_address: EdgeConnectionsPerAddress = 1_000,
+    worker_memory: WorkerMemory = "512MiB",
+    shed_lag: LoopLag = "50ms",
 ) -> None:
     """Run a gateway in the foreground: supervisor and workers. SIGHUP reloads, SIGTERM drains and ends."""
     is_child = die_with_parent()
     refuse_missing_server()
-    from gateway.settings import GatewaySettings, WorkerSettings
+    from gateway.settings import GatewaySettings, OverloadSettings, WorkerSettings
     from gateway.supervisor.supervisor import serve
+
+    lag_s = seconds_of("--shed-lag", shed_lag)
 
     settings = GatewaySettings(
         data_dir=data,
@@ -283,6 +290,11 @@ def gateway_serve(
         worker=WorkerSettings(
             crosses_namespaces=cross_namespace == "allow",
             trusted_proxies=networks_of("--trusted-proxies", trusted_proxies),
+            max_connections=max_connections,
+            max_connections_per_address=max_connections_per_address,
+            overload=OverloadSettings(
+                memory=bytes_of("--worker-memory", worker_memory), lag_soft_s=lag_s, lag_hard_s=4 * lag_s
+            ),
         ),
     )
     if not is_child:

@@ -13,6 +13,7 @@ from gateway.limits.desk import Desk
 from gateway.plan import Parts
 from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
+from gateway.relay.shedding import Shedding
 from gateway.routing.table import Tables, TablesHolder
 from gateway.telemetry.access_line import LineWriter, outcome_of
 from gateway.upstream.pool import Pool
@@ -37,6 +38,7 @@ class CompiledGateway:
         self.port = 0
         self._holder = holder
         self._revision = 0
+        self.relay: Relay | None = None
 
     def apply(self, *changes: Change) -> None:
         self._revision += 1
@@ -51,6 +53,13 @@ class CompiledGateway:
     def serve(self, tables: Tables) -> None:
         """By these, whatever was applied."""
         self._holder.tables = tables
+
+    def shed(self, level: int) -> None:
+        """As a worker does that has too much to do; what else it refuses, it refuses on."""
+        assert self.relay is not None
+        shedding = Shedding(self._holder, self._parts.random)
+        shedding.level = level
+        self.relay.holder = shedding
 
     def share_among(self, gateways: int) -> None:
         """As a worker does when the number of live gateways changed."""
@@ -92,7 +101,7 @@ async def compiled_gateway(
     def finish(exchange: Exchange, at: float) -> None:
         gateway.lines.append(json.loads(writer.of(exchange, at, outcome_of(exchange))))
 
-    relay = Relay(holder, pool, wheel, now, finish, random)
+    relay = gateway.relay = Relay(holder, pool, wheel, now, finish, random)
     context = ListenerContext(face, relay, b"meshway-test", limits=limits)
     server = await loop.create_server(lambda: ServerProtocol(context), "127.0.0.1", 0)
     gateway.port = server.sockets[0].getsockname()[1]

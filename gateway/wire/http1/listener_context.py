@@ -8,6 +8,7 @@ from gateway.exchange import EDGE, Exchange
 from gateway.relay.explained import Tell
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
+from gateway.wire.http1.places import ADDRESS, CONNECTIONS, Places
 from meshway.http1.field_lines import request_lines
 from meshway.http1.head import HeadLimits
 
@@ -23,7 +24,7 @@ class ConnectionLimits:
     byte taken by the caller. high_water, low_water: unsent bytes at which the other side is paused and resumed.
     discard: how much of a refused request's body is read and dropped to keep the connection. linger_s: how long a
     closed connection still reads, so that the answer is not lost by a reset. per_address: connections of one peer that
-    is no trusted proxy, 0 = any number.
+    is no trusted proxy, 0 = any number. connections: of the listener in a worker, 0 = as many as the worker takes.
     """
 
     head: HeadLimits = field(default_factory=HeadLimits)
@@ -36,7 +37,7 @@ class ConnectionLimits:
     high_water: int = 64 * 1024
     low_water: int = 16 * 1024
     discard: int = 64 * 1024
-    connections: int = 20_000
+    connections: int = 0
     per_address: int = 0
 
 
@@ -47,12 +48,13 @@ class ListenerContext:
     """face: EDGE or MESH. via_id: our name in Via, `meshway-<node>`. connections: the open ones.
 
     per_address: open connections by the peer's address; kept only where they are limited. explain: what to tell of a
-    call that asks for it, None where nobody may ask.
+    call that asks for it, None where nobody may ask. places: of the worker, shared by its listeners. cut: connections
+    that were ended since their caller took nothing for too long.
     """
 
     __slots__ = (
-        "connections", "draining", "explain", "face", "limits", "lines", "now", "per_address", "relay", "scheme",
-        "trusted_proxies", "via_id", "via_line",
+        "connections", "cut", "draining", "explain", "face", "limits", "lines", "now", "per_address", "places", "relay",
+        "scheme", "trusted_proxies", "via_id", "via_line",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +67,7 @@ class ListenerContext:
         trusted_proxies: Networks = (),
         scheme: bytes = b"http",
         explain: Callable[[Exchange], Tell | None] | None = None,
+        places: Places | None = None,
     ) -> None:
         if limits is None:
             limits = EDGE_LIMITS if face == EDGE else ConnectionLimits()
@@ -81,17 +84,31 @@ class ListenerContext:
         self.per_address: dict[str, int] = {}
         self.draining = False
         self.explain = explain
+        self.places = Places() if places is None else places
+        self.cut = 0
 
-    def enter(self, connection: "ServerProtocol", peer: str, *, is_limited: bool) -> bool:
-        """Counts a new connection. False: its address has too many. is_limited: trusted proxies are not."""
+    def enter(self, connection: "ServerProtocol", peer: str, descriptor: int, *, is_limited: bool) -> str:
+        """Counts a new connection. Returns what there is too little of for it, "" when it is welcome.
+
+        is_limited: trusted proxies are not, by their address.
+        """
+        limits, places = self.limits, self.places
         self.connections.add(connection)
-        if not self.limits.per_address or not is_limited:
-            return True
-        count = self.per_address[peer] = self.per_address.get(peer, 0) + 1
-        return count <= self.limits.per_address
+        places.taken += 1
+        lacking = places.lacking(descriptor)
+        if not lacking and limits.connections and len(self.connections) > limits.connections:
+            lacking = CONNECTIONS
+        if limits.per_address and is_limited:
+            count = self.per_address[peer] = self.per_address.get(peer, 0) + 1
+            if count > limits.per_address:
+                lacking = ADDRESS
+        if lacking:
+            places.refused[lacking] += 1
+        return lacking
 
     def leave(self, connection: "ServerProtocol", peer: str, *, is_limited: bool) -> None:
         self.connections.discard(connection)
+        self.places.taken -= 1
         if self.limits.per_address and is_limited:
             left = self.per_address[peer] - 1
             if left:

@@ -14,6 +14,7 @@ from gateway.relay.forwarding import Forwarding, is_looping
 from gateway.relay.trace import begin_trace
 from gateway.wire.http1.answering import AnsweringSide
 from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.http1.places import ADDRESS, no_place
 from gateway.wire.interfaces import Address, Downstream, Timer
 from meshway.http1.framing import ChunkedReader, LengthReader
 from meshway.http1.head import HeadError, RequestReader
@@ -55,10 +56,13 @@ class ServerProtocol(AnsweringSide):
         port = local[1] if local else 0
         self._forwarding = Forwarding(self._peer, listener.scheme, port, listener.via_id, listener.trusted_proxies)
         transport.set_write_buffer_limits(high=limits.high_water, low=limits.low_water)
-        if not listener.enter(self, self._peer, is_limited=not self._forwarding.is_trusted):
+        sock = transport.get_extra_info("socket")
+        descriptor = sock.fileno() if sock is not None else 0
+        lacking = listener.enter(self, self._peer, descriptor, is_limited=not self._forwarding.is_trusted)
+        if lacking == ADDRESS:
             self.kill()
-        elif len(listener.connections) > limits.connections:
-            self._refuse(Reply(503, "overloaded", "OM", "too many connections", fields=b"Retry-After: 1\r\n"))
+        elif lacking:
+            self._refuse(no_place(lacking, FACES[listener.face]))
         else:
             listener.relay.wheel.set(self._watch, self, listener.now() + limits.idle_s)
 
@@ -97,8 +101,11 @@ class ServerProtocol(AnsweringSide):
         return self._call is not None or self._is_write_paused
 
     def close(self) -> None:
-        """When idle."""
-        self._transport.close()
+        """When idle. Ends when what is unsent was taken, or none of it for as long as a write may stall."""
+        transport = self._transport
+        transport.close()
+        if transport.get_write_buffer_size():
+            self.pause_writing()
 
     def kill(self) -> None:
         self._transport.abort()
@@ -269,7 +276,7 @@ class ServerProtocol(AnsweringSide):
         limits = self._listener.limits
         if self._closes:
             if self._body is None and not self._buffer and not self._is_reading_heads:
-                self._transport.close()
+                self.close()
             else:
                 self._linger()
             return
@@ -346,6 +353,7 @@ class ServerProtocol(AnsweringSide):
         if self._is_write_paused:
             unsent = self._transport.get_write_buffer_size()
             if unsent >= self._unsent:
+                self._listener.cut += 1
                 self._transport.abort()
                 return
             self._unsent = unsent
@@ -364,6 +372,10 @@ class ServerProtocol(AnsweringSide):
                 wait_s = limits.body_grace_s
         elif self._buffer:
             self._refuse(Reply(408, "request_timeout", "DPE", "the request's head was not whole in time"))
+            return
+        elif self._transport.get_write_buffer_size():  # answers that he did not take all the while
+            self._listener.cut += 1
+            self._transport.abort()
             return
         else:
             self._transport.close()

@@ -1,4 +1,5 @@
 import asyncio
+import socket
 
 import pytest
 
@@ -6,11 +7,13 @@ from gateway.exchange import EDGE
 from gateway.plan import RoutePlan
 from gateway.upstream.cluster import Cluster
 from gateway.wire.http1.listener_context import ConnectionLimits
+from gateway.wire.http1.places import Places
 from tests.parts.conditions import until
 from tests.parts.one_route import plan
 from tests.parts.wire import Caller, ScriptedUpstream, answering, read_head, wire
 
 MIB = 1 << 20
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 UPGRADE = b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -269,6 +272,54 @@ async def test_a_caller_who_takes_nothing_is_cut_off() -> None:
         caller.writer.transport.pause_reading()  # type: ignore[attr-defined]
         caller.send(GET)
         assert (await gateway.last()).flag == "DC"
+
+
+@pytest.mark.parametrize("connection", [b"", b"Connection: close\r\n"])
+async def test_a_caller_who_takes_none_of_a_small_answer_is_cut_as_well(connection: bytes) -> None:
+    """What is below the high water pauses nobody, and must not hold the connection open for ever."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + b"x" * 60_000
+    limits = ConnectionLimits(write_stall_s=0.2, idle_s=0.2)
+    async with ScriptedUpstream(answering(answer)).running() as service, wire(service.port, limits=limits) as gateway:
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            sock.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", gateway.port))
+            await until(lambda: gateway.context.connections)
+            (connected,) = gateway.context.connections
+            ours = connected._transport.get_extra_info("socket")
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+            await asyncio.get_running_loop().sock_sendall(sock, b"GET / HTTP/1.1\r\nHost: a\r\n%b\r\n" % connection)
+            assert (await gateway.last()).status == 200
+            await until(lambda: not gateway.context.connections, what="a connection that is cut")
+        assert gateway.context.cut == 1
+
+
+@pytest.mark.parametrize(
+    ("most", "most_descriptors", "is_short", "lacking"),
+    [
+        (1, 1 << 20, False, "connections"),
+        (9, 0, False, "descriptors"),
+        (9, 1 << 20, True, "memory"),
+    ],
+)
+async def test_a_worker_that_lacks_something_takes_no_new_connection(
+    most: int, most_descriptors: int, is_short: bool, lacking: str
+) -> None:
+    places = Places(most, 1 << 20)
+    async with ScriptedUpstream(answering(OK)).running() as service, wire(service.port, places=places) as gateway:
+        caller = await gateway.open()
+        caller.send(GET)
+        assert (await caller.answer())[0] == 200
+        places.most_descriptors, places.is_short_of_memory = most_descriptors, is_short
+        answer = await (await gateway.open()).rest()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert f'"lacking":"{lacking}"'.encode() in answer
+        assert places.refused == {lacking: 1}
+        caller.send(GET)
+        assert (await caller.answer())[0] == 200, "who is in is served on"
+        places.is_short_of_memory, places.most, places.most_descriptors = False, 9, 1 << 20
+        assert (await gateway.ask(GET))[0] == 200
+    assert places.taken == 0
 
 
 async def test_too_many_connections_are_refused_and_those_of_one_address_reset() -> None:

@@ -121,7 +121,7 @@ def test_what_a_filter_refuses_is_not_copied() -> None:
 def test_a_share_is_drawn_for_each_call() -> None:
     book = MirroredBook()  # chance is 1/2
     book.share = 0.5
-    book.relay.holder.tables.plan = book.make_plan(book.cluster)  # type: ignore[attr-defined]
+    book.relay.holder.tables.plan = book.make_plan(book.cluster)  # type: ignore[union-attr]
     book.request()
     assert len(book.openings) == 1
 

@@ -1,0 +1,149 @@
+"""Whether a worker has too much to do: how late its loop is and how much memory it holds, looked at each second.
+
+Both ask for calls to be shed by their criticality (gateway/relay/shedding.py); memory for no new connections as well,
+and then for idle ones to be closed.
+"""
+
+import ctypes
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from gateway.exchange import EDGE, MESH
+from gateway.relay.shedding import DEFAULT, NOTHING, SHEDDABLE, Shedding
+from gateway.settings import OverloadSettings
+from gateway.wire.http1.listener_context import ListenerContext
+
+if TYPE_CHECKING:
+    from gateway.telemetry.counters import Counters
+
+SPAN_S: Final = 1.0
+# Shedding takes away what called for it: for that long it goes on, or it would come and go each second.
+HOLD_S: Final = 3.0
+SOFT_MEMORY, HARD_MEMORY = 0.75, 0.9
+GIVE_BACK_S: Final = 10.0  # between two times that freed memory is given back to the system
+LEVELS: Final = "meshway_overload_level"
+LAGS: Final = "meshway_loop_lag_seconds"
+MEMORY: Final = "meshway_worker_memory_bytes"
+SHED: Final = "meshway_shed_total"
+REFUSED: Final = "meshway_connections_refused_total"
+CONNECTIONS: Final = "meshway_connections"
+STALLED: Final = "meshway_connections_stalled_total"
+NAMES: Final = {EDGE: "edge", MESH: "mesh"}
+_STATM: Final = Path("/proc/self/statm")
+
+
+class Overload:
+    """column: the worker's, for its metrics. listeners: of the worker, which share their places. turn: called with
+    whether calls are to be shed from now on. close_idle: called while memory is beyond its upper mark. resident: bytes
+    this process holds, 0 = unknown.
+    """
+
+    __slots__ = (
+        "_cells", "_close_idle", "_counters", "_due", "_give_back_at", "_lags", "_listeners", "_open", "_places",
+        "_resident", "_settings", "_shedding", "_told", "_turn", "_until",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        settings: OverloadSettings,
+        shedding: Shedding,
+        listeners: Sequence[ListenerContext],
+        counters: "Counters",
+        column: int,
+        *,
+        turn: Callable[[bool], None],
+        close_idle: Callable[[], None],
+        resident: "Callable[[], int] | None" = None,
+    ) -> None:
+        self._settings = settings
+        self._shedding = shedding
+        self._listeners = listeners
+        self._places = listeners[0].places
+        self._counters = counters
+        self._turn = turn
+        self._close_idle = close_idle
+        self._resident = resident or resident_bytes
+        worker = str(column)
+        self._cells = tuple(counters.gauge(name, worker=worker) for name in (LEVELS, LAGS, MEMORY))
+        self._open = tuple(counters.gauge(CONNECTIONS, listener=NAMES[listener.face]) for listener in listeners)
+        self._told: dict[tuple[str, str], int] = {}
+        self._lags: list[float] = []
+        self._due = 0.0
+        self._until = 0.0
+        self._give_back_at = 0.0
+
+    def beat(self, now: float, lag_s: float) -> None:
+        """At each tick of the loop. lag_s: how long after its time it comes."""
+        self._lags.append(lag_s)
+        if now >= self._due:
+            self._due = now + SPAN_S
+            self._look(now)
+
+    def _look(self, now: float) -> None:
+        lag_s, self._lags = worst_but_one(self._lags), []
+        resident = self._resident()
+        level = max(self._level_of_lag(lag_s), self._level_of_memory(resident, now))
+        shedding, before = self._shedding, self._shedding.level
+        if level >= before:
+            self._until = now + HOLD_S
+        elif now < self._until:
+            level = before
+        if level != before:
+            shedding.level = level
+            self._turn(level > NOTHING)
+        shedding.forget()
+        for cell, value in zip(self._cells, (level, lag_s, resident), strict=True):
+            self._counters.set(cell, float(value))
+        for cell, listener in zip(self._open, self._listeners, strict=True):
+            self._counters.set(cell, float(len(listener.connections)))
+        self._count(STALLED, "listener", {NAMES[listener.face]: listener.cut for listener in self._listeners})
+        self._count(SHED, "criticality", shedding.shed)
+        self._count(REFUSED, "lacking", self._places.refused)
+
+    def _level_of_lag(self, lag_s: float) -> int:
+        settings = self._settings
+        if not settings.lag_hard_s:
+            return NOTHING
+        return DEFAULT if lag_s > settings.lag_hard_s else SHEDDABLE if lag_s > settings.lag_soft_s else NOTHING
+
+    def _level_of_memory(self, resident: int, now: float) -> int:
+        most = self._settings.memory
+        self._places.is_short_of_memory = is_short = bool(most) and resident > SOFT_MEMORY * most
+        if not is_short:
+            return NOTHING
+        if now >= self._give_back_at:
+            self._give_back_at = now + GIVE_BACK_S
+            give_back()
+        if resident <= HARD_MEMORY * most:
+            return SHEDDABLE
+        self._close_idle()
+        return DEFAULT
+
+    def _count(self, name: str, label: str, counts: Mapping[str, int]) -> None:
+        for value, count in counts.items():
+            already = self._told.get((name, value), 0)
+            if count > already:
+                self._told[(name, value)] = count
+                self._counters.add(self._counters.counter(name, **{label: value}), count - already)
+
+
+def worst_but_one(lags: list[float]) -> float:
+    """The 99th percentile of about a hundred beats: one pause alone, as a change of tables makes, is no overload."""
+    return sorted(lags)[-2] if len(lags) > 1 else 0.0
+
+
+def resident_bytes() -> int:
+    """Of this process; 0 where the system does not tell."""
+    try:
+        return int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def give_back() -> None:
+    """What glibc holds of memory that was freed, to the system: else it counts as held for ever."""
+    with suppress(OSError, AttributeError):  # other C libraries do it by themselves
+        ctypes.CDLL(None).malloc_trim(0)

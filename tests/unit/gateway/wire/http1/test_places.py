@@ -1,0 +1,42 @@
+import resource
+
+import pytest
+
+from gateway.wire.http1.places import (
+    CONNECTIONS,
+    DESCRIPTORS,
+    MEMORY,
+    Places,
+    allow_all_descriptors,
+    descriptors,
+    no_place,
+)
+
+
+def test_a_connection_is_welcome_as_long_as_nothing_is_lacking() -> None:
+    places = Places(2, 100)
+    places.taken = 2
+    assert places.lacking(99) == ""
+    assert places.lacking(100) == DESCRIPTORS
+    places.taken = 3
+    assert places.lacking(50) == CONNECTIONS
+    places.is_short_of_memory = True
+    assert places.lacking(50) == MEMORY
+
+
+@pytest.mark.parametrize("lacking", [CONNECTIONS, DESCRIPTORS, MEMORY])
+def test_who_finds_no_place_is_told_what_is_lacking(lacking: str) -> None:
+    reply = no_place(lacking, "listener edge")
+    assert (reply.status, reply.reason, reply.policy) == (503, "overloaded", "listener edge")
+    assert reply.members == {"lacking": lacking}
+
+
+def test_most_of_the_descriptors_are_for_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1000, hard))
+        assert (descriptors(), Places().most_descriptors) == (1000, 800)
+        allow_all_descriptors()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == hard
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
