@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.exchange import EDGE, MESH
 from gateway.relay.shedding import DEFAULT, NOTHING, SHEDDABLE, Shedding
 from gateway.settings import OverloadSettings
+from gateway.wire.http1 import places
 from gateway.wire.http1.listener_context import ListenerContext
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ REFUSED: Final = "meshway_connections_refused_total"
 CONNECTIONS: Final = "meshway_connections"
 STALLED: Final = "meshway_connections_stalled_total"
 NAMES: Final = {EDGE: "edge", MESH: "mesh"}
+_AT_NOUGHT: Final = (
+    (SHED, "criticality", ("sheddable", "default")),
+    (REFUSED, "lacking", (places.CONNECTIONS, places.DESCRIPTORS, places.MEMORY, places.ADDRESS)),
+    (STALLED, "listener", tuple(NAMES.values())),
+)
 _STATM: Final = Path("/proc/self/statm")
 
 
@@ -70,6 +76,9 @@ class Overload:
         self._cells = tuple(counters.gauge(name, worker=worker) for name in (LEVELS, LAGS, MEMORY))
         self._open = tuple(counters.gauge(CONNECTIONS, listener=NAMES[listener.face]) for listener in listeners)
         self._told: dict[tuple[str, str], int] = {}
+        for name, label, values in _AT_NOUGHT:  # a counter whose first value is not nought hides how it came about
+            for value in values:
+                counters.counter(name, **{label: value})
         self._lags: list[float] = []
         self._due = 0.0
         self._until = 0.0
