@@ -8,7 +8,7 @@ import typer
 from meshway.cli.config_file import Context, config_path, read_config, write_config
 from meshway.cli.failure import INVALID, USAGE, CliError
 from meshway.cli.guard import guarded
-from meshway.cli.session import Session, registry_url
+from meshway.cli.session import Session, Yes, registry_url
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 context_app = typer.Typer(no_args_is_help=True, help="Say once which registry and namespace commands speak of.")
@@ -72,7 +72,9 @@ def set_(
 
 @context_app.command("delete")
 @guarded
-def delete(name: Name) -> None:
+def delete(name: Name, yes: Yes = False) -> None:
     """Forget a context; of the current one none is current afterwards."""
     config = read_config()
-    write_config(config.without(config.context(name).name))
+    known = config.context(name).name
+    Session(yes=yes).confirm(f"Forget context {known}?")
+    write_config(config.without(known))

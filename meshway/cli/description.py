@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from meshway.cli.listing import service_health, target_text
+from meshway.cli.concerning import policies_for, routes_to
+from meshway.cli.listing import service_health
 from meshway.cli.output import painted, table
 from meshway.cli.registry_client import document_path
 from meshway.cli.session import Session
-from meshway.cli.sources import source_text
 from meshway.model.statuses import folded
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def describe_service(client: "RegistryClient", session: Session, service: Item, 
     namespace = str(service["metadata"]["namespace"] if "metadata" in service else service["namespace"])
     name = str(service["metadata"]["name"] if "metadata" in service else service["name"])
     found = list(client.items(document_path(namespace, "services", name) + "/instances"))
-    troubles = list(_troubles(client, namespace, name))
+    troubles = list(troubles_of(client, namespace, name))
     parts = ["\n".join(_head(service, namespace, name, _trouble(troubles)))]
     if found:
         rows = [[cell(item) for cell in INSTANCE_COLUMNS.values()] for item in found]
@@ -97,7 +97,7 @@ def _head(service: Item, namespace: str, name: str, trouble: str) -> Iterator[st
     yield f"  {'mesh host':<12} {name}.{namespace}.mesh"
 
 
-def _troubles(client: "RegistryClient", namespace: str, name: str) -> Iterator[str]:
+def troubles_of(client: "RegistryClient", namespace: str, name: str) -> Iterator[str]:
     """What live gateways do not call of the service, or in vain, whatever its leases say."""
     own = f"{namespace}/{name}"
     for gateway in client.read("/v1/gateways")["items"]:
@@ -122,40 +122,8 @@ def _troubles(client: "RegistryClient", namespace: str, name: str) -> Iterator[s
 
 def _concerning(client: "RegistryClient", namespace: str, name: str) -> Iterator[str]:
     """Routes that lead to the service, and policies that target it, its namespace or the mesh."""
-    for route in client.items(document_path("-", "routes")):
-        own = route["metadata"]["namespace"]
-        rules = [
-            rule.get("name") or str(at)
-            for at, rule in enumerate(route["spec"]["rules"])
-            if any(
-                destination["service"] == name and destination.get("namespace", own) == namespace
-                for destination in rule.get("destinations", [])
-            )
-        ]
-        if rules:
-            metadata = route["metadata"]
-            yield f"Route {own}/{metadata['name']}   rule {', '.join(rules)}   {source_text(metadata)}"
-    for plural, kind in (
-        ("traffic-policies", "TrafficPolicy"),
-        ("rate-limits", "RateLimit"),
-        ("authentications", "Authentication"),
-    ):
-        for place in dict.fromkeys((namespace, "mesh")):
-            for policy in client.items(document_path(place, plural)):
-                if targets := [text for text in _targets(policy) if text in _names(namespace, name)]:
-                    metadata = policy["metadata"]
-                    yield f"{kind} {place}/{metadata['name']}   by {', '.join(targets)}   {source_text(metadata)}"
-
-
-def _targets(policy: Item) -> Iterator[str]:
-    own = policy["metadata"]["namespace"]
-    written = policy["spec"].get("targets") or [{"mesh": True} if own == "mesh" else {"namespace": own}]
-    for target in written:
-        yield target_text(target).split("#")[0]
-
-
-def _names(namespace: str, name: str) -> frozenset[str]:
-    return frozenset({"mesh", f"namespace {namespace}", f"service {name}"})
+    yield from routes_to(client, namespace, name)
+    yield from policies_for(client, [namespace], {"mesh", f"namespace {namespace}", f"service {namespace}/{name}"})
 
 
 def _effective(client: "RegistryClient", namespace: str, name: str) -> str:

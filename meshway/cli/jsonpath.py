@@ -20,6 +20,8 @@ _STEP: Final = re.compile(
 def parse(written: str) -> list[Step]:
     """Raises CliError 2 with the place that cannot be read."""
     text = written.strip()
+    if not text:
+        raise CliError(USAGE, "-o jsonpath= names no path", mend="such as jsonpath={.items[*].metadata.name}")
     if text.startswith("{") and text.endswith("}"):
         text = text[1:-1].strip()
     text = text.removeprefix("$")

@@ -1,6 +1,6 @@
 """The columns of lists, for people; programs read -o json."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -98,19 +98,25 @@ def _limit(item: Item) -> str:
 
 
 def _split(item: Item) -> str:
-    """Where the rules lead: `reviews#v1 90, reviews#v2 10`."""
-    places: dict[str, None] = {}
-    for rule in item["spec"]["rules"]:
-        if "redirect" in rule:
-            places["redirect"] = None
-        if "respond" in rule:
-            places[f"respond {rule['respond']['status']}"] = None
-        many = len(rule.get("destinations", [])) > 1
-        for destination in rule.get("destinations", []):
-            subset = f"#{destination['subset']}" if "subset" in destination else ""
-            weight = f" {destination.get('weight', 1)}" if many else ""
-            places[f"{destination['service']}{subset}{weight}"] = None
-    return ", ".join(places)
+    """Where the rules lead, each place once."""
+    return ", ".join(dict.fromkeys(place for rule in item["spec"]["rules"] for place in _places(rule)))
+
+
+def leads_to(rule: Item) -> str:
+    """Of one rule: `reviews#v1 90, reviews#v2 10`."""
+    return ", ".join(_places(rule))
+
+
+def _places(rule: Item) -> Iterator[str]:
+    if "redirect" in rule:
+        yield "redirect"
+    if "respond" in rule:
+        yield f"respond {rule['respond']['status']}"
+    many = len(rule.get("destinations", [])) > 1
+    for destination in rule.get("destinations", []):
+        subset = f"#{destination['subset']}" if "subset" in destination else ""
+        weight = f" {destination.get('weight', 1)}" if many else ""
+        yield f"{destination['service']}{subset}{weight}"
 
 
 def _result_text(item: Item) -> str:

@@ -52,11 +52,15 @@ def describe(
     from meshway.cli.description import describe_service
     from meshway.cli.output import show_one, yaml_stream
     from meshway.cli.registry_client import RegistryClient
+    from meshway.cli.route_description import describe_route
 
-    of, one = kind_and_name(what, name, _OTHERS)
+    client = RegistryClient(session)
+    try:
+        of, one = kind_and_name(what, name, _OTHERS)
+    except CliError as error:
+        raise _with_kinds(error, client, session, what if name is None else "") from None
     if not one:
         raise CliError(USAGE, f"which {of}?", mend=f"meshway describe {what.strip('/')}/NAME")
-    client = RegistryClient(session)
     if of in _OTHERS.values():
         _get_other(client, session, of, one)
         return
@@ -65,6 +69,9 @@ def describe(
     document = _document(client, session, of, one)
     if of == "Service" and session.output in (None, "table", "wide"):
         session.put(describe_service(client, session, document, effective=effective))
+        return
+    if of == "Route" and session.output in (None, "table", "wide"):
+        session.put(describe_route(client, session, document))
         return
     show_one(session, document, name=f"{of.lower()}/{one}", text=lambda: yaml_stream([document]).rstrip("\n"))
 
@@ -90,6 +97,25 @@ def instances(session: Session, service: Annotated[str, typer.Argument(metavar="
         name=lambda item: f"{service}/{item['id']}",
         empty=f"no instances of {namespace}/{service}; register one: meshway register {service} --port N",
     )
+
+
+def _with_kinds(error: CliError, client: "RegistryClient", session: Session, name: str) -> CliError:
+    """For a name where a kind was to stand: what there is of that name. Else the error as it is."""
+    from meshway.cli.registry_client import document_path
+    from meshway.model.kinds import KINDS
+
+    if session.namespace == EVERY_NAMESPACE or not name:
+        return error
+    found = [
+        f"{kind.lower()}/{name}"
+        for kind, spec in KINDS.items()
+        if client.answer("GET", document_path(session.namespace, spec.plural, name)).status_code == 200
+    ]
+    if not found:
+        return error
+    *others, last = found
+    named = f"{', '.join(others)} or {last}" if others else last
+    return CliError(error.code, error.what, mend=f"did you mean {named}?")
 
 
 def _document(client: "RegistryClient", session: Session, kind: str, name: str) -> dict[str, Any]:

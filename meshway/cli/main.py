@@ -22,6 +22,9 @@ from meshway.cli import (
     revisions,
     services,
 )
+from meshway.cli.failure import USAGE, CliError
+from meshway.cli.guard import tell
+from meshway.cli.session import common_flags
 from meshway.cli.waiting import UNLESS_TOLD
 
 app = typer.Typer(
@@ -59,7 +62,26 @@ app.add_typer(bridge.bridge_app, name="bridge", rich_help_panel="Services")
 
 def main() -> None:
     """Entry of the console script."""
+    if (error := misplaced(sys.argv[1:])) is not None:
+        tell(error)
+        raise SystemExit(error.code)
     app(list(with_values(sys.argv[1:])))
+
+
+def misplaced(arguments: Sequence[str]) -> CliError | None:
+    """Of a common flag before the command, which typer would not know."""
+    flags = common_flags()
+    rest, moved = list(arguments), []
+    while rest and rest[0].partition("=")[0] in flags:
+        word = rest.pop(0)
+        moved.append(word)
+        if flags[word.partition("=")[0]] and "=" not in word and rest:
+            moved.append(rest.pop(0))
+    if not moved:
+        return None
+    flag = moved[0].partition("=")[0]
+    command = " ".join(["meshway", *(rest or ["COMMAND"]), *moved])
+    return CliError(USAGE, f"{flag} belongs behind the command", mend=command)
 
 
 def with_values(arguments: Sequence[str]) -> Iterator[str]:

@@ -107,6 +107,16 @@ _COMMON: Final = (
 )
 
 
+def common_flags() -> dict[str, bool]:
+    """`--context`, `-n` and the others, and whether a value follows."""
+    found: dict[str, bool] = {}
+    for _, annotation, default in _COMMON:
+        option = annotation.__metadata__[0]
+        # Inside Annotated the first name stands where typer's signature has the default.
+        found |= dict.fromkeys((option.default, *option.param_decls), default is not False)
+    return found
+
+
 def asking(command: Callable[..., None]) -> Callable[..., None]:
     """A command whose first parameter is the Session: it takes the common flags besides its own."""
     own = list(inspect.signature(command).parameters.values())[1:]

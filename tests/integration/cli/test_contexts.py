@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tests.integration.cli.test_documents import SHOP, write
-from tests.parts.command import Ended, meshway
+from tests.parts.command import Ended, meshway, meshway_at_terminal
 from tests.parts.planes import Registry
 from tests.parts.processes import ROOT
 
@@ -30,7 +30,14 @@ def test_flag_variable_context_and_default_in_this_order(registry: Registry, tmp
     assert run("get", "routes").code == 7
     listed = json.loads(run("context", "list", "-o", "json").out)["items"]
     assert [(item["name"], item["current"]) for item in listed] == [("here", False), ("gone", True)]
-    assert run("context", "delete", "gone").code == 0
+    asked = run("context", "delete", "gone")
+    assert (asked.code, asked.err) == (
+        2, "error: Forget context gone needs a yes, and stdin is no terminal\nmend:  pass --yes\n",
+    )  # fmt: skip
+    code, said = meshway_at_terminal("n", "context", "delete", "gone", env=env, cwd=tmp_path)
+    assert (code, "Forget context gone? [y/N]" in said) == (1, True)
+    assert run("context", "use", "gone").code == 0
+    assert run("context", "delete", "gone", "--yes").code == 0
     assert run("context", "use", "gone").code == 4
     assert "a new context needs a registry" in run("context", "set", "new").err
     assert "is no URL" in run("context", "set", "new", "--url", "ftp://x").err

@@ -12,6 +12,13 @@ from tests.parts.planes import Registry
 from tests.parts.ports import free_port
 
 Run = Callable[..., Ended]
+OFFICE = """\
+---
+apiVersion: meshway/v1
+kind: AccessPolicy
+metadata: {name: office}
+spec: {targets: [{service: cart}], default: allow, rules: [{action: deny, from: [{not_cidr: [127.0.0.0/8]}]}]}
+"""
 
 
 def test_instances_are_listed_with_their_leases(registry: Registry, run: Run, namespace: str) -> None:
@@ -48,15 +55,36 @@ def test_services_show_their_health(registry: Registry, run: Run, namespace: str
 
 
 def test_a_service_is_described_with_all_that_concerns_it(run: Run, namespace: str, tmp_path: Path) -> None:
-    write(tmp_path, SHOP)
+    write(tmp_path, SHOP + OFFICE)
     run("apply", "-f", "shop.yaml")
     shown = run("describe", "service/cart", "--effective")
     assert shown.code == 0
     assert f"cart.{namespace}.mesh" in shown.out
     assert f"Route {namespace}/cart   rule 0" in shown.out
+    assert f"AccessPolicy {namespace}/office   by service cart" in shown.out
     rows = [line.split() for line in shown.out.splitlines()]
     assert ["retry.max_retries", "2", "TrafficPolicy", f"{namespace}/cart"] in rows
     assert ["retry.backoff.base", "25ms", "built", "in"] in rows
+
+
+def test_a_route_is_described_with_all_that_concerns_it(run: Run, namespace: str, tmp_path: Path) -> None:
+    write(tmp_path, SHOP + OFFICE)
+    run("apply", "-f", "shop.yaml")
+    shown = run("describe", "route/cart")
+    assert shown.code == 0
+    revision = json.loads(run("get", "route", "cart", "-o", "json").out)["metadata"]["revision"]
+    lines = shown.out.splitlines()
+    assert lines[0] == f"Route {namespace}/cart   shop.yaml:10 r{revision}"
+    assert ["listeners", "edge"] in [line.split() for line in lines]
+    assert ["0", "path", "prefix", "/cart", "cart", "timeouts"] in [line.split() for line in lines]
+    for kind, name, by in (
+        ("RateLimit", "cart", "route cart"),
+        ("TrafficPolicy", "cart", "service cart"),
+        ("AccessPolicy", "office", "service cart"),
+    ):
+        assert f"  {kind} {namespace}/{name}   by {by}   shop.yaml:" in shown.out
+    assert "  cart   ✓ static" in shown.out
+    assert run("describe", "route/cart", "-o", "yaml").out.startswith("apiVersion: meshway/v1\n")
 
 
 def test_a_name_that_is_nearly_right_is_answered_with_the_nearest(run: Run, namespace: str, tmp_path: Path) -> None:
@@ -65,6 +93,18 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_nearest(run: Run, name
     refused = run("get", "route/crt")
     assert (refused.code, refused.out) == (4, "")
     assert refused.err == f"error: Route {namespace}/crt does not exist\nmend:  did you mean cart?\n"
+
+
+def test_a_name_without_its_kind_is_answered_with_the_kind(run: Run, tmp_path: Path) -> None:
+    write(tmp_path, SHOP)
+    run("apply", "-f", "shop.yaml")
+    refused = run("describe", "cart")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        'error: there is no kind "cart"\n'
+        "mend:  did you mean service/cart, route/cart, trafficpolicy/cart or ratelimit/cart?\n"
+    )
+    assert "did you mean" not in run("describe", "nobody").err
 
 
 def test_a_kind_that_is_nearly_right_is_answered_with_the_nearest(run: Run) -> None:

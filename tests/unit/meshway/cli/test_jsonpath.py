@@ -37,9 +37,16 @@ def test_what_the_path_leads_to_is_told(path: str, found: list[str]) -> None:
     assert list(values(ANSWER, parse(path))) == found
 
 
-@pytest.mark.parametrize("path", [".", "", "{}", "$"])
+@pytest.mark.parametrize("path", [".", "{}", "$", "{.}"])
 def test_without_a_step_all_of_it_is_meant(path: str) -> None:
     assert list(values({"a": 1}, parse(path))) == ['{"a":1}']
+
+
+@pytest.mark.parametrize("path", ["", " "])
+def test_no_path_at_all_is_an_empty_variable_of_a_script(path: str) -> None:
+    with pytest.raises(CliError, match="names no path") as refused:
+        parse(path)
+    assert refused.value.code == USAGE
 
 
 @pytest.mark.parametrize("path", ["{.items[}", "a..b", "items[?(@.x)]", "a b", "{.items[*]"])

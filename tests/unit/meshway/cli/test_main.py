@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+from meshway.cli.main import misplaced
+
 HEAVY = (
     "httpx",
     "yaml",
@@ -22,3 +26,25 @@ def test_starting_loads_no_plane_and_no_client() -> None:
     code = f"import sys, meshway.cli.main; print([name for name in {HEAVY} if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert loaded.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("written", "mend"),
+    [
+        ("--context gone get routes", "meshway get routes --context gone"),
+        ("--context=gone get routes", "meshway get routes --context=gone"),
+        ("-n shop -A get routes", "meshway get routes -n shop -A"),
+        ("--yes --context gone", "meshway COMMAND --yes --context gone"),
+        ("--context", "meshway COMMAND --context"),
+    ],
+)
+def test_a_common_flag_before_the_command_is_told_where_it_belongs(written: str, mend: str) -> None:
+    error = misplaced(written.split())
+    assert error is not None
+    flag = written.split()[0].partition("=")[0]
+    assert (error.code, error.what, error.mend) == (2, f"{flag} belongs behind the command", mend)
+
+
+@pytest.mark.parametrize("written", ["", "get routes --context gone", "--help", "--install-completion", "--contxt x get"])
+def test_what_stands_right_is_left_alone(written: str) -> None:
+    assert misplaced(written.split()) is None
