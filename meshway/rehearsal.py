@@ -1,5 +1,6 @@
 """What recorded calls would get by tables that are not applied: spoken by gateways, the registry and the command."""
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 REHEARSE: Final = "rehearse"  # the kind of the feed's question
 MOST_CALLS: Final = 50_000
 MOST_GROUPS: Final = 200
+MOST_CALLERS: Final = 1000
 EXAMPLES: Final = 3
 
 Kind = Literal["elsewhere", "refused", "let_in", "changed"]
@@ -14,7 +16,7 @@ Kind = Literal["elsewhere", "refused", "let_in", "changed"]
 
 class Fate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What becomes of a call. route "": no rule has it. to: destinations with their shares. status, reason: where the
-    gateway answers itself. sent: path and host as the service would see them, where a rule changes them."""
+    gateway answers itself."""
 
     route: str = ""
     rule: str = ""
@@ -22,17 +24,19 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: int = 0
     reason: str = ""
     document: str = ""
-    sent: str = ""
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
-    """at: seconds since 1970. caller: its address."""
+    """at: seconds since 1970. caller: its address. sent_before, sent_after: host and path as the service sees them by
+    either tables, where a rule changes them."""
 
     at: float
     caller: str = ""
     method: str
     host: str
     path: str
+    sent_before: str = ""
+    sent_after: str = ""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +58,8 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     from_s, to_s: when the first and the last began, seconds since 1970; 0: none was recorded. secrets_left_out: of the
     recorded, those with headers that are not kept, which rules may ask for. differences_left_out: groups beyond the
-    largest. whole_from_s: every call that began since then is among them, seconds since 1970; 0: of no span is that so.
+    largest. callers: addresses of those whose calls would fare otherwise, at most MOST_CALLERS. whole_from_s: every call
+    that began since then is among them, seconds since 1970; 0: of no span is that so.
     """
 
     gateways: list[str]
@@ -67,6 +72,13 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     secrets_left_out: int = 0
     differences: list[Difference] = []
     differences_left_out: int = 0
+    callers: list[str] = []
+
+
+def some_of(examples: Iterable[Example]) -> list[Example]:
+    """The last ones, of calls that differ in more than their time."""
+    alike = {(each.caller, each.method, each.host, each.path): each for each in examples}
+    return list(alike.values())[-EXAMPLES:]
 
 
 def merged(told: list[Rehearsal]) -> Rehearsal:
@@ -83,7 +95,7 @@ def merged(told: list[Rehearsal]) -> Rehearsal:
                 known,
                 recorded=known.recorded + each.recorded,
                 calls=known.calls + each.calls,
-                examples=[*known.examples, *each.examples][:EXAMPLES],
+                examples=some_of([*known.examples, *each.examples]),
             )
     ordered = sorted(groups.values(), key=lambda each: -each.calls)
     return Rehearsal(
@@ -97,6 +109,7 @@ def merged(told: list[Rehearsal]) -> Rehearsal:
         secrets_left_out=sum(one.secrets_left_out for one in told),
         differences=ordered[:MOST_GROUPS],
         differences_left_out=sum(one.differences_left_out for one in told) + max(len(ordered) - MOST_GROUPS, 0),
+        callers=list(dict.fromkeys(caller for one in told for caller in one.callers))[:MOST_CALLERS],
     )
 
 

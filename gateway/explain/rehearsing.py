@@ -5,6 +5,7 @@ the recorded calls only, so where these are a share of the traffic fewer are ref
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from gateway.compiler.routes import destination_key
 from gateway.compiler.state import State
@@ -16,7 +17,7 @@ from gateway.telemetry.recorder import Recorded
 from gateway.upstream.cluster import Cluster
 from meshway.http1.field_lines import FieldLines, request_lines
 from meshway.http1.head import HeadError, HeadLimits, RequestReader
-from meshway.rehearsal import EXAMPLES, MOST_GROUPS, Difference, Example, Fate, Kind, Rehearsal
+from meshway.rehearsal import MOST_CALLERS, MOST_GROUPS, Difference, Example, Fate, Kind, Rehearsal, some_of
 
 Shares = tuple[tuple[Cluster, str], ...]
 
@@ -43,31 +44,32 @@ class Rehearsed:
             MESH: request_lines(method_override="pass"),
         }
 
-    def fate(self, call: Recorded) -> Fate:
+    def fate(self, call: Recorded) -> tuple[Fate, str]:
+        """And host and path as the service would see them, where a rule changes them."""
         self._clock.now_s = call.at
         try:
             exchange = self._exchange(call)
             exchange.path, exchange.query = canonical(exchange.head.target)
         except HeadError as error:
-            return Fate(status=error.status, reason=error.code)
+            return Fate(status=error.status, reason=error.code), ""
         except PathError as error:
-            return Fate(status=error.status, reason=error.code)
+            return Fate(status=error.status, reason=error.code), ""
         plan = exchange.plan = self._tables.match(exchange)
         if plan is None:
-            return _answered(exchange, nowhere(exchange))
+            return _answered(exchange, nowhere(exchange)), ""
         path, authority = exchange.path, exchange.authority
         for each in plan.request_filters:
             verdict = each(exchange)
             if isinstance(verdict, Reply):
-                return _answered(exchange, verdict)
+                return _answered(exchange, verdict), ""
         shares = self._shares.get(id(plan), ())
         if shares and all(cluster.first_pick is None for cluster, _ in shares):
             (cluster, _), *_ = shares
-            return _answered(exchange, Reply(503, "no_endpoint", "UH", policy=f"service {cluster.name}"))
+            return _answered(exchange, Reply(503, "no_endpoint", "UH", policy=f"service {cluster.name}")), ""
         if plan.guard is not None and (refusal := _refused_by(plan.guard, exchange, shares)) is not None:
-            return _answered(exchange, refusal)
+            return _answered(exchange, refusal), ""
         sent = "" if (path, authority) == (exchange.path, exchange.authority) else _sent(exchange)
-        return Fate(route=plan.route, rule=plan.rule, to=tuple(text for _, text in shares), sent=sent)
+        return Fate(route=plan.route, rule=plan.rule, to=tuple(text for _, text in shares)), sent
 
     def _exchange(self, call: Recorded) -> Exchange:
         listener = EDGE if call.listener == "edge" else MESH
@@ -80,17 +82,25 @@ class Rehearsed:
         return Exchange(head, listener, call.peer, call.at, call.scheme.encode("ascii", "replace"))
 
 
+class _Heard(NamedTuple):
+    """A call that would fare otherwise."""
+
+    call: Recorded
+    sent_before: str
+    sent_after: str
+
+
 def rehearse(today: Rehearsed, proposed: Rehearsed, calls: Sequence[Recorded], node: str) -> Rehearsal:
     """calls: in order of time."""
-    groups: dict[tuple[Kind, Fate, Fate], list[Recorded]] = {}
+    groups: dict[tuple[Kind, Fate, Fate], list[_Heard]] = {}
     same = 0
     for call in calls:
-        before, after = today.fate(call), proposed.fate(call)
-        kind = _kind(before, after)
+        (before, sent_before), (after, sent_after) = today.fate(call), proposed.fate(call)
+        kind = _kind(before, after, is_sent_alike=sent_before == sent_after)
         if kind is None:
             same += call.seen
         else:
-            groups.setdefault((kind, before, after), []).append(call)
+            groups.setdefault((kind, before, after), []).append(_Heard(call, sent_before, sent_after))
     differences = sorted((_difference(*key, found) for key, found in groups.items()), key=lambda each: -each.calls)
     return Rehearsal(
         gateways=[node],
@@ -102,29 +112,40 @@ def rehearse(today: Rehearsed, proposed: Rehearsed, calls: Sequence[Recorded], n
         secrets_left_out=sum(bool(call.left_out) for call in calls),
         differences=differences[:MOST_GROUPS],
         differences_left_out=max(len(differences) - MOST_GROUPS, 0),
+        callers=list(dict.fromkeys(one.call.peer for found in groups.values() for one in found))[:MOST_CALLERS],
     )
 
 
-def _kind(before: Fate, after: Fate) -> Kind | None:
+def _kind(before: Fate, after: Fate, *, is_sent_alike: bool) -> Kind | None:
     if before == after:
-        return None
+        return None if is_sent_alike else "changed"
     was_refused, is_refused = before.status >= 400, after.status >= 400
     if was_refused != is_refused:
         return "let_in" if was_refused else "refused"
     return "elsewhere" if before.to != after.to else "changed"
 
 
-def _difference(kind: Kind, before: Fate, after: Fate, calls: Sequence[Recorded]) -> Difference:
+def _difference(kind: Kind, before: Fate, after: Fate, heard: Sequence[_Heard]) -> Difference:
     return Difference(
         kind=kind,
         before=before,
         after=after,
-        recorded=len(calls),
-        calls=sum(call.seen for call in calls),
-        examples=[
-            Example(at=call.at, caller=call.peer, method=call.method, host=call.authority, path=call.target)
-            for call in calls[-EXAMPLES:]
-        ],
+        recorded=len(heard),
+        calls=sum(one.call.seen for one in heard),
+        examples=some_of(_example(one) for one in heard),
+    )
+
+
+def _example(heard: _Heard) -> Example:
+    call, sent_before, sent_after = heard
+    return Example(
+        at=call.at,
+        caller=call.peer,
+        method=call.method,
+        host=call.authority,
+        path=call.target,
+        sent_before=sent_before,
+        sent_after=sent_after,
     )
 
 

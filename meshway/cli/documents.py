@@ -1,7 +1,7 @@
 """`apply`, `diff`, `delete`, `export`: documents in and out."""
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -11,9 +11,17 @@ from meshway.cli.revisions import Wait
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from meshway.cli.registry_client import RegistryClient
     from meshway.cli.written_files import FileDocument, FilesRead
+    from meshway.problem import FieldError
 
+A_DAY: Final = "24h"  # as long as gateways keep calls
+Last = Annotated[
+    str,
+    typer.Option("--last", metavar="24h", help="Tell which calls recorded so far back would fare otherwise; 0s: none."),
+]
 Files = Annotated[
     list[str], typer.Option("--file", "-f", metavar="PATH", help="File, folder, or - for stdin; may be repeated.")
 ]
@@ -35,6 +43,7 @@ def apply(
     allow_partial: AllowPartial = False,
     istio_retries: IstioRetries = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge and show, publish nothing.")] = False,
+    last: Last = A_DAY,
 ) -> None:
     """Publish documents as one revision, all or nothing."""
     from meshway.cli.changes import applied_line, change_marks, warning_lines
@@ -58,6 +67,8 @@ def apply(
         session.put(change_marks(applied))
         for line in warning_lines(applied, documents):
             session.say(line)
+        if dry_run:
+            _say_what_is_touched(session, client, documents, applied, last)
     line = applied_line(applied, dry_run=dry_run)
     if dry_run or wait_s is None:
         session.say(line)
@@ -72,9 +83,13 @@ def apply(
 
 @asking
 def diff(
-    session: Session, file: Files, allow_partial: AllowPartial = False, istio_retries: IstioRetries = False
+    session: Session,
+    file: Files,
+    allow_partial: AllowPartial = False,
+    istio_retries: IstioRetries = False,
+    last: Last = A_DAY,
 ) -> None:
-    """Show what `apply` would change. Exit 1 when there are differences."""
+    """Show what `apply` would change, and for which recorded calls. Exit 1 when there are differences."""
     from meshway.cli.changes import diff_text, warning_lines
     from meshway.cli.registry_client import RegistryClient
 
@@ -87,6 +102,7 @@ def diff(
         session.put(diff_text(planned, color=session.color))
         for line in warning_lines(planned, documents):
             session.say(line)
+        _say_what_is_touched(session, client, documents, planned, last)
     if any(row["result"] != "unchanged" for row in planned["documents"]):
         raise typer.Exit(DIFFERENT)
 
@@ -156,45 +172,6 @@ def delete(
         raise CliError(NOT_FOUND, f"not there: {', '.join(absent)}", mend="see what there is: meshway get KIND -A")
 
 
-@asking
-def export(
-    session: Session,
-    kind: Annotated[list[str] | None, typer.Argument(metavar="[KIND…]", show_default=False)] = None,
-) -> None:
-    """Write documents as YAML that `apply` takes back unchanged (-A: of every namespace; -o json)."""
-    from meshway.cli.kind_names import kind_named
-    from meshway.cli.output import pretty_json, yaml_stream
-    from meshway.cli.registry_client import RegistryClient
-    from meshway.cli.stored import documents_of
-    from meshway.model.kinds import KINDS
-
-    client = RegistryClient(session)
-    kinds = [kind_named(word) for word in kind] if kind else list(KINDS)
-    documents = [_as_written(document) for of in kinds for document in documents_of(client, of, session.namespace)]
-    if not documents:
-        where = "any namespace" if session.namespace == EVERY_NAMESPACE else f"namespace {session.namespace}"
-        raise CliError(NOT_FOUND, f"no documents in {where}", mend="all namespaces: -A")
-    if session.output in ("json", "jsonl"):
-        session.put(pretty_json(documents))
-    else:
-        session.put(yaml_stream(documents).rstrip("\n"))
-
-
-def _as_written(document: dict[str, Any]) -> dict[str, Any]:
-    """Without what the registry alone knows."""
-    metadata = {
-        name: document["metadata"][name]
-        for name in ("name", "namespace", "labels", "annotations")
-        if document["metadata"].get(name)
-    }
-    return {
-        "apiVersion": document["apiVersion"],
-        "kind": document["kind"],
-        "metadata": metadata,
-        "spec": document["spec"],
-    }
-
-
 def _post(
     client: "RegistryClient",
     session: Session,
@@ -243,6 +220,7 @@ def _read(
     """What the files hold, and what is sent of it: Services keep what a converted document does not speak of."""
     from meshway.cli.registry_client import document_path, refused
     from meshway.cli.written_files import kept_beside, read_import
+    from meshway.client.errors import problem_of
     from meshway.formats.surroundings import Options
     from meshway.model.kinds import KINDS
 
@@ -255,10 +233,31 @@ def _read(
         document: dict[str, Any] = answer.json()
         return document
 
+    def unknown(documents: "Sequence[FileDocument]") -> "Iterable[FieldError]":
+        """What errors in other documents would keep from being told; nothing where no registry answers."""
+        body = {"documents": [document.sent for document in documents], "delete": []}
+        params = {"namespace": _own_namespace(session), "dry_run": "true"}
+        try:
+            answer = client.answer("POST", "/v1/apply", params=params, body=body)
+        except CliError:
+            return []
+        found = problem_of(answer).errors if answer.status_code == 422 else ()
+        return [error for error in found if error.code == "unknown_reference"]
+
     options = Options(partial=allow_partial, istio_retries=istio_retries)
-    read = read_import(file, _own_namespace(session), options)
+    read = read_import(file, _own_namespace(session), options, unknown)
     _say_of_import(session, read)
     return read, kept_beside(read, existing)
+
+
+def _say_what_is_touched(
+    session: Session, client: "RegistryClient", documents: "list[FileDocument]", planned: dict[str, Any], last: str
+) -> None:
+    from meshway.cli.touched import touched_lines
+
+    if any(row["result"] != "unchanged" for row in planned["documents"]):
+        for line in touched_lines(client, documents, last, _own_namespace(session)):
+            session.say(line)
 
 
 def _say_of_import(session: Session, read: "FilesRead") -> None:

@@ -13,7 +13,7 @@ from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 Item = Mapping[str, Any]
 _SHOWN: Final = 20
 _MARKS: Final = {"refused": "✗", "let_in": "!", "elsewhere": "~", "changed": "~"}
-_WORDS: Final = {
+WORDS: Final = {
     "refused": "would be refused",
     "let_in": "would be let in",
     "elsewhere": "would go elsewhere",
@@ -72,11 +72,7 @@ def lines_of(told: Item) -> Iterator[str]:
     yield f"✓ {told['same']} calls fare as today"
     differences = told.get("differences", ())
     for each in differences[:_SHOWN]:
-        fates = f"{_fate(each['before'])}  →  {_fate(each['after'])}"
-        yield f"{_MARKS[each['kind']]} {each['calls']} {_WORDS[each['kind']]}: {fates}"
-        for example in each["examples"]:
-            caller = f" from {example['caller']}" if example.get("caller") else ""
-            yield f"    {example['method']} {example['host']}{example['path']}{caller}"
+        yield from difference_lines(each)
     left_out = len(differences[_SHOWN:]) + told.get("differences_left_out", 0)
     if left_out:
         yield f"  and {left_out} smaller groups (-o json has more)"
@@ -85,12 +81,27 @@ def lines_of(told: Item) -> Iterator[str]:
         yield f"! {count} came with credentials or cookies, which are not kept: rules that ask for them see none"
 
 
+def difference_lines(each: Item) -> Iterator[str]:
+    """A group of calls with some examples."""
+    fates = f"{_fate(each['before'])}  →  {_fate(each['after'])}"
+    yield f"{_MARKS[each['kind']]} {each['calls']} {WORDS[each['kind']]}: {fates}"
+    for example in each["examples"]:
+        caller = f" from {example['caller']}" if example.get("caller") else ""
+        yield f"    {example['method']} {example['host']}{example['path']}{_sent(example)}{caller}"
+
+
+def _sent(example: Item) -> str:
+    """What the service sees, where that would change."""
+    came = f"{example['host']}{example['path']}"
+    before, after = example.get("sent_before") or came, example.get("sent_after") or came
+    return "" if before == after else f", sent as {before} → {after}"
+
+
 def _fate(fate: Item) -> str:
     where = f"{fate['route']} rule {fate['rule']}" if fate.get("route") else "no rule"
     if fate.get("status"):
         return f"{fate['status']} {fate['reason']} by {fate.get('document') or where}"
-    sent = f" as {fate['sent']}" if fate.get("sent") else ""
-    return f"{where} to {', '.join(fate.get('to', ())) or 'nobody'}{sent}"
+    return f"{where} to {', '.join(fate.get('to', ())) or 'nobody'}"
 
 
 def _time(at_s: float) -> str:

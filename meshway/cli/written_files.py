@@ -1,14 +1,14 @@
 """Documents from files, folders and stdin, judged here with `file:line:column` before the registry sees them."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from meshway.cli.failure import INVALID, NOT_FOUND, CliError
-from meshway.formats.reading import Existing, ReadDocument, Reading, beside_existing, read_all
+from meshway.formats.reading import Existing, ReadDocument, Reading, beside_existing, parts_of, read_all
 from meshway.formats.surroundings import Options
 from meshway.formats.yaml_documents import WrittenDocument, read_documents
 from meshway.problem import FieldError, Problem
@@ -17,6 +17,9 @@ STDIN: Final = "-"
 STDIN_NAME: Final = "stdin"
 MAX_TEXT: Final = 16 << 20
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
+
+
+Unknown = Callable[["Sequence[FileDocument]"], Iterable[FieldError]]
 
 
 class FileDocument(msgspec.Struct, frozen=True):
@@ -70,8 +73,13 @@ def read_files(paths: Sequence[str], namespace: str) -> list[FileDocument]:
     return read_import(paths, namespace).documents
 
 
-def read_import(paths: Sequence[str], namespace: str, options: Options | None = None) -> FilesRead:
-    """As `read_files`, with what is to be said about documents of other meshes."""
+def read_import(
+    paths: Sequence[str], namespace: str, options: Options | None = None, unknown: Unknown | None = None
+) -> FilesRead:
+    """As `read_files`, with what is to be said about documents of other meshes.
+
+    unknown: asked, where there are errors, for references that lead nowhere: else these came one apply later.
+    """
     written: list[WrittenDocument] = []
     errors: list[FileError] = []
     order: dict[str, int] = {}
@@ -88,6 +96,8 @@ def read_import(paths: Sequence[str], namespace: str, options: Options | None = 
     errors += [FileError(told.file, told.error) for told in reading.errors]
     documents = [_file_document(one) for one in reading.documents]
     errors += _doubles(documents)
+    if errors and unknown is not None:
+        errors += _unknown(unknown, [*documents, *map(_file_document, reading.remnants)], errors)
     if errors:
         errors.sort(key=lambda error: (order[error.file], error.error.line or 0, error.error.column or 0))
         raise invalid_files(errors)
@@ -96,6 +106,26 @@ def read_import(paths: Sequence[str], namespace: str, options: Options | None = 
             INVALID, f"no documents in {', '.join(paths)}", mend="a document begins with apiVersion and kind"
         )
     return FilesRead(reading, documents)
+
+
+def _unknown(unknown: Unknown, documents: Sequence[FileDocument], errors: Sequence[FileError]) -> Iterator[FileError]:
+    """Leaves out references to documents that have errors: of these not all is known."""
+    broken = {one.error.document for one in errors}
+    if None in broken or not documents:
+        return
+    names = {(name or "").partition("/")[2] for name in broken}
+    for one in place_errors(documents, unknown(documents)):
+        document = next((each for each in documents if each.name == one.error.document), None)
+        if document is not None and names.isdisjoint(_beside(document.sent, one.error.path)):
+            yield one
+
+
+def _beside(document: dict[str, Any], path: str) -> Iterator[str]:
+    """The texts of the block in which a field stands: a reference's service, subset, port."""
+    tree: Any = document
+    for part in parts_of(path)[:-1]:
+        tree = tree[part]
+    yield from (value for value in tree.values() if isinstance(value, str))
 
 
 def kept_beside(read: FilesRead, existing: Existing) -> list[FileDocument]:

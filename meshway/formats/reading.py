@@ -4,7 +4,7 @@ The command and the registry both read through here, so that a file means the sa
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -39,12 +39,16 @@ class ReadDocument(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """left_out: what could not be honoured and, since that was asked for, is missing in the documents."""
+    """left_out: what could not be honoured and, since that was asked for, is missing in the documents.
+
+    remnants: of native documents with errors, what is sound of them: of use only to find further errors.
+    """
 
     documents: list[ReadDocument]
     errors: list[Told]
     warnings: list[Told]
     left_out: list[Told]
+    remnants: list[ReadDocument] = []
 
 
 Existing = Callable[[str, str, str], "dict[str, Any] | None"]
@@ -54,7 +58,8 @@ def read_all(written: Sequence[WrittenDocument], namespace: str, options: Option
     """namespace: where none is written. Raises Problem 413 for a document that is too large."""
     options = options or Options()
     conversion = convert(written, namespace, options)
-    reading = Reading([], [_told(found) for found in conversion.errors], [_told(f) for f in conversion.warnings], [])
+    errors, warnings = [_told(found) for found in conversion.errors], [_told(found) for found in conversion.warnings]
+    reading = Reading([], errors, warnings, [], [])
     refused = reading.left_out if options.partial else reading.errors
     refused += [_told(found) for found in conversion.refused]
     for one in conversion.documents:
@@ -101,6 +106,7 @@ def _decode(one: WrittenDocument, namespace: str, reading: Reading, *, partial: 
                 reading.errors.extend(Told(file, error) for file, error in zip(places, located, strict=True))
             else:
                 reading.errors.extend(Told(one.file, error) for error in located)
+                reading.remnants.extend(_remnant(one, namespace, [error.path for error in errors]))
             return
         located = one.locate(missing)
         reading.left_out.extend(
@@ -112,6 +118,20 @@ def _decode(one: WrittenDocument, namespace: str, reading: Reading, *, partial: 
         one = msgspec.structs.replace(one, raw=raw)
 
 
+def _remnant(one: WrittenDocument, namespace: str, wrong: Sequence[str]) -> Iterator[ReadDocument]:
+    """Nothing where it is not sound without these fields. No list gets shorter, so that all places stay."""
+    if any(path.endswith("]") for path in wrong):
+        return
+    raw = _without(one.raw, wrong)
+    if raw is None:
+        return
+    try:
+        document, spec = decode_document(raw, namespace)
+    except Problem:
+        return
+    yield ReadDocument(msgspec.structs.replace(one, raw=raw), document, spec)
+
+
 def _without(raw: dict[str, Any], paths: Iterable[str]) -> dict[str, Any] | None:
     """The document without these fields, and without rules whose match they are; None: nothing of it is left."""
     copy: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(raw))
@@ -119,7 +139,7 @@ def _without(raw: dict[str, Any], paths: Iterable[str]) -> dict[str, Any] | None
         if path in ("kind", "apiVersion", "spec"):
             return None
         rule = _WHOLE_RULE.match(path)
-        _remove(copy, _parts(f"spec.rules[{rule[1]}]" if rule else path))
+        _remove(copy, parts_of(f"spec.rules[{rule[1]}]" if rule else path))
     return _pruned(copy)
 
 
@@ -151,7 +171,8 @@ def _pruned(document: dict[str, Any]) -> dict[str, Any] | None:
     return pruned
 
 
-def _parts(path: str) -> list[str | int]:
+def parts_of(path: str) -> list[str | int]:
+    """Of a field's path: names of members and places in lists."""
     parts: list[str | int] = []
     for name, index, quoted in _PATH_PART.findall(path):
         parts.append(int(index) if index else name or quoted)
@@ -159,7 +180,7 @@ def _parts(path: str) -> list[str | int]:
 
 
 def _depth(path: str) -> tuple[int, str]:
-    return len(_parts(path)), path
+    return len(parts_of(path)), path
 
 
 def _told(found: Found) -> Told:

@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx
 
 from meshway.cli.failure import NOT_FOUND
-from tests.parts.command import Ended, meshway_at_terminal
+from tests.parts.command import Ended, meshway, meshway_at_terminal
 from tests.parts.planes import Registry
+from tests.parts.ports import free_port
 from tests.parts.processes import ROOT
 
 Run = Callable[..., Ended]
@@ -151,6 +152,27 @@ def test_typing_errors_are_told_all_at_once_with_their_places(run: Run, tmp_path
         "  shop.yaml:21:57: spec.retry.retries: unknown field (did you mean max_retries?)",
         "  shop.yaml:26:49: spec.token_bucket.rate: 300 is not a rate: write 100/s, 1000/m or 10/h",
     ]
+
+
+def test_unknown_services_are_told_beside_typing_errors_at_once(run: Run, tmp_path: Path) -> None:
+    text = SHOP.replace("targets: [{service: cart}]", "targets: [{service: crt}]").replace("300/m", "300")
+    text = text.replace("timeouts: {deadline: 90s}", "timeouts: {deadlin: 90s}")
+    write(tmp_path, text.replace("destinations: [{service: cart}]", "destinations: [{service: carts}]"))
+    for command in ("apply", "diff"):
+        refused = run(command, "-f", "shop.yaml")
+        assert (refused.code, refused.out) == (6, "")
+        lines = refused.err.splitlines()
+        assert lines[0] == "error: 4 errors in shop.yaml; nothing was published"
+        assert lines[1].startswith('  shop.yaml:16:58: spec.rules[0].destinations[0].service: "carts" is no service')
+        assert lines[2].startswith("  shop.yaml:16:87: spec.rules[0].timeouts.deadlin: unknown field")
+        assert lines[3].startswith('  shop.yaml:21:19: spec.targets[0].service: "crt" is no service')
+        assert lines[4].startswith("  shop.yaml:26:49: spec.token_bucket.rate: ")
+
+
+def test_typing_errors_are_told_without_a_registry(tmp_path: Path) -> None:
+    write(tmp_path, SHOP.replace("300/m", "300"))
+    refused = meshway("apply", "-f", "shop.yaml", "--registry", f"127.0.0.1:{free_port()}", cwd=tmp_path)
+    assert (refused.code, "token_bucket.rate: 300 is not a rate" in refused.err) == (6, True)
 
 
 def test_what_only_the_registry_knows_is_told_at_its_place_too(run: Run, namespace: str, tmp_path: Path) -> None:

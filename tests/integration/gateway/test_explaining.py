@@ -59,6 +59,15 @@ spec:
 """
 
 
+LOCKED = """
+---
+apiVersion: meshway/v1
+kind: AccessPolicy
+metadata: {name: no-b}
+spec: {targets: [{service: books}], rules: [{action: deny, to: [{path: {exact: /b}}]}]}
+"""
+
+
 @dataclass
 class Shop:
     """Two instances of books, v1 at `one`, and a gateway with one worker."""
@@ -248,6 +257,7 @@ async def test_recorded_calls_are_rehearsed_and_what_would_change_is_told(tmp_pa
         assert "default/new rule 0 to default/books#v2" in told.out
         assert "! 3 came with credentials or cookies" in told.out
         assert running.registry.core.view.document(("Route", "default", "new")) is None
+        await shows_what_is_touched(running, url)
         same = await running.registry.call(
             "POST", "/v1/apply?dry_run=true&rehearse=1h", DOCUMENTS.encode(), "Content-Type: application/yaml"
         )
@@ -256,6 +266,25 @@ async def test_recorded_calls_are_rehearsed_and_what_would_change_is_told(tmp_pa
             "POST", "/v1/apply?dry_run=true", DOCUMENTS.encode(), "Content-Type: application/yaml"
         )
         assert "rehearsal" not in plain.json
+
+
+async def shows_what_is_touched(running: Shop, url: str) -> None:
+    """diff and dry runs tell of the recorded calls that a change would touch, with those that would be refused."""
+
+    async def asked(*arguments: str) -> Ended:
+        return await asyncio.to_thread(meshway, *arguments, env={"MESHWAY_URL": url}, cwd=running.folder)
+
+    (running.folder / "locked.yaml").write_text(NEW_ROUTE + LOCKED)
+    for command in (("diff",), ("apply", "--dry-run")):
+        told = await asked(*command, "-f", "locked.yaml")
+        assert (
+            "3 of 4 calls of the last 24h touched, of 1 caller, by 2 Routes: 1 would be refused, 2 would go elsewhere"
+        ) in told.err, told
+        assert (
+            "✗ 1 would be refused: default/shop rule all to default/books#v1  →  403 denied by AccessPolicy" in told.err
+        )
+        assert "GET shop.example/b" in told.err
+        assert "touched" not in (await asked(*command, "-f", "locked.yaml", "--last", "0s")).err
 
 
 async def test_a_burst_is_rehearsed_whole_though_the_disk_gets_a_sample(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ def tables(*changes: Any) -> Rehearsed:
     return Rehearsed(compiler.state, clock)
 
 
-def recorded(target: str, at: float = 1000.0, seen: int = 1, **headers: str) -> Recorded:
+def recorded(target: str, at: float = 1000.0, seen: int = 1, peer: str = "127.0.0.1", **headers: str) -> Recorded:
     fields = list(headers.items())
-    return Recorded(at, seen, "edge", "127.0.0.1", "http", "GET", "shop.example", target, fields)
+    return Recorded(at, seen, "edge", peer, "http", "GET", "shop.example", target, fields)
 
 
 def route(*rules: Any) -> Any:
@@ -71,7 +71,30 @@ def test_another_share_is_elsewhere_and_another_path_is_told() -> None:
     ]
     rewritten = to("books", rewrite={"path": {"full": "/new"}})
     told = rehearse(tables(route(to("books"))), tables(route(rewritten)), [recorded("/old")], "gw-1")
-    assert [(each.kind, each.after.sent) for each in told.differences] == [("changed", "shop.example/new")]
+    (difference,) = told.differences
+    assert difference.kind == "changed"
+    assert [(each.sent_before, each.sent_after) for each in difference.examples] == [("", "shop.example/new")]
+
+
+def test_calls_that_are_rewritten_are_one_group_whatever_their_paths_and_no_example_comes_twice() -> None:
+    def rewritten(service: str) -> Any:
+        return route(to(service, {"prefix": "/shop"}, rewrite={"path": {"prefix": "/v2"}}))
+
+    calls = [recorded(f"/shop/{number % 4}", at=1000.0 + number) for number in range(12)]
+    told = rehearse(tables(rewritten("books")), tables(rewritten("films")), calls, "gw-1")
+    (difference,) = told.differences
+    assert (difference.kind, difference.calls) == ("elsewhere", 12)
+    assert [each.path for each in difference.examples] == ["/shop/1", "/shop/2", "/shop/3"]
+    assert {each.sent_after for each in difference.examples} == {f"shop.example/v2/{number}" for number in (1, 2, 3)}
+    (difference,) = merged([told, told]).differences
+    assert [each.path for each in difference.examples] == ["/shop/1", "/shop/2", "/shop/3"]
+
+
+def test_who_makes_the_calls_that_fare_otherwise_is_told_once() -> None:
+    calls = [recorded("/"), recorded("/"), recorded("/nobody", peer="10.0.0.7")]
+    told = rehearse(tables(route(to("books", {"exact": "/"}))), tables(route(to("films", {"exact": "/"}))), calls, "a")
+    assert told.callers == ["127.0.0.1"]
+    assert merged([told, told]).callers == ["127.0.0.1"]
 
 
 def test_whom_an_access_policy_would_keep_out_is_told() -> None:

@@ -45,6 +45,8 @@ def test_a_common_flag_before_the_command_is_told_where_it_belongs(written: str,
     assert (error.code, error.what, error.mend) == (2, f"{flag} belongs behind the command", mend)
 
 
-@pytest.mark.parametrize("written", ["", "get routes --context gone", "--help", "--install-completion", "--contxt x get"])
+@pytest.mark.parametrize(
+    "written", ["", "get routes --context gone", "--help", "--install-completion", "--contxt x get"]
+)
 def test_what_stands_right_is_left_alone(written: str) -> None:
     assert misplaced(written.split()) is None

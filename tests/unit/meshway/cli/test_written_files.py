@@ -1,11 +1,12 @@
 """Files are judged here, with file, line and column, all errors of all files at once."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from meshway.cli.failure import INVALID, NOT_FOUND, CliError
-from meshway.cli.written_files import place_errors, read_files
+from meshway.cli.written_files import FileDocument, place_errors, read_files, read_import
 from meshway.problem import FieldError
 
 CART = """\
@@ -89,3 +90,30 @@ def test_the_registrys_errors_get_the_places_of_our_files(tmp_path: Path) -> Non
         ],
     )
     assert [error.text for error in placed] == [f"{tmp_path}/a.yaml:13:23: m", "registry: Route shop/third: m"]
+
+
+def test_references_of_sound_parts_are_asked_for_but_not_to_documents_with_errors(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        CART.replace("rules:", "hosst: [a]\n  rules:") + "---\n"
+        "apiVersion: meshway/v1\nkind: Service\nmetadata: {name: cart}\nspec: {owner: me, subset: []}\n---\n"
+        "apiVersion: meshway/v1\nkind: TrafficPolicy\nmetadata: {name: p}\n"
+        "spec: {targets: [{service: cart}, {service: gone}], retry: {max_retries: 1}}\n"
+    )
+    asked: list[str] = []
+
+    def unknown(documents: Sequence[FileDocument]) -> list[FieldError]:
+        asked.extend(document.name for document in documents)
+        paths = {
+            "Route shop/cart": "spec.rules[0].destinations[0].service",
+            "TrafficPolicy shop/p": "spec.targets[1].service",
+        }
+        return [
+            FieldError(path=path, code="unknown_reference", message=path, document=document)
+            for document, path in paths.items()
+        ]
+
+    with pytest.raises(CliError) as refused:
+        read_import([str(tmp_path)], "shop", unknown=unknown)
+    assert sorted(asked) == ["Route shop/cart", "Service shop/cart", "TrafficPolicy shop/p"]
+    places = [line.split("a.yaml:")[1].split(": ")[0] for line in refused.value.details]
+    assert places == ["5:3", "12:19", "17:36"]  # the Service is there, only not sound
