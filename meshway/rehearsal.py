@@ -58,8 +58,8 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     from_s, to_s: when the first and the last began, seconds since 1970; 0: none was recorded. secrets_left_out: of the
     recorded, those with headers that are not kept, which rules may ask for. differences_left_out: groups beyond the
-    largest. callers: addresses of those whose calls would fare otherwise, at most MOST_CALLERS. whole_from_s: every call
-    that began since then is among them, seconds since 1970; 0: of no span is that so.
+    largest. callers: addresses of those whose calls would fare otherwise, at most MOST_CALLERS. whole_from_s: every
+    call that began since then is among them, seconds since 1970; 0: of no span is that so.
     """
 
     gateways: list[str]

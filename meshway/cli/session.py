@@ -93,7 +93,7 @@ NoColor = Annotated[bool, typer.Option("--no-color", help="Also NO_COLOR, or no 
 Timeout = Annotated[str, typer.Option("--timeout", envvar="MESHWAY_TIMEOUT", metavar="30s", help="For each question.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
-_COMMON: Final = (
+_COMMON: Final[tuple[tuple[str, Any, Any], ...]] = (
     ("registry", Registry, ""),
     ("namespace", Namespace, ""),
     ("context", ContextName, ""),
