@@ -1,5 +1,6 @@
 """Who calls, proved: the one place where a Principal is made, and where the names of workloads are read and written."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,6 +9,9 @@ import msgspec
 
 DEFAULT_TRUST_DOMAIN: Final = "mesh.internal"
 GATEWAY: Final = "gateway"
+RENEWAL: Final = b"meshway renewal\0"  # begins what the owner of a certificate signs for the next, and nothing else
+TOKEN_REQUEST: Final = b"meshway token\0"  # likewise, for a service token
+AUDIENCE: Final = "meshway"  # of service tokens: the gateways of the mesh
 # SPIFFE-ID §2.1 and §2.3: lower case, no port, no user, 255 bytes; the whole at most 2048.
 _TRUST_DOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9._]{0,253}[a-z0-9])?")
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -104,6 +108,17 @@ def parse_subject(text: str, trust_domain: str) -> SpiffeId:
     if not slash or first == GATEWAY or not _LABEL.fullmatch(first) or not _LABEL.fullmatch(second):
         raise IdentityFault(f"{shown(text)} is neither NAMESPACE/SERVICE nor gateway/HOST")
     return SpiffeId(trust_domain=trust_domain, namespace=first, service=second)
+
+
+def token_issuer(trust_domain: str) -> str:
+    """Of service tokens."""
+    return f"{_SCHEME}{trust_domain}"
+
+
+def serial_hash(serial: int) -> int:
+    """64 bits that stand for a certificate's serial where it is listed as revoked."""
+    text = serial.to_bytes((serial.bit_length() + 7) // 8 or 1, "big")
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big")
 
 
 def is_trust_domain(text: str) -> bool:

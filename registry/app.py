@@ -112,7 +112,7 @@ async def _serve(
     ready: Callable[[str], None] | None,
 ) -> None:
     gateways = Gateways(time.monotonic)
-    async with open_core(settings, live_gateways=gateways.live_count) as core:
+    async with open_core(settings, live_gateways=gateways.live_count, behind=gateways.pending) as core:
         core.targets.own_ports.update(one.getsockname()[1] for one in (sock, dns.streams if dns else sock))
         surface = make_surface(core, gateways, insecure=settings.insecure)
         config = uvicorn.Config(

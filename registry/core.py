@@ -12,6 +12,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meshway.model import mesh_settings
+from meshway.model.mesh_settings import MeshSettings
+from meshway.model.rules import MESH_NAMESPACE
 from meshway.outbound.guard import guarded_dial
 from meshway.tasks import spawn
 from registry.catalog.catalog import Catalog
@@ -22,6 +25,7 @@ from registry.dns.server import DnsCounts
 from registry.documents.documents import Documents
 from registry.documents.reading import read_change, rows_of
 from registry.feed.feed import Feed
+from registry.identity.identity import Identity
 from registry.leases.abandoned import AbandonedHolds
 from registry.leases.company import Company
 from registry.leases.leases import Leases
@@ -72,6 +76,7 @@ class Core:
     retention: Retention
     store: Store
     sealing: Sealing | None
+    identity: Identity
     live: Live
     bus: Bus
     replicas: Replicas
@@ -93,22 +98,23 @@ async def open_core(
     settings: RegistrySettings,
     *,
     live_gateways: Callable[[], int] = lambda: 1,
+    behind: Callable[[int], tuple[str, ...]] = lambda _: (),
     wall: Callable[[], float] = time.time,
     clock: Callable[[], float] = time.monotonic,
     die: Callable[[], None] = lambda: os._exit(70),
 ) -> AsyncIterator[Core]:
     """Opens the store, migrates, loads, starts committer, sweep, ticks and retention; ends them in order.
 
-    die: called when one of them ends with an error. Without the committer every later write would wait for ever, and
-    without the sweep no lease would ever end, so the process goes and its supervisor starts another (70: EX_SOFTWARE of
-    sysexits). Raises StartRefused: one clear line.
+    behind: the live gateways that do not run a revision. die: called when one of the tasks ends with an error. Without
+    the committer every later write would wait for ever, and without the sweep no lease would ever end, so the process
+    goes and its supervisor starts another (70: EX_SOFTWARE of sysexits). Raises StartRefused: one clear line.
     """
     async with open_store(settings) as (store, shared):
         company = None if shared is None else Company(store, has_redis=bool(settings.redis_url))
         if company is not None:
             await company.take()
         place = AgreedPlace(store)
-        core = await _assemble(settings, store, shared, place, live_gateways, wall, clock)
+        core = await _assemble(settings, store, shared, place, live_gateways, behind, wall, clock)
         await place.settle()
         committer = spawn(core.revisions.run(), name="committer")
         committer.add_done_callback(lambda task: _end_if_failed(task, die))
@@ -124,6 +130,7 @@ async def open_core(
             spawn(core.checks.write(), name="findings of health checks"),
             spawn(core.feed.run(), name="feed ticks"),
             spawn(core.retention.run(), name="log retention"),
+            spawn(core.identity.run(), name="identities"),
             spawn(Recovery(store).run(), name="recovery of the store"),
         ]
         if core.following is not None:
@@ -163,6 +170,7 @@ async def _assemble(
     shared: SharedStore | None,
     place: AgreedPlace,
     live_gateways: Callable[[], int],
+    behind: Callable[[int], tuple[str, ...]],
     wall: Callable[[], float],
     clock: Callable[[], float],
 ) -> Core:
@@ -217,6 +225,15 @@ async def _assemble(
         retention=retention,
         store=store,
         sealing=sealing,
+        identity=Identity(
+            view,
+            store,
+            revisions,
+            sealing,
+            behind=behind,
+            lifetime_s=lambda: _leaf_lifetime_s(view),
+            wall=wall,
+        ),
         live=live,
         bus=bus,
         replicas=replicas,
@@ -267,6 +284,13 @@ async def _sealing(settings: RegistrySettings, store: Store) -> Sealing | None:
     except StoreUnavailable as error:
         raise StartRefused(f"the keys of the store cannot be read: {error}") from error
     return sealing_of(kept[_DATA_KEY], master_key)
+
+
+def _leaf_lifetime_s(view: View) -> float:
+    row = view.document((MeshSettings.__name__, MESH_NAMESPACE, mesh_settings.NAME))
+    spec = None if row is None else row.spec
+    identity = spec.identity if isinstance(spec, MeshSettings) else None
+    return (identity or mesh_settings.Identity()).leaf_lifetime
 
 
 def _self_preservation(settings: RegistrySettings) -> SelfPreservation:

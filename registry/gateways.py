@@ -190,6 +190,10 @@ class Gateways:
         pending = tuple(sorted(behind + refusing))
         return Applied(len(live) - len(pending), len(live), pending, is_settled=not behind)
 
+    def pending(self, revision: int) -> tuple[str, ...]:
+        """The live gateways that do not run it yet."""
+        return self.how_far(revision).pending
+
     def _refused_at(self, report: Report, revision: int) -> list[Refused]:
         """What a gateway that runs the revision does not run of it."""
         if report.revision < revision:

@@ -10,7 +10,7 @@ import msgspec
 
 from meshway.model.document import API_VERSION, Document, Metadata, Spec
 from meshway.model.fields import FieldReader, plain, read_struct
-from meshway.model.kinds import KINDS, UNSUPPORTED
+from meshway.model.kinds import KINDS, OWN_KINDS, UNSUPPORTED
 from meshway.model.nearest import did_you_mean
 from meshway.model.rules import check_place
 from meshway.problem import FieldError, Problem, invalid_document
@@ -22,11 +22,12 @@ _REQUIRED: Final = ("apiVersion", "kind", "metadata", "spec")
 
 
 def decode_spec(kind: str, spec: object, path: str = "spec") -> tuple[Spec | None, list[FieldError]]:
-    """The spec and no errors, or None and all of them. kind: one of `kinds.KINDS`; others are an error too.
+    """The spec and no errors, or None and all of them. kind: one of `kinds.KINDS`, or of those that the registry itself
+    writes; others are an error too.
 
     What needs the document's namespace is judged by `decode_document`.
     """
-    if (of := KINDS.get(kind)) is None:
+    if (of := KINDS.get(kind) or OWN_KINDS.get(kind)) is None:
         return None, [_unknown_kind(kind)]
     read, errors = read_struct(spec, of, path)
     return cast("Spec | None", read), errors
@@ -56,8 +57,10 @@ def decode_document(raw: object, default_namespace: str = "default") -> tuple[Do
     kind = raw.get("kind")
     spec: Spec | None = None
     if isinstance(kind, str):
-        if "spec" in raw or kind not in KINDS:
-            spec, errors = decode_spec(kind, raw.get("spec"))
+        if kind not in KINDS:
+            reader.errors.append(_unknown_kind(kind))
+        elif "spec" in raw:
+            spec, errors = decode_spec(kind, raw["spec"])
             reader.errors += errors
         if metadata is not None and kind in KINDS:
             written = raw.get("spec")
@@ -130,6 +133,8 @@ def _mend_missing(key: str) -> str:
 
 
 def _unknown_kind(kind: str) -> FieldError:
+    if kind in OWN_KINDS:
+        return FieldError(path="kind", code="forbidden_kind", message=f"kind: the registry alone writes a {kind}")
     if kind in UNSUPPORTED:
         return FieldError(path="kind", code="unsupported", message=f"kind: {kind} is not built yet")
     return FieldError(

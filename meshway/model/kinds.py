@@ -12,6 +12,7 @@ from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route
 from meshway.model.service import Service
 from meshway.model.traffic_policy import TrafficPolicy
+from meshway.model.trust_bundle import TrustBundle
 
 KINDS: Final[dict[str, type[Spec]]] = {
     kind.__name__: kind
@@ -27,6 +28,8 @@ KINDS: Final[dict[str, type[Spec]]] = {
         Namespace,
     )
 }
+# Written by the registry itself: gateways read them of the feed as documents, and people neither write nor delete them.
+OWN_KINDS: Final[dict[str, type[Spec]]] = {TrustBundle.__name__: TrustBundle}
 BY_PLURAL: Final[dict[str, str]] = {spec.plural: kind for kind, spec in KINDS.items()}
 SHORT: Final[dict[str, str]] = {
     "svc": "Service", "rt": "Route", "tp": "TrafficPolicy", "rl": "RateLimit", "authn": "Authentication",

@@ -17,7 +17,7 @@ from meshway.model.authentication_rules import AUTHENTICATION_RULES
 from meshway.model.document import Metadata
 from meshway.model.policy_rules import POLICY_RULES
 from meshway.model.route_rules import ROUTE_RULES
-from meshway.model.rule_kit import BlockRule, Finding, member_path
+from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path
 from meshway.model.service import Service
 from meshway.model.service_rules import SERVICE_RULES
 from meshway.units import Size
@@ -67,6 +67,7 @@ def _annotations(part: Any) -> Iterator[Finding]:
 
 RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     Metadata: (BlockRule(("labels",), _labels), BlockRule(("annotations",), _annotations)),
+    mesh_settings.Identity: (bounded("leaf_lifetime", low=3_600.0, high=30 * 86_400.0, zero=False),),
     Service: SERVICE_RULES,
     **ROUTE_RULES,
     **ACTION_RULES,

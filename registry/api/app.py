@@ -14,6 +14,7 @@ from registry.api.documents import documents_router
 from registry.api.explain import explain_router
 from registry.api.gateways import gateways_router
 from registry.api.health import health_router
+from registry.api.identity import identity_router
 from registry.api.metrics import metrics_router
 from registry.api.namespaces import namespaces_router
 from registry.api.problems import handle_problems
@@ -55,6 +56,7 @@ def make_api(
         health_router(core),
         metrics_router(core, gateways, caps),
         namespaces_router(core),
+        identity_router(core),
         backup_router(core, description["info"]["version"], time.time),
         documents_router(core),
     ):

@@ -10,6 +10,7 @@ from meshway.explanation import CallQuestion, Explanation
 from meshway.model.document import API_VERSION, Document, Metadata
 from meshway.model.kinds import BY_PLURAL, KINDS
 from registry.api import apply, backup, documents, explain, gateways, health, metrics, namespaces, revisions
+from registry.api.identity_description import identity_operations
 from registry.documents.applying import Applied
 from registry.documents.documents import DocumentPage
 from registry.gateways import GatewayState
@@ -36,7 +37,7 @@ _ITEMS: Final = {"type": "object", "required": ["items"], "properties": {"items"
 
 
 def api_operations() -> list[Operation]:
-    return [*_documents(), *_apply(), *_explain(), *_revisions(), *_rest()]
+    return [*_documents(), *_apply(), *_explain(), *_revisions(), *identity_operations(), *_rest()]
 
 
 def _documents() -> list[Operation]:

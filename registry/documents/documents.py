@@ -9,6 +9,7 @@ import msgspec
 
 from meshway.model.decode import decode_spec
 from meshway.model.document import Document, Spec
+from meshway.model.kinds import OWN_KINDS
 from meshway.problem import Problem, not_found
 from registry.documents.applying import (
     Applied,
@@ -177,17 +178,19 @@ class Documents:
     async def restore(self, number: int, *, by: str, if_match: int | None = None, once: Once | None = None) -> Applied:
         """All documents as they were at a revision, as a new one. Raises what an apply of them raises.
 
+        What the registry itself writes stays: a certificate that was revoked since is revoked.
+
         if_match: the revision at which the caller compared; 412 when any document has come, changed or gone since.
         """
         self._refuse_future(max(number, if_match or 0))
-        wanted = await self._state(number)
+        wanted = {key: document for key, document in (await self._state(number)).items() if key[0] not in OWN_KINDS}
         known = None if if_match is None else await self._records(if_match)
         documents = [_read_again(key, document) for key, document in wanted.items()]
-        now = [(kind, *key) for kind, rows in self._view.documents.items() for key in rows]
+        now = [(kind, *key) for kind, rows in self._view.documents.items() if kind not in OWN_KINDS for key in rows]
         delete = [Key(*key) for key in now if key not in wanted]
         guards: list[Guard] = []
         if known is not None:
-            revisions = {_key_of(record): record.revision for record in known}
+            revisions = {_key_of(record): record.revision for record in known if record.kind not in OWN_KINDS}
             guards = [Guard(*key, revisions.get(key, 0)) for key in {*revisions, *wanted, *now}]
         return await self.apply(documents, delete, by=by, guards=guards, once=once)
 

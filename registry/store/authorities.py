@@ -42,17 +42,26 @@ _BEGIN: Final = Query(
     .returning(TRUST.c.id)
 )
 _READ: Final = Query(select(TRUST.c.trust_domain, TRUST.c.phase, TRUST.c.generation))
+_CHANGE: Final = Query(update(TRUST).values(generation=TRUST.c.generation + 1).returning(TRUST.c.generation))
 _MOVE: Final = Query(
     update(TRUST)
     .values(phase=bindparam("to_phase"), generation=TRUST.c.generation + 1)
     .where(TRUST.c.generation == bindparam("seen", type_=BigInteger))
     .returning(TRUST.c.generation)
 )
+_HOLD: Final = Query(
+    select(TRUST.c.id).where(TRUST.c.generation == bindparam("seen", type_=BigInteger)).with_for_update(read=True)
+)
 _ALL: Final = Query(select(AUTHORITIES).order_by(AUTHORITIES.c.created_at, AUTHORITIES.c.id))
 _ADD: Final = Query(insert(AUTHORITIES).values({column.name: bindparam(column.name) for column in AUTHORITIES.columns}))
 _SET_STATE: Final = Query(
     update(AUTHORITIES)
     .values(state=bindparam("to_state", type_=Text))
+    .where(AUTHORITIES.c.id == bindparam("authority", type_=Text))
+)
+_RETIRE: Final = Query(
+    update(AUTHORITIES)
+    .values(state="old", not_after=bindparam("until", type_=Float))
     .where(AUTHORITIES.c.id == bindparam("authority", type_=Text))
 )
 _TAKE_KEY: Final = Query(
@@ -81,6 +90,16 @@ def move_trust(seen: int, phase: str) -> Step:
     return Step(_MOVE, {"seen": seen, "to_phase": phase}, needs_row=True)
 
 
+def change_trust() -> Step:
+    """What else is done with it is told by the next generation. NoRow: there is no authority."""
+    return Step(_CHANGE, needs_row=True)
+
+
+def hold_trust(seen: int) -> Step:
+    """Until the transaction ends the generation stays what it was seen to be. NoRow: it is another one."""
+    return Step(_HOLD, {"seen": seen}, needs_row=True)
+
+
 def read_authorities() -> Step:
     """The oldest first."""
     return Step(_ALL)
@@ -92,6 +111,11 @@ def add_authority(record: AuthorityRecord) -> Step:
 
 def set_state(authority: str, state: State) -> Step:
     return Step(_SET_STATE, {"authority": authority, "to_state": state})
+
+
+def retire(authority: str, until: float) -> Step:
+    """It signs no more, and is forgotten then."""
+    return Step(_RETIRE, {"authority": authority, "until": until})
 
 
 def take_key(authority: str) -> Step:

@@ -30,7 +30,7 @@ _SPEND: Final = Query(
     .where(_E.id == _id, _E.hash == bindparam("digest", type_=LargeBinary), _E.expires_at > bindparam("now"))
     .returning(_E.id)
 )
-_REMOVE: Final = Query(delete(ENROLMENTS).where(_E.id == _id).returning(_E.id))
+_REMOVE_OF: Final = Query(delete(ENROLMENTS).where(_E.subject == bindparam("of", type_=Text)))
 _FORGET: Final = Query(delete(ENROLMENTS).where(_E.expires_at < bindparam("before", type_=Float)))
 
 
@@ -47,8 +47,8 @@ def spend_enrolment(enrolment: str, digest: bytes, now: float) -> Step:
     return Step(_SPEND, {"which": enrolment, "digest": digest, "now": now}, needs_row=True)
 
 
-def remove_enrolment(enrolment: str) -> Step:
-    return Step(_REMOVE, {"which": enrolment})
+def remove_enrolments_of(subject: str) -> Step:
+    return Step(_REMOVE_OF, {"of": subject})
 
 
 def forget_enrolments(before: float) -> Step:

@@ -31,19 +31,20 @@ def page(
     if not 1 <= limit <= MAX_LIMIT:
         raise Problem(422, "invalid_request", "Invalid request", detail=f"limit: {limit} is not in 1 to {MAX_LIMIT}")
     if cursor is not None:
-        after = _read(cursor)
+        after = key_at(cursor)
         rows = (row for row in rows if key(row) > after)
     found = list(islice(rows, limit + 1))
     if len(found) <= limit:
         return found, None
-    return found[:limit], _write(key(found[limit - 1]))
+    return found[:limit], cursor_of(key(found[limit - 1]))
 
 
-def _write(key: _Key) -> str:
+def cursor_of(key: _Key) -> str:
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(key)).decode().rstrip("=")
 
 
-def _read(cursor: str) -> _Key:
+def key_at(cursor: str) -> _Key:
+    """Raises Problem 422 for one that nobody gave out."""
     try:
         raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
         return msgspec.msgpack.decode(raw, type=tuple[str, ...])

@@ -48,6 +48,7 @@ async def running_registry(folder: Path, **settings: Any) -> AsyncIterator[Runni
     async with open_core(
         RegistrySettings(data_dir=folder, port=0, **settings),
         live_gateways=gateways.live_count,
+        behind=gateways.pending,
         die=lambda: died.append(True),
     ) as core:
         surface = make_surface(core, gateways, insecure=False)
