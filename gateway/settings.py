@@ -31,7 +31,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     where a call comes from is taken.
     log_pending: calls that wait for the flusher before further ones are dropped and counted. folder_lock: the file that
     a living supervisor holds locked, "" for none. max_connections: of callers, over all listeners;
-    max_connections_per_address: at the edge, 0 = any number.
+    max_connections_per_address: at the edge, 0 = any number. head_timeout_s: from a head's first byte to its last;
+    idle_timeout_s: kept alive without a call; write_idle_s: without a byte taken by the caller; body_min_rate: bytes a
+    second of a request's body at the edge, looked at each ten seconds, 0 = any.
     """
 
     node: str = "gateway"
@@ -51,6 +53,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     crosses_namespaces: bool = False
     max_connections: int = 20_000
     max_connections_per_address: int = 1_000
+    head_timeout_s: float = 10.0
+    idle_timeout_s: float = 60.0
+    write_idle_s: float = 30.0
+    body_min_rate: int = 100
     overload: OverloadSettings = OverloadSettings()
 
 

@@ -4,20 +4,13 @@ from gateway.exchange import EDGE
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
-from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
+from gateway.wire.http1.listener_context import ListenerContext, limits_of
 from gateway.wire.http1.places import Places
-from meshway.http1.head import HeadLimits
-
-# A body below this rate holds a connection for nothing; inside the mesh slow senders are known ones.
-BODY_RATE = 100
 
 
 def edge_listener(relay: Relay, settings: WorkerSettings, trusted_proxies: Networks, places: Places) -> ListenerContext:
     """What all edge connections of a worker share. trusted_proxies: whose X-Forwarded-* is believed."""
-    limits = ConnectionLimits(
-        head=HeadLimits(settings.max_head, settings.max_fields, settings.max_target),
-        body_rate=BODY_RATE,
-        per_address=settings.max_connections_per_address,
-    )
+    # A body below this rate holds a connection for nothing; inside the mesh slow senders are known ones.
+    limits = limits_of(settings, body_rate=settings.body_min_rate, per_address=settings.max_connections_per_address)
     via_id = b"meshway-" + settings.node.encode()
     return ListenerContext(EDGE, relay, via_id, limits=limits, trusted_proxies=trusted_proxies, places=places)

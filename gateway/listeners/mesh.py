@@ -6,9 +6,8 @@ from gateway.exchange import MESH, Exchange
 from gateway.relay.explained import Tell
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
-from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
+from gateway.wire.http1.listener_context import ListenerContext, limits_of
 from gateway.wire.http1.places import Places
-from meshway.http1.head import HeadLimits
 
 
 def mesh_listener(
@@ -18,6 +17,6 @@ def mesh_listener(
     explain: Callable[[Exchange], Tell | None] | None = None,
 ) -> ListenerContext:
     """What all mesh connections of a worker share. One host may hold many services, so no limit per address."""
-    limits = ConnectionLimits(head=HeadLimits(settings.max_head, settings.max_fields, settings.max_target))
+    limits = limits_of(settings)
     via_id = b"meshway-" + settings.node.encode()
     return ListenerContext(MESH, relay, via_id, limits=limits, explain=explain, places=places)

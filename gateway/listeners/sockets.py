@@ -12,6 +12,8 @@ from typing import Final
 from meshway.problem import Problem
 
 BACKLOG: Final = 4096
+# Bytes of a connection that the system holds beside those that are under way; a fast caller's are sent at once.
+MOST_UNSENT: Final = 256 * 1024
 # A supervisor that was killed leaves workers behind, who let go of their sockets as soon as they notice.
 TAKEN_WAIT_S: Final = 1.0
 
@@ -31,6 +33,7 @@ def open_slots(bind: str, port: int, count: int, flag: str) -> list[socket.socke
             sockets.append(listener)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            _bound_unsent(listener)
             listener.bind((bind, port))
             port = listener.getsockname()[1]
         # Only now: a listening socket of a half-opened set would take connections nobody answers.
@@ -42,6 +45,12 @@ def open_slots(bind: str, port: int, count: int, flag: str) -> list[socket.socke
             listener.close()
         raise _refused(error, bind, port, flag) from error
     return sockets
+
+
+def _bound_unsent(listener: socket.socket) -> None:
+    """Of its connections: the system would take some four megabytes for a caller who reads none (tcp(7))."""
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # not everywhere
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT)
 
 
 def open_one(bind: str, port: int, flag: str) -> socket.socket:

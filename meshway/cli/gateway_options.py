@@ -1,4 +1,4 @@
-"""The options of `gateway serve` that say how much a worker takes, each also a variable."""
+"""The options of `gateway serve` that say how much a worker takes and waits for, each also a variable."""
 
 from typing import Annotated
 
@@ -40,5 +40,42 @@ LoopLag = Annotated[
         envvar="MESHWAY_SHED_LAG",
         metavar="WAIT",
         help="How late a worker may be before it sheds sheddable calls, at four times that all but critical; 0s: any.",
+    ),
+]
+HeadTimeout = Annotated[
+    str,
+    typer.Option(
+        "--head-timeout",
+        envvar="MESHWAY_HEAD_TIMEOUT",
+        metavar="WAIT",
+        help="From the first byte of a request's head to its last; then 408.",
+    ),
+]
+IdleTimeout = Annotated[
+    str,
+    typer.Option(
+        "--idle-timeout",
+        envvar="MESHWAY_IDLE_TIMEOUT",
+        metavar="WAIT",
+        help="How long a caller's connection stays open without a call.",
+    ),
+]
+WriteIdle = Annotated[
+    str,
+    typer.Option(
+        "--write-idle",
+        envvar="MESHWAY_WRITE_IDLE",
+        metavar="WAIT",
+        help="How long a caller may take nothing of what is sent; then the connection is cut.",
+    ),
+]
+BodyMinRate = Annotated[
+    int,
+    typer.Option(
+        "--body-min-rate",
+        envvar="MESHWAY_BODY_MIN_RATE",
+        min=0,
+        metavar="N",
+        help="Least bytes a second of a request's body at the edge; below it 408. 0: any.",
     ),
 ]

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from meshway.cli.failure import CONFLICT, FAILED, INVALID, USAGE, CliError
-from meshway.cli.gateway_options import EdgeConnectionsPerAddress, LoopLag, WorkerConnections, WorkerMemory
+from meshway.cli.gateway_options import (
+    BodyMinRate,
+    EdgeConnectionsPerAddress,
+    HeadTimeout,
+    IdleTimeout,
+    LoopLag,
+    WorkerConnections,
+    WorkerMemory,
+    WriteIdle,
+)
 from meshway.cli.guard import guarded
 from meshway.cli.installed import refuse_missing_server
 from meshway.cli.parent import die_with_parent
@@ -265,6 +274,10 @@ def gateway_serve(
     max_connections_per_address: EdgeConnectionsPerAddress = 1_000,
     worker_memory: WorkerMemory = "512MiB",
     shed_lag: LoopLag = "50ms",
+    head_timeout: HeadTimeout = "10s",
+    idle_timeout: IdleTimeout = "60s",
+    write_idle: WriteIdle = "30s",
+    body_min_rate: BodyMinRate = 100,
 ) -> None:
     """Run a gateway in the foreground: supervisor and workers. SIGHUP reloads, SIGTERM drains and ends."""
     is_child = die_with_parent()
@@ -292,6 +305,10 @@ def gateway_serve(
             trusted_proxies=networks_of("--trusted-proxies", trusted_proxies),
             max_connections=max_connections,
             max_connections_per_address=max_connections_per_address,
+            head_timeout_s=seconds_of("--head-timeout", head_timeout),
+            idle_timeout_s=seconds_of("--idle-timeout", idle_timeout),
+            write_idle_s=seconds_of("--write-idle", write_idle),
+            body_min_rate=body_min_rate,
             overload=OverloadSettings(
                 memory=bytes_of("--worker-memory", worker_memory), lag_soft_s=lag_s, lag_hard_s=4 * lag_s
             ),

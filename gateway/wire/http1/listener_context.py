@@ -8,6 +8,7 @@ from gateway.exchange import EDGE, Exchange
 from gateway.relay.explained import Tell
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
+from gateway.settings import WorkerSettings
 from gateway.wire.http1.places import ADDRESS, CONNECTIONS, Places
 from meshway.http1.field_lines import request_lines
 from meshway.http1.head import HeadLimits
@@ -39,6 +40,17 @@ class ConnectionLimits:
     discard: int = 64 * 1024
     connections: int = 0
     per_address: int = 0
+
+
+def limits_of(settings: WorkerSettings, *, body_rate: int = 0, per_address: int = 0) -> ConnectionLimits:
+    return ConnectionLimits(
+        head=HeadLimits(settings.max_head, settings.max_fields, settings.max_target),
+        head_s=settings.head_timeout_s,
+        idle_s=settings.idle_timeout_s,
+        write_stall_s=settings.write_idle_s,
+        body_rate=body_rate,
+        per_address=per_address,
+    )
 
 
 EDGE_LIMITS: Final = ConnectionLimits(body_rate=100, per_address=1_000)

@@ -60,7 +60,7 @@ class ServerProtocol(AnsweringSide):
         descriptor = sock.fileno() if sock is not None else 0
         lacking = listener.enter(self, self._peer, descriptor, is_limited=not self._forwarding.is_trusted)
         if lacking == ADDRESS:
-            self.kill()
+            self.reset()
         elif lacking:
             self._refuse(no_place(lacking, FACES[listener.face]))
         else:
@@ -354,7 +354,7 @@ class ServerProtocol(AnsweringSide):
             unsent = self._transport.get_write_buffer_size()
             if unsent >= self._unsent:
                 self._listener.cut += 1
-                self._transport.abort()
+                self.reset()
                 return
             self._unsent = unsent
             wait_s = limits.write_stall_s
@@ -375,7 +375,7 @@ class ServerProtocol(AnsweringSide):
             return
         elif self._transport.get_write_buffer_size():  # answers that he did not take all the while
             self._listener.cut += 1
-            self._transport.abort()
+            self.reset()
             return
         else:
             self._transport.close()

@@ -1,8 +1,9 @@
 import socket
+from contextlib import suppress
 
 import pytest
 
-from gateway.listeners.sockets import open_one, open_slots, url_of
+from gateway.listeners.sockets import MOST_UNSENT, open_one, open_slots, url_of
 from meshway.problem import Problem
 
 
@@ -33,3 +34,20 @@ def test_a_port_that_another_gateway_shares_out_is_taken_nevertheless() -> None:
 def test_an_address_that_is_not_ours_is_refused_with_the_reason() -> None:
     with pytest.raises(Problem, match=r"cannot listen on 192\.0\.2\.1"):
         open_slots("192.0.2.1", 0, 1, "--edge-port")
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no such bound")
+def test_what_the_system_holds_for_a_caller_who_reads_nothing_is_bounded() -> None:
+    (slot,) = open_slots("127.0.0.1", 0, 1, "--edge-port")
+    slot.setblocking(True)
+    with slot, socket.socket() as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        caller.connect(slot.getsockname())
+        connection, _ = slot.accept()
+        with connection:
+            connection.setblocking(False)
+            sent = 0
+            with suppress(BlockingIOError):
+                while sent < 8 * MOST_UNSENT:
+                    sent += connection.send(b"x" * 65_536)
+            assert sent < 2 * MOST_UNSENT, "4 MiB otherwise"

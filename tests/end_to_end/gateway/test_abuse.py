@@ -1,0 +1,130 @@
+"""Clients that hold what they can: honest callers are served on, memory stays low, and nothing is left open after."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.parts.changes import document, running, to
+from tests.parts.conditions import until
+from tests.parts.feed_server import Feed
+from tests.parts.gateway_process import GatewayProcess
+from tests.parts.hostile_clients import HostileClients
+from tests.parts.instances import EchoInstance
+from tests.parts.load import Load
+from tests.parts.memory import resident_bytes
+
+HOST = "shop.example"
+MIB = 1 << 20
+KINDS = ("slow_head", "slow_body", "never_reading")
+
+
+def get(number: int) -> tuple[str, str, bytes]:
+    return ("GET", f"r{number:08d}", b"GET / HTTP/1.1\r\nHost: shop.example\r\nx-request-id: r%08d\r\n\r\n" % number)
+
+
+@dataclass
+class Besieged:
+    """A gateway of one worker with a service behind its edge."""
+
+    gateway: GatewayProcess
+    folder: Path
+    pid: int
+
+    @property
+    def port(self) -> int:
+        return int(self.gateway.edge.rpartition(":")[2])
+
+    async def calls_per_s(self, seconds: float) -> float:
+        load = Load(self.port, 8, get)
+        await load.for_seconds(seconds)
+        assert not load.failures, load.failures[:3]
+        return len(load.calls) / seconds
+
+    @asynccontextmanager
+    async def clients(self, kind: str, count: int) -> AsyncIterator[HostileClients]:
+        clients = HostileClients(self.folder, kind, self.port, count, HOST)
+        try:
+            await asyncio.to_thread(clients.wait_ready)
+            yield clients
+        finally:
+            await asyncio.to_thread(clients.stop)
+
+    async def wait_until_nobody_is_left(self) -> None:
+        while await self.gateway.metric("meshway_connections"):
+            await asyncio.sleep(0.2)
+
+
+Besieging = Callable[..., AbstractAsyncContextManager[Besieged]]
+
+
+@pytest.fixture
+def besieged(tmp_path: Path, start_echo: Callable[..., EchoInstance]) -> Besieging:
+    @asynccontextmanager
+    async def start(**worker: object) -> AsyncIterator[Besieged]:
+        async with Feed() as feed:
+            feed.commit(running("books", "b1", port=start_echo("b1").port))
+            feed.commit(document("Route", "shop", {"hosts": [HOST], "rules": [to("books")]}))
+            settings = {"max_connections_per_address": 0, **worker}
+            async with GatewayProcess(tmp_path, feed.url, workers=1, worker=settings) as gateway:
+                [pid] = await gateway.worker_pids()
+                yield Besieged(gateway, tmp_path, pid)
+
+    return start
+
+
+async def test_slow_clients_are_ended_and_keep_nobody_from_being_served(besieged: Besieging) -> None:
+    patience = {"head_timeout_s": 2.0, "write_idle_s": 2.0}
+    async with besieged(**patience) as siege, AsyncExitStack() as stack:
+        await siege.calls_per_s(0.5)
+        before = resident_bytes(siege.pid)
+        hostile = [await stack.enter_async_context(siege.clients(kind, 60)) for kind in KINDS]
+        assert await siege.calls_per_s(1.0) > 0
+        assert resident_bytes(siege.pid) - before < 60 * MIB
+        for clients in hostile:
+            await until(lambda: "all cut" in clients.text(), 30, what=clients.output.name)  # noqa: B023
+            assert "Error" not in clients.text()
+        await asyncio.wait_for(siege.wait_until_nobody_is_left(), 20)
+        assert await siege.gateway.metric("meshway_connections_stalled_total") == 60
+        lines = [line for line in siege.gateway.access_log() if line["status"] == 408]
+        assert len(lines) == 120
+        assert {line["policy"] for line in lines} == {"listener edge"}
+
+
+async def test_one_address_gets_its_share_of_connections_and_others_are_served(besieged: Besieging) -> None:
+    async with besieged(max_connections_per_address=20) as siege:
+        await siege.calls_per_s(0.5)
+        async with siege.clients("flood", 60):
+            assert await siege.calls_per_s(1.0) > 0
+            await until_refused(siege)
+            assert await siege.gateway.metric("meshway_connections") <= 20 + 8
+        await asyncio.wait_for(siege.wait_until_nobody_is_left(), 20)
+
+
+async def until_refused(siege: Besieged) -> None:
+    while await siege.gateway.metric("meshway_connections_refused_total") < 40:
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", [*KINDS, "flood"])
+async def test_two_thousand_of_a_kind_take_less_than_a_tenth_of_the_throughput(besieged: Besieging, kind: str) -> None:
+    per_address = 1_000 if kind == "flood" else 0
+    async with besieged(max_connections_per_address=per_address) as siege:
+        await siege.calls_per_s(2.0)
+        before = resident_bytes(siege.pid)
+        shares = []
+        for _ in range(3):
+            alone = await siege.calls_per_s(4.0)
+            async with siege.clients(kind, 2_000):
+                shares.append(await siege.calls_per_s(4.0) / (alone))
+                peak = resident_bytes(siege.pid)
+            await asyncio.wait_for(siege.wait_until_nobody_is_left(), 90)
+        print(
+            kind, "shares of the throughput:", [round(share, 3) for share in shares], "grown:", (peak - before) // MIB
+        )
+        assert peak < 0.75 * 512 * MIB
+        assert sorted(shares)[1] >= 0.9, shares
