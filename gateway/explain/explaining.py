@@ -15,6 +15,7 @@ from gateway.plan import BUILT_IN, RoutePlan
 from gateway.relay.refusals import nowhere
 from gateway.routing.path import PathError, canonical
 from gateway.upstream.cluster import Cluster
+from gateway.upstream.transition import service_of
 from meshway.explanation import (
     Answered,
     CallQuestion,
@@ -168,7 +169,7 @@ class _Telling:
         """What policies say of the service that would be called; None: nobody is there, so the cluster's own."""
         if plan.guard is None:
             return None
-        namespace, _, name = cluster.name.partition("#")[0].partition(":")[0].partition("/")
+        namespace, _, name = service_of(cluster.name).partition("/")
         told = plan.guard.forecast(self._exchange, cluster.name, service or (namespace, name))
         self._filters += [verdict_of("access", each, by) for each in told]
         return next((each.reply for each in told if each.reply is not None), None)

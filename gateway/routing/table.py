@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic
 from gateway.exchange import EDGE, Exchange
 from gateway.plan import Parts, RoutePlan
 from gateway.upstream.cluster import Cluster
-from gateway.upstream.transition import Transition, apply_to_endpoint
+from gateway.upstream.transition import Transition, apply_to_endpoint, service_of
 from meshway.model.precedence import Rank
 
 if TYPE_CHECKING:
@@ -186,6 +186,10 @@ class Tables:
                 apply_to_endpoint(endpoint, transition, self.parts.now())
                 if transition.kind in _OF_THE_INSTANCE:
                     self._apply_to_ports(endpoint, transition)
+        elif transition.kind == "breaker_reset":
+            for name, one in self.clusters.items():
+                if service_of(name) == transition.cluster:
+                    one.apply_transition(Transition(kind="breaker_closed", cluster=name))
         else:
             cluster = self.clusters.get(transition.cluster)
             if cluster is not None:

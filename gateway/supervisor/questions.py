@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from gateway.channel import TransitionFrame, encode
 from gateway.compiler.state import State
 from gateway.compiler.tables import Compiler
 from gateway.explain.explaining import explain_question
@@ -21,6 +22,7 @@ from gateway.plan import Parts
 from gateway.supervisor.recordings import Recordings
 from gateway.telemetry.recent import RECENT, RecentCalls
 from gateway.upstream.transition import Transition
+from meshway.breakers import BREAKER_RESET, BreakersReset
 from meshway.explanation import EXPLAIN, CallQuestion
 from meshway.rehearsal import MOST_CALLS, REHEARSE
 from meshway.snapshot import Change, Question
@@ -87,6 +89,8 @@ class Questions:
         await self._host.reporter.answer(url, question.id, body)
 
     async def _told(self, question: Question) -> Any:
+        if question.kind == BREAKER_RESET:
+            return self._reset_breakers(str(question.body["service"]))
         if question.kind not in (EXPLAIN, REHEARSE):
             return {"error": f"this gateway cannot answer {question.kind}"}
         changes = [read_change(plain) for plain in question.body["changes"]]
@@ -100,6 +104,14 @@ class Questions:
         if not running:
             return {"error": "the gateway has no worker that accepts"}
         return await running[0].ask(EXPLAIN, question.deadline_s, question.body["call"])
+
+    def _reset_breakers(self, service: str) -> Any:
+        host = self._host
+        closed = host.transitions.end_breakers(service)
+        host.slots.send_encoded(encode(TransitionFrame(transition=Transition(kind="breaker_reset", cluster=service))))
+        host.reporter.changed()
+        _log.info("breakers of %s were reset by hand; open were: %s", service, ", ".join(closed) or "none")
+        return msgspec.to_builtins(BreakersReset(gateway=host.settings.node_name, closed=closed))
 
     async def _recent(self) -> list[RecentCalls]:
         """Of every worker, or of none: a span of which one does not tell is not whole."""

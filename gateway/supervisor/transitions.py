@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gateway.upstream.transition import Transition
+from gateway.upstream.transition import Transition, service_of
 
 Subject = tuple[str, str]
 # A pair of kinds for each thing that can be so or not: the second ends the first.
@@ -23,6 +23,14 @@ class Transitions:
             self._in_force.pop((began, name), None)
         elif transition.kind in _ENDED_BY.values() or transition.kind == "failing":
             self._in_force[(transition.kind, name)] = transition
+
+    def end_breakers(self, service: str) -> list[str]:
+        """The clusters of the service whose breaker was open. service: `shop/reviews`."""
+        opened = [each.cluster for each in self.in_force() if each.kind == "breaker_opened"]
+        found = [cluster for cluster in opened if service_of(cluster) == service]
+        for cluster in found:
+            self.take(Transition(kind="breaker_closed", cluster=cluster))
+        return found
 
     def in_force(self) -> list[Transition]:
         """What time has ended is forgotten here."""

@@ -8,7 +8,7 @@ from gateway.upstream.endpoint import Endpoint
 
 TransitionKind = Literal[
     "ejected", "returned", "check_failed", "check_passed", "breaker_opened", "breaker_half_open", "breaker_closed",
-    "failing",
+    "breaker_reset", "failing",
 ]  # fmt: skip
 
 
@@ -18,7 +18,8 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
     endpoint: namespace, service, id; None for a breaker's, which names its cluster. until_s: monotonic seconds, the
     same clock in all processes of a host. count: ejections or openings in a row. reason: why a check failed
     (`connect_refused`, `status`, `timeout`), or what an endpoint was ejected for. failing: it would be ejected, and is
-    called on for want of others; for people only, and said again while it is so.
+    called on for want of others; for people only, and said again while it is so. breaker_reset: somebody closes all
+    breakers of a service by hand; cluster is the service.
     """
 
     kind: TransitionKind
@@ -27,6 +28,11 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
     until_s: float = 0.0
     count: int = 0
     reason: str = ""
+
+
+def service_of(cluster: str) -> str:
+    """`shop/reviews` of `shop/reviews:admin#v2`, as `gateway/compiler/clusters.py` makes names."""
+    return cluster.partition("#")[0].partition(":")[0]
 
 
 def apply_to_endpoint(endpoint: Endpoint, transition: Transition, now: float) -> None:

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from meshway.cli.failure import NOT_FOUND, USAGE, CliError
-from meshway.cli.session import EVERY_NAMESPACE, Session, asking
+from meshway.cli.session import Session, asking
 
 if TYPE_CHECKING:
     from meshway.client.registration import Registration
@@ -48,7 +48,7 @@ def deregister(
     """Take an instance out, whoever registered it."""
     from meshway.cli.registry_client import RegistryClient
 
-    namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
+    namespace = session.own_namespace
     place = "/".join(quote(part, safe="") for part in (service, "instances", instance))
     path = f"/v1/namespaces/{quote(namespace, safe='')}/services/{place}"
     client = RegistryClient(session)

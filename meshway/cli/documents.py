@@ -8,7 +8,7 @@ import typer
 from meshway.cli.failure import DIFFERENT, IN_PART, NOT_FOUND, USAGE, CliError
 from meshway.cli.kind_names import kind_and_name
 from meshway.cli.revisions import Wait
-from meshway.cli.session import EVERY_NAMESPACE, Session, asking
+from meshway.cli.session import Session, asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,14 +53,14 @@ def apply(
     wait_s = None if wait is None else seconds_of("--wait", wait)
     client = RegistryClient(session)
     read, documents = _read(session, client, file, allow_partial=allow_partial, istio_retries=istio_retries)
-    planned = _post(client, session, documents, dry_run=True)
+    planned = post_documents(client, session, documents, dry_run=True)
     existing = [row for row in planned["documents"] if row["result"] == "changed"]
     if not dry_run and existing and not session.yes and _is_terminal():
         session.say(change_marks(planned))
         changes = sum(row["result"] != "unchanged" for row in planned["documents"])
         session.confirm(f"Publish {changes} change{'s' * (changes != 1)} as one revision?")
     began = time.monotonic()
-    applied = planned if dry_run else _post(client, session, documents, dry_run=False, wait_s=wait_s)
+    applied = planned if dry_run else post_documents(client, session, documents, dry_run=False, wait_s=wait_s)
     if session.output in ("json", "jsonl", "yaml", "name"):
         _put_applied(session, applied)
     else:
@@ -95,7 +95,7 @@ def diff(
 
     client = RegistryClient(session)
     _, documents = _read(session, client, file, allow_partial=allow_partial, istio_retries=istio_retries)
-    planned = _post(client, session, documents, dry_run=True, guarded=False)
+    planned = post_documents(client, session, documents, dry_run=True, guarded=False)
     if session.output in ("json", "jsonl", "yaml", "name"):
         _put_applied(session, planned)
     else:
@@ -120,7 +120,7 @@ def import_(
     from meshway.formats.surroundings import Options
 
     options = Options(partial=allow_partial, istio_retries=istio_retries)
-    read = read_import(file, _own_namespace(session), options)
+    read = read_import(file, session.own_namespace, options)
     _say_of_import(session, read)
     documents = [document.sent for document in read.documents]
     if session.output in ("json", "jsonl"):
@@ -146,7 +146,7 @@ def delete(
 
     if bool(file) == bool(what):
         raise CliError(USAGE, "delete needs KIND/NAME or -f, one of them", mend="meshway delete route/cart")
-    namespace = _own_namespace(session)
+    namespace = session.own_namespace
     if file:
         metadata = [(document.sent["kind"], document.sent["metadata"]) for document in read_files(file, namespace)]
         keys = [{"kind": kind, "namespace": own["namespace"], "name": own["name"]} for kind, own in metadata]
@@ -172,18 +172,19 @@ def delete(
         raise CliError(NOT_FOUND, f"not there: {', '.join(absent)}", mend="see what there is: meshway get KIND -A")
 
 
-def _post(
+def post_documents(
     client: "RegistryClient",
     session: Session,
     documents: "list[FileDocument]",
     *,
     dry_run: bool,
     guarded: bool = True,
+    are_from_files: bool = True,
     wait_s: float | None = None,
 ) -> dict[str, Any]:
     """The registry's verdict on all documents; its errors come back with the places in our files.
 
-    guarded: refused when a document moved since its file was read.
+    guarded: refused when a document moved since its file was read. are_from_files: of people, to be told of later.
     """
     import msgspec
 
@@ -194,13 +195,13 @@ def _post(
     from meshway.cli.written_files import invalid_files, place_errors
     from meshway.client.errors import problem_of
 
-    params = {"namespace": _own_namespace(session)} | ({"dry_run": "true"} if dry_run else {})
+    params = {"namespace": session.own_namespace} | ({"dry_run": "true"} if dry_run else {})
     sent = [document.sent for document in documents]
     body = {
         "documents": sent,
         "delete": [],
         "if_match": conditions(documents) if guarded else [],
-        "sources": sources(documents),
+        "sources": sources(documents) if are_from_files else [],
     }
     response = client.answer("POST", "/v1/apply", params=params, body=body, headers=preference(wait_s))
     if response.status_code >= 400:
@@ -236,7 +237,7 @@ def _read(
     def unknown(documents: "Sequence[FileDocument]") -> "Iterable[FieldError]":
         """What errors in other documents would keep from being told; nothing where no registry answers."""
         body = {"documents": [document.sent for document in documents], "delete": []}
-        params = {"namespace": _own_namespace(session), "dry_run": "true"}
+        params = {"namespace": session.own_namespace, "dry_run": "true"}
         try:
             answer = client.answer("POST", "/v1/apply", params=params, body=body)
         except CliError:
@@ -245,7 +246,7 @@ def _read(
         return [error for error in found if error.code == "unknown_reference"]
 
     options = Options(partial=allow_partial, istio_retries=istio_retries)
-    read = read_import(file, _own_namespace(session), options, unknown)
+    read = read_import(file, session.own_namespace, options, unknown)
     _say_of_import(session, read)
     return read, kept_beside(read, existing)
 
@@ -256,7 +257,7 @@ def _say_what_is_touched(
     from meshway.cli.touched import touched_lines
 
     if any(row["result"] != "unchanged" for row in planned["documents"]):
-        for line in touched_lines(client, documents, last, _own_namespace(session)):
+        for line in touched_lines(client, documents, last, session.own_namespace):
             session.say(line)
 
 
@@ -285,10 +286,6 @@ def _put_applied(session: Session, applied: dict[str, Any]) -> None:
         name=lambda row: f"{row['kind'].lower()}/{row['name']}",
         empty="nothing",
     )
-
-
-def _own_namespace(session: Session) -> str:
-    return "default" if session.namespace == EVERY_NAMESPACE else session.namespace
 
 
 def _is_terminal() -> bool:

@@ -7,7 +7,7 @@ import typer
 
 from meshway.cli.failure import USAGE, CliError
 from meshway.cli.services import header_of
-from meshway.cli.session import EVERY_NAMESPACE, Session, asking
+from meshway.cli.session import Session, asking
 
 if TYPE_CHECKING:
     from meshway.cli.written_files import FileDocument
@@ -42,7 +42,7 @@ def explain(
 
     if listener not in ("", "edge", "mesh"):
         raise CliError(USAGE, f"--listener {listener} is none", mend="--listener edge, or mesh")
-    namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
+    namespace = session.own_namespace
     documents = read_files(file, namespace) if file else []
     question: dict[str, Any] = {
         "method": method,

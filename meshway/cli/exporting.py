@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from meshway.cli.failure import NOT_FOUND, CliError
+from meshway.cli.moments import At, revision_at
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 
 
@@ -12,6 +13,7 @@ from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 def export(
     session: Session,
     kind: Annotated[list[str] | None, typer.Argument(metavar="[KIND…]", show_default=False)] = None,
+    at: At = "",
 ) -> None:
     """Write documents as YAML that `apply` takes back unchanged (-A: of every namespace; -o json)."""
     from meshway.cli.kind_names import kind_named
@@ -22,7 +24,10 @@ def export(
 
     client = RegistryClient(session)
     kinds = [kind_named(word) for word in kind] if kind else list(KINDS)
-    documents = [as_written(document) for of in kinds for document in documents_of(client, of, session.namespace)]
+    revision = revision_at(client, at) if at else None
+    documents = [
+        as_written(document) for of in kinds for document in documents_of(client, of, session.namespace, revision)
+    ]
     if not documents:
         where = "any namespace" if session.namespace == EVERY_NAMESPACE else f"namespace {session.namespace}"
         raise CliError(NOT_FOUND, f"no documents in {where}", mend="all namespaces: -A")

@@ -8,7 +8,11 @@ import typer
 
 from meshway.cli.failure import NOT_FOUND, USAGE, CliError
 from meshway.cli.kind_names import kind_and_name
+from meshway.cli.moments import At, revision_at
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
+from meshway.cli.stored import documents_of
+from meshway.cli.watching import Watch, Watched
+from meshway.cli.watching import watch as watch_list
 
 if TYPE_CHECKING:
     from meshway.cli.registry_client import RegistryClient
@@ -25,18 +29,25 @@ Name = Annotated[str | None, typer.Argument(metavar="[NAME]", show_default=False
 
 
 @asking
-def get(session: Session, kind: Kind, name: Name = None) -> None:
+def get(session: Session, kind: Kind, name: Name = None, at: At = "", watch: Watch = False) -> None:
     """List documents of a kind, services, gateways, namespaces or revisions; or show one."""
     from meshway.cli.registry_client import RegistryClient
 
     of, one = kind_and_name(kind, name, _OTHERS)
     client = RegistryClient(session)
     if of in _OTHERS.values():
+        if at or watch:
+            flag = "--at" if at else "--watch"
+            raise CliError(USAGE, f"{flag} is for documents and services", mend=f"meshway get {of}")
         _get_other(client, session, of, one)
+    elif watch:
+        if at or one is not None:
+            raise CliError(USAGE, "--watch is for lists of now", mend=f"meshway get {of.lower()} --watch")
+        _watch_documents(client, session, of)
     elif one is not None:
-        _put_document(session, _document(client, session, of, one))
+        _put_document(session, _document_at(client, session, of, one, at))
     else:
-        _list_documents(client, session, of)
+        _list_documents(client, session, of, at)
 
 
 @asking
@@ -66,7 +77,7 @@ def describe(
         return
     if effective and of != "Service":
         raise CliError(USAGE, "--effective is for services", mend="meshway describe service/NAME --effective")
-    document = _document(client, session, of, one)
+    document = document_named(client, session, of, one)
     if of == "Service" and session.output in (None, "table", "wide"):
         session.put(describe_service(client, session, document, effective=effective))
         return
@@ -77,18 +88,25 @@ def describe(
 
 
 @asking
-def instances(session: Session, service: Annotated[str, typer.Argument(metavar="SVC")]) -> None:
+def instances(session: Session, service: Annotated[str, typer.Argument(metavar="SVC")], watch: Watch = False) -> None:
     """List the instances of a service, with their leases."""
     from meshway.cli.description import INSTANCE_COLUMNS, INSTANCE_WIDE
     from meshway.cli.output import show_list
     from meshway.cli.registry_client import RegistryClient, document_path
 
-    namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
+    namespace = session.own_namespace
     client = RegistryClient(session)
-    found = list(client.items(document_path(namespace, "services", service) + "/instances"))
-    if not found:
+
+    def read() -> list[dict[str, Any]]:
+        return list(client.items(document_path(namespace, "services", service) + "/instances"))
+
+    if watch:
+        columns = INSTANCE_COLUMNS | (INSTANCE_WIDE if session.output == "wide" else {})
+        own = msgspec.structs.replace(session, namespace=namespace)
+        watch_list(client, own, Watched(read=read, columns=columns, name=lambda item: str(item["id"]), service=service))
+    if not (found := read()):
         # The registry answers an empty list for a service nobody knows, so that a caller may wait for its first.
-        _document(client, msgspec.structs.replace(session, namespace=namespace), "Service", service)
+        document_named(client, msgspec.structs.replace(session, namespace=namespace), "Service", service)
     show_list(
         session,
         found,
@@ -118,7 +136,7 @@ def _with_kinds(error: CliError, client: "RegistryClient", session: Session, nam
     return CliError(error.code, error.what, mend=f"did you mean {named}?")
 
 
-def _document(client: "RegistryClient", session: Session, kind: str, name: str) -> dict[str, Any]:
+def document_named(client: "RegistryClient", session: Session, kind: str, name: str) -> dict[str, Any]:
     """Raises CliError 4 with the nearest name there is."""
     from meshway.cli.registry_client import document_path, problem_text, refused
     from meshway.model.kinds import KINDS
@@ -150,7 +168,39 @@ def _put_document(session: Session, document: dict[str, Any]) -> None:
     show_one(session, document, name=name, text=lambda: yaml_stream([document]).rstrip("\n"))
 
 
-def _list_documents(client: "RegistryClient", session: Session, kind: str) -> None:
+def _document_at(client: "RegistryClient", session: Session, kind: str, name: str, at: str) -> dict[str, Any]:
+    if not at:
+        return document_named(client, session, kind, name)
+    if session.namespace == EVERY_NAMESPACE:
+        raise CliError(USAGE, "one document lives in one namespace", mend="-n NAMESPACE instead of -A")
+    revision = revision_at(client, at)
+    for document in documents_of(client, kind, session.namespace, revision):
+        if _name(document) == name:
+            return document
+    raise CliError(
+        NOT_FOUND,
+        f"{kind} {session.namespace}/{name} did not exist at r{revision}",
+        mend=f"when it did: meshway history {kind.lower()}/{name} -n {session.namespace}",
+    )
+
+
+def _watch_documents(client: "RegistryClient", session: Session, kind: str) -> None:
+    from meshway.cli.listing import COLUMNS, WIDE
+    from meshway.cli.registry_client import document_path
+    from meshway.model.kinds import KINDS
+
+    path = document_path(session.namespace, KINDS[kind].plural)
+    namespaces: Columns = {"NAMESPACE": _namespace} if session.namespace == EVERY_NAMESPACE else {}
+    watched = Watched(
+        read=lambda: list(client.items(path)),
+        columns=namespaces | COLUMNS[kind] | (WIDE if session.output == "wide" else {}),
+        name=lambda item: f"{_namespace(item)}/{_name(item)}",
+        kind=None if kind == "Service" else kind,  # whose instances are a part of what is shown
+    )
+    watch_list(client, session, watched)
+
+
+def _list_documents(client: "RegistryClient", session: Session, kind: str, at: str) -> None:
     from meshway.cli.listing import COLUMNS, WIDE
     from meshway.cli.output import show_list
     from meshway.cli.registry_client import document_path
@@ -161,7 +211,11 @@ def _list_documents(client: "RegistryClient", session: Session, kind: str) -> No
     where = "" if session.namespace == EVERY_NAMESPACE else f" in namespace {session.namespace}"
     show_list(
         session,
-        list(client.items(document_path(session.namespace, plural))),
+        list(
+            documents_of(client, kind, session.namespace, revision_at(client, at))
+            if at
+            else client.items(document_path(session.namespace, plural))
+        ),
         namespaces | COLUMNS[kind],
         wide=WIDE,
         name=lambda item: f"{kind.lower()}/{_name(item)}",

@@ -15,9 +15,11 @@ from meshway.cli import (
     demo,
     doctor,
     documents,
+    editing,
     explain,
     exporting,
     look,
+    operating,
     planes,
     rehearse,
     revisions,
@@ -44,10 +46,11 @@ for panel, commands in {
         rehearse.rehearse,
         documents.import_,
         documents.delete,
+        editing.edit,
         exporting.export,
     ),
     "Revisions": (revisions.history, revisions.rollback, revisions.wait),
-    "Services": (services.register, checked.deregister, services.call),
+    "Services": (services.register, operating.drain, checked.deregister, services.call),
     "Keep": (backup.backup, backup.restore),
     "Is it well": (doctor.doctor, checks.healthcheck, checks.version),
 }.items():
@@ -57,6 +60,8 @@ checks.check_app.command("deploy")(check_deploy.deploy)
 app.add_typer(checks.check_app, name="check", rich_help_panel="Is it well")
 app.add_typer(planes.registry_app, name="registry", rich_help_panel="Run it here")
 app.add_typer(planes.gateway_app, name="gateway", rich_help_panel="Run it here")
+planes.gateway_app.command("drain")(operating.drain_gateway)
+app.add_typer(operating.breaker_app, name="breaker", rich_help_panel="Services")
 app.add_typer(contexts.context_app, name="context", rich_help_panel="Look")
 app.add_typer(bridge.bridge_app, name="bridge", rich_help_panel="Services")
 

@@ -8,7 +8,7 @@ import typer
 
 from meshway.cli.documents import Files
 from meshway.cli.failure import DIFFERENT
-from meshway.cli.session import EVERY_NAMESPACE, Session, asking
+from meshway.cli.session import Session, asking
 
 Item = Mapping[str, Any]
 _SHOWN: Final = 20
@@ -38,7 +38,7 @@ def rehearse(
     from meshway.cli.written_files import invalid_files, place_errors, read_files
     from meshway.client.errors import problem_of
 
-    namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
+    namespace = session.own_namespace
     documents = read_files(file, namespace)
     params = {"namespace": namespace, "dry_run": "true", "rehearse": last}
     body = {"documents": [document.sent for document in documents], "delete": []}

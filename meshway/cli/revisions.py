@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshway.cli.failure import CONFLICT, USAGE, CliError
-from meshway.cli.session import EVERY_NAMESPACE, Session, asking
+from meshway.cli.session import Session, asking
 from meshway.cli.waiting import UNLESS_TOLD
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def history(
         kind, one = kind_and_name(what, name)
         if not one:
             raise CliError(USAGE, f"which {kind}?", mend=f"meshway history {what.strip('/')}/NAME")
-        namespace = _own_namespace(session)
+        namespace = session.own_namespace
         entries = client.read("/v1/revisions", limit=str(limit), kind=kind, namespace=namespace, name=one)["items"]
         empty = f"{kind} {namespace}/{one} was never published"
         if entries and session.output in (None, "table", "wide"):
@@ -154,7 +154,3 @@ def _number(written: str) -> int:
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
         raise CliError(USAGE, f"{written!r} is no revision", mend="meshway history lists them")
     return int(digits)
-
-
-def _own_namespace(session: Session) -> str:
-    return "default" if session.namespace == EVERY_NAMESPACE else session.namespace

@@ -7,7 +7,7 @@ import typer
 
 from meshway.cli.checked import read_check, register_checked
 from meshway.cli.failure import FAILED, INVALID, USAGE, CliError
-from meshway.cli.session import EVERY_NAMESPACE, Session, asking
+from meshway.cli.session import Session, asking
 
 GATEWAY = "http://127.0.0.1:8581"
 Gateway = Annotated[
@@ -48,7 +48,7 @@ def register(
     from meshway.client.registration import describe
     from meshway.client.settings import MeshSettings
 
-    namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
+    namespace = session.own_namespace
     settings = MeshSettings(registry=session.registry, gateway=gateway.rstrip("/"), namespace=namespace)
     try:
         wanted = describe(
@@ -99,7 +99,7 @@ def call(
     from meshway.cli.calling import Question, ask_gateway, mesh_listener, reported_listener
 
     host, _, path = target.removeprefix("http://").partition("/")
-    namespace = "default" if session.namespace == EVERY_NAMESPACE else session.namespace
+    namespace = session.own_namespace
     host = {0: f"{host}.{namespace}.mesh", 1: f"{host}.mesh"}.get(host.count("."), host)
     headers = [header_of(text) for text in header or ()]
     method = method or ("POST" if data else "GET")

@@ -37,6 +37,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float = 30.0
     yes: bool = False
 
+    @property
+    def own_namespace(self) -> str:
+        """For what lives in one namespace: the default one where all are meant."""
+        return DEFAULT_NAMESPACE if self.namespace == EVERY_NAMESPACE else self.namespace
+
     def say(self, line: str = "") -> None:
         """For people, beside the answer: stderr, nothing with -q."""
         if not self.quiet:

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Response
 
 from registry.api.apply import apply_router
 from registry.api.backup import backup_router
+from registry.api.breakers import breakers_router
 from registry.api.documents import documents_router
 from registry.api.explain import explain_router
 from registry.api.gateways import gateways_router
@@ -51,6 +52,7 @@ def make_api(
     for router in (
         apply_router(core, gateways),
         explain_router(core),
+        breakers_router(core, gateways),
         revisions_router(core),
         gateways_router(gateways),
         health_router(core),

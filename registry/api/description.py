@@ -9,7 +9,7 @@ import msgspec
 from meshway.explanation import CallQuestion, Explanation
 from meshway.model.document import API_VERSION, Document, Metadata
 from meshway.model.kinds import BY_PLURAL, KINDS
-from registry.api import apply, backup, documents, explain, gateways, health, metrics, namespaces, revisions
+from registry.api import apply, backup, breakers, documents, explain, gateways, health, metrics, namespaces, revisions
 from registry.api.identity_description import identity_operations
 from registry.documents.applying import Applied
 from registry.documents.documents import DocumentPage
@@ -37,7 +37,7 @@ _ITEMS: Final = {"type": "object", "required": ["items"], "properties": {"items"
 
 
 def api_operations() -> list[Operation]:
-    return [*_documents(), *_apply(), *_explain(), *_revisions(), *identity_operations(), *_rest()]
+    return [*_documents(), *_apply(), *_explain(), *_breakers(), *_revisions(), *identity_operations(), *_rest()]
 
 
 def _documents() -> list[Operation]:
@@ -182,6 +182,21 @@ def _explain() -> list[Operation]:
     ]
 
 
+def _breakers() -> list[Operation]:
+    reset = {"type": "object", "required": ["gateways"], "properties": {"gateways": {"type": "array"}}}
+    return [
+        Operation(
+            method="POST",
+            path=breakers.PATH,
+            id="resetBreakers",
+            tag="gateways",
+            about="Close the breakers of a service, of its subsets and ports, at all gateways; they count anew.",
+            answers={200: reset, 404: _PROBLEM, 503: _PROBLEM, 504: _PROBLEM},
+            example={"namespace": "default", "service": "books"},
+        )
+    ]
+
+
 def _revisions() -> list[Operation]:
     number = {"number": "2"}
     entry = {"type": "object", "required": ["revision", "at", "by"]}
@@ -219,6 +234,20 @@ def _revisions() -> list[Operation]:
                 Parameter(name="to", about="The other one; the head unless told.", schema={"type": "integer"}),
             ),
             answers={200: {"type": "object"}, 404: _PROBLEM},
+            example=number,
+        ),
+        Operation(
+            method="GET",
+            path=revisions.DOCUMENTS,
+            id="listDocumentsAtRevision",
+            tag="revisions",
+            about="Documents as they were at a revision.",
+            parameters=(
+                *_PAGE,
+                Parameter(name="kind", about="Of one kind, as in `Route`.", schema={"enum": list(KINDS)}),
+                Parameter(name="namespace", about="Of one namespace; all unless told."),
+            ),
+            answers={200: DocumentPage, 404: _PROBLEM},
             example=number,
         ),
         Operation(

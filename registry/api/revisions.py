@@ -11,7 +11,8 @@ from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, invalid_request, not_found
 from registry.api.answers import answer, caller, once, page
 from registry.documents.applying import Key
-from registry.manners.query import limit_of, number_of, query_of, revision_of_tag
+from registry.manners.query import limit_of, number_of, query_of, refuse_bad_names, revision_of_tag
+from registry.view.view import EVERY_NAMESPACE
 
 if TYPE_CHECKING:
     from registry.core import Core
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MANY: Final = "/v1/revisions"
 ONE: Final = "/v1/revisions/{number}"
 DIFF: Final = "/v1/revisions/{number}/diff"
+DOCUMENTS: Final = "/v1/revisions/{number}/documents"
 RESTORE: Final = "/v1/revisions/{number}/restore"
 
 
@@ -47,6 +49,20 @@ def revisions_router(core: Core) -> APIRouter:
         query = query_of(request.url.query, frozenset({"to"}))
         return answer(await documents.diff(_number(number), number_of(query, "to", None, low=0)))
 
+    @router.get(DOCUMENTS)
+    async def as_they_were(number: str, request: Request) -> Response:
+        """Of one kind or all, and of one namespace or all."""
+        query = query_of(request.url.query, frozenset({"limit", "cursor", "kind", "namespace"}))
+        kind, namespace = query.get("kind"), query.get("namespace", EVERY_NAMESPACE)
+        if kind is not None:
+            _refuse_unknown(kind)
+        if namespace != EVERY_NAMESPACE:
+            refuse_bad_names(namespace=namespace)
+        revision, limit = _number(number), limit_of(query)
+        return page(
+            await documents.list_at(revision, kind, namespace, limit=limit, cursor=query.get("cursor")), request
+        )
+
     @router.post(RESTORE)
     async def restore(number: str, request: Request) -> Response:
         """Makes all documents what they were: a new revision, none when nothing differs."""
@@ -70,10 +86,14 @@ def _document(query: dict[str, str]) -> Key | None:
         message = f"query.{missing[0]}: is missing: a document has kind and name"
         raise invalid_request(message, (FieldError(path=f"query.{missing[0]}", code="missing", message=message),))
     kind = query["kind"]
+    _refuse_unknown(kind)
+    return Key(kind, query.get("namespace", "default"), query["name"])
+
+
+def _refuse_unknown(kind: str) -> None:
     if kind not in KINDS:
         message = f"query.kind: {kind[:100]!r} is not a kind{did_you_mean(kind, KINDS)}"
         raise invalid_request(message, (FieldError(path="query.kind", code="unknown_kind", message=message),))
-    return Key(kind, query.get("namespace", "default"), query["name"])
 
 
 def _number(text: str) -> int:

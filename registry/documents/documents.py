@@ -29,7 +29,7 @@ from registry.documents.reading import decode_value
 from registry.revisions.draft import Once, Repeatable
 from registry.store.interface import HistoryForgotten
 from registry.view.paging import DEFAULT_LIMIT, page
-from registry.view.rows import time_text
+from registry.view.rows import answered, time_text
 from registry.view.view import EVERY_NAMESPACE
 
 if TYPE_CHECKING:
@@ -124,6 +124,21 @@ class Documents:
         found, following = page(keys, lambda key: key, limit=limit, cursor=cursor)
         return DocumentPage(items=[rows[key].answer() for key in found], next=following)
 
+    async def list_at(
+        self, revision: int, kind: str | None, namespace: str, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None
+    ) -> DocumentPage:
+        """As `list`, as they were at a revision; kind None: of every one. Raises Problem 404 for one beyond reach."""
+        self._refuse_future(revision)
+        records = [
+            record
+            for record in await self._records(revision)
+            if record.value is not None
+            and kind in (None, record.kind)
+            and namespace in (EVERY_NAMESPACE, record.namespace)
+        ]
+        found, following = page(sorted(records, key=_key_of), _key_of, limit=limit, cursor=cursor)
+        return DocumentPage(items=[_as_it_was(record) for record in found], next=following)
+
     async def revisions(self, *, limit: int = DEFAULT_LIMIT, before: int | None = None) -> RevisionPage:
         """before: show what is older than this revision."""
         bound = self._view.revision + 1 if before is None else before
@@ -216,6 +231,12 @@ def _documents(records: Iterable[HistoryRecord]) -> dict[DocumentKey, Document]:
 
 def _key_of(record: HistoryRecord) -> DocumentKey:
     return (record.kind, record.namespace, record.name)
+
+
+def _as_it_was(record: HistoryRecord) -> Document:
+    assert record.value is not None
+    document = decode_value(record.value)
+    return answered(document, record.revision, document.metadata.created_at, time_text(record.at), record.by)
 
 
 def _entry(records: Sequence[HistoryRecord], results: Sequence[Result]) -> RevisionEntry:

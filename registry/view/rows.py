@@ -135,23 +135,30 @@ class DocumentRow(msgspec.Struct, frozen=True):
 
     def answer(self) -> Document:
         """The document as people read it, with who changed it last, when, and in which revision."""
-        metadata = self.document.metadata
-        return Document(
-            api_version=self.document.api_version,
-            kind=self.document.kind,
-            metadata=Metadata(
-                name=metadata.name,
-                namespace=metadata.namespace,
-                labels=metadata.labels,
-                annotations=metadata.annotations,
-                revision=self.revision,
-                created_at=time_text(self.created_at),
-                updated_at=time_text(self.updated_at),
-                updated_by=self.updated_by,
-                source=None if metadata.source is None else msgspec.structs.replace(metadata.source, lines={}),
-            ),
-            spec=self.document.spec,
+        return answered(
+            self.document, self.revision, time_text(self.created_at), time_text(self.updated_at), self.updated_by
         )
+
+
+def answered(document: Document, revision: int, created_at: str | None, updated_at: str, updated_by: str) -> Document:
+    """document: as it is kept. The same as people read it, of now or of a revision before."""
+    metadata = document.metadata
+    return Document(
+        api_version=document.api_version,
+        kind=document.kind,
+        metadata=Metadata(
+            name=metadata.name,
+            namespace=metadata.namespace,
+            labels=metadata.labels,
+            annotations=metadata.annotations,
+            revision=revision,
+            created_at=created_at,
+            updated_at=updated_at,
+            updated_by=updated_by,
+            source=None if metadata.source is None else msgspec.structs.replace(metadata.source, lines={}),
+        ),
+        spec=document.spec,
+    )
 
 
 def instance_value(instance: Instance) -> bytes:

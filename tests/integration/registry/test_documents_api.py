@@ -276,3 +276,25 @@ async def test_the_history_of_one_document_says_what_each_revision_changed(regis
     for query, wrong in (("kind=Route", "query.name"), ("kind=route&name=shop", "query.kind")):
         refused = await registry.call("GET", f"/v1/revisions?{query}")
         assert (refused.status, refused.json["errors"][0]["path"]) == (422, wrong)
+
+
+async def test_documents_are_read_as_they_were_at_a_revision(registry: RunningRegistry) -> None:
+    await _cart(registry)
+    first = await registry.call("PUT", ROUTE, {"spec": SPEC})
+    then = first.json["metadata"]["revision"]
+    await registry.call("PUT", ROUTE, {"spec": SPEC | {"hosts": ["other.example"]}})
+    await registry.call("POST", "/v1/apply", YAML, "Content-Type: application/yaml")
+    path = f"/v1/revisions/{then}/documents"
+    assert (await registry.call("GET", f"{path}?kind=Route&namespace=default")).json == {"items": [first.json]}
+    assert (await registry.call("GET", f"{path}?kind=RateLimit")).json == {"items": []}
+    assert (await registry.call("GET", f"{path}?kind=Route&namespace=elsewhere")).json == {"items": []}
+    await registry.call("DELETE", ROUTE)
+    now = await registry.call("GET", "/v1/revisions/r3/documents")
+    assert [item["metadata"]["name"] for item in now.json["items"]] == ["shop"]
+    two = [(await registry.call("GET", f"/v1/revisions/4/documents?limit=1{more}")).json for more in ("", "")]
+    assert len(two[0]["items"]) == 1
+    rest = (await registry.call("GET", f"/v1/revisions/4/documents?cursor={two[0]['next']}")).json
+    kinds = [item["kind"] for item in [*two[0]["items"], *rest["items"]]]
+    assert (kinds, "next" in rest) == (["RateLimit", "Route", "Service"], False)
+    for wrong, status in (("99/documents", 404), ("4/documents?kind=Rout", 422), ("x/documents", 404)):
+        assert (await registry.call("GET", f"/v1/revisions/{wrong}")).status == status

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ORDER = ("put", "post", "get", "patch", "delete")
 # Nobody asked a gateway, and none is there to be asked; nobody has a token, a key or a certificate.
-CALLER_NEEDED = ("answerQuestion", "explain", "enrol", "renewCertificate", "createServiceToken")
+CALLER_NEEDED = ("answerQuestion", "explain", "resetBreakers", "enrol", "renewCertificate", "createServiceToken")
 STREAMS = ("/v1/watch", "/v1/feed")
 
 

@@ -37,3 +37,12 @@ def test_a_later_finding_replaces_the_earlier_one() -> None:
     longer = Transition(kind="ejected", endpoint=BOOK, until_s=20.0, count=2)
     transitions.take(longer)
     assert transitions.in_force() == [longer]
+
+
+def test_the_breakers_of_one_service_are_ended_by_hand() -> None:
+    transitions = Transitions(lambda: 0.0)
+    for cluster in ("shop/books", "shop/books#v1", "shop/books:admin#v1", "shop/bookshelf", "other/books"):
+        transitions.take(Transition(kind="breaker_opened", cluster=cluster, until_s=9.0))
+    assert transitions.end_breakers("shop/books") == ["shop/books", "shop/books#v1", "shop/books:admin#v1"]
+    assert [each.cluster for each in transitions.in_force()] == ["shop/bookshelf", "other/books"]
+    assert transitions.end_breakers("shop/books") == []
