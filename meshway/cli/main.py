@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 import typer
 
 from meshway.cli import (
+    agent,
+    authority,
     backup,
     bridge,
     check_deploy,
@@ -50,7 +52,7 @@ for panel, commands in {
         exporting.export,
     ),
     "Revisions": (revisions.history, revisions.rollback, revisions.wait),
-    "Services": (services.register, operating.drain, checked.deregister, services.call),
+    "Services": (services.register, operating.drain, checked.deregister, services.call, agent.agent),
     "Keep": (backup.backup, backup.restore),
     "Is it well": (doctor.doctor, checks.healthcheck, checks.version),
 }.items():
@@ -62,6 +64,7 @@ app.add_typer(planes.registry_app, name="registry", rich_help_panel="Run it here
 app.add_typer(planes.gateway_app, name="gateway", rich_help_panel="Run it here")
 planes.gateway_app.command("drain")(operating.drain_gateway)
 app.add_typer(operating.breaker_app, name="breaker", rich_help_panel="Services")
+app.add_typer(authority.ca_app, name="ca", rich_help_panel="Who is who")
 app.add_typer(contexts.context_app, name="context", rich_help_panel="Look")
 app.add_typer(bridge.bridge_app, name="bridge", rich_help_panel="Services")
 
