@@ -6,9 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from gateway.consumer_ring import ConsumerRing
 from gateway.exchange import Exchange, Hold, Reply, Turn
 from gateway.key_ring import KeyRing
+from gateway.password_checks import PasswordChecks
 from gateway.request_fields import RequestFields
+from gateway.secret_ring import SecretRing
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
@@ -192,4 +195,7 @@ class Parts:
     advancing: "set[Advancing]" = field(default_factory=set)
     desks: "Mapping[str, Desk]" = field(default_factory=dict)
     keys: KeyRing = field(default_factory=KeyRing)
+    secrets: SecretRing = field(default_factory=SecretRing)
+    consumers: ConsumerRing = field(default_factory=ConsumerRing)
+    passwords: PasswordChecks = field(default_factory=PasswordChecks)
     crosses_namespaces: bool = False

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from meshway.jwt_keys import ALGORITHMS, MAX_KEY_ID, KeySet, decode_base64url
+from meshway.jwt_keys import MAX_KEY_ID, KeySet, algorithm_of, decode_base64url
 
 MAX_TOKEN: Final = 8 << 10  # bytes
 MAX_DEPTH: Final = 32
@@ -59,7 +59,7 @@ def verify(token: bytes, rules: TokenRules, keys: KeySet, now_s: float) -> Mappi
     if key is None:
         unknown = key_id if key_id is not None and not keys.knows(key_id) else None
         raise TokenFault("no key of the issuer fits the token", unknown_key=unknown)
-    if not key.verifies(ALGORITHMS[algorithm][2], token[: token.rindex(b".")], signature):
+    if not key.verifies(algorithm_of(algorithm)[2], token[: token.rindex(b".")], signature):
         raise TokenFault("the signature is not the issuer's")
     claims = _json_object(body, "the token's body")
     _check_claims(claims, rules, now_s)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from meshway.signatures import BadKey, PublicKey, Scheme, ec_key, ed25519_key, rsa_key
+from meshway.signatures import BadKey, PublicKey, Scheme, SharedKey, ec_key, ed25519_key, rsa_key
 
-# RFC 7518 §3.1, RFC 8037 §3.1. No `none`, and nothing by a shared secret: only public keys are taken.
+# RFC 7518 §3.1, RFC 8037 §3.1. No `none`, and nothing by a shared secret: what is published are public keys.
 ALGORITHMS: Final[Mapping[str, tuple[str, str, Scheme]]] = {
     "RS256": ("RSA", "", Scheme("SHA256")),
     "RS384": ("RSA", "", Scheme("SHA384")),
@@ -23,6 +23,10 @@ ALGORITHMS: Final[Mapping[str, tuple[str, str, Scheme]]] = {
     "ES384": ("EC", "P-384", Scheme("SHA384", ecdsa_size=48)),
     "ES512": ("EC", "P-521", Scheme("SHA512", ecdsa_size=66)),
     "EdDSA": ("OKP", "Ed25519", Scheme("")),
+}
+# Of keys that a Secret holds, never beside the others: a public key must not be taken for a shared one.
+SHARED_ALGORITHMS: Final[Mapping[str, tuple[str, str, Scheme]]] = {
+    f"HS{bits}": ("oct", "", Scheme(f"SHA{bits}")) for bits in (256, 384, 512)
 }
 MAX_KEYS: Final = 64
 MAX_KEY_ID: Final = 256  # bytes
@@ -49,11 +53,16 @@ class ReadKey:
     type: str
     curve: str
     algorithm: str
-    public: PublicKey
+    public: PublicKey | SharedKey
 
     def is_for(self, algorithm: str) -> bool:
-        kind, curve, _ = ALGORITHMS[algorithm]
+        kind, curve, _ = algorithm_of(algorithm)
         return self.type == kind and self.curve == curve and self.algorithm in ("", algorithm)
+
+
+def algorithm_of(name: str) -> tuple[str, str, Scheme]:
+    """Its keys' type and curve, and how it signs."""
+    return ALGORITHMS.get(name) or SHARED_ALGORITHMS[name]
 
 
 def decode_base64url(text: str | bytes) -> bytes:
@@ -71,6 +80,17 @@ def read_keys(document: object) -> tuple[ReadKey, ...]:
     if faults:
         raise faults[0]
     return keys
+
+
+def read_shared_keys(document: Mapping[str, Any]) -> tuple[ReadKey, ...]:
+    """Of a Secret's set of `oct` keys, which was judged when it was written. Raises KeyFault all the same."""
+    try:
+        return tuple(
+            ReadKey(key["kid"], "oct", "", key["alg"], SharedKey(decode_base64url(key["k"])))
+            for key in document["keys"]
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise KeyFault("", "holds a key that is no shared secret") from error
 
 
 def sort_keys(document: object) -> tuple[tuple[ReadKey, ...], tuple[KeyFault, ...]]:
@@ -187,7 +207,7 @@ class KeySet:
     def knows(self, key_id: str) -> bool:
         return key_id in self._by_id
 
-    def find(self, key_id: str | None, algorithm: str) -> PublicKey | None:
+    def find(self, key_id: str | None, algorithm: str) -> PublicKey | SharedKey | None:
         """The one key of this id for this algorithm. Without an id: the only one that fits, if there is no other."""
         candidates = self._keys if key_id is None else self._by_id.get(key_id, ())
         fitting = [key.public for key in candidates if key.is_for(algorithm)]

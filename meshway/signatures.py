@@ -1,8 +1,9 @@
-"""Verifies signatures of tokens, by `cryptography`: the schemes of RFC 7518 §3.1 and RFC 8037, public keys only.
+"""Verifies signatures of tokens: the schemes of RFC 7518 §3.1 and RFC 8037, those of public keys by `cryptography`.
 
-It is imported when the first key is: most gateways and every command but a few never need it.
+That is imported when the first key is: most gateways and every command but a few never need it.
 """
 
+import hmac
 from typing import Any, Final, NamedTuple
 
 
@@ -54,6 +55,19 @@ class PublicKey:
         except InvalidSignature:
             return False
         return True
+
+
+class SharedKey:
+    """A secret that signer and verifier share (HMAC, RFC 7518 §3.2)."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def verifies(self, scheme: Scheme, message: bytes, signature: bytes) -> bool:
+        """As of a PublicKey."""
+        return hmac.compare_digest(hmac.digest(self._secret, message, scheme.digest.lower()), signature)
 
 
 def rsa_key(modulus: int, exponent: int) -> PublicKey:

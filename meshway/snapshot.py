@@ -93,12 +93,46 @@ class Reset(Frame, frozen=True, tag="reset"):
     reason: str
 
 
-AnyFrame = Hello | Snapshot | SnapshotEnd | Delta | Tick | Question | Reset
+class SecretContents(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A version of a Secret. until: seconds since 1970, from then on it is not accepted; None: it is the newest."""
+
+    until: float | None
+    data: Any
+
+    def __repr__(self) -> str:
+        return "SecretContents(***)"
+
+
+class SecretFrame(Frame, frozen=True, tag="secret"):
+    """What a Secret holds, newest first, to a gateway whose documents refer to it. It comes before the revision that
+    makes it necessary, and again when it is another. data: by type, as meshway/model/secret_data.py judges it.
+    """
+
+    namespace: str
+    name: str
+    type: str
+    share_with: list[str]
+    versions: list[SecretContents]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.namespace, self.name)
+
+
+class SecretsWanted(Frame, frozen=True, tag="secrets"):
+    """Documents refer to these, by namespace and name, and to no others."""
+
+    keys: list[tuple[str, str]]
+
+
+AnyFrame = Hello | Snapshot | SnapshotEnd | Delta | Tick | Question | Reset | SecretFrame | SecretsWanted
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(AnyFrame)
 _tag_decoder = msgspec.msgpack.Decoder(dict[str, Any])
-_KNOWN: Final = frozenset({"hello", "snapshot", "snapshot_end", "delta", "tick", "question", "reset"})
+_KNOWN: Final = frozenset(
+    {"hello", "snapshot", "snapshot_end", "delta", "tick", "question", "reset", "secret", "secrets"}
+)
 
 
 class FrameError(ValueError):

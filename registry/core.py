@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshway.model import mesh_settings
+from meshway.model.document import MESH_NAMESPACE
 from meshway.model.mesh_settings import MeshSettings
-from meshway.model.rules import MESH_NAMESPACE
 from meshway.outbound.guard import guarded_dial
 from meshway.tasks import spawn
 from registry.catalog.catalog import Catalog
@@ -24,6 +24,7 @@ from registry.checks.targets import Targets, targets_of
 from registry.dns.server import DnsCounts
 from registry.documents.documents import Documents
 from registry.documents.reading import read_change, rows_of
+from registry.documents.secret_frames import SecretFrames
 from registry.feed.feed import Feed
 from registry.identity.identity import Identity
 from registry.leases.abandoned import AbandonedHolds
@@ -48,9 +49,9 @@ from registry.view.view import View
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from meshway.sealing import Sealing
     from registry.limits.books import Books
     from registry.live.interface import Bus, Live, Veto
-    from registry.sealing import Sealing
     from registry.settings import RegistrySettings
     from registry.store.interface import SharedStore, Store
 
@@ -209,7 +210,9 @@ async def _assemble(
         wall=wall,
         clock=clock,
     )
-    feed = Feed(view, store, live_gateways=live_gateways)
+    feed = Feed(
+        view, store, live_gateways=live_gateways, secrets=None if sealing is None else SecretFrames(view, sealing)
+    )
     # What was loaded lives as long as the process; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
@@ -217,7 +220,7 @@ async def _assemble(
         settings=settings,
         view=view,
         catalog=Catalog(view, revisions, leases),
-        documents=Documents(view, revisions, store),
+        documents=Documents(view, revisions, store, sealing),
         leases=leases,
         feed=feed,
         revisions=revisions,

@@ -20,13 +20,13 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "internals" / "fields.md"
 _KINDS: Final = (
     "Service", "Route", "TrafficPolicy", "RateLimit", "Authentication", "AccessPolicy", "IpList", "MeshSettings",
-    "Namespace",
+    "Namespace", "Consumer",
 )  # fmt: skip
 # For people alone: a gateway does nothing with them.
 FOR_PEOPLE: Final = frozenset(
     {
         "Service.description", "Service.owner", "Service.docs_url", "Service.openapi", "IpEntry.note",
-        "Namespace.owner", "Namespace.contacts", "Namespace.description",
+        "Namespace.owner", "Namespace.contacts", "Namespace.description", "Consumer.metadata",
     }
 )  # fmt: skip
 ONE_VALUE: Final = "has one value so far"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from gateway.exchange import Exchange
 from gateway.routing.string_match import HoldsText, compile_string
 from meshway.identity import claim, claim_texts
+from meshway.model.document import MESH_NAMESPACE
 from meshway.model.match import StringMatch, Text
 
 Test = Callable[[Exchange], bool]
@@ -22,6 +23,28 @@ def is_principal(text: Text) -> Test:
     def is_meant(exchange: Exchange) -> bool:
         principal = exchange.principal
         return holds(principal.name.encode() if principal is not None and principal.method else None)
+
+    return is_meant
+
+
+def is_consumer(namespace: str, name: str) -> Test:
+    """namespace: the policy's. Another one's Consumers are none of its own making, whatever they are called."""
+    names = {f"{namespace}/{name}", f"{MESH_NAMESPACE}/{name}"}
+
+    def is_meant(exchange: Exchange) -> bool:
+        principal = exchange.principal
+        return principal is not None and principal.consumer in names
+
+    return is_meant
+
+
+def is_in_group(namespace: str, group: str) -> Test:
+    """As `is_consumer`: who is in a group is the word of the Consumer's namespace."""
+    of = (f"{namespace}/", f"{MESH_NAMESPACE}/")
+
+    def is_meant(exchange: Exchange) -> bool:
+        principal = exchange.principal
+        return principal is not None and group in principal.groups and principal.consumer.startswith(of)
 
     return is_meant
 

@@ -10,6 +10,7 @@ from meshway.http1.query import decoded
 from meshway.model.authentication import CredentialPlace, Place
 
 _BEARER: Final = b"bearer "
+_BASIC: Final = b"basic "
 
 Credentials = Callable[[Exchange], Sequence[bytes]]
 
@@ -67,11 +68,20 @@ def _reader(place: Place) -> Credentials:
     ]
 
 
+def basic(exchange: Exchange) -> Sequence[bytes]:
+    """Of `Authorization: Basic …` what is in base64."""
+    return _of_scheme(exchange, _BASIC)
+
+
 def _bearer(exchange: Exchange) -> Sequence[bytes]:
+    return _of_scheme(exchange, _BEARER)
+
+
+def _of_scheme(exchange: Exchange, scheme: bytes) -> Sequence[bytes]:
     value = exchange.head.named.get(b"authorization")
-    if value is None or value[: len(_BEARER)].lower() != _BEARER:
+    if value is None or value[: len(scheme)].lower() != scheme:
         return ()
-    return (value[len(_BEARER) :].strip(b" "),)
+    return (value[len(scheme) :].strip(b" "),)
 
 
 def _without_cookies(block: bytes, names: Collection[bytes]) -> bytes:

@@ -1,8 +1,11 @@
 """What a credential proves, and what is said of one that proves nothing."""
 
-from typing import NamedTuple, Protocol
+from collections.abc import Awaitable
+from typing import Final, NamedTuple, Protocol
 
 from meshway.identity import Principal
+
+REMEMBERED_S: Final = 60.0  # longer, and a credential that was taken back would go on for too long
 
 
 class Proof(NamedTuple):
@@ -15,10 +18,12 @@ class Proof(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """reason: in words, nothing of the credential in it. is_unknown: another method may know better."""
+    """reason: in words, nothing of the credential in it. is_unknown: another method may know better. is_busy: it was
+    not judged, and may be shown again."""
 
     reason: str
     is_unknown: bool = False
+    is_busy: bool = False
 
 
 class Method(Protocol):
@@ -26,4 +31,8 @@ class Method(Protocol):
 
     challenge: bytes
 
-    def judge(self, credential: bytes) -> Proof | Fault: ...
+    def judge(self, credential: bytes) -> Proof | Fault | Awaitable[Proof | Fault]:
+        """What takes long is waited for beside the loop."""
+
+    def forget(self) -> None:
+        """What was believed is to be proved anew."""

@@ -3,17 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
-from gateway.authentication.proof import Fault, Proof
+from gateway.authentication.proof import REMEMBERED_S, Fault, Proof
+from gateway.consumer_ring import ConsumerRing
 from gateway.key_ring import KeyRing
 from gateway.routing.string_match import compile_string
+from gateway.secret_ring import ReadSecret
 from meshway.http1.fields import is_value
 from meshway.identity import Principal, claim, claim_texts
 from meshway.jwt import TokenFault, TokenRules, expiry_of, issuer_of, verify
-from meshway.jwt_keys import KeySet
+from meshway.jwt_keys import KeySet, ReadKey, read_keys, read_shared_keys
 from meshway.model.authentication import Jwt
 from meshway.model.match import StringMatch, Text
 
-REMEMBERED_S: Final = 60.0  # longer, and a key that was taken back would go on for too long
 MAX_REMEMBERED: Final = 4 << 20  # bytes of tokens
 MAX_NAME: Final = 256  # characters
 
@@ -26,6 +27,9 @@ class Keys(Protocol):
 
     def miss(self, now: float) -> None:
         """A caller has named a key that they lack; now: monotonic seconds."""
+
+    def forget(self) -> None:
+        """They are others."""
 
 
 class InlineKeys:
@@ -40,6 +44,9 @@ class InlineKeys:
     def miss(self, now: float) -> None:
         """There are no others."""
 
+    def forget(self) -> None:
+        """They come and go with the document."""
+
 
 class FetchedKeys:
     """Those that the supervisor fetches. max_stale_s: how long they hold without having been published again."""
@@ -53,12 +60,39 @@ class FetchedKeys:
     def miss(self, now: float) -> None:
         self._ring.miss(self._url, now)
 
+    def forget(self) -> None:
+        """The ring has them."""
+
+
+class SecretKeys:
+    """Those of a Secret, of all its versions that are accepted."""
+
+    def __init__(self, secret: ReadSecret[tuple[ReadKey, ...]]) -> None:
+        self._secret = secret
+
+    def current(self, wall_s: float) -> KeySet | None:
+        keys = [key for version, _ in self._secret.accepted(wall_s) for key in version]
+        return KeySet(keys) if keys else None
+
+    def miss(self, now: float) -> None:
+        """There are no others."""
+
+    def forget(self) -> None:
+        self._secret.forget()
+
+
+def read_set(data: Any) -> tuple[ReadKey, ...]:
+    """data: of a Secret of type jwks. Raises KeyFault."""
+    is_shared = any(key.get("kty") == "oct" for key in data["keys"])
+    return read_shared_keys(data) if is_shared else read_keys(data)
+
 
 Holds = Callable[[Mapping[str, Any]], bool]
 
 
 class TokenMethod:
-    """policy: by whose word (`Authentication shop/people`). is_only: no other method knows other issuers' tokens.
+    """namespace, policy: of the Authentication (`Authentication shop/people`). is_only: no other method knows other
+    issuers' tokens.
 
     now: monotonic seconds; wall: seconds since 1970.
     """
@@ -68,14 +102,17 @@ class TokenMethod:
     def __init__(
         self,
         spec: Jwt,
+        namespace: str,
         policy: str,
         keys: Keys,
+        consumers: ConsumerRing,
         now: Callable[[], float],
         wall: Callable[[], float],
         *,
         is_only: bool,
     ) -> None:
         self._keys, self._now, self._wall, self._policy = keys, now, wall, policy
+        self._namespace, self._consumers = namespace, consumers
         self._is_only = is_only
         max_age = {} if spec.max_age is None else {"max_age_s": float(spec.max_age)}
         self._rules = TokenRules(
@@ -109,6 +146,7 @@ class TokenMethod:
 
     def forget(self) -> None:
         """The keys are others."""
+        self._keys.forget()
         self._known.clear()
         self._known_bytes = 0
 
@@ -120,8 +158,16 @@ class TokenMethod:
         for path, holds in self._required:
             if not holds(claims):
                 raise TokenFault(f"the token's {path} is not what it must be")
+        name = f"{self._rules.issuer}#{subject}"
+        consumer = self._consumers.by_token(self._namespace, name)
         principal = Principal(
-            f"{self._rules.issuer}#{subject}", namespace="", claims=claims, method="jwt", policy=self._policy
+            name,
+            namespace="",
+            consumer="" if consumer is None else consumer.name,
+            groups=frozenset() if consumer is None else consumer.groups,
+            claims=claims,
+            method="jwt",
+            policy=self._policy,
         )
         return Proof(principal, b"".join(_line(claims, *pair) for pair in self._headers), until)
 
@@ -129,7 +175,7 @@ class TokenMethod:
         if token not in self._known:
             self._known_bytes += len(token)
             if self._known_bytes > MAX_REMEMBERED:
-                self.forget()  # whoever fills it costs the others one verification each
+                self._known.clear()  # whoever fills it costs the others one verification each
                 self._known_bytes = len(token)
         self._known[token] = proof
 

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.access.addresses import Addresses
 from gateway.access.gate import AccessStep, Authorize, Gate, Guard, Rules, Verdict
-from gateway.access.proof import has_claims, is_anonymous, is_principal
+from gateway.access.proof import has_claims, is_anonymous, is_consumer, is_in_group, is_principal
 from gateway.access.readings import Readings, folded
 from gateway.compiler.clusters import ClusterKey
 from gateway.compiler.diff import DocumentKey, Entry
@@ -166,6 +166,10 @@ class Access:
                 return None
         if caller.principal is not None:
             tests.append(is_principal(caller.principal))
+        if caller.consumer is not None:
+            tests.append(is_consumer(namespace, caller.consumer))
+        if caller.consumer_group is not None:
+            tests.append(is_in_group(namespace, caller.consumer_group))
         if caller.anonymous:
             tests.append(is_anonymous)
         return _all_of(tests) if tests else _anybody

@@ -1,16 +1,22 @@
 """Which Authentication a rule's calls must satisfy. What is known of tokens lives as long as the document."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from gateway.authentication.places import are_in_head, compile_places, compile_removal
-from gateway.authentication.token_method import FetchedKeys, InlineKeys, Keys, TokenMethod
+from gateway.authentication.key_method import KeyMethod, read_listed
+from gateway.authentication.password_method import PasswordMethod, read_users
+from gateway.authentication.places import Credentials, are_in_head, basic, compile_places, compile_removal
+from gateway.authentication.proof import Method
+from gateway.authentication.token_method import FetchedKeys, InlineKeys, Keys, SecretKeys, TokenMethod, read_set
 from gateway.compiler.diff import CompileError, DocumentKey, Entry
-from gateway.compiler.policies import MESH, Attached, Place, service_places
+from gateway.compiler.policies import MESH, Attached, service_places
+from gateway.compiler.policies import Place as PolicyPlace
 from gateway.filters.authenticate import Believed, Checks, compile_filter, compile_forecast
 from gateway.plan import FilterStep, Parts
+from gateway.secret_ring import ReadSecret
 from meshway.jwt_keys import KeyFault, KeySet, read_keys
-from meshway.model.authentication import Authentication, Jwt
+from meshway.model.authentication import ApiKey, Authentication, AuthenticationMethod, Basic, Jwt, Place
+from meshway.model.secret import secret_ref
 
 STEP: Final = "authentication"
 
@@ -37,12 +43,12 @@ class Authentications:
                 )
             )
 
-    def steps(self, route: tuple[Place, ...], services: Sequence[tuple[str, str, str]]) -> tuple[FilterStep, ...]:
+    def steps(self, route: tuple[PolicyPlace, ...], services: Sequence[tuple[str, str, str]]) -> tuple[FilterStep, ...]:
         """route: its places, from the wider one. services: namespace, service, subset of each destination.
 
         The narrowest place with a document decides; of a split, whatever any destination's asks: the call may go there.
         """
-        own: tuple[Place, ...] = (MESH, ("namespace", route[0][1]))
+        own: tuple[PolicyPlace, ...] = (MESH, ("namespace", route[0][1]))
         found: dict[DocumentKey, None] = {}
         for of_service in [service_places(*service)[1:] for service in services] or [()]:
             entry = self._narrowest((*own, *of_service, *route))
@@ -50,41 +56,89 @@ class Authentications:
                 found[entry.key] = None
         return tuple(self._made[key][1] for key in found)
 
-    def _narrowest(self, places: Sequence[Place]) -> Entry[Authentication] | None:
+    def _narrowest(self, places: Sequence[PolicyPlace]) -> Entry[Authentication] | None:
         return next((entry for place in reversed(places) for entry in self._attached.at((place,))), None)
 
 
 def compile_step(entry: Entry[Authentication], parts: Parts) -> FilterStep:
     """Raises CompileError."""
     spec, policy = entry.spec, f"Authentication {entry.title}"
-    is_only = len(spec.methods) == 1
-    places = [place for method in spec.methods for place in method.jwt.from_]
-    methods = []
+    methods: list[tuple[Credentials, Method]] = []
+    places: list[Place] = []
     for at, method in enumerate(spec.methods):
-        jwt = method.jwt
-        keys: Keys
-        if jwt.jwks_uri is not None:
-            keys = FetchedKeys(parts.keys, jwt.jwks_uri, float(jwt.jwks_max_stale))
-        else:
-            keys = InlineKeys(_inline_keys(jwt, f"spec.methods[{at}].jwt.jwks"))
-        judging = TokenMethod(jwt, policy, keys, parts.now, parts.wall, is_only=is_only)
-        methods.append((compile_places(jwt.from_), judging))
+        if method.jwt is not None:
+            places += method.jwt.from_
+            judging = _token_method(entry, method.jwt, f"spec.methods[{at}].jwt.jwks", parts)
+            methods.append((compile_places(method.jwt.from_), judging))
+        elif method.api_key is not None:
+            places += method.api_key.from_
+            methods.append((compile_places(method.api_key.from_), _key_method(entry, method.api_key, parts)))
+        elif method.basic is not None:
+            methods.append((basic, _password_method(entry, method.basic, parts)))
     believed = Believed(judging for _, judging in methods)
-    for method in spec.methods:
-        if method.jwt.jwks_uri is not None:
-            parts.keys.watch(method.jwt.jwks_uri, believed)
+    _watch(spec, believed, parts)
     checks = Checks(
         policy=policy,
+        realm=next((method.basic.realm for method in spec.methods if method.basic and method.basic.realm), entry.title),
         methods=methods,
-        is_optional=spec.require == "optional",
+        require=spec.require,
         take_out=None if spec.forward_credentials else compile_removal(places),
         owned=frozenset(
-            header.lower().encode() for method in spec.methods for header in method.jwt.claims_to_headers.values()
+            header.lower().encode()
+            for method in spec.methods
+            if method.jwt is not None
+            for header in method.jwt.claims_to_headers.values()
         ),
         is_of_head=are_in_head(places),
     )
     run = compile_filter(checks, believed)
     return FilterStep(STEP, "", run, compile_forecast(checks, run))
+
+
+def _watch(spec: Authentication, believed: Believed, parts: Parts) -> None:
+    """Whatever decides beside the document."""
+    parts.consumers.watch(believed)
+    for method in spec.methods:
+        if method.jwt is not None and method.jwt.jwks_uri is not None:
+            parts.keys.watch(method.jwt.jwks_uri, believed)
+        for name in _secrets_of(method):
+            parts.secrets.watch(name, believed)
+
+
+def _secrets_of(method: AuthenticationMethod) -> Iterator[str]:
+    if method.jwt is not None and method.jwt.jwks is not None and "secret" in method.jwt.jwks:
+        yield method.jwt.jwks["secret"]
+    if method.api_key is not None and method.api_key.secret is not None:
+        yield secret_ref(method.api_key.secret).secret
+    if method.basic is not None:
+        yield secret_ref(method.basic.secret).secret
+
+
+def _token_method(entry: Entry[Authentication], jwt: Jwt, path: str, parts: Parts) -> TokenMethod:
+    keys: Keys
+    if jwt.jwks_uri is not None:
+        keys = FetchedKeys(parts.keys, jwt.jwks_uri, float(jwt.jwks_max_stale))
+    elif jwt.jwks is not None and "secret" in jwt.jwks:
+        keys = SecretKeys(ReadSecret(parts.secrets, entry.namespace, jwt.jwks["secret"], ("jwks",), read_set))
+    else:
+        keys = InlineKeys(_inline_keys(jwt, path))
+    policy, is_only = f"Authentication {entry.title}", len(entry.spec.methods) == 1
+    return TokenMethod(jwt, entry.namespace, policy, keys, parts.consumers, parts.now, parts.wall, is_only=is_only)
+
+
+def _key_method(entry: Entry[Authentication], spec: ApiKey, parts: Parts) -> KeyMethod:
+    listed = None
+    if spec.secret is not None:
+        name = secret_ref(spec.secret).secret
+        listed = ReadSecret(parts.secrets, entry.namespace, name, ("api_key_set",), read_listed)
+    policy = f"Authentication {entry.title}"
+    return KeyMethod(entry.namespace, policy, parts.consumers, listed, parts.now, parts.wall)
+
+
+def _password_method(entry: Entry[Authentication], spec: Basic, parts: Parts) -> PasswordMethod:
+    name, policy = secret_ref(spec.secret).secret, f"Authentication {entry.title}"
+    users = ReadSecret(parts.secrets, entry.namespace, name, ("basic_users",), read_users)
+    return PasswordMethod(entry.namespace, policy, parts.consumers, users, parts.passwords, parts.now, parts.wall)
 
 
 def _inline_keys(jwt: Jwt, path: str) -> KeySet:

@@ -22,6 +22,7 @@ from gateway.compiler.routes import CompiledRoute, RouteContext, attach, compile
 from gateway.compiler.state import State
 from gateway.plan import Parts
 from gateway.routing.table import HostRoutes, Hosts, Tables
+from meshway.model.consumer import Consumer
 from meshway.model.instance import Instance
 from meshway.snapshot import INSTANCE
 
@@ -152,7 +153,7 @@ class Build:
         steps = self._clusters.steps(clusters, are_settings_new=bool(policy_news))
         anew = EndpointSet(base, accepted.documents, self._instances, self._kept, parts)
         endpoints = anew.gather(clusters, {entry.key[1:] for entry in accepted.dirty(("Service",))})
-        self.steps = steps + anew.steps
+        self.steps = steps + anew.steps + self._consumer_steps(accepted)
         edge = gather(((host, route) for route in routes.values() for host in route.attached.edge), base.edge)
         mesh = gather(((to, route) for route in routes.values() for to in route.attached.mesh), base.mesh)
         tables = Tables(
@@ -184,6 +185,13 @@ class Build:
             kept=self._kept,
             proven={},
         )
+
+    def _consumer_steps(self, accepted: Accepted) -> list[Step]:
+        """Who asks for Consumers looks them up when a call comes, so no rule is compiled again for them."""
+        if not accepted.dirty((Consumer.__name__,)):
+            return []
+        consumers = [(*entry.key[1:], entry.spec) for entry in accepted.of_kind(Consumer.__name__)]
+        return [lambda: self._parts.consumers.replace(consumers)]
 
     def _context(
         self,

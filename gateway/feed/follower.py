@@ -14,7 +14,7 @@ from urllib.parse import quote
 from gateway.feed.registry_link import RegistryUrl
 from gateway.feed.state import Changes, FeedState, Outcome, Trouble, Whole
 from meshway.outbound.connection import PlainConnection, PlainError
-from meshway.snapshot import FrameError, FrameReader, Question, Tick
+from meshway.snapshot import FrameError, FrameReader, Question, SecretFrame, SecretsWanted, Tick
 
 TICK_S: Final = 2.0
 DEAD_S: Final = 3 * TICK_S
@@ -25,9 +25,12 @@ MAX_WAIT_S: Final = 15.0
 _log = logging.getLogger("meshway.gateway.feed")
 
 
+Heard = Whole | Changes | Question | SecretFrame | SecretsWanted | Tick
+
+
 class Follower:
-    """on_outcome gets every Whole, Changes and Question, and a Tick with another number of gateways, in order, on the
-    loop.
+    """on_outcome gets everything that was heard, in order, on the loop, of the Ticks those with another number of
+    gateways.
 
     registry: the one that is followed now, or None. problem: why not, for people. heard_at: monotonic seconds of the
     last frame. local_host: this host's address on the way to the registry, "" before it was ever reached.
@@ -38,7 +41,7 @@ class Follower:
         urls: tuple[RegistryUrl, ...],
         node: str,
         state: FeedState,
-        on_outcome: Callable[[Whole | Changes | Question | Tick], None],
+        on_outcome: Callable[[Heard], None],
         random: Callable[[], float],
     ) -> None:
         self._urls = urls
@@ -138,6 +141,6 @@ class Follower:
             self.problem = ""
             self.connections += 1
             _log.info("following %s from r%d", url.text, self._state.revision)
-        if isinstance(outcome, Whole | Changes | Question):
+        if isinstance(outcome, Whole | Changes | Question | SecretFrame | SecretsWanted):
             self._has_progress = True
             self._on_outcome(outcome)

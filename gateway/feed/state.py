@@ -22,6 +22,8 @@ from meshway.snapshot import (
     Hello,
     Question,
     Reset,
+    SecretFrame,
+    SecretsWanted,
     Snapshot,
     SnapshotEnd,
     Tick,
@@ -59,7 +61,7 @@ class Trouble:
     reason: str
 
 
-Outcome = Whole | Changes | Question | Trouble | None
+Outcome = Whole | Changes | Question | Trouble | SecretFrame | SecretsWanted | None
 
 
 @dataclass(slots=True)
@@ -95,6 +97,7 @@ class FeedState:
     _next_part: int = 0
     _behind: int = 0
     _behind_ticks: int = 0
+    _was_told_secrets: bool = False
 
     def connected(self) -> None:
         self._hello = None
@@ -102,6 +105,7 @@ class FeedState:
         self._parts = None
         self._partial = None
         self._behind_ticks = 0
+        self._was_told_secrets = False
 
     def take(self, frame: AnyFrame) -> Outcome:
         """After a Trouble nothing more of this connection may be given."""
@@ -121,6 +125,8 @@ class FeedState:
             self.counts.resets += 1
             self._must_replace, self._parts, self._partial = True, None, None
             return None
+        if isinstance(frame, SecretsWanted):
+            self._was_told_secrets = True
         return frame
 
     def _on_hello(self, hello: Hello) -> Outcome:
@@ -197,7 +203,7 @@ class FeedState:
         self.gateways, self.head = tick.gateways, tick.revision
         if self._must_replace or self._parts is not None or tick.revision <= self.revision:
             self._behind_ticks = 0
-            return None
+            return self._without_secrets()
         if self._behind_ticks and self.revision < self._behind:
             self._behind_ticks += 1
             if self._behind_ticks >= LATE_TICKS:
@@ -205,6 +211,13 @@ class FeedState:
         else:
             self._behind, self._behind_ticks = tick.revision, 1
         return None
+
+    def _without_secrets(self) -> Outcome:
+        """A registry that has told of none until it is quiet has none for us: what is held is forgotten, once."""
+        if self._was_told_secrets:
+            return None
+        self._was_told_secrets = True
+        return SecretsWanted(keys=[])
 
     def _lost(self, reason: str) -> Trouble:
         self.counts.lost += 1

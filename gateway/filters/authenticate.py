@@ -4,12 +4,12 @@ What services are told of callers by headers is written here alone: a caller's o
 and so are credentials, unless the document forwards them. RFC 9110 §11.6.1, RFC 6750 §3.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from gateway.authentication.places import Credentials
-from gateway.authentication.proof import Fault, Method
+from gateway.authentication.proof import Fault, Method, Proof
 from gateway.exchange import Exchange, Reply
 from gateway.key_ring import Forgetful
 from gateway.plan import Forecast, RequestFilter
@@ -19,26 +19,26 @@ from meshway.identity import Principal
 _MAX_BLOCKS: Final = 256  # connections of one worker that repeat themselves
 _MAX_BLOCK: Final = 4096  # bytes
 
+Awaited = Awaitable[Proof | Fault]
+Asking = Generator[Awaited, Proof | Fault, Reply | float | None]
+
 
 @dataclass(slots=True, frozen=True)
 class Checks:
     """What one Authentication asks. methods: in order, each with where its credentials are.
 
-    policy: `Authentication shop/people`. is_optional: nobody need show a credential. take_out: None = they are
-    forwarded. owned: names of fields, lower-case, that the document alone writes. is_of_head: the block of fields
+    policy: `Authentication shop/people`. realm: told in challenges. require: as in the document. take_out: None = they
+    are forwarded. owned: names of fields, lower-case, that the document alone writes. is_of_head: the block of fields
     says all.
     """
 
     policy: str
+    realm: str
     methods: Sequence[tuple[Credentials, Method]]
-    is_optional: bool
+    require: Literal["any", "all", "optional"]
     take_out: Callable[[Exchange], None] | None
     owned: frozenset[bytes]
     is_of_head: bool
-
-    @property
-    def realm(self) -> bytes:
-        return self.policy.partition(" ")[2].encode()
 
 
 class _Seen(NamedTuple):
@@ -67,13 +67,28 @@ def compile_filter(checks: Checks, believed: Believed) -> RequestFilter:
     seen = believed.blocks
     is_of_head = checks.is_of_head
 
-    def authenticate(exchange: Exchange) -> Reply | None:
+    def authenticate(exchange: Exchange) -> Reply | Awaitable[Reply | None] | None:
         before = exchange.block
         found = seen.get(before)
         if found is not None and found.until > exchange.started and before is exchange.head.block:
             exchange.principal, exchange.block = found.principal, found.block
             return None
-        answer = _ask(checks, exchange)
+        asking = _ask(checks, exchange)
+        try:
+            awaited = next(asking)
+        except StopIteration as end:
+            return settle(exchange, before, end.value)
+        return go_on(exchange, before, asking, awaited)
+
+    async def go_on(exchange: Exchange, before: bytes, asking: Asking, awaited: Awaited) -> Reply | None:
+        while True:
+            verdict = await awaited
+            try:
+                awaited = asking.send(verdict)
+            except StopIteration as end:
+                return settle(exchange, before, end.value)
+
+    def settle(exchange: Exchange, before: bytes, answer: Reply | float | None) -> Reply | None:
         if isinstance(answer, Reply):
             return answer
         if answer is not None and is_of_head and before is exchange.head.block and len(before) <= _MAX_BLOCK:
@@ -93,6 +108,9 @@ def compile_forecast(checks: Checks, run: RequestFilter) -> Callable[[Exchange],
         reply = run(exchange)
         if isinstance(reply, Reply):
             return [Forecast("refuse", reply.detail, checks.policy, reply)]
+        if isinstance(reply, Coroutine):
+            reply.close()
+            return [Forecast("may refuse", "a password is checked", checks.policy)]
         principal = exchange.principal
         who = "nobody showed a credential" if principal is None else f"the caller is {principal.name}"
         return [Forecast("pass", who, checks.policy)]
@@ -100,39 +118,49 @@ def compile_forecast(checks: Checks, run: RequestFilter) -> Callable[[Exchange],
     return forecast
 
 
-def _ask(checks: Checks, exchange: Exchange) -> Reply | float | None:
-    """A refusal, until when the principal holds, or None: there is none."""
+def _ask(checks: Checks, exchange: Exchange) -> Asking:
+    """Yields what is to be waited for, and is sent what it came to. Returns a refusal, until when the principal holds,
+    or None: there is none."""
     fault: Fault | None = None
     challenged = checks.methods[0][1]
-    proof = None
+    proofs: list[Proof] = []
     for credentials, method in checks.methods:
         shown = credentials(exchange)
         if not shown:
+            if checks.require == "all":
+                return _refusal(checks, fault, method)
             continue
         verdict = Fault("several credentials are shown at once") if len(shown) > 1 else method.judge(shown[0])
-        if not isinstance(verdict, Fault):
-            proof = verdict
-            break
+        if not isinstance(verdict, Fault | Proof):
+            verdict = yield verdict
+        if isinstance(verdict, Proof):
+            proofs.append(verdict)
+            if checks.require != "all":
+                break
+            continue
         if fault is None or fault.is_unknown:
             fault, challenged = verdict, method
-    if proof is None and (fault is not None or not checks.is_optional):
+        if checks.require == "all":
+            return _refusal(checks, fault, challenged)
+    if not proofs and (fault is not None or checks.require != "optional"):
         return _refusal(checks, fault, challenged)
     if checks.owned:
         exchange.block = remove(exchange.block, checks.owned)
     if checks.take_out is not None:
         checks.take_out(exchange)
-    if proof is None:
+    if not proofs:
         return None
-    exchange.block += proof.lines
-    exchange.principal = proof.principal
-    return proof.until
+    exchange.block += b"".join(proof.lines for proof in proofs)
+    exchange.principal = proofs[0].principal
+    return min(proof.until for proof in proofs)
 
 
 def _refusal(checks: Checks, fault: Fault | None, method: Method) -> Reply:
-    if fault is None:
-        detail, error = "the call shows no credential", b""
-    else:
-        detail = fault.reason
+    if fault is not None and fault.is_busy:
+        fields = b"Retry-After: 1\r\n"
+        return Reply(503, "overloaded", "UO", f"{checks.policy}: {fault.reason}", fields=fields, policy=checks.policy)
+    detail, error = "the call shows no credential" if fault is None else fault.reason, b""
+    if fault is not None and method.challenge == b"Bearer":
         error = b', error="invalid_token", error_description="%b"' % detail.encode()
-    fields = b'WWW-Authenticate: %b realm="%b"%b\r\n' % (method.challenge, checks.realm, error)
+    fields = b'WWW-Authenticate: %b realm="%b"%b\r\n' % (method.challenge, checks.realm.encode(), error)
     return Reply(401, "unauthenticated", "UAEX", f"{checks.policy}: {detail}", fields=fields, policy=checks.policy)

@@ -86,7 +86,7 @@ class KeyFetching:
                 self._named[key] = {
                     method.jwt.jwks_uri: float(method.jwt.jwks_refresh)
                     for method in entry.spec.methods
-                    if method.jwt.jwks_uri is not None
+                    if method.jwt is not None and method.jwt.jwks_uri is not None
                 }
         wanted: dict[str, float] = {}
         for urls in self._named.values():
@@ -108,8 +108,14 @@ class KeyFetching:
             source.due = min(source.due, max(self._now(), source.asked_at + UNKNOWN_KEY_S))
             self._woken.set()
 
-    def frames(self) -> list[ChannelFrame]:
-        """What a new worker must know."""
+    def restore(self, frame: KeySetFrame) -> None:
+        """As it was kept over a restart; how long it is believed counts from when it was published."""
+        source = self._sources.get(frame.url)
+        if source is not None and source.text is None:
+            source.text, source.confirmed_s = frame.text, frame.confirmed_s
+
+    def frames(self) -> list[KeySetFrame]:
+        """What a new worker must know, and the next start."""
         return [_frame(url, source) for url, source in self._sources.items() if source.text is not None]
 
     async def run(self) -> None:
@@ -150,6 +156,6 @@ class KeyFetching:
         self._woken.set()
 
 
-def _frame(url: str, source: _Source) -> ChannelFrame:
+def _frame(url: str, source: _Source) -> KeySetFrame:
     assert source.text is not None
     return KeySetFrame(url=url, text=source.text, confirmed_s=source.confirmed_s)

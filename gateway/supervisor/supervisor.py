@@ -16,7 +16,7 @@ from typing import Final
 from gateway.channel import ChannelFrame, Gateways, Kept, Refusal, TransitionFrame, encode
 from gateway.channel import Proven as ProvenFrame
 from gateway.event_loop import loop_factory
-from gateway.feed.follower import Follower
+from gateway.feed.follower import Follower, Heard
 from gateway.feed.frames import delta_frames, parts
 from gateway.feed.held import Held
 from gateway.feed.keeper import Keeper
@@ -25,14 +25,16 @@ from gateway.feed.proven import Proven
 from gateway.feed.registry_link import RegistryUrl
 from gateway.feed.removal_guard import RemovalGuard
 from gateway.feed.reporter import Reporter
-from gateway.feed.state import Changes, FeedState, Key, Whole
+from gateway.feed.state import FeedState, Key, Whole
 from gateway.listeners.sockets import open_one, open_slots, url_of
+from gateway.secret_ring import SecretRing
 from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
 from gateway.supervisor import status
 from gateway.supervisor.admin import Admin
 from gateway.supervisor.assigning import Assigning
 from gateway.supervisor.checks import CheckTargets
 from gateway.supervisor.data_folder import held_folder
+from gateway.supervisor.kept_frames import KeptFrames
 from gateway.supervisor.key_fetching import KeyFetching, fetching
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.ready_file import write_ready_file
@@ -46,7 +48,7 @@ from gateway.upstream.transition import Transition
 from meshway.addresses import is_loopback
 from meshway.outbound.guard import guarded_dial
 from meshway.problem import Problem
-from meshway.snapshot import Change, Question, Tick
+from meshway.snapshot import Change, Question, SecretFrame, SecretsWanted, Tick
 from meshway.tasks import spawn
 
 CHECKS_DELAY_S: Final = 0.05  # one turn for a burst of changes
@@ -121,11 +123,13 @@ class Supervisor:
         )
         self.keys = KeyFetching(
             fetching(guarded_dial(allow_loopback=is_loopback(settings.bind))),
-            lambda frame: self.slots.send_encoded(encode(frame)),
+            self._on_keys,
             time.monotonic,
             time.time,
             random,
         )
+        self.secrets = SecretRing()
+        self.kept = KeptFrames(settings.data_dir / "gateway", lambda: [*self.secrets.frames(), *self.keys.frames()])
         self.slots = Slots(
             slots,
             runtime,
@@ -169,6 +173,7 @@ class Supervisor:
             spawn(self._questions.run(), name="prune recorded calls"),
             spawn(self.assigning.run(), name="ask for assignments of limits"),
             spawn(self.keys.run(), name="fetch keys of token issuers"),
+            spawn(self.kept.run(), name="keep secrets and keys of token issuers"),
         ]
         try:
             await self._has_ended.wait()
@@ -178,6 +183,7 @@ class Supervisor:
             await self.reporter.say_goodbye()
             await self.checker.close()
             await self.keeper.sync(is_last=True)
+            await self.kept.sync()
             server.close()
 
     def end(self) -> None:
@@ -202,6 +208,11 @@ class Supervisor:
         self._targets.replace()
         self.keys.take(self._proven.changes())
         self.keys.replace(self.held.changes())
+        for frame in self.kept.load():
+            if isinstance(frame, SecretFrame):
+                self.secrets.take(frame)
+            else:
+                self.keys.restore(frame)
         self._check_soon()
         _log.info("serving r%d from disk, %d entries", found.revision, len(found.entries))
 
@@ -210,9 +221,12 @@ class Supervisor:
 
     # What the registry says.
 
-    def _on_outcome(self, outcome: Whole | Changes | Question | Tick) -> None:
+    def _on_outcome(self, outcome: Heard) -> None:
         if isinstance(outcome, Question):
             self._questions.take(outcome)
+            return
+        if isinstance(outcome, SecretFrame | SecretsWanted):
+            self._on_secrets(outcome)
             return
         if isinstance(outcome, Tick):
             self.slots.send_encoded(encode(Gateways(live=outcome.gateways)))
@@ -232,6 +246,18 @@ class Supervisor:
             self.keys.take(outcome.changes)
             if self._targets.take(outcome.changes):
                 self._check_soon()
+
+    def _on_secrets(self, frame: SecretFrame | SecretsWanted) -> None:
+        if isinstance(frame, SecretFrame):
+            self.secrets.take(frame)
+        else:
+            self.secrets.drop(frame.keys)
+        self.kept.changed()
+        self.slots.send_encoded(encode(frame))
+
+    def _on_keys(self, frame: ChannelFrame) -> None:
+        self.kept.changed()
+        self.slots.send_encoded(encode(frame))
 
     def _keep(self, changes: list[Change]) -> None:
         """What the mass removal guard says, to all workers, before they learn of the removal itself."""
@@ -292,6 +318,7 @@ class Supervisor:
         proven = [ProvenFrame(changes=part) for part in parts(self._proven.changes())]
         return [
             Gateways(live=self.feed.gateways),
+            *self.secrets.frames(),
             *self.keys.frames(),
             *proven,
             *(Kept(changes=part) for part in parts(self.guard.kept.values())),

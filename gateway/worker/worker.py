@@ -79,7 +79,7 @@ from gateway.worker.states import tables_state
 from gateway.worker.unready import unready_tables
 from meshway.assignments.messages import Ask, Budget
 from meshway.explanation import EXPLAIN
-from meshway.snapshot import Hello, Question
+from meshway.snapshot import Hello, Question, SecretFrame, SecretsWanted
 from meshway.tasks import spawn
 
 # uvloop takes the GIL per callback: at the default 5 ms a compiling thread would hold every callback up that long.
@@ -128,6 +128,10 @@ class Worker:
             self._parts.desks["mesh"].tell(frame.lost, frame.workers)
         elif isinstance(frame, KeySetFrame):
             self._parts.keys.take(frame.url, frame.text, frame.confirmed_s)
+        elif isinstance(frame, SecretFrame):
+            self._parts.secrets.take(frame)
+        elif isinstance(frame, SecretsWanted):
+            self._parts.secrets.drop(frame.keys)
         elif isinstance(frame, KeySetsWanted):
             self._parts.keys.drop(frame.urls)
         elif isinstance(frame, Buckets):

@@ -20,10 +20,11 @@ class AccessCaller(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     not_cidr, not_ip_list: of one that is in none of these.
 
     via: `route`: the Routes of a namespace; `any`: its services, too, once they can prove that they are. principal: as
-    an Authentication proved it, `ISSUER#SUBJECT`. anonymous: nobody proved anything.
+    an Authentication proved it, `ISSUER#SUBJECT`. consumer, consumer_group: of the policy's namespace, or of `mesh`.
+    anonymous: nobody proved anything.
     """
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"service", "consumer", "consumer_group"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"service"})
     unsupported_because: ClassVar[Mapping[str, str]] = dict.fromkeys(unsupported, _NO_PROOF)
     unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"via": frozenset({"call"})}
 
@@ -34,6 +35,8 @@ class AccessCaller(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     not_cidr: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
     not_ip_list: Label | None = None
     principal: Text | None = None
+    consumer: Label | None = None
+    consumer_group: Label | None = None
     anonymous: bool = False
 
 

@@ -34,8 +34,10 @@ def _via(part: Any) -> Iterator[Finding]:
 
 
 def _nobody(part: Any) -> Iterator[Finding]:
-    if part.anonymous and part.principal is not None:
-        yield Finding(".anonymous", "forbidden_combination", "who is anonymous has no principal; write two callers")
+    for name in ("principal", "consumer", "consumer_group"):
+        if part.anonymous and getattr(part, name) is not None:
+            reason = f"who is anonymous has no {name}; write two callers"
+            yield Finding(".anonymous", "forbidden_combination", reason)
 
 
 def _denies_by_proof(part: Any) -> Iterator[Finding]:
@@ -68,8 +70,18 @@ ACCESS_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     AccessPolicy: (UNIQUE_TARGETS, BlockRule(("default", "rules"), _says_something, whole=True)),
     AccessRule: (BlockRule(("action", "from_"), _denies_by_proof),),
     AccessCaller: (
-        _asks_something("namespace", "cidr", "ip_list", "not_cidr", "not_ip_list", "principal", "anonymous"),
-        BlockRule(("principal", "anonymous"), _nobody),
+        _asks_something(
+            "namespace",
+            "cidr",
+            "ip_list",
+            "not_cidr",
+            "not_ip_list",
+            "principal",
+            "consumer",
+            "consumer_group",
+            "anonymous",
+        ),
+        BlockRule(("principal", "consumer", "consumer_group", "anonymous"), _nobody),
         BlockRule(("namespace", "via"), _via),
         networks("cidr"),
         networks("not_cidr"),

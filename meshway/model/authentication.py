@@ -1,16 +1,18 @@
 """Authentication: who is calling. Of all documents that reach a rule the one with the narrowest target holds, whole."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
-from meshway.model.document import Part, Spec, Target
+from meshway.model.document import Label, Part, Spec, Target
 from meshway.model.match import Text
+from meshway.model.secret import SecretRef
 from meshway.units import Duration
 
-Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"
+]  # fmt: skip
 
 
 class CredentialPlace(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -26,8 +28,9 @@ Places = Annotated[tuple[Place, ...], Meta(min_length=1, max_length=8)]
 
 
 class Jwt(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A JSON Web Token of one issuer, for one of the audiences. Its keys: `jwks`, a JWKS as it is; or `jwks_uri`,
-    where every gateway fetches them each `jwks_refresh`, and believes them up to `jwks_max_stale` after it last could.
+    """A JSON Web Token of one issuer, for one of the audiences. Its keys: `jwks`, a JWKS as it is, or `{secret: NAME}`
+    of type jwks, which algorithms with a shared secret (HS256 …) need; or `jwks_uri`, where every gateway fetches them
+    each `jwks_refresh`, and believes them up to `jwks_max_stale` after it last could.
 
     principal_claim: names the caller. from: where tokens are looked for. required_claims: by claim, what it must be; a
     list must hold one that fits. claims_to_headers: by claim, the header that tells the service. max_age: since it was
@@ -49,27 +52,42 @@ class Jwt(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defa
     claims_to_headers: dict[str, str] = {}
 
 
+class ApiKey(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A key of a Consumer of the document's namespace or of `mesh`, or one of a Secret of type api_key_set."""
+
+    from_: Places = msgspec.field(name="from", default=(CredentialPlace(header="X-API-Key"),))
+    secret: Label | SecretRef | None = None
+
+
+class Basic(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A user's name and password (RFC 7617) of a Secret of type basic_users. realm: what browsers show; None: the
+    document's name."""
+
+    secret: Label | SecretRef
+    realm: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[ !#-\[\]-~]+$(?!\n)")] | None = None
+
+
 class AuthenticationMethod(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One way of proving who calls."""
+    """One way of proving who calls: exactly one."""
 
     unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"api_key", "mtls", "service_token", "basic", "hmac", "external", "introspection", "oidc"}
+        {"mtls", "service_token", "hmac", "external", "introspection", "oidc"}
     )
 
-    jwt: Jwt
+    jwt: Jwt | None = None
+    api_key: ApiKey | None = None
+    basic: Basic | None = None
 
 
 class Authentication(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Who is calling. The first method whose credential holds says it.
 
-    require: `any` refuses who shows no credential, `optional` lets him pass as nobody; a credential that does not hold
-    is refused either way. forward_credentials: the service gets them too.
+    require: `any` refuses who shows no credential, `all` who lacks that of one of the methods, `optional` lets him pass
+    as nobody; a credential that does not hold is refused either way. forward_credentials: the service gets them too.
     """
 
     plural: ClassVar[str] = "authentications"
-    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"require": frozenset({"all"})}
-
     targets: tuple[Target, ...] = ()
     methods: Annotated[tuple[AuthenticationMethod, ...], Meta(min_length=1, max_length=8)]
-    require: Literal["any", "optional"] = "any"
+    require: Literal["any", "all", "optional"] = "any"
     forward_credentials: bool = False

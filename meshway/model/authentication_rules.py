@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from meshway.http1.field_lines import IDENTITY_PREFIXES
-from meshway.jwt_keys import KeyFault, read_keys
-from meshway.model.authentication import Authentication, CredentialPlace, Jwt
+from meshway.jwt_keys import SHARED_ALGORITHMS, KeyFault, read_keys
+from meshway.model.authentication import Authentication, AuthenticationMethod, CredentialPlace, Jwt
+from meshway.model.document import LABEL_PATTERN
 from meshway.model.names import REFUSED_HEADERS, TOKEN
 from meshway.model.policy_rules import UNIQUE_TARGETS
 from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path, one_of, unique
@@ -63,7 +64,8 @@ def _keys(part: Any) -> Iterator[Finding]:
     if part.jwks is None:
         return
     if "secret" in part.jwks:
-        yield Finding(".jwks", "unsupported", "a Secret is not built yet: write the public keys here, or jwks_uri")
+        if part.jwks.keys() != {"secret"} or not re.search(LABEL_PATTERN, str(part.jwks["secret"])):
+            yield Finding(".jwks", "bad_name", "names a Secret by {secret: NAME}, and nothing else")
         return
     try:
         keys = read_keys(part.jwks)
@@ -72,6 +74,18 @@ def _keys(part: Any) -> Iterator[Finding]:
         return
     if not keys:
         yield Finding(".jwks.keys", "bad_key", "holds no key")
+
+
+def _algorithms(part: Any) -> Iterator[Finding]:
+    shared = [algorithm for algorithm in part.algorithms if algorithm in SHARED_ALGORITHMS]
+    if not shared:
+        return
+    if len(shared) < len(part.algorithms):
+        reason = f"{shared[0]} is by a shared secret, the others are not: what verifies one must not verify the other"
+        yield Finding(".algorithms", "forbidden_combination", reason)
+    if part.jwks is None or "secret" not in part.jwks:
+        reason = f"{shared[0]} needs jwks: {{secret: NAME}}: a shared secret is in no document"
+        yield Finding(".algorithms", "forbidden_combination", reason)
 
 
 def _claim_headers(part: Any) -> Iterator[Finding]:
@@ -86,17 +100,19 @@ def _claim_headers(part: Any) -> Iterator[Finding]:
 
 
 def _one_issuer_once(part: Any) -> Iterator[Finding]:
-    issuers = [method.jwt.issuer for method in part.methods]
+    issuers = [None if method.jwt is None else method.jwt.issuer for method in part.methods]
     yield from unique(issuers, lambda at: f".methods[{at}].jwt.issuer", "issuer")
 
 
 AUTHENTICATION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
+    AuthenticationMethod: (one_of("jwt", "api_key", "basic"),),
     CredentialPlace: (one_of("header", "cookie", "query"), BlockRule(("header", "cookie", "query"), _place)),
     Jwt: (
         BlockRule(("issuer",), _issuer),
         one_of("jwks", "jwks_uri"),
         BlockRule(("jwks",), _keys),
         BlockRule(("jwks_uri",), _uri),
+        BlockRule(("algorithms", "jwks"), _algorithms),
         bounded("jwks_refresh", 5.0, _DAY, zero=False),
         bounded("jwks_max_stale", 60.0, 30 * _DAY, zero=False),
         BlockRule(("claims_to_headers",), _claim_headers),

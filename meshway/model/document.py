@@ -10,6 +10,7 @@ from meshway.model.document_source import DocumentSource
 
 API_VERSION: Final = "meshway/v1"
 DEFAULT_NAMESPACE: Final = "default"
+MESH_NAMESPACE: Final = "mesh"
 # Python's `$` alone lets a line feed follow, JSON Schema's does not.
 LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$(?!\n)"
 

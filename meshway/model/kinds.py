@@ -4,12 +4,14 @@ from typing import Final
 
 from meshway.model.access_policy import AccessPolicy
 from meshway.model.authentication import Authentication
+from meshway.model.consumer import Consumer
 from meshway.model.document import Spec
 from meshway.model.ip_list import IpList
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.namespace import Namespace
 from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route
+from meshway.model.secret import Secret
 from meshway.model.service import Service
 from meshway.model.traffic_policy import TrafficPolicy
 from meshway.model.trust_bundle import TrustBundle
@@ -24,6 +26,8 @@ KINDS: Final[dict[str, type[Spec]]] = {
         Authentication,
         AccessPolicy,
         IpList,
+        Secret,
+        Consumer,
         MeshSettings,
         Namespace,
     )
@@ -34,12 +38,12 @@ BY_PLURAL: Final[dict[str, str]] = {spec.plural: kind for kind, spec in KINDS.it
 SHORT: Final[dict[str, str]] = {
     "svc": "Service", "rt": "Route", "tp": "TrafficPolicy", "rl": "RateLimit", "authn": "Authentication",
     "ap": "AccessPolicy", "ipl": "IpList",
-    "ms": "MeshSettings",
+    "ms": "MeshSettings", "sec": "Secret", "con": "Consumer",
 }  # fmt: skip
 # Kinds of the design whose time has not come: refused as `unsupported`, so that nobody takes them for typing errors.
 UNSUPPORTED: Final = frozenset(
     {
-        "AccessLog", "Alert", "Certificate", "Consumer", "DescriptorSet", "Listener",
-        "Objective", "Receiver", "Rollout", "Secret", "TcpRoute", "Telemetry", "TlsRoute", "UdpRoute",
+        "AccessLog", "Alert", "Certificate", "DescriptorSet", "Listener",
+        "Objective", "Receiver", "Rollout", "TcpRoute", "Telemetry", "TlsRoute", "UdpRoute",
     }
 )  # fmt: skip

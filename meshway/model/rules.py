@@ -14,15 +14,16 @@ from meshway.model import mesh_settings
 from meshway.model.access_rules import ACCESS_RULES
 from meshway.model.action_rules import ACTION_RULES
 from meshway.model.authentication_rules import AUTHENTICATION_RULES
-from meshway.model.document import Metadata
+from meshway.model.consumer_rules import CONSUMER_RULES
+from meshway.model.document import MESH_NAMESPACE, Metadata
 from meshway.model.policy_rules import POLICY_RULES
 from meshway.model.route_rules import ROUTE_RULES
 from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path
+from meshway.model.secret_rules import SECRET_RULES
 from meshway.model.service import Service
 from meshway.model.service_rules import SERVICE_RULES
 from meshway.units import Size
 
-MESH_NAMESPACE: Final = "mesh"
 _LABEL_KEY: Final = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
 _MAX_LABELS: Final = 64
 _MAX_LABEL_VALUE: Final = 63
@@ -39,6 +40,8 @@ def check_place(kind: str, metadata: Metadata, spec: Mapping[str, Any]) -> Itera
     if kind == "MeshSettings" and metadata.name != mesh_settings.NAME:
         reason = f"there is one MeshSettings, named {mesh_settings.NAME}"
         yield Finding("metadata.name", "forbidden_combination", reason)
+    if namespace != MESH_NAMESPACE and kind == "Secret" and spec.get("share_with"):
+        yield Finding("spec.share_with", "forbidden_namespace", "is for Secrets in namespace mesh")
     targets = spec.get("targets")
     for at, target in enumerate(targets if isinstance(targets, list | tuple) else ()):
         if namespace != MESH_NAMESPACE and isinstance(target, Mapping) and target.get("mesh") is True:
@@ -74,4 +77,6 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **POLICY_RULES,
     **AUTHENTICATION_RULES,
     **ACCESS_RULES,
+    **SECRET_RULES,
+    **CONSUMER_RULES,
 }

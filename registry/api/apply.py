@@ -41,7 +41,7 @@ def apply_router(core: Core, gateways: Gateways) -> APIRouter:
         last_s = _last_s(query, dry_run=dry_run)
         options = Options(partial=flag_of(query, "allow_partial"), istio_retries=flag_of(query, "istio_retries"))
         wanted = await read_apply(request, query.get("namespace", "default"), options)
-        documents = wanted.documents(existing)
+        documents = await core.documents.prepared(wanted.documents(existing))
         applied = await core.documents.apply(
             documents,
             wanted.envelope.delete,

@@ -34,6 +34,7 @@ def documents_router(core: Core) -> APIRouter:
         query_of(request.url.query, frozenset())
         kind = kind_of(plural)
         document, spec = await read_one(request, kind=kind, namespace=namespace, name=name)
+        ((document, spec),) = await documents.prepared([(document, spec)])
         stored = await documents.put(
             document,
             spec,

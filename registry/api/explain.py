@@ -16,6 +16,7 @@ from meshway.explanation import EXPLAIN, CallQuestion, Explanation
 from meshway.formats.reading import read_all
 from meshway.formats.surroundings import Options
 from meshway.formats.yaml_documents import WrittenDocument
+from meshway.model.secret import Secret
 from meshway.problem import Problem, invalid_document, invalid_request
 from registry.api.answers import answer, caller
 from registry.manners.json_text import decoder_of
@@ -23,7 +24,7 @@ from registry.manners.query import query_of
 from registry.view.rows import document_value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from meshway.model.document import Document, Spec
     from registry.core import Core
@@ -43,13 +44,13 @@ def explain_router(core: Core) -> APIRouter:
     async def explain(request: Request) -> Response:
         query_of(request.url.query, frozenset())
         question = _decode(await request.body())
-        drafts = await asyncio.to_thread(_drafts, question)
+        drafts = await core.documents.prepared(await asyncio.to_thread(_drafts, question))
         if drafts:  # judged as an apply would be
             await core.documents.apply(drafts, [], by=caller(request), dry_run=True)
         call = msgspec.structs.replace(question, documents=(), gateway=None)
         body = {
             "call": msgspec.to_builtins(call),
-            "changes": msgspec.to_builtins([draft_change(core.view, one) for one, _ in drafts]),
+            "changes": msgspec.to_builtins(draft_changes(core.view, [one for one, _ in drafts])),
         }
         told = await core.questions.ask(EXPLAIN, body, node=question.gateway or "", wait_s=WAIT_S)
         names = frozenset(one.name for one, _ in drafts)
@@ -58,7 +59,12 @@ def explain_router(core: Core) -> APIRouter:
     return router
 
 
-def draft_change(view: View, document: Document) -> dict[str, Any]:
+def draft_changes(view: View, documents: Iterable[Document]) -> list[dict[str, Any]]:
+    """But Secrets, whose contents a draft still has, and which decide about no call that nobody sent."""
+    return [_draft_change(view, one) for one in documents if one.kind != Secret.__name__]
+
+
+def _draft_change(view: View, document: Document) -> dict[str, Any]:
     """A document as the feed would bring it: one that is there keeps its age."""
     metadata = document.metadata
     row = view.document((document.kind, metadata.namespace, metadata.name))

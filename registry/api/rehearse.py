@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from meshway.rehearsal import REHEARSE, Rehearsal, merged
-from registry.api.explain import draft_change, told_as
+from registry.api.explain import draft_changes, told_as
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ async def rehearse(
     core: Core, gateways: Gateways, documents: Sequence[Document], delete: Sequence[Key], last_s: float
 ) -> Rehearsal:
     """Raises Problem: 503 no_gateway, 504 no_answer, 422 with what a gateway cannot do."""
-    changes = [draft_change(core.view, one) for one in documents]
+    changes = draft_changes(core.view, documents)
     changes += [
         {"op": "delete", "kind": key.kind, "namespace": key.namespace, "name": key.name, "value": None}
         for key in delete

@@ -8,18 +8,21 @@ import msgspec
 from msgspec import Meta
 
 from meshway.model.document import Document, Spec
+from meshway.model.secret import Secret
 from meshway.problem import FieldError, Problem, invalid_document, not_found
 from meshway.rehearsal import Rehearsal as RecordedRehearsal
 from registry.documents.cautions import Caution, bereft_services, cautions
 from registry.documents.claims import claim_text, claims, rivals
 from registry.documents.differences import ValueChange, document_changes
-from registry.documents.references import Hints, dangling, references, targets_of
+from registry.documents.references import Hints, dangling, fault_of, references, targets_of
+from registry.documents.sealed import settled
 from registry.revisions.draft import Apart
 from registry.view.rows import DocumentKey, DocumentRow, document_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from meshway.sealing import Sealing
     from registry.revisions.draft import Draft
 
 # What a row costs in memory and log beyond its spec, about.
@@ -83,12 +86,16 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class Apply(msgspec.Struct, Apart, frozen=True):
-    """Some documents put and some deleted, all or nothing. Raises Problem 409, 412 or 422 with every error."""
+    """Some documents put and some deleted, all or nothing. Raises Problem 409, 412 or 422 with every error.
+
+    sealing: what Secrets among them are sealed by.
+    """
 
     documents: Sequence[Written]
     delete: Sequence[Key]
     by: str
     guards: Sequence[Guard] = ()
+    sealing: Sealing | None = None
 
     @property
     def size(self) -> int:
@@ -98,7 +105,7 @@ class Apply(msgspec.Struct, Apart, frozen=True):
         _refuse_moved(draft, self.guards)
         before = _Before(draft)
         _refuse_doubles(self.documents, self.delete)
-        results = [_put(draft, written, self.by, before) for written in self.documents]
+        results = [_put(draft, written, self.by, before, self.sealing) for written in self.documents]
         results += [_delete(draft, key, self.by, before) for key in self.delete]
         _check(draft, before)
         warnings = [*cautions(before.changed(draft), draft), *bereft_services(map(Key.astuple, self.delete), draft)]
@@ -127,6 +134,7 @@ class Put(msgspec.Struct, frozen=True):
     by: str
     if_match: int | None = None
     create_only: bool = False
+    sealing: Sealing | None = None
 
     @property
     def size(self) -> int:
@@ -138,7 +146,7 @@ class Put(msgspec.Struct, frozen=True):
         _refuse_stale(row, key, self.if_match)
         if self.create_only and row is not None:
             raise _stale(row, key, "exists already")
-        applied = Apply([self.written], [], self.by).judge(draft)
+        applied = Apply([self.written], [], self.by, sealing=self.sealing).judge(draft)
         row = draft.document(key)
         result = applied.documents[0].result
         assert row is not None
@@ -191,10 +199,12 @@ def key_of(document: Document) -> DocumentKey:
     return (document.kind, document.metadata.namespace, document.metadata.name)
 
 
-def _put(draft: Draft, written: Written, by: str, touched: _Before) -> Result:
-    document = written.document
+def _put(draft: Draft, written: Written, by: str, touched: _Before, sealing: Sealing | None) -> Result:
+    document, spec, sealed = written.document, written.spec, b""
     key = kind, namespace, name = key_of(document)
     before = touched.remember(key)
+    if isinstance(spec, Secret):
+        document, spec, sealed = settled(document, spec, before, sealing, draft.at)
     changes = document_changes(None if before is None else before.document, document)
     if before is not None and not changes:
         return Result(kind=kind, namespace=namespace, name=name, result="unchanged")
@@ -202,14 +212,15 @@ def _put(draft: Draft, written: Written, by: str, touched: _Before) -> Result:
     draft.put_document(
         DocumentRow(
             document=document,
-            spec=written.spec,
+            spec=spec,
             revision=draft.revision,
             created_at=created_at,
             updated_at=draft.at,
             updated_by=by,
             value=document_value(document, created_at),
-            references=references(written.spec, namespace),
-            claims=claims(written.spec, namespace),
+            references=references(spec, namespace),
+            claims=claims(spec, namespace),
+            sealed=sealed,
         )
     )
     if before is None:
@@ -241,7 +252,7 @@ def _check(draft: Draft, touched: _Before) -> None:
 def _own_errors(row: DocumentRow, draft: Draft, hints: Hints) -> Iterator[FieldError]:
     for reference in row.references:
         if reason := dangling(reference, draft, hints):
-            yield _error(row, reference.path, "unknown_reference", reason)
+            yield _error(row, reference.path, fault_of(reference, draft), reason)
     named: set[DocumentKey] = set()
     for rival in (rival for claim in sorted(row.claims) for rival in rivals(claim)):
         # One that stands in the way is told; of a host's thousand Routes not each.
@@ -256,12 +267,12 @@ def _refuse_orphans(draft: Draft, touched: _Before, hints: Hints) -> None:
     keys = {
         key
         for key, row in touched.rows.items()
-        if key[0] in ("Service", "Route", "IpList") and row is not None and draft.document(key) is not row
+        if key[0] in ("Service", "Route", "IpList", "Secret") and row is not None and draft.document(key) is not row
     }
     if not keys:
         return
     orphans = [
-        _error(row, reference.path, "unknown_reference", reason)
+        _error(row, reference.path, fault_of(reference, draft), reason)
         for row in draft.all_documents()
         if row.references and row.key not in touched.rows
         for reference in row.references

@@ -2,8 +2,8 @@
 
 A Route claims each of its matches on each host, and its hosts at its priority, which a listed Route has alone; the
 hosts as such it shares, so that it is known who else is there. A TrafficPolicy claims each block for each target; an
-Authentication its targets, for of all that reach a rule one holds; a Service its aliases. RateLimits and AccessPolicies
-claim nothing: all that apply must admit a call.
+Authentication its targets, for of all that reach a rule one holds; a Consumer its credentials; a Service its aliases.
+RateLimits and AccessPolicies claim nothing: all that apply must admit a call.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from meshway.model.authentication import Authentication
-from meshway.model.document import Target
+from meshway.model.consumer import Consumer
+from meshway.model.document import MESH_NAMESPACE, Target
 from meshway.model.fields import plain
 from meshway.model.match import Match, PathMatch
 from meshway.model.path_template import parse_template
 from meshway.model.route import Route
-from meshway.model.rules import MESH_NAMESPACE
 from meshway.model.service import Service
 from meshway.model.traffic_policy import TrafficPolicy
 
@@ -40,6 +40,8 @@ def claims(spec: Spec, namespace: str) -> frozenset[Claim]:
             return frozenset(_of_policy(spec, namespace))
         case Authentication():
             return frozenset(("callers", target) for target in _target_texts(spec.targets, namespace))
+        case Consumer():
+            return frozenset(_of_consumer(spec, namespace))
         case Service():
             return frozenset(("alias", alias) for alias in spec.aliases)
     return frozenset()
@@ -67,6 +69,8 @@ def claim_text(claim: Claim) -> str:
         return f'the alias "{parts[0]}"'
     if kind == "block":
         return f"{parts[1]} of {parts[0]}"
+    if kind == "credential":
+        return f"the {parts[1]} credential {parts[2]}"
     if kind == "callers":
         return f"the word on who calls {parts[0]}"
     if kind in ("listed", "specificity"):
@@ -126,6 +130,16 @@ def _of_route(spec: Route, namespace: str) -> Iterator[Claim]:
     for listener, host in route_hosts(spec, namespace):
         for match in matches:
             yield ("match", listener, host, str(spec.priority), match)
+
+
+def _of_consumer(spec: Consumer, namespace: str) -> Iterator[Claim]:
+    for credential in spec.credentials:
+        if credential.api_key is not None:
+            yield ("credential", namespace, "api_key", f"{credential.api_key.id}")
+        elif credential.jwt is not None:
+            yield ("credential", namespace, "jwt", f"{credential.jwt.issuer}#{credential.jwt.subject}")
+        elif credential.basic is not None:
+            yield ("credential", namespace, "basic", f"{credential.basic.username}")
 
 
 def _of_policy(spec: TrafficPolicy, namespace: str) -> Iterator[Claim]:

@@ -25,6 +25,7 @@ from registry.documents.applying import (
     Written,
 )
 from registry.documents.differences import document_changes
+from registry.documents.passwords import Passwords
 from registry.documents.reading import decode_value
 from registry.revisions.draft import Once, Repeatable
 from registry.store.interface import HistoryForgotten
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable, Sequence
 
+    from meshway.sealing import Sealing
     from registry.revisions.revisions import Revisions
     from registry.store.interface import HistoryRecord, Store
     from registry.view.rows import DocumentKey
@@ -76,16 +78,22 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 class Documents:
     """Writes give a future that ends after the commit, or raise Problem 503 at once when too many wait."""
 
-    def __init__(self, view: View, revisions: Revisions, store: Store) -> None:
+    def __init__(self, view: View, revisions: Revisions, store: Store, sealing: Sealing | None) -> None:
         self._view = view
         self._revisions = revisions
         self._store = store
+        self._sealing = sealing
+        self._passwords = Passwords(view, sealing)
+
+    async def prepared(self, documents: Iterable[tuple[Document, Spec]]) -> list[tuple[Document, Spec]]:
+        """What somebody wrote, before it is put or applied: without passwords."""
+        return [await self._passwords.hashed(*one) for one in documents]
 
     def put(
         self, document: Document, spec: Spec, *, by: str, if_match: int | None = None, create_only: bool = False
     ) -> asyncio.Future[Stored]:
         """document, spec: as `decode_document` gives them. Problem 409, 412 (with the current one), 422."""
-        return self._revisions.submit(Put(Written(document, spec), by, if_match, create_only))
+        return self._revisions.submit(Put(Written(document, spec), by, if_match, create_only, self._sealing))
 
     def delete(self, key: Key, *, by: str, if_match: int | None = None) -> asyncio.Future[int]:
         """Answers the revision. Problem 404, 409 (instances, documents that refer to it), 412."""
@@ -105,7 +113,7 @@ class Documents:
 
         A dry run judges and changes nothing.
         """
-        write = Apply([Written(*one) for one in documents], delete, by, guards)
+        write = Apply([Written(*one) for one in documents], delete, by, guards, self._sealing)
         if dry_run:
             return self._revisions.submit(Rehearsal(write))
         return self._revisions.submit(write if once is None else Repeatable(write, once, Applied))

@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING, Final, cast
 
 from meshway.model.access_policy import AccessPolicy
 from meshway.model.authentication import Authentication
+from meshway.model.document import MESH_NAMESPACE
 from meshway.model.nearest import did_you_mean
 from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route, Rule
-from meshway.model.rules import MESH_NAMESPACE
+from meshway.model.secret import Secret, may_refer, secret_ref
 from meshway.model.service import Service, ServicePort
 from meshway.model.traffic_policy import TrafficPolicy
 from registry.documents.matching import is_in_subset
 from registry.view.rows import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from meshway.model.document import Destination, Spec, Target
     from registry.revisions.draft import Draft
-    from registry.view.rows import DocumentKey
+    from registry.view.rows import DocumentKey, DocumentRow
 
 _MOST_HINTS: Final = 5
 
@@ -51,7 +52,9 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
                 for destination, path in _destinations(rule, f"spec.rules[{at}]")
                 for reference in _of_destination(destination, namespace, path)
             )
-        case TrafficPolicy() | RateLimit() | Authentication():
+        case Authentication():
+            return (*_of_targets(spec.targets, namespace), *_of_methods(spec, namespace))
+        case TrafficPolicy() | RateLimit():
             return (*_of_targets(spec.targets, namespace), *_of_substitutes(spec, namespace))
         case AccessPolicy():
             return (*_of_targets(spec.targets, namespace), *_of_lists(spec, namespace))
@@ -65,6 +68,8 @@ def dangling(reference: Reference, draft: Draft, hints: Hints) -> str | None:
         return _dangling_route(reference, draft, owner)
     if reference.to == "ip_list":
         return _dangling_list(reference, draft)
+    if reference.to == "secret":
+        return _dangling_secret(reference, draft)
     service = _service(draft, reference.namespace, reference.name)
     if reference.to == "service":
         if service is None and next(draft.instances_of(reference.namespace, reference.name), None) is None:
@@ -80,6 +85,22 @@ def dangling(reference: Reference, draft: Draft, hints: Hints) -> str | None:
             it_has = f"{_it_has(names)}{_meant(reference.part, service)}"
             return f'"{reference.part}" is not a port of Service {owner} ({it_has})'
     return None
+
+
+def fault_of(reference: Reference, draft: Draft) -> str:
+    """The code of a reference that is dangling."""
+    is_found = reference.to == "secret" and referred_secret(reference, draft.document) is not None
+    return "wrong_type" if is_found else "unknown_reference"
+
+
+def referred_secret(reference: Reference, find: Callable[[DocumentKey], DocumentRow | None]) -> DocumentRow | None:
+    """The namespace's own, else the one of the mesh that is shared with it. find: a document by its key."""
+    own = find(("Secret", reference.namespace, reference.name))
+    if own is not None:
+        return own
+    shared = find(("Secret", MESH_NAMESPACE, reference.name))
+    spec = None if shared is None else cast("Secret | None", shared.spec)
+    return shared if spec is not None and may_refer(spec.share_with, reference.namespace) else None
 
 
 def is_without_instances(reference: Reference, draft: Draft) -> bool:
@@ -99,8 +120,9 @@ def is_without_instances(reference: Reference, draft: Draft) -> bool:
 
 def targets_of(reference: Reference) -> tuple[DocumentKey, ...]:
     """The document it refers to, which for a service may not be written; of a list all that may be meant."""
-    if reference.to == "ip_list":
-        return tuple(("IpList", namespace, reference.name) for namespace in (reference.namespace, MESH_NAMESPACE))
+    if reference.to in ("ip_list", "secret"):
+        kind = "IpList" if reference.to == "ip_list" else "Secret"
+        return tuple((kind, namespace, reference.name) for namespace in (reference.namespace, MESH_NAMESPACE))
     kind = "Route" if reference.to in ("route", "rule") else "Service"
     return ((kind, reference.namespace, reference.name),)
 
@@ -112,7 +134,7 @@ def _destinations(rule: Rule, path: str) -> Iterator[tuple[Destination, str]]:
         yield copy.destination, f"{path}.mirror[{at}].destination"
 
 
-def _of_substitutes(spec: TrafficPolicy | RateLimit | Authentication, namespace: str) -> Iterator[Reference]:
+def _of_substitutes(spec: TrafficPolicy | RateLimit, namespace: str) -> Iterator[Reference]:
     """Who serves in place of the called service. A policy of the whole mesh means the called one's namespace, whichever
     that is, where it names none."""
     if not isinstance(spec, TrafficPolicy):
@@ -152,6 +174,19 @@ def _of_lists(spec: AccessPolicy, namespace: str) -> Iterator[Reference]:
                     yield Reference(f"spec.rules[{at}].from[{place}].{field}", "ip_list", namespace, name)
 
 
+def _of_methods(spec: Authentication, namespace: str) -> Iterator[Reference]:
+    for at, method in enumerate(spec.methods):
+        path = f"spec.methods[{at}]"
+        if method.jwt is not None and method.jwt.jwks is not None and "secret" in method.jwt.jwks:
+            yield Reference(f"{path}.jwt.jwks.secret", "secret", namespace, method.jwt.jwks["secret"], "jwks")
+        if method.api_key is not None and method.api_key.secret is not None:
+            name = secret_ref(method.api_key.secret).secret
+            yield Reference(f"{path}.api_key.secret", "secret", namespace, name, "api_key_set")
+        if method.basic is not None:
+            name = secret_ref(method.basic.secret).secret
+            yield Reference(f"{path}.basic.secret", "secret", namespace, name, "basic_users")
+
+
 def _of_target(target: Target, namespace: str, path: str) -> Iterator[Reference]:
     if target.service is not None:
         yield Reference(f"{path}.service", "service", namespace, target.service)
@@ -181,6 +216,17 @@ def _dangling_list(reference: Reference, draft: Draft) -> str | None:
     if any(draft.document(key) is not None for key in targets_of(reference)):
         return None
     return f'"{reference.name}" is no IpList in namespace {reference.namespace}, nor in {MESH_NAMESPACE}'
+
+
+def _dangling_secret(reference: Reference, draft: Draft) -> str | None:
+    row = referred_secret(reference, draft.document)
+    wanted = reference.part.split()
+    if row is not None:
+        kind = cast("Secret", row.spec).type if row.spec is not None else ""
+        return None if kind in wanted else f'Secret "{reference.name}" is {kind}, not {" or ".join(wanted)}'
+    if draft.document(("Secret", MESH_NAMESPACE, reference.name)) is not None:
+        return f'Secret "{reference.name}" of {MESH_NAMESPACE} is not shared with namespace {reference.namespace}'
+    return f'"{reference.name}" is no Secret in namespace {reference.namespace}, nor in {MESH_NAMESPACE}'
 
 
 def _service(draft: Draft, namespace: str, name: str) -> Service | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from registry.feed.follower import Follower
 from registry.feed.log_pages import LogPages
@@ -24,11 +24,31 @@ _SNAPSHOT_REVISIONS: Final = 1000
 _SNAPSHOT_TICKS: Final = 5
 
 
+class Secrets(Protocol):
+    """What gateways are told beside the log. frames: by namespace and name, another dict when one is another."""
+
+    frames: dict[tuple[str, str], bytes]
+
+    def refresh(self) -> None: ...
+
+
+class NoSecrets:
+    """Of a registry that can open none."""
+
+    def __init__(self) -> None:
+        self.frames: dict[tuple[str, str], bytes] = {}
+
+    def refresh(self) -> None: ...
+
+
 class Feed:
     """live_gateways: how many gateways reported lately; ticks tell it, for shares of limits."""
 
-    def __init__(self, view: View, store: Store, *, live_gateways: Callable[[], int]) -> None:
+    def __init__(
+        self, view: View, store: Store, *, live_gateways: Callable[[], int], secrets: Secrets | None = None
+    ) -> None:
         self._view = view
+        self._secrets = NoSecrets() if secrets is None else secrets
         self._pages = LogPages(view, store)
         self._live_gateways = live_gateways
         self._snapshot: FramedSnapshot | None = None
@@ -38,6 +58,7 @@ class Feed:
         self._woken: set[Follower] = set()
         self._told: Counter[Callable[[], None]] = Counter()
         view.on_commit.append(self._wake_all)
+        self._secrets.refresh()
 
     def follow(
         self,
@@ -65,6 +86,7 @@ class Feed:
             epoch=epoch,
             node=node,
             snapshot=self._snapshot_now,
+            secrets=self._secrets,
             wake=wake,
             closed=closed,
         )
@@ -123,6 +145,7 @@ class Feed:
                 del self._told[at_commit]
 
     def _wake_all(self) -> None:
+        self._secrets.refresh()
         for tell in tuple(self._told):
             tell()
         for follower in tuple(self._woken):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from meshway.snapshot import Hello, Reset, Tick, encode_frame
+from meshway.snapshot import Hello, Reset, SecretsWanted, Tick, encode_frame
 from registry.feed.log_cursor import LogCursor
 from registry.feed.log_pages import Behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from registry.feed.feed import Secrets
     from registry.feed.log_pages import LogPages
     from registry.feed.snapshots import FramedSnapshot
     from registry.view.view import View
@@ -23,12 +24,12 @@ class Follower:
     what else there is.
 
     since: the revision it holds, of history `epoch`; None: nothing. snapshot: gives the one to use now,
-    not older than what the follower holds.
+    not older than what the follower holds. secrets: always those of the head, before what refers to them.
     """
 
     __slots__ = (
-        "_closed", "_cursor", "_epoch", "_gateways", "_pages", "_ready", "_snapshot", "_snapshot_at", "_snapshots",
-        "_view", "_wake", "node",
+        "_closed", "_cursor", "_epoch", "_gateways", "_pages", "_ready", "_secrets", "_snapshot",
+        "_snapshot_at", "_snapshots", "_told", "_view", "_wake", "node",
     )  # fmt: skip
 
     def __init__(
@@ -40,6 +41,7 @@ class Follower:
         epoch: str | None,
         node: str,
         snapshot: Callable[[int], FramedSnapshot],
+        secrets: Secrets,
         wake: Callable[[], None],
         closed: Callable[[Follower], None],
     ) -> None:
@@ -53,6 +55,8 @@ class Follower:
         self._snapshot: FramedSnapshot | None = None
         self._snapshot_at = 0
         self._gateways = 0
+        self._secrets = secrets
+        self._told: dict[tuple[str, str], bytes] | None = None
         self._ready: list[bytes] = [encode_frame(Hello(epoch=view.epoch, revision=view.revision))]
         reason = _refusal(view, since, epoch)
         if since is None or reason is not None:
@@ -86,7 +90,7 @@ class Follower:
     @property
     def has_more(self) -> bool:
         """Whether `take` would give something without a wake before it."""
-        if self._snapshot is not None or self._ready:
+        if self._snapshot is not None or self._ready or self._told is not self._secrets.frames:
             return True
         cursor = self._cursor
         return self._gateways > 0 if cursor.is_at_head else not cursor.is_reading
@@ -94,6 +98,8 @@ class Follower:
     def take(self, limit: int = TAKE_BYTES) -> bytes:
         """Frames that are ready now, about `limit` bytes; empty: wait for wake. Of a snapshot one part, since a part
         may have to be encoded."""
+        if self._told is not self._secrets.frames:
+            self._tell_secrets()
         if self._snapshot is None and not self._ready and not self._gateways:
             # What a follower does a thousand times between two ticks: no list, no joining of its own.
             if self._cursor.is_at_head:
@@ -121,6 +127,14 @@ class Follower:
     def close(self) -> None:
         self._cursor.close()
         self._closed(self)
+
+    def _tell_secrets(self) -> None:
+        """Where there are none nothing is said: who is in step and was told of none knows that."""
+        told, frames = self._told, self._secrets.frames
+        if (told is None and frames) or (told is not None and not told.keys() <= frames.keys()):
+            self._ready.append(encode_frame(SecretsWanted(keys=sorted(frames))))
+        self._ready += [frame for key, frame in frames.items() if told is None or told.get(key) is not frame]
+        self._told = frames
 
     def _take_deltas(self, limit: int) -> bytes:
         """Empty with something in `_ready`: it had to begin anew."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshway.model.trust_bundle import Phase
-    from registry.sealing import Sealing
+    from meshway.sealing import Sealing
     from registry.store.authorities import Role, State
     from registry.store.interface import Store
     from registry.store.steps import Step

@@ -22,9 +22,9 @@ from registry.store.interface import StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from meshway.sealing import Sealing
     from registry.identity.custody import Trust
     from registry.revisions.revisions import Revisions
-    from registry.sealing import Sealing
     from registry.store.interface import Store
     from registry.view.view import View
 

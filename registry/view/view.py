@@ -29,9 +29,9 @@ class View:
     """Changed in one place only (`apply`, by the committer), between two steps of the loop: readers see no halves.
 
     services: instances by (namespace, service), then by id; no empty ones. documents: by kind, then (namespace, name).
-    claims: who holds what only one document may (claims.py). floor: the oldest revision the store's log holds.
-    at: when the head was committed, by which one history is told from another; None: not known. recent_bytes: bound of
-    `recent`.
+    claims: who holds what only one document may (claims.py). document_changes: how often one was put or removed.
+    floor: the oldest revision the store's log holds. at: when the head was committed, by which one history is told from
+    another; None: not known. recent_bytes: bound of `recent`.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class View:
         self.onces: dict[str, OnceRecord] = {}
         self._recent_bytes = recent_bytes
         self.recent = Recent(revision, recent_bytes)
+        self.document_changes = 0
         self.waiters = Waiters()
         self.on_instances: list[Callable[[Sequence[InstanceMove]], None]] = []
         self.on_commit: list[Callable[[], None]] = []
@@ -189,6 +190,7 @@ class View:
         return before
 
     def _put_document(self, key: DocumentKey, row: DocumentRow | None) -> None:
+        self.document_changes += 1
         of_kind = self.documents.setdefault(key[0], {})
         before = of_kind.pop(key[1:], None)
         if before is not None:

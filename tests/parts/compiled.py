@@ -35,6 +35,8 @@ class CompiledGateway:
         self.lines: list[dict[str, Any]] = []
         self._parts = parts
         self.keys = parts.keys
+        self.secrets = parts.secrets
+        self.passwords = parts.passwords
         self.port = 0
         self._holder = holder
         self._revision = 0

@@ -26,6 +26,8 @@ _VALUES: Final = st.sampled_from(["x", "1.0", "on", "~", "é", "a: b", "# x", " 
 _TEXTS: Final = {
     "hosts": st.sampled_from(["shop.example", "cart", "cart.shop", "a.b.c"]),
     "aliases": st.sampled_from(["shop.example", "cart", "a.b.c"]),
+    "id": st.sampled_from(["abcdefgh", "A-_45678"]),
+    "hash": st.sampled_from(["sha256:" + "0" * 64, "sha256:" + "af" * 32]),
     "methods": st.sampled_from(["GET", "POST", "PROPFIND"]),
     "key": st.sampled_from(["source_ip", "service", "header.x-key", "query.q", "constant"]),
     "expect": st.sampled_from(["200", "200-299", "404"]),
@@ -40,7 +42,8 @@ _TEXTS: Final = {
     "jwks_uri": st.sampled_from(["https://id.example/jwks", "http://127.0.0.1:9000/keys?v=1"]),
 }
 # Blocks that another standard describes. RFC 7515 §A.3.1's key.
-_FOREIGN: Final = {
+_FOREIGN: Final[dict[str, st.SearchStrategy[Any]]] = {
+    "data": st.none(),
     "jwks": st.builds(
         lambda: {
             "keys": [
@@ -52,7 +55,14 @@ _FOREIGN: Final = {
                 }
             ]
         }
-    )
+    ),
+}
+_SECRETS: Final[dict[str, Any]] = {
+    "opaque": {"a": "b", "c": "d: e"},
+    "api_key_set": [{"id": "abcdefgh", "hash": "sha256:" + "0" * 64, "expires": "2030-01-01"}],
+    "basic_users": [{"username": "ada", "password": "on"}],
+    "hmac_keys": [{"key_id": "a", "secret": "A" * 43 + "="}],
+    "jwks": {"keys": [{"kty": "oct", "kid": "a", "alg": "HS256", "k": "A" * 43}]},
 }
 _NAMES: Final = st.sampled_from(["x-a", "x-b", "team", "Accept"])
 
@@ -71,8 +81,20 @@ def documents(kind: str) -> st.SearchStrategy[Written]:
         },
     )
     return st.fixed_dictionaries(
-        {"apiVersion": st.just("meshway/v1"), "kind": st.just(kind), "metadata": metadata, "spec": _block(KINDS[kind])}
+        {
+            "apiVersion": st.just("meshway/v1"),
+            "kind": st.just(kind),
+            "metadata": metadata,
+            "spec": _secret() if kind == "Secret" else _block(KINDS[kind]),
+        }
     ).map(_repaired)
+
+
+def _secret() -> st.SearchStrategy[Written]:
+    """What a Secret's data may be depends on its type."""
+    return st.tuples(_block(KINDS["Secret"]), st.sampled_from(sorted(_SECRETS))).map(
+        lambda drawn: drawn[0] | {"type": drawn[1], "data": _SECRETS[drawn[1]], "keep": False, "versions": []}
+    )
 
 
 def _block(of: type) -> st.SearchStrategy[Written]:

@@ -1,10 +1,10 @@
 """A gateway's follower with what it holds, in the test's own loop."""
 
-from gateway.feed.follower import Follower
+from gateway.feed.follower import Follower, Heard
 from gateway.feed.held import Held
 from gateway.feed.registry_link import RegistryUrl
 from gateway.feed.state import Changes, FeedState, Whole
-from meshway.snapshot import Question, Tick
+from meshway.snapshot import Tick
 from meshway.tasks import spawn
 from tests.parts.conditions import until
 from tests.parts.feed_server import Feed
@@ -23,13 +23,13 @@ class Following:
         self.follower = Follower(parsed, "gw/1", self.state, self._on_outcome, lambda: 0.0)
         self.task = spawn(self.follower.run(), name="follow")
 
-    def _on_outcome(self, outcome: Whole | Changes | Question | Tick) -> None:
+    def _on_outcome(self, outcome: Heard) -> None:
         if isinstance(outcome, Tick):
             self.gateways.append(outcome.gateways)
-        if isinstance(outcome, Tick | Question):
-            return
         if isinstance(outcome, Whole):
             self.wholes += 1
+        elif not isinstance(outcome, Changes):
+            return
         else:
             assert outcome.revision == self.held.revision + 1
             self.revisions.append(outcome.revision)

@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -80,14 +80,21 @@ def claims(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in made.items() if value is not None}
 
 
-def token(key: SigningKey, body: dict[str, Any] | None = None, **header: Any) -> str:
+class Signer(Protocol):
+    @property
+    def algorithm(self) -> str: ...
+
+    def sign(self, message: bytes, algorithm: str | None = None, /) -> bytes: ...
+
+
+def token(key: Signer, body: dict[str, Any] | None = None, **header: Any) -> str:
     """header: members beside alg and kid; a change to None leaves one out."""
     head = {"alg": key.algorithm, "kid": "k1", "typ": "JWT"} | header
     head = {name: value for name, value in head.items() if value is not None}
     return raw_token(key, json.dumps(head).encode(), json.dumps(claims() if body is None else body).encode())
 
 
-def raw_token(key: SigningKey, head: bytes, body: bytes, algorithm: str | None = None) -> str:
+def raw_token(key: Signer, head: bytes, body: bytes, algorithm: str | None = None) -> str:
     """Signed whatever head and body are."""
     signed = f"{base64url(head)}.{base64url(body)}"
     return f"{signed}.{base64url(key.sign(signed.encode(), algorithm))}"

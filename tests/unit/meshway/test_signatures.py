@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from meshway.jwt_keys import ALGORITHMS, decode_base64url, read_keys
-from meshway.signatures import BadKey, PublicKey, Scheme, ec_key, rsa_key
+from meshway.signatures import BadKey, PublicKey, Scheme, SharedKey, ec_key, rsa_key
 from tests.parts.tokens import SigningKey
 
 KEYS = {
@@ -17,7 +17,7 @@ KEYS = {
 }
 
 
-def public_of(key: SigningKey) -> PublicKey:
+def public_of(key: SigningKey) -> PublicKey | SharedKey:
     return read_keys({"keys": [key.jwk()]})[0].public
 
 

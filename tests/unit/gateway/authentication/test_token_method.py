@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from gateway.authentication import token_method
-from gateway.authentication.proof import Fault, Proof
-from gateway.authentication.token_method import REMEMBERED_S, InlineKeys, TokenMethod
+from gateway.authentication.proof import REMEMBERED_S, Fault, Proof
+from gateway.authentication.token_method import InlineKeys, TokenMethod
+from gateway.consumer_ring import ConsumerRing
 from meshway.jwt import verify
 from meshway.jwt_keys import KeySet, read_keys
 from meshway.model.authentication import Jwt
@@ -32,7 +33,8 @@ class Clock:
 
 def made(clock: Clock, *, is_only: bool = True, **fields: Any) -> TokenMethod:
     spec = Jwt(issuer=ISSUER, audiences=(AUDIENCE,), jwks={}, **fields)
-    return TokenMethod(spec, "Authentication a/b", InlineKeys(KEYS), clock.now, clock.wall, is_only=is_only)
+    keys, consumers = InlineKeys(KEYS), ConsumerRing()
+    return TokenMethod(spec, "a", "Authentication a/b", keys, consumers, clock.now, clock.wall, is_only=is_only)
 
 
 def text(clock: Clock, lives_s: float = 3600.0, **changes: Any) -> bytes:

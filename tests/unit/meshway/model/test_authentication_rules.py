@@ -32,13 +32,16 @@ AT = "spec.methods[0].jwt"
         ({"issuer": "https://id.example#x"}, ".issuer", "out_of_bounds"),
         ({"issuer": "id example"}, ".issuer", "out_of_bounds"),
         ({"audiences": []}, ".audiences", "out_of_bounds"),
-        ({"algorithms": ["HS256"]}, ".algorithms[0]", "out_of_bounds"),
+        ({"algorithms": ["HS256"]}, ".algorithms", "forbidden_combination"),
+        ({"algorithms": ["HS256"], "jwks": None, "jwks_uri": "https://a"}, ".algorithms", "forbidden_combination"),
+        ({"algorithms": ["ES256", "HS256"], "jwks": {"secret": "keys"}}, ".algorithms", "forbidden_combination"),
         ({"algorithms": ["none"]}, ".algorithms[0]", "out_of_bounds"),
         ({"algorithms": []}, ".algorithms", "out_of_bounds"),
         ({"jwks": {"keys": [KEY.jwk(d="AA")]}}, ".jwks.keys[0].d", "bad_key"),
         ({"jwks": {"keys": []}}, ".jwks.keys", "bad_key"),
         ({"jwks": {"keys": [KEY.jwk(y=KEY.jwk()["x"])]}}, ".jwks.keys[0].x", "bad_key"),
-        ({"jwks": {"secret": "keys"}}, ".jwks", "unsupported"),
+        ({"jwks": {"secret": "Keys"}}, ".jwks", "bad_name"),
+        ({"jwks": {"secret": "keys", "key": "a"}}, ".jwks", "bad_name"),
         ({"jwks": None}, "", "forbidden_combination"),
         ({"jwks_uri": "https://id.example/jwks"}, "", "forbidden_combination"),
         ({"jwks": None, "jwks_uri": "id.example/jwks"}, ".jwks_uri", "out_of_bounds"),
@@ -72,9 +75,18 @@ def test_what_would_not_hold_is_named(fields: dict[str, Any], path: str, code: s
 
 
 def test_what_is_not_built_is_refused() -> None:
-    for method in ("api_key", "basic", "hmac", "mtls", "oidc", "external", "introspection", "service_token"):
+    for method in ("hmac", "mtls", "oidc", "external", "introspection", "service_token"):
         assert (f"spec.methods[0].{method}", "unsupported") in found({"jwt": jwt(), method: {}})
-    assert found({"jwt": jwt()}, require="all") == [("spec.require", "unsupported")]
+
+
+def test_a_method_is_exactly_one_and_names_secrets_by_their_names() -> None:
+    assert found({"jwt": jwt(), "api_key": {}}) == [("spec.methods[0]", "forbidden_combination")]
+    assert found({}) == [("spec.methods[0]", "forbidden_combination")]
+    assert found({"basic": {}}) == [("spec.methods[0].basic.secret", "missing_field")]
+    assert found({"basic": {"secret": {"secret": "users", "key": "a"}}})[0][1] == "unsupported"
+    assert not found({"api_key": {}}, {"basic": {"secret": "users"}}, {"jwt": jwt()}, require="all")
+    assert not found({"api_key": {"secret": {"secret": "keys"}, "from": [{"query": "key"}]}})
+    assert not found({"jwt": jwt(algorithms=["HS256"], jwks={"secret": "keys"})})
 
 
 def test_an_issuer_is_there_once_and_a_method_at_least() -> None:

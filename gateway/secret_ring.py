@@ -1,0 +1,95 @@
+"""What the registry told a worker of Secrets: by namespace and name, with who must forget when one is another."""
+
+import threading
+from collections.abc import Callable, Collection
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+from weakref import WeakSet
+
+from gateway.key_ring import Forgetful
+from meshway.model.document import MESH_NAMESPACE
+from meshway.model.secret import may_refer
+from meshway.snapshot import SecretFrame
+
+Key = tuple[str, str]
+_T = TypeVar("_T")
+NEVER: Final = float("inf")
+
+
+class Version(NamedTuple, Generic[_T]):
+    """until: seconds since 1970, from then on it is not accepted."""
+
+    until: float
+    contents: _T
+
+
+class SecretRing:
+    """One a process."""
+
+    def __init__(self) -> None:
+        self._held: dict[Key, SecretFrame] = {}
+        self._watchers: dict[str, WeakSet[Forgetful]] = {}
+        # Whoever watches is made in the compiler's thread, while Secrets come on the loop.
+        self._lock = threading.Lock()
+
+    def take(self, frame: SecretFrame) -> None:
+        """On the loop."""
+        if self._held.get(frame.key) != frame:
+            self._held[frame.key] = frame
+            self._tell(frame.name)
+
+    def drop(self, but: Collection[Key]) -> None:
+        """No document refers to the others any more."""
+        for key in self._held.keys() - set(but):
+            del self._held[key]
+            self._tell(key[1])
+
+    def held(self, namespace: str, name: str) -> SecretFrame | None:
+        """The one that a document of this namespace means by the name; None: it is not known here."""
+        own = self._held.get((namespace, name))
+        if own is not None:
+            return own
+        shared = self._held.get((MESH_NAMESPACE, name))
+        return shared if shared is not None and may_refer(tuple(shared.share_with), namespace) else None
+
+    def frames(self) -> list[SecretFrame]:
+        return list(self._held.values())
+
+    def watch(self, name: str, who: Forgetful) -> None:
+        """In any thread. who: told when a Secret of this name is another, of whichever namespace; kept weakly."""
+        with self._lock:
+            self._watchers.setdefault(name, WeakSet()).add(who)
+
+    def _tell(self, name: str) -> None:
+        with self._lock:
+            watchers = list(self._watchers.get(name, ()))
+        for each in watchers:
+            each.forget()
+
+
+class ReadSecret(Generic[_T]):
+    """A Secret as one document means it, read when it is first wanted and again when it is another.
+
+    kinds: types it may have. read: from its data.
+    """
+
+    def __init__(
+        self, ring: SecretRing, namespace: str, name: str, kinds: Collection[str], read: Callable[[Any], _T]
+    ) -> None:
+        self._ring, self._namespace, self._name = ring, namespace, name
+        self._kinds, self._read = kinds, read
+        self._found: tuple[Version[_T], ...] | None = None
+
+    def accepted(self, wall_s: float) -> list[tuple[_T, float]]:
+        """Newest first, those that are accepted at this time, each with until when (seconds since 1970)."""
+        found = self._found
+        if found is None:
+            frame = self._ring.held(self._namespace, self._name)
+            if frame is None or frame.type not in self._kinds:
+                return []
+            found = self._found = tuple(
+                Version(NEVER if one.until is None else one.until, self._read(one.data)) for one in frame.versions
+            )
+        return [(version.contents, version.until) for version in found if version.until > wall_s]
+
+    def forget(self) -> None:
+        self._found = None

@@ -1,0 +1,80 @@
+"""What gateways are told of Secrets: the contents of those that documents refer to, and of no others."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from meshway.model.secret import Secret
+from meshway.sealing import SealBroken
+from meshway.snapshot import SecretContents, SecretFrame, encode_frame
+from registry.documents.references import referred_secret
+from registry.documents.sealed import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshway.sealing import Sealing
+    from registry.view.rows import DocumentRow
+    from registry.view.view import View
+
+_log = logging.getLogger("registry.documents.secrets")
+
+
+class SecretFrames:
+    """frames: of the view's head, by namespace and name; another dict whenever one of them is another."""
+
+    def __init__(self, view: View, sealing: Sealing) -> None:
+        self._view, self._sealing = view, sealing
+        self._seen = -1
+        self._made: dict[tuple[str, str], tuple[DocumentRow, bytes]] = {}
+        self.frames: dict[tuple[str, str], bytes] = {}
+
+    def refresh(self) -> None:
+        """After a commit. Costs nothing where no document has changed, or none is a Secret."""
+        view = self._view
+        if view.document_changes == self._seen:
+            return
+        self._seen = view.document_changes
+        made: dict[tuple[str, str], tuple[DocumentRow, bytes]] = {}
+        if view.documents.get(Secret.__name__):
+            for row in self._used():
+                key = row.key[1:]
+                before = self._made.get(key)
+                frame = before[1] if before is not None and before[0] is row else _frame(row, self._sealing)
+                if frame is not None:
+                    made[key] = (row, frame)
+        self._made = made
+        frames = {key: frame for key, (_, frame) in made.items()}
+        if frames != self.frames:
+            self.frames = frames
+
+    def _used(self) -> Iterator[DocumentRow]:
+        for of_kind in self._view.documents.values():
+            for row in of_kind.values():
+                for reference in row.references:
+                    if reference.to == "secret":
+                        found = referred_secret(reference, self._view.document)
+                        if found is not None:
+                            yield found
+
+
+def _frame(row: DocumentRow, sealing: Sealing) -> bytes | None:
+    """None: it cannot be opened, and what refers to it refuses."""
+    spec = row.spec
+    if not isinstance(spec, Secret):
+        return None
+    try:
+        versions = opened(row, sealing)
+    except SealBroken as broken:
+        _log.error("gateways get nothing of %s: %s", row.document.name, broken)
+        return None
+    return encode_frame(
+        SecretFrame(
+            namespace=row.key[1],
+            name=row.key[2],
+            type=spec.type,
+            share_with=list(spec.share_with),
+            versions=[SecretContents(version.until, version.data) for version in versions],
+        )
+    )
