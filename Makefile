@@ -19,8 +19,9 @@ demo: install  ## bookinfo beside a running `make up`
 	@exec .venv/bin/meshway demo
 
 test: install  ## everything that fits in a quarter of an hour on two cores
-	@$(PYTHON) -m pytest -q -rR -n 2 --dist worksteal --durations=10 tests/unit tests/integration
-	@$(PYTHON) -m pytest -q -rR --durations=20 tests/browser tests/end_to_end
+	@$(PYTHON) -m pytest -q -rR -n 2 --dist worksteal --durations=10 tests/unit
+	@$(PYTHON) -m pytest -q -rR -n 4 --dist worksteal --lane beside --durations=20 tests/end_to_end tests/browser tests/integration
+	@$(PYTHON) -m pytest -q -rR --lane alone --durations=10 tests/end_to_end
 
 test-unit: install  ## the fast part
 	@$(PYTHON) -m pytest -q tests/unit

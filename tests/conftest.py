@@ -25,8 +25,19 @@ os.environ.setdefault("MESHWAY_DNS_PORT", "0")
 _ASKED_AGAIN = {"integration", "end_to_end", "browser"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that failed is asked once more, but for those that say otherwise (CONTRIBUTING.md)."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--lane", choices=("alone", "beside"), help="only tests marked alone, or only the others")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Picks the lane; and a test that failed is asked once more, but for those that say otherwise (CONTRIBUTING.md)."""
+    if lane := config.getoption("--lane"):
+        taken: list[pytest.Item] = []
+        left: list[pytest.Item] = []
+        for item in items:
+            (taken if (item.get_closest_marker("alone") is not None) == (lane == "alone") else left).append(item)
+        items[:] = taken
+        config.hook.pytest_deselected(items=left)
     for item in items:
         suite = item.path.relative_to(item.config.rootpath / "tests").parts[0]
         if suite in _ASKED_AGAIN and item.get_closest_marker("flaky") is None:

@@ -90,6 +90,7 @@ async def test_when_a_zone_is_cut_off_it_is_held_and_others_expire_as_ever(
     assert await silent.renew_together() == count, "when it is back, it goes on with the leases it had"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("way", ["cut off", "killed"])
 @pytest.mark.parametrize(
     ("count", "ttl_s", "away_s"), [(2_000, 5, 7.0), pytest.param(30_000, 30, 300.0, marks=pytest.mark.soak)]

@@ -38,23 +38,25 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     running.close()
 
 
+@pytest.mark.alone
 def test_stopped_watchers_slow_nobody_and_are_told_to_begin_anew(registry: Registry, tmp_path: Path) -> None:
     quick = Watcher()
     reading = threading.Thread(target=lambda: quick.read(registry.port, 2 * _WRITES + 1))
     _write(registry)
     reading.start()
     wait_until(lambda: quick.held == 1, what="the quick one holds the snapshot")
-    longest_s = max(_way_s(registry, quick) for _ in range(_WRITES))
+    without_s = max(_way_s(registry, quick) for _ in range(_WRITES))
     before = resident_bytes(registry.process.pid)  # with all that it keeps for those who are behind
     slow = [Process(python("-c", _WATCH, str(registry.port)), tmp_path / f"slow{at}") for at in range(_SLOW)]
     try:
         for watcher in slow:
             wait_until(lambda watcher=watcher: "id: " in watcher.text(), what="each has its snapshot")  # type: ignore[misc]
             watcher.send(signal.SIGSTOP)
-        longest_s = max(longest_s, *(_way_s(registry, quick) for _ in range(_WRITES)))
+        with_s = max(_way_s(registry, quick) for _ in range(_WRITES))
         grown = resident_bytes(registry.process.pid) - before
-        print(f"longest way to the quick one {longest_s * 1e3:.0f} ms, memory grown by {grown >> 20} MiB")
-        assert longest_s < 1.0
+        print(f"longest way to the quick one {without_s * 1e3:.0f} ms, beside slow ones {with_s * 1e3:.0f} ms")
+        print(f"memory grown by {grown >> 20} MiB")
+        assert with_s < max(1.0, 3 * without_s)
         assert grown < 40 << 20, "nothing is kept for each"
         for watcher in slow:
             watcher.send(signal.SIGCONT)

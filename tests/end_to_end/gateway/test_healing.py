@@ -17,6 +17,7 @@ from loadtest.open_loop import run
 from tests.parts.mesh import Mesh
 from tests.parts.sick_services import Sick, SickServices
 
+pytestmark = pytest.mark.alone
 SECONDS_UNTIL_JUDGED = 3.0
 SHORTLY = 2.0
 Start = Callable[..., SickServices]

@@ -37,6 +37,7 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
     server.close()
 
 
+@pytest.mark.alone
 def test_two_gateways_admit_together_what_one_limit_allows(start_limited: Callable[..., LimitedMesh]) -> None:
     mesh = start_limited(2, 2)
     mesh.limit(f"token_bucket: {{rate: {RATE}/s, burst: {BURST}}}")
@@ -49,6 +50,7 @@ def test_two_gateways_admit_together_what_one_limit_allows(start_limited: Callab
     assert tally.count(200) + tally.count(429) == sum(len(moments) for moments in tally.moments.values())
 
 
+@pytest.mark.alone
 def test_with_redis_too_and_when_it_is_gone_each_host_counts_its_share_and_says_so(
     start_limited: Callable[..., LimitedMesh], valkey: Valkey
 ) -> None:
