@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from gateway.exchange import Exchange
-from meshway.http1.cookies import cookie_values
+from meshway.http1.cookies import cookie_value
 from meshway.http1.fields import add, find_all, remove
 from meshway.http1.query import decoded
 from meshway.model.authentication import CredentialPlace, Place
@@ -55,7 +55,7 @@ def _reader(place: Place) -> Credentials:
         cookie = place.cookie.encode()
 
         def of_cookie(exchange: Exchange) -> Sequence[bytes]:
-            value = cookie_values(exchange.head.block).get(cookie)
+            value = cookie_value(exchange.head.block, cookie)
             return () if value is None else (value,)
 
         return of_cookie

@@ -6,7 +6,7 @@ from gateway.balancing.pick import Random
 from gateway.balancing.stable_hash import SPACE, stable_hash
 from gateway.exchange import Exchange
 from gateway.limits.key import part_reader
-from meshway.http1.cookies import cookie_values
+from meshway.http1.cookies import cookie_value
 
 HashOf = Callable[[Exchange], int]
 
@@ -31,7 +31,7 @@ def part_of(kind: str, name: str) -> Callable[[Exchange], str | None]:
     wanted = name.encode()
 
     def cookie(exchange: Exchange) -> str | None:
-        value = cookie_values(exchange.block).get(wanted)
+        value = cookie_value(exchange.block, wanted)
         return None if value is None else value.decode("latin-1")
 
     return cookie

@@ -6,7 +6,7 @@ While the destination has nobody eligible the caller's next best one serves, and
 from collections.abc import Sequence
 
 from gateway.balancing.hash_key import HashOf, compile_hash, part_of
-from gateway.balancing.rendezvous import ranked
+from gateway.balancing.rendezvous import Ranking
 from gateway.balancing.set_cookie import CookieSettings, compile_cookie
 from gateway.balancing.stable_hash import SPACE, stable_hash
 from gateway.exchange import Exchange
@@ -19,15 +19,18 @@ def choose_for_caller(
     clusters: Sequence[Cluster], weights: Sequence[int], sticky: Sticky, parts: Parts
 ) -> ChooseCluster:
     """A call without header or query field of the key goes by chance; one without the cookie gets it."""
-    names = [cluster.name.encode() for cluster in clusters]
+    ranking = Ranking([cluster.name.encode() for cluster in clusters], weights)
     key_of = _cookie_key(sticky, parts) if sticky.key == "cookie" else compile_hash(*_part(sticky), parts.random)
 
     def choose(exchange: Exchange) -> Cluster:
-        order = ranked(key_of(exchange), names, weights)
-        for at in order:
+        key = key_of(exchange)
+        first = clusters[ranking.winner(key)]
+        if first.first_pick is not None:
+            return first
+        for at in ranking.order(key):
             if clusters[at].first_pick is not None:
                 return clusters[at]
-        return clusters[order[0]]
+        return first
 
     return choose
 

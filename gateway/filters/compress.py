@@ -16,7 +16,11 @@ from meshway.http1.message import CHUNKED, NO_BODY, ResponseHead
 from meshway.model.rule_actions import Compression
 
 LEVEL: Final = 1  # as nginx: the loop waits for it; a higher level takes twice the time for a tenth less
-_GZIP: Final = 16 + zlib.MAX_WBITS
+_GZIP: Final = 16  # what zlib wants on top of the window's bits
+# Answers up to these sizes get a window as large, and tables to match: what zlib takes by default, 256 KB, is not worth
+# a few kilobytes, and the allocator gets it from the kernel and gives it back each time.
+_LITTLE: Final = 4 << 10
+_SMALL: Final = 16 << 10
 _TYPES: Final = frozenset(
     {
         b"application/javascript", b"application/json", b"application/ld+json", b"application/manifest+json",
@@ -32,14 +36,20 @@ _ENCODING_FIELD: Final = b"Content-Encoding: gzip\r\n"
 
 
 class GzipBody:
-    """One answer on its way out. head: as it goes on while its length is not known."""
+    """One answer on its way out. head: as it goes on while its length is not known. size: of what comes, below 0 =
+    unknown."""
 
     __slots__ = ("_compress", "_is_flushed", "head")
 
-    def __init__(self, head: ResponseHead, *, is_flushed: bool) -> None:
+    def __init__(self, head: ResponseHead, size: int) -> None:
         self.head = head
-        self._is_flushed = is_flushed
-        self._compress = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP)
+        self._is_flushed = size < 0
+        if 0 <= size <= _LITTLE:
+            self._compress = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP + 12, 5)
+        elif 0 <= size <= _SMALL:
+            self._compress = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP + 14, 7)
+        else:
+            self._compress = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP + zlib.MAX_WBITS)
 
     def feed(self, data: bytes) -> bytes:
         if not data:
@@ -75,7 +85,7 @@ def compile_encode(compression: Compression) -> Encode:
             gains = _gains(head, dict(pairs(head.block)), min_size)
             known[:] = [(head, _encoded(head) if gains else None)]
         encoded = known[0][1]
-        return None if encoded is None else GzipBody(encoded, is_flushed=head.body < 0)
+        return None if encoded is None else GzipBody(encoded, head.body)
 
     return encode
 

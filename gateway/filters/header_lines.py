@@ -21,35 +21,43 @@ def fixed_lines(changes: HeaderChanges) -> bytes:
 
 def variable_lines(changes: HeaderChanges, paths: Sequence[PathMatch]) -> LinesOf | None:
     """None: no value holds a variable. paths: canonical, of the rule's matches."""
-    parts = list(_parts(field for field in _fields(changes) if has_variables(field[1])))
+    parts, tail = _parts(field for field in _fields(changes) if has_variables(field[1]))
     if not parts:
         return None
-    wants_path = any(isinstance(part, Variable) and part.name != REQUEST_ID for part in parts)
+    wants_path = any(name is not None for _, name in parts)
     capture = compile_captures(paths) if wants_path else None
 
     def lines(exchange: Exchange) -> bytes:
-        # Of the path as it came: a rewrite may have changed the exchange's.
-        captured = {} if capture is None else capture(canonical(exchange.head.target)[0])
+        captured = {} if capture is None else capture(_path_as_it_came(exchange))
         made = b""
-        for part in parts:
-            if isinstance(part, bytes):
-                made += part
-            elif part.name == REQUEST_ID:
-                made += exchange.request_id
-            else:
-                made += captured.get(part.captured, b"")
-        return made
+        for before, name in parts:
+            made += before + (exchange.request_id if name is None else captured.get(name, b""))
+        return made + tail
 
     return lines
+
+
+def _path_as_it_came(exchange: Exchange) -> bytes:
+    """A rewrite may have changed the exchange's."""
+    read = exchange.head.path
+    return (canonical(exchange.head.target) if read is None else read)[0]
 
 
 def _fields(changes: HeaderChanges) -> tuple[Field, ...]:
     return (*changes.set.items(), *changes.add.items())
 
 
-def _parts(fields: Iterable[Field]) -> Iterable[bytes | Variable]:
+def _parts(fields: Iterable[Field]) -> tuple[list[tuple[bytes, str | None]], bytes]:
+    """Each variable (a name in a path, None = the request id) with the text before it; and the text after the last."""
+    parts: list[tuple[bytes, str | None]] = []
+    text = ""
     for name, value in fields:
-        yield f"{name}: ".encode("latin-1")
+        text += f"{name}: "
         for part in parse_value(value):
-            yield part if isinstance(part, Variable) else part.encode("latin-1")
-        yield b"\r\n"
+            if isinstance(part, Variable):
+                parts.append((text.encode("latin-1"), None if part.name == REQUEST_ID else part.captured))
+                text = ""
+            else:
+                text += part
+        text += "\r\n"
+    return parts, text.encode("latin-1")

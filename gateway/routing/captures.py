@@ -18,6 +18,9 @@ Capture = Callable[[bytes], Captures]
 def compile_captures(paths: Sequence[PathMatch]) -> Capture:
     """paths: canonical, all of a rule. The values are parts of the canonical path, escapes left as they are."""
     readers = [reader for path in sorted(paths, key=path_rank) if (reader := _reader(path)) is not None]
+    if len(readers) == 1:
+        (only,) = readers
+        return lambda path: only(path) or {}
 
     def capture(path: bytes) -> Captures:
         for reader in readers:
@@ -41,22 +44,25 @@ def read_template(segments: Sequence[Segment], folds: bool) -> Callable[[bytes],
     """None: the path does not fit. folds: the case of letters does not count."""
     literals = [
         (at, segment.literal.lower().encode() if folds else segment.literal.encode())
-        for at, segment in enumerate(segments)
+        for at, segment in enumerate(segments, 1)  # before the first slash there is nothing
         if segment.literal is not None
     ]
-    names = [(at, segment.name) for at, segment in enumerate(segments) if segment.literal is None]
+    names = [(at, segment.name) for at, segment in enumerate(segments, 1) if segment.literal is None]
     count, is_rest = len(segments), segments[-1].is_rest
+    whole, most = count + 1, count if is_rest else -1
+    filled = [at for at, _ in (names[:-1] if is_rest else names)]
 
     def capture(path: bytes) -> Captures | None:
-        parts = path.split(b"/", count)[1:] if is_rest else path.split(b"/")[1:]
-        if len(parts) != count:
+        parts = path.split(b"/", most)
+        if len(parts) != whole:
             return None
         for at, literal in literals:
             if (parts[at].lower() if folds else parts[at]) != literal:
                 return None
-        found = {name: parts[at] for at, name in names}
-        singles = names[:-1] if is_rest else names
-        return found if all(parts[at] for at, _ in singles) else None
+        for at in filled:
+            if not parts[at]:
+                return None
+        return {name: parts[at] for at, name in names}
 
     return capture
 

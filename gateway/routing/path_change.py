@@ -57,24 +57,36 @@ def _prefix(prefix: str, prefixes: Sequence[bytes]) -> PathChange:
 def _template(template: str, paths: Sequence[PathMatch]) -> PathChange:
     path_text, mark, query_text = template.partition("?")
     capture = compile_captures(paths)
-    path_parts, query_parts = _parts(path_text), _parts(query_text)
-    canonical(b"".join([b"x" if isinstance(part, Name) else part for part in path_parts]))  # the text alone is sound
+    (path_pairs, path_tail), (query_pairs, query_tail) = _pairs(path_text), _pairs(query_text)
+    canonical(b"".join(before + b"x" for before, _ in path_pairs) + path_tail)  # the text alone is sound
 
     def fill(path: bytes, query: bytes) -> tuple[bytes, bytes]:
         found = capture(path)
-        made = b"".join([found.get(part.name, b"") if isinstance(part, Name) else part for part in path_parts])
+        made = b""
+        for before, name in path_pairs:
+            made += before + found.get(name, b"")
         if mark:
             values = {name: _PARTING.sub(_escape, value) for name, value in found.items()}
-            query = _query(
-                b"?" + b"".join([values.get(one.name, b"") if isinstance(one, Name) else one for one in query_parts])
-            )
-        return canonical(made)[0], query
+            query = b"?"
+            for before, name in query_pairs:
+                query += before + values.get(name, b"")
+            query = _query(query + query_tail)
+        return canonical(made + path_tail)[0], query
 
     return fill
 
 
-def _parts(text: str) -> list[bytes | Name]:
-    return [part if isinstance(part, Name) else escaped(part) for part in parse_rewrite(text)]
+def _pairs(text: str) -> tuple[list[tuple[bytes, str]], bytes]:
+    """Each name with the text before it, and the text after the last."""
+    pairs: list[tuple[bytes, str]] = []
+    before = b""
+    for part in parse_rewrite(text):
+        if isinstance(part, Name):
+            pairs.append((before, part.name))
+            before = b""
+        else:
+            before = escaped(part)
+    return pairs, before
 
 
 def _substitution(pattern: str, parts: Sequence[str | int]) -> PathChange:

@@ -13,3 +13,13 @@ def cookie_values(block: bytes) -> dict[bytes, bytes]:
             if equals:
                 values.setdefault(name.strip(b" \t"), value.strip(b" \t"))
     return values
+
+
+def cookie_value(block: bytes, wanted: bytes) -> bytes | None:
+    """One of `cookie_values`; None: there is none of this name."""
+    for line in find_all(block, b"cookie"):
+        for pair in line.split(b";"):
+            name, equals, value = pair.partition(b"=")
+            if equals and name.strip(b" \t") == wanted:
+                return value.strip(b" \t")
+    return None

@@ -23,32 +23,22 @@ def is_value(value: bytes) -> bool:
 
 def find(block: bytes, name: bytes) -> bytes | None:
     """The first value of this name, or None. name: lower-case."""
-    key = name + b":"
-    lowered = block.lower()
-    if lowered.startswith(key):
-        at = 0
-    else:
-        at = lowered.find(b"\n" + key) + 1
-        if at == 0:
-            return None
-    return block[at + len(key) : block.find(b"\r\n", at)].strip(b" \t")
+    # By `partition`, as everywhere here: `find` and `startswith` read their arguments by a format, at twice the cost.
+    before, found, _ = (b"\n" + block.lower()).partition(b"\n" + name + b":")
+    return block[len(before) + len(name) + 1 :].partition(b"\r\n")[0].strip(b" \t") if found else None
 
 
 def find_all(block: bytes, name: bytes) -> list[bytes]:
     """All values of this name, in order. name: lower-case."""
     key = b"\n" + name + b":"
-    lowered = block.lower()
-    at = 0
-    if not lowered.startswith(key[1:]):
-        at = lowered.find(key) + 1
-        if at == 0:
-            return []
-    size, values = len(key) - 1, []
-    while True:
-        values.append(block[at + size : block.find(b"\r\n", at)].strip(b" \t"))
-        at = lowered.find(key, at) + 1
-        if at == 0:
-            return values
+    before, found, rest = (b"\n" + block.lower()).partition(key)
+    values: list[bytes] = []
+    at = -1  # the first line feed is not of the block
+    while found:
+        at += len(before) + len(key)
+        values.append(block[at:].partition(b"\r\n")[0].strip(b" \t"))
+        before, found, rest = rest.partition(key)
+    return values
 
 
 def pairs(block: bytes) -> list[tuple[bytes, bytes]]:

@@ -1,4 +1,5 @@
 import gzip
+import random
 import zlib
 
 import pytest
@@ -83,6 +84,16 @@ def test_pieces_of_a_known_length_are_put_together() -> None:
     assert encoded is not None
     pieces = [encoded.feed(b"a" * 50), encoded.feed(b"b" * 50), encoded.end()]
     assert gzip.decompress(b"".join(pieces)) == b"a" * 50 + b"b" * 50
+
+
+@pytest.mark.parametrize("size", [100, 4 << 10, (4 << 10) + 1, 16 << 10, (16 << 10) + 1, 200_000])
+def test_answers_of_every_size_come_out_as_they_went_in(size: int) -> None:
+    body = random.Random(size).choices(b"abcdefgh", k=size)
+    encoded = compile_encode(ALL)(call(headers={"Accept-Encoding": "gzip"}), read_answer(answer(length=size)))
+    assert encoded is not None
+    compressed = encoded.feed(bytes(body)) + encoded.end()
+    assert gzip.decompress(compressed) == bytes(body)
+    assert len(compressed) < 0.6 * size + 60
 
 
 @pytest.mark.parametrize(
