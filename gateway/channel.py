@@ -2,8 +2,8 @@
 
 Down go the feed's frames unchanged (meshway/snapshot.py), so a worker compiles what the registry sent, and `start`,
 `no_snapshot`, `transition`, `kept`, `proven`, `gateways`, `buckets`, `grant`, `store`, `key_set`, `key_sets`,
-`drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`, `answered`, `ask`, `missing_key`, `alive`,
-`leaving`, `drained`. The form is the same:
+`pair`, `pairs`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`, `answered`, `ask`,
+`missing_key`, `alive`, `leaving`, `drained`. The form is the same:
 4-byte length, one msgpack map tagged `t`. What is queued is bounded; a peer that does not read is cut off and, being a
 worker, replaced.
 """
@@ -18,6 +18,7 @@ import msgspec
 from gateway.settings import WorkerSettings
 from gateway.upstream.transition import Transition
 from meshway.assignments.messages import Ask, Budget, Grant
+from meshway.certificates import Pair
 from meshway.snapshot import MAX_FRAME, AnyFrame, Change, Frame, FrameError
 
 MAX_QUEUED: Final = 64 << 20
@@ -108,6 +109,20 @@ class KeySetsWanted(Frame, frozen=True, tag="key_sets"):
     urls: list[str]
 
 
+class PairFrame(Frame, frozen=True, tag="pair"):
+    """The certificate and the key that a document names."""
+
+    namespace: str
+    name: str
+    pair: Pair
+
+
+class PairsWanted(Frame, frozen=True, tag="pairs"):
+    """Documents of these namespaces and names have one, and no others."""
+
+    names: list[tuple[str, str]]
+
+
 class MissingKey(Frame, frozen=True, tag="missing_key"):
     """A caller has named a key that the set of this URL lacks."""
 
@@ -180,7 +195,7 @@ class Drained(Frame, frozen=True, tag="drained"):
 ChannelFrame = (
     AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept | Proven | Gateways | Buckets
     | Ready | Applied | Answer | Answered | Alive | Leaving | Drained | AskFrame | GrantFrame | StoreFrame
-    | KeySetFrame | KeySetsWanted | MissingKey
+    | KeySetFrame | KeySetsWanted | MissingKey | PairFrame | PairsWanted
 )  # fmt: skip
 
 _encoder: Final = msgspec.msgpack.Encoder()

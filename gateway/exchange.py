@@ -8,6 +8,7 @@ from meshway.identity import Principal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from gateway.peer_certificate import PeerCertificate
     from gateway.plan import RoutePlan
     from gateway.upstream.cluster import Cluster
     from gateway.upstream.endpoint import Endpoint
@@ -86,6 +87,7 @@ class Exchange:
     path: canonical path, what is matched, limited, logged and forwarded. query: with its `?`, or b"".
     block: fields to forward, filters may change it. added: fields a filter adds to the answer.
     host: what was matched (lower-case, no port); authority: the Host field to send.
+    certificate: what the caller has proved by TLS, None: nothing.
     peer: the client's address, behind trusted proxies the right-most untrusted one. forwarded: the fields that tell
     the upstream of the way here (Via, X-Forwarded-*, Forwarded), each `Name: value CRLF`.
     endpoint: of the last attempt. tried: of the attempts before it, in order; where an earlier one of several that ran
@@ -102,6 +104,7 @@ class Exchange:
         "block",
         "bytes_in",
         "bytes_out",
+        "certificate",
         "cluster",
         "deadline",
         "detail",
@@ -150,6 +153,7 @@ class Exchange:
         self.peer = peer
         self.scheme = scheme
         self.principal: Principal | None = None
+        self.certificate: PeerCertificate | None = None
         self.started = started
         self.first_byte = 0.0
         self.deadline = NEVER

@@ -63,8 +63,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What `meshway gateway serve` was told.
 
-    Ports: 0 takes a free one. workers: 0 = cores, at most 4. node: name in the registry, "" = this host's name.
-    access_log: `json` writes a line a call, `off` none.
+    Ports: 0 takes a free one; those of TLS None: not listened on. workers: 0 = cores, at most 4. node: name in the
+    registry, "" = this host's name.
+    access_log: `json` writes a line a call, `off` none. certificates_dir: below which Certificates name their files,
+    None: `certificates` in data_dir.
     ready_file: written by rename when every worker answers with tables, see `Addresses`.
     """
 
@@ -72,6 +74,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     registry_urls: tuple[str, ...] = ("http://127.0.0.1:8500",)
     edge_port: int = 8580
     mesh_port: int = 8581
+    edge_tls_port: int | None = 8543
+    mesh_tls_port: int | None = 8544
     admin_port: int = 8590
     bind: str = "127.0.0.1"
     workers: int = 0
@@ -80,6 +84,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     insecure: bool = False
     access_log: Literal["json", "off"] = "json"
     ready_file: Path | None = None
+    certificates_dir: Path | None = None
     worker: WorkerSettings = WorkerSettings()
 
     @property
@@ -89,6 +94,10 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def node_name(self) -> str:
         return self.node or socket.gethostname()
+
+    @property
+    def certificates_folder(self) -> Path:
+        return self.certificates_dir or self.data_dir / "certificates"
 
     @property
     def recorded_folder(self) -> Path:
@@ -113,12 +122,14 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Addresses(msgspec.Struct, frozen=True):
-    """Where a running gateway answers, as URLs; the content of the ready file."""
+    """Where a running gateway answers, as URLs; the content of the ready file. TLS: "" where it is not offered."""
 
     edge: str
     mesh: str
     admin: str
     pid: int
+    edge_tls: str = ""
+    mesh_tls: str = ""
 
 
 def refuse_open_bind(settings: GatewaySettings) -> None:

@@ -19,8 +19,8 @@ from meshway.model.kinds import KINDS
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "internals" / "fields.md"
 _KINDS: Final = (
-    "Service", "Route", "TrafficPolicy", "RateLimit", "Authentication", "AccessPolicy", "IpList", "MeshSettings",
-    "Namespace", "Consumer",
+    "Service", "Route", "TrafficPolicy", "RateLimit", "Authentication", "AccessPolicy", "IpList", "Listener",
+    "Certificate", "MeshSettings", "Namespace", "Consumer",
 )  # fmt: skip
 # For people alone: a gateway does nothing with them.
 FOR_PEOPLE: Final = frozenset(

@@ -6,7 +6,7 @@ Maps of the last state are copied before they are changed; what must change on r
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.compiler import access
+from gateway.compiler import access, listeners
 from gateway.compiler.accept import Accepted
 from gateway.compiler.authentication import Authentications
 from gateway.compiler.blame import Blamed, blame
@@ -16,6 +16,7 @@ from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusa
 from gateway.compiler.endpoint_set import EndpointSet, Instances
 from gateway.compiler.filters import Limits
 from gateway.compiler.hosts import edge_table, gather, mesh_table, single_plan
+from gateway.compiler.listeners import Served, compile_listeners
 from gateway.compiler.mesh_names import mesh_names, read_aliases
 from gateway.compiler.policies import MESH, Attached, Place, places_of, service_places, wide_place
 from gateway.compiler.routes import CompiledRoute, RouteContext, attach, compile_route, implicit_plan
@@ -121,6 +122,7 @@ class Build:
             mesh=base.mesh,
             kept=self._kept,
             proven=base.proven,
+            served=base.served,
         )
 
     # Documents: whatever they touch is compiled again.
@@ -184,6 +186,7 @@ class Build:
             mesh=mesh,
             kept=self._kept,
             proven={},
+            served=_served(accepted, base.served),
         )
 
     def _consumer_steps(self, accepted: Accepted) -> list[Step]:
@@ -295,6 +298,12 @@ class Build:
                 if key not in sent and key not in tried and (key not in mended or key in self._base.waiting)
             }
         return standing | anew.stuck | {refusal.key: refusal for refusal in diff.refusals} | dict(fresh)
+
+
+def _served(accepted: Accepted, before: Served) -> Served:
+    if not accepted.dirty(listeners.KINDS):
+        return before
+    return compile_listeners(accepted.of_kind("Listener"), accepted.of_kind("Certificate"))
 
 
 def _by_place(unavailable: Mapping[DocumentKey, tuple[Place, ...]]) -> dict[Place, DocumentKey]:

@@ -10,6 +10,7 @@ from gateway.compiler.clusters import ClusterKey, EndpointKey
 from gateway.compiler.diff import DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.filters import Limits
 from gateway.compiler.hosts import HostBuild
+from gateway.compiler.listeners import NOTHING_WRITTEN, Served
 from gateway.compiler.policies import Attached, Place
 from gateway.compiler.routes import CompiledRoute
 from gateway.plan import Parts
@@ -48,6 +49,7 @@ class State:
     mesh: Mapping[ServiceKey, HostBuild]
     kept: Mapping[ServiceKey, Mapping[str, Instance]]
     proven: Mapping[DocumentKey, Entry[Any] | None]
+    served: Served = NOTHING_WRITTEN
 
 
 def empty_state(parts: Parts) -> State:

@@ -6,11 +6,15 @@ from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
 from gateway.wire.http1.listener_context import ListenerContext, limits_of
 from gateway.wire.http1.places import Places
+from gateway.wire.tls import TlsFace
 
 
-def edge_listener(relay: Relay, settings: WorkerSettings, trusted_proxies: Networks, places: Places) -> ListenerContext:
-    """What all edge connections of a worker share. trusted_proxies: whose X-Forwarded-* is believed."""
+def edge_listener(
+    relay: Relay, settings: WorkerSettings, trusted_proxies: Networks, places: Places, tls: TlsFace | None = None
+) -> ListenerContext:
+    """What all edge connections of a worker share, those with TLS or those without. trusted_proxies: whose
+    X-Forwarded-* is believed."""
     # A body below this rate holds a connection for nothing; inside the mesh slow senders are known ones.
     limits = limits_of(settings, body_rate=settings.body_min_rate, per_address=settings.max_connections_per_address)
     via_id = b"meshway-" + settings.node.encode()
-    return ListenerContext(EDGE, relay, via_id, limits=limits, trusted_proxies=trusted_proxies, places=places)
+    return ListenerContext(EDGE, relay, via_id, limits=limits, trusted_proxies=trusted_proxies, places=places, tls=tls)

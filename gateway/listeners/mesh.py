@@ -8,6 +8,7 @@ from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
 from gateway.wire.http1.listener_context import ListenerContext, limits_of
 from gateway.wire.http1.places import Places
+from gateway.wire.tls import TlsFace
 
 
 def mesh_listener(
@@ -15,8 +16,12 @@ def mesh_listener(
     settings: WorkerSettings,
     places: Places,
     explain: Callable[[Exchange], Tell | None] | None = None,
+    tls: TlsFace | None = None,
 ) -> ListenerContext:
-    """What all mesh connections of a worker share. One host may hold many services, so no limit per address."""
+    """What all mesh connections of a worker share, those with TLS or those without.
+
+    One host may hold many services, so no limit per address.
+    """
     limits = limits_of(settings)
     via_id = b"meshway-" + settings.node.encode()
-    return ListenerContext(MESH, relay, via_id, limits=limits, explain=explain, places=places)
+    return ListenerContext(MESH, relay, via_id, limits=limits, explain=explain, places=places, tls=tls)

@@ -8,7 +8,7 @@ somebody who accepts.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -41,12 +41,11 @@ class EndedAtOnce(OSError):
 
 
 class Slot:
-    """current: the worker that shall accept; None while one is due."""
+    """sockets: by the name of their listener. current: the worker that shall accept; None while one is due."""
 
-    def __init__(self, index: int, edge: socket.socket, mesh: socket.socket) -> None:
+    def __init__(self, index: int, sockets: Mapping[str, socket.socket]) -> None:
         self.index = index
-        self.edge = edge
-        self.mesh = mesh
+        self.sockets = sockets
         self.current: WorkerProcess | None = None
         self.crashes = 0  # in a row
 
@@ -177,8 +176,8 @@ class Slots:
         for worker in self.workers:
             worker.drain(END_IDLE_S, drain_s, is_last=True)
         for slot in self.slots:  # while any copy is open, new callers would queue for nobody
-            slot.edge.close()
-            slot.mesh.close()
+            for listener in slot.sockets.values():
+                listener.close()
         try:
             async with asyncio.timeout(drain_s + 2.0):
                 while self.workers:
@@ -244,7 +243,7 @@ class Slots:
         )
         worker = WorkerProcess(slot.index, start, self)
         try:
-            await worker.spawn(slot.edge, slot.mesh)
+            await worker.spawn(slot.sockets)
         except OSError:
             self._free_columns.append(worker.column)
             raise

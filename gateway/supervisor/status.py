@@ -37,7 +37,7 @@ def pages(host: "Supervisor") -> "dict[bytes, Page]":
 
 def controls(host: "Supervisor") -> "dict[bytes, Page]":
     async def reload() -> "Body":
-        host.slots.reload()
+        host.reload()
         return _json(202, {"reloading": True})
 
     async def drain() -> "Body":
@@ -184,6 +184,8 @@ def metrics_of(host: "Supervisor") -> str:
     ]
     failing = [((("service", f"{key[0]}/{key[1]}"), ("instance", key[2])), 1.0) for key in sorted(host.checker.failing)]
     gauges += gauge("meshway_check_failing", "Endpoints whose active check fails.", failing)
+    ends = [((("certificate", f"{key[1]}/{key[2]}"),), end) for key, end in sorted(host.certificates.ends())]
+    gauges += gauge("meshway_certificate_not_after_seconds", "When a certificate is over, since 1970.", ends)
     ejected = [
         ((("instance", "/".join(each.endpoint)),), 1.0)
         for each in host.transitions.in_force()

@@ -4,11 +4,13 @@ It carries no call. What it holds is what its workers run, so a worker can be re
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from random import random
 from typing import Final
@@ -32,6 +34,7 @@ from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
 from gateway.supervisor import status
 from gateway.supervisor.admin import Admin
 from gateway.supervisor.assigning import Assigning
+from gateway.supervisor.certificate_files import CertificateFiles
 from gateway.supervisor.checks import CheckTargets
 from gateway.supervisor.data_folder import held_folder
 from gateway.supervisor.kept_frames import KeptFrames
@@ -46,6 +49,7 @@ from gateway.telemetry.counters import Totals
 from gateway.upstream.health import EndpointKey, HealthChecker
 from gateway.upstream.transition import Transition
 from meshway.addresses import is_loopback
+from meshway.model.listener import EDGE, EDGE_TLS, MESH, MESH_TLS, TLS_LISTENERS
 from meshway.outbound.guard import guarded_dial
 from meshway.problem import Problem
 from meshway.snapshot import Change, Question, SecretFrame, SecretsWanted, Tick
@@ -66,25 +70,44 @@ def serve(settings: GatewaySettings) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s gateway %(levelname)s %(message)s")
     with held_folder(settings.data_dir) as runtime:
         count = settings.worker_count
-        listeners = []
-        try:
-            listeners += open_slots(settings.bind, settings.edge_port, count, "--edge-port")
-            listeners += open_slots(settings.bind, settings.mesh_port, count, "--mesh-port")
-            listeners.append(open_one(settings.bind, settings.admin_port, "--admin-port"))
+        listeners: dict[str, list[socket.socket]] = {}
+        ports = {
+            EDGE: settings.edge_port,
+            MESH: settings.mesh_port,
+            EDGE_TLS: settings.edge_tls_port,
+            MESH_TLS: settings.mesh_tls_port,
+        }
+        with contextlib.ExitStack() as opened:
+            for name, port in ports.items():
+                if port is not None:
+                    listeners[name] = open_slots(settings.bind, port, count, f"--{name}-port")
+                    for listener in listeners[name]:
+                        opened.enter_context(listener)
+            admin = opened.enter_context(open_one(settings.bind, settings.admin_port, "--admin-port"))
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
-                runner.run(_run(settings, urls, runtime, listeners))
-        finally:
-            for listener in listeners:
-                listener.close()
+                runner.run(_run(settings, urls, runtime, listeners, admin))
 
 
 async def _run(
-    settings: GatewaySettings, urls: tuple[RegistryUrl, ...], runtime: Path, listeners: list[socket.socket]
+    settings: GatewaySettings,
+    urls: tuple[RegistryUrl, ...],
+    runtime: Path,
+    listeners: Mapping[str, list[socket.socket]],
+    admin: socket.socket,
 ) -> None:
-    count = settings.worker_count
-    edge, mesh, admin = listeners[:count], listeners[count : 2 * count], listeners[-1]
-    slots = [Slot(index, *pair) for index, pair in enumerate(zip(edge, mesh, strict=True))]
-    addresses = Addresses(url_of(edge[0]), url_of(mesh[0]), url_of(admin), os.getpid())
+    slots = [
+        Slot(index, {name: opened[index] for name, opened in listeners.items()})
+        for index in range(settings.worker_count)
+    ]
+    tls = {name: url_of(listeners[name][0], "https") for name in TLS_LISTENERS if name in listeners}
+    addresses = Addresses(
+        edge=url_of(listeners[EDGE][0]),
+        mesh=url_of(listeners[MESH][0]),
+        admin=url_of(admin),
+        pid=os.getpid(),
+        edge_tls=tls.get(EDGE_TLS, ""),
+        mesh_tls=tls.get(MESH_TLS, ""),
+    )
     await Supervisor(settings, urls, runtime, slots, addresses).run(admin)
 
 
@@ -130,6 +153,11 @@ class Supervisor:
         )
         self.secrets = SecretRing()
         self.kept = KeptFrames(settings.data_dir / "gateway", lambda: [*self.secrets.frames(), *self.keys.frames()])
+        self.certificates = CertificateFiles(
+            settings.certificates_folder,
+            lambda frame: self.slots.send_encoded(encode(frame)),
+            self._on_changed,
+        )
         self.slots = Slots(
             slots,
             runtime,
@@ -161,9 +189,10 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
-        loop.add_signal_handler(signal.SIGHUP, self.slots.reload)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
         server = Admin(status.pages(self), status.controls(self))
         await server.listen(admin, self.settings.data_dir / "run" / "gateway.sock")
+        await self.certificates.refresh()
         await self.slots.start()
         tasks = [
             spawn(self.follower.run(), name="follow the registry"),
@@ -174,6 +203,7 @@ class Supervisor:
             spawn(self.assigning.run(), name="ask for assignments of limits"),
             spawn(self.keys.run(), name="fetch keys of token issuers"),
             spawn(self.kept.run(), name="keep secrets and keys of token issuers"),
+            spawn(self.certificates.run(), name="read the files of certificates"),
         ]
         try:
             await self._has_ended.wait()
@@ -185,6 +215,11 @@ class Supervisor:
             await self.keeper.sync(is_last=True)
             await self.kept.sync()
             server.close()
+
+    def reload(self) -> None:
+        """Files are read anew, and workers take the place of workers."""
+        self.certificates.wake()
+        self.slots.reload()
 
     def end(self) -> None:
         """Drains and ends; asked again, at once."""
@@ -213,6 +248,7 @@ class Supervisor:
                 self.secrets.take(frame)
             else:
                 self.keys.restore(frame)
+        self.certificates.replace(self.held.changes())
         self._check_soon()
         _log.info("serving r%d from disk, %d entries", found.revision, len(found.entries))
 
@@ -237,6 +273,7 @@ class Supervisor:
         if isinstance(outcome, Whole):
             self._targets.replace()
             self.keys.replace(outcome.entries.values())
+            self.certificates.replace(outcome.entries.values())
             self.keeper.replaced()
             self.slots.send_snapshot()
             self._check_soon()
@@ -244,6 +281,7 @@ class Supervisor:
             self.keeper.changed(outcome.revision, outcome.changes)
             self.slots.send_encoded(delta_frames(outcome.revision, outcome.changes))
             self.keys.take(outcome.changes)
+            self.certificates.take(outcome.changes)
             if self._targets.take(outcome.changes):
                 self._check_soon()
 
@@ -320,6 +358,7 @@ class Supervisor:
             Gateways(live=self.feed.gateways),
             *self.secrets.frames(),
             *self.keys.frames(),
+            *self.certificates.frames(),
             *proven,
             *(Kept(changes=part) for part in parts(self.guard.kept.values())),
         ]
@@ -358,5 +397,6 @@ class Supervisor:
     # What others ask.
 
     def refused(self) -> list[Refusal]:
-        """Documents that do not compile, as any worker says, each once."""
-        return list(dict.fromkeys(refusal for worker in self.slots.running for refusal in worker.refused))
+        """Documents that do not compile, as any worker says, each once, and those whose files may not serve."""
+        of_workers = (refusal for worker in self.slots.running for refusal in worker.refused)
+        return list(dict.fromkeys((*of_workers, *self.certificates.refused)))

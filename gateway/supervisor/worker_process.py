@@ -5,7 +5,7 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -96,16 +96,17 @@ class WorkerProcess:
     def pid(self) -> int:
         return self._process.pid if self._process is not None else 0
 
-    async def spawn(self, edge: socket.socket, mesh: socket.socket) -> None:
-        """The process and its channel; `begin` comes next. Raises OSError."""
+    async def spawn(self, sockets: Mapping[str, socket.socket]) -> None:
+        """The process and its channel; `begin` comes next. sockets: by their listener. Raises OSError."""
         loop = asyncio.get_running_loop()
         self._spawned_at = loop.time()
         ours, theirs = socket.socketpair()
         try:
-            handed = [theirs.fileno(), edge.fileno(), mesh.fileno()]
+            named = [f"{name}={listener.fileno()}" for name, listener in sockets.items()]
+            handed = [theirs.fileno(), *(listener.fileno() for listener in sockets.values())]
             # Blocks for the few milliseconds of a fork; the watcher that asyncio's own would start is not wanted.
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "gateway.worker.worker", *map(str, handed)],
+                [sys.executable, "-P", "-m", "gateway.worker.worker", str(theirs.fileno()), *named],
                 pass_fds=handed,
                 stdin=subprocess.DEVNULL,
             )

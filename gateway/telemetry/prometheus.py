@@ -30,6 +30,7 @@ BOUNDS: Final = (
     60.0,
 )
 _TEXTS: Final = {
+    "meshway_tls_handshakes_total": "Handshakes that were begun, by what became of them.",
     "meshway_access_log_dropped_total": "Lines that the disk did not take in time.",
     "meshway_connections": "Connections of callers.",
     "meshway_connections_refused_total": "Connections of callers that were not taken, by what there was too little of.",

@@ -1,10 +1,11 @@
-"""A worker's two listeners, edge and mesh: opened once, drained once, until nobody is served any more or time is up."""
+"""A worker's listeners: opened once, drained once, until nobody is served any more or time is up."""
 
 import asyncio
 import socket
 import time
 from collections.abc import Callable
 
+from gateway.listeners.handshakes import Handshakes
 from gateway.listeners.sockets import BACKLOG, take_queued
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.server import ServerProtocol
@@ -12,12 +13,21 @@ from meshway.tasks import spawn
 
 
 class Listening:
-    """listeners: by the order of their sockets; empty until the worker is built. closed: its process may end."""
+    """listeners: by the order of their sockets; empty until the worker is built. closed: its process may end.
+
+    count: told of the handshakes of a listener with TLS, each with its name and whether it failed.
+    """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, sockets: tuple[socket.socket, ...], on_open: Callable[[], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sockets: tuple[socket.socket, ...],
+        on_open: Callable[[], None],
+        count: Callable[[str, bool], None] = lambda *_: None,
     ) -> None:
         self.listeners: tuple[ListenerContext, ...] = ()
+        self._count = count
+        self._handshakes: dict[ListenerContext, Handshakes] = {}
         self.closed = asyncio.Event()
         self._loop = loop
         self._sockets = sockets
@@ -38,6 +48,10 @@ class Listening:
 
     async def _serve(self) -> None:
         for listener, accepting in zip(self.listeners, self._sockets, strict=True):
+            if listener.tls is not None:
+                if not self._is_draining:  # else its socket is closed already
+                    self._shaking(listener).open(accepting)
+                continue
             factory = _factory(listener)
             self._servers.append(await self._loop.create_server(factory, sock=accepting, backlog=BACKLOG))
         self._has_served = True
@@ -74,8 +88,28 @@ class Listening:
         for server in self._servers:
             server.close()
         self._servers.clear()
+        for listener, accepting in zip(self.listeners, self._sockets, strict=False):
+            if listener.tls is not None:
+                self._shaking(listener).close()
+                accepting.close()
+
+    def _shaking(self, listener: ListenerContext) -> Handshakes:
+        """Those of a listener with TLS."""
+        known = self._handshakes.get(listener)
+        if known is None:
+            assert listener.tls is not None
+            name = listener.name
+            known = self._handshakes[listener] = Handshakes(
+                name, listener.tls, _factory(listener), lambda has_failed: self._count(name, has_failed)
+            )
+        return known
 
     async def _welcome(self, listener: ListenerContext, accepted: list[socket.socket]) -> None:
+        if listener.tls is not None:
+            for connection in accepted:
+                self._shaking(listener).begin(connection)
+            self._arriving -= 1
+            return
         factory = _factory(listener)
         for connection in accepted:
             try:
@@ -88,10 +122,13 @@ class Listening:
         """Goes on with the drain, some times a second."""
         if not self._is_draining:
             return
-        is_waiting = self._arriving or (self._is_last and not self._has_served)
+        is_shaking = any(each.in_flight for each in self._handshakes.values())
+        is_waiting = self._arriving or is_shaking or (self._is_last and not self._has_served)
         if not is_waiting and not any(listener.connections for listener in self.listeners):
             self.closed.set()
         elif now >= self._end_at:
+            for each in self._handshakes.values():
+                each.abort()
             for listener in self.listeners:
                 listener.abort_all()
             self.closed.set()

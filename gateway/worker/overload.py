@@ -11,11 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from gateway.exchange import EDGE, MESH
 from gateway.relay.shedding import DEFAULT, NOTHING, SHEDDABLE, Shedding
 from gateway.settings import OverloadSettings
 from gateway.wire.http1 import places
 from gateway.wire.http1.listener_context import ListenerContext
+from meshway.model.listener import LISTENERS
 
 if TYPE_CHECKING:
     from gateway.telemetry.counters import Counters
@@ -32,11 +32,10 @@ SHED: Final = "meshway_shed_total"
 REFUSED: Final = "meshway_connections_refused_total"
 CONNECTIONS: Final = "meshway_connections"
 STALLED: Final = "meshway_connections_stalled_total"
-NAMES: Final = {EDGE: "edge", MESH: "mesh"}
 _AT_NOUGHT: Final = (
     (SHED, "criticality", ("sheddable", "default")),
     (REFUSED, "lacking", (places.CONNECTIONS, places.DESCRIPTORS, places.MEMORY, places.ADDRESS)),
-    (STALLED, "listener", tuple(NAMES.values())),
+    (STALLED, "listener", LISTENERS),
 )
 _STATM: Final = Path("/proc/self/statm")
 
@@ -74,7 +73,7 @@ class Overload:
         self._resident = resident or resident_bytes
         worker = str(column)
         self._cells = tuple(counters.gauge(name, worker=worker) for name in (LEVELS, LAGS, MEMORY))
-        self._open = tuple(counters.gauge(CONNECTIONS, listener=NAMES[listener.face]) for listener in listeners)
+        self._open = tuple(counters.gauge(CONNECTIONS, listener=listener.name) for listener in listeners)
         self._told: dict[tuple[str, str], int] = {}
         for name, label, values in _AT_NOUGHT:  # a counter whose first value is not nought hides how it came about
             for value in values:
@@ -108,7 +107,7 @@ class Overload:
             self._counters.set(cell, float(value))
         for cell, listener in zip(self._open, self._listeners, strict=True):
             self._counters.set(cell, float(len(listener.connections)))
-        self._count(STALLED, "listener", {NAMES[listener.face]: listener.cut for listener in self._listeners})
+        self._count(STALLED, "listener", {listener.name: listener.cut for listener in self._listeners})
         self._count(SHED, "criticality", shedding.shed)
         self._count(REFUSED, "lacking", self._places.refused)
 

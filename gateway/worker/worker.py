@@ -1,6 +1,6 @@
-"""A worker: one process, one loop, its slot's two sockets; puts the parts together and does what the channel says.
+"""A worker: one process, one loop, its slot's sockets; puts the parts together and does what the channel says.
 
-Run by the supervisor as `python -m gateway.worker.worker CHANNEL EDGE MESH` (descriptors). It
+Run by the supervisor as `python -m gateway.worker.worker CHANNEL edge=N mesh=N …` (descriptors). It
 leaves when its calls are done after `drain`, and within seconds when the supervisor is gone.
 """
 
@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import random
 from typing import Any, Final
@@ -37,6 +37,8 @@ from gateway.channel import (
     Leaving,
     MissingKey,
     NoSnapshot,
+    PairFrame,
+    PairsWanted,
     Proven,
     Ready,
     Refusal,
@@ -67,7 +69,9 @@ from gateway.telemetry.recorder import Recorder
 from gateway.upstream.pool import Pool
 from gateway.upstream.transition import Transition
 from gateway.wire.http1.client import make_connector
+from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.places import Places, allow_all_descriptors
+from gateway.wire.tls import TlsFace
 from gateway.worker.apply import Applier
 from gateway.worker.evidence import Evidence
 from gateway.worker.explaining import explaining, told_of
@@ -75,10 +79,12 @@ from gateway.worker.gauges import Gauges
 from gateway.worker.leftovers import remove_leftovers
 from gateway.worker.listening import Listening
 from gateway.worker.overload import Overload
+from gateway.worker.serving import Serving
 from gateway.worker.states import tables_state
 from gateway.worker.unready import unready_tables
 from meshway.assignments.messages import Ask, Budget
 from meshway.explanation import EXPLAIN
+from meshway.model.listener import EDGE, TLS_LISTENERS
 from meshway.snapshot import Hello, Question, SecretFrame, SecretsWanted
 from meshway.tasks import spawn
 
@@ -101,9 +107,11 @@ _log = logging.getLogger("meshway.gateway.worker")
 class Worker:
     """Lives from the first frame (`start`) to the last call of its drain."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, edge: socket.socket, mesh: socket.socket) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sockets: Mapping[str, socket.socket]) -> None:
+        """sockets: by the name of their listener."""
         self._loop = loop
-        self._listening = Listening(loop, (edge, mesh), self._opened)
+        self._names = tuple(sockets)
+        self._listening = Listening(loop, tuple(sockets.values()), self._opened, self._count_handshake)
         self._feed = FeedState(judges_values=False)
         self._beats = 0
         self._is_orphan = False
@@ -134,6 +142,10 @@ class Worker:
             self._parts.secrets.drop(frame.keys)
         elif isinstance(frame, KeySetsWanted):
             self._parts.keys.drop(frame.urls)
+        elif isinstance(frame, PairFrame):
+            self._serving.pairs.take((frame.namespace, frame.name), frame.pair)
+        elif isinstance(frame, PairsWanted):
+            self._serving.pairs.drop(frame.names)
         elif isinstance(frame, Buckets):
             self._compiler.limits.adopt(frame.limits, time.monotonic())
         elif isinstance(frame, Gateways):
@@ -194,10 +206,15 @@ class Worker:
         proxies = [ipaddress.ip_network(text) for text in settings.trusted_proxies]
         explain = explaining(lambda: self._compiler.state, settings.node)
         places = Places(settings.max_connections)
-        self._listening.listeners = (
-            edge_listener(relay, settings, proxies, places),
-            mesh_listener(relay, settings, places, explain),
-        )
+
+        def listener(name: str) -> ListenerContext:
+            tls = TlsFace(parts.wall) if name in TLS_LISTENERS else None
+            if name.startswith(EDGE):
+                return edge_listener(relay, settings, proxies, places, tls)
+            return mesh_listener(relay, settings, places, explain, tls)
+
+        self._listening.listeners = tuple(listener(name) for name in self._names)
+        self._serving = Serving(self._listening.listeners, proxies)
         self._overload = Overload(
             settings.overload,
             shedding,
@@ -237,7 +254,12 @@ class Worker:
         elif isinstance(outcome, Whole | Changes):
             self._applier.take(outcome)
 
+    def _count_handshake(self, listener: str, has_failed: bool) -> None:
+        result = "failed" if has_failed else "done"
+        self._counters.add(self._counters.counter("meshway_tls_handshakes_total", listener=listener, result=result))
+
     def _applied(self, revision: int, refusals: list[diff.Refusal]) -> None:
+        self._serving.take(self._compiler.state.served)
         shown = refusals[:MOST_REFUSED]
         refused = [Refusal(r.kind, r.namespace, r.name, r.path[:MOST_TEXT], r.reason[:MOST_TEXT]) for r in shown]
         self.channel.send(Applied(revision=revision, refused=refused))
@@ -258,8 +280,7 @@ class Worker:
         body: Any = {"error": f"unknown question {question.kind}"}
         if question.kind == "state":
             body = tables_state(self._holder.tables, time.monotonic())
-            edge, mesh = (len(listener.connections) for listener in self._listening.listeners)
-            body["connections"] = {"edge": edge, "mesh": mesh}
+            body["connections"] = {each.name: len(each.connections) for each in self._listening.listeners}
         elif question.kind == "limits":
             body = self._compiler.limits.spent(time.monotonic(), MOST_SPENT)
         elif question.kind == EXPLAIN:
@@ -330,9 +351,9 @@ class Worker:
         self.channel.close()
 
 
-async def run(channel_fd: int, edge_fd: int, mesh_fd: int) -> None:
+async def run(channel_fd: int, sockets: Mapping[str, int]) -> None:
     loop = asyncio.get_running_loop()
-    worker = Worker(loop, socket.socket(fileno=edge_fd), socket.socket(fileno=mesh_fd))
+    worker = Worker(loop, {name: socket.socket(fileno=descriptor) for name, descriptor in sockets.items()})
     for number in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; the supervisor decides
         signal.signal(number, signal.SIG_IGN)
     loop.add_signal_handler(signal.SIGTERM, worker.leave)
@@ -344,13 +365,14 @@ async def run(channel_fd: int, edge_fd: int, mesh_fd: int) -> None:
 
 
 def main() -> None:
-    channel_fd, edge_fd, mesh_fd = map(int, sys.argv[1:4])
+    channel_fd = int(sys.argv[1])
+    sockets = {name: int(descriptor) for name, _, descriptor in (each.partition("=") for each in sys.argv[2:])}
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s worker {os.getpid()} %(levelname)s %(message)s")
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(*GC_THRESHOLDS)
     allow_all_descriptors()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(run(channel_fd, edge_fd, mesh_fd))
+        runner.run(run(channel_fd, sockets))
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ def gateway(folder: Path, registry_port: int, *, workers: int) -> Iterator[tuple
     command = [sys.executable, "-m", "meshway.cli.main", "gateway", "serve", "--data", str(folder / "gateway")]
     command += ["--registry", f"http://127.0.0.1:{registry_port}", "--workers", str(workers)]
     command += ["--edge-port", str(free_port()), "--mesh-port", str(mesh), "--admin-port", str(admin)]
+    command += ["--edge-tls-port", "off", "--mesh-tls-port", "off"]
     with (folder / "gateway.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
     try:

@@ -20,7 +20,7 @@ from meshway.cli.gateway_options import (
 from meshway.cli.guard import guarded
 from meshway.cli.installed import refuse_missing_server
 from meshway.cli.parent import die_with_parent
-from meshway.cli.ports import dns_sockets, listen_on, refuse_taken
+from meshway.cli.ports import dns_sockets, listen_on, port_or_off, refuse_taken
 from meshway.cli.registry_options import (
     DatabaseUrl,
     HistoryAge,
@@ -68,9 +68,19 @@ def port_option(flag: str, what: str) -> typer.models.OptionInfo:
     return option
 
 
+def tls_port_option(flag: str, what: str) -> typer.models.OptionInfo:
+    variable = "MESHWAY_" + flag.strip("-").replace("-", "_").upper()
+    option: typer.models.OptionInfo = typer.Option(
+        flag, envvar=variable, metavar="N", help=f"{what}; 0 takes a free one, off: none."
+    )
+    return option
+
+
 RegistryPort = Annotated[int, port_option("--registry-port", "Registry and API")]
 EdgePort = Annotated[int, port_option("--edge-port", "Calls from outside")]
 MeshPort = Annotated[int, port_option("--mesh-port", "Calls between services")]
+EdgeTlsPort = Annotated[str, tls_port_option("--edge-tls-port", "Calls from outside by TLS")]
+MeshTlsPort = Annotated[str, tls_port_option("--mesh-tls-port", "Calls between services by TLS")]
 AdminPort = Annotated[int, port_option("--admin-port", "The gateway's metrics and health")]
 DnsPort = Annotated[
     str,
@@ -89,6 +99,8 @@ def up(
     registry_port: RegistryPort = 8500,
     edge_port: EdgePort = 8580,
     mesh_port: MeshPort = 8581,
+    edge_tls_port: EdgeTlsPort = "8543",
+    mesh_tls_port: MeshTlsPort = "8544",
     admin_port: AdminPort = 8590,
     dns_port: DnsPort = "8600",
     bind: Bind = "127.0.0.1",
@@ -108,6 +120,8 @@ def up(
             registry_port=registry_port,
             edge_port=edge_port,
             mesh_port=mesh_port,
+            edge_tls_port=port_or_off("--edge-tls-port", edge_tls_port),
+            mesh_tls_port=port_or_off("--mesh-tls-port", mesh_tls_port),
             admin_port=admin_port,
             dns_port=dns_port,
             bind=bind,
@@ -247,6 +261,8 @@ def gateway_serve(
     ] = None,
     edge_port: EdgePort = 8580,
     mesh_port: MeshPort = 8581,
+    edge_tls_port: EdgeTlsPort = "8543",
+    mesh_tls_port: MeshTlsPort = "8544",
     admin_port: AdminPort = 8590,
     bind: Bind = "127.0.0.1",
     workers: Workers = 0,
@@ -278,6 +294,14 @@ def gateway_serve(
     idle_timeout: IdleTimeout = "60s",
     write_idle: WriteIdle = "30s",
     body_min_rate: BodyMinRate = 100,
+    certificates_dir: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="MESHWAY_CERTIFICATES_DIR",
+            metavar="DIR",
+            help="Where the files of Certificates lie; `certificates` in --data.",
+        ),
+    ] = None,
 ) -> None:
     """Run a gateway in the foreground: supervisor and workers. SIGHUP reloads, SIGTERM drains and ends."""
     is_child = die_with_parent()
@@ -292,6 +316,9 @@ def gateway_serve(
         registry_urls=tuple(" ".join(registry or ["http://127.0.0.1:8500"]).replace(",", " ").split()),
         edge_port=edge_port,
         mesh_port=mesh_port,
+        edge_tls_port=port_or_off("--edge-tls-port", edge_tls_port),
+        mesh_tls_port=port_or_off("--mesh-tls-port", mesh_tls_port),
+        certificates_dir=certificates_dir,
         admin_port=admin_port,
         bind=bind,
         workers=workers,
@@ -317,7 +344,9 @@ def gateway_serve(
     if not is_child:
         # Workers share their port with SO_REUSEPORT, so the kernel would let a second gateway take half of the calls.
         # Below `up` the last workers of a dead gateway may still drain there, and they are to be followed at once.
-        refuse_taken(bind, ((edge_port, "--edge-port"), (mesh_port, "--mesh-port"), (admin_port, "--admin-port")))
+        ports = [(edge_port, "--edge-port"), (mesh_port, "--mesh-port"), (admin_port, "--admin-port")]
+        ports += [(settings.edge_tls_port or 0, "--edge-tls-port"), (settings.mesh_tls_port or 0, "--mesh-tls-port")]
+        refuse_taken(bind, ports)
     try:
         serve(settings)
     except Problem as problem:

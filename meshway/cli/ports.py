@@ -74,10 +74,15 @@ def dns_sockets(bind: str, port: str) -> tuple[socket.socket, socket.socket] | N
 
 def _dns_port(written: str) -> int:
     """0 also for `off`."""
+    return port_or_off(_DNS_FLAG, written) or 0
+
+
+def port_or_off(flag: str, written: str) -> int | None:
+    """None for `off`. Raises CliError."""
     if written == "off":
-        return 0
+        return None
     if not written.isascii() or not written.isdigit() or int(written) > 65535:
-        raise CliError(USAGE, f'{_DNS_FLAG}: "{written}" is no port', mend="write 0 to 65535, or off")
+        raise CliError(USAGE, f'{flag}: "{written}" is no port', mend="write 0 to 65535, or off")
     return int(written)
 
 

@@ -15,18 +15,23 @@ _OTHER: Final = (
     "--registry-port 0",
     "--edge-port 0",
     "--mesh-port 0",
+    "--edge-tls-port 0",
+    "--mesh-tls-port 0",
     "--admin-port 0",
     "--dns-port 0",
 )
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """The ready file: where everything answers. dns: ADDRESS:PORT, None: off. token: None while loopback is trusted."""
+    """The ready file: where everything answers. dns: ADDRESS:PORT. None: dns, or TLS, is off; token, while loopback is
+    trusted."""
 
     registry: str
     edge: str
     mesh: str
     admin: str
+    edge_tls: str | None = None
+    mesh_tls: str | None = None
     dns: str | None = None
     token: str | None = None
     pids: dict[str, int]

@@ -37,6 +37,8 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     registry_port: int
     edge_port: int
     mesh_port: int
+    edge_tls_port: int | None = None
+    mesh_tls_port: int | None = None
     admin_port: int
     dns_port: str
     bind: str
@@ -49,12 +51,14 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GatewayAddresses(msgspec.Struct, frozen=True):
-    """The gateway's own ready file."""
+    """The gateway's own ready file. TLS: "" where it is off."""
 
     edge: str
     mesh: str
     admin: str
     pid: int
+    edge_tls: str = ""
+    mesh_tls: str = ""
 
 
 class Mesh:
@@ -154,11 +158,15 @@ class Mesh:
         self._gateway_file.unlink(missing_ok=True)
         settings, known = self.settings, self._gateway
         edge, mesh, admin = settings.edge_port, settings.mesh_port, settings.admin_port
+        edge_tls, mesh_tls = settings.edge_tls_port, settings.mesh_tls_port
         if known is not None:
             edge, mesh, admin = (urlsplit(url).port or 0 for url in (known.edge, known.mesh, known.admin))
+            edge_tls, mesh_tls = (urlsplit(url).port for url in (known.edge_tls, known.mesh_tls))
         command = meshway("gateway", "serve", "--data", str(settings.data), "--bind", settings.bind)
         command += ["--registry", self.registry_url, "--workers", str(settings.workers)]
         command += ["--edge-port", str(edge), "--mesh-port", str(mesh), "--admin-port", str(admin)]
+        command += ["--edge-tls-port", "off" if edge_tls is None else str(edge_tls)]
+        command += ["--mesh-tls-port", "off" if mesh_tls is None else str(mesh_tls)]
         command += ["--ready-file", str(self._gateway_file), "--access-log", settings.access_log]
         command += ["--cross-namespace", "allow"]
         return command + (["--insecure"] if settings.insecure else [])
@@ -181,6 +189,8 @@ class Mesh:
             edge=self._gateway.edge,
             mesh=self._gateway.mesh,
             admin=self._gateway.admin,
+            edge_tls=self._gateway.edge_tls or None,
+            mesh_tls=self._gateway.mesh_tls or None,
             dns=self.dns,
             pids={"registry": self.registry.pid, "gateway": self.gateway.pid},
         )
@@ -220,6 +230,8 @@ def run_up(settings: UpSettings) -> None:
                 (settings.registry_port, "--registry-port"),
                 (settings.edge_port, "--edge-port"),
                 (settings.mesh_port, "--mesh-port"),
+                (settings.edge_tls_port or 0, "--edge-tls-port"),
+                (settings.mesh_tls_port or 0, "--mesh-tls-port"),
                 (settings.admin_port, "--admin-port"),
             ),
             settings.dns_port,

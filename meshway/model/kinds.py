@@ -4,9 +4,11 @@ from typing import Final
 
 from meshway.model.access_policy import AccessPolicy
 from meshway.model.authentication import Authentication
+from meshway.model.certificate import Certificate
 from meshway.model.consumer import Consumer
 from meshway.model.document import Spec
 from meshway.model.ip_list import IpList
+from meshway.model.listener import Listener
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.namespace import Namespace
 from meshway.model.rate_limit import RateLimit
@@ -28,6 +30,8 @@ KINDS: Final[dict[str, type[Spec]]] = {
         IpList,
         Secret,
         Consumer,
+        Listener,
+        Certificate,
         MeshSettings,
         Namespace,
     )
@@ -37,13 +41,13 @@ OWN_KINDS: Final[dict[str, type[Spec]]] = {TrustBundle.__name__: TrustBundle}
 BY_PLURAL: Final[dict[str, str]] = {spec.plural: kind for kind, spec in KINDS.items()}
 SHORT: Final[dict[str, str]] = {
     "svc": "Service", "rt": "Route", "tp": "TrafficPolicy", "rl": "RateLimit", "authn": "Authentication",
-    "ap": "AccessPolicy", "ipl": "IpList",
+    "ap": "AccessPolicy", "ipl": "IpList", "ln": "Listener", "cert": "Certificate",
     "ms": "MeshSettings", "sec": "Secret", "con": "Consumer",
 }  # fmt: skip
 # Kinds of the design whose time has not come: refused as `unsupported`, so that nobody takes them for typing errors.
 UNSUPPORTED: Final = frozenset(
     {
-        "AccessLog", "Alert", "Certificate", "DescriptorSet", "Listener",
+        "AccessLog", "Alert", "DescriptorSet",
         "Objective", "Receiver", "Rollout", "TcpRoute", "Telemetry", "TlsRoute", "UdpRoute",
     }
 )  # fmt: skip

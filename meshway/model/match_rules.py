@@ -82,7 +82,7 @@ def networks(name: str) -> BlockRule:
     """A field that holds networks."""
 
     def check(part: Any) -> Iterator[Finding]:
-        for at, network in enumerate(getattr(part, name)):
+        for at, network in enumerate(getattr(part, name) or ()):
             try:
                 ipaddress.ip_network(network)
             except ValueError as error:

@@ -16,6 +16,7 @@ from meshway.model.action_rules import ACTION_RULES
 from meshway.model.authentication_rules import AUTHENTICATION_RULES
 from meshway.model.consumer_rules import CONSUMER_RULES
 from meshway.model.document import MESH_NAMESPACE, Metadata
+from meshway.model.listener_rules import LISTENER_RULES, check_listener
 from meshway.model.policy_rules import POLICY_RULES
 from meshway.model.route_rules import ROUTE_RULES
 from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path
@@ -35,13 +36,15 @@ def check_place(kind: str, metadata: Metadata, spec: Mapping[str, Any]) -> Itera
     namespace = metadata.namespace
     if namespace == MESH_NAMESPACE and kind in ("Service", "Route"):
         yield Finding("metadata.namespace", "forbidden_namespace", f"mesh holds no {kind}, only policies")
-    if namespace != MESH_NAMESPACE and kind in ("MeshSettings", "Namespace"):
+    if namespace != MESH_NAMESPACE and kind in ("MeshSettings", "Namespace", "Listener"):
         yield Finding("metadata.namespace", "forbidden_namespace", f"{kind} lives in namespace {MESH_NAMESPACE}")
     if kind == "MeshSettings" and metadata.name != mesh_settings.NAME:
         reason = f"there is one MeshSettings, named {mesh_settings.NAME}"
         yield Finding("metadata.name", "forbidden_combination", reason)
     if namespace != MESH_NAMESPACE and kind == "Secret" and spec.get("share_with"):
         yield Finding("spec.share_with", "forbidden_namespace", "is for Secrets in namespace mesh")
+    if kind == "Listener":
+        yield from check_listener(metadata.name, spec)
     targets = spec.get("targets")
     for at, target in enumerate(targets if isinstance(targets, list | tuple) else ()):
         if namespace != MESH_NAMESPACE and isinstance(target, Mapping) and target.get("mesh") is True:
@@ -79,4 +82,5 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **ACCESS_RULES,
     **SECRET_RULES,
     **CONSUMER_RULES,
+    **LISTENER_RULES,
 }

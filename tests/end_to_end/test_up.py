@@ -34,7 +34,7 @@ def is_replaced(mesh: Mesh, plane: str, dead: int) -> bool:
 
 def arguments(folder: Path, **ports: int) -> list[str]:
     command = ["up", "--data", str(folder / "data"), "--workers", "1"]
-    for plane in ("registry", "edge", "mesh", "admin"):
+    for plane in ("registry", "edge", "mesh", "edge-tls", "mesh-tls", "admin"):
         command += [f"--{plane}-port", str(ports.get(plane, 0))]
     return command
 
@@ -42,7 +42,7 @@ def arguments(folder: Path, **ports: int) -> list[str]:
 def test_the_ready_file_says_where_everything_answers(start_mesh: StartMesh) -> None:
     mesh = start_mesh()
     ready = mesh.ready
-    assert list(ready) == ["registry", "edge", "mesh", "admin", "dns", "token", "pids"]
+    assert list(ready) == ["registry", "edge", "mesh", "admin", "edge_tls", "mesh_tls", "dns", "token", "pids"]
     assert ready["token"] is None
     assert httpx.get(f"{mesh.registry}/v1/health/ready").status_code == 200
     assert httpx.get(f"{mesh.admin}/health/ready").status_code == 200
@@ -62,7 +62,8 @@ def test_a_second_up_says_where_the_first_runs(start_mesh: StartMesh) -> None:
         f"error: the mesh in {mesh.data} runs already (pid {mesh.process.pid}): "
         f"registry {mesh.registry}, edge {mesh.edge}, mesh {mesh.mesh}",
         f"mend:  use it; or stop it: kill {mesh.process.pid}; or start another: "
-        "meshway up --data DIR --registry-port 0 --edge-port 0 --mesh-port 0 --admin-port 0 --dns-port 0",
+        "meshway up --data DIR --registry-port 0 --edge-port 0 --mesh-port 0 --edge-tls-port 0 "
+        "--mesh-tls-port 0 --admin-port 0 --dns-port 0",
     ]
     assert httpx.get(f"{mesh.registry}/v1/health/ready").status_code == 200
 

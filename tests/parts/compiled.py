@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import random as uniform
@@ -10,6 +11,8 @@ from typing import Any
 from gateway.compiler.tables import Compiler
 from gateway.exchange import EDGE, Exchange
 from gateway.limits.desk import Desk
+from gateway.listeners.handshakes import Handshakes
+from gateway.listeners.sockets import open_slots
 from gateway.plan import Parts
 from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
@@ -20,6 +23,8 @@ from gateway.upstream.pool import Pool
 from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
 from gateway.wire.http1.server import ServerProtocol
+from gateway.wire.tls import TlsFace
+from gateway.worker.serving import Serving
 from meshway.snapshot import Change
 from tests.parts.clock import LeapingClock
 from tests.parts.conditions import until
@@ -27,9 +32,15 @@ from tests.parts.wire import Caller
 
 
 class CompiledGateway:
-    """compiler: what `apply` changes. Calls go to `port`. lines: of the access log, one a call that is over."""
+    """compiler: what `apply` changes. Calls go to `port`, those by TLS to `tls_port`; serving: what that one shows.
+    lines: of the access log, one a call that is over. handshakes: how many ended well, how many not."""
 
-    def __init__(self, compiler: Compiler, holder: TablesHolder, parts: Parts, clock: LeapingClock) -> None:
+    def __init__(
+        self, compiler: Compiler, holder: TablesHolder, parts: Parts, clock: LeapingClock, serving: Serving
+    ) -> None:
+        self.serving = serving
+        self.tls_port = 0
+        self.handshakes = [0, 0]
         self.compiler = compiler
         self._clock = clock
         self.lines: list[dict[str, Any]] = []
@@ -46,6 +57,7 @@ class CompiledGateway:
         self._revision += 1
         assert self.compiler.delta(self._revision, changes) == []
         self._holder.tables = self.compiler.tables
+        self.serving.take(self.compiler.state.served)
 
     def leap(self, seconds: float) -> None:
         """So much time passes at once, and what was due is done."""
@@ -69,11 +81,36 @@ class CompiledGateway:
         for cluster in self._holder.tables.clusters.values():
             cluster.share_anew()
 
+    async def open_tls(self, tls: ssl.SSLContext, name: str | None = "shop.example") -> Caller:
+        """A connection by TLS. name: of the host that is asked for, None: none is."""
+        # The loop's own way verifies the name it sends; whoever sends none has switched that off.
+        return Caller(
+            *await asyncio.open_connection(
+                "127.0.0.1", self.tls_port, ssl=tls, server_hostname=name or "", ssl_handshake_timeout=10.0
+            )
+        )
+
     async def ask(
-        self, target: str = "/", host: str = "shop.example", fields: str = "", method: str = "GET", body: str = ""
+        self,
+        target: str = "/",
+        host: str = "shop.example",
+        fields: str = "",
+        method: str = "GET",
+        body: str = "",
     ) -> tuple[int, str, str]:
         """Status, head and body of a call on a connection of its own. fields: a body's length among them."""
         caller = Caller(*await asyncio.open_connection("127.0.0.1", self.port))
+        return await self._ask_on(caller, target, host, fields, method, body)
+
+    async def ask_by_tls(
+        self, tls: ssl.SSLContext, target: str = "/", host: str = "shop.example", fields: str = ""
+    ) -> tuple[int, str, str]:
+        """As `ask`."""
+        return await self._ask_on(await self.open_tls(tls, host), target, host, fields, "GET", "")
+
+    async def _ask_on(
+        self, caller: Caller, target: str, host: str, fields: str, method: str, body: str
+    ) -> tuple[int, str, str]:
         caller.send(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n{body}".encode())
         try:
             status, head, answer = await caller.answer()
@@ -98,13 +135,25 @@ async def compiled_gateway(
     parts = Parts(now=now, random=random, zone=zone, retire=pool.close_idle, desks=_desks(lost, now))
     compiler = Compiler(parts)
     holder = TablesHolder(compiler.tables)
-    gateway, writer = CompiledGateway(compiler, holder, parts, now), LineWriter(0.0)
+    writer = LineWriter(0.0)
 
     def finish(exchange: Exchange, at: float) -> None:
         gateway.lines.append(json.loads(writer.of(exchange, at, outcome_of(exchange))))
 
-    relay = gateway.relay = Relay(holder, pool, wheel, now, finish, random)
+    relay = Relay(holder, pool, wheel, now, finish, random)
     context = ListenerContext(face, relay, b"meshway-test", limits=limits)
+    tls_context = ListenerContext(face, relay, b"meshway-test", limits=limits, tls=TlsFace(parts.wall))
+    gateway = CompiledGateway(compiler, holder, parts, now, Serving((context, tls_context), ()))
+    gateway.relay = relay
+    assert tls_context.tls is not None
+
+    def count(has_failed: bool) -> None:
+        gateway.handshakes[has_failed] += 1
+
+    shaking = Handshakes("tls", tls_context.tls, lambda: ServerProtocol(tls_context), count)
+    (accepting,) = open_slots("127.0.0.1", 0, 1, "--edge-tls-port")
+    gateway.tls_port = accepting.getsockname()[1]
+    shaking.open(accepting)
     server = await loop.create_server(lambda: ServerProtocol(context), "127.0.0.1", 0)
     gateway.port = server.sockets[0].getsockname()[1]
     gateway.apply(*changes)
@@ -124,10 +173,13 @@ async def compiled_gateway(
     finally:
         is_running = False
         server.close()
+        shaking.abort()
+        accepting.close()
         context.abort_all()
+        tls_context.abort_all()
         for endpoint in holder.tables.endpoints.values():
             pool.close_idle(endpoint)
-        await until(lambda: not context.connections, what="connections that end")
+        await until(lambda: not context.connections and not tls_context.connections, what="connections that end")
 
 
 def _desks(lost: str, now: Callable[[], float]) -> dict[str, Desk]:

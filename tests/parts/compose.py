@@ -76,6 +76,7 @@ class Here:
         flags = {"REGISTRY": 8500, "EDGE": 8580, "MESH": 8581, "ADMIN": 8590}
         own = {f"MESHWAY_{flag}_PORT": str(self.ports[name, port]) for flag, port in flags.items()}
         own |= {"MESHWAY_URL": self.url(name, 8500), "MESHWAY_ADMIN_URL": self.url(name, 8590), "MESHWAY_NODE": name}
+        own |= {"MESHWAY_EDGE_TLS_PORT": "0", "MESHWAY_MESH_TLS_PORT": "0"}
         own |= {"MESHWAY_DATA": str(self.folder / name), "MESHWAY_WORKERS": "1"}
         return own | given | {"MESHWAY_RUNTIME_DIR": str(self.folder), "MESHWAY_ADDRESS": "127.0.0.1"}
 

@@ -10,6 +10,7 @@ from msgspec import inspect
 from meshway.model.decode import decode_document
 from meshway.model.fields import struct_type
 from meshway.model.kinds import KINDS
+from meshway.model.listener import LISTENERS
 from meshway.problem import Problem
 from meshway.units import Duration, Rate, Size
 
@@ -69,10 +70,11 @@ _NAMES: Final = st.sampled_from(["x-a", "x-b", "team", "Accept"])
 
 def documents(kind: str) -> st.SearchStrategy[Written]:
     """Sound documents as a person may write them, in no canonical form."""
-    of_mesh = kind in ("MeshSettings", "Namespace")
+    of_mesh = kind in ("MeshSettings", "Namespace", "Listener")
+    names = {"MeshSettings": st.just("mesh"), "Listener": st.sampled_from(LISTENERS)}
     metadata = st.fixed_dictionaries(
         {
-            "name": st.just("mesh") if kind == "MeshSettings" else _LABELS,
+            "name": names.get(kind, _LABELS),
             "namespace": st.just("mesh") if of_mesh else st.sampled_from(["default", "shop"]),
         },
         optional={

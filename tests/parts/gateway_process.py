@@ -39,12 +39,14 @@ class GatewayProcess:
             "edge_port": 0,
             "mesh_port": 0,
             "admin_port": 0,
+            "edge_tls_port": 0,
+            "mesh_tls_port": 0,
             "workers": workers,
             "node": "gw-1",
             "ready_file": str(self.ready_file),
         } | settings
         self.client = httpx.AsyncClient(timeout=10.0, trust_env=False)
-        self.edge = self.mesh = self.admin = ""
+        self.edge = self.mesh = self.admin = self.edge_tls = self.mesh_tls = ""
         self.process: Process | None = None
 
     def launch(self) -> None:
@@ -56,9 +58,11 @@ class GatewayProcess:
         self.launch()
         await until(lambda: self.ready_file.exists() or not self.is_running, within_s, what="gateway ready")
         assert self.is_running, self.text()
-        self.edge, self.mesh, self.admin, _ = json.loads(self.ready_file.read_text()).values()
-        for name in ("edge", "mesh", "admin"):
-            self.settings[f"{name}_port"] = int(getattr(self, name).rpartition(":")[2])
+        ready = json.loads(self.ready_file.read_text())
+        for name in ("edge", "mesh", "admin", "edge_tls", "mesh_tls"):
+            setattr(self, name, ready[name])
+            if ready[name]:
+                self.settings[f"{name}_port"] = int(ready[name].rpartition(":")[2])
 
     async def __aenter__(self) -> "GatewayProcess":
         try:

@@ -22,7 +22,7 @@ class Mesh:
         self.data = folder / "data"
         self.ready_file = folder / "ready.json"
         command = ["-m", "meshway.cli.main", "up", "--data", str(self.data), "--workers", str(workers)]
-        for plane in ("registry", "edge", "mesh", "admin"):
+        for plane in ("registry", "edge", "mesh", "edge-tls", "mesh-tls", "admin"):
             command += [f"--{plane}-port", "0"]
         command += ["--ready-file", str(self.ready_file), *arguments]
         self.process = Process(python(*command), folder / "up.out")

@@ -76,6 +76,7 @@ class Gateway:
         command = ["-m", "meshway.cli.main", "gateway", "serve", "--data", str(self.data)]
         command += ["--registry", self.registry_url, "--workers", str(self.workers)]
         command += ["--edge-port", str(self.edge_port), "--mesh-port", str(self.mesh_port)]
+        command += ["--edge-tls-port", "0", "--mesh-tls-port", "0"]
         command += ["--admin-port", str(self.admin_port), *self.arguments]
         self.process = Process(python(*command), self.folder / "gateway.out")
         wait_until(self.is_ready, 30, what="gateway ready")

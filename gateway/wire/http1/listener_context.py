@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from gateway.exchange import EDGE, Exchange
+from gateway.exchange import EDGE, MESH, Exchange
 from gateway.relay.explained import Tell
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
 from gateway.wire.http1.places import ADDRESS, CONNECTIONS, Places
+from gateway.wire.tls import TlsFace
 from meshway.http1.field_lines import request_lines
 from meshway.http1.head import HeadLimits
 
@@ -61,12 +62,14 @@ class ListenerContext:
 
     per_address: open connections by the peer's address; kept only where they are limited. explain: what to tell of a
     call that asks for it, None where nobody may ask. places: of the worker, shared by its listeners. cut: connections
-    that were ended since their caller took nothing for too long.
+    that were ended since their caller took nothing for too long. name: of the listener. tls: what it shows, None: it
+    speaks without. hsts: a field of every answer, or b"". hosts: what is served at all, None: any. sends_to_https:
+    status and port by which callers are sent there, None: they are served.
     """
 
     __slots__ = (
-        "connections", "cut", "draining", "explain", "face", "limits", "lines", "now", "per_address", "places", "relay",
-        "scheme", "trusted_proxies", "via_id", "via_line",
+        "connections", "cut", "draining", "explain", "face", "hosts", "hsts", "limits", "lines", "name", "now",
+        "per_address", "places", "relay", "scheme", "sends_to_https", "tls", "trusted_proxies", "via_id", "via_line",
     )  # fmt: skip
 
     def __init__(
@@ -77,9 +80,9 @@ class ListenerContext:
         *,
         limits: ConnectionLimits | None = None,
         trusted_proxies: Networks = (),
-        scheme: bytes = b"http",
         explain: Callable[[Exchange], Tell | None] | None = None,
         places: Places | None = None,
+        tls: TlsFace | None = None,
     ) -> None:
         if limits is None:
             limits = EDGE_LIMITS if face == EDGE else ConnectionLimits()
@@ -89,7 +92,12 @@ class ListenerContext:
         self.via_line = b"Via: 1.1 %b\r\n" % via_id
         self.limits = limits
         self.trusted_proxies = trusted_proxies
-        self.scheme = scheme
+        self.name = ("mesh" if face == MESH else "edge") + ("-tls" if tls is not None else "")
+        self.tls = tls
+        self.scheme = b"http" if tls is None else b"https"
+        self.hosts: Callable[[bytes], bool] | None = None
+        self.hsts = b""
+        self.sends_to_https: tuple[int, int] | None = None
         self.lines = request_lines(method_override="drop" if face == EDGE else "pass")
         self.now: Callable[[], float] = relay.now
         self.connections: set[ServerProtocol] = set()

@@ -5,6 +5,7 @@ in his own socket. Everything happens inside the loop's callbacks, and an answer
 """
 
 import asyncio
+import logging
 from typing import cast
 
 from gateway.exchange import FACES, NEVER, Exchange, Reply
@@ -13,20 +14,25 @@ from gateway.relay.explained import ExplainedDownstream
 from gateway.relay.forwarding import Forwarding, is_looping
 from gateway.relay.trace import begin_trace
 from gateway.wire.http1.answering import AnsweringSide
+from gateway.wire.http1.entrance import Entrance, entrance
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.places import ADDRESS, no_place
 from gateway.wire.interfaces import Address, Downstream, Timer
+from meshway.certificates import CertificateFault
 from meshway.http1.framing import ChunkedReader, LengthReader
 from meshway.http1.head import HeadError, RequestReader
 from meshway.http1.message import CHUNKED, NO_BODY, RequestHead
+
+_log = logging.getLogger("meshway.gateway.tls")
 
 
 class ServerProtocol(AnsweringSide):
     """One connection; the `Downstream` of its calls. timer: lent to the running call."""
 
     __slots__ = (
-        "_body_count", "_body_rate", "_forwarding", "_is_head_begun", "_is_lingering", "_is_paused", "_is_rate_excused",
-        "_is_reading_heads", "_is_write_paused", "_peer", "_reader", "_to_discard", "_unsent", "_wants_pause", "_watch",
+        "_body_count", "_body_rate", "_entrance", "_forwarding", "_is_head_begun", "_is_lingering", "_is_paused",
+        "_is_rate_excused", "_is_reading_heads", "_is_write_paused", "_peer", "_reader", "_to_discard", "_unsent",
+        "_wants_pause", "_watch",
     )  # fmt: skip
 
     def __init__(self, listener: ListenerContext) -> None:
@@ -44,6 +50,7 @@ class ServerProtocol(AnsweringSide):
         self._is_write_paused = False
         self._unsent = 0
         self._peer = ""
+        self._entrance: Entrance | None = None
         self._watch = Timer(self)  # idle, head, body rate, write stall, lingering
 
     # The connection.
@@ -56,6 +63,11 @@ class ServerProtocol(AnsweringSide):
         port = local[1] if local else 0
         self._forwarding = Forwarding(self._peer, listener.scheme, port, listener.via_id, listener.trusted_proxies)
         transport.set_write_buffer_limits(high=limits.high_water, low=limits.low_water)
+        try:
+            self._entrance = entrance(listener, transport.get_extra_info("ssl_object"))
+        except CertificateFault as fault:
+            _log.info("%s: %s: %s", listener.name, self._peer, fault)
+            self.kill()
         sock = transport.get_extra_info("socket")
         descriptor = sock.fileno() if sock is not None else 0
         lacking = listener.enter(self, self._peer, descriptor, is_limited=not self._forwarding.is_trusted)
@@ -206,9 +218,12 @@ class ServerProtocol(AnsweringSide):
         listener = self._listener
         peer, forwarded = self._forwarding.fields(head)
         exchange = Exchange(head, listener.face, peer, listener.now(), listener.scheme, forwarded)
+        refusal = self._entrance.refusal(exchange) if self._entrance is not None else None
         asks = listener.explain is not None and b"meshway-explain" in head.named
         call = self._call = Call(listener.relay, exchange, self._explained(exchange) if asks else self)
-        if b"via" in head.named and is_looping(head, listener.via_id):
+        if refusal is not None:
+            call.refuse(refusal)
+        elif b"via" in head.named and is_looping(head, listener.via_id):
             call.refuse(Reply(508, "loop_detected", "", "the request came through this gateway too often"))
         elif head.method == b"CONNECT":
             call.refuse(Reply(405, "method_not_allowed", "NR", "CONNECT is not offered here", fields=b"Allow: GET\r\n"))

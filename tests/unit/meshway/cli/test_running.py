@@ -20,6 +20,8 @@ def test_the_ready_file_has_these_members_and_no_others(tmp_path: Path) -> None:
         "edge": "http://e",
         "mesh": "http://m",
         "admin": "http://a",
+        "edge_tls": None,
+        "mesh_tls": None,
         "dns": None,
         "token": None,
         "pids": {"registry": 1, "gateway": 2},

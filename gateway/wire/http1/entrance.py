@@ -1,0 +1,89 @@
+"""What a listener itself says of a request before any Route is asked: of its host, its certificate, its scheme.
+
+Only listeners with something to say have one; a connection keeps the one it came by.
+"""
+
+import ssl
+from typing import Final
+
+from gateway.exchange import Exchange, Reply
+from gateway.peer_certificate import PeerCertificate
+from gateway.routing.path import PathError, canonical
+from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.tls import shown_by
+
+HTTPS_PORT: Final = 443
+# RFC 8555 §8.3: an authority asks for it without TLS.
+_CHALLENGES: Final = b"/.well-known/acme-challenge/"
+
+
+class Entrance:
+    """Of one connection. certificate: the caller's. shown: the certificates he was shown, None: it has no TLS."""
+
+    __slots__ = ("_certificate", "_host", "_listener", "_shown")
+
+    def __init__(
+        self,
+        listener: ListenerContext,
+        certificate: PeerCertificate | None = None,
+        shown: frozenset[tuple[str, str]] | None = None,
+    ) -> None:
+        self._listener = listener
+        self._certificate = certificate
+        self._shown = shown
+        self._host: bytes | None = None  # was asked for, and is served
+
+    def refusal(self, exchange: Exchange) -> Reply | None:
+        """None: the call goes on."""
+        certificate, host = self._certificate, exchange.host
+        if self._shown is not None:
+            exchange.added = self._listener.hsts
+        if certificate is not None:
+            exchange.certificate = certificate
+            tls = self._listener.tls
+            if tls is not None and tls.is_void(certificate):
+                return self._reply(401, "certificate_void", "the certificate of this connection does not hold any more")
+        if host != self._host:
+            refusal = self._of_host(host)
+            if refusal is not None:
+                return refusal
+            self._host = host
+        elsewhere = self._listener.sends_to_https
+        return None if elsewhere is None else self._redirect(exchange, *elsewhere)
+
+    def _of_host(self, host: bytes) -> Reply | None:
+        listener, shown = self._listener, self._shown
+        if shown is not None and listener.tls is not None and not listener.tls.serves(host, shown):
+            detail = "this connection was made for another host: open one for this"
+            return self._reply(421, "misdirected_request", detail)
+        if listener.hosts is not None and not listener.hosts(host):
+            return Reply(404, "no_route", "NR", "this listener does not serve the host", policy=self._policy)
+        return None
+
+    def _redirect(self, exchange: Exchange, status: int, port: int) -> Reply | None:
+        head = exchange.head
+        try:
+            path, query = head.path = canonical(head.target)
+        except PathError:
+            return None  # whoever reads it next says why
+        if path.startswith(_CHALLENGES):
+            return None
+        at = b"" if port == HTTPS_PORT else b":%d" % port
+        location = b"Location: https://%b%b%b%b\r\n" % (exchange.host, at, path, query)
+        return Reply(status, "redirect_https", "", "come by TLS", fields=location, policy=self._policy)
+
+    def _reply(self, status: int, reason: str, detail: str) -> Reply:
+        return Reply(status, reason, "UAEX" if status == 401 else "NR", detail, policy=self._policy, close=True)
+
+    @property
+    def _policy(self) -> str:
+        return f"listener {self._listener.name}"
+
+
+def entrance(listener: ListenerContext, tls: ssl.SSLObject | None) -> Entrance | None:
+    """None: there is nothing to ask. Raises CertificateFault."""
+    if tls is not None and listener.tls is not None:
+        return Entrance(listener, listener.tls.peer(tls), shown_by(tls))
+    if listener.hosts is None and listener.sends_to_https is None:
+        return None
+    return Entrance(listener)

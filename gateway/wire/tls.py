@@ -1,0 +1,108 @@
+"""What a listener shows and asks by TLS, for new connections; replaced whole while others are open.
+
+A connection keeps what it was shown: a request on it for a host of another certificate is misdirected (RFC 9110
+§15.5.20), since the caller has verified the name of the first one alone.
+"""
+
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from gateway.peer_certificate import PeerCertificate, read_peer
+from gateway.wire.server_names import ServerNames
+from meshway.tls import harden, trust
+
+SNI_REFUSED: Final = ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+_VERIFY: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "require": ssl.CERT_REQUIRED}
+
+
+class TellingObject(ssl.SSLObject):
+    """failed: called when its handshake has failed, while the alert for the caller is still to be read."""
+
+    failed: Callable[[], None] | None = None
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError:
+            if self.failed is not None:
+                self.failed()
+            raise
+        self.failed = None
+
+
+class ServingContext(ssl.SSLContext):
+    """certificates: those it shows, by namespace and name."""
+
+    certificates: frozenset[tuple[str, str]] = frozenset()
+    sslobject_class = TellingObject
+
+
+Names = ServerNames[ServingContext]
+
+
+def serving_context(min_version: str, client_auth: str, authorities: bytes | None) -> ServingContext:
+    """Without a certificate yet. client_auth: `none optional require`. authorities: PEM, that callers' hold by.
+
+    Raises CertificateFault.
+    """
+    context = ServingContext(ssl.PROTOCOL_TLS_SERVER)
+    harden(context, min_version)
+    if authorities is not None:
+        trust(context, authorities)
+        context.verify_mode = _VERIFY[client_auth]
+    return context
+
+
+class TlsFace:
+    """One a TLS listener. authority: by whose word callers' certificates hold, "" = nobody is asked for one.
+
+    wall: seconds since 1970. revoked: serials, lower-case hex.
+    """
+
+    __slots__ = ("_names", "_wall", "authority", "context", "revoked")
+
+    def __init__(self, wall: Callable[[], float]) -> None:
+        self._wall = wall
+        self.revoked: frozenset[str] = frozenset()
+        self.authority = ""
+        self._names: Names = ServerNames({}, {}, None)
+        self.context: ssl.SSLContext = serving_context("1.2", "none", None)
+        self.install(serving_context("1.2", "none", None), self._names, "")
+
+    def install(self, base: ServingContext, names: Names, authority: str) -> None:
+        """For new connections. base: what handshakes begin with; each name's context asks for the same."""
+
+        # Of these names, whatever comes later: a handshake under way ends as it began.
+        def choose(tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
+            found = names.choose(name)
+            if found is None:
+                return SNI_REFUSED
+            tls.context = found
+            return None
+
+        base.sni_callback = choose
+        self.context, self._names, self.authority = base, names, authority
+
+    def serves(self, host: bytes, shown: frozenset[tuple[str, str]]) -> bool:
+        """Whether a connection that was shown these may be asked for this host: they are its, or it has none."""
+        found = self._names.named(host.decode("latin-1"))
+        return found is None or not shown.isdisjoint(found.certificates)
+
+    def peer(self, tls: ssl.SSLObject) -> PeerCertificate | None:
+        """The caller's certificate. Raises CertificateFault; of one whose time is over, too: a resumed session is not
+        verified anew."""
+        der = tls.getpeercert(binary_form=True)
+        return None if der is None else read_peer(der, self.authority)
+
+    def is_void(self, certificate: PeerCertificate) -> bool:
+        """Whether it does not hold any more, for a connection that is open."""
+        return certificate.serial in self.revoked or certificate.not_after <= self._wall()
+
+
+def shown_by(tls: ssl.SSLObject) -> frozenset[tuple[str, str]]:
+    """The certificates of a connection's handshake."""
+    context = tls.context
+    return context.certificates if isinstance(context, ServingContext) else frozenset()

@@ -1,0 +1,114 @@
+"""From compiled listeners and held pairs to what sockets show: contexts by host name, and what each listener says."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+from gateway.compiler.listeners import NOTHING_WRITTEN, ListenerPlan, Served
+from gateway.key_pairs import DocumentName, KeyPairs
+from gateway.relay.forwarding import Networks
+from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.server_names import ServerNames, by_host
+from gateway.wire.tls import ServingContext, serving_context
+from meshway.certificates import CertificateFault, Pair
+from meshway.model.listener import EDGE
+from meshway.tls import load_pair
+
+_log = logging.getLogger("meshway.gateway.tls")
+
+Named = tuple[DocumentName, Pair]
+
+
+class Serving:
+    """listeners: of the worker. trusted_proxies: of the edge, where no document says which."""
+
+    def __init__(self, listeners: Sequence[ListenerContext], trusted_proxies: Networks) -> None:
+        self.pairs = KeyPairs(self._show)
+        self._listeners = listeners
+        self._trusted_proxies = trusted_proxies
+        self._served: Served = NOTHING_WRITTEN
+        self._shown: dict[str, object] = {}  # by listener, of what its contexts were made
+        self._contexts: dict[object, ServingContext] = {}
+
+    def take(self, served: Served) -> None:
+        """Tables with these are in force."""
+        if served is self._served:
+            return
+        self._served = served
+        for listener in self._listeners:
+            plan = served.listeners[listener.name]
+            listener.hosts, listener.hsts, listener.sends_to_https = plan.hosts, plan.hsts, plan.sends_to_https
+            usual = self._trusted_proxies if listener.name.startswith(EDGE) else ()
+            listener.trusted_proxies = usual if plan.trusted_proxies is None else plan.trusted_proxies
+        self._show()
+
+    def _show(self) -> None:
+        """For new connections of all listeners with TLS; what did not change is not made anew."""
+        used: dict[object, ServingContext] = {}
+        for listener in self._listeners:
+            if listener.tls is not None:
+                self._show_on(listener, self._served.listeners[listener.name], used)
+        self._contexts = used
+
+    def _show_on(self, listener: ListenerContext, plan: ListenerPlan, used: dict[object, ServingContext]) -> None:
+        assert listener.tls is not None
+        default = plan.default
+        certified = list(self._certified(listener.name))
+        exact, wildcard = by_host(certified)
+        made = {host: self._context(plan, _one_a_kind(found), used) for host, found in exact.items()}
+        made_wide = {host: self._context(plan, _one_a_kind(found), used) for host, found in wildcard.items()}
+        fallback = None
+        if default is not None and default in self.pairs.held:
+            fallback = self._context(plan, [(default, self.pairs.held[default])], used)
+        shown = (plan.min_version, made, made_wide, fallback)
+        if self._shown.get(listener.name) == shown:
+            return
+        self._shown[listener.name] = shown
+        base = serving_context(plan.min_version, "none", None)
+        listener.tls.install(
+            base,
+            ServerNames(_present(made), _present(made_wide), fallback),
+            "",
+        )
+
+    def _certified(self, listener: str) -> Iterable[tuple[Named, tuple[str, ...]]]:
+        for entry in self._served.certificates:
+            name = (entry.namespace, entry.name)
+            pair = self.pairs.held.get(name)
+            if pair is not None and listener in entry.spec.listeners:
+                yield (name, pair), entry.spec.hosts or pair.hosts
+
+    def _context(
+        self, plan: ListenerPlan, named: Sequence[Named], used: dict[object, ServingContext]
+    ) -> ServingContext | None:
+        """The one there was, while nothing of it changed. None: OpenSSL takes none of the pairs."""
+        key = (plan.min_version, tuple((name, pair.fingerprint) for name, pair in named))
+        context = used.get(key) or self._contexts.get(key)
+        if context is None:
+            context = serving_context(plan.min_version, "none", None)
+            loaded = [name for name, pair in named if _is_loaded(context, name, pair)]
+            if not loaded:
+                return None
+            context.certificates = frozenset(loaded)
+        used[key] = context
+        return context
+
+
+def _one_a_kind(found: Sequence[Named]) -> list[Named]:
+    """Of two that are good for a host with the same kind of key the first one, by namespace and name."""
+    kinds: dict[str, Named] = {}
+    for named in found:
+        kinds.setdefault(named[1].algorithm, named)
+    return list(kinds.values())
+
+
+def _is_loaded(context: ServingContext, name: DocumentName, pair: Pair) -> bool:
+    try:
+        load_pair(context, pair)
+    except CertificateFault as fault:
+        _log.error("Certificate %s/%s: %s", *name, fault)
+        return False
+    return True
+
+
+def _present(made: Mapping[str, ServingContext | None]) -> dict[str, ServingContext]:
+    return {host: context for host, context in made.items() if context is not None}

@@ -1,0 +1,62 @@
+"""Listener: where a gateway is called. The four that every gateway has are written to change what they do."""
+
+from typing import Annotated, ClassVar, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from meshway.model.document import Label, Part, Port, Spec
+from meshway.units import Duration
+
+EDGE: Final = "edge"
+MESH: Final = "mesh"
+EDGE_TLS: Final = "edge-tls"
+MESH_TLS: Final = "mesh-tls"
+LISTENERS: Final = (EDGE, EDGE_TLS, MESH, MESH_TLS)
+TLS_LISTENERS: Final = (EDGE_TLS, MESH_TLS)
+
+TlsVersion = Literal["1.2", "1.3"]
+
+
+class ListenerTls(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """default: the Certificate of namespace `mesh` for callers that name no host, or one that no certificate covers;
+    without it they are refused. min_version: of the protocol."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"certificates", "mode", "resumption", "client_auth", "trust"})
+
+    default: Label | None = None
+    min_version: TlsVersion = "1.2"
+
+
+class Hsts(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Browsers are told to come by TLS alone for so long (RFC 6797). preload: they may be told so by their makers."""
+
+    max_age: Duration = msgspec.field(default_factory=lambda: Duration(365 * 86_400.0))
+    include_subdomains: bool = False
+    preload: bool = False
+
+
+class RedirectHttps(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where callers without TLS are sent: the same host and target at this port."""
+
+    status: Literal[301, 308] = 308
+    port: Port = 443
+
+
+class Listener(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Named `edge`, `edge-tls`, `mesh` or `mesh-tls`. hosts: what is served there at all. trusted_proxies: networks
+    whose X-Forwarded-* is believed, in place of what the gateway was started with."""
+
+    plural: ClassVar[str] = "listeners"
+    unsupported: ClassVar[frozenset[str]] = frozenset(
+        {
+            "face", "address", "port", "protocol", "enabled", "gateways", "routes", "proxy_protocol", "limits",
+            "http2", "http3", "underscores", "server_header",
+        }
+    )  # fmt: skip
+
+    tls: ListenerTls | None = None
+    hosts: Annotated[tuple[str, ...], Meta(max_length=1_000)] = ()
+    trusted_proxies: Annotated[tuple[str, ...] | None, Meta(description="CIDRs.")] = None
+    hsts: Hsts | None = None
+    redirect_https: RedirectHttps | None = None

@@ -1,0 +1,79 @@
+"""What must hold inside a Listener and a Certificate."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+import msgspec
+
+from meshway.model.certificate import Certificate, CertificateFiles
+from meshway.model.listener import EDGE, LISTENERS, TLS_LISTENERS, Hsts, Listener
+from meshway.model.match_rules import networks
+from meshway.model.names import bad_host
+from meshway.model.nearest import did_you_mean
+from meshway.model.rule_kit import BlockRule, Finding, bounded, unique
+
+_YEAR: Final = 365 * 86_400.0
+_MAX_PATH: Final = 255
+
+
+def check_listener(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
+    """What the listener of this name may be told. spec: as written, perhaps unsound."""
+    if name not in LISTENERS:
+        yield Finding(
+            "metadata.name",
+            "unsupported",
+            f"listeners beside {', '.join(LISTENERS)} are not built yet{did_you_mean(name, LISTENERS)}",
+        )
+        return
+    for field in ("tls", "hsts"):
+        if spec.get(field) is not None and name not in TLS_LISTENERS:
+            yield Finding(f"spec.{field}", "forbidden_combination", f"is for {' and '.join(TLS_LISTENERS)}")
+    if spec.get("redirect_https") is not None and name != EDGE:
+        yield Finding("spec.redirect_https", "forbidden_combination", f"is for {EDGE}")
+
+
+def _hosts(part: Any) -> Iterator[Finding]:
+    for at, host in enumerate(part.hosts):
+        if (fault := bad_host(host, wildcard=True)) is not None:
+            yield Finding(f".hosts[{at}]", "bad_name", fault)
+    yield from unique(part.hosts, lambda at: f".hosts[{at}]", "host")
+
+
+def _certified_hosts(part: Any) -> Iterator[Finding]:
+    yield from _hosts(part)
+    for at, host in enumerate(part.hosts):
+        if host == "*":
+            yield Finding(f".hosts[{at}]", "bad_name", "no certificate is good for every host")
+
+
+def _preload(part: Any) -> Iterator[Finding]:
+    if part.preload and (not part.include_subdomains or part.max_age < _YEAR):
+        yield Finding(".preload", "forbidden_combination", "needs include_subdomains, and max_age of 8760h or more")
+
+
+def _path(field: str) -> BlockRule:
+    def check(part: Any) -> Iterator[Finding]:
+        written = getattr(part, field)
+        path = PurePosixPath(written)
+        if not written or "\0" in written or len(written) > _MAX_PATH or path.is_absolute() or ".." in path.parts:
+            yield Finding(f".{field}", "out_of_bounds", "is a path below the gateway's --certificates-dir, without ..")
+
+    return BlockRule((field,), check)
+
+
+LISTENER_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
+    Listener: (
+        BlockRule(("hosts",), _hosts),
+        networks("trusted_proxies"),
+    ),
+    Hsts: (
+        bounded("max_age", 0.0, 10 * _YEAR, zero=True),
+        BlockRule(("max_age", "include_subdomains", "preload"), _preload),
+    ),
+    CertificateFiles: (_path("certificate"), _path("key")),
+    Certificate: (
+        BlockRule(("hosts",), _certified_hosts),
+        BlockRule(("listeners",), lambda part: unique(part.listeners, lambda at: f".listeners[{at}]", "listener")),
+    ),
+}

@@ -1,0 +1,108 @@
+"""Files of certificates on a real disk: read, judged, replaced, refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.channel import ChannelFrame, PairFrame, PairsWanted
+from gateway.supervisor.certificate_files import CertificateFiles
+from tests.parts.authority import Authority, Issued
+from tests.parts.changes import document, gone
+
+ROOT = Authority()
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sent: list[ChannelFrame] = []
+        self.refusals = 0
+        self.files = CertificateFiles(folder, self.sent.append, self._refused)
+
+    def _refused(self) -> None:
+        self.refusals += 1
+
+    def write(self, issued: Issued) -> None:
+        (self.folder / "c.pem").write_bytes(issued.certificate)
+        (self.folder / "k.pem").write_bytes(issued.key)
+
+    async def apply(self, **fields: Any) -> None:
+        self.files.take([document("Certificate", "shop", {"files": {"certificate": "c.pem", "key": "k.pem"}} | fields)])
+        await self.files.refresh()
+
+    def reasons(self) -> list[str]:
+        return [refusal.reason for refusal in self.files.refused]
+
+    def fingerprints(self) -> list[str]:
+        return [frame.pair.fingerprint for frame in self.sent if isinstance(frame, PairFrame)]
+
+
+@pytest.fixture
+def on(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+async def test_a_sound_pair_is_sent_once_and_again_when_it_is_another(on: Bench) -> None:
+    first, second = ROOT.issue("shop.example"), ROOT.issue("shop.example")
+    on.write(first)
+    await on.apply()
+    await on.files.refresh()
+    assert len(on.sent) == 1
+    on.write(second)
+    await on.files.refresh()
+    assert len(on.fingerprints()) == 2
+    assert [frame.pair.fingerprint for frame in on.files.frames() if isinstance(frame, PairFrame)] == [
+        on.fingerprints()[1]
+    ]
+
+
+async def test_a_bad_pair_leaves_the_former_one_and_is_refused_until_it_is_mended(
+    on: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    on.write(ROOT.issue("shop.example"))
+    await on.apply()
+    (on.folder / "k.pem").write_bytes(ROOT.issue("shop.example").key)
+    await on.files.refresh()
+    assert on.reasons() == ["the key is not the certificate's"]
+    assert "Certificate default/shop: the key is not the certificate's, the former pair stays" in caplog.text
+    assert len(on.files.frames()) == 1
+    assert "PRIVATE" not in caplog.text
+    on.write(ROOT.issue("shop.example"))
+    await on.files.refresh()
+    assert (on.reasons(), on.refusals, len(on.fingerprints())) == ([], 2, 2)
+
+
+async def test_files_that_are_missing_or_elsewhere_are_refused(on: Bench, tmp_path: Path) -> None:
+    await on.apply()
+    assert on.reasons() == [f"c.pem below {tmp_path}: No such file or directory"]
+    (tmp_path / "c.pem").symlink_to("/etc/hostname")
+    await on.files.refresh()
+    assert on.reasons() == ["c.pem leads out of the folder of certificates"]
+
+
+async def test_hosts_that_the_certificate_does_not_cover_are_refused(on: Bench) -> None:
+    on.write(ROOT.issue("*.shop.example"))
+    await on.apply(hosts=["a.shop.example", "shop.example"])
+    assert on.reasons() == ["its names do not cover shop.example"]
+    await on.apply(hosts=["a.shop.example"])
+    assert on.reasons() == []
+
+
+async def test_a_certificate_that_is_over_soon_is_told_once(on: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    on.write(ROOT.issue("shop.example", days=10.0, begins_days=-80.0))
+    await on.apply()
+    await on.files.refresh()
+    assert caplog.text.count("is over in 10.0 days") == 1
+    [(key, end)] = on.files.ends()
+    assert (key, end > 0) == (("Certificate", "default", "shop"), True)
+
+
+async def test_what_no_document_names_is_let_go(on: Bench) -> None:
+    on.write(ROOT.issue("shop.example"))
+    await on.apply()
+    on.files.take([gone("Certificate", "shop")])
+    assert on.sent[1:] == [PairsWanted(names=[])]
+    await on.apply()
+    on.files.replace([])
+    assert on.files.frames() == []

@@ -1,0 +1,64 @@
+"""What a Listener and a Certificate may say: a table of specs and what is wrong with each."""
+
+from typing import Any
+
+import pytest
+
+from meshway.model.decode import decode_document
+from meshway.problem import Problem
+
+FILES = {"certificate": "shop.pem", "key": "keys/shop.key"}
+
+
+def faults(kind: str, spec: dict[str, Any], name: str, namespace: str = "mesh") -> list[tuple[str, str]]:
+    written = {"apiVersion": "meshway/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}}
+    try:
+        decode_document(written | {"spec": spec})
+    except Problem as problem:
+        return [(error.path, error.code) for error in problem.errors]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "spec", "path", "code"),
+    [
+        ("Listener", "partner", {}, "metadata.name", "unsupported"),
+        ("Listener", "edge", {"port": 80}, "spec.port", "unsupported"),
+        ("Listener", "edge", {"tls": {}}, "spec.tls", "forbidden_combination"),
+        ("Listener", "mesh", {"hsts": {}}, "spec.hsts", "forbidden_combination"),
+        ("Listener", "edge-tls", {"redirect_https": {}}, "spec.redirect_https", "forbidden_combination"),
+        ("Listener", "edge-tls", {"tls": {"min_version": "1.1"}}, "spec.tls.min_version", "out_of_bounds"),
+        ("Listener", "edge-tls", {"tls": {"resumption": False}}, "spec.tls.resumption", "unsupported"),
+        ("Listener", "edge-tls", {"hsts": {"preload": True}}, "spec.hsts.preload", "forbidden_combination"),
+        ("Listener", "edge", {"hosts": ["A.example"]}, "spec.hosts[0]", "bad_name"),
+        ("Listener", "edge", {"hosts": ["a", "a"]}, "spec.hosts[1]", "duplicate"),
+        ("Listener", "edge", {"trusted_proxies": ["10.0.0.1/8"]}, "spec.trusted_proxies[0]", "out_of_bounds"),
+        ("Certificate", "shop", {}, "spec.files", "missing_field"),
+        ("Certificate", "shop", {"files": FILES, "acme": {}}, "spec.acme", "unsupported"),
+        ("Certificate", "shop", {"files": FILES, "hosts": ["*"]}, "spec.hosts[0]", "bad_name"),
+        ("Certificate", "shop", {"files": FILES, "listeners": ["edge"]}, "spec.listeners[0]", "out_of_bounds"),
+        ("Certificate", "shop", {"files": FILES, "listeners": ["edge-tls"] * 2}, "spec.listeners[1]", "duplicate"),
+        ("Certificate", "shop", {"files": FILES | {"key": "/etc/key"}}, "spec.files.key", "out_of_bounds"),
+        ("Certificate", "shop", {"files": FILES | {"key": "a/../../k"}}, "spec.files.key", "out_of_bounds"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(kind: str, name: str, spec: dict[str, Any], path: str, code: str) -> None:
+    assert faults(kind, spec, name) == [(path, code)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "spec"),
+    [
+        ("Listener", "edge", {"redirect_https": {"port": 8543, "status": 301}, "hosts": ["*.shop.example"]}),
+        ("Listener", "mesh-tls", {"tls": {"min_version": "1.3", "default": "gateway"}}),
+        ("Listener", "edge-tls", {"hsts": {"preload": True, "include_subdomains": True}, "trusted_proxies": []}),
+        ("Certificate", "shop", {"files": FILES, "hosts": ["shop.example", "*.shop.example"]}),
+    ],
+)
+def test_what_can_be_meant_is_read(kind: str, name: str, spec: dict[str, Any]) -> None:
+    assert faults(kind, spec, name) == []
+
+
+def test_listeners_are_the_meshs_and_certificates_anybodys() -> None:
+    assert faults("Listener", {}, "edge", "shop") == [("metadata.namespace", "forbidden_namespace")]
+    assert faults("Certificate", {"files": FILES}, "shop", "shop") == []

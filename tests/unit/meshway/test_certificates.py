@@ -1,0 +1,78 @@
+"""What may serve, and why something may not."""
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from meshway.certificates import CertificateFault, covers, read_bundle, read_pair
+from tests.parts.authority import Authority, Issued, pem_of
+
+ROOT = Authority()
+MIDDLE = Authority("Test Middle", ROOT)
+
+
+def refusal(issued: Issued, key: bytes | None = None) -> str:
+    with pytest.raises(CertificateFault) as caught:
+        read_pair(issued.certificate, issued.key if key is None else key)
+    return str(caught.value)
+
+
+def test_a_sound_pair_tells_its_names_and_its_end() -> None:
+    issued = MIDDLE.issue("Shop.Example", "*.shop.example", "127.0.0.1")
+    pair = read_pair(issued.certificate, issued.key)
+    assert pair.hosts == ("shop.example", "*.shop.example")
+    assert (pair.algorithm, pair.issuer, pair.is_reordered) == ("ec", "Test Middle", False)
+    assert pair.not_after == issued.leaf.not_valid_after_utc.timestamp()
+    assert pair.chain == issued.certificate
+    assert "PRIVATE" not in repr(pair)
+
+
+def test_a_chain_in_another_order_is_mended_and_roots_are_left_out() -> None:
+    issued = MIDDLE.issue("a.example")
+    pair = read_pair(ROOT.pem + MIDDLE.pem + pem_of(issued.leaf), issued.key)
+    assert (pair.chain, pair.is_reordered) == (issued.certificate, True)
+
+
+@pytest.mark.parametrize(
+    ("issued", "why"),
+    [
+        (ROOT.issue("a.example", days=-0.5), "expired"),
+        (ROOT.issue("a.example", rsa_bits=1024), "1024 bits is below 2048"),
+        (ROOT.issue("a.example", has_names=False), "no subject alternative name"),
+        (ROOT.issue("a.example", must_staple=True), "stapled"),
+    ],
+)
+def test_what_clients_would_not_take_is_refused(issued: Issued, why: str) -> None:
+    assert why in refusal(issued)
+
+
+def test_a_key_of_another_certificate_is_refused() -> None:
+    assert refusal(ROOT.issue("a.example"), ROOT.issue("b.example").key) == "the key is not the certificate's"
+
+
+def test_a_key_that_cannot_be_read_is_told_without_its_text() -> None:
+    issued = ROOT.issue("a.example")
+    assert refusal(issued, b"secret") == "no private key in PEM can be read"
+    locked = issued.private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+    assert refusal(issued, locked) == "the key is locked by a passphrase"
+    with pytest.raises(CertificateFault, match="no certificate"):
+        read_pair(b"nothing", issued.key)
+
+
+def test_a_wildcard_covers_one_label() -> None:
+    names = ("shop.example", "*.shop.example")
+    assert covers(names, "shop.example")
+    assert covers(names, "pay.shop.example")
+    assert covers(names, "*.shop.example")
+    assert not covers(names, "a.pay.shop.example")
+    assert not covers(names, "example")
+    assert not covers(("*.shop.example",), "shop.example")
+
+
+def test_a_bundle_holds_authorities_and_nothing_else() -> None:
+    assert read_bundle(ROOT.pem + MIDDLE.pem + ROOT.pem) == ROOT.pem + MIDDLE.pem
+    with pytest.raises(CertificateFault, match="no authority"):
+        read_bundle(ROOT.pem + ROOT.issue("a.example").certificate)
