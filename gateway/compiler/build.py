@@ -11,7 +11,7 @@ from gateway.compiler.accept import Accepted
 from gateway.compiler.authentication import Authentications
 from gateway.compiler.blame import Blamed, blame
 from gateway.compiler.cluster_set import ClusterSet
-from gateway.compiler.clusters import ClusterKey, Step
+from gateway.compiler.clusters import FIRST_PORT, ClusterKey, Step, first_ports
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.endpoint_set import EndpointSet, Instances
 from gateway.compiler.filters import Limits
@@ -111,6 +111,7 @@ class Build:
             refusals=self._refusals(anew, {}),
             instances=self._instances,
             policies=base.policies,
+            first_ports=base.first_ports,
             limits=base.limits,
             authentications=base.authentications,
             access=base.access,
@@ -142,9 +143,11 @@ class Build:
             self._authentications = Authentications(made, base.authentications, parts)
         services = accepted.of_kind("Service")
         aliases = read_aliases(services)
+        renamed = self._take_first_ports(services)
         policies = policy_news + limit_news + authentication_news
         touched = {wide_place(place) for entry in policies for place in places_of(entry)}
         touched |= self._take_access(accepted)
+        touched |= {("service", *service) for service in renamed}
         refusing, was_refusing = _by_place(accepted.unavailable), _by_place(base.unavailable)
         touched |= {wide_place(place) for place, _ in refusing.items() ^ was_refusing.items()}
         context = self._context(limits, aliases, accepted.unavailable)
@@ -152,7 +155,7 @@ class Build:
         implicit = self._implicit(services, context, touched)
         named = (key for route in routes.values() for key in route.clusters)
         clusters = self._clusters.gather(implicit, services, named)
-        steps = self._clusters.steps(clusters, are_settings_new=bool(policy_news))
+        steps = self._clusters.steps(clusters, are_settings_new=bool(policy_news or renamed))
         anew = EndpointSet(base, accepted.documents, self._instances, self._kept, parts)
         endpoints = anew.gather(clusters, {entry.key[1:] for entry in accepted.dirty(("Service",))})
         self.steps = steps + anew.steps + self._consumer_steps(accepted)
@@ -175,6 +178,7 @@ class Build:
             refusals=self._refusals(anew, accepted.refusals),
             instances=self._instances,
             policies=self._clusters.policies,
+            first_ports=self._clusters.first_ports,
             limits=limits,
             authentications=self._authentications,
             access=self._access,
@@ -210,9 +214,16 @@ class Build:
             aliases,
             self._clusters.cluster,
             self._clusters.others,
+            self._clusters.places_of,
             _by_place(unavailable),
             self._parts,
         )
+
+    def _take_first_ports(self, services: list[Entry[Any]]) -> set[ServiceKey]:
+        """Answers the services whose first port has another name: other policies may hold for their calls."""
+        before, now = self._base.first_ports, first_ports(services)
+        self._clusters.first_ports = now
+        return {key for key in before.keys() | now.keys() if before.get(key, FIRST_PORT) != now.get(key, FIRST_PORT)}
 
     def _take_access(self, accepted: Accepted) -> set[Place]:
         """Makes the policies anew where one of their documents changed. Answers whose calls that concerns."""
@@ -272,7 +283,7 @@ class Build:
                 except Blamed:
                     raise
                 except Exception as error:
-                    policies = self._clusters.policies.at(service_places(*service))
+                    policies = self._clusters.policies.at(self._clusters.places_of(ClusterKey(*service)))
                     raise blame(self._base.documents, policies, error) from error
             found[service] = before
         return found

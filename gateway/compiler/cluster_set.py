@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.compiler.blame import blame
 from gateway.compiler.clusters import (
+    FIRST_PORT,
     ClusterKey,
     Step,
     balancer_for,
@@ -20,7 +21,7 @@ from gateway.compiler.clusters import (
     reconfiguring,
 )
 from gateway.compiler.diff import DocumentKey, Entry, ServiceKey
-from gateway.compiler.policies import effective, service_places, sources
+from gateway.compiler.policies import Place, effective, service_places, sources
 from gateway.compiler.settings import cluster_settings
 from gateway.compiler.state import State
 from gateway.plan import Parts
@@ -31,14 +32,20 @@ Clusters = Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]
 
 
 class ClusterSet:
-    """made: clusters that are new. policies: those by which clusters are set, of the base until they are replaced."""
+    """made: clusters that are new. policies, first_ports: those by which clusters are set, of the base until they are
+    replaced."""
 
     def __init__(self, base: State, parts: Parts) -> None:
         self.made: dict[ClusterKey, Cluster] = {}
         self.policies = base.policies
+        self.first_ports = base.first_ports
         self._base = base
         self._parts = parts
         self._settings: dict[tuple[DocumentKey, ...], ClusterSettings] = {}
+
+    def places_of(self, key: ClusterKey) -> tuple[Place, ...]:
+        """Where its policies attach."""
+        return service_places(*key[:3], key.port or self.first_ports.get(key.owner, FIRST_PORT))
 
     def others(self, key: ClusterKey) -> tuple[ClusterKey, ...]:
         """All clusters that this one needs beside it."""
@@ -82,7 +89,7 @@ class ClusterSet:
         return steps + self._wired(every)
 
     def _settings_of(self, key: ClusterKey) -> ClusterSettings:
-        entries = self.policies.at(service_places(*key[:3]))
+        entries = self.policies.at(self.places_of(key))
         names = tuple(entry.key for entry in entries)
         settings = self._settings.get(names)
         if settings is None:

@@ -3,8 +3,8 @@
 Nothing live is touched while compiling: what must change on running clusters is left as a list of steps for the loop.
 """
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,7 +17,7 @@ from gateway.balancing.peak_ewma import PeakEwma
 from gateway.balancing.random import random_pick
 from gateway.balancing.ring_hash import RingHash
 from gateway.balancing.round_robin import RoundRobin
-from gateway.compiler.diff import ServiceKey
+from gateway.compiler.diff import Entry, ServiceKey
 from gateway.plan import Parts
 from gateway.upstream.cluster import Balancer, Cluster
 from gateway.upstream.cluster_settings import BalancingSettings, ClusterSettings
@@ -107,6 +107,14 @@ def is_in_subset(instance: Instance, match: SubsetMatch) -> bool:
     return all(instance.metadata.get(name) == value for name, value in match.metadata.items())
 
 
+FIRST_PORT: Final = "http"  # of a service without a document
+
+
+def first_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, str]:
+    """The name under which a service's calls go that ask for no port."""
+    return {(entry.namespace, entry.name): entry.spec.ports[0].name for entry in services}
+
+
 def with_ports(instances: Mapping[str, Instance], document: Service | None) -> Mapping[str, Instance]:
     """With the ports that the document knows of and an instance does not name."""
     targets = {
@@ -127,7 +135,7 @@ def on_port(instances: Mapping[str, Instance], port: str, document: Service | No
 
     The service's first port is what an instance registers as its `port`.
     """
-    own = document.ports[0].name if document is not None else "http"
+    own = document.ports[0].name if document is not None else FIRST_PORT
     if not port or port == own:
         return instances
     # An id of its own: another port is another endpoint, with its own connections and failures.

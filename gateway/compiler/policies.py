@@ -40,7 +40,9 @@ from meshway.units import Duration, Size
 
 MESH_NAMESPACE: Final = "mesh"
 
-Place = tuple[str, ...]  # ("mesh",), ("namespace", ns), ("service", ns, s), ("subset", ns, s, subset), ("route", …)
+# ("mesh",), ("namespace", ns), ("service", ns, s), ("port", ns, s, port), ("subset", ns, s, subset),
+# ("subset port", ns, s, subset, port), ("route", ns, r), ("rule", ns, r, rule)
+Place = tuple[str, ...]
 MESH: Final[Place] = ("mesh",)
 
 P = TypeVar("P", TrafficPolicy, RateLimit, AccessPolicy, Authentication)
@@ -75,8 +77,7 @@ def _place(own: str, target: Target) -> Place:
     if target.mesh:
         return MESH
     if target.service:
-        place = ("service", own, target.service)
-        return ("subset", *place[1:], target.subset) if target.subset else place
+        return service_places(own, target.service, target.subset or "", target.port or "")[-1]
     if target.route:
         place = ("route", own, target.route)
         return ("rule", *place[1:], target.rule) if target.rule else place
@@ -85,15 +86,21 @@ def _place(own: str, target: Target) -> Place:
 
 def wide_place(place: Place) -> Place:
     """The service of a subset, the route of a rule; others are themselves."""
-    if place[0] in ("subset", "rule"):
-        return ("service" if place[0] == "subset" else "route", *place[1:3])
+    if place[0] in ("subset", "port", "subset port", "rule"):
+        return ("route" if place[0] == "rule" else "service", *place[1:3])
     return place
 
 
-def service_places(namespace: str, service: str, subset: str = "") -> tuple[Place, ...]:
-    """From the widest to the narrowest."""
-    places: tuple[Place, ...] = (MESH, ("namespace", namespace), ("service", namespace, service))
-    return (*places, ("subset", namespace, service, subset)) if subset else places
+def service_places(namespace: str, service: str, subset: str = "", port: str = "") -> tuple[Place, ...]:
+    """From the widest to the narrowest. port: a name, also of the first one."""
+    places: list[Place] = [MESH, ("namespace", namespace), ("service", namespace, service)]
+    if port:
+        places.append(("port", namespace, service, port))
+    if subset:
+        places.append(("subset", namespace, service, subset))
+    if subset and port:
+        places.append(("subset port", namespace, service, subset, port))
+    return tuple(places)
 
 
 def route_places(namespace: str, route: str, rule: str) -> tuple[Place, ...]:

@@ -16,7 +16,7 @@ from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey
 from gateway.compiler.filters import Limits, limit_places
 from gateway.compiler.matches import Placed, read_match
 from gateway.compiler.mesh_names import mesh_service, plain_host
-from gateway.compiler.policies import Attached, Place, effective, route_places, service_places, sources
+from gateway.compiler.policies import Attached, Place, effective, route_places, sources
 from gateway.compiler.settings import hedge_plan, limit_s, retry_plan
 from gateway.compiler.split import Changed, choose_by_weight, choosing_changed
 from gateway.compiler.sticky import choose_for_caller
@@ -64,8 +64,8 @@ class Attachment:
 class RouteContext:
     """What a route is compiled against. cluster_for: makes the cluster when there is none yet.
 
-    standing_in: of a cluster, who may be called in its place. unavailable: where a policy speaks that cannot be used,
-    and its name.
+    standing_in: of a cluster, who may be called in its place. places_of: where a cluster's policies attach.
+    unavailable: where a policy speaks that cannot be used, and its name.
     """
 
     policies: Attached[TrafficPolicy]
@@ -75,13 +75,14 @@ class RouteContext:
     aliases: Mapping[str, ServiceKey]
     cluster_for: Callable[[ClusterKey], Cluster]
     standing_in: Callable[[ClusterKey], Sequence[ClusterKey]]
+    places_of: Callable[[ClusterKey], tuple[Place, ...]]
     unavailable: Mapping[Place, DocumentKey]
     parts: Parts
     _sources: dict[tuple[DocumentKey, ...], Mapping[str, str]] = field(default_factory=dict)
 
     def unusable(self, key: ClusterKey) -> Authorize | None:
         """What the calls of a service get for which a policy speaks that cannot be used."""
-        for place in service_places(key.namespace, key.service, key.subset):
+        for place in self.places_of(key):
             if place in self.unavailable:
                 return refusing(self.unavailable[place])
         return None
@@ -239,12 +240,15 @@ def _policies(
     keys: Sequence[ClusterKey], route: tuple[tuple[str, ...], ...], context: RouteContext
 ) -> tuple[Entry[TrafficPolicy], ...]:
     """A rule has one set of timeouts and retries, so a split takes those of its first destination's service, and a
-    subset's own only when all calls go to that subset."""
+    subset's or a port's own only when all calls go there."""
     if not keys:
         return context.policies.at(route)
-    first = keys[0]
-    subset = first.subset if len({key[:3] for key in keys}) == 1 else ""
-    return context.policies.at((*service_places(first.namespace, first.service, subset), *route))
+    subsets, ports = {key[:3] for key in keys}, {(*key.owner, key.port) for key in keys}
+    first = keys[0]._replace(**{"subset": ""} if len(subsets) > 1 else {})
+    places = context.places_of(first)
+    if len(ports) > 1:
+        places = tuple(place for place in places if place[0] not in ("port", "subset port"))
+    return context.policies.at((*places, *route))
 
 
 def _as_policy(rule: Rule) -> TrafficPolicy:

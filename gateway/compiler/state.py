@@ -25,7 +25,8 @@ from meshway.model.traffic_policy import TrafficPolicy
 class State:
     """documents: the last good version of each. waiting: newer versions that did not compile; tried again when other
     documents change. unavailable: refused policies whose targets refuse, with their places. instances:
-    also of services that have none left, so that a call to them is told so. implicit: for every service there is.
+    also of services that have none left, so that a call to them is told so. first_ports: their names, of services with
+    a document. implicit: for every service there is.
     edge, mesh: tables of a host name, and of a service that mesh Routes speak for. kept: instances that the registry
     has dropped and that are called on, see `feed/removal_guard.py`. proven: before the first snapshot, last good
     versions that other workers run; None where they go on without.
@@ -38,6 +39,7 @@ class State:
     refusals: Mapping[DocumentKey, Refusal]
     instances: Mapping[ServiceKey, Mapping[str, Instance]]
     policies: Attached[TrafficPolicy]
+    first_ports: Mapping[ServiceKey, str]
     limits: Limits
     authentications: Authentications
     access: Access
@@ -59,5 +61,23 @@ def empty_state(parts: Parts) -> State:
     limits = Limits(nothing, None, parts)
     authentications = Authentications((), None, parts)
     return State(
-        tables, {}, {}, {}, {}, {}, Attached(nothing), limits, authentications, access, {}, {}, {}, {}, {}, {}, {}, {}
+        tables,
+        {},
+        {},
+        {},
+        {},
+        {},
+        Attached(nothing),
+        {},
+        limits,
+        authentications,
+        access,
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
+        {},
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gateway.compiler.clusters import ClusterKey
+from gateway.compiler.clusters import FIRST_PORT, ClusterKey
 from gateway.compiler.policies import service_places, sources
 from gateway.compiler.routes import CompiledRoute, destination_key
 from gateway.compiler.state import State
@@ -129,7 +129,7 @@ def _why_not(endpoint: Endpoint, now: float) -> str:
 
 def _settings(state: State, key: ClusterKey, cluster: Cluster) -> Iterator[Setting]:
     """What decides here beside the endpoints themselves."""
-    places = service_places(*key[:3])
+    places = service_places(*key[:3], key.port or state.first_ports.get(key.owner, FIRST_PORT))
     by = sources((f"TrafficPolicy {entry.title}", entry.spec) for entry in state.policies.at(places))
     settings = cluster.settings
     shown: list[tuple[str, str]] = [

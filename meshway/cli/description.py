@@ -64,7 +64,8 @@ def describe_service(client: "RegistryClient", session: Session, service: Item, 
     if concerning := list(_concerning(client, namespace, name)):
         parts.append("Documents\n" + "\n".join(f"  {line}" for line in concerning))
     if effective:
-        parts.append("Effective policy\n" + _effective(client, namespace, name))
+        port = service["spec"].get("ports", [{}])[0].get("name", "http")
+        parts.append("Effective policy\n" + _effective(client, namespace, name, port))
     text = "\n\n".join(parts)
     return painted(text) if session.color else text
 
@@ -126,11 +127,11 @@ def _concerning(client: "RegistryClient", namespace: str, name: str) -> Iterator
     yield from policies_for(client, [namespace], {"mesh", f"namespace {namespace}", f"service {namespace}/{name}"})
 
 
-def _effective(client: "RegistryClient", namespace: str, name: str) -> str:
-    """Every value with the document it comes from; the gateway's own merge decides."""
+def _effective(client: "RegistryClient", namespace: str, name: str, port: str) -> str:
+    """Every value with the document it comes from; the gateway's own merge decides. port: the first one's name."""
     from gateway.compiler.policies import effective, service_places
 
-    policies = list(_policies_at(client, namespace, service_places(namespace, name)))
+    policies = list(_policies_at(client, namespace, service_places(namespace, name, port=port)))
     merged = effective(policy for _, policy in policies)
     rows = []
     for path, value in _leaves(merged, ""):

@@ -40,7 +40,8 @@ def target_text(target: Item) -> str:
         return "mesh"
     for kind, inner, mark in (("service", "subset", "#"), ("route", "rule", " rule ")):
         if kind in target:
-            return f"{kind} {target[kind]}" + (f"{mark}{target[inner]}" if inner in target else "")
+            port = f":{target['port']}" if "port" in target else ""
+            return f"{kind} {target[kind]}{port}" + (f"{mark}{target[inner]}" if inner in target else "")
     return f"namespace {target.get('namespace', '?')}"
 
 

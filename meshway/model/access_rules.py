@@ -10,7 +10,7 @@ from meshway.model.access_policy import AccessCaller, AccessCondition, AccessOpe
 from meshway.model.instant import parse_instant
 from meshway.model.ip_list import IpEntry
 from meshway.model.match_rules import COOKIELESS_MATCH_RULES, networks
-from meshway.model.policy_rules import UNIQUE_TARGETS
+from meshway.model.policy_rules import PORTLESS_TARGETS
 from meshway.model.rule_kit import BlockRule, Finding, unique
 
 
@@ -67,7 +67,7 @@ def _until(part: Any) -> Iterator[Finding]:
 
 
 ACCESS_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
-    AccessPolicy: (UNIQUE_TARGETS, BlockRule(("default", "rules"), _says_something, whole=True)),
+    AccessPolicy: (PORTLESS_TARGETS, BlockRule(("default", "rules"), _says_something, whole=True)),
     AccessRule: (BlockRule(("action", "from_"), _denies_by_proof),),
     AccessCaller: (
         _asks_something(

@@ -12,7 +12,7 @@ from meshway.jwt_keys import SHARED_ALGORITHMS, KeyFault, read_keys
 from meshway.model.authentication import Authentication, AuthenticationMethod, CredentialPlace, Jwt
 from meshway.model.document import LABEL_PATTERN
 from meshway.model.names import REFUSED_HEADERS, TOKEN
-from meshway.model.policy_rules import UNIQUE_TARGETS
+from meshway.model.policy_rules import PORTLESS_TARGETS
 from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path, one_of, unique
 
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+\Z")
@@ -119,5 +119,5 @@ AUTHENTICATION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] =
         bounded("clock_skew", 0.0, 300.0, zero=True),
         bounded("max_age", 1.0, 366 * _DAY, zero=False),
     ),
-    Authentication: (UNIQUE_TARGETS, BlockRule(("methods",), _one_issuer_once)),
+    Authentication: (PORTLESS_TARGETS, BlockRule(("methods",), _one_issuer_once)),
 }

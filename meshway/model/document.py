@@ -84,13 +84,17 @@ class Destination(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
 
 
 class Target(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a policy applies to: exactly one of mesh, namespace, service (with subset), route (with rule)."""
+    """What a policy applies to: exactly one of mesh, namespace, service (with subset, port), route (with rule).
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"consumer", "consumer_group", "port"})
+    port: a name of the service's ports; for how calls on that port are carried, so in TrafficPolicies.
+    """
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"consumer", "consumer_group"})
 
     mesh: bool = False
     namespace: Label | None = None
     service: Label | None = None
     subset: Label | None = None
+    port: Label | None = None
     route: Label | None = None
     rule: Label | None = None

@@ -63,6 +63,8 @@ def _one_target(part: Any) -> Iterator[Finding]:
         return
     if part.subset is not None and part.service is None:
         yield Finding(".subset", "forbidden_combination", "needs service beside it")
+    if part.port is not None and part.service is None:
+        yield Finding(".port", "forbidden_combination", "needs service beside it")
     if part.rule is not None and part.route is None:
         yield Finding(".rule", "forbidden_combination", "needs route beside it")
 
@@ -121,7 +123,7 @@ def _duplicate_targets(part: Any) -> Iterator[Finding]:
 
 
 def _whole_service(part: Any) -> Iterator[Finding]:
-    """An instance may be in several subsets: it is checked, and its connections are opened, for all of them."""
+    """An instance may be in several subsets, and is checked once for all its ports."""
     blocks = [".health_check"] if part.health_check is not None else []
     if part.connection is not None and part.connection.proxy_protocol is not None:
         blocks.append(".connection.proxy_protocol")
@@ -129,9 +131,20 @@ def _whole_service(part: Any) -> Iterator[Finding]:
         if target.subset is not None:
             reason = f"cannot differ among subsets: target the service {target.service} (targets[{at}])"
             yield from (Finding(block, "forbidden_combination", reason) for block in blocks)
+        if target.port is not None and part.health_check is not None:
+            reason = f"cannot differ among ports, name one in it: target the service {target.service} (targets[{at}])"
+            yield Finding(".health_check", "forbidden_combination", reason)
+
+
+def _portless_targets(part: Any) -> Iterator[Finding]:
+    yield from _duplicate_targets(part)
+    for at, target in enumerate(part.targets):
+        if target.port is not None:
+            yield Finding(f".targets[{at}].port", "unsupported", "is built for TrafficPolicies only; leave it out")
 
 
 UNIQUE_TARGETS: Final = BlockRule(("targets",), _duplicate_targets)
+PORTLESS_TARGETS: Final = BlockRule(("targets",), _portless_targets)  # of all but TrafficPolicies
 
 
 # What is for some algorithms only; an algorithm left out is inherited, and judged where it is known.
@@ -224,7 +237,7 @@ def _is_prime(number: int) -> bool:
 
 
 POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
-    Target: (BlockRule(("mesh", "namespace", "service", "route", "subset", "rule"), _one_target, whole=True),),
+    Target: (BlockRule(("mesh", "namespace", "service", "route", "subset", "port", "rule"), _one_target, whole=True),),
     Affinity: (
         one_of("cookie", "header"),
         BlockRule(("cookie", "header", "ttl"), _affinity),
@@ -293,7 +306,7 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     TokenBucket: (BlockRule(("rate",), _rate_above_zero),),
     SlidingWindow: (bounded("window", 1.0, _DAY, zero=False), BlockRule(("limit", "exact"), _exact_window)),
     RateLimit: (
-        UNIQUE_TARGETS,
+        PORTLESS_TARGETS,
         BlockRule(("key",), _limit_key),
         one_of("token_bucket", "sliding_window", "quota", "in_flight"),
         bounded("max_wait", _MS, 30.0, zero=True),

@@ -162,6 +162,7 @@ def _target_text(target: Target, namespace: str) -> str:
         return f"namespace {target.namespace}"
     if target.service is not None:
         subset = f" subset {target.subset}" if target.subset else ""
-        return f"service {namespace}/{target.service}{subset}"
+        port = f" port {target.port}" if target.port else ""
+        return f"service {namespace}/{target.service}{subset}{port}"
     rule = f" rule {target.rule}" if target.rule else ""
     return f"route {namespace}/{target.route}{rule}"

@@ -192,6 +192,8 @@ def _of_target(target: Target, namespace: str, path: str) -> Iterator[Reference]
         yield Reference(f"{path}.service", "service", namespace, target.service)
         if target.subset is not None:
             yield Reference(f"{path}.subset", "subset", namespace, target.service, target.subset)
+        if target.port is not None:
+            yield Reference(f"{path}.port", "port", namespace, target.service, target.port)
     if target.route is not None:
         yield Reference(f"{path}.route", "route", namespace, target.route)
         if target.rule is not None:

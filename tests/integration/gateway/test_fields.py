@@ -125,6 +125,10 @@ def static(endpoint: dict[str, Any], fate: str, other: dict[str, Any], other_fat
     return Pair(documents(endpoint), fate, documents(other), other_fate, Call())
 
 
+def failing_over(target: dict[str, str]) -> Change:
+    return document("TrafficPolicy", "p", {"targets": [target], "failover": [{"service": "films"}]})
+
+
 def limited(
     spec: dict[str, Any],
     fate: str,
@@ -160,6 +164,10 @@ def proved(pair: Pair, *fields: str) -> Any:
     return pytest.param(pair, marks=pytest.mark.proves(*fields), id=fields[0])
 
 
+PORTED: Final = [
+    document("Service", "empty", {"ports": [{}, {"name": "more", "port": 81}]}),
+    document("Route", "r", edge_route({"destinations": [{"service": "empty", "port": "more"}]})),
+]
 FILMS_A: Final = {"service": "films", "subset": "a"}
 VALUE: Final = "X-Kind: AxleB\r\n"
 TWICE: Final = Call(times=2)
@@ -475,6 +483,16 @@ PAIRS: Final = [
             "more",
         ),
         "RuleDestination.port",
+    ),
+    proved(
+        Pair(
+            [*PORTED, failing_over({"service": "empty", "port": "more"})],
+            FILMS,
+            [*PORTED, failing_over({"service": "empty", "port": "http"})],
+            NOBODY,
+            Call(),
+        ),
+        "Target.port",
     ),
     proved(static_ports([{"target_port": "{port}"}], FILMS, [{"target_port": 1}], "502"), "ServicePort.target_port"),
     proved(

@@ -319,6 +319,38 @@ def test_named_ports_are_endpoints_of_their_own() -> None:
     assert [endpoint.port for endpoint in bench.cluster("default/books").eligible] == [8000, 8000]
 
 
+def test_a_policy_for_a_port_holds_for_the_calls_of_that_port_and_wins_over_the_services() -> None:
+    spec = edge_route({"destinations": [{"service": "books", "port": "admin"}]})
+    bench = Bench(
+        running("books", "1", ports={"admin": 9001}),
+        document("Route", "r", spec),
+        policy(
+            "all", targets=[{"service": "books"}], timeouts={"attempt": "9s"}, load_balancer={"algorithm": "random"}
+        ),
+        policy("admin", targets=[{"service": "books", "port": "admin"}], timeouts={"attempt": "1s"}, **RR),
+    )
+
+    def algorithm(cluster: str) -> str:
+        return bench.cluster(cluster).settings.balancing.algorithm
+
+    assert [algorithm(name) for name in ("default/books", "default/books:admin")] == ["random", "round_robin"]
+    (plan,) = (each.candidate.plan for each in bench.compiler.state.routes["Route", "default", "r"].placed)
+    assert (plan.attempt_s, plan.sources["timeouts.attempt"]) == (1.0, "TrafficPolicy default/for-admin")
+
+
+def test_calls_that_ask_for_no_port_are_those_of_the_first_one_whatever_it_is_called() -> None:
+    bench = Bench(running("books", "1"), policy("web", targets=[{"service": "books", "port": "web"}], **RR))
+
+    def algorithm() -> str:
+        return bench.cluster("default/books").settings.balancing.algorithm
+
+    assert algorithm() == "least_request"  # its only port is http
+    bench.delta(document("Service", "books", {"ports": [{"name": "web"}]}))
+    assert algorithm() == "round_robin"
+    bench.delta(document("Service", "books", {"ports": [{"name": "other"}]}))
+    assert algorithm() == "least_request"
+
+
 def test_an_instance_that_fails_its_check_is_called_on_none_of_its_ports() -> None:
     spec = edge_route({"destinations": [{"service": "books", "port": "admin"}]})
     bench = Bench(

@@ -145,6 +145,9 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("TrafficPolicy", policy(targets=[{"service": "a", "route": "b"}]), "spec.targets[0]", "forbidden_combination"),
     ("TrafficPolicy", policy(targets=[{"route": "a", "subset": "v1"}]), "spec.targets[0].subset", "forbidden_combination"),
     ("TrafficPolicy", policy(targets=[{"service": "a"}] * 2), "spec.targets[0]", "duplicate"),
+    ("TrafficPolicy", policy(targets=[{"route": "a", "port": "web"}]), "spec.targets[0].port", "forbidden_combination"),
+    ("TrafficPolicy", policy(targets=[{"service": "a", "port": "web"}], health_check={"type": "tcp"}), "spec.health_check", "forbidden_combination"),
+    ("RateLimit", limit(targets=[{"service": "a", "port": "web"}]), "spec.targets[0].port", "unsupported"),
     ("TrafficPolicy", policy(targets=[{"consumer": "a"}]), "spec.targets[0].consumer", "unsupported"),
     ("TrafficPolicy", policy(load_balancer={"algorithm": "maglev"}), "spec.load_balancer.hash_key", "missing_field"),
     (
