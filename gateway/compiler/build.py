@@ -23,8 +23,10 @@ from gateway.compiler.routes import CompiledRoute, RouteContext, attach, compile
 from gateway.compiler.state import State
 from gateway.plan import Parts
 from gateway.routing.table import HostRoutes, Hosts, Tables
+from gateway.trust import NOBODY, Trust
 from meshway.model.consumer import Consumer
 from meshway.model.instance import Instance
+from meshway.model.trust_bundle import TrustBundle
 from meshway.snapshot import INSTANCE
 
 
@@ -102,7 +104,9 @@ class Build:
         by_name = base.tables.clusters
         if fresh:
             by_name = {**by_name, **{cluster.name: cluster for cluster in self._clusters.made.values()}}
-        tables = Tables(revision, base.tables.edge, mesh, by_name, flat, base.tables.watched, self._parts)
+        tables = Tables(
+            revision, base.tables.edge, mesh, by_name, flat, base.tables.watched, self._parts, base.tables.trust
+        )
         return State(
             tables=tables,
             documents=base.documents,
@@ -169,6 +173,7 @@ class Build:
             {place: endpoint for group in endpoints.values() for place, endpoint in group.items()},
             base.tables.watched,
             parts,
+            _trust(accepted, base.tables.trust),
         )
         return State(
             tables=tables,
@@ -315,6 +320,14 @@ def _served(accepted: Accepted, before: Served) -> Served:
     if not accepted.dirty(listeners.KINDS):
         return before
     return compile_listeners(accepted.of_kind("Listener"), accepted.of_kind("Certificate"))
+
+
+def _trust(accepted: Accepted, before: Trust) -> Trust:
+    """Made anew with its document; whoever was believed by one that is gone is believed no more."""
+    if not accepted.dirty((TrustBundle.__name__,)):
+        return before
+    bundles = [entry.spec for entry in accepted.of_kind(TrustBundle.__name__)]
+    return Trust(bundles[0]) if bundles else NOBODY
 
 
 def _by_place(unavailable: Mapping[DocumentKey, tuple[Place, ...]]) -> dict[Place, DocumentKey]:

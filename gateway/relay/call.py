@@ -7,6 +7,8 @@ exception is a filter that answers with an awaitable.
 import logging
 from collections.abc import Awaitable
 
+from gateway.authentication.service_token import FIELD as SERVICE_TOKEN
+from gateway.authentication.service_token import prove
 from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply, Turn
 from gateway.plan import BUILT_IN, RoutePlan
 from gateway.relay import encoding
@@ -75,7 +77,13 @@ class Call(Ending):
                 self.answer(Reply(error.status, error.code, "DPE", error.detail))
                 return
         exchange.path, exchange.query = read
-        plan = exchange.plan = self.relay.holder.tables.match(exchange)
+        tables = self.relay.holder.tables
+        if exchange.listener == MESH and SERVICE_TOKEN in head.named:
+            refusal = prove(exchange, tables.trust, tables.parts.wall())
+            if refusal is not None:
+                self.answer(refusal)
+                return
+        plan = exchange.plan = tables.match(exchange)
         if plan is None:
             self.answer(nowhere(exchange))
             return

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.exchange import Exchange, Reply
-from gateway.plan import RequestFilter, RoutePlan
+from gateway.plan import Parts, RequestFilter, RoutePlan
 from gateway.relay.reply_body import CONTENT_TYPE_FIELD
 from gateway.routing.table import TablesHolder
+from gateway.trust import Trust
 from gateway.upstream.criticality import SHARES, share_of
 from meshway.problem import Problem
 
@@ -52,6 +53,14 @@ class Shedding:
             return None
         share = share_of(exchange)
         return plan if share > _HIGHEST[self.level] else self._refused(plan, share)
+
+    @property
+    def trust(self) -> Trust:
+        return self._holder.tables.trust
+
+    @property
+    def parts(self) -> Parts:
+        return self._holder.tables.parts
 
     def forget(self) -> None:
         """Of plans that may be gone."""

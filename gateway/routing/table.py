@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Generic
 
 from gateway.exchange import EDGE, Exchange
 from gateway.plan import Parts, RoutePlan
+from gateway.trust import NOBODY, Trust
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.transition import Transition, apply_to_endpoint, service_of
 from meshway.model.precedence import Rank
@@ -145,7 +146,7 @@ class Hosts:
 class Tables:
     """All a worker decides by, of one revision; replaced whole. Clusters and endpoints live on over a swap."""
 
-    __slots__ = ("clusters", "edge", "endpoints", "mesh", "parts", "revision", "watched")
+    __slots__ = ("clusters", "edge", "endpoints", "mesh", "parts", "revision", "trust", "watched")
 
     def __init__(
         self,
@@ -156,6 +157,7 @@ class Tables:
         endpoints: "Mapping[EndpointKey, Endpoint]",
         watched: set[Cluster],
         parts: Parts,
+        trust: Trust = NOBODY,
     ) -> None:
         self.revision = revision
         self.edge = edge
@@ -164,6 +166,7 @@ class Tables:
         self.endpoints = endpoints
         self.watched = watched
         self.parts = parts
+        self.trust = trust
 
     def hosts(self, listener: int) -> Hosts:
         return self.edge if listener == EDGE else self.mesh

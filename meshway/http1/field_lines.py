@@ -40,7 +40,7 @@ _LINE: Final = table([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _DIGITS: Final = digits.encode()
 _UNKEPT: Final = frozenset(
     {
-        *(b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key"),
+        *(b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key", b"meshway-token"),
         *(b"traceparent", b"tracestate", b"x-request-id", b"idempotency-key", b"content-md5", b"content-digest"),
     }
 )
@@ -60,7 +60,9 @@ _READ: Final = {
     **dict.fromkeys((b"authorization", b"content-type", b"idempotency-key"), SINGLE),
 }
 _FORWARDING: Final = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded", b"via")
-_MESH: Final = (b"meshway-deadline", b"meshway-attempt", b"meshway-criticality", b"meshway-explain")
+_MESH: Final = (
+    b"meshway-deadline", b"meshway-attempt", b"meshway-criticality", b"meshway-explain", b"meshway-token",
+)  # fmt: skip
 # Names by which a caller could pass for somebody else, or for another request than the one we judged.
 IDENTITY: Final = frozenset(
     {

@@ -10,6 +10,8 @@ NAME = "mesh"
 Phase = Literal["settled", "trust_both", "issue_new", "all_renewed"]
 MAX_REVOKED = 20_000  # of those that have not expired: a frame of the feed holds them all
 
+SerialHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$(?!\n)")]
+
 
 class TokenKey(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A key of service tokens as a JWK (RFC 7517) writes it: ES256 alone."""
@@ -37,4 +39,4 @@ class TrustBundle(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     phase: Phase = "settled"
     roots: tuple[str, ...] = ()
     token_keys: tuple[TokenKey, ...] = ()
-    revoked: Annotated[tuple[str, ...], Meta(max_length=MAX_REVOKED)] = ()
+    revoked: Annotated[tuple[SerialHash, ...], Meta(max_length=MAX_REVOKED)] = ()
