@@ -11,6 +11,7 @@ from gateway.authentication.token_method import FetchedKeys, InlineKeys, Keys, S
 from gateway.compiler.diff import CompileError, DocumentKey, Entry
 from gateway.compiler.policies import MESH, Attached, service_places
 from gateway.compiler.policies import Place as PolicyPlace
+from gateway.filters import claim_headers
 from gateway.filters.authenticate import Believed, Checks, compile_filter, compile_forecast
 from gateway.plan import FilterStep, Parts
 from gateway.secret_ring import ReadSecret
@@ -22,7 +23,8 @@ STEP: Final = "authentication"
 
 
 class Authentications:
-    """All of them by the place they speak for, each compiled once for all rules."""
+    """All of them by the place they speak for, each compiled once for all rules. all_owned: fields that callers write
+    on no way."""
 
     def __init__(
         self, entries: Iterable[Entry[Authentication]], before: "Authentications | None", parts: Parts
@@ -42,6 +44,8 @@ class Authentications:
                     compile_step(entry, parts),
                 )
             )
+        self._owned = {entry.key: owned_headers(entry.spec) for entry in entries}
+        self.all_owned = frozenset().union(*self._owned.values())
 
     def steps(self, route: tuple[PolicyPlace, ...], services: Sequence[tuple[str, str, str]]) -> tuple[FilterStep, ...]:
         """route: its places, from the wider one. services: namespace, service, subset of each destination.
@@ -54,7 +58,11 @@ class Authentications:
             entry = self._narrowest((*own, *of_service, *route))
             if entry is not None:
                 found[entry.key] = None
-        return tuple(self._made[key][1] for key in found)
+        steps = [self._made[key][1] for key in found]
+        foreign = self.all_owned.difference(*(self._owned[key] for key in found))
+        if foreign:
+            steps.append(FilterStep("claim headers", "", claim_headers.compile_filter(foreign)))
+        return tuple(steps)
 
     def _narrowest(self, places: Sequence[PolicyPlace]) -> Entry[Authentication] | None:
         return next((entry for place in reversed(places) for entry in self._attached.at((place,))), None)
@@ -83,16 +91,21 @@ def compile_step(entry: Entry[Authentication], parts: Parts) -> FilterStep:
         methods=methods,
         require=spec.require,
         take_out=None if spec.forward_credentials else compile_removal(places),
-        owned=frozenset(
-            header.lower().encode()
-            for method in spec.methods
-            if method.jwt is not None
-            for header in method.jwt.claims_to_headers.values()
-        ),
+        owned=owned_headers(spec),
         is_of_head=are_in_head(places),
     )
     run = compile_filter(checks, believed)
     return FilterStep(STEP, "", run, compile_forecast(checks, run))
+
+
+def owned_headers(spec: Authentication) -> frozenset[bytes]:
+    """Names, lower-case, of the fields by which it tells services who calls."""
+    return frozenset(
+        header.lower().encode()
+        for method in spec.methods
+        if method.jwt is not None
+        for header in method.jwt.claims_to_headers.values()
+    )
 
 
 def _watch(spec: Authentication, believed: Believed, parts: Parts) -> None:

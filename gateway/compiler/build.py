@@ -152,6 +152,8 @@ class Build:
         touched = {wide_place(place) for entry in policies for place in places_of(entry)}
         touched |= self._take_access(accepted)
         touched |= {("service", *service) for service in renamed}
+        if self._authentications.all_owned != base.authentications.all_owned:
+            touched.add(MESH)
         refusing, was_refusing = _by_place(accepted.unavailable), _by_place(base.unavailable)
         touched |= {wide_place(place) for place, _ in refusing.items() ^ was_refusing.items()}
         context = self._context(limits, aliases, accepted.unavailable)

@@ -1,8 +1,8 @@
 """The fixed order of filters, so that whoever reads a document knows what happens first.
 
-Request: deprecation, CORS, authentication, access, rate limits, fault, then redirect or respond, or header changes and
-rewrite. Response: deprecation, CORS, header changes, compression; what belongs to every answer, our own too, goes with
-it by `Exchange.added`. What a rule does not use is not in its tuple.
+Request: deprecation, CORS, authentication, claim headers, access, rate limits, fault, then redirect or respond, or
+header changes and rewrite. Response: deprecation, CORS, header changes, compression; what belongs to every answer, our
+own too, goes with it by `Exchange.added`. What a rule does not use is not in its tuple.
 """
 
 from collections.abc import Sequence

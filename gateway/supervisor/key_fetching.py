@@ -143,17 +143,22 @@ class KeyFetching:
         except (PlainError, KeyFault) as error:
             source.failures += 1
             if source.failures == 1:
-                _log.error("keys of %s: %s", url, error)
+                _log.error("keys of %s: %s", _shown(url), error)
             wait_s = min(FIRST_RETRY_S * 2 ** min(source.failures - 1, 10), LAST_RETRY_S, source.refresh_s)
         else:
             if source.failures or source.text is None:
-                _log.info("keys of %s: %d fetched", url, len(keys))
+                _log.info("keys of %s: %d fetched", _shown(url), len(keys))
             source.text, source.confirmed_s, source.failures = text, self._wall(), 0
             wait_s = source.refresh_s
             if self._sources.get(url) is source:
                 self._send(_frame(url, source))
         source.due = self._now() + wait_s * (1.0 + JITTER * (2.0 * self._random() - 1.0))
         self._woken.set()
+
+
+def _shown(url: str) -> str:
+    """Its query may be what the issuer knows us by."""
+    return url.partition("?")[0]
 
 
 def _frame(url: str, source: _Source) -> KeySetFrame:

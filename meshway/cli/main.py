@@ -13,6 +13,7 @@ from meshway.cli import (
     check_deploy,
     checked,
     checks,
+    consumers,
     contexts,
     demo,
     doctor,
@@ -65,6 +66,7 @@ app.add_typer(planes.gateway_app, name="gateway", rich_help_panel="Run it here")
 planes.gateway_app.command("drain")(operating.drain_gateway)
 app.add_typer(operating.breaker_app, name="breaker", rich_help_panel="Services")
 app.add_typer(authority.ca_app, name="ca", rich_help_panel="Who is who")
+app.add_typer(consumers.consumer_app, name="consumer", rich_help_panel="Who is who")
 app.add_typer(contexts.context_app, name="context", rich_help_panel="Look")
 app.add_typer(bridge.bridge_app, name="bridge", rich_help_panel="Services")
 

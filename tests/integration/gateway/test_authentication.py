@@ -264,3 +264,28 @@ async def test_a_connection_that_changes_its_token_is_judged_by_the_new_one() ->
         good, bad = token(ID.ec, kid="ec"), token(SigningKey("EC"), kid="ec")
         for text, status in ((good, 200), (good, 200), (bad, 401), (good, 200), (bad, 401)):
             assert (await gateway.ask(fields=bearer(text)))[0] == status
+
+
+async def test_a_claim_s_header_is_taken_from_callers_on_ways_that_ask_nobody() -> None:
+    upstream = saying("1")
+    elsewhere = document(
+        "Authentication", "elsewhere", {"methods": [{"jwt": jwt(claims_to_headers={"sub": "X-User"})}]}, "shop"
+    )
+    forged = "X-User: root\r\nx-uSer: root\r\nX-Userx: kept\r\n"
+    async with services(upstream) as books, compiled_gateway(*books, route(to("books"))) as gateway:
+        assert (await gateway.ask(fields=forged))[0] == 200
+        assert upstream.requests[-1].values(b"x-user") == [b"root", b"root"]
+        gateway.apply(elsewhere)
+        for _ in range(2):
+            assert (await gateway.ask(fields=forged))[0] == 200
+            assert upstream.requests[-1].values(b"x-user") == []
+            assert upstream.requests[-1].values(b"x-userx") == [b"kept"]
+        gateway.apply(people(claims_to_headers={"sub": "X-Person"}))
+        good = bearer(token(ID.ec, kid="ec"))
+        for _ in range(2):
+            assert (await gateway.ask(fields=forged + "X-Person: root\r\n" + good))[0] == 200
+            assert upstream.requests[-1].values(b"x-user") == []
+            assert upstream.requests[-1].values(b"x-person") == [b"ada"]
+        gateway.apply(gone("Authentication", "elsewhere", "shop"), gone("Authentication", "people"))
+        assert (await gateway.ask(fields=forged))[0] == 200
+        assert upstream.requests[-1].values(b"x-user") == [b"root", b"root"]

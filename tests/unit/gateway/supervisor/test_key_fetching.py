@@ -135,3 +135,30 @@ async def test_what_no_document_names_is_let_go(bench: Bench) -> None:
     assert bench.fetching.frames() == []
     bench.fetching.replace([named("https://c/")])
     await until(lambda: bench.asked[-1] == "https://c/", what="the snapshot's")
+
+
+async def test_what_was_kept_over_a_restart_serves_until_the_issuer_answers(bench: Bench) -> None:
+    bench.answer = PlainError("connect", "refused")
+    bench.fetching.take([named("https://a/")])
+    kept = KeySetFrame(url="https://a/", text=GOOD, confirmed_s=900.0)
+    bench.fetching.restore(kept)
+    bench.fetching.restore(KeySetFrame(url="https://gone/", text=GOOD, confirmed_s=900.0))
+    assert await bench.at(1000.0) == 1
+    assert bench.fetching.frames() == [kept]
+    bench.answer = GOOD
+    await bench.at(1100.0)
+    assert [frame.confirmed_s for frame in bench.fetching.frames()] == [1100.0]
+    bench.fetching.restore(kept)
+    assert [frame.confirmed_s for frame in bench.fetching.frames()] == [1100.0], "what is younger stays"
+
+
+@pytest.mark.parametrize("answer", [GOOD, PlainError("connect", "refused")])
+async def test_the_query_of_an_issuer_s_url_is_in_no_log(
+    bench: Bench, answer: bytes | PlainError, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.answer = answer
+    with caplog.at_level("INFO"):
+        bench.fetching.take([named("https://a/keys?client=canary-f00d")])
+        await bench.at(1000.0)
+    assert "https://a/keys" in caplog.text
+    assert "canary-f00d" not in caplog.text
