@@ -30,6 +30,16 @@ GRPC_STATUS: Final = 200  # of every answer of gRPC, whose own code is in a fiel
 ChooseCluster = Callable[[Exchange], "Cluster"]
 
 
+class Slashes(NamedTuple):
+    """Which slashes of a path stay as they came: encoded ones (`%2F`, `%5C`), repeated ones."""
+
+    encoded: bool = False
+    doubled: bool = False
+
+
+STRICT: Final = Slashes()
+
+
 class Forecast(NamedTuple):
     """What a filter would do with a call now. verdict: `pass change delay refuse answer`, `may delay`, `may refuse`.
 
@@ -137,7 +147,7 @@ class RoutePlan:
     the usual. replay: bytes of a request's body that are kept for further attempts. sources: by whose word a field of
     timeouts and retry is what it is (`timeouts.deadline`: a document, or `built in`). steps: of the request filters,
     one each. guard: whether the service that is about to be called may be, where the filters could not know which one
-    it would be.
+    it would be. slashes: which of the path stay as they came.
     """
 
     route: str
@@ -164,6 +174,7 @@ class RoutePlan:
     sources: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[FilterStep, ...] = ()
     guard: "Guard | None" = None
+    slashes: Slashes = STRICT
 
 
 @dataclass(slots=True)

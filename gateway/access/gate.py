@@ -6,9 +6,9 @@ reading of the path (`readings.py`), those that allow of the canonical one alone
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from gateway.access.readings import PLAIN, Readings, is_plain
+from gateway.access.readings import MOST_READ, PLAIN, Readings, is_plain
 from gateway.exchange import Exchange, Reply
 from gateway.plan import Forecast
 from gateway.routing.table import HostRoutes
@@ -28,10 +28,13 @@ class Verdict:
 
     __slots__ = ("document", "reply", "says")
 
-    def __init__(self, document: str, says: str, *, passes: bool) -> None:
+    def __init__(self, document: str, says: str, *, passes: bool, reply: Reply | None = None) -> None:
+        """reply: of another kind than `denied`."""
         self.document = document
         self.says = says
-        self.reply = None if passes else Reply(403, "denied", "UAEX", f"{document}: {says}", policy=document)
+        self.reply = reply
+        if reply is None and not passes:
+            self.reply = Reply(403, "denied", "UAEX", f"{document}: {says}", policy=document)
 
 
 @dataclass(slots=True, frozen=True)
@@ -54,6 +57,8 @@ class Rules:
     def judge_odd(self, exchange: Exchange) -> Verdict:
         """Of a path that has several readings."""
         assert self.readings is not None
+        if len(exchange.path) > MOST_READ:
+            return _UNREAD
         if self.denies is not None:
             verdict = _match_any(self.denies, exchange, self.readings)
             if verdict is not None:
@@ -71,12 +76,21 @@ class Rules:
 
         def authorize_by_readings(exchange: Exchange) -> Reply | None:
             path = exchange.path
-            if path.translate(PLAIN).isdigit() or is_plain(path):
+            if (path.translate(PLAIN).isdigit() and not path.partition(b"//")[1]) or is_plain(path):
                 verdict = match(exchange)
                 return default if verdict is None else verdict.reply
             return odd(exchange).reply
 
         return authorize if self.readings is None else authorize_by_readings
+
+
+_TOO_LONG: Final = f"a path that others may read otherwise is judged up to {MOST_READ} bytes"
+_UNREAD: Final = Verdict(
+    "AccessPolicy",
+    _TOO_LONG,
+    passes=False,
+    reply=Reply(414, "uri_too_long", "UAEX", _TOO_LONG, policy="AccessPolicy"),
+)
 
 
 def _match_any(denies: HostRoutes[Verdict], exchange: Exchange, readings: Readings) -> Verdict | None:

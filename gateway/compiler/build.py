@@ -21,8 +21,8 @@ from gateway.compiler.mesh_names import mesh_names, read_aliases
 from gateway.compiler.policies import MESH, Attached, Place, places_of, service_places, wide_place
 from gateway.compiler.routes import CompiledRoute, RouteContext, attach, compile_route, implicit_plan
 from gateway.compiler.state import State
-from gateway.plan import Parts
-from gateway.routing.table import HostRoutes, Hosts, Tables
+from gateway.plan import STRICT, Parts
+from gateway.routing.table import HostRoutes, Hosts, SpelledTables, Tables
 from gateway.trust import NOBODY, Trust
 from meshway.model.consumer import Consumer
 from meshway.model.instance import Instance
@@ -104,9 +104,7 @@ class Build:
         by_name = base.tables.clusters
         if fresh:
             by_name = {**by_name, **{cluster.name: cluster for cluster in self._clusters.made.values()}}
-        tables = Tables(
-            revision, base.tables.edge, mesh, by_name, flat, base.tables.watched, self._parts, base.tables.trust
-        )
+        tables = base.tables.like_this(revision, mesh, by_name, flat)
         return State(
             tables=tables,
             documents=base.documents,
@@ -167,7 +165,7 @@ class Build:
         self.steps = steps + anew.steps + self._consumer_steps(accepted)
         edge = gather(((host, route) for route in routes.values() for host in route.attached.edge), base.edge)
         mesh = gather(((to, route) for route in routes.values() for to in route.attached.mesh), base.mesh)
-        tables = Tables(
+        written = (
             revision,
             edge_table(edge),
             mesh_table(mesh, implicit, aliases),
@@ -177,6 +175,8 @@ class Build:
             parts,
             _trust(accepted, base.tables.trust),
         )
+        spellings = {placed.candidate.plan.slashes for route in routes.values() for placed in route.placed} - {STRICT}
+        tables = SpelledTables(sorted(spellings, reverse=True), *written) if spellings else Tables(*written)
         return State(
             tables=tables,
             documents=accepted.documents,

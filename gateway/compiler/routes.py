@@ -26,7 +26,7 @@ from gateway.filters.compress import compile_encode
 from gateway.filters.cors import compile_leave
 from gateway.filters.limit import AppliedLimit
 from gateway.filters.standing import compile_settling
-from gateway.plan import ChooseCluster, FilterStep, MirrorPlan, Parts, RoutePlan
+from gateway.plan import STRICT, ChooseCluster, FilterStep, MirrorPlan, Parts, RoutePlan, Slashes
 from gateway.routing.path import PathError
 from gateway.routing.preflight import compile_preflight
 from gateway.routing.table import Candidate
@@ -163,6 +163,9 @@ def _compile_rule(
     *,
     is_written: bool = True,
 ) -> RoutePlan:
+    slashes = Slashes(entry.spec.encoded_slashes == "pass", entry.spec.double_slashes == "pass")
+    if slashes == STRICT:
+        slashes = STRICT
     route = route_places(entry.namespace, entry.name, name)
     policies = _policies(keys, route, context)
     policy = effective([*(found.spec for found in policies), _as_policy(rule)])
@@ -186,7 +189,16 @@ def _compile_rule(
         proving = context.authentications.steps(route, [key[:3] for key in keys])
         limits = context.limits.applied(places, service=service, route=entry.title, rule=name, paths=paths)
         title = f"rule {name} of Route {entry.title}"
-        steps = order.request_steps(rule, limits, paths, context.parts, title, (*proving, *access.steps))
+        steps = order.request_steps(
+            rule,
+            limits,
+            paths,
+            context.parts,
+            title,
+            (*proving, *access.steps),
+            keeps=slashes,
+            passes_override=entry.spec.method_override == "pass" and "edge" in entry.spec.listeners,
+        )
     else:
         steps = (FilterStep("policy that cannot be used", "", refusing(blocking)),)
     counters = context.parts.counters
@@ -218,6 +230,7 @@ def _compile_rule(
         sources=context.sources_of(policies, rule, f"Route {entry.title}"),
         steps=steps,
         guard=access.guard,
+        slashes=slashes,
     )
     for destination in changed:
         destination.adopt(plan)

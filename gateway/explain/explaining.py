@@ -116,10 +116,13 @@ class _Telling:
         try:
             exchange.path, exchange.query = canonical(exchange.head.target)
         except PathError as error:
-            self._reply = Reply(error.status, error.code, "DPE", error.detail)
-            return
-        self._path = (exchange.path + exchange.query).decode("latin-1")
+            read = state.tables.as_written(exchange)
+            if read is None:
+                self._reply = Reply(error.status, error.code, "DPE", error.detail)
+                return
+            exchange.path, exchange.query = read
         found = self._found = find_rule(state, exchange)
+        self._path = (exchange.path + exchange.query).decode("latin-1")  # as the rule has it
         plan = exchange.plan = found.plan
         if plan is None:
             self._reply = nowhere(exchange)

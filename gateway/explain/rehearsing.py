@@ -49,11 +49,15 @@ class Rehearsed:
         self._clock.now_s = call.at
         try:
             exchange = self._exchange(call)
-            exchange.path, exchange.query = canonical(exchange.head.target)
         except HeadError as error:
             return Fate(status=error.status, reason=error.code), ""
+        try:
+            exchange.path, exchange.query = canonical(exchange.head.target)
         except PathError as error:
-            return Fate(status=error.status, reason=error.code), ""
+            read = self._tables.as_written(exchange)
+            if read is None:
+                return Fate(status=error.status, reason=error.code), ""
+            exchange.path, exchange.query = read
         plan = exchange.plan = self._tables.match(exchange)
         if plan is None:
             return _answered(exchange, nowhere(exchange)), ""

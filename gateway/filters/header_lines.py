@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from gateway.exchange import Exchange
+from gateway.plan import STRICT
 from gateway.routing.captures import compile_captures
 from gateway.routing.path import canonical
 from meshway.model.header_values import REQUEST_ID, Variable, has_variables, parse_value
@@ -39,7 +40,9 @@ def variable_lines(changes: HeaderChanges, paths: Sequence[PathMatch]) -> LinesO
 
 def _path_as_it_came(exchange: Exchange) -> bytes:
     """A rewrite may have changed the exchange's."""
-    read = exchange.head.path
+    plan, read = exchange.plan, exchange.head.path
+    if plan is not None and plan.slashes is not STRICT:
+        return canonical(exchange.head.target, plan.slashes)[0]
     return (canonical(exchange.head.target) if read is None else read)[0]
 
 

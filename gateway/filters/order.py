@@ -7,10 +7,21 @@ own too, goes with it by `Exchange.added`. What a rule does not use is not in it
 
 from collections.abc import Sequence
 
-from gateway.filters import compress, cors, deprecation, fault, headers, rate_limit, redirect, respond, rewrite
+from gateway.filters import (
+    compress,
+    cors,
+    deprecation,
+    fault,
+    headers,
+    method_override,
+    rate_limit,
+    redirect,
+    respond,
+    rewrite,
+)
 from gateway.filters.limit import AppliedLimit
 from gateway.filters.standing import compile_cost_removal
-from gateway.plan import FilterStep, Parts, RequestFilter, ResponseFilter
+from gateway.plan import STRICT, FilterStep, Parts, RequestFilter, ResponseFilter, Slashes
 from meshway.model.match import PathMatch
 from meshway.model.route import Rule, RuleDestination
 
@@ -22,9 +33,13 @@ def request_steps(
     parts: Parts,
     name: str,
     callers: Sequence[FilterStep] = (),
+    *,
+    keeps: Slashes = STRICT,
+    passes_override: bool = False,
 ) -> tuple[FilterStep, ...]:
     """paths: canonical, prefixes without trailing slash, of the rule's matches. name: of the rule, for messages.
-    callers: the steps of Authentications, who they are, and of AccessPolicies, what they may.
+    callers: the steps of Authentications, who they are, and of AccessPolicies, what they may. keeps: as in the plan.
+    passes_override: the Route lets the caller name another method to the service.
 
     Raises PathError for a bad path in it.
     """
@@ -44,13 +59,15 @@ def request_steps(
             to_reply = headers.compile_reply_filter(rule.response_headers, paths)
             steps.append(FilterStep("response headers", "response_headers", to_reply))
         if rule.redirect is not None:
-            steps.append(FilterStep("redirect", "redirect", redirect.compile_filter(rule.redirect, paths)))
+            steps.append(FilterStep("redirect", "redirect", redirect.compile_filter(rule.redirect, paths, keeps)))
         elif rule.respond is not None:
             steps.append(FilterStep("respond", "respond", respond.compile_filter(rule.respond)))
         return tuple(steps)
+    if passes_override:
+        steps.append(FilterStep("method override", "", method_override.pass_on))
     steps += _header_steps(rule, paths)
     if rule.rewrite is not None:
-        steps.append(FilterStep("rewrite", "rewrite", rewrite.compile_filter(rule.rewrite, paths)))
+        steps.append(FilterStep("rewrite", "rewrite", rewrite.compile_filter(rule.rewrite, paths, keeps)))
     return tuple(steps)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from gateway.exchange import Exchange, Reply
 from gateway.filters.host_from_header import compile_host
-from gateway.plan import RequestFilter
+from gateway.plan import STRICT, RequestFilter, Slashes
 from gateway.routing.path import PathError
 from gateway.routing.path_change import PathChange, compile_path_change
 from meshway.model.match import PathMatch
@@ -14,11 +14,11 @@ from meshway.model.route import Redirect
 _SCHEMES: Final = {80: b"http", 443: b"https"}  # by the port that need not be written
 
 
-def compile_filter(redirect: Redirect, paths: Sequence[PathMatch]) -> RequestFilter:
+def compile_filter(redirect: Redirect, paths: Sequence[PathMatch], keeps: Slashes = STRICT) -> RequestFilter:
     """paths: as for rewrite."""
     change: PathChange | None = None
     if redirect.path is not None:
-        change = compile_path_change(redirect.path, paths)
+        change = compile_path_change(redirect.path, paths, keeps)
     scheme = redirect.scheme.encode() if redirect.scheme else b""
     host = redirect.host.encode() if redirect.host else b""
     host_of = compile_host(redirect.host_from_header) if redirect.host_from_header else None

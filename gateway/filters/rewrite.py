@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 from gateway.exchange import Exchange, Reply
 from gateway.filters.host_from_header import compile_host
-from gateway.plan import RequestFilter
+from gateway.plan import STRICT, RequestFilter, Slashes
 from gateway.routing.path import PathError
 from gateway.routing.path_change import PathChange, compile_path_change
 from meshway.model.match import PathMatch
 from meshway.model.route import Rewrite
 
 
-def compile_filter(rewrite: Rewrite, paths: Sequence[PathMatch]) -> RequestFilter:
-    """paths: canonical, of the rule's matches, for what `path` takes over from them."""
+def compile_filter(rewrite: Rewrite, paths: Sequence[PathMatch], keeps: Slashes = STRICT) -> RequestFilter:
+    """paths: canonical, of the rule's matches, for what `path` takes over from them. keeps: as in the rule's plan."""
     change: PathChange | None = None
     if rewrite.path is not None:
-        change = compile_path_change(rewrite.path, paths)
+        change = compile_path_change(rewrite.path, paths, keeps)
     authority = rewrite.host.encode() if rewrite.host else b""
     host_of = compile_host(rewrite.host_from_header) if rewrite.host_from_header else None
 

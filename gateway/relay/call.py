@@ -74,8 +74,10 @@ class Call(Ending):
             try:
                 read = head.path = canonical(head.target)
             except PathError as error:
-                self.answer(Reply(error.status, error.code, "DPE", error.detail))
-                return
+                read = self.relay.holder.tables.as_written(exchange)
+                if read is None:
+                    self.answer(Reply(error.status, error.code, "DPE", error.detail))
+                    return
         exchange.path, exchange.query = read
         tables = self.relay.holder.tables
         if exchange.listener == MESH and SERVICE_TOKEN in head.named:

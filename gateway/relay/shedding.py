@@ -62,6 +62,9 @@ class Shedding:
     def parts(self) -> Parts:
         return self._holder.tables.parts
 
+    def as_written(self, exchange: Exchange) -> tuple[bytes, bytes] | None:
+        return self._holder.tables.as_written(exchange)
+
     def forget(self) -> None:
         """Of plans that may be gone."""
         self._plans.clear()

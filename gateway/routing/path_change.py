@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from gateway.plan import STRICT, Slashes
 from gateway.routing.captures import compile_captures
 from gateway.routing.path import PathError, canonical, escaped
 from meshway.model.match import PathMatch
@@ -19,18 +20,19 @@ PathChange = Callable[[bytes, bytes], tuple[bytes, bytes]]  # of path and query 
 _PARTING: Final = re.compile(rb"[&+=;]")
 
 
-def compile_path_change(change: PathRewrite, paths: Sequence[PathMatch]) -> PathChange:
-    """paths: canonical, of the rule's matches, prefixes without trailing slash.
+def compile_path_change(change: PathRewrite, paths: Sequence[PathMatch], keeps: Slashes = STRICT) -> PathChange:
+    """paths: canonical, of the rule's matches, prefixes without trailing slash. keeps: as in the rule's plan.
 
     The result is canonical; it may raise PathError. Raises PathError when the new path is none.
     """
     if change.full is not None:
         return _full(change.full)
     if change.template is not None:
-        return _template(change.template, paths)
+        return _template(change.template, paths, keeps)
     if change.regex is not None:
-        return _substitution(change.regex, parse_substitution(change.substitution or ""))
-    return _prefix(change.prefix or "/", [path.prefix.encode() for path in paths if path.prefix is not None])
+        return _substitution(change.regex, parse_substitution(change.substitution or ""), keeps)
+    prefixes = [path.prefix.encode() for path in paths if path.prefix is not None]
+    return _prefix(change.prefix or "/", prefixes, keeps)
 
 
 def _full(full: str) -> PathChange:
@@ -41,20 +43,20 @@ def _full(full: str) -> PathChange:
     return lambda _, query: (path, query)
 
 
-def _prefix(prefix: str, prefixes: Sequence[bytes]) -> PathChange:
+def _prefix(prefix: str, prefixes: Sequence[bytes], keeps: Slashes) -> PathChange:
     replacement = escaped(prefix).rstrip(b"/")
     longest_first = sorted(prefixes, key=len, reverse=True)
 
     def replace_prefix(path: bytes, query: bytes) -> tuple[bytes, bytes]:
         for prefix in longest_first:
             if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == 0x2F):
-                return canonical(replacement + path[len(prefix) :] or b"/")[0], query
+                return canonical(replacement + path[len(prefix) :] or b"/", keeps)[0], query
         return path, query
 
     return replace_prefix
 
 
-def _template(template: str, paths: Sequence[PathMatch]) -> PathChange:
+def _template(template: str, paths: Sequence[PathMatch], keeps: Slashes) -> PathChange:
     path_text, mark, query_text = template.partition("?")
     capture = compile_captures(paths)
     (path_pairs, path_tail), (query_pairs, query_tail) = _pairs(path_text), _pairs(query_text)
@@ -71,7 +73,7 @@ def _template(template: str, paths: Sequence[PathMatch]) -> PathChange:
             for before, name in query_pairs:
                 query += before + values.get(name, b"")
             query = _query(query + query_tail)
-        return canonical(made + path_tail)[0], query
+        return canonical(made + path_tail, keeps)[0], query
 
     return fill
 
@@ -89,7 +91,7 @@ def _pairs(text: str) -> tuple[list[tuple[bytes, str]], bytes]:
     return pairs, before
 
 
-def _substitution(pattern: str, parts: Sequence[str | int]) -> PathChange:
+def _substitution(pattern: str, parts: Sequence[str | int], keeps: Slashes) -> PathChange:
     """In every place where the expression fits, as Envoy's regex_rewrite."""
     regex = compile_regex(pattern)
     fits_once = pattern.startswith("^") and "|" not in pattern
@@ -107,7 +109,7 @@ def _substitution(pattern: str, parts: Sequence[str | int]) -> PathChange:
             made = regex.sub(fill, path)
         if not made.startswith(b"/"):
             raise PathError('the path does not begin with "/"')
-        return canonical(made)[0], query
+        return canonical(made, keeps)[0], query
 
     return substitute
 

@@ -5,11 +5,12 @@ match is a few dict lookups whatever the number of routes. Lower host tiers (`*.
 nothing above them matched. Order: docs/internals/routing.md, after Gateway API.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic
 
 from gateway.exchange import EDGE, Exchange
-from gateway.plan import Parts, RoutePlan
+from gateway.plan import Parts, RoutePlan, Slashes
+from gateway.routing.path import PathError, canonical, has_slashes
 from gateway.trust import NOBODY, Trust
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.transition import Transition, apply_to_endpoint, service_of
@@ -168,8 +169,22 @@ class Tables:
         self.parts = parts
         self.trust = trust
 
+    def like_this(
+        self,
+        revision: int,
+        mesh: Hosts,
+        clusters: Mapping[str, Cluster],
+        endpoints: "Mapping[EndpointKey, Endpoint]",
+    ) -> "Tables":
+        """Of the same Routes."""
+        return Tables(revision, self.edge, mesh, clusters, endpoints, self.watched, self.parts, self.trust)
+
     def hosts(self, listener: int) -> Hosts:
         return self.edge if listener == EDGE else self.mesh
+
+    def as_written(self, exchange: Exchange) -> tuple[bytes, bytes] | None:
+        """Path and query of a target that is refused, for a rule that takes it as it came; None: there is none."""
+        return None
 
     def match(self, exchange: Exchange) -> RoutePlan | None:
         """The plan for the exchange's listener, host, path, method and block; None is 404 `no_route`."""
@@ -212,6 +227,80 @@ class Tables:
             for cluster in tuple(self.watched):
                 if not cluster.tick(now):
                     self.watched.discard(cluster)
+
+
+class SpelledTables(Tables):
+    """Where some Routes have encoded or repeated slashes as they came. spellings: what they keep, the most first.
+
+    A rule is asked for the path that it would forward, so a call may have several until one takes it.
+    """
+
+    __slots__ = ("spellings",)
+
+    def __init__(
+        self,
+        spellings: Sequence[Slashes],
+        revision: int,
+        edge: Hosts,
+        mesh: Hosts,
+        clusters: Mapping[str, Cluster],
+        endpoints: "Mapping[EndpointKey, Endpoint]",
+        watched: set[Cluster],
+        parts: Parts,
+        trust: Trust = NOBODY,
+    ) -> None:
+        super().__init__(revision, edge, mesh, clusters, endpoints, watched, parts, trust)
+        self.spellings = spellings
+
+    def like_this(
+        self,
+        revision: int,
+        mesh: Hosts,
+        clusters: Mapping[str, Cluster],
+        endpoints: "Mapping[EndpointKey, Endpoint]",
+    ) -> Tables:
+        return SpelledTables(
+            self.spellings, revision, self.edge, mesh, clusters, endpoints, self.watched, self.parts, self.trust
+        )
+
+    def as_written(self, exchange: Exchange) -> tuple[bytes, bytes] | None:
+        path = exchange.path
+        try:
+            plan = self._spelled(exchange)
+            return None if plan is None else (exchange.path, canonical(exchange.head.target, plan.slashes)[1])
+        finally:
+            exchange.path = path
+
+    def match(self, exchange: Exchange) -> RoutePlan | None:
+        if not has_slashes(exchange.head.target):
+            return super().match(exchange)
+        path = exchange.path
+        plan = self._spelled(exchange)
+        if plan is not None:
+            return plan
+        exchange.path = path
+        plan = super().match(exchange)
+        return plan if plan is None or _reads(exchange.head.target, plan.slashes, path) else None
+
+    def _spelled(self, exchange: Exchange) -> RoutePlan | None:
+        """With the path that the plan keeps."""
+        for keeps in self.spellings:
+            try:
+                exchange.path, _ = canonical(exchange.head.target, keeps)
+            except PathError:
+                continue
+            plan = super().match(exchange)
+            if plan is not None and plan.slashes == keeps:
+                return plan
+        return None
+
+
+def _reads(target: bytes, keeps: Slashes, path: bytes) -> bool:
+    """Whether a rule that keeps these would be asked for this path."""
+    try:
+        return canonical(target, keeps)[0] == path
+    except PathError:
+        return False
 
 
 class TablesHolder:

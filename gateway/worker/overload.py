@@ -6,6 +6,7 @@ and then for idle ones to be closed.
 
 import ctypes
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ SPAN_S: Final = 1.0
 # Shedding takes away what called for it: for that long it goes on, or it would come and go each second.
 HOLD_S: Final = 3.0
 SOFT_MEMORY, HARD_MEMORY = 0.75, 0.9
+# Of the time between two looks, used by this process: below it others hold the machine, and shedding frees nothing.
+BUSY: Final = 0.5
 GIVE_BACK_S: Final = 10.0  # between two times that freed memory is given back to the system
 LEVELS: Final = "meshway_overload_level"
 LAGS: Final = "meshway_loop_lag_seconds"
@@ -43,12 +46,28 @@ _STATM: Final = Path("/proc/self/statm")
 class Overload:
     """column: the worker's, for its metrics. listeners: of the worker, which share their places. turn: called with
     whether calls are to be shed from now on. close_idle: called while memory is beyond its upper mark. resident: bytes
-    this process holds, 0 = unknown.
+    this process holds, 0 = unknown. used: seconds of CPU it has had.
     """
 
     __slots__ = (
-        "_cells", "_close_idle", "_counters", "_due", "_give_back_at", "_lags", "_listeners", "_open", "_places",
-        "_resident", "_settings", "_shedding", "_told", "_turn", "_until",
+        "_cells",
+        "_close_idle",
+        "_counters",
+        "_due",
+        "_give_back_at",
+        "_lags",
+        "_listeners",
+        "_looked_at",
+        "_open",
+        "_places",
+        "_resident",
+        "_settings",
+        "_shedding",
+        "_told",
+        "_turn",
+        "_until",
+        "_used",
+        "_used_s",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +81,7 @@ class Overload:
         turn: Callable[[bool], None],
         close_idle: Callable[[], None],
         resident: "Callable[[], int] | None" = None,
+        used: "Callable[[], float] | None" = None,
     ) -> None:
         self._settings = settings
         self._shedding = shedding
@@ -80,6 +100,9 @@ class Overload:
                 counters.counter(name, **{label: value})
         self._lags: list[float] = []
         self._due = 0.0
+        self._used = used or time.process_time
+        self._used_s = 0.0
+        self._looked_at = 0.0
         self._until = 0.0
         self._give_back_at = 0.0
 
@@ -93,7 +116,9 @@ class Overload:
     def _look(self, now: float) -> None:
         lag_s, self._lags = worst_but_one(self._lags), []
         resident = self._resident()
-        level = max(self._level_of_lag(lag_s), self._level_of_memory(resident, now))
+        used_s = self._used()
+        is_ours, self._used_s, self._looked_at = used_s - self._used_s >= BUSY * (now - self._looked_at), used_s, now
+        level = max(self._level_of_lag(lag_s) if is_ours else NOTHING, self._level_of_memory(resident, now))
         shedding, before = self._shedding, self._shedding.level
         if level >= before:
             self._until = now + HOLD_S

@@ -72,7 +72,7 @@ IDENTITY: Final = frozenset(
     }
 )
 IDENTITY_PREFIXES: Final = (b"meshway-", b"x-envoy-")
-_METHOD_OVERRIDES: Final = (b"x-http-method-override", b"x-http-method", b"x-method-override")
+METHOD_OVERRIDES: Final = (b"x-http-method-override", b"x-http-method", b"x-method-override")
 
 
 class FieldLines(dict[bytes, Fact | None]):
@@ -166,7 +166,7 @@ def request_lines(
     if strip:
         codes.update(dict.fromkeys(IDENTITY, DROPPED))
     if method_override == "drop":
-        codes.update(dict.fromkeys(_METHOD_OVERRIDES, DROPPED))
+        codes.update(dict.fromkeys(METHOD_OVERRIDES, SINGLE_READ))  # a Route may pass them on
     return FieldLines(codes, IDENTITY_PREFIXES if strip else (), underscores)
 
 

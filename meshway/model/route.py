@@ -95,6 +95,8 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
 class Route(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Rules for hosts on listeners. hosts: edge default `*`; mesh: service, service.namespace or an alias.
+    encoded_slashes, double_slashes: whether `%2F`, `%5C` and `//` of a path reach the service as they came.
+    method_override: whether X-HTTP-Method-Override and its like do, from the edge.
 
     order: `listed`, the first rule that matches has the call; such a Route is alone on its hosts at its priority.
     """
@@ -105,4 +107,7 @@ class Route(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     hosts: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
     priority: Annotated[int, Meta(ge=-1000, le=1000)] = 0
     order: Literal["specificity", "listed"] = "specificity"
+    encoded_slashes: Literal["refuse", "pass"] = "refuse"
+    double_slashes: Literal["merge", "pass"] = "merge"
+    method_override: Literal["remove", "pass"] = "remove"
     rules: Annotated[tuple[Rule, ...], Meta(min_length=1, max_length=128)]

@@ -14,7 +14,7 @@ from typing import Final
 from tests.parts.conditions import wait_until
 from tests.parts.processes import Process, python
 
-DRIP_S: Final = 1.0
+DRIP_S: Final = 4.0
 AT_ONCE: Final = 200
 FLOODING: Final = "127.0.0.2"  # an address of its own, on the same loopback
 

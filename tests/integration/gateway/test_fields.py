@@ -264,6 +264,26 @@ PAIRS: Final = [
         "Rule.match",
     ),
     proved(
+        routes(
+            edge_route(to("films"), encoded_slashes="pass"),
+            FILMS,
+            edge_route(to("films")),
+            "400",
+            Call("/a%2Fb"),
+        ),
+        "Route.encoded_slashes",
+    ),
+    proved(
+        routes(
+            edge_route(to("films"), to("books", {"exact": "/a/b"}), double_slashes="pass"),
+            FILMS,
+            edge_route(to("films"), to("books", {"exact": "/a/b"})),
+            BOOKS,
+            Call("/a//b"),
+        ),
+        "Route.double_slashes",
+    ),
+    proved(
         Pair(
             [
                 document("Route", "a", edge_route(to("films"), priority=1)),

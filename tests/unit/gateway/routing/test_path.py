@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.routing.path import PathError, canonical
+from gateway.plan import Slashes
+from gateway.routing.path import PathError, canonical, has_slashes
 
 PIECES = st.sampled_from(
     ["/", "//", ".", "..", "a", "B", "%41", "%2e", "%2E", "%7e", "%20", "%3B", ";", ";x", "%25", "%252e", "é", "*", "~"]
@@ -104,3 +105,36 @@ def test_any_bytes_are_judged_and_what_passes_is_its_own(raw: bytes) -> None:
         return
     assert canonical(path + query) == (path, query)
     assert not path.translate(None, bytes(range(0x21, 0x7F)))
+
+
+BOTH = Slashes(True, True)
+
+
+@pytest.mark.parametrize(
+    ("target", "keeps", "path"),
+    [
+        ("/a%2fb", Slashes(encoded=True), "/a%2Fb"),
+        ("/a%5Cb//c", Slashes(encoded=True), "/a%5Cb/c"),
+        ("/a//b", Slashes(doubled=True), "/a//b"),
+        ("//a%2db//", BOTH, "//a-b//"),
+        ("/a%2F%2Fb", BOTH, "/a%2F%2Fb"),
+        ("/a/./b/../c", BOTH, "/a/c"),
+    ],
+)
+def test_slashes_stay_where_a_route_says_so(target: str, keeps: Slashes, path: str) -> None:
+    assert canonical(target.encode(), keeps) == (path.encode(), b"")
+    assert canonical(path.encode(), keeps) == (path.encode(), b"")
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/a%2F..", "/..%2Fb", "/a%5c.%2fb", "/a//../b", "//.", "/a//%2e%2e%2Fb", "/a//b%00", "/a//b%zz", "/%2e%2e%2f"],
+)
+def test_what_climbs_beside_such_slashes_is_refused(target: str) -> None:
+    with pytest.raises(PathError):
+        canonical(target.encode(), BOTH)
+
+
+def test_a_look_tells_whether_slashes_are_to_be_kept() -> None:
+    assert all(map(has_slashes, (b"//", b"/a%2fb", b"/a%5Cb")))
+    assert not has_slashes(b"/a/b%C3%A9")

@@ -25,6 +25,8 @@ class Bench:
     def __init__(self, folder: Path, settings: OverloadSettings = SETTINGS) -> None:
         self.now = 0.0
         self.resident = 10 * MIB
+        self.used_s = 0.0
+        self.busy = 0.9  # of each second
         self.turns: list[bool] = []
         self.closed_idle = 0
         self.counters = Counters(folder / "w0")
@@ -38,6 +40,7 @@ class Bench:
         self.overload = Overload(
             settings, self.shedding, self.listeners, self.counters, 3,
             turn=self.turns.append, close_idle=self._close_idle, resident=lambda: self.resident,
+            used=lambda: self.used_s,
         )  # fmt: skip
         self.second()
 
@@ -48,8 +51,10 @@ class Bench:
         """A second passes in which the loop was so late at times. The level that is shed then."""
         for lag_s in (*lags_s, *[0.001] * (100 - len(lags_s))):
             self.now += TICK_S
+            self.used_s += self.busy * TICK_S
             self.overload.beat(self.now, lag_s)
         self.now += TICK_S
+        self.used_s += self.busy * TICK_S
         self.overload.beat(self.now, 0.001)
         return self.shedding.level
 
@@ -72,6 +77,14 @@ def test_a_late_loop_sheds_by_criticality_and_goes_on_for_some_seconds(tmp_path:
     assert bench.now >= began + HOLD_S
     assert bench.shedding.level == NOTHING
     assert bench.turns == [True, True, False]
+
+
+def test_a_worker_that_others_keep_from_running_sheds_nothing(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.busy = 0.3
+    assert bench.second(0.3, 0.4) == NOTHING
+    bench.busy = 0.6
+    assert bench.second(0.3, 0.4) == DEFAULT
 
 
 def test_one_pause_alone_is_no_overload(tmp_path: Path) -> None:
