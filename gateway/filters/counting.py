@@ -11,30 +11,32 @@ from gateway.limits.calendar import Calendar
 from gateway.limits.desk import Desk
 from gateway.limits.in_flight import InFlight
 from gateway.limits.quota import Quotas
+from gateway.limits.shared import Shared
 from gateway.limits.sliding_window import SlidingWindows
 from gateway.limits.token_bucket import TokenBuckets
 from gateway.plan import Parts
 from meshway.assignments.messages import Budget
 from meshway.model.rate_limit import Quota, RateLimit
 
-Assigning = Assigned | AssignedInFlight
 _FINEST: Final = 60  # segments
 _DAY_S: Final = 86_400
 
 
-def assigned_counts(policy: RateLimit, identity: str, desk: Desk, parts: Parts) -> Assigning:
+def assigned_counts(policy: RateLimit, identity: str, desk: Desk, parts: Parts) -> Shared:
     """What all who write the same identity count together."""
     budget, waits_s = budget_of(policy, identity), float(policy.max_wait)
+    alone = local_counts(policy, parts)
     if policy.in_flight is not None:
+        assert isinstance(alone, InFlight)
         return AssignedInFlight(
             budget,
             desk,
+            alone,
             parts.advancing,
             on_failure=policy.on_store_failure,
             patience_s=waits_s,
             max_queue=policy.max_queue,
         )
-    alone = local_counts(policy, parts)
     if policy.quota is not None:
         assert isinstance(alone, Quotas)
         return AssignedQuota(

@@ -11,11 +11,11 @@ from typing import Final, NamedTuple
 from gateway.exchange import Exchange, Reply
 from gateway.filters.counting import assigned_counts, local_counts, quota_of
 from gateway.limits.algorithm import Algorithm
-from gateway.limits.assigned import ANSWER_S, Assigned
 from gateway.limits.assigned_in_flight import AssignedInFlight
 from gateway.limits.cost import compile_answer_cost, compile_cost, compile_end_cost
 from gateway.limits.in_flight import InFlight
 from gateway.limits.line import Line
+from gateway.limits.shared import ANSWER_S, Shared
 from gateway.plan import Parts
 from meshway.model.rate_limit import RateLimit
 
@@ -98,29 +98,27 @@ class Limit:
             # Nobody knows when a running call will end.
             left = int(counts.left(key, now))
             return b"%b%d\r\n" % (self._fields, left) if self.policy.response.headers else b""
-        if isinstance(counts, Assigned):
+        if isinstance(counts, Shared):
             return self.fields(*counts.stand(key, now))
         return self.fields(counts.left(key, now), counts.reset_s(key, now))
 
     @property
     def unavailable(self) -> str:
         """Why nobody may pass now, "" = the count decides."""
-        return self.counts.unavailable if isinstance(self.counts, Assigned | AssignedInFlight) else ""
+        return self.counts.unavailable if isinstance(self.counts, Shared) else ""
 
     def tallies(self) -> tuple[int, ...]:
         """Since it began: calls it would have refused, calls decided without the others, and ahead of an answer; keys
         that were dropped."""
         counts = self.counts
         alone = late = 0
-        if isinstance(counts, Assigned):
+        if isinstance(counts, Shared):
             alone, late = counts.alone.decided, counts.late
-        elif isinstance(counts, AssignedInFlight):
-            alone, late = counts.decided, counts.late
         return self.would_refuse, alone, late, counts.dropped
 
     def is_unsure(self, wait_s: float) -> bool:
         """Whether it is not a refusal but an answer that is waited for."""
-        return isinstance(self.counts, Assigned | AssignedInFlight) and wait_s <= ANSWER_S
+        return isinstance(self.counts, Shared) and wait_s <= ANSWER_S
 
     def has_room(self, key: str, wait_s: float) -> bool:
         """Whether a call that must wait so long may stand in line."""

@@ -1,8 +1,8 @@
 """A worker's part of a limit that many share: it admits calls from what it was assigned, so none waits for others.
 
 What is held is topped up before it runs out; a key's first calls are admitted on loan (`loan_of`). Only where nothing
-is held and nothing may be borrowed does a call wait for the answer, ANSWER_S at the most. While nobody assigns, the
-policy's `on_store_failure` decides. docs/internals/limits.md tells why no limit is exceeded.
+is held and nothing may be borrowed does a call wait for the answer (`shared.py`). docs/internals/limits.md tells why no
+limit is exceeded.
 """
 
 from collections import OrderedDict
@@ -12,65 +12,49 @@ from math import inf
 from typing import Final
 
 from gateway.limits.algorithm import Algorithm
-from gateway.limits.alone import Alone, OnFailure
+from gateway.limits.alone import OnFailure
 from gateway.limits.desk import Desk
-from gateway.limits.line import Advancing, Line
+from gateway.limits.line import Advancing, Ticket
 from gateway.limits.share import Share, digest
+from gateway.limits.shared import ANSWER_S, MOST_IN_LINE, REFUSED_S, Shared
+from meshway.assignments.ledger import MARGIN_S
 from meshway.assignments.messages import Ask, Budget, Grant, loan_of
 
-ANSWER_S: Final = 0.02
-_REFUSED_S: Final = 1.05 * ANSWER_S  # longer than a call without max_wait stands in line
 _QUICK_S, _SLOW_S = 0.05, 0.25  # a grant that is used up sooner is doubled, one that lasts longer is halved
 _SHORT_S: Final = 0.1  # what may be held for no longer is not asked for ahead
 _MOST_BATCH: Final = 4096
-_MOST_IN_LINE: Final = 1000
+_FEW: Final = 4  # calls for each worker
 _MOST_A_BEAT: Final = 500  # keys that are looked at
+_LEAST_WAIT_S: Final = 1e-3
 
 
-class Assigned:
-    """budget: what is shared. fallback: counts this worker's own share while nobody assigns (`alone`). late: calls that
-    were admitted for want of an answer in time."""
+class Assigned(Shared):
+    """Of a bucket or a window. max_keys: above it the one unused longest is forgotten."""
 
     def __init__(
         self,
         budget: Budget,
         desk: Desk,
-        fallback: Algorithm,
+        counts: Algorithm,
         advancing: MutableSet[Advancing],
         *,
         max_keys: int = 100_000,
         on_failure: OnFailure = "local_share",
         patience_s: float = 0.0,
-        max_queue: int = _MOST_IN_LINE,
+        max_queue: int = MOST_IN_LINE,
     ) -> None:
-        self.budget = budget
-        self.dropped = self.late = 0
-        self.alone = Alone(fallback, desk, on_failure)
-        self._desk = desk
-        self._advancing = advancing
+        super().__init__(
+            budget, desk, counts, advancing, on_failure=on_failure, patience_s=patience_s, max_queue=max_queue
+        )
         self._max_keys = max_keys
-        self._on_failure = on_failure
-        self._is_patient = patience_s > ANSWER_S
+        self._grace_s = 0.0 if budget.kind == "window" else MARGIN_S / 2.0
         self._shares: OrderedDict[str, Share] = OrderedDict()
         self._later: OrderedDict[str, None] = OrderedDict()
         self._held: list[tuple[float, str]] = []
         self._workers = -1
-        self._loan = self._at_once = 0
-        most = max_queue if patience_s else _MOST_IN_LINE
-        self.line = Line(
-            self, max(patience_s, ANSWER_S), most, advancing,
-            on_join=self._expect, at_the_end=self._overdue, is_paced=False,
-        )  # fmt: skip
-
-    @property
-    def unavailable(self) -> str:
-        """Why nothing is admitted, where the policy says so."""
-        return self._desk.lost if self._on_failure == "closed" else ""
+        self._loan = self._at_once = self._least_batch = 0
 
     # What a limit is asked.
-
-    def share(self, workers: int) -> None:
-        """Nothing to do: the desk knows how many share."""
 
     def wait_s(self, key: str, now: float, ahead: int = 0, cost: int = 1) -> float:
         if self._desk.lost:
@@ -85,7 +69,7 @@ class Assigned:
         if share.balance + self._at_once >= ahead + cost:
             return 0.0
         if now < share.again_at:
-            return max(share.again_at - now, _REFUSED_S) + ahead / self.budget.rate
+            return self._until_more_s(share, now, ahead)
         return ANSWER_S
 
     def spend(self, key: str, now: float, cost: int = 1) -> None:
@@ -123,20 +107,10 @@ class Assigned:
             if balance <= share.low or not balance:
                 self._is_low(key, share, now)
             return 0.0
-        wait_s = self.wait_s(key, now)
-        if wait_s > 0.0:
-            return -wait_s
-        self.spend(key, now)
-        return 0.0
-
-    def left(self, key: str, now: float) -> float:
-        return self.stand(key, now)[0]
-
-    def reset_s(self, key: str, now: float) -> float:
-        return self.stand(key, now)[1]
+        return super().take(key, now)
 
     def stand(self, key: str, now: float) -> tuple[float, float]:
-        """`left` and `reset_s`: what the store said last, less what was admitted since."""
+        """What the book said last, less what was admitted since."""
         if self._desk.lost:
             counts = self.alone.counts()
             return counts.left(key, now), counts.reset_s(key, now)
@@ -184,22 +158,25 @@ class Assigned:
         if share is None:
             return  # forgotten meanwhile: it counts as spent
         share.is_asking = share.wants_more = False
+        share.told_at = now
         if grant.mark != share.mark:
             share.put_back()
         share.mark = grant.mark
         share.balance += grant.count
-        share.until = asked_at + grant.keep_s
+        # For those who wait it does not come too late as long as the book counts it as held.
+        share.until = asked_at + grant.keep_s + self._grace_s
         share.again_at = now + grant.again_s
         share.is_empty = grant.again_s > 0.0
-        share.left, share.reset_at = grant.left, now + grant.reset_s
+        share.left, share.reset_at, share.others = grant.left, now + grant.reset_s, grant.others
         if grant.count:
             lasted_s, share.granted_at = now - share.granted_at, now
             if lasted_s < _QUICK_S:
-                share.batch = min(share.batch * 2, _MOST_BATCH)
+                share.batch = min(share.batch * 2 or 1, _MOST_BATCH)
             elif lasted_s > _SLOW_S:
-                share.batch = max(share.batch // 2, 1)
+                share.batch = max(share.batch // 2, self._least_batch)
             share.low = min(grant.count, share.batch) // 2 if grant.keep_s > _SHORT_S else -_MOST_BATCH
         self.line.serve(key, now)
+        share.until = asked_at + grant.keep_s
         self._go_on(key, share, now)
         if share.balance > 0:
             heappush(self._held, (share.until, key))
@@ -208,8 +185,8 @@ class Assigned:
     def _go_on(self, key: str, share: Share, now: float) -> None:
         """With those who still wait, and with what is borrowed."""
         if self.line.count(key):
-            if share.is_empty and not self._is_patient:
-                self.line.refuse(key, max(share.again_at - now, 1e-3))
+            if self._is_spent(share) and not self._is_patient:
+                self.line.refuse(key, max(self._until_more_s(share, now), _LEAST_WAIT_S))
             else:
                 self._ask(key, share, now)
         elif share.balance < 0 or share.back:
@@ -250,7 +227,8 @@ class Assigned:
     # How.
 
     def _open(self, key: str) -> Share:
-        share = self._shares[key] = Share(self.budget.limit, self._desk.era)
+        self._look_at_loans()
+        share = self._shares[key] = Share(self.budget.limit, self._desk.era, self._least_batch)
         if len(self._shares) > self._max_keys:
             self._shares.popitem(last=False)
             self.dropped += 1
@@ -271,6 +249,8 @@ class Assigned:
             self._workers = workers
             self._loan = loan_of(self.budget, workers)
             self._at_once = max(self._loan - 1, 0)  # the last one is for those whose answer comes late
+            # Of a limit that is small for so many, what one has ahead is what another is refused.
+            self._least_batch = 0 if self.budget.limit < _FEW * workers else 1
 
     def _ask(self, key: str, share: Share, now: float) -> None:
         if share.is_asking:
@@ -295,19 +275,19 @@ class Assigned:
             self._ask(key, share, now)
         self._ask_later(key)
 
-    def _overdue(self, key: str, now: float, cost: int) -> float:
-        """Of one who has waited his time: one call ahead of an answer is let pass, where the last one had more."""
-        share = self._shares.get(key) or self._open(key)
+    def _verdict(self, ticket: Ticket, now: float) -> float | None:
+        share = self._shares.get(ticket.key) or self._open(ticket.key)
         self._refresh(share, now)
-        if self._desk.lost:
-            wait_s = self.alone.wait_s(key, now, 0, cost)
-            if wait_s == 0.0:
-                self.alone.spend(key, now, cost)
-            return wait_s
-        waits_for_answer = share.is_asking and not share.is_empty and not self._is_patient
-        may_borrow = self._on_failure == "open" or share.balance - cost >= -max(self._loan, 1)
-        if waits_for_answer and may_borrow and self._on_failure != "closed":
-            share.balance -= cost
-            self.late += 1
-            return 0.0
-        return max(share.again_at - now, 1.0 / self.budget.rate)
+        if self._is_patient and share.told_at >= ticket.joined:
+            return max(self._until_more_s(share, now), 1.0 / self.budget.rate)
+        # The last one of a loan is for those whose answer comes late, where there was more at the last.
+        may_borrow = self._on_failure != "closed" and not share.is_empty and share.balance - ticket.cost >= -self._loan
+        return 0.0 if may_borrow else None
+
+    def _is_spent(self, share: Share) -> bool:
+        """The book has said that whoever waits waits in vain."""
+        return share.is_empty
+
+    def _until_more_s(self, share: Share, now: float, ahead: int = 0) -> float:
+        """Of a key of which the book has said that nothing is left."""
+        return max(share.again_at - now, REFUSED_S) + ahead / self.budget.rate

@@ -1,4 +1,6 @@
-"""A worker's part of a quota that many share: as of every limit (`assigned.py`), only that each period begins anew."""
+"""A worker's part of a quota that many share: as of every limit (`assigned.py`), only that each period begins anew, and
+that its last calls are waited for while others hold them: they are given back, or used, within a fraction of a second.
+"""
 
 from collections.abc import MutableSet
 from math import inf
@@ -6,11 +8,13 @@ from math import inf
 import msgspec
 
 from gateway.limits.alone import OnFailure
-from gateway.limits.assigned import ANSWER_S, Assigned
+from gateway.limits.assigned import Assigned
 from gateway.limits.calendar import Calendar
 from gateway.limits.desk import Desk
 from gateway.limits.line import Advancing
 from gateway.limits.quota import Quotas
+from gateway.limits.share import Share
+from gateway.limits.shared import ANSWER_S
 from meshway.assignments.messages import Budget, Grant
 
 
@@ -34,8 +38,7 @@ class AssignedQuota(Assigned):
 
     def wait_s(self, key: str, now: float, ahead: int = 0, cost: int = 1) -> float:
         self._turn(now)
-        wait_s = super().wait_s(key, now, ahead, cost)
-        return self._ends - now if ANSWER_S < wait_s < inf else wait_s
+        return super().wait_s(key, now, ahead, cost)
 
     def spend(self, key: str, now: float, cost: int = 1) -> None:
         self._turn(now)
@@ -52,6 +55,12 @@ class AssignedQuota(Assigned):
     def granted(self, key: str, grant: Grant, asked_at: float, now: float) -> None:
         if grant.mark == self.budget.period:  # else it was asked in another period
             super().granted(key, grant, asked_at, now)
+
+    def _is_spent(self, share: Share) -> bool:
+        return super()._is_spent(share) and not share.others
+
+    def _until_more_s(self, share: Share, now: float, ahead: int = 0) -> float:
+        return ANSWER_S if share.others else self._ends - now
 
     def _turn(self, now: float) -> None:
         if now < self._ends:

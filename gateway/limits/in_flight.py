@@ -26,6 +26,9 @@ class InFlight:
     def spend(self, key: str, now: float, cost: int = 1) -> None:
         self._running[key] = self._running.get(key, 0) + cost
 
+    def count(self, key: str) -> int:
+        return self._running.get(key, 0)
+
     def release(self, key: str, now: float) -> None:
         """A call is over."""
         left = self._running.get(key, 0) - 1

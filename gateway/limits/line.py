@@ -46,9 +46,9 @@ class _Queue:
 
 class Line:
     """algorithm: of the limit. patience_s: the longest wait. most: waiting calls of one key. advancing: the worker's
-    set. on_join: told of a key that is waited for. at_the_end: decides of one who has waited his time, by key and cost:
-    0 has counted him and lets him pass; without it he is refused. is_paced: the algorithm knows when a turn comes, and
-    not only that it has come.
+    set. on_join: told of a key that is waited for. at_the_end: decides of one who has waited his time: 0 has counted
+    him and lets him pass, None has him wait on and is asked again at the next beat; without it he is refused. is_paced:
+    the algorithm knows when a turn comes, and not only that it has come.
     """
 
     __slots__ = ("_advancing", "_algorithm", "_at_the_end", "_is_paced", "_on_join", "most", "patience_s", "queues")
@@ -61,7 +61,7 @@ class Line:
         advancing: MutableSet[Advancing],
         *,
         on_join: Callable[[str, float], None] | None = None,
-        at_the_end: Callable[[str, float, int], float] | None = None,
+        at_the_end: Callable[[Ticket, float], float | None] | None = None,
         is_paced: bool = True,
     ) -> None:
         self._algorithm = algorithm
@@ -119,23 +119,23 @@ class Line:
         queue = self.queues.get(key)
         if queue is None:
             return
-        tickets, wait_s, spend = queue.tickets, self._algorithm.wait_s, self._algorithm.spend
+        tickets, algorithm = queue.tickets, self._algorithm
         while tickets:
             first = next(iter(tickets))
             turn = max(queue.clock, first.joined) if self._is_paced else now
-            turn += wait_s(key, turn, 0, first.cost)
-            if turn > now or turn > first.joined + self.patience_s:
+            turn += algorithm.wait_s(key, turn, 0, first.cost)
+            if turn > now or (self._is_paced and turn > first.joined + self.patience_s):
                 break
             queue.clock = turn
-            spend(key, turn, first.cost)
+            algorithm.spend(key, turn, first.cost)
             _take_out(queue, first)
             first.called_on(0.0)
         while tickets:
             first = next(iter(tickets))
-            if first.joined + self.patience_s > now:
+            if first.joined + self.patience_s > now or (wait_s := self._end(first, now)) is None:
                 break
             _take_out(queue, first)
-            first.called_on(self._end(first, now))
+            first.called_on(wait_s)
         self._forget_empty(key, queue)
 
     def refuse(self, key: str, wait_s: float) -> None:
@@ -149,10 +149,11 @@ class Line:
             ticket.called_on(wait_s)
         self._forget_empty(key, queue)
 
-    def _end(self, ticket: Ticket, now: float) -> float:
+    def _end(self, ticket: Ticket, now: float) -> float | None:
         if self._at_the_end is not None:
-            return self._at_the_end(ticket.key, now, ticket.cost)
-        return max(self._algorithm.wait_s(ticket.key, now, self.cost(ticket.key), ticket.cost), _LEAST_WAIT_S)
+            return self._at_the_end(ticket, now)
+        behind = self.cost(ticket.key) - ticket.cost
+        return max(self._algorithm.wait_s(ticket.key, now, behind, ticket.cost), _LEAST_WAIT_S)
 
     def _forget_empty(self, key: str, queue: _Queue) -> None:
         if not queue.tickets and self.queues.get(key) is queue:

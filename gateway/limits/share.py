@@ -9,21 +9,23 @@ class Share:
 
     back, back_mark: to be given back. again_at: not to ask before; is_empty: the store had no more. batch: how many to
     ask for, while wants_more: it was used since the last grant. low: to ask again at this balance. left, reset_at: as
-    the store said. era: of the desk.
+    the store said, at told_at. others: calls that others hold, and may yet give back. era: of the desk.
     """
 
     __slots__ = (
         "again_at", "back", "back_mark", "balance", "batch", "era", "granted_at", "is_asking", "is_empty", "left",
-        "low", "mark", "reset_at", "until", "wants_more",
+        "low", "mark", "others", "reset_at", "told_at", "until", "wants_more",
     )  # fmt: skip
 
-    def __init__(self, limit: int, era: int) -> None:
+    def __init__(self, limit: int, era: int, batch: int = 1) -> None:
         self.balance = 0
         self.until = inf
         self.mark = self.back = self.back_mark = self.low = 0
-        self.batch = 1
+        self.batch = batch
         self.left = float(limit)
-        self.again_at = self.reset_at = self.granted_at = 0.0
+        self.others = 0
+        self.again_at = self.reset_at = 0.0
+        self.granted_at = self.told_at = -inf
         self.is_asking = self.is_empty = self.wants_more = False
         self.era = era
 

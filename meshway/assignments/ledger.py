@@ -17,11 +17,13 @@ from meshway.assignments.messages import Ask, Budget, Grant, loan_of
 PLENTY_S: Final = 5.0  # that a grant is kept while at least half is there
 SCARCE_S: Final = 0.2
 MARGIN_S: Final = 0.8
+MANY: Final = 100  # calls of a period for each who asks: below it nobody holds any back for long
 SIZE_S: Final = 0.1  # of the rate: a worker's grant, among all that ask
 LONGEST_AGAIN_S: Final = 1.0
 SHORTEST_AGAIN_S: Final = 0.005
+SCARCE_AGAIN_S: Final = 0.05  # of a period, while others hold the last of it
 RUNNING_S: Final = 3.0
-BUSY_AGAIN_S: Final = 0.02  # nobody knows when a call will end
+BUSY_AGAIN_S: Final = 0.005  # nobody knows when a call will end
 _GRAIN: Final = 1e-9
 
 
@@ -151,12 +153,17 @@ def _of_period(account: _Account, budget: Budget, ask: Ask, holder: str, cap: fl
     count = _size(level, budget.rate, active, ask)
     level -= count
     account.level = level
-    keep_s = PLENTY_S if level >= cap / 2 else SCARCE_S
+    keep_s = PLENTY_S if level >= max(cap / 2, MANY * active) else SCARCE_S
     if held + count or ask.want:
         account.holders[holder] = (held + count, now + keep_s + MARGIN_S)
     account.idle_at = now + budget.window_s
-    again_s = 0.0 if level >= ask.least else LONGEST_AGAIN_S
-    return Grant(count=count, left=level, reset_s=0.0, again_s=again_s, keep_s=keep_s, mark=budget.period)
+    others = sum(held for worker, (held, _) in account.holders.items() if worker != holder)
+    again_s = 0.0
+    if level < ask.least:
+        again_s = SCARCE_AGAIN_S if level + others >= ask.least else LONGEST_AGAIN_S
+    return Grant(
+        count=count, left=level, reset_s=0.0, again_s=again_s, keep_s=keep_s, mark=budget.period, others=others
+    )
 
 
 def _of_running(account: _Account, _budget: Budget, ask: Ask, holder: str, cap: float, now: float) -> Grant:

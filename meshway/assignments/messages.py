@@ -67,7 +67,8 @@ class Asks(msgspec.Struct, frozen=True, kw_only=True):
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """count: calls that may be admitted, with those still held, for keep_s from the asking on; what is left then is
     given back with this mark. Below 0: so many places of running calls are to be given up. left: what others may still
-    be granted. reset_s: until all is there again. again_s: not to ask before; 0: there is more.
+    be granted. reset_s: until all is there again. again_s: not to ask before; 0: there is more. others: of a period,
+    what others hold and have not used, as far as they have told.
     """
 
     count: int
@@ -76,6 +77,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     again_s: float
     keep_s: float
     mark: int = 0
+    others: int = 0
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True):

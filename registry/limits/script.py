@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Final
 from meshway.assignments.ledger import (
     BUSY_AGAIN_S,
     LONGEST_AGAIN_S,
+    MANY,
     MARGIN_S,
     PLENTY_S,
     RUNNING_S,
+    SCARCE_AGAIN_S,
     SCARCE_S,
     SHORTEST_AGAIN_S,
     SIZE_S,
@@ -29,11 +31,11 @@ if TYPE_CHECKING:
 
 # KEYS: the hash. ARGV: holder, limit without loans, rate, window, segments, want, held, back, mark, least, kind,
 # period.
-# Answers count, left, reset, again, keep and mark as text, since Redis cuts numbers to whole ones.
+# Answers count, left, reset, again, keep, mark and others as text, since Redis cuts numbers to whole ones.
 ASSIGN: Final = f"""
 local PLENTY, SCARCE, MARGIN, SIZE = {PLENTY_S}, {SCARCE_S}, {MARGIN_S}, {SIZE_S}
 local LONGEST, SHORTEST, GRAIN = {LONGEST_AGAIN_S}, {SHORTEST_AGAIN_S}, 1e-6
-local RUNNING, BUSY = {RUNNING_S}, {BUSY_AGAIN_S}
+local RUNNING, BUSY, SOON, MANY = {RUNNING_S}, {BUSY_AGAIN_S}, {SCARCE_AGAIN_S}, {MANY}
 local t = redis.call('TIME')
 local now = t[1] + t[2] / 1e6
 local holder, cap, rate = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -95,10 +97,10 @@ elseif sort == 'period' then
   level = level + math.min(back, known - held)
   count = size(level, rate)
   level = level - count
-  keep, reset, alive = level >= cap / 2 and PLENTY or SCARCE, 0, window
+  keep, reset, alive = level >= math.max(cap / 2, MANY * active) and PLENTY or SCARCE, 0, window
   redis.call('HSET', KEYS[1], 'v', text(level))
   hold(held + count, now + keep + MARGIN)
-  again = level >= least and 0 or LONGEST
+  again = level >= least and 0 or level + others >= least and SOON or LONGEST
 elseif sort == 'bucket' then
   table.sort(ended, function(one, other) return one[1] < other[1] end)
   for _, held_until in ipairs(ended) do
@@ -144,7 +146,10 @@ else
   end
 end
 redis.call('PEXPIRE', KEYS[1], math.ceil((math.max(reset, keep + MARGIN, alive) + 1) * 1000))
-return {{text(count), text(math.max(level, 0)), text(reset), text(again), text(keep), string.format('%.0f', segment)}}
+return {{
+  text(count), text(math.max(level, 0)), text(reset), text(again), text(keep), string.format('%.0f', segment),
+  string.format('%.0f', sort == 'period' and others or 0)
+}}
 """
 
 
@@ -162,7 +167,7 @@ def pack_assign(sha: bytes, budget: Budget, ask: Ask, holder: str, workers: int)
 
 
 def read_grant(answer: Sequence[bytes]) -> Grant:
-    count, left, reset_s, again_s, keep_s, mark = answer
+    count, left, reset_s, again_s, keep_s, mark, others = answer
     return Grant(
         count=int(float(count)),
         left=float(left),
@@ -170,4 +175,5 @@ def read_grant(answer: Sequence[bytes]) -> Grant:
         again_s=float(again_s),
         keep_s=float(keep_s),
         mark=int(mark),
+        others=int(others),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,17 +35,25 @@ spec:
 """
 
 
-class LimitedMesh:
-    """gateways: each with so many workers. arguments: of the registry's command line."""
+def at_port(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
-    def __init__(self, folder: Path, gateways: int, workers: int, *arguments: str) -> None:
+
+class LimitedMesh:
+    """gateways: each with so many workers. arguments: of the registry's command line. way: from the registry's port to
+    the address under which gateways reach it."""
+
+    def __init__(
+        self, folder: Path, gateways: int, workers: int, *arguments: str, way: Callable[[int], str] = at_port
+    ) -> None:
         self.registry = Registry(folder, *arguments)
+        url = way(self.registry.port)
         self.gateways: list[Gateway] = []
         try:
             for number in range(gateways):
                 place = folder / f"gw-{number}"
                 place.mkdir()
-                self.gateways.append(Gateway(place, self.registry.url, workers, "--node", f"gw-{number}"))
+                self.gateways.append(Gateway(place, url, workers, "--node", f"gw-{number}"))
             self.wait_until_shared()
         except BaseException:
             self.close()

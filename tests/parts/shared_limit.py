@@ -14,6 +14,7 @@ from gateway.limits.assigned_in_flight import AssignedInFlight
 from gateway.limits.assigned_quota import AssignedQuota
 from gateway.limits.calendar import Calendar
 from gateway.limits.desk import Desk
+from gateway.limits.in_flight import InFlight
 from gateway.limits.line import Advancing
 from gateway.limits.quota import Quotas
 from gateway.limits.sliding_window import SlidingWindows
@@ -27,8 +28,8 @@ BEAT_S = 0.01
 class Clock:
     """Things that are due, in order."""
 
-    def __init__(self) -> None:
-        self.now_s = 0.0
+    def __init__(self, begins: float) -> None:
+        self.now_s = begins
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
 
@@ -59,7 +60,7 @@ class SharingWorker:
 
     def _make_limit(self, budget: Budget, patience_s: float) -> Assigned | AssignedInFlight:
         if budget.kind == "running":
-            return AssignedInFlight(budget, self.desk, self.advancing, patience_s=patience_s)
+            return AssignedInFlight(budget, self.desk, InFlight(budget.limit), self.advancing, patience_s=patience_s)
         if budget.kind == "period":
             calendar = Calendar("day", "UTC", self._mesh.clock)
             return AssignedQuota(budget, self.desk, calendar, Quotas(budget.limit, calendar), self.advancing)
@@ -91,14 +92,14 @@ class SharingWorker:
                 if wait_s == 0.0:
                     self._admit(now, key, cost)
                 else:
-                    self._refuse()
+                    self._refuse(wait_s)
 
             line.join(key, now, called_on, cost)
         else:
-            self._refuse()
+            self._refuse(wait_s)
 
-    def _refuse(self) -> None:
-        self._mesh.refused += 1
+    def _refuse(self, wait_s: float) -> None:
+        self._mesh.told.append(wait_s)
 
     def _admit(self, came: float, key: str, cost: int) -> None:
         mesh, limit = self._mesh, self.limit
@@ -127,8 +128,8 @@ class SharingWorker:
 @dataclass
 class SharedLimit:
     """way_s: one way of a message, in the mean; drawn anew each time, from nought to twice of it. admitted: moments, as
-    many as a call counts for. lasts_s: of a running call, in the mean. running, most_running: calls, now and at
-    the most.
+    many as a call counts for. told: in how many seconds each refused one may come back. lasts_s: of a running call, in
+    the mean. running, most_running: calls, now and at the most. begins: at this second of the clock.
     """
 
     budget: Budget
@@ -137,17 +138,22 @@ class SharedLimit:
     way_s: float = 0.001
     patience_s: float = 0.0
     admitted: list[float] = field(default_factory=list)
-    refused: int = 0
+    told: list[float] = field(default_factory=list)
     asked: int = 0
     lasts_s: float = 0.1
     running: int = 0
     most_running: int = 0
+    begins: float = 0.0
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
-        self.clock = Clock()
+        self.clock = Clock(self.begins)
         self.ledger = Ledger()
         self.all = [SharingWorker(f"w{n}", self.budget, self, self.patience_s) for n in range(self.workers)]
+
+    @property
+    def refused(self) -> int:
+        return len(self.told)
 
     def carry(self, worker: SharingWorker, number: int, budgets: list[Budget], asks: list[Ask]) -> None:
         def arrive() -> None:
@@ -181,6 +187,19 @@ def strict_bucket(rate: float, burst: float, moments: list[float]) -> list[float
     """Of these calls those that one exact bucket admits."""
     buckets = TokenBuckets(rate, burst)
     return [at for at in moments if buckets.take("k", at) >= 0.0]
+
+
+def strict_places(limit: int, lasts_s: float, moments: list[float], chance: random.Random) -> int:
+    """How many of these calls an exact limit would admit, of which each runs about so long."""
+    ends: list[float] = []
+    admitted = 0
+    for at in moments:
+        while ends and ends[0] <= at:
+            heappop(ends)
+        if len(ends) < limit:
+            heappush(ends, at + lasts_s * chance.uniform(0.5, 1.5))
+            admitted += 1
+    return admitted
 
 
 def excess_of_bucket(rate: float, burst: float, admitted: list[float]) -> float:

@@ -5,11 +5,14 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from tests.parts.conditions import wait_until
-from tests.parts.limited_mesh import LimitedMesh, load
+from tests.parts.fault_proxy import ProxyThread
+from tests.parts.limited_mesh import HOST, LimitedMesh, load
 from tests.parts.shared_limit import most_in_a_window
 from tests.parts.valkey import Valkey
 
@@ -21,8 +24,8 @@ SECONDS = 3.0
 def start_limited(tmp_path: Path) -> Iterator[Callable[..., LimitedMesh]]:
     running: list[LimitedMesh] = []
 
-    def start(gateways: int, workers: int, *arguments: str) -> LimitedMesh:
-        running.append(LimitedMesh(tmp_path, gateways, workers, *arguments))
+    def start(gateways: int, workers: int, *arguments: str, **fields: Any) -> LimitedMesh:
+        running.append(LimitedMesh(tmp_path, gateways, workers, *arguments, **fields))
         return running[-1]
 
     yield start
@@ -93,6 +96,37 @@ def test_whoever_would_rather_refuse_than_count_alone_refuses_while_the_registry
     log = mesh.gateways[0].access_log()
     assert log[-1]["reason"] == "policy_unavailable"
     assert log[-1]["policy"] == "RateLimit default/shared"
+
+
+@pytest.fixture
+def proxies() -> Iterator[ProxyThread]:
+    thread = ProxyThread()
+    yield thread
+    thread.close()
+
+
+def test_behind_a_slow_registry_a_small_quota_is_spent_to_the_last_call_before_anybody_is_refused(
+    start_limited: Callable[..., LimitedMesh], proxies: ProxyThread
+) -> None:
+    slow = []
+
+    def way(port: int) -> str:
+        slow.append(proxies.proxy(port))
+        return slow[0].url
+
+    mesh = start_limited(2, 2, way=way)
+    mesh.limit("quota: {limit: 12, per: month}")
+    slow[0].delay_s = 0.06  # each way: six times as long as a call used to wait for an answer
+    answers = []
+    for number in range(14):
+        # A connection each, so that the calls go to all workers.
+        port = mesh.gateways[number % 2].edge_port
+        answers.append(httpx.get(f"http://127.0.0.1:{port}/", headers={"Host": HOST}, trust_env=False, timeout=10.0))
+    assert [answer.status_code for answer in answers] == [200] * 12 + [429] * 2
+    spent = answers[-1]
+    assert int(spent.headers["Retry-After"]) > 1, "no more of it comes before the month is over"
+    assert spent.json()["code"] == "quota_exceeded"
+    assert mesh.metric(0, "meshway_limits_lost_total") == 0.0
 
 
 def test_a_reload_gives_nobody_a_full_limit_who_had_spent_his(start_limited: Callable[..., LimitedMesh]) -> None:

@@ -192,12 +192,26 @@ async def test_what_a_dead_worker_held_makes_room_only_from_its_end_on(books: Bo
 async def test_a_period_is_granted_once_and_the_next_one_anew(books: Books) -> None:
     day = Budget(id="day", kind="period", limit=6, rate=1.0, window_s=86_400.0, period=20261127)
     first = await ask_one(books, 6, budget=day)
-    assert (first.count, first.left, first.mark, first.keep_s) == (3, 3.0, 20261127, 5.0)
+    assert (first.count, first.left, first.mark, first.keep_s) == (3, 3.0, 20261127, 0.2)
     while (await ask_one(books, 6, budget=day, held=0)).count:
         pass
     spent = await ask_one(books, 1, budget=day)
     assert (spent.count, spent.left, spent.again_s) == (0, 0.0, 1.0)
     assert (await ask_one(books, 6, budget=replace(day, period=20261128))).count == 3
+
+
+async def test_the_last_calls_of_a_period_are_told_of_while_others_hold_them(books: Books) -> None:
+    day = Budget(id="last", kind="period", limit=3, rate=1.0, window_s=86_400.0, period=1)
+    assert (await ask_one(books, 1, budget=day)).left == 2.0
+    last = await ask_one(books, 2, budget=day, held=1)
+    assert (last.count, last.others) == (1, 0), "what it holds itself is not meant"
+    assert (await ask_one(books, 1, by="c", budget=day)).count == 1
+    assert (await ask_one(books, 0, by="c", budget=day)).others == 2
+    refused = await ask_one(books, 1, by="b", budget=day)
+    assert (refused.count, refused.others, refused.again_s) == (0, 2, 0.05)
+    assert (await ask_one(books, 3, by="b", budget=day, least=3)).again_s == 1.0, "they would not do"
+    assert (await ask_one(books, 0, budget=day, back=2)).left == 2.0
+    assert (await ask_one(books, 1, by="b", budget=day)).count == 1
 
 
 async def test_what_is_given_back_of_a_period_is_there_again(books: Books) -> None:
@@ -213,7 +227,7 @@ async def test_places_of_running_calls_come_back_by_being_told(books: Books) -> 
     assert (first.count, second.count, second.left) == (2, 1, 1.0)
     assert (await ask_one(books, 9, by="b", budget=places, held=1)).count == 1
     full = await ask_one(books, 1, by="c", budget=places)
-    assert (full.count, full.left, full.again_s) == (0, 0.0, 0.02)
+    assert (full.count, full.left, full.again_s) == (0, 0.0, 0.005)
     assert (await ask_one(books, 0, budget=places, held=0)).left == 2.0
     assert (await ask_one(books, 1, by="c", budget=places)).count == 1
 

@@ -1,10 +1,13 @@
 """Workers that share places for running calls: never more run than may, and nearly all are used."""
 
+import random
+from functools import partial
+
 import pytest
 
 from gateway.limits.assigned_in_flight import AssignedInFlight
 from meshway.assignments.messages import Budget
-from tests.parts.shared_limit import SharedLimit
+from tests.parts.shared_limit import SharedLimit, strict_places
 
 SECONDS = 20.0
 
@@ -22,8 +25,37 @@ def test_never_more_run_at_once_and_nearly_all_places_are_used(
     mesh.load(4.0 * limit / lasts_s, 0.0, SECONDS, who)
     mesh.clock.run_until(SECONDS)
     assert mesh.most_running <= limit
-    # Fewer places than workers cannot lie with all of them, and are on the way from one to another.
-    assert len(mesh.admitted) * lasts_s >= (0.85 if limit >= 8 else 0.6) * limit * SECONDS
+    # Fewer places than workers are on the way from one to another more often.
+    assert len(mesh.admitted) * lasts_s >= (0.88 if limit >= 8 else 0.8) * limit * SECONDS
+
+
+@pytest.mark.parametrize("times", [0.3, 0.6, 0.9, 1.5])
+@pytest.mark.parametrize(("limit", "workers"), [(8, 4), (5, 8), (40, 8)])
+def test_no_place_lies_idle_with_one_worker_while_others_refuse(limit: int, workers: int, times: float) -> None:
+    mesh = SharedLimit(places(limit), workers, seed=9, lasts_s=0.1)
+    moments = mesh.load(times * limit / 0.1, 0.0, SECONDS)
+    mesh.clock.run_until(SECONDS)
+    assert mesh.most_running <= limit
+    assert len(mesh.admitted) >= 0.92 * strict_places(limit, 0.1, moments, random.Random(9))
+
+
+def test_bursts_that_move_from_worker_to_worker_find_all_places() -> None:
+    mesh = SharedLimit(places(8), workers=4, seed=10, lasts_s=0.1)
+    for burst in range(40):
+        worker = mesh.random.choice(mesh.all)
+        for _ in range(8):
+            mesh.clock.at(burst * 0.25, worker.call)
+    mesh.clock.run_until(11.0)
+    assert mesh.most_running <= 8
+    assert len(mesh.admitted) >= 0.98 * 320
+
+
+def test_a_large_limit_far_from_full_is_asked_for_seldom() -> None:
+    mesh = SharedLimit(places(1000), workers=8, seed=11, lasts_s=0.1)
+    moments = mesh.load(3000.0, 0.0, 3.0)
+    mesh.clock.run_until(3.0)
+    assert mesh.refused == 0
+    assert mesh.asked <= 0.05 * len(moments)
 
 
 def test_far_below_the_limit_nobody_is_refused() -> None:
@@ -69,12 +101,14 @@ def test_while_nobody_assigns_each_runs_its_share_and_what_runs_is_claimed_when_
     assert mesh.most_running == 8
 
 
-def test_an_answer_that_is_late_lets_one_call_ahead() -> None:
-    mesh = SharedLimit(places(8), workers=1, seed=6, way_s=0.05)
-    (worker,) = mesh.all
-    worker.call()
-    mesh.clock.run_until(0.04)
-    assert (len(mesh.admitted), worker.limit.late) == (1, 1)
+def test_an_answer_that_is_late_is_waited_for_and_nobody_is_refused_before_it() -> None:
+    mesh = SharedLimit(places(8), workers=4, seed=6, way_s=0.2, lasts_s=5.0)
+    for number in range(12):
+        mesh.clock.at(0.0, partial(mesh.all[number % 4].call))
+    mesh.clock.run_until(0.05)
+    assert (len(mesh.admitted), mesh.refused) == (0, 0)
+    mesh.clock.run_until(4.0)
+    assert (len(mesh.admitted), mesh.refused, mesh.most_running) == (8, 4, 8)
 
 
 def test_keys_that_nobody_uses_are_given_back_and_forgotten() -> None:

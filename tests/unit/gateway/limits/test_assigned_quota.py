@@ -15,9 +15,7 @@ def quota(limit: int) -> Budget:
 
 
 def shared(limit: int, seed: int, at: float, **fields: float) -> SharedLimit:
-    mesh = SharedLimit(quota(limit), workers=8, seed=seed, **fields)  # type: ignore[arg-type]
-    mesh.clock.now_s = at
-    return mesh
+    return SharedLimit(quota(limit), workers=8, seed=seed, begins=at, **fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("who", [None, [3]], ids=["all", "one worker"])
@@ -56,6 +54,36 @@ def test_a_refused_caller_is_told_the_end_of_the_day() -> None:
     mesh.clock.run_until(DAY_S - 98.0)
     assert (len(mesh.admitted), mesh.refused) == (1, 1)
     assert first.limit.reset_s("k", DAY_S - 98.0) == 98.0
+
+
+@pytest.mark.parametrize("way_s", [0.001, 0.05, 0.2])
+def test_a_small_quota_refuses_nobody_while_calls_are_left_however_late_the_answers_are(way_s: float) -> None:
+    mesh = shared(8, 6, DAY_S - 100.0, way_s=way_s)
+    for number in range(8):
+        mesh.clock.at(DAY_S - 100.0 + number * 0.01, mesh.all[number].call)
+    mesh.clock.run_until(DAY_S - 90.0)
+    assert (len(mesh.admitted), mesh.refused) == (8, 0)
+    mesh.all[0].call()
+    mesh.clock.run_until(DAY_S - 80.0)
+    assert mesh.told == [pytest.approx(90.0, abs=2.0)], "all are spent: not before the day is over"
+
+
+def test_the_last_calls_are_found_with_the_worker_that_holds_them() -> None:
+    mesh = shared(20, 7, DAY_S - 100.0)
+    busy, other = mesh.all[0], mesh.all[1]
+    for number in range(10):
+        mesh.clock.at(DAY_S - 100.0 + number * 0.005, busy.call)
+    for number in range(10):
+        mesh.clock.at(DAY_S - 99.9 + number * 0.001, other.call)
+    mesh.clock.run_until(DAY_S - 90.0)
+    assert (len(mesh.admitted), mesh.refused) == (20, 0)
+
+
+def test_a_caller_whom_no_answer_reached_may_soon_come_back() -> None:
+    mesh = shared(8, 8, DAY_S - 100.0, way_s=30.0)
+    mesh.all[0].call()
+    mesh.clock.run_until(DAY_S - 90.0)
+    assert (mesh.admitted, mesh.told) == ([], [1.0])
 
 
 def test_while_nobody_assigns_each_spends_its_share() -> None:

@@ -134,3 +134,29 @@ def test_who_is_called_on_may_join_again_at_once() -> None:
     waiters.line.join("k", 0.0, again)
     waiters.pass_time(0.5)
     assert times == pytest.approx([0.1, 0.2, 0.3], abs=2 * BEAT_S)
+
+
+def test_who_may_stay_beyond_his_time_is_asked_again_at_each_beat_and_nobody_overtakes_him() -> None:
+    waiters = Waiters(spent(TokenBuckets(0.001, 1.0)))
+    asked: list[float] = []
+
+    def at_the_end(ticket: Ticket, now: float) -> float | None:
+        asked.append(now)
+        return None if now < 0.055 else 7.0
+
+    waiters.line = Line(waiters.algorithm, 0.02, 100, waiters.advancing, at_the_end=at_the_end, is_paced=False)
+    waiters.join("a")
+    waiters.join("b")
+    waiters.pass_time(0.05)
+    assert (waiters.gone, len(asked)) == ([], 4)
+    waiters.pass_time(0.02)
+    assert [(name, wait_s) for name, _, wait_s in waiters.gone] == [("a", 7.0), ("b", 7.0)]
+
+
+def test_a_turn_that_comes_after_the_time_is_over_is_taken_by_who_may_stay() -> None:
+    waiters = Waiters(spent(TokenBuckets(10.0, 1.0)))
+    line = Line(waiters.algorithm, 0.02, 100, waiters.advancing, at_the_end=lambda *_: None, is_paced=False)
+    waiters.line = line
+    waiters.join("a")
+    waiters.pass_time(0.2)
+    assert waiters.names() == "a"
