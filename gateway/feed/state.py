@@ -125,7 +125,7 @@ class FeedState:
             self.counts.resets += 1
             self._must_replace, self._parts, self._partial = True, None, None
             return None
-        if isinstance(frame, SecretsWanted):
+        if isinstance(frame, SecretFrame | SecretsWanted):
             self._was_told_secrets = True
         return frame
 

@@ -10,6 +10,8 @@ from meshway.snapshot import (
     FrameReader,
     Hello,
     Reset,
+    SecretFrame,
+    SecretsWanted,
     Snapshot,
     SnapshotEnd,
     Tick,
@@ -251,3 +253,19 @@ def test_the_names_that_all_entries_share_stand_in_memory_once() -> None:
     one, two = outcome.entries.values()
     assert one.kind is two.kind
     assert one.namespace is two.namespace
+
+
+def test_who_was_told_of_no_secrets_until_it_is_quiet_forgets_them_once_a_connection() -> None:
+    told = SecretFrame(namespace="shop", name="keys", type="opaque", share_with=[], versions=[])
+    said: list[list[AnyFrame]] = [[], [told], [SecretsWanted(keys=[("shop", "keys")]), told]]
+    for before in said:
+        state = following(7)
+        for _ in range(2):
+            state.connected()
+            state.take(Hello(epoch="e1", revision=7))
+            assert [state.take(frame) for frame in before] == before
+            assert state.take(Tick(revision=8)) is None, "not in step"
+            state.revision = 8
+            assert state.take(Tick(revision=8)) == (None if before else SecretsWanted(keys=[]))
+            assert state.take(Tick(revision=8)) is None
+            state.revision = 7
