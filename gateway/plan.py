@@ -116,6 +116,9 @@ class EncodedBody(Protocol):
     def end(self) -> bytes:
         """The last bytes; nothing is fed after them."""
 
+    def whole(self, length: int) -> ResponseHead:
+        """`head` of an answer that is encoded whole, in so many bytes."""
+
 
 Settle = Callable[[Exchange, ResponseHead], None]
 Encode = Callable[[Exchange, ResponseHead], EncodedBody | None]  # None: this answer stays as it is

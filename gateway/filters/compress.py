@@ -21,6 +21,7 @@ _GZIP: Final = 16  # what zlib wants on top of the window's bits
 # a few kilobytes, and the allocator gets it from the kernel and gives it back each time.
 _LITTLE: Final = 4 << 10
 _SMALL: Final = 16 << 10
+_REMEMBERED: Final = 64  # lengths of one head
 _TYPES: Final = frozenset(
     {
         b"application/javascript", b"application/json", b"application/ld+json", b"application/manifest+json",
@@ -35,14 +36,34 @@ _VARY_FIELD: Final = b"Vary: Accept-Encoding\r\n"
 _ENCODING_FIELD: Final = b"Content-Encoding: gzip\r\n"
 
 
+class GzipHead:
+    """What a service's head becomes. open: while the length is not known."""
+
+    __slots__ = ("_wholes", "open")
+
+    def __init__(self, head: ResponseHead) -> None:
+        self.open = _encoded(head)
+        self._wholes: dict[int, ResponseHead] = {}
+
+    def whole(self, length: int) -> ResponseHead:
+        """With the length of the encoded body; the same head again, so that its bytes need not be made anew."""
+        found = self._wholes.get(length)
+        if found is None:
+            if len(self._wholes) >= _REMEMBERED:
+                self._wholes.clear()
+            found = self._wholes[length] = self.open.copy()
+            found.body = length
+        return found
+
+
 class GzipBody:
-    """One answer on its way out. head: as it goes on while its length is not known. size: of what comes, below 0 =
-    unknown."""
+    """One answer on its way out. size: of what comes, below 0 = unknown."""
 
-    __slots__ = ("_compress", "_is_flushed", "head")
+    __slots__ = ("_compress", "_is_flushed", "_wholes", "head")
 
-    def __init__(self, head: ResponseHead, size: int) -> None:
-        self.head = head
+    def __init__(self, head: GzipHead, size: int) -> None:
+        self.head = head.open
+        self._wholes = head
         self._is_flushed = size < 0
         if 0 <= size <= _LITTLE:
             self._compress = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP + 12, 5)
@@ -60,6 +81,9 @@ class GzipBody:
     def end(self) -> bytes:
         return self._compress.flush()
 
+    def whole(self, length: int) -> ResponseHead:
+        return self._wholes.whole(length)
+
 
 def compile_response_filter(compression: Compression) -> ResponseFilter:
     """Says of every answer that might have been compressed that it depends on Accept-Encoding."""
@@ -76,15 +100,16 @@ def compile_response_filter(compression: Compression) -> ResponseFilter:
 
 def compile_encode(compression: Compression) -> Encode:
     min_size = int(compression.min_size)
-    known: list[tuple[ResponseHead, ResponseHead | None]] = []  # the last head, and what it becomes
+    known: ResponseHead | None = None  # the last one, and what it becomes
+    encoded: GzipHead | None = None
 
     def encode(exchange: Exchange, head: ResponseHead) -> GzipBody | None:
+        nonlocal known, encoded
         if not takes_gzip(b",".join(find_all(exchange.head.block, b"accept-encoding"))):
             return None
-        if not known or known[0][0] is not head:
-            gains = _gains(head, dict(pairs(head.block)), min_size)
-            known[:] = [(head, _encoded(head) if gains else None)]
-        encoded = known[0][1]
+        if known is not head:
+            encoded = GzipHead(head) if _gains(head, dict(pairs(head.block)), min_size) else None
+            known = head
         return None if encoded is None else GzipBody(encoded, head.body)
 
     return encode

@@ -76,6 +76,4 @@ def begin(
     exchange.bytes_out = len(first)
     if head.body < 0:  # it may have trailers, which need chunks
         return body.head, first, downstream
-    whole = body.head.copy()
-    whole.body = len(first)
-    return whole, first, downstream
+    return body.whole(len(first)), first, downstream

@@ -64,6 +64,10 @@ def test_the_head_says_what_became_of_the_body() -> None:
     assert encoded.head.body == CHUNKED
     assert encoded.head.block == b'Content-Type: text/plain\r\nContent-Encoding: gzip\r\nETag: W/"a"\r\n'
     assert head.body == 100
+    whole = encoded.whole(60)
+    assert (whole.body, whole.block) == (60, encoded.head.block)
+    assert encoded.whole(60) is whole, "its bytes need not be made anew"
+    assert (encoded.whole(61).body, whole.body, encoded.head.body) == (61, 60, CHUNKED)
 
 
 def test_who_does_not_take_it_gets_the_answer_as_it_is() -> None:
