@@ -4,8 +4,9 @@ While the destination has nobody eligible the caller's next best one serves, and
 """
 
 from collections.abc import Sequence
+from typing import Final
 
-from gateway.balancing.hash_key import HashOf, compile_hash, part_of
+from gateway.balancing.hash_key import HashOf, compile_hash, known_hash
 from gateway.balancing.rendezvous import Ranking
 from gateway.balancing.set_cookie import CookieSettings, compile_cookie
 from gateway.balancing.stable_hash import SPACE, stable_hash
@@ -13,6 +14,8 @@ from gateway.exchange import Exchange
 from gateway.plan import ChooseCluster, Parts
 from gateway.upstream.cluster import Cluster
 from meshway.model.rule_actions import Sticky, StickyCookie
+
+_EMPTY: Final = stable_hash(b"")
 
 
 def choose_for_caller(
@@ -45,13 +48,14 @@ def _cookie_key(sticky: Sticky, parts: Parts) -> HashOf:
     settings = CookieSettings(
         name, float(cookie.ttl), cookie.path, cookie.same_site, cookie.secure, http_only=cookie.http_only
     )
-    read, write, random = part_of("cookie", name), compile_cookie(settings), parts.random
+    found, write, random = known_hash("cookie", name), compile_cookie(settings), parts.random
 
     def key_of(exchange: Exchange) -> int:
-        value = read(exchange)
-        if not value:
-            value = f"{int(random() * SPACE):016x}"
-            exchange.added += write(exchange, value.encode())
-        return stable_hash(value.encode())
+        key = found(exchange)
+        if key is None or key == _EMPTY:
+            value = b"%016x" % int(random() * SPACE)
+            exchange.added += write(exchange, value)
+            key = stable_hash(value)
+        return key
 
     return key_of

@@ -22,6 +22,7 @@ _GZIP: Final = 16  # what zlib wants on top of the window's bits
 _LITTLE: Final = 4 << 10
 _SMALL: Final = 16 << 10
 _REMEMBERED: Final = 64  # lengths of one head
+_LONGEST: Final = 1024  # bytes of a block of fields that is remembered
 _TYPES: Final = frozenset(
     {
         b"application/javascript", b"application/json", b"application/ld+json", b"application/manifest+json",
@@ -105,7 +106,8 @@ def compile_encode(compression: Compression) -> Encode:
 
     def encode(exchange: Exchange, head: ResponseHead) -> GzipBody | None:
         nonlocal known, encoded
-        if not takes_gzip(b",".join(find_all(exchange.head.block, b"accept-encoding"))):
+        block = exchange.head.block
+        if not (_caller_takes_gzip(block) if len(block) <= _LONGEST else _field_takes_gzip(block)):
             return None
         if known is not head:
             encoded = GzipHead(head) if _gains(head, dict(pairs(head.block)), min_size) else None
@@ -113,6 +115,14 @@ def compile_encode(compression: Compression) -> Encode:
         return None if encoded is None else GzipBody(encoded, head.body)
 
     return encode
+
+
+def _field_takes_gzip(block: bytes) -> bool:
+    return takes_gzip(b",".join(find_all(block, b"accept-encoding")))
+
+
+# Of blocks that come again, mostly as the same object of a connection.
+_caller_takes_gzip = lru_cache(maxsize=512)(_field_takes_gzip)
 
 
 @lru_cache(maxsize=256)

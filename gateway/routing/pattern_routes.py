@@ -5,7 +5,7 @@ segment, so there may be more than one), the same tree in lower case, and the pa
 as a leaf. Which leaves a path leads to is looked for at each call, what they hold together is put in order once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Generic
 
 from gateway.exchange import Exchange
@@ -41,22 +41,39 @@ class TreeNode(Generic[P]):
 
     def leaves(self, path: bytes) -> list[Leaf[P]]:
         """All that the path leads to, perhaps with candidates in common."""
-        found: list[Leaf[P]] = []
-        nodes = [self]
-        for segment in path.split(b"/")[1:]:
-            following: list[TreeNode[P]] = []
-            for node in nodes:
-                child = node.children.get(segment)
-                if child is not None:
-                    following.append(child)
-                if node.named is not None and segment:
-                    following.append(node.named)
-                elif child is None:
-                    found.append(node.below)
-            if not following:
-                return found
-            nodes = following
-        return found + [node.here for node in nodes]
+        node = self
+        segments = iter(path.split(b"/"))
+        next(segments)  # what is before the first slash
+        for segment in segments:
+            child, named = node.children.get(segment), node.named
+            if named is None or not segment:
+                if child is None:
+                    return [node.below]
+                node = child
+            elif child is None:
+                node = named
+            else:
+                return _leaves_of([child, named], segments)
+        return [node.here]
+
+
+def _leaves_of(nodes: list[TreeNode[P]], segments: Iterator[bytes]) -> list[Leaf[P]]:
+    """The same from where the ways part."""
+    found: list[Leaf[P]] = []
+    for segment in segments:
+        following: list[TreeNode[P]] = []
+        for node in nodes:
+            child = node.children.get(segment)
+            if child is not None:
+                following.append(child)
+            if node.named is not None and segment:
+                following.append(node.named)
+            elif child is None:
+                found.append(node.below)
+        if not following:
+            return found
+        nodes = following
+    return found + [node.here for node in nodes]
 
 
 class FoldedPaths(Generic[P]):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.balancing.hash_key import compile_hash, part_of
+from gateway.balancing.hash_key import compile_hash, known_hash, part_of
 from tests.parts.calls import call
 
 SAME = [
@@ -40,3 +40,15 @@ def test_a_cookie_is_found_by_its_whole_name() -> None:
     assert read(call(headers={"Cookie": "xid=1; ID=2; id=3"})) == "3"
     assert read(call(headers={"Cookie": "idx=1"})) is None
     assert read(call()) is None
+
+
+def test_a_block_that_comes_again_hashes_as_before_and_none_is_mistaken_for_another() -> None:
+    for kind, name in (("header", "x-user"), ("cookie", "id")):
+        hash_of, afresh = known_hash(kind, name), known_hash(kind, name)
+        field = "X-User: {}" if kind == "header" else "Cookie: id={}"
+        names = [field.format(number).partition(": ") for number in range(2_000)]  # more than are remembered
+        calls = [call(headers={name: value}) for name, _, value in names]
+        first = [hash_of(each) for each in calls]
+        assert len(set(first)) == 2_000
+        assert [hash_of(each) for each in calls] == first
+        assert first[-1] == afresh(calls[-1])

@@ -46,6 +46,13 @@ def test_who_has_no_cookie_gets_one_and_comes_back_to_the_same() -> None:
         assert again.added == b""
 
 
+def test_an_empty_cookie_is_none() -> None:
+    choose = choose_for_caller(split("v1", "v2"), [1, 1], Sticky(key="cookie", name="mw-v"), PARTS)
+    callers = [call(headers={"Cookie": "mw-v="}) for _ in range(40)]
+    assert len({choose(caller).name for caller in callers}) == 2
+    assert all(caller.added.startswith(b"Set-Cookie: mw-v=") for caller in callers)
+
+
 def test_a_cookie_lives_and_is_sent_as_the_document_says() -> None:
     exchange: Exchange = call()
     choose_for_caller(split("v1", "v2"), [1, 1], Sticky(key="cookie", name="v"), PARTS)(exchange)

@@ -70,8 +70,14 @@ def test_the_head_says_what_became_of_the_body() -> None:
     assert (encoded.whole(61).body, whole.body, encoded.head.body) == (61, 60, CHUNKED)
 
 
-def test_who_does_not_take_it_gets_the_answer_as_it_is() -> None:
-    assert compile_encode(ALL)(call(), read_answer(answer())) is None
+@pytest.mark.parametrize("padding", ["", "x" * 2_000])
+def test_who_does_not_take_it_gets_the_answer_as_it_is(padding: str) -> None:
+    encode, head = compile_encode(ALL), read_answer(answer())
+    taken = [
+        encode(call(headers={"X-Padding": padding, **fields}), head) is not None
+        for fields in ({}, {"Accept-Encoding": "gzip"}, {"Accept-Encoding": "br"}, {}, {"Accept-Encoding": "gzip"})
+    ]
+    assert taken == [False, True, False, False, True]
 
 
 def test_pieces_of_a_stream_can_be_read_as_they_come() -> None:
