@@ -123,6 +123,12 @@ class PairsWanted(Frame, frozen=True, tag="pairs"):
     names: list[tuple[str, str]]
 
 
+class IdentityFrame(Frame, frozen=True, tag="identity"):
+    """The gateway's own certificate of the mesh, with its key."""
+
+    pair: Pair
+
+
 class MissingKey(Frame, frozen=True, tag="missing_key"):
     """A caller has named a key that the set of this URL lacks."""
 
@@ -195,7 +201,7 @@ class Drained(Frame, frozen=True, tag="drained"):
 ChannelFrame = (
     AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept | Proven | Gateways | Buckets
     | Ready | Applied | Answer | Answered | Alive | Leaving | Drained | AskFrame | GrantFrame | StoreFrame
-    | KeySetFrame | KeySetsWanted | MissingKey | PairFrame | PairsWanted
+    | KeySetFrame | KeySetsWanted | MissingKey | PairFrame | PairsWanted | IdentityFrame
 )  # fmt: skip
 
 _encoder: Final = msgspec.msgpack.Encoder()

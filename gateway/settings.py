@@ -66,7 +66,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     Ports: 0 takes a free one; those of TLS None: not listened on. workers: 0 = cores, at most 4. node: name in the
     registry, "" = this host's name.
     access_log: `json` writes a line a call, `off` none. certificates_dir: below which Certificates name their files,
-    None: `certificates` in data_dir.
+    None: `certificates` in data_dir. enrol_token_file: of a one-time token for this gateway's own certificate, None: it
+    has none, or has it in data_dir already.
     ready_file: written by rename when every worker answers with tables, see `Addresses`.
     """
 
@@ -85,6 +86,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     access_log: Literal["json", "off"] = "json"
     ready_file: Path | None = None
     certificates_dir: Path | None = None
+    enrol_token_file: Path | None = None
     worker: WorkerSettings = WorkerSettings()
 
     @property

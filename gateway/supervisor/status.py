@@ -185,6 +185,8 @@ def metrics_of(host: "Supervisor") -> str:
     failing = [((("service", f"{key[0]}/{key[1]}"), ("instance", key[2])), 1.0) for key in sorted(host.checker.failing)]
     gauges += gauge("meshway_check_failing", "Endpoints whose active check fails.", failing)
     ends = [((("certificate", f"{key[1]}/{key[2]}"),), end) for key, end in sorted(host.certificates.ends())]
+    if (own := host.own_certificate.end) is not None:
+        ends.append(((("certificate", "identity"),), own))
     gauges += gauge("meshway_certificate_not_after_seconds", "When a certificate is over, since 1970.", ends)
     ejected = [
         ((("instance", "/".join(each.endpoint)),), 1.0)

@@ -39,6 +39,7 @@ from gateway.supervisor.checks import CheckTargets
 from gateway.supervisor.data_folder import held_folder
 from gateway.supervisor.kept_frames import KeptFrames
 from gateway.supervisor.key_fetching import KeyFetching, fetching
+from gateway.supervisor.own_certificate import OwnCertificate
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.ready_file import write_ready_file
 from gateway.supervisor.reports import Reports
@@ -158,6 +159,12 @@ class Supervisor:
             lambda frame: self.slots.send_encoded(encode(frame)),
             self._on_changed,
         )
+        self.own_certificate = OwnCertificate(
+            settings.data_dir,
+            settings.registry_urls,
+            settings.enrol_token_file,
+            lambda frame: self.slots.send_encoded(encode(frame)),
+        )
         self.slots = Slots(
             slots,
             runtime,
@@ -193,6 +200,7 @@ class Supervisor:
         server = Admin(status.pages(self), status.controls(self))
         await server.listen(admin, self.settings.data_dir / "run" / "gateway.sock")
         await self.certificates.refresh()
+        self.own_certificate.load()
         await self.slots.start()
         tasks = [
             spawn(self.follower.run(), name="follow the registry"),
@@ -204,6 +212,7 @@ class Supervisor:
             spawn(self.keys.run(), name="fetch keys of token issuers"),
             spawn(self.kept.run(), name="keep secrets and keys of token issuers"),
             spawn(self.certificates.run(), name="read the files of certificates"),
+            spawn(self.own_certificate.run(), name="keep the gateway's own certificate"),
         ]
         try:
             await self._has_ended.wait()
@@ -359,6 +368,7 @@ class Supervisor:
             *self.secrets.frames(),
             *self.keys.frames(),
             *self.certificates.frames(),
+            *self.own_certificate.frames(),
             *proven,
             *(Kept(changes=part) for part in parts(self.guard.kept.values())),
         ]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from gateway.compiler.listeners import NOTHING_WRITTEN, ListenerPlan, Served
 from gateway.key_pairs import DocumentName, KeyPairs
@@ -10,12 +11,13 @@ from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.server_names import ServerNames, by_host
 from gateway.wire.tls import ServingContext, serving_context
 from meshway.certificates import CertificateFault, Pair
-from meshway.model.listener import EDGE
+from meshway.model.listener import EDGE, MESH_TLS
 from meshway.tls import load_pair
 
 _log = logging.getLogger("meshway.gateway.tls")
 
 Named = tuple[DocumentName, Pair]
+_IDENTITY: Final = ("mesh", "the gateway's identity")  # no document has such a name
 
 
 class Serving:
@@ -26,6 +28,7 @@ class Serving:
         self._listeners = listeners
         self._trusted_proxies = trusted_proxies
         self._served: Served = NOTHING_WRITTEN
+        self._identity: Pair | None = None
         self._shown: dict[str, object] = {}  # by listener, of what its contexts were made
         self._contexts: dict[object, ServingContext] = {}
 
@@ -39,6 +42,11 @@ class Serving:
             listener.hosts, listener.hsts, listener.sends_to_https = plan.hosts, plan.hsts, plan.sends_to_https
             usual = self._trusted_proxies if listener.name.startswith(EDGE) else ()
             listener.trusted_proxies = usual if plan.trusted_proxies is None else plan.trusted_proxies
+        self._show()
+
+    def take_identity(self, pair: Pair) -> None:
+        """The gateway's own of the mesh: services that call it are shown that, where no document says otherwise."""
+        self._identity = pair
         self._show()
 
     def _show(self) -> None:
@@ -59,6 +67,8 @@ class Serving:
         fallback = None
         if default is not None and default in self.pairs.held:
             fallback = self._context(plan, [(default, self.pairs.held[default])], used)
+        elif listener.name == MESH_TLS and self._identity is not None:
+            fallback = self._context(plan, [(_IDENTITY, self._identity)], used)
         shown = (plan.min_version, made, made_wide, fallback)
         if self._shown.get(listener.name) == shown:
             return

@@ -31,6 +31,7 @@ from gateway.channel import (
     Drained,
     Gateways,
     GrantFrame,
+    IdentityFrame,
     Kept,
     KeySetFrame,
     KeySetsWanted,
@@ -146,6 +147,8 @@ class Worker:
             self._serving.pairs.take((frame.namespace, frame.name), frame.pair)
         elif isinstance(frame, PairsWanted):
             self._serving.pairs.drop(frame.names)
+        elif isinstance(frame, IdentityFrame):
+            self._serving.take_identity(frame.pair)
         elif isinstance(frame, Buckets):
             self._compiler.limits.adopt(frame.limits, time.monotonic())
         elif isinstance(frame, Gateways):

@@ -1,5 +1,6 @@
 """The options of `gateway serve` that say how much a worker takes and waits for, each also a variable."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -77,5 +78,14 @@ BodyMinRate = Annotated[
         min=0,
         metavar="N",
         help="Least bytes a second of a request's body at the edge; below it 408. 0: any.",
+    ),
+]
+EnrolTokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--enrol-token-file",
+        envvar="MESHWAY_ENROL_TOKEN_FILE",
+        metavar="F",
+        help="A one-time token for this gateway's own certificate; it is needed once.",
     ),
 ]

@@ -10,6 +10,7 @@ from meshway.cli.failure import CONFLICT, FAILED, INVALID, USAGE, CliError
 from meshway.cli.gateway_options import (
     BodyMinRate,
     EdgeConnectionsPerAddress,
+    EnrolTokenFile,
     HeadTimeout,
     IdleTimeout,
     LoopLag,
@@ -294,6 +295,7 @@ def gateway_serve(
     idle_timeout: IdleTimeout = "60s",
     write_idle: WriteIdle = "30s",
     body_min_rate: BodyMinRate = 100,
+    enrol_token_file: EnrolTokenFile = None,
     certificates_dir: Annotated[
         Path | None,
         typer.Option(
@@ -319,6 +321,7 @@ def gateway_serve(
         edge_tls_port=port_or_off("--edge-tls-port", edge_tls_port),
         mesh_tls_port=port_or_off("--mesh-tls-port", mesh_tls_port),
         certificates_dir=certificates_dir,
+        enrol_token_file=enrol_token_file,
         admin_port=admin_port,
         bind=bind,
         workers=workers,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ROOTS_S: Final = 60.0
+SOON_S: Final = 300.0
 _SPREAD: Final = 0.1
 # Where the registry refused, and not merely was away: an operator has to do something first.
 _REFUSED_S: Final = 60.0
@@ -130,6 +131,10 @@ class CertificateKeeper:
             self.credential = msgspec.structs.replace(held, roots=found.roots)
             self._changed(self.credential)
             _log.info("trusts other roots than before")
+        under = held.issued_under
+        if found.issuing and under and under != found.issuing:
+            # A root is being replaced, and goes once nobody has a certificate of it: everybody is asked at once.
+            self._renew_at = min(self._renew_at, self._wall() + SOON_S * self._chance())
 
     def _take(self, credential: Credential) -> None:
         self.credential = credential

@@ -38,6 +38,16 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
         """Raises IdentityFault where the certificate names none, or more than one."""
         return spiffe_id_of(x509.load_pem_x509_certificate(self.certificate.encode()))
 
+    @property
+    def issued_under(self) -> str:
+        """Key id (hex) of the root that the chain leads to, "" = it does not say."""
+        above = x509.load_pem_x509_certificates(self.certificate.encode())[-1]
+        try:
+            key_id = above.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+        except x509.ExtensionNotFound:
+            return ""
+        return "" if key_id is None else key_id.hex()
+
 
 class Key:
     """A P-256 key. pem: one that was kept; a new one without. Raises ValueError for what is no such key."""

@@ -28,10 +28,11 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Roots(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom to trust now, PEM."""
+    """roots: whom to trust now, PEM. issuing: key id of the root under which certificates are issued, "" = any."""
 
     trust_domain: str
     roots: str
+    issuing: str = ""
 
 
 class ServiceToken(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from msgspec import Meta
 from meshway.identity import DEFAULT_TRUST_DOMAIN
 from meshway.problem import FieldError, Problem, invalid_request
 from registry.api.answers import answer, caller, page
+from registry.identity.custody import key_id_of
 from registry.identity.enrolment import TOKEN_S
 from registry.identity.records import certificate_page
 from registry.manners.json_text import decoder_of
@@ -116,11 +117,13 @@ class IdentityShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Roots(msgspec.Struct, frozen=True, kw_only=True):
-    """roots: PEM, all that are trusted."""
+    """roots: PEM, all that are trusted. issuing: key id (hex) of the one under which certificates are issued: who has
+    one of another is to renew it soon."""
 
     trust_domain: str
     generation: int
     roots: str
+    issuing: str
 
 
 def identity_router(core: Core) -> APIRouter:
@@ -145,7 +148,8 @@ def _add_authority(router: APIRouter, core: Core) -> None:
         query_of(request.url.query, frozenset())
         found = await identity.custody.trust()
         roots = "".join(found.roots_pem)
-        return answer(Roots(trust_domain=found.trust_domain, generation=found.generation, roots=roots))
+        issuing = key_id_of(found.root.certificate)
+        return answer(Roots(trust_domain=found.trust_domain, generation=found.generation, roots=roots, issuing=issuing))
 
     @router.post(AUTHORITY)
     async def begin(request: Request) -> Response:

@@ -217,6 +217,15 @@ def pem_of(der: bytes) -> str:
     return x509.load_der_x509_certificate(der).public_bytes(_PEM).decode()
 
 
+def key_id_of(der: bytes) -> str:
+    """Of a root, in hex: what certificates below it call their issuer's key (RFC 5280 §4.2.1.2)."""
+    extensions = x509.load_der_x509_certificate(der).extensions
+    try:
+        return extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest.hex()
+    except x509.ExtensionNotFound:  # of another's root
+        return ""
+
+
 def _associated(authority: str) -> str:
     return f"authority {authority}"
 

@@ -59,14 +59,14 @@ class Rotation:
         *,
         behind: Callable[[int], tuple[str, ...]],
         wall: Callable[[], float],
-        settle_s: float = SETTLE_S,
+        settle_s: float | None = None,
     ) -> None:
         self._store = store
         self._custody = custody
         self._publisher = publisher
         self._behind = behind
         self._wall = wall
-        self._settle_s = settle_s
+        self._settle_s = SETTLE_S if settle_s is None else settle_s
 
     async def progress(self) -> Progress:
         """Raises Problem 409 where there is no authority."""

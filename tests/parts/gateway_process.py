@@ -49,9 +49,11 @@ class GatewayProcess:
         self.edge = self.mesh = self.admin = self.edge_tls = self.mesh_tls = ""
         self.process: Process | None = None
 
+    program = ""  # what is run before it serves
+
     def launch(self) -> None:
         self.ready_file.unlink(missing_ok=True)
-        self.process = Process(python("-c", _SERVE, json.dumps(self.settings)), self.output)
+        self.process = Process(python("-c", self.program + _SERVE, json.dumps(self.settings)), self.output)
 
     async def start(self, within_s: float = 15.0) -> None:
         """Until it serves with tables."""

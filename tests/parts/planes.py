@@ -10,9 +10,13 @@ from tests.parts.conditions import wait_until
 from tests.parts.ports import free_port
 from tests.parts.processes import Process, python
 
+_COMMAND = ["-m", "meshway.cli.main"]
+
 
 class Registry:
-    """`meshway registry serve` on the embedded store."""
+    """`meshway registry serve` on the embedded store. program: what is run before it serves."""
+
+    program = ""
 
     def __init__(self, folder: Path, *arguments: str, port: int | None = None) -> None:
         self.folder = folder
@@ -24,7 +28,8 @@ class Registry:
         self.start()
 
     def start(self) -> None:
-        command = ["-m", "meshway.cli.main", "registry", "serve", "--data", str(self.data)]
+        command = ["-c", f"{self.program}\nfrom meshway.cli.main import main\nmain()"] if self.program else _COMMAND
+        command = [*command, "registry", "serve", "--data", str(self.data)]
         command += ["--registry-port", str(self.port), *self.arguments]
         self.process = Process(python(*command), self.folder / "registry.out")
         wait_until(self.answers, 30, what="registry ready")

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from meshway.client.calls import Call
-from meshway.client.certificate import ROOTS_S, CertificateKeeper, renewal_at
+from meshway.client.certificate import ROOTS_S, SOON_S, CertificateKeeper, renewal_at
 from meshway.client.certificate_folder import CertificateFolder
 from meshway.client.credential import Credential, Key
 from meshway.client.errors import NotAllowed, Unreachable
@@ -38,6 +38,7 @@ class Registry:
         self.requests: list[bytes] = []
         self.fails: list[Exception] = []
         self.answers_for: Key | None = None
+        self.issuing = ""
 
     async def send(self, call: Call[Any]) -> Any:
         self.asked.append(call.path.rpartition("/")[2])
@@ -47,7 +48,7 @@ class Registry:
         if self.fails:
             raise self.fails.pop(0)
         if call.path.endswith("/trust"):
-            return Roots(trust_domain="mesh.internal", roots=self.roots)
+            return Roots(trust_domain="mesh.internal", roots=self.roots, issuing=self.issuing)
         csr = body["csr"] if self.answers_for is None else self.answers_for.signing_request()
         now = self._clock[0]
         leaf = new_leaf(read_signing_request(csr).public_key, BOOKS, self._issuer, self._key, now, DAY_S)
@@ -172,3 +173,18 @@ async def test_a_certificate_for_another_key_replaces_nothing(world: World) -> N
     await world.keeper.step()
     assert "another key" in world.keeper.problem
     assert world.folder.read() == before
+
+
+async def test_another_root_that_issues_is_renewed_to_within_minutes(world: World) -> None:
+    """Else a change of the root would wait for half the life of every certificate."""
+    await world.keeper.step()
+    assert world.changes[0].issued_under
+    world.registry.issuing = world.changes[0].issued_under
+    world.clock[0] += ROOTS_S + 1
+    assert await world.keeper.step() > ROOTS_S / 2
+    world.registry.issuing = "00" * 20
+    world.clock[0] += ROOTS_S + 1
+    await world.keeper.step()
+    world.clock[0] += SOON_S * world.chance
+    await world.keeper.step()
+    assert world.registry.asked[-1] == "renew"

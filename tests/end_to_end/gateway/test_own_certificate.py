@@ -1,0 +1,173 @@
+"""The gateway's own certificate of the mesh, with real processes: got once, kept over a restart, rotated under load."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+
+from meshway.client.credential import spiffe_id_of
+from tests.parts.conditions import until
+from tests.parts.gateway_process import GatewayProcess
+from tests.parts.plain_service import PlainService
+from tests.parts.planes import Registry
+
+IDENTITY = "spiffe://mesh.internal/meshway/gateway/gw-1"
+
+
+# What takes minutes in a mesh takes a second here.
+_HASTY = """
+from meshway.client import certificate
+from registry.identity import rotation
+certificate.ROOTS_S, certificate.SOON_S = 0.5, 1.0
+rotation.SETTLE_S = 2.0
+"""
+
+
+class HastyRegistry(Registry):
+    program = _HASTY
+
+
+class HastyGateway(GatewayProcess):
+    program = _HASTY
+
+
+@pytest.fixture
+async def mesh(tmp_path: Path) -> AsyncIterator[tuple[Registry, GatewayProcess]]:
+    registry = await asyncio.to_thread(HastyRegistry, tmp_path)
+    try:
+        async with PlainService("books") as books:
+            registry.register("books", "b1", books.port)
+            registry.client.post("/v1/identity/authority", json={}).raise_for_status()
+            made = registry.client.post("/v1/identity/enrolments", json={"subject": "gateway/gw-1"}).json()
+            token = tmp_path / "token"
+            token.write_text(made["token"])
+            async with HastyGateway(tmp_path, registry.url, enrol_token_file=str(token)) as gateway:
+                yield registry, gateway
+    finally:
+        await asyncio.to_thread(registry.close)
+
+
+def roots_of(registry: Registry) -> str:
+    return str(registry.client.get("/v1/identity/trust").json()["roots"])
+
+
+class Caller:
+    """A service that calls through mesh TLS, on a new connection each time, by the roots it was told last."""
+
+    def __init__(self, gateway: GatewayProcess, roots: str) -> None:
+        self.gateway = gateway
+        self.roots = roots
+        self.statuses: list[int] = []
+        self.failures: list[str] = []
+        self.issuers: dict[str, int] = {}
+        self.serials: set[str] = set()
+        self.is_leaving = False
+
+    async def call(self) -> None:
+        context = ssl.create_default_context(cadata=self.roots)
+        context.check_hostname = False  # the gateway is known by its SPIFFE id
+        async with (
+            httpx.AsyncClient(verify=context, trust_env=False, timeout=20.0) as client,
+            client.stream("GET", self.gateway.mesh_tls, headers={"Host": "books.default.mesh"}) as answer,
+        ):
+            tls = answer.extensions["network_stream"].get_extra_info("ssl_object")
+            leaf = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True))
+            assert spiffe_id_of(leaf).text == IDENTITY
+            await answer.aread()
+        self.statuses.append(answer.status_code)
+        self.serials.add(f"{leaf.serial_number:x}")
+        issuer = leaf.issuer.rfc4514_string()
+        self.issuers[issuer] = self.issuers.get(issuer, 0) + 1
+
+    async def calls(self, more: int) -> None:
+        """Waits for so many more."""
+        wanted = len(self.statuses) + more
+        await until(lambda: len(self.statuses) >= wanted, within_s=20.0)
+
+    async def run(self) -> None:
+        while not self.is_leaving:
+            try:
+                await self.call()
+            except (httpx.HTTPError, ssl.SSLError) as error:
+                self.failures.append(repr(error))
+
+
+async def can_call(caller: Caller) -> bool:
+    try:
+        await caller.call()
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+async def shown_at_last(caller: Caller) -> None:
+    """The gateway enrols after it has begun to serve."""
+    end = time.monotonic() + 20
+    while not await can_call(caller):
+        assert time.monotonic() < end, caller.gateway.text()
+        await asyncio.sleep(0.1)
+
+
+async def test_a_gateway_enrols_once_and_shows_its_certificate_without_the_registry(
+    mesh: tuple[Registry, GatewayProcess], tmp_path: Path
+) -> None:
+    registry, gateway = mesh
+    caller = Caller(gateway, roots_of(registry))
+    await shown_at_last(caller)
+    assert caller.statuses == [200]
+    (tmp_path / "token").unlink()
+    registry.process.kill()
+    await gateway.stop()
+    gateway.client = httpx.AsyncClient(timeout=10.0, trust_env=False)
+    await gateway.start()
+    await caller.call()
+    assert (len(caller.serials), caller.statuses) == (1, [200, 200])
+    page = (await gateway.client.get(f"{gateway.admin}/metrics")).text
+    assert 'meshway_certificate_not_after_seconds{certificate="identity"}' in page
+    assert "PRIVATE KEY" not in gateway.text() + page
+
+
+async def test_leaf_intermediate_and_root_are_rotated_under_load_without_a_failed_call(
+    mesh: tuple[Registry, GatewayProcess],
+) -> None:
+    registry, gateway = mesh
+    callers = [Caller(gateway, roots_of(registry)) for _ in range(3)]
+    await shown_at_last(callers[0])
+    async with asyncio.TaskGroup() as group:
+        for caller in callers:
+            group.create_task(caller.run())
+        rotate(registry, "intermediate")
+        for phase in ("trust_both", "issue_new", "all_renewed", "settled"):
+            await reached(registry, phase)
+            for caller in callers:
+                caller.roots = roots_of(registry)
+            await callers[0].calls(3)
+        for caller in callers:
+            caller.is_leaving = True
+    assert [caller.failures for caller in callers] == [[], [], []]
+    assert {status for caller in callers for status in caller.statuses} == {200}
+    assert len(callers[0].issuers) >= 2, "it was renewed under the new root"
+    assert roots_of(registry).count("BEGIN CERTIFICATE") == 1
+
+
+def rotate(registry: Registry, what: str = "root") -> httpx.Response:
+    return registry.client.post("/v1/identity/rotation", json={"what": what})
+
+
+async def reached(registry: Registry, phase: str) -> None:
+    """Asked again and again, as `meshway ca rotate --wait` does."""
+    answers: list[httpx.Response] = []
+
+    def moved() -> bool:
+        answers.append(rotate(registry))
+        return answers[-1].status_code == 200
+
+    await until(moved, within_s=60.0, every_s=0.5, what=phase)
+    assert answers[-1].json()["phase"] == phase
