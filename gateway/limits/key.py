@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from gateway.exchange import Exchange
 from meshway.http1.fields import find_all
 from meshway.http1.query import first_value
+from meshway.identity import claim, claim_texts
 
 PartOf = Callable[[Exchange], str | None]
 Captured = Callable[[bytes], Mapping[str, bytes]]
@@ -21,7 +22,8 @@ def compile_key(
     shares_missing: bool,
     captured: Captured = lambda _: {},
 ) -> Callable[[Exchange], str | None]:
-    """Parts: `source_ip service route rule method constant path.NAME header.NAME query.NAME`; none: one bucket.
+    """Parts: `source_ip principal consumer service route rule method constant path.NAME header.NAME query.NAME
+    claim.NAME`; none: one bucket.
 
     service, route, rule: of the plan. shares_missing: callers without a part share one bucket, else the key is None.
     captured: what the names in the rule's paths stand for in a path.
@@ -62,6 +64,12 @@ def part_reader(
     if kind == "header":
         wanted = name.lower().encode()
         return lambda exchange: _header(exchange, wanted)
+    if kind == "principal":
+        return _principal
+    if kind == "consumer":
+        return _consumer
+    if kind == "claim":
+        return _claim_reader(name)
     if kind == "path":
         return lambda exchange: _text(captured(exchange.path).get(name))
     if kind == "query":
@@ -90,6 +98,32 @@ def _source_ip(exchange: Exchange) -> str | None:
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return str(int(address) >> (128 - _IPV6_PREFIX_BITS))
+
+
+def _principal(exchange: Exchange) -> str | None:
+    """Who proved nothing is nobody, whatever he says."""
+    principal = exchange.principal
+    return principal.name if principal is not None and principal.method else None
+
+
+def _consumer(exchange: Exchange) -> str | None:
+    principal = exchange.principal
+    return (principal.consumer or None) if principal is not None and principal.method else None
+
+
+def _claim_reader(path: str) -> PartOf:
+    """Of a claim that is a list all of its texts together, in their order."""
+
+    def read(exchange: Exchange) -> str | None:
+        principal = exchange.principal
+        if principal is None or not principal.method:
+            return None
+        texts = claim_texts(claim(principal.claims, path))
+        if len(texts) == 1:
+            return texts[0]
+        return "".join(f"{len(text)}:{text}" for text in texts) if texts else None
+
+    return read
 
 
 def _query_reader(wanted: bytes) -> PartOf:

@@ -39,9 +39,9 @@ from meshway.model.traffic_policy import (
 from meshway.units import parse_duration, parse_rate
 
 KEY_PARTS: Final = (
-    "source_ip", "service", "route", "rule", "method", "constant", "path.NAME", "header.NAME", "query.NAME"
+    "source_ip", "principal", "consumer", "service", "route", "rule", "method", "constant", "path.NAME", "header.NAME",
+    "query.NAME", "claim.NAME",
 )  # fmt: skip
-_UNSUPPORTED_KEY_PARTS: Final = frozenset({"principal", "consumer", "claim"})
 _STATUS_RANGE: Final = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?\Z")
 _LOWEST_RATE: Final = parse_rate("0.01/h")
 # What is for checks of another type; a type left out is inherited, and judged where it is known.
@@ -72,9 +72,7 @@ def _one_target(part: Any) -> Iterator[Finding]:
 def _limit_key(part: Any) -> Iterator[Finding]:
     for at, key in enumerate(part.key):
         head, dot, name = key.partition(".")
-        if head in _UNSUPPORTED_KEY_PARTS:
-            yield Finding(f".key[{at}]", "unsupported", f"{key} is not built yet")
-        elif head in ("path", "header", "query"):
+        if head in ("path", "header", "query", "claim"):
             if not dot or not name or (head == "header" and not TOKEN.match(name)):
                 yield Finding(f".key[{at}]", "bad_name", f'"{key}" names no {head}: write {head}.NAME')
         elif key not in KEY_PARTS:

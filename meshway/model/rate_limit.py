@@ -67,8 +67,9 @@ class RateLimit(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     for their turn, instead of being refused. scope: who counts together. on_store_failure: what becomes of calls while
     nobody can say what the others have counted.
 
-    key: parts joined: `source_ip service route rule method path.NAME header.NAME query.NAME constant`; none: a bucket a
-    target. match: which calls count, any of them; none: all. cost: what one counts for.
+    key: parts joined: `source_ip principal consumer service route rule method path.NAME header.NAME query.NAME
+    claim.NAME constant`; none: a bucket a target. match: which calls count, any of them; none: all. cost: what one
+    counts for.
     """
 
     plural: ClassVar[str] = "rate-limits"

@@ -15,6 +15,9 @@ from tests.integration.gateway.test_decisions import route, saying, services
 from tests.parts.changes import document, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
+from tests.parts.jwt_attacks import Issuer
+from tests.parts.secrets import api_key, kept
+from tests.parts.tokens import AUDIENCE, ISSUER, claims, token
 from tests.parts.upstream import RecordingUpstream
 
 FIVE = {"token_bucket": {"rate": "5/h", "burst": 5}}
@@ -184,3 +187,53 @@ async def test_a_quota_ends_with_the_day_or_month_of_its_zone(per: str, timezone
 
 def number_after(text: str, head: str) -> int:
     return int(head.partition(text)[2].partition("\r\n")[0].partition(";")[0])
+
+
+ID = Issuer()
+ACME, OTHER = api_key("acme0001"), api_key("acme0002")
+
+
+def key_of(text: str) -> str:
+    return f"X-API-Key: {text}\r\n"
+
+
+def token_of(subject: str, **more: Any) -> str:
+    return f"Authorization: Bearer {token(ID.ec, claims(sub=subject, **more), kid='ec')}\r\n"
+
+
+@pytest.mark.proves("RateLimit.key")
+@pytest.mark.parametrize(
+    ("part", "first", "same", "other"),
+    [
+        ("principal", token_of("ada", tenant="a"), token_of("ada", tenant="b"), token_of("bob", tenant="a")),
+        ("principal", token_of("ada"), token_of("ada") + "X-Principal: bob\r\n", key_of(ACME)),
+        ("consumer", key_of(ACME), key_of(ACME) + "X-Consumer: x\r\n", key_of(OTHER)),
+        ("consumer", key_of(ACME), key_of(ACME), token_of("ada")),
+        ("claim.tenant", token_of("ada", tenant="a"), token_of("bob", tenant="a"), token_of("ada", tenant="b")),
+        ("claim.realm.id", token_of("ada", realm={"id": 7}), token_of("bob", realm={"id": 7}), token_of("ada")),
+    ],
+    ids=["principal", "principals of two kinds", "consumer", "no consumer", "claim", "claim in a claim"],
+)
+async def test_callers_are_counted_by_what_they_proved(part: str, first: str, same: str, other: str) -> None:
+    jwt = {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks": ID.jwks}
+    changes = [
+        document("Authentication", "people", {"methods": [{"jwt": jwt}, {"api_key": {}}], "require": "optional"}),
+        document("Consumer", "acme", {"credentials": [{"api_key": kept(ACME)}]}),
+        document("Consumer", "other", {"credentials": [{"api_key": kept(OTHER)}]}),
+    ]
+    async with limited(limit(token_bucket={"rate": "1/h", "burst": 1}, key=[part]), *changes) as gateway:
+        assert await statuses(gateway, 1, fields=first) == [200]
+        assert await statuses(gateway, 1, fields=same) == [429]
+        assert await statuses(gateway, 1, fields=other) == [200]
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"), [("shared", [200, 429]), ("skip", [200, 200]), ("reject", [429, 429])]
+)
+async def test_who_has_proved_nothing_lacks_a_principal(missing: str, expected: list[int]) -> None:
+    jwt = {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks": ID.jwks}
+    people = document("Authentication", "people", {"methods": [{"jwt": jwt}], "require": "optional"})
+    spec = {"token_bucket": {"rate": "1/h", "burst": 1}, "key": ["principal"], "on_missing_key": missing}
+    async with limited(limit(**spec), people) as gateway:
+        assert await statuses(gateway, 2) == expected
+        assert await statuses(gateway, 1, fields=token_of("ada")) == [200]

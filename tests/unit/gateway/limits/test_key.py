@@ -6,6 +6,7 @@ import pytest
 from gateway.exchange import Exchange
 from gateway.limits.key import compile_key
 from gateway.routing.captures import compile_captures
+from meshway.identity import Principal
 from meshway.model.match import PathMatch
 from tests.parts.calls import call
 
@@ -61,6 +62,50 @@ def test_a_missing_part_is_none_or_shared() -> None:
     assert key("header.a", "method")(call()) is None
     assert key("header.a", shares_missing=True)(call()) == ""
     assert key("header.a", "method", shares_missing=True)(call()) == "0:3:GET"
+
+
+def proved(name: str = "https://id.example#ada", method: str = "jwt", **fields: Any) -> Exchange:
+    exchange = call()
+    exchange.principal = Principal(name, method=method, **fields)
+    return exchange
+
+
+@pytest.mark.parametrize("part", ["principal", "consumer", "claim.tenant"])
+def test_who_proved_nothing_lacks_what_is_proved(part: str) -> None:
+    assert key(part)(call()) is None
+    said = proved("anonymous", method="", consumer="shop/acme", claims={"tenant": "a"})
+    assert key(part)(said) is None
+    assert key(part, shares_missing=True)(said) == ""
+    assert key(part)(proved(consumer="shop/acme", claims={"tenant": "a"})) is not None
+
+
+def test_callers_are_told_apart_by_what_they_proved() -> None:
+    assert key("principal")(proved()) == "https://id.example#ada"
+    assert key("consumer")(proved(consumer="shop/acme")) == "shop/acme"
+    assert key("consumer")(proved()) is None, "a caller who is no consumer"
+
+
+@pytest.mark.parametrize(
+    ("claims", "value"),
+    [
+        ({"tenant": "a"}, "a"),
+        ({"tenant": 7}, "7"),
+        ({"tenant": True}, "true"),
+        ({"tenant": ["a", "bc"]}, "1:a2:bc"),
+        ({"tenant": ["ab", "c"]}, "2:ab1:c"),
+        ({"tenant": {"id": 1}}, None),
+        ({"tenant": []}, None),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_a_claim_is_read_as_rules_read_it(claims: dict[str, Any], value: str | None) -> None:
+    assert key("claim.tenant")(proved(claims=claims)) == value
+
+
+def test_a_claim_may_lie_in_others() -> None:
+    assert key("claim.realm.tenant")(proved(claims={"realm": {"tenant": "a"}})) == "a"
+    assert key("claim.https://id/t")(proved(claims={"https://id/t": "b"})) == "b"
 
 
 def test_addresses_of_one_ipv6_network_are_one_caller() -> None:

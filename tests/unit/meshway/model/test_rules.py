@@ -267,8 +267,8 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("RateLimit", {"token_bucket": {"rate": "0/s"}}, "spec.token_bucket.rate", "out_of_bounds"),
     ("RateLimit", limit(key=["source"]), "spec.key[0]", "out_of_bounds"),
     ("RateLimit", limit(key=["header"]), "spec.key[0]", "bad_name"),
-    ("RateLimit", limit(key=["consumer"]), "spec.key[0]", "unsupported"),
-    ("RateLimit", limit(key=["claim.team"]), "spec.key[0]", "unsupported"),
+    ("RateLimit", limit(key=["consumer.a"]), "spec.key[0]", "out_of_bounds"),
+    ("RateLimit", limit(key=["claim"]), "spec.key[0]", "bad_name"),
     ("RateLimit", limit(key=["path"]), "spec.key[0]", "bad_name"),
     ("RateLimit", limit(key=["route", "route"]), "spec.key[1]", "duplicate"),
     ("RateLimit", limit(response={"status": 200}), "spec.response.status", "out_of_bounds"),
@@ -315,7 +315,21 @@ def test_it_is_refused_at_its_path(kind: str, spec: dict[str, Any], path: str, c
         ("TrafficPolicy", policy(health_check={"interval": "1s", "timeout": "900ms", "expect": ["200-299", "404"]})),
         ("TrafficPolicy", policy(targets=[{"route": "a", "rule": "b"}, {"service": "a", "subset": "v1"}])),
         ("TrafficPolicy", policy(retry={"on": ["reset"], "backoff": {"base": "25ms", "max": "1s"}})),
-        ("RateLimit", limit(key=["source_ip", "header.x-key", "query.tenant", "path.id", "constant"])),
+        (
+            "RateLimit",
+            limit(
+                key=[
+                    "source_ip",
+                    "header.x-key",
+                    "query.tenant",
+                    "path.id",
+                    "constant",
+                    "principal",
+                    "consumer",
+                    "claim.a.b",
+                ]
+            ),
+        ),
         ("RateLimit", limit(max_wait="2s", max_queue=5)),
         ("RateLimit", {"sliding_window": {"limit": 10_000, "window": "24h", "segments": 60, "exact": True}}),
     ],
