@@ -125,6 +125,20 @@ Encode = Callable[[Exchange, ResponseHead], EncodedBody | None]  # None: this an
 
 
 @dataclass(slots=True, frozen=True)
+class ComparePlan:
+    """What of a copy's answer is held against the call's own. slower_s: so much later may it begin, inf = not asked.
+
+    fields: paths in JSON bodies. count: told of each difference (`status latency json_fields`), or of `same`,
+    `incomparable` (no JSON, or too long) and `unanswered`.
+    """
+
+    status: bool
+    slower_s: float
+    fields: tuple[tuple[str, ...], ...]
+    count: Callable[[str], None]
+
+
+@dataclass(slots=True, frozen=True)
 class MirrorPlan:
     """Where copies of a rule's calls go. share: of the calls, 0 to 1. count: told of each copy's outcome.
 
@@ -136,6 +150,7 @@ class MirrorPlan:
     share: float
     count: Callable[[str], None]
     guard: "Guard | None" = None
+    compare: ComparePlan | None = None
 
 
 @dataclass(slots=True, frozen=True)

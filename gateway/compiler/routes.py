@@ -26,7 +26,7 @@ from gateway.filters.compress import compile_encode
 from gateway.filters.cors import compile_leave
 from gateway.filters.limit import AppliedLimit
 from gateway.filters.standing import compile_settling
-from gateway.plan import STRICT, ChooseCluster, FilterStep, MirrorPlan, Parts, RoutePlan, Slashes
+from gateway.plan import STRICT, ChooseCluster, ComparePlan, FilterStep, MirrorPlan, Parts, RoutePlan, Slashes
 from gateway.routing.path import PathError
 from gateway.routing.preflight import compile_preflight
 from gateway.routing.table import Candidate
@@ -285,7 +285,18 @@ def _mirror(entry: Entry[Route], rule: str, copy: Mirror, context: RouteContext,
             labels = {"route": entry.title, "rule": rule, "service": cluster.name, "outcome": outcome}
             counters.add(counters.counter("meshway_mirrored_requests_total", **labels))
 
-    return MirrorPlan(cluster, copy.percent / 100.0, count, access.guard_of((key,)))
+    compare = None
+    if (wanted := copy.compare) is not None:
+
+        def count_verdict(verdict: str) -> None:
+            if counters is not None:
+                labels = {"route": entry.title, "rule": rule, "service": cluster.name, "verdict": verdict}
+                counters.add(counters.counter("meshway_mirror_comparisons_total", **labels))
+
+        slower_s = math.inf if wanted.latency is None else float(wanted.latency)
+        fields = tuple(tuple(path.split(".")) for path in wanted.json_fields)
+        compare = ComparePlan(wanted.status, slower_s, fields, count_verdict)
+    return MirrorPlan(cluster, copy.percent / 100.0, count, access.guard_of((key,)), compare)
 
 
 def _choose(

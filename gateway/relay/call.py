@@ -174,7 +174,7 @@ class Call(Ending):
             return
         cluster = exchange.cluster = plan.choose(exchange)
         if plan.mirrors and self.is_request_whole:
-            mirror(self.relay, exchange, self.body, self.request_trailers)
+            self.downstream = mirror(self.relay, exchange, self.body, self.request_trailers, self.downstream)
         cluster.budget.count_request(now)
         if cluster.is_guarded:
             admission = cluster.admit(exchange, self._admitted)
@@ -277,7 +277,7 @@ class Call(Ending):
         self.is_request_whole = True
         self.request_trailers = trailers
         if isinstance(self.body, CopiedBody) and self.exchange.cluster is not None:
-            mirror(self.relay, self.exchange, self.body, trailers)
+            self.downstream = mirror(self.relay, self.exchange, self.body, trailers, self.downstream)
         attempt = self.attempt
         if attempt is not None and attempt.upstream is not None:
             attempt.send_end(trailers)

@@ -1,27 +1,21 @@
 """An answer whose body is encoded on its way to the caller: the relay speaks as before, the caller gets other bytes."""
 
-from gateway.exchange import Exchange, Reply
+from gateway.exchange import Exchange
 from gateway.plan import Encode, EncodedBody
-from gateway.wire.interfaces import Address, Downstream
+from gateway.relay.passing import PassingDownstream
+from gateway.wire.interfaces import Downstream
 from meshway.http1.message import NO_BODY, ResponseHead
 
 
-class EncodedDownstream:
-    """A `Downstream` before another one, from the answer's head on."""
+class EncodedDownstream(PassingDownstream):
+    """From the answer's head on."""
 
-    __slots__ = ("_body", "_exchange", "_next", "timer")
+    __slots__ = ("_body", "_exchange")
 
     def __init__(self, downstream: Downstream, body: EncodedBody, exchange: Exchange) -> None:
-        self._next = downstream
+        super().__init__(downstream)
         self._body = body
         self._exchange = exchange
-        self.timer = downstream.timer
-
-    def ends(self) -> tuple[Address | None, Address | None]:
-        return self._next.ends()
-
-    def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
-        self._next.send_head(exchange, head, first, ended, trailers)
 
     def send_body(self, data: bytes) -> None:
         """The relay has counted what came; what goes out is what counts."""
@@ -36,27 +30,6 @@ class EncodedDownstream:
         self._exchange.bytes_out += len(last)
         if last:
             self._next.send_body(last)
-
-    def send_end(self, trailers: bytes) -> None:
-        self._next.send_end(trailers)
-
-    def send_interim(self, head: ResponseHead) -> None:
-        self._next.send_interim(head)
-
-    def send_reply(self, exchange: Exchange, reply: Reply) -> None:
-        self._next.send_reply(exchange, reply)
-
-    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
-        self._next.send_upgrade(exchange, head, first)
-
-    def abort(self) -> None:
-        self._next.abort()
-
-    def pause_body(self) -> None:
-        self._next.pause_body()
-
-    def resume_body(self) -> None:
-        self._next.resume_body()
 
 
 def begin(

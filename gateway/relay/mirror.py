@@ -1,4 +1,5 @@
-"""Copies of calls, sent to a second cluster for what it does with them; its answers are dropped.
+"""Copies of calls, sent to a second cluster for what it does with them; its answers are dropped, after
+they were held against the call's own where the rule wants that.
 
 Fire and forget: the call neither waits for its copies nor hears of them, they are never repeated, and no breaker,
 bulkhead or outlier detection counts them; only the algorithm that picks learns how long they take. A copy is sent when
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.exchange import Exchange
 from gateway.plan import MirrorPlan, RoutePlan
+from gateway.relay.comparing import ComparedDownstream, Comparison
 from gateway.relay.replay import Replay
 from gateway.relay.retry import FAILURES
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Connecting
-from gateway.wire.interfaces import Upstream
+from gateway.wire.interfaces import Downstream, Upstream
 from gateway.wire.proxy_protocol import proxy_head
 from meshway.http1.message import ResponseHead
 
@@ -58,11 +60,17 @@ class CopiedBody(Replay):
         return b"".join(self._pieces_copied) if self._size_copied <= MAX_BODY else None
 
 
-def mirror(relay: "Relay", exchange: Exchange, body: Replay | None, trailers: bytes) -> None:
-    """Sends the copies of a call whose request is whole, each by its share. Upgrades are not copied."""
+def mirror(
+    relay: "Relay", exchange: Exchange, body: Replay | None, trailers: bytes, downstream: Downstream
+) -> Downstream:
+    """Sends the copies of a call whose request is whole, each by its share. Upgrades are not copied.
+
+    Answers where the call's own answer goes from now on: by comparisons, where a copy has one. Of a call that is being
+    answered already none begins.
+    """
     plan = exchange.plan
     if plan is None or exchange.head.upgrade:
-        return
+        return downstream
     for copy in plan.mirrors:
         if relay.random() >= copy.share:
             continue
@@ -72,21 +80,34 @@ def mirror(relay: "Relay", exchange: Exchange, body: Replay | None, trailers: by
         elif relay.mirrored >= MOST_RUNNING:
             copy.count("busy")
         else:
-            _Copy(relay, copy, plan, exchange, whole, trailers).start()
+            comparison = None
+            if copy.compare is not None and not exchange.status:
+                comparison = Comparison(copy.compare, relay.now())
+                downstream = ComparedDownstream(downstream, comparison)
+            _Copy(relay, copy, plan, exchange, whole, trailers, comparison).start()
+    return downstream
 
 
 class _Copy:
     """One copy on its way; an `UpstreamEvents` and the owner of its connection's timer."""
 
     __slots__ = (
-        "_answered", "_body", "_connecting", "_endpoint", "_exchange", "_is_over", "_mirror", "_relay", "_status",
-        "_trailers", "_upstream", "_wait_s",
+        "_answered", "_body", "_comparison", "_connecting", "_endpoint", "_exchange", "_is_over", "_mirror", "_relay",
+        "_status", "_trailers", "_upstream", "_wait_s",
     )  # fmt: skip
 
     def __init__(
-        self, relay: "Relay", copy: MirrorPlan, plan: RoutePlan, exchange: Exchange, body: bytes, trailers: bytes
+        self,
+        relay: "Relay",
+        copy: MirrorPlan,
+        plan: RoutePlan,
+        exchange: Exchange,
+        body: bytes,
+        trailers: bytes,
+        comparison: Comparison | None,
     ) -> None:
         self._relay = relay
+        self._comparison = comparison
         self._mirror = copy
         self._exchange = _copy_of(exchange, relay.now())
         self._body = body
@@ -103,12 +124,12 @@ class _Copy:
         cluster = self._mirror.cluster
         pick = cluster.first_pick
         if pick is None:
-            self._mirror.count("no_endpoint")
+            self._unsent("no_endpoint")
             return
         endpoint = self._endpoint = pick(self._exchange)
         guard = self._mirror.guard
         if guard is not None and guard.refusal(self._exchange, cluster.name, endpoint.key) is not None:
-            self._mirror.count("denied")
+            self._unsent("denied")
             return
         endpoint.in_flight += 1
         self._relay.mirrored += 1
@@ -140,6 +161,9 @@ class _Copy:
 
     def on_head(self, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
         self._status, self._answered = head.status, self._relay.now()
+        if self._comparison is not None:
+            self._comparison.copy.begin(head.status, head, self._answered)
+            self._comparison.copy.feed(first)
         if ended:
             self._end("answered")
 
@@ -157,7 +181,8 @@ class _Copy:
         pass
 
     def on_body(self, data: bytes) -> None:
-        pass
+        if self._comparison is not None:
+            self._comparison.copy.feed(data)
 
     def on_upgrade(self, head: ResponseHead, first: bytes) -> None:
         self._end("failed", "upstream_protocol")
@@ -167,6 +192,11 @@ class _Copy:
 
     def on_write_resumed(self) -> None:
         pass
+
+    def _unsent(self, outcome: str) -> None:
+        self._mirror.count(outcome)
+        if self._comparison is not None:
+            self._comparison.copy_ended()
 
     def _end(self, outcome: str, verdict: str = "ok") -> None:
         """verdict: as of attempts, `Cluster.attempt_ended`."""
@@ -178,6 +208,10 @@ class _Copy:
         self._endpoint.in_flight -= 1
         relay.mirrored -= 1
         self._mirror.count(outcome)
+        if self._comparison is not None:
+            if outcome != "answered":
+                self._comparison.copy.status = 0
+            self._comparison.copy_ended()
         if cluster.learn is not None:
             now = relay.now()
             cluster.learn(self._endpoint, verdict, self._status, (self._answered or now) - self._exchange.started, now)

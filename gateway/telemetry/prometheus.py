@@ -45,6 +45,7 @@ _TEXTS: Final = {
     "meshway_breaker_open": "Workers whose breaker is open or half-open.",
     "meshway_concurrency_limit": "Calls at once that the workers' adaptive limits admit.",
     "meshway_mirrored_requests_total": "Copies of calls, by what became of them.",
+    "meshway_mirror_comparisons_total": "Answers of copies, by how they differ from the calls' own.",
     "meshway_access_would_deny_total": "Calls that an AccessPolicy in audit mode would have denied.",
     "meshway_rate_limit_would_refuse_total": "Calls that a limit in audit mode would have refused.",
     "meshway_rate_limit_alone_total": "Calls that a limit admitted while it could not count with the other gateways.",

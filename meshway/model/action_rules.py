@@ -9,7 +9,16 @@ from meshway.model.cors_rules import CORS_RULES
 from meshway.model.instant import parse_instant
 from meshway.model.names import FIELD_VALUE, TOKEN
 from meshway.model.respond import Respond
-from meshway.model.rule_actions import Cors, Deprecation, Fault, FaultAbort, FaultDelay, Sticky, StickyCookie
+from meshway.model.rule_actions import (
+    Cors,
+    Deprecation,
+    Fault,
+    FaultAbort,
+    FaultDelay,
+    MirrorCompare,
+    Sticky,
+    StickyCookie,
+)
 from meshway.model.rule_kit import BlockRule, Finding, bounded, one_of
 from meshway.units import Size
 
@@ -29,6 +38,11 @@ def _respond_body(part: Any) -> Iterator[Finding]:
 def _respond_type(part: Any) -> Iterator[Finding]:
     if not FIELD_VALUE.match(part.content_type):
         yield Finding(".content_type", "out_of_bounds", "a header's value holds no control characters")
+
+
+def _compares(part: Any) -> Iterator[Finding]:
+    if not part.status and part.latency is None and not part.json_fields:
+        yield Finding("", "missing_field", "compares nothing: status, latency or json_fields")
 
 
 def _sticky_name(part: Any) -> Iterator[Finding]:
@@ -86,6 +100,10 @@ def _deprecated_when(part: Any) -> Iterator[Finding]:
 
 
 ACTION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
+    MirrorCompare: (
+        BlockRule(("status", "latency", "json_fields"), _compares, whole=True),
+        bounded("latency", 0.001, 60.0, zero=False),
+    ),
     Sticky: (BlockRule(("key", "name", "cookie"), _sticky_name),),
     StickyCookie: (
         bounded("ttl", 1.0, 366 * 86400.0, zero=True),

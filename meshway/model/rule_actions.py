@@ -68,13 +68,25 @@ class Sticky(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     cookie: StickyCookie | None = None
 
 
-class Mirror(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A share of the calls is copied to another destination, whose answers are dropped."""
+JsonPath = Annotated[str, Meta(pattern=r"^[^.\x00-\x1f]{1,64}(\.[^.\x00-\x1f]{1,64}){0,15}$(?!\n)")]
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"compare"})
+
+class MirrorCompare(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What of a copy's answer is held against the call's own, and counted: its status; whether it began later by more
+    than `latency`; fields of both JSON bodies, by paths such as `total` and `items.0.price`."""
+
+    status: bool = True
+    latency: Duration | None = None
+    json_fields: Annotated[tuple[JsonPath, ...], Meta(max_length=32)] = ()
+
+
+class Mirror(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A share of the calls is copied to another destination, whose answers are dropped, after they were compared where
+    that is asked for."""
 
     destination: Destination
     percent: Percent = 100.0
+    compare: MirrorCompare | None = None
 
 
 class Cors(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

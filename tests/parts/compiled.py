@@ -19,6 +19,7 @@ from gateway.relay.relay import Relay
 from gateway.relay.shedding import Shedding
 from gateway.routing.table import Tables, TablesHolder
 from gateway.telemetry.access_line import LineWriter, outcome_of
+from gateway.telemetry.counters import Counters
 from gateway.upstream.pool import Pool
 from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
@@ -127,12 +128,13 @@ async def compiled_gateway(
     zone: str = "",
     random: Callable[[], float] = uniform,
     lost: str = "",
+    counters: Counters | None = None,
 ) -> AsyncIterator[CompiledGateway]:
     """random: in [0, 1), of shares, picks and backoffs. lost: why nobody tells what other gateways have counted."""
     loop, now = asyncio.get_running_loop(), LeapingClock()
     wheel = TimerWheel(now())
     pool = Pool(make_connector(loop), wheel, now)
-    parts = Parts(now=now, random=random, zone=zone, retire=pool.close_idle, desks=_desks(lost, now))
+    parts = Parts(now=now, random=random, zone=zone, retire=pool.close_idle, desks=_desks(lost, now), counters=counters)
     compiler = Compiler(parts)
     holder = TablesHolder(compiler.tables)
     writer = LineWriter(0.0)

@@ -4,10 +4,13 @@ import asyncio
 import gzip
 import random
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.telemetry.counters import Counters, read_counters
+from gateway.telemetry.prometheus import exposition
 from gateway.wire.http1.listener_context import ConnectionLimits
 from tests.integration.gateway.test_decisions import ROUND_ROBIN, route, saying, services
 from tests.parts.changes import document, running, to
@@ -152,6 +155,41 @@ async def test_a_mirror_gets_a_copy_of_each_call_and_its_answer_is_nobodys() -> 
             assert got.target == b"/b"
             assert books.requests[0].values(b"meshway-mirror") == []
             assert posted.values(b"x-request-id") == books.requests[0].values(b"x-request-id")
+
+
+@pytest.mark.proves("Mirror.compare", "MirrorCompare.status", "MirrorCompare.latency", "MirrorCompare.json_fields")
+@pytest.mark.parametrize(
+    ("compare", "verdict"),
+    [
+        ({}, "status"),
+        ({"status": False, "latency": "30s"}, "same"),
+        ({"status": False, "latency": "10ms"}, "latency"),
+        ({"status": False, "json_fields": ["total", "items.0"]}, "same"),
+        ({"status": False, "json_fields": ["id"]}, "json_fields"),
+    ],
+    ids=["status", "not much slower", "slower", "same fields", "other fields"],
+)
+async def test_how_a_mirrors_answer_differs_is_counted(compare: dict[str, Any], verdict: str, tmp_path: Path) -> None:
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.1)
+        body = b'{"id":2,"total":1,"items":[7]}'
+        writer.write(b"HTTP/1.1 500 X\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        await reader.read()
+        writer.close()
+
+    counters, shadow = Counters(tmp_path / "counters", 200), ScriptedUpstream(late)
+    rule = to("books", mirror=[{"destination": {"service": "shadow"}, "compare": compare}])
+    async with services(saying('{"id":1,"total":1,"items":[7]}')) as books, shadow.running():
+        changes = [*books, running("shadow", "1", port=shadow.port), route(rule)]
+        async with compiled_gateway(*changes, counters=counters) as gateway:
+            assert (await gateway.ask())[0] == 200
+            labels = f'{{route="default/r",rule="0",service="default/shadow",verdict="{verdict}"}} 1'
+
+            def is_counted() -> bool:
+                return f"meshway_mirror_comparisons_total{labels}" in exposition(read_counters(tmp_path / "counters"))
+
+            await until(is_counted, what=f"{verdict} counted")
 
 
 async def test_a_mirror_that_is_gone_or_never_answers_costs_the_call_nothing() -> None:

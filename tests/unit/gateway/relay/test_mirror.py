@@ -1,10 +1,11 @@
 from collections import Counter
 from dataclasses import replace
+from math import inf
 
 import pytest
 
 from gateway.exchange import Reply
-from gateway.plan import MirrorPlan, RoutePlan
+from gateway.plan import ComparePlan, MirrorPlan, RoutePlan
 from gateway.relay.mirror import MAX_BODY, MOST_RUNNING, CopiedBody
 from gateway.upstream.cluster import Cluster
 from tests.parts.one_route import cluster, endpoint, plan, retry_plan
@@ -153,3 +154,50 @@ def test_the_algorithm_that_picks_learns_how_long_a_copy_took_and_nobody_else_do
     elif said == "fails":
         copy.fail()
     assert learnt == [told]
+
+
+class ComparedBook(MirroredBook):
+    """verdicts: of the comparisons."""
+
+    def __post_init__(self) -> None:
+        self.verdicts: Counter[str] = Counter()
+        super().__post_init__()
+
+    def mirrored(self, made: RoutePlan) -> RoutePlan:
+        (mirror,) = super().mirrored(made).mirrors
+        compare = ComparePlan(True, inf, (("total",),), lambda verdict: self.verdicts.update([verdict]))
+        return replace(made, mirrors=(replace(mirror, compare=compare),))
+
+
+def test_the_callers_answer_is_the_same_whether_it_is_compared_or_not() -> None:
+    book = ComparedBook()
+    book.request()
+    copy, upstream = book.connect_both()
+    upstream.answer(200, b'{"total":1}')
+    assert book.told == [("head", 200, b'{"total":1}', "ended")]
+    assert not book.verdicts
+    copy.answer(200, b'{"total":2}')
+    assert book.verdicts == {"json_fields": 1}
+    book.assert_nothing_is_held()
+
+
+def test_a_copy_that_fails_or_is_not_sent_has_no_answer_to_compare() -> None:
+    book = ComparedBook()
+    book.request()
+    copy, upstream = book.connect_both()
+    copy.fail()
+    upstream.answer(200)
+    assert book.verdicts == {"unanswered": 1}
+    book.other.set_endpoints(())
+    book.request()
+    book.connect().answer(200)
+    assert book.verdicts == {"unanswered": 2}
+
+
+def test_a_call_that_fails_has_none_either_and_its_copy_is_not_told() -> None:
+    book = ComparedBook(make_plan=lambda target: plan(target, retry=retry_plan(max_retries=0)))
+    book.request()
+    copy, upstream = book.connect_both()
+    copy.answer(200)
+    upstream.fail()
+    assert book.verdicts == {"unanswered": 1}

@@ -9,6 +9,10 @@ from meshway.model.decode import decode_spec
 TO = {"destinations": [{"service": "cart"}]}
 
 
+def compared(**fields: Any) -> dict[str, Any]:
+    return rule(mirror=[{"destination": {"service": "b"}, "compare": fields}])
+
+
 def rule(**fields: Any) -> dict[str, Any]:
     return {"rules": [TO | fields]}
 
@@ -52,7 +56,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "unknown_field",
     ),
     (rule(mirror=[{}]), "spec.rules[0].mirror[0].destination", "missing_field"),
-    (rule(mirror=[{"destination": {"service": "b"}, "compare": {}}]), "spec.rules[0].mirror[0].compare", "unsupported"),
+    (compared(status=False), "spec.rules[0].mirror[0].compare", "missing_field"),
+    (compared(latency="2m"), "spec.rules[0].mirror[0].compare.latency", "out_of_bounds"),
+    (compared(json_fields=["a..b"]), "spec.rules[0].mirror[0].compare.json_fields[0]", "out_of_bounds"),
     (rule(mirror=[{"destination": {"service": "b"}}] * 4), "spec.rules[0].mirror", "out_of_bounds"),
     (
         {"rules": [{"respond": {"status": 200}, "mirror": [{"destination": {"service": "b"}}]}]},
