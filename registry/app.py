@@ -17,7 +17,7 @@ import uvicorn
 
 from meshway.model.kinds import KINDS
 from meshway.tasks import spawn
-from registry.api.app import make_api
+from registry.api.app import OPENAPI_ROW, make_api
 from registry.api.description import api_operations
 from registry.compat.consul.description import consul_operations, consul_shapes
 from registry.compat.consul.table import add_consul, consul_tasks
@@ -29,10 +29,10 @@ from registry.gateways import Gateways
 from registry.machine.confirming import Head
 from registry.machine.description import machine_operations
 from registry.machine.encoding import AnswerEncoder
+from registry.machine.guards import Guards
 from registry.machine.protocol import RegistryConnection
 from registry.machine.surface import Surface
 from registry.machine.table import machine_routes
-from registry.machine.trust import Trust
 from registry.manners.openapi import describe, methods_by_path
 from registry.manners.places import Caps
 from registry.settings import StartRefused
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 BACKLOG: Final = 2048
 STOP_S: Final = 10
+# Between two looks at which streams' tokens are over.
+_LOOK_S: Final = 2.0
 
 # Allocations before the collector looks at the young; of such looks before the survivors; of those before everything.
 # By Python's own numbers an apply of 10,000 documents has everything looked at a dozen times, 0.1 to 0.6 s each, in
@@ -79,12 +81,12 @@ def serve(
 
 
 def refuse_open_door(settings: RegistrySettings) -> None:
-    """Nobody signs in yet: a listener that others reach must be meant."""
+    """What is sent to it can be read on the way, tokens among it: a listener that others reach must be meant."""
     if settings.insecure or settings.is_on_loopback:
         return
     raise StartRefused(
-        f"{settings.bind} is reachable from other machines, and nobody is asked to sign in: "
-        "bind 127.0.0.1, or say --insecure"
+        f"{settings.bind} is reachable from other machines, and what they send, tokens too, is not encrypted: "
+        "bind 127.0.0.1, or say --insecure where a private network guards it"
     )
 
 
@@ -114,7 +116,7 @@ async def _serve(
     gateways = Gateways(time.monotonic)
     async with open_core(settings, live_gateways=gateways.live_count, behind=gateways.pending) as core:
         core.targets.own_ports.update(one.getsockname()[1] for one in (sock, dns.streams if dns else sock))
-        surface = make_surface(core, gateways, insecure=settings.insecure)
+        surface = make_surface(core, gateways)
         config = uvicorn.Config(
             app=_nothing,
             http=_connections_of(surface),
@@ -134,6 +136,7 @@ async def _serve(
 
         server = _Server(config, core, ready=answers)
         async with contextlib.AsyncExitStack() as faces:
+            faces.callback(spawn(_end_expired(surface), name="streams of tokens that are over").cancel)
             for name, run in consul_tasks(core):
                 faces.callback(spawn(run, name=name).cancel)
             if dns is not None:
@@ -141,18 +144,19 @@ async def _serve(
             await server.serve(sockets=[sock])
 
 
-def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
-    """All routes over one core."""
+def make_surface(core: Core, gateways: Gateways) -> Surface:
+    """All routes over one core, each behind what its operation needs."""
     gateways.share(core.bus)
     gateways.document_revision = lambda key: 0 if (row := core.view.document(key)) is None else row.revision
     head = None if core.following is None else Head(core.view, core.following, core.live)
     caps = Caps(core.settings)
-    routes = machine_routes(core, gateways, caps, head)
+    operations = [*machine_operations(), *api_operations(), *consul_operations()]
+    guards = Guards([*operations, OPENAPI_ROW])
+    routes = machine_routes(core, gateways, caps, guards, head)
     of_eureka = eureka.Eureka(core.catalog, core.view, time.monotonic)
     of_nacos = nacos.Nacos(core.catalog, core.documents, core.view, wall=time.time)
     routes.add([], {eureka.FAMILY: of_eureka.answer, nacos.FAMILY: of_nacos.answer})
-    add_consul(routes, core)
-    operations = [*machine_operations(), *api_operations(), *consul_operations()]
+    add_consul(routes, core, guards)
     api = make_api(
         core,
         gateways,
@@ -160,15 +164,25 @@ def make_surface(core: Core, gateways: Gateways, *, insecure: bool) -> Surface:
         description=describe(operations, (*KINDS.values(), *consul_shapes()), version=_version()),
         caps=caps,
     )
-    return Surface(
+    surface = Surface(
         routes=routes,
         app=api,
-        trust=Trust(insecure=insecure),
+        sign_in=core.sign_in,
+        guards=guards,
         encoder=AnswerEncoder(lambda: core.view.revision, time.time, None if head is None else head.stale_line),
         gateways=gateways,
         caps=caps,
         head=head,
     )
+    core.view.on_tokens.append(surface.tokens_changed)
+    return surface
+
+
+async def _end_expired(surface: Surface) -> None:
+    """Until cancelled."""
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        surface.end_revoked()
 
 
 def stores_of(settings: RegistrySettings) -> str:

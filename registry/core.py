@@ -40,6 +40,10 @@ from registry.revisions.following import Following
 from registry.revisions.recovery import Recovery
 from registry.revisions.retention import Retention
 from registry.revisions.revisions import Revisions
+from registry.rights.bootstrap import FILE_NAME, read_bootstrap
+from registry.rights.following import TokenFollowing
+from registry.rights.sign_in import SignIn
+from registry.rights.tokens import Tokens
 from registry.sealing import new_data_key, read_master_key, sealing_of
 from registry.settings import StartRefused
 from registry.store.interface import DataKeyRecord, StoreUnavailable
@@ -86,6 +90,8 @@ class Core:
     books: Books
     dns: DnsCounts
     questions: Questions
+    sign_in: SignIn
+    tokens: Tokens
     is_stopping: bool = False
 
     def missing(self) -> dict[str, str]:
@@ -136,6 +142,7 @@ async def open_core(
         ]
         if core.following is not None:
             background.append(spawn(core.following.run(), name="store poll"))
+            background.append(spawn(TokenFollowing(core.view, store).run(), name="tokens of other registries"))
         if company is not None:
             background.append(spawn(company.run(), name="lock of those who share leases"))
         for task in background:
@@ -245,7 +252,18 @@ async def _assemble(
         books=_books(settings, clock),
         dns=DnsCounts(),
         questions=Questions(feed, bus, is_shared=bool(settings.redis_url)),
+        sign_in=_sign_in(settings, view, wall),
+        tokens=Tokens(view, revisions, wall, may_lose_admins=settings.trusts_loopback),
     )
+
+
+def _sign_in(settings: RegistrySettings, view: View, wall: Callable[[], float]) -> SignIn:
+    """Raises StartRefused. Where callers on this machine are trusted, one of them makes the first token."""
+    bootstrap = None
+    if not settings.trusts_loopback:
+        file = settings.bootstrap_token_file or settings.data_dir / FILE_NAME
+        bootstrap = read_bootstrap(file, view.tokens.values())
+    return SignIn(lambda: view.tokens, wall, trusts_loopback=settings.trusts_loopback, bootstrap=bootstrap)
 
 
 async def _loaded_view(settings: RegistrySettings, store: Store) -> View:
@@ -266,6 +284,7 @@ async def _loaded_view(settings: RegistrySettings, store: Store) -> View:
     view.load(*rows_of(loaded))
     for once in loaded.onces:
         view.remember_once(once)
+    view.know_tokens(loaded.tokens)
     return view
 
 

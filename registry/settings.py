@@ -14,7 +14,11 @@ PRIVATE_CIDRS: Final = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64
 
 
 class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """data_dir: the store's folder, made when absent. port 0: a free one. insecure: a bind off loopback is meant.
+    """data_dir: the store's folder, made when absent. port 0: a free one. insecure: to bind off loopback without TLS is
+    meant.
+
+    trusts_loopback: callers on this machine are admins without a token (registry/rights/sign_in.py); all others sign
+    in, whatever stands here. bootstrap_token_file: what signs the first admin in; None: made in data_dir.
 
     database_url: a PostgreSQL that several registries share; empty: SQLite in data_dir.
     master_key_file: what secrets are sealed by; None: made in data_dir, but where registries share a database.
@@ -33,6 +37,8 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     bind: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     insecure: bool = False
+    trusts_loopback: bool = False
+    bootstrap_token_file: Path | None = None
     migrate: bool = True
     redis_url: str = ""
     master_key_file: Path | None = None

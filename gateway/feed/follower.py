@@ -98,7 +98,7 @@ class Follower:
         target = f"/v1/feed?node={quote(self._node, safe='')}"
         if state.epoch:
             target += f"&since={state.revision}&epoch={quote(state.epoch, safe='')}"
-        head = await connection.ask(b"GET", target.encode("ascii"), url.host_field, timeout_s=DEAD_S)
+        head = await connection.ask(b"GET", target.encode("ascii"), url.fields, timeout_s=DEAD_S)
         if head.status != 200:
             text = await connection.text(500, DEAD_S)
             return Trouble("bad", f"answered {head.status} {text.decode('utf-8', 'replace')[:200]}")

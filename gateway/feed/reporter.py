@@ -100,7 +100,7 @@ class Reporter:
                 if connection is not None:
                     connection.abort()
                 connection, self._url = await url.connect(), url
-            fields = url.host_field + b"Content-Type: application/json\r\n"
+            fields = url.fields + b"Content-Type: application/json\r\n"
             head = await connection.ask(b"POST", target.encode("ascii"), fields, body, timeout_s=ANSWER_S)
             text = await connection.text(MAX_ANSWER, ANSWER_S)
         except PlainError as error:

@@ -159,7 +159,7 @@ class Assigning:
         return await self._post_on(self._connection, url, asks)
 
     async def _post_on(self, connection: PlainConnection, url: RegistryUrl, asks: Asks) -> Grants:
-        fields = url.host_field + b"Content-Type: application/json\r\n"
+        fields = url.fields + b"Content-Type: application/json\r\n"
         head = await connection.ask(b"POST", b"/v1/assignments", fields, msgspec.json.encode(asks), timeout_s=ANSWER_S)
         text = await connection.text(MAX_ANSWER, ANSWER_S)
         if head.status != 200:

@@ -65,7 +65,7 @@ _log = logging.getLogger("meshway.gateway.supervisor")
 def serve(settings: GatewaySettings) -> None:
     """Runs until SIGTERM or SIGINT. Raises Problem when it cannot start: address, port, data folder, registry URL."""
     refuse_open_bind(settings)
-    urls = tuple(RegistryUrl.parse(text) for text in settings.registry_urls)
+    urls = tuple(RegistryUrl.parse(text, settings.token_file) for text in settings.registry_urls)
     if not urls:
         raise Problem(400, "no_registry", "no registry was named", mend="pass --registry http://HOST:8500")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s gateway %(levelname)s %(message)s")

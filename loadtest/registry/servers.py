@@ -32,7 +32,7 @@ import json, sys
 from pathlib import Path
 from registry.app import serve
 from registry.settings import RegistrySettings
-settings = RegistrySettings(data_dir=Path(sys.argv[1]), **{"port": 0, **json.loads(sys.argv[2])})
+settings = RegistrySettings(data_dir=Path(sys.argv[1]), trusts_loopback=True, **{"port": 0, **json.loads(sys.argv[2])})
 serve(settings, ready=lambda url: print(url, flush=True))
 """
 

@@ -21,7 +21,7 @@ def agent(
     folder: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="Where identity.pem, certificate.pem, key.pem, roots.pem go.")
     ],
-    token_file: Annotated[
+    enrol_token_file: Annotated[
         Path | None,
         typer.Option(
             "--enrol-token-file",
@@ -32,10 +32,10 @@ def agent(
     ] = None,
 ) -> None:
     """Keep a certificate in DIR until Ctrl-C: get it by a one-time token, renew it at half its life."""
-    asyncio.run(_keep(session, folder, token_file))
+    asyncio.run(_keep(session, folder, enrol_token_file))
 
 
-async def _keep(session: Session, folder: Path, token_file: Path | None) -> None:
+async def _keep(session: Session, folder: Path, enrol_token_file: Path | None) -> None:
     from meshway.client.certificate import CertificateKeeper
     from meshway.client.certificate_folder import CertificateFolder
     from meshway.client.registry import AsyncRegistry
@@ -44,12 +44,15 @@ async def _keep(session: Session, folder: Path, token_file: Path | None) -> None
     from meshway.tasks import spawn
 
     def token() -> str:
-        return "" if token_file is None else read_secret(token_file)
+        return "" if enrol_token_file is None else read_secret(enrol_token_file)
 
     def changed(credential: "Credential") -> None:
         session.say(f"✓ {credential.identity.text} in {folder}")
 
-    registry, done = AsyncRegistry(MeshSettings(registry=session.registry)), asyncio.Event()
+    registry, done = (
+        AsyncRegistry(MeshSettings(registry=session.registry, token_file=session.token_file)),
+        asyncio.Event(),
+    )
     keeper = CertificateKeeper(registry, CertificateFolder(folder), token=token, changed=changed)
     keeper.take_kept()
     try:

@@ -19,11 +19,12 @@ _MAX_TEXT: Final = 1 << 20
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """url: of the registry. What is empty is left to the next in line: the default."""
+    """url: of the registry; token_file: holds what signs in there. What is empty is left to the next in line."""
 
     name: Annotated[str, Meta(pattern=_NAME)]
     url: str = ""
     namespace: str = ""
+    token_file: str = ""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -1,5 +1,6 @@
 """`context`: which mesh commands speak to."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -51,6 +52,9 @@ def set_(
     name: Name,
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The registry.")] = None,
     namespace: Annotated[str | None, typer.Option("--namespace", "-n", metavar="NAMESPACE")] = None,
+    token_file: Annotated[
+        str | None, typer.Option("--token-file", metavar="F", help="Holds the token by which commands sign in.")
+    ] = None,
 ) -> None:
     """Make a context, or change what is named of it. The first one is the current one."""
     from meshway.model.fields import read_struct
@@ -63,11 +67,17 @@ def set_(
         "name": name,
         "url": (known.url if known else "") if url is None else registry_url(url),
         "namespace": (known.namespace if known else "") if namespace is None else namespace,
+        "token_file": (known.token_file if known else "") if token_file is None else _whole(token_file),
     }
     made, errors = read_struct(context, Context, "")
     if made is None:
         raise CliError(INVALID, "; ".join(error.message.lstrip(".") for error in errors))
     write_config(config.with_context(made))
+
+
+def _whole(path: str) -> str:
+    """From whichever folder a command is called."""
+    return str(Path(path).expanduser().absolute()) if path else ""
 
 
 @context_app.command("delete")

@@ -27,6 +27,7 @@ from meshway.cli import (
     rehearse,
     revisions,
     services,
+    tokens,
 )
 from meshway.cli.failure import USAGE, CliError
 from meshway.cli.guard import tell
@@ -68,6 +69,7 @@ app.add_typer(operating.breaker_app, name="breaker", rich_help_panel="Services")
 app.add_typer(authority.ca_app, name="ca", rich_help_panel="Who is who")
 app.add_typer(consumers.consumer_app, name="consumer", rich_help_panel="Who is who")
 app.add_typer(contexts.context_app, name="context", rich_help_panel="Look")
+app.add_typer(tokens.token_app, name="token", rich_help_panel="Rights")
 app.add_typer(bridge.bridge_app, name="bridge", rich_help_panel="Services")
 
 

@@ -23,6 +23,7 @@ from meshway.cli.installed import refuse_missing_server
 from meshway.cli.parent import die_with_parent
 from meshway.cli.ports import dns_sockets, listen_on, port_or_off, refuse_taken
 from meshway.cli.registry_options import (
+    BootstrapTokenFile,
     DatabaseUrl,
     HistoryAge,
     LogMemory,
@@ -33,6 +34,7 @@ from meshway.cli.registry_options import (
     MaxWatchersPerAddress,
     RedisUrl,
     RegisteredCidrs,
+    TrustLoopback,
 )
 from meshway.cli.waiting import seconds_of
 from meshway.problem import Problem
@@ -47,7 +49,7 @@ gateway_app = typer.Typer(help="Run a gateway (data plane).", no_args_is_help=Tr
 Data = Annotated[Path, typer.Option("--data", envvar="MESHWAY_DATA", metavar="DIR", help="Where state is kept.")]
 Bind = Annotated[str, typer.Option(envvar="MESHWAY_BIND", metavar="ADDRESS", help="Address to listen on.")]
 Insecure = Annotated[
-    bool, typer.Option("--insecure", envvar="MESHWAY_INSECURE", help="Allow listening off loopback without sign-in.")
+    bool, typer.Option("--insecure", envvar="MESHWAY_INSECURE", help="Allow listening off loopback without TLS.")
 ]
 Workers = Annotated[
     int, typer.Option(envvar="MESHWAY_WORKERS", min=0, max=256, metavar="N", help="0: cores, at most 4.")
@@ -58,6 +60,16 @@ AccessLog = Annotated[
 ReadyFile = Annotated[
     Path | None,
     typer.Option(envvar="MESHWAY_READY_FILE", metavar="F", help="Written as JSON when everything answers."),
+]
+
+
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MESHWAY_TOKEN_FILE",
+        metavar="F",
+        help="Holds the token by which it signs in at the registry; read anew for every question.",
+    ),
 ]
 
 
@@ -107,6 +119,10 @@ def up(
     bind: Bind = "127.0.0.1",
     workers: Workers = 0,
     insecure: Insecure = False,
+    auth: Annotated[
+        bool,
+        typer.Option("--auth", envvar="MESHWAY_AUTH", help="Everybody signs in at the registry, on this machine too."),
+    ] = False,
     access_log: AccessLog = "json",
     ready_file: ReadyFile = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the registry's API (OpenAPI) in a browser.")] = False,
@@ -128,6 +144,7 @@ def up(
             bind=bind,
             workers=workers,
             insecure=insecure,
+            auth=auth,
             access_log=access_log,
             ready_file=ready_file,
             open_page=open_page,
@@ -144,6 +161,8 @@ def registry_serve(
     dns_port: DnsPort = "8600",
     bind: Bind = "127.0.0.1",
     insecure: Insecure = False,
+    trust_loopback: TrustLoopback = False,
+    bootstrap_token_file: BootstrapTokenFile = None,
     database_url: DatabaseUrl = "",
     redis_url: RedisUrl = "",
     master_key_file: MasterKeyFile = None,
@@ -168,6 +187,8 @@ def registry_serve(
         bind=bind,
         port=registry_port,
         insecure=insecure,
+        trusts_loopback=trust_loopback,
+        bootstrap_token_file=bootstrap_token_file,
         migrate=migrate,
         database_url=database_url,
         redis_url=redis_url,
@@ -270,6 +291,7 @@ def gateway_serve(
     node: Annotated[str, typer.Option(envvar="MESHWAY_NODE", help="Name in the registry; this host's.")] = "",
     zone: Annotated[str, typer.Option(envvar="MESHWAY_ZONE", help="The zone this host stands in.")] = "",
     insecure: Insecure = False,
+    token_file: TokenFile = None,
     access_log: AccessLog = "json",
     ready_file: ReadyFile = None,
     cross_namespace: Annotated[
@@ -328,6 +350,7 @@ def gateway_serve(
         node=node,
         zone=zone,
         insecure=insecure,
+        token_file=token_file,
         access_log=access_log,
         ready_file=ready_file,
         worker=WorkerSettings(

@@ -12,6 +12,7 @@ from meshway.cli.failure import CONFLICT, FAILED, INVALID, NOT_ALLOWED, NOT_FOUN
 from meshway.cli.session import Session
 from meshway.client.errors import problem_of
 from meshway.problem import Problem
+from meshway.settings import SettingError, read_secret
 
 _CONNECT_S: Final = 2.0
 _PAGE: Final = 1000
@@ -29,6 +30,7 @@ class RegistryClient:
         self._session = session
         self._http = httpx.Client(
             base_url=session.registry,
+            headers=credentials(session),
             trust_env=False,
             timeout=httpx.Timeout(session.timeout_s, connect=_CONNECT_S),
         )
@@ -97,6 +99,16 @@ class RegistryClient:
             if not page.get("next"):
                 return
             cursor = {"cursor": page["next"]}
+
+
+def credentials(session: Session) -> dict[str, str]:
+    """Raises CliError 3."""
+    if session.token_file is None:
+        return {}
+    try:
+        return {"authorization": f"Bearer {read_secret(session.token_file)}"}
+    except SettingError as error:
+        raise CliError(NOT_ALLOWED, str(error), mend="name a file that holds a token: --token-file F") from error
 
 
 def document_path(namespace: str, plural: str, name: str | None = None) -> str:

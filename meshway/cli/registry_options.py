@@ -56,6 +56,23 @@ RegisteredCidrs = Annotated[
         help="Networks that the registry's health checks may ask; empty: private ones.",
     ),
 ]
+TrustLoopback = Annotated[
+    bool,
+    typer.Option(
+        "--trust-loopback",
+        envvar="MESHWAY_TRUST_LOOPBACK",
+        help="Callers on this machine are admins without a token, as below meshway up.",
+    ),
+]
+BootstrapTokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MESHWAY_BOOTSTRAP_TOKEN_FILE",
+        metavar="F",
+        help="What signs the first admin in, and nobody once there is one; made where it is missing. "
+        "DIR/bootstrap.token",
+    ),
+]
 
 
 def _cap(flag: str, what: str) -> typer.models.OptionInfo:

@@ -49,7 +49,9 @@ def register(
     from meshway.client.settings import MeshSettings
 
     namespace = session.own_namespace
-    settings = MeshSettings(registry=session.registry, gateway=gateway.rstrip("/"), namespace=namespace)
+    settings = MeshSettings(
+        registry=session.registry, token_file=session.token_file, gateway=gateway.rstrip("/"), namespace=namespace
+    )
     try:
         wanted = describe(
             settings,

@@ -5,6 +5,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
@@ -25,6 +26,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """namespace: `-` for all of them. output: None when none was asked for, so that a command may choose its own.
 
     steps: of a jsonpath; output is json then. timeout_s: for each question to the registry. yes: go on without asking.
+    token_file: holds what signs in at the registry; None: nothing does.
     """
 
     registry: str = REGISTRY
@@ -36,6 +38,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     color: bool = False
     timeout_s: float = 30.0
     yes: bool = False
+    token_file: Path | None = None
 
     @property
     def own_namespace(self) -> str:
@@ -96,6 +99,13 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="The answer only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="More; on errors the request id and the whole problem.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="Also NO_COLOR, or no terminal.")]
 Timeout = Annotated[str, typer.Option("--timeout", envvar="MESHWAY_TIMEOUT", metavar="30s", help="For each question.")]
+TokenFile = Annotated[
+    str,
+    typer.Option(
+        "--token-file", envvar="MESHWAY_TOKEN_FILE", metavar="F", show_default=False,
+        help="Holds the token that signs in at the registry.",
+    ),
+]  # fmt: skip
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _COMMON: Final[tuple[tuple[str, Any, Any], ...]] = (
@@ -108,6 +118,7 @@ _COMMON: Final[tuple[tuple[str, Any, Any], ...]] = (
     ("verbose", Verbose, False),
     ("no_color", NoColor, False),
     ("timeout", Timeout, "30s"),
+    ("token_file", TokenFile, ""),
     ("yes", Yes, False),
 )
 
@@ -167,6 +178,7 @@ def _session(flags: dict[str, Any]) -> Session:
         color=sys.stdout.isatty() and not flags["no_color"] and not os.environ.get("NO_COLOR"),
         timeout_s=timeout_s or 30.0,
         yes=flags["yes"],
+        token_file=Path(written) if (written := flags["token_file"] or context.token_file) else None,
     )
 
 

@@ -18,9 +18,12 @@ import msgspec
 from meshway.addresses import is_loopback
 from meshway.cli.children import Child, ChildFailed, meshway
 from meshway.cli.failure import FAILED, INVALID, OUR_FAULT, CliError
+from meshway.cli.first_tokens import ADMIN_FILE, BOOTSTRAP_FILE, GATEWAY_FILE, make_first_tokens
 from meshway.cli.installed import refuse_missing_server
 from meshway.cli.ports import dns_sockets, listen_on, refuse_taken
 from meshway.cli.running import Ready, RunFolder, write_whole
+from meshway.cli.session import Session
+from meshway.settings import read_secret
 from meshway.tasks import spawn
 
 _STOP_GATEWAY_S: Final = 5.0
@@ -31,7 +34,9 @@ _PASSED_ON: Final = frozenset({3, 4, 5, 6, OUR_FAULT})
 
 
 class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What `up` was told; ports as in ARCHITECTURE.md, 0 takes a free one; dns_port `off`: none. workers 0: up to 4."""
+    """What `up` was told. Ports as in ARCHITECTURE.md, 0 takes a free one; dns_port `off`: none. workers 0: up to 4.
+    auth: callers on this machine sign in as well.
+    """
 
     data: Path
     registry_port: int
@@ -44,6 +49,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
     bind: str
     workers: int
     insecure: bool
+    auth: bool = False
     access_log: Literal["json", "off"] = "json"
     ready_file: Path | None
     open_page: bool
@@ -78,6 +84,7 @@ class Mesh:
         self.dns = None if names is None else address_of(settings.bind, names[0].getsockname()[1])
         self.registry_url = url_of(settings.bind, listener.getsockname()[1])
         self._gateway_file = folder.path / "gateway.json"
+        self.tokens = settings.data / "tokens"
         self._gateway: GatewayAddresses | None = None
         self.registry = Child(
             "registry", self._registry_command, self._registry_answers, self.say, (listener.fileno(), *self.dns_fds)
@@ -130,6 +137,9 @@ class Mesh:
     async def _start_in_order(self) -> ChildFailed | None:
         try:
             await self.registry.start()
+            if self.settings.auth:
+                session = Session(registry=self.registry_url, token_file=self.tokens / BOOTSTRAP_FILE, quiet=True)
+                await asyncio.to_thread(make_first_tokens, session, self.tokens)
             await self.gateway.start()
         except ChildFailed as failure:
             return failure
@@ -143,7 +153,7 @@ class Mesh:
         """
         until = time.monotonic() + _REPORTED_WITHIN_S
         while time.monotonic() < until:
-            if await asyncio.to_thread(_has_live_gateway, self.registry_url):
+            if await asyncio.to_thread(_has_live_gateway, self.registry_url, self._token()):
                 return
             await asyncio.sleep(_POLL_S)
 
@@ -152,7 +162,15 @@ class Mesh:
         command = meshway("registry", "serve", "--data", str(settings.data), "--bind", settings.bind)
         command += ["--socket-fd", str(self.listener.fileno())]
         command += ["--dns-fds", *map(str, self.dns_fds)] if self.dns_fds else ["--dns-port", "off"]
+        if settings.auth:
+            command += ["--bootstrap-token-file", str(self.tokens / BOOTSTRAP_FILE)]
+        else:
+            command += ["--trust-loopback"]
         return command + (["--insecure"] if settings.insecure else [])
+
+    def _token(self) -> str | None:
+        """An admin's; None while loopback is trusted."""
+        return read_secret(self.tokens / ADMIN_FILE) if self.settings.auth else None
 
     def _gateway_command(self) -> list[str]:
         self._gateway_file.unlink(missing_ok=True)
@@ -169,6 +187,7 @@ class Mesh:
         command += ["--mesh-tls-port", "off" if mesh_tls is None else str(mesh_tls)]
         command += ["--ready-file", str(self._gateway_file), "--access-log", settings.access_log]
         command += ["--cross-namespace", "allow"]
+        command += ["--token-file", str(self.tokens / GATEWAY_FILE)] if settings.auth else []
         return command + (["--insecure"] if settings.insecure else [])
 
     async def _registry_answers(self) -> bool:
@@ -192,6 +211,7 @@ class Mesh:
             edge_tls=self._gateway.edge_tls or None,
             mesh_tls=self._gateway.mesh_tls or None,
             dns=self.dns,
+            token=self._token(),
             pids={"registry": self.registry.pid, "gateway": self.gateway.pid},
         )
 
@@ -203,10 +223,15 @@ class Mesh:
     def _greet(self) -> None:
         ready, settings = self.ready, self.settings
         workers = f"{settings.workers} worker{'s' * (settings.workers != 1)}" if settings.workers else "a worker a core"
+        trust = (
+            f"everybody signs in; an admin's token: {self.tokens / ADMIN_FILE}"
+            if settings.auth
+            else ("loopback is trusted")
+        )
         if not settings.quiet:
             print(  # noqa: T201 - the banner
                 f"Meshway {version('meshway')}   data {settings.data} (SQLite)\n"
-                f"  ✓ registry   {ready.registry}   dns {ready.dns or 'off'}   (loopback is trusted)\n"
+                f"  ✓ registry   {ready.registry}   dns {ready.dns or 'off'}   ({trust})\n"
                 f"  ✓ gateway    edge {ready.edge}  mesh {ready.mesh}  admin {ready.admin}   ({workers})\n"
                 "               Routes may send to any namespace, until MeshSettings say cross_namespace: deny\n"
                 "Next: meshway demo · meshway register hello --port 9000 · docs/guide/first-service.md"
@@ -254,7 +279,7 @@ def refuse_open_bind(settings: UpSettings) -> None:
         return
     raise CliError(
         INVALID,
-        f"will not listen on {settings.bind}: neither listeners nor registry ask who calls",
+        f"will not listen on {settings.bind}: calls and tokens would cross the network in the clear",
         mend="leave --bind 127.0.0.1, or pass --insecure when a firewall or a private network guards the ports",
     )
 
@@ -273,17 +298,17 @@ def _is_ready(url: str) -> bool:
     return _answer(f"{url}/v1/health/ready") is not None
 
 
-def _has_live_gateway(url: str) -> bool:
-    answer = _answer(f"{url}/v1/gateways")
+def _has_live_gateway(url: str, token: str | None) -> bool:
+    answer = _answer(f"{url}/v1/gateways", token)
     return answer is not None and any(gateway["live"] for gateway in msgspec.json.decode(answer)["items"])
 
 
-def _answer(url: str) -> bytes | None:
+def _answer(url: str, token: str | None = None) -> bytes | None:
     """None unless it is answered with 200."""
     split = urlsplit(url)
     connection = http.client.HTTPConnection(split.hostname or "", split.port, timeout=5.0)
     try:
-        connection.request("GET", split.path)
+        connection.request("GET", split.path, headers={"Authorization": f"Bearer {token}"} if token else {})
         response = connection.getresponse()
         return response.read() if response.status == 200 else None
     except (OSError, http.client.HTTPException):

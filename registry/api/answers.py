@@ -14,8 +14,8 @@ from registry.manners.repeated import once_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from meshway.identity import Principal
     from registry.revisions.draft import Once
+    from registry.rights.caller import Caller
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -56,16 +56,20 @@ def page(value: object, request: Request) -> Response:
     return answer(value, headers={"link": link} if link else None)
 
 
+def caller_of(request: Request) -> Caller:
+    caller: Caller = request.scope["state"]["caller"]
+    return caller
+
+
 def caller(request: Request) -> str:
     """The principal's name, as `updated_by` and history show it."""
-    principal: Principal = request.scope["state"]["principal"]
-    return principal.name
+    return caller_of(request).principal.name
 
 
 def once(request: Request, body: bytes) -> Once | None:
     return once_of(
         request.headers.get("idempotency-key"),
-        request.scope["state"]["principal"],
+        caller_of(request).principal,
         method=request.method,
         path=request.url.path,
         query=request.url.query,

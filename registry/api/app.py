@@ -20,6 +20,8 @@ from registry.api.metrics import metrics_router
 from registry.api.namespaces import namespaces_router
 from registry.api.problems import handle_problems
 from registry.api.revisions import revisions_router
+from registry.api.tokens import tokens_router
+from registry.manners.openapi import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from registry.manners.places import Caps
 
 OPENAPI: Final = "/openapi.json"
+# Not described: it is the description.
+OPENAPI_ROW: Final = Operation(
+    method="GET", path=OPENAPI, id="openapi", tag="", about="", right="signed_in", answers={200: None}
+)
 
 
 def make_api(
@@ -59,6 +65,7 @@ def make_api(
         metrics_router(core, gateways, caps),
         namespaces_router(core),
         identity_router(core),
+        tokens_router(core),
         backup_router(core, description["info"]["version"], time.time),
         documents_router(core),
     ):

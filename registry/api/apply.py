@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from meshway.formats.surroundings import Options
 from meshway.problem import FieldError, Problem, invalid_request
 from meshway.units import parse_duration
-from registry.api.answers import answer, caller, once
+from registry.api.answers import answer, caller, caller_of, once
 from registry.api.rehearse import LONGEST_S, rehearse
 from registry.api.written import read_apply
 from registry.documents.applying import Key
@@ -41,7 +41,14 @@ def apply_router(core: Core, gateways: Gateways) -> APIRouter:
         last_s = _last_s(query, dry_run=dry_run)
         options = Options(partial=flag_of(query, "allow_partial"), istio_retries=flag_of(query, "istio_retries"))
         wanted = await read_apply(request, query.get("namespace", "default"), options)
-        documents = await core.documents.prepared(wanted.documents(existing))
+        written = wanted.documents(existing)
+        named = {one.metadata.namespace for one, _ in written}
+        named |= {key.namespace for key in (*wanted.envelope.delete, *wanted.envelope.if_match)}
+        for namespace in sorted(named):
+            caller_of(request).require("documents:read" if dry_run else "documents:write", namespace)
+        if last_s is not None:
+            caller_of(request).require_everywhere("calls:explain")
+        documents = await core.documents.prepared(written)
         applied = await core.documents.apply(
             documents,
             wanted.envelope.delete,

@@ -9,12 +9,25 @@ import msgspec
 from meshway.explanation import CallQuestion, Explanation
 from meshway.model.document import API_VERSION, Document, Metadata
 from meshway.model.kinds import BY_PLURAL, KINDS
-from registry.api import apply, backup, breakers, documents, explain, gateways, health, metrics, namespaces, revisions
+from registry.api import (
+    apply,
+    backup,
+    breakers,
+    documents,
+    explain,
+    gateways,
+    health,
+    metrics,
+    namespaces,
+    revisions,
+    tokens,
+)
 from registry.api.identity_description import identity_operations
 from registry.documents.applying import Applied
 from registry.documents.documents import DocumentPage
 from registry.gateways import GatewayState
 from registry.manners.openapi import REF, Operation, Parameter, unit_schema
+from registry.rights.tokens import NewToken
 
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _PLACE: Final = {"namespace": "default", "plural": "routes", "name": "books"}
@@ -37,7 +50,16 @@ _ITEMS: Final = {"type": "object", "required": ["items"], "properties": {"items"
 
 
 def api_operations() -> list[Operation]:
-    return [*_documents(), *_apply(), *_explain(), *_breakers(), *_revisions(), *identity_operations(), *_rest()]
+    return [
+        *_documents(),
+        *_apply(),
+        *_explain(),
+        *_breakers(),
+        *_revisions(),
+        *identity_operations(),
+        *_tokens(),
+        *_rest(),
+    ]
 
 
 def _documents() -> list[Operation]:
@@ -48,6 +70,7 @@ def _documents() -> list[Operation]:
             path=documents.ONE,
             id="putDocument",
             tag="documents",
+            right="documents:write",
             about="Create or replace a document.",
             detail=kinds,
             parameters=(
@@ -66,6 +89,7 @@ def _documents() -> list[Operation]:
             path=documents.ONE,
             id="getDocument",
             tag="documents",
+            right="documents:read",
             about="A document; services are read at their own path.",
             detail=kinds,
             answers={200: Document, 304: None, 404: _PROBLEM},
@@ -76,6 +100,7 @@ def _documents() -> list[Operation]:
             path=documents.MANY,
             id="listDocuments",
             tag="documents",
+            right="documents:read",
             about="The documents of one kind.",
             detail=kinds,
             parameters=_PAGE,
@@ -87,6 +112,7 @@ def _documents() -> list[Operation]:
             path=documents.ONE,
             id="deleteDocument",
             tag="documents",
+            right="documents:write",
             about="Delete a document; 409 while others refer to it. A service's instances stay.",
             detail=kinds,
             parameters=(_IF_MATCH, _PREFER),
@@ -136,6 +162,8 @@ def _apply() -> list[Operation]:
             path=apply.PATH,
             id="apply",
             tag="documents",
+            right="documents:read",
+            by_rows=True,
             about="Apply many documents as one revision, all or nothing; none when nothing changes.",
             parameters=(
                 Parameter(name="dry_run", about="Only say what would change.", schema={"type": "boolean"}),
@@ -173,6 +201,7 @@ def _explain() -> list[Operation]:
             path=explain.PATH,
             id="explain",
             tag="gateways",
+            right="calls:explain",
             about="What would become of a call, as a gateway's tables have it. Nothing is sent, counted or spent.",
             detail="With documents: as if they were applied; then breakers, limits and ejections stand as at a start.",
             body=CallQuestion,
@@ -190,6 +219,7 @@ def _breakers() -> list[Operation]:
             path=breakers.PATH,
             id="resetBreakers",
             tag="gateways",
+            right="breakers:reset",
             about="Close the breakers of a service, of its subsets and ports, at all gateways; they count anew.",
             answers={200: reset, 404: _PROBLEM, 503: _PROBLEM, 504: _PROBLEM},
             example={"namespace": "default", "service": "books"},
@@ -206,6 +236,8 @@ def _revisions() -> list[Operation]:
             path=revisions.MANY,
             id="listRevisions",
             tag="revisions",
+            right="documents:read",
+            by_rows=True,
             about="Changes of documents, newest first; with kind and name of one document, each with what changed.",
             parameters=(
                 *_PAGE,
@@ -220,6 +252,8 @@ def _revisions() -> list[Operation]:
             path=revisions.ONE,
             id="getRevision",
             tag="revisions",
+            right="documents:read",
+            by_rows=True,
             about="Who changed what, and how.",
             answers={200: entry, 404: _PROBLEM},
             example=number,
@@ -229,6 +263,8 @@ def _revisions() -> list[Operation]:
             path=revisions.DIFF,
             id="diffRevisions",
             tag="revisions",
+            right="documents:read",
+            by_rows=True,
             about="What lies between two revisions.",
             parameters=(
                 Parameter(name="to", about="The other one; the head unless told.", schema={"type": "integer"}),
@@ -241,6 +277,8 @@ def _revisions() -> list[Operation]:
             path=revisions.DOCUMENTS,
             id="listDocumentsAtRevision",
             tag="revisions",
+            right="documents:read",
+            by_rows=True,
             about="Documents as they were at a revision.",
             parameters=(
                 *_PAGE,
@@ -255,6 +293,7 @@ def _revisions() -> list[Operation]:
             path=revisions.RESTORE,
             id="restoreRevision",
             tag="revisions",
+            right="documents:write",
             about="Make all documents what they were then, as a new revision.",
             parameters=(
                 Parameter(
@@ -271,30 +310,105 @@ def _revisions() -> list[Operation]:
     ]
 
 
+def _tokens() -> list[Operation]:
+    tokens_of = {"type": "object", "required": ["items"], "properties": {"items": {"type": "array"}}}
+    return [
+        Operation(
+            method="POST",
+            path=tokens.MANY,
+            id="createToken",
+            tag="rights",
+            about="Make a token. The answer is the only one that tells it.",
+            right="tokens:write",
+            by_rows=True,
+            detail="Nobody gives rights that they have not themselves, in namespaces where they may make tokens.",
+            body=tokens.TokenRequest,
+            answers={201: NewToken, 409: _PROBLEM},
+            example_body={"name": "ci", "grants": [{"role": "editor", "namespace": "default"}], "expires_in_s": 3600},
+        ),
+        Operation(
+            method="GET",
+            path=tokens.MANY,
+            id="listTokens",
+            tag="rights",
+            about="Tokens, without themselves; those that are over or revoked among them.",
+            right="tokens:read",
+            by_rows=True,
+            answers={200: tokens_of},
+        ),
+        Operation(
+            method="DELETE",
+            path=tokens.ONE,
+            id="revokeToken",
+            tag="rights",
+            about="Revoke a token: it is refused at once here, and within 5 s by all registries.",
+            right="tokens:write",
+            by_rows=True,
+            answers={204: None, 404: _PROBLEM, 409: _PROBLEM},
+            example={"token": "abcdefgh"},
+        ),
+        Operation(
+            method="GET",
+            path=tokens.SESSION,
+            id="getSession",
+            tag="rights",
+            about="Who the caller is, and what it may, by namespace.",
+            right="signed_in",
+            answers={200: tokens.Session},
+        ),
+    ]
+
+
 def _rest() -> list[Operation]:
     state = {
         "type": "object",
         "required": ["status"],
         "properties": {"status": _TEXT, "missing": {"type": "array"}, "reason": _TEXT},
     }
-    rows: list[tuple[str, str, str, str, dict[int, Any]]] = [
-        (gateways.MANY, "listGateways", "gateways", "Every gateway with what it runs and refused.", {200: _ITEMS}),
-        (gateways.ONE, "getGateway", "gateways", "One gateway.", {200: GatewayState, 404: _PROBLEM}),
-        (namespaces.PATH, "listNamespaces", "discovery", "The namespaces.", {200: _ITEMS}),
-        (health.LIVE, "live", "health", "Whether the process lives.", {200: state}),
+    rows: list[tuple[str, str, str, str, Any, bool, dict[int, Any]]] = [
+        (
+            gateways.MANY,
+            "listGateways",
+            "gateways",
+            "Every gateway with what it runs and refused.",
+            "gateways:read",
+            False,
+            {200: _ITEMS},
+        ),
+        (
+            gateways.ONE,
+            "getGateway",
+            "gateways",
+            "One gateway.",
+            "gateways:read",
+            False,
+            {200: GatewayState, 404: _PROBLEM},
+        ),
+        (namespaces.PATH, "listNamespaces", "discovery", "The namespaces.", "documents:read", True, {200: _ITEMS}),
+        (health.LIVE, "live", "health", "Whether the process lives.", "open", False, {200: state}),
         (
             health.READY,
             "ready",
             "health",
             "Whether it can serve, and without which part.",
+            "open",
+            False,
             {200: state, 503: state},
         ),
     ]
     plain = [
         Operation(
-            method="GET", path=path, id=name, tag=tag, about=about, answers=answers, example={"node": "gateway-1"}
+            method="GET",
+            path=path,
+            id=name,
+            tag=tag,
+            about=about,
+            right=right,
+            by_rows=by_rows,
+            answers=answers,
+            example={"node": "gateway-1"},
         )
-        for path, name, tag, about, answers in rows
+        for path, name, tag, about, right, by_rows, answers in rows
     ]
     return [
         *plain,
@@ -303,6 +417,7 @@ def _rest() -> list[Operation]:
             path=metrics.PATH,
             id="metrics",
             tag="health",
+            right="metrics:read",
             about="Prometheus text.",
             answers={200: _TEXT},
             produces="text/plain",
@@ -312,6 +427,7 @@ def _rest() -> list[Operation]:
             path=backup.PATH,
             id="backup",
             tag="revisions",
+            right="backup:read",
             about="Everything that is durable as one file, consistent at the revision that Meshway-Revision names.",
             detail="Not encrypted, and it holds the ids of leases: keep it as you keep the database. "
             "`meshway restore` puts it into a store.",

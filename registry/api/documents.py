@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from meshway.model.kinds import BY_PLURAL
 from meshway.model.nearest import nearest
 from meshway.problem import Problem
-from registry.api.answers import answer, caller, nothing, page, shown
+from registry.api.answers import answer, caller, caller_of, nothing, page, shown
 from registry.api.written import read_one
 from registry.documents.applying import Key
 from registry.manners.query import limit_of, query_of, refuse_bad_names, revision_of_tag
@@ -69,7 +69,8 @@ def documents_router(core: Core) -> APIRouter:
         kind = kind_of(plural)
         if namespace != EVERY_NAMESPACE:
             refuse_bad_names(namespace=namespace)
-        found = documents.list(kind, namespace, limit=limit_of(query), cursor=query.get("cursor"))
+        readable = caller_of(request).namespaces("documents:read")
+        found = documents.list(kind, namespace, readable=readable, limit=limit_of(query), cursor=query.get("cursor"))
         return page(found, request)
 
     def _expected(request: Request, key: Key) -> int | None:

@@ -9,9 +9,9 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from msgspec import Meta
 
-from meshway.identity import DEFAULT_TRUST_DOMAIN
+from meshway.identity import DEFAULT_TRUST_DOMAIN, GATEWAY
 from meshway.problem import FieldError, Problem, invalid_request
-from registry.api.answers import answer, caller, page
+from registry.api.answers import answer, caller, caller_of, page
 from registry.identity.custody import key_id_of
 from registry.identity.enrolment import TOKEN_S
 from registry.identity.records import certificate_page
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from registry.core import Core
     from registry.identity.custody import Trust
     from registry.identity.rotation import Progress
+    from registry.rights.caller import Caller
 
 SHOW: Final = "/v1/identity"
 TRUST: Final = "/v1/identity/trust"
@@ -188,6 +189,17 @@ def _add_authority(router: APIRouter, core: Core) -> None:
         return answer({"key": await identity.outside.take_root_key()}, headers=_SECRET)
 
 
+def _require_enrolling(caller: Caller, subject: str) -> None:
+    """A service's name is given by who gives tokens in its namespace, all others by an admin. Raises Problem 401, 403,
+    404."""
+    namespace, slash, service = subject.partition("/")
+    if not slash or not service or "/" in service or namespace == GATEWAY or ":" in namespace:
+        caller.require_everywhere("identity:write")
+    else:
+        caller.require("tokens:write", namespace)
+        caller.require("instances:write", namespace)
+
+
 def _add_certificates(router: APIRouter, core: Core) -> None:
     identity = core.identity
     read_wanted, read_enrol = decoder_of(EnrolmentWanted, ""), decoder_of(Enrol, "")
@@ -197,6 +209,7 @@ def _add_certificates(router: APIRouter, core: Core) -> None:
     @router.post(ENROLMENTS)
     async def create(request: Request) -> Response:
         wanted = read_wanted(await request.body())
+        _require_enrolling(caller_of(request), wanted.subject)
         token = await identity.enrolment.create(
             wanted.subject, by=caller(request), ttl_s=wanted.ttl_s, cidr=wanted.cidr
         )

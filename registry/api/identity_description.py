@@ -22,10 +22,11 @@ def identity_operations() -> list[Operation]:
 
 
 def _posts() -> list[Operation]:
-    rows: list[tuple[str, str, str, str, Any, dict[int, Any], Any]] = [
+    rows: list[tuple[str, str, Any, str, str, Any, dict[int, Any], Any]] = [
         (
             identity.AUTHORITY,
             "beginAuthority",
+            "identity:write",
             "Make the mesh's certificate authority, or take an intermediate of another one.",
             "Once; the trust domain stays for ever.",
             identity.AuthorityWanted,
@@ -35,6 +36,7 @@ def _posts() -> list[Operation]:
         (
             identity.ENROLMENTS,
             "createEnrolment",
+            "tokens:write",
             "A one-time token by which a service or a gateway gets its first certificate; shown this once.",
             "",
             identity.EnrolmentWanted,
@@ -44,6 +46,7 @@ def _posts() -> list[Operation]:
         (
             identity.ENROL,
             "enrol",
+            "open",
             "Spend a one-time token for a certificate. The request's names are ignored, its key counts.",
             "The same request may be sent again when its answer was lost.",
             identity.Enrol,
@@ -53,6 +56,7 @@ def _posts() -> list[Operation]:
         (
             identity.RENEW,
             "renewCertificate",
+            "open",
             "The next certificate, for the owner of the live one's key.",
             "",
             identity.Renew,
@@ -62,6 +66,7 @@ def _posts() -> list[Operation]:
         (
             identity.TOKENS,
             "createServiceToken",
+            "open",
             "A service token of an hour, for the owner of a live certificate's key.",
             "",
             identity.TokenWanted,
@@ -71,6 +76,7 @@ def _posts() -> list[Operation]:
         (
             identity.REVOCATIONS,
             "revokeCertificates",
+            "identity:write",
             "Revoke a certificate, or all of a subject with its unused tokens.",
             "Gateways that run the revision which is answered believe none of them.",
             identity.RevocationWanted,
@@ -80,6 +86,7 @@ def _posts() -> list[Operation]:
         (
             identity.ROTATION,
             "rotateAuthority",
+            "identity:write",
             "The next step of a change of the root, or another intermediate.",
             "Refused with `waits_for` until all live gateways run the step before.",
             identity.RotationWanted,
@@ -89,6 +96,7 @@ def _posts() -> list[Operation]:
         (
             identity.ROOT_KEY,
             "takeRootKey",
+            "identity:write",
             "The root's key, which with this answer leaves the store.",
             "Keep it where nothing runs: it is needed once in sixty days, for another intermediate.",
             None,
@@ -103,12 +111,14 @@ def _posts() -> list[Operation]:
             id=name,
             tag=_TAG,
             about=about,
+            right=right,
+            by_rows=path == identity.ENROLMENTS,
             detail=detail,
             body=body,
             answers=answers,
             example_body=example,
         )
-        for path, name, about, detail, body, answers, example in rows
+        for path, name, right, about, detail, body, answers, example in rows
     ]
 
 
@@ -119,6 +129,7 @@ def _gets() -> list[Operation]:
             path=identity.SHOW,
             id="getIdentity",
             tag=_TAG,
+            right="identity:read",
             about="The authority, and how far a change of its root has come.",
             answers={200: identity.IdentityShown, 409: _PROBLEM},
         ),
@@ -127,6 +138,7 @@ def _gets() -> list[Operation]:
             path=identity.TRUST,
             id="getTrust",
             tag=_TAG,
+            right="open",
             about="The roots that are trusted now.",
             answers={200: identity.Roots, 409: _PROBLEM},
         ),
@@ -135,6 +147,7 @@ def _gets() -> list[Operation]:
             path=identity.CERTIFICATES,
             id="listCertificates",
             tag=_TAG,
+            right="identity:read",
             about="The certificates that have not expired.",
             parameters=(
                 Parameter(

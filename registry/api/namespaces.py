@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Request, Response
 
-from registry.api.answers import answer
+from registry.api.answers import answer, caller_of
 from registry.manners.query import query_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def namespaces_router(core: Core) -> APIRouter:
                 "overdue": hold.overdue,
             }
             held[hold.namespace].append(paused)
-        names = sorted(core.view.namespaces)
+        readable = caller_of(request).namespaces("documents:read")
+        names = sorted(name for name in core.view.namespaces if readable is None or name in readable)
         return answer({"items": [{"name": name, "self_preservation": held[name]} for name in names]})
 
     return router

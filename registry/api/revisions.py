@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 
 from meshway.model.kinds import KINDS
 from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, invalid_request, not_found
-from registry.api.answers import answer, caller, once, page
+from registry.api.answers import answer, caller, caller_of, once, page
 from registry.documents.applying import Key
+from registry.documents.documents import Difference, RevisionEntry
 from registry.manners.query import limit_of, number_of, query_of, refuse_bad_names, revision_of_tag
 from registry.view.view import EVERY_NAMESPACE
 
 if TYPE_CHECKING:
     from registry.core import Core
+    from registry.documents.documents import RevisionPage
 
 MANY: Final = "/v1/revisions"
 ONE: Final = "/v1/revisions/{number}"
 DIFF: Final = "/v1/revisions/{number}/diff"
 DOCUMENTS: Final = "/v1/revisions/{number}/documents"
 RESTORE: Final = "/v1/revisions/{number}/restore"
+_Told = TypeVar("_Told", RevisionEntry, Difference)
 
 
 def revisions_router(core: Core) -> APIRouter:
@@ -35,19 +39,23 @@ def revisions_router(core: Core) -> APIRouter:
         before, limit = number_of(query, "cursor", None, low=1), limit_of(query)
         key = _document(query)
         if key is None:
-            return page(await documents.revisions(limit=limit, before=before), request)
+            return page(_of_page(await documents.revisions(limit=limit, before=before), request), request)
+        caller_of(request).require("documents:read", key.namespace)
         return page(await documents.revisions_of(key, limit=limit, before=before), request)
 
     @router.get(ONE)
     async def one(number: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        return answer(await documents.revision(_number(number)))
+        entry = _readable(await documents.revision(_number(number)), request)
+        if not entry.documents:
+            raise not_found(f"revision {_number(number)}", "GET /v1/revisions lists those that changed documents")
+        return answer(entry)
 
     @router.get(DIFF)
     async def diff(number: str, request: Request) -> Response:
         """To the revision `to`, or to the head."""
         query = query_of(request.url.query, frozenset({"to"}))
-        return answer(await documents.diff(_number(number), number_of(query, "to", None, low=0)))
+        return answer(_readable(await documents.diff(_number(number), number_of(query, "to", None, low=0)), request))
 
     @router.get(DOCUMENTS)
     async def as_they_were(number: str, request: Request) -> Response:
@@ -58,10 +66,16 @@ def revisions_router(core: Core) -> APIRouter:
             _refuse_unknown(kind)
         if namespace != EVERY_NAMESPACE:
             refuse_bad_names(namespace=namespace)
-        revision, limit = _number(number), limit_of(query)
-        return page(
-            await documents.list_at(revision, kind, namespace, limit=limit, cursor=query.get("cursor")), request
+            caller_of(request).require("documents:read", namespace)
+        found = await documents.list_at(
+            _number(number),
+            kind,
+            namespace,
+            readable=caller_of(request).namespaces("documents:read"),
+            limit=limit_of(query),
+            cursor=query.get("cursor"),
         )
+        return page(found, request)
 
     @router.post(RESTORE)
     async def restore(number: str, request: Request) -> Response:
@@ -75,6 +89,19 @@ def revisions_router(core: Core) -> APIRouter:
         return answer(applied, revision=applied.revision)
 
     return router
+
+
+def _readable(told: _Told, request: Request) -> _Told:
+    """Without documents of namespaces that the caller may not read."""
+    readable = caller_of(request).namespaces("documents:read")
+    if readable is None:
+        return told
+    return msgspec.structs.replace(told, documents=[one for one in told.documents if one.namespace in readable])
+
+
+def _of_page(page: RevisionPage, request: Request) -> RevisionPage:
+    entries = [_readable(entry, request) for entry in page.items]
+    return msgspec.structs.replace(page, items=[entry for entry in entries if entry.documents])
 
 
 def _document(query: dict[str, str]) -> Key | None:

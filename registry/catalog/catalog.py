@@ -166,9 +166,18 @@ class Catalog:
             raise no_instance((namespace, service, instance_id))
         return self._leases.renew([row.lease_id])
 
-    def services(self, namespace: str, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> ServicePage:
-        """namespace `-`: every one."""
-        keys, following = page(self._view.service_keys(namespace), lambda key: key, limit=limit, cursor=cursor)
+    def services(
+        self,
+        namespace: str,
+        *,
+        readable: frozenset[str] | None = None,
+        limit: int = DEFAULT_LIMIT,
+        cursor: str | None = None,
+    ) -> ServicePage:
+        """namespace `-`: every one, of those that are readable; None: all."""
+        found = self._view.service_keys(namespace)
+        shown = found if readable is None else [key for key in found if key[0] in readable]
+        keys, following = page(shown, lambda key: key, limit=limit, cursor=cursor)
         return ServicePage(items=[self._summary(*key) for key in keys], next=following)
 
     def service(self, namespace: str, name: str) -> ServiceSummary:
@@ -182,6 +191,7 @@ class Catalog:
         namespace: str,
         service: str,
         *,
+        readable: frozenset[str] | None = None,
         status: Status | None = None,
         tag: str | None = None,
         zone: str | None = None,
@@ -190,12 +200,13 @@ class Catalog:
         cursor: str | None = None,
     ) -> InstancePage:
         """All that match, in order of namespace and id; none for a service nobody knows, so that a caller may wait for
-        its first. namespace `-`: the service of that name in every one."""
+        its first. namespace `-`: the service of that name in every one that is readable; None: all are."""
         rows = sorted(self._rows(namespace, service), key=lambda row: row.key)
         matching = (
             row
             for row in rows
-            if (status is None or row.instance.status == status)
+            if (readable is None or row.instance.namespace in readable)
+            and (status is None or row.instance.status == status)
             and (tag is None or tag in row.instance.tags)
             and (zone is None or row.instance.zone == zone)
             and (version is None or row.instance.version == version)

@@ -125,15 +125,32 @@ class Documents:
             raise not_found(f"{key.kind} {key.namespace}/{key.name}")
         return row.answer()
 
-    def list(self, kind: str, namespace: str, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None) -> DocumentPage:
-        """In order of namespace and name; namespace `-`: every one."""
+    def list(
+        self,
+        kind: str,
+        namespace: str,
+        *,
+        readable: frozenset[str] | None = None,
+        limit: int = DEFAULT_LIMIT,
+        cursor: str | None = None,
+    ) -> DocumentPage:
+        """In order of namespace and name; namespace `-`: every one that is readable, None: all are."""
         rows = self._view.documents.get(kind, {})
-        keys = sorted(key for key in rows if namespace in (EVERY_NAMESPACE, key[0]))
+        keys = sorted(
+            key for key in rows if namespace in (EVERY_NAMESPACE, key[0]) and (readable is None or key[0] in readable)
+        )
         found, following = page(keys, lambda key: key, limit=limit, cursor=cursor)
         return DocumentPage(items=[rows[key].answer() for key in found], next=following)
 
     async def list_at(
-        self, revision: int, kind: str | None, namespace: str, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None
+        self,
+        revision: int,
+        kind: str | None,
+        namespace: str,
+        *,
+        readable: frozenset[str] | None = None,
+        limit: int = DEFAULT_LIMIT,
+        cursor: str | None = None,
     ) -> DocumentPage:
         """As `list`, as they were at a revision; kind None: of every one. Raises Problem 404 for one beyond reach."""
         self._refuse_future(revision)
@@ -143,6 +160,7 @@ class Documents:
             if record.value is not None
             and kind in (None, record.kind)
             and namespace in (EVERY_NAMESPACE, record.namespace)
+            and (readable is None or record.namespace in readable)
         ]
         found, following = page(sorted(records, key=_key_of), _key_of, limit=limit, cursor=cursor)
         return DocumentPage(items=[_as_it_was(record) for record in found], next=following)

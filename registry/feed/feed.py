@@ -102,16 +102,18 @@ class Feed:
         *,
         since: int | None,
         namespace: str | None = None,
+        readable: frozenset[str] | None = None,
         kind: str | None = None,
         service: str | None = None,
         wake: Callable[[], None],
     ) -> Watcher:
-        """since None: a snapshot first. wake as in `follow`; the caller ends it with `close`."""
+        """since None: a snapshot first. readable: what the caller may read, None: every namespace. wake as in `follow`;
+        the caller ends it with `close`."""
         watcher = Watcher(
             self._view,
             self._pages,
             since=since,
-            admitted=Filter(namespace, kind, service),
+            admitted=Filter(namespace, kind, service, readable),
             wake=wake,
             closed=self.watchers.discard,
         )

@@ -34,11 +34,12 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """None: everything. service: its instances and its Service document."""
+    """None: everything. service: its instances and its Service document. readable: the only namespaces shown."""
 
     namespace: str | None = None
     kind: str | None = None
     service: str | None = None
+    readable: frozenset[str] | None = None
 
     def admits(self, change: Change) -> bool:
         name = change.name.partition("/")[0] if change.kind == INSTANCE else change.name
@@ -60,6 +61,8 @@ class Filter(msgspec.Struct, frozen=True):
     def _admits(self, kind: str, namespace: str, name: str) -> bool:
         """name: of an instance its service's."""
         if self.namespace is not None and namespace != self.namespace:
+            return False
+        if self.readable is not None and namespace not in self.readable:
             return False
         if self.kind is not None and kind != self.kind:
             return False

@@ -63,9 +63,10 @@ class Discovery:
         query = query_of(request.query, _PAGING)
         namespace, limit, cursor = request.segments[2], limit_of(query), query.get("cursor")
         _refuse_bad_place(namespace)
+        readable = request.caller.namespaces("instances:read")
 
         def read() -> ListedServicePage:
-            page = self._catalog.services(namespace, limit=limit, cursor=cursor)
+            page = self._catalog.services(namespace, limit=limit, cursor=cursor, readable=readable)
             return ListedServicePage(items=[self._whole(summary) for summary in page.items], next=page.next)
 
         return self._show(request, query, (namespace,), read)
@@ -83,11 +84,14 @@ class Discovery:
         _, _, namespace, _, service, _ = request.segments
         _refuse_bad_place(namespace, service)
         status, limit = _status(query), limit_of(query)
+        # Of one namespace the guard has judged, its own service's for a service.
+        readable = request.caller.namespaces("instances:read") if namespace == EVERY_NAMESPACE else None
 
         def read() -> InstancePage:
             return self._catalog.instances(
                 namespace,
                 service,
+                readable=readable,
                 status=status,
                 tag=query.get("tag"),
                 zone=query.get("zone"),

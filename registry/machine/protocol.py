@@ -18,11 +18,15 @@ from registry.machine.encoding import CONTINUE
 from registry.machine.outlet import AnswerOutlet
 from registry.machine.request import Reply, Stream, problem_reply, request_id_of
 from registry.manners.places import CROWDED
+from registry.rights.caller import NOBODY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meshway.http1.message import RequestHead
     from registry.machine.request import Request
     from registry.machine.surface import Surface
+    from registry.rights.caller import Caller
 
 HEAD_S: Final = 10.0
 IDLE_S: Final = 60.0
@@ -47,7 +51,7 @@ class RegistryConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body", "_deadline", "_head", "_is_advancing", "_is_busy", "_is_ended", "_is_gone", "_is_in_crowd",
+        "_body", "_caller", "_deadline", "_head", "_is_advancing", "_is_busy", "_is_ended", "_is_gone", "_is_in_crowd",
         "_is_in_head", "_is_last", "_is_paused", "_is_reading", "_linger_left", "_out", "_out_size", "_outlet",
         "_reader", "_refusal", "_request", "_rest", "_stalled_at", "_stream", "_surface", "_transport", "peer",
     )  # fmt: skip
@@ -60,6 +64,7 @@ class RegistryConnection(asyncio.Protocol):
         self._head: RequestHead | None = None
         self._body: BodyReader | None = None
         self._request: Request | None = None
+        self._caller = NOBODY
         self._stream: Stream | None = None
         self._outlet: AnswerOutlet | None = None
         self._is_busy = self._is_last = self._is_gone = self._is_ended = False
@@ -146,6 +151,12 @@ class RegistryConnection(asyncio.Protocol):
             self._leave_stream()
             self._close()
 
+    def end_stream_unless(self, is_still: Callable[[Caller], bool]) -> None:
+        """An answer that goes on for a caller that may not any more is cut: coming again, the caller is told why."""
+        request, stream = self._request, self._stream
+        if stream is not None and stream.is_endless and request is not None and not is_still(request.caller):
+            self.stream_cut()
+
     # --- reading ---
 
     def _advance(self, data: bytes) -> None:
@@ -199,7 +210,10 @@ class RegistryConnection(asyncio.Protocol):
     def _open_request(self, head: RequestHead) -> None:
         """Judges a head before its body is read: what will be refused need not be sent."""
         self._is_in_head = False
-        problem = self._surface.admit(self.peer, head)
+        admitted = self._surface.admit(self.peer, head)
+        problem = admitted if isinstance(admitted, Problem) else None
+        if not isinstance(admitted, Problem):
+            self._caller = admitted
         # Nobody's body is waited for in a crowd: its places are few, and what is answered there needs none.
         if problem is None and self._refusal is not None and (head.body or not self._surface.is_of_the_process(head)):
             problem = self._refusal
@@ -245,7 +259,7 @@ class RegistryConnection(asyncio.Protocol):
 
     def _dispatch(self, head: RequestHead, body: bytes) -> None:
         self._is_last = self._is_last or not head.keep_alive
-        request = self._request = self._surface.request(head, body, self.peer)
+        request = self._request = self._surface.request(head, body, self.peer, self._caller)
         self._settle(request, self._surface.dispatch(request))
 
     def _settle(self, request: Request, outcome: Reply | Stream | asyncio.Future[Reply]) -> None:

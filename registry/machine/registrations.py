@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshway.model.registration import (
+    InstancePatch,
     decode_registrations,
     new_id,
     read_patch,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from registry.catalog.catalog import Catalog, Listed
     from registry.catalog.registering import Registered
     from registry.revisions.draft import Once
+    from registry.rights.caller import Caller
 
 
 class Registrations:
@@ -56,11 +58,16 @@ class Registrations:
         registrations = decode_registrations(body, address=address)
         if registrations is None:
             registrations = read_registrations(parse_json(body), address=address)
+        if not request.caller.is_admin:
+            for one in registrations:
+                request.caller.require_registering(one.namespace, one.service)
         return answer_when(self._catalog.register_all(registrations, _once(request)), _all_registered)
 
     def patch(self, request: Request) -> Future[Reply]:
         _, _, namespace, _, service, _, instance_id = request.segments
         patch = read_patch(parse_json(request.body))
+        if not request.caller.is_admin:
+            _require_patching(request.caller, namespace, service, patch)
         tag = request.field(b"if-match")
         patched = self._catalog.patch(
             namespace,
@@ -76,6 +83,14 @@ class Registrations:
     def delete(self, request: Request) -> Future[Reply]:
         _, _, namespace, _, service, _, instance_id = request.segments
         return answer_when(self._catalog.deregister(namespace, service, instance_id), _gone)
+
+
+def _require_patching(caller: Caller, namespace: str, service: str, patch: InstancePatch) -> None:
+    """Who may drain may change the status alone. Raises Problem 403, 404."""
+    if not caller.may_register(namespace, service):
+        caller.require("instances:drain", namespace)
+        if patch != InstancePatch(status=patch.status):
+            caller.require("instances:write", namespace)
 
 
 def _once(request: Request) -> Once | None:

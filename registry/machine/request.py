@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from meshway.http1.message import RequestHead
     from meshway.identity import Principal
+    from registry.rights.caller import Caller
 
 T = TypeVar("T")
 JSON: Final = b"application/json"
@@ -29,11 +30,12 @@ class Request:
     """One whole request: head and body are there.
 
     path: percent-decoded, without query. segments: the path split at `/` before it was decoded, each decoded.
-    peer: the caller's address. A HEAD arrives here as GET; the connection leaves out the body of the answer.
+    peer: the caller's address; caller: who it is, and what it may. A HEAD arrives here as GET; the connection leaves
+    out the body of the answer.
     waited: its `Prefer: wait` is fulfilled.
     """
 
-    __slots__ = ("_request_id", "body", "head", "method", "path", "peer", "principal", "query", "segments", "waited")
+    __slots__ = ("_request_id", "body", "caller", "head", "method", "path", "peer", "query", "segments", "waited")
 
     def __init__(
         self,
@@ -45,7 +47,7 @@ class Request:
         segments: tuple[str, ...],
         query: str,
         peer: str,
-        principal: Principal,
+        caller: Caller,
     ) -> None:
         self.head = head
         self.body = body
@@ -54,7 +56,7 @@ class Request:
         self.segments = segments
         self.query = query
         self.peer = peer
-        self.principal = principal
+        self.caller = caller
         self.waited = False
         self._request_id = ""
 
@@ -64,6 +66,10 @@ class Request:
         if not self._request_id:
             self._request_id = request_id_of(self.head)
         return self._request_id
+
+    @property
+    def principal(self) -> Principal:
+        return self.caller.principal
 
     @property
     def is_head(self) -> bool:

@@ -46,3 +46,9 @@ class Routes:
                 if "" not in segments and (handler := methods.get(method)) is not None:
                     return handler
         return self._families.get(segments[:2]) or self._families.get(segments[:1])
+
+    def has(self, segments: tuple[str, ...]) -> bool:
+        """Whether anything is served there, by whichever method."""
+        return any(
+            all(segments[at] == text for at, text in literals) for literals, _ in self._by_size.get(len(segments), ())
+        )

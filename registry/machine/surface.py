@@ -13,16 +13,19 @@ from meshway.problem import Problem, internal_problem
 from registry.machine.asgi import AsgiApp, AsgiExchange
 from registry.machine.confirming import NOT_FOUND, OF_THE_PROCESS, ConfirmedAnswer, DoubtedAnswer
 from registry.machine.request import Reply, Request, Stream, answer_when, problem_reply
+from registry.rights.caller import NOBODY, unauthenticated
 
 if TYPE_CHECKING:
     from meshway.http1.message import RequestHead
     from registry.gateways import Applied, Gateways
     from registry.machine.confirming import Head
     from registry.machine.encoding import AnswerEncoder
+    from registry.machine.guards import Guards
     from registry.machine.protocol import RegistryConnection
     from registry.machine.routes import Routes
-    from registry.machine.trust import Trust
     from registry.manners.places import Caps
+    from registry.rights.caller import Caller
+    from registry.rights.sign_in import SignIn
 
 BODY_LIMIT: Final = 1 << 20
 APPLY_LIMIT: Final = 16 << 20
@@ -30,6 +33,15 @@ MAX_WAIT_S: Final = 30.0
 _PREFER_WAIT: Final = re.compile(r"(?:\A|[,;\s])wait\s*=\s*\"?(\d{1,6})")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _REMEMBERED_TARGETS: Final = 4096
+# Where other projects' clients sign in, or ask how the process is.
+OPEN_COMPAT: Final = frozenset(
+    {
+        "/nacos/v1/auth/login",
+        "/nacos/v1/auth/users/login",
+        "/nacos/v1/console/health/liveness",
+        "/nacos/v1/console/health/readiness",
+    }
+)
 
 log = logging.getLogger("meshway.registry")
 
@@ -39,14 +51,15 @@ Outcome = Reply | Stream | asyncio.Future[Reply]
 
 class Surface:
     """One for the process. app: answers what `routes` does not; gateways: waited for (Prefer: wait). caps: how many may
-    be connected. head: where other registries write to the store too."""
+    be connected. sign_in: who calls; guards: what each may. head: where other registries write to the store too."""
 
     def __init__(
         self,
         *,
         routes: Routes,
         app: AsgiApp,
-        trust: Trust,
+        sign_in: SignIn,
+        guards: Guards,
         encoder: AnswerEncoder,
         gateways: Gateways,
         caps: Caps,
@@ -58,21 +71,26 @@ class Surface:
         self.encoder = encoder
         self._routes = routes
         self.application = app
-        self._trust = trust
+        self._sign_in = sign_in
+        self._guards = guards
         self._gateways = gateways
         self._head = head
         self._targets: dict[bytes, Place] = {}
 
     # --- before the body is read ---
 
-    def admit(self, peer: str, head: RequestHead) -> Problem | None:
-        if (denied := self._trust.judge(peer, head)) is not None:
-            return denied
+    def admit(self, peer: str, head: RequestHead) -> Caller | Problem:
+        """Who calls. A Problem: nothing more of it is read."""
         try:
-            self._place(head.target)
+            caller = self._sign_in.caller(peer, head)
+            path = self._place(head.target)[0]
+        except Problem as refused:
+            return refused
         except ValueError as error:
             return Problem(400, "bad_request", "Bad Request", detail=str(error))
-        return None
+        if caller is NOBODY and path not in self._guards.open_paths and path not in OPEN_COMPAT:
+            return unauthenticated("nobody is signed in", code="not_signed_in")
+        return caller
 
     def body_limit(self, head: RequestHead) -> int:
         """Bytes. Asked of admitted heads only."""
@@ -84,7 +102,17 @@ class Surface:
 
     # --- once it is whole ---
 
-    def request(self, head: RequestHead, body: bytes, peer: str) -> Request:
+    def tokens_changed(self) -> None:
+        """Called when one has come or was revoked."""
+        self._sign_in.forget()
+        self.end_revoked()
+
+    def end_revoked(self) -> None:
+        """Ends the streams whose caller's token was revoked, or is over by now."""
+        for connection in tuple(self.connections):
+            connection.end_stream_unless(self._sign_in.is_still)
+
+    def request(self, head: RequestHead, body: bytes, peer: str, caller: Caller) -> Request:
         path, segments, query = self._place(head.target)
         method = head.method
         return Request(
@@ -95,7 +123,7 @@ class Surface:
             segments=segments,
             query=query,
             peer=peer,
-            principal=self._trust.principal(peer),
+            caller=caller,
         )
 
     def dispatch(self, request: Request) -> Outcome:
@@ -112,9 +140,10 @@ class Surface:
 
     def _answer(self, request: Request) -> Outcome:
         handler = self._routes.find(request.method, request.segments)
-        if handler is None:
-            return AsgiExchange(self.application, request)
         try:
+            if handler is None:
+                self._guards.check(request)
+                return AsgiExchange(self.application, request)
             outcome = handler(request)
         except Exception as error:
             return self._failed(request, error)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from registry.core import Core
     from registry.gateways import Gateways
     from registry.machine.confirming import Head
+    from registry.machine.guards import Guards
     from registry.manners.places import Caps
 
 SERVICES = "/v1/namespaces/{namespace}/services"
@@ -26,29 +27,31 @@ INSTANCES = SERVICE + "/instances"
 INSTANCE = INSTANCES + "/{id}"
 
 
-def machine_routes(core: Core, gateways: Gateways, caps: Caps, head: Head | None = None) -> Routes:
+def machine_routes(core: Core, gateways: Gateways, caps: Caps, guards: Guards, head: Head | None = None) -> Routes:
     registrations = Registrations(core.catalog)
     heartbeats = HeartbeatRoutes(core.catalog, head)
     discovery = Discovery(core.catalog, core.documents, core.view)
     reports = Reports(gateways, core.leases, core.questions)
     rounds = Rounds()  # of all who follow, so that together they hold the loop up for one turn
     return Routes(
-        [
-            ("POST", "/v1/heartbeats", heartbeats.post),
-            ("PUT", INSTANCE + "/heartbeat", heartbeats.put),
-            ("PUT", INSTANCE, registrations.put),
-            ("POST", INSTANCES, registrations.post),
-            ("PATCH", INSTANCE, registrations.patch),
-            ("DELETE", INSTANCE, registrations.delete),
-            ("POST", "/v1/registrations", registrations.batch),
-            ("GET", SERVICES, discovery.services),
-            ("GET", SERVICE, discovery.service),
-            ("GET", INSTANCES, discovery.instances),
-            ("GET", INSTANCE, discovery.instance),
-            ("GET", "/v1/watch", Watch(core.feed, rounds, caps.watchers).get),
-            ("GET", "/v1/feed", FeedRoute(core.feed, rounds, caps.followers).get),
-            ("POST", "/v1/reports", reports.post),
-            ("POST", "/v1/answers/{id}", reports.answer),
-            ("POST", "/v1/assignments", Assignments(core.books, gateways).post),
-        ]
+        guards.guarded(
+            [
+                ("POST", "/v1/heartbeats", heartbeats.post),
+                ("PUT", INSTANCE + "/heartbeat", heartbeats.put),
+                ("PUT", INSTANCE, registrations.put),
+                ("POST", INSTANCES, registrations.post),
+                ("PATCH", INSTANCE, registrations.patch),
+                ("DELETE", INSTANCE, registrations.delete),
+                ("POST", "/v1/registrations", registrations.batch),
+                ("GET", SERVICES, discovery.services),
+                ("GET", SERVICE, discovery.service),
+                ("GET", INSTANCES, discovery.instances),
+                ("GET", INSTANCE, discovery.instance),
+                ("GET", "/v1/watch", Watch(core.feed, rounds, caps.watchers).get),
+                ("GET", "/v1/feed", FeedRoute(core.feed, rounds, caps.followers).get),
+                ("POST", "/v1/reports", reports.post),
+                ("POST", "/v1/answers/{id}", reports.answer),
+                ("POST", "/v1/assignments", Assignments(core.books, gateways).post),
+            ]
+        )
     )

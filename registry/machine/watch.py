@@ -12,6 +12,7 @@ from meshway.snapshot import INSTANCE
 from registry.machine.placed import PlacedStream
 from registry.machine.request import Reply, Request
 from registry.manners.query import number_of, query_of
+from registry.view.view import EVERY_NAMESPACE
 
 if TYPE_CHECKING:
     from registry.feed.feed import Feed
@@ -39,13 +40,17 @@ class Watch:
             query["since"] = last  # what a browser reconnects with is newer than what its page once asked for
         since = number_of(query, "since", None, low=0, high=2**63 - 1)
         namespace, kind = query.get("namespace"), _kind(query.get("kind"))
+        namespace = None if namespace == EVERY_NAMESPACE else namespace
+        if namespace is not None:
+            request.caller.require("documents:read", namespace)
         if request.is_head:
             return Reply(200, headers=_HEAD)
         events = EventStream(
             self._feed,
             self._rounds,
             since=since,
-            namespace=None if namespace == "-" else namespace,
+            namespace=namespace,
+            readable=request.caller.namespaces("documents:read"),
             kind=kind,
             service=query.get("service"),
         )
@@ -68,13 +73,14 @@ class EventStream:
         *,
         since: int | None,
         namespace: str | None,
+        readable: frozenset[str] | None,
         kind: str | None,
         service: str | None,
     ) -> None:
         self._feed = feed
         self._rounds = rounds
         self._since = since
-        self._filters = (namespace, kind, service)
+        self._filters = (namespace, readable, kind, service)
         self._loop = asyncio.get_running_loop()
         self._outlet: Outlet | None = None
         self._watcher: Watcher | None = None
@@ -85,9 +91,9 @@ class EventStream:
     def start(self, outlet: Outlet) -> None:
         self._outlet = outlet
         outlet.open(200, _HEAD)
-        namespace, kind, service = self._filters
+        namespace, readable, kind, service = self._filters
         self._watcher = self._feed.watch(
-            since=self._since, namespace=namespace, kind=kind, service=service, wake=self._wake
+            since=self._since, namespace=namespace, readable=readable, kind=kind, service=service, wake=self._wake
         )
         self.resume()
         self._timer = self._loop.call_later(QUIET_S, self._say_head)

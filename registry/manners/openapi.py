@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -14,6 +14,8 @@ from meshway.units import Duration, Rate, Size
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from registry.rights.roles import Right
+
 VERSION: Final = "3.1.0"
 _ABOUT: Final = (
     "What exists, what is allowed, and in which order that came to be. Not described here: Eureka's API below /eureka "
@@ -22,6 +24,12 @@ _ABOUT: Final = (
 )
 _IN_PATH: Final = re.compile(r"\{(\w+)\}")
 REF: Final = "#/components/schemas/{name}"
+_TOKEN: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "mwt_…",
+    "description": "POST /v1/tokens makes one. x-meshway-right of an operation names the right that it needs.",
+}
 _PROBLEM: Final = {"$ref": REF.format(name="Problem")}
 _TEXT: Final = {"type": "string"}
 
@@ -38,6 +46,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One method of one path.
 
+    right: what a caller needs, in the path's namespace, else in all of them; `open`: nobody has to sign in;
+    `signed_in`: whoever did. by_rows: its handler judges or filters each row, so the right in one namespace lets it in.
     body: a Struct or a ready schema. answers: by status, what the body is; None: no body. produces: other than JSON.
     errors: the form of what goes wrong, where it is another protocol's; its schema is a text. or_text: a parameter asks
     for the answers in that form, too.
@@ -50,6 +60,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     tag: str
     about: str
+    right: Right | Literal["open", "signed_in"]
+    by_rows: bool = False
     detail: str = ""
     parameters: tuple[Parameter, ...] = ()
     body: Any = None
@@ -95,6 +107,7 @@ def describe(operations: list[Operation], specs: Iterable[type], *, version: str
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
+            "securitySchemes": {"token": _TOKEN},
             "schemas": {**components, "Problem": _problem_schema()},
             "responses": {
                 "Problem": {
@@ -128,6 +141,9 @@ def _operation(row: Operation, references: dict[Any, Any]) -> dict[str, Any]:
         }
         | {"default": _default(row.errors)},
     }
+    described["security"] = [] if row.right == "open" else [{"token": []}]
+    if row.right not in ("open", "signed_in"):
+        described["x-meshway-right"] = row.right
     if row.detail:
         described["description"] = row.detail
     if row.body is not None:
@@ -193,6 +209,7 @@ _PATH: Final = {
     "namespace": "A namespace, or `-` for all in reads of lists.",
     "service": "The service's name.",
     "id": "The id.",
+    "token": "The token's id.",
     "plural": "The kind in the plural, kebab-case.",
     "name": "The document's name.",
     "number": "A revision: 812 or r812.",

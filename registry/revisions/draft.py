@@ -9,7 +9,7 @@ import msgspec
 
 from meshway.problem import Problem
 from meshway.snapshot import INSTANCE, Change
-from registry.store.interface import Batch, ChangeRecord, HistoryRecord, OnceRecord
+from registry.store.interface import Batch, ChangeRecord, HistoryRecord, OnceRecord, TokenRecord
 from registry.view.recent import LogEntry
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Draft:
         self.claims: dict[Claim, _Claimant] = {}
         self.history: list[HistoryRecord] = []
         self.onces: dict[str, OnceRecord] = {}
+        self.tokens: dict[str, TokenRecord] = {}
         self.known_onces = {record.key: record for record in onces}
         self.namespaces: set[str] = set()
         self.entries: list[LogEntry] = []
@@ -188,8 +189,16 @@ class Draft:
     def remember(self, record: OnceRecord) -> None:
         self._set(self.onces, record.key, record)
 
+    def all_tokens(self) -> dict[str, TokenRecord]:
+        """By id."""
+        return self.view.tokens | self.tokens
+
+    def put_token(self, record: TokenRecord) -> None:
+        """It takes no revision: nobody follows tokens by the log."""
+        self._set(self.tokens, record.id, record)
+
     def is_empty(self) -> bool:
-        return not self.entries and not self.onces
+        return not (self.entries or self.onces or self.tokens)
 
     def batch(self) -> Batch:
         """What the store writes."""
@@ -207,6 +216,7 @@ class Draft:
             history=self.history,
             changes=self._log,
             onces=list(self.onces.values()),
+            tokens=list(self.tokens.values()),
         )
 
     def apply(self) -> None:
@@ -220,6 +230,7 @@ class Draft:
             onces=self.onces.values(),
             instance_number=self.instance_number,
         )
+        self.view.know_tokens(self.tokens.values())
 
     def _critical_since(self, row: InstanceRow) -> int:
         """Of one that is critical: what is changed on it meanwhile begins nothing anew, another generation does."""

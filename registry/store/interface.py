@@ -88,6 +88,20 @@ class OnceRecord(msgspec.Struct, frozen=True, gc=False):
     answer: bytes
 
 
+class TokenRecord(msgspec.Struct, frozen=True, gc=False):
+    """A row of `tokens`."""
+
+    id: str
+    name: str
+    digest: bytes
+    scope: bytes
+    created_at: float
+    created_by: str
+    expires_at: float | None = None
+    revoked_at: float | None = None
+    revoked_by: str | None = None
+
+
 class Batch(msgspec.Struct, kw_only=True):
     """One transaction. epoch, base: the history and head it was judged on; head: the one it makes. Deletes are keys.
 
@@ -108,6 +122,7 @@ class Batch(msgspec.Struct, kw_only=True):
     changes: list[ChangeRecord] = []
     onces: list[OnceRecord] = []
     data_keys: list[DataKeyRecord] = []
+    tokens: list[TokenRecord] = []
     history_from: int = 0
 
 
@@ -126,6 +141,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     instances: list[InstanceRecord]
     documents: list[DocumentRecord]
     onces: list[OnceRecord]
+    tokens: list[TokenRecord] = []
 
 
 class Moves(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,6 +231,9 @@ class Store(Protocol):
 
     async def history_from(self) -> int:
         """The first revision at which it is known what documents were; 0: nothing was forgotten."""
+
+    async def tokens(self) -> list[TokenRecord]:
+        """All of them."""
 
     async def tidy(self) -> None:
         """What the database does not do by itself about statistics and free room; short steps between commits."""

@@ -9,7 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from registry.store import changes, data_keys, documents, everything, head, history, idempotency, instances, namespaces
+from registry.store import (
+    changes,
+    data_keys,
+    documents,
+    everything,
+    head,
+    history,
+    idempotency,
+    instances,
+    namespaces,
+    tokens,
+)
 from registry.store.compiled import positional
 from registry.store.interface import (
     TRIED_BYTES,
@@ -22,6 +33,7 @@ from registry.store.interface import (
     Loaded,
     OnceRecord,
     StoreUnavailable,
+    TokenRecord,
 )
 from registry.store.lock import FolderLock
 from registry.store.migrate import prepare
@@ -95,6 +107,9 @@ class SqliteStore:
 
     async def history_from(self) -> int:
         return await self._read(head.history_from)
+
+    async def tokens(self) -> list[TokenRecord]:
+        return await self._read(tokens.read_all)
 
     async def tidy(self) -> None:
         await self._write(refresh_statistics)
@@ -195,6 +210,7 @@ def _load(connection: sqlite3.Connection) -> Loaded:
         instances=instances.read_all(connection),
         documents=documents.read_all(connection),
         onces=idempotency.read_all(connection),
+        tokens=tokens.read_all(connection),
     )
 
 
@@ -275,6 +291,8 @@ def _write_rows(connection: sqlite3.Connection, batch: Batch) -> None:
     data_keys.add(connection, batch.data_keys)
     if batch.onces:
         idempotency.add(connection, batch.onces)
+    if batch.tokens:
+        tokens.put(connection, batch.tokens)
 
 
 def _whole_revisions(connection: sqlite3.Connection, first: int, limit: int) -> list[ChangeRecord]:

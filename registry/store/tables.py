@@ -179,8 +179,24 @@ ENROLMENTS: Final = Table(
     Column("created_by", Text, nullable=False),
 )
 
-# What a backup holds and a restore replaces. Trust stays that of the store: whoever was trusted today must not be
-# somebody else's tomorrow because of an older copy.
+# Tokens, also those that are revoked or over. digest: SHA-256 of the whole token, which is kept nowhere. scope: msgpack
+# of the Scope (registry/rights/token.py). Times: seconds since 1970, UTC.
+TOKENS: Final = Table(
+    "tokens",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("scope", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", Float, nullable=True),
+    Column("revoked_at", Float, nullable=True),
+    Column("revoked_by", Text, nullable=True),
+)
+
+# What a backup holds and a restore replaces. Trust and tokens stay those of the store: whoever was trusted today must
+# not be somebody else's tomorrow because of an older copy.
 OF_REVISIONS: Final = tuple(
-    table for table in METADATA.sorted_tables if table not in (TRUST, AUTHORITIES, CERTIFICATES, ENROLMENTS)
+    table for table in METADATA.sorted_tables if table not in (TRUST, AUTHORITIES, CERTIFICATES, ENROLMENTS, TOKENS)
 )

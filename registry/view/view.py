@@ -12,7 +12,7 @@ from registry.view.waiters import Scope, Waiters
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from registry.store.interface import OnceRecord
+    from registry.store.interface import OnceRecord, TokenRecord
     from registry.view.rows import Claim, DocumentKey, DocumentRow, InstanceKey, InstanceRow
 
 InstanceMove = tuple["InstanceRow | None", "InstanceRow | None"]
@@ -30,8 +30,8 @@ class View:
 
     services: instances by (namespace, service), then by id; no empty ones. documents: by kind, then (namespace, name).
     claims: who holds what only one document may (claims.py). document_changes: how often one was put or removed.
-    floor: the oldest revision the store's log holds. at: when the head was committed, by which one history is told from
-    another; None: not known. recent_bytes: bound of `recent`.
+    tokens: by id, those that are over among them. floor: the oldest revision the store's log holds. at: when the head
+    was committed, by which one history is told from another; None: not known. recent_bytes: bound of `recent`.
     """
 
     def __init__(
@@ -54,6 +54,8 @@ class View:
         self.documents: dict[str, dict[tuple[str, str], DocumentRow]] = {}
         self.claims: dict[Claim, set[DocumentKey]] = {}
         self.onces: dict[str, OnceRecord] = {}
+        self.tokens: dict[str, TokenRecord] = {}
+        self.on_tokens: list[Callable[[], None]] = []
         self._recent_bytes = recent_bytes
         self.recent = Recent(revision, recent_bytes)
         self.document_changes = 0
@@ -158,6 +160,18 @@ class View:
         self.waiters.wake(scopes)
         for woken in self.on_commit:
             woken()
+
+    def know_tokens(self, records: Iterable[TokenRecord]) -> None:
+        """Tokens come, and are revoked for good: what an older look at the store tells takes neither back."""
+        news = {}
+        for record in records:
+            known = self.tokens.get(record.id)
+            if known is None or (record.revoked_at is not None and known.revoked_at is None):
+                news[record.id] = record
+        if news:
+            self.tokens |= news
+            for told in self.on_tokens:
+                told()
 
     def remember_once(self, record: OnceRecord) -> None:
         self.onces.pop(record.key, None)

@@ -32,6 +32,16 @@ def start_healthy(here: Here, *names: str) -> None:
         wait_until(lambda n=name: is_healthy(here, n), 60, every_s=0.2, what=f"{name} healthy")  # type: ignore[misc]
 
 
+def make_tokens(here: Here) -> None:
+    """Again is no fault: the engine runs it at every start."""
+    for _ in range(2):
+        assert here.start("tokens").popen.wait(30) == 0, here.processes["tokens"].text()
+
+
+def signed_in(here: Here, name: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {(here.folder / 'tokens' / f'{name}.token').read_text().strip()}"}
+
+
 def is_healthy(here: Here, name: str) -> bool:
     """Fails at once, with what it said, when the process has ended."""
     assert here.processes[name].is_running(), here.processes[name].text()
@@ -42,6 +52,9 @@ def test_all_services_start_turn_healthy_and_show_the_page(here: Here) -> None:
     for name in ("registry", "gateway"):
         assert not here.is_healthy(name)
         start_healthy(here, name)
+        if name == "registry":
+            make_tokens(here)
+    assert httpx.get(here.url("registry", 8500) + "/v1/gateways").status_code == 401
     assert here.start("documents").popen.wait(30) == 0, here.processes["documents"].text()
     start_healthy(here, *[name for name, service in here.services.items() if "entrypoint" in service])
     page = here.url("gateway", 8580) + "/productpage"
@@ -65,9 +78,10 @@ def test_at_scale_a_plane_may_die_and_the_one_address_goes_on(here: Here) -> Non
         config = config.replace(f"bind :{port}", f"bind 127.0.0.1:{here.ports['balancer', port]}")
     (here.folder / "haproxy.cfg").write_text(config)
     start_healthy(here, "registry", "registry-2")
+    make_tokens(here)
     start_healthy(here, "gateway", "gateway-2", "gateway-3", "balancer")
     registry, mesh = here.url("balancer", 9500), here.url("balancer", 9581)
-    with httpx.Client(timeout=10, trust_env=False) as client:
+    with httpx.Client(timeout=10, trust_env=False, headers=signed_in(here, "admin")) as client:
         wait_until(lambda: len(live_gateways(client, registry)) == 3, 20, every_s=0.1, what="three live gateways")
         start_healthy(here, "details")
         host = {"Host": "details.bookinfo.mesh"}

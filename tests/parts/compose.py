@@ -36,6 +36,7 @@ class Here:
             "postgresql://meshway@postgres:5432/meshway": database_url,
             "redis://valkey:6379/0": redis_url,
             EXAMPLES_IN_IMAGE: str(ROOT / "examples"),
+            "/tokens": str(folder / "tokens"),
         } | {
             f"{name}:{port}": f"127.0.0.1:{here}"
             for (name, port), here in self.ports.items()

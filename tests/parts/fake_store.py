@@ -10,6 +10,7 @@ from registry.store.interface import (
     HistoryRecord,
     Loaded,
     StoreUnavailable,
+    TokenRecord,
 )
 from registry.store.steps import Row, Step
 
@@ -59,6 +60,9 @@ class FakeStore:
 
     async def data_keys(self, fresh: Sequence[DataKeyRecord] = ()) -> list[DataKeyRecord]:
         return list(fresh)
+
+    async def tokens(self) -> list[TokenRecord]:
+        return [record for batch in self.batches for record in batch.tokens]
 
     async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
         rows = [row for batch in self.batches for row in batch.changes if row.revision >= first]

@@ -29,7 +29,7 @@ class Registry:
 
     def start(self) -> None:
         command = ["-c", f"{self.program}\nfrom meshway.cli.main import main\nmain()"] if self.program else _COMMAND
-        command = [*command, "registry", "serve", "--data", str(self.data)]
+        command = [*command, "registry", "serve", "--trust-loopback", "--data", str(self.data)]
         command += ["--registry-port", str(self.port), *self.arguments]
         self.process = Process(python(*command), self.folder / "registry.out")
         wait_until(self.answers, 30, what="registry ready")

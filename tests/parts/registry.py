@@ -42,16 +42,19 @@ class RunningRegistry:
 
 @asynccontextmanager
 async def running_registry(folder: Path, **settings: Any) -> AsyncIterator[RunningRegistry]:
-    """Ports and folders are the test's own; everything is closed when it ends."""
+    """settings: of RegistrySettings; unless told, callers on this machine are trusted, as by `meshway up`.
+
+    Ports and folders are the test's own; everything is closed when it ends.
+    """
     gateways = Gateways(time.monotonic)
     died: list[bool] = []
     async with open_core(
-        RegistrySettings(data_dir=folder, port=0, **settings),
+        RegistrySettings(data_dir=folder, port=0, **({"trusts_loopback": True} | settings)),
         live_gateways=gateways.live_count,
         behind=gateways.pending,
         die=lambda: died.append(True),
     ) as core:
-        surface = make_surface(core, gateways, insecure=False)
+        surface = make_surface(core, gateways)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: RegistryConnection(surface, loop), "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from meshway.problem import Problem
 from registry.gateways import Gateways
 from registry.machine.encoding import AnswerEncoder
+from registry.machine.guards import Guards
 from registry.machine.protocol import RegistryConnection
 from registry.machine.request import Outlet, Reply, Request
 from registry.machine.routes import Routes
 from registry.machine.surface import Surface
-from registry.machine.trust import Trust
 from registry.manners.places import Caps
+from registry.rights.sign_in import SignIn
 from registry.settings import RegistrySettings
 from tests.parts.registry_wire import RecordingTransport
 
@@ -64,7 +65,8 @@ class Wire:
         surface = Surface(
             routes=routes,
             app=app or _empty_app,
-            trust=Trust(insecure=False),
+            sign_in=SignIn(dict, lambda: 0.0, trusts_loopback=True),
+            guards=Guards([]),
             encoder=AnswerEncoder(lambda: 812, lambda: 0.0),
             gateways=self.gateways,
             caps=Caps(RegistrySettings(data_dir=Path())),

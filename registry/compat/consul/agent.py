@@ -14,6 +14,7 @@ from registry.compat.consul.filters import selecting
 from registry.compat.consul.looking import Unknown
 from registry.compat.consul.queries import ConsulQuery
 from registry.compat.consul.refusals import Refusal, text_reply
+from registry.compat.consul.rights import require_registering
 from registry.compat.consul.shapes import ConsulAgentService
 from registry.compat.consul.showing import (
     CRITICAL,
@@ -57,7 +58,10 @@ class AgentServices:
         definition = read_service(fields, name="Name", check=check, namespace=namespace, address=request.peer or None)
         registration = definition.registration
         key = (registration.namespace, registration.service, registration.id)
+        request.caller.require_registering(registration.namespace, registration.service)
         before = self._parts.places.by_id(namespace, definition.consul_id)
+        if before is not None:
+            require_registering(request, before)
         registered = self._parts.catalog.announce(key, registering(definition))
         if before is not None and before.key != key:
             # An agent knows an ID once: who registers it for another service has left the first.
@@ -66,12 +70,14 @@ class AgentServices:
 
     def deregister(self, request: Request) -> Future[Reply]:
         row = self._named(request)
+        require_registering(request, row)
         return answer_when(self._parts.catalog.deregister(*row.key), lambda revision: Reply(200, revision=revision))
 
     def maintenance(self, request: Request) -> Future[Reply]:
         query = ConsulQuery(request.query)
         enable = query.needed_flag("enable")
         row = self._named(request)
+        require_registering(request, row)
         attributes = attributes_of(row.instance.metadata)
         metadata: dict[str, str | None] = {}
         if attributes is not None:

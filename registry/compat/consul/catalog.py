@@ -12,6 +12,7 @@ from registry.compat.consul.filters import selecting
 from registry.compat.consul.looking import Unknown
 from registry.compat.consul.queries import ConsulQuery
 from registry.compat.consul.refusals import Refusal
+from registry.compat.consul.rights import require_registering
 from registry.compat.consul.shapes import (
     ConsulCatalogNode,
     ConsulCatalogService,
@@ -58,6 +59,7 @@ class ConsulCatalog:
         )
         registration = definition.registration
         key = (registration.namespace, registration.service, registration.id)
+        request.caller.require_registering(registration.namespace, registration.service)
         registered = self._parts.catalog.announce(key, declaring(definition))
         return answer_when(registered, lambda registered: json_reply(True, revision=registered.revision))
 
@@ -72,6 +74,7 @@ class ConsulCatalog:
         row = self._parts.places.by_id(query.namespace_or(fields.text("Namespace")), fields.text("ServiceID"))
         if row is None:
             raise Unknown(404, "it is gone")
+        require_registering(request, row)
         deregistered = self._parts.catalog.deregister(*row.key)
         return answer_when(deregistered, lambda revision: json_reply(True, revision=revision))
 

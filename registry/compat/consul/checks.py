@@ -15,6 +15,7 @@ from registry.compat.consul.looking import Unknown
 from registry.compat.consul.places import check_id_of
 from registry.compat.consul.queries import ConsulQuery
 from registry.compat.consul.refusals import Refusal
+from registry.compat.consul.rights import require_registering
 from registry.compat.consul.shapes import ConsulCheck
 from registry.compat.consul.showing import checks_of
 from registry.compat.consul.updates import checking, failing, passing, warning
@@ -77,6 +78,7 @@ class AgentChecks:
         row = self._parts.places.by_id(query.namespace_or(fields.text("Namespace")), consul_id)
         if row is None:
             raise Unknown(400, f'ServiceID "{consul_id}" does not exist')
+        require_registering(request, row)
         attributes = _registered_here(row)
         check = read_check(fields, row.instance.address)
         check = msgspec.structs.replace(check, check_id=check.check_id or fields.text("Name"))
@@ -126,6 +128,7 @@ class AgentChecks:
         attributes = None if row is None else attributes_of(row.instance.metadata)
         if row is None or (attributes is not None and attributes.check == NO_CHECK):
             raise _unknown_check(check_id)
+        require_registering(request, row)
         return row, _registered_here(row)
 
 

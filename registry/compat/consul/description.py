@@ -270,7 +270,17 @@ def _about() -> list[Operation]:
 
 def _put(path: str, name: str, about: str, **more: Any) -> Operation:
     row: dict[str, Any] = {"answers": {200: None}, "parameters": _PLACE} | more
-    return Operation(method="PUT", path=path, id=f"consul{name}", tag="consul", about=about, errors=TEXT, **row)
+    return Operation(
+        method="PUT",
+        path=path,
+        id=f"consul{name}",
+        tag="consul",
+        about=about,
+        right="instances:write",
+        by_rows=True,
+        errors=TEXT,
+        **row,
+    )
 
 
 def _get(
@@ -289,6 +299,8 @@ def _get(
         id=f"consul{name}",
         tag="consul",
         about=about,
+        right="instances:read",
+        by_rows=True,
         parameters=parameters,
         answers=answers,
         errors=TEXT,

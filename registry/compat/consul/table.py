@@ -15,6 +15,7 @@ from registry.compat.consul.looking import Unknown, looking_twice
 from registry.compat.consul.parts import ConsulParts
 from registry.compat.consul.refusals import refusal_reply, refusing, text_reply
 from registry.compat.consul.removal import Removal
+from registry.compat.consul.rights import reading
 from registry.compat.outcomes import in_form
 from registry.machine.request import json_reply
 from registry.machine.routes import Routes
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from meshway.problem import Problem
     from registry.compat.consul.looking import Writes
     from registry.core import Core
+    from registry.machine.guards import Guards
     from registry.machine.request import Handler, Reply, Request
 
 # What of Consul is not here at all. /v1/health and /v1/session are no families: other paths below them are ours.
@@ -54,8 +56,8 @@ _SESSION: Final = (
 _METHODS: Final = ("GET", "PUT", "POST", "PATCH", "DELETE")
 
 
-def add_consul(routes: Routes, core: Core) -> None:
-    rows = consul_rows(core)
+def add_consul(routes: Routes, core: Core, guards: Guards) -> None:
+    rows = consul_rows(core, guards)
     routes.add(rows, consul_families(rows))
     routes.add((method, path, _absent("Sessions")) for method, path in _SESSION)
 
@@ -68,7 +70,7 @@ def consul_tasks(core: Core) -> list[tuple[str, Coroutine[None, None, None]]]:
     ]
 
 
-def consul_rows(core: Core) -> list[tuple[str, str, Handler]]:
+def consul_rows(core: Core, guards: Guards) -> list[tuple[str, str, Handler]]:
     parts = ConsulParts(core)
     services, checks, catalog = AgentServices(parts), AgentChecks(parts), ConsulCatalog(parts)
     health, about = ConsulHealthRoutes(parts), About(parts)
@@ -108,7 +110,8 @@ def consul_rows(core: Core) -> list[tuple[str, str, Handler]]:
         ("GET", "/v1/health/node/{node}", health.node),
         ("GET", "/v1/health/state/{state}", health.state),
     ]
-    return [(method, path, refusing(handler)) for method, path, handler in rows]
+    rows = [(method, path, reading(handler) if method == "GET" else handler) for method, path, handler in rows]
+    return [(method, path, refusing(handler)) for method, path, handler in guards.guarded(rows)]
 
 
 def _gone_if_unknown(handler: Writes) -> Handler:

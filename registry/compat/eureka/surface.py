@@ -60,7 +60,10 @@ class Eureka:
         return in_form(request, self._answer, refusal)
 
     def _answer(self, request: Request) -> Reply | asyncio.Future[Reply]:
-        match (request.method, *_place(request.segments)):
+        place = _place(request.segments)
+        if not request.caller.is_admin:
+            _require(request, place)
+        match (request.method, *place):
             case ("PUT", "apps", app, eureka_id):
                 return self._renew(app, eureka_id, _query(request))
             case ("GET", "apps", "delta"):
@@ -196,6 +199,14 @@ class Eureka:
             if namespace == NAMESPACE and (row := rows.get(instance_id)) is not None:
                 return row
         return None
+
+
+def _require(request: Request, place: tuple[str, ...]) -> None:
+    """Raises Problem 401, 403, 404."""
+    if request.method == "GET":
+        request.caller.require("instances:read", NAMESPACE)
+    else:
+        request.caller.require_registering(NAMESPACE, service_of(place[1]) if len(place) > 1 else "")
 
 
 def refusal(problem: Problem) -> Reply:

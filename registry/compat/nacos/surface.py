@@ -28,6 +28,7 @@ from registry.compat.nacos.names import (
     cluster_of,
     find_row,
     namespace_id_of,
+    namespace_of,
     place_of,
 )
 from registry.compat.nacos.parameters import Parameters, flag, parameters_of, refused, required, whole
@@ -76,6 +77,8 @@ class Nacos:
     def _answer(self, request: Request) -> Reply | asyncio.Future[Reply]:
         parameters = parameters_of(request)
         if request.segments[1:3] == ("v1", "ns"):
+            if not request.caller.is_admin:
+                _require(request, parameters)
             return self._naming(request, parameters)
         match (request.method, *request.segments[1:]):
             case ("POST", "v1", "auth", "login") | ("POST", "v1", "auth", "users", "login"):
@@ -83,7 +86,8 @@ class Nacos:
             case ("GET", "v1", "console", "health", "liveness" | "readiness"):
                 return ok()
             case ("GET", "v1", "console", "namespaces"):
-                return self._namespaces()
+                request.caller.require_somewhere("instances:read")
+                return self._namespaces(request.caller.namespaces("instances:read"))
         raise _unserved(request)
 
     def _naming(self, request: Request, parameters: Parameters) -> Reply | asyncio.Future[Reply]:
@@ -218,7 +222,7 @@ class Nacos:
 
     # --- the rest ---
 
-    def _namespaces(self) -> Reply:
+    def _namespaces(self, readable: frozenset[str] | None) -> Reply:
         data = [
             {
                 "namespace": "" if namespace == "default" else namespace,
@@ -228,6 +232,7 @@ class Nacos:
                 "type": 0 if namespace == "default" else 2,
             }
             for namespace in sorted(self._view.namespaces)
+            if readable is None or namespace in readable
         ]
         return json_reply({"code": 200, "message": None, "data": data})
 
@@ -271,10 +276,24 @@ def _unserved(request: Request) -> Problem:
     return Problem(404, "not_found", "Not found", detail=detail)
 
 
+def _require(request: Request, parameters: Parameters) -> None:
+    """Raises Problem 401, 403, 404."""
+    caller, what = request.caller, request.segments[3:4]
+    if what == ("operator",):
+        caller.require_somewhere("instances:read")
+    elif request.method == "GET":
+        caller.require("instances:read", namespace_of(parameters))
+    elif what == ("service",):
+        caller.require("documents:write", namespace_of(parameters))
+    else:
+        place = place_of(parameters)
+        caller.require_registering(place.namespace, place.service)
+
+
 def _signed_in(parameters: Parameters) -> Reply:
-    """Nobody is asked to sign in, and no token is looked at: clients that were given a name and a password go on."""
+    """The password is a token, which its client sends back with every call; there it is looked at, and not before."""
     required(parameters, "username")
-    return json_reply({"accessToken": "none-is-asked-for", "tokenTtl": _TOKEN_TTL_S, "globalAdmin": False})
+    return json_reply({"accessToken": parameters.get("password", ""), "tokenTtl": _TOKEN_TTL_S, "globalAdmin": False})
 
 
 def _beaten(code: int, interval_ms: int) -> Reply:

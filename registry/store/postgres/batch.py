@@ -23,6 +23,7 @@ from registry.store.tables import (
     IDEMPOTENCY_KEYS,
     INSTANCES,
     NAMESPACES,
+    TOKENS,
 )
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ _PARTS: Final = {
     "history": _Part(DOCUMENT_HISTORY, "insert"),
     "changes": _Part(CHANGES, "insert"),
     "onces": _Part(IDEMPOTENCY_KEYS, "insert"),
+    "tokens": _Part(TOKENS, "put"),
     "data_keys": _Part(DATA_KEYS, "add"),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from registry.store.interface import ChangeRecord, DocumentRecord, InstanceRecord, Loaded
+from registry.store.interface import ChangeRecord, DocumentRecord, InstanceRecord, Loaded, TokenRecord
 from registry.store.postgres import statements
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ async def load(connection: Connection) -> Loaded:
         instances=[InstanceRecord(*row) for row in instances],
         documents=[DocumentRecord(*row) for row in documents],
         onces=[],
+        tokens=[TokenRecord(*row) for row in await run(connection, statements.ALL_TOKENS)],
     )
 
 

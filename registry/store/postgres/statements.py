@@ -20,6 +20,7 @@ from registry.store.tables import (
     INSTANCES,
     NAMESPACES,
     OF_REVISIONS,
+    TOKENS,
 )
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ REMOVE_ALL: Final = tuple(Statement(delete(table)) for table in OF_REVISIONS)
 NAMESPACE_NAMES: Final = Statement(select(NAMESPACES.c.name).order_by(NAMESPACES.c.name))
 ALL_INSTANCES: Final = Statement(select(INSTANCES))
 ALL_DOCUMENTS: Final = Statement(select(DOCUMENTS))
+ALL_TOKENS: Final = Statement(select(TOKENS))
 ONCES: Final = Statement(
     select(IDEMPOTENCY_KEYS).where(IDEMPOTENCY_KEYS.c.key == func.any(bindparam("keys", type_=ARRAY(Text))))
 )

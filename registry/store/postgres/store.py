@@ -21,6 +21,7 @@ from registry.store.interface import (
     Moves,
     OnceRecord,
     StoreUnavailable,
+    TokenRecord,
 )
 from registry.store.postgres import statements
 from registry.store.postgres.batch import write
@@ -238,6 +239,10 @@ class PostgresStore:
         async with self._connections.read_side() as connection:
             found = await run(connection, statements.HISTORY_FROM)
         return found[0][0] if found else 0
+
+    async def tokens(self) -> list[TokenRecord]:
+        async with self._connections.read_side() as connection:
+            return [TokenRecord(*row) for row in await run(connection, statements.ALL_TOKENS)]
 
     async def tidy(self) -> None:
         """Its autovacuum does all of it; `meshway doctor` tells when that is off or does not keep up."""

@@ -10,7 +10,10 @@ import jsonschema
 import pytest
 from starlette.routing import Route
 
+from registry.compat.consul.description import consul_operations
 from registry.compat.consul.table import consul_rows
+from registry.machine.description import machine_operations
+from registry.machine.guards import Guards
 from registry.machine.table import machine_routes
 from tests.parts.registry_wire import RawClient
 
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
 
 ORDER = ("put", "post", "get", "patch", "delete")
 # Nobody asked a gateway, and none is there to be asked; nobody has a token, a key or a certificate.
-CALLER_NEEDED = ("answerQuestion", "explain", "resetBreakers", "enrol", "renewCertificate", "createServiceToken")
+CALLER_NEEDED = (
+    "answerQuestion", "explain", "resetBreakers", "enrol", "renewCertificate", "createServiceToken", "revokeToken",
+)  # fmt: skip
 STREAMS = ("/v1/watch", "/v1/feed")
 
 
@@ -39,10 +44,11 @@ def _operations(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[st
 
 async def test_every_route_is_described_and_every_description_is_a_route(registry: RunningRegistry) -> None:
     described = {(method.upper(), path) for method, path, _ in _operations(await _description(registry))}
-    machine = set(machine_routes(registry.core, registry.gateways, registry.surface.caps).patterns)
+    guards = Guards([*machine_operations(), *consul_operations()])
+    machine = set(machine_routes(registry.core, registry.gateways, registry.surface.caps, guards).patterns)
     application: Any = registry.surface.application
     api = set(_api_routes(application.routes))
-    consul = {(method, path) for method, path, _ in consul_rows(registry.core)}
+    consul = {(method, path) for method, path, _ in consul_rows(registry.core, guards)}
     assert len(machine) == 16
     assert len(consul) == 30
     assert len(api) >= 15

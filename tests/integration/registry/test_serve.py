@@ -26,7 +26,8 @@ from pathlib import Path
 from registry.app import serve
 from registry.settings import RegistrySettings
 sock = socket.socket(fileno=int(sys.argv[2])) if len(sys.argv) > 2 else None
-serve(RegistrySettings(data_dir=Path(sys.argv[1]), port=0), sock=sock, ready=lambda url: print(url, flush=True))
+settings = RegistrySettings(data_dir=Path(sys.argv[1]), trusts_loopback=True, port=0)
+serve(settings, sock=sock, ready=lambda url: print(url, flush=True))
 print("stopped", flush=True)
 """
 

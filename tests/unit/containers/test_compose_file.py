@@ -36,7 +36,7 @@ def test_a_service_is_pinned_locked_down_and_watched(name: str) -> None:
 
 
 def test_planes_and_stores_start_without_a_profile_and_more_of_them_with_scale() -> None:
-    assert named() == {"postgres", "valkey", "migrate", "registry", "gateway"}
+    assert named() == {"postgres", "valkey", "migrate", "registry", "tokens", "gateway"}
     assert named("scale") == {"registry-2", "gateway-2", "gateway-3", "balancer"}
     assert named("demo") == set(SERVICES) - named() - named("scale")
 

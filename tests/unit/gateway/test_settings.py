@@ -35,8 +35,8 @@ def test_a_gateway_that_is_told_not_to_log_gives_its_workers_no_path(tmp_path: P
 
 def test_a_registry_url_is_host_and_port() -> None:
     url = RegistryUrl.parse("http://registry.internal:8500/")
-    assert (url.host, url.port, url.host_field) == ("registry.internal", 8500, b"Host: registry.internal:8500\r\n")
-    assert RegistryUrl.parse("http://[::1]").host_field == b"Host: [::1]:8500\r\n"
+    assert (url.host, url.port, url.fields) == ("registry.internal", 8500, b"Host: registry.internal:8500\r\n")
+    assert RegistryUrl.parse("http://[::1]").fields == b"Host: [::1]:8500\r\n"
 
 
 @pytest.mark.parametrize("text", ["registry:8500", "https://registry", "http://", "http://a:99999", "http://a/path"])

@@ -9,7 +9,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from meshway.model.registration import check_metadata
+from registry.compat.consul.description import consul_operations
 from registry.compat.consul.table import consul_rows
+from registry.machine.guards import Guards
 from tests.parts.conditions import until
 from tests.parts.registry import RunningRegistry
 from tests.parts.registry_wire import RawClient
@@ -94,7 +96,7 @@ async def test_no_path_or_query_is_our_fault(registry: RunningRegistry) -> None:
     print(f"seed {seed}")
     chance = random.Random(seed)
     await registry.call("PUT", "/v1/agent/service/register", _REGISTRATION)
-    paths = [path for _, path, _ in consul_rows(registry.core)]
+    paths = [path for _, path, _ in consul_rows(registry.core, Guards(consul_operations()))]
     names = (
         "index",
         "wait",

@@ -4,10 +4,10 @@ import logging
 import pytest
 
 from meshway.http1.head import HeadLimits, RequestReader
-from meshway.identity import LOOPBACK
 from meshway.problem import Problem
 from registry.compat.outcomes import in_form, reason_of
 from registry.machine.request import Reply, Request
+from registry.rights.caller import TRUSTED
 
 FULL = Problem(503, "busy", "Busy", detail="too many writes wait", mend="come again")
 
@@ -25,7 +25,7 @@ def _request() -> Request:
     assert head is not None
     segments = ("eureka", "apps")
     return Request(
-        head, b"", method="GET", path="/eureka/apps", segments=segments, query="", peer="127.0.0.1", principal=LOOPBACK
+        head, b"", method="GET", path="/eureka/apps", segments=segments, query="", peer="127.0.0.1", caller=TRUSTED
     )
 
 

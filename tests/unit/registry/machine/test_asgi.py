@@ -34,7 +34,7 @@ async def test_the_application_sees_the_request_as_it_was_sent() -> None:
     assert (b"host", b"localhost") in seen["headers"]
     assert (b"content-length", b"4") in seen["headers"]
     assert seen["message"] == {"type": "http.request", "body": b"body", "more_body": False}
-    assert seen["state"]["principal"].name == "loopback"
+    assert seen["state"]["caller"].principal.name == "loopback"
 
 
 async def test_an_answer_in_pieces_is_streamed_and_the_connection_goes_on() -> None:

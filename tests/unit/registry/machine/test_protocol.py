@@ -228,7 +228,7 @@ async def test_callers_of_this_machine_are_let_in(lines: tuple[str, ...]) -> Non
 async def test_callers_from_elsewhere_are_refused() -> None:
     wire = Wire(peer="10.0.0.7")
     wire.send(request("GET", "/v1/echo"))
-    assert wire.transport.answers()[0].json["code"] == "not_loopback"
+    assert wire.transport.answers()[0].json["code"] == "not_signed_in"
 
 
 async def test_a_stream_is_chunked_and_stopped_once() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def stream_of(bench: FeedBench, **filters: str) -> tuple[EventStream, KeptOutlet]:
     given: dict[str, str | None] = {"namespace": None, "kind": None, "service": None}
-    stream = EventStream(bench.feed, Rounds(), since=None, **(given | filters))
+    stream = EventStream(bench.feed, Rounds(), since=None, readable=None, **(given | filters))
     outlet = KeptOutlet()
     stream.start(outlet)
     return stream, outlet

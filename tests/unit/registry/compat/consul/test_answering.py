@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from meshway.identity import LOOPBACK
 from registry.compat.consul.answering import Answers
 from registry.compat.consul.queries import ConsulQuery
 from registry.machine.request import Reply, Request
+from registry.rights.caller import TRUSTED
 from tests.parts.registry_bench import Bench
 
 
@@ -41,7 +41,7 @@ def test_whoever_asks_the_same_is_given_one_answer_until_it_changes() -> None:
             return sorted(bench.view.services.get(("default", "books"), {}))
 
         head: Any = None
-        asked = Request(head, b"", method="GET", path=path, segments=(), query=query, peer="", principal=LOOPBACK)
+        asked = Request(head, b"", method="GET", path=path, segments=(), query=query, peer="", caller=TRUSTED)
         reply = answers.blocking(asked, ConsulQuery(query), ("default", "books"), read)
         assert isinstance(reply, Reply)
         return reply.body

@@ -1,0 +1,113 @@
+"""What each operation needs, as one check before it is done: made of the rows that also describe the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from meshway.problem import not_found
+from registry.machine.routes import Routes
+from registry.rights.caller import unauthenticated
+from registry.view.view import EVERY_NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from registry.machine.request import Handler, Reply, Request
+    from registry.manners.openapi import Operation
+    from registry.rights.roles import Right
+
+    Check = Callable[[Request], None]
+
+_NAMESPACE, _SERVICE = 2, 4
+"""Where they stand among the segments of a path below /v1/namespaces."""
+
+
+class Guards:
+    """open_paths: where nobody has to sign in."""
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self._checks = {(row.method, row.path): check_of(row) for row in operations}
+        self.open_paths = frozenset(row.path for row in operations if row.right == "open")
+        self._by_path = Routes((method, path, cast("Handler", check)) for (method, path), check in self._checks.items())
+
+    def guarded(self, rows: Iterable[tuple[str, str, Handler]]) -> list[tuple[str, str, Handler]]:
+        """The rows, each behind its check. Raises KeyError for one that declares no right."""
+        return [(method, path, _behind(self._checks[method, path], handler)) for method, path, handler in rows]
+
+    def check(self, request: Request) -> None:
+        """Of a request for the application. What is served there without a declared right is an admin's alone, and a
+        slash within a segment is nobody's: the application would read another path than was judged."""
+        if any("/" in segment for segment in request.segments):
+            raise not_found(request.path, "no segment of a path holds a slash")
+        check = cast("Check | None", self._by_path.find(request.method, request.segments))
+        if check is not None:
+            check(request)
+        elif request.caller.is_anonymous:
+            raise unauthenticated("nobody is signed in", code="not_signed_in")
+        elif not request.caller.is_admin and not self._by_path.has(request.segments):
+            raise not_found(request.path, "GET /openapi.json lists all paths")
+
+
+def check_of(row: Operation) -> Check:
+    if row.right == "open":
+        return _anybody
+    if row.right == "signed_in":
+        return _signed_in
+    if row.by_rows:
+        return _somewhere(row.right)
+    if "{namespace}" not in row.path:
+        return _everywhere(row.right)
+    if "{service}" in row.path and row.right == "instances:write":
+        return _registering
+    if "{service}" in row.path and row.right == "instances:read":
+        return _seeing
+    return _within(row.right)
+
+
+def _behind(check: Check, handler: Handler) -> Handler:
+    def handle(request: Request) -> Reply:
+        check(request)
+        return cast("Reply", handler(request))
+
+    return handle
+
+
+def _anybody(_: Request) -> None:
+    """Nobody has to sign in."""
+
+
+def _signed_in(request: Request) -> None:
+    if request.caller.is_anonymous:
+        raise unauthenticated("nobody is signed in", code="not_signed_in")
+
+
+def _somewhere(right: Right) -> Check:
+    return lambda request: request.caller.require_somewhere(right)
+
+
+def _everywhere(right: Right) -> Check:
+    return lambda request: request.caller.require_everywhere(right)
+
+
+def _within(right: Right) -> Check:
+    def check(request: Request) -> None:
+        namespace = request.segments[_NAMESPACE]
+        if namespace == EVERY_NAMESPACE and request.method == "GET":
+            request.caller.require_somewhere(right)  # the list is what may be read
+        else:
+            request.caller.require(right, namespace)
+
+    return check
+
+
+def _registering(request: Request) -> None:
+    segments = request.segments
+    request.caller.require_registering(segments[_NAMESPACE], segments[_SERVICE])
+
+
+def _seeing(request: Request) -> None:
+    segments = request.segments
+    if segments[_NAMESPACE] == EVERY_NAMESPACE:
+        request.caller.require_somewhere("instances:read")
+    else:
+        request.caller.require_seeing(segments[_NAMESPACE], segments[_SERVICE])

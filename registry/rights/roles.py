@@ -1,0 +1,50 @@
+"""Roles, and what each may do; pure.
+
+A right is `resource:verb`. A role is held in one namespace or in all of them (`*`); what concerns the whole mesh needs
+its right in all. `gateway` is for gateways alone, and a service's own right is no role: a token that names a service
+may register that service's instances and nothing else (docs/internals/rights.md).
+"""
+
+from typing import Final, Literal, get_args
+
+Right = Literal[
+    "instances:read",
+    "documents:read",
+    "gateways:read",
+    "metrics:read",
+    "calls:explain",
+    "identity:read",
+    "instances:drain",
+    "breakers:reset",
+    "instances:write",
+    "documents:write",
+    "tokens:read",
+    "tokens:write",
+    "identity:write",
+    "backup:read",
+    "feed:read",
+    "reports:write",
+]
+Role = Literal["viewer", "operator", "editor", "namespace-admin", "admin", "gateway"]
+
+EVERYWHERE: Final = "*"
+RIGHTS: Final[tuple[Right, ...]] = get_args(Right)
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+# Held for the whole mesh or not at all.
+OF_THE_MESH: Final[frozenset[Role]] = frozenset({"admin", "gateway"})
+
+_VIEWER: Final[frozenset[Right]] = frozenset(
+    {"instances:read", "documents:read", "gateways:read", "metrics:read", "calls:explain", "identity:read"}
+)
+_OPERATOR: Final[frozenset[Right]] = _VIEWER | {"instances:drain", "breakers:reset"}
+_EDITOR: Final[frozenset[Right]] = _OPERATOR | {"instances:write", "documents:write"}
+_NAMESPACE_ADMIN: Final[frozenset[Right]] = _EDITOR | {"tokens:read", "tokens:write"}
+
+RIGHTS_OF: Final[dict[Role, frozenset[Right]]] = {
+    "viewer": _VIEWER,
+    "operator": _OPERATOR,
+    "editor": _EDITOR,
+    "namespace-admin": _NAMESPACE_ADMIN,
+    "admin": frozenset(RIGHTS),
+    "gateway": frozenset({"feed:read", "reports:write"}),
+}

@@ -1,0 +1,175 @@
+"""Who calls: by the token of the request, or because it comes from this machine where that is trusted.
+
+Callers on this machine are trusted (`meshway up`, docs/internals/rights.md) when their address is a loopback one, when
+`Host` names loopback (a page of another site whose name was rebound to 127.0.0.1 sends its own name), and when they
+send no foreign `Origin` (a page of another site cannot leave that out). Where a token is sent, it alone says who calls.
+
+A token comes as `Authorization: Bearer`, or as the password of `Basic`, for clients of other registries that know no
+other way; never in a cookie. Consul's clients may send it as `X-Consul-Token`, Nacos's as the parameter `accessToken`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
+
+from meshway.http1.fields import find
+from meshway.identity import Principal
+from meshway.problem import Problem
+from registry.rights.caller import NOBODY, TRUSTED, Caller, unauthenticated
+from registry.rights.token import id_of, is_its_own, is_live, scope_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from meshway.http1.message import RequestHead
+    from registry.rights.bootstrap import Bootstrap
+    from registry.store.interface import TokenRecord
+
+_LOOPBACK_NAMES: Final = frozenset({b"localhost", b"[::1]", b"ip6-localhost"})
+_CONSUL: Final = (b"/v1/agent/", b"/v1/catalog/", b"/v1/health/", b"/v1/status/")
+_NACOS: Final = b"/nacos/"
+_REMEMBERED: Final = 10_000
+
+
+class SignIn:
+    """One for the process. tokens: by id, as they stand now. trusts_loopback: callers on this machine need no token.
+    wall: seconds since 1970. bootstrap: what signs in as long as there was never an admin."""
+
+    __slots__ = ("_bootstrap", "_callers", "_tokens", "_trusts_loopback", "_wall")
+
+    def __init__(
+        self,
+        tokens: Callable[[], Mapping[str, TokenRecord]],
+        wall: Callable[[], float],
+        *,
+        trusts_loopback: bool,
+        bootstrap: Bootstrap | None = None,
+    ) -> None:
+        self._tokens = tokens
+        self._wall = wall
+        self._trusts_loopback = trusts_loopback
+        self._bootstrap = bootstrap
+        # What callers send again and again, as they send it: looked up instead of hashed.
+        self._callers: dict[bytes, Caller] = {}
+
+    def caller(self, peer: str, head: RequestHead) -> Caller:
+        """Raises Problem 401 for a token that is none of ours or is over, 403 for pages of other sites."""
+        origin = find(head.block, b"origin")
+        if origin is not None and not _is_own_origin(origin, head.authority):
+            raise _forbidden("foreign_origin", "a page of another origin may not call the registry")
+        sent = head.named.get(b"authorization")
+        if sent is None and not self._trusts_loopback:
+            sent = _sent_as_others_do(head)
+        if sent is not None:
+            return self._by_token(sent)
+        if self._trusts_loopback and is_loopback_address(peer):
+            if (head.host or head.minor) and not is_loopback_name(head.host):
+                host = head.host.decode("latin-1")
+                raise _forbidden("foreign_host", f"Host {host} does not name this machine: use localhost or 127.0.0.1")
+            return TRUSTED
+        return NOBODY
+
+    def forget(self) -> None:
+        """Some token has come or was revoked."""
+        self._callers.clear()
+
+    def is_still(self, caller: Caller) -> bool:
+        """Whether the caller may go on with what takes long: its token is neither revoked nor over."""
+        if not caller.token:
+            return True
+        record = self._tokens().get(caller.token)
+        return record is not None and is_live(record, self._wall())
+
+    def _by_token(self, sent: bytes) -> Caller:
+        known = self._callers.get(sent)
+        if known is None:
+            known = self._looked_up(sent)
+            if len(self._callers) >= _REMEMBERED:
+                self._callers.clear()
+            if known.token:
+                self._callers[sent] = known
+        if known.expires_at is not None and self._wall() >= known.expires_at:
+            raise unauthenticated("the token is over", code="token_expired")
+        return known
+
+    def _looked_up(self, sent: bytes) -> Caller:
+        text = _token_of(sent)
+        token_id = id_of(text)
+        record = None if token_id is None else self._tokens().get(token_id)
+        if record is None and self._bootstrap is not None and self._bootstrap.is_its_own(text, self._tokens().values()):
+            return self._bootstrap.caller
+        if record is None or not is_its_own(record, text):
+            raise unauthenticated("the token is none of this mesh's", code="unknown_token")
+        if record.revoked_at is not None:
+            raise unauthenticated("the token was revoked", code="token_revoked")
+        return caller_of(record)
+
+
+def caller_of(record: TokenRecord) -> Caller:
+    scope = scope_of(record)
+    namespace, _, service = scope.service.partition("/")
+    principal = Principal(f"token:{record.name}", namespace or "default", service, method="token")
+    return Caller(principal, scope.grants, service=scope.service, expires_at=record.expires_at, token=record.id)
+
+
+def is_loopback_address(address: str) -> bool:
+    if address in ("127.0.0.1", "::1"):
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def is_loopback_name(host: bytes) -> bool:
+    """host: lower-case, without port and trailing dot; a name under .localhost is loopback by RFC 6761 §6.3."""
+    return (
+        host in _LOOPBACK_NAMES
+        or host.endswith(b".localhost")
+        or (host.startswith(b"127.") and is_loopback_address(host.decode("latin-1")))
+    )
+
+
+def _token_of(sent: bytes) -> str:
+    """Of an Authorization field, RFC 6750 §2.1 or RFC 7617 §2. Raises Problem 401 for another scheme."""
+    scheme, _, rest = sent.decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[2]
+        except (binascii.Error, ValueError):
+            pass
+    raise unauthenticated("the Authorization field holds no token", code="unknown_token")
+
+
+def _sent_as_others_do(head: RequestHead) -> bytes | None:
+    target = head.target
+    if target.startswith(_CONSUL):
+        sent = find(head.block, b"x-consul-token")
+        return None if sent is None else b"Bearer " + sent.strip()
+    if target.startswith(_NACOS):
+        query = parse_qs(target.partition(b"?")[2].decode("latin-1"))
+        return b"Bearer " + query["accessToken"][0].encode("latin-1", "replace") if "accessToken" in query else None
+    return None
+
+
+def _is_own_origin(origin: bytes, authority: bytes) -> bool:
+    scheme, _, rest = origin.strip().lower().partition(b"://")
+    if scheme not in (b"http", b"https"):
+        return False
+    port = b":443" if scheme == b"https" else b":80"
+    return _with_port(rest, port) == _with_port(authority.lower(), port)
+
+
+def _with_port(authority: bytes, port: bytes) -> bytes:
+    has_port = b":" in authority.rpartition(b"]")[2]
+    return authority if has_port else authority + port
+
+
+def _forbidden(code: str, detail: str) -> Problem:
+    return Problem(403, code, "Not allowed", detail=detail)

@@ -1,0 +1,188 @@
+"""Making, listing and revoking tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from meshway.problem import FieldError, Problem, invalid_request, not_found
+from registry.rights.roles import EVERYWHERE, OF_THE_MESH, RIGHTS_OF
+from registry.rights.token import Grant, Scope, is_live, live_admins, mint, scope_of
+from registry.store.interface import TokenRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry.revisions.draft import Draft
+    from registry.revisions.revisions import Revisions
+    from registry.rights.caller import Caller
+    from registry.view.view import View
+
+# Of those that are neither revoked nor over.
+MAX_LIVE: Final = 10_000
+_BYTES: Final = 500
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """As it is listed: without itself. service: `namespace/name` of the one it registers. Times: seconds since 1970."""
+
+    id: str
+    name: str
+    grants: tuple[Grant, ...]
+    service: str = ""
+    created_at: float
+    created_by: str
+    expires_at: float | None = None
+    revoked_at: float | None = None
+    revoked_by: str | None = None
+
+
+class NewToken(Token, frozen=True, kw_only=True):
+    """The one answer that tells it."""
+
+    token: str
+
+
+class Tokens:
+    """wall: seconds since 1970. may_lose_admins: somebody is an admin without a token (callers on this machine)."""
+
+    def __init__(self, view: View, revisions: Revisions, wall: Callable[[], float], *, may_lose_admins: bool) -> None:
+        self._view = view
+        self._revisions = revisions
+        self._wall = wall
+        self._may_lose_admins = may_lose_admins
+
+    async def create(self, caller: Caller, name: str, scope: Scope, *, expires_in_s: float | None) -> NewToken:
+        """Nobody gives what they have not. Raises Problem 403, 404, 409 (the name is taken), 422."""
+        refuse_beyond(caller, scope)
+        minted, now = mint(), self._wall()
+        record = TokenRecord(
+            id=minted.id,
+            name=name,
+            digest=minted.digest,
+            scope=msgspec.msgpack.encode(scope),
+            created_at=now,
+            created_by=caller.principal.name,
+            expires_at=None if expires_in_s is None else now + expires_in_s,
+        )
+        await self._revisions.submit(_Create(record, now))
+        members = {field: getattr(shown(record), field) for field in Token.__struct_fields__}
+        return NewToken(**members, token=minted.text)
+
+    def list(self, caller: Caller) -> list[Token]:
+        """Those that lie wholly where the caller may read tokens, oldest first."""
+        records = sorted(self._view.tokens.values(), key=lambda record: (record.created_at, record.id))
+        return [shown(record) for record in records if _is_within(caller, scope_of(record))]
+
+    async def revoke(self, caller: Caller, token_id: str) -> None:
+        """Also when it is revoked already. Raises Problem 404, 409 for the last admin's."""
+        await self._revisions.submit(_Revoke(token_id, caller, self._wall(), self._may_lose_admins))
+
+
+class _Create(msgspec.Struct, frozen=True):
+    record: TokenRecord
+    now: float
+
+    @property
+    def size(self) -> int:
+        return _BYTES
+
+    def judge(self, draft: Draft) -> None:
+        """Names of live tokens differ: they stand in the history of documents."""
+        live = [record for record in draft.all_tokens().values() if is_live(record, self.now)]
+        if any(record.name == self.record.name for record in live):
+            raise Problem(
+                409,
+                "name_taken",
+                "Name taken",
+                detail=f"there is a token {self.record.name} already",
+                mend=f"choose another name, or revoke that one: meshway token revoke {self.record.name}",
+            )
+        if len(live) >= MAX_LIVE:
+            raise Problem(
+                409,
+                "too_many_tokens",
+                "Too many tokens",
+                detail=f"{MAX_LIVE} tokens are live",
+                mend="revoke some: meshway token list",
+            )
+        draft.put_token(self.record)
+
+
+class _Revoke(msgspec.Struct, frozen=True):
+    id: str
+    caller: Caller
+    now: float
+    may_lose_admins: bool
+
+    @property
+    def size(self) -> int:
+        return _BYTES
+
+    def judge(self, draft: Draft) -> None:
+        records = draft.all_tokens()
+        record = records.get(self.id)
+        if record is None or not _is_within(self.caller, scope_of(record)):
+            raise not_found(f"token {self.id}", "meshway token list tells the ids")
+        if record.revoked_at is not None:
+            return
+        if not self.may_lose_admins and [one.id for one in live_admins(records.values(), self.now)] == [self.id]:
+            raise Problem(
+                409,
+                "last_admin",
+                "The last admin",
+                detail=f"{record.name} is the only token of an admin: without it nobody could make another",
+                mend="make another first: meshway token create NAME --role admin",
+            )
+        by = self.caller.principal.name
+        draft.put_token(msgspec.structs.replace(record, revoked_at=self.now, revoked_by=by))
+
+
+def refuse_beyond(caller: Caller, scope: Scope) -> None:
+    """Raises Problem 422 for a scope that makes no sense, 401, 403 or 404 for one that goes beyond the caller's own."""
+    _refuse_senseless(scope)
+    for grant in scope.grants:
+        caller.require("tokens:write", grant.namespace)
+        for right in sorted(RIGHTS_OF[grant.role]):
+            caller.require(right, grant.namespace)
+    if scope.service:
+        namespace = scope.service.partition("/")[0]
+        caller.require("tokens:write", namespace)
+        caller.require("instances:write", namespace)
+
+
+def shown(record: TokenRecord) -> Token:
+    scope = scope_of(record)
+    return Token(
+        id=record.id,
+        name=record.name,
+        grants=scope.grants,
+        service=scope.service,
+        created_at=record.created_at,
+        created_by=record.created_by,
+        expires_at=record.expires_at,
+        revoked_at=record.revoked_at,
+        revoked_by=record.revoked_by,
+    )
+
+
+def _refuse_senseless(scope: Scope) -> None:
+    errors = [
+        FieldError(
+            path=f"grants[{at}].namespace",
+            code="forbidden_combination",
+            message=f"grants[{at}].namespace: {grant.role} is held in all namespaces or not at all: write {EVERYWHERE}",
+        )
+        for at, grant in enumerate(scope.grants)
+        if grant.role in OF_THE_MESH and grant.namespace != EVERYWHERE
+    ]
+    if not scope.grants and not scope.service:
+        message = "grants: is empty, and no service is named: such a token may nothing"
+        errors.append(FieldError(path="grants", code="missing", message=message))
+    if errors:
+        raise invalid_request(errors[0].message, tuple(errors))
+
+
+def _is_within(caller: Caller, scope: Scope) -> bool:
+    return caller.is_admin or all(caller.may("tokens:read", namespace) for namespace in scope.namespaces)
