@@ -1,35 +1,24 @@
 """`check`, `version`, `healthcheck`: is it well."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-import msgspec
 import typer
 
 from meshway.cli.failure import FAILED, UNREACHABLE, CliError
+from meshway.cli.findings import Finding, show_findings
+from meshway.cli.gateway_findings import gateway_findings
 from meshway.cli.session import REGISTRY, Session, asking
 
 if TYPE_CHECKING:
     from meshway.cli.registry_client import RegistryClient
 
-Verdict = Literal["passed", "warning", "failed"]
-_MARKS: Final = {"passed": "✓", "warning": "!", "failed": "✗"}
-_SHOWN: Final = 5
 ADMIN: Final = "http://127.0.0.1:8590"
 # What a registry does without when a part is missing, and what mends it.
 _WITHOUT: Final = {
     "store": ("without its store, writes are refused", "start the database, or make room on its disk"),
     "live": ("without Redis, no lease ends", "start Redis, or correct MESHWAY_REDIS_URL of that registry"),
 }
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One check. id: stable, for monitoring and for links."""
-
-    id: str
-    verdict: Verdict
-    text: str
-    mend: str | None = None
 
 
 check_app = typer.Typer(invoke_without_command=True)
@@ -55,27 +44,6 @@ def check(
     findings, is_away = _findings(RegistryClient(session), session, gateway.rstrip("/"))
     if show_findings(session, findings):
         raise typer.Exit(UNREACHABLE if is_away else FAILED)
-
-
-def show_findings(session: Session, findings: Sequence[Finding]) -> int:
-    """How many failed."""
-    from meshway.cli.output import painted, pretty_json
-
-    failed = sum(finding.verdict == "failed" for finding in findings)
-    warned = sum(finding.verdict == "warning" for finding in findings)
-    if session.output in ("json", "jsonl"):
-        session.put(pretty_json({"failed": failed, "warnings": warned, "checks": findings}))
-    else:
-        for finding in findings:
-            if session.quiet and finding.verdict == "passed":
-                continue
-            line = f"{_MARKS[finding.verdict]} {finding.text}"
-            session.put(painted(line) if session.color else line)
-            if finding.mend:
-                session.put(f"    mend: {finding.mend}")
-        passed = len(findings) - failed - warned
-        session.say(f"{failed} failed, {warned} warning{'s' * (warned != 1)}, {passed} passed")
-    return failed
 
 
 @asking
@@ -131,7 +99,7 @@ def _findings(client: "RegistryClient", session: Session, gateway: str) -> tuple
 def _all_findings(client: "RegistryClient", session: Session, gateway: str) -> Iterator[Finding]:
     yield _registry_ready(client, session)
     gateways = client.read("/v1/gateways")["items"]
-    yield from _gateways(client, gateways)
+    yield from gateway_findings(client, gateways)
     if gateway:
         yield _admin_ready(gateway, session)
     yield from _services(client)
@@ -166,85 +134,6 @@ def _registry_ready(client: "RegistryClient", session: Session) -> Finding:
         verdict="failed",
         text=f"registry {session.registry} is not ready: answered {response.status_code}",
     )
-
-
-def _gateways(client: "RegistryClient", gateways: list[dict[str, Any]]) -> Iterator[Finding]:
-    live = [gateway for gateway in gateways if gateway["live"]]
-    if not live:
-        yield Finding(
-            id="gateways-live",
-            verdict="failed",
-            text="no gateway reports to this registry: nobody carries calls by it",
-            mend="meshway gateway serve, or meshway up",
-        )
-        return
-    head = int(client.ask("GET", "/v1/health/live").headers.get("meshway-revision", "0"))
-    behind = [gateway["node"] for gateway in live if gateway["revision"] < head]
-    if behind:
-        yield Finding(
-            id="gateways-current",
-            verdict="warning",
-            text=f"gateways behind revision {head}: {', '.join(behind)}",
-            mend="meshway get gateways shows their revisions; one that stays behind says why in its log",
-        )
-    else:
-        yield Finding(
-            id="gateways-current", verdict="passed", text=f"gateways {len(live)} of {len(live)} at revision {head}"
-        )
-    for gateway in gateways:
-        if not gateway["live"]:
-            yield Finding(
-                id="gateway-silent",
-                verdict="warning",
-                text=f"gateway {gateway['node']} has been silent for {gateway['last_report_s']:.0f} s",
-            )
-        if kept := gateway.get("mass_removal_guard", 0):
-            yield Finding(
-                id="mass-removal-guard",
-                verdict="failed",
-                text=f"gateway {gateway['node']} calls {kept} endpoints on that vanished from the registry at once",
-                mend="look for why they were lost: the registry's log, its store, the network to the instances",
-            )
-        if alone := gateway.get("limits_alone", ""):
-            yield Finding(
-                id="limits-alone",
-                verdict="warning",
-                text=f"gateway {gateway['node']} counts shared limits by its own share: {alone}",
-                mend="it counts with the others again by itself once its registry, and the registry's Redis, answer",
-            )
-        if ejected := gateway.get("ejected", []):
-            yield Finding(
-                id="instances-ejected",
-                verdict="warning",
-                text=f"gateway {gateway['node']} does not call {', '.join(ejected[:_SHOWN])}"
-                f"{' …' if len(ejected) > _SHOWN else ''}: their calls fail",
-                mend="look for why in the log of the instance; a heartbeat says only that its process lives",
-            )
-        if failing := gateway.get("failing", []):
-            yield Finding(
-                id="instances-failing",
-                verdict="warning",
-                text=f"gateway {gateway['node']} calls {', '.join(failing[:_SHOWN])}"
-                f"{' …' if len(failing) > _SHOWN else ''} on though the calls fail: there is no other",
-                mend="look whether the instance still runs: its lease may outlive it; meshway deregister takes it out",
-            )
-        if opened := gateway.get("open_breakers", []):
-            yield Finding(
-                id="breakers-open",
-                verdict="warning",
-                text=f"gateway {gateway['node']} keeps calls away from {', '.join(opened[:_SHOWN])}"
-                f"{' …' if len(opened) > _SHOWN else ''}: the breaker is open, as too many of them failed",
-                mend="look for why they fail: the log of its instances; the breaker tries again by itself",
-            )
-        for refused in gateway.get("refused", []):
-            name = f"{refused['kind']} {refused['namespace']}/{refused['name']}"
-            yield Finding(
-                id="gateway-refused",
-                verdict="failed",
-                text=f"gateway {gateway['node']} refuses {name}: {refused.get('path', '')} {refused['reason']}",
-                mend=f"it runs the last good version; mend the document: meshway describe {name.split()[0].lower()}/"
-                f"{refused['name']} -n {refused['namespace']}",
-            )
 
 
 def _admin_ready(gateway: str, session: Session) -> Finding:

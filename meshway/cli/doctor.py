@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from meshway.cli.checks import Finding, show_findings
 from meshway.cli.failure import FAILED
+from meshway.cli.findings import Finding, show_findings
 from meshway.cli.installed import refuse_missing_server
 from meshway.cli.session import Session, asking
 
