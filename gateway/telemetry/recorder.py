@@ -32,9 +32,11 @@ _SECRET: Final = re.compile(
     rb"auth|cookie|token|secret|passw|session|api-?key|credential|signature|jwt|otp|\A(?:key|code|sig|state|nonce)\Z",
     re.IGNORECASE,
 )
-# A JSON Web Token (two parts that begin with `{"` in base64url), wherever an Authentication has callers put it. Looked
-# for at the beginning of a word only, so that a long value costs no more than its length.
-_TOKEN: Final = re.compile(rb"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+# A JSON Web Token (two parts that begin with `{"` in base64url) or an API key, wherever an Authentication has callers
+# put it. Looked for at the beginning of a word only, so that a long value costs no more than its length.
+_TOKEN: Final = re.compile(
+    rb"(?<![A-Za-z0-9_-])(?:eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+|mw_[A-Za-z0-9_-]{8}_[A-Za-z0-9_-]{43})"
+)
 
 # When it ended and when it began, of the worker's clock; head, peer, scheme; what the finisher sorted it by.
 Ended = tuple[float, float, RequestHead | None, str, bytes, tuple[int, str, str, int, int, str, str]]

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from meshway.problem import Problem
+from meshway.sealing import make_key_file
+from meshway.snapshot import FrameReader, SecretFrame
 from registry.core import Core, open_core
 from registry.leases import company, place
 from registry.leases.leases import SWEEP
@@ -23,7 +25,7 @@ from tests.parts.fault_proxy import FaultProxy
 from tests.parts.feed_bench import Mirror, truth
 from tests.parts.postgres import Postgres
 from tests.parts.registry import running_registry
-from tests.parts.registry_bench import registration, route_to
+from tests.parts.registry_bench import registration, route_to, written
 from tests.parts.valkey import Valkey
 
 Urls = dict[str, Any]
@@ -439,3 +441,41 @@ async def test_a_registry_without_redis_takes_its_place_again_after_a_loss_of_th
         with pytest.raises(StartRefused):
             async with replicas(without, tmp_path, 1):
                 raise AssertionError("it started")
+
+
+def _keys_of(core: Core) -> dict[tuple[str, str], list[Any]]:
+    """What a gateway that follows this registry is told of Secrets."""
+    follower = core.feed.follow(since=None, epoch=None, node="g", wake=lambda: None)
+    told = b"".join(iter(follower.take, b""))
+    follower.close()
+    frames = [frame for frame in FrameReader().feed(told) if isinstance(frame, SecretFrame)]
+    return {frame.key: [version.data for version in frame.versions] for frame in frames}
+
+
+async def test_what_one_seals_the_others_open_by_the_same_master_key_and_nobody_without(
+    urls: Urls, tmp_path: Path
+) -> None:
+    key_file = tmp_path / "master.key"
+    make_key_file(key_file)
+    keys = written("Secret", "keys", {"type": "api_key_set", "data": []})
+    asking = written("Authentication", "partners", {"methods": [{"api_key": {"secret": "keys"}}]})
+    both = [(one.document, one.spec) for one in (keys, asking)]
+    async with replicas(urls, tmp_path, 1) as (without,):
+        with pytest.raises(Problem) as refused:
+            await without.documents.apply(both, (), by="me")
+        assert (refused.value.status, refused.value.code) == (409, "no_master_key")
+    async with replicas(urls, tmp_path, 2, master_key_file=key_file) as (one, other):
+        await one.documents.apply(both, (), by="me")
+        await until(lambda: at_head(one, other))
+        assert _keys_of(other) == {("default", "keys"): [[]]}
+        fresh = [{"id": "acme0001", "hash": "sha256:" + "0" * 64}]
+        changed = written("Secret", "keys", {"type": "api_key_set", "data": fresh, "drop_old": True})
+        await other.documents.apply([(changed.document, changed.spec)], (), by="me")
+        await until(lambda: at_head(one, other))
+        assert _keys_of(one) == _keys_of(other) == {("default", "keys"): [fresh]}
+    for another in (None, tmp_path / "another.key"):
+        if another is not None:
+            make_key_file(another)
+        with pytest.raises(StartRefused, match="MESHWAY_MASTER_KEY_FILE"):
+            async with replicas(urls, tmp_path, 1, master_key_file=another):
+                pass

@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from gateway.telemetry.recorder import GAP_S, Recorded, Recorder, file_of
 from tests.parts.calls import call
+from tests.parts.secrets import api_key
 
 
 def lines_in(folder: Path) -> list[Recorded]:
@@ -34,8 +36,8 @@ def test_secrets_are_left_out_and_their_names_kept(tmp_path: Path) -> None:
     assert (line.authority, line.method, line.status, line.listener) == ("shop.example", "GET", 200, "edge")
 
 
-def test_a_token_is_left_out_wherever_callers_put_it(tmp_path: Path) -> None:
-    token = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJheXNlIn0.c2lnbmF0dXJl"
+@pytest.mark.parametrize("token", ["eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJheXNlIn0.c2lnbmF0dXJl", api_key("acme0001")])
+def test_a_token_or_a_key_is_left_out_wherever_callers_put_it(token: str, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     recorder.seen = 1
     target = f"/a?who={token}&%6Bey=c2lnbmF0dXJl&b={token.replace('.', '%2E')}&page=3"
