@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from registry.store.authorities import AuthorityRecord, TrustRecord
+from registry.store.certificates import CertificateRecord
 from registry.store.interface import DataKeyRecord, DocumentRecord, HistoryRecord, InstanceRecord, OnceRecord
 
 if TYPE_CHECKING:
@@ -48,6 +50,9 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="rows",
     history: list[HistoryRecord] = []
     onces: list[OnceRecord] = []
     data_keys: list[DataKeyRecord] = []
+    trust: list[TrustRecord] = []
+    authorities: list[AuthorityRecord] = []
+    certificates: list[CertificateRecord] = []
     history_from: int = 0
 
     @property

@@ -64,5 +64,8 @@ def _batches(file: Path, epoch: str, head: int, instance_number: int, at: float)
                 history=frame.history,
                 onces=frame.onces,
                 data_keys=frame.data_keys,
+                trust=frame.trust,
+                authorities=frame.authorities,
+                certificates=frame.certificates,
                 history_from=frame.history_from,
             )

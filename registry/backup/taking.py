@@ -9,11 +9,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from registry.backup.archive import FORMAT, ArchiveWriter, Begin, Rows
+from registry.store.authorities import authority_of, read_authorities, read_trust, trust_of
+from registry.store.certificates import certificate_of, read_certificates
 from registry.store.migrate import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
+    from registry.store.certificates import CertificateRecord
     from registry.store.interface import DocumentRecord, InstanceRecord, Loaded, OnceRecord, Store
     from registry.view.view import View
 
@@ -86,8 +89,11 @@ async def take_backup(held: Held, store: Store, *, version: str, at: float) -> A
         instance_number=held.instance_number,
     )
     yield writer.begin(begin)
+    trust, authorities = await store.do([read_trust(), read_authorities()])
+    data_keys = await store.data_keys() if held.has_sealed or authorities else []
     for rows in chain(
-        [Rows(namespaces=list(held.namespaces), data_keys=await store.data_keys() if held.has_sealed else [])],
+        [Rows(namespaces=list(held.namespaces), data_keys=data_keys)],
+        [Rows(trust=[*map(trust_of, trust)], authorities=[*map(authority_of, authorities)])] if trust else (),
         (Rows(instances=part) for part in _parts(held.instances, lambda row: len(row.value))),
         (Rows(documents=part) for part in _parts(held.documents, lambda row: len(row.value) + len(row.sealed or b""))),
         (Rows(onces=part) for part in _parts(held.onces, lambda row: len(row.answer))),
@@ -98,9 +104,23 @@ async def take_backup(held: Held, store: Store, *, version: str, at: float) -> A
         for part in _parts(history, lambda row: len(row.value or b"")):
             yield await asyncio.to_thread(writer.rows, Rows(history=part))
         history = await store.history(history[-1].revision, _HISTORY_REVISIONS)
+    async for certificates in _certificates(store, at):
+        yield await asyncio.to_thread(writer.rows, Rows(certificates=certificates))
     # Asked last: what was forgotten in the meantime is missing above.
     yield await asyncio.to_thread(writer.rows, Rows(history_from=await store.history_from()))
     yield writer.end()
+
+
+async def _certificates(store: Store, now: float) -> AsyncIterator[list[CertificateRecord]]:
+    """Those that have not expired."""
+    after = ("", "")
+    while True:
+        (rows,) = await store.do([read_certificates(now, subject="", after=after, count=_ROWS)])
+        if not rows:
+            return
+        records = [certificate_of(row) for row in rows]
+        yield records
+        after = (records[-1].subject, records[-1].serial)
 
 
 def _parts(rows: Iterable[_T], bytes_of: Callable[[_T], int]) -> Iterator[list[_T]]:

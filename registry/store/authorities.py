@@ -14,8 +14,9 @@ State = Literal["next", "current", "old"]
 
 
 class TrustRecord(msgspec.Struct, frozen=True, gc=False):
-    """A row of `trust`, without its id."""
+    """A row of `trust`."""
 
+    id: int
     trust_domain: str
     phase: str
     generation: int
@@ -41,7 +42,8 @@ _BEGIN: Final = Query(
     .on_conflict_do_nothing()
     .returning(TRUST.c.id)
 )
-_READ: Final = Query(select(TRUST.c.trust_domain, TRUST.c.phase, TRUST.c.generation))
+_ADD_TRUST: Final = Query(insert(TRUST).values({column.name: bindparam(column.name) for column in TRUST.columns}))
+_READ: Final = Query(select(TRUST))
 _CHANGE: Final = Query(update(TRUST).values(generation=TRUST.c.generation + 1).returning(TRUST.c.generation))
 _MOVE: Final = Query(
     update(TRUST)
@@ -79,6 +81,10 @@ _FORGET: Final = Query(
 def begin_trust(trust_domain: str, phase: str) -> Step:
     """NoRow: somebody else has begun."""
     return Step(_BEGIN, {"trust_domain": trust_domain, "phase": phase}, needs_row=True)
+
+
+def add_trust(record: TrustRecord) -> Step:
+    return Step(_ADD_TRUST, msgspec.structs.asdict(record))
 
 
 def read_trust() -> Step:

@@ -1,4 +1,4 @@
-"""All tables of the revisions at once, for what takes the place of the whole."""
+"""All tables at once, for what takes the place of the whole."""
 
 import sqlite3
 from typing import Final

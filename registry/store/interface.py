@@ -10,6 +10,8 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
+from registry.store.authorities import AuthorityRecord, TrustRecord
+from registry.store.certificates import CertificateRecord
 from registry.store.steps import Row, Step
 
 Wanted = Literal["passing", "draining", "maintenance"]
@@ -105,7 +107,8 @@ class TokenRecord(msgspec.Struct, frozen=True, gc=False):
 class Batch(msgspec.Struct, kw_only=True):
     """One transaction. epoch, base: the history and head it was judged on; head: the one it makes. Deletes are keys.
 
-    history_from: where the history of what is restored begins; a commit leaves that as it is.
+    history_from: where the history of what is restored begins; a commit leaves that as it is. trust, authorities,
+    certificates: of what is restored alone; a commit has none.
     """
 
     epoch: str
@@ -123,6 +126,9 @@ class Batch(msgspec.Struct, kw_only=True):
     onces: list[OnceRecord] = []
     data_keys: list[DataKeyRecord] = []
     tokens: list[TokenRecord] = []
+    trust: list[TrustRecord] = []
+    authorities: list[AuthorityRecord] = []
+    certificates: list[CertificateRecord] = []
     history_from: int = 0
 
 

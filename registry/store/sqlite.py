@@ -21,6 +21,8 @@ from registry.store import (
     namespaces,
     tokens,
 )
+from registry.store.authorities import add_authority, add_trust
+from registry.store.certificates import add_certificate
 from registry.store.compiled import positional
 from registry.store.interface import (
     TRIED_BYTES,
@@ -289,6 +291,13 @@ def _write_rows(connection: sqlite3.Connection, batch: Batch) -> None:
     history.add(connection, batch.history)
     changes.add(connection, batch.changes)
     data_keys.add(connection, batch.data_keys)
+    for step in (
+        *map(add_trust, batch.trust),
+        *map(add_authority, batch.authorities),
+        *map(add_certificate, batch.certificates),
+    ):
+        text, values = positional(step.query)
+        connection.execute(text, values(step.values))
     if batch.onces:
         idempotency.add(connection, batch.onces)
     if batch.tokens:

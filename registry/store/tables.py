@@ -195,8 +195,6 @@ TOKENS: Final = Table(
     Column("revoked_by", Text, nullable=True),
 )
 
-# What a backup holds and a restore replaces. Trust and tokens stay those of the store: whoever was trusted today must
-# not be somebody else's tomorrow because of an older copy.
-OF_REVISIONS: Final = tuple(
-    table for table in METADATA.sorted_tables if table not in (TRUST, AUTHORITIES, CERTIFICATES, ENROLMENTS, TOKENS)
-)
+# What a restore replaces. Who may sign in stays as it is in the store: whoever may today must not be somebody else
+# tomorrow because of an older copy; and tokens of some minutes are in no backup.
+OF_REVISIONS: Final = tuple(table for table in METADATA.sorted_tables if table not in (ENROLMENTS, TOKENS))

@@ -15,6 +15,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from registry.store.postgres.statements import Statement
 from registry.store.tables import (
+    AUTHORITIES,
+    CERTIFICATES,
     CHANGES,
     DATA_KEYS,
     DOCUMENT_HISTORY,
@@ -24,6 +26,7 @@ from registry.store.tables import (
     INSTANCES,
     NAMESPACES,
     TOKENS,
+    TRUST,
 )
 
 if TYPE_CHECKING:
@@ -96,6 +99,9 @@ _PARTS: Final = {
     "onces": _Part(IDEMPOTENCY_KEYS, "insert"),
     "tokens": _Part(TOKENS, "put"),
     "data_keys": _Part(DATA_KEYS, "add"),
+    "trust": _Part(TRUST, "insert"),
+    "authorities": _Part(AUTHORITIES, "insert"),
+    "certificates": _Part(CERTIFICATES, "insert"),
 }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import secrets
+import shutil
 import ssl
 import time
 from contextlib import AsyncExitStack
@@ -21,8 +23,11 @@ from meshway.identity import serial_hash
 from meshway.jwt import TokenFault, TokenRules, verify
 from meshway.jwt_keys import KeySet, read_keys
 from meshway.model.trust_bundle import TrustBundle
+from registry.backup.restoring import restore_backup
 from registry.gateways import Report
 from registry.identity.rotation import SETTLE_S
+from registry.sealing import MASTER_KEY_FILE
+from registry.store.sqlite import SqliteStore
 from tests.parts.conditions import until
 from tests.parts.postgres import Postgres
 from tests.parts.registry import RunningRegistry, running_registry
@@ -453,3 +458,25 @@ async def test_the_lifetime_of_certificates_is_the_meshs_to_say(registry: Runnin
     assert (await registry.call("POST", "/v1/apply", {"documents": [settings]})).status == 200
     issued = (await enrol(registry, await token_for(registry), Key())).json
     assert 7200 - 60 < issued["not_after"] - time.time() <= 7200
+
+
+async def test_a_restored_backup_knows_the_certificates_of_its_time_and_issues_on(tmp_path: Path) -> None:
+    file, key = tmp_path / "backup", Key()
+    async with running_registry(tmp_path / "one") as registry:
+        await begin(registry)
+        issued = await enrol(registry, await token_for(registry), key)
+        await registry.call("POST", "/v1/identity/revocations", {"subject": "shop/cart"})
+        roots = (await registry.call("GET", "/v1/identity/trust")).json["roots"]
+        file.write_bytes((await registry.call("GET", "/v1/backup")).body)
+    assert b"PRIVATE KEY" not in gzip.decompress(file.read_bytes())
+    (tmp_path / "two").mkdir()
+    shutil.copy(tmp_path / "one" / MASTER_KEY_FILE, tmp_path / "two")
+    async with running_registry(tmp_path / "two") as registry:
+        await begin(registry)  # an authority of its own, and a data key
+    store = SqliteStore(tmp_path / "two")
+    await restore_backup(file, store, at=time.time())
+    await store.close()
+    async with running_registry(tmp_path / "two") as registry:
+        assert (await registry.call("GET", "/v1/identity/trust")).json["roots"] == roots
+        assert (await renew(registry, issued.json["certificate"], key, Key())).status == 201
+        assert bundle_of(registry).roots == (roots,)

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from registry.store.authorities import (
     AuthorityRecord,
+    TrustRecord,
     add_authority,
     authority_of,
     begin_trust,
@@ -156,14 +158,18 @@ async def test_trust_begins_once_and_moves_from_where_it_was_seen(again: Open) -
         assert await store.do([read_authorities()]) == [[]]
 
 
-async def test_a_restored_backup_leaves_trust_as_it_is(again: Open) -> None:
+async def test_what_is_restored_takes_the_place_of_what_was_trusted(again: Open) -> None:
     async with again() as store:
         epoch = (await store.load()).epoch
-        await store.do([begin_trust("mesh.internal", "settled"), add_certificate(leaf("s1"))])
-        await store.restore([batch(epoch, 0, 7)])
-        trust, certificate = await store.do([read_trust(), read_certificate("s1")])
-    assert trust_of(trust[0]).trust_domain == "mesh.internal"
-    assert len(certificate) == 1
+        await store.do([begin_trust("mesh.internal", "settled"), add_authority(ROOT), add_certificate(leaf("s1"))])
+        other = msgspec.structs.replace(ROOT, id="a2")
+        rows = {"trust": [TrustRecord(1, "other.example", "settled", 9)], "authorities": [other]}
+        await store.restore([batch(epoch, 0, 7, **rows), batch(epoch, 0, 7, certificates=[leaf("s2"), leaf("s3")])])
+        trust, authorities = await store.do([read_trust(), read_authorities()])
+        page = (await store.do([read_certificates(0.0, subject="", after=("", ""), count=9)]))[0]
+    assert [trust_of(row) for row in trust] == rows["trust"]
+    assert [authority_of(row) for row in authorities] == [other]
+    assert [certificate_of(row) for row in page] == [leaf("s2"), leaf("s3")]
 
 
 class _same(AbstractAsyncContextManager[Store]):  # noqa: N801  # reads as a word where it is used
