@@ -48,7 +48,8 @@ class Feed:
         self, view: View, store: Store, *, live_gateways: Callable[[], int], secrets: Secrets | None = None
     ) -> None:
         self._view = view
-        self._secrets = NoSecrets() if secrets is None else secrets
+        self._nothing = NoSecrets()
+        self._secrets = self._nothing if secrets is None else secrets
         self._pages = LogPages(view, store)
         self._live_gateways = live_gateways
         self._snapshot: FramedSnapshot | None = None
@@ -68,12 +69,13 @@ class Feed:
         node: str,
         wake: Callable[[], None],
         at_commit: Callable[[], None] | None = None,
+        is_gateway: bool = False,
     ) -> Follower:
         """since, epoch: what the follower holds; another epoch, or a revision that is not in the log: `reset` first.
 
         at_commit: called once a commit for all followers that name the same, which then ask by themselves; None: each
-        commit wakes this one. Both are called inside a commit and must neither raise nor write. The caller ends it with
-        `close`.
+        commit wakes this one. Both are called inside a commit and must neither raise nor write. is_gateway: it is told
+        what Secrets hold; nobody else is. The caller ends it with `close`.
         """
 
         def closed(follower: Follower) -> None:
@@ -86,7 +88,7 @@ class Feed:
             epoch=epoch,
             node=node,
             snapshot=self._snapshot_now,
-            secrets=self._secrets,
+            secrets=self._secrets if is_gateway else self._nothing,
             wake=wake,
             closed=closed,
         )

@@ -37,19 +37,30 @@ class FeedRoute:
             raise invalid_request(message, (FieldError(path="query.node", code="out_of_bounds", message=message),))
         if request.is_head:
             return Reply(200, headers=_HEAD)
-        frames = FrameStream(self._feed, self._rounds, since, query.get("epoch"), node or request.peer)
+        frames = FrameStream(
+            self._feed,
+            self._rounds,
+            since,
+            query.get("epoch"),
+            node or request.peer,
+            is_gateway=request.caller.is_gateway,
+        )
         return PlacedStream(frames, self._places, request)
 
 
 class FrameStream:
     """Writes frames whenever the gateway takes them; the queue behind it is bounded (registry/feed/feed.py)."""
 
-    __slots__ = ("_epoch", "_feed", "_follower", "_is_due", "_node", "_outlet", "_rounds", "_since")
+    __slots__ = ("_epoch", "_feed", "_follower", "_is_due", "_is_gateway", "_node", "_outlet", "_rounds", "_since")
 
     is_endless: bool = True
 
-    def __init__(self, feed: Feed, rounds: Rounds, since: int | None, epoch: str | None, node: str) -> None:
+    def __init__(
+        self, feed: Feed, rounds: Rounds, since: int | None, epoch: str | None, node: str, *, is_gateway: bool
+    ) -> None:
+        """is_gateway: it is told what Secrets hold."""
         self._feed = feed
+        self._is_gateway = is_gateway
         self._rounds = rounds
         self._since = since
         self._epoch = epoch
@@ -62,7 +73,12 @@ class FrameStream:
         self._outlet = outlet
         outlet.open(200, _HEAD)
         self._follower = self._feed.follow(
-            since=self._since, epoch=self._epoch, node=self._node, wake=self._wake, at_commit=self._rounds.tell
+            since=self._since,
+            epoch=self._epoch,
+            node=self._node,
+            wake=self._wake,
+            at_commit=self._rounds.tell,
+            is_gateway=self._is_gateway,
         )
         self._rounds.enter(self._ask)
         self.resume()

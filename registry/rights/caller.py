@@ -52,6 +52,12 @@ class Caller:
         self.is_admin = len(self.everywhere) == len(RIGHTS)
 
     @property
+    def is_gateway(self) -> bool:
+        """Whether it is told what Secrets hold: by the role of gateways, or on a machine that is trusted as a whole. An
+        admin may follow the feed, and is not told."""
+        return "feed:read" in self.everywhere and (not self.is_admin or self.principal is LOOPBACK)
+
+    @property
     def is_anonymous(self) -> bool:
         return self.principal is ANONYMOUS
 

@@ -14,6 +14,8 @@ from meshway.snapshot import FrameReader, SecretFrame, SecretsWanted
 from registry.settings import StartRefused
 from registry.store.session import FILE_NAME
 from tests.parts.registry import RunningRegistry, running_registry
+from tests.parts.registry_tokens import bearer
+from tests.parts.registry_wire import RawClient
 from tests.parts.secrets import api_key, kept
 
 CANARY = "canary-f00d-1d"
@@ -34,7 +36,7 @@ async def told(registry: RunningRegistry, name: str = "a") -> dict[str, Any]:
 
 async def frames(registry: RunningRegistry) -> list[SecretFrame | SecretsWanted]:
     """What a gateway that comes now is told of Secrets."""
-    follower = registry.core.feed.follow(since=None, epoch=None, node="g", wake=lambda: None)
+    follower = registry.core.feed.follow(since=None, epoch=None, node="g", wake=lambda: None, is_gateway=True)
     try:
         found = b"".join(iter(follower.take, b""))
     finally:
@@ -125,7 +127,7 @@ async def test_a_secret_is_found_by_its_type_and_share_and_is_not_deleted_while_
 async def test_followers_hear_of_a_change_before_the_revision_that_brings_it(tmp_path: Path) -> None:
     async with running_registry(tmp_path) as registry:
         await registry.call("PUT", f"{AT}/keys", {"spec": {"type": "api_key_set", "data": []}})
-        follower = registry.core.feed.follow(since=None, epoch=None, node="g", wake=lambda: None)
+        follower = registry.core.feed.follow(since=None, epoch=None, node="g", wake=lambda: None, is_gateway=True)
 
         def heard() -> list[str]:
             return [type(frame).__name__ for frame in FrameReader().feed(b"".join(iter(follower.take, b"")))]
@@ -220,3 +222,29 @@ async def test_no_answer_of_the_registry_tells_what_a_secret_holds(tmp_path: Pat
         for once in registry.core.view.onces.values():
             assert CANARY.encode() not in once.answer
         await asyncio.sleep(0)
+
+
+async def test_only_gateways_are_told_what_secrets_hold(tmp_path: Path) -> None:
+    asks = {"spec": {"methods": [{"api_key": {"secret": "keys"}}]}}
+    async with running_registry(tmp_path, trusts_loopback=False) as registry:
+        admin = await bearer(registry, "root", "admin")
+        await registry.call("PUT", f"{AT}/keys", {"spec": {"type": "api_key_set", "data": []}}, admin)
+        await registry.call("PUT", "/v1/namespaces/default/authentications/partners", asks, admin)
+
+        assert "SecretFrame" in await heard_by(registry, await bearer(registry, "gw", "gateway"))
+        assert "SecretFrame" not in await heard_by(registry, admin)
+        viewer = await bearer(registry, "eve", "viewer")
+        assert (await registry.call("GET", "/v1/feed", None, viewer)).status == 403
+    async with running_registry(tmp_path) as registry:
+        assert "SecretFrame" in await heard_by(registry), "a machine that is trusted as a whole"
+
+
+async def heard_by(registry: RunningRegistry, *lines: str) -> set[str]:
+    """Frames of the feed until its snapshot is over."""
+    async with RawClient(registry.port) as client:
+        client.send("GET", "/v1/feed", None, *lines)
+        assert (await client.head()).status == 200
+        reader, found = FrameReader(), set[str]()
+        while "SnapshotEnd" not in found:
+            found |= {type(frame).__name__ for frame in reader.feed(await client.piece())}
+        return found

@@ -445,7 +445,7 @@ async def test_a_registry_without_redis_takes_its_place_again_after_a_loss_of_th
 
 def _keys_of(core: Core) -> dict[tuple[str, str], list[Any]]:
     """What a gateway that follows this registry is told of Secrets."""
-    follower = core.feed.follow(since=None, epoch=None, node="g", wake=lambda: None)
+    follower = core.feed.follow(since=None, epoch=None, node="g", wake=lambda: None, is_gateway=True)
     told = b"".join(iter(follower.take, b""))
     follower.close()
     frames = [frame for frame in FrameReader().feed(told) if isinstance(frame, SecretFrame)]

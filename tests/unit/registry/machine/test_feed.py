@@ -26,7 +26,7 @@ def filled(count: int) -> FeedBench:
 
 
 def stream_of(bench: FeedBench, rounds: Rounds) -> tuple[FrameStream, KeptOutlet]:
-    stream, outlet = FrameStream(bench.feed, rounds, None, None, "n"), KeptOutlet()
+    stream, outlet = FrameStream(bench.feed, rounds, None, None, "n", is_gateway=False), KeptOutlet()
     stream.start(outlet)
     return stream, outlet
 
