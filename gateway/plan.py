@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gateway.telemetry.counters import Counters
     from gateway.upstream.cluster import Cluster
     from gateway.upstream.endpoint import Endpoint
+    from gateway.upstream.pool import Pool
     from gateway.upstream.transition import Transition
 
 RequestFilter = Callable[[Exchange], "Reply | Hold | Turn | Awaitable[Reply | None] | None"]
@@ -206,6 +207,7 @@ class Parts:
     transition. retire: told of an endpoint that is gone, so that its connections are closed. advancing: limits that
     have something to do at the next beat. desks: by a limit's scope, where it gets its assignments; without one a
     worker counts alone. crosses_namespaces: Routes may send to other namespaces where no document says anything of it.
+    pool: of connections to services, for what the gateway itself asks them.
     """
 
     now: Callable[[], float]
@@ -227,4 +229,5 @@ class Parts:
     secrets: SecretRing = field(default_factory=SecretRing)
     consumers: ConsumerRing = field(default_factory=ConsumerRing)
     passwords: PasswordChecks = field(default_factory=PasswordChecks)
+    pool: "Pool | None" = None
     crosses_namespaces: bool = False

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.access.addresses import Addresses
+from gateway.access.external import Check
 from gateway.access.gate import AccessStep, Authorize, Gate, Guard, Rules, Verdict
 from gateway.access.proof import has_claims, is_anonymous, is_consumer, is_in_group, is_principal
 from gateway.access.readings import Readings, folded
@@ -31,8 +32,10 @@ from gateway.exchange import Exchange, Reply
 from gateway.plan import FilterStep, Forecast, Parts
 from gateway.routing.predicates import Test
 from gateway.routing.table import Candidate
+from gateway.upstream.cluster import Cluster
 from meshway.model import mesh_settings
 from meshway.model.access_policy import AccessCaller, AccessOperation, AccessPolicy, AccessRule
+from meshway.model.document import Destination
 from meshway.model.instant import parse_instant
 from meshway.model.ip_list import IpList
 from meshway.model.match import Match, PathMatch
@@ -61,11 +64,16 @@ class Access:
     ) -> None:
         self._parts = parts
         self._readings = Readings()
+        policies = list(policies)
         self._attached = Attached(policies)
         self._lists = {entry.key[1:]: entry.spec for entry in lists}
         self._addresses: dict[tuple[str, str], Addresses] = {}
         self._mesh = next((entry.spec for entry in settings if entry.name == mesh_settings.NAME), MeshSettings())
         self._namespaces = {entry.name: entry.spec for entry in namespaces}
+        self._checks: dict[DocumentKey, FilterStep] = {}
+        self.asked = tuple(
+            _cluster_key(entry.spec.external.service, entry.namespace) for entry in policies if entry.spec.external
+        )
         self._gates: dict[tuple[tuple[DocumentKey, ...], str, str], Gate | None] = {}
 
     def route_gate(self, places: Iterable[Place], origin: str) -> Gate | None:
@@ -75,6 +83,22 @@ class Access:
     def service_gate(self, namespace: str, service: str, subset: str, origin: str) -> Gate | None:
         """May this service be called by a Route of the namespace `origin`?"""
         return self._gate(self._attached.at(service_places(namespace, service, subset)), origin, namespace)
+
+    def checks(self, places: Iterable[Place], cluster_for: Callable[[ClusterKey], Cluster]) -> tuple[FilterStep, ...]:
+        """Of the services that policies have asked, from the wider place on; the same step for all rules."""
+        return tuple(
+            self._check(entry, cluster_for) for entry in self._attached.at(places) if entry.spec.external is not None
+        )
+
+    def _check(self, entry: Entry[AccessPolicy], cluster_for: Callable[[ClusterKey], Cluster]) -> FilterStep:
+        step = self._checks.get(entry.key)
+        if step is None:
+            spec = entry.spec.external
+            assert spec is not None
+            cluster = cluster_for(_cluster_key(spec.service, entry.namespace))
+            check = Check(f"AccessPolicy {entry.title}", spec, cluster, self._parts, entry.spec.mode == "enforce")
+            step = self._checks[entry.key] = check.step()
+        return step
 
     def _gate(self, entries: Entries, origin: str, owner: str) -> Gate | None:
         key = (tuple(entry.key for entry in entries), origin, owner)
@@ -222,8 +246,10 @@ class RuleAccess:
         origin: str,
         *,
         is_rewritten: bool,
+        cluster_for: Callable[[ClusterKey], Cluster],
     ) -> None:
         self._access = access
+        self._cluster_for = cluster_for
         self._origin = origin
         self._standing_in = standing_in
         self._unusable = unusable
@@ -234,7 +260,25 @@ class RuleAccess:
             gates.append(self._gate(services[0]))
         self._settled = services[0][:3] if is_settled else None
         self.steps = tuple(FilterStep("access", "", *gate.step()) for gate in gates if gate is not None)
+        # Whichever service is drawn, or stands in for it: who is asked for any of them is asked before.
+        involved = dict.fromkeys(other for key in services for other in all_involved(key, standing_in))
+        own = dict.fromkeys(
+            place for key in involved for place in service_places(key.namespace, key.service, key.subset)
+        )
+        checks = access.checks((*(own or wide), *route), cluster_for)
+        self._asked = frozenset(id(step) for step in checks)
+        self.steps += tuple({id(step): step for step in checks}.values())
         self.guard = self.guard_of(services)
+
+    def copy_guard_of(self, key: ClusterKey) -> Guard | None:
+        """For copies of calls. Nobody is asked of a copy: where a policy has somebody asked of whom the call was not,
+        none is sent."""
+        involved = all_involved(key, self._standing_in)
+        checks = self._access.checks(_places(involved), self._cluster_for)
+        if all(id(step) in self._asked for step in checks):
+            return self.guard_of((key,))
+        refusal = AccessStep(lambda _: _NOT_ASKED, lambda _: ())
+        return Guard({(one.name, *owner.owner): (refusal,) for one in involved for owner in involved})
 
     def guard_of(self, services: Iterable[ClusterKey]) -> Guard | None:
         """None: the steps have asked already, or nobody says anything. Also for copies of calls."""
@@ -260,6 +304,20 @@ class RuleAccess:
 
     def _gate(self, key: ClusterKey) -> Gate | None:
         return self._access.service_gate(key.namespace, key.service, key.subset, self._origin)
+
+
+_NOT_ASKED: Final = Reply(403, "denied", "UAEX", "nobody is asked of a copy")
+
+
+def _cluster_key(service: Destination, namespace: str) -> ClusterKey:
+    """namespace: the document's."""
+    return ClusterKey(service.namespace or namespace, service.service, service.subset or "", service.port or "")
+
+
+def _places(services: Iterable[ClusterKey]) -> tuple[Place, ...]:
+    """All at which policies speak for one of them, from the wider on."""
+    found = (place for key in services for place in service_places(key.namespace, key.service, key.subset))
+    return tuple(dict.fromkeys(found))
 
 
 def _refused(reply: Reply | None) -> Sequence[Forecast]:

@@ -4,6 +4,7 @@ Maps of the last state are copied before they are changed; what must change on r
 """
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from gateway.compiler import access, listeners
@@ -157,7 +158,7 @@ class Build:
         context = self._context(limits, aliases, accepted.unavailable)
         routes = self._compile_routes(accepted, context, touched, aliases)
         implicit = self._implicit(services, context, touched)
-        named = (key for route in routes.values() for key in route.clusters)
+        named = chain((key for route in routes.values() for key in route.clusters), self._access.asked)
         clusters = self._clusters.gather(implicit, services, named)
         steps = self._clusters.steps(clusters, are_settings_new=bool(policy_news or renamed))
         anew = EndpointSet(base, accepted.documents, self._instances, self._kept, parts)

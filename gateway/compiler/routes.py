@@ -182,6 +182,7 @@ def _compile_rule(
         context.unusable,
         entry.namespace if is_written else "",
         is_rewritten=_is_rewritten(rule),
+        cluster_for=context.cluster_for,
     )
     blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
     limits: tuple[AppliedLimit, ...] = ()
@@ -296,7 +297,7 @@ def _mirror(entry: Entry[Route], rule: str, copy: Mirror, context: RouteContext,
         slower_s = math.inf if wanted.latency is None else float(wanted.latency)
         fields = tuple(tuple(path.split(".")) for path in wanted.json_fields)
         compare = ComparePlan(wanted.status, slower_s, fields, count_verdict)
-    return MirrorPlan(cluster, copy.percent / 100.0, count, access.guard_of((key,)), compare)
+    return MirrorPlan(cluster, copy.percent / 100.0, count, access.copy_guard_of(key), compare)
 
 
 def _choose(

@@ -47,6 +47,7 @@ _TEXTS: Final = {
     "meshway_mirrored_requests_total": "Copies of calls, by what became of them.",
     "meshway_mirror_comparisons_total": "Answers of copies, by how they differ from the calls' own.",
     "meshway_access_would_deny_total": "Calls that an AccessPolicy in audit mode would have denied.",
+    "meshway_external_checks_total": "Calls on which a service was asked whether they may go on, by what it said.",
     "meshway_rate_limit_would_refuse_total": "Calls that a limit in audit mode would have refused.",
     "meshway_rate_limit_alone_total": "Calls that a limit admitted while it could not count with the other gateways.",
     "meshway_rate_limit_ahead_total": "Calls that a limit admitted ahead of an answer that came late.",

@@ -188,6 +188,7 @@ class Worker:
             host_table=HostTable(Path(start.host_table), start.column),
             report=self._report,
             retire=pool.close_idle,
+            pool=pool,
             desks=self._desks(start.workers),
             keys=KeyRing(lambda url: self.channel.send(MissingKey(url=url))),
             crosses_namespaces=settings.crosses_namespaces,

@@ -63,6 +63,21 @@ class RequestHead:
     path: tuple[bytes, bytes] | None
 
 
+def bare_head(method: bytes = b"", authority: bytes = b"") -> RequestHead:
+    """Of a request that nobody sent, or that could not be read: no body, no fields."""
+    head = RequestHead()
+    head.method, head.authority = method, authority
+    head.target = head.host = head.block = b""
+    head.upgrade = head.traceparent = head.request_id = b""
+    head.minor = 1
+    head.body = NO_BODY
+    head.is_absolute = head.keep_alive = head.expect_continue = head.te_trailers = False
+    head.named = {}
+    head.head_size = 0
+    head.path = None
+    return head
+
+
 class ResponseHead:
     """A response's head.
 

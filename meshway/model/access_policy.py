@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from msgspec import Meta, field
 
 from meshway.model.document import Label, Part, Spec, Target
+from meshway.model.external_check import ExternalCheck
 from meshway.model.match import PathMatch, Text
 
 MOST_RULES: Final = 1000
@@ -71,13 +72,13 @@ class AccessPolicy(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """A rule that denies decides, then one that allows, then the nearest document's default.
 
     default: `inherit` is `deny` where a rule allows somebody. mode: `audit` counts what it would refuse, and refuses
-    nothing.
+    nothing. external: a service that is asked as well, of calls that the rules let pass.
     """
 
     plural: ClassVar[str] = "access-policies"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"external"})
 
     targets: tuple[Target, ...] = ()
     default: Literal["inherit", "allow", "deny"] = "inherit"
     rules: Annotated[tuple[AccessRule, ...], Meta(max_length=MOST_RULES)] = ()
     mode: Literal["enforce", "audit"] = "enforce"
+    external: ExternalCheck | None = None

@@ -15,8 +15,8 @@ from meshway.model.rule_kit import BlockRule, Finding, unique
 
 
 def _says_something(part: Any) -> Iterator[Finding]:
-    if part.default == "inherit" and not part.rules:
-        yield Finding("", "missing_field", "says nothing: write a default (allow or deny) or rules")
+    if part.default == "inherit" and not part.rules and part.external is None:
+        yield Finding("", "missing_field", "says nothing: write a default (allow or deny), rules or external")
     yield from unique((rule.name for rule in part.rules), lambda at: f".rules[{at}].name", "rule")
 
 
@@ -67,7 +67,7 @@ def _until(part: Any) -> Iterator[Finding]:
 
 
 ACCESS_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
-    AccessPolicy: (PORTLESS_TARGETS, BlockRule(("default", "rules"), _says_something, whole=True)),
+    AccessPolicy: (PORTLESS_TARGETS, BlockRule(("default", "rules", "external"), _says_something, whole=True)),
     AccessRule: (BlockRule(("action", "from_"), _denies_by_proof),),
     AccessCaller: (
         _asks_something(

@@ -16,6 +16,7 @@ from meshway.model.action_rules import ACTION_RULES
 from meshway.model.authentication_rules import AUTHENTICATION_RULES
 from meshway.model.consumer_rules import CONSUMER_RULES
 from meshway.model.document import MESH_NAMESPACE, Metadata
+from meshway.model.external_rules import EXTERNAL_RULES
 from meshway.model.listener_rules import LISTENER_RULES, check_listener
 from meshway.model.policy_rules import POLICY_RULES
 from meshway.model.route_rules import ROUTE_RULES
@@ -80,6 +81,7 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **POLICY_RULES,
     **AUTHENTICATION_RULES,
     **ACCESS_RULES,
+    **EXTERNAL_RULES,
     **SECRET_RULES,
     **CONSUMER_RULES,
     **LISTENER_RULES,

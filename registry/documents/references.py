@@ -57,7 +57,12 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
         case TrafficPolicy() | RateLimit():
             return (*_of_targets(spec.targets, namespace), *_of_substitutes(spec, namespace))
         case AccessPolicy():
-            return (*_of_targets(spec.targets, namespace), *_of_lists(spec, namespace))
+            asked = () if spec.external is None else (spec.external.service,)
+            return (
+                *_of_targets(spec.targets, namespace),
+                *_of_lists(spec, namespace),
+                *(found for one in asked for found in _of_destination(one, namespace, "spec.external.service")),
+            )
     return ()
 
 

@@ -134,7 +134,9 @@ async def compiled_gateway(
     loop, now = asyncio.get_running_loop(), LeapingClock()
     wheel = TimerWheel(now())
     pool = Pool(make_connector(loop), wheel, now)
-    parts = Parts(now=now, random=random, zone=zone, retire=pool.close_idle, desks=_desks(lost, now), counters=counters)
+    parts = Parts(
+        now=now, random=random, zone=zone, retire=pool.close_idle, pool=pool, desks=_desks(lost, now), counters=counters
+    )
     compiler = Compiler(parts)
     holder = TablesHolder(compiler.tables)
     writer = LineWriter(0.0)

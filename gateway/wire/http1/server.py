@@ -21,7 +21,7 @@ from gateway.wire.interfaces import Address, Downstream, Timer
 from meshway.certificates import CertificateFault
 from meshway.http1.framing import ChunkedReader, LengthReader
 from meshway.http1.head import HeadError, RequestReader
-from meshway.http1.message import CHUNKED, NO_BODY, RequestHead
+from meshway.http1.message import CHUNKED, NO_BODY, RequestHead, bare_head
 
 _log = logging.getLogger("meshway.gateway.tls")
 
@@ -273,7 +273,7 @@ class ServerProtocol(AnsweringSide):
 
     def _refuse(self, answer: Reply, head: RequestHead | None = None) -> None:
         """What cannot be read as a request, or must not become a call, is answered, logged, and ends the connection."""
-        listener, read = self._listener, head if head is not None else _unread_head()
+        listener, read = self._listener, head if head is not None else bare_head()
         peer, forwarded = self._forwarding.fields(read)
         exchange = Exchange(read, listener.face, peer, listener.now(), listener.scheme, forwarded)
         begin_trace(exchange)
@@ -405,17 +405,3 @@ class ServerProtocol(AnsweringSide):
         if call.exchange.head.expect_continue and not call.exchange.bytes_in:
             return False  # he waits for our 100
         return self._body_count < self._body_rate * limits.body_grace_s
-
-
-def _unread_head() -> RequestHead:
-    """Stands in the log for a request that could not be read."""
-    head = RequestHead()
-    head.method = head.target = head.host = head.authority = head.block = b""
-    head.upgrade = head.traceparent = head.request_id = b""
-    head.minor = 1
-    head.body = NO_BODY
-    head.is_absolute = head.keep_alive = head.expect_continue = head.te_trailers = False
-    head.named = {}
-    head.head_size = 0
-    head.path = None
-    return head
