@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from gateway.exchange import Exchange, Reply
 from gateway.filters.counting import assigned_counts, local_counts, quota_of
+from gateway.filters.limit_terms import parts_of, terms_of
 from gateway.limits.algorithm import Algorithm
 from gateway.limits.assigned_in_flight import AssignedInFlight
 from gateway.limits.cost import compile_answer_cost, compile_cost, compile_end_cost
@@ -39,7 +40,7 @@ class Limit:
     """
 
     __slots__ = (
-        "_fields", "answer_cost", "concerns", "cost_of", "counted", "counts", "end_cost", "line", "members",
+        "_fields", "_terms", "answer_cost", "concerns", "cost_of", "counted", "counts", "end_cost", "line", "members",
         "name", "policy", "running", "title", "would_refuse",
     )  # fmt: skip
 
@@ -60,6 +61,7 @@ class Limit:
         self.answer_cost = compile_answer_cost(policy.cost)
         self.end_cost = compile_end_cost(policy.cost)
         self.counted: dict[Exchange, str] = {}
+        self._terms = f"rate limit {self.title} ({terms_of(policy)})"
         self.members = {"type": QUOTA_EXCEEDED, "violated-policies": [name]}
         self.would_refuse = 0
         self.counts: Algorithm
@@ -134,17 +136,16 @@ class Limit:
     def _refusal(self, reason: str, key: str | None, wait_s: float, now: float, random: Callable[[], float]) -> Reply:
         response, policy = self.policy.response, f"RateLimit {self.title}"
         if key is None:
-            detail = f"rate limit {self.title} counts by what this call lacks"
+            detail = f"{self._terms}: the call lacks {parts_of(self.policy)}"
             return Reply(response.status, reason, "RL", detail, policy=policy)
         if self.unavailable:
-            detail = f"rate limit {self.title} cannot be counted with others, and refuses then: {self.unavailable}"
+            detail = f"{self._terms} cannot be counted with others, and refuses then: {self.unavailable}"
             return Reply(503, "policy_unavailable", "UAEX", detail, fields=b"Retry-After: 1\r\n", policy=policy)
-        detail = f"rate limit {self.title} is spent for now"
+        detail = f"{self._terms} is spent for now"
         fields = b""
         if wait_s == math.inf:
-            detail = f"rate limit {self.title} never allows as much at once as this call counts for"
+            detail = f"{self._terms} never allows as much at once as this call counts for"
         elif response.headers:
-            wait_s = self.counts.reset_s(key, now) if self.policy.quota is not None else wait_s
             # Up to a tenth later, so that all who were refused together do not come back together.
             wait_s += min(0.1 * wait_s, _LONGEST_SPREAD_S) * random()
             fields = b"Retry-After: %d\r\n" % max(math.ceil(wait_s), 1)

@@ -5,9 +5,11 @@ import math
 from collections.abc import Callable, Sequence
 
 from gateway.exchange import Exchange, Reply, Turn
-from gateway.filters.counting import quota_of
 from gateway.filters.limit import AppliedLimit, Counted, Limit
+from gateway.filters.limit_terms import parts_of, seconds, stand_of
 from gateway.filters.standing import Standing, tell
+from gateway.limits.assigned_quota import AssignedQuota
+from gateway.limits.shared import Shared
 from gateway.limits.token_bucket import TokenBuckets
 from gateway.plan import Forecast, Parts, RequestFilter
 
@@ -114,27 +116,38 @@ def _forecast(applied: AppliedLimit, exchange: Exchange, parts: Parts) -> Foreca
     if key is None and limit.policy.on_missing_key == "skip":
         return Forecast("pass", "the call lacks what it counts by, and is not counted", document)
     if key is None:
-        wait_s, detail = math.inf, "the call lacks what it counts by"
-    else:
-        ahead = limit.line.cost(key) if limit.line is not None else 0
-        wait_s = limit.counts.wait_s(key, now, ahead, cost)
-        detail = _stand(limit, key, cost, now)
-        if wait_s == 0.0 and not ahead:
-            return Forecast("pass", detail, document)
-        if limit.policy.mode == "enforce" and limit.has_room(key, wait_s):
-            others = limit.line.count(key) if limit.line is not None else 0
-            return Forecast("delay", f"{detail}; waits at least {wait_s:.2f} s behind {others} others", document)
+        return _refused(limit, None, math.inf, f"the call lacks {parts_of(limit.policy)}", parts)
+    counts, line = limit.counts, limit.line
+    if isinstance(counts, Shared):
+        counts.look(key, now)  # for whoever tells it again when that is answered
+    ahead = line.cost(key) if line is not None else 0
+    wait_s = counts.wait_s(key, now, ahead, cost)
+    detail = stand_of(limit.policy, counts, key, now) + _counts_for(limit, cost)
+    is_there = wait_s == 0.0 or (limit.is_unsure(wait_s) and counts.left(key, now) >= cost)
+    if is_there and not ahead:
+        return Forecast("pass", detail, document)
+    if limit.policy.max_wait and limit.policy.mode == "enforce" and limit.has_room(key, wait_s):
+        others = line.count(key) if line is not None else 0
+        return Forecast("delay", f"{detail}; waits at least {seconds(wait_s)} behind {others} others", document)
+    if isinstance(counts, AssignedQuota) and counts.others(key):
+        return Forecast("may refuse", f"{detail}; {counts.others(key)} of it are held by others", document)
+    return _refused(limit, key, wait_s, detail, parts)
+
+
+def _refused(limit: Limit, key: str | None, wait_s: float, detail: str, parts: Parts) -> Forecast:
+    document = f"RateLimit {limit.title}"
     if limit.policy.mode == "audit":
         return Forecast("pass", f"{detail}; would be refused, but it only audits", document)
-    return Forecast("refuse", detail, document, limit.refusal(key, wait_s, now, lambda: 0.0))
+    reply = limit.refusal(key, wait_s, parts.now(), lambda: 0.0)
+    if wait_s == math.inf:
+        more = ""
+    elif limit.running is not None:
+        more = "; there is room when one of them ends"
+    else:
+        more = f"; there is more in {seconds(wait_s)}"
+    return Forecast("refuse", f"{detail}: {reply.status}{more}", document, reply)
 
 
-def _stand(limit: Limit, key: str, cost: int, now: float) -> str:
-    """What is left for the call, in words."""
-    left, most = limit.counts.left(key, now), quota_of(limit.policy)[0]
+def _counts_for(limit: Limit, cost: int) -> str:
     counts_for = f"; it counts for {cost}" if cost != 1 else ""
-    counts_for += "; its answer may say that it counts for more" if limit.answer_cost is not None else ""
-    if limit.running is not None:
-        return f"{max(most - int(left), 0)} of {most} calls run"
-    whole_s = limit.counts.reset_s(key, now)
-    return f"{int(left + 1e-6)} of {most} left in this worker, whole again in {whole_s:.1f} s{counts_for}"
+    return counts_for + ("; its answer may say that it counts for more" if limit.answer_cost is not None else "")

@@ -121,6 +121,13 @@ class Assigned(Shared):
         reset_at = share.reset_at
         return (0.0 if left < 0.0 else min(left, limit)), (reset_at - now if reset_at > now else 0.0)
 
+    def look(self, key: str, now: float) -> None:
+        share = self._shares.get(key) or self._open(key)
+        self._refresh(share, now)
+        if not self._desk.lost and not share.is_asking:
+            share.is_asking = True
+            self._desk.want(self, key)
+
     def spent(self, now: float) -> list[tuple[str, list[float]]]:
         """What is borrowed, and behind it what was counted alone; what is held goes with this worker."""
         borrowed = {key: float(share.balance) for key, share in self._shares.items() if share.balance < 0}

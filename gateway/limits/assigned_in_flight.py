@@ -122,6 +122,13 @@ class AssignedInFlight(Shared):
             return limit, 0.0
         return min(max(places.left + places.held - self._running.count(key), 0.0), limit), 0.0
 
+    def look(self, key: str, now: float) -> None:
+        places = self._keys.get(key) or self._open(key, now)
+        self._refresh(key, places)
+        if not self._desk.lost and not places.is_asking:
+            places.is_asking = True
+            self._desk.want(self, key)
+
     # What the desk asks and tells.
 
     def ask_of(self, key: str, worker: str, budget: int, now: float) -> Ask:
@@ -152,10 +159,7 @@ class AssignedInFlight(Shared):
         running = self._running.count(key)
         if places.held > running + places.spare:
             self._ask(key, places, now)
-        if places.held or running or self.line.count(key):
-            self._look_again(key, places, now + min(grant.keep_s, RENEW_S))
-        else:
-            del self._keys[key]
+        self._look_again(key, places, now + min(grant.keep_s, RENEW_S))
 
     def advance(self, now: float) -> None:
         """Tells what is held, and asks for those who wait."""
@@ -166,11 +170,11 @@ class AssignedInFlight(Shared):
             if places is None or places.look_at != at:
                 continue
             places.look_at = inf
+            if self._is_idle(key, places):
+                del self._keys[key]
+                continue
             if self._desk.lost:
-                if self._running.count(key) or self.line.count(key):
-                    self._look_again(key, places, now + RENEW_S)
-                else:  # nobody takes back what it held, and nothing else would forget it
-                    del self._keys[key]
+                self._look_again(key, places, now + RENEW_S)
                 continue
             self._refresh(key, places)
             if not places.is_asking:
@@ -182,6 +186,11 @@ class AssignedInFlight(Shared):
             self._advancing.discard(self)
 
     # How.
+
+    def _is_idle(self, key: str, places: _Places) -> bool:
+        """Nobody need be told of it; while nobody assigns, nobody takes back what it held."""
+        holds = places.held > 0 and not self._desk.lost
+        return not (holds or places.is_asking or self._running.count(key) or self.line.count(key))
 
     def _open(self, key: str, now: float) -> _Places:
         places = self._keys[key] = _Places(self.budget.limit, self._desk.era)

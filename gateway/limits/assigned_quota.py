@@ -52,6 +52,15 @@ class AssignedQuota(Assigned):
         self._turn(now)
         return super().stand(key, now)[0], self._ends - now
 
+    def others(self, key: str) -> int:
+        """Calls that others hold, and may yet give back, as the book said last."""
+        share = self._shares.get(key)
+        return 0 if share is None else share.others
+
+    def look(self, key: str, now: float) -> None:
+        self._turn(now)
+        super().look(key, now)
+
     def granted(self, key: str, grant: Grant, asked_at: float, now: float) -> None:
         if grant.mark == self.budget.period:  # else it was asked in another period
             super().granted(key, grant, asked_at, now)

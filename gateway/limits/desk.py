@@ -3,6 +3,7 @@
 Asks of one turn of the loop go out together; their answers come back in the same order.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -59,12 +60,22 @@ class Desk:
         self._wanted: list[tuple[Asking, str]] = []
         self._asked: dict[int, Asked] = {}
         self._number = 0
+        self._then: deque[tuple[int, Callable[[], None]]] = deque()
 
     def want(self, limit: Asking, key: str) -> None:
         """Once, until it is answered."""
         if not self._wanted:
             self._soon(self.flush)
         self._wanted.append((limit, key))
+
+    @property
+    def is_asking(self) -> bool:
+        return bool(self._wanted or self._asked)
+
+    def when_answered(self, then: Callable[[], None]) -> None:
+        """Runs it once, when all that was asked up to now is answered, or nobody answers. Answers keep their order."""
+        ahead = -(-len(self._wanted) // MOST_ASKS)
+        self._then.append((self._number + ahead, then))
 
     def flush(self) -> None:
         wanted, self._wanted = self._wanted, []
@@ -92,6 +103,12 @@ class Desk:
         now = self._now()
         for (limit, key), grant in zip(asked.wanted, grants, strict=True):
             limit.granted(key, grant, asked.asked_at, now)
+        self._go_on(number)
+
+    def _go_on(self, number: int) -> None:
+        then = self._then
+        while then and then[0][0] <= number:
+            then.popleft()[1]()
 
     def tell(self, lost: str, workers: int) -> None:
         """Whether somebody answers from now on."""
@@ -101,3 +118,5 @@ class Desk:
             self._wanted.clear()
         self.lost = lost
         self.workers = workers or self.workers
+        if lost:
+            self._go_on(self._number + 1)

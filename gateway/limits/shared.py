@@ -55,6 +55,11 @@ class Shared:
         """Why nothing is admitted, where the policy says so."""
         return self._desk.lost if self._on_failure == "closed" else ""
 
+    @property
+    def is_alone(self) -> bool:
+        """Nobody assigns."""
+        return bool(self._desk.lost)
+
     # What a limit is asked: what differs is below, in those that inherit.
 
     def share(self, workers: int) -> None:
@@ -82,6 +87,10 @@ class Shared:
 
     def stand(self, key: str, now: float) -> tuple[float, float]:
         """`left` and `reset_s`, by what the book said last."""
+        raise NotImplementedError
+
+    def look(self, key: str, now: float) -> None:
+        """Has the book asked how the key stands, for whoever wants to tell it soon; nothing is taken."""
         raise NotImplementedError
 
     def spent(self, now: float) -> list[tuple[str, list[float]]]:

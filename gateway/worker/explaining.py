@@ -4,10 +4,12 @@
 from others it is taken out, as every field by which a caller could pass for the gateway.
 """
 
+import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -15,11 +17,13 @@ import msgspec
 from gateway.compiler.state import State
 from gateway.exchange import Exchange
 from gateway.explain.explaining import explain, explain_question
+from gateway.limits.desk import Desk
 from gateway.relay.explained import Tell
 from meshway.addresses import is_loopback
 from meshway.explanation import CallQuestion, Explanation, Went
 
 MOST_SHOWN: Final = 10  # of rules tried, and of a destination's endpoints, in a field
+LATEST_S: Final = 0.5  # that an answer waits for those who assign
 MOST_BYTES: Final = 16 << 10  # of a field: callers have limits, too
 
 _log = logging.getLogger("meshway.gateway.worker")
@@ -35,6 +39,35 @@ def told_of(state: State, asked: Any, node: str) -> Any:
     except Exception:
         _log.exception("explaining a call failed")
         return {"error": "internal error of the gateway, see its log"}
+
+
+def tell_when_known(
+    loop: asyncio.AbstractEventLoop,
+    desks: Iterable[Desk],
+    told: Callable[[], Any],
+    send: Callable[[Any], None],
+) -> None:
+    """What is told first has the desks ask how the limits stand that are shared with others. It is told again when they
+    have an answer, after LATEST_S at the latest."""
+    first = told()
+    waits_for = {desk for desk in desks if desk.is_asking}
+    if not waits_for:
+        send(first)
+        return
+
+    def end() -> None:
+        if not timer.cancelled():
+            timer.cancel()
+            send(told())
+
+    def heard(desk: Desk) -> None:
+        waits_for.discard(desk)
+        if not waits_for:
+            end()
+
+    timer = loop.call_later(LATEST_S, end)
+    for desk in tuple(waits_for):
+        desk.when_answered(partial(heard, desk))
 
 
 def explaining(state_of: Callable[[], State], node: str) -> Callable[[Exchange], Tell | None]:

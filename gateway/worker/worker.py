@@ -75,7 +75,7 @@ from gateway.wire.http1.places import Places, allow_all_descriptors
 from gateway.wire.tls import TlsFace
 from gateway.worker.apply import Applier
 from gateway.worker.evidence import Evidence
-from gateway.worker.explaining import explaining, told_of
+from gateway.worker.explaining import explaining, tell_when_known, told_of
 from gateway.worker.gauges import Gauges
 from gateway.worker.leftovers import remove_leftovers
 from gateway.worker.listening import Listening
@@ -288,7 +288,13 @@ class Worker:
         elif question.kind == "limits":
             body = self._compiler.limits.spent(time.monotonic(), MOST_SPENT)
         elif question.kind == EXPLAIN:
-            body = told_of(self._compiler.state, question.body, self._node)
+            tell_when_known(
+                self._loop,
+                self._parts.desks.values(),
+                lambda: told_of(self._compiler.state, question.body, self._node),
+                lambda told: self.channel.send(Answer(id=question.id, body=told)),
+            )
+            return
         elif question.kind == RECENT and self._recorder is not None:
             self._answer_recent(question.id, self._recorder)
             return

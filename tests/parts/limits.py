@@ -21,6 +21,11 @@ def window(name: str = "checkout", calls: int = 2, parts: Parts | None = None, *
     return _applied(name, RateLimit(sliding_window=counted, **fields), parts)  # type: ignore[arg-type]
 
 
+def other(parts: Parts, **fields: object) -> AppliedLimit:
+    """Of whatever algorithm the fields say."""
+    return _applied("checkout", RateLimit(**fields), parts)  # type: ignore[arg-type]
+
+
 def _applied(name: str, policy: RateLimit, parts: Parts | None) -> AppliedLimit:
     key_of = compile_key(policy.key, service="s", route="r", rule="0", shares_missing=policy.on_missing_key == "shared")
     limit = Limit(name, policy, parts or Parts(now=ManualClock(), random=lambda: 0.0), f"default/{name}")

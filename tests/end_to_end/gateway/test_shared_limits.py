@@ -116,6 +116,7 @@ def test_behind_a_slow_registry_a_small_quota_is_spent_to_the_last_call_before_a
 
     mesh = start_limited(2, 2, way=way)
     mesh.limit("quota: {limit: 12, per: month}")
+    assert explained(mesh)["filters"][0]["verdict"] == "pass"
     slow[0].delay_s = 0.06  # each way: six times as long as a call used to wait for an answer
     answers = []
     for number in range(14):
@@ -127,6 +128,18 @@ def test_behind_a_slow_registry_a_small_quota_is_spent_to_the_last_call_before_a
     assert int(spent.headers["Retry-After"]) > 1, "no more of it comes before the month is over"
     assert spent.json()["code"] == "quota_exceeded"
     assert mesh.metric(0, "meshway_limits_lost_total") == 0.0
+    slow[0].delay_s = 0.0
+    for _ in range(8):  # whichever worker is asked, and also if it never had a call
+        told = explained(mesh)
+        assert (told["filters"][0]["verdict"], told["answered"]["status"]) == ("refuse", 429)
+        assert told["filters"][0]["detail"].startswith("0 of 12 left in all gateways, whole again in ")
+
+
+def explained(mesh: LimitedMesh) -> dict[str, Any]:
+    answer = mesh.registry.client.post("/v1/explain", json={"url": f"http://{HOST}/"})
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
 
 
 def test_a_reload_gives_nobody_a_full_limit_who_had_spent_his(start_limited: Callable[..., LimitedMesh]) -> None:

@@ -510,7 +510,7 @@ def test_limits_of_mesh_namespace_service_and_route_all_apply_and_live_over_swap
     assert '"books";r=5;t=7200' in ask("/c")
     for _ in range(5):
         ask("/a")
-    assert ask("/a") == ["rate limit default/here is spent for now"]
+    assert ask("/a") == ["rate limit default/here (1/h, 8 at once) is spent for now"]
     bench.delta(gone("RateLimit", "here"))
     assert ask("/b") == ['"all";r=0;t=32400']
 

@@ -43,7 +43,7 @@ def test_it_tells_what_is_left_and_when_all_is_there_again(fields: dict[str, obj
 
 def test_a_spent_quota_is_another_reason_and_comes_back_with_its_period_at_most_a_minute_later() -> None:
     spent = limit(quota=Quota(limit=7, per="day"))
-    reply = spent.refusal("k", 1.0, 0.0, lambda: 0.5)
+    reply = spent.refusal("k", 86_400.0, 0.0, lambda: 0.5)
     assert (reply.reason, b"Retry-After: 86430\r\n" in reply.fields) == ("quota_exceeded", True)
     assert limit().refusal("k", 10.0, 0.0, lambda: 0.5).fields.startswith(b"Retry-After: 11\r\n")
 
@@ -66,3 +66,11 @@ def test_what_can_never_pass_is_told_no_time_to_come_back() -> None:
 )  # fmt: skip
 def test_all_calls_are_the_same_to_a_limit_that_counts_each_for_one(fields: dict[str, object], is_plain: bool) -> None:
     assert limit(**fields).is_plain is is_plain
+
+
+def test_a_refusal_names_the_limit_what_it_allows_and_by_what_it_counts_but_no_value_of_it() -> None:
+    each = limit(quota=Quota(limit=7, per="day"), key=("header.authorization", "route"))
+    told = each.refusal("21:Bearer top-secret", 60.0, 0.0, lambda: 0.0)
+    said = "rate limit l (7 calls a day (UTC) for each header.authorization and route)"
+    assert told.detail == f"{said} is spent for now"
+    assert each.refusal(None, 0.0, 0.0, lambda: 0.0).detail == f"{said}: the call lacks header.authorization and route"

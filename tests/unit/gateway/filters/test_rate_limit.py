@@ -8,13 +8,13 @@ from gateway.exchange import Exchange, Reply, Turn
 from gateway.filters.limit import AppliedLimit
 from gateway.filters.rate_limit import compile_filter, compile_forecast
 from gateway.limits.desk import Desk
-from gateway.plan import Parts, RequestFilter
+from gateway.plan import Forecast, Parts, RequestFilter
 from meshway.assignments.messages import Grant
-from meshway.model.rate_limit import LimitResponse
+from meshway.model.rate_limit import InFlight, LimitResponse, Quota
 from meshway.units import Duration
 from tests.parts.calls import call
 from tests.parts.clock import ManualClock
-from tests.parts.limits import limit, window
+from tests.parts.limits import limit, other, window
 
 
 def compiled(clock: ManualClock, *limits: AppliedLimit, chance: float = 0.0) -> RequestFilter:
@@ -206,7 +206,7 @@ def test_a_call_under_two_limits_waits_for_both_and_stays_in_no_line_once_one_re
     refusing = Caller(rate_limit)
     assert slow.limit.line is not None
     slow.limit.line.refuse("", 3.0)
-    assert refused(refusing.told).detail == "rate limit default/slow is spent for now"
+    assert refused(refusing.told).detail == "rate limit default/slow (30/m, 1 at once) is spent for now"
     assert quick.limit.line is not None
     assert quick.limit.line.waiting == 0
 
@@ -241,7 +241,8 @@ def test_a_forecast_tells_how_a_limit_stands_and_spends_nothing() -> None:
             ("RateLimit default/audit", "pass"),
             ("RateLimit default/lacking", "pass"),
         ]
-    assert told[0].detail == "2 of 2 left in this worker, whole again in 0.0 s"
+    assert told[0].detail == "2 of 2 left in this worker, whole again in 0.0s"
+    assert told[1].detail == "0 of 1 left in this worker, whole again in 5.0s: 429; there is more in 5.0s"
     assert refused(told[1].reply).status == 429
 
 
@@ -250,6 +251,78 @@ def shared_parts(lost: str = "") -> tuple[Parts, ManualClock, Desk]:
     clock = ManualClock()
     desk = Desk("1", lambda number, budgets, asks: None, lambda flush: None, clock, workers=1, lost=lost)
     return Parts(now=clock, random=lambda: 0.0, desks={"mesh": desk}), clock, desk
+
+
+DAY = {"quota": Quota(limit=5, per="day")}
+AT_ONCE = {"in_flight": InFlight(max=5)}
+FIVE = "5 of 5 calls"
+
+
+def running_forecast(applied: AppliedLimit, parts: Parts, running: int) -> Forecast:
+    for _ in range(running):
+        applied.limit.counts.spend("", parts.now())
+    (told,) = compile_forecast([applied], parts)(call())
+    return told
+
+
+def test_a_forecast_tells_that_all_places_are_taken() -> None:
+    parts, _ = waiting_parts()
+    applied = other(parts, in_flight=InFlight(max=2))
+    assert running_forecast(applied, parts, 1)[:2] == ("pass", "1 of 2 calls run in this worker")
+    told = running_forecast(applied, parts, 1)
+    assert told[:2] == ("refuse", "2 of 2 calls run in this worker: 429; there is room when one of them ends")
+    assert refused(told.reply).detail == "rate limit default/checkout (2 calls at once) is spent for now"
+
+
+@pytest.mark.parametrize(
+    ("spec", "left", "verdict", "detail"),
+    [
+        (DAY, 0.0, "refuse", "0 of 5 left in all gateways, whole again in 24h: 429; there is more in 24h"),
+        (DAY, 3.0, "pass", "3 of 5 left in all gateways, whole again in 24h"),
+        (AT_ONCE, 0.0, "refuse", f"{FIVE} run in all gateways: 429; there is room when one of them ends"),
+        (AT_ONCE, 3.0, "pass", "2 of 5 calls run in all gateways"),
+    ],
+    ids=["spent quota", "quota", "full places", "places"],
+)  # fmt: skip
+def test_a_forecast_of_a_shared_limit_asks_how_it_stands_and_never_says_delay_of_what_would_be_refused(
+    spec: dict[str, Any], left: float, verdict: str, detail: str
+) -> None:
+    parts, _, desk = shared_parts()
+    parts.wall = lambda: 0.0
+    applied = other(parts, **spec)
+    forecast = compile_forecast([applied], parts)
+    assert forecast(call())[0].verdict == "pass", "it has not heard of anybody's call"
+    assert desk.is_asking
+    desk.flush()
+    period = applied.limit.counts.budget.period  # type: ignore[attr-defined]
+    again_s = 0.0 if left else 1.0
+    desk.answered(1, [Grant(count=0, left=left, reset_s=0.0, again_s=again_s, keep_s=0.2, mark=period)], 8)
+    told = forecast(call())[0]
+    assert (told.verdict, told.detail) == (verdict, detail)
+    assert (told.reply is not None) == (verdict == "refuse")
+
+
+def test_a_forecast_tells_of_the_last_calls_that_others_hold() -> None:
+    parts, _, desk = shared_parts()
+    applied = other(parts, quota=Quota(limit=5, per="day"))
+    forecast = compile_forecast([applied], parts)
+    forecast(call())
+    desk.flush()
+    period = applied.limit.counts.budget.period  # type: ignore[attr-defined]
+    desk.answered(1, [Grant(count=0, left=0.0, reset_s=0.0, again_s=0.05, keep_s=0.2, mark=period, others=2)], 8)
+    told = forecast(call())[0]
+    assert (told.verdict, "; 2 of it are held by others" in told.detail) == ("may refuse", True)
+
+
+def test_a_forecast_of_a_shared_limit_with_patience_says_how_long_at_least() -> None:
+    parts, _, desk = shared_parts()
+    applied = limit("waits", rate=1.0, burst=1, parts=parts, max_wait=Duration(5))
+    forecast = compile_forecast([applied], parts)
+    forecast(call())
+    desk.flush()
+    desk.answered(1, [Grant(count=0, left=0.0, reset_s=1.0, again_s=1.0, keep_s=0.2)], 8)
+    told = forecast(call())[0]
+    assert (told.verdict, "waits at least 1.0s" in told.detail) == ("delay", True)
 
 
 def test_the_first_calls_of_a_shared_limit_wait_for_nobody_and_the_next_for_the_answer() -> None:
