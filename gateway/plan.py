@@ -108,21 +108,28 @@ class Guard(Protocol):
 
 
 class EncodedBody(Protocol):
-    """An answer's body on its way into another encoding. head: as it goes on while its length is not known."""
-
-    head: ResponseHead
+    """An answer's body on its way into another encoding, bit by bit."""
 
     def feed(self, data: bytes) -> bytes: ...
 
     def end(self) -> bytes:
         """The last bytes; nothing is fed after them."""
 
-    def whole(self, length: int) -> ResponseHead:
-        """`head` of an answer that is encoded whole, in so many bytes."""
+
+class AnswerEncoding(Protocol):
+    """What becomes of answers with one head. head: as it goes on while the length of the encoded body is not known."""
+
+    head: ResponseHead
+
+    def whole(self, data: bytes) -> tuple[ResponseHead, bytes]:
+        """Of an answer that is all there: head, with the length, and body."""
+
+    def begin(self, size: int) -> EncodedBody:
+        """size: of what comes, below 0 = unknown."""
 
 
 Settle = Callable[[Exchange, ResponseHead], None]
-Encode = Callable[[Exchange, ResponseHead], EncodedBody | None]  # None: this answer stays as it is
+Encode = Callable[[Exchange, ResponseHead], AnswerEncoding | None]  # None: this answer stays as it is
 
 
 @dataclass(slots=True, frozen=True)

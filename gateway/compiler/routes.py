@@ -22,6 +22,7 @@ from gateway.compiler.split import Changed, choose_by_weight, choosing_changed
 from gateway.compiler.sticky import choose_for_caller
 from gateway.exchange import Reply
 from gateway.filters import order
+from gateway.filters.codings import CodingMissing
 from gateway.filters.compress import compile_encode
 from gateway.filters.cors import compile_leave
 from gateway.filters.limit import AppliedLimit
@@ -115,6 +116,8 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
             plan = _compile_rule(entry, rule, rule.name or str(index), keys, paths, context)
         except PathError as error:
             raise CompileError(path, error.detail) from error
+        except CodingMissing as error:
+            raise CompileError(f"{path}.compression.encodings", str(error)) from error
         for at, read in enumerate(matches):
             rank = asked_at(entry.spec, read.rank, entry.age, entry.title, index, at)
             placed.append(Placed(read.path, Candidate(rank, plan, read.test), index, at))

@@ -4,23 +4,17 @@ Left alone: what is encoded already, `no-transform`, parts (206), what carries a
 of a type that does not shrink. Answers without a length may be streams, so each piece is flushed as it comes.
 """
 
-import zlib
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
 from gateway.exchange import Exchange
+from gateway.filters.codings import Coding, Encoder, choose, codings_of
 from gateway.plan import Encode, ResponseFilter
 from meshway.http1.fields import find_all, pairs, remove
 from meshway.http1.message import CHUNKED, NO_BODY, ResponseHead
 from meshway.model.rule_actions import Compression
 
-LEVEL: Final = 1  # as nginx: the loop waits for it; a higher level takes twice the time for a tenth less
-_GZIP: Final = 16  # what zlib wants on top of the window's bits
-# Answers up to these sizes get a window as large, and tables to match: what zlib takes by default, 256 KB, is not worth
-# a few kilobytes, and the allocator gets it from the kernel and gives it back each time.
-_LITTLE: Final = 4 << 10
-_SMALL: Final = 16 << 10
 _REMEMBERED: Final = 64  # lengths of one head
 _LONGEST: Final = 1024  # bytes of a block of fields that is remembered
 _TYPES: Final = frozenset(
@@ -34,56 +28,51 @@ _TYPES: Final = frozenset(
 _BODILESS: Final = frozenset({204, 205, 206, 304})
 _DIGESTS: Final = frozenset({b"content-digest", b"content-md5", b"digest", b"repr-digest"})
 _VARY_FIELD: Final = b"Vary: Accept-Encoding\r\n"
-_ENCODING_FIELD: Final = b"Content-Encoding: gzip\r\n"
 
 
-class GzipHead:
-    """What a service's head becomes. open: while the length is not known."""
+class AnswerEncoding:
+    """What one head of a service becomes by one coding. head: while the length of the encoded body is not known."""
 
-    __slots__ = ("_wholes", "open")
+    __slots__ = ("_coding", "_wholes", "head")
 
-    def __init__(self, head: ResponseHead) -> None:
-        self.open = _encoded(head)
+    def __init__(self, head: ResponseHead, coding: Coding) -> None:
+        self._coding = coding
+        self.head = _encoded(head, coding)
         self._wholes: dict[int, ResponseHead] = {}
 
-    def whole(self, length: int) -> ResponseHead:
-        """With the length of the encoded body; the same head again, so that its bytes need not be made anew."""
-        found = self._wholes.get(length)
-        if found is None:
+    def whole(self, data: bytes) -> tuple[ResponseHead, bytes]:
+        encoded = self._coding.whole(data)
+        length = len(encoded)
+        # The same head again for the same length, so that its bytes need not be made anew.
+        head = self._wholes.get(length)
+        if head is None:
             if len(self._wholes) >= _REMEMBERED:
                 self._wholes.clear()
-            found = self._wholes[length] = self.open.copy()
-            found.body = length
-        return found
+            head = self._wholes[length] = self.head.copy()
+            head.body = length
+        return head, encoded
+
+    def begin(self, size: int) -> "Pieces":
+        return Pieces(self._coding.begin(size), is_flushed=size < 0)
 
 
-class GzipBody:
-    """One answer on its way out. size: of what comes, below 0 = unknown."""
+class Pieces:
+    """The body of one answer that comes bit by bit. is_flushed: what came can be read at once."""
 
-    __slots__ = ("_compress", "_is_flushed", "_wholes", "head")
+    __slots__ = ("_encoder", "_is_flushed")
 
-    def __init__(self, head: GzipHead, size: int) -> None:
-        self.head = head.open
-        self._wholes = head
-        self._is_flushed = size < 0
-        if 0 <= size <= _LITTLE:
-            self._compress = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP + 12, 5)
-        elif 0 <= size <= _SMALL:
-            self._compress = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP + 14, 7)
-        else:
-            self._compress = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP + zlib.MAX_WBITS)
+    def __init__(self, encoder: Encoder, *, is_flushed: bool) -> None:
+        self._encoder = encoder
+        self._is_flushed = is_flushed
 
     def feed(self, data: bytes) -> bytes:
         if not data:
             return b""
-        out = self._compress.compress(data)
-        return out + self._compress.flush(zlib.Z_SYNC_FLUSH) if self._is_flushed else out
+        out = self._encoder.feed(data)
+        return out + self._encoder.flush() if self._is_flushed else out
 
     def end(self) -> bytes:
-        return self._compress.flush()
-
-    def whole(self, length: int) -> ResponseHead:
-        return self._wholes.whole(length)
+        return self._encoder.end()
 
 
 def compile_response_filter(compression: Compression) -> ResponseFilter:
@@ -100,51 +89,37 @@ def compile_response_filter(compression: Compression) -> ResponseFilter:
 
 
 def compile_encode(compression: Compression) -> Encode:
-    min_size = int(compression.min_size)
-    known: ResponseHead | None = None  # the last one, and what it becomes
-    encoded: GzipHead | None = None
+    """Raises CodingMissing."""
+    min_size, offered = int(compression.min_size), codings_of(compression.encodings)
+    known: ResponseHead | None = None  # the last one, whether it gains, and what it became
+    gains = False
+    became: dict[Coding, AnswerEncoding] = {}
 
-    def encode(exchange: Exchange, head: ResponseHead) -> GzipBody | None:
-        nonlocal known, encoded
+    def encode(exchange: Exchange, head: ResponseHead) -> AnswerEncoding | None:
+        nonlocal known, gains
         block = exchange.head.block
-        if not (_caller_takes_gzip(block) if len(block) <= _LONGEST else _field_takes_gzip(block)):
+        coding = _chosen(block, offered) if len(block) <= _LONGEST else _choose(block, offered)
+        if coding is None:
             return None
         if known is not head:
-            encoded = GzipHead(head) if _gains(head, dict(pairs(head.block)), min_size) else None
-            known = head
-        return None if encoded is None else GzipBody(encoded, head.body)
+            known, gains = head, _gains(head, dict(pairs(head.block)), min_size)
+            became.clear()
+        if not gains:
+            return None
+        encoding = became.get(coding)
+        if encoding is None:
+            encoding = became[coding] = AnswerEncoding(head, coding)
+        return encoding
 
     return encode
 
 
-def _field_takes_gzip(block: bytes) -> bool:
-    return takes_gzip(b",".join(find_all(block, b"accept-encoding")))
+def _choose(block: bytes, offered: tuple[Coding, ...]) -> Coding | None:
+    return choose(b",".join(find_all(block, b"accept-encoding")), offered)
 
 
 # Of blocks that come again, mostly as the same object of a connection.
-_caller_takes_gzip = lru_cache(maxsize=512)(_field_takes_gzip)
-
-
-@lru_cache(maxsize=256)
-def takes_gzip(accepted: bytes) -> bool:
-    """accepted: the values of Accept-Encoding, comma-joined. Who says nothing gets the answer as it is."""
-    weights: dict[bytes, float] = {}
-    for part in accepted.lower().split(b","):
-        coding, *parameters = (piece.strip() for piece in part.split(b";"))
-        weights[b"gzip" if coding == b"x-gzip" else coding] = _weight(parameters)
-    gzip = weights.get(b"gzip", weights.get(b"*", 0.0))
-    return gzip > 0.0 and gzip >= weights.get(b"identity", 0.0)
-
-
-def _weight(parameters: list[bytes]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition(b"=")
-        if name.strip() == b"q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
+_chosen = lru_cache(maxsize=512)(_choose)
 
 
 def _gains(head: ResponseHead, fields: Mapping[bytes, bytes], min_size: int) -> bool:
@@ -161,11 +136,12 @@ def _gains(head: ResponseHead, fields: Mapping[bytes, bytes], min_size: int) -> 
     return kind.startswith(b"text/") or kind in _TYPES or kind.endswith((b"+json", b"+xml"))
 
 
-def _encoded(head: ResponseHead) -> ResponseHead:
+def _encoded(head: ResponseHead, coding: Coding) -> ResponseHead:
     """A strong ETag becomes a weak one: other bytes stand for the same thing (RFC 9110 §8.8.1)."""
     other = head.copy()
     tag = find_all(head.block, b"etag")
-    other.block = remove(head.block, (b"content-encoding", b"accept-ranges", b"etag")) + _ENCODING_FIELD
+    other.block = remove(head.block, (b"content-encoding", b"accept-ranges", b"etag"))
+    other.block += b"Content-Encoding: %b\r\n" % coding.name
     if tag:
         other.block += b"ETag: %b%b\r\n" % (b"" if tag[0].startswith(b"W/") else b"W/", tag[0])
     other.content_length = None

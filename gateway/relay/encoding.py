@@ -36,17 +36,20 @@ def begin(
     encode: Encode, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, downstream: Downstream
 ) -> tuple[ResponseHead, bytes, Downstream]:
     """The head and first piece to send, and to whom; the same ones where the answer is not encoded."""
-    body = encode(exchange, head)
-    if body is None:
+    encoding = encode(exchange, head)
+    if encoding is None:
         return head, first, downstream
     if head.body == NO_BODY:
-        return body.head, first, downstream
-    if not ended:
-        first = body.feed(first)
+        return encoding.head, first, downstream
+    if ended and head.body > 0:
+        whole, first = encoding.whole(first)
         exchange.bytes_out = len(first)
-        return body.head, first, EncodedDownstream(downstream, body, exchange)
-    first = body.feed(first) + body.end()
+        return whole, first, downstream
+    body = encoding.begin(head.body)
+    first = body.feed(first)
+    if ended:  # it may have trailers, which need chunks
+        first += body.end()
+    else:
+        downstream = EncodedDownstream(downstream, body, exchange)
     exchange.bytes_out = len(first)
-    if head.body < 0:  # it may have trailers, which need chunks
-        return body.head, first, downstream
-    return body.whole(len(first)), first, downstream
+    return encoding.head, first, downstream

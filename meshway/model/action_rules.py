@@ -10,6 +10,7 @@ from meshway.model.instant import parse_instant
 from meshway.model.names import FIELD_VALUE, TOKEN
 from meshway.model.respond import Respond
 from meshway.model.rule_actions import (
+    Compression,
     Cors,
     Deprecation,
     Fault,
@@ -19,7 +20,7 @@ from meshway.model.rule_actions import (
     Sticky,
     StickyCookie,
 )
-from meshway.model.rule_kit import BlockRule, Finding, bounded, one_of
+from meshway.model.rule_kit import BlockRule, Finding, bounded, one_of, unique
 from meshway.units import Size
 
 MAX_RESPOND_BODY: Final = Size(64 << 10)
@@ -38,6 +39,10 @@ def _respond_body(part: Any) -> Iterator[Finding]:
 def _respond_type(part: Any) -> Iterator[Finding]:
     if not FIELD_VALUE.match(part.content_type):
         yield Finding(".content_type", "out_of_bounds", "a header's value holds no control characters")
+
+
+def _encodings(part: Any) -> Iterator[Finding]:
+    yield from unique(part.encodings, lambda at: f".encodings[{at}]", "encoding")
 
 
 def _compares(part: Any) -> Iterator[Finding]:
@@ -104,6 +109,7 @@ ACTION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(("status", "latency", "json_fields"), _compares, whole=True),
         bounded("latency", 0.001, 60.0, zero=False),
     ),
+    Compression: (BlockRule(("encodings",), _encodings),),
     Sticky: (BlockRule(("key", "name", "cookie"), _sticky_name),),
     StickyCookie: (
         bounded("ttl", 1.0, 366 * 86400.0, zero=True),

@@ -105,9 +105,10 @@ class Cors(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
 
 class Compression(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Answers are compressed where the caller takes it. min_size: of an answer that tells its length."""
+    """Answers are compressed where the caller takes it. encodings: of those he likes equally the first is taken; `br`
+    and `zstd` need gateways with the extra `compress`. min_size: of an answer that tells its length."""
 
-    encodings: Annotated[tuple[Literal["gzip"], ...], Meta(min_length=1, max_length=1)] = ("gzip",)
+    encodings: Annotated[tuple[Literal["br", "zstd", "gzip"], ...], Meta(min_length=1, max_length=3)] = ("gzip",)
     min_size: Size = field(default_factory=lambda: Size(1 << 10))
 
 

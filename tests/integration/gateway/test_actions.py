@@ -7,7 +7,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
+import zstandard
 
 from gateway.telemetry.counters import Counters, read_counters
 from gateway.telemetry.prometheus import exposition
@@ -249,6 +251,34 @@ async def test_an_answer_is_compressed_for_who_takes_it() -> None:
         assert body == text
         assert b"Content-Encoding" not in head
         assert b"Vary: Accept-Encoding" in head
+        caller.writer.close()
+
+
+@pytest.mark.parametrize(
+    ("encodings", "accepted", "coding"),
+    [
+        (["br", "zstd", "gzip"], "gzip, deflate, br, zstd", "br"),
+        (["zstd", "gzip"], "gzip, deflate, br, zstd", "zstd"),
+        (["zstd", "gzip"], "gzip, br", "gzip"),
+        (["br"], "gzip", ""),
+    ],
+)
+@pytest.mark.proves("Compression.encodings")
+async def test_of_the_encodings_of_a_rule_the_caller_gets_one_he_takes(
+    encodings: list[str], accepted: str, coding: str
+) -> None:
+    text = b"all work and no play " * 200
+    upstream = telling(f"200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}", text)
+    rule = to("books", compression={"encodings": encodings})
+    read = {"br": brotli.decompress, "zstd": zstandard.decompress, "gzip": gzip.decompress, "": bytes}
+    async with services(upstream) as books, compiled_gateway(*books, route(rule)) as gateway:
+        caller = await open_caller(gateway)
+        for _ in range(2):
+            caller.send(request(fields=f"Accept-Encoding: {accepted}\r\n"))
+            head = await caller.head()
+            said = head.partition(b"Content-Encoding: ")[2].partition(b"\r\n")[0]
+            assert said.decode() == coding
+            assert read[coding](await read_body(caller, head)) == text
         caller.writer.close()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.compiler.tables import Compiler, is_light
 from gateway.exchange import MESH, Exchange, Reply
+from gateway.filters.codings import CODINGS
 from gateway.plan import Parts, RoutePlan
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
@@ -222,6 +223,16 @@ def test_a_refused_document_is_tried_again_when_what_it_needs_arrives() -> None:
     plan = bench.compiler.tables.match(bench.mesh("books"))
     assert plan is not None
     assert plan.route == "default/r"
+
+
+def test_a_rule_whose_encoding_has_no_package_here_is_refused_at_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(CODINGS, "br")
+    compressed = {encoding: to("books", compression={"encodings": [encoding]}) for encoding in ("br", "gzip")}
+    bench = Bench(document("Route", "r", edge_route(compressed["gzip"])))
+    assert bench.compiler.refusals == []
+    assert bench.delta(document("Route", "s", edge_route(compressed["gzip"], compressed["br"]))) == [
+        "s spec.rules[1].compression.encodings"
+    ]
 
 
 def test_a_policy_for_a_route_has_no_say_about_connections() -> None:
