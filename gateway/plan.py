@@ -213,7 +213,8 @@ class Parts:
     loop is kept waiting. fields: what matches ask of a request beside its path. report: tells the supervisor of a
     transition. retire: told of an endpoint that is gone, so that its connections are closed. advancing: limits that
     have something to do at the next beat. desks: by a limit's scope, where it gets its assignments; without one a
-    worker counts alone. crosses_namespaces: Routes may send to other namespaces where no document says anything of it.
+    worker counts alone. trust_domain: of the mesh's authority, "": there is none. crosses_namespaces: Routes may send
+    to other namespaces where no document says anything of it.
     pool: of connections to services, for what the gateway itself asks them.
     """
 
@@ -237,4 +238,5 @@ class Parts:
     consumers: ConsumerRing = field(default_factory=ConsumerRing)
     passwords: PasswordChecks = field(default_factory=PasswordChecks)
     pool: "Pool | None" = None
+    trust_domain: str = ""
     crosses_namespaces: bool = False

@@ -21,18 +21,18 @@ _METHOD: Final = "service_token"
 
 class Trust:
     """roots: PEM, each of them trusted. revoked: `serial_hash` of certificates. bundle None: there is no authority, and
-    nobody is believed."""
+    nobody is believed. trust_domain: "" = there is none."""
 
-    __slots__ = ("_keys", "_known", "_rules", "_trust_domain", "revoked", "roots")
+    __slots__ = ("_keys", "_known", "_rules", "revoked", "roots", "trust_domain")
 
     def __init__(self, bundle: TrustBundle | None = None) -> None:
         self.roots: tuple[str, ...] = () if bundle is None else bundle.roots
         self.revoked = frozenset(int(one, 16) for one in bundle.revoked) if bundle is not None else frozenset[int]()
-        self._trust_domain = "" if bundle is None else bundle.trust_domain
+        self.trust_domain = "" if bundle is None else bundle.trust_domain
         keys = [] if bundle is None else [msgspec.structs.asdict(one) for one in bundle.token_keys]
         self._keys = KeySet(sort_keys({"keys": keys})[0])
         self._rules = TokenRules(
-            token_issuer(self._trust_domain), frozenset({AUDIENCE}), frozenset({"ES256"}), max_age_s=_LONGEST_S
+            token_issuer(self.trust_domain), frozenset({AUDIENCE}), frozenset({"ES256"}), max_age_s=_LONGEST_S
         )
         self._known: dict[bytes, tuple[Principal, float]] = {}
 
@@ -41,7 +41,7 @@ class Trust:
         found = self._known.get(token)
         if found is not None and found[1] > now:
             return found[0]
-        if not self._trust_domain:
+        if not self.trust_domain:
             return "no authority is known here that could have given the token"
         try:
             claims = verify(token, self._rules, self._keys, wall)
@@ -53,7 +53,7 @@ class Trust:
             return "the token's sub is no name of the mesh"
         except ValueError:
             return "the token's cert is no certificate's"
-        if identity.trust_domain != self._trust_domain:
+        if identity.trust_domain != self.trust_domain:
             return "the token's sub is of another trust domain"
         if serial in self.revoked:
             return "the certificate that the token was given for is revoked"

@@ -49,6 +49,18 @@ def is_in_group(namespace: str, group: str) -> Test:
     return is_meant
 
 
+def is_workload(namespace: str, service: str = "") -> Test:
+    """A service that has proved its name, "": any of the namespace."""
+
+    def is_meant(exchange: Exchange) -> bool:
+        principal = exchange.principal
+        if principal is None or not principal.method or not principal.service:
+            return False
+        return principal.namespace == namespace and (not service or principal.service == service)
+
+    return is_meant
+
+
 def has_claims(claims: Mapping[str, Text]) -> Test:
     """All of them; of a claim that is a list one member must hold, of an inverted text each."""
     asked = [

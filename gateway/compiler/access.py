@@ -13,7 +13,7 @@ import msgspec
 from gateway.access.addresses import Addresses
 from gateway.access.external import Check
 from gateway.access.gate import AccessStep, Authorize, Gate, Guard, Rules, Verdict
-from gateway.access.proof import has_claims, is_anonymous, is_consumer, is_in_group, is_principal
+from gateway.access.proof import has_claims, is_anonymous, is_consumer, is_in_group, is_principal, is_workload
 from gateway.access.readings import Readings, folded
 from gateway.compiler.clusters import ClusterKey
 from gateway.compiler.diff import DocumentKey, Entry
@@ -175,9 +175,15 @@ class Access:
 
     def _caller(self, caller: AccessCaller, namespace: str, action: str, origin: str) -> Test | None:
         """None: it is none of this Route's. A list that is not there lets nobody in, and keeps everybody out."""
-        if caller.namespace is not None and caller.namespace != origin:
-            return None
         tests: list[Test] = []
+        if caller.service is not None:
+            tests.append(is_workload(caller.namespace or namespace, caller.service))
+        elif caller.namespace is not None:
+            comes_by_route = caller.namespace == origin and caller.via != "call"
+            if not comes_by_route:
+                if caller.via == "route":
+                    return None
+                tests.append(is_workload(caller.namespace))
         if caller.cidr:
             tests.append(self._networks(caller.cidr).compile())
         if caller.not_cidr:

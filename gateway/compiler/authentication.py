@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from gateway.authentication.certificate_method import CertificateMethod, certificate_of
 from gateway.authentication.key_method import KeyMethod, read_listed
 from gateway.authentication.password_method import PasswordMethod, read_users
 from gateway.authentication.places import Credentials, are_in_head, basic, compile_places, compile_removal
@@ -16,7 +17,8 @@ from gateway.filters.authenticate import Believed, Checks, compile_filter, compi
 from gateway.plan import FilterStep, Parts
 from gateway.secret_ring import ReadSecret
 from meshway.jwt_keys import KeyFault, KeySet, read_keys
-from meshway.model.authentication import ApiKey, Authentication, AuthenticationMethod, Basic, Jwt, Place
+from meshway.model.authentication import ApiKey, Authentication, AuthenticationMethod, Basic, Jwt, Mtls, Place
+from meshway.model.listener import TRUST_MESH
 from meshway.model.secret import secret_ref
 
 STEP: Final = "authentication"
@@ -83,6 +85,8 @@ def compile_step(entry: Entry[Authentication], parts: Parts) -> FilterStep:
             methods.append((compile_places(method.api_key.from_), _key_method(entry, method.api_key, parts)))
         elif method.basic is not None:
             methods.append((basic, _password_method(entry, method.basic, parts)))
+        elif method.mtls is not None:
+            methods.append(_certificate_method(entry, method.mtls, parts))
     believed = Believed(judging for _, judging in methods)
     _watch(spec, believed, parts)
     checks = Checks(
@@ -92,7 +96,7 @@ def compile_step(entry: Entry[Authentication], parts: Parts) -> FilterStep:
         require=spec.require,
         take_out=None if spec.forward_credentials else compile_removal(places),
         owned=owned_headers(spec),
-        is_of_head=are_in_head(places),
+        is_of_head=are_in_head(places) and all(method.mtls is None for method in spec.methods),
     )
     run = compile_filter(checks, believed)
     return FilterStep(STEP, "", run, compile_forecast(checks, run))
@@ -125,6 +129,8 @@ def _secrets_of(method: AuthenticationMethod) -> Iterator[str]:
         yield secret_ref(method.api_key.secret).secret
     if method.basic is not None:
         yield secret_ref(method.basic.secret).secret
+    if method.mtls is not None:
+        yield secret_ref(method.mtls.trust).secret
 
 
 def _token_method(entry: Entry[Authentication], jwt: Jwt, path: str, parts: Parts) -> TokenMethod:
@@ -152,6 +158,21 @@ def _password_method(entry: Entry[Authentication], spec: Basic, parts: Parts) ->
     name, policy = secret_ref(spec.secret).secret, f"Authentication {entry.title}"
     users = ReadSecret(parts.secrets, entry.namespace, name, ("basic_users",), read_users)
     return PasswordMethod(entry.namespace, policy, parts.consumers, users, parts.passwords, parts.now, parts.wall)
+
+
+def _certificate_method(entry: Entry[Authentication], spec: Mtls, parts: Parts) -> tuple[Credentials, Method]:
+    """Its Secret is the Listener's matter, which believes certificates by it; here it is only named."""
+    name = secret_ref(spec.trust).secret
+
+    def authority() -> str:
+        if name == TRUST_MESH:
+            return TRUST_MESH
+        frame = parts.secrets.held(entry.namespace, name)
+        return "" if frame is None else "/".join(frame.key)
+
+    policy = f"Authentication {entry.title}"
+    method = CertificateMethod(spec, policy, name, lambda: parts.trust_domain, parts.now)
+    return certificate_of(authority), method
 
 
 def _inline_keys(jwt: Jwt, path: str) -> KeySet:

@@ -163,7 +163,9 @@ class Build:
         steps = self._clusters.steps(clusters, are_settings_new=bool(policy_news or renamed))
         anew = EndpointSet(base, accepted.documents, self._instances, self._kept, parts)
         endpoints = anew.gather(clusters, {entry.key[1:] for entry in accepted.dirty(("Service",))})
+        trust = _trust(accepted, base.tables.trust)
         self.steps = steps + anew.steps + self._consumer_steps(accepted)
+        self.steps.append(_naming(parts, trust.trust_domain))
         edge = gather(((host, route) for route in routes.values() for host in route.attached.edge), base.edge)
         mesh = gather(((to, route) for route in routes.values() for to in route.attached.mesh), base.mesh)
         written = (
@@ -174,7 +176,7 @@ class Build:
             {place: endpoint for group in endpoints.values() for place, endpoint in group.items()},
             base.tables.watched,
             parts,
-            _trust(accepted, base.tables.trust),
+            trust,
         )
         spellings = {placed.candidate.plan.slashes for route in routes.values() for placed in route.placed} - {STRICT}
         tables = SpelledTables(sorted(spellings, reverse=True), *written) if spellings else Tables(*written)
@@ -319,10 +321,17 @@ class Build:
         return standing | anew.stuck | {refusal.key: refusal for refusal in diff.refusals} | dict(fresh)
 
 
+def _naming(parts: Parts, trust_domain: str) -> Step:
+    def name() -> None:
+        parts.trust_domain = trust_domain
+
+    return name
+
+
 def _served(accepted: Accepted, before: Served) -> Served:
     if not accepted.dirty(listeners.KINDS):
         return before
-    return compile_listeners(accepted.of_kind("Listener"), accepted.of_kind("Certificate"))
+    return compile_listeners(*(accepted.of_kind(kind) for kind in listeners.KINDS))
 
 
 def _trust(accepted: Accepted, before: Trust) -> Trust:

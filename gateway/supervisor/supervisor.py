@@ -34,7 +34,7 @@ from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
 from gateway.supervisor import status
 from gateway.supervisor.admin import Admin
 from gateway.supervisor.assigning import Assigning
-from gateway.supervisor.certificate_files import CertificateFiles
+from gateway.supervisor.certificate_sources import CertificateSources
 from gateway.supervisor.checks import CheckTargets
 from gateway.supervisor.data_folder import held_folder
 from gateway.supervisor.kept_frames import KeptFrames
@@ -154,8 +154,9 @@ class Supervisor:
         )
         self.secrets = SecretRing()
         self.kept = KeptFrames(settings.data_dir / "gateway", lambda: [*self.secrets.frames(), *self.keys.frames()])
-        self.certificates = CertificateFiles(
+        self.certificates = CertificateSources(
             settings.certificates_folder,
+            self.secrets,
             lambda frame: self.slots.send_encoded(encode(frame)),
             self._on_changed,
         )

@@ -8,8 +8,10 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from gateway.peer_certificate import PeerCertificate, read_peer
+from gateway.peer_certificate import MESH, PeerCertificate, read_peer
 from gateway.wire.server_names import ServerNames
+from meshway.certificates import CertificateFault
+from meshway.identity import DEFAULT_TRUST_DOMAIN, Principal
 from meshway.tls import harden, trust
 
 SNI_REFUSED: Final = ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
@@ -59,15 +61,18 @@ def serving_context(min_version: str, client_auth: str, authorities: bytes | Non
 class TlsFace:
     """One a TLS listener. authority: by whose word callers' certificates hold, "" = nobody is asked for one.
 
-    wall: seconds since 1970. revoked: serials, lower-case hex.
+    trust_domain: of the mesh, "" = it has no authority.
+
+    wall: seconds since 1970. revoked: `serial_hash` of certificates of the mesh.
     """
 
-    __slots__ = ("_names", "_wall", "authority", "context", "revoked")
+    __slots__ = ("_names", "_wall", "authority", "context", "revoked", "trust_domain")
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
-        self.revoked: frozenset[str] = frozenset()
+        self.revoked: frozenset[int] = frozenset()
         self.authority = ""
+        self.trust_domain = ""
         self._names: Names = ServerNames({}, {}, None)
         self.context: ssl.SSLContext = serving_context("1.2", "none", None)
         self.install(serving_context("1.2", "none", None), self._names, "")
@@ -91,6 +96,21 @@ class TlsFace:
         found = self._names.named(host.decode("latin-1"))
         return found is None or not shown.isdisjoint(found.certificates)
 
+    def caller(self, tls: ssl.SSLObject) -> tuple[PeerCertificate, Principal | None] | None:
+        """The caller's certificate, and who that is where the mesh's own authority says it; None: he showed none.
+
+        Raises CertificateFault where it says so in no way that we know.
+        """
+        certificate = self.peer(tls)
+        if certificate is None:
+            return None
+        if certificate.authority != MESH:
+            ours = f"spiffe://{self.trust_domain or DEFAULT_TRUST_DOMAIN}/"
+            if any(uri.startswith(ours) for uri in certificate.uris):
+                raise CertificateFault(f"{certificate.authority} names a workload of the mesh, which only the mesh may")
+            return certificate, None
+        return certificate, certificate.workload(self.trust_domain)
+
     def peer(self, tls: ssl.SSLObject) -> PeerCertificate | None:
         """The caller's certificate. Raises CertificateFault; of one whose time is over, too: a resumed session is not
         verified anew."""
@@ -99,7 +119,8 @@ class TlsFace:
 
     def is_void(self, certificate: PeerCertificate) -> bool:
         """Whether it does not hold any more, for a connection that is open."""
-        return certificate.serial in self.revoked or certificate.not_after <= self._wall()
+        is_revoked = certificate.authority == MESH and certificate.serial in self.revoked
+        return is_revoked or certificate.not_after <= self._wall()
 
 
 def shown_by(tls: ssl.SSLObject) -> frozenset[tuple[str, str]]:

@@ -2,16 +2,19 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.compiler.listeners import NOTHING_WRITTEN, ListenerPlan, Served
 from gateway.key_pairs import DocumentName, KeyPairs
 from gateway.relay.forwarding import Networks
+from gateway.secret_ring import SecretRing
+from gateway.trust import NOBODY, Trust
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.server_names import ServerNames, by_host
 from gateway.wire.tls import ServingContext, serving_context
 from meshway.certificates import CertificateFault, Pair
-from meshway.model.listener import EDGE, MESH_TLS
+from meshway.model.document import MESH_NAMESPACE
+from meshway.model.listener import EDGE, MESH_TLS, TRUST_MESH
 from meshway.tls import load_pair
 
 _log = logging.getLogger("meshway.gateway.tls")
@@ -20,34 +23,64 @@ Named = tuple[DocumentName, Pair]
 _IDENTITY: Final = ("mesh", "the gateway's identity")  # no document has such a name
 
 
-class Serving:
-    """listeners: of the worker. trusted_proxies: of the edge, where no document says which."""
+class Asks(NamedTuple):
+    """What handshakes hold to; as `serving_context` takes it."""
 
-    def __init__(self, listeners: Sequence[ListenerContext], trusted_proxies: Networks) -> None:
+    min_version: str
+    client_auth: str
+    authorities: bytes | None
+
+
+class Serving:
+    """listeners: of the worker. trusted_proxies: of the edge, where no document says which. secrets: what is known."""
+
+    def __init__(self, listeners: Sequence[ListenerContext], trusted_proxies: Networks, secrets: SecretRing) -> None:
+        self._secrets = secrets
         self.pairs = KeyPairs(self._show)
         self._listeners = listeners
         self._trusted_proxies = trusted_proxies
         self._served: Served = NOTHING_WRITTEN
+        self._trust = NOBODY
         self._identity: Pair | None = None
         self._shown: dict[str, object] = {}  # by listener, of what its contexts were made
         self._contexts: dict[object, ServingContext] = {}
 
-    def take(self, served: Served) -> None:
+    def take(self, served: Served, trust: Trust) -> None:
         """Tables with these are in force."""
-        if served is self._served:
+        if served is self._served and trust is self._trust:
             return
-        self._served = served
+        self._served, self._trust = served, trust
         for listener in self._listeners:
             plan = served.listeners[listener.name]
             listener.hosts, listener.hsts, listener.sends_to_https = plan.hosts, plan.hsts, plan.sends_to_https
             usual = self._trusted_proxies if listener.name.startswith(EDGE) else ()
             listener.trusted_proxies = usual if plan.trusted_proxies is None else plan.trusted_proxies
+            if listener.tls is not None:
+                listener.tls.revoked, listener.tls.trust_domain = trust.revoked, trust.trust_domain
+                if plan.trust != TRUST_MESH:
+                    self._secrets.watch(plan.trust, self)
         self._show()
 
     def take_identity(self, pair: Pair) -> None:
         """The gateway's own of the mesh: services that call it are shown that, where no document says otherwise."""
         self._identity = pair
         self._show()
+
+    def forget(self) -> None:
+        """A Secret is another."""
+        self._show()
+
+    def _authorities(self, plan: ListenerPlan) -> tuple[str, bytes | None]:
+        """Their name and their certificates, PEM; None: nobody is asked for one, since nobody could say that it holds.
+        Of a Secret all versions that are accepted."""
+        if plan.client_auth == "none":
+            return "", None
+        if plan.trust == TRUST_MESH:
+            return TRUST_MESH, "".join(self._trust.roots).encode() or None
+        frame = self._secrets.held(MESH_NAMESPACE, plan.trust)
+        if frame is None or frame.type != "ca_bundle":
+            return "", None
+        return "/".join(frame.key), "".join(str(version.data) for version in frame.versions).encode()
 
     def _show(self) -> None:
         """For new connections of all listeners with TLS; what did not change is not made anew."""
@@ -59,26 +92,27 @@ class Serving:
 
     def _show_on(self, listener: ListenerContext, plan: ListenerPlan, used: dict[object, ServingContext]) -> None:
         assert listener.tls is not None
-        default = plan.default
-        certified = list(self._certified(listener.name))
-        exact, wildcard = by_host(certified)
-        made = {host: self._context(plan, _one_a_kind(found), used) for host, found in exact.items()}
-        made_wide = {host: self._context(plan, _one_a_kind(found), used) for host, found in wildcard.items()}
+        default, (authority, authorities) = plan.default, self._authorities(plan)
+        asks = Asks(plan.min_version, plan.client_auth if authorities is not None else "none", authorities)
+        if asks.client_auth == "none" and plan.client_auth == "require":
+            # Nobody can be believed: nobody comes in, until the authorities are known.
+            listener.tls.install(serving_context("1.2", "none", None), ServerNames({}, {}, None), "")
+            self._shown.pop(listener.name, None)
+            return
+        exact, wildcard = by_host(self._certified(listener.name))
+        made = {host: self._context(asks, _one_a_kind(found), used) for host, found in exact.items()}
+        made_wide = {host: self._context(asks, _one_a_kind(found), used) for host, found in wildcard.items()}
         fallback = None
         if default is not None and default in self.pairs.held:
-            fallback = self._context(plan, [(default, self.pairs.held[default])], used)
+            fallback = self._context(asks, [(default, self.pairs.held[default])], used)
         elif listener.name == MESH_TLS and self._identity is not None:
-            fallback = self._context(plan, [(_IDENTITY, self._identity)], used)
-        shown = (plan.min_version, made, made_wide, fallback)
+            fallback = self._context(asks, [(_IDENTITY, self._identity)], used)
+        shown = (asks, made, made_wide, fallback)
         if self._shown.get(listener.name) == shown:
             return
         self._shown[listener.name] = shown
-        base = serving_context(plan.min_version, "none", None)
-        listener.tls.install(
-            base,
-            ServerNames(_present(made), _present(made_wide), fallback),
-            "",
-        )
+        names = ServerNames(_present(made), _present(made_wide), fallback)
+        listener.tls.install(serving_context(*asks), names, authority if authorities is not None else "")
 
     def _certified(self, listener: str) -> Iterable[tuple[Named, tuple[str, ...]]]:
         for entry in self._served.certificates:
@@ -87,14 +121,12 @@ class Serving:
             if pair is not None and listener in entry.spec.listeners:
                 yield (name, pair), entry.spec.hosts or pair.hosts
 
-    def _context(
-        self, plan: ListenerPlan, named: Sequence[Named], used: dict[object, ServingContext]
-    ) -> ServingContext | None:
+    def _context(self, asks: Asks, named: Sequence[Named], used: dict[object, ServingContext]) -> ServingContext | None:
         """The one there was, while nothing of it changed. None: OpenSSL takes none of the pairs."""
-        key = (plan.min_version, tuple((name, pair.fingerprint) for name, pair in named))
+        key = (asks, tuple((name, pair.fingerprint) for name, pair in named))
         context = used.get(key) or self._contexts.get(key)
         if context is None:
-            context = serving_context(plan.min_version, "none", None)
+            context = serving_context(*asks)
             loaded = [name for name, pair in named if _is_loaded(context, name, pair)]
             if not loaded:
                 return None

@@ -218,7 +218,7 @@ class Worker:
             return mesh_listener(relay, settings, places, explain, tls)
 
         self._listening.listeners = tuple(listener(name) for name in self._names)
-        self._serving = Serving(self._listening.listeners, proxies)
+        self._serving = Serving(self._listening.listeners, proxies, parts.secrets)
         self._overload = Overload(
             settings.overload,
             shedding,
@@ -263,7 +263,7 @@ class Worker:
         self._counters.add(self._counters.counter("meshway_tls_handshakes_total", listener=listener, result=result))
 
     def _applied(self, revision: int, refusals: list[diff.Refusal]) -> None:
-        self._serving.take(self._compiler.state.served)
+        self._serving.take(self._compiler.state.served, self._compiler.tables.trust)
         shown = refusals[:MOST_REFUSED]
         refused = [Refusal(r.kind, r.namespace, r.name, r.path[:MOST_TEXT], r.reason[:MOST_TEXT]) for r in shown]
         self.channel.send(Applied(revision=revision, refused=refused))

@@ -1,6 +1,5 @@
 """AccessPolicy: who may call what. Deny wins over allow, whichever document says so."""
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta, field
@@ -10,27 +9,21 @@ from meshway.model.external_check import ExternalCheck
 from meshway.model.match import PathMatch, Text
 
 MOST_RULES: Final = 1000
-_NO_PROOF: Final = (
-    "needs a caller who has proved who he is, which gateways cannot ask for yet: an address or a header proves "
-    "nothing. Take it out"
-)
 
 
 class AccessCaller(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Who calls; all parts must hold. namespace: whose Route the call comes by. cidr, ip_list: of the caller's address,
     not_cidr, not_ip_list: of one that is in none of these.
 
-    via: `route`: the Routes of a namespace; `any`: its services, too, once they can prove that they are. principal: as
+    service: as its certificate, or its token, proves it: of `namespace`, or else of the policy's. via: `route`: the
+    Routes of a namespace; `call`: its services, as they prove it; `any`: both. principal: as
     an Authentication proved it, `ISSUER#SUBJECT`. consumer, consumer_group: of the policy's namespace, or of `mesh`.
     anonymous: nobody proved anything.
     """
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"service"})
-    unsupported_because: ClassVar[Mapping[str, str]] = dict.fromkeys(unsupported, _NO_PROOF)
-    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"via": frozenset({"call"})}
-
     namespace: Label | None = None
-    via: Literal["any", "route"] | None = None
+    service: Label | None = None
+    via: Literal["any", "route", "call"] | None = None
     cidr: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
     ip_list: Label | None = None
     not_cidr: Annotated[tuple[str, ...], Meta(max_length=64)] = ()

@@ -31,10 +31,12 @@ def _asks_something(*names: str) -> BlockRule:
 def _via(part: Any) -> Iterator[Finding]:
     if part.via is not None and part.namespace is None:
         yield Finding(".via", "forbidden_combination", "needs namespace beside it")
+    elif part.via == "route" and part.service is not None:
+        yield Finding(".via", "forbidden_combination", "a Route is no service: take one of them out")
 
 
 def _nobody(part: Any) -> Iterator[Finding]:
-    for name in ("principal", "consumer", "consumer_group"):
+    for name in ("principal", "consumer", "consumer_group", "service"):
         if part.anonymous and getattr(part, name) is not None:
             reason = f"who is anonymous has no {name}; write two callers"
             yield Finding(".anonymous", "forbidden_combination", reason)
@@ -45,8 +47,11 @@ def _denies_by_proof(part: Any) -> Iterator[Finding]:
     if part.action != "deny":
         return
     for at, caller in enumerate(part.from_):
-        if caller.namespace is not None and caller.via != "route":
-            reason = "a service cannot prove its namespace yet, so this would not keep it out: write via: route"
+        if caller.service is not None:
+            reason = "no service has to show who it is, so this would not keep it out: allow the others instead"
+            yield Finding(f".from[{at}].service", "forbidden_combination", reason)
+        elif caller.namespace is not None and caller.via != "route":
+            reason = "no service has to show its namespace, so this would not keep it out: write via: route"
             yield Finding(f".from[{at}].namespace", "forbidden_combination", reason)
 
 
@@ -72,6 +77,7 @@ ACCESS_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     AccessCaller: (
         _asks_something(
             "namespace",
+            "service",
             "cidr",
             "ip_list",
             "not_cidr",
@@ -81,8 +87,8 @@ ACCESS_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
             "consumer_group",
             "anonymous",
         ),
-        BlockRule(("principal", "consumer", "consumer_group", "anonymous"), _nobody),
-        BlockRule(("namespace", "via"), _via),
+        BlockRule(("principal", "consumer", "consumer_group", "service", "anonymous"), _nobody),
+        BlockRule(("namespace", "service", "via"), _via),
         networks("cidr"),
         networks("not_cidr"),
     ),

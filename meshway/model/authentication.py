@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from meshway.model.document import Label, Part, Spec, Target
+from meshway.model.listener import TRUST_MESH
 from meshway.model.match import Text
 from meshway.model.secret import SecretRef
 from meshway.units import Duration
@@ -13,6 +14,9 @@ from meshway.units import Duration
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"
 ]  # fmt: skip
+
+
+CertifiedName = Literal["uri", "dns", "email", "subject"]
 
 
 class CredentialPlace(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -67,16 +71,30 @@ class Basic(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     realm: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[ !#-\[\]-~]+$(?!\n)")] | None = None
 
 
+class Mtls(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A certificate by whose handshake the call came. trust: by whose word it holds, `mesh` or a Secret of type
+    ca_bundle, as the Listener has it. principal: what of it names the caller, the first it has; of the mesh's own
+    certificates it is their one URI. allowed: such names, none: all. forward_certificate: the service is told of it in
+    X-Forwarded-Client-Cert.
+    """
+
+    trust: Label | SecretRef = TRUST_MESH
+    principal: Annotated[tuple[CertifiedName, ...], Meta(min_length=1, max_length=4)] = (
+        "uri", "dns", "email", "subject",
+    )  # fmt: skip
+    allowed: Annotated[tuple[Text, ...], Meta(max_length=256)] = ()
+    forward_certificate: bool = False
+
+
 class AuthenticationMethod(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One way of proving who calls: exactly one."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"mtls", "service_token", "hmac", "external", "introspection", "oidc"}
-    )
+    unsupported: ClassVar[frozenset[str]] = frozenset({"service_token", "hmac", "external", "introspection", "oidc"})
 
     jwt: Jwt | None = None
     api_key: ApiKey | None = None
     basic: Basic | None = None
+    mtls: Mtls | None = None
 
 
 class Authentication(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -9,11 +9,12 @@ import msgspec
 
 from meshway.http1.field_lines import IDENTITY_PREFIXES
 from meshway.jwt_keys import SHARED_ALGORITHMS, KeyFault, read_keys
-from meshway.model.authentication import Authentication, AuthenticationMethod, CredentialPlace, Jwt
+from meshway.model.authentication import Authentication, AuthenticationMethod, CredentialPlace, Jwt, Mtls
 from meshway.model.document import LABEL_PATTERN
 from meshway.model.names import REFUSED_HEADERS, TOKEN
 from meshway.model.policy_rules import PORTLESS_TARGETS
 from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path, one_of, unique
+from meshway.model.secret import secret_ref
 
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+\Z")
 _MAX_URI: Final = 2048
@@ -104,9 +105,15 @@ def _one_issuer_once(part: Any) -> Iterator[Finding]:
     yield from unique(issuers, lambda at: f".methods[{at}].jwt.issuer", "issuer")
 
 
+def _one_authority_once(part: Any) -> Iterator[Finding]:
+    names = [None if method.mtls is None else secret_ref(method.mtls.trust).secret for method in part.methods]
+    yield from unique(names, lambda at: f".methods[{at}].mtls.trust", "authority")
+
+
 AUTHENTICATION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
-    AuthenticationMethod: (one_of("jwt", "api_key", "basic"),),
+    AuthenticationMethod: (one_of("jwt", "api_key", "basic", "mtls"),),
     CredentialPlace: (one_of("header", "cookie", "query"), BlockRule(("header", "cookie", "query"), _place)),
+    Mtls: (BlockRule(("principal",), lambda part: unique(part.principal, lambda at: f".principal[{at}]", "name")),),
     Jwt: (
         BlockRule(("issuer",), _issuer),
         one_of("jwks", "jwks_uri"),
@@ -119,5 +126,9 @@ AUTHENTICATION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] =
         bounded("clock_skew", 0.0, 300.0, zero=True),
         bounded("max_age", 1.0, 366 * _DAY, zero=False),
     ),
-    Authentication: (PORTLESS_TARGETS, BlockRule(("methods",), _one_issuer_once)),
+    Authentication: (
+        PORTLESS_TARGETS,
+        BlockRule(("methods",), _one_issuer_once),
+        BlockRule(("methods",), _one_authority_once),
+    ),
 }

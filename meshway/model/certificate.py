@@ -4,7 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from meshway.model.document import Part, Spec
+from meshway.model.document import Label, Part, Spec
+from meshway.model.secret import SecretRef
 
 TlsListener = Literal["edge-tls", "mesh-tls"]
 
@@ -17,11 +18,14 @@ class CertificateFiles(Part, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Certificate(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """hosts: for which it is chosen, exact or `*.suffix`; none: all DNS names it bears. listeners: where."""
+    """Exactly one of files and secret, a Secret of type tls. hosts: for which it is chosen, exact or `*.suffix`; none:
+    all DNS names it bears. listeners: where.
+    """
 
     plural: ClassVar[str] = "certificates"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"secret", "mesh_ca", "acme", "renew_before", "expiry"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"mesh_ca", "acme", "renew_before", "expiry"})
 
-    files: CertificateFiles
+    files: CertificateFiles | None = None
+    secret: Label | SecretRef | None = None
     hosts: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     listeners: Annotated[tuple[TlsListener, ...], Meta(min_length=1, max_length=2)] = ("edge-tls",)

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from meshway.model.document import Label, Part, Port, Spec
+from meshway.model.secret import SecretRef
 from meshway.units import Duration
 
 EDGE: Final = "edge"
@@ -15,17 +16,24 @@ MESH_TLS: Final = "mesh-tls"
 LISTENERS: Final = (EDGE, EDGE_TLS, MESH, MESH_TLS)
 TLS_LISTENERS: Final = (EDGE_TLS, MESH_TLS)
 
+TRUST_MESH: Final = "mesh"
+ClientAuth = Literal["none", "optional", "require"]
 TlsVersion = Literal["1.2", "1.3"]
 
 
 class ListenerTls(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """default: the Certificate of namespace `mesh` for callers that name no host, or one that no certificate covers;
-    without it they are refused. min_version: of the protocol."""
+    without it they are refused. min_version: of the protocol. client_auth: whether callers are asked for a certificate
+    of their own; None: `optional` on the mesh, `none` at the edge. trust: by whose word it holds, `mesh` (the mesh's
+    authority) or a Secret of type ca_bundle; None: `mesh` on the mesh.
+    """
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"certificates", "mode", "resumption", "client_auth", "trust"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"certificates", "mode", "resumption"})
 
     default: Label | None = None
     min_version: TlsVersion = "1.2"
+    client_auth: ClientAuth | None = None
+    trust: Label | SecretRef | None = None
 
 
 class Hsts(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -7,11 +7,11 @@ from typing import Any, Final
 import msgspec
 
 from meshway.model.certificate import Certificate, CertificateFiles
-from meshway.model.listener import EDGE, LISTENERS, TLS_LISTENERS, Hsts, Listener
+from meshway.model.listener import EDGE, EDGE_TLS, LISTENERS, TLS_LISTENERS, Hsts, Listener, ListenerTls
 from meshway.model.match_rules import networks
 from meshway.model.names import bad_host
 from meshway.model.nearest import did_you_mean
-from meshway.model.rule_kit import BlockRule, Finding, bounded, unique
+from meshway.model.rule_kit import BlockRule, Finding, bounded, one_of, unique
 
 _YEAR: Final = 365 * 86_400.0
 _MAX_PATH: Final = 255
@@ -29,6 +29,10 @@ def check_listener(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     for field in ("tls", "hsts"):
         if spec.get(field) is not None and name not in TLS_LISTENERS:
             yield Finding(f"spec.{field}", "forbidden_combination", f"is for {' and '.join(TLS_LISTENERS)}")
+    tls = spec.get("tls")
+    asks = isinstance(tls, Mapping) and tls.get("client_auth") in ("optional", "require")
+    if asks and name == EDGE_TLS and isinstance(tls, Mapping) and tls.get("trust") is None:
+        yield Finding("spec.tls.trust", "missing_field", "is required at the edge where callers show certificates")
     if spec.get("redirect_https") is not None and name != EDGE:
         yield Finding("spec.redirect_https", "forbidden_combination", f"is for {EDGE}")
 
@@ -52,6 +56,11 @@ def _preload(part: Any) -> Iterator[Finding]:
         yield Finding(".preload", "forbidden_combination", "needs include_subdomains, and max_age of 8760h or more")
 
 
+def _trust(part: Any) -> Iterator[Finding]:
+    if part.client_auth == "none" and part.trust is not None:
+        yield Finding(".trust", "forbidden_combination", "is of no use with client_auth: none")
+
+
 def _path(field: str) -> BlockRule:
     def check(part: Any) -> Iterator[Finding]:
         written = getattr(part, field)
@@ -72,7 +81,9 @@ LISTENER_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(("max_age", "include_subdomains", "preload"), _preload),
     ),
     CertificateFiles: (_path("certificate"), _path("key")),
+    ListenerTls: (BlockRule(("client_auth", "trust"), _trust),),
     Certificate: (
+        one_of("files", "secret"),
         BlockRule(("hosts",), _certified_hosts),
         BlockRule(("listeners",), lambda part: unique(part.listeners, lambda at: f".listeners[{at}]", "listener")),
     ),

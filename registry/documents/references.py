@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 from meshway.model.access_policy import AccessPolicy
 from meshway.model.authentication import Authentication
+from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
+from meshway.model.listener import TRUST_MESH, Listener
 from meshway.model.nearest import did_you_mean
 from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route, Rule
@@ -56,6 +58,10 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
             return (*_of_targets(spec.targets, namespace), *_of_methods(spec, namespace))
         case TrafficPolicy() | RateLimit():
             return (*_of_targets(spec.targets, namespace), *_of_substitutes(spec, namespace))
+        case Certificate() if spec.secret is not None:
+            return (Reference("spec.secret", "secret", namespace, secret_ref(spec.secret).secret, "tls"),)
+        case Listener() if (name := _trusted_secret(spec)) is not None:
+            return (Reference("spec.tls.trust", "secret", namespace, name, "ca_bundle"),)
         case AccessPolicy():
             asked = () if spec.external is None else (spec.external.service,)
             return (
@@ -179,6 +185,11 @@ def _of_lists(spec: AccessPolicy, namespace: str) -> Iterator[Reference]:
                     yield Reference(f"spec.rules[{at}].from[{place}].{field}", "ip_list", namespace, name)
 
 
+def _trusted_secret(spec: Listener) -> str | None:
+    trust = None if spec.tls is None or spec.tls.trust is None else secret_ref(spec.tls.trust).secret
+    return None if trust == TRUST_MESH else trust
+
+
 def _of_methods(spec: Authentication, namespace: str) -> Iterator[Reference]:
     for at, method in enumerate(spec.methods):
         path = f"spec.methods[{at}]"
@@ -187,6 +198,8 @@ def _of_methods(spec: Authentication, namespace: str) -> Iterator[Reference]:
         if method.api_key is not None and method.api_key.secret is not None:
             name = secret_ref(method.api_key.secret).secret
             yield Reference(f"{path}.api_key.secret", "secret", namespace, name, "api_key_set")
+        if method.mtls is not None and (name := secret_ref(method.mtls.trust).secret) != TRUST_MESH:
+            yield Reference(f"{path}.mtls.trust", "secret", namespace, name, "ca_bundle")
         if method.basic is not None:
             name = secret_ref(method.basic.secret).secret
             yield Reference(f"{path}.basic.secret", "secret", namespace, name, "basic_users")

@@ -58,7 +58,7 @@ class CompiledGateway:
         self._revision += 1
         assert self.compiler.delta(self._revision, changes) == []
         self._holder.tables = self.compiler.tables
-        self.serving.take(self.compiler.state.served)
+        self.serving.take(self.compiler.state.served, self.compiler.tables.trust)
 
     def leap(self, seconds: float) -> None:
         """So much time passes at once, and what was due is done."""
@@ -147,7 +147,7 @@ async def compiled_gateway(
     relay = Relay(holder, pool, wheel, now, finish, random)
     context = ListenerContext(face, relay, b"meshway-test", limits=limits)
     tls_context = ListenerContext(face, relay, b"meshway-test", limits=limits, tls=TlsFace(parts.wall))
-    gateway = CompiledGateway(compiler, holder, parts, now, Serving((context, tls_context), ()))
+    gateway = CompiledGateway(compiler, holder, parts, now, Serving((context, tls_context), (), parts.secrets))
     gateway.relay = relay
     assert tls_context.tls is not None
 

@@ -11,6 +11,7 @@ from gateway.peer_certificate import PeerCertificate
 from gateway.routing.path import PathError, canonical
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.tls import shown_by
+from meshway.identity import Principal
 
 HTTPS_PORT: Final = 443
 # RFC 8555 §8.3: an authority asks for it without TLS.
@@ -18,16 +19,21 @@ _CHALLENGES: Final = b"/.well-known/acme-challenge/"
 
 
 class Entrance:
-    """Of one connection. certificate: the caller's. shown: the certificates he was shown, None: it has no TLS."""
+    """Of one connection. certificate: the caller's; principal: who that is, where the mesh says it.
 
-    __slots__ = ("_certificate", "_host", "_listener", "_shown")
+    shown: the certificates he was shown, None: it has no TLS.
+    """
+
+    __slots__ = ("_certificate", "_host", "_listener", "_principal", "_shown")
 
     def __init__(
         self,
         listener: ListenerContext,
         certificate: PeerCertificate | None = None,
         shown: frozenset[tuple[str, str]] | None = None,
+        principal: Principal | None = None,
     ) -> None:
+        self._principal = principal
         self._listener = listener
         self._certificate = certificate
         self._shown = shown
@@ -39,7 +45,7 @@ class Entrance:
         if self._shown is not None:
             exchange.added = self._listener.hsts
         if certificate is not None:
-            exchange.certificate = certificate
+            exchange.certificate, exchange.principal = certificate, self._principal
             tls = self._listener.tls
             if tls is not None and tls.is_void(certificate):
                 return self._reply(401, "certificate_void", "the certificate of this connection does not hold any more")
@@ -83,7 +89,8 @@ class Entrance:
 def entrance(listener: ListenerContext, tls: ssl.SSLObject | None) -> Entrance | None:
     """None: there is nothing to ask. Raises CertificateFault."""
     if tls is not None and listener.tls is not None:
-        return Entrance(listener, listener.tls.peer(tls), shown_by(tls))
+        certificate, principal = listener.tls.caller(tls) or (None, None)
+        return Entrance(listener, certificate, shown_by(tls), principal)
     if listener.hosts is None and listener.sends_to_https is None:
         return None
     return Entrance(listener)

@@ -5,17 +5,21 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.channel import ChannelFrame, PairFrame
 from gateway.exchange import MESH
+from gateway.supervisor.certificate_sources import CertificateSources
 from meshway.certificates import read_pair
 from meshway.snapshot import Change
 from tests.integration.gateway.test_decisions import saying
 from tests.parts.authority import Authority, Issued
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
+from tests.parts.secrets import contents
 
 ROOT = Authority()
 FILES = {"certificate": "c.pem", "key": "k.pem"}
@@ -266,3 +270,24 @@ async def test_silent_callers_do_not_keep_the_others_out() -> None:
         finally:
             for each in silent:
                 each.close()
+
+
+@pytest.mark.proves("Certificate.secret")
+async def test_a_certificate_of_a_secret_is_shown_and_replaced_with_it(tmp_path: Path) -> None:
+    async with shop() as gateway:
+
+        def take(frame: ChannelFrame) -> None:
+            if isinstance(frame, PairFrame):
+                gateway.serving.pairs.take((frame.namespace, frame.name), frame.pair)
+
+        sources = CertificateSources(tmp_path, gateway.secrets, take, lambda: None)
+        written = document("Certificate", "sealed", {"secret": "s"})
+        gateway.apply(written)
+        sources.take([written])
+        await sources.refresh()
+        assert await is_refused(gateway, "sealed.example") == "TLSV1_UNRECOGNIZED_NAME"
+        for issued in (ROOT.issue("sealed.example"), ROOT.issue("sealed.example")):
+            data = {"certificate": issued.certificate.decode(), "private_key": issued.key.decode()}
+            gateway.secrets.take(contents("s", "tls", data))
+            await sources.refresh()
+            assert await shown(gateway, "sealed.example") == issued.der

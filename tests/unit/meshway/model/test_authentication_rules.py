@@ -75,8 +75,16 @@ def test_what_would_not_hold_is_named(fields: dict[str, Any], path: str, code: s
 
 
 def test_what_is_not_built_is_refused() -> None:
-    for method in ("hmac", "mtls", "oidc", "external", "introspection", "service_token"):
+    for method in ("hmac", "oidc", "external", "introspection", "service_token"):
         assert (f"spec.methods[0].{method}", "unsupported") in found({"jwt": jwt(), method: {}})
+
+
+def test_certificates_are_asked_by_each_authority_once() -> None:
+    twice = decode_spec("Authentication", {"methods": [{"mtls": {}}, {"mtls": {"trust": "mesh"}}]})[1]
+    assert [(error.path, error.code) for error in twice] == [("spec.methods[1].mtls.trust", "duplicate")]
+    names = decode_spec("Authentication", {"methods": [{"mtls": {"principal": ["dns", "dns"]}}]})[1]
+    assert [(error.path, error.code) for error in names] == [("spec.methods[0].mtls.principal[1]", "duplicate")]
+    assert decode_spec("Authentication", {"methods": [{"mtls": {"trust": {"secret": "partners"}}}]})[1] == []
 
 
 def test_a_method_is_exactly_one_and_names_secrets_by_their_names() -> None:

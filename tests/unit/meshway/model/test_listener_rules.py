@@ -33,7 +33,16 @@ def faults(kind: str, spec: dict[str, Any], name: str, namespace: str = "mesh") 
         ("Listener", "edge", {"hosts": ["A.example"]}, "spec.hosts[0]", "bad_name"),
         ("Listener", "edge", {"hosts": ["a", "a"]}, "spec.hosts[1]", "duplicate"),
         ("Listener", "edge", {"trusted_proxies": ["10.0.0.1/8"]}, "spec.trusted_proxies[0]", "out_of_bounds"),
-        ("Certificate", "shop", {}, "spec.files", "missing_field"),
+        ("Listener", "edge-tls", {"tls": {"client_auth": "require"}}, "spec.tls.trust", "missing_field"),
+        (
+            "Listener",
+            "mesh-tls",
+            {"tls": {"client_auth": "none", "trust": "a"}},
+            "spec.tls.trust",
+            "forbidden_combination",
+        ),
+        ("Certificate", "shop", {}, "spec", "forbidden_combination"),
+        ("Certificate", "shop", {"files": FILES, "secret": "s"}, "spec", "forbidden_combination"),
         ("Certificate", "shop", {"files": FILES, "acme": {}}, "spec.acme", "unsupported"),
         ("Certificate", "shop", {"files": FILES, "hosts": ["*"]}, "spec.hosts[0]", "bad_name"),
         ("Certificate", "shop", {"files": FILES, "listeners": ["edge"]}, "spec.listeners[0]", "out_of_bounds"),
@@ -52,7 +61,10 @@ def test_what_cannot_be_meant_is_refused(kind: str, name: str, spec: dict[str, A
         ("Listener", "edge", {"redirect_https": {"port": 8543, "status": 301}, "hosts": ["*.shop.example"]}),
         ("Listener", "mesh-tls", {"tls": {"min_version": "1.3", "default": "gateway"}}),
         ("Listener", "edge-tls", {"hsts": {"preload": True, "include_subdomains": True}, "trusted_proxies": []}),
+        ("Listener", "edge-tls", {"tls": {"client_auth": "optional", "trust": {"secret": "partners"}}}),
+        ("Listener", "mesh-tls", {"tls": {"client_auth": "require"}}),
         ("Certificate", "shop", {"files": FILES, "hosts": ["shop.example", "*.shop.example"]}),
+        ("Certificate", "shop", {"secret": "shop-tls"}),
     ],
 )
 def test_what_can_be_meant_is_read(kind: str, name: str, spec: dict[str, Any]) -> None:

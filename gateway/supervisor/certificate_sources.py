@@ -1,7 +1,7 @@
-"""Reads the files that Certificates name on this host, off the way of any call, and hands the pairs to all workers.
+"""Finds the pairs that Certificates name, in files of this host or in Secrets, and hands them to all workers.
 
-Files are read anew every 10 s and when the host is reloaded. A pair that may not serve leaves the former one in force
-and is reported as a refused document.
+Files are read anew every 10 s and when the host is reloaded, Secrets when they are others. A pair that may not serve
+leaves the former one in force and is reported as a refused document.
 """
 
 import asyncio
@@ -14,8 +14,10 @@ from typing import Final
 
 from gateway.channel import ChannelFrame, PairFrame, PairsWanted, Refusal
 from gateway.compiler.diff import DocumentKey, read_changes
+from gateway.secret_ring import SecretRing
 from meshway.certificates import MAX_PEM, CertificateFault, Pair, covers, read_pair
-from meshway.model.certificate import Certificate
+from meshway.model.certificate import Certificate, CertificateFiles
+from meshway.model.secret import secret_ref
 from meshway.snapshot import Change
 
 READ_AGAIN_S: Final = 10.0
@@ -39,16 +41,19 @@ class _Source:
     was_warned: bool = field(default=False, compare=False)
 
 
-class CertificateFiles:
-    """folder: below which the files lie. send: a frame to all workers. on_refused: what is refused is other."""
+class CertificateSources:
+    """folder: below which the files lie. secrets: what is known. send: a frame to all workers. on_refused: what is
+    refused is other."""
 
     def __init__(
         self,
         folder: Path,
+        secrets: SecretRing,
         send: Callable[[ChannelFrame], None],
         on_refused: Callable[[], None],
         wall: Callable[[], float] = time.time,
     ) -> None:
+        self._secrets = secrets
         self._folder, self._send, self._on_refused, self._wall = folder, send, on_refused, wall
         self._sources: dict[DocumentKey, _Source] = {}
         self._woken = asyncio.Event()
@@ -68,8 +73,14 @@ class CertificateFiles:
                 self._drop({key})
             elif (known := self._sources.get(key)) is None or known.spec != entry.spec:
                 self._sources[key] = _Source(entry.spec, pair=None if known is None else known.pair)
+                if entry.spec.secret is not None:
+                    self._secrets.watch(secret_ref(entry.spec.secret).secret, self)
         if diff.documents:
             self.wake()
+
+    def forget(self) -> None:
+        """A Secret is another."""
+        self.wake()
 
     def wake(self) -> None:
         """The files may be others."""
@@ -82,7 +93,7 @@ class CertificateFiles:
     @property
     def refused(self) -> list[Refusal]:
         return [
-            Refusal(*key, path="spec.files", reason=source.fault)
+            Refusal(*key, path="spec.secret" if source.spec.files is None else "spec.files", reason=source.fault)
             for key, source in self._sources.items()
             if source.fault
         ]
@@ -105,11 +116,25 @@ class CertificateFiles:
         self._woken.clear()
         faults = {key: source.fault for key, source in self._sources.items()}
         for key, source in tuple(self._sources.items()):
-            text, fault = await asyncio.to_thread(_read, self._folder, source.spec)
+            files = source.spec.files
+            if files is not None:
+                text, fault = await asyncio.to_thread(_read, self._folder, files)
+            else:
+                text, fault = self._read_secret(key[1], source.spec)
             if self._sources.get(key) is source:
                 self._judge(key, source, text, fault)
         if faults != {key: source.fault for key, source in self._sources.items()}:
             self._on_refused()
+
+    def _read_secret(self, namespace: str, spec: Certificate) -> tuple[tuple[bytes, bytes], str]:
+        """As `_read`."""
+        assert spec.secret is not None
+        name = secret_ref(spec.secret).secret
+        frame = self._secrets.held(namespace, name)
+        if frame is None or frame.type != "tls":
+            return (b"", b""), f'Secret "{name}" is not known here, or of another type'
+        data = frame.versions[0].data
+        return (str(data["certificate"]).encode(), str(data["private_key"]).encode()), ""
 
     def _judge(self, key: DocumentKey, source: _Source, text: tuple[bytes, bytes], fault: str) -> None:
         if not fault and (text != source.text or source.fault):
@@ -161,10 +186,10 @@ class CertificateFiles:
             self._on_refused()
 
 
-def _read(folder: Path, spec: Certificate) -> tuple[tuple[bytes, bytes], str]:
+def _read(folder: Path, files: CertificateFiles) -> tuple[tuple[bytes, bytes], str]:
     """Both files and why they cannot be had, or ""; in a thread."""
     found: list[bytes] = []
-    for name in (spec.files.certificate, spec.files.key):
+    for name in (files.certificate, files.key):
         path = folder / name
         try:
             if not path.resolve().is_relative_to(folder.resolve()):

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from gateway.channel import ChannelFrame, PairFrame, PairsWanted
-from gateway.supervisor.certificate_files import CertificateFiles
+from gateway.secret_ring import SecretRing
+from gateway.supervisor.certificate_sources import CertificateSources
+from meshway.snapshot import SecretContents, SecretFrame
 from tests.parts.authority import Authority, Issued
 from tests.parts.changes import document, gone
 
@@ -18,7 +20,8 @@ class Bench:
         self.folder = folder
         self.sent: list[ChannelFrame] = []
         self.refusals = 0
-        self.files = CertificateFiles(folder, self.sent.append, self._refused)
+        self.secrets = SecretRing()
+        self.files = CertificateSources(folder, self.secrets, self.sent.append, self._refused)
 
     def _refused(self) -> None:
         self.refusals += 1
@@ -106,3 +109,19 @@ async def test_what_no_document_names_is_let_go(on: Bench) -> None:
     await on.apply()
     on.files.replace([])
     assert on.files.frames() == []
+
+
+async def test_a_pair_of_a_secret_is_sent_and_replaced_with_it(on: Bench) -> None:
+    def hold(issued: Issued) -> None:
+        data = {"certificate": issued.certificate.decode(), "private_key": issued.key.decode()}
+        versions = [SecretContents(None, data)]
+        on.secrets.take(SecretFrame(namespace="default", name="s", type="tls", share_with=[], versions=versions))
+
+    on.files.take([document("Certificate", "shop", {"secret": "s"})])
+    await on.files.refresh()
+    assert on.reasons() == ['Secret "s" is not known here, or of another type']
+    assert on.files.refused[0].path == "spec.secret"
+    for count in (1, 2):
+        hold(ROOT.issue("shop.example"))
+        await on.files.refresh()
+        assert (on.reasons(), len(on.fingerprints())) == ([], count)
