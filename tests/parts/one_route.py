@@ -120,5 +120,8 @@ class OneRoute:
     def __init__(self, route: RoutePlan) -> None:
         self.plan = route
 
+    def as_written(self, exchange: Exchange) -> tuple[bytes, bytes] | None:
+        return None
+
     def match(self, exchange: Exchange) -> RoutePlan | None:
         return None if exchange.path.startswith(b"/none") else self.plan
