@@ -98,6 +98,28 @@ def _limit(item: Item) -> str:
     return f"{bucket['rate']}" + (f" burst {bucket['burst']}" if "burst" in bucket else "")
 
 
+def _held_names(item: Item) -> str:
+    """Of the newest version; three names and how many more."""
+    names = [name for version in item["spec"].get("versions", [])[:1] for name in version.get("keys", []) if name]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "-"
+
+
+def _fingerprints(item: Item) -> str:
+    """The newest first, and those that are still accepted beside it."""
+    return ", ".join(version["fingerprint"] for version in item["spec"].get("versions", [])) or "-"
+
+
+def _credentials(item: Item) -> str:
+    """`api_key 9fK2_xQa, basic ada`."""
+    names = {"api_key": "id", "jwt": "subject", "basic": "username"}
+    shown = (
+        f"{kind} {credential[kind][names[kind]]}"
+        for credential in item["spec"].get("credentials", [])
+        for kind in credential
+    )
+    return ", ".join(shown) or "-"
+
+
 def _split(item: Item) -> str:
     """Where the rules lead, each place once."""
     return ", ".join(dict.fromkeys(place for rule in item["spec"]["rules"] for place in _places(rule)))
@@ -170,6 +192,19 @@ COLUMNS: Final[dict[str, Columns]] = {
     "IpList": {
         "NAME": _name,
         "ENTRIES": lambda item: str(len(item["spec"].get("entries", []))),
+        "LAST CHANGE": _changed,
+    },
+    "Secret": {
+        "NAME": _name,
+        "TYPE": lambda item: str(item["spec"]["type"]),
+        "HOLDS": _held_names,
+        "FINGERPRINT": _fingerprints,
+        "LAST CHANGE": _changed,
+    },
+    "Consumer": {
+        "NAME": _name,
+        "CREDENTIALS": _credentials,
+        "GROUPS": lambda item: ", ".join(item["spec"].get("groups", [])) or "-",
         "LAST CHANGE": _changed,
     },
     "MeshSettings": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
