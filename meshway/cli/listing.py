@@ -109,6 +109,15 @@ def _fingerprints(item: Item) -> str:
     return ", ".join(version["fingerprint"] for version in item["spec"].get("versions", [])) or "-"
 
 
+def _source(item: Item) -> str:
+    """`secret shop-tls`, `file shop.pem`."""
+    spec = item["spec"]
+    if "files" in spec:
+        return f"file {spec['files']['certificate']}"
+    secret = spec["secret"]
+    return f"secret {secret if isinstance(secret, str) else secret['secret']}"
+
+
 def _credentials(item: Item) -> str:
     """`api_key 9fK2_xQa, basic ada`."""
     names = {"api_key": "id", "jwt": "subject", "basic": "username"}
@@ -207,6 +216,14 @@ COLUMNS: Final[dict[str, Columns]] = {
         "GROUPS": lambda item: ", ".join(item["spec"].get("groups", [])) or "-",
         "LAST CHANGE": _changed,
     },
+    "Certificate": {
+        "NAME": _name,
+        "FROM": _source,
+        "HOSTS": lambda item: ", ".join(item["spec"].get("hosts", [])) or "all it bears",
+        "LISTENERS": lambda item: ", ".join(item["spec"].get("listeners", ["edge-tls"])),
+        "LAST CHANGE": _changed,
+    },
+    "Listener": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
     "MeshSettings": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
     "Namespace": {
         "NAME": _name,

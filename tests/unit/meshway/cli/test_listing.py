@@ -23,3 +23,9 @@ def test_secrets_are_told_by_names_and_consumers_by_what_they_prove() -> None:
     shown = row("Consumer", {"credentials": credentials, "groups": ["gold"]})
     assert (shown["CREDENTIALS"], shown["GROUPS"]) == ("api_key abcdefgh, jwt ada", "gold")
     assert row("Consumer", {})["CREDENTIALS"] == "-"
+
+
+def test_certificates_are_told_by_where_they_come_from() -> None:
+    assert row("Certificate", {"secret": "shop-tls"})["FROM"] == "secret shop-tls"
+    assert row("Certificate", {"secret": {"secret": "shop-tls"}})["FROM"] == "secret shop-tls"
+    assert row("Certificate", {"files": {"certificate": "a.pem", "key": "b.pem"}})["FROM"] == "file a.pem"
