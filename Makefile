@@ -46,8 +46,9 @@ bench-registry: install  ## the registry beside etcd and ZooKeeper; writes its s
 bench: install  ## the gateway beside nginx, HAProxy and Envoy; writes loadtest/RESULTS.md (BENCH="--rounds 5 ...")
 	@$(PYTHON) -m loadtest.bench $(BENCH)
 
-fuzz: install  ## half an hour of differential fuzzing
+fuzz: install  ## ten minutes for every parser, and half an hour of differential fuzzing (FUZZ_S=seconds a parser)
 	@$(PYTHON) -m pytest -q tests/unit -m fuzz --hypothesis-profile=long -o timeout=3600
+	@MESHWAY_FUZZ_S=$(or $(FUZZ_S),600) $(PYTHON) -m pytest -q -n 2 tests/integration/parsers -o timeout=3600
 
 interop: install  ## other people's clients in their own languages, and a real ZooKeeper; skips what the machine lacks
 	@$(PYTHON) -m pytest -q -m interop -rs tests/interop -o timeout=900
