@@ -68,7 +68,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     access_log: `json` writes a line a call, `off` none. certificates_dir: below which Certificates name their files,
     None: `certificates` in data_dir. enrol_token_file: of a one-time token for this gateway's own certificate, None: it
     has none, or has it in data_dir already.
-    token_file: holds what signs it in at the registry; None: nothing does.
+    token_file: holds what signs it in at the registry; None: nothing does. registry_ca_file: by whom registries' https
+    is believed, None: the public authorities.
     ready_file: written by rename when every worker answers with tables, see `Addresses`.
     """
 
@@ -85,6 +86,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = ""
     insecure: bool = False
     token_file: Path | None = None
+    registry_ca_file: Path | None = None
     access_log: Literal["json", "off"] = "json"
     ready_file: Path | None = None
     certificates_dir: Path | None = None

@@ -25,6 +25,7 @@ from registry.compat.eureka import surface as eureka
 from registry.compat.nacos import surface as nacos
 from registry.core import Core, open_core
 from registry.dns.server import DnsSockets, dns_served
+from registry.encryption import encryption_of
 from registry.gateways import Gateways
 from registry.machine.confirming import Head
 from registry.machine.description import machine_operations
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from uvicorn.server import ServerState
 
+    from registry.encryption import Encryption
     from registry.settings import RegistrySettings
 
 BACKLOG: Final = 2048
@@ -71,22 +73,23 @@ def serve(
     with one clear line.
     """
     refuse_open_door(settings)
+    encryption = encryption_of(settings.tls_certificate, settings.tls_key)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s registry %(levelname)s %(message)s")
     for chatty in ("uvicorn", "alembic"):  # they tell of each step of a start that went well
         logging.getLogger(chatty).setLevel(logging.WARNING)
     gc.set_threshold(*GC_THRESHOLDS)
     listening = sock or bind(settings)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings, listening, dns, ready))
+        runner.run(_serve(settings, listening, dns, ready, encryption))
 
 
 def refuse_open_door(settings: RegistrySettings) -> None:
     """What is sent to it can be read on the way, tokens among it: a listener that others reach must be meant."""
-    if settings.insecure or settings.is_on_loopback:
+    if settings.insecure or settings.is_on_loopback or settings.tls_certificate is not None:
         return
     raise StartRefused(
         f"{settings.bind} is reachable from other machines, and what they send, tokens too, is not encrypted: "
-        "bind 127.0.0.1, or say --insecure where a private network guards it"
+        "bind 127.0.0.1, name --tls-certificate and --tls-key, or say --insecure where a private network guards it"
     )
 
 
@@ -112,6 +115,7 @@ async def _serve(
     sock: socket.socket,
     dns: DnsSockets | None,
     ready: Callable[[str], None] | None,
+    encryption: Encryption | None,
 ) -> None:
     gateways = Gateways(time.monotonic)
     async with open_core(settings, live_gateways=gateways.live_count, behind=gateways.pending) as core:
@@ -128,15 +132,22 @@ async def _serve(
             timeout_graceful_shutdown=STOP_S,
         )
 
+        config.load()
+        if encryption is not None:
+            config.ssl = encryption.context
+
         def answers() -> None:
+            url = url_of(sock, "http" if encryption is None else "https")
             names = "off" if dns is None else f"on port {dns.streams.getsockname()[1]}"
-            log.info("answers at %s, %s, names by DNS %s", url_of(sock), stores_of(settings), names)
+            log.info("answers at %s, %s, names by DNS %s", url, stores_of(settings), names)
             if ready is not None:
-                ready(url_of(sock))
+                ready(url)
 
         server = _Server(config, core, ready=answers)
         async with contextlib.AsyncExitStack() as faces:
             faces.callback(spawn(_end_expired(surface), name="streams of tokens that are over").cancel)
+            if encryption is not None:
+                faces.callback(spawn(encryption.run(), name="read the files of the certificate").cancel)
             for name, run in consul_tasks(core):
                 faces.callback(spawn(run, name=name).cancel)
             if dns is not None:
@@ -196,13 +207,13 @@ def stores_of(settings: RegistrySettings) -> str:
     return f"store {store}, leases in {leases}"
 
 
-def url_of(sock: socket.socket) -> str:
+def url_of(sock: socket.socket, scheme: str = "http") -> str:
     """Where a caller on this machine reaches it."""
     host, port = sock.getsockname()[:2]
     address = ipaddress.ip_address(host)
     if address.is_unspecified:
         host = "::1" if address.version == 6 else "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _connections_of(surface: Surface) -> type[asyncio.Protocol]:

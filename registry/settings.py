@@ -21,6 +21,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     in, whatever stands here. bootstrap_token_file: what signs the first admin in; None: made in data_dir.
 
     database_url: a PostgreSQL that several registries share; empty: SQLite in data_dir.
+    tls_certificate, tls_key: files, PEM; None: it speaks without TLS.
     master_key_file: what secrets are sealed by; None: made in data_dir, but where registries share a database.
     redis_url: where leases are shared with other registries; empty: they stay in this process. migrate: bring an older
     store to this version's tables at start. remove_after_s: how long a critical instance stays listed.
@@ -42,6 +43,8 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     migrate: bool = True
     redis_url: str = ""
     master_key_file: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
     remove_after_s: float = 300.0
     self_preservation_percent: float = 15.0
     self_preservation_min: int = 3

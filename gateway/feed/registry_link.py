@@ -1,42 +1,48 @@
 """Where a registry is and how it is asked; used by the follower and the reporter."""
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from meshway.certificates import CertificateFault
 from meshway.outbound.connection import NOT_ASKED, PlainConnection, PlainError
 from meshway.problem import Problem
 from meshway.settings import SettingError, read_secret
+from meshway.tls import client_context
 
 CONNECT_S: Final = 3.0
 
 
 @dataclass(slots=True, frozen=True)
 class RegistryUrl:
-    """One registry replica. text: as it was given, for people. token_file: holds what this gateway signs in by."""
+    """One registry replica. text: as it was given, for people. token_file: holds what this gateway signs in by. tls:
+    None: it speaks without."""
 
     host: str
     port: int
     text: str
     token_file: Path | None = None
+    tls: ssl.SSLContext | None = None
 
     @classmethod
-    def parse(cls, text: str, token_file: Path | None = None) -> Self:
+    def parse(cls, text: str, token_file: Path | None = None, ca_file: Path | None = None) -> Self:
         """Raises Problem with the mend."""
         parts = urlsplit(text)
         try:
             port = parts.port or 8500
         except ValueError:
             port = 0
-        if parts.scheme != "http" or not parts.hostname or not port or parts.path.strip("/"):
+        if parts.scheme not in ("http", "https") or not parts.hostname or not port or parts.path.strip("/"):
             raise Problem(
                 400,
                 "bad_registry_url",
                 f"{text!r} is no registry URL",
                 mend="write http://HOST:PORT, such as http://127.0.0.1:8500",
             )
-        return cls(parts.hostname, port, f"http://{parts.netloc}", token_file)
+        tls = _believing(ca_file) if parts.scheme == "https" else None
+        return cls(parts.hostname, port, f"{parts.scheme}://{parts.netloc}", token_file, tls)
 
     @property
     def fields(self) -> bytes:
@@ -53,4 +59,13 @@ class RegistryUrl:
 
     async def connect(self) -> PlainConnection:
         """Raises PlainError."""
-        return await PlainConnection.open(self.host, self.port, CONNECT_S)
+        return await PlainConnection.open(self.host, self.port, CONNECT_S, self.tls)
+
+
+def _believing(ca_file: Path | None) -> ssl.SSLContext:
+    """Raises Problem."""
+    try:
+        return client_context(None if ca_file is None else ca_file.read_bytes())
+    except (OSError, CertificateFault) as error:
+        detail = f"{ca_file} says of no registry that it may be believed: {error}"
+        raise Problem(400, "bad_ca_file", detail, mend="name certificates in PEM: --ca-file") from error

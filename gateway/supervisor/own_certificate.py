@@ -23,18 +23,22 @@ _log = logging.getLogger("meshway.gateway.identity")
 
 
 class OwnCertificate:
-    """token_file: of the one-time token, None: it goes on with what the folder holds. send: a frame to all workers."""
+    """token_file: of the one-time token, None: it goes on with what the folder holds. ca_file: by whom
+    registries are believed. send: a frame to all workers."""
 
     def __init__(
         self,
         data_dir: Path,
         registries: tuple[str, ...],
         token_file: Path | None,
+        ca_file: Path | None,
         send: Callable[[ChannelFrame], None],
     ) -> None:
         self._token_file = token_file
         self._send = send
-        self._registry = AsyncRegistry(MeshSettings(registry=registries[0], further_registries=registries[1:]))
+        self._registry = AsyncRegistry(
+            MeshSettings(registry=registries[0], further_registries=registries[1:], ca_file=ca_file)
+        )
         self._pair: Pair | None = None
         self.keeper = CertificateKeeper(
             self._registry, CertificateFolder(data_dir / FOLDER), token=self._token, changed=self._take

@@ -65,7 +65,9 @@ _log = logging.getLogger("meshway.gateway.supervisor")
 def serve(settings: GatewaySettings) -> None:
     """Runs until SIGTERM or SIGINT. Raises Problem when it cannot start: address, port, data folder, registry URL."""
     refuse_open_bind(settings)
-    urls = tuple(RegistryUrl.parse(text, settings.token_file) for text in settings.registry_urls)
+    urls = tuple(
+        RegistryUrl.parse(text, settings.token_file, settings.registry_ca_file) for text in settings.registry_urls
+    )
     if not urls:
         raise Problem(400, "no_registry", "no registry was named", mend="pass --registry http://HOST:8500")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s gateway %(levelname)s %(message)s")
@@ -164,6 +166,7 @@ class Supervisor:
             settings.data_dir,
             settings.registry_urls,
             settings.enrol_token_file,
+            settings.registry_ca_file,
             lambda frame: self.slots.send_encoded(encode(frame)),
         )
         self.slots = Slots(

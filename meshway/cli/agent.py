@@ -50,7 +50,7 @@ async def _keep(session: Session, folder: Path, enrol_token_file: Path | None) -
         session.say(f"✓ {credential.identity.text} in {folder}")
 
     registry, done = (
-        AsyncRegistry(MeshSettings(registry=session.registry, token_file=session.token_file)),
+        AsyncRegistry(MeshSettings(registry=session.registry, token_file=session.token_file, ca_file=session.ca_file)),
         asyncio.Event(),
     )
     keeper = CertificateKeeper(registry, CertificateFolder(folder), token=token, changed=changed)

@@ -36,7 +36,9 @@ def zookeeper(
     from registry.sources.running import BridgeSettings, run_bridge
     from registry.sources.zookeeper import TreeAway
 
-    settings = MeshSettings(registry=session.registry, token_file=session.token_file, namespace=session.namespace)
+    settings = MeshSettings(
+        registry=session.registry, token_file=session.token_file, ca_file=session.ca_file, namespace=session.namespace
+    )
     bridge = BridgeSettings(hosts=hosts, path=path, to=to, ttl_s=ttl)
     try:
         run_bridge(settings, bridge, session.say)

@@ -57,9 +57,11 @@ def healthcheck(
     """For containers: exit 0 when the plane is ready, 1 otherwise."""
     import httpx
 
+    from meshway.cli.registry_client import verified_by
+
     url = f"{session.registry}/v1/health/ready" if plane == "registry" else f"{gateway.rstrip('/')}/health/ready"
     try:
-        response = httpx.get(url, timeout=session.timeout_s, trust_env=False)
+        response = httpx.get(url, timeout=session.timeout_s, trust_env=False, verify=verified_by(session))
     except httpx.TransportError as error:
         raise CliError(FAILED, f"{url} does not answer", why=str(error) or type(error).__name__) from error
     if response.status_code != 200:

@@ -89,3 +89,7 @@ EnrolTokenFile = Annotated[
         help="A one-time token for this gateway's own certificate; it is needed once.",
     ),
 ]
+CaFile = Annotated[
+    Path | None,
+    typer.Option("--ca-file", envvar="MESHWAY_CA_FILE", metavar="F", help="PEM: by whom https is believed."),
+]

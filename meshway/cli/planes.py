@@ -9,6 +9,7 @@ import typer
 from meshway.cli.failure import CONFLICT, FAILED, INVALID, USAGE, CliError
 from meshway.cli.gateway_options import (
     BodyMinRate,
+    CaFile,
     EdgeConnectionsPerAddress,
     EnrolTokenFile,
     HeadTimeout,
@@ -34,6 +35,8 @@ from meshway.cli.registry_options import (
     MaxWatchersPerAddress,
     RedisUrl,
     RegisteredCidrs,
+    TlsCertificate,
+    TlsKey,
     TrustLoopback,
 )
 from meshway.cli.waiting import seconds_of
@@ -166,6 +169,8 @@ def registry_serve(
     database_url: DatabaseUrl = "",
     redis_url: RedisUrl = "",
     master_key_file: MasterKeyFile = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
     history_age: HistoryAge = "",
     log_memory: LogMemory = "64MiB",
     allow_registered_cidrs: RegisteredCidrs = "",
@@ -193,6 +198,8 @@ def registry_serve(
         database_url=database_url,
         redis_url=redis_url,
         master_key_file=master_key_file,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
         history_age_s=seconds_of("--history-age", history_age) if history_age else None,
         recent_bytes=bytes_of("--log-memory", log_memory),
         allow_registered_cidrs=tuple(allow_registered_cidrs.replace(",", " ").split()) or PRIVATE_CIDRS,
@@ -292,6 +299,7 @@ def gateway_serve(
     zone: Annotated[str, typer.Option(envvar="MESHWAY_ZONE", help="The zone this host stands in.")] = "",
     insecure: Insecure = False,
     token_file: TokenFile = None,
+    ca_file: CaFile = None,
     access_log: AccessLog = "json",
     ready_file: ReadyFile = None,
     cross_namespace: Annotated[
@@ -351,6 +359,7 @@ def gateway_serve(
         zone=zone,
         insecure=insecure,
         token_file=token_file,
+        registry_ca_file=ca_file,
         access_log=access_log,
         ready_file=ready_file,
         worker=WorkerSettings(

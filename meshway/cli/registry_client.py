@@ -1,6 +1,7 @@
 """Questions to the registry, and its refusals in the command's words."""
 
 import re
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 from urllib.parse import quote
@@ -8,7 +9,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from meshway.cli.failure import CONFLICT, FAILED, INVALID, NOT_ALLOWED, NOT_FOUND, UNREACHABLE, CliError
+from meshway.cli.failure import CONFLICT, FAILED, INVALID, NOT_ALLOWED, NOT_FOUND, UNREACHABLE, USAGE, CliError
 from meshway.cli.session import Session
 from meshway.client.errors import problem_of
 from meshway.problem import Problem
@@ -31,6 +32,7 @@ class RegistryClient:
         self._http = httpx.Client(
             base_url=session.registry,
             headers=credentials(session),
+            verify=verified_by(session),
             trust_env=False,
             timeout=httpx.Timeout(session.timeout_s, connect=_CONNECT_S),
         )
@@ -109,6 +111,17 @@ def credentials(session: Session) -> dict[str, str]:
         return {"authorization": f"Bearer {read_secret(session.token_file)}"}
     except SettingError as error:
         raise CliError(NOT_ALLOWED, str(error), mend="name a file that holds a token: --token-file F") from error
+
+
+def verified_by(session: Session) -> ssl.SSLContext | bool:
+    """What httpx verifies the registry by. Raises CliError."""
+    from meshway.client.errors import MeshwayError
+    from meshway.client.registry import verifying
+
+    try:
+        return verifying(session.ca_file)
+    except MeshwayError as error:
+        raise CliError(USAGE, error.line, mend="--ca-file F, PEM") from error
 
 
 def document_path(namespace: str, plural: str, name: str | None = None) -> str:

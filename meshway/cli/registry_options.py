@@ -32,6 +32,15 @@ MasterKeyFile = Annotated[
         help="32 bytes in base64 that secrets are sealed by; without PostgreSQL one is made in the data folder.",
     ),
 ]
+TlsCertificate = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MESHWAY_TLS_CERTIFICATE", metavar="F", help="PEM, with its chain: everything is then served by TLS."
+    ),
+]
+TlsKey = Annotated[
+    Path | None, typer.Option(envvar="MESHWAY_TLS_KEY", metavar="F", help="Its key. Both are read anew as they change.")
+]
 HistoryAge = Annotated[
     str,
     typer.Option(

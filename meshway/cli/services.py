@@ -50,7 +50,11 @@ def register(
 
     namespace = session.own_namespace
     settings = MeshSettings(
-        registry=session.registry, token_file=session.token_file, gateway=gateway.rstrip("/"), namespace=namespace
+        registry=session.registry,
+        token_file=session.token_file,
+        ca_file=session.ca_file,
+        gateway=gateway.rstrip("/"),
+        namespace=namespace,
     )
     try:
         wanted = describe(

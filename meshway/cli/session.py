@@ -26,7 +26,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """namespace: `-` for all of them. output: None when none was asked for, so that a command may choose its own.
 
     steps: of a jsonpath; output is json then. timeout_s: for each question to the registry. yes: go on without asking.
-    token_file: holds what signs in at the registry; None: nothing does.
+    token_file: holds what signs in at the registry; None: nothing does. ca_file: by whom its https is believed, None:
+    the public authorities.
     """
 
     registry: str = REGISTRY
@@ -39,6 +40,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float = 30.0
     yes: bool = False
     token_file: Path | None = None
+    ca_file: Path | None = None
 
     @property
     def own_namespace(self) -> str:
@@ -106,6 +108,13 @@ TokenFile = Annotated[
         help="Holds the token that signs in at the registry.",
     ),
 ]  # fmt: skip
+CaFile = Annotated[
+    str,
+    typer.Option(
+        "--ca-file", envvar="MESHWAY_CA_FILE", metavar="F", show_default=False,
+        help="PEM: by whom a registry's https is believed, beside nobody else.",
+    ),
+]  # fmt: skip
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _COMMON: Final[tuple[tuple[str, Any, Any], ...]] = (
@@ -119,6 +128,7 @@ _COMMON: Final[tuple[tuple[str, Any, Any], ...]] = (
     ("no_color", NoColor, False),
     ("timeout", Timeout, "30s"),
     ("token_file", TokenFile, ""),
+    ("ca_file", CaFile, ""),
     ("yes", Yes, False),
 )
 
@@ -179,6 +189,7 @@ def _session(flags: dict[str, Any]) -> Session:
         timeout_s=timeout_s or 30.0,
         yes=flags["yes"],
         token_file=Path(written) if (written := flags["token_file"] or context.token_file) else None,
+        ca_file=Path(flags["ca_file"]) if flags["ca_file"] else None,
     )
 
 

@@ -81,7 +81,9 @@ def _changes(session: Session, watched: Watched, *, since: int | None) -> Iterat
     namespace = None if session.namespace == EVERY_NAMESPACE else session.namespace
     position = Position(watched.kind, namespace, watched.service, since)
     try:
-        for event in follow(MeshSettings(registry=session.registry, token_file=session.token_file), position):
+        for event in follow(
+            MeshSettings(registry=session.registry, token_file=session.token_file, ca_file=session.ca_file), position
+        ):
             if since is None:
                 yield from event.changes
             elif event.type == "delta" or event.changes:

@@ -10,17 +10,21 @@ seconds would fill the service's own log.
 from __future__ import annotations
 
 import os
+import ssl
+from pathlib import Path
 from typing import TypeVar
 
 import httpx
 import msgspec
 
+from meshway.certificates import CertificateFault
 from meshway.client.calls import Call
 from meshway.client.errors import MeshwayError, Unreachable, error_for, unreachable
 from meshway.client.settings import MeshSettings
 from meshway.client.turns import Turns
 from meshway.problem import Problem
 from meshway.settings import SettingError, read_secret
+from meshway.tls import client_context
 
 T = TypeVar("T")
 _CONNECT_S = 2.0
@@ -36,7 +40,7 @@ class Registry:
 
     def _open(self) -> None:
         self._process = os.getpid()
-        self._transport = httpx.HTTPTransport()
+        self._transport = httpx.HTTPTransport(verify=verifying(self._settings.ca_file))
 
     def send(self, call: Call[T]) -> T:
         """Raises MeshwayError; Unreachable when no registry answered."""
@@ -71,7 +75,7 @@ class AsyncRegistry:
     def __init__(self, settings: MeshSettings) -> None:
         self._settings = settings
         self._turns = Turns(settings.registries)
-        self._transport = httpx.AsyncHTTPTransport()
+        self._transport = httpx.AsyncHTTPTransport(verify=verifying(settings.ca_file))
 
     async def send(self, call: Call[T]) -> T:
         """Raises MeshwayError; Unreachable when no registry answered."""
@@ -96,6 +100,17 @@ class AsyncRegistry:
 
     async def close(self) -> None:
         await self._transport.aclose()
+
+
+def verifying(ca_file: Path | None) -> ssl.SSLContext | bool:
+    """What httpx verifies registries by. Raises MeshwayError for a file of no use."""
+    if ca_file is None:
+        return True
+    try:
+        return client_context(ca_file.read_bytes())
+    except (OSError, CertificateFault) as error:
+        detail = f"cannot take {ca_file} as authorities: {error}"
+        raise MeshwayError(Problem(400, "bad_ca_file", "Authorities unreadable", detail=detail)) from error
 
 
 def credentials(settings: MeshSettings) -> dict[str, str]:

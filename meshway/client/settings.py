@@ -17,6 +17,7 @@ GATEWAY: Final = "http://127.0.0.1:8581"
 class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     """registry, gateway: base URLs; the gateway's is its mesh listener. further_registries: asked where that one does
     not answer, over the same store. token_file: read anew for every request, so that a rotated token needs no restart.
+    ca_file: PEM, by whom registries' https is believed; None: the public authorities.
     service: this program's own name. instance: the id of this copy. address: what others reach it by.
     """
 
@@ -29,15 +30,17 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
     zone: str = ""
     token_file: Path | None = None
+    ca_file: Path | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> MeshSettings:
-        """Reads MESHWAY_URL, _GATEWAY, _NAMESPACE, _SERVICE, _INSTANCE, _ADDRESS, _ZONE and _TOKEN_FILE.
+        """Reads MESHWAY_URL, _GATEWAY, _NAMESPACE, _SERVICE, _INSTANCE, _ADDRESS, _ZONE, _TOKEN_FILE and _CA_FILE.
 
         MESHWAY_URL may name several registries, with commas or blanks between. Raises SettingError.
         """
         registry, *others = _registries(environ)
         token_file = variable("MESHWAY_TOKEN_FILE", "", environ)
+        ca_file = variable("MESHWAY_CA_FILE", "", environ)
         return cls(
             registry=registry,
             further_registries=tuple(others),
@@ -48,6 +51,7 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
             address=variable("MESHWAY_ADDRESS", "", environ),
             zone=variable("MESHWAY_ZONE", "", environ),
             token_file=Path(token_file) if token_file else None,
+            ca_file=Path(ca_file) if ca_file else None,
         )
 
     @property

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
@@ -39,11 +40,13 @@ def connect_reason(error: OSError) -> str:
     return NOT_ASKED if is_ours else "connect_refused"
 
 
-async def dial(host: str, port: int, timeout_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Raises PlainError."""
+async def dial(
+    host: str, port: int, timeout_s: float, tls: ssl.SSLContext | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """tls: what verifies the other side, None: it is spoken to without. Raises PlainError."""
     try:
         async with asyncio.timeout(timeout_s):
-            return await asyncio.open_connection(host, port)
+            return await asyncio.open_connection(host, port, ssl=tls)
     except TimeoutError as error:
         raise PlainError(f"{host}:{port} does not take the connection within {timeout_s:g} s", "timeout") from error
     except OSError as error:
@@ -64,8 +67,8 @@ class PlainConnection:
         self.is_reusable = False
 
     @classmethod
-    async def open(cls, host: str, port: int, timeout_s: float) -> Self:
-        return cls(*await dial(host, port, timeout_s))
+    async def open(cls, host: str, port: int, timeout_s: float, tls: ssl.SSLContext | None = None) -> Self:
+        return cls(*await dial(host, port, timeout_s, tls))
 
     @property
     def local_host(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from meshway.tls import client_context
 from tests.parts.conditions import wait_until
 from tests.parts.ports import free_port
 from tests.parts.processes import Process, python
@@ -14,17 +15,19 @@ _COMMAND = ["-m", "meshway.cli.main"]
 
 
 class Registry:
-    """`meshway registry serve` on the embedded store. program: what is run before it serves."""
+    """`meshway registry serve` on the embedded store. program: what is run before it serves. ca_file: by whom it is
+    believed, of one that speaks TLS."""
 
     program = ""
 
-    def __init__(self, folder: Path, *arguments: str, port: int | None = None) -> None:
+    def __init__(self, folder: Path, *arguments: str, port: int | None = None, ca_file: Path | None = None) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.port = free_port() if port is None else port
         self.arguments = arguments
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.client = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False)
+        self.url = f"http{'' if ca_file is None else 's'}://127.0.0.1:{self.port}"
+        verify = True if ca_file is None else client_context(ca_file.read_bytes())
+        self.client = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False, verify=verify)
         self.start()
 
     def start(self) -> None:

@@ -1,0 +1,129 @@
+"""A registry that speaks TLS alone, and all who speak to it: gateway, SDK, command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from meshway.client import Mesh, MeshSettings, Unreachable
+from meshway.tls import client_context
+from registry import encryption
+from registry.encryption import Encryption
+from registry.settings import StartRefused
+from tests.parts.authority import Authority, Issued
+from tests.parts.command import meshway
+from tests.parts.conditions import until
+from tests.parts.gateway_process import GatewayProcess
+from tests.parts.plain_service import PlainService
+from tests.parts.planes import Registry
+
+ROOT = Authority()
+SOON = """
+from registry import encryption
+encryption.READ_AGAIN_S = 0.2
+"""
+
+
+class EncryptedRegistry(Registry):
+    """certificate.pem and certificate.key lie in its folder."""
+
+    program = SOON
+
+
+def write(folder: Path, issued: Issued) -> tuple[str, ...]:
+    """The key first, as whoever renews them in place may do it: for a moment they do not fit."""
+    (folder / "certificate.key").write_bytes(issued.key)
+    (folder / "certificate.pem").write_bytes(issued.certificate)
+    return (
+        "--tls-certificate",
+        str(folder / "certificate.pem"),
+        "--tls-key",
+        str(folder / "certificate.key"),
+    )
+
+
+async def test_gateway_sdk_and_command_speak_tls_to_it_and_another_certificate_breaks_nothing(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(ROOT.pem)
+    arguments = write(tmp_path, ROOT.issue("127.0.0.1"))
+    registry = await asyncio.to_thread(EncryptedRegistry, tmp_path, *arguments, ca_file=ca_file)
+    try:
+        async with PlainService("books") as books:
+            mesh = Mesh(MeshSettings(registry=registry.url, ca_file=ca_file))
+            registration = mesh.register("books", books.port)
+            me = await asyncio.to_thread(registration.__enter__)
+            await until(lambda: me.status().state == "passing", within_s=20.0)
+            async with GatewayProcess(tmp_path, registry.url, registry_ca_file=str(ca_file)) as gateway:
+                await until_served(gateway)
+                following = ROOT.issue("127.0.0.1")
+                write(tmp_path, following)
+                serial = f"{following.leaf.serial_number:x}"
+                await until(lambda: serial_of(registry, ca_file) == serial, within_s=20.0, what="the new certificate")
+                listed = await asyncio.to_thread(
+                    meshway, "get", "services", "-o", "json", "--registry", registry.url, "--ca-file", str(ca_file)
+                )
+                assert [one["metadata"]["name"] for one in json.loads(listed.out)["items"]] == ["books"]
+                head = registry.client.get("/v1/health/live").headers["meshway-revision"]
+                registry.register("films", "f1", books.port)
+                await until(lambda: registry.client.get("/v1/gateways").json()["items"][0]["revision"] > int(head))
+            await asyncio.to_thread(registration.__exit__, None, None, None)
+    finally:
+        await asyncio.to_thread(registry.close)
+
+
+async def until_served(gateway: GatewayProcess) -> None:
+    async def is_served() -> bool:
+        answer = await gateway.client.get(gateway.mesh, headers={"Host": "books.default.mesh"})
+        return answer.status_code == 200
+
+    async with asyncio.timeout(20):
+        while not await is_served():
+            await asyncio.sleep(0.05)
+
+
+def serial_of(registry: Registry, ca_file: Path) -> str:
+    with (
+        httpx.Client(verify=client_context(ca_file.read_bytes()), trust_env=False) as client,
+        client.stream("GET", f"{registry.url}/v1/health/live") as answer,
+    ):
+        tls = answer.extensions["network_stream"].get_extra_info("ssl_object")
+        return str(tls.getpeercert()["serialNumber"]).lower().lstrip("0")
+
+
+def test_who_does_not_know_its_authority_and_who_speaks_without_is_not_served(tmp_path: Path) -> None:
+    arguments = write(tmp_path, ROOT.issue("127.0.0.1"))
+    ca_file, other = tmp_path / "ca.pem", tmp_path / "other.pem"
+    ca_file.write_bytes(ROOT.pem)
+    other.write_bytes(Authority("Another").pem)
+    registry = EncryptedRegistry(tmp_path, *arguments, ca_file=ca_file)
+    try:
+        for url, authorities in ((registry.url, other), (registry.url.replace("https", "http"), ca_file)):
+            with pytest.raises(Unreachable):
+                Mesh(MeshSettings(registry=url, ca_file=authorities)).discover("books")
+        refused = meshway("get", "services", "--registry", registry.url, "--ca-file", str(other))
+        assert refused.code == 7
+        assert Mesh(MeshSettings(registry=registry.url, ca_file=ca_file)).discover("books") == []
+        assert meshway("get", "services", "--registry", registry.url, "--ca-file", str(tmp_path / "none")).code == 2
+    finally:
+        registry.close()
+
+
+def test_files_that_may_not_serve_stop_the_start_and_never_a_running_registry(tmp_path: Path) -> None:
+    files = (tmp_path / "certificate.pem", tmp_path / "certificate.key")
+    with pytest.raises(StartRefused):
+        Encryption(*files)
+    first = ROOT.issue("127.0.0.1")
+    write(tmp_path, first)
+    serving = Encryption(*files)
+    files[1].write_bytes(ROOT.issue("127.0.0.1").key)
+    serving.refresh()
+    assert serving._fault == "the key is not the certificate's"
+    write(tmp_path, ROOT.issue("127.0.0.1"))
+    serving.refresh()
+    assert serving._fault == ""
+    with pytest.raises(StartRefused, match="come together"):
+        encryption.encryption_of(files[0], None)
