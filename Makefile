@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 FIND_PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test test-unit check format lock bench bench-registry fuzz interop soak clean
+.PHONY: help install up demo test test-unit check format lock bench bench-registry fuzz interop soak sbom audit clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,12 @@ interop: install  ## other people's clients in their own languages, and a real Z
 
 soak: install  ## the long kill and load runs (minutes each)
 	@$(PYTHON) -m pytest -q -m soak -o timeout=1800
+
+sbom: install  ## what it is made of, as CycloneDX: build/sbom.cdx.json
+	@$(PYTHON) -m tools.sbom
+
+audit: install  ## known vulnerabilities of what is pinned; says SKIPPED where nobody can be asked (AUDIT=--strict fails then)
+	@$(PYTHON) -m tools.audit $(AUDIT)
 
 clean:  ## remove what the other targets made
 	@rm -rf .venv .venv-install.log .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
