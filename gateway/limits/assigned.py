@@ -76,8 +76,7 @@ class Assigned(Shared):
         if self._desk.lost:
             self.alone.spend(key, now, cost)
             return
-        share = self._shares.get(key) or self._open(key)
-        self._refresh(share, now)
+        share = self._held_of(key, now)
         share.balance -= cost
         share.wants_more = True
         self._shares.move_to_end(key)
@@ -88,14 +87,13 @@ class Assigned(Shared):
         if share.is_asking:
             return
         if share.balance <= share.low and now >= share.again_at:
-            share.is_asking = True
-            self._desk.want(self, key)
+            self._want(key, share)
         elif share.balance < 0:
             self._ask_later(key)
         elif share.balance == 0 and not self._loan:
             # Of a small limit nothing comes back into the store until it hears that this is spent.
-            share.is_asking, share.wants_more = True, False
-            self._desk.want(self, key)
+            share.wants_more = False
+            self._want(key, share)
 
     def take(self, key: str, now: float) -> float:
         share, desk = self._shares.get(key), self._desk
@@ -121,13 +119,6 @@ class Assigned(Shared):
         reset_at = share.reset_at
         return (0.0 if left < 0.0 else min(left, limit)), (reset_at - now if reset_at > now else 0.0)
 
-    def look(self, key: str, now: float) -> None:
-        share = self._shares.get(key) or self._open(key)
-        self._refresh(share, now)
-        if not self._desk.lost and not share.is_asking:
-            share.is_asking = True
-            self._desk.want(self, key)
-
     def spent(self, now: float) -> list[tuple[str, list[float]]]:
         """What is borrowed, and behind it what was counted alone; what is held goes with this worker."""
         borrowed = {key: float(share.balance) for key, share in self._shares.items() if share.balance < 0}
@@ -145,8 +136,7 @@ class Assigned(Shared):
     # What the desk asks and tells.
 
     def ask_of(self, key: str, worker: str, budget: int, now: float) -> Ask:
-        share = self._shares.get(key) or self._open(key)
-        self._refresh(share, now)
+        share = self._held_of(key, now)
         back, share.back = share.back, 0
         want = max((share.batch if share.wants_more else 0) - share.balance, 0) + self.line.cost(key)
         return Ask(
@@ -217,9 +207,8 @@ class Assigned(Shared):
             share = self._shares.get(key)
             if share is not None and share.balance > 0 and share.until <= now:
                 self._refresh(share, now)
-                if not share.is_asking and not self._desk.lost:
-                    share.is_asking = True
-                    self._desk.want(self, key)
+                if not self._desk.lost:
+                    self._want(key, share)
         if not held and not self._later:
             self._advancing.discard(self)
 
@@ -232,6 +221,11 @@ class Assigned(Shared):
             self._expect(key, now)
 
     # How.
+
+    def _held_of(self, key: str, now: float) -> Share:
+        share = self._shares.get(key) or self._open(key)
+        self._refresh(share, now)
+        return share
 
     def _open(self, key: str) -> Share:
         self._look_at_loans()
@@ -260,14 +254,10 @@ class Assigned(Shared):
             self._least_batch = 0 if self.budget.limit < _FEW * workers else 1
 
     def _ask(self, key: str, share: Share, now: float) -> None:
-        if share.is_asking:
-            return
-        if now < share.again_at:
-            if share.balance < 0:
-                self._ask_later(key)
-            return
-        share.is_asking = True
-        self._desk.want(self, key)
+        if now >= share.again_at:
+            self._want(key, share)
+        elif share.balance < 0:
+            self._ask_later(key)
 
     def _ask_later(self, key: str) -> None:
         self._later[key] = None
@@ -276,15 +266,13 @@ class Assigned(Shared):
     def _expect(self, key: str, now: float) -> None:
         """Somebody stands in line for it."""
         if not self._desk.lost:
-            share = self._shares.get(key) or self._open(key)
-            self._refresh(share, now)
+            share = self._held_of(key, now)
             share.wants_more = True
             self._ask(key, share, now)
         self._ask_later(key)
 
     def _verdict(self, ticket: Ticket, now: float) -> float | None:
-        share = self._shares.get(ticket.key) or self._open(ticket.key)
-        self._refresh(share, now)
+        share = self._held_of(ticket.key, now)
         if self._is_patient and share.told_at >= ticket.joined:
             return max(self._until_more_s(share, now), 1.0 / self.budget.rate)
         # The last one of a loan is for those whose answer comes late, where there was more at the last.

@@ -109,9 +109,8 @@ class AssignedInFlight(Shared):
             self._look_again(key, places, now)
         elif free <= 2 * places.spare:
             self._look_again(key, places, now + _IDLE_S)
-        elif not places.is_asking:
-            places.is_asking = True
-            self._desk.want(self, key)
+        else:
+            self._want(key, places)
 
     def stand(self, key: str, now: float) -> tuple[float, float]:
         """Places that a call would find: those held and free, and those that nobody has. Nobody knows when one ends."""
@@ -122,18 +121,10 @@ class AssignedInFlight(Shared):
             return limit, 0.0
         return min(max(places.left + places.held - self._running.count(key), 0.0), limit), 0.0
 
-    def look(self, key: str, now: float) -> None:
-        places = self._keys.get(key) or self._open(key, now)
-        self._refresh(key, places)
-        if not self._desk.lost and not places.is_asking:
-            places.is_asking = True
-            self._desk.want(self, key)
-
     # What the desk asks and tells.
 
     def ask_of(self, key: str, worker: str, budget: int, now: float) -> Ask:
-        places = self._keys.get(key) or self._open(key, now)
-        self._refresh(key, places)
+        places = self._held_of(key, now)
         running = self._running.count(key)
         places.held = max(running, min(places.held, places.peak, running + places.spare))
         places.peak = running
@@ -170,18 +161,16 @@ class AssignedInFlight(Shared):
             if places is None or places.look_at != at:
                 continue
             places.look_at = inf
+            self._refresh(key, places)
             if self._is_idle(key, places):
                 del self._keys[key]
                 continue
             if self._desk.lost:
                 self._look_again(key, places, now + RENEW_S)
                 continue
-            self._refresh(key, places)
-            if not places.is_asking:
-                places.is_asking = True
-                self._desk.want(self, key)
-            else:
+            if places.is_asking:
                 self._look_again(key, places, now + RENEW_S)
+            self._want(key, places)
         if not due:
             self._advancing.discard(self)
 
@@ -191,6 +180,11 @@ class AssignedInFlight(Shared):
         """Nobody need be told of it; while nobody assigns, nobody takes back what it held."""
         holds = places.held > 0 and not self._desk.lost
         return not (holds or places.is_asking or self._running.count(key) or self.line.count(key))
+
+    def _held_of(self, key: str, now: float) -> _Places:
+        places = self._keys.get(key) or self._open(key, now)
+        self._refresh(key, places)
+        return places
 
     def _open(self, key: str, now: float) -> _Places:
         places = self._keys[key] = _Places(self.budget.limit, self._desk.era)
@@ -212,18 +206,14 @@ class AssignedInFlight(Shared):
             places.held, places.again_at = self._running.count(key), 0.0
 
     def _ask(self, key: str, places: _Places, now: float) -> None:
-        if places.is_asking:
-            return
-        if now < places.again_at:
+        if now >= places.again_at:
+            self._want(key, places)
+        elif not places.is_asking:
             self._look_again(key, places, places.again_at)
-            return
-        places.is_asking = True
-        self._desk.want(self, key)
 
     def _expect(self, key: str, now: float) -> None:
-        places = self._keys.get(key) or self._open(key, now)
+        places = self._held_of(key, now)
         if not self._desk.lost:
-            self._refresh(key, places)
             self._ask(key, places, now)
 
     def _verdict(self, ticket: Ticket, now: float) -> float | None:

@@ -62,8 +62,7 @@ def part_reader(
     if kind == "method":
         return lambda exchange: exchange.method.decode("latin-1")
     if kind == "header":
-        wanted = name.lower().encode()
-        return lambda exchange: _header(exchange, wanted)
+        return _header_reader(name.lower().encode())
     if kind == "principal":
         return _principal
     if kind == "consumer":
@@ -82,9 +81,21 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-def _header(exchange: Exchange, name: bytes) -> str | None:
-    values = find_all(exchange.block, name)
-    return b", ".join(values).decode("latin-1") if values else None
+def _header_reader(wanted: bytes) -> PartOf:
+    """A connection mostly sends the same block of fields again, as the same object (`meshway/http1/block_memo.py`):
+    then it is not searched again."""
+    last: bytes = b""
+    found: str | None = None
+
+    def read(exchange: Exchange) -> str | None:
+        nonlocal last, found
+        block = exchange.block
+        if block is not last:
+            values = find_all(block, wanted)
+            last, found = block, b", ".join(values).decode("latin-1") if values else None
+        return found
+
+    return read
 
 
 def _source_ip(exchange: Exchange) -> str | None:

@@ -7,7 +7,7 @@ the supervisor has told that nobody answers, and the policy's `on_store_failure`
 """
 
 from collections.abc import Iterable, MutableSet
-from typing import Final
+from typing import Final, Protocol
 
 from gateway.limits.algorithm import Algorithm
 from gateway.limits.alone import Alone, OnFailure
@@ -20,6 +20,12 @@ LONGEST_S: Final = 2.0
 REFUSED_S: Final = 1.05 * ANSWER_S  # longer than a call without max_wait stands in line
 MOST_IN_LINE: Final = 1000
 _UNTOLD_S: Final = 1.0  # to come back in, for those whom no answer reached
+
+
+class Held(Protocol):
+    """What a worker has of one key. is_asking: until that is answered."""
+
+    is_asking: bool
 
 
 class Shared:
@@ -91,7 +97,9 @@ class Shared:
 
     def look(self, key: str, now: float) -> None:
         """Has the book asked how the key stands, for whoever wants to tell it soon; nothing is taken."""
-        raise NotImplementedError
+        held = self._held_of(key, now)
+        if not self._desk.lost:
+            self._want(key, held)
 
     def spent(self, now: float) -> list[tuple[str, list[float]]]:
         """Nothing, where what is counted ends with its worker."""
@@ -107,6 +115,16 @@ class Shared:
 
     def granted(self, key: str, grant: Grant, asked_at: float, now: float) -> None:
         raise NotImplementedError
+
+    def _held_of(self, key: str, now: float) -> Held:
+        """As it is now; of a new key it is nothing."""
+        raise NotImplementedError
+
+    def _want(self, key: str, held: Held) -> None:
+        """Has it asked, once until it is answered."""
+        if not held.is_asking:
+            held.is_asking = True
+            self._desk.want(self, key)
 
     # Those who wait for an answer.
 

@@ -139,3 +139,32 @@ def test_keys_that_nobody_uses_are_forgotten_while_nobody_assigns() -> None:
     limit.release("runs on", 3.5)
     limit.advance(5.0)
     assert not limit._keys
+
+
+def test_a_key_that_was_asked_for_when_the_book_was_lost_is_forgotten_too() -> None:
+    mesh = SharedLimit(places(8), workers=1, seed=12, way_s=5.0)
+    (worker,) = mesh.all
+    worker.limit.look("k", 0.0)
+    mesh.clock.run_until(0.1)
+    worker.desk.tell("the registry is away", 1)
+    mesh.clock.run_until(3.0)
+    limit = worker.limit
+    assert isinstance(limit, AssignedInFlight)
+    assert not limit._keys
+
+
+def test_looking_takes_nothing_and_is_asked_once() -> None:
+    mesh = SharedLimit(places(8), workers=2, seed=13, lasts_s=5.0)
+    for _ in range(8):
+        mesh.all[0].call()
+    mesh.clock.run_until(0.5)
+    other = mesh.all[1].limit
+    assert other.left("k", 0.5) == 8.0, "nobody has told it"
+    asked = mesh.asked
+    for _ in range(5):
+        other.look("k", 0.5)
+    mesh.clock.run_until(0.6)
+    assert (mesh.asked - asked, other.left("k", 0.6)) == (1, 0.0)
+    mesh.clock.run_until(10.0)
+    assert isinstance(other, AssignedInFlight)
+    assert not other._keys

@@ -37,6 +37,15 @@ def test_each_part_is_read_from_the_call(part: str, value: str) -> None:
     assert key(part)(exchange) == value
 
 
+def test_a_header_is_that_of_each_call_also_where_a_connection_repeats_its_fields() -> None:
+    read, calls = key("header.x-team"), [call(headers={"X-Team": team}) for team in "ab"]
+    assert [read(exchange) for exchange in (*calls, calls[1], calls[0], call(), calls[0])] == [*"abba", None, "a"]
+    calls[0].block = b"x-team: c\r\n"
+    assert read(calls[0]) == "c", "a filter before has changed it"
+    calls[0].block = b""
+    assert read(calls[0]) is None
+
+
 def test_a_name_in_the_rules_paths_is_a_part_and_missing_where_no_path_has_it() -> None:
     captured = compile_captures([PathMatch(template="/tenants/{tenant}/books")])
     fields: dict[str, Any] = {"service": "", "route": "", "rule": "", "shares_missing": False, "captured": captured}
