@@ -27,6 +27,18 @@ def is_principal(text: Text) -> Test:
     return is_meant
 
 
+def is_of_namespace(namespace: str) -> Test:
+    """A workload of it, as it has proved."""
+
+    def is_meant(exchange: Exchange) -> bool:
+        principal = exchange.principal
+        return (
+            principal is not None and bool(principal.method and principal.service) and principal.namespace == namespace
+        )
+
+    return is_meant
+
+
 def is_consumer(namespace: str, name: str) -> Test:
     """namespace: the policy's. Another one's Consumers are none of its own making, whatever they are called."""
     names = {f"{namespace}/{name}", f"{MESH_NAMESPACE}/{name}"}

@@ -13,10 +13,18 @@ import msgspec
 from gateway.access.addresses import Addresses
 from gateway.access.external import Check
 from gateway.access.gate import AccessStep, Authorize, Gate, Guard, Rules, Verdict
-from gateway.access.proof import has_claims, is_anonymous, is_consumer, is_in_group, is_principal, is_workload
+from gateway.access.proof import (
+    has_claims,
+    is_anonymous,
+    is_consumer,
+    is_in_group,
+    is_of_namespace,
+    is_principal,
+    is_workload,
+)
 from gateway.access.readings import Readings, folded
 from gateway.compiler.clusters import ClusterKey
-from gateway.compiler.diff import DocumentKey, Entry
+from gateway.compiler.diff import DocumentKey, Entry, ServiceKey
 from gateway.compiler.host_build import build_host
 from gateway.compiler.matches import Placed, read_match
 from gateway.compiler.policies import (
@@ -61,8 +69,11 @@ class Access:
         settings: Iterable[Entry[MeshSettings]],
         namespaces: Iterable[Entry[Namespace]],
         parts: Parts,
+        outside: frozenset[ServiceKey] = frozenset(),
     ) -> None:
+        """outside: services that lead out of the mesh."""
         self._parts = parts
+        self._outside = outside
         self._readings = Readings()
         policies = list(policies)
         self._attached = Attached(policies)
@@ -74,7 +85,7 @@ class Access:
         self.asked = tuple(
             _cluster_key(entry.spec.external.service, entry.namespace) for entry in policies if entry.spec.external
         )
-        self._gates: dict[tuple[tuple[DocumentKey, ...], str, str], Gate | None] = {}
+        self._gates: dict[tuple[tuple[DocumentKey, ...], str, str, str], Gate | None] = {}
 
     def route_gate(self, places: Iterable[Place], origin: str) -> Gate | None:
         """May the Route be used? None: nobody says anything of it. origin: the Route's namespace, "" = no Route."""
@@ -82,7 +93,8 @@ class Access:
 
     def service_gate(self, namespace: str, service: str, subset: str, origin: str) -> Gate | None:
         """May this service be called by a Route of the namespace `origin`?"""
-        return self._gate(self._attached.at(service_places(namespace, service, subset)), origin, namespace)
+        entries = self._attached.at(service_places(namespace, service, subset))
+        return self._gate(entries, origin, namespace, service if (namespace, service) in self._outside else "")
 
     def checks(self, places: Iterable[Place], cluster_for: Callable[[ClusterKey], Cluster]) -> tuple[FilterStep, ...]:
         """Of the services that policies have asked, from the wider place on; the same step for all rules."""
@@ -100,19 +112,21 @@ class Access:
             step = self._checks[entry.key] = check.step()
         return step
 
-    def _gate(self, entries: Entries, origin: str, owner: str) -> Gate | None:
-        key = (tuple(entry.key for entry in entries), origin, owner)
+    def _gate(self, entries: Entries, origin: str, owner: str, outside: str = "") -> Gate | None:
+        """outside: the service's name, where it leads out of the mesh."""
+        key = (tuple(entry.key for entry in entries), origin, owner, outside)
         if key not in self._gates:
-            self._gates[key] = self._compile(entries, origin, owner)
+            self._gates[key] = self._compile(entries, origin, owner, outside)
         return self._gates[key]
 
-    def _compile(self, entries: Entries, origin: str, owner: str) -> Gate | None:
-        last = self._crossing(origin, owner)
+    def _compile(self, entries: Entries, origin: str, owner: str, outside: str) -> Gate | None:
+        own = owner if outside and not origin else ""
+        last = self._leaving(own, outside) if own else self._crossing(origin, owner)
         enforced = [entry for entry in entries if entry.spec.mode == "enforce"]
-        of_enforced = self._rules(enforced, origin, last) if enforced or last.reply is not None else None
+        of_enforced = self._rules(enforced, origin, last, own) if enforced or last.reply is not None else None
         if len(enforced) == len(entries):
             return None if of_enforced is None else Gate(of_enforced, None, _silent)
-        return Gate(of_enforced, self._rules(entries, origin, last), self._telling(entries))
+        return Gate(of_enforced, self._rules(entries, origin, last, own), self._telling(entries))
 
     def _crossing(self, origin: str, owner: str) -> Verdict:
         """Where no document says otherwise: from one namespace into another as the mesh, or the called one, has it."""
@@ -131,7 +145,24 @@ class Access:
         )
         return Verdict(document, says, passes=False)
 
-    def _rules(self, entries: Entries, origin: str, last: Verdict) -> Rules:
+    def _leaving(self, owner: str, service: str) -> Verdict:
+        """Where no document says otherwise: out of the mesh, by no Route. `_rules` lets the service's own namespace."""
+        document = f"Service {owner}/{service}"
+        if self._parts.crosses_namespaces:
+            return Verdict(document, "calls may leave the mesh", passes=True)
+        says = (
+            f"it is for services of namespace {owner} that prove who they are, by a service token or a certificate, "
+            f"and for whom an AccessPolicy of {owner} allows"
+        )
+        return Verdict(
+            document,
+            says,
+            passes=False,
+            reply=Reply(403, "egress_denied", "UAEX", f"{document}: {says}", policy=document),
+        )
+
+    def _rules(self, entries: Entries, origin: str, last: Verdict, own: str) -> Rules:
+        """own: the namespace whose services pass where no document says otherwise, "" = nobody does for this alone."""
         denies: list[Placed[Verdict]] = []
         allows: list[Placed[Verdict]] = []
         default = last
@@ -146,6 +177,9 @@ class Access:
             default = _default(entry, default)
         if default.reply is None:
             allows = []  # they change nothing
+        elif own and default is last:
+            lets_in = Verdict(last.document, f"the caller is of namespace {own}", passes=True)
+            allows.append(Placed(_EVERYTHING, Candidate((True, len(allows), 0), lets_in, is_of_namespace(own))))
         return Rules(
             denies=build_host(denies) if denies else None,
             allows=build_host(allows) if allows else None,

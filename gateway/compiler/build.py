@@ -27,6 +27,7 @@ from gateway.routing.table import HostRoutes, Hosts, SpelledTables, Tables
 from gateway.trust import NOBODY, Trust
 from meshway.model.consumer import Consumer
 from meshway.model.instance import Instance
+from meshway.model.service import External
 from meshway.model.trust_bundle import TrustBundle
 from meshway.snapshot import INSTANCE
 
@@ -149,7 +150,10 @@ class Build:
         renamed = self._take_first_ports(services)
         policies = policy_news + limit_news + authentication_news
         touched = {wide_place(place) for entry in policies for place in places_of(entry)}
-        touched |= self._take_access(accepted)
+        led_out, leads_out = _outside(base.documents), _outside(accepted.documents)
+        moved = {key for key in led_out.keys() | leads_out.keys() if led_out.get(key) != leads_out.get(key)}
+        touched |= self._take_access(accepted, frozenset(leads_out), is_outside_new=bool(moved))
+        touched |= {("service", *service) for service in moved}
         touched |= {("service", *service) for service in renamed}
         if self._authentications.all_owned != base.authentications.all_owned:
             touched.add(MESH)
@@ -157,12 +161,12 @@ class Build:
         touched |= {wide_place(place) for place, _ in refusing.items() ^ was_refusing.items()}
         context = self._context(limits, aliases, accepted.unavailable)
         routes = self._compile_routes(accepted, context, touched, aliases)
-        implicit = self._implicit(services, context, touched)
+        implicit = self._implicit(services, context, touched, leads_out)
         named = chain((key for route in routes.values() for key in route.clusters), self._access.asked)
         clusters = self._clusters.gather(implicit, services, named)
         steps = self._clusters.steps(clusters, are_settings_new=bool(policy_news or renamed))
         anew = EndpointSet(base, accepted.documents, self._instances, self._kept, parts)
-        endpoints = anew.gather(clusters, {entry.key[1:] for entry in accepted.dirty(("Service",))})
+        endpoints = anew.gather(clusters, self._services_changed(accepted, leads_out))
         trust = _trust(accepted, base.tables.trust)
         self.steps = steps + anew.steps + self._consumer_steps(accepted)
         self.steps.append(_naming(parts, trust.trust_domain))
@@ -229,16 +233,21 @@ class Build:
             self._parts,
         )
 
+    def _services_changed(self, accepted: Accepted, outside: Mapping[ServiceKey, External]) -> set[tuple[str, ...]]:
+        """Whose endpoints are made anew; where hosts outside may be is MeshSettings' word."""
+        changed: set[tuple[str, ...]] = {entry.key[1:] for entry in accepted.dirty(("Service",))}
+        return changed | set(outside) if accepted.dirty(("MeshSettings",)) else changed
+
     def _take_first_ports(self, services: list[Entry[Any]]) -> set[ServiceKey]:
         """Answers the services whose first port has another name: other policies may hold for their calls."""
         before, now = self._base.first_ports, first_ports(services)
         self._clusters.first_ports = now
         return {key for key in before.keys() | now.keys() if before.get(key, FIRST_PORT) != now.get(key, FIRST_PORT)}
 
-    def _take_access(self, accepted: Accepted) -> set[Place]:
+    def _take_access(self, accepted: Accepted, outside: frozenset[ServiceKey], *, is_outside_new: bool) -> set[Place]:
         """Makes the policies anew where one of their documents changed. Answers whose calls that concerns."""
         news = accepted.dirty(access.KINDS)
-        if not news:
+        if not news and not is_outside_new:
             return set()
         policies = accepted.of_kind("AccessPolicy")
         self._access = access.Access(
@@ -247,6 +256,7 @@ class Build:
             accepted.of_kind("MeshSettings"),
             accepted.of_kind("Namespace"),
             self._parts,
+            outside,
         )
         return access.touched_by(news, policies)
 
@@ -280,7 +290,11 @@ class Build:
         return routes
 
     def _implicit(
-        self, services: list[Entry[Any]], context: RouteContext, touched: set[Place]
+        self,
+        services: list[Entry[Any]],
+        context: RouteContext,
+        touched: set[Place],
+        outside: Mapping[ServiceKey, External],
     ) -> dict[ServiceKey, HostRoutes]:
         known = {(entry.namespace, entry.name): None for entry in services}
         known |= dict.fromkeys(self._instances) | dict.fromkeys(self._kept)
@@ -289,7 +303,7 @@ class Build:
             before = self._base.implicit.get(service)
             if before is None or (touched and self._is_service_touched(service, touched)):
                 try:
-                    before = single_plan(implicit_plan(ClusterKey(*service), context))
+                    before = single_plan(implicit_plan(ClusterKey(*service), context, outside.get(service)))
                 except Blamed:
                     raise
                 except Exception as error:
@@ -340,6 +354,15 @@ def _trust(accepted: Accepted, before: Trust) -> Trust:
         return before
     bundles = [entry.spec for entry in accepted.of_kind(TrustBundle.__name__)]
     return Trust(bundles[0]) if bundles else NOBODY
+
+
+def _outside(documents: Mapping[DocumentKey, Entry[Any]]) -> dict[ServiceKey, External]:
+    """Services that lead out of the mesh."""
+    return {
+        (key[1], key[2]): entry.spec.external
+        for key, entry in documents.items()
+        if key[0] == "Service" and entry.spec.external is not None
+    }
 
 
 def _by_place(unavailable: Mapping[DocumentKey, tuple[Place, ...]]) -> dict[Place, DocumentKey]:

@@ -22,6 +22,7 @@ from gateway.plan import Parts
 from gateway.upstream.cluster import Balancer, Cluster
 from gateway.upstream.cluster_settings import BalancingSettings, ClusterSettings
 from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.outside import Network, Outside
 from meshway.model.instance import Instance
 from meshway.model.service import Service, SubsetMatch, target_port
 
@@ -74,7 +75,12 @@ def _algorithm(settings: BalancingSettings, parts: Parts) -> Balancer:
 
 
 def instances_of(namespace: str, service: str, document: Service | None) -> dict[str, Instance] | None:
-    """The endpoints that a static service brings in its document; None for a service whose instances register."""
+    """The endpoints that a service brings in its document; None for a service whose instances register."""
+    if document is not None and document.external is not None:
+        external = document.external
+        place = f"{external.host}:{external.target_port}"
+        address, port = external.host, external.target_port
+        return {place: Instance(namespace=namespace, service=service, id=place, address=address, port=port)}
     if document is None or document.type != "static":
         return None
     own = target_port(document.ports[0])
@@ -166,14 +172,17 @@ class ServiceUpdate:
         before: Mapping[EndpointKey, Endpoint],
         kept: Mapping[str, Instance],
         parts: Parts,
+        allowed: tuple[Network, ...] = (),
     ) -> None:
-        """clusters: all of this service. before: its endpoints until now. kept: instances that are only kept."""
+        """clusters: all of this service. before: its endpoints until now. kept: instances that are only kept. allowed:
+        where hosts outside may be though nobody is to be sent there."""
         instances, kept = with_ports(instances, document), with_ports(kept, document)
         if kept:
             instances = with_kept(instances, kept)
         self.endpoints: dict[EndpointKey, Endpoint] = {}
         self.steps: list[Step] = []
         self._before = before
+        self._outside = outside_of(document, allowed)
         self._now = parts.now()
         self._member_of: dict[EndpointKey, tuple[Cluster, ...]] = {}
         alike: dict[tuple[Cluster, ...], tuple[Cluster, ...]] = {}  # most endpoints are in the same clusters
@@ -221,11 +230,27 @@ class ServiceUpdate:
                 self.steps.append(_learning(endpoint, own))
         elif endpoint.instance != instance:
             self.steps.append(_updating(endpoint, instance))
+        if endpoint.outside != self._outside:
+            self.steps.append(_finding(endpoint, self._outside))
         if endpoint.is_kept != is_kept:
             self.steps.append(_keeping(endpoint, is_kept=is_kept))
         self.endpoints[endpoint.key] = endpoint
         self._member_of[endpoint.key] = ()
         return endpoint
+
+
+def outside_of(document: Service | None, allowed: tuple[Network, ...]) -> Outside | None:
+    """None: its endpoints are called where they say they are."""
+    if document is None or document.external is None:
+        return None
+    return Outside(document.external.host, float(document.external.refresh), allowed)
+
+
+def _finding(endpoint: Endpoint, outside: Outside | None) -> Step:
+    def find() -> None:
+        endpoint.outside = outside
+
+    return find
 
 
 def _is_another(endpoint: Endpoint, instance: Instance) -> bool:

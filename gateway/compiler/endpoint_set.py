@@ -2,15 +2,19 @@
 
 import logging
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Any, Final
 
 from gateway.compiler.blame import Blamed
 from gateway.compiler.clusters import ClusterKey, EndpointKey, ServiceUpdate, Step, instances_of, retiring
 from gateway.compiler.diff import CompileError, DocumentKey, Entry, Refusal, ServiceKey
+from gateway.compiler.policies import MESH_NAMESPACE
 from gateway.compiler.state import State
 from gateway.plan import Parts
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.outside import Network
+from meshway.model import mesh_settings
 from meshway.model.instance import Instance
 from meshway.model.service import Service
 
@@ -91,7 +95,14 @@ class EndpointSet:
         instances = instances_of(*service, document)
         if instances is None:
             instances = dict(self._instances.get(service, {}))
-        return ServiceUpdate(clusters, instances, document, before, self._kept.get(service, {}), self._parts)
+        kept = self._kept.get(service, {})
+        return ServiceUpdate(clusters, instances, document, before, kept, self._parts, self._allowed())
+
+    def _allowed(self) -> tuple[Network, ...]:
+        """Where hosts outside may be, by MeshSettings."""
+        entry = self._documents.get(("MeshSettings", MESH_NAMESPACE, mesh_settings.NAME))
+        egress = entry.spec.egress if entry is not None else None
+        return () if egress is None else tuple(ip_network(text) for text in egress.allow_cidrs)
 
     def _keep(
         self,

@@ -18,10 +18,12 @@ def mesh_names(service: ServiceKey) -> Iterator[bytes]:
 
 
 def read_aliases(services: Iterable[Entry[Any]]) -> dict[str, ServiceKey]:
-    """Aliases are unique in the mesh; should two services claim one, the first by name has it."""
+    """With the hosts of services outside. Aliases are unique in the mesh; should two services claim one, the first by
+    name has it."""
     aliases: dict[str, ServiceKey] = {}
     for entry in sorted(services, key=lambda entry: entry.key):
-        for alias in entry.spec.aliases:
+        outside = entry.spec.external
+        for alias in (*entry.spec.aliases, *(() if outside is None else (outside.host,))):
             aliases.setdefault(plain_host(alias), (entry.namespace, entry.name))
     return aliases
 

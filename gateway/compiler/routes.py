@@ -7,6 +7,7 @@ listed Route has the order in which it is written.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.access.gate import Authorize
 from gateway.compiler.access import Access, RuleAccess, all_involved
@@ -36,9 +37,12 @@ from gateway.upstream.criticality import LINES, SHARES
 from meshway.model.document import Destination
 from meshway.model.match import Match, PathMatch
 from meshway.model.precedence import asked_at
-from meshway.model.route import Route, Rule, RuleDestination
+from meshway.model.route import Rewrite, Route, Rule, RuleDestination
 from meshway.model.rule_actions import Mirror
+from meshway.model.service import External
 from meshway.model.traffic_policy import TrafficPolicy
+
+_HTTP_PORT: Final = 80  # of http URLs, which a Host need not say
 
 
 @dataclass(slots=True, frozen=True)
@@ -143,9 +147,13 @@ def attach(entry: Entry[Route], aliases: Mapping[str, ServiceKey]) -> Attachment
     return Attachment(tuple(edge), tuple(mesh))
 
 
-def implicit_plan(key: ClusterKey, context: RouteContext) -> RoutePlan:
-    """What a registered service without a mesh Route has: everything goes to itself."""
-    rule = Rule(name="all", destinations=(RuleDestination(service=key.service),))
+def implicit_plan(key: ClusterKey, context: RouteContext, outside: External | None = None) -> RoutePlan:
+    """What a service without a mesh Route has: everything goes to itself, and to a host outside by its own name."""
+    rewrite = None
+    if outside is not None:
+        port = "" if outside.target_port == _HTTP_PORT else f":{outside.target_port}"
+        rewrite = Rewrite(host=f"{outside.host}{port}")
+    rule = Rule(name="all", destinations=(RuleDestination(service=key.service),), rewrite=rewrite)
     entry = Entry("Route", key.namespace, f"implicit:{key.service}", Route(listeners=("mesh",), rules=(rule,)))
     return _compile_rule(entry, rule, "all", [key], [PathMatch(prefix="")], context, is_written=False)
 

@@ -7,6 +7,12 @@ from gateway.plan import RoutePlan
 def nowhere(exchange: Exchange) -> Reply:
     """With what somebody who mistyped a name, or forgot the Route, wants to read."""
     host, path = exchange.host.decode("latin-1"), exchange.path.decode("latin-1")
+    if exchange.listener == MESH and exchange.head.is_absolute and "." in host and not host.endswith(".mesh"):
+        detail = (
+            f"{host} is no service, and hosts outside are called by a Service with type: external and external.host: "
+            f"{host} alone; meshway get services -A lists who there is"
+        )
+        return Reply(403, "egress_denied", "UAEX", detail)
     if exchange.listener == MESH:
         detail = f"no service or route answers to host {host} and path {path}; meshway get services -A lists who does"
     else:

@@ -94,10 +94,15 @@ class CheckTargets:
         return checks
 
     def _all_instances(self) -> dict[ServiceKey, dict[str, Instance]]:
-        """With those that static services bring in their documents instead of registering."""
+        """With those that static services bring in their documents instead of registering; hosts outside are not
+        checked: nobody has judged their addresses."""
         found = dict(self._instances)
         for _, namespace, name in self._services:
-            static = instances_of(namespace, name, self._services[("Service", namespace, name)].spec)
+            document = self._services[("Service", namespace, name)].spec
+            if document.external is not None:
+                found.pop((namespace, name), None)
+                continue
+            static = instances_of(namespace, name, document)
             if static is not None:
                 found[(namespace, name)] = static
         return found

@@ -6,6 +6,7 @@ from meshway.model.instance import Instance
 
 if TYPE_CHECKING:
     from gateway.upstream.cluster import Cluster
+    from gateway.upstream.outside import Outside
     from gateway.wire.interfaces import Upstream
 
 
@@ -18,8 +19,8 @@ class Endpoint:
     key: namespace, service, id. clusters: those it belongs to now. registered_id: the instance's, which its endpoints
     on named ports share. serving_since: when it began to serve here, 0 = long ago; has_returned: from an ejection or a
     failing check. ewma_s, ewma_at: of its latency (balancing/peak_ewma.py), 0 = unknown. limit: adaptive, of its own
-    (endpoint_limits.py). is_kept: the registry has
-    dropped it and it is called on while it answers. answers: good ones that no outlier detection has counted.
+    (endpoint_limits.py). outside: its address is to be looked up and judged at every connection. is_kept: the registry
+    has dropped it and it is called on while it answers. answers: good ones that no outlier detection has counted.
     answers_told: all good ones until they were last reported as evidence.
     """
 
@@ -43,6 +44,7 @@ class Endpoint:
         "key",
         "limit",
         "outlier",
+        "outside",
         "port",
         "registered_id",
         "serving_since",
@@ -72,4 +74,5 @@ class Endpoint:
         self.idle: list[Upstream] = []
         self.outlier: Any = None
         self.limit: Any = None
+        self.outside: Outside | None = None
         self.registered_id = registered_id or instance.id

@@ -14,7 +14,8 @@ def service_health(item: Item) -> str:
     known = sum(status.get(name, 0) for name in ("passing", "critical", "draining", "maintenance"))
     passing = status.get("passing", 0)
     if not known:
-        return "✓ static" if item["spec"].get("type") == "static" else "-"
+        kind = item["spec"].get("type", "registered")
+        return "-" if kind == "registered" else f"✓ {kind}"
     if not passing:
         return "■ down"
     return "✓ ok" if not status.get("critical", 0) else "▲ partly"

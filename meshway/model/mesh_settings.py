@@ -1,8 +1,9 @@
 """MeshSettings: what holds for the whole mesh. There is one, `mesh/mesh`."""
 
-from typing import ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from meshway.model.document import Part, Spec
 from meshway.units import Duration
@@ -20,14 +21,24 @@ class Identity(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     leaf_lifetime: Duration = msgspec.field(default_factory=lambda: Duration(86_400.0))
 
 
+class Egress(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """allow_cidrs: addresses that hosts outside may have though nobody is to be sent there: this machine's own,
+    link-local ones."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"allow_registered_cidrs"})
+
+    allow_cidrs: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+
+
 class MeshSettings(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """cross_namespace: whether Routes may send to services of other namespaces that no AccessPolicy lets them call.
-    identity: of workload certificates."""
+    identity: of workload certificates. egress: of calls to hosts outside."""
 
     plural: ClassVar[str] = "mesh-settings"
     unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"trust_domain", "mtls", "leases", "telemetry", "retention", "approvals", "egress"}
+        {"trust_domain", "mtls", "leases", "telemetry", "retention", "approvals"}
     )
 
     cross_namespace: CrossNamespace | None = None
     identity: Identity | None = None
+    egress: Egress | None = None

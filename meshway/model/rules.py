@@ -18,12 +18,13 @@ from meshway.model.consumer_rules import CONSUMER_RULES
 from meshway.model.document import MESH_NAMESPACE, Metadata
 from meshway.model.external_rules import EXTERNAL_RULES
 from meshway.model.listener_rules import LISTENER_RULES, check_listener
+from meshway.model.match_rules import networks
 from meshway.model.policy_rules import POLICY_RULES
 from meshway.model.route_rules import ROUTE_RULES
 from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path
 from meshway.model.secret_rules import SECRET_RULES
-from meshway.model.service import Service
-from meshway.model.service_rules import SERVICE_RULES
+from meshway.model.service import External, Service
+from meshway.model.service_rules import OUTSIDE_RULES, SERVICE_RULES
 from meshway.units import Size
 
 _LABEL_KEY: Final = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
@@ -74,6 +75,8 @@ def _annotations(part: Any) -> Iterator[Finding]:
 
 RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     Metadata: (BlockRule(("labels",), _labels), BlockRule(("annotations",), _annotations)),
+    External: OUTSIDE_RULES,
+    mesh_settings.Egress: (networks("allow_cidrs"),),
     mesh_settings.Identity: (bounded("leaf_lifetime", low=3_600.0, high=30 * 86_400.0, zero=False),),
     Service: SERVICE_RULES,
     **ROUTE_RULES,

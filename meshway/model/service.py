@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from meshway.model.document import Label, Part, Port, Spec
+from meshway.units import Duration
 
 
 class ServicePort(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -52,6 +53,23 @@ class StaticEndpoint(Part, frozen=True, kw_only=True, forbid_unknown_fields=True
     metadata: dict[str, str] = {}
 
 
+class External(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A host outside the mesh, found by the name server. refresh: how long its answer is used; the last good one goes
+    on while there is no other. tls: has to be written `false` as long as hosts are called without it alone."""
+
+    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"resolve": frozenset({"srv"})}
+
+    host: Annotated[str, Meta(max_length=253)]
+    port: Port | None = None
+    tls: bool = True
+    resolve: Literal["a"] = "a"
+    refresh: Duration = field(default_factory=lambda: Duration(30.0))
+
+    @property
+    def target_port(self) -> int:
+        return self.port or (443 if self.tls else 80)
+
+
 def target_port(port: ServicePort) -> int:
     """Where static endpoints listen that say nothing else."""
     return port.port if port.target_port is None else port.target_port
@@ -64,14 +82,10 @@ class Service(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     """
 
     plural: ClassVar[str] = "services"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"external"})
-    unsupported_because: ClassVar[Mapping[str, str]] = {
-        "external": "is not built yet. By HTTP without TLS, type: static does: endpoints: [{address: api.example, "
-        "port: 80}]; a host's name is looked up for every new connection"
-    }
-    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"type": frozenset({"external", "kubernetes"})}
+    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"type": frozenset({"kubernetes"})}
 
-    type: Literal["registered", "static"] = "registered"
+    type: Literal["registered", "static", "external"] = "registered"
+    external: External | None = None
     ports: Annotated[tuple[ServicePort, ...], Meta(min_length=1, max_length=32)] = (ServicePort(),)
     endpoints: Annotated[tuple[StaticEndpoint, ...], Meta(max_length=1000)] = ()
     aliases: Annotated[tuple[str, ...], Meta(max_length=32)] = ()

@@ -43,7 +43,8 @@ def claims(spec: Spec, namespace: str) -> frozenset[Claim]:
         case Consumer():
             return frozenset(_of_consumer(spec, namespace))
         case Service():
-            return frozenset(("alias", alias) for alias in spec.aliases)
+            outside = () if spec.external is None else (spec.external.host,)
+            return frozenset(("alias", alias) for alias in (*spec.aliases, *outside))
     return frozenset()
 
 

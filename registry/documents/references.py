@@ -117,7 +117,7 @@ def referred_secret(reference: Reference, find: Callable[[DocumentKey], Document
 def is_without_instances(reference: Reference, draft: Draft) -> bool:
     """A service or subset that nobody would answer for now; static endpoints count as instances."""
     service = _service(draft, reference.namespace, reference.name)
-    if reference.to not in ("service", "subset") or (service is not None and service.type == "static"):
+    if reference.to not in ("service", "subset") or (service is not None and service.type != "registered"):
         return False
     subset = None
     if reference.to == "subset":

@@ -20,6 +20,7 @@ from gateway.relay.shedding import Shedding
 from gateway.routing.table import Tables, TablesHolder
 from gateway.telemetry.access_line import LineWriter, outcome_of
 from gateway.telemetry.counters import Counters
+from gateway.upstream.outside import Lookup, OutsideHosts, looked_up
 from gateway.upstream.pool import Pool
 from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
@@ -129,14 +130,18 @@ async def compiled_gateway(
     random: Callable[[], float] = uniform,
     lost: str = "",
     counters: Counters | None = None,
+    lookup: Lookup = looked_up,
+    crosses_namespaces: bool = False,
 ) -> AsyncIterator[CompiledGateway]:
-    """random: in [0, 1), of shares, picks and backoffs. lost: why nobody tells what other gateways have counted."""
+    """random: in [0, 1), of shares, picks and backoffs. lost: why nobody tells what other gateways have counted.
+    lookup: of hosts outside."""
     loop, now = asyncio.get_running_loop(), LeapingClock()
     wheel = TimerWheel(now())
-    pool = Pool(make_connector(loop), wheel, now)
+    pool = Pool(make_connector(loop, outside=OutsideHosts(now, lookup)), wheel, now)
     parts = Parts(
         now=now, random=random, zone=zone, retire=pool.close_idle, pool=pool, desks=_desks(lost, now), counters=counters
     )
+    parts.crosses_namespaces = crosses_namespaces
     compiler = Compiler(parts)
     holder = TablesHolder(compiler.tables)
     writer = LineWriter(0.0)

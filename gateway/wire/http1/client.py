@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from gateway.exchange import NEVER, Exchange
 from gateway.upstream.endpoint import Endpoint
+from gateway.upstream.outside import OutsideHosts, looked_up
 from gateway.wire.http1.heads import request_head
 from gateway.wire.interfaces import Timer, UpstreamEvents
 from meshway.http1.field_lines import FieldLines, response_lines
@@ -357,8 +358,10 @@ def make_connector(
     *,
     limits: HeadLimits | None = None,
     drop: frozenset[bytes] = IDENTIFYING,
+    outside: OutsideHosts | None = None,
 ) -> "Connector":
-    """What the pool opens connections with. drop: fields of answers that callers do not get."""
+    """What the pool opens connections with. drop: fields of answers that callers do not get. outside: finds hosts."""
+    hosts = outside or OutsideHosts(loop.time, looked_up)
     head_limits = limits or HeadLimits()
     lines = response_lines(drop=drop)
 
@@ -371,8 +374,9 @@ def make_connector(
     ) -> Callable[[], None]:
         async def open_connection() -> None:
             try:
+                address = endpoint.address if endpoint.outside is None else await hosts.address(endpoint.outside)
                 transport, protocol = await loop.create_connection(
-                    lambda: ClientProtocol(endpoint, head_limits, lines), endpoint.address, endpoint.port
+                    lambda: ClientProtocol(endpoint, head_limits, lines), address, endpoint.port
                 )
             except OSError as error:
                 on_failed(error.strerror or str(error))

@@ -11,6 +11,7 @@ from gateway.exchange import MESH, Reply
 from gateway.plan import Parts, RoutePlan
 from gateway.telemetry.counters import Counters, read_counters
 from gateway.telemetry.prometheus import exposition
+from meshway.identity import Principal
 from meshway.snapshot import Change
 from tests.parts.calls import call
 from tests.parts.changes import document, edge_route, gone, running, to
@@ -192,3 +193,30 @@ def test_a_thousand_rules_are_asked_by_path_not_one_by_one() -> None:
     root = gate.enforced.together.root
     assert root.candidates == ()
     assert [len(node.candidates) for node in root.children.values()] == [1] * 1000
+
+
+def test_services_of_its_own_namespace_leave_the_mesh_unless_a_policy_says_otherwise() -> None:
+    bench = Bench()
+    outside = {"type": "external", "external": {"host": "api.example", "tls": False}}
+    bench.apply(document("Service", "api", outside))
+
+    def fate(principal: Principal | None) -> str:
+        exchange = call(host="api.default.mesh", listener=MESH)
+        exchange.principal = principal
+        plan = bench.compiler.tables.match(exchange)
+        assert plan is not None
+        assert plan.guard is not None
+        reply = plan.guard.refusal(exchange, "default/api", ("default", "api", "api.example:80"))
+        return "" if reply is None else f"{reply.policy}: {reply.reason}"
+
+    own = Principal("spiffe://mesh.internal/ns/default/svc/web", "default", "web", method="service_token")
+    other = Principal("spiffe://mesh.internal/ns/shop/svc/web", "shop", "web", method="service_token")
+    person = Principal("https://id.example#me", "default", method="jwt")
+    said = Principal("spiffe://mesh.internal/ns/default/svc/web", "default", "web")
+    denied = "Service default/api: egress_denied"
+    assert [fate(who) for who in (own, other, person, said, None)] == ["", denied, denied, denied, denied]
+    bench.apply(document("AccessPolicy", "p", {"targets": [{"service": "api"}], "default": "deny"}))
+    assert fate(own) == "AccessPolicy default/p: denied"
+    bench.apply(gone("AccessPolicy", "p"), document("Service", "api", {}), running("api", "1"))
+    plan = bench.plan("api.default.mesh", listener=MESH)
+    assert (plan.guard, plan.request_filters) == (None, ())  # it leads nowhere outside any more
