@@ -27,6 +27,7 @@ from registry.documents.reading import read_change, rows_of
 from registry.documents.secret_frames import SecretFrames
 from registry.feed.feed import Feed
 from registry.identity.identity import Identity
+from registry.identity.publishing import shown_trust
 from registry.leases.abandoned import AbandonedHolds
 from registry.leases.company import Company
 from registry.leases.leases import Leases
@@ -44,6 +45,7 @@ from registry.rights.bootstrap import FILE_NAME, read_bootstrap
 from registry.rights.following import TokenFollowing
 from registry.rights.sign_in import SignIn
 from registry.rights.tokens import Tokens
+from registry.rights.workloads import Workloads
 from registry.sealing import new_data_key, read_master_key, sealing_of
 from registry.settings import StartRefused
 from registry.store.interface import DataKeyRecord, StoreUnavailable
@@ -263,7 +265,13 @@ def _sign_in(settings: RegistrySettings, view: View, wall: Callable[[], float]) 
     if not settings.trusts_loopback:
         file = settings.bootstrap_token_file or settings.data_dir / FILE_NAME
         bootstrap = read_bootstrap(file, view.tokens.values())
-    return SignIn(lambda: view.tokens, wall, trusts_loopback=settings.trusts_loopback, bootstrap=bootstrap)
+    return SignIn(
+        lambda: view.tokens,
+        wall,
+        trusts_loopback=settings.trusts_loopback,
+        bootstrap=bootstrap,
+        workloads=Workloads(lambda: shown_trust(view), wall),
+    )
 
 
 async def _loaded_view(settings: RegistrySettings, store: Store) -> View:

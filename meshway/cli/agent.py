@@ -30,12 +30,18 @@ def agent(
             help="The one-time token of `meshway token create --enrol`; needed where DIR holds no certificate.",
         ),
     ] = None,
+    service_token: Annotated[
+        bool,
+        typer.Option(
+            "--service-token", help="Keep service.token there, too: MESHWAY_TOKEN_FILE for a program that registers."
+        ),
+    ] = False,
 ) -> None:
     """Keep a certificate in DIR until Ctrl-C: get it by a one-time token, renew it at half its life."""
-    asyncio.run(_keep(session, folder, enrol_token_file))
+    asyncio.run(_keep(session, folder, enrol_token_file, keeps_token=service_token))
 
 
-async def _keep(session: Session, folder: Path, enrol_token_file: Path | None) -> None:
+async def _keep(session: Session, folder: Path, enrol_token_file: Path | None, *, keeps_token: bool) -> None:
     from meshway.client.certificate import CertificateKeeper
     from meshway.client.certificate_folder import CertificateFolder
     from meshway.client.registry import AsyncRegistry
@@ -49,11 +55,12 @@ async def _keep(session: Session, folder: Path, enrol_token_file: Path | None) -
     def changed(credential: "Credential") -> None:
         session.say(f"✓ {credential.identity.text} in {folder}")
 
-    registry, done = (
-        AsyncRegistry(MeshSettings(registry=session.registry, token_file=session.token_file, ca_file=session.ca_file)),
-        asyncio.Event(),
+    # What it asks proves itself by its body; a token that is over, or that it has yet to get, would only be in the way.
+    registry = AsyncRegistry(MeshSettings(registry=session.registry, ca_file=session.ca_file))
+    done = asyncio.Event()
+    keeper = CertificateKeeper(
+        registry, CertificateFolder(folder), token=token, keeps_token=keeps_token, changed=changed
     )
-    keeper = CertificateKeeper(registry, CertificateFolder(folder), token=token, changed=changed)
     keeper.take_kept()
     try:
         if keeper.credential is None and not token():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -44,8 +45,8 @@ class NotEnrolled(Exception):
 
 class CertificateKeeper:
     """folder: where it lies; it is read at the start, so that a restart needs no token. token: gives the one-time token
-    when there is no certificate to renew, "" = there is none. changed: told of every new certificate and every other
-    set of roots, on the loop. wall: seconds since 1970. chance: 0 to 1.
+    when there is no certificate to renew, "" = there is none. keeps_token: a service token lies there, too. changed:
+    told of every new certificate and every other set of roots, on the loop. wall: seconds since 1970. chance: 0 to 1.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class CertificateKeeper:
         folder: CertificateFolder,
         *,
         token: Callable[[], str],
+        keeps_token: bool = False,
         changed: Callable[[Credential], None] = lambda _: None,
         wall: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
@@ -61,6 +63,7 @@ class CertificateKeeper:
         self._registry = registry
         self._folder = folder
         self._token = token
+        self._token_at = 0.0 if keeps_token else math.inf
         self._changed = changed
         self._wall = wall
         self._chance = chance
@@ -89,6 +92,8 @@ class CertificateKeeper:
         try:
             if self.credential is None or self._wall() >= self._renew_at:
                 await self._get()
+            elif self._wall() >= self._token_at:
+                await self._keep_token(self.credential)
             elif self._wall() >= self._roots_at:
                 await self._follow_roots()
         except (MeshwayError, NotEnrolled, OSError, ValueError) as error:
@@ -96,7 +101,7 @@ class CertificateKeeper:
         if self._failures:
             _log.info("the certificate is kept again")
         self._failures, self.problem = 0, ""
-        return max(0.0, min(self._renew_at, self._roots_at) - self._wall())
+        return max(0.0, min(self._renew_at, self._token_at, self._roots_at) - self._wall())
 
     async def _get(self) -> None:
         """A new key for every certificate; one whose answer was lost is asked for with the same again."""
@@ -121,6 +126,13 @@ class CertificateKeeper:
         self._take(credential)
         _log.info("holds a certificate for %s", issued.subject)
 
+    async def _keep_token(self, held: Credential) -> None:
+        at = int(self._wall())
+        call = identity_calls.service_token(held.certificate, at, Key(held.key).token_proof(at))
+        token = await self._registry.send(call)
+        self._folder.write_token(token.token)
+        self._token_at = self._wall() + self._about((token.expires_at - self._wall()) / 2)
+
     async def _follow_roots(self) -> None:
         held = self.credential
         assert held is not None
@@ -140,6 +152,8 @@ class CertificateKeeper:
         self.credential = credential
         self._renew_at = renewal_at(credential, self._chance())
         self._roots_at = self._wall() + self._about(ROOTS_S)
+        if self._token_at != math.inf:
+            self._token_at = 0.0  # the one before falls with its certificate
         self._changed(credential)
 
     def _about(self, wait_s: float) -> float:

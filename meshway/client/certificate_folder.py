@@ -2,6 +2,7 @@
 
 `identity.pem` is key and chain in one, replaced whole: who reads it never meets the key of one and the certificate of
 another. `certificate.pem` and `key.pem` are the same apart, for programs that want two; `roots.pem` is whom to trust.
+`service.token` says the same as the certificate to whom no TLS is spoken, where somebody wants it kept.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ IDENTITY: Final = "identity.pem"
 CERTIFICATE: Final = "certificate.pem"
 KEY: Final = "key.pem"
 ROOTS: Final = "roots.pem"
+SERVICE_TOKEN: Final = "service.token"  # noqa: S105  # a file's name
 _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 
 
@@ -56,6 +58,9 @@ class CertificateFolder:
         self._replace(KEY, credential.key, 0o600)
         self._replace(CERTIFICATE, credential.certificate, 0o644)
         self._replace(IDENTITY, credential.key + credential.certificate, 0o600)
+
+    def write_token(self, token: str) -> None:
+        self._replace(SERVICE_TOKEN, token, 0o600)
 
     def write_roots(self, roots: str) -> None:
         self._replace(ROOTS, roots, 0o644)

@@ -111,6 +111,12 @@ class Publisher:
         return shown is None or shown[0].generation != trust_of(trust[0]).generation
 
 
+def shown_trust(view: View) -> TrustBundle | None:
+    """What the feed shows; the same object as long as it does."""
+    row = view.document(KEY)
+    return row.spec if row is not None and isinstance(row.spec, TrustBundle) else None
+
+
 def bundle_of(trust: Trust, revoked: list[str]) -> TrustBundle:
     """revoked: serials in hex."""
     return TrustBundle(

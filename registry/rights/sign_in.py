@@ -21,12 +21,14 @@ from meshway.identity import Principal
 from meshway.problem import Problem
 from registry.rights.caller import NOBODY, TRUSTED, Caller, unauthenticated
 from registry.rights.token import id_of, is_its_own, is_live, scope_of
+from registry.rights.workloads import is_of_workload, is_written_so
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from meshway.http1.message import RequestHead
     from registry.rights.bootstrap import Bootstrap
+    from registry.rights.workloads import Workloads
     from registry.store.interface import TokenRecord
 
 _LOOPBACK_NAMES: Final = frozenset({b"localhost", b"[::1]", b"ip6-localhost"})
@@ -37,9 +39,10 @@ _REMEMBERED: Final = 10_000
 
 class SignIn:
     """One for the process. tokens: by id, as they stand now. trusts_loopback: callers on this machine need no token.
-    wall: seconds since 1970. bootstrap: what signs in as long as there was never an admin."""
+    wall: seconds since 1970. bootstrap: what signs in as long as there was never an admin. workloads: who signs in by
+    service tokens, None: nobody."""
 
-    __slots__ = ("_bootstrap", "_callers", "_tokens", "_trusts_loopback", "_wall")
+    __slots__ = ("_bootstrap", "_callers", "_tokens", "_trusts_loopback", "_wall", "_workloads")
 
     def __init__(
         self,
@@ -48,11 +51,13 @@ class SignIn:
         *,
         trusts_loopback: bool,
         bootstrap: Bootstrap | None = None,
+        workloads: Workloads | None = None,
     ) -> None:
         self._tokens = tokens
         self._wall = wall
         self._trusts_loopback = trusts_loopback
         self._bootstrap = bootstrap
+        self._workloads = workloads
         # What callers send again and again, as they send it: looked up instead of hashed.
         self._callers: dict[bytes, Caller] = {}
 
@@ -81,6 +86,8 @@ class SignIn:
         """Whether the caller may go on with what takes long: its token is neither revoked nor over."""
         if not caller.token:
             return True
+        if is_of_workload(caller):
+            return self._workloads is not None and self._workloads.is_still(caller)
         record = self._tokens().get(caller.token)
         return record is not None and is_live(record, self._wall())
 
@@ -90,7 +97,7 @@ class SignIn:
             known = self._looked_up(sent)
             if len(self._callers) >= _REMEMBERED:
                 self._callers.clear()
-            if known.token:
+            if known.token and not is_of_workload(known):
                 self._callers[sent] = known
         if known.expires_at is not None and self._wall() >= known.expires_at:
             raise unauthenticated("the token is over", code="token_expired")
@@ -98,6 +105,8 @@ class SignIn:
 
     def _looked_up(self, sent: bytes) -> Caller:
         text = _token_of(sent)
+        if self._workloads is not None and is_written_so(text):
+            return self._workloads.caller(text)
         token_id = id_of(text)
         record = None if token_id is None else self._tokens().get(token_id)
         if record is None and self._bootstrap is not None and self._bootstrap.is_its_own(text, self._tokens().values()):

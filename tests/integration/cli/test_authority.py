@@ -76,10 +76,20 @@ def test_an_agent_keeps_a_certificate_for_a_program(registry: Registry, namespac
     made = registry.client.post("/v1/identity/enrolments", json={"subject": f"{namespace}/cart"}).json()
     token.write_text(made["token"])
     command = python("-m", "meshway.cli.main", "agent", "--dir", str(folder), "--registry", registry.url)
-    agent = Process([*command, "--enrol-token-file", str(token)], tmp_path / "first.log")
+    agent = Process([*command, "--enrol-token-file", str(token), "--service-token"], tmp_path / "first.log")
     try:
-        wait_until(lambda: "svc/cart" in agent.text(), within_s=30.0)
+        wait_until((folder / "service.token").exists, within_s=30.0)
+        assert "svc/cart" in agent.text()
         kept = CertificateFolder(folder).read()
+        signed = {"Authorization": f"Bearer {(folder / 'service.token').read_text()}"}
+        answers = [
+            registry.client.put(
+                f"/v1/namespaces/{namespace}/services/{name}/instances/i1", json={"port": 9000}, headers=signed
+            ).status_code
+            for name in ("cart", "payments")
+        ]
+        assert answers[0] == 201
+        assert answers[1] in (403, 404), "itself alone"
     finally:
         assert agent.stop() == 0
     token.unlink()

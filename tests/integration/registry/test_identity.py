@@ -31,7 +31,7 @@ from registry.store.sqlite import SqliteStore
 from tests.parts.conditions import until
 from tests.parts.postgres import Postgres
 from tests.parts.registry import RunningRegistry, running_registry
-from tests.parts.registry_wire import Answer
+from tests.parts.registry_wire import Answer, RawClient
 from tests.parts.valkey import Valkey
 
 
@@ -480,3 +480,56 @@ async def test_a_restored_backup_knows_the_certificates_of_its_time_and_issues_o
         assert (await registry.call("GET", "/v1/identity/trust")).json["roots"] == roots
         assert (await renew(registry, issued.json["certificate"], key, Key())).status == 201
         assert bundle_of(registry).roots == (roots,)
+
+
+def bearer(token: str) -> str:
+    return f"Authorization: Bearer {token}"
+
+
+async def service_token(registry: RunningRegistry, subject: str) -> str:
+    key, now = Key(), int(time.time())
+    issued = (await enrol(registry, await token_for(registry, subject), key)).json
+    body = {"certificate": issued["certificate"], "at": now, "proof": key.token_proof(now)}
+    return str((await registry.call("POST", "/v1/identity/tokens", body)).json["token"])
+
+
+async def test_a_service_signs_in_by_its_token_and_registers_itself_alone(registry: RunningRegistry) -> None:
+    await begin(registry)
+    line = bearer(await service_token(registry, "shop/books"))
+    instances = "/v1/namespaces/shop/services/{}/instances/i1"
+    assert (await registry.call("PUT", instances.format("books"), {"port": 9000}, line)).status == 201
+    assert (await registry.call("PUT", instances.format("payments"), {"port": 9000}, line)).status in (403, 404)
+    other = "/v1/namespaces/default/services/books/instances/i1"
+    assert (await registry.call("PUT", other, {"port": 9000}, line)).status in (403, 404)
+    assert (await registry.call("POST", "/v1/apply", {"documents": []}, line)).status in (403, 404)
+    session = (await registry.call("GET", "/v1/session", None, line)).json
+    assert session["principal"] == "spiffe://mesh.internal/ns/shop/svc/books"
+    await registry.call("POST", "/v1/identity/revocations", {"subject": "shop/books"})
+    refused = await registry.call("PUT", instances.format("books"), {"port": 9000}, line)
+    assert (refused.status, "revoked" in refused.json["detail"]) == (401, True)
+    for wrong in ("a.b.c", line.removeprefix("Authorization: Bearer ")[:-3] + "AAA"):
+        answer = await registry.call("PUT", instances.format("books"), {"port": 9000}, f"Authorization: Bearer {wrong}")
+        assert answer.status == 401
+
+
+async def test_a_gateway_signs_in_by_its_token_and_may_what_gateways_may(registry: RunningRegistry) -> None:
+    await begin(registry)
+    line = bearer(await service_token(registry, "gateway/gw-1"))
+    assert (await registry.call("POST", "/v1/reports", {"node": "gw-1"}, line)).status < 300
+    assert (await registry.call("GET", "/v1/backup", None, line)).status == 403
+    instance = "/v1/namespaces/shop/services/books/instances/i1"
+    assert (await registry.call("PUT", instance, {"port": 9000}, line)).status in (403, 404)
+
+
+async def test_a_stream_is_cut_when_the_certificate_behind_its_token_is_revoked(registry: RunningRegistry) -> None:
+    await begin(registry)
+    line = bearer(await service_token(registry, "gateway/gw-1"))
+    async with RawClient(registry.port) as client:
+        client.send("GET", "/v1/feed", None, line)
+        assert (await client.head()).status == 200
+        request = next(iter(registry.surface.connections))._request
+        assert request is not None
+        caller, sign_in = request.caller, registry.core.sign_in
+        assert sign_in.is_still(caller)
+        await registry.call("POST", "/v1/identity/revocations", {"subject": "gateway/gw-1"})
+        assert not sign_in.is_still(caller)

@@ -15,7 +15,7 @@ from meshway.client.certificate import ROOTS_S, SOON_S, CertificateKeeper, renew
 from meshway.client.certificate_folder import CertificateFolder
 from meshway.client.credential import Credential, Key
 from meshway.client.errors import NotAllowed, Unreachable
-from meshway.client.identity_calls import Issued, Roots
+from meshway.client.identity_calls import Issued, Roots, ServiceToken
 from meshway.identity import parse_spiffe_id
 from meshway.problem import Problem
 from registry.identity.issuing import new_intermediate, new_key, new_leaf, new_root
@@ -47,6 +47,8 @@ class Registry:
             self.requests.append(read_signing_request(body["csr"]).digest)
         if self.fails:
             raise self.fails.pop(0)
+        if call.path.endswith("/tokens"):
+            return ServiceToken(token=f"token of {self._clock[0]}", expires_at=self._clock[0] + 3600)
         if call.path.endswith("/trust"):
             return Roots(trust_domain="mesh.internal", roots=self.roots, issuing=self.issuing)
         csr = body["csr"] if self.answers_for is None else self.answers_for.signing_request()
@@ -62,13 +64,16 @@ class Registry:
 
 
 class World:
-    def __init__(self, folder: Path, token: str = "mwe_token", chance: float = 0.5) -> None:
+    def __init__(
+        self, folder: Path, token: str = "mwe_token", chance: float = 0.5, *, keeps_token: bool = False
+    ) -> None:
         self.clock = [time.time()]
         self.registry = Registry(self.clock)
         self.folder = CertificateFolder(folder)
         self.changes: list[Credential] = []
         self.token = token
         self.chance = chance
+        self.keeps_token = keeps_token
         self.keeper = self.started()
 
     def started(self) -> CertificateKeeper:
@@ -76,6 +81,7 @@ class World:
             self.registry,
             self.folder,
             token=lambda: self.token,
+            keeps_token=self.keeps_token,
             changed=self.changes.append,
             wall=lambda: self.clock[0],
             chance=lambda: self.chance,
@@ -188,3 +194,21 @@ async def test_another_root_that_issues_is_renewed_to_within_minutes(world: Worl
     world.clock[0] += SOON_S * world.chance
     await world.keeper.step()
     assert world.registry.asked[-1] == "renew"
+
+
+async def test_a_service_token_is_kept_beside_it_and_renewed_at_half_its_life(tmp_path: Path) -> None:
+    world = World(tmp_path / "identity", keeps_token=True)
+    file = world.folder.path / "service.token"
+    await world.keeper.step()
+    assert await world.keeper.step() > 0
+    first = file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    while file.read_text() == first:
+        world.clock[0] += max(await world.keeper.step(), 0.001)
+    assert 1700 < world.clock[0] - float(first.rpartition(" ")[2]) < 1900
+    asked = world.registry.asked.count("tokens")
+    world.clock[0] += DAY_S / 2
+    for _ in range(3):
+        await world.keeper.step()
+    assert "renew" in world.registry.asked
+    assert world.registry.asked.count("tokens") > asked, "another certificate, another token"
