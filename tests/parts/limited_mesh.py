@@ -23,7 +23,7 @@ kind: Route
 metadata: {{name: limited}}
 spec:
   hosts: [{HOST}]
-  rules: [{{name: all, respond: {{status: 200, body: "ok"}}}}]
+  rules: [{{name: all, %srespond: {{status: 200, body: "ok"}}}}]
 """
 _LIMIT = """
 ---
@@ -59,9 +59,10 @@ class LimitedMesh:
             self.close()
             raise
 
-    def limit(self, *lines: str) -> None:
-        """Applies the route and its RateLimit; lines: of its spec."""
-        self.registry.apply(_ROUTE + _LIMIT + "".join(f"  {line}\n" for line in lines))
+    def limit(self, *lines: str, lasts: str = "") -> None:
+        """Applies the route and its RateLimit; lines: of its spec. lasts: of a call, as a duration."""
+        slow = f"fault: {{delay: {{fixed: {lasts}}}}}, " if lasts else ""
+        self.registry.apply(_ROUTE % slow + _LIMIT + "".join(f"  {line}\n" for line in lines))
 
     def states(self) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = self.registry.client.get("/v1/gateways").json()["items"]

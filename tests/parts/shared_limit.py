@@ -189,15 +189,15 @@ def strict_bucket(rate: float, burst: float, moments: list[float]) -> list[float
     return [at for at in moments if buckets.take("k", at) >= 0.0]
 
 
-def strict_places(limit: int, lasts_s: float, moments: list[float], chance: random.Random) -> int:
-    """How many of these calls an exact limit would admit, of which each runs about so long."""
+def strict_places(limit: int, lasts_s: Callable[[], float], moments: list[float]) -> int:
+    """How many of these calls an exact limit would admit. lasts_s: how long the next one of them runs."""
     ends: list[float] = []
     admitted = 0
     for at in moments:
         while ends and ends[0] <= at:
             heappop(ends)
         if len(ends) < limit:
-            heappush(ends, at + lasts_s * chance.uniform(0.5, 1.5))
+            heappush(ends, at + lasts_s())
             admitted += 1
     return admitted
 

@@ -13,7 +13,7 @@ import pytest
 from tests.parts.conditions import wait_until
 from tests.parts.fault_proxy import ProxyThread
 from tests.parts.limited_mesh import HOST, LimitedMesh, load
-from tests.parts.shared_limit import most_in_a_window
+from tests.parts.shared_limit import most_in_a_window, strict_places
 from tests.parts.valkey import Valkey
 
 RATE, BURST = 40, 40
@@ -51,6 +51,14 @@ def test_two_gateways_admit_together_what_one_limit_allows(start_limited: Callab
     assert tally.count(200) <= allowed
     assert tally.count(200) >= 0.85 * tally.exact(RATE, BURST)
     assert tally.count(200) + tally.count(429) == sum(len(moments) for moments in tally.moments.values())
+
+    # The same gateways: eight places for calls of 0.2 s, so forty a second, and fewer than these come.
+    mesh.limit("in_flight: {max: 8}", lasts="200ms")
+    began = time.monotonic()
+    tally = asyncio.run(load(ports, 30, SECONDS))
+    assert tally.count(200) <= 8 + 8 * (time.monotonic() - began) / 0.2
+    exact = strict_places(8, lambda: 0.2, sorted(tally.sent))
+    assert tally.count(200) >= 0.85 * exact, f"{tally.count(200)} of {exact}"
 
 
 @pytest.mark.alone

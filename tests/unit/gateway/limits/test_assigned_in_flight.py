@@ -36,7 +36,9 @@ def test_no_place_lies_idle_with_one_worker_while_others_refuse(limit: int, work
     moments = mesh.load(times * limit / 0.1, 0.0, SECONDS)
     mesh.clock.run_until(SECONDS)
     assert mesh.most_running <= limit
-    assert len(mesh.admitted) >= 0.92 * strict_places(limit, 0.1, moments, random.Random(9))
+    chance = random.Random(9)
+    exact = strict_places(limit, lambda: 0.1 * chance.uniform(0.5, 1.5), moments)
+    assert len(mesh.admitted) >= 0.92 * exact
 
 
 def test_bursts_that_move_from_worker_to_worker_find_all_places() -> None:
