@@ -2,8 +2,8 @@
 
 Down go the feed's frames unchanged (meshway/snapshot.py), so a worker compiles what the registry sent, and `start`,
 `no_snapshot`, `transition`, `kept`, `proven`, `gateways`, `buckets`, `grant`, `store`, `key_set`, `key_sets`,
-`pair`, `pairs`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`, `answered`, `ask`,
-`missing_key`, `alive`, `leaving`, `drained`. The form is the same:
+`pair`, `pairs`, `nonce_told`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`, `answered`,
+`ask`, `missing_key`, `nonce`, `alive`, `leaving`, `drained`. The form is the same:
 4-byte length, one msgpack map tagged `t`. What is queued is bounded; a peer that does not read is cut off and, being a
 worker, replaced.
 """
@@ -135,6 +135,21 @@ class MissingKey(Frame, frozen=True, tag="missing_key"):
     url: str
 
 
+class NonceFrame(Frame, frozen=True, tag="nonce"):
+    """A signed request brings this one. mark: of key and nonce. until: seconds since 1970."""
+
+    number: int
+    mark: bytes
+    until: float
+
+
+class NonceTold(Frame, frozen=True, tag="nonce_told"):
+    """Whether it came for the first time, on any worker of the host."""
+
+    number: int
+    is_fresh: bool
+
+
 class AskFrame(Frame, frozen=True, tag="ask"):
     """Assignments that a worker's limits want, all of one scope; answered in the same order by the number."""
 
@@ -201,7 +216,7 @@ class Drained(Frame, frozen=True, tag="drained"):
 ChannelFrame = (
     AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept | Proven | Gateways | Buckets
     | Ready | Applied | Answer | Answered | Alive | Leaving | Drained | AskFrame | GrantFrame | StoreFrame
-    | KeySetFrame | KeySetsWanted | MissingKey | PairFrame | PairsWanted | IdentityFrame
+    | KeySetFrame | KeySetsWanted | MissingKey | NonceFrame | NonceTold | PairFrame | PairsWanted | IdentityFrame
 )  # fmt: skip
 
 _encoder: Final = msgspec.msgpack.Encoder()

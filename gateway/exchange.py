@@ -81,6 +81,17 @@ class Turn:
         raise NotImplementedError
 
 
+class WholeBody:
+    """A filter's verdict: the call waits until its request is whole, then goes on as judge says. most: bytes; a longer
+    body is refused."""
+
+    __slots__ = ("judge", "most")
+
+    def __init__(self, most: int, judge: "Callable[[Exchange, bytes], Reply | None]") -> None:
+        self.most = most
+        self.judge = judge
+
+
 class Exchange:
     """Times are seconds of the worker's monotonic clock.
 

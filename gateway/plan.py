@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from gateway.consumer_ring import ConsumerRing
-from gateway.exchange import Exchange, Hold, Reply, Turn
+from gateway.exchange import Exchange, Hold, Reply, Turn, WholeBody
 from gateway.key_ring import KeyRing
+from gateway.nonces import Nonces, OwnNonces
 from gateway.password_checks import PasswordChecks
 from gateway.request_fields import RequestFields
 from gateway.secret_ring import SecretRing
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from gateway.upstream.pool import Pool
     from gateway.upstream.transition import Transition
 
-RequestFilter = Callable[[Exchange], "Reply | Hold | Turn | Awaitable[Reply | None] | None"]
+RequestFilter = Callable[[Exchange], "Reply | Hold | Turn | WholeBody | Awaitable[Reply | None] | None"]
 ResponseFilter = Callable[[ResponseHead], None]  # what it does depends on the head alone
 BUILT_IN: Final = "built in"  # by nobody's word
 GRPC_STATUS: Final = 200  # of every answer of gRPC, whose own code is in a field
@@ -237,6 +238,7 @@ class Parts:
     secrets: SecretRing = field(default_factory=SecretRing)
     consumers: ConsumerRing = field(default_factory=ConsumerRing)
     passwords: PasswordChecks = field(default_factory=PasswordChecks)
+    nonces: Nonces = field(default_factory=lambda: OwnNonces(time.time))
     pool: "Pool | None" = None
     trust_domain: str = ""
     crosses_namespaces: bool = False

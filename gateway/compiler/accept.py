@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.compiler import access
-from gateway.compiler.authentication import compile_step
+from gateway.compiler.authentication import compile_steps
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal
 from gateway.compiler.matches import compile_any
 from gateway.compiler.policies import MESH, MESH_NAMESPACE, Place, effective, own_places, places_of
@@ -155,7 +155,7 @@ def _check_policy(entry: Entry[Any], parts: Parts) -> None:
         access.check(entry, parts)
         return
     if isinstance(spec, Authentication):
-        compile_step(entry, parts)
+        compile_steps(entry, parts)
         return
     if isinstance(spec, RateLimit):
         local_counts(spec, parts)

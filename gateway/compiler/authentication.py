@@ -8,20 +8,32 @@ from gateway.authentication.key_method import KeyMethod, read_listed
 from gateway.authentication.password_method import PasswordMethod, read_users
 from gateway.authentication.places import Credentials, are_in_head, basic, compile_places, compile_removal
 from gateway.authentication.proof import Method
+from gateway.authentication.signature_method import SignatureMethod, read_signing_keys, signature_of
 from gateway.authentication.token_method import FetchedKeys, InlineKeys, Keys, SecretKeys, TokenMethod, read_set
 from gateway.compiler.diff import CompileError, DocumentKey, Entry
 from gateway.compiler.policies import MESH, Attached, service_places
 from gateway.compiler.policies import Place as PolicyPlace
-from gateway.filters import claim_headers
+from gateway.filters import body_digest, claim_headers
 from gateway.filters.authenticate import Believed, Checks, compile_filter, compile_forecast
 from gateway.plan import FilterStep, Parts
 from gateway.secret_ring import ReadSecret
 from meshway.jwt_keys import KeyFault, KeySet, read_keys
-from meshway.model.authentication import ApiKey, Authentication, AuthenticationMethod, Basic, Jwt, Mtls, Place
+from meshway.model.authentication import (
+    ApiKey,
+    Authentication,
+    AuthenticationMethod,
+    Basic,
+    CredentialPlace,
+    Hmac,
+    Jwt,
+    Mtls,
+    Place,
+)
 from meshway.model.listener import TRUST_MESH
 from meshway.model.secret import secret_ref
 
 STEP: Final = "authentication"
+_SIGNATURE: Final = (CredentialPlace(header="Signature-Input"), CredentialPlace(header="Signature"))
 
 
 class Authentications:
@@ -33,9 +45,11 @@ class Authentications:
     ) -> None:
         """before: those of the last tables."""
         entries = list(entries)
-        known: Mapping[DocumentKey, tuple[Authentication, FilterStep]] = before._made if before is not None else {}
+        known: Mapping[DocumentKey, tuple[Authentication, tuple[FilterStep, ...]]] = (
+            before._made if before is not None else {}
+        )
         self._attached = Attached(entries)
-        self._made: dict[DocumentKey, tuple[Authentication, FilterStep]] = {}
+        self._made: dict[DocumentKey, tuple[Authentication, tuple[FilterStep, ...]]] = {}
         for entry in entries:
             made = known.get(entry.key)
             self._made[entry.key] = (
@@ -43,7 +57,7 @@ class Authentications:
                 if made is not None and made[0] == entry.spec
                 else (
                     entry.spec,
-                    compile_step(entry, parts),
+                    compile_steps(entry, parts),
                 )
             )
         self._owned = {entry.key: owned_headers(entry.spec) for entry in entries}
@@ -60,7 +74,7 @@ class Authentications:
             entry = self._narrowest((*own, *of_service, *route))
             if entry is not None:
                 found[entry.key] = None
-        steps = [self._made[key][1] for key in found]
+        steps = [step for key in found for step in self._made[key][1]]
         foreign = self.all_owned.difference(*(self._owned[key] for key in found))
         if foreign:
             steps.append(FilterStep("claim headers", "", claim_headers.compile_filter(foreign)))
@@ -70,7 +84,7 @@ class Authentications:
         return next((entry for place in reversed(places) for entry in self._attached.at((place,))), None)
 
 
-def compile_step(entry: Entry[Authentication], parts: Parts) -> FilterStep:
+def compile_steps(entry: Entry[Authentication], parts: Parts) -> tuple[FilterStep, ...]:
     """Raises CompileError."""
     spec, policy = entry.spec, f"Authentication {entry.title}"
     methods: list[tuple[Credentials, Method]] = []
@@ -85,6 +99,9 @@ def compile_step(entry: Entry[Authentication], parts: Parts) -> FilterStep:
             methods.append((compile_places(method.api_key.from_), _key_method(entry, method.api_key, parts)))
         elif method.basic is not None:
             methods.append((basic, _password_method(entry, method.basic, parts)))
+        elif method.hmac is not None:
+            places += _SIGNATURE
+            methods.append(_signature_method(entry, method.hmac, parts))
         elif method.mtls is not None:
             methods.append(_certificate_method(entry, method.mtls, parts))
     believed = Believed(judging for _, judging in methods)
@@ -96,10 +113,14 @@ def compile_step(entry: Entry[Authentication], parts: Parts) -> FilterStep:
         require=spec.require,
         take_out=None if spec.forward_credentials else compile_removal(places),
         owned=owned_headers(spec),
-        is_of_head=are_in_head(places) and all(method.mtls is None for method in spec.methods),
+        is_of_head=are_in_head(places) and all(method.mtls is None and method.hmac is None for method in spec.methods),
     )
     run = compile_filter(checks, believed)
-    return FilterStep(STEP, "", run, compile_forecast(checks, run))
+    steps = [FilterStep(STEP, "", run, compile_forecast(checks, run))]
+    if largest := max((method.hmac.max_body for method in spec.methods if method.hmac is not None), default=None):
+        digest = body_digest.compile_filter(policy, int(largest))
+        steps.append(FilterStep("body digest", "", digest, body_digest.forecast))
+    return tuple(steps)
 
 
 def owned_headers(spec: Authentication) -> frozenset[bytes]:
@@ -129,6 +150,8 @@ def _secrets_of(method: AuthenticationMethod) -> Iterator[str]:
         yield secret_ref(method.api_key.secret).secret
     if method.basic is not None:
         yield secret_ref(method.basic.secret).secret
+    if method.hmac is not None:
+        yield secret_ref(method.hmac.keys).secret
     if method.mtls is not None:
         yield secret_ref(method.mtls.trust).secret
 
@@ -158,6 +181,13 @@ def _password_method(entry: Entry[Authentication], spec: Basic, parts: Parts) ->
     name, policy = secret_ref(spec.secret).secret, f"Authentication {entry.title}"
     users = ReadSecret(parts.secrets, entry.namespace, name, ("basic_users",), read_users)
     return PasswordMethod(entry.namespace, policy, parts.consumers, users, parts.passwords, parts.now, parts.wall)
+
+
+def _signature_method(entry: Entry[Authentication], spec: Hmac, parts: Parts) -> tuple[Credentials, Method]:
+    name, policy = secret_ref(spec.keys).secret, f"Authentication {entry.title}"
+    keys = ReadSecret(parts.secrets, entry.namespace, name, ("hmac_keys", "jwks"), read_signing_keys)
+    method = SignatureMethod(spec, policy, keys, parts.nonces, parts.now, parts.wall)
+    return signature_of([component.encode() for component in spec.components]), method
 
 
 def _certificate_method(entry: Entry[Authentication], spec: Mtls, parts: Parts) -> tuple[Credentials, Method]:

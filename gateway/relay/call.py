@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 
 from gateway.authentication.service_token import FIELD as SERVICE_TOKEN
 from gateway.authentication.service_token import prove
-from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply, Turn
+from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply, Turn, WholeBody
 from gateway.plan import BUILT_IN, RoutePlan
 from gateway.relay import encoding
 from gateway.relay.attempt import Attempt
@@ -17,7 +17,7 @@ from gateway.relay.caller_deadline import left_s
 from gateway.relay.ending import ADMITTED, FURTHER, IN_LINE, NOTHING, OUTSIDE, Ending
 from gateway.relay.further_attempts import FurtherAttempts
 from gateway.relay.mirror import CopiedBody, mirror
-from gateway.relay.refusals import nowhere, too_large
+from gateway.relay.refusals import above, go_ahead, nowhere, too_large
 from gateway.relay.relay import Relay
 from gateway.relay.replay import Replay
 from gateway.relay.retry import FAILURES
@@ -40,7 +40,7 @@ class Call(Ending):
     none.
     """
 
-    __slots__ = ("_is_upstream_closed", "body", "is_request_whole", "request_trailers")
+    __slots__ = ("_is_upstream_closed", "_wants_whole", "body", "is_request_whole", "request_trailers")
 
     def __init__(self, relay: Relay, exchange: Exchange, downstream: Downstream) -> None:
         self.relay = relay
@@ -55,6 +55,7 @@ class Call(Ending):
         self.is_request_whole = False
         self.request_trailers = b""
         self.body: Replay | None = None
+        self._wants_whole: tuple[WholeBody, RoutePlan, int] | None = None
         self._is_upstream_closed = False  # its half, after an upgrade
 
     # From the head to the first attempt.
@@ -112,7 +113,7 @@ class Call(Ending):
             self._filter(plan, 0)
         else:
             self._enter(plan, exchange.started)
-        if not ended and self._is_unsent():
+        if not ended and self._is_unsent() and self._wants_whole is None:
             self.downstream.pause_body()
 
     def _filter(self, plan: RoutePlan, start: int) -> None:
@@ -130,6 +131,8 @@ class Call(Ending):
                 self._hold(verdict.wait_s, index)
             elif isinstance(verdict, Turn):
                 self._wait(verdict, plan, index)
+            elif isinstance(verdict, WholeBody):
+                self._collect(verdict, plan, index)
             else:
                 spawn(self._await(verdict, plan, index), name="filter")
             return
@@ -152,6 +155,33 @@ class Call(Ending):
 
         self._turns += (turn,)
         turn.wait(called_on)
+
+    def _collect(self, wanted: WholeBody, plan: RoutePlan, index: int) -> None:
+        """index: of the filter to go on with."""
+        self._wants_whole = (wanted, plan, index)
+        if not self._is_above(wanted.most):
+            if self.is_request_whole:
+                self._judge_whole()
+            else:
+                if self.exchange.head.expect_continue and not self.exchange.bytes_in:
+                    self.downstream.send_interim(go_ahead())
+                self.downstream.resume_body()
+
+    def _is_above(self, most: int) -> bool:
+        exchange = self.exchange
+        if exchange.bytes_in <= most and exchange.head.body <= most:
+            return False
+        self.on_bad_body(above(most))
+        return True
+
+    def _judge_whole(self) -> None:
+        assert self._wants_whole is not None
+        (wanted, plan, index), self._wants_whole = self._wants_whole, None
+        verdict = wanted.judge(self.exchange, b"" if self.body is None else self.body.held())
+        if verdict is not None:
+            self.answer(verdict)
+        else:
+            self._filter(plan, index)
 
     async def _await(self, awaitable: Awaitable[Reply | None], plan: RoutePlan, index: int) -> None:
         try:
@@ -261,7 +291,10 @@ class Call(Ending):
             if self._is_too_large():
                 return
             body.hold(data)
-            self.downstream.pause_body()
+            if self._wants_whole is None:
+                self.downstream.pause_body()
+            else:
+                self._is_above(self._wants_whole[0].most)
 
     def _is_too_large(self) -> bool:
         """Of a body whose length was not announced; it is refused then."""
@@ -276,6 +309,10 @@ class Call(Ending):
         """The request is whole; after an upgrade, the caller closed his half."""
         self.is_request_whole = True
         self.request_trailers = trailers
+        if self._wants_whole is not None:
+            if not self.is_over:
+                self._judge_whole()
+            return
         if isinstance(self.body, CopiedBody) and self.exchange.cluster is not None:
             self.downstream = mirror(self.relay, self.exchange, self.body, trailers, self.downstream)
         attempt = self.attempt

@@ -1,7 +1,8 @@
-"""What a call is told that no filter refused: nobody answers here, or its body is too large."""
+"""What a call is told that no filter refused: nobody answers here, its body is too large, or may come now."""
 
 from gateway.exchange import MESH, Exchange, Reply
 from gateway.plan import RoutePlan
+from meshway.http1.message import NO_BODY, ResponseHead
 
 
 def nowhere(exchange: Exchange) -> Reply:
@@ -26,3 +27,15 @@ def too_large(plan: RoutePlan) -> Reply:
     """The request's body is above the plan's max_body."""
     detail = f"rule {plan.rule} of Route {plan.route} takes request bodies of at most {plan.max_body:.0f} bytes"
     return Reply(413, "too_large", "DPE", detail)
+
+
+def go_ahead() -> ResponseHead:
+    """100 (RFC 9110 §15.2.1), where the body is wanted before there is a service that could ask for it."""
+    head = ResponseHead()
+    head.status, head.reason, head.minor, head.block, head.body = 100, b"Continue", 1, b"", NO_BODY
+    return head
+
+
+def above(most: int) -> Reply:
+    """The body would be held until it is whole."""
+    return Reply(413, "too_large", "DPE", f"a signed body is held until it is whole, at most {most} bytes", close=True)

@@ -21,6 +21,10 @@ class Replay:
         self._pieces.append(data)
         self._size += len(data)
 
+    def held(self) -> bytes:
+        """All that is there, which stays."""
+        return b"".join(self._pieces)
+
     def take(self) -> bytes:
         """All that is there, to be sent now."""
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)

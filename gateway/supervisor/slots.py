@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.channel import AskFrame, Buckets, ChannelFrame, Start
+from gateway.channel import AskFrame, Buckets, ChannelFrame, NonceFrame, Start
 from gateway.compiler.filters import SpentLimits
 from gateway.host_table import HostTable
 from gateway.settings import WorkerSettings
@@ -56,7 +56,7 @@ class Slots:
 
     on_changed: something to show or to report is different. on_applied: a worker has new tables. on_transition: what
     one found out. on_answered: whom its callers were answered by. on_asked: what its limits want. on_missing_key:
-    of which URL's set a caller has named a key that it lacks.
+    of which URL's set a caller has named a key that it lacks. on_nonce: one that a signed request brings.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Slots:
         on_answered: Callable[[list[InstanceKey]], None],
         on_asked: Callable[[WorkerProcess, AskFrame], None],
         on_missing_key: Callable[[str], None],
+        on_nonce: Callable[[WorkerProcess, NonceFrame], None],
     ) -> None:
         self.slots = slots
         self.workers: set[WorkerProcess] = set()
@@ -91,6 +92,7 @@ class Slots:
         self._on_answered = on_answered
         self._on_asked = on_asked
         self.on_missing_key = on_missing_key
+        self._on_nonce = on_nonce
         self._table_path = run_folder / "host_table"
         self._table = HostTable.create(self._table_path, len(slots) * COLUMNS_PER_SLOT)
         self._free_columns = list(range(len(slots) * COLUMNS_PER_SLOT))
@@ -199,6 +201,9 @@ class Slots:
 
     def on_answered(self, instances: list[InstanceKey]) -> None:
         self._on_answered(instances)
+
+    def on_nonce(self, worker: WorkerProcess, frame: NonceFrame) -> None:
+        self._on_nonce(worker, frame)
 
     def on_asked(self, worker: WorkerProcess, frame: AskFrame) -> None:
         self._on_asked(worker, frame)

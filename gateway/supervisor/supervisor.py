@@ -15,7 +15,7 @@ from pathlib import Path
 from random import random
 from typing import Final
 
-from gateway.channel import ChannelFrame, Gateways, Kept, Refusal, TransitionFrame, encode
+from gateway.channel import ChannelFrame, Gateways, Kept, NonceFrame, NonceTold, Refusal, TransitionFrame, encode
 from gateway.channel import Proven as ProvenFrame
 from gateway.event_loop import loop_factory
 from gateway.feed.follower import Follower, Heard
@@ -29,6 +29,7 @@ from gateway.feed.removal_guard import RemovalGuard
 from gateway.feed.reporter import Reporter
 from gateway.feed.state import FeedState, Key, Whole
 from gateway.listeners.sockets import open_one, open_slots, url_of
+from gateway.nonces import NonceBook
 from gateway.secret_ring import SecretRing
 from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
 from gateway.supervisor import status
@@ -183,12 +184,14 @@ class Supervisor:
             on_answered=self._reports.answered.update,
             on_asked=self.assigning.take,
             on_missing_key=self.keys.miss,
+            on_nonce=self._on_nonce,
         )
         self._folder = folder
         self._targets = CheckTargets(self.held.changes)
         self._are_checks_due = False
         self._trips = 0
         self._proven = Proven()
+        self._nonces = NonceBook()
         self._reported: tuple[int, list[Refusal]] = (0, [])
         self._was_ready = False
         self._has_ended = asyncio.Event()
@@ -380,6 +383,10 @@ class Supervisor:
     def _in_force(self) -> list[ChannelFrame]:
         """What a new worker must know beside its snapshot."""
         return [self.assigning.frame(), *(TransitionFrame(transition=each) for each in self.transitions.in_force())]
+
+    def _on_nonce(self, worker: WorkerProcess, frame: NonceFrame) -> None:
+        is_fresh = self._nonces.use(frame.mark, frame.until, time.time())
+        worker.send_encoded(encode(NonceTold(number=frame.number, is_fresh=is_fresh)))
 
     def _on_store(self) -> None:
         self.slots.send_encoded(encode(self.assigning.frame()))

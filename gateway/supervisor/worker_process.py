@@ -20,6 +20,7 @@ from gateway.channel import (
     Drained,
     Leaving,
     MissingKey,
+    NonceFrame,
     NoSnapshot,
     Ready,
     Refusal,
@@ -51,6 +52,9 @@ class Owner(Protocol):
 
     def on_missing_key(self, url: str) -> None:
         """A caller has named a key that the set lacks."""
+
+    def on_nonce(self, worker: "WorkerProcess", frame: NonceFrame) -> None:
+        """Of a signed request; it waits for the answer."""
 
     def on_asked(self, worker: "WorkerProcess", frame: AskFrame) -> None:
         """Its limits want assignments."""
@@ -189,6 +193,8 @@ class WorkerProcess:
             self._owner.on_asked(self, frame)
         elif isinstance(frame, MissingKey):
             self._owner.on_missing_key(frame.url)
+        elif isinstance(frame, NonceFrame):
+            self._owner.on_nonce(self, frame)
         elif isinstance(frame, Leaving):
             self._owner.on_leaving(self)
         elif isinstance(frame, Drained):

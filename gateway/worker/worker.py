@@ -37,6 +37,8 @@ from gateway.channel import (
     KeySetsWanted,
     Leaving,
     MissingKey,
+    NonceFrame,
+    NonceTold,
     NoSnapshot,
     PairFrame,
     PairsWanted,
@@ -57,6 +59,7 @@ from gateway.key_ring import KeyRing
 from gateway.limits.desk import Desk
 from gateway.listeners.edge import edge_listener
 from gateway.listeners.mesh import mesh_listener
+from gateway.nonces import AskedNonces
 from gateway.plan import Parts
 from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
@@ -119,6 +122,7 @@ class Worker:
         self._orphan_end_s = 5.0
         self.channel = Channel(self._on_frame, self._on_orphaned)
         self.finished = self._listening.closed
+        self._nonces = AskedNonces(self._ask_nonce)
 
     def _on_frame(self, frame: ChannelFrame) -> None:
         if isinstance(frame, Start):
@@ -141,6 +145,8 @@ class Worker:
             self._parts.secrets.take(frame)
         elif isinstance(frame, SecretsWanted):
             self._parts.secrets.drop(frame.keys)
+        elif isinstance(frame, NonceTold):
+            self._nonces.told(frame.number, frame.is_fresh)
         elif isinstance(frame, KeySetsWanted):
             self._parts.keys.drop(frame.urls)
         elif isinstance(frame, PairFrame):
@@ -190,6 +196,7 @@ class Worker:
             retire=pool.close_idle,
             pool=pool,
             desks=self._desks(start.workers),
+            nonces=self._nonces,
             keys=KeyRing(lambda url: self.channel.send(MissingKey(url=url))),
             crosses_namespaces=settings.crosses_namespaces,
         )
@@ -279,6 +286,9 @@ class Worker:
 
     def _report(self, transition: Transition) -> None:
         self.channel.send(TransitionFrame(transition=transition))
+
+    def _ask_nonce(self, number: int, mark: bytes, until: float) -> None:
+        self.channel.send(NonceFrame(number=number, mark=mark, until=until))
 
     def _answer(self, question: Question) -> None:
         body: Any = {"error": f"unknown question {question.kind}"}

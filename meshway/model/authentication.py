@@ -9,7 +9,7 @@ from meshway.model.document import Label, Part, Spec, Target
 from meshway.model.listener import TRUST_MESH
 from meshway.model.match import Text
 from meshway.model.secret import SecretRef
-from meshway.units import Duration
+from meshway.units import Duration, Size
 
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"
@@ -86,14 +86,31 @@ class Mtls(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
     forward_certificate: bool = False
 
 
+class Hmac(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A signed request (RFC 9421), by a key of a Secret of type hmac_keys, or jwks (Ed25519, P-256).
+
+    components: what a signature must cover at least; `content-digest`, too, where there is a body, which is held until
+    its digest agrees, up to max_body. max_age: since `created`. nonce: each once on a gateway's host within max_age.
+    """
+
+    keys: Label | SecretRef
+    components: Annotated[tuple[str, ...], Meta(min_length=1, max_length=32)] = (
+        "@method", "@authority", "@path", "@query",
+    )  # fmt: skip
+    max_age: Duration = msgspec.field(default_factory=lambda: Duration(300.0))
+    max_body: Size = msgspec.field(default_factory=lambda: Size(1 << 20))
+    nonce: Literal["required", "optional"] = "required"
+
+
 class AuthenticationMethod(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One way of proving who calls: exactly one."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"service_token", "hmac", "external", "introspection", "oidc"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"service_token", "external", "introspection", "oidc"})
 
     jwt: Jwt | None = None
     api_key: ApiKey | None = None
     basic: Basic | None = None
+    hmac: Hmac | None = None
     mtls: Mtls | None = None
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from meshway.http1.field_lines import IDENTITY_PREFIXES
 from meshway.jwt_keys import SHARED_ALGORITHMS, KeyFault, read_keys
-from meshway.model.authentication import Authentication, AuthenticationMethod, CredentialPlace, Jwt, Mtls
+from meshway.model.authentication import Authentication, AuthenticationMethod, CredentialPlace, Hmac, Jwt, Mtls
 from meshway.model.document import LABEL_PATTERN
 from meshway.model.names import REFUSED_HEADERS, TOKEN
 from meshway.model.policy_rules import PORTLESS_TARGETS
@@ -25,6 +25,7 @@ _OWN: Final = REFUSED_HEADERS | {
     "authorization", "cookie", "forwarded", "traceparent", "via", "x-real-ip", "x-request-id", "x-forwarded-for",
     "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port",
 }  # fmt: skip
+SIGNED_COMPONENTS: Final = ("@method", "@authority", "@path", "@query", "@scheme")
 _OWN_PREFIXES: Final = tuple(prefix.decode() for prefix in IDENTITY_PREFIXES)
 
 
@@ -77,6 +78,18 @@ def _keys(part: Any) -> Iterator[Finding]:
         yield Finding(".jwks.keys", "bad_key", "holds no key")
 
 
+def _components(part: Any) -> Iterator[Finding]:
+    for at, name in enumerate(part.components):
+        if name not in SIGNED_COMPONENTS and (not TOKEN.match(name) or name != name.lower()):
+            known = ", ".join(SIGNED_COMPONENTS)
+            yield Finding(f".components[{at}]", "bad_name", f"is a field's name in lower case, or one of {known}")
+    for name in ("@method", "@authority", "@path", "@query"):
+        if name not in part.components:
+            reason = f"lacks {name}: a signature that leaves it open can be shown for another request"
+            yield Finding(".components", "forbidden_combination", reason)
+    yield from unique(part.components, lambda at: f".components[{at}]", "component")
+
+
 def _algorithms(part: Any) -> Iterator[Finding]:
     shared = [algorithm for algorithm in part.algorithms if algorithm in SHARED_ALGORITHMS]
     if not shared:
@@ -111,7 +124,12 @@ def _one_authority_once(part: Any) -> Iterator[Finding]:
 
 
 AUTHENTICATION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
-    AuthenticationMethod: (one_of("jwt", "api_key", "basic", "mtls"),),
+    AuthenticationMethod: (one_of("jwt", "api_key", "basic", "hmac", "mtls"),),
+    Hmac: (
+        BlockRule(("components",), _components),
+        bounded("max_age", 1.0, 3600.0, zero=False),
+        bounded("max_body", 1024.0, float(16 << 20), zero=False),
+    ),
     CredentialPlace: (one_of("header", "cookie", "query"), BlockRule(("header", "cookie", "query"), _place)),
     Mtls: (BlockRule(("principal",), lambda part: unique(part.principal, lambda at: f".principal[{at}]", "name")),),
     Jwt: (

@@ -200,6 +200,9 @@ def _of_methods(spec: Authentication, namespace: str) -> Iterator[Reference]:
             yield Reference(f"{path}.api_key.secret", "secret", namespace, name, "api_key_set")
         if method.mtls is not None and (name := secret_ref(method.mtls.trust).secret) != TRUST_MESH:
             yield Reference(f"{path}.mtls.trust", "secret", namespace, name, "ca_bundle")
+        if method.hmac is not None:
+            name = secret_ref(method.hmac.keys).secret
+            yield Reference(f"{path}.hmac.keys", "secret", namespace, name, "hmac_keys jwks")
         if method.basic is not None:
             name = secret_ref(method.basic.secret).secret
             yield Reference(f"{path}.basic.secret", "secret", namespace, name, "basic_users")

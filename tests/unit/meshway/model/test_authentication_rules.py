@@ -75,7 +75,7 @@ def test_what_would_not_hold_is_named(fields: dict[str, Any], path: str, code: s
 
 
 def test_what_is_not_built_is_refused() -> None:
-    for method in ("hmac", "oidc", "external", "introspection", "service_token"):
+    for method in ("oidc", "external", "introspection", "service_token"):
         assert (f"spec.methods[0].{method}", "unsupported") in found({"jwt": jwt(), method: {}})
 
 
@@ -114,3 +114,26 @@ def test_what_is_written_is_what_is_read_again() -> None:
     assert not errors
     assert isinstance(spec, Authentication)
     assert plain(spec) == written
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "code"),
+    [
+        ({"keys": None}, ".keys", "missing_field"),
+        ({"keys": "Keys"}, ".keys", "bad_name"),
+        ({"components": []}, ".components", "out_of_bounds"),
+        ({"components": ["@method", "@authority", "@query"]}, ".components", "forbidden_combination"),
+        ({"components": ["@method", "@authority", "@path", "@query", "@status"]}, ".components[4]", "bad_name"),
+        ({"components": ["@method", "@authority", "@path", "@query", "X-Till"]}, ".components[4]", "bad_name"),
+        ({"components": ["@method", "@authority", "@path", "@query", "@path"]}, ".components[4]", "duplicate"),
+        ({"max_age": "2h"}, ".max_age", "out_of_bounds"),
+        ({"max_body": "32MiB"}, ".max_body", "out_of_bounds"),
+        ({"nonce": "none"}, ".nonce", "out_of_bounds"),
+    ],
+)
+def test_a_signature_is_of_the_whole_request_and_does_not_hold_for_long(
+    fields: dict[str, Any], path: str, code: str
+) -> None:
+    whole = {name: value for name, value in ({"keys": "tills"} | fields).items() if value is not None}
+    assert (f"spec.methods[0].hmac{path}", code) in found({"hmac": whole})
+    assert not found({"hmac": {"keys": "tills", "components": ["@method", "@authority", "@path", "@query", "x-a"]}})
