@@ -85,7 +85,7 @@ def call(
     target: Annotated[str, typer.Argument(metavar="SVC/PATH", help="reviews/7, or reviews.shop/7.")],
     method: Annotated[str, typer.Option("--method", "-X")] = "",
     header: Annotated[list[str] | None, typer.Option("--header", "-H", metavar="NAME: VALUE")] = None,
-    data: Annotated[str | None, typer.Option("--data", "-d", help="The body; @FILE reads it, @- from stdin.")] = None,
+    data: Annotated[str | None, typer.Option("--body", "-d", help="The body; @FILE reads it, @- from stdin.")] = None,
     gateway: Annotated[
         str,
         typer.Option(

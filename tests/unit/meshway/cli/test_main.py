@@ -2,10 +2,14 @@
 
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
 
+import click
 import pytest
+import typer
 
-from meshway.cli.main import misplaced
+from meshway.cli.main import app, misplaced
 
 HEAVY = (
     "httpx",
@@ -50,3 +54,21 @@ def test_a_common_flag_before_the_command_is_told_where_it_belongs(written: str,
 )
 def test_what_stands_right_is_left_alone(written: str) -> None:
     assert misplaced(written.split()) is None
+
+
+def _commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    for inner, one in getattr(command, "commands", {}).items():
+        yield from _commands(one, f"{name} {inner}")
+
+
+def test_no_flag_of_a_command_means_two_things() -> None:
+    doubles = {
+        name: flag
+        for name, command in _commands(typer.main.get_command(app), "meshway")
+        for flag, times in Counter(
+            flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)
+        ).items()
+        if times > 1
+    }
+    assert doubles == {}
