@@ -31,7 +31,7 @@ _POLICIES: Final = frozenset({"TrafficPolicy", "RateLimit", "Authentication", "A
 # What belongs to the connection to a service cannot differ by the route that leads there.
 _OF_CLUSTERS: Final = (
     "load_balancer", "slow_start", "locality", "failover", "panic", "connection", "bulkhead", "breaker",
-    "outlier_detection", "health_check",
+    "outlier_detection", "health_check", "tls",
 )  # fmt: skip
 _log = logging.getLogger("meshway.gateway.compiler")
 

@@ -17,7 +17,9 @@ from gateway.upstream.cluster_settings import (
     OpeningSettings,
     OutlierSettings,
     SlowStartSettings,
+    TlsSettings,
 )
+from meshway.model.secret import secret_ref
 from meshway.model.traffic_policy import (
     AdaptiveConcurrency,
     Affinity,
@@ -32,6 +34,7 @@ from meshway.model.traffic_policy import (
     OutlierDetection,
     Retry,
     TrafficPolicy,
+    UpstreamTls,
 )
 from meshway.outbound.health import settings_of
 from meshway.units import Duration, parse_duration
@@ -55,7 +58,7 @@ def cluster_settings(policy: TrafficPolicy, sources: Mapping[str, str] = {}) -> 
         connect_timeout_s=float(_set(connection.connect_timeout)),
         idle_timeout_s=float(_set(connection.idle_timeout)),
         max_requests=_set(connection.max_requests),
-        opening=_opening(connection),
+        opening=_opening(connection, _tls(policy.tls, sources.get("tls", ""))),
         budget=BudgetSettings(_set(budget.percent), _set(budget.min_per_second)),
         bulkhead=_bulkhead(policy.bulkhead, sources.get("bulkhead", "")),
         breaker=_breaker(policy.breaker, sources.get("breaker", "")),
@@ -65,7 +68,21 @@ def cluster_settings(policy: TrafficPolicy, sources: Mapping[str, str] = {}) -> 
     )
 
 
-def _opening(block: Connection) -> OpeningSettings:
+def _tls(block: UpstreamTls | None, source: str) -> TlsSettings | None:
+    """source: the document's title, `TrafficPolicy shop/books`."""
+    if block is None or block.mode == "off":
+        return None
+    return TlsSettings(
+        mode=block.mode,
+        sni=block.sni or "",
+        names=block.subject_alt_names,
+        ca="" if block.ca is None else secret_ref(block.ca).secret,
+        certificate="" if block.certificate is None else secret_ref(block.certificate).secret,
+        namespace=source.partition(" ")[2].partition("/")[0],
+    )
+
+
+def _opening(block: Connection, tls: TlsSettings | None) -> OpeningSettings:
     """The kernel counts whole seconds."""
     alive = _set(block.tcp_keepalive)
     time_s, interval_s = math.ceil(_set(alive.time)), math.ceil(_set(alive.interval))
@@ -73,6 +90,7 @@ def _opening(block: Connection) -> OpeningSettings:
         max_age_s=limit_s(block.max_age),
         keepalive=(time_s, interval_s, _set(alive.probes)) if time_s else None,
         proxy_protocol=_PROXY_VERSIONS[_set(block.proxy_protocol)],
+        tls=tls,
     )
 
 

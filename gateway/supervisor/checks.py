@@ -3,20 +3,25 @@
 Policies of mesh, namespace and service count; one for a subset says how its calls are made, not who is asked.
 """
 
+import asyncio
+import ssl
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.compiler.clusters import instances_of
 from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey, read_changes
-from gateway.compiler.policies import Attached, effective, places_of, service_places
+from gateway.compiler.policies import Attached, effective, places_of, service_places, sources
 from gateway.compiler.settings import cluster_settings
 from gateway.upstream.cluster_settings import ClusterSettings
 from gateway.upstream.health import EndpointKey
 from gateway.wire.proxy_protocol import proxy_head
+from gateway.wire.upstream_tls import UpstreamContexts
+from meshway.certificates import CertificateFault
 from meshway.model.instance import Instance
 from meshway.model.service import Service
 from meshway.model.traffic_policy import TrafficPolicy
-from meshway.outbound.health import Check
+from meshway.outbound.connection import PlainError
+from meshway.outbound.health import Check, Secure
 from meshway.snapshot import INSTANCE, Change
 
 _DOCUMENTS = frozenset({"TrafficPolicy", "Service"})
@@ -86,11 +91,13 @@ class CheckTargets:
                 continue
             version = cluster.opening.proxy_protocol
             preamble = proxy_head(version, None, None) if version else b""
+            tls = cluster.opening.tls
+            secured = None if tls is None else (namespace, service, tls)
             for instance in instances.values():
                 if instance.status in _ASKED:
                     port = settings.port or instance.port
                     key = (namespace, service, instance.id)
-                    checks[key] = Check(instance.address, port, settings, instance.generation, preamble)
+                    checks[key] = Check(instance.address, port, settings, instance.generation, preamble, secured)
         return checks
 
     def _all_instances(self) -> dict[ServiceKey, dict[str, Instance]]:
@@ -111,12 +118,30 @@ class CheckTargets:
         return any(entry.spec.health_check is not None for entry in self._policies.values())
 
 
+def securing(contexts: UpstreamContexts) -> Secure:
+    """As calls are made secure, so are checks."""
+
+    async def secure(check: Check, writer: asyncio.StreamWriter) -> None:
+        assert isinstance(check.secured, tuple)
+        namespace, service, tls = check.secured
+        try:
+            await writer.start_tls(contexts.context(tls), server_hostname=tls.sni or check.address)
+            der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            contexts.check(tls, (namespace, service), der)
+        except (CertificateFault, ssl.SSLError, OSError) as error:
+            raise PlainError(str(error), "protocol") from error
+
+    return secure
+
+
 def _settings(attached: Attached[TrafficPolicy], namespace: str, service: str) -> ClusterSettings | None:
     """None: nobody wants it to be checked."""
-    policies = [entry.spec for entry in attached.at(service_places(namespace, service))]
+    entries = attached.at(service_places(namespace, service))
+    policies = [entry.spec for entry in entries]
     if not any(policy.health_check is not None for policy in policies):
         return None
-    return cluster_settings(effective(policies))
+    by = sources((f"TrafficPolicy {entry.title}", entry.spec) for entry in entries)
+    return cluster_settings(effective(policies), by)
 
 
 def _is_placed(entry: Entry[TrafficPolicy]) -> bool:

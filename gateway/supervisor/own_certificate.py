@@ -39,7 +39,7 @@ class OwnCertificate:
         self._registry = AsyncRegistry(
             MeshSettings(registry=registries[0], further_registries=registries[1:], ca_file=ca_file)
         )
-        self._pair: Pair | None = None
+        self.pair: Pair | None = None
         self.keeper = CertificateKeeper(
             self._registry, CertificateFolder(data_dir / FOLDER), token=self._token, changed=self._take
         )
@@ -59,12 +59,12 @@ class OwnCertificate:
 
     def frames(self) -> list[ChannelFrame]:
         """What a new worker must know."""
-        return [] if self._pair is None else [IdentityFrame(pair=self._pair)]
+        return [] if self.pair is None else [IdentityFrame(pair=self.pair)]
 
     @property
     def end(self) -> float | None:
         """Of the certificate in force, seconds since 1970."""
-        return None if self._pair is None else self._pair.not_after
+        return None if self.pair is None else self.pair.not_after
 
     def _token(self) -> str:
         """Raises SettingError, a ValueError."""
@@ -76,6 +76,6 @@ class OwnCertificate:
         except CertificateFault as fault:
             _log.error("the gateway's own certificate may not serve: %s", fault)
             return
-        if pair != self._pair:
-            self._pair = pair
+        if pair != self.pair:
+            self.pair = pair
             self._send(IdentityFrame(pair=pair))

@@ -36,8 +36,9 @@ from gateway.supervisor import status
 from gateway.supervisor.admin import Admin
 from gateway.supervisor.assigning import Assigning
 from gateway.supervisor.certificate_sources import CertificateSources
-from gateway.supervisor.checks import CheckTargets
+from gateway.supervisor.checks import CheckTargets, securing
 from gateway.supervisor.data_folder import held_folder
+from gateway.supervisor.held_trust import HeldTrust
 from gateway.supervisor.kept_frames import KeptFrames
 from gateway.supervisor.key_fetching import KeyFetching, fetching
 from gateway.supervisor.own_certificate import OwnCertificate
@@ -50,6 +51,7 @@ from gateway.supervisor.worker_process import WorkerProcess
 from gateway.telemetry.counters import Totals
 from gateway.upstream.health import EndpointKey, HealthChecker
 from gateway.upstream.transition import Transition
+from gateway.wire.upstream_tls import UpstreamContexts
 from meshway.addresses import is_loopback
 from meshway.model.listener import EDGE, EDGE_TLS, MESH, MESH_TLS, TLS_LISTENERS
 from meshway.outbound.guard import guarded_dial
@@ -140,7 +142,6 @@ class Supervisor:
         self._reports = Reports(self)
         self._questions = Questions(self)
         self.reporter = Reporter(lambda: self.follower.registry, self._reports.take)
-        self.checker = HealthChecker(self._on_check, random)
         self.assigning = Assigning(
             settings.node_name,
             settings.worker_count,
@@ -170,6 +171,10 @@ class Supervisor:
             settings.registry_ca_file,
             lambda frame: self.slots.send_encoded(encode(frame)),
         )
+        contexts = UpstreamContexts(
+            self.secrets, HeldTrust(lambda: self.held.entries), lambda: self.own_certificate.pair
+        )
+        self.checker = HealthChecker(self._on_check, random, securing(contexts))
         self.slots = Slots(
             slots,
             runtime,

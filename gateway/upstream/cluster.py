@@ -84,7 +84,8 @@ class Cluster(Guarded):
         self.idle_timeout_s = settings.idle_timeout_s
         self.max_requests = settings.max_requests
         self.opening = settings.opening
-        if settings.opening.proxy_protocol != before.opening.proxy_protocol:
+        opening, was = settings.opening, before.opening
+        if (opening.proxy_protocol, opening.tls) != (was.proxy_protocol, was.tls):
             for endpoint in self.endpoints:
                 parts.retire(endpoint)  # what was said, or not, on its idle connections is wrong now
         self.budget.configure(settings.budget, parts.workers)

@@ -81,15 +81,31 @@ class OutlierSettings:
 
 
 @dataclass(slots=True, frozen=True)
+class TlsSettings:
+    """mode: `simple mutual mesh`. sni: "" = the instance's address. names: one of these must be in its certificate,
+    none: what was asked for. ca, certificate: names of Secrets, "" = the public authorities, nothing. namespace: of the
+    document that says so, whose Secrets are meant."""
+
+    mode: str
+    sni: str = ""
+    names: tuple[str, ...] = ()
+    ca: str = ""
+    certificate: str = ""
+    namespace: str = ""
+
+
+@dataclass(slots=True, frozen=True)
 class OpeningSettings:
     """Of a new connection. max_age_s: it begins no call when it is older (inf: it may always). keepalive: seconds of
     silence until it is probed, between probes, and how many must fail; None: never. proxy_protocol: the version by
     which the service is told who calls, 0 = it is not; such a connection is of one call.
+    tls: None = without.
     """
 
     max_age_s: float = math.inf
     keepalive: tuple[int, int, int] | None = None
     proxy_protocol: int = 0
+    tls: TlsSettings | None = None
 
 
 PLAIN: Final = OpeningSettings()

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from meshway.outbound.connection import NOT_ASKED, PlainConnection
-from meshway.outbound.health import JITTER, Check, Verdict, ask
+from meshway.outbound.health import JITTER, Check, Secure, Verdict, ask
 from meshway.tasks import spawn
 
 EndpointKey = tuple[str, str, str]
@@ -20,10 +20,13 @@ class HealthChecker:
 
     reason: `connect_refused status timeout reset protocol`, "" when passing. failing: endpoints that fail now, and why.
 
+    secure: for checks by TLS.
+
     An endpoint that is no longer wanted, or wanted otherwise, starts anew.
     """
 
-    def __init__(self, report: Report, random: Callable[[], float]) -> None:
+    def __init__(self, report: Report, random: Callable[[], float], secure: Secure | None = None) -> None:
+        self._secure = secure
         self._report = report
         self._random = random
         self._wanted: dict[EndpointKey, Check] = {}
@@ -57,7 +60,7 @@ class HealthChecker:
         try:
             while True:
                 was_known = verdict.is_passing is not None
-                connection, failure = await ask(check, connection)
+                connection, failure = await ask(check, connection, secure=self._secure)
                 if failure != NOT_ASKED and verdict.take(not failure) and (was_known or failure):
                     if failure:
                         self.failing[key] = failure

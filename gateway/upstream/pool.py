@@ -16,12 +16,10 @@ if TYPE_CHECKING:
     from gateway.relay.deadline import TimerWheel
     from gateway.upstream.endpoint import Endpoint
 
-Keepalive = tuple[int, int, int] | None
-
 # Begins to connect and returns how to give it up; then exactly one of the two is called, unless it was given up. Told
-# are how it is kept alive (`OpeningSettings.keepalive`) and what is said on it before anything else.
+# are how it is opened and what is said on it before anything else.
 Connector = Callable[
-    ["Endpoint", Callable[[Upstream], None], Callable[[str], None], Keepalive, bytes], Callable[[], None]
+    ["Endpoint", Callable[[Upstream], None], Callable[[str], None], OpeningSettings, bytes], Callable[[], None]
 ]
 
 # The upstream says how long it keeps an idle connection; we let go this much earlier, so that we never write into
@@ -58,7 +56,7 @@ class Connecting:
     def start(self, timeout_s: float) -> None:
         pool = self._pool
         pool.wheel.set(self._timer, self, pool.now() + timeout_s)
-        abandon = pool.connector(self._endpoint, self._connected, self._failed, self._opening.keepalive, self._preamble)
+        abandon = pool.connector(self._endpoint, self._connected, self._failed, self._opening, self._preamble)
         if not self._is_over:
             self._abandon = abandon
 

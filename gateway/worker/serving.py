@@ -41,7 +41,7 @@ class Serving:
         self._trusted_proxies = trusted_proxies
         self._served: Served = NOTHING_WRITTEN
         self._trust = NOBODY
-        self._identity: Pair | None = None
+        self.identity: Pair | None = None
         self._shown: dict[str, object] = {}  # by listener, of what its contexts were made
         self._contexts: dict[object, ServingContext] = {}
 
@@ -63,7 +63,7 @@ class Serving:
 
     def take_identity(self, pair: Pair) -> None:
         """The gateway's own of the mesh: services that call it are shown that, where no document says otherwise."""
-        self._identity = pair
+        self.identity = pair
         self._show()
 
     def forget(self) -> None:
@@ -105,8 +105,8 @@ class Serving:
         fallback = None
         if default is not None and default in self.pairs.held:
             fallback = self._context(asks, [(default, self.pairs.held[default])], used)
-        elif listener.name == MESH_TLS and self._identity is not None:
-            fallback = self._context(asks, [(_IDENTITY, self._identity)], used)
+        elif listener.name == MESH_TLS and self.identity is not None:
+            fallback = self._context(asks, [(_IDENTITY, self.identity)], used)
         shown = (asks, made, made_wide, fallback)
         if self._shown.get(listener.name) == shown:
             return

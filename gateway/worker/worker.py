@@ -65,6 +65,7 @@ from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
 from gateway.relay.shedding import Shedding
 from gateway.routing.table import TablesHolder
+from gateway.secret_ring import SecretRing
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import Counters
 from gateway.telemetry.finish import Finisher
@@ -76,6 +77,7 @@ from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.places import Places, allow_all_descriptors
 from gateway.wire.tls import TlsFace
+from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.apply import Applier
 from gateway.worker.evidence import Evidence
 from gateway.worker.explaining import explaining, tell_when_known, told_of
@@ -182,7 +184,9 @@ class Worker:
             settings.access_log, settings.log_pending, lambda count: self._counters.add(dropped, count), now=now
         )
         self._wheel = TimerWheel(now())
-        pool = self._pool = Pool(make_connector(self._loop), self._wheel, now)
+        secrets = SecretRing()
+        contexts = UpstreamContexts(secrets, lambda: self._compiler.tables.trust, lambda: self._serving.identity)
+        pool = self._pool = Pool(make_connector(self._loop, contexts=contexts), self._wheel, now)
         parts = self._parts = Parts(
             now=now,
             random=random,
@@ -198,6 +202,7 @@ class Worker:
             desks=self._desks(start.workers),
             nonces=self._nonces,
             keys=KeyRing(lambda url: self.channel.send(MissingKey(url=url))),
+            secrets=secrets,
             crosses_namespaces=settings.crosses_namespaces,
         )
         self._evidence = Evidence(lambda instances: self.channel.send(Answered(instances=instances)))

@@ -10,7 +10,7 @@ import msgspec
 
 from meshway.model.document import Target
 from meshway.model.limit_rules import COST_RULES, LIMIT_RULES, QUOTA_RULES
-from meshway.model.names import FIELD_VALUE, REFUSED_HEADERS, TOKEN
+from meshway.model.names import FIELD_VALUE, REFUSED_HEADERS, TOKEN, bad_host
 from meshway.model.nearest import did_you_mean
 from meshway.model.rate_limit import Cost, Quota, RateLimit, SlidingWindow, TokenBucket
 from meshway.model.rule_kit import BlockRule, Finding, at_most, bounded, one_of, unique
@@ -35,6 +35,7 @@ from meshway.model.traffic_policy import (
     TcpKeepalive,
     Timeouts,
     TrafficPolicy,
+    UpstreamTls,
 )
 from meshway.units import parse_duration, parse_rate
 
@@ -211,6 +212,28 @@ def _limits_in_order(part: Any) -> Iterator[Finding]:
         yield Finding(f".{at}", "forbidden_combination", f"min_limit {low} is above max_limit {high}")
 
 
+def _tls_of_mode(part: Any) -> Iterator[Finding]:
+    if part.mode == "mutual" and part.certificate is None:
+        yield Finding(".certificate", "missing_field", "is required with mode: mutual")
+    elif part.mode != "mutual" and part.certificate is not None:
+        yield Finding(".certificate", "forbidden_combination", "is for mode: mutual")
+    for name in ("ca", "subject_alt_names", "sni"):
+        if getattr(part, name) and (part.mode == "off" or (part.mode == "mesh" and name != "sni")):
+            yield Finding(f".{name}", "forbidden_combination", f"is of no use with mode: {part.mode}")
+
+
+def _server_name(part: Any) -> Iterator[Finding]:
+    if part.sni is not None and (fault := bad_host(part.sni, wildcard=False)) is not None:
+        yield Finding(".sni", "bad_name", fault)
+
+
+def _tls_of_subset(part: Any) -> Iterator[Finding]:
+    """Its instances are the service's, too, and connections to them are kept for both."""
+    for at, target in enumerate(part.targets if part.tls is not None else ()):
+        if target.subset is not None:
+            yield Finding(f".targets[{at}].subset", "forbidden_combination", "tls is for a whole service, or its port")
+
+
 def _hedge_after(part: Any) -> Iterator[Finding]:
     if part.after is None or part.after == "p95":
         return
@@ -296,7 +319,12 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(("service",), _health_service),
         BlockRule(("type", "path", "host", "expect", "service"), _health_path),
     ),
+    UpstreamTls: (
+        BlockRule(("mode", "sni", "subject_alt_names", "ca", "certificate"), _tls_of_mode),
+        BlockRule(("sni",), _server_name),
+    ),
     TrafficPolicy: (
+        BlockRule(("targets", "tls"), _tls_of_subset),
         UNIQUE_TARGETS,
         BlockRule(("targets", "connection", "health_check"), _whole_service),
         BlockRule(("load_balancer", "slow_start"), _slow_hash),

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from meshway.model.document import Label, Part, Port, Spec, Target
 from meshway.model.respond import Respond
+from meshway.model.secret import SecretRef
 from meshway.units import Duration, Size
 
 RetryCondition = Literal[
@@ -286,12 +287,28 @@ class HealthCheck(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     healthy_after: Annotated[int, Meta(ge=1, le=100)] | None = None
 
 
+class UpstreamTls(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a service's instances are spoken to; a narrower policy's block replaces a wider one's.
+
+    mode: `off`; `simple`: they show who they are; `mutual`: the gateway does, too, by `certificate`, a Secret of type
+    tls; `mesh`: both by certificates of the mesh, and the instance's must name the service. sni: the name that is asked
+    for and verified, default the instance's address. subject_alt_names: one of these is verified in its place. ca: a
+    Secret of type ca_bundle, default the public authorities.
+    """
+
+    is_one_choice: ClassVar[bool] = True
+
+    mode: Literal["off", "simple", "mutual", "mesh"] = "simple"
+    sni: str | None = None
+    subject_alt_names: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
+    ca: Label | SecretRef | None = None
+    certificate: Label | SecretRef | None = None
+
+
 class TrafficPolicy(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How the targets are called; the most specific policy wins field by field."""
 
     plural: ClassVar[str] = "traffic-policies"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"tls"})
-
     targets: tuple[Target, ...] = ()
     load_balancer: LoadBalancer | None = None
     slow_start: SlowStart | None = None
@@ -307,3 +324,4 @@ class TrafficPolicy(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True,
     adaptive_concurrency: AdaptiveConcurrency | None = None
     outlier_detection: OutlierDetection | None = None
     health_check: HealthCheck | None = None
+    tls: UpstreamTls | None = None

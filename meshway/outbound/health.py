@@ -1,6 +1,7 @@
 """Active health checks: one question to one instance, and what a row of answers says. After Envoy's health checking."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -76,7 +77,7 @@ def _or(written: T | None, default: T | None) -> T:
 class Check:
     """One instance and how it is asked. generation: of the instance; what an older process answered is forgotten.
 
-    preamble: what is said first on every connection to it.
+    preamble: what is said first on every connection to it. secured: told to who makes it secure, None: it has no TLS.
     """
 
     address: str
@@ -84,6 +85,11 @@ class Check:
     settings: HealthCheckSettings
     generation: int = 1
     preamble: bytes = b""
+    secured: object = None
+
+
+Secure = Callable[[Check, asyncio.StreamWriter], Awaitable[None]]
+"""Begins TLS on a connection that is open. Raises PlainError."""
 
 
 class Verdict:
@@ -114,9 +120,11 @@ class Verdict:
 
 
 async def ask(
-    check: Check, connection: PlainConnection | None, dial: Dial = dial
+    check: Check, connection: PlainConnection | None, dial: Dial = dial, secure: Secure | None = None
 ) -> tuple[PlainConnection | None, str]:
     """One check, within its timeout. Returns the connection to use next time, and why it failed or "".
+
+    secure: for checks that say how.
 
     Why: `status`, or a `PlainError.reason`.
     """
@@ -126,10 +134,10 @@ async def ask(
     try:
         async with asyncio.timeout(settings.timeout_s):
             if settings.type == "grpc":
-                stream = await _open(check, dial)
+                stream = await _open(check, dial, secure)
                 return None, await ask_serving(stream, _host(check), settings.service, settings.timeout_s)
             if connection is None:
-                connection = PlainConnection(*await _open(check, dial))
+                connection = PlainConnection(*await _open(check, dial, secure))
             if settings.type == "http":
                 failure = await _ask_http(check, connection)
             if connection.is_reusable:
@@ -144,14 +152,21 @@ async def ask(
             connection.abort()
     if was_reused and failure not in ("", "status", "timeout"):
         # An idle connection may be closed at any time: that says nothing about health.
-        return await ask(check, None, dial)
+        return await ask(check, None, dial, secure)
     return None, failure
 
 
-async def _open(check: Check, dial: Dial) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _open(check: Check, dial: Dial, secure: Secure | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await dial(check.address, check.port, check.settings.timeout_s)
     if check.preamble:
         writer.write(check.preamble)
+    if check.secured is not None:
+        assert secure is not None
+        try:
+            await secure(check, writer)
+        except BaseException:
+            writer.transport.abort()
+            raise
     return reader, writer
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+import msgspec
+
 from meshway.model.access_policy import AccessPolicy
 from meshway.model.authentication import Authentication
 from meshway.model.certificate import Certificate
@@ -14,7 +16,7 @@ from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route, Rule
 from meshway.model.secret import Secret, may_refer, secret_ref
 from meshway.model.service import Service, ServicePort
-from meshway.model.traffic_policy import TrafficPolicy
+from meshway.model.traffic_policy import TrafficPolicy, UpstreamTls
 from registry.documents.matching import is_in_subset
 from registry.view.rows import Reference
 
@@ -56,6 +58,9 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
             )
         case Authentication():
             return (*_of_targets(spec.targets, namespace), *_of_methods(spec, namespace))
+        case TrafficPolicy() if spec.tls is not None:
+            plain = msgspec.structs.replace(spec, tls=None)
+            return (*references(plain, namespace), *_of_upstream_tls(spec.tls, namespace))
         case TrafficPolicy() | RateLimit():
             return (*_of_targets(spec.targets, namespace), *_of_substitutes(spec, namespace))
         case Certificate() if spec.secret is not None:
@@ -188,6 +193,13 @@ def _of_lists(spec: AccessPolicy, namespace: str) -> Iterator[Reference]:
 def _trusted_secret(spec: Listener) -> str | None:
     trust = None if spec.tls is None or spec.tls.trust is None else secret_ref(spec.tls.trust).secret
     return None if trust == TRUST_MESH else trust
+
+
+def _of_upstream_tls(tls: UpstreamTls, namespace: str) -> Iterator[Reference]:
+    for field, kind in (("ca", "ca_bundle"), ("certificate", "tls")):
+        written = getattr(tls, field)
+        if written is not None:
+            yield Reference(f"spec.tls.{field}", "secret", namespace, secret_ref(written).secret, kind)
 
 
 def _of_methods(spec: Authentication, namespace: str) -> Iterator[Reference]:

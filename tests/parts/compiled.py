@@ -18,6 +18,7 @@ from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
 from gateway.relay.shedding import Shedding
 from gateway.routing.table import Tables, TablesHolder
+from gateway.secret_ring import SecretRing
 from gateway.telemetry.access_line import LineWriter, outcome_of
 from gateway.telemetry.counters import Counters
 from gateway.upstream.outside import Lookup, OutsideHosts, looked_up
@@ -26,6 +27,7 @@ from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
 from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.tls import TlsFace
+from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.serving import Serving
 from meshway.snapshot import Change
 from tests.parts.clock import LeapingClock
@@ -137,9 +139,18 @@ async def compiled_gateway(
     lookup: of hosts outside."""
     loop, now = asyncio.get_running_loop(), LeapingClock()
     wheel = TimerWheel(now())
-    pool = Pool(make_connector(loop, outside=OutsideHosts(now, lookup)), wheel, now)
+    secrets = SecretRing()
+    contexts = UpstreamContexts(secrets, lambda: compiler.tables.trust, lambda: gateway.serving.identity)
+    pool = Pool(make_connector(loop, contexts=contexts, outside=OutsideHosts(now, lookup)), wheel, now)
     parts = Parts(
-        now=now, random=random, zone=zone, retire=pool.close_idle, pool=pool, desks=_desks(lost, now), counters=counters
+        now=now,
+        random=random,
+        zone=zone,
+        retire=pool.close_idle,
+        pool=pool,
+        desks=_desks(lost, now),
+        counters=counters,
+        secrets=secrets,
     )
     parts.crosses_namespaces = crosses_namespaces
     compiler = Compiler(parts)
@@ -152,7 +163,9 @@ async def compiled_gateway(
     relay = Relay(holder, pool, wheel, now, finish, random)
     context = ListenerContext(face, relay, b"meshway-test", limits=limits)
     tls_context = ListenerContext(face, relay, b"meshway-test", limits=limits, tls=TlsFace(parts.wall))
-    gateway = CompiledGateway(compiler, holder, parts, now, Serving((context, tls_context), (), parts.secrets))
+    gateway: CompiledGateway = CompiledGateway(
+        compiler, holder, parts, now, Serving((context, tls_context), (), parts.secrets)
+    )
     gateway.relay = relay
     assert tls_context.tls is not None
 

@@ -13,8 +13,9 @@ from gateway.relay.deadline import TimerWheel
 from gateway.relay.relay import Relay
 from gateway.routing.table import TablesHolder
 from gateway.upstream.cluster import Cluster
+from gateway.upstream.cluster_settings import OpeningSettings
 from gateway.upstream.endpoint import Endpoint
-from gateway.upstream.pool import Keepalive, Pool
+from gateway.upstream.pool import Pool
 from gateway.wire.http1.heads import request_head
 from gateway.wire.interfaces import Address, Timer, Upstream, UpstreamEvents
 from meshway.http1.head import HeadLimits, RequestReader, ResponseReader
@@ -196,7 +197,7 @@ class Playbook:
         endpoint: Endpoint,
         on_connected: Callable[[Upstream], None],
         on_failed: Callable[[str], None],
-        keepalive: Keepalive,
+        settings: OpeningSettings,
         preamble: bytes,
     ) -> Callable[[], None]:
         opening = Opening(endpoint, on_connected, on_failed, preamble)

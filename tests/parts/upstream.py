@@ -4,6 +4,7 @@ What h11 refuses is kept as a violation: a gateway that passes on what a strict 
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ class RecordingUpstream:
     violations: list[str] = field(default_factory=list)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["RecordingUpstream"]:
+    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["RecordingUpstream"]:
         loop = asyncio.get_running_loop()
         connections: list[_Connection] = []
 
@@ -50,14 +51,15 @@ class RecordingUpstream:
             connections.append(_Connection(self, len(connections)))
             return connections[-1]
 
-        server = await loop.create_server(accept, "127.0.0.1", 0)
+        server = await loop.create_server(accept, "127.0.0.1", 0, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
             server.close()
             for connection in connections:
-                connection.transport.abort()
+                if hasattr(connection, "transport"):  # else its handshake has failed
+                    connection.transport.abort()
 
 
 class _Connection(asyncio.Protocol):

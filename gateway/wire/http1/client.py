@@ -8,14 +8,18 @@ be the next request's answer (response queue poisoning).
 import asyncio
 import enum
 import socket
+import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from gateway.exchange import NEVER, Exchange
+from gateway.upstream.cluster_settings import OpeningSettings, TlsSettings
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import OutsideHosts, looked_up
 from gateway.wire.http1.heads import request_head
 from gateway.wire.interfaces import Timer, UpstreamEvents
+from gateway.wire.upstream_tls import UpstreamContexts, fault_of
+from meshway.certificates import CertificateFault
 from meshway.http1.field_lines import FieldLines, response_lines
 from meshway.http1.framing import ChunkedReader, chunk, last_chunk
 from meshway.http1.head import HeadError, HeadLimits, ResponseReader
@@ -23,7 +27,7 @@ from meshway.http1.message import CHUNKED, UNTIL_CLOSE, ResponseHead
 from meshway.tasks import spawn
 
 if TYPE_CHECKING:
-    from gateway.upstream.pool import Connector, Keepalive
+    from gateway.upstream.pool import Connector
 
 MAX_INTERIM: Final = 10
 HIGH_WATER: Final = 64 * 1024
@@ -356,11 +360,13 @@ class ClientProtocol(asyncio.Protocol):
 def make_connector(
     loop: asyncio.AbstractEventLoop,
     *,
+    contexts: UpstreamContexts | None = None,
     limits: HeadLimits | None = None,
     drop: frozenset[bytes] = IDENTIFYING,
     outside: OutsideHosts | None = None,
 ) -> "Connector":
-    """What the pool opens connections with. drop: fields of answers that callers do not get. outside: finds hosts."""
+    """What the pool opens connections with. contexts: of those by TLS, None: there are none. drop: fields of answers
+    that callers do not get. outside: finds hosts."""
     hosts = outside or OutsideHosts(loop.time, looked_up)
     head_limits = limits or HeadLimits()
     lines = response_lines(drop=drop)
@@ -369,22 +375,33 @@ def make_connector(
         endpoint: Endpoint,
         on_connected: Callable[[ClientProtocol], None],
         on_failed: Callable[[str], None],
-        keepalive: "Keepalive",
+        opening: OpeningSettings,
         preamble: bytes,
     ) -> Callable[[], None]:
+        def made() -> ClientProtocol:
+            return ClientProtocol(endpoint, head_limits, lines)
+
         async def open_connection() -> None:
             try:
                 address = endpoint.address if endpoint.outside is None else await hosts.address(endpoint.outside)
-                transport, protocol = await loop.create_connection(
-                    lambda: ClientProtocol(endpoint, head_limits, lines), address, endpoint.port
-                )
+                if opening.tls is None:
+                    transport, protocol = await loop.create_connection(made, address, endpoint.port)
+                    if preamble:
+                        transport.write(preamble)
+                else:
+                    assert contexts is not None
+                    transport, protocol = await _open_tls(
+                        loop, contexts, opening.tls, made, endpoint, address, preamble
+                    )
+            except ssl.SSLError as error:
+                on_failed(fault_of(error))
+            except CertificateFault as fault:
+                on_failed(str(fault))
             except OSError as error:
                 on_failed(error.strerror or str(error))
             else:
-                if keepalive is not None:
-                    _keep_alive(transport, *keepalive)
-                if preamble:
-                    transport.write(preamble)
+                if opening.keepalive is not None:
+                    _keep_alive(transport, *opening.keepalive)
                 on_connected(protocol)
 
         task = spawn(open_connection(), name=f"connect {endpoint.id}")
@@ -395,6 +412,39 @@ def make_connector(
         return abandon
 
     return connect
+
+
+async def _open_tls(
+    loop: asyncio.AbstractEventLoop,
+    contexts: UpstreamContexts,
+    tls: TlsSettings,
+    made: Callable[[], ClientProtocol],
+    endpoint: Endpoint,
+    address: str,
+    preamble: bytes,
+) -> tuple[asyncio.Transport, ClientProtocol]:
+    """address: where it is. preamble: goes before the handshake. Raises CertificateFault, OSError (ssl.SSLError is one)."""
+    context, name = contexts.context(tls), tls.sni or endpoint.address
+    if preamble:
+        plain, _ = await loop.create_connection(asyncio.Protocol, address, endpoint.port)
+        plain.write(preamble)
+        protocol = made()
+        secured = await loop.start_tls(plain, protocol, context, server_hostname=name)
+        if secured is None:
+            raise ConnectionResetError("the connection was closed in the handshake")
+        transport = secured
+        protocol.connection_made(transport)
+    else:
+        transport, protocol = await loop.create_connection(
+            made, address, endpoint.port, ssl=context, server_hostname=name
+        )
+    try:
+        der = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        contexts.check(tls, endpoint.key[:2], der)
+    except CertificateFault:
+        transport.abort()
+        raise
+    return transport, protocol
 
 
 def _keep_alive(transport: asyncio.Transport, time_s: int, interval_s: int, probes: int) -> None:

@@ -45,3 +45,25 @@ def test_a_fallback_is_an_answer_or_a_service(fallback: dict[str, Any], path: st
     read, errors = decode_spec("TrafficPolicy", {"breaker": {"fallback": fallback}})
     assert read is None
     assert [(error.path, error.code) for error in errors] == [(f"spec.breaker.fallback{path}", code)]
+
+
+@pytest.mark.parametrize(
+    ("tls", "path", "code"),
+    [
+        ({"mode": "mutual"}, ".certificate", "missing_field"),
+        ({"certificate": "own"}, ".certificate", "forbidden_combination"),
+        ({"mode": "off", "sni": "a.example"}, ".sni", "forbidden_combination"),
+        ({"mode": "mesh", "ca": "a"}, ".ca", "forbidden_combination"),
+        ({"sni": "*.example"}, ".sni", "bad_name"),
+        ({"insecure": True}, ".insecure", "unknown_field"),
+    ],
+)
+def test_tls_says_what_its_mode_can_use(tls: dict[str, Any], path: str, code: str) -> None:
+    errors = decode_spec("TrafficPolicy", {"tls": tls})[1]
+    assert [(error.path, error.code) for error in errors] == [(f"spec.tls{path}", code)]
+
+
+def test_tls_is_of_whole_services() -> None:
+    errors = decode_spec("TrafficPolicy", {"targets": [{"service": "a", "subset": "v1"}], "tls": {}})[1]
+    assert [(error.path, error.code) for error in errors] == [("spec.targets[0].subset", "forbidden_combination")]
+    assert decode_spec("TrafficPolicy", {"targets": [{"service": "a"}], "tls": {"ca": {"secret": "ca"}}})[1] == []
