@@ -423,7 +423,7 @@ async def _open_tls(
     address: str,
     preamble: bytes,
 ) -> tuple[asyncio.Transport, ClientProtocol]:
-    """address: where it is. preamble: goes before the handshake. Raises CertificateFault, OSError (ssl.SSLError is one)."""
+    """address: where it is. preamble: goes before the handshake. Raises CertificateFault, OSError (or ssl.SSLError)."""
     context, name = contexts.context(tls), tls.sni or endpoint.address
     if preamble:
         plain, _ = await loop.create_connection(asyncio.Protocol, address, endpoint.port)
