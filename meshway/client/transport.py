@@ -7,14 +7,20 @@ served go along, to services only. There are no retries here: the gateway knows 
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import httpx
 
 from meshway.client.propagation import DEADLINE, inbound
 from meshway.client.settings import MeshSettings
+from meshway.settings import SettingError, read_secret
 
 MESH_SUFFIX: Final = ".mesh"
+TOKEN_FIELD: Final = "meshway-token"  # noqa: S105  # a field's name
+_TOKEN_READ_S: Final = 1.0
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NOT_SERVICES: Final = frozenset({"localhost"})
 # Above httpx's 100 and 20: a gateway takes more, and a connection made anew costs more than the call on it.
@@ -37,12 +43,37 @@ def mesh_host(host: str, namespace: str) -> str | None:
     return f"{host}.{namespace}{MESH_SUFFIX}"
 
 
+class ServiceTokenFile:
+    """What the program says to gateways of who it is: the token of the file, where that is a service token, whose
+    three parts tell it from a token that is the registry's business alone."""
+
+    def __init__(self, path: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._clock = clock
+        self._text = ""
+        self._until = 0.0
+
+    def read(self) -> str:
+        """ "" where there is none, or it cannot be read: whether the call needs one, the gateway says."""
+        if self._path is None:
+            return ""
+        if self._clock() >= self._until:
+            try:
+                text = read_secret(self._path)
+            except SettingError:
+                text = ""
+            self._text = text if text.count(".") == 2 else ""
+            self._until = self._clock() + _TOKEN_READ_S
+        return self._text
+
+
 class _Rewriter:
     """Turns a request for a service into one for the gateway."""
 
     def __init__(self, settings: MeshSettings) -> None:
         self._namespace = settings.namespace
         self._gateway = httpx.URL(settings.gateway)
+        self._token = ServiceTokenFile(settings.token_file)
 
     def rewrite(self, request: httpx.Request) -> httpx.Request:
         """A port in the URL is left out: which port an instance listens on is the registry's knowledge.
@@ -62,6 +93,8 @@ class _Rewriter:
         headers["host"] = host
         for name, value in found.headers:
             headers.setdefault(name, value)
+        if token := self._token.read():
+            headers[TOKEN_FIELD] = token
         extensions = dict(request.extensions)
         left_s = found.left_s()
         if left_s is not None:

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from meshway.client.propagation import MeshMiddleware, MeshWsgi, inbound
 from meshway.client.settings import MeshSettings
-from meshway.client.transport import AsyncMeshTransport, MeshTransport, mesh_host
+from meshway.client.transport import AsyncMeshTransport, MeshTransport, ServiceTokenFile, mesh_host
 
 SETTINGS = MeshSettings(gateway="http://gateway:8581", namespace="shop")
 
@@ -144,3 +146,33 @@ def test_wsgi_requests_are_noted_too() -> None:
     assert 1.5 < found[0].ends_at - time.monotonic() <= 2.0
     MeshWsgi(app)({}, lambda *_: None)
     assert found[1].headers == ()
+
+
+def test_a_service_token_goes_to_gateways_and_another_token_nowhere(tmp_path: Path) -> None:
+    recorder, file = Recorder(), tmp_path / "service.token"
+    settings = msgspec.structs.replace(SETTINGS, token_file=file)
+
+    def sent(text: str, url: str = "http://reviews/") -> str | None:
+        file.write_text(text)
+        with httpx.Client(transport=MeshTransport(settings, httpx.MockTransport(recorder))) as calling:
+            calling.get(url)
+        token: str | None = recorder.last.headers.get("meshway-token")
+        return token
+
+    assert sent("head.body.signature\n") == "head.body.signature"
+    assert sent("head.body.signature", "https://example.org/") is None
+    assert sent("mwt_abcdefgh_" + "A" * 43) is None
+
+
+def test_a_token_is_read_anew_within_a_second_and_a_lost_file_ends_no_call(tmp_path: Path) -> None:
+    file, clock = tmp_path / "service.token", [100.0]
+    token = ServiceTokenFile(file, lambda: clock[0])
+    assert token.read() == ""
+    file.write_text("a.b.c")
+    assert token.read() == ""
+    clock[0] += 1.0
+    assert token.read() == "a.b.c"
+    file.unlink()
+    clock[0] += 1.0
+    assert token.read() == ""
+    assert ServiceTokenFile(None).read() == ""
