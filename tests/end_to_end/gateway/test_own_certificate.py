@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -12,12 +13,26 @@ import httpx
 import pytest
 from cryptography import x509
 
+from meshway.certificates import read_pair
+from meshway.client import MeshSettings, certificate
+from meshway.client.certificate import CertificateKeeper
+from meshway.client.certificate_folder import CertificateFolder
 from meshway.client.credential import spiffe_id_of
+from meshway.client.registry import AsyncRegistry
+from meshway.tls import client_context
 from tests.parts.conditions import until
 from tests.parts.gateway_process import GatewayProcess
 from tests.parts.plain_service import PlainService
 from tests.parts.planes import Registry
 
+ONLY_CARTS = """
+apiVersion: meshway/v1
+kind: AccessPolicy
+metadata: {name: carts}
+spec:
+  targets: [{service: books}]
+  rules: [{action: allow, from: [{service: cart, namespace: shop}]}]
+"""
 IDENTITY = "spiffe://mesh.internal/meshway/gateway/gw-1"
 
 
@@ -59,11 +74,13 @@ def roots_of(registry: Registry) -> str:
 
 
 class Caller:
-    """A service that calls through mesh TLS, on a new connection each time, by the roots it was told last."""
+    """A service that calls through mesh TLS, on a new connection each time, by the roots that it was told last and,
+    with a keeper, with a certificate of its own."""
 
-    def __init__(self, gateway: GatewayProcess, roots: str) -> None:
+    def __init__(self, gateway: GatewayProcess, roots: str, keeper: CertificateKeeper | None = None) -> None:
         self.gateway = gateway
-        self.roots = roots
+        self._roots = roots
+        self.keeper = keeper
         self.statuses: list[int] = []
         self.failures: list[str] = []
         self.issuers: dict[str, int] = {}
@@ -71,7 +88,9 @@ class Caller:
         self.is_leaving = False
 
     async def call(self) -> None:
-        context = ssl.create_default_context(cadata=self.roots)
+        own = None if self.keeper is None else self.keeper.credential
+        pair = None if own is None else read_pair(own.certificate.encode(), own.key.encode())
+        context = client_context((self._roots if own is None else own.roots).encode(), pair)
         context.check_hostname = False  # the gateway is known by its SPIFFE id
         async with (
             httpx.AsyncClient(verify=context, trust_env=False, timeout=20.0) as client,
@@ -135,26 +154,58 @@ async def test_a_gateway_enrols_once_and_shows_its_certificate_without_the_regis
 
 
 async def test_leaf_intermediate_and_root_are_rotated_under_load_without_a_failed_call(
-    mesh: tuple[Registry, GatewayProcess],
+    mesh: tuple[Registry, GatewayProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry, gateway = mesh
-    callers = [Caller(gateway, roots_of(registry)) for _ in range(3)]
+    monkeypatch.setattr(certificate, "ROOTS_S", 0.5)
+    monkeypatch.setattr(certificate, "SOON_S", 1.0)
+    registry.apply(ONLY_CARTS)
+    client = AsyncRegistry(MeshSettings(registry=registry.url))
+    callers = [Caller(gateway, "", await enrolled(registry, client, tmp_path / f"cart-{at}")) for at in range(3)]
     await shown_at_last(callers[0])
+    stranger = Caller(gateway, roots_of(registry))
+    await stranger.call()
+    assert stranger.statuses == [403]
     async with asyncio.TaskGroup() as group:
+        keeping = [group.create_task(caller.keeper.run()) for caller in callers if caller.keeper is not None]
         for caller in callers:
             group.create_task(caller.run())
         rotate(registry, "intermediate")
         for phase in ("trust_both", "issue_new", "all_renewed", "settled"):
             await reached(registry, phase)
-            for caller in callers:
-                caller.roots = roots_of(registry)
             await callers[0].calls(3)
         for caller in callers:
             caller.is_leaving = True
+        for task in keeping:
+            task.cancel()
     assert [caller.failures for caller in callers] == [[], [], []]
     assert {status for caller in callers for status in caller.statuses} == {200}
+    await assert_revoked_within(registry, callers[0], 5.0)
+    await client.close()
     assert len(callers[0].issuers) >= 2, "it was renewed under the new root"
     assert roots_of(registry).count("BEGIN CERTIFICATE") == 1
+
+
+async def enrolled(registry: Registry, client: AsyncRegistry, folder: Path) -> CertificateKeeper:
+    made = registry.client.post("/v1/identity/enrolments", json={"subject": "shop/cart"}).json()
+    keeper = CertificateKeeper(client, CertificateFolder(folder), token=lambda: str(made["token"]))
+    await keeper.step()
+    assert keeper.credential is not None, keeper.problem
+    return keeper
+
+
+async def assert_revoked_within(registry: Registry, caller: Caller, within_s: float) -> None:
+    """Both workers: each call is a connection of its own, and many in a row are refused."""
+    registry.client.post("/v1/identity/revocations", json={"subject": "shop/cart"}).raise_for_status()
+    end = time.monotonic() + within_s
+    refused = 0
+    while refused < 20:
+        before = len(caller.statuses)
+        with contextlib.suppress(httpx.HTTPError, ssl.SSLError):
+            await caller.call()
+        let_in = len(caller.statuses) > before and caller.statuses[-1] == 200
+        refused = 0 if let_in else refused + 1
+        assert time.monotonic() < end, "a revoked certificate is believed"
 
 
 def rotate(registry: Registry, what: str = "root") -> httpx.Response:
