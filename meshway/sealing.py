@@ -54,8 +54,12 @@ class Sealing:
             raise SealBroken(f"what is sealed for {associated} cannot be opened") from None
 
     def fingerprint(self, plain: bytes) -> str:
-        """8 hex digits of an HMAC: tells whether two are the same, and lets nobody try what they may be."""
-        return hmac.digest(self._fingerprint_key, plain, hashlib.sha256)[:4].hex()
+        """8 hex digits of `mark`."""
+        return self.mark(plain)[:4].hex()
+
+    def mark(self, plain: bytes) -> bytes:
+        """An HMAC: tells whether two are the same, and lets nobody try what they may be."""
+        return hmac.digest(self._fingerprint_key, plain, hashlib.sha256)
 
 
 def make_key_file(path: Path) -> None:

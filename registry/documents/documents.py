@@ -10,6 +10,7 @@ import msgspec
 from meshway.model.decode import decode_spec
 from meshway.model.document import Document, Spec
 from meshway.model.kinds import OWN_KINDS
+from meshway.model.secret import Secret
 from meshway.problem import Problem, not_found
 from registry.documents.applying import (
     Applied,
@@ -114,6 +115,9 @@ class Documents:
         A dry run judges and changes nothing.
         """
         write = Apply([Written(*one) for one in documents], delete, by, guards, self._sealing)
+        if once is not None and self._sealing is not None and any(isinstance(spec, Secret) for _, spec in documents):
+            # A plain digest of a body with a password lets whoever has the store try passwords.
+            once = Once(once.key, self._sealing.mark(once.fingerprint))
         if dry_run:
             return self._revisions.submit(Rehearsal(write))
         return self._revisions.submit(write if once is None else Repeatable(write, once, Applied))

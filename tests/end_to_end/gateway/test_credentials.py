@@ -6,7 +6,7 @@ import base64
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,16 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 
 @asynccontextmanager
-async def two_gateways(folder: Path, url: str) -> AsyncIterator[list[GatewayProcess]]:
-    one, other = (GatewayProcess(folder / name, url, workers=2, node=name) for name in ("gw-1", "gw-2"))
-    for gateway in (one, other):
-        gateway.folder.mkdir(exist_ok=True)
-    async with one, other:
-        yield [one, other]
+async def gateways_at(folder: Path, url: str, count: int, workers: int) -> AsyncIterator[list[GatewayProcess]]:
+    async with AsyncExitStack() as stack:
+        running = []
+        for at in range(count):
+            place = folder / f"gw-{at}"
+            place.mkdir(exist_ok=True)
+            running.append(
+                await stack.enter_async_context(GatewayProcess(place, url, workers=workers, node=place.name))
+            )
+        yield running
 
 
 def document(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +106,7 @@ async def test_credentials_change_under_load_and_what_is_taken_back_is_refused_e
     async with (
         PlainService("books") as books,
         publisher.upstream.running(),
-        two_gateways(tmp_path, registry.url) as gateways,
+        gateways_at(tmp_path, registry.url, 2, 2) as gateways,
     ):
         registry.register("books", "b1", books.port)
         await apply(registry, *documents(publisher))
@@ -116,7 +120,7 @@ async def test_credentials_change_under_load_and_what_is_taken_back_is_refused_e
             shown = f"X-API-Key: {keys['now']}" if number % 2 else f"Authorization: Bearer {tokens['now']}"
             return "GET", str(number), f"GET / HTTP/1.1\r\nHost: shop.example\r\n{shown}\r\n\r\n".encode()
 
-        loads = [Load(int(gateway.edge.rpartition(":")[2]), 2, request) for gateway in gateways]
+        loads = [Load(int(gateway.edge.rpartition(":")[2]), 1, request) for gateway in gateways]
         running = asyncio.gather(*(load.run() for load in loads))
         try:
             await apply(registry, consumer(OLD, NEW))
@@ -154,7 +158,7 @@ async def test_contents_outlive_restarts_without_a_registry_and_stand_nowhere_in
     publisher = Publisher(("first", first))
     bearer = f"Bearer {token(first, kid='first')}"
     async with PlainService("books") as books:
-        async with publisher.upstream.running(), two_gateways(tmp_path, registry.url) as gateways:
+        async with publisher.upstream.running(), gateways_at(tmp_path, registry.url, 1, 1) as gateways:
             registry.register("books", "b1", books.port)
             await apply(registry, *documents(publisher))
             spare = document("Secret", "spare", {"type": "opaque", "data": {"client": CANARY}})
@@ -165,7 +169,7 @@ async def test_contents_outlive_restarts_without_a_registry_and_stand_nowhere_in
             told = [(await gateway.client.get(f"{gateway.admin}/{page}")).text for page in ("config", "metrics")
                     for gateway in gateways]  # fmt: skip
         registry.process.stop()
-        async with two_gateways(tmp_path, registry.url) as gateways:
+        async with gateways_at(tmp_path, registry.url, 1, 1) as gateways:
             proofs = [{"x_api_key": OLD}, {"x_api_key": LISTED}, {"authorization": password(CANARY)}]
             for fields in (*proofs, {"authorization": bearer}):
                 assert await statuses(gateways, **fields) == {200}, fields

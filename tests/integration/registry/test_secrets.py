@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sqlite3
 from pathlib import Path
@@ -248,3 +249,17 @@ async def heard_by(registry: RunningRegistry, *lines: str) -> set[str]:
         while "SnapshotEnd" not in found:
             found |= {type(frame).__name__ for frame in reader.feed(await client.piece())}
         return found
+
+
+async def test_the_digest_of_a_repeatable_write_is_none_that_passwords_can_be_tried_against(tmp_path: Path) -> None:
+    users = {"type": "basic_users", "data": [{"username": "ada", "password": "1234"}]}
+    document = {"apiVersion": "meshway/v1", "kind": "Secret", "metadata": {"name": "users"}, "spec": users}
+    body = json.dumps({"documents": [document]}).encode()
+    async with running_registry(tmp_path) as registry:
+        key = "Idempotency-Key: of-the-test"
+        answers = [await registry.call("POST", "/v1/apply", body, key) for _ in range(2)]
+        assert [(answer.status, answer.body) for answer in answers] == [(200, answers[0].body)] * 2
+        other = await registry.call("POST", "/v1/apply", body.replace(b"1234", b"4321"), key)
+        assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
+        (once,) = registry.core.view.onces.values()
+        assert once.fingerprint not in (hashlib.sha256(text).digest() for text in (body, b"\n" + body))
