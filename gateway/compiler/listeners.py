@@ -2,18 +2,27 @@
 
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from gateway.compiler.diff import Entry
+from gateway.wire.http1.listener_context import ConnectionLimits
+from meshway.http1.field_lines import Underscores
 from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
-from meshway.model.listener import LISTENERS, MESH_TLS, TRUST_MESH, Hsts, Listener, ListenerTls
+from meshway.model.listener import LISTENERS, MESH_TLS, TRUST_MESH, Hsts, Listener, ListenerLimits, ListenerTls
 from meshway.model.secret import secret_ref
 
 KINDS: Final = ("Listener", "Certificate")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+Limiting = Callable[[ConnectionLimits], ConnectionLimits]
+
+
+def _as_started(usual: ConnectionLimits) -> ConnectionLimits:
+    return usual
 
 
 @dataclass(slots=True, frozen=True)
@@ -23,6 +32,7 @@ class ListenerPlan:
     default: namespace and name of the Certificate for no or an unknown name. hsts: a header line, or b"".
 
     trusted_proxies: None: those the gateway was started with. hosts, sends_to_https: as in ListenerContext.
+    limits: from those the gateway was started with.
     """
 
     min_version: str = "1.2"
@@ -33,6 +43,8 @@ class ListenerPlan:
     hosts: Callable[[bytes], bool] | None = None
     sends_to_https: tuple[int, int] | None = None
     trusted_proxies: tuple[Network, ...] | None = None
+    limits: Limiting = _as_started
+    underscores: Underscores = "drop"
 
 
 @dataclass(slots=True, frozen=True)
@@ -55,7 +67,31 @@ def _plan(name: str, spec: Listener) -> ListenerPlan:
         hosts=_compile_hosts(spec.hosts),
         sends_to_https=None if redirect is None else (redirect.status, redirect.port),
         trusted_proxies=None if proxies is None else tuple(ipaddress.ip_network(text) for text in proxies),
+        limits=_as_started if spec.limits is None else _compile_limits(spec.limits),
+        underscores=spec.underscores,
     )
+
+
+def _compile_limits(written: ListenerLimits) -> Limiting:
+    of_connections = {
+        "head_s": written.head_timeout,
+        "idle_s": written.idle_timeout,
+        "write_stall_s": written.write_idle,
+        "body_rate": written.body_min_rate,
+        "connections": written.connections,
+        "per_address": written.connections_per_address,
+    }
+    of_heads = {"head": written.head, "fields": written.fields, "target": written.target}
+    changed, heads = _written(of_connections), _written(of_heads)
+
+    def limit(usual: ConnectionLimits) -> ConnectionLimits:
+        return replace(usual, head=replace(usual.head, **heads), **changed)
+
+    return limit
+
+
+def _written(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _hsts_line(hsts: Hsts) -> bytes:

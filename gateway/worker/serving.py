@@ -53,6 +53,8 @@ class Serving:
         for listener in self._listeners:
             plan = served.listeners[listener.name]
             listener.hosts, listener.hsts, listener.sends_to_https = plan.hosts, plan.hsts, plan.sends_to_https
+            listener.limits = plan.limits(listener.usual_limits)
+            listener.read_underscores(plan.underscores)
             usual = self._trusted_proxies if listener.name.startswith(EDGE) else ()
             listener.trusted_proxies = usual if plan.trusted_proxies is None else plan.trusted_proxies
             if listener.tls is not None:

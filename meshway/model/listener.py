@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from meshway.model.document import Label, Part, Port, Spec
 from meshway.model.secret import SecretRef
-from meshway.units import Duration
+from meshway.units import Duration, Size
 
 EDGE: Final = "edge"
 MESH: Final = "mesh"
@@ -51,15 +51,35 @@ class RedirectHttps(Part, frozen=True, kw_only=True, forbid_unknown_fields=True,
     port: Port = 443
 
 
+class ListenerLimits(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """None: as the gateway was started. head_timeout: from a head's first byte to its last; write_idle: while a caller
+    takes nothing of what is sent. body_min_rate: bytes a second of a request's body, 0 = any. head, target: bytes;
+    fields: lines of a head. connections: in a worker; connections_per_address: of these, 0 = any number.
+    """
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"handshakes"})
+
+    head_timeout: Duration | None = None
+    idle_timeout: Duration | None = None
+    write_idle: Duration | None = None
+    body_min_rate: Size | None = None
+    head: Size | None = None
+    fields: Annotated[int, Meta(ge=1, le=800)] | None = None
+    target: Size | None = None
+    connections: Annotated[int, Meta(ge=1, le=160_000)] | None = None
+    connections_per_address: Annotated[int, Meta(ge=0, le=8_000)] | None = None
+
+
 class Listener(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Named `edge`, `edge-tls`, `mesh` or `mesh-tls`. hosts: what is served there at all. trusted_proxies: networks
-    whose X-Forwarded-* is believed, in place of what the gateway was started with."""
+    whose X-Forwarded-* is believed, in place of what the gateway was started with. underscores: what becomes of
+    fields whose name holds one: CGI takes it for a dash."""
 
     plural: ClassVar[str] = "listeners"
     unsupported: ClassVar[frozenset[str]] = frozenset(
         {
-            "face", "address", "port", "protocol", "enabled", "gateways", "routes", "proxy_protocol", "limits",
-            "http2", "http3", "underscores", "server_header",
+            "face", "address", "port", "protocol", "enabled", "gateways", "routes", "proxy_protocol",
+            "http2", "http3", "server_header",
         }
     )  # fmt: skip
 
@@ -68,3 +88,5 @@ class Listener(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     trusted_proxies: Annotated[tuple[str, ...] | None, Meta(description="CIDRs.")] = None
     hsts: Hsts | None = None
     redirect_https: RedirectHttps | None = None
+    limits: ListenerLimits | None = None
+    underscores: Literal["drop", "pass", "reject"] = "drop"

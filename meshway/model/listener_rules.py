@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from meshway.model.certificate import Certificate, CertificateFiles
-from meshway.model.listener import EDGE, EDGE_TLS, LISTENERS, TLS_LISTENERS, Hsts, Listener, ListenerTls
+from meshway.model.listener import EDGE, EDGE_TLS, LISTENERS, TLS_LISTENERS, Hsts, Listener, ListenerLimits, ListenerTls
 from meshway.model.match_rules import networks
 from meshway.model.names import bad_host
 from meshway.model.nearest import did_you_mean
@@ -81,6 +81,14 @@ LISTENER_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(("max_age", "include_subdomains", "preload"), _preload),
     ),
     CertificateFiles: (_path("certificate"), _path("key")),
+    ListenerLimits: (
+        bounded("head_timeout", 0.1, 600.0, zero=False),
+        bounded("idle_timeout", 0.1, 3600.0, zero=False),
+        bounded("write_idle", 0.1, 600.0, zero=False),
+        bounded("body_min_rate", 1, 1 << 20, zero=True),
+        bounded("head", 1024, 512 * 1024, zero=False),
+        bounded("target", 256, 128 * 1024, zero=False),
+    ),
     ListenerTls: (BlockRule(("client_auth", "trust"), _trust),),
     Certificate: (
         one_of("files", "secret"),

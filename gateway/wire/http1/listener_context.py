@@ -11,7 +11,7 @@ from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
 from gateway.wire.http1.places import ADDRESS, CONNECTIONS, Places
 from gateway.wire.tls import TlsFace
-from meshway.http1.field_lines import request_lines
+from meshway.http1.field_lines import FieldLines, Underscores, request_lines
 from meshway.http1.head import HeadLimits
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ EDGE_LIMITS: Final = ConnectionLimits(body_rate=100, per_address=1_000)
 class ListenerContext:
     """face: EDGE or MESH. via_id: our name in Via, `meshway-<node>`. connections: the open ones.
 
-    per_address: open connections by the peer's address; kept only where they are limited. explain: what to tell of a
+    per_address: open connections by the peer's address, but for trusted proxies. usual_limits: where no document says
+    otherwise. explain: what to tell of a
     call that asks for it, None where nobody may ask. places: of the worker, shared by its listeners. cut: connections
     that were ended since their caller took nothing for too long. name: of the listener. tls: what it shows, None: it
     speaks without. hsts: a field of every answer, or b"". hosts: what is served at all, None: any. sends_to_https:
@@ -69,7 +70,8 @@ class ListenerContext:
 
     __slots__ = (
         "connections", "cut", "draining", "explain", "face", "hosts", "hsts", "limits", "lines", "name", "now",
-        "per_address", "places", "relay", "scheme", "sends_to_https", "tls", "trusted_proxies", "via_id", "via_line",
+        "per_address", "places", "relay", "scheme", "sends_to_https", "tls", "trusted_proxies", "underscores",
+        "usual_limits", "via_id", "via_line",
     )  # fmt: skip
 
     def __init__(
@@ -90,7 +92,7 @@ class ListenerContext:
         self.relay = relay
         self.via_id = via_id
         self.via_line = b"Via: 1.1 %b\r\n" % via_id
-        self.limits = limits
+        self.limits = self.usual_limits = limits
         self.trusted_proxies = trusted_proxies
         self.name = ("mesh" if face == MESH else "edge") + ("-tls" if tls is not None else "")
         self.tls = tls
@@ -98,7 +100,8 @@ class ListenerContext:
         self.hosts: Callable[[bytes], bool] | None = None
         self.hsts = b""
         self.sends_to_https: tuple[int, int] | None = None
-        self.lines = request_lines(method_override="drop" if face == EDGE else "pass")
+        self.underscores: Underscores = "drop"
+        self.lines = self._lines()
         self.now: Callable[[], float] = relay.now
         self.connections: set[ServerProtocol] = set()
         self.per_address: dict[str, int] = {}
@@ -106,6 +109,15 @@ class ListenerContext:
         self.explain = explain
         self.places = Places() if places is None else places
         self.cut = 0
+
+    def _lines(self) -> FieldLines:
+        return request_lines(underscores=self.underscores, method_override="drop" if self.face == EDGE else "pass")
+
+    def read_underscores(self, how: Underscores) -> None:
+        """On new connections."""
+        if how != self.underscores:
+            self.underscores = how
+            self.lines = self._lines()
 
     def enter(self, connection: "ServerProtocol", peer: str, descriptor: int, *, is_limited: bool) -> str:
         """Counts a new connection. Returns what there is too little of for it, "" when it is welcome.
@@ -118,9 +130,9 @@ class ListenerContext:
         lacking = places.lacking(descriptor)
         if not lacking and limits.connections and len(self.connections) > limits.connections:
             lacking = CONNECTIONS
-        if limits.per_address and is_limited:
+        if is_limited:
             count = self.per_address[peer] = self.per_address.get(peer, 0) + 1
-            if count > limits.per_address:
+            if limits.per_address and count > limits.per_address:
                 lacking = ADDRESS
         if lacking:
             places.refused[lacking] += 1
@@ -129,7 +141,7 @@ class ListenerContext:
     def leave(self, connection: "ServerProtocol", peer: str, *, is_limited: bool) -> None:
         self.connections.discard(connection)
         self.places.taken -= 1
-        if self.limits.per_address and is_limited:
+        if is_limited:
             left = self.per_address[peer] - 1
             if left:
                 self.per_address[peer] = left
