@@ -72,10 +72,12 @@ class Delta(Frame, frozen=True, tag="delta"):
 
 
 class Tick(Frame, frozen=True, tag="tick"):
-    """Every 2 s. revision: the head; gateways: how many are live."""
+    """Every 2 s. revision: the head; gateways: how many are live. audit: `ROW:HASH` of the last row of the audit log,
+    "" where there is none: whoever keeps the feed can show later that the log was another."""
 
     revision: int
     gateways: int = 1
+    audit: str = ""
 
 
 class Question(Frame, frozen=True, tag="question"):

@@ -180,6 +180,7 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
         app=api,
         sign_in=core.sign_in,
         guards=guards,
+        note_denied=core.denials.note,
         encoder=AnswerEncoder(lambda: core.view.revision, time.time, None if head is None else head.stale_line),
         gateways=gateways,
         caps=caps,

@@ -22,6 +22,7 @@ from registry.checks.checks import Checks
 from registry.checks.replicas import Replicas
 from registry.checks.targets import Targets, targets_of
 from registry.dns.server import DnsCounts
+from registry.documents.differences import document_changes
 from registry.documents.documents import Documents
 from registry.documents.reading import read_change, rows_of
 from registry.documents.secret_frames import SecretFrames
@@ -42,6 +43,7 @@ from registry.revisions.recovery import Recovery
 from registry.revisions.retention import Retention
 from registry.revisions.revisions import Revisions
 from registry.rights.bootstrap import FILE_NAME, read_bootstrap
+from registry.rights.denials import Denials
 from registry.rights.following import TokenFollowing
 from registry.rights.sign_in import SignIn
 from registry.rights.tokens import Tokens
@@ -94,6 +96,7 @@ class Core:
     questions: Questions
     sign_in: SignIn
     tokens: Tokens
+    denials: Denials
     is_stopping: bool = False
 
     def missing(self) -> dict[str, str]:
@@ -187,7 +190,7 @@ async def _assemble(
     view = await _loaded_view(settings, store)
     sealing = await _sealing(settings, store)
     following = None if shared is None else Following(view, shared, read=read_change, rows=rows_of)
-    revisions = Revisions(view, store, wall=wall, following=following)
+    revisions = Revisions(view, store, wall=wall, following=following, differences=document_changes)
     live, bus = _live_state(settings, SweepVeto(store), place, clock)
     # From here on: every lease the store knows counts as renewed now, unless Redis knows better.
     leases = Leases(
@@ -256,6 +259,7 @@ async def _assemble(
         questions=Questions(feed, bus, is_shared=bool(settings.redis_url)),
         sign_in=_sign_in(settings, view, wall),
         tokens=Tokens(view, revisions, wall, may_lose_admins=settings.trusts_loopback),
+        denials=Denials(revisions, clock),
     )
 
 
@@ -293,6 +297,7 @@ async def _loaded_view(settings: RegistrySettings, store: Store) -> View:
     for once in loaded.onces:
         view.remember_once(once)
     view.know_tokens(loaded.tokens)
+    view.audit_head = loaded.audit_head
     return view
 
 

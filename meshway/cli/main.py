@@ -7,6 +7,7 @@ import typer
 
 from meshway.cli import (
     agent,
+    audit,
     authority,
     backup,
     bridge,
@@ -69,6 +70,7 @@ app.add_typer(operating.breaker_app, name="breaker", rich_help_panel="Services")
 app.add_typer(authority.ca_app, name="ca", rich_help_panel="Who is who")
 app.add_typer(consumers.consumer_app, name="consumer", rich_help_panel="Who is who")
 app.add_typer(contexts.context_app, name="context", rich_help_panel="Look")
+app.add_typer(audit.audit_app, name="audit", rich_help_panel="Rights")
 app.add_typer(tokens.token_app, name="token", rich_help_panel="Rights")
 app.add_typer(bridge.bridge_app, name="bridge", rich_help_panel="Services")
 

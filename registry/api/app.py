@@ -9,6 +9,7 @@ import msgspec
 from fastapi import FastAPI, Response
 
 from registry.api.apply import apply_router
+from registry.api.audit import audit_router
 from registry.api.backup import backup_router
 from registry.api.breakers import breakers_router
 from registry.api.documents import documents_router
@@ -66,6 +67,7 @@ def make_api(
         namespaces_router(core),
         identity_router(core),
         tokens_router(core),
+        audit_router(core),
         backup_router(core, description["info"]["version"], time.time),
         documents_router(core),
     ):

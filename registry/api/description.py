@@ -11,6 +11,7 @@ from meshway.model.document import API_VERSION, Document, Metadata
 from meshway.model.kinds import BY_PLURAL, KINDS
 from registry.api import (
     apply,
+    audit,
     backup,
     breakers,
     documents,
@@ -58,6 +59,7 @@ def api_operations() -> list[Operation]:
         *_revisions(),
         *identity_operations(),
         *_tokens(),
+        *_audit(),
         *_rest(),
     ]
 
@@ -356,6 +358,26 @@ def _tokens() -> list[Operation]:
             right="signed_in",
             answers={200: tokens.Session},
         ),
+    ]
+
+
+def _audit() -> list[Operation]:
+    whole = {"type": "integer", "minimum": 0}
+    return [
+        Operation(
+            method="GET",
+            path=audit.PATH,
+            id="listAudit",
+            tag="rights",
+            about="Who did what, newest first: documents, tokens, instances, and writes that were denied.",
+            right="audit:read",
+            detail="Each row's hash is over the row and the hash before, see docs/internals/rights.md.",
+            parameters=(
+                *_PAGE,
+                Parameter(name="after", about="Oldest first, behind this row; to check the chain.", schema=whole),
+            ),
+            answers={200: _ITEMS},
+        )
     ]
 
 

@@ -120,7 +120,9 @@ class Follower:
                 frames += self._ready
                 self._ready = []
         if self._gateways and not any(frames) and self._cursor.is_at_head:
-            frames.append(encode_frame(Tick(revision=self._view.revision, gateways=self._gateways)))
+            head = self._view.audit_head
+            audit = f"{head.seq}:{head.hash.hex()}" if head.seq else ""
+            frames.append(encode_frame(Tick(revision=self._view.revision, gateways=self._gateways, audit=audit)))
             self._gateways = 0
         return b"".join(frames)
 

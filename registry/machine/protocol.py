@@ -210,9 +210,11 @@ class RegistryConnection(asyncio.Protocol):
     def _open_request(self, head: RequestHead) -> None:
         """Judges a head before its body is read: what will be refused need not be sent."""
         self._is_in_head = False
+        problem: Problem | None = None
         admitted = self._surface.admit(self.peer, head)
-        problem = admitted if isinstance(admitted, Problem) else None
-        if not isinstance(admitted, Problem):
+        if isinstance(admitted, Problem):
+            problem = admitted
+        else:
             self._caller = admitted
         # Nobody's body is waited for in a crowd: its places are few, and what is answered there needs none.
         if problem is None and self._refusal is not None and (head.body or not self._surface.is_of_the_process(head)):
@@ -265,6 +267,8 @@ class RegistryConnection(asyncio.Protocol):
     def _settle(self, request: Request, outcome: Reply | Stream | asyncio.Future[Reply]) -> None:
         if isinstance(outcome, Reply):
             self._is_busy = False
+            if request.is_denied:
+                self._surface.denied(request, outcome.status)
             self._answer(outcome, request.head)
             return
         self._is_busy = True

@@ -32,10 +32,22 @@ class Request:
     path: percent-decoded, without query. segments: the path split at `/` before it was decoded, each decoded.
     peer: the caller's address; caller: who it is, and what it may. A HEAD arrives here as GET; the connection leaves
     out the body of the answer.
-    waited: its `Prefer: wait` is fulfilled.
+    waited: its `Prefer: wait` is fulfilled. is_denied: the caller lacks the right for it.
     """
 
-    __slots__ = ("_request_id", "body", "caller", "head", "method", "path", "peer", "query", "segments", "waited")
+    __slots__ = (
+        "_request_id",
+        "body",
+        "caller",
+        "head",
+        "is_denied",
+        "method",
+        "path",
+        "peer",
+        "query",
+        "segments",
+        "waited",
+    )
 
     def __init__(
         self,
@@ -57,6 +69,7 @@ class Request:
         self.query = query
         self.peer = peer
         self.caller = caller
+        self.is_denied = False
         self.waited = False
         self._request_id = ""
 
@@ -70,6 +83,10 @@ class Request:
     @property
     def principal(self) -> Principal:
         return self.caller.principal
+
+    @property
+    def who(self) -> str:
+        return self.caller.principal.name
 
     @property
     def is_head(self) -> bool:

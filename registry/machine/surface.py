@@ -13,9 +13,12 @@ from meshway.problem import Problem, internal_problem
 from registry.machine.asgi import AsgiApp, AsgiExchange
 from registry.machine.confirming import NOT_FOUND, OF_THE_PROCESS, ConfirmedAnswer, DoubtedAnswer
 from registry.machine.request import Reply, Request, Stream, answer_when, problem_reply
+from registry.revisions.acts import ASKING, Actor
 from registry.rights.caller import NOBODY, unauthenticated
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meshway.http1.message import RequestHead
     from registry.gateways import Applied, Gateways
     from registry.machine.confirming import Head
@@ -51,7 +54,8 @@ Outcome = Reply | Stream | asyncio.Future[Reply]
 
 class Surface:
     """One for the process. app: answers what `routes` does not; gateways: waited for (Prefer: wait). caps: how many may
-    be connected. sign_in: who calls; guards: what each may. head: where other registries write to the store too."""
+    be connected. sign_in: who calls; guards: what each may; note_denied: of writes, with the status they got. head:
+    where other registries write to the store too."""
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class Surface:
         app: AsgiApp,
         sign_in: SignIn,
         guards: Guards,
+        note_denied: Callable[[Actor, int], None],
         encoder: AnswerEncoder,
         gateways: Gateways,
         caps: Caps,
@@ -73,6 +78,7 @@ class Surface:
         self.application = app
         self._sign_in = sign_in
         self._guards = guards
+        self._note_denied = note_denied
         self._gateways = gateways
         self._head = head
         self._targets: dict[bytes, Place] = {}
@@ -89,6 +95,8 @@ class Surface:
         except ValueError as error:
             return Problem(400, "bad_request", "Bad Request", detail=str(error))
         if caller is NOBODY and path not in self._guards.open_paths and path not in OPEN_COMPAT:
+            if head.method not in (b"GET", b"HEAD"):
+                self._note_denied(Actor(NOBODY.principal.name, peer, f"{head.method.decode('latin-1')} {path}"), 401)
             return unauthenticated("nobody is signed in", code="not_signed_in")
         return caller
 
@@ -101,6 +109,11 @@ class Surface:
         return self._place(head.target)[0] in OF_THE_PROCESS
 
     # --- once it is whole ---
+
+    def denied(self, request: Request, status: int) -> None:
+        """Called with the answer: writes that were denied stand in the audit log, too."""
+        if request.method != "GET":
+            self._note_denied(Actor(request.who, request.peer, f"{request.method} {request.path}"), status)
 
     def tokens_changed(self) -> None:
         """Called when one has come or was revoked."""
@@ -139,6 +152,7 @@ class Surface:
         return outcome
 
     def _answer(self, request: Request) -> Outcome:
+        ASKING.set(request)
         handler = self._routes.find(request.method, request.segments)
         try:
             if handler is None:

@@ -9,12 +9,23 @@ import msgspec
 
 from meshway.problem import Problem
 from meshway.snapshot import INSTANCE, Change
-from registry.store.interface import Batch, ChangeRecord, HistoryRecord, OnceRecord, TokenRecord
+from registry.revisions.acts import Acts, DocumentAct, actor_of, no_differences
+from registry.store.interface import (
+    AuditHeadRecord,
+    AuditRecord,
+    Batch,
+    ChangeRecord,
+    HistoryRecord,
+    OnceRecord,
+    TokenRecord,
+)
 from registry.view.recent import LogEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from meshway.model.document import Document
+    from registry.revisions.acts import Asking, Differences
     from registry.view.rows import Claim, DocumentKey, DocumentRow, InstanceKey, InstanceRow
     from registry.view.view import View
 
@@ -52,8 +63,16 @@ class Apart:
 class Draft:
     """Revisions are given out here: one for each write that changed something, in the order they are judged."""
 
-    def __init__(self, view: View, *, at: float, onces: Sequence[OnceRecord] = ()) -> None:
-        """onces: what the store knows of the keys of these writes, where the view does not hold them all."""
+    def __init__(
+        self,
+        view: View,
+        *,
+        at: float,
+        onces: Sequence[OnceRecord] = (),
+        differences: Differences = no_differences,
+    ) -> None:
+        """differences: of two states of a document, for the audit log. onces: what the store knows of the keys of these
+        writes, where the view does not hold them all."""
         self.view = view
         self.at = at
         self.instances: dict[InstanceKey, InstanceRow | None] = {}
@@ -62,6 +81,8 @@ class Draft:
         self.history: list[HistoryRecord] = []
         self.onces: dict[str, OnceRecord] = {}
         self.tokens: dict[str, TokenRecord] = {}
+        self.acts = Acts(differences)
+        self._audited: list[AuditRecord] = []
         self.known_onces = {record.key: record for record in onces}
         self.namespaces: set[str] = set()
         self.entries: list[LogEntry] = []
@@ -81,8 +102,8 @@ class Draft:
     def has_changes(self) -> bool:
         return bool(self._changes)
 
-    def judge(self, write: Write[_T]) -> _T:
-        """Raises what the write raises, with the draft as it was before."""
+    def judge(self, write: Write[_T], asking: Asking | None = None) -> _T:
+        """Raises what the write raises, with the draft as it was before. asking: who asked for it, if anybody."""
         self._changes, self._undo = [], []
         counted, logged = len(self.history), len(self._log)
         try:
@@ -96,6 +117,11 @@ class Draft:
             del self.history[counted:]
             del self._log[logged:]
             raise
+        if asking is not None and self._undo:
+            if len(self.history) > counted or self.tokens:
+                self._note_act(asking)
+            elif self._changes:
+                self.acts.moved_instances(asking.who, asking.peer, self.revision, self._changes)
         if self._changes:
             self._revision += 1
             self.entries.append(LogEntry(self._revision, tuple(self._changes)))
@@ -198,10 +224,12 @@ class Draft:
         self._set(self.tokens, record.id, record)
 
     def is_empty(self) -> bool:
-        return not (self.entries or self.onces or self.tokens)
+        return not (self.entries or self.onces or self.tokens or self.acts)
 
     def batch(self) -> Batch:
         """What the store writes."""
+        head = self.view.audit_head
+        self._audited = self.acts.records(head.seq, head.hash, self.at)
         return Batch(
             epoch=self.view.epoch,
             base=self.view.revision,
@@ -217,6 +245,8 @@ class Draft:
             changes=self._log,
             onces=list(self.onces.values()),
             tokens=list(self.tokens.values()),
+            audit=self._audited,
+            audit_head=[AuditHeadRecord(1, one.seq, one.hash) for one in self._audited[-1:]],
         )
 
     def apply(self) -> None:
@@ -231,6 +261,27 @@ class Draft:
             instance_number=self.instance_number,
         )
         self.view.know_tokens(self.tokens.values())
+        if self._audited:
+            self.view.audit_head = AuditHeadRecord(1, self._audited[-1].seq, self._audited[-1].hash)
+
+    def _note_act(self, asking: Asking) -> None:
+        """What this write has changed, before it is one with the others."""
+        before: dict[tuple[str, str, str], DocumentRow | None] = {}
+        tokens: list[dict[str, object]] = []
+        for table, key, row in self._undo:
+            if table is self.documents and key not in before:
+                before[key] = self.view.document(key) if row is _MISSING else row
+            elif table is self.tokens:
+                record = self.tokens[key]
+                outcome = "create" if record.revoked_at is None else "revoke"
+                tokens.append({"op": outcome, "token": record.name, "id": record.id})
+        if before or tokens:
+            documents = [
+                DocumentAct(key, _document_of(row), _document_of(self.documents[key])) for key, row in before.items()
+            ]
+            self.acts.wrote(actor_of(asking), self.revision if self._changes else 0, documents, tokens)
+        elif self._changes:
+            self.acts.moved_instances(asking.who, asking.peer, self.revision, self._changes)
 
     def _critical_since(self, row: InstanceRow) -> int:
         """Of one that is critical: what is changed on it meanwhile begins nothing anew, another generation does."""
@@ -246,6 +297,10 @@ class Draft:
     def _set(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         self._undo.append((table, key, table.get(key, _MISSING)))
         table[key] = value
+
+
+def _document_of(row: DocumentRow | None) -> Document | None:
+    return None if row is None else row.document
 
 
 class _Claimant(NamedTuple):

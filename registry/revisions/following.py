@@ -195,6 +195,8 @@ class Following:
             moves = await self._store.moves(self._view.revision)
             if self._is_head(moves):
                 self._confirmed_s = begun_s
+                if moves.audit_head is not None:
+                    self._view.audit_head = moves.audit_head
                 return has_moved
             has_moved = True
             if not await self._apply(moves):

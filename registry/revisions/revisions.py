@@ -10,15 +10,17 @@ import asyncio
 import logging
 from collections import deque
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from meshway.problem import Problem, soon
+from registry.revisions.acts import ASKING, no_differences
 from registry.revisions.draft import Apart, Draft, Repeatable
 from registry.store.interface import HeadHeld, HeadMoved, StoreGone, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from registry.revisions.acts import Asking, Differences
     from registry.revisions.draft import Write
     from registry.revisions.following import Following
     from registry.store.interface import OnceRecord, Store
@@ -39,17 +41,33 @@ _T = TypeVar("_T")
 _log = logging.getLogger("registry.revisions")
 
 
+class Waiting(NamedTuple):
+    """asking: who asked for it; None: the registry itself."""
+
+    write: Write[Any]
+    future: asyncio.Future[Any]
+    asking: Asking | None
+
+
 class Revisions:
     """The one writer of a registry. `run` is its task; `submit` is how everything else writes."""
 
     def __init__(
-        self, view: View, store: Store, *, wall: Callable[[], float], following: Following | None = None
+        self,
+        view: View,
+        store: Store,
+        *,
+        wall: Callable[[], float],
+        following: Following | None = None,
+        differences: Differences = no_differences,
     ) -> None:
+        """differences: of two states of a document, for the audit log."""
         self._view = view
         self._store = store
         self._wall = wall
         self._following = following
-        self._queue: deque[tuple[Write[Any], asyncio.Future[Any]]] = deque()
+        self._differences = differences
+        self._queue: deque[Waiting] = deque()
         self._waiting_bytes = 0
         self._queued = asyncio.Event()
         self._is_closing = False
@@ -70,7 +88,7 @@ class Revisions:
         if len(self._queue) >= MAX_WAITING or (self._queue and self._waiting_bytes + size > MAX_WAITING_BYTES):
             raise _unavailable(f"{len(self._queue)} writes wait for the store")
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-        self._queue.append((write, future))
+        self._queue.append(Waiting(write, future, ASKING.get()))
         self._waiting_bytes += size
         self._queued.set()
         return future
@@ -90,11 +108,11 @@ class Revisions:
         self._is_closing = True
         self._queued.set()
 
-    def _take(self) -> list[tuple[Write[Any], asyncio.Future[Any]]]:
-        batch: list[tuple[Write[Any], asyncio.Future[Any]]] = []
+    def _take(self) -> list[Waiting]:
+        batch: list[Waiting] = []
         room = MAX_BATCH_BYTES
         while self._queue and len(batch) < MAX_BATCH_WRITES:
-            size = self._queue[0][0].size
+            size = self._queue[0].write.size
             if batch and size > room:
                 break
             room -= size
@@ -105,16 +123,16 @@ class Revisions:
             self._queued.clear()
         return batch
 
-    async def _commit(self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]]) -> None:
+    async def _commit(self, batch: Sequence[Waiting]) -> None:
         try:
             answers = await self._judge_and_write(batch)
         except StoreGone as error:
             # Some of it may be kept. Repeating it here could do it twice; its callers have their Idempotency-Keys.
             _log.error("%s refused: %s", "1 write is" if len(batch) == 1 else f"{len(batch)} writes are", error)
-            for _, future in batch:
+            for _, future, _ in batch:
                 _answer(future, _unavailable("the store does not answer"))
         except HeadHeld:  # for longer than anybody should; each alone would wait as long again
-            for _, future in batch:
+            for _, future, _ in batch:
                 _answer(future, _unavailable("another registry is in the midst of a large write"))
         except StoreUnavailable as error:
             await self._commit_alone(batch, error)
@@ -122,7 +140,7 @@ class Revisions:
             for future, answer in answers:
                 _answer(future, answer)
 
-    async def _judge_and_write(self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]]) -> list[Answer]:
+    async def _judge_and_write(self, batch: Sequence[Waiting]) -> list[Answer]:
         """Where other registries commit too, the batch is written from where the view is, and the store refuses it when
         that is no longer the head. Then, and as long as others are that busy, the head is held first: none starves."""
         following = self._following
@@ -143,10 +161,10 @@ class Revisions:
         draft.apply()
         return answers
 
-    async def _write(self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]]) -> tuple[Draft, list[Answer]]:
+    async def _write(self, batch: Sequence[Waiting]) -> tuple[Draft, list[Answer]]:
         begun = asyncio.get_running_loop().time()
-        draft = Draft(self._view, at=self._wall(), onces=await self._onces(batch))
-        answers = [(future, await self._judge(draft, write)) for write, future in batch]
+        draft = Draft(self._view, at=self._wall(), onces=await self._onces(batch), differences=self._differences)
+        answers = [(future, await self._judge(draft, write, asking)) for write, future, asking in batch]
         if not draft.is_empty():
             await self._store.commit(draft.batch())
             self.commits += 1
@@ -155,38 +173,36 @@ class Revisions:
                 self._following.confirmed(begun)
         return draft, answers
 
-    async def _onces(self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]]) -> Sequence[OnceRecord]:
+    async def _onces(self, batch: Sequence[Waiting]) -> Sequence[OnceRecord]:
         """What other registries answered to the keys of this batch."""
         if self._following is None:
             return ()
-        keys = [write.once.key for write, _ in batch if isinstance(write, Repeatable)]
+        keys = [write.once.key for write, _, _ in batch if isinstance(write, Repeatable)]
         return await self._following.onces(keys) if keys else ()
 
-    async def _judge(self, draft: Draft, write: Write[_T]) -> _T | Problem:
+    async def _judge(self, draft: Draft, write: Write[_T], asking: Asking | None) -> _T | Problem:
         """In a thread when it takes long and may: heartbeats go on, and nobody but the committer moves the view."""
         own = write.write if isinstance(write, Repeatable) else write
         if write.size < _LONG_BYTES or not isinstance(own, Apart):
-            return _judged(draft, write)
+            return _judged(draft, write, asking)
         async with nullcontext() if self._following is None else self._following.standing():
-            return await asyncio.to_thread(_judged, draft, write)
+            return await asyncio.to_thread(_judged, draft, write, asking)
 
-    async def _commit_alone(
-        self, batch: Sequence[tuple[Write[Any], asyncio.Future[Any]]], error: StoreUnavailable
-    ) -> None:
+    async def _commit_alone(self, batch: Sequence[Waiting], error: StoreUnavailable) -> None:
         """One bad row must not take the others with it."""
         failures = 0
-        for write, future in batch:
+        for write, future, asking in batch:
             if len(batch) == 1 or failures >= _ALONE_FAILURES:
                 _log.error("a write is refused, the store does not take it: %s", error)
                 _answer(future, _unavailable("the store does not take writes"))
                 continue
-            await self._commit([(write, future)])
+            await self._commit([Waiting(write, future, asking)])
             failures = failures + 1 if _was_refused(future) else 0
 
 
-def _judged(draft: Draft, write: Write[_T]) -> _T | Problem:
+def _judged(draft: Draft, write: Write[_T], asking: Asking | None) -> _T | Problem:
     try:
-        return draft.judge(write)
+        return draft.judge(write, asking)
     except Problem as problem:
         return problem
     except Exception:

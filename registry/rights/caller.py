@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from meshway.identity import ANONYMOUS, LOOPBACK, Principal
 from meshway.problem import Problem, not_found
+from registry.revisions.acts import ASKING
 from registry.rights.roles import EVERYWHERE, RIGHTS, RIGHTS_OF
 
 if TYPE_CHECKING:
@@ -105,9 +106,8 @@ class Caller:
     def require_registering(self, namespace: str, service: str) -> None:
         """Raises Problem 401, 403, 404."""
         if not (self.is_admin or self.may_register(namespace, service)):
-            if self.may_see(namespace, service):
-                raise _forbidden("instances:write", namespace)
-            raise self.refusal("instances:write", namespace)
+            refusal = self.refusal("instances:write", namespace)
+            raise _forbidden("instances:write", namespace) if self.may_see(namespace, service) else refusal
 
     def require_seeing(self, namespace: str, service: str) -> None:
         """Raises Problem 401, 404."""
@@ -116,6 +116,8 @@ class Caller:
 
     def refusal(self, right: Right, namespace: str) -> Problem:
         """What it is told that lacks the right: whether a namespace exists that it may not read, it does not hear."""
+        if (asking := ASKING.get()) is not None:
+            asking.is_denied = True
         if self.is_anonymous:
             return unauthenticated("nobody is signed in", code="not_signed_in")
         if namespace != EVERYWHERE and not self.may("documents:read", namespace):

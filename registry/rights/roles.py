@@ -22,6 +22,7 @@ Right = Literal[
     "tokens:write",
     "identity:write",
     "backup:read",
+    "audit:read",
     "feed:read",
     "reports:write",
 ]

@@ -10,6 +10,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
+from meshway.audit import FIRST
 from registry.store.authorities import AuthorityRecord, TrustRecord
 from registry.store.certificates import CertificateRecord
 from registry.store.steps import Row, Step
@@ -104,6 +105,31 @@ class TokenRecord(msgspec.Struct, frozen=True, gc=False):
     revoked_by: str | None = None
 
 
+class AuditRecord(msgspec.Struct, frozen=True, gc=False):
+    """A row of `audit`."""
+
+    seq: int
+    at: float
+    principal: str
+    address: str
+    action: str
+    outcome: str
+    revision: int
+    detail: bytes
+    hash: bytes
+
+
+class AuditHeadRecord(msgspec.Struct, frozen=True, gc=False):
+    """The row of `audit_head`."""
+
+    id: int
+    seq: int
+    hash: bytes
+
+
+NO_AUDIT: Final = AuditHeadRecord(1, 0, FIRST)
+
+
 class Batch(msgspec.Struct, kw_only=True):
     """One transaction. epoch, base: the history and head it was judged on; head: the one it makes. Deletes are keys.
 
@@ -126,6 +152,8 @@ class Batch(msgspec.Struct, kw_only=True):
     onces: list[OnceRecord] = []
     data_keys: list[DataKeyRecord] = []
     tokens: list[TokenRecord] = []
+    audit: list[AuditRecord] = []
+    audit_head: list[AuditHeadRecord] = []
     trust: list[TrustRecord] = []
     authorities: list[AuthorityRecord] = []
     certificates: list[CertificateRecord] = []
@@ -148,6 +176,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     documents: list[DocumentRecord]
     onces: list[OnceRecord]
     tokens: list[TokenRecord] = []
+    audit_head: AuditHeadRecord = NO_AUDIT
 
 
 class Moves(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +190,7 @@ class Moves(msgspec.Struct, frozen=True, kw_only=True):
     instance_number: int
     at: float | None
     changes: list[ChangeRecord]
+    audit_head: AuditHeadRecord | None = None
 
 
 class StoreUnavailable(Exception):
@@ -240,6 +270,15 @@ class Store(Protocol):
 
     async def tokens(self) -> list[TokenRecord]:
         """All of them."""
+
+    async def audit_head(self) -> AuditHeadRecord:
+        """Of the last row; NO_AUDIT where there is none."""
+
+    async def audit_after(self, seq: int, limit: int) -> list[AuditRecord]:
+        """Oldest first."""
+
+    async def audit_before(self, seq: int, limit: int) -> list[AuditRecord]:
+        """Newest first."""
 
     async def tidy(self) -> None:
         """What the database does not do by itself about statistics and free room; short steps between commits."""

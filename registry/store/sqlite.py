@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from registry.store import (
+    audit,
     changes,
     data_keys,
     documents,
@@ -25,7 +26,10 @@ from registry.store.authorities import add_authority, add_trust
 from registry.store.certificates import add_certificate
 from registry.store.compiled import positional
 from registry.store.interface import (
+    NO_AUDIT,
     TRIED_BYTES,
+    AuditHeadRecord,
+    AuditRecord,
     Batch,
     ChangeRecord,
     DataKeyRecord,
@@ -112,6 +116,15 @@ class SqliteStore:
 
     async def tokens(self) -> list[TokenRecord]:
         return await self._read(tokens.read_all)
+
+    async def audit_head(self) -> AuditHeadRecord:
+        return await self._read(audit.head) or NO_AUDIT
+
+    async def audit_after(self, seq: int, limit: int) -> list[AuditRecord]:
+        return await self._read(lambda connection: audit.after(connection, seq, limit))
+
+    async def audit_before(self, seq: int, limit: int) -> list[AuditRecord]:
+        return await self._read(lambda connection: audit.before(connection, seq, limit))
 
     async def tidy(self) -> None:
         await self._write(refresh_statistics)
@@ -213,6 +226,7 @@ def _load(connection: sqlite3.Connection) -> Loaded:
         documents=documents.read_all(connection),
         onces=idempotency.read_all(connection),
         tokens=tokens.read_all(connection),
+        audit_head=audit.head(connection) or NO_AUDIT,
     )
 
 
@@ -302,6 +316,10 @@ def _write_rows(connection: sqlite3.Connection, batch: Batch) -> None:
         idempotency.add(connection, batch.onces)
     if batch.tokens:
         tokens.put(connection, batch.tokens)
+    if batch.audit:
+        audit.add(connection, batch.audit)
+    for record in batch.audit_head:
+        audit.put_head(connection, record)
 
 
 def _whole_revisions(connection: sqlite3.Connection, first: int, limit: int) -> list[ChangeRecord]:

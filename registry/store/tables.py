@@ -195,6 +195,32 @@ TOKENS: Final = Table(
     Column("revoked_by", Text, nullable=True),
 )
 
+# Who did what; each row's hash is over the row and the hash before (meshway/audit.py). detail: JSON. revision 0: none.
+AUDIT: Final = Table(
+    "audit",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("detail", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+# One row, once something was done: the last of `audit`, so that rows cut off at its end are missed.
+AUDIT_HEAD: Final = Table(
+    "audit_head",
+    METADATA,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
 # What a restore replaces. Who may sign in stays as it is in the store: whoever may today must not be somebody else
-# tomorrow because of an older copy; and tokens of some minutes are in no backup.
-OF_REVISIONS: Final = tuple(table for table in METADATA.sorted_tables if table not in (ENROLMENTS, TOKENS))
+# tomorrow because of an older copy; and tokens of some minutes are in no backup. What was done stays done.
+OF_REVISIONS: Final = tuple(
+    table for table in METADATA.sorted_tables if table not in (ENROLMENTS, TOKENS, AUDIT, AUDIT_HEAD)
+)

@@ -6,6 +6,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Final
 
 from registry.settings import DEFAULT_RECENT_BYTES
+from registry.store.interface import NO_AUDIT
 from registry.view.recent import LogEntry, Recent
 from registry.view.waiters import Scope, Waiters
 
@@ -30,8 +31,9 @@ class View:
 
     services: instances by (namespace, service), then by id; no empty ones. documents: by kind, then (namespace, name).
     claims: who holds what only one document may (claims.py). document_changes: how often one was put or removed.
-    tokens: by id, those that are over among them. floor: the oldest revision the store's log holds. at: when the head
-    was committed, by which one history is told from another; None: not known. recent_bytes: bound of `recent`.
+    tokens: by id, those that are over among them. audit_head: the last row of the audit log. floor: the oldest revision
+    the store's log holds. at: when the head was committed, by which one history is told from another; None: not known.
+    recent_bytes: bound of `recent`.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class View:
         self.claims: dict[Claim, set[DocumentKey]] = {}
         self.onces: dict[str, OnceRecord] = {}
         self.tokens: dict[str, TokenRecord] = {}
+        self.audit_head = NO_AUDIT
         self.on_tokens: list[Callable[[], None]] = []
         self._recent_bytes = recent_bytes
         self.recent = Recent(revision, recent_bytes)

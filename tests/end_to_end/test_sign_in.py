@@ -59,6 +59,18 @@ def test_with_auth_everybody_signs_in_and_the_ready_file_has_an_admins_token(
     last = meshway("token", "revoke", "admin", *as_admin)
     assert (last.code, "the only token of an admin" in last.err) == (5, True), last
 
+    verified = meshway("audit", "verify", *as_admin)
+    assert verified.code == 0, verified
+    row = verified.err.split()[-1]
+    assert meshway("audit", "verify", "--expect", row, *as_admin).code == 0
+    assert meshway("audit", "verify", "--expect", f"{row[:-1]}{'0' if row[-1] != '0' else '1'}", *as_admin).code == 1
+    audited = meshway("audit", "list", *as_admin)
+    assert "token:ed" in audited.out, "it was refused to make a token"
+    assert "create token ed" in audited.out
+    assert len(meshway("audit", "list", "--all", "-o", "jsonl", *as_admin).out.splitlines()) == int(
+        row.partition(":")[0]
+    )
+
     dead = mesh.pid("registry")
     os.kill(dead, signal.SIGKILL)
     wait_until(lambda: mesh.pid("registry") != dead, 30, what="another registry")

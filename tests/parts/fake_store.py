@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from registry.store.interface import (
+    NO_AUDIT,
+    AuditHeadRecord,
+    AuditRecord,
     Batch,
     ChangeRecord,
     DataKeyRecord,
@@ -60,6 +63,16 @@ class FakeStore:
 
     async def data_keys(self, fresh: Sequence[DataKeyRecord] = ()) -> list[DataKeyRecord]:
         return list(fresh)
+
+    async def audit_head(self) -> AuditHeadRecord:
+        return next((record for batch in reversed(self.batches) for record in batch.audit_head), NO_AUDIT)
+
+    async def audit_after(self, seq: int, limit: int) -> list[AuditRecord]:
+        return [record for batch in self.batches for record in batch.audit if record.seq > seq][:limit]
+
+    async def audit_before(self, seq: int, limit: int) -> list[AuditRecord]:
+        found = [record for batch in self.batches for record in batch.audit if record.seq < seq]
+        return found[::-1][:limit]
 
     async def tokens(self) -> list[TokenRecord]:
         return [record for batch in self.batches for record in batch.tokens]

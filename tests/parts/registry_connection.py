@@ -22,6 +22,8 @@ from tests.parts.registry_wire import RecordingTransport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from registry.revisions.acts import Actor
+
 
 class Ticker:
     """A stream under the test's hand."""
@@ -50,6 +52,7 @@ class Wire:
         loop = asyncio.get_running_loop()
         self.later: list[asyncio.Future[Reply]] = []
         self.order: list[str] = []
+        self.denied: list[tuple[Actor, int]] = []
         self.ticker = Ticker()
         self.gateways = Gateways(loop.time)
         routes = Routes(
@@ -67,6 +70,7 @@ class Wire:
             app=app or _empty_app,
             sign_in=SignIn(dict, lambda: 0.0, trusts_loopback=True),
             guards=Guards([]),
+            note_denied=lambda actor, status: self.denied.append((actor, status)),
             encoder=AnswerEncoder(lambda: 812, lambda: 0.0),
             gateways=self.gateways,
             caps=Caps(RegistrySettings(data_dir=Path())),

@@ -15,6 +15,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from registry.store.postgres.statements import Statement
 from registry.store.tables import (
+    AUDIT,
+    AUDIT_HEAD,
     AUTHORITIES,
     CERTIFICATES,
     CHANGES,
@@ -98,6 +100,8 @@ _PARTS: Final = {
     "changes": _Part(CHANGES, "insert"),
     "onces": _Part(IDEMPOTENCY_KEYS, "insert"),
     "tokens": _Part(TOKENS, "put"),
+    "audit": _Part(AUDIT, "insert"),
+    "audit_head": _Part(AUDIT_HEAD, "put"),
     "data_keys": _Part(DATA_KEYS, "add"),
     "trust": _Part(TRUST, "insert"),
     "authorities": _Part(AUTHORITIES, "insert"),

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from registry.store.interface import ChangeRecord, DocumentRecord, InstanceRecord, Loaded, TokenRecord
+from registry.store.interface import (
+    NO_AUDIT,
+    AuditHeadRecord,
+    ChangeRecord,
+    DocumentRecord,
+    InstanceRecord,
+    Loaded,
+    TokenRecord,
+)
 from registry.store.postgres import statements
 
 if TYPE_CHECKING:
@@ -38,6 +46,7 @@ async def load(connection: Connection) -> Loaded:
         documents=[DocumentRecord(*row) for row in documents],
         onces=[],
         tokens=[TokenRecord(*row) for row in await run(connection, statements.ALL_TOKENS)],
+        audit_head=next((AuditHeadRecord(*row) for row in await run(connection, statements.AUDIT_HEAD_NOW)), NO_AUDIT),
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, LargeBinary, Text, bindparam, cast, delete, f
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on, insert
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
-from registry.store import history, idempotency
+from registry.store import audit, history, idempotency
 from registry.store.tables import (
     CHANGES,
     DATA_KEYS,
@@ -105,6 +105,9 @@ NAMESPACE_NAMES: Final = Statement(select(NAMESPACES.c.name).order_by(NAMESPACES
 ALL_INSTANCES: Final = Statement(select(INSTANCES))
 ALL_DOCUMENTS: Final = Statement(select(DOCUMENTS))
 ALL_TOKENS: Final = Statement(select(TOKENS))
+AUDIT_HEAD_NOW: Final = Statement(audit.HEAD)
+AUDIT_AFTER: Final = Statement(audit.AFTER)
+AUDIT_BEFORE: Final = Statement(audit.BEFORE)
 ONCES: Final = Statement(
     select(IDEMPOTENCY_KEYS).where(IDEMPOTENCY_KEYS.c.key == func.any(bindparam("keys", type_=ARRAY(Text))))
 )

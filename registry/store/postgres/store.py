@@ -10,7 +10,10 @@ import asyncpg
 import msgspec
 
 from registry.store.interface import (
+    NO_AUDIT,
     TRIED_BYTES,
+    AuditHeadRecord,
+    AuditRecord,
     ChangeRecord,
     DataKeyRecord,
     HeadHeld,
@@ -33,7 +36,7 @@ from registry.store.postgres.reading import WHOLE_TABLE_S, load, run, whole_revi
 from registry.store.postgres.session import Session
 from registry.store.postgres.statements import compiled
 from registry.store.steps import NoRow
-from registry.store.tables import IDEMPOTENCY_KEYS
+from registry.store.tables import AUDIT, IDEMPOTENCY_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -142,8 +145,16 @@ class PostgresStore:
                 found = await whole_revisions(connection, since + 1, _PAGE_ROWS)
                 # What was committed since the head was read belongs to the next look, as do its numbers of instances.
                 changes = [change for change in found if change.revision <= revision]
+            audit = await run(connection, statements.AUDIT_HEAD_NOW)
             self._seen = connection
-        return Moves(epoch=epoch, revision=revision, instance_number=instance_number, at=at, changes=changes)
+        return Moves(
+            epoch=epoch,
+            revision=revision,
+            instance_number=instance_number,
+            at=at,
+            changes=changes,
+            audit_head=AuditHeadRecord(*audit[0]) if audit else NO_AUDIT,
+        )
 
     async def stands(self, since: int) -> Moves:
         async with self._connections.read_side() as connection:
@@ -244,6 +255,21 @@ class PostgresStore:
         async with self._connections.read_side() as connection:
             return [TokenRecord(*row) for row in await run(connection, statements.ALL_TOKENS)]
 
+    async def audit_head(self) -> AuditHeadRecord:
+        async with self._connections.commit_side() as connection:
+            found = await run(connection, statements.AUDIT_HEAD_NOW)
+        return AuditHeadRecord(*found[0]) if found else NO_AUDIT
+
+    async def audit_after(self, seq: int, limit: int) -> list[AuditRecord]:
+        async with self._connections.read_side() as connection:
+            rows = await run(connection, statements.AUDIT_AFTER, after=seq, count=limit)
+        return [AuditRecord(*row) for row in rows]
+
+    async def audit_before(self, seq: int, limit: int) -> list[AuditRecord]:
+        async with self._connections.read_side() as connection:
+            rows = await run(connection, statements.AUDIT_BEFORE, before=seq, count=limit)
+        return [AuditRecord(*row) for row in rows]
+
     async def tidy(self) -> None:
         """Its autovacuum does all of it; `meshway doctor` tells when that is off or does not keep up."""
 
@@ -303,9 +329,10 @@ class PostgresStore:
             within_s = ANSWER_S + _ROW_S * (len(batch.changes) + len(batch.history))
             return bool(await connection.fetch(text, *values, timeout=within_s))
         except asyncpg.UniqueViolationError as error:
-            if error.table_name != IDEMPOTENCY_KEYS.name:
+            if error.table_name not in (IDEMPOTENCY_KEYS.name, AUDIT.name):
                 raise
-            # Another registry has done a call with the same key since it was asked for: judged again, it is known.
+            # Another registry has done a call with the same key since it was asked for: judged again, it is known. Or
+            # it has audited something that moved no revision: judged again, this comes behind.
             raise HeadMoved(batch.base) from error
 
     async def _history(self, statement: Statement, **values: Any) -> list[HistoryRecord]:

@@ -53,6 +53,7 @@ MAY = {
     "listNamespaces": READERS + "V",
     "metrics": "aV",
     "backup": "a",
+    "listAudit": "a",
     "resetBreakers": OPERATORS,
     "listDocumentsAtRevision": READERS + "V",
     "beginAuthority": "a",

@@ -1,0 +1,127 @@
+"""`audit`: who did what, and whether the log is whole."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from meshway.cli.failure import FAILED, CliError
+from meshway.cli.session import Session, asking
+
+if TYPE_CHECKING:
+    from meshway.audit import AuditHead, AuditRow
+
+audit_app = typer.Typer(no_args_is_help=True, help="Who did what at the registry.")
+_PAGE = 1000
+
+
+@audit_app.command("list")
+@asking
+def list_(
+    session: Session,
+    last: Annotated[int, typer.Option("--last", min=1, metavar="N", help="So many, newest first.")] = 50,
+    whole: Annotated[
+        bool, typer.Option("--all", help="The whole log, oldest first; with -o jsonl to keep it.")
+    ] = False,
+) -> None:
+    """List what was done, and what was refused."""
+    from meshway.cli.output import show_list
+    from meshway.cli.registry_client import RegistryClient
+
+    client = RegistryClient(session)
+    items = list(_all(client)) if whole else _newest(client, last)
+    if session.output == "jsonl":
+        for item in items:
+            session.put(msgspec.json.encode(item).decode())
+        return
+    columns = {
+        "ROW": lambda item: str(item["seq"]),
+        "AT": lambda item: datetime.fromtimestamp(item["at"], UTC).isoformat(timespec="seconds"),
+        "WHO": lambda item: str(item["principal"]),
+        "FROM": lambda item: str(item["address"]),
+        "OUTCOME": lambda item: str(item["outcome"]),
+        "REVISION": lambda item: f"r{item['revision']}" if item["revision"] else "-",
+        "WHAT": _what,
+    }
+    show_list(session, items, columns, name=lambda item: str(item["seq"]), empty="nothing was done yet")
+
+
+@audit_app.command("verify")
+@asking
+def verify(
+    session: Session,
+    expect: Annotated[
+        str, typer.Option("--expect", metavar="ROW:HASH", help="A row that was noted down before must still be there.")
+    ] = "",
+) -> None:
+    """Recompute the chain of the whole log: nothing in it was changed, taken out, added or moved."""
+    from meshway.audit import fault_of
+    from meshway.cli.registry_client import RegistryClient
+
+    client = RegistryClient(session)
+    head, noted, found = _head(client), expect.partition(":"), []
+
+    def rows() -> "Iterator[AuditRow]":
+        for row in _rows(client, head.seq):
+            if str(row.seq) == noted[0] and row.hash == noted[2]:
+                found.append(row.seq)
+            yield row
+
+    fault = fault_of(rows(), head)
+    if fault is not None:
+        raise CliError(FAILED, f"the audit log was tampered with: {fault}")
+    if expect and not found:
+        raise CliError(FAILED, f"the audit log was tampered with: it has no row {expect}")
+    session.say(f"✓ {head.seq} rows, none changed   the last: {head.seq}:{head.hash}")
+
+
+def _head(client: Any) -> "AuditHead":
+    from meshway.audit import AuditHead
+
+    return msgspec.convert(client.read("/v1/audit", limit="1")["head"], AuditHead)
+
+
+def _rows(client: Any, last: int) -> "Iterator[AuditRow]":
+    """Up to a row, oldest first, with the bytes of each detail as they were hashed."""
+    from meshway.audit import AuditRow
+
+    class Page(msgspec.Struct):
+        items: list[AuditRow]
+        next: str | None = None
+
+    after = 0
+    while after < last:
+        content = client.ask("GET", "/v1/audit", params={"after": str(after), "limit": str(_PAGE)}).content
+        page = msgspec.json.decode(content, type=Page)
+        yield from (row for row in page.items if row.seq <= last)
+        if not page.items:
+            return
+        after = page.items[-1].seq
+
+
+def _all(client: Any) -> Iterator[dict[str, Any]]:
+    after = 0
+    while items := client.read("/v1/audit", after=str(after), limit=str(_PAGE))["items"]:
+        yield from items
+        after = items[-1]["seq"]
+
+
+def _newest(client: Any, count: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for item in client.items("/v1/audit"):
+        found.append(item)
+        if len(found) >= count:
+            break
+    return found
+
+
+def _what(item: dict[str, Any]) -> str:
+    detail = item["detail"]
+    if "instances" in detail:
+        names = [str(name) for _, name, _ in detail["instances"][:3]]
+        more = f" and {detail['count'] - len(names)} more" if detail["count"] > len(names) else ""
+        return f"instances {', '.join(names)}{more}"
+    told = [f"{one['op']} {one.get('document') or 'token ' + one['token']}" for one in detail.get("changes", ())[:3]]
+    return f"{item['action']}   {', '.join(told)}".rstrip()
