@@ -251,14 +251,18 @@ FIELDS = [
     AnswerCase(
         "an interim answer goes first",
         answer(b"Link: </a.css>", start=b"HTTP/1.1 103 Early Hints") + sized(),
-        "RFC 8297",
+        "RFC 8297 §2",
         body=b"hello",
     ),
     AnswerCase(
         "ten interim answers", answer(start=b"HTTP/1.1 103 Early Hints") * 10 + sized(), "RFC 9110 §15.2", body=b"hello"
     ),
     AnswerCase("an empty reason", b"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", "RFC 9112 §4"),
-    AnswerCase("no reason, no space", b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "many servers"),
+    AnswerCase(
+        "no reason, no space",
+        b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n",
+        "RFC 9112 §4: a space and no reason; many servers leave the space out",
+    ),
     AnswerCase("obs-text in the reason", answer(b"Content-Length: 0", start=b"HTTP/1.1 200 D\xe9j\xe0"), "RFC 9112 §4"),
     AnswerCase(
         "several cookies stay several",
@@ -291,7 +295,7 @@ FIELDS = [
     AnswerCase(
         "a reason of ours from an upstream",
         sized(b"Meshway-Reason: no_route"),
-        "what the gateway says of itself, it alone says",
+        "RFC 7239 §8.1: what the gateway says of itself, it alone says",
         body=b"hello",
         lacks=(b"meshway-reason",),
     ),

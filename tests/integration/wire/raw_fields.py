@@ -44,14 +44,21 @@ FIELDS = [
             **{f"name with {chr(byte)!r}": get(b"X" + bytes([byte]) + b"Y: a") for byte in SPECIALS},
         },
     ),
-    RequestCase("101 fields", get(*(b"X%d: y" % at for at in range(100))), "at most 100 fields", 431),
-    RequestCase("100 fields", get(*(b"X%d: y" % at for at in range(99))), "at most 100 fields", seen=(Seen(),)),
+    RequestCase("101 fields", get(*(b"X%d: y" % at for at in range(100))), "RFC 9110 §5.4: at most 100 fields", 431),
     RequestCase(
-        "a head of 70 KB", get(*(b"X%d: " % at + b"y" * 7000 for at in range(10))), "head of at most 64 KiB", 431
+        "100 fields", get(*(b"X%d: y" % at for at in range(99))), "RFC 9110 §5.4: at most 100 fields", seen=(Seen(),)
     ),
-    RequestCase("an endless field", b"GET /a HTTP/1.1\r\nHost: books.test\r\nX: " + b"y" * 70000, "64 KiB", 431),
+    RequestCase(
+        "a head of 70 KB",
+        get(*(b"X%d: " % at + b"y" * 7000 for at in range(10))),
+        "RFC 9110 §5.4: head of at most 64 KiB",
+        431,
+    ),
+    RequestCase(
+        "an endless field", b"GET /a HTTP/1.1\r\nHost: books.test\r\nX: " + b"y" * 70000, "RFC 9110 §5.4: 64 KiB", 431
+    ),
     *refused(
-        "fields whose repetition has two readings",
+        "RFC 9110 §5.3: fields whose repetition has two readings",
         {
             "two Authorizations": get(b"Authorization: Bearer a", b"Authorization: Bearer b"),
             "two Content-Types": post(b"Content-Type: text/plain", b"Content-Type: text/html", b"Content-Length: 0"),
@@ -61,7 +68,7 @@ FIELDS = [
     RequestCase(
         "a name with an underscore",
         get(b"X_User: evil", b"X-Ok: 1"),
-        "CGI reads _ as -: dropped",
+        "RFC 3875 §4.1.18: CGI reads _ as -: dropped",
         seen=(Seen(has=(b"X-Ok: 1",), lacks=(b"x_user",)),),
     ),
     RequestCase("obs-text in a value", get(b"X: caf\xe9"), "RFC 9110 §5.5", seen=(Seen(has=(b"X: caf\xe9",)),)),
@@ -89,7 +96,7 @@ def passed(
 
 
 HOP = "RFC 9110 §7.6.1: hop-by-hop fields end here"
-IDENTITY = "names by which a caller could pass for another"
+IDENTITY = "RFC 7239 §8.1: names by which a caller could pass for another"
 HOP_BY_HOP = [
     passed("what Connection names", b"Connection: X-Private", b"X-Private: 1", rule=HOP, lacks=(b"x-private",)),
     passed(
@@ -111,17 +118,22 @@ HOP_BY_HOP = [
         lacks=(b"x-a", b"x-b"),
     ),
     passed("empty members of Connection", b"Connection: ,, x-a ,,", b"X-A: 1", rule=HOP, lacks=(b"x-a",)),
-    passed("Connection names Host", b"Connection: Host", rule="Host is never taken out", has=(b"Host: books.test",)),
+    passed(
+        "Connection names Host",
+        b"Connection: Host",
+        rule="RFC 9110 §7.6.1: Host is never taken out",
+        has=(b"Host: books.test",),
+    ),
     RequestCase(
         "Connection names Content-Length",
         post(b"Connection: Content-Length", b"Content-Length: 5", body=b"hello"),
-        "framing is never taken out",
+        "RFC 9110 §7.6.1: framing is never taken out",
         seen=(POSTED,),
     ),
     RequestCase(
         "Connection names Transfer-Encoding",
         post(b"Connection: Transfer-Encoding", b"Transfer-Encoding: chunked", body=b"5\r\nhello\r\n0\r\n\r\n"),
-        "framing is never taken out",
+        "RFC 9110 §7.6.1: framing is never taken out",
         seen=(POSTED,),
     ),
     *(

@@ -73,7 +73,7 @@ FRAMING = [
     RequestCase(
         "length of 18 digits",
         post(b"Content-Length: 000000000000000005", body=b"hello"),
-        "1 to 18 digits",
+        "RFC 9110 §8.6: 1 to 18 digits",
         seen=(POSTED,),
     ),
     RequestCase(
@@ -92,13 +92,13 @@ FRAMING = [
     RequestCase(
         "underscored length beside the true one",
         post(b"Content_Length: 99", b"Content-Length: 5", body=b"hello"),
-        "names with an underscore are dropped",
+        "RFC 3875 §4.1.18: names with an underscore are dropped",
         seen=(Seen(method=b"POST", body=b"hello", lacks=(b"content_length",)),),
     ),
     RequestCase(
         "underscored coding beside a length",
         post(b"Transfer_Encoding: chunked", b"Content-Length: 5", body=b"hello"),
-        "names with an underscore are dropped",
+        "RFC 3875 §4.1.18: names with an underscore are dropped",
         seen=(Seen(method=b"POST", body=b"hello", lacks=(b"transfer_encoding",)),),
     ),
 ]
@@ -163,13 +163,13 @@ CHUNKS = [
     RequestCase(
         "trailers over 8 KiB",
         chunked(b"5\r\nhello\r\n0\r\nx-sum: " + b"a" * 8200 + b"\r\n\r\n"),
-        "trailers of at most 8 KiB",
+        "RFC 9110 §5.4: trailers of at most 8 KiB",
         431,
     ),
     RequestCase(
         "many trailers over 8 KiB",
         chunked(b"5\r\nhello\r\n0\r\n" + b"x-sum: aaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 300 + b"\r\n"),
-        "trailers of at most 8 KiB",
+        "RFC 9110 §5.4: trailers of at most 8 KiB",
         431,
     ),
     *(

@@ -45,13 +45,13 @@ PIPELINED = [
     RequestCase(
         "a field in the place of a tracing id",
         traced(b"1" * 32) + traced(b"2" * 32) + traced(b"3" * 26 + b"\r\nY: 1"),
-        "the remembered block must not hide a field",
+        "RFC 9112 §5: the remembered block must not hide a field",
         seen=(Seen(), Seen(), Seen(has=(b"Y: 1",))),
     ),
     RequestCase(
         "framing in the place of a tracing id",
         traced(b"1" * 32) + traced(b"2" * 32) + traced(b"3\r\nContent-Length: 5\r\nY: 4444444") + b"hello" + get(),
-        "the remembered block must not hide framing",
+        "RFC 9112 §6.3: the remembered block must not hide framing",
         seen=(Seen(), Seen(), Seen(body=b"hello"), Seen()),
     ),
     RequestCase(

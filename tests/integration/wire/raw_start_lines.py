@@ -96,12 +96,14 @@ START_LINES = [
             }.items()
         },
     ),
-    RequestCase("target of 20 KB", started(b"GET /" + b"a" * 20000 + b" HTTP/1.1"), "target of at most 16 KiB", 414),
-    RequestCase("endless target", b"GET /" + b"a" * 20000, "target of at most 16 KiB", 414),
+    RequestCase(
+        "target of 20 KB", started(b"GET /" + b"a" * 20000 + b" HTTP/1.1"), "RFC 9112 §3: target of at most 16 KiB", 414
+    ),
+    RequestCase("endless target", b"GET /" + b"a" * 20000, "RFC 9112 §3: target of at most 16 KiB", 414),
     RequestCase(
         "target of 16 KiB",
         started(b"GET /" + b"a" * 16383 + b" HTTP/1.1"),
-        "target of at most 16 KiB",
+        "RFC 9112 §3: target of at most 16 KiB",
         seen=(Seen(target=b"/" + b"a" * 16383),),
     ),
     RequestCase("an empty line before the request", b"\r\n" + get(), "RFC 9112 §2.2", seen=(Seen(),)),
@@ -139,22 +141,39 @@ START_LINES = [
         "RFC 9112 §3.2.2",
         seen=(Seen(target=b"/?a"),),
     ),
-    RequestCase("CONNECT", started(b"CONNECT books.test:80 HTTP/1.1"), "no tunnels here", gateway=405),
+    RequestCase("CONNECT", started(b"CONNECT books.test:80 HTTP/1.1"), "RFC 9110 §9.3.6: no tunnels here", gateway=405),
     RequestCase(
         "a path that climbs above the root",
         started(b"GET /../a HTTP/1.1"),
         "RFC 3986 §5.2.4, narrowed",
         gateway=400,
     ),
-    RequestCase("an escaped slash", started(b"GET /a%2Fb HTTP/1.1"), "one reading of a path", gateway=400),
-    RequestCase("an escaped NUL", started(b"GET /a%00 HTTP/1.1"), "one reading of a path", gateway=400),
-    RequestCase("a backslash", started(b"GET /a\\b HTTP/1.1"), "one reading of a path", gateway=400),
-    RequestCase("a wrong escape", started(b"GET /a%zz HTTP/1.1"), "one reading of a path", gateway=400),
+    RequestCase(
+        "an escaped slash",
+        started(b"GET /a%2Fb HTTP/1.1"),
+        "RFC 3986 §2.1, §2.2, §3.3: one reading of a path",
+        gateway=400,
+    ),
+    RequestCase(
+        "an escaped NUL",
+        started(b"GET /a%00 HTTP/1.1"),
+        "RFC 3986 §2.1, §2.2, §3.3: one reading of a path",
+        gateway=400,
+    ),
+    RequestCase(
+        "a backslash", started(b"GET /a\\b HTTP/1.1"), "RFC 3986 §2.1, §2.2, §3.3: one reading of a path", gateway=400
+    ),
+    RequestCase(
+        "a wrong escape",
+        started(b"GET /a%zz HTTP/1.1"),
+        "RFC 3986 §2.1, §2.2, §3.3: one reading of a path",
+        gateway=400,
+    ),
     RequestCase("dot segments", started(b"GET /b/.././a HTTP/1.1"), "RFC 3986 §5.2.4", seen=(Seen(),)),
     RequestCase(
         "two slashes first, which some read as an authority",
         started(b"GET //evil.test/a HTTP/1.1"),
-        "repeated slashes are merged",
+        "RFC 3986 §3.3: repeated slashes are merged",
         seen=(Seen(target=b"/evil.test/a", host=b"books.test"),),
     ),
 ]

@@ -1,5 +1,7 @@
 """The raw tables, judged by the pure readers, whole and split anywhere."""
 
+import re
+
 import pytest
 
 from meshway.http1.message import ResponseHead
@@ -7,6 +9,11 @@ from tests.integration.wire.raw_answers import ANSWERS, CUT, PASSED, REFUSED, An
 from tests.integration.wire.raw_case import RequestCase, Seen
 from tests.integration.wire.raw_cases import REQUESTS
 from tests.parts.raw_reader import ReadAnswer, ReadRequest, ReadStream, in_pieces, read_answer, read_requests
+
+
+def test_each_row_names_the_section_that_decides_it() -> None:
+    assert len(REQUESTS) >= 300
+    assert [row.name for row in (*REQUESTS, *ANSWERS) if not re.search(r"RFC \d{4} §\d", row.rule)] == []
 
 
 def check_request(row: RequestCase, got: ReadStream) -> None:
