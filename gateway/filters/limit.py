@@ -23,25 +23,28 @@ from meshway.model.rate_limit import RateLimit
 QUOTA_EXCEEDED: Final = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
 _LONGEST_SPREAD_S: Final = 60.0
+_GRAIN: Final = 1e-6
 
 KeyOf = Callable[[Exchange], str | None]
 Concerns = Callable[[Exchange], bool]
+FieldsOf = Callable[[float, float], bytes]
 
 
 class Limit:
     """One RateLimit at one of its targets, shared by all plans it applies to.
 
     policy: the document. name: as the fields of an answer have it; title: as people are told, `namespace/name`.
-    counts: what it counts by. line: of those who wait; None: whoever is above it is refused. would_refuse: counted in
-    audit mode. members: of the problem document of a refusal, as the draft has it (§ quota exceeded). concerns: the
-    calls that it counts; None: all. cost_of: what one counts for, as far as that is known when it comes; answer_cost,
-    end_cost: what its answer, and its whole body, say of it. running: counts calls until they are over. counted: calls
-    of which an answer must still be heard, with their keys.
+    counts: what it counts by. fields: the two of an answer, by what is left and when all is there again, b"" where the
+    policy wants none; fields_now: as it stands, by key and time. line: of those who wait; None: whoever is above it is
+    refused. would_refuse: counted in audit mode. members: of the problem document of a refusal, as the draft has it
+    (§ quota exceeded). concerns: the calls that it counts; None: all. cost_of: what one counts for, as far as that is
+    known when it comes; answer_cost, end_cost: what its answer, and its whole body, say of it. running: counts calls
+    until they are over. counted: calls of which an answer must still be heard, with their keys.
     """
 
     __slots__ = (
-        "_fields", "_terms", "answer_cost", "concerns", "cost_of", "counted", "counts", "end_cost", "line", "members",
-        "name", "policy", "running", "title", "would_refuse",
+        "_terms", "answer_cost", "concerns", "cost_of", "counted", "counts", "end_cost", "fields", "fields_now", "line",
+        "members", "name", "policy", "running", "title", "would_refuse",
     )  # fmt: skip
 
     def __init__(
@@ -77,32 +80,34 @@ class Limit:
                 is_paced = policy.in_flight is None
                 self.line = Line(self.counts, waits_s, policy.max_queue, parts.advancing, is_paced=is_paced)
         self.running = self.counts if isinstance(self.counts, InFlight | AssignedInFlight) else None
-        quoted, (quota, window_s) = b'"%b"' % name.encode(), quota_of(policy)
-        window = b";w=%d" % window_s if window_s else b""
-        unit = b';qu="concurrent-requests"' if self.running is not None else b""
-        self._fields = b"RateLimit-Policy: %b;q=%d%b%b\r\nRateLimit: %b;r=" % (quoted, quota, window, unit, quoted)
+        self.fields = self._compile_fields()
+        self.fields_now = self._compile_fields_now()
 
     @property
     def is_plain(self) -> bool:
         """It is done with a call as soon as it has let it pass, and all calls are the same to it."""
         return self.policy.cost == 1 and self.running is None and self.concerns is None
 
-    def fields(self, left: float, reset_s: float) -> bytes:
-        """The two fields of an answer, or b"" when the policy wants none."""
+    def _compile_fields(self) -> FieldsOf:
         if not self.policy.response.headers:
-            return b""
+            return lambda _left, _reset_s: b""
+        quoted, (quota, window_s) = b'"%b"' % self.name.encode(), quota_of(self.policy)
+        window = b";w=%d" % window_s if window_s else b""
+        unit = b';qu="concurrent-requests"' if self.running is not None else b""
+        begin = b"RateLimit-Policy: %b;q=%d%b%b\r\nRateLimit: %b;r=" % (quoted, quota, window, unit, quoted)
+        ceil = math.ceil
+        if self.running is not None:  # nobody knows when a running call will end
+            return lambda left, _reset_s: b"%b%d\r\n" % (begin, left)
         # The grain keeps a bucket with exactly n tokens from being shown as n - 1.
-        return b"%b%d;t=%d\r\n" % (self._fields, int(left + 1e-6), math.ceil(reset_s))
+        return lambda left, reset_s: b"%b%d;t=%d\r\n" % (begin, left + _GRAIN, ceil(reset_s))
 
-    def fields_now(self, key: str, now: float) -> bytes:
-        counts = self.counts
-        if self.running is not None:
-            # Nobody knows when a running call will end.
-            left = int(counts.left(key, now))
-            return b"%b%d\r\n" % (self._fields, left) if self.policy.response.headers else b""
+    def _compile_fields_now(self) -> Callable[[str, float], bytes]:
+        fields, counts = self.fields, self.counts
         if isinstance(counts, Shared):
-            return self.fields(*counts.stand(key, now))
-        return self.fields(counts.left(key, now), counts.reset_s(key, now))
+            stand = counts.stand
+            return lambda key, now: fields(*stand(key, now))
+        left, reset_s = counts.left, counts.reset_s
+        return lambda key, now: fields(left(key, now), reset_s(key, now))
 
     @property
     def unavailable(self) -> str:

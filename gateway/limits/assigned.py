@@ -46,6 +46,7 @@ class Assigned(Shared):
         super().__init__(
             budget, desk, counts, advancing, on_failure=on_failure, patience_s=patience_s, max_queue=max_queue
         )
+        self._limit = float(budget.limit)
         self._max_keys = max_keys
         self._grace_s = 0.0 if budget.kind == "window" else MARGIN_S / 2.0
         self._shares: OrderedDict[str, Share] = OrderedDict()
@@ -96,9 +97,9 @@ class Assigned(Shared):
             self._want(key, share)
 
     def take(self, key: str, now: float) -> float:
-        share, desk = self._shares.get(key), self._desk
-        if share is not None and now < share.until and share.balance > 0 and share.era == desk.era and not desk.lost:
-            # What nearly every call meets.
+        share = self._shares.get(key)
+        if share is not None and now < share.until and share.balance > 0 and share.era == self._desk.era:
+            # What nearly every call meets. Where nobody assigns the era is another one.
             balance = share.balance = share.balance - 1
             share.wants_more = True
             self._shares.move_to_end(key)
@@ -112,12 +113,13 @@ class Assigned(Shared):
         if self._desk.lost:
             counts = self.alone.counts()
             return counts.left(key, now), counts.reset_s(key, now)
-        share, limit = self._shares.get(key), self.budget.limit
+        share = self._shares.get(key)
         if share is None:
-            return limit, 0.0
-        left = share.left + share.balance + self._loan
-        reset_at = share.reset_at
-        return (0.0 if left < 0.0 else min(left, limit)), (reset_at - now if reset_at > now else 0.0)
+            return self._limit, 0.0
+        left, limit, reset_at = share.left + share.balance + self._loan, self._limit, share.reset_at
+        if left > limit:
+            left = limit
+        return (left if left > 0.0 else 0.0), (reset_at - now if reset_at > now else 0.0)
 
     def spent(self, now: float) -> list[tuple[str, list[float]]]:
         """What is borrowed, and behind it what was counted alone; what is held goes with this worker."""
