@@ -17,7 +17,7 @@ LABEL org.opencontainers.image.title="Meshway" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN groupadd --gid 10001 meshway \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin meshway \
-    && install -d -o 10001 -g 10001 /data /tokens
+    && install -d -o 10001 -g 10001 /data /tokens /keys
 COPY --from=build /opt/meshway /opt/meshway
 COPY --from=build /src/examples /opt/meshway/examples
 ENV PATH=/opt/meshway/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MESHWAY_DATA=/data

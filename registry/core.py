@@ -312,7 +312,9 @@ async def _sealing(settings: RegistrySettings, store: Store) -> Sealing | None:
                     "the store holds sealed secrets: name the key they are sealed by (MESHWAY_MASTER_KEY_FILE)"
                 )
             return None
-        master_key = await asyncio.to_thread(read_master_key, settings.master_key_file, settings.data_dir)
+        master_key = await asyncio.to_thread(
+            read_master_key, settings.master_key_file, settings.data_dir, is_first=_DATA_KEY not in kept
+        )
         if _DATA_KEY not in kept:
             fresh = DataKeyRecord(_DATA_KEY, new_data_key(master_key))
             kept = {record.name: record.wrapped for record in await store.data_keys([fresh])}

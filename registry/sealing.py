@@ -1,8 +1,9 @@
 """Secrets at rest: sealed with AES-256-GCM by a data key, which a master key wraps.
 
-The master key is of the operator (`MESHWAY_MASTER_KEY_FILE`), or made at the first start in the data folder, 0600. The
-data key lies in the store, wrapped, so that all registries on a store have the same one, and another master key means
-that one row is wrapped anew, not that every secret is sealed again.
+The master key is in a file that the operator names (`MESHWAY_MASTER_KEY_FILE`), or in the data folder; it is made,
+0600, with the first start over a store, and never again: another one would open nothing. The data key lies in the store,
+wrapped, so that all registries on a store have the same one, and another master key means that one row is wrapped anew,
+not that every secret is sealed again.
 """
 
 from __future__ import annotations
@@ -34,15 +35,17 @@ def sealing_of(wrapped: bytes, master_key: bytes) -> Sealing:
         ) from None
 
 
-def read_master_key(path: Path | None, data_dir: Path) -> bytes:
-    """Of the file that is named, else of the data folder's own, made where there is none. Raises StartRefused."""
-    own = data_dir / MASTER_KEY_FILE
+def read_master_key(path: Path | None, data_dir: Path, *, is_first: bool) -> bytes:
+    """Of the file that is named, else of the data folder's own. is_first: the store has no data key yet, so that the
+    file may be made where there is none. Raises StartRefused."""
+    file = path or data_dir / MASTER_KEY_FILE
     try:
-        if path is None:
-            data_dir.mkdir(parents=True, exist_ok=True)
-            make_key_file(own)
-        return read_key_file(path or own)
+        if is_first:
+            if path is None:
+                data_dir.mkdir(parents=True, exist_ok=True)
+            make_key_file(file)
+        return read_key_file(file)
     except OSError as error:
-        raise StartRefused(f"cannot write the master key {own}: {error.strerror}") from error
+        raise StartRefused(f"cannot write the master key {file}: {error.strerror}") from error
     except KeyFileRefused as refused:
         raise StartRefused(f"no master key: {refused}") from refused

@@ -32,11 +32,13 @@ class Here:
         self.services: dict[str, dict[str, Any]] = read_compose()["services"]
         self.ports = {(name, port): free_port() for name in self.services for port in PORTS}
         self.processes: dict[str, Process] = {}
+        (folder / "keys").mkdir()
         self._places = {
             "postgresql://meshway@postgres:5432/meshway": database_url,
             "redis://valkey:6379/0": redis_url,
             EXAMPLES_IN_IMAGE: str(ROOT / "examples"),
             "/tokens": str(folder / "tokens"),
+            "/keys": str(folder / "keys"),
         } | {
             f"{name}:{port}": f"127.0.0.1:{here}"
             for (name, port), here in self.ports.items()

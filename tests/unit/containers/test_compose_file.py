@@ -92,3 +92,10 @@ def test_the_image_runs_as_nobody_in_particular_and_from_fixed_versions() -> Non
     assert len(bases) == 2
     assert all(re.fullmatch(r"python:3\.\d+-slim-\w+", base) for base in bases)
     assert 'CMD ["meshway", "healthcheck"]' in dockerfile
+
+
+def test_the_key_that_seals_secrets_is_seen_by_registries_alone() -> None:
+    seen = {name for name, service in SERVICES.items() if any("keys:" in one for one in service.get("volumes", []))}
+    assert seen == {"registry", "registry-2"}
+    for name in seen:
+        assert SERVICES[name]["environment"]["MESHWAY_MASTER_KEY_FILE"] == "/keys/master.key"
