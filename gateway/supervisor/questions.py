@@ -27,6 +27,7 @@ from meshway.explanation import EXPLAIN, CallQuestion
 from meshway.rehearsal import MOST_CALLS, REHEARSE
 from meshway.snapshot import Change, Question
 from meshway.tasks import spawn
+from meshway.traffic import TRAFFIC, RuleTraffic, Traffic
 
 if TYPE_CHECKING:
     from gateway.supervisor.supervisor import Supervisor
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 MOST_AT_ONCE: Final = 4  # drafts being compiled or judged
 PRUNE_S: Final = 60.0
 RECENT_WITHIN_S: Final = 5.0
+UNRECORDED: Final = "this gateway records no calls: it runs with --access-log off"
 NEVER_DRAWN: Final = 1.0 - 2.0**-53  # of a chance below certainty
 
 _log = logging.getLogger("meshway.gateway.supervisor")
@@ -91,6 +93,9 @@ class Questions:
     async def _told(self, question: Question) -> Any:
         if question.kind == BREAKER_RESET:
             return self._reset_breakers(str(question.body["service"]))
+        if question.kind == TRAFFIC:
+            route, span_s = str(question.body["route"]), float(question.body["last_s"])
+            return await asyncio.to_thread(self._traffic, route, span_s, await self._recent())
         if question.kind not in (EXPLAIN, REHEARSE):
             return {"error": f"this gateway cannot answer {question.kind}"}
         changes = [read_change(plain) for plain in question.body["changes"]]
@@ -113,6 +118,17 @@ class Questions:
         _log.info("breakers of %s were reset by hand; open were: %s", service, ", ".join(closed) or "none")
         return msgspec.to_builtins(BreakersReset(gateway=host.settings.node_name, closed=closed))
 
+    def _traffic(self, route: str, last_s: float, recent: Sequence[RecentCalls]) -> Any:
+        """In a thread."""
+        if self._host.settings.access_log == "off":
+            return msgspec.to_builtins(Traffic(error=UNRECORDED))
+        rules: dict[str, RuleTraffic] = {}
+        for call in self._recordings.latest(last_s, MOST_CALLS, recent).recorded:
+            if call.route == route:
+                known = rules.get(call.rule, RuleTraffic())
+                rules[call.rule] = known.with_call(call.seen, call.status, call.reason, call.service)
+        return msgspec.to_builtins(Traffic(gateways=[self._host.settings.node_name], rules=rules))
+
     async def _recent(self) -> list[RecentCalls]:
         """Of every worker, or of none: a span of which one does not tell is not whole."""
         if self._host.settings.access_log == "off":
@@ -127,7 +143,7 @@ class Questions:
         """In a thread."""
         calls, whole_from_s = self._recordings.latest(last_s, MOST_CALLS, recent)
         if self._host.settings.access_log == "off":
-            return {"error": "this gateway records no calls: it runs with --access-log off"}
+            return {"error": UNRECORDED}
         now, then = Clock(), Clock()
         today, _ = self.drafted(held, (), now)
         proposed, refused = self.drafted(held, changes, then)

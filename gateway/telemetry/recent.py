@@ -23,20 +23,29 @@ class RecentCalls(msgspec.Struct, frozen=True):
     lines: bytes
 
 
-def recent_calls(ended: Sequence[Ended], *, since: float, now: float, wall_s: float) -> RecentCalls:
-    """In any thread. ended: as the recorder held them at `now`. since: when the worker began."""
+def recent_calls(
+    ended: Sequence[Ended], rules: Sequence[tuple[str, str]], *, since: float, now: float, wall_s: float
+) -> RecentCalls:
+    """In any thread. ended: as the recorder held them at `now`. rules: route and rule of each slot. since: when the
+    worker began."""
     whole_from = ended[0][0] if len(ended) >= MOST_RECENT else since
     lines: list[bytes] = []
     seen = 1
-    for _, began, head, peer, scheme, (_, service, _, listener, status, _, reason) in ended:
+    for _, began, head, peer, scheme, (slot, service, _, listener, status, _, reason) in ended:
         if began < whole_from:
             continue
         if head is None:
             seen += 1
             continue
         at_s = wall_s - (now - began)
-        lines.append(
-            recorded_line(head, at_s, seen, listener, peer, scheme, service=service, status=status, reason=reason)
-        )
+        route, rule = rules[slot] if slot >= 0 else ("", "")
+        outcome: dict[str, str | int] = {
+            "route": route,
+            "rule": rule,
+            "service": service,
+            "status": status,
+            "reason": reason,
+        }
+        lines.append(recorded_line(head, at_s, seen, listener, peer, scheme, **outcome))
         seen = 1
     return RecentCalls(wall_s - (now - whole_from), b"".join(lines))

@@ -318,9 +318,10 @@ class Worker:
     def _answer_recent(self, question: str, recorder: Recorder) -> None:
         """Beside the loop: leaving secrets out of two thousand heads takes as long as many calls."""
         ended, now, wall_s = list(recorder.ended), time.monotonic(), time.time()
+        rules = tuple(self._counters.rules)
 
         def read() -> RecentCalls:
-            return recent_calls(ended, since=self._began, now=now, wall_s=wall_s)
+            return recent_calls(ended, rules, since=self._began, now=now, wall_s=wall_s)
 
         self._aside(read, lambda told: self.channel.send(Answer(id=question, body=told)))
 

@@ -11,6 +11,7 @@ from meshway.cli.listing import age, leads_to, service_health
 from meshway.cli.output import painted, table
 from meshway.cli.registry_client import document_path
 from meshway.cli.sources import source_text
+from meshway.client.errors import problem_of
 
 if TYPE_CHECKING:
     from meshway.cli.registry_client import RegistryClient
@@ -34,6 +35,7 @@ def describe_route(client: "RegistryClient", session: "Session", route: Item) ->
         parts.append("Policies\n" + "\n".join(f"  {line}" for line in policies))
     if services:
         parts.append("Services\n" + "\n".join(_services(client, services, namespace)))
+    parts.append("\n".join(_calls(client, namespace, name)))
     text = "\n\n".join(parts)
     return painted(text) if session.color else text
 
@@ -75,6 +77,31 @@ def _said(value: Any) -> str:
         case str():
             return value
     return msgspec.json.encode(value).decode()
+
+
+def _calls(client: "RegistryClient", namespace: str, name: str) -> Iterator[str]:
+    """Of the last hour, as gateways recorded them."""
+    answer = client.answer("GET", document_path(namespace, "routes", name) + "/traffic")
+    if answer.status_code != 200:
+        problem = problem_of(answer)
+        yield f"no gateway tells of its calls: {problem.detail or problem.title}"
+        return
+    rules = answer.json().get("rules", {})
+    if not rules:
+        yield "no calls in the last hour"
+        return
+    rows = [
+        [
+            f"  {rule}",
+            str(told["calls"]),
+            str(told.get("failed", 0)),
+            str(told.get("refused", 0)),
+            ", ".join(f"{to} {calls}" for to, calls in told.get("to", {}).items()) or "-",
+        ]
+        for rule, told in rules.items()
+    ]
+    yield "Calls of the last hour"
+    yield table(["  RULE", "CALLS", "FAILED", "REFUSED", "WENT TO"], rows)
 
 
 def _services(client: "RegistryClient", services: list[tuple[str, str]], namespace: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ from registry.api.namespaces import namespaces_router
 from registry.api.problems import handle_problems
 from registry.api.revisions import revisions_router
 from registry.api.tokens import tokens_router
+from registry.api.traffic import traffic_router
 from registry.manners.openapi import Operation
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def make_api(
         apply_router(core, gateways),
         explain_router(core),
         breakers_router(core, gateways),
+        traffic_router(core, gateways),
         revisions_router(core),
         gateways_router(gateways),
         health_router(core),

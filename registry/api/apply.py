@@ -8,10 +8,9 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from meshway.formats.surroundings import Options
-from meshway.problem import FieldError, Problem, invalid_request
-from meshway.units import parse_duration
+from meshway.problem import Problem
 from registry.api.answers import answer, caller, caller_of, once
-from registry.api.rehearse import LONGEST_S, rehearse
+from registry.api.rehearse import invalid_span, rehearse, span_of
 from registry.api.written import read_apply
 from registry.documents.applying import Key
 from registry.manners.query import flag_of, query_of
@@ -79,16 +78,6 @@ def _last_s(query: Mapping[str, str], *, dry_run: bool) -> float | None:
     written = query.get("rehearse")
     if written is None:
         return None
-    try:
-        last_s = float(parse_duration(written))
-    except ValueError as error:
-        raise _wrong(f"query.rehearse: {error}") from error
     if not dry_run:
-        raise _wrong("query.rehearse: is for dry_run=true: what is applied needs no rehearsal")
-    if not 0.0 < last_s <= LONGEST_S:
-        raise _wrong(f"query.rehearse: {written} is not between 1s and 24h, which is how long calls are kept")
-    return last_s
-
-
-def _wrong(message: str) -> Problem:
-    return invalid_request(message, (FieldError(path="query.rehearse", code="out_of_bounds", message=message),))
+        raise invalid_span("query.rehearse", "is for dry_run=true: what is applied needs no rehearsal")
+    return span_of(written, "query.rehearse")

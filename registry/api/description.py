@@ -9,6 +9,7 @@ import msgspec
 from meshway.explanation import CallQuestion, Explanation
 from meshway.model.document import API_VERSION, Document, Metadata
 from meshway.model.kinds import BY_PLURAL, KINDS
+from meshway.traffic import Traffic
 from registry.api import (
     apply,
     audit,
@@ -22,6 +23,7 @@ from registry.api import (
     namespaces,
     revisions,
     tokens,
+    traffic,
 )
 from registry.api.identity_description import identity_operations
 from registry.documents.applying import Applied
@@ -56,6 +58,7 @@ def api_operations() -> list[Operation]:
         *_apply(),
         *_explain(),
         *_breakers(),
+        *_traffic(),
         *_revisions(),
         *identity_operations(),
         *_tokens(),
@@ -209,6 +212,22 @@ def _explain() -> list[Operation]:
             body=CallQuestion,
             answers={200: Explanation, 503: _PROBLEM, 504: _PROBLEM},
             example_body={"url": "http://books.default.mesh/", "headers": {"x-user": "jason"}},
+        )
+    ]
+
+
+def _traffic() -> list[Operation]:
+    return [
+        Operation(
+            method="GET",
+            path=traffic.PATH,
+            id="getRouteTraffic",
+            tag="gateways",
+            right="documents:read",
+            about="The recorded calls of a Route, counted by rule: failed, refused, and where they went.",
+            parameters=(Parameter(name="last", about="How long back, at most 24h; `1h`."),),
+            answers={200: Traffic, 404: _PROBLEM, 503: _PROBLEM, 504: _PROBLEM},
+            example={"namespace": "default", "name": "books"},
         )
     ]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from meshway.problem import FieldError, Problem, invalid_request
 from meshway.rehearsal import REHEARSE, Rehearsal, merged
+from meshway.units import parse_duration
 from registry.api.explain import draft_changes, told_as
 
 if TYPE_CHECKING:
@@ -17,6 +19,22 @@ if TYPE_CHECKING:
 
 LONGEST_S: Final = 24 * 3600.0
 WAIT_S: Final = 25.0
+
+
+def span_of(written: str, path: str) -> float:
+    """How long back recorded calls are meant, seconds. Raises Problem 422."""
+    try:
+        last_s = float(parse_duration(written))
+    except ValueError as error:
+        raise invalid_span(path, str(error)) from error
+    if not 0.0 < last_s <= LONGEST_S:
+        raise invalid_span(path, f"{written} is not between 1s and 24h, which is how long calls are kept")
+    return last_s
+
+
+def invalid_span(path: str, reason: str) -> Problem:
+    message = f"{path}: {reason}"
+    return invalid_request(message, (FieldError(path=path, code="out_of_bounds", message=message),))
 
 
 async def rehearse(

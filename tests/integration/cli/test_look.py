@@ -84,6 +84,7 @@ def test_a_route_is_described_with_all_that_concerns_it(run: Run, namespace: str
     ):
         assert f"  {kind} {namespace}/{name}   by {by}   shop.yaml:" in shown.out
     assert "  cart   ✓ static" in shown.out
+    assert lines[-1] == "no gateway tells of its calls: no gateway is connected"
     assert run("describe", "route/cart", "-o", "yaml").out.startswith("apiVersion: meshway/v1\n")
 
 

@@ -257,6 +257,8 @@ async def test_recorded_calls_are_rehearsed_and_what_would_change_is_told(tmp_pa
         assert "default/new rule 0 to default/books#v2" in told.out
         assert "! 3 came with credentials or cookies" in told.out
         assert running.registry.core.view.document(("Route", "default", "new")) is None
+        route = await asyncio.to_thread(meshway, "describe", "route/shop", env={"MESHWAY_URL": url}, cwd=running.folder)
+        assert route.out.splitlines()[-1].split() == ["all", "3", "0", "0", "default/books#v1", "3"]
         await shows_what_is_touched(running, url)
         same = await running.registry.call(
             "POST", "/v1/apply?dry_run=true&rehearse=1h", DOCUMENTS.encode(), "Content-Type: application/yaml"

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 ORDER = ("put", "post", "get", "patch", "delete")
 # Nobody asked a gateway, and none is there to be asked; nobody has a token, a key or a certificate.
 CALLER_NEEDED = (
-    "answerQuestion", "explain", "resetBreakers", "enrol", "renewCertificate", "createServiceToken", "revokeToken",
+    "answerQuestion", "explain", "resetBreakers", "getRouteTraffic",
+    "enrol", "renewCertificate", "createServiceToken", "revokeToken",
 )  # fmt: skip
 STREAMS = ("/v1/watch", "/v1/feed")
 

@@ -36,6 +36,7 @@ MAY = {
     "answerQuestion": "ag",
     "putDocument": EDITORS,
     "getDocument": READERS + "V",
+    "getRouteTraffic": READERS + "V",
     "listDocuments": READERS + "V",
     "deleteDocument": EDITORS,
     "apply": EDITORS,

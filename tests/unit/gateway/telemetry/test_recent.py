@@ -10,17 +10,23 @@ from gateway.telemetry.finish import Finisher
 from gateway.telemetry.recent import recent_calls
 from gateway.telemetry.recorder import MOST_HEAD, MOST_RECENT, Recorded, Recorder
 from tests.parts.calls import call
+from tests.parts.clock import ManualClock
+from tests.parts.one_route import cluster, plan
 
 WALL_S = 1_700_000_000.0
+RULES = [("default/shop", "all")]
 
 
 def finisher(folder: Path) -> tuple[Finisher, Recorder]:
     recorder = Recorder(folder / "recorded")
-    return Finisher(Counters(folder / "w0"), AccessLog("", 0, lambda _: None), recorder), recorder
+    counters = Counters(folder / "w0")
+    for route, rule in RULES:
+        counters.rule_slot(route, rule)
+    return Finisher(counters, AccessLog("", 0, lambda _: None), recorder), recorder
 
 
 def told(recorder: Recorder, *, now: float, since: float = 0.0) -> tuple[float, list[Recorded]]:
-    found = recent_calls(list(recorder.ended), since=since, now=now, wall_s=WALL_S)
+    found = recent_calls(list(recorder.ended), RULES, since=since, now=now, wall_s=WALL_S)
     return found.whole_from_s, [msgspec.json.decode(line, type=Recorded) for line in found.lines.splitlines()]
 
 
@@ -69,3 +75,14 @@ def test_a_long_head_is_counted_and_not_held(tmp_path: Path) -> None:
     _, calls = told(recorder, now=3.0)
     recorder.close()
     assert [(one.target, one.seen) for one in calls] == [("/a", 1), ("/b", 3)]
+
+
+def test_each_call_says_which_rule_had_it(tmp_path: Path) -> None:
+    finish, recorder = finisher(tmp_path)
+    for had in (plan(cluster(now=ManualClock())), None):
+        exchange = call("/")
+        exchange.plan, exchange.status = had, 200
+        finish.finish(exchange, 0.5)
+    _, calls = told(recorder, now=20.0)
+    recorder.close()
+    assert [(one.route, one.rule) for one in calls] == [("default/shop", "all"), ("", "")]

@@ -4,8 +4,8 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -56,7 +56,7 @@ def test_what_stands_right_is_left_alone(written: str) -> None:
     assert misplaced(written.split()) is None
 
 
-def _commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
     yield name, command
     for inner, one in getattr(command, "commands", {}).items():
         yield from _commands(one, f"{name} {inner}")
