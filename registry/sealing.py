@@ -1,6 +1,6 @@
 """Secrets at rest: sealed with AES-256-GCM by a data key, which a master key wraps.
 
-The master key is in a file that the operator names (`MESHWAY_MASTER_KEY_FILE`), or in the data folder. It is made, 0600,
+The master key is in a file that the operator names (MESHWAY_MASTER_KEY_FILE), or in the data folder. It is made, 0600,
 with the first start over a store, and never again: another one would open nothing. The data key lies in the store,
 wrapped, so that all registries on a store have the same one, and another master key means that one row is wrapped anew,
 not that every secret is sealed again.
