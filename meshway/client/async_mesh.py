@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
-from functools import cached_property
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import httpx
+import msgspec
 
 from meshway.client import calls
 from meshway.client.calls import Applied, FoundInstance
@@ -20,6 +22,11 @@ from meshway.client.registry import AsyncRegistry
 from meshway.client.settings import MeshSettings
 from meshway.client.transport import AsyncMeshTransport
 from meshway.client.watching import Position, WatchEvent, afollow
+from meshway.settings import read_secret
+from meshway.tasks import spawn
+
+if TYPE_CHECKING:
+    from meshway.client.certificate import CertificateKeeper
 
 
 class AsyncMesh:
@@ -51,6 +58,31 @@ class AsyncMesh:
     ) -> Lifespan:
         """See Mesh.lifespan."""
         return lifespan(self.settings, describe(self.settings, service, port, **details), inner)
+
+    @asynccontextmanager
+    async def certificate(
+        self, folder: Path | str, *, token_file: Path | str | None = None, keeps_token: bool = True
+    ) -> AsyncIterator[CertificateKeeper]:
+        """`async with mesh.certificate(DIR, token_file=F) as kept: tls = (await kept.first())`: keeps a certificate in
+        DIR as long as the block runs, renewed at half its life.
+
+        token_file: of a one-time token, which is needed where DIR holds no certificate. keeps_token: `service.token`
+        lies there, too.
+        """
+        from meshway.client.certificate import CertificateKeeper
+        from meshway.client.certificate_folder import CertificateFolder
+
+        # What it asks proves itself by its body; a token that is over would only be in the way.
+        registry = AsyncRegistry(msgspec.structs.replace(self.settings, token_file=None))
+        token = (lambda: "") if token_file is None else partial(read_secret, Path(token_file))
+        keeper = CertificateKeeper(registry, CertificateFolder(Path(folder)), token=token, keeps_token=keeps_token)
+        keeping = spawn(keeper.run(), name="certificate")
+        try:
+            yield keeper
+        finally:
+            keeping.cancel()
+            await asyncio.wait([keeping])
+            await registry.close()
 
     def transport(self) -> AsyncMeshTransport:
         """`httpx.AsyncClient(transport=mesh.transport())` reaches `http://reviews/`."""

@@ -71,8 +71,15 @@ class CertificateKeeper:
         self._failures = 0
         self._renew_at = 0.0
         self._roots_at = 0.0
+        self._has_one = asyncio.Event()
         self.credential: Credential | None = None
         self.problem = ""
+
+    async def first(self) -> Credential:
+        """The certificate there is, or the first that comes; for as long as it takes: give it a timeout."""
+        await self._has_one.wait()
+        assert self.credential is not None
+        return self.credential
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -109,6 +116,7 @@ class CertificateKeeper:
         if held is not None and held.not_after <= self._wall():
             _log.error("the certificate has expired without being renewed")
             held = self.credential = None
+            self._has_one.clear()
         key = self._key = self._key or Key()
         csr = key.signing_request()
         if held is not None:
@@ -150,6 +158,7 @@ class CertificateKeeper:
 
     def _take(self, credential: Credential) -> None:
         self.credential = credential
+        self._has_one.set()
         self._renew_at = renewal_at(credential, self._chance())
         self._roots_at = self._wall() + self._about(ROOTS_S)
         if self._token_at != math.inf:
