@@ -50,7 +50,7 @@ fuzz: install  ## ten minutes for every parser, and half an hour of differential
 	@$(PYTHON) -m pytest -q tests/unit -m fuzz --hypothesis-profile=long -o timeout=3600
 	@MESHWAY_FUZZ_S=$(or $(FUZZ_S),600) $(PYTHON) -m pytest -q -n 2 tests/integration/parsers -o timeout=3600
 
-interop: install  ## other people's clients in their own languages, and a real ZooKeeper; skips what the machine lacks
+interop: install  ## other people's clients in their own languages, a real ZooKeeper, sslyze; skips what the machine lacks
 	@$(PYTHON) -m pytest -q -m interop -rs tests/interop -o timeout=900
 
 soak: install  ## the long kill and load runs (minutes each)

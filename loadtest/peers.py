@@ -170,7 +170,7 @@ class Meshway(Peer):
         name = f"meshway-{flavour}-{routes}-{by}"
         ready, data = bench.dir / f"{name}.json", bench.dir / name
         command = [python, "-m", "meshway.cli.main", "up", "--data", str(data), "--workers", "1"]
-        for plane in ("registry", "edge", "mesh", "admin", "dns"):
+        for plane in ("registry", "edge", "mesh", "edge-tls", "mesh-tls", "admin", "dns"):
             command += [f"--{plane}-port", "0"]
         if flavour == "bare":  # as the others there: none of them writes a log
             command += ["--access-log", "off"]

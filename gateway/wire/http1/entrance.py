@@ -10,10 +10,11 @@ from gateway.exchange import Exchange, Reply
 from gateway.peer_certificate import PeerCertificate
 from gateway.routing.path import PathError, canonical
 from gateway.wire.http1.listener_context import ListenerContext
-from gateway.wire.tls import shown_by
+from gateway.wire.tls import TlsFace, shown_by
 from meshway.identity import Principal
 
 HTTPS_PORT: Final = 443
+JUDGED_S: Final = 1.0
 # RFC 8555 §8.3: an authority asks for it without TLS.
 _CHALLENGES: Final = b"/.well-known/acme-challenge/"
 
@@ -24,7 +25,7 @@ class Entrance:
     shown: the certificates he was shown, None: it has no TLS.
     """
 
-    __slots__ = ("_certificate", "_host", "_listener", "_principal", "_shown")
+    __slots__ = ("_certificate", "_host", "_judged_until", "_listener", "_principal", "_revoked", "_shown")
 
     def __init__(
         self,
@@ -38,6 +39,8 @@ class Entrance:
         self._certificate = certificate
         self._shown = shown
         self._host: bytes | None = None  # was asked for, and is served
+        self._revoked: frozenset[int] | None = None  # those among which the certificate was not
+        self._judged_until = 0.0  # monotonic seconds
 
     def refusal(self, exchange: Exchange) -> Reply | None:
         """None: the call goes on."""
@@ -47,7 +50,9 @@ class Entrance:
         if certificate is not None:
             exchange.certificate, exchange.principal = certificate, self._principal
             tls = self._listener.tls
-            if tls is not None and tls.is_void(certificate):
+            assert tls is not None
+            is_judged = tls.revoked is self._revoked and exchange.started < self._judged_until
+            if not is_judged and self._is_void(tls, certificate, exchange.started):
                 return self._reply(401, "certificate_void", "the certificate of this connection does not hold any more")
         if host != self._host:
             refusal = self._of_host(host)
@@ -56,6 +61,13 @@ class Entrance:
             self._host = host
         elsewhere = self._listener.sends_to_https
         return None if elsewhere is None else self._redirect(exchange, *elsewhere)
+
+    def _is_void(self, tls: TlsFace, certificate: PeerCertificate, now: float) -> bool:
+        """Asked when others are revoked, and each second for its end: once a call would be dear."""
+        if tls.is_void(certificate):
+            return True
+        self._revoked, self._judged_until = tls.revoked, now + JUDGED_S
+        return False
 
     def _of_host(self, host: bytes) -> Reply | None:
         listener, shown = self._listener, self._shown
