@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 
 from meshway.identity import is_trust_domain
 from meshway.problem import FieldError, Problem, invalid_request
+from meshway.sealing import SealBroken
 from registry.identity.issuing import DAY_S, PrivateKey, end_of, new_intermediate, new_key, new_root
 from registry.identity.signing_request import key_digest
 from registry.store.authorities import (
@@ -152,7 +153,16 @@ class Custody:
                 detail=f"the key of {record.role} {record.id} is not kept here",
                 mend="send it along: meshway ca rotate intermediate --root-key FILE",
             )
-        der = self._sealed_by().unseal(record.sealed_key, _associated(record.id))
+        try:
+            der = self._sealed_by().unseal(record.sealed_key, _associated(record.id))
+        except SealBroken as broken:
+            raise Problem(
+                503,
+                "key_unreadable",
+                "Key cannot be opened",
+                detail=f"the key of {record.role} {record.id}: {broken}",
+                mend="give the registry the master key that sealed it, or restore a backup",
+            ) from broken
         key = cast("PrivateKey", serialization.load_der_private_key(der, None))
         if record.role != "root":  # a root's key signs once in ninety days, and is not kept in memory for that
             self._opened[record.id] = key

@@ -85,7 +85,11 @@ def end_of(certificate: x509.Certificate) -> float:
 
 def serial_text(certificate: x509.Certificate) -> str:
     """As it is kept and shown: hex, two digits a byte."""
-    serial = certificate.serial_number
+    return written_serial(certificate.serial_number)
+
+
+def written_serial(serial: int) -> str:
+    """The same of a number, however somebody else wrote it."""
     return serial.to_bytes((serial.bit_length() + 7) // 8 or 1, "big").hex()
 
 

@@ -5,12 +5,14 @@ They are told by the feed and not asked for, so a gateway knows within a second 
 
 from __future__ import annotations
 
+from string import hexdigits
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from meshway.model.trust_bundle import MAX_REVOKED
 from meshway.problem import FieldError, Problem, invalid_request, not_found
+from registry.identity.issuing import written_serial
 from registry.identity.records import subject_text
 from registry.store.authorities import change_trust
 from registry.store.certificates import revoke_certificate, revoke_subject, revoked_serials
@@ -67,13 +69,21 @@ class Revocation:
                 revoke_subject(named, now, by=by, reason=reason),
             ]
         else:
-            serial = serial.replace(":", "").lower()
+            serial = _serial(serial)
             steps = [change_trust(), revoke_certificate(serial, now, by=by, reason=reason)]
         rows = (await self._store.do(steps))[-1]
         serials = sorted(str(one) for (one,) in rows)
         if serial and not serials and serial not in {one for (one,) in before}:
             raise not_found(f"certificate {serial[:64]}", "it has expired, or was never issued: meshway ca show")
         return Revoked(serials=serials, revision=await self._publisher.publish())
+
+
+def _serial(text: str) -> str:
+    """As it is kept: tools write it in capitals, with colons, or without a first nought. Raises Problem 422."""
+    digits = text.replace(":", "")
+    if not digits or not set(digits) <= set(hexdigits):
+        raise _invalid("serial", f"{text[:64]!r} is no serial in hex")
+    return written_serial(int(digits, 16))
 
 
 def _invalid(path: str, why: str) -> Problem:

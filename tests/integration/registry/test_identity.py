@@ -23,6 +23,7 @@ from meshway.identity import serial_hash
 from meshway.jwt import TokenFault, TokenRules, verify
 from meshway.jwt_keys import KeySet, read_keys
 from meshway.model.trust_bundle import TrustBundle
+from meshway.sealing import Sealing
 from registry.backup.restoring import restore_backup
 from registry.gateways import Report
 from registry.identity.rotation import SETTLE_S
@@ -244,8 +245,11 @@ async def test_what_is_revoked_is_told_by_the_feed_and_not_renewed(registry: Run
     assert (refused.status, refused.json["detail"]) == (401, "the certificate was revoked")
     assert (await enrol(registry, unused, Key())).status == 401
     assert (await renew(registry, other.json["certificate"], neighbour, Key())).status == 201
-    again = await registry.call("POST", "/v1/identity/revocations", {"serial": issued.json["serial"].upper()})
-    assert (again.status, again.json["serials"]) == (200, [])
+    number = leaf_of(issued).serial_number
+    for written in (issued.json["serial"].upper(), f"{number:x}", bytes.fromhex(issued.json["serial"]).hex(":")):
+        again = await registry.call("POST", "/v1/identity/revocations", {"serial": written})
+        assert (again.status, again.json["serials"]) == (200, []), written
+    assert (await registry.call("POST", "/v1/identity/revocations", {"serial": "0x1g"})).status == 422
     unknown = await registry.call("POST", "/v1/identity/revocations", {"serial": "00" * 16})
     assert unknown.status == 404
     rows = (await registry.call("GET", "/v1/identity/certificates?subject=shop/books")).json["items"]
@@ -533,3 +537,15 @@ async def test_a_stream_is_cut_when_the_certificate_behind_its_token_is_revoked(
         assert sign_in.is_still(caller)
         await registry.call("POST", "/v1/identity/revocations", {"subject": "gateway/gw-1"})
         assert not sign_in.is_still(caller)
+
+
+async def test_a_key_that_the_master_key_does_not_open_signs_nothing_and_says_so(tmp_path: Path) -> None:
+    async with running_registry(tmp_path) as registry:
+        await begin(registry)
+        token, key = await token_for(registry), Key()
+        custody = registry.core.identity.custody
+        custody._sealing = Sealing(secrets.token_bytes(32))
+        refused = await enrol(registry, token, key)
+        assert (refused.status, refused.json["code"]) == (503, "key_unreadable")
+        custody._sealing = registry.core.sealing
+        assert (await enrol(registry, token, key)).status == 201, "the token was not spent"
