@@ -50,6 +50,7 @@ BACKLOG: Final = 2048
 STOP_S: Final = 10
 # Between two looks at which streams' tokens are over.
 _LOOK_S: Final = 2.0
+_REMIND_S: Final = 3600.0
 
 # Allocations before the collector looks at the young; of such looks before the survivors; of those before everything.
 # By Python's own numbers an apply of 10,000 documents has everything looked at a dozen times, 0.1 to 0.6 s each, in
@@ -146,6 +147,8 @@ async def _serve(
         server = _Server(config, core, ready=answers)
         async with contextlib.AsyncExitStack() as faces:
             faces.callback(spawn(_end_expired(surface), name="streams of tokens that are over").cancel)
+            if not (settings.is_on_loopback or encryption):
+                faces.callback(spawn(_warn_of_clear_text(settings.bind), name="reminder of clear text").cancel)
             if encryption is not None:
                 faces.callback(spawn(encryption.run(), name="read the files of the certificate").cancel)
             for name, run in consul_tasks(core):
@@ -188,6 +191,15 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
     )
     core.view.on_tokens.append(surface.tokens_changed)
     return surface
+
+
+async def _warn_of_clear_text(bind: str) -> None:
+    """Until cancelled: what was meant once is not to be forgotten."""
+    while True:
+        log.warning(
+            "%s is open to other machines without TLS (--insecure): tokens cross the network in the clear", bind
+        )
+        await asyncio.sleep(_REMIND_S)
 
 
 async def _end_expired(surface: Surface) -> None:

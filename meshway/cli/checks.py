@@ -9,6 +9,7 @@ from meshway.cli.failure import FAILED, UNREACHABLE, CliError
 from meshway.cli.findings import Finding, show_findings
 from meshway.cli.gateway_findings import gateway_findings
 from meshway.cli.session import REGISTRY, Session, asking
+from meshway.identity import LOOPBACK
 
 if TYPE_CHECKING:
     from meshway.cli.registry_client import RegistryClient
@@ -105,12 +106,11 @@ def _all_findings(client: "RegistryClient", session: Session, gateway: str) -> I
     if gateway:
         yield _admin_ready(gateway, session)
     yield from _services(client)
-    if session.registry.startswith(("http://127.", "http://localhost", "http://[::1]")):
-        yield Finding(
-            id="loopback-trust",
-            verdict="passed",
-            text="callers on this machine are trusted without sign-in; nobody else is let in",
-        )
+    if client.read("/v1/session")["principal"] == LOOPBACK.name:
+        text = "callers on the registry's machine are its admins without a token; all others sign in"
+    else:
+        text = "everybody signs in at the registry"
+    yield Finding(id="sign-in", verdict="passed", text=text)
 
 
 def _registry_ready(client: "RegistryClient", session: Session) -> Finding:

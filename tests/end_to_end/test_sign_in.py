@@ -59,6 +59,7 @@ def test_with_auth_everybody_signs_in_and_the_ready_file_has_an_admins_token(
     last = meshway("token", "revoke", "admin", *as_admin)
     assert (last.code, "the only token of an admin" in last.err) == (5, True), last
 
+    assert "everybody signs in" in meshway("check", "-v", "--gateway", mesh.admin, *as_admin).out
     verified = meshway("audit", "verify", *as_admin)
     assert verified.code == 0, verified
     row = verified.err.split()[-1]

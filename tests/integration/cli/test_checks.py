@@ -50,6 +50,7 @@ def test_a_quiet_mesh_passes_every_check(registry: Registry, gateway: Gateway) -
     shown = check(registry, gateway)
     assert shown.code == 0, shown
     assert "✓ 1 service known" in shown.out
+    assert "admins without a token" in shown.out
     assert shown.err.startswith("0 failed, 0 warnings, ")
     assert check(registry, gateway, "-q").out == ""
 
