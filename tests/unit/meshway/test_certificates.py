@@ -1,5 +1,9 @@
 """What may serve, and why something may not."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 from cryptography.hazmat.primitives import serialization
 
@@ -76,3 +80,13 @@ def test_a_bundle_holds_authorities_and_nothing_else() -> None:
     assert read_bundle(ROOT.pem + MIDDLE.pem + ROOT.pem) == ROOT.pem + MIDDLE.pem
     with pytest.raises(CertificateFault, match="no authority"):
         read_bundle(ROOT.pem + ROOT.issue("a.example").certificate)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no other program here signs with SHA-1")
+def test_a_signature_by_sha_1_is_refused(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "k.pem", tmp_path / "c.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha1", "-days", "2", "-subj", "/CN=a"]
+    command += ["-addext", "subjectAltName=DNS:a.example", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    with pytest.raises(CertificateFault, match="signed with sha1"):
+        read_pair(certificate.read_bytes(), key.read_bytes())
