@@ -120,7 +120,7 @@ def _decode(one: WrittenDocument, namespace: str, reading: Reading, *, partial: 
 
 def _remnant(one: WrittenDocument, namespace: str, wrong: Sequence[str]) -> Iterator[ReadDocument]:
     """Nothing where it is not sound without these fields. No list gets shorter, so that all places stay."""
-    if any(path.endswith("]") for path in wrong):
+    if any(not path or path.endswith("]") for path in wrong):  # "": it is no block of fields at all
         return
     raw = _without(one.raw, wrong)
     if raw is None:
