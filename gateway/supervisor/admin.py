@@ -15,6 +15,7 @@ from meshway import problem
 from meshway.http1.head import HeadError, HeadLimits, RequestReader
 from meshway.http1.message import NO_BODY, RequestHead
 from meshway.problem import Problem
+from meshway.socket_path import short_path
 
 IDLE_S: Final = 60.0
 WRITE_S: Final = 10.0
@@ -45,7 +46,8 @@ class Admin:
             await self._serve(reader, writer, is_control=True)
 
         self._servers.append(await asyncio.start_server(by_port, sock=port))
-        self._servers.append(await asyncio.start_unix_server(by_file, control))
+        with short_path(control) as name:
+            self._servers.append(await asyncio.start_unix_server(by_file, name))
         control.chmod(0o600)  # noqa: ASYNC240 - once, at the start
 
     def close(self) -> None:

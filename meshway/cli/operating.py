@@ -10,6 +10,7 @@ from meshway.cli.failure import FAILED, INVALID, NOT_FOUND, UNREACHABLE, CliErro
 from meshway.cli.guard import guarded
 from meshway.cli.session import Session, asking
 from meshway.cli.waiting import UNLESS_TOLD
+from meshway.socket_path import short_path
 
 breaker_app = typer.Typer(no_args_is_help=True, help="Breakers, set by hand.")
 Service = Annotated[str, typer.Argument(metavar="SVC", help="The service's name.")]
@@ -92,7 +93,7 @@ def drain_gateway(
     if not control.exists():
         raise CliError(NOT_FOUND, f"no gateway runs in {data}", mend="name its data folder: --data DIR")
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(control)), timeout=5.0) as client:
+        with short_path(control) as name, httpx.Client(transport=httpx.HTTPTransport(uds=name), timeout=5.0) as client:
             answer = client.post("http://gateway/drain")
     except httpx.TransportError as error:
         raise CliError(UNREACHABLE, f"the gateway in {data} does not answer", why=transport_reason(error)) from error

@@ -298,10 +298,11 @@ async def test_workers_leave_when_their_supervisor_is_killed_and_another_takes_t
     loop = asyncio.get_running_loop()
     killed_at = loop.time()
     await gateway.start()
-    assert loop.time() - killed_at < 5.0
+    most_s = max(5.0, 8 * await _start_s())
+    assert loop.time() - killed_at < most_s
     assert (await gateway.call("books")).status_code == 200
     await until(lambda: not any(is_alive(pid) for pid in pids), 6.0)
-    assert loop.time() - killed_at < 6.0
+    assert loop.time() - killed_at < most_s + 1.0
     assert await gateway.stop() == 0
 
 
