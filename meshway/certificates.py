@@ -119,6 +119,8 @@ def _read_certificates(text: bytes, most: int) -> list[x509.Certificate]:
         raise CertificateFault("the certificates are too large")
     try:
         found = x509.load_pem_x509_certificates(text)
+        for each in found:  # names and times are parsed when they are first asked for
+            _ = each.subject, each.issuer, each.not_valid_before_utc, each.not_valid_after_utc
     except (ValueError, UnsupportedAlgorithm) as error:
         raise CertificateFault("no certificate in PEM can be read") from error
     if len(found) > most:
@@ -191,15 +193,18 @@ def _judge(leaf: x509.Certificate, wall_s: float) -> None:
 
 
 def _refuse_weak_signature(certificate: x509.Certificate) -> None:
-    if isinstance(certificate.signature_hash_algorithm, _WEAK):
-        name = certificate.signature_hash_algorithm.name
-        raise CertificateFault(f"{short_name(certificate.subject)} is signed with {name}")
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise CertificateFault(f"{short_name(certificate.subject)} is signed in no way known here") from error
+    if isinstance(algorithm, _WEAK):
+        raise CertificateFault(f"{short_name(certificate.subject)} is signed with {algorithm.name}")
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, UnsupportedAlgorithm, ValueError):
         return False
 
 

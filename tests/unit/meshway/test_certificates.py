@@ -1,5 +1,6 @@
 """What may serve, and why something may not."""
 
+import base64
 import shutil
 import subprocess
 from pathlib import Path
@@ -90,3 +91,18 @@ def test_a_signature_by_sha_1_is_refused(tmp_path: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
     with pytest.raises(CertificateFault, match="signed with sha1"):
         read_pair(certificate.read_bytes(), key.read_bytes())
+
+
+def test_damaged_names_and_unknown_signatures_are_refused_as_certificates_are() -> None:
+    """What is parsed only when it is first asked for raises what parsers raise."""
+    issued = ROOT.issue("a.example")
+    der = issued.leaf.public_bytes(serialization.Encoding.DER)
+    name, signature = b"\x0c\tTest Root", bytes.fromhex("06082a8648ce3d040302")
+    assert name in der
+    for known, other in ((name, b"\xfc" + name[1:]), (signature, signature[:2] + b"\x00" + signature[3:])):
+        body = base64.encodebytes(der.replace(known, other))
+        damaged = b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n"
+        with pytest.raises(CertificateFault):
+            read_pair(damaged, issued.key)
+        with pytest.raises(CertificateFault):
+            read_bundle(damaged)
