@@ -2,7 +2,7 @@
 
 Run: python -m loadtest.tls [--rounds 5] [--seconds 3]. One load (this process, 16 connections) calls a gateway of one
 worker without TLS, by TLS, and by TLS with a certificate of its own, in turn; what counts is the gateway's processor
-time. Written to RESULTS.md by hand.
+time. Figures: docs/decisions/2026-11-27-tls-by-the-loops-transport.md.
 """
 
 import argparse
