@@ -5,7 +5,7 @@ import pytest
 from gateway.authentication.certificate_method import CertificateMethod, client_certificate_line
 from gateway.authentication.proof import Fault, Proof
 from gateway.peer_certificate import read_peer
-from meshway.model.authentication import Mtls
+from meshway.model.authentication import CertifiedName, Mtls
 from meshway.model.match import StringMatch
 from tests.parts.authority import Authority
 
@@ -33,11 +33,12 @@ def test_what_names_no_workload_of_ours_proves_nothing(names: tuple[str, ...]) -
 
 def test_another_authoritys_name_is_the_first_that_the_certificate_has() -> None:
     der = ROOT.issue("a.example", "a@b.example", subject="Somebody").der
-    for order, name in (
+    orders: list[tuple[tuple[CertifiedName, ...], str]] = [
         (("email", "dns"), "a@b.example"),
         (("uri", "dns"), "a.example"),
         (("subject",), "CN=Somebody"),
-    ):
+    ]
+    for order, name in orders:
         proof = method(Mtls(principal=order)).judge(der)
         assert isinstance(proof, Proof)
         assert (proof.principal.name, proof.principal.service) == (f"x509:partners:{name}", "")
