@@ -141,6 +141,8 @@ def _operation(row: Operation, references: dict[Any, Any]) -> dict[str, Any]:
         }
         | {"default": _default(row.errors)},
     }
+    if row.right != "open":  # refused before anybody looks whose protocol it is
+        described["responses"].setdefault("401", {"$ref": "#/components/responses/Problem"})
     described["security"] = [] if row.right == "open" else [{"token": []}]
     if row.right not in ("open", "signed_in"):
         described["x-meshway-right"] = row.right
