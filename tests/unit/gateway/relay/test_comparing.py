@@ -75,6 +75,8 @@ def test_a_copy_may_begin_so_much_later(call_at: float, copy_at: float, verdict:
         (b'{"items":[{"price":1}]}', b'{"items":[{"price":2}]}', "json_fields"),
         (b'{"items":[]}', b'{"items":[{"price":2}]}', "json_fields"),
         (b'{"total":1}', b"<html>", "incomparable"),
+        (b'{"total":1}', b'{"total":' + b"[" * 50_000, "incomparable"),
+        (b'{"total":1}', b'{"total":' + b"[" * 20_000 + b"]" * 20_000 + b"}", "incomparable"),
         (b'{"total":1}', b'{"total":1,"x":"' + b"x" * MAX_BODY + b'"}', "incomparable"),
     ],
 )
