@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 from gateway.exchange import NEVER, Exchange
 from gateway.upstream.cluster_settings import OpeningSettings, TlsSettings
 from gateway.upstream.endpoint import Endpoint
-from gateway.upstream.outside import OutsideHosts, looked_up
+from gateway.upstream.outside import OutsideHosts, is_name, looked_up, refuse_named
 from gateway.wire.http1.heads import request_head
 from gateway.wire.interfaces import Timer, UpstreamEvents
 from gateway.wire.upstream_tls import UpstreamContexts, fault_of
@@ -386,6 +386,7 @@ def make_connector(
                 address = endpoint.address if endpoint.outside is None else await hosts.address(endpoint.outside)
                 if opening.tls is None:
                     transport, protocol = await loop.create_connection(made, address, endpoint.port)
+                    _judge(transport, address)
                     if preamble:
                         transport.write(preamble)
                 else:
@@ -427,6 +428,7 @@ async def _open_tls(
     context, name = contexts.context(tls), tls.sni or endpoint.address
     if preamble:
         plain, _ = await loop.create_connection(asyncio.Protocol, address, endpoint.port)
+        _judge(plain, address)
         plain.write(preamble)
         protocol = made()
         secured = await loop.start_tls(plain, protocol, context, server_hostname=name)
@@ -438,6 +440,7 @@ async def _open_tls(
         transport, protocol = await loop.create_connection(
             made, address, endpoint.port, ssl=context, server_hostname=name
         )
+    _judge(transport, address)
     try:
         der = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
         contexts.check(tls, endpoint.key[:2], der)
@@ -445,6 +448,16 @@ async def _open_tls(
         transport.abort()
         raise
     return transport, protocol
+
+
+def _judge(transport: asyncio.Transport, address: str) -> None:
+    """Before anything is said: a name server's word is not believed that a document's would not be. Raises OSError."""
+    if is_name(address):
+        try:
+            refuse_named(address, transport.get_extra_info("peername")[0])
+        except OSError:
+            transport.abort()
+            raise
 
 
 def _keep_alive(transport: asyncio.Transport, time_s: int, interval_s: int, probes: int) -> None:
