@@ -5,8 +5,12 @@ import re
 from typing import Final
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
-# Where clouds answer with a machine's credentials; the IPv4 ones are link-local anyway.
-_METADATA: Final = frozenset({ipaddress.ip_address("fd00:ec2::254")})
+# Where clouds answer with a machine's credentials or secrets, beside 169.254.169.254, which is link-local: AWS, Google
+# Cloud, Alibaba Cloud, Azure's WireServer, Oracle Cloud.
+_METADATA: Final = frozenset(
+    ipaddress.ip_address(text)
+    for text in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")
+)
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 # RFC 1123 §2.1; a name that ends in digits is an address or nothing (WHATWG URL §3.5).

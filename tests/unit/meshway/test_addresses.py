@@ -11,7 +11,8 @@ from meshway.addresses import forbidden, is_loopback
     "address",
     [
         "0.0.0.0", "::", "224.0.0.1", "255.255.255.255", "ff02::1", "169.254.169.254", "169.254.0.1", "fe80::1",
-        "fd00:ec2::254", "::ffff:169.254.169.254", "::ffff:0.0.0.0", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1",
+        "fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "::ffff:100.100.100.200", "192.0.0.192",
+        "::ffff:169.254.169.254", "::ffff:0.0.0.0", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1",
     ],
 )  # fmt: skip
 def test_nobody_is_sent_there(address: str) -> None:
