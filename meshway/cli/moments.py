@@ -43,8 +43,8 @@ def moment_of(written: str, now: datetime) -> datetime:
             today = now.replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0)
             return today if today <= now else today - timedelta(days=1)
         moment = datetime.fromisoformat(written)
-    except ValueError:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise CliError(USAGE, f"--at {written} is no moment", mend=_WRITE) from None
-    if moment.tzinfo is None:
-        raise CliError(USAGE, f"--at {written} says no zone", mend=_WRITE)
-    return moment.astimezone(UTC)
+    raise CliError(USAGE, f"--at {written} says no zone", mend=_WRITE)

@@ -25,7 +25,10 @@ def test_a_moment_is_read_in_the_zone_of_whoever_asks(written: str, moment: date
     assert moment_of(written, NOW) == moment
 
 
-@pytest.mark.parametrize("written", ["yesterday", "-15", "25:00", "2026-11-27T09:00:00", "r", ""])
+@pytest.mark.parametrize(
+    "written",
+    ["yesterday", "-15", "-99999999999999h", "25:00", "2026-11-27T09:00:00", "0001-01-01T00:00:00+23:00", "r", ""],
+)
 def test_what_says_no_moment_is_usage(written: str) -> None:
     with pytest.raises(CliError) as refused:
         moment_of(written, NOW)
