@@ -96,7 +96,7 @@ def _clean_but(path: bytes, keeps: Slashes) -> bytes:
     _refuse_forbidden(path)
     spelled = _unescape(path, keeps.encoded) if b"%" in path else path
     for segment in _ENCODED.sub(b"/", spelled).split(b"/"):
-        if segment.partition(b";")[0].partition(b"%3B")[0] in (b".", b".."):
+        if _plain_name(segment) in (b".", b".."):
             raise PathError("the path holds a dot segment beside repeated slashes")
     return spelled
 
@@ -113,8 +113,7 @@ def _clean(path: bytes, keeps_encoded: bool = False) -> bytes:
     kept: list[bytes] = []
     is_folder = False
     for segment in path.split(b"/")[1:]:
-        # `/..;x/` climbs in servlet containers, so it climbs here.
-        name = segment.partition(b";")[0].partition(b"%3B")[0]
+        name = _plain_name(segment)
         if name == b"..":
             if not kept:
                 raise PathError("the path climbs above its root")
@@ -122,7 +121,7 @@ def _clean(path: bytes, keeps_encoded: bool = False) -> bytes:
             is_folder = True
         elif not segment or name == b".":
             is_folder = True
-        elif keeps_encoded and _climbs(name):
+        elif keeps_encoded and _climbs(segment):
             raise PathError("the path holds a dot segment beside an encoded slash")
         else:
             kept.append(segment)
@@ -132,10 +131,15 @@ def _clean(path: bytes, keeps_encoded: bool = False) -> bytes:
     return b"/" + b"/".join(kept) + (b"/" if is_folder else b"")
 
 
-def _climbs(name: bytes) -> bool:
-    """Of a segment that holds encoded slashes: for who decodes them."""
-    parts = _ENCODED.split(name)
-    return len(parts) > 1 and (b".." in parts or b"." in parts)
+def _plain_name(segment: bytes) -> bytes:
+    """Without its parameters: `/..;x/` climbs in servlet containers, so it climbs here."""
+    return segment.partition(b";")[0].partition(b"%3B")[0]
+
+
+def _climbs(segment: bytes) -> bool:
+    """Of one that holds encoded slashes: for who decodes them, and only then looks for parameters."""
+    parts = _ENCODED.split(segment)
+    return len(parts) > 1 and any(_plain_name(part) in (b".", b"..") for part in parts)
 
 
 def _unescape(path: bytes, keeps_encoded: bool = False) -> bytes:
