@@ -18,6 +18,7 @@ from registry.machine.encoding import CONTINUE
 from registry.machine.outlet import AnswerOutlet
 from registry.machine.request import Reply, Stream, problem_reply, request_id_of
 from registry.manners.places import CROWDED
+from registry.revisions.acts import ASKING
 from registry.rights.caller import NOBODY
 
 if TYPE_CHECKING:
@@ -237,11 +238,12 @@ class RegistryConnection(asyncio.Protocol):
 
     def _read_body(self, head: RequestHead, data: bytes, at: int) -> int:
         """Takes this request's body from data; dispatches when it is whole. Returns where the next request begins."""
+        is_waited_for = at == 0  # the head came before, some time ago
         if self._body is None:
             end = at + head.body
             if head.body > 0 and end <= len(data):  # all there: the usual case, and nothing is collected
                 self._head = None
-                self._dispatch(head, data[at:end])
+                self._dispatch(head, data[at:end], is_waited_for=is_waited_for)
                 return end
             self._body = BodyReader(head, self._surface.body_limit(head))
         reader = self._body
@@ -254,15 +256,23 @@ class RegistryConnection(asyncio.Protocol):
         self._deadline.within(BODY_S)
         if body is not None:
             self._head = self._body = None
-            self._dispatch(head, body)
+            self._dispatch(head, body, is_waited_for=is_waited_for)
         return len(data) - len(reader.rest)
 
     # --- answering ---
 
-    def _dispatch(self, head: RequestHead, body: bytes) -> None:
+    def _dispatch(self, head: RequestHead, body: bytes, *, is_waited_for: bool = False) -> None:
+        """is_waited_for: the body. Meanwhile the caller's token may have been revoked, or be over."""
         self._is_last = self._is_last or not head.keep_alive
+        if is_waited_for:
+            admitted = self._surface.admit(self.peer, head)
+            if isinstance(admitted, Problem):
+                self._answer(problem_reply(admitted, request_id_of(head)), head)
+                return
+            self._caller = admitted
         request = self._request = self._surface.request(head, body, self.peer, self._caller)
         self._settle(request, self._surface.dispatch(request))
+        ASKING.set(None)  # what comes next on this connection is not asked by it, and must not hold its body
 
     def _settle(self, request: Request, outcome: Reply | Stream | asyncio.Future[Reply]) -> None:
         if isinstance(outcome, Reply):

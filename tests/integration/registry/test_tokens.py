@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.parts.conditions import until
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_tokens import bearer, made_token
@@ -90,6 +92,26 @@ async def test_a_revoked_token_is_refused_and_its_streams_end(tmp_path: Path) ->
             async with asyncio.timeout(10):
                 await watch.reader.read()
             assert len(registry.core.feed.watchers) == 1, "the other one's goes on"
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+async def test_a_token_that_is_revoked_while_its_body_comes_writes_nothing(tmp_path: Path, pieces: int) -> None:
+    """pieces: in which the rest of the body comes."""
+    async with running_registry(tmp_path, trusts_loopback=False) as registry:
+        root, made = await bearer(registry, "root", "admin"), await made_token(registry, "eve", "editor")
+        body = b'{"port": 9000}'
+        for path, line, status in (("late", f"Authorization: Bearer {made.token}", 401), ("meanwhile", root, 201)):
+            async with RawClient(registry.port) as client:
+                place = f"/v1/namespaces/shop/services/books/instances/{path}"
+                head = f"PUT {place} HTTP/1.1\r\nHost: localhost\r\n{line}\r\nContent-Length: {len(body)}\r\n"
+                client.writer.write(f"{head}Expect: 100-continue\r\n\r\n".encode())
+                assert await client.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+                assert (await registry.call("DELETE", f"/v1/tokens/{made.id}", None, root)).status == 204
+                for at in range(pieces):
+                    client.writer.write(body[at * len(body) // pieces : (at + 1) * len(body) // pieces])
+                    await client.writer.drain()
+                assert (await client.answer()).status == status
+        assert list(registry.core.view.services[("shop", "books")]) == ["meanwhile"]
 
 
 async def test_streams_end_when_their_token_is_over(tmp_path: Path) -> None:

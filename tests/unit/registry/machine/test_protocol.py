@@ -10,6 +10,7 @@ import pytest
 from registry.gateways import Report
 from registry.machine import protocol as protocol_module
 from registry.machine.request import Reply
+from registry.revisions.acts import ASKING
 from tests.parts.conditions import until
 from tests.parts.registry_connection import Wire
 from tests.parts.registry_wire import request
@@ -27,6 +28,12 @@ async def test_a_body_is_echoed_with_revision_and_length() -> None:
     assert answer.headers["content-length"] == "5"
     assert answer.headers["date"] == "Thu, 01 Jan 1970 00:00:00 GMT"
     assert "connection" not in answer.headers
+
+
+async def test_what_was_answered_is_not_held_by_its_connection() -> None:
+    wire = Wire()
+    wire.send(request("POST", "/v1/echo", b"hello"))
+    assert ASKING.get() is None
 
 
 async def test_any_split_of_the_bytes_gives_the_same_answers() -> None:
