@@ -39,7 +39,7 @@ class RegistryUrl:
                 400,
                 "bad_registry_url",
                 f"{text!r} is no registry URL",
-                mend="write http://HOST:PORT, such as http://127.0.0.1:8500",
+                mend="write http://HOST:PORT or https://HOST:PORT, such as http://127.0.0.1:8500",
             )
         tls = _believing(ca_file) if parts.scheme == "https" else None
         return cls(parts.hostname, port, f"{parts.scheme}://{parts.netloc}", token_file, tls)

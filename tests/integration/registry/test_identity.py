@@ -451,6 +451,7 @@ async def test_without_an_authority_each_question_says_how_to_begin(registry: Ru
         assert (answer.status, answer.json["mend"]) == (409, "meshway ca init"), path
 
 
+@pytest.mark.proves("MeshSettings.identity", "Identity.leaf_lifetime")
 async def test_the_lifetime_of_certificates_is_the_meshs_to_say(registry: RunningRegistry) -> None:
     await begin(registry)
     settings = {

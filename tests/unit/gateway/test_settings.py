@@ -1,3 +1,4 @@
+import ssl
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,16 @@ def test_a_registry_url_is_host_and_port() -> None:
     assert RegistryUrl.parse("http://[::1]").fields == b"Host: [::1]:8500\r\n"
 
 
-@pytest.mark.parametrize("text", ["registry:8500", "https://registry", "http://", "http://a:99999", "http://a/path"])
+def test_a_registry_is_asked_by_tls_that_checks_who_answers_where_its_url_says_https() -> None:
+    by_tls, in_the_clear = RegistryUrl.parse("https://registry"), RegistryUrl.parse("http://registry")
+    assert in_the_clear.tls is None
+    assert by_tls.tls is not None
+    assert (by_tls.tls.check_hostname, by_tls.tls.verify_mode) == (True, ssl.CERT_REQUIRED)
+
+
+@pytest.mark.parametrize(
+    "text", ["registry:8500", "ftp://registry", "http://", "https://", "http://a:99999", "http://a/path"]
+)
 def test_what_is_no_registry_url_is_refused_with_the_mend(text: str) -> None:
     with pytest.raises(Problem, match="no registry URL") as caught:
         RegistryUrl.parse(text)
