@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gateway.compiler.clusters import instances_of
+from gateway.compiler.clusters import FIRST_PORT, instances_of
 from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey, read_changes
 from gateway.compiler.policies import Attached, effective, places_of, service_places, sources
 from gateway.compiler.settings import cluster_settings
@@ -18,7 +18,7 @@ from gateway.wire.proxy_protocol import proxy_head
 from gateway.wire.upstream_tls import UpstreamContexts
 from meshway.certificates import CertificateFault
 from meshway.model.instance import Instance
-from meshway.model.service import Service
+from meshway.model.service import Service, target_port
 from meshway.model.traffic_policy import TrafficPolicy
 from meshway.outbound.connection import PlainError
 from meshway.outbound.health import Check, Secure
@@ -86,7 +86,8 @@ class CheckTargets:
         attached: Attached[TrafficPolicy] = Attached(self._policies.values())
         checks: dict[EndpointKey, Check] = {}
         for (namespace, service), instances in self._all_instances().items():
-            cluster = _settings(attached, namespace, service)
+            document = self._services.get(("Service", namespace, service))
+            cluster = _settings(attached, namespace, service, None if document is None else document.spec)
             if cluster is None or (settings := cluster.health_check) is None:
                 continue
             version = cluster.opening.proxy_protocol
@@ -134,14 +135,30 @@ def securing(contexts: UpstreamContexts) -> Secure:
     return secure
 
 
-def _settings(attached: Attached[TrafficPolicy], namespace: str, service: str) -> ClusterSettings | None:
-    """None: nobody wants it to be checked."""
-    entries = attached.at(service_places(namespace, service))
-    policies = [entry.spec for entry in entries]
-    if not any(policy.health_check is not None for policy in policies):
+def _settings(
+    attached: Attached[TrafficPolicy], namespace: str, service: str, document: Service | None
+) -> ClusterSettings | None:
+    """None: nobody wants it to be checked. How connections begin is said of the port that is asked."""
+    checks = [
+        policy.spec.health_check
+        for policy in attached.at(service_places(namespace, service))
+        if policy.spec.health_check is not None
+    ]
+    if not checks:
         return None
+    asked = next((check.port for check in reversed(checks) if check.port is not None), None)
+    entries = attached.at(service_places(namespace, service, port=_port_name(document, asked)))
+    policies = [entry.spec for entry in entries]
     by = sources((f"TrafficPolicy {entry.title}", entry.spec) for entry in entries)
     return cluster_settings(effective(policies), by)
+
+
+def _port_name(document: Service | None, asked: int | None) -> str:
+    """Of a number that a check asks, None = the instance's own port; "" where no name is known for it."""
+    if asked is None:
+        return FIRST_PORT if document is None else document.ports[0].name
+    ports = () if document is None else document.ports
+    return next((port.name for port in ports if target_port(port) == asked), "")
 
 
 def _is_placed(entry: Entry[TrafficPolicy]) -> bool:

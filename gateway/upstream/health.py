@@ -7,7 +7,8 @@ Each endpoint is asked every `interval` ± 10 %, over one kept connection. The f
 import asyncio
 from collections.abc import Callable, Mapping
 
-from meshway.outbound.connection import NOT_ASKED, PlainConnection
+from gateway.upstream.outside import is_name, refuse_named
+from meshway.outbound.connection import NOT_ASKED, PlainConnection, PlainError, dial
 from meshway.outbound.health import JITTER, Check, Secure, Verdict, ask
 from meshway.tasks import spawn
 
@@ -15,10 +16,23 @@ EndpointKey = tuple[str, str, str]
 Report = Callable[[EndpointKey, bool, str], None]
 
 
+async def dial_judged(host: str, port: int, timeout_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Where a name leads is judged as for calls. Raises PlainError."""
+    reader, writer = await dial(host, port, timeout_s)
+    if is_name(host):
+        try:
+            refuse_named(host, writer.get_extra_info("peername")[0])
+        except OSError as error:
+            writer.transport.abort()
+            raise PlainError(str(error), "forbidden_address") from error
+    return reader, writer
+
+
 class HealthChecker:
     """report: called with key, passing and reason when a verdict changes, and for the first one if it is bad.
 
-    reason: `connect_refused status timeout reset protocol`, "" when passing. failing: endpoints that fail now, and why.
+    reason: `connect_refused status timeout reset protocol forbidden_address`, "" when passing. failing: endpoints that
+    fail now, and why.
 
     secure: for checks by TLS.
 
@@ -60,7 +74,7 @@ class HealthChecker:
         try:
             while True:
                 was_known = verdict.is_passing is not None
-                connection, failure = await ask(check, connection, secure=self._secure)
+                connection, failure = await ask(check, connection, dial_judged, self._secure)
                 if failure != NOT_ASKED and verdict.take(not failure) and (was_known or failure):
                     if failure:
                         self.failing[key] = failure

@@ -78,6 +78,34 @@ def test_who_wants_to_know_the_caller_is_told_that_it_is_the_gateway() -> None:
     assert told == {"books": b"PROXY UNKNOWN\r\n", "films": b""}
 
 
+def test_a_check_begins_as_calls_on_the_port_that_it_asks() -> None:
+    ports = [{"name": "web", "port": 80}, {"name": "admin", "port": 81, "target_port": 9100}]
+    services = [document("Service", name, {"ports": ports}) for name in ("web", "admin", "other")]
+    own = [
+        policy("web", targets=[{"service": "web"}]),
+        policy("admin", targets=[{"service": "admin"}], port=9100),
+        policy("other", targets=[{"service": "other"}], port=9200),
+    ]
+    by_port = [
+        document(
+            "TrafficPolicy",
+            f"{name}-{port}",
+            {"targets": [{"service": name, "port": port}], "connection": {"proxy_protocol": version}},
+        )
+        for name in ("web", "admin", "other")
+        for port, version in (("web", "v1"), ("admin", "off"))
+    ]
+    unnamed = document(
+        "TrafficPolicy",
+        "unnamed",
+        {"targets": [{"service": "unnamed", "port": "http"}], "connection": {"proxy_protocol": "v1"}},
+    )
+    instances = [running(name, "1") for name in ("web", "admin", "other", "unnamed")]
+    targets = Host(*services, *own, *by_port, policy("u", targets=[{"service": "unnamed"}]), unnamed, *instances)
+    begins = {key[1]: bool(check.preamble) for key, check in targets.wanted().items()}
+    assert begins == {"web": True, "admin": False, "other": False, "unnamed": True}
+
+
 def test_a_policy_that_goes_ends_its_checks() -> None:
     targets = Host(policy(), running("a", "1"))
     assert targets.take(document("TrafficPolicy", "checked", {}))
