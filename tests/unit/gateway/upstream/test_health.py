@@ -44,5 +44,6 @@ async def test_a_name_leads_no_check_where_an_address_may_not(monkeypatch: pytes
 @pytest.mark.parametrize(("host", "peer"), [("legacy.example", "10.0.0.7"), ("127.0.0.1", "127.0.0.1")])
 async def test_all_else_is_asked(monkeypatch: pytest.MonkeyPatch, host: str, peer: str) -> None:
     writer = dialled(monkeypatch, peer)
-    assert (await health.dial_judged(host, 80, 1.0))[1] is writer
+    _, opened = await health.dial_judged(host, 80, 1.0)
     assert not writer.is_aborted
+    assert opened is writer
