@@ -59,13 +59,20 @@ def show_one(session: Session, item: Mapping[str, Any], *, name: str, text: Call
 
 def table(heading: Row, rows: Iterable[Row], *, color: bool = False) -> str:
     """Columns aligned, two blanks between them, no blanks at the ends of lines."""
-    lines = [list(heading), *(list(row) for row in rows)]
+    lines = [list(heading), *([_harmless(cell) for cell in row] for row in rows)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(heading))]
     text = []
     for line in lines:
         padded = _GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         text.append(painted(padded) if color else padded)
     return "\n".join(text)
+
+
+def _harmless(cell: str) -> str:
+    """Without what a terminal would obey: others wrote it, some of them without having signed in."""
+    if cell.isprintable():
+        return cell
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in cell)
 
 
 def painted(line: str) -> str:

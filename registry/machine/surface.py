@@ -91,14 +91,20 @@ class Surface:
             caller = self._sign_in.caller(peer, head)
             path = self._place(head.target)[0]
         except Problem as refused:
-            return refused
+            return self._turned_away(peer, head, refused)
         except ValueError as error:
             return Problem(400, "bad_request", "Bad Request", detail=str(error))
         if caller is NOBODY and path not in self._guards.open_paths and path not in OPEN_COMPAT:
-            if head.method not in (b"GET", b"HEAD"):
-                self._note_denied(Actor(NOBODY.principal.name, peer, f"{head.method.decode('latin-1')} {path}"), 401)
-            return unauthenticated("nobody is signed in", code="not_signed_in")
+            return self._turned_away(peer, head, unauthenticated("nobody is signed in", code="not_signed_in"))
         return caller
+
+    def _turned_away(self, peer: str, head: RequestHead, refused: Problem) -> Problem:
+        """Whoever came without a token, with one that holds no more, or from another site's page."""
+        if head.method not in (b"GET", b"HEAD"):
+            path = head.target.partition(b"?")[0].decode("latin-1")  # without what may be a token
+            action = f"{head.method.decode('latin-1')} {path}"
+            self._note_denied(Actor(NOBODY.principal.name, peer, action), refused.status)
+        return refused
 
     def body_limit(self, head: RequestHead) -> int:
         """Bytes. Asked of admitted heads only."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from meshway.problem import Problem
 from registry.revisions.acts import Actor, Refused
 
@@ -21,6 +23,8 @@ PER_S: Final = 1.0
 BURST_OF_ALL: Final = 200
 PER_S_OF_ALL: Final = 10.0
 _ADDRESSES: Final = 1000
+# A path may be long, and who sends it need not have signed in.
+MAX_ACTION: Final = 300
 
 
 class Denials:
@@ -43,6 +47,8 @@ class Denials:
         if not (mine.take(now) and self._of_all.take(now)):
             self.dropped += 1
             return
+        if len(actor.action) > MAX_ACTION:
+            actor = msgspec.structs.replace(actor, action=actor.action[: MAX_ACTION - 1] + "…")
         try:
             self._revisions.submit(Refused(actor, status))
         except Problem:  # too many writes wait, and this one was answered already

@@ -12,6 +12,7 @@ import pytest
 
 from meshway.audit import AuditHead, AuditRow, fault_of
 from meshway.snapshot import FrameReader, Tick
+from registry.rights.caller import TRUSTED
 from registry.store.interface import StoreUnavailable
 from registry.store.session import FILE_NAME
 from tests.parts.conditions import until
@@ -108,9 +109,16 @@ async def test_denied_writes_stand_there_too_and_denied_reads_do_not(tmp_path: P
         assert (await registry.call("POST", "/v1/apply", apply, eve)).status == 404
         assert (await registry.call("DELETE", "/eureka/apps/books/i", None, eve)).status == 404
         assert (await registry.call("DELETE", PLACE)).status == 401
+        gone = await made_token(registry, "gone", "editor")
+        await registry.core.tokens.revoke(TRUSTED, gone.id)
+        mistaken = f"Authorization: Bearer {gone.token}"
+        assert (await registry.call("DELETE", PLACE, None, mistaken)).json["code"] == "token_revoked"
+        foreign = "Origin: https://elsewhere.example"
+        assert (await registry.call("DELETE", PLACE, None, root, foreign)).json["code"] == "foreign_origin"
+        assert (await registry.call("GET", PLACE, None, mistaken)).status == 401
         assert (await registry.call("GET", "/v1/audit", None, eve)).status == 403
         assert (await registry.call("GET", "/v1/namespaces/bank/routes/x", None, eve)).status == 404
-        await until(lambda: registry.core.view.audit_head.seq == 6)
+        await until(lambda: registry.core.view.audit_head.seq == 8)
         page = await audit(registry, root)
         assert [(row.principal, row.action, detail(row)["status"]) for row in page.items[1:]] == [
             ("token:eve", f"PUT {PLACE}", 403),
@@ -118,6 +126,8 @@ async def test_denied_writes_stand_there_too_and_denied_reads_do_not(tmp_path: P
             ("token:eve", "POST /v1/apply", 404),
             ("token:eve", "DELETE /eureka/apps/books/i", 404),
             ("anonymous", f"DELETE {PLACE}", 401),
+            ("anonymous", f"DELETE {PLACE}", 401),
+            ("anonymous", f"DELETE {PLACE}", 403),
         ]
         assert {row.outcome for row in page.items[1:]} == {"refused"}
         assert fault_of(page.items, page.head) is None

@@ -51,6 +51,11 @@ def test_lines_end_without_blanks() -> None:
     assert table(["A", "B"], [["x", ""], ["longer", "y"]]) == "A       B\nx\nlonger  y"
 
 
+def test_a_cell_commands_no_terminal() -> None:
+    told = table(["WHAT"], [["DELETE /a\x1b]0;owned\x07\nü ✓"]])
+    assert told == "WHAT\nDELETE /a\\x1b]0;owned\\x07\\nü ✓"
+
+
 def test_what_yaml_would_misread_comes_back_as_it_was() -> None:
     spec = {
         "on": ["off", "no"],

@@ -4,7 +4,7 @@ from typing import Any
 
 from meshway.problem import Problem
 from registry.revisions.acts import Actor, Refused
-from registry.rights.denials import BURST, BURST_OF_ALL, Denials
+from registry.rights.denials import BURST, BURST_OF_ALL, MAX_ACTION, Denials
 
 
 class Kept:
@@ -40,6 +40,15 @@ def test_of_many_addresses_no_more_than_of_all() -> None:
     for at in range(3 * BURST_OF_ALL):
         denials.note(Actor("anonymous", f"10.0.{at // 250}.{at % 250}", "PUT /v1/x"), 401)
     assert len(kept.writes) == BURST_OF_ALL
+
+
+def test_of_a_long_path_its_beginning_is_kept() -> None:
+    kept = Kept()
+    denials = Denials(kept, lambda: 0.0)  # type: ignore[arg-type]
+    denials.note(Actor("anonymous", "10.0.0.1", "PUT /v1/" + "x" * 16_000), 401)
+    (write,) = kept.writes
+    assert write.actor.action.startswith("PUT /v1/xxx")
+    assert len(write.actor.action) == MAX_ACTION
 
 
 def test_a_store_that_takes_no_writes_is_no_fault_of_the_answer() -> None:
