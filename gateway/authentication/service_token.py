@@ -17,15 +17,15 @@ _POLICY: Final = "TrustBundle mesh/mesh"
 def prove(exchange: Exchange, trust: Trust, wall: float) -> Reply | None:
     """Of a call that shows a token. One that does not hold is refused: it makes nobody anonymous."""
     if exchange.scheme != b"https" and not is_loopback(exchange.peer):
-        return _refusal("service tokens are taken over TLS, or from this machine")
+        return _unproved("service tokens are taken over TLS, or from this machine")
     found = trust.judge_token(exchange.head.named[FIELD], exchange.started, wall)
     if isinstance(found, str):
-        return _refusal(found)
+        return _unproved(found)
     exchange.principal = found
     return None
 
 
-def _refusal(detail: str) -> Reply:
+def _unproved(detail: str) -> Reply:
     fields = (
         b'WWW-Authenticate: Bearer realm="mesh", error="invalid_token", error_description="%b"\r\n' % detail.encode()
     )

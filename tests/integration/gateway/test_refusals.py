@@ -16,6 +16,7 @@ from typing import Any, Final
 import pytest
 
 from gateway.compiler.tables import Compiler
+from gateway.exchange import EDGE, MESH
 from gateway.plan import Parts
 from gateway.wire.http1.listener_context import ConnectionLimits
 from gateway.worker.unready import unready_tables
@@ -34,8 +35,9 @@ ROUTE: Final = "Route default/r"
 POLICY: Final = "TrafficPolicy default/p"
 EDGE_FACE: Final = "listener edge"
 OK: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-# What is no refusal: answers that a Route itself is for, and what callers are told of a worker without tables, below.
-ANSWERS: Final = frozenset({"redirect", "respond", "cors_preflight", "not_ready"})
+# What is no refusal: answers that a Route or a Listener itself is for, and what callers are told of a worker without
+# tables, below.
+ANSWERS: Final = frozenset({"redirect", "redirect_https", "respond", "cors_preflight", "not_ready"})
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -74,7 +76,7 @@ def get(target: str = "/", fields: str = "", host: str = "shop.example") -> byte
 class Case:
     """before: calls that are made first, whose answers do not count. held: calls under way meanwhile. rule: beside its
     destination. cut: the answer has begun, so only the log can tell. no_instance: nobody is registered. rest: sent once
-    the call is under way."""
+    the call is under way. face: the listener that is called."""
 
     reason: str
     policy: str
@@ -88,6 +90,7 @@ class Case:
     cut: bool = False
     no_instance: bool = False
     rest: bytes = b""
+    face: int = EDGE
 
 
 def limited(**fields: Any) -> Change:
@@ -111,7 +114,8 @@ CASES: Final = [
     Case("uri_too_long", EDGE_FACE, get("/" + "a" * 300), limits=ConnectionLimits(HeadLimits(target=200))),
     Case("method_not_allowed", EDGE_FACE, b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"),
     Case("loop_detected", EDGE_FACE, get(fields="Via: " + ", ".join(["1.1 meshway-test"] * 6) + "\r\n")),
-    Case("overloaded", EDGE_FACE, limits=ConnectionLimits(connections=0)),
+    Case("overloaded", EDGE_FACE, service=silent, held=1, limits=ConnectionLimits(connections=1)),
+    Case("egress_denied", "listener mesh", b"GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n", face=MESH),
     Case("request_timeout", EDGE_FACE, b"GET / HT", limits=ConnectionLimits(head_s=0.05)),
     Case(
         "request_timeout", EDGE_FACE, POST, service=silent, limits=ConnectionLimits(body_rate=1000, body_grace_s=0.05)
@@ -202,7 +206,7 @@ async def gateway_of(case: Case) -> AsyncIterator[CompiledGateway]:
         instances = () if case.no_instance else (running("books", "1", port=port),)
         route = document("Route", "r", edge_route(to("books") | case.rule))
         gateway = await stack.enter_async_context(
-            compiled_gateway(*instances, *case.documents, route, limits=case.limits)
+            compiled_gateway(*instances, *case.documents, route, face=case.face, limits=case.limits)
         )
         yield gateway
 
