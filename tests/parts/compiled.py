@@ -29,6 +29,8 @@ from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.tls import TlsFace
 from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.serving import Serving
+from meshway.assignments.ledger import Ledger
+from meshway.assignments.messages import Ask, Budget
 from meshway.snapshot import Change
 from tests.parts.clock import LeapingClock
 from tests.parts.conditions import until
@@ -205,10 +207,15 @@ async def compiled_gateway(
 
 
 def _desks(lost: str, now: Callable[[], float]) -> dict[str, Desk]:
-    """Of a worker that is alone on its host; without `lost` its limits are its own."""
+    """Of a worker that is alone on its host, which counts for it; without `lost` its limits are its own."""
     if not lost:
         return {}
-    return {
-        scope: Desk("1", lambda number, budgets, asks: None, lambda flush: None, now, workers=1, lost=why)
-        for scope, why in (("mesh", lost), ("gateway", ""))
-    }
+    soon = asyncio.get_running_loop().call_soon
+    ledger = Ledger()
+
+    def send(number: int, budgets: list[Budget], asks: list[Ask]) -> None:
+        grants = [ledger.assign(budgets[ask.budget], ask, ask.worker, 1, now()) for ask in asks]
+        soon(host.answered, number, grants, 1)
+
+    host = Desk("1", send, soon, now, workers=1)
+    return {"mesh": Desk("1", lambda number, budgets, asks: None, soon, now, workers=1, lost=lost), "gateway": host}
