@@ -100,7 +100,11 @@ def digest_holds(exchange: Exchange, body: bytes) -> bool:
             algorithm = _DIGESTS.get(told[1])
             if algorithm is None:
                 continue
-            if algorithm(body).digest() != base64.b64decode(told[2] + b"=" * (-len(told[2]) % 4)):
+            try:
+                digest = base64.b64decode(told[2] + b"=" * (-len(told[2]) % 4))
+            except binascii.Error:
+                return False
+            if algorithm(body).digest() != digest:
                 return False
             known += 1
     return known > 0

@@ -15,7 +15,7 @@ from gateway.exchange import Exchange
 from gateway.nonces import Nonces
 from gateway.secret_ring import NEVER, ReadSecret
 from meshway.identity import Principal
-from meshway.jwt_keys import ReadKey, algorithm_of, read_keys
+from meshway.jwt_keys import ReadKey, algorithm_of, sort_keys
 from meshway.model.authentication import Hmac
 from meshway.model.instant import parse_instant
 from meshway.signatures import PublicKey, Scheme, SharedKey
@@ -40,7 +40,7 @@ class SigningKey:
 def read_signing_keys(data: Any) -> Mapping[str, SigningKey]:
     """By key id. data: of a Secret of type hmac_keys or jwks; keys for other algorithms are passed over."""
     if isinstance(data, Mapping):
-        return {key.key_id: made for key in read_keys(data) if (made := _of_jwk(key)) is not None}
+        return {key.key_id: made for key in sort_keys(data)[0] if (made := _of_jwk(key)) is not None}
     return {
         entry["key_id"]: SigningKey(
             "hmac-sha256",

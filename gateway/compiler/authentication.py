@@ -118,7 +118,7 @@ def compile_steps(entry: Entry[Authentication], parts: Parts) -> tuple[FilterSte
     run = compile_filter(checks, believed)
     steps = [FilterStep(STEP, "", run, compile_forecast(checks, run))]
     if largest := max((method.hmac.max_body for method in spec.methods if method.hmac is not None), default=None):
-        digest = body_digest.compile_filter(policy, int(largest))
+        digest = body_digest.compile_filter(policy, int(largest), is_always_signed=spec.require == "all")
         steps.append(FilterStep("body digest", "", digest, body_digest.forecast))
     return tuple(steps)
 

@@ -10,8 +10,8 @@ from meshway.http1.message import NO_BODY
 METHOD: Final = "hmac"
 
 
-def compile_filter(policy: str, max_body: int) -> RequestFilter:
-    """policy: `Authentication shop/tills`."""
+def compile_filter(policy: str, max_body: int, *, is_always_signed: bool) -> RequestFilter:
+    """policy: `Authentication shop/tills`. is_always_signed: who comes so far has signed, whatever else names him."""
 
     def judge(exchange: Exchange, body: bytes) -> Reply | None:
         if digest_holds(exchange, body):
@@ -22,10 +22,10 @@ def compile_filter(policy: str, max_body: int) -> RequestFilter:
     wanted = WholeBody(max_body, judge)
 
     def hold(exchange: Exchange) -> WholeBody | None:
-        principal = exchange.principal
-        if principal is None or principal.method != METHOD or exchange.head.body == NO_BODY:
+        if exchange.head.body == NO_BODY:
             return None
-        return wanted
+        principal = exchange.principal
+        return wanted if is_always_signed or (principal is not None and principal.method == METHOD) else None
 
     return hold
 

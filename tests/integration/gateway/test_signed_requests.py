@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from meshway.snapshot import Change, encode_frame
-from tests.integration.gateway.test_credentials import authentication, statuses
+from tests.integration.gateway.test_credentials import GOOD, authentication, consumer, shown, statuses
 from tests.integration.gateway.test_decisions import route, saying, services
 from tests.parts.changes import to
 from tests.parts.compiled import compiled_gateway
 from tests.parts.feed_server import Feed
 from tests.parts.gateway_process import GatewayProcess
-from tests.parts.secrets import contents
+from tests.parts.secrets import contents, kept
 from tests.parts.signed_requests import COMPONENTS, HMAC_KEYS, digest_of, signed
 from tests.parts.tokens import SigningKey
 
@@ -97,7 +97,8 @@ async def test_a_body_is_held_until_its_digest_agrees_and_is_forwarded_whole() -
         assert json.loads((await gateway.ask(method="POST", fields=of(sale), body="a salt"))[2])["policy"].endswith(
             "tills"
         )
-        assert await post(of(sale, fields=till | {"content-digest": "md5=:AAAA:"}), sale) == 401
+        for digest in ("md5=:AAAA:", "sha-256=:A:", f"{digest_of(sale)}, sha-512=:AAAAA:"):
+            assert await post(of(sale, fields=till | {"content-digest": digest}), sale) == 401, digest
         assert (
             await post(signed(method="POST", body=sale, components=(*COMPONENTS, "x-till"), fields=till), sale) == 401
         )
@@ -109,6 +110,18 @@ async def test_a_body_is_held_until_its_digest_agrees_and_is_forwarded_whole() -
         assert await post(chunked, b"2\r\na \r\n4\r\nsale\r\n0\r\n\r\n") == 200
         assert bytes(upstream.requests[-1].body) == sale
         assert await post(chunked, b"2\r\na \r\n4\r\nsalt\r\n0\r\n\r\n") == 401
+
+
+async def test_a_body_is_held_too_where_another_method_names_the_caller() -> None:
+    upstream = saying("1")
+    both = authentication({"api_key": {}}, {"hmac": {"keys": "tills"}}, name="tills", require="all")
+    acme = consumer("acme", {"api_key": kept(GOOD)})
+    async with services(upstream) as books, compiled_gateway(*books, route(to("books")), both, acme) as gateway:
+        gateway.secrets.take(contents("tills", "hmac_keys", HMAC_KEYS))
+        for body, status in (("a sale", 200), ("a salt", 401)):
+            fields = signed(method="POST", body=b"a sale") + shown(GOOD)
+            assert (await gateway.ask(method="POST", fields=fields, body=body))[0] == status
+        assert [bytes(one.body) for one in upstream.requests] == [b"a sale"]
 
 
 async def test_a_body_that_comes_slowly_or_in_the_end_too_large_is_waited_for_and_refused() -> None:
@@ -148,6 +161,9 @@ async def test_public_keys_of_a_secret_verify_what_their_owners_sign() -> None:
         assert await statuses(gateway, *good) == [200, 200, 200]
         bad = (signed(key=other, **by_ec), signed(key=ec, **by_ec | {"alg": "hmac-sha256"}), signed(keyid="ec"))
         assert await statuses(gateway, *bad) == [401, 401, 401]
+        shared = {"kty": "oct", "kid": "pos-7", "alg": "HS256", "k": "A" * 43}
+        gateway.secrets.take(contents("tills", "jwks", {"keys": [shared]}))
+        assert await statuses(gateway, signed(secret=bytes(32))) == [401], "hmac_keys are for that"
 
 
 async def test_who_waits_to_be_told_to_send_the_body_is_told_before_there_is_a_service() -> None:
