@@ -37,6 +37,6 @@ def is_right(password: bytes, hashed: str) -> bool:
 
     try:
         Argon2id.verify_phc_encoded(password, hashed)
-    except InvalidKey:
+    except (InvalidKey, ValueError):  # ValueError: it is no hash
         return False
     return True

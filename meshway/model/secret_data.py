@@ -4,7 +4,6 @@ Sources: RFC 7617 §2 (a user name has no colon), RFC 7517, RFC 9421 §3.3.3.
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -21,9 +20,10 @@ SHORTEST_KEY: Final = 32  # bytes of a shared secret
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{8}\Z")
 _HASH: Final = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _ARGON2ID: Final = re.compile(
-    r"\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,2}),p=(\d{1,2})\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+\Z"
+    r"\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)\Z"
 )
 _COSTLIEST: Final = (256 << 10, 8, 4)  # KiB, turns, lanes: what one hash may cost a gateway
+_SHORTEST_SALT, _SHORTEST_HASH = 8, 16  # bytes; RFC 9106 §3.1, §4
 _NAME: Final = re.compile(r"[\x21-\x39\x3b-\x7e]{1,128}\Z")  # visible, no colon
 _CONSUMER: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _MOST_PASSWORD: Final = 256
@@ -140,9 +140,23 @@ def _basic_users(data: object) -> Iterator[Finding]:
 
 def _is_bearable(text: str) -> bool:
     found = _ARGON2ID.match(text)
-    return found is not None and all(
-        1 <= int(one) <= most for one, most in zip(found.groups(), _COSTLIEST, strict=True)
+    if found is None:
+        return False
+    costs = memory, _, lanes = [int(one) for one in found.groups()[:3]]
+    return (
+        all(1 <= one <= most for one, most in zip(costs, _COSTLIEST, strict=True))
+        and memory >= 8 * lanes
+        and _length(found[4]) >= _SHORTEST_SALT
+        and _length(found[5]) >= _SHORTEST_HASH
     )
+
+
+def _length(text: str) -> int:
+    """Bytes of base64 without padding, 0: it is none."""
+    try:
+        return len(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
+    except ValueError:
+        return 0
 
 
 def _hmac_keys(data: object) -> Iterator[Finding]:
@@ -154,7 +168,7 @@ def _hmac_keys(data: object) -> Iterator[Finding]:
             yield Finding(f"{at}.key_id", "bad_name", "is a name of letters, digits and -._~")
         try:
             length = len(base64.b64decode(entry["secret"], validate=True))
-        except binascii.Error:
+        except ValueError:  # of what is no ASCII; of the rest its kin binascii.Error
             length = 0
         if length < SHORTEST_KEY:
             yield Finding(f"{at}.secret", "out_of_bounds", f"is no base64 of at least {SHORTEST_KEY} bytes")

@@ -68,7 +68,7 @@ def _hash(password: bytes, former: str | None) -> str:
     if former is not None:
         try:
             Argon2id.verify_phc_encoded(password, former)
-        except InvalidKey:
+        except (InvalidKey, ValueError):  # ValueError: it is no hash
             pass
         else:
             return former

@@ -70,7 +70,12 @@ def test_sound_data_is_taken_and_told_by_its_names(kind: str, data: Any, names: 
             "out_of_bounds",
         ),
         ("hmac_keys", [{"key_id": "a b", "secret": LONG}], "[0].key_id", "bad_name"),
+        *(
+            ("basic_users", [{"username": "ada", "hash": ARGON.replace(*change)}], "[0].hash", "out_of_bounds")
+            for change in (("m=19456", "m=7"), ("$AAAAAAAAAAAAAAAAAAAAAA$", "$AA$"), (f"${'A' * 43}", "$AAAAA"))
+        ),
         ("hmac_keys", [{"key_id": "a", "secret": CANARY}], "[0].secret", "out_of_bounds"),
+        ("hmac_keys", [{"key_id": "a", "secret": "\u00e9" * 50}], "[0].secret", "out_of_bounds"),
         ("jwks", {"keys": []}, ".keys", "bad_key"),
         ("jwks", {"keys": [KEY.jwk(d=CANARY)]}, ".keys[0].d", "bad_key"),
         ("jwks", {"keys": [{"kty": "oct", "kid": "a", "alg": "HS256", "k": CANARY}]}, ".keys[0].k", "bad_key"),
