@@ -174,7 +174,8 @@ class RoutePlan:
     the usual. replay: bytes of a request's body that are kept for further attempts. sources: by whose word a field of
     timeouts and retry is what it is (`timeouts.deadline`: a document, or `built in`). steps: of the request filters,
     one each. guard: whether the service that is about to be called may be, where the filters could not know which one
-    it would be. slashes: which of the path stay as they came.
+    it would be. slashes: which of the path stay as they came. claimed: names, lower-case, of fields by which services
+    are told who calls; untrailed: of all that no caller's trailer may bring, these among them.
     """
 
     route: str
@@ -202,6 +203,8 @@ class RoutePlan:
     steps: tuple[FilterStep, ...] = ()
     guard: "Guard | None" = None
     slashes: Slashes = STRICT
+    claimed: frozenset[bytes] = frozenset()
+    untrailed: frozenset[bytes] = frozenset()
 
 
 @dataclass(slots=True)

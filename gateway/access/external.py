@@ -3,7 +3,7 @@
 Asked of calls that no rule refuses, in the loop's callbacks. A failure is no answer: by default it refuses (503).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -12,7 +12,7 @@ from gateway.plan import FilterStep, Forecast, Parts, RequestFilter
 from gateway.relay.inquiry import Answer, Inquiry
 from gateway.routing.path import escaped
 from gateway.upstream.cluster import Cluster
-from meshway.http1.fields import find_all, pairs, remove
+from meshway.http1.fields import find_all, pairs, remove_alike
 from meshway.http1.message import bare_head
 from meshway.model.external_check import ExternalCheck
 
@@ -61,7 +61,7 @@ class Check:
             question = ask(exchange)
             if taken_out:
                 # What the service believes of the answer it must not get from the caller.
-                exchange.block = remove(exchange.block, taken_out)
+                exchange.block = remove_alike(exchange.block, taken_out)
             key = b"" if cache is None else _key(question)
             known = kept.get(key) if key else None
             if known is not None and known.until > now():
@@ -109,9 +109,13 @@ class Check:
         authority = f"{service.service}.{self.cluster.name.partition('/')[0]}.mesh".encode()
 
         def ask(exchange: Exchange) -> Exchange:
-            sent = b"".join(
-                [b"%b: %b\r\n" % (name, value) for name, value in pairs(exchange.head.block) if name in names]
-            )
+            plan = exchange.plan
+            assert plan is not None, "a check is a step of a plan"
+            if names.isdisjoint(plan.claimed):
+                sent = _sent(exchange.head.block, names)
+            else:
+                # Of who calls it hears what was proved, as the service does.
+                sent = _sent(exchange.head.block, names - plan.claimed) + _sent(exchange.block, names & plan.claimed)
             if spec.style == "envoy":
                 asked = _question(exchange, exchange.method, below + exchange.path, exchange.query, now())
             else:
@@ -220,6 +224,10 @@ def _key(question: Exchange) -> bytes:
     """All that is sent, but for what is new in every call; the caller's address is in `forwarded`."""
     parts = (question.method, question.authority, question.path, question.query, question.forwarded, question.block)
     return b"\0".join(parts)
+
+
+def _sent(block: bytes, names: Collection[bytes]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % (name, value) for name, value in pairs(block) if name in names])
 
 
 def _lines(block: bytes, names: Sequence[str]) -> bytes:

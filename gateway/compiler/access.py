@@ -71,7 +71,8 @@ class Access:
         parts: Parts,
         outside: frozenset[ServiceKey] = frozenset(),
     ) -> None:
-        """outside: services that lead out of the mesh."""
+        """outside: services that lead out of the mesh. told: names, lower-case, of fields by which services are told
+        what those who were asked have answered."""
         self._parts = parts
         self._outside = outside
         self._readings = Readings()
@@ -86,6 +87,12 @@ class Access:
             _cluster_key(entry.spec.external.service, entry.namespace) for entry in policies if entry.spec.external
         )
         self._gates: dict[tuple[tuple[DocumentKey, ...], str, str, str], Gate | None] = {}
+        self.told = frozenset(
+            name.lower().encode()
+            for entry in policies
+            if entry.spec.external is not None
+            for name in entry.spec.external.upstream_headers
+        )
 
     def route_gate(self, places: Iterable[Place], origin: str) -> Gate | None:
         """May the Route be used? None: nobody says anything of it. origin: the Route's namespace, "" = no Route."""

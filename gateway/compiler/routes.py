@@ -217,6 +217,7 @@ def _compile_rule(
     body = rule.request_body
     limit_share = SHARES[rule.criticality.encode()]
     choose, changed = _choose(rule, keys, paths, context)
+    claimed = context.authentications.all_owned
     plan = RoutePlan(
         route=entry.title,
         rule=name,
@@ -243,6 +244,8 @@ def _compile_rule(
         steps=steps,
         guard=access.guard,
         slashes=slashes,
+        claimed=claimed,
+        untrailed=claimed | context.access.told if context.access.told else claimed,
     )
     for destination in changed:
         destination.adopt(plan)

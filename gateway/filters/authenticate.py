@@ -4,6 +4,7 @@ What services are told of callers by headers is written here alone: a caller's o
 and so are credentials, unless the document forwards them. RFC 9110 §11.6.1, RFC 6750 §3.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
@@ -13,11 +14,12 @@ from gateway.authentication.proof import Fault, Method, Proof
 from gateway.exchange import Exchange, Reply
 from gateway.key_ring import Forgetful
 from gateway.plan import Forecast, RequestFilter
-from meshway.http1.fields import remove
+from meshway.http1.fields import remove_alike
 from meshway.identity import Principal
 
 _MAX_BLOCKS: Final = 256  # connections of one worker that repeat themselves
 _MAX_BLOCK: Final = 4096  # bytes
+_DESCRIPTION: Final = re.compile(r"[ !#-\[\]-~]*").fullmatch  # RFC 6750 §3
 
 Awaited = Awaitable[Proof | Fault]
 Asking = Generator[Awaited, Proof | Fault, Reply | float | None]
@@ -145,7 +147,7 @@ def _ask(checks: Checks, exchange: Exchange) -> Asking:
     if not proofs and (fault is not None or checks.require != "optional"):
         return _refusal(checks, fault, challenged)
     if checks.owned:
-        exchange.block = remove(exchange.block, checks.owned)
+        exchange.block = remove_alike(exchange.block, checks.owned)
     if checks.take_out is not None:
         checks.take_out(exchange)
     if not proofs:
@@ -161,6 +163,8 @@ def _refusal(checks: Checks, fault: Fault | None, method: Method) -> Reply:
         return Reply(503, "overloaded", "UO", f"{checks.policy}: {fault.reason}", fields=fields, policy=checks.policy)
     detail, error = "the call shows no credential" if fault is None else fault.reason, b""
     if fault is not None and method.challenge == b"Bearer":
-        error = b', error="invalid_token", error_description="%b"' % detail.encode()
+        error = b', error="invalid_token"'
+        if _DESCRIPTION(detail):  # else it names a claim that cannot stand there
+            error += b', error_description="%b"' % detail.encode()
     fields = b'WWW-Authenticate: %b realm="%b"%b\r\n' % (method.challenge, checks.realm.encode(), error)
     return Reply(401, "unauthenticated", "UAEX", f"{checks.policy}: {detail}", fields=fields, policy=checks.policy)

@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.exchange import Exchange
 from gateway.plan import RequestFilter
-from meshway.http1.fields import remove
+from meshway.http1.fields import remove_alike
 
 _MOST: Final = 256  # blocks of connections that repeat themselves
 _LONGEST: Final = 4096  # bytes
@@ -21,7 +21,7 @@ def compile_filter(names: frozenset[bytes]) -> RequestFilter:
         block = exchange.block
         without = seen.get(block)
         if without is None:
-            without = remove(block, names)
+            without = remove_alike(block, names)
             if len(block) <= _LONGEST:
                 if len(seen) >= _MOST:
                     seen.clear()

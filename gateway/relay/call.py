@@ -27,6 +27,7 @@ from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.guards import PENDING
 from gateway.wire.interfaces import Downstream
+from meshway.http1.fields import remove
 from meshway.http1.message import ResponseHead
 from meshway.tasks import spawn
 
@@ -92,7 +93,7 @@ class Call(Ending):
             return
         if ended:
             self.is_request_whole = True
-            self.request_trailers = trailers
+            self.request_trailers = remove(trailers, plan.untrailed) if trailers else trailers
         if first or not ended:
             exchange.bytes_in = len(first)
             if head.body > plan.max_body or exchange.bytes_in > plan.max_body:
@@ -308,6 +309,8 @@ class Call(Ending):
     def on_end(self, trailers: bytes) -> None:
         """The request is whole; after an upgrade, the caller closed his half."""
         self.is_request_whole = True
+        if trailers and self.exchange.plan is not None:
+            trailers = remove(trailers, self.exchange.plan.untrailed)
         self.request_trailers = trailers
         if self._wants_whole is not None:
             if not self.is_over:

@@ -66,6 +66,17 @@ def remove(block: bytes, names: Collection[bytes]) -> bytes:
     return b"\r\n".join(kept) if len(kept) < len(lines) else block
 
 
+def remove_alike(block: bytes, names: Collection[bytes]) -> bytes:
+    """As `remove`, of what CGI and WSGI read as these names, too: they take `_` for `-`."""
+    dashed = block.replace(b"_", b"-").lower()
+    gone = frozenset([name.replace(b"_", b"-") for name in names])
+    if not any(dashed.partition(name)[1] for name in gone):
+        return block
+    lines = block.split(b"\r\n")
+    kept = [line for line in lines if line.partition(b":")[0].replace(b"_", b"-").lower() not in gone]
+    return b"\r\n".join(kept) if len(kept) < len(lines) else block
+
+
 def add(block: bytes, name: bytes, value: bytes) -> bytes:
     """The block with one more field. name and value must be clean (is_name, is_value)."""
     return b"%b%b: %b\r\n" % (block, name, value)

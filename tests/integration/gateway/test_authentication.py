@@ -1,5 +1,6 @@
 """Authentication documents, and whether calls through real sockets are believed."""
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -10,7 +11,7 @@ from gateway.exchange import MESH
 from meshway.snapshot import Change
 from tests.integration.gateway.test_decisions import route, saying, services
 from tests.parts.changes import document, gone, to
-from tests.parts.compiled import compiled_gateway
+from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.jwt_attacks import Issuer, attacks
 from tests.parts.tokens import AUDIENCE, ISSUER, SigningKey, claims, token
 
@@ -158,6 +159,45 @@ async def test_services_are_told_of_callers_by_headers_that_no_caller_can_write(
         for roles in (["buyer,admin"], ["a\r\nX-Admin: 1"], "a\nb"):
             body = claims(mail="ada@shop.example", realm={"roles": roles})
             assert (await gateway.ask(fields=bearer(token(ID.ec, body, kid="ec"))))[0] == 401
+
+
+async def test_a_claim_s_header_comes_from_callers_neither_with_underscores_nor_in_trailers() -> None:
+    upstream = saying("1")
+    passing = document("Listener", "edge", {"underscores": "pass"}, "mesh")
+    policy = people(require="optional", claims_to_headers={"sub": "X-User"})
+    forged = "X_User: root\r\nx_uSER: root\r\nX_Other: kept\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n"
+    body = "1\r\na\r\n0\r\nx-User: root\r\nx-sum: 1\r\n\r\n"
+    async with services(upstream) as books, compiled_gateway(*books, route(to("books")), passing, policy) as gateway:
+        for fields, told in ((forged, []), (forged + bearer(token(ID.ec, kid="ec")), [b"ada"])):
+            for at in range(2):
+                pieces = (body, "") if at else (body[:6], body[6:])
+                assert await _in_pieces(gateway, fields, *pieces) == 200
+                served = upstream.requests[-1]
+                assert (served.values(b"x_user"), served.values(b"x-user")) == ([], told)
+                assert (served.values(b"x_other"), served.trailers) == ([b"kept"], (b"x-sum: 1",))
+
+
+async def _in_pieces(gateway: CompiledGateway, fields: str, first: str, rest: str) -> int:
+    """Status of a call whose body comes after its head, or the rest of it later still."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(f"POST / HTTP/1.1\r\nHost: shop.example\r\n{fields}\r\n{first}".encode())
+    if rest:
+        await asyncio.sleep(0.02)
+        writer.write(rest.encode())
+    line = await asyncio.wait_for(reader.readuntil(b"\r\n"), 10.0)
+    writer.close()
+    return int(line[9:12])
+
+
+async def test_a_claim_s_name_says_nothing_else_in_a_refusal() -> None:
+    odd = 'a"b\r\nX-Evil: 1'
+    async with services(saying("1")) as books:
+        policy = people(required_claims={odd: "y"})
+        async with compiled_gateway(*books, route(to("books")), policy) as gateway:
+            status, head, body = await gateway.ask(fields=bearer(token(ID.ec, kid="ec")))
+            assert (status, odd in json.loads(body)["detail"]) == (401, True)
+            assert "x-evil" not in head.lower()
+            assert 'WWW-Authenticate: Bearer realm="default/people", error="invalid_token"\r\n' in head
 
 
 @pytest.mark.proves("Jwt.required_claims")

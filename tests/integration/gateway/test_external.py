@@ -13,7 +13,9 @@ from tests.integration.gateway.test_access import OF_BOOKS, policy, rule
 from tests.parts.changes import document, edge_route, gone, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
+from tests.parts.jwt_attacks import Issuer
 from tests.parts.ports import free_port
+from tests.parts.tokens import AUDIENCE, ISSUER, token
 from tests.parts.upstream import Received, RecordingUpstream
 
 ROUTE: Final = document("Route", "r", edge_route(to("books")))
@@ -217,6 +219,30 @@ async def test_it_is_asked_wherever_the_policy_speaks(targets: list[dict[str, An
         assert found.books.requests == []
         found.answers(YES + END)
         assert (await found.ask())[0] == 200
+
+
+async def test_who_is_asked_hears_of_the_caller_what_was_proved_and_not_what_he_says() -> None:
+    ids = Issuer()
+    jwt = {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks": ids.jwks, "claims_to_headers": {"sub": "X-User"}}
+    people = document("Authentication", "people", {"methods": [{"jwt": jwt}], "require": "optional"})
+    forged, bearer = "X-User: root\r\n", f"Authorization: Bearer {token(ids.ec, kid='ec')}\r\n"
+    async with bench(ROUTE, asks(request_headers=["x-user", "x-a"]), people) as found:
+        for fields, heard in ((forged, []), (forged + bearer, [b"ada"])):
+            assert (await found.ask(fields=f"{fields}X-A: b\r\n"))[0] == 200
+            assert found.judge.requests[-1].values(b"x-user") == found.books.requests[-1].values(b"x-user") == heard
+            assert found.judge.requests[-1].values(b"x-a") == [b"b"]
+
+
+async def test_what_the_answer_tells_comes_from_callers_neither_with_underscores_nor_in_trailers() -> None:
+    passing = document("Listener", "edge", {"underscores": "pass"}, "mesh")
+    async with bench(ROUTE, asks(upstream_headers=["X-Judged"]), passing) as found:
+        fields = "X_Judged: root\r\nX_Other: a\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n"
+        body = "1\r\na\r\n0\r\nx-Judged: root\r\nx-sum: 1\r\n\r\n"
+        assert (await found.ask(method="POST", fields=fields, body=body))[0] == 200
+        (served,) = found.books.requests
+        assert served.values(b"x_judged") == []
+        assert served.values(b"x_other") == [b"a"]
+        assert served.trailers == (b"x-sum: 1",)
 
 
 async def test_a_copy_goes_to_no_service_that_has_somebody_asked() -> None:
