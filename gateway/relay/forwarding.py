@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 from gateway.exchange import Exchange
+from gateway.routing.predicates import read_address
 from gateway.wire.interfaces import Address, Downstream
 from meshway.http1.message import RequestHead
 
@@ -110,11 +111,9 @@ def _is_address(text: str) -> bool:
 
 
 def _is_in(address: str, networks: Networks) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks)
+    """A socket for both families tells callers of IPv4 as mapped addresses."""
+    parsed = read_address(address)
+    return parsed is not None and any(parsed in network for network in networks)
 
 
 def ends_of(exchange: Exchange, downstream: Downstream) -> tuple[Address | None, Address | None]:

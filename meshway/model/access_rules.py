@@ -1,6 +1,5 @@
 """What must hold inside an AccessPolicy and an IpList."""
 
-import ipaddress
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -9,7 +8,7 @@ import msgspec
 from meshway.model.access_policy import AccessCaller, AccessCondition, AccessOperation, AccessPolicy, AccessRule
 from meshway.model.instant import parse_instant
 from meshway.model.ip_list import IpEntry
-from meshway.model.match_rules import COOKIELESS_MATCH_RULES, networks
+from meshway.model.match_rules import COOKIELESS_MATCH_RULES, network_fault, networks
 from meshway.model.policy_rules import PORTLESS_TARGETS
 from meshway.model.rule_kit import BlockRule, Finding, unique
 
@@ -56,10 +55,8 @@ def _denies_by_proof(part: Any) -> Iterator[Finding]:
 
 
 def _entry(part: Any) -> Iterator[Finding]:
-    try:
-        ipaddress.ip_network(part.cidr)
-    except ValueError as error:
-        yield Finding(".cidr", "out_of_bounds", f"{error}: write 10.0.0.0/8 or fd00::/8")
+    if (fault := network_fault(part.cidr)) is not None:
+        yield Finding(".cidr", "out_of_bounds", fault)
 
 
 def _until(part: Any) -> Iterator[Finding]:

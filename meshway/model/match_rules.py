@@ -12,6 +12,7 @@ from meshway.model.path_template import parse_template
 from meshway.model.regex import regex_fault
 from meshway.model.rule_kit import BlockRule, Finding, member_path, one_of
 
+_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 _TESTS: Final = ("exact", "prefix", "suffix", "contains", "regex", "in_", "present")
 
 
@@ -78,15 +79,26 @@ def _cookie_names(part: Any) -> Iterator[Finding]:
             yield Finding(member_path(".cookies", name), "bad_name", f'"{name}" is no cookie name')
 
 
+def network_fault(text: str) -> str | None:
+    """Addresses of IPv4 are judged as such however they come, so none is in a network of mapped ones (RFC 4291
+    §2.5.5.2): a rule that denies it would deny nobody."""
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError as error:
+        return f"{error}: write 10.0.0.0/8 or fd00::/8"
+    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+        first = network.network_address.ipv4_mapped
+        return f"{text} holds nobody, since callers of IPv4 are known by that: write {first}/{network.prefixlen - 96}"
+    return None
+
+
 def networks(name: str) -> BlockRule:
     """A field that holds networks."""
 
     def check(part: Any) -> Iterator[Finding]:
         for at, network in enumerate(getattr(part, name) or ()):
-            try:
-                ipaddress.ip_network(network)
-            except ValueError as error:
-                yield Finding(f".{name}[{at}]", "out_of_bounds", f"{error}: write 10.0.0.0/8 or fd00::/8")
+            if (fault := network_fault(network)) is not None:
+                yield Finding(f".{name}[{at}]", "out_of_bounds", fault)
 
     return BlockRule((name,), check)
 

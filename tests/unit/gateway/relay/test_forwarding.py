@@ -51,6 +51,7 @@ def test_an_ipv6_caller_is_quoted_in_forwarded() -> None:
     [
         ("203.0.113.9, 198.51.100.7", "198.51.100.7"),
         ("203.0.113.9, 198.51.100.7, 10.0.0.8", "198.51.100.7"),
+        ("203.0.113.9, 198.51.100.7, ::ffff:10.0.0.8", "198.51.100.7"),
         ("10.0.0.7, 10.0.0.8", "10.0.0.7"),
         ("203.0.113.9, nonsense, 10.0.0.8", "10.0.0.8"),
         ("2001:db8::7", "2001:db8::7"),
@@ -62,6 +63,12 @@ def test_behind_trusted_proxies_the_client_is_the_right_most_untrusted(chain: st
     found, block = forwarding.fields(_head(X_Forwarded_For=chain) if chain else _head())
     assert found == client
     assert _fields(block)["X-Forwarded-For"] == (f"{chain}, 10.0.0.1" if chain else "10.0.0.1")
+
+
+def test_a_trusted_proxy_is_known_on_a_socket_for_both_families() -> None:
+    assert Forwarding("::ffff:10.0.0.1", b"http", 8580, b"meshway-a", INSIDE).is_trusted
+    assert not Forwarding("::ffff:192.0.2.1", b"http", 8580, b"meshway-a", INSIDE).is_trusted
+    assert not Forwarding("2002:a00:1::1", b"http", 8580, b"meshway-a", INSIDE).is_trusted
 
 
 def test_a_trusted_proxys_scheme_is_kept_only_if_it_is_one() -> None:

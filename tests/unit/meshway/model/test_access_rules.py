@@ -40,6 +40,7 @@ def policy(**fields: Any) -> dict[str, Any]:
         ("AccessPolicy", {"rules": [{"name": "a", "action": "deny"}] * 2}, "spec.rules[1].name", "duplicate"),
         ("AccessPolicy", {"default": "deny", "targets": [{"service": "a"}] * 2}, "spec.targets[0]", "duplicate"),
         ("IpList", {"entries": [{"cidr": "office"}]}, "spec.entries[0].cidr", "out_of_bounds"),
+        ("IpList", {"entries": [{"cidr": "::ffff:0:0/96"}]}, "spec.entries[0].cidr", "out_of_bounds"),
         ("IpList", {"entries": [{"cidr": "::1", "until": "soon"}]}, "spec.entries[0].until", "out_of_bounds"),
         ("MeshSettings", {"cross_namespace": "maybe"}, "spec.cross_namespace", "out_of_bounds"),
         ("MeshSettings", {"mtls": "strict"}, "spec.mtls", "unsupported"),

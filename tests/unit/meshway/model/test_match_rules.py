@@ -45,6 +45,7 @@ def wrong(match: dict[str, Any]) -> list[tuple[str, str]]:
         ({"cookies": {"a b": "1"}}, '.cookies["a b"]', "bad_name"),
         ({"source": {"cidr": ["10.0.0.0/33"]}}, ".source.cidr[0]", "out_of_bounds"),
         ({"source": {"cidr": ["10.0.0.0/8", "10.0.0.1/8"]}}, ".source.cidr[1]", "out_of_bounds"),
+        ({"source": {"cidr": ["::/0", "::ffff:10.0.0.0/104"]}}, ".source.cidr[1]", "out_of_bounds"),
         ({"source": {"cidr": []}}, ".source.cidr", "out_of_bounds"),
         ({"source": {"cidr": ["::/0"], "service": "a"}}, ".source.service", "unsupported"),
         ({"consumer": "a"}, ".consumer", "unsupported"),
