@@ -36,17 +36,22 @@ class TellingObject(ssl.SSLObject):
 
 
 class ServingContext(ssl.SSLContext):
-    """certificates: those it shows, by namespace and name."""
+    """certificates: those it shows, by namespace and name. authority: by whose word callers' certificates hold, "" =
+    nobody is asked for one."""
 
     certificates: frozenset[tuple[str, str]] = frozenset()
+    authority = ""
     sslobject_class = TellingObject
 
 
 Names = ServerNames[ServingContext]
 
 
-def serving_context(min_version: str, client_auth: str, authorities: bytes | None) -> ServingContext:
-    """Without a certificate yet. client_auth: `none optional require`. authorities: PEM, that callers' hold by.
+def serving_context(
+    min_version: str, client_auth: str, authorities: bytes | None, authority: str = ""
+) -> ServingContext:
+    """Without a certificate yet. client_auth: `none optional require`. authorities: PEM, that callers' hold by, and
+    authority the name of these.
 
     Raises CertificateFault.
     """
@@ -55,29 +60,27 @@ def serving_context(min_version: str, client_auth: str, authorities: bytes | Non
     if authorities is not None:
         trust(context, authorities)
         context.verify_mode = _VERIFY[client_auth]
+        context.authority = authority
     return context
 
 
 class TlsFace:
-    """One a TLS listener. authority: by whose word callers' certificates hold, "" = nobody is asked for one.
-
-    trust_domain: of the mesh, "" = it has no authority.
+    """One a TLS listener. trust_domain: of the mesh, "" = it has no authority.
 
     wall: seconds since 1970. revoked: `serial_hash` of certificates of the mesh.
     """
 
-    __slots__ = ("_names", "_wall", "authority", "context", "revoked", "trust_domain")
+    __slots__ = ("_names", "_wall", "context", "revoked", "trust_domain")
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
         self.revoked: frozenset[int] = frozenset()
-        self.authority = ""
         self.trust_domain = ""
         self._names: Names = ServerNames({}, {}, None)
         self.context: ssl.SSLContext = serving_context("1.2", "none", None)
-        self.install(serving_context("1.2", "none", None), self._names, "")
+        self.install(serving_context("1.2", "none", None), self._names)
 
-    def install(self, base: ServingContext, names: Names, authority: str) -> None:
+    def install(self, base: ServingContext, names: Names) -> None:
         """For new connections. base: what handshakes begin with; each name's context asks for the same."""
 
         # Of these names, whatever comes later: a handshake under way ends as it began.
@@ -89,7 +92,7 @@ class TlsFace:
             return None
 
         base.sni_callback = choose
-        self.context, self._names, self.authority = base, names, authority
+        self.context, self._names = base, names
 
     def serves(self, host: bytes, shown: frozenset[tuple[str, str]]) -> bool:
         """Whether a connection that was shown these may be asked for this host: they are its, or it has none."""
@@ -113,9 +116,9 @@ class TlsFace:
 
     def peer(self, tls: ssl.SSLObject) -> PeerCertificate | None:
         """The caller's certificate. Raises CertificateFault; of one whose time is over, too: a resumed session is not
-        verified anew."""
-        der = tls.getpeercert(binary_form=True)
-        return None if der is None else read_peer(der, self.authority)
+        verified anew. It holds by the word of whom its handshake asked, whoever is believed by now."""
+        der, context = tls.getpeercert(binary_form=True), tls.context
+        return None if der is None else read_peer(der, context.authority if isinstance(context, ServingContext) else "")
 
     def is_void(self, certificate: PeerCertificate) -> bool:
         """Whether it does not hold any more, for a connection that is open."""

@@ -29,6 +29,7 @@ class Asks(NamedTuple):
     min_version: str
     client_auth: str
     authorities: bytes | None
+    authority: str
 
 
 class Serving:
@@ -95,10 +96,13 @@ class Serving:
     def _show_on(self, listener: ListenerContext, plan: ListenerPlan, used: dict[object, ServingContext]) -> None:
         assert listener.tls is not None
         default, (authority, authorities) = plan.default, self._authorities(plan)
-        asks = Asks(plan.min_version, plan.client_auth if authorities is not None else "none", authorities)
+        if authorities is None:
+            asks = Asks(plan.min_version, "none", None, "")
+        else:
+            asks = Asks(plan.min_version, plan.client_auth, authorities, authority)
         if asks.client_auth == "none" and plan.client_auth == "require":
             # Nobody can be believed: nobody comes in, until the authorities are known.
-            listener.tls.install(serving_context("1.2", "none", None), ServerNames({}, {}, None), "")
+            listener.tls.install(serving_context("1.2", "none", None), ServerNames({}, {}, None))
             self._shown.pop(listener.name, None)
             return
         exact, wildcard = by_host(self._certified(listener.name))
@@ -114,7 +118,7 @@ class Serving:
             return
         self._shown[listener.name] = shown
         names = ServerNames(_present(made), _present(made_wide), fallback)
-        listener.tls.install(serving_context(*asks), names, authority if authorities is not None else "")
+        listener.tls.install(serving_context(*asks), names)
 
     def _certified(self, listener: str) -> Iterable[tuple[Named, tuple[str, ...]]]:
         for entry in self._served.certificates:

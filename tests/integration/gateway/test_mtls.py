@@ -205,6 +205,18 @@ async def test_a_partners_certificate_names_him_and_no_service_of_ours() -> None
         assert (await ask(gateway, partner))[0] == 401
 
 
+async def test_a_listener_names_the_authority_it_believes_now_though_both_hold_the_same_certificates() -> None:
+    named = document("Authentication", "a", {"targets": [{"service": "books"}], "methods": [{"mtls": {"trust": "b"}}]})
+    asked = (listener(tls={"client_auth": "optional", "trust": name}) for name in ("a", "b"))
+    async with books(bundle(), next(asked), named, face=EDGE) as (gateway, _):
+        gateway.secrets.take(secret(PARTNERS, name="a"))
+        gateway.secrets.take(secret(PARTNERS, name="b"))
+        partner = PARTNERS.issue("partner.example")
+        assert (await ask(gateway, partner))[0] == 401
+        gateway.apply(next(asked))
+        assert await ask(gateway, partner) == (200, "x509:b:partner.example")
+
+
 @pytest.mark.proves("Mtls.forward_certificate")
 async def test_the_service_is_told_of_the_certificate_and_never_by_the_caller() -> None:
     def authentication(*, forward: bool) -> Change:

@@ -28,7 +28,7 @@ def face() -> TlsFace:
     issued, made = ROOT.issue("shop.example"), TlsFace(time.time)
     context = serving_context("1.2", "none", None)
     load_pair(context, read_pair(issued.certificate, issued.key))
-    made.install(serving_context("1.2", "none", None), ServerNames({"shop.example": context}, {}, None), "")
+    made.install(serving_context("1.2", "none", None), ServerNames({"shop.example": context}, {}, None))
     return made
 
 

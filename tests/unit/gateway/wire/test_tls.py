@@ -20,16 +20,16 @@ def pair(*names: str, authority: Authority = ROOT, days: float = 30.0) -> Pair:
     return read_pair(issued.certificate, issued.key, 0.0)
 
 
-def face(client_auth: str = "none", now: float | None = None) -> TlsFace:
+def face(client_auth: str = "none", now: float | None = None, authority: str = "mesh") -> TlsFace:
     def context(*names: str) -> ServingContext:
-        made = serving_context("1.2", client_auth, ROOT.pem)
+        made = serving_context("1.2", client_auth, ROOT.pem, authority)
         load_pair(made, pair(*names))
         made.certificates = frozenset(("shop", name) for name in names)
         return made
 
     made = TlsFace(time.time if now is None else lambda: now)
     names = ServerNames({"a.example": context("a.example"), "b.example": context("b.example")}, {}, None)
-    made.install(serving_context("1.2", client_auth, ROOT.pem), names, "mesh")
+    made.install(serving_context("1.2", client_auth, ROOT.pem, authority), names)
     return made
 
 
@@ -65,6 +65,16 @@ def test_a_callers_certificate_is_read_once_it_holds() -> None:
     assert (peer.dns, peer.emails) == (("cart.shop.mesh",), ("a@shop.example",))
     assert peer.serial == serial_hash(int(own.serial, 16))
     assert peer.pem.startswith(b"-----BEGIN CERTIFICATE")
+
+
+def test_a_certificate_holds_by_whom_its_handshake_asked_though_another_is_believed_by_now() -> None:
+    of = face("require", authority="mesh/partners")
+    of.trust_domain = "mesh.internal"
+    tls = shaken(of, pair("spiffe://mesh.internal/ns/shop/svc/cart"))
+    later = ServerNames({"a.example": serving_context("1.2", "require", OTHER.pem, "mesh")}, {}, None)
+    of.install(serving_context("1.2", "require", OTHER.pem, "mesh"), later)
+    with pytest.raises(CertificateFault, match="which only the mesh may"):
+        of.caller(tls)
 
 
 @pytest.mark.parametrize("own", [pair("a", authority=OTHER), pair("a", days=-0.01)])
