@@ -27,12 +27,12 @@ class Encryption:
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self._files = (certificate, key)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        harden(self.context)
+        self.context = _context()
+        self.context.sni_callback = self._show  # called without a name, too
         self._fault = ""
         try:
             self._pair = self._read()
-            load_pair(self.context, self._pair)
+            self._shown = _context(self._pair)
         except (OSError, CertificateFault) as error:
             raise StartRefused(f"cannot serve by TLS with {certificate} and {key}: {_said(error)}") from error
 
@@ -47,7 +47,7 @@ class Encryption:
         try:
             pair = self._read()
             if pair != self._pair:
-                load_pair(self.context, pair)
+                self._shown = _context(pair)  # a new one: a pair of another kind of key would stand beside the former
                 self._pair = pair
                 _log.info("shows another certificate, by %s", pair.issuer)
         except (OSError, CertificateFault) as error:
@@ -57,10 +57,22 @@ class Encryption:
         else:
             self._fault = ""
 
+    def _show(self, tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        tls.context = self._shown
+
     def _read(self) -> Pair:
         """Raises OSError, CertificateFault."""
         certificate, key = self._files
         return read_pair(certificate.read_bytes(), key.read_bytes())
+
+
+def _context(pair: Pair | None = None) -> ssl.SSLContext:
+    """Raises CertificateFault."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    harden(context)
+    if pair is not None:
+        load_pair(context, pair)
+    return context
 
 
 def encryption_of(certificate: Path | None, key: Path | None) -> Encryption | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from pathlib import Path
 
 import httpx
@@ -110,6 +111,34 @@ def test_who_does_not_know_its_authority_and_who_speaks_without_is_not_served(tm
         assert meshway("get", "services", "--registry", registry.url, "--ca-file", str(tmp_path / "none")).code == 2
     finally:
         registry.close()
+
+
+def test_a_pair_of_another_kind_of_key_leaves_nothing_of_the_former(tmp_path: Path) -> None:
+    write(tmp_path, ROOT.issue("127.0.0.1", rsa_bits=2048))
+    serving = Encryption(tmp_path / "certificate.pem", tmp_path / "certificate.key")
+    assert shown(serving, "ECDHE-RSA-AES128-GCM-SHA256") is not None
+    following = ROOT.issue("127.0.0.1")
+    write(tmp_path, following)
+    serving.refresh()
+    assert shown(serving, "ECDHE-ECDSA-AES128-GCM-SHA256") == following.der
+    with pytest.raises(ssl.SSLError):
+        shown(serving, "ECDHE-RSA-AES128-GCM-SHA256")
+
+
+def shown(serving: Encryption, suite: str) -> bytes | None:
+    """The certificate that a caller of this suite of TLS 1.2 gets. Raises ssl.SSLError: none."""
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server, own = serving.context.wrap_bio(up, down, server_side=True), client_context(ROOT.pem)
+    own.maximum_version = ssl.TLSVersion.TLSv1_2
+    own.set_ciphers(suite)
+    client = own.wrap_bio(down, up, server_hostname="127.0.0.1")
+    for _ in range(4):
+        for end in (client, server):
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    return client.getpeercert(binary_form=True)
 
 
 def test_files_that_may_not_serve_stop_the_start_and_never_a_running_registry(tmp_path: Path) -> None:
