@@ -117,8 +117,13 @@ def token_issuer(trust_domain: str) -> str:
 
 def serial_hash(serial: int) -> int:
     """64 bits that stand for a certificate's serial where it is listed as revoked."""
-    text = serial.to_bytes((serial.bit_length() + 7) // 8 or 1, "big")
-    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big")
+    return int.from_bytes(hashlib.sha256(serial_bytes(serial)).digest()[:8], "big")
+
+
+def serial_bytes(serial: int) -> bytes:
+    """In others' certificates it may be below nought (RFC 5280 §4.1.2.2 asks readers to put up with that)."""
+    bits = serial.bit_length() + (serial < 0)
+    return serial.to_bytes((bits + 7) // 8 or 1, "big", signed=serial < 0)
 
 
 def is_trust_domain(text: str) -> bool:

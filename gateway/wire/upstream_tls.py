@@ -73,7 +73,10 @@ class UpstreamContexts:
             return
         if der is None:
             raise CertificateFault("the service showed no certificate")
-        certificate = x509.load_der_x509_certificate(der)
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+        except ValueError as error:
+            raise CertificateFault(f"the service's certificate cannot be read: {error}") from error
         names = alternative_names(certificate)
         if tls.mode == MESH:
             self._check_workload(certificate, names, service)

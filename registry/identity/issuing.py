@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from meshway.identity import serial_bytes
+
 if TYPE_CHECKING:
     from meshway.identity import SpiffeId
 
@@ -90,7 +92,7 @@ def serial_text(certificate: x509.Certificate) -> str:
 
 def written_serial(serial: int) -> str:
     """The same of a number, however somebody else wrote it."""
-    return serial.to_bytes((serial.bit_length() + 7) // 8 or 1, "big").hex()
+    return serial_bytes(serial).hex()
 
 
 def _begun(

@@ -12,6 +12,7 @@ from meshway.identity import (
     claim_texts,
     parse_spiffe_id,
     parse_subject,
+    serial_hash,
 )
 from meshway.model.document import LABEL_PATTERN
 
@@ -156,3 +157,10 @@ def test_names_here_are_the_models_labels() -> None:
             assert labels.match(text) is None
         else:
             assert labels.match(text) is not None
+
+
+def test_every_serial_has_a_hash_of_its_own() -> None:
+    serials = (0, 1, 127, 128, 255, 256, 1 << 159, -1, -128, -129)
+    hashes = {serial_hash(serial) for serial in serials}
+    assert len(hashes) == len(serials) - 1  # as bytes -1 is 255: of the two, authorities may give the latter alone
+    assert all(0 <= one < 1 << 64 for one in hashes)
