@@ -12,6 +12,7 @@ import base64
 import hashlib
 import ipaddress
 import secrets
+from string import hexdigits
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
@@ -160,9 +161,10 @@ class Enrolment:
             trust = await self._custody.trust()
             record, issued = self._made(trust, identity, request, by)
             try:
-                await self._store.do([*first, hold_trust(trust.generation), add_certificate(record)])
+                # Trust before any other row, as a revocation has it: two that wait for each other end in error.
+                await self._store.do([hold_trust(trust.generation), *first, add_certificate(record)])
             except NoRow as missing:
-                if missing.at < len(first):
+                if missing.at > 0:
                     raise
                 continue  # the authorities have changed in between: by whom it would be signed must be asked again
             return issued
@@ -234,7 +236,8 @@ def _id_of(token: str) -> str:
     """Raises Problem 401 for what is no token at all."""
     prefix, _, rest = token.partition("_")
     token_id, _, secret = rest.partition("_")
-    if prefix + "_" != _PREFIX or len(token_id) != 2 * _ID_BYTES or len(secret) != len(_written(bytes(_SECRET_BYTES))):
+    is_whole = len(token_id) == 2 * _ID_BYTES and len(secret) == len(_written(bytes(_SECRET_BYTES)))
+    if prefix + "_" != _PREFIX or not is_whole or not set(token_id) <= set(hexdigits):
         _refuse_token()
     return token_id
 

@@ -13,6 +13,7 @@ import msgspec
 from meshway.model.trust_bundle import MAX_REVOKED
 from meshway.problem import FieldError, Problem, invalid_request, not_found
 from registry.identity.issuing import written_serial
+from registry.identity.publishing import TOLD_ON_S
 from registry.identity.records import subject_text
 from registry.store.authorities import change_trust
 from registry.store.certificates import revoke_certificate, revoke_subject, revoked_serials
@@ -52,7 +53,7 @@ class Revocation:
         if len(reason) > _MAX_REASON:
             raise _invalid("reason", f"has more than {_MAX_REASON} characters")
         trust, now = await self._custody.trust(), self._wall()
-        (before,) = await self._store.do([revoked_serials(now)])
+        (before,) = await self._store.do([revoked_serials(now - TOLD_ON_S)])
         if len(before) >= MAX_REVOKED:
             raise Problem(
                 409,

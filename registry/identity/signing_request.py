@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 MAX_REQUEST: Final = 16 << 10  # bytes of PEM
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1)
-_RSA_BITS: Final = range(2048, 8193)  # above, one verification would cost milliseconds
+# Above, one verification would cost milliseconds: here, and to whoever is shown the certificate.
+_RSA_BITS: Final = range(2048, 8193)
+_RSA_EXPONENT: Final = 65537
 _MEND: Final = "P-256, P-384, Ed25519 or RSA of 2048 to 8192 bits: openssl req -new -newkey ec -pkeyopt …:P-256 -nodes"
 
 
@@ -35,13 +37,13 @@ def read_signing_request(pem: str) -> SigningRequest:
         raise refused_request(f"is above {MAX_REQUEST >> 10} KiB")
     try:
         request = x509.load_pem_x509_csr(pem.encode())
-        public_key = request.public_key()
+        public_key = _taken(request.public_key())
         is_proved = request.is_signature_valid
     except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
         raise refused_request("is no certificate signing request in PEM") from None
     if not is_proved:
         raise refused_request("is not signed by its own key")
-    return SigningRequest(_taken(public_key), key_digest(public_key), request.public_bytes(serialization.Encoding.DER))
+    return SigningRequest(public_key, key_digest(public_key), request.public_bytes(serialization.Encoding.DER))
 
 
 def key_digest(public_key: object) -> bytes:
@@ -59,9 +61,11 @@ def _taken(public_key: object) -> PublicKey:
     if isinstance(public_key, ed25519.Ed25519PublicKey):
         return public_key
     if isinstance(public_key, rsa.RSAPublicKey):
-        if public_key.key_size in _RSA_BITS and public_key.public_numbers().e >= 65537:
-            return public_key
-        raise refused_request(f"has an RSA key of {public_key.key_size} bits")
+        if public_key.key_size not in _RSA_BITS:
+            raise refused_request(f"has an RSA key of {public_key.key_size} bits")
+        if public_key.public_numbers().e != _RSA_EXPONENT:
+            raise refused_request("has an RSA key whose exponent is not 65537")
+        return public_key
     raise refused_request("has a key of a kind that is not taken")
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+import math
 import secrets
 import shutil
 import ssl
 import time
+import warnings
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,16 +28,21 @@ from meshway.jwt import TokenFault, TokenRules, verify
 from meshway.jwt_keys import KeySet, read_keys
 from meshway.model.trust_bundle import TrustBundle
 from meshway.sealing import Sealing
+from meshway.tasks import spawn
 from registry.backup.restoring import restore_backup
 from registry.gateways import Report
 from registry.identity.rotation import SETTLE_S
 from registry.sealing import MASTER_KEY_FILE
+from registry.store.certificates import add_certificate, certificate_of, read_certificate, revoke_certificate
 from registry.store.sqlite import SqliteStore
 from tests.parts.conditions import until
 from tests.parts.postgres import Postgres
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_wire import Answer, RawClient
 from tests.parts.valkey import Valkey
+
+_DER = serialization.Encoding.DER
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 async def begin(registry: RunningRegistry) -> Any:
@@ -176,7 +185,7 @@ async def test_tokens_that_are_wrong_late_or_elsewhere_are_refused_alike(registr
     assert (await enrol(registry, token, Key())).status == 201, "what was guessed at is not spent"
 
 
-@pytest.mark.parametrize("name", ["rsa1024", "p521", "p192", "unsigned", "nonsense", "certificate"])
+@pytest.mark.parametrize("name", ["rsa1024", "exponent", "p521", "p192", "unsigned", "nonsense", "certificate"])
 async def test_requests_with_weak_keys_or_without_proof_are_refused(registry: RunningRegistry, name: str) -> None:
     await begin(registry)
     token = await token_for(registry)
@@ -193,6 +202,8 @@ def _bad_request(name: str) -> str:
     if name in ("p521", "p192"):
         curve = ec.SECP521R1() if name == "p521" else ec.SECP192R1()
         return builder.sign(ec.generate_private_key(curve), hashes.SHA256()).public_bytes(pem).decode()
+    if name == "exponent":
+        return builder.sign(_key_of_a_large_exponent(), hashes.SHA256()).public_bytes(pem).decode()
     if name == "unsigned":
         request = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
         der = bytearray(request.public_bytes(serialization.Encoding.DER))
@@ -200,6 +211,50 @@ def _bad_request(name: str) -> str:
         text = base64.encodebytes(bytes(der)).decode()
         return f"-----BEGIN CERTIFICATE REQUEST-----\n{text}-----END CERTIFICATE REQUEST-----\n"
     return "nonsense" if name == "nonsense" else "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+
+
+def _key_of_a_large_exponent() -> rsa.RSAPrivateKey:
+    """Whose every signature would cost others as much to verify as to make."""
+    whole = rsa.generate_private_key(65537, 2048).private_numbers()
+    p, q, e = whole.p, whole.q, (1 << 1024) + 1
+    while math.gcd(e, (p - 1) * (q - 1)) != 1:
+        e += 2
+    d = pow(e, -1, (p - 1) * (q - 1))
+    public = rsa.RSAPublicNumbers(e, p * q)
+    numbers = rsa.RSAPrivateNumbers(
+        p, q, d, rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q), public
+    )
+    return numbers.private_key()
+
+
+async def test_a_renewal_holds_nothing_while_it_waits_for_a_revocation(
+    tmp_path: Path, postgres: Postgres, valkey: Valkey
+) -> None:
+    url, master = postgres.new_database(), tmp_path / "master.key"
+    master.write_bytes(base64.b64encode(secrets.token_bytes(32)))
+    master.chmod(0o600)
+    async with running_registry(tmp_path, database_url=url, redis_url=valkey.url, master_key_file=master) as registry:
+        await begin(registry)
+        key = Key()
+        issued = (await enrol(registry, await token_for(registry), key)).json
+        revoking, looking = await asyncpg.connect(url), await asyncpg.connect(url)
+        try:
+            async with revoking.transaction():
+                # As a revocation does, step by step.
+                await revoking.execute("UPDATE trust SET generation = generation + 1")
+                renewing = spawn(renew(registry, issued["certificate"], key, Key()), name="renewal")
+                async with asyncio.timeout(10.0):
+                    while not await looking.fetchval(_WAITING):
+                        await asyncio.sleep(0.02)
+                await revoking.execute("SET LOCAL lock_timeout = '5s'")
+                await revoking.execute(
+                    "UPDATE certificates SET revoked_at = $1 WHERE serial = $2", time.time(), issued["serial"]
+                )
+            refused = await renewing
+        finally:
+            await revoking.close()
+            await looking.close()
+    assert (refused.status, refused.json["code"]) == (401, "invalid_certificate")
 
 
 async def test_the_live_certificate_is_changed_for_the_next(registry: RunningRegistry) -> None:
@@ -226,6 +281,12 @@ async def test_a_renewal_needs_the_live_key_and_a_certificate_of_ours(
         foreign = (await enrol(other, await token_for(other), key)).json
     answer = await renew(registry, foreign["certificate"], key, Key())
     assert (answer.status, answer.json["detail"]) == (401, "the certificate was not issued here, or is long over")
+    der = bytearray(leaf_of(await enrol(registry, await token_for(registry), Key())).public_bytes(_DER))
+    serial = x509.load_der_x509_certificate(bytes(der)).serial_number
+    der[bytes(der).index(serial.to_bytes((serial.bit_length() + 7) // 8, "big"))] |= 0x80  # below nought
+    negative = f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(bytes(der)).decode()}-----END CERTIFICATE-----\n"
+    with warnings.catch_warnings(action="ignore"):
+        assert (await renew(registry, negative, key, Key())).status == 401
     # What was signed for one purpose is good for no other.
     csr = Key().signing_request()
     body = {"certificate": issued["certificate"], "csr": csr, "proof": key.token_proof(int(time.time()))}
@@ -254,6 +315,23 @@ async def test_what_is_revoked_is_told_by_the_feed_and_not_renewed(registry: Run
     assert unknown.status == 404
     rows = (await registry.call("GET", "/v1/identity/certificates?subject=shop/books")).json["items"]
     assert [(row["revoked_by"], row["reason"]) for row in rows] == [("loopback", "stolen")]
+
+
+async def test_what_is_revoked_is_told_a_while_longer_than_slow_clocks_could_believe_it(
+    registry: RunningRegistry,
+) -> None:
+    await begin(registry)
+    key, store = Key(), registry.core.store
+    issued = await enrol(registry, await token_for(registry), key)
+    (row,) = await store.do([read_certificate(issued.json["serial"])])
+    now = time.time()
+    told = {}
+    for serial, end in (("1a", now - 200.0), ("1b", now - 400.0)):
+        over = msgspec.structs.replace(certificate_of(row[0]), serial=serial, not_after=end)
+        await store.do([add_certificate(over), revoke_certificate(serial, end - 1.0, by="me", reason="")])
+        told[serial] = f"{serial_hash(int(serial, 16)):016x}"
+    await registry.core.identity.publisher.publish()
+    assert bundle_of(registry).revoked == (told["1a"],)
 
 
 async def test_a_restored_revision_brings_no_revoked_certificate_back(registry: RunningRegistry) -> None:
