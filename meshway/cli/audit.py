@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 audit_app = typer.Typer(no_args_is_help=True, help="Who did what at the registry.")
 _PAGE = 1000
+_THINGS = ("document", "token", "enrolment", "root_key")
 
 
 @audit_app.command("list")
@@ -123,5 +124,11 @@ def _what(item: dict[str, Any]) -> str:
         names = [str(name) for _, name, _ in detail["instances"][:3]]
         more = f" and {detail['count'] - len(names)} more" if detail["count"] > len(names) else ""
         return f"instances {', '.join(names)}{more}"
-    told = [f"{one['op']} {one.get('document') or 'token ' + one['token']}" for one in detail.get("changes", ())[:3]]
+    told = [_of_change(one) for one in detail.get("changes", ())[:3]]
     return f"{item['action']}   {', '.join(told)}".rstrip()
+
+
+def _of_change(change: dict[str, Any]) -> str:
+    """A document says its kind itself."""
+    op, thing, name = change["op"], *next((kind, change[kind]) for kind in _THINGS if kind in change)
+    return f"{op} {name}" if thing == "document" else f"{op} {thing.replace('_', ' ')} {name}"

@@ -25,6 +25,7 @@ from registry.identity.custody import pem_of
 from registry.identity.issuing import end_of, new_leaf, serial_text
 from registry.identity.proof import signed_by
 from registry.identity.signing_request import SigningRequest, read_signing_request
+from registry.revisions.acts import noted
 from registry.store.authorities import hold_trust
 from registry.store.certificates import (
     CertificateRecord,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from meshway.identity import SpiffeId
     from registry.identity.custody import Custody, Trust
+    from registry.revisions.revisions import Revisions
     from registry.store.interface import Store
     from registry.store.steps import Step
 
@@ -79,10 +81,16 @@ class Enrolment:
     """wall: seconds since 1970. lifetime_s: of leaves, as the mesh wants it now."""
 
     def __init__(
-        self, store: Store, custody: Custody, wall: Callable[[], float], lifetime_s: Callable[[], float]
+        self,
+        store: Store,
+        custody: Custody,
+        revisions: Revisions,
+        wall: Callable[[], float],
+        lifetime_s: Callable[[], float],
     ) -> None:
         self._store = store
         self._custody = custody
+        self._revisions = revisions
         self._wall = wall
         self._lifetime_s = lifetime_s
 
@@ -104,6 +112,8 @@ class Enrolment:
         token = f"{_PREFIX}{token_id}_{_written(secrets.token_bytes(_SECRET_BYTES))}"
         record = EnrolmentRecord(token_id, _digest(token), identity.text, cidr, self._wall() + ttl_s, by)
         await self._store.do([add_enrolment(record)])
+        if (row := noted({"op": "create", "enrolment": identity.text, "id": token_id})) is not None:
+            await self._revisions.submit(row)
         return EnrolmentToken(id=token_id, token=token, subject=identity.text, expires_at=record.expires_at, cidr=cidr)
 
     async def enrol(self, token: str, csr: str, *, peer: str) -> Issued:

@@ -58,11 +58,11 @@ class Identity:
         self._behind = behind
         self.custody = Custody(store, sealing, wall)
         self.publisher = Publisher(view, store, revisions, wall)
-        self.enrolment = Enrolment(store, self.custody, wall, lifetime_s)
+        self.enrolment = Enrolment(store, self.custody, revisions, wall, lifetime_s)
         self.revocation = Revocation(store, self.custody, self.publisher, wall)
         self.rotation = Rotation(store, self.custody, self.publisher, behind=behind, wall=wall)
         self.tokens = ServiceTokens(self.custody, self.enrolment, wall)
-        self.outside = Outside(store, self.custody, wall)
+        self.outside = Outside(store, self.custody, revisions, wall)
 
     async def run(self) -> None:
         """Never ends. What fails is tried again at the next turn: issuing and renewing do not depend on it."""

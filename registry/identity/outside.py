@@ -12,6 +12,7 @@ from meshway.problem import FieldError, Problem, invalid_request
 from registry.identity.custody import read_key
 from registry.identity.issuing import end_of
 from registry.identity.signing_request import key_digest
+from registry.revisions.acts import noted
 from registry.store.authorities import take_key
 from registry.store.steps import NoRow
 
@@ -19,15 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from registry.identity.custody import Custody, Trust
+    from registry.revisions.revisions import Revisions
     from registry.store.interface import Store
 
 
 class Outside:
     """wall: seconds since 1970."""
 
-    def __init__(self, store: Store, custody: Custody, wall: Callable[[], float]) -> None:
+    def __init__(self, store: Store, custody: Custody, revisions: Revisions, wall: Callable[[], float]) -> None:
         self._store = store
         self._custody = custody
+        self._revisions = revisions
         self._wall = wall
 
     async def begin(self, trust_domain: str, *, root: str, intermediate: str, key: str) -> Trust:
@@ -51,6 +54,8 @@ class Outside:
         trust = await self._custody.trust()
         root = trust.root
         key = self._custody.key_of(root)
+        if (row := noted({"op": "take", "root_key": root.id})) is not None:
+            await self._revisions.submit(row)
         try:
             await self._store.do([take_key(root.id)])
         except NoRow:

@@ -133,6 +133,28 @@ async def test_denied_writes_stand_there_too_and_denied_reads_do_not(tmp_path: P
         assert fault_of(page.items, page.head) is None
 
 
+async def test_what_lies_beside_the_revisions_stands_there_without_its_secret(tmp_path: Path) -> None:
+    async with running_registry(tmp_path) as registry:
+        assert (await registry.call("POST", "/v1/identity/authority", {})).status == 201
+        since = registry.core.view.audit_head.seq
+        made = await registry.call("POST", "/v1/identity/enrolments", {"subject": "shop/books"})
+        taken = await registry.call("POST", "/v1/identity/root-key")
+        assert (made.status, taken.status) == (201, 200)
+        assert (await registry.call("POST", "/v1/identity/root-key")).status == 409, "and no row"
+        page = await audit(registry, "X: y")
+        rows = [row for row in page.items if row.seq > since]
+        assert outline(rows) == [
+            ("loopback", "POST /v1/identity/enrolments", "done", 0),
+            ("loopback", "POST /v1/identity/root-key", "done", 0),
+        ]
+        ((enrolment,), (root_key,)) = (detail(row)["changes"] for row in rows)
+        assert enrolment == {"op": "create", "enrolment": made.json["subject"], "id": made.json["id"]}
+        assert (root_key["op"], set(root_key)) == ("take", {"op", "root_key"})
+        told = msgspec.json.encode(page)
+        assert made.json["token"].encode() not in told
+        assert b"PRIVATE KEY" not in told
+
+
 async def test_without_its_row_nothing_is_done(tmp_path: Path) -> None:
     async with running_registry(tmp_path) as registry:
         await fill(registry, "X: y")
