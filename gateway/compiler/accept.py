@@ -1,7 +1,8 @@
 """Which version of each document holds: the new one if it can be read, else the last good one.
 
 A policy without a last good one is left out, but at a first start: there nobody knows what it kept away, and so its
-targets refuse until it compiles or is gone.
+targets refuse until it compiles or is gone. So do the services of a namespace, or all, of whose settings nobody can
+tell that they are not strict.
 """
 
 import logging
@@ -14,6 +15,7 @@ from gateway.compiler import access
 from gateway.compiler.authentication import compile_steps
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal
 from gateway.compiler.matches import compile_any
+from gateway.compiler.mesh_tls import KINDS as MESH_TLS_KINDS
 from gateway.compiler.policies import MESH, MESH_NAMESPACE, Place, effective, own_places, places_of
 from gateway.compiler.settings import cluster_settings, retry_plan
 from gateway.compiler.state import State
@@ -69,8 +71,8 @@ class Accepted:
         for key in unreadable & self._good.keys():
             self.documents[key] = self._good[key]
         for key, spec in diff.unread.items():
-            if self._is_unavailable(key):
-                self.unavailable[key] = _read_places(key[1], spec)
+            if self._is_unavailable(key) and (key[0] in _POLICIES or _may_be_strict(spec)):
+                self.unavailable[key] = _read_places(key, spec)
         for key, entry in diff.documents.items():
             if entry is None:
                 self.documents.pop(key, None)
@@ -107,7 +109,7 @@ class Accepted:
         before = self._good.get(entry.key)
         if before is not None:
             self.documents[entry.key] = before
-        elif self._is_unavailable(entry.key):
+        elif entry.kind in _POLICIES and self._is_unavailable(entry.key):
             self.unavailable[entry.key] = _spoken_for(entry.namespace, entry.spec.targets)
         self.waiting[entry.key] = entry
         refusal = Refusal(entry.kind, entry.namespace, entry.name, error.path, error.reason)
@@ -117,7 +119,8 @@ class Accepted:
 
     def _is_unavailable(self, key: DocumentKey) -> bool:
         """Of a policy that is refused."""
-        is_new = key[0] in _POLICIES and key not in self._good and key not in self._base.proven
+        is_spoken = key[0] in _POLICIES or key[0] in MESH_TLS_KINDS
+        is_new = is_spoken and key not in self._good and key not in self._base.proven
         return is_new and (self._is_first or key in self._base.unavailable)
 
     def dirty(self, kinds: Iterable[str]) -> list[Entry[Any]]:
@@ -136,8 +139,16 @@ def _spoken_for(namespace: str, targets: tuple[Target, ...] = ()) -> tuple[Place
     return (MESH if namespace == MESH_NAMESPACE else ("namespace", namespace),)
 
 
-def _read_places(namespace: str, spec: object) -> tuple[Place, ...]:
-    """Of a policy that cannot be read. Whom it is for may still be legible; else it is for all it may speak for."""
+def _may_be_strict(spec: object) -> bool:
+    """Of settings that cannot be read as a whole."""
+    return not isinstance(spec, dict) or spec.get("mtls", "permissive") != "permissive"
+
+
+def _read_places(key: DocumentKey, spec: object) -> tuple[Place, ...]:
+    """Of a document that cannot be read. Whom it is for may still be legible; else it is for all it may speak for."""
+    kind, namespace, name = key
+    if kind in MESH_TLS_KINDS:
+        return (("namespace", name) if kind == "Namespace" else MESH,)
     written = spec.get("targets", ()) if isinstance(spec, dict) else None
     try:
         targets = msgspec.convert(written, tuple[Target, ...])

@@ -6,6 +6,7 @@ called (those of the mesh, its namespace, itself and its subset). A Route's owne
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from gateway.access.addresses import Addresses
 from gateway.access.external import Check
 from gateway.access.gate import AccessStep, Authorize, Gate, Guard, Rules, Verdict
+from gateway.access.mesh_only import mesh_only
 from gateway.access.proof import (
     has_claims,
     is_anonymous,
@@ -27,6 +29,7 @@ from gateway.compiler.clusters import ClusterKey
 from gateway.compiler.diff import DocumentKey, Entry, ServiceKey
 from gateway.compiler.host_build import build_host
 from gateway.compiler.matches import Placed, read_match
+from gateway.compiler.mesh_tls import MeshTls
 from gateway.compiler.policies import (
     MESH,
     MESH_NAMESPACE,
@@ -82,6 +85,7 @@ class Access:
         self._addresses: dict[tuple[str, str], Addresses] = {}
         self._mesh = next((entry.spec for entry in settings if entry.name == mesh_settings.NAME), MeshSettings())
         self._namespaces = {entry.name: entry.spec for entry in namespaces}
+        self._mesh_tls = MeshTls(self._mesh, self._namespaces)
         self._checks: dict[DocumentKey, FilterStep] = {}
         self.asked = tuple(
             _cluster_key(entry.spec.external.service, entry.namespace) for entry in policies if entry.spec.external
@@ -98,10 +102,18 @@ class Access:
         """May the Route be used? None: nobody says anything of it. origin: the Route's namespace, "" = no Route."""
         return self._gate(self._attached.at(places), origin, "")
 
-    def service_gate(self, namespace: str, service: str, subset: str, origin: str) -> Gate | None:
+    def service_steps(self, namespace: str, service: str, subset: str, origin: str) -> tuple[AccessStep, ...]:
         """May this service be called by a Route of the namespace `origin`?"""
         entries = self._attached.at(service_places(namespace, service, subset))
-        return self._gate(entries, origin, namespace, service if (namespace, service) in self._outside else "")
+        gate = self._gate(entries, origin, namespace, service if (namespace, service) in self._outside else "")
+        asked = () if gate is None else (gate.step(),)
+        strict = self._mesh_tls.said_by(namespace)
+        return asked if strict is None else (mesh_only(strict), *asked)
+
+    def mesh_tls_by(self, service: ServiceKey) -> str | None:
+        """By whose word its instances are called by TLS of the mesh alone; None: by none. A host outside has no
+        certificate of it."""
+        return None if service in self._outside else self._mesh_tls.said_by(service[0])
 
     def checks(self, places: Iterable[Place], cluster_for: Callable[[ClusterKey], Cluster]) -> tuple[FilterStep, ...]:
         """Of the services that policies have asked, from the wider place on; the same step for all rules."""
@@ -301,12 +313,13 @@ class RuleAccess:
         self._standing_in = standing_in
         self._unusable = unusable
         wide = () if services else (MESH, ("namespace", route[0][1]))
-        gates = [access.route_gate((*wide, *route), origin)]
+        gate = access.route_gate((*wide, *route), origin)
+        steps: tuple[AccessStep, ...] = () if gate is None else (gate.step(),)
         is_settled = len({key[:3] for key in services}) == 1 and not is_rewritten
         if is_settled:
-            gates.append(self._gate(services[0]))
+            steps += self._service_steps(services[0])
         self._settled = services[0][:3] if is_settled else None
-        self.steps = tuple(FilterStep("access", "", *gate.step()) for gate in gates if gate is not None)
+        self.steps = tuple(FilterStep("access", "", *step) for step in steps)
         # Whichever service is drawn, or stands in for it: who is asked for any of them is asked before.
         involved = dict.fromkeys(other for key in services for other in all_involved(key, standing_in))
         own = dict.fromkeys(
@@ -329,28 +342,27 @@ class RuleAccess:
 
     def guard_of(self, services: Iterable[ClusterKey]) -> Guard | None:
         """None: the steps have asked already, or nobody says anything. Also for copies of calls."""
-        asked: dict[tuple[str, str, str], dict[ClusterKey, AccessStep]] = {}
+        asked: dict[tuple[str, str, str], dict[ClusterKey, tuple[AccessStep, ...]]] = {}
         for service in services:
             involved = all_involved(service, self._standing_in)
             for owner in involved:
-                step = self._step(owner)
-                if step is not None:
+                steps = self._steps(owner)
+                if steps:
                     for cluster in involved:
                         # Of two subsets of one service both are asked: an instance may be of either.
-                        asked.setdefault((cluster.name, *owner.owner), {})[owner] = step
-        return Guard({key: tuple(steps.values()) for key, steps in asked.items()}) if asked else None
+                        asked.setdefault((cluster.name, *owner.owner), {})[owner] = steps
+        return Guard({key: tuple(chain.from_iterable(of.values())) for key, of in asked.items()}) if asked else None
 
-    def _step(self, owner: ClusterKey) -> AccessStep | None:
+    def _steps(self, owner: ClusterKey) -> tuple[AccessStep, ...]:
         if owner[:3] == self._settled:
-            return None
+            return ()
         refusing = self._unusable(owner)
         if refusing is not None:
-            return AccessStep(refusing, lambda exchange: _refused(refusing(exchange)))
-        gate = self._gate(owner)
-        return None if gate is None else gate.step()
+            return (AccessStep(refusing, lambda exchange: _refused(refusing(exchange))),)
+        return self._service_steps(owner)
 
-    def _gate(self, key: ClusterKey) -> Gate | None:
-        return self._access.service_gate(key.namespace, key.service, key.subset, self._origin)
+    def _service_steps(self, key: ClusterKey) -> tuple[AccessStep, ...]:
+        return self._access.service_steps(key.namespace, key.service, key.subset, self._origin)
 
 
 _NOT_ASKED: Final = Reply(403, "denied", "UAEX", "nobody is asked of a copy")

@@ -19,6 +19,7 @@ from gateway.compiler.filters import Limits
 from gateway.compiler.hosts import edge_table, gather, mesh_table, single_plan
 from gateway.compiler.listeners import Served, compile_listeners
 from gateway.compiler.mesh_names import mesh_names, read_aliases
+from gateway.compiler.mesh_tls import KINDS as MESH_TLS_KINDS
 from gateway.compiler.policies import MESH, Attached, Place, places_of, service_places, wide_place
 from gateway.compiler.routes import CompiledRoute, RouteContext, attach, compile_route, implicit_plan
 from gateway.compiler.state import State
@@ -152,6 +153,7 @@ class Build:
         touched = {wide_place(place) for entry in policies for place in places_of(entry)}
         led_out, leads_out = _outside(base.documents), _outside(accepted.documents)
         moved = {key for key in led_out.keys() | leads_out.keys() if led_out.get(key) != leads_out.get(key)}
+        strict_news = accepted.dirty(MESH_TLS_KINDS)
         touched |= self._take_access(accepted, frozenset(leads_out), is_outside_new=bool(moved))
         touched |= {("service", *service) for service in moved}
         touched |= {("service", *service) for service in renamed}
@@ -164,7 +166,7 @@ class Build:
         implicit = self._implicit(services, context, touched, leads_out)
         named = chain((key for route in routes.values() for key in route.clusters), self._access.asked)
         clusters = self._clusters.gather(implicit, services, named)
-        steps = self._clusters.steps(clusters, are_settings_new=bool(policy_news or renamed))
+        steps = self._clusters.steps(clusters, are_settings_new=bool(policy_news or renamed or moved or strict_news))
         anew = EndpointSet(base, accepted.documents, self._instances, self._kept, parts)
         endpoints = anew.gather(clusters, self._services_changed(accepted, leads_out))
         trust = _trust(accepted, base.tables.trust)
@@ -258,6 +260,7 @@ class Build:
             self._parts,
             outside,
         )
+        self._clusters.access = self._access
         return access.touched_by(news, policies)
 
     def _compile_routes(

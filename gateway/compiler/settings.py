@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 from gateway.plan import GRPC_STATUS, HedgePlan, RetryPlan
 from gateway.telemetry.recent_latencies import RecentLatencies
 from gateway.upstream.cluster_settings import (
+    MESH,
     AdaptiveSettings,
     BalancingSettings,
     BreakerSettings,
@@ -45,11 +46,17 @@ HASHING: Final = frozenset({"ring_hash", "maglev"})
 BY_WEIGHT: Final = frozenset({"least_request", "round_robin", "random"})  # peak_ewma goes by latency as it is
 
 
-def cluster_settings(policy: TrafficPolicy, sources: Mapping[str, str] = {}) -> ClusterSettings:
+def cluster_settings(
+    policy: TrafficPolicy, sources: Mapping[str, str] = {}, *, is_strict: bool = False
+) -> ClusterSettings:
     """policy: an effective one. A complete policy has no None left, which the types cannot say.
 
-    sources: by whose word its fields are what they are, as `policies.sources` tells.
+    sources: by whose word its fields are what they are, as `policies.sources` tells. is_strict: its instances are
+    called by TLS of the mesh, whatever a policy says.
     """
+    tls = _tls(policy.tls, sources.get("tls", ""))
+    if is_strict and (tls is None or tls.mode != MESH):
+        tls = TlsSettings(MESH)
     balancer, connection, budget = _set(policy.load_balancer), _set(policy.connection), _set(_set(policy.retry).budget)
     return ClusterSettings(
         balancing=_balancing(balancer),
@@ -58,7 +65,7 @@ def cluster_settings(policy: TrafficPolicy, sources: Mapping[str, str] = {}) -> 
         connect_timeout_s=float(_set(connection.connect_timeout)),
         idle_timeout_s=float(_set(connection.idle_timeout)),
         max_requests=_set(connection.max_requests),
-        opening=_opening(connection, _tls(policy.tls, sources.get("tls", ""))),
+        opening=_opening(connection, tls),
         budget=BudgetSettings(_set(budget.percent), _set(budget.min_per_second)),
         bulkhead=_bulkhead(policy.bulkhead, sources.get("bulkhead", "")),
         breaker=_breaker(policy.breaker, sources.get("breaker", "")),

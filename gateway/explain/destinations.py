@@ -11,6 +11,7 @@ from gateway.exchange import Exchange, Reply
 from gateway.plan import BUILT_IN, RoutePlan
 from gateway.upstream.breaker import CLOSED
 from gateway.upstream.cluster import Cluster
+from gateway.upstream.cluster_settings import MESH
 from gateway.upstream.eligible import state_of
 from gateway.upstream.endpoint import Endpoint
 from meshway.explanation import DestinationState, EndpointState, Said, Setting
@@ -139,6 +140,11 @@ def _settings(state: State, key: ClusterKey, cluster: Cluster) -> Iterator[Setti
     ]
     if settings.opening.proxy_protocol:
         shown.append(("connection.proxy_protocol", f"v{settings.opening.proxy_protocol}"))
+    strict = state.access.mesh_tls_by(key.owner)
+    if strict is not None:
+        yield Setting(document=strict, path="spec.mtls", field="tls.mode", value=MESH)
+    elif settings.opening.tls is not None:
+        shown.append(("tls.mode", settings.opening.tls.mode))
     if settings.failover:
         shown.append(("failover", ", ".join(_named(each) for each in settings.failover)))
     if settings.bulkhead is not None:

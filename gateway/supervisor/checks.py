@@ -10,6 +10,8 @@ from typing import Any
 
 from gateway.compiler.clusters import FIRST_PORT, instances_of
 from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey, read_changes
+from gateway.compiler.mesh_tls import KINDS as MESH_TLS_KINDS
+from gateway.compiler.mesh_tls import MeshTls
 from gateway.compiler.policies import Attached, effective, places_of, service_places, sources
 from gateway.compiler.settings import cluster_settings
 from gateway.upstream.cluster_settings import ClusterSettings
@@ -17,14 +19,17 @@ from gateway.upstream.health import EndpointKey
 from gateway.wire.proxy_protocol import proxy_head
 from gateway.wire.upstream_tls import UpstreamContexts
 from meshway.certificates import CertificateFault
+from meshway.model import mesh_settings
 from meshway.model.instance import Instance
+from meshway.model.mesh_settings import MeshSettings
+from meshway.model.namespace import Namespace
 from meshway.model.service import Service, target_port
 from meshway.model.traffic_policy import TrafficPolicy
 from meshway.outbound.connection import PlainError
 from meshway.outbound.health import Check, Secure
 from meshway.snapshot import INSTANCE, Change
 
-_DOCUMENTS = frozenset({"TrafficPolicy", "Service"})
+_DOCUMENTS = frozenset({"TrafficPolicy", "Service", *MESH_TLS_KINDS})
 # Who shall not be called need not be asked; one in maintenance comes back by hand.
 _ASKED = frozenset({"passing", "critical"})
 
@@ -40,10 +45,13 @@ class CheckTargets:
         self._instances: dict[ServiceKey, dict[str, Instance]] = {}
         self._policies: dict[DocumentKey, Entry[TrafficPolicy]] = {}
         self._services: dict[DocumentKey, Entry[Service]] = {}
+        self._namespaces: dict[str, Namespace] = {}
+        self._mesh = MeshSettings()
 
     def replace(self) -> None:
         """A snapshot is held."""
         self._instances, self._policies, self._services = {}, {}, {}
+        self._namespaces, self._mesh = {}, MeshSettings()
         self._read_documents(self._held())
         if self._is_checking():
             self._read_instances(self._held())
@@ -74,20 +82,35 @@ class CheckTargets:
         """Returns whether there were any that count here."""
         diff = read_changes(change for change in changes if change.kind in _DOCUMENTS)
         for key, entry in diff.documents.items():
+            if key[0] in MESH_TLS_KINDS:
+                self._take_settings(key, entry)
+                continue
             known: dict[DocumentKey, Entry[Any]] = self._services if key[0] == "Service" else self._policies
             known.pop(key, None)
             if entry is not None and (known is self._services or _is_placed(entry)):
                 known[key] = entry
         return bool(diff.documents)
 
+    def _take_settings(self, key: DocumentKey, entry: Entry[Any] | None) -> None:
+        kind, _, name = key
+        if kind == Namespace.__name__:
+            self._namespaces.pop(name, None)
+            if entry is not None:
+                self._namespaces[name] = entry.spec
+        elif name == mesh_settings.NAME:
+            self._mesh = MeshSettings() if entry is None else entry.spec
+
     def wanted(self) -> dict[EndpointKey, Check]:
         if not self._is_checking():
             return {}
         attached: Attached[TrafficPolicy] = Attached(self._policies.values())
+        mesh_tls = MeshTls(self._mesh, self._namespaces)
         checks: dict[EndpointKey, Check] = {}
         for (namespace, service), instances in self._all_instances().items():
             document = self._services.get(("Service", namespace, service))
-            cluster = _settings(attached, namespace, service, None if document is None else document.spec)
+            spec = None if document is None else document.spec
+            is_strict = mesh_tls.said_by(namespace) is not None
+            cluster = _settings(attached, namespace, service, spec, is_strict=is_strict)
             if cluster is None or (settings := cluster.health_check) is None:
                 continue
             version = cluster.opening.proxy_protocol
@@ -136,7 +159,7 @@ def securing(contexts: UpstreamContexts) -> Secure:
 
 
 def _settings(
-    attached: Attached[TrafficPolicy], namespace: str, service: str, document: Service | None
+    attached: Attached[TrafficPolicy], namespace: str, service: str, document: Service | None, *, is_strict: bool
 ) -> ClusterSettings | None:
     """None: nobody wants it to be checked. How connections begin is said of the port that is asked."""
     checks = [
@@ -150,7 +173,7 @@ def _settings(
     entries = attached.at(service_places(namespace, service, port=_port_name(document, asked)))
     policies = [entry.spec for entry in entries]
     by = sources((f"TrafficPolicy {entry.title}", entry.spec) for entry in entries)
-    return cluster_settings(effective(policies), by)
+    return cluster_settings(effective(policies), by, is_strict=is_strict)
 
 
 def _port_name(document: Service | None, asked: int | None) -> str:

@@ -80,6 +80,9 @@ class OutlierSettings:
     max_ejection_percent: float
 
 
+MESH: Final = "mesh"  # the mode by which both sides show certificates of the mesh
+
+
 @dataclass(slots=True, frozen=True)
 class TlsSettings:
     """mode: `simple mutual mesh`. sni: "" = the instance's address. names: one of these must be in its certificate,

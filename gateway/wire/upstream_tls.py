@@ -6,18 +6,16 @@ sent without the proof that was asked for. Connections that are open stay while 
 
 import ssl
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from cryptography import x509
 
 from gateway.secret_ring import SecretRing
 from gateway.trust import Trust
-from gateway.upstream.cluster_settings import TlsSettings
+from gateway.upstream.cluster_settings import MESH, TlsSettings
 from meshway.certificates import CertificateFault, Pair, alternative_names, read_pair
 from meshway.identity import IdentityFault, parse_spiffe_id, serial_hash
 from meshway.tls import client_context
-
-MESH: Final = "mesh"
 
 
 class UpstreamContexts:

@@ -11,6 +11,7 @@ from meshway.units import Duration
 NAME: Final = "mesh"
 
 CrossNamespace = Literal["deny", "allow"]
+Mtls = Literal["permissive", "strict"]
 
 
 class Identity(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -32,13 +33,13 @@ class Egress(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
 
 class MeshSettings(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """cross_namespace: whether Routes may send to services of other namespaces that no AccessPolicy lets them call.
-    identity: of workload certificates. egress: of calls to hosts outside."""
+    mtls: `strict`: services are called on the mesh by certificates of the mesh alone, and their instances by TLS with
+    such. identity: of workload certificates. egress: of calls to hosts outside."""
 
     plural: ClassVar[str] = "mesh-settings"
-    unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"trust_domain", "mtls", "leases", "telemetry", "retention", "approvals"}
-    )
+    unsupported: ClassVar[frozenset[str]] = frozenset({"trust_domain", "leases", "telemetry", "retention", "approvals"})
 
     cross_namespace: CrossNamespace | None = None
+    mtls: Mtls | None = None
     identity: Identity | None = None
     egress: Egress | None = None

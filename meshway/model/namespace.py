@@ -5,18 +5,19 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from meshway.model.document import Spec
-from meshway.model.mesh_settings import CrossNamespace
+from meshway.model.mesh_settings import CrossNamespace, Mtls
 
 
 class Namespace(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Named as the namespace. cross_namespace: as in MeshSettings, for calls of its services."""
+    """Named as the namespace. cross_namespace, mtls: as in MeshSettings, for calls of its services."""
 
     plural: ClassVar[str] = "namespaces"
     unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"mtls", "approvals", "self_preservation", "edge_hosts", "egress_hosts", "quotas"}
+        {"approvals", "self_preservation", "edge_hosts", "egress_hosts", "quotas"}
     )
 
     owner: str = ""
     contacts: Annotated[tuple[str, ...], Meta(max_length=32)] = ()
     description: str = ""
     cross_namespace: CrossNamespace | None = None
+    mtls: Mtls | None = None

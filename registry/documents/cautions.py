@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
+from meshway.model import mesh_settings
+from meshway.model.document import MESH_NAMESPACE
+from meshway.model.mesh_settings import MeshSettings
 from meshway.model.names import METHODS, is_unseen
+from meshway.model.namespace import Namespace
 from meshway.model.nearest import nearest
 from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route
@@ -27,9 +31,12 @@ if TYPE_CHECKING:
     from registry.view.rows import DocumentKey, DocumentRow
 
 
+_MOST_NAMED: Final = 10  # namespaces in one warning
+
+
 class Caution(msgspec.Struct, frozen=True, kw_only=True):
     """document: `Route shop/cart`. code: no_instances, keeps_instances, shadowed_rule, never_matches, unknown_method,
-    unknown_host, attempt_exceeds_deadline or unused_policy."""
+    unknown_host, attempt_exceeds_deadline, unused_policy or weaker_than_mesh."""
 
     document: str
     path: str
@@ -53,6 +60,8 @@ def cautions(rows: Iterable[DocumentRow], draft: Draft) -> Iterator[Caution]:
             yield from _of_methods(row, spec.match, "spec.match")
         elif isinstance(spec, TrafficPolicy):
             yield from _of_policy(row, spec, draft)
+        elif isinstance(spec, Namespace | MeshSettings):
+            yield from _of_strictness(row, spec, draft)
 
 
 def bereft_services(deleted: Iterable[DocumentKey], draft: Draft) -> Iterator[Caution]:
@@ -220,6 +229,27 @@ def _of_policy(row: DocumentRow, spec: TrafficPolicy, draft: Draft) -> Iterator[
         if (target.service, target.subset) not in used:
             message = f"no Route sends calls to subset {target.subset} of {target.service}"
             yield _caution(row, f"spec.targets[{at}].subset", "unused_policy", message)
+
+
+def _of_strictness(row: DocumentRow, spec: Namespace | MeshSettings, draft: Draft) -> Iterator[Caution]:
+    """Namespaces that are weaker than the mesh, whichever of the two was written."""
+    mesh = draft.document(("MeshSettings", MESH_NAMESPACE, mesh_settings.NAME))
+    if mesh is None or not isinstance(mesh.spec, MeshSettings) or mesh.spec.mtls != "strict":
+        return
+    if isinstance(spec, Namespace):
+        if spec.mtls == "permissive":
+            message = "the mesh is strict, and this namespace's services are called without certificates, too"
+            yield _caution(row, "spec.mtls", "weaker_than_mesh", message)
+        return
+    weaker = sorted(
+        each.key[2]
+        for each in draft.all_documents()
+        if isinstance(each.spec, Namespace) and each.spec.mtls == "permissive"
+    )
+    if weaker:
+        named = ", ".join(weaker[:_MOST_NAMED]) + (" and others" if len(weaker) > _MOST_NAMED else "")
+        message = f"by their own word these namespaces stay permissive: {named}"
+        yield _caution(row, "spec.mtls", "weaker_than_mesh", message)
 
 
 def _routed_subsets(draft: Draft, namespace: str) -> set[tuple[str, str]]:

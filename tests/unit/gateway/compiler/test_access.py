@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.access.gate import Guard
+from gateway.access.gate import Gate, Guard
 from gateway.compiler.tables import Compiler
 from gateway.exchange import MESH, Reply
 from gateway.plan import Parts, RoutePlan
@@ -187,8 +187,9 @@ def test_a_thousand_rules_are_asked_by_path_not_one_by_one() -> None:
     bench = Bench()
     many = [{"action": "deny", "to": [{"path": {"prefix": f"/p{at}"}, "methods": ["PUT"]}]} for at in range(1000)]
     bench.apply(running("books", "1"), ROUTE, policy(rules=many))
-    gate = bench.compiler.state.access.service_gate("default", "books", "", "default")
-    assert gate is not None
+    [step] = bench.compiler.state.access.service_steps("default", "books", "", "default")
+    gate = getattr(step.forecast, "__self__", None)
+    assert isinstance(gate, Gate)
     assert gate.enforced is not None
     root = gate.enforced.together.root
     assert root.candidates == ()
@@ -220,3 +221,49 @@ def test_services_of_its_own_namespace_leave_the_mesh_unless_a_policy_says_other
     bench.apply(gone("AccessPolicy", "p"), document("Service", "api", {}), running("api", "1"))
     plan = bench.plan("api.default.mesh", listener=MESH)
     assert (plan.guard, plan.request_filters) == (None, ())  # it leads nowhere outside any more
+
+
+@pytest.mark.parametrize(
+    ("spec", "fate"),
+    [
+        ({"mtls": "strict"}, "MeshSettings mesh/mesh: policy_unavailable"),
+        ({"mtls": "stricter"}, "MeshSettings mesh/mesh: policy_unavailable"),
+        ({"mtls": "permissive"}, ""),
+        ({}, ""),
+    ],
+)
+def test_at_a_first_start_settings_that_cannot_be_read_are_not_taken_for_permissive(
+    spec: dict[str, Any], fate: str
+) -> None:
+    bench = Bench()
+    settings = document("MeshSettings", "mesh", spec | {"new_field": 1}, "mesh")
+    bench.apply(running("books", "1"), ROUTE, settings, whole=True)
+    assert bench.fate() == fate
+    bench.apply(document("MeshSettings", "mesh", {"mtls": "permissive"}, "mesh"))
+    assert bench.fate() == ""
+
+
+def test_a_namespace_that_cannot_be_read_is_closed_alone() -> None:
+    bench = Bench()
+    unread = document("Namespace", "cinema", {"mtls": "strict", "new_field": 1}, "mesh")
+    bench.apply(running("books", "1"), running("films", "1", "cinema"), ROUTE, unread, whole=True)
+    assert bench.fate() == ""
+    assert bench.fate(host="films.cinema.mesh", listener=MESH) == "Namespace mesh/cinema: policy_unavailable"
+
+
+def test_a_host_outside_of_a_strict_namespace_is_called_as_its_policy_says() -> None:
+    bench = Bench()
+    outside = {"type": "external", "external": {"host": "api.example", "tls": False}}
+    strict = document("Namespace", "default", {"mtls": "strict"}, "mesh")
+    bench.apply(document("Service", "api", outside), running("books", "1"), strict)
+    clusters = bench.compiler.tables.clusters
+    assert clusters["default/api"].opening.tls is None
+    assert clusters["default/books"].opening.tls is not None
+    guard = bench.plan("api.default.mesh", listener=MESH).guard
+    assert guard is not None
+    exchange = call(host="api.default.mesh", listener=MESH)
+    refusal = guard.refusal(exchange, "default/api", ("default", "api", "api.example:80"))
+    assert refusal is not None
+    assert refusal.policy == "Namespace mesh/default"
+    bench.apply(running("films", "1"))  # of an instance alone
+    assert bench.compiler.tables.clusters["default/films"].opening.tls is not None

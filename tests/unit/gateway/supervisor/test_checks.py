@@ -134,3 +134,18 @@ def test_who_came_and_left_while_nobody_was_checked_is_known_as_well() -> None:
     assert not targets.take(running("a", "2"), left("a", "1"))
     assert targets.take(policy())
     assert list(targets.wanted()) == [("default", "a", "2")]
+
+
+def test_instances_of_a_strict_namespace_are_checked_by_tls_of_the_mesh() -> None:
+    def secured() -> list[object]:
+        found = [check.secured for check in targets.wanted().values()]
+        return [each[2].mode if isinstance(each, tuple) else None for each in found]
+
+    targets = Host(running("books", "b1"), policy())
+    assert secured() == [None]
+    assert targets.take(document("MeshSettings", "mesh", {"mtls": "strict"}, "mesh"))
+    assert secured() == ["mesh"]
+    assert targets.take(document("Namespace", "default", {"mtls": "permissive"}, "mesh"))
+    assert secured() == [None]
+    assert targets.take(gone("Namespace", "default", "mesh"), gone("MeshSettings", "mesh", "mesh"))
+    assert secured() == [None]

@@ -43,7 +43,8 @@ def policy(**fields: Any) -> dict[str, Any]:
         ("IpList", {"entries": [{"cidr": "::ffff:0:0/96"}]}, "spec.entries[0].cidr", "out_of_bounds"),
         ("IpList", {"entries": [{"cidr": "::1", "until": "soon"}]}, "spec.entries[0].until", "out_of_bounds"),
         ("MeshSettings", {"cross_namespace": "maybe"}, "spec.cross_namespace", "out_of_bounds"),
-        ("MeshSettings", {"mtls": "strict"}, "spec.mtls", "unsupported"),
+        ("MeshSettings", {"mtls": "none"}, "spec.mtls", "out_of_bounds"),
+        ("Namespace", {"mtls": "off"}, "spec.mtls", "out_of_bounds"),
         ("Namespace", {"quotas": {}}, "spec.quotas", "unsupported"),
     ],
 )  # fmt: skip

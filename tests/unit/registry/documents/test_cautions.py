@@ -184,3 +184,18 @@ def test_of_many_wrong_mesh_hosts_the_first_are_told_with_what_was_meant() -> No
     assert [one.path for one in told] == [f"spec.hosts[{at}]" for at in range(20)]
     # Each likeness is sought among all services of a namespace, and the loop waits meanwhile.
     assert [at for at, one in enumerate(told) if "did you mean reviews?" in one.message] == [0, 1, 2, 3, 4]
+
+
+def test_a_namespace_that_is_weaker_than_a_strict_mesh_is_told() -> None:
+    def namespace(mtls: str) -> Written:
+        return written("Namespace", "shop", {"mtls": mtls}, namespace="mesh")
+
+    def mesh(mtls: str) -> Written:
+        return written("MeshSettings", "mesh", {"mtls": mtls}, namespace="mesh")
+
+    bench = Bench()
+    assert warned(bench, namespace("permissive")) == []
+    assert warned(bench, mesh("permissive")) == []
+    assert warned(bench, mesh("strict")) == [("weaker_than_mesh", "spec.mtls")]
+    assert warned(bench, namespace("strict")) == []
+    assert warned(bench, namespace("permissive")) == [("weaker_than_mesh", "spec.mtls")]
