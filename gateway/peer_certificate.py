@@ -11,6 +11,7 @@ from meshway.identity import IdentityFault, Principal, parse_spiffe_id, serial_h
 
 MESH: Final = "mesh"  # the authority that is the mesh's own
 METHOD: Final = "mtls"
+FOREIGN: Final = "x509:"  # begins names that another authority than the mesh's has given
 
 
 class PeerCertificate:

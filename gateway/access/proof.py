@@ -1,8 +1,9 @@
 """What a caller has proved, asked by rules: who he is, and what his token says of him."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from gateway.exchange import Exchange
+from gateway.peer_certificate import FOREIGN, METHOD
 from gateway.routing.string_match import HoldsText, compile_string
 from meshway.identity import claim, claim_texts
 from meshway.model.document import MESH_NAMESPACE
@@ -14,6 +15,23 @@ Test = Callable[[Exchange], bool]
 def is_anonymous(exchange: Exchange) -> bool:
     principal = exchange.principal
     return principal is None or not principal.method
+
+
+def is_by_word_of(namespaces: Iterable[str]) -> Test:
+    """Whether what was proved was proved to an Authentication of these, or to the mesh itself: whoever writes another
+    one may choose keys and passwords as he likes, and with them any name. Who has proved nothing claims nothing."""
+    words = tuple({f"Authentication {namespace}/" for namespace in namespaces})
+
+    def is_meant(exchange: Exchange) -> bool:
+        principal = exchange.principal
+        return (
+            principal is None
+            or not principal.policy
+            or principal.policy.startswith(words)
+            or (principal.method == METHOD and not principal.name.startswith(FOREIGN))
+        )
+
+    return is_meant
 
 
 def is_principal(text: Text) -> Test:

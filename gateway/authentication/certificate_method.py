@@ -13,7 +13,7 @@ import msgspec
 from gateway.authentication.places import Credentials
 from gateway.authentication.proof import REMEMBERED_S, Fault, Proof
 from gateway.exchange import Exchange
-from gateway.peer_certificate import MESH, METHOD, PeerCertificate, read_peer
+from gateway.peer_certificate import FOREIGN, MESH, METHOD, PeerCertificate, read_peer
 from gateway.routing.string_match import compile_string
 from meshway.certificates import CertificateFault
 from meshway.http1.fields import is_value
@@ -88,12 +88,12 @@ class CertificateMethod:
         name = next((names[kind][0] for kind in self._spec.principal if names[kind]), "")
         if not name or len(name) > MAX_NAME or not name.isprintable():
             return None
-        return Principal(f"x509:{self._trust}:{name}", namespace="", method=METHOD, policy=self._policy)
+        return Principal(f"{FOREIGN}{self._trust}:{name}", namespace="", method=METHOD, policy=self._policy)
 
 
 def _plain_name(principal: Principal, trust: str) -> bytes:
     """As it stands in the certificate."""
-    return principal.name.removeprefix(f"x509:{trust}:").encode()
+    return principal.name.removeprefix(f"{FOREIGN}{trust}:").encode()
 
 
 def client_certificate_line(certificate: PeerCertificate) -> bytes:

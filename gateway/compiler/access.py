@@ -18,6 +18,7 @@ from gateway.access.mesh_only import mesh_only
 from gateway.access.proof import (
     has_claims,
     is_anonymous,
+    is_by_word_of,
     is_consumer,
     is_in_group,
     is_of_namespace,
@@ -142,10 +143,11 @@ class Access:
         own = owner if outside and not origin else ""
         last = self._leaving(own, outside) if own else self._crossing(origin, owner)
         enforced = [entry for entry in entries if entry.spec.mode == "enforce"]
-        of_enforced = self._rules(enforced, origin, last, own) if enforced or last.reply is not None else None
+        home = owner or origin
+        of_enforced = self._rules(enforced, origin, home, last, own) if enforced or last.reply is not None else None
         if len(enforced) == len(entries):
             return None if of_enforced is None else Gate(of_enforced, None, _silent)
-        return Gate(of_enforced, self._rules(entries, origin, last, own), self._telling(entries))
+        return Gate(of_enforced, self._rules(entries, origin, home, last, own), self._telling(entries))
 
     def _crossing(self, origin: str, owner: str) -> Verdict:
         """Where no document says otherwise: from one namespace into another as the mesh, or the called one, has it."""
@@ -180,8 +182,9 @@ class Access:
             reply=Reply(403, "egress_denied", "UAEX", f"{document}: {says}", policy=document),
         )
 
-    def _rules(self, entries: Entries, origin: str, last: Verdict, own: str) -> Rules:
-        """own: the namespace whose services pass where no document says otherwise, "" = nobody does for this alone."""
+    def _rules(self, entries: Entries, origin: str, home: str, last: Verdict, own: str) -> Rules:
+        """home: the namespace of what is asked for. own: the namespace whose services pass where no document says
+        otherwise, "" = nobody does for this alone."""
         denies: list[Placed[Verdict]] = []
         allows: list[Placed[Verdict]] = []
         default = last
@@ -192,7 +195,7 @@ class Access:
                 verdict = Verdict(f"AccessPolicy {entry.title}", says, passes=allows_it)
                 placed = allows if allows_it else denies
                 rank = (allows_it, len(placed))
-                placed += self._placed(entry, rule, verdict, f"spec.rules[{at}]", origin, rank)
+                placed += self._placed(entry, rule, verdict, f"spec.rules[{at}]", origin, home, rank)
             default = _default(entry, default)
         if default.reply is None:
             allows = []  # they change nothing
@@ -208,15 +211,24 @@ class Access:
         )
 
     def _placed(
-        self, entry: Entry[AccessPolicy], rule: AccessRule, verdict: Verdict, path: str, origin: str, rank: Rank
+        self,
+        entry: Entry[AccessPolicy],
+        rule: AccessRule,
+        verdict: Verdict,
+        path: str,
+        origin: str,
+        home: str,
+        rank: Rank,
     ) -> Iterator[Placed[Verdict]]:
-        callers = [self._caller(one, entry.namespace, rule.action, origin) for one in rule.from_]
+        callers = [self._caller(one, entry.namespace, rule.action, origin, home) for one in rule.from_]
         asked = [caller for caller in callers if caller is not None]
         if rule.from_ and not asked:
             return
         by = None if not asked or _anybody in asked else _any_of(asked)
         if rule.when is not None:
             by = _both(by, has_claims(rule.when.claims))
+            if rule.action == "allow" and not any(_consents(one, origin) for one in rule.from_):
+                by = _both(is_by_word_of((entry.namespace, MESH_NAMESPACE, home)), by)
         for at, operation in enumerate(rule.to or (AccessOperation(),)):
             read = read_match(_as_match(operation), f"{path}.to[{at}]", self._parts)
             candidate = Candidate((*rank, at), verdict, _both(read.test, by))
@@ -226,17 +238,15 @@ class Access:
                 for each in _as_read_by_anybody(read.path):
                     yield Placed(each, candidate)
 
-    def _caller(self, caller: AccessCaller, namespace: str, action: str, origin: str) -> Test | None:
+    def _caller(self, caller: AccessCaller, namespace: str, action: str, origin: str, home: str) -> Test | None:
         """None: it is none of this Route's. A list that is not there lets nobody in, and keeps everybody out."""
         tests: list[Test] = []
         if caller.service is not None:
             tests.append(is_workload(caller.namespace or namespace, caller.service))
-        elif caller.namespace is not None:
-            comes_by_route = caller.namespace == origin and caller.via != "call"
-            if not comes_by_route:
-                if caller.via == "route":
-                    return None
-                tests.append(is_workload(caller.namespace))
+        elif caller.namespace is not None and not _consents(caller, origin):
+            if caller.via == "route":
+                return None
+            tests.append(is_workload(caller.namespace))
         if caller.cidr:
             tests.append(self._networks(caller.cidr).compile())
         if caller.not_cidr:
@@ -247,6 +257,9 @@ class Access:
                 tests.append(known.compile_outside(unreadable=action == "deny") if is_outside else known.compile())
             elif name is not None and action == "allow":
                 return None
+        named = (caller.principal, caller.consumer, caller.consumer_group)
+        if action == "allow" and named != (None, None, None) and not _consents(caller, origin):
+            tests.append(is_by_word_of((namespace, MESH_NAMESPACE, home)))
         if caller.principal is not None:
             tests.append(is_principal(caller.principal))
         if caller.consumer is not None:
@@ -429,6 +442,11 @@ def _as_read_by_anybody(path: PathMatch) -> tuple[PathMatch, ...]:
         return (msgspec.structs.replace(plain, template="".join(words)),)
     text = {name: getattr(path, name) for name in ("exact", "prefix", "string_prefix")}
     return (msgspec.structs.replace(plain, **{name: folded(one) for name, one in text.items() if one is not None}),)
+
+
+def _consents(caller: AccessCaller, origin: str) -> bool:
+    """Whether it lets Routes of the namespace `origin` in, with whatever their owners say of callers."""
+    return caller.service is None and caller.namespace == origin != "" and caller.via != "call"
 
 
 def _anybody(_: Exchange) -> bool:

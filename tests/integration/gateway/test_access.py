@@ -9,7 +9,7 @@ import pytest
 
 from gateway.exchange import MESH
 from meshway.snapshot import Change
-from tests.integration.gateway.test_authentication import ID, bearer, people
+from tests.integration.gateway.test_authentication import ID, bearer, jwt, people
 from tests.integration.gateway.test_decisions import route, saying, services
 from tests.parts.changes import document, edge_route, gone, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
@@ -362,6 +362,34 @@ async def test_a_route_may_not_send_into_another_namespace_without_its_consent()
         assert await status_of(gateway) == 403
         gateway.apply(gone("AccessPolicy", "in", "cinema"), policy(targets=[{"route": "r"}], default="allow"))
         assert await status_of(gateway) == 403  # a Route's owner cannot consent for others
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"by": [{"principal": f"{ISSUER}#ada"}]},
+        {"by": [{"consumer": "ada"}]},
+        {"by": [{"consumer_group": "gold"}]},
+        {"when": {"claims": {"sub": "ada"}}},
+    ],
+)
+async def test_another_namespace_s_authentication_makes_nobody_a_caller_who_is_let_in(asked: dict[str, Any]) -> None:
+    """Its owner chooses the keys, and signs whatever he likes."""
+    credential = {"jwt": {"issuer": ISSUER, "subject": "ada"}}
+    ada = document("Consumer", "ada", {"credentials": [credential], "groups": ["gold"]}, "mesh")
+    forged = bearer(token(ID.ec, kid="ec"))
+    allow = policy("in", "cinema", rules=[rule("allow", **asked)])
+    async with books_and_films(into("cinema"), ada, people(), allow, namespace="cinema") as (gateway, _, films):
+        assert (await status_of(gateway, fields=forged), films.requests) == (403, [])
+        spec = {"methods": [{"jwt": jwt()}]}
+        for namespace in ("cinema", "mesh"):
+            at = {"targets": [{"service": "films"}]} if namespace == "cinema" else {}
+            gateway.apply(gone("Authentication", "people"), document("Authentication", "own", spec | at, namespace))
+            assert await status_of(gateway, fields=forged) == 200, namespace
+            gateway.apply(gone("Authentication", "own", namespace))
+        consent = [{"namespace": "default", **one} for one in asked.get("by", [{}])]
+        gateway.apply(people(), policy("in", "cinema", rules=[rule("allow", **asked | {"by": consent})]))
+        assert await status_of(gateway, fields=forged) == 200, "cinema lets in whom default believes"
 
 
 @pytest.mark.proves("AccessCaller.via")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.access.proof import has_claims, is_anonymous, is_principal
+from gateway.access.proof import has_claims, is_anonymous, is_by_word_of, is_principal
 from gateway.exchange import Exchange
 from meshway.identity import ANONYMOUS, Principal
 from meshway.model.match import StringMatch
@@ -26,6 +26,25 @@ def test_a_principal_is_compared_whole_and_only_where_it_was_proved() -> None:
     assert [ada(by(one)) for one in (ADA, None, Principal("https://id.example#ada"))] == [True, False, False]
     others = is_principal(StringMatch(exact="https://id.example#ada", invert=True))
     assert [others(by(one)) for one in (ADA, None)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("principal", "counts"),
+    [
+        (None, True),
+        (ANONYMOUS, True),
+        (Principal("user:ada", method="basic", policy="Authentication bank/people"), True),
+        (Principal("user:ada", method="basic", policy="Authentication mesh/people"), True),
+        (Principal("user:ada", method="basic", policy="Authentication shop/people"), False),
+        (Principal("user:ada", method="basic", policy="Authentication banker/people"), False),
+        (Principal("spiffe://mesh.internal/ns/shop/svc/a", method="mtls"), True),
+        (Principal("spiffe://mesh.internal/ns/shop/svc/a", method="mtls", policy="Authentication shop/a"), True),
+        (Principal("x509:partners:ada", method="mtls", policy="Authentication shop/a"), False),
+        (Principal("spiffe://mesh.internal#ada", method="jwt", policy="Authentication shop/a"), False),
+    ],
+)
+def test_the_word_of_other_namespaces_does_not_count(principal: Principal | None, counts: bool) -> None:
+    assert is_by_word_of(("bank", "mesh"))(by(principal)) is counts
 
 
 @pytest.mark.parametrize(
