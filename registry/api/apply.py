@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from meshway.formats.surroundings import Options
+from meshway.model.secret import Secret
 from meshway.problem import Problem
 from registry.api.answers import answer, caller, caller_of, once
 from registry.api.rehearse import invalid_span, rehearse, span_of
@@ -45,6 +46,10 @@ def apply_router(core: Core, gateways: Gateways) -> APIRouter:
         named |= {key.namespace for key in (*wanted.envelope.delete, *wanted.envelope.if_match)}
         for namespace in sorted(named):
             caller_of(request).require("documents:read" if dry_run else "documents:write", namespace)
+        for one, spec in written:
+            # Whether it would be unchanged says whether a guess at its contents was right.
+            if isinstance(spec, Secret) and not spec.keep:
+                caller_of(request).require("documents:write", one.metadata.namespace)
         if last_s is not None:
             caller_of(request).require_everywhere("calls:explain")
         documents = await core.documents.prepared(written)

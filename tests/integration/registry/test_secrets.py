@@ -263,3 +263,20 @@ async def test_the_digest_of_a_repeatable_write_is_none_that_passwords_can_be_tr
         assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
         (once,) = registry.core.view.onces.values()
         assert once.fingerprint not in (hashlib.sha256(text).digest() for text in (body, b"\n" + body))
+
+
+async def test_who_may_only_read_is_not_told_whether_a_guess_is_right(tmp_path: Path) -> None:
+    async with running_registry(tmp_path, trusts_loopback=False) as registry:
+        editor, viewer = await bearer(registry, "ed", "editor"), await bearer(registry, "eve", "viewer")
+        assert (await registry.call("PUT", f"{AT}/a", opaque(CANARY), editor)).status == 201
+        head = {"apiVersion": "meshway/v1", "kind": "Secret", "metadata": {"name": "a", "namespace": "default"}}
+        shown = (await registry.call("GET", f"{AT}/a", None, viewer)).json["spec"]
+        for spec, line, status in (
+            (opaque(CANARY)["spec"], viewer, 403),
+            (opaque("wrong")["spec"], viewer, 403),
+            (opaque(CANARY)["spec"], editor, 200),
+            (shown, viewer, 200),
+        ):
+            body = {"documents": [head | {"spec": spec}]}
+            answer = await registry.call("POST", "/v1/apply?dry_run=true", body, line)
+            assert answer.status == status, answer
