@@ -29,6 +29,10 @@ class Trust:
         self.trust_domain = self._reader.trust_domain
         self._known: dict[bytes, tuple[Principal, float]] = {}
 
+    def believes_less_than(self, before: "Trust") -> bool:
+        """Whether a certificate that was believed may be believed no more."""
+        return not (self.revoked <= before.revoked and set(self.roots) >= set(before.roots))
+
     def judge_token(self, token: bytes, now: float, wall: float) -> Principal | str:
         """Who shows a service token, or why nobody does. now: monotonic seconds; wall: seconds since 1970."""
         found = self._known.get(token)

@@ -12,7 +12,7 @@ from gateway.compiler.accept import Accepted
 from gateway.compiler.authentication import Authentications
 from gateway.compiler.blame import Blamed, blame
 from gateway.compiler.cluster_set import ClusterSet
-from gateway.compiler.clusters import FIRST_PORT, ClusterKey, Step, first_ports
+from gateway.compiler.clusters import FIRST_PORT, ClusterKey, Step, doubting, first_ports
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.endpoint_set import EndpointSet, Instances
 from gateway.compiler.filters import Limits
@@ -172,6 +172,8 @@ class Build:
         trust = _trust(accepted, base.tables.trust)
         self.steps = steps + anew.steps + self._consumer_steps(accepted)
         self.steps.append(_naming(parts, trust.trust_domain))
+        if trust.believes_less_than(base.tables.trust):
+            self.steps.append(doubting([one for group in clusters.values() for one in group.values()], parts))
         edge = gather(((host, route) for route in routes.values() for host in route.attached.edge), base.edge)
         mesh = gather(((to, route) for route in routes.values() for to in route.attached.mesh), base.mesh)
         written = (

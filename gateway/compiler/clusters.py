@@ -23,6 +23,7 @@ from gateway.upstream.cluster import Balancer, Cluster
 from gateway.upstream.cluster_settings import BalancingSettings, ClusterSettings
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import Network, Outside
+from gateway.wire.upstream_tls import MESH
 from meshway.model.instance import Instance
 from meshway.model.service import Service, SubsetMatch, target_port
 
@@ -342,6 +343,18 @@ def failing_over(cluster: Cluster, failover: tuple[Cluster, ...], followers: tup
 def emptying(cluster: Cluster) -> Step:
     """For a cluster that is in no table any more: calls that still hold it find nobody."""
     return _giving(cluster, ())
+
+
+def doubting(clusters: Iterable[Cluster], parts: Parts) -> Step:
+    """Services of the mesh show their certificates anew: a kept connection may be of one that is not believed now."""
+
+    def doubt() -> None:
+        for cluster in clusters:
+            if cluster.opening.tls is not None and cluster.opening.tls.mode == MESH:
+                for endpoint in cluster.endpoints:
+                    parts.retire(endpoint)
+
+    return doubt
 
 
 def retiring(endpoint: Endpoint, parts: Parts) -> Step:

@@ -139,9 +139,10 @@ async def test_an_instance_of_the_mesh_must_be_the_service_that_is_called(issued
         assert (await fate(gateway) == "200") == is_good
         assert len(upstream.requests) == int(is_good)
         if is_good:
-            # Another policy, so that it is another connection.
-            gateway.apply(bundle(issued, roots=(MESH_ROOT,)), policy({"mode": "mesh", "sni": "books.default.mesh"}))
-            assert "revoked" in await fate(gateway)
+            assert await fate(gateway) == "200"
+            assert {request.connection for request in upstream.requests} == {0}
+            gateway.apply(bundle(issued, roots=(MESH_ROOT,)))
+            assert "revoked" in await fate(gateway), "its connection was kept"
 
 
 async def test_connections_of_before_are_not_used_when_more_is_asked() -> None:

@@ -25,7 +25,7 @@ def test_nobody_is_believed_where_there_is_no_authority() -> None:
 
 def test_a_token_is_remembered_for_a_minute_and_not_beyond_its_end() -> None:
     trust, wall = Trust(BUNDLE), time.time()
-    short = said(exp=wall + 10).encode()
+    short = said(exp=10).encode()
     found = trust.judge_token(short, 100.0, wall)
     assert isinstance(found, Principal)
     assert (found.name, found.namespace, found.service, found.method) == (CART, "default", "cart", "service_token")
@@ -45,3 +45,13 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 NOBODY_FOUND = Principal("x")
+
+
+def test_it_tells_whether_somebody_is_believed_no_more() -> None:
+    def trust(roots: tuple[str, ...], *revoked: int) -> Trust:
+        hashes = tuple(f"{one:016x}" for one in revoked)
+        return Trust(TrustBundle(trust_domain="mesh.internal", generation=1, roots=roots, revoked=hashes))
+
+    before = trust(("one",), 7)
+    later = (before, trust(("one", "two"), 7), trust(("one",)), trust(("one",), 8), trust(("two",), 7), NOBODY)
+    assert [one.believes_less_than(before) for one in later] == [False, False, False, True, True, True]
