@@ -1,29 +1,40 @@
 """Nonces that were used: each once on a host, whichever worker it comes to: the supervisor has the book."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Final, Protocol
 
-MOST: Final = 100_000
+MOST: Final = 200_000
+MOST_OF_ONE: Final = 100_000  # of one key: else whoever has one shuts out all others
+WHOSE: Final = 8  # bytes at the beginning of a mark, which tell whose it is
 ANSWER_S: Final = 1.0
 
 
 class NonceBook:
     """Full = nothing is fresh any more: to forget one that still holds would be to let it in twice."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self, most: int = MOST, most_of_one: int = MOST_OF_ONE) -> None:
+        self._most, self._most_of_one = most, most_of_one
+        self._count: Counter[bytes] = Counter()
         self._used: set[bytes] = set()
         self._ends: list[tuple[float, bytes]] = []
 
     def use(self, mark: bytes, until: float, wall_s: float) -> bool:
-        """Whether it is fresh; from now on it is not. mark: of key and nonce. until, wall_s: seconds since 1970."""
+        """Whether it is fresh; from now on it is not. mark: whose it is, then key
+        and nonce. until, wall_s: seconds since 1970."""
         while self._ends and self._ends[0][0] <= wall_s:
-            self._used.discard(heappop(self._ends)[1])
-        if mark in self._used or len(self._used) >= self._most:
+            ended = heappop(self._ends)[1]
+            self._used.discard(ended[WHOSE:])
+            self._count[ended[:WHOSE]] -= 1
+            if not self._count[ended[:WHOSE]]:
+                del self._count[ended[:WHOSE]]
+        whose, nonce = mark[:WHOSE], mark[WHOSE:]
+        if nonce in self._used or len(self._used) >= self._most or self._count[whose] >= self._most_of_one:
             return False
-        self._used.add(mark)
+        self._used.add(nonce)
+        self._count[whose] += 1
         heappush(self._ends, (until, mark))
         return True
 

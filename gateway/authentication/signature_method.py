@@ -12,7 +12,7 @@ from gateway.authentication.message_signature import Signed, Unsigned, read_sign
 from gateway.authentication.places import Credentials
 from gateway.authentication.proof import Fault, Proof
 from gateway.exchange import Exchange
-from gateway.nonces import Nonces
+from gateway.nonces import WHOSE, Nonces
 from gateway.secret_ring import NEVER, ReadSecret
 from meshway.identity import Principal
 from meshway.jwt_keys import ReadKey, algorithm_of, sort_keys
@@ -129,7 +129,8 @@ class SignatureMethod:
     async def _once(self, signed: Signed, proof: Proof) -> Proof | Fault:
         """Kept for as long as the signature could be shown again."""
         assert signed.created is not None
-        mark = hmac.digest(signed.key_id.encode(), signed.nonce.encode(), hashlib.sha256)[:16]
+        whose = hashlib.sha256(f"{self._policy} {signed.key_id}".encode()).digest()[:WHOSE]
+        mark = whose + hmac.digest(signed.key_id.encode(), signed.nonce.encode(), hashlib.sha256)[:16]
         is_fresh = await self._nonces.use(mark, signed.created + self._max_age_s + AHEAD_S)
         if is_fresh is None:
             return Fault("nonces cannot be compared now", is_busy=True)
