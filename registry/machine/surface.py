@@ -46,6 +46,8 @@ OPEN_COMPAT: Final = frozenset(
     }
 )
 
+_REPEATED: Final = ("/v1/heartbeats", "/v1/reports", "/v1/assignments", "/v1/answers/")
+
 log = logging.getLogger("meshway.registry")
 
 Place = tuple[str, tuple[str, ...], str]
@@ -100,10 +102,9 @@ class Surface:
 
     def _turned_away(self, peer: str, head: RequestHead, refused: Problem) -> Problem:
         """Whoever came without a token, with one that holds no more, or from another site's page."""
-        if head.method not in (b"GET", b"HEAD"):
-            path = head.target.partition(b"?")[0].decode("latin-1")  # without what may be a token
-            action = f"{head.method.decode('latin-1')} {path}"
-            self._note_denied(Actor(NOBODY.principal.name, peer, action), refused.status)
+        method, path = head.method.decode("latin-1"), head.target.partition(b"?")[0].decode("latin-1")
+        if _is_write(method, path):  # without a query, which may hold a token
+            self._note_denied(Actor(NOBODY.principal.name, peer, f"{method} {path}"), refused.status)
         return refused
 
     def body_limit(self, head: RequestHead) -> int:
@@ -118,7 +119,7 @@ class Surface:
 
     def denied(self, request: Request, status: int) -> None:
         """Called with the answer: writes that were denied stand in the audit log, too."""
-        if request.method != "GET":
+        if _is_write(request.method, request.path):
             self._note_denied(Actor(request.who, request.peer, f"{request.method} {request.path}"), status)
 
     def tokens_changed(self) -> None:
@@ -208,6 +209,11 @@ class Surface:
                 self._targets.clear()
             place = self._targets[target] = _read_target(target)
         return place
+
+
+def _is_write(method: str, path: str) -> bool:
+    """What programs repeat every few seconds writes nothing: with tokens that are over, a mesh would fill the log."""
+    return method not in ("GET", "HEAD") and not path.startswith(_REPEATED) and not path.endswith("/heartbeat")
 
 
 def _read_target(target: bytes) -> Place:

@@ -113,6 +113,9 @@ async def test_denied_writes_stand_there_too_and_denied_reads_do_not(tmp_path: P
         await registry.core.tokens.revoke(TRUSTED, gone.id)
         mistaken = f"Authorization: Bearer {gone.token}"
         assert (await registry.call("DELETE", PLACE, None, mistaken)).json["code"] == "token_revoked"
+        beat = await registry.call("POST", "/v1/heartbeats", {"leases": ["x"]}, mistaken)
+        assert beat.status == 401, "and no row: it comes again in a moment, and writes nothing"
+        assert (await registry.call("POST", "/v1/reports", {}, eve)).status == 403
         foreign = "Origin: https://elsewhere.example"
         assert (await registry.call("DELETE", PLACE, None, root, foreign)).json["code"] == "foreign_origin"
         assert (await registry.call("GET", PLACE, None, mistaken)).status == 401
