@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from loadtest import tls
 from loadtest.measure import Run, run_wrk
 from loadtest.micro import policies
 from loadtest.peers import CONFIGS, Bench, Peer, RoutesBy, install_peers
@@ -234,6 +235,8 @@ def main() -> None:
     ]
     if not options.only or "policies" in options.only:
         sections.append(policies.table())
+    if not options.only or "tls" in options.only:
+        sections.append(tls.section(options.rounds, options.seconds))
     text = "\n".join(
         ["# Results", "", "Written by `make bench`; medians (min–max) of interleaved rounds.", "", head, "", *sections]
     )
