@@ -189,13 +189,19 @@ class Call(Ending):
             verdict = await awaitable
         except Exception:
             _log.exception("a filter failed")
-            verdict = Reply(503, "policy_unavailable", "UAEX", "a policy of this route cannot be decided now")
+            verdict = _undecided()
         if self.is_over:
             return
         if verdict is not None:
             self.answer(verdict)
-        else:
+            return
+        try:
             self._filter(plan, index)
+        except Exception:
+            # No protocol is above it, whose connection would end with it: the caller would wait for ever.
+            _log.exception("a call failed")
+            if not self.is_over:
+                self.on_bad_body(_undecided())
 
     def _enter(self, plan: RoutePlan, now: float) -> None:
         """Into the cluster: breaker and bulkhead."""
@@ -438,3 +444,7 @@ class Call(Ending):
     def _is_unsent(self) -> bool:
         """Nobody takes the request's body yet."""
         return not self.is_over and (self.attempt is None or self.attempt.upstream is None)
+
+
+def _undecided() -> Reply:
+    return Reply(503, "policy_unavailable", "UAEX", "a policy of this route cannot be decided now")

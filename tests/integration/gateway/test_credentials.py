@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway import password_checks
+from gateway.filters import claim_headers
 from gateway.password_checks import MOST_WAITING
 from meshway.snapshot import Change
 from tests.integration.gateway.test_decisions import route, saying, services
@@ -142,6 +143,26 @@ async def test_consumers_and_groups_are_let_in_by_name_and_others_are_not() -> N
         assert await statuses(gateway, *calls) == [403, 200, 403, 403]
         gateway.apply(only(consumer_group="staff"))
         assert await statuses(gateway, *calls) == [403, 403, 200, 403]
+
+
+async def test_a_fault_of_ours_behind_a_password_is_a_refusal_and_no_endless_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    upstream = saying("1")
+    jwt = {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks": Issuer().jwks, "claims_to_headers": {"sub": "X-User"}}
+    elsewhere = document("Authentication", "elsewhere", {"methods": [{"jwt": jwt}]}, "shop")
+    documents = (route(to("books")), authentication({"basic": {"secret": "users"}}), elsewhere)
+
+    def fails(block: bytes, names: object) -> bytes:
+        raise RuntimeError("a fault")
+
+    async with services(upstream) as books, compiled_gateway(*books, *documents) as gateway:
+        gateway.secrets.take(contents("users", "basic_users", [{"username": "ada", "hash": hashed("x")}]))
+        monkeypatch.setattr(claim_headers, "remove_alike", fails)
+        status, _, body = await gateway.ask(fields=password("ada", "x"))
+        assert (status, json.loads(body)["code"], upstream.requests) == (503, "policy_unavailable", [])
+        monkeypatch.undo()
+        assert await statuses(gateway, password("ada", "x")) == [200]
 
 
 @pytest.mark.proves(
