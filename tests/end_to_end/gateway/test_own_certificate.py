@@ -77,8 +77,12 @@ class Caller:
     """A service that calls through mesh TLS, on a new connection each time, by the roots that it was told last and,
     with a keeper, with a certificate of its own."""
 
-    def __init__(self, gateway: GatewayProcess, roots: str, keeper: CertificateKeeper | None = None) -> None:
+    def __init__(
+        self, gateway: GatewayProcess, roots: str, keeper: CertificateKeeper | None = None, identity: str = IDENTITY
+    ) -> None:
+        """identity: the gateway's."""
         self.gateway = gateway
+        self._identity = identity
         self._roots = roots
         self.keeper = keeper
         self.statuses: list[int] = []
@@ -98,7 +102,7 @@ class Caller:
         ):
             tls = answer.extensions["network_stream"].get_extra_info("ssl_object")
             leaf = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True))
-            assert spiffe_id_of(leaf).text == IDENTITY
+            assert spiffe_id_of(leaf).text == self._identity
             await answer.aread()
         self.statuses.append(answer.status_code)
         self.serials.add(f"{leaf.serial_number:x}")
@@ -109,6 +113,10 @@ class Caller:
         """Waits for so many more."""
         wanted = len(self.statuses) + more
         await until(lambda: len(self.statuses) >= wanted, within_s=20.0)
+
+    async def calls_now(self, count: int) -> None:
+        for _ in range(count):
+            await self.call()
 
     async def run(self) -> None:
         while not self.is_leaving:
@@ -186,8 +194,48 @@ async def test_leaf_intermediate_and_root_are_rotated_under_load_without_a_faile
     assert roots_of(registry).count("BEGIN CERTIFICATE") == 1
 
 
-async def enrolled(registry: Registry, client: AsyncRegistry, folder: Path) -> CertificateKeeper:
-    made = registry.client.post("/v1/identity/enrolments", json={"subject": "shop/cart"}).json()
+async def test_a_revoked_certificate_is_refused_by_every_gateway_within_five_seconds(
+    mesh: tuple[Registry, GatewayProcess], tmp_path: Path
+) -> None:
+    registry, first = mesh
+    token = tmp_path / "token-2"
+    token.write_text(registry.client.post("/v1/identity/enrolments", json={"subject": "gateway/gw-2"}).json()["token"])
+    (tmp_path / "second").mkdir()
+    client = AsyncRegistry(MeshSettings(registry=registry.url))
+    stolen = await enrolled(registry, client, tmp_path / "cart")
+    sound = await enrolled(registry, client, tmp_path / "stock", "shop/stock")
+    async with GatewayProcess(tmp_path / "second", registry.url, node="gw-2", enrol_token_file=str(token)) as second:
+        named = ((first, IDENTITY), (second, IDENTITY.replace("gw-1", "gw-2")))
+        thieves = [Caller(gateway, "", stolen, identity) for gateway, identity in named]
+        others = [Caller(gateway, "", sound, identity) for gateway, identity in named]
+        for caller in (*thieves, *others):
+            await shown_at_last(caller)
+            assert caller.statuses == [200]
+        registry.client.post("/v1/identity/revocations", json={"subject": "shop/cart"}).raise_for_status()
+        end = time.monotonic() + 5.0
+        # Each call is a connection of its own, so that many in a row meet both workers.
+        await asyncio.gather(*(refused_in_a_row(caller, end) for caller in thieves))
+        for caller in others:
+            await caller.calls_now(5)
+            assert caller.statuses == [200] * 6
+    await client.close()
+
+
+async def refused_in_a_row(caller: Caller, end: float) -> None:
+    """Ten times 401; end: monotonic seconds until when the last call may be let in."""
+    refused = 0
+    while refused < 10:
+        await caller.call()
+        status = caller.statuses[-1]
+        assert status in (200, 401)
+        refused = refused + 1 if status == 401 else 0
+        assert status == 401 or time.monotonic() < end, "a revoked certificate is believed"
+
+
+async def enrolled(
+    registry: Registry, client: AsyncRegistry, folder: Path, subject: str = "shop/cart"
+) -> CertificateKeeper:
+    made = registry.client.post("/v1/identity/enrolments", json={"subject": subject}).json()
     keeper = CertificateKeeper(client, CertificateFolder(folder), token=lambda: str(made["token"]))
     await keeper.step()
     assert keeper.credential is not None, keeper.problem
