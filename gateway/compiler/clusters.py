@@ -20,10 +20,9 @@ from gateway.balancing.round_robin import RoundRobin
 from gateway.compiler.diff import Entry, ServiceKey
 from gateway.plan import Parts
 from gateway.upstream.cluster import Balancer, Cluster
-from gateway.upstream.cluster_settings import BalancingSettings, ClusterSettings
+from gateway.upstream.cluster_settings import MESH, BalancingSettings, ClusterSettings
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import Network, Outside
-from gateway.wire.upstream_tls import MESH
 from meshway.model.instance import Instance
 from meshway.model.service import Service, SubsetMatch, target_port
 

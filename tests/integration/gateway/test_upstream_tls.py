@@ -24,7 +24,7 @@ from tests.parts.authority import Authority, Issued
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.secrets import contents
-from tests.parts.upstream import RecordingUpstream
+from tests.parts.upstream import Received, RecordingUpstream
 
 ROOT, OTHER, MESH_ROOT = Authority(), Authority("Other"), Authority("Mesh Root")
 BOOKS = "spiffe://mesh.internal/ns/default/svc/books"
@@ -143,6 +143,23 @@ async def test_an_instance_of_the_mesh_must_be_the_service_that_is_called(issued
             assert {request.connection for request in upstream.requests} == {0}
             gateway.apply(bundle(issued, roots=(MESH_ROOT,)))
             assert "revoked" in await fate(gateway), "its connection was kept"
+
+
+async def test_a_call_that_runs_while_its_instance_is_revoked_is_the_last_on_its_connection() -> None:
+    issued, roots = MESH_ROOT.issue(BOOKS), (MESH_ROOT,)
+    async with books(server(issued, MESH_ROOT), bundle(roots=roots), policy({"mode": "mesh"})) as (gateway, upstream):
+        own = MESH_ROOT.issue(GATEWAY)
+        gateway.serving.take_identity(read_pair(own.certificate, own.key))
+        answer = upstream.pieces_of
+
+        def revoke_and_answer(received: Received) -> list[bytes]:
+            gateway.apply(bundle(issued, roots=roots))
+            return answer(received)
+
+        upstream.pieces_of = revoke_and_answer
+        assert await fate(gateway) == "200"
+        assert "revoked" in await fate(gateway)
+        assert len(upstream.requests) == 1
 
 
 async def test_connections_of_before_are_not_used_when_more_is_asked() -> None:
