@@ -1,11 +1,14 @@
 """What the registry told a worker of Secrets: by namespace and name, with who must forget when one is another."""
 
+import logging
 import threading
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from weakref import WeakSet
 
 from gateway.key_ring import Forgetful
+from meshway.certificates import CertificateFault, read_bundle
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.secret import may_refer
 from meshway.snapshot import SecretFrame
@@ -13,6 +16,8 @@ from meshway.snapshot import SecretFrame
 Key = tuple[str, str]
 _T = TypeVar("_T")
 NEVER: Final = float("inf")
+
+_log = logging.getLogger("meshway.gateway.secrets")
 
 
 class Version(NamedTuple, Generic[_T]):
@@ -93,3 +98,24 @@ class ReadSecret(Generic[_T]):
 
     def forget(self) -> None:
         self._found = None
+
+
+def authorities(frame: SecretFrame | None, wall_s: float) -> Version[bytes] | None:
+    """Of a `ca_bundle` all versions that are accepted now, PEM, until the first of them is not any more. None: it is
+    not known, or another type, or holds nobody who can be believed."""
+    if frame is None or frame.type != "ca_bundle":
+        return None
+    held = [one for one in frame.versions if one.until is None or one.until > wall_s]
+    text = b"".join(_bundle(str(one.data)) for one in held)
+    until = min((one.until for one in held if one.until is not None), default=NEVER)
+    return Version(until, text) if text else None
+
+
+@lru_cache(maxsize=64)
+def _bundle(text: str) -> bytes:
+    """As it can stand beside others; b"": it cannot be read."""
+    try:
+        return read_bundle(text.encode())
+    except CertificateFault as fault:
+        _log.error("authorities of a Secret are not believed: %s", fault)
+        return b""

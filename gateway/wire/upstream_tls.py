@@ -5,12 +5,13 @@ sent without the proof that was asked for. Connections that are open stay while 
 """
 
 import ssl
+import time
 from collections.abc import Callable
 from typing import Any
 
 from cryptography import x509
 
-from gateway.secret_ring import SecretRing
+from gateway.secret_ring import SecretRing, authorities
 from gateway.trust import Trust
 from gateway.upstream.cluster_settings import MESH, TlsSettings
 from meshway.certificates import CertificateFault, Pair, alternative_names, read_pair
@@ -19,10 +20,17 @@ from meshway.tls import client_context
 
 
 class UpstreamContexts:
-    """One a process. trust, identity: what is known of the mesh now, and the gateway's own certificate of it."""
+    """One a process. trust, identity: what is known of the mesh now, and the gateway's own certificate of it. wall:
+    seconds since 1970."""
 
-    def __init__(self, secrets: SecretRing, trust: Callable[[], Trust], identity: Callable[[], Pair | None]) -> None:
-        self._secrets = secrets
+    def __init__(
+        self,
+        secrets: SecretRing,
+        trust: Callable[[], Trust],
+        identity: Callable[[], Pair | None],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._secrets, self._wall = secrets, wall
         self._trust, self._identity = trust, identity
         self._made: dict[TlsSettings, tuple[tuple[Any, ...], ssl.SSLContext]] = {}
 
@@ -32,8 +40,7 @@ class UpstreamContexts:
         known = self._made.get(tls)
         if known is not None and known[0] == made_of:
             return known[1]
-        authorities, shown = made_of
-        context = client_context(authorities, shown)
+        context = client_context(*made_of)
         # The name is another one than what was asked for: it is looked at after the handshake.
         context.check_hostname = not tls.names and tls.mode != MESH
         self._made[tls] = made_of, context
@@ -51,10 +58,10 @@ class UpstreamContexts:
     def _authorities(self, tls: TlsSettings) -> bytes | None:
         if not tls.ca:
             return None
-        frame = self._secrets.held(tls.namespace, tls.ca)
-        if frame is None or frame.type != "ca_bundle":
+        believed = authorities(self._secrets.held(tls.namespace, tls.ca), self._wall())
+        if believed is None:
             raise CertificateFault(f'Secret "{tls.ca}" is not known here, or of another type')
-        return "".join(str(version.data) for version in frame.versions).encode()
+        return believed.contents
 
     def _pair(self, tls: TlsSettings) -> Pair | None:
         if not tls.certificate:

@@ -1,13 +1,14 @@
 """From compiled listeners and held pairs to what sockets show: contexts by host name, and what each listener says."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from gateway.compiler.listeners import NOTHING_WRITTEN, ListenerPlan, Served
 from gateway.key_pairs import DocumentName, KeyPairs
 from gateway.relay.forwarding import Networks
-from gateway.secret_ring import SecretRing
+from gateway.secret_ring import NEVER, SecretRing, authorities
 from gateway.trust import NOBODY, Trust
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.server_names import ServerNames, by_host
@@ -33,10 +34,18 @@ class Asks(NamedTuple):
 
 
 class Serving:
-    """listeners: of the worker. trusted_proxies: of the edge, where no document says which. secrets: what is known."""
+    """listeners: of the worker. trusted_proxies: of the edge, where no document says which. secrets: what is known.
+    wall: seconds since 1970."""
 
-    def __init__(self, listeners: Sequence[ListenerContext], trusted_proxies: Networks, secrets: SecretRing) -> None:
-        self._secrets = secrets
+    def __init__(
+        self,
+        listeners: Sequence[ListenerContext],
+        trusted_proxies: Networks,
+        secrets: SecretRing,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._secrets, self._wall = secrets, wall
+        self._until = NEVER  # the first end of authorities that are believed
         self.pairs = KeyPairs(self._show)
         self._listeners = listeners
         self._trusted_proxies = trusted_proxies
@@ -73,6 +82,11 @@ class Serving:
         """A Secret is another."""
         self._show()
 
+    def beat(self) -> None:
+        """Now and then: whoever was believed for a time is not any more."""
+        if self._wall() >= self._until:
+            self._show()
+
     def _authorities(self, plan: ListenerPlan) -> tuple[str, bytes | None]:
         """Their name and their certificates, PEM; None: nobody is asked for one, since nobody could say that it holds.
         Of a Secret all versions that are accepted."""
@@ -81,13 +95,16 @@ class Serving:
         if plan.trust == TRUST_MESH:
             return TRUST_MESH, "".join(self._trust.roots).encode() or None
         frame = self._secrets.held(MESH_NAMESPACE, plan.trust)
-        if frame is None or frame.type != "ca_bundle":
+        believed = authorities(frame, self._wall())
+        if frame is None or believed is None:
             return "", None
-        return "/".join(frame.key), "".join(str(version.data) for version in frame.versions).encode()
+        self._until = min(self._until, believed.until)
+        return "/".join(frame.key), believed.contents
 
     def _show(self) -> None:
         """For new connections of all listeners with TLS; what did not change is not made anew."""
         used: dict[object, ServingContext] = {}
+        self._until = NEVER
         for listener in self._listeners:
             if listener.tls is not None:
                 self._show_on(listener, self._served.listeners[listener.name], used)
@@ -95,11 +112,11 @@ class Serving:
 
     def _show_on(self, listener: ListenerContext, plan: ListenerPlan, used: dict[object, ServingContext]) -> None:
         assert listener.tls is not None
-        default, (authority, authorities) = plan.default, self._authorities(plan)
-        if authorities is None:
+        default, (authority, believed) = plan.default, self._authorities(plan)
+        if believed is None:
             asks = Asks(plan.min_version, "none", None, "")
         else:
-            asks = Asks(plan.min_version, plan.client_auth, authorities, authority)
+            asks = Asks(plan.min_version, plan.client_auth, believed, authority)
         if asks.client_auth == "none" and plan.client_auth == "require":
             # Nobody can be believed: nobody comes in, until the authorities are known.
             listener.tls.install(serving_context("1.2", "none", None), ServerNames({}, {}, None))

@@ -346,6 +346,7 @@ class Worker:
             self._evidence.beat(self._holder.tables)
             self._gauges.beat(self._holder.tables, self._compiler.limits)
             self._listening.beat(now)
+            self._serving.beat()
         if self._beats % BEATS_PER_SIGN == 0:
             self.channel.send(Alive())
 

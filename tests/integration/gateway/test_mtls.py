@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +20,7 @@ from tests.integration.gateway.test_tls import certificate, hold, listener
 from tests.parts.authority import Authority, Issued
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
+from tests.parts.conditions import until
 from tests.parts.upstream import RecordingUpstream
 
 SERVING, MESH_ROOT, PARTNERS = Authority(), Authority("Mesh Root"), Authority("Partners")
@@ -182,6 +184,27 @@ async def test_a_listener_asks_for_certificates_of_its_own_authority() -> None:
         assert (await ask(gateway, partner))[0] == 200
         gateway.apply(listener(tls={"client_auth": "optional", "trust": "partners"}))
         assert (await ask(gateway, None))[0] == 200
+
+
+async def test_an_older_version_of_an_authority_is_believed_until_its_end_and_as_people_write_it() -> None:
+    end = time.time() + 1.0
+    following = "# Autorité\n" + MESH_ROOT.pem.decode().rstrip()
+    older = SecretContents(end, PARTNERS.pem.decode().rstrip())
+    told = SecretFrame(
+        namespace="mesh",
+        name="partners",
+        type="ca_bundle",
+        share_with=[],
+        versions=[SecretContents(None, following), older],
+    )
+    asked = listener(tls={"client_auth": "require", "trust": "partners"})
+    async with books(bundle(), asked, face=EDGE) as (gateway, _):
+        gateway.secrets.take(told)
+        mine, partner = MESH_ROOT.issue("partner.example"), PARTNERS.issue("partner.example")
+        assert (await ask(gateway, mine))[0] == 200
+        await until(lambda: time.time() >= end)
+        gateway.serving.beat()
+        assert [(await ask(gateway, own))[0] for own in (partner, mine)] == [0, 200]
 
 
 @pytest.mark.proves("AuthenticationMethod.mtls", "Mtls.trust", "Mtls.principal", "Mtls.allowed")
