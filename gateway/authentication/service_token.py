@@ -15,7 +15,10 @@ _POLICY: Final = "TrustBundle mesh/mesh"
 
 
 def prove(exchange: Exchange, trust: Trust, wall: float) -> Reply | None:
-    """Of a call that shows a token. One that does not hold is refused: it makes nobody anonymous."""
+    """Of a call that shows a token. One that does not hold is refused: it makes nobody anonymous. Beside a certificate
+    of the mesh it says nothing: who shows his own, and a token that he overheard, is nobody else."""
+    if exchange.principal is not None:
+        return None
     if exchange.scheme != b"https" and not is_loopback(exchange.peer):
         return _unproved("service tokens are taken over TLS, or from this machine")
     found = trust.judge_token(exchange.head.named[FIELD], exchange.started, wall)

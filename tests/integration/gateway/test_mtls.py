@@ -16,6 +16,8 @@ from meshway.identity import serial_hash
 from meshway.snapshot import Change, SecretContents, SecretFrame
 from meshway.tls import client_context
 from tests.integration.gateway.test_decisions import saying
+from tests.integration.gateway.test_service_token import CART as OF_TOKEN
+from tests.integration.gateway.test_service_token import jwk, said, shown
 from tests.integration.gateway.test_tls import certificate, hold, listener
 from tests.parts.authority import Authority, Issued
 from tests.parts.changes import document, edge_route, running, to
@@ -105,6 +107,17 @@ async def test_a_certificate_that_names_nobody_of_ours_lets_nobody_in(issued: Is
         assert (await ask(gateway, issued))[0] == 0
         assert upstream.requests == []
         assert (await ask(gateway, MESH_ROOT.issue(CART)))[0] == 200
+
+
+async def test_a_token_beside_the_certificate_makes_nobody_else_of_the_caller() -> None:
+    spec = {"trust_domain": "mesh.internal", "generation": 1, "roots": [MESH_ROOT.pem.decode()], "token_keys": [jwk()]}
+    async with books(document("TrustBundle", "mesh", spec, "mesh")) as (gateway, _):
+        for own, name in ((MESH_ROOT.issue(CART), CART), (None, OF_TOKEN)):
+            tls = await gateway.open_tls(showing(own), BOOKS)
+            tls.send(f"GET / HTTP/1.1\r\nHost: {BOOKS}\r\n{shown(said())}\r\n".encode())
+            assert (await tls.answer())[0] == 200
+            tls.writer.close()
+            assert gateway.lines[-1]["principal"] == name
 
 
 @pytest.mark.proves("AccessCaller.service")
