@@ -58,6 +58,11 @@ class KeyRing:
         held = self._held.get(url)
         return held.keys if held is not None and held.confirmed_s >= since_s else None
 
+    def text(self, url: str) -> tuple[bytes, float] | None:
+        """As it was published, and when it last was; None: it is not known."""
+        held = self._held.get(url)
+        return None if held is None else (held.text, held.confirmed_s)
+
     def watch(self, url: str, who: Forgetful) -> None:
         """In any thread. who: kept weakly."""
         with self._lock:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from gateway.consumer_ring import ConsumerRing
 from gateway.exchange import Exchange, Hold, Reply, Turn, WholeBody
+from gateway.issuer_link import IssuerLink
 from gateway.key_ring import KeyRing
 from gateway.nonces import Nonces, OwnNonces
 from gateway.password_checks import PasswordChecks
@@ -238,6 +239,7 @@ class Parts:
     advancing: "set[Advancing]" = field(default_factory=set)
     desks: "Mapping[str, Desk]" = field(default_factory=dict)
     keys: KeyRing = field(default_factory=KeyRing)
+    issuers: IssuerLink = field(default_factory=lambda: IssuerLink(allow_loopback=False))
     secrets: SecretRing = field(default_factory=SecretRing)
     consumers: ConsumerRing = field(default_factory=ConsumerRing)
     passwords: PasswordChecks = field(default_factory=PasswordChecks)

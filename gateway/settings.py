@@ -29,6 +29,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     recorded: the folder of the calls that are kept for rehearsals, "" for none. crosses_namespaces: whether Routes may
     send to other namespaces where no document says anything of it. trusted_proxies: networks of proxies whose word on
     where a call comes from is taken.
+    calls_loopback: issuers may be on this machine; the supervisor decides.
     log_pending: calls that wait for the flusher before further ones are dropped and counted. folder_lock: the file that
     a living supervisor holds locked, "" for none. max_connections: of callers, over all listeners;
     max_connections_per_address: at the edge, 0 = any number. head_timeout_s: from a head's first byte to its last;
@@ -51,6 +52,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     folder_lock: str = ""
     recorded: str = ""
     crosses_namespaces: bool = False
+    calls_loopback: bool = False
     max_connections: int = 20_000
     max_connections_per_address: int = 1_000
     head_timeout_s: float = 10.0
@@ -123,6 +125,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
             zone=self.zone,
             folder_lock=str(self.data_dir / "run" / "gateway.lock"),
             access_log=self._access_log_path,
+            calls_loopback=is_loopback(self.bind),
             recorded="" if self.access_log == "off" else str(self.recorded_folder),
         )
 

@@ -26,6 +26,7 @@ class Principal(msgspec.Struct, frozen=True):
     name: `anonymous`, `loopback`; by a token `ISSUER#SUBJECT` (an issuer has no `#`, so no two callers share a name);
     by an API key the consumer's `namespace/name`. namespace, service: of a workload; service "" = the caller is none.
     consumer: `namespace/name` of the Consumer it was found to be, "" = none; groups: that one's. claims: of its token.
+    token_groups: those that its token names, by the word of policy's namespace.
     method: how it was proved (`jwt`, `api_key`), "" = not at all. policy: by whose word (`Authentication shop/people`).
     """
 
@@ -34,6 +35,7 @@ class Principal(msgspec.Struct, frozen=True):
     service: str = ""
     consumer: str = ""
     groups: frozenset[str] = frozenset()
+    token_groups: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = msgspec.field(default_factory=dict)
     method: str = ""
     policy: str = ""

@@ -19,6 +19,7 @@ KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _FORM: Final = b"\x01"  # of what is sealed, so that another one can come
 _FINGERPRINTS: Final = b"meshway fingerprints"
+_DERIVED: Final = b"meshway derived keys"
 
 
 class KeyFileRefused(Exception):
@@ -32,11 +33,12 @@ class SealBroken(Exception):
 class Sealing:
     """Seals and opens by one data key."""
 
-    __slots__ = ("_cipher", "_fingerprint_key")
+    __slots__ = ("_cipher", "_derivation_key", "_fingerprint_key")
 
     def __init__(self, data_key: bytes) -> None:
         self._cipher = AESGCM(data_key)
         self._fingerprint_key = hmac.digest(data_key, _FINGERPRINTS, hashlib.sha256)
+        self._derivation_key = hmac.digest(data_key, _DERIVED, hashlib.sha256)
 
     def seal(self, plain: bytes, associated: str) -> bytes:
         """associated: whose it is (`Secret shop/keys`), so that sealed rows cannot take each other's place."""
@@ -56,6 +58,10 @@ class Sealing:
     def fingerprint(self, plain: bytes) -> str:
         """8 hex digits of `mark`."""
         return self.mark(plain)[:4].hex()
+
+    def derive(self, purpose: str) -> bytes:
+        """A key of KEY_BYTES for this purpose alone, the same for everybody who has the data key."""
+        return hmac.digest(self._derivation_key, purpose.encode(), hashlib.sha256)
 
     def mark(self, plain: bytes) -> bytes:
         """An HMAC: tells whether two are the same, and lets nobody try what they may be."""

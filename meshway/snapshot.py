@@ -96,10 +96,14 @@ class Reset(Frame, frozen=True, tag="reset"):
 
 
 class SecretContents(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A version of a Secret. until: seconds since 1970, from then on it is not accepted; None: it is the newest."""
+    """A version of a Secret. until: seconds since 1970, from then on it is not accepted; None: it is the newest.
+
+    session_key: of type opaque, what sessions of people are sealed by who log in by it; another with each version.
+    """
 
     until: float | None
     data: Any
+    session_key: bytes = b""
 
     def __repr__(self) -> str:
         return "SecretContents(***)"

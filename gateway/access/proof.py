@@ -69,12 +69,17 @@ def is_consumer(namespace: str, name: str) -> Test:
 
 
 def is_in_group(namespace: str, group: str) -> Test:
-    """As `is_consumer`: who is in a group is the word of the Consumer's namespace."""
+    """As `is_consumer`: who is in a group is the word of the Consumer's namespace, or of the Authentication's."""
     of = (f"{namespace}/", f"{MESH_NAMESPACE}/")
+    by = (f"Authentication {namespace}/", f"Authentication {MESH_NAMESPACE}/")
 
     def is_meant(exchange: Exchange) -> bool:
         principal = exchange.principal
-        return principal is not None and group in principal.groups and principal.consumer.startswith(of)
+        if principal is None:
+            return False
+        if group in principal.token_groups and principal.policy.startswith(by):
+            return True
+        return group in principal.groups and principal.consumer.startswith(of)
 
     return is_meant
 

@@ -3,20 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
+from gateway.authentication.claim_rules import ClaimRules
 from gateway.authentication.proof import REMEMBERED_S, Fault, Proof
 from gateway.consumer_ring import ConsumerRing
 from gateway.key_ring import KeyRing
-from gateway.routing.string_match import compile_string
 from gateway.secret_ring import ReadSecret
-from meshway.http1.fields import is_value
-from meshway.identity import Principal, claim, claim_texts
+from meshway.identity import Principal
 from meshway.jwt import TokenFault, TokenRules, expiry_of, issuer_of, verify
 from meshway.jwt_keys import KeySet, ReadKey, read_keys, read_shared_keys
 from meshway.model.authentication import Jwt
-from meshway.model.match import StringMatch, Text
 
 MAX_REMEMBERED: Final = 4 << 20  # bytes of tokens
-MAX_NAME: Final = 256  # characters
 
 
 class Keys(Protocol):
@@ -87,9 +84,6 @@ def read_set(data: Any) -> tuple[ReadKey, ...]:
     return read_shared_keys(data) if is_shared else read_keys(data)
 
 
-Holds = Callable[[Mapping[str, Any]], bool]
-
-
 class TokenMethod:
     """namespace, policy: of the Authentication (`Authentication shop/people`). is_only: no other method knows other
     issuers' tokens.
@@ -118,9 +112,7 @@ class TokenMethod:
         self._rules = TokenRules(
             spec.issuer, frozenset(spec.audiences), frozenset(spec.algorithms), float(spec.clock_skew), **max_age
         )
-        self._principal_claim = spec.principal_claim
-        self._required = [(path, _compile_claim(path, text)) for path, text in spec.required_claims.items()]
-        self._headers = [(path, header.encode()) for path, header in spec.claims_to_headers.items()]
+        self._claims = ClaimRules(spec.principal_claim, spec.required_claims, spec.claims_to_headers)
         self._known: dict[bytes, Proof] = {}
         self._known_bytes = 0
 
@@ -152,13 +144,7 @@ class TokenMethod:
 
     def _prove(self, claims: Mapping[str, Any], until: float) -> Proof:
         """Raises TokenFault."""
-        subject = claim(claims, self._principal_claim)
-        if not isinstance(subject, str) or not 0 < len(subject) <= MAX_NAME or not _is_plain(subject):
-            raise TokenFault(f"the token's {self._principal_claim} names nobody")
-        for path, holds in self._required:
-            if not holds(claims):
-                raise TokenFault(f"the token's {path} is not what it must be")
-        name = f"{self._rules.issuer}#{subject}"
+        name = f"{self._rules.issuer}#{self._claims.subject(claims)}"
         consumer = self._consumers.by_token(self._namespace, name)
         principal = Principal(
             name,
@@ -169,7 +155,7 @@ class TokenMethod:
             method="jwt",
             policy=self._policy,
         )
-        return Proof(principal, b"".join(_line(claims, *pair) for pair in self._headers), until)
+        return Proof(principal, self._claims.lines(claims), until)
 
     def _remember(self, token: bytes, proof: Proof) -> None:
         if token not in self._known:
@@ -178,32 +164,3 @@ class TokenMethod:
                 self._known.clear()  # whoever fills it costs the others one verification each
                 self._known_bytes = len(token)
         self._known[token] = proof
-
-
-def _is_plain(text: str) -> bool:
-    """Whether it may stand in a log and in a header as it is."""
-    return text.isprintable() and text == text.strip()
-
-
-def _line(claims: Mapping[str, Any], path: str, header: bytes) -> bytes:
-    """Raises TokenFault for a claim that would say something else in a field than in the token."""
-    value = claim(claims, path)
-    texts = claim_texts(value)
-    if not texts:
-        return b""
-    text = ",".join(texts).encode()
-    if not is_value(text) or (isinstance(value, list) and text.count(b",") != len(texts) - 1):
-        raise TokenFault(f"the token's {path} cannot stand in a header")
-    return b"%b: %b\r\n" % (header, text)
-
-
-def _compile_claim(path: str, text: Text) -> Holds:
-    """Of a list one member must fit; where the match is inverted, all."""
-    holds = compile_string(text)
-    every = all if isinstance(text, StringMatch) and text.invert else any
-
-    def fits(claims: Mapping[str, Any]) -> bool:
-        texts = claim_texts(claim(claims, path))
-        return every(holds(one.encode()) for one in texts) if texts else holds(None)
-
-    return fits

@@ -5,9 +5,12 @@ from typing import Final
 
 from gateway.authentication.certificate_method import CertificateMethod, certificate_of
 from gateway.authentication.key_method import KeyMethod, read_listed
+from gateway.authentication.oidc_client import OidcClient
+from gateway.authentication.oidc_method import OidcMethod
 from gateway.authentication.password_method import PasswordMethod, read_users
 from gateway.authentication.places import Credentials, are_in_head, basic, compile_places, compile_removal
 from gateway.authentication.proof import Method
+from gateway.authentication.session_cookie import Jar
 from gateway.authentication.signature_method import SignatureMethod, read_signing_keys, signature_of
 from gateway.authentication.token_method import FetchedKeys, InlineKeys, Keys, SecretKeys, TokenMethod, read_set
 from gateway.compiler.diff import CompileError, DocumentKey, Entry
@@ -15,6 +18,10 @@ from gateway.compiler.policies import MESH, Attached, service_places
 from gateway.compiler.policies import Place as PolicyPlace
 from gateway.filters import body_digest, claim_headers
 from gateway.filters.authenticate import Believed, Checks, compile_filter, compile_forecast
+from gateway.filters.login import LoginDesk
+from gateway.filters.login import compile_filter as compile_login
+from gateway.filters.login import compile_forecast as compile_login_forecast
+from gateway.openid_provider import set_name
 from gateway.plan import FilterStep, Parts
 from gateway.secret_ring import ReadSecret
 from meshway.jwt_keys import KeyFault, KeySet, read_keys
@@ -30,6 +37,7 @@ from meshway.model.authentication import (
     Place,
 )
 from meshway.model.listener import TRUST_MESH
+from meshway.model.oidc import Oidc
 from meshway.model.secret import secret_ref
 
 STEP: Final = "authentication"
@@ -89,6 +97,7 @@ def compile_steps(entry: Entry[Authentication], parts: Parts) -> tuple[FilterSte
     spec, policy = entry.spec, f"Authentication {entry.title}"
     methods: list[tuple[Credentials, Method]] = []
     places: list[Place] = []
+    login: OidcMethod | None = None
     for at, method in enumerate(spec.methods):
         if method.jwt is not None:
             places += method.jwt.from_
@@ -104,6 +113,9 @@ def compile_steps(entry: Entry[Authentication], parts: Parts) -> tuple[FilterSte
             methods.append(_signature_method(entry, method.hmac, parts))
         elif method.mtls is not None:
             methods.append(_certificate_method(entry, method.mtls, parts))
+        elif method.oidc is not None:
+            login = _oidc_method(entry, method.oidc, parts)
+            methods.append((login.shown, login))
     believed = Believed(judging for _, judging in methods)
     _watch(spec, believed, parts)
     checks = Checks(
@@ -112,11 +124,20 @@ def compile_steps(entry: Entry[Authentication], parts: Parts) -> tuple[FilterSte
         methods=methods,
         require=spec.require,
         take_out=None if spec.forward_credentials else compile_removal(places),
-        owned=owned_headers(spec),
-        is_of_head=are_in_head(places) and all(method.mtls is None and method.hmac is None for method in spec.methods),
+        owned=owned_headers(spec) | _owned_tokens(spec),
+        is_of_head=are_in_head(places)
+        and all(method.mtls is None and method.hmac is None and method.oidc is None for method in spec.methods),
     )
     run = compile_filter(checks, believed)
-    steps = [FilterStep(STEP, "", run, compile_forecast(checks, run))]
+    forecast = compile_forecast(checks, run)
+    if login is not None:
+        desk, others = (
+            LoginDesk(login, policy, parts.wall),
+            [shown for shown, judging in methods if judging is not login],
+        )
+        run = compile_login(desk, login, run, others, is_all=spec.require == "all")
+        forecast = compile_login_forecast(desk, policy, forecast)
+    steps = [FilterStep(STEP, "", run, forecast)]
     if largest := max((method.hmac.max_body for method in spec.methods if method.hmac is not None), default=None):
         digest = body_digest.compile_filter(policy, int(largest), is_always_signed=spec.require == "all")
         steps.append(FilterStep("body digest", "", digest, body_digest.forecast))
@@ -128,9 +149,16 @@ def owned_headers(spec: Authentication) -> frozenset[bytes]:
     return frozenset(
         header.lower().encode()
         for method in spec.methods
-        if method.jwt is not None
-        for header in method.jwt.claims_to_headers.values()
+        for part in (method.jwt, method.oidc)
+        if part is not None
+        for header in part.claims_to_headers.values()
     )
+
+
+def _owned_tokens(spec: Authentication) -> frozenset[bytes]:
+    """The field of a token that the service gets in place of the caller's own."""
+    forwards = any(method.oidc is not None and method.oidc.forward != "none" for method in spec.methods)
+    return frozenset({b"authorization"}) if forwards else frozenset()
 
 
 def _watch(spec: Authentication, believed: Believed, parts: Parts) -> None:
@@ -139,6 +167,8 @@ def _watch(spec: Authentication, believed: Believed, parts: Parts) -> None:
     for method in spec.methods:
         if method.jwt is not None and method.jwt.jwks_uri is not None:
             parts.keys.watch(method.jwt.jwks_uri, believed)
+        if method.oidc is not None:
+            parts.keys.watch(set_name(method.oidc.issuer), believed)
         for name in _secrets_of(method):
             parts.secrets.watch(name, believed)
 
@@ -154,6 +184,8 @@ def _secrets_of(method: AuthenticationMethod) -> Iterator[str]:
         yield secret_ref(method.hmac.keys).secret
     if method.mtls is not None:
         yield secret_ref(method.mtls.trust).secret
+    if method.oidc is not None:
+        yield secret_ref(method.oidc.client_secret).secret
 
 
 def _token_method(entry: Entry[Authentication], jwt: Jwt, path: str, parts: Parts) -> TokenMethod:
@@ -203,6 +235,13 @@ def _certificate_method(entry: Entry[Authentication], spec: Mtls, parts: Parts) 
     policy = f"Authentication {entry.title}"
     method = CertificateMethod(spec, policy, name, lambda: parts.trust_domain, parts.now)
     return certificate_of(authority), method
+
+
+def _oidc_method(entry: Entry[Authentication], spec: Oidc, parts: Parts) -> OidcMethod:
+    title, policy = entry.title, f"Authentication {entry.title}"
+    client = OidcClient(spec, entry.namespace, title, parts.keys, parts.secrets, parts.issuers, parts.now, parts.wall)
+    jar = Jar(title, spec.session.domain or "", spec.session.same_site)
+    return OidcMethod(client, jar, entry.namespace, policy, parts.consumers, parts.now, parts.wall)
 
 
 def _inline_keys(jwt: Jwt, path: str) -> KeySet:

@@ -1,4 +1,4 @@
-"""Fetches the key sets that Authentications name by URL, off the way of any call, and hands them to all workers.
+"""Fetches the key sets that Authentications name by URL or issuer, off the way of any call, and hands them to workers.
 
 A set is asked for anew each `jwks_refresh`, and when a caller names a key that it lacks, at most once in 30 s whatever
 callers send. While its issuer is down the last one stays; how long it is believed is each document's word
@@ -14,6 +14,8 @@ from typing import Final
 
 from gateway.channel import ChannelFrame, KeySetFrame, KeySetsWanted
 from gateway.compiler.diff import DocumentKey, read_changes
+from gateway.openid_provider import REFRESH_S, issuer_named, set_name
+from gateway.supervisor.discovery import discover
 from meshway.jwt_keys import MAX_SET, KeyFault, parse_set, sort_keys
 from meshway.model.authentication import Authentication
 from meshway.outbound.connection import Dial, PlainError
@@ -49,7 +51,15 @@ class _Source:
 def fetching(dial: Dial) -> Fetch:
     """Of public certificates, and those that SSL_CERT_FILE adds."""
     tls = ssl.create_default_context()
-    return lambda url: fetch(url, dial, tls, limit=MAX_SET, timeout_s=TIMEOUT_S)
+
+    async def by_url(url: str) -> bytes:
+        return await fetch(url, dial, tls, limit=MAX_SET, timeout_s=TIMEOUT_S)
+
+    async def by_name(name: str) -> bytes:
+        issuer = issuer_named(name)
+        return await by_url(name) if issuer is None else await discover(issuer, by_url)
+
+    return by_name
 
 
 class KeyFetching:
@@ -87,6 +97,8 @@ class KeyFetching:
                     method.jwt.jwks_uri: float(method.jwt.jwks_refresh)
                     for method in entry.spec.methods
                     if method.jwt is not None and method.jwt.jwks_uri is not None
+                } | {
+                    set_name(method.oidc.issuer): REFRESH_S for method in entry.spec.methods if method.oidc is not None
                 }
         wanted: dict[str, float] = {}
         for urls in self._named.values():

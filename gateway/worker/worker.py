@@ -55,6 +55,7 @@ from gateway.compiler.tables import Compiler
 from gateway.event_loop import loop_factory
 from gateway.feed.state import Changes, FeedState, Trouble, Whole
 from gateway.host_table import HostTable
+from gateway.issuer_link import IssuerLink
 from gateway.key_ring import KeyRing
 from gateway.limits.desk import Desk
 from gateway.listeners.edge import edge_listener
@@ -202,6 +203,7 @@ class Worker:
             desks=self._desks(start.workers),
             nonces=self._nonces,
             keys=KeyRing(lambda url: self.channel.send(MissingKey(url=url))),
+            issuers=IssuerLink(allow_loopback=settings.calls_loopback),
             secrets=secrets,
             crosses_namespaces=settings.crosses_namespaces,
         )

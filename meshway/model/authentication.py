@@ -8,6 +8,7 @@ from msgspec import Meta
 from meshway.model.document import Label, Part, Spec, Target
 from meshway.model.listener import TRUST_MESH
 from meshway.model.match import Text
+from meshway.model.oidc import Oidc
 from meshway.model.secret import SecretRef
 from meshway.units import Duration, Size
 
@@ -105,13 +106,14 @@ class Hmac(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 class AuthenticationMethod(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One way of proving who calls: exactly one."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"service_token", "external", "introspection", "oidc"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"service_token", "external", "introspection"})
 
     jwt: Jwt | None = None
     api_key: ApiKey | None = None
     basic: Basic | None = None
     hmac: Hmac | None = None
     mtls: Mtls | None = None
+    oidc: Oidc | None = None
 
 
 class Authentication(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -12,6 +12,8 @@ from meshway.jwt_keys import SHARED_ALGORITHMS, KeyFault, read_keys
 from meshway.model.authentication import Authentication, AuthenticationMethod, CredentialPlace, Hmac, Jwt, Mtls
 from meshway.model.document import LABEL_PATTERN
 from meshway.model.names import REFUSED_HEADERS, TOKEN
+from meshway.model.oidc import Oidc
+from meshway.model.oidc_rules import OIDC_RULES
 from meshway.model.policy_rules import PORTLESS_TARGETS
 from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path, one_of, unique
 from meshway.model.secret import secret_ref
@@ -123,8 +125,17 @@ def _one_authority_once(part: Any) -> Iterator[Finding]:
     yield from unique(names, lambda at: f".methods[{at}].mtls.trust", "authority")
 
 
+def _one_login(part: Any) -> Iterator[Finding]:
+    logins = [at for at, method in enumerate(part.methods) if method.oidc is not None]
+    if len(logins) > 1:
+        reason = f"is there already, entry {logins[0]}: a browser is sent to one issuer"
+        yield Finding(f".methods[{logins[1]}].oidc", "duplicate", reason)
+    if logins and part.require == "optional":
+        yield Finding(".require", "forbidden_combination", "optional asks nobody to log in, which oidc is for")
+
+
 AUTHENTICATION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
-    AuthenticationMethod: (one_of("jwt", "api_key", "basic", "hmac", "mtls"),),
+    AuthenticationMethod: (one_of("jwt", "api_key", "basic", "hmac", "mtls", "oidc"),),
     Hmac: (
         BlockRule(("components",), _components),
         bounded("max_age", 1.0, 3600.0, zero=False),
@@ -132,6 +143,8 @@ AUTHENTICATION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] =
     ),
     CredentialPlace: (one_of("header", "cookie", "query"), BlockRule(("header", "cookie", "query"), _place)),
     Mtls: (BlockRule(("principal",), lambda part: unique(part.principal, lambda at: f".principal[{at}]", "name")),),
+    **OIDC_RULES,
+    Oidc: (*OIDC_RULES[Oidc], BlockRule(("claims_to_headers",), _claim_headers)),
     Jwt: (
         BlockRule(("issuer",), _issuer),
         one_of("jwks", "jwks_uri"),
@@ -148,5 +161,6 @@ AUTHENTICATION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] =
         PORTLESS_TARGETS,
         BlockRule(("methods",), _one_issuer_once),
         BlockRule(("methods",), _one_authority_once),
+        BlockRule(("methods", "require"), _one_login),
     ),
 }

@@ -1,4 +1,7 @@
-"""One document by URL, for a plane: no redirect is followed, certificates are verified, time and size are bounded."""
+"""One document by URL, for a plane, or the answer to a form.
+
+No redirect is followed, certificates are verified, time and size are bounded.
+"""
 
 import asyncio
 import ssl
@@ -12,6 +15,31 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 async def fetch(url: str, dial: Dial, tls: ssl.SSLContext, *, limit: int, timeout_s: float) -> bytes:
     """The body of a 200. url: http or https. limit: bytes. timeout_s: for all of it. Raises PlainError."""
+    status, text = await _ask(url, b"GET", b"", None, dial, tls, limit=limit, timeout_s=timeout_s)
+    if status != 200:
+        raise PlainError(f"{_place(url)} answers {status}", "status")
+    return text
+
+
+async def post_form(
+    url: str, form: bytes, fields: bytes, dial: Dial, tls: ssl.SSLContext, *, limit: int, timeout_s: float
+) -> tuple[int, bytes]:
+    """Status and body, whatever the status. fields: further ones, each `Name: value CRLF`. Raises PlainError."""
+    fields += b"Content-Type: application/x-www-form-urlencoded\r\n"
+    return await _ask(url, b"POST", fields, form, dial, tls, limit=limit, timeout_s=timeout_s)
+
+
+async def _ask(
+    url: str,
+    method: bytes,
+    further: bytes,
+    body: bytes | None,
+    dial: Dial,
+    tls: ssl.SSLContext,
+    *,
+    limit: int,
+    timeout_s: float,
+) -> tuple[int, bytes]:
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -23,9 +51,8 @@ async def fetch(url: str, dial: Dial, tls: ssl.SSLContext, *, limit: int, timeou
             try:
                 if parts.scheme == "https":
                     await writer.start_tls(tls, server_hostname=host)
-                head = await connection.ask(b"GET", target.encode(), fields.encode(), timeout_s=timeout_s)
-                if head.status != 200:
-                    raise PlainError(f"{host}:{port} answers {head.status}", "status")
+                asked = fields.encode() + further
+                head = await connection.ask(method, target.encode(), asked, body, timeout_s=timeout_s)
                 text = await connection.text(limit + 1, timeout_s)
             finally:
                 connection.abort()
@@ -35,4 +62,9 @@ async def fetch(url: str, dial: Dial, tls: ssl.SSLContext, *, limit: int, timeou
         raise PlainError(f"{host}:{port}: {getattr(error, 'verify_message', '') or error}", "reset") from error
     if len(text) > limit:
         raise PlainError(f"{host}:{port} answers more than {limit} bytes", "protocol")
-    return text
+    return head.status, text
+
+
+def _place(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"

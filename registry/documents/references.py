@@ -215,6 +215,9 @@ def _of_methods(spec: Authentication, namespace: str) -> Iterator[Reference]:
         if method.hmac is not None:
             name = secret_ref(method.hmac.keys).secret
             yield Reference(f"{path}.hmac.keys", "secret", namespace, name, "hmac_keys jwks")
+        if method.oidc is not None:
+            name = secret_ref(method.oidc.client_secret).secret
+            yield Reference(f"{path}.oidc.client_secret", "secret", namespace, name, "opaque")
         if method.basic is not None:
             name = secret_ref(method.basic.secret).secret
             yield Reference(f"{path}.basic.secret", "secret", namespace, name, "basic_users")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshway.sealing import Sealing
+    from registry.documents.sealed import Contents
     from registry.view.rows import DocumentRow
     from registry.view.view import View
 
@@ -75,6 +76,16 @@ def _frame(row: DocumentRow, sealing: Sealing) -> bytes | None:
             name=row.key[2],
             type=spec.type,
             share_with=list(spec.share_with),
-            versions=[SecretContents(version.until, version.data) for version in versions],
+            versions=[
+                SecretContents(version.until, version.data, _session_key(row, spec, version, sealing))
+                for version in versions
+            ],
         )
     )
+
+
+def _session_key(row: DocumentRow, spec: Secret, version: Contents, sealing: Sealing) -> bytes:
+    """The same at every gateway, and another as soon as the Secret is written anew."""
+    if spec.type != "opaque":
+        return b""
+    return sealing.derive(f"sessions {row.document.name} {version.n} {version.created_at!r}")

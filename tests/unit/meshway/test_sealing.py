@@ -68,3 +68,10 @@ def test_a_key_file_must_hold_a_key_and_be_kept_from_others(tmp_path: Path) -> N
     file.chmod(0o640)
     with pytest.raises(KeyFileRefused, match="chmod 600"):
         read_key_file(file)
+
+
+def test_a_derived_key_is_of_one_purpose_and_one_data_key() -> None:
+    keys = {Sealing(key).derive(purpose) for key in (MASTER, b"o" * 32) for purpose in ("sessions a", "sessions b")}
+    assert len(keys) == 4
+    assert all(len(key) == 32 for key in keys)
+    assert Sealing(MASTER).derive("sessions a") in keys

@@ -75,7 +75,7 @@ def test_what_would_not_hold_is_named(fields: dict[str, Any], path: str, code: s
 
 
 def test_what_is_not_built_is_refused() -> None:
-    for method in ("oidc", "external", "introspection", "service_token"):
+    for method in ("external", "introspection", "service_token"):
         assert (f"spec.methods[0].{method}", "unsupported") in found({"jwt": jwt(), method: {}})
 
 
