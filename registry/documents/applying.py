@@ -20,7 +20,7 @@ from registry.revisions.draft import Apart
 from registry.view.rows import DocumentKey, DocumentRow, document_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from meshway.sealing import Sealing
     from registry.revisions.draft import Draft
@@ -246,7 +246,7 @@ def _check(draft: Draft, touched: _Before) -> None:
     if errors:
         what = changed[0].document.kind if len(changed) == 1 else "documents"
         raise invalid_document(f"Invalid {what}", tuple(errors))
-    _refuse_orphans(draft, touched, hints)
+    _refuse_orphans(draft, touched, {row.key for row in changed}, hints)
 
 
 def _own_errors(row: DocumentRow, draft: Draft, hints: Hints) -> Iterator[FieldError]:
@@ -262,8 +262,10 @@ def _own_errors(row: DocumentRow, draft: Draft, hints: Hints) -> Iterator[FieldE
             yield _error(row, "spec", "conflict", "{} {}/{} has {}".format(*other, claim_text(rival)))
 
 
-def _refuse_orphans(draft: Draft, touched: _Before, hints: Hints) -> None:
-    """What was sound before must not lead nowhere after: a subset taken away, a Route deleted."""
+def _refuse_orphans(draft: Draft, touched: _Before, judged: Collection[DocumentKey], hints: Hints) -> None:
+    """What was sound before must not lead nowhere after: a subset taken away, a Route deleted. judged: documents whose
+    own references were looked at; one that was written unchanged is none of them.
+    """
     keys = {
         key
         for key, row in touched.rows.items()
@@ -274,7 +276,7 @@ def _refuse_orphans(draft: Draft, touched: _Before, hints: Hints) -> None:
     orphans = [
         _error(row, reference.path, fault_of(reference, draft), reason)
         for row in draft.all_documents()
-        if row.references and row.key not in touched.rows
+        if row.references and row.key not in judged
         for reference in row.references
         # Ports may come from instances, which come and go on their own.
         if reference.to != "port"

@@ -298,3 +298,19 @@ async def test_documents_are_read_as_they_were_at_a_revision(registry: RunningRe
     assert (kinds, "next" in rest) == (["RateLimit", "Route", "Service"], False)
     for wrong, status in (("99/documents", 404), ("4/documents?kind=Rout", 422), ("x/documents", 404)):
         assert (await registry.call("GET", f"/v1/revisions/{wrong}")).status == status
+
+
+async def test_a_document_that_is_applied_unchanged_must_lead_somewhere_as_well(registry: RunningRegistry) -> None:
+    def service(*subsets: str) -> dict[str, Any]:
+        spec = {"subsets": [{"name": name, "match": {"version": name}} for name in subsets]}
+        return {"apiVersion": "meshway/v1", "kind": "Service", "metadata": {"name": "cart"}, "spec": spec}
+
+    spec = SPEC | {"rules": [{"destinations": [{"service": "cart", "subset": "v2"}]}]}
+    route = {"apiVersion": "meshway/v1", "kind": "Route", "metadata": {"name": "shop"}, "spec": spec}
+    first = await registry.call("POST", "/v1/apply", {"documents": [service("v1", "v2"), route]})
+    assert first.status == 200
+    taken = await registry.call("POST", "/v1/apply", {"documents": [service("v1"), route]})
+    assert (taken.status, taken.json["code"]) == (409, "in_use")
+    assert '"v2" is not a subset of Service default/cart' in taken.json["detail"]
+    more = await registry.call("POST", "/v1/apply", {"documents": [service("v2", "v3"), route]})
+    assert [row["result"] for row in more.json["documents"]] == ["changed", "unchanged"]
