@@ -4,9 +4,11 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
+from gateway.authentication.service_token import FIELD as SERVICE_TOKEN
+from gateway.authentication.service_token import prove
 from gateway.compiler.routes import CompiledRoute
 from gateway.compiler.state import State
-from gateway.exchange import EDGE, Exchange, Reply
+from gateway.exchange import EDGE, MESH, Exchange, Reply
 from gateway.explain.asking import read_question
 from gateway.explain.destinations import admission, destinations_of
 from gateway.explain.filters import verdict_of, walk
@@ -121,6 +123,10 @@ class _Telling:
                 self._reply = Reply(error.status, error.code, "DPE", error.detail)
                 return
             exchange.path, exchange.query = read
+        if exchange.listener == MESH and SERVICE_TOKEN in exchange.head.named:
+            self._reply = prove(exchange, state.tables.trust, state.tables.parts.wall())
+            if self._reply is not None:
+                return
         found = self._found = find_rule(state, exchange)
         self._path = (exchange.path + exchange.query).decode("latin-1")  # as the rule has it
         plan = exchange.plan = found.plan

@@ -10,7 +10,9 @@ from typing import Any, Final
 import pytest
 
 from gateway.exchange import EDGE, MESH
+from gateway.explain.explaining import explain_question
 from gateway.trust import NOBODY
+from meshway.explanation import CallQuestion, Explanation
 from meshway.identity import AUDIENCE
 from meshway.snapshot import Change
 from tests.integration.gateway.test_decisions import saying, services
@@ -139,3 +141,23 @@ async def test_outside_nobody_is_a_service() -> None:
         assert (await gateway.ask(fields=shown(said())))[0] == 200
         assert gateway.lines[-1]["principal"] == ""
         assert not upstream.requests[0].values(b"meshway-token")
+
+
+async def test_an_explanation_believes_a_token_where_the_call_does() -> None:
+    locked = document("AccessPolicy", "p", {"targets": [{"service": "books"}], "rules": [FOR_CART]})
+    async with books(locked, bundle(jwk())) as (gateway, _):
+
+        def told(text: str = "", **asked: Any) -> Explanation:
+            headers = {"meshway-token": text} if text else {}
+            question = CallQuestion(url=f"http://{HOST}/", headers=headers, **asked)
+            return explain_question(gateway.compiler.state, question, time.monotonic(), "gw-1")
+
+        by_cart, anonymous = told(said()), told()
+        assert by_cart.answered is None
+        assert CART in by_cart.filters[0].detail
+        assert (anonymous.answered is not None and anonymous.answered.status) == 403
+        for refused in (told("x"), told(said(), address="10.0.0.1")):
+            assert refused.answered is not None
+            assert (refused.answered.status, refused.answered.document) == (401, "TrustBundle mesh/mesh")
+        at_the_edge = told(said(), listener="edge").answered
+        assert (at_the_edge is not None and at_the_edge.status) == 404, "the edge takes no such field"
