@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from meshway.cli.concerning import policies_for, routes_to
+from meshway.cli.failure import NOT_ALLOWED, CliError
 from meshway.cli.listing import service_health
 from meshway.cli.output import painted, table
 from meshway.cli.registry_client import document_path
@@ -52,15 +53,15 @@ def describe_service(client: "RegistryClient", session: Session, service: Item, 
     namespace = str(service["metadata"]["namespace"] if "metadata" in service else service["namespace"])
     name = str(service["metadata"]["name"] if "metadata" in service else service["name"])
     found = list(client.items(document_path(namespace, "services", name) + "/instances"))
-    troubles = list(troubles_of(client, namespace, name))
+    troubles, untold = troubles_told(client, namespace, name)
     parts = ["\n".join(_head(service, namespace, name, _trouble(troubles)))]
     if found:
         rows = [[cell(item) for cell in INSTANCE_COLUMNS.values()] for item in found]
         parts.append(table(list(INSTANCE_COLUMNS), rows, color=session.color))
     else:
         parts.append("no instances")
-    if troubles:
-        parts.append("\n".join(troubles))
+    if troubles or untold:
+        parts.append("\n".join([*troubles, *untold]))
     if concerning := list(_concerning(client, namespace, name)):
         parts.append("Documents\n" + "\n".join(f"  {line}" for line in concerning))
     if effective:
@@ -96,6 +97,16 @@ def _head(service: Item, namespace: str, name: str, trouble: str) -> Iterator[st
         if spec.get(field):
             yield f"  {field:<12} {', '.join(spec[field])}"
     yield f"  {'mesh host':<12} {name}.{namespace}.mesh"
+
+
+def troubles_told(client: "RegistryClient", namespace: str, name: str) -> tuple[list[str], list[str]]:
+    """As `troubles_of`; and a line that says so where the token may not see gateways."""
+    try:
+        return list(troubles_of(client, namespace, name)), []
+    except CliError as error:
+        if error.code != NOT_ALLOWED:
+            raise
+        return [], [f"! whom gateways do not call is not told: {error.what}"]
 
 
 def troubles_of(client: "RegistryClient", namespace: str, name: str) -> Iterator[str]:

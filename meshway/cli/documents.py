@@ -48,7 +48,7 @@ def apply(
     """Publish documents as one revision, all or nothing."""
     from meshway.cli.changes import applied_line, change_marks, warning_lines
     from meshway.cli.registry_client import RegistryClient
-    from meshway.cli.waiting import end_unless_reached, seconds_of, standing_at
+    from meshway.cli.waiting import end_unless_reached, seconds_of, standing_of_published
 
     wait_s = None if wait is None else seconds_of("--wait", wait)
     client = RegistryClient(session)
@@ -75,7 +75,7 @@ def apply(
         _end_in_part(read)
         return
     own = frozenset(document.name for document in documents)
-    standing = standing_at(client, applied["revision"], until=began + wait_s, documents=own)
+    standing = standing_of_published(client, applied["revision"], until=began + wait_s, documents=own)
     session.say(standing.told(line.removeprefix("✓ "), f" in {(time.monotonic() - began) * 1000:.0f} ms"))
     end_unless_reached(session, standing)
     _end_in_part(read)

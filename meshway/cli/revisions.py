@@ -60,7 +60,7 @@ def rollback(
     """Make all documents what they were at a revision. It is a new revision itself, and can be taken back like any."""
     from meshway.cli.changes import change_marks, diff_text, warning_lines
     from meshway.cli.registry_client import RegistryClient, refused
-    from meshway.cli.waiting import end_unless_reached, preference, seconds_of, standing_at
+    from meshway.cli.waiting import end_unless_reached, preference, seconds_of, standing_of_published
 
     number = _number(revision)
     wait_s = None if wait is None else seconds_of("--wait", wait)
@@ -89,7 +89,7 @@ def rollback(
     if wait_s is None:
         session.say(f"✓ revision {applied['revision']}: the documents of r{number}")
         return
-    standing = standing_at(client, applied["revision"], until=began + wait_s)
+    standing = standing_of_published(client, applied["revision"], until=began + wait_s)
     session.say(standing.told(f"revision {applied['revision']}: the documents of r{number}"))
     end_unless_reached(session, standing)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from meshway.cli.concerning import called_by, policies_for
-from meshway.cli.description import troubles_of
+from meshway.cli.description import troubles_told
 from meshway.cli.listing import age, leads_to, service_health
 from meshway.cli.output import painted, table
 from meshway.cli.registry_client import document_path
@@ -110,4 +110,5 @@ def _services(client: "RegistryClient", services: list[tuple[str, str]], namespa
         answer = client.answer("GET", document_path(owner, "services", name))
         health = service_health(answer.json()) if answer.status_code == 200 else "✗ there is no such service"
         yield f"  {shown}   {health}"
-        yield from (f"    {line}" for line in troubles_of(client, owner, name))
+        troubles, untold = troubles_told(client, owner, name)
+        yield from (f"    {line}" for line in (*troubles, *untold))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import typer
 
-from meshway.cli.failure import FAILED, USAGE, CliError
+from meshway.cli.failure import FAILED, IN_PART, NOT_ALLOWED, USAGE, CliError
 from meshway.cli.session import Session
 
 if TYPE_CHECKING:
@@ -86,6 +86,23 @@ def standing_at(
         if not (standing.behind or standing.silent) or time.monotonic() >= until:
             return standing
         time.sleep(_POLL_S)
+
+
+def standing_of_published(
+    client: "RegistryClient", revision: int, *, until: float, documents: Collection[str] | None = None
+) -> Standing:
+    """As `standing_at`, of what was just written. Raises CliError 8 where the token may write, but not see gateways."""
+    try:
+        return standing_at(client, revision, until=until, documents=documents)
+    except CliError as error:
+        if error.code != NOT_ALLOWED:
+            raise
+        raise CliError(
+            IN_PART,
+            f"revision {revision} is published; whether gateways run it is not told",
+            why=error.what,
+            mend="leave --wait out, or use a token whose role is in all namespaces (-A)",
+        ) from error
 
 
 def end_unless_reached(session: Session, standing: Standing) -> None:
