@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from meshway.cli.failure import CONFLICT, NOT_FOUND, CliError
+from meshway.cli.failure import CONFLICT, NOT_FOUND, USAGE, CliError
 from meshway.cli.session import Session, asking
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ consumer_app.add_typer(key_app, name="key")
 MOST: Final = 10
 # No `-` and `_`: an id is an argument of these commands, and may begin with none.
 _LETTERS: Final = string.ascii_letters + string.digits
+_WHOLE: Final = "name what stands between mw_ and the next _; a key that was typed where others read it: rotate it"
 Name = Annotated[str, typer.Argument(metavar="CONSUMER", help="The Consumer's name.")]
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="Of the key: what stands between mw_ and the next _.")]
 Expires = Annotated[
@@ -39,7 +40,8 @@ def create(session: Session, consumer: Name, expires: Expires = "") -> None:
     key, entry = _drawn(expires)
     _write(client, session, consumer, found, [*_credentials(found), {"api_key": entry}])
     session.put(key)
-    session.say(f"✓ {entry['id']} of {consumer}: keep it, it is not shown again")
+    made = f"; Consumer {session.own_namespace}/{consumer} is new" if found is None else ""
+    session.say(f"✓ {entry['id']} of {consumer}: keep it, it is not shown again{made}")
 
 
 @key_app.command("rotate")
@@ -57,7 +59,7 @@ def rotate(
 
     client, found = RegistryClient(session), _read(session, consumer)
     credentials = _credentials(found)
-    old = _named(credentials, consumer, key_id)
+    old = _named(found, credentials, consumer, key_id)
     end = _instant(time.time() + seconds_of("--overlap", overlap))
     old["expires"] = min(old["expires"], end) if "expires" in old else end
     key, entry = _drawn(expires)
@@ -74,8 +76,8 @@ def revoke(session: Session, consumer: Name, key_id: KeyId) -> None:
 
     client, found = RegistryClient(session), _read(session, consumer)
     credentials = _credentials(found)
-    old = _named(credentials, consumer, key_id)
-    session.confirm(f"revoke key {key_id} of {consumer}?")
+    old = _named(found, credentials, consumer, key_id)
+    session.confirm(f"Revoke key {key_id} of {consumer}?")
     _write(client, session, consumer, found, [one for one in credentials if one.get("api_key") is not old])
     session.say(f"✓ {key_id} of {consumer} is revoked")
 
@@ -113,13 +115,20 @@ def _credentials(found: dict[str, Any] | None) -> list[dict[str, Any]]:
     return [] if found is None else list(found["spec"].get("credentials", ()))
 
 
-def _named(credentials: list[dict[str, Any]], consumer: str, key_id: str) -> dict[str, Any]:
+def _named(
+    found: dict[str, Any] | None, credentials: list[dict[str, Any]], consumer: str, key_id: str
+) -> dict[str, Any]:
+    if found is None:
+        raise CliError(NOT_FOUND, f"there is no Consumer {consumer}", mend="see what there is: meshway get consumers")
+    if key_id.startswith("mw_"):
+        raise CliError(USAGE, "that is a whole key, not its id", mend=_WHOLE)
     keys: list[dict[str, Any]] = [one["api_key"] for one in credentials if "api_key" in one]
     for key in keys:
         if key["id"] == key_id:
             return key
-    known = ", ".join(key["id"] for key in keys) or "none"
-    raise CliError(NOT_FOUND, f"{consumer} has no key {key_id}", why=f"it has {known}", mend="name one of these")
+    known = ", ".join(key["id"] for key in keys)
+    mend = "name one of these" if keys else f"meshway consumer key create {consumer} gives it one"
+    raise CliError(NOT_FOUND, f"{consumer} has no key {key_id}", why=f"it has {known or 'none'}", mend=mend)
 
 
 def _write(

@@ -48,6 +48,8 @@ def create(
     if out is not None and out.exists():
         raise CliError(CONFLICT, f"{out} is there already", mend="name another file, or remove it")
     if enrol:
+        if name or role or service:
+            raise CliError(USAGE, "--enrol goes with no NAME, --role and --service", mend=f"--enrol {enrol} alone")
         made = RegistryClient(session).ask("POST", "/v1/identity/enrolments", body={"subject": enrol}).json()
     else:
         body = _wanted(session, name, role, service, expires)

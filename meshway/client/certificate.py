@@ -171,7 +171,9 @@ class CertificateKeeper:
     def _failed(self, error: Exception) -> float:
         line = error.line if isinstance(error, MeshwayError) else str(error)
         if line != self.problem:
-            _log.warning("the certificate is not renewed: %s; trying on", line)
+            what = "there is no certificate yet" if self.credential is None else "the certificate is not renewed"
+            mend = "; a new token: meshway token create --enrol" if self.credential is None else ""
+            _log.warning("%s: %s; trying on%s", what, line, mend if not isinstance(error, Unreachable) else "")
         wait_s = backoff_s(self._failures, self._chance()) if isinstance(error, Unreachable) else _REFUSED_S
         self.problem = line
         self._failures += 1

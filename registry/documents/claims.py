@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from meshway.model.document import Spec
     from registry.view.rows import Claim
 
+_EVERY: Final = "{}"  # the text of a match that asks for nothing
 _BLOCKS: Final = tuple(name for name in TrafficPolicy.__struct_fields__ if name != "targets")
 
 
@@ -78,7 +79,8 @@ def claim_text(claim: Claim) -> str:
         listener, host, priority = parts
         return f"host {host} of the {listener} listener at priority {priority}, where a listed Route is alone"
     listener, host, priority, match = parts
-    return f"{match} on host {host} of the {listener} listener at priority {priority}"
+    what = "every call" if match == _EVERY else match
+    return f"{what} on host {host} of the {listener} listener at priority {priority}"
 
 
 def match_text(match: Match) -> str:

@@ -253,7 +253,7 @@ def _dangling_route(reference: Reference, draft: Draft, owner: str) -> str | Non
 def _dangling_list(reference: Reference, draft: Draft) -> str | None:
     if any(draft.document(key) is not None for key in targets_of(reference)):
         return None
-    return f'"{reference.name}" is no IpList in namespace {reference.namespace}, nor in {MESH_NAMESPACE}'
+    return f'"{reference.name}" is no IpList in {_own_or_mesh(reference)}'
 
 
 def _dangling_secret(reference: Reference, draft: Draft) -> str | None:
@@ -263,8 +263,16 @@ def _dangling_secret(reference: Reference, draft: Draft) -> str | None:
         kind = cast("Secret", row.spec).type if row.spec is not None else ""
         return None if kind in wanted else f'Secret "{reference.name}" is {kind}, not {" or ".join(wanted)}'
     if draft.document(("Secret", MESH_NAMESPACE, reference.name)) is not None:
-        return f'Secret "{reference.name}" of {MESH_NAMESPACE} is not shared with namespace {reference.namespace}'
-    return f'"{reference.name}" is no Secret in namespace {reference.namespace}, nor in {MESH_NAMESPACE}'
+        return (
+            f'Secret "{reference.name}" of {MESH_NAMESPACE} is not shared with namespace {reference.namespace}: '
+            f"its spec says so by share_with: [{reference.namespace}]"
+        )
+    return f'"{reference.name}" is no Secret in {_own_or_mesh(reference)}'
+
+
+def _own_or_mesh(reference: Reference) -> str:
+    own = f"namespace {reference.namespace}"
+    return own if reference.namespace == MESH_NAMESPACE else f"{own}, nor in {MESH_NAMESPACE}"
 
 
 def _service(draft: Draft, namespace: str, name: str) -> Service | None:

@@ -38,3 +38,26 @@ def test_a_key_is_rotated_with_an_overlap_and_revoked(run: Run, namespace: str) 
     assert [one["api_key"]["id"] for one in left] == [fresh.out.strip()[3:11]]
     unknown = run("consumer", "key", "revoke", "beta", old, "--yes", *at)
     assert (unknown.code, "it has " in unknown.err) == (4, True)
+
+
+def test_a_wrong_name_and_a_whole_key_are_told_apart_and_no_secret_is_repeated(run: Run, namespace: str) -> None:
+    at = ("-n", namespace)
+    nobody = run("consumer", "key", "revoke", "gamma", "abc", "--yes", *at)
+    assert (nobody.code, "there is no Consumer gamma" in nobody.err) == (4, True), nobody
+    made = run("consumer", "key", "create", "gamma", *at)
+    assert f"Consumer {namespace}/gamma is new" in made.err
+    key = made.out.strip()
+    assert "is new" not in run("consumer", "key", "create", "gamma", *at).err
+    whole = run("consumer", "key", "revoke", "gamma", key, "--yes", *at)
+    assert (whole.code, "not its id" in whole.err, key in whole.err) == (2, True, False), whole
+    for key_id in (entry["api_key"]["id"] for entry in _credentials(run, "gamma", namespace)):
+        assert run("consumer", "key", "revoke", "gamma", key_id, "--yes", *at).code == 0
+    empty = run("consumer", "key", "rotate", "gamma", key[3:11], *at)
+    assert (empty.code, "meshway consumer key create gamma" in empty.err) == (4, True), empty
+
+
+def _credentials(run: Run, consumer: str, namespace: str) -> list[dict[str, dict[str, str]]]:
+    found: list[dict[str, dict[str, str]]] = json.loads(
+        run("get", "consumer", consumer, "-n", namespace, "-o", "json").out
+    )["spec"]["credentials"]
+    return found

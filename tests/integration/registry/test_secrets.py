@@ -107,7 +107,12 @@ async def test_a_secret_is_found_by_its_type_and_share_and_is_not_deleted_while_
         assert (await registry.call("DELETE", f"{AT}/users")).status == 204
         of_mesh = "/v1/namespaces/mesh/secrets/users"
         assert (await registry.call("PUT", of_mesh, {"spec": users})).status == 201
-        assert "not shared" in (await registry.call("PUT", at, asks)).body.decode()
+        told_of = (await registry.call("PUT", at, asks)).json["errors"][0]["message"]
+        assert told_of.endswith("is not shared with namespace default: its spec says so by share_with: [default]")
+        other = {"spec": {"methods": [{"basic": {"secret": "usrs"}}]}}
+        for place, nowhere in (("default", "namespace default, nor in mesh"), ("mesh", "namespace mesh")):
+            lacks = await registry.call("PUT", f"/v1/namespaces/{place}/authentications/people", other)
+            assert lacks.json["errors"][0]["message"].endswith(f'"usrs" is no Secret in {nowhere}')
         assert await frames(registry) == []
         assert (await registry.call("PUT", of_mesh, {"spec": users | {"share_with": ["default"]}})).status == 200
         assert (await registry.call("PUT", at, asks)).status == 201

@@ -84,3 +84,7 @@ def test_a_listed_route_rules_out_others_of_its_hosts_at_its_priority_and_the_ot
     assert specific in route([])
     assert set(rivals(listed)) == {listed, specific}
     assert rivals(specific) == (listed,)
+
+
+def test_a_rule_for_everything_is_told_in_words() -> None:
+    assert "every call on host * of the edge listener at priority 0" in map(claim_text, route([]))
