@@ -18,6 +18,8 @@ MIN_RSA_BITS: Final = 2048
 MOST_IN_CHAIN: Final = 10
 MOST_IN_BUNDLE: Final = 100
 MAX_PEM: Final = 64 << 10
+_EXPIRES_SOON_S: Final = 21 * 86_400.0
+_SHORT_LIFE_S: Final = 168 * 3600.0  # of those a quarter of the life is soon
 _WEAK: Final = (hashes.MD5, hashes.SHA1)
 _SERVING_KEYS: Final = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)
 
@@ -72,6 +74,34 @@ def read_pair(certificate: bytes, key: bytes, wall_s: float | None = None) -> Pa
         fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
         is_reordered=chain != written[: len(chain)],
     )
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """As in Pair."""
+
+    hosts: tuple[str, ...]
+    not_before: float
+    not_after: float
+
+
+def read_leaf(text: bytes) -> Leaf | None:
+    """What a chain is for, without its key, PEM; None where only the key could tell which is the leaf. Raises
+    CertificateFault."""
+    written = _read_certificates(text, MOST_IN_CHAIN)
+    found = written if len(written) == 1 else [each for each in written if not _is_authority(each)]
+    if len(found) != 1:
+        return None
+    return Leaf(host_names(found[0]), *_times(found[0]))
+
+
+def is_soon_over(not_before: float, not_after: float, wall_s: float) -> bool:
+    """Whether people should be told. Seconds since 1970."""
+    life_s = not_after - not_before
+    return not_after - wall_s <= (life_s / 4 if life_s <= _SHORT_LIFE_S else _EXPIRES_SOON_S)
+
+
+def _times(certificate: x509.Certificate) -> tuple[float, float]:
+    return certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
 
 
 def read_bundle(text: bytes) -> bytes:

@@ -15,14 +15,12 @@ from typing import Final
 from gateway.channel import ChannelFrame, PairFrame, PairsWanted, Refusal
 from gateway.compiler.diff import DocumentKey, read_changes
 from gateway.secret_ring import SecretRing
-from meshway.certificates import MAX_PEM, CertificateFault, Pair, covers, read_pair
+from meshway.certificates import MAX_PEM, CertificateFault, Pair, covers, is_soon_over, read_pair
 from meshway.model.certificate import Certificate, CertificateFiles
 from meshway.model.secret import secret_ref
 from meshway.snapshot import Change
 
 READ_AGAIN_S: Final = 10.0
-EXPIRES_SOON_S: Final = 21 * 86_400.0
-SHORT_LIFE_S: Final = 168 * 3600.0  # of those a quarter of the life is soon
 
 _log = logging.getLogger("meshway.gateway.certificates")
 
@@ -172,12 +170,10 @@ class CertificateSources:
         pair = source.pair
         if pair is None or source.was_warned:
             return
-        life_s = pair.not_after - pair.not_before
-        soon_s = life_s / 4 if life_s <= SHORT_LIFE_S else EXPIRES_SOON_S
-        left_s = pair.not_after - self._wall()
-        if left_s <= soon_s:
+        wall_s = self._wall()
+        if is_soon_over(pair.not_before, pair.not_after, wall_s):
             source.was_warned = True
-            _log.warning("Certificate %s/%s is over in %.1f days", *key[1:], left_s / 86_400.0)
+            _log.warning("Certificate %s/%s is over in %.1f days", *key[1:], (pair.not_after - wall_s) / 86_400.0)
 
     def _drop(self, gone: Iterable[DocumentKey]) -> None:
         found = [key for key in gone if self._sources.pop(key, None) is not None]

@@ -12,6 +12,7 @@ from meshway.model.secret import Secret
 from meshway.problem import FieldError, Problem, invalid_document, not_found
 from meshway.rehearsal import Rehearsal as RecordedRehearsal
 from registry.documents.cautions import Caution, bereft_services, cautions
+from registry.documents.certified import Certified, certified
 from registry.documents.claims import claim_text, claims, rivals
 from registry.documents.differences import ValueChange, document_changes
 from registry.documents.references import Hints, dangling, fault_of, references, targets_of
@@ -108,7 +109,10 @@ class Apply(msgspec.Struct, Apart, frozen=True):
         results = [_put(draft, written, self.by, before, self.sealing) for written in self.documents]
         results += [_delete(draft, key, self.by, before) for key in self.delete]
         _check(draft, before)
-        warnings = [*cautions(before.changed(draft), draft), *bereft_services(map(Key.astuple, self.delete), draft)]
+        judged = certified(before.changed(draft), draft, self.sealing)
+        _refuse_uncovered(judged)
+        warnings = [*cautions(before.changed(draft), draft), *_ending(judged, draft.at)]
+        warnings += [*bereft_services(map(Key.astuple, self.delete), draft)]
         revision = draft.revision if draft.has_changes else draft.revision - 1
         return Applied(revision=revision, documents=results, warnings=warnings)
 
@@ -247,6 +251,21 @@ def _check(draft: Draft, touched: _Before) -> None:
         what = changed[0].document.kind if len(changed) == 1 else "documents"
         raise invalid_document(f"Invalid {what}", tuple(errors))
     _refuse_orphans(draft, touched, {row.key for row in changed}, hints)
+
+
+def _refuse_uncovered(judged: Sequence[Certified]) -> None:
+    errors = [_error(each.row, path, "not_covered", reason) for each in judged for path, reason in each.uncovered()]
+    if errors:
+        raise invalid_document("Invalid Certificate" if len(judged) == 1 else "Invalid documents", tuple(errors))
+
+
+def _ending(judged: Sequence[Certified], wall_s: float) -> Iterator[Caution]:
+    """Certificates that should be replaced. wall_s: now, seconds since 1970."""
+    for each in judged:
+        if each.is_soon_over(wall_s):
+            days = (each.leaf.not_after - wall_s) / 86_400.0
+            message = f"spec.secret: the certificate is over in {days:.1f} days"
+            yield Caution(document=each.row.document.name, path="spec.secret", code="expires_soon", message=message)
 
 
 def _own_errors(row: DocumentRow, draft: Draft, hints: Hints) -> Iterator[FieldError]:

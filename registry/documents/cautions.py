@@ -36,7 +36,8 @@ _MOST_NAMED: Final = 10  # namespaces in one warning
 
 class Caution(msgspec.Struct, frozen=True, kw_only=True):
     """document: `Route shop/cart`. code: no_instances, keeps_instances, shadowed_rule, never_matches, unknown_method,
-    unknown_host, attempt_exceeds_deadline, unused_policy or weaker_than_mesh."""
+    unknown_host, attempt_exceeds_deadline, unused_policy, weaker_than_mesh or
+    expires_soon."""
 
     document: str
     path: str

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from meshway.certificates import CertificateFault, covers, read_bundle, read_pair
+from meshway.certificates import CertificateFault, covers, is_soon_over, read_bundle, read_leaf, read_pair
 from tests.parts.authority import Authority, Issued, pem_of
 
 ROOT = Authority()
@@ -65,6 +65,27 @@ def test_a_key_that_cannot_be_read_is_told_without_its_text() -> None:
     assert refusal(issued, locked) == "the key is locked by a passphrase"
     with pytest.raises(CertificateFault, match="no certificate"):
         read_pair(b"nothing", issued.key)
+
+
+def test_a_leaf_is_told_from_its_chain_without_a_key_in_any_order() -> None:
+    issued = MIDDLE.issue("shop.example")
+    for text in (issued.certificate, MIDDLE.pem + issued.certificate, ROOT.issue("shop.example").certificate):
+        leaf = read_leaf(text)
+        assert leaf is not None
+        assert leaf.hosts == ("shop.example",)
+        assert leaf.not_before < leaf.not_after
+    assert read_leaf(issued.certificate + ROOT.issue("other.example").certificate) is None
+
+
+@pytest.mark.parametrize(
+    ("life_days", "left_days", "is_soon"),
+    [(365.0, 22.0, False), (365.0, 21.0, True), (4.0, 1.1, False), (4.0, 1.0, True), (4.0, -1.0, True)],
+)
+def test_an_end_is_soon_by_days_and_of_short_lives_by_their_quarter(
+    life_days: float, left_days: float, *, is_soon: bool
+) -> None:
+    day_s = 86_400.0
+    assert is_soon_over(0.0, life_days * day_s, (life_days - left_days) * day_s) == is_soon
 
 
 def test_a_wildcard_covers_one_label() -> None:
