@@ -13,11 +13,11 @@ RUN sed -E 's/ *\\$//; /^ *--hash/d' requirements.lock > /tmp/constraints.txt \
     && /opt/meshway/bin/python -m compileall -q /src/examples
 
 FROM python:3.13-slim-bookworm
-LABEL org.opencontainers.image.title="Meshway" \
-      org.opencontainers.image.licenses="Apache-2.0"
+LABEL org.opencontainers.image.title="Meshway"
 RUN groupadd --gid 10001 meshway \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin meshway \
-    && install -d -o 10001 -g 10001 /data /tokens /keys
+    && install -d -o 10001 -g 10001 /data /keys \
+        /tokens/bootstrap /tokens/admin /tokens/gateway /tokens/bookinfo
 COPY --from=build /opt/meshway /opt/meshway
 COPY --from=build /src/examples /opt/meshway/examples
 ENV PATH=/opt/meshway/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MESHWAY_DATA=/data

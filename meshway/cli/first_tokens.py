@@ -19,15 +19,21 @@ GATEWAY: Final = "gateway"
 Grants = list[dict[str, str]]
 
 
-def make_first_tokens(session: Session, folder: Path, further: Mapping[str, Grants] | None = None) -> list[Path]:
+def make_first_tokens(
+    session: Session, folder: Path, further: Mapping[str, Grants] | None = None, *, apart: bool = False
+) -> list[Path]:
     """The files that were made, by name; none when the admin's is there already.
 
     session: signs in by the bootstrap token, which is refused as soon as there is an admin: so that one comes last, and
-    whatever was cut off before is done again. further: other tokens, by name. Raises CliError.
+    whatever was cut off before is done again. further: other tokens, by name. apart: each in a folder of its own, so
+    that whoever is given one's folder sees no other. Raises CliError.
     """
     from meshway.cli.registry_client import RegistryClient
 
-    if (folder / ADMIN_FILE).exists():
+    def file_of(name: str) -> Path:
+        return (folder / name if apart else folder) / f"{name}.token"
+
+    if file_of(ADMIN).exists():
         return []
     client = RegistryClient(session)
     known = {item["name"]: item["id"] for item in client.read("/v1/tokens")["items"] if "revoked_at" not in item}
@@ -38,7 +44,7 @@ def make_first_tokens(session: Session, folder: Path, further: Mapping[str, Gran
             client.ask("DELETE", f"/v1/tokens/{known[name]}")
         body: dict[str, Any] = {"name": name, "grants": grants, "expires_in_s": LONG_S}
         token = client.ask("POST", "/v1/tokens", body=body).json()["token"]
-        made.append(folder / f"{name}.token")
+        made.append(file_of(name))
         write_token(made[-1], token)
     return made
 

@@ -128,12 +128,13 @@ def bootstrap(
         list[str] | None,
         typer.Option("--also", metavar="NAME=ROLE@NAMESPACE", help="Another token; may be repeated."),
     ] = None,
+    apart: Annotated[bool, typer.Option("--apart", help="Each in a folder of its own: DIR/NAME/NAME.token.")] = False,
 ) -> None:
     """Make the first tokens of a mesh, an admin's and one for gateways, by --token-file F of the registry's bootstrap.
 
-    Nothing is done where DIR/admin.token is there already.
+    Nothing is done where the admin's file is there already.
     """
-    made = make_first_tokens(session, folder, dict(_further(text) for text in also or ()))
+    made = make_first_tokens(session, folder, dict(_further(text) for text in also or ()), apart=apart)
     for path in made:
         session.say(f"made {path}")
     if not made:

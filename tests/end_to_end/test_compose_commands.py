@@ -39,7 +39,7 @@ def make_tokens(here: Here) -> None:
 
 
 def signed_in(here: Here, name: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {(here.folder / 'tokens' / f'{name}.token').read_text().strip()}"}
+    return {"Authorization": f"Bearer {(here.folder / 'tokens' / name / f'{name}.token').read_text().strip()}"}
 
 
 def is_healthy(here: Here, name: str) -> bool:

@@ -55,6 +55,20 @@ def test_only_registries_reach_the_stores_and_nothing_publishes_them() -> None:
         assert (SERVICES[name]["networks"], SERVICES[name].get("ports")) == (["store"], None)
 
 
+def test_each_sees_the_token_it_signs_in_by_and_no_other() -> None:
+    """What the tokens' maker reads and writes lies in volumes whose folders the image gives to its user."""
+    owned = (ROOT / "Dockerfile").read_text()
+    for name, service in SERVICES.items():
+        places = [volume.split(":")[1] for volume in service.get("volumes", []) if ":/tokens" in volume]
+        environment = service.get("environment", {})
+        signs_in_by = environment.get("MESHWAY_TOKEN_FILE") or environment.get("MESHWAY_BOOTSTRAP_TOKEN_FILE")
+        if name == "tokens":
+            assert len(places) == 4
+            assert all(place in owned for place in places)
+        elif name != "migrate":
+            assert places == ([signs_in_by.rpartition("/")[0]] if signs_in_by else [])
+
+
 def test_each_stops_before_what_it_needs_and_begins_after_it() -> None:
     """The engine starts in order of depends_on, and stops the other way round."""
     for name in ("registry", "registry-2"):
