@@ -267,3 +267,38 @@ def test_a_host_outside_of_a_strict_namespace_is_called_as_its_policy_says() -> 
     assert refusal.policy == "Namespace mesh/default"
     bench.apply(running("films", "1"))  # of an instance alone
     assert bench.compiler.tables.clusters["default/films"].opening.tls is not None
+
+
+@pytest.mark.parametrize("block", ["failover", "breaker"])
+def test_who_stands_in_of_a_strict_namespace_is_asked_for_as_itself(block: str) -> None:
+    """By failover, or while a breaker is open."""
+    other = {"service": "films", "namespace": "cinema"}
+    blocks: dict[str, Any] = {"failover": [other], "breaker": {"fallback": {"destination": other}}}
+    bench = Bench(crosses_namespaces=True)
+    bench.apply(
+        running("books", "1"),
+        running("films", "1", "cinema"),
+        document("TrafficPolicy", "p", {block: blocks[block]}),
+        document("Namespace", "cinema", {"mtls": "strict"}, "mesh"),
+    )
+    guard = bench.plan("books.default.mesh", listener=MESH).guard
+    assert guard is not None
+    exchange = call(host="books.default.mesh", listener=MESH)
+    refusal = guard.refusal(exchange, "cinema/films", ("cinema", "films", "1"))
+    refused_by_failover = guard.refusal(exchange, "default/books", ("cinema", "films", "1"))
+    assert {each.policy for each in (refusal, refused_by_failover) if each is not None} == {"Namespace mesh/cinema"}
+    assert guard.refusal(exchange, "default/books", ("default", "books", "1")) is None
+
+
+def test_copies_to_a_strict_namespace_are_of_calls_that_might_go_there() -> None:
+    bench = Bench(crosses_namespaces=True)
+    mirror = [{"destination": {"service": "films", "namespace": "cinema"}}]
+    by_route = edge_route(to("books", mirror=mirror), hosts=["books"], listeners=["mesh"])
+    strict = document("Namespace", "cinema", {"mtls": "strict"}, "mesh")
+    services = running("books", "1"), running("films", "1", "cinema")
+    assert bench.apply(*services, document("Route", "r", by_route), strict) == []
+    [copy] = bench.plan("books", listener=MESH).mirrors
+    assert copy.guard is not None
+    refusal = copy.guard.refusal(call(host="books", listener=MESH), "cinema/films", ("cinema", "films", "1"))
+    assert refusal is not None
+    assert refusal.policy == "Namespace mesh/cinema"

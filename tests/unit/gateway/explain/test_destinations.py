@@ -144,3 +144,21 @@ def test_an_access_policy_is_told_with_its_rule_and_the_caller() -> None:
     assert told.answered is not None
     assert (told.answered.status, told.answered.document) == (403, "AccessPolicy default/p")
     assert "rule no-gets denies this call" in told.answered.detail
+
+
+def test_how_instances_are_spoken_to_is_told_with_whose_word_it_is() -> None:
+    def modes(*changes: Any) -> list[tuple[str, str]]:
+        route = document("Route", "r", edge_route(to("books")))
+        told = Bench(route, running("books", "1"), *changes).told()
+        return [
+            (each.value, each.document)
+            for way in told.destinations
+            for each in way.settings
+            if each.field == "tls.mode"
+        ]
+
+    policy = document("TrafficPolicy", "secure", {"tls": {"mode": "simple"}})
+    strict = document("Namespace", "default", {"mtls": "strict"}, "mesh")
+    assert modes() == []
+    assert modes(policy) == [("simple", "TrafficPolicy default/secure")]
+    assert modes(policy, strict) == [("mesh", "Namespace mesh/default")]
