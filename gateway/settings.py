@@ -48,7 +48,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ()
     access_log: str = ""
     log_pending: int = 20_000
-    max_series: int = 8_000
+    max_series: int = 20_000
     folder_lock: str = ""
     recorded: str = ""
     crosses_namespaces: bool = False

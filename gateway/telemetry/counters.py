@@ -17,10 +17,12 @@ from gateway.telemetry.histogram import BUCKETS
 
 MAGIC: Final = b"MWCOUNT1"
 HEADER: Final = 64
-NAMES_SIZE: Final = 4 << 20
+NAMES_SIZE: Final = 8 << 20
 HISTOGRAM: Final = 4  # first histogram cell of a series block
 BLOCK: Final = HISTOGRAM + BUCKETS
 OTHER: Final = "other"
+MOST_SERIES: Final = 20_000  # of a worker, and of a gateway
+BEYOND: Final = "meshway_series_beyond_limit_total"
 
 CALL: Final = "call"
 ENDPOINT: Final = "endpoint"
@@ -34,11 +36,12 @@ _U64: Final = 8
 
 
 class Counters:
-    """max_series: blocks this worker may open; what comes later is counted under `other`."""
+    """max_series: blocks this worker may open; what comes later is counted under `other`, and how much that is in a
+    counter of its own."""
 
-    def __init__(self, path: Path, max_series: int = 8_000) -> None:
+    def __init__(self, path: Path, max_series: int = MOST_SERIES) -> None:
         self.path = path
-        size = HEADER + NAMES_SIZE + (max_series + 3) * BLOCK * 8
+        size = HEADER + NAMES_SIZE + (max_series + 4) * BLOCK * 8
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             os.ftruncate(descriptor, size)  # sparse: a page costs memory when it is first counted on
@@ -88,7 +91,8 @@ class Counters:
         is_full = cells > self._cells_left or self._names_used + len(record) + 2 > NAMES_SIZE - 4096
         is_other = all(value == OTHER for name, value in labels if name != "__name__")
         if is_full and not is_other:
-            return self.series(kind, tuple((n, v if n == "__name__" else OTHER) for n, v in labels), cells)
+            self.add(self.counter(BEYOND))
+            return self.series(kind, as_other(labels), cells)
         if is_full and self._next_cell + cells > len(self.cells):
             raise MemoryError(f"no cells left for {kind} {labels}")
         base = self._next_cell
@@ -107,14 +111,18 @@ class Counters:
 
 
 class Totals:
-    """What all workers of a host have counted, those that are gone included: never goes down."""
+    """What all workers of a host have counted, those that are gone included: never goes down.
 
-    def __init__(self) -> None:
+    max_series: what comes beyond them is added to `other`.
+    """
+
+    def __init__(self, max_series: int = MOST_SERIES) -> None:
+        self._max_series = max_series
         self._gone: dict[SeriesKey, list[float]] = {}
 
     def fold(self, path: Path) -> None:
         """Keeps what a worker that is gone has counted, and removes its file."""
-        _merge(self._gone, path)
+        _merge(self._gone, path, self._max_series)
         self._gone = {key: values for key, values in self._gone.items() if key[0] != GAUGE}
         path.unlink(missing_ok=True)
 
@@ -122,13 +130,22 @@ class Totals:
         """The sums with the files of the running workers."""
         sums = {key: values.copy() for key, values in self._gone.items()}
         for path in paths:
-            _merge(sums, path)
+            _merge(sums, path, self._max_series)
         return sums
 
 
-def _merge(sums: dict[SeriesKey, list[float]], path: Path) -> None:
-    for key, values in read_counters(path).items():
+def as_other(labels: Labels) -> Labels:
+    """Of the series that takes what has no room for one of its own."""
+    return tuple((name, value if name == "__name__" else OTHER) for name, value in labels)
+
+
+def _merge(sums: dict[SeriesKey, list[float]], path: Path, max_series: int) -> None:
+    for told, values in read_counters(path).items():
+        key = told
         known = sums.get(key)
+        if known is None and len(sums) >= max_series:
+            key = (told[0], as_other(told[1]))
+            known = sums.get(key)
         if known is None:
             sums[key] = values
         else:

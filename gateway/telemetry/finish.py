@@ -17,23 +17,40 @@ from gateway.telemetry.recorder import MOST_HEAD, SLOW_S, Recorder
 KEPT: Final = 16_384  # sorts of calls that are remembered; beyond it all are looked up again
 MOST_UNWRITTEN: Final = 4_096  # calls of one sort
 
-# The rule's slot, service, instance, listener, status, flag, reason: all that calls of one sort have in common.
-Sort = tuple[int, str, str, int, int, str, str]
+# The rule's slot, service, instance, listener, status, flag, reason, policy, the name of the service that calls ("": no
+# service does): all that calls of one sort have in common.
+Sort = tuple[int, str, str, int, int, str, str, str, str]
+# Refusals are counted by whose word they are as well, by their flag.
+REFUSALS: Final = {"RL": "meshway_rate_limited_total", "UAEX": "meshway_auth_denied_total"}
 
 
 class Tally:
     """What calls of one sort added since the last flush. call, endpoint: first cells of their series, -1: has none.
+
+    refusals: cells that count each of them as well.
 
     whole: seconds of calls whose answer came in one piece, to its end and to its first byte alike. parted: of all
     others, (seconds to the end, seconds to the first byte or -1.0). unwritten: calls in both. outcome: their part of an
     access line.
     """
 
-    __slots__ = ("bytes_in", "bytes_out", "call", "endpoint", "outcome", "parted", "repeats", "unwritten", "whole")
+    __slots__ = (
+        "bytes_in",
+        "bytes_out",
+        "call",
+        "endpoint",
+        "outcome",
+        "parted",
+        "refusals",
+        "repeats",
+        "unwritten",
+        "whole",
+    )
 
-    def __init__(self, call: int, endpoint: int, outcome: bytes) -> None:
+    def __init__(self, call: int, endpoint: int, outcome: bytes, refusals: tuple[int, ...] = ()) -> None:
         self.call = call
         self.endpoint = endpoint
+        self.refusals = refusals
         self.outcome = outcome
         self.whole: list[float] = []
         self.parted: list[tuple[float, float]] = []
@@ -54,6 +71,8 @@ class Tally:
         cells[at + 3] += sum(durations)
         for seconds in durations:
             cells[at + HISTOGRAM + bucket_of(seconds)] += 1.0
+        for at in self.refusals:
+            cells[at] += len(durations)
         at = self.endpoint
         if at >= 0:
             begun = whole + [seconds for _, seconds in parted if seconds >= 0.0]
@@ -80,6 +99,7 @@ class Finisher:
     def finish(self, exchange: Exchange, now: float) -> None:
         """now: the clock's reading at the exchange's end."""
         plan, cluster, endpoint = exchange.plan, exchange.cluster, exchange.endpoint
+        principal = exchange.principal
         sort = (
             -1 if plan is None else plan.slot,
             "" if cluster is None else cluster.name,
@@ -88,6 +108,8 @@ class Finisher:
             exchange.status,
             exchange.flag,
             exchange.reason,
+            exchange.policy,
+            "" if principal is None or not principal.service else principal.name,
         )
         tally = self._tallies.get(sort)
         if tally is None:
@@ -126,18 +148,29 @@ class Finisher:
     def _open(self, sort: Sort, exchange: Exchange) -> Tally:
         if len(self._tallies) >= KEPT:
             self._tallies.clear()  # those with something unwritten are in the other list, too
-        slot, service, instance, listener, status, flag, _ = sort
+        slot, service, instance, listener, status, flag, _, policy, _ = sort
         counters = self._counters
         route, rule = counters.rules[slot] if slot >= 0 else ("", "")
         labels = (
             ("listener", "edge" if listener == EDGE else "mesh"),
             ("route", route),
             ("rule", rule),
+            ("source", source_of(exchange)),
             ("service", service),
             ("status_class", f"{status // 100}xx" if status else "none"),
             ("response_flag", flag),
         )
         call = counters.series(CALL, labels)
         endpoint = counters.series(ENDPOINT, (("service", service), ("instance", instance))) if instance else -1
-        tally = self._tallies[sort] = Tally(call, endpoint, outcome_of(exchange))
+        flags = flag.split(",")
+        refusals = tuple(counters.counter(name, policy=policy) for code, name in REFUSALS.items() if code in flags)
+        tally = self._tallies[sort] = Tally(call, endpoint, outcome_of(exchange), refusals)
         return tally
+
+
+def source_of(exchange: Exchange) -> str:
+    """The service that calls, `namespace/name`, where it has proved who it is; else `edge` or, inside, `anonymous`."""
+    principal = exchange.principal
+    if principal is not None and principal.service:
+        return f"{principal.namespace}/{principal.service}"
+    return "edge" if exchange.listener == EDGE else "anonymous"

@@ -31,6 +31,7 @@ BOUNDS: Final = (
 )
 _TEXTS: Final = {
     "meshway_tls_handshakes_total": "Handshakes that were begun, by what became of them.",
+    "meshway_series_beyond_limit_total": "Series that are counted under `other`, since there are too many.",
     "meshway_access_log_dropped_total": "Lines that the disk did not take in time.",
     "meshway_connections": "Connections of callers.",
     "meshway_connections_refused_total": "Connections of callers that were not taken, by what there was too little of.",
@@ -48,12 +49,14 @@ _TEXTS: Final = {
     "meshway_mirror_comparisons_total": "Answers of copies, by how they differ from the calls' own.",
     "meshway_access_would_deny_total": "Calls that an AccessPolicy in audit mode would have denied.",
     "meshway_external_checks_total": "Calls on which a service was asked whether they may go on, by what it said.",
+    "meshway_rate_limited_total": "Calls that a limit refused.",
+    "meshway_auth_denied_total": "Calls of callers that are unknown or may not call.",
     "meshway_rate_limit_would_refuse_total": "Calls that a limit in audit mode would have refused.",
     "meshway_rate_limit_alone_total": "Calls that a limit admitted while it could not count with the other gateways.",
     "meshway_rate_limit_ahead_total": "Calls that a limit admitted ahead of an answer that came late.",
     "meshway_rate_limit_keys_dropped_total": "Keys of a limit that were forgotten for want of room.",
 }
-_DURATION_LABELS: Final = ("listener", "route", "service", "status_class")
+_DURATION_LABELS: Final = ("listener", "route", "source", "service", "status_class")
 
 Sample = tuple[Labels, float]
 

@@ -290,7 +290,8 @@ class Cluster(Guarded):
         """No answer came."""
         counters = self._parts.counters
         if outcome == "connect_failure" and counters is not None:
-            counters.add(counters.counter("meshway_upstream_connect_failures_total", service=self.name))
+            name, labels = "meshway_upstream_connect_failures_total", {"service": self.name, "instance": endpoint.id}
+            counters.add(counters.counter(name, **labels))
         if endpoint.is_kept:
             self._let_go(endpoint, outcome, now)
 

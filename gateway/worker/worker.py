@@ -68,7 +68,7 @@ from gateway.relay.shedding import Shedding
 from gateway.routing.table import TablesHolder
 from gateway.secret_ring import SecretRing
 from gateway.telemetry.access_log import AccessLog
-from gateway.telemetry.counters import Counters
+from gateway.telemetry.counters import BEYOND, Counters
 from gateway.telemetry.finish import Finisher
 from gateway.telemetry.recent import RECENT, RecentCalls, recent_calls
 from gateway.telemetry.recorder import Recorder
@@ -180,6 +180,7 @@ class Worker:
         self._runtime, self._folder_lock = Path(start.host_table).parent, settings.folder_lock
         now = time.monotonic
         self._counters = Counters(Path(start.counters), settings.max_series)
+        self._counters.counter(BEYOND)  # shown while there are none, too
         dropped = self._counters.counter("meshway_access_log_dropped_total")
         self._log_file = AccessLog(
             settings.access_log, settings.log_pending, lambda count: self._counters.add(dropped, count), now=now

@@ -65,6 +65,11 @@ async def test_every_metric_of_the_guide_is_told_and_says_the_truth(
         feed.commit(running("dead", "d1", port=free_port()))
         audited = {"token_bucket": {"rate": "1/h", "burst": 2}, "mode": "audit", "targets": [{"service": "dead"}]}
         feed.commit(document("RateLimit", "audited", audited))
+        feed.commit(running("spent", "s1", port=books.port))
+        spent = {"token_bucket": {"rate": "1/h", "burst": 2}, "targets": [{"service": "spent"}]}
+        feed.commit(document("RateLimit", "spent", spent))
+        feed.commit(running("shut", "s1", port=books.port))
+        feed.commit(document("AccessPolicy", "shut", {"targets": [{"service": "shut"}], "default": "deny"}))
         retried = {"retry": {"statuses": [502]}, "outlier_detection": {"base_ejection": "60s"}}
         await gateway.wait_for_revision(feed.commit(document("TrafficPolicy", "retried", retried)))
         for _ in range(40):
@@ -73,6 +78,8 @@ async def test_every_metric_of_the_guide_is_told_and_says_the_truth(
                 await client.get(gateway.mesh, headers={"Host": "books.default.mesh"})
         for _ in range(4):
             assert (await gateway.call("dead")).status_code == 502
+        assert 429 in [(await gateway.call("spent")).status_code for _ in range(3)]
+        assert (await gateway.call("shut")).status_code == 403
         revision = feed.commit(document("TrafficPolicy", "checked", CHECKED))
         await gateway.wait_for_revision(revision)
         awaited = {"meshway_check_failing", "meshway_rate_limit_would_refuse_total", "meshway_upstream_connections"}
@@ -80,18 +87,24 @@ async def test_every_metric_of_the_guide_is_told_and_says_the_truth(
             assert gateway.is_running
         names = {re.sub("_(bucket|sum|count)$", "", name) for name in found}
         assert documented() <= names, documented() - names
-        assert total(found, "meshway_requests_total") == 84
+        assert total(found, "meshway_requests_total") == 88
         assert total(found, "meshway_request_bytes_total") == 200
-        assert total(found, "http_server_request_duration_seconds_count") == 84
+        assert total(found, "http_server_request_duration_seconds_count") == 88
         assert 0.0 < total(found, "http_server_request_duration_seconds_sum") < 20.0
-        assert total(found, "meshway_upstream_requests_total") == 84
-        assert total(found, "meshway_upstream_request_duration_seconds_count") == 80
+        limited = total(found, "meshway_rate_limited_total")
+        assert 1 <= limited <= 2
+        assert total(found, "meshway_auth_denied_total") == 1
+        assert total(found, "meshway_series_beyond_limit_total") == 0
+        assert total(found, "meshway_upstream_requests_total") == 87 - limited
+        assert total(found, "meshway_upstream_request_duration_seconds_count") == 83 - limited
         assert total(found, "meshway_upstream_retries_total") >= 1
         assert total(found, "meshway_documents_refused") == 1
         assert total(found, "meshway_snapshot_revision") == revision
         assert total(found, "meshway_feed_lag_revisions") == 0
         assert total(found, "meshway_workers") == 2
-        assert found["meshway_upstream_connect_failures_total"].keys() == {(("service", "default/dead"),)}
+        assert found["meshway_upstream_connect_failures_total"].keys() == {
+            (("instance", "d1"), ("service", "default/dead"))
+        }
         assert total(found, "meshway_upstream_connect_failures_total") >= 4
         assert 1 <= total(found, "meshway_rate_limit_would_refuse_total") <= 3, "each worker has a share of one token"
         assert total(found, "meshway_check_failing") >= 1

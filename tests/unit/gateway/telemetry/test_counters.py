@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.telemetry.counters import BLOCK, CALL, PLAIN, Counters, Totals, read_counters
+from gateway.telemetry.counters import BEYOND, BLOCK, CALL, PLAIN, Counters, Totals, read_counters
 
 BOOKS = (("route", "default/books"), ("service", "default/books"))
 
@@ -62,10 +62,23 @@ def test_series_above_the_bound_are_counted_as_other(tmp_path: Path) -> None:
     for number in range(10):
         counters.add(counters.series(CALL, (("route", f"r{number}"), ("service", "s"))))
     found = {labels[0][1]: cells[0] for (_, labels), cells in read_counters(tmp_path / "w0").items()}
-    assert found == {"r0": 1.0, "r1": 1.0, "r2": 1.0, "other": 7.0}
+    assert found == {"r0": 1.0, "r1": 1.0, "r2": 1.0, "other": 7.0, BEYOND: 7.0}
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"\0" * (5 << 20)])
+def test_a_host_has_no_more_series_than_one_of_its_workers(tmp_path: Path) -> None:
+    for name in ("w0", "w1"):
+        counters = Counters(tmp_path / name)
+        for number in range(3):
+            counters.add(counters.series(CALL, (("route", f"{name}-{number}"),)))
+    totals = Totals(max_series=4)
+    found = {labels[0][1]: cells[0] for (_, labels), cells in totals.read([tmp_path / "w0", tmp_path / "w1"]).items()}
+    assert found == {"w0-0": 1.0, "w0-1": 1.0, "w0-2": 1.0, "w1-0": 1.0, "other": 2.0}
+    totals.fold(tmp_path / "w0")
+    again = {labels[0][1]: cells[0] for (_, labels), cells in totals.read([tmp_path / "w1"]).items()}
+    assert again == found
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\0" * (9 << 20)])
 def test_a_file_that_is_none_holds_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "w0").write_bytes(content)
     assert read_counters(tmp_path / "w0") == {}
@@ -76,5 +89,5 @@ def test_a_missing_file_holds_nothing(tmp_path: Path) -> None:
 
 
 def test_the_file_is_sparse(tmp_path: Path) -> None:
-    Counters(tmp_path / "w0", max_series=8000)
+    Counters(tmp_path / "w0", max_series=20_000)
     assert (tmp_path / "w0").stat().st_blocks * 512 < 256 << 10

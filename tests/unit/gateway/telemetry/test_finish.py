@@ -1,9 +1,11 @@
 from pathlib import Path
 
+from gateway.exchange import EDGE
 from gateway.telemetry.access_log import AccessLog
-from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, Counters, read_counters
+from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, PLAIN, Counters, read_counters
 from gateway.telemetry.finish import Finisher
 from gateway.telemetry.histogram import quantile
+from meshway.identity import Principal, SpiffeId
 from tests.parts.exchanges import ended
 
 
@@ -23,6 +25,44 @@ def test_a_call_is_counted_by_route_service_status_class_and_flag(tmp_path: Path
     assert calls[("default/books", "default/books", "2xx", "")] == [2.0, 20.0, 40.0, 1.0]
     assert calls[("default/books", "default/books", "5xx", "UH")][0] == 1.0
     assert calls[("", "", "4xx", "NR")][0] == 1.0
+
+
+def test_a_call_is_counted_by_who_calls(tmp_path: Path) -> None:
+    finisher = Finisher(Counters(tmp_path / "w0"), AccessLog("", 0, lambda _: None))
+    for instance in ("w1", "w2"):
+        name = SpiffeId(trust_domain="mesh.internal", namespace="shop", service="web", instance=instance)
+        finisher.finish(ended(plan=None, principal=name.principal("mtls")), 100.5)
+    consumer = Principal("shop/ada", consumer="shop/ada", method="api_key")
+    finisher.finish(ended(plan=None, listener=EDGE, principal=consumer), 100.5)
+    finisher.finish(ended(plan=None, principal=consumer), 100.5)
+    finisher.finish(ended(plan=None), 100.5)
+    finisher.finish(ended(plan=None, listener=EDGE), 100.5)
+    finisher.flush()
+    by_source = {
+        dict(labels)["source"]: cells[0]
+        for (kind, labels), cells in read_counters(tmp_path / "w0").items()
+        if kind == CALL
+    }
+    assert by_source == {"shop/web": 2.0, "edge": 2.0, "anonymous": 2.0}
+
+
+def test_a_refusal_is_counted_by_the_policy_whose_word_it_is(tmp_path: Path) -> None:
+    finisher = Finisher(Counters(tmp_path / "w0"), AccessLog("", 0, lambda _: None))
+    for policy, flag in (("RateLimit shop/five", "RL"), ("RateLimit shop/six", "RL"), ("AccessPolicy shop/a", "UAEX")):
+        for _ in range(2):
+            finisher.finish(ended(plan=None, status=429, flag=flag, policy=policy, tried=()), 100.5)
+    finisher.finish(ended(plan=None, status=503, flag="UH", policy="service shop/books", tried=()), 100.5)
+    finisher.flush()
+    told = {
+        (dict(labels)["__name__"], dict(labels)["policy"]): cells[0]
+        for (kind, labels), cells in read_counters(tmp_path / "w0").items()
+        if kind == PLAIN
+    }
+    assert told == {
+        ("meshway_rate_limited_total", "RateLimit shop/five"): 2.0,
+        ("meshway_rate_limited_total", "RateLimit shop/six"): 2.0,
+        ("meshway_auth_denied_total", "AccessPolicy shop/a"): 2.0,
+    }
 
 
 def test_durations_and_retries_are_counted_by_instance(tmp_path: Path) -> None:
