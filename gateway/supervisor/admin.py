@@ -23,7 +23,7 @@ MAX_CONNECTIONS: Final = 256
 _REASONS: Final = {200: "OK", 202: "Accepted", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
 
 Body = tuple[int, str, bytes]  # status, content type, content
-Page = Callable[[], Awaitable[Body]]
+Page = Callable[[RequestHead], Awaitable[Body]]
 
 
 class Admin:
@@ -86,9 +86,9 @@ class Admin:
         path = head.target.partition(b"?")[0]
         page, control = self._pages.get(path), self._controls.get(path) if is_control else None
         if page is not None and head.method in (b"GET", b"HEAD"):
-            return await page()
+            return await page(head)
         if control is not None and head.method == b"POST":
-            return await control()
+            return await control(head)
         if page is not None or control is not None:
             return _refusal(Problem(405, "method_not_allowed", "Method not allowed"))
         return _refusal(problem.not_found(path.decode("latin-1"), mend="see /health/ready, /metrics and /config"))

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from gateway.telemetry.prometheus import CONTENT_TYPE, counter, exposition, gauge
+from gateway.telemetry.prometheus import (
+    CONTENT_TYPE,
+    OPEN_TYPE,
+    Family,
+    counter,
+    exposition,
+    gauge,
+    open_metrics,
+    wants_open,
+)
+from meshway.http1.fields import find
+from meshway.http1.message import RequestHead
 
 if TYPE_CHECKING:
     from gateway.supervisor.admin import Body, Page
@@ -19,28 +30,31 @@ _JSON: Final = "application/json"
 
 
 def pages(host: "Supervisor") -> "dict[bytes, Page]":
-    async def live() -> "Body":
+    async def live(_: RequestHead) -> "Body":
         return _json(200, {"status": "live"})
 
-    async def ready() -> "Body":
+    async def ready(_: RequestHead) -> "Body":
         missing = missing_of(host)
         return _json(503 if missing else 200, {"ready": not missing, "missing": missing, **_feed(host)})
 
-    async def metrics() -> "Body":
-        return 200, CONTENT_TYPE, metrics_of(host).encode()
+    async def metrics(head: RequestHead) -> "Body":
+        series, own = host.totals.read(host.slots.counters()), families_of(host)
+        if wants_open(find(head.block, b"accept") or b""):
+            return 200, OPEN_TYPE, open_metrics(series, own, {}).encode()
+        return 200, CONTENT_TYPE, exposition(series, own).encode()
 
-    async def config() -> "Body":
+    async def config(_: RequestHead) -> "Body":
         return _json(200, await config_of(host))
 
     return {b"/health/live": live, b"/health/ready": ready, b"/metrics": metrics, b"/config": config}
 
 
 def controls(host: "Supervisor") -> "dict[bytes, Page]":
-    async def reload() -> "Body":
+    async def reload(_: RequestHead) -> "Body":
         host.reload()
         return _json(202, {"reloading": True})
 
-    async def drain() -> "Body":
+    async def drain(_: RequestHead) -> "Body":
         host.end()
         return _json(202, {"draining": True})
 
@@ -145,7 +159,7 @@ def _add_cluster(known: dict[str, Any], other: dict[str, Any]) -> None:
             first["state"], first["ejected_for_s"] = endpoint["state"], endpoint["ejected_for_s"]
 
 
-def metrics_of(host: "Supervisor") -> str:
+def families_of(host: "Supervisor") -> list[Family]:
     counts, slots = host.feed.counts, host.slots
     heard = host.follower.heard_at
     age = time.monotonic() - (heard if heard is not None else host.started_at)
@@ -194,7 +208,7 @@ def metrics_of(host: "Supervisor") -> str:
         if each.kind == "ejected" and each.endpoint is not None
     ]
     gauges += gauge("meshway_outlier_ejected", "Endpoints that are ejected.", ejected)
-    return exposition(host.totals.read(slots.counters()), gauges)
+    return gauges
 
 
 def _json(status: int, body: object) -> "Body":

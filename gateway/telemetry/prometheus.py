@@ -1,12 +1,15 @@
-"""Counters as Prometheus text (exposition format 0.0.4)."""
+"""Counters as Prometheus text (exposition format 0.0.4), or as OpenMetrics (1.0), which has room for exemplars."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.telemetry.counters import CALL, ENDPOINT, GAUGE, HISTOGRAM, PLAIN, Labels, SeriesKey
 from gateway.telemetry.histogram import cumulative
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+OPEN_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+DURATION: Final = "http_server_request_duration_seconds"
 # Seconds; OpenTelemetry's advice for http.server.request.duration, with half a millisecond below and a minute above.
 BOUNDS: Final = (
     0.0005,
@@ -56,61 +59,118 @@ _TEXTS: Final = {
     "meshway_rate_limit_ahead_total": "Calls that a limit admitted ahead of an answer that came late.",
     "meshway_rate_limit_keys_dropped_total": "Keys of a limit that were forgotten for want of room.",
 }
-_DURATION_LABELS: Final = ("listener", "route", "source", "service", "status_class")
+DURATION_LABELS: Final = ("listener", "route", "source", "service", "status_class")
 
 Sample = tuple[Labels, float]
 
 
-def exposition(series: Mapping[SeriesKey, Sequence[float]], gauges: Iterable[str] = ()) -> str:
-    """series: of all workers. gauges: lines the supervisor adds, already in form."""
+class Exemplar(NamedTuple):
+    """A call that was recorded. seconds: how long it took. at_s: when it ended, since 1970."""
+
+    trace_id: str
+    seconds: float
+    at_s: float
+
+
+# The last ones of `DURATION`, by labels and by the bound of their bucket.
+Exemplars = Mapping[tuple[Labels, str], Exemplar]
+
+
+class Family(NamedTuple):
+    """One metric. samples: what follows its name, labels, value."""
+
+    name: str
+    kind: str
+    text: str
+    samples: Sequence[tuple[str, Labels, float]]
+
+
+def exposition(series: Mapping[SeriesKey, Sequence[float]], own: Iterable[Family] = ()) -> str:
+    """series: of all workers. own: what the supervisor adds."""
+    lines: list[str] = []
+    for family in _families(series, own):
+        lines += (f"# HELP {family.name} {family.text}", f"# TYPE {family.name} {family.kind}")
+        lines += (f"{family.name}{rest}{_braces(labels)} {_number(value)}" for rest, labels, value in family.samples)
+    return "\n".join(lines) + "\n"
+
+
+def open_metrics(series: Mapping[SeriesKey, Sequence[float]], own: Iterable[Family], exemplars: Exemplars) -> str:
+    """The same as OpenMetrics, with exemplars."""
+    lines: list[str] = []
+    for family in _families(series, own):
+        name = family.name.removesuffix("_total") if family.kind == "counter" else family.name
+        lines += (f"# TYPE {name} {family.kind}", f"# HELP {name} {_escaped(family.text)}")
+        has_exemplars = family.name == DURATION and exemplars
+        for rest, labels, value in family.samples:
+            line = f"{family.name}{rest}{_braces(labels)} {_number(value)}"
+            if has_exemplars and rest == "_bucket":
+                line += _shown(exemplars.get((labels[:-1], labels[-1][1])))
+            lines.append(line)
+    return "\n".join(lines) + "\n# EOF\n"
+
+
+def bound_of(seconds: float) -> str:
+    """The bucket that a duration is counted in first."""
+    at = bisect_left(BOUNDS, seconds)
+    return repr(BOUNDS[at]) if at < len(BOUNDS) else "+Inf"
+
+
+def wants_open(accept: bytes) -> bool:
+    """Whether a scraper takes OpenMetrics; Prometheus asks for it first where it takes exemplars."""
+    return accept.partition(b"application/openmetrics-text")[1] != b""
+
+
+def _families(series: Mapping[SeriesKey, Sequence[float]], own: Iterable[Family]) -> list[Family]:
     calls = [(labels, cells) for (kind, labels), cells in series.items() if kind == CALL]
     endpoints = [(labels, cells) for (kind, labels), cells in series.items() if kind == ENDPOINT]
-    lines: list[str] = []
-    lines += counter("meshway_requests_total", "Calls that ended.", [(labels, cells[0]) for labels, cells in calls])
+    found = counter("meshway_requests_total", "Calls that ended.", [(labels, cells[0]) for labels, cells in calls])
     for name, at, text in (
         ("meshway_request_bytes_total", 1, "Bytes of request bodies."),
         ("meshway_response_bytes_total", 2, "Bytes of response bodies."),
     ):
-        lines += counter(name, text, _summed(((labels, cells[at]) for labels, cells in calls), ("route", "service")))
-    lines += histogram(
-        "http_server_request_duration_seconds",
-        "From a call's head to the end of its answer.",
-        _grouped(calls, _DURATION_LABELS),
-    )
-    lines += histogram(
-        "meshway_upstream_request_duration_seconds", "From a call's head to the first byte of its answer.", endpoints
-    )
-    lines += counter("meshway_upstream_requests_total", "Calls by the instance that answered last.", _at(endpoints, 0))
-    lines += counter("meshway_upstream_retries_total", "Attempts after the first.", _at(endpoints, 1))
+        found += counter(name, text, _summed(((labels, cells[at]) for labels, cells in calls), ("route", "service")))
+    text = "From a call's head to the end of its answer."
+    found += histogram(DURATION, text, _grouped(calls, DURATION_LABELS))
+    text = "From a call's head to the first byte of its answer."
+    found += histogram("meshway_upstream_request_duration_seconds", text, endpoints)
+    found += counter("meshway_upstream_requests_total", "Calls by the instance that answered last.", _at(endpoints, 0))
+    found += counter("meshway_upstream_retries_total", "Attempts after the first.", _at(endpoints, 1))
     for name, samples in _named(series, PLAIN):
-        lines += counter(name, _TEXTS.get(name, name), samples)
+        found += counter(name, _TEXTS.get(name, name), samples)
     for name, samples in _named(series, GAUGE):
-        lines += gauge(name, _TEXTS.get(name, name), samples)
-    lines += gauges
-    return "\n".join(lines) + "\n"
+        found += gauge(name, _TEXTS.get(name, name), samples)
+    return [*found, *own]
 
 
-def counter(name: str, text: str, samples: Iterable[Sample]) -> list[str]:
-    lines = [f"{name}{_braces(labels)} {_number(value)}" for labels, value in samples]
-    return [f"# HELP {name} {text}", f"# TYPE {name} counter", *lines] if lines else []
+def counter(name: str, text: str, samples: Iterable[Sample]) -> list[Family]:
+    """name: ends in `_total`. None where there is no sample."""
+    return _family(name, "counter", text, [("", *sample) for sample in samples])
 
 
-def gauge(name: str, text: str, samples: Iterable[Sample]) -> list[str]:
-    lines = [f"{name}{_braces(labels)} {_number(value)}" for labels, value in samples]
-    return [f"# HELP {name} {text}", f"# TYPE {name} gauge", *lines] if lines else []
+def gauge(name: str, text: str, samples: Iterable[Sample]) -> list[Family]:
+    return _family(name, "gauge", text, [("", *sample) for sample in samples])
 
 
-def histogram(name: str, text: str, rows: Iterable[tuple[Labels, Sequence[float]]]) -> list[str]:
-    lines: list[str] = []
+def histogram(name: str, text: str, rows: Iterable[tuple[Labels, Sequence[float]]]) -> list[Family]:
+    samples: list[tuple[str, Labels, float]] = []
     for labels, cells in rows:
         buckets = cells[HISTOGRAM:]
         total = sum(buckets)
         for bound, count in zip(BOUNDS, cumulative(buckets, BOUNDS), strict=True):
-            lines.append(f"{name}_bucket{_braces((*labels, ('le', f'{bound:g}')))} {_number(count)}")
-        lines.append(f"{name}_bucket{_braces((*labels, ('le', '+Inf')))} {_number(total)}")
-        lines.append(f"{name}_sum{_braces(labels)} {_number(cells[3])}")
-        lines.append(f"{name}_count{_braces(labels)} {_number(total)}")
-    return [f"# HELP {name} {text}", f"# TYPE {name} histogram", *lines] if lines else []
+            samples.append(("_bucket", (*labels, ("le", repr(bound))), count))
+        samples.append(("_bucket", (*labels, ("le", "+Inf")), total))
+        samples += (("_sum", labels, cells[3]), ("_count", labels, total))
+    return _family(name, "histogram", text, samples)
+
+
+def _family(name: str, kind: str, text: str, samples: Sequence[tuple[str, Labels, float]]) -> list[Family]:
+    return [Family(name, kind, text, samples)] if samples else []
+
+
+def _shown(exemplar: Exemplar | None) -> str:
+    if exemplar is None:
+        return ""
+    return f' # {{trace_id="{exemplar.trace_id}"}} {exemplar.seconds:.6f} {exemplar.at_s:.3f}'
 
 
 def _at(rows: Iterable[tuple[Labels, Sequence[float]]], cell: int) -> list[Sample]:

@@ -3,11 +3,13 @@
 import re
 import resource
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import Metric
+from prometheus_client.openmetrics import parser as open_parser
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.parts.changes import document, running
@@ -85,6 +87,11 @@ async def test_every_metric_of_the_guide_is_told_and_says_the_truth(
         awaited = {"meshway_check_failing", "meshway_rate_limit_would_refuse_total", "meshway_upstream_connections"}
         while not awaited <= (found := await metrics(gateway)).keys():
             assert gateway.is_running
+        asked = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
+        answer = await gateway.client.get(f"{gateway.admin}/metrics", headers=asked)
+        assert answer.headers["content-type"].startswith("application/openmetrics-text")
+        read: Callable[[str], Iterator[Metric]] = open_parser.text_string_to_metric_families
+        assert {each.name for each in read(answer.text)} >= {"meshway_requests", "meshway_rate_limited"}
         names = {re.sub("_(bucket|sum|count)$", "", name) for name in found}
         assert documented() <= names, documented() - names
         assert total(found, "meshway_requests_total") == 88

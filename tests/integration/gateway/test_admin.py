@@ -8,6 +8,7 @@ import pytest
 
 from gateway.listeners.sockets import open_one, url_of
 from gateway.supervisor.admin import Admin, Body
+from meshway.http1.message import RequestHead
 
 
 class Running:
@@ -17,10 +18,10 @@ class Running:
         self.control = control
         self.reloads = 0
 
-    async def page(self) -> Body:
+    async def page(self, _: RequestHead) -> Body:
         return 200, "text/plain", b"hello"
 
-    async def reload(self) -> Body:
+    async def reload(self, _: RequestHead) -> Body:
         self.reloads += 1
         return 202, "text/plain", b"yes"
 
