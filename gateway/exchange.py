@@ -8,10 +8,10 @@ from meshway.identity import Principal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gateway.peer_certificate import PeerCertificate
     from gateway.plan import RoutePlan
     from gateway.upstream.cluster import Cluster
     from gateway.upstream.endpoint import Endpoint
+    from meshway.peer_certificate import PeerCertificate
 
 EDGE: Final = 0
 MESH: Final = 1

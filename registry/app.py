@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import uvicorn
 
+from meshway.certificates import CertificateFault
 from meshway.model.kinds import KINDS
 from meshway.tasks import spawn
 from registry.api.app import OPENAPI_ROW, make_api
@@ -27,6 +28,7 @@ from registry.core import Core, open_core
 from registry.dns.server import DnsSockets, dns_served
 from registry.encryption import encryption_of
 from registry.gateways import Gateways
+from registry.identity.publishing import shown_trust
 from registry.machine.confirming import Head
 from registry.machine.description import machine_operations
 from registry.machine.encoding import AnswerEncoder
@@ -43,8 +45,10 @@ if TYPE_CHECKING:
 
     from uvicorn.server import ServerState
 
+    from meshway.model.trust_bundle import TrustBundle
     from registry.encryption import Encryption
     from registry.settings import RegistrySettings
+    from registry.view.view import View
 
 BACKLOG: Final = 2048
 STOP_S: Final = 10
@@ -150,6 +154,7 @@ async def _serve(
             if not (settings.is_on_loopback or encryption):
                 faces.callback(spawn(_warn_of_clear_text(settings.bind), name="reminder of clear text").cancel)
             if encryption is not None:
+                follow_trust(core.view, encryption, surface)
                 faces.callback(spawn(encryption.run(), name="read the files of the certificate").cancel)
             for name, run in consul_tasks(core):
                 faces.callback(spawn(run, name=name).cancel)
@@ -193,6 +198,30 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
     return surface
 
 
+def follow_trust(view: View, encryption: Encryption, surface: Surface) -> None:
+    """Callers' certificates hold by the word of the mesh's authorities, as the feed tells them, from now on."""
+    followed: TrustBundle | None = None
+
+    def look() -> None:
+        nonlocal followed
+        bundle = shown_trust(view)
+        if bundle is followed:
+            return
+        before, followed = followed, bundle
+        try:
+            shrinks = encryption.believe(() if bundle is None else bundle.roots)
+        except CertificateFault as fault:
+            log.error("certificates of callers hold as before: %s", fault)
+            return
+        if shrinks:
+            surface.trust_shrank()
+        if before is not None:
+            surface.end_revoked()
+
+    view.on_commit.append(look)
+    look()
+
+
 async def _warn_of_clear_text(bind: str) -> None:
     """Until cancelled: what was meant once is not to be forgotten."""
     while True:
@@ -207,6 +236,7 @@ async def _end_expired(surface: Surface) -> None:
     while True:
         await asyncio.sleep(_LOOK_S)
         surface.end_revoked()
+        surface.end_over(time.time())
 
 
 def stores_of(settings: RegistrySettings) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from gateway.access.gate import AccessStep, caller
 from gateway.exchange import EDGE, Exchange, Reply
-from gateway.peer_certificate import MESH
 from gateway.plan import Forecast
+from meshway.peer_certificate import MESH
 
 
 def mesh_only(document: str) -> AccessStep:

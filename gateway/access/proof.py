@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from gateway.exchange import Exchange
-from gateway.peer_certificate import FOREIGN, METHOD
 from gateway.routing.string_match import HoldsText, compile_string
 from meshway.identity import claim, claim_texts
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.match import StringMatch, Text
+from meshway.peer_certificate import FOREIGN, METHOD
 
 Test = Callable[[Exchange], bool]
 

@@ -13,12 +13,12 @@ import msgspec
 from gateway.authentication.places import Credentials
 from gateway.authentication.proof import REMEMBERED_S, Fault, Proof
 from gateway.exchange import Exchange
-from gateway.peer_certificate import FOREIGN, MESH, METHOD, PeerCertificate, read_peer
 from gateway.routing.string_match import compile_string
 from meshway.certificates import CertificateFault
 from meshway.http1.fields import is_value
 from meshway.identity import Principal
 from meshway.model.authentication import Mtls
+from meshway.peer_certificate import FOREIGN, MESH, METHOD, PeerCertificate, read_peer
 
 MOST_KNOWN: Final = 10_000
 MAX_NAME: Final = 512

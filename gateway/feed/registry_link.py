@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from meshway.certificates import CertificateFault
+from meshway.certificates import CertificateFault, Pair
 from meshway.outbound.connection import NOT_ASKED, PlainConnection, PlainError
 from meshway.problem import Problem
 from meshway.settings import SettingError, read_secret
-from meshway.tls import client_context
+from meshway.tls import client_context, load_pair
 
 CONNECT_S: Final = 3.0
 
@@ -56,6 +56,11 @@ class RegistryUrl:
             return fields + f"Authorization: Bearer {read_secret(self.token_file)}\r\n".encode("ascii")
         except SettingError as error:
             raise PlainError(str(error), NOT_ASKED) from error
+
+    def show(self, pair: Pair) -> None:
+        """Of this gateway, to connections from now on: it signs in by it, where it has no token."""
+        if self.tls is not None and self.token_file is None:
+            load_pair(self.tls, pair)
 
     async def connect(self) -> PlainConnection:
         """Raises PlainError."""

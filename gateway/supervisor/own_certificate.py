@@ -24,7 +24,7 @@ _log = logging.getLogger("meshway.gateway.identity")
 
 class OwnCertificate:
     """token_file: of the one-time token, None: it goes on with what the folder holds. ca_file: by whom
-    registries are believed. send: a frame to all workers."""
+    registries are believed. send: a frame to all workers. show: to registries, who is who by it."""
 
     def __init__(
         self,
@@ -33,9 +33,10 @@ class OwnCertificate:
         token_file: Path | None,
         ca_file: Path | None,
         send: Callable[[ChannelFrame], None],
+        show: Callable[[Pair], None],
     ) -> None:
         self._token_file = token_file
-        self._send = send
+        self._send, self._show = send, show
         self._registry = AsyncRegistry(
             MeshSettings(registry=registries[0], further_registries=registries[1:], ca_file=ca_file)
         )
@@ -78,4 +79,5 @@ class OwnCertificate:
             return
         if pair != self.pair:
             self.pair = pair
+            self._show(pair)
             self._send(IdentityFrame(pair=pair))

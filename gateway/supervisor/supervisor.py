@@ -53,6 +53,7 @@ from gateway.upstream.health import EndpointKey, HealthChecker
 from gateway.upstream.transition import Transition
 from gateway.wire.upstream_tls import UpstreamContexts
 from meshway.addresses import is_loopback
+from meshway.certificates import Pair
 from meshway.model.listener import EDGE, EDGE_TLS, MESH, MESH_TLS, TLS_LISTENERS
 from meshway.outbound.guard import guarded_dial
 from meshway.problem import Problem
@@ -129,6 +130,7 @@ class Supervisor:
         addresses: Addresses,
     ) -> None:
         self.settings = settings
+        self._urls = urls
         self.addresses = addresses
         self.held = Held()
         self.totals = Totals()
@@ -170,6 +172,7 @@ class Supervisor:
             settings.enrol_token_file,
             settings.registry_ca_file,
             lambda frame: self.slots.send_encoded(encode(frame)),
+            self._show,
         )
         contexts = UpstreamContexts(
             self.secrets, HeldTrust(lambda: self.held.entries), lambda: self.own_certificate.pair
@@ -305,6 +308,10 @@ class Supervisor:
             self.certificates.take(outcome.changes)
             if self._targets.take(outcome.changes):
                 self._check_soon()
+
+    def _show(self, pair: Pair) -> None:
+        for url in self._urls:
+            url.show(pair)
 
     def _on_secrets(self, frame: SecretFrame | SecretsWanted) -> None:
         if isinstance(frame, SecretFrame):

@@ -8,10 +8,10 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from gateway.peer_certificate import MESH, PeerCertificate, read_peer
 from gateway.wire.server_names import ServerNames
 from meshway.certificates import CertificateFault
 from meshway.identity import DEFAULT_TRUST_DOMAIN, Principal
+from meshway.peer_certificate import MESH, PeerCertificate, read_peer
 from meshway.tls import harden, trust
 
 SNI_REFUSED: Final = ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME

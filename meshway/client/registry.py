@@ -9,6 +9,7 @@ seconds would fill the service's own log.
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 from pathlib import Path
@@ -17,17 +18,19 @@ from typing import TypeVar
 import httpx
 import msgspec
 
-from meshway.certificates import CertificateFault
+from meshway.certificates import CertificateFault, read_pair
 from meshway.client.calls import Call
+from meshway.client.certificate_folder import IDENTITY
 from meshway.client.errors import MeshwayError, Unreachable, error_for, unreachable
 from meshway.client.settings import MeshSettings
 from meshway.client.turns import Turns
 from meshway.problem import Problem
 from meshway.settings import SettingError, read_secret
-from meshway.tls import client_context
+from meshway.tls import client_context, load_pair
 
 T = TypeVar("T")
 _CONNECT_S = 2.0
+_log = logging.getLogger("meshway.client")
 
 
 class Registry:
@@ -40,7 +43,8 @@ class Registry:
 
     def _open(self) -> None:
         self._process = os.getpid()
-        self._transport = httpx.HTTPTransport(verify=verifying(self._settings.ca_file))
+        self._shown = ShownCertificate(self._settings)
+        self._transport = httpx.HTTPTransport(verify=self._shown.context)
 
     def send(self, call: Call[T]) -> T:
         """Raises MeshwayError; Unreachable when no registry answered."""
@@ -58,6 +62,8 @@ class Registry:
 
     def _ask(self, url: str, call: Call[T]) -> T:
         request = request_for(self._settings, call, url)
+        if not self._shown.is_current():
+            request.headers["connection"] = "close"  # who is signed in by a certificate connects with it
         try:
             response = self._transport.handle_request(request)
             response.read()
@@ -75,7 +81,8 @@ class AsyncRegistry:
     def __init__(self, settings: MeshSettings) -> None:
         self._settings = settings
         self._turns = Turns(settings.registries)
-        self._transport = httpx.AsyncHTTPTransport(verify=verifying(settings.ca_file))
+        self._shown = ShownCertificate(settings)
+        self._transport = httpx.AsyncHTTPTransport(verify=self._shown.context)
 
     async def send(self, call: Call[T]) -> T:
         """Raises MeshwayError; Unreachable when no registry answered."""
@@ -91,6 +98,8 @@ class AsyncRegistry:
 
     async def _ask(self, url: str, call: Call[T]) -> T:
         request = request_for(self._settings, call, url)
+        if not self._shown.is_current():
+            request.headers["connection"] = "close"
         try:
             response = await self._transport.handle_async_request(request)
             await response.aread()
@@ -100,6 +109,37 @@ class AsyncRegistry:
 
     async def close(self) -> None:
         await self._transport.aclose()
+
+
+class ShownCertificate:
+    """context: what httpx verifies registries by, and shows them of the program where a folder holds its certificate
+    and no token signs it in. Raises MeshwayError for authorities of no use."""
+
+    def __init__(self, settings: MeshSettings) -> None:
+        self.context = verifying(settings.ca_file)
+        self._file: Path | None = None
+        self._seen: object = None
+        if settings.certificate_dir is not None and settings.token_file is None:
+            self._file = settings.certificate_dir / IDENTITY
+            if not isinstance(self.context, ssl.SSLContext):
+                self.context = client_context()
+            self.is_current()
+
+    def is_current(self) -> bool:
+        """Looks for one that was renewed, which is shown to new connections. False: it has yet to come, or is over."""
+        if self._file is None:
+            return True
+        assert isinstance(self.context, ssl.SSLContext)
+        try:
+            written = self._file.stat()
+            now = written.st_mtime_ns, written.st_ino
+            if now != self._seen:
+                text = self._file.read_bytes()
+                load_pair(self.context, read_pair(text, text))
+                self._seen = now
+        except (OSError, CertificateFault) as error:
+            _log.debug("no certificate to sign in by: %s", error)
+        return self._seen is not None
 
 
 def verifying(ca_file: Path | None) -> ssl.SSLContext | bool:

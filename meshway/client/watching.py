@@ -15,7 +15,7 @@ from httpx_sse import ServerSentEvent, SSEError, aconnect_sse, connect_sse
 
 from meshway.client.errors import error_for
 from meshway.client.keeper import backoff_s
-from meshway.client.registry import credentials, verifying
+from meshway.client.registry import ShownCertificate, credentials
 from meshway.client.settings import MeshSettings
 from meshway.client.turns import Turns
 
@@ -100,7 +100,7 @@ def follow(settings: MeshSettings, position: Position) -> Iterator[WatchEvent]:
         url, ask = turns.current, {"params": position.params(), "headers": credentials(settings)}
         try:
             with (
-                httpx.Client(verify=verifying(settings.ca_file), trust_env=False, timeout=TIMEOUT) as http,
+                httpx.Client(verify=ShownCertificate(settings).context, trust_env=False, timeout=TIMEOUT) as http,
                 connect_sse(http, "GET", url + PATH, **ask) as source,
             ):
                 if _refused(source.response):
@@ -124,7 +124,7 @@ async def afollow(settings: MeshSettings, position: Position) -> AsyncGenerator[
         url, ask = turns.current, {"params": position.params(), "headers": credentials(settings)}
         try:
             async with (
-                httpx.AsyncClient(verify=verifying(settings.ca_file), trust_env=False, timeout=TIMEOUT) as http,
+                httpx.AsyncClient(verify=ShownCertificate(settings).context, trust_env=False, timeout=TIMEOUT) as http,
                 aconnect_sse(http, "GET", url + PATH, **ask) as source,
             ):
                 if _refused(source.response):

@@ -11,7 +11,9 @@ import ipaddress
 from typing import TYPE_CHECKING, Final, cast
 
 from meshway.http1.head import HeadError, HeadLimits, RequestReader
+from meshway.peer_certificate import PeerCertificate
 from meshway.problem import Problem
+from registry.encryption import certificate_of
 from registry.machine.body import BodyReader, BodyTooLarge, too_large
 from registry.machine.deadline import Deadline
 from registry.machine.encoding import CONTINUE
@@ -20,10 +22,13 @@ from registry.machine.request import Reply, Stream, problem_reply, request_id_of
 from registry.manners.places import CROWDED
 from registry.revisions.acts import ASKING
 from registry.rights.caller import NOBODY
+from registry.rights.workloads import CERTIFICATE_VOID
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
+    from meshway.certificates import CertificateFault
     from meshway.http1.message import RequestHead
     from registry.machine.request import Request
     from registry.machine.surface import Surface
@@ -37,6 +42,8 @@ BODY_S: Final = 30.0
 ANSWER_S: Final = 60.0
 LINGER_S: Final = 2.0
 STALL_S: Final = 30.0
+# A certificate is renewed at half its life.
+OVER_SOON_S: Final = 30.0
 READ_AHEAD: Final = 64 * 1024
 LINGER_BYTES: Final = 4 << 20
 WRITE_HIGH: Final = 64 * 1024
@@ -52,9 +59,9 @@ class RegistryConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body", "_caller", "_deadline", "_head", "_is_advancing", "_is_busy", "_is_ended", "_is_gone", "_is_in_crowd",
-        "_is_in_head", "_is_last", "_is_paused", "_is_reading", "_linger_left", "_out", "_out_size", "_outlet",
-        "_reader", "_refusal", "_request", "_rest", "_stalled_at", "_stream", "_surface", "_transport", "peer",
+        "_body", "_caller", "_certificate", "_deadline", "_head", "_is_advancing", "_is_busy", "_is_ended", "_is_gone",
+        "_is_in_crowd", "_is_in_head", "_is_last", "_is_paused", "_is_reading", "_linger_left", "_out", "_out_size",
+        "_outlet", "_reader", "_refusal", "_request", "_rest", "_stalled_at", "_stream", "_surface", "_transport", "peer",
     )  # fmt: skip
 
     def __init__(self, surface: Surface, loop: asyncio.AbstractEventLoop) -> None:
@@ -76,6 +83,7 @@ class RegistryConnection(asyncio.Protocol):
         self._stalled_at = 0
         self._out: list[bytes] = []
         self._out_size = 0
+        self._certificate: PeerCertificate | CertificateFault | None = None
         self.peer = ""
 
     # --- what the transport calls ---
@@ -84,6 +92,9 @@ class RegistryConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's classes are no subclasses of it
         self._transport.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_HIGH // 4)
         self.peer = _address(self._transport.get_extra_info("peername"))
+        tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self._certificate = certificate_of(tls)
         caps = self._surface.caps
         self._refusal = caps.connections.take(self.peer)
         if self._refusal is None:
@@ -152,6 +163,18 @@ class RegistryConnection(asyncio.Protocol):
             self._leave_stream()
             self._close()
 
+    def end_unless_verified_anew(self) -> None:
+        """As at a shutdown, where the caller is known by a certificate."""
+        if self._certificate is not None:
+            self.shutdown()
+
+    def end_when_over(self, wall: float) -> None:
+        """As at a shutdown, before its certificate ends: who comes again shows the one that took its place. wall:
+        seconds since 1970."""
+        certificate = self._certificate
+        if isinstance(certificate, PeerCertificate) and certificate.not_after - OVER_SOON_S <= wall:
+            self.shutdown()
+
     def end_stream_unless(self, is_still: Callable[[Caller], bool]) -> None:
         """An answer that goes on for a caller that may not any more is cut: coming again, the caller is told why."""
         request, stream = self._request, self._stream
@@ -212,7 +235,7 @@ class RegistryConnection(asyncio.Protocol):
         """Judges a head before its body is read: what will be refused need not be sent."""
         self._is_in_head = False
         problem: Problem | None = None
-        admitted = self._surface.admit(self.peer, head)
+        admitted = self._surface.admit(self.peer, head, self._certificate)
         if isinstance(admitted, Problem):
             problem = admitted
         else:
@@ -224,6 +247,8 @@ class RegistryConnection(asyncio.Protocol):
         if problem is None and head.body > limit:
             problem = too_large(limit)
         if problem is not None:
+            # Who shows a younger certificate has to connect anew for that.
+            self._is_last = self._is_last or problem.code == CERTIFICATE_VOID
             if head.body:
                 self._refuse(problem, head)
             else:
@@ -265,7 +290,7 @@ class RegistryConnection(asyncio.Protocol):
         """is_waited_for: the body. Meanwhile the caller's token may have been revoked, or be over."""
         self._is_last = self._is_last or not head.keep_alive
         if is_waited_for:
-            admitted = self._surface.admit(self.peer, head)
+            admitted = self._surface.admit(self.peer, head, self._certificate)
             if isinstance(admitted, Problem):
                 self._answer(problem_reply(admitted, request_id_of(head)), head)
                 return

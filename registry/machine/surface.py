@@ -19,7 +19,9 @@ from registry.rights.caller import NOBODY, unauthenticated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from meshway.certificates import CertificateFault
     from meshway.http1.message import RequestHead
+    from meshway.peer_certificate import PeerCertificate
     from registry.gateways import Applied, Gateways
     from registry.machine.confirming import Head
     from registry.machine.encoding import AnswerEncoder
@@ -87,10 +89,12 @@ class Surface:
 
     # --- before the body is read ---
 
-    def admit(self, peer: str, head: RequestHead) -> Caller | Problem:
-        """Who calls. A Problem: nothing more of it is read."""
+    def admit(
+        self, peer: str, head: RequestHead, certificate: PeerCertificate | CertificateFault | None
+    ) -> Caller | Problem:
+        """Who calls. certificate: of its connection, as in SignIn.caller. A Problem: nothing more of it is read."""
         try:
-            caller = self._sign_in.caller(peer, head)
+            caller = self._sign_in.caller(peer, head, certificate)
             path = self._place(head.target)[0]
         except Problem as refused:
             return self._turned_away(peer, head, refused)
@@ -131,6 +135,17 @@ class Surface:
         """Ends the streams whose caller's token was revoked, or is over by now."""
         for connection in tuple(self.connections):
             connection.end_stream_unless(self._sign_in.is_still)
+
+    def trust_shrank(self) -> None:
+        """An authority of the mesh is believed no more, nor are connections that were made by its word: whoever comes
+        again is verified anew."""
+        for connection in tuple(self.connections):
+            connection.end_unless_verified_anew()
+
+    def end_over(self, wall: float) -> None:
+        """Ends connections whose certificate is about to be over. wall: seconds since 1970."""
+        for connection in tuple(self.connections):
+            connection.end_when_over(wall)
 
     def request(self, head: RequestHead, body: bytes, peer: str, caller: Caller) -> Request:
         path, segments, query = self._place(head.target)

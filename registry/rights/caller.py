@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _NONE: Final[frozenset[Right]] = frozenset()
 # What a service may of its own.
 _OF_A_SERVICE: Final[frozenset[Right]] = frozenset({"instances:read", "instances:drain", "instances:write"})
-_ACCEPTED: Final = "Authorization: Bearer mwt_…"
+_MEND: Final = (
+    "send Authorization: Bearer mwt_…; meshway token create makes one, the command reads it from MESHWAY_TOKEN_FILE"
+)
 
 
 class Caller:
@@ -125,14 +127,14 @@ class Caller:
         return _forbidden(right, namespace)
 
 
-def unauthenticated(detail: str, *, code: str) -> Problem:
+def unauthenticated(detail: str, *, code: str, mend: str = _MEND) -> Problem:
     """401 with what is accepted (RFC 9110 §11.6.1)."""
     return Problem(
         401,
         code,
         "Not signed in",
         detail=detail,
-        mend=f"send {_ACCEPTED}; meshway token create makes one, the command reads it from MESHWAY_TOKEN_FILE",
+        mend=mend,
         headers={"WWW-Authenticate": 'Bearer realm="meshway"'},
     )
 

@@ -1,8 +1,10 @@
-"""Who calls: by the token of the request, or because it comes from this machine where that is trusted.
+"""Who calls: by the token of the request, the certificate of its connection, or because it comes from this machine
+where that is trusted.
 
 Callers on this machine are trusted (`meshway up`, docs/internals/rights.md) when their address is a loopback one, when
 `Host` names loopback (a page of another site whose name was rebound to 127.0.0.1 sends its own name), and when they
-send no foreign `Origin` (a page of another site cannot leave that out). Where a token is sent, it alone says who calls.
+send no foreign `Origin` (a page of another site cannot leave that out). Where a token is sent, it alone says who calls,
+and where a certificate is shown, nobody is trusted for his address.
 
 A token comes as `Authorization: Bearer`, or as the password of `Basic`, for clients of other registries that know no
 other way; never in a cookie. Consul's clients may send it as `X-Consul-Token`, Nacos's as the parameter `accessToken`.
@@ -16,17 +18,19 @@ import ipaddress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
+from meshway.certificates import CertificateFault
 from meshway.http1.fields import find
 from meshway.identity import Principal
 from meshway.problem import Problem
 from registry.rights.caller import NOBODY, TRUSTED, Caller, unauthenticated
 from registry.rights.token import id_of, is_its_own, is_live, scope_of
-from registry.rights.workloads import is_of_workload, is_written_so
+from registry.rights.workloads import is_of_workload, is_written_so, void_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from meshway.http1.message import RequestHead
+    from meshway.peer_certificate import PeerCertificate
     from registry.rights.bootstrap import Bootstrap
     from registry.rights.workloads import Workloads
     from registry.store.interface import TokenRecord
@@ -40,7 +44,7 @@ _REMEMBERED: Final = 10_000
 class SignIn:
     """One for the process. tokens: by id, as they stand now. trusts_loopback: callers on this machine need no token.
     wall: seconds since 1970. bootstrap: what signs in as long as there was never an admin. workloads: who signs in by
-    service tokens, None: nobody."""
+    certificates and service tokens, None: nobody."""
 
     __slots__ = ("_bootstrap", "_callers", "_tokens", "_trusts_loopback", "_wall", "_workloads")
 
@@ -61,8 +65,11 @@ class SignIn:
         # What callers send again and again, as they send it: looked up instead of hashed.
         self._callers: dict[bytes, Caller] = {}
 
-    def caller(self, peer: str, head: RequestHead) -> Caller:
-        """Raises Problem 401 for a token that is none of ours or is over, 403 for pages of other sites."""
+    def caller(
+        self, peer: str, head: RequestHead, certificate: PeerCertificate | CertificateFault | None = None
+    ) -> Caller:
+        """certificate: of the connection, or why it says nothing. Raises Problem 401 for a token or certificate that is
+        none of ours or is over, 403 for pages of other sites."""
         origin = find(head.block, b"origin")
         if origin is not None and not _is_own_origin(origin, head.authority):
             raise _forbidden("foreign_origin", "a page of another origin may not call the registry")
@@ -71,6 +78,8 @@ class SignIn:
             sent = _sent_as_others_do(head)
         if sent is not None:
             return self._by_token(sent)
+        if certificate is not None:
+            return self._by_certificate(certificate)
         if self._trusts_loopback and is_loopback_address(peer):
             if (head.host or head.minor) and not is_loopback_name(head.host):
                 host = head.host.decode("latin-1")
@@ -90,6 +99,13 @@ class SignIn:
             return self._workloads is not None and self._workloads.is_still(caller)
         record = self._tokens().get(caller.token)
         return record is not None and is_live(record, self._wall())
+
+    def _by_certificate(self, certificate: PeerCertificate | CertificateFault) -> Caller:
+        if isinstance(certificate, CertificateFault):
+            raise void_certificate(str(certificate))
+        if self._workloads is None:
+            raise void_certificate("certificates sign nobody in here")
+        return self._workloads.by_certificate(certificate)
 
     def _by_token(self, sent: bytes) -> Caller:
         known = self._callers.get(sent)

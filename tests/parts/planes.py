@@ -16,9 +16,10 @@ _COMMAND = ["-m", "meshway.cli.main"]
 
 class Registry:
     """`meshway registry serve` on the embedded store. program: what is run before it serves. ca_file: by whom it is
-    believed, of one that speaks TLS."""
+    believed, of one that speaks TLS. trusts: whom without a token."""
 
     program = ""
+    trusts: tuple[str, ...] = ("--trust-loopback",)
 
     def __init__(self, folder: Path, *arguments: str, port: int | None = None, ca_file: Path | None = None) -> None:
         self.folder = folder
@@ -32,7 +33,7 @@ class Registry:
 
     def start(self) -> None:
         command = ["-c", f"{self.program}\nfrom meshway.cli.main import main\nmain()"] if self.program else _COMMAND
-        command = [*command, "registry", "serve", "--trust-loopback", "--data", str(self.data)]
+        command = [*command, "registry", "serve", *self.trusts, "--data", str(self.data)]
         command += ["--registry-port", str(self.port), *self.arguments]
         self.process = Process(python(*command), self.folder / "registry.out")
         wait_until(self.answers, 30, what="registry ready")

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from registry.app import make_surface
+from registry.app import follow_trust, make_surface
 from registry.core import Core, open_core
+from registry.encryption import Encryption
 from registry.gateways import Gateways
 from registry.machine.protocol import RegistryConnection
 from registry.machine.surface import Surface
@@ -41,8 +42,12 @@ class RunningRegistry:
 
 
 @asynccontextmanager
-async def running_registry(folder: Path, **settings: Any) -> AsyncIterator[RunningRegistry]:
-    """settings: of RegistrySettings; unless told, callers on this machine are trusted, as by `meshway up`.
+async def running_registry(
+    folder: Path, encryption: Encryption | None = None, /, **settings: Any
+) -> AsyncIterator[RunningRegistry]:
+    """encryption: None: it speaks without TLS.
+
+    settings: of RegistrySettings; unless told, callers on this machine are trusted, as by `meshway up`.
 
     Ports and folders are the test's own; everything is closed when it ends.
     """
@@ -56,7 +61,10 @@ async def running_registry(folder: Path, **settings: Any) -> AsyncIterator[Runni
     ) as core:
         surface = make_surface(core, gateways)
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: RegistryConnection(surface, loop), "127.0.0.1", 0)
+        tls = None if encryption is None else encryption.context
+        server = await loop.create_server(lambda: RegistryConnection(surface, loop), "127.0.0.1", 0, ssl=tls)
+        if encryption is not None:
+            follow_trust(core.view, encryption, surface)
         port = server.sockets[0].getsockname()[1]
         core.targets.own_ports.add(port)
         try:

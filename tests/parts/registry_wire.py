@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from typing import Any, NamedTuple
 
 
@@ -88,11 +89,12 @@ def read_answers(data: bytes) -> list[Answer]:
 class RawClient:
     """One connection. Use as an async context manager."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self._place = (host, port)
+        self._tls = tls
 
     async def __aenter__(self) -> RawClient:
-        self.reader, self.writer = await asyncio.open_connection(*self._place)
+        self.reader, self.writer = await asyncio.open_connection(*self._place, ssl=self._tls)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -7,11 +7,11 @@ import ssl
 from typing import Final
 
 from gateway.exchange import Exchange, Reply
-from gateway.peer_certificate import PeerCertificate
 from gateway.routing.path import PathError, canonical
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.tls import TlsFace, shown_by
 from meshway.identity import Principal
+from meshway.peer_certificate import PeerCertificate
 
 HTTPS_PORT: Final = 443
 JUDGED_S: Final = 1.0

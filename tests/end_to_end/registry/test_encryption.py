@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from meshway.client import Mesh, MeshSettings, Unreachable
+from meshway.client import AsyncMesh, Mesh, MeshSettings, MeshwayError, Unreachable
 from meshway.tls import client_context
 from registry import encryption
 from registry.encryption import Encryption
@@ -33,6 +33,12 @@ class EncryptedRegistry(Registry):
     """certificate.pem and certificate.key lie in its folder."""
 
     program = SOON
+
+
+class StrictRegistry(EncryptedRegistry):
+    """Nobody is trusted for his address."""
+
+    trusts = ()
 
 
 def write(folder: Path, issued: Issued) -> tuple[str, ...]:
@@ -156,3 +162,45 @@ def test_files_that_may_not_serve_stop_the_start_and_never_a_running_registry(tm
     assert serving._fault == ""
     with pytest.raises(StartRefused, match="come together"):
         encryption.encryption_of(files[0], None)
+
+
+async def test_gateway_and_service_sign_in_by_their_certificates_and_no_token(tmp_path: Path) -> None:
+    ca_file, folder, enrolment = tmp_path / "ca.pem", tmp_path / "books", tmp_path / "enrol.token"
+    ca_file.write_bytes(ROOT.pem)
+    bootstrap = tmp_path / "bootstrap.token"
+    bootstrap.write_text("b" * 43)
+    files = write(tmp_path, ROOT.issue("127.0.0.1"))
+    registry = await asyncio.to_thread(
+        StrictRegistry, tmp_path, *files, "--bootstrap-token-file", str(bootstrap), ca_file=ca_file
+    )
+    try:
+        registry.client.headers["authorization"] = f"Bearer {bootstrap.read_text()}"
+        assert registry.client.post("/v1/identity/authority", json={}).status_code == 201
+
+        def enrol(subject: str) -> str:
+            return str(registry.client.post("/v1/identity/enrolments", json={"subject": subject}).json()["token"])
+
+        enrolment.write_text(enrol("gateway/gw-1"))
+        settings = MeshSettings(registry=registry.url, ca_file=ca_file, certificate_dir=folder)
+        async with (
+            PlainService("books") as books,
+            GatewayProcess(
+                tmp_path, registry.url, registry_ca_file=str(ca_file), enrol_token_file=str(enrolment)
+            ) as gateway,
+        ):
+            with Mesh(settings).register("books", books.port) as me:
+                await until(
+                    lambda: "nobody is signed in" in (me.status().error or ""), what="refused without a certificate"
+                )
+                enrolment.write_text(enrol("default/books"))
+                async with AsyncMesh(settings).certificate(folder, token_file=enrolment) as kept:
+                    await asyncio.wait_for(kept.first(), 20)
+                await until(lambda: me.status().state == "passing", within_s=20.0)
+                await until_served(gateway)
+                with pytest.raises(MeshwayError):
+                    await asyncio.to_thread(Mesh(settings).discover, "films")
+                revoked = registry.client.post("/v1/identity/revocations", json={"subject": "default/books"})
+                assert revoked.status_code == 200
+                await until(lambda: "was revoked" in (me.status().error or ""), within_s=20.0, what="refused")
+    finally:
+        await asyncio.to_thread(registry.close)

@@ -4,8 +4,8 @@ import pytest
 
 from gateway.access.mesh_only import mesh_only
 from gateway.exchange import EDGE, MESH
-from gateway.peer_certificate import PeerCertificate
 from meshway.identity import Principal
+from meshway.peer_certificate import PeerCertificate
 from tests.parts.authority import Authority
 from tests.parts.calls import call
 

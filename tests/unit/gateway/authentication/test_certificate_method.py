@@ -4,9 +4,9 @@ import pytest
 
 from gateway.authentication.certificate_method import CertificateMethod, client_certificate_line
 from gateway.authentication.proof import Fault, Proof
-from gateway.peer_certificate import read_peer
 from meshway.model.authentication import CertifiedName, Mtls
 from meshway.model.match import StringMatch
+from meshway.peer_certificate import read_peer
 from tests.parts.authority import Authority
 
 ROOT = Authority()

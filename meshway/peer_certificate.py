@@ -1,4 +1,7 @@
-"""What a caller's certificate says of him, read once a connection, after the handshake has verified it."""
+"""What a caller's certificate says of him, read once a connection, after the handshake has verified it.
+
+For gateways and registries alike.
+"""
 
 from typing import Final
 
@@ -7,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from meshway.certificates import CertificateFault, alternative_names
-from meshway.identity import IdentityFault, Principal, parse_spiffe_id, serial_hash
+from meshway.identity import IdentityFault, Principal, SpiffeId, parse_spiffe_id, serial_hash
 
 MESH: Final = "mesh"  # the authority that is the mesh's own
 METHOD: Final = "mtls"
@@ -37,7 +40,11 @@ class PeerCertificate:
         self.not_after = certificate.not_valid_after_utc.timestamp()
 
     def workload(self, trust_domain: str) -> Principal:
-        """Who shows a certificate of the mesh. Raises CertificateFault where that is not told in exactly one way."""
+        """Who shows a certificate of the mesh. Raises CertificateFault."""
+        return self.workload_id(trust_domain).principal(METHOD)
+
+    def workload_id(self, trust_domain: str) -> SpiffeId:
+        """trust_domain: of the mesh. Raises CertificateFault where the name is not told in exactly one way."""
         if len(self.uris) != 1:
             raise CertificateFault(f"the certificate has {len(self.uris)} URIs, where one is the caller's name")
         try:
@@ -46,7 +53,7 @@ class PeerCertificate:
             raise CertificateFault(f"the certificate's name: {fault}") from fault
         if name.trust_domain != trust_domain:
             raise CertificateFault(f"the certificate is of {name.trust_domain}, not of {trust_domain}")
-        return name.principal(METHOD)
+        return name
 
     @property
     def pem(self) -> bytes:
