@@ -5,7 +5,7 @@ Sources: RFC 5280; RFC 6125 §6.4.3 (a wildcard covers one label); RFC 7633 (mus
 
 import time
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from cryptography import x509
@@ -19,7 +19,8 @@ MOST_IN_CHAIN: Final = 10
 MOST_IN_BUNDLE: Final = 100
 MAX_PEM: Final = 64 << 10
 _EXPIRES_SOON_S: Final = 21 * 86_400.0
-_SHORT_LIFE_S: Final = 168 * 3600.0  # of those a quarter of the life is soon
+_CRITICAL_S: Final = 3 * 86_400.0
+_SHORT_LIFE_S: Final = 168 * 3600.0  # of those a quarter of the life is soon, a tenth is critical
 _WEAK: Final = (hashes.MD5, hashes.SHA1)
 _SERVING_KEYS: Final = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)
 
@@ -76,32 +77,19 @@ def read_pair(certificate: bytes, key: bytes, wall_s: float | None = None) -> Pa
     )
 
 
-class Leaf(msgspec.Struct, frozen=True):
-    """As in Pair."""
-
-    hosts: tuple[str, ...]
-    not_before: float
-    not_after: float
+Urgency = Literal["", "warn", "critical"]
 
 
-def read_leaf(text: bytes) -> Leaf | None:
-    """What a chain is for, without its key, PEM; None where only the key could tell which is the leaf. Raises
-    CertificateFault."""
-    written = _read_certificates(text, MOST_IN_CHAIN)
-    found = written if len(written) == 1 else [each for each in written if not _is_authority(each)]
-    if len(found) != 1:
-        return None
-    return Leaf(host_names(found[0]), *_times(found[0]))
-
-
-def is_soon_over(not_before: float, not_after: float, wall_s: float) -> bool:
-    """Whether people should be told. Seconds since 1970."""
-    life_s = not_after - not_before
-    return not_after - wall_s <= (life_s / 4 if life_s <= _SHORT_LIFE_S else _EXPIRES_SOON_S)
-
-
-def _times(certificate: x509.Certificate) -> tuple[float, float]:
-    return certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
+def urgency(
+    not_before: float, not_after: float, wall_s: float, warn_s: float | None = None, critical_s: float | None = None
+) -> Urgency:
+    """How near the end is, for people. Times: seconds since 1970. warn_s, critical_s: before it, None: as usual."""
+    life_s, left_s = not_after - not_before, not_after - wall_s
+    is_short = life_s <= _SHORT_LIFE_S
+    usual_critical, usual_warn = (life_s / 10, life_s / 4) if is_short else (_CRITICAL_S, _EXPIRES_SOON_S)
+    if left_s <= (usual_critical if critical_s is None else critical_s):
+        return "critical"
+    return "warn" if left_s <= (usual_warn if warn_s is None else warn_s) else ""
 
 
 def read_bundle(text: bytes) -> bytes:

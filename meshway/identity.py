@@ -17,7 +17,7 @@ _TRUST_DOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9._]{0,253}[a-z0-9])?")
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # SPIFFE-ID §2.2: letters, digits, dots, dashes, underscores; neither `.` nor `..`.
 _SEGMENT: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,253}")
-_SCHEME: Final = "spiffe://"
+SCHEME: Final = "spiffe://"
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -65,9 +65,9 @@ class SpiffeId(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         if self.gateway:
-            return f"{_SCHEME}{self.trust_domain}/meshway/gateway/{self.gateway}"
+            return f"{SCHEME}{self.trust_domain}/meshway/gateway/{self.gateway}"
         copy = f"/instance/{self.instance}" if self.instance else ""
-        return f"{_SCHEME}{self.trust_domain}/ns/{self.namespace}/svc/{self.service}{copy}"
+        return f"{SCHEME}{self.trust_domain}/ns/{self.namespace}/svc/{self.service}{copy}"
 
     @property
     def dns_names(self) -> tuple[str, ...]:
@@ -84,9 +84,9 @@ class SpiffeId(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse_spiffe_id(text: str) -> SpiffeId:
     """One of the three forms, written exactly so; nothing is decoded or folded. Raises IdentityFault."""
-    if not text.startswith(_SCHEME):
-        raise IdentityFault(f"{shown(text)} does not begin with {_SCHEME}")
-    trust_domain, *path = text[len(_SCHEME) :].split("/")
+    if not text.startswith(SCHEME):
+        raise IdentityFault(f"{shown(text)} does not begin with {SCHEME}")
+    trust_domain, *path = text[len(SCHEME) :].split("/")
     if not is_trust_domain(trust_domain):
         raise IdentityFault(f"{shown(text)} names no trust domain")
     match path:
@@ -114,7 +114,7 @@ def parse_subject(text: str, trust_domain: str) -> SpiffeId:
 
 def token_issuer(trust_domain: str) -> str:
     """Of service tokens."""
-    return f"{_SCHEME}{trust_domain}"
+    return f"{SCHEME}{trust_domain}"
 
 
 def serial_hash(serial: int) -> int:

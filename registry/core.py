@@ -18,6 +18,7 @@ from meshway.model.mesh_settings import MeshSettings
 from meshway.outbound.guard import guarded_dial
 from meshway.tasks import spawn
 from registry.catalog.catalog import Catalog
+from registry.certificates.issuer import Issuer
 from registry.checks.checks import Checks
 from registry.checks.replicas import Replicas
 from registry.checks.targets import Targets, targets_of
@@ -86,6 +87,7 @@ class Core:
     store: Store
     sealing: Sealing | None
     identity: Identity
+    issuer: Issuer
     live: Live
     bus: Bus
     replicas: Replicas
@@ -143,6 +145,7 @@ async def open_core(
             spawn(core.feed.run(), name="feed ticks"),
             spawn(core.retention.run(), name="log retention"),
             spawn(core.identity.run(), name="identities"),
+            spawn(core.issuer.run(), name="certificates that the mesh issues"),
             spawn(Recovery(store).run(), name="recovery of the store"),
         ]
         if core.following is not None:
@@ -225,6 +228,15 @@ async def _assemble(
     feed = Feed(
         view, store, live_gateways=live_gateways, secrets=None if sealing is None else SecretFrames(view, sealing)
     )
+    identity = Identity(
+        view,
+        store,
+        revisions,
+        sealing,
+        behind=behind,
+        lifetime_s=lambda: _leaf_lifetime_s(view),
+        wall=wall,
+    )
     # What was loaded lives as long as the process; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
@@ -240,15 +252,8 @@ async def _assemble(
         retention=retention,
         store=store,
         sealing=sealing,
-        identity=Identity(
-            view,
-            store,
-            revisions,
-            sealing,
-            behind=behind,
-            lifetime_s=lambda: _leaf_lifetime_s(view),
-            wall=wall,
-        ),
+        identity=identity,
+        issuer=Issuer(view, store, identity.custody, revisions, sealing, wall=wall, random=random.random),
         live=live,
         bus=bus,
         replicas=replicas,

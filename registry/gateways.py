@@ -43,6 +43,17 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
     id: str
 
 
+class ShownCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway shows for a Certificate. not_after: seconds since 1970. serial, fingerprint: hex."""
+
+    namespace: str
+    name: str
+    fingerprint: str
+    not_after: float
+    issuer: str = ""
+    serial: str = ""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a gateway sends every 2 s and whenever it changes. Unknown fields are left alone: a newer gateway says more.
 
@@ -52,7 +63,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     mass_removal_guard: endpoints it calls on although most vanished from the feed at once.
     edge, mesh: URLs of its listeners, for other machines. limits_alone: why it counts shared limits by its own share
     now, "" while it counts with the others. open_breakers: clusters that it keeps calls away from, as
-    `namespace/service`, with `#subset` or `:port` where asked for. is_leaving: its last report, it ends.
+    `namespace/service`, with `#subset` or `:port` where asked for. certificates: what callers by TLS are shown.
+    is_leaving: its last report, it ends.
     """
 
     node: Annotated[str, Meta(min_length=1, max_length=253)]
@@ -70,6 +82,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     mass_removal_guard: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     limits_alone: Annotated[str, Meta(max_length=300)] = ""
     open_breakers: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
+    certificates: Annotated[tuple[ShownCertificate, ...], Meta(max_length=1000)] = ()
     is_leaving: bool = False
     counters: dict[str, Any] = {}
 
@@ -175,6 +188,12 @@ class Gateways:
     def state(self, node: str) -> GatewayState | None:
         found = self._reports.get(node)
         return None if found is None else self._state(found, self._now())
+
+    def shown_certificates(self, name: tuple[str, str]) -> tuple[list[ShownCertificate], int]:
+        """What live gateways show for the Certificate of this namespace and name, and how many are live."""
+        live = self._live()
+        found = [each for report in live for each in report.certificates if (each.namespace, each.name) == name]
+        return found, len(live)
 
     def live_count(self) -> int:
         return len(self._live())

@@ -12,15 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from gateway.channel import ChannelFrame, PairFrame, PairsWanted, Refusal
 from gateway.compiler.diff import DocumentKey, read_changes
 from gateway.secret_ring import SecretRing
-from meshway.certificates import MAX_PEM, CertificateFault, Pair, covers, is_soon_over, read_pair
-from meshway.model.certificate import Certificate, CertificateFiles
+from meshway.certificates import MAX_PEM, CertificateFault, Pair, Urgency, covers, read_pair, urgency
+from meshway.model.certificate import Certificate, CertificateFiles, Expiry, issued_name
+from meshway.model.document import MESH_NAMESPACE
 from meshway.model.secret import secret_ref
 from meshway.snapshot import Change
 
 READ_AGAIN_S: Final = 10.0
+MOST_TEXT: Final = 200
 
 _log = logging.getLogger("meshway.gateway.certificates")
 
@@ -29,14 +33,25 @@ _log = logging.getLogger("meshway.gateway.certificates")
 class _Source:
     """text: what was read last, certificate and key. pair: the last one that may serve. fault: of what was read last.
 
-    was_warned: that its end is near has been told.
+    warned: how near its end was when that was told last.
     """
 
     spec: Certificate
     text: tuple[bytes, bytes] = (b"", b"")
     pair: Pair | None = None
     fault: str = ""
-    was_warned: bool = field(default=False, compare=False)
+    warned: Urgency = field(default="", compare=False)
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What callers are shown for a Certificate, as the registry is told. not_after: seconds since 1970."""
+
+    namespace: str
+    name: str
+    fingerprint: str
+    not_after: float
+    issuer: str
+    serial: str
 
 
 class CertificateSources:
@@ -71,8 +86,8 @@ class CertificateSources:
                 self._drop({key})
             elif (known := self._sources.get(key)) is None or known.spec != entry.spec:
                 self._sources[key] = _Source(entry.spec, pair=None if known is None else known.pair)
-                if entry.spec.secret is not None:
-                    self._secrets.watch(secret_ref(entry.spec.secret).secret, self)
+                if (name := _secret_name(key, entry.spec)) is not None:
+                    self._secrets.watch(name, self)
         if diff.documents:
             self.wake()
 
@@ -91,9 +106,16 @@ class CertificateSources:
     @property
     def refused(self) -> list[Refusal]:
         return [
-            Refusal(*key, path="spec.secret" if source.spec.files is None else "spec.files", reason=source.fault)
+            Refusal(*key, path=_source_path(source.spec), reason=source.fault)
             for key, source in self._sources.items()
             if source.fault
+        ]
+
+    def shown(self) -> list[Shown]:
+        pairs = [(key, source.pair) for key, source in self._sources.items() if source.pair is not None]
+        return [
+            Shown(*key[1:], pair.fingerprint, pair.not_after, pair.issuer[:MOST_TEXT], pair.serial)
+            for key, pair in pairs
         ]
 
     def ends(self) -> list[tuple[DocumentKey, float]]:
@@ -116,21 +138,22 @@ class CertificateSources:
         for key, source in tuple(self._sources.items()):
             files = source.spec.files
             if files is not None:
-                text, fault = await asyncio.to_thread(_read, self._folder, files)
+                text, fault = await asyncio.to_thread(_read, self._folder, key[1], files)
             else:
-                text, fault = self._read_secret(key[1], source.spec)
+                text, fault = self._read_secret(key, source.spec)
             if self._sources.get(key) is source:
                 self._judge(key, source, text, fault)
         if faults != {key: source.fault for key, source in self._sources.items()}:
             self._on_refused()
 
-    def _read_secret(self, namespace: str, spec: Certificate) -> tuple[tuple[bytes, bytes], str]:
+    def _read_secret(self, key: DocumentKey, spec: Certificate) -> tuple[tuple[bytes, bytes], str]:
         """As `_read`."""
-        assert spec.secret is not None
-        name = secret_ref(spec.secret).secret
-        frame = self._secrets.held(namespace, name)
+        name = _secret_name(key, spec)
+        assert name is not None
+        frame = self._secrets.held(key[1], name)
         if frame is None or frame.type != "tls":
-            return (b"", b""), f'Secret "{name}" is not known here, or of another type'
+            lacking = "the mesh has issued none yet" if spec.mesh_ca is not None else ""
+            return (b"", b""), lacking or f'Secret "{name}" is not known here, or of another type'
         data = frame.versions[0].data
         return (str(data["certificate"]).encode(), str(data["private_key"]).encode()), ""
 
@@ -160,7 +183,7 @@ class CertificateSources:
     def _put(self, key: DocumentKey, source: _Source, pair: Pair) -> None:
         if pair == source.pair:
             return
-        source.pair, source.was_warned = pair, False
+        source.pair, source.warned = pair, ""
         _log.info("Certificate %s/%s: %s by %s", *key[1:], pair.fingerprint[:16], pair.issuer)
         if pair.is_reordered:
             _log.warning("Certificate %s/%s: its chain is in another order, which was mended", *key[1:])
@@ -168,12 +191,14 @@ class CertificateSources:
 
     def _warn(self, key: DocumentKey, source: _Source) -> None:
         pair = source.pair
-        if pair is None or source.was_warned:
+        if pair is None:
             return
-        wall_s = self._wall()
-        if is_soon_over(pair.not_before, pair.not_after, wall_s):
-            source.was_warned = True
-            _log.warning("Certificate %s/%s is over in %.1f days", *key[1:], (pair.not_after - wall_s) / 86_400.0)
+        wall_s, asked = self._wall(), source.spec.expiry or Expiry()
+        near = urgency(pair.not_before, pair.not_after, wall_s, asked.warn, asked.critical)
+        if near and near != source.warned:
+            level = logging.ERROR if near == "critical" else logging.WARNING
+            _log.log(level, "Certificate %s/%s is over in %.1f days", *key[1:], (pair.not_after - wall_s) / 86_400.0)
+        source.warned = near
 
     def _drop(self, gone: Iterable[DocumentKey]) -> None:
         found = [key for key in gone if self._sources.pop(key, None) is not None]
@@ -182,8 +207,24 @@ class CertificateSources:
             self._on_refused()
 
 
-def _read(folder: Path, files: CertificateFiles) -> tuple[tuple[bytes, bytes], str]:
-    """Both files and why they cannot be had, or ""; in a thread."""
+def _secret_name(key: DocumentKey, spec: Certificate) -> str | None:
+    """Under which the pair is held, None: it is in files."""
+    if spec.mesh_ca is not None:
+        return issued_name(key[2])
+    return None if spec.secret is None else secret_ref(spec.secret).secret
+
+
+def _source_path(spec: Certificate) -> str:
+    return "spec.mesh_ca" if spec.mesh_ca is not None else "spec.secret" if spec.files is None else "spec.files"
+
+
+def _read(folder: Path, namespace: str, files: CertificateFiles) -> tuple[tuple[bytes, bytes], str]:
+    """Both files and why they cannot be had, or ""; in a thread. A namespace has those of its own folder alone, or it
+    would show by another's key whatever it likes; `mesh` has all."""
+    if namespace != MESH_NAMESPACE:
+        folder = folder / namespace
+        if not folder.is_dir() or folder.is_symlink():
+            return (b"", b""), f"namespace {namespace} has no folder here: its files lie in {folder}, which is none"
     found: list[bytes] = []
     for name in (files.certificate, files.key):
         path = folder / name

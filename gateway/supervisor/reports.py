@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 EVIDENCE_ROWS: Final = 2_000
 MOST_REFUSED: Final = 500
 MOST_EJECTED: Final = 1_000
+MOST_CERTIFICATES: Final = 1_000
 MOST_TEXT: Final = 300
 
 
@@ -57,6 +58,7 @@ class Reports:
             mass_removal_guard=len(host.guard.kept),
             limits_alone=host.assigning.lost[:MOST_TEXT],
             open_breakers=opened[:MOST_EJECTED],
+            certificates=host.certificates.shown()[:MOST_CERTIFICATES],
         )
 
 

@@ -111,8 +111,10 @@ def _fingerprints(item: Item) -> str:
 
 
 def _source(item: Item) -> str:
-    """`secret shop-tls`, `file shop.pem`."""
+    """`secret shop-tls`, `file shop.pem`, `the mesh`."""
     spec = item["spec"]
+    if "mesh_ca" in spec:
+        return "the mesh"
     if "files" in spec:
         return f"file {spec['files']['certificate']}"
     secret = spec["secret"]
@@ -222,6 +224,8 @@ COLUMNS: Final[dict[str, Columns]] = {
         "FROM": _source,
         "HOSTS": lambda item: ", ".join(item["spec"].get("hosts", [])) or "all it bears",
         "LISTENERS": lambda item: ", ".join(item["spec"].get("listeners", ["edge-tls"])),
+        "UNTIL": lambda item: item.get("status", {}).get("not_after", "-")[:16].replace("T", " "),
+        "GATEWAYS": lambda item: item.get("status", {}).get("gateways", "-"),
         "LAST CHANGE": _changed,
     },
     "Listener": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},

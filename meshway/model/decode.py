@@ -47,7 +47,7 @@ def decode_document(raw: object, default_namespace: str = "default") -> tuple[Do
     _refuse_large(raw)
     reader = FieldReader()
     for key in raw:
-        if key not in _MEMBERS:
+        if key not in _MEMBERS and (raw.get("kind"), key) not in _TOLD:
             reader.fail(str(key), "unknown_field", f"unknown field{did_you_mean(str(key), _MEMBERS)}")
     for key in _REQUIRED:
         if key not in raw:
@@ -125,6 +125,7 @@ def _read_metadata(raw: Mapping[str, Any], default_namespace: str, reader: Field
     return metadata if len(reader.errors) == before else None
 
 
+_TOLD: Final = (("Certificate", "status"),)
 _ANSWERED: Final = frozenset({"revision", "created_at", "updated_at", "updated_by", "source"})
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Final
 import msgspec
 from msgspec import Meta
 
+from meshway.model.certificate_status import CertificateStatus
 from meshway.model.document_source import DocumentSource
 
 API_VERSION: Final = "meshway/v1"
@@ -60,12 +61,14 @@ class Metadata(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Document(msgspec.Struct, kw_only=True, rename={"api_version": "apiVersion"}):
-    """What people write and read: `apiVersion, kind, metadata, spec`. spec holds plain values, as written."""
+    """What people write and read: `apiVersion, kind, metadata, spec`. spec holds plain values, as written. status: of a
+    Certificate, answered and ignored when written."""
 
     api_version: str = API_VERSION
     kind: str
     metadata: Metadata
     spec: dict[str, Any]
+    status: CertificateStatus | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def name(self) -> str:

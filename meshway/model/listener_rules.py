@@ -1,20 +1,22 @@
 """What must hold inside a Listener and a Certificate."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 import msgspec
 
-from meshway.model.certificate import Certificate, CertificateFiles
+from meshway.model.certificate import Certificate, CertificateFiles, Expiry, MeshCa
 from meshway.model.listener import EDGE, EDGE_TLS, LISTENERS, TLS_LISTENERS, Hsts, Listener, ListenerLimits, ListenerTls
 from meshway.model.match_rules import networks
 from meshway.model.names import bad_host
 from meshway.model.nearest import did_you_mean
-from meshway.model.rule_kit import BlockRule, Finding, bounded, one_of, unique
+from meshway.model.rule_kit import BlockRule, Finding, at_most, bounded, one_of, unique
+from meshway.units import Duration
 
 _YEAR: Final = 365 * 86_400.0
 _MAX_PATH: Final = 255
+_LONGEST: Final = 90 * 86_400.0  # as an intermediate
 
 
 def check_listener(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
@@ -37,18 +39,48 @@ def check_listener(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("spec.redirect_https", "forbidden_combination", f"is for {EDGE}")
 
 
-def _hosts(part: Any) -> Iterator[Finding]:
-    for at, host in enumerate(part.hosts):
-        if (fault := bad_host(host, wildcard=True)) is not None:
-            yield Finding(f".hosts[{at}]", "bad_name", fault)
-    yield from unique(part.hosts, lambda at: f".hosts[{at}]", "host")
+def narrow_hosts(because: str) -> BlockRule:
+    """`hosts` without one that stands for all, and why not."""
+
+    def check(part: Any) -> Iterator[Finding]:
+        yield from _judged(part.hosts, ".hosts")
+        for at, host in enumerate(part.hosts):
+            if host == "*":
+                yield Finding(f".hosts[{at}]", "bad_name", because)
+
+    return BlockRule(("hosts",), check)
 
 
-def _certified_hosts(part: Any) -> Iterator[Finding]:
-    yield from _hosts(part)
-    for at, host in enumerate(part.hosts):
+def owned_hosts(part: Any) -> Iterator[Finding]:
+    """edge_hosts of a Namespace."""
+    yield from _judged(part.edge_hosts, ".edge_hosts")
+    for at, host in enumerate(part.edge_hosts):
         if host == "*":
-            yield Finding(f".hosts[{at}]", "bad_name", "no certificate is good for every host")
+            yield Finding(f".edge_hosts[{at}]", "bad_name", "no namespace has every host for itself")
+
+
+def _judged(hosts: Sequence[str], path: str) -> Iterator[Finding]:
+    for at, host in enumerate(hosts):
+        if (fault := bad_host(host, wildcard=True)) is not None:
+            yield Finding(f"{path}[{at}]", "bad_name", fault)
+    yield from unique(hosts, lambda at: f"{path}[{at}]", "host")
+
+
+def _hosts(part: Any) -> Iterator[Finding]:
+    yield from _judged(part.hosts, ".hosts")
+
+
+def _issued(part: Any) -> Iterator[Finding]:
+    """What only those have that the mesh issues."""
+    if part.mesh_ca is None:
+        if part.renew_before is not None:
+            yield Finding(".renew_before", "forbidden_combination", "is for mesh_ca: the others are renewed elsewhere")
+        return
+    if not part.hosts:
+        yield Finding(".hosts", "missing_field", "is required with mesh_ca: what it is issued for")
+    if part.renew_before is not None and not 60.0 <= part.renew_before <= part.mesh_ca.lifetime * 0.9:
+        most = Duration(part.mesh_ca.lifetime * 0.9)
+        yield Finding(".renew_before", "out_of_bounds", f"{part.renew_before} is outside 1m to {most}: 0.9 of its life")
 
 
 def _preload(part: Any) -> Iterator[Finding]:
@@ -89,10 +121,17 @@ LISTENER_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         bounded("head", 1024, 512 * 1024, zero=False),
         bounded("target", 256, 128 * 1024, zero=False),
     ),
+    MeshCa: (bounded("lifetime", 3_600.0, _LONGEST, zero=False),),
+    Expiry: (
+        bounded("warn", 60.0, _YEAR, zero=False),
+        bounded("critical", 60.0, _YEAR, zero=False),
+        at_most("critical", "warn", equal=True, low_default=0.0, high_default=_YEAR),
+    ),
     ListenerTls: (BlockRule(("client_auth", "trust"), _trust),),
     Certificate: (
-        one_of("files", "secret"),
-        BlockRule(("hosts",), _certified_hosts),
+        one_of("files", "mesh_ca", "secret"),
+        BlockRule(("mesh_ca", "hosts", "renew_before"), _issued),
+        narrow_hosts("no certificate is good for every host"),
         BlockRule(("listeners",), lambda part: unique(part.listeners, lambda at: f".listeners[{at}]", "listener")),
     ),
 }

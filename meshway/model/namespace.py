@@ -9,15 +9,15 @@ from meshway.model.mesh_settings import CrossNamespace, Mtls
 
 
 class Namespace(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Named as the namespace. cross_namespace, mtls: as in MeshSettings, for calls of its services."""
+    """Named as the namespace. cross_namespace, mtls: as in MeshSettings, for calls of its services. edge_hosts: hosts
+    of the edge that no other namespace's Routes and Certificates may name, exact or `*.suffix`."""
 
     plural: ClassVar[str] = "namespaces"
-    unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"approvals", "self_preservation", "edge_hosts", "egress_hosts", "quotas"}
-    )
+    unsupported: ClassVar[frozenset[str]] = frozenset({"approvals", "self_preservation", "egress_hosts", "quotas"})
 
     owner: str = ""
     contacts: Annotated[tuple[str, ...], Meta(max_length=32)] = ()
     description: str = ""
     cross_namespace: CrossNamespace | None = None
+    edge_hosts: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     mtls: Mtls | None = None

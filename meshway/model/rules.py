@@ -17,8 +17,9 @@ from meshway.model.authentication_rules import AUTHENTICATION_RULES
 from meshway.model.consumer_rules import CONSUMER_RULES
 from meshway.model.document import MESH_NAMESPACE, Metadata
 from meshway.model.external_rules import EXTERNAL_RULES
-from meshway.model.listener_rules import LISTENER_RULES, check_listener
+from meshway.model.listener_rules import LISTENER_RULES, check_listener, owned_hosts
 from meshway.model.match_rules import networks
+from meshway.model.namespace import Namespace
 from meshway.model.policy_rules import POLICY_RULES
 from meshway.model.route_rules import ROUTE_RULES
 from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path
@@ -78,6 +79,7 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     External: OUTSIDE_RULES,
     mesh_settings.Egress: (networks("allow_cidrs"),),
     mesh_settings.Identity: (bounded("leaf_lifetime", low=3_600.0, high=30 * 86_400.0, zero=False),),
+    Namespace: (BlockRule(("edge_hosts",), owned_hosts),),
     Service: SERVICE_RULES,
     **ROUTE_RULES,
     **ACTION_RULES,

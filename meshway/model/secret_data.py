@@ -80,8 +80,15 @@ def _tls(data: object) -> Iterator[Finding]:
     except (ValueError, TypeError):
         yield Finding(".private_key", "bad_pem", "is no PEM of a private key without a passphrase")
         return
-    if key.public_key() != chain[0].public_key():
-        yield Finding(".private_key", "bad_pem", "is not the key of the first certificate")
+    if not any(_is_of(each, key) for each in chain):
+        yield Finding(".private_key", "bad_pem", "is the key of none of the certificates")
+
+
+def _is_of(certificate: Any, key: Any) -> bool:
+    try:
+        return bool(certificate.public_key() == key.public_key())
+    except ValueError:  # of a kind that nobody here knows
+        return False
 
 
 def _ca_bundle(data: object) -> Iterator[Finding]:

@@ -71,7 +71,7 @@ def make_api(
         tokens_router(core),
         audit_router(core),
         backup_router(core, description["info"]["version"], time.time),
-        documents_router(core),
+        documents_router(core, gateways),
     ):
         app.include_router(router)
     handle_problems(app, methods_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -12,21 +13,25 @@ from meshway.model.nearest import nearest
 from meshway.problem import Problem
 from registry.api.answers import answer, caller, caller_of, nothing, page, shown
 from registry.api.written import read_one
+from registry.certificates.status import Statuses
 from registry.documents.applying import Key
+from registry.documents.documents import DocumentPage
 from registry.manners.query import limit_of, query_of, refuse_bad_names, revision_of_tag
 from registry.view.view import EVERY_NAMESPACE
 
 if TYPE_CHECKING:
     from registry.core import Core
+    from registry.gateways import Gateways
 
 ONE: Final = "/v1/namespaces/{namespace}/{plural}/{name}"
 MANY: Final = "/v1/namespaces/{namespace}/{plural}"
 _PAGING: Final = frozenset({"limit", "cursor"})
 
 
-def documents_router(core: Core) -> APIRouter:
+def documents_router(core: Core, gateways: Gateways) -> APIRouter:
     router = APIRouter()
     documents = core.documents
+    statuses = Statuses(core.view, core.sealing, gateways, time.time)
 
     @router.put(ONE)
     async def put(namespace: str, plural: str, name: str, request: Request) -> Response:
@@ -54,7 +59,10 @@ def documents_router(core: Core) -> APIRouter:
     async def get(namespace: str, plural: str, name: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
         document = documents.get(Key(kind_of(plural), namespace, name))
-        return shown(document, document.metadata.revision or 0, request)
+        revision, told = document.metadata.revision or 0, statuses.beside(document)
+        if told is not document:  # what gateways say of it changes without a revision
+            return answer(told, headers={"etag": f'"{revision}"'})
+        return shown(document, revision, request)
 
     @router.delete(ONE)
     async def delete(namespace: str, plural: str, name: str, request: Request) -> Response:
@@ -71,7 +79,8 @@ def documents_router(core: Core) -> APIRouter:
             refuse_bad_names(namespace=namespace)
         readable = caller_of(request).namespaces("documents:read")
         found = documents.list(kind, namespace, readable=readable, limit=limit_of(query), cursor=query.get("cursor"))
-        return page(found, request)
+        told = DocumentPage(items=[statuses.beside(each) for each in found.items], next=found.next)
+        return page(told, request)
 
     def _expected(request: Request, key: Key) -> int | None:
         """If-Match as a revision. `*` asks that there is one, whichever."""

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from meshway.model.certificate import Certificate
 from meshway.model.document import Document, Spec
 from meshway.model.secret import Secret
 from meshway.problem import FieldError, Problem, invalid_document, not_found
 from meshway.rehearsal import Rehearsal as RecordedRehearsal
 from registry.documents.cautions import Caution, bereft_services, cautions
-from registry.documents.certified import Certified, certified
+from registry.documents.certified import Certified, certified, rival_certificates
 from registry.documents.claims import claim_text, claims, rivals
 from registry.documents.differences import ValueChange, document_changes
+from registry.documents.host_owners import misplaced_hosts
 from registry.documents.references import Hints, dangling, fault_of, references, targets_of
 from registry.documents.sealed import settled
 from registry.revisions.draft import Apart
@@ -109,9 +111,10 @@ class Apply(msgspec.Struct, Apart, frozen=True):
         results = [_put(draft, written, self.by, before, self.sealing) for written in self.documents]
         results += [_delete(draft, key, self.by, before) for key in self.delete]
         _check(draft, before)
-        judged = certified(before.changed(draft), draft, self.sealing)
-        _refuse_uncovered(judged)
-        warnings = [*cautions(before.changed(draft), draft), *_ending(judged, draft.at)]
+        changed = [*before.changed(draft)]
+        judged = certified(changed, draft, self.sealing)
+        _refuse_unfit(changed, judged, draft, self.sealing)
+        warnings = [*cautions(changed, draft), *_of_certificates(judged, draft.at)]
         warnings += [*bereft_services(map(Key.astuple, self.delete), draft)]
         revision = draft.revision if draft.has_changes else draft.revision - 1
         return Applied(revision=revision, documents=results, warnings=warnings)
@@ -209,6 +212,8 @@ def _put(draft: Draft, written: Written, by: str, touched: _Before, sealing: Sea
     before = touched.remember(key)
     if isinstance(spec, Secret):
         document, spec, sealed = settled(document, spec, before, sealing, draft.at)
+    elif isinstance(spec, Certificate) and spec.mesh_ca is not None and before is not None:
+        sealed = before.sealed  # serves until it is issued anew for what is written
     changes = document_changes(None if before is None else before.document, document)
     if before is not None and not changes:
         return Result(kind=kind, namespace=namespace, name=name, result="unchanged")
@@ -253,19 +258,24 @@ def _check(draft: Draft, touched: _Before) -> None:
     _refuse_orphans(draft, touched, {row.key for row in changed}, hints)
 
 
-def _refuse_uncovered(judged: Sequence[Certified]) -> None:
-    errors = [_error(each.row, path, "not_covered", reason) for each in judged for path, reason in each.uncovered()]
+def _refuse_unfit(
+    changed: Sequence[DocumentRow], judged: Sequence[Certified], draft: Draft, sealing: Sealing | None
+) -> None:
+    errors = [_error(each.row, *error) for each in judged for error in each.errors()]
+    errors += [_error(*found) for found in misplaced_hosts(changed, draft)]
+    rivals_found = rival_certificates(changed, judged, draft, sealing)
+    errors += [_error(row, "spec.hosts", "conflict", reason) for row, reason in rivals_found]
     if errors:
-        raise invalid_document("Invalid Certificate" if len(judged) == 1 else "Invalid documents", tuple(errors))
+        of = {error.document for error in errors}
+        what = str(errors[0].document).partition(" ")[0] if len(of) == 1 else "documents"
+        raise invalid_document(f"Invalid {what}", tuple(errors))
 
 
-def _ending(judged: Sequence[Certified], wall_s: float) -> Iterator[Caution]:
-    """Certificates that should be replaced. wall_s: now, seconds since 1970."""
+def _of_certificates(judged: Sequence[Certified], wall_s: float) -> Iterator[Caution]:
+    """wall_s: now, seconds since 1970."""
     for each in judged:
-        if each.is_soon_over(wall_s):
-            days = (each.leaf.not_after - wall_s) / 86_400.0
-            message = f"spec.secret: the certificate is over in {days:.1f} days"
-            yield Caution(document=each.row.document.name, path="spec.secret", code="expires_soon", message=message)
+        for path, code, reason in each.cautions(wall_s):
+            yield Caution(document=each.row.document.name, path=path, code=code, message=f"{path}: {reason}")
 
 
 def _own_errors(row: DocumentRow, draft: Draft, hints: Hints) -> Iterator[FieldError]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
-from meshway.model import mesh_settings
+from meshway.model import mesh_settings, trust_bundle
+from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.names import METHODS, is_unseen
@@ -16,6 +17,7 @@ from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route
 from meshway.model.rule_kit import member_path
 from meshway.model.traffic_policy import TrafficPolicy
+from meshway.model.trust_bundle import TrustBundle
 from registry.documents.claims import host_claim, route_hosts
 from registry.documents.host_order import MOST_ROUTES, HostOrder
 from registry.documents.references import Hints, is_without_instances
@@ -31,13 +33,14 @@ if TYPE_CHECKING:
     from registry.view.rows import DocumentKey, DocumentRow
 
 
+_TRUST: Final = (TrustBundle.__name__, MESH_NAMESPACE, trust_bundle.NAME)
 _MOST_NAMED: Final = 10  # namespaces in one warning
 
 
 class Caution(msgspec.Struct, frozen=True, kw_only=True):
     """document: `Route shop/cart`. code: no_instances, keeps_instances, shadowed_rule, never_matches, unknown_method,
-    unknown_host, attempt_exceeds_deadline, unused_policy, weaker_than_mesh or
-    expires_soon."""
+    unknown_host, attempt_exceeds_deadline, unused_policy, weaker_than_mesh,
+    expires_soon, chain_reordered or no_authority."""
 
     document: str
     path: str
@@ -63,6 +66,9 @@ def cautions(rows: Iterable[DocumentRow], draft: Draft) -> Iterator[Caution]:
             yield from _of_policy(row, spec, draft)
         elif isinstance(spec, Namespace | MeshSettings):
             yield from _of_strictness(row, spec, draft)
+        elif isinstance(spec, Certificate) and spec.mesh_ca is not None and draft.document(_TRUST) is None:
+            message = "this mesh has no certificate authority yet that could issue it: meshway ca init"
+            yield _caution(row, "spec.mesh_ca", "no_authority", message)
 
 
 def bereft_services(deleted: Iterable[DocumentKey], draft: Draft) -> Iterator[Caution]:

@@ -1,18 +1,21 @@
-"""What gateways are told of Secrets: the contents of those that documents refer to, and of no others."""
+"""What gateways are told of Secrets: the contents of those that documents refer to, and of no others; and the
+pairs that the mesh has issued for Certificates."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
 
+from meshway.model.certificate import Certificate, issued_name
 from meshway.model.secret import Secret
 from meshway.sealing import SealBroken
 from meshway.snapshot import SecretContents, SecretFrame, encode_frame
+from registry.documents.issued import issued_pair
 from registry.documents.references import referred_secret
 from registry.documents.sealed import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from meshway.sealing import Sealing
     from registry.documents.sealed import Contents
@@ -40,15 +43,26 @@ class SecretFrames:
         made: dict[tuple[str, str], tuple[DocumentRow, bytes]] = {}
         if view.documents.get(Secret.__name__):
             for row in self._used():
-                key = row.key[1:]
-                before = self._made.get(key)
-                frame = before[1] if before is not None and before[0] is row else _frame(row, self._sealing)
-                if frame is not None:
-                    made[key] = (row, frame)
+                self._put(made, row.key[1:], row, _frame)
+        for row in view.documents.get(Certificate.__name__, {}).values():
+            if row.sealed:
+                self._put(made, (row.key[1], issued_name(row.key[2])), row, _issued_frame)
         self._made = made
         frames = {key: frame for key, (_, frame) in made.items()}
         if frames != self.frames:
             self.frames = frames
+
+    def _put(
+        self,
+        made: dict[tuple[str, str], tuple[DocumentRow, bytes]],
+        key: tuple[str, str],
+        row: DocumentRow,
+        encode: Callable[[DocumentRow, Sealing], bytes | None],
+    ) -> None:
+        before = self._made.get(key)
+        frame = before[1] if before is not None and before[0] is row else encode(row, self._sealing)
+        if frame is not None:
+            made[key] = (row, frame)
 
     def _used(self) -> Iterator[DocumentRow]:
         for of_kind in self._view.documents.values():
@@ -80,6 +94,20 @@ def _frame(row: DocumentRow, sealing: Sealing) -> bytes | None:
                 SecretContents(version.until, version.data, _session_key(row, spec, version, sealing))
                 for version in versions
             ],
+        )
+    )
+
+
+def _issued_frame(row: DocumentRow, sealing: Sealing) -> bytes | None:
+    """Of the pair that the mesh issued for a Certificate; None: as of `_frame`, or it names another source by now."""
+    pair = issued_pair(row, sealing)
+    if pair is None or not isinstance(row.spec, Certificate) or row.spec.mesh_ca is None:
+        return None
+    data = {"certificate": pair.certificate, "private_key": pair.private_key}
+    name = issued_name(row.key[2])
+    return encode_frame(
+        SecretFrame(
+            namespace=row.key[1], name=name, type="tls", share_with=[], versions=[SecretContents(None, data, b"")]
         )
     )
 

@@ -19,7 +19,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from meshway.identity import RENEWAL, IdentityFault, parse_spiffe_id, parse_subject
+from meshway.identity import RENEWAL, SCHEME, IdentityFault, parse_spiffe_id, parse_subject
 from meshway.problem import FieldError, Problem, invalid_request, soon
 from registry.identity.custody import pem_of
 from registry.identity.issuing import end_of, new_leaf, serial_text
@@ -158,6 +158,8 @@ class Enrolment:
         record = certificate_of(found[0]) if found else None
         if record is None or record.value != leaf.public_bytes(serialization.Encoding.DER):
             raise _refused("the certificate was not issued here, or is long over")
+        if not record.subject.startswith(SCHEME):
+            raise _refused("the certificate names no workload: it is what gateways serve hosts by")
         now = self._wall()
         if record.revoked_at is not None:
             raise _refused("the certificate was revoked")

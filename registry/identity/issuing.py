@@ -18,6 +18,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from meshway.identity import serial_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meshway.identity import SpiffeId
 
 DAY_S: Final = 86_400.0
@@ -78,6 +80,24 @@ def new_leaf(
     builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
     names = [x509.UniformResourceIdentifier(identity.text), *map(x509.DNSName, identity.dns_names)]
     builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return _signed(builder, issuer_key, issuer.public_key())
+
+
+def new_serving_leaf(
+    public_key: PublicKey,
+    hosts: Sequence[str],
+    issuer: x509.Certificate,
+    issuer_key: PrivateKey,
+    now: float,
+    lifetime_s: float,
+) -> x509.Certificate:
+    """For what serves these hosts. It names no workload and is good for no client: whoever holds it calls as nobody."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0][:64])])
+    builder = _begun(name, issuer.subject, public_key, now, min(now + lifetime_s, end_of(issuer)))
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(_usage(encrypts_keys=isinstance(public_key, rsa.RSAPublicKey)), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    builder = builder.add_extension(x509.SubjectAlternativeName([*map(x509.DNSName, hosts)]), critical=False)
     return _signed(builder, issuer_key, issuer.public_key())
 
 

@@ -53,6 +53,11 @@ _PAGE: Final = Query(
 _REPLACE: Final = Query(
     update(CERTIFICATES).values(replaced_at=_now).where(_C.serial == _serial, _is_good).returning(_C.serial)
 )
+_REPLACE_ALL: Final = Query(
+    update(CERTIFICATES)
+    .values(replaced_at=_now)
+    .where(_C.subject == bindparam("of", type_=Text), _is_good, _C.replaced_at.is_(None))
+)
 _revocation: Final = {
     "revoked_at": _now,
     "revoked_by": bindparam("by", type_=Text),
@@ -100,6 +105,11 @@ def read_certificates(now: float, *, subject: str, after: tuple[str, str], count
 def replace_certificate(serial: str, now: float) -> Step:
     """It is renewed. NoRow: it is not good any more."""
     return Step(_REPLACE, {"which": serial, "now": now}, needs_row=True)
+
+
+def replace_certificates(subject: str, now: float) -> Step:
+    """Whatever good ones there are of a subject."""
+    return Step(_REPLACE_ALL, {"of": subject, "now": now})
 
 
 def revoke_certificate(serial: str, now: float, *, by: str, reason: str) -> Step:

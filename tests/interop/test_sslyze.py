@@ -69,7 +69,7 @@ async def test_sslyze_finds_nothing_weak(sslyze: Path, tmp_path: Path, listener:
     (folder / "a.key").write_bytes(issued.key)
     files = {"certificate": "a.pem", "key": "a.key"}
     async with Feed() as feed:
-        feed.commit(document("Certificate", "a", {"files": files, "listeners": ["edge-tls", "mesh-tls"]}))
+        feed.commit(document("Certificate", "a", {"files": files, "listeners": ["edge-tls", "mesh-tls"]}, "mesh"))
         async with GatewayProcess(tmp_path, feed.url, workers=1, certificates_dir=str(folder)) as gateway:
             found = await asyncio.to_thread(scan, sslyze, getattr(gateway, listener), tmp_path)
     assert {version: accepted(found, version) for version in FORBIDDEN} == {version: [] for version in FORBIDDEN}

@@ -28,7 +28,7 @@ async def feed() -> AsyncIterator[Feed]:
         feed.commit(
             running("books", "b1", port=books.port),
             document("Route", "r", edge_route(to("books"), hosts=["*"])),
-            document("Certificate", "shop", SHOP),
+            document("Certificate", "shop", SHOP, "mesh"),
         )
         yield feed
 

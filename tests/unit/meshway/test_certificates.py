@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from meshway.certificates import CertificateFault, covers, is_soon_over, read_bundle, read_leaf, read_pair
+from meshway.certificates import CertificateFault, covers, read_bundle, read_pair, urgency
 from tests.parts.authority import Authority, Issued, pem_of
 
 ROOT = Authority()
@@ -67,25 +67,22 @@ def test_a_key_that_cannot_be_read_is_told_without_its_text() -> None:
         read_pair(b"nothing", issued.key)
 
 
-def test_a_leaf_is_told_from_its_chain_without_a_key_in_any_order() -> None:
-    issued = MIDDLE.issue("shop.example")
-    for text in (issued.certificate, MIDDLE.pem + issued.certificate, ROOT.issue("shop.example").certificate):
-        leaf = read_leaf(text)
-        assert leaf is not None
-        assert leaf.hosts == ("shop.example",)
-        assert leaf.not_before < leaf.not_after
-    assert read_leaf(issued.certificate + ROOT.issue("other.example").certificate) is None
-
-
 @pytest.mark.parametrize(
-    ("life_days", "left_days", "is_soon"),
-    [(365.0, 22.0, False), (365.0, 21.0, True), (4.0, 1.1, False), (4.0, 1.0, True), (4.0, -1.0, True)],
-)
-def test_an_end_is_soon_by_days_and_of_short_lives_by_their_quarter(
-    life_days: float, left_days: float, *, is_soon: bool
-) -> None:
+    ("life_days", "left_days", "told"),
+    [
+        (365.0, 22.0, ""), (365.0, 21.0, "warn"), (365.0, 3.0, "critical"),
+        (4.0, 1.1, ""), (4.0, 1.0, "warn"), (4.0, 0.4, "critical"), (4.0, -1.0, "critical"),
+    ],
+)  # fmt: skip
+def test_an_end_is_near_by_days_and_of_short_lives_by_a_part(life_days: float, left_days: float, told: str) -> None:
     day_s = 86_400.0
-    assert is_soon_over(0.0, life_days * day_s, (life_days - left_days) * day_s) == is_soon
+    assert urgency(0.0, life_days * day_s, (life_days - left_days) * day_s) == told
+
+
+def test_an_end_is_near_as_it_was_asked_for() -> None:
+    day_s = 86_400.0
+    found = [urgency(0.0, 365 * day_s, left * day_s, 40 * day_s, 10 * day_s) for left in (320.0, 326.0, 356.0)]
+    assert found == ["", "warn", "critical"]
 
 
 def test_a_wildcard_covers_one_label() -> None:

@@ -16,12 +16,13 @@ ROOT = Authority()
 
 
 class Bench:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, root: Path) -> None:
+        self.root, self.folder = root, root / "default"
+        self.folder.mkdir()
         self.sent: list[ChannelFrame] = []
         self.refusals = 0
         self.secrets = SecretRing()
-        self.files = CertificateSources(folder, self.secrets, self.sent.append, self._refused)
+        self.files = CertificateSources(root, self.secrets, self.sent.append, self._refused)
 
     def _refused(self) -> None:
         self.refusals += 1
@@ -76,12 +77,29 @@ async def test_a_bad_pair_leaves_the_former_one_and_is_refused_until_it_is_mende
     assert (on.reasons(), on.refusals, len(on.fingerprints())) == ([], 2, 2)
 
 
-async def test_files_that_are_missing_or_elsewhere_are_refused(on: Bench, tmp_path: Path) -> None:
+async def test_files_that_are_missing_or_elsewhere_are_refused(on: Bench) -> None:
     await on.apply()
-    assert on.reasons() == [f"c.pem below {tmp_path}: No such file or directory"]
-    (tmp_path / "c.pem").symlink_to("/etc/hostname")
+    assert on.reasons() == [f"c.pem below {on.folder}: No such file or directory"]
+    (on.folder / "c.pem").symlink_to("/etc/hostname")
     await on.files.refresh()
     assert on.reasons() == ["c.pem leads out of the folder of certificates"]
+
+
+async def test_a_namespace_has_the_files_of_its_own_folder_and_the_mesh_all(on: Bench) -> None:
+    on.write(ROOT.issue("shop.example"))
+    (on.root / "linked").symlink_to(on.folder)
+    own = {"files": {"certificate": "c.pem", "key": "k.pem"}}
+    other = {"files": {"certificate": "default/c.pem", "key": "default/k.pem"}}
+    for namespace, spec, reason in (
+        ("shop", own, "namespace shop has no folder here"),
+        ("shop", other, "namespace shop has no folder here"),
+        ("linked", own, "namespace linked has no folder here"),
+        ("default", own, ""),
+        ("mesh", other, ""),
+    ):
+        on.files.replace([document("Certificate", "shop", spec, namespace)])
+        await on.files.refresh()
+        assert [each.partition(":")[0] for each in on.reasons()] == ([reason] if reason else [])
 
 
 async def test_hosts_that_the_certificate_does_not_cover_are_refused(on: Bench) -> None:
@@ -125,3 +143,29 @@ async def test_a_pair_of_a_secret_is_sent_and_replaced_with_it(on: Bench) -> Non
         hold(ROOT.issue("shop.example"))
         await on.files.refresh()
         assert (on.reasons(), len(on.fingerprints())) == ([], count)
+
+
+async def test_a_pair_that_the_mesh_has_issued_is_sent_and_replaced(on: Bench) -> None:
+    on.files.take([document("Certificate", "shop", {"mesh_ca": {}, "hosts": ["shop.example"]})])
+    await on.files.refresh()
+    assert [(each.path, each.reason) for each in on.files.refused] == [("spec.mesh_ca", "the mesh has issued none yet")]
+    for count in (1, 2):
+        issued = ROOT.issue("shop.example")
+        data = {"certificate": issued.certificate.decode(), "private_key": issued.key.decode()}
+        versions = [SecretContents(None, data)]
+        name = "certificate:shop"
+        on.secrets.take(SecretFrame(namespace="default", name=name, type="tls", share_with=[], versions=versions))
+        await on.files.refresh()
+        assert (on.reasons(), len(on.fingerprints())) == ([], count)
+    assert [(each.name, each.fingerprint) for each in on.files.shown()] == [("shop", on.fingerprints()[1])]
+
+
+async def test_an_end_is_told_as_early_as_the_document_says_and_again_when_it_is_critical(
+    on: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    on.write(ROOT.issue("shop.example", days=30.0))
+    for expiry, count in (({"warn": "24h"}, 0), ({"warn": "744h"}, 1), ({"warn": "744h", "critical": "740h"}, 2)):
+        await on.apply(expiry=expiry)
+        await on.files.refresh()
+        assert caplog.text.count("is over in 30.0 days") == count
+    assert [each.levelname for each in caplog.records if "is over" in each.message] == ["WARNING", "ERROR"]

@@ -8,6 +8,7 @@ from meshway.model.decode import decode_document
 from meshway.problem import Problem
 
 FILES = {"certificate": "shop.pem", "key": "keys/shop.key"}
+ISSUED: dict[str, Any] = {"mesh_ca": {}, "hosts": ["books.mesh.mesh"]}
 
 
 def faults(kind: str, spec: dict[str, Any], name: str, namespace: str = "mesh") -> list[tuple[str, str]]:
@@ -52,6 +53,23 @@ def faults(kind: str, spec: dict[str, Any], name: str, namespace: str = "mesh") 
         ("Certificate", "shop", {}, "spec", "forbidden_combination"),
         ("Certificate", "shop", {"files": FILES, "secret": "s"}, "spec", "forbidden_combination"),
         ("Certificate", "shop", {"files": FILES, "acme": {}}, "spec.acme", "unsupported"),
+        ("Certificate", "shop", {"files": FILES, "mesh_ca": {}, "hosts": ["a"]}, "spec", "forbidden_combination"),
+        ("Certificate", "shop", {"mesh_ca": {}}, "spec.hosts", "missing_field"),
+        ("Certificate", "shop", ISSUED | {"mesh_ca": {"lifetime": "59m"}}, "spec.mesh_ca.lifetime", "out_of_bounds"),
+        ("Certificate", "shop", ISSUED | {"mesh_ca": {"lifetime": "2161h"}}, "spec.mesh_ca.lifetime", "out_of_bounds"),
+        ("Certificate", "shop", ISSUED | {"mesh_ca": {"key": "rsa1024"}}, "spec.mesh_ca.key", "out_of_bounds"),
+        ("Certificate", "shop", ISSUED | {"renew_before": "22h"}, "spec.renew_before", "out_of_bounds"),
+        ("Certificate", "shop", {"secret": "s", "renew_before": "1h"}, "spec.renew_before", "forbidden_combination"),
+        ("Certificate", "shop", ISSUED | {"expiry": {"warn": "1s"}}, "spec.expiry.warn", "out_of_bounds"),
+        (
+            "Certificate",
+            "shop",
+            ISSUED | {"expiry": {"warn": "1h", "critical": "2h"}},
+            "spec.expiry.critical",
+            "forbidden_combination",
+        ),
+        ("Namespace", "shop", {"edge_hosts": ["*"]}, "spec.edge_hosts[0]", "bad_name"),
+        ("Namespace", "shop", {"edge_hosts": ["a", "a"]}, "spec.edge_hosts[1]", "duplicate"),
         ("Certificate", "shop", {"files": FILES, "hosts": ["*"]}, "spec.hosts[0]", "bad_name"),
         ("Certificate", "shop", {"files": FILES, "listeners": ["edge"]}, "spec.listeners[0]", "out_of_bounds"),
         ("Certificate", "shop", {"files": FILES, "listeners": ["edge-tls"] * 2}, "spec.listeners[1]", "duplicate"),
@@ -73,6 +91,9 @@ def test_what_cannot_be_meant_is_refused(kind: str, name: str, spec: dict[str, A
         ("Listener", "mesh-tls", {"tls": {"client_auth": "require"}}),
         ("Certificate", "shop", {"files": FILES, "hosts": ["shop.example", "*.shop.example"]}),
         ("Certificate", "shop", {"secret": "shop-tls"}),
+        ("Certificate", "shop", {"mesh_ca": {"lifetime": "1h", "key": "rsa2048"}, "hosts": ["books.shop.mesh"]}),
+        ("Certificate", "shop", ISSUED | {"renew_before": "21h", "expiry": {"critical": "1h"}}),
+        ("Namespace", "shop", {"edge_hosts": ["shop.example", "*.shop.example"]}),
     ],
 )
 def test_what_can_be_meant_is_read(kind: str, name: str, spec: dict[str, Any]) -> None:

@@ -82,3 +82,55 @@ def test_what_cannot_be_opened_here_is_left_to_the_gateways() -> None:
     registry.write(secret(ROOT.issue("shop.example")))
     for name, sealing in (("a", None), ("b", Sealing(b"\1" * KEY_BYTES))):
         assert registry.write(certificate("b.example", name=name), sealing=sealing).warnings == []
+
+
+def test_what_may_not_serve_is_refused_with_the_certificate_that_is_of_it() -> None:
+    registry, name = Registry(), "Certificate default/shop"
+    for issued in (
+        ROOT.issue("shop.example", days=-0.1),
+        ROOT.issue("shop.example", must_staple=True),
+        ROOT.issue("shop.example", has_names=False),
+        ROOT.issue("shop.example", rsa_bits=1024),
+    ):
+        assert refusal(registry, secret(issued), certificate()) == [(name, "spec.secret", "bad_pem")]
+    registry.write(secret(ROOT.issue("shop.example", has_names=False), "client-tls"))  # what nobody is shown may
+    registry.write(secret(ROOT.issue("shop.example")), certificate())
+
+
+def test_a_chain_in_another_order_is_mended_and_told() -> None:
+    registry, issued = Registry(), MIDDLE.issue("shop.example")
+    _, _, above = issued.certificate.partition(b"-----END CERTIFICATE-----\n")
+    leaf = issued.certificate.removesuffix(above)
+    for text, told in ((leaf + above, []), (above + leaf, [("chain_reordered", "spec.secret")])):
+        data = {"certificate": text.decode(), "private_key": issued.key.decode()}
+        found = registry.write(written("Secret", "shop-tls", {"type": "tls", "data": data}), certificate())
+        assert [(each.code, each.path) for each in found.warnings] == told
+
+
+@pytest.mark.parametrize(
+    ("expiry", "is_told"), [({"warn": "720h"}, True), ({"warn": "480h"}, False), ({"critical": "696h"}, True)]
+)
+def test_an_end_is_told_as_early_as_it_was_asked_for(expiry: dict[str, str], is_told: bool) -> None:
+    registry = Registry()
+    registry.write(secret(ROOT.issue("shop.example", days=28.0)))
+    told = registry.write(written("Certificate", "shop", {"secret": "shop-tls", "expiry": expiry})).warnings
+    assert [each.code for each in told] == (["expires_soon"] if is_told else [])
+
+
+def test_two_of_one_kind_of_key_for_a_host_of_a_listener_are_in_conflict() -> None:
+    registry, rsa = Registry(), ROOT.issue("shop.example", rsa_bits=2048)
+    registry.write(secret(ROOT.issue("shop.example", "*.shop.example")), certificate())
+    registry.write(secret(rsa, "rsa-tls"), certificate(name="rsa", secret="rsa-tls"))
+    registry.write(secret(ROOT.issue("a.shop.example"), "a-tls"), certificate(name="a", secret="a-tls"))
+    other, told = ROOT.issue("pay.example", "shop.example"), ("Certificate default/b", "spec.hosts", "conflict")
+    registry.write(secret(other, "b-tls"))
+    assert refusal(registry, certificate(name="b", secret="b-tls")) == [told]
+    registry.write(certificate("pay.example", name="b", secret="b-tls"))
+    on_the_mesh = written("Certificate", "c", {"secret": "b-tls", "listeners": ["mesh-tls"], "hosts": ["shop.example"]})
+    registry.write(on_the_mesh)
+    replaced = secret(ROOT.issue("shop.example"), "rsa-tls")  # by one of the other's kind
+    assert refusal(registry, replaced) == [("Certificate default/rsa", "spec.hosts", "conflict")]
+    registry.write(
+        replaced, certificate("shop.example", name="rsa", secret="rsa-tls"), *[certificate("*.shop.example")]
+    )
+    assert refusal(registry, written("Certificate", "d", {"mesh_ca": {}, "hosts": ["shop.example"]}))
