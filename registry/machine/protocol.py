@@ -61,7 +61,8 @@ class RegistryConnection(asyncio.Protocol):
     __slots__ = (
         "_body", "_caller", "_certificate", "_deadline", "_head", "_is_advancing", "_is_busy", "_is_ended", "_is_gone",
         "_is_in_crowd", "_is_in_head", "_is_last", "_is_paused", "_is_reading", "_linger_left", "_out", "_out_size",
-        "_outlet", "_reader", "_refusal", "_request", "_rest", "_stalled_at", "_stream", "_surface", "_transport", "peer",
+        "_outlet", "_reader", "_refusal", "_request", "_rest", "_stalled_at", "_stream", "_surface", "_transport",
+        "peer",
     )  # fmt: skip
 
     def __init__(self, surface: Surface, loop: asyncio.AbstractEventLoop) -> None:
