@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeVar
 from weakref import WeakSet
 
-from gateway.key_ring import Forgetful
+from meshway.issuers.key_ring import Forgetful
 from meshway.model.consumer import Consumer
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.instant import parse_instant

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from gateway.consumer_ring import ConsumerRing
 from gateway.exchange import Exchange, Hold, Reply, Turn, WholeBody
-from gateway.issuer_link import IssuerLink
-from gateway.key_ring import KeyRing
 from gateway.nonces import Nonces, OwnNonces
 from gateway.password_checks import PasswordChecks
 from gateway.request_fields import RequestFields
 from gateway.secret_ring import SecretRing
 from meshway.http1.message import ResponseHead
+from meshway.issuers.key_ring import KeyRing
+from meshway.issuers.link import IssuerLink
 
 if TYPE_CHECKING:
     from gateway.host_table import HostTable

@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 from weakref import WeakSet
 
-from gateway.key_ring import Forgetful
 from meshway.certificates import CertificateFault, read_bundle
+from meshway.issuers.key_ring import Forgetful
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.secret import may_refer
 from meshway.snapshot import SecretFrame

@@ -11,12 +11,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from gateway.authentication.claim_rules import ClaimRules
-from gateway.authentication.oidc_client import IssuerAway, LoginRefused, OidcClient, Tokens
+from gateway.authentication.oidc_client import OidcClient
 from gateway.authentication.proof import REMEMBERED_S, Fault, Proof
 from gateway.authentication.session_cookie import Jar, Session
 from gateway.consumer_ring import ConsumerRing
 from gateway.exchange import Exchange
 from meshway.identity import Principal, claim, claim_texts
+from meshway.issuers.code_flow import IssuerAway, LoginRefused, Tokens
 from meshway.jwt import TokenFault
 from meshway.tasks import spawn
 

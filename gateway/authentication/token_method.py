@@ -6,9 +6,9 @@ from typing import Any, Final, Protocol
 from gateway.authentication.claim_rules import ClaimRules
 from gateway.authentication.proof import REMEMBERED_S, Fault, Proof
 from gateway.consumer_ring import ConsumerRing
-from gateway.key_ring import KeyRing
 from gateway.secret_ring import ReadSecret
 from meshway.identity import Principal
+from meshway.issuers.key_ring import KeyRing
 from meshway.jwt import TokenFault, TokenRules, expiry_of, issuer_of, verify
 from meshway.jwt_keys import KeySet, ReadKey, read_keys, read_shared_keys
 from meshway.model.authentication import Jwt

@@ -21,9 +21,9 @@ from gateway.filters.authenticate import Believed, Checks, compile_filter, compi
 from gateway.filters.login import LoginDesk
 from gateway.filters.login import compile_filter as compile_login
 from gateway.filters.login import compile_forecast as compile_login_forecast
-from gateway.openid_provider import set_name
 from gateway.plan import FilterStep, Parts
 from gateway.secret_ring import ReadSecret
+from meshway.issuers.provider import set_name
 from meshway.jwt_keys import KeyFault, KeySet, read_keys
 from meshway.model.authentication import (
     ApiKey,

@@ -12,10 +12,10 @@ from typing import Final, Literal, NamedTuple
 from gateway.authentication.places import Credentials
 from gateway.authentication.proof import Fault, Method, Proof
 from gateway.exchange import Exchange, Reply
-from gateway.key_ring import Forgetful
 from gateway.plan import Forecast, RequestFilter
 from meshway.http1.fields import remove_alike
 from meshway.identity import Principal
+from meshway.issuers.key_ring import Forgetful
 
 _MAX_BLOCKS: Final = 256  # connections of one worker that repeat themselves
 _MAX_BLOCK: Final = 4096  # bytes

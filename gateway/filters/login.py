@@ -4,34 +4,30 @@ RFC 6749 §4.1, RFC 7636, RFC 9207; OpenID Connect Core 1.0 §3.1.2, RP-Initiate
 that began it: its state stands in a sealed cookie, and what comes back must name it.
 """
 
-import base64
-import hashlib
-import hmac
-import re
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
-from urllib.parse import urlencode
 
-from gateway.authentication.oidc_client import (
-    KEYS_STALE_S,
-    LOGIN_STALE_S,
-    IssuerAway,
-    LoginRefused,
-    OidcClient,
-)
+from gateway.authentication.oidc_client import OidcClient
 from gateway.authentication.oidc_method import OidcMethod
 from gateway.authentication.places import Credentials
-from gateway.authentication.session_cookie import LOGIN_S, MOST_LOGINS, Login
 from gateway.exchange import EDGE, Exchange, Reply
 from gateway.plan import Forecast, RequestFilter
 from meshway.http1.fields import find
 from meshway.http1.query import first_values
+from meshway.issuers.code_flow import (
+    KEYS_STALE_S,
+    LOGIN_STALE_S,
+    IssuerAway,
+    LoginRefused,
+    authorization_url,
+    code_of,
+    new_login,
+    with_query,
+)
+from meshway.issuers.logins import Login
 from meshway.jwt import TokenFault
 
 _LONGEST_BACK: Final = 1024
-_LONGEST_CODE: Final = 4096
-_ERROR: Final = re.compile(r"[a-z_]{1,64}\Z")
 _NEAR: Final = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
 _UNSTORED: Final = b"Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n"
 
@@ -69,26 +65,12 @@ class LoginDesk:
         credentials = self._client.credentials()
         if credentials is None:
             return self._away("the client's secret is not known here")
-        state, nonce, verifier = secrets.token_urlsafe(16), secrets.token_urlsafe(16), secrets.token_urlsafe(32)
         back = exchange.path + exchange.query
         if len(back) > _LONGEST_BACK:
             back = b"/"
-        wall, jar = self._wall(), self._method.jar
-        login = Login(wall, state, nonce, verifier, exchange.authority.decode("latin-1"), back.decode("latin-1"))
-        asked = {
-            "response_type": "code",
-            "client_id": self._spec.client_id,
-            "redirect_uri": self._redirect_uri(exchange),
-            "scope": " ".join(self._spec.scopes),
-            "state": state,
-            "nonce": nonce,
-            "code_challenge": base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
-            .rstrip(b"=")
-            .decode(),
-            "code_challenge_method": "S256",
-        }
-        url = _with_query(provider.authorization_endpoint, asked)
-        cookies = self._without_old(exchange) + jar.give_login(state, credentials.seal.seal(login, wall))
+        login = new_login(self._wall(), exchange.authority, back)
+        url = authorization_url(provider, self._spec.client_id, self._redirect_uri(exchange), self._spec.scopes, login)
+        cookies = self._method.jar.logins.begin(login, credentials.seal, exchange.head.block)
         return self._sent(url.encode(), cookies)
 
     async def callback(self, exchange: Exchange) -> Reply:
@@ -100,15 +82,8 @@ class LoginDesk:
             detail = "this login was not begun by this browser, or is over: open the page again"
             return self._refusal(401, "unauthenticated", detail)
         login, used = found
-        issuer = said.get(b"iss")
-        if issuer is not None and issuer != self._spec.issuer.encode():
-            return self._refusal(401, "unauthenticated", "another issuer answers", used)
-        if b"error" in said or not 0 < len(said.get(b"code", b"")) <= _LONGEST_CODE:
-            error = said.get(b"error", b"").decode("latin-1")
-            shown = error if _ERROR.match(error) else "no code"
-            return self._refusal(401, "unauthenticated", f"the issuer lets nobody in: {shown}", used)
         try:
-            code = said[b"code"].decode("latin-1")
+            code = code_of(said, self._spec.issuer)
             tokens = await self._client.redeem(code, login.verifier, self._redirect_uri(exchange), login.nonce)
         except IssuerAway as away:
             return self._away(str(away), used)
@@ -138,34 +113,16 @@ class LoginDesk:
                 end_point = ""
             if end_point:
                 asked = {"client_id": self._spec.client_id, "post_logout_redirect_uri": url}
-                return self._sent(_with_query(end_point, asked).encode(), ended, status=303)
+                return self._sent(with_query(end_point, asked).encode(), ended, status=303)
         return self._sent(url.encode(), ended, status=303)
 
     def _begun(self, exchange: Exchange, state: bytes) -> tuple[Login, bytes] | None:
         """The login of this browser that the answer names, and fields that end it."""
         credentials = self._client.credentials()
-        if credentials is None or not state:
+        if credentials is None:
             return None
-        name = self._method.jar.login_name(state.decode("latin-1"))
-        text = self._method.jar.logins(exchange.head.block).get(name)
-        login = None if text is None else credentials.seal.login(text, self._wall())
-        if login is None or not hmac.compare_digest(login.state.encode(), state):
-            return None
-        if not 0 <= self._wall() - login.begun + 30.0 <= LOGIN_S + 30.0:
-            return None
-        if login.host.encode("latin-1") != exchange.authority:
-            return None
-        return login, self._method.jar.end_login(name)
-
-    def _without_old(self, exchange: Exchange) -> bytes:
-        """Ends the oldest of the logins that a browser has begun, where there are too many."""
-        jar, credentials = self._method.jar, self._client.credentials()
-        begun: list[tuple[float, bytes]] = []
-        for name, text in jar.logins(exchange.head.block).items():
-            login = None if credentials is None else credentials.seal.login(text, self._wall())
-            begun.append((0.0 if login is None else login.begun, name))
-        begun.sort(reverse=True)
-        return b"".join([jar.end_login(name) for _, name in begun[MOST_LOGINS - 1 :]])
+        logins = self._method.jar.logins
+        return logins.begun(state, exchange.authority, credentials.seal, exchange.head.block, self._wall())
 
     def _is_own(self, exchange: Exchange) -> bool:
         block = exchange.head.block
@@ -257,7 +214,3 @@ def compile_forecast(
 def _scheme(exchange: Exchange) -> bytes:
     """As the browser sees it: the word of a trusted proxy stands in what the service is told of the way here."""
     return find(exchange.forwarded, b"x-forwarded-proto") or exchange.scheme
-
-
-def _with_query(url: str, asked: dict[str, str]) -> str:
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(asked)}"

@@ -40,7 +40,7 @@ from gateway.supervisor.checks import CheckTargets, securing
 from gateway.supervisor.data_folder import held_folder
 from gateway.supervisor.held_trust import HeldTrust
 from gateway.supervisor.kept_frames import KeptFrames
-from gateway.supervisor.key_fetching import KeyFetching, fetching
+from gateway.supervisor.key_fetching import KeyFetching
 from gateway.supervisor.own_certificate import OwnCertificate
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.ready_file import write_ready_file
@@ -54,6 +54,7 @@ from gateway.upstream.transition import Transition
 from gateway.wire.upstream_tls import UpstreamContexts
 from meshway.addresses import is_loopback
 from meshway.certificates import Pair
+from meshway.issuers.key_sources import fetching
 from meshway.model.listener import EDGE, EDGE_TLS, MESH, MESH_TLS, TLS_LISTENERS
 from meshway.outbound.guard import guarded_dial
 from meshway.problem import Problem

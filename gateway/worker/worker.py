@@ -55,8 +55,6 @@ from gateway.compiler.tables import Compiler
 from gateway.event_loop import loop_factory
 from gateway.feed.state import Changes, FeedState, Trouble, Whole
 from gateway.host_table import HostTable
-from gateway.issuer_link import IssuerLink
-from gateway.key_ring import KeyRing
 from gateway.limits.desk import Desk
 from gateway.listeners.edge import edge_listener
 from gateway.listeners.mesh import mesh_listener
@@ -91,6 +89,8 @@ from gateway.worker.states import tables_state
 from gateway.worker.unready import unready_tables
 from meshway.assignments.messages import Ask, Budget
 from meshway.explanation import EXPLAIN
+from meshway.issuers.key_ring import KeyRing
+from meshway.issuers.link import IssuerLink
 from meshway.model.listener import EDGE, TLS_LISTENERS
 from meshway.snapshot import Hello, Question, SecretFrame, SecretsWanted
 from meshway.tasks import spawn

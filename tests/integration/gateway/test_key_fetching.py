@@ -13,7 +13,8 @@ import pytest
 
 from gateway.authentication import token_method
 from gateway.channel import KeySetFrame
-from gateway.supervisor.key_fetching import KeyFetching, fetching
+from gateway.supervisor.key_fetching import KeyFetching
+from meshway.issuers.key_sources import fetching
 from meshway.outbound.guard import guarded_dial
 from meshway.snapshot import Change
 from meshway.tasks import spawn

@@ -5,16 +5,17 @@ from typing import Any
 
 import msgspec
 
-from gateway.authentication.oidc_client import IssuerAway, LoginRefused, OidcClient, Tokens
+from gateway.authentication.oidc_client import OidcClient
 from gateway.authentication.oidc_method import OidcMethod
 from gateway.authentication.proof import Proof
 from gateway.authentication.session_cookie import Jar, Session
 from gateway.consumer_ring import ConsumerRing
 from gateway.exchange import EDGE, Exchange
-from gateway.issuer_link import IssuerLink
-from gateway.key_ring import KeyRing
 from gateway.secret_ring import SecretRing
 from meshway.http1.head import HeadLimits, RequestReader
+from meshway.issuers.code_flow import IssuerAway, LoginRefused, Tokens
+from meshway.issuers.key_ring import KeyRing
+from meshway.issuers.link import IssuerLink
 from meshway.model.oidc import Oidc, OidcSession
 from meshway.snapshot import SecretContents, SecretFrame
 from meshway.units import Duration

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.authentication.session_cookie import Jar, Login, Session, SessionSeal
+from gateway.authentication.session_cookie import Jar, Session, SessionSeal
+from meshway.issuers.logins import Login
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.channel import ChannelFrame, KeySetFrame, KeySetsWanted
-from gateway.supervisor.key_fetching import LAST_RETRY_S, UNKNOWN_KEY_S, KeyFetching
+from gateway.supervisor.key_fetching import KeyFetching
+from meshway.issuers.key_sources import LAST_RETRY_S, UNKNOWN_KEY_S
 from meshway.outbound.connection import PlainError
 from meshway.snapshot import Change
 from meshway.tasks import spawn

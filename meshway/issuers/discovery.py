@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from gateway.openid_provider import MEMBER, Provider
+from meshway.issuers.provider import MEMBER, Provider
 from meshway.jwt_keys import KeyFault, parse_set
 from meshway.model.oidc_rules import LOOPBACK_HOSTS
 

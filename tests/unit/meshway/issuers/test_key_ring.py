@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from gateway.key_ring import MISSING_S, KeyRing
+from meshway.issuers.key_ring import MISSING_S, KeyRing
 from tests.parts.tokens import SigningKey
 
 URL = "https://id.example/jwks"

@@ -1,4 +1,4 @@
-"""The key sets that a worker's supervisor fetches for it: by their URL, with who must forget when one changes."""
+"""Key sets as their issuers have published them: by their URL, with who must forget when one changes."""
 
 import threading
 from collections.abc import Callable, Collection
@@ -24,7 +24,7 @@ class _Held(NamedTuple):
 
 
 class KeyRing:
-    """One a worker. missing: told of a URL whose set lacks a key that a caller names."""
+    """One a process. missing: told of a URL whose set lacks a key that a caller names."""
 
     def __init__(self, missing: Callable[[str], None] = lambda _: None) -> None:
         self._missing = missing

@@ -1,4 +1,4 @@
-"""What a worker asks of OpenID providers itself: tokens for a code, and for a refresh token, beside its calls."""
+"""What a process asks of OpenID providers while somebody waits: tokens for a code, and for a refresh token."""
 
 import ssl
 from typing import Final
@@ -13,7 +13,7 @@ _LONGEST_ANSWER: Final = 64 << 10
 
 
 class IssuerLink:
-    """One a worker. allow_loopback: of a gateway that serves its own machine alone."""
+    """One a process. allow_loopback: of one that serves its own machine alone."""
 
     def __init__(self, *, allow_loopback: bool) -> None:
         self._dial = guarded_dial(allow_loopback=allow_loopback)

@@ -1,6 +1,6 @@
 """What an OpenID provider says of itself, kept beside its keys in one set, under a name no URL of keys can have.
 
-OpenID Connect Discovery 1.0 §3 and §4; RFC 8414. A supervisor fetches it (supervisor/discovery.py), workers read it.
+OpenID Connect Discovery 1.0 §3 and §4; RFC 8414. Who fetches keys fetches it (discovery.py).
 """
 
 from typing import Final

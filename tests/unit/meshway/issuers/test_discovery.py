@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.openid_provider import read_provider
-from gateway.supervisor.discovery import discover
+from meshway.issuers.discovery import discover
+from meshway.issuers.provider import read_provider
 from meshway.jwt_keys import KeyFault
 
 ISSUER = "https://id.example/realm"
