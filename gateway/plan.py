@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from gateway.consumer_ring import ConsumerRing
 from gateway.exchange import Exchange, Hold, Reply, Turn, WholeBody
 from gateway.nonces import Nonces, OwnNonces
-from gateway.password_checks import PasswordChecks
 from gateway.request_fields import RequestFields
 from gateway.secret_ring import SecretRing
 from meshway.http1.message import ResponseHead
 from meshway.issuers.key_ring import KeyRing
 from meshway.issuers.link import IssuerLink
+from meshway.passwords import PasswordWork
 
 if TYPE_CHECKING:
     from gateway.host_table import HostTable
@@ -242,7 +242,7 @@ class Parts:
     issuers: IssuerLink = field(default_factory=lambda: IssuerLink(allow_loopback=False))
     secrets: SecretRing = field(default_factory=SecretRing)
     consumers: ConsumerRing = field(default_factory=ConsumerRing)
-    passwords: PasswordChecks = field(default_factory=PasswordChecks)
+    passwords: PasswordWork = field(default_factory=PasswordWork)
     nonces: Nonces = field(default_factory=lambda: OwnNonces(time.time))
     pool: "Pool | None" = None
     trust_domain: str = ""

@@ -150,7 +150,7 @@ async def _serve(
 
         server = _Server(config, core, ready=answers)
         async with contextlib.AsyncExitStack() as faces:
-            faces.callback(spawn(_end_expired(surface), name="streams of tokens that are over").cancel)
+            faces.callback(spawn(_end_expired(surface), name="streams of those who may no more").cancel)
             if not (settings.is_on_loopback or encryption):
                 faces.callback(spawn(_warn_of_clear_text(settings.bind), name="reminder of clear text").cancel)
             if encryption is not None:
@@ -194,7 +194,8 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
         caps=caps,
         head=head,
     )
-    core.view.on_tokens.append(surface.tokens_changed)
+    core.view.on_tokens.append(surface.rights_changed)
+    core.view.on_people.append(surface.rights_changed)
     return surface
 
 

@@ -43,9 +43,13 @@ from registry.revisions.following import Following
 from registry.revisions.recovery import Recovery
 from registry.revisions.retention import Retention
 from registry.revisions.revisions import Revisions
+from registry.rights.bindings import Bindings
 from registry.rights.bootstrap import FILE_NAME, read_bootstrap
 from registry.rights.denials import Denials
-from registry.rights.following import TokenFollowing
+from registry.rights.following import PeopleFollowing
+from registry.rights.keeping import PeopleKeeping
+from registry.rights.session_callers import SessionCallers
+from registry.rights.sessions import Sessions
 from registry.rights.sign_in import SignIn
 from registry.rights.tokens import Tokens
 from registry.rights.workloads import Workloads
@@ -98,6 +102,10 @@ class Core:
     questions: Questions
     sign_in: SignIn
     tokens: Tokens
+    sessions: Sessions
+    session_callers: SessionCallers
+    bindings: Bindings
+    people: PeopleKeeping
     denials: Denials
     is_stopping: bool = False
 
@@ -147,10 +155,11 @@ async def open_core(
             spawn(core.identity.run(), name="identities"),
             spawn(core.issuer.run(), name="certificates that the mesh issues"),
             spawn(Recovery(store).run(), name="recovery of the store"),
+            spawn(core.people.run(), name="uses of sessions"),
         ]
         if core.following is not None:
             background.append(spawn(core.following.run(), name="store poll"))
-            background.append(spawn(TokenFollowing(core.view, store).run(), name="tokens of other registries"))
+            background.append(spawn(PeopleFollowing(core.view, store).run(), name="people of other registries"))
         if company is not None:
             background.append(spawn(company.run(), name="lock of those who share leases"))
         for task in background:
@@ -237,6 +246,7 @@ async def _assemble(
         lifetime_s=lambda: _leaf_lifetime_s(view),
         wall=wall,
     )
+    session_callers = SessionCallers(lambda: view.people, wall)
     # What was loaded lives as long as the process; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
@@ -262,13 +272,17 @@ async def _assemble(
         books=_books(settings, clock),
         dns=DnsCounts(),
         questions=Questions(feed, bus, is_shared=bool(settings.redis_url)),
-        sign_in=_sign_in(settings, view, wall),
+        sign_in=_sign_in(settings, view, session_callers, wall),
         tokens=Tokens(view, revisions, wall, may_lose_admins=settings.trusts_loopback),
+        sessions=Sessions(view, revisions, session_callers, wall),
+        session_callers=session_callers,
+        bindings=Bindings(view, revisions, wall, may_lose_admins=settings.trusts_loopback),
+        people=PeopleKeeping(view, store, revisions, session_callers, wall),
         denials=Denials(revisions, clock),
     )
 
 
-def _sign_in(settings: RegistrySettings, view: View, wall: Callable[[], float]) -> SignIn:
+def _sign_in(settings: RegistrySettings, view: View, sessions: SessionCallers, wall: Callable[[], float]) -> SignIn:
     """Raises StartRefused. Where callers on this machine are trusted, one of them makes the first token."""
     bootstrap = None
     if not settings.trusts_loopback:
@@ -280,6 +294,8 @@ def _sign_in(settings: RegistrySettings, view: View, wall: Callable[[], float]) 
         trusts_loopback=settings.trusts_loopback,
         bootstrap=bootstrap,
         workloads=Workloads(lambda: shown_trust(view), wall),
+        sessions=sessions,
+        is_encrypted=settings.tls_certificate is not None,
     )
 
 
@@ -302,6 +318,7 @@ async def _loaded_view(settings: RegistrySettings, store: Store) -> View:
     for once in loaded.onces:
         view.remember_once(once)
     view.know_tokens(loaded.tokens)
+    view.know_people(loaded.people)
     view.audit_head = loaded.audit_head
     return view
 

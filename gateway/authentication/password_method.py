@@ -13,16 +13,15 @@ from typing import Any, Final
 
 from gateway.authentication.proof import REMEMBERED_S, Fault, Proof
 from gateway.consumer_ring import ConsumerRing
-from gateway.password_checks import PasswordChecks
 from gateway.secret_ring import ReadSecret
 from meshway.identity import Principal
+from meshway.passwords import OF_CALLS, PasswordWork, nobody
 
 MOST_REMEMBERED: Final = 10_000
 MAX_CREDENTIAL: Final = 1024  # bytes
 _BUSY: Final = Fault("too many passwords are to be checked now", is_busy=True)
 _WRONG: Final = Fault("the name or the password is wrong")
-# Of nobody's password, by the same costs as the registry hashes.
-_NOBODY: Final = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+_NOBODY: Final = nobody(OF_CALLS)
 
 
 def read_users(data: Any) -> Mapping[str, str]:
@@ -41,7 +40,7 @@ class PasswordMethod:
         policy: str,
         consumers: ConsumerRing,
         users: ReadSecret[Mapping[str, str]],
-        checks: PasswordChecks,
+        checks: PasswordWork,
         now: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:

@@ -6,15 +6,13 @@ The same password again keeps its hash, so that the same document written again 
 from __future__ import annotations
 
 import asyncio
-import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from cryptography.exceptions import InvalidKey
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from meshway.model.decode import canonical
 from meshway.model.secret import Secret
+from meshway.passwords import AT_ONCE, OF_CALLS, hashed, is_right
 from meshway.sealing import SealBroken
 from registry.documents.sealed import opened
 
@@ -25,16 +23,11 @@ if TYPE_CHECKING:
     from meshway.sealing import Sealing
     from registry.view.view import View
 
-# OWASP's first choice: 19 MiB, two turns, one lane; some 60 ms.
-_MEMORY_KIB: Final = 19_456
-_TURNS: Final = 2
-_AT_ONCE: Final = 2
-
 
 class Passwords:
     def __init__(self, view: View, sealing: Sealing | None) -> None:
         self._view, self._sealing = view, sealing
-        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     async def hashed(self, document: Document, spec: Spec) -> tuple[Document, Spec]:
         """The document without passwords; one that has none as it is."""
@@ -65,12 +58,4 @@ class Passwords:
 
 
 def _hash(password: bytes, former: str | None) -> str:
-    if former is not None:
-        try:
-            Argon2id.verify_phc_encoded(password, former)
-        except (InvalidKey, ValueError):  # ValueError: it is no hash
-            pass
-        else:
-            return former
-    kdf = Argon2id(salt=os.urandom(16), length=32, iterations=_TURNS, lanes=1, memory_cost=_MEMORY_KIB)
-    return kdf.derive_phc_encoded(password)
+    return former if former is not None and is_right(password, former) else hashed(password, OF_CALLS)

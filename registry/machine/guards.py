@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import time
+from typing import TYPE_CHECKING, Final, cast
 
-from meshway.problem import not_found
+from meshway.problem import Problem, not_found
 from registry.machine.routes import Routes
 from registry.rights.caller import unauthenticated
+from registry.rights.roles import MACHINE_RIGHTS
 from registry.view.view import EVERY_NAMESPACE
 
 if TYPE_CHECKING:
@@ -18,21 +20,32 @@ if TYPE_CHECKING:
 
     Check = Callable[[Request], None]
 
+# How long after a password or a code a session may change keys, the authority and users.
+CONFIRMED_S: Final = 600.0
 _NAMESPACE, _SERVICE = 2, 4
 """Where they stand among the segments of a path below /v1/namespaces."""
 
 
 class Guards:
-    """open_paths: where nobody has to sign in."""
+    """open_paths: where nobody has to sign in. wall: seconds since 1970."""
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
-        self._checks = {(row.method, row.path): check_of(row) for row in operations}
+    def __init__(self, operations: Sequence[Operation], wall: Callable[[], float] = time.time) -> None:
+        self._checks = {
+            (row.method, row.path): _confirmed(check_of(row), wall) if row.is_confirmed else check_of(row)
+            for row in operations
+        }
         self.open_paths = frozenset(row.path for row in operations if row.right == "open")
+        for_pages = [row for row in operations if row.by_session and row.right not in MACHINE_RIGHTS]
+        self._for_pages = Routes((row.method, row.path, cast("Handler", _anybody)) for row in for_pages)
         self._by_path = Routes((method, path, cast("Handler", check)) for (method, path), check in self._checks.items())
 
     def guarded(self, rows: Iterable[tuple[str, str, Handler]]) -> list[tuple[str, str, Handler]]:
         """The rows, each behind its check. Raises KeyError for one that declares no right."""
         return [(method, path, _behind(self._checks[method, path], handler)) for method, path, handler in rows]
+
+    def takes_cookies(self, method: str, segments: tuple[str, ...]) -> bool:
+        """Whether a session of a browser may ask for it. What stands in no row takes none."""
+        return self._for_pages.find("GET" if method == "HEAD" else method, segments) is not None
 
     def check(self, request: Request) -> None:
         """Of a request for the application. What is served there without a declared right is an admin's alone, and a
@@ -71,6 +84,24 @@ def _behind(check: Check, handler: Handler) -> Handler:
         return handler(request)  # type: ignore[return-value]  # whatever the handler answers with
 
     return handle
+
+
+def _confirmed(check: Check, wall: Callable[[], float]) -> Check:
+    """What a session that was left open must not be enough for."""
+
+    def checked(request: Request) -> None:
+        check(request)
+        caller = request.caller
+        if caller.session and wall() > caller.confirmed_at + CONFIRMED_S:
+            raise Problem(
+                403,
+                "confirm_needed",
+                "Confirm who you are",
+                detail=f"the password was given more than {CONFIRMED_S / 60:.0f} min ago",
+                mend="POST /v1/session/confirm with the password or a code, or sign in again: meshway login",
+            )
+
+    return checked
 
 
 def _anybody(_: Request) -> None:

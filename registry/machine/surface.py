@@ -86,6 +86,7 @@ class Surface:
         self._gateways = gateways
         self._head = head
         self._targets: dict[bytes, Place] = {}
+        sign_in.takes_cookies = self._takes_cookies
 
     # --- before the body is read ---
 
@@ -126,8 +127,8 @@ class Surface:
         if _is_write(request.method, request.path):
             self._note_denied(Actor(request.who, request.peer, f"{request.method} {request.path}"), status)
 
-    def tokens_changed(self) -> None:
-        """Called when one has come or was revoked."""
+    def rights_changed(self) -> None:
+        """Called when a token has come or was revoked, or somebody who signs in was changed."""
         self._sign_in.forget()
         self.end_revoked()
 
@@ -209,6 +210,13 @@ class Surface:
         )
 
     # --- small parts ---
+
+    def _takes_cookies(self, head: RequestHead) -> bool:
+        try:
+            segments = self._place(head.target)[1]
+        except ValueError:
+            return False
+        return self._guards.takes_cookies(head.method.decode("latin-1"), segments)
 
     def _failed(self, request: Request, error: Exception) -> Reply:
         if isinstance(error, Problem):

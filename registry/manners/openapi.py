@@ -48,6 +48,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     right: what a caller needs, in the path's namespace, else in all of them; `open`: nobody has to sign in;
     `signed_in`: whoever did. by_rows: its handler judges or filters each row, so the right in one namespace lets it in.
+    by_session: a browser's session may ask for it; never for what needs a right of MACHINE_RIGHTS. is_confirmed: by a
+    session only within minutes of a password or a code.
     body: a Struct or a ready schema. answers: by status, what the body is; None: no body. produces: other than JSON.
     errors: the form of what goes wrong, where it is another protocol's; its schema is a text. or_text: a parameter asks
     for the answers in that form, too.
@@ -62,6 +64,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     about: str
     right: Right | Literal["open", "signed_in"]
     by_rows: bool = False
+    by_session: bool = True
+    is_confirmed: bool = False
     detail: str = ""
     parameters: tuple[Parameter, ...] = ()
     body: Any = None

@@ -17,6 +17,7 @@ from registry.store.interface import (
     ChangeRecord,
     HistoryRecord,
     OnceRecord,
+    PeopleRecord,
     TokenRecord,
 )
 from registry.view.recent import LogEntry
@@ -60,6 +61,14 @@ class Apart:
     __slots__ = ()
 
 
+class OfPeople:
+    """A write about who may sign in (tokens, people). These take no revision, so that the head does not tell whether
+    another registry wrote some meanwhile: they are read again before such a write is judged. Each is audited, by which
+    two that are written at the same time meet."""
+
+    __slots__ = ()
+
+
 class Draft:
     """Revisions are given out here: one for each write that changed something, in the order they are judged."""
 
@@ -81,6 +90,7 @@ class Draft:
         self.history: list[HistoryRecord] = []
         self.onces: dict[str, OnceRecord] = {}
         self.tokens: dict[str, TokenRecord] = {}
+        self.people: dict[tuple[str, str], PeopleRecord] = {}
         self.acts = Acts(differences)
         self._audited: list[AuditRecord] = []
         self.known_onces = {record.key: record for record in onces}
@@ -223,8 +233,24 @@ class Draft:
         """It takes no revision: nobody follows tokens by the log."""
         self._set(self.tokens, record.id, record)
 
+    def person(self, kind: str, key: str) -> PeopleRecord | None:
+        """The row as it stands, also one that is gone."""
+        return self.people.get((kind, key)) or self.view.people.get(kind, {}).get(key)
+
+    def people_of(self, kind: str) -> dict[str, PeopleRecord]:
+        """By id, those that are gone among them."""
+        return self.view.people.get(kind, {}) | {one.id: one for one in self.people.values() if one.kind == kind}
+
+    def put_person(
+        self, kind: str, key: str, value: bytes | None, until: float | None = None, *, version: int = 0
+    ) -> None:
+        """It takes no revision, as tokens. value None: it is gone. version 0: the next one."""
+        before = self.person(kind, key)
+        following = 1 if before is None else before.version + 1
+        self._set(self.people, (kind, key), PeopleRecord(kind, key, version or following, until, value))
+
     def is_empty(self) -> bool:
-        return not (self.entries or self.onces or self.tokens or self.acts)
+        return not (self.entries or self.onces or self.tokens or self.people or self.acts)
 
     def batch(self) -> Batch:
         """What the store writes."""
@@ -245,6 +271,7 @@ class Draft:
             changes=self._log,
             onces=list(self.onces.values()),
             tokens=list(self.tokens.values()),
+            people=list(self.people.values()),
             audit=self._audited,
             audit_head=[AuditHeadRecord(1, one.seq, one.hash) for one in self._audited[-1:]],
         )
@@ -261,6 +288,7 @@ class Draft:
             instance_number=self.instance_number,
         )
         self.view.know_tokens(self.tokens.values())
+        self.view.know_people(self.people.values())
         if self._audited:
             self.view.audit_head = AuditHeadRecord(1, self._audited[-1].seq, self._audited[-1].hash)
 

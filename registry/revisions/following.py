@@ -183,6 +183,11 @@ class Following:
         """Of all registries; the view holds none of a shared store."""
         return await self._store.onces(keys)
 
+    async def know_people(self) -> None:
+        """Who may sign in, as the store knows it now. Raises StoreUnavailable."""
+        self._view.know_tokens(await self._store.tokens())
+        self._view.know_people(await self._store.people())
+
     def confirmed(self, at_s: float) -> None:
         """An own commit has shown that the view was the head at this moment of the loop's clock."""
         self._confirmed_s = max(self._confirmed_s, at_s)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from meshway.problem import Problem, soon
 from registry.revisions.acts import ASKING, no_differences
-from registry.revisions.draft import Apart, Draft, Repeatable
+from registry.revisions.draft import Apart, Draft, OfPeople, Repeatable
 from registry.store.interface import HeadHeld, HeadMoved, StoreGone, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -163,6 +163,8 @@ class Revisions:
 
     async def _write(self, batch: Sequence[Waiting]) -> tuple[Draft, list[Answer]]:
         begun = asyncio.get_running_loop().time()
+        if self._following is not None and any(isinstance(write, OfPeople) for write, _, _ in batch):
+            await self._following.know_people()
         draft = Draft(self._view, at=self._wall(), onces=await self._onces(batch), differences=self._differences)
         answers = [(future, await self._judge(draft, write, asking)) for write, future, asking in batch]
         if not draft.is_empty():

@@ -26,9 +26,13 @@ _MEND: Final = (
 class Caller:
     """principal: who it is. everywhere, within: its rights in all namespaces, and in single ones. service: the one it
     may register (`namespace/name`), empty: none. expires_at: seconds since 1970; None: never. token: id of the token it
-    came with, empty: none. is_admin: it may all there is, which is asked first on every way."""
+    came with, empty: none. session: the digest of the session it came with, empty: none; confirmed_at: when its person
+    gave a password or a code last, seconds since 1970. is_admin: it may all there is, which is asked first on every
+    way."""
 
-    __slots__ = ("everywhere", "expires_at", "is_admin", "principal", "service", "token", "within")
+    __slots__ = (
+        "confirmed_at", "everywhere", "expires_at", "is_admin", "principal", "service", "session", "token", "within",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -38,12 +42,16 @@ class Caller:
         service: str = "",
         expires_at: float | None = None,
         token: str = "",
+        session: str = "",
+        confirmed_at: float = 0.0,
         is_admin: bool = False,
     ) -> None:
         self.principal = principal
         self.service = service
         self.expires_at = expires_at
         self.token = token
+        self.session = session
+        self.confirmed_at = confirmed_at
         self.everywhere: frozenset[Right] = frozenset(RIGHTS) if is_admin else _NONE
         self.within: dict[str, frozenset[Right]] = {}
         for grant in grants:

@@ -1,4 +1,4 @@
-"""Tokens that other registries made or revoked: looked for in the store they share."""
+"""Tokens, and people, that other registries made or changed: looked for in the store they share."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 POLL_S: Final = 2.0
 
 
-class TokenFollowing:
-    """Without the store the tokens that are known go on: a mesh must not fall silent with its database."""
+class PeopleFollowing:
+    """Without the store those that are known go on: a mesh must not fall silent with its database."""
 
     def __init__(self, view: View, store: Store) -> None:
         self._view = view
@@ -31,5 +31,6 @@ class TokenFollowing:
     async def look(self) -> None:
         try:
             self._view.know_tokens(await self._store.tokens())
+            self._view.know_people(await self._store.people())
         except StoreUnavailable:
             pass  # readers of everything else meet the same, and say so

@@ -20,6 +20,10 @@ Right = Literal[
     "documents:write",
     "tokens:read",
     "tokens:write",
+    "bindings:read",
+    "bindings:write",
+    "users:read",
+    "users:write",
     "identity:write",
     "backup:read",
     "audit:read",
@@ -31,6 +35,8 @@ Role = Literal["viewer", "operator", "editor", "namespace-admin", "admin", "gate
 EVERYWHERE: Final = "*"
 RIGHTS: Final[tuple[Right, ...]] = get_args(Right)
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
+# Of what programs say to each other: no browser asks for it, whatever its session may.
+MACHINE_RIGHTS: Final[frozenset[Right]] = frozenset({"feed:read", "reports:write"})
 # Held for the whole mesh or not at all.
 OF_THE_MESH: Final[frozenset[Role]] = frozenset({"admin", "gateway"})
 
@@ -39,7 +45,12 @@ _VIEWER: Final[frozenset[Right]] = frozenset(
 )
 _OPERATOR: Final[frozenset[Right]] = _VIEWER | {"instances:drain", "breakers:reset"}
 _EDITOR: Final[frozenset[Right]] = _OPERATOR | {"instances:write", "documents:write"}
-_NAMESPACE_ADMIN: Final[frozenset[Right]] = _EDITOR | {"tokens:read", "tokens:write"}
+_NAMESPACE_ADMIN: Final[frozenset[Right]] = _EDITOR | {
+    "tokens:read",
+    "tokens:write",
+    "bindings:read",
+    "bindings:write",
+}
 
 RIGHTS_OF: Final[dict[Role, frozenset[Right]]] = {
     "viewer": _VIEWER,

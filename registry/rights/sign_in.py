@@ -8,6 +8,9 @@ and where a certificate is shown, nobody is trusted for his address.
 
 A token comes as `Authorization: Bearer`, or as the password of `Basic`, for clients of other registries that know no
 other way; never in a cookie. Consul's clients may send it as `X-Consul-Token`, Nacos's as the parameter `accessToken`.
+A person's session comes in a cookie, where the operation takes one, or as `Authorization: Bearer mws_…`. By a cookie
+only a page of our own writes: it sends `Meshway-CSRF`, and the browser says that the page is of the same origin. One
+that is over counts as none, so that whoever has it can sign in again.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from meshway.http1.fields import find
 from meshway.identity import Principal
 from meshway.problem import Problem
 from registry.rights.caller import NOBODY, TRUSTED, Caller, unauthenticated
+from registry.rights.cookies import BEARER, cookie_in, is_ours
 from registry.rights.token import id_of, is_its_own, is_live, scope_of
 from registry.rights.workloads import is_of_workload, is_written_so, void_certificate
 
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from meshway.http1.message import RequestHead
     from meshway.peer_certificate import PeerCertificate
     from registry.rights.bootstrap import Bootstrap
+    from registry.rights.session_callers import SessionCallers
     from registry.rights.workloads import Workloads
     from registry.store.interface import TokenRecord
 
@@ -39,14 +44,27 @@ _LOOPBACK_NAMES: Final = frozenset({b"localhost", b"[::1]", b"ip6-localhost"})
 _CONSUL: Final = (b"/v1/agent/", b"/v1/catalog/", b"/v1/health/", b"/v1/status/")
 _NACOS: Final = b"/nacos/"
 _REMEMBERED: Final = 10_000
+_READS: Final = (b"GET", b"HEAD")
 
 
 class SignIn:
     """One for the process. tokens: by id, as they stand now. trusts_loopback: callers on this machine need no token.
     wall: seconds since 1970. bootstrap: what signs in as long as there was never an admin. workloads: who signs in by
-    certificates and service tokens, None: nobody."""
+    certificates and service tokens, None: nobody. sessions: of people, None: there are none. is_encrypted: the registry
+    speaks TLS itself. takes_cookies: whether what a head asks for may be asked by a session of a cookie; nothing may,
+    unless the surface says so."""
 
-    __slots__ = ("_bootstrap", "_callers", "_tokens", "_trusts_loopback", "_wall", "_workloads")
+    __slots__ = (
+        "_bootstrap",
+        "_callers",
+        "_is_encrypted",
+        "_sessions",
+        "_tokens",
+        "_trusts_loopback",
+        "_wall",
+        "_workloads",
+        "takes_cookies",
+    )
 
     def __init__(
         self,
@@ -56,12 +74,17 @@ class SignIn:
         trusts_loopback: bool,
         bootstrap: Bootstrap | None = None,
         workloads: Workloads | None = None,
+        sessions: SessionCallers | None = None,
+        is_encrypted: bool = False,
     ) -> None:
         self._tokens = tokens
         self._wall = wall
         self._trusts_loopback = trusts_loopback
         self._bootstrap = bootstrap
         self._workloads = workloads
+        self._sessions = sessions
+        self._is_encrypted = is_encrypted
+        self.takes_cookies: Callable[[RequestHead], bool] = lambda _: False
         # What callers send again and again, as they send it: looked up instead of hashed.
         self._callers: dict[bytes, Caller] = {}
 
@@ -80,6 +103,8 @@ class SignIn:
             return self._by_token(sent)
         if certificate is not None:
             return self._by_certificate(certificate)
+        if (caller := self._by_cookie(head, has_own_origin=origin is not None)) is not None:
+            return caller
         if self._trusts_loopback and is_loopback_address(peer):
             if (head.host or head.minor) and not is_loopback_name(head.host):
                 host = head.host.decode("latin-1")
@@ -88,11 +113,19 @@ class SignIn:
         return NOBODY
 
     def forget(self) -> None:
-        """Some token has come or was revoked."""
+        """Some token has come or was revoked, or somebody was changed."""
         self._callers.clear()
+        if self._sessions is not None:
+            self._sessions.forget()
+
+    def is_plain(self, head: RequestHead) -> bool:
+        """Whether the cookie must do without TLS: on this machine, where the registry has none."""
+        return not self._is_encrypted and is_loopback_name(head.host)
 
     def is_still(self, caller: Caller) -> bool:
         """Whether the caller may go on with what takes long: its token is neither revoked nor over."""
+        if caller.session:
+            return self._sessions is not None and self._sessions.is_still(caller)
         if not caller.token:
             return True
         if is_of_workload(caller):
@@ -106,6 +139,22 @@ class SignIn:
         if self._workloads is None:
             raise void_certificate("certificates sign nobody in here")
         return self._workloads.by_certificate(certificate)
+
+    def _by_cookie(self, head: RequestHead, *, has_own_origin: bool) -> Caller | None:
+        """Raises Problem 403 for what another site's page has begun."""
+        if self._sessions is None:
+            return None
+        text = cookie_in(head.block, is_plain=self.is_plain(head))
+        if text is None or not self.takes_cookies(head):
+            return None
+        caller = self._sessions.caller(text, "cookie")
+        if caller is None:
+            return None
+        if find(head.block, b"sec-fetch-site") in (b"cross-site", b"same-site"):
+            raise _forbidden("foreign_site", "a page of another site may not call the registry")
+        if head.method not in _READS and not is_ours(head.block, text, has_own_origin=has_own_origin):
+            raise _forbidden("csrf", "a write by a session needs the field Meshway-CSRF, as GET /v1/session tells it")
+        return caller
 
     def _by_token(self, sent: bytes) -> Caller:
         known = self._callers.get(sent)
@@ -121,6 +170,10 @@ class SignIn:
 
     def _looked_up(self, sent: bytes) -> Caller:
         text = _token_of(sent)
+        if self._sessions is not None and text.startswith(BEARER):
+            if (caller := self._sessions.caller(text, "bearer")) is None:
+                raise unauthenticated("the session is over, or none of this mesh's", code="session_over")
+            return caller
         if self._workloads is not None and is_written_so(text):
             return self._workloads.caller(text)
         token_id = id_of(text)

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from meshway.problem import FieldError, Problem, invalid_request, not_found
+from registry.revisions.draft import Draft, OfPeople
+from registry.rights.last_admin import count_admins, keep_an_admin
 from registry.rights.roles import EVERYWHERE, OF_THE_MESH, RIGHTS_OF
-from registry.rights.token import Grant, Scope, is_live, live_admins, mint, scope_of
+from registry.rights.token import Grant, Scope, is_live, mint, scope_of
 from registry.store.interface import TokenRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from registry.revisions.draft import Draft
     from registry.revisions.revisions import Revisions
     from registry.rights.caller import Caller
+    from registry.rights.roles import Right
     from registry.view.view import View
 
 # Of those that are neither revoked nor over.
@@ -80,7 +82,7 @@ class Tokens:
         await self._revisions.submit(_Revoke(token_id, caller, self._wall(), self._may_lose_admins))
 
 
-class _Create(msgspec.Struct, frozen=True):
+class _Create(msgspec.Struct, OfPeople, frozen=True):
     record: TokenRecord
     now: float
 
@@ -110,7 +112,7 @@ class _Create(msgspec.Struct, frozen=True):
         draft.put_token(self.record)
 
 
-class _Revoke(msgspec.Struct, frozen=True):
+class _Revoke(msgspec.Struct, OfPeople, frozen=True):
     id: str
     caller: Caller
     now: float
@@ -127,23 +129,19 @@ class _Revoke(msgspec.Struct, frozen=True):
             raise not_found(f"token {self.id}", "meshway token list tells the ids")
         if record.revoked_at is not None:
             return
-        if not self.may_lose_admins and [one.id for one in live_admins(records.values(), self.now)] == [self.id]:
-            raise Problem(
-                409,
-                "last_admin",
-                "The last admin",
-                detail=f"{record.name} is the only token of an admin: without it nobody could make another",
-                mend="make another first: meshway token create NAME --role admin",
-            )
+        before = count_admins(draft, self.now)
         by = self.caller.principal.name
         draft.put_token(msgspec.structs.replace(record, revoked_at=self.now, revoked_by=by))
+        if not self.may_lose_admins:
+            keep_an_admin(draft, self.now, before, f"token {record.name}")
 
 
-def refuse_beyond(caller: Caller, scope: Scope) -> None:
-    """Raises Problem 422 for a scope that makes no sense, 401, 403 or 404 for one that goes beyond the caller's own."""
+def refuse_beyond(caller: Caller, scope: Scope, needed: Right = "tokens:write") -> None:
+    """needed: to give anything there. Raises Problem 422 for a scope that makes no sense, 401, 403 or 404 for one that
+    goes beyond the caller's own."""
     _refuse_senseless(scope)
     for grant in scope.grants:
-        caller.require("tokens:write", grant.namespace)
+        caller.require(needed, grant.namespace)
         for right in sorted(RIGHTS_OF[grant.role]):
             caller.require(right, grant.namespace)
     if scope.service:

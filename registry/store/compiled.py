@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Table, bindparam
+from sqlalchemy import Column, Table, bindparam
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.sql.dml import Insert
@@ -40,10 +40,13 @@ def insert(table: Table, rows: int = 1) -> Any:
     )
 
 
-def upsert(table: Table, rows: int = 1) -> Insert:
-    """The same, taking the place of a row with the same key."""
+def upsert(table: Table, rows: int = 1, *, newest: Column[Any] | None = None) -> Insert:
+    """The same, taking the place of a row with the same key. newest: only of one that has less in this column."""
     statement = insert(table, rows)
     keys = {column.name for column in table.primary_key.columns}
     changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-    result: Insert = statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changed)
+    where = None if newest is None else newest < statement.excluded[newest.name]
+    result: Insert = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns), set_=changed, where=where
+    )
     return result

@@ -105,6 +105,16 @@ class TokenRecord(msgspec.Struct, frozen=True, gc=False):
     revoked_by: str | None = None
 
 
+class PeopleRecord(msgspec.Struct, frozen=True, gc=False):
+    """A row of `people`."""
+
+    kind: str
+    id: str
+    version: int
+    until: float | None = None
+    value: bytes | None = None
+
+
 class AuditRecord(msgspec.Struct, frozen=True, gc=False):
     """A row of `audit`."""
 
@@ -152,6 +162,7 @@ class Batch(msgspec.Struct, kw_only=True):
     onces: list[OnceRecord] = []
     data_keys: list[DataKeyRecord] = []
     tokens: list[TokenRecord] = []
+    people: list[PeopleRecord] = []
     audit: list[AuditRecord] = []
     audit_head: list[AuditHeadRecord] = []
     trust: list[TrustRecord] = []
@@ -176,6 +187,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     documents: list[DocumentRecord]
     onces: list[OnceRecord]
     tokens: list[TokenRecord] = []
+    people: list[PeopleRecord] = []
     audit_head: AuditHeadRecord = NO_AUDIT
 
 
@@ -269,6 +281,9 @@ class Store(Protocol):
         """The first revision at which it is known what documents were; 0: nothing was forgotten."""
 
     async def tokens(self) -> list[TokenRecord]:
+        """All of them."""
+
+    async def people(self) -> list[PeopleRecord]:
         """All of them."""
 
     async def audit_head(self) -> AuditHeadRecord:

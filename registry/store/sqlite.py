@@ -20,6 +20,7 @@ from registry.store import (
     idempotency,
     instances,
     namespaces,
+    people,
     tokens,
 )
 from registry.store.authorities import add_authority, add_trust
@@ -38,6 +39,7 @@ from registry.store.interface import (
     HistoryRecord,
     Loaded,
     OnceRecord,
+    PeopleRecord,
     StoreUnavailable,
     TokenRecord,
 )
@@ -116,6 +118,9 @@ class SqliteStore:
 
     async def tokens(self) -> list[TokenRecord]:
         return await self._read(tokens.read_all)
+
+    async def people(self) -> list[PeopleRecord]:
+        return await self._read(people.read_all)
 
     async def audit_head(self) -> AuditHeadRecord:
         return await self._read(audit.head) or NO_AUDIT
@@ -226,6 +231,7 @@ def _load(connection: sqlite3.Connection) -> Loaded:
         documents=documents.read_all(connection),
         onces=idempotency.read_all(connection),
         tokens=tokens.read_all(connection),
+        people=people.read_all(connection),
         audit_head=audit.head(connection) or NO_AUDIT,
     )
 
@@ -316,6 +322,8 @@ def _write_rows(connection: sqlite3.Connection, batch: Batch) -> None:
         idempotency.add(connection, batch.onces)
     if batch.tokens:
         tokens.put(connection, batch.tokens)
+    if batch.people:
+        people.put(connection, batch.people)
     if batch.audit:
         audit.add(connection, batch.audit)
     for record in batch.audit_head:

@@ -195,6 +195,19 @@ TOKENS: Final = Table(
     Column("revoked_by", Text, nullable=True),
 )
 
+# People who sign in (registry/rights/people.py). kind: user, binding, session, seen, link. version: one more with each
+# write of the row, so that an older state never takes a younger one's place. value: msgpack; NULL: it is gone. until:
+# seconds since 1970 from which on it counts for nothing and is forgotten; NULL: it stays.
+PEOPLE: Final = Table(
+    "people",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("until", Float, nullable=True),
+    Column("value", LargeBinary, nullable=True),
+)
+
 # Who did what; each row's hash is over the row and the hash before (meshway/audit.py). detail: JSON. revision 0: none.
 AUDIT: Final = Table(
     "audit",
@@ -222,5 +235,5 @@ AUDIT_HEAD: Final = Table(
 # What a restore replaces. Who may sign in stays as it is in the store: whoever may today must not be somebody else
 # tomorrow because of an older copy; and tokens of some minutes are in no backup. What was done stays done.
 OF_REVISIONS: Final = tuple(
-    table for table in METADATA.sorted_tables if table not in (ENROLMENTS, TOKENS, AUDIT, AUDIT_HEAD)
+    table for table in METADATA.sorted_tables if table not in (ENROLMENTS, TOKENS, PEOPLE, AUDIT, AUDIT_HEAD)
 )

@@ -13,7 +13,7 @@ from registry.view.waiters import Scope, Waiters
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from registry.store.interface import OnceRecord, TokenRecord
+    from registry.store.interface import OnceRecord, PeopleRecord, TokenRecord
     from registry.view.rows import Claim, DocumentKey, DocumentRow, InstanceKey, InstanceRow
 
 InstanceMove = tuple["InstanceRow | None", "InstanceRow | None"]
@@ -21,6 +21,8 @@ InstanceMove = tuple["InstanceRow | None", "InstanceRow | None"]
 
 FIRST_NAMESPACE: Final = "default"
 EVERY_NAMESPACE: Final = "-"
+# The kind of rows that only say when somebody was there: no news.
+SEEN: Final = "seen"
 # Idempotency keys held at once; beyond it the oldest are forgotten before their day is over.
 MAX_ONCES: Final = 100_000
 _MAX_GONE: Final = 10_000
@@ -31,9 +33,9 @@ class View:
 
     services: instances by (namespace, service), then by id; no empty ones. documents: by kind, then (namespace, name).
     claims: who holds what only one document may (claims.py). document_changes: how often one was put or removed.
-    tokens: by id, those that are over among them. audit_head: the last row of the audit log. floor: the oldest revision
-    the store's log holds. at: when the head was committed, by which one history is told from another; None: not known.
-    recent_bytes: bound of `recent`.
+    tokens: by id, those that are over among them. people: by kind, then id. audit_head: the last row of the audit log.
+    floor: the oldest revision the store's log holds. at: when the head was committed, by which one history is told from
+    another; None: not known. recent_bytes: bound of `recent`.
     """
 
     def __init__(
@@ -57,8 +59,10 @@ class View:
         self.claims: dict[Claim, set[DocumentKey]] = {}
         self.onces: dict[str, OnceRecord] = {}
         self.tokens: dict[str, TokenRecord] = {}
+        self.people: dict[str, dict[str, PeopleRecord]] = {}
         self.audit_head = NO_AUDIT
         self.on_tokens: list[Callable[[], None]] = []
+        self.on_people: list[Callable[[], None]] = []
         self._recent_bytes = recent_bytes
         self.recent = Recent(revision, recent_bytes)
         self.document_changes = 0
@@ -175,6 +179,25 @@ class View:
             self.tokens |= news
             for told in self.on_tokens:
                 told()
+
+    def know_people(self, records: Iterable[PeopleRecord]) -> None:
+        """Each row only grows younger: what an older look at the store tells takes nothing back."""
+        is_news = False
+        for record in records:
+            of_kind = self.people.setdefault(record.kind, {})
+            known = of_kind.get(record.id)
+            if known is None or known.version < record.version:
+                of_kind[record.id] = record
+                is_news = is_news or record.kind != SEEN
+        if is_news:
+            for told in self.on_people:
+                told()
+
+    def forget_people(self, before: float) -> None:
+        """Those that counted for nothing before this moment (seconds since 1970)."""
+        for of_kind in self.people.values():
+            for key in [key for key, one in of_kind.items() if one.until is not None and one.until < before]:
+                del of_kind[key]
 
     def remember_once(self, record: OnceRecord) -> None:
         self.onces.pop(record.key, None)

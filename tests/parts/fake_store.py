@@ -12,6 +12,7 @@ from registry.store.interface import (
     DataKeyRecord,
     HistoryRecord,
     Loaded,
+    PeopleRecord,
     StoreUnavailable,
     TokenRecord,
 )
@@ -76,6 +77,9 @@ class FakeStore:
 
     async def tokens(self) -> list[TokenRecord]:
         return [record for batch in self.batches for record in batch.tokens]
+
+    async def people(self) -> list[PeopleRecord]:
+        return [record for batch in self.batches for record in batch.people]
 
     async def changes(self, first: int, limit: int) -> list[ChangeRecord]:
         rows = [row for batch in self.batches for row in batch.changes if row.revision >= first]

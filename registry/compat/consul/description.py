@@ -278,6 +278,7 @@ def _put(path: str, name: str, about: str, **more: Any) -> Operation:
         about=about,
         right="instances:write",
         by_rows=True,
+        by_session=False,
         errors=TEXT,
         **row,
     )
@@ -301,6 +302,7 @@ def _get(
         about=about,
         right="instances:read",
         by_rows=True,
+        by_session=False,
         parameters=parameters,
         answers=answers,
         errors=TEXT,

@@ -27,12 +27,16 @@ from registry.store.tables import (
     IDEMPOTENCY_KEYS,
     INSTANCES,
     NAMESPACES,
+    PEOPLE,
     TOKENS,
     TRUST,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.dialects.postgresql import Insert
 
     from registry.store.interface import Batch
 
@@ -83,11 +87,17 @@ class _Part:
         statement = insert(table).from_select(names, select(*(given.c[one] for one in names)).where(has_moved))
         if self.verb == "add":
             statement = statement.on_conflict_do_nothing()
-        elif self.verb == "put":
+        elif self.verb in ("put", "newest"):
             keys = {column.name for column in table.primary_key.columns}
             changed = {one: statement.excluded[one] for one in names if one not in keys}
-            statement = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
+            statement = statement.on_conflict_do_update(
+                index_elements=list(table.primary_key), set_=changed, where=self._where(statement)
+            )
         return statement.returning(*self.columns[:1]).cte(name)
+
+    def _where(self, statement: Insert) -> ColumnElement[bool] | None:
+        """A row of a younger version stays."""
+        return self.table.c.version < statement.excluded.version if self.verb == "newest" else None
 
 
 _PARTS: Final = {
@@ -100,6 +110,7 @@ _PARTS: Final = {
     "changes": _Part(CHANGES, "insert"),
     "onces": _Part(IDEMPOTENCY_KEYS, "insert"),
     "tokens": _Part(TOKENS, "put"),
+    "people": _Part(PEOPLE, "newest"),
     "audit": _Part(AUDIT, "insert"),
     "audit_head": _Part(AUDIT_HEAD, "put"),
     "data_keys": _Part(DATA_KEYS, "add"),

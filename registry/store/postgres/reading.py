@@ -11,6 +11,7 @@ from registry.store.interface import (
     DocumentRecord,
     InstanceRecord,
     Loaded,
+    PeopleRecord,
     TokenRecord,
 )
 from registry.store.postgres import statements
@@ -46,6 +47,7 @@ async def load(connection: Connection) -> Loaded:
         documents=[DocumentRecord(*row) for row in documents],
         onces=[],
         tokens=[TokenRecord(*row) for row in await run(connection, statements.ALL_TOKENS)],
+        people=[PeopleRecord(*row) for row in await run(connection, statements.ALL_PEOPLE)],
         audit_head=next((AuditHeadRecord(*row) for row in await run(connection, statements.AUDIT_HEAD_NOW)), NO_AUDIT),
     )
 

@@ -20,6 +20,7 @@ from registry.store.tables import (
     INSTANCES,
     NAMESPACES,
     OF_REVISIONS,
+    PEOPLE,
     TOKENS,
 )
 
@@ -105,6 +106,7 @@ NAMESPACE_NAMES: Final = Statement(select(NAMESPACES.c.name).order_by(NAMESPACES
 ALL_INSTANCES: Final = Statement(select(INSTANCES))
 ALL_DOCUMENTS: Final = Statement(select(DOCUMENTS))
 ALL_TOKENS: Final = Statement(select(TOKENS))
+ALL_PEOPLE: Final = Statement(select(PEOPLE))
 AUDIT_HEAD_NOW: Final = Statement(audit.HEAD)
 AUDIT_AFTER: Final = Statement(audit.AFTER)
 AUDIT_BEFORE: Final = Statement(audit.BEFORE)

@@ -23,6 +23,7 @@ from registry.store.interface import (
     Loaded,
     Moves,
     OnceRecord,
+    PeopleRecord,
     StoreUnavailable,
     TokenRecord,
 )
@@ -254,6 +255,10 @@ class PostgresStore:
     async def tokens(self) -> list[TokenRecord]:
         async with self._connections.read_side() as connection:
             return [TokenRecord(*row) for row in await run(connection, statements.ALL_TOKENS)]
+
+    async def people(self) -> list[PeopleRecord]:
+        async with self._connections.read_side() as connection:
+            return [PeopleRecord(*row) for row in await run(connection, statements.ALL_PEOPLE)]
 
     async def audit_head(self) -> AuditHeadRecord:
         async with self._connections.commit_side() as connection:

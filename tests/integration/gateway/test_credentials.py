@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway import password_checks
 from gateway.filters import claim_headers
-from gateway.password_checks import MOST_WAITING
+from meshway import passwords
+from meshway.passwords import MOST_WAITING
 from meshway.snapshot import Change
 from tests.integration.gateway.test_decisions import route, saying, services
 from tests.parts.changes import document, gone, to
@@ -197,7 +197,7 @@ async def test_above_the_line_for_passwords_callers_are_told_to_come_back(monkey
     async with services(upstream) as books, compiled_gateway(*books, *documents) as gateway:
         gateway.secrets.take(contents("users", "basic_users", [{"username": "ada", "hash": hashed("right")}]))
         with monkeypatch.context() as patched:
-            patched.setattr(password_checks, "is_right", lambda *_: go_on.wait(30))
+            patched.setattr(passwords, "is_right", lambda *_: go_on.wait(30))
             line = [gateway.passwords.check(b"", "") for _ in range(MOST_WAITING)]
         status, head, body = await gateway.ask(fields=password("ada", "right"))
         assert (status, json.loads(body)["code"]) == (503, "overloaded")

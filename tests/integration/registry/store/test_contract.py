@@ -14,9 +14,11 @@ from registry.store.interface import (
     HistoryForgotten,
     HistoryRecord,
     OnceRecord,
+    PeopleRecord,
     Store,
     StoreUnavailable,
 )
+from registry.store.people import forget_people
 from tests.parts.postgres import Postgres
 from tests.parts.store_records import batch, change, history, instance, opener
 
@@ -146,6 +148,22 @@ async def test_a_key_without_a_change_is_kept_and_forgotten_with_age(again: Open
     async with again() as store:
         assert (await store.load()).onces == []
         await store.commit(batch(epoch, 0, 0, onces=[OnceRecord("k", b"f", 6.0, b"a")]))
+
+
+async def test_of_a_persons_rows_the_youngest_stays_and_what_is_over_is_forgotten(again: Open) -> None:
+    young = PeopleRecord("user", "ann", 3, None, b"3")
+    over, later = PeopleRecord("session", "1", 1, 10.0), PeopleRecord("session", "2", 1, 20.0, b"s")
+    async with again() as store:
+        epoch = (await store.load()).epoch
+        await store.commit(batch(epoch, 0, 0, people=[young, over, later]))
+        for version, stays in ((2, young), (3, young), (4, PeopleRecord("user", "ann", 4, None, None))):
+            value = None if version == 4 else b"other"
+            await store.commit(batch(epoch, 0, 0, people=[PeopleRecord("user", "ann", version, None, value)]))
+            assert stays in await store.people()
+        assert sorted((await store.load()).people, key=lambda one: one.id) == [over, later, stays]
+        await store.do([forget_people(15.0)])
+        assert over not in await store.people()
+        assert later in await store.people()
 
 
 async def test_a_restore_takes_the_place_of_everything(again: Open) -> None:

@@ -1,0 +1,148 @@
+"""Which roles users, and groups of providers, hold: made, listed and taken back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from meshway.problem import FieldError, Problem, invalid_request, not_found
+from registry.revisions.draft import OfPeople
+from registry.rights.last_admin import count_admins, keep_an_admin
+from registry.rights.people import BINDING, USER, Binding, SubjectKind, User, encode, read, read_all
+from registry.rights.token import Scope
+from registry.rights.tokens import refuse_beyond
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry.revisions.acts import Actor
+    from registry.revisions.draft import Draft
+    from registry.revisions.revisions import Revisions
+    from registry.rights.caller import Caller
+    from registry.rights.token import Grant
+    from registry.view.view import View
+
+MAX_BINDINGS: Final = 10_000
+_BYTES: Final = 400
+
+
+class BindingShown(msgspec.Struct, frozen=True, kw_only=True):
+    """subject: a user's name, or a group's as its provider calls it. Times: seconds since 1970."""
+
+    id: str
+    kind: SubjectKind
+    subject: str
+    role: str
+    namespace: str
+    created_at: float
+    created_by: str
+
+
+class Bindings:
+    """wall: seconds since 1970. may_lose_admins: somebody is an admin without a token (callers on this machine)."""
+
+    def __init__(self, view: View, revisions: Revisions, wall: Callable[[], float], *, may_lose_admins: bool) -> None:
+        self._view = view
+        self._revisions = revisions
+        self._wall = wall
+        self._may_lose_admins = may_lose_admins
+
+    async def create(self, caller: Caller, kind: SubjectKind, subject: str, grant: Grant, actor: Actor) -> BindingShown:
+        """Nobody gives what they have not; one that is there already stays as it is. Raises Problem 403, 404, 422."""
+        _refuse_for_people(grant)
+        refuse_beyond(caller, Scope((grant,)), "bindings:write")
+        binding = Binding(
+            kind=kind, subject=subject, grant=grant, created_at=self._wall(), created_by=caller.principal.name
+        )
+        return shown(await self._revisions.submit(_Bind(actor, binding)))
+
+    def list(self, caller: Caller) -> list[BindingShown]:
+        """Those of namespaces whose bindings the caller may read, by subject."""
+        found = [
+            shown(one)
+            for one in read_all(self._view.people.get(BINDING, {}), Binding)
+            if caller.may("bindings:read", one.grant.namespace)
+        ]
+        return sorted(found, key=lambda one: (one.kind, one.subject, one.namespace, one.role))
+
+    async def delete(self, caller: Caller, binding_id: str, actor: Actor) -> None:
+        """Raises Problem 404, 409 for the last admin's."""
+        await self._revisions.submit(_Unbind(actor, caller, binding_id, self._wall(), self._may_lose_admins))
+
+
+class _Bind(msgspec.Struct, OfPeople, frozen=True):
+    actor: Actor
+    binding: Binding
+
+    @property
+    def size(self) -> int:
+        return _BYTES
+
+    def judge(self, draft: Draft) -> Binding:
+        binding = self.binding
+        rows = draft.people_of(BINDING)
+        if (known := read(rows, binding.id, Binding)) is not None:
+            return known
+        if binding.kind == "user" and read(draft.people_of(USER), binding.subject, User) is None:
+            message = f"subject: there is no user {binding.subject}"
+            raise invalid_request(message, (FieldError(path="subject", code="unknown_name", message=message),))
+        if sum(record.value is not None for record in rows.values()) >= MAX_BINDINGS:
+            raise Problem(409, "too_many_bindings", "Too many bindings", detail=f"there are {MAX_BINDINGS}")
+        put_binding(draft, binding)
+        draft.acts.wrote(self.actor, 0, (), [told("bind", binding)])
+        return binding
+
+
+class _Unbind(msgspec.Struct, OfPeople, frozen=True):
+    actor: Actor
+    caller: Caller
+    id: str
+    now: float
+    may_lose_admins: bool
+
+    @property
+    def size(self) -> int:
+        return _BYTES
+
+    def judge(self, draft: Draft) -> None:
+        binding = read(draft.people_of(BINDING), self.id, Binding)
+        if binding is None or not self.caller.may("bindings:write", binding.grant.namespace):
+            raise not_found(f"binding {self.id}", "meshway user bindings tells the ids")
+        before = count_admins(draft, self.now)
+        draft.put_person(BINDING, self.id, None, self.now)
+        if not self.may_lose_admins:
+            keep_an_admin(draft, self.now, before, f"{binding.kind} {binding.subject}")
+        draft.acts.wrote(self.actor, 0, (), [told("unbind", binding)])
+
+
+def put_binding(draft: Draft, binding: Binding) -> None:
+    draft.put_person(BINDING, binding.id, encode(binding))
+
+
+def told(op: str, binding: Binding) -> dict[str, str]:
+    """For the audit log."""
+    return {
+        "op": op,
+        binding.kind: binding.subject,
+        "role": binding.grant.role,
+        "namespace": binding.grant.namespace,
+    }
+
+
+def shown(binding: Binding) -> BindingShown:
+    return BindingShown(
+        id=binding.id,
+        kind=binding.kind,
+        subject=binding.subject,
+        role=binding.grant.role,
+        namespace=binding.grant.namespace,
+        created_at=binding.created_at,
+        created_by=binding.created_by,
+    )
+
+
+def _refuse_for_people(grant: Grant) -> None:
+    if grant.role == "gateway":
+        message = "role: gateway is for gateways, which sign in by tokens and certificates"
+        raise invalid_request(message, (FieldError(path="role", code="forbidden_combination", message=message),))

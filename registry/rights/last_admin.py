@@ -1,0 +1,33 @@
+"""Somebody must stay who may everything: without one nobody could make another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshway.problem import Problem
+from registry.rights.people import BINDING, USER, admins_in
+from registry.rights.token import live_admins
+
+if TYPE_CHECKING:
+    from registry.revisions.draft import Draft
+
+
+def count_admins(draft: Draft, now: float) -> int:
+    """Tokens that are live, and users who can sign in. now: seconds since 1970."""
+    users = admins_in(draft.people_of(USER), draft.people_of(BINDING))
+    return len(live_admins(draft.all_tokens().values(), now)) + len(users)
+
+
+def keep_an_admin(draft: Draft, now: float, before: int, what: str) -> None:
+    """Called once something was taken away. before: how many there were. what: that was to be taken away.
+
+    Raises Problem 409.
+    """
+    if before and not count_admins(draft, now):
+        raise Problem(
+            409,
+            "last_admin",
+            "The last admin",
+            detail=f"{what} is the only admin: without it nobody could make another",
+            mend="make another first: meshway token create NAME --role admin, or meshway user create NAME --role admin",
+        )
