@@ -30,6 +30,7 @@ from registry.documents.secret_frames import SecretFrames
 from registry.feed.feed import Feed
 from registry.identity.identity import Identity
 from registry.identity.publishing import shown_trust
+from registry.insight.insight import Insight, open_numbers
 from registry.leases.abandoned import AbandonedHolds
 from registry.leases.company import Company
 from registry.leases.leases import Leases
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from registry.limits.books import Books
     from registry.live.interface import Bus, Live, Veto
     from registry.settings import RegistrySettings
+    from registry.store.insight import InsightStore
     from registry.store.interface import SharedStore, Store
 
 _CLOSE_S = 10.0
@@ -107,6 +109,7 @@ class Core:
     bindings: Bindings
     people: PeopleKeeping
     denials: Denials
+    insight: Insight
     is_stopping: bool = False
 
     def missing(self) -> dict[str, str]:
@@ -131,12 +134,12 @@ async def open_core(
     the committer every later write would wait for ever, and without the sweep no lease would ever end, so the process
     goes and its supervisor starts another (70: EX_SOFTWARE of sysexits). Raises StartRefused: one clear line.
     """
-    async with open_store(settings) as (store, shared):
+    async with open_store(settings) as (store, shared), open_numbers(settings) as numbers:
         company = None if shared is None else Company(store, has_redis=bool(settings.redis_url))
         if company is not None:
             await company.take()
         place = AgreedPlace(store)
-        core = await _assemble(settings, store, shared, place, live_gateways, behind, wall, clock)
+        core = await _assemble(settings, store, shared, numbers, place, live_gateways, behind, wall, clock)
         await place.settle()
         committer = spawn(core.revisions.run(), name="committer")
         committer.add_done_callback(lambda task: _end_if_failed(task, die))
@@ -154,6 +157,8 @@ async def open_core(
             spawn(core.retention.run(), name="log retention"),
             spawn(core.identity.run(), name="identities"),
             spawn(core.issuer.run(), name="certificates that the mesh issues"),
+            spawn(core.insight.ingest.run(), name="reports of numbers"),
+            spawn(core.insight.rolling.run(), name="points of numbers"),
             spawn(Recovery(store).run(), name="recovery of the store"),
             spawn(core.people.run(), name="uses of sessions"),
         ]
@@ -193,6 +198,7 @@ async def _assemble(
     settings: RegistrySettings,
     store: Store,
     shared: SharedStore | None,
+    numbers: InsightStore,
     place: AgreedPlace,
     live_gateways: Callable[[], int],
     behind: Callable[[int], tuple[str, ...]],
@@ -279,6 +285,7 @@ async def _assemble(
         bindings=Bindings(view, revisions, wall, may_lose_admins=settings.trusts_loopback),
         people=PeopleKeeping(view, store, revisions, session_callers, wall),
         denials=Denials(revisions, clock),
+        insight=Insight(numbers, store, view, wall),
     )
 
 

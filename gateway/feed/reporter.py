@@ -93,8 +93,9 @@ class Reporter:
         """To a question that came over the feed."""
         await self.post(url, f"/v1/answers/{quote(question, safe='')}", msgspec.json.encode(body))
 
-    async def post(self, url: RegistryUrl, target: str, body: bytes) -> None:
-        """A report that does not arrive is lost: the next one says all of it again."""
+    async def post(self, url: RegistryUrl, target: str, body: bytes) -> int:
+        """The answer's status, 0: there was none. A report that does not arrive is lost: the next one says all of it
+        again."""
         connection, self._connection = self._connection, None
         try:
             if connection is None or not connection.is_reusable or url != self._url:
@@ -109,11 +110,12 @@ class Reporter:
             if connection is not None:
                 connection.abort()
             _log.debug("report to %s failed: %s", url.text, error)
-            return
+            return 0
         if head.status >= 300:
             self.failures += 1
             _log.warning("%s answered %d to a report: %s", url.text, head.status, text[:300].decode("utf-8", "replace"))
         self._keep(connection)
+        return head.status
 
     def _keep(self, connection: PlainConnection) -> None:
         """A report and an answer may be under way at the same time: the later one's connection stays."""

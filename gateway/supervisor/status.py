@@ -164,6 +164,7 @@ def families_of(host: "Supervisor") -> list[Family]:
     heard = host.follower.heard_at
     age = time.monotonic() - (heard if heard is not None else host.started_at)
     lag = max(host.feed.head - slots.revision, 0)
+    unsent, lost = host.numbers.unsent, host.numbers.unsent.dropped + host.numbers.refused
     gauges = [
         *gauge("meshway_snapshot_revision", "Revision that all workers run.", [((), slots.revision)]),
         *gauge("meshway_snapshot_age_seconds", "Since the registry was last heard.", [((), age)]),
@@ -194,6 +195,8 @@ def families_of(host: "Supervisor") -> list[Family]:
         *counter("meshway_feed_doubled_total", "Revisions that came twice or late.", [((), counts.doubled)]),
         *counter("meshway_feed_refused_total", "Snapshots and frames refused.", [((), counts.refused)]),
         *counter("meshway_reports_failed_total", "Reports that did not arrive.", [((), host.reporter.failures)]),
+        *gauge("meshway_telemetry_unsent", "Reports of numbers that wait for the registry.", [((), len(unsent))]),
+        *counter("meshway_telemetry_dropped_total", "Reports of numbers that were never told.", [((), lost)]),
         *counter("meshway_last_good_failures_total", "Writes to disk that failed.", [((), host.keeper.failures)]),
     ]
     failing = [((("service", f"{key[0]}/{key[1]}"), ("instance", key[2])), 1.0) for key in sorted(host.checker.failing)]

@@ -23,11 +23,13 @@ from gateway.feed.frames import delta_frames, parts
 from gateway.feed.held import Held
 from gateway.feed.keeper import Keeper
 from gateway.feed.last_good import load
+from gateway.feed.number_reports import NumberReports
 from gateway.feed.proven import Proven
 from gateway.feed.registry_link import RegistryUrl
 from gateway.feed.removal_guard import RemovalGuard
 from gateway.feed.reporter import Reporter
 from gateway.feed.state import FeedState, Key, Whole
+from gateway.feed.unsent import Unsent
 from gateway.listeners.sockets import open_one, open_slots, url_of
 from gateway.nonces import NonceBook
 from gateway.secret_ring import SecretRing
@@ -49,6 +51,7 @@ from gateway.supervisor.slots import Slot, Slots
 from gateway.supervisor.transitions import Transitions
 from gateway.supervisor.worker_process import WorkerProcess
 from gateway.telemetry.counters import Totals
+from gateway.telemetry.differences import Differences
 from gateway.upstream.health import EndpointKey, HealthChecker
 from gateway.upstream.transition import Transition
 from gateway.wire.upstream_tls import UpstreamContexts
@@ -145,6 +148,17 @@ class Supervisor:
         self._reports = Reports(self)
         self._questions = Questions(self)
         self.reporter = Reporter(lambda: self.follower.registry, self._reports.take)
+        self._differences = Differences()
+        self.totals.before_fold = self._differences.leave
+        self.numbers = NumberReports(
+            settings.node_name,
+            Unsent(settings.data_dir / "gateway" / "unsent.reports", time.time),
+            registry=lambda: self.follower.registry,
+            post=self.reporter.post,
+            count=lambda: self._differences.take(self.slots.counters()),
+            wall=time.time,
+            random=random,
+        )
         self.assigning = Assigning(
             settings.node_name,
             settings.worker_count,
@@ -217,11 +231,13 @@ class Supervisor:
         await server.listen(admin, self.settings.data_dir / "run" / "gateway.sock")
         await self.certificates.refresh()
         self.own_certificate.load()
+        self.numbers.unsent.load()
         await self.slots.start()
         tasks = [
             spawn(self.follower.run(), name="follow the registry"),
             spawn(self.keeper.run(), name="keep the last good snapshot"),
             spawn(self.reporter.run(), name="report to the registry"),
+            spawn(self.numbers.run(), name="report numbers to the registry"),
             spawn(self.slots.watch(), name="watch the workers"),
             spawn(self._questions.run(), name="prune recorded calls"),
             spawn(self.assigning.run(), name="ask for assignments of limits"),
@@ -235,6 +251,7 @@ class Supervisor:
         finally:
             for task in tasks:
                 task.cancel()
+            await self.numbers.close()
             await self.reporter.say_goodbye()
             await self.checker.close()
             await self.keeper.sync(is_last=True)

@@ -3,17 +3,18 @@
 The file names its own cells, so the supervisor reads it while the worker runs and after it was killed. Layout: header
 (magic, used bytes of the names), names (u16 length + msgpack `[base, kind, labels]` each, the length of all written
 last), cells (doubles). Cells of a call series: CALLS, REQUEST_BYTES, RESPONSE_BYTES, SECONDS, then a histogram; of an
-endpoint series: attempts, failures, SECONDS, then a histogram; of a plain counter or a gauge: one.
+endpoint series: calls, retries, failures, SECONDS, then a histogram; of a plain counter or a gauge: one.
 """
 
 import mmap
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from gateway.telemetry.histogram import BUCKETS
+from meshway.histogram import BUCKETS
 
 MAGIC: Final = b"MWCOUNT1"
 HEADER: Final = 64
@@ -113,15 +114,18 @@ class Counters:
 class Totals:
     """What all workers of a host have counted, those that are gone included: never goes down.
 
-    max_series: what comes beyond them is added to `other`.
+    max_series: what comes beyond them is added to `other`. before_fold: told of the file of a worker that is gone while
+    it is still there.
     """
 
     def __init__(self, max_series: int = MOST_SERIES) -> None:
         self._max_series = max_series
         self._gone: dict[SeriesKey, list[float]] = {}
+        self.before_fold: Callable[[Path], None] = lambda _: None
 
     def fold(self, path: Path) -> None:
         """Keeps what a worker that is gone has counted, and removes its file."""
+        self.before_fold(path)
         _merge(self._gone, path, self._max_series)
         self._gone = {key: values for key, values in self._gone.items() if key[0] != GAUGE}
         path.unlink(missing_ok=True)
@@ -171,16 +175,22 @@ def read_counters(path: Path) -> dict[SeriesKey, list[float]]:
 
 def _read_mapped(mapped: mmap.mmap) -> dict[SeriesKey, list[float]]:
     found: dict[SeriesKey, list[float]] = {}
-    used = int.from_bytes(mapped[8:16], "big")
     with memoryview(mapped) as view, view[HEADER + NAMES_SIZE :] as tail, tail.cast("d") as cells:
-        at, end = HEADER, HEADER + used
-        while at < end:
-            length = int.from_bytes(mapped[at : at + 2], "big")
-            base, kind, labels = _decode_name(mapped[at + 2 : at + 2 + length])
-            at += 2 + length
+        for base, kind, labels, _ in names_in(mapped, HEADER):
             width = 1 if kind in (PLAIN, GAUGE) else BLOCK
             found[(kind, labels)] = [float(cell) for cell in cells[base : base + width]]
     return found
+
+
+def names_in(mapped: mmap.mmap, at: int) -> Iterator[tuple[int, str, Labels, int]]:
+    """The series of a file: first cell, kind, labels, and where the next name begins. at: where to go on, HEADER: at
+    the first one."""
+    end = HEADER + int.from_bytes(mapped[8:16], "big")
+    while at < end:
+        length = int.from_bytes(mapped[at : at + 2], "big")
+        base, kind, labels = _decode_name(mapped[at + 2 : at + 2 + length])
+        at += 2 + length
+        yield base, kind, labels, at
 
 
 _names: Final = msgspec.msgpack.Decoder(tuple[int, str, Labels])

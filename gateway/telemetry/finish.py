@@ -11,8 +11,8 @@ from gateway.exchange import EDGE, Exchange
 from gateway.telemetry.access_line import outcome_of
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, Counters
-from gateway.telemetry.histogram import bucket_of
 from gateway.telemetry.recorder import MOST_HEAD, SLOW_S, Recorder
+from meshway.histogram import bucket_of
 
 KEPT: Final = 16_384  # sorts of calls that are remembered; beyond it all are looked up again
 MOST_UNWRITTEN: Final = 4_096  # calls of one sort
@@ -31,7 +31,7 @@ class Tally:
 
     whole: seconds of calls whose answer came in one piece, to its end and to its first byte alike. parted: of all
     others, (seconds to the end, seconds to the first byte or -1.0). unwritten: calls in both. outcome: their part of an
-    access line.
+    access line. is_failure: their outcome counts against the instance.
     """
 
     __slots__ = (
@@ -39,6 +39,7 @@ class Tally:
         "bytes_out",
         "call",
         "endpoint",
+        "is_failure",
         "outcome",
         "parted",
         "refusals",
@@ -47,7 +48,10 @@ class Tally:
         "whole",
     )
 
-    def __init__(self, call: int, endpoint: int, outcome: bytes, refusals: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, call: int, endpoint: int, outcome: bytes, refusals: tuple[int, ...] = (), *, is_failure: bool = False
+    ) -> None:
+        self.is_failure = is_failure
         self.call = call
         self.endpoint = endpoint
         self.refusals = refusals
@@ -78,6 +82,8 @@ class Tally:
             begun = whole + [seconds for _, seconds in parted if seconds >= 0.0]
             cells[at] += len(durations)
             cells[at + 1] += self.repeats
+            if self.is_failure:
+                cells[at + 2] += len(durations)
             cells[at + 3] += sum(begun)
             for seconds in begun:
                 cells[at + HISTOGRAM + bucket_of(seconds)] += 1.0
@@ -164,7 +170,9 @@ class Finisher:
         endpoint = counters.series(ENDPOINT, (("service", service), ("instance", instance))) if instance else -1
         flags = flag.split(",")
         refusals = tuple(counters.counter(name, policy=policy) for code, name in REFUSALS.items() if code in flags)
-        tally = self._tallies[sort] = Tally(call, endpoint, outcome_of(exchange), refusals)
+        # Status 0: nobody got an answer; a caller that went away is no fault of the instance.
+        is_failure = status >= 500 or (status == 0 and "DC" not in flags)
+        tally = self._tallies[sort] = Tally(call, endpoint, outcome_of(exchange), refusals, is_failure=is_failure)
         return tally
 
 

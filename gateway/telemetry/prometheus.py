@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from gateway.telemetry.counters import CALL, ENDPOINT, GAUGE, HISTOGRAM, PLAIN, Labels, SeriesKey
-from gateway.telemetry.histogram import cumulative
+from meshway.histogram import cumulative
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"

@@ -3,7 +3,7 @@
 from math import inf
 from typing import Final
 
-from gateway.telemetry.histogram import BUCKETS, bucket_of, quantile
+from meshway.histogram import BUCKETS, bucket_of, quantile
 
 WINDOW_S: Final = 60.0
 SEGMENTS: Final = 6

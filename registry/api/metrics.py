@@ -83,6 +83,7 @@ def _lines(core: Core, gateways: Gateways, caps: Caps) -> Iterator[str]:
             ),
         ]
     yield from _holds(core)
+    yield from _numbers(core)
     yield (
         "# HELP meshway_registry_commit_duration_seconds From taking a batch to durable.\n"
         "# TYPE meshway_registry_commit_duration_seconds summary\n"
@@ -101,6 +102,27 @@ def _holds(core: Core) -> Iterator[str]:
         zone = _escaped(hold.zone) if hold.zone is not None else "*"
         labels = f'namespace="{hold.namespace}",zone="{zone}"'
         yield f"meshway_self_preservation_overdue{{{labels}}} {hold.overdue}\n"
+
+
+def _numbers(core: Core) -> Iterator[str]:
+    ingest, rolling = core.insight.ingest, core.insight.rolling
+    yield (
+        "# HELP meshway_insight_reports_total Reports of gateways' numbers that count.\n"
+        "# TYPE meshway_insight_reports_total counter\n"
+        f"meshway_insight_reports_total {ingest.reports}\n"
+        "# HELP meshway_insight_reports_lost_total Reports that do not: counted before, too late, not taken now.\n"
+        "# TYPE meshway_insight_reports_lost_total counter\n"
+    )
+    for reason, count in (("doubled", ingest.doubled), ("late", ingest.late), ("refused", ingest.refused)):
+        yield f'meshway_insight_reports_lost_total{{reason="{reason}"}} {count}\n'
+    yield (
+        "# HELP meshway_insight_bytes What the points of numbers take, as last looked at.\n"
+        "# TYPE meshway_insight_bytes gauge\n"
+        f"meshway_insight_bytes {rolling.bytes}\n"
+        "# HELP meshway_insight_dropped_bytes_total Points that were dropped for want of room.\n"
+        "# TYPE meshway_insight_dropped_bytes_total counter\n"
+        f"meshway_insight_dropped_bytes_total {rolling.dropped_bytes}\n"
+    )
 
 
 def _escaped(text: str) -> str:

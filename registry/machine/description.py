@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from meshway import telemetry
 from meshway.assignments.messages import Asks, Grants
 from meshway.model.document import LABEL_PATTERN
 from meshway.model.registration import MAX_BATCH, InstancePatch, Registration
@@ -245,6 +246,24 @@ def _following() -> list[Operation]:
             body=Report,
             answers={204: None},
             example_body={"node": "gateway-1", "version": "0.1.0", "workers": 2, "revision": 1, "refused": []},
+        ),
+        Operation(
+            method="POST",
+            path=telemetry.PATH,
+            id="reportNumbers",
+            tag="gateways",
+            right="reports:write",
+            about="What a gateway counted of its calls since its report before. Sent again it counts once.",
+            body=telemetry.Numbers,
+            answers={204: None, 503: {"$ref": "#/components/schemas/Problem"}},
+            example_body={
+                "node": "gateway-1",
+                "boot": "6f1d2c3b4a596877",
+                "sequence": 1,
+                "begun": 1764180000.0,
+                "ended": 1764180002.0,
+                "edges": [[["default/web", "default/books"], 5, 0, 0, 0, 0, 400, 0.05, {"208": 5}]],
+            },
         ),
         Operation(
             method="POST",

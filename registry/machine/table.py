@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshway import telemetry
 from registry.machine.assignments import Assignments
 from registry.machine.discovery import Discovery
 from registry.machine.feed import FeedRoute
@@ -12,6 +13,7 @@ from registry.machine.registrations import Registrations
 from registry.machine.reports import Reports
 from registry.machine.rounds import Rounds
 from registry.machine.routes import Routes
+from registry.machine.telemetry import Telemetry
 from registry.machine.watch import Watch
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def machine_routes(core: Core, gateways: Gateways, caps: Caps, guards: Guards, h
                 ("GET", "/v1/watch", Watch(core.feed, rounds, caps.watchers).get),
                 ("GET", "/v1/feed", FeedRoute(core.feed, rounds, caps.followers).get),
                 ("POST", "/v1/reports", reports.post),
+                ("POST", telemetry.PATH, Telemetry(core.insight.ingest).post),
                 ("POST", "/v1/answers/{id}", reports.answer),
                 ("POST", "/v1/assignments", Assignments(core.books, gateways).post),
             ]

@@ -32,6 +32,7 @@ MAY = {
     "watch": READERS + "V",
     "followFeed": "ag",
     "report": "ag",
+    "reportNumbers": "ag",
     "assign": "ag",
     "answerQuestion": "ag",
     "putDocument": EDITORS,

@@ -4,7 +4,7 @@ from gateway.exchange import EDGE
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, PLAIN, Counters, read_counters
 from gateway.telemetry.finish import Finisher
-from gateway.telemetry.histogram import quantile
+from meshway.histogram import quantile
 from meshway.identity import Principal, SpiffeId
 from tests.parts.exchanges import ended
 

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from gateway.telemetry.histogram import BUCKETS, bucket_of, cumulative, lower_bound, quantile, upper_bound
+from meshway.histogram import BUCKETS, bucket_of, cumulative, lower_bound, quantile, upper_bound
 
 
 def test_the_middle_of_a_bucket_is_within_five_percent_of_every_duration_in_it() -> None:

@@ -1,0 +1,178 @@
+"""What the workers of a host counted since one last looked, as rows of a report.
+
+Read from the workers' own files: of a series that counted nothing one cell is looked at, of another only the octaves of
+its histogram that changed, so that a look costs what was counted and not what could be.
+"""
+
+import mmap
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from gateway.telemetry.counters import CALL, ENDPOINT, HEADER, HISTOGRAM, MAGIC, NAMES_SIZE, Labels, names_in
+from meshway.histogram import BUCKETS, STEPS
+from meshway.telemetry import EDGES, INSTANCES, ROUTES, Key, Row, Rows, add_row
+
+_OCTAVES: Final = BUCKETS // STEPS
+_OCTAVE_BYTES: Final = STEPS * 8
+_NOTHING: Final = bytes(_OCTAVE_BYTES)
+
+
+class Sections:
+    """Rows by section."""
+
+    __slots__ = ("edges", "instances", "routes")
+
+    def __init__(self) -> None:
+        self.edges: Rows = {}
+        self.routes: Rows = {}
+        self.instances: Rows = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.edges or self.routes or self.instances)
+
+    def named(self) -> dict[str, Rows]:
+        return {EDGES: self.edges, ROUTES: self.routes, INSTANCES: self.instances}
+
+
+class Differences:
+    """`take` is asked at every report; `leave` is told of a worker's file before that is removed."""
+
+    def __init__(self) -> None:
+        self._files: dict[Path, _File] = {}
+        self._left = Sections()
+
+    def take(self, paths: Iterable[Path]) -> Sections:
+        taken, self._left = self._left, Sections()
+        for path in paths:
+            if (file := self._file(path)) is not None:
+                file.take(taken, all_of_it=False)
+        return taken
+
+    def leave(self, path: Path) -> None:
+        """Its worker is gone: what it counted last goes into the next report."""
+        if (file := self._file(path)) is not None:
+            file.take(self._left, all_of_it=True)
+            file.close()
+            del self._files[path]
+
+    def _file(self, path: Path) -> "_File | None":
+        """None: the worker has not made it yet."""
+        file = self._files.get(path)
+        if file is None:
+            with suppress(FileNotFoundError, ValueError):
+                file = self._files[path] = _File(path)
+        return file
+
+
+class _Series:
+    """seen: cells before the histogram as last taken. octaves: of the histogram, those that hold something. is_fresh:
+    it changed at the last look, and may have been in the midst of being written."""
+
+    __slots__ = ("base", "is_fresh", "key", "kind", "octaves", "seen", "status")
+
+    def __init__(self, base: int, kind: str, labels: Labels) -> None:
+        named = dict(labels)
+        self.base = base
+        self.kind = kind
+        self.key, self.status = _key_of(kind, named), named.get("status_class", "")
+        self.seen = (0.0, 0.0, 0.0, 0.0)
+        self.octaves: dict[int, bytes] = {}
+        self.is_fresh = False
+
+
+class _File:
+    """Raises FileNotFoundError, ValueError: it is not there yet, or not whole."""
+
+    def __init__(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size < HEADER + NAMES_SIZE:
+                raise ValueError(f"{path} is not whole")
+            self._map = mmap.mmap(descriptor, size, prot=mmap.PROT_READ)
+        finally:
+            os.close(descriptor)
+        if self._map[:8] != MAGIC:
+            self._map.close()
+            raise ValueError(f"{path} holds no counters yet")
+        self._bytes = memoryview(self._map)[HEADER + NAMES_SIZE :]
+        self._cells = self._bytes.cast("d")
+        self._at = HEADER
+        self._series: list[_Series] = []
+
+    def close(self) -> None:
+        self._cells.release()
+        self._bytes.release()
+        self._map.close()
+
+    def take(self, into: Sections, *, all_of_it: bool) -> None:
+        for base, kind, labels, after in names_in(self._map, self._at):
+            self._at = after
+            if kind in (CALL, ENDPOINT):
+                self._series.append(_Series(base, kind, labels))
+        cells = self._cells
+        for series in self._series:
+            if all_of_it or series.is_fresh or cells[series.base] != series.seen[0]:
+                self._take(series, into)
+
+    def _take(self, series: _Series, into: Sections) -> None:
+        cells, base = self._cells, series.base
+        now = (cells[base], cells[base + 1], cells[base + 2], cells[base + 3])
+        buckets = self._buckets(series)
+        series.is_fresh = bool(buckets) or now != series.seen
+        if not series.is_fresh:
+            return
+        counts = [after - before for after, before in zip(now, series.seen, strict=True)]
+        series.seen = now
+        if series.kind == ENDPOINT:
+            calls, retries, failed, seconds = counts
+            row = Row(series.key, int(calls), int(failed), 0, int(retries), 0, 0, max(seconds, 0.0), buckets)
+            add_row(into.instances, row)
+            return
+        calls, bytes_in, bytes_out, seconds = counts
+        row = _call_row(series, int(calls), int(bytes_in), int(bytes_out), max(seconds, 0.0), buckets)
+        add_row(into.routes, row)
+        add_row(into.edges, row.copied(series.key[5:]))
+
+    def _buckets(self, series: _Series) -> dict[int, int]:
+        """What came to the histogram, by bucket."""
+        found: dict[int, int] = {}
+        first = series.base + HISTOGRAM
+        octaves, whole = series.octaves, self._bytes
+        for octave in range(_OCTAVES):
+            at = (first + octave * STEPS) * 8
+            now, before = bytes(whole[at : at + _OCTAVE_BYTES]), octaves.get(octave, _NOTHING)
+            if now == before:
+                continue
+            octaves[octave] = now
+            with memoryview(now).cast("d") as after, memoryview(before).cast("d") as known:
+                for step in range(STEPS):
+                    if count := int(after[step] - known[step]):
+                        found[octave * STEPS + step] = count
+        return found
+
+
+def _call_row(
+    series: _Series, calls: int, bytes_in: int, bytes_out: int, seconds: float, buckets: dict[int, int]
+) -> Row:
+    status, flag = series.status, series.key[4]
+    is_failure = status == "5xx" or (status == "none" and "DC" not in flag)
+    failed, rejected = (calls if is_failure else 0), (calls if status == "4xx" else 0)
+    return Row(series.key[:5], calls, failed, rejected, 0, bytes_in, bytes_out, seconds, buckets)
+
+
+def _key_of(kind: str, labels: dict[str, str]) -> Key:
+    """Of a call: that of its Route and behind it that of its edge."""
+    service = _bare(labels["service"])
+    if kind == ENDPOINT:
+        return (service, labels["instance"])
+    route = (labels["route"], labels["rule"], service, labels["status_class"], labels["response_flag"])
+    return (*route, labels["source"], service)
+
+
+def _bare(cluster: str) -> str:
+    """`shop/cart#v2`, `shop/cart:grpc`: a service's subset and port are the service's own."""
+    return cluster.partition("#")[0].partition(":")[0]

@@ -1,0 +1,132 @@
+"""Numbers that gateways report of their calls (POST /v1/telemetry), and how they are added up.
+
+A report says what came since the one before: per caller and service, per Route and outcome, and per instance. Durations
+are log-linear histograms (meshway/histogram.py) of which only the buckets that hold something are said, so that any
+percentile over any span and any number of gateways is had by adding.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from meshway.histogram import BUCKETS, quantile
+
+PATH: Final = "/v1/telemetry"
+# Of one report: what the registry reads without holding others up.
+MOST_ROWS: Final = 2_000
+# How long a gateway keeps what it could not report.
+KEPT_S: Final = 600.0
+
+# The parts of keys, by section.
+EDGES: Final = "edges"  # source, service
+ROUTES: Final = "routes"  # route, rule, service, status class, response flag
+INSTANCES: Final = "instances"  # service, instance
+KEY_PARTS: Final = {EDGES: 2, ROUTES: 5, INSTANCES: 2}
+
+Key = tuple[str, ...]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Name = Annotated[str, Meta(max_length=600)]
+
+
+class Row(msgspec.Struct, array_like=True, gc=False):
+    """Calls of one sort. key: as the section says. failed: answered 500 and above, or not at all; rejected: 400 to 499.
+
+    retries: attempts after the first. bytes_in, bytes_out: of bodies. seconds: of all calls together. buckets: calls by
+    bucket of meshway/histogram.py; of an instance's those that had a first byte, and until then.
+    """
+
+    key: tuple[Name, ...]
+    calls: Count = 0
+    failed: Count = 0
+    rejected: Count = 0
+    retries: Count = 0
+    bytes_in: Count = 0
+    bytes_out: Count = 0
+    seconds: Annotated[float, Meta(ge=0)] = 0.0
+    buckets: dict[Annotated[int, Meta(ge=0, lt=BUCKETS)], Count] = {}
+
+    def add(self, other: "Row") -> None:
+        """The key stays."""
+        self.calls += other.calls
+        self.failed += other.failed
+        self.rejected += other.rejected
+        self.retries += other.retries
+        self.bytes_in += other.bytes_in
+        self.bytes_out += other.bytes_out
+        self.seconds += other.seconds
+        buckets = self.buckets
+        for bucket, count in other.buckets.items():
+            buckets[bucket] = buckets.get(bucket, 0) + count
+
+    def copied(self, key: Key) -> "Row":
+        """Under another key, to be added to."""
+        return Row(
+            key,
+            self.calls,
+            self.failed,
+            self.rejected,
+            self.retries,
+            self.bytes_in,
+            self.bytes_out,
+            self.seconds,
+            self.buckets.copy(),
+        )
+
+    def quantile_s(self, share: float) -> float:
+        """Seconds that `share` (0 to 1) of the calls took at most, within 4 %; 0.0 where none was measured."""
+        return quantile_of(self.buckets, share)
+
+
+Rows = dict[Key, Row]
+
+
+class Numbers(msgspec.Struct, frozen=True, kw_only=True):
+    """A report. boot: of the process that counts, anew at its start; sequence: of its reports, from 1 on. begun, ended:
+    of the span, seconds since 1970 by the gateway's clock. Unknown fields are left alone: a newer gateway says more.
+    """
+
+    node: Annotated[str, Meta(min_length=1, max_length=253)]
+    boot: Annotated[str, Meta(min_length=8, max_length=64)]
+    sequence: Annotated[int, Meta(ge=1, le=2**53)]
+    begun: Annotated[float, Meta(ge=0, le=1e11)]
+    ended: Annotated[float, Meta(ge=0, le=1e11)]
+    edges: Annotated[tuple[Row, ...], Meta(max_length=MOST_ROWS)] = ()
+    routes: Annotated[tuple[Row, ...], Meta(max_length=MOST_ROWS)] = ()
+    instances: Annotated[tuple[Row, ...], Meta(max_length=MOST_ROWS)] = ()
+
+    def bad_key(self) -> str:
+        """The path of a row whose key has not the parts of its section; "": none."""
+        for section, parts in KEY_PARTS.items():
+            for at, row in enumerate(getattr(self, section)):
+                if len(row.key) != parts:
+                    return f"{section}[{at}][0]"
+        return ""
+
+
+def add_row(rows: Rows, row: Row) -> None:
+    """The row itself stays as it is."""
+    known = rows.get(row.key)
+    if known is None:
+        rows[row.key] = row.copied(row.key)
+    else:
+        known.add(row)
+
+
+def summed(rows: Iterable[Row]) -> Row:
+    """All of them as one, without a key."""
+    total = Row(())
+    for row in rows:
+        total.add(row)
+    return total
+
+
+def quantile_of(buckets: Mapping[int, int], share: float) -> float:
+    """As `meshway.histogram.quantile`, of buckets that hold something."""
+    if not buckets:
+        return 0.0
+    counts = [0] * BUCKETS
+    for bucket, count in buckets.items():
+        counts[bucket] = count
+    return quantile(counts, share)

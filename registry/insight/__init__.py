@@ -1,0 +1,1 @@
+"""What gateways report of their calls, kept as points of time and asked."""

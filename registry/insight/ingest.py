@@ -1,0 +1,136 @@
+"""Takes what gateways report of their calls: each report counts once, and is durable when it is answered.
+
+A report that is not answered is sent again, here or to another registry. Which was counted is told by node, boot and
+sequence, in the same transaction that keeps the report; so while the store is away nothing is taken, and the gateways
+keep what they have for ten minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from meshway.problem import Problem, soon
+from meshway.telemetry import EDGES, INSTANCES, ROUTES, Row
+from registry.insight.packing import pack_sections
+from registry.store.insight import take_report
+from registry.store.interface import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meshway.telemetry import Numbers
+    from registry.store.insight import InsightStore
+    from registry.store.steps import Step
+
+SLOT_S: Final = 10
+MOST_WAITING: Final = 256
+BATCH: Final = 32
+# A gateway's clock that is ahead of ours: its numbers count as of now.
+_AHEAD_S: Final = 5.0
+# A report of longer ago finds no points it could be added to.
+LATEST_S: Final = 3_000.0
+
+_log = logging.getLogger("registry.insight")
+
+
+class _Taken(msgspec.Struct, frozen=True):
+    report: Numbers
+    slot: int
+    packed: bytes
+    answer: asyncio.Future[None]
+
+
+class Ingest:
+    """version_of: of an instance, by namespace, service and id; "": it has none. wall: seconds since 1970.
+
+    reports, doubled, late, refused: since the start, those that count, that were counted before, that came too late,
+    and that were turned away.
+    """
+
+    def __init__(
+        self, store: InsightStore, version_of: Callable[[tuple[str, str, str]], str], wall: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._version_of = version_of
+        self._wall = wall
+        self._waiting: deque[_Taken] = deque()
+        self._woken = asyncio.Event()
+        self.reports = self.doubled = self.late = self.refused = 0
+
+    def take(self, report: Numbers) -> asyncio.Future[None]:
+        """Done when it counts, or counted before. It fails with a Problem (503): nothing of it is kept."""
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        now = self._wall()
+        at = min((report.begun + report.ended) / 2, report.ended, now + _AHEAD_S)
+        if at < now - LATEST_S:
+            self.late += 1
+            answer.set_result(None)
+        elif len(self._waiting) >= MOST_WAITING:
+            self.refused += 1
+            answer.set_exception(_busy("too many reports wait for the store"))
+        else:
+            packed = pack_sections(
+                {
+                    EDGES: report.edges,
+                    ROUTES: report.routes,
+                    INSTANCES: [self._versioned(row) for row in report.instances],
+                }
+            )
+            self._waiting.append(_Taken(report, int(at) // SLOT_S * SLOT_S, packed, answer))
+            self._woken.set()
+        return answer
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                await self._keep(batch)
+
+    async def _keep(self, batch: list[_Taken]) -> None:
+        steps: list[Step] = []
+        now = self._wall()
+        for taken in batch:
+            report = taken.report
+            steps += take_report(
+                report.node,
+                report.boot,
+                report.sequence,
+                taking=secrets.token_hex(8),
+                moment=now,
+                slot=taken.slot,
+                packed=taken.packed,
+            )
+        try:
+            rows = await self._store.do(steps)
+        except StoreUnavailable as error:
+            self.refused += len(batch)
+            for taken in batch:
+                if not taken.answer.done():
+                    taken.answer.set_exception(_busy(f"the store does not take numbers: {error}"))
+            return
+        counted = sum(bool(position) for position in rows[::2])
+        self.reports += counted
+        self.doubled += len(batch) - counted
+        for taken in batch:
+            if not taken.answer.done():
+                taken.answer.set_result(None)
+
+    def _versioned(self, row: Row) -> Row:
+        """Which version an instance had is not to be told later."""
+        service, instance = row.key
+        namespace, _, name = service.partition("/")
+        version = self._version_of((namespace, name, instance))
+        return msgspec.structs.replace(row, key=(service, instance, version))
+
+
+def _busy(detail: str) -> Problem:
+    return Problem(503, "not_kept", "Not kept", detail=detail, mend="send it again", headers=soon())

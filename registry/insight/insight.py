@@ -1,0 +1,50 @@
+"""The numbers of calls put together: taken, rolled up, read."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from registry.insight.ingest import Ingest
+from registry.insight.reading import Reading
+from registry.insight.rolling import Rolling
+from registry.store.insight_file import InsightFile
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from registry.settings import RegistrySettings
+    from registry.store.insight import InsightStore
+    from registry.store.interface import Store
+    from registry.view.view import View
+
+_LEAD: Final = "numbers"
+
+
+class Insight:
+    __slots__ = ("ingest", "reading", "rolling")
+
+    def __init__(self, numbers: InsightStore, store: Store, view: View, wall: Callable[[], float]) -> None:
+        def version_of(key: tuple[str, str, str]) -> str:
+            row = view.instance(key)
+            return "" if row is None else row.instance.version or ""
+
+        self.ingest = Ingest(numbers, version_of, wall)
+        self.rolling = Rolling(numbers, lambda: store.lead(_LEAD), wall)
+        self.reading = Reading(numbers, wall)
+
+
+@asynccontextmanager
+async def open_numbers(settings: RegistrySettings) -> AsyncIterator[InsightStore]:
+    """Where the store is: in the shared database, or beside the embedded store. Raises StartRefused."""
+    numbers: InsightStore
+    if settings.database_url:
+        from registry.store.postgres.insight import PostgresInsight  # a tenth of a second, for those who want it
+
+        numbers = PostgresInsight(settings.database_url)
+    else:
+        numbers = InsightFile(settings.data_dir)
+    try:
+        yield numbers
+    finally:
+        await numbers.close()

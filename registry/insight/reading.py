@@ -1,0 +1,153 @@
+"""Numbers of a span: points of the coarsest steps that fit into it, finer ones at its edges, and reports in no point.
+
+Every number is in exactly one of what is added up, whatever is being rolled up meanwhile: keys of points and the
+reports are read at one moment, and points that a coarser one holds too are left out.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from meshway.telemetry import Key, Row, Rows
+from registry.insight.packing import unpack, unpack_sections
+from registry.insight.rolling import HOUR_S, KEPT_S, STEPS_S, add_all
+from registry.store.insight import PointKey, point_value, points_within, reports_within, uses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from registry.store.insight import InsightStore
+
+# Rows of points that are kept unpacked for the next who asks, about 400 bytes each.
+_MOST_CACHED: Final = 100_000
+
+
+class Piece(NamedTuple):
+    """A part of a span that points of one step cover. end: not included."""
+
+    step_s: int
+    first: int
+    end: int
+
+
+class Timed(NamedTuple):
+    """at: the begin of the 10 s, minute or hour that the rows are of."""
+
+    at: int
+    rows: list[Row]
+
+
+class Reading:
+    """wall: seconds since 1970. kept_s: by step."""
+
+    def __init__(
+        self,
+        store: InsightStore,
+        wall: Callable[[], float],
+        *,
+        kept_s: Callable[[], dict[int, float]] = lambda: dict(KEPT_S),
+    ) -> None:
+        self.wall = wall
+        self._store = store
+        self._kept_s = kept_s
+        self._cached: OrderedDict[PointKey, list[Row]] = OrderedDict()
+        self._cached_rows = 0
+
+    async def rows(
+        self, section: str, first: float, end: float, key_of: Callable[[Key], Key | None] = lambda key: key
+    ) -> Rows:
+        """Of a section, added up. key_of: what is added under one key; None: what is left out. first, end: seconds
+        since 1970, taken to the steps that are still kept. Raises StoreUnavailable."""
+        found: Rows = {}
+        for timed in await self.timed(section, first, end, HOUR_S):
+            await add_all(found, renamed(timed.rows, key_of))
+        return found
+
+    async def timed(self, section: str, first: float, end: float, coarsest_s: int) -> list[Timed]:
+        """Of a section, by time, in no order. coarsest_s: the longest time that may be taken as one."""
+        pieces = pieces_of(first, end, self.wall(), coarsest_s, self._kept_s())
+        if not pieces:
+            return []
+        steps = [points_within(piece.step_s, section, piece.first, piece.end) for piece in pieces]
+        *keys, reports = await self._store.read([*steps, reports_within(pieces[0].first, pieces[-1].end)])
+        found = [Timed(row[3], unpack_sections(row[4]).get(section, [])) for row in reports]
+        wanted = [PointKey(*row) for rows in keys for row in rows]
+        missing = [key for key in wanted if key not in self._cached]
+        fresh: dict[PointKey, list[Row]] = {}
+        for key in missing:
+            (values,) = await self._store.read([point_value(key)])
+            for (value,) in values:  # none: it was forgotten meanwhile
+                fresh[key] = unpack(value)
+        for key in wanted:
+            rows = fresh.get(key) or self._cached.get(key)
+            if rows is not None:
+                found.append(Timed(key.at, rows))
+        self._keep(fresh)
+        return found
+
+    async def last_used(self) -> dict[tuple[str, str], int]:
+        """When a rule of a Route was used last, by both names; seconds since 1970, the begin of the 10 s."""
+        now = self.wall()
+        (kept, reports) = await self._store.read([uses(), reports_within(0, int(now) + HOUR_S)])
+        found = {(route, rule): at for route, rule, at in kept}
+        for _, _, _, at, value in reports:
+            for row in unpack_sections(value).get("routes", []):
+                name = (row.key[0], row.key[1])
+                if name[0]:
+                    found[name] = max(found.get(name, 0), at)
+        return found
+
+    def _keep(self, fresh: dict[PointKey, list[Row]]) -> None:
+        for key, rows in fresh.items():
+            self._cached[key] = rows
+            self._cached_rows += len(rows)
+        while self._cached_rows > _MOST_CACHED:
+            _, rows = self._cached.popitem(last=False)
+            self._cached_rows -= len(rows)
+
+
+def renamed(rows: Iterable[Row], key_of: Callable[[Key], Key | None]) -> Iterable[Row]:
+    for row in rows:
+        key = key_of(row.key)
+        if key == row.key:
+            yield row
+        elif key is not None:
+            yield row.copied(key)
+
+
+def pieces_of(first: float, end: float, now: float, coarsest_s: int, kept_s: dict[int, float]) -> list[Piece]:
+    """A span cut into steps: what is still kept of fine steps decides how near its ends are met; they are moved
+    outwards."""
+    steps = [step_s for step_s in STEPS_S if step_s <= coarsest_s]
+    low = _down(first, finest_step_s(first, now, kept_s))
+    high = _up(end, finest_step_s(end, now, kept_s))
+    if low >= high:
+        return []
+    left: list[Piece] = []
+    right: list[Piece] = []
+    for step_s, coarser_s in zip(steps, [*steps[1:], 0], strict=True):
+        inner_low = _up(low, coarser_s) if coarser_s else high
+        inner_high = _down(high, coarser_s) if coarser_s else low
+        if not coarser_s or inner_low >= inner_high:
+            middle = Piece(step_s, low, high)
+            break
+        if low < inner_low:
+            left.append(Piece(step_s, low, inner_low))
+        if inner_high < high:
+            right.append(Piece(step_s, inner_high, high))
+        low, high = inner_low, inner_high
+    return [*left, middle, *reversed(right)]
+
+
+def finest_step_s(at: float, now: float, kept_s: dict[int, float]) -> int:
+    """The shortest time that can be told apart at `at`."""
+    return next((step_s for step_s in STEPS_S if at >= now - kept_s[step_s] + step_s), HOUR_S)
+
+
+def _down(at: float, step_s: int) -> int:
+    return int(at // step_s) * step_s
+
+
+def _up(at: float, step_s: int) -> int:
+    return -int(-at // step_s) * step_s

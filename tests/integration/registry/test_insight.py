@@ -1,0 +1,194 @@
+"""Numbers of calls on both stores: each report counts once, in its own time, whatever is rolled up meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from meshway.histogram import bucket_of
+from meshway.problem import Problem
+from meshway.tasks import spawn
+from meshway.telemetry import EDGES, INSTANCES, Numbers, Row, summed
+from registry.insight.ingest import Ingest
+from registry.insight.reading import Reading
+from registry.insight.rolling import KEPT_S, Rolling
+from registry.store.insight import InsightStore, sizes
+from registry.store.insight_file import InsightFile
+from registry.store.postgres.insight import PostgresInsight
+from registry.store.postgres.migrate import prepare
+from tests.parts.clock import ManualClock
+
+BEGIN = 1_800_000_000.0
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[InsightStore]:
+    found: InsightStore
+    if request.param == "sqlite":
+        found = InsightFile(tmp_path)
+    else:
+        url = request.getfixturevalue("database_url")
+        await prepare(url)
+        found = PostgresInsight(url)
+    yield found
+    await found.close()
+
+
+async def always() -> bool:
+    return True
+
+
+class Kept:
+    """The parts over one store, in a time that the test moves."""
+
+    def __init__(self, store: InsightStore, **rolling: Any) -> None:
+        self.clock = ManualClock(BEGIN)
+        self.ingest = Ingest(store, lambda key: "v1" if key[2] == "a" else "", self.clock)
+        self.rolling = Rolling(store, always, self.clock, **rolling)
+        self.reading = Reading(store, self.clock)
+        self._boots: Counter[str] = Counter()
+
+    async def __aenter__(self) -> Kept:
+        self._task = spawn(self.ingest.run(), name="reports of numbers")
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    def report(self, calls: int, *, at: float, node: str = "gw-1", failed: int = 0, seconds: float = 0.01) -> Numbers:
+        self._boots[node] += 1
+        buckets = {bucket_of(seconds): calls}
+        return Numbers(
+            node=node,
+            boot=f"boot-of-{node}",
+            sequence=self._boots[node],
+            begun=at - 1.0,
+            ended=at + 1.0,
+            edges=(Row(("shop/web", "shop/cart"), calls, failed, seconds=calls * seconds, buckets=buckets),),
+            instances=(Row(("shop/cart", "a"), calls, failed, seconds=calls * seconds, buckets=buckets),),
+        )
+
+    async def counted(self, first: float, end: float, section: str = EDGES) -> Row:
+        return summed((await self.reading.rows(section, first, end)).values())
+
+
+async def test_a_report_that_is_sent_again_counts_once(store: InsightStore) -> None:
+    async with Kept(store) as kept:
+        report = kept.report(7, at=BEGIN)
+        await asyncio.gather(kept.ingest.take(report), kept.ingest.take(report))
+        await kept.ingest.take(report)
+        assert (kept.ingest.reports, kept.ingest.doubled) == (1, 2)
+        assert (await kept.counted(BEGIN - 60, BEGIN + 60)).calls == 7
+        kept.clock.advance(30)
+        await kept.rolling.turn()
+        await kept.ingest.take(report)  # its rows are in a point by now
+        assert (await kept.counted(BEGIN - 60, BEGIN + 60)).calls == 7
+
+
+async def test_two_registries_count_a_report_once(store: InsightStore) -> None:
+    async with Kept(store) as one, Kept(store) as other:
+        report = one.report(3, at=BEGIN)
+        await asyncio.gather(one.ingest.take(report), other.ingest.take(report))
+        assert one.ingest.reports + other.ingest.reports == 1
+        assert (await one.counted(BEGIN - 60, BEGIN + 60)).calls == 3
+
+
+async def test_an_instance_keeps_the_version_it_had(store: InsightStore) -> None:
+    async with Kept(store) as kept:
+        await kept.ingest.take(kept.report(2, at=BEGIN))
+        assert set(await kept.reading.rows(INSTANCES, BEGIN - 60, BEGIN + 60)) == {("shop/cart", "a", "v1")}
+
+
+async def test_random_reports_count_exactly_at_every_step(store: InsightStore) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    truth: Counter[int] = Counter()
+    held: list[Numbers] = []
+    async with Kept(store) as kept:
+        for _ in range(150):
+            kept.clock.advance(chance.choice((2.0, 2.0, 2.0, 45.0)))
+            at = kept.clock.now_s - chance.choice((0.0, 0.0, 120.0, 400.0))
+            report = kept.report(chance.randrange(1, 50), at=at, node=chance.choice(("gw-1", "gw-2")))
+            truth[int(at // 10) * 10] += report.edges[0].calls
+            held.append(report)
+            if chance.random() < 0.7:  # some wait, and are sent in order with those after them
+                for waiting in sorted(held, key=lambda report: report.sequence):
+                    await kept.ingest.take(waiting)
+                    if chance.random() < 0.2:
+                        await kept.ingest.take(waiting)
+                held.clear()
+            if chance.random() < 0.3:
+                await kept.rolling.turn()
+        for waiting in held:
+            await kept.ingest.take(waiting)
+        end = kept.clock.now_s + 60
+        assert (await kept.counted(BEGIN - 3600, end)).calls == sum(truth.values())
+        middle = BEGIN + (kept.clock.now_s - BEGIN) / 2
+        first = int(middle // 10) * 10
+        assert (await kept.counted(first, end)).calls == sum(count for at, count in truth.items() if at >= first)
+        kept.clock.advance(2 * 3600)
+        await kept.rolling.turn()
+        await kept.rolling.turn()
+        assert (await kept.counted(BEGIN - 7200, end + 7200)).calls == sum(truth.values())
+        ((*kinds,),) = await store.read([sizes()])
+        assert {row[0] for row in kinds} <= {60, 3600}, "points of 10 s are forgotten after an hour"
+
+
+async def test_what_is_older_than_it_is_kept_is_forgotten(store: InsightStore) -> None:
+    async with Kept(store) as kept:
+        await kept.ingest.take(kept.report(5, at=BEGIN))
+        for leap_s in (30, 120, 3700):
+            kept.clock.advance(leap_s)
+            await kept.rolling.turn()
+        assert (await kept.counted(BEGIN - 60, BEGIN + 60)).calls == 5
+        kept.clock.advance(KEPT_S[3600] + 3600)
+        await kept.rolling.turn()
+        assert (await kept.counted(BEGIN - 60, BEGIN + 60)).calls == 0
+
+
+async def test_points_beyond_the_room_there_is_are_dropped_and_counted(store: InsightStore) -> None:
+    async with Kept(store, most_bytes=2_000) as kept:
+        for number in range(40):
+            await kept.ingest.take(kept.report(5, at=BEGIN + 10 * number))
+            kept.clock.advance(10)
+        for _ in range(8):
+            kept.clock.advance(61)
+            await kept.rolling.turn()
+        assert kept.rolling.dropped_bytes > 0
+        assert kept.rolling.bytes < 40 * 100
+        newest = await kept.counted(BEGIN + 380, BEGIN + 400)
+        assert newest.calls == 10, "the oldest go first"
+
+
+async def test_a_report_of_long_ago_is_answered_and_not_counted(store: InsightStore) -> None:
+    async with Kept(store) as kept:
+        await kept.ingest.take(kept.report(5, at=BEGIN - 7200))
+        assert (kept.ingest.reports, kept.ingest.late) == (0, 1)
+
+
+async def test_without_the_store_nothing_is_answered_and_later_it_counts(database_url: str) -> None:
+    await prepare(database_url)
+    store = PostgresInsight(database_url)
+    async with Kept(store) as kept:
+        report = kept.report(4, at=BEGIN)
+        admin = await asyncpg.connect(database_url)
+        await admin.execute("ALTER TABLE insight_positions RENAME TO away")
+        with pytest.raises(Problem) as refused:
+            await kept.ingest.take(report)
+        assert (refused.value.status, refused.value.code) == (503, "not_kept")
+        await admin.execute("ALTER TABLE away RENAME TO insight_positions")
+        await admin.close()
+        await kept.ingest.take(report)
+        assert (await kept.counted(BEGIN - 60, BEGIN + 60)).calls == 4
+    await store.close()

@@ -1,0 +1,43 @@
+import random
+from itertools import pairwise
+
+from registry.insight.reading import finest_step_s, pieces_of
+from registry.insight.rolling import KEPT_S
+
+NOW = 1_800_000_000.0
+KEPT = {step_s: float(kept_s) for step_s, kept_s in KEPT_S.items()}
+
+
+def test_a_span_is_cut_into_the_longest_steps_that_fit() -> None:
+    first = NOW - 3_000
+    pieces = pieces_of(first + 30, first + 630, NOW, 3_600, KEPT)
+    assert [(piece.step_s, piece.end - piece.first) for piece in pieces] == [(10, 30), (60, 540), (10, 30)]
+
+
+def test_no_step_is_longer_than_was_asked() -> None:
+    assert {piece.step_s for piece in pieces_of(NOW - 3_000, NOW, NOW, 10, KEPT)} == {10}
+
+
+def test_what_is_kept_by_the_hour_only_is_told_by_the_hour() -> None:
+    assert finest_step_s(NOW - 600, NOW, KEPT) == 10
+    assert finest_step_s(NOW - 7_200, NOW, KEPT) == 60
+    assert finest_step_s(NOW - 400_000, NOW, KEPT) == 3_600
+
+
+def test_pieces_cover_the_span_without_gap_and_overlap() -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for _ in range(2_000):
+        now = NOW + chance.uniform(0, 7_200)
+        first = now - chance.choice((1_000, 100_000, 3_000_000)) * chance.random()
+        end = first + chance.uniform(1, 100_000)
+        coarsest_s = chance.choice((10, 60, 3_600))
+        pieces = pieces_of(first, end, now, coarsest_s, KEPT)
+        if coarsest_s >= finest_step_s(first, now, KEPT):
+            assert pieces[0].first <= first < pieces[0].first + 3_600
+            assert pieces[-1].end >= end > pieces[-1].end - 3_600
+        for piece in pieces:
+            assert piece.first % piece.step_s == 0 == piece.end % piece.step_s
+            assert piece.first < piece.end
+        assert all(a.end == b.first for a, b in pairwise(pieces))
