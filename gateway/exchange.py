@@ -83,20 +83,25 @@ class Turn:
 
 class WholeBody:
     """A filter's verdict: the call waits until its request is whole, then goes on as judge says. most: bytes; a longer
-    body is refused."""
+    body is refused, or is_partial: judged by what came until it was longer."""
 
-    __slots__ = ("judge", "most")
+    __slots__ = ("is_partial", "judge", "most")
 
-    def __init__(self, most: int, judge: "Callable[[Exchange, bytes], Reply | None]") -> None:
+    def __init__(
+        self, most: int, judge: "Callable[[Exchange, bytes], Reply | Turn | None]", *, is_partial: bool = False
+    ) -> None:
         self.most = most
         self.judge = judge
+        self.is_partial = is_partial
 
 
 class Exchange:
     """Times are seconds of the worker's monotonic clock.
 
     path: canonical path, what is matched, limited, logged and forwarded. query: with its `?`, or b"".
-    block: fields to forward, filters may change it. added: fields a filter adds to the answer.
+    block: fields to forward, filters may change it. added: fields a filter adds to the answer; replaced: names,
+    lower-case, of those among them that stand in place of the service's, None: of none.
+    metadata: JSON that who was asked of the call wants in the log, b"" = none.
     host: what was matched (lower-case, no port); authority: the Host field to send.
     certificate: what the caller has proved by TLS, None: nothing.
     peer: the client's address, behind trusted proxies the right-most untrusted one. forwarded: the fields that tell
@@ -126,6 +131,7 @@ class Exchange:
         "head",
         "host",
         "listener",
+        "metadata",
         "method",
         "path",
         "peer",
@@ -134,6 +140,7 @@ class Exchange:
         "principal",
         "query",
         "reason",
+        "replaced",
         "request_id",
         "retried_at",
         "scheme",
@@ -160,6 +167,8 @@ class Exchange:
         self.query = b""
         self.block = head.block
         self.added = b""
+        self.metadata = b""
+        self.replaced: frozenset[bytes] | None = None
         self.listener = listener
         self.peer = peer
         self.scheme = scheme

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.upstream.cluster import Cluster
     from gateway.upstream.endpoint import Endpoint
     from gateway.upstream.pool import Pool
+    from gateway.upstream.shared_pool import SharedPool
     from gateway.upstream.transition import Transition
 
 RequestFilter = Callable[[Exchange], "Reply | Hold | Turn | WholeBody | Awaitable[Reply | None] | None"]
@@ -177,6 +178,7 @@ class RoutePlan:
     one each. guard: whether the service that is about to be called may be, where the filters could not know which one
     it would be. slashes: which of the path stay as they came. claimed: names, lower-case, of fields by which services
     are told who calls; untrailed: of all that no caller's trailer may bring, these among them.
+    service: `namespace/name` of the one that all its calls are for, "" = there are several, or none.
     """
 
     route: str
@@ -206,6 +208,7 @@ class RoutePlan:
     slashes: Slashes = STRICT
     claimed: frozenset[bytes] = frozenset()
     untrailed: frozenset[bytes] = frozenset()
+    service: str = ""
 
 
 @dataclass(slots=True)
@@ -220,7 +223,7 @@ class Parts:
     have something to do at the next beat. desks: by a limit's scope, where it gets its assignments; without one a
     worker counts alone. trust_domain: of the mesh's authority, "": there is none. crosses_namespaces: Routes may send
     to other namespaces where no document says anything of it.
-    pool: of connections to services, for what the gateway itself asks them.
+    pool, shared_pool: of connections to services, for what the gateway itself asks them by HTTP/1.1, and by gRPC.
     """
 
     now: Callable[[], float]
@@ -245,5 +248,6 @@ class Parts:
     passwords: PasswordWork = field(default_factory=PasswordWork)
     nonces: Nonces = field(default_factory=lambda: OwnNonces(time.time))
     pool: "Pool | None" = None
+    shared_pool: "SharedPool | None" = None
     trust_domain: str = ""
     crosses_namespaces: bool = False

@@ -1,198 +1,182 @@
-"""Has another service say whether a call may go on: external authorisation over HTTP, as Envoy's and Traefik's.
+"""Has another service say whether a call may go on: external authorisation, whoever is asked in whichever protocol.
 
 Asked of calls that no rule refuses, in the loop's callbacks. A failure is no answer: by default it refuses (503).
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final
 
-from gateway.exchange import Exchange, Reply, Turn
-from gateway.plan import FilterStep, Forecast, Parts, RequestFilter
-from gateway.relay.inquiry import Answer, Inquiry
-from gateway.routing.path import escaped
-from gateway.upstream.cluster import Cluster
-from meshway.http1.fields import find_all, pairs, remove_alike
-from meshway.http1.message import bare_head
-from meshway.model.external_check import ExternalCheck
-
-if TYPE_CHECKING:
-    from gateway.upstream.pool import Pool
+from gateway.access.checking import Asked, Policy, Question, Verdict
+from gateway.exchange import Exchange, Reply, Turn, WholeBody
+from gateway.limits.key import compile_key
+from gateway.plan import FilterStep, Forecast, RequestFilter
+from gateway.routing.predicates import Test
+from meshway.http1.fields import remove_alike
+from meshway.http1.message import NO_BODY
 
 STEP: Final = "external authorisation"
 CHECKS: Final = "meshway_external_checks_total"
 WOULD_DENY: Final = "meshway_access_would_deny_total"
 MOST_KEPT: Final = 10_000  # answers of a worker, a document
-# The gateway writes these of each request anew.
-_WRITTEN: Final = frozenset({b"x-request-id", b"traceparent"})
-_CONTENT_TYPE: Final = b"content-type"
-
-
-class Verdict(NamedTuple):
-    """reply: None lets the call pass, with lines for the service. until: monotonic seconds."""
-
-    reply: Reply | None
-    lines: bytes = b""
-    until: float = 0.0
+# Of a key these are read here, all others as a RateLimit's.
+_OWN_PARTS: Final[dict[str, Callable[[Exchange], bytes]]] = {
+    "host": lambda exchange: exchange.authority,
+    "path": lambda exchange: exchange.path,
+    "query": lambda exchange: exchange.query,
+}
+Counted = Callable[[str], None]
 
 
 @dataclass(slots=True)
 class Check:
-    """One document's. title: `AccessPolicy shop/edge`. is_enforced: else it refuses nobody, and counts."""
+    """One document's. asks: whether a call is asked of, None: each is. is_enforced: else it refuses nobody, and
+    counts."""
 
-    title: str
-    spec: ExternalCheck
-    cluster: Cluster
-    parts: Parts
+    policy: Policy
+    asked: Asked
+    asks: Test | None = None
     is_enforced: bool = True
 
     def step(self) -> FilterStep:
-        return FilterStep(STEP, "", self.compile(), self._forecast)
+        return FilterStep(STEP, "", self._compile(), self._forecast)
 
-    def compile(self) -> RequestFilter:
-        cache = self.spec.cache
-        kept: dict[bytes, Verdict] = {}
-        taken_out = frozenset(name.lower().encode() for name in self.spec.upstream_headers)
-        ask = self._asking()
-        now = self.parts.now
-        counted = self._counting()
+    def _compile(self) -> RequestFilter:
+        spec, asks = self.policy.spec, self.asks
+        taken_out = frozenset(name.lower().encode() for name in spec.upstream_headers or ())
+        begin = self._beginning()
+        wanted = spec.request_body
 
-        def check(exchange: Exchange) -> Reply | Turn | None:
-            question = ask(exchange)
+        def check(exchange: Exchange) -> Reply | Turn | WholeBody | None:
             if taken_out:
                 # What the service believes of the answer it must not get from the caller.
                 exchange.block = remove_alike(exchange.block, taken_out)
-            key = b"" if cache is None else _key(question)
-            known = kept.get(key) if key else None
+            if asks is not None and not asks(exchange):
+                return None
+            if wanted is None:
+                return begin(exchange, None, False)
+            if exchange.head.body == NO_BODY:
+                return begin(exchange, b"", False)
+            return collected
+
+        if wanted is None:
+            return check
+        most = int(wanted.max)
+
+        def judge(exchange: Exchange, body: bytes) -> Reply | Turn | None:
+            return begin(exchange, body[:most], exchange.bytes_in > most)
+
+        collected = WholeBody(most, judge, is_partial=wanted.partial)
+        return check
+
+    def _beginning(self) -> Callable[[Exchange, bytes | None, bool], Reply | Turn | None]:
+        """What begins the question of one call, or knows the answer."""
+        cache = self.policy.spec.cache
+        asked, counted = self.asked, self._counting()
+        if cache is None:
+            settle = self._settle
+
+            def ask(exchange: Exchange, body: bytes | None, is_cut: bool) -> Turn:
+                question = asked.question(exchange, body, is_cut)
+                return Asking(self, question, lambda verdict: settle(exchange, verdict), counted)
+
+            return ask
+        kept: dict[bytes, Verdict] = {}
+        key_of, now = self._key(), self.policy.parts.now
+        ttl, deny_ttl = float(cache.ttl), float(cache.deny_ttl)
+
+        def ask_once(exchange: Exchange, body: bytes | None, is_cut: bool) -> Reply | Turn | None:
+            question = asked.question(exchange, body, is_cut)
+            key = key_of(exchange, question)
+            known = kept.get(key)
             if known is not None and known.until > now():
                 counted("remembered")
                 return self._settle(exchange, known)
 
             def judged(verdict: Verdict) -> Reply | None:
-                if key and verdict.until > now():
+                life_s = ttl if verdict.reply is None else deny_ttl
+                if life_s and not verdict.is_failure:
                     if len(kept) >= MOST_KEPT:
                         kept.clear()
-                    kept[key] = verdict
+                    kept[key] = verdict._replace(until=now() + life_s)
                 return self._settle(exchange, verdict)
 
             return Asking(self, question, judged, counted)
 
-        return check
+        return ask_once
+
+    def _key(self) -> Callable[[Exchange, Question], bytes]:
+        """By what two calls are the same."""
+        cache = self.policy.spec.cache
+        assert cache is not None
+        if not cache.key:
+            return lambda _, question: question.sent()
+        own = [_OWN_PARTS[part] for part in cache.key if part in _OWN_PARTS]
+        others = [part for part in cache.key if part not in _OWN_PARTS]
+        of_others = compile_key(others, service="", route="", rule="", shares_missing=True)
+
+        def key(exchange: Exchange, _: Question) -> bytes:
+            read = [part(exchange) for part in own]
+            lengths = b",".join([b"%d" % len(part) for part in read])
+            return b"\0".join((lengths, *read, (of_others(exchange) or "").encode("utf-8", "surrogatepass")))
+
+        return key
 
     def _settle(self, exchange: Exchange, verdict: Verdict) -> Reply | None:
+        if verdict.metadata:
+            exchange.metadata = verdict.metadata
         if verdict.reply is None:
-            exchange.block += verdict.lines
+            if verdict.change is not None:
+                verdict.change(exchange)
             return None
         if self.is_enforced:
             return verdict.reply
-        if self.parts.counters is not None:
-            counters = self.parts.counters
-            counters.add(counters.counter(WOULD_DENY, policy=self.title.partition(" ")[2]))
+        counters = self.policy.parts.counters
+        if counters is not None:
+            counters.add(counters.counter(WOULD_DENY, policy=self.policy.title.partition(" ")[2]))
         return None
 
-    def _counting(self) -> Callable[[str], None]:
-        counters, policy = self.parts.counters, self.title.partition(" ")[2]
+    def _counting(self) -> Counted:
+        counters, policy = self.policy.parts.counters, self.policy.title.partition(" ")[2]
         if counters is None:
             return lambda _: None
         names = ("allowed", "denied", "failed", "remembered")
         cells = {name: counters.counter(CHECKS, policy=policy, outcome=name) for name in names}
         return lambda outcome: counters.add(cells[outcome])
 
-    # The question.
-
-    def _asking(self) -> Callable[[Exchange], Exchange]:
-        spec, now = self.spec, self.parts.now
-        names = frozenset(name.lower().encode() for name in spec.request_headers) - _WRITTEN
-        path = escaped(spec.path)
-        below = path.rstrip(b"/")
-        service = spec.service
-        authority = f"{service.service}.{self.cluster.name.partition('/')[0]}.mesh".encode()
-
-        def ask(exchange: Exchange) -> Exchange:
-            plan = exchange.plan
-            assert plan is not None, "a check is a step of a plan"
-            if names.isdisjoint(plan.claimed):
-                sent = _sent(exchange.head.block, names)
-            else:
-                # Of who calls it hears what was proved, as the service does.
-                sent = _sent(exchange.head.block, names - plan.claimed) + _sent(exchange.block, names & plan.claimed)
-            if spec.style == "envoy":
-                asked = _question(exchange, exchange.method, below + exchange.path, exchange.query, now())
-            else:
-                asked = _question(exchange, b"GET", path, b"", now())
-                asked.authority = authority
-                sent += b"X-Forwarded-Method: %b\r\nX-Forwarded-Uri: %b%b\r\n" % (
-                    exchange.method,
-                    exchange.path,
-                    exchange.query,
-                )
-            asked.block = sent
-            return asked
-
-        return ask
-
-    # The answer.
-
-    def judge(self, answer: Answer) -> Verdict | str:
-        """A text: it is none."""
-        spec, status = self.spec, answer.status
-        if spec.style == "envoy":
-            passes, is_refusal = status == 200, 300 <= status < 500
-        else:
-            passes, is_refusal = 200 <= status < 300, 300 <= status < 400 or status in (401, 403)
-        if status == 304:
-            is_refusal = False  # nobody asked whether something changed
-        cache, now = spec.cache, self.parts.now()
-        if passes:
-            lines = _lines(answer.block, spec.upstream_headers)
-            return Verdict(None, lines, 0.0 if cache is None else now + cache.ttl)
-        if is_refusal:
-            return Verdict(self._refusal(answer), b"", 0.0 if cache is None else now + cache.deny_ttl)
-        return f"service {self.cluster.name} answers {status}"
-
-    def _refusal(self, answer: Answer) -> Reply:
-        detail = f"{self.title}: service {self.cluster.name} refuses this call"
-        fields = _lines(answer.block, [name for name in self.spec.client_headers if answer.body or not _is_type(name)])
-        body = answer.body or None
-        return Reply(answer.status, "denied", "UAEX", detail, fields=fields, body=body, policy=self.title)
-
     def failed(self, why: str) -> Verdict:
         """Nobody decided."""
-        if self.spec.on_failure == "allow":
-            return Verdict(None)
-        detail = f"{self.title} cannot be decided now: {why}"
-        return Verdict(Reply(503, "policy_unavailable", "UAEX", detail, policy=self.title))
+        title = self.policy.title
+        if self.policy.spec.on_failure == "allow":
+            return Verdict(None, is_failure=True)
+        detail = f"{title} cannot be decided now: {why}"
+        return Verdict(Reply(503, "policy_unavailable", "UAEX", detail, policy=title), is_failure=True)
 
     def _forecast(self, exchange: Exchange) -> Sequence[Forecast]:
         """For whoever explains a call: nobody is asked."""
-        return [Forecast("may refuse", f"service {self.cluster.name} is asked", self.title)]
+        if self.asks is not None and not self.asks(exchange):
+            return [Forecast("pass", f"{self.asked.name} is not asked of such calls", self.policy.title)]
+        return [Forecast("may refuse", f"{self.asked.name} is asked", self.policy.title)]
 
 
 class Asking(Turn):
     """A call that waits for the answer."""
 
-    __slots__ = ("_check", "_counted", "_inquiry", "_judged", "_question")
+    __slots__ = ("_check", "_counted", "_judged", "_question", "_take_back")
 
     def __init__(
-        self,
-        check: Check,
-        question: Exchange,
-        judged: Callable[[Verdict], Reply | None],
-        counted: Callable[[str], None],
+        self, check: Check, question: Question, judged: Callable[[Verdict], Reply | None], counted: Counted
     ) -> None:
         self._check = check
         self._question = question
         self._judged = judged
         self._counted = counted
-        self._inquiry: Inquiry | None = None
+        self._take_back: Callable[[], None] | None = None
 
     def wait(self, resume: Callable[[Reply | None], None]) -> None:
         check = self._check
-        pool: Pool | None = check.parts.pool
-        assert pool is not None, "a gateway that carries calls has a pool"
 
-        def told(answer: Answer | str) -> None:
-            verdict = answer if isinstance(answer, str) else check.judge(answer)
+        def told(verdict: Verdict | str) -> None:
             if isinstance(verdict, str):
                 self._counted("failed")
                 verdict = check.failed(verdict)
@@ -200,41 +184,8 @@ class Asking(Turn):
                 self._counted("allowed" if verdict.reply is None else "denied")
             resume(self._judged(verdict))
 
-        self._inquiry = Inquiry(pool, check.cluster, self._question, float(check.spec.timeout), told)
-        self._inquiry.start()
+        self._take_back = self._question.ask(float(check.policy.spec.timeout), told)
 
     def leave(self) -> None:
-        if self._inquiry is not None:
-            self._inquiry.cancel()
-
-
-def _question(exchange: Exchange, method: bytes, path: bytes, query: bytes, now: float) -> Exchange:
-    asked = Exchange(
-        bare_head(method, exchange.authority), exchange.listener, exchange.peer, now, exchange.scheme,
-        exchange.forwarded,
-    )  # fmt: skip
-    asked.path, asked.query = path, query
-    asked.request_id, asked.traceparent = exchange.request_id, exchange.traceparent
-    asked.principal = exchange.principal
-    asked.attempts = 1
-    return asked
-
-
-def _key(question: Exchange) -> bytes:
-    """All that is sent, but for what is new in every call; the caller's address is in `forwarded`."""
-    parts = (question.method, question.authority, question.path, question.query, question.forwarded, question.block)
-    return b"\0".join(parts)
-
-
-def _sent(block: bytes, names: Collection[bytes]) -> bytes:
-    return b"".join([b"%b: %b\r\n" % (name, value) for name, value in pairs(block) if name in names])
-
-
-def _lines(block: bytes, names: Sequence[str]) -> bytes:
-    return b"".join(
-        [b"%b: %b\r\n" % (name.encode(), value) for name in names for value in find_all(block, name.lower().encode())]
-    )
-
-
-def _is_type(name: str) -> bool:
-    return name.lower().encode() == _CONTENT_TYPE
+        if self._take_back is not None:
+            self._take_back()

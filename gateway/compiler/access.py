@@ -11,7 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.access import grpc_check, http_check
 from gateway.access.addresses import Addresses
+from gateway.access.checking import Asked, Policy
 from gateway.access.external import Check
 from gateway.access.gate import AccessStep, Authorize, Gate, Guard, Rules, Verdict
 from gateway.access.mesh_only import mesh_only
@@ -25,11 +27,11 @@ from gateway.access.proof import (
     is_principal,
     is_workload,
 )
-from gateway.access.readings import Readings, folded
+from gateway.access.readings import MOST_READ, Readings, folded, is_plain
 from gateway.compiler.clusters import ClusterKey
 from gateway.compiler.diff import DocumentKey, Entry, ServiceKey
 from gateway.compiler.host_build import build_host
-from gateway.compiler.matches import Placed, read_match
+from gateway.compiler.matches import Placed, ReadMatch, read_match
 from gateway.compiler.mesh_tls import MeshTls
 from gateway.compiler.policies import (
     MESH,
@@ -42,6 +44,7 @@ from gateway.compiler.policies import (
 )
 from gateway.exchange import Exchange, Reply
 from gateway.plan import FilterStep, Forecast, Parts
+from gateway.routing.path_match import compile_path
 from gateway.routing.predicates import Test
 from gateway.routing.table import Candidate
 from gateway.upstream.cluster import Cluster
@@ -89,14 +92,16 @@ class Access:
         self._mesh_tls = MeshTls(self._mesh, self._namespaces)
         self._checks: dict[DocumentKey, FilterStep] = {}
         self.asked = tuple(
-            _cluster_key(entry.spec.external.service, entry.namespace) for entry in policies if entry.spec.external
+            _cluster_key(entry.spec.external.service, entry.namespace)
+            for entry in policies
+            if entry.spec.external is not None and entry.spec.external.service is not None
         )
         self._gates: dict[tuple[tuple[DocumentKey, ...], str, str, str], Gate | None] = {}
         self.told = frozenset(
             name.lower().encode()
             for entry in policies
             if entry.spec.external is not None
-            for name in entry.spec.external.upstream_headers
+            for name in entry.spec.external.upstream_headers or ()
         )
 
     def route_gate(self, places: Iterable[Place], origin: str) -> Gate | None:
@@ -127,10 +132,16 @@ class Access:
         if step is None:
             spec = entry.spec.external
             assert spec is not None
-            cluster = cluster_for(_cluster_key(spec.service, entry.namespace))
-            check = Check(f"AccessPolicy {entry.title}", spec, cluster, self._parts, entry.spec.mode == "enforce")
+            policy = Policy(f"AccessPolicy {entry.title}", entry.namespace, spec, self._parts)
+            asks = fits_any(spec.when, "spec.external.when", self._parts, self._readings)
+            check = Check(policy, _asked(policy, cluster_for), asks, entry.spec.mode == "enforce")
             step = self._checks[entry.key] = check.step()
         return step
+
+    def overrules(self, places: Iterable[Place]) -> bool:
+        """Whether somebody who is asked may put fields in place of the service's answer's."""
+        external = (entry.spec.external for entry in self._attached.at(places))
+        return any(one is not None and one.protocol == "grpc" for one in external)
 
     def _gate(self, entries: Entries, origin: str, owner: str, outside: str = "") -> Gate | None:
         """outside: the service's name, where it leads out of the mesh."""
@@ -305,7 +316,8 @@ class RuleAccess:
 
     services: its destinations. standing_in: of each cluster, who may be called in its place. unusable: of a service for
     which a policy speaks that cannot be used, what its calls get. is_rewritten: the service sees another path, or other
-    headers, than the Route. steps: asked before the call goes on. guard: asked of each service that is called.
+    headers, than the Route. steps: asked before the call goes on. overrules_answers: fields of the service's answer, by
+    the word of who is asked. guard: asked of each service that is called.
     """
 
     def __init__(
@@ -339,6 +351,7 @@ class RuleAccess:
             place for key in involved for place in service_places(key.namespace, key.service, key.subset)
         )
         checks = access.checks((*(own or wide), *route), cluster_for)
+        self.overrules_answers = access.overrules((*(own or wide), *route))
         self._asked = frozenset(id(step) for step in checks)
         self.steps += tuple({id(step): step for step in checks}.values())
         self.guard = self.guard_of(services)
@@ -379,6 +392,41 @@ class RuleAccess:
 
 
 _NOT_ASKED: Final = Reply(403, "denied", "UAEX", "nobody is asked of a copy")
+
+
+def _asked(policy: Policy, cluster_for: Callable[[ClusterKey], Cluster]) -> Asked:
+    spec = policy.spec
+    if spec.url is not None:
+        return http_check.of_url(policy, spec.url)
+    assert spec.service is not None
+    cluster = cluster_for(_cluster_key(spec.service, policy.namespace))
+    return grpc_check.GrpcAsked(policy, cluster) if spec.protocol == "grpc" else http_check.of_service(policy, cluster)
+
+
+def fits_any(matches: Sequence[Match], at: str, parts: Parts, readings: Readings) -> Test | None:
+    """Whether a call fits one of them by any reading of its path, so that nobody gets past by how it is spelled; None:
+    every call does. Raises CompileError."""
+    tests = [_fits(read_match(match, f"{at}[{index}]", parts), readings) for index, match in enumerate(matches)]
+    return _any_of(tests) if tests else None
+
+
+def _fits(read: ReadMatch, readings: Readings) -> Test:
+    as_written = compile_path(read.path)
+    by_others = [fits for path in _as_read_by_anybody(read.path) if (fits := compile_path(path)) is not None]
+    if as_written is None:
+        return read.test or _anybody
+
+    def fits_path(exchange: Exchange) -> bool:
+        path = exchange.path
+        if as_written(path):
+            return True
+        if is_plain(path):
+            return any(fits(path) for fits in by_others)
+        return len(path) > MOST_READ or any(fits(each) for each in readings.of(path) for fits in by_others)
+
+    both = _both(fits_path, read.test)
+    assert both is not None
+    return both
 
 
 def _cluster_key(service: Destination, namespace: str) -> ClusterKey:

@@ -223,7 +223,7 @@ def _compile_rule(
         rule=name,
         slot=counters.rule_slot(entry.title, name) if counters is not None else 0,
         request_filters=tuple(step.run for step in steps),
-        response_filters=order.response_filters(rule, limits),
+        response_filters=order.response_filters(rule, limits, is_overruled=access.overrules_answers),
         choose=choose,
         retry=retry_plan(retry) if keys else None,
         hedge=hedge_plan(policy.hedge) if keys else None,
@@ -245,6 +245,7 @@ def _compile_rule(
         guard=access.guard,
         slashes=slashes,
         claimed=claimed,
+        service=service if len({key[:2] for key in keys}) == 1 else "",
         untrailed=claimed | context.access.told if context.access.told else claimed,
     )
     for destination in changed:

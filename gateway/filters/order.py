@@ -22,6 +22,7 @@ from gateway.filters import (
 from gateway.filters.limit import AppliedLimit
 from gateway.filters.standing import compile_cost_removal
 from gateway.plan import STRICT, FilterStep, Parts, RequestFilter, ResponseFilter, Slashes
+from meshway.http1.message import ResponseHead
 from meshway.model.match import PathMatch
 from meshway.model.route import Rule, RuleDestination
 
@@ -94,7 +95,10 @@ def _header_steps(part: Rule | RuleDestination, paths: Sequence[PathMatch]) -> l
     return steps
 
 
-def response_filters(rule: Rule, limits: Sequence[AppliedLimit] = ()) -> tuple[ResponseFilter, ...]:
+def response_filters(
+    rule: Rule, limits: Sequence[AppliedLimit] = (), *, is_overruled: bool = False
+) -> tuple[ResponseFilter, ...]:
+    """is_overruled: who is asked of a call may put fields in place of the answer's, which is done with these."""
     filters: list[ResponseFilter] = []
     if (removal := compile_cost_removal(limits)) is not None:
         filters.append(removal)
@@ -106,4 +110,10 @@ def response_filters(rule: Rule, limits: Sequence[AppliedLimit] = ()) -> tuple[R
         filters.append(headers.compile_response_filter(rule.response_headers))
     if rule.compression is not None:
         filters.append(compress.compile_response_filter(rule.compression))
+    if is_overruled and not filters:
+        filters.append(_as_it_is)
     return tuple(filters)
+
+
+def _as_it_is(_: ResponseHead) -> None:
+    """Where nothing else is changed."""

@@ -160,8 +160,8 @@ class Call(Ending):
     def _collect(self, wanted: WholeBody, plan: RoutePlan, index: int) -> None:
         """index: of the filter to go on with."""
         self._wants_whole = (wanted, plan, index)
-        if not self._is_above(wanted.most):
-            if self.is_request_whole:
+        if wanted.is_partial or not self._is_above(wanted.most):
+            if self.is_request_whole or self.exchange.bytes_in > wanted.most:
                 self._judge_whole()
             else:
                 if self.exchange.head.expect_continue and not self.exchange.bytes_in:
@@ -179,7 +179,9 @@ class Call(Ending):
         assert self._wants_whole is not None
         (wanted, plan, index), self._wants_whole = self._wants_whole, None
         verdict = wanted.judge(self.exchange, b"" if self.body is None else self.body.held())
-        if verdict is not None:
+        if isinstance(verdict, Turn):
+            self._wait(verdict, plan, index)
+        elif verdict is not None:
             self.answer(verdict)
         else:
             self._filter(plan, index)
@@ -300,8 +302,11 @@ class Call(Ending):
             body.hold(data)
             if self._wants_whole is None:
                 self.downstream.pause_body()
-            else:
+            elif not self._wants_whole[0].is_partial:
                 self._is_above(self._wants_whole[0].most)
+            elif self.exchange.bytes_in > self._wants_whole[0].most:
+                self.downstream.pause_body()
+                self._judge_whole()
 
     def _is_too_large(self) -> bool:
         """Of a body whose length was not announced; it is refused then."""
@@ -361,6 +366,8 @@ class Call(Ending):
             if plan.settle is not None:
                 plan.settle(exchange, head)
             head = head.changed(plan.response_filters)
+            if exchange.replaced is not None:
+                head = head.without(exchange.replaced)
             if plan.encode is not None:
                 head, first, self.downstream = encoding.begin(
                     plan.encode, exchange, head, first, ended, self.downstream

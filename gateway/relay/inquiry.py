@@ -27,13 +27,13 @@ class Answer(NamedTuple):
 
 
 class Inquiry:
-    """exchange: what is asked, without a body. tell: called once, unless it is cancelled, with the answer, or why there
-    is none. An `UpstreamEvents`, a `Waiter` and the owner of its connection's timer.
+    """exchange: what is asked; body: with its length in the exchange's head. tell: called once, unless it is cancelled,
+    with the answer, or why there is none. An `UpstreamEvents`, a `Waiter` and the owner of its connection's timer.
     """
 
     __slots__ = (
         "_body", "_cluster", "_connecting", "_due", "_endpoint", "_exchange", "_head", "_is_fresh", "_is_over", "_pool",
-        "_tell", "_upstream",
+        "_sent", "_tell", "_upstream",
     )  # fmt: skip
 
     def __init__(
@@ -43,6 +43,7 @@ class Inquiry:
         exchange: Exchange,
         timeout_s: float,
         tell: Callable[[Answer | str], None],
+        body: bytes = b"",
     ) -> None:
         self._pool = pool
         self._cluster = cluster
@@ -50,6 +51,7 @@ class Inquiry:
         self._tell = tell
         self._due = pool.now() + timeout_s
         self._body = b""
+        self._sent = body
         self._connecting: Connecting | None = None
         self._endpoint: Endpoint | None = None
         self._head: ResponseHead | None = None
@@ -92,7 +94,7 @@ class Inquiry:
     def _send(self, upstream: Upstream) -> None:
         self._upstream = upstream
         self._pool.wheel.set(upstream.timer, self, self._due)
-        upstream.send_request(self._exchange, self, -1, b"", True, b"")
+        upstream.send_request(self._exchange, self, -1, self._sent, True, b"")
 
     def on_head(self, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
         self._head = head

@@ -18,8 +18,9 @@ _encode: Final = msgspec.json.Encoder().encode
 class LineWriter:
     """Fields: `time` (when the call ended, RFC 3339), `duration_ms first_byte_ms listener peer principal method
     authority path route rule service instance status flag reason attempts bytes_in bytes_out request_id trace_id
-    protocol`, of an answer of our own `policy` (by whose word) and `detail` (why, in words), and `attempts_detail`,
-    each attempt in order, of a call that took more than one. Durations in
+    protocol`, of an answer of our own `policy` (by whose word) and `detail` (why, in words), `authorization` (what the
+    service that was asked of the call tells of it, an object), and `attempts_detail`, each attempt in order, of a call
+    that took more than one. Durations in
     milliseconds, sizes in bytes; "" where a call never came that far, null for a first byte that never came. path:
     without its query. began_ms of an attempt: after the call's start, which is the line's time less its duration.
 
@@ -73,7 +74,7 @@ class LineWriter:
                 b'","trace_id":"',
                 trace[3:35] if len(trace) >= 55 else b"",
                 b'","protocol":"HTTP/1.1"' if exchange.head.minor else b'","protocol":"HTTP/1.0"',
-                _more(exchange) if exchange.attempts > 1 or exchange.reason else b"",
+                _more(exchange) if exchange.attempts > 1 or exchange.reason or exchange.metadata else b"",
                 b"}\n",
             )
         )
@@ -122,6 +123,8 @@ def _more(exchange: Exchange) -> bytes:
     more = b""
     if exchange.policy:
         more = b"," + _encode({"policy": exchange.policy, "detail": exchange.detail})[1:-1]
+    if exchange.metadata:
+        more += b',"authorization":' + exchange.metadata
     return more + _attempts(exchange) if exchange.attempts > 1 else more
 
 

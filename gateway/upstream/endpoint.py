@@ -7,6 +7,7 @@ from meshway.model.instance import Instance
 if TYPE_CHECKING:
     from gateway.upstream.cluster import Cluster
     from gateway.upstream.outside import Outside
+    from gateway.upstream.shared_pool import SharedConnection
     from gateway.wire.interfaces import Upstream
 
 
@@ -21,7 +22,8 @@ class Endpoint:
     failing check. ewma_s, ewma_at: of its latency (balancing/peak_ewma.py), 0 = unknown. limit: adaptive, of its own
     (endpoint_limits.py). outside: its address is to be looked up and judged at every connection. is_kept: the registry
     has dropped it and it is called on while it answers. answers: good ones that no outlier detection has counted.
-    answers_told: all good ones until they were last reported as evidence.
+    answers_told: all good ones until they were last reported as evidence. shared: the one connection for requests that
+    run beside each other.
     """
 
     __slots__ = (
@@ -48,6 +50,7 @@ class Endpoint:
         "port",
         "registered_id",
         "serving_since",
+        "shared",
         "weight",
     )
 
@@ -72,6 +75,7 @@ class Endpoint:
         self.ewma_s = 0.0
         self.ewma_at = 0.0
         self.idle: list[Upstream] = []
+        self.shared: SharedConnection | None = None
         self.outlier: Any = None
         self.limit: Any = None
         self.outside: Outside | None = None

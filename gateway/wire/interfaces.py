@@ -4,6 +4,7 @@ Both sides push into the relay by its callbacks and are pulled back by pause and
 come; nobody collects a body. All calls happen on the worker's loop, and each may call back before it returns.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.exchange import Exchange, Reply
@@ -140,3 +141,46 @@ class Upstream(TimerOwner, Protocol):
 
     def close(self) -> None:
         """Idle, or the exchange is over for us before the answer was. No event follows."""
+
+
+class AnswerEvents(Protocol):
+    """What is heard of one request on a connection that many share. Fields: names in lower case. on_lost is the last
+    that is heard, and nothing follows a message that ended."""
+
+    def on_fields(self, fields: Sequence[tuple[bytes, bytes]], ended: bool) -> None:
+        """The head, with `:status`."""
+
+    def on_data(self, data: bytes, ended: bool) -> None: ...
+
+    def on_trailers(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """The message is whole."""
+
+    def on_lost(self, kind: str, detail: str) -> None:
+        """kind: `refused_stream` (nobody has looked at the request), `reset`, `upstream_protocol`."""
+
+
+class SharedUpstream(TimerOwner, Protocol):
+    """One connection to an endpoint, on which many requests run beside each other.
+
+    timer: its own, for how long it may be idle. closes_at: as of an `Upstream`. requests: begun on it. running: those
+    that are not over.
+    """
+
+    timer: Timer
+    closes_at: float
+    requests: int
+
+    @property
+    def running(self) -> int: ...
+
+    def can_begin(self) -> bool:
+        """Neither side is leaving or gone."""
+
+    def begin(self, fields: Sequence[tuple[bytes, bytes]], body: bytes, events: AnswerEvents) -> int:
+        """A whole request; returns its number here. Only where it can begin."""
+
+    def cancel(self, number: int) -> None:
+        """Nobody hears of this one any more."""
+
+    def retire(self) -> None:
+        """Begins nothing any more, and closes when nothing runs on it."""

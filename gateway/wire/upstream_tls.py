@@ -16,7 +16,7 @@ from gateway.trust import Trust
 from gateway.upstream.cluster_settings import MESH, TlsSettings
 from meshway.certificates import CertificateFault, Pair, alternative_names, read_pair
 from meshway.identity import IdentityFault, parse_spiffe_id, serial_hash
-from meshway.tls import client_context
+from meshway.tls import ALPN, client_context
 
 
 class UpstreamContexts:
@@ -32,18 +32,19 @@ class UpstreamContexts:
     ) -> None:
         self._secrets, self._wall = secrets, wall
         self._trust, self._identity = trust, identity
-        self._made: dict[TlsSettings, tuple[tuple[Any, ...], ssl.SSLContext]] = {}
+        self._made: dict[tuple[TlsSettings, tuple[str, ...]], tuple[tuple[Any, ...], ssl.SSLContext]] = {}
 
-    def context(self, tls: TlsSettings) -> ssl.SSLContext:
-        """Raises CertificateFault, which says what is missing."""
+    def context(self, tls: TlsSettings, alpn: tuple[str, ...] = ALPN) -> ssl.SSLContext:
+        """alpn: what is offered to be spoken. Raises CertificateFault, which says what is missing."""
         made_of = self._materials(tls)
-        known = self._made.get(tls)
+        known = self._made.get((tls, alpn))
         if known is not None and known[0] == made_of:
             return known[1]
         context = client_context(*made_of)
+        context.set_alpn_protocols(list(alpn))
         # The name is another one than what was asked for: it is looked at after the handshake.
         context.check_hostname = not tls.names and tls.mode != MESH
-        self._made[tls] = made_of, context
+        self._made[tls, alpn] = made_of, context
         return context
 
     def _materials(self, tls: TlsSettings) -> tuple[bytes | None, Pair | None]:

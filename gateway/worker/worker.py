@@ -70,11 +70,14 @@ from gateway.telemetry.counters import BEYOND, Counters
 from gateway.telemetry.finish import Finisher
 from gateway.telemetry.recent import RECENT, RecentCalls, recent_calls
 from gateway.telemetry.recorder import Recorder
+from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Pool
+from gateway.upstream.shared_pool import SharedPool
 from gateway.upstream.transition import Transition
 from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.places import Places, allow_all_descriptors
+from gateway.wire.http2.client import make_shared_connector
 from gateway.wire.tls import TlsFace
 from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.apply import Applier
@@ -189,6 +192,9 @@ class Worker:
         secrets = SecretRing()
         contexts = UpstreamContexts(secrets, lambda: self._compiler.tables.trust, lambda: self._serving.identity)
         pool = self._pool = Pool(make_connector(self._loop, contexts=contexts), self._wheel, now)
+        shared_pool = self._shared_pool = SharedPool(
+            make_shared_connector(self._loop, contexts=contexts), self._wheel, now
+        )
         parts = self._parts = Parts(
             now=now,
             random=random,
@@ -199,8 +205,9 @@ class Worker:
             counters=self._counters,
             host_table=HostTable(Path(start.host_table), start.column),
             report=self._report,
-            retire=pool.close_idle,
+            retire=self._retire,
             pool=pool,
+            shared_pool=shared_pool,
             desks=self._desks(start.workers),
             nonces=self._nonces,
             keys=KeyRing(lambda url: self.channel.send(MissingKey(url=url))),
@@ -353,12 +360,17 @@ class Worker:
         if self._beats % BEATS_PER_SIGN == 0:
             self.channel.send(Alive())
 
+    def _retire(self, endpoint: Endpoint) -> None:
+        """An endpoint is gone, or is to be connected to otherwise."""
+        self._pool.close_idle(endpoint)
+        self._shared_pool.retire(endpoint)
+
     def _close_idle(self) -> None:
         """Connections of callers and to services that carry no call."""
         for listener in self._listening.listeners:
             listener.close_idle()
         for endpoint in self._holder.tables.endpoints.values():
-            self._pool.close_idle(endpoint)
+            self._retire(endpoint)
 
     def leave(self) -> None:
         """SIGTERM to this process alone; when the whole host ends, the supervisor says so in the same moment."""

@@ -4,8 +4,10 @@ The fields that go on as they came stay one block of bytes. A message is then wr
 fields we add, in one write (docs/internals/wire.md).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
+
+from meshway.http1.fields import remove
 
 NO_BODY: Final = 0
 CHUNKED: Final = -1
@@ -134,6 +136,12 @@ class ResponseHead:
             for change in changes:
                 change(other)
             self._changes, self._changed = changes, other
+        return other
+
+    def without(self, names: Collection[bytes]) -> "ResponseHead":
+        """A copy without the fields of these names (lower-case)."""
+        other = self.copy()
+        other.block = remove(other.block, names)
         return other
 
     def copy(self) -> "ResponseHead":

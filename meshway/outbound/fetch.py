@@ -8,6 +8,7 @@ import ssl
 from typing import Final
 from urllib.parse import urlsplit
 
+from meshway.http1.message import ResponseHead
 from meshway.outbound.connection import Dial, PlainConnection, PlainError
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -41,9 +42,29 @@ async def _ask(
     timeout_s: float,
 ) -> tuple[int, bytes]:
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    fields = f"Host: {parts.netloc}\r\nAccept: application/json\r\nUser-Agent: meshway\r\nConnection: close\r\n"
+    fields = b"Accept: application/json\r\nUser-Agent: meshway\r\n" + further
+    head, text = await ask_at(url, method, target.encode(), fields, body, dial, tls, limit=limit, timeout_s=timeout_s)
+    return head.status, text
+
+
+async def ask_at(
+    url: str,
+    method: bytes,
+    target: bytes,
+    fields: bytes,
+    body: bytes | None,
+    dial: Dial,
+    tls: ssl.SSLContext,
+    *,
+    limit: int,
+    timeout_s: float,
+) -> tuple[ResponseHead, bytes]:
+    """Head and body of the answer, whatever it is. url: says where; target: what is asked for there. fields: all but
+    Host, framing and Connection, each `Name: value CRLF`. Raises PlainError."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    fields = b"Host: %b\r\nConnection: close\r\n%b" % (parts.netloc.encode(), fields)
     try:
         async with asyncio.timeout(timeout_s):
             reader, writer = await dial(host, port, timeout_s)
@@ -51,8 +72,7 @@ async def _ask(
             try:
                 if parts.scheme == "https":
                     await writer.start_tls(tls, server_hostname=host)
-                asked = fields.encode() + further
-                head = await connection.ask(method, target.encode(), asked, body, timeout_s=timeout_s)
+                head = await connection.ask(method, target, fields, body, timeout_s=timeout_s)
                 text = await connection.text(limit + 1, timeout_s)
             finally:
                 connection.abort()
@@ -62,7 +82,7 @@ async def _ask(
         raise PlainError(f"{host}:{port}: {getattr(error, 'verify_message', '') or error}", "reset") from error
     if len(text) > limit:
         raise PlainError(f"{host}:{port} answers more than {limit} bytes", "protocol")
-    return head.status, text
+    return head, text
 
 
 def _place(url: str) -> str:

@@ -1,7 +1,6 @@
 """The standard health question of gRPC (grpc.health.v1.Health/Check) over HTTP/2 without TLS; one call."""
 
 import asyncio
-import struct
 from typing import Final
 
 from h2.config import H2Configuration
@@ -17,7 +16,9 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError
 
+from meshway.grpc_message import framed, timeout_field, unframed
 from meshway.outbound.connection import PlainError
+from meshway.protobuf import as_number, octets, read
 
 _READ: Final = 65536
 _MAX_ANSWER: Final = 4096  # an answer is two bytes; what else a server may add stays small
@@ -54,7 +55,7 @@ class _Answer:
             return "status"
         try:
             return "" if _serving_status(self._body) == _SERVING else "status"
-        except (IndexError, ValueError):
+        except ValueError:
             return "protocol"
 
 
@@ -109,54 +110,19 @@ def _head(host: str, timeout_s: float) -> list[tuple[str, str]]:
         ("te", "trailers"),
         ("content-type", "application/grpc"),
         ("user-agent", "meshway-health"),
-        ("grpc-timeout", f"{max(1, round(timeout_s * 1000))}m"),
+        ("grpc-timeout", timeout_field(timeout_s).decode()),
     ]
 
 
 def _question(service: str) -> bytes:
-    """HealthCheckRequest {string service = 1}, with gRPC's five bytes before it: not compressed, and how long."""
-    name = service.encode()
-    message = b"\x0a" + _varint(len(name)) + name if name else b""
-    return struct.pack("!BI", 0, len(message)) + message
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
+    """HealthCheckRequest {string service = 1}."""
+    return framed(octets(1, service.encode()))
 
 
 def _serving_status(body: bytes) -> int:
-    """Field 1 of HealthCheckResponse, 0 where it is absent. Raises ValueError or IndexError for what is none."""
-    compressed, length = struct.unpack_from("!BI", body.ljust(5, b"\xff"))
-    message = body[5:]
-    if compressed or length != len(message):
-        raise ValueError("no whole, plain message")
-    status, at = 0, 0
-    while at < len(message):
-        tag, at = _read_varint(message, at)
-        if tag & 7 == 0:
-            value, at = _read_varint(message, at)
-            status = value if tag >> 3 == 1 else status
-        elif tag & 7 == 2:  # a field of a later version
-            size, at = _read_varint(message, at)
-            at += size
-        else:
-            raise ValueError("a field that cannot be skipped")
+    """Field 1 of HealthCheckResponse, 0 where it is absent. Raises ValueError for what is none."""
+    status = 0
+    for field, value in read(unframed(body)):
+        if field == 1:
+            status = as_number(value)
     return status
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise ValueError("a number of more than 64 bits")

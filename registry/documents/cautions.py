@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 
 from meshway.model import mesh_settings, trust_bundle
+from meshway.model.access_policy import AccessPolicy
 from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.mesh_settings import MeshSettings
@@ -26,6 +27,7 @@ from registry.documents.shadows import shadowed_rules
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Set
 
+    from meshway.model.external_check import ExternalCheck
     from meshway.model.match import Match
     from meshway.model.traffic_policy import Timeouts
     from registry.documents.host_order import Asked
@@ -39,8 +41,8 @@ _MOST_NAMED: Final = 10  # namespaces in one warning
 
 class Caution(msgspec.Struct, frozen=True, kw_only=True):
     """document: `Route shop/cart`. code: no_instances, keeps_instances, shadowed_rule, never_matches, unknown_method,
-    unknown_host, attempt_exceeds_deadline, unused_policy, weaker_than_mesh,
-    expires_soon, chain_reordered or no_authority."""
+    unknown_host, attempt_exceeds_deadline, unused_policy, weaker_than_mesh, fail_open,
+    cache_narrower_than_check, expires_soon, chain_reordered or no_authority."""
 
     document: str
     path: str
@@ -62,6 +64,8 @@ def cautions(rows: Iterable[DocumentRow], draft: Draft) -> Iterator[Caution]:
             yield from mesh_hosts.cautions(row, spec)
         elif isinstance(spec, RateLimit):
             yield from _of_methods(row, spec.match, "spec.match")
+        elif isinstance(spec, AccessPolicy) and spec.external is not None:
+            yield from _of_check(row, spec.external)
         elif isinstance(spec, TrafficPolicy):
             yield from _of_policy(row, spec, draft)
         elif isinstance(spec, Namespace | MeshSettings):
@@ -118,6 +122,16 @@ def _of_route(row: DocumentRow, spec: Route) -> Iterator[Caution]:
                     path = member_path(f"spec.rules[{at}].match[{place}].headers", name)
                     message = f"a match never sees {name}: it belongs to the gateway or to the connection"
                     yield _caution(row, path, "never_matches", message)
+
+
+def _of_check(row: DocumentRow, external: ExternalCheck) -> Iterator[Caution]:
+    yield from _of_methods(row, external.when, "spec.external.when")
+    if external.on_failure == "allow":
+        message = "lets calls pass while nobody can be asked: whoever can keep the answers away gets in"
+        yield _caution(row, "spec.external.on_failure", "fail_open", message)
+    if external.cache is not None and external.cache.key:
+        message = "holds one answer for calls that differ in what is sent: name all that the answer depends on"
+        yield _caution(row, "spec.external.cache.key", "cache_narrower_than_check", message)
 
 
 def _of_methods(row: DocumentRow, matches: Iterable[Match], path: str) -> Iterator[Caution]:

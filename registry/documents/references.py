@@ -68,7 +68,8 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
         case Listener() if (name := _trusted_secret(spec)) is not None:
             return (Reference("spec.tls.trust", "secret", namespace, name, "ca_bundle"),)
         case AccessPolicy():
-            asked = () if spec.external is None else (spec.external.service,)
+            service = None if spec.external is None else spec.external.service
+            asked = () if service is None else (service,)
             return (
                 *_of_targets(spec.targets, namespace),
                 *_of_lists(spec, namespace),

@@ -21,16 +21,20 @@ from gateway.routing.table import Tables, TablesHolder
 from gateway.secret_ring import SecretRing
 from gateway.telemetry.access_line import LineWriter, outcome_of
 from gateway.telemetry.counters import Counters
+from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import Lookup, OutsideHosts, looked_up
 from gateway.upstream.pool import Pool
+from gateway.upstream.shared_pool import SharedPool
 from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
 from gateway.wire.http1.server import ServerProtocol
+from gateway.wire.http2.client import make_shared_connector
 from gateway.wire.tls import TlsFace
 from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.serving import Serving
 from meshway.assignments.ledger import Ledger
 from meshway.assignments.messages import Ask, Budget
+from meshway.issuers.link import IssuerLink
 from meshway.snapshot import Change
 from tests.parts.clock import LeapingClock
 from tests.parts.conditions import until
@@ -143,13 +147,22 @@ async def compiled_gateway(
     wheel = TimerWheel(now())
     secrets = SecretRing()
     contexts = UpstreamContexts(secrets, lambda: compiler.tables.trust, lambda: gateway.serving.identity)
-    pool = Pool(make_connector(loop, contexts=contexts, outside=OutsideHosts(now, lookup)), wheel, now)
+    outside = OutsideHosts(now, lookup)
+    pool = Pool(make_connector(loop, contexts=contexts, outside=outside), wheel, now)
+    shared_pool = SharedPool(make_shared_connector(loop, contexts=contexts, outside=outside), wheel, now)
+
+    def retire(endpoint: Endpoint) -> None:
+        pool.close_idle(endpoint)
+        shared_pool.retire(endpoint)
+
     parts = Parts(
         now=now,
         random=random,
         zone=zone,
-        retire=pool.close_idle,
+        retire=retire,
         pool=pool,
+        shared_pool=shared_pool,
+        issuers=IssuerLink(allow_loopback=True),
         desks=_desks(lost, now),
         counters=counters,
         secrets=secrets,
@@ -202,7 +215,7 @@ async def compiled_gateway(
         context.abort_all()
         tls_context.abort_all()
         for endpoint in holder.tables.endpoints.values():
-            pool.close_idle(endpoint)
+            retire(endpoint)
         await until(lambda: not context.connections and not tls_context.connections, what="connections that end")
 
 

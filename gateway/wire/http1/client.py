@@ -7,24 +7,21 @@ be the next request's answer (response queue poisoning).
 
 import asyncio
 import enum
-import socket
-import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
 from gateway.exchange import NEVER, Exchange
-from gateway.upstream.cluster_settings import OpeningSettings, TlsSettings
+from gateway.upstream.cluster_settings import OpeningSettings
 from gateway.upstream.endpoint import Endpoint
-from gateway.upstream.outside import OutsideHosts, is_name, looked_up, refuse_named
+from gateway.upstream.outside import OutsideHosts
 from gateway.wire.http1.heads import request_head
 from gateway.wire.interfaces import Timer, UpstreamEvents
-from gateway.wire.upstream_tls import UpstreamContexts, fault_of
-from meshway.certificates import CertificateFault
+from gateway.wire.opening import Opener
+from gateway.wire.upstream_tls import UpstreamContexts
 from meshway.http1.field_lines import FieldLines, response_lines
 from meshway.http1.framing import ChunkedReader, chunk, last_chunk
 from meshway.http1.head import HeadError, HeadLimits, ResponseReader
 from meshway.http1.message import CHUNKED, UNTIL_CLOSE, ResponseHead
-from meshway.tasks import spawn
 
 if TYPE_CHECKING:
     from gateway.upstream.pool import Connector
@@ -367,7 +364,7 @@ def make_connector(
 ) -> "Connector":
     """What the pool opens connections with. contexts: of those by TLS, None: there are none. drop: fields of answers
     that callers do not get. outside: finds hosts."""
-    hosts = outside or OutsideHosts(loop.time, looked_up)
+    opener = Opener(loop, contexts, outside)
     head_limits = limits or HeadLimits()
     lines = response_lines(drop=drop)
 
@@ -381,90 +378,6 @@ def make_connector(
         def made() -> ClientProtocol:
             return ClientProtocol(endpoint, head_limits, lines)
 
-        async def open_connection() -> None:
-            try:
-                address = endpoint.address if endpoint.outside is None else await hosts.address(endpoint.outside)
-                if opening.tls is None:
-                    transport, protocol = await loop.create_connection(made, address, endpoint.port)
-                    _judge(transport, address)
-                    if preamble:
-                        transport.write(preamble)
-                else:
-                    assert contexts is not None
-                    transport, protocol = await _open_tls(
-                        loop, contexts, opening.tls, made, endpoint, address, preamble
-                    )
-            except ssl.SSLError as error:
-                on_failed(fault_of(error))
-            except CertificateFault as fault:
-                on_failed(str(fault))
-            except OSError as error:
-                on_failed(error.strerror or str(error))
-            else:
-                if opening.keepalive is not None:
-                    _keep_alive(transport, *opening.keepalive)
-                on_connected(protocol)
-
-        task = spawn(open_connection(), name=f"connect {endpoint.id}")
-
-        def abandon() -> None:
-            task.cancel()
-
-        return abandon
+        return opener.open(endpoint, made, on_connected, on_failed, opening, preamble)
 
     return connect
-
-
-async def _open_tls(
-    loop: asyncio.AbstractEventLoop,
-    contexts: UpstreamContexts,
-    tls: TlsSettings,
-    made: Callable[[], ClientProtocol],
-    endpoint: Endpoint,
-    address: str,
-    preamble: bytes,
-) -> tuple[asyncio.Transport, ClientProtocol]:
-    """address: where it is. preamble: goes before the handshake. Raises CertificateFault, OSError (or ssl.SSLError)."""
-    context, name = contexts.context(tls), tls.sni or endpoint.address
-    if preamble:
-        plain, _ = await loop.create_connection(asyncio.Protocol, address, endpoint.port)
-        _judge(plain, address)
-        plain.write(preamble)
-        protocol = made()
-        secured = await loop.start_tls(plain, protocol, context, server_hostname=name)
-        if secured is None:
-            raise ConnectionResetError("the connection was closed in the handshake")
-        transport = secured
-        protocol.connection_made(transport)
-    else:
-        transport, protocol = await loop.create_connection(
-            made, address, endpoint.port, ssl=context, server_hostname=name
-        )
-    _judge(transport, address)
-    try:
-        der = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        contexts.check(tls, endpoint.key[:2], der)
-    except CertificateFault:
-        transport.abort()
-        raise
-    return transport, protocol
-
-
-def _judge(transport: asyncio.Transport, address: str) -> None:
-    """Before anything is said: a name server's word is not believed that a document's would not be. Raises OSError."""
-    if is_name(address):
-        try:
-            refuse_named(address, transport.get_extra_info("peername")[0])
-        except OSError:
-            transport.abort()
-            raise
-
-
-def _keep_alive(transport: asyncio.Transport, time_s: int, interval_s: int, probes: int) -> None:
-    """The kernel asks a silent other side whether it is there, and ends the connection when it is not (RFC 1122
-    §4.2.3.6)."""
-    connection = transport.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (("TCP_KEEPIDLE", time_s), ("TCP_KEEPINTVL", interval_s), ("TCP_KEEPCNT", probes)):
-        if hasattr(socket, option):  # macOS has another name for the first
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

@@ -20,7 +20,7 @@ def policy(**fields: Any) -> dict[str, Any]:
         ("AccessPolicy", {"rules": [{}]}, "spec.rules[0].action", "missing_field"),
         ("AccessPolicy", policy(action="permit"), "spec.rules[0].action", "out_of_bounds"),
         ("AccessPolicy", {"default": "maybe"}, "spec.default", "out_of_bounds"),
-        ("AccessPolicy", {"default": "deny", "external": {}}, "spec.external.service", "missing_field"),
+        ("AccessPolicy", {"default": "deny", "external": {}}, "spec.external", "forbidden_combination"),
         ("AccessPolicy", policy(when={"claims": {}}), "spec.rules[0].when", "missing_field"),
         ("AccessPolicy", policy(when={"claims": {"a": "b"}, "time": {}}), "spec.rules[0].when.time", "unsupported"),
         ("AccessPolicy", policy(**{"from": [{"anonymous": True, "principal": "a"}]}), "spec.rules[0].from[0].anonymous", "forbidden_combination"),

@@ -199,3 +199,21 @@ def test_a_namespace_that_is_weaker_than_a_strict_mesh_is_told() -> None:
     assert warned(bench, mesh("strict")) == [("weaker_than_mesh", "spec.mtls")]
     assert warned(bench, namespace("strict")) == []
     assert warned(bench, namespace("permissive")) == [("weaker_than_mesh", "spec.mtls")]
+
+
+def test_a_check_that_lets_calls_pass_unasked_is_told() -> None:
+    bench = Bench()
+    bench.register()
+    external = {"service": {"service": "books"}}
+
+    def check(**fields: Any) -> Written:
+        return written("AccessPolicy", "a", {"external": external | fields})
+
+    assert warned(bench, check()) == []
+    assert warned(bench, check(on_failure="allow")) == [("fail_open", "spec.external.on_failure")]
+    assert warned(bench, check(cache={"ttl": "1s"})) == []
+    narrow = check(cache={"ttl": "1s", "key": ["path"]})
+    assert warned(bench, narrow) == [("cache_narrower_than_check", "spec.external.cache.key")]
+    assert warned(bench, check(when=[{"methods": ["GTE"]}])) == [
+        ("unknown_method", "spec.external.when[0].methods[0]"),
+    ]

@@ -1,0 +1,152 @@
+"""Connections on which many requests run beside each other: one an endpoint and worker, opened when one is needed.
+
+One that is leaving, too old, or opened otherwise than is asked for now gives way to a new one, and ends with what runs
+on it. How a connection is opened is given from outside: this layer knows no wire.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from gateway.exchange import NEVER
+from gateway.upstream.cluster_settings import OpeningSettings
+from gateway.wire.interfaces import SharedUpstream, Timer
+
+if TYPE_CHECKING:
+    from gateway.relay.deadline import TimerWheel
+    from gateway.upstream.endpoint import Endpoint
+
+MOST_RUNNING: Final = 1000  # on one connection: whoever is slower than that is asked nothing more meanwhile
+# As a `Connector` (pool.py).
+SharedConnector = Callable[
+    ["Endpoint", Callable[[SharedUpstream], None], Callable[[str], None], OpeningSettings], Callable[[], None]
+]
+
+
+class Joining:
+    """Somebody who waits for a connection. Exactly one of the two is called, unless he leaves."""
+
+    __slots__ = ("_connection", "on_connected", "on_failed")
+
+    def __init__(
+        self,
+        connection: "SharedConnection",
+        on_connected: Callable[[SharedUpstream], None],
+        on_failed: Callable[[str], None],
+    ) -> None:
+        self._connection = connection
+        self.on_connected = on_connected
+        self.on_failed = on_failed
+
+    def leave(self) -> None:
+        self._connection.waiting.pop(self, None)
+
+
+class SharedConnection:
+    """An endpoint's, while it is opened and then. waiting: in order. upstream: None = not open yet."""
+
+    __slots__ = ("_abandon", "_endpoint", "_pool", "_timer", "opening", "upstream", "waiting")
+
+    def __init__(self, pool: "SharedPool", endpoint: "Endpoint", opening: OpeningSettings) -> None:
+        self._pool, self._endpoint = pool, endpoint
+        self.opening = opening
+        self.upstream: SharedUpstream | None = None
+        self.waiting: dict[Joining, None] = {}
+        self._timer = Timer()
+        self._abandon: Callable[[], None] | None = None
+
+    def open(self, timeout_s: float) -> None:
+        pool = self._pool
+        pool.wheel.set(self._timer, self, pool.now() + timeout_s)
+        self._abandon = pool.connector(self._endpoint, self._connected, self._failed, self.opening)
+
+    def is_usable(self, opening: OpeningSettings, now: float, max_requests: int) -> bool:
+        """For one request more; while it is being opened nobody knows better. max_requests: 0 = any number."""
+        if self.opening != opening:
+            return False
+        upstream = self.upstream
+        if upstream is None:
+            return True
+        is_worn = bool(max_requests) and upstream.requests >= max_requests
+        return not is_worn and now < upstream.closes_at and upstream.can_begin()
+
+    def retire(self) -> None:
+        """Whoever waits for it is still served."""
+        if self._endpoint.shared is self:
+            self._endpoint.shared = None
+        if self.upstream is not None:
+            self.upstream.retire()
+
+    def on_timer(self, now: float) -> None:
+        if self._abandon is not None:
+            self._abandon()
+        self._failed("no connection within the connect timeout")
+
+    def _connected(self, upstream: SharedUpstream) -> None:
+        self._timer.due = NEVER
+        self.upstream = upstream
+        upstream.closes_at = self._pool.now() + self.opening.max_age_s
+        waiting, self.waiting = self.waiting, {}
+        for joining in waiting:
+            joining.on_connected(upstream)
+        if self._endpoint.shared is not self:
+            upstream.retire()
+
+    def _failed(self, detail: str) -> None:
+        self._timer.due = NEVER
+        if self._endpoint.shared is self:
+            self._endpoint.shared = None
+        waiting, self.waiting = self.waiting, {}
+        for joining in waiting:
+            joining.on_failed(detail)
+
+
+class SharedPool:
+    """One a worker. now: monotonic seconds."""
+
+    __slots__ = ("connector", "now", "wheel")
+
+    def __init__(self, connector: SharedConnector, wheel: "TimerWheel", now: Callable[[], float]) -> None:
+        self.connector = connector
+        self.wheel = wheel
+        self.now = now
+
+    def join(
+        self,
+        endpoint: "Endpoint",
+        on_connected: Callable[[SharedUpstream], None],
+        on_failed: Callable[[str], None],
+        timeout_s: float,
+        opening: OpeningSettings,
+        max_requests: int,
+    ) -> Joining | None:
+        """Calls one of the two, at once or later. timeout_s: of a connection that must be opened. None: at once."""
+        shared = endpoint.shared
+        if shared is not None and not shared.is_usable(opening, self.now(), max_requests):
+            shared.retire()
+            shared = None
+        if shared is None:
+            shared = endpoint.shared = SharedConnection(self, endpoint, opening)
+            joining = Joining(shared, on_connected, on_failed)
+            shared.waiting[joining] = None
+            shared.open(timeout_s)
+            return joining
+        upstream = shared.upstream
+        if (len(shared.waiting) if upstream is None else upstream.running) >= MOST_RUNNING:
+            on_failed(f"{MOST_RUNNING} questions are on the way to it already")
+            return None
+        if upstream is not None:
+            on_connected(upstream)
+            return None
+        joining = Joining(shared, on_connected, on_failed)
+        shared.waiting[joining] = None
+        return joining
+
+    def rest(self, upstream: SharedUpstream, idle_timeout_s: float) -> None:
+        """After a request: where it was the last one, the connection is kept for so long."""
+        if not upstream.running:
+            self.wheel.set(upstream.timer, upstream, min(self.now() + idle_timeout_s, upstream.closes_at))
+
+    def retire(self, endpoint: "Endpoint") -> None:
+        """When an endpoint is gone, was registered anew, or is to be connected to otherwise."""
+        if endpoint.shared is not None:
+            endpoint.shared.retire()

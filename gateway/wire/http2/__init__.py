@@ -1,0 +1,1 @@
+"""HTTP/2: the codec, and the side that calls services."""

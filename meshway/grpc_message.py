@@ -1,0 +1,46 @@
+"""How gRPC writes one message into a body, and what it says of a call: the part that unary calls need. Pure.
+
+Source: "gRPC over HTTP2" (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
+"""
+
+import struct
+from typing import Final
+
+CONTENT_TYPE: Final = b"application/grpc"
+PREFIX_SIZE: Final = 5
+OK: Final = 0
+DEADLINE_EXCEEDED: Final = 4
+PERMISSION_DENIED: Final = 7
+UNAVAILABLE: Final = 14
+UNAUTHENTICATED: Final = 16
+_LAST: Final = 16
+
+
+class GrpcFault(ValueError):
+    """The answer breaks the protocol."""
+
+
+def framed(message: bytes) -> bytes:
+    """Not compressed, and how long."""
+    return struct.pack("!BI", 0, len(message)) + message
+
+
+def unframed(body: bytes) -> bytes:
+    """The one message of a body. Raises GrpcFault."""
+    if len(body) < PREFIX_SIZE:
+        raise GrpcFault("the answer has no message")
+    compressed, length = struct.unpack_from("!BI", body)
+    if compressed or length != len(body) - PREFIX_SIZE:
+        raise GrpcFault("the answer is not one whole, plain message")
+    return body[PREFIX_SIZE:]
+
+
+def status_of(value: bytes | None) -> int:
+    """Of a field `grpc-status`. Raises GrpcFault."""
+    if value is None or not value.isdigit() or len(value) > 2 or int(value) > _LAST:
+        raise GrpcFault("the answer has no grpc-status")
+    return int(value)
+
+
+def timeout_field(timeout_s: float) -> bytes:
+    return b"%dm" % max(1, round(timeout_s * 1000.0))
