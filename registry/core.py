@@ -47,11 +47,14 @@ from registry.revisions.revisions import Revisions
 from registry.rights.bindings import Bindings
 from registry.rights.bootstrap import FILE_NAME, read_bootstrap
 from registry.rights.denials import Denials
+from registry.rights.federation import Federation
 from registry.rights.following import PeopleFollowing
+from registry.rights.issued_tokens import IssuedTokens
 from registry.rights.keeping import PeopleKeeping
 from registry.rights.session_callers import SessionCallers
 from registry.rights.sessions import Sessions
 from registry.rights.sign_in import SignIn
+from registry.rights.single_sign_on import SingleSignOn
 from registry.rights.tokens import Tokens
 from registry.rights.workloads import Workloads
 from registry.sealing import new_data_key, read_master_key, sealing_of
@@ -110,6 +113,8 @@ class Core:
     people: PeopleKeeping
     denials: Denials
     insight: Insight
+    federation: Federation | None
+    single_sign_on: SingleSignOn | None
     is_stopping: bool = False
 
     def missing(self) -> dict[str, str]:
@@ -167,6 +172,8 @@ async def open_core(
             background.append(spawn(PeopleFollowing(core.view, store).run(), name="people of other registries"))
         if company is not None:
             background.append(spawn(company.run(), name="lock of those who share leases"))
+        if core.federation is not None:
+            background.append(spawn(core.federation.run(), name="keys of issuers outside"))
         for task in background:
             task.add_done_callback(lambda task: _end_if_failed(task, die))
         try:
@@ -253,6 +260,10 @@ async def _assemble(
         wall=wall,
     )
     session_callers = SessionCallers(lambda: view.people, wall)
+    sessions = Sessions(view, revisions, session_callers, wall)
+    federation = None
+    if settings.oidc_file is not None:
+        federation = Federation(settings.oidc_file, allow_loopback=settings.is_on_loopback, clock=clock, wall=wall)
     # What was loaded lives as long as the process; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
@@ -278,18 +289,34 @@ async def _assemble(
         books=_books(settings, clock),
         dns=DnsCounts(),
         questions=Questions(feed, bus, is_shared=bool(settings.redis_url)),
-        sign_in=_sign_in(settings, view, session_callers, wall),
+        sign_in=_sign_in(
+            settings,
+            view,
+            session_callers,
+            None if federation is None else IssuedTokens(federation, session_callers.held_by, clock, wall),
+            wall,
+        ),
         tokens=Tokens(view, revisions, wall, may_lose_admins=settings.trusts_loopback),
-        sessions=Sessions(view, revisions, session_callers, wall),
+        sessions=sessions,
         session_callers=session_callers,
         bindings=Bindings(view, revisions, wall, may_lose_admins=settings.trusts_loopback),
         people=PeopleKeeping(view, store, revisions, session_callers, wall),
         denials=Denials(revisions, clock),
         insight=Insight(numbers, store, view, wall),
+        federation=federation,
+        single_sign_on=None
+        if federation is None
+        else SingleSignOn(federation, sealing, sessions, session_callers.held_by, wall),
     )
 
 
-def _sign_in(settings: RegistrySettings, view: View, sessions: SessionCallers, wall: Callable[[], float]) -> SignIn:
+def _sign_in(
+    settings: RegistrySettings,
+    view: View,
+    sessions: SessionCallers,
+    issued: IssuedTokens | None,
+    wall: Callable[[], float],
+) -> SignIn:
     """Raises StartRefused. Where callers on this machine are trusted, one of them makes the first token."""
     bootstrap = None
     if not settings.trusts_loopback:
@@ -303,6 +330,7 @@ def _sign_in(settings: RegistrySettings, view: View, sessions: SessionCallers, w
         workloads=Workloads(lambda: shown_trust(view), wall),
         sessions=sessions,
         is_encrypted=settings.tls_certificate is not None,
+        issued=issued,
     )
 
 

@@ -22,6 +22,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     database_url: a PostgreSQL that several registries share; empty: SQLite in data_dir.
     tls_certificate, tls_key: files, PEM; None: it speaks without TLS.
+    oidc_file: names issuers by whose word people and programs sign in (registry/rights/providers.py); None: nobody.
     master_key_file: what secrets are sealed by; None: made in data_dir, but where registries share a database.
     redis_url: where leases are shared with other registries; empty: they stay in this process. migrate: bring an older
     store to this version's tables at start. remove_after_s: how long a critical instance stays listed.
@@ -43,6 +44,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     migrate: bool = True
     redis_url: str = ""
     master_key_file: Path | None = None
+    oidc_file: Path | None = None
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     remove_after_s: float = 300.0

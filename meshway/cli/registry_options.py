@@ -41,6 +41,14 @@ TlsCertificate = Annotated[
 TlsKey = Annotated[
     Path | None, typer.Option(envvar="MESHWAY_TLS_KEY", metavar="F", help="Its key. Both are read anew as they change.")
 ]
+OidcFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MESHWAY_OIDC_FILE",
+        metavar="F",
+        help="YAML: OpenID providers where people sign in, and issuers of tokens of programs.",
+    ),
+]
 HistoryAge = Annotated[
     str,
     typer.Option(

@@ -32,12 +32,17 @@ def is_issuer(text: str) -> bool:
     return is_url and _VISIBLE.match(text) is not None and "?" not in text and "#" not in text and "@" not in text
 
 
+def is_near(url: str) -> bool:
+    """Whether its host is this machine, by its look."""
+    return urlsplit(url).hostname in LOOPBACK_HOSTS
+
+
 def _issuer(part: Any) -> Iterator[Finding]:
     if not is_issuer(part.issuer):
         yield Finding(".issuer", "out_of_bounds", "is no URL like https://id.example, without a query")
         return
     parts = urlsplit(part.issuer)
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS:
+    if parts.scheme != "https" and not is_near(part.issuer):
         reason = "is http: whoever is on the way there could log in as anybody; only a loopback address may be"
         yield Finding(".issuer", "forbidden_combination", reason)
 

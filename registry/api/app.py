@@ -21,6 +21,7 @@ from registry.api.metrics import metrics_router
 from registry.api.namespaces import namespaces_router
 from registry.api.problems import handle_problems
 from registry.api.revisions import revisions_router
+from registry.api.single_sign_on import single_sign_on_router
 from registry.api.tokens import tokens_router
 from registry.api.traffic import traffic_router
 from registry.manners.openapi import Operation
@@ -69,6 +70,7 @@ def make_api(
         namespaces_router(core),
         identity_router(core),
         tokens_router(core),
+        single_sign_on_router(core),
         audit_router(core),
         backup_router(core, description["info"]["version"], time.time),
         documents_router(core, gateways),

@@ -31,8 +31,9 @@ PREFERENCES: Final = "preferences"
 How = Literal["password", "link", "sso"]
 Carrier = Literal["cookie", "bearer"]
 SubjectKind = Literal["user", "group"]
-# Of a group of a provider's, as that calls it.
-Subject = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+# Of a group `PROVIDER:GROUP`, as the provider calls it.
+MAX_SUBJECT: Final = 200
+Subject = Annotated[str, Meta(min_length=1, max_length=MAX_SUBJECT, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _PRINCIPAL: Final = "user:"
 
 

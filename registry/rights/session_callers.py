@@ -17,7 +17,7 @@ from registry.rights.people import BINDING, SESSION, USER, Session, User, by_sub
 from registry.view.view import SEEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from registry.rights.people import Carrier
     from registry.rights.token import Grant
@@ -87,6 +87,11 @@ class SessionCallers:
         seen = self._people().get(SEEN, _NOTHING).get(digest)
         return max(session.opened_at, self.used.get(digest, 0.0), 0.0 if seen is None else float(seen.version))
 
+    def held_by(self, groups: Iterable[str]) -> tuple[Grant, ...]:
+        """Of a provider's groups, now."""
+        bindings = self._bindings()
+        return tuple(dict.fromkeys(grant for group in groups for grant in bindings.get(("group", group), ())))
+
     def forget(self) -> None:
         """Somebody has come, gone or changed."""
         self._known.clear()
@@ -100,9 +105,7 @@ class SessionCallers:
         user = read(people.get(USER, _NOTHING), session.user, User) if session.user else None
         if session.user and (user is None or user.is_disabled or user.mark != session.mark):
             return None
-        if self._grants is None:
-            self._grants = by_subject(people.get(BINDING, _NOTHING))
-        now = grants_of(self._grants, session)
+        now = grants_of(self._bindings(), session)
         must_change = user is not None and user.must_change
         caller = Caller(
             Principal(session.principal, groups=frozenset(session.groups), method="session"),
@@ -112,3 +115,8 @@ class SessionCallers:
             confirmed_at=session.confirmed_at,
         )
         return Known(session, caller, any(grant not in session.held for grant in now), must_change)
+
+    def _bindings(self) -> dict[tuple[str, str], tuple[Grant, ...]]:
+        if self._grants is None:
+            self._grants = by_subject(self._people().get(BINDING, _NOTHING))
+        return self._grants

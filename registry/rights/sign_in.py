@@ -27,6 +27,7 @@ from meshway.identity import Principal
 from meshway.problem import Problem
 from registry.rights.caller import NOBODY, TRUSTED, Caller, unauthenticated
 from registry.rights.cookies import BEARER, cookie_in, is_ours
+from registry.rights.issued_tokens import is_issued
 from registry.rights.token import id_of, is_its_own, is_live, scope_of
 from registry.rights.workloads import is_of_workload, is_written_so, void_certificate
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from meshway.http1.message import RequestHead
     from meshway.peer_certificate import PeerCertificate
     from registry.rights.bootstrap import Bootstrap
+    from registry.rights.issued_tokens import IssuedTokens
     from registry.rights.session_callers import SessionCallers
     from registry.rights.workloads import Workloads
     from registry.store.interface import TokenRecord
@@ -51,13 +53,14 @@ class SignIn:
     """One for the process. tokens: by id, as they stand now. trusts_loopback: callers on this machine need no token.
     wall: seconds since 1970. bootstrap: what signs in as long as there was never an admin. workloads: who signs in by
     certificates and service tokens, None: nobody. sessions: of people, None: there are none. is_encrypted: the registry
-    speaks TLS itself. takes_cookies: whether what a head asks for may be asked by a session of a cookie; nothing may,
-    unless the surface says so."""
+    speaks TLS itself. issued: who signs in by tokens of issuers outside, None: nobody. takes_cookies: whether what a
+    head asks for may be asked by a session of a cookie; nothing may, unless the surface says so."""
 
     __slots__ = (
         "_bootstrap",
         "_callers",
         "_is_encrypted",
+        "_issued",
         "_sessions",
         "_tokens",
         "_trusts_loopback",
@@ -76,6 +79,7 @@ class SignIn:
         workloads: Workloads | None = None,
         sessions: SessionCallers | None = None,
         is_encrypted: bool = False,
+        issued: IssuedTokens | None = None,
     ) -> None:
         self._tokens = tokens
         self._wall = wall
@@ -84,6 +88,7 @@ class SignIn:
         self._workloads = workloads
         self._sessions = sessions
         self._is_encrypted = is_encrypted
+        self._issued = issued
         self.takes_cookies: Callable[[RequestHead], bool] = lambda _: False
         # What callers send again and again, as they send it: looked up instead of hashed.
         self._callers: dict[bytes, Caller] = {}
@@ -117,6 +122,8 @@ class SignIn:
         self._callers.clear()
         if self._sessions is not None:
             self._sessions.forget()
+        if self._issued is not None:
+            self._issued.forget()
 
     def is_plain(self, head: RequestHead) -> bool:
         """Whether the cookie must do without TLS: on this machine, where the registry has none."""
@@ -130,6 +137,8 @@ class SignIn:
             return True
         if is_of_workload(caller):
             return self._workloads is not None and self._workloads.is_still(caller)
+        if is_issued(caller):
+            return self._issued is not None and self._issued.is_still(caller)
         record = self._tokens().get(caller.token)
         return record is not None and is_live(record, self._wall())
 
@@ -162,7 +171,7 @@ class SignIn:
             known = self._looked_up(sent)
             if len(self._callers) >= _REMEMBERED:
                 self._callers.clear()
-            if known.token and not is_of_workload(known):
+            if known.token and not is_of_workload(known) and not is_issued(known):
                 self._callers[sent] = known
         if known.expires_at is not None and self._wall() >= known.expires_at:
             raise unauthenticated("the token is over", code="token_expired")
@@ -174,6 +183,8 @@ class SignIn:
             if (caller := self._sessions.caller(text, "bearer")) is None:
                 raise unauthenticated("the session is over, or none of this mesh's", code="session_over")
             return caller
+        if self._issued is not None and is_written_so(text) and (issued := self._issued.caller(text)) is not None:
+            return issued
         if self._workloads is not None and is_written_so(text):
             return self._workloads.caller(text)
         token_id = id_of(text)

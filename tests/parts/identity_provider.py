@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 
@@ -15,19 +16,21 @@ CLIENT, SECRET = "backoffice", "canary-client:secret-5f1d"  # of tests
 
 class IdentityProvider:
     """claims: further ones of ID tokens, or others. life_s: of access tokens. is_down: answers 503. refusal: of logins.
-    nonce: in place of the one that was asked for.
+    nonce: in place of the one that was asked for. signed: makes the ID token of its claims.
 
     asked: grants, in order. A code is good once, by the client and the verifier it was asked for.
     """
 
     def __init__(self) -> None:
         self.key = SigningKey("EC")
+        self.key_id = "k1"
         self.claims: dict[str, Any] = {}
         self.life_s = 3600
         self.is_down = False
         self.refusal = ""
         self.subject = "ada"
         self.nonce: str | None = None
+        self.signed: Callable[[dict[str, Any]], str] = lambda claims: token(self.key, claims, kid=self.key_id)
         self.asked: list[str] = []
         self._codes: dict[str, dict[str, str]] = {}
         self._refresh: set[str] = set()
@@ -48,7 +51,7 @@ class IdentityProvider:
         if parts.path == "/.well-known/openid-configuration":
             return _said(200, self._configuration())
         if parts.path == "/keys":
-            return _said(200, {"keys": [self.key.jwk("k1")]})
+            return _said(200, {"keys": [self.key.jwk(self.key_id)]})
         if parts.path == "/authorize":
             return self._authorize({name: values[0] for name, values in parse_qs(parts.query).items()})
         if parts.path == "/token":
@@ -108,7 +111,7 @@ class IdentityProvider:
             "access_token": f"access-{self._made}",
             "token_type": "Bearer",
             "expires_in": self.life_s,
-            "id_token": token(self.key, claims),
+            "id_token": self.signed(claims),
         }
         said["refresh_token"] = f"refresh-{self._made}"
         self._refresh.add(said["refresh_token"])

@@ -54,7 +54,7 @@ async def running_registry(
     gateways = Gateways(time.monotonic)
     died: list[bool] = []
     async with open_core(
-        RegistrySettings(data_dir=folder, port=0, **({"trusts_loopback": True} | settings)),
+        RegistrySettings(data_dir=folder, **({"trusts_loopback": True, "port": 0} | settings)),
         live_gateways=gateways.live_count,
         behind=gateways.pending,
         die=lambda: died.append(True),
@@ -62,7 +62,9 @@ async def running_registry(
         surface = make_surface(core, gateways)
         loop = asyncio.get_running_loop()
         tls = None if encryption is None else encryption.context
-        server = await loop.create_server(lambda: RegistryConnection(surface, loop), "127.0.0.1", 0, ssl=tls)
+        server = await loop.create_server(
+            lambda: RegistryConnection(surface, loop), "127.0.0.1", core.settings.port, ssl=tls
+        )
         if encryption is not None:
             follow_trust(core.view, encryption, surface)
         port = server.sockets[0].getsockname()[1]

@@ -27,6 +27,7 @@ ORDER = ("put", "post", "get", "patch", "delete")
 CALLER_NEEDED = (
     "answerQuestion", "explain", "resetBreakers", "getRouteTraffic",
     "enrol", "renewCertificate", "createServiceToken", "revokeToken",
+    "startSignIn", "finishSignIn", "endSignIn", "redeemSignIn",
 )  # fmt: skip
 STREAMS = ("/v1/watch", "/v1/feed")
 

@@ -69,6 +69,11 @@ MAY = {
     "enrol": READERS + "Vgw-",
     "renewCertificate": READERS + "Vgw-",
     "createServiceToken": READERS + "Vgw-",
+    "listSignInProviders": READERS + "Vgw-",
+    "startSignIn": READERS + "Vgw-",
+    "finishSignIn": READERS + "Vgw-",
+    "endSignIn": READERS + "Vgw-",
+    "redeemSignIn": READERS + "Vgw-",
     "live": READERS + "Vgw-",
     "ready": READERS + "Vgw-",
 }
