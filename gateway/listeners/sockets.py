@@ -13,7 +13,7 @@ from meshway.problem import Problem
 
 BACKLOG: Final = 4096
 # Bytes of a connection that the system holds beside those that are under way; a fast caller's are sent at once.
-MOST_UNSENT: Final = 256 * 1024
+MOST_UNSENT: Final = 64 * 1024
 # A supervisor that was killed leaves workers behind, who let go of their sockets as soon as they notice.
 TAKEN_WAIT_S: Final = 1.0
 

@@ -1,13 +1,14 @@
 """Clients that mean harm, in a process of their own: they hold what they can and give as little as they can for it.
 
-Run as `python -m tests.parts.hostile_clients KIND PORT COUNT HOST`; prints `ready` when all had their first turn, and
-`all cut` when the gateway has ended every one of them.
+Run as `python -m tests.parts.hostile_clients KIND PORT COUNT HOST [again]`; prints `ready` when all had their first
+turn, and `all cut` when the gateway has ended every one of them. `again`: who was ended comes back, so that the attack
+goes on.
 """
 
 import asyncio
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,35 +17,94 @@ from tests.parts.processes import Process, python
 
 DRIP_S: Final = 4.0
 AT_ONCE: Final = 200
-FLOODING: Final = "127.0.0.2"  # an address of its own, on the same loopback
+LARGE: Final = 64_000_000  # bytes, asked for by those who take none
+PER_ADDRESS: Final = 900  # below what one address may have
+HELD_S: Final = 2.0  # by one of a flood
+PAUSE_S: Final = 0.1  # before the next attempt of the same one
+FLOODING: Final = "127.0.1.1"
 
 
 class HostileClients(Process):
-    """kind: `slow_head slow_body never_reading flood`. host: of the route they ask for."""
+    """kind: `slow_head slow_body never_reading flood`. host: of the route they ask for. again: as above.
 
-    def __init__(self, folder: Path, kind: str, port: int, count: int, host: str) -> None:
-        arguments = ("-m", "tests.parts.hostile_clients", kind, str(port), str(count), host)
-        super().__init__(python(*arguments), folder / f"{kind}.out")
+    before: a command that runs them, as `nice`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        kind: str,
+        port: int,
+        count: int,
+        host: str,
+        *,
+        again: bool = False,
+        before: Sequence[str] = (),
+    ) -> None:
+        arguments = ("-m", "tests.parts.hostile_clients", kind, str(port), str(count), host, *(["again"] * again))
+        super().__init__([*before, *python(*arguments)], folder / f"{kind}.out")
 
     def wait_ready(self, within_s: float = 30.0) -> None:
         wait_until(lambda: "ready" in self.text() or not self.is_running(), within_s, what="hostile clients")
         assert self.is_running(), self.text()
 
 
-async def connect(port: int, address: str = "127.0.0.1") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+class Attack:
+    """Where it goes. number: of clients that came so far; few enough of them have one address, but those of a flood."""
 
+    def __init__(self, port: int, host: str) -> None:
+        self.port = port
+        self.host = host.encode()
+        self._number = 0
 
-async def slow_head(port: int, host: str, started: Callable[[], None]) -> None:
-    """A head that never ends, a byte at a time."""
-    reader, writer = await connect(port)
-    await _drip(reader, writer, b"GET / HTTP/1.1\r\nHost: %b\r\nx-drip: " % host.encode(), started)
+    def _address(self) -> tuple[str, int]:
+        """Of the next client, on the same loopback; never that of honest ones."""
+        self._number += 1
+        return (f"127.0.0.{2 + self._number // PER_ADDRESS % 250}", 0)
 
+    async def connect(self, address: str = "") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        local = (address, 0) if address else self._address()
+        return await asyncio.open_connection("127.0.0.1", self.port, local_addr=local)
 
-async def slow_body(port: int, host: str, started: Callable[[], None]) -> None:
-    reader, writer = await connect(port)
-    head = b"POST / HTTP/1.1\r\nHost: %b\r\nContent-Length: 100000\r\n\r\n" % host.encode()
-    await _drip(reader, writer, head, started)
+    async def slow_head(self, started: Callable[[], None]) -> None:
+        """A head that never ends, a byte at a time."""
+        reader, writer = await self.connect()
+        await _drip(reader, writer, b"GET / HTTP/1.1\r\nHost: %b\r\nx-drip: " % self.host, started)
+
+    async def slow_body(self, started: Callable[[], None]) -> None:
+        reader, writer = await self.connect()
+        head = b"POST /upload HTTP/1.1\r\nHost: %b\r\nContent-Length: 100000\r\n\r\n" % self.host
+        await _drip(reader, writer, head, started)
+
+    async def never_reading(self, started: Callable[[], None]) -> None:
+        """Asks for much and takes nothing of it. The system's buffers are small, so that the gateway has the rest."""
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setblocking(False)
+        sock.bind(self._address())
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.sock_connect(sock, ("127.0.0.1", self.port))
+            await loop.sock_sendall(sock, b"GET /bytes/%d HTTP/1.1\r\nHost: %b\r\n\r\n" % (LARGE, self.host))
+            started()
+            # The other side's reset or close is seen without reading a byte.
+            while not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) and _is_established(sock):
+                await asyncio.sleep(0.5)
+        finally:
+            sock.close()
+
+    async def flood(self, started: Callable[[], None]) -> None:
+        """Opens connections one after the other, and holds each for as long as it is let."""
+        while True:
+            try:
+                reader, writer = await self.connect(FLOODING)
+                started()
+                async with asyncio.timeout(HELD_S):
+                    await reader.read()
+                writer.close()
+            except (OSError, TimeoutError):
+                started()
+            await asyncio.sleep(PAUSE_S)
 
 
 async def _drip(
@@ -62,73 +122,51 @@ async def _drip(
     writer.close()
 
 
-async def never_reading(port: int, host: str, started: Callable[[], None]) -> None:
-    """Asks for much and takes nothing of it. The system's buffers are kept small, so that the gateway has the rest."""
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    sock.setblocking(False)
-    loop = asyncio.get_running_loop()
-    await loop.sock_connect(sock, ("127.0.0.1", port))
-    await loop.sock_sendall(sock, b"GET /bytes/64000000 HTTP/1.1\r\nHost: %b\r\n\r\n" % host.encode())
-    started()
-    # The other side's reset or close is seen without reading a byte.
-    while not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) and _is_established(sock):
-        await asyncio.sleep(0.5)
-    sock.close()
-
-
 def _is_established(sock: socket.socket) -> bool:
     return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == 1  # TCP_ESTABLISHED
 
 
-async def flood(port: int, host: str, started: Callable[[], None]) -> None:
-    """Opens connections one after the other, and holds each for as long as it is let."""
-    began = False
-    while True:
-        try:
-            reader, writer = await connect(port, FLOODING)
-            if not began:
-                began = True
-                started()
-            async with asyncio.timeout(2.0):
-                await reader.read()
-            writer.close()
-        except (OSError, TimeoutError):
-            if not began:
-                began = True
-                started()
-        await asyncio.sleep(0.1)
-
-
-KINDS: Final[dict[str, Callable[[int, str, Callable[[], None]], Awaitable[None]]]] = {
-    "slow_head": slow_head,
-    "slow_body": slow_body,
-    "never_reading": never_reading,
-    "flood": flood,
+KINDS: Final[dict[str, Callable[[Attack, Callable[[], None]], Awaitable[None]]]] = {
+    "slow_head": Attack.slow_head,
+    "slow_body": Attack.slow_body,
+    "never_reading": Attack.never_reading,
+    "flood": Attack.flood,
 }
 
 
-async def main(kind: str, port: int, count: int, host: str) -> None:
+async def main(kind: str, port: int, count: int, host: str, *, again: bool) -> None:
     begun = 0
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    def started() -> None:
-        nonlocal begun
-        begun += 1
-        gate.release()
-        if begun == count:
-            print("ready", flush=True)
+    gate, attack, run = asyncio.Semaphore(AT_ONCE), Attack(port, host), KINDS[kind]
 
     async def one() -> None:
+        nonlocal begun
         await gate.acquire()
-        try:
-            await KINDS[kind](port, host, started)
-        except OSError as error:
-            print(f"{type(error).__name__}: {error}", flush=True)
+        is_begun = False
+
+        def started() -> None:
+            nonlocal begun, is_begun
+            if is_begun:
+                return
+            is_begun = True
+            begun += 1
+            gate.release()
+            if begun == count:
+                print("ready", flush=True)
+
+        while True:
+            try:
+                await run(attack, started)
+            except OSError as error:
+                if not again:
+                    print(f"{type(error).__name__}: {error}", flush=True)
+            started()
+            if not again:
+                return
+            await asyncio.sleep(PAUSE_S)
 
     await asyncio.gather(*(one() for _ in range(count)))
     print("all cut", flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], again="again" in sys.argv[5:]))

@@ -7,6 +7,7 @@ be the next request's answer (response queue poisoning).
 
 import asyncio
 import enum
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, cast
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 MAX_INTERIM: Final = 10
 HIGH_WATER: Final = 64 * 1024
 LOW_WATER: Final = 16 * 1024
+# Bytes of an answer that the system keeps for us; it takes as much again to manage them. Left to itself it takes
+# megabytes of what a service sends to a caller who reads nothing, from a pool that all connections of the host share.
+# Hosts outside are far: what they send is to fill a longer way.
+MOST_UNREAD: Final = 64 * 1024
 IDENTIFYING: Final = frozenset({b"server", b"x-powered-by"})
 
 
@@ -83,6 +88,9 @@ class ClientProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is one, but no subclass
         transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and self.endpoint.outside is None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MOST_UNREAD)
 
     def eof_received(self) -> bool:
         if self._state is _State.TUNNEL and self._events is not None:

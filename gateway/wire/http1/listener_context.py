@@ -23,7 +23,7 @@ class ConnectionLimits:
     """Seconds, bytes, counts. body_rate: least bytes per second of a request body after body_grace_s, 0 = any.
 
     idle_s: kept alive without a request. head_s: from the first byte of a head to its last. write_stall_s: without a
-    byte taken by the caller. high_water, low_water: unsent bytes at which the other side is paused and resumed.
+    byte taken by the caller. high_water: bytes received ahead of their turn, at which no more are read.
     discard: how much of a refused request's body is read and dropped to keep the connection. linger_s: how long a
     closed connection still reads, so that the answer is not lost by a reset. per_address: connections of one peer that
     is no trusted proxy, 0 = any number. connections: of the listener in a worker, 0 = as many as the worker takes.
@@ -37,7 +37,6 @@ class ConnectionLimits:
     write_stall_s: float = 30.0
     linger_s: float = 2.0
     high_water: int = 64 * 1024
-    low_water: int = 16 * 1024
     discard: int = 64 * 1024
     connections: int = 0
     per_address: int = 0

@@ -62,7 +62,7 @@ class ServerProtocol(AnsweringSide):
         self._peer = peer[0] if peer else ""
         port = local[1] if local else 0
         self._forwarding = Forwarding(self._peer, listener.scheme, port, listener.via_id, listener.trusted_proxies)
-        transport.set_write_buffer_limits(high=limits.high_water, low=limits.low_water)
+        transport.set_write_buffer_limits(high=1, low=0)  # what the system holds is enough to go on with
         try:
             self._entrance = entrance(listener, transport.get_extra_info("ssl_object"))
         except CertificateFault as fault:

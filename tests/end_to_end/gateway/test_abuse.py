@@ -62,6 +62,18 @@ class Besieged:
         finally:
             await asyncio.to_thread(clients.stop)
 
+    async def wait_until_stalled(self, count: int) -> None:
+        """Until so many connections to the service hold what nobody takes, and no more comes."""
+        while len(held := self.received_unread()) < count or held != self.received_unread():
+            await asyncio.sleep(0.3)
+
+    def received_unread(self) -> list[int]:
+        """Bytes that the system holds of the worker's connections, where it holds any."""
+        inodes = {str(path.readlink()) for path in Path(f"/proc/{self.pid}/fd").iterdir() if path.is_symlink()}
+        rows = (line.split() for line in Path(f"/proc/{self.pid}/net/tcp").read_text().splitlines()[1:])
+        held = [int(row[4].partition(":")[2], 16) for row in rows if f"socket:[{row[9]}]" in inodes and row[3] == "01"]
+        return sorted(size for size in held if size)
+
     async def wait_until_nobody_is_left(self) -> None:
         while await self.gateway.metric("meshway_connections"):
             await asyncio.sleep(0.2)
@@ -101,6 +113,16 @@ async def test_slow_clients_are_ended_and_keep_nobody_from_being_served(besieged
         lines = [line for line in siege.gateway.access_log() if line["status"] == 408]
         assert len(lines) == 120
         assert {line["policy"] for line in lines} == {"listener edge"}
+
+
+async def test_a_caller_who_reads_nothing_holds_little(besieged: Besieging) -> None:
+    async with besieged() as siege:
+        await siege.calls_per_s(0.5)
+        before = resident_bytes(siege.pid)
+        async with siege.clients("never_reading", 200):
+            await asyncio.wait_for(siege.wait_until_stalled(200), 20)
+            assert resident_bytes(siege.pid) - before < 26 * MIB
+            assert max(siege.received_unread()) < 256 * 1024
 
 
 async def test_one_address_gets_its_share_of_connections_and_others_are_served(besieged: Besieging) -> None:
