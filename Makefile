@@ -26,11 +26,12 @@ test: install  ## everything that fits in a quarter of an hour on two cores
 test-unit: install  ## the fast part
 	@$(PYTHON) -m pytest -q tests/unit
 
-check: install  ## lint, format, types, import contracts
+check: install  ## lint, format, types, import contracts; of the console also unit tests and sizes
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports --no-logo
+	@$(PYTHON) -m tools.console check
 
 format: install  ## write the format
 	@$(PYTHON) -m ruff check --fix .
@@ -63,4 +64,5 @@ audit: install  ## known vulnerabilities of what is pinned; says SKIPPED where n
 	@$(PYTHON) -m tools.audit $(AUDIT)
 
 clean:  ## remove what the other targets made
+	@rm -rf admin_ui/node_modules admin_ui/tools/openapi/node_modules admin_ui/dist admin_ui/.node .console-build.log
 	@rm -rf .venv .venv-install.log .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

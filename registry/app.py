@@ -24,6 +24,7 @@ from registry.compat.consul.description import consul_operations, consul_shapes
 from registry.compat.consul.table import add_consul, consul_tasks
 from registry.compat.eureka import surface as eureka
 from registry.compat.nacos import surface as nacos
+from registry.console.assets import Console, built_console
 from registry.core import Core, open_core
 from registry.dns.server import DnsSockets, dns_served
 from registry.encryption import encryption_of
@@ -192,6 +193,7 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
         encoder=AnswerEncoder(lambda: core.view.revision, time.time, None if head is None else head.stale_line),
         gateways=gateways,
         caps=caps,
+        files=Console(built_console()),
         head=head,
     )
     core.view.on_tokens.append(surface.rights_changed)

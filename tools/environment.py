@@ -111,7 +111,28 @@ def pip(*arguments):
     fail("pip could not install Meshway's dependencies", f"read {LOG}, mend it, then: make install")
 
 
+def build_console():
+    """The registry works without it, and its pages then say how to get it: no reason to stop here."""
+    if not os.path.isdir(os.path.join(ROOT, "admin_ui")):
+        return
+    sys.path.insert(0, ROOT)
+    from tools import console
+
+    if console.is_current():
+        return
+    print("console   admin_ui", flush=True)
+    try:
+        console.build()
+    except console.BuildFailed as failed:
+        print("warning: %s" % failed, file=sys.stderr)
+
+
 def main():
+    fill_environment()
+    build_console()
+
+
+def fill_environment():
     stamp = wanted_stamp()
     if is_installed(stamp):
         return

@@ -28,7 +28,7 @@ from registry.api import (
 from registry.api.identity_description import identity_operations
 from registry.api.single_sign_on_description import single_sign_on_operations
 from registry.documents.applying import Applied
-from registry.documents.documents import DocumentPage
+from registry.documents.documents import Difference, DocumentPage, RevisionEntry, RevisionPage
 from registry.gateways import GatewayState
 from registry.manners.openapi import REF, Operation, Parameter, unit_schema
 from registry.rights.tokens import NewToken
@@ -50,7 +50,6 @@ _PAGE: Final = (
 )
 _ROUTE: Final = {"hosts": ["books.example"], "rules": [{"destinations": [{"service": "books"}]}]}
 _TEXT: Final = {"type": "string"}
-_ITEMS: Final = {"type": "object", "required": ["items"], "properties": {"items": {"type": "array"}}}
 
 
 def api_operations() -> list[Operation]:
@@ -252,7 +251,6 @@ def _breakers() -> list[Operation]:
 
 def _revisions() -> list[Operation]:
     number = {"number": "2"}
-    entry = {"type": "object", "required": ["revision", "at", "by"]}
     return [
         Operation(
             method="GET",
@@ -268,7 +266,7 @@ def _revisions() -> list[Operation]:
                 Parameter(name="namespace", about="Its namespace; `default` unless told."),
                 Parameter(name="name", about="Its name."),
             ),
-            answers={200: _ITEMS},
+            answers={200: RevisionPage},
         ),
         Operation(
             method="GET",
@@ -278,7 +276,7 @@ def _revisions() -> list[Operation]:
             right="documents:read",
             by_rows=True,
             about="Who changed what, and how.",
-            answers={200: entry, 404: _PROBLEM},
+            answers={200: RevisionEntry, 404: _PROBLEM},
             example=number,
         ),
         Operation(
@@ -292,7 +290,7 @@ def _revisions() -> list[Operation]:
             parameters=(
                 Parameter(name="to", about="The other one; the head unless told.", schema={"type": "integer"}),
             ),
-            answers={200: {"type": "object"}, 404: _PROBLEM},
+            answers={200: Difference, 404: _PROBLEM},
             example=number,
         ),
         Operation(
@@ -334,7 +332,6 @@ def _revisions() -> list[Operation]:
 
 
 def _tokens() -> list[Operation]:
-    tokens_of = {"type": "object", "required": ["items"], "properties": {"items": {"type": "array"}}}
     return [
         Operation(
             method="POST",
@@ -357,7 +354,7 @@ def _tokens() -> list[Operation]:
             about="Tokens, without themselves; those that are over or revoked among them.",
             right="tokens:read",
             by_rows=True,
-            answers={200: tokens_of},
+            answers={200: tokens.TokenPage},
         ),
         Operation(
             method="DELETE",
@@ -397,7 +394,7 @@ def _audit() -> list[Operation]:
                 *_PAGE,
                 Parameter(name="after", about="Oldest first, behind this row; to check the chain.", schema=whole),
             ),
-            answers={200: _ITEMS},
+            answers={200: audit.AuditPage},
         )
     ]
 
@@ -416,7 +413,7 @@ def _rest() -> list[Operation]:
             "Every gateway with what it runs and refused.",
             "gateways:read",
             False,
-            {200: _ITEMS},
+            {200: gateways.GatewayPage},
         ),
         (
             gateways.ONE,
@@ -427,7 +424,15 @@ def _rest() -> list[Operation]:
             False,
             {200: GatewayState, 404: _PROBLEM},
         ),
-        (namespaces.PATH, "listNamespaces", "discovery", "The namespaces.", "documents:read", True, {200: _ITEMS}),
+        (
+            namespaces.PATH,
+            "listNamespaces",
+            "discovery",
+            "The namespaces.",
+            "documents:read",
+            True,
+            {200: namespaces.NamespacePage},
+        ),
         (health.LIVE, "live", "health", "Whether the process lives.", "open", False, {200: state}),
         (
             health.READY,

@@ -14,6 +14,7 @@ from registry.manners.json_text import decoder_of
 from registry.manners.query import query_of
 from registry.rights.roles import EVERYWHERE
 from registry.rights.token import Grant, Scope
+from registry.rights.tokens import Token
 
 if TYPE_CHECKING:
     from registry.core import Core
@@ -46,6 +47,10 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True):
     expires_at: float | None = None
 
 
+class TokenPage(msgspec.Struct, frozen=True):
+    items: list[Token]
+
+
 _decode: Final = decoder_of(TokenRequest, "")
 
 
@@ -63,7 +68,7 @@ def tokens_router(core: Core) -> APIRouter:
     @router.get(MANY)
     async def many(request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        return answer({"items": core.tokens.list(caller_of(request))})
+        return answer(TokenPage(core.tokens.list(caller_of(request))))
 
     @router.delete(ONE)
     async def revoke(token: str, request: Request) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import unquote
 
 from meshway.http1.field_lines import request_lines
@@ -53,13 +53,25 @@ _REPEATED: Final = ("/v1/heartbeats", "/v1/reports", "/v1/assignments", "/v1/ans
 log = logging.getLogger("meshway.registry")
 
 Place = tuple[str, tuple[str, ...], str]
+
+
+class Files(Protocol):
+    """What is the same for everybody: the console (registry/console/assets.py)."""
+
+    def serves(self, path: str) -> bool:
+        """path: percent-decoded."""
+
+    def answer(self, request: Request) -> Reply:
+        """Of a GET that it serves."""
+
+
 Outcome = Reply | Stream | asyncio.Future[Reply]
 
 
 class Surface:
     """One for the process. app: answers what `routes` does not; gateways: waited for (Prefer: wait). caps: how many may
     be connected. sign_in: who calls; guards: what each may; note_denied: of writes, with the status they got. head:
-    where other registries write to the store too."""
+    where other registries write to the store too. files: answered without a look at who asks."""
 
     def __init__(
         self,
@@ -73,6 +85,7 @@ class Surface:
         gateways: Gateways,
         caps: Caps,
         head: Head | None = None,
+        files: Files | None = None,
     ) -> None:
         self.caps = caps
         self.connections: set[RegistryConnection] = set()
@@ -85,6 +98,7 @@ class Surface:
         self._note_denied = note_denied
         self._gateways = gateways
         self._head = head
+        self._files = files
         self._targets: dict[bytes, Place] = {}
         sign_in.takes_cookies = self._takes_cookies
 
@@ -94,6 +108,8 @@ class Surface:
         self, peer: str, head: RequestHead, certificate: PeerCertificate | CertificateFault | None
     ) -> Caller | Problem:
         """Who calls. certificate: of its connection, as in SignIn.caller. A Problem: nothing more of it is read."""
+        if self._is_file(head):
+            return NOBODY
         try:
             caller = self._sign_in.caller(peer, head, certificate)
             path = self._place(head.target)[0]
@@ -104,6 +120,15 @@ class Surface:
         if caller is NOBODY and path not in self._guards.open_paths and path not in OPEN_COMPAT:
             return self._turned_away(peer, head, unauthenticated("nobody is signed in", code="not_signed_in"))
         return caller
+
+    def _is_file(self, head: RequestHead) -> bool:
+        """A page is shown whoever asks, also with a session that is over: it is where people sign in."""
+        if self._files is None or head.method not in (b"GET", b"HEAD") or head.target.startswith(b"/v1/"):
+            return False
+        try:
+            return self._files.serves(self._place(head.target)[0])
+        except ValueError:
+            return False
 
     def _turned_away(self, peer: str, head: RequestHead, refused: Problem) -> Problem:
         """Whoever came without a token, with one that holds no more, or from another site's page."""
@@ -164,6 +189,8 @@ class Surface:
 
     def dispatch(self, request: Request) -> Outcome:
         """Never raises: what goes wrong is an answer too."""
+        if self._files is not None and self._is_file(request.head):
+            return self._file(self._files, request)
         if self._head is None:
             return self._answer(request)
         outcome = None if self._head.has_to_ask(request) else self._answer(request)
@@ -217,6 +244,12 @@ class Surface:
         except ValueError:
             return False
         return self._guards.takes_cookies(head.method.decode("latin-1"), segments)
+
+    def _file(self, files: Files, request: Request) -> Reply:
+        try:
+            return files.answer(request)
+        except OSError as error:  # built anew meanwhile
+            return self._failed(request, error)
 
     def _failed(self, request: Request, error: Exception) -> Reply:
         if isinstance(error, Problem):

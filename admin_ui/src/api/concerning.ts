@@ -1,0 +1,73 @@
+import type { Document, Kind } from './documents'
+
+/** Kinds that apply to what they name, in the order in which a gateway runs them on a call. */
+export const POLICY_KINDS = ['Authentication', 'AccessPolicy', 'RateLimit', 'TrafficPolicy'] as const satisfies Kind[]
+
+type Target = {
+  mesh?: boolean
+  namespace?: string
+  service?: string
+  subset?: string
+  port?: string
+  route?: string
+  rule?: string
+}
+
+const MESH = 'mesh'
+
+/** How specific a target is; the narrower one is shown after the wider. */
+const WIDTHS = ['mesh', 'namespace', 'service', 'route'] as const
+export type Width = (typeof WIDTHS)[number]
+
+export type InForce = { document: Document; width: Width; target: string }
+
+/** Without targets a policy is for its namespace, in the namespace `mesh` for all. */
+export function targetsOf(document: Document): Target[] {
+  const own = document.metadata.namespace ?? 'default'
+  const written = (document.spec as { targets?: Target[] }).targets
+  if (written && written.length > 0) return written
+  return [own === MESH ? { mesh: true } : { namespace: own }]
+}
+
+export function targetText(target: Target): string {
+  if (target.mesh) return 'mesh'
+  if (target.namespace) return `namespace ${target.namespace}`
+  if (target.route) return `route ${target.route}${target.rule ? ` rule ${target.rule}` : ''}`
+  const part = target.subset ? ` subset ${target.subset}` : target.port ? ` port ${target.port}` : ''
+  return `service ${target.service}${part}`
+}
+
+/** The policies that speak for a service, of one kind: widest first. */
+export function policiesFor(documents: readonly Document[], namespace: string, service: string): InForce[] {
+  const found: InForce[] = []
+  for (const document of documents) {
+    const own = document.metadata.namespace
+    for (const target of targetsOf(document)) {
+      const width = widthFor(target, own, namespace, service)
+      if (width) found.push({ document, width, target: targetText(target) })
+    }
+  }
+  return found.sort((a, b) => WIDTHS.indexOf(a.width) - WIDTHS.indexOf(b.width))
+}
+
+function widthFor(target: Target, own: string | undefined, namespace: string, service: string): Width | null {
+  if (target.mesh) return 'mesh'
+  if (target.namespace === namespace) return 'namespace'
+  return target.service === service && own === namespace ? 'service' : null
+}
+
+type Rule = { name?: string; destinations?: { service: string; namespace?: string; weight?: number }[] }
+
+/** Routes of whichever namespace that lead to the service, with the names of the rules that do. */
+export function routesTo(routes: readonly Document[], namespace: string, service: string) {
+  return routes.flatMap((document) => {
+    const rules = ((document.spec as { rules?: Rule[] }).rules ?? []).flatMap((rule, at) =>
+      (rule.destinations ?? []).some(
+        (one) => one.service === service && (one.namespace ?? document.metadata.namespace) === namespace,
+      )
+        ? [rule.name ?? String(at)]
+        : [],
+    )
+    return rules.length > 0 ? [{ document, rules }] : []
+  })
+}

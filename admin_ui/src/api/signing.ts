@@ -1,0 +1,45 @@
+import type { QueryClient } from '@tanstack/react-query'
+import { ApiProblem } from './client'
+import { keys } from './keys'
+
+/** Signs in: the answer sets the session's cookie. Throws ApiProblem. */
+export async function signIn(client: QueryClient, name: string, password: string, totp: string) {
+  await post('/v1/session', totp ? { name, password, totp } : { name, password })
+  await client.resetQueries({ queryKey: keys.session })
+}
+
+/** The first admin, by the one-time text of the link that the registry printed. Throws ApiProblem. */
+export async function setUp(token: string, name: string, password: string) {
+  await post('/v1/session/setup', { token, name, password })
+}
+
+export async function signOut(client: QueryClient) {
+  const { api, take } = await import('./client')
+  await take((api.DELETE as unknown as (path: string) => Promise<{ response: Response }>)('/v1/session'))
+  client.clear()
+  await client.resetQueries({ queryKey: keys.session })
+}
+
+async function post(path: string, body: unknown) {
+  let response: Response
+  try {
+    response = await fetch(path, {
+      method: 'POST',
+      credentials: 'same-origin',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  } catch {
+    throw new ApiProblem(0, 'unreachable', 'The registry does not answer')
+  }
+  if (response.ok) return
+  const told = (await response.json().catch(() => ({}))) as Record<string, string>
+  throw new ApiProblem(
+    response.status,
+    told.code ?? 'http_error',
+    told.title ?? `HTTP ${response.status}`,
+    told.detail,
+    told.mend,
+    told.instance,
+  )
+}

@@ -1,0 +1,44 @@
+import '@mantine/core/styles.css'
+import '@mantine/notifications/styles.css'
+import './theme/tokens.css'
+import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core'
+import { Notifications } from '@mantine/notifications'
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { RouterProvider } from '@tanstack/react-router'
+import { createRoot } from 'react-dom/client'
+import { ApiProblem, whenSignedOut } from './api/client'
+import { keys } from './api/keys'
+import { startLanguages } from './i18n'
+import { makeRouter } from './routes'
+import { theme } from './theme/mantine'
+
+const RETRIES = 2
+
+const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      refetchOnWindowFocus: false,
+      // What was refused stays refused; what did not answer may answer again.
+      retry: (failures, error) =>
+        failures < RETRIES && error instanceof ApiProblem && (error.status === 0 || error.status >= 500),
+    },
+  },
+})
+whenSignedOut(() => void client.invalidateQueries({ queryKey: keys.session }))
+
+const router = makeRouter(client)
+const schemes = localStorageColorSchemeManager({ key: 'meshway-theme' })
+const root = document.getElementById('root')
+
+startLanguages().then(() => {
+  if (root === null) return
+  createRoot(root).render(
+    <QueryClientProvider client={client}>
+      <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={schemes}>
+        <Notifications position="bottom-right" />
+        <RouterProvider router={router} />
+      </MantineProvider>
+    </QueryClientProvider>,
+  )
+})

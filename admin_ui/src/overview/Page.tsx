@@ -1,0 +1,132 @@
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useTranslation } from 'react-i18next'
+import { gatewaysQuery } from '../api/gateways'
+import { revisionsQuery } from '../api/revisions'
+import { type Service, servicesQuery } from '../api/services'
+import { useRights } from '../api/session'
+import { CopyCommand } from '../kit/CopyCommand'
+import { PageHead } from '../kit/PageHead'
+import { Panel } from '../kit/Panel'
+import { Status } from '../kit/Status'
+import { RevisionList } from '../parts/RevisionList'
+import { countsOf, healthOf } from '../parts/serviceHealth'
+import { useNamespace } from '../shell/useNamespace'
+
+const LATEST = 8
+
+/** Is anything wrong, and what changed lately? Each panel is there for whoever may read what it shows. */
+export function OverviewPage() {
+  const { t } = useTranslation()
+  const { maySomewhere, may } = useRights()
+  return (
+    <>
+      <PageHead title={t('nav.overview')} command="meshway doctor" />
+      <div style={{ display: 'grid', gap: 16 }}>
+        {maySomewhere('instances:read') && <Services />}
+        {may('gateways:read', '*') && <Gateways />}
+        {maySomewhere('documents:read') && <Latest />}
+        {!maySomewhere('instances:read') && !maySomewhere('documents:read') && <p>{t('overview.nothing')}</p>}
+      </div>
+    </>
+  )
+}
+
+function Services() {
+  const { t } = useTranslation()
+  const namespace = useNamespace()
+  const asked = useQuery(servicesQuery(namespace))
+  return (
+    <section className="panel">
+      <h2>{t('nav.services')}</h2>
+      <Panel asked={asked} height={80}>
+        {(services) => (services.length === 0 ? <FirstSteps /> : <Health services={services} />)}
+      </Panel>
+    </section>
+  )
+}
+
+function Health({ services }: { services: readonly Service[] }) {
+  const { t } = useTranslation()
+  const ill = services.filter((one) => ['bad', 'warn'].includes(healthOf(one)))
+  return (
+    <>
+      <p style={{ margin: '0 0 8px' }}>
+        <Status health={ill.length === 0 ? 'ok' : 'warn'}>
+          {t('overview.services', { all: services.length, ill: ill.length })}
+        </Status>
+      </p>
+      <ul style={{ margin: 0, paddingInlineStart: 0, listStyle: 'none' }}>
+        {ill.map((one) => (
+          <li key={`${one.metadata.namespace}/${one.metadata.name}`}>
+            <Status health={healthOf(one)}>
+              <Link
+                to="/services/$namespace/$service"
+                params={{ namespace: one.metadata.namespace ?? 'default', service: one.metadata.name }}
+              >
+                {one.metadata.namespace}/{one.metadata.name}
+              </Link>
+              {t('overview.passing', { passing: countsOf(one).passing, all: countsOf(one).all })}
+            </Status>
+          </li>
+        ))}
+      </ul>
+    </>
+  )
+}
+
+/** Until the first service is known. */
+function FirstSteps() {
+  const { t } = useTranslation()
+  return (
+    <>
+      <p style={{ margin: '0 0 8px' }}>{t('overview.first')}</p>
+      <CopyCommand text="meshway register books --port 9080 -- python books.py" />
+      <p style={{ margin: '8px 0' }}>{t('overview.demo')}</p>
+      <CopyCommand text="meshway demo" />
+    </>
+  )
+}
+
+function Gateways() {
+  const { t } = useTranslation()
+  const asked = useQuery(gatewaysQuery)
+  return (
+    <section className="panel">
+      <h2>
+        <Link to="/gateways">{t('nav.gateways')}</Link>
+      </h2>
+      <Panel asked={asked} height={40}>
+        {(gateways) => {
+          const live = gateways.filter((one) => one.live)
+          const head = Math.max(0, ...live.map((one) => one.revision))
+          const behind = live.filter((one) => one.revision < head)
+          if (live.length === 0) return <Status health="bad">{t('overview.noGateway')}</Status>
+          return (
+            <Status health={behind.length > 0 ? 'warn' : 'ok'}>
+              {t('overview.gateways', { live: live.length, head, behind: behind.length })}
+            </Status>
+          )
+        }}
+      </Panel>
+    </section>
+  )
+}
+
+function Latest() {
+  const { t } = useTranslation()
+  const asked = useInfiniteQuery(revisionsQuery)
+  return (
+    <section className="panel">
+      <h2>
+        <Link to="/changes">{t('overview.latest')}</Link>
+      </h2>
+      <Panel asked={asked} height={120}>
+        {({ pages }) => {
+          const latest = (pages[0]?.items ?? []).slice(0, LATEST)
+          return latest.length === 0 ? <p>{t('changes.none')}</p> : <RevisionList revisions={latest} isShort />
+        }}
+      </Panel>
+    </section>
+  )
+}

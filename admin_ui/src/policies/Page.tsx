@@ -1,0 +1,174 @@
+import { NativeSelect } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useParams } from '@tanstack/react-router'
+import { useTranslation } from 'react-i18next'
+import { targetsOf, targetText } from '../api/concerning'
+import { type Document, documentsQuery, isKind, type Kind, PLURALS } from '../api/documents'
+import { useRights } from '../api/session'
+import { type Column, DataTable } from '../kit/DataTable'
+import { Empty } from '../kit/Empty'
+import { PageHead } from '../kit/PageHead'
+import { Panel } from '../kit/Panel'
+import { Since } from '../kit/Since'
+import { LinkButton } from '../shell/LinkButton'
+import { NotFound } from '../shell/Root'
+import { useNamespace } from '../shell/useNamespace'
+
+const NEW = '+'
+
+export function RoutesPage() {
+  const { t } = useTranslation()
+  return <DocumentList kind="Route" title={t('nav.routes')} />
+}
+
+/** One table per kind of documents but Routes, which have a page of their own. */
+export function PoliciesPage() {
+  const { t } = useTranslation()
+  const navigate = useNavigate()
+  const { kind } = useParams({ from: '/policies/$kind' })
+  if (!isKind(kind)) return <NotFound />
+  return (
+    <DocumentList
+      kind={kind}
+      title={t('nav.policies')}
+      chooser={
+        <NativeSelect
+          aria-label={t('policies.kind')}
+          value={kind}
+          data={Object.keys(PLURALS)}
+          onChange={(event) => void navigate({ to: '/policies/$kind', params: { kind: event.currentTarget.value } })}
+        />
+      }
+    />
+  )
+}
+
+function DocumentList({ kind, title, chooser }: { kind: Kind; title: string; chooser?: React.ReactNode }) {
+  const { t } = useTranslation()
+  const namespace = useNamespace()
+  const { isReadOnly, maySomewhere } = useRights()
+  const asked = useQuery(documentsQuery(kind))
+  return (
+    <>
+      <PageHead title={title} command={`meshway get ${PLURALS[kind]} ${namespace ? `-n ${namespace}` : '-A'}`}>
+        {chooser}
+        {!isReadOnly && maySomewhere('documents:write') && (
+          <LinkButton
+            to="/policies/$kind/$namespace/$name"
+            params={{ kind, namespace: namespace ?? 'default', name: NEW }}
+          >
+            {t('policies.new', { kind })}
+          </LinkButton>
+        )}
+      </PageHead>
+      <Panel asked={asked} height={320}>
+        {(documents) => {
+          const shown = namespace ? documents.filter((one) => one.metadata.namespace === namespace) : documents
+          if (shown.length === 0) {
+            const where = namespace ? t('policies.noneIn', { kind, namespace }) : t('policies.none', { kind })
+            return <Empty title={where} command={`meshway apply -f ${kind.toLowerCase()}.yaml`} />
+          }
+          return <DocumentTable kind={kind} documents={shown} />
+        }}
+      </Panel>
+    </>
+  )
+}
+
+function DocumentTable({ kind, documents }: { kind: Kind; documents: readonly Document[] }) {
+  const { t } = useTranslation()
+  const navigate = useNavigate()
+  const columns: Column<Document>[] = [
+    {
+      id: 'name',
+      title: t('services.name'),
+      sort: (one) => one.metadata.name,
+      cell: (one) => (
+        <Link to="/policies/$kind/$namespace/$name" params={paramsOf(one)}>
+          {one.metadata.name}
+        </Link>
+      ),
+    },
+    {
+      id: 'namespace',
+      title: t('shell.namespace'),
+      sort: (one) => one.metadata.namespace ?? '',
+      cell: (one) => one.metadata.namespace,
+    },
+    {
+      id: 'subject',
+      title: kind === 'Route' ? t('policies.leads') : t('policies.target'),
+      isWide: true,
+      cell: (one) =>
+        kind === 'Route' ? leadsOf(one) : 'targets' in one.spec ? targetsOf(one).map(targetText).join(', ') : '',
+    },
+    {
+      id: 'on',
+      title: t('policies.on'),
+      isWide: true,
+      cell: (one) => onOf(one).join(', '),
+    },
+    {
+      id: 'revision',
+      title: t('changes.revision'),
+      isNumber: true,
+      sort: (one) => one.metadata.revision ?? 0,
+      cell: (one) =>
+        one.metadata.revision ? (
+          <Link to="/changes/$revision" params={{ revision: String(one.metadata.revision) }}>
+            r{one.metadata.revision}
+          </Link>
+        ) : (
+          '–'
+        ),
+    },
+    {
+      id: 'changed',
+      title: t('policies.changed'),
+      sort: (one) => one.metadata.updated_at ?? '',
+      cell: (one) => (
+        <>
+          {one.metadata.updated_at && <Since at={Date.parse(one.metadata.updated_at)} />} {one.metadata.updated_by}
+        </>
+      ),
+    },
+  ]
+  return (
+    <DataTable
+      label={PLURALS[kind]}
+      rows={documents}
+      columns={columns}
+      rowKey={(one) => `${one.metadata.namespace}/${one.metadata.name}`}
+      text={(one) => `${one.metadata.namespace}/${one.metadata.name} ${leadsOf(one)} ${onOf(one).join(' ')}`}
+      open={(one) => void navigate({ to: '/policies/$kind/$namespace/$name', params: paramsOf(one) })}
+    />
+  )
+}
+
+function paramsOf({ kind, metadata }: Document) {
+  return { kind, namespace: metadata.namespace ?? 'default', name: metadata.name }
+}
+
+type Rule = { destinations?: { service: string; weight?: number }[]; redirect?: object; respond?: { status: number } }
+
+/** From which hosts to which services, in one line. */
+function leadsOf({ spec }: Document): string {
+  const { hosts = [], rules = [] } = spec as { hosts?: string[]; rules?: Rule[] }
+  const to = rules.map((rule) => {
+    if (rule.redirect) return 'redirect'
+    if (rule.respond) return `respond ${rule.respond.status}`
+    return (rule.destinations ?? [])
+      .map((one) => (one.weight === undefined ? one.service : `${one.service} ${one.weight}`))
+      .join(' / ')
+  })
+  return rules.length === 0 ? '' : `${hosts.join(', ') || '*'} → ${[...new Set(to)].join(', ')}`
+}
+
+/** The parts that are written, by their names in the document. */
+function onOf({ kind, spec }: Document): string[] {
+  if (kind !== 'Route') return Object.keys(spec).filter((name) => name !== 'targets')
+  const rules = (spec as { rules?: object[] }).rules ?? []
+  return [...new Set(rules.flatMap((rule) => Object.keys(rule)))].filter(
+    (name) => !['name', 'match', 'destinations'].includes(name),
+  )
+}

@@ -1,0 +1,107 @@
+import type { QueryClient } from '@tanstack/react-query'
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  retainSearchParams,
+} from '@tanstack/react-router'
+import { Fault, NotFound, Root } from './shell/Root'
+
+/** What the whole page looks at; kept on every way within the console. */
+export type View = { namespace?: string }
+
+const root = createRootRouteWithContext<{ client: QueryClient }>()({
+  component: Root,
+  notFoundComponent: NotFound,
+  errorComponent: Fault,
+  validateSearch: (search: Record<string, unknown>): View =>
+    typeof search.namespace === 'string' && search.namespace ? { namespace: search.namespace } : {},
+  search: { middlewares: [retainSearchParams(['namespace'])] },
+})
+
+/** The one list of pages. Each is a file of its own that is loaded when it is first opened. */
+const pages = [
+  createRoute({
+    getParentRoute: () => root,
+    path: '/',
+    component: lazyRouteComponent(() => import('./overview/Page'), 'OverviewPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/services',
+    component: lazyRouteComponent(() => import('./services/Page'), 'ServicesPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/services/register',
+    validateSearch: (search: Record<string, unknown>): { service?: string } =>
+      typeof search.service === 'string' ? { service: search.service } : {},
+    component: lazyRouteComponent(() => import('./services/RegisterPage'), 'RegisterPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/services/$namespace/$service',
+    component: lazyRouteComponent(() => import('./services/ServicePage'), 'ServicePage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/routes',
+    component: lazyRouteComponent(() => import('./policies/Page'), 'RoutesPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/policies/$kind',
+    component: lazyRouteComponent(() => import('./policies/Page'), 'PoliciesPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/policies/$kind/$namespace/$name',
+    component: lazyRouteComponent(() => import('./policies/DocumentPage'), 'DocumentPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/changes',
+    component: lazyRouteComponent(() => import('./changes/Page'), 'ChangesPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/changes/$revision',
+    component: lazyRouteComponent(() => import('./changes/RevisionPage'), 'RevisionPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/gateways',
+    component: lazyRouteComponent(() => import('./gateways/Page'), 'GatewaysPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/audit',
+    component: lazyRouteComponent(() => import('./audit/Page'), 'AuditPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/settings',
+    component: lazyRouteComponent(() => import('./settings/Page'), 'SettingsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/setup',
+    component: lazyRouteComponent(() => import('./shell/SetupPage'), 'SetupPage'),
+  }),
+] as const
+
+export function makeRouter(client: QueryClient) {
+  return createRouter({
+    routeTree: root.addChildren(pages),
+    context: { client },
+    defaultPreload: 'intent',
+    scrollRestoration: true,
+  })
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof makeRouter>
+  }
+}

@@ -1,0 +1,74 @@
+import { Menu, UnstyledButton, useMantineColorScheme } from '@mantine/core'
+import { IconChevronDown } from '@tabler/icons-react'
+import { useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useSession } from '../api/session'
+import { signOut } from '../api/signing'
+import { LANGUAGES, type Language, switchLanguage } from '../i18n'
+import { areSingleKeysOn, setSingleKeys } from './shortcuts'
+
+const THEMES = ['light', 'dark', 'auto'] as const
+
+/** Who is signed in, and what is theirs to choose: language, theme, single-key shortcuts. */
+export function Account() {
+  const { t, i18n } = useTranslation()
+  const session = useSession()
+  const client = useQueryClient()
+  const { colorScheme, setColorScheme } = useMantineColorScheme()
+  const [hasKeys, setHasKeys] = useState(areSingleKeysOn)
+  return (
+    <Menu position="bottom-end" withinPortal closeOnItemClick={false}>
+      <Menu.Target>
+        <UnstyledButton style={{ display: 'inline-flex', alignItems: 'center', gap: 4, minHeight: 24 }}>
+          {session.principal}
+          <IconChevronDown size={14} aria-hidden="true" />
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown aria-label={t('shell.account')}>
+        <Menu.Label>{t('shell.language')}</Menu.Label>
+        {(Object.entries(LANGUAGES) as [Language, string][]).map(([language, name]) => (
+          <Menu.Item
+            key={language}
+            role="menuitemradio"
+            aria-checked={i18n.language === language}
+            leftSection={i18n.language === language ? '✓' : ' '}
+            onClick={() => void switchLanguage(language)}
+          >
+            <span lang={language}>{name}</span>
+          </Menu.Item>
+        ))}
+        <Menu.Label>{t('shell.theme')}</Menu.Label>
+        {THEMES.map((one) => (
+          <Menu.Item
+            key={one}
+            role="menuitemradio"
+            aria-checked={colorScheme === one}
+            leftSection={colorScheme === one ? '✓' : ' '}
+            onClick={() => setColorScheme(one)}
+          >
+            {t(`theme.${one}`)}
+          </Menu.Item>
+        ))}
+        <Menu.Label>{t('shell.keys')}</Menu.Label>
+        <Menu.Item
+          role="menuitemcheckbox"
+          aria-checked={hasKeys}
+          leftSection={hasKeys ? '✓' : ' '}
+          onClick={() => {
+            setSingleKeys(!hasKeys)
+            setHasKeys(!hasKeys)
+          }}
+        >
+          {t('shell.singleKeys')}
+        </Menu.Item>
+        {session.principal.startsWith('user:') && (
+          <>
+            <Menu.Divider />
+            <Menu.Item onClick={() => void signOut(client)}>{t('shell.signOut')}</Menu.Item>
+          </>
+        )}
+      </Menu.Dropdown>
+    </Menu>
+  )
+}

@@ -1,0 +1,58 @@
+import { Button } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { type ErrorComponentProps, Link, Outlet, useRouterState } from '@tanstack/react-router'
+import { useTranslation } from 'react-i18next'
+import { sessionQuery } from '../api/session'
+import { Loading } from '../kit/Panel'
+import { Problem, told } from '../kit/Problem'
+import { Frame } from './Frame'
+import { SignInPage } from './SignInPage'
+
+/** Asks who is signed in before anything else; nobody sees a page, or its address change, before that is known. */
+export function Root() {
+  const path = useRouterState({ select: (state) => state.location.pathname })
+  const asked = useQuery(sessionQuery)
+  if (path === '/setup') return <Outlet />
+  if (asked.data === undefined) {
+    return (
+      <main style={{ maxWidth: 640, margin: '64px auto', padding: 16 }}>
+        {asked.error ? (
+          <Problem problem={told(asked.error)} retry={() => void asked.refetch()} />
+        ) : (
+          <Loading height={80} />
+        )}
+      </main>
+    )
+  }
+  if (asked.data === null) return <SignInPage />
+  return (
+    <Frame revision={asked.data.revision}>
+      <Outlet />
+    </Frame>
+  )
+}
+
+export function NotFound() {
+  const { t } = useTranslation()
+  return (
+    <>
+      <h1>{t('shell.notFound')}</h1>
+      <p>
+        <Link to="/">{t('nav.overview')}</Link>
+      </p>
+    </>
+  )
+}
+
+/** A page that failed as a whole: the frame stays, and so do the other pages. */
+export function Fault({ error, reset }: ErrorComponentProps) {
+  const { t } = useTranslation()
+  return (
+    <>
+      <Problem problem={told(error)} retry={reset} />
+      <Button mt="md" variant="default" onClick={() => window.location.reload()}>
+        {t('shell.reload')}
+      </Button>
+    </>
+  )
+}

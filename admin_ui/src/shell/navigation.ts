@@ -1,0 +1,34 @@
+import {
+  IconArrowsSplit,
+  IconFileText,
+  IconGauge,
+  IconHistory,
+  IconListCheck,
+  IconRoute,
+  IconServer,
+  IconSettings,
+} from '@tabler/icons-react'
+import type { Session } from '../api/session'
+import { holds, holdsSomewhere } from '../api/session'
+
+/** The pages of the navigation, in order. right: without it, anywhere, the page is not offered. */
+export const PLACES = [
+  { to: '/', key: 'overview', letter: 'o', icon: IconGauge, right: '' },
+  { to: '/services', key: 'services', letter: 's', icon: IconServer, right: 'instances:read' },
+  { to: '/changes', key: 'changes', letter: 'c', icon: IconHistory, right: 'documents:read' },
+  { to: '/routes', key: 'routes', letter: 'r', icon: IconRoute, right: 'documents:read' },
+  { to: '/policies/$kind', key: 'policies', letter: 'p', icon: IconListCheck, right: 'documents:read' },
+  { to: '/gateways', key: 'gateways', letter: 'g', icon: IconArrowsSplit, right: 'gateways:read' },
+  { to: '/audit', key: 'audit', letter: 'a', icon: IconFileText, right: 'audit:read' },
+  { to: '/settings', key: 'settings', letter: ',', icon: IconSettings, right: '' },
+] as const
+
+// Of the whole mesh: holding them in one namespace shows nothing.
+const OF_THE_MESH = new Set(['gateways:read', 'audit:read'])
+
+export function placesFor(session: Session) {
+  return PLACES.filter(
+    ({ right }) =>
+      right === '' || (OF_THE_MESH.has(right) ? holds(session, right, '*') : holdsSomewhere(session, right)),
+  )
+}
