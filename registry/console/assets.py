@@ -87,9 +87,8 @@ class Console:
         """Looked for until there is a build, so that one made meanwhile needs no restart."""
         if self._folder is not None and INDEX not in self._files and (self._folder / INDEX[1:]).is_file():
             files = (file for file in self._folder.rglob("*") if file.is_file() and not file.is_symlink())
-            self._files = frozenset(
-                f"/{file.relative_to(self._folder).as_posix()}" for file in files if not file.name.startswith(".")
-            )
+            names = (file.relative_to(self._folder).as_posix() for file in files)
+            self._files = frozenset(f"/{name}" for name in names if "/." not in f"/{name}")
         return self._files
 
     def _coding(self, accepted: bytes | None, name: str) -> tuple[bytes, str]:

@@ -28,6 +28,8 @@ def folder(tmp_path: Path) -> Path:
     (built / "assets" / "main-1a2b.js.gz").write_bytes(gzip.compress(SCRIPT))
     (built / "assets" / "main-1a2b.js.br").write_bytes(b"as if by brotli")
     (built / ".stamp").write_text("of the build")
+    (built / ".vite").mkdir()
+    (built / ".vite" / "manifest.json").write_text("{}")
     (built / "assets" / "link.js").symlink_to(tmp_path / "secret.txt")
     return built
 
@@ -87,7 +89,7 @@ def test_the_coding_is_the_best_that_the_browser_takes(folder: Path, accepted: s
     "path",
     [
         "/assets/../../secret.txt", "/assets/..\\..\\secret.txt", "/../secret.txt", "//secret.txt", "/assets/",
-        "/assets/none.js", "/.stamp", "/assets/link.js", "/v1/services", "/openapi.json", "/metrics", "/nacos/v1/x",
+        "/assets/none.js", "/.stamp", "/.vite/manifest.json", "/assets/link.js", "/v1/services", "/openapi.json", "/metrics", "/nacos/v1/x",
         "/eureka/apps", "/assets/main-1a2b.js/", "/index.html/..", "/servicesx", "services",
     ],
 )  # fmt: skip
