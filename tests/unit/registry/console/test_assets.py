@@ -89,7 +89,8 @@ def test_the_coding_is_the_best_that_the_browser_takes(folder: Path, accepted: s
     "path",
     [
         "/assets/../../secret.txt", "/assets/..\\..\\secret.txt", "/../secret.txt", "//secret.txt", "/assets/",
-        "/assets/none.js", "/.stamp", "/.vite/manifest.json", "/assets/link.js", "/v1/services", "/openapi.json", "/metrics", "/nacos/v1/x",
+        "/assets/none.js", "/.stamp",
+        "/.vite/manifest.json", "/assets/link.js", "/v1/services", "/openapi.json", "/metrics", "/nacos/v1/x",
         "/eureka/apps", "/assets/main-1a2b.js/", "/index.html/..", "/servicesx", "services",
     ],
 )  # fmt: skip
