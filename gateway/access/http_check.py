@@ -113,7 +113,7 @@ def of_service(policy: Policy, cluster: Cluster) -> HttpAsked:
 
 def of_url(policy: Policy, url: str) -> HttpAsked:
     """By a connection of its own for each question; its address is judged at each."""
-    parts, link = urlsplit(url), policy.parts.issuers.apart()
+    parts, link = urlsplit(url), policy.parts.issuers.apart(policy.title)
 
     def send(
         asked: Exchange, body: bytes | None, timeout_s: float, tell: Callable[[Answer | str], None]

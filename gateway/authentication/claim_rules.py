@@ -25,7 +25,7 @@ class ClaimRules:
     def subject(self, claims: Mapping[str, Any]) -> str:
         """The caller's name. Raises TokenFault."""
         subject = claim(claims, self._principal)
-        if not isinstance(subject, str) or not 0 < len(subject) <= MAX_NAME or not _is_plain(subject):
+        if not isinstance(subject, str) or not 0 < len(subject) <= MAX_NAME or not is_plain(subject):
             raise TokenFault(f"the token's {self._principal} names nobody")
         for path, holds in self._required:
             if not holds(claims):
@@ -37,7 +37,7 @@ class ClaimRules:
         return b"".join([_line(claims, path, header) for path, header in self._headers])
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
     """Whether it may stand in a log and in a header as it is."""
     return text.isprintable() and text == text.strip()
 

@@ -33,6 +33,7 @@ class PasswordMethod:
     """As KeyMethod. users: the Secret's."""
 
     challenge = b"Basic"
+    awaits = "a password is checked"
 
     def __init__(
         self,

@@ -76,6 +76,7 @@ class SignatureMethod:
     """policy: `Authentication shop/tills`. now: monotonic seconds; wall: seconds since 1970."""
 
     challenge = b"Signature"
+    awaits = "it is asked whether the nonce was used before"
 
     def __init__(
         self,

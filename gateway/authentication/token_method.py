@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 from gateway.authentication.claim_rules import ClaimRules
 from gateway.authentication.proof import REMEMBERED_S, Fault, Proof
 from gateway.consumer_ring import ConsumerRing
-from gateway.secret_ring import ReadSecret
+from gateway.secret_ring import NEVER, ReadSecret
 from meshway.identity import Principal
 from meshway.issuers.key_ring import KeyRing
 from meshway.jwt import TokenFault, TokenRules, expiry_of, issuer_of, verify
@@ -21,6 +21,9 @@ class Keys(Protocol):
 
     def current(self, wall_s: float) -> KeySet | None:
         """None: there are none that may be believed at this time, seconds since 1970."""
+
+    def held_s(self, wall_s: float) -> float:
+        """How long those that `current` gives may be believed at most."""
 
     def miss(self, now: float) -> None:
         """A caller has named a key that they lack; now: monotonic seconds."""
@@ -38,6 +41,9 @@ class InlineKeys:
     def current(self, wall_s: float) -> KeySet | None:
         return self._keys
 
+    def held_s(self, wall_s: float) -> float:
+        return NEVER
+
     def miss(self, now: float) -> None:
         """There are no others."""
 
@@ -53,6 +59,10 @@ class FetchedKeys:
 
     def current(self, wall_s: float) -> KeySet | None:
         return self._ring.keys(self._url, wall_s - self._max_stale_s)
+
+    def held_s(self, wall_s: float) -> float:
+        held = self._ring.text(self._url)
+        return 0.0 if held is None else held[1] + self._max_stale_s - wall_s
 
     def miss(self, now: float) -> None:
         self._ring.miss(self._url, now)
@@ -70,6 +80,10 @@ class SecretKeys:
     def current(self, wall_s: float) -> KeySet | None:
         keys = [key for version, _ in self._secret.accepted(wall_s) for key in version]
         return KeySet(keys) if keys else None
+
+    def held_s(self, wall_s: float) -> float:
+        """Until the first version ends: which one has verified a token nobody keeps."""
+        return min((until for _, until in self._secret.accepted(wall_s)), default=wall_s) - wall_s
 
     def miss(self, now: float) -> None:
         """There are no others."""
@@ -128,7 +142,8 @@ class TokenMethod:
             return Fault("no keys of the token's issuer are known here")
         try:
             claims = verify(credential, self._rules, keys, wall)
-            proof = self._prove(claims, now + min(REMEMBERED_S, expiry_of(claims) + self._rules.skew_s - wall))
+            held_s = min(expiry_of(claims) + self._rules.skew_s - wall, self._keys.held_s(wall))
+            proof = self._prove(claims, now + min(REMEMBERED_S, held_s))
         except TokenFault as fault:
             if fault.unknown_key is not None:
                 self._keys.miss(now)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from gateway.authentication.certificate_method import CertificateMethod, certificate_of
+from gateway.authentication.introspection_method import IntrospectionMethod, read_client_secret
 from gateway.authentication.key_method import KeyMethod, read_listed
 from gateway.authentication.oidc_client import OidcClient
 from gateway.authentication.oidc_method import OidcMethod
@@ -32,6 +33,7 @@ from meshway.model.authentication import (
     Basic,
     CredentialPlace,
     Hmac,
+    Introspection,
     Jwt,
     Mtls,
     Place,
@@ -111,6 +113,10 @@ def compile_steps(entry: Entry[Authentication], parts: Parts) -> tuple[FilterSte
         elif method.hmac is not None:
             places += _SIGNATURE
             methods.append(_signature_method(entry, method.hmac, parts))
+        elif method.introspection is not None:
+            places += method.introspection.from_
+            asking = _introspection_method(entry, method.introspection, parts)
+            methods.append((compile_places(method.introspection.from_), asking))
         elif method.mtls is not None:
             methods.append(_certificate_method(entry, method.mtls, parts))
         elif method.oidc is not None:
@@ -129,7 +135,7 @@ def compile_steps(entry: Entry[Authentication], parts: Parts) -> tuple[FilterSte
         and all(method.mtls is None and method.hmac is None and method.oidc is None for method in spec.methods),
     )
     run = compile_filter(checks, believed)
-    forecast = compile_forecast(checks, run)
+    forecast = compile_forecast(checks)
     if login is not None:
         desk, others = (
             LoginDesk(login, policy, parts.wall),
@@ -186,6 +192,8 @@ def _secrets_of(method: AuthenticationMethod) -> Iterator[str]:
         yield secret_ref(method.mtls.trust).secret
     if method.oidc is not None:
         yield secret_ref(method.oidc.client_secret).secret
+    if method.introspection is not None:
+        yield secret_ref(method.introspection.client_secret).secret
 
 
 def _token_method(entry: Entry[Authentication], jwt: Jwt, path: str, parts: Parts) -> TokenMethod:
@@ -220,6 +228,13 @@ def _signature_method(entry: Entry[Authentication], spec: Hmac, parts: Parts) ->
     keys = ReadSecret(parts.secrets, entry.namespace, name, ("hmac_keys", "jwks"), read_signing_keys)
     method = SignatureMethod(spec, policy, keys, parts.nonces, parts.now, parts.wall)
     return signature_of([component.encode() for component in spec.components]), method
+
+
+def _introspection_method(entry: Entry[Authentication], spec: Introspection, parts: Parts) -> IntrospectionMethod:
+    name, policy = secret_ref(spec.client_secret).secret, f"Authentication {entry.title}"
+    secret = ReadSecret(parts.secrets, entry.namespace, name, ("opaque",), read_client_secret)
+    link = parts.issuers.apart("introspection")
+    return IntrospectionMethod(spec, entry.namespace, policy, secret, parts.consumers, link, parts.now, parts.wall)
 
 
 def _certificate_method(entry: Entry[Authentication], spec: Mtls, parts: Parts) -> tuple[Credentials, Method]:

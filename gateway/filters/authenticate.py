@@ -103,16 +103,25 @@ def compile_filter(checks: Checks, believed: Believed) -> RequestFilter:
     return authenticate
 
 
-def compile_forecast(checks: Checks, run: RequestFilter) -> Callable[[Exchange], Sequence[Forecast]]:
-    """Of a call that nobody sent, with the credentials it was told of."""
+def compile_forecast(checks: Checks) -> Callable[[Exchange], Sequence[Forecast]]:
+    """Of a call that nobody sent, with the credentials it was told of. What takes long is not begun."""
+    awaited_in_words = " or ".join(
+        dict.fromkeys(words for _, method in checks.methods if (words := getattr(method, "awaits", "")))
+    )
 
     def forecast(exchange: Exchange) -> Sequence[Forecast]:
-        reply = run(exchange)
+        asking = _ask(checks, exchange)
+        try:
+            awaited = next(asking)
+        except StopIteration as end:
+            reply = end.value
+        else:
+            asking.close()
+            if isinstance(awaited, Coroutine):
+                awaited.close()
+            return [Forecast("may refuse", awaited_in_words, checks.policy)]
         if isinstance(reply, Reply):
             return [Forecast("refuse", reply.detail, checks.policy, reply)]
-        if isinstance(reply, Coroutine):
-            reply.close()
-            return [Forecast("may refuse", "a password is checked", checks.policy)]
         principal = exchange.principal
         who = "nobody showed a credential" if principal is None else f"the caller is {principal.name}"
         return [Forecast("pass", who, checks.policy)]

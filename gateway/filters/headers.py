@@ -1,7 +1,8 @@
 """Sets, adds and removes header fields: of the request on its way in, of the answer on its way out.
 
 Order: remove, set, add, so that a document reads the same whatever order it is written in; among fields of one name
-those with variables come last.
+those with variables come last. Of a request what is removed or set goes in every spelling: many services read `X_User`
+as `X-User`, and a Listener may let such names pass.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from gateway.exchange import Exchange, Reply
 from gateway.filters.header_lines import fixed_lines, variable_lines
 from gateway.plan import RequestFilter, ResponseFilter
-from meshway.http1.fields import remove
+from meshway.http1.fields import remove, remove_alike
 from meshway.http1.message import ResponseHead
 from meshway.model.match import PathMatch
 from meshway.model.route import HeaderChanges
@@ -24,12 +25,12 @@ def compile_request_filter(changes: HeaderChanges, paths: Sequence[PathMatch] = 
         return None
 
     def change_headers(exchange: Exchange) -> Reply | None:
-        exchange.block = remove(exchange.block, names) + added
+        exchange.block = remove_alike(exchange.block, names) + added
         return None
 
     def write_headers(exchange: Exchange) -> Reply | None:
         assert lines is not None
-        exchange.block = remove(exchange.block, names) + added + lines(exchange)
+        exchange.block = remove_alike(exchange.block, names) + added + lines(exchange)
         return None
 
     if lines is not None:

@@ -23,10 +23,14 @@ class IssuerLink:
         self._dial = guarded_dial(allow_loopback=allow_loopback)
         self._tls: ssl.SSLContext | None = None
         self._running = 0
+        self._apart: dict[str, IssuerLink] = {}
 
-    def apart(self) -> "IssuerLink":
-        """Another one, so that who waits for that server leaves these their places."""
-        return IssuerLink(allow_loopback=self._allow_loopback)
+    def apart(self, purpose: str) -> "IssuerLink":
+        """The one for this purpose, so that whoever waits there leaves others their places."""
+        found = self._apart.get(purpose)
+        if found is None:
+            found = self._apart[purpose] = IssuerLink(allow_loopback=self._allow_loopback)
+        return found
 
     async def post(self, url: str, form: bytes, fields: bytes, timeout_s: float = TIMEOUT_S) -> tuple[int, bytes]:
         """Status and body. Raises PlainError, also where too many are on the way already: nobody waits in line."""

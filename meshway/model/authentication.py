@@ -103,10 +103,27 @@ class Hmac(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
     nonce: Literal["required", "optional"] = "required"
 
 
+class Introspection(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A token that its issuer is asked about at `endpoint` (RFC 7662), by the client `client_id` with `client_secret`
+    of a Secret of type opaque. from: where tokens are looked for. audiences: one of these must be among the token's;
+    none: nobody asks. cache: how long a yes holds, never past the token's own end; negative_cache: a no. timeout: of
+    one question; without an answer the call is refused.
+    """
+
+    endpoint: Annotated[str, Meta(min_length=1, max_length=1024)]
+    client_id: Annotated[str, Meta(min_length=1, max_length=256)]
+    client_secret: Label | SecretRef
+    from_: Places = msgspec.field(name="from", default=("bearer",))
+    audiences: Annotated[tuple[str, ...], Meta(max_length=32)] = ()
+    cache: Duration = msgspec.field(default_factory=lambda: Duration(30.0))
+    negative_cache: Duration = msgspec.field(default_factory=lambda: Duration(5.0))
+    timeout: Duration = msgspec.field(default_factory=lambda: Duration(0.5))
+
+
 class AuthenticationMethod(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One way of proving who calls: exactly one."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"service_token", "external", "introspection"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"service_token", "external"})
 
     jwt: Jwt | None = None
     api_key: ApiKey | None = None
@@ -114,6 +131,7 @@ class AuthenticationMethod(Part, frozen=True, kw_only=True, forbid_unknown_field
     hmac: Hmac | None = None
     mtls: Mtls | None = None
     oidc: Oidc | None = None
+    introspection: Introspection | None = None
 
 
 class Authentication(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -9,11 +9,19 @@ import msgspec
 
 from meshway.http1.field_lines import IDENTITY_PREFIXES
 from meshway.jwt_keys import SHARED_ALGORITHMS, KeyFault, read_keys
-from meshway.model.authentication import Authentication, AuthenticationMethod, CredentialPlace, Hmac, Jwt, Mtls
+from meshway.model.authentication import (
+    Authentication,
+    AuthenticationMethod,
+    CredentialPlace,
+    Hmac,
+    Introspection,
+    Jwt,
+    Mtls,
+)
 from meshway.model.document import LABEL_PATTERN
 from meshway.model.names import REFUSED_HEADERS, TOKEN
 from meshway.model.oidc import Oidc
-from meshway.model.oidc_rules import OIDC_RULES
+from meshway.model.oidc_rules import LOOPBACK_HOSTS, OIDC_RULES, is_issuer
 from meshway.model.policy_rules import PORTLESS_TARGETS
 from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path, one_of, unique
 from meshway.model.secret import secret_ref
@@ -21,6 +29,7 @@ from meshway.model.secret import secret_ref
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+\Z")
 _MAX_URI: Final = 2048
 _DAY: Final = 86_400.0
+_LONGEST_SAID_S: Final = 300.0
 _QUERY: Final = re.compile(r"[A-Za-z0-9._~-]+\Z")
 # What the gateway itself writes or reads in a request: a claim there would say something else than who calls.
 _OWN: Final = REFUSED_HEADERS | {
@@ -62,6 +71,16 @@ def _uri(part: Any) -> Iterator[Finding]:
         yield Finding(".jwks_uri", "inline_secret", "holds a user or a password, which every reader would see")
     elif parts.fragment:
         yield Finding(".jwks_uri", "out_of_bounds", "has a fragment, which no server gets")
+
+
+def _endpoint(part: Any) -> Iterator[Finding]:
+    if not is_issuer(part.endpoint):
+        yield Finding(".endpoint", "out_of_bounds", "is no URL like https://id.example/introspect, without a query")
+        return
+    parts = urlsplit(part.endpoint)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS:
+        reason = "is http: whoever is on the way there sees tokens and says who calls; only a loopback address may be"
+        yield Finding(".endpoint", "forbidden_combination", reason)
 
 
 def _keys(part: Any) -> Iterator[Finding]:
@@ -135,7 +154,7 @@ def _one_login(part: Any) -> Iterator[Finding]:
 
 
 AUTHENTICATION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
-    AuthenticationMethod: (one_of("jwt", "api_key", "basic", "hmac", "mtls", "oidc"),),
+    AuthenticationMethod: (one_of("jwt", "api_key", "basic", "hmac", "mtls", "oidc", "introspection"),),
     Hmac: (
         BlockRule(("components",), _components),
         bounded("max_age", 1.0, 3600.0, zero=False),
@@ -145,6 +164,12 @@ AUTHENTICATION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] =
     Mtls: (BlockRule(("principal",), lambda part: unique(part.principal, lambda at: f".principal[{at}]", "name")),),
     **OIDC_RULES,
     Oidc: (*OIDC_RULES[Oidc], BlockRule(("claims_to_headers",), _claim_headers)),
+    Introspection: (
+        BlockRule(("endpoint",), _endpoint),
+        bounded("cache", 0.001, _LONGEST_SAID_S, zero=True),
+        bounded("negative_cache", 0.001, _LONGEST_SAID_S, zero=True),
+        bounded("timeout", 0.001, 5.0, zero=False),
+    ),
     Jwt: (
         BlockRule(("issuer",), _issuer),
         one_of("jwks", "jwks_uri"),

@@ -219,6 +219,9 @@ def _of_methods(spec: Authentication, namespace: str) -> Iterator[Reference]:
         if method.oidc is not None:
             name = secret_ref(method.oidc.client_secret).secret
             yield Reference(f"{path}.oidc.client_secret", "secret", namespace, name, "opaque")
+        if method.introspection is not None:
+            name = secret_ref(method.introspection.client_secret).secret
+            yield Reference(f"{path}.introspection.client_secret", "secret", namespace, name, "opaque")
         if method.basic is not None:
             name = secret_ref(method.basic.secret).secret
             yield Reference(f"{path}.basic.secret", "secret", namespace, name, "basic_users")

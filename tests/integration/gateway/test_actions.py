@@ -131,6 +131,19 @@ async def test_a_fault_hits_only_who_is_meant() -> None:
         assert (await gateway.ask(fields="X-Chaos: 1\r\n"))[0] == 500
 
 
+async def test_what_is_removed_or_set_comes_from_callers_in_no_spelling() -> None:
+    upstream = saying("1")
+    changes = {"remove": ["X-Admin"], "set": {"X-Team": "web"}}
+    passing = document("Listener", "edge", {"underscores": "pass"}, "mesh")
+    rule = to("books", request_headers=changes)
+    async with services(upstream) as books, compiled_gateway(*books, route(rule), passing) as gateway:
+        fields = "X-Admin: 1\r\nX_Admin: 1\r\nx_team: root\r\nX_Other: kept\r\n"
+        assert (await gateway.ask(fields=fields))[0] == 200
+        (served,) = upstream.requests
+        assert [served.values(name) for name in (b"x-admin", b"x_admin", b"x_team")] == [[], [], []]
+        assert (served.values(b"x-team"), served.values(b"x_other")) == ([b"web"], [b"kept"])
+
+
 @pytest.mark.proves("FaultAbort.grpc_status")
 async def test_a_fault_of_grpc_is_an_answer_without_a_body() -> None:
     rule = to("books", fault={"abort": {"grpc_status": 14}})

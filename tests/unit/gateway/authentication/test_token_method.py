@@ -6,12 +6,14 @@ import pytest
 
 from gateway.authentication import token_method
 from gateway.authentication.proof import REMEMBERED_S, Fault, Proof
-from gateway.authentication.token_method import InlineKeys, TokenMethod
+from gateway.authentication.token_method import InlineKeys, SecretKeys, TokenMethod, read_set
 from gateway.consumer_ring import ConsumerRing
+from gateway.secret_ring import ReadSecret, SecretRing
 from meshway.jwt import verify
 from meshway.jwt_keys import KeySet, read_keys
 from meshway.model.authentication import Jwt
 from meshway.model.match import StringMatch
+from meshway.snapshot import SecretContents, SecretFrame
 from tests.parts.tokens import AUDIENCE, ISSUER, SigningKey, claims, token
 
 KEY = SigningKey("EC")
@@ -113,3 +115,21 @@ def test_an_inverted_match_of_a_list_must_hold_for_all_of_it() -> None:
     method = made(clock, required_claims={"roles": StringMatch(exact="banned", invert=True)})
     for roles, kind in ((["a", "b"], Proof), (["a", "banned"], Fault), ("banned", Fault), (None, Proof)):
         assert type(method.judge(text(clock, roles=roles))) is kind
+
+
+def test_a_token_by_a_version_of_a_secret_that_is_over_is_not_believed_for_the_rest_of_a_minute() -> None:
+    clock = Clock()
+    ring, other = SecretRing(), SigningKey("EC")
+    newer = SecretContents(None, {"keys": [other.jwk("k2")]})
+    older = SecretContents(clock.wall() + 20.0, {"keys": [KEY.jwk()]})
+    ring.take(SecretFrame(namespace="a", name="keys", type="jwks", share_with=[], versions=[newer, older]))
+    spec = Jwt(issuer=ISSUER, audiences=(AUDIENCE,), jwks={"secret": "keys"})
+    keys = SecretKeys(ReadSecret(ring, "a", "keys", ("jwks",), read_set))
+    method = TokenMethod(spec, "a", "Authentication a/b", keys, ConsumerRing(), clock.now, clock.wall, is_only=True)
+    shown = text(clock)
+    fresh = token(other, claims(iat=clock.wall(), exp=clock.wall() + 3600.0), kid="k2").encode()
+    for passed_s, kind in ((0.0, Proof), (19.0, Proof), (20.0, Fault)):
+        clock.passed_s = passed_s
+        assert isinstance(method.judge(shown), kind), passed_s
+        assert isinstance(method.judge(fresh), Proof)
+    assert method.judge(fresh).until == clock.now() + REMEMBERED_S  # type: ignore[union-attr]

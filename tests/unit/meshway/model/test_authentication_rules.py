@@ -75,8 +75,29 @@ def test_what_would_not_hold_is_named(fields: dict[str, Any], path: str, code: s
 
 
 def test_what_is_not_built_is_refused() -> None:
-    for method in ("external", "introspection", "service_token"):
+    for method in ("external", "service_token"):
         assert (f"spec.methods[0].{method}", "unsupported") in found({"jwt": jwt(), method: {}})
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "code"),
+    [
+        ({"endpoint": "id.example"}, ".endpoint", "out_of_bounds"),
+        ({"endpoint": "https://id.example/i?a=b"}, ".endpoint", "out_of_bounds"),
+        ({"endpoint": "https://me:x@id.example/i"}, ".endpoint", "out_of_bounds"),
+        ({"endpoint": "http://id.example/i"}, ".endpoint", "forbidden_combination"),
+        ({"cache": "6m"}, ".cache", "out_of_bounds"),
+        ({"negative_cache": "6m"}, ".negative_cache", "out_of_bounds"),
+        ({"timeout": "0s"}, ".timeout", "out_of_bounds"),
+        ({"timeout": "6s"}, ".timeout", "out_of_bounds"),
+        ({"client_id": ""}, ".client_id", "out_of_bounds"),
+    ],
+)
+def test_who_is_asked_of_tokens_must_be_somebody(fields: dict[str, Any], path: str, code: str) -> None:
+    block = {"endpoint": "https://id.example/i", "client_id": "gateway", "client_secret": "s"}
+    assert found({"introspection": block}) == []
+    assert found({"introspection": block | {"endpoint": "http://127.0.0.1:1/i"}}) == []
+    assert found({"introspection": block | fields}) == [(f"spec.methods[0].introspection{path}", code)]
 
 
 def test_certificates_are_asked_by_each_authority_once() -> None:
