@@ -194,13 +194,13 @@ async def test_an_issuer_that_is_away_or_slow_lets_nobody_in_in_time() -> None:
 
 
 async def test_no_more_questions_are_on_the_way_than_thirty_two() -> None:
-    async with bench() as found:
+    async with bench(timeout="5s") as found:
         found.says |= {f"t-{number}": None for number in range(40)}
         calls = [
             spawn(found.ask(fields=f"Authorization: Bearer t-{number}\r\n"), name="a call") for number in range(40)
         ]
-        await until(lambda: len(found.issuer.requests) == 32, what="as many questions as there may be")
-        await until(lambda: len([call for call in calls if call.done()]) == 8, what="the others' answers")
+        await until(lambda: len([call for call in calls if call.done()]) >= 8, what="those that find no place")
+        assert len(found.issuer.requests) <= 32
         assert {call.result()[0] for call in calls if call.done()} == {503}
         for call in calls:
             call.cancel()
