@@ -17,6 +17,7 @@ from registry.api.explain import explain_router
 from registry.api.gateways import gateways_router
 from registry.api.health import health_router
 from registry.api.identity import identity_router
+from registry.api.insight import insight_router
 from registry.api.metrics import metrics_router
 from registry.api.namespaces import namespaces_router
 from registry.api.problems import handle_problems
@@ -24,6 +25,7 @@ from registry.api.revisions import revisions_router
 from registry.api.single_sign_on import single_sign_on_router
 from registry.api.tokens import tokens_router
 from registry.api.traffic import traffic_router
+from registry.insight.asking import Asking
 from registry.manners.openapi import Operation
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ def make_api(
         metrics_router(core, gateways, caps),
         namespaces_router(core),
         identity_router(core),
+        insight_router(Asking(core.insight.reading, core.view, gateways.states)),
         tokens_router(core),
         single_sign_on_router(core),
         audit_router(core),

@@ -26,6 +26,7 @@ from registry.api import (
     traffic,
 )
 from registry.api.identity_description import identity_operations
+from registry.api.insight_description import insight_operations
 from registry.api.single_sign_on_description import single_sign_on_operations
 from registry.documents.applying import Applied
 from registry.documents.documents import Difference, DocumentPage, RevisionEntry, RevisionPage
@@ -61,6 +62,7 @@ def api_operations() -> list[Operation]:
         *_traffic(),
         *_revisions(),
         *identity_operations(),
+        *insight_operations(),
         *_tokens(),
         *single_sign_on_operations(),
         *_audit(),

@@ -50,7 +50,7 @@ class Reading:
     ) -> None:
         self.wall = wall
         self._store = store
-        self._kept_s = kept_s
+        self.kept_s = kept_s
         self._cached: OrderedDict[PointKey, list[Row]] = OrderedDict()
         self._cached_rows = 0
 
@@ -66,7 +66,7 @@ class Reading:
 
     async def timed(self, section: str, first: float, end: float, coarsest_s: int) -> list[Timed]:
         """Of a section, by time, in no order. coarsest_s: the longest time that may be taken as one."""
-        pieces = pieces_of(first, end, self.wall(), coarsest_s, self._kept_s())
+        pieces = pieces_of(first, end, self.wall(), coarsest_s, self.kept_s())
         if not pieces:
             return []
         steps = [points_within(piece.step_s, section, piece.first, piece.end) for piece in pieces]
@@ -120,8 +120,7 @@ def pieces_of(first: float, end: float, now: float, coarsest_s: int, kept_s: dic
     """A span cut into steps: what is still kept of fine steps decides how near its ends are met; they are moved
     outwards."""
     steps = [step_s for step_s in STEPS_S if step_s <= coarsest_s]
-    low = _down(first, finest_step_s(first, now, kept_s))
-    high = _up(end, finest_step_s(end, now, kept_s))
+    low, high = span_of(first, end, now, kept_s)
     if low >= high:
         return []
     left: list[Piece] = []
@@ -138,6 +137,11 @@ def pieces_of(first: float, end: float, now: float, coarsest_s: int, kept_s: dic
             right.append(Piece(step_s, inner_high, high))
         low, high = inner_low, inner_high
     return [*left, middle, *reversed(right)]
+
+
+def span_of(first: float, end: float, now: float, kept_s: dict[int, float]) -> tuple[int, int]:
+    """Where what is read of a span begins and ends."""
+    return _down(first, finest_step_s(first, now, kept_s)), _up(end, finest_step_s(end, now, kept_s))
 
 
 def finest_step_s(at: float, now: float, kept_s: dict[int, float]) -> int:

@@ -12,6 +12,7 @@ Right = Literal[
     "documents:read",
     "gateways:read",
     "metrics:read",
+    "insight:read",
     "calls:explain",
     "identity:read",
     "instances:drain",
@@ -41,7 +42,15 @@ MACHINE_RIGHTS: Final[frozenset[Right]] = frozenset({"feed:read", "reports:write
 OF_THE_MESH: Final[frozenset[Role]] = frozenset({"admin", "gateway"})
 
 _VIEWER: Final[frozenset[Right]] = frozenset(
-    {"instances:read", "documents:read", "gateways:read", "metrics:read", "calls:explain", "identity:read"}
+    {
+        "instances:read",
+        "documents:read",
+        "insight:read",
+        "gateways:read",
+        "metrics:read",
+        "calls:explain",
+        "identity:read",
+    }
 )
 _OPERATOR: Final[frozenset[Right]] = _VIEWER | {"instances:drain", "breakers:reset"}
 _EDITOR: Final[frozenset[Right]] = _OPERATOR | {"instances:write", "documents:write"}

@@ -1,0 +1,119 @@
+"""What the routes of numbers are, for the API's description."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from registry.api import insight
+from registry.insight.comparing import Spans, Versions
+from registry.insight.figures import METRICS
+from registry.insight.series import BYS, Series
+from registry.insight.topology import Topology
+from registry.manners.openapi import Operation, Parameter
+
+_NUMBER: Final = {"type": "number", "minimum": 0}
+_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
+_SPAN: Final = (
+    Parameter(name="at", about="The end of the span: seconds since 1970 or RFC 3339; now unless told."),
+    Parameter(name="window_s", about="How long it is, 10 s to 90 days; 900.", schema=_NUMBER),
+    Parameter(name="namespace", about="Of one namespace; of all that may be seen unless told."),
+)
+
+
+def insight_operations() -> list[Operation]:
+    service = Parameter(name="service", about="`namespace/name`; a bare name is of the namespace asked for.")
+    return [
+        _operation(
+            insight.SERVICES,
+            "listServiceSignals",
+            "Rate, errors and latency of every service, its instances, how well it is and why.",
+            (),
+            insight.ServiceSignalsPage,
+        ),
+        _operation(
+            insight.SERIES,
+            "getSeries",
+            "One figure over time. Percentiles are of all calls of a step, whatever gateways carried them.",
+            (
+                Parameter(name="metric", about="Which figure; rps.", schema={"enum": list(METRICS)}),
+                Parameter(name="by", about="One line each; total.", schema={"enum": list(BYS)}),
+                Parameter(
+                    name="step_s",
+                    about="Of a point; a multiple of 10 s. Longer where no finer points are kept.",
+                    schema={"type": "integer", "minimum": 10, "maximum": 86_400},
+                ),
+                service,
+                Parameter(name="source", about="Of this caller alone, where it is counted by edge."),
+                Parameter(name="route", about="Of this Route alone, where it is counted by Route."),
+            ),
+            Series,
+        ),
+        _operation(
+            insight.TOPOLOGY,
+            "getTopology",
+            "Who calls whom: nodes and edges, each with its figures. What may not be seen is called `hidden`.",
+            (
+                Parameter(
+                    name="level",
+                    about="`namespaces`; `services`, those of others folded into their namespace; `focus`: around one.",
+                    schema={"enum": list(insight.LEVELS)},
+                ),
+                service,
+                Parameter(
+                    name="hops",
+                    about="How far around it.",
+                    schema={"type": "integer", "minimum": 1, "maximum": insight.MOST_HOPS},
+                ),
+                Parameter(name="min_rps", about="Only edges with so many calls a second.", schema=_NUMBER),
+                Parameter(name="If-None-Match", about="The ETag of what is known: 304 when it holds.", place="header"),
+            ),
+            Topology,
+            not_modified=True,
+        ),
+        _operation(
+            insight.COMPARISON,
+            "compareSpans",
+            "Two spans side by side, edge by edge.",
+            (Parameter(name="before", about="The end of the other one; right before this one unless told."), service),
+            Spans,
+        ),
+        _operation(
+            insight.VERSIONS,
+            "compareVersions",
+            "Two versions of a service over the same span, and whether they differ.",
+            (service, Parameter(name="versions", about="Which two, as in `v1,v2`.")),
+            Versions,
+            example={"service": "default/books", "versions": "v1,v2"},
+        ),
+        _operation(
+            insight.ROUTES,
+            "listRouteUses",
+            "Every Route with its calls, and when it and each of its rules was used last.",
+            (),
+            insight.RouteUsePage,
+        ),
+    ]
+
+
+def _operation(
+    path: str,
+    name: str,
+    about: str,
+    parameters: tuple[Parameter, ...],
+    shape: type,
+    *,
+    not_modified: bool = False,
+    example: dict[str, str] | None = None,
+) -> Operation:
+    return Operation(
+        method="GET",
+        path=path,
+        id=name,
+        tag="insight",
+        right="insight:read",
+        by_rows=True,
+        about=about,
+        parameters=(*_SPAN, *parameters),
+        answers={200: shape, 503: _PROBLEM} | ({304: None} if not_modified else {}),
+        example_query=example or {},
+    )

@@ -1,0 +1,217 @@
+"""What is asked of the numbers, answered for one who may see some of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from meshway.telemetry import EDGES, INSTANCES, ROUTES, Key, Row, Rows, add_row
+from registry.insight.comparing import spans_of, versions_of
+from registry.insight.figures import Figures, figures_of
+from registry.insight.reading import finest_step_s, span_of
+from registry.insight.rolling import STEPS_S
+from registry.insight.series import MOST_POINTS, SECTION_OF, series_of
+from registry.insight.services import Usual, signals_of
+from registry.insight.topology import Topology, topology_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from registry.gateways import GatewayState
+    from registry.insight.comparing import Spans, Versions
+    from registry.insight.figures import Metric
+    from registry.insight.reading import Reading
+    from registry.insight.series import By, Series
+    from registry.insight.services import ServiceSignals
+    from registry.insight.sight import Sight
+    from registry.insight.topology import Asked
+    from registry.view.view import View
+
+# Now, where the span ends not longer ago: what gateways say of themselves is of now alone.
+_NOW_S: Final = 30.0
+_WANTED_POINTS: Final = 120
+
+
+class Span(NamedTuple):
+    """Seconds since 1970. end: not included."""
+
+    first: float
+    end: float
+
+
+class RuleUse(msgspec.Struct, frozen=True, kw_only=True):
+    """last_used: seconds since 1970, to 10 s; null: never in the time that is kept."""
+
+    name: str
+    figures: Figures
+    last_used: float | None
+
+
+class RouteUse(msgspec.Struct, frozen=True, kw_only=True):
+    """figures: of all its rules. rules: those that had calls, in the span or before."""
+
+    namespace: str
+    name: str
+    figures: Figures
+    last_used: float | None
+    rules: list[RuleUse]
+
+
+class Asking:
+    """gateways: what they say of themselves now."""
+
+    def __init__(self, reading: Reading, view: View, gateways: Callable[[], Iterable[GatewayState]]) -> None:
+        self._reading = reading
+        self._view = view
+        self._gateways = gateways
+        self._usual = Usual(reading)
+
+    async def services(self, span: Span, sight: Sight, namespace: str | None = None) -> list[ServiceSignals]:
+        """Of all services that are seen, by namespace and name. Raises StoreUnavailable."""
+        found = await self._services(span, sight)
+        return [each for each in found.values() if namespace in (None, each.namespace)]
+
+    async def topology(self, span: Span, sight: Sight, asked: Asked) -> Topology:
+        edges = await self._reading.rows(EDGES, *span, sight.edge)
+        services = await self._services(span, sight)
+        first, end, span_s = self._lasting(span)
+        return topology_of(edges, services, asked, first=first, end=end, span_s=span_s)
+
+    async def series(
+        self,
+        span: Span,
+        sight: Sight,
+        metric: Metric,
+        by: By,
+        *,
+        step_s: int | None,
+        only: Callable[[Key], bool],
+    ) -> Series:
+        """step_s: None: what gives about a hundred points. only: which rows, by the key of their section."""
+        section = SECTION_OF[by]
+        see = {EDGES: sight.edge, ROUTES: sight.route, INSTANCES: sight.instance}[section]
+
+        def sort(key: Key) -> Key | None:
+            seen = see(key)
+            return seen if seen is not None and only(seen) else None
+
+        now = self._reading.wall()
+        finest_s = finest_step_s(span.first, now, self._reading.kept_s())
+        step_s = max(step_s or _step_s(span.end - span.first), finest_s)
+        coarsest_s = max(each for each in STEPS_S if each <= step_s)
+        first = int(span.first // step_s) * step_s
+        timed = await self._reading.timed(section, first, span.end, coarsest_s)
+        return series_of(
+            timed, metric, by, sort, first=first, end=int(-(-span.end // step_s) * step_s), step_s=step_s, now=now
+        )
+
+    async def versions(self, span: Span, sight: Sight, service: str, versions: tuple[str, str]) -> Versions:
+        rows = await self._reading.rows(INSTANCES, *span, sight.instance)
+        first, end, span_s = self._lasting(span)
+        return versions_of(rows, service, versions, first=first, end=end, span_s=span_s)
+
+    async def spans(self, before: Span, span: Span, sight: Sight, only: Callable[[Key], bool]) -> Spans:
+        """Both of the same length."""
+
+        def sort(key: Key) -> Key | None:
+            seen = sight.edge(key)
+            return seen if seen is not None and only(seen) else None
+
+        earlier = await self._reading.rows(EDGES, *before, sort)
+        now = await self._reading.rows(EDGES, *span, sort)
+        first, _, span_s = self._lasting(span)
+        return spans_of(earlier, now, before_first=self._lasting(before)[0], first=first, span_s=span_s)
+
+    async def routes(self, span: Span, sight: Sight, namespace: str | None = None) -> list[RouteUse]:
+        """All Routes there are, and those that had calls in the span."""
+        rows = await self._reading.rows(ROUTES, *span, lambda key: _rule_of(sight.route(key)))
+        used = await self._reading.last_used()
+        span_s = self._lasting(span)[2]
+        rules: dict[str, dict[str, Row]] = {
+            f"{place}/{name}": {} for place, name in self._view.documents.get("Route", {}) if sight.sees(place)
+        }
+        for (route, rule), row in rows.items():
+            rules.setdefault(route, {})[rule] = row
+        for route, rule in used:
+            if route in rules:
+                rules[route].setdefault(rule, Row((route, rule)))
+        return [
+            _route_use(route, of, used, span_s)
+            for route, of in sorted(rules.items())
+            if namespace in (None, route.partition("/")[0])
+        ]
+
+    async def edges_into(self, services: set[str], span: Span, sight: Sight) -> Rows:
+        """Calls of these services, by source and service."""
+
+        def sort(key: Key) -> Key | None:
+            return sight.edge(key) if key[1] in services else None
+
+        return await self._reading.rows(EDGES, *span, sort)
+
+    async def calls_of_routes(self, span: Span, sight: Sight) -> Rows:
+        """By Route."""
+
+        def sort(key: Key) -> Key | None:
+            seen = sight.route(key)
+            return None if seen is None or not seen[0] else (seen[0],)
+
+        return await self._reading.rows(ROUTES, *span, sort)
+
+    def lasting_s(self, span: Span) -> float:
+        """How long what is read of a span has lasted."""
+        return self._lasting(span)[2]
+
+    async def _services(self, span: Span, sight: Sight) -> dict[str, ServiceSignals]:
+        rows: Rows = {}
+        for key, row in (await self._reading.rows(EDGES, *span)).items():
+            if key[1] and sight.sees(key[1]):
+                add_row(rows, row.copied((key[1],)))
+        known = {f"{namespace}/{name}" for namespace, name in self._view.service_keys("-")}
+        names = sorted(name for name in known | {key[0] for key in rows} if sight.sees(name))
+        is_now = span.end >= self._reading.wall() - _NOW_S
+        return signals_of(
+            names,
+            rows,
+            view=self._view,
+            gateways=self._gateways() if is_now else (),
+            usual_p95_s=await self._usual.p95_s(self._reading.wall()) if is_now else {},
+            span_s=self._lasting(span)[2],
+        )
+
+    def _lasting(self, span: Span) -> tuple[float, float, float]:
+        """Where what is read begins and ends, and how long that has lasted."""
+        now = self._reading.wall()
+        first, end = span_of(*span, now, self._reading.kept_s())
+        return first, end, max(min(end, now) - first, 1.0)
+
+
+def _step_s(span_s: float) -> int:
+    """A round step for about a hundred points, never more than there may be."""
+    for step_s in (10, 30, 60, 300, 600, 1_800, 3_600, 14_400, 86_400):
+        if span_s / step_s <= _WANTED_POINTS:
+            return step_s
+    return 86_400
+
+
+def has_too_many(span: Span, step_s: int) -> bool:
+    """Whether a series of it would have more points than one may have."""
+    return (span.end - span.first) / step_s > MOST_POINTS
+
+
+def _rule_of(key: Key | None) -> Key | None:
+    return None if key is None or not key[0] else key[:2]
+
+
+def _route_use(route: str, rules: dict[str, Row], used: dict[tuple[str, str], int], span_s: float) -> RouteUse:
+    namespace, _, name = route.partition("/")
+    total = Row(())
+    for row in rules.values():
+        total.add(row)
+    uses = [
+        RuleUse(name=rule, figures=figures_of(row, span_s), last_used=used.get((route, rule)))
+        for rule, row in sorted(rules.items())
+    ]
+    last = max((use.last_used for use in uses if use.last_used is not None), default=None)
+    return RouteUse(namespace=namespace, name=name, figures=figures_of(total, span_s), last_used=last, rules=uses)
