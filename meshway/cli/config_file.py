@@ -15,6 +15,7 @@ from meshway.cli.failure import INVALID, NOT_FOUND, CliError
 
 VARIABLE: Final = "MESHWAY_CONFIG"
 _NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$(?!\n)"
+NO_CONTEXT: Final = "none"
 _MAX_TEXT: Final = 1 << 20
 
 
@@ -107,7 +108,7 @@ def chosen(name: str) -> Context:
     """The named context, else the current one, else one that says nothing."""
     config = read_config()
     wanted = name or config.current
-    return config.context(wanted) if wanted else Context(name="none")
+    return config.context(wanted) if wanted else Context(name=NO_CONTEXT)
 
 
 def write_config(config: Config) -> None:

@@ -22,6 +22,7 @@ from meshway.cli import (
     editing,
     explain,
     exporting,
+    login,
     look,
     operating,
     planes,
@@ -56,6 +57,7 @@ for panel, commands in {
     ),
     "Revisions": (revisions.history, revisions.rollback, revisions.wait),
     "Services": (services.register, operating.drain, checked.deregister, services.call, agent.agent),
+    "Rights": (login.login,),
     "Keep": (backup.backup, backup.restore),
     "Is it well": (doctor.doctor, checks.healthcheck, checks.version),
 }.items():

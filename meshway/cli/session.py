@@ -27,7 +27,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     steps: of a jsonpath; output is json then. timeout_s: for each question to the registry. yes: go on without asking.
     token_file: holds what signs in at the registry; None: nothing does. ca_file: by whom its https is believed, None:
-    the public authorities.
+    the public authorities. context: the name of the one that is spoken to; empty: none.
     """
 
     registry: str = REGISTRY
@@ -41,6 +41,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     yes: bool = False
     token_file: Path | None = None
     ca_file: Path | None = None
+    context: str = ""
 
     @property
     def own_namespace(self) -> str:
@@ -166,7 +167,7 @@ def asking(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _session(flags: dict[str, Any]) -> Session:
-    from meshway.cli.config_file import chosen
+    from meshway.cli.config_file import NO_CONTEXT, chosen
 
     # meshway.units is light; the registry's client is not, and comes with the first question.
     from meshway.units import parse_duration
@@ -190,6 +191,7 @@ def _session(flags: dict[str, Any]) -> Session:
         yes=flags["yes"],
         token_file=Path(written) if (written := flags["token_file"] or context.token_file) else None,
         ca_file=Path(flags["ca_file"]) if flags["ca_file"] else None,
+        context="" if context.name == NO_CONTEXT else context.name,
     )
 
 

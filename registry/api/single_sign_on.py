@@ -80,8 +80,8 @@ def single_sign_on_router(core: Core) -> APIRouter:
     @router.get(MANY)
     async def many(request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        offered = [] if desk is None else desk.offered()
-        items = [Offered(one.name, one.title or one.name, f"{START}?provider={one.name}") for one in offered]
+        offered, home = ([], "") if desk is None else (desk.offered(), desk.url)
+        items = [Offered(one.name, one.title or one.name, f"{home}{START}?provider={one.name}") for one in offered]
         return answer({"items": items})
 
     @router.get(START)

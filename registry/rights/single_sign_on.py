@@ -103,6 +103,7 @@ class SingleSignOn:
         key = secrets.token_bytes(32) if sealing is None else sealing.derive("single sign-on")
         self._seals = {name: CookieSeal(key, f"provider {name}") for name in federation.flows}
         self._grants = CookieSeal(key, "grants")
+        self.url = federation.url
         self.is_plain = federation.url.startswith("http://")
         tail = b"; Path=/; HttpOnly; SameSite=Lax" + (b"" if self.is_plain else b"; Secure")
         prefix = _NAMES[self.is_plain]

@@ -10,7 +10,6 @@ import json
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -27,16 +26,17 @@ from registry.rights.roles import Role
 from registry.rights.single_sign_on import GRANT_S
 from registry.rights.token import Grant
 from tests.parts.conditions import until
-from tests.parts.identity_provider import CLIENT, SECRET, IdentityProvider
-from tests.parts.ports import free_port
-from tests.parts.registry import RunningRegistry, running_registry
+from tests.parts.identity_provider import CLIENT, IdentityProvider
+from tests.parts.registry import RunningRegistry
 from tests.parts.registry_tokens import bearer
 from tests.parts.registry_wire import RawClient
+from tests.parts.sign_on import signing_in
 from tests.parts.tokens import SigningKey, base64url, token
 
 CHALLENGER = "v" * 43
 BOUND = Actor("test", "", "bind")
 AUDIENCE = "meshway-ci"
+CORP = {"title": "Corp", "audiences": [AUDIENCE]}
 
 
 class Bench:
@@ -93,31 +93,12 @@ class Browser:
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     corp, other = IdentityProvider(), IdentityProvider()
-    async with corp.upstream.running(), other.upstream.running(), signing_in(tmp_path, corp, other) as registry:
+    async with (
+        corp.upstream.running(),
+        other.upstream.running(),
+        signing_in(tmp_path, {"corp": corp, "other": other}, corp=CORP) as registry,
+    ):
         yield Bench(registry, corp, other)
-
-
-@asynccontextmanager
-async def signing_in(
-    folder: Path, corp: IdentityProvider, other: IdentityProvider, **changes: Any
-) -> AsyncIterator[RunningRegistry]:
-    port = free_port()
-    (folder / "secret").write_text(SECRET)
-    client = {"client_id": CLIENT, "client_secret_file": "secret"}
-    named = {
-        "url": f"http://127.0.0.1:{port}",
-        "providers": [
-            {"name": "corp", "issuer": corp.issuer, "title": "Corp", "audiences": [AUDIENCE], **client, **changes},
-            {"name": "other", "issuer": other.issuer, **client},
-        ],
-    }
-    file = folder / "oidc.yaml"
-    file.write_text(json.dumps(named))
-    async with running_registry(folder, trusts_loopback=False, oidc_file=file, port=port) as registry:
-        federation = registry.core.federation
-        assert federation is not None
-        await until(lambda: all(federation.keys.text(f"openid+{each.issuer}") for each in (corp, other)))
-        yield registry
 
 
 async def test_a_person_signs_in_and_has_what_the_groups_hold_now(bench: Bench) -> None:
@@ -265,10 +246,11 @@ async def test_an_id_token_that_nobody_signed_lets_nobody_in(bench: Bench) -> No
 
 async def test_an_address_that_nobody_verified_names_nobody(tmp_path: Path) -> None:
     corp, other = IdentityProvider(), IdentityProvider()
+    named = {"name_claim": "email", "required_claims": {"hd": ["corp.example"]}}
     async with (
         corp.upstream.running(),
         other.upstream.running(),
-        signing_in(tmp_path, corp, other, name_claim="email", required_claims={"hd": ["corp.example"]}) as registry,
+        signing_in(tmp_path, {"corp": corp, "other": other}, corp=named) as registry,
     ):
         bench = Bench(registry, corp, other)
         await bench.bind("corp:devs")
