@@ -2,8 +2,8 @@
 
 Down go the feed's frames unchanged (meshway/snapshot.py), so a worker compiles what the registry sent, and `start`,
 `no_snapshot`, `transition`, `kept`, `proven`, `gateways`, `buckets`, `grant`, `store`, `key_set`, `key_sets`,
-`pair`, `pairs`, `nonce_told`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`, `answered`,
-`ask`, `missing_key`, `nonce`, `alive`, `leaving`, `drained`. The form is the same:
+`pair`, `pairs`, `listeners`, `nonce_told`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`,
+`answered`, `ask`, `missing_key`, `nonce`, `alive`, `leaving`, `drained`. The form is the same:
 4-byte length, one msgpack map tagged `t`. What is queued is bounded; a peer that does not read is cut off and, being a
 worker, replaced.
 """
@@ -129,6 +129,21 @@ class IdentityFrame(Frame, frozen=True, tag="identity"):
     pair: Pair
 
 
+class ListenerSpot(msgspec.Struct, frozen=True):
+    """A socket of a Listener's own; a new one has a new number, which its descriptor bears as well."""
+
+    number: int
+    name: str
+    face: str
+    is_tls: bool
+
+
+class ListenersWanted(Frame, frozen=True, tag="listeners"):
+    """Beside those that every worker has: these and no others."""
+
+    spots: list[ListenerSpot]
+
+
 class MissingKey(Frame, frozen=True, tag="missing_key"):
     """A caller has named a key that the set of this URL lacks."""
 
@@ -217,6 +232,7 @@ ChannelFrame = (
     AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept | Proven | Gateways | Buckets
     | Ready | Applied | Answer | Answered | Alive | Leaving | Drained | AskFrame | GrantFrame | StoreFrame
     | KeySetFrame | KeySetsWanted | MissingKey | NonceFrame | NonceTold | PairFrame | PairsWanted | IdentityFrame
+    | ListenersWanted
 )  # fmt: skip
 
 _encoder: Final = msgspec.msgpack.Encoder()

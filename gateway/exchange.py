@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 EDGE: Final = 0
 MESH: Final = 1
-FACES: Final = ("listener edge", "listener mesh")  # by EDGE and MESH: who refuses where no document does
+FACES: Final = ("edge", "mesh")  # by EDGE and MESH
 NEVER: Final = float("inf")
 
 
@@ -103,6 +103,7 @@ class Exchange:
     lower-case, of those among them that stand in place of the service's, None: of none.
     metadata: JSON that who was asked of the call wants in the log, b"" = none.
     host: what was matched (lower-case, no port); authority: the Host field to send.
+    listener: its face, EDGE or MESH; listener_name: the one it came by.
     certificate: what the caller has proved by TLS, None: nothing.
     peer: the client's address, behind trusted proxies the right-most untrusted one. forwarded: the fields that tell
     the upstream of the way here (Via, X-Forwarded-*, Forwarded), each `Name: value CRLF`.
@@ -131,6 +132,7 @@ class Exchange:
         "head",
         "host",
         "listener",
+        "listener_name",
         "metadata",
         "method",
         "path",
@@ -158,6 +160,7 @@ class Exchange:
         started: float,
         scheme: bytes = b"http",
         forwarded: bytes = b"",
+        listener_name: str = "",
     ) -> None:
         self.head = head
         self.method = head.method
@@ -170,6 +173,7 @@ class Exchange:
         self.metadata = b""
         self.replaced: frozenset[bytes] | None = None
         self.listener = listener
+        self.listener_name = listener_name or FACES[listener]
         self.peer = peer
         self.scheme = scheme
         self.principal: Principal | None = None
@@ -208,7 +212,7 @@ class Exchange:
         elif self.plan is not None:
             self.policy = f"Route {self.plan.route}"
         else:
-            self.policy = FACES[self.listener]
+            self.policy = f"listener {self.listener_name}"
 
     def mark(self, flag: str) -> None:
         """One more of Envoy's response flags, beside those of what happened before."""

@@ -16,7 +16,7 @@ from gateway.compiler.clusters import FIRST_PORT, ClusterKey, Step, doubting, fi
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.endpoint_set import EndpointSet, Instances
 from gateway.compiler.filters import Limits
-from gateway.compiler.hosts import edge_table, gather, mesh_table, single_plan
+from gateway.compiler.hosts import edge_table, gather, mesh_table, named_tables, single_plan
 from gateway.compiler.listeners import Served, compile_listeners
 from gateway.compiler.mesh_names import mesh_names, read_aliases
 from gateway.compiler.mesh_tls import KINDS as MESH_TLS_KINDS
@@ -129,6 +129,7 @@ class Build:
             kept=self._kept,
             proven=base.proven,
             served=base.served,
+            named=base.named,
         )
 
     # Documents: whatever they touch is compiled again.
@@ -164,8 +165,8 @@ class Build:
         context = self._context(limits, aliases, accepted.unavailable)
         routes = self._compile_routes(accepted, context, touched, aliases)
         implicit = self._implicit(services, context, touched, leads_out)
-        named = chain((key for route in routes.values() for key in route.clusters), self._access.asked)
-        clusters = self._clusters.gather(implicit, services, named)
+        called = chain((key for route in routes.values() for key in route.clusters), self._access.asked)
+        clusters = self._clusters.gather(implicit, services, called)
         steps = self._clusters.steps(clusters, are_settings_new=bool(policy_news or renamed or moved or strict_news))
         anew = EndpointSet(base, accepted.documents, self._instances, self._kept, parts)
         endpoints = anew.gather(clusters, self._services_changed(accepted, leads_out))
@@ -176,6 +177,8 @@ class Build:
             self.steps.append(doubting([one for group in clusters.values() for one in group.values()], parts))
         edge = gather(((host, route) for route in routes.values() for host in route.attached.edge), base.edge)
         mesh = gather(((to, route) for route in routes.values() for to in route.attached.mesh), base.mesh)
+        served = _served(accepted, base.served)
+        named = named_tables(routes.values(), served.listeners, base.named)
         written = (
             revision,
             edge_table(edge),
@@ -185,6 +188,7 @@ class Build:
             base.tables.watched,
             parts,
             trust,
+            {name: edge_table(built) for name, built in named.items()},
         )
         spellings = {placed.candidate.plan.slashes for route in routes.values() for placed in route.placed} - {STRICT}
         tables = SpelledTables(sorted(spellings, reverse=True), *written) if spellings else Tables(*written)
@@ -208,7 +212,8 @@ class Build:
             mesh=mesh,
             kept=self._kept,
             proven={},
-            served=_served(accepted, base.served),
+            served=served,
+            named=named,
         )
 
     def _consumer_steps(self, accepted: Accepted) -> list[Step]:

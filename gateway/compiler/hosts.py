@@ -5,10 +5,12 @@ from typing import TypeVar
 
 from gateway.compiler.diff import ServiceKey
 from gateway.compiler.host_build import build_host
+from gateway.compiler.listeners import ListenerPlan
 from gateway.compiler.mesh_names import mesh_names
 from gateway.compiler.routes import CompiledRoute
 from gateway.plan import RoutePlan
 from gateway.routing.table import Candidate, HostRoutes, Hosts, PathNode
+from meshway.model.listener import EDGE
 
 HostBuild = tuple[tuple[CompiledRoute, ...], HostRoutes]  # what a host's table was built from, and the table
 K = TypeVar("K", str, ServiceKey)
@@ -37,6 +39,33 @@ def edge_table(built: Mapping[str, HostBuild]) -> Hosts:
     names = {host.encode(): routes for host, (_, routes) in built.items() if not host.startswith("*")}
     wildcards = {host[1:].encode(): routes for host, (_, routes) in built.items() if host.startswith("*.")}
     return Hosts(names, wildcards, built["*"][1] if "*" in built else None)
+
+
+def named_tables(
+    routes: Iterable[CompiledRoute], plans: Mapping[str, ListenerPlan], before: Mapping[str, Mapping[str, HostBuild]]
+) -> dict[str, dict[str, HostBuild]]:
+    """By Listener of the edge, of those that serve others than all Routes of their face, and no more."""
+    routes = tuple(routes)
+    wanted = {name for route in routes for name, _ in route.attached.named}
+    wanted |= {name for name, plan in plans.items() if plan.is_named}
+    built = {}
+    for name in sorted(wanted):
+        plan = plans.get(name)
+        if plan is None or plan.face != EDGE:
+            continue
+        shares = not plan.is_named
+        placed = (
+            (host, route)
+            for route in routes
+            for host in dict.fromkeys(
+                (
+                    *(route.attached.edge if shares else ()),
+                    *(host for listener, host in route.attached.named if listener == name),
+                )
+            )
+        )
+        built[name] = gather(placed, before.get(name, {}))
+    return built
 
 
 def mesh_table(

@@ -10,7 +10,18 @@ from gateway.wire.http1.listener_context import ConnectionLimits
 from meshway.http1.field_lines import Underscores
 from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
-from meshway.model.listener import LISTENERS, MESH_TLS, TRUST_MESH, Hsts, Listener, ListenerLimits, ListenerTls
+from meshway.model.listener import (
+    EDGE,
+    LISTENERS,
+    MESH,
+    TRUST_MESH,
+    Hsts,
+    Listener,
+    ListenerLimits,
+    ListenerTls,
+    face_of,
+    has_tls,
+)
 from meshway.model.secret import secret_ref
 
 KINDS: Final = ("Listener", "Certificate")
@@ -32,8 +43,17 @@ class ListenerPlan:
     default: namespace and name of the Certificate for no or an unknown name. hsts: a header line, or b"".
 
     trusted_proxies: None: those the gateway was started with. hosts, sends_to_https: as in ListenerContext.
-    limits: from those the gateway was started with.
+    limits: from those the gateway was started with. face, is_tls: what a socket of it must be. is_named: it serves only
+    Routes that name it. certificates: of namespace `mesh`, the only ones it shows; none: those that name it. resumes:
+    sessions go on. handshakes: under way in a worker, None: as many as usual.
     """
+
+    face: str = EDGE
+    is_tls: bool = False
+    is_named: bool = False
+    certificates: frozenset[str] = frozenset()
+    resumes: bool = True
+    handshakes: int | None = None
 
     min_version: str = "1.2"
     client_auth: str = "none"
@@ -49,7 +69,8 @@ class ListenerPlan:
 
 @dataclass(slots=True, frozen=True)
 class Served:
-    """listeners: plans by name, of all four. certificates: documents, in the order of their keys."""
+    """listeners: plans by name, of the four and of those that are written. certificates: documents, in the order of
+    their keys."""
 
     listeners: Mapping[str, ListenerPlan]
     certificates: tuple[Entry[Certificate], ...]
@@ -58,9 +79,16 @@ class Served:
 def _plan(name: str, spec: Listener) -> ListenerPlan:
     tls, redirect = spec.tls or ListenerTls(), spec.redirect_https
     proxies = spec.trusted_proxies
+    face, is_tls = face_of(name, spec), has_tls(name, spec)
     return ListenerPlan(
+        face=face,
+        is_tls=is_tls,
+        is_named=spec.routes == "named",
+        certificates=frozenset(tls.certificates),
+        resumes=tls.resumption,
+        handshakes=None if spec.limits is None else spec.limits.handshakes,
         min_version=tls.min_version,
-        client_auth=tls.client_auth or ("optional" if name == MESH_TLS else "none"),
+        client_auth=tls.client_auth or ("optional" if face == MESH and is_tls else "none"),
         trust=TRUST_MESH if tls.trust is None else secret_ref(tls.trust).secret,
         default=None if tls.default is None else (MESH_NAMESPACE, tls.default),
         hsts=b"" if spec.hsts is None else _hsts_line(spec.hsts),
@@ -115,6 +143,6 @@ NOTHING_WRITTEN: Final = Served({name: _plan(name, Listener()) for name in LISTE
 def compile_listeners(listeners: Iterable[Entry[Listener]], certificates: Iterable[Entry[Certificate]]) -> Served:
     plans = dict(NOTHING_WRITTEN.listeners)
     for entry in listeners:
-        if entry.name in plans:  # another one has been told to its writer
+        if entry.spec.enabled:
             plans[entry.name] = _plan(entry.name, entry.spec)
     return Served(plans, tuple(sorted(certificates, key=lambda entry: entry.key)))

@@ -35,6 +35,7 @@ from gateway.routing.table import Candidate
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.criticality import LINES, SHARES
 from meshway.model.document import Destination
+from meshway.model.listener import EDGE, FACES, MESH
 from meshway.model.match import Match, PathMatch
 from meshway.model.precedence import asked_at
 from meshway.model.route import Rewrite, Route, Rule, RuleDestination
@@ -59,10 +60,12 @@ class CompiledRoute:
 
 @dataclass(slots=True, frozen=True)
 class Attachment:
-    """The host names on the edge, and the services on the mesh for which a Route speaks."""
+    """The host names on the edge, and the services on the mesh for which a Route speaks. named: the Listeners for which
+    it speaks by their names, each with a host."""
 
     edge: tuple[str, ...]
     mesh: tuple[ServiceKey, ...]
+    named: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -139,12 +142,14 @@ def attach(entry: Entry[Route], aliases: Mapping[str, ServiceKey]) -> Attachment
     hosts = entry.spec.hosts
     edge: dict[str, None] = {}
     mesh: dict[ServiceKey, None] = {}
-    if "edge" in entry.spec.listeners:
+    own = tuple(name for name in entry.spec.listeners if name not in FACES)
+    if own or EDGE in entry.spec.listeners:
         edge = dict.fromkeys(plain_host(host) for host in hosts or ("*",))
     if "mesh" in entry.spec.listeners:
         for at, host in enumerate(hosts):
             mesh[mesh_service(host, entry.namespace, aliases, f"spec.hosts[{at}]")] = None
-    return Attachment(tuple(edge), tuple(mesh))
+    named = tuple((name, host) for name in own for host in edge)
+    return Attachment(tuple(edge) if EDGE in entry.spec.listeners else (), tuple(mesh), named)
 
 
 def implicit_plan(key: ClusterKey, context: RouteContext, outside: External | None = None) -> RoutePlan:
@@ -209,7 +214,7 @@ def _compile_rule(
             title,
             (*proving, *access.steps),
             keeps=slashes,
-            passes_override=entry.spec.method_override == "pass" and "edge" in entry.spec.listeners,
+            passes_override=entry.spec.method_override == "pass" and set(entry.spec.listeners) != {MESH},
         )
     else:
         steps = (FilterStep("policy that cannot be used", "", refusing(blocking)),)

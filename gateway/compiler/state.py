@@ -1,7 +1,7 @@
 """All that the compiler knows between two revisions. Never changed, only replaced."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.compiler.access import Access
@@ -27,9 +27,9 @@ class State:
     documents change. unavailable: refused policies whose targets refuse, with their places. instances:
     also of services that have none left, so that a call to them is told so. first_ports: their names, of services with
     a document. implicit: for every service there is.
-    edge, mesh: tables of a host name, and of a service that mesh Routes speak for. kept: instances that the registry
-    has dropped and that are called on, see `feed/removal_guard.py`. proven: before the first snapshot, last good
-    versions that other workers run; None where they go on without.
+    edge, mesh: tables of a host name, and of a service that mesh Routes speak for; named: those of Listeners that
+    Routes name. kept: instances that the registry has dropped and that are called on, see `feed/removal_guard.py`.
+    proven: before the first snapshot, last good versions that other workers run; None where they go on without.
     """
 
     tables: Tables
@@ -52,6 +52,7 @@ class State:
     kept: Mapping[ServiceKey, Mapping[str, Instance]]
     proven: Mapping[DocumentKey, Entry[Any] | None]
     served: Served = NOTHING_WRITTEN
+    named: Mapping[str, Mapping[str, HostBuild]] = field(default_factory=dict)
 
 
 def empty_state(parts: Parts) -> State:

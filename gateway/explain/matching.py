@@ -45,7 +45,7 @@ def find_rule(state: State, exchange: Exchange) -> Found:
     plan = tables.match(exchange)
     fields = tables.parts.fields
     before: list[_Considered] = []
-    for table in tables.hosts(exchange.listener).tiers(exchange.host):
+    for table in tables.hosts(exchange).tiers(exchange.host):
         candidates = _candidates(state, table)
         if plan is None:
             before += candidates

@@ -10,11 +10,18 @@ from gateway.wire.tls import TlsFace
 
 
 def edge_listener(
-    relay: Relay, settings: WorkerSettings, trusted_proxies: Networks, places: Places, tls: TlsFace | None = None
+    relay: Relay,
+    settings: WorkerSettings,
+    trusted_proxies: Networks,
+    places: Places,
+    tls: TlsFace | None = None,
+    name: str = "",
 ) -> ListenerContext:
-    """What all edge connections of a worker share, those with TLS or those without. trusted_proxies: whose
-    X-Forwarded-* is believed."""
+    """What all connections of an edge listener share in a worker. trusted_proxies: whose X-Forwarded-* is believed.
+    name: of a Listener's own."""
     # A body below this rate holds a connection for nothing; inside the mesh slow senders are known ones.
     limits = limits_of(settings, body_rate=settings.body_min_rate, per_address=settings.max_connections_per_address)
     via_id = b"meshway-" + settings.node.encode()
-    return ListenerContext(EDGE, relay, via_id, limits=limits, trusted_proxies=trusted_proxies, places=places, tls=tls)
+    return ListenerContext(
+        EDGE, relay, via_id, limits=limits, trusted_proxies=trusted_proxies, places=places, tls=tls, name=name
+    )

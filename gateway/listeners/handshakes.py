@@ -16,9 +16,9 @@ from typing import Any, Final
 from gateway.wire.tls import TellingObject, TlsFace
 from meshway.tasks import spawn
 
-AT_ONCE: Final = 64
 HANDSHAKE_S: Final = 10.0
-# Where all places are taken, who has had his for so long makes room: else 64 silent callers would keep out the rest.
+# Where all places are taken, who has had his for so long makes room: else so many silent callers would keep out the
+# rest.
 PATIENCE_S: Final = 1.0
 SHUTDOWN_S: Final = 2.0
 RETRY_S: Final = 0.1  # without a descriptor
@@ -54,12 +54,11 @@ class Handshakes:
         connection: Callable[[], asyncio.Protocol],
         count: Callable[[bool], None],
         *,
-        at_once: int = AT_ONCE,
         handshake_s: float = HANDSHAKE_S,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._name, self._face, self._connection, self._count = name, face, connection, count
-        self._at_once, self._handshake_s, self._patience_s = at_once, handshake_s, patience_s
+        self._handshake_s, self._patience_s = handshake_s, patience_s
         self._running: OrderedDict[asyncio.Task[Any], float] = OrderedDict()  # and since when
         self._free: list[_Overheard] = []  # making one costs a tenth of a handshake
         self._ended = asyncio.Event()
@@ -100,7 +99,7 @@ class Handshakes:
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            while len(self._running) >= self._at_once:
+            while len(self._running) >= self._face.at_once:
                 await self._make_room()
             try:
                 accepted, _ = await loop.sock_accept(listener)

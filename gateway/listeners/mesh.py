@@ -17,6 +17,7 @@ def mesh_listener(
     places: Places,
     explain: Callable[[Exchange], Tell | None] | None = None,
     tls: TlsFace | None = None,
+    name: str = "",
 ) -> ListenerContext:
     """What all mesh connections of a worker share, those with TLS or those without.
 
@@ -24,4 +25,4 @@ def mesh_listener(
     """
     limits = limits_of(settings)
     via_id = b"meshway-" + settings.node.encode()
-    return ListenerContext(MESH, relay, via_id, limits=limits, explain=explain, places=places, tls=tls)
+    return ListenerContext(MESH, relay, via_id, limits=limits, explain=explain, places=places, tls=tls, name=name)

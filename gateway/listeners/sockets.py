@@ -18,14 +18,15 @@ MOST_UNSENT: Final = 64 * 1024
 TAKEN_WAIT_S: Final = 1.0
 
 
-def open_slots(bind: str, port: int, count: int, flag: str) -> list[socket.socket]:
+def open_slots(bind: str, port: int, count: int, flag: str, *, is_shared: bool = False) -> list[socket.socket]:
     """Listening sockets, one a slot, all on the same port. port 0: the first takes a free one.
 
-    Raises Problem when the port is taken or may not be bound. flag: the option that names another port.
+    Raises Problem when the port is taken or may not be bound. flag: the option that names another port. is_shared: the
+    port is ours already, at another address.
     """
     sockets: list[socket.socket] = []
     family = _family(bind, flag)
-    if port:
+    if port and not is_shared:
         _refuse_taken(family, bind, port, flag)
     try:
         for _ in range(count):

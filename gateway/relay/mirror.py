@@ -225,7 +225,15 @@ class _Copy:
 
 def _copy_of(exchange: Exchange, now: float) -> Exchange:
     """As the service would get it, marked as a copy. An exchange of its own: the call's goes on and changes."""
-    copy = Exchange(exchange.head, exchange.listener, exchange.peer, now, exchange.scheme, exchange.forwarded)
+    copy = Exchange(
+        exchange.head,
+        exchange.listener,
+        exchange.peer,
+        now,
+        exchange.scheme,
+        exchange.forwarded,
+        exchange.listener_name,
+    )
     copy.method, copy.path, copy.query = exchange.method, exchange.path, exchange.query
     copy.host, copy.authority = exchange.host, exchange.authority
     copy.block = exchange.block + _MARK

@@ -6,7 +6,7 @@ nothing above them matched. Order: docs/internals/routing.md, after Gateway API.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Final, Generic
 
 from gateway.exchange import EDGE, Exchange
 from gateway.plan import Parts, RoutePlan, Slashes
@@ -144,10 +144,15 @@ class Hosts:
             yield self.any
 
 
-class Tables:
-    """All a worker decides by, of one revision; replaced whole. Clusters and endpoints live on over a swap."""
+NONE_NAMED: Final[Mapping[str, Hosts]] = {}
 
-    __slots__ = ("clusters", "edge", "endpoints", "mesh", "parts", "revision", "trust", "watched")
+
+class Tables:
+    """All a worker decides by, of one revision; replaced whole. Clusters and endpoints live on over a swap.
+
+    named: by Listener, of those that serve other Routes than their face does."""
+
+    __slots__ = ("clusters", "edge", "endpoints", "mesh", "named", "parts", "revision", "trust", "watched")
 
     def __init__(
         self,
@@ -159,6 +164,7 @@ class Tables:
         watched: set[Cluster],
         parts: Parts,
         trust: Trust = NOBODY,
+        named: Mapping[str, Hosts] = NONE_NAMED,
     ) -> None:
         self.revision = revision
         self.edge = edge
@@ -168,6 +174,7 @@ class Tables:
         self.watched = watched
         self.parts = parts
         self.trust = trust
+        self.named = named
 
     def like_this(
         self,
@@ -177,10 +184,12 @@ class Tables:
         endpoints: "Mapping[EndpointKey, Endpoint]",
     ) -> "Tables":
         """Of the same Routes."""
-        return Tables(revision, self.edge, mesh, clusters, endpoints, self.watched, self.parts, self.trust)
+        return Tables(revision, self.edge, mesh, clusters, endpoints, self.watched, self.parts, self.trust, self.named)
 
-    def hosts(self, listener: int) -> Hosts:
-        return self.edge if listener == EDGE else self.mesh
+    def hosts(self, exchange: Exchange) -> Hosts:
+        """Of the listener that it came by."""
+        hosts = self.edge if exchange.listener == EDGE else self.mesh
+        return self.named.get(exchange.listener_name, hosts) if self.named else hosts
 
     def as_written(self, exchange: Exchange) -> tuple[bytes, bytes] | None:
         """Path and query of a target that is refused, for a rule that takes it as it came; None: there is none."""
@@ -189,6 +198,8 @@ class Tables:
     def match(self, exchange: Exchange) -> RoutePlan | None:
         """The plan for the exchange's listener, host, path, method and block; None is 404 `no_route`."""
         hosts = self.edge if exchange.listener == EDGE else self.mesh
+        if self.named:
+            hosts = self.named.get(exchange.listener_name, hosts)
         routes = hosts.names.get(exchange.host)
         if routes is not None:
             plan = routes.match(exchange)
@@ -248,8 +259,9 @@ class SpelledTables(Tables):
         watched: set[Cluster],
         parts: Parts,
         trust: Trust = NOBODY,
+        named: Mapping[str, Hosts] = NONE_NAMED,
     ) -> None:
-        super().__init__(revision, edge, mesh, clusters, endpoints, watched, parts, trust)
+        super().__init__(revision, edge, mesh, clusters, endpoints, watched, parts, trust, named)
         self.spellings = spellings
 
     def like_this(
@@ -260,7 +272,16 @@ class SpelledTables(Tables):
         endpoints: "Mapping[EndpointKey, Endpoint]",
     ) -> Tables:
         return SpelledTables(
-            self.spellings, revision, self.edge, mesh, clusters, endpoints, self.watched, self.parts, self.trust
+            self.spellings,
+            revision,
+            self.edge,
+            mesh,
+            clusters,
+            endpoints,
+            self.watched,
+            self.parts,
+            self.trust,
+            self.named,
         )
 
     def as_written(self, exchange: Exchange) -> tuple[bytes, bytes] | None:

@@ -8,13 +8,13 @@ somebody who accepts.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from gateway.channel import AskFrame, Buckets, ChannelFrame, NonceFrame, Start
+from gateway.channel import AskFrame, Buckets, ChannelFrame, ListenerSpot, NonceFrame, Start
 from gateway.compiler.filters import SpentLimits
 from gateway.host_table import HostTable
 from gateway.settings import WorkerSettings
@@ -41,11 +41,13 @@ class EndedAtOnce(OSError):
 
 
 class Slot:
-    """sockets: by the name of their listener. current: the worker that shall accept; None while one is due."""
+    """sockets: by the name of their listener; own: of Listeners beside these. current: the worker that shall accept;
+    None while one is due."""
 
     def __init__(self, index: int, sockets: Mapping[str, socket.socket]) -> None:
         self.index = index
         self.sockets = sockets
+        self.own: list[tuple[ListenerSpot, socket.socket]] = []
         self.current: WorkerProcess | None = None
         self.crashes = 0  # in a row
 
@@ -160,6 +162,14 @@ class Slots:
             if frames is not None:
                 worker.send_snapshot(frames)
 
+    def show(self, own: Sequence[tuple[ListenerSpot, Sequence[socket.socket]]]) -> None:
+        """Listeners beside those that every gateway has, each with a socket a slot: these and no others."""
+        for slot in self.slots:
+            slot.own = [(spot, sockets[slot.index]) for spot, sockets in own]
+        for worker in self.workers:
+            if not worker.is_draining:
+                worker.show(self.slots[worker.slot].own)
+
     def reload(self) -> None:
         """Asked while one is under way, another follows it."""
         self._reload_wanted = True
@@ -178,7 +188,7 @@ class Slots:
         for worker in self.workers:
             worker.drain(END_IDLE_S, drain_s, is_last=True)
         for slot in self.slots:  # while any copy is open, new callers would queue for nobody
-            for listener in slot.sockets.values():
+            for listener in (*slot.sockets.values(), *(accepting for _, accepting in slot.own)):
                 listener.close()
         try:
             async with asyncio.timeout(drain_s + 2.0):
@@ -263,6 +273,7 @@ class Slots:
         worker.begin(self._snapshot(), self._before())
         for frame in self._in_force():
             worker.send(frame)
+        worker.show(slot.own)
         self.workers.add(worker)
         return worker
 

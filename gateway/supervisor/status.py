@@ -99,6 +99,7 @@ async def config_of(host: "Supervisor") -> dict[str, Any]:
         "node": host.settings.node_name,
         "zone": host.settings.zone,
         "addresses": msgspec.to_builtins(host.addresses),
+        "listeners": host.listeners.urls(),
         "epoch": host.held.epoch,
         **_feed(host),
         "refused": msgspec.to_builtins(host.refused()),

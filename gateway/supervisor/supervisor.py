@@ -44,6 +44,7 @@ from gateway.supervisor.held_trust import HeldTrust
 from gateway.supervisor.kept_frames import KeptFrames
 from gateway.supervisor.key_fetching import KeyFetching
 from gateway.supervisor.own_certificate import OwnCertificate
+from gateway.supervisor.own_listeners import Own, OwnListeners
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.ready_file import write_ready_file
 from gateway.supervisor.reports import Reports
@@ -181,6 +182,13 @@ class Supervisor:
             lambda frame: self.slots.send_encoded(encode(frame)),
             self._on_changed,
         )
+        self.listeners = OwnListeners(
+            settings.node_name,
+            settings.worker_count,
+            self._show_own,
+            self._on_changed,
+            is_insecure=settings.insecure,
+        )
         self.own_certificate = OwnCertificate(
             settings.data_dir,
             settings.registry_urls,
@@ -244,6 +252,7 @@ class Supervisor:
             spawn(self.keys.run(), name="fetch keys of token issuers"),
             spawn(self.kept.run(), name="keep secrets and keys of token issuers"),
             spawn(self.certificates.run(), name="read the files of certificates"),
+            spawn(self.listeners.run(), name="bind the listeners of documents"),
             spawn(self.own_certificate.run(), name="keep the gateway's own certificate"),
         ]
         try:
@@ -291,6 +300,7 @@ class Supervisor:
             else:
                 self.keys.restore(frame)
         self.certificates.replace(self.held.changes())
+        self.listeners.replace(self.held.changes())
         self._check_soon()
         _log.info("serving r%d from disk, %d entries", found.revision, len(found.entries))
 
@@ -316,6 +326,7 @@ class Supervisor:
             self._targets.replace()
             self.keys.replace(outcome.entries.values())
             self.certificates.replace(outcome.entries.values())
+            self.listeners.replace(outcome.entries.values())
             self.keeper.replaced()
             self.slots.send_snapshot()
             self._check_soon()
@@ -324,6 +335,7 @@ class Supervisor:
             self.slots.send_encoded(delta_frames(outcome.revision, outcome.changes))
             self.keys.take(outcome.changes)
             self.certificates.take(outcome.changes)
+            self.listeners.take(outcome.changes)
             if self._targets.take(outcome.changes):
                 self._check_soon()
 
@@ -445,9 +457,12 @@ class Supervisor:
         self._are_checks_due = False
         self.checker.want(self._targets.wanted())
 
+    def _show_own(self, own: Own) -> None:
+        self.slots.show(own)
+
     # What others ask.
 
     def refused(self) -> list[Refusal]:
         """Documents that do not compile, as any worker says, each once, and those whose files may not serve."""
         of_workers = (refusal for worker in self.slots.running for refusal in worker.refused)
-        return list(dict.fromkeys((*of_workers, *self.certificates.refused)))
+        return list(dict.fromkeys((*of_workers, *self.certificates.refused, *self.listeners.refused)))

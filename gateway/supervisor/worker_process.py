@@ -5,7 +5,7 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -19,6 +19,8 @@ from gateway.channel import (
     Drain,
     Drained,
     Leaving,
+    ListenerSpot,
+    ListenersWanted,
     MissingKey,
     NonceFrame,
     NoSnapshot,
@@ -28,6 +30,7 @@ from gateway.channel import (
     Start,
     TransitionFrame,
 )
+from gateway.descriptors import descriptor_pair, send_descriptor
 from gateway.upstream.transition import Transition
 from meshway.snapshot import Question
 
@@ -94,6 +97,8 @@ class WorkerProcess:
         self._spawned_at = 0.0
         self._answers: dict[str, asyncio.Future[Any]] = {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._descriptors: socket.socket | None = None
+        self._shown: set[int] = set()  # numbers of sockets that it was handed
         self._channel = Channel(self._on_frame, self._on_closed)
 
     @property
@@ -105,12 +110,14 @@ class WorkerProcess:
         loop = asyncio.get_running_loop()
         self._spawned_at = loop.time()
         ours, theirs = socket.socketpair()
+        self._descriptors, their_descriptors = descriptor_pair()
         try:
             named = [f"{name}={listener.fileno()}" for name, listener in sockets.items()]
-            handed = [theirs.fileno(), *(listener.fileno() for listener in sockets.values())]
+            pairs = [theirs.fileno(), their_descriptors.fileno()]
+            handed = [*pairs, *(listener.fileno() for listener in sockets.values())]
             # Blocks for the few milliseconds of a fork; the watcher that asyncio's own would start is not wanted.
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "gateway.worker.worker", str(theirs.fileno()), *named],
+                [sys.executable, "-P", "-m", "gateway.worker.worker", *map(str, pairs), *named],
                 pass_fds=handed,
                 stdin=subprocess.DEVNULL,
             )
@@ -119,6 +126,7 @@ class WorkerProcess:
             raise
         finally:
             theirs.close()
+            their_descriptors.close()
         ours.setblocking(False)
         await loop.create_connection(lambda: self._channel, sock=ours)
 
@@ -134,6 +142,19 @@ class WorkerProcess:
             self._channel.send(NoSnapshot())
         else:
             self._channel.send_all(snapshot)
+
+    def show(self, own: Sequence[tuple[ListenerSpot, socket.socket]]) -> None:
+        """Listeners beside those it was given: these and no others."""
+        assert self._descriptors is not None
+        try:
+            for spot, accepting in own:
+                if spot.number not in self._shown:
+                    send_descriptor(self._descriptors, spot.number, accepting)
+                    self._shown.add(spot.number)
+        except OSError as error:  # it takes none, or is gone; another one takes its place
+            _log.error("worker %d (pid %d) takes no listener: %s", self.slot, self.pid, error.strerror or error)
+            self.kill()
+        self._channel.send(ListenersWanted(spots=[spot for spot, _ in own]))
 
     def send(self, frame: ChannelFrame) -> None:
         self._channel.send(frame)
@@ -203,6 +224,8 @@ class WorkerProcess:
     def _on_closed(self) -> None:
         """The other end is closed: the process is gone, or about to be."""
         self.is_ready = False
+        if self._descriptors is not None:
+            self._descriptors.close()
         for waiting in self._answers.values():
             if not waiting.done():
                 waiting.set_exception(TimeoutError("the worker is gone"))

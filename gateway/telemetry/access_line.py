@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.exchange import EDGE, Exchange
+from gateway.exchange import Exchange
 
 KEPT: Final = 4096  # callers; beyond it all are forgotten and made again
 _encode: Final = msgspec.json.Encoder().encode
@@ -31,7 +31,7 @@ class LineWriter:
 
     def __init__(self, wall_offset: float) -> None:
         self.wall_offset = wall_offset
-        self._callers: dict[tuple[int, str, bytes, bytes, str], bytes] = {}
+        self._callers: dict[tuple[str, str, bytes, bytes, str], bytes] = {}
         self._ms = self._second = -1
         self._time = self._second_text = b""
 
@@ -42,7 +42,7 @@ class LineWriter:
             self._ms, self._time = ms, self._time_of(ms)
         principal = exchange.principal
         name = principal.name if principal is not None else ""
-        by = (exchange.listener, exchange.peer, exchange.method, exchange.authority, name)
+        by = (exchange.listener_name, exchange.peer, exchange.method, exchange.authority, name)
         caller = self._callers.get(by) or self._keep(by)
         started, first_byte = exchange.started, exchange.first_byte
         duration = b"%.3f" % ((ended - started) * 1000.0)
@@ -86,10 +86,10 @@ class LineWriter:
             self._second, self._second_text = second, text
         return b"%b.%03dZ" % (self._second_text, rest)
 
-    def _keep(self, by: tuple[int, str, bytes, bytes, str]) -> bytes:
+    def _keep(self, by: tuple[str, str, bytes, bytes, str]) -> bytes:
         listener, peer, method, authority, principal = by
         part = _fields(
-            listener="edge" if listener == EDGE else "mesh",
+            listener=listener,
             peer=peer,
             principal=principal,
             method=method.decode("latin-1"),

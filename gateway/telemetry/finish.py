@@ -18,8 +18,8 @@ KEPT: Final = 16_384  # sorts of calls that are remembered; beyond it all are lo
 MOST_UNWRITTEN: Final = 4_096  # calls of one sort
 
 # The rule's slot, service, instance, listener, status, flag, reason, policy, the name of the service that calls ("": no
-# service does): all that calls of one sort have in common.
-Sort = tuple[int, str, str, int, int, str, str, str, str]
+# service does), the listener's face: all that calls of one sort have in common.
+Sort = tuple[int, str, str, str, int, str, str, str, str, int]
 # Refusals are counted by whose word they are as well, by their flag.
 REFUSALS: Final = {"RL": "meshway_rate_limited_total", "UAEX": "meshway_auth_denied_total"}
 
@@ -110,12 +110,13 @@ class Finisher:
             -1 if plan is None else plan.slot,
             "" if cluster is None else cluster.name,
             "" if endpoint is None else endpoint.id,
-            exchange.listener,
+            exchange.listener_name,
             exchange.status,
             exchange.flag,
             exchange.reason,
             exchange.policy,
             "" if principal is None or not principal.service else principal.name,
+            exchange.listener,
         )
         tally = self._tallies.get(sort)
         if tally is None:
@@ -154,11 +155,11 @@ class Finisher:
     def _open(self, sort: Sort, exchange: Exchange) -> Tally:
         if len(self._tallies) >= KEPT:
             self._tallies.clear()  # those with something unwritten are in the other list, too
-        slot, service, instance, listener, status, flag, _, policy, _ = sort
+        slot, service, instance, listener, status, flag, _, policy, _, _ = sort
         counters = self._counters
         route, rule = counters.rules[slot] if slot >= 0 else ("", "")
         labels = (
-            ("listener", "edge" if listener == EDGE else "mesh"),
+            ("listener", listener),
             ("route", route),
             ("rule", rule),
             ("source", source_of(exchange)),

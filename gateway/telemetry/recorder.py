@@ -39,7 +39,7 @@ _TOKEN: Final = re.compile(
 )
 
 # When it ended and when it began, of the worker's clock; head, peer, scheme; what the finisher sorted it by.
-Ended = tuple[float, float, RequestHead | None, str, bytes, tuple[int, str, str, int, int, str, str, str, str]]
+Ended = tuple[float, float, RequestHead | None, str, bytes, tuple[int, str, str, str, int, str, str, str, str, int]]
 
 
 class Recorded(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from meshway.peer_certificate import MESH, PeerCertificate, read_peer
 from meshway.tls import harden, trust
 
 SNI_REFUSED: Final = ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+AT_ONCE: Final = 64
 _VERIFY: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "require": ssl.CERT_REQUIRED}
 
 
@@ -48,15 +49,18 @@ Names = ServerNames[ServingContext]
 
 
 def serving_context(
-    min_version: str, client_auth: str, authorities: bytes | None, authority: str = ""
+    min_version: str, client_auth: str, authorities: bytes | None, authority: str = "", *, resumes: bool = True
 ) -> ServingContext:
     """Without a certificate yet. client_auth: `none optional require`. authorities: PEM, that callers' hold by, and
-    authority the name of these.
+    authority the name of these. resumes: callers may go on with a session of before.
 
     Raises CertificateFault.
     """
     context = ServingContext(ssl.PROTOCOL_TLS_SERVER)
     harden(context, min_version)
+    if not resumes:
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
     if authorities is not None:
         trust(context, authorities)
         context.verify_mode = _VERIFY[client_auth]
@@ -67,13 +71,14 @@ def serving_context(
 class TlsFace:
     """One a TLS listener. trust_domain: of the mesh, "" = it has no authority.
 
-    wall: seconds since 1970. revoked: `serial_hash` of certificates of the mesh.
+    wall: seconds since 1970. revoked: `serial_hash` of certificates of the mesh. at_once: handshakes.
     """
 
-    __slots__ = ("_names", "_wall", "context", "revoked", "trust_domain")
+    __slots__ = ("_names", "_wall", "at_once", "context", "revoked", "trust_domain")
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
+        self.at_once = AT_ONCE
         self.revoked: frozenset[int] = frozenset()
         self.trust_domain = ""
         self._names: Names = ServerNames({}, {}, None)

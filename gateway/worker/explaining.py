@@ -76,7 +76,14 @@ def explaining(state_of: Callable[[], State], node: str) -> Callable[[Exchange],
     def begin(exchange: Exchange) -> Tell | None:
         if not is_loopback(exchange.peer):
             return None
-        scratch = Exchange(exchange.head, exchange.listener, exchange.peer, exchange.started, exchange.scheme)
+        scratch = Exchange(
+            exchange.head,
+            exchange.listener,
+            exchange.peer,
+            exchange.started,
+            exchange.scheme,
+            listener_name=exchange.listener_name,
+        )
         try:
             told = explain(state_of(), scratch, exchange.started, node, caller=exchange.peer)
         except Exception:  # the call itself goes on

@@ -1,9 +1,13 @@
-"""A worker's listeners: opened once, drained once, until nobody is served any more or time is up."""
+"""A worker's listeners: opened once, drained once, until nobody is served any more or time is up.
+
+Further ones come and go while the worker serves (own_listeners.py); one that goes is drained alone.
+"""
 
 import asyncio
 import socket
 import time
 from collections.abc import Callable
+from typing import Final
 
 from gateway.listeners.handshakes import Handshakes
 from gateway.listeners.sockets import BACKLOG, take_queued
@@ -11,34 +15,132 @@ from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.server import ServerProtocol
 from meshway.tasks import spawn
 
+GONE_S: Final = 5.0  # beyond its drain time, for calls that still run at a listener that goes alone
+
+
+class _Place:
+    """A listener with its socket. handshakes: of one with TLS. is_last: nobody reads the socket after us."""
+
+    def __init__(self, listener: ListenerContext, accepting: socket.socket, count: Callable[[str, bool], None]) -> None:
+        self.listener, self.accepting = listener, accepting
+        self.server: asyncio.Server | None = None
+        self.is_draining = self.is_last = False
+        self.arriving = 0
+        self.idle_until = self.end_at = 0.0
+        self.handshakes: Handshakes | None = None
+        if listener.tls is not None:
+            name = listener.name
+            self.handshakes = Handshakes(
+                name, listener.tls, self.connection, lambda has_failed: count(name, has_failed)
+            )
+
+    def connection(self) -> ServerProtocol:
+        return ServerProtocol(self.listener)
+
+    async def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self.handshakes is not None:
+            if not self.is_draining:  # else its socket is closed already
+                self.handshakes.open(self.accepting)
+            return
+        self.server = await loop.create_server(self.connection, sock=self.accepting, backlog=BACKLOG)
+        if self.is_draining:
+            self._close()
+
+    def drain(self, idle_until: float, end_at: float, *, is_last: bool) -> None:
+        """Asked again, the shorter patience counts."""
+        self.is_last = self.is_last or is_last
+        if self.is_draining:
+            self.idle_until, self.end_at = min(self.idle_until, idle_until), min(self.end_at, end_at)
+            return
+        self.is_draining = True
+        self.idle_until, self.end_at = idle_until, end_at
+        self._close()
+        self.listener.start_drain()
+
+    def _close(self) -> None:
+        """Connections in the queue stay there: the slot's sockets live in the supervisor and the next worker.
+
+        Where there is none, closing would reset them: they are accepted first, and told to close with their answer.
+        """
+        if self.is_last and (accepted := take_queued(self.accepting)):
+            self.arriving += 1
+            spawn(self._welcome(accepted), name="take in the queue")
+        if self.server is not None:
+            self.server.close()
+            self.server = None
+        if self.handshakes is not None:
+            self.handshakes.close()
+            self.accepting.close()
+
+    async def _welcome(self, accepted: list[socket.socket]) -> None:
+        loop = asyncio.get_running_loop()
+        for connection in accepted:
+            if self.handshakes is not None:
+                self.handshakes.begin(connection)
+                continue
+            try:
+                await loop.connect_accepted_socket(self.connection, connection)
+            except OSError:
+                connection.close()  # the caller has left
+        self.arriving -= 1
+
+    def is_over(self, now: float) -> bool:
+        """Goes on with the drain. Whether nobody is served any more."""
+        is_shaking = self.handshakes is not None and self.handshakes.in_flight
+        if not self.arriving and not is_shaking and not self.listener.connections:
+            return True
+        if now >= self.end_at:
+            if self.handshakes is not None:
+                self.handshakes.abort()
+            self.listener.abort_all()
+            return True
+        if now >= self.idle_until:
+            self.listener.close_idle()
+        return False
+
 
 class Listening:
-    """listeners: by the order of their sockets; empty until the worker is built. closed: its process may end.
+    """listeners: all, those that drain among them. closed: its process may end.
 
-    count: told of the handshakes of a listener with TLS, each with its name and whether it failed.
+    count: told of the handshakes of a listener with TLS, each with its name and whether it failed. on_gone: a listener
+    that was drained alone serves nobody any more.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        sockets: tuple[socket.socket, ...],
         on_open: Callable[[], None],
         count: Callable[[str, bool], None] = lambda *_: None,
+        on_gone: Callable[[ListenerContext], None] = lambda _: None,
     ) -> None:
-        self.listeners: tuple[ListenerContext, ...] = ()
-        self._count = count
-        self._handshakes: dict[ListenerContext, Handshakes] = {}
+        self.listeners: list[ListenerContext] = []
         self.closed = asyncio.Event()
+        self._count, self._on_gone = count, on_gone
         self._loop = loop
-        self._sockets = sockets
+        self._places: list[_Place] = []
         self._on_open = on_open
-        self._servers: list[asyncio.Server] = []
         self._is_serving = False
         self._has_served = False
         self._is_draining = False
-        self._is_last = False  # nobody reads the sockets after us
-        self._arriving = 0
-        self._idle_until = self._end_at = 0.0
+        self._is_last = False
+
+    def add(self, listener: ListenerContext, accepting: socket.socket) -> None:
+        """It is opened with the others, or at once where these are open."""
+        if self._is_draining:
+            accepting.close()
+            return
+        place = _Place(listener, accepting, self._count)
+        self._places.append(place)
+        self.listeners.append(listener)
+        if self._has_served:
+            spawn(place.open(self._loop), name=f"open listener {listener.name}")
+
+    def remove(self, listener: ListenerContext, drain_s: float) -> None:
+        """It is drained alone, for good."""
+        now = time.monotonic()
+        for place in self._places:
+            if place.listener is listener:
+                place.drain(now + drain_s, now + drain_s + GONE_S, is_last=True)
 
     def open(self) -> None:
         """Soon; asked again, nothing more is done."""
@@ -47,95 +149,30 @@ class Listening:
             spawn(self._serve(), name="open the listeners")
 
     async def _serve(self) -> None:
-        for listener, accepting in zip(self.listeners, self._sockets, strict=True):
-            if listener.tls is not None:
-                if not self._is_draining:  # else its socket is closed already
-                    self._shaking(listener).open(accepting)
-                continue
-            factory = _factory(listener)
-            self._servers.append(await self._loop.create_server(factory, sock=accepting, backlog=BACKLOG))
+        opened = 0
+        while opened < len(self._places):  # more may come meanwhile
+            await self._places[opened].open(self._loop)
+            opened += 1
         self._has_served = True
         self._on_open()
-        if self._is_draining:
-            self._close_servers()
 
     def drain(self, idle_s: float, end_s: float, *, is_last: bool) -> None:
-        """Asked again, the shorter patience counts."""
+        """All of them. Asked again, the shorter patience counts."""
         now = time.monotonic()
         self._is_last = self._is_last or is_last
-        if self._is_draining:
-            self._idle_until = min(self._idle_until, now + idle_s)
-            self._end_at = min(self._end_at, now + end_s)
-            return
         self._is_draining = True
-        self._idle_until, self._end_at = now + idle_s, now + end_s
-        self._close_servers()
-        for listener in self.listeners:
-            listener.start_drain()
-        if not self.listeners:
+        for place in self._places:
+            place.drain(now + idle_s, now + end_s, is_last=is_last)
+        if not self._places:
             self.closed.set()
-
-    def _close_servers(self) -> None:
-        """Connections in the queues stay there: the slot's sockets live in the supervisor and the next worker.
-
-        Where there is none, closing would reset them: they are accepted first, and told to close with their answer.
-        """
-        if self._is_last and self.listeners:
-            for listener, accepting in zip(self.listeners, self._sockets, strict=True):
-                if accepted := take_queued(accepting):
-                    self._arriving += 1
-                    spawn(self._welcome(listener, accepted), name="take in the queue")
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
-        for listener, accepting in zip(self.listeners, self._sockets, strict=False):
-            if listener.tls is not None:
-                self._shaking(listener).close()
-                accepting.close()
-
-    def _shaking(self, listener: ListenerContext) -> Handshakes:
-        """Those of a listener with TLS."""
-        known = self._handshakes.get(listener)
-        if known is None:
-            assert listener.tls is not None
-            name = listener.name
-            known = self._handshakes[listener] = Handshakes(
-                name, listener.tls, _factory(listener), lambda has_failed: self._count(name, has_failed)
-            )
-        return known
-
-    async def _welcome(self, listener: ListenerContext, accepted: list[socket.socket]) -> None:
-        if listener.tls is not None:
-            for connection in accepted:
-                self._shaking(listener).begin(connection)
-            self._arriving -= 1
-            return
-        factory = _factory(listener)
-        for connection in accepted:
-            try:
-                await self._loop.connect_accepted_socket(factory, connection)
-            except OSError:
-                connection.close()  # the caller has left
-        self._arriving -= 1
 
     def beat(self, now: float) -> None:
         """Goes on with the drain, some times a second."""
+        over = [place for place in self._places if place.is_draining and place.is_over(now)]
         if not self._is_draining:
-            return
-        is_shaking = any(each.in_flight for each in self._handshakes.values())
-        is_waiting = self._arriving or is_shaking or (self._is_last and not self._has_served)
-        if not is_waiting and not any(listener.connections for listener in self.listeners):
+            for place in over:
+                self._places.remove(place)
+                self.listeners.remove(place.listener)
+                self._on_gone(place.listener)
+        elif len(over) == len(self._places) and not (self._is_last and not self._has_served):
             self.closed.set()
-        elif now >= self._end_at:
-            for each in self._handshakes.values():
-                each.abort()
-            for listener in self.listeners:
-                listener.abort_all()
-            self.closed.set()
-        elif now >= self._idle_until:
-            for listener in self.listeners:
-                listener.close_idle()
-
-
-def _factory(listener: ListenerContext) -> Callable[[], ServerProtocol]:
-    return lambda: ServerProtocol(listener)

@@ -93,7 +93,7 @@ class Overload:
         self._resident = resident or resident_bytes
         worker = str(column)
         self._cells = tuple(counters.gauge(name, worker=worker) for name in (LEVELS, LAGS, MEMORY))
-        self._open = tuple(counters.gauge(CONNECTIONS, listener=listener.name) for listener in listeners)
+        self._open = {listener.name: counters.gauge(CONNECTIONS, listener=listener.name) for listener in listeners}
         self._told: dict[tuple[str, str], int] = {}
         for name, label, values in _AT_NOUGHT:  # a counter whose first value is not nought hides how it came about
             for value in values:
@@ -130,11 +130,21 @@ class Overload:
         shedding.forget()
         for cell, value in zip(self._cells, (level, lag_s, resident), strict=True):
             self._counters.set(cell, float(value))
-        for cell, listener in zip(self._open, self._listeners, strict=True):
-            self._counters.set(cell, float(len(listener.connections)))
-        self._count(STALLED, "listener", {listener.name: listener.cut for listener in self._listeners})
+        self._look_at_listeners()
         self._count(SHED, "criticality", shedding.shed)
         self._count(REFUSED, "lacking", self._places.refused)
+
+    def _look_at_listeners(self) -> None:
+        """Of one name there may be two for a while: one that drains, and the one in its place."""
+        open_now, cut = dict.fromkeys(self._open, 0), dict[str, int]()
+        for listener in self._listeners:
+            open_now[listener.name] = open_now.get(listener.name, 0) + len(listener.connections)
+            cut[listener.name] = cut.get(listener.name, 0) + listener.cut
+        for name, count in open_now.items():
+            if name not in self._open:
+                self._open[name] = self._counters.gauge(CONNECTIONS, listener=name)
+            self._counters.set(self._open[name], float(count))
+        self._count(STALLED, "listener", cut)
 
     def _level_of_lag(self, lag_s: float) -> int:
         settings = self._settings

@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from gateway.compiler.listeners import NOTHING_WRITTEN, ListenerPlan, Served
+from gateway.exchange import EDGE as EDGE_FACE
+from gateway.exchange import MESH as MESH_FACE
 from gateway.key_pairs import DocumentName, KeyPairs
 from gateway.relay.forwarding import Networks
 from gateway.secret_ring import NEVER, SecretRing, authorities
 from gateway.trust import NOBODY, Trust
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.server_names import ServerNames, by_host
-from gateway.wire.tls import ServingContext, serving_context
+from gateway.wire.tls import AT_ONCE, ServingContext, serving_context
 from meshway.certificates import CertificateFault, Pair
 from meshway.model.document import MESH_NAMESPACE
-from meshway.model.listener import EDGE, MESH_TLS, TRUST_MESH
+from meshway.model.listener import MESH, TRUST_MESH
 from meshway.tls import load_pair
 
 _log = logging.getLogger("meshway.gateway.tls")
@@ -25,12 +27,19 @@ _IDENTITY: Final = ("mesh", "the gateway's identity")  # no document has such a 
 
 
 class Asks(NamedTuple):
-    """What handshakes hold to; as `serving_context` takes it."""
+    """What handshakes hold to; as `serving_context` takes it. resumes: whether sessions go on."""
 
     min_version: str
     client_auth: str
     authorities: bytes | None
     authority: str
+    resumes: bool
+
+    def context(self) -> ServingContext:
+        """Without a certificate yet."""
+        return serving_context(
+            self.min_version, self.client_auth, self.authorities, self.authority, resumes=self.resumes
+        )
 
 
 class Serving:
@@ -47,12 +56,13 @@ class Serving:
         self._secrets, self._wall = secrets, wall
         self._until = NEVER  # the first end of authorities that are believed
         self.pairs = KeyPairs(self._show)
-        self._listeners = listeners
+        self._listeners = list(listeners)
+        self._plans = {listener: NOTHING_WRITTEN.listeners[listener.name] for listener in listeners}
         self._trusted_proxies = trusted_proxies
         self._served: Served = NOTHING_WRITTEN
         self._trust = NOBODY
         self.identity: Pair | None = None
-        self._shown: dict[str, object] = {}  # by listener, of what its contexts were made
+        self._shown: dict[ListenerContext, object] = {}  # of what its contexts were made
         self._contexts: dict[object, ServingContext] = {}
 
     def take(self, served: Served, trust: Trust) -> None:
@@ -61,17 +71,39 @@ class Serving:
             return
         self._served, self._trust = served, trust
         for listener in self._listeners:
-            plan = served.listeners[listener.name]
-            listener.hosts, listener.hsts, listener.sends_to_https = plan.hosts, plan.hsts, plan.sends_to_https
-            listener.limits = plan.limits(listener.usual_limits)
-            listener.read_underscores(plan.underscores)
-            usual = self._trusted_proxies if listener.name.startswith(EDGE) else ()
-            listener.trusted_proxies = usual if plan.trusted_proxies is None else plan.trusted_proxies
-            if listener.tls is not None:
-                listener.tls.revoked, listener.tls.trust_domain = trust.revoked, trust.trust_domain
-                if plan.trust != TRUST_MESH:
-                    self._secrets.watch(plan.trust, self)
+            self._hold(listener)
         self._show()
+
+    def add(self, listener: ListenerContext) -> None:
+        """One more; the tables in force say what holds there."""
+        self._listeners.append(listener)
+        self._hold(listener)
+        self._show()
+
+    def remove(self, listener: ListenerContext) -> None:
+        """It serves nobody any more."""
+        self._listeners.remove(listener)
+        self._plans.pop(listener, None)
+        self._shown.pop(listener, None)
+
+    def _hold(self, listener: ListenerContext) -> None:
+        """One whose document is gone, or of another kind by now, drains by what it said last."""
+        trust, plan = self._trust, self._served.listeners.get(listener.name)
+        if listener.tls is not None:
+            listener.tls.revoked, listener.tls.trust_domain = trust.revoked, trust.trust_domain
+        face = MESH_FACE if plan is not None and plan.face == MESH else EDGE_FACE
+        if plan is None or (face, plan.is_tls) != (listener.face, listener.tls is not None):
+            return
+        self._plans[listener] = plan
+        listener.hosts, listener.hsts, listener.sends_to_https = plan.hosts, plan.hsts, plan.sends_to_https
+        listener.limits = plan.limits(listener.usual_limits)
+        listener.read_underscores(plan.underscores)
+        usual = self._trusted_proxies if listener.face == EDGE_FACE else ()
+        listener.trusted_proxies = usual if plan.trusted_proxies is None else plan.trusted_proxies
+        if listener.tls is not None:
+            listener.tls.at_once = AT_ONCE if plan.handshakes is None else plan.handshakes
+            if plan.trust != TRUST_MESH:
+                self._secrets.watch(plan.trust, self)
 
     def take_identity(self, pair: Pair) -> None:
         """The gateway's own of the mesh: services that call it are shown that, where no document says otherwise."""
@@ -106,42 +138,46 @@ class Serving:
         used: dict[object, ServingContext] = {}
         self._until = NEVER
         for listener in self._listeners:
-            if listener.tls is not None:
-                self._show_on(listener, self._served.listeners[listener.name], used)
+            if listener.tls is not None and listener in self._plans:
+                self._show_on(listener, self._plans[listener], used)
         self._contexts = used
 
     def _show_on(self, listener: ListenerContext, plan: ListenerPlan, used: dict[object, ServingContext]) -> None:
         assert listener.tls is not None
         default, (authority, believed) = plan.default, self._authorities(plan)
         if believed is None:
-            asks = Asks(plan.min_version, "none", None, "")
+            asks = Asks(plan.min_version, "none", None, "", plan.resumes)
         else:
-            asks = Asks(plan.min_version, plan.client_auth, believed, authority)
+            asks = Asks(plan.min_version, plan.client_auth, believed, authority, plan.resumes)
         if asks.client_auth == "none" and plan.client_auth == "require":
             # Nobody can be believed: nobody comes in, until the authorities are known.
             listener.tls.install(serving_context("1.2", "none", None), ServerNames({}, {}, None))
-            self._shown.pop(listener.name, None)
+            self._shown.pop(listener, None)
             return
-        exact, wildcard = by_host(self._certified(listener.name))
+        exact, wildcard = by_host(self._certified(listener.name, plan))
         made = {host: self._context(asks, _one_a_kind(found), used) for host, found in exact.items()}
         made_wide = {host: self._context(asks, _one_a_kind(found), used) for host, found in wildcard.items()}
         fallback = None
         if default is not None and default in self.pairs.held:
             fallback = self._context(asks, [(default, self.pairs.held[default])], used)
-        elif listener.name == MESH_TLS and self.identity is not None:
+        elif plan.face == MESH and self.identity is not None:
             fallback = self._context(asks, [(_IDENTITY, self.identity)], used)
         shown = (asks, made, made_wide, fallback)
-        if self._shown.get(listener.name) == shown:
+        if self._shown.get(listener) == shown:
             return
-        self._shown[listener.name] = shown
+        self._shown[listener] = shown
         names = ServerNames(_present(made), _present(made_wide), fallback)
-        listener.tls.install(serving_context(*asks), names)
+        listener.tls.install(asks.context(), names)
 
-    def _certified(self, listener: str) -> Iterable[tuple[Named, tuple[str, ...]]]:
+    def _certified(self, listener: str, plan: ListenerPlan) -> Iterable[tuple[Named, tuple[str, ...]]]:
         for entry in self._served.certificates:
             name = (entry.namespace, entry.name)
             pair = self.pairs.held.get(name)
-            if pair is not None and listener in entry.spec.listeners:
+            if plan.certificates:
+                is_shown = entry.namespace == MESH_NAMESPACE and entry.name in plan.certificates
+            else:
+                is_shown = listener in entry.spec.listeners
+            if pair is not None and is_shown:
                 yield (name, pair), entry.spec.hosts or pair.hosts
 
     def _context(self, asks: Asks, named: Sequence[Named], used: dict[object, ServingContext]) -> ServingContext | None:
@@ -149,7 +185,7 @@ class Serving:
         key = (asks, tuple((name, pair.fingerprint) for name, pair in named))
         context = used.get(key) or self._contexts.get(key)
         if context is None:
-            context = serving_context(*asks)
+            context = asks.context()
             loaded = [name for name, pair in named if _is_loaded(context, name, pair)]
             if not loaded:
                 return None

@@ -1,6 +1,6 @@
 """A worker: one process, one loop, its slot's sockets; puts the parts together and does what the channel says.
 
-Run by the supervisor as `python -m gateway.worker.worker CHANNEL edge=N mesh=N …` (descriptors). It
+Run by the supervisor as `python -m gateway.worker.worker CHANNEL SOCKETS edge=N mesh=N …` (descriptors). It
 leaves when its calls are done after `drain`, and within seconds when the supervisor is gone.
 """
 
@@ -36,6 +36,7 @@ from gateway.channel import (
     KeySetFrame,
     KeySetsWanted,
     Leaving,
+    ListenersWanted,
     MissingKey,
     NonceFrame,
     NonceTold,
@@ -52,6 +53,7 @@ from gateway.channel import (
 )
 from gateway.compiler import diff
 from gateway.compiler.tables import Compiler
+from gateway.descriptors import receive_descriptors
 from gateway.event_loop import loop_factory
 from gateway.feed.state import Changes, FeedState, Trouble, Whole
 from gateway.host_table import HostTable
@@ -87,6 +89,7 @@ from gateway.worker.gauges import Gauges
 from gateway.worker.leftovers import remove_leftovers
 from gateway.worker.listening import Listening
 from gateway.worker.overload import Overload
+from gateway.worker.own_listeners import OwnListeners
 from gateway.worker.serving import Serving
 from gateway.worker.states import tables_state
 from gateway.worker.unready import unready_tables
@@ -117,11 +120,15 @@ _log = logging.getLogger("meshway.gateway.worker")
 class Worker:
     """Lives from the first frame (`start`) to the last call of its drain."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sockets: Mapping[str, socket.socket]) -> None:
-        """sockets: by the name of their listener."""
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, sockets: Mapping[str, socket.socket], handed: socket.socket
+    ) -> None:
+        """sockets: by the name of their listener. handed: over which further ones come."""
+        handed.setblocking(False)
+        self._handed = handed
         self._loop = loop
-        self._names = tuple(sockets)
-        self._listening = Listening(loop, tuple(sockets.values()), self._opened, self._count_handshake)
+        self._sockets = sockets
+        self._listening = Listening(loop, self._opened, self._count_handshake, self._gone)
         self._feed = FeedState(judges_values=False)
         self._beats = 0
         self._is_orphan = False
@@ -159,6 +166,8 @@ class Worker:
             self._serving.pairs.take((frame.namespace, frame.name), frame.pair)
         elif isinstance(frame, PairsWanted):
             self._serving.pairs.drop(frame.names)
+        elif isinstance(frame, ListenersWanted):
+            self._own.want(frame.spots)
         elif isinstance(frame, IdentityFrame):
             self._serving.take_identity(frame.pair)
         elif isinstance(frame, Buckets):
@@ -233,14 +242,16 @@ class Worker:
         explain = explaining(lambda: self._compiler.state, settings.node)
         places = Places(settings.max_connections)
 
-        def listener(name: str) -> ListenerContext:
-            tls = TlsFace(parts.wall) if name in TLS_LISTENERS else None
-            if name.startswith(EDGE):
-                return edge_listener(relay, settings, proxies, places, tls)
-            return mesh_listener(relay, settings, places, explain, tls)
+        def listener(name: str, face: str, is_tls: bool) -> ListenerContext:
+            tls = TlsFace(parts.wall) if is_tls else None
+            if face == EDGE:
+                return edge_listener(relay, settings, proxies, places, tls, name)
+            return mesh_listener(relay, settings, places, explain, tls, name)
 
-        self._listening.listeners = tuple(listener(name) for name in self._names)
+        for name, accepting in self._sockets.items():
+            self._listening.add(listener(name, name.removesuffix("-tls"), name in TLS_LISTENERS), accepting)
         self._serving = Serving(self._listening.listeners, proxies, parts.secrets)
+        self._own = OwnListeners(listener, self._listening, self._serving.add, settings.drain_s)
         self._overload = Overload(
             settings.overload,
             shedding,
@@ -250,6 +261,7 @@ class Worker:
             turn=turn,
             close_idle=self._close_idle,
         )
+        receive_descriptors(self._loop, self._handed, self._own.take)
         self._next_beat = now() + TICK_S
         self._loop.call_later(TICK_S, self._beat)
 
@@ -280,12 +292,17 @@ class Worker:
         elif isinstance(outcome, Whole | Changes):
             self._applier.take(outcome)
 
+    def _gone(self, listener: ListenerContext) -> None:
+        self._serving.remove(listener)
+
     def _count_handshake(self, listener: str, has_failed: bool) -> None:
         result = "failed" if has_failed else "done"
         self._counters.add(self._counters.counter("meshway_tls_handshakes_total", listener=listener, result=result))
 
     def _applied(self, revision: int, refusals: list[diff.Refusal]) -> None:
-        self._serving.take(self._compiler.state.served, self._compiler.tables.trust)
+        served = self._compiler.state.served
+        self._serving.take(served, self._compiler.tables.trust)
+        self._own.hold(served.listeners)
         shown = refusals[:MOST_REFUSED]
         refused = [Refusal(r.kind, r.namespace, r.name, r.path[:MOST_TEXT], r.reason[:MOST_TEXT]) for r in shown]
         self.channel.send(Applied(revision=revision, refused=refused))
@@ -393,9 +410,10 @@ class Worker:
         self.channel.close()
 
 
-async def run(channel_fd: int, sockets: Mapping[str, int]) -> None:
+async def run(channel_fd: int, descriptors_fd: int, sockets: Mapping[str, int]) -> None:
     loop = asyncio.get_running_loop()
-    worker = Worker(loop, {name: socket.socket(fileno=descriptor) for name, descriptor in sockets.items()})
+    listening = {name: socket.socket(fileno=descriptor) for name, descriptor in sockets.items()}
+    worker = Worker(loop, listening, socket.socket(fileno=descriptors_fd))
     for number in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; the supervisor decides
         signal.signal(number, signal.SIG_IGN)
     loop.add_signal_handler(signal.SIGTERM, worker.leave)
@@ -407,14 +425,14 @@ async def run(channel_fd: int, sockets: Mapping[str, int]) -> None:
 
 
 def main() -> None:
-    channel_fd = int(sys.argv[1])
-    sockets = {name: int(descriptor) for name, _, descriptor in (each.partition("=") for each in sys.argv[2:])}
+    channel_fd, descriptors_fd = int(sys.argv[1]), int(sys.argv[2])
+    sockets = {name: int(descriptor) for name, _, descriptor in (each.partition("=") for each in sys.argv[3:])}
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s worker {os.getpid()} %(levelname)s %(message)s")
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(*GC_THRESHOLDS)
     allow_all_descriptors()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(run(channel_fd, sockets))
+        runner.run(run(channel_fd, descriptors_fd, sockets))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ from meshway.model.document import Label, Part, Spec
 from meshway.model.secret import SecretRef
 from meshway.units import Duration
 
-TlsListener = Literal["edge-tls", "mesh-tls"]
-
 
 class CertificateFiles(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Paths on each gateway's host: below its --certificates-dir in namespace `mesh`, elsewhere below the folder in it
@@ -50,7 +48,7 @@ class Certificate(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     renew_before: Duration | None = None
     expiry: Expiry | None = None
     hosts: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
-    listeners: Annotated[tuple[TlsListener, ...], Meta(min_length=1, max_length=2)] = ("edge-tls",)
+    listeners: Annotated[tuple[Label, ...], Meta(min_length=1, max_length=32)] = ("edge-tls",)
 
 
 def issued_name(certificate: str) -> str:

@@ -1,11 +1,14 @@
-"""Listener: where a gateway is called. The four that every gateway has are written to change what they do."""
+"""Listener: where a gateway is called. The four that every gateway has are written to change what they do, others to
+have more."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from meshway.model.document import Label, Part, Port, Spec
+from meshway.model.match import Text
 from meshway.model.secret import SecretRef
 from meshway.units import Duration, Size
 
@@ -16,6 +19,9 @@ MESH_TLS: Final = "mesh-tls"
 LISTENERS: Final = (EDGE, EDGE_TLS, MESH, MESH_TLS)
 TLS_LISTENERS: Final = (EDGE_TLS, MESH_TLS)
 
+# Open while the gateway is; where they listen is told by flags.
+FACES: Final = (EDGE, MESH)
+PLAINTEXT, ENCRYPTED = "http", "https"
 TRUST_MESH: Final = "mesh"
 ClientAuth = Literal["none", "optional", "require"]
 TlsVersion = Literal["1.2", "1.3"]
@@ -25,15 +31,18 @@ class ListenerTls(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     """default: the Certificate of namespace `mesh` for callers that name no host, or one that no certificate covers;
     without it they are refused. min_version: of the protocol. client_auth: whether callers are asked for a certificate
     of their own; None: `optional` on the mesh, `none` at the edge. trust: by whose word it holds, `mesh` (the mesh's
-    authority) or a Secret of type ca_bundle; None: `mesh` on the mesh.
+    authority) or a Secret of type ca_bundle; None: `mesh` on the mesh. certificates: Certificates of namespace `mesh`
+    that are shown here and no others; none: all that name this Listener. resumption: callers may go on with a session.
     """
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"certificates", "mode", "resumption"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"mode"})
 
     default: Label | None = None
     min_version: TlsVersion = "1.2"
     client_auth: ClientAuth | None = None
     trust: Label | SecretRef | None = None
+    certificates: Annotated[tuple[Label, ...], Meta(max_length=100)] = ()
+    resumption: bool = True
 
 
 class Hsts(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -54,10 +63,9 @@ class RedirectHttps(Part, frozen=True, kw_only=True, forbid_unknown_fields=True,
 class ListenerLimits(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """None: as the gateway was started. head_timeout: from a head's first byte to its last; write_idle: while a caller
     takes nothing of what is sent. body_min_rate: bytes a second of a request's body, 0 = any. head, target: bytes;
-    fields: lines of a head. connections: in a worker; connections_per_address: of these, 0 = any number.
+    fields: lines of a head. connections: in a worker; connections_per_address: of these, 0 = any number. handshakes:
+    that are under way in a worker.
     """
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"handshakes"})
 
     head_timeout: Duration | None = None
     idle_timeout: Duration | None = None
@@ -68,21 +76,28 @@ class ListenerLimits(Part, frozen=True, kw_only=True, forbid_unknown_fields=True
     target: Size | None = None
     connections: Annotated[int, Meta(ge=1, le=160_000)] | None = None
     connections_per_address: Annotated[int, Meta(ge=0, le=8_000)] | None = None
+    handshakes: Annotated[int, Meta(ge=1, le=512)] | None = None
 
 
 class Listener(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Named `edge`, `edge-tls`, `mesh` or `mesh-tls`. hosts: what is served there at all. trusted_proxies: networks
-    whose X-Forwarded-* is believed, in place of what the gateway was started with. underscores: what becomes of
-    fields whose name holds one: CGI takes it for a dash."""
+    """Named `edge`, `edge-tls`, `mesh` or `mesh-tls` one of those that every gateway has, else one more.
+
+    face: which rules hold for its callers; address, port, protocol, enabled, gateways (by the names of their nodes):
+    where there is one more, all of these. routes: `face`, those of its face, or `named`, those that name it alone.
+    hosts: what is served there at all. trusted_proxies: networks whose X-Forwarded-* is believed, in place of what the
+    gateway was started with. underscores: what becomes of fields whose name holds one: CGI takes it for a dash."""
 
     plural: ClassVar[str] = "listeners"
-    unsupported: ClassVar[frozenset[str]] = frozenset(
-        {
-            "face", "address", "port", "protocol", "enabled", "gateways", "routes", "proxy_protocol",
-            "http2", "http3", "server_header",
-        }
-    )  # fmt: skip
+    unsupported: ClassVar[frozenset[str]] = frozenset({"proxy_protocol", "http2", "http3", "server_header"})
+    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"protocol": frozenset({"tcp", "tls", "udp", "http3"})}
 
+    face: Literal["edge", "mesh"] | None = None
+    address: str | None = None
+    port: Port | None = None
+    protocol: Literal["http", "https"] | None = None
+    enabled: bool = True
+    gateways: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
+    routes: Literal["face", "named"] = "face"
     tls: ListenerTls | None = None
     hosts: Annotated[tuple[str, ...], Meta(max_length=1_000)] = ()
     trusted_proxies: Annotated[tuple[str, ...] | None, Meta(description="CIDRs.")] = None
@@ -90,3 +105,16 @@ class Listener(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     redirect_https: RedirectHttps | None = None
     limits: ListenerLimits | None = None
     underscores: Literal["drop", "pass", "reject"] = "drop"
+
+
+def face_of(name: str, spec: Listener) -> str:
+    return name.removesuffix("-tls") if name in LISTENERS else spec.face or EDGE
+
+
+def has_tls(name: str, spec: Listener) -> bool:
+    return name in TLS_LISTENERS if name in LISTENERS else spec.protocol == ENCRYPTED
+
+
+def address_of(spec: Listener) -> str:
+    """Of one more Listener."""
+    return spec.address or "127.0.0.1"

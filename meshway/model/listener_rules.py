@@ -1,5 +1,6 @@
 """What must hold inside a Listener and a Certificate."""
 
+import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -7,10 +8,21 @@ from typing import Any, Final
 import msgspec
 
 from meshway.model.certificate import Certificate, CertificateFiles, Expiry, MeshCa
-from meshway.model.listener import EDGE, EDGE_TLS, LISTENERS, TLS_LISTENERS, Hsts, Listener, ListenerLimits, ListenerTls
+from meshway.model.listener import (
+    EDGE,
+    ENCRYPTED,
+    FACES,
+    LISTENERS,
+    PLAINTEXT,
+    TLS_LISTENERS,
+    Hsts,
+    Listener,
+    ListenerLimits,
+    ListenerTls,
+)
 from meshway.model.match_rules import networks
 from meshway.model.names import bad_host
-from meshway.model.nearest import did_you_mean
+from meshway.model.nearest import nearest
 from meshway.model.rule_kit import BlockRule, Finding, at_most, bounded, one_of, unique
 from meshway.units import Duration
 
@@ -21,22 +33,55 @@ _LONGEST: Final = 90 * 86_400.0  # as an intermediate
 
 def check_listener(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     """What the listener of this name may be told. spec: as written, perhaps unsound."""
-    if name not in LISTENERS:
-        yield Finding(
-            "metadata.name",
-            "unsupported",
-            f"listeners beside {', '.join(LISTENERS)} are not built yet{did_you_mean(name, LISTENERS)}",
-        )
-        return
+    is_own = name not in LISTENERS
+    if is_own:
+        yield from _of_own(name, spec)
+        face, is_tls = spec.get("face", EDGE), spec.get("protocol") == ENCRYPTED
+        with_tls, for_edge = "needs protocol: https", "is for face: edge without TLS"
+    else:
+        yield from _of_given(name, spec)
+        face, is_tls = name.removesuffix("-tls"), name in TLS_LISTENERS
+        with_tls, for_edge = f"is for {' and '.join(TLS_LISTENERS)}", f"is for {EDGE}"
     for field in ("tls", "hsts"):
-        if spec.get(field) is not None and name not in TLS_LISTENERS:
-            yield Finding(f"spec.{field}", "forbidden_combination", f"is for {' and '.join(TLS_LISTENERS)}")
+        if spec.get(field) is not None and not is_tls:
+            yield Finding(f"spec.{field}", "forbidden_combination", with_tls)
     tls = spec.get("tls")
     asks = isinstance(tls, Mapping) and tls.get("client_auth") in ("optional", "require")
-    if asks and name == EDGE_TLS and isinstance(tls, Mapping) and tls.get("trust") is None:
+    if asks and face == EDGE and isinstance(tls, Mapping) and tls.get("trust") is None:
         yield Finding("spec.tls.trust", "missing_field", "is required at the edge where callers show certificates")
-    if spec.get("redirect_https") is not None and name != EDGE:
-        yield Finding("spec.redirect_https", "forbidden_combination", f"is for {EDGE}")
+    if spec.get("redirect_https") is not None and (face != EDGE or is_tls):
+        yield Finding("spec.redirect_https", "forbidden_combination", for_edge)
+    if spec.get("routes") == "named" and face != EDGE:
+        yield Finding("spec.routes", "forbidden_combination", "named is for the edge: on the mesh services have names")
+
+
+def _of_own(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
+    if (meant := nearest(name, LISTENERS)) is not None and spec.get("port") is None:
+        yield Finding("spec.port", "missing_field", f"is required for a Listener of one's own (did you mean {meant}?)")
+    elif spec.get("port") is None:
+        yield Finding("spec.port", "missing_field", "is required for a Listener of one's own")
+    if spec.get("protocol") is None:
+        yield Finding("spec.protocol", "missing_field", "is required for a Listener of one's own: http or https")
+
+
+def _of_given(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
+    """Of one that every gateway has."""
+    for field in ("address", "port", "enabled", "gateways"):
+        if field in spec:
+            yield Finding(f"spec.{field}", "unsupported", f"{name} is every gateway's: flags say where it is")
+    face, protocol = name.removesuffix("-tls"), ENCRYPTED if name in TLS_LISTENERS else PLAINTEXT
+    for field, given in (("face", face), ("protocol", protocol)):
+        if spec.get(field) not in (None, given):
+            yield Finding(f"spec.{field}", "forbidden_combination", f"{name} is {given}: give another one another name")
+
+
+def _address(part: Any) -> Iterator[Finding]:
+    if part.address is None:
+        return
+    try:
+        ipaddress.ip_address(part.address)
+    except ValueError:
+        yield Finding(".address", "out_of_bounds", f"{part.address!r} is no address: 127.0.0.1, 0.0.0.0, ::1")
 
 
 def narrow_hosts(because: str) -> BlockRule:
@@ -83,6 +128,13 @@ def _issued(part: Any) -> Iterator[Finding]:
         yield Finding(".renew_before", "out_of_bounds", f"{part.renew_before} is outside 1m to {most}: 0.9 of its life")
 
 
+def _certified_listeners(part: Any) -> Iterator[Finding]:
+    yield from unique(part.listeners, lambda at: f".listeners[{at}]", "listener")
+    for at, name in enumerate(part.listeners):
+        if name in FACES:
+            yield Finding(f".listeners[{at}]", "forbidden_combination", f"{name} speaks no TLS: {name}-tls does")
+
+
 def _preload(part: Any) -> Iterator[Finding]:
     if part.preload and (not part.include_subdomains or part.max_age < _YEAR):
         yield Finding(".preload", "forbidden_combination", "needs include_subdomains, and max_age of 8760h or more")
@@ -106,6 +158,7 @@ def _path(field: str) -> BlockRule:
 LISTENER_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     Listener: (
         BlockRule(("hosts",), _hosts),
+        BlockRule(("address",), _address),
         networks("trusted_proxies"),
     ),
     Hsts: (
@@ -127,11 +180,17 @@ LISTENER_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         bounded("critical", 60.0, _YEAR, zero=False),
         at_most("critical", "warn", equal=True, low_default=0.0, high_default=_YEAR),
     ),
-    ListenerTls: (BlockRule(("client_auth", "trust"), _trust),),
+    ListenerTls: (
+        BlockRule(("client_auth", "trust"), _trust),
+        BlockRule(
+            ("certificates",),
+            lambda part: unique(part.certificates, lambda at: f".certificates[{at}]", "certificate"),
+        ),
+    ),
     Certificate: (
         one_of("files", "mesh_ca", "secret"),
         BlockRule(("mesh_ca", "hosts", "renew_before"), _issued),
         narrow_hosts("no certificate is good for every host"),
-        BlockRule(("listeners",), lambda part: unique(part.listeners, lambda at: f".listeners[{at}]", "listener")),
+        BlockRule(("listeners",), _certified_listeners),
     ),
 }

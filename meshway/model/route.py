@@ -94,7 +94,8 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
 
 class Route(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Rules for hosts on listeners. hosts: edge default `*`; mesh: service, service.namespace or an alias.
+    """Rules for hosts on listeners: `edge`, `mesh` (all of that face) or Listeners of the edge by name. hosts: edge
+    default `*`; mesh: service, service.namespace or an alias.
     encoded_slashes, double_slashes: whether `%2F`, `%5C` and `//` of a path reach the service as they came.
     method_override: whether X-HTTP-Method-Override and its like do, from the edge.
 
@@ -103,7 +104,7 @@ class Route(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
 
     plural: ClassVar[str] = "routes"
 
-    listeners: Annotated[tuple[Literal["edge", "mesh"], ...], Meta(min_length=1)] = ("edge",)
+    listeners: Annotated[tuple[Label, ...], Meta(min_length=1, max_length=32)] = ("edge",)
     hosts: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
     priority: Annotated[int, Meta(ge=-1000, le=1000)] = 0
     order: Literal["specificity", "listed"] = "specificity"

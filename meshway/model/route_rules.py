@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from meshway.model.header_values import UnprovenVariable, parse_value, path_variables
+from meshway.model.listener import MESH_TLS
 from meshway.model.match_rules import MATCH_RULES, literal_paths
 from meshway.model.names import FIELD_VALUE, REFUSED_HEADERS, TOKEN, bad_host
 from meshway.model.path_rewrite import QUERY_TEXT, parse_substitution, rewrite_names
@@ -193,6 +194,9 @@ def _route_hosts(part: Any) -> Iterator[Finding]:
             yield Finding(f".hosts[{at}]", "bad_name", reason)
     yield from unique(part.hosts, lambda at: f".hosts[{at}]", "host")
     yield from unique(part.listeners, lambda at: f".listeners[{at}]", "listener")
+    for at, name in enumerate(part.listeners):
+        if name == MESH_TLS:
+            yield Finding(f".listeners[{at}]", "forbidden_combination", "a Route of the mesh is for all of it: mesh")
 
 
 ROUTE_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {

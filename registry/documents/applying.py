@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # What a row costs in memory and log beyond its spec, about.
 _ROW_BYTES: Final = 2048
 _MAX_NAMED: Final = 10
+_REFERRED_TO: Final = frozenset({"Service", "Route", "IpList", "Secret", "Listener"})
 
 Outcome = Literal["created", "changed", "unchanged", "deleted"]
 
@@ -228,7 +229,7 @@ def _put(draft: Draft, written: Written, by: str, touched: _Before, sealing: Sea
             updated_by=by,
             value=document_value(document, created_at),
             references=references(spec, namespace),
-            claims=claims(spec, namespace),
+            claims=claims(spec, namespace, name),
             sealed=sealed,
         )
     )
@@ -298,7 +299,7 @@ def _refuse_orphans(draft: Draft, touched: _Before, judged: Collection[DocumentK
     keys = {
         key
         for key, row in touched.rows.items()
-        if key[0] in ("Service", "Route", "IpList", "Secret") and row is not None and draft.document(key) is not row
+        if key[0] in _REFERRED_TO and row is not None and draft.document(key) is not row
     }
     if not keys:
         return

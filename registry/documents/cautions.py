@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
+from meshway.addresses import is_loopback
 from meshway.model import mesh_settings, trust_bundle
 from meshway.model.access_policy import AccessPolicy
 from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
+from meshway.model.listener import ENCRYPTED, LISTENERS, Listener, address_of
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.names import METHODS, is_unseen
 from meshway.model.namespace import Namespace
@@ -36,13 +38,15 @@ if TYPE_CHECKING:
 
 
 _TRUST: Final = (TrustBundle.__name__, MESH_NAMESPACE, trust_bundle.NAME)
+_FIRST_FREE_PORT: Final = 1024
 _MOST_NAMED: Final = 10  # namespaces in one warning
 
 
 class Caution(msgspec.Struct, frozen=True, kw_only=True):
     """document: `Route shop/cart`. code: no_instances, keeps_instances, shadowed_rule, never_matches, unknown_method,
     unknown_host, attempt_exceeds_deadline, unused_policy, weaker_than_mesh, fail_open,
-    cache_narrower_than_check, expires_soon, chain_reordered or no_authority."""
+    cache_narrower_than_check, expires_soon, chain_reordered, no_authority, plaintext, privileged_port or
+    trusts_everyone."""
 
     document: str
     path: str
@@ -70,6 +74,8 @@ def cautions(rows: Iterable[DocumentRow], draft: Draft) -> Iterator[Caution]:
             yield from _of_policy(row, spec, draft)
         elif isinstance(spec, Namespace | MeshSettings):
             yield from _of_strictness(row, spec, draft)
+        elif isinstance(spec, Listener):
+            yield from _of_listener(row, spec)
         elif isinstance(spec, Certificate) and spec.mesh_ca is not None and draft.document(_TRUST) is None:
             message = "this mesh has no certificate authority yet that could issue it: meshway ca init"
             yield _caution(row, "spec.mesh_ca", "no_authority", message)
@@ -271,6 +277,21 @@ def _of_strictness(row: DocumentRow, spec: Namespace | MeshSettings, draft: Draf
         named = ", ".join(weaker[:_MOST_NAMED]) + (" and others" if len(weaker) > _MOST_NAMED else "")
         message = f"by their own word these namespaces stay permissive: {named}"
         yield _caution(row, "spec.mtls", "weaker_than_mesh", message)
+
+
+def _of_listener(row: DocumentRow, spec: Listener) -> Iterator[Caution]:
+    if row.key[2] not in LISTENERS:
+        address = address_of(spec)
+        if spec.protocol != ENCRYPTED and not is_loopback(address):
+            message = f"others reach {address} without TLS; gateways open it only with --insecure"
+            yield _caution(row, "spec.protocol", "plaintext", message)
+        if spec.port is not None and spec.port < _FIRST_FREE_PORT:
+            message = f"port {spec.port} is for processes with a right of their own: a gateway without it is refused it"
+            yield _caution(row, "spec.port", "privileged_port", message)
+    for at, network in enumerate(spec.trusted_proxies or ()):
+        if network.endswith("/0"):
+            message = "whoever calls is believed where a call comes from"
+            yield _caution(row, f"spec.trusted_proxies[{at}]", "trusts_everyone", message)
 
 
 def _routed_subsets(draft: Draft, namespace: str) -> set[tuple[str, str]]:

@@ -2,7 +2,8 @@
 
 A Route claims each of its matches on each host, and its hosts at its priority, which a listed Route has alone; the
 hosts as such it shares, so that it is known who else is there. A TrafficPolicy claims each block for each target; an
-Authentication its targets, for of all that reach a rule one holds; a Consumer its credentials; a Service its aliases.
+Authentication its targets, for of all that reach a rule one holds; a Consumer its credentials; a Service its aliases; a
+Listener of every gateway its address and port.
 RateLimits and AccessPolicies claim nothing: all that apply must admit a call.
 """
 
@@ -16,6 +17,7 @@ from meshway.model.authentication import Authentication
 from meshway.model.consumer import Consumer
 from meshway.model.document import MESH_NAMESPACE, Target
 from meshway.model.fields import plain
+from meshway.model.listener import LISTENERS, Listener, address_of
 from meshway.model.match import Match, PathMatch
 from meshway.model.path_template import parse_template
 from meshway.model.route import Route
@@ -32,8 +34,8 @@ _EVERY: Final = "{}"  # the text of a match that asks for nothing
 _BLOCKS: Final = tuple(name for name in TrafficPolicy.__struct_fields__ if name != "targets")
 
 
-def claims(spec: Spec, namespace: str) -> frozenset[Claim]:
-    """namespace: the document's."""
+def claims(spec: Spec, namespace: str, name: str) -> frozenset[Claim]:
+    """namespace, name: the document's."""
     match spec:
         case Route():
             return frozenset(_of_route(spec, namespace))
@@ -46,6 +48,8 @@ def claims(spec: Spec, namespace: str) -> frozenset[Claim]:
         case Service():
             outside = () if spec.external is None else (spec.external.host,)
             return frozenset(("alias", alias) for alias in (*spec.aliases, *outside))
+        case Listener() if name not in LISTENERS and spec.enabled and not spec.gateways:
+            return frozenset({("socket", address_of(spec), str(spec.port))})
     return frozenset()
 
 
@@ -73,6 +77,8 @@ def claim_text(claim: Claim) -> str:
         return f"{parts[1]} of {parts[0]}"
     if kind == "credential":
         return f"the {parts[1]} credential {parts[2]}"
+    if kind == "socket":
+        return f"port {parts[1]} of {parts[0]}"
     if kind == "callers":
         return f"the word on who calls {parts[0]}"
     if kind in ("listed", "specificity"):

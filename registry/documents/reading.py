@@ -66,7 +66,7 @@ def read_document(record: DocumentRecord) -> DocumentRow:
         updated_by=record.updated_by,
         value=record.value,
         references=() if spec is None else references(spec, record.namespace),
-        claims=frozenset() if spec is None else claims(spec, record.namespace),
+        claims=frozenset() if spec is None else claims(spec, record.namespace, record.name),
         sealed=record.sealed or b"",
     )
 

@@ -10,7 +10,16 @@ from meshway.model.access_policy import AccessPolicy
 from meshway.model.authentication import Authentication
 from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
-from meshway.model.listener import TRUST_MESH, Listener
+from meshway.model.listener import (
+    EDGE,
+    FACES,
+    LISTENERS,
+    TLS_LISTENERS,
+    TRUST_MESH,
+    Listener,
+    face_of,
+    has_tls,
+)
 from meshway.model.nearest import did_you_mean
 from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route, Rule
@@ -50,12 +59,13 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
     """Everything in a spec that must exist elsewhere. namespace: the document's."""
     match spec:
         case Route():
-            return tuple(
+            sent = tuple(
                 reference
                 for at, rule in enumerate(spec.rules)
                 for destination, path in _destinations(rule, f"spec.rules[{at}]")
                 for reference in _of_destination(destination, namespace, path)
             )
+            return (*_of_listeners(spec.listeners, EDGE), *sent)
         case Authentication():
             return (*_of_targets(spec.targets, namespace), *_of_methods(spec, namespace))
         case TrafficPolicy() if spec.tls is not None:
@@ -63,8 +73,10 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
             return (*references(plain, namespace), *_of_upstream_tls(spec.tls, namespace))
         case TrafficPolicy() | RateLimit():
             return (*_of_targets(spec.targets, namespace), *_of_substitutes(spec, namespace))
-        case Certificate() if spec.secret is not None:
-            return (Reference("spec.secret", "secret", namespace, secret_ref(spec.secret).secret, "tls"),)
+        case Certificate():
+            of = () if spec.secret is None else (spec.secret,)
+            secrets = (Reference("spec.secret", "secret", namespace, secret_ref(one).secret, "tls") for one in of)
+            return (*_of_listeners(spec.listeners, "tls"), *secrets)
         case Listener() if (name := _trusted_secret(spec)) is not None:
             return (Reference("spec.tls.trust", "secret", namespace, name, "ca_bundle"),)
         case AccessPolicy():
@@ -87,6 +99,8 @@ def dangling(reference: Reference, draft: Draft, hints: Hints) -> str | None:
         return _dangling_list(reference, draft)
     if reference.to == "secret":
         return _dangling_secret(reference, draft)
+    if reference.to == "listener":
+        return _dangling_listener(reference, draft)
     service = _service(draft, reference.namespace, reference.name)
     if reference.to == "service":
         if service is None and next(draft.instances_of(reference.namespace, reference.name), None) is None:
@@ -106,6 +120,9 @@ def dangling(reference: Reference, draft: Draft, hints: Hints) -> str | None:
 
 def fault_of(reference: Reference, draft: Draft) -> str:
     """The code of a reference that is dangling."""
+    if reference.to == "listener":
+        is_there = reference.name in LISTENERS or draft.document(targets_of(reference)[0]) is not None
+        return "wrong_type" if is_there else "unknown_reference"
     is_found = reference.to == "secret" and referred_secret(reference, draft.document) is not None
     return "wrong_type" if is_found else "unknown_reference"
 
@@ -140,6 +157,8 @@ def targets_of(reference: Reference) -> tuple[DocumentKey, ...]:
     if reference.to in ("ip_list", "secret"):
         kind = "IpList" if reference.to == "ip_list" else "Secret"
         return tuple((kind, namespace, reference.name) for namespace in (reference.namespace, MESH_NAMESPACE))
+    if reference.to == "listener":
+        return (("Listener", MESH_NAMESPACE, reference.name),)
     kind = "Route" if reference.to in ("route", "rule") else "Service"
     return ((kind, reference.namespace, reference.name),)
 
@@ -189,6 +208,14 @@ def _of_lists(spec: AccessPolicy, namespace: str) -> Iterator[Reference]:
                 name = getattr(caller, field)
                 if name is not None:
                     yield Reference(f"spec.rules[{at}].from[{place}].{field}", "ip_list", namespace, name)
+
+
+def _of_listeners(names: Sequence[str], wanted: str) -> Iterator[Reference]:
+    """Those of one's own: the others are there. wanted: what they must be."""
+    usual = FACES if wanted == EDGE else TLS_LISTENERS
+    for at, name in enumerate(names):
+        if name not in usual:
+            yield Reference(f"spec.listeners[{at}]", "listener", MESH_NAMESPACE, name, wanted)
 
 
 def _trusted_secret(spec: Listener) -> str | None:
@@ -272,6 +299,17 @@ def _dangling_secret(reference: Reference, draft: Draft) -> str | None:
             f"its spec says so by share_with: [{reference.namespace}]"
         )
     return f'"{reference.name}" is no Secret in {_own_or_mesh(reference)}'
+
+
+def _dangling_listener(reference: Reference, draft: Draft) -> str | None:
+    row = draft.document(("Listener", MESH_NAMESPACE, reference.name))
+    spec = cast("Listener | None", None if row is None else row.spec)
+    if row is None and reference.name not in LISTENERS:
+        return f'"{reference.name}" is no Listener'
+    spec = Listener() if spec is None else spec
+    if reference.part == EDGE:
+        return None if face_of(reference.name, spec) == EDGE else f'Listener "{reference.name}" is of the mesh'
+    return None if has_tls(reference.name, spec) else f'Listener "{reference.name}" speaks no TLS'
 
 
 def _own_or_mesh(reference: Reference) -> str:

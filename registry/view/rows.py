@@ -90,11 +90,12 @@ class InstanceRow(msgspec.Struct, frozen=True, gc=False):
 
 class Reference(msgspec.Struct, frozen=True):
     """What a document says of another; path: where. part: a Service's subset or port, a Route's rule, of a Secret the
-    types it may have (`hmac_keys jwks`). namespace: the document's own, where another's is not named.
+    types it may have (`hmac_keys jwks`), of a Listener what it must be (`edge`, `tls`). namespace: the
+    document's own, where another's is not named.
     """
 
     path: str
-    to: Literal["service", "subset", "port", "route", "rule", "ip_list", "secret"]
+    to: Literal["service", "subset", "port", "route", "rule", "ip_list", "secret", "listener"]
     namespace: str
     name: str
     part: str = ""

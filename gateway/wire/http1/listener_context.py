@@ -60,16 +60,16 @@ class ListenerContext:
     """face: EDGE or MESH. via_id: our name in Via, `meshway-<node>`. connections: the open ones.
 
     per_address: open connections by the peer's address, but for trusted proxies. usual_limits: where no document says
-    otherwise. explain: what to tell of a
-    call that asks for it, None where nobody may ask. places: of the worker, shared by its listeners. cut: connections
-    that were ended since their caller took nothing for too long. name: of the listener. tls: what it shows, None: it
-    speaks without. hsts: a field of every answer, or b"". hosts: what is served at all, None: any. sends_to_https:
-    status and port by which callers are sent there, None: they are served.
+    otherwise. explain: what to tell of a call that asks for it, None where nobody may ask. places: of the worker,
+    shared by its listeners. cut: connections that were ended since their caller took nothing for too long. name: of
+    the listener; title: as refusals name it. tls: what it shows, None: it speaks without. hsts: a field of every
+    answer, or b"". hosts: what is served at all, None: any. sends_to_https: status and port by which callers are sent
+    there, None: they are served.
     """
 
     __slots__ = (
         "connections", "cut", "draining", "explain", "face", "hosts", "hsts", "limits", "lines", "name", "now",
-        "per_address", "places", "relay", "scheme", "sends_to_https", "tls", "trusted_proxies", "underscores",
+        "per_address", "places", "relay", "scheme", "sends_to_https", "title", "tls", "trusted_proxies", "underscores",
         "usual_limits", "via_id", "via_line",
     )  # fmt: skip
 
@@ -84,6 +84,7 @@ class ListenerContext:
         explain: Callable[[Exchange], Tell | None] | None = None,
         places: Places | None = None,
         tls: TlsFace | None = None,
+        name: str = "",
     ) -> None:
         if limits is None:
             limits = EDGE_LIMITS if face == EDGE else ConnectionLimits()
@@ -93,7 +94,8 @@ class ListenerContext:
         self.via_line = b"Via: 1.1 %b\r\n" % via_id
         self.limits = self.usual_limits = limits
         self.trusted_proxies = trusted_proxies
-        self.name = ("mesh" if face == MESH else "edge") + ("-tls" if tls is not None else "")
+        self.name = name or ("mesh" if face == MESH else "edge") + ("-tls" if tls is not None else "")
+        self.title = f"listener {self.name}"
         self.tls = tls
         self.scheme = b"http" if tls is None else b"https"
         self.hosts: Callable[[bytes], bool] | None = None

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from typing import cast
 
-from gateway.exchange import FACES, NEVER, Exchange, Reply
+from gateway.exchange import NEVER, Exchange, Reply
 from gateway.relay.call import Call
 from gateway.relay.explained import ExplainedDownstream
 from gateway.relay.forwarding import Forwarding, is_looping
@@ -74,7 +74,7 @@ class ServerProtocol(AnsweringSide):
         if lacking == ADDRESS:
             self.reset()
         elif lacking:
-            self._refuse(no_place(lacking, FACES[listener.face]))
+            self._refuse(no_place(lacking, listener.title))
         else:
             listener.relay.wheel.set(self._watch, self, listener.now() + limits.idle_s)
 
@@ -217,7 +217,7 @@ class ServerProtocol(AnsweringSide):
     def _begin(self, head: RequestHead, first: bytes, ended: bool, trailers: bytes = b"") -> None:
         listener = self._listener
         peer, forwarded = self._forwarding.fields(head)
-        exchange = Exchange(head, listener.face, peer, listener.now(), listener.scheme, forwarded)
+        exchange = Exchange(head, listener.face, peer, listener.now(), listener.scheme, forwarded, listener.name)
         refusal = self._entrance.refusal(exchange) if self._entrance is not None else None
         asks = listener.explain is not None and b"meshway-explain" in head.named
         call = self._call = Call(listener.relay, exchange, self._explained(exchange) if asks else self)
@@ -248,7 +248,7 @@ class ServerProtocol(AnsweringSide):
                 self._linger()
             else:
                 self._closes = True
-                face = FACES[self._listener.face]
+                face = self._listener.title
                 call.on_bad_body(Reply(error.status, error.code, "DPE", error.detail, policy=face))
             return
         self._body_count += len(data)
@@ -275,7 +275,7 @@ class ServerProtocol(AnsweringSide):
         """What cannot be read as a request, or must not become a call, is answered, logged, and ends the connection."""
         listener, read = self._listener, head if head is not None else bare_head()
         peer, forwarded = self._forwarding.fields(read)
-        exchange = Exchange(read, listener.face, peer, listener.now(), listener.scheme, forwarded)
+        exchange = Exchange(read, listener.face, peer, listener.now(), listener.scheme, forwarded, listener.name)
         begin_trace(exchange)
         exchange.take_reply(answer)
         self._closes = True
@@ -378,7 +378,7 @@ class ServerProtocol(AnsweringSide):
                 if self._is_body_slow():
                     self._closes = True
                     plan = self._call.exchange.plan
-                    face = FACES[self._listener.face] if plan is None or plan.body_rate < self._body_rate else ""
+                    face = self._listener.title if plan is None or plan.body_rate < self._body_rate else ""
                     detail = f"the request's body came below {self._body_rate} bytes a second"
                     self._call.on_bad_body(Reply(408, "request_timeout", "DPE", detail, policy=face))
                     return

@@ -291,3 +291,51 @@ async def test_a_certificate_of_a_secret_is_shown_and_replaced_with_it(tmp_path:
             gateway.secrets.take(contents("s", "tls", data))
             await sources.refresh()
             assert await shown(gateway, "sealed.example") == issued.der
+
+
+@pytest.mark.proves("ListenerTls.certificates")
+async def test_a_listener_shows_the_certificates_that_it_names_and_no_others() -> None:
+    named = ROOT.issue("shop.example")
+    async with shop(certificate(), certificate("main", "mesh", listeners=["mesh-tls"])) as gateway:
+        hold(gateway, named, "main", "mesh")
+        assert await shown(gateway, "shop.example") != named.der
+        gateway.apply(listener(tls={"certificates": ["main"]}))
+        assert await shown(gateway, "shop.example") == named.der
+        assert await is_refused(gateway, "a.shop.example") == "TLSV1_UNRECOGNIZED_NAME"
+
+
+@pytest.mark.proves("ListenerTls.resumption")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_session_goes_on_unless_the_listener_says_no(version: ssl.TLSVersion) -> None:
+    async with shop(certificate()) as gateway:
+        tls = trusting()
+        tls.minimum_version = tls.maximum_version = version
+
+        def is_resumed() -> bool:
+            kept: ssl.SSLSession | None = None
+            for _ in range(2):
+                plain = socket.create_connection(("127.0.0.1", gateway.tls_port), timeout=10.0)
+                with tls.wrap_socket(plain, server_hostname="shop.example", session=kept) as caller:
+                    caller.sendall(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+                    assert caller.recv(4096).startswith(b"HTTP/1.1 200")
+                    kept, was_resumed = caller.session, bool(caller.session_reused)
+            return was_resumed
+
+        assert await asyncio.to_thread(is_resumed)
+        gateway.apply(listener(tls={"resumption": False}))
+        assert not await asyncio.to_thread(is_resumed)
+
+
+@pytest.mark.proves("ListenerLimits.handshakes")
+async def test_as_many_handshakes_are_under_way_as_the_listener_says() -> None:
+    async with shop(certificate()) as gateway:
+        gateway.apply(listener(limits={"handshakes": 2}))
+        silent = [socket.create_connection(("127.0.0.1", gateway.tls_port)) for _ in range(3)]
+        try:
+            for each in silent:
+                each.send(b"\x16\x03\x01")
+            assert (await gateway.ask_by_tls(trusting()))[0] == 200  # who was silent for a second makes room
+            assert gateway.handshakes[1] >= 1
+        finally:
+            for each in silent:
+                each.close()

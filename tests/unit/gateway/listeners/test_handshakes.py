@@ -36,10 +36,11 @@ class Bench:
     def __init__(self, at_once: int, handshake_s: float, patience_s: float) -> None:
         self.done = self.failed = 0
         (self.socket,) = open_slots("127.0.0.1", 0, 1, "--edge-tls-port")
+        shown = face()
+        shown.at_once = at_once
         self.handshakes = Handshakes(
-            "edge-tls", face(), asyncio.Protocol, self._count,
-            at_once=at_once, handshake_s=handshake_s, patience_s=patience_s,
-        )  # fmt: skip
+            "edge-tls", shown, asyncio.Protocol, self._count, handshake_s=handshake_s, patience_s=patience_s
+        )
         self.handshakes.open(self.socket)
 
     def _count(self, has_failed: bool) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.listeners.sockets import open_slots
+from gateway.wire.http1.listener_context import ListenerContext
 from gateway.worker.listening import Listening
 from tests.parts.conditions import until
 from tests.parts.wire import Wire, wire
@@ -21,8 +22,10 @@ class Bench:
         self.opened = 0
         self.connections = behind.context.connections
         self.address = listening_on.getsockname()
-        self.listening = Listening(asyncio.get_running_loop(), (listening_on,), self._count)
-        self.listening.listeners = (behind.context,)
+        self.gone: list[ListenerContext] = []
+        self.listening = Listening(asyncio.get_running_loop(), self._count, on_gone=self.gone.append)
+        self.context = behind.context
+        self.listening.add(behind.context, listening_on)
 
     def _count(self) -> None:
         self.opened += 1
@@ -84,7 +87,28 @@ async def test_the_last_one_takes_in_who_waits_in_the_queue() -> None:
 
 @pytest.mark.parametrize("is_last", [False, True])
 async def test_one_that_was_not_built_is_over_at_once(is_last: bool) -> None:
-    async with bench() as on:
-        on.listening.listeners = ()
-        on.listening.drain(600.0, 600.0, is_last=is_last)
-        assert on.listening.closed.is_set()
+    listening = Listening(asyncio.get_running_loop(), lambda: None)
+    listening.drain(600.0, 600.0, is_last=is_last)
+    assert listening.closed.is_set()
+
+
+async def test_one_that_comes_later_is_opened_and_let_go_alone() -> None:
+    async with bench() as on, wire() as other:
+        on.listening.open()
+        await until(lambda: on.opened == 1)
+        (later,) = open_slots("127.0.0.1", 0, 1, "spec.port")
+        address = later.getsockname()
+        on.listening.add(other.context, later)
+        with socket.create_connection(address, timeout=5):
+            await until(lambda: len(other.context.connections) == 1)
+            on.listening.remove(other.context, 600.0)
+            assert not on.context.draining
+            on.listening.beat(time.monotonic())
+            assert on.gone == []
+        await until(lambda: not other.context.connections)
+        on.listening.beat(time.monotonic())
+        assert (on.gone, on.listening.listeners) == ([other.context], [on.context])
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=5).close()
+        with on.call():
+            await until(lambda: len(on.connections) == 1)

@@ -8,6 +8,7 @@ from meshway.model.decode import decode_document
 from meshway.problem import Problem
 
 FILES = {"certificate": "shop.pem", "key": "keys/shop.key"}
+OWN: dict[str, Any] = {"port": 9000, "protocol": "http"}
 ISSUED: dict[str, Any] = {"mesh_ca": {}, "hosts": ["books.mesh.mesh"]}
 
 
@@ -23,9 +24,33 @@ def faults(kind: str, spec: dict[str, Any], name: str, namespace: str = "mesh") 
 @pytest.mark.parametrize(
     ("kind", "name", "spec", "path", "code"),
     [
-        ("Listener", "partner", {}, "metadata.name", "unsupported"),
+        ("Listener", "partner", {"protocol": "http"}, "spec.port", "missing_field"),
+        ("Listener", "partner", {"port": 9000}, "spec.protocol", "missing_field"),
+        ("Listener", "partner", OWN | {"protocol": "tcp"}, "spec.protocol", "unsupported"),
+        ("Listener", "partner", OWN | {"address": "localhost"}, "spec.address", "out_of_bounds"),
+        ("Listener", "partner", OWN | {"tls": {}}, "spec.tls", "forbidden_combination"),
+        ("Listener", "partner", OWN | {"hsts": {}}, "spec.hsts", "forbidden_combination"),
+        ("Listener", "partner", OWN | {"proxy_protocol": "accept"}, "spec.proxy_protocol", "unsupported"),
+        ("Listener", "partner", OWN | {"face": "mesh", "routes": "named"}, "spec.routes", "forbidden_combination"),
+        (
+            "Listener",
+            "partner",
+            OWN | {"protocol": "https", "tls": {"client_auth": "require"}},
+            "spec.tls.trust",
+            "missing_field",
+        ),
+        (
+            "Listener",
+            "partner",
+            OWN | {"protocol": "https", "redirect_https": {}},
+            "spec.redirect_https",
+            "forbidden_combination",
+        ),
         ("Listener", "edge", {"port": 80}, "spec.port", "unsupported"),
-        ("Listener", "edge", {"limits": {"handshakes": 64}}, "spec.limits.handshakes", "unsupported"),
+        ("Listener", "edge", {"enabled": False}, "spec.enabled", "unsupported"),
+        ("Listener", "edge", {"face": "mesh"}, "spec.face", "forbidden_combination"),
+        ("Listener", "edge-tls", {"protocol": "http"}, "spec.protocol", "forbidden_combination"),
+        ("Listener", "edge", {"limits": {"handshakes": 513}}, "spec.limits.handshakes", "out_of_bounds"),
         ("Listener", "edge", {"limits": {"head_timeout": "0s"}}, "spec.limits.head_timeout", "out_of_bounds"),
         ("Listener", "edge", {"limits": {"idle_timeout": "2h"}}, "spec.limits.idle_timeout", "out_of_bounds"),
         ("Listener", "edge", {"limits": {"body_min_rate": "2MiB"}}, "spec.limits.body_min_rate", "out_of_bounds"),
@@ -37,7 +62,8 @@ def faults(kind: str, spec: dict[str, Any], name: str, namespace: str = "mesh") 
         ("Listener", "mesh", {"hsts": {}}, "spec.hsts", "forbidden_combination"),
         ("Listener", "edge-tls", {"redirect_https": {}}, "spec.redirect_https", "forbidden_combination"),
         ("Listener", "edge-tls", {"tls": {"min_version": "1.1"}}, "spec.tls.min_version", "out_of_bounds"),
-        ("Listener", "edge-tls", {"tls": {"resumption": False}}, "spec.tls.resumption", "unsupported"),
+        ("Listener", "edge-tls", {"tls": {"mode": "terminate"}}, "spec.tls.mode", "unsupported"),
+        ("Listener", "edge-tls", {"tls": {"certificates": ["a", "a"]}}, "spec.tls.certificates[1]", "duplicate"),
         ("Listener", "edge-tls", {"hsts": {"preload": True}}, "spec.hsts.preload", "forbidden_combination"),
         ("Listener", "edge", {"hosts": ["A.example"]}, "spec.hosts[0]", "bad_name"),
         ("Listener", "edge", {"hosts": ["a", "a"]}, "spec.hosts[1]", "duplicate"),
@@ -71,7 +97,7 @@ def faults(kind: str, spec: dict[str, Any], name: str, namespace: str = "mesh") 
         ("Namespace", "shop", {"edge_hosts": ["*"]}, "spec.edge_hosts[0]", "bad_name"),
         ("Namespace", "shop", {"edge_hosts": ["a", "a"]}, "spec.edge_hosts[1]", "duplicate"),
         ("Certificate", "shop", {"files": FILES, "hosts": ["*"]}, "spec.hosts[0]", "bad_name"),
-        ("Certificate", "shop", {"files": FILES, "listeners": ["edge"]}, "spec.listeners[0]", "out_of_bounds"),
+        ("Certificate", "shop", {"files": FILES, "listeners": ["edge"]}, "spec.listeners[0]", "forbidden_combination"),
         ("Certificate", "shop", {"files": FILES, "listeners": ["edge-tls"] * 2}, "spec.listeners[1]", "duplicate"),
         ("Certificate", "shop", {"files": FILES | {"key": "/etc/key"}}, "spec.files.key", "out_of_bounds"),
         ("Certificate", "shop", {"files": FILES | {"key": "a/../../k"}}, "spec.files.key", "out_of_bounds"),
@@ -88,7 +114,10 @@ def test_what_cannot_be_meant_is_refused(kind: str, name: str, spec: dict[str, A
         ("Listener", "mesh-tls", {"tls": {"min_version": "1.3", "default": "gateway"}}),
         ("Listener", "edge-tls", {"hsts": {"preload": True, "include_subdomains": True}, "trusted_proxies": []}),
         ("Listener", "edge-tls", {"tls": {"client_auth": "optional", "trust": {"secret": "partners"}}}),
-        ("Listener", "mesh-tls", {"tls": {"client_auth": "require"}}),
+        ("Listener", "mesh-tls", {"tls": {"client_auth": "require", "resumption": False}, "face": "mesh"}),
+        ("Listener", "partner", OWN | {"routes": "named", "gateways": ["gw-1", {"prefix": "eu-"}], "enabled": False}),
+        ("Listener", "partner", OWN | {"redirect_https": {}, "address": "::"}),
+        ("Listener", "inside", OWN | {"protocol": "https", "face": "mesh", "tls": {"client_auth": "require"}}),
         ("Certificate", "shop", {"files": FILES, "hosts": ["shop.example", "*.shop.example"]}),
         ("Certificate", "shop", {"secret": "shop-tls"}),
         ("Certificate", "shop", {"mesh_ca": {"lifetime": "1h", "key": "rsa2048"}, "hosts": ["books.shop.mesh"]}),

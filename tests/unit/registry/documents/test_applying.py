@@ -323,3 +323,42 @@ def test_of_many_wrong_services_the_first_are_told_with_what_was_meant() -> None
     # Each likeness is sought among all services of a namespace, and the loop waits meanwhile.
     hinted = [at for at, error in enumerate(problem.errors) if "did you mean books" in error.message]
     assert hinted == [0, 1, 2, 3, 4]
+
+
+OWN_LISTENER = {"port": 9000, "protocol": "http"}
+
+
+def test_routes_and_certificates_name_listeners_that_are_there_and_fit() -> None:
+    bench = Bench()
+    route = {"listeners": ["edge", "partner"], "rules": [{"respond": {"status": 200}}]}
+    files = {"files": {"certificate": "c", "key": "k"}, "listeners": ["partner"]}
+
+    def refused(*documents: Written) -> list[tuple[str, str]]:
+        with pytest.raises(Problem) as raised:
+            bench.apply(*documents)
+        return [(error.path, error.code) for error in raised.value.errors]
+
+    assert refused(written("Route", "r", route)) == [("spec.listeners[1]", "unknown_reference")]
+    bench.apply(written("Listener", "partner", OWN_LISTENER, "mesh"), written("Route", "r", route))
+    assert refused(written("Certificate", "c", files)) == [("spec.listeners[0]", "wrong_type")]
+    secured = written("Listener", "partner", OWN_LISTENER | {"protocol": "https"}, "mesh")
+    bench.apply(secured, written("Certificate", "c", files))
+    inside = written("Listener", "inside", {"port": 9001, "protocol": "http", "face": "mesh"}, "mesh")
+    assert refused(inside, written("Route", "s", route | {"listeners": ["inside"]})) == [
+        ("spec.listeners[0]", "wrong_type")
+    ]
+    with pytest.raises(Problem) as raised:
+        bench.apply(delete=(Key("Listener", "mesh", "partner"),))
+    assert (raised.value.status, raised.value.code) == (409, "in_use")
+
+
+def test_an_address_and_port_are_one_listeners_of_those_that_every_gateway_has() -> None:
+    bench = Bench()
+    bench.apply(written("Listener", "a", OWN_LISTENER, "mesh"))
+    with pytest.raises(Problem) as raised:
+        bench.apply(written("Listener", "b", OWN_LISTENER, "mesh"))
+    assert [(error.code, error.message) for error in raised.value.errors] == [
+        ("conflict", "spec: Listener mesh/a has port 9000 of 127.0.0.1")
+    ]
+    for spec in ({"address": "::1"}, {"enabled": False}, {"gateways": ["gw-1"]}):
+        bench.apply(written("Listener", "b", OWN_LISTENER | spec, "mesh"))

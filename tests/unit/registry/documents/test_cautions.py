@@ -217,3 +217,15 @@ def test_a_check_that_lets_calls_pass_unasked_is_told() -> None:
     assert warned(bench, check(when=[{"methods": ["GTE"]}])) == [
         ("unknown_method", "spec.external.when[0].methods[0]"),
     ]
+
+
+def test_a_listener_that_others_reach_is_told() -> None:
+    bench, network = Bench(), {"trusted_proxies": ["0.0.0.0/0", "10.0.0.0/8"]}
+    for spec, told in (
+        ({"port": 8080, "protocol": "http"}, []),
+        ({"port": 443, "protocol": "https"}, ["privileged_port"]),
+        ({"port": 8080, "protocol": "http", "address": "::"}, ["plaintext"]),
+        ({"port": 8443, "protocol": "https", "address": "::"} | network, ["trusts_everyone"]),
+    ):
+        warnings = bench.apply(written("Listener", "partner", spec, "mesh")).warnings
+        assert [each.code for each in warnings] == told

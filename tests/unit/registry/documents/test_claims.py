@@ -6,7 +6,7 @@ from tests.parts.registry_bench import written
 
 def of(kind: str, spec: dict[str, Any], namespace: str = "default") -> frozenset[tuple[str, ...]]:
     document = written(kind, "x", spec, namespace)
-    return claims(document.spec, namespace)
+    return claims(document.spec, namespace, "x")
 
 
 def route(match: list[dict[str, Any]], **spec: Any) -> frozenset[tuple[str, ...]]:

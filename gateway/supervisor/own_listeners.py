@@ -1,0 +1,165 @@
+"""Listeners that documents add to those of the flags: their sockets, one a worker slot, bound while the gateway runs.
+
+A new address, port or protocol is bound before the former one is let go, and where it cannot be bound the former one
+goes on and the document is reported as refused, until another try succeeds.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from gateway.channel import ListenerSpot, Refusal
+from gateway.compiler.diff import read_changes
+from gateway.listeners.sockets import open_slots, url_of
+from gateway.routing.string_match import compile_string
+from meshway.addresses import is_loopback
+from meshway.model.document import MESH_NAMESPACE
+from meshway.model.listener import LISTENERS, Listener, address_of, face_of, has_tls
+from meshway.problem import Problem
+from meshway.snapshot import Change
+
+TRY_AGAIN_S: Final = 10.0
+
+_log = logging.getLogger("meshway.gateway.listeners")
+
+Own = Sequence[tuple[ListenerSpot, Sequence[socket.socket]]]
+
+
+class _Place(NamedTuple):
+    """Where a Listener is, and how it speaks there."""
+
+    address: str
+    port: int
+    face: str
+    is_tls: bool
+
+
+class _Opened(NamedTuple):
+    place: _Place
+    spot: ListenerSpot
+    sockets: list[socket.socket]
+
+
+class OwnListeners:
+    """node: this gateway's name. count: of worker slots. is_insecure: others may be served without TLS.
+
+    show: tells the workers which there are. on_refused: what is refused is other.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        count: int,
+        show: Callable[[Own], None],
+        on_refused: Callable[[], None],
+        *,
+        is_insecure: bool,
+    ) -> None:
+        self._node, self._count, self._show, self._on_refused = node, count, show, on_refused
+        self._is_insecure = is_insecure
+        self._wanted: dict[str, _Place] = {}
+        self._opened: dict[str, _Opened] = {}
+        self._faults: dict[str, tuple[str, str]] = {}  # path and reason
+        self._numbers = 0
+        self._woken = asyncio.Event()
+
+    def replace(self, changes: Iterable[Change]) -> None:
+        """A snapshot is held. A document whose new version cannot be read goes on as it was."""
+        held = [change for change in changes if change.kind == Listener.__name__]
+        names = {change.name for change in held}
+        self._wanted = {name: place for name, place in self._wanted.items() if name in names}
+        self.take(held)
+        self._woken.set()
+
+    def take(self, changes: Iterable[Change]) -> None:
+        """Changes are held."""
+        found = [change for change in changes if change.kind == Listener.__name__]
+        for (_, _, name), entry in read_changes(found).documents.items():
+            self._wanted.pop(name, None)
+            if entry is not None and name not in LISTENERS and self._is_for_us(entry.spec):
+                spec = entry.spec
+                self._wanted[name] = _Place(address_of(spec), spec.port, face_of(name, spec), has_tls(name, spec))
+        if found:
+            self._woken.set()
+
+    @property
+    def refused(self) -> list[Refusal]:
+        return [
+            Refusal(Listener.__name__, MESH_NAMESPACE, name, path=path, reason=reason)
+            for name, (path, reason) in sorted(self._faults.items())
+        ]
+
+    def urls(self) -> dict[str, str]:
+        """Where each can be reached on this host."""
+        return {
+            name: url_of(opened.sockets[0], "https" if opened.place.is_tls else "http")
+            for name, opened in sorted(self._opened.items())
+        }
+
+    async def run(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TRY_AGAIN_S if self._faults else None):
+                    await self._woken.wait()
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Opens and lets go what is due."""
+        self._woken.clear()
+        faults, before = dict[str, tuple[str, str]](), dict(self._opened)
+        let_go = [self._opened.pop(name) for name in before.keys() - self._wanted.keys()]
+        if let_go:  # another one may want their ports
+            self._tell(let_go)
+        for name, place in tuple(self._wanted.items()):
+            known = self._opened.get(name)
+            if known is not None and known.place == place:
+                continue
+            fault = await self._open(name, place, known)
+            if fault is not None:
+                faults[name] = fault
+        if faults != self._faults:
+            for name in faults.keys() - self._faults.keys():
+                kept = ", the former one stays" if name in self._opened else ""
+                _log.error("Listener mesh/%s: %s%s", name, faults[name][1], kept)
+            self._faults = faults
+            self._on_refused()
+
+    async def _open(self, name: str, place: _Place, former: _Opened | None) -> tuple[str, str] | None:
+        """Path and reason why it cannot be."""
+        if not (place.is_tls or self._is_insecure or is_loopback(place.address)):
+            return "spec.address", (
+                f"others could reach {place.address} without TLS: make it https, or start the gateway with --insecure"
+            )
+        is_shared = former is not None and former.place.port == place.port
+        try:  # it may wait for the port
+            sockets = await asyncio.to_thread(
+                open_slots, place.address, place.port, self._count, "spec.port", is_shared=is_shared
+            )
+        except Problem as problem:
+            return "spec.port", problem.detail or problem.title
+        if self._wanted.get(name) != place:  # written anew meanwhile
+            for each in sockets:
+                each.close()
+            self._woken.set()
+            return None
+        self._numbers += 1
+        spot = ListenerSpot(self._numbers, name, place.face, place.is_tls)
+        self._opened[name] = _Opened(place, spot, sockets)
+        _log.info("Listener mesh/%s: %s port %d", name, place.address, place.port)
+        self._tell([] if former is None else [former])
+        return None
+
+    def _tell(self, let_go: Iterable[_Opened]) -> None:
+        """The workers have copies of their own; who waits in the queue of one that goes is theirs to take in."""
+        self._show([(opened.spot, opened.sockets) for opened in self._opened.values()])
+        for opened in let_go:
+            for each in opened.sockets:
+                each.close()
+
+    def _is_for_us(self, spec: Listener) -> bool:
+        if not spec.enabled:
+            return False
+        return not spec.gateways or any(compile_string(text)(self._node.encode()) for text in spec.gateways)

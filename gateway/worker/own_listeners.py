@@ -1,0 +1,63 @@
+"""Listeners of a document's own beside those that every gateway has: opened and let go while the worker serves.
+
+The supervisor owns their sockets, too. A socket comes by itself (gateway/descriptors.py), the word that it is wanted by
+the channel; it is read when the tables in force say what holds there, and not a moment sooner.
+"""
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+
+from gateway.channel import ListenerSpot
+from gateway.compiler.listeners import ListenerPlan
+from gateway.wire.http1.listener_context import ListenerContext
+from gateway.worker.listening import Listening
+
+
+class OwnListeners:
+    """make: a listener of this name, of this face, with TLS or without. drain_s: of one that goes. on_open: one is
+    there, before its first caller."""
+
+    def __init__(
+        self,
+        make: Callable[[str, str, bool], ListenerContext],
+        listening: Listening,
+        on_open: Callable[[ListenerContext], None],
+        drain_s: float,
+    ) -> None:
+        self._make, self._listening, self._on_open, self._drain_s = make, listening, on_open, drain_s
+        self._wanted: dict[int, ListenerSpot] = {}
+        self._sockets: dict[int, socket.socket] = {}
+        self._open: dict[int, ListenerContext] = {}
+        self._plans: Mapping[str, ListenerPlan] = {}
+
+    def want(self, spots: Sequence[ListenerSpot]) -> None:
+        """These and no others."""
+        self._wanted = {spot.number: spot for spot in spots}
+        for number in self._sockets.keys() - self._wanted.keys():
+            self._sockets.pop(number).close()
+        self._settle()
+
+    def take(self, number: int, accepting: socket.socket) -> None:
+        """The socket of a spot; it may come before the word that it is wanted."""
+        accepting.setblocking(False)
+        self._sockets[number] = accepting
+        self._settle()
+
+    def hold(self, plans: Mapping[str, ListenerPlan]) -> None:
+        """What is in force from now on."""
+        self._plans = plans
+        self._settle()
+
+    def _settle(self) -> None:
+        """Whoever comes is opened before who goes is drained, so a port that stays is always read."""
+        for number, spot in self._wanted.items():
+            if number in self._open or number not in self._sockets:
+                continue
+            plan = self._plans.get(spot.name)
+            if plan is None or (plan.face, plan.is_tls) != (spot.face, spot.is_tls):
+                continue
+            listener = self._open[number] = self._make(spot.name, spot.face, spot.is_tls)
+            self._on_open(listener)
+            self._listening.add(listener, self._sockets.pop(number))
+        for number in self._open.keys() - self._wanted.keys():
+            self._listening.remove(self._open.pop(number), self._drain_s)

@@ -1,0 +1,93 @@
+"""Sockets of Listeners as documents come and go, on real ports."""
+
+import socket
+from typing import Any
+
+import pytest
+
+from gateway.supervisor.own_listeners import Own, OwnListeners
+from meshway.snapshot import Change
+from tests.parts.changes import document, gone
+from tests.parts.ports import free_port, is_taken
+
+
+def listener(port: int, name: str = "partner", **spec: Any) -> Change:
+    return document("Listener", name, {"port": port, "protocol": "http"} | spec, "mesh")
+
+
+class Bench:
+    def __init__(self, *, is_insecure: bool = False) -> None:
+        self.shown: list[Own] = []
+        self.refusals = 0
+        self.own = OwnListeners("gw-1", 2, self.shown.append, self._refused, is_insecure=is_insecure)
+
+    def _refused(self) -> None:
+        self.refusals += 1
+
+    async def take(self, *changes: Change) -> list[str]:
+        self.own.take(changes)
+        await self.own.settle()
+        return [refusal.path for refusal in self.own.refused]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        return {spot.name: spot.number for spot, _ in self.shown[-1]}
+
+
+async def test_each_slot_has_a_socket_and_what_does_not_move_stays() -> None:
+    on, first, second = Bench(), free_port(), free_port()
+    assert await on.take(listener(first)) == []
+    [(spot, sockets)] = on.shown[-1]
+    assert (spot.name, spot.face, spot.is_tls, len(sockets)) == ("partner", "edge", False, 2)
+    assert {each.getsockname() for each in sockets} == {("127.0.0.1", first)}
+    await on.take(listener(first, hosts=["shop.example"]))
+    assert len(on.shown) == 1
+    await on.take(listener(first, protocol="https"))
+    assert on.numbers == {"partner": 2}
+    await on.take(listener(second), listener(first, "other"))
+    assert set(on.numbers) == {"partner", "other"}
+    assert (is_taken(first), is_taken(second)) == (True, True)
+    assert on.own.urls() == {"other": f"http://127.0.0.1:{first}", "partner": f"http://127.0.0.1:{second}"}
+    on.own.replace([listener(second)])
+    await on.own.settle()
+    assert (set(on.numbers), is_taken(first)) == ({"partner"}, False)
+    await on.take(gone("Listener", "partner", "mesh"))
+    assert (on.shown[-1], is_taken(second)) == ([], False)
+
+
+async def test_an_address_is_left_for_another_one_of_the_same_port() -> None:
+    on, port = Bench(is_insecure=True), free_port()
+    await on.take(listener(port))
+    assert await on.take(listener(port, address="0.0.0.0")) == []
+    [(_, sockets)] = on.shown[-1]
+    assert {each.getsockname() for each in sockets} == {("0.0.0.0", port)}
+
+
+async def test_a_taken_port_leaves_the_former_one_until_it_is_free() -> None:
+    on, port = Bench(), free_port()
+    await on.take(listener(port))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        assert await on.take(listener(taken)) == ["spec.port"]
+        assert (on.refusals, on.numbers, is_taken(port)) == (1, {"partner": 1}, True)
+    await on.own.settle()
+    assert (on.own.refused, on.refusals, on.numbers) == ([], 2, {"partner": 2})
+
+
+@pytest.mark.parametrize(
+    ("spec", "is_insecure", "paths"),
+    [
+        ({"address": "0.0.0.0"}, False, ["spec.address"]),
+        ({"address": "0.0.0.0"}, True, []),
+        ({"address": "0.0.0.0", "protocol": "https"}, False, []),
+        ({"address": "0.0.0.0", "enabled": False}, False, []),
+        ({"address": "0.0.0.0", "gateways": [{"prefix": "other"}]}, False, []),
+    ],
+)
+async def test_others_are_served_without_tls_only_where_that_was_asked_for(
+    spec: dict[str, Any], is_insecure: bool, paths: list[str]
+) -> None:
+    on = Bench(is_insecure=is_insecure)
+    assert await on.take(listener(free_port(), **spec)) == paths

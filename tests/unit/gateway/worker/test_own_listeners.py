@@ -1,0 +1,70 @@
+"""Listeners of documents in a worker: opened when socket, word and tables are there, in whatever order they come."""
+
+import asyncio
+import itertools
+import socket
+
+import pytest
+
+from gateway.channel import ListenerSpot
+from gateway.compiler.listeners import ListenerPlan
+from gateway.listeners.sockets import open_slots
+from gateway.wire.http1.listener_context import ListenerContext
+from gateway.worker.listening import Listening
+from gateway.worker.own_listeners import OwnListeners
+from tests.parts.conditions import until
+from tests.parts.wire import wire
+
+SPOT = ListenerSpot(1, "partner", "edge", False)
+
+
+class Bench:
+    def __init__(self, context: ListenerContext) -> None:
+        self.made: list[tuple[str, str, bool]] = []
+        self.opened: list[ListenerContext] = []
+        self.listening = Listening(asyncio.get_running_loop(), lambda: None)
+        self._context = context
+        self.own = OwnListeners(self._make, self.listening, self.opened.append, 0.0)
+        (self.socket,) = open_slots("127.0.0.1", 0, 1, "spec.port")
+        self.address = self.socket.getsockname()
+
+    def _make(self, name: str, face: str, is_tls: bool) -> ListenerContext:
+        self.made.append((name, face, is_tls))
+        return self._context
+
+    def say(self, what: str) -> None:
+        if what == "socket":
+            self.own.take(1, self.socket)
+        elif what == "word":
+            self.own.want([SPOT])
+        else:
+            self.own.hold({"partner": ListenerPlan()})
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(("socket", "word", "tables"))))
+async def test_nobody_is_served_before_all_is_known(order: tuple[str, ...]) -> None:
+    async with wire() as behind:
+        on = Bench(behind.context)
+        on.listening.open()
+        for what in order:
+            assert on.made == []
+            on.say(what)
+        assert on.made == [("partner", "edge", False)]
+        assert on.opened == [behind.context]
+        with socket.create_connection(on.address, timeout=5.0):
+            await until(lambda: len(behind.context.connections) == 1)
+        on.own.want([])
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(on.address, timeout=5.0).close()
+
+
+async def test_tables_of_another_face_or_without_tls_open_nothing() -> None:
+    async with wire() as behind:
+        on = Bench(behind.context)
+        on.say("socket")
+        on.say("word")
+        for plan in (ListenerPlan(face="mesh"), ListenerPlan(is_tls=True)):
+            on.own.hold({"partner": plan})
+            assert on.made == []
+        on.own.want([])
+        assert on.socket.fileno() < 0
