@@ -39,6 +39,7 @@ from registry.machine.surface import Surface
 from registry.machine.table import machine_routes
 from registry.manners.openapi import describe, methods_by_path
 from registry.manners.places import Caps
+from registry.rights.users import LINK_S
 from registry.settings import StartRefused
 
 if TYPE_CHECKING:
@@ -146,10 +147,13 @@ async def _serve(
             url = url_of(sock, "http" if encryption is None else "https")
             names = "off" if dns is None else f"on port {dns.streams.getsockname()[1]}"
             log.info("answers at %s, %s, names by DNS %s", url, stores_of(settings), names)
+            if link is not None:
+                log.info("set the first admin's password, within %.0f min and once: %s%s", LINK_S / 60, url, link.path)
             if ready is not None:
                 ready(url)
 
         server = _Server(config, core, ready=answers)
+        link = None if settings.trusts_loopback else await core.users.first_link()
         async with contextlib.AsyncExitStack() as faces:
             faces.callback(spawn(_end_expired(surface), name="streams of those who may no more").cancel)
             if not (settings.is_on_loopback or encryption):

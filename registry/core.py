@@ -44,6 +44,7 @@ from registry.revisions.following import Following
 from registry.revisions.recovery import Recovery
 from registry.revisions.retention import Retention
 from registry.revisions.revisions import Revisions
+from registry.rights.accounts import Accounts
 from registry.rights.bindings import Bindings
 from registry.rights.bootstrap import FILE_NAME, read_bootstrap
 from registry.rights.denials import Denials
@@ -51,11 +52,14 @@ from registry.rights.federation import Federation
 from registry.rights.following import PeopleFollowing
 from registry.rights.issued_tokens import IssuedTokens
 from registry.rights.keeping import PeopleKeeping
+from registry.rights.preferences import Preferences
 from registry.rights.session_callers import SessionCallers
 from registry.rights.sessions import Sessions
 from registry.rights.sign_in import SignIn
 from registry.rights.single_sign_on import SingleSignOn
+from registry.rights.throttle import Throttle
 from registry.rights.tokens import Tokens
+from registry.rights.users import Users
 from registry.rights.workloads import Workloads
 from registry.sealing import new_data_key, read_master_key, sealing_of
 from registry.settings import StartRefused
@@ -110,6 +114,9 @@ class Core:
     sessions: Sessions
     session_callers: SessionCallers
     bindings: Bindings
+    users: Users
+    accounts: Accounts
+    preferences: Preferences
     people: PeopleKeeping
     denials: Denials
     insight: Insight
@@ -264,6 +271,8 @@ async def _assemble(
     federation = None
     if settings.oidc_file is not None:
         federation = Federation(settings.oidc_file, allow_loopback=settings.is_on_loopback, clock=clock, wall=wall)
+    users = Users(view, revisions, wall, may_lose_admins=settings.trusts_loopback)
+    denials = Denials(revisions, clock)
     # What was loaded lives as long as the process; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
@@ -301,12 +310,15 @@ async def _assemble(
         session_callers=session_callers,
         bindings=Bindings(view, revisions, wall, may_lose_admins=settings.trusts_loopback),
         people=PeopleKeeping(view, store, revisions, session_callers, wall),
-        denials=Denials(revisions, clock),
         insight=Insight(numbers, store, view, wall),
         federation=federation,
         single_sign_on=None
         if federation is None
         else SingleSignOn(federation, sealing, sessions, session_callers.held_by, wall),
+        users=users,
+        accounts=Accounts(users, sessions, revisions, Throttle(clock), sealing, denials.note, wall),
+        preferences=Preferences(view, revisions, wall),
+        denials=denials,
     )
 
 

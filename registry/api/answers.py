@@ -10,6 +10,7 @@ from starlette.responses import Response
 from meshway.problem import CONTENT_TYPE, Problem
 from registry.manners.query import matches, next_link
 from registry.manners.repeated import once_of
+from registry.revisions.acts import Actor
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -59,6 +60,12 @@ def page(value: object, request: Request) -> Response:
 def caller_of(request: Request) -> Caller:
     caller: Caller = request.scope["state"]["caller"]
     return caller
+
+
+def actor_of(request: Request) -> Actor:
+    """Who asks for what, for the audit log."""
+    state = request.scope["state"]
+    return Actor(state["caller"].principal.name, state["peer"], f"{request.method} {request.url.path}")
 
 
 def caller(request: Request) -> str:

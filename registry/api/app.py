@@ -22,9 +22,11 @@ from registry.api.metrics import metrics_router
 from registry.api.namespaces import namespaces_router
 from registry.api.problems import handle_problems
 from registry.api.revisions import revisions_router
+from registry.api.sessions import sessions_router
 from registry.api.single_sign_on import single_sign_on_router
 from registry.api.tokens import tokens_router
 from registry.api.traffic import traffic_router
+from registry.api.users import users_router
 from registry.insight.asking import Asking
 from registry.manners.openapi import Operation
 
@@ -74,6 +76,8 @@ def make_api(
         insight_router(Asking(core.insight.reading, core.view, gateways.states)),
         tokens_router(core),
         single_sign_on_router(core),
+        sessions_router(core),
+        users_router(core),
         audit_router(core),
         backup_router(core, description["info"]["version"], time.time),
         documents_router(core, gateways),

@@ -27,6 +27,7 @@ from registry.api import (
 )
 from registry.api.identity_description import identity_operations
 from registry.api.insight_description import insight_operations
+from registry.api.people_description import people_operations
 from registry.api.single_sign_on_description import single_sign_on_operations
 from registry.documents.applying import Applied
 from registry.documents.documents import Difference, DocumentPage, RevisionEntry, RevisionPage
@@ -65,6 +66,7 @@ def api_operations() -> list[Operation]:
         *insight_operations(),
         *_tokens(),
         *single_sign_on_operations(),
+        *people_operations(),
         *_audit(),
         *_rest(),
     ]
@@ -339,6 +341,7 @@ def _tokens() -> list[Operation]:
             method="POST",
             path=tokens.MANY,
             id="createToken",
+            is_confirmed=True,
             tag="rights",
             about="Make a token. The answer is the only one that tells it.",
             right="tokens:write",
@@ -362,21 +365,13 @@ def _tokens() -> list[Operation]:
             method="DELETE",
             path=tokens.ONE,
             id="revokeToken",
+            is_confirmed=True,
             tag="rights",
             about="Revoke a token: it is refused at once here, and within 5 s by all registries.",
             right="tokens:write",
             by_rows=True,
             answers={204: None, 404: _PROBLEM, 409: _PROBLEM},
             example={"token": "abcdefgh"},
-        ),
-        Operation(
-            method="GET",
-            path=tokens.SESSION,
-            id="getSession",
-            tag="rights",
-            about="Who the caller is, and what it may, by namespace.",
-            right="signed_in",
-            answers={200: tokens.Session},
         ),
     ]
 

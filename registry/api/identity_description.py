@@ -113,6 +113,7 @@ def _posts() -> list[Operation]:
             about=about,
             right=right,
             by_rows=path == identity.ENROLMENTS,
+            is_confirmed=right != "open",
             detail=detail,
             body=body,
             answers=answers,

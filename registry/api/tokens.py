@@ -1,4 +1,4 @@
-"""Tokens: made and told once, listed without themselves, revoked. And what the caller's own lets it do."""
+"""Tokens: made and told once, listed without themselves, revoked."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from meshway.model.document import Label
 from registry.api.answers import answer, caller_of
 from registry.manners.json_text import decoder_of
 from registry.manners.query import query_of
-from registry.rights.roles import EVERYWHERE
 from registry.rights.token import Grant, Scope
 from registry.rights.tokens import Token
 
 if TYPE_CHECKING:
     from registry.core import Core
-    from registry.rights.caller import Caller
 
 MANY: Final = "/v1/tokens"
 ONE: Final = "/v1/tokens/{token}"
-SESSION: Final = "/v1/session"
 MAX_S: Final = 10 * 366 * 86_400.0
 DEFAULT_S: Final = 90 * 86_400.0
 _SERVICE: Final = r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$(?!\n)"
@@ -35,16 +32,6 @@ class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grants: Annotated[tuple[Grant, ...], Meta(max_length=64)] = ()
     service: Annotated[str, Meta(pattern=_SERVICE)] = ""
     expires_in_s: Annotated[float, Meta(gt=0, le=MAX_S)] = DEFAULT_S
-
-
-class Session(msgspec.Struct, frozen=True, omit_defaults=True):
-    """rights: by namespace, `*` for all. service: the one whose instances it registers. expires_at: seconds since
-    1970."""
-
-    principal: str
-    rights: dict[str, list[str]]
-    service: str = ""
-    expires_at: float | None = None
 
 
 class TokenPage(msgspec.Struct, frozen=True):
@@ -77,16 +64,4 @@ def tokens_router(core: Core) -> APIRouter:
         await core.tokens.revoke(caller_of(request), token)
         return Response(status_code=204)
 
-    @router.get(SESSION)
-    async def session(request: Request) -> Response:
-        query_of(request.url.query, frozenset())
-        return answer(session_of(caller_of(request)))
-
     return router
-
-
-def session_of(caller: Caller) -> Session:
-    rights: dict[str, list[str]] = {namespace: sorted(held) for namespace, held in sorted(caller.within.items())}
-    if caller.everywhere:
-        rights[EVERYWHERE] = sorted(caller.everywhere)
-    return Session(caller.principal.name, rights, caller.service, caller.expires_at)

@@ -185,5 +185,10 @@ class AsgiExchange:
             "headers": headers,
             "client": (request.peer, 0) if request.peer else None,
             "server": None,
-            "state": {"request_id": request.request_id, "caller": request.caller, "peer": request.peer},
+            "state": {
+                "request_id": request.request_id,
+                "caller": request.caller,
+                "peer": request.peer,
+                "head": head,
+            },
         }

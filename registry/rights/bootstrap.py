@@ -1,7 +1,7 @@
 """How the first admin signs in: by the text of a file, until there is one.
 
 The file is made at the first start where it is missing, for its owner alone. From the first token of an admin on it is
-refused for good, also when that token is revoked later; the last one cannot be.
+refused for good, also when that token is revoked later, and while there is a user who is one; the last one cannot go.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Bootstrap:
         self._digest = digest_of(text)
         self.caller = Caller(Principal("bootstrap", method="token"), is_admin=True)
 
-    def is_its_own(self, text: str, tokens: Iterable[TokenRecord]) -> bool:
+    def is_its_own(self, text: str, tokens: Iterable[TokenRecord], *, has_admin_user: bool) -> bool:
         """tokens: all there are. Compared in a time that tells nothing."""
-        return hmac.compare_digest(self._digest, digest_of(text)) and not had_admin(tokens)
+        return hmac.compare_digest(self._digest, digest_of(text)) and not (has_admin_user or had_admin(tokens))
 
 
 def had_admin(tokens: Iterable[TokenRecord]) -> bool:

@@ -13,7 +13,18 @@ import msgspec
 
 from meshway.identity import Principal
 from registry.rights.caller import Caller
-from registry.rights.people import BINDING, SESSION, USER, Session, User, by_subject, digest_of, grants_of, read
+from registry.rights.people import (
+    BINDING,
+    SESSION,
+    USER,
+    Session,
+    User,
+    admins_in,
+    by_subject,
+    digest_of,
+    grants_of,
+    read,
+)
 from registry.view.view import SEEN
 
 if TYPE_CHECKING:
@@ -91,6 +102,11 @@ class SessionCallers:
         """Of a provider's groups, now."""
         bindings = self._bindings()
         return tuple(dict.fromkeys(grant for group in groups for grant in bindings.get(("group", group), ())))
+
+    def has_admin_user(self) -> bool:
+        """Whether a user who can sign in may everything."""
+        people = self._people()
+        return bool(admins_in(people.get(USER, _NOTHING), people.get(BINDING, _NOTHING)))
 
     def forget(self) -> None:
         """Somebody has come, gone or changed."""

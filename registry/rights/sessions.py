@@ -115,15 +115,15 @@ class Sessions:
         await self._revisions.submit(write)
         return Opened(text=text, csrf=csrf_of(text), until=session.until)
 
-    async def renew(self, digest: str, *, actor: Actor, confirmed: bool = False) -> Opened | None:
+    async def renew(self, digest: str, *, actor: Actor, confirmed: bool = False, totp_step: int = 0) -> Opened | None:
         """Gives it a new id, and what was added to its person's rights. confirmed: the password, or a code, was given
-        again. None: it is over."""
+        again; totp_step: of the code. None: it is over. Raises Problem 401 for a code that was given before."""
         now = self._wall()
         session = read(self._view.people.get(SESSION, {}), digest, Session)
         if session is None:
             return None
         text = new_text(session.carrier)
-        done = await self._revisions.submit(_Renew(actor, digest, digest_of(text), now, confirmed))
+        done = await self._revisions.submit(_Renew(actor, digest, digest_of(text), now, confirmed, totp_step))
         return Opened(text=text, csrf=csrf_of(text), until=session.until) if done else None
 
     async def end(self, digest: str, actor: Actor) -> None:
@@ -185,12 +185,11 @@ class _Open(msgspec.Struct, OfPeople, frozen=True):
         session = self.session
         if session.user:
             user = read(draft.people_of(USER), session.user, User)
-            if user is None or user.is_disabled or user.mark != session.mark or self._is_spent(user):
+            if user is None or user.is_disabled or user.mark != session.mark:
                 raise wrong_credentials()
-            changed = msgspec.structs.replace(
-                user, totp_step=max(user.totp_step, self.totp_step), signed_in_at=self.now
-            )
-            draft.put_person(USER, user.name, encode(changed))
+            if self.totp_step:
+                user = spend_code(draft, user.name, self.totp_step)
+            draft.put_person(USER, user.name, encode(msgspec.structs.replace(user, signed_in_at=self.now)))
         rows = draft.people_of(SESSION)
         if sum(record.value is not None for record in rows.values()) >= MAX_LIVE:
             raise Problem(503, "too_many_sessions", "Too many sessions", mend="end some", headers=soon())
@@ -203,9 +202,6 @@ class _Open(msgspec.Struct, OfPeople, frozen=True):
         told = {"op": "sign_in", "session": self.digest[:SHOWN_ID], "how": session.how}
         draft.acts.wrote(self.actor, 0, (), [told])
 
-    def _is_spent(self, user: User) -> bool:
-        return bool(self.totp_step) and self.totp_step <= user.totp_step
-
 
 class _Renew(msgspec.Struct, OfPeople, frozen=True):
     actor: Actor
@@ -213,6 +209,7 @@ class _Renew(msgspec.Struct, OfPeople, frozen=True):
     new_digest: str
     now: float
     confirmed: bool
+    totp_step: int
 
     @property
     def size(self) -> int:
@@ -222,6 +219,8 @@ class _Renew(msgspec.Struct, OfPeople, frozen=True):
         session = read(draft.people_of(SESSION), self.digest, Session)
         if session is None:
             return False
+        if self.totp_step:
+            spend_code(draft, session.user, self.totp_step)
         held = grants_of(by_subject(draft.people_of(BINDING)), session)
         renewed = msgspec.structs.replace(
             session, held=held, confirmed_at=self.now if self.confirmed else session.confirmed_at
@@ -258,6 +257,16 @@ def end_sessions_of(draft: Draft, user: str, now: float, *, but: str = "") -> No
     for digest, session in read_items(draft.people_of(SESSION), Session):
         if session.user == user and digest != but:
             draft.put_person(SESSION, digest, None, now)
+
+
+def spend_code(draft: Draft, name: str, step: int) -> User:
+    """step: of a code that its user gives once. Raises Problem 401."""
+    user = read(draft.people_of(USER), name, User)
+    if user is None or step <= user.totp_step:
+        raise wrong_credentials()
+    spent = msgspec.structs.replace(user, totp_step=step)
+    draft.put_person(USER, name, encode(spent))
+    return spent
 
 
 def wrong_credentials() -> Problem:

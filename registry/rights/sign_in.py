@@ -189,8 +189,10 @@ class SignIn:
             return self._workloads.caller(text)
         token_id = id_of(text)
         record = None if token_id is None else self._tokens().get(token_id)
-        if record is None and self._bootstrap is not None and self._bootstrap.is_its_own(text, self._tokens().values()):
-            return self._bootstrap.caller
+        if record is None and self._bootstrap is not None:
+            has_admin_user = self._sessions is not None and self._sessions.has_admin_user()
+            if self._bootstrap.is_its_own(text, self._tokens().values(), has_admin_user=has_admin_user):
+                return self._bootstrap.caller
         if record is None or not is_its_own(record, text):
             raise unauthenticated("the token is none of this mesh's", code="unknown_token")
         if record.revoked_at is not None:

@@ -26,8 +26,10 @@ ORDER = ("put", "post", "get", "patch", "delete")
 # Nobody asked a gateway, and none is there to be asked; nobody has a token, a key or a certificate.
 CALLER_NEEDED = (
     "answerQuestion", "explain", "resetBreakers", "getRouteTraffic",
-    "enrol", "renewCertificate", "createServiceToken", "revokeToken",
-    "startSignIn", "finishSignIn", "endSignIn", "redeemSignIn",
+    "enrol", "renewCertificate", "createServiceToken", "revokeToken", "startSignIn", "finishSignIn", "endSignIn",
+    "redeemSignIn", "signIn", "signOut", "setUp", "confirmSession", "changePassword", "offerTotp", "takeTotp",
+    "dropTotp", "getPreferences", "putPreferences", "endUserSession", "endUserSessions", "removeUserTotp",
+    "deleteBinding",
 )  # fmt: skip
 STREAMS = ("/v1/watch", "/v1/feed")
 

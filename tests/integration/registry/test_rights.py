@@ -10,6 +10,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from meshway.identity import Principal
+from registry.rights.cookies import PLAIN_NAME
+from tests.parts.people import ROOT, SAME_ORIGIN, bound
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_tokens import bearer
 from tests.parts.registry_wire import Answer, RawClient
@@ -49,7 +52,29 @@ MAY = {
     "createToken": NAMESPACE_ADMINS,
     "listTokens": NAMESPACE_ADMINS,
     "revokeToken": NAMESPACE_ADMINS,
-    "getSession": READERS + "Vgw",
+    "getSession": READERS + "VgwSE",
+    "signIn": READERS + "Vgw-",
+    "setUp": READERS + "Vgw-",
+    "signOut": "SE",
+    "confirmSession": "SE",
+    "changePassword": "SE",
+    "offerTotp": "SE",
+    "takeTotp": "SE",
+    "dropTotp": "SE",
+    "getPreferences": "SE",
+    "putPreferences": "SE",
+    "createUser": "a",
+    "listUsers": "a",
+    "changeUser": "a",
+    "deleteUser": "a",
+    "resetUser": "a",
+    "removeUserTotp": "a",
+    "listUserSessions": "a",
+    "endUserSessions": "a",
+    "endUserSession": "a",
+    "createBinding": NAMESPACE_ADMINS,
+    "listBindings": NAMESPACE_ADMINS,
+    "deleteBinding": NAMESPACE_ADMINS,
     "listGateways": "aV",
     "getGateway": "aV",
     "listNamespaces": READERS + "V",
@@ -84,6 +109,10 @@ MAY = {
     "ready": READERS + "Vgw-",
 }
 CONSUL_READS = READERS + "V"
+# By cookie the sessions S, an admin's, and E, an editor's in `shop`, may what a and e may; but of what programs say to
+# each other nothing.
+SESSIONS = {"S": "a", "E": "e"}
+OF_PROGRAMS = {"registerInstances", "renewLeases", "renewInstance"}
 STREAMS = ("/v1/watch", "/v1/feed")
 
 
@@ -136,6 +165,7 @@ async def ask(registry: RunningRegistry, method: str, target: str, body: Any, li
 
 async def test_every_operation_lets_in_whom_the_table_says_and_refuses_all_others(strict: RunningRegistry) -> None:
     lines = await callers(strict)
+    people = {letter: await a_user(strict, letter) for letter in SESSIONS}
     description = (await strict.call("GET", "/openapi.json", None, *lines["a"])).json
     operations = [
         (method.upper(), path, row) for path, methods in description["paths"].items() for method, row in methods.items()
@@ -144,7 +174,8 @@ async def test_every_operation_lets_in_whom_the_table_says_and_refuses_all_other
     wrong = []
     await fill(strict, lines["a"][0])
     for method, path, row in operations:
-        for letter, sent in lines.items():
+        of_people = {letter: await by_cookie(strict, name) for letter, name in people.items()}
+        for letter, sent in (lines | of_people).items():
             if letter == "v" and method != "GET":
                 await fill(strict, lines["a"][0])
             answer = await ask(strict, method, *example(path, row), sent)
@@ -163,9 +194,27 @@ async def test_every_operation_lets_in_whom_the_table_says_and_refuses_all_other
     assert not wrong, "\n".join(map(str, wrong))
 
 
+async def a_user(registry: RunningRegistry, letter: str) -> str:
+    """Its name."""
+    name = f"of-{letter.lower()}"
+    await registry.core.users.create(name, ROOT)
+    await bound(registry, name, {"S": "admin", "E": "editor@shop"}[letter])
+    return name
+
+
+async def by_cookie(registry: RunningRegistry, name: str) -> tuple[str, ...]:
+    """The lines of a page of our own, of a new session: some calls end it."""
+    user = registry.core.users.known(name)
+    opened = await registry.core.sessions.open(Principal(user.principal), (), "password", action="by a test", user=user)
+    return f"Cookie: {PLAIN_NAME}={opened.text}", f"Meshway-CSRF: {opened.csrf}", SAME_ORIGIN
+
+
 def may_of(operation: str, method: str) -> str:
     if not operation.startswith("consul"):
-        return MAY[operation]
+        may = MAY[operation]
+        if operation in OF_PROGRAMS or may == "ag":
+            return may
+        return may + "".join(letter for letter, like in SESSIONS.items() if like in may and letter not in may)
     return EDITORS if method == "PUT" else CONSUL_READS
 
 

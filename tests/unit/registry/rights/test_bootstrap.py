@@ -24,8 +24,8 @@ def test_it_is_made_for_its_owner_alone_and_read_again(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     again = read_bootstrap(path, [])
     assert again is not None
-    assert again.is_its_own(text.strip(), [])
-    assert not again.is_its_own(text.strip() + "x", [])
+    assert again.is_its_own(text.strip(), [], has_admin_user=False)
+    assert not again.is_its_own(text.strip() + "x", [], has_admin_user=False)
     assert path.read_text() == text
 
 
@@ -33,7 +33,8 @@ def test_it_is_of_no_use_once_there_was_an_admin(tmp_path: Path) -> None:
     path = tmp_path / "bootstrap.token"
     bootstrap = read_bootstrap(path, [])
     assert bootstrap is not None
-    assert not bootstrap.is_its_own(path.read_text().strip(), [admin()])
+    assert not bootstrap.is_its_own(path.read_text().strip(), [admin()], has_admin_user=False)
+    assert not bootstrap.is_its_own(path.read_text().strip(), [], has_admin_user=True)
     path.unlink()
     assert read_bootstrap(path, [admin()]) is None
     assert not path.exists()

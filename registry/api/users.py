@@ -1,0 +1,185 @@
+"""/v1/users and /v1/bindings: who may sign in by a password, and which roles people hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from msgspec import Meta
+
+from meshway.model.document import LABEL_PATTERN, Label
+from registry.api.answers import actor_of, answer, caller_of
+from registry.manners.json_text import decoder_of
+from registry.manners.query import query_of
+from registry.rights.accounts import refuse_weak
+from registry.rights.people import Subject, SubjectKind, principal_of
+from registry.rights.roles import EVERYWHERE, Role
+from registry.rights.token import Grant
+from registry.rights.users import LinkMade, UserShown
+
+if TYPE_CHECKING:
+    from registry.core import Core
+
+USERS: Final = "/v1/users"
+USER: Final = "/v1/users/{user}"
+RESET: Final = "/v1/users/{user}/reset"
+TOTP: Final = "/v1/users/{user}/totp"
+SESSIONS: Final = "/v1/users/{user}/sessions"
+SESSION: Final = "/v1/users/{user}/sessions/{session}"
+BINDINGS: Final = "/v1/bindings"
+BINDING: Final = "/v1/bindings/{binding}"
+_SECRET: Final = {"cache-control": "no-store"}
+DisplayName = Annotated[str, Meta(max_length=200)]
+Password = Annotated[str, Meta(max_length=1024)]
+
+
+class UserRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """password: which the person has to change; left out: a link is made, by which the person sets it."""
+
+    name: Label
+    display_name: DisplayName = ""
+    password: Password | None = None
+
+
+class UserChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is left out stays. is_disabled: all sessions end."""
+
+    display_name: DisplayName | None = None
+    is_disabled: bool | None = None
+
+
+class ResetRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As in UserRequest."""
+
+    password: Password | None = None
+
+
+class UserMade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """link: told this once."""
+
+    user: UserShown
+    link: LinkMade | None = None
+
+
+class BindingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """subject: a user's name, or a group's as its provider calls it. namespace: `*` for all."""
+
+    kind: SubjectKind = "user"
+    subject: Subject
+    role: Role
+    namespace: Annotated[str, Meta(pattern=f"^\\*$|{LABEL_PATTERN}")] = EVERYWHERE
+
+
+_decode_user: Final = decoder_of(UserRequest, "")
+_decode_change: Final = decoder_of(UserChange, "")
+_decode_reset: Final = decoder_of(ResetRequest, "")
+_decode_binding: Final = decoder_of(BindingRequest, "")
+
+
+def users_router(core: Core) -> APIRouter:
+    router = APIRouter()
+    for add in (_add_users, _add_letting_in, _add_sessions, _add_bindings):
+        add(router, core)
+    return router
+
+
+def _add_users(router: APIRouter, core: Core) -> None:
+    @router.post(USERS)
+    async def create(request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        wanted = _decode_user(await request.body())
+        hashed = await _hashed(core, wanted.password, wanted.name)
+        user, link = await core.users.create(
+            wanted.name, actor_of(request), display_name=wanted.display_name, hashed=hashed
+        )
+        headers = _SECRET | {"location": f"{USERS}/{user.name}"}
+        return answer(UserMade(user=user, link=link), 201, headers=headers)
+
+    @router.get(USERS)
+    async def many(request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        return answer({"items": core.users.shown()})
+
+    @router.patch(USER)
+    async def change(user: str, request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        wanted = _decode_change(await request.body())
+        changed = await core.users.change(
+            user, actor_of(request), display_name=wanted.display_name, is_disabled=wanted.is_disabled
+        )
+        return answer(changed)
+
+    @router.delete(USER)
+    async def delete(user: str, request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        await core.users.delete(user, actor_of(request))
+        return Response(status_code=204)
+
+
+def _add_letting_in(router: APIRouter, core: Core) -> None:
+    @router.post(RESET)
+    async def reset(user: str, request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        wanted = _decode_reset(await request.body())
+        core.users.known(user)
+        hashed = await _hashed(core, wanted.password, user)
+        link = await core.users.reset(user, actor_of(request), hashed=hashed)
+        from_now = [one for one in core.users.shown() if one.name == user]
+        return answer(UserMade(user=from_now[0], link=link), headers=_SECRET)
+
+    @router.delete(TOTP)
+    async def remove_totp(user: str, request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        await core.users.remove_totp(user, actor_of(request))
+        return Response(status_code=204)
+
+
+def _add_sessions(router: APIRouter, core: Core) -> None:
+    @router.get(SESSIONS)
+    async def sessions(user: str, request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        name = core.users.known(user).name
+        return answer({"items": core.sessions.shown(principal_of(name), caller_of(request).session)})
+
+    @router.delete(SESSIONS)
+    async def end_all(user: str, request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        await core.sessions.end_of(principal_of(core.users.known(user).name), actor_of(request))
+        return Response(status_code=204)
+
+    @router.delete(SESSION)
+    async def end_one(user: str, session: str, request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        principal = principal_of(core.users.known(user).name)
+        await core.sessions.end_of(principal, actor_of(request), shown_id=session)
+        return Response(status_code=204)
+
+
+def _add_bindings(router: APIRouter, core: Core) -> None:
+    @router.post(BINDINGS)
+    async def bind(request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        wanted = _decode_binding(await request.body())
+        grant = Grant(wanted.role, wanted.namespace)
+        made = await core.bindings.create(caller_of(request), wanted.kind, wanted.subject, grant, actor_of(request))
+        return answer(made, 201, headers={"location": f"{BINDINGS}/{made.id}"})
+
+    @router.get(BINDINGS)
+    async def bindings(request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        return answer({"items": core.bindings.list(caller_of(request))})
+
+    @router.delete(BINDING)
+    async def unbind(binding: str, request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        await core.bindings.delete(caller_of(request), binding, actor_of(request))
+        return Response(status_code=204)
+
+
+async def _hashed(core: Core, password: str | None, name: str) -> str:
+    """Empty where none is given. Raises Problem 422, 503."""
+    if password is None:
+        return ""
+    refuse_weak(password, name)
+    return await core.accounts.hashed(password)
