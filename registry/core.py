@@ -29,6 +29,7 @@ from registry.documents.reading import read_change, rows_of
 from registry.documents.secret_frames import SecretFrames
 from registry.feed.feed import Feed
 from registry.identity.identity import Identity
+from registry.identity.kubernetes import TokenReviews
 from registry.identity.publishing import shown_trust
 from registry.insight.insight import Insight, open_numbers
 from registry.leases.abandoned import AbandonedHolds
@@ -265,6 +266,7 @@ async def _assemble(
         behind=behind,
         lifetime_s=lambda: _leaf_lifetime_s(view),
         wall=wall,
+        reviews=TokenReviews(settings) if settings.kubernetes_api else None,
     )
     session_callers = SessionCallers(lambda: view.people, wall)
     sessions = Sessions(view, revisions, session_callers, wall)

@@ -9,6 +9,8 @@ from meshway.addresses import is_loopback
 
 DEFAULT_PORT: Final = 8500
 DEFAULT_RECENT_BYTES: Final = 64 << 20
+# Where a pod finds its own account.
+KUBERNETES_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # RFC 1918, RFC 6598 (addresses of carriers, and of clouds), RFC 4193.
 PRIVATE_CIDRS: Final = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 
@@ -23,6 +25,8 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: a PostgreSQL that several registries share; empty: SQLite in data_dir.
     tls_certificate, tls_key: files, PEM; None: it speaks without TLS.
     oidc_file: names issuers by whose word people and programs sign in (registry/rights/providers.py); None: nobody.
+    kubernetes_api: of the cluster whose service accounts enrol by their tokens; empty: of none. kubernetes_ca_file,
+    kubernetes_token_file: by whom that is believed, and what the registry itself asks by.
     master_key_file: what secrets are sealed by; None: made in data_dir, but where registries share a database.
     redis_url: where leases are shared with other registries; empty: they stay in this process. migrate: bring an older
     store to this version's tables at start. remove_after_s: how long a critical instance stays listed.
@@ -45,6 +49,9 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: str = ""
     master_key_file: Path | None = None
     oidc_file: Path | None = None
+    kubernetes_api: str = ""
+    kubernetes_ca_file: Path = KUBERNETES_ACCOUNT / "ca.crt"
+    kubernetes_token_file: Path = KUBERNETES_ACCOUNT / "token"
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     remove_after_s: float = 300.0

@@ -27,6 +27,9 @@ from meshway.cli.registry_options import (
     BootstrapTokenFile,
     DatabaseUrl,
     HistoryAge,
+    KubernetesApi,
+    KubernetesCaFile,
+    KubernetesTokenFile,
     LogMemory,
     MasterKeyFile,
     MaxConnections,
@@ -171,6 +174,9 @@ def registry_serve(
     redis_url: RedisUrl = "",
     master_key_file: MasterKeyFile = None,
     oidc_file: OidcFile = None,
+    kubernetes_api: KubernetesApi = "",
+    kubernetes_ca_file: KubernetesCaFile = None,
+    kubernetes_token_file: KubernetesTokenFile = None,
     tls_certificate: TlsCertificate = None,
     tls_key: TlsKey = None,
     history_age: HistoryAge = "",
@@ -187,7 +193,7 @@ def registry_serve(
     """Run the registry in the foreground: REST API, feed, leases and DNS."""
     die_with_parent()
     refuse_missing_server()
-    from registry.settings import PRIVATE_CIDRS, RegistrySettings
+    from registry.settings import KUBERNETES_ACCOUNT, PRIVATE_CIDRS, RegistrySettings
 
     settings = RegistrySettings(
         data_dir=data,
@@ -201,6 +207,9 @@ def registry_serve(
         redis_url=redis_url,
         master_key_file=master_key_file,
         oidc_file=oidc_file,
+        kubernetes_api=kubernetes_api,
+        kubernetes_ca_file=kubernetes_ca_file or KUBERNETES_ACCOUNT / "ca.crt",
+        kubernetes_token_file=kubernetes_token_file or KUBERNETES_ACCOUNT / "token",
         tls_certificate=tls_certificate,
         tls_key=tls_key,
         history_age_s=seconds_of("--history-age", history_age) if history_age else None,

@@ -49,6 +49,24 @@ OidcFile = Annotated[
         help="YAML: OpenID providers where people sign in, and issuers of tokens of programs.",
     ),
 ]
+KubernetesApi = Annotated[
+    str,
+    typer.Option(
+        envvar="MESHWAY_KUBERNETES_API",
+        metavar="URL",
+        help="Of a cluster whose service accounts enrol by their tokens: https://kubernetes.default.svc.",
+    ),
+]
+KubernetesCaFile = Annotated[
+    Path | None,
+    typer.Option(envvar="MESHWAY_KUBERNETES_CA_FILE", metavar="F", help="By whom it is believed, PEM; the pod's own."),
+]
+KubernetesTokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MESHWAY_KUBERNETES_TOKEN_FILE", metavar="F", help="By which the registry asks it; the pod's own."
+    ),
+]
 HistoryAge = Annotated[
     str,
     typer.Option(

@@ -1,4 +1,4 @@
-"""One document by URL, for a plane, or the answer to a form.
+"""One document by URL, for a plane, or the answer to a form or a document.
 
 No redirect is followed, certificates are verified, time and size are bounded.
 """
@@ -28,6 +28,14 @@ async def post_form(
     """Status and body, whatever the status. fields: further ones, each `Name: value CRLF`. Raises PlainError."""
     fields += b"Content-Type: application/x-www-form-urlencoded\r\n"
     return await _ask(url, b"POST", fields, form, dial, tls, limit=limit, timeout_s=timeout_s)
+
+
+async def post_json(
+    url: str, body: bytes, fields: bytes, dial: Dial, tls: ssl.SSLContext, *, limit: int, timeout_s: float
+) -> tuple[int, bytes]:
+    """As post_form."""
+    fields += b"Content-Type: application/json\r\n"
+    return await _ask(url, b"POST", fields, body, dial, tls, limit=limit, timeout_s=timeout_s)
 
 
 async def _ask(

@@ -36,6 +36,7 @@ CERTIFICATES: Final = "/v1/identity/certificates"
 REVOCATIONS: Final = "/v1/identity/revocations"
 ROTATION: Final = "/v1/identity/rotation"
 _SECRET: Final = {"cache-control": "no-store"}
+MAX_ENROL_TOKEN: Final = 8 << 10
 Pem = Annotated[str, Meta(max_length=64 << 10)]
 
 
@@ -57,9 +58,9 @@ class EnrolmentWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class Enrol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """csr: PKCS #10 in PEM; only its key counts."""
+    """token: a one-time token, or one of a Kubernetes service account. csr: PKCS #10 in PEM; only its key counts."""
 
-    token: Annotated[str, Meta(max_length=200)]
+    token: Annotated[str, Meta(max_length=MAX_ENROL_TOKEN)]
     csr: Pem
 
 

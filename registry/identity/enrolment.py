@@ -1,4 +1,5 @@
-"""How a program gets its certificate: the first by a one-time token, each further one by the one it has.
+"""How a program gets its certificate: the first by a one-time token, or by a cluster's word whose it is; each further
+one by the one it has.
 
 The token is spent in the transaction that writes the certificate, so of many who use it at once one gets it, over all
 registries. A renewal is signed with the key of the live certificate, over the new request: that proves who asks on any
@@ -19,10 +20,11 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from meshway.identity import RENEWAL, SCHEME, IdentityFault, parse_spiffe_id, parse_subject
+from meshway.identity import GATEWAY, RENEWAL, SCHEME, IdentityFault, parse_spiffe_id, parse_subject
 from meshway.problem import FieldError, Problem, invalid_request, soon
 from registry.identity.custody import pem_of
 from registry.identity.issuing import end_of, new_leaf, serial_text
+from registry.identity.kubernetes import is_account_token
 from registry.identity.proof import signed_by
 from registry.identity.signing_request import SigningRequest, read_signing_request
 from registry.revisions.acts import noted
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from meshway.identity import SpiffeId
     from registry.identity.custody import Custody, Trust
+    from registry.identity.kubernetes import TokenReviews
     from registry.revisions.revisions import Revisions
     from registry.store.interface import Store
     from registry.store.steps import Step
@@ -78,7 +81,8 @@ class EnrolmentToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Enrolment:
-    """wall: seconds since 1970. lifetime_s: of leaves, as the mesh wants it now."""
+    """wall: seconds since 1970. lifetime_s: of leaves, as the mesh wants it now. reviews: of accounts' tokens,
+    None: of no cluster."""
 
     def __init__(
         self,
@@ -87,12 +91,14 @@ class Enrolment:
         revisions: Revisions,
         wall: Callable[[], float],
         lifetime_s: Callable[[], float],
+        reviews: TokenReviews | None = None,
     ) -> None:
         self._store = store
         self._custody = custody
         self._revisions = revisions
         self._wall = wall
         self._lifetime_s = lifetime_s
+        self._reviews = reviews
 
     async def create(self, subject: str, *, by: str, ttl_s: float = TOKEN_S, cidr: str = "") -> EnrolmentToken:
         """subject: `NAMESPACE/SERVICE` or `gateway/HOST`. Raises Problem 409, 422."""
@@ -117,9 +123,11 @@ class Enrolment:
         return EnrolmentToken(id=token_id, token=token, subject=identity.text, expires_at=record.expires_at, cidr=cidr)
 
     async def enrol(self, token: str, csr: str, *, peer: str) -> Issued:
-        """peer: the caller's address. Raises Problem 401, 422. The same request may be repeated when its answer was
-        lost."""
+        """peer: the caller's address. Raises Problem 401, 422, 503. The same request may be repeated when its answer
+        was lost."""
         request = read_signing_request(csr)
+        if self._reviews is not None and is_account_token(token):
+            return await self._by_account(await self._reviews.subject(token), request)
         record = await self._unspent(token, peer)
         if record is None:
             return await self._again(token, request)
@@ -129,6 +137,17 @@ class Enrolment:
             return await self._issue(identity, request, _by_enrolment(record.id), [spent])
         except NoRow:
             return await self._again(token, request)
+
+    async def _by_account(self, subject: str, request: SigningRequest) -> Issued:
+        """subject: whose token it was; whoever has one may enrol again, as a pod does that starts anew."""
+        trust = await self._custody.trust()
+        try:
+            identity = parse_subject(subject, trust.trust_domain)
+        except IdentityFault as fault:
+            raise _refused(f"service account {subject} is no name of a service: {fault}") from None
+        if identity.gateway:  # a namespace of the cluster's may be called so, and makes nobody a gateway
+            raise _refused(f"service account {subject}: a namespace called {GATEWAY} enrols nobody")
+        return await self._issue(identity, request, f"account {subject}", [])
 
     async def renew(self, certificate: str, csr: str, proof: str) -> Issued:
         """certificate: the live one, PEM (what follows the first is left alone). proof: base64 of RENEWAL and the

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from meshway.sealing import Sealing
     from registry.identity.custody import Trust
+    from registry.identity.kubernetes import TokenReviews
     from registry.revisions.revisions import Revisions
     from registry.store.interface import Store
     from registry.view.view import View
@@ -40,7 +41,8 @@ _log = logging.getLogger("registry.identity")
 
 
 class Identity:
-    """behind: the live gateways that do not run a revision. lifetime_s: of leaves. wall: seconds since 1970."""
+    """behind: the live gateways that do not run a revision. lifetime_s: of leaves. wall: seconds since 1970. reviews: as
+    in Enrolment."""
 
     def __init__(
         self,
@@ -52,13 +54,14 @@ class Identity:
         behind: Callable[[int], tuple[str, ...]],
         lifetime_s: Callable[[], float],
         wall: Callable[[], float],
+        reviews: TokenReviews | None = None,
     ) -> None:
         self._store = store
         self._wall = wall
         self._behind = behind
         self.custody = Custody(store, sealing, wall)
         self.publisher = Publisher(view, store, revisions, wall)
-        self.enrolment = Enrolment(store, self.custody, revisions, wall, lifetime_s)
+        self.enrolment = Enrolment(store, self.custody, revisions, wall, lifetime_s, reviews)
         self.revocation = Revocation(store, self.custody, self.publisher, wall)
         self.rotation = Rotation(store, self.custody, self.publisher, behind=behind, wall=wall)
         self.tokens = ServiceTokens(self.custody, self.enrolment, wall)
