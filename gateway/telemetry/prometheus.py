@@ -37,6 +37,7 @@ _TEXTS: Final = {
     "meshway_series_beyond_limit_total": "Series that are counted under `other`, since there are too many.",
     "meshway_access_log_dropped_total": "Lines that the disk did not take in time.",
     "meshway_connections": "Connections of callers.",
+    "meshway_addresses_kept_out": "Addresses with too many connections, whose new ones are dropped unseen.",
     "meshway_connections_refused_total": "Connections of callers that were not taken, by what there was too little of.",
     "meshway_connections_stalled_total": "Connections that were ended since their caller took nothing for too long.",
     "meshway_overload_level": "What a worker sheds: 0 nothing, 1 sheddable calls, 2 all but critical ones.",

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from gateway.listeners.crowds import Crowds
 from gateway.listeners.handshakes import Handshakes
 from gateway.listeners.sockets import BACKLOG, take_queued
 from gateway.wire.http1.listener_context import ListenerContext
@@ -28,6 +29,7 @@ class _Place:
         self.arriving = 0
         self.idle_until = self.end_at = 0.0
         self.handshakes: Handshakes | None = None
+        self.crowds: Crowds | None = None
         if listener.tls is not None:
             name = listener.name
             self.handshakes = Handshakes(
@@ -38,6 +40,8 @@ class _Place:
         return ServerProtocol(self.listener)
 
     async def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self.is_draining:
+            self.crowds = Crowds(self.listener, self.accepting)
         if self.handshakes is not None:
             if not self.is_draining:  # else its socket is closed already
                 self.handshakes.open(self.accepting)
@@ -65,6 +69,9 @@ class _Place:
         if self.is_last and (accepted := take_queued(self.accepting)):
             self.arriving += 1
             spawn(self._welcome(accepted), name="take in the queue")
+        if self.crowds is not None:
+            self.crowds.close()
+            self.crowds = None
         if self.server is not None:
             self.server.close()
             self.server = None
@@ -167,7 +174,10 @@ class Listening:
             self.closed.set()
 
     def beat(self, now: float) -> None:
-        """Goes on with the drain, some times a second."""
+        """Lets addresses in again and goes on with the drain, some times a second."""
+        for place in self._places:
+            if place.crowds is not None:
+                place.crowds.beat(now)
         over = [place for place in self._places if place.is_draining and place.is_over(now)]
         if not self._is_draining:
             for place in over:

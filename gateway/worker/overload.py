@@ -7,6 +7,7 @@ and then for idle ones to be closed.
 import ctypes
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +35,7 @@ MEMORY: Final = "meshway_worker_memory_bytes"
 SHED: Final = "meshway_shed_total"
 REFUSED: Final = "meshway_connections_refused_total"
 CONNECTIONS: Final = "meshway_connections"
+KEPT_OUT: Final = "meshway_addresses_kept_out"
 STALLED: Final = "meshway_connections_stalled_total"
 _AT_NOUGHT: Final = (
     (SHED, "criticality", ("sheddable", "default")),
@@ -93,7 +95,7 @@ class Overload:
         self._resident = resident or resident_bytes
         worker = str(column)
         self._cells = tuple(counters.gauge(name, worker=worker) for name in (LEVELS, LAGS, MEMORY))
-        self._open = {listener.name: counters.gauge(CONNECTIONS, listener=listener.name) for listener in listeners}
+        self._open = {listener.name: self._gauges_of(listener.name) for listener in listeners}
         self._told: dict[tuple[str, str], int] = {}
         for name, label, values in _AT_NOUGHT:  # a counter whose first value is not nought hides how it came about
             for value in values:
@@ -136,15 +138,24 @@ class Overload:
 
     def _look_at_listeners(self) -> None:
         """Of one name there may be two for a while: one that drains, and the one in its place."""
-        open_now, cut = dict.fromkeys(self._open, 0), dict[str, int]()
+        open_now, kept_out, cut = dict.fromkeys(self._open, 0), Counter[str](), Counter[str]()
         for listener in self._listeners:
             open_now[listener.name] = open_now.get(listener.name, 0) + len(listener.connections)
-            cut[listener.name] = cut.get(listener.name, 0) + listener.cut
+            kept_out[listener.name] += listener.kept_out
+            cut[listener.name] += listener.cut
         for name, count in open_now.items():
             if name not in self._open:
-                self._open[name] = self._counters.gauge(CONNECTIONS, listener=name)
-            self._counters.set(self._open[name], float(count))
+                self._open[name] = self._gauges_of(name)
+            for cell, value in zip(self._open[name], (count, kept_out[name]), strict=True):
+                self._counters.set(cell, float(value))
         self._count(STALLED, "listener", cut)
+
+    def _gauges_of(self, listener: str) -> tuple[int, int]:
+        """Cells of its open connections, and of the addresses that it keeps out."""
+        return (
+            self._counters.gauge(CONNECTIONS, listener=listener),
+            self._counters.gauge(KEPT_OUT, listener=listener),
+        )
 
     def _level_of_lag(self, lag_s: float) -> int:
         settings = self._settings

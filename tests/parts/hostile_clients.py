@@ -20,6 +20,7 @@ AT_ONCE: Final = 200
 LARGE: Final = 64_000_000  # bytes, asked for by those who take none
 PER_ADDRESS: Final = 900  # below what one address may have
 HELD_S: Final = 2.0  # by one of a flood
+PATIENCE_S: Final = 0.5  # of one of a flood that gets no connection
 PAUSE_S: Final = 0.1  # before the next attempt of the same one
 FLOODING: Final = "127.0.1.1"
 
@@ -97,7 +98,8 @@ class Attack:
         """Opens connections one after the other, and holds each for as long as it is let."""
         while True:
             try:
-                reader, writer = await self.connect(FLOODING)
+                async with asyncio.timeout(PATIENCE_S):
+                    reader, writer = await self.connect(FLOODING)
                 started()
                 async with asyncio.timeout(HELD_S):
                     await reader.read()

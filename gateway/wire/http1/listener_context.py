@@ -61,16 +61,17 @@ class ListenerContext:
 
     per_address: open connections by the peer's address, but for trusted proxies. usual_limits: where no document says
     otherwise. explain: what to tell of a call that asks for it, None where nobody may ask. places: of the worker,
-    shared by its listeners. cut: connections that were ended since their caller took nothing for too long. name: of
-    the listener; title: as refusals name it. tls: what it shows, None: it speaks without. hsts: a field of every
-    answer, or b"". hosts: what is served at all, None: any. sends_to_https: status and port by which callers are sent
-    there, None: they are served.
+    shared by its listeners. cut: connections that were ended since their caller took nothing for too long. crowded:
+    told of each connection that was refused since its address has too many. kept_out: addresses whose new connections
+    the system drops. name: of the listener; title: as refusals name it. tls: what it shows, None: it speaks without.
+    hsts: a field of every answer, or b"". hosts: what is served at all, None: any. sends_to_https: status and port by
+    which callers are sent there, None: they are served.
     """
 
     __slots__ = (
-        "connections", "cut", "draining", "explain", "face", "hosts", "hsts", "limits", "lines", "name", "now",
-        "per_address", "places", "relay", "scheme", "sends_to_https", "title", "tls", "trusted_proxies", "underscores",
-        "usual_limits", "via_id", "via_line",
+        "connections", "crowded", "cut", "draining", "explain", "face", "hosts", "hsts", "kept_out", "limits", "lines",
+        "name", "now", "per_address", "places", "relay", "scheme", "sends_to_https", "title", "tls", "trusted_proxies",
+        "underscores", "usual_limits", "via_id", "via_line",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +111,8 @@ class ListenerContext:
         self.explain = explain
         self.places = Places() if places is None else places
         self.cut = 0
+        self.kept_out = 0
+        self.crowded: Callable[[str], None] = lambda _: None
 
     def _lines(self) -> FieldLines:
         return request_lines(underscores=self.underscores, method_override="drop" if self.face == EDGE else "pass")
@@ -135,6 +138,7 @@ class ListenerContext:
             count = self.per_address[peer] = self.per_address.get(peer, 0) + 1
             if limits.per_address and count > limits.per_address:
                 lacking = ADDRESS
+                self.crowded(peer)
         if lacking:
             places.refused[lacking] += 1
         return lacking

@@ -1,6 +1,7 @@
 """Clients that hold what they can: honest callers are served on, memory stays low, and nothing is left open after."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.listeners import syn_filter
 from gateway.settings import WorkerSettings
+from loadtest import abuse
 from loadtest.measure import cpu_s
 from tests.parts.changes import document, running, to
 from tests.parts.conditions import until
@@ -131,8 +134,16 @@ async def test_one_address_gets_its_share_of_connections_and_others_are_served(b
         async with siege.clients("flood", 60):
             assert await siege.calls_per_s(1.0) > 0
             await until_refused(siege)
+            if syn_filter.IS_OFFERED:
+                await asyncio.wait_for(until_kept_out(siege), 20)
+            assert await siege.calls_per_s(0.5) > 0
             assert await siege.gateway.metric("meshway_connections") <= 20 + 8
         await asyncio.wait_for(siege.wait_until_nobody_is_left(), 20)
+
+
+async def until_kept_out(siege: Besieged) -> None:
+    while await siege.gateway.metric("meshway_addresses_kept_out") != 1:
+        await asyncio.sleep(0.1)
 
 
 async def until_refused(siege: Besieged) -> None:
@@ -169,3 +180,12 @@ async def test_two_thousand_of_a_kind_take_less_than_a_tenth_of_the_throughput(b
         assert peak < CEILING
         # Of throughput it would be the same on a machine of one's own; on one that others load, this alone is sure.
         assert taken <= 0.1
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not (shutil.which("wrk") and shutil.which("nginx")), reason="wrk and nginx are not installed")
+@pytest.mark.parametrize("kind", [*KINDS, "flood"])
+def test_honest_callers_keep_their_throughput_beside_two_thousand_of_a_kind(kind: str) -> None:
+    found = abuse.compare([kind], rounds=5, seconds=2)
+    print(abuse.table(found))
+    assert not abuse.misses(kind, found[kind])

@@ -120,6 +120,7 @@ def test_what_it_decides_by_is_told(tmp_path: Path) -> None:
     bench.shedding.shed["default"] += 2
     bench.places.refused["memory"] += 1
     bench.listeners[0].cut = 4
+    bench.listeners[0].kept_out = 1
     bench.second(0.3, 0.4)
     bench.shedding.shed["default"] += 1
     bench.second(0.3, 0.4)
@@ -129,6 +130,8 @@ def test_what_it_decides_by_is_told(tmp_path: Path) -> None:
         "meshway_worker_memory_bytes 3": 10.0 * MIB,
         "meshway_connections edge": 0.0,
         "meshway_connections mesh": 0.0,
+        "meshway_addresses_kept_out edge": 1.0,
+        "meshway_addresses_kept_out mesh": 0.0,
         "meshway_connections_stalled_total edge": 4.0,
         "meshway_shed_total default": 3.0,
         "meshway_connections_refused_total memory": 1.0,
