@@ -24,6 +24,7 @@ from meshway.cli import (
     exporting,
     login,
     look,
+    numbers,
     operating,
     planes,
     rehearse,
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 for panel, commands in {
     "Run it here": (planes.up, demo.demo),
-    "Look": (look.get, look.describe, look.instances, explain.explain),
+    "Look": (look.get, look.describe, look.instances, numbers.top, numbers.map_, explain.explain),
     "Documents": (
         documents.apply,
         documents.diff,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from meshway.cli.failure import CliError
+from meshway.cli.numbers import effect_line
 from meshway.cli.rehearse import WORDS, difference_lines
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ def touched_lines(
     except CliError as error:
         yield f"! recorded calls were not asked: {error.what}"
         return
-    yield from lines_of(msgspec.json.decode(answer.content)["rehearsal"], last)
+    told = msgspec.json.decode(answer.content)
+    if (effect := told.get("effect")) is not None:
+        yield effect_line(effect)
+    yield from lines_of(told["rehearsal"], last)
 
 
 def lines_of(told: Mapping[str, Any], last: str) -> Iterator[str]:

@@ -62,8 +62,9 @@ def make_api(
     async def openapi() -> Response:
         return Response(encoded, media_type="application/json")
 
+    asking = Asking(core.insight.reading, core.view, gateways.states)
     for router in (
-        apply_router(core, gateways),
+        apply_router(core, gateways, asking),
         explain_router(core),
         breakers_router(core, gateways),
         traffic_router(core, gateways),
@@ -73,7 +74,7 @@ def make_api(
         metrics_router(core, gateways, caps),
         namespaces_router(core),
         identity_router(core),
-        insight_router(Asking(core.insight.reading, core.view, gateways.states)),
+        insight_router(asking),
         tokens_router(core),
         single_sign_on_router(core),
         sessions_router(core),

@@ -11,22 +11,34 @@ from meshway.formats.surroundings import Options
 from meshway.model.secret import Secret
 from meshway.problem import Problem
 from registry.api.answers import answer, caller, caller_of, once
+from registry.api.insight import sight_of
 from registry.api.rehearse import invalid_span, rehearse, span_of
 from registry.api.written import read_apply
-from registry.documents.applying import Key
+from registry.documents.applying import Applied, Key
+from registry.insight.effect import Effect
 from registry.manners.query import flag_of, query_of
+from registry.store.interface import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meshway.model.document import Spec
     from registry.core import Core
     from registry.gateways import Gateways
+    from registry.insight.asking import Asking
+    from registry.insight.sight import Sight
 
 PATH: Final = "/v1/apply"
 _KNOWN: Final = frozenset({"dry_run", "namespace", "rehearse", "allow_partial", "istio_retries"})
 
 
-def apply_router(core: Core, gateways: Gateways) -> APIRouter:
+class Foreseen(Applied, frozen=True, kw_only=True):
+    """What became of an apply. effect: of a dry run, to who may see numbers; not told while they cannot be read."""
+
+    effect: Effect | msgspec.UnsetType = msgspec.UNSET
+
+
+def apply_router(core: Core, gateways: Gateways, asking: Asking) -> APIRouter:
     router = APIRouter()
 
     @router.post(PATH)
@@ -65,6 +77,9 @@ def apply_router(core: Core, gateways: Gateways) -> APIRouter:
         if last_s is not None:
             rehearsal = await rehearse(core, gateways, [one for one, _ in documents], wanted.envelope.delete, last_s)
             applied = msgspec.structs.replace(applied, rehearsal=rehearsal)
+        if dry_run and caller_of(request).may_somewhere("insight:read"):
+            specs = {(one.kind, one.metadata.namespace, one.metadata.name): spec for one, spec in documents}
+            applied = await _foreseen(applied, specs, asking, sight_of(request))
         return answer(applied, revision=applied.revision)
 
     def existing(kind: str, namespace: str, name: str) -> dict[str, Any] | None:
@@ -76,6 +91,17 @@ def apply_router(core: Core, gateways: Gateways) -> APIRouter:
         return found
 
     return router
+
+
+async def _foreseen(
+    applied: Applied, specs: Mapping[tuple[str, str, str], Spec], asking: Asking, sight: Sight
+) -> Applied:
+    keys = [(one.kind, one.namespace, one.name) for one in applied.documents if one.result != "unchanged"]
+    try:
+        effect = await asking.effect([(key, specs.get(key)) for key in keys], sight)
+    except StoreUnavailable:
+        return applied
+    return Foreseen(**{name: getattr(applied, name) for name in applied.__struct_fields__}, effect=effect)
 
 
 def _last_s(query: Mapping[str, str], *, dry_run: bool) -> float | None:

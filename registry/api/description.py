@@ -198,7 +198,7 @@ def _apply() -> list[Operation]:
             ),
             body=body,
             consumes=("application/json", "application/yaml"),
-            answers={200: Applied, 409: _PROBLEM, 412: _PROBLEM},
+            answers={200: apply.Foreseen, 409: _PROBLEM, 412: _PROBLEM},
             example_body={"documents": [document], "delete": [], "if_match": []},
         )
     ]

@@ -8,6 +8,8 @@ import msgspec
 
 from meshway.telemetry import EDGES, INSTANCES, ROUTES, Key, Row, Rows, add_row
 from registry.insight.comparing import spans_of, versions_of
+from registry.insight.effect import SPAN_S as EFFECT_SPAN_S
+from registry.insight.effect import effect_of, touched_by
 from registry.insight.figures import Figures, figures_of
 from registry.insight.reading import finest_step_s, span_of
 from registry.insight.rolling import STEPS_S
@@ -18,8 +20,10 @@ from registry.insight.topology import Topology, topology_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from meshway.model.document import Spec
     from registry.gateways import GatewayState
     from registry.insight.comparing import Spans, Versions
+    from registry.insight.effect import DocumentKey, Effect
     from registry.insight.figures import Metric
     from registry.insight.reading import Reading
     from registry.insight.series import By, Series
@@ -142,26 +146,16 @@ class Asking:
             if namespace in (None, route.partition("/")[0])
         ]
 
-    async def edges_into(self, services: set[str], span: Span, sight: Sight) -> Rows:
-        """Calls of these services, by source and service."""
-
-        def sort(key: Key) -> Key | None:
-            return sight.edge(key) if key[1] in services else None
-
-        return await self._reading.rows(EDGES, *span, sort)
-
-    async def calls_of_routes(self, span: Span, sight: Sight) -> Rows:
-        """By Route."""
-
-        def sort(key: Key) -> Key | None:
-            seen = sight.route(key)
-            return None if seen is None or not seen[0] else (seen[0],)
-
-        return await self._reading.rows(ROUTES, *span, sort)
-
-    def lasting_s(self, span: Span) -> float:
-        """How long what is read of a span has lasted."""
-        return self._lasting(span)[2]
+    async def effect(self, changes: Iterable[tuple[DocumentKey, Spec | None]], sight: Sight) -> Effect:
+        """What the last minutes' calls say of documents that would change. Raises StoreUnavailable."""
+        now = self._reading.wall()
+        span = Span(now - EFFECT_SPAN_S, now)
+        touched = touched_by(changes, self._view)
+        touched.routes = set(filter(sight.sees, touched.routes))
+        touched.services = set(filter(sight.sees, touched.services))
+        routes = await self._reading.rows(ROUTES, *span, sight.route)
+        edges = await self._reading.rows(EDGES, *span, sight.edge)
+        return effect_of(touched, routes, edges, self._lasting(span)[2])
 
     async def _services(self, span: Span, sight: Sight) -> dict[str, ServiceSignals]:
         rows: Rows = {}

@@ -144,6 +144,27 @@ async def test_a_route_tells_when_it_was_used_last_and_one_that_never_was_says_s
     assert (items["unused"]["last_used"], items["unused"]["rules"]) == (None, [])
 
 
+async def test_a_dry_run_tells_whom_it_would_touch_and_an_apply_does_not(counted: RunningRegistry) -> None:
+    limit = {
+        "apiVersion": "meshway/v1",
+        "kind": "RateLimit",
+        "metadata": {"name": "cart", "namespace": "shop"},
+        "spec": {"targets": [{"service": "cart"}], "token_bucket": {"rate": "100/s"}},
+    }
+    dry = await counted.call("POST", "/v1/apply?dry_run=true", {"documents": [limit]})
+    effect = dry.json["effect"]
+    assert (effect["route_count"], effect["service_count"], effect["caller_count"]) == (1, 1, 2)
+    assert [share["name"] for share in effect["callers"]] == ["shop/web", "bank/ledger"]
+    assert effect["rps"] == pytest.approx(56 / 600, rel=0.05)
+    done = await counted.call("POST", "/v1/apply", {"documents": [limit]})
+    assert (done.status, "effect" in done.json) == (200, False)
+    again = await counted.call("POST", "/v1/apply?dry_run=true", {"documents": [limit]})
+    assert again.json["effect"]["route_count"] == 0, "nothing would change"
+    gone = {"delete": [{"kind": "RateLimit", "namespace": "shop", "name": "cart"}]}
+    deleted = await counted.call("POST", "/v1/apply?dry_run=true", gone)
+    assert deleted.json["effect"]["route_count"] == 1
+
+
 @pytest.mark.parametrize(
     ("asked", "path"),
     [
@@ -203,6 +224,10 @@ async def test_who_may_see_one_namespace_is_not_told_the_names_of_others(tmp_pat
             assert answer.status == 200
             assert b"bank" not in answer.body, what
             assert b"bank" in (await registry.call("GET", f"/v1/insight/{what}", None, everyone)).body, what
+        service = {"apiVersion": "meshway/v1", "kind": "Service", "metadata": {"name": "cart", "namespace": "shop"}}
+        draft = {"documents": [service | {"spec": {}}]}
+        dry = await registry.call("POST", "/v1/apply?dry_run=true", draft, viewer)
+        assert {share["name"] for share in dry.json["effect"]["callers"]} == {"shop/web", "hidden"}
         assert (await registry.call("GET", "/v1/insight/services?namespace=bank", None, viewer)).status == 404
         assert (await registry.call("GET", "/v1/insight/services", None, gateway)).status == 403
         assert (await registry.call("GET", "/v1/insight/services")).status == 401
