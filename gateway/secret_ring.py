@@ -9,8 +9,7 @@ from weakref import WeakSet
 
 from meshway.certificates import CertificateFault, read_bundle
 from meshway.issuers.key_ring import Forgetful
-from meshway.model.document import MESH_NAMESPACE
-from meshway.model.secret import may_refer
+from meshway.model.secret import SecretRef, may_refer
 from meshway.snapshot import SecretFrame
 
 Key = tuple[str, str]
@@ -48,13 +47,13 @@ class SecretRing:
             del self._held[key]
             self._tell(key[1])
 
-    def held(self, namespace: str, name: str) -> SecretFrame | None:
-        """The one that a document of this namespace means by the name; None: it is not known here."""
-        own = self._held.get((namespace, name))
-        if own is not None:
-            return own
-        shared = self._held.get((MESH_NAMESPACE, name))
-        return shared if shared is not None and may_refer(tuple(shared.share_with), namespace) else None
+    def held(self, namespace: str, wanted: SecretRef) -> SecretFrame | None:
+        """The one that a document of this namespace means; None: it is not known here."""
+        for place in wanted.namespaces(namespace):
+            found = self._held.get((place, wanted.secret))
+            if found is not None and (place == namespace or may_refer(tuple(found.share_with), namespace)):
+                return found
+        return None
 
     def frames(self) -> list[SecretFrame]:
         return list(self._held.values())
@@ -78,9 +77,9 @@ class ReadSecret(Generic[_T]):
     """
 
     def __init__(
-        self, ring: SecretRing, namespace: str, name: str, kinds: Collection[str], read: Callable[[Any], _T]
+        self, ring: SecretRing, namespace: str, wanted: SecretRef, kinds: Collection[str], read: Callable[[Any], _T]
     ) -> None:
-        self._ring, self._namespace, self._name = ring, namespace, name
+        self._ring, self._namespace, self._wanted = ring, namespace, wanted
         self._kinds, self._read = kinds, read
         self._found: tuple[Version[_T], ...] | None = None
 
@@ -88,7 +87,7 @@ class ReadSecret(Generic[_T]):
         """Newest first, those that are accepted at this time, each with until when (seconds since 1970)."""
         found = self._found
         if found is None:
-            frame = self._ring.held(self._namespace, self._name)
+            frame = self._ring.held(self._namespace, self._wanted)
             if frame is None or frame.type not in self._kinds:
                 return []
             found = self._found = tuple(

@@ -18,6 +18,7 @@ from gateway.secret_ring import ReadSecret
 from meshway.identity import Principal
 from meshway.issuers.link import IssuerLink
 from meshway.model.authentication import Introspection
+from meshway.model.secret import CLIENT_SECRET
 from meshway.outbound.connection import PlainError
 from meshway.tasks import spawn
 
@@ -155,7 +156,11 @@ def _texts(audience: Any) -> list[str]:
     return [one for one in listed if isinstance(one, str)]
 
 
-def read_client_secret(data: Any) -> str | None:
-    """data: of a Secret of type opaque."""
-    found = data.get("client_secret") if isinstance(data, Mapping) else None
-    return found if isinstance(found, str) and found else None
+def reading_client_secret(key: str | None) -> Callable[[Any], str | None]:
+    """Of a Secret of type opaque. key: which of its texts, None: `client_secret`."""
+
+    def read(data: Any) -> str | None:
+        found = data.get(key or CLIENT_SECRET) if isinstance(data, Mapping) else None
+        return found if isinstance(found, str) and found else None
+
+    return read

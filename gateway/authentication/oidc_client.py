@@ -1,7 +1,7 @@
 """A document's client at its OpenID provider: the code flow, with the secret that a Secret holds."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from gateway.authentication.session_cookie import SessionSeal
 from gateway.secret_ring import SecretRing
@@ -9,9 +9,7 @@ from meshway.issuers.code_flow import CodeFlow
 from meshway.issuers.key_ring import KeyRing
 from meshway.issuers.link import IssuerLink
 from meshway.model.oidc import Oidc
-from meshway.model.secret import secret_ref
-
-SECRET_KEY: Final = "client_secret"  # noqa: S105  # its name
+from meshway.model.secret import CLIENT_SECRET, secret_ref
 
 
 class Credentials(NamedTuple):
@@ -37,17 +35,17 @@ class OidcClient(CodeFlow):
         super().__init__(spec.issuer, spec.client_id, self._known_secret, keys, link, now, wall)
         self._namespace, self._title = namespace, title
         self._secrets = secrets
-        self._secret_name = secret_ref(spec.client_secret).secret
+        self._wanted = secret_ref(spec.client_secret)
         self._credentials: Credentials | None = None
 
     def credentials(self) -> Credentials | None:
         """None: the Secret is not known here, or of no use."""
         if self._credentials is None:
-            frame = self._secrets.held(self._namespace, self._secret_name)
+            frame = self._secrets.held(self._namespace, self._wanted)
             if frame is None or frame.type != "opaque" or not frame.versions:
                 return None
             version = frame.versions[0]
-            secret = version.data.get(SECRET_KEY) if isinstance(version.data, Mapping) else None
+            secret = version.data.get(self._wanted.key or CLIENT_SECRET) if isinstance(version.data, Mapping) else None
             if not isinstance(secret, str) or not secret or len(version.session_key) != 32:
                 return None
             owner = f"{self._title} {self.spec.issuer} {self.spec.client_id}"

@@ -1,10 +1,10 @@
 """Which Authentication a rule's calls must satisfy. What is known of tokens lives as long as the document."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from gateway.authentication.certificate_method import CertificateMethod, certificate_of
-from gateway.authentication.introspection_method import IntrospectionMethod, read_client_secret
+from gateway.authentication.introspection_method import IntrospectionMethod, reading_client_secret
 from gateway.authentication.key_method import KeyMethod, read_listed
 from gateway.authentication.oidc_client import OidcClient
 from gateway.authentication.oidc_method import OidcMethod
@@ -40,7 +40,7 @@ from meshway.model.authentication import (
 )
 from meshway.model.listener import TRUST_MESH
 from meshway.model.oidc import Oidc
-from meshway.model.secret import secret_ref
+from meshway.model.secret import SecretRef, secret_ref
 
 STEP: Final = "authentication"
 _SIGNATURE: Final = (CredentialPlace(header="Signature-Input"), CredentialPlace(header="Signature"))
@@ -196,12 +196,16 @@ def _secrets_of(method: AuthenticationMethod) -> Iterator[str]:
         yield secret_ref(method.introspection.client_secret).secret
 
 
+def _ref_of(jwks: Mapping[str, Any]) -> SecretRef:
+    return SecretRef(secret=jwks["secret"], namespace=jwks.get("namespace"))
+
+
 def _token_method(entry: Entry[Authentication], jwt: Jwt, path: str, parts: Parts) -> TokenMethod:
     keys: Keys
     if jwt.jwks_uri is not None:
         keys = FetchedKeys(parts.keys, jwt.jwks_uri, float(jwt.jwks_max_stale))
     elif jwt.jwks is not None and "secret" in jwt.jwks:
-        keys = SecretKeys(ReadSecret(parts.secrets, entry.namespace, jwt.jwks["secret"], ("jwks",), read_set))
+        keys = SecretKeys(ReadSecret(parts.secrets, entry.namespace, _ref_of(jwt.jwks), ("jwks",), read_set))
     else:
         keys = InlineKeys(_inline_keys(jwt, path))
     policy, is_only = f"Authentication {entry.title}", len(entry.spec.methods) == 1
@@ -211,44 +215,43 @@ def _token_method(entry: Entry[Authentication], jwt: Jwt, path: str, parts: Part
 def _key_method(entry: Entry[Authentication], spec: ApiKey, parts: Parts) -> KeyMethod:
     listed = None
     if spec.secret is not None:
-        name = secret_ref(spec.secret).secret
-        listed = ReadSecret(parts.secrets, entry.namespace, name, ("api_key_set",), read_listed)
+        listed = ReadSecret(parts.secrets, entry.namespace, secret_ref(spec.secret), ("api_key_set",), read_listed)
     policy = f"Authentication {entry.title}"
     return KeyMethod(entry.namespace, policy, parts.consumers, listed, parts.now, parts.wall)
 
 
 def _password_method(entry: Entry[Authentication], spec: Basic, parts: Parts) -> PasswordMethod:
-    name, policy = secret_ref(spec.secret).secret, f"Authentication {entry.title}"
-    users = ReadSecret(parts.secrets, entry.namespace, name, ("basic_users",), read_users)
+    wanted, policy = secret_ref(spec.secret), f"Authentication {entry.title}"
+    users = ReadSecret(parts.secrets, entry.namespace, wanted, ("basic_users",), read_users)
     return PasswordMethod(entry.namespace, policy, parts.consumers, users, parts.passwords, parts.now, parts.wall)
 
 
 def _signature_method(entry: Entry[Authentication], spec: Hmac, parts: Parts) -> tuple[Credentials, Method]:
-    name, policy = secret_ref(spec.keys).secret, f"Authentication {entry.title}"
-    keys = ReadSecret(parts.secrets, entry.namespace, name, ("hmac_keys", "jwks"), read_signing_keys)
+    wanted, policy = secret_ref(spec.keys), f"Authentication {entry.title}"
+    keys = ReadSecret(parts.secrets, entry.namespace, wanted, ("hmac_keys", "jwks"), read_signing_keys)
     method = SignatureMethod(spec, policy, keys, parts.nonces, parts.now, parts.wall)
     return signature_of([component.encode() for component in spec.components]), method
 
 
 def _introspection_method(entry: Entry[Authentication], spec: Introspection, parts: Parts) -> IntrospectionMethod:
-    name, policy = secret_ref(spec.client_secret).secret, f"Authentication {entry.title}"
-    secret = ReadSecret(parts.secrets, entry.namespace, name, ("opaque",), read_client_secret)
+    wanted, policy = secret_ref(spec.client_secret), f"Authentication {entry.title}"
+    secret = ReadSecret(parts.secrets, entry.namespace, wanted, ("opaque",), reading_client_secret(wanted.key))
     link = parts.issuers.apart("introspection")
     return IntrospectionMethod(spec, entry.namespace, policy, secret, parts.consumers, link, parts.now, parts.wall)
 
 
 def _certificate_method(entry: Entry[Authentication], spec: Mtls, parts: Parts) -> tuple[Credentials, Method]:
     """Its Secret is the Listener's matter, which believes certificates by it; here it is only named."""
-    name = secret_ref(spec.trust).secret
+    wanted = secret_ref(spec.trust)
 
     def authority() -> str:
-        if name == TRUST_MESH:
+        if wanted.secret == TRUST_MESH:
             return TRUST_MESH
-        frame = parts.secrets.held(entry.namespace, name)
+        frame = parts.secrets.held(entry.namespace, wanted)
         return "" if frame is None else "/".join(frame.key)
 
     policy = f"Authentication {entry.title}"
-    method = CertificateMethod(spec, policy, name, lambda: parts.trust_domain, parts.now)
+    method = CertificateMethod(spec, policy, wanted.secret, lambda: parts.trust_domain, parts.now)
     return certificate_of(authority), method
 
 

@@ -22,10 +22,11 @@ from meshway.model.listener import (
     face_of,
     has_tls,
 )
-from meshway.model.secret import secret_ref
+from meshway.model.secret import SecretRef, secret_ref
 
 KINDS: Final = ("Listener", "Certificate")
 
+BY_THE_MESH: Final = SecretRef(secret=TRUST_MESH)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -38,7 +39,7 @@ def _as_started(usual: ConnectionLimits) -> ConnectionLimits:
 
 @dataclass(slots=True, frozen=True)
 class ListenerPlan:
-    """client_auth: `none optional require`. trust: `mesh`, or the name of a Secret of namespace `mesh`.
+    """client_auth: `none optional require`. trust: BY_THE_MESH, or a Secret of namespace `mesh`.
 
     default: namespace and name of the Certificate for no or an unknown name. hsts: a header line, or b"".
 
@@ -57,7 +58,7 @@ class ListenerPlan:
 
     min_version: str = "1.2"
     client_auth: str = "none"
-    trust: str = TRUST_MESH
+    trust: SecretRef = BY_THE_MESH
     default: tuple[str, str] | None = None
     hsts: bytes = b""
     hosts: Callable[[bytes], bool] | None = None
@@ -89,7 +90,7 @@ def _plan(name: str, spec: Listener) -> ListenerPlan:
         handshakes=None if spec.limits is None else spec.limits.handshakes,
         min_version=tls.min_version,
         client_auth=tls.client_auth or ("optional" if face == MESH and is_tls else "none"),
-        trust=TRUST_MESH if tls.trust is None else secret_ref(tls.trust).secret,
+        trust=BY_THE_MESH if tls.trust is None else secret_ref(tls.trust),
         default=None if tls.default is None else (MESH_NAMESPACE, tls.default),
         hsts=b"" if spec.hsts is None else _hsts_line(spec.hsts),
         hosts=_compile_hosts(spec.hosts),

@@ -83,8 +83,8 @@ def _tls(block: UpstreamTls | None, source: str) -> TlsSettings | None:
         mode=block.mode,
         sni=block.sni or "",
         names=block.subject_alt_names,
-        ca="" if block.ca is None else secret_ref(block.ca).secret,
-        certificate="" if block.certificate is None else secret_ref(block.certificate).secret,
+        ca=None if block.ca is None else secret_ref(block.ca),
+        certificate=None if block.certificate is None else secret_ref(block.certificate),
         namespace=source.partition(" ")[2].partition("/")[0],
     )
 

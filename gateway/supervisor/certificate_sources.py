@@ -20,7 +20,7 @@ from gateway.secret_ring import SecretRing
 from meshway.certificates import MAX_PEM, CertificateFault, Pair, Urgency, covers, read_pair, urgency
 from meshway.model.certificate import Certificate, CertificateFiles, Expiry, issued_name
 from meshway.model.document import MESH_NAMESPACE
-from meshway.model.secret import secret_ref
+from meshway.model.secret import SecretRef, secret_ref
 from meshway.snapshot import Change
 
 READ_AGAIN_S: Final = 10.0
@@ -86,8 +86,8 @@ class CertificateSources:
                 self._drop({key})
             elif (known := self._sources.get(key)) is None or known.spec != entry.spec:
                 self._sources[key] = _Source(entry.spec, pair=None if known is None else known.pair)
-                if (name := _secret_name(key, entry.spec)) is not None:
-                    self._secrets.watch(name, self)
+                if (wanted := _secret_of(key, entry.spec)) is not None:
+                    self._secrets.watch(wanted.secret, self)
         if diff.documents:
             self.wake()
 
@@ -148,12 +148,12 @@ class CertificateSources:
 
     def _read_secret(self, key: DocumentKey, spec: Certificate) -> tuple[tuple[bytes, bytes], str]:
         """As `_read`."""
-        name = _secret_name(key, spec)
-        assert name is not None
-        frame = self._secrets.held(key[1], name)
+        wanted = _secret_of(key, spec)
+        assert wanted is not None
+        frame = self._secrets.held(key[1], wanted)
         if frame is None or frame.type != "tls":
             lacking = "the mesh has issued none yet" if spec.mesh_ca is not None else ""
-            return (b"", b""), lacking or f'Secret "{name}" is not known here, or of another type'
+            return (b"", b""), lacking or f'Secret "{wanted.secret}" is not known here, or of another type'
         data = frame.versions[0].data
         return (str(data["certificate"]).encode(), str(data["private_key"]).encode()), ""
 
@@ -207,11 +207,11 @@ class CertificateSources:
             self._on_refused()
 
 
-def _secret_name(key: DocumentKey, spec: Certificate) -> str | None:
-    """Under which the pair is held, None: it is in files."""
+def _secret_of(key: DocumentKey, spec: Certificate) -> SecretRef | None:
+    """By which the pair is held, None: it is in files."""
     if spec.mesh_ca is not None:
-        return issued_name(key[2])
-    return None if spec.secret is None else secret_ref(spec.secret).secret
+        return SecretRef(secret=issued_name(key[2]), namespace="own")
+    return None if spec.secret is None else secret_ref(spec.secret)
 
 
 def _source_path(spec: Certificate) -> str:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from meshway.model.secret import SecretRef
 from meshway.outbound.health import HealthCheckSettings
 
 
@@ -92,8 +93,8 @@ class TlsSettings:
     mode: str
     sni: str = ""
     names: tuple[str, ...] = ()
-    ca: str = ""
-    certificate: str = ""
+    ca: SecretRef | None = None
+    certificate: SecretRef | None = None
     namespace: str = ""
 
 

@@ -57,19 +57,19 @@ class UpstreamContexts:
         return self._authorities(tls), self._pair(tls)
 
     def _authorities(self, tls: TlsSettings) -> bytes | None:
-        if not tls.ca:
+        if tls.ca is None:
             return None
         believed = authorities(self._secrets.held(tls.namespace, tls.ca), self._wall())
         if believed is None:
-            raise CertificateFault(f'Secret "{tls.ca}" is not known here, or of another type')
+            raise CertificateFault(f'Secret "{tls.ca.secret}" is not known here, or of another type')
         return believed.contents
 
     def _pair(self, tls: TlsSettings) -> Pair | None:
-        if not tls.certificate:
+        if tls.certificate is None:
             return None
         frame = self._secrets.held(tls.namespace, tls.certificate)
         if frame is None or frame.type != "tls":
-            raise CertificateFault(f'Secret "{tls.certificate}" is not known here, or of another type')
+            raise CertificateFault(f'Secret "{tls.certificate.secret}" is not known here, or of another type')
         data = frame.versions[0].data
         return read_pair(str(data["certificate"]).encode(), str(data["private_key"]).encode())
 

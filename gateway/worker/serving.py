@@ -102,8 +102,8 @@ class Serving:
         listener.trusted_proxies = usual if plan.trusted_proxies is None else plan.trusted_proxies
         if listener.tls is not None:
             listener.tls.at_once = AT_ONCE if plan.handshakes is None else plan.handshakes
-            if plan.trust != TRUST_MESH:
-                self._secrets.watch(plan.trust, self)
+            if plan.trust.secret != TRUST_MESH:
+                self._secrets.watch(plan.trust.secret, self)
 
     def take_identity(self, pair: Pair) -> None:
         """The gateway's own of the mesh: services that call it are shown that, where no document says otherwise."""
@@ -124,7 +124,7 @@ class Serving:
         Of a Secret all versions that are accepted."""
         if plan.client_auth == "none":
             return "", None
-        if plan.trust == TRUST_MESH:
+        if plan.trust.secret == TRUST_MESH:
             return TRUST_MESH, "".join(self._trust.roots).encode() or None
         frame = self._secrets.held(MESH_NAMESPACE, plan.trust)
         believed = authorities(frame, self._wall())

@@ -18,7 +18,7 @@ from meshway.model.authentication import (
     Jwt,
     Mtls,
 )
-from meshway.model.document import LABEL_PATTERN
+from meshway.model.document import LABEL_PATTERN, MESH_NAMESPACE
 from meshway.model.names import REFUSED_HEADERS, TOKEN
 from meshway.model.oidc import Oidc
 from meshway.model.oidc_rules import LOOPBACK_HOSTS, OIDC_RULES, is_issuer
@@ -87,8 +87,11 @@ def _keys(part: Any) -> Iterator[Finding]:
     if part.jwks is None:
         return
     if "secret" in part.jwks:
-        if part.jwks.keys() != {"secret"} or not re.search(LABEL_PATTERN, str(part.jwks["secret"])):
-            yield Finding(".jwks", "bad_name", "names a Secret by {secret: NAME}, and nothing else")
+        is_named = part.jwks.keys() <= {"secret", "namespace"} and re.search(LABEL_PATTERN, str(part.jwks["secret"]))
+        if not is_named or part.jwks.get("namespace", "own") not in ("own", MESH_NAMESPACE):
+            yield Finding(
+                ".jwks", "bad_name", "names a Secret by {secret: NAME, namespace: own | mesh}, and nothing else"
+            )
         return
     try:
         keys = read_keys(part.jwks)

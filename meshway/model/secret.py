@@ -12,14 +12,22 @@ SecretType = Literal["opaque", "tls", "api_key_set", "basic_users", "hmac_keys",
 # Those that a gateway or registry shows to others; the rest is what it measures others by, and may be several.
 SERVING: Final[frozenset[str]] = frozenset({"opaque", "tls"})
 EVERY_NAMESPACE: Final = "*"
+CLIENT_SECRET: Final = "client_secret"  # noqa: S105 - the name of a text of an opaque one
 
 
 class SecretRef(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A Secret of the document's namespace or, where that has none of the name, of `mesh`. The name is short for it."""
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"key", "namespace"})
+    """A Secret of the document's namespace or, where that has none of the name, of `mesh`; namespace: of that alone.
+    key: which text of one of type opaque, where that holds several. The name is short for it."""
 
     secret: Label
+    key: Annotated[str, Meta(min_length=1, max_length=253)] | None = None
+    namespace: Literal["own", "mesh"] | None = None
+
+    def namespaces(self, own: str) -> tuple[str, ...]:
+        """Where it is looked for, in this order. own: the document's namespace."""
+        if self.namespace is not None:
+            return (own if self.namespace == "own" else MESH_NAMESPACE,)
+        return (own, MESH_NAMESPACE)
 
 
 class SecretVersion(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

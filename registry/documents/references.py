@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 
 from meshway.model.access_policy import AccessPolicy
-from meshway.model.authentication import Authentication
+from meshway.model.authentication import Authentication, AuthenticationMethod
 from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.listener import (
@@ -23,7 +23,7 @@ from meshway.model.listener import (
 from meshway.model.nearest import did_you_mean
 from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route, Rule
-from meshway.model.secret import Secret, may_refer, secret_ref
+from meshway.model.secret import Secret, SecretRef, may_refer, secret_ref
 from meshway.model.service import Service, ServicePort
 from meshway.model.traffic_policy import TrafficPolicy, UpstreamTls
 from registry.documents.matching import is_in_subset
@@ -75,10 +75,10 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
             return (*_of_targets(spec.targets, namespace), *_of_substitutes(spec, namespace))
         case Certificate():
             of = () if spec.secret is None else (spec.secret,)
-            secrets = (Reference("spec.secret", "secret", namespace, secret_ref(one).secret, "tls") for one in of)
+            secrets = (_of_secret("spec.secret", namespace, secret_ref(one), "tls") for one in of)
             return (*_of_listeners(spec.listeners, "tls"), *secrets)
-        case Listener() if (name := _trusted_secret(spec)) is not None:
-            return (Reference("spec.tls.trust", "secret", namespace, name, "ca_bundle"),)
+        case Listener() if (wanted := _trusted_secret(spec)) is not None:
+            return (_of_secret("spec.tls.trust", namespace, wanted, "ca_bundle"),)
         case AccessPolicy():
             service = None if spec.external is None else spec.external.service
             asked = () if service is None else (service,)
@@ -128,13 +128,16 @@ def fault_of(reference: Reference, draft: Draft) -> str:
 
 
 def referred_secret(reference: Reference, find: Callable[[DocumentKey], DocumentRow | None]) -> DocumentRow | None:
-    """The namespace's own, else the one of the mesh that is shared with it. find: a document by its key."""
-    own = find(("Secret", reference.namespace, reference.name))
-    if own is not None:
-        return own
-    shared = find(("Secret", MESH_NAMESPACE, reference.name))
-    spec = None if shared is None else cast("Secret | None", shared.spec)
-    return shared if spec is not None and may_refer(spec.share_with, reference.namespace) else None
+    """The namespace's own, else the one of the mesh that is shared with it, or that of these that is asked for. find: a
+    document by its key."""
+    for place in reference.places:
+        found = find(("Secret", place, reference.name))
+        if found is not None and place == reference.namespace:
+            return found
+        spec = None if found is None else cast("Secret | None", found.spec)
+        if spec is not None and may_refer(spec.share_with, reference.namespace):
+            return found
+    return None
 
 
 def is_without_instances(reference: Reference, draft: Draft) -> bool:
@@ -154,9 +157,10 @@ def is_without_instances(reference: Reference, draft: Draft) -> bool:
 
 def targets_of(reference: Reference) -> tuple[DocumentKey, ...]:
     """The document it refers to, which for a service may not be written; of a list all that may be meant."""
-    if reference.to in ("ip_list", "secret"):
-        kind = "IpList" if reference.to == "ip_list" else "Secret"
-        return tuple((kind, namespace, reference.name) for namespace in (reference.namespace, MESH_NAMESPACE))
+    if reference.to == "ip_list":
+        return tuple(("IpList", namespace, reference.name) for namespace in (reference.namespace, MESH_NAMESPACE))
+    if reference.to == "secret":
+        return tuple(("Secret", namespace, reference.name) for namespace in reference.places)
     if reference.to == "listener":
         return (("Listener", MESH_NAMESPACE, reference.name),)
     kind = "Route" if reference.to in ("route", "rule") else "Service"
@@ -218,40 +222,46 @@ def _of_listeners(names: Sequence[str], wanted: str) -> Iterator[Reference]:
             yield Reference(f"spec.listeners[{at}]", "listener", MESH_NAMESPACE, name, wanted)
 
 
-def _trusted_secret(spec: Listener) -> str | None:
-    trust = None if spec.tls is None or spec.tls.trust is None else secret_ref(spec.tls.trust).secret
-    return None if trust == TRUST_MESH else trust
+def _of_secret(path: str, namespace: str, wanted: SecretRef, types: str) -> Reference:
+    places = tuple(dict.fromkeys(wanted.namespaces(namespace)))
+    return Reference(path, "secret", namespace, wanted.secret, types, places, wanted.key or "")
+
+
+def _trusted_secret(spec: Listener) -> SecretRef | None:
+    trust = None if spec.tls is None or spec.tls.trust is None else secret_ref(spec.tls.trust)
+    return None if trust is None or trust.secret == TRUST_MESH else trust
 
 
 def _of_upstream_tls(tls: UpstreamTls, namespace: str) -> Iterator[Reference]:
     for field, kind in (("ca", "ca_bundle"), ("certificate", "tls")):
         written = getattr(tls, field)
         if written is not None:
-            yield Reference(f"spec.tls.{field}", "secret", namespace, secret_ref(written).secret, kind)
+            yield _of_secret(f"spec.tls.{field}", namespace, secret_ref(written), kind)
 
 
 def _of_methods(spec: Authentication, namespace: str) -> Iterator[Reference]:
     for at, method in enumerate(spec.methods):
-        path = f"spec.methods[{at}]"
-        if method.jwt is not None and method.jwt.jwks is not None and "secret" in method.jwt.jwks:
-            yield Reference(f"{path}.jwt.jwks.secret", "secret", namespace, method.jwt.jwks["secret"], "jwks")
-        if method.api_key is not None and method.api_key.secret is not None:
-            name = secret_ref(method.api_key.secret).secret
-            yield Reference(f"{path}.api_key.secret", "secret", namespace, name, "api_key_set")
-        if method.mtls is not None and (name := secret_ref(method.mtls.trust).secret) != TRUST_MESH:
-            yield Reference(f"{path}.mtls.trust", "secret", namespace, name, "ca_bundle")
-        if method.hmac is not None:
-            name = secret_ref(method.hmac.keys).secret
-            yield Reference(f"{path}.hmac.keys", "secret", namespace, name, "hmac_keys jwks")
-        if method.oidc is not None:
-            name = secret_ref(method.oidc.client_secret).secret
-            yield Reference(f"{path}.oidc.client_secret", "secret", namespace, name, "opaque")
-        if method.introspection is not None:
-            name = secret_ref(method.introspection.client_secret).secret
-            yield Reference(f"{path}.introspection.client_secret", "secret", namespace, name, "opaque")
-        if method.basic is not None:
-            name = secret_ref(method.basic.secret).secret
-            yield Reference(f"{path}.basic.secret", "secret", namespace, name, "basic_users")
+        for field, wanted, types in _secrets_of(method):
+            yield _of_secret(f"spec.methods[{at}].{field}", namespace, wanted, types)
+
+
+def _secrets_of(method: AuthenticationMethod) -> Iterator[tuple[str, SecretRef, str]]:
+    """Path, Secret and the types it may have."""
+    jwks = None if method.jwt is None else method.jwt.jwks
+    if jwks is not None and "secret" in jwks:
+        yield "jwt.jwks.secret", SecretRef(secret=jwks["secret"], namespace=jwks.get("namespace")), "jwks"
+    if method.api_key is not None and method.api_key.secret is not None:
+        yield "api_key.secret", secret_ref(method.api_key.secret), "api_key_set"
+    if method.mtls is not None and secret_ref(method.mtls.trust).secret != TRUST_MESH:
+        yield "mtls.trust", secret_ref(method.mtls.trust), "ca_bundle"
+    if method.hmac is not None:
+        yield "hmac.keys", secret_ref(method.hmac.keys), "hmac_keys jwks"
+    if method.oidc is not None:
+        yield "oidc.client_secret", secret_ref(method.oidc.client_secret), "opaque"
+    if method.introspection is not None:
+        yield "introspection.client_secret", secret_ref(method.introspection.client_secret), "opaque"
+    if method.basic is not None:
+        yield "basic.secret", secret_ref(method.basic.secret), "basic_users"
 
 
 def _of_target(target: Target, namespace: str, path: str) -> Iterator[Reference]:
@@ -291,14 +301,28 @@ def _dangling_secret(reference: Reference, draft: Draft) -> str | None:
     row = referred_secret(reference, draft.document)
     wanted = reference.part.split()
     if row is not None:
-        kind = cast("Secret", row.spec).type if row.spec is not None else ""
-        return None if kind in wanted else f'Secret "{reference.name}" is {kind}, not {" or ".join(wanted)}'
-    if draft.document(("Secret", MESH_NAMESPACE, reference.name)) is not None:
+        spec = cast("Secret | None", row.spec)
+        kind = "" if spec is None else spec.type
+        if kind not in wanted:
+            return f'Secret "{reference.name}" is {kind}, not {" or ".join(wanted)}'
+        return None if spec is None or not reference.key else _missing_key(reference, spec)
+    shared = draft.document(("Secret", MESH_NAMESPACE, reference.name))
+    if shared is not None and MESH_NAMESPACE in reference.places:
         return (
             f'Secret "{reference.name}" of {MESH_NAMESPACE} is not shared with namespace {reference.namespace}: '
             f"its spec says so by share_with: [{reference.namespace}]"
         )
-    return f'"{reference.name}" is no Secret in {_own_or_mesh(reference)}'
+    looked = ", nor in ".join(reference.places)
+    return f'"{reference.name}" is no Secret in namespace {looked}'
+
+
+def _missing_key(reference: Reference, spec: Secret) -> str | None:
+    if spec.type != "opaque":
+        return f"key is for Secrets of type opaque, which hold several texts, and this one is {spec.type}"
+    names = spec.versions[0].keys if spec.versions else ()
+    if reference.key in names:
+        return None
+    return f'Secret "{reference.name}" has no text "{reference.key}"{did_you_mean(reference.key, names)}'
 
 
 def _dangling_listener(reference: Reference, draft: Draft) -> str | None:

@@ -91,7 +91,8 @@ class InstanceRow(msgspec.Struct, frozen=True, gc=False):
 class Reference(msgspec.Struct, frozen=True):
     """What a document says of another; path: where. part: a Service's subset or port, a Route's rule, of a Secret the
     types it may have (`hmac_keys jwks`), of a Listener what it must be (`edge`, `tls`). namespace: the
-    document's own, where another's is not named.
+    document's own, where another's is not named. places: namespaces in which a Secret is looked for, in this order.
+    key: the text of it that is meant, "" = the one that has its usual name.
     """
 
     path: str
@@ -99,6 +100,8 @@ class Reference(msgspec.Struct, frozen=True):
     namespace: str
     name: str
     part: str = ""
+    places: tuple[str, ...] = ()
+    key: str = ""
 
 
 class DocumentRow(msgspec.Struct, frozen=True):

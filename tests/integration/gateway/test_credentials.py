@@ -5,6 +5,7 @@ import json
 import threading
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.filters import claim_headers
@@ -189,6 +190,21 @@ async def test_names_and_passwords_are_checked_beside_the_loop_and_remembered_fo
         assert all(not request.values(b"authorization") for request in upstream.requests)
         gateway.secrets.take(contents("users", "basic_users", [users[1]]))
         assert await statuses(gateway, *good) == [401, 200, 401]
+
+
+@pytest.mark.proves("SecretRef.namespace")
+async def test_a_secret_is_of_the_namespace_that_is_asked_for() -> None:
+    users = {namespace: [{"username": namespace, "hash": hashed("right")}] for namespace in ("default", "mesh")}
+    async with services(saying("1")) as books, compiled_gateway(*books, route(to("books"))) as gateway:
+        for namespace, listed in users.items():
+            frame = contents("users", "basic_users", listed, namespace=namespace)
+            gateway.secrets.take(msgspec.structs.replace(frame, share_with=["default"]))
+        for said, believed in (({}, "default"), ({"namespace": "own"}, "default"), ({"namespace": "mesh"}, "mesh")):
+            gateway.apply(authentication({"basic": {"secret": {"secret": "users"} | said}}))
+            for name in users:
+                assert await statuses(gateway, password(name, "right")) == [200 if name == believed else 401]
+        gateway.secrets.take(contents("users", "basic_users", users["mesh"], namespace="mesh"))  # not shared any more
+        assert await statuses(gateway, password("mesh", "right")) == [401]
 
 
 async def test_above_the_line_for_passwords_callers_are_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:

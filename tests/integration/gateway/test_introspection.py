@@ -168,6 +168,18 @@ async def test_another_secret_makes_it_ask_anew_and_without_one_nobody_is_let_in
         assert (status, json.loads(body)["policy"]) == (503, "Authentication default/people")
 
 
+@pytest.mark.proves("SecretRef.key")
+async def test_the_text_of_a_secret_is_shown_that_is_asked_for() -> None:
+    async with bench(client_secret={"secret": "idp", "key": "gateway"}) as found:
+        found.says["opaque-1"] = answer(active=True, sub="ann")
+        assert (await found.ask(fields=BEARER))[0] == 503
+        found.gateway.secrets.take(contents("idp", "opaque", {"client_secret": "s3 cret", "gateway": "its own"}))
+        assert (await found.ask(fields=BEARER))[0] == 200
+        (asked,) = found.issuer.requests
+        (shown,) = asked.values(b"authorization")
+        assert base64.b64decode(shown.partition(b" ")[2]) == b"gate%3Away:its+own"
+
+
 async def test_one_question_is_put_for_all_who_show_a_token_at_once() -> None:
     async with bench() as found:
         found.says["opaque-1"] = None

@@ -14,6 +14,7 @@ from gateway.trust import Trust
 from gateway.upstream.cluster_settings import TlsSettings
 from gateway.wire.upstream_tls import UpstreamContexts
 from meshway.certificates import read_pair
+from meshway.model.secret import SecretRef
 from meshway.outbound.health import HEALTH_CHECK, Check, ask, settings_of
 from meshway.snapshot import Change
 from meshway.tasks import spawn
@@ -201,9 +202,9 @@ async def test_health_checks_are_made_by_tls_too() -> None:
         gateway.secrets.take(contents("ca", "ca_bundle", ROOT.pem.decode()))
         secure = securing(UpstreamContexts(gateway.secrets, Trust, lambda: None))
         for tls, failure in (
-            (TlsSettings("simple", ca="ca", namespace="default"), ""),
-            (TlsSettings("simple", ca="ca", namespace="default", sni="other.example"), "protocol"),
-            (TlsSettings("simple", ca="none", namespace="default"), "protocol"),
+            (TlsSettings("simple", ca=SecretRef(secret="ca"), namespace="default"), ""),
+            (TlsSettings("simple", ca=SecretRef(secret="ca"), namespace="default", sni="other.example"), "protocol"),
+            (TlsSettings("simple", ca=SecretRef(secret="none"), namespace="default"), "protocol"),
         ):
             secured = ("default", "books", tls)
             check = Check("127.0.0.1", upstream.port, settings_of(HEALTH_CHECK), secured=secured)

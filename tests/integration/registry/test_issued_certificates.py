@@ -14,6 +14,7 @@ from gateway.secret_ring import SecretRing
 from meshway.certificates import Pair, read_pair
 from meshway.client.credential import Key
 from meshway.model.certificate import issued_name
+from meshway.model.secret import SecretRef
 from meshway.snapshot import SecretFrame, decode_frame
 from registry.certificates.issuer import Issuer
 from tests.parts.conditions import until
@@ -51,7 +52,7 @@ def told(registry: RunningRegistry) -> Pair | None:
         taken = taken[4 + size :]
         if isinstance(frame, SecretFrame):
             ring.take(frame)
-    held = ring.held("default", issued_name("own"))
+    held = ring.held("default", SecretRef(secret=issued_name("own")))
     if held is None:
         return None
     data = held.versions[0].data

@@ -13,6 +13,7 @@ from meshway.jwt import verify
 from meshway.jwt_keys import KeySet, read_keys
 from meshway.model.authentication import Jwt
 from meshway.model.match import StringMatch
+from meshway.model.secret import SecretRef
 from meshway.snapshot import SecretContents, SecretFrame
 from tests.parts.tokens import AUDIENCE, ISSUER, SigningKey, claims, token
 
@@ -124,7 +125,7 @@ def test_a_token_by_a_version_of_a_secret_that_is_over_is_not_believed_for_the_r
     older = SecretContents(clock.wall() + 20.0, {"keys": [KEY.jwk()]})
     ring.take(SecretFrame(namespace="a", name="keys", type="jwks", share_with=[], versions=[newer, older]))
     spec = Jwt(issuer=ISSUER, audiences=(AUDIENCE,), jwks={"secret": "keys"})
-    keys = SecretKeys(ReadSecret(ring, "a", "keys", ("jwks",), read_set))
+    keys = SecretKeys(ReadSecret(ring, "a", SecretRef(secret="keys"), ("jwks",), read_set))
     method = TokenMethod(spec, "a", "Authentication a/b", keys, ConsumerRing(), clock.now, clock.wall, is_only=True)
     shown = text(clock)
     fresh = token(other, claims(iat=clock.wall(), exp=clock.wall() + 3600.0), kid="k2").encode()

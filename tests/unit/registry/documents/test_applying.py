@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from meshway.problem import Problem
+from meshway.sealing import KEY_BYTES, Sealing
 from registry.documents.applying import Apply, Delete, Guard, Key, Put, Stored, Written
 from tests.parts.registry_bench import Bench, route_to, written
 
@@ -325,6 +326,7 @@ def test_of_many_wrong_services_the_first_are_told_with_what_was_meant() -> None
     assert hinted == [0, 1, 2, 3, 4]
 
 
+HASH = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$c29tZWhhc2hzb21laGFzaA"
 OWN_LISTENER = {"port": 9000, "protocol": "http"}
 
 
@@ -362,3 +364,46 @@ def test_an_address_and_port_are_one_listeners_of_those_that_every_gateway_has()
     ]
     for spec in ({"address": "::1"}, {"enabled": False}, {"gateways": ["gw-1"]}):
         bench.apply(written("Listener", "b", OWN_LISTENER | spec, "mesh"))
+
+
+SECRET_PROBLEMS = (
+    ({"secret": "own"}, None),
+    ({"secret": "shared"}, None),
+    ({"secret": "shared", "namespace": "mesh"}, None),
+    ({"secret": "shared", "namespace": "own"}, "unknown_reference"),
+    ({"secret": "own", "namespace": "mesh"}, "unknown_reference"),
+    ({"secret": "private", "namespace": "mesh"}, "unknown_reference"),
+    ({"secret": "own", "key": "b"}, None),
+    ({"secret": "own", "key": "c"}, "wrong_type"),
+)
+
+
+@pytest.mark.parametrize(("wanted", "code"), SECRET_PROBLEMS)
+def test_a_secret_is_found_where_and_by_the_text_that_is_asked_for(wanted: dict[str, str], code: str | None) -> None:
+    bench, sealing = Bench(), Sealing(bytes(KEY_BYTES))
+    opaque = {"type": "opaque", "data": {"a": "1", "b": "2", "client_secret": "3"}}
+    secrets = [
+        written("Secret", "own", opaque),
+        written("Secret", "shared", opaque | {"share_with": ["default"]}, "mesh"),
+        written("Secret", "private", opaque, "mesh"),
+    ]
+    oidc = {"issuer": "https://id.example", "client_id": "shop", "client_secret": wanted}
+    route = written("Route", "r", {"rules": [{"respond": {"status": 200}}]})
+    spec = {"targets": [{"route": "r"}], "methods": [{"oidc": oidc}]}
+    bench.commit(Apply([*secrets, route], (), "tests", sealing=sealing))
+    write = Apply([written("Authentication", "a", spec)], (), "tests", sealing=sealing)
+    if code is None:
+        bench.commit(write)
+        return
+    with pytest.raises(Problem) as raised:
+        bench.commit(write)
+    assert [(error.path, error.code) for error in raised.value.errors] == [("spec.methods[0].oidc.client_secret", code)]
+
+
+def test_only_an_opaque_secret_has_texts_to_choose_from() -> None:
+    bench, sealing = Bench(), Sealing(bytes(KEY_BYTES))
+    users = {"type": "basic_users", "data": [{"username": "ada", "hash": HASH}]}
+    spec = {"methods": [{"basic": {"secret": {"secret": "users", "key": "ada"}}}]}
+    documents = [written("Secret", "users", users), written("Authentication", "a", spec)]
+    with pytest.raises(Problem, match="key is for Secrets of type opaque"):
+        bench.commit(Apply(documents, (), "tests", sealing=sealing))
