@@ -41,8 +41,8 @@ _log = logging.getLogger("registry.identity")
 
 
 class Identity:
-    """behind: the live gateways that do not run a revision. lifetime_s: of leaves. wall: seconds since 1970. reviews: as
-    in Enrolment."""
+    """behind: the live gateways that do not run a revision. lifetime_s: of leaves. wall: seconds since 1970. reviews:
+    as in Enrolment."""
 
     def __init__(
         self,

@@ -24,7 +24,8 @@ OWN = "the-registry's-own"
 
 
 class Cluster:
-    """Its API, which is beyond the edge of this machine, answers TokenReviews. status: what it says of ACCOUNT; of every other token that nobody has it."""
+    """Its API, beyond the edge of this machine, answers TokenReviews. status: what it says of ACCOUNT; nobody has any
+    other token."""
 
     def __init__(self) -> None:
         self.status: dict[str, Any] = {}
