@@ -32,8 +32,11 @@ class BrowserSession(msgspec.Struct, frozen=True):
     expires_at: float
 
 
-def sign_in_by_browser(session: Session, provider: str = "", *, wait_s: float = WAIT_S) -> BrowserSession:
-    """Tells the URL, opens it where there is a browser, and waits. provider: "" = the only one there is. Raises
+def sign_in_by_browser(
+    session: Session, provider: str = "", *, asks_again: bool = False, wait_s: float = WAIT_S
+) -> BrowserSession:
+    """Tells the URL, opens it where there is a browser, and waits. provider: "" = the only one there is. asks_again:
+    whoever is signed in at the provider has to show anew who he is. Raises
     CliError."""
     from meshway.cli.registry_client import RegistryClient, refused
 
@@ -41,7 +44,10 @@ def sign_in_by_browser(session: Session, provider: str = "", *, wait_s: float = 
     start = _start_of(client.read("/v1/session/oidc")["items"], provider)
     verifier = secrets.token_urlsafe(32)
     with _Doorstep() as doorstep:
-        url = f"{start}&{urlencode({'port': doorstep.port, 'challenge': _challenge_of(verifier)})}"
+        asked = {"port": doorstep.port, "challenge": _challenge_of(verifier)} | (
+            {"confirm": "true"} if asks_again else {}
+        )
+        url = f"{start}&{urlencode(asked)}"
         session.say(f"Sign in with your browser:\n  {url}")
         webbrowser.open(url)
         until, last = time.monotonic() + wait_s, None

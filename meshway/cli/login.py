@@ -15,6 +15,9 @@ def login(
     provider: Annotated[
         str, typer.Option(metavar="NAME", help="Of several OpenID providers this one; with --sso.")
     ] = "",
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="The provider asks again who you are, as tokens, users and keys need it.")
+    ] = False,
 ) -> None:
     """Sign in, and keep what commands sign in by in the context: within 5 minutes, by your browser."""
     from meshway.cli.browser_sign_in import sign_in_by_browser
@@ -23,6 +26,6 @@ def login(
     if not sso:
         raise CliError(USAGE, "say how to sign in", mend="meshway login --sso")
     context = context_to_keep(session)
-    made = sign_in_by_browser(session, provider)
+    made = sign_in_by_browser(session, provider, asks_again=confirm)
     keep_token(context, made.token)
     session.say(f"✓ {made.principal}, for the commands of context {context.name}")

@@ -169,9 +169,16 @@ def new_login(now_s: float, host: bytes, back: bytes) -> Login:
 
 
 def authorization_url(
-    provider: Provider, client_id: str, redirect_uri: str, scopes: Sequence[str], login: Login
+    provider: Provider,
+    client_id: str,
+    redirect_uri: str,
+    scopes: Sequence[str],
+    login: Login,
+    *,
+    asks_again: bool = False,
 ) -> str:
-    """Where the browser is sent."""
+    """Where the browser is sent. asks_again: whoever is logged in at the issuer has to show anew who he is, and the ID
+    token says when (`auth_time`; OpenID Connect Core 1.0 §3.1.2.1)."""
     challenge = base64.urlsafe_b64encode(hashlib.sha256(login.verifier.encode()).digest()).rstrip(b"=")
     asked = {
         "response_type": "code",
@@ -183,6 +190,8 @@ def authorization_url(
         "code_challenge": challenge.decode(),
         "code_challenge_method": "S256",
     }
+    if asks_again:
+        asked |= {"prompt": "login", "max_age": "0"}
     return with_query(provider.authorization_endpoint, asked)
 
 

@@ -86,7 +86,7 @@ def single_sign_on_router(core: Core) -> APIRouter:
 
     @router.get(START)
     async def start(request: Request) -> Response:
-        query = query_of(request.url.query, frozenset({"provider", "back", "port", "challenge"}))
+        query = query_of(request.url.query, frozenset({"provider", "back", "port", "challenge", "confirm"}))
         port = query.get("port", "0")
         onward = _here(desk).start(
             query.get("provider", ""),
@@ -95,6 +95,7 @@ def single_sign_on_router(core: Core) -> APIRouter:
             back=query.get("back", "/"),
             port=int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0,
             challenge=query.get("challenge", ""),
+            asks_again=query.get("confirm") == "true",
         )
         return _sent(onward.url, onward.cookies)
 
@@ -135,7 +136,7 @@ def single_sign_on_router(core: Core) -> APIRouter:
 
 async def _opened(desk: SingleSignOn, arrived: Arrived, request: Request) -> Response:
     """The browser's session, in a page that goes on."""
-    opened = await desk.open(arrived.principal, address=_peer(request), agent=_agent(request), action=_ACTION)
+    opened = await desk.open(arrived, address=_peer(request), agent=_agent(request), action=_ACTION)
     page = Response(_PAGE.format(onward=html.escape(arrived.back)), 200, _UNSTORED, "text/html; charset=utf-8")
     page.headers.append("set-cookie", set_cookie(opened.text, ABSOLUTE_S, is_plain=desk.is_plain))
     return page

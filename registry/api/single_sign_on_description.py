@@ -38,6 +38,9 @@ def single_sign_on_operations() -> list[Operation]:
                 _PROVIDER,
                 Parameter(name="back", about="A path of this registry, where the browser goes on. /"),
                 Parameter(name="port", about="Of a command on the browser's machine.", schema={"type": "integer"}),
+                Parameter(
+                    name="confirm", about="`true`: the provider asks again who it is, as keys and users need it."
+                ),
                 Parameter(name="challenge", about="SHA-256 of the command's verifier, base64url."),
             ),
             right="open",

@@ -88,12 +88,13 @@ class Sessions:
         agent: str = "",
         user: User | None = None,
         totp_step: int = 0,
+        confirmed_at: float | None = None,
     ) -> Opened:
         """For one who has proved who he is. grants: what it holds beside the bindings of its user and its groups.
 
         action: the call, for the audit log. user: the local one, as he was when his password was compared: when he has
-        changed since, he is refused. totp_step: of the code that he gave, which nobody can give again. Raises Problem
-        401, 503.
+        changed since, he is refused. totp_step: of the code that he gave, which nobody can give again. confirmed_at:
+        when the person was last asked who he is, seconds since 1970; None: just now. Raises Problem 401, 503.
         """
         text, now = new_text(carrier), self._wall()
         session = Session(
@@ -105,7 +106,7 @@ class Sessions:
             how=how,
             carrier=carrier,
             opened_at=now,
-            confirmed_at=now,
+            confirmed_at=now if confirmed_at is None else confirmed_at,
             until=now + ABSOLUTE_S,
             address=address,
             agent=agent[:_MAX_AGENT],

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -27,7 +27,7 @@ from meshway.issuers.code_flow import (
     new_login,
     with_query,
 )
-from meshway.issuers.logins import CookieSeal, LoginJar
+from meshway.issuers.logins import SKEW_S, CookieSeal, LoginJar
 from meshway.jwt import TokenFault
 from meshway.problem import Problem, invalid_request, not_found
 from registry.rights.federation import PERSON, principal_of
@@ -58,10 +58,12 @@ class Onward(NamedTuple):
 
 
 class Arrived(NamedTuple):
-    """Somebody who is let in. back: a path of ours, where a browser goes on; grant_url: where a command's browser does,
-    with what it changes for a session, empty: it is none."""
+    """Somebody who is let in. confirmed_at: when the provider last asked who it is, seconds since 1970, 0 = it does not
+    say. back: a path of ours, where a browser goes on; grant_url: where a command's browser does, with what it changes
+    for a session, empty: it is none."""
 
     principal: Principal
+    confirmed_at: float
     back: str
     grant_url: str
 
@@ -81,6 +83,7 @@ class _Grant(msgspec.Struct, frozen=True, array_like=True):
     challenge: str
     principal: str
     groups: tuple[str, ...]
+    confirmed_at: float
 
 
 _grants: Final = msgspec.msgpack.Decoder(_Grant)
@@ -115,9 +118,20 @@ class SingleSignOn:
         """Where people may sign in."""
         return [self._federation.providers[name] for name in self._federation.flows]
 
-    def start(self, name: str, authority: bytes, block: bytes, *, back: str, port: int, challenge: str) -> Onward:
+    def start(
+        self,
+        name: str,
+        authority: bytes,
+        block: bytes,
+        *,
+        back: str,
+        port: int,
+        challenge: str,
+        asks_again: bool = False,
+    ) -> Onward:
         """name: of the provider; "" = the only one. back: a path of ours. port, challenge: of a command on the
-        browser's own machine, 0 and "" = it is no command. block: of the request. Raises Problem 404, 421, 422, 503."""
+        browser's own machine, 0 and "" = it is no command. asks_again: as in authorization_url. block: of the
+        request. Raises Problem 404, 421, 422, 503."""
         provider, flow = self._named(name)
         if authority.lower() != self._host.lower():
             raise Problem(
@@ -128,14 +142,16 @@ class SingleSignOn:
                 mend=f"open {self._federation.url}",
             )
         onward = _command(port, challenge) if port or challenge else _local(back)
-        login = new_login(self._wall(), authority, f"{provider.name} {onward}".encode())
+        login = new_login(self._wall(), authority, f"{provider.name} {asks_again:d} {onward}".encode())
         try:
             published = flow.provider(LOGIN_STALE_S)
         except IssuerAway as away:
             raise _away(provider, away) from away
         # The state says which provider it was begun at, so that another's answer is none to it.
         login = msgspec.structs.replace(login, state=f"{login.state}.{provider.name}")
-        url = authorization_url(published, provider.client_id, self._redirect_uri, provider.scopes, login)
+        url = authorization_url(
+            published, provider.client_id, self._redirect_uri, provider.scopes, login, asks_again=asks_again
+        )
         return Onward(url, self._jars[provider.name].begin(login, self._seals[provider.name], block))
 
     async def callback(self, said: Mapping[bytes, bytes], authority: bytes, block: bytes) -> tuple[Arrived, bytes]:
@@ -149,12 +165,15 @@ class SingleSignOn:
             raise Refused(_refusal(detail, f"sign in again: {self._federation.url}"), b"")
         login, ended = found
         provider, flow = self._federation.providers[name], self._federation.flows[name]
-        begun_at, _, onward = login.back.partition(" ")
+        begun_at, asks_again, onward = login.back.split(" ", 2)
         assert begun_at == name, "what is sealed for one provider is opened for it alone"
         try:
             code = code_of(said, provider.issuer)
             tokens = await flow.redeem(code, login.verifier, self._redirect_uri, login.nonce)
             assert tokens.claims is not None
+            confirmed_at = _confirmed_at(tokens.claims, self._wall())
+            if asks_again == "1" and confirmed_at < login.begun - SKEW_S:
+                raise LoginRefused("the issuer does not say that it has asked again who it is")
             principal = principal_of(provider, tokens.claims, PERSON)
         except IssuerAway as away:
             raise Refused(_away(provider, away), ended) from away
@@ -167,12 +186,20 @@ class SingleSignOn:
             detail = f"{principal.name} has no role here; groups: {named}"
             raise Refused(_denied(detail), ended, principal.name)
         if onward.startswith(_COMMAND):
-            return Arrived(principal, "/", self._granted(principal, onward)), ended
-        return Arrived(principal, onward, ""), ended
+            return Arrived(principal, confirmed_at, "/", self._granted(principal, onward, confirmed_at)), ended
+        return Arrived(principal, confirmed_at, onward, ""), ended
 
-    async def open(self, principal: Principal, *, address: str, agent: str, action: str) -> Opened:
+    async def open(self, arrived: Arrived, *, address: str, agent: str, action: str) -> Opened:
         """A browser's session. Raises Problem 503."""
-        return await self._sessions.open(principal, (), "sso", action=action, address=address, agent=agent)
+        return await self._sessions.open(
+            arrived.principal,
+            (),
+            "sso",
+            action=action,
+            address=address,
+            agent=agent,
+            confirmed_at=arrived.confirmed_at,
+        )
 
     async def redeem(self, grant: str, verifier: str, *, address: str, agent: str, action: str) -> tuple[Opened, str]:
         """A command's session, and whose it is. Raises Problem 401, 403, 503."""
@@ -186,7 +213,14 @@ class SingleSignOn:
         if not self._held_by(principal.groups):
             raise _denied(f"{principal.name} has no role here")
         session = await self._sessions.open(
-            principal, (), "sso", action=action, carrier="bearer", address=address, agent=agent
+            principal,
+            (),
+            "sso",
+            action=action,
+            carrier="bearer",
+            address=address,
+            agent=agent,
+            confirmed_at=opened.confirmed_at,
         )
         return session, principal.name
 
@@ -210,11 +244,18 @@ class SingleSignOn:
             raise not_found(f"provider {name}", f"there are: {', '.join(flows) or 'none'}")
         return self._federation.providers[name], flows[name]
 
-    def _granted(self, principal: Principal, onward: str) -> str:
+    def _granted(self, principal: Principal, onward: str, confirmed_at: float) -> str:
         port, challenge = onward.removeprefix(_COMMAND).split(":")
-        grant = _Grant(self._wall() + GRANT_S, challenge, principal.name, tuple(sorted(principal.groups)))
+        grant = _Grant(self._wall() + GRANT_S, challenge, principal.name, tuple(sorted(principal.groups)), confirmed_at)
         text = self._grants.seal(grant, self._wall()).decode()
         return f"http://127.0.0.1:{port}/?{urlencode({'grant': text})}"
+
+
+def _confirmed_at(claims: Mapping[str, Any], now: float) -> float:
+    """Of an ID token; 0: it does not say."""
+    said = claims.get("auth_time")
+    is_time = isinstance(said, int | float) and not isinstance(said, bool) and 0 < said <= now + SKEW_S
+    return min(float(said), now) if is_time and said is not None else 0.0
 
 
 def _local(back: str) -> str:

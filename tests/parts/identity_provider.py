@@ -16,7 +16,7 @@ CLIENT, SECRET = "backoffice", "canary-client:secret-5f1d"  # of tests
 
 class IdentityProvider:
     """claims: further ones of ID tokens, or others. life_s: of access tokens. is_down: answers 503. refusal: of logins.
-    nonce: in place of the one that was asked for. signed: makes the ID token of its claims.
+    nonce: in place of the one that was asked for. signed: makes the ID token of its claims. asks_again: where it is to, and says when.
 
     asked: grants, in order. A code is good once, by the client and the verifier it was asked for.
     """
@@ -30,6 +30,7 @@ class IdentityProvider:
         self.refusal = ""
         self.subject = "ada"
         self.nonce: str | None = None
+        self.asks_again = True
         self.signed: Callable[[dict[str, Any]], str] = lambda claims: token(self.key, claims, kid=self.key_id)
         self.asked: list[str] = []
         self._codes: dict[str, dict[str, str]] = {}
@@ -91,18 +92,20 @@ class IdentityProvider:
             if form["refresh_token"] not in self._refresh:
                 return _said(400, {"error": "invalid_grant"})
             self._refresh.discard(form["refresh_token"])
-            return self._tokens(None)
+            return self._tokens(None, {})
         asked = self._codes.pop(form["code"], None)
         if asked is None or asked["redirect_uri"] != form["redirect_uri"]:
             return _said(400, {"error": "invalid_grant"})
         challenge = base64url(hashlib.sha256(form["code_verifier"].encode()).digest())
         if challenge != asked["code_challenge"]:
             return _said(400, {"error": "invalid_grant"})
-        return self._tokens(asked["nonce"])
+        return self._tokens(asked["nonce"], asked)
 
-    def _tokens(self, nonce: str | None) -> list[bytes]:
+    def _tokens(self, nonce: str | None, asked: dict[str, str]) -> list[bytes]:
         now = int(time.time())
         claims = {"iss": self.issuer, "aud": CLIENT, "sub": self.subject, "iat": now, "exp": now + 300}
+        if "max_age" in asked and self.asks_again:
+            claims["auth_time"] = now
         claims |= self.claims
         if nonce is not None:
             claims["nonce"] = self.nonce or nonce

@@ -342,6 +342,34 @@ async def test_who_signs_out_is_sent_to_the_provider(bench: Bench) -> None:
         assert parse_qs(urlsplit(sent).query)["post_logout_redirect_uri"] == [f"{bench.url}/"]
 
 
+async def test_what_needs_a_confirmed_session_has_one_when_the_provider_has_asked_again(bench: Bench) -> None:
+    """A browser that is still signed in at the provider comes back at once, whoever sits before it."""
+    bench.corp.claims = {"groups": ["admins"]}
+    await bench.bind("corp:admins", "admin")
+    made = {"name": "t", "grants": [{"role": "viewer", "namespace": "*"}]}
+    async with bench.browser() as browser:
+
+        async def make() -> int:
+            csrf = (await browser.session() or {})["csrf"]
+            fields = {"Meshway-CSRF": csrf, "Sec-Fetch-Site": "same-origin"}
+            return (await browser.http.post(f"{bench.url}/v1/tokens", json=made, headers=fields)).status_code
+
+        assert (await browser.sign_in()).status_code == 200
+        assert await make() == 403, "nobody was asked"
+        bench.corp.claims["auth_time"] = int(time.time()) - 3600
+        assert (await browser.sign_in()).status_code == 200
+        assert await make() == 403, "an hour ago"
+        assert (await browser.sign_in(confirm="true")).status_code == 401, "it says the same when it is to ask again"
+        bench.corp.claims["auth_time"] = int(time.time()) + 3600
+        assert (await browser.sign_in(confirm="true")).status_code == 401
+        del bench.corp.claims["auth_time"]
+        bench.corp.asks_again = False
+        assert (await browser.sign_in(confirm="true")).status_code == 401
+        bench.corp.asks_again = True
+        assert (await browser.sign_in(confirm="true")).status_code == 200
+        assert await make() == 201
+
+
 async def test_a_command_gets_its_session_by_its_verifier_alone(bench: Bench) -> None:
     bench.corp.claims = {"groups": ["devs"]}
     await bench.bind("corp:devs", "viewer")
