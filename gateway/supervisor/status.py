@@ -206,6 +206,8 @@ def families_of(host: "Supervisor") -> list[Family]:
     if (own := host.own_certificate.end) is not None:
         ends.append(((("certificate", "identity"),), own))
     gauges += gauge("meshway_certificate_not_after_seconds", "When a certificate is over, since 1970.", ends)
+    left = [(labels, round((end - time.time()) / 86_400.0, 3)) for labels, end in ends]
+    gauges += gauge("meshway_certificate_days_left", "Until a certificate is over.", left)
     ejected = [
         ((("instance", "/".join(each.endpoint)),), 1.0)
         for each in host.transitions.in_force()

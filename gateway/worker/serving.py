@@ -69,9 +69,12 @@ class Serving:
         """Tables with these are in force."""
         if served is self._served and trust is self._trust:
             return
+        is_less = trust.believes_less_than(self._trust)
         self._served, self._trust = served, trust
         for listener in self._listeners:
             self._hold(listener)
+            if is_less and listener.tls is not None:
+                listener.end_void()
         self._show()
 
     def add(self, listener: ListenerContext) -> None:

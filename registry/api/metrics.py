@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Response
+
+from registry.store.interface import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +24,7 @@ def metrics_router(core: Core, gateways: Gateways, caps: Caps) -> APIRouter:
 
     @router.get(PATH)
     async def metrics() -> Response:
-        text = "".join(_lines(core, gateways, caps))
+        text = "".join((*_lines(core, gateways, caps), *_certificates(await _ends(core))))
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return router
@@ -92,6 +95,23 @@ def _lines(core: Core, gateways: Gateways, caps: Caps) -> Iterator[str]:
     )
     for name, kind, about, value in rows:
         yield f"# HELP {name} {about}\n# TYPE {name} {kind}\n{name} {value}\n"
+
+
+async def _ends(core: Core) -> list[tuple[str, float]]:
+    """When the authorities are over, and what the mesh has issued for Certificates; none while the store is away."""
+    try:
+        trust = await core.identity.custody.read()
+    except StoreUnavailable:
+        return []
+    signing = () if trust is None else (*trust.of("root"), *trust.of("intermediate"))
+    return [(f"{one.role} {one.id}", one.not_after) for one in signing] + core.issuer.ends()
+
+
+def _certificates(ends: list[tuple[str, float]]) -> Iterator[str]:
+    yield "# HELP meshway_certificate_days_left Until a certificate is over.\n"
+    yield "# TYPE meshway_certificate_days_left gauge\n"
+    for name, end in ends:
+        yield f'meshway_certificate_days_left{{certificate="{name}"}} {round((end - time.time()) / 86_400.0, 3)}\n'
 
 
 def _holds(core: Core) -> Iterator[str]:

@@ -93,6 +93,14 @@ class Issuer:
             self._seen = self._view.document_changes
             self._changed.set()
 
+    def ends(self) -> list[tuple[str, float]]:
+        """Of what this registry has looked at, which is all where it is the one that issues."""
+        return [
+            (f"{key[1]}/{key[2]}", pair.not_after)
+            for key, (_, pair) in sorted(self._opened.items())
+            if pair is not None
+        ]
+
     async def run(self) -> None:
         """Never ends. What fails is tried again at the next turn; what was issued serves meanwhile."""
         while True:

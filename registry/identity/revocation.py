@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from meshway.identity import SCHEME
+from meshway.model.nearest import nearest
 from meshway.model.trust_bundle import MAX_REVOKED
 from meshway.problem import FieldError, Problem, invalid_request, not_found
 from registry.identity.issuing import written_serial
 from registry.identity.publishing import TOLD_ON_S
 from registry.identity.records import subject_text
 from registry.store.authorities import change_trust
-from registry.store.certificates import revoke_certificate, revoke_subject, revoked_serials
+from registry.store.certificates import (
+    certificate_of,
+    read_certificates,
+    revoke_certificate,
+    revoke_subject,
+    revoked_serials,
+)
 from registry.store.enrolments import remove_enrolments_of
 
 if TYPE_CHECKING:
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
     from registry.store.interface import Store
 
 _MAX_REASON: Final = 200
+_MOST_LOOKED_AT: Final = 1000
 
 
 class Revoked(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,11 +81,35 @@ class Revocation:
         else:
             serial = _serial(serial)
             steps = [change_trust(), revoke_certificate(serial, now, by=by, reason=reason)]
-        rows = (await self._store.do(steps))[-1]
-        serials = sorted(str(one) for (one,) in rows)
+        done = await self._store.do(steps)
+        serials = sorted(str(one) for (one,) in done[-1])
         if serial and not serials and serial not in {one for (one,) in before}:
-            raise not_found(f"certificate {serial[:64]}", "it has expired, or was never issued: meshway ca show")
+            raise await self._unknown(f"certificate {serial[:64]}", serial, "serial", trust.trust_domain)
+        if subject and not serials and not done[1]:
+            (held,) = await self._store.do([read_certificates(now, subject=named, after=("", ""), count=1)])
+            if not held:  # else they are revoked already
+                raise await self._unknown(f"a certificate of {subject[:200]}", subject, "subject", trust.trust_domain)
         return Revoked(serials=serials, revision=await self._publisher.publish())
+
+    async def _unknown(self, what: str, written: str, field: str, trust_domain: str) -> Problem:
+        """With the nearest one that is there, of so many that are looked at."""
+        (rows,) = await self._store.do(
+            [read_certificates(self._wall(), subject="", after=("", ""), count=_MOST_LOOKED_AT)]
+        )
+        records = [certificate_of(row) for row in rows]
+        if field == "serial":
+            choices = [record.serial for record in records]
+        else:
+            choices = sorted({_short(record.subject, trust_domain) for record in records})
+        close = nearest(written, choices)
+        why = "it has expired, or was never issued: meshway ca show"
+        return not_found(what, f"{why} (did you mean {close}?)" if close else why)
+
+
+def _short(subject: str, trust_domain: str) -> str:
+    """As people write it."""
+    text = subject.removeprefix(f"{SCHEME}{trust_domain}/")
+    return text.removeprefix("meshway/").removeprefix("ns/").replace("/svc/", "/", 1)
 
 
 def _serial(text: str) -> str:

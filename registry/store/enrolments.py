@@ -30,7 +30,7 @@ _SPEND: Final = Query(
     .where(_E.id == _id, _E.hash == bindparam("digest", type_=LargeBinary), _E.expires_at > bindparam("now"))
     .returning(_E.id)
 )
-_REMOVE_OF: Final = Query(delete(ENROLMENTS).where(_E.subject == bindparam("of", type_=Text)))
+_REMOVE_OF: Final = Query(delete(ENROLMENTS).where(_E.subject == bindparam("of", type_=Text)).returning(_E.id))
 _FORGET: Final = Query(delete(ENROLMENTS).where(_E.expires_at < bindparam("before", type_=Float)))
 
 
@@ -48,6 +48,7 @@ def spend_enrolment(enrolment: str, digest: bytes, now: float) -> Step:
 
 
 def remove_enrolments_of(subject: str) -> Step:
+    """Its rows are their ids."""
     return Step(_REMOVE_OF, {"of": subject})
 
 

@@ -69,6 +69,12 @@ class Entrance:
         self._revoked, self._judged_until = tls.revoked, now + JUDGED_S
         return False
 
+    @property
+    def is_void(self) -> bool:
+        """Whether the caller's certificate does not hold any more."""
+        tls = self._listener.tls
+        return self._certificate is not None and tls is not None and tls.is_void(self._certificate)
+
     def _of_host(self, host: bytes) -> Reply | None:
         listener, shown = self._listener, self._shown
         if shown is not None and listener.tls is not None and not listener.tls.serves(host, shown):

@@ -157,6 +157,11 @@ class ListenerContext:
         """Each connection's next answer says close. Idle ones stay: a request may be on its way on them."""
         self.draining = True
 
+    def end_void(self) -> None:
+        """Calls of callers whose certificates hold no more."""
+        for connection in tuple(self.connections):
+            connection.end_void()
+
     @property
     def is_idle(self) -> bool:
         """No call is running."""

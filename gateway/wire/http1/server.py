@@ -122,6 +122,12 @@ class ServerProtocol(AnsweringSide):
     def kill(self) -> None:
         self._transport.abort()
 
+    def end_void(self) -> None:
+        """Others are believed from now on: a call or tunnel of somebody who is not ends in the middle. Who has none is
+        told with his next."""
+        if self._call is not None and self._entrance is not None and self._entrance.is_void:
+            self.kill()
+
     # What the caller sends.
 
     def data_received(self, data: bytes) -> None:

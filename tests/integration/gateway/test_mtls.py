@@ -172,6 +172,24 @@ async def test_a_revoked_certificate_is_refused_at_the_next_request_and_the_next
         assert (line["status"], line["policy"]) == (401, "listener mesh-tls")
 
 
+async def test_a_call_that_runs_ends_with_the_certificate_of_its_caller() -> None:
+    stolen, sound = MESH_ROOT.issue(CART), MESH_ROOT.issue(CART)
+    async with books(bundle()) as (gateway, upstream):
+        upstream.pieces_of = lambda _: []  # never answers
+        callers = []
+        for own in (stolen, sound):
+            caller = await gateway.open_tls(showing(own), BOOKS)
+            caller.send(f"GET / HTTP/1.1\r\nHost: {BOOKS}\r\n\r\n".encode())
+            callers.append(caller)
+        await until(lambda: len(upstream.requests) == 2, what="two calls at the service")
+        gateway.apply(bundle(stolen))
+        assert await asyncio.wait_for(callers[0].reader.read(), 10.0) == b""
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(callers[1].reader.read(1), 0.3)
+        for caller in callers:
+            caller.writer.close()
+
+
 async def test_roots_are_changed_while_callers_come() -> None:
     new = Authority("New Root")
     async with books(bundle()) as (gateway, _):

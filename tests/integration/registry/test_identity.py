@@ -313,6 +313,13 @@ async def test_what_is_revoked_is_told_by_the_feed_and_not_renewed(registry: Run
     assert (await registry.call("POST", "/v1/identity/revocations", {"serial": "0x1g"})).status == 422
     unknown = await registry.call("POST", "/v1/identity/revocations", {"serial": "00" * 16})
     assert unknown.status == 404
+    slip = f"{issued.json['serial'][:-1]}{'0' if issued.json['serial'][-1] != '0' else '1'}"
+    for body, meant in (({"subject": "shop/boks"}, "shop/books"), ({"serial": slip}, issued.json["serial"])):
+        missed = await registry.call("POST", "/v1/identity/revocations", body)
+        assert (missed.status, f"did you mean {meant}?" in missed.json["mend"]) == (404, True), missed
+    assert (await registry.call("POST", "/v1/identity/revocations", {"subject": "shop/books"})).json["serials"] == []
+    await token_for(registry, "shop/new")  # its unused token is all that there is of it
+    assert (await registry.call("POST", "/v1/identity/revocations", {"subject": "shop/new"})).status == 200
     rows = (await registry.call("GET", "/v1/identity/certificates?subject=shop/books")).json["items"]
     assert [(row["revoked_by"], row["reason"]) for row in rows] == [("loopback", "stolen")]
 

@@ -147,6 +147,13 @@ async def test_a_revoked_one_is_issued_anew_and_nobody_enrols_by_it(registry: Ru
     assert (await registry.call("POST", "/v1/identity/renew", body)).status == 401
     assert (await registry.call("POST", "/v1/identity/revocations", {"serial": first.serial})).status == 200
     second = await told_after(registry, first)
+    page = (await registry.call("GET", "/metrics")).body.decode()
+    left = [line for line in page.splitlines() if line.startswith("meshway_certificate_days_left{")]
+    assert {line.partition('"')[2].partition('"')[0].partition(" ")[0] for line in left} == {
+        "root",
+        "intermediate",
+        "default/own",
+    }
     shown = (await registry.call("GET", "/v1/identity/certificates")).json["items"]
     named = {each["serial"].lstrip("0"): each for each in shown if each["subject"] == "certificate default/own"}
     assert named[first.serial]["revoked_at"] is not None
