@@ -31,6 +31,7 @@ from meshway.cli import (
     revisions,
     services,
     tokens,
+    users,
 )
 from meshway.cli.failure import USAGE, CliError
 from meshway.cli.guard import tell
@@ -58,7 +59,10 @@ for panel, commands in {
     ),
     "Revisions": (revisions.history, revisions.rollback, revisions.wait),
     "Services": (services.register, operating.drain, checked.deregister, services.call, agent.agent),
-    "Rights": (login.login,),
+    "Rights": (
+        login.login,
+        login.logout,
+    ),
     "Keep": (backup.backup, backup.restore),
     "Is it well": (doctor.doctor, checks.healthcheck, checks.version),
 }.items():
@@ -75,6 +79,7 @@ app.add_typer(consumers.consumer_app, name="consumer", rich_help_panel="Who is w
 app.add_typer(contexts.context_app, name="context", rich_help_panel="Look")
 app.add_typer(audit.audit_app, name="audit", rich_help_panel="Rights")
 app.add_typer(tokens.token_app, name="token", rich_help_panel="Rights")
+app.add_typer(users.user_app, name="user", rich_help_panel="Rights")
 app.add_typer(bridge.bridge_app, name="bridge", rich_help_panel="Services")
 
 

@@ -12,7 +12,7 @@ from meshway.cli.first_tokens import make_first_tokens, write_token
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 
 RoleName = Literal["viewer", "operator", "editor", "namespace-admin", "admin", "gateway"]
-_OF_THE_MESH = ("admin", "gateway")
+OF_THE_MESH = ("admin", "gateway")
 token_app = typer.Typer(no_args_is_help=True, help="Let people, programs and gateways sign in at the registry.")
 
 
@@ -73,7 +73,7 @@ def _wanted(session: Session, name: str, role: str | None, service: str, expires
         raise CliError(USAGE, "a token needs a NAME", mend="meshway token create NAME --role viewer")
     if role is None and not service:
         raise CliError(USAGE, "a token needs --role or --service", mend="--role viewer, or --service NAME")
-    namespace = "*" if session.namespace == EVERY_NAMESPACE or role in _OF_THE_MESH else session.namespace
+    namespace = "*" if session.namespace == EVERY_NAMESPACE or role in OF_THE_MESH else session.namespace
     if service and "/" not in service:
         service = f"{session.namespace}/{service}"
     body: dict[str, Any] = {"name": name, "service": service, "expires_in_s": seconds_of("--expires", expires)}

@@ -31,7 +31,7 @@ from registry.rights.people import (
     encode,
     read,
 )
-from registry.rights.sessions import SHOWN_ID, Opened, end_sessions_of, wrong_credentials
+from registry.rights.sessions import SHOWN_ID, Opened, end_sessions_of, held_now, wrong_credentials
 from registry.rights.token import Grant
 from registry.rights.totp import new_secret, shown_secret, step_of, uri_of
 from registry.rights.users import end_links_of
@@ -296,7 +296,7 @@ class _ChangePassword(msgspec.Struct, OfPeople, frozen=True):
         draft.put_person(USER, user.name, encode(changed))
         end_sessions_of(draft, user.name, self.now)
         end_links_of(draft, user.name, self.now)
-        goes_on = msgspec.structs.replace(session, mark=mark, confirmed_at=self.now)
+        goes_on = msgspec.structs.replace(session, mark=mark, held=held_now(draft, session), confirmed_at=self.now)
         draft.put_person(SESSION, self.new_session, encode(goes_on), session.until)
         changes = [{"op": "change_password", "user": user.name, "session": self.new_session[:SHOWN_ID]}]
         draft.acts.wrote(self.actor, 0, (), changes)

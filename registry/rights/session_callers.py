@@ -2,7 +2,8 @@
 
 A session is over 12 hours after it was last used and 7 days after it was opened, and as soon as it was ended, or its
 user is disabled, deleted or has another password. What was taken from the person is gone at once; what was added waits
-until the session has a new id (OWASP Session Management: renew it after any change of privileges).
+until the session has a new id (OWASP Session Management: renew it after any change of privileges), but where it is a
+bearer's, whose text no page can have set and no command would renew.
 """
 
 from __future__ import annotations
@@ -123,14 +124,15 @@ class SessionCallers:
             return None
         now = grants_of(self._bindings(), session)
         must_change = user is not None and user.must_change
+        counts = now if session.carrier == "bearer" else [grant for grant in now if grant in session.held]
         caller = Caller(
             Principal(session.principal, groups=frozenset(session.groups), method="session"),
-            () if must_change else [grant for grant in now if grant in session.held],
+            () if must_change else counts,
             expires_at=session.until,
             session=digest,
             confirmed_at=session.confirmed_at,
         )
-        return Known(session, caller, any(grant not in session.held for grant in now), must_change)
+        return Known(session, caller, len(counts) < len(now), must_change)
 
     def _bindings(self) -> dict[tuple[str, str], tuple[Grant, ...]]:
         if self._grants is None:

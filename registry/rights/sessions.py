@@ -197,7 +197,7 @@ class _Open(msgspec.Struct, OfPeople, frozen=True):
         live = sorted((at, digest) for digest, at in self.used.items() if read(rows, digest, Session) is not None)
         for _, digest in live[: max(0, len(live) + 1 - MAX_OF_ONE)]:
             draft.put_person(SESSION, digest, None, self.now)
-        held = grants_of(by_subject(draft.people_of(BINDING)), session)
+        held = held_now(draft, session)
         opened = msgspec.structs.replace(session, held=held)
         draft.put_person(SESSION, self.digest, encode(opened), session.until)
         told = {"op": "sign_in", "session": self.digest[:SHOWN_ID], "how": session.how}
@@ -222,7 +222,7 @@ class _Renew(msgspec.Struct, OfPeople, frozen=True):
             return False
         if self.totp_step:
             spend_code(draft, session.user, self.totp_step)
-        held = grants_of(by_subject(draft.people_of(BINDING)), session)
+        held = held_now(draft, session)
         renewed = msgspec.structs.replace(
             session, held=held, confirmed_at=self.now if self.confirmed else session.confirmed_at
         )
@@ -251,6 +251,10 @@ class _End(msgspec.Struct, OfPeople, frozen=True):
                 told.append({"op": "sign_out", "session": digest[:SHOWN_ID]})
         if told:
             draft.acts.wrote(self.actor, 0, (), told)
+
+
+def held_now(draft: Draft, session: Session) -> tuple[Grant, ...]:
+    return grants_of(by_subject(draft.people_of(BINDING)), session)
 
 
 def end_sessions_of(draft: Draft, user: str, now: float, *, but: str = "") -> None:

@@ -181,7 +181,9 @@ class SignIn:
         text = _token_of(sent)
         if self._sessions is not None and text.startswith(BEARER):
             if (caller := self._sessions.caller(text, "bearer")) is None:
-                raise unauthenticated("the session is over, or none of this mesh's", code="session_over")
+                raise unauthenticated(
+                    "the session is over, or none of this mesh's", code="session_over", mend="sign in: meshway login"
+                )
             return caller
         if self._issued is not None and is_written_so(text) and (issued := self._issued.caller(text)) is not None:
             return issued

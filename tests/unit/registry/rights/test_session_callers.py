@@ -88,6 +88,14 @@ def test_a_session_has_what_its_user_holds_now_and_was_opened_with(people: Peopl
     assert not people.callers.is_still(caller), "its streams end"
 
 
+def test_a_bearers_text_has_what_was_added_at_once(people: People) -> None:
+    people.session(VIEWER, text="mws_" + TEXT, carrier="bearer")
+    people.bind(EDITOR)
+    caller = people.callers.caller("mws_" + TEXT, "bearer")
+    assert caller is not None
+    assert caller.may("documents:write", "shop")
+
+
 def test_groups_give_what_is_bound_to_them_and_a_user_of_the_same_name_nothing(people: People) -> None:
     people.bind(VIEWER, "devs", "group")
     people.bind(EDITOR, "devs")

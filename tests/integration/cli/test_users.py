@@ -1,0 +1,128 @@
+"""People and their roles by the command: from the first link to signing out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.parts.command import Ended, meshway
+from tests.parts.planes import Registry
+
+PASSWORD, OTHER = "correct horse battery staple", "staple battery horse correct"
+Run = Callable[..., Ended]
+
+
+class Strict(Registry):
+    """Everybody signs in."""
+
+    trusts = ()
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> Iterator[Strict]:
+    running = Strict(tmp_path)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def person(strict: Strict, tmp_path: Path) -> Callable[[str], Run]:
+    """The command as one person calls it, with contexts of his own."""
+
+    def of(name: str) -> Run:
+        def run(*arguments: str, stdin: str = "") -> Ended:
+            env = {"MESHWAY_URL": strict.url, "MESHWAY_CONFIG": str(tmp_path / name / "config.yaml")}
+            return meshway(*arguments, stdin=stdin, env=env, cwd=tmp_path)
+
+        return run
+
+    return of
+
+
+def link_in(text: str) -> str:
+    found = re.search(r"http\S+/setup#\S+", text)
+    assert found is not None, text
+    return found[0]
+
+
+def ok(ended: Ended) -> str:
+    assert ended.code == 0, ended.err
+    return ended.out
+
+
+def test_people_from_the_first_link_on(strict: Strict, person: Callable[[str], Run], tmp_path: Path) -> None:
+    root, ann = person("root"), person("ann")
+    assert root("user", "list").code == 3
+    first = link_in(strict.process.text())
+    assert first.startswith(strict.url)
+    short = root("login", "root", "--link", first, "--password-file", "-", stdin="short\n")
+    assert short.code == 6, short.err
+    assert "fewer than 12" in short.err
+    done = root("login", "root", "--link", first, "--password-file", "-", stdin=f"{PASSWORD}\n")
+    assert "✓ user:root, for the commands of context default" in done.err
+    assert PASSWORD not in done.out + done.err
+    kept = tmp_path / "root" / "default.token"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert kept.read_text().startswith("mws_")
+
+    link = ok(root("user", "create", "ann", "--role", "editor", "-n", "shop", "--display-name", "Ann")).strip()
+    assert root("user", "create", "ann").code == 5
+    file = tmp_path / "ann.password"
+    file.write_text(PASSWORD + "\n")
+    ok(ann("login", "--link", link, "--password-file", str(file)))
+    again = ann("login", "ann", "--link", link, "--password-file", str(file))
+    assert again.code == 3
+    assert "the link was used already" in again.err
+    ok(ann("get", "routes", "-n", "shop"))
+    assert ann("user", "list").code == 3
+
+    ok(root("user", "bind", "ann", "--role", "viewer", "-A"))
+    ok(root("user", "bind", "corp:devs", "--group", "--role", "operator", "-n", "shop"))
+    told = json.loads(ok(root("user", "bindings", "-o", "json")))["items"]
+    rows = {(row["subject"], row["role"], row["namespace"]) for row in told}
+    assert rows == {
+        ("root", "admin", "*"),
+        ("ann", "editor", "shop"),
+        ("ann", "viewer", "*"),
+        ("corp:devs", "operator", "shop"),
+    }
+    ok(root("user", "unbind", "ann", "--role", "editor", "-n", "shop"))
+    assert root("user", "unbind", "ann", "--role", "editor", "-n", "shop").code == 4
+    assert "active" in ok(root("user", "list"))
+
+    new = ("--new-password-file", "-")
+    ok(ann("user", "change-password", "--password-file", str(file), *new, stdin=OTHER + "\n"))
+    ok(ann("get", "routes", "-n", "shop"))
+    assert ann("login", "ann", "--password-file", str(file)).code == 3
+    ok(ann("login", "ann", "--password-file", "-", stdin=OTHER + "\n"))
+
+    ok(root("user", "disable", "ann"))
+    over = ann("get", "routes", "-n", "shop")
+    assert over.code == 3
+    assert "meshway login" in over.err
+    ok(root("user", "enable", "ann"))
+    reset = ok(root("user", "reset-password", "ann"))
+    assert link_in(reset).startswith(strict.url)
+    assert root("user", "disable", "root").code == 5, "the last admin"
+    ok(root("user", "delete", "ann", "--yes"))
+    assert "ann" not in ok(root("user", "list"))
+
+    ok(root("logout"))
+    assert not kept.exists()
+    assert root("user", "list").code == 3
+    assert root("logout").code == 4
+
+
+def test_who_says_not_how_to_sign_in_is_told(person: Callable[[str], Run]) -> None:
+    nobody = person("nobody")
+    assert nobody("login").code == 2
+    assert nobody("login", "ann", "--sso").code == 2
+    asked = nobody("login", "ann")
+    assert (asked.code, "--password-file F" in asked.err) == (2, True)
+    wrong = nobody("login", "nobody", "--password-file", "-", stdin="whatever it may be\n")
+    assert (wrong.code, "name, password or code is wrong" in wrong.err) == (3, True)
+    assert nobody("user", "bind", "ann", "--role", "gateway").code == 2
