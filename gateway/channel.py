@@ -3,7 +3,7 @@
 Down go the feed's frames unchanged (meshway/snapshot.py), so a worker compiles what the registry sent, and `start`,
 `no_snapshot`, `transition`, `kept`, `proven`, `gateways`, `buckets`, `grant`, `store`, `key_set`, `key_sets`,
 `pair`, `pairs`, `listeners`, `nonce_told`, `drain`, `reopen`. Back come `ready`, `applied`, `transition`, `answer`,
-`answered`, `ask`, `missing_key`, `nonce`, `alive`, `leaving`, `drained`. The form is the same:
+`answered`, `ask`, `missing_key`, `nonce`, `told`, `alive`, `leaving`, `drained`. The form is the same:
 4-byte length, one msgpack map tagged `t`. What is queued is bounded; a peer that does not read is cut off and, being a
 worker, replaced.
 """
@@ -20,6 +20,7 @@ from gateway.upstream.transition import Transition
 from meshway.assignments.messages import Ask, Budget, Grant
 from meshway.certificates import Pair
 from meshway.snapshot import MAX_FRAME, AnyFrame, Change, Frame, FrameError
+from meshway.spans import Span
 
 MAX_QUEUED: Final = 64 << 20
 
@@ -216,6 +217,13 @@ class Answered(Frame, frozen=True, tag="answered"):
     instances: list[tuple[str, str, str]]
 
 
+class Told(Frame, frozen=True, tag="told"):
+    """Single calls: lines of the access log for the registry, and spans of those that are traced."""
+
+    lines: list[bytes]
+    spans: list[Span]
+
+
 class Alive(Frame, frozen=True, tag="alive"):
     """Each second: the worker's loop turns."""
 
@@ -232,7 +240,7 @@ ChannelFrame = (
     AnyFrame | Start | NoSnapshot | Drain | ReopenLogs | TransitionFrame | Kept | Proven | Gateways | Buckets
     | Ready | Applied | Answer | Answered | Alive | Leaving | Drained | AskFrame | GrantFrame | StoreFrame
     | KeySetFrame | KeySetsWanted | MissingKey | NonceFrame | NonceTold | PairFrame | PairsWanted | IdentityFrame
-    | ListenersWanted
+    | ListenersWanted | Told
 )  # fmt: skip
 
 _encoder: Final = msgspec.msgpack.Encoder()

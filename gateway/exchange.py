@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from meshway.http1.message import RequestHead
+from meshway.http1.message import RequestHead, ResponseHead
 from meshway.identity import Principal
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ class Exchange:
     block: fields to forward, filters may change it. added: fields a filter adds to the answer; replaced: names,
     lower-case, of those among them that stand in place of the service's, None: of none.
     metadata: JSON that who was asked of the call wants in the log, b"" = none.
+    answer: the service's, as it came.
     host: what was matched (lower-case, no port); authority: the Host field to send.
     listener: its face, EDGE or MESH; listener_name: the one it came by.
     certificate: what the caller has proved by TLS, None: nothing.
@@ -116,6 +117,7 @@ class Exchange:
 
     __slots__ = (
         "added",
+        "answer",
         "attempts",
         "authority",
         "block",
@@ -172,6 +174,7 @@ class Exchange:
         self.added = b""
         self.metadata = b""
         self.replaced: frozenset[bytes] | None = None
+        self.answer: ResponseHead | None = None
         self.listener = listener
         self.listener_name = listener_name or FACES[listener]
         self.peer = peer

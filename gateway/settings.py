@@ -30,8 +30,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     send to other namespaces where no document says anything of it. trusted_proxies: networks of proxies whose word on
     where a call comes from is taken.
     calls_loopback: issuers may be on this machine; the supervisor decides.
-    log_pending: calls that wait for the flusher before further ones are dropped and counted. folder_lock: the file that
-    a living supervisor holds locked, "" for none. max_connections: of callers, over all listeners;
+    log_buffer: bytes of lines that wait for the disk before the oldest are dropped and counted. folder_lock: the file
+    that a living supervisor holds locked, "" for none. max_connections: of callers, over all listeners;
     max_connections_per_address: at the edge, 0 = any number. head_timeout_s: from a head's first byte to its last;
     idle_timeout_s: kept alive without a call; write_idle_s: without a byte taken by the caller; body_min_rate: bytes a
     second of a request's body at the edge, looked at each ten seconds, 0 = any.
@@ -47,7 +47,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_target: int = 16384
     trusted_proxies: tuple[str, ...] = ()
     access_log: str = ""
-    log_pending: int = 20_000
+    log_buffer: int = 4 << 20
     max_series: int = 20_000
     folder_lock: str = ""
     recorded: str = ""

@@ -32,6 +32,7 @@ from registry.identity.identity import Identity
 from registry.identity.kubernetes import TokenReviews
 from registry.identity.publishing import shown_trust
 from registry.insight.insight import Insight, open_numbers
+from registry.insight.requests import RequestLog
 from registry.leases.abandoned import AbandonedHolds
 from registry.leases.company import Company
 from registry.leases.leases import Leases
@@ -312,7 +313,7 @@ async def _assemble(
         session_callers=session_callers,
         bindings=Bindings(view, revisions, wall, may_lose_admins=settings.trusts_loopback),
         people=PeopleKeeping(view, store, revisions, session_callers, wall),
-        insight=Insight(numbers, store, view, wall),
+        insight=Insight(numbers, RequestLog(settings.data_dir / "requests", wall), store, view, wall),
         federation=federation,
         single_sign_on=None
         if federation is None

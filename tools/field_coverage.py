@@ -20,7 +20,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "internals" / "fields.md"
 _KINDS: Final = (
     "Service", "Route", "TrafficPolicy", "RateLimit", "Authentication", "AccessPolicy", "IpList", "Listener",
-    "Certificate", "MeshSettings", "Namespace", "Consumer",
+    "Certificate", "MeshSettings", "Namespace", "Consumer", "AccessLog",
+    "Telemetry",
 )  # fmt: skip
 # For people alone: a gateway does nothing with them.
 FOR_PEOPLE: Final = frozenset(

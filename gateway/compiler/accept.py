@@ -19,14 +19,17 @@ from gateway.compiler.mesh_tls import KINDS as MESH_TLS_KINDS
 from gateway.compiler.policies import MESH, MESH_NAMESPACE, Place, effective, own_places, places_of
 from gateway.compiler.settings import cluster_settings, retry_plan
 from gateway.compiler.state import State
+from gateway.compiler.telling import check_telling
 from gateway.filters.counting import local_counts
 from gateway.limits.cost import compile_cost
 from gateway.limits.key import compile_key
 from gateway.plan import Parts
+from meshway.model.access_log import AccessLog
 from meshway.model.access_policy import AccessPolicy
 from meshway.model.authentication import Authentication
 from meshway.model.document import Target
 from meshway.model.rate_limit import RateLimit
+from meshway.model.telemetry import Telemetry
 from meshway.model.traffic_policy import TrafficPolicy
 
 _POLICIES: Final = frozenset({"TrafficPolicy", "RateLimit", "Authentication", "AccessPolicy"})
@@ -93,6 +96,8 @@ class Accepted:
                     raise fault
                 if isinstance(entry.spec, TrafficPolicy | RateLimit | Authentication | AccessPolicy):
                     _check_policy(entry, self._parts)
+                elif isinstance(entry.spec, AccessLog | Telemetry):
+                    check_telling(entry, self._parts)
             except CompileError as error:
                 self.refuse(entry, error)
             except Exception as error:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
-from gateway.compiler import access, listeners
+from gateway.compiler import access, listeners, telling
 from gateway.compiler.accept import Accepted
 from gateway.compiler.authentication import Authentications
 from gateway.compiler.blame import Blamed, blame
@@ -23,6 +23,7 @@ from gateway.compiler.mesh_tls import KINDS as MESH_TLS_KINDS
 from gateway.compiler.policies import MESH, Attached, Place, places_of, service_places, wide_place
 from gateway.compiler.routes import CompiledRoute, RouteContext, attach, compile_route, implicit_plan
 from gateway.compiler.state import State
+from gateway.compiler.telling import TellingPlans
 from gateway.plan import STRICT, Parts
 from gateway.routing.table import HostRoutes, Hosts, SpelledTables, Tables
 from gateway.trust import NOBODY, Trust
@@ -130,6 +131,7 @@ class Build:
             proven=base.proven,
             served=base.served,
             named=base.named,
+            telling=base.telling,
         )
 
     # Documents: whatever they touch is compiled again.
@@ -214,6 +216,7 @@ class Build:
             proven={},
             served=served,
             named=named,
+            telling=_telling(accepted, base.telling, parts),
         )
 
     def _consumer_steps(self, accepted: Accepted) -> list[Step]:
@@ -356,6 +359,16 @@ def _served(accepted: Accepted, before: Served) -> Served:
     if not accepted.dirty(listeners.KINDS):
         return before
     return compile_listeners(*(accepted.of_kind(kind) for kind in listeners.KINDS))
+
+
+def _telling(accepted: Accepted, before: TellingPlans | None, parts: Parts) -> TellingPlans | None:
+    if not accepted.dirty(telling.KINDS):
+        return before
+    logs, telemetries = accepted.of_kind("AccessLog"), accepted.of_kind("Telemetry")
+    if not logs and not telemetries:
+        return None
+    credentials = telling.credentials_of(accepted.of_kind("Authentication"))
+    return TellingPlans(logs, telemetries, credentials, parts)
 
 
 def _trust(accepted: Accepted, before: Trust) -> Trust:

@@ -51,7 +51,7 @@ def compile_any(matches: Sequence[Match], at: str, parts: Parts) -> Test | None:
 
     at: their place in the document. Raises CompileError.
     """
-    tests = [_whole_test(read_match(match, f"{at}[{index}]", parts)) for index, match in enumerate(matches)]
+    tests = [whole_test(read_match(match, f"{at}[{index}]", parts)) for index, match in enumerate(matches)]
     if not tests or None in tests:
         return None
     if len(tests) == 1:
@@ -60,7 +60,8 @@ def compile_any(matches: Sequence[Match], at: str, parts: Parts) -> Test | None:
     return lambda exchange: any(test(exchange) for test in asked)
 
 
-def _whole_test(read: ReadMatch) -> Test | None:
+def whole_test(read: ReadMatch) -> Test | None:
+    """Path and all; None: it holds for every call."""
     fits, test = compile_path(read.path), read.test
     if fits is None:
         return test

@@ -9,10 +9,12 @@ from typing import Any, Final, Generic, TypeVar, cast
 import msgspec
 
 from gateway.compiler.diff import CompileError, Entry
+from meshway.model.access_log import AccessLog
 from meshway.model.access_policy import AccessPolicy
 from meshway.model.authentication import Authentication
 from meshway.model.document import Part, Target
 from meshway.model.rate_limit import RateLimit
+from meshway.model.telemetry import Telemetry
 from meshway.model.traffic_policy import (
     AdaptiveConcurrency,
     Backoff,
@@ -45,7 +47,7 @@ MESH_NAMESPACE: Final = "mesh"
 Place = tuple[str, ...]
 MESH: Final[Place] = ("mesh",)
 
-P = TypeVar("P", TrafficPolicy, RateLimit, AccessPolicy, Authentication)
+P = TypeVar("P", TrafficPolicy, RateLimit, AccessPolicy, Authentication, AccessLog, Telemetry)
 S = TypeVar("S", bound=Part)
 
 

@@ -13,6 +13,7 @@ from gateway.compiler.hosts import HostBuild
 from gateway.compiler.listeners import NOTHING_WRITTEN, Served
 from gateway.compiler.policies import Attached, Place
 from gateway.compiler.routes import CompiledRoute
+from gateway.compiler.telling import TellingPlans
 from gateway.plan import Parts
 from gateway.routing.table import HostRoutes, Hosts, Tables
 from gateway.upstream.cluster import Cluster
@@ -30,6 +31,7 @@ class State:
     edge, mesh: tables of a host name, and of a service that mesh Routes speak for; named: those of Listeners that
     Routes name. kept: instances that the registry has dropped and that are called on, see `feed/removal_guard.py`.
     proven: before the first snapshot, last good versions that other workers run; None where they go on without.
+    telling: None: no document says anything of it.
     """
 
     tables: Tables
@@ -53,6 +55,7 @@ class State:
     proven: Mapping[DocumentKey, Entry[Any] | None]
     served: Served = NOTHING_WRITTEN
     named: Mapping[str, Mapping[str, HostBuild]] = field(default_factory=dict)
+    telling: TellingPlans | None = None
 
 
 def empty_state(parts: Parts) -> State:

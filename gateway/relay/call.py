@@ -91,6 +91,8 @@ class Call(Ending):
         if plan is None:
             self.answer(nowhere(exchange))
             return
+        if self.relay.sample is not None:
+            self.relay.sample(exchange)
         if ended:
             self.is_request_whole = True
             self.request_trailers = remove(trailers, plan.untrailed) if trailers else trailers
@@ -359,6 +361,7 @@ class Call(Ending):
         exchange = self.exchange
         plan = exchange.plan
         assert plan is not None
+        exchange.answer = head
         exchange.status = head.status
         exchange.first_byte = now
         exchange.bytes_out = len(first)

@@ -15,10 +15,11 @@ class Relay:
 
     now: monotonic seconds. finish: told of each exchange exactly once, when it is over, with the clock's reading.
     random: uniform in [0, 1), for backoff and shares. mirrored: copies of calls that have no answer yet. holder: what
-    calls are matched by; while the worker sheds, that is a `Shedding`.
+    calls are matched by; while the worker sheds, that is a `Shedding`. sample: decides anew whether a matched call's
+    trace is sampled; None: no document says otherwise.
     """
 
-    __slots__ = ("finish", "holder", "mirrored", "now", "pool", "random", "wheel")
+    __slots__ = ("finish", "holder", "mirrored", "now", "pool", "random", "sample", "wheel")
 
     def __init__(
         self,
@@ -36,3 +37,4 @@ class Relay:
         self.finish = finish
         self.random = random
         self.mirrored = 0
+        self.sample: Callable[[Exchange], None] | None = None

@@ -1,15 +1,18 @@
-"""Request id and trace context of a call: passed on when they are well formed, begun otherwise.
+"""Request id and trace context of a call: passed on when they are well formed, begun otherwise; whether it is sampled.
 
 Sources: W3C Trace Context §3.2 (a new parent id for every hop, unknown versions read as 00). A call that brings
-neither gets one random number for both, so that the request id finds the trace.
+neither gets one random number for both, so that the request id finds the trace. B3 is read where there is no
+traceparent. The sampled flag of callers outside is not taken over: they could have all calls recorded; it is drawn from
+the trace id, so that all gateways draw alike.
 """
 
 from random import getrandbits
 from string import ascii_letters, digits
 from typing import Final
 
-from gateway.exchange import Exchange
+from gateway.exchange import EDGE, Exchange
 from meshway.http1.alphabet import table
+from meshway.http1.b3 import b3_trace
 
 _ID: Final = table((ascii_letters + digits + "._-").encode())
 _SHAPE: Final = bytes(0x30 if code in b"0123456789abcdef" else 0x2D if code == 0x2D else 0x78 for code in range(256))
@@ -23,18 +26,20 @@ _SAMPLED_OF_65536: Final = 655
 def begin_trace(exchange: Exchange) -> None:
     """Sets request_id and traceparent of the exchange from what its head brought."""
     head = exchange.head
-    request_id, incoming = head.request_id, head.traceparent
+    request_id, incoming, named = head.request_id, head.traceparent, head.named
     begun = b""
-    brought = _trace_of(incoming) if incoming else None
+    brought = brought_trace(exchange) if incoming or b"b3" in named or b"x-b3-traceid" in named else None
     if brought is not None:
-        trace_id, flags = brought
-        exchange.traceparent = b"00-%b-%016x-%b" % (trace_id, getrandbits(64) or 1, flags)
+        trace_id, is_sampled = brought
+        if is_sampled is None or (exchange.listener == EDGE and not _is_by_proxy(exchange)):
+            is_sampled = is_drawn(trace_id, _SAMPLED_OF_65536)
+        exchange.traceparent = b"00-%b-%016x-%b" % (trace_id, getrandbits(64) or 1, b"01" if is_sampled else b"00")
     else:
-        bits = getrandbits(208)
+        bits = getrandbits(192)
         begun = exchange.traceparent = b"00-%032x-%016x-%b" % (
             (bits & 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF) or 1,
-            (bits >> 128 & 0xFFFFFFFFFFFFFFFF) or 1,
-            b"01" if bits >> 192 < _SAMPLED_OF_65536 else b"00",
+            (bits >> 128) or 1,
+            b"01" if bits & 0xFFFF < _SAMPLED_OF_65536 else b"00",
         )
     if 8 <= len(request_id) <= 128 and request_id.translate(_ID).isdigit():
         exchange.request_id = request_id
@@ -42,8 +47,40 @@ def begin_trace(exchange: Exchange) -> None:
         exchange.request_id = begun[3:35] or b"%032x" % getrandbits(128)
 
 
-def _trace_of(value: bytes) -> tuple[bytes, bytes] | None:
-    """Trace id and flags of a traceparent that is well formed."""
+def sample_anew(exchange: Exchange, head: int, trusts: str) -> None:
+    """As a document wants it. head: share of 65,536 that is sampled where nobody's word is taken. trusts: whose is:
+    `mesh` inside and of trusted proxies, `all`, `none`."""
+    brought = brought_trace(exchange)
+    is_trusted = trusts == "all" or (trusts == "mesh" and (exchange.listener != EDGE or _is_by_proxy(exchange)))
+    if brought is not None and brought[1] is not None and is_trusted:
+        is_sampled = brought[1]
+    else:
+        is_sampled = is_drawn(exchange.traceparent[3:35], head)
+    exchange.traceparent = exchange.traceparent[:53] + (b"01" if is_sampled else b"00")
+
+
+def brought_trace(exchange: Exchange) -> tuple[bytes, bool | None] | None:
+    """The caller's trace id, and whether he wants it sampled."""
+    head = exchange.head
+    if head.traceparent:
+        return _trace_of(head.traceparent)
+    brought = b3_trace(head.named)
+    return None if brought is None else (brought.trace_id, brought.is_sampled)
+
+
+def is_drawn(trace_id: bytes, share: int) -> bool:
+    """share: of 65,536."""
+    return int(trace_id[28:], 16) < share
+
+
+def _is_by_proxy(exchange: Exchange) -> bool:
+    """Whether a trusted proxy has passed it on: of nobody else a chain of callers is taken over."""
+    _, found, rest = exchange.forwarded.partition(b"X-Forwarded-For: ")
+    return bool(found) and b"," in rest.partition(b"\r\n")[0]
+
+
+def _trace_of(value: bytes) -> tuple[bytes, bool] | None:
+    """Trace id and sampled flag of a traceparent that is well formed."""
     if len(value) != 55:
         # A higher version may be longer, and then goes on after a dash.
         if len(value) < 55 or value[55:56] != b"-" or value[:2] == b"00":
@@ -52,4 +89,4 @@ def _trace_of(value: bytes) -> tuple[bytes, bytes] | None:
     if value.translate(_SHAPE) != _WELL_SHAPED or value >= b"ff":
         return None
     _, trace_id, parent_id, flags = value.split(b"-")
-    return None if trace_id == _NO_TRACE or parent_id == _NO_PARENT else (trace_id, flags)
+    return None if trace_id == _NO_TRACE or parent_id == _NO_PARENT else (trace_id, bool(int(flags, 16) & 1))

@@ -23,6 +23,7 @@ from gateway.supervisor.recordings import Recordings
 from gateway.telemetry.recent import RECENT, RecentCalls
 from gateway.upstream.transition import Transition
 from meshway.breakers import BREAKER_RESET, BreakersReset
+from meshway.call_lines import MOST_TAPPED, TAP, Tapped
 from meshway.explanation import EXPLAIN, CallQuestion
 from meshway.rehearsal import MOST_CALLS, REHEARSE
 from meshway.snapshot import Change, Question
@@ -75,7 +76,7 @@ class Questions:
         if url is None:
             return
         body: Any
-        if self._running >= MOST_AT_ONCE:
+        if self._running >= MOST_AT_ONCE and question.kind != TAP:
             body = {"error": "the gateway answers other questions now; ask again"}
         else:
             self._running += 1
@@ -93,6 +94,8 @@ class Questions:
     async def _told(self, question: Question) -> Any:
         if question.kind == BREAKER_RESET:
             return self._reset_breakers(str(question.body["service"]))
+        if question.kind == TAP:
+            return await self._tapped(question)
         if question.kind == TRAFFIC:
             route, span_s = str(question.body["route"]), float(question.body["last_s"])
             return await asyncio.to_thread(self._traffic, route, span_s, await self._recent())
@@ -117,6 +120,19 @@ class Questions:
         host.reporter.changed()
         _log.info("breakers of %s were reset by hand; open were: %s", service, ", ".join(closed) or "none")
         return msgspec.to_builtins(BreakersReset(gateway=host.settings.node_name, closed=closed))
+
+    async def _tapped(self, question: Question) -> Any:
+        """Of all workers; one that does not answer in time tells next time."""
+        asked = (each.ask(TAP, question.deadline_s, question.body) for each in self._host.slots.running)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        told = msgspec.convert([one for one in answers if not isinstance(one, BaseException)], list[Tapped])
+        node = self._host.settings.node_name
+        lines = sorted((line for one in told for line in one.lines), key=lambda line: line.time)
+        left_out = sum(one.left_out for one in told) + max(0, len(lines) - MOST_TAPPED)
+        shown = [msgspec.structs.replace(line, node=node) for line in lines[-MOST_TAPPED:]]
+        error = next((one.error for one in told if one.error), "")
+        seen = sum(one.seen for one in told)
+        return msgspec.to_builtins(Tapped(node=node, lines=shown, seen=seen, left_out=left_out, error=error))
 
     def _traffic(self, route: str, last_s: float, recent: Sequence[RecentCalls]) -> Any:
         """In a thread."""

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.channel import AskFrame, Buckets, ChannelFrame, ListenerSpot, NonceFrame, Start
+from gateway.channel import AskFrame, Buckets, ChannelFrame, ListenerSpot, NonceFrame, Start, Told
 from gateway.compiler.filters import SpentLimits
 from gateway.host_table import HostTable
 from gateway.settings import WorkerSettings
@@ -57,8 +57,9 @@ class Slots:
     before it and after it.
 
     on_changed: something to show or to report is different. on_applied: a worker has new tables. on_transition: what
-    one found out. on_answered: whom its callers were answered by. on_asked: what its limits want. on_missing_key:
-    of which URL's set a caller has named a key that it lacks. on_nonce: one that a signed request brings.
+    one found out. on_answered: whom its callers were answered by. on_told: single calls. on_asked: what its limits
+    want. on_missing_key: of which URL's set a caller has named a key that it lacks. on_nonce: one that a signed request
+    brings.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Slots:
         on_applied: Callable[[WorkerProcess], None],
         on_transition: Callable[[WorkerProcess, Transition], None],
         on_answered: Callable[[list[InstanceKey]], None],
+        on_told: Callable[[Told], None],
         on_asked: Callable[[WorkerProcess, AskFrame], None],
         on_missing_key: Callable[[str], None],
         on_nonce: Callable[[WorkerProcess, NonceFrame], None],
@@ -92,6 +94,7 @@ class Slots:
         self._on_applied = on_applied
         self._on_transition = on_transition
         self._on_answered = on_answered
+        self._on_told = on_told
         self._on_asked = on_asked
         self.on_missing_key = on_missing_key
         self._on_nonce = on_nonce
@@ -214,6 +217,9 @@ class Slots:
 
     def on_nonce(self, worker: WorkerProcess, frame: NonceFrame) -> None:
         self._on_nonce(worker, frame)
+
+    def on_told(self, told: Told) -> None:
+        self._on_told(told)
 
     def on_asked(self, worker: WorkerProcess, frame: AskFrame) -> None:
         self._on_asked(worker, frame)

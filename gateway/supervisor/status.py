@@ -40,7 +40,7 @@ def pages(host: "Supervisor") -> "dict[bytes, Page]":
     async def metrics(head: RequestHead) -> "Body":
         series, own = host.totals.read(host.slots.counters()), families_of(host)
         if wants_open(find(head.block, b"accept") or b""):
-            return 200, OPEN_TYPE, open_metrics(series, own, {}).encode()
+            return 200, OPEN_TYPE, open_metrics(series, own, host.telling.exemplars).encode()
         return 200, CONTENT_TYPE, exposition(series, own).encode()
 
     async def config(_: RequestHead) -> "Body":
@@ -198,6 +198,13 @@ def families_of(host: "Supervisor") -> list[Family]:
         *counter("meshway_reports_failed_total", "Reports that did not arrive.", [((), host.reporter.failures)]),
         *gauge("meshway_telemetry_unsent", "Reports of numbers that wait for the registry.", [((), len(unsent))]),
         *counter("meshway_telemetry_dropped_total", "Reports of numbers that were never told.", [((), lost)]),
+        *counter(
+            "meshway_request_lines_dropped_total",
+            "Lines for the registry that were never told.",
+            [((), host.telling.dropped_lines)],
+        ),
+        *counter("meshway_spans_sent_total", "Spans that were taken.", [((), host.telling.sent_spans)]),
+        *counter("meshway_spans_dropped_total", "Spans that nobody took.", [((), host.telling.dropped_spans)]),
         *counter("meshway_last_good_failures_total", "Writes to disk that failed.", [((), host.keeper.failures)]),
     ]
     failing = [((("service", f"{key[0]}/{key[1]}"), ("instance", key[2])), 1.0) for key in sorted(host.checker.failing)]

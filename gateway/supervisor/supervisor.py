@@ -47,8 +47,9 @@ from gateway.supervisor.own_certificate import OwnCertificate
 from gateway.supervisor.own_listeners import Own, OwnListeners
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.ready_file import write_ready_file
-from gateway.supervisor.reports import Reports
+from gateway.supervisor.reports import Reports, own_version
 from gateway.supervisor.slots import Slot, Slots
+from gateway.supervisor.telling import CallTelling
 from gateway.supervisor.transitions import Transitions
 from gateway.supervisor.worker_process import WorkerProcess
 from gateway.telemetry.counters import Totals
@@ -67,6 +68,7 @@ from meshway.tasks import spawn
 
 CHECKS_DELAY_S: Final = 0.05  # one turn for a burst of changes
 RETRY_S: Final = 0.1
+GOODBYE_S: Final = 1.0
 
 _log = logging.getLogger("meshway.gateway.supervisor")
 
@@ -167,6 +169,10 @@ class Supervisor:
             self._on_store,
             time.monotonic,
         )
+        dial = guarded_dial(allow_loopback=is_loopback(settings.bind))
+        self.telling = CallTelling(
+            settings.node_name, own_version(), lambda: self.follower.registry, self.reporter.post, dial
+        )
         self.keys = KeyFetching(
             fetching(guarded_dial(allow_loopback=is_loopback(settings.bind))),
             self._on_keys,
@@ -213,6 +219,7 @@ class Supervisor:
             on_applied=self._on_applied,
             on_transition=self._on_transition,
             on_answered=self._reports.answered.update,
+            on_told=self.telling.take,
             on_asked=self.assigning.take,
             on_missing_key=self.keys.miss,
             on_nonce=self._on_nonce,
@@ -245,6 +252,7 @@ class Supervisor:
             spawn(self.follower.run(), name="follow the registry"),
             spawn(self.keeper.run(), name="keep the last good snapshot"),
             spawn(self.reporter.run(), name="report to the registry"),
+            spawn(self.telling.run(), name="tell of single calls"),
             spawn(self.numbers.run(), name="report numbers to the registry"),
             spawn(self.slots.watch(), name="watch the workers"),
             spawn(self._questions.run(), name="prune recorded calls"),
@@ -260,6 +268,9 @@ class Supervisor:
         finally:
             for task in tasks:
                 task.cancel()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE_S):
+                    await self.telling.flush()
             await self.numbers.close()
             await self.reporter.say_goodbye()
             await self.checker.close()
@@ -301,6 +312,7 @@ class Supervisor:
                 self.keys.restore(frame)
         self.certificates.replace(self.held.changes())
         self.listeners.replace(self.held.changes())
+        self.telling.replace(self.held.changes())
         self._check_soon()
         _log.info("serving r%d from disk, %d entries", found.revision, len(found.entries))
 
@@ -325,6 +337,7 @@ class Supervisor:
         if isinstance(outcome, Whole):
             self._targets.replace()
             self.keys.replace(outcome.entries.values())
+            self.telling.replace(outcome.entries.values())
             self.certificates.replace(outcome.entries.values())
             self.listeners.replace(outcome.entries.values())
             self.keeper.replaced()
@@ -334,6 +347,7 @@ class Supervisor:
             self.keeper.changed(outcome.revision, outcome.changes)
             self.slots.send_encoded(delta_frames(outcome.revision, outcome.changes))
             self.keys.take(outcome.changes)
+            self.telling.follow(outcome.changes)
             self.certificates.take(outcome.changes)
             self.listeners.take(outcome.changes)
             if self._targets.take(outcome.changes):

@@ -28,6 +28,7 @@ from gateway.channel import (
     Refusal,
     ReopenLogs,
     Start,
+    Told,
     TransitionFrame,
 )
 from gateway.descriptors import descriptor_pair, send_descriptor
@@ -52,6 +53,9 @@ class Owner(Protocol):
 
     def on_answered(self, instances: list[InstanceKey]) -> None:
         """Evidence: these gave good answers."""
+
+    def on_told(self, told: Told) -> None:
+        """Lines and spans of single calls."""
 
     def on_missing_key(self, url: str) -> None:
         """A caller has named a key that the set lacks."""
@@ -210,6 +214,8 @@ class WorkerProcess:
                 waiting.set_result(frame.body)
         elif isinstance(frame, Answered):
             self._owner.on_answered(frame.instances)
+        elif isinstance(frame, Told):
+            self._owner.on_told(frame)
         elif isinstance(frame, AskFrame):
             self._owner.on_asked(self, frame)
         elif isinstance(frame, MissingKey):

@@ -1,106 +1,110 @@
 """The access log: one JSON line a call, made at its end, gathered for 50 ms and written in a thread.
 
 A line is made at once, while all it tells is still in the processor's caches, and goes into one growing buffer: kept as
-exchanges, or as a thousand pieces, they would wander through memory. What the disk does not take in time is dropped
-and counted, never waited for.
+exchanges, or as a thousand pieces, they would wander through memory. AccessLog documents say otherwise of the calls
+they are for: which have a line, what is in it, where it goes.
 """
 
-import os
+import logging
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gateway.exchange import Exchange
 from gateway.telemetry.access_line import LineWriter
+from gateway.telemetry.call_plan import LogPlan
+from gateway.telemetry.log_sink import FILE, LogSink, SinkPlace
+from gateway.telemetry.written_line import written
+
+_log = logging.getLogger("meshway.gateway.worker")
+
+AddLine = Callable[[Exchange, float, bytes], None]
 
 
 class AccessLog:
     """path: opened for appending, shared by all workers of the host; "" writes nothing.
 
-    pending: lines that wait at most. dropped: lines lost since the start, told to `on_dropped` as they are lost.
+    buffer: bytes that wait at most. dropped: lines lost since the start, told to `on_dropped` as they are lost. sinks:
+    of documents.
     """
 
     def __init__(
-        self, path: str, pending: int, on_dropped: Callable[[int], None], *, now: Callable[[], float] = time.monotonic
+        self, path: str, buffer: int, on_dropped: Callable[[int], None], *, now: Callable[[], float] = time.monotonic
     ) -> None:
-        self._path = Path(path) if path else None
-        self._pending = pending if path else 0
         self._on_dropped = on_dropped
         self._now = now
-        self._line = LineWriter(time.time() - now())
-        self._lines = bytearray()
-        self._waiting = 0  # lines in it
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="access-log")
-        self._writing: Future[int] | None = None
-        self._descriptor = -1
-        if self._path is not None:
-            self._descriptor = _open(self._path)
+        self._folder = Path(path).parent
+        self.writer = LineWriter(time.time() - now())
+        self._own = LogSink(SinkPlace(FILE, path), buffer, on_dropped) if path else None
+        self.sinks: dict[SinkPlace, LogSink] = {}
 
     @property
     def is_on(self) -> bool:
-        return self._path is not None
+        return self._own is not None
 
     def add(self, exchange: Exchange, ended: float, outcome: bytes) -> None:
         """ended: seconds of the worker's clock. outcome: access_line.outcome_of."""
-        if self._waiting < self._pending:
-            self._waiting += 1
-            self._lines += self._line.of(exchange, ended, outcome)
-        elif self._path is not None:
-            self._on_dropped(1)
+        own = self._own
+        if own is not None:
+            lines = own.lines
+            lines += self.writer.of(exchange, ended, outcome)
+            if len(lines) > own.most:
+                own.shed()
+
+    def adder(self, plan: LogPlan | None) -> AddLine | None:
+        """What adds the lines of calls with this plan; None: nothing does."""
+        own = self._own
+        if own is None:
+            return None
+        if plan is None:
+            return self.add
+        sinks = [self._sink(place, plan.buffer) for place in plan.sinks] or [own]
+        sinks = list(dict.fromkeys(sinks))  # what cannot be opened is the gateway's own
+        is_wanted, writer = plan.is_wanted, self.writer
+
+        def add(exchange: Exchange, ended: float, outcome: bytes) -> None:
+            if is_wanted is not None and not is_wanted(exchange, ended):
+                return
+            line = written(plan, exchange, writer.of(exchange, ended, outcome))
+            for sink in sinks:
+                sink.add(line)
+
+        return add
+
+    def keep_only(self, places: Sequence[SinkPlace]) -> None:
+        """Documents name these and no others."""
+        for place in self.sinks.keys() - set(places):
+            self.sinks.pop(place).close()
 
     def beat(self) -> None:
         """Called every 50 ms: hands over what was gathered, unless the disk still has the last of it."""
-        self._line.wall_offset = time.time() - self._now()
-        self._hand_over()
+        self.writer.wall_offset = time.time() - self._now()
+        for sink in self._all():
+            sink.beat()
 
     def reopen(self) -> None:
-        """After the file was moved away (SIGHUP)."""
-        if self._path is not None:
-            self._writer.submit(self._reopen)
+        """After the files were moved away (SIGHUP)."""
+        for sink in self._all():
+            sink.reopen()
 
     def close(self) -> None:
         """Writes what is there, then closes."""
-        if self._writing is not None:
-            self._writing.result(timeout=5.0)
-        self._hand_over()
-        self._writer.shutdown(wait=True)
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        for sink in self._all():
+            sink.close()
 
-    def _hand_over(self) -> None:
-        if self._writing is not None:
-            if not self._writing.done():
-                return
-            if lost := self._writing.result():
-                self._on_dropped(lost)
-            self._writing = None
-        if self._lines:
-            lines, self._lines = self._lines, bytearray()
-            self._waiting = 0
-            self._writing = self._writer.submit(self._write, lines)
+    def _all(self) -> list[LogSink]:
+        return [*self.sinks.values(), *([] if self._own is None else [self._own])]
 
-    def _write(self, lines: bytearray) -> int:
-        """In the writer's thread. Returns how many lines were lost."""
-        view = memoryview(lines)
-        while view:
+    def _sink(self, place: SinkPlace, buffer: int) -> LogSink:
+        """One for each place, however many documents name it; the largest buffer of them counts."""
+        assert self._own is not None
+        sink = self.sinks.get(place)
+        if sink is None:
+            path = str(self._folder / place.path) if place.kind == FILE else place.path
             try:
-                view = view[os.write(self._descriptor, view) :]
-            except OSError:
-                return bytes(view).count(b"\n")
-        return 0
-
-    def _reopen(self) -> None:
-        assert self._path is not None
-        try:
-            fresh = _open(self._path)
-        except OSError:
-            return  # the moved file is a better place than none
-        os.close(self._descriptor)
-        self._descriptor = fresh
-
-
-def _open(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+                sink = self.sinks[place] = LogSink(SinkPlace(place.kind, path), buffer, self._on_dropped)
+            except OSError as error:
+                _log.error("the access log goes to the gateway's own file: %s cannot be opened: %s", path, error)
+                return self._own
+        sink.most = max(sink.most, buffer)
+        return sink

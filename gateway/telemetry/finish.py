@@ -5,13 +5,17 @@ since touching one mapped cell costs as much as all three. A worker that is kill
 (docs/guide/observability.md).
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from gateway.exchange import EDGE, Exchange
 from gateway.telemetry.access_line import outcome_of
-from gateway.telemetry.access_log import AccessLog
+from gateway.telemetry.access_log import AccessLog, AddLine
+from gateway.telemetry.call_plan import NEVER_SLOW, USUAL, CallPlan, has_failed
 from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, Counters
 from gateway.telemetry.recorder import MOST_HEAD, SLOW_S, Recorder
+from gateway.telemetry.tap import Tap
+from gateway.telemetry.telling import Telling, asks_of_all
 from meshway.histogram import bucket_of
 
 KEPT: Final = 16_384  # sorts of calls that are remembered; beyond it all are looked up again
@@ -30,32 +34,41 @@ class Tally:
     refusals: cells that count each of them as well.
 
     whole: seconds of calls whose answer came in one piece, to its end and to its first byte alike. parted: of all
-    others, (seconds to the end, seconds to the first byte or -1.0). unwritten: calls in both. outcome: their part of an
-    access line. is_failure: their outcome counts against the instance.
+    others, (seconds to the end, seconds to the first byte or -1.0). unwritten: calls in both. outcome: their part of
+    an access line. add_line: None: these have none. plan: what documents say of telling them. slow_s: from then on
+    there is something to tell; 0.0: there is of each. failed: they did. is_failure: their outcome
+    counts against the instance. source: who called.
     """
 
     __slots__ = (
-        "bytes_in",
-        "bytes_out",
-        "call",
-        "endpoint",
-        "is_failure",
-        "outcome",
-        "parted",
-        "refusals",
-        "repeats",
-        "unwritten",
-        "whole",
-    )
+        "add_line", "bytes_in", "bytes_out", "call", "endpoint", "failed", "is_failure", "outcome", "parted", "plan",
+        "refusals", "repeats", "slow_s", "source", "unwritten", "whole",
+    )  # fmt: skip
 
     def __init__(
-        self, call: int, endpoint: int, outcome: bytes, refusals: tuple[int, ...] = (), *, is_failure: bool = False
+        self,
+        call: int,
+        endpoint: int,
+        outcome: bytes,
+        refusals: tuple[int, ...],
+        plan: CallPlan,
+        add_line: AddLine | None,
+        source: str,
+        *,
+        failed: bool,
+        is_failure: bool,
+        slow_s: float,
     ) -> None:
         self.is_failure = is_failure
         self.call = call
         self.endpoint = endpoint
         self.refusals = refusals
         self.outcome = outcome
+        self.plan = plan
+        self.add_line = add_line
+        self.source = source
+        self.failed = failed
+        self.slow_s = slow_s
         self.whole: list[float] = []
         self.parted: list[tuple[float, float]] = []
         self.unwritten = 0
@@ -91,16 +104,35 @@ class Tally:
 
 
 class Finisher:
-    """`finish` is told by the relay of each exchange once, `flush` is called by the worker every 50 ms."""
+    """`finish` is told by the relay of each exchange once, `flush` is called by the worker every 50 ms.
 
-    __slots__ = ("_add_line", "_counters", "_recorder", "_tallies", "_unwritten")
+    telling: who is told of single calls; None: nobody is. plan_of: what documents say of telling calls of a sort, by
+    one of them.
+    """
 
-    def __init__(self, counters: Counters, log: AccessLog, recorder: Recorder | None = None) -> None:
+    __slots__ = ("_counters", "_log", "_plan_of", "_recorder", "_tallies", "_tap", "_telling", "_unwritten")
+
+    def __init__(
+        self, counters: Counters, log: AccessLog, recorder: Recorder | None = None, telling: Telling | None = None
+    ) -> None:
         self._counters = counters
-        self._add_line = log.add if log.is_on else None
+        self._log = log
         self._recorder = recorder
+        self._telling = telling
+        self._tap: Tap | None = None
+        self._plan_of: Callable[[Exchange], CallPlan] = lambda _: USUAL
         self._tallies: dict[Sort, Tally] = {}
         self._unwritten: list[Tally] = []
+
+    def follow(self, plan_of: Callable[[Exchange], CallPlan]) -> None:
+        """Documents say otherwise from now on."""
+        self._plan_of = plan_of
+        self._tallies.clear()  # those with something unwritten are in the other list, too
+
+    def listen(self, tap: Tap | None) -> None:
+        """tap: is told of each call; None: nobody listens any more."""
+        self._tap = tap
+        self._tallies.clear()
 
     def finish(self, exchange: Exchange, now: float) -> None:
         """now: the clock's reading at the exchange's end."""
@@ -134,8 +166,10 @@ class Finisher:
             tally.bytes_in += exchange.bytes_in
         if exchange.attempts > 1:
             tally.repeats += exchange.attempts - 1
-        if self._add_line is not None:
-            self._add_line(exchange, now, tally.outcome)
+        if tally.add_line is not None:
+            tally.add_line(exchange, now, tally.outcome)
+        if now - started >= tally.slow_s or exchange.traceparent[54:] == b"1":
+            self._tell(exchange, now, tally)
         recorder = self._recorder
         if recorder is not None:
             recorder.seen += 1
@@ -171,10 +205,32 @@ class Finisher:
         endpoint = counters.series(ENDPOINT, (("service", service), ("instance", instance))) if instance else -1
         flags = flag.split(",")
         refusals = tuple(counters.counter(name, policy=policy) for code, name in REFUSALS.items() if code in flags)
-        # Status 0: nobody got an answer; a caller that went away is no fault of the instance.
-        is_failure = status >= 500 or (status == 0 and "DC" not in flags)
-        tally = self._tallies[sort] = Tally(call, endpoint, outcome_of(exchange), refusals, is_failure=is_failure)
+        plan, failed = self._plan_of(exchange), has_failed(status, flag)
+        slow_s = NEVER_SLOW
+        if self._tap is not None:
+            slow_s = 0.0
+        elif self._telling is not None:
+            slow_s = 0.0 if failed or asks_of_all(plan) else plan.slow_s
+        tally = self._tallies[sort] = Tally(
+            call,
+            endpoint,
+            outcome_of(exchange),
+            refusals,
+            plan,
+            self._log.adder(plan.log),
+            source_of(exchange),
+            failed=failed,
+            # Status 0: nobody got an answer; a caller that went away is no fault of the instance.
+            is_failure=status >= 500 or (status == 0 and "DC" not in flags),
+            slow_s=slow_s,
+        )
         return tally
+
+    def _tell(self, exchange: Exchange, now: float, tally: Tally) -> None:
+        if self._tap is not None:
+            self._tap.see(exchange, now, tally.outcome)
+        if self._telling is not None:
+            self._telling.tell(exchange, now, tally.outcome, tally.plan, tally.source, failed=tally.failed)
 
 
 def source_of(exchange: Exchange) -> str:

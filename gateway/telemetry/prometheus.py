@@ -35,6 +35,8 @@ BOUNDS: Final = (
 _TEXTS: Final = {
     "meshway_tls_handshakes_total": "Handshakes that were begun, by what became of them.",
     "meshway_series_beyond_limit_total": "Series that are counted under `other`, since there are too many.",
+    "meshway_requests_unkept_total": "Lines for the registry above what a worker tells in a second.",
+    "meshway_traces_dropped_total": "Traced calls above what a gateway tells in a second.",
     "meshway_access_log_dropped_total": "Lines that the disk did not take in time.",
     "meshway_connections": "Connections of callers.",
     "meshway_addresses_kept_out": "Addresses with too many connections, whose new ones are dropped unseen.",

@@ -6,7 +6,6 @@ old. The last calls, all of them, are held in memory as well (recent.py reads th
 """
 
 import os
-import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import msgspec
 
 from gateway.exchange import EDGE, Exchange
 from meshway.http1.message import RequestHead
-from meshway.http1.query import decoded
+from meshway.secrecy import is_secret, without_secrets
 
 GAP_S: Final = 0.02  # between two calls that are kept of the rest, and between two errors or slow ones, in the mean
 BURST_S: Final = 1.0  # what a quiet span saves up for
@@ -27,16 +26,6 @@ MOST_PENDING: Final = 4 << 20  # bytes that wait for the disk
 MOST_RECENT: Final = 2_048  # calls in memory
 # A head of more bytes is counted, not held: 2,048 of the longest that are read would be 128 MiB.
 MOST_HEAD: Final = 4_096
-# Of header and query names: whoever has such a value can call as somebody else.
-_SECRET: Final = re.compile(
-    rb"auth|cookie|token|secret|passw|session|api-?key|credential|signature|jwt|otp|\A(?:key|code|sig|state|nonce)\Z",
-    re.IGNORECASE,
-)
-# A JSON Web Token (two parts that begin with `{"` in base64url) or an API key, wherever an Authentication has callers
-# put it. Looked for at the beginning of a word only, so that a long value costs no more than its length.
-_TOKEN: Final = re.compile(
-    rb"(?<![A-Za-z0-9_-])(?:eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+|mw_[A-Za-z0-9_-]{8}_[A-Za-z0-9_-]{43})"
-)
 
 # When it ended and when it began, of the worker's clock; head, peer, scheme; what the finisher sorted it by.
 Ended = tuple[float, float, RequestHead | None, str, bytes, tuple[int, str, str, str, int, str, str, str, str, int]]
@@ -173,7 +162,7 @@ def recorded_line(
         scheme=scheme.decode("ascii"),
         method=head.method.decode("latin-1"),
         authority=head.authority.decode("latin-1"),
-        target=_target_of(head.target).decode("latin-1"),
+        target=without_secrets(head.target).decode("latin-1"),
         headers=fields,
         left_out=left_out,
         **outcome,  # type: ignore[arg-type]  # texts, and a whole number for status
@@ -189,22 +178,8 @@ def _fields_of(block: bytes) -> tuple[list[tuple[str, str]], list[str]]:
         name, colon, value = line.partition(b":")
         if not colon:
             continue
-        if _is_secret(name, value):
+        if is_secret(name, value):
             left_out.append(name.decode("latin-1").lower())
         else:
             kept.append((name.decode("latin-1"), value.strip(b" \t").decode("latin-1")))
     return kept, left_out
-
-
-def _target_of(target: bytes) -> bytes:
-    """The query's secret values are taken out, its names stay."""
-    path, mark, query = target.partition(b"?")
-    if not mark:
-        return target
-    pairs = [pair.partition(b"=") for pair in query.split(b"&")]
-    kept = [name + sign + (b"" if _is_secret(decoded(name), decoded(value)) else value) for name, sign, value in pairs]
-    return path + b"?" + b"&".join(kept)
-
-
-def _is_secret(name: bytes, value: bytes) -> bool:
-    return _SECRET.search(name) is not None or _TOKEN.search(value) is not None

@@ -18,6 +18,8 @@ from pathlib import Path
 from random import random
 from typing import Any, Final
 
+import msgspec
+
 from gateway.channel import (
     Alive,
     Answer,
@@ -49,10 +51,12 @@ from gateway.channel import (
     ReopenLogs,
     Start,
     StoreFrame,
+    Told,
     TransitionFrame,
 )
 from gateway.compiler import diff
 from gateway.compiler.tables import Compiler
+from gateway.compiler.telling import TellingPlans
 from gateway.descriptors import receive_descriptors
 from gateway.event_loop import loop_factory
 from gateway.feed.state import Changes, FeedState, Trouble, Whole
@@ -72,6 +76,8 @@ from gateway.telemetry.counters import BEYOND, Counters
 from gateway.telemetry.finish import Finisher
 from gateway.telemetry.recent import RECENT, RecentCalls, recent_calls
 from gateway.telemetry.recorder import Recorder
+from gateway.telemetry.tap import Tap
+from gateway.telemetry.telling import Telling
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Pool
 from gateway.upstream.shared_pool import SharedPool
@@ -92,8 +98,10 @@ from gateway.worker.overload import Overload
 from gateway.worker.own_listeners import OwnListeners
 from gateway.worker.serving import Serving
 from gateway.worker.states import tables_state
+from gateway.worker.telling import follow
 from gateway.worker.unready import unready_tables
 from meshway.assignments.messages import Ask, Budget
+from meshway.call_lines import TAP, TapQuestion
 from meshway.explanation import EXPLAIN
 from meshway.issuers.key_ring import KeyRing
 from meshway.issuers.link import IssuerLink
@@ -131,6 +139,7 @@ class Worker:
         self._listening = Listening(loop, self._opened, self._count_handshake, self._gone)
         self._feed = FeedState(judges_values=False)
         self._beats = 0
+        self._told_by: TellingPlans | None = None
         self._is_orphan = False
         self._orphan_end_s = 5.0
         self.channel = Channel(self._on_frame, self._on_orphaned)
@@ -195,7 +204,7 @@ class Worker:
         self._counters.counter(BEYOND)  # shown while there are none, too
         dropped = self._counters.counter("meshway_access_log_dropped_total")
         self._log_file = AccessLog(
-            settings.access_log, settings.log_pending, lambda count: self._counters.add(dropped, count), now=now
+            settings.access_log, settings.log_buffer, lambda count: self._counters.add(dropped, count), now=now
         )
         self._wheel = TimerWheel(now())
         secrets = SecretRing()
@@ -231,8 +240,12 @@ class Worker:
         self._applier = Applier(self._compiler, self._holder, self._applied, self.channel.pause, self.channel.resume)
         self._recorder = Recorder(Path(settings.recorded)) if settings.recorded else None
         self._began = now()
-        self._finisher = Finisher(self._counters, self._log_file, self._recorder)
-        relay = Relay(self._holder, pool, self._wheel, now, self._finisher.finish)
+        self._telling = Telling(
+            self._counters, self._log_file.writer, lambda: parts.workers, keeps_lines=self._log_file.is_on
+        )
+        self._finisher = Finisher(self._counters, self._log_file, self._recorder, self._telling)
+        self._tap = Tap(self._log_file.writer, self._turn_tap, random)
+        relay = self._relay = Relay(self._holder, pool, self._wheel, now, self._finisher.finish)
         shedding = Shedding(self._holder, random)
 
         def turn(sheds: bool) -> None:
@@ -303,6 +316,9 @@ class Worker:
         served = self._compiler.state.served
         self._serving.take(served, self._compiler.tables.trust)
         self._own.hold(served.listeners)
+        if self._compiler.state.telling is not self._told_by:
+            self._told_by = self._compiler.state.telling
+            follow(self._told_by, self._finisher, self._log_file, self._relay)
         shown = refusals[:MOST_REFUSED]
         refused = [Refusal(r.kind, r.namespace, r.name, r.path[:MOST_TEXT], r.reason[:MOST_TEXT]) for r in shown]
         self.channel.send(Applied(revision=revision, refused=refused))
@@ -337,6 +353,8 @@ class Worker:
                 lambda told: self.channel.send(Answer(id=question.id, body=told)),
             )
             return
+        elif question.kind == TAP:
+            body = self._tap.answer(msgspec.convert(question.body, TapQuestion), time.monotonic())
         elif question.kind == RECENT and self._recorder is not None:
             self._answer_recent(question.id, self._recorder)
             return
@@ -351,6 +369,9 @@ class Worker:
             return recent_calls(ended, rules, since=self._began, now=now, wall_s=wall_s)
 
         self._aside(read, lambda told: self.channel.send(Answer(id=question, body=told)))
+
+    def _turn_tap(self, is_heard: bool) -> None:
+        self._finisher.listen(self._tap if is_heard else None)
 
     def _opened(self) -> None:
         self.channel.send(Ready(revision=self._holder.tables.revision))
@@ -368,8 +389,12 @@ class Worker:
             self._holder.tables.tick(now)
             self._finisher.flush()
             self._log_file.beat()
+            if self._telling.lines or self._telling.spans:
+                lines, spans = self._telling.take()
+                self.channel.send(Told(lines=lines, spans=spans))
             if self._recorder is not None:
                 self._recorder.beat()
+            self._tap.beat(now)
             self._evidence.beat(self._holder.tables)
             self._gauges.beat(self._holder.tables, self._compiler.limits)
             self._listening.beat(now)

@@ -228,6 +228,8 @@ COLUMNS: Final[dict[str, Columns]] = {
         "GATEWAYS": lambda item: item.get("status", {}).get("gateways", "-"),
         "LAST CHANGE": _changed,
     },
+    "AccessLog": {"NAME": _name, "TARGETS": _targets, "SAYS": _blocks, "LAST CHANGE": _changed},
+    "Telemetry": {"NAME": _name, "TARGETS": _targets, "SAYS": _blocks, "LAST CHANGE": _changed},
     "Listener": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
     "MeshSettings": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
     "Namespace": {

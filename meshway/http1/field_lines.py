@@ -8,6 +8,7 @@ change with every message are judged each time and never kept.
 from string import digits
 from typing import Final, Literal
 
+from meshway.http1 import b3
 from meshway.http1.alphabet import table
 from meshway.http1.authority import parse_authority
 from meshway.http1.start_line import TOKEN
@@ -42,6 +43,7 @@ _UNKEPT: Final = frozenset(
     {
         *(b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key", b"meshway-token"),
         *(b"traceparent", b"tracestate", b"x-request-id", b"idempotency-key", b"content-md5", b"content-digest"),
+        *b3.NAMES,
     }
 )
 
@@ -58,6 +60,7 @@ HOP_BY_HOP: Final = {
 _READ: Final = {
     **dict.fromkeys((b"accept", b"last-event-id", b"if-match", b"if-none-match", b"prefer"), READ_KEPT),
     **dict.fromkeys((b"authorization", b"content-type", b"idempotency-key"), SINGLE),
+    **dict.fromkeys(b3.NAMES, READ_KEPT),
 }
 _FORWARDING: Final = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded", b"via")
 _MESH: Final = (

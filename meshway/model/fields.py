@@ -249,12 +249,24 @@ def _plain_fields(value: msgspec.Struct) -> Iterator[tuple[str, Any]]:
 
 
 def _meant(kind: inspect.UnionType, value: object) -> inspect.Type:
-    """Beside None a union has one type, or a block and the text that is short for it."""
-    block, *short = sorted(
-        (member for member in kind.types if not isinstance(member, inspect.NoneType)),
-        key=lambda member: not isinstance(member, inspect.StructType),
-    )
-    return short[0] if short and not isinstance(value, Mapping) else block
+    """Beside None a union has one type, or a block and the text that is short for it, or a text and what is no text."""
+    members = [member for member in kind.types if not isinstance(member, inspect.NoneType)]
+    if len(members) == 1:
+        return members[0]
+    wanted: type | tuple[type, ...] = (inspect.StrType, inspect.LiteralType)
+    if isinstance(value, Mapping):
+        wanted = inspect.StructType
+    elif isinstance(value, list | tuple):
+        wanted = inspect.VarTupleType
+    elif isinstance(value, int) and not isinstance(value, bool):
+        wanted = inspect.IntType
+    fitting = [member for member in members if isinstance(_bare(member), wanted)]
+    texts = [member for member in members if isinstance(_bare(member), inspect.StrType | inspect.LiteralType)]
+    return (fitting or texts or members)[0]
+
+
+def _bare(kind: inspect.Type) -> inspect.Type:
+    return _bare(kind.type) if isinstance(kind, inspect.Metadata) else kind
 
 
 def _pattern_reason(value: str, pattern: str) -> tuple[str, str]:

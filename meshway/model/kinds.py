@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from meshway.model.access_log import AccessLog
 from meshway.model.access_policy import AccessPolicy
 from meshway.model.authentication import Authentication
 from meshway.model.certificate import Certificate
@@ -15,6 +16,7 @@ from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route
 from meshway.model.secret import Secret
 from meshway.model.service import Service
+from meshway.model.telemetry import Telemetry
 from meshway.model.traffic_policy import TrafficPolicy
 from meshway.model.trust_bundle import TrustBundle
 
@@ -34,6 +36,8 @@ KINDS: Final[dict[str, type[Spec]]] = {
         Certificate,
         MeshSettings,
         Namespace,
+        AccessLog,
+        Telemetry,
     )
 }
 # Written by the registry itself: gateways read them of the feed as documents, and people neither write nor delete them.
@@ -42,12 +46,12 @@ BY_PLURAL: Final[dict[str, str]] = {spec.plural: kind for kind, spec in KINDS.it
 SHORT: Final[dict[str, str]] = {
     "svc": "Service", "rt": "Route", "tp": "TrafficPolicy", "rl": "RateLimit", "authn": "Authentication",
     "ap": "AccessPolicy", "ipl": "IpList", "ln": "Listener", "cert": "Certificate",
-    "ms": "MeshSettings", "sec": "Secret", "con": "Consumer",
+    "ms": "MeshSettings", "sec": "Secret", "con": "Consumer", "al": "AccessLog", "tel": "Telemetry",
 }  # fmt: skip
 # Kinds of the design whose time has not come: refused as `unsupported`, so that nobody takes them for typing errors.
 UNSUPPORTED: Final = frozenset(
     {
-        "AccessLog", "Alert", "DescriptorSet",
-        "Objective", "Receiver", "Rollout", "TcpRoute", "Telemetry", "TlsRoute", "UdpRoute",
+        "Alert", "DescriptorSet",
+        "Objective", "Receiver", "Rollout", "TcpRoute", "TlsRoute", "UdpRoute",
     }
 )  # fmt: skip

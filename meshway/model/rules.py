@@ -26,6 +26,7 @@ from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path
 from meshway.model.secret_rules import SECRET_RULES
 from meshway.model.service import External, Service
 from meshway.model.service_rules import OUTSIDE_RULES, SERVICE_RULES
+from meshway.model.telemetry_rules import TELEMETRY_RULES, check_telemetry
 from meshway.units import Size
 
 _LABEL_KEY: Final = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
@@ -48,6 +49,8 @@ def check_place(kind: str, metadata: Metadata, spec: Mapping[str, Any]) -> Itera
         yield Finding("spec.share_with", "forbidden_namespace", "is for Secrets in namespace mesh")
     if kind == "Listener":
         yield from check_listener(metadata.name, spec)
+    if kind in ("AccessLog", "Telemetry"):
+        yield from check_telemetry(namespace, spec)
     targets = spec.get("targets")
     for at, target in enumerate(targets if isinstance(targets, list | tuple) else ()):
         if namespace != MESH_NAMESPACE and isinstance(target, Mapping) and target.get("mesh") is True:
@@ -90,4 +93,5 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **SECRET_RULES,
     **CONSUMER_RULES,
     **LISTENER_RULES,
+    **TELEMETRY_RULES,
 }

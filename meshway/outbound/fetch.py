@@ -38,13 +38,21 @@ async def post_json(
     return await _ask(url, b"POST", fields, body, dial, tls, limit=limit, timeout_s=timeout_s)
 
 
+async def post(
+    url: str, body: bytes, content_type: bytes, dial: Dial, tls: ssl.SSLContext | None, *, limit: int, timeout_s: float
+) -> tuple[int, bytes]:
+    """Status and body, whatever the status. tls: for https. Raises PlainError."""
+    fields = b"Content-Type: %b\r\n" % content_type
+    return await _ask(url, b"POST", fields, body, dial, tls, limit=limit, timeout_s=timeout_s)
+
+
 async def _ask(
     url: str,
     method: bytes,
     further: bytes,
     body: bytes | None,
     dial: Dial,
-    tls: ssl.SSLContext,
+    tls: ssl.SSLContext | None,
     *,
     limit: int,
     timeout_s: float,
@@ -63,7 +71,7 @@ async def ask_at(
     fields: bytes,
     body: bytes | None,
     dial: Dial,
-    tls: ssl.SSLContext,
+    tls: ssl.SSLContext | None,
     *,
     limit: int,
     timeout_s: float,
@@ -79,6 +87,7 @@ async def ask_at(
             connection = PlainConnection(reader, writer)
             try:
                 if parts.scheme == "https":
+                    assert tls is not None
                     await writer.start_tls(tls, server_hostname=host)
                 head = await connection.ask(method, target, fields, body, timeout_s=timeout_s)
                 text = await connection.text(limit + 1, timeout_s)

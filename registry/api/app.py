@@ -21,6 +21,7 @@ from registry.api.insight import insight_router
 from registry.api.metrics import metrics_router
 from registry.api.namespaces import namespaces_router
 from registry.api.problems import handle_problems
+from registry.api.requests import requests_router
 from registry.api.revisions import revisions_router
 from registry.api.sessions import sessions_router
 from registry.api.single_sign_on import single_sign_on_router
@@ -68,6 +69,7 @@ def make_api(
         explain_router(core),
         breakers_router(core, gateways),
         traffic_router(core, gateways),
+        requests_router(core),
         revisions_router(core),
         gateways_router(gateways),
         health_router(core),

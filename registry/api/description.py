@@ -21,6 +21,7 @@ from registry.api import (
     health,
     metrics,
     namespaces,
+    requests,
     revisions,
     tokens,
     traffic,
@@ -61,6 +62,7 @@ def api_operations() -> list[Operation]:
         *_explain(),
         *_breakers(),
         *_traffic(),
+        *_requests(),
         *_revisions(),
         *identity_operations(),
         *insight_operations(),
@@ -218,6 +220,50 @@ def _explain() -> list[Operation]:
             answers={200: Explanation, 503: _PROBLEM, 504: _PROBLEM},
             example_body={"url": "http://books.default.mesh/", "headers": {"x-user": "jason"}},
         )
+    ]
+
+
+def _requests() -> list[Operation]:
+    filter_ = Parameter(
+        name="filter", about="`service:reviews status>=500 flag:UF latency>300ms path:/cart*`; `-` before a term: not."
+    )
+    no_such = {404: {"$ref": "#/components/schemas/Problem"}}
+    return [
+        Operation(
+            method="GET",
+            path=requests.ALL,
+            id="listRequests",
+            tag="calls",
+            right="metrics:read",
+            by_rows=True,
+            about="Calls that gateways told this registry of, the newest first.",
+            detail="Failed and slow ones and 1 % of the rest, where no AccessLog says otherwise; kept 24 h or 200 MB.",
+            parameters=(filter_, *_PAGE),
+            answers={200: requests.RequestPage},
+            example_query={"filter": "status>=500"},
+        ),
+        Operation(
+            method="GET",
+            path=requests.ONE,
+            id="getRequest",
+            tag="calls",
+            right="metrics:read",
+            by_rows=True,
+            about="The calls with this x-request-id.",
+            answers={200: requests.RequestPage, **no_such},
+            example={"id": "0af7651916cd43dd8448eb211c80319c"},
+        ),
+        Operation(
+            method="GET",
+            path=requests.TRACE,
+            id="getTrace",
+            tag="calls",
+            right="metrics:read",
+            by_rows=True,
+            about="The spans of a trace, and its calls.",
+            answers={200: requests.Trace, **no_such},
+            example={"id": "0af7651916cd43dd8448eb211c80319c"},
+        ),
     ]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
+from meshway.model.access_log import AccessLog
 from meshway.model.access_policy import AccessPolicy
 from meshway.model.authentication import Authentication, AuthenticationMethod
 from meshway.model.certificate import Certificate
@@ -25,6 +26,7 @@ from meshway.model.rate_limit import RateLimit
 from meshway.model.route import Route, Rule
 from meshway.model.secret import Secret, SecretRef, may_refer, secret_ref
 from meshway.model.service import Service, ServicePort
+from meshway.model.telemetry import Telemetry
 from meshway.model.traffic_policy import TrafficPolicy, UpstreamTls
 from registry.documents.matching import is_in_subset
 from registry.view.rows import Reference
@@ -71,6 +73,8 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
         case TrafficPolicy() if spec.tls is not None:
             plain = msgspec.structs.replace(spec, tls=None)
             return (*references(plain, namespace), *_of_upstream_tls(spec.tls, namespace))
+        case AccessLog() | Telemetry():
+            return tuple(_of_targets(spec.targets, namespace))
         case TrafficPolicy() | RateLimit():
             return (*_of_targets(spec.targets, namespace), *_of_substitutes(spec, namespace))
         case Certificate():

@@ -1,4 +1,4 @@
-"""The numbers of calls put together: taken, rolled up, read."""
+"""The numbers of calls put together: taken, rolled up, read; and single calls that gateways told of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from registry.insight.ingest import Ingest
 from registry.insight.reading import Reading
+from registry.insight.requests import RequestLog
 from registry.insight.rolling import Rolling
+from registry.insight.spans import SpanLog
 from registry.store.insight_file import InsightFile
 
 if TYPE_CHECKING:
@@ -22,9 +24,11 @@ _LEAD: Final = "numbers"
 
 
 class Insight:
-    __slots__ = ("ingest", "reading", "rolling")
+    __slots__ = ("ingest", "reading", "requests", "rolling", "spans")
 
-    def __init__(self, numbers: InsightStore, store: Store, view: View, wall: Callable[[], float]) -> None:
+    def __init__(
+        self, numbers: InsightStore, requests: RequestLog, store: Store, view: View, wall: Callable[[], float]
+    ) -> None:
         def version_of(key: tuple[str, str, str]) -> str:
             row = view.instance(key)
             return "" if row is None else row.instance.version or ""
@@ -32,6 +36,8 @@ class Insight:
         self.ingest = Ingest(numbers, version_of, wall)
         self.rolling = Rolling(numbers, lambda: store.lead(_LEAD), wall)
         self.reading = Reading(numbers, wall)
+        self.requests = requests
+        self.spans = SpanLog()
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from meshway import telemetry
+from meshway import call_lines, spans, telemetry
 from meshway.assignments.messages import Asks, Grants
 from meshway.model.document import LABEL_PATTERN
 from meshway.model.registration import MAX_BATCH, InstancePatch, Registration
@@ -14,6 +14,7 @@ from registry.catalog.catalog import InstancePage, Listed
 from registry.catalog.registering import Registered
 from registry.gateways import Report
 from registry.leases.writes import Renewal
+from registry.machine import tap
 from registry.machine.discovery import ListedService, ListedServicePage
 from registry.machine.heartbeats import Heartbeats
 from registry.machine.table import INSTANCE, INSTANCES, SERVICE, SERVICES
@@ -264,6 +265,70 @@ def _following() -> list[Operation]:
                 "ended": 1764180002.0,
                 "edges": [[["default/web", "default/books"], 5, 0, 0, 0, 0, 400, 0.05, {"208": 5}]],
             },
+        ),
+        Operation(
+            method="POST",
+            path=call_lines.PATH,
+            id="tellRequests",
+            tag="gateways",
+            right="reports:write",
+            about="Single calls that a gateway tells of. Sent again they count once.",
+            body=call_lines.CallsTold,
+            answers={204: None},
+            example_body={
+                "node": "gateway-1",
+                "boot": "6f1d2c3b4a596877",
+                "sequence": 1,
+                "calls": [
+                    {
+                        "time": "2026-11-26T12:00:00.000Z",
+                        "duration_ms": 12.5,
+                        "status": 503,
+                        "request_id": "0af7651916cd43dd8448eb211c80319c",
+                        "trace_id": "0af7651916cd43dd8448eb211c80319c",
+                    }
+                ],
+            },
+        ),
+        Operation(
+            method="POST",
+            path=spans.PATH,
+            id="tellSpans",
+            tag="gateways",
+            right="reports:write",
+            about="Spans of traced calls, of a gateway that has no collector. Sent again they count once.",
+            body=spans.SpansTold,
+            answers={204: None},
+            example_body={
+                "node": "gateway-1",
+                "boot": "6f1d2c3b4a596877",
+                "sequence": 2,
+                "spans": [
+                    {
+                        "trace_id": "0af7651916cd43dd8448eb211c80319c",
+                        "span_id": "b7ad6b7169203331",
+                        "name": "GET default/books",
+                        "kind": "server",
+                        "began_s": 1764180000.0,
+                        "ended_s": 1764180000.1,
+                    }
+                ],
+            },
+        ),
+        Operation(
+            method="GET",
+            path=tap.PATH,
+            id="tapRequests",
+            tag="calls",
+            right="metrics:read",
+            by_rows=True,
+            about="Calls as they end, of all gateways, as server-sent events: at most 200 a second, the rest counted.",
+            parameters=(
+                Parameter(name="filter", about="As of GET /v1/requests."),
+                Parameter(name="sample", about="Percent.", schema={"type": "integer", "minimum": 1, "maximum": 100}),
+            ),
+            answers={200: {"type": "string"}},
+            produces="text/event-stream",
         ),
         Operation(
             method="POST",

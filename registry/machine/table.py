@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshway import telemetry
+from meshway import call_lines, spans, telemetry
+from registry.machine import tap
 from registry.machine.assignments import Assignments
+from registry.machine.calls import Calls
 from registry.machine.discovery import Discovery
 from registry.machine.feed import FeedRoute
 from registry.machine.heartbeats import HeartbeatRoutes
@@ -33,6 +35,7 @@ def machine_routes(core: Core, gateways: Gateways, caps: Caps, guards: Guards, h
     registrations = Registrations(core.catalog)
     heartbeats = HeartbeatRoutes(core.catalog, head)
     discovery = Discovery(core.catalog, core.documents, core.view)
+    calls = Calls(core.insight.requests, core.insight.spans)
     reports = Reports(gateways, core.leases, core.questions)
     rounds = Rounds()  # of all who follow, so that together they hold the loop up for one turn
     return Routes(
@@ -53,6 +56,9 @@ def machine_routes(core: Core, gateways: Gateways, caps: Caps, guards: Guards, h
                 ("GET", "/v1/feed", FeedRoute(core.feed, rounds, caps.followers).get),
                 ("POST", "/v1/reports", reports.post),
                 ("POST", telemetry.PATH, Telemetry(core.insight.ingest).post),
+                ("POST", call_lines.PATH, calls.post_calls),
+                ("POST", spans.PATH, calls.post_spans),
+                ("GET", tap.PATH, tap.TapRoute(core.questions, gateways.live_count, caps.watchers).get),
                 ("POST", "/v1/answers/{id}", reports.answer),
                 ("POST", "/v1/assignments", Assignments(core.books, gateways).post),
             ]

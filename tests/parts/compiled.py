@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import random as uniform
 from typing import Any
 
@@ -20,7 +21,10 @@ from gateway.relay.shedding import Shedding
 from gateway.routing.table import Tables, TablesHolder
 from gateway.secret_ring import SecretRing
 from gateway.telemetry.access_line import LineWriter, outcome_of
+from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import Counters
+from gateway.telemetry.finish import Finisher
+from gateway.telemetry.telling import Telling
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import Lookup, OutsideHosts, looked_up
 from gateway.upstream.pool import Pool
@@ -32,6 +36,7 @@ from gateway.wire.http2.client import make_shared_connector
 from gateway.wire.tls import TlsFace
 from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.serving import Serving
+from gateway.worker.telling import follow
 from meshway.assignments.ledger import Ledger
 from meshway.assignments.messages import Ask, Budget
 from meshway.issuers.link import IssuerLink
@@ -62,12 +67,24 @@ class CompiledGateway:
         self._holder = holder
         self._revision = 0
         self.relay: Relay | None = None
+        self.log: AccessLog | None = None
+        self.telling: Telling | None = None
+        self.finisher: Finisher | None = None
+
+    def told(self) -> None:
+        """Whatever is to be written is."""
+        assert self.log is not None
+        self.log.close()
 
     def apply(self, *changes: Change) -> None:
         self._revision += 1
         assert self.compiler.delta(self._revision, changes) == []
         self._holder.tables = self.compiler.tables
         self.serving.take(self.compiler.state.served, self.compiler.tables.trust)
+        if self.finisher is not None:
+            assert self.log is not None
+            assert self.relay is not None
+            follow(self.compiler.state.telling, self.finisher, self.log, self.relay)
 
     def leap(self, seconds: float) -> None:
         """So much time passes at once, and what was due is done."""
@@ -140,10 +157,15 @@ async def compiled_gateway(
     counters: Counters | None = None,
     lookup: Lookup = looked_up,
     crosses_namespaces: bool = False,
+    log_folder: Path | None = None,
 ) -> AsyncIterator[CompiledGateway]:
-    """random: in [0, 1), of shares, picks and backoffs. lost: why nobody tells what other gateways have counted.
+    """log_folder: where it logs as a worker does, and tells of single calls; None: nowhere.
+
+    random: in [0, 1), of shares, picks and backoffs. lost: why nobody tells what other gateways have counted.
     lookup: of hosts outside."""
     loop, now = asyncio.get_running_loop(), LeapingClock()
+    if log_folder is not None and counters is None:
+        counters = Counters(log_folder / "counters")
     wheel = TimerWheel(now())
     secrets = SecretRing()
     contexts = UpstreamContexts(secrets, lambda: compiler.tables.trust, lambda: gateway.serving.identity)
@@ -174,6 +196,8 @@ async def compiled_gateway(
 
     def finish(exchange: Exchange, at: float) -> None:
         gateway.lines.append(json.loads(writer.of(exchange, at, outcome_of(exchange))))
+        if gateway.finisher is not None:
+            gateway.finisher.finish(exchange, at)
 
     relay = Relay(holder, pool, wheel, now, finish, random)
     context = ListenerContext(face, relay, b"meshway-test", limits=limits)
@@ -182,6 +206,11 @@ async def compiled_gateway(
         compiler, holder, parts, now, Serving((context, tls_context), (), parts.secrets)
     )
     gateway.relay = relay
+    if log_folder is not None:
+        assert counters is not None
+        gateway.log = AccessLog(str(log_folder / "access.jsonl"), 1 << 20, lambda _: None, now=now)
+        gateway.telling = Telling(counters, gateway.log.writer, lambda: 1, keeps_lines=True)
+        gateway.finisher = Finisher(counters, gateway.log, telling=gateway.telling)
     assert tls_context.tls is not None
 
     def count(has_failed: bool) -> None:

@@ -31,7 +31,7 @@ CALLER_NEEDED = (
     "dropTotp", "getPreferences", "putPreferences", "endUserSession", "endUserSessions", "removeUserTotp",
     "deleteBinding",
 )  # fmt: skip
-STREAMS = ("/v1/watch", "/v1/feed")
+STREAMS = ("/v1/watch", "/v1/feed", "/v1/tap")
 
 
 async def _description(registry: RunningRegistry) -> dict[str, Any]:
@@ -53,7 +53,7 @@ async def test_every_route_is_described_and_every_description_is_a_route(registr
     application: Any = registry.surface.application
     api = set(_api_routes(application.routes))
     consul = {(method, path) for method, path, _ in consul_rows(registry.core, guards)}
-    assert len(machine) == 17
+    assert len(machine) == 20
     assert len(consul) == 30
     assert len(api) >= 15
     assert machine | api | consul == described | {("GET", "/openapi.json")}

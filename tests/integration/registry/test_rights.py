@@ -36,6 +36,12 @@ MAY = {
     "followFeed": "ag",
     "report": "ag",
     "reportNumbers": "ag",
+    "tellRequests": "ag",
+    "tellSpans": "ag",
+    "listRequests": READERS + "V",
+    "getRequest": READERS + "V",
+    "getTrace": READERS + "V",
+    "tapRequests": READERS + "V",
     "assign": "ag",
     "answerQuestion": "ag",
     "putDocument": EDITORS,
@@ -113,7 +119,7 @@ CONSUL_READS = READERS + "V"
 # each other nothing.
 SESSIONS = {"S": "a", "E": "e"}
 OF_PROGRAMS = {"registerInstances", "renewLeases", "renewInstance"}
-STREAMS = ("/v1/watch", "/v1/feed")
+STREAMS = ("/v1/watch", "/v1/feed", "/v1/tap")
 
 
 @pytest.fixture

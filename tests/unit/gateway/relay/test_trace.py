@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from gateway.relay.trace import begin_trace
+from gateway.exchange import EDGE, MESH
+from gateway.relay.trace import begin_trace, brought_trace, is_drawn, sample_anew
 from tests.parts.calls import call
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -10,9 +11,10 @@ PARENT = "b7ad6b7169203331"
 FORM = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
 
 
-def _parts(fields: dict[str, str]) -> tuple[bytes, bytes, bytes, bytes]:
+def _parts(fields: dict[str, str], listener: int = MESH, forwarded: bytes = b"") -> tuple[bytes, bytes, bytes, bytes]:
     """Trace id, parent id, flags, request id of a call with these fields."""
-    exchange = call(headers=fields)
+    exchange = call(headers=fields, listener=listener)
+    exchange.forwarded = forwarded
     begin_trace(exchange)
     match = FORM.match(exchange.traceparent)
     assert match, exchange.traceparent
@@ -68,3 +70,58 @@ def test_any_other_request_id_is_made_anew(value: str) -> None:
     request_id = _parts({"x-request-id": value, "traceparent": f"00-{TRACE}-{PARENT}-01"})[3]
     assert re.fullmatch(rb"[0-9a-f]{32}", request_id)
     assert request_id != TRACE.encode()
+
+
+def test_callers_outside_do_not_say_what_is_sampled_but_trusted_proxies_do() -> None:
+    fields = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+    assert not is_drawn(TRACE.encode(), 655)
+    assert _parts(fields, EDGE)[2] == b"00"
+    assert _parts(fields, EDGE, b"Via: 1.1 a\r\nX-Forwarded-For: 10.0.0.7\r\n")[2] == b"00"
+    assert _parts(fields, EDGE, b"Via: 1.1 a\r\nX-Forwarded-For: 192.0.2.1, 10.0.0.7\r\n")[2] == b"01"
+    drawn = f"{TRACE[:28]}0001"
+    assert _parts({"traceparent": f"00-{drawn}-{PARENT}-00"}, EDGE)[2] == b"01"
+
+
+@pytest.mark.parametrize(
+    ("fields", "flags"),
+    [
+        ({"b3": f"{TRACE}-{PARENT}-1"}, b"01"),
+        ({"b3": f"{TRACE}-{PARENT}-0"}, b"00"),
+        ({"b3": f"{TRACE}-{PARENT}-d-{PARENT}"}, b"01"),
+        ({"X-B3-TraceId": TRACE, "X-B3-SpanId": PARENT, "X-B3-Sampled": "1"}, b"01"),
+        ({"X-B3-TraceId": TRACE, "X-B3-SpanId": PARENT}, b"00"),
+    ],
+)
+def test_b3_is_read_where_there_is_no_traceparent(fields: dict[str, str], flags: bytes) -> None:
+    trace, _, sampled, _ = _parts(fields)
+    assert (trace, sampled) == (TRACE.encode(), flags)
+
+
+@pytest.mark.parametrize("value", ["0", "1", TRACE, f"{TRACE}-", f"{TRACE}-{PARENT[:4]}", f"{TRACE[:-1]}x-{PARENT}-1"])
+def test_what_is_no_b3_begins_a_new_trace(value: str) -> None:
+    assert _parts({"b3": value})[0] != TRACE.encode()
+
+
+@pytest.mark.parametrize(
+    ("trusts", "listener", "flags"),
+    [
+        ("mesh", MESH, b"01"),
+        ("mesh", EDGE, b"00"),
+        ("all", EDGE, b"01"),
+        ("none", MESH, b"00"),
+    ],
+)
+def test_a_document_says_whose_word_on_sampling_is_taken(trusts: str, listener: int, flags: bytes) -> None:
+    exchange = call(headers={"traceparent": f"00-{TRACE}-{PARENT}-01"}, listener=listener)
+    begin_trace(exchange)
+    sample_anew(exchange, 0, trusts)
+    assert exchange.traceparent[-2:] == flags
+    assert brought_trace(exchange) == (TRACE.encode(), True)
+
+
+def test_a_document_says_how_many_begun_traces_are_sampled() -> None:
+    for head, wanted in ((0, b"00"), (65_536, b"01")):
+        exchange = call()
+        begin_trace(exchange)
+        sample_anew(exchange, head, "mesh")
+        assert exchange.traceparent[-2:] == wanted

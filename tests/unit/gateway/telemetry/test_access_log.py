@@ -18,8 +18,8 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def log_to(path: Path, dropped: list[int], pending: int = 100) -> AccessLog:
-    return AccessLog(str(path), pending, dropped.append, now=lambda: 101.0)
+def log_to(path: Path, dropped: list[int], buffer: int = 1 << 20) -> AccessLog:
+    return AccessLog(str(path), buffer, dropped.append, now=lambda: 101.0)
 
 
 def add(log: AccessLog, exchange: Exchange, at: float) -> None:
@@ -106,7 +106,7 @@ def test_whatever_path_a_call_may_have_stays_one_line_of_json(target: bytes) -> 
 
 
 async def test_beats_write_everything_in_order(tmp_path: Path) -> None:
-    log = log_to(tmp_path / "a", [], pending=10_000)
+    log = log_to(tmp_path / "a", [])
     for number in range(500):
         add(log, ended(b"/%d" % number), 101.0)
 
@@ -119,13 +119,16 @@ async def test_beats_write_everything_in_order(tmp_path: Path) -> None:
     log.close()
 
 
-def test_more_than_the_bound_is_dropped_and_counted(tmp_path: Path) -> None:
+def test_more_than_the_bound_is_dropped_and_counted_the_oldest_first(tmp_path: Path) -> None:
     dropped: list[int] = []
-    log = log_to(tmp_path / "a", dropped, pending=10)
-    for _ in range(25):
-        add(log, ended(), 101.0)
+    log = log_to(tmp_path / "a", dropped, buffer=4096)
+    for number in range(25):
+        add(log, ended(b"/%02d" % number), 101.0)
     log.close()
-    assert (len(lines(tmp_path / "a")), sum(dropped)) == (10, 15)
+    kept = [line["path"] for line in lines(tmp_path / "a")]
+    assert 4 <= len(kept) <= 12
+    assert sum(dropped) == 25 - len(kept)
+    assert kept == [f"/{number:02}" for number in range(25)][-len(kept) :]
 
 
 async def test_lines_a_full_disk_does_not_take_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +138,7 @@ async def test_lines_a_full_disk_does_not_take_are_counted(tmp_path: Path, monke
     def full(descriptor: int, data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gateway.telemetry.access_log.os.write", full)
+    monkeypatch.setattr("gateway.telemetry.log_sink.os.write", full)
     for _ in range(7):
         add(log, ended(), 101.0)
 
@@ -187,7 +190,7 @@ def test_parts_that_were_kept_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_more_different_callers_than_are_kept_are_all_told(tmp_path: Path) -> None:
-    log = log_to(tmp_path / "a", [], pending=KEPT + 100)
+    log = log_to(tmp_path / "a", [], buffer=8 << 20)
     for number in range(KEPT + 50):
         add(log, ended(authority=b"host-%d" % number), 101.0)
     log.close()

@@ -1,0 +1,83 @@
+"""What documents say of telling a call: its line in the access log, what the registry keeps, its trace.
+
+Compiled by gateway/compiler/telling.py; looked up once for calls of one sort (telemetry/finish.py).
+"""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gateway.exchange import Exchange
+from gateway.telemetry.log_sink import SinkPlace
+
+WHOLE: Final = 65_536  # a share of calls as a number below which 16 random bits lie
+# Response flags of calls that failed, whatever status their answer had begun with.
+FAILED_FLAGS: Final = frozenset({"UH", "UF", "UC", "UT", "UPE", "DT", "SI", "UO", "OM"})
+Read = Callable[[Exchange], bytes | None]
+
+
+@dataclass(slots=True, frozen=True)
+class LogPlan:
+    """A line by a document. is_wanted: whether the call has one; its end is told; None: each has. added: names, and
+    where their values are from. masks: RE2 expressions. sinks: () = the gateway's own. buffer: bytes."""
+
+    is_wanted: Callable[[Exchange, float], bool] | None = None
+    added: Sequence[tuple[str, Read]] = ()
+    dropped: frozenset[str] = frozenset()
+    is_combined: bool = False
+    query: str = "drop"
+    address: str = "full"
+    masks: Sequence["re.Pattern[bytes] | Any"] = ()
+    sinks: Sequence[SinkPlace] = ()
+    buffer: int = 4 << 20
+
+
+@dataclass(slots=True, frozen=True)
+class KeepPlan:
+    """What the registry gets. errors, rest: shares of WHOLE. slow_s: from then on all."""
+
+    errors: int = WHOLE
+    slow_s: float = 1.0
+    rest: int = WHOLE // 100
+
+
+@dataclass(slots=True, frozen=True)
+class TracePlan:
+    """head: share of WHOLE. per_second: of the gateway. errors: failed calls are traced. trusts: whose sampled flag
+    counts, `mesh all none`."""
+
+    head: int = WHOLE // 100
+    per_second: int = 100
+    errors: bool = True
+    slow_s: float = 1.0
+    trusts: str = "mesh"
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, frozen=True)
+class CallPlan:
+    """log None: as the gateway was started."""
+
+    log: LogPlan | None = None
+    keep: KeepPlan = KeepPlan()
+    trace: TracePlan = TracePlan()
+
+    @property
+    def slow_s(self) -> float:
+        """From then on there is something to tell."""
+        return min(self.keep.slow_s, self.trace.slow_s)
+
+
+USUAL: Final = CallPlan()
+NEVER_SLOW: Final = math.inf
+
+
+def share_of(percent: float) -> int:
+    return round(percent * WHOLE / 100.0)
+
+
+def has_failed(status: int, flag: str) -> bool:
+    """Of the caller's leaving, a refusal or what he asked for wrongly nobody is told as of a failure."""
+    return status >= 500 or (bool(flag) and not FAILED_FLAGS.isdisjoint(flag.split(",")))

@@ -1,0 +1,115 @@
+"""GET /v1/requests, /v1/requests/{id} and /v1/traces/{id}: single calls that gateways told of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from meshway.call_filter import BadFilter, Holds, compile_filter
+from meshway.call_lines import PATH, CallLine
+from meshway.problem import FieldError, Problem, invalid_request
+from meshway.spans import Span
+from registry.api.answers import answer, caller_of, page
+from registry.manners.query import number_of, query_of
+
+if TYPE_CHECKING:
+    from registry.core import Core
+
+ALL: Final = PATH
+ONE: Final = "/v1/requests/{id}"
+TRACE: Final = "/v1/traces/{id}"
+_MOST_OF_ONE: Final = 100
+
+
+class RequestPage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """items: the newest first. next: where the list goes on; a page may hold nothing and go on all the same."""
+
+    items: list[CallLine]
+    next: str | None = None
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """spans: in the order in which they began. calls: lines of the same trace."""
+
+    trace_id: str
+    spans: list[Span]
+    calls: list[CallLine]
+
+
+def requests_router(core: Core) -> APIRouter:
+    router = APIRouter()
+    kept, spans = core.insight.requests, core.insight.spans
+
+    @router.get(PATH)
+    async def list_requests(request: Request) -> Response:
+        """Those that `filter` lets through."""
+        query = query_of(request.url.query, frozenset({"filter", "limit", "cursor"}))
+        holds = filter_of(query.get("filter", ""))
+        limit = number_of(query, "limit", 100, low=1, high=1000)
+        try:
+            found = await kept.search(
+                holds, readable=_readable(request), limit=limit or 100, cursor=query.get("cursor")
+            )
+        except ValueError as error:
+            raise _refused("cursor", "bad_cursor", str(error)) from error
+        return page(RequestPage(found.calls, found.next), request)
+
+    @router.get(ONE)
+    async def get_request(id: str, request: Request) -> Response:  # noqa: A002 - the path's name for it
+        """All lines with this request id: a caller may have given it to several."""
+        query_of(request.url.query, frozenset())
+        calls = await _all_of(request, lambda line: line.request_id == id)
+        if not calls:
+            detail = f"no kept request has the id {id}: failed and slow ones and 1 % of the rest are kept, for a day"
+            raise Problem(404, "not_found", "No such request", detail=detail, mend="see GET /v1/requests")
+        return answer(RequestPage(calls))
+
+    @router.get(TRACE)
+    async def get_trace(id: str, request: Request) -> Response:  # noqa: A002 - the path's name for it
+        """Spans that gateways told this registry of, and kept requests of the trace."""
+        query_of(request.url.query, frozenset())
+        calls = await _all_of(request, lambda line: line.trace_id == id)
+        found = [span for span in spans.trace(id) if _may_see(span, _readable(request))]
+        if not calls and not found:
+            detail = f"this registry knows no trace {id}: it keeps the last 10,000 spans, where no collector takes them"
+            mend = "look in the collector that Telemetry names"
+            raise Problem(404, "not_found", "No such trace", detail=detail, mend=mend)
+        return answer(Trace(id, found, calls))
+
+    async def _all_of(request: Request, holds: Holds) -> list[CallLine]:
+        readable, calls = _readable(request), list[CallLine]()
+        cursor: str | None = None
+        while len(calls) < _MOST_OF_ONE:
+            found = await kept.search(holds, readable=readable, limit=_MOST_OF_ONE, cursor=cursor)
+            calls += found.calls
+            if (cursor := found.next) is None:
+                break
+        return calls
+
+    return router
+
+
+def filter_of(text: str) -> Holds:
+    """Raises Problem."""
+    try:
+        return compile_filter(text)
+    except BadFilter as error:
+        raise _refused("filter", "bad_filter", str(error)) from error
+
+
+def _refused(name: str, code: str, reason: str) -> Problem:
+    message = f"query.{name}: {reason}"
+    return invalid_request(message, (FieldError(path=f"query.{name}", code=code, message=message),))
+
+
+def _readable(request: Request) -> frozenset[str] | None:
+    return caller_of(request).namespaces("metrics:read")
+
+
+def _may_see(span: Span, readable: frozenset[str] | None) -> bool:
+    if readable is None:
+        return True
+    names = (span.attributes.get(name) for name in ("meshway.route", "meshway.service"))
+    return any(str(name).partition("/")[0] in readable for name in names if name)

@@ -1,0 +1,199 @@
+"""Calls that gateways tell of one by one, kept 24 h or 200 MB: failed and slow ones and a part of the rest.
+
+Lines of JSON in files of 8 MiB or an hour, in the order in which they came; the oldest files go first. Reading and
+writing run in a thread of their own. What gateways told another registry is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from meshway.call_lines import CallLine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from meshway.call_filter import Holds
+    from meshway.call_lines import CallsTold
+
+KEPT_S: Final = 24 * 3600.0
+MOST_BYTES: Final = 200 << 20
+FILE_BYTES: Final = 8 << 20
+FILE_S: Final = 3600.0
+MOST_READ: Final = 64 << 20  # of one search; it goes on at its cursor
+MOST_WRITES: Final = 64  # that wait for the disk
+_GATEWAYS: Final = 4_096  # whose last message is remembered
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(CallLine).decode
+
+
+class Found(NamedTuple):
+    """next: where the search goes on, None: there is nothing older."""
+
+    calls: list[CallLine]
+    next: str | None
+
+
+class Heard:
+    """Which messages have come already, by gateway and its start."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    def is_new(self, node: str, boot: str, sequence: int) -> bool:
+        key = (node, boot)
+        if sequence <= self._last.get(key, 0):
+            return False
+        self._last[key] = sequence
+        self._last.move_to_end(key)
+        if len(self._last) > _GATEWAYS:
+            self._last.popitem(last=False)
+        return True
+
+
+class RequestLog:
+    """folder: of the files, made when absent. wall: seconds since 1970. dropped: calls that the disk did not take."""
+
+    def __init__(self, folder: Path, wall: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._wall = wall
+        self._heard = Heard()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="requests")
+        self._waiting = 0
+        self._file: Path | None = None
+        self._size = 0
+        self._began_s = 0.0
+        self.dropped = 0
+
+    def add(self, told: CallsTold) -> None:
+        """On the loop; written later."""
+        if not told.calls or not self._heard.is_new(told.node, told.boot, told.sequence):
+            return
+        if self._waiting >= MOST_WRITES:
+            self.dropped += len(told.calls)
+            return
+        self._waiting += 1
+        loop = asyncio.get_running_loop()
+
+        def write() -> None:
+            lost = self._write(told.node, told.calls)
+            loop.call_soon_threadsafe(self._written, lost)
+
+        self._thread.submit(write)
+
+    async def search(
+        self, holds: Holds, *, readable: frozenset[str] | None, limit: int, cursor: str | None = None
+    ) -> Found:
+        """The newest first. readable: namespaces of which the caller may see calls, None: of all. Raises ValueError for
+        a cursor that none is."""
+        place = None if cursor is None else _place(cursor)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._search, holds, readable, limit, place)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True)
+
+    def _written(self, lost: int) -> None:
+        self._waiting -= 1
+        self.dropped += lost
+
+    # In the thread.
+
+    def _write(self, node: str, calls: Sequence[CallLine]) -> int:
+        lines = b"".join(_encode(msgspec.structs.replace(call, node=node)) + b"\n" for call in calls)
+        try:
+            now = self._wall()
+            is_over = self._size + len(lines) > FILE_BYTES or now > self._began_s + FILE_S
+            if self._file is None or is_over:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._file = self._folder / f"requests-{int(now * 1e6):020}.jsonl"
+                self._size, self._began_s = 0, now
+                self._prune()
+            with self._file.open("ab") as opened:
+                opened.write(lines)
+        except OSError:
+            return len(calls)
+        self._size += len(lines)
+        return 0
+
+    def _prune(self) -> None:
+        """A file may hold what came an hour after its beginning."""
+        files = self._files()
+        sizes = [path.stat().st_size for path in files]
+        for at, path in enumerate(files):
+            if not self._is_old(path) and sum(sizes[at:]) <= MOST_BYTES - FILE_BYTES:
+                return
+            path.unlink(missing_ok=True)
+
+    def _is_old(self, path: Path) -> bool:
+        return _began_s(path) < self._wall() - KEPT_S - FILE_S
+
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("requests-*.jsonl"))
+
+    def _search(
+        self, holds: Holds, readable: frozenset[str] | None, limit: int, place: tuple[str, int] | None
+    ) -> Found:
+        found: list[CallLine] = []
+        read = 0
+        for path in reversed(self._files()):
+            if self._is_old(path):
+                break
+            if place is not None and path.name > place[0]:
+                continue
+            data = _content(path)
+            end = min(place[1], len(data)) if place is not None and path.name == place[0] else len(data)
+            for at, line in _backwards(data, end):
+                read += len(line)
+                call = _read(line)
+                if call is None:
+                    continue
+                if (readable is None or call.namespaces & readable) and holds(call):
+                    found.append(call)
+                if len(found) >= limit or read >= MOST_READ:
+                    return Found(found, f"{path.name}:{at}")
+        return Found(found, None)
+
+
+def _place(cursor: str) -> tuple[str, int]:
+    name, _, at = cursor.rpartition(":")
+    if not name.startswith("requests-") or "/" in name or not at.isdecimal():
+        raise ValueError("is no cursor of this list")
+    return name, int(at)
+
+
+def _began_s(path: Path) -> float:
+    return int(path.stem.partition("-")[2]) / 1e6
+
+
+def _content(path: Path) -> bytes:
+    """What was pruned meanwhile holds nothing."""
+    with contextlib.suppress(OSError):
+        return path.read_bytes()
+    return b""
+
+
+def _backwards(data: bytes, end: int) -> Iterator[tuple[int, bytes]]:
+    """Lines before `end`, the last first, with where each begins; what a crash left half has no LF and is passed
+    over."""
+    end = data.rfind(b"\n", 0, end) + 1
+    while end > 0:
+        at = data.rfind(b"\n", 0, end - 1) + 1
+        yield at, data[at : end - 1]
+        end = at
+
+
+def _read(line: bytes) -> CallLine | None:
+    with contextlib.suppress(msgspec.DecodeError):
+        return _decode(line)
+    return None

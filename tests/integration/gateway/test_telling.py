@@ -1,0 +1,330 @@
+"""What AccessLogs and Telemetries say of telling calls, at real sockets."""
+
+import json
+import socketserver
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.exchange import EDGE, MESH
+from meshway.spans import Span
+from tests.parts.changes import document, edge_route, running, to
+from tests.parts.compiled import CompiledGateway, compiled_gateway
+from tests.parts.conditions import until
+from tests.parts.tokens import AUDIENCE, ISSUER, SigningKey, token
+from tests.parts.upstream import Received, RecordingUpstream
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = "00f067aa0ba902b7"
+SAMPLED = f"traceparent: 00-{TRACE}-{PARENT}-01\r\n"
+
+
+def answering(received: Received) -> list[bytes]:
+    status = b"503 Broken" if received.target == b"/broken" else b"200 OK"
+    return [b"HTTP/1.1 %b\r\nX-Version: v7\r\nSet-Cookie: a=b\r\nContent-Length: 2\r\n\r\nhi" % status]
+
+
+@asynccontextmanager
+async def shop(folder: Path, *documents: Any, face: int = EDGE) -> AsyncIterator[CompiledGateway]:
+    """A service behind a route of two rules, `beta` for paths below /beta and `rest`."""
+    upstream = RecordingUpstream(pieces_of=answering)
+    rules = [to("books", {"prefix": "/beta"}, name="beta"), to("books", name="rest")]
+    route = document("Route", "r", edge_route(*rules))
+    async with (
+        upstream.running(),
+        compiled_gateway(
+            running("books", "1", port=upstream.port), route, *documents, log_folder=folder, face=face
+        ) as gateway,
+    ):
+        yield gateway
+
+
+def log(spec: dict[str, Any], name: str = "log", namespace: str = "default") -> Any:
+    return document("AccessLog", name, spec, namespace)
+
+
+def lines(folder: Path, file: str = "access.jsonl") -> list[dict[str, Any]]:
+    path = folder / file
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+async def logged(folder: Path, spec: dict[str, Any], *asked: tuple[str, str]) -> list[dict[str, Any]]:
+    """asked: target and header fields of calls."""
+    async with shop(folder, log(spec)) as gateway:
+        for target, fields in asked:
+            await gateway.ask(target, fields=fields)
+        await until(lambda: len(gateway.lines) == len(asked))
+        gateway.told()
+    return lines(folder)
+
+
+@pytest.mark.proves("AccessLog.rules", "LogRule.match", "LogRule.percent")
+@pytest.mark.parametrize(
+    ("match", "yes", "no"),
+    [
+        ({"status": ["500-599"]}, ("/broken", ""), ("/", "")),
+        ({"status": [200]}, ("/", ""), ("/broken", "")),
+        ({"path": {"prefix": "/a"}}, ("/a/b", ""), ("/b", "")),
+        ({"headers": {"x-team": "web"}}, ("/", "X-Team: web\r\n"), ("/", "")),
+        ({"query": {"q": "1"}}, ("/?q=1", ""), ("/?q=2", "")),
+        ({"cookies": {"kind": "a"}}, ("/", "Cookie: kind=a\r\n"), ("/", "Cookie: kind=b\r\n")),
+    ],
+)
+async def test_the_first_rule_that_matches_says_which_calls_have_a_line(
+    tmp_path: Path, match: dict[str, Any], yes: tuple[str, str], no: tuple[str, str]
+) -> None:
+    spec = {"rules": [{"match": match, "percent": 0}, {"match": match, "percent": 100}]}
+    found = await logged(tmp_path, spec, yes, no, no)
+    assert len(found) == 2
+
+
+@pytest.mark.proves(
+    "LogMatch.status",
+    "LogMatch.path",
+    "LogMatch.headers",
+    "LogMatch.query",
+    "LogMatch.cookies",
+    "LogMatch.methods",
+    "LogMatch.source",
+    "LogMatch.scheme",
+    "LogMatch.slower_than",
+)
+@pytest.mark.parametrize(
+    ("match", "other"),
+    [
+        ({"status": [200]}, {"status": [404]}),
+        ({"path": {"exact": "/"}}, {"path": {"exact": "/a"}}),
+        ({"headers": {"x-a": {"present": False}}}, {"headers": {"x-a": {"present": True}}}),
+        ({"query": {"a": {"present": False}}}, {"query": {"a": {"present": True}}}),
+        ({"cookies": {"a": {"present": False}}}, {"cookies": {"a": {"present": True}}}),
+        ({"methods": ["GET"]}, {"methods": ["POST"]}),
+        ({"source": {"cidr": ["127.0.0.0/8"]}}, {"source": {"cidr": ["10.0.0.0/8"]}}),
+        ({"scheme": "http"}, {"scheme": "https"}),
+        ({"slower_than": "0s"}, {"slower_than": "1h"}),
+    ],
+)
+async def test_a_match_asks_for_each_of_its_fields(
+    tmp_path: Path, match: dict[str, Any], other: dict[str, Any]
+) -> None:
+    async with shop(tmp_path, log({"rules": [{"match": match, "percent": 0}]})) as gateway:
+        await gateway.ask("/")
+        await until(lambda: len(gateway.lines) == 1)
+        gateway.apply(log({"rules": [{"match": other, "percent": 0}]}))
+        await gateway.ask("/")
+        await until(lambda: len(gateway.lines) == 2)
+        gateway.told()
+    assert len(lines(tmp_path)) == 1
+
+
+@pytest.mark.proves("LogMatch.flags")
+@pytest.mark.parametrize(("flags", "kept"), [("any", 0), (["RL"], 0), (["UH", "UF"], 1)])
+async def test_a_match_asks_for_the_flags_of_a_refused_call(tmp_path: Path, flags: Any, kept: int) -> None:
+    limit = document("RateLimit", "none", {"targets": [{"namespace": "default"}], "token_bucket": {"rate": "1/h"}})
+    spec = {"rules": [{"match": {"flags": flags}, "percent": 0}]}
+    async with shop(tmp_path, log(spec), limit) as gateway:
+        await gateway.ask("/")
+        await gateway.ask("/")
+        await until(lambda: len(gateway.lines) == 2)
+        gateway.told()
+    assert len(lines(tmp_path)) == 1 + kept
+
+
+@pytest.mark.proves("AccessLog.targets")
+@pytest.mark.parametrize(
+    ("target", "files"),
+    [
+        ({"route": "r", "rule": "beta"}, ["/beta"]),
+        ({"route": "r"}, ["/beta", "/rest"]),
+        ({"service": "books"}, ["/beta", "/rest"]),
+        ({"namespace": "default"}, ["/beta", "/rest", "/none"]),
+    ],
+)
+async def test_the_narrowest_document_holds_whole(tmp_path: Path, target: dict[str, Any], files: list[str]) -> None:
+    wide = log({"sinks": [{"file": "wide.jsonl"}]}, "wide", "mesh")
+    narrow = log({"sinks": [{"file": "narrow.jsonl"}], "targets": [target]})
+    async with shop(tmp_path, wide, narrow) as gateway:
+        for path in ("/beta", "/rest"):
+            await gateway.ask(path)
+        await gateway.ask("/none", host="nobody.example")
+        await until(lambda: len(gateway.lines) == 3)
+        gateway.told()
+    assert [line["path"] for line in lines(tmp_path, "narrow.jsonl")] == [path for path in files if path != "/none"]
+    assert lines(tmp_path, "access.jsonl") == []
+    assert lines(tmp_path, "wide.jsonl")[-1]["path"] == "/none"
+
+
+@pytest.mark.proves("AccessLog.add", "AccessLog.drop", "AccessLog.mask", "AccessLog.query", "AccessLog.address")
+async def test_a_line_tells_what_the_document_wants_and_no_secret(tmp_path: Path) -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdefghijklmnop"
+    spec = {
+        "add": {
+            "team": "header.x-team",
+            "version": "response_header.x-version",
+            "q": "query.q",
+            "site": "north",
+            "shown": "header.x-shown",
+            "missing": "header.x-none",
+        },
+        "drop": ["authority", "protocol"],
+        "mask": ["[0-9]{4}"],
+        "query": "full",
+        "address": "prefix",
+    }
+    fields = f"X-Team: web 1234\r\nX-Shown: {token}\r\n"
+    [line] = await logged(tmp_path, spec, (f"/a?q=hi&token=s3cret&x={token}", fields))
+    assert (line["team"], line["version"], line["q"], line["site"]) == ("web ***", "v7", "hi", "north")
+    assert line["path"] == "/a?q=hi&token=&x="
+    assert line["peer"] == "127.0.0.0/24"
+    assert line["shown"] == "***"
+    assert not {"authority", "protocol", "missing"} & line.keys()
+    assert token not in (tmp_path / "access.jsonl").read_text()
+
+
+@pytest.mark.parametrize(("query", "path"), [("drop", "/a"), ("names", "/a?q&token"), ("full", "/a?q=1&token=")])
+async def test_as_much_of_the_query_as_is_wanted(tmp_path: Path, query: str, path: str) -> None:
+    [line] = await logged(tmp_path, {"query": query, "address": "drop"}, ("/a?q=1&token=2", ""))
+    assert (line["path"], line["peer"]) == (path, "")
+
+
+async def test_a_claim_of_a_proved_caller_is_told_and_his_credential_is_not(tmp_path: Path) -> None:
+    key = SigningKey()
+    jwks = {"keys": [key.jwk()]}
+    jwt = {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks": jwks, "from": [{"header": "X-Ticket"}]}
+    people = document("Authentication", "people", {"methods": [{"jwt": jwt}]})
+    spec = {"add": {"who": "claim.sub", "ticket": "header.x-ticket"}}
+    async with shop(tmp_path, people, log(spec)) as gateway:
+        assert (await gateway.ask("/", fields=f"X-Ticket: {token(key)}\r\n"))[0] == 200
+        await until(lambda: len(gateway.lines) == 1)
+        gateway.told()
+    [line] = lines(tmp_path)
+    assert (line["who"], line["ticket"]) == ("ada", "***")
+
+
+@pytest.mark.proves("AccessLog.format")
+async def test_combined_is_what_other_servers_write(tmp_path: Path) -> None:
+    async with shop(tmp_path, log({"format": "combined"})) as gateway:
+        await gateway.ask("/a", fields='User-Agent: curl "8"\r\nReferer: http://a.example/?token=1\r\n')
+        await until(lambda: len(gateway.lines) == 1)
+        gateway.told()
+    [line] = (tmp_path / "access.jsonl").read_text().splitlines()
+    assert line.startswith("127.0.0.1 - - [")
+    assert line.endswith('] "GET /a HTTP/1.1" 200 2 "http://a.example/?token=" "curl \\x228\\x22"')
+
+
+@pytest.mark.proves("AccessLog.sinks", "LogSink.file", "LogSink.socket", "AccessLog.buffer")
+async def test_lines_go_to_each_place_that_is_named(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            heard.extend(self.rfile)
+
+    server = socketserver.ThreadingUnixStreamServer(str(tmp_path / "s"), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        spec = {"sinks": [{"file": "own/a.jsonl"}, {"socket": str(tmp_path / "s")}], "buffer": "64KiB"}
+        async with shop(tmp_path, log(spec, namespace="mesh")) as gateway:
+            await gateway.ask("/a")
+            await until(lambda: len(gateway.lines) == 1)
+            gateway.told()
+            assert gateway.log is not None
+            assert [sink.most for sink in gateway.log.sinks.values()] == [64 << 10, 64 << 10]
+        await until(lambda: heard)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert [json.loads(line)["path"] for line in heard] == ["/a"]
+    assert [line["path"] for line in lines(tmp_path, "own/a.jsonl")] == ["/a"]
+    assert lines(tmp_path) == []
+
+
+@pytest.mark.proves("AccessLog.keep", "LogKeep.errors", "LogKeep.slower_than", "LogKeep.rest_percent")
+@pytest.mark.parametrize(
+    ("keep", "target", "count"),
+    [
+        ({}, "/broken", 1),
+        ({"errors": 0}, "/broken", 0),
+        ({"slower_than": "0s", "rest_percent": 0}, "/", 1),
+        ({"slower_than": "1h", "rest_percent": 0}, "/", 0),
+        ({"slower_than": "1h", "rest_percent": 100}, "/", 1),
+    ],
+)
+async def test_the_registry_gets_what_the_document_keeps(
+    tmp_path: Path, keep: dict[str, Any], target: str, count: int
+) -> None:
+    async with shop(tmp_path, log({"keep": keep})) as gateway:
+        await gateway.ask(target)
+        await until(lambda: len(gateway.lines) == 1)
+        assert gateway.telling is not None
+        assert len(gateway.telling.lines) == count
+
+
+async def traced(folder: Path, spec: dict[str, Any], target: str, fields: str = "", face: int = EDGE) -> list[Span]:
+    async with shop(folder, document("Telemetry", "t", spec), face=face) as gateway:
+        await gateway.ask(target, fields=fields, host="shop.example" if face == EDGE else "books.default.mesh")
+        await until(lambda: len(gateway.lines) == 1)
+        assert gateway.telling is not None
+        return gateway.telling.spans
+
+
+@pytest.mark.proves(
+    "Telemetry.traces",
+    "Traces.head_percent",
+    "Traces.tail",
+    "TraceTail.errors",
+    "TraceTail.slower_than",
+    "Traces.trust_incoming",
+    "Traces.attributes",
+)
+@pytest.mark.parametrize(
+    ("traces", "target", "fields", "face", "count"),
+    [
+        ({"head_percent": 100}, "/", "", EDGE, 2),
+        ({"head_percent": 0}, "/", "", EDGE, 0),
+        ({"head_percent": 0}, "/broken", "", EDGE, 2),
+        ({"head_percent": 0, "tail": {"errors": False}}, "/broken", "", EDGE, 0),
+        ({"head_percent": 0, "tail": {"slower_than": "0s"}}, "/", "", EDGE, 2),
+        ({"head_percent": 0}, "/", SAMPLED, EDGE, 0),
+        ({"head_percent": 0, "trust_incoming": "all"}, "/", SAMPLED, EDGE, 2),
+        ({"head_percent": 0}, "/", SAMPLED, MESH, 2),
+        ({"head_percent": 0, "trust_incoming": "none"}, "/", SAMPLED, MESH, 0),
+        ({"head_percent": 100, "max_per_second": 0}, "/", "", EDGE, 0),
+    ],
+)
+async def test_a_document_says_which_calls_are_traced(
+    tmp_path: Path, traces: dict[str, Any], target: str, fields: str, face: int, count: int
+) -> None:
+    spans = await traced(tmp_path, {"traces": traces | {"attributes": {"site": "north"}}}, target, fields, face)
+    assert [span.kind for span in spans] == ["server", "client"][:count]
+    assert all(span.attributes["site"] == "north" for span in spans)
+
+
+@pytest.mark.proves("Telemetry.targets")
+async def test_a_trace_is_sampled_by_the_route_of_its_call(tmp_path: Path) -> None:
+    beta = {"traces": {"head_percent": 100}, "targets": [{"route": "r", "rule": "beta"}]}
+    assert len(await traced(tmp_path, beta, "/beta")) == 2
+    none = {"traces": {"head_percent": 0}}
+    async with shop(tmp_path, document("Telemetry", "t", none, "mesh"), document("Telemetry", "b", beta)) as gateway:
+        await gateway.ask("/rest")
+        await until(lambda: len(gateway.lines) == 1)
+        assert gateway.telling is not None
+        assert gateway.telling.spans == []
+
+
+async def test_a_refusal_is_an_event_of_the_span(tmp_path: Path) -> None:
+    limit = document("RateLimit", "one", {"targets": [{"service": "books"}], "token_bucket": {"rate": "1/h"}})
+    everything = document("Telemetry", "t", {"traces": {"head_percent": 100}})
+    async with shop(tmp_path, limit, everything) as gateway:
+        await gateway.ask("/")
+        await gateway.ask("/")
+        await until(lambda: len(gateway.lines) == 2)
+        assert gateway.telling is not None
+        last = gateway.telling.spans[2]
+        assert (last.kind, last.error, last.attributes["http.response.status_code"]) == ("server", False, 429)
+        assert [event.attributes["policy"] for event in last.events] == ["RateLimit default/one"]

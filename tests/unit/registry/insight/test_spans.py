@@ -1,0 +1,26 @@
+from meshway.spans import Span, SpansTold
+from registry.insight.spans import SpanLog
+
+
+def span(trace: str, number: int) -> Span:
+    return Span(trace_id=trace * 32, span_id=f"{number:016x}", name="GET", kind="server", began_s=-number, ended_s=0.0)
+
+
+def told(sequence: int, *spans: Span) -> SpansTold:
+    return SpansTold(node="gw-1", boot="b", sequence=sequence, spans=list(spans))
+
+
+def test_a_trace_has_its_spans_in_the_order_in_which_they_began() -> None:
+    log = SpanLog()
+    log.add(told(1, span("a", 1), span("b", 2)))
+    log.add(told(2, span("a", 3)))
+    log.add(told(2, span("a", 3)))
+    assert [(one.span_id[-1], one.node) for one in log.trace("a" * 32)] == [("3", "gw-1"), ("1", "gw-1")]
+    assert log.trace("c" * 32) == []
+
+
+def test_the_oldest_go_first() -> None:
+    log = SpanLog(most=2)
+    log.add(told(1, span("a", 1), span("b", 2), span("a", 3)))
+    assert [one.span_id[-1] for one in log.trace("a" * 32)] == ["3"]
+    assert [one.span_id[-1] for one in log.trace("b" * 32)] == ["2"]
