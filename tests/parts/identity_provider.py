@@ -16,7 +16,8 @@ CLIENT, SECRET = "backoffice", "canary-client:secret-5f1d"  # of tests
 
 class IdentityProvider:
     """claims: further ones of ID tokens, or others. life_s: of access tokens. is_down: answers 503. refusal: of logins.
-    nonce: in place of the one that was asked for. signed: makes the ID token of its claims. asks_again: where it is to, and says when.
+    nonce: in place of the one that was asked for. signed: makes the ID token of its claims. asks_again: where it is
+    to, and says when.
 
     asked: grants, in order. A code is good once, by the client and the verifier it was asked for.
     """
