@@ -84,9 +84,10 @@ class Kept(Frame, frozen=True, tag="kept"):
 
 
 class Gateways(Frame, frozen=True, tag="gateways"):
-    """How many gateways of the mesh are live, as the registry counts them."""
+    """The registry was heard, heard_s ago. live: how many gateways of the mesh are, as it counts them."""
 
     live: int
+    heard_s: float = 0.0
 
 
 class Buckets(Frame, frozen=True, tag="buckets"):

@@ -22,9 +22,10 @@ from meshway.model.listener import (
     face_of,
     has_tls,
 )
+from meshway.model.mesh_settings import MeshSettings
 from meshway.model.secret import SecretRef, secret_ref
 
-KINDS: Final = ("Listener", "Certificate")
+KINDS: Final = ("Listener", "Certificate", "MeshSettings")
 
 BY_THE_MESH: Final = SecretRef(secret=TRUST_MESH)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -71,10 +72,11 @@ class ListenerPlan:
 @dataclass(slots=True, frozen=True)
 class Served:
     """listeners: plans by name, of the four and of those that are written. certificates: documents, in the order of
-    their keys."""
+    their keys. ends_stale: who cannot be known to be revoked is not believed."""
 
     listeners: Mapping[str, ListenerPlan]
     certificates: tuple[Entry[Certificate], ...]
+    ends_stale: bool = False
 
 
 def _plan(name: str, spec: Listener) -> ListenerPlan:
@@ -141,9 +143,15 @@ def _compile_hosts(hosts: tuple[str, ...]) -> Callable[[bytes], bool] | None:
 NOTHING_WRITTEN: Final = Served({name: _plan(name, Listener()) for name in LISTENERS}, ())
 
 
-def compile_listeners(listeners: Iterable[Entry[Listener]], certificates: Iterable[Entry[Certificate]]) -> Served:
+def compile_listeners(
+    listeners: Iterable[Entry[Listener]],
+    certificates: Iterable[Entry[Certificate]],
+    settings: Iterable[Entry[MeshSettings]] = (),
+) -> Served:
     plans = dict(NOTHING_WRITTEN.listeners)
     for entry in listeners:
         if entry.spec.enabled:
             plans[entry.name] = _plan(entry.name, entry.spec)
-    return Served(plans, tuple(sorted(certificates, key=lambda entry: entry.key)))
+    identities = [entry.spec.identity for entry in settings if entry.spec.identity is not None]
+    ends_stale = any(identity.revocation_stale == "closed" for identity in identities)
+    return Served(plans, tuple(sorted(certificates, key=lambda entry: entry.key)), ends_stale)

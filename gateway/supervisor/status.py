@@ -16,6 +16,7 @@ from gateway.telemetry.prometheus import (
     open_metrics,
     wants_open,
 )
+from gateway.worker.serving import STALE_S
 from meshway.http1.fields import find
 from meshway.http1.message import RequestHead
 
@@ -162,13 +163,17 @@ def _add_cluster(known: dict[str, Any], other: dict[str, Any]) -> None:
 
 def families_of(host: "Supervisor") -> list[Family]:
     counts, slots = host.feed.counts, host.slots
-    heard = host.follower.heard_at
-    age = time.monotonic() - (heard if heard is not None else host.started_at)
+    age = host.silence_s
     lag = max(host.feed.head - slots.revision, 0)
     unsent, lost = host.numbers.unsent, host.numbers.unsent.dropped + host.numbers.refused
     gauges = [
         *gauge("meshway_snapshot_revision", "Revision that all workers run.", [((), slots.revision)]),
         *gauge("meshway_snapshot_age_seconds", "Since the registry was last heard.", [((), age)]),
+        *gauge(
+            "meshway_revocations_stale",
+            "Whether revocations were not heard of for an hour.",
+            [((), float(age > STALE_S))],
+        ),
         *gauge("meshway_feed_lag_revisions", "Revisions the registry is ahead of the workers.", [((), lag)]),
         *gauge("meshway_documents_refused", "Documents that do not compile now.", [((), len(host.refused()))]),
         *gauge("meshway_workers", "Workers that accept.", [((), len(slots.running))]),

@@ -427,7 +427,7 @@ class Supervisor:
         """What a new worker must know before its snapshot, or it would serve without it for a moment."""
         proven = [ProvenFrame(changes=part) for part in parts(self._proven.changes())]
         return [
-            Gateways(live=self.feed.gateways),
+            Gateways(live=self.feed.gateways, heard_s=self.silence_s),
             *self.secrets.frames(),
             *self.keys.frames(),
             *self.certificates.frames(),
@@ -473,6 +473,12 @@ class Supervisor:
 
     def _show_own(self, own: Own) -> None:
         self.slots.show(own)
+
+    @property
+    def silence_s(self) -> float:
+        """Since the registry was last heard, or this process began."""
+        heard = self.follower.heard_at
+        return time.monotonic() - (self.started_at if heard is None else heard)
 
     # What others ask.
 

@@ -71,14 +71,16 @@ def serving_context(
 class TlsFace:
     """One a TLS listener. trust_domain: of the mesh, "" = it has no authority.
 
-    wall: seconds since 1970. revoked: `serial_hash` of certificates of the mesh. at_once: handshakes.
+    wall: seconds since 1970. revoked: `serial_hash` of certificates of the mesh. at_once: handshakes. is_stale: those
+    of the mesh are not believed, since revocations were not heard of.
     """
 
-    __slots__ = ("_names", "_wall", "at_once", "context", "revoked", "trust_domain")
+    __slots__ = ("_names", "_wall", "at_once", "context", "is_stale", "revoked", "trust_domain")
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
         self.at_once = AT_ONCE
+        self.is_stale = False
         self.revoked: frozenset[int] = frozenset()
         self.trust_domain = ""
         self._names: Names = ServerNames({}, {}, None)
@@ -127,7 +129,7 @@ class TlsFace:
 
     def is_void(self, certificate: PeerCertificate) -> bool:
         """Whether it does not hold any more, for a connection that is open."""
-        is_revoked = certificate.authority == MESH and certificate.serial in self.revoked
+        is_revoked = certificate.authority == MESH and (self.is_stale or certificate.serial in self.revoked)
         return is_revoked or certificate.not_after <= self._wall()
 
 

@@ -22,6 +22,7 @@ from meshway.tls import load_pair
 
 _log = logging.getLogger("meshway.gateway.tls")
 
+STALE_S: Final = 3_600.0
 Named = tuple[DocumentName, Pair]
 _IDENTITY: Final = ("mesh", "the gateway's identity")  # no document has such a name
 
@@ -44,7 +45,7 @@ class Asks(NamedTuple):
 
 class Serving:
     """listeners: of the worker. trusted_proxies: of the edge, where no document says which. secrets: what is known.
-    wall: seconds since 1970."""
+    wall: seconds since 1970. now: monotonic seconds."""
 
     def __init__(
         self,
@@ -52,8 +53,10 @@ class Serving:
         trusted_proxies: Networks,
         secrets: SecretRing,
         wall: Callable[[], float] = time.time,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._secrets, self._wall = secrets, wall
+        self._secrets, self._wall, self._now = secrets, wall, now
+        self._heard_at = now()
         self._until = NEVER  # the first end of authorities that are believed
         self.pairs = KeyPairs(self._show)
         self._listeners = list(listeners)
@@ -75,6 +78,7 @@ class Serving:
             self._hold(listener)
             if is_less and listener.tls is not None:
                 listener.end_void()
+        self._doubt()
         self._show()
 
     def add(self, listener: ListenerContext) -> None:
@@ -117,8 +121,24 @@ class Serving:
         """A Secret is another."""
         self._show()
 
+    def heard(self, ago_s: float) -> None:
+        """The registry was, so long ago."""
+        self._heard_at = self._now() - ago_s
+        self._doubt()
+
+    def _doubt(self) -> None:
+        is_stale = self._served.ends_stale and self._now() - self._heard_at > STALE_S
+        if is_stale != self._trust.is_stale and self._trust is not NOBODY:
+            self._trust.is_stale = is_stale
+            if is_stale:
+                _log.error("revocations were not heard of for %.0f s: nobody of the mesh is believed", STALE_S)
+        for listener in self._listeners:
+            if listener.tls is not None:
+                listener.tls.is_stale = is_stale
+
     def beat(self) -> None:
         """Now and then: whoever was believed for a time is not any more."""
+        self._doubt()
         if self._wall() >= self._until:
             self._show()
 

@@ -183,6 +183,7 @@ class Worker:
             self._compiler.limits.adopt(frame.limits, time.monotonic())
         elif isinstance(frame, Gateways):
             self._parts.gateways = frame.live
+            self._serving.heard(frame.heard_s)
             for cluster in self._holder.tables.clusters.values():
                 cluster.share_anew()
         elif isinstance(frame, Proven):

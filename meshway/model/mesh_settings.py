@@ -15,11 +15,11 @@ Mtls = Literal["permissive", "strict"]
 
 
 class Identity(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """leaf_lifetime: of certificates of services and gateways. They are renewed at half of it."""
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"revocation_stale"})
+    """leaf_lifetime: of certificates of services and gateways. They are renewed at half of it. revocation_stale:
+    whether a gateway believes them that has not heard of the registry, and so of revocations, for an hour: `open`."""
 
     leaf_lifetime: Duration = msgspec.field(default_factory=lambda: Duration(86_400.0))
+    revocation_stale: Literal["open", "closed"] = "open"
 
 
 class Egress(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

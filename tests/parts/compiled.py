@@ -90,6 +90,7 @@ class CompiledGateway:
         """So much time passes at once, and what was due is done."""
         self._clock.leap(seconds)
         self._holder.tables.tick(self._clock())
+        self.serving.beat()
 
     def serve(self, tables: Tables) -> None:
         """By these, whatever was applied."""
@@ -203,7 +204,7 @@ async def compiled_gateway(
     context = ListenerContext(face, relay, b"meshway-test", limits=limits)
     tls_context = ListenerContext(face, relay, b"meshway-test", limits=limits, tls=TlsFace(parts.wall))
     gateway: CompiledGateway = CompiledGateway(
-        compiler, holder, parts, now, Serving((context, tls_context), (), parts.secrets)
+        compiler, holder, parts, now, Serving((context, tls_context), (), parts.secrets, now=now)
     )
     gateway.relay = relay
     if log_folder is not None:

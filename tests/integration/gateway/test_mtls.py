@@ -190,6 +190,35 @@ async def test_a_call_that_runs_ends_with_the_certificate_of_its_caller() -> Non
             caller.writer.close()
 
 
+@pytest.mark.proves("Identity.revocation_stale")
+async def test_whoever_may_be_revoked_unheard_is_not_believed_where_that_is_asked_for() -> None:
+    closed = document("MeshSettings", "mesh", {"identity": {"revocation_stale": "closed"}}, "mesh")
+    spec = {"trust_domain": "mesh.internal", "generation": 1, "roots": [MESH_ROOT.pem.decode()], "token_keys": [jwk()]}
+    trusted, own, token = document("TrustBundle", "mesh", spec, "mesh"), MESH_ROOT.issue(CART), shown(said())
+    async with books(trusted) as (gateway, _):
+
+        async def statuses(open_tls: Any) -> list[int]:
+            open_tls.send(f"GET / HTTP/1.1\r\nHost: {BOOKS}\r\n\r\n".encode())
+            by_token = (await gateway.ask(host=BOOKS, fields=token))[0]
+            return [(await open_tls.answer())[0], (await ask(gateway, own))[0], by_token, (await ask(gateway, None))[0]]
+
+        caller = await gateway.open_tls(showing(own), BOOKS)
+        gateway.leap(4_000.0)
+        assert await statuses(caller) == [200] * 4
+        gateway.apply(closed)
+        gateway.leap(2.0)  # an open connection is judged each second
+        assert await statuses(caller) == [401, 401, 401, 200]
+        gateway.serving.heard(0.0)
+        caller.writer.close()
+        caller = await gateway.open_tls(showing(own), BOOKS)
+        assert await statuses(caller) == [200] * 4
+        gateway.leap(3_500.0)
+        assert await statuses(caller) == [200] * 4
+        gateway.serving.heard(3_700.0)
+        assert (await statuses(caller))[1:] == [401, 401, 200]
+        caller.writer.close()
+
+
 async def test_roots_are_changed_while_callers_come() -> None:
     new = Authority("New Root")
     async with books(bundle()) as (gateway, _):
