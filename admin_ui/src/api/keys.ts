@@ -1,6 +1,7 @@
 /** Every key of the Query cache, so that live.ts and the pages speak of the same entries. */
 export const keys = {
   session: ['session'] as const,
+  providers: ['providers'] as const,
   namespaces: ['namespaces'] as const,
   services: (namespace: string) => ['services', namespace] as const,
   instances: (namespace: string, service: string) => ['instances', namespace, service] as const,

@@ -89,6 +89,8 @@ export const en = {
     totp: 'Code',
     totpHint: 'Of your authenticator, if you use one',
     action: 'Sign in',
+    providers: 'Single sign-on',
+    with: 'Sign in with {{provider}}',
   },
   setup: {
     title: 'The first admin',

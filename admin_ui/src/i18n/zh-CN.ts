@@ -90,6 +90,8 @@ export const zhCN: Catalogue = {
     totp: '验证码',
     totpHint: '如果您使用身份验证器',
     action: '登录',
+    providers: '单点登录',
+    with: '使用 {{provider}} 登录',
   },
   setup: {
     title: '首位管理员',

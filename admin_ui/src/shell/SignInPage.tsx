@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next'
 import { signIn } from '../api/signing'
 import { Problem, told } from '../kit/Problem'
 import { Chooser } from './Chooser'
+import { ProviderLinks } from './ProviderLinks'
 
 /** Shown in place of any page until somebody is signed in; the address stays, so the page opens afterwards. */
 export function SignInPage() {
@@ -62,6 +63,7 @@ export function SignInPage() {
           {t('signIn.action')}
         </Button>
       </form>
+      <ProviderLinks />
       <Chooser />
     </main>
   )

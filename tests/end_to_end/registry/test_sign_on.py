@@ -29,10 +29,10 @@ async def test_a_person_signs_in_over_tls_and_the_session_outlives_a_restart(tmp
         more = ("--bootstrap-token-file", str(bootstrap))
         registry = await asyncio.to_thread(StrictRegistry, tmp_path, *arguments, *more, port=port, ca_file=ca_file)
         try:
-            binding = {"kind": "group", "subject": "corp:devs", "role": "viewer", "namespace": "*"}
-            admin = {"authorization": f"Bearer {bootstrap.read_text()}"}
-            bound = await asyncio.to_thread(registry.client.post, "/v1/bindings", json=binding, headers=admin)
-            assert bound.status_code in (200, 201), bound.text
+            admin = ("--registry", url, "--ca-file", str(ca_file), "--token-file", str(bootstrap))
+            bind = ("user", "bind", "--group", "corp:devs", "--role", "viewer", "-A")
+            bound = await asyncio.to_thread(meshway, *bind, *admin)
+            assert bound.code == 0, bound.err
             verify = client_context(ca_file.read_bytes())
             async with httpx.AsyncClient(base_url=url, verify=verify, trust_env=False, timeout=20.0) as browser:
                 page = await signed_in(browser)
