@@ -37,10 +37,17 @@ class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditHead(msgspec.Struct, frozen=True, kw_only=True):
-    """The last row, as the registry keeps it beside the rows, and tells it in its feed."""
+    """The last row, as the registry keeps it beside the rows, and tells it in its feed; or the last that was forgotten
+    at its age."""
 
     seq: int
     hash: str
+
+
+REGISTRY: Final = "registry"
+RETENTION: Final = "retention"
+"""Who forgets rows, and the action by which it does."""
+NOTHING_FORGOTTEN: Final = AuditHead(seq=0, hash=FIRST.hex())
 
 
 def chained(previous: bytes, members: tuple[int, float, str, str, str, str, int], detail: bytes) -> bytes:
@@ -48,9 +55,40 @@ def chained(previous: bytes, members: tuple[int, float, str, str, str, str, int]
     return sha256(previous + msgspec.msgpack.encode((*members, detail))).digest()
 
 
-def fault_of(rows: Iterable[AuditRow], head: AuditHead) -> str | None:
-    """What is wrong with a whole log, from its first row on, in words for people; None: nothing."""
-    seq, previous = 0, FIRST
+class _Change(msgspec.Struct):
+    """Of a row that tells of rows that were forgotten: `1-N`, and the hash of row N."""
+
+    audit: str = ""
+    hash: str = ""
+
+
+class _Detail(msgspec.Struct):
+    changes: list[_Change] = []
+
+
+def forgotten(last: int, digest: str) -> dict[str, str]:
+    """What the registry writes into the log before it forgets the rows up to this one. digest: hex."""
+    return {"op": "forget", "audit": f"1-{last}", "hash": digest}
+
+
+def _told_by(row: AuditRow) -> AuditHead | None:
+    """Up to where a row of the registry's own says that the log was forgotten; None: it is no such row."""
+    if (row.principal, row.action) != (REGISTRY, RETENTION):
+        return None
+    try:
+        change = msgspec.json.decode(row.detail, type=_Detail).changes[0]
+        return AuditHead(seq=int(change.audit.rpartition("-")[2]), hash=change.hash)
+    except (msgspec.DecodeError, IndexError, ValueError):
+        return None
+
+
+def fault_of(rows: Iterable[AuditRow], head: AuditHead, cut: AuditHead = NOTHING_FORGOTTEN) -> str | None:
+    """What is wrong with a whole log, from its first row on, in words for people; None: nothing.
+
+    cut: what was forgotten before that row. A row that stayed must tell of it.
+    """
+    seq, previous = cut.seq, bytes.fromhex(cut.hash)
+    is_told = not cut.seq
     for row in rows:
         if row.seq != seq + 1:
             return f"row {seq + 1} is missing, or stands elsewhere: {row.seq} follows {seq}"
@@ -58,10 +96,15 @@ def fault_of(rows: Iterable[AuditRow], head: AuditHead) -> str | None:
         if row.hash != expected.hex():
             return f"row {seq} was changed, or the one before it"
         previous = expected
+        told = _told_by(row)
+        if told is not None and (told.seq > cut.seq or told == cut):
+            is_told = True
     if seq < head.seq:
         return f"rows {seq + 1} to {head.seq} are missing at the end"
     if seq > head.seq:
         return f"row {head.seq + 1} was added past the end"
+    if not is_told:
+        return f"rows 1 to {cut.seq} are missing, and no row tells that they were forgotten at their age"
     if previous.hex() != head.hash and seq:
         return f"row {seq} is another than the one the registry remembers"
     return None

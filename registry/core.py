@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meshway.audit import REGISTRY, RETENTION
 from meshway.model import mesh_settings
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.mesh_settings import MeshSettings
@@ -42,6 +43,7 @@ from registry.leases.veto import SweepVeto
 from registry.limits.books import MemoryBooks
 from registry.live.memory import MemoryBus, MemoryLive
 from registry.questions import Questions
+from registry.revisions.acts import Actor, Noted
 from registry.revisions.following import Following
 from registry.revisions.recovery import Recovery
 from registry.revisions.retention import Retention
@@ -253,6 +255,8 @@ async def _assemble(
         revisions=settings.log_revisions,
         age_s=settings.log_age_s,
         history_age_s=settings.history_age_s,
+        audit_age_s=lambda: _audit_age_s(view),
+        tell=lambda change: revisions.submit(Noted(Actor(REGISTRY, "", RETENTION), change)),
         wall=wall,
         clock=clock,
     )
@@ -396,10 +400,17 @@ async def _sealing(settings: RegistrySettings, store: Store) -> Sealing | None:
 
 
 def _leaf_lifetime_s(view: View) -> float:
+    return (_settings_of(view).identity or mesh_settings.Identity()).leaf_lifetime
+
+
+def _audit_age_s(view: View) -> float:
+    return (_settings_of(view).retention or mesh_settings.Retention()).audit
+
+
+def _settings_of(view: View) -> MeshSettings:
     row = view.document((MeshSettings.__name__, MESH_NAMESPACE, mesh_settings.NAME))
     spec = None if row is None else row.spec
-    identity = spec.identity if isinstance(spec, MeshSettings) else None
-    return (identity or mesh_settings.Identity()).leaf_lifetime
+    return spec if isinstance(spec, MeshSettings) else MeshSettings()
 
 
 def _self_preservation(settings: RegistrySettings) -> SelfPreservation:

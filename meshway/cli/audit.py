@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from meshway.cli.failure import FAILED, CliError
+from meshway.cli.failure import FAILED, NOT_FOUND, CliError
 from meshway.cli.session import Session, asking
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 audit_app = typer.Typer(no_args_is_help=True, help="Who did what at the registry.")
 _PAGE = 1000
-_THINGS = ("document", "token", "enrolment", "root_key")
+_THINGS = ("document", "audit", "token", "enrolment", "root_key")
 
 
 @audit_app.command("list")
@@ -62,37 +62,50 @@ def verify(
     from meshway.cli.registry_client import RegistryClient
 
     client = RegistryClient(session)
-    head, noted, found = _head(client), expect.partition(":"), []
+    noted = expect.partition(":")
+    head, cut = _ends(client)
+    if expect and noted[0].isdigit() and int(noted[0]) <= cut.seq:
+        mend = f"expect a younger one, of {cut.seq + 1} and above"
+        raise CliError(NOT_FOUND, f"row {noted[0]} was forgotten at its age", mend=mend)
+    found: list[int] = []
 
     def rows() -> "Iterator[AuditRow]":
-        for row in _rows(client, head.seq):
+        for row in _rows(client, cut.seq, head.seq):
             if str(row.seq) == noted[0] and row.hash == noted[2]:
                 found.append(row.seq)
             yield row
 
-    fault = fault_of(rows(), head)
+    fault = fault_of(rows(), head, cut)
+    if fault is not None and (again := _ends(client)[1]) != cut:
+        # Rows were forgotten while they were read.
+        cut = again
+        fault = fault_of(rows(), head, cut)
     if fault is not None:
         raise CliError(FAILED, f"the audit log was tampered with: {fault}")
     if expect and not found:
         raise CliError(FAILED, f"the audit log was tampered with: it has no row {expect}")
-    session.say(f"✓ {head.seq} rows, none changed   the last: {head.seq}:{head.hash}")
+    kept = f"rows {cut.seq + 1} to {head.seq}" if cut.seq else f"{head.seq} rows"
+    session.say(f"✓ {kept}, none changed   the last: {head.seq}:{head.hash}")
 
 
-def _head(client: Any) -> "AuditHead":
-    from meshway.audit import AuditHead
+def _ends(client: Any) -> "tuple[AuditHead, AuditHead]":
+    """The last row, and the last that was forgotten."""
+    from meshway.audit import NOTHING_FORGOTTEN, AuditHead
 
-    return msgspec.convert(client.read("/v1/audit", limit="1")["head"], AuditHead)
+    page = client.read("/v1/audit", limit="1")
+    forgotten = page.get("forgotten")
+    cut = NOTHING_FORGOTTEN if forgotten is None else msgspec.convert(forgotten, AuditHead)
+    return msgspec.convert(page["head"], AuditHead), cut
 
 
-def _rows(client: Any, last: int) -> "Iterator[AuditRow]":
-    """Up to a row, oldest first, with the bytes of each detail as they were hashed."""
+def _rows(client: Any, after: int, last: int) -> "Iterator[AuditRow]":
+    """Behind a row and up to another, oldest first, with the bytes of each detail as they were hashed."""
     from meshway.audit import AuditRow
 
     class Page(msgspec.Struct):
         items: list[AuditRow]
         next: str | None = None
 
-    after = 0
     while after < last:
         content = client.ask("GET", "/v1/audit", params={"after": str(after), "limit": str(_PAGE)}).content
         page = msgspec.json.decode(content, type=Page)

@@ -16,12 +16,20 @@ from meshway.cli.session import Session, asking
 
 if TYPE_CHECKING:
     from registry.backup.archive import Begin
+    from registry.backup.restoring import Own
     from registry.store.interface import Store
 
 DatabaseUrl = Annotated[
     str, typer.Option("--database-url", envvar="MESHWAY_DATABASE_URL", metavar="URL", help="A PostgreSQL store.")
 ]
-_SECRETS = "not encrypted: it holds the ids of leases; keep it as you keep the database"
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key-file", metavar="FILE", help="Of the key that encrypts it: 32 bytes in base64, mode 0600."),
+]
+_SECRETS = (
+    "not encrypted: it holds the ids of leases and hashes of tokens and passwords; keep it as you keep the database, "
+    "or encrypt it: --key-file FILE"
+)
 
 
 @asking
@@ -34,31 +42,41 @@ def backup(
     database_url: Annotated[
         str, typer.Option("--database-url", metavar="URL", help="With all registries stopped: their database.")
     ] = "",
+    key_file: KeyFile = None,
 ) -> None:
-    """Write catalogue, documents and their history to one file, consistent at one revision.
+    """Write all that is durable to one file, consistent at one revision.
 
     Asks the registry, which goes on meanwhile; with --data or --database-url it reads the store of one that is stopped.
+    With --key-file it is encrypted by that key, which is made where there is none.
     """
     refuse_missing_server()
     from registry.backup.restoring import check_backup
+    from registry.backup.sealed import Sealer
+
+    key = None if key_file is None else _key(key_file, makes=True)
 
     if file.exists():
         session.confirm(f"Overwrite {file}?")
     with _told(), _new_file(file) as opened:
+        sealer = None if key is None else Sealer(opened.write, key)
+        write = opened.write if sealer is None else sealer.add
         if data is not None or database_url:
             if not database_url and not _store_file(data or Path()).exists():
                 raise CliError(
                     NOT_FOUND, f"there is no store in {data}", mend="the data folder of a registry: --data DIR"
                 )
-            asyncio.run(_take(data or Path(), database_url, opened.write))
+            asyncio.run(_take(data or Path(), database_url, write))
         else:
             from meshway.cli.registry_client import RegistryClient
 
-            RegistryClient(session).download("/v1/backup", opened.write)
+            RegistryClient(session).download("/v1/backup", write)
+        if sealer is not None:
+            sealer.end()
         opened.flush()
-        begin = check_backup(Path(opened.name))
+        begin = check_backup(Path(opened.name), key)
     _report(session, begin, {"file": str(file), "bytes": file.stat().st_size})
-    session.say(f"✓ revision {begin.revision} in {file}, {file.stat().st_size:,} bytes; {_SECRETS}")
+    how = _SECRETS if key is None else f"encrypted by {key_file}: keep that elsewhere, nothing opens it without"
+    session.say(f"✓ revision {begin.revision} in {file}, {file.stat().st_size:,} bytes; {how}")
 
 
 @asking
@@ -74,16 +92,22 @@ def restore(
         int,
         typer.Option(min=0, max=10**12, help="How far revisions step ahead; more than were answered since the backup."),
     ] = 1_000_000,
+    key_file: KeyFile = None,
 ) -> None:
     """Put a backup into a store. Revisions step ahead and the epoch is a new one.
 
-    The registry of a data folder must be stopped; registries over PostgreSQL go on from what was restored.
+    A store that has tokens, users or an audit log of its own keeps these. The registry of a data folder must be
+    stopped; registries over PostgreSQL go on from what was restored.
     """
     refuse_missing_server()
     with _told():
-        begin, head = asyncio.run(_restore(file, data, database_url, replace=replace, ahead=ahead))
+        key = None if key_file is None else _key(key_file, makes=False)
+        begin, head, own = asyncio.run(_restore(file, data, database_url, key, replace=replace, ahead=ahead))
     _report(session, begin, {"head": head})
     where = _where(data, database_url)
+    kept = [name for name, has in (("tokens and users", own.callers), ("audit log", own.audit)) if has]
+    if kept:
+        session.say(f"{where} keeps its own {' and '.join(kept)}")
     session.say(f"✓ {where} is as it was at revision {begin.revision} ({begin.at}); it goes on from {head}")
 
 
@@ -106,10 +130,12 @@ async def _take(data: Path, database_url: str, write: Callable[[bytes], object])
             write(piece)
 
 
-async def _restore(file: Path, data: Path, database_url: str, *, replace: bool, ahead: int) -> tuple["Begin", int]:
-    from registry.backup.restoring import check_backup, restore_backup
+async def _restore(
+    file: Path, data: Path, database_url: str, key: bytes | None, *, replace: bool, ahead: int
+) -> tuple["Begin", int, "Own"]:
+    from registry.backup.restoring import check_backup, own_of, restore_backup
 
-    begin = check_backup(file)  # before the store is made or opened
+    begin = check_backup(file, key)  # before the store is made or opened
     async with _open(data, database_url, migrate=True) as store:
         held = await store.load()
         if held.revision and not replace:
@@ -126,7 +152,8 @@ async def _restore(file: Path, data: Path, database_url: str, *, replace: bool, 
                 "revisions would come again",
                 mend=f"--ahead {held.revision - begin.revision + 1_000_000}",
             )
-        return begin, await restore_backup(file, store, at=time.time(), ahead=ahead)
+        own = await own_of(store)
+        return begin, await restore_backup(file, store, at=time.time(), ahead=ahead, key=key), own
 
 
 @asynccontextmanager
@@ -136,6 +163,20 @@ async def _open(data: Path, database_url: str, *, migrate: bool) -> "AsyncIterat
 
     async with open_store(RegistrySettings(data_dir=data, database_url=database_url, migrate=migrate)) as (store, _):
         yield store
+
+
+def _key(file: Path, *, makes: bool) -> bytes:
+    """makes: one is drawn where there is no such file."""
+    from meshway.sealing import KeyFileRefused, make_key_file, read_key_file
+
+    try:
+        if makes:
+            make_key_file(file)
+        return read_key_file(file)
+    except KeyFileRefused as refused:
+        raise CliError(INVALID, str(refused)) from refused
+    except OSError as error:
+        raise CliError(FAILED, f"cannot write the key file {file}: {error.strerror}") from error
 
 
 def _where(data: Path, database_url: str) -> str:

@@ -31,15 +31,27 @@ class Egress(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     allow_cidrs: Annotated[tuple[str, ...], Meta(max_length=64)] = ()
 
 
+class Retention(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """audit: how long rows of the audit log are kept."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset(
+        {"changes", "changes_min", "points_10s", "points_1m", "points_1h", "logs", "logs_max", "spans", "history"}
+    )
+
+    audit: Duration = msgspec.field(default_factory=lambda: Duration(9600 * 3600.0))
+
+
 class MeshSettings(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """cross_namespace: whether Routes may send to services of other namespaces that no AccessPolicy lets them call.
     mtls: `strict`: services are called on the mesh by certificates of the mesh alone, and their instances by TLS with
-    such. identity: of workload certificates. egress: of calls to hosts outside."""
+    such. identity: of workload certificates. egress: of calls to hosts outside. retention: how long the
+    registry keeps what happened."""
 
     plural: ClassVar[str] = "mesh-settings"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"trust_domain", "leases", "telemetry", "retention", "approvals"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"trust_domain", "leases", "telemetry", "approvals"})
 
     cross_namespace: CrossNamespace | None = None
     mtls: Mtls | None = None
     identity: Identity | None = None
     egress: Egress | None = None
+    retention: Retention | None = None

@@ -80,6 +80,7 @@ def _annotations(part: Any) -> Iterator[Finding]:
 RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     Metadata: (BlockRule(("labels",), _labels), BlockRule(("annotations",), _annotations)),
     External: OUTSIDE_RULES,
+    mesh_settings.Retention: (bounded("audit", low=2160 * 3600.0, high=10 * 366 * 86_400.0, zero=False),),
     mesh_settings.Egress: (networks("allow_cidrs"),),
     mesh_settings.Identity: (bounded("leaf_lifetime", low=3_600.0, high=30 * 86_400.0, zero=False),),
     Namespace: (BlockRule(("edge_hosts",), owned_hosts),),

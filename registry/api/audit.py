@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from meshway.audit import AuditHead, AuditRow
 from registry.api.answers import answer
 from registry.manners.query import limit_of, number_of, query_of
+from registry.store.audit import cut_of, read_cut
 
 if TYPE_CHECKING:
     from registry.core import Core
@@ -19,11 +20,13 @@ PATH: Final = "/v1/audit"
 
 
 class AuditPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """head: the last row there is. next: the cursor of the page after this one."""
+    """head: the last row there is. next: the cursor of the page after this one. forgotten: the last row that was,
+    at its age; the log begins after it."""
 
     items: list[AuditRow]
     head: AuditHead
     next: str | None = None
+    forgotten: AuditHead | None = None
 
 
 def audit_router(core: Core) -> APIRouter:
@@ -36,13 +39,20 @@ def audit_router(core: Core) -> APIRouter:
         limit, after = limit_of(query), number_of(query, "after", None, low=0)
         before = number_of(query, "cursor", None, low=1)
         head = await core.store.audit_head()  # before the rows: what comes meanwhile is no fault of the chain
+        cut = cut_of((await core.store.do([read_cut()]))[0])
         if after is not None:
             records = await core.store.audit_after(after, limit + 1)
         else:
             records = await core.store.audit_before(head.seq + 1 if before is None else before, limit + 1)
         following = str(records[limit - 1].seq) if len(records) > limit else None
         items = [shown(record) for record in records[:limit]]
-        return answer(AuditPage(items=items, head=AuditHead(seq=head.seq, hash=head.hash.hex()), next=following))
+        page = AuditPage(
+            items=items,
+            head=AuditHead(seq=head.seq, hash=head.hash.hex()),
+            next=following,
+            forgotten=AuditHead(seq=cut.seq, hash=cut.hash.hex()) if cut.seq else None,
+        )
+        return answer(page)
 
     return router
 

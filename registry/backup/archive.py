@@ -3,27 +3,39 @@
 A frame is a 4-byte big-endian length and one msgpack map tagged `t`. Rows are maps by field name, so that a later
 version may add fields. The last frame counts the rows and holds the SHA-256 of everything before it: a file that was
 cut, or changed by a bit, is refused whole. Secrets in it are sealed as in the store, by a data key whose master key is
-not in it; nothing else is encrypted.
+not in it; nothing else is encrypted, unless all of the file is (`sealed.py`).
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import msgspec
 
+from registry.backup.sealed import SealedFile, SealedReader, is_sealed
 from registry.store.authorities import AuthorityRecord, TrustRecord
 from registry.store.certificates import CertificateRecord
-from registry.store.interface import DataKeyRecord, DocumentRecord, HistoryRecord, InstanceRecord, OnceRecord
+from registry.store.interface import (
+    AuditHeadRecord,
+    AuditRecord,
+    DataKeyRecord,
+    DocumentRecord,
+    HistoryRecord,
+    InstanceRecord,
+    OnceRecord,
+    PeopleRecord,
+    TokenRecord,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _LINE: Final = b"meshway backup 1\n"
 _MAX_FRAME: Final = 64 << 20
 _GZIP: Final = 31  # zlib's word for a gzip header around deflate with the largest window
@@ -42,7 +54,11 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="begin
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="rows", omit_defaults=True):
-    """A part of the tables. history_from: from which revision on their history is whole; in the last part alone."""
+    """A part of the tables. history_from: from which revision on their history is whole; in the last part alone.
+
+    audit_head: the last row of the log, and where rows were forgotten the last of these. Format 1 has no tokens, people
+    and audit.
+    """
 
     namespaces: list[str] = []
     instances: list[InstanceRecord] = []
@@ -53,6 +69,10 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True, tag_field="t", tag="rows",
     trust: list[TrustRecord] = []
     authorities: list[AuthorityRecord] = []
     certificates: list[CertificateRecord] = []
+    tokens: list[TokenRecord] = []
+    people: list[PeopleRecord] = []
+    audit: list[AuditRecord] = []
+    audit_head: list[AuditHeadRecord] = []
     history_from: int = 0
 
     @property
@@ -99,13 +119,26 @@ class ArchiveWriter:
         return self._pack.compress(data)
 
 
-def read_archive(file: Path) -> Iterator[Begin | Rows]:
-    """Begin first, then all rows. Raises BrokenArchive, at the latest at the end: nothing counts before it is over."""
+def read_archive(file: Path, key: bytes | None = None) -> Iterator[Begin | Rows]:
+    """Begin first, then all rows. key: of one that is sealed. Raises BrokenArchive, at the latest at the end: nothing
+    counts before it is over."""
     try:
-        with gzip.open(file, "rb") as opened:
-            yield from _frames(opened)
+        with file.open("rb") as outer:
+            plain = _opened(outer, file, key)
+            with gzip.GzipFile(str(file), "rb", fileobj=plain) as opened:
+                yield from _frames(opened)
+    except SealedFile as error:
+        raise BrokenArchive(f"{file} cannot be opened: {error}") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BrokenArchive(f"{file} is damaged, or no backup: {error}") from error
+
+
+def _opened(outer: IO[bytes], file: Path, key: bytes | None) -> IO[bytes]:
+    if not is_sealed(outer):
+        return outer
+    if key is None:
+        raise BrokenArchive(f"{file} is encrypted: name the key that it was taken with (--key-file FILE)")
+    return io.BufferedReader(SealedReader(outer, key))
 
 
 def _frames(opened: gzip.GzipFile) -> Iterator[Begin | Rows]:

@@ -1,15 +1,18 @@
-"""How long the change log, Idempotency-Keys and the history of documents are kept, and the store kept tidy."""
+"""How long the change log, Idempotency-Keys, the history of documents and the audit log are kept; a tidy store."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
+from meshway.audit import forgotten
+from registry.store.audit import forget_audit
 from registry.store.interface import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from registry.store.interface import Store
     from registry.view.view import View
@@ -19,6 +22,8 @@ RETENTION: Final = "retention"
 _EVERY_S: Final = 60.0
 _ONCE_S: Final = 86_400.0
 _TIDY_EVERY_S: Final = 3600.0
+_AUDIT_EVERY_S: Final = 86_400.0
+_AUDIT_STEPS: Final = 500
 _BEGINNING: Final = 0.0
 # Rows taken out in one transaction, or those of one revision: a commit behind it waits some milliseconds.
 _STEP_ROWS: Final = 200
@@ -28,7 +33,8 @@ _log = logging.getLogger("registry.revisions.retention")
 class Retention:
     """revisions, age_s: the log keeps whichever reaches further back.
 
-    history_age_s: None keeps every state of documents. wall: seconds since 1970, as the rows bear them. clock:
+    history_age_s: None keeps every state of documents. audit_age_s: as it is set now. tell: writes a row of the audit
+    log, durable when it returns. wall: seconds since 1970, as the rows bear them. clock:
     monotonic.
     """
 
@@ -40,6 +46,8 @@ class Retention:
         revisions: int,
         age_s: float,
         history_age_s: float | None,
+        audit_age_s: Callable[[], float],
+        tell: Callable[[dict[str, str]], Awaitable[object]],
         wall: Callable[[], float],
         clock: Callable[[], float],
     ) -> None:
@@ -48,9 +56,12 @@ class Retention:
         self._revisions = revisions
         self._age_s = age_s
         self._history_age_s = history_age_s
+        self._audit_age_s = audit_age_s
+        self._tell = tell
         self._wall = wall
         self._clock = clock
         self._tidied_s = clock()
+        self._audit_due_s = clock()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -77,6 +88,8 @@ class Retention:
         if self._history_age_s is not None:
             while await self._store.forget_history(now - self._history_age_s, _STEP_ROWS):
                 pass
+        if self._clock() >= self._audit_due_s:
+            await self._forget_audit(now - self._audit_age_s())
         if self._clock() - self._tidied_s >= _TIDY_EVERY_S:
             self._tidied_s = self._clock()
             await self._store.tidy()
@@ -92,6 +105,25 @@ class Retention:
             self._view.floor = max(self._view.floor, end)
             await self._store.compact(first, end)
             first = end
+
+    async def _forget_audit(self, before: float) -> None:
+        """Once a day, since each time leaves a row: that one is behind the others in the chain, and says what it was
+        that stood before the first row which stays."""
+        after = 0  # what was forgotten is not there
+        steps: list[tuple[int, bytes]] = []
+        while len(steps) < _AUDIT_STEPS:
+            rows = await self._store.audit_after(after, _STEP_ROWS)
+            old = list(takewhile(lambda row: row.at < before, rows))
+            if not old:
+                break
+            after = old[-1].seq
+            steps.append((after, old[-1].hash))
+        if len(steps) < _AUDIT_STEPS:  # else there may be more
+            self._audit_due_s = self._clock() + _AUDIT_EVERY_S
+        if steps:
+            await self._tell(forgotten(after, steps[-1][1].hex()))
+        for last, digest in steps:
+            await self._store.do(forget_audit(last, digest))
 
     async def _keep_from(self, now: float) -> int:
         by_count = self._view.revision - self._revisions + 1

@@ -143,7 +143,8 @@ NO_AUDIT: Final = AuditHeadRecord(1, 0, FIRST)
 class Batch(msgspec.Struct, kw_only=True):
     """One transaction. epoch, base: the history and head it was judged on; head: the one it makes. Deletes are keys.
 
-    history_from: where the history of what is restored begins; a commit leaves that as it is. trust, authorities,
+    history_from: where the history of what is restored begins; a commit leaves that as it is. audit_head: of a restore
+    also the last row that was forgotten. trust, authorities,
     certificates: of what is restored alone; a commit has none.
     """
 

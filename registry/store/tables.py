@@ -235,7 +235,8 @@ AUDIT: Final = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 
-# One row, once something was done: the last of `audit`, so that rows cut off at its end are missed.
+# Two rows at most. 1, once something was done: the last of `audit`, so that rows cut off at its end are missed. 2, once
+# rows were forgotten at their age: the last of those.
 AUDIT_HEAD: Final = Table(
     "audit_head",
     METADATA,
@@ -296,9 +297,9 @@ INSIGHT_LAST_USED: Final = Table(
 
 INSIGHT_TABLES: Final = (INSIGHT_POSITIONS, INSIGHT_REPORTS, INSIGHT_POINTS, INSIGHT_LAST_USED)
 
-# What a restore replaces. Who may sign in stays as it is in the store: whoever may today must not be somebody else
-# tomorrow because of an older copy; and tokens of some minutes are in no backup. What was done stays done, and what was
-# counted stays counted.
+# What a restore replaces. Who may sign in stays as it is in a store where there is somebody: whoever may today must
+# not be somebody else tomorrow because of an older copy; and tokens of some minutes are in no backup. What was done
+# stays done, and what was counted stays counted.
 OF_REVISIONS: Final = tuple(
     table
     for table in METADATA.sorted_tables

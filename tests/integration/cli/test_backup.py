@@ -50,6 +50,24 @@ def test_what_was_backed_up_comes_back_from_file_to_store_to_file(
     assert run("restore", "mesh.backup", "--data", "two", "--replace", "--ahead", "2000000").code == 0
 
 
+def test_a_file_that_is_encrypted_opens_by_its_key_alone(run: Run, tmp_path: Path) -> None:
+    taken = run("backup", "mesh.backup", "--key-file", "backup.key")
+    assert taken.code == 0, taken.err
+    assert "encrypted by backup.key" in taken.err
+    assert (tmp_path / "backup.key").stat().st_mode & 0o777 == 0o600
+    refused = run("restore", "mesh.backup", "--data", "one")
+    assert (refused.code, "--key-file" in refused.err) == (6, True), refused.err
+    (tmp_path / "other.key").write_bytes(b"A" * 43 + b"=\n")
+    (tmp_path / "other.key").chmod(0o600)
+    assert run("restore", "mesh.backup", "--data", "one", "--key-file", "other.key").code == 6
+    assert run("restore", "mesh.backup", "--data", "one", "--key-file", "none.key").code == 6
+    assert not (tmp_path / "one").exists()
+    restored = run("restore", "mesh.backup", "--data", "one", "--key-file", "backup.key")
+    assert restored.code == 0, restored.err
+    assert run("restore", "mesh.backup", "--data", "one", "--key-file", "backup.key", "--replace", "--ahead",
+               "3000000").code == 0  # fmt: skip
+
+
 def test_a_restored_registry_serves_what_there_was(run: Run, namespace: str, tmp_path: Path) -> None:
     write(tmp_path, SHOP)
     run("apply", "-f", "shop.yaml")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
-from meshway.audit import AuditHead, AuditRow, fault_of
+from meshway.audit import NOTHING_FORGOTTEN, AuditHead, AuditRow, fault_of
 from meshway.snapshot import FrameReader, Tick
+from registry.revisions import retention
 from registry.rights.caller import TRUSTED
 from registry.store.interface import StoreUnavailable
 from registry.store.session import FILE_NAME
@@ -22,6 +24,8 @@ from tests.parts.registry_tokens import bearer, made_token
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from registry.revisions.retention import Retention
+    from tests.parts.registry_wire import Answer
     from tests.parts.valkey import Valkey
 
 ROUTE = {"spec": {"hosts": ["a.example"], "rules": [{"destinations": [{"service": "books"}]}]}}
@@ -31,6 +35,7 @@ PLACE = "/v1/namespaces/shop/routes/books"
 class Page(msgspec.Struct):
     items: list[AuditRow]
     head: AuditHead
+    forgotten: AuditHead = NOTHING_FORGOTTEN
 
 
 async def audit(registry: RunningRegistry, line: str) -> Page:
@@ -230,3 +235,53 @@ async def test_the_feed_tells_the_head_of_the_log(tmp_path: Path) -> None:
         assert isinstance(tick, Tick)
         assert tick.audit == f"1:{head.hash.hex()}"
         follower.close()
+
+
+@pytest.mark.proves("MeshSettings.retention", "Retention.audit")
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_rows_older_than_the_mesh_keeps_them_are_forgotten_and_the_chain_goes_on(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    settings: dict[str, Any] = {}
+    if kind == "postgres":
+        settings["database_url"] = request.getfixturevalue("postgres").new_database()
+    monkeypatch.setattr(retention, "_STEP_ROWS", 3)
+    async with running_registry(tmp_path, **settings) as registry:
+        for number in range(10):
+            await fill(registry, "X: y", f"n{number}")
+        await registry.core.retention.compact()
+        page = await audit(registry, "X: y")
+        assert (len(page.items), page.forgotten) == (10, NOTHING_FORGOTTEN)
+        assert (await keeping(registry, "2159h")).status == 422
+        assert (await keeping(registry, "2160h")).status == 201
+        for age_s, kept in ((2159 * 3600.0, 11), (2161 * 3600.0, 1)):
+            aged(registry.core.retention, age_s)
+            await registry.core.retention.compact()
+            page = await audit(registry, "X: y")
+            assert len(page.items) == kept
+            assert fault_of(page.items, page.head, page.forgotten) is None
+        assert page.forgotten.seq == 11
+        (told,) = page.items
+        assert outline([told]) == [("registry", "retention", "done", 0)]
+        assert detail(told)["changes"] == [{"op": "forget", "audit": "1-11", "hash": page.forgotten.hash}]
+        await fill(registry, "X: y", "later")
+        page = await audit(registry, "X: y")
+        assert [row.seq for row in page.items] == [12, 13]
+        assert fault_of(page.items, page.head, page.forgotten) is None
+        assert fault_of(page.items[1:], page.head, page.forgotten) is not None
+    async with running_registry(tmp_path, **settings) as registry:
+        await fill(registry, "X: y", "restarted")
+        page = await audit(registry, "X: y")
+        assert fault_of(page.items, page.head, page.forgotten) is None
+        assert page.head.seq == 14
+
+
+async def keeping(registry: RunningRegistry, age: str) -> Answer:
+    path = "/v1/namespaces/mesh/mesh-settings/mesh"
+    return await registry.call("PUT", path, {"spec": {"retention": {"audit": age}}})
+
+
+def aged(kept: Retention, age_s: float) -> None:
+    """So much later, and due again."""
+    kept._wall = lambda: time.time() + age_s
+    kept._audit_due_s = 0.0

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from meshway.audit import NOTHING_FORGOTTEN, REGISTRY, RETENTION, AuditHead, AuditRow, fault_of, forgotten
 from meshway.snapshot import FrameReader
 from registry.backup.archive import BrokenArchive, read_archive
 from registry.backup.restoring import check_backup, restore_backup
+from registry.backup.sealed import LINE, SealedFile, SealedReader, Sealer
 from registry.backup.taking import held_by_store, take_backup
+from registry.revisions.acts import Actor, Noted
+from registry.revisions.draft import OfPeople
+from registry.rights.caller import TRUSTED
+from registry.rights.people import Binding, User
+from registry.rights.token import Grant
+from registry.store.audit import forget_audit
 from registry.store.interface import Batch
 from registry.store.postgres.store import open_postgres
 from registry.store.sqlite import SqliteStore
 from tests.parts.registry import RunningRegistry, running_registry
+from tests.parts.registry_tokens import bearer, made_token
 from tests.parts.registry_wire import RawClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from registry.revisions.draft import Draft
     from registry.store.interface import HistoryRecord, Loaded, Store
     from tests.parts.postgres import Postgres
 
@@ -223,3 +235,150 @@ async def test_registries_that_run_over_the_database_go_on_from_what_was_restore
         assert registry.core.view.epoch != epoch
         assert (await registry.call("GET", ROUTE)).json["spec"]["priority"] == 3
         assert (await registry.register("late", "l-1")).json["revision"] == head + 1
+
+
+class Known(msgspec.Struct, OfPeople, frozen=True):
+    """A user, one who is gone, a role, and a session, which is of one registry alone."""
+
+    size = 100
+
+    def judge(self, draft: Draft) -> None:
+        user = User(name="ann", mark="m", hash="$argon2id$", totp=b"sealed", created_at=1.0, created_by="loopback")
+        draft.put_person("user", "ann", msgspec.msgpack.encode(user))
+        draft.put_person("user", "bob", None, time.time() + 1e6)
+        grant = Binding(
+            kind="user", subject="ann", grant=Grant(role="viewer", namespace="shop"), created_at=1.0, created_by="x"
+        )
+        draft.put_person("binding", grant.id, msgspec.msgpack.encode(grant))
+        draft.put_person("session", "s-1", b"x", time.time() + 1e6)
+
+
+async def with_callers(registry: RunningRegistry) -> str:
+    """A token, a user with a role and some rows of the audit log; the line that shows the token."""
+    await fill(registry)
+    line = await bearer(registry, "ci", "admin")
+    gone = await made_token(registry, "gone", "viewer")
+    await registry.core.tokens.revoke(TRUSTED, gone.id)
+    await registry.core.revisions.submit(Known())
+    return line
+
+
+async def whole_log(registry: RunningRegistry, *lines: str) -> tuple[list[AuditRow], AuditHead, AuditHead]:
+    page = (await registry.call("GET", "/v1/audit?after=0&limit=1000", None, *lines)).body
+    read = msgspec.json.decode(page, type=Log)
+    return read.items, read.head, read.forgotten
+
+
+class Log(msgspec.Struct):
+    items: list[AuditRow]
+    head: AuditHead
+    forgotten: AuditHead = NOTHING_FORGOTTEN
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_callers_and_the_audit_log_come_back_and_the_chain_goes_on(
+    tmp_path: Path, request: pytest.FixtureRequest, kind: str
+) -> None:
+    file, settings = tmp_path / "backup", dict[str, Any]()
+    if kind == "postgres":
+        settings["database_url"] = request.getfixturevalue("postgres").new_database()
+    async with running_registry(tmp_path / "one", **settings) as registry:
+        line = await with_callers(registry)
+        await registry.core.store.do(forget_audit(1, (await registry.core.store.audit_after(0, 1))[0].hash))
+        told = Noted(Actor(REGISTRY, "", RETENTION), forgotten(1, (await cut(registry)).hash))
+        await registry.core.revisions.submit(told)
+        rows, head, begun = await whole_log(registry)
+        assert fault_of(rows, head, begun) is None
+        await take(registry, file)
+        tokens = await registry.core.store.tokens()
+        people = [row for row in await registry.core.store.people() if row.value and row.kind != "session"]
+    settings = {"database_url": request.getfixturevalue("postgres").new_database()} if settings else {}
+    if not settings:  # over PostgreSQL there is none unless one is named
+        (tmp_path / "two").mkdir()
+        (tmp_path / "two" / "master.key").write_bytes((tmp_path / "one" / "master.key").read_bytes())
+        (tmp_path / "two" / "master.key").chmod(0o600)
+    if settings:
+        async with open_postgres(settings["database_url"]) as store:
+            await restore_backup(file, store, at=time.time())
+    else:
+        embedded = SqliteStore(tmp_path / "two")
+        await restore_backup(file, embedded, at=time.time())
+        await embedded.close()
+    async with running_registry(tmp_path / "two", trusts_loopback=False, **settings) as registry:
+        assert sorted(await registry.core.store.tokens(), key=str) == sorted(tokens, key=str)
+        assert sorted(await registry.core.store.people(), key=str) == sorted(people, key=str)
+        again, restored, restored_begun = await whole_log(registry, line)
+        assert (again, restored, restored_begun) == (rows, head, begun)
+        assert (await registry.call("DELETE", ROUTE, None, line)).status == 204
+        after, last, _ = await whole_log(registry, line)
+        assert after[-1].seq == last.seq == head.seq + 1
+        assert fault_of(after, last, begun) is None
+
+
+async def cut(registry: RunningRegistry) -> AuditHead:
+    return (await whole_log(registry))[2]
+
+
+async def test_a_store_with_callers_and_a_log_of_its_own_keeps_them(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    async with running_registry(tmp_path / "one") as registry:
+        await with_callers(registry)
+        await take(registry, file)
+    async with running_registry(tmp_path / "two") as registry:
+        line = await bearer(registry, "own", "admin")
+        await registry.register("own", "o-1")
+        own = await whole_log(registry)
+    store = SqliteStore(tmp_path / "two")
+    await restore_backup(file, store, at=time.time())
+    assert [record.name for record in await store.tokens()] == ["own"]
+    assert await store.people() == []
+    await store.close()
+    (tmp_path / "two" / "master.key").write_bytes((tmp_path / "one" / "master.key").read_bytes())
+    async with running_registry(tmp_path / "two", trusts_loopback=False) as registry:
+        assert await whole_log(registry, line) == own
+        assert (await registry.call("GET", ROUTE, None, line)).status == 200
+
+
+async def test_a_sealed_file_opens_by_its_key_and_whole_alone(tmp_path: Path) -> None:
+    plain, sealed = tmp_path / "plain", tmp_path / "sealed"
+    async with running_registry(tmp_path / "one") as registry:
+        await with_callers(registry)
+        await take(registry, plain)
+    key, content = secrets.token_bytes(32), plain.read_bytes()
+    seal(sealed, key, content, 700)
+    assert list(read_archive(sealed, key)) == list(read_archive(plain))
+    assert content[:2000] not in sealed.read_bytes()
+    for other in (None, secrets.token_bytes(32)):
+        with pytest.raises(BrokenArchive):
+            check_backup(sealed, other)
+    whole = sealed.read_bytes()
+    for at in range(0, len(whole), max(1, len(whole) // 200)):
+        sealed.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        with pytest.raises(BrokenArchive):
+            check_backup(sealed, key)
+    for harmed in (whole[:-1], whole + b"x", whole + whole, whole[: len(whole) // 2], whole[:30]):
+        sealed.write_bytes(harmed)
+        with pytest.raises(BrokenArchive):
+            check_backup(sealed, key)
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (3 << 20) + 7])
+def test_what_was_sealed_comes_back_whatever_its_size(tmp_path: Path, size: int) -> None:
+    key, content, file = secrets.token_bytes(32), secrets.token_bytes(size), tmp_path / "sealed"
+    seal(file, key, content, 300_000)
+    with file.open("rb") as opened:
+        assert SealedReader(opened, key).read() == content
+    if size > 1 << 20:
+        whole = file.read_bytes()
+        first = len(LINE) + 16 + 4 + int.from_bytes(whole[len(LINE) + 16 :][:4], "big")
+        file.write_bytes(whole[:first])  # a whole piece, and no more
+        with file.open("rb") as opened, pytest.raises(SealedFile):
+            SealedReader(opened, key).read()
+
+
+def seal(file: Path, key: bytes, content: bytes, step: int) -> None:
+    with file.open("wb") as opened:
+        sealer = Sealer(opened.write, key)
+        for at in range(0, len(content), step):
+            sealer.add(content[at : at + step])
+        sealer.end()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from meshway.audit import FIRST, AuditHead, AuditRow, chained, fault_of
+from meshway.audit import FIRST, REGISTRY, RETENTION, AuditHead, AuditRow, chained, fault_of, forgotten
 
 Rows = list[AuditRow]
 
@@ -96,3 +96,41 @@ def test_a_change_of_any_field_is_found(field: str) -> None:
         assert fault_of(rows, head_of(made(9))) is not None
         if field != "hash":
             assert fault_of(rechained(rows), head_of(made(9))) is not None
+
+
+def with_forgotten(rows: Rows, last: int, *, principal: str = REGISTRY, digest: str = "") -> tuple[Rows, AuditHead]:
+    """The rows above `last` and one more that tells of those below; and what stood before."""
+    detail = msgspec.json.encode({"changes": [forgotten(last, digest or rows[last - 1].hash)]})
+    members = (len(rows) + 1, 99.0, principal, "", RETENTION, "done", 0)
+    told = AuditRow(
+        seq=members[0], at=99.0, principal=principal, address="", action=RETENTION, outcome="done", revision=0,
+        detail=msgspec.Raw(detail), hash=chained(bytes.fromhex(rows[-1].hash), members, detail).hex(),
+    )  # fmt: skip
+    return [*rows[last:], told], AuditHead(seq=last, hash=rows[last - 1].hash)
+
+
+def test_rows_that_were_forgotten_at_their_age_are_missed_by_nobody() -> None:
+    rows, cut = with_forgotten(made(9), 4)
+    head = AuditHead(seq=10, hash=rows[-1].hash)
+    assert fault_of(rows, head, cut) is None
+    # While the rows that were announced go, step by step.
+    partly, _ = with_forgotten(made(9), 4)
+    partly = [*made(9)[2:4], *partly]
+    assert fault_of(partly, head, AuditHead(seq=2, hash=made(9)[1].hash)) is None
+
+
+def test_rows_that_are_gone_without_a_word_in_the_log_are_missed() -> None:
+    rows = made(9)
+    head = head_of(rows)
+    cut = AuditHead(seq=4, hash=rows[3].hash)
+    assert fault_of(rows[4:], head, cut) == (
+        "rows 1 to 4 are missing, and no row tells that they were forgotten at their age"
+    )
+    for principal, digest in (("token:eve", ""), (REGISTRY, "00" * 32)):
+        told, at = with_forgotten(rows, 4, principal=principal, digest=digest)
+        assert fault_of(told, AuditHead(seq=10, hash=told[-1].hash), at) is not None
+    told, at = with_forgotten(rows, 4)
+    late = AuditHead(seq=10, hash=told[-1].hash)
+    assert fault_of(told[2:], late, AuditHead(seq=6, hash=rows[5].hash)) is not None, "more than was told is gone"
+    assert fault_of(told, late, AuditHead(seq=4, hash=rows[2].hash)) is not None, "other rows stood before"
+    assert fault_of(told[1:], late, at) is not None

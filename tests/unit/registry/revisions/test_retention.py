@@ -13,8 +13,13 @@ from tests.parts.registry_bench import empty_view
 
 
 def retention_of(view: View, store: FakeStore, *, now_s: float = 1e6, **settings: Any) -> Retention:
-    kept = {"revisions": 100, "age_s": 60.0, "history_age_s": None, "clock": ManualClock()} | settings
+    kept: dict[str, Any] = {"revisions": 100, "age_s": 60.0, "history_age_s": None, "clock": ManualClock()}
+    kept |= {"audit_age_s": lambda: 1e9, "tell": _nobody} | settings
     return Retention(view, store, wall=lambda: now_s, **kept)
+
+
+async def _nobody(_: dict[str, str]) -> None:
+    raise AssertionError("no row of the audit log is old enough")
 
 
 async def test_the_log_keeps_the_number_and_the_day_whichever_is_more() -> None:
