@@ -1,6 +1,6 @@
 """Filters of calls, as people write them: `service:reviews status>=500 flag:UF latency>300ms path:/cart*`; pure.
 
-The same for kept requests, tap and the console. All terms must hold; `-` before one turns it round. A word without a
+The same for kept requests, tap and the console. All terms must hold; `-` or `!` before one turns it round. A word without a
 field is looked for in authority and path. Texts are compared whole, with `*` for anything; a service, route or source
 may leave out its namespace. Quotes hold spaces.
 """
@@ -17,7 +17,7 @@ from meshway.units import parse_duration
 Holds = Callable[[CallLine], bool]
 MOST_TERMS: Final = 32
 MOST_LENGTH: Final = 1_024
-_TERM: Final = re.compile(r"(-?)([a-z_]+)(:|>=|<=|=|>|<)(.*)\Z", re.DOTALL)
+_TERM: Final = re.compile(r"([-!]?)([a-z_]+)(:|>=|<=|=|>|<)(.*)\Z", re.DOTALL)
 _TEXTS: Final[dict[str, Callable[[CallLine], str]]] = {
     "service": lambda line: line.service,
     "route": lambda line: line.route,

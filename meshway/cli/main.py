@@ -11,6 +11,7 @@ from meshway.cli import (
     authority,
     backup,
     bridge,
+    calls,
     check_deploy,
     checked,
     checks,
@@ -47,7 +48,17 @@ app = typer.Typer(
 )
 for panel, commands in {
     "Run it here": (planes.up, demo.demo),
-    "Look": (look.get, look.describe, look.instances, numbers.top, numbers.map_, explain.explain),
+    "Look": (
+        look.get,
+        look.describe,
+        look.instances,
+        numbers.top,
+        numbers.map_,
+        calls.requests,
+        calls.trace,
+        calls.tap,
+        explain.explain,
+    ),
     "Documents": (
         documents.apply,
         documents.diff,

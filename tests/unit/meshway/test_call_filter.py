@@ -34,7 +34,7 @@ LINE = CallLine(
         "principal:*svc/web",
         "attempts>1 method:GET gateway:gw-1",
         "trace:0af7651916cd43dd8448eb211c80319c",
-        "-status:200 -path:/health -flag:DC",
+        "-status:200 -path:/health !flag:DC",
         "CART",
         "shop.example",
         'path:"/cart/7/items"',
