@@ -1,21 +1,22 @@
 """The gateway's own certificate of the mesh: got by a one-time token, renewed, and handed to all workers.
 
-It lies in the data folder, so that a restart needs neither a token nor the registry.
+It lies in the data folder, so that a restart needs neither a token nor the registry. What keeps it is loaded where
+there is one, or is to be: the SDK takes a seventh of a supervisor's memory.
 """
 
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.channel import ChannelFrame, IdentityFrame
 from meshway.certificates import CertificateFault, Pair, read_pair
-from meshway.client.certificate import CertificateKeeper
-from meshway.client.certificate_folder import CertificateFolder
-from meshway.client.credential import Credential
-from meshway.client.registry import AsyncRegistry
-from meshway.client.settings import MeshSettings
 from meshway.settings import read_secret
+
+if TYPE_CHECKING:
+    from meshway.client.certificate import CertificateKeeper
+    from meshway.client.credential import Credential
+    from meshway.client.registry import AsyncRegistry
 
 FOLDER: Final = "identity"
 
@@ -35,28 +36,38 @@ class OwnCertificate:
         send: Callable[[ChannelFrame], None],
         show: Callable[[Pair], None],
     ) -> None:
-        self._token_file = token_file
+        self._folder, self._registries = data_dir / FOLDER, registries
+        self._token_file, self._ca_file = token_file, ca_file
         self._send, self._show = send, show
-        self._registry = AsyncRegistry(
-            MeshSettings(registry=registries[0], further_registries=registries[1:], ca_file=ca_file)
-        )
         self.pair: Pair | None = None
-        self.keeper = CertificateKeeper(
-            self._registry, CertificateFolder(data_dir / FOLDER), token=self._token, changed=self._take
-        )
+        self._kept: tuple[CertificateKeeper, AsyncRegistry] | None = None
 
     def load(self) -> None:
         """What the folder holds, before the first worker starts."""
-        self.keeper.take_kept()
+        if self._token_file is None and not self._folder.exists():
+            return
+        from meshway.client.certificate import CertificateKeeper
+        from meshway.client.certificate_folder import CertificateFolder
+        from meshway.client.registry import AsyncRegistry
+        from meshway.client.settings import MeshSettings
+
+        first, *others = self._registries
+        registry = AsyncRegistry(MeshSettings(registry=first, further_registries=tuple(others), ca_file=self._ca_file))
+        keeper = CertificateKeeper(registry, CertificateFolder(self._folder), token=self._token, changed=self._take)
+        self._kept = keeper, registry
+        keeper.take_kept()
 
     async def run(self) -> None:
         """Ends at once where there is neither a certificate nor a token: then this gateway has none."""
-        if self.keeper.credential is None and self._token_file is None:
+        if self._kept is None:
+            return
+        keeper, registry = self._kept
+        if keeper.credential is None and self._token_file is None:
             return
         try:
-            await self.keeper.run()
+            await keeper.run()
         finally:
-            await self._registry.close()
+            await registry.close()
 
     def frames(self) -> list[ChannelFrame]:
         """What a new worker must know."""
@@ -71,7 +82,7 @@ class OwnCertificate:
         """Raises SettingError, a ValueError."""
         return "" if self._token_file is None else read_secret(self._token_file)
 
-    def _take(self, credential: Credential) -> None:
+    def _take(self, credential: "Credential") -> None:
         try:
             pair = read_pair(credential.certificate.encode(), credential.key.encode())
         except CertificateFault as fault:
