@@ -17,7 +17,7 @@ CLIENT, SECRET = "backoffice", "canary-client:secret-5f1d"  # of tests
 class IdentityProvider:
     """claims: further ones of ID tokens, or others. life_s: of access tokens. is_down: answers 503. refusal: of logins.
     nonce: in place of the one that was asked for. signed: makes the ID token of its claims. asks_again: where it is
-    to, and says when.
+    to, and says when. host: of its URLs, a name of this machine.
 
     asked: grants, in order. A code is good once, by the client and the verifier it was asked for.
     """
@@ -34,6 +34,7 @@ class IdentityProvider:
         self.asks_again = True
         self.signed: Callable[[dict[str, Any]], str] = lambda claims: token(self.key, claims, kid=self.key_id)
         self.asked: list[str] = []
+        self.host = "127.0.0.1"
         self._codes: dict[str, dict[str, str]] = {}
         self._refresh: set[str] = set()
         self._made = 0
@@ -41,7 +42,7 @@ class IdentityProvider:
 
     @property
     def issuer(self) -> str:
-        return f"http://127.0.0.1:{self.upstream.port}"
+        return f"http://{self.host}:{self.upstream.port}"
 
     def revoke(self) -> None:
         self._refresh.clear()
