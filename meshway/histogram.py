@@ -36,6 +36,11 @@ def lower_bound(bucket: int) -> float:
     return 0.0 if bucket == 0 else upper_bound(bucket - 1)
 
 
+def middle(bucket: int) -> float:
+    """Seconds that durations in the bucket are told as."""
+    return (lower_bound(bucket) + upper_bound(bucket)) / 2.0
+
+
 def quantile(counts: Sequence[float], share: float) -> float:
     """Seconds below which `share` (0 to 1) of the counted durations lie; 0.0 when nothing was counted."""
     total = sum(counts)
@@ -45,7 +50,7 @@ def quantile(counts: Sequence[float], share: float) -> float:
     for bucket, count in enumerate(counts):
         seen += count
         if count and seen >= wanted:
-            return (lower_bound(bucket) + upper_bound(bucket)) / 2.0
+            return middle(bucket)
     return upper_bound(_LAST)
 
 

@@ -5,13 +5,13 @@ are log-linear histograms (meshway/histogram.py) of which only the buckets that 
 percentile over any span and any number of gateways is had by adding.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
-from meshway.histogram import BUCKETS, quantile
+from meshway.histogram import BUCKETS, middle
 
 PATH: Final = "/v1/telemetry"
 # Of one report: what the registry reads without holding others up.
@@ -76,7 +76,23 @@ class Row(msgspec.Struct, array_like=True, gc=False):
 
     def quantile_s(self, share: float) -> float:
         """Seconds that `share` (0 to 1) of the calls took at most, within 4 %; 0.0 where none was measured."""
-        return quantile_of(self.buckets, share)
+        return self.quantiles_s((share,))[0]
+
+    def quantiles_s(self, shares: Sequence[float]) -> list[float]:
+        """As `quantile_s`, of several shares, ascending: as meshway/histogram.py has it, over what holds something."""
+        buckets = self.buckets
+        if not buckets:
+            return [0.0] * len(shares)
+        total, seen, found = sum(buckets.values()), 0, []
+        wanted = shares[0] * total
+        for bucket in sorted(buckets):
+            seen += buckets[bucket]
+            while seen >= wanted:
+                found.append(middle(bucket))
+                if len(found) == len(shares):
+                    return found
+                wanted = shares[len(found)] * total
+        raise AssertionError("no share is above 1")
 
 
 Rows = dict[Key, Row]
@@ -120,13 +136,3 @@ def summed(rows: Iterable[Row]) -> Row:
     for row in rows:
         total.add(row)
     return total
-
-
-def quantile_of(buckets: Mapping[int, int], share: float) -> float:
-    """As `meshway.histogram.quantile`, of buckets that hold something."""
-    if not buckets:
-        return 0.0
-    counts = [0] * BUCKETS
-    for bucket, count in buckets.items():
-        counts[bucket] = count
-    return quantile(counts, share)

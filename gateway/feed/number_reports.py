@@ -19,7 +19,7 @@ LONGEST_PAUSE_S: Final = 30.0
 GOODBYE_S: Final = 1.0
 # What says that this report will never be taken; everything else may be otherwise later.
 _REFUSED: Final = frozenset({400, 413, 422})
-_ROWS_A_REPORT: Final = MOST_ROWS // 2
+_ROWS_A_REPORT: Final = MOST_ROWS // 4  # of each section: what the registry reads within some milliseconds
 
 Post = Callable[[RegistryUrl, str, bytes], Awaitable[int]]
 """To where, target, body to the answer's status; 0: there was none."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from meshway.telemetry import EDGES, INSTANCES, ROUTES, Key, Row, Rows, add_row
+from meshway.telemetry import EDGES, INSTANCES, ROUTES, Key, Row, Rows
 from registry.insight.comparing import spans_of, versions_of
 from registry.insight.effect import SPAN_S as EFFECT_SPAN_S
 from registry.insight.effect import effect_of, touched_by
@@ -15,7 +15,8 @@ from registry.insight.reading import finest_step_s, span_of
 from registry.insight.rolling import STEPS_S
 from registry.insight.series import MOST_POINTS, SECTION_OF, series_of
 from registry.insight.services import Usual, signals_of
-from registry.insight.topology import Topology, topology_of
+from registry.insight.sight import HIDDEN
+from registry.insight.topology import topology_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
     from registry.insight.series import By, Series
     from registry.insight.services import ServiceSignals
     from registry.insight.sight import Sight
-    from registry.insight.topology import Asked
+    from registry.insight.topology import Asked, Topology
     from registry.view.view import View
 
 # Now, where the span ends not longer ago: what gateways say of themselves is of now alone.
 _NOW_S: Final = 30.0
+REPORTED_S: Final = 2.0
 _WANTED_POINTS: Final = 120
 
 
@@ -70,15 +72,27 @@ class Asking:
         self._view = view
         self._gateways = gateways
         self._usual = Usual(reading)
+        self._maps: dict[object, tuple[float, Topology]] = {}
 
     async def services(self, span: Span, sight: Sight, namespace: str | None = None) -> list[ServiceSignals]:
         """Of all services that are seen, by namespace and name. Raises StoreUnavailable."""
-        found = await self._services(span, sight)
+        found = await self._services(span, sight, await self._reading.rows(EDGES, *span, sight.edge))
         return [each for each in found.values() if namespace in (None, each.namespace)]
 
     async def topology(self, span: Span, sight: Sight, asked: Asked) -> Topology:
+        """The same for all who ask for it within two seconds: gateways report no oftener."""
+        now = self._reading.wall()
+        name = (asked, sight, span_of(*span, now, self._reading.kept_s()))
+        made_at, known = self._maps.get(name, (0.0, None))
+        if known is None or not 0.0 <= now - made_at < REPORTED_S:
+            known = await self._topology(span, sight, asked)
+            self._maps = {each: made for each, made in self._maps.items() if 0.0 <= now - made[0] < REPORTED_S}
+            self._maps[name] = (now, known)
+        return known
+
+    async def _topology(self, span: Span, sight: Sight, asked: Asked) -> Topology:
         edges = await self._reading.rows(EDGES, *span, sight.edge)
-        services = await self._services(span, sight)
+        services = await self._services(span, sight, edges)
         first, end, span_s = self._lasting(span)
         return topology_of(edges, services, asked, first=first, end=end, span_s=span_s)
 
@@ -157,11 +171,15 @@ class Asking:
         edges = await self._reading.rows(EDGES, *span, sight.edge)
         return effect_of(touched, routes, edges, self._lasting(span)[2])
 
-    async def _services(self, span: Span, sight: Sight) -> dict[str, ServiceSignals]:
+    async def _services(self, span: Span, sight: Sight, edges: Rows) -> dict[str, ServiceSignals]:
+        """edges: all that are seen; who calls may be hidden."""
         rows: Rows = {}
-        for key, row in (await self._reading.rows(EDGES, *span)).items():
-            if key[1] and sight.sees(key[1]):
-                add_row(rows, row.copied((key[1],)))
+        for (_, service), row in edges.items():
+            if service and service != HIDDEN:
+                if (known_row := rows.get((service,))) is None:
+                    rows[(service,)] = row.copied((service,))
+                else:
+                    known_row.add(row)
         known = {f"{namespace}/{name}" for namespace, name in self._view.service_keys("-")}
         names = sorted(name for name in known | {key[0] for key in rows} if sight.sees(name))
         is_now = span.end >= self._reading.wall() - _NOW_S

@@ -15,6 +15,7 @@ Metric = Literal[
     "retries",
 ]  # fmt: skip
 METRICS: Final[tuple[Metric, ...]] = get_args(Metric)
+_SHARES: Final = (0.5, 0.95, 0.99)
 _SURE: Final = 1.959964  # of a normal distribution: 95 % lie within
 
 
@@ -48,14 +49,15 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 def figures_of(row: Row, span_s: float) -> Figures:
     """span_s: seconds that the row is of."""
+    p50_s, p95_s, p99_s = row.quantiles_s(_SHARES)
     return Figures(
         calls=row.calls,
         rps=_short(row.calls / span_s),
         error_share=_share(row.failed, row.calls),
         rejected_share=_share(row.rejected, row.calls),
-        p50_ms=_ms(row.quantile_s(0.5)),
-        p95_ms=_ms(row.quantile_s(0.95)),
-        p99_ms=_ms(row.quantile_s(0.99)),
+        p50_ms=_ms(p50_s),
+        p95_ms=_ms(p95_s),
+        p99_ms=_ms(p99_s),
         mean_ms=_ms(row.seconds / row.calls) if row.calls else 0.0,
         in_bps=_short(row.bytes_in / span_s),
         out_bps=_short(row.bytes_out / span_s),

@@ -17,7 +17,7 @@ import msgspec
 
 from meshway.problem import Problem, soon
 from meshway.telemetry import EDGES, INSTANCES, ROUTES, Row
-from registry.insight.packing import pack_sections
+from registry.insight.packing import compressed, encoded
 from registry.store.insight import take_report
 from registry.store.interface import StoreUnavailable
 
@@ -42,7 +42,7 @@ _log = logging.getLogger("registry.insight")
 class _Taken(msgspec.Struct, frozen=True):
     report: Numbers
     slot: int
-    packed: bytes
+    encoded: bytes
     answer: asyncio.Future[None]
 
 
@@ -75,14 +75,12 @@ class Ingest:
             self.refused += 1
             answer.set_exception(_busy("too many reports wait for the store"))
         else:
-            packed = pack_sections(
-                {
-                    EDGES: report.edges,
-                    ROUTES: report.routes,
-                    INSTANCES: [self._versioned(row) for row in report.instances],
-                }
-            )
-            self._waiting.append(_Taken(report, int(at) // SLOT_S * SLOT_S, packed, answer))
+            sections = {
+                EDGES: report.edges,
+                ROUTES: report.routes,
+                INSTANCES: [self._versioned(row) for row in report.instances],
+            }
+            self._waiting.append(_Taken(report, int(at) // SLOT_S * SLOT_S, encoded(sections), answer))
             self._woken.set()
         return answer
 
@@ -98,7 +96,9 @@ class Ingest:
     async def _keep(self, batch: list[_Taken]) -> None:
         steps: list[Step] = []
         now = self._wall()
-        for taken in batch:
+        # In a thread: compressing lets others have the interpreter.
+        packed = await asyncio.to_thread(lambda: [compressed(taken.encoded) for taken in batch])
+        for taken, value in zip(batch, packed, strict=True):
             report = taken.report
             steps += take_report(
                 report.node,
@@ -107,7 +107,7 @@ class Ingest:
                 taking=secrets.token_hex(8),
                 moment=now,
                 slot=taken.slot,
-                packed=taken.packed,
+                packed=value,
             )
         try:
             rows = await self._store.do(steps)

@@ -23,8 +23,13 @@ def unpack(value: bytes) -> list[Row]:
     return _rows.decode(zlib.decompress(value))
 
 
-def pack_sections(sections: dict[str, Sequence[Row]]) -> bytes:
-    return zlib.compress(_encode(sections), _LEVEL)
+def encoded(sections: dict[str, Sequence[Row]]) -> bytes:
+    """Of a report, to be compressed elsewhere."""
+    return _encode(sections)
+
+
+def compressed(sections: bytes) -> bytes:
+    return zlib.compress(sections, _LEVEL)
 
 
 def unpack_sections(value: bytes) -> dict[str, list[Row]]:

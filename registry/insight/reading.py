@@ -7,20 +7,24 @@ reports are read at one moment, and points that a coarser one holds too are left
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from meshway.telemetry import Key, Row, Rows
+from meshway.telemetry import ROUTES, Key, Row, Rows
+from registry.insight.ingest import SLOT_S
 from registry.insight.packing import unpack, unpack_sections
 from registry.insight.rolling import HOUR_S, KEPT_S, STEPS_S, add_all
 from registry.store.insight import PointKey, point_value, points_within, reports_within, uses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from registry.store.insight import InsightStore
 
 # Rows of points that are kept unpacked for the next who asks, about 400 bytes each.
 _MOST_CACHED: Final = 100_000
+# What was added up for one who asked, as long as nothing came to it; and reports of the last seconds.
+_MOST_SUMS: Final = 24
+_MOST_REPORTS: Final = 200
 
 
 class Piece(NamedTuple):
@@ -38,6 +42,19 @@ class Timed(NamedTuple):
     rows: list[Row]
 
 
+class _Part(NamedTuple):
+    """A point or a report. key: that of its row in the store."""
+
+    key: Any
+    at: int
+    rows: list[Row]
+
+
+class _Found(NamedTuple):
+    points: list[_Part]
+    reports: list[_Part]
+
+
 class Reading:
     """wall: seconds since 1970. kept_s: by step."""
 
@@ -53,49 +70,83 @@ class Reading:
         self.kept_s = kept_s
         self._cached: OrderedDict[PointKey, list[Row]] = OrderedDict()
         self._cached_rows = 0
+        self._sums: OrderedDict[tuple[str, tuple[object, ...]], Rows] = OrderedDict()
+        self._reports: OrderedDict[tuple[str, str, int], dict[str, list[Row]]] = OrderedDict()
 
     async def rows(
         self, section: str, first: float, end: float, key_of: Callable[[Key], Key | None] = lambda key: key
     ) -> Rows:
         """Of a section, added up. key_of: what is added under one key; None: what is left out. first, end: seconds
         since 1970, taken to the steps that are still kept. Raises StoreUnavailable."""
-        found: Rows = {}
-        for timed in await self.timed(section, first, end, HOUR_S):
-            await add_all(found, renamed(timed.rows, key_of))
-        return found
+        found = await self._find(section, first, end, HOUR_S)
+        coarse = [each for each in found.points if each.key.step_s > SLOT_S]
+        fine = [each for each in found.points if each.key.step_s == SLOT_S]
+        total: Rows = {}
+        # Apart, since each changes at its own pace: by the minute, every 10 s, every 2 s.
+        for parts in (coarse, fine, found.reports):
+            await add_all(total, renamed((await self._sum(section, parts)).values(), key_of))
+        return total
 
     async def timed(self, section: str, first: float, end: float, coarsest_s: int) -> list[Timed]:
         """Of a section, by time, in no order. coarsest_s: the longest time that may be taken as one."""
+        found = await self._find(section, first, end, coarsest_s)
+        return [Timed(part.at, part.rows) for part in (*found.points, *found.reports)]
+
+    async def _find(self, section: str, first: float, end: float, coarsest_s: int) -> _Found:
         pieces = pieces_of(first, end, self.wall(), coarsest_s, self.kept_s())
         if not pieces:
-            return []
+            return _Found([], [])
         steps = [points_within(piece.step_s, section, piece.first, piece.end) for piece in pieces]
         *keys, reports = await self._store.read([*steps, reports_within(pieces[0].first, pieces[-1].end)])
-        found = [Timed(row[3], unpack_sections(row[4]).get(section, [])) for row in reports]
         wanted = [PointKey(*row) for rows in keys for row in rows]
-        missing = [key for key in wanted if key not in self._cached]
         fresh: dict[PointKey, list[Row]] = {}
-        for key in missing:
-            (values,) = await self._store.read([point_value(key)])
-            for (value,) in values:  # none: it was forgotten meanwhile
-                fresh[key] = unpack(value)
         for key in wanted:
-            rows = fresh.get(key) or self._cached.get(key)
-            if rows is not None:
-                found.append(Timed(key.at, rows))
+            if key not in self._cached:
+                (values,) = await self._store.read([point_value(key)])
+                for (value,) in values:  # none: it was forgotten meanwhile
+                    fresh[key] = unpack(value)
+        points = [_Part(key, key.at, fresh.get(key) or self._cached.get(key, [])) for key in wanted]
         self._keep(fresh)
-        return found
+        return _Found(
+            points, [_Part((row[0], row[1], row[2]), row[3], self._unpacked(row, section)) for row in reports]
+        )
+
+    async def _sum(self, section: str, parts: list[_Part]) -> Rows:
+        """All of the parts as one; none of the rows is to be changed. What others asked for just now is known."""
+        if not parts:
+            return {}
+        name = (section, tuple(part.key for part in parts))
+        known = self._sums.pop(name, None)
+        if known is None:
+            known = {}
+            for part in parts:
+                await add_all(known, part.rows)
+        self._sums[name] = known
+        while len(self._sums) > _MOST_SUMS:
+            self._sums.popitem(last=False)
+        return known
+
+    def _unpacked(self, report: Sequence[Any], section: str) -> list[Row]:
+        node, boot, sequence, _, value = report
+        name = (node, boot, sequence)
+        sections = self._reports.pop(name, None)
+        if sections is None:
+            sections = unpack_sections(value)
+        self._reports[name] = sections
+        while len(self._reports) > _MOST_REPORTS:
+            self._reports.popitem(last=False)
+        return sections.get(section, [])
 
     async def last_used(self) -> dict[tuple[str, str], int]:
         """When a rule of a Route was used last, by both names; seconds since 1970, the begin of the 10 s."""
         now = self.wall()
         (kept, reports) = await self._store.read([uses(), reports_within(0, int(now) + HOUR_S)])
         found = {(route, rule): at for route, rule, at in kept}
-        for _, _, _, at, value in reports:
-            for row in unpack_sections(value).get("routes", []):
+        for report in reports:
+            for row in self._unpacked(report, ROUTES):
                 name = (row.key[0], row.key[1])
                 if name[0]:
-                    found[name] = max(found.get(name, 0), at)
+                    found[name] = max(found.get(name, 0), report[3])
         return found
 
     def _keep(self, fresh: dict[PointKey, list[Row]]) -> None:

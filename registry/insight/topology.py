@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from meshway.telemetry import Row, Rows, add_row, summed
+from meshway.telemetry import Row, Rows, summed
 from registry.insight.figures import Figures, figures_of
 from registry.insight.health import Health, Instances, worst
 from registry.insight.sight import HIDDEN, OUTSIDE
@@ -76,8 +76,13 @@ def topology_of(
     name_of = _naming(asked)
     told: Rows = {}
     for (source, service), row in kept.items():
-        if (key := _named(source, service, name_of, asked)) is not None:
-            add_row(told, row.copied(key))
+        key = _named(source, service, name_of, asked)
+        if key is None:
+            continue
+        if (known := told.get(key)) is None:
+            told[key] = row.copied(key)
+        else:
+            known.add(row)
     ranked = sorted(told.values(), key=lambda row: (-row.calls, row.key))
     shown = ranked[:MOST_EDGES]
     names = {name for row in shown for name in row.key}
