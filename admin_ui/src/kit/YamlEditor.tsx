@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useId, useRef, useState } from 'react'
+import { type KeyboardEvent, useId, useLayoutEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 /** text: what is put in place of `typed`, which stands before the caret. */
@@ -30,6 +30,12 @@ export function YamlEditor({ label, value, onChange, complete, isReadOnly = fals
   const [offered, setOffered] = useState<Suggestion[]>([])
   const [at, setAt] = useState(0)
   const isOpen = offered.length > 0
+  // Where the caret belongs once the text that was put in is there: before the next key is.
+  const placed = useRef<number | null>(null)
+  useLayoutEffect(() => {
+    if (placed.current !== null) box.current?.setSelectionRange(placed.current, placed.current)
+    placed.current = null
+  })
 
   function offer(text: string, caret: number) {
     setOffered(complete(text, caret).slice(0, SHOWN))
@@ -47,13 +53,10 @@ export function YamlEditor({ label, value, onChange, complete, isReadOnly = fals
     const field = box.current
     if (field === null || one === undefined) return
     const from = field.selectionStart - one.typed.length
-    const caret = from + one.text.length
+    placed.current = from + one.text.length
     onChange(value.slice(0, from) + one.text + value.slice(field.selectionEnd))
     setOffered([])
-    requestAnimationFrame(() => {
-      field.focus()
-      field.setSelectionRange(caret, caret)
-    })
+    field.focus()
   }
 
   function onKey(event: KeyboardEvent<HTMLTextAreaElement>) {
@@ -82,8 +85,8 @@ export function YamlEditor({ label, value, onChange, complete, isReadOnly = fals
     const line = value.slice(0, caret).split('\n').at(-1) ?? ''
     const depth = (/^\s*(?:- )*/.exec(line)?.[0] ?? '').length
     const text = `\n${' '.repeat(depth)}${/:\s*$/.test(line) ? INDENT : ''}`
+    placed.current = caret + text.length
     onChange(value.slice(0, caret) + text + value.slice(caret))
-    requestAnimationFrame(() => field.setSelectionRange(caret + text.length, caret + text.length))
   }
 
   const caret = box.current?.selectionStart ?? 0

@@ -27,41 +27,31 @@ export function Account() {
       </Menu.Target>
       <Menu.Dropdown aria-label={t('shell.account')}>
         <Menu.Label>{t('shell.language')}</Menu.Label>
-        {(Object.entries(LANGUAGES) as [Language, string][]).map(([language, name]) => (
-          <Menu.Item
-            key={language}
-            role="menuitemradio"
-            aria-checked={i18n.language === language}
-            leftSection={i18n.language === language ? '✓' : ' '}
-            onClick={() => void switchLanguage(language)}
-          >
-            <span lang={language}>{name}</span>
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup value={i18n.language} onChange={(language) => void switchLanguage(language as Language)}>
+          {Object.entries(LANGUAGES).map(([language, name]) => (
+            <Menu.RadioItem key={language} value={language}>
+              <span lang={language}>{name}</span>
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
         <Menu.Label>{t('shell.theme')}</Menu.Label>
-        {THEMES.map((one) => (
-          <Menu.Item
-            key={one}
-            role="menuitemradio"
-            aria-checked={colorScheme === one}
-            leftSection={colorScheme === one ? '✓' : ' '}
-            onClick={() => setColorScheme(one)}
-          >
-            {t(`theme.${one}`)}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup value={colorScheme} onChange={(scheme) => setColorScheme(scheme as (typeof THEMES)[number])}>
+          {THEMES.map((one) => (
+            <Menu.RadioItem key={one} value={one}>
+              {t(`theme.${one}`)}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
         <Menu.Label>{t('shell.keys')}</Menu.Label>
-        <Menu.Item
-          role="menuitemcheckbox"
-          aria-checked={hasKeys}
-          leftSection={hasKeys ? '✓' : ' '}
-          onClick={() => {
-            setSingleKeys(!hasKeys)
-            setHasKeys(!hasKeys)
+        <Menu.CheckboxItem
+          checked={hasKeys}
+          onChange={(isOn) => {
+            setSingleKeys(isOn)
+            setHasKeys(isOn)
           }}
         >
           {t('shell.singleKeys')}
-        </Menu.Item>
+        </Menu.CheckboxItem>
         {session.principal.startsWith('user:') && (
           <>
             <Menu.Divider />
