@@ -80,7 +80,13 @@ class Console:
         coding, suffix = self._coding(find(request.head.block, b"accept-encoding"), name)
         reply = self._replies.get((name, suffix))
         if reply is None:
-            reply = self._replies[name, suffix] = self._read(self._folder, name, coding, suffix)
+            try:
+                reply = self._read(self._folder, name, coding, suffix)
+            except OSError:  # built anew meanwhile: the page that is loaded next names the new files
+                self._files = frozenset()
+                self._replies.clear()
+                return Reply(503, _MISSING, content_type=_TYPES[".html"], headers=_PAGE_LINES)
+            self._replies[name, suffix] = reply
         return reply
 
     def _listed(self) -> frozenset[str]:

@@ -190,7 +190,7 @@ class Surface:
     def dispatch(self, request: Request) -> Outcome:
         """Never raises: what goes wrong is an answer too."""
         if self._files is not None and self._is_file(request.head):
-            return self._file(self._files, request)
+            return self._files.answer(request)
         if self._head is None:
             return self._answer(request)
         outcome = None if self._head.has_to_ask(request) else self._answer(request)
@@ -244,12 +244,6 @@ class Surface:
         except ValueError:
             return False
         return self._guards.takes_cookies(head.method.decode("latin-1"), segments)
-
-    def _file(self, files: Files, request: Request) -> Reply:
-        try:
-            return files.answer(request)
-        except OSError as error:  # built anew meanwhile
-            return self._failed(request, error)
 
     def _failed(self, request: Request, error: Exception) -> Reply:
         if isinstance(error, Problem):

@@ -69,8 +69,15 @@ def row(page: Page, text: str) -> str:
     return page.get_by_role("row").filter(has_text=text).inner_text()
 
 
-@pytest.mark.parametrize("language", ["en-GB", "zh-CN"])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("dark", "language"),
+    [
+        pytest.param(False, "en-GB", id="light-en"),
+        pytest.param(True, "zh-CN", id="dark-zh"),
+        pytest.param(True, "en-GB", id="dark-en", marks=pytest.mark.soak),
+        pytest.param(False, "zh-CN", id="light-zh", marks=pytest.mark.soak),
+    ],
+)
 def test_every_page_opens_without_a_fault_and_is_accessible(
     shop: Mesh, browser: Browser, dark: bool, language: str
 ) -> None:

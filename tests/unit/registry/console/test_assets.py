@@ -115,6 +115,16 @@ def test_a_build_that_comes_later_is_found(folder: Path, tmp_path: Path) -> None
     assert console.serves("/assets/main-1a2b.js")
 
 
+def test_a_build_made_anew_meanwhile_is_shown_from_the_next_page_on(folder: Path) -> None:
+    console = Console(folder)
+    assert ask(console, "/").status == 200
+    (folder / "index.html").write_text("<!doctype html>new")
+    (folder / "assets" / "main-1a2b.js").rename(folder / "assets" / "main-3c4d.js")
+    assert ask(console, "/assets/main-1a2b.js").status == 503
+    assert ask(console, "/").body == b"<!doctype html>new"
+    assert ask(console, "/assets/main-3c4d.js").body == SCRIPT
+
+
 def test_the_pages_are_those_of_the_console() -> None:
     paths = re.findall(r"path: '/([^']*)'", ROUTES.read_text())
     assert {path.partition("/")[0] for path in paths} == PAGES | {""}
