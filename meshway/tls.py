@@ -7,7 +7,7 @@ RFC 9325.
 import os
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -26,6 +26,23 @@ SUITES: Final = ":".join(
 )
 ALPN: Final = ("http/1.1",)
 VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+class TellingObject(ssl.SSLObject):
+    """failed: called when its handshake has failed, while the alert for the caller is still to be read."""
+
+    failed: Callable[[], None] | None = None
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError:
+            if self.failed is not None:
+                self.failed()
+            raise
+        self.failed = None
 
 
 def harden(context: ssl.SSLContext, min_version: str = "1.2") -> None:

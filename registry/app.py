@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, cast
 import uvicorn
 
 from meshway.certificates import CertificateFault
+from meshway.handshakes import Handshakes
 from meshway.model.kinds import KINDS
 from meshway.tasks import spawn
 from registry.api.app import OPENAPI_ROW, make_api
@@ -140,8 +141,6 @@ async def _serve(
         )
 
         config.load()
-        if encryption is not None:
-            config.ssl = encryption.context
 
         def answers() -> None:
             url = url_of(sock, "http" if encryption is None else "https")
@@ -152,7 +151,7 @@ async def _serve(
             if ready is not None:
                 ready(url)
 
-        server = _Server(config, core, ready=answers)
+        server = _Server(config, core, encryption, ready=answers)
         link = None if settings.trusts_loopback else await core.users.first_link()
         async with contextlib.AsyncExitStack() as faces:
             faces.callback(spawn(_end_expired(surface), name="streams of those who may no more").cancel)
@@ -289,14 +288,38 @@ def _connections_of(surface: Surface) -> type[asyncio.Protocol]:
 class _Server(uvicorn.Server):
     """uvicorn raises the signal again after it has stopped, which would end the process before the core is closed."""
 
-    def __init__(self, config: uvicorn.Config, core: Core, *, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, core: Core, encryption: Encryption | None, *, ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._core = core
         self._ready = ready
+        self._handshakes = None
+        if encryption is not None:
+            # By hand: uvicorn's own would let any number of callers begin one, for a minute each.
+            self._handshakes = Handshakes("registry", encryption, self._connection, lambda _: None)
+
+    def _connection(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state, _loop=None
+        )
+        return made
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        if self._handshakes is None:
+            await super().startup(sockets)
+        else:
+            await super().startup([])
+            for accepting in sockets or []:
+                accepting.setblocking(False)
+                accepting.listen(self.config.backlog)
+                self._handshakes.open(accepting)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._handshakes is not None:
+            self._handshakes.abort()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -14,8 +14,9 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from meshway.certificates import CertificateFault, Pair, read_pair
+from meshway.handshakes import AT_ONCE
 from meshway.peer_certificate import MESH, PeerCertificate, read_peer
-from meshway.tls import harden, load_pair, trust
+from meshway.tls import TellingObject, harden, load_pair, trust
 from registry.settings import StartRefused
 
 if TYPE_CHECKING:
@@ -28,18 +29,20 @@ _log = logging.getLogger("registry.encryption")
 class ServingContext(ssl.SSLContext):
     """doubts_resumed: an authority was dropped since the start, and a resumed session may be of its time."""
 
+    sslobject_class = TellingObject
     doubts_resumed = False
 
 
 class Encryption:
-    """context: for new connections. Raises StartRefused where the files may not serve."""
+    """context: for new connections; at_once: their handshakes. Raises StartRefused where the files may not serve."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self._files = (certificate, key)
+        self.at_once = AT_ONCE
         self._roots: tuple[str, ...] = ()
         self._doubts_resumed = False
         self._making = threading.Lock()  # files are read in a thread, and roots come on the loop
-        self.context = _context()
+        self.context: ssl.SSLContext = _context()
         self.context.sni_callback = self._show  # called without a name, too
         self._fault = ""
         try:

@@ -10,30 +10,13 @@ from typing import Final
 
 from gateway.wire.server_names import ServerNames
 from meshway.certificates import CertificateFault
+from meshway.handshakes import AT_ONCE
 from meshway.identity import DEFAULT_TRUST_DOMAIN, Principal
 from meshway.peer_certificate import MESH, PeerCertificate, read_peer
-from meshway.tls import harden, trust
+from meshway.tls import TellingObject, harden, trust
 
 SNI_REFUSED: Final = ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-AT_ONCE: Final = 64
 _VERIFY: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "require": ssl.CERT_REQUIRED}
-
-
-class TellingObject(ssl.SSLObject):
-    """failed: called when its handshake has failed, while the alert for the caller is still to be read."""
-
-    failed: Callable[[], None] | None = None
-
-    def do_handshake(self) -> None:
-        try:
-            super().do_handshake()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except ssl.SSLError:
-            if self.failed is not None:
-                self.failed()
-            raise
-        self.failed = None
 
 
 class ServingContext(ssl.SSLContext):

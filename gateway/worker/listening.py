@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.listeners.crowds import Crowds
-from gateway.listeners.handshakes import Handshakes
 from gateway.listeners.sockets import BACKLOG, take_queued
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.server import ServerProtocol
+from meshway.handshakes import Handshakes
 from meshway.tasks import spawn
 
 GONE_S: Final = 5.0  # beyond its drain time, for calls that still run at a listener that goes alone

@@ -14,8 +14,9 @@ from gateway.secret_ring import NEVER, SecretRing, authorities
 from gateway.trust import NOBODY, Trust
 from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.server_names import ServerNames, by_host
-from gateway.wire.tls import AT_ONCE, ServingContext, serving_context
+from gateway.wire.tls import ServingContext, serving_context
 from meshway.certificates import CertificateFault, Pair
+from meshway.handshakes import AT_ONCE
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.listener import MESH, TRUST_MESH
 from meshway.tls import load_pair

@@ -12,7 +12,6 @@ from typing import Any
 from gateway.compiler.tables import Compiler
 from gateway.exchange import EDGE, Exchange
 from gateway.limits.desk import Desk
-from gateway.listeners.handshakes import Handshakes
 from gateway.listeners.sockets import open_slots
 from gateway.plan import Parts
 from gateway.relay.deadline import TICK_S, TimerWheel
@@ -39,6 +38,7 @@ from gateway.worker.serving import Serving
 from gateway.worker.telling import follow
 from meshway.assignments.ledger import Ledger
 from meshway.assignments.messages import Ask, Budget
+from meshway.handshakes import Handshakes
 from meshway.issuers.link import IssuerLink
 from meshway.snapshot import Change
 from tests.parts.clock import LeapingClock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 from pathlib import Path
 
@@ -51,6 +52,29 @@ def write(folder: Path, issued: Issued) -> tuple[str, ...]:
         "--tls-key",
         str(folder / "certificate.key"),
     )
+
+
+async def test_silent_callers_do_not_keep_the_others_out(tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(ROOT.pem)
+    arguments = write(tmp_path, ROOT.issue("127.0.0.1"))
+    registry = await asyncio.to_thread(EncryptedRegistry, tmp_path, *arguments, ca_file=ca_file)
+    silent = []
+    try:
+        port = int(registry.url.rpartition(":")[2])
+        for _ in range(80):
+            caller = socket.create_connection(("127.0.0.1", port), timeout=10.0)
+            caller.send(b"\x16\x03\x01")  # a ClientHello that never goes on
+            silent.append(caller)
+        async with httpx.AsyncClient(verify=client_context(ROOT.pem), trust_env=False, timeout=20.0) as client:
+            assert (await client.get(f"{registry.url}/v1/health/live")).status_code == 200
+        # Of 64 places some were taken from who had been silent the longest; each of the rest has ten seconds.
+        silent[0].settimeout(20.0)
+        assert await asyncio.to_thread(silent[0].recv, 100) == b""
+    finally:
+        for caller in silent:
+            caller.close()
+        await asyncio.to_thread(registry.close)
 
 
 async def test_gateway_sdk_and_command_speak_tls_to_it_and_another_certificate_breaks_nothing(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_the_command_says_once_where_it_answers_in_the_gateways_format(tmp_path:
 
 async def test_one_that_stops_says_so_to_whoever_chooses_among_registries(tmp_path: Path) -> None:
     async with running_registry(tmp_path) as running:
-        server = _Server(uvicorn.Config(app=_nothing), running.core, ready=lambda: None)
+        server = _Server(uvicorn.Config(app=_nothing), running.core, None, ready=lambda: None)
         server._stop()
         answer = await running.call("GET", "/v1/health/ready")
         assert (answer.status, answer.json) == (503, {"status": "stopping", "missing": []})

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.listeners.handshakes import Handshakes, reason_of
 from gateway.listeners.sockets import open_slots
 from gateway.wire.server_names import ServerNames
 from gateway.wire.tls import TlsFace, serving_context
 from meshway.certificates import read_pair
+from meshway.handshakes import Handshakes, reason_of
 from meshway.tasks import spawn
 from meshway.tls import load_pair
 from tests.parts.authority import Authority

@@ -11,10 +11,10 @@ import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from gateway.wire.tls import TellingObject, TlsFace
 from meshway.tasks import spawn
+from meshway.tls import TellingObject
 
 HANDSHAKE_S: Final = 10.0
 # Where all places are taken, who has had his for so long makes room: else so many silent callers would keep out the
@@ -24,7 +24,16 @@ SHUTDOWN_S: Final = 2.0
 RETRY_S: Final = 0.1  # without a descriptor
 LINES_PER_S: Final = 10
 
-_log = logging.getLogger("meshway.gateway.tls")
+AT_ONCE: Final = 64
+
+_log = logging.getLogger("meshway.tls")
+
+
+class Face(Protocol):
+    """context: what handshakes begin with from now on; its objects are TellingObjects. at_once: how many."""
+
+    context: ssl.SSLContext
+    at_once: int
 
 
 class _Overheard(ssl.SSLContext):
@@ -50,7 +59,7 @@ class Handshakes:
     def __init__(
         self,
         name: str,
-        face: TlsFace,
+        face: Face,
         connection: Callable[[], asyncio.Protocol],
         count: Callable[[bool], None],
         *,
