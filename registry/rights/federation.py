@@ -90,10 +90,11 @@ def principal_of(provider: Provider, claims: Mapping[str, Any], method: str) -> 
     asked = {provider.name_claim, provider.groups_claim, *provider.required_claims}
     if _EMAIL in asked and claim_texts(claims.get("email_verified")) != ("true",):
         raise TokenFault("nobody has verified the token's e-mail address")
-    groups = (f"{provider.name}:{group}" for group in claim_texts(claim(claims, provider.groups_claim)))
+    named = claim_texts(claim(claims, provider.groups_claim))
+    groups = (f"{provider.name}:{group}" for group in named if group and _is_plain(group))
     return Principal(
         f"{PERSON}:{provider.name}:{name}",
-        groups=frozenset(group for group in groups if len(group) <= MAX_SUBJECT and _is_plain(group)),
+        groups=frozenset(group for group in groups if len(group) <= MAX_SUBJECT),
         method=method,
     )
 

@@ -43,10 +43,14 @@ class Workloads:
         self._reader = TokenReader(None)
         self._known: dict[str, Caller] = {}
 
+    def known(self, token: str) -> Caller | None:
+        """None: it was not read yet, or a younger bundle came since."""
+        self._keep_up()
+        return self._known.get(token)
+
     def caller(self, token: str) -> Caller:
         """Raises Problem 401."""
-        self._keep_up()
-        known = self._known.get(token)
+        known = self.known(token)
         if known is None:
             try:
                 shown = self._reader.read(token.encode(), self._wall())
