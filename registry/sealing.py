@@ -35,6 +35,15 @@ def sealing_of(wrapped: bytes, master_key: bytes) -> Sealing:
         ) from None
 
 
+def rewrapped(wrapped: bytes, former: bytes, master_key: bytes) -> bytes:
+    """The same data key under another master key. Raises StartRefused where the former one did not wrap it."""
+    try:
+        data_key = Sealing(former).unseal(wrapped, _DATA_KEY)
+    except SealBroken:
+        raise StartRefused("the master key is not the one that this store's secrets are sealed by") from None
+    return Sealing(master_key).seal(data_key, _DATA_KEY)
+
+
 def read_master_key(path: Path | None, data_dir: Path, *, is_first: bool) -> bytes:
     """Of the file that is named, else of the data folder's own. is_first: the store has no data key yet, so that the
     file may be made where there is none. Raises StartRefused."""

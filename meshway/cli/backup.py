@@ -12,6 +12,7 @@ import typer
 
 from meshway.cli.failure import CONFLICT, FAILED, INVALID, NOT_FOUND, CliError
 from meshway.cli.installed import refuse_missing_server
+from meshway.cli.key_files import key_of
 from meshway.cli.session import Session, asking
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def backup(
     from registry.backup.restoring import check_backup
     from registry.backup.sealed import Sealer
 
-    key = None if key_file is None else _key(key_file, makes=True)
+    key = None if key_file is None else key_of(key_file, makes=True)
 
     if file.exists():
         session.confirm(f"Overwrite {file}?")
@@ -101,7 +102,7 @@ def restore(
     """
     refuse_missing_server()
     with _told():
-        key = None if key_file is None else _key(key_file, makes=False)
+        key = None if key_file is None else key_of(key_file, makes=False)
         begin, head, own = asyncio.run(_restore(file, data, database_url, key, replace=replace, ahead=ahead))
     _report(session, begin, {"head": head})
     where = _where(data, database_url)
@@ -163,20 +164,6 @@ async def _open(data: Path, database_url: str, *, migrate: bool) -> "AsyncIterat
 
     async with open_store(RegistrySettings(data_dir=data, database_url=database_url, migrate=migrate)) as (store, _):
         yield store
-
-
-def _key(file: Path, *, makes: bool) -> bytes:
-    """makes: one is drawn where there is no such file."""
-    from meshway.sealing import KeyFileRefused, make_key_file, read_key_file
-
-    try:
-        if makes:
-            make_key_file(file)
-        return read_key_file(file)
-    except KeyFileRefused as refused:
-        raise CliError(INVALID, str(refused)) from refused
-    except OSError as error:
-        raise CliError(FAILED, f"cannot write the key file {file}: {error.strerror}") from error
 
 
 def _where(data: Path, database_url: str) -> str:

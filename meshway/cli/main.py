@@ -25,6 +25,7 @@ from meshway.cli import (
     exporting,
     login,
     look,
+    master_key,
     numbers,
     operating,
     planes,
@@ -81,6 +82,7 @@ for panel, commands in {
         app.command(command.__name__.strip("_").replace("_", "-"), rich_help_panel=panel)(command)
 checks.check_app.command("deploy")(check_deploy.deploy)
 app.add_typer(checks.check_app, name="check", rich_help_panel="Is it well")
+planes.registry_app.command("rewrap")(master_key.rewrap)
 app.add_typer(planes.registry_app, name="registry", rich_help_panel="Run it here")
 app.add_typer(planes.gateway_app, name="gateway", rich_help_panel="Run it here")
 planes.gateway_app.command("drain")(operating.drain_gateway)

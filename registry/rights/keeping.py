@@ -12,6 +12,7 @@ from meshway.problem import Problem
 from registry.rights.session_callers import IDLE_S
 from registry.store.interface import StoreUnavailable
 from registry.store.people import forget_people
+from registry.store.tokens import forget_tokens
 from registry.view.view import SEEN
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ EVERY_S: Final = 60.0
 USE_S: Final = 300.0
 # What is gone stays for a day, so that no registry that was away takes it for something new.
 KEPT_S: Final = 86_400.0
+# Whoever looks for what a token was for finds it so long; whoever shows one that is older shows one nobody knows.
+TOKENS_KEPT_S: Final = 30 * 86_400.0
 _FORGET_EVERY: Final = 60
 _BYTES: Final = 100
 _log = logging.getLogger("registry.rights")
@@ -75,8 +78,10 @@ class PeopleKeeping:
     async def forget(self) -> None:
         """Raises StoreUnavailable."""
         before = self._wall() - KEPT_S
-        await self._store.do([forget_people(before)])
+        over = self._wall() - TOKENS_KEPT_S
+        await self._store.do([forget_people(before), forget_tokens(over)])
         self._view.forget_people(before)
+        self._view.forget_tokens(over)
 
 
 class _Used(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -14,15 +15,17 @@ from registry.rights.token import Grant, Scope, is_live, mint, scope_of
 from registry.store.interface import TokenRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence, Set
 
     from registry.revisions.revisions import Revisions
     from registry.rights.caller import Caller
     from registry.rights.roles import Right
     from registry.view.view import View
 
-# Of those that are neither revoked nor over.
+# Of those that are neither revoked nor over; MAX_OF_ONE: that name one namespace, so that who may make tokens there
+# leaves room for others.
 MAX_LIVE: Final = 10_000
+MAX_OF_ONE: Final = 1_000
 _BYTES: Final = 500
 
 
@@ -109,6 +112,8 @@ class _Create(msgspec.Struct, OfPeople, frozen=True):
                 detail=f"{MAX_LIVE} tokens are live",
                 mend="revoke some: meshway token list",
             )
+        if len(live) >= MAX_OF_ONE:
+            _refuse_more_of_one(scope_of(self.record).namespaces - {EVERYWHERE}, live)
         draft.put_token(self.record)
 
 
@@ -134,6 +139,20 @@ class _Revoke(msgspec.Struct, OfPeople, frozen=True):
         draft.put_token(msgspec.structs.replace(record, revoked_at=self.now, revoked_by=by))
         if not self.may_lose_admins:
             keep_an_admin(draft, self.now, before, f"token {record.name}")
+
+
+def _refuse_more_of_one(namespaces: Set[str], live: Sequence[TokenRecord]) -> None:
+    """Raises Problem 409."""
+    counts = Counter(name for record in live for name in scope_of(record).namespaces)
+    full = next((name for name in sorted(namespaces) if counts[name] >= MAX_OF_ONE), None)
+    if full is not None:
+        raise Problem(
+            409,
+            "too_many_tokens",
+            "Too many tokens",
+            detail=f"{MAX_OF_ONE} tokens of namespace {full} are live",
+            mend="revoke some: meshway token list",
+        )
 
 
 def refuse_beyond(caller: Caller, scope: Scope, needed: Right = "tokens:write") -> None:

@@ -180,6 +180,17 @@ class View:
             for told in self.on_tokens:
                 told()
 
+    def forget_tokens(self, before: float) -> None:
+        """Those that were revoked, or over, at this time (seconds since 1970): nobody is let in by them either way."""
+        over = [
+            key
+            for key, one in self.tokens.items()
+            if (one.revoked_at is not None and one.revoked_at < before)
+            or (one.expires_at is not None and one.expires_at < before)
+        ]
+        for key in over:
+            del self.tokens[key]
+
     def know_people(self, records: Iterable[PeopleRecord]) -> None:
         """Each row only grows younger: what an older look at the store tells takes nothing back."""
         is_news = False

@@ -6,16 +6,24 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from registry.revisions.draft import OfPeople
+from registry.rights import tokens
+from registry.rights.caller import TRUSTED
+from registry.rights.keeping import PeopleKeeping
+from registry.store.interface import TokenRecord
 from tests.parts.conditions import until
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_tokens import bearer, made_token
 from tests.parts.registry_wire import RawClient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from registry.revisions.draft import Draft
     from tests.parts.valkey import Valkey
 
 SECONDS = 5.0
@@ -171,3 +179,56 @@ async def test_what_one_registry_revokes_the_other_refuses_within_seconds(
             assert time.monotonic() - began < 30
         assert time.monotonic() - began < 2 * SECONDS, "on an idle machine below 2.5 s"
         assert (await one.call("GET", "/v1/session", None, line)).status == 401
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_what_is_over_for_a_month_is_forgotten_and_what_is_not_stays(
+    tmp_path: Path, request: pytest.FixtureRequest, kind: str
+) -> None:
+    shared = kind == "postgres"
+    settings = {"database_url": request.getfixturevalue("postgres").new_database()} if shared else {}
+    async with running_registry(tmp_path, **settings) as registry:
+        now = time.time()
+        for name in ("live", "revoked", "over", "lasts"):
+            await made_token(registry, name, "viewer")
+        core, held = registry.core, {record.name: record for record in registry.core.view.tokens.values()}
+        await core.tokens.revoke(TRUSTED, held["revoked"].id)
+        over = msgspec.structs.replace(held["over"], expires_at=now + 60.0)
+        lasts = msgspec.structs.replace(held["lasts"], expires_at=now + 400 * 86_400.0)
+        for record in (over, lasts):
+            await core.revisions.submit(_Put(record))
+        core.view.tokens |= {over.id: over, lasts.id: lasts}  # nothing but a revocation changes one that is known
+        for days, left in ((29.0, {"live", "revoked", "over", "lasts"}), (31.0, {"live", "lasts"})):
+            keeping = PeopleKeeping(core.view, core.store, core.revisions, core.session_callers, _at(now, days))
+            await keeping.forget()
+            assert {record.name for record in core.view.tokens.values()} == left
+            assert {record.name for record in await core.store.tokens()} == left
+
+
+def _at(now: float, days: float) -> Callable[[], float]:
+    return lambda: now + days * 86_400.0
+
+
+class _Put(msgspec.Struct, OfPeople, frozen=True):
+    record: TokenRecord
+    size = 100
+
+    def judge(self, draft: Draft) -> None:
+        draft.put_token(self.record)
+
+
+async def test_one_namespace_leaves_the_others_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MAX_OF_ONE", 5)
+    async with running_registry(tmp_path, trusts_loopback=False) as registry:
+        root = await bearer(registry, "root", "admin")
+        head = await bearer(registry, "head", "namespace-admin@shop")
+        made = [await create(registry, head, f"t{at}", ("viewer", "shop")) for at in range(4)]
+        assert [answer.status for answer in made] == [201] * 4
+        full = await create(registry, head, "one-more", ("viewer", "shop"))
+        assert (full.status, full.json["code"]) == (409, "too_many_tokens")
+        assert "namespace shop" in full.json["detail"]
+        assert (await create(registry, head, "service", service="shop/books")).status == 409
+        assert (await create(registry, root, "bank", ("viewer", "bank"))).status == 201
+        assert (await create(registry, root, "all", ("viewer", "*"))).status == 201
+        assert (await registry.call("DELETE", f"/v1/tokens/{made[0].json['id']}", None, head)).status == 204
+        assert (await create(registry, head, "one-more", ("viewer", "shop"))).status == 201
