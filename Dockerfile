@@ -17,7 +17,8 @@ LABEL org.opencontainers.image.title="Meshway"
 RUN groupadd --gid 10001 meshway \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin meshway \
     && install -d -o 10001 -g 10001 /data /keys \
-        /tokens/bootstrap /tokens/admin /tokens/gateway /tokens/bookinfo
+        /tokens/bootstrap /tokens/admin /tokens/gateway /tokens/bookinfo \
+        /tokens/prometheus
 COPY --from=build /opt/meshway /opt/meshway
 COPY --from=build /src/examples /opt/meshway/examples
 ENV PATH=/opt/meshway/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MESHWAY_DATA=/data

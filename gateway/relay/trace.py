@@ -28,12 +28,18 @@ def begin_trace(exchange: Exchange) -> None:
     head = exchange.head
     request_id, incoming, named = head.request_id, head.traceparent, head.named
     begun = b""
-    brought = brought_trace(exchange) if incoming or b"b3" in named or b"x-b3-traceid" in named else None
+    brought = None
+    if incoming:
+        brought = _trace_of(incoming)
+    elif b"b3" in named or b"x-b3-traceid" in named:
+        brought = brought_trace(exchange)
     if brought is not None:
-        trace_id, is_sampled = brought
-        if is_sampled is None or (exchange.listener == EDGE and not _is_by_proxy(exchange)):
-            is_sampled = is_drawn(trace_id, _SAMPLED_OF_65536)
-        exchange.traceparent = b"00-%b-%016x-%b" % (trace_id, getrandbits(64) or 1, b"01" if is_sampled else b"00")
+        trace_id, flags = brought
+        if not flags or (exchange.listener == EDGE and (b"x-forwarded-for" not in named or not _is_by_proxy(exchange))):
+            flags = b"01" if int(trace_id[28:], 16) < _SAMPLED_OF_65536 else b"00"
+        elif flags != b"00":
+            flags = b"01" if int(flags, 16) & 1 else b"00"
+        exchange.traceparent = b"00-%b-%016x-%b" % (trace_id, getrandbits(64) or 1, flags)
     else:
         bits = getrandbits(192)
         begun = exchange.traceparent = b"00-%032x-%016x-%b" % (
@@ -52,20 +58,22 @@ def sample_anew(exchange: Exchange, head: int, trusts: str) -> None:
     `mesh` inside and of trusted proxies, `all`, `none`."""
     brought = brought_trace(exchange)
     is_trusted = trusts == "all" or (trusts == "mesh" and (exchange.listener != EDGE or _is_by_proxy(exchange)))
-    if brought is not None and brought[1] is not None and is_trusted:
-        is_sampled = brought[1]
+    if brought is not None and brought[1] and is_trusted:
+        is_sampled = bool(int(brought[1], 16) & 1)
     else:
         is_sampled = is_drawn(exchange.traceparent[3:35], head)
     exchange.traceparent = exchange.traceparent[:53] + (b"01" if is_sampled else b"00")
 
 
-def brought_trace(exchange: Exchange) -> tuple[bytes, bool | None] | None:
-    """The caller's trace id, and whether he wants it sampled."""
+def brought_trace(exchange: Exchange) -> tuple[bytes, bytes] | None:
+    """The caller's trace id, and his flags; b"": he leaves it to us whether it is sampled."""
     head = exchange.head
     if head.traceparent:
         return _trace_of(head.traceparent)
     brought = b3_trace(head.named)
-    return None if brought is None else (brought.trace_id, brought.is_sampled)
+    if brought is None:
+        return None
+    return brought.trace_id, {None: b"", True: b"01", False: b"00"}[brought.is_sampled]
 
 
 def is_drawn(trace_id: bytes, share: int) -> bool:
@@ -79,8 +87,8 @@ def _is_by_proxy(exchange: Exchange) -> bool:
     return bool(found) and b"," in rest.partition(b"\r\n")[0]
 
 
-def _trace_of(value: bytes) -> tuple[bytes, bool] | None:
-    """Trace id and sampled flag of a traceparent that is well formed."""
+def _trace_of(value: bytes) -> tuple[bytes, bytes] | None:
+    """Trace id and flags of a traceparent that is well formed."""
     if len(value) != 55:
         # A higher version may be longer, and then goes on after a dash.
         if len(value) < 55 or value[55:56] != b"-" or value[:2] == b"00":
@@ -89,4 +97,4 @@ def _trace_of(value: bytes) -> tuple[bytes, bool] | None:
     if value.translate(_SHAPE) != _WELL_SHAPED or value >= b"ff":
         return None
     _, trace_id, parent_id, flags = value.split(b"-")
-    return None if trace_id == _NO_TRACE or parent_id == _NO_PARENT else (trace_id, bool(int(flags, 16) & 1))
+    return None if trace_id == _NO_TRACE or parent_id == _NO_PARENT else (trace_id, flags)

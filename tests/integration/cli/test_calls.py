@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,7 +18,7 @@ _SEQUENCE = count(1)
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-def line(namespace: str, path: str, status: int, **fields: str) -> CallLine:
+def line(namespace: str, path: str, status: int, **fields: Any) -> CallLine:
     return CallLine(
         time="2026-11-26T12:00:00.000Z",
         duration_ms=12.5,

@@ -3,11 +3,13 @@
 import json
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
 import yaml
 
+from meshway.model.decode import decode_spec
 from tests.parts.compose import read_compose
 from tests.parts.processes import ROOT
 
@@ -28,7 +30,7 @@ def test_the_specification_would_find_a_mistake(wrong: str) -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_is_pinned_locked_down_and_watched(name: str) -> None:
     service = SERVICES[name]
-    assert re.fullmatch(r"[a-z0-9./-]+:\d[\w.-]*", service["image"]), "an image with a version, never latest"
+    assert re.fullmatch(r"[a-z0-9./-]+:v?\d[\w.-]*", service["image"]), "an image with a version, never latest"
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["healthcheck"].get("disable") or service["healthcheck"]["test"][0] == "CMD"
@@ -38,7 +40,8 @@ def test_a_service_is_pinned_locked_down_and_watched(name: str) -> None:
 def test_planes_and_stores_start_without_a_profile_and_more_of_them_with_scale() -> None:
     assert named() == {"postgres", "valkey", "migrate", "registry", "tokens", "gateway"}
     assert named("scale") == {"registry-2", "gateway-2", "gateway-3", "balancer"}
-    assert named("demo") == set(SERVICES) - named() - named("scale")
+    assert named("observability") == {"prometheus", "grafana", "traces", "telemetry"}
+    assert named("demo") == set(SERVICES) - named() - named("scale") - named("observability")
 
 
 def named(profile: str | None = None) -> set[str]:
@@ -63,7 +66,7 @@ def test_each_sees_the_token_it_signs_in_by_and_no_other() -> None:
         environment = service.get("environment", {})
         signs_in_by = environment.get("MESHWAY_TOKEN_FILE") or environment.get("MESHWAY_BOOTSTRAP_TOKEN_FILE")
         if name == "tokens":
-            assert len(places) == 4
+            assert len(places) == 5
             assert all(place in owned for place in places)
         elif name != "migrate":
             assert places == ([signs_in_by.rpartition("/")[0]] if signs_in_by else [])
@@ -93,7 +96,7 @@ def test_every_named_volume_is_declared_and_every_dependency_is_a_service() -> N
     content = read_compose()
     used = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
     files = {source for source in used if source.startswith("./")}
-    assert all((ROOT / file).is_file() for file in files)
+    assert all((ROOT / file).exists() for file in files)
     used -= files
     assert used == set(content["volumes"])
     assert {name for service in SERVICES.values() for name in service.get("depends_on", {})} <= set(SERVICES)
@@ -113,3 +116,14 @@ def test_the_key_that_seals_secrets_is_seen_by_registries_alone() -> None:
     assert seen == {"registry", "registry-2"}
     for name in seen:
         assert SERVICES[name]["environment"]["MESHWAY_MASTER_KEY_FILE"] == "/keys/master.key"
+
+
+def test_prometheus_asks_every_plane_and_spans_go_where_something_listens() -> None:
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    asked = {name for job in scraped for place in job["dns_sd_configs"] for name in place["names"]}
+    assert asked == {name for name in SERVICES if name.startswith(("registry", "gateway"))}
+    token = SERVICES["prometheus"]["environment"]["MESHWAY_TOKEN_FILE"]
+    assert [job["authorization"]["credentials_file"] for job in scraped if "authorization" in job] == [token]
+    document = yaml.safe_load((ROOT / "deploy/telemetry.yml").read_text())
+    assert decode_spec(document["kind"], document["spec"])[1] == []
+    assert urlsplit(document["spec"]["otlp"]["endpoint"]).hostname in SERVICES

@@ -73,7 +73,7 @@ def test_any_other_request_id_is_made_anew(value: str) -> None:
 
 
 def test_callers_outside_do_not_say_what_is_sampled_but_trusted_proxies_do() -> None:
-    fields = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+    fields = {"traceparent": f"00-{TRACE}-{PARENT}-01", "X-Forwarded-For": "192.0.2.1"}
     assert not is_drawn(TRACE.encode(), 655)
     assert _parts(fields, EDGE)[2] == b"00"
     assert _parts(fields, EDGE, b"Via: 1.1 a\r\nX-Forwarded-For: 10.0.0.7\r\n")[2] == b"00"
@@ -116,7 +116,7 @@ def test_a_document_says_whose_word_on_sampling_is_taken(trusts: str, listener: 
     begin_trace(exchange)
     sample_anew(exchange, 0, trusts)
     assert exchange.traceparent[-2:] == flags
-    assert brought_trace(exchange) == (TRACE.encode(), True)
+    assert brought_trace(exchange) == (TRACE.encode(), b"01")
 
 
 def test_a_document_says_how_many_begun_traces_are_sampled() -> None:
