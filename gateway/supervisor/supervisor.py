@@ -15,7 +15,7 @@ from pathlib import Path
 from random import random
 from typing import Final
 
-from gateway.channel import ChannelFrame, Gateways, Kept, NonceFrame, NonceTold, Refusal, TransitionFrame, encode
+from gateway.channel import ChannelFrame, Gateways, NonceFrame, NonceTold, Refusal, TransitionFrame, encode
 from gateway.channel import Proven as ProvenFrame
 from gateway.event_loop import loop_factory
 from gateway.feed.follower import Follower, Heard
@@ -26,7 +26,6 @@ from gateway.feed.last_good import load
 from gateway.feed.number_reports import NumberReports
 from gateway.feed.proven import Proven
 from gateway.feed.registry_link import RegistryUrl
-from gateway.feed.removal_guard import RemovalGuard
 from gateway.feed.reporter import Reporter
 from gateway.feed.state import FeedState, Key, Whole
 from gateway.feed.unsent import Unsent
@@ -36,9 +35,10 @@ from gateway.secret_ring import SecretRing
 from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
 from gateway.supervisor import status
 from gateway.supervisor.admin import Admin
+from gateway.supervisor.announcing import Announcing
 from gateway.supervisor.assigning import Assigning
 from gateway.supervisor.certificate_sources import CertificateSources
-from gateway.supervisor.checks import CheckTargets, securing
+from gateway.supervisor.checking import Checking
 from gateway.supervisor.data_folder import held_folder
 from gateway.supervisor.held_trust import HeldTrust
 from gateway.supervisor.kept_frames import KeptFrames
@@ -46,7 +46,7 @@ from gateway.supervisor.key_fetching import KeyFetching
 from gateway.supervisor.own_certificate import OwnCertificate
 from gateway.supervisor.own_listeners import Own, OwnListeners
 from gateway.supervisor.questions import Questions
-from gateway.supervisor.ready_file import write_ready_file
+from gateway.supervisor.removals import Removals
 from gateway.supervisor.reports import Reports, own_version
 from gateway.supervisor.slots import Slot, Slots
 from gateway.supervisor.telling import CallTelling
@@ -54,7 +54,6 @@ from gateway.supervisor.transitions import Transitions
 from gateway.supervisor.worker_process import WorkerProcess
 from gateway.telemetry.counters import Totals
 from gateway.telemetry.differences import Differences
-from gateway.upstream.health import EndpointKey, HealthChecker
 from gateway.upstream.transition import Transition
 from gateway.wire.upstream_tls import UpstreamContexts
 from meshway.addresses import is_loopback
@@ -66,8 +65,6 @@ from meshway.problem import Problem
 from meshway.snapshot import Change, Question, SecretFrame, SecretsWanted, Tick
 from meshway.tasks import spawn
 
-CHECKS_DELAY_S: Final = 0.05  # one turn for a burst of changes
-RETRY_S: Final = 0.1
 GOODBYE_S: Final = 1.0
 
 _log = logging.getLogger("meshway.gateway.supervisor")
@@ -143,11 +140,13 @@ class Supervisor:
         self.totals = Totals()
         self.transitions = Transitions(time.monotonic)
         self.feed = FeedState()
-        self.guard = RemovalGuard(time.monotonic)
         self.started_at = time.monotonic()
         self.follower = Follower(urls, settings.node_name, self.feed, self._on_outcome, random)
         folder = settings.data_dir / "gateway" / "last_good"
         self.keeper = Keeper(folder, self._state, time.monotonic)
+        self._removals = Removals(self._send, self._report, time.monotonic)
+        self.guard = self._removals.guard
+        self._announcing = Announcing(addresses, settings.ready_file, self._report)
         self._reports = Reports(self)
         self._questions = Questions(self)
         self.reporter = Reporter(lambda: self.follower.registry, self._reports.take)
@@ -206,7 +205,8 @@ class Supervisor:
         contexts = UpstreamContexts(
             self.secrets, HeldTrust(lambda: self.held.entries), lambda: self.own_certificate.pair
         )
-        self.checker = HealthChecker(self._on_check, random, securing(contexts))
+        self._checking = Checking(self.held.changes, contexts, self._on_found)
+        self.checker = self._checking.checker
         self.slots = Slots(
             slots,
             runtime,
@@ -225,13 +225,8 @@ class Supervisor:
             on_nonce=self._on_nonce,
         )
         self._folder = folder
-        self._targets = CheckTargets(self.held.changes)
-        self._are_checks_due = False
-        self._trips = 0
         self._proven = Proven()
         self._nonces = NonceBook()
-        self._reported: tuple[int, list[Refusal]] = (0, [])
-        self._was_ready = False
         self._has_ended = asyncio.Event()
         self.last_good_refused: tuple[str, ...] = ()
 
@@ -247,6 +242,7 @@ class Supervisor:
         await self.certificates.refresh()
         self.own_certificate.load()
         self.numbers.unsent.load()
+        await self.listeners.settle()
         await self.slots.start()
         tasks = [
             spawn(self.follower.run(), name="follow the registry"),
@@ -302,7 +298,6 @@ class Supervisor:
         self._proven = found.proven
         self.held.take(whole)
         self.feed.epoch, self.feed.revision = found.epoch, found.revision
-        self._targets.replace()
         self.keys.take(self._proven.changes())
         self.keys.replace(self.held.changes())
         for frame in self.kept.load():
@@ -313,7 +308,7 @@ class Supervisor:
         self.certificates.replace(self.held.changes())
         self.listeners.replace(self.held.changes())
         self.telling.replace(self.held.changes())
-        self._check_soon()
+        self._checking.replace()
         _log.info("serving r%d from disk, %d entries", found.revision, len(found.entries))
 
     def _state(self) -> tuple[str, int, dict[Key, Change], list[Change]]:
@@ -331,18 +326,17 @@ class Supervisor:
         if isinstance(outcome, Tick):
             self.slots.send_encoded(encode(Gateways(live=outcome.gateways)))
             return
-        self._keep(self.guard.take(outcome, self.held.entries))
+        self._removals.take(outcome, self.held.entries)
         self._proven.take(outcome, self.held.entries)
         self.held.take(outcome)
         if isinstance(outcome, Whole):
-            self._targets.replace()
             self.keys.replace(outcome.entries.values())
             self.telling.replace(outcome.entries.values())
             self.certificates.replace(outcome.entries.values())
             self.listeners.replace(outcome.entries.values())
             self.keeper.replaced()
             self.slots.send_snapshot()
-            self._check_soon()
+            self._checking.replace()
         else:
             self.keeper.changed(outcome.revision, outcome.changes)
             self.slots.send_encoded(delta_frames(outcome.revision, outcome.changes))
@@ -350,8 +344,7 @@ class Supervisor:
             self.telling.follow(outcome.changes)
             self.certificates.take(outcome.changes)
             self.listeners.take(outcome.changes)
-            if self._targets.take(outcome.changes):
-                self._check_soon()
+            self._checking.take(outcome.changes)
 
     def _show(self, pair: Pair) -> None:
         for url in self._urls:
@@ -369,59 +362,14 @@ class Supervisor:
         self.kept.changed()
         self.slots.send_encoded(encode(frame))
 
-    def _keep(self, changes: list[Change]) -> None:
-        """What the mass removal guard says, to all workers, before they learn of the removal itself."""
-        if not changes:
-            return
-        for part in parts(changes):
-            self.slots.send_encoded(encode(Kept(changes=part)))
-        if self.guard.trips != self._trips:
-            self._trips = self.guard.trips
-            count, rest_s = len(self.guard.kept), self.guard.until_s - time.monotonic()
-            _log.error("mass removal: %d endpoints vanished; those that answer are called on for %.0f s", count, rest_s)
-            asyncio.get_running_loop().call_later(rest_s, self._end_keeping)
-        self.reporter.changed()
-
-    def _end_keeping(self) -> None:
-        ended = self.guard.end()
-        if ended:
-            _log.error("mass removal: %d endpoints did not come back and are called no more", len(ended))
-            self._keep(ended)
-        elif self.guard.kept:  # the timer was early
-            asyncio.get_running_loop().call_later(RETRY_S, self._end_keeping)
-
     # What workers and checks say.
 
     def _on_changed(self) -> None:
-        revision, refused = self.slots.revision, self.refused()
-        if (revision, refused) != self._reported:
-            self._log_refused(refused)
-            self._reported = (revision, refused)
-            self.reporter.changed()
-        if not self._was_ready and not self.slots.missing:
-            self._was_ready = True
-            self.reporter.changed()
-            _log.info("ready: edge %s mesh %s at r%d", self.addresses.edge, self.addresses.mesh, revision)
-            self._write_ready_file()
+        self._announcing.look(self.slots.revision, self.refused(), is_ready=not self.slots.missing)
 
     def _on_applied(self, worker: WorkerProcess) -> None:
         self._proven.settle(worker.revision, {(each.kind, each.namespace, each.name) for each in worker.refused})
         self._on_changed()
-
-    def _log_refused(self, refused: list[Refusal]) -> None:
-        for each in refused:
-            if each not in self._reported[1]:
-                place = f" at {each.path}" if each.path else ""
-                _log.error("refused %s %s/%s%s: %s", each.kind, each.namespace, each.name, place, each.reason)
-
-    def _write_ready_file(self) -> None:
-        path = self.settings.ready_file
-        if path is None:
-            return
-        try:
-            write_ready_file(path, self.addresses)
-        except OSError as error:  # calls go on without it
-            _log.error("cannot write the ready file %s: %s", path, error)
 
     def _before(self) -> list[ChannelFrame]:
         """What a new worker must know before its snapshot, or it would serve without it for a moment."""
@@ -433,7 +381,7 @@ class Supervisor:
             *self.certificates.frames(),
             *self.own_certificate.frames(),
             *proven,
-            *(Kept(changes=part) for part in parts(self.guard.kept.values())),
+            *self._removals.frames(),
         ]
 
     def _in_force(self) -> list[ChannelFrame]:
@@ -452,24 +400,16 @@ class Supervisor:
         self.transitions.take(transition)
         self.slots.send_encoded(encode(TransitionFrame(transition=transition)), but=worker)
 
-    def _on_check(self, endpoint: EndpointKey, is_passing: bool, reason: str) -> None:
-        transition = Transition(
-            kind="check_passed" if is_passing else "check_failed",
-            cluster="/".join(endpoint[:2]),
-            endpoint=endpoint,
-            reason=reason,
-        )
+    def _on_found(self, transition: Transition) -> None:
+        """By a health check."""
         self.transitions.take(transition)
-        self.slots.send_encoded(encode(TransitionFrame(transition=transition)))
+        self._send(encode(TransitionFrame(transition=transition)))
 
-    def _check_soon(self) -> None:
-        if not self._are_checks_due:
-            self._are_checks_due = True
-            asyncio.get_running_loop().call_later(CHECKS_DELAY_S, self._check)
+    def _send(self, frames: bytes) -> None:
+        self.slots.send_encoded(frames)
 
-    def _check(self) -> None:
-        self._are_checks_due = False
-        self.checker.want(self._targets.wanted())
+    def _report(self) -> None:
+        self.reporter.changed()
 
     def _show_own(self, own: Own) -> None:
         self.slots.show(own)

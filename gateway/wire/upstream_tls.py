@@ -6,7 +6,7 @@ sent without the proof that was asked for. Connections that are open stay while 
 
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from cryptography import x509
@@ -46,6 +46,11 @@ class UpstreamContexts:
         context.check_hostname = not tls.names and tls.mode != MESH
         self._made[tls, alpn] = made_of, context
         return context
+
+    def keep(self, used: Collection[TlsSettings]) -> None:
+        """Policies say these and no others: keys of former ones are not held for ever."""
+        for key in [key for key in self._made if key[0] not in used]:
+            del self._made[key]
 
     def _materials(self, tls: TlsSettings) -> tuple[bytes | None, Pair | None]:
         """Authorities, and what the gateway shows."""

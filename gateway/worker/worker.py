@@ -209,7 +209,9 @@ class Worker:
         )
         self._wheel = TimerWheel(now())
         secrets = SecretRing()
-        contexts = UpstreamContexts(secrets, lambda: self._compiler.tables.trust, lambda: self._serving.identity)
+        contexts = self._contexts = UpstreamContexts(
+            secrets, lambda: self._compiler.tables.trust, lambda: self._serving.identity
+        )
         pool = self._pool = Pool(make_connector(self._loop, contexts=contexts), self._wheel, now)
         shared_pool = self._shared_pool = SharedPool(
             make_shared_connector(self._loop, contexts=contexts), self._wheel, now
@@ -237,6 +239,7 @@ class Worker:
         self._evidence = Evidence(lambda instances: self.channel.send(Answered(instances=instances)))
         self._gauges = Gauges(self._counters)
         self._compiler = Compiler(parts)
+        self._policies = self._compiler.state.policies
         self._holder = TablesHolder(unready_tables(parts))
         self._applier = Applier(self._compiler, self._holder, self._applied, self.channel.pause, self.channel.resume)
         self._recorder = Recorder(Path(settings.recorded)) if settings.recorded else None
@@ -317,6 +320,10 @@ class Worker:
         served = self._compiler.state.served
         self._serving.take(served, self._compiler.tables.trust)
         self._own.hold(served.listeners)
+        if self._compiler.state.policies is not self._policies:
+            self._policies = self._compiler.state.policies
+            clusters = self._compiler.tables.clusters.values()
+            self._contexts.keep({one.opening.tls for one in clusters if one.opening.tls is not None})
         if self._compiler.state.telling is not self._told_by:
             self._told_by = self._compiler.state.telling
             follow(self._told_by, self._finisher, self._log_file, self._relay)

@@ -1,0 +1,46 @@
+"""What changes about a host as a whole, told once each: its first readiness, its revision, what it refuses."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.channel import Refusal
+from gateway.settings import Addresses
+from gateway.supervisor.ready_file import write_ready_file
+
+_log = logging.getLogger("meshway.gateway.supervisor")
+
+
+class Announcing:
+    """ready_file: written when the host is ready, None: none is. on_changed: the registry should hear of it."""
+
+    def __init__(self, addresses: Addresses, ready_file: Path | None, on_changed: Callable[[], None]) -> None:
+        self._addresses, self._ready_file, self._on_changed = addresses, ready_file, on_changed
+        self._told: tuple[int, list[Refusal]] = (0, [])
+        self._was_ready = False
+
+    def look(self, revision: int, refused: list[Refusal], *, is_ready: bool) -> None:
+        """After whatever may have changed. revision: what all workers run."""
+        if (revision, refused) != self._told:
+            self._log_refused(refused)
+            self._told = (revision, refused)
+            self._on_changed()
+        if is_ready and not self._was_ready:
+            self._was_ready = True
+            self._on_changed()
+            _log.info("ready: edge %s mesh %s at r%d", self._addresses.edge, self._addresses.mesh, revision)
+            self._write()
+
+    def _log_refused(self, refused: list[Refusal]) -> None:
+        for each in refused:
+            if each not in self._told[1]:
+                place = f" at {each.path}" if each.path else ""
+                _log.error("refused %s %s/%s%s: %s", each.kind, each.namespace, each.name, place, each.reason)
+
+    def _write(self) -> None:
+        if self._ready_file is None:
+            return
+        try:
+            write_ready_file(self._ready_file, self._addresses)
+        except OSError as error:  # calls go on without it
+            _log.error("cannot write the ready file %s: %s", self._ready_file, error)
