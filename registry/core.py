@@ -34,6 +34,7 @@ from registry.identity.kubernetes import TokenReviews
 from registry.identity.publishing import shown_trust
 from registry.insight.insight import Insight, open_numbers
 from registry.insight.requests import RequestLog
+from registry.insight.rolling import STEPS_S
 from registry.leases.abandoned import AbandonedHolds
 from registry.leases.company import Company
 from registry.leases.leases import Leases
@@ -317,7 +318,9 @@ async def _assemble(
         session_callers=session_callers,
         bindings=Bindings(view, revisions, wall, may_lose_admins=settings.trusts_loopback),
         people=PeopleKeeping(view, store, revisions, session_callers, wall),
-        insight=Insight(numbers, RequestLog(settings.data_dir / "requests", wall), store, view, wall),
+        insight=Insight(
+            numbers, RequestLog(settings.data_dir / "requests", wall), store, view, wall, lambda: _points_kept_s(view)
+        ),
         federation=federation,
         single_sign_on=None
         if federation is None
@@ -405,6 +408,11 @@ def _leaf_lifetime_s(view: View) -> float:
 
 def _audit_age_s(view: View) -> float:
     return (_settings_of(view).retention or mesh_settings.Retention()).audit
+
+
+def _points_kept_s(view: View) -> dict[int, float]:
+    kept = _settings_of(view).retention or mesh_settings.Retention()
+    return dict(zip(STEPS_S, (kept.points_10s, kept.points_1m, kept.points_1h), strict=True))
 
 
 def _settings_of(view: View) -> MeshSettings:

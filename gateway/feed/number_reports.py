@@ -14,7 +14,7 @@ from gateway.feed.unsent import Unsent
 from gateway.telemetry.differences import Sections
 from meshway.telemetry import MOST_ROWS, PATH, Numbers, Row
 
-EVERY_S: Final = 2.0
+EVERY_S: Final = 2.0  # unless the mesh's settings say otherwise
 LONGEST_PAUSE_S: Final = 30.0
 GOODBYE_S: Final = 1.0
 # What says that this report will never be taken; everything else may be otherwise later.
@@ -28,7 +28,8 @@ _log = logging.getLogger("meshway.gateway.numbers")
 
 
 class NumberReports:
-    """count: what was counted since it was asked last. refused: reports that the registry did not understand."""
+    """count: what was counted since it was asked last. every_s: between two reports. refused: reports that the registry
+    did not understand."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class NumberReports:
         count: Callable[[], Sections],
         wall: Callable[[], float],
         random: Callable[[], float],
+        every_s: Callable[[], float] = lambda: EVERY_S,
     ) -> None:
         self.unsent = unsent
         self.refused = 0
@@ -49,6 +51,7 @@ class NumberReports:
         self._count = count
         self._wall = wall
         self._random = random
+        self._every_s = every_s
         self._boot = secrets.token_hex(8)
         self._sequence = 0
         self._begun = wall()
@@ -59,7 +62,7 @@ class NumberReports:
         loop = asyncio.get_running_loop()
         not_before = 0.0
         while True:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(self._every_s())
             self.gather()
             if loop.time() >= not_before:
                 await self.send()

@@ -47,6 +47,7 @@ from gateway.supervisor.own_certificate import OwnCertificate
 from gateway.supervisor.own_listeners import Own, OwnListeners
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.removals import Removals
+from gateway.supervisor.reporting_pace import report_every_s
 from gateway.supervisor.reports import Reports, own_version
 from gateway.supervisor.slots import Slot, Slots
 from gateway.supervisor.telling import CallTelling
@@ -160,6 +161,7 @@ class Supervisor:
             count=lambda: self._differences.take(self.slots.counters()),
             wall=time.time,
             random=random,
+            every_s=lambda: report_every_s(self.held.entries),
         )
         self.assigning = Assigning(
             settings.node_name,

@@ -32,26 +32,39 @@ class Egress(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
 
 
 class Retention(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """audit: how long rows of the audit log are kept."""
+    """audit: how long rows of the audit log are kept. points_10s, points_1m, points_1h: how long numbers of calls are,
+    by what each is of."""
 
     unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"changes", "changes_min", "points_10s", "points_1m", "points_1h", "logs", "logs_max", "spans", "history"}
+        {"changes", "changes_min", "logs", "logs_max", "spans", "history"}
     )
 
     audit: Duration = msgspec.field(default_factory=lambda: Duration(9600 * 3600.0))
+    points_10s: Duration = msgspec.field(default_factory=lambda: Duration(3_600.0))
+    points_1m: Duration = msgspec.field(default_factory=lambda: Duration(48 * 3_600.0))
+    points_1h: Duration = msgspec.field(default_factory=lambda: Duration(2_160 * 3_600.0))
+
+
+class MeshTelemetry(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """report_every: how often gateways report what they counted of their calls."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"metrics", "access_log", "traces", "max_series"})
+
+    report_every: Duration = msgspec.field(default_factory=lambda: Duration(2.0))
 
 
 class MeshSettings(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """cross_namespace: whether Routes may send to services of other namespaces that no AccessPolicy lets them call.
     mtls: `strict`: services are called on the mesh by certificates of the mesh alone, and their instances by TLS with
     such. identity: of workload certificates. egress: of calls to hosts outside. retention: how long the
-    registry keeps what happened."""
+    registry keeps what happened. telemetry: what gateways tell of calls."""
 
     plural: ClassVar[str] = "mesh-settings"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"trust_domain", "leases", "telemetry", "approvals"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"trust_domain", "leases", "approvals"})
 
     cross_namespace: CrossNamespace | None = None
     mtls: Mtls | None = None
     identity: Identity | None = None
     egress: Egress | None = None
     retention: Retention | None = None
+    telemetry: MeshTelemetry | None = None

@@ -77,10 +77,22 @@ def _annotations(part: Any) -> Iterator[Finding]:
         yield Finding(".annotations", "too_large", f"{size} bytes are above {_MAX_ANNOTATIONS}")
 
 
+def _points(part: Any) -> Iterator[Finding]:
+    if not part.points_10s <= part.points_1m <= part.points_1h:
+        yield Finding("", "forbidden_combination", "coarser points are kept at least as long: 10s, then 1m, then 1h")
+
+
 RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     Metadata: (BlockRule(("labels",), _labels), BlockRule(("annotations",), _annotations)),
     External: OUTSIDE_RULES,
-    mesh_settings.Retention: (bounded("audit", low=2160 * 3600.0, high=10 * 366 * 86_400.0, zero=False),),
+    mesh_settings.Retention: (
+        bounded("audit", low=2160 * 3600.0, high=10 * 366 * 86_400.0, zero=False),
+        bounded("points_10s", low=600.0, high=86_400.0, zero=False),
+        bounded("points_1m", low=3_600.0, high=30 * 86_400.0, zero=False),
+        bounded("points_1h", low=86_400.0, high=2 * 366 * 86_400.0, zero=False),
+        BlockRule(("points_10s", "points_1m", "points_1h"), _points),
+    ),
+    mesh_settings.MeshTelemetry: (bounded("report_every", low=1.0, high=30.0, zero=False),),
     mesh_settings.Egress: (networks("allow_cidrs"),),
     mesh_settings.Identity: (bounded("leaf_lifetime", low=3_600.0, high=30 * 86_400.0, zero=False),),
     Namespace: (BlockRule(("edge_hosts",), owned_hosts),),

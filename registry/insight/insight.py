@@ -27,15 +27,23 @@ class Insight:
     __slots__ = ("ingest", "reading", "requests", "rolling", "spans")
 
     def __init__(
-        self, numbers: InsightStore, requests: RequestLog, store: Store, view: View, wall: Callable[[], float]
+        self,
+        numbers: InsightStore,
+        requests: RequestLog,
+        store: Store,
+        view: View,
+        wall: Callable[[], float],
+        kept_s: Callable[[], dict[int, float]],
     ) -> None:
+        """kept_s: how long points are kept, by their step."""
+
         def version_of(key: tuple[str, str, str]) -> str:
             row = view.instance(key)
             return "" if row is None else row.instance.version or ""
 
         self.ingest = Ingest(numbers, version_of, wall)
-        self.rolling = Rolling(numbers, lambda: store.lead(_LEAD), wall)
-        self.reading = Reading(numbers, wall)
+        self.rolling = Rolling(numbers, lambda: store.lead(_LEAD), wall, kept_s=kept_s)
+        self.reading = Reading(numbers, wall, kept_s=kept_s)
         self.requests = requests
         self.spans = SpanLog()
 

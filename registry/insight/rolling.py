@@ -75,6 +75,7 @@ class Rolling:
         self._kept_s = kept_s
         self._most_bytes = most_bytes
         self._forget_at = 0.0
+        self._turn = asyncio.Lock()
         self.spans = 0
         self.dropped_bytes = 0
         self.bytes = 0
@@ -93,6 +94,10 @@ class Rolling:
 
     async def turn(self) -> None:
         """What is due now. Raises StoreUnavailable, NoRow."""
+        async with self._turn:
+            await self._do_turn()
+
+    async def _do_turn(self) -> None:
         now = self._wall()
         ((*slots,),) = await self._store.read([report_slots(_closed(now, SLOT_S), _TIMES)])
         for (slot,) in slots:

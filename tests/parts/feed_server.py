@@ -14,7 +14,8 @@ TICK_S = 0.5
 
 
 class Feed:
-    """keep: revisions that can be asked for; older ones are compacted. reports: what gateways said, newest last.
+    """keep: revisions that can be asked for; older ones are compacted. reports: what gateways said, newest last;
+    numbers: what they counted, likewise.
 
     gateways: how many are live, as the ticks say.
     """
@@ -26,6 +27,7 @@ class Feed:
         self.entries: dict[tuple[str, str, str], Change] = {}
         self.log: list[tuple[int, list[Change]]] = []
         self.reports: list[dict[str, Any]] = []
+        self.numbers: list[dict[str, Any]] = []
         self.asked: list[str] = []
         self.port = 0
         self.is_silent = False
@@ -98,6 +100,8 @@ class Feed:
                     return
                 if method == "POST" and target == "/v1/reports":
                     self.reports.append(json.loads(body))
+                if method == "POST" and target == "/v1/telemetry":
+                    self.numbers.append(json.loads(body))
                 writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
         except (asyncio.IncompleteReadError, OSError):
             pass

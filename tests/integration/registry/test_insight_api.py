@@ -11,6 +11,7 @@ import pytest
 
 from meshway.histogram import bucket_of
 from meshway.telemetry import Numbers, Row
+from registry.store.insight import sizes
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_tokens import bearer
 
@@ -163,6 +164,35 @@ async def test_a_dry_run_tells_whom_it_would_touch_and_an_apply_does_not(counted
     gone = {"delete": [{"kind": "RateLimit", "namespace": "shop", "name": "cart"}]}
     deleted = await counted.call("POST", "/v1/apply?dry_run=true", gone)
     assert deleted.json["effect"]["route_count"] == 1
+
+
+@pytest.mark.proves("Retention.points_10s", "Retention.points_1m", "Retention.points_1h")
+async def test_points_are_kept_as_long_as_the_mesh_says(counted: RunningRegistry) -> None:
+    rolling = counted.core.insight.rolling
+
+    async def later(age_s: float) -> set[int]:
+        """The steps of which there are points then."""
+        rolling._wall = lambda: time.time() + age_s
+        rolling._forget_at = 0.0
+        await rolling.turn()
+        ((*found,),) = await rolling._store.read([sizes()])
+        return {row[0] for row in found}
+
+    async def steps(*agos_s: float) -> list[int]:
+        asked = [f"series?at={time.time() - ago_s}&window_s=60&step_s=10" for ago_s in agos_s]
+        return [(await ask(counted, each))["step_s"] for each in asked]
+
+    assert await later(120.0) == {10, 60}
+    assert await later(1_300.0) == {10, 60}
+    assert await steps(1_300.0, 7_300.0) == [10, 60]
+    settings = {"retention": {"points_10s": "10m", "points_1m": "1h", "points_1h": "24h"}}
+    path = "/v1/namespaces/mesh/mesh-settings/mesh"
+    assert (await counted.call("PUT", path, {"spec": settings})).status == 201
+    assert await steps(1_300.0, 7_300.0) == [60, 3_600]
+    assert await later(1_300.0) == {60}
+    assert await later(8_000.0) == {3_600}
+    assert await later(80_000.0) == {3_600}
+    assert await later(95_000.0) == set()
 
 
 @pytest.mark.parametrize(

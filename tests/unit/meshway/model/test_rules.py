@@ -30,6 +30,11 @@ def limit(**fields: Any) -> dict[str, Any]:
 HEADERS = "spec.rules[0].request_headers"
 WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("Route", {"rules": []}, "spec.rules", "out_of_bounds"),
+    ("MeshSettings", {"retention": {"points_10s": "5m"}}, "spec.retention.points_10s", "out_of_bounds"),
+    ("MeshSettings", {"retention": {"points_10s": "2h", "points_1m": "1h"}}, "spec.retention", "forbidden_combination"),
+    ("MeshSettings", {"retention": {"spans": 10}}, "spec.retention.spans", "unsupported"),
+    ("MeshSettings", {"telemetry": {"report_every": "31s"}}, "spec.telemetry.report_every", "out_of_bounds"),
+    ("MeshSettings", {"telemetry": {"metrics": True}}, "spec.telemetry.metrics", "unsupported"),
     ("Route", {"rules": [{}]}, "spec.rules[0]", "forbidden_combination"),
     ("Route", rule(redirect={"host": "a.example"}), "spec.rules[0]", "forbidden_combination"),
     ("Route", {"rules": [{"destinations": [{"service": "a", "weight": 0}]}]}, "spec.rules[0].destinations", "out_of_bounds"),
