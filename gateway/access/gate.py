@@ -11,7 +11,11 @@ from typing import Final, NamedTuple
 from gateway.access.readings import MOST_READ, PLAIN, Readings, is_plain
 from gateway.exchange import Exchange, Reply
 from gateway.plan import Forecast
-from gateway.routing.table import HostRoutes
+from gateway.routing.table import Candidate, HostRoutes
+
+# Paths of one set of rules whose candidates are remembered, and how long they may be, in bytes.
+_REMEMBERED: Final = 256
+_LONGEST: Final = 128
 
 Authorize = Callable[[Exchange], Reply | None]
 
@@ -67,21 +71,29 @@ class Rules:
         return found or self.default
 
     def compile(self) -> Authorize:
-        """`judge`, for each call."""
-        match, odd, default = self.together.match, self.judge_odd, self.default.reply
+        """`judge`, for each call. What may have the calls of a path is remembered: most are asked for again."""
+        candidates_of, odd, default = self.together.candidates, self.judge_odd, self.default.reply
+        is_read = self.readings is not None
+        known: dict[bytes, tuple[Candidate[Verdict], ...]] = {}
 
         def authorize(exchange: Exchange) -> Reply | None:
-            verdict = match(exchange)
-            return default if verdict is None else verdict.reply
-
-        def authorize_by_readings(exchange: Exchange) -> Reply | None:
             path = exchange.path
-            if (path.translate(PLAIN).isdigit() and not path.partition(b"//")[1]) or is_plain(path):
-                verdict = match(exchange)
-                return default if verdict is None else verdict.reply
-            return odd(exchange).reply
+            candidates = known.get(path)
+            if candidates is None:
+                if is_read and (not path.translate(PLAIN).isdigit() or path.partition(b"//")[1]) and not is_plain(path):
+                    return odd(exchange).reply
+                candidates = candidates_of(path)
+                if len(path) <= _LONGEST:
+                    if len(known) >= _REMEMBERED:
+                        known.clear()
+                    known[path] = candidates
+            for candidate in candidates:
+                test = candidate.test
+                if test is None or test(exchange):
+                    return candidate.plan.reply
+            return default
 
-        return authorize if self.readings is None else authorize_by_readings
+        return authorize
 
 
 _TOO_LONG: Final = f"a path that others may read otherwise is judged up to {MOST_READ} bytes"

@@ -45,7 +45,7 @@ from gateway.compiler.policies import (
 from gateway.exchange import Exchange, Reply
 from gateway.plan import FilterStep, Forecast, Parts
 from gateway.routing.path_match import compile_path
-from gateway.routing.predicates import Test
+from gateway.routing.predicates import Test, of_methods
 from gateway.routing.table import Candidate
 from gateway.upstream.cluster import Cluster
 from meshway.model import mesh_settings
@@ -242,7 +242,10 @@ class Access:
                 by = _both(is_by_word_of((entry.namespace, MESH_NAMESPACE, home)), by)
         for at, operation in enumerate(rule.to or (AccessOperation(),)):
             read = read_match(_as_match(operation), f"{path}.to[{at}]", self._parts)
-            candidate = Candidate((*rank, at), verdict, _both(read.test, by))
+            test = _both(read.test, by)
+            if by is not None and operation.methods and not operation.headers and not operation.query:
+                test = of_methods(operation.methods, by)  # most are so: one call of a function less
+            candidate = Candidate((*rank, at), verdict, test)
             if rule.action == "allow":
                 yield Placed(read.path, candidate)
             else:

@@ -125,6 +125,10 @@ class PatternRoutes(HostRoutes[P]):
                 return candidate.plan
         return None
 
+    def candidates(self, path: bytes) -> tuple[Candidate[P], ...]:
+        found = self.exact.get(path)
+        return self._candidates(path) if found is None else found
+
     def _candidates(self, path: bytes) -> tuple[Candidate[P], ...]:
         leaves = self.tree.leaves(path)
         if self.folded is not None:

@@ -38,6 +38,12 @@ def compile_predicates(match: Match, fields: RequestFields) -> Test | None:
     return _all_of([group.test for group in _groups(match, fields)])
 
 
+def of_methods(methods: Sequence[str], then: Test) -> Test:
+    """One of the methods, and what else is asked, in one step."""
+    wanted = frozenset(method.encode() for method in methods)
+    return lambda exchange: exchange.method in wanted and then(exchange)
+
+
 def predicates_of(match: Match, fields: RequestFields) -> list[Predicate]:
     """What `compile_predicates` makes its test of, in the order of asking."""
     return [predicate for group in _groups(match, fields) for predicate in group.predicates()]

@@ -96,6 +96,19 @@ class HostRoutes(Generic[P]):
                 return candidate.plan
         return None
 
+    def candidates(self, path: bytes) -> tuple[Candidate[P], ...]:
+        """All that may have a call of this path, as `match` finds them, who has it written out: every call takes it."""
+        found = self.exact.get(path)
+        if found is not None:
+            return found
+        node = self.root
+        for segment in path.split(b"/")[1:]:
+            below = node.children.get(segment)
+            if below is None:
+                break
+            node = below
+        return node.candidates
+
 
 class Hosts:
     """The host names of one listener. wildcards: suffix with its dot (`.b.c`) to its routes; any: those of `*`."""

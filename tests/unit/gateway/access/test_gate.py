@@ -1,7 +1,10 @@
 """Deny before allow before the default, and what is told of it."""
 
+import random
+
 import pytest
 
+from gateway.access import gate
 from gateway.access.gate import Gate, Guard, Rules, Verdict
 from gateway.access.readings import Readings
 from gateway.compiler.host_build import build_host
@@ -105,3 +108,24 @@ def test_a_guard_tells_what_each_of_its_gates_says_up_to_the_first_refusal() -> 
     assert [each.verdict for each in guard.forecast(call(b"/a"), "a/b", ("a", "b"))] == ["pass", "refuse"]
     assert [each.verdict for each in guard.forecast(call(b"/c"), "a/b", ("a", "b"))] == ["pass"] * 3
     assert guard.forecast(call(b"/a"), "a/b", ("c", "d")) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_paths_that_are_remembered_fare_as_at_the_first_time(seed: int) -> None:
+    chance = random.Random(seed)
+    words = (b"a", b"b", b"A", b"%61", b"a;x", b"c.", b"..", b"a" * 70, b"")
+    paths = [b"/" + b"/".join(chance.choices(words, k=3)) + b"%d" % at for at in range(2 * gate._REMEMBERED)]
+    for each in (rules("/a", "/b", REFUSE), rules("/a/a"), rules(allow="/b", default=REFUSE)):
+        run = each.compile()
+        for path in (*paths, *paths[-20:], *paths[-20:], *paths[:20]):
+            exchange = call(path)
+            assert run(exchange) is each.judge(exchange).reply, (seed, path)
+
+
+def test_what_is_remembered_of_a_path_asks_who_calls_each_time() -> None:
+    allowed = Placed(PathMatch(prefix="/a"), Candidate((1,), ALLOW, lambda exchange: exchange.peer == "10.0.0.1"))
+    run = Rules(None, build_host([allowed]), build_host([allowed]), None, REFUSE).compile()
+    for peer, reply in (("10.0.0.1", None), ("10.0.0.2", REFUSE.reply), ("10.0.0.1", None)):
+        exchange = call(b"/a/b")
+        exchange.peer = peer
+        assert run(exchange) is reply
