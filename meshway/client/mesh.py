@@ -14,6 +14,7 @@ import httpx
 from meshway.client import calls
 from meshway.client.background import Background, Registered, drain_on_sigterm
 from meshway.client.calls import Applied, FoundInstance
+from meshway.client.kept_certificate import KeptCertificate, kept_certificate
 from meshway.client.lifespan import Lifespan, lifespan
 from meshway.client.propagation import MeshMiddleware, MeshWsgi, WsgiApp
 from meshway.client.registration import Details, describe
@@ -66,6 +67,14 @@ class Mesh:
         wanted = describe(self.settings, service, port, **details)
         drain_on_sigterm(self._background.keep(wanted))
         return _JoiningWsgi(MeshWsgi(app), lambda: self._background.keep(wanted))
+
+    def certificate(
+        self, folder: Path | str, *, token_file: Path | str | None = None, keeps_token: bool = True
+    ) -> AbstractContextManager[KeptCertificate]:
+        """`with mesh.certificate(DIR, token_file=F) as kept: tls = kept.first()`: keeps a certificate in DIR as long as
+        the block runs, renewed at half its life, by a thread. As AsyncMesh.certificate.
+        """
+        return kept_certificate(self.settings, folder, token_file, keeps_token=keeps_token)
 
     def transport(self) -> MeshTransport:
         """`httpx.Client(transport=mesh.transport())` reaches `http://reviews/`."""
