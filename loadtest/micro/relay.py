@@ -1,7 +1,8 @@
 """µs of our own code per proxied call, without loop and kernel: both Protocols on transports that only keep bytes.
 
-Tables are compiled from the benchmark's own documents (configs/meshway.*.yaml); metrics are counted, and `full` writes
-its access log to /dev/null. Run: python -m loadtest.micro.relay [profile] [calls]
+Tables are compiled from the benchmark's own documents (configs/meshway.*.yaml); metrics are counted, `full` and `told`
+write their access log to /dev/null, and `told` records and tells of single calls as a worker does.
+Run: python -m loadtest.micro.relay [profile] [calls]
 """
 
 import asyncio
@@ -24,6 +25,8 @@ from gateway.routing.table import TablesHolder
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import Counters
 from gateway.telemetry.finish import Finisher
+from gateway.telemetry.recorder import Recorder
+from gateway.telemetry.telling import Telling
 from gateway.upstream.pool import Pool
 from gateway.wire.http1.client import IDENTIFYING, ClientProtocol
 from gateway.wire.http1.listener_context import ListenerContext
@@ -78,8 +81,8 @@ class Bench:
     There is one instance, with one connection that is kept.
     """
 
-    def __init__(self, changes: Sequence[Change], folder: Path, log: str = "") -> None:
-        """log: where the access log goes, "" = nowhere."""
+    def __init__(self, changes: Sequence[Change], folder: Path, log: str = "", *, tells: bool = False) -> None:
+        """log: where the access log goes, "" = nowhere. tells: of single calls, too."""
         now = time.monotonic
         wheel = TimerWheel(now())
         counters = Counters(folder / f"{len(list(folder.iterdir()))}.counters")
@@ -87,7 +90,9 @@ class Bench:
         compiler = Compiler(Parts(now=now, random=random, counters=counters))
         assert compiler.snapshot(1, changes) == []
         (place,) = compiler.tables.endpoints.values()
-        self._finisher = Finisher(counters, self._log)
+        recorder = Recorder(folder / "recorded") if tells else None
+        self._telling = Telling(counters, self._log.writer, lambda: 1, keeps_lines=True) if tells else None
+        self._finisher = Finisher(counters, self._log, recorder, self._telling)
         relay = Relay(TablesHolder(compiler.tables), Pool(_refuse, wheel, now), wheel, now, self._finisher.finish)
         self._server = ServerProtocol(ListenerContext(EDGE, relay, b"meshway-micro"))
         self._client = ClientProtocol(place, HeadLimits(), response_lines(drop=IDENTIFYING))
@@ -105,6 +110,8 @@ class Bench:
                 client.data_received(answer)
             finisher.flush()
             log.beat()
+            if self._telling is not None:
+                self._telling.take()
         return (time.process_time() - began) / len(requests) * 1e6
 
     def close(self) -> None:
@@ -112,9 +119,10 @@ class Bench:
         assert self._caller.sent.startswith(b"HTTP/1.1 200 OK")
 
 
-def measure(requests: list[bytes], profile: str, folder: Path) -> float:
+def measure(requests: list[bytes], profile: str, folder: Path, *, tells: bool = False) -> float:
     """µs per call, the best round."""
-    bench = Bench(_changes(profile), folder, "/dev/null" if profile == "full" else "")
+    log = "/dev/null" if tells or profile == "full" else ""
+    bench = Bench(_changes(profile), folder, log, tells=tells)
     best = min(bench.round(requests) for _ in range(ROUNDS))
     bench.close()
     return best
@@ -143,10 +151,11 @@ def main() -> None:
         for name, profile, requests in (
             ("get", "bare", [BARE] * calls),
             ("unique", "bare", unique),
+            ("told", "bare", unique),
             ("full", "full", unique),
         ):
             if wanted in ("", name):
-                print(f"{name:<8}{measure(requests, profile, Path(folder)):6.2f} µs")
+                print(f"{name:<8}{measure(requests, profile, Path(folder), tells=name == 'told'):6.2f} µs")
 
 
 if __name__ == "__main__":

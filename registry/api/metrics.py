@@ -86,6 +86,10 @@ def _lines(core: Core, gateways: Gateways, caps: Caps) -> Iterator[str]:
             ),
         ]
     yield from _holds(core)
+    yield "# HELP meshway_lease_expired_total Leases that this registry let run out.\n"
+    yield "# TYPE meshway_lease_expired_total counter\n"
+    for namespace, count in sorted(core.leases.expired.items()):
+        yield f'meshway_lease_expired_total{{namespace="{namespace}"}} {count}\n'
     yield from _numbers(core)
     yield (
         "# HELP meshway_registry_commit_duration_seconds From taking a batch to durable.\n"

@@ -39,7 +39,8 @@ _T = TypeVar("_T")
 
 
 class Leases:
-    """submit: `Revisions.submit`. remove_after_s: from critical to removed. lead: `Store.lead`."""
+    """submit: `Revisions.submit`. remove_after_s: from critical to removed. lead: `Store.lead`. expired: leases
+    that this registry let run out, by namespace."""
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Leases:
         self._alive: Counter[Group] = Counter()
         self._late = LateLeases(live)
         self._held: dict[int, Lease] = {}
+        self.expired: Counter[str] = Counter()
         view.on_instances.append(self._follow)
         for service in view.services.values():
             self._follow([(None, row) for row in service.values()])
@@ -168,6 +170,7 @@ class Leases:
             self._put_back(part)
             return
         renewed = [claim for claim in claims if claim.lease.state == LIVE]
+        self.expired.update(claim.lease.namespace for claim in claims if claim.lease.state != LIVE)
         for claim in renewed:  # while the sweep waited for its turn
             self._live.again(claim.lease)
         # What is critical now keeps its mark: another registry may not know of it yet, and a heartbeat there must learn

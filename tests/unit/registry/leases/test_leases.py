@@ -25,6 +25,7 @@ async def test_a_lease_that_is_not_renewed_becomes_critical_then_goes() -> None:
     bench.register(ttl_s=10)
     await bench.sweep(9.9)
     assert bench.status() == "passing"
+    assert bench.leases.expired == {}
     await bench.sweep(1.0)
     assert bench.status() == "critical"
     await bench.sweep(299.0)
@@ -33,6 +34,7 @@ async def test_a_lease_that_is_not_renewed_becomes_critical_then_goes() -> None:
     assert bench.status() is None
     assert bench.leases.count == 0
     assert bench.view.revision == 3
+    assert bench.leases.expired == {"default": 1}
 
 
 async def test_a_heartbeat_is_no_revision() -> None:
