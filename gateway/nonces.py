@@ -10,6 +10,7 @@ MOST: Final = 200_000
 MOST_OF_ONE: Final = 100_000  # of one key: else whoever has one shuts out all others
 WHOSE: Final = 8  # bytes at the beginning of a mark, which tell whose it is
 ANSWER_S: Final = 1.0
+LONGEST_S: Final = 3660.0  # that a nonce may hold: the longest max_age, and what clocks may be ahead
 
 
 class NonceBook:
@@ -37,6 +38,13 @@ class NonceBook:
         self._count[whose] += 1
         heappush(self._ends, (until, mark))
         return True
+
+    def held(self) -> list[tuple[float, bytes]]:
+        """Until when (seconds since 1970), and the mark, of each that is used."""
+        return list(self._ends)
+
+    def __len__(self) -> int:
+        return len(self._used)
 
 
 class Nonces(Protocol):

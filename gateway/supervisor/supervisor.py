@@ -30,7 +30,6 @@ from gateway.feed.reporter import Reporter
 from gateway.feed.state import FeedState, Key, Whole
 from gateway.feed.unsent import Unsent
 from gateway.listeners.sockets import open_one, open_slots, url_of
-from gateway.nonces import NonceBook
 from gateway.secret_ring import SecretRing
 from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
 from gateway.supervisor import status
@@ -42,6 +41,7 @@ from gateway.supervisor.checking import Checking
 from gateway.supervisor.data_folder import held_folder
 from gateway.supervisor.held_trust import HeldTrust
 from gateway.supervisor.kept_frames import KeptFrames
+from gateway.supervisor.kept_nonces import KeptNonces
 from gateway.supervisor.key_fetching import KeyFetching
 from gateway.supervisor.own_certificate import OwnCertificate
 from gateway.supervisor.own_listeners import Own, OwnListeners
@@ -228,7 +228,7 @@ class Supervisor:
         )
         self._folder = folder
         self._proven = Proven()
-        self._nonces = NonceBook()
+        self._nonces = KeptNonces(settings.data_dir / "gateway", time.time)
         self._has_ended = asyncio.Event()
         self.last_good_refused: tuple[str, ...] = ()
 
@@ -243,6 +243,7 @@ class Supervisor:
         await server.listen(admin, self.settings.data_dir / "run" / "gateway.sock")
         await self.certificates.refresh()
         self.own_certificate.load()
+        self._nonces.load()
         self.numbers.unsent.load()
         await self.listeners.settle()
         await self.slots.start()
@@ -391,7 +392,7 @@ class Supervisor:
         return [self.assigning.frame(), *(TransitionFrame(transition=each) for each in self.transitions.in_force())]
 
     def _on_nonce(self, worker: WorkerProcess, frame: NonceFrame) -> None:
-        is_fresh = self._nonces.use(frame.mark, frame.until, time.time())
+        is_fresh = self._nonces.use(frame.mark, frame.until)
         worker.send_encoded(encode(NonceTold(number=frame.number, is_fresh=is_fresh)))
 
     def _on_store(self) -> None:

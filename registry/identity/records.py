@@ -8,26 +8,11 @@ import msgspec
 
 from meshway.identity import IdentityFault, parse_spiffe_id, parse_subject
 from meshway.problem import FieldError, invalid_request
-from registry.store.certificates import certificate_of, read_certificates
+from registry.store.certificates import CertificateShown, certificate_of, read_certificates
 from registry.view.paging import cursor_of, key_at
 
 if TYPE_CHECKING:
     from registry.store.interface import Store
-
-
-class CertificateShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Times: seconds since 1970. issued_by: `enrolment ID` or `renewal SERIAL`. revoked_at, replaced_at: None = not."""
-
-    serial: str
-    subject: str
-    authority: str
-    not_before: float
-    not_after: float
-    issued_by: str
-    replaced_at: float | None = None
-    revoked_at: float | None = None
-    revoked_by: str = ""
-    reason: str = ""
 
 
 class CertificatePage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -48,21 +33,7 @@ async def certificate_page(
     (rows,) = await store.do([read_certificates(now, subject=named, after=(after[0], after[1]), count=limit + 1)])
     records = [certificate_of(row) for row in rows]
     is_more = len(records) > limit
-    shown = [
-        CertificateShown(
-            serial=one.serial,
-            subject=one.subject,
-            authority=one.authority,
-            not_before=one.not_before,
-            not_after=one.not_after,
-            issued_by=one.issued_by,
-            replaced_at=one.replaced_at,
-            revoked_at=one.revoked_at,
-            revoked_by=one.revoked_by,
-            reason=one.reason,
-        )
-        for one in records[:limit]
-    ]
+    shown = [one.shown() for one in records[:limit]]
     return CertificatePage(items=shown, next=cursor_of((shown[-1].subject, shown[-1].serial)) if is_more else None)
 
 

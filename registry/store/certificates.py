@@ -10,8 +10,9 @@ from registry.store.steps import Query, Row, Step
 from registry.store.tables import CERTIFICATES
 
 
-class CertificateRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A row of `certificates`. Times: seconds since 1970."""
+class CertificateShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What people are told of one. Times: seconds since 1970. issued_by: `enrolment ID` or `renewal SERIAL`.
+    revoked_at, replaced_at: None = not."""
 
     serial: str
     subject: str
@@ -19,12 +20,20 @@ class CertificateRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     not_before: float
     not_after: float
     issued_by: str
-    request: bytes
-    value: bytes
     replaced_at: float | None = None
     revoked_at: float | None = None
     revoked_by: str = ""
     reason: str = ""
+
+
+class CertificateRecord(CertificateShown, frozen=True, gc=False, kw_only=True, omit_defaults=False):
+    """A row of `certificates`."""
+
+    request: bytes
+    value: bytes
+
+    def shown(self) -> CertificateShown:
+        return CertificateShown(**{name: getattr(self, name) for name in CertificateShown.__struct_fields__})
 
 
 _C: Final = CERTIFICATES.c

@@ -208,3 +208,11 @@ async def test_a_request_that_is_shown_again_is_refused_by_every_worker(tmp_path
                 again = signed()
                 answers = await asyncio.gather(*(call(again) for _ in range(12)))
                 assert sorted(answers) == [200] + [401] * 11
+            await gateway.kill()
+            await gateway.start()
+            end = time.monotonic() + 20.0
+            while await call(signed(nonce=f"b{time.monotonic_ns()}")) != 200:
+                assert time.monotonic() < end, gateway.text()
+                feed.send(encode_frame(contents("tills", "hmac_keys", HMAC_KEYS)))  # it may follow only now
+                await asyncio.sleep(0.05)
+            assert [await call(again) for _ in range(4)] == [401] * 4
