@@ -16,8 +16,7 @@ from registry.manners.json_text import decoder_of
 from registry.manners.query import query_of
 from registry.revisions.acts import Actor
 from registry.rights.cookies import set_cookie
-from registry.rights.session_callers import ABSOLUTE_S
-from registry.rights.single_sign_on import CALLBACK, Refused, SingleSignOn
+from registry.rights.single_sign_on import CALLBACK, LASTS_S, Refused, SingleSignOn
 
 if TYPE_CHECKING:
     from registry.core import Core
@@ -138,7 +137,7 @@ async def _opened(desk: SingleSignOn, arrived: Arrived, request: Request) -> Res
     """The browser's session, in a page that goes on."""
     opened = await desk.open(arrived, address=_peer(request), agent=_agent(request), action=_ACTION)
     page = Response(_PAGE.format(onward=html.escape(arrived.back)), 200, _UNSTORED, "text/html; charset=utf-8")
-    page.headers.append("set-cookie", set_cookie(opened.text, ABSOLUTE_S, is_plain=desk.is_plain))
+    page.headers.append("set-cookie", set_cookie(opened.text, LASTS_S, is_plain=desk.is_plain))
     return page
 
 

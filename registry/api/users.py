@@ -13,6 +13,7 @@ from registry.api.answers import actor_of, answer, caller_of
 from registry.manners.json_text import decoder_of
 from registry.manners.query import query_of
 from registry.rights.accounts import refuse_weak
+from registry.rights.federation import PERSON
 from registry.rights.people import Subject, SubjectKind, principal_of
 from registry.rights.roles import EVERYWHERE, Role
 from registry.rights.token import Grant
@@ -139,21 +140,25 @@ def _add_sessions(router: APIRouter, core: Core) -> None:
     @router.get(SESSIONS)
     async def sessions(user: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        name = core.users.known(user).name
-        return answer({"items": core.sessions.shown(principal_of(name), caller_of(request).session)})
+        return answer({"items": core.sessions.shown(_signed_in_as(core, user), caller_of(request).session)})
 
     @router.delete(SESSIONS)
     async def end_all(user: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        await core.sessions.end_of(principal_of(core.users.known(user).name), actor_of(request))
+        await core.sessions.end_of(_signed_in_as(core, user), actor_of(request))
         return Response(status_code=204)
 
     @router.delete(SESSION)
     async def end_one(user: str, session: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        principal = principal_of(core.users.known(user).name)
-        await core.sessions.end_of(principal, actor_of(request), shown_id=session)
+        await core.sessions.end_of(_signed_in_as(core, user), actor_of(request), shown_id=session)
         return Response(status_code=204)
+
+
+def _signed_in_as(core: Core, user: str) -> str:
+    """Whose sessions are meant: of a user, or of somebody whom a provider knows, `sso:PROVIDER:NAME`. Raises Problem
+    404 for no user."""
+    return user if user.startswith(f"{PERSON}:") else principal_of(core.users.known(user).name)
 
 
 def _add_bindings(router: APIRouter, core: Core) -> None:

@@ -89,12 +89,14 @@ class Sessions:
         user: User | None = None,
         totp_step: int = 0,
         confirmed_at: float | None = None,
+        lasts_s: float = ABSOLUTE_S,
     ) -> Opened:
         """For one who has proved who he is. grants: what it holds beside the bindings of its user and its groups.
 
         action: the call, for the audit log. user: the local one, as he was when his password was compared: when he has
         changed since, he is refused. totp_step: of the code that he gave, which nobody can give again. confirmed_at:
-        when the person was last asked who he is, seconds since 1970; None: just now. Raises Problem 401, 503.
+        when the person was last asked who he is, seconds since 1970; None: just now. lasts_s: at the longest. Raises
+        Problem 401, 503.
         """
         text, now = new_text(carrier), self._wall()
         session = Session(
@@ -107,7 +109,7 @@ class Sessions:
             carrier=carrier,
             opened_at=now,
             confirmed_at=now if confirmed_at is None else confirmed_at,
-            until=now + ABSOLUTE_S,
+            until=now + lasts_s,
             address=address,
             agent=agent[:_MAX_AGENT],
         )

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 CALLBACK: Final = "/v1/session/oidc/callback"
 GRANT_S: Final = 60.0
+# What a provider has said of somebody, his groups and that he is with them at all, is believed so long.
+LASTS_S: Final = 12 * 3600.0
 MAX_BACK: Final = 1024
 _NAMES: Final = {True: b"meshway-sso-", False: b"__Host-meshway-sso-"}
 _COMMAND: Final = "command:"  # begins where a login of the command goes on, in place of a path
@@ -199,6 +201,7 @@ class SingleSignOn:
             address=address,
             agent=agent,
             confirmed_at=arrived.confirmed_at,
+            lasts_s=LASTS_S,
         )
 
     async def redeem(self, grant: str, verifier: str, *, address: str, agent: str, action: str) -> tuple[Opened, str]:
@@ -221,6 +224,7 @@ class SingleSignOn:
             address=address,
             agent=agent,
             confirmed_at=opened.confirmed_at,
+            lasts_s=LASTS_S,
         )
         return session, principal.name
 

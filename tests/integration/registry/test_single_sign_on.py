@@ -23,7 +23,7 @@ from meshway.outbound.connection import PlainError
 from registry.revisions.acts import Actor
 from registry.rights.caller import TRUSTED
 from registry.rights.roles import Role
-from registry.rights.single_sign_on import GRANT_S
+from registry.rights.single_sign_on import GRANT_S, LASTS_S
 from registry.rights.token import Grant
 from tests.parts.conditions import until
 from tests.parts.identity_provider import CLIENT, IdentityProvider
@@ -368,6 +368,25 @@ async def test_what_needs_a_confirmed_session_has_one_when_the_provider_has_aske
         bench.corp.asks_again = True
         assert (await browser.sign_in(confirm="true")).status_code == 200
         assert await make() == 201
+
+
+async def test_a_person_s_sessions_are_ended_by_an_admin_and_by_the_next_day(bench: Bench) -> None:
+    bench.corp.claims = {"groups": ["devs"]}
+    await bench.bind("corp:devs")
+    admin, viewer = await bearer(bench.registry, "root", "admin"), await bearer(bench.registry, "eve", "viewer")
+    path = "/v1/users/sso:corp:ada/sessions"
+    async with bench.browser() as browser, bench.browser() as elsewhere:
+        for each in (browser, elsewhere):
+            assert (await each.sign_in()).status_code == 200
+        listed = (await bench.registry.call("GET", path, None, admin)).json["items"]
+        assert len(listed) == 2
+        assert all(one["until"] - one["opened_at"] <= LASTS_S for one in listed)
+        assert (await bench.registry.call("DELETE", path, None, viewer)).status == 403
+        one = f"{path}/{listed[0]['id']}"
+        assert (await bench.registry.call("DELETE", one, None, admin)).status == 204
+        assert [await each.session() is None for each in (browser, elsewhere)] == [False, True]
+        assert (await bench.registry.call("DELETE", path, None, admin)).status == 204
+        assert await browser.session() is None
 
 
 async def test_a_command_gets_its_session_by_its_verifier_alone(bench: Bench) -> None:
