@@ -69,6 +69,7 @@ class CertificateSources:
         self._secrets = secrets
         self._folder, self._send, self._on_refused, self._wall = folder, send, on_refused, wall
         self._sources: dict[DocumentKey, _Source] = {}
+        self._told: list[Refusal] = []
         self._woken = asyncio.Event()
 
     def replace(self, changes: Iterable[Change]) -> None:
@@ -109,7 +110,24 @@ class CertificateSources:
             Refusal(*key, path=_source_path(source.spec), reason=source.fault)
             for key, source in self._sources.items()
             if source.fault
-        ]
+        ] + self._rivals()
+
+    def _rivals(self) -> list[Refusal]:
+        """Those of which another one is shown, for the same host at the same listener and with the same kind of key: of
+        files only a gateway can tell. The first by name is shown (gateway/worker/serving.py)."""
+        shown: dict[tuple[str, str, str], DocumentKey] = {}
+        found: list[Refusal] = []
+        for key, source in sorted(self._sources.items()):
+            pair = source.pair
+            hosts = () if pair is None else source.spec.hosts or pair.hosts
+            places = [(listener, host, pair.algorithm) for listener in source.spec.listeners for host in hosts if pair]
+            other = next((shown[place] for place in places if place in shown), None)
+            if other is not None:
+                reason = f"conflict: Certificate {other[1]}/{other[2]} shows a key of the same kind for a host of it"
+                found.append(Refusal(*key, path="spec.hosts", reason=reason))
+            for place in places:
+                shown.setdefault(place, key)
+        return found
 
     def shown(self) -> list[Shown]:
         pairs = [(key, source.pair) for key, source in self._sources.items() if source.pair is not None]
@@ -134,7 +152,6 @@ class CertificateSources:
     async def refresh(self) -> None:
         """Reads all files once."""
         self._woken.clear()
-        faults = {key: source.fault for key, source in self._sources.items()}
         for key, source in tuple(self._sources.items()):
             files = source.spec.files
             if files is not None:
@@ -143,7 +160,8 @@ class CertificateSources:
                 text, fault = self._read_secret(key, source.spec)
             if self._sources.get(key) is source:
                 self._judge(key, source, text, fault)
-        if faults != {key: source.fault for key, source in self._sources.items()}:
+        if (refused := self.refused) != self._told:
+            self._told = refused
             self._on_refused()
 
     def _read_secret(self, key: DocumentKey, spec: Certificate) -> tuple[tuple[bytes, bytes], str]:

@@ -42,7 +42,7 @@ def test_callers_of_a_listener_believe_it_by_the_root_of_the_mesh(start_mesh: St
     at = f"{mesh.registry}/v1/namespaces/default/certificates/partner"
 
     def is_shown() -> bool:
-        return mesh.client.get(at).json().get("status", {}).get("gateways") == "1/1"
+        return bool(mesh.client.get(at).json().get("status", {}).get("gateways") == "1/1")
 
     wait_until(is_shown, 30, what="the certificate at the gateway")
     with httpx.Client(verify=ssl.create_default_context(cadata=roots), trust_env=False) as caller:

@@ -8,7 +8,7 @@ import pytest
 from gateway.channel import ChannelFrame, PairFrame, PairsWanted
 from gateway.secret_ring import SecretRing
 from gateway.supervisor.certificate_sources import CertificateSources
-from meshway.snapshot import SecretContents, SecretFrame
+from meshway.snapshot import Change, SecretContents, SecretFrame
 from tests.parts.authority import Authority, Issued
 from tests.parts.changes import document, gone
 
@@ -169,3 +169,28 @@ async def test_an_end_is_told_as_early_as_the_document_says_and_again_when_it_is
         await on.files.refresh()
         assert caplog.text.count("is over in 30.0 days") == count
     assert [each.levelname for each in caplog.records if "is over" in each.message] == ["WARNING", "ERROR"]
+
+
+async def test_of_two_for_one_host_with_one_kind_of_key_the_later_is_told(on: Bench) -> None:
+    for name, issued in (
+        ("a", ROOT.issue("shop.example", "a.example")),
+        ("b", ROOT.issue("shop.example")),
+        ("c", ROOT.issue("shop.example", rsa_bits=2048)),
+    ):
+        (on.folder / f"{name}.pem").write_bytes(issued.certificate)
+        (on.folder / f"{name}.key").write_bytes(issued.key)
+
+    def of(name: str, **fields: Any) -> Change:
+        return document("Certificate", name, {"files": {"certificate": f"{name}.pem", "key": f"{name}.key"}} | fields)
+
+    on.files.take([of("b"), of("a"), of("c")])
+    await on.files.refresh()
+    assert [(each.name, each.path) for each in on.files.refused] == [("b", "spec.hosts")]
+    assert "Certificate default/a" in on.reasons()[0]
+    assert on.refusals == 1
+    on.files.take([of("a", hosts=["a.example"])])
+    await on.files.refresh()
+    assert (on.reasons(), on.refusals) == ([], 2)
+    on.files.take([of("a"), of("b", listeners=["mesh-tls"])])
+    await on.files.refresh()
+    assert on.reasons() == []
