@@ -7,7 +7,7 @@ def first_value(query: bytes, name: bytes) -> bytes | None:
     """The first value of this name, decoded; None when it is not there. query: with its `?`, or b""."""
     for pair in query[1:].split(b"&"):
         key, _, value = pair.partition(b"=")
-        if key == name or decoded(key) == name:
+        if (key == name or decoded(key) == name) and pair:
             return decoded(value)
     return None
 

@@ -3,8 +3,12 @@
 Not here: TLS and X.509 below `meshway/certificates.py`, which are OpenSSL's.
 """
 
+import base64
+import binascii
+import hashlib
 import ipaddress
 import json
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +18,7 @@ import msgspec
 import pytest
 
 from gateway.access.readings import MOST_READ, readings
+from gateway.authentication.message_signature import Unsigned, digest_holds, read_signed
 from gateway.exchange import EDGE, Exchange
 from gateway.plan import STRICT, Slashes
 from gateway.relay.forwarding import Forwarding
@@ -23,9 +28,12 @@ from meshway.certificates import CertificateFault, read_bundle, read_pair
 from meshway.formats.conversion import convert
 from meshway.formats.surroundings import Options
 from meshway.formats.yaml_documents import read_documents
+from meshway.http1.b3 import b3_trace
+from meshway.http1.cookies import cookie_value, cookie_values
 from meshway.http1.fields import pairs
 from meshway.http1.framing import ChunkedReader
 from meshway.http1.head import HeadError, HeadLimits, RequestReader
+from meshway.http1.query import first_value, first_values
 from meshway.identity import IdentityFault, parse_spiffe_id
 from meshway.jwt import TokenFault, TokenRules, issuer_of, verify
 from meshway.jwt_keys import KeyFault, KeySet, read_keys
@@ -318,6 +326,64 @@ def certificates() -> Target:
     return [issued.certificate, issued.key, authority.pem], parse
 
 
+def signatures() -> Target:
+    """Of requests (RFC 9421), with their digests; the body is what follows the head."""
+    digest = base64.b64encode(hashlib.sha256(b"hello").digest())
+
+    def parse(data: bytes) -> None:
+        fields, _, body = data.partition(b"|")
+        try:
+            head = RequestReader(HeadLimits()).read(b"POST /a?b=1 HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n" % fields)
+        except HeadError:
+            return
+        if head is None:
+            return
+        exchange = Exchange(head, EDGE, "127.0.0.1", 0.0)
+        assert not digest_holds(exchange, body) or hashlib.sha256(body).digest() in _digests(fields)
+        with suppress(Unsigned):
+            signed = read_signed(exchange, (b"@method",))
+            assert signed is None or (b'"@method": POST\n' in signed.base and signed.signature)
+
+    return [
+        b'Signature-Input: s=("@method" "@path" "content-digest");created=1;keyid="k";alg="ed25519"\r\n'
+        b"Signature: s=:AAAA:\r\nContent-Digest: sha-256=:%b:|hello" % digest,
+        b'signature-input: s=("@method" "@authority" "x-a");nonce="n"\r\nsignature: s=:AA==:\r\nX-A: 1|',
+    ], parse
+
+
+def _digests(fields: bytes) -> set[bytes]:
+    found = set()
+    for text in re.findall(rb"[A-Za-z0-9+/]{43,}", fields):
+        for end in range(43, len(text) + 1):
+            with suppress(binascii.Error):
+                found.add(base64.b64decode(text[:end] + b"=" * (-end % 4)))
+    return found
+
+
+def requested() -> Target:
+    """What is read of a request beside its path and its framing: query, cookies, traces of Zipkin's tracers."""
+
+    def parse(data: bytes) -> None:
+        values = first_values(b"?" + data)
+        assert all(first_value(b"?" + data, name) == value for name, value in list(values.items())[:50])
+        block = b"Cookie: %b\r\n" % data.translate(None, b"\r\n")
+        cookies = cookie_values(block)
+        assert all(cookie_value(block, name) == value for name, value in list(cookies.items())[:50])
+        one, _, several = data.partition(b"|")
+        trace_id, _, span_id = several.partition(b"-")
+        for named in ({b"b3": one}, {b"x-b3-traceid": trace_id, b"x-b3-spanid": span_id, b"x-b3-sampled": one}):
+            trace = b3_trace(named)
+            assert trace is None or (len(trace.trace_id), len(trace.span_id)) == (32, 16)
+            assert trace is None or int(trace.trace_id, 16) * int(trace.span_id, 16)
+
+    return [
+        b"a=1&b=%20&c&a=2&=x&%61=+",
+        b"session=1; theme=dark;a = b; session=2",
+        b"80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1-05e3ac9a4f6e3b90|0af7651916cd43dd-b7ad6b7169203331",
+        b"0|",
+    ], parse
+
+
 def instances() -> Target:
     decoder = msgspec.json.Decoder(Instance)
 
@@ -332,7 +398,7 @@ def instances() -> Target:
 
 TARGETS: Final = (
     heads, answers, chunks, paths, path_readings, forwarded, traces, dns, frames, texts, expressions, documents, tokens,
-    key_sets, certificates, instances,
+    key_sets, certificates, signatures, requested, instances,
 )  # fmt: skip
 
 

@@ -31,3 +31,8 @@ def test_all_names_have_their_first_value() -> None:
 def test_a_name_with_a_plus_is_a_name_with_a_space() -> None:
     assert decoded(b"a+b%2Bc") == b"a b+c"
     assert first_value(b"?a+b=1", b"a b") == b"1"
+
+
+def test_between_two_ampersands_is_no_pair() -> None:
+    assert first_value(b"?&&=x", b"") == first_values(b"?&&=x")[b""] == b"x"
+    assert first_value(b"?&&a=x", b"") is None
