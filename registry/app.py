@@ -18,6 +18,7 @@ import uvicorn
 from meshway.certificates import CertificateFault
 from meshway.handshakes import Handshakes
 from meshway.model.kinds import KINDS
+from meshway.problem import Problem
 from meshway.tasks import spawn
 from registry.api.app import OPENAPI_ROW, make_api
 from registry.api.description import api_operations
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
     from meshway.model.trust_bundle import TrustBundle
     from registry.encryption import Encryption
+    from registry.rights.users import LinkMade
     from registry.settings import RegistrySettings
     from registry.view.view import View
 
@@ -152,7 +154,7 @@ async def _serve(
                 ready(url)
 
         server = _Server(config, core, encryption, ready=answers)
-        link = None if settings.trusts_loopback else await core.users.first_link()
+        link = None if settings.trusts_loopback else await _first_link(core)
         async with contextlib.AsyncExitStack() as faces:
             faces.callback(spawn(_end_expired(surface), name="streams of those who may no more").cancel)
             if not (settings.is_on_loopback or encryption):
@@ -226,6 +228,15 @@ def follow_trust(view: View, encryption: Encryption, surface: Surface) -> None:
 
     view.on_commit.append(look)
     look()
+
+
+async def _first_link(core: Core) -> LinkMade | None:
+    """None where somebody can sign in already, or the store takes no writes: the registry serves without, too."""
+    try:
+        return await core.users.first_link()
+    except Problem as problem:
+        log.warning("there is no link to set the first admin's password by: %s", problem)
+        return None
 
 
 async def _warn_of_clear_text(bind: str) -> None:

@@ -14,6 +14,9 @@ from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 from meshway.cli.tokens import OF_THE_MESH, RoleName
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
+AnyName = Annotated[
+    str, typer.Argument(metavar="NAME", show_default=False, help="A user, or sso:PROVIDER:NAME of single sign-on.")
+]
 Group = Annotated[bool, typer.Option("--group", help="NAME is a group of an OpenID provider: PROVIDER:GROUP.")]
 user_app = typer.Typer(no_args_is_help=True, help="Let people sign in at the registry, and say what they may.")
 
@@ -128,10 +131,30 @@ def change_password(
     session.say("✓ the password is changed")
 
 
+@user_app.command("sessions")
+@asking
+def sessions(session: Session, name: AnyName = "") -> None:
+    """List who is signed in, since when and from where."""
+    from meshway.cli.output import show_list
+    from meshway.cli.registry_client import RegistryClient
+
+    params = {"principal": _principal(name)} if name else {}
+    items = RegistryClient(session).read("/v1/sessions", **params)["items"]
+    columns = {
+        "WHO": lambda item: str(item["principal"]),
+        "SINCE": lambda item: _time(item["opened_at"]),
+        "USED": lambda item: _time(item["used_at"]),
+        "FROM": lambda item: str(item["address"]),
+        "BY": lambda item: f"{item['how']}, {item['carrier']}",
+        "ID": lambda item: str(item["id"]),
+    }
+    show_list(session, items, columns, name=lambda item: str(item["id"]), empty="nobody is signed in")
+
+
 @user_app.command("end-sessions")
 @asking
-def end_sessions(session: Session, name: Name) -> None:
-    """Sign a user out wherever he is signed in."""
+def end_sessions(session: Session, name: AnyName) -> None:
+    """Sign a person out wherever he is signed in."""
     from meshway.cli.registry_client import RegistryClient
 
     RegistryClient(session).ask("DELETE", f"{_path(name)}/sessions")
@@ -239,4 +262,13 @@ def _state_of(item: dict[str, Any]) -> str:
 
 def _last_of(item: dict[str, Any]) -> str:
     at = item.get("signed_in_at")
-    return "never" if at is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+    return "never" if at is None else _time(at)
+
+
+def _time(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+
+
+def _principal(name: str) -> str:
+    """As sessions bear it."""
+    return name if ":" in name else f"user:{name}"

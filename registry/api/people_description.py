@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from registry.api import sessions, users
-from registry.manners.openapi import Operation
+from registry.manners.openapi import Operation, Parameter
 from registry.rights.accounts import TotpOffered
 from registry.rights.bindings import BindingShown
 from registry.rights.users import UserShown
 
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
-_ITEMS: Final = {"type": "object", "required": ["items"], "properties": {"items": {"type": "array"}}}
 _OBJECT: Final = {"type": "object"}
 _TAG: Final = "people"
 _USER: Final = {"user": "ann"}
@@ -19,7 +18,7 @@ _REFUSED: Final = {401: _PROBLEM, 429: _PROBLEM}
 
 
 def people_operations() -> list[Operation]:
-    return [*_sessions(), *_account(), *_users(), *_user_sessions(), *_bindings()]
+    return [*_sessions(), *_account(), *_users(), *_user_sessions(), *_sessions_of_all(), *_bindings()]
 
 
 def _row(method: str, path: str, name: str, right: Any, about: str, answers: dict[int, Any], **more: Any) -> Operation:
@@ -155,7 +154,7 @@ def _users() -> list[Operation]:
             example_body={"name": "ann", "display_name": "Ann"},
             is_confirmed=True,
         ),
-        _row("GET", users.USERS, "listUsers", "users:read", "The users, without passwords.", {200: _ITEMS}),
+        _row("GET", users.USERS, "listUsers", "users:read", "The users, without passwords.", {200: users.UserPage}),
         _row(
             "PATCH",
             users.USER,
@@ -207,16 +206,16 @@ def _user_sessions() -> list[Operation]:
     return [
         _row(
             "GET",
-            users.SESSIONS,
+            users.SESSIONS_OF,
             "listUserSessions",
             "users:read",
             "A user's sessions that are not over, newest first.",
-            {200: _ITEMS, 404: _PROBLEM},
+            {200: users.SessionPage, 404: _PROBLEM},
             example=_USER,
         ),
         _row(
             "DELETE",
-            users.SESSIONS,
+            users.SESSIONS_OF,
             "endUserSessions",
             "users:write",
             "End all sessions of a user: here at once, at other registries within 5 s.",
@@ -225,12 +224,27 @@ def _user_sessions() -> list[Operation]:
         ),
         _row(
             "DELETE",
-            users.SESSION,
+            users.SESSION_OF,
             "endUserSession",
             "users:write",
             "End one session of a user.",
             {204: None, 404: _PROBLEM},
             example=_USER | {"session": "0" * 16},
+        ),
+    ]
+
+
+def _sessions_of_all() -> list[Operation]:
+    whose = Parameter(name="principal", about="Of one person, `user:NAME` or `sso:PROVIDER:NAME`.")
+    return [
+        _row(
+            "GET",
+            users.SESSIONS,
+            "listSessions",
+            "users:read",
+            "Everybody's sessions that are not over, newest first.",
+            {200: users.SessionPage},
+            parameters=(whose,),
         ),
     ]
 
@@ -256,7 +270,7 @@ def _bindings() -> list[Operation]:
             "listBindings",
             "bindings:read",
             "Who holds which roles.",
-            {200: _ITEMS},
+            {200: users.BindingPage},
             by_rows=True,
         ),
         _row(

@@ -1,4 +1,5 @@
-"""/v1/users and /v1/bindings: who may sign in by a password, and which roles people hold."""
+"""/v1/users, /v1/sessions and /v1/bindings: who may sign in by a password, who is signed in, and which roles people
+hold."""
 
 from __future__ import annotations
 
@@ -13,9 +14,11 @@ from registry.api.answers import actor_of, answer, caller_of
 from registry.manners.json_text import decoder_of
 from registry.manners.query import query_of
 from registry.rights.accounts import refuse_weak
+from registry.rights.bindings import BindingShown
 from registry.rights.federation import PERSON
 from registry.rights.people import Subject, SubjectKind, principal_of
 from registry.rights.roles import EVERYWHERE, Role
+from registry.rights.sessions import SessionShown
 from registry.rights.token import Grant
 from registry.rights.users import LinkMade, UserShown
 
@@ -26,8 +29,9 @@ USERS: Final = "/v1/users"
 USER: Final = "/v1/users/{user}"
 RESET: Final = "/v1/users/{user}/reset"
 TOTP: Final = "/v1/users/{user}/totp"
-SESSIONS: Final = "/v1/users/{user}/sessions"
-SESSION: Final = "/v1/users/{user}/sessions/{session}"
+SESSIONS_OF: Final = "/v1/users/{user}/sessions"
+SESSION_OF: Final = "/v1/users/{user}/sessions/{session}"
+SESSIONS: Final = "/v1/sessions"
 BINDINGS: Final = "/v1/bindings"
 BINDING: Final = "/v1/bindings/{binding}"
 _SECRET: Final = {"cache-control": "no-store"}
@@ -63,6 +67,18 @@ class UserMade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     link: LinkMade | None = None
 
 
+class UserPage(msgspec.Struct, frozen=True):
+    items: list[UserShown]
+
+
+class SessionPage(msgspec.Struct, frozen=True):
+    items: list[SessionShown]
+
+
+class BindingPage(msgspec.Struct, frozen=True):
+    items: list[BindingShown]
+
+
 class BindingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """subject: a user's name, or a group's as its provider calls it. namespace: `*` for all."""
 
@@ -80,7 +96,7 @@ _decode_binding: Final = decoder_of(BindingRequest, "")
 
 def users_router(core: Core) -> APIRouter:
     router = APIRouter()
-    for add in (_add_users, _add_letting_in, _add_sessions, _add_bindings):
+    for add in (_add_users, _add_letting_in, _add_sessions_of, _add_sessions, _add_bindings):
         add(router, core)
     return router
 
@@ -100,7 +116,7 @@ def _add_users(router: APIRouter, core: Core) -> None:
     @router.get(USERS)
     async def many(request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        return answer({"items": core.users.shown()})
+        return answer(UserPage(core.users.shown()))
 
     @router.patch(USER)
     async def change(user: str, request: Request) -> Response:
@@ -136,19 +152,19 @@ def _add_letting_in(router: APIRouter, core: Core) -> None:
         return Response(status_code=204)
 
 
-def _add_sessions(router: APIRouter, core: Core) -> None:
-    @router.get(SESSIONS)
+def _add_sessions_of(router: APIRouter, core: Core) -> None:
+    @router.get(SESSIONS_OF)
     async def sessions(user: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        return answer({"items": core.sessions.shown(_signed_in_as(core, user), caller_of(request).session)})
+        return answer(SessionPage(core.sessions.shown(_signed_in_as(core, user), caller_of(request).session)))
 
-    @router.delete(SESSIONS)
+    @router.delete(SESSIONS_OF)
     async def end_all(user: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
         await core.sessions.end_of(_signed_in_as(core, user), actor_of(request))
         return Response(status_code=204)
 
-    @router.delete(SESSION)
+    @router.delete(SESSION_OF)
     async def end_one(user: str, session: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
         await core.sessions.end_of(_signed_in_as(core, user), actor_of(request), shown_id=session)
@@ -159,6 +175,13 @@ def _signed_in_as(core: Core, user: str) -> str:
     """Whose sessions are meant: of a user, or of somebody whom a provider knows, `sso:PROVIDER:NAME`. Raises Problem
     404 for no user."""
     return user if user.startswith(f"{PERSON}:") else principal_of(core.users.known(user).name)
+
+
+def _add_sessions(router: APIRouter, core: Core) -> None:
+    @router.get(SESSIONS)
+    async def sessions(request: Request) -> Response:
+        principal = query_of(request.url.query, frozenset({"principal"})).get("principal", "")
+        return answer(SessionPage(core.sessions.shown(principal, caller_of(request).session)))
 
 
 def _add_bindings(router: APIRouter, core: Core) -> None:
@@ -173,7 +196,7 @@ def _add_bindings(router: APIRouter, core: Core) -> None:
     @router.get(BINDINGS)
     async def bindings(request: Request) -> Response:
         query_of(request.url.query, frozenset())
-        return answer({"items": core.bindings.list(caller_of(request))})
+        return answer(BindingPage(core.bindings.list(caller_of(request))))
 
     @router.delete(BINDING)
     async def unbind(binding: str, request: Request) -> Response:

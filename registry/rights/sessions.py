@@ -54,9 +54,10 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionShown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """id: begins its digest, which is of no use to sign in. is_current: the caller's own."""
+    """id: begins its digest, which is of no use to sign in. is_current: the caller's own. Times: seconds since 1970."""
 
     id: str
+    principal: str
     how: str
     carrier: str
     opened_at: float
@@ -140,11 +141,13 @@ class Sessions:
             raise not_found(f"session {shown_id}", "GET lists the sessions there are")
         await self._revisions.submit(_End(actor, tuple(found), self._wall()))
 
-    def shown(self, principal: str, current: str = "") -> list[SessionShown]:
-        """Those that are not over, newest first. current: the digest of the caller's own."""
+    def shown(self, principal: str = "", current: str = "") -> list[SessionShown]:
+        """Those that are not over, newest first. principal: empty: everybody's. current: the digest of the caller's
+        own."""
         rows = [
             SessionShown(
                 id=digest[:SHOWN_ID],
+                principal=one.principal,
                 how=one.how,
                 carrier=one.carrier,
                 opened_at=one.opened_at,
@@ -159,10 +162,11 @@ class Sessions:
         return sorted(rows, key=lambda row: row.opened_at, reverse=True)
 
     def _of(self, principal: str) -> list[tuple[str, Session]]:
+        """principal: empty: everybody's."""
         return [
             (digest, session)
             for digest, session in read_items(self._view.people.get(SESSION, {}), Session)
-            if session.principal == principal and self._callers.known(digest) is not None
+            if principal in ("", session.principal) and self._callers.known(digest) is not None
         ]
 
     def _last_uses(self, session: Session) -> dict[str, float]:

@@ -100,6 +100,11 @@ def test_people_from_the_first_link_on(strict: Strict, person: Callable[[str], R
     assert ann("login", "ann", "--password-file", str(file)).code == 3
     ok(ann("login", "ann", "--password-file", "-", stdin=OTHER + "\n"))
 
+    assert "user:ann" in ok(root("user", "sessions"))
+    assert "user:root" not in ok(root("user", "sessions", "ann"))
+    ok(root("user", "end-sessions", "ann"))
+    assert ann("get", "routes", "-n", "shop").code == 3
+    ok(ann("login", "ann", "--password-file", "-", stdin=OTHER + "\n"))
     ok(root("user", "disable", "ann"))
     over = ann("get", "routes", "-n", "shop")
     assert over.code == 3

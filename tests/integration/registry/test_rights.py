@@ -78,6 +78,7 @@ MAY = {
     "listUserSessions": "a",
     "endUserSessions": "a",
     "endUserSession": "a",
+    "listSessions": "a",
     "createBinding": NAMESPACE_ADMINS,
     "listBindings": NAMESPACE_ADMINS,
     "deleteBinding": NAMESPACE_ADMINS,

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from meshway.identity import Principal
 from registry.machine.guards import CONFIRMED_S
 from registry.rights.cookies import PLAIN_NAME, SECURE_NAME
 from registry.rights.people import SESSION, Session, encode, read_items
+from registry.rights.sessions import MAX_OF_ONE
 from registry.store.interface import PeopleRecord
 from tests.parts.conditions import until
 from tests.parts.people import PASSWORD, SAME_ORIGIN, Browser, bound, made_user, signed_in
@@ -278,6 +280,42 @@ async def test_what_one_registry_ends_the_other_refuses_within_seconds(
                 assert time.monotonic() - began < 2 * SECONDS, "on an idle machine below 2.5 s"
                 async with asyncio.timeout(10):
                     await watch.reader.read()
+
+
+async def test_an_admin_ends_whosever_session_he_sees(strict: RunningRegistry) -> None:
+    root, ann = await bearer(strict, "root", "admin"), await signed_in(strict, "ann", "viewer")
+    ada = Principal("sso:corp:ada", groups=frozenset({"corp:devs"}), method="session")
+    for _ in range(3):
+        await strict.core.sessions.open(ada, (), "sso", action="by a test")
+    items = (await strict.call("GET", "/v1/sessions", None, root)).json["items"]
+    assert sorted(item["principal"] for item in items) == ["sso:corp:ada"] * 3 + ["user:ann"]
+    of_ada = (await strict.call("GET", "/v1/sessions?principal=sso:corp:ada", None, root)).json["items"]
+    assert len(of_ada) == 3
+    assert not any(ann.cookie in str(item) for item in items)
+    place = "/v1/users/sso:corp:ada/sessions"
+    assert (await strict.call("DELETE", f"{place}/{of_ada[0]['id']}", None, root)).status == 204
+    assert (await strict.call("DELETE", f"{place}/{of_ada[0]['id']}", None, root)).status == 404
+    assert (await strict.call("DELETE", f"{place}/0", None, root)).status == 404
+    assert len((await strict.call("GET", "/v1/sessions", None, root)).json["items"]) == 3
+    assert (await strict.call("DELETE", place, None, root)).status == 204
+    left = (await strict.call("GET", "/v1/users/ann/sessions", None, root)).json["items"]
+    assert [item["principal"] for item in (await strict.call("GET", "/v1/sessions", None, root)).json["items"]] == [
+        "user:ann"
+    ]
+    assert (await ann.call("DELETE", f"/v1/users/ann/sessions/{left[0]['id']}")).status == 403
+    assert (await strict.call("DELETE", f"/v1/users/ann/sessions/{left[0]['id']}", None, root)).status == 204
+    assert (await ann.call("GET", "/v1/session")).status == 401
+
+
+async def test_of_one_person_the_oldest_session_makes_room(strict: RunningRegistry) -> None:
+    ada = Principal("sso:corp:ada", method="session")
+    for _ in range(MAX_OF_ONE):
+        await strict.core.sessions.open(ada, (), "sso", action="by a test")
+    before = {item.id for item in strict.core.sessions.shown(ada.name)}
+    await strict.core.sessions.open(ada, (), "sso", action="by a test")
+    after = {item.id for item in strict.core.sessions.shown(ada.name)}
+    assert len(after) == MAX_OF_ONE
+    assert len(before - after) == 1
 
 
 async def test_two_registries_cannot_take_each_others_last_admin(
