@@ -34,6 +34,7 @@ from registry.store.certificates import (
     add_certificate,
     certificate_of,
     certificates_issued_by,
+    count_certificates,
     read_certificate,
     replace_certificate,
 )
@@ -56,6 +57,9 @@ _PREFIX: Final = "mwe_"
 _ID_BYTES: Final = 4
 _SECRET_BYTES: Final = 32
 _TRIES: Final = 5
+# Rows are kept until a certificate expires: whoever has one could fill the store by renewing it again and again. Far
+# above what a service of many thousand instances has, each with one that it replaced.
+MOST_OF_SUBJECT: Final = 100_000
 _MAX_PEM: Final = 64 << 10
 
 
@@ -187,7 +191,17 @@ class Enrolment:
         return record
 
     async def _issue(self, identity: SpiffeId, request: SigningRequest, by: str, first: Sequence[Step]) -> Issued:
-        """Raises NoRow where one of the first steps does."""
+        """Raises NoRow where one of the first steps does, Problem 429 where the subject has too many already."""
+        (((count,),),) = await self._store.do([count_certificates(identity.text, self._wall())])
+        if count >= MOST_OF_SUBJECT:
+            raise Problem(
+                429,
+                "too_many_certificates",
+                "Too many certificates",
+                detail=f"{MOST_OF_SUBJECT} certificates of {identity.text} have not expired",
+                mend="look for who renews in a loop; a shorter identity.leaf_lifetime lets them go earlier",
+                headers=soon(),
+            )
         for _ in range(_TRIES):
             trust = await self._custody.trust()
             record, issued = self._made(trust, identity, request, by)

@@ -91,6 +91,9 @@ _UNDER: Final = Query(
     .order_by(_C.subject)
     .limit(bindparam("count", type_=BigInteger))
 )
+_COUNT: Final = Query(
+    select(func.count()).select_from(CERTIFICATES).where(_C.subject == bindparam("of", type_=Text), _C.not_after > _now)
+)
 _FORGET: Final = Query(delete(CERTIFICATES).where(_C.not_after < bindparam("before", type_=Float)))
 
 
@@ -138,6 +141,11 @@ def revoked_serials(now: float) -> Step:
 def subjects_under(authority: str, now: float, count: int) -> Step:
     """Who holds a good certificate of an authority and no newer one: subject, and when the last of them expires."""
     return Step(_UNDER, {"authority": authority, "now": now, "count": count})
+
+
+def count_certificates(subject: str, now: float) -> Step:
+    """Its one row: how many of a subject have not expired, replaced and revoked ones among them."""
+    return Step(_COUNT, {"of": subject, "now": now})
 
 
 def forget_certificates(before: float) -> Step:

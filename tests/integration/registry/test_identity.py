@@ -31,6 +31,7 @@ from meshway.sealing import Sealing
 from meshway.tasks import spawn
 from registry.backup.restoring import restore_backup
 from registry.gateways import Report
+from registry.identity import enrolment
 from registry.identity.rotation import SETTLE_S
 from registry.sealing import MASTER_KEY_FILE
 from registry.store.certificates import add_certificate, certificate_of, read_certificate, revoke_certificate
@@ -266,6 +267,20 @@ async def test_the_live_certificate_is_changed_for_the_next(registry: RunningReg
     assert renewed.json["subject"] == issued.json["subject"]
     assert second.is_of(renewed.json["certificate"])
     assert (await renew(registry, renewed.json["certificate"], second, third)).status == 201
+
+
+async def test_nobody_fills_the_store_by_renewing_again_and_again(
+    registry: RunningRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enrolment, "MOST_OF_SUBJECT", 4)
+    await begin(registry)
+    key = Key()
+    issued = await enrol(registry, await token_for(registry, "shop/looping"), key)
+    renewed = [await renew(registry, issued.json["certificate"], key, Key()) for _ in range(3)]
+    assert [answer.status for answer in renewed] == [201] * 3
+    full = await renew(registry, issued.json["certificate"], key, Key())
+    assert (full.status, full.json["code"]) == (429, "too_many_certificates")
+    assert (await enrol(registry, await token_for(registry, "shop/neighbour"), Key())).status == 201
 
 
 async def test_a_renewal_needs_the_live_key_and_a_certificate_of_ours(
