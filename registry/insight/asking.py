@@ -1,7 +1,11 @@
-"""What is asked of the numbers, answered for one who may see some of them."""
+"""What is asked of the numbers, answered for one who may see some of them.
+
+Figures of thousands of rows are worked out in a thread, so that heartbeats do not wait for a map.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -14,7 +18,7 @@ from registry.insight.figures import Figures, figures_of
 from registry.insight.reading import finest_step_s, span_of
 from registry.insight.rolling import STEPS_S
 from registry.insight.series import MOST_POINTS, SECTION_OF, series_of
-from registry.insight.services import Usual, signals_of
+from registry.insight.services import Usual, instances_of, signals_of
 from registry.insight.sight import HIDDEN
 from registry.insight.topology import topology_of
 
@@ -94,7 +98,7 @@ class Asking:
         edges = await self._reading.rows(EDGES, *span, sight.edge)
         services = await self._services(span, sight, edges)
         first, end, span_s = self._lasting(span)
-        return topology_of(edges, services, asked, first=first, end=end, span_s=span_s)
+        return await asyncio.to_thread(topology_of, edges, services, asked, first=first, end=end, span_s=span_s)
 
     async def series(
         self,
@@ -120,14 +124,13 @@ class Asking:
         coarsest_s = max(each for each in STEPS_S if each <= step_s)
         first = int(span.first // step_s) * step_s
         timed = await self._reading.timed(section, first, span.end, coarsest_s)
-        return series_of(
-            timed, metric, by, sort, first=first, end=int(-(-span.end // step_s) * step_s), step_s=step_s, now=now
-        )
+        end = int(-(-span.end // step_s) * step_s)
+        return await asyncio.to_thread(series_of, timed, metric, by, sort, first=first, end=end, step_s=step_s, now=now)
 
     async def versions(self, span: Span, sight: Sight, service: str, versions: tuple[str, str]) -> Versions:
         rows = await self._reading.rows(INSTANCES, *span, sight.instance)
         first, end, span_s = self._lasting(span)
-        return versions_of(rows, service, versions, first=first, end=end, span_s=span_s)
+        return await asyncio.to_thread(versions_of, rows, service, versions, first=first, end=end, span_s=span_s)
 
     async def spans(self, before: Span, span: Span, sight: Sight, only: Callable[[Key], bool]) -> Spans:
         """Both of the same length."""
@@ -139,7 +142,8 @@ class Asking:
         earlier = await self._reading.rows(EDGES, *before, sort)
         now = await self._reading.rows(EDGES, *span, sort)
         first, _, span_s = self._lasting(span)
-        return spans_of(earlier, now, before_first=self._lasting(before)[0], first=first, span_s=span_s)
+        before_first = self._lasting(before)[0]
+        return await asyncio.to_thread(spans_of, earlier, now, before_first=before_first, first=first, span_s=span_s)
 
     async def routes(self, span: Span, sight: Sight, namespace: str | None = None) -> list[RouteUse]:
         """All Routes there are, and those that had calls in the span."""
@@ -169,7 +173,7 @@ class Asking:
         touched.services = set(filter(sight.sees, touched.services))
         routes = await self._reading.rows(ROUTES, *span, sight.route)
         edges = await self._reading.rows(EDGES, *span, sight.edge)
-        return effect_of(touched, routes, edges, self._lasting(span)[2])
+        return await asyncio.to_thread(effect_of, touched, routes, edges, self._lasting(span)[2])
 
     async def _services(self, span: Span, sight: Sight, edges: Rows) -> dict[str, ServiceSignals]:
         """edges: all that are seen; who calls may be hidden."""
@@ -183,11 +187,12 @@ class Asking:
         known = {f"{namespace}/{name}" for namespace, name in self._view.service_keys("-")}
         names = sorted(name for name in known | {key[0] for key in rows} if sight.sees(name))
         is_now = span.end >= self._reading.wall() - _NOW_S
-        return signals_of(
+        return await asyncio.to_thread(
+            signals_of,
             names,
             rows,
-            view=self._view,
-            gateways=self._gateways() if is_now else (),
+            instances=instances_of(self._view),
+            gateways=list(self._gateways()) if is_now else (),
             usual_p95_s=await self._usual.p95_s(self._reading.wall()) if is_now else {},
             span_s=self._lasting(span)[2],
         )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SLOT_S: Final = 10
 MOST_WAITING: Final = 256
+MOST_BYTES: Final = 64 << 20  # of all that wait
 BATCH: Final = 32
 # A gateway's clock that is ahead of ours: its numbers count as of now.
 _AHEAD_S: Final = 5.0
@@ -60,6 +61,7 @@ class Ingest:
         self._version_of = version_of
         self._wall = wall
         self._waiting: deque[_Taken] = deque()
+        self._bytes = 0
         self._woken = asyncio.Event()
         self.reports = self.doubled = self.late = self.refused = 0
 
@@ -71,7 +73,7 @@ class Ingest:
         if at < now - LATEST_S:
             self.late += 1
             answer.set_result(None)
-        elif len(self._waiting) >= MOST_WAITING:
+        elif len(self._waiting) >= MOST_WAITING or self._bytes >= MOST_BYTES:
             self.refused += 1
             answer.set_exception(_busy("too many reports wait for the store"))
         else:
@@ -80,7 +82,9 @@ class Ingest:
                 ROUTES: report.routes,
                 INSTANCES: [self._versioned(row) for row in report.instances],
             }
-            self._waiting.append(_Taken(report, int(at) // SLOT_S * SLOT_S, encoded(sections), answer))
+            body = encoded(sections)
+            self._waiting.append(_Taken(report, int(at) // SLOT_S * SLOT_S, body, answer))
+            self._bytes += len(body)
             self._woken.set()
         return answer
 
@@ -91,6 +95,7 @@ class Ingest:
             self._woken.clear()
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                self._bytes -= sum(len(taken.encoded) for taken in batch)
                 await self._keep(batch)
 
     async def _keep(self, batch: list[_Taken]) -> None:

@@ -20,6 +20,7 @@ from registry.store.insight import (
     forget_points,
     forget_positions,
     forget_report,
+    forget_rolled,
     forget_uses,
     mark_rolled,
     note_use,
@@ -147,7 +148,10 @@ class Rolling:
 
     async def _forget(self, now: float) -> None:
         kept_s = self._kept_s()
-        steps = [forget_points(step_s, int(now - kept_s[step_s])) for step_s in STEPS_S]
+        steps = [
+            (forget_points if step_s == HOUR_S else forget_rolled)(step_s, int(now - kept_s[step_s]))
+            for step_s in STEPS_S
+        ]
         longest = int(now - max(kept_s.values()))
         await self._store.do([*steps, forget_positions(now - _POSITIONS_KEPT_S), forget_uses(longest)])
         ((*found,),) = await self._store.read([sizes()])

@@ -131,6 +131,11 @@ _WITHIN: Final = Query(
 _FORGET_POINTS: Final = Query(
     delete(INSIGHT_POINTS).where(_POINT.step_s == _whole("of_step"), _POINT.at < _whole("end"))
 )
+_FORGET_ROLLED: Final = Query(
+    delete(INSIGHT_POINTS).where(
+        _POINT.step_s == _whole("of_step"), _POINT.at < _whole("end"), _POINT.is_rolled.is_(True)
+    )
+)
 _FORGET_POSITIONS: Final = Query(delete(INSIGHT_POSITIONS).where(_POS.at < bindparam("moment", type_=Float)))
 _SIZES: Final = Query(
     select(_POINT.step_s, func.sum(_POINT.size), func.min(_POINT.at), func.max(_POINT.at)).group_by(_POINT.step_s)
@@ -202,6 +207,11 @@ def points_within(step_s: int, section: str, first: int, end: int) -> Step:
 
 def forget_points(step_s: int, end: int) -> Step:
     return Step(_FORGET_POINTS, {"of_step": step_s, "end": end})
+
+
+def forget_rolled(step_s: int, end: int) -> Step:
+    """Points that a coarser one holds too."""
+    return Step(_FORGET_ROLLED, {"of_step": step_s, "end": end})
 
 
 def forget_positions(before: float) -> Step:
