@@ -35,6 +35,14 @@ def register(
         str, typer.Option("--check", metavar="TYPE[:WHAT]", help="Let the registry ask it: tcp, http:/PATH, grpc:NAME.")
     ] = "",
     gateway: Gateway = GATEWAY,
+    certificate_dir: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="MESHWAY_CERTIFICATE_DIR",
+            metavar="DIR",
+            help="Of meshway agent: over https its certificate signs in, where there is no token.",
+        ),
+    ] = None,
 ) -> None:
     """Keep an instance registered while CMD runs, or until Ctrl-C; then drain and deregister it.
 
@@ -53,6 +61,7 @@ def register(
         registry=session.registry,
         token_file=session.token_file,
         ca_file=session.ca_file,
+        certificate_dir=certificate_dir,
         gateway=gateway.rstrip("/"),
         namespace=namespace,
     )

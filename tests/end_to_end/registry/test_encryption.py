@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from meshway.client import AsyncMesh, Mesh, MeshSettings, MeshwayError, Unreachable
+from meshway.tasks import spawn
 from meshway.tls import client_context
 from registry import encryption
 from registry.encryption import Encryption
@@ -221,6 +222,14 @@ async def test_gateway_and_service_sign_in_by_their_certificates_and_no_token(tm
                     await asyncio.wait_for(kept.first(), 20)
                 await until(lambda: me.status().state == "passing", within_s=20.0)
                 await until_served(gateway)
+                port, shown = str(books.port), ("--certificate-dir", str(folder))
+                asked = ("register", "books", "--port", port, "--id", "wrapped", *shown, "--registry", registry.url)
+                beside = spawn(
+                    asyncio.to_thread(meshway, *asked, "--ca-file", str(ca_file), "--", "sleep", "6"), name="register"
+                )
+                instances = "/v1/namespaces/default/services/books/instances/wrapped"
+                await until(lambda: registry.client.get(instances).status_code == 200, within_s=30.0)
+                assert (await beside).code == 0
                 with pytest.raises(MeshwayError):
                     await asyncio.to_thread(Mesh(settings).discover, "films")
                 revoked = registry.client.post("/v1/identity/revocations", json={"subject": "default/books"})
