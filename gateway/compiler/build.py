@@ -25,7 +25,8 @@ from gateway.compiler.routes import CompiledRoute, RouteContext, attach, compile
 from gateway.compiler.state import State
 from gateway.compiler.telling import TellingPlans
 from gateway.plan import STRICT, Parts
-from gateway.routing.table import HostRoutes, Hosts, SpelledTables, Tables
+from gateway.routing.spelled_tables import SpelledTables
+from gateway.routing.table import HostRoutes, Hosts, Tables
 from gateway.trust import NOBODY, Trust
 from meshway.model.consumer import Consumer
 from meshway.model.instance import Instance
@@ -181,7 +182,7 @@ class Build:
         mesh = gather(((to, route) for route in routes.values() for to in route.attached.mesh), base.mesh)
         served = _served(accepted, base.served)
         named = named_tables(routes.values(), served.listeners, base.named)
-        written = (
+        tables = Tables(
             revision,
             edge_table(edge),
             mesh_table(mesh, implicit, aliases),
@@ -193,7 +194,8 @@ class Build:
             {name: edge_table(built) for name, built in named.items()},
         )
         spellings = {placed.candidate.plan.slashes for route in routes.values() for placed in route.placed} - {STRICT}
-        tables = SpelledTables(sorted(spellings, reverse=True), *written) if spellings else Tables(*written)
+        if spellings:
+            tables = SpelledTables(sorted(spellings, reverse=True), tables)
         return State(
             tables=tables,
             documents=accepted.documents,

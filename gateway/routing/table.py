@@ -5,12 +5,12 @@ match is a few dict lookups whatever the number of routes. Lower host tiers (`*.
 nothing above them matched. Order: docs/internals/routing.md, after Gateway API.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Generic
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from typing import TYPE_CHECKING, Final, Generic, Self
 
 from gateway.exchange import EDGE, Exchange
-from gateway.plan import Parts, RoutePlan, Slashes
-from gateway.routing.path import PathError, canonical, has_slashes
+from gateway.plan import Parts, RoutePlan
 from gateway.trust import NOBODY, Trust
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.transition import Transition, apply_to_endpoint, service_of
@@ -195,9 +195,11 @@ class Tables:
         mesh: Hosts,
         clusters: Mapping[str, Cluster],
         endpoints: "Mapping[EndpointKey, Endpoint]",
-    ) -> "Tables":
+    ) -> Self:
         """Of the same Routes."""
-        return Tables(revision, self.edge, mesh, clusters, endpoints, self.watched, self.parts, self.trust, self.named)
+        made = copy(self)
+        made.revision, made.mesh, made.clusters, made.endpoints = revision, mesh, clusters, endpoints
+        return made
 
     def hosts(self, exchange: Exchange) -> Hosts:
         """Of the listener that it came by."""
@@ -251,90 +253,6 @@ class Tables:
             for cluster in tuple(self.watched):
                 if not cluster.tick(now):
                     self.watched.discard(cluster)
-
-
-class SpelledTables(Tables):
-    """Where some Routes have encoded or repeated slashes as they came. spellings: what they keep, the most first.
-
-    A rule is asked for the path that it would forward, so a call may have several until one takes it.
-    """
-
-    __slots__ = ("spellings",)
-
-    def __init__(
-        self,
-        spellings: Sequence[Slashes],
-        revision: int,
-        edge: Hosts,
-        mesh: Hosts,
-        clusters: Mapping[str, Cluster],
-        endpoints: "Mapping[EndpointKey, Endpoint]",
-        watched: set[Cluster],
-        parts: Parts,
-        trust: Trust = NOBODY,
-        named: Mapping[str, Hosts] = NONE_NAMED,
-    ) -> None:
-        super().__init__(revision, edge, mesh, clusters, endpoints, watched, parts, trust, named)
-        self.spellings = spellings
-
-    def like_this(
-        self,
-        revision: int,
-        mesh: Hosts,
-        clusters: Mapping[str, Cluster],
-        endpoints: "Mapping[EndpointKey, Endpoint]",
-    ) -> Tables:
-        return SpelledTables(
-            self.spellings,
-            revision,
-            self.edge,
-            mesh,
-            clusters,
-            endpoints,
-            self.watched,
-            self.parts,
-            self.trust,
-            self.named,
-        )
-
-    def as_written(self, exchange: Exchange) -> tuple[bytes, bytes] | None:
-        path = exchange.path
-        try:
-            plan = self._spelled(exchange)
-            return None if plan is None else (exchange.path, canonical(exchange.head.target, plan.slashes)[1])
-        finally:
-            exchange.path = path
-
-    def match(self, exchange: Exchange) -> RoutePlan | None:
-        if not has_slashes(exchange.head.target):
-            return super().match(exchange)
-        path = exchange.path
-        plan = self._spelled(exchange)
-        if plan is not None:
-            return plan
-        exchange.path = path
-        plan = super().match(exchange)
-        return plan if plan is None or _reads(exchange.head.target, plan.slashes, path) else None
-
-    def _spelled(self, exchange: Exchange) -> RoutePlan | None:
-        """With the path that the plan keeps."""
-        for keeps in self.spellings:
-            try:
-                exchange.path, _ = canonical(exchange.head.target, keeps)
-            except PathError:
-                continue
-            plan = super().match(exchange)
-            if plan is not None and plan.slashes == keeps:
-                return plan
-        return None
-
-
-def _reads(target: bytes, keeps: Slashes, path: bytes) -> bool:
-    """Whether a rule that keeps these would be asked for this path."""
-    try:
-        return canonical(target, keeps)[0] == path
-    except PathError:
-        return False
 
 
 class TablesHolder:
