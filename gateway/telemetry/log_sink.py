@@ -26,16 +26,19 @@ class SinkPlace(NamedTuple):
 
 
 class LogSink:
-    """most: bytes that wait. lines: what does, appended to by its owner, who calls `shed` when there is too much."""
+    """most: bytes that wait. lines: what does, appended to by its owner, who calls `shed` when there is too much.
 
-    __slots__ = ("_descriptor", "_on_dropped", "_place", "_socket", "_writer", "_writing", "lines", "most")
+    writing: what goes out now, told how many lines were lost.
+    """
+
+    __slots__ = ("_descriptor", "_on_dropped", "_place", "_socket", "_writer", "lines", "most", "writing")
 
     def __init__(self, place: SinkPlace, most: int, on_dropped: Callable[[int], None]) -> None:
         """Raises OSError where a file cannot be opened."""
         self._place = place
         self._on_dropped = on_dropped
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="access-log")
-        self._writing: Future[int] | None = None
+        self.writing: Future[int] | None = None
         self._socket: socket.socket | None = None
         self._descriptor = -1
         self.lines = bytearray()
@@ -60,15 +63,15 @@ class LogSink:
 
     def beat(self) -> None:
         """Hands over what was gathered, unless the last of it is still being written."""
-        if self._writing is not None:
-            if not self._writing.done():
+        if self.writing is not None:
+            if not self.writing.done():
                 return
-            if lost := self._writing.result():
+            if lost := self.writing.result():
                 self._on_dropped(lost)
-            self._writing = None
+            self.writing = None
         if self.lines:
             lines, self.lines = self.lines, bytearray()
-            self._writing = self._writer.submit(self._write, lines)
+            self.writing = self._writer.submit(self._write, lines)
 
     def reopen(self) -> None:
         """After the file was moved away."""
@@ -77,8 +80,8 @@ class LogSink:
 
     def close(self) -> None:
         """Writes what is there, then closes."""
-        if self._writing is not None:
-            self._writing.result(timeout=5.0)
+        if self.writing is not None:
+            self.writing.result(timeout=5.0)
         self.beat()
         self._writer.shutdown(wait=True)
         if self._descriptor >= 0:

@@ -114,7 +114,7 @@ class TapStream:
                 self._say("problem", _encode({"code": problem.code, "title": problem.title, "detail": problem.detail}))
                 await asyncio.sleep(WAIT_S)
                 continue
-            event = self._event(told, left_out)
+            event = self.event(told, left_out)
             if event.seen or left_out or quiet >= QUIET_TURNS:
                 left_out = 0 if self._say("calls", _encode(event)) else event.left_out + len(event.items)
                 quiet = 0
@@ -122,7 +122,7 @@ class TapStream:
                 quiet += 1
             await asyncio.sleep(EVERY_S)
 
-    def _event(self, told: list[Any], left_out: int) -> TapEvent:
+    def event(self, told: list[Any], left_out: int) -> TapEvent:
         """left_out: of the events that could not be sent."""
         heard = [one for one in map(_tapped, told) if one is not None]
         lines = [line for one in heard for line in one.lines]
