@@ -101,6 +101,7 @@ class Exchange:
     path: canonical path, what is matched, limited, logged and forwarded. query: with its `?`, or b"".
     block: fields to forward, filters may change it. added: fields a filter adds to the answer; replaced: names,
     lower-case, of those among them that stand in place of the service's, None: of none.
+    server_name: the host that its connection's handshake named, "" = none, or it is without TLS.
     metadata: JSON that who was asked of the call wants in the log, b"" = none.
     answer: the service's, as it came.
     host: what was matched (lower-case, no port); authority: the Host field to send.
@@ -148,6 +149,7 @@ class Exchange:
         "request_id",
         "retried_at",
         "scheme",
+        "server_name",
         "started",
         "status",
         "traceparent",
@@ -173,6 +175,7 @@ class Exchange:
         self.block = head.block
         self.added = b""
         self.metadata = b""
+        self.server_name = ""
         self.replaced: frozenset[bytes] | None = None
         self.answer: ResponseHead | None = None
         self.listener = listener

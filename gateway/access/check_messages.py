@@ -57,6 +57,7 @@ class Attributes(NamedTuple):
     body: bytes | None
     context: bytes
     claims: Mapping[str, Any] | None
+    server_name: str = ""
 
 
 def attributes_message(asked: Attributes, request_id: bytes, wall_s: float) -> bytes:
@@ -88,6 +89,7 @@ def attributes_message(asked: Attributes, request_id: bytes, wall_s: float) -> b
             block(2, octets(2, asked.destination_service.encode())) if asked.destination_service else b"",
             block(4, block(1, time) + block(2, http)),
             asked.context,
+            block(12, octets(1, asked.server_name.encode("utf-8", "replace"))) if asked.server_name else b"",
             b"" if asked.claims is None else _claims(asked.claims),
         )
     )

@@ -72,6 +72,7 @@ class GrpcAsked:
             protocol=b"HTTP/1.1" if exchange.head.minor else b"HTTP/1.0",
             body=body,
             context=self._context,
+            server_name=exchange.server_name,
             claims=principal.claims if spec.include_claims and principal is not None and principal.claims else None,
         )
         return _GrpcQuestion(self, asked, exchange)

@@ -15,6 +15,7 @@ from meshway.identity import DEFAULT_TRUST_DOMAIN, Principal
 from meshway.peer_certificate import MESH, PeerCertificate, read_peer
 from meshway.tls import TellingObject, harden, trust
 
+_ASKED_FOR: Final = "meshway_asked_for"  # of an SSLObject, which has no place for it
 SNI_REFUSED: Final = ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
 _VERIFY: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "require": ssl.CERT_REQUIRED}
 
@@ -79,6 +80,8 @@ class TlsFace:
             if found is None:
                 return SNI_REFUSED
             tls.context = found
+            if name:
+                setattr(tls, _ASKED_FOR, name)
             return None
 
         base.sni_callback = choose
@@ -114,6 +117,11 @@ class TlsFace:
         """Whether it does not hold any more, for a connection that is open."""
         is_revoked = certificate.authority == MESH and (self.is_stale or certificate.serial in self.revoked)
         return is_revoked or certificate.not_after <= self._wall()
+
+
+def asked_for(tls: ssl.SSLObject) -> str:
+    """The host that a connection's handshake named (SNI), "" = none."""
+    return str(getattr(tls, _ASKED_FOR, ""))
 
 
 def shown_by(tls: ssl.SSLObject) -> frozenset[tuple[str, str]]:

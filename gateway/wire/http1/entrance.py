@@ -9,7 +9,7 @@ from typing import Final
 from gateway.exchange import Exchange, Reply
 from gateway.routing.path import PathError, canonical
 from gateway.wire.http1.listener_context import ListenerContext
-from gateway.wire.tls import TlsFace, shown_by
+from gateway.wire.tls import TlsFace, asked_for, shown_by
 from meshway.identity import Principal
 from meshway.peer_certificate import PeerCertificate
 
@@ -25,7 +25,16 @@ class Entrance:
     shown: the certificates he was shown, None: it has no TLS.
     """
 
-    __slots__ = ("_certificate", "_host", "_judged_until", "_listener", "_principal", "_revoked", "_shown")
+    __slots__ = (
+        "_certificate",
+        "_host",
+        "_judged_until",
+        "_listener",
+        "_principal",
+        "_revoked",
+        "_server_name",
+        "_shown",
+    )
 
     def __init__(
         self,
@@ -33,11 +42,13 @@ class Entrance:
         certificate: PeerCertificate | None = None,
         shown: frozenset[tuple[str, str]] | None = None,
         principal: Principal | None = None,
+        server_name: str = "",
     ) -> None:
         self._principal = principal
         self._listener = listener
         self._certificate = certificate
         self._shown = shown
+        self._server_name = server_name
         self._host: bytes | None = None  # was asked for, and is served
         self._revoked: frozenset[int] | None = None  # those among which the certificate was not
         self._judged_until = 0.0  # monotonic seconds
@@ -47,6 +58,7 @@ class Entrance:
         certificate, host = self._certificate, exchange.host
         if self._shown is not None:
             exchange.added = self._listener.hsts
+            exchange.server_name = self._server_name
         if certificate is not None:
             exchange.certificate, exchange.principal = certificate, self._principal
             tls = self._listener.tls
@@ -108,7 +120,7 @@ def entrance(listener: ListenerContext, tls: ssl.SSLObject | None) -> Entrance |
     """None: there is nothing to ask. Raises CertificateFault."""
     if tls is not None and listener.tls is not None:
         certificate, principal = listener.tls.caller(tls) or (None, None)
-        return Entrance(listener, certificate, shown_by(tls), principal)
+        return Entrance(listener, certificate, shown_by(tls), principal, asked_for(tls))
     if listener.hosts is None and listener.sends_to_https is None:
         return None
     return Entrance(listener)

@@ -221,9 +221,12 @@ async def test_the_callers_certificate_is_sent_where_the_document_says_so() -> N
             told = unquote(judging.asked[-1].source.certificate)
             assert told.strip() == own.certificate.decode().strip()
             assert judging.asked[-1].request.http.scheme == "https"
+            assert judging.asked[-1].tls_session.sni == "shop.example"
             gateway.apply(asks_by_grpc())
             assert (await gateway.ask_by_tls(tls))[0] == 200
             assert judging.asked[-1].source.certificate == ""
+            assert (await gateway.ask())[0] == 200
+            assert judging.asked[-1].tls_session.sni == ""
 
 
 def tls_of(**tls: str) -> Change:
