@@ -38,7 +38,7 @@ class NumberReports:
         *,
         registry: Callable[[], RegistryUrl | None],
         post: Post,
-        count: Callable[[], Sections],
+        count: Callable[[], Awaitable[Sections]],
         wall: Callable[[], float],
         random: Callable[[], float],
         every_s: Callable[[], float] = lambda: EVERY_S,
@@ -63,16 +63,16 @@ class NumberReports:
         not_before = 0.0
         while True:
             await asyncio.sleep(self._every_s())
-            self.gather()
+            await self.gather()
             if loop.time() >= not_before:
                 await self.send()
                 not_before = loop.time() + self._pause_s * (0.5 + self._random())
             await self.unsent.keep()
 
-    def gather(self) -> None:
+    async def gather(self) -> None:
         """What came since the last time, as one report or several."""
         begun, self._begun = self._begun, self._wall()
-        counted = self._count()
+        counted = await self._count()
         if not counted:
             return
         for edges, routes, instances in _parts(counted):
@@ -105,7 +105,7 @@ class NumberReports:
 
     async def close(self) -> None:
         """After `run` was ended: what was counted last is told, or kept for the next start."""
-        self.gather()
+        await self.gather()
         try:
             async with asyncio.timeout(GOODBYE_S):
                 await self.send()

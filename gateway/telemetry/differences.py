@@ -4,9 +4,10 @@ Read from the workers' own files: of a series that counted nothing one cell is l
 its histogram that changed, so that a look costs what was counted and not what could be.
 """
 
+import asyncio
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from meshway.telemetry import EDGES, INSTANCES, ROUTES, Key, Row, Rows, add_row
 
 _OCTAVES: Final = BUCKETS // STEPS
 _OCTAVE_BYTES: Final = STEPS * 8
+_STRIDE: Final = 200  # series between two turns of the loop
 _NOTHING: Final = bytes(_OCTAVE_BYTES)
 
 
@@ -33,6 +35,11 @@ class Sections:
     def __bool__(self) -> bool:
         return bool(self.edges or self.routes or self.instances)
 
+    def add(self, other: "Sections") -> None:
+        for section, rows in other.named().items():
+            for row in rows.values():
+                add_row(self.named()[section], row)
+
     def named(self) -> dict[str, Rows]:
         return {EDGES: self.edges, ROUTES: self.routes, INSTANCES: self.instances}
 
@@ -44,17 +51,31 @@ class Differences:
         self._files: dict[Path, _File] = {}
         self._left = Sections()
 
-    def take(self, paths: Iterable[Path]) -> Sections:
+    async def take(self, paths: Iterable[Path]) -> Sections:
+        """Lets others have the loop now and then: of 36,000 series that all moved it takes 0.4 s."""
         taken, self._left = self._left, Sections()
-        for path in paths:
-            if (file := self._file(path)) is not None:
-                file.take(taken, all_of_it=False)
+        try:
+            for path in paths:
+                if (file := self._file(path)) is not None:
+                    await self._take(path, file, taken)
+        except asyncio.CancelledError:
+            # What was taken is told by who takes next.
+            taken.add(self._left)
+            self._left = taken
+            raise
         return taken
+
+    async def _take(self, path: Path, file: "_File", into: Sections) -> None:
+        for _ in file.take(into, all_of_it=False):
+            await asyncio.sleep(0)
+            if self._files.get(path) is not file:
+                return  # its worker went meanwhile, and `leave` has told the rest
 
     def leave(self, path: Path) -> None:
         """Its worker is gone: what it counted last goes into the next report."""
         if (file := self._file(path)) is not None:
-            file.take(self._left, all_of_it=True)
+            for _ in file.take(self._left, all_of_it=True):
+                pass
             file.close()
             del self._files[path]
 
@@ -108,13 +129,16 @@ class _File:
         self._bytes.release()
         self._map.close()
 
-    def take(self, into: Sections, *, all_of_it: bool) -> None:
+    def take(self, into: Sections, *, all_of_it: bool) -> Iterator[None]:
+        """Stops for a moment every now and then; each series is told whole."""
         for base, kind, labels, after in names_in(self._map, self._at):
             self._at = after
             if kind in (CALL, ENDPOINT):
                 self._series.append(_Series(base, kind, labels))
         cells = self._cells
-        for series in self._series:
+        for number, series in enumerate(self._series):
+            if number % _STRIDE == _STRIDE - 1:
+                yield
             if all_of_it or series.is_fresh or cells[series.base] != series.seen[0]:
                 self._take(series, into)
 

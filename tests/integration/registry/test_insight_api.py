@@ -12,8 +12,10 @@ import pytest
 from meshway.histogram import bucket_of
 from meshway.telemetry import Numbers, Row
 from registry.store.insight import sizes
+from tests.parts.conditions import until
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_tokens import bearer
+from tests.parts.valkey import Valkey
 
 _ROUTE = {"hosts": ["cart.example"], "rules": [{"name": "all", "destinations": [{"service": "cart"}]}]}
 
@@ -261,3 +263,27 @@ async def test_who_may_see_one_namespace_is_not_told_the_names_of_others(tmp_pat
         assert (await registry.call("GET", "/v1/insight/services?namespace=bank", None, viewer)).status == 404
         assert (await registry.call("GET", "/v1/insight/services", None, gateway)).status == 403
         assert (await registry.call("GET", "/v1/insight/services")).status == 401
+
+
+async def test_registries_on_one_database_tell_the_same_and_one_of_them_rolls_up(
+    tmp_path: Path, database_url: str, valkey: Valkey
+) -> None:
+    shared = {"database_url": database_url, "redis_url": valkey.url}
+    async with (
+        running_registry(tmp_path / "one", **shared) as one,
+        running_registry(tmp_path / "two", **shared) as two,
+    ):
+        told = report(ago_s=45.0, **USUAL)
+        assert await post(one, told) == 204
+        assert await post(two, told) == 204
+        assert [await calls_of_cart(each) for each in (one, two)] == [70, 70]
+        await until(
+            lambda: one.core.insight.rolling.spans + two.core.insight.rolling.spans > 0, 30, what="a point of 10 s"
+        )
+        assert [await calls_of_cart(each) for each in (one, two)] == [70, 70]
+        assert 0 in (one.core.insight.rolling.spans, two.core.insight.rolling.spans)
+
+
+async def calls_of_cart(registry: RunningRegistry) -> int:
+    edges = (await ask(registry, "topology"))["edges"]
+    return sum(edge["figures"]["calls"] for edge in edges if edge["target"] == "shop/cart")

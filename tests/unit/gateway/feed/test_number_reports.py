@@ -25,29 +25,32 @@ class Wire:
             Unsent(folder / "unsent.reports", self.clock),
             registry=lambda: URL,
             post=self.post,
-            count=lambda: self.counted.pop(0) if self.counted else Sections(),
+            count=self.take,
             wall=self.clock,
             random=lambda: 0.5,
         )
+
+    async def take(self) -> Sections:
+        return self.counted.pop(0) if self.counted else Sections()
 
     async def post(self, url: RegistryUrl, target: str, body: bytes) -> int:
         self.told.append(msgspec.json.decode(body, type=Numbers))
         return self.statuses.pop(0) if self.statuses else 204
 
-    def count(self, rows: int = 1) -> None:
+    async def count(self, rows: int = 1) -> None:
         sections = Sections()
         for number in range(rows):
             key = ("edge", f"shop/service-{number}")
             sections.edges[key] = Row(key, 1)
         self.counted.append(sections)
         self.clock.advance(2.0)
-        self.reports.gather()
+        await self.reports.gather()
 
 
 async def test_reports_follow_each_other_in_time_and_number(tmp_path: Path) -> None:
     wire = Wire(tmp_path)
-    wire.count()
-    wire.count()
+    await wire.count()
+    await wire.count()
     await wire.reports.send()
     first, second = wire.told
     assert (first.sequence, second.sequence, first.boot == second.boot) == (1, 2, True)
@@ -56,8 +59,8 @@ async def test_reports_follow_each_other_in_time_and_number(tmp_path: Path) -> N
 
 async def test_what_is_not_answered_is_sent_again_in_order(tmp_path: Path) -> None:
     wire = Wire(tmp_path, 0, 503)
-    wire.count()
-    wire.count()
+    await wire.count()
+    await wire.count()
     for _ in range(3):
         await wire.reports.send()
     assert [report.sequence for report in wire.told] == [1, 1, 1, 2]
@@ -66,8 +69,8 @@ async def test_what_is_not_answered_is_sent_again_in_order(tmp_path: Path) -> No
 
 async def test_what_the_registry_does_not_understand_is_given_up(tmp_path: Path) -> None:
     wire = Wire(tmp_path, 422)
-    wire.count()
-    wire.count()
+    await wire.count()
+    await wire.count()
     await wire.reports.send()
     assert [report.sequence for report in wire.told] == [1, 2]
     assert wire.reports.refused == 1
@@ -75,7 +78,7 @@ async def test_what_the_registry_does_not_understand_is_given_up(tmp_path: Path)
 
 async def test_many_rows_go_in_several_reports(tmp_path: Path) -> None:
     wire = Wire(tmp_path)
-    wire.count(rows=2 * MOST_ROWS + 1)
+    await wire.count(rows=2 * MOST_ROWS + 1)
     await wire.reports.send()
     assert all(len(report.edges) <= MOST_ROWS for report in wire.told)
     assert sum(len(report.edges) for report in wire.told) == 2 * MOST_ROWS + 1
@@ -84,7 +87,7 @@ async def test_many_rows_go_in_several_reports(tmp_path: Path) -> None:
 
 async def test_nothing_counted_is_no_report(tmp_path: Path) -> None:
     wire = Wire(tmp_path)
-    wire.reports.gather()
+    await wire.reports.gather()
     assert len(wire.reports.unsent) == 0
 
 
