@@ -27,7 +27,7 @@ LEAST: Final = 0.9  # of what honest callers have alone
 CEILING: Final = 512 << 20  # bytes of a worker
 GONE_S: Final = 60.0
 LEFT: Final = 4 * CONNECTIONS  # descriptors of a worker after honest callers
-ALONE_S: Final = 1.0
+ALONE_S: Final = 2.0
 SETTLED_S, LOOK_S, QUIET = 10.0, 0.5, 0.1  # of a core
 
 

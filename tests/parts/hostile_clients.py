@@ -21,6 +21,7 @@ LARGE: Final = 64_000_000  # bytes, asked for by those who take none
 PER_ADDRESS: Final = 900  # below what one address may have
 HELD_S: Final = 2.0  # by one of a flood
 PATIENCE_S: Final = 0.5  # of one of a flood that gets no connection
+ARRIVAL_S: Final = 10.0  # of those who come back
 PAUSE_S: Final = 0.1  # before the next attempt of the same one
 FLOODING: Final = "127.0.1.1"
 
@@ -140,8 +141,10 @@ async def main(kind: str, port: int, count: int, host: str, *, again: bool) -> N
     begun = 0
     gate, attack, run = asyncio.Semaphore(AT_ONCE), Attack(port, host), KINDS[kind]
 
-    async def one() -> None:
+    async def one(number: int) -> None:
         nonlocal begun
+        if again:  # they are not to be ended, and to come back, all at the same time
+            await asyncio.sleep(ARRIVAL_S * number / count)
         await gate.acquire()
         is_begun = False
 
@@ -166,7 +169,7 @@ async def main(kind: str, port: int, count: int, host: str, *, again: bool) -> N
                 return
             await asyncio.sleep(PAUSE_S)
 
-    await asyncio.gather(*(one() for _ in range(count)))
+    await asyncio.gather(*map(one, range(count)))
     print("all cut", flush=True)
 
 
