@@ -11,6 +11,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
+from gateway.upstream import shared_pool
 from meshway.snapshot import Change
 from meshway.tasks import spawn
 from tests.integration.gateway.test_access import OF_BOOKS, policy
@@ -366,3 +367,28 @@ async def test_an_audit_asks_and_refuses_nobody() -> None:
         found.judge.says = no()
         assert (await found.ask())[0] == 200
         assert len(found.judge.asked) == 1
+
+
+async def test_a_judge_who_is_slower_than_the_calls_come_is_asked_so_much_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shared_pool, "MOST_RUNNING", 3)
+    async with bench(asks()) as found:
+        assert (await found.ask())[0] == 200
+        found.judge.holds = asyncio.Event()
+        waiting = [spawn(found.ask(f"/{number}"), name="a call") for number in range(3)]
+        await until(lambda: len(found.judge.asked) == 4)
+        status, _, body = await found.ask("/one-more")
+        assert (status, json.loads(body)["code"]) == (503, "policy_unavailable")
+        found.judge.holds.set()
+        assert [status for status, _, _ in await asyncio.gather(*waiting)] == [200] * 3
+        assert (await found.ask())[0] == 200
+
+
+async def test_a_connection_that_is_old_gives_way_to_a_new_one() -> None:
+    spec = {"targets": [{"service": "judge"}], "connection": {"idle_timeout": "1h", "max_age": "100s"}}
+    async with bench(asks(), document("TrafficPolicy", "p", spec)) as found:
+        for leap_s, count in ((0.0, 1), (60.0, 1), (41.0, 2), (60.0, 2), (41.0, 3)):
+            found.gateway.leap(leap_s)
+            assert (await found.ask())[0] == 200
+            assert len(found.judge.peers) == count, leap_s
