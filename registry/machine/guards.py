@@ -97,8 +97,9 @@ def _confirmed(check: Check, wall: Callable[[], float]) -> Check:
                 403,
                 "confirm_needed",
                 "Confirm who you are",
-                detail=f"the password was given more than {CONFIRMED_S / 60:.0f} min ago",
-                mend="POST /v1/session/confirm with the password or a code, or sign in again: meshway login",
+                detail=f"who you are was not asked within {CONFIRMED_S / 60:.0f} min",
+                mend="POST /v1/session/confirm with the password or a code, or sign in again: meshway login NAME, "
+                "meshway login --sso --confirm; by a browser /v1/session/oidc/start?confirm=true",
             )
 
     return checked
