@@ -58,9 +58,11 @@ def demo(
 
     folder = example_folder()
     where = _where(session, data)
-    where = msgspec.structs.replace(where, edge=edge or where.edge, mesh=gateway or where.mesh)
     client = RegistryClient(msgspec.structs.replace(session, registry=where.registry))
     client.ask("GET", "/v1/health/ready")
+    if session.registry != REGISTRY:
+        where = _by_its_gateways(where, client)
+    where = msgspec.structs.replace(where, edge=edge or where.edge, mesh=gateway or where.mesh)
     Shop(session, client, folder, where, keep=keep).run()
 
 
@@ -199,6 +201,14 @@ def _where(session: Session, data: Path) -> Ready:
         return msgspec.structs.replace(_DEFAULT, registry=session.registry)
     running = RunFolder(data).running()
     return running.ready if running is not None and running.ready is not None else _DEFAULT
+
+
+def _by_its_gateways(where: Ready, client: "RegistryClient") -> Ready:
+    """Where a live gateway of the registry says it listens."""
+    for gateway in client.ask("GET", "/v1/gateways").json()["items"]:
+        if gateway["live"] and gateway["edge"] and gateway["mesh"]:
+            return msgspec.structs.replace(where, edge=gateway["edge"], mesh=gateway["mesh"])
+    return where
 
 
 def free_port() -> int:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+import pytest
 from dnslib import DNSRecord
 
 from tests.parts.command import meshway
@@ -213,9 +214,11 @@ def test_demo_without_a_mesh_tells_how_to_start_one(tmp_path: Path) -> None:
     assert "meshway up" in refused.err
 
 
-def test_demo_opens_the_book_shop_at_the_edge(start_mesh: StartMesh) -> None:
+@pytest.mark.parametrize("by", ["data", "registry"])
+def test_demo_opens_the_book_shop_at_the_edge(start_mesh: StartMesh, by: str) -> None:
     mesh = start_mesh()
-    demo = Process(python("-m", "meshway.cli.main", "demo", "--data", str(mesh.data)), mesh.folder / "demo.out")
+    named = ["--data", str(mesh.data)] if by == "data" else ["--registry", mesh.registry]
+    demo = Process(python("-m", "meshway.cli.main", "demo", *named), mesh.folder / "demo.out")
     page = f"{mesh.edge}/productpage"
     try:
         wait_until(lambda: page in demo.text(), 60, what="the page's address")
