@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from meshway.passwords import Cost, nobody
+from registry.rights import accounts
 from tests.parts.registry import RunningRegistry, running_registry
 
 
@@ -12,3 +14,11 @@ from tests.parts.registry import RunningRegistry, running_registry
 async def registry(tmp_path: Path) -> AsyncIterator[RunningRegistry]:
     async with running_registry(tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Still argon2id, at the least it may cost: as people's are hashed, these tests would take a core half a minute."""
+    cheap = Cost(64, 1)
+    monkeypatch.setattr(accounts, "OF_PEOPLE", cheap)
+    monkeypatch.setattr(accounts, "_NOBODY", nobody(cheap))

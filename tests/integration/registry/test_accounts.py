@@ -20,6 +20,7 @@ from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_tokens import bearer
 
 OTHER = "staple battery horse correct"
+pytestmark = pytest.mark.usefixtures("cheap_passwords")
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ async def test_a_hash_is_computed_for_unknown_names_too(
     monkeypatch.setattr(passwords, "is_right", counted)
     for name in ("ann", "off", "new", "nobody", ""):
         assert (await Browser(strict).sign_in(name, "wrong horse battery")).status == 401
-    assert costs == ["$argon2id$v=19$m=65536,t=3,p=1"] * 5
+    assert costs == ["$argon2id$v=19$m=64,t=1,p=1"] * 5, "as a right one would cost"
 
 
 async def test_codes_of_an_app_are_asked_for_and_taken_once(strict: RunningRegistry) -> None:

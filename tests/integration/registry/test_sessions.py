@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SECONDS = 5.0
 ROUTE = {"spec": {"hosts": ["shop.example"], "rules": [{"destinations": [{"service": "books"}]}]}}
 PLACE = "/v1/namespaces/shop/routes/books"
+pytestmark = pytest.mark.usefixtures("cheap_passwords")
 
 
 @pytest.fixture

@@ -2,8 +2,16 @@
 
 import pytest
 
+from meshway.passwords import OF_PEOPLE, Cost, nobody
 from meshway.problem import Problem
+from registry.rights import accounts
 from registry.rights.accounts import refuse_weak
+
+
+def test_a_persons_password_costs_what_rfc_9106_asks_and_nobodys_as_much() -> None:
+    """§4, the second choice, on one lane."""
+    assert Cost(memory_kib=64 << 10, turns=3) == OF_PEOPLE
+    assert nobody(OF_PEOPLE) == accounts._NOBODY
 
 
 @pytest.mark.parametrize("password", ["correct horse", "täglich größer", "AaBbCcDdEeFf", "ann is my own name too"])
