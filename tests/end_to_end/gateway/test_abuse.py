@@ -24,6 +24,7 @@ from tests.parts.memory import resident_bytes
 
 HOST = "shop.example"
 MIB = 1 << 20
+MOST_HELD = 128 * 1024  # bytes of a worker for one caller who means harm
 CEILING = WorkerSettings().overload.memory
 KINDS = ("slow_head", "slow_body", "never_reading")
 
@@ -172,12 +173,14 @@ async def test_two_thousand_of_a_kind_take_less_than_a_tenth_of_the_throughput(b
         await siege.calls_per_s(2.0)
         before = resident_bytes(siege.pid)
         async with siege.clients(kind, 2_000):
+            await asyncio.to_thread(abuse.settle, siege.pid)  # the service has two thousand connections to accept
             await siege.calls_per_s(2.0)
             taken = await siege.busy(4.0)
             peak = resident_bytes(siege.pid)
         await asyncio.wait_for(siege.wait_until_nobody_is_left(), 90)
         print(f"{kind}: {taken:.3f} of a core, grown by {(peak - before) // MIB} MiB")
         assert peak < CEILING
+        assert peak - before < 2_000 * MOST_HELD
         # Of throughput it would be the same on a machine of one's own; on one that others load, this alone is sure.
         assert taken <= 0.1
 
