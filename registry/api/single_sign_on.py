@@ -53,6 +53,10 @@ class Offered(msgspec.Struct, frozen=True):
     start: str
 
 
+class OfferedPage(msgspec.Struct, frozen=True):
+    items: list[Offered]
+
+
 class GrantWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """grant: that the browser brought. verifier: of the challenge that it began with."""
 
@@ -81,7 +85,7 @@ def single_sign_on_router(core: Core) -> APIRouter:
         query_of(request.url.query, frozenset())
         offered, home = ([], "") if desk is None else (desk.offered(), desk.url)
         items = [Offered(one.name, one.title or one.name, f"{home}{START}?provider={one.name}") for one in offered]
-        return answer({"items": items})
+        return answer(OfferedPage(items))
 
     @router.get(START)
     async def start(request: Request) -> Response:

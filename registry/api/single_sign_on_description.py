@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from registry.api import single_sign_on
 from registry.api.single_sign_on import GrantWanted, SignedIn
@@ -10,9 +10,6 @@ from registry.manners.openapi import Operation, Parameter
 from registry.rights.single_sign_on import CALLBACK
 
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
-_ITEMS: Final[dict[str, Any]] = {
-    "type": "object", "required": ["items"], "properties": {"items": {"type": "array"}},
-}  # fmt: skip
 _PROVIDER: Final = Parameter(name="provider", about="Its name; may be left out where there is one.")
 
 
@@ -25,7 +22,7 @@ def single_sign_on_operations() -> list[Operation]:
             tag="rights",
             about="The OpenID providers where people may sign in.",
             right="open",
-            answers={200: _ITEMS},
+            answers={200: single_sign_on.OfferedPage},
         ),
         Operation(
             method="GET",

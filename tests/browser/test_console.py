@@ -168,7 +168,7 @@ def test_what_others_register_appears_by_itself(shop: Mesh, tab: Tab) -> None:
     tab.open("/services")
     expect(tab.page.get_by_text("Live")).to_be_visible()
     shop.register("newcomer", "newcomer-1", 9400, ttl_s=3600)
-    expect(tab.page.get_by_role("link", name="newcomer")).to_be_visible(timeout=10_000)
+    expect(tab.page.get_by_role("link", name="newcomer")).to_be_visible()
 
 
 def test_a_policy_is_published_after_its_difference_was_shown_and_taken_back(shop: Mesh, tab: Tab) -> None:
@@ -324,5 +324,5 @@ def test_values_stay_while_the_registry_is_away_and_come_back(shop: Mesh, browse
     expect(tab.page.get_by_role("row").filter(has_text="books-1")).to_be_visible()
     tab.page.context.set_offline(False)
     tab.page.evaluate("window.dispatchEvent(new Event('online'))")
-    expect(tab.page.get_by_role("row").filter(has_text="books-3")).to_be_visible(timeout=30_000)
+    expect(tab.page.get_by_role("row").filter(has_text="books-3")).to_be_visible()
     tab.page.context.close()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.parts.processes import ROOT
 
@@ -20,6 +20,10 @@ BUILT: Final = ROOT / "admin_ui" / "dist" / "index.html"
 # WCAG 2.2, levels A and AA.
 _TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 _ARGUMENTS: Final = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+
+
+PATIENCE_MS: Final = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def missing() -> str:
@@ -40,11 +44,12 @@ def warn_if_missing() -> str:
 @dataclass
 class Tab:
     """A page of a context of its own. faults: errors of the console, of its scripts and of its Content-Security-Policy,
-    and answers that were refused, as they came."""
+    and answers that were refused, as they came. link: of the first admin, where one was set up in it."""
 
     page: Page
     base: str
     faults: list[str] = field(default_factory=list)
+    link: str = ""
 
     def open(self, path: str) -> None:
         self.page.goto(self.base + path)
@@ -77,7 +82,7 @@ def open_tab(browser: Browser, base: str, *, dark: bool = False, language: str =
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab = Tab(context.new_page(), base)
     page, faults = tab.page, tab.faults
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.on("pageerror", lambda error: faults.append(f"error: {error}"))
     page.on("console", lambda said: faults.append(f"console: {said.text}") if said.type == "error" else None)
     page.on("response", lambda answer: faults.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)

@@ -23,6 +23,7 @@ export class ApiProblem extends Error {
 
 let csrf = ''
 let onSignedOut: () => void = () => {}
+let onConfirmNeeded: () => void = () => {}
 
 /** From `/v1/session`: sent with every write. */
 export function setCsrf(token: string) {
@@ -32,6 +33,11 @@ export function setCsrf(token: string) {
 /** Called when an answer says that the session is over. */
 export function whenSignedOut(listener: () => void) {
   onSignedOut = listener
+}
+
+/** Called when an answer asks again who one is: the session was left open for long. */
+export function whenConfirmNeeded(listener: () => void) {
+  onConfirmNeeded = listener
 }
 
 const session: Middleware = {
@@ -62,7 +68,9 @@ export async function whole<T>(asked: Promise<Outcome<T>>): Promise<{ data: T | 
   const { response } = outcome
   if (response.ok) return { data: outcome.data, response }
   if (response.status === 401) onSignedOut()
-  throw problemOf(outcome.error, response)
+  const problem = problemOf(outcome.error, response)
+  if (problem.code === 'confirm_needed') onConfirmNeeded()
+  throw problem
 }
 
 function problemOf(body: unknown, response: Response): ApiProblem {

@@ -1,4 +1,5 @@
-import { queryOptions, useSuspenseQuery } from '@tanstack/react-query'
+import { queryOptions } from '@tanstack/react-query'
+import { createContext, useContext } from 'react'
 import { ApiProblem, api, type Schemas, setCsrf, whole } from './client'
 import { keys } from './keys'
 
@@ -14,7 +15,7 @@ export const sessionQuery = queryOptions({
     try {
       const { data, response } = await whole(api.GET('/v1/session'))
       const session = data as Session
-      setCsrf((session as { csrf?: string }).csrf ?? '')
+      setCsrf(session.csrf ?? '')
       return { session, revision: Number(response.headers.get('meshway-revision') ?? 0) }
     } catch (problem) {
       if (problem instanceof ApiProblem && problem.status === 401) return null
@@ -23,11 +24,14 @@ export const sessionQuery = queryOptions({
   },
 })
 
-/** Of whoever is signed in: below the sign-in page there always is somebody. */
-export function useSession() {
-  const { data } = useSuspenseQuery(sessionQuery)
-  if (data === null) throw new ApiProblem(401, 'not_signed_in', 'Not signed in')
-  return data.session
+/** Given by the shell to all that stands below the sign-in page. */
+export const SignedIn = createContext<Session | null>(null)
+
+/** Of whoever is signed in. */
+export function useSession(): Session {
+  const session = useContext(SignedIn)
+  if (session === null) throw new Error('useSession belongs below the shell')
+  return session
 }
 
 /** Whether a right is held in a namespace (`*`: in all of them); the API judges each call again. */
@@ -42,7 +46,7 @@ export function holdsSomewhere(session: Session, right: string): boolean {
 /** What one may do here. isReadOnly: nobody writes now, whatever the rights. */
 export function useRights() {
   const session = useSession()
-  const isReadOnly = (session as { read_only?: boolean }).read_only === true
+  const isReadOnly = session.read_only === true
   return {
     session,
     isReadOnly,

@@ -1,5 +1,4 @@
 import { Button, Group } from '@mantine/core'
-import { notifications } from '@mantine/notifications'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
@@ -44,7 +43,6 @@ export function DocumentEditor({ kind, namespace, name, published, etag }: Props
     onSuccess: async (document) => {
       await client.invalidateQueries({ queryKey: ['documents', kind] })
       await client.invalidateQueries({ queryKey: ['revisions'] })
-      notifications.show({ message: t('editor.published', { name: document.metadata.name }) })
       compare.reset()
       await navigate({
         to: '/policies/$kind/$namespace/$name',
@@ -105,6 +103,7 @@ export function DocumentEditor({ kind, namespace, name, published, etag }: Props
         lines={lines}
       />
       {problem && <Problem problem={told(problem)} />}
+      {publish.data && <p role="status">{t('editor.published', { name: publish.data.metadata.name })}</p>}
       <Group gap="sm">
         <NeedsButton
           may={mayWrite && !isReadOnly}

@@ -2,16 +2,14 @@ import { Button, Group, Modal, NativeSelect, NumberInput, TextInput } from '@man
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { api, type Schemas, take } from '../api/client'
+import { api, take } from '../api/client'
 import { keys } from '../api/keys'
+import { OF_THE_MESH, ROLES, type Role } from '../api/people'
 import { CopyCommand } from '../kit/CopyCommand'
 import { Problem, told } from '../kit/Problem'
 
-type Role = Schemas['registry.rights.token.Grant']['role']
-
-const ROLES: Role[] = ['viewer', 'operator', 'editor', 'namespace-admin', 'admin', 'gateway']
-// Held for the whole mesh or not at all.
-const OF_THE_MESH: Role[] = ['admin', 'gateway']
+// Gateways sign in by tokens, people do not hold their role.
+const OF_TOKENS: readonly Role[] = [...ROLES, 'gateway']
 const DAYS = 90
 const DAY_S = 86_400
 
@@ -70,7 +68,7 @@ export function NewToken({ isOpen, close }: { isOpen: boolean; close: () => void
           />
           <NativeSelect
             label={t('tokens.role')}
-            data={ROLES}
+            data={[...OF_TOKENS]}
             value={role}
             onChange={(event) => setRole(event.currentTarget.value as Role)}
           />

@@ -1,31 +1,42 @@
 import { Tabs } from '@mantine/core'
+import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useRights } from '../api/session'
 import { PageHead } from '../kit/PageHead'
+import { Account } from './Account'
+import { Bindings } from './Bindings'
 import { MyRights } from './MyRights'
 import { Tokens } from './Tokens'
+import { Users } from './Users'
 
-/** Who may do what, by which token; and what one may oneself. */
+/** Who may do what: people, their roles, tokens; and one's own account. */
 export function SettingsPage() {
   const { t } = useTranslation()
-  const { maySomewhere } = useRights()
-  const hasTokens = maySomewhere('tokens:read')
+  const { session, may, maySomewhere } = useRights()
+  const all: [string, string, boolean, ReactNode][] = [
+    ['users', t('settings.users'), may('users:read', '*'), <Users key="users" />],
+    ['roles', t('settings.roles'), maySomewhere('bindings:read'), <Bindings key="roles" />],
+    ['tokens', t('settings.tokens'), maySomewhere('tokens:read'), <Tokens key="tokens" />],
+    ['account', t('settings.account'), !!session.user, <Account key="account" />],
+    ['rights', t('settings.rights'), true, <MyRights key="rights" />],
+  ]
+  const shown = all.filter(([, , isOffered]) => isOffered)
   return (
     <>
       <PageHead title={t('nav.settings')} />
-      <Tabs defaultValue={hasTokens ? 'tokens' : 'rights'} keepMounted={false}>
+      <Tabs defaultValue={shown[0]?.[0]} keepMounted={false}>
         <Tabs.List>
-          {hasTokens && <Tabs.Tab value="tokens">{t('settings.tokens')}</Tabs.Tab>}
-          <Tabs.Tab value="rights">{t('settings.rights')}</Tabs.Tab>
+          {shown.map(([id, title]) => (
+            <Tabs.Tab key={id} value={id}>
+              {title}
+            </Tabs.Tab>
+          ))}
         </Tabs.List>
-        {hasTokens && (
-          <Tabs.Panel value="tokens" pt="md">
-            <Tokens />
+        {shown.map(([id, , , content]) => (
+          <Tabs.Panel key={id} value={id} pt="md">
+            {content}
           </Tabs.Panel>
-        )}
-        <Tabs.Panel value="rights" pt="md">
-          <MyRights />
-        </Tabs.Panel>
+        ))}
       </Tabs>
     </>
   )

@@ -1,6 +1,5 @@
 import { Menu, UnstyledButton, useMantineColorScheme } from '@mantine/core'
 import { IconChevronDown } from '@tabler/icons-react'
-import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSession } from '../api/session'
@@ -14,7 +13,6 @@ const THEMES = ['light', 'dark', 'auto'] as const
 export function Account() {
   const { t, i18n } = useTranslation()
   const session = useSession()
-  const client = useQueryClient()
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const [hasKeys, setHasKeys] = useState(areSingleKeysOn)
   return (
@@ -52,10 +50,10 @@ export function Account() {
         >
           {t('shell.singleKeys')}
         </Menu.CheckboxItem>
-        {session.principal.startsWith('user:') && (
+        {session.how && (
           <>
             <Menu.Divider />
-            <Menu.Item onClick={() => void signOut(client)}>{t('shell.signOut')}</Menu.Item>
+            <Menu.Item onClick={() => void signOut(session.principal)}>{t('shell.signOut')}</Menu.Item>
           </>
         )}
       </Menu.Dropdown>

@@ -1,7 +1,8 @@
 import { Button } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
-import { lazy, type ReactNode, Suspense, useRef, useState } from 'react'
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { whenConfirmNeeded } from '../api/client'
 import { Account } from './Account'
 import { Banners } from './Banners'
 import { Freshness } from './Freshness'
@@ -13,10 +14,17 @@ import { useShortcuts } from './shortcuts'
 // Loaded when it is first opened: the entry stays within its budget.
 const Palette = lazy(() => import('./Palette').then((module) => ({ default: module.Palette })))
 
+const ConfirmIdentity = lazy(() => import('./ConfirmIdentity').then((one) => ({ default: one.ConfirmIdentity })))
+
 /** Bar, navigation and page: what stays while pages come and go. revision: the head when the session was asked for. */
 export function Frame({ revision, children }: { revision: number; children: ReactNode }) {
   const { t } = useTranslation()
   const [isPaletteOpen, setPaletteOpen] = useState(false)
+  const [isAsked, setAsked] = useState(false)
+  useEffect(() => {
+    whenConfirmNeeded(() => setAsked(true))
+    return () => whenConfirmNeeded(() => {})
+  }, [])
   const page = useRef<HTMLElement>(null)
   useShortcuts({ openPalette: () => setPaletteOpen(true) })
   return (
@@ -43,6 +51,11 @@ export function Frame({ revision, children }: { revision: number; children: Reac
           {children}
         </main>
       </div>
+      {isAsked && (
+        <Suspense>
+          <ConfirmIdentity close={() => setAsked(false)} />
+        </Suspense>
+      )}
       {isPaletteOpen && (
         <Suspense>
           <Palette isOpen close={() => setPaletteOpen(false)} />

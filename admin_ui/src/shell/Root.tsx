@@ -1,12 +1,16 @@
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { type ErrorComponentProps, Link, Outlet, useRouterState } from '@tanstack/react-router'
+import { lazy, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
-import { sessionQuery } from '../api/session'
+import { SignedIn, sessionQuery } from '../api/session'
 import { Loading } from '../kit/Panel'
 import { Problem, told } from '../kit/Problem'
 import { Frame } from './Frame'
-import { SignInPage } from './SignInPage'
+
+// Whoever is signed in does not load these.
+const SignInPage = lazy(() => import('./SignInPage').then((one) => ({ default: one.SignInPage })))
+const NewPasswordPage = lazy(() => import('./NewPasswordPage').then((one) => ({ default: one.NewPasswordPage })))
 
 /** Asks who is signed in before anything else; nobody sees a page, or its address change, before that is known. */
 export function Root() {
@@ -24,11 +28,19 @@ export function Root() {
       </main>
     )
   }
-  if (asked.data === null) return <SignInPage />
+  if (asked.data === null || asked.data.session.user?.must_change) {
+    return (
+      <Suspense fallback={<Loading height={80} />}>
+        {asked.data === null ? <SignInPage /> : <NewPasswordPage />}
+      </Suspense>
+    )
+  }
   return (
-    <Frame revision={asked.data.revision}>
-      <Outlet />
-    </Frame>
+    <SignedIn value={asked.data.session}>
+      <Frame revision={asked.data.revision}>
+        <Outlet />
+      </Frame>
+    </SignedIn>
   )
 }
 

@@ -1,6 +1,5 @@
 import { Button, PasswordInput, TextInput } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { setUp, signIn } from '../api/signing'
@@ -14,10 +13,9 @@ import { Chooser } from './Chooser'
 export function SetupPage() {
   const { t } = useTranslation()
   const client = useQueryClient()
-  const navigate = useNavigate()
   const [token] = useState(() => {
     const text = decodeURIComponent(window.location.hash.slice(1))
-    window.history.replaceState(null, '', '/setup')
+    if (text) window.history.replaceState(null, '', '/setup')
     return text
   })
   const [name, setName] = useState('admin')
@@ -33,9 +31,9 @@ export function SetupPage() {
     setBusy(true)
     setError(null)
     try {
-      await setUp(token, name.trim(), password)
-      await signIn(client, name.trim(), password, '')
-      await navigate({ to: '/' })
+      const named = await setUp(token, name.trim(), password)
+      await signIn(client, named, password, '')
+      window.location.assign('/')
     } catch (problem) {
       setError(problem)
     } finally {
