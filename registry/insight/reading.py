@@ -6,7 +6,9 @@ reports are read at one moment, and points that a coarser one holds too are left
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from meshway.telemetry import ROUTES, Key, Row, Rows
@@ -14,9 +16,10 @@ from registry.insight.ingest import SLOT_S
 from registry.insight.packing import unpack, unpack_sections
 from registry.insight.rolling import HOUR_S, KEPT_S, STEPS_S, add_all
 from registry.store.insight import PointKey, point_value, points_within, reports_within, uses
+from registry.store.interface import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from registry.store.insight import InsightStore
 
@@ -25,6 +28,8 @@ _MOST_CACHED: Final = 100_000
 # What was added up for one who asked, as long as nothing came to it; and reports of the last seconds.
 _MOST_SUMS: Final = 24
 _MOST_REPORTS: Final = 200
+_AT_ONCE: Final = 2
+_TURN_S: Final = 10.0
 
 
 class Piece(NamedTuple):
@@ -70,6 +75,7 @@ class Reading:
         self.kept_s = kept_s
         self._cached: OrderedDict[PointKey, list[Row]] = OrderedDict()
         self._cached_rows = 0
+        self._places = asyncio.Semaphore(_AT_ONCE)
         self._sums: OrderedDict[tuple[str, tuple[object, ...]], Rows] = OrderedDict()
         self._reports: OrderedDict[tuple[str, str, int], dict[str, list[Row]]] = OrderedDict()
 
@@ -78,6 +84,10 @@ class Reading:
     ) -> Rows:
         """Of a section, added up. key_of: what is added under one key; None: what is left out. first, end: seconds
         since 1970, taken to the steps that are still kept. Raises StoreUnavailable."""
+        async with self._turn():
+            return await self._rows(section, first, end, key_of)
+
+    async def _rows(self, section: str, first: float, end: float, key_of: Callable[[Key], Key | None]) -> Rows:
         found = await self._find(section, first, end, HOUR_S)
         coarse = [each for each in found.points if each.key.step_s > SLOT_S]
         fine = [each for each in found.points if each.key.step_s == SLOT_S]
@@ -89,8 +99,22 @@ class Reading:
 
     async def timed(self, section: str, first: float, end: float, coarsest_s: int) -> list[Timed]:
         """Of a section, by time, in no order. coarsest_s: the longest time that may be taken as one."""
-        found = await self._find(section, first, end, coarsest_s)
+        async with self._turn():
+            found = await self._find(section, first, end, coarsest_s)
         return [Timed(part.at, part.rows) for part in (*found.points, *found.reports)]
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """A long span is the work of seconds: not many at once, so that the rest of the registry has its share."""
+        try:
+            async with asyncio.timeout(_TURN_S):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise StoreUnavailable("too much is asked at once") from error
+        try:
+            yield
+        finally:
+            self._places.release()
 
     async def _find(self, section: str, first: float, end: float, coarsest_s: int) -> _Found:
         pieces = pieces_of(first, end, self.wall(), coarsest_s, self.kept_s())

@@ -1,8 +1,17 @@
+import asyncio
 import random
+from collections.abc import Sequence
 from itertools import pairwise
 
+import pytest
+
+from meshway.tasks import spawn
+from registry.insight import reading
 from registry.insight.reading import finest_step_s, pieces_of
 from registry.insight.rolling import KEPT_S
+from registry.store.interface import StoreUnavailable
+from registry.store.steps import Row, Step
+from tests.parts.conditions import until
 
 NOW = 1_800_000_000.0
 KEPT = {step_s: float(kept_s) for step_s, kept_s in KEPT_S.items()}
@@ -41,3 +50,36 @@ def test_pieces_cover_the_span_without_gap_and_overlap() -> None:
             assert piece.first % piece.step_s == 0 == piece.end % piece.step_s
             assert piece.first < piece.end
         assert all(a.end == b.first for a, b in pairwise(pieces))
+
+
+class SlowStore:
+    """Answers when it is let."""
+
+    def __init__(self) -> None:
+        self.goes_on = asyncio.Event()
+        self.asked = 0
+
+    async def read(self, steps: Sequence[Step]) -> list[list[Row]]:
+        self.asked += 1
+        await self.goes_on.wait()
+        return [[] for _ in steps]
+
+    async def do(self, steps: Sequence[Step]) -> list[list[Row]]:
+        raise AssertionError("nothing is written")
+
+    async def close(self) -> None: ...
+
+
+async def test_not_many_questions_are_worked_on_at_once_and_who_waits_too_long_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "_TURN_S", 0.05)
+    store = SlowStore()
+    asked = reading.Reading(store, lambda: NOW)
+    two = [spawn(asked.rows("edges", NOW - 60, NOW), name="question") for _ in range(2)]
+    await until(lambda: store.asked == 2)
+    with pytest.raises(StoreUnavailable, match="too much is asked at once"):
+        await asked.timed("edges", NOW - 60, NOW, 10)
+    store.goes_on.set()
+    assert await asyncio.gather(*two) == [{}, {}]
+    assert await asked.timed("edges", NOW - 60, NOW, 10) == []
