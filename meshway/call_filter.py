@@ -1,8 +1,8 @@
 """Filters of calls, as people write them: `service:reviews status>=500 flag:UF latency>300ms path:/cart*`; pure.
 
-The same for kept requests, tap and the console. All terms must hold; `-` or `!` before one turns it round. A word without a
-field is looked for in authority and path. Texts are compared whole, with `*` for anything; a service, route or source
-may leave out its namespace. Quotes hold spaces.
+The same for kept requests, tap and the console. All terms must hold; `-` or `!` before one turns it round. A word
+without a field is looked for in authority and path. Texts are compared whole, with `*` for anything; a service, route
+or source may leave out its namespace. Quotes hold spaces.
 """
 
 import re
