@@ -41,7 +41,7 @@ from registry.machine.surface import Surface
 from registry.machine.table import machine_routes
 from registry.manners.openapi import describe, methods_by_path
 from registry.manners.places import Caps
-from registry.rights.users import LINK_S
+from registry.people.users import LINK_S
 from registry.settings import StartRefused
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from meshway.model.trust_bundle import TrustBundle
     from registry.encryption import Encryption
-    from registry.rights.users import LinkMade
+    from registry.people.users import LinkMade
     from registry.settings import RegistrySettings
     from registry.view.view import View
 

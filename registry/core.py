@@ -28,6 +28,9 @@ from registry.documents.differences import document_changes
 from registry.documents.documents import Documents
 from registry.documents.reading import read_change, rows_of
 from registry.documents.secret_frames import SecretFrames
+from registry.federation.federation import Federation
+from registry.federation.issued_tokens import IssuedTokens
+from registry.federation.single_sign_on import SingleSignOn
 from registry.feed.feed import Feed
 from registry.identity.identity import Identity
 from registry.identity.kubernetes import TokenReviews
@@ -43,31 +46,28 @@ from registry.leases.self_preservation import SelfPreservation
 from registry.leases.veto import SweepVeto
 from registry.limits.books import MemoryBooks
 from registry.live.memory import MemoryBus, MemoryLive
+from registry.people.accounts import Accounts
+from registry.people.keeping import PeopleKeeping
+from registry.people.preferences import Preferences
+from registry.people.session_callers import SessionCallers
+from registry.people.sessions import Sessions
+from registry.people.throttle import Throttle
+from registry.people.users import Users
 from registry.questions import Questions
 from registry.revisions.acts import Actor, Noted
 from registry.revisions.following import Following
 from registry.revisions.recovery import Recovery
 from registry.revisions.retention import Retention
 from registry.revisions.revisions import Revisions
-from registry.rights.accounts import Accounts
 from registry.rights.bindings import Bindings
 from registry.rights.bootstrap import FILE_NAME, read_bootstrap
 from registry.rights.denials import Denials
-from registry.rights.federation import Federation
 from registry.rights.following import PeopleFollowing
-from registry.rights.issued_tokens import IssuedTokens
-from registry.rights.keeping import PeopleKeeping
-from registry.rights.preferences import Preferences
-from registry.rights.session_callers import SessionCallers
-from registry.rights.sessions import Sessions
-from registry.rights.sign_in import SignIn
-from registry.rights.single_sign_on import SingleSignOn
-from registry.rights.throttle import Throttle
 from registry.rights.tokens import Tokens
-from registry.rights.users import Users
 from registry.rights.workloads import Workloads
 from registry.sealing import new_data_key, read_master_key, sealing_of
 from registry.settings import StartRefused
+from registry.sign_in import SignIn
 from registry.store.interface import DataKeyRecord, StoreUnavailable
 from registry.store.sqlite import SqliteStore
 from registry.view.view import View

@@ -19,12 +19,12 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     """data_dir: the store's folder, made when absent. port 0: a free one. insecure: to bind off loopback without TLS is
     meant.
 
-    trusts_loopback: callers on this machine are admins without a token (registry/rights/sign_in.py); all others sign
+    trusts_loopback: callers on this machine are admins without a token (registry/sign_in.py); all others sign
     in, whatever stands here. bootstrap_token_file: what signs the first admin in; None: made in data_dir.
 
     database_url: a PostgreSQL that several registries share; empty: SQLite in data_dir.
     tls_certificate, tls_key: files, PEM; None: it speaks without TLS.
-    oidc_file: names issuers by whose word people and programs sign in (registry/rights/providers.py); None: nobody.
+    oidc_file: names issuers by whose word people and programs sign in (registry/federation/providers.py); None: nobody.
     kubernetes_api: of the cluster whose service accounts enrol by their tokens; empty: of none. kubernetes_ca_file,
     kubernetes_token_file: by whom that is believed, and what the registry itself asks by.
     master_key_file: what secrets are sealed by; None: made in data_dir, but where registries share a database.

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from registry.api import sessions, users
 from registry.manners.openapi import Operation, Parameter
-from registry.rights.accounts import TotpOffered
+from registry.people.accounts import TotpOffered
+from registry.people.users import UserShown
 from registry.rights.bindings import BindingShown
-from registry.rights.users import UserShown
 
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _OBJECT: Final = {"type": "object"}

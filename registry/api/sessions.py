@@ -13,18 +13,18 @@ from meshway.problem import Problem
 from registry.api.answers import actor_of, answer, caller_of
 from registry.manners.json_text import decoder_of, parse_json
 from registry.manners.query import query_of
-from registry.rights.cookies import cookie_in, csrf_of, end_cookie, set_cookie
-from registry.rights.people import Carrier, How
+from registry.people.cookies import cookie_in, csrf_of, end_cookie, set_cookie
+from registry.people.session_callers import ABSOLUTE_S
+from registry.rights.records import Carrier, How
 from registry.rights.roles import EVERYWHERE
-from registry.rights.session_callers import ABSOLUTE_S
 
 if TYPE_CHECKING:
     from meshway.http1.message import RequestHead
     from registry.core import Core
+    from registry.people.session_callers import Known
+    from registry.people.sessions import Opened
     from registry.rights.caller import Caller
-    from registry.rights.people import User
-    from registry.rights.session_callers import Known
-    from registry.rights.sessions import Opened
+    from registry.rights.records import User
 
 SESSION: Final = "/v1/session"
 SETUP: Final = "/v1/session/setup"

@@ -12,15 +12,15 @@ from msgspec import Meta
 from meshway.http1.query import first_values
 from meshway.problem import Problem, not_found
 from registry.api.answers import answer, problem_answer
+from registry.federation.single_sign_on import CALLBACK, LASTS_S, Refused, SingleSignOn
 from registry.manners.json_text import decoder_of
 from registry.manners.query import query_of
+from registry.people.cookies import set_cookie
 from registry.revisions.acts import Actor
-from registry.rights.cookies import set_cookie
-from registry.rights.single_sign_on import CALLBACK, LASTS_S, Refused, SingleSignOn
 
 if TYPE_CHECKING:
     from registry.core import Core
-    from registry.rights.single_sign_on import Arrived
+    from registry.federation.single_sign_on import Arrived
 
 MANY: Final = "/v1/session/oidc"
 START: Final = "/v1/session/oidc/start"

@@ -6,8 +6,8 @@ from typing import Final
 
 from registry.api import single_sign_on
 from registry.api.single_sign_on import GrantWanted, SignedIn
+from registry.federation.single_sign_on import CALLBACK
 from registry.manners.openapi import Operation, Parameter
-from registry.rights.single_sign_on import CALLBACK
 
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _PROVIDER: Final = Parameter(name="provider", about="Its name; may be left out where there is one.")

@@ -11,16 +11,16 @@ from msgspec import Meta
 
 from meshway.model.document import LABEL_PATTERN, Label
 from registry.api.answers import actor_of, answer, caller_of
+from registry.federation.federation import PERSON
 from registry.manners.json_text import decoder_of
 from registry.manners.query import query_of
-from registry.rights.accounts import refuse_weak
+from registry.people.accounts import refuse_weak
+from registry.people.sessions import SessionShown
+from registry.people.users import LinkMade, UserShown
 from registry.rights.bindings import BindingShown
-from registry.rights.federation import PERSON
-from registry.rights.people import Subject, SubjectKind, principal_of
+from registry.rights.records import Subject, SubjectKind, principal_of
 from registry.rights.roles import EVERYWHERE, Role
-from registry.rights.sessions import SessionShown
 from registry.rights.token import Grant
-from registry.rights.users import LinkMade, UserShown
 
 if TYPE_CHECKING:
     from registry.core import Core

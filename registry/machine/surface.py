@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from registry.machine.routes import Routes
     from registry.manners.places import Caps
     from registry.rights.caller import Caller
-    from registry.rights.sign_in import SignIn
+    from registry.sign_in import SignIn
 
 BODY_LIMIT: Final = 1 << 20
 APPLY_LIMIT: Final = 16 << 20

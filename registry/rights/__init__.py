@@ -1,1 +1,1 @@
-"""Who may do what: roles and their rights, tokens, and how a caller signs in."""
+"""Who may do what: roles and their rights, tokens, and the bindings of people."""

@@ -9,7 +9,7 @@ import msgspec
 from meshway.problem import FieldError, Problem, invalid_request, not_found
 from registry.revisions.draft import OfPeople
 from registry.rights.last_admin import count_admins, keep_an_admin
-from registry.rights.people import BINDING, USER, Binding, SubjectKind, User, encode, read, read_all
+from registry.rights.records import BINDING, USER, Binding, SubjectKind, User, encode, read, read_all
 from registry.rights.token import Scope
 from registry.rights.tokens import refuse_beyond
 

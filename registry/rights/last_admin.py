@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshway.problem import Problem
-from registry.rights.people import BINDING, USER, admins_in
+from registry.rights.records import BINDING, USER, admins_in
 from registry.rights.token import live_admins
 
 if TYPE_CHECKING:

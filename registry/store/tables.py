@@ -207,7 +207,7 @@ TOKENS: Final = Table(
     Column("revoked_by", Text, nullable=True),
 )
 
-# People who sign in (registry/rights/people.py). kind: user, binding, session, seen, link. version: one more with each
+# People who sign in (registry/rights/records.py). kind: user, binding, session, seen, link. version: one more with each
 # write of the row, so that an older state never takes a younger one's place. value: msgpack; NULL: it is gone. until:
 # seconds since 1970 from which on it counts for nothing and is forgotten; NULL: it stays.
 PEOPLE: Final = Table(

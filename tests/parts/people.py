@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from registry.people.cookies import PLAIN_NAME
 from registry.revisions.acts import Actor
 from registry.rights.caller import TRUSTED
-from registry.rights.cookies import PLAIN_NAME
 from registry.rights.token import Grant
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from registry.machine.request import Outlet, Reply, Request
 from registry.machine.routes import Routes
 from registry.machine.surface import Surface
 from registry.manners.places import Caps
-from registry.rights.sign_in import SignIn
 from registry.settings import RegistrySettings
+from registry.sign_in import SignIn
 from tests.parts.registry_wire import RecordingTransport
 
 if TYPE_CHECKING:

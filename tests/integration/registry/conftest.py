@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from meshway.passwords import Cost, nobody
-from registry.rights import accounts
+from registry.people import accounts
 from tests.parts.registry import RunningRegistry, running_registry
 
 

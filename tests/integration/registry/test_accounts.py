@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from meshway import passwords
-from registry.rights.totp import STEP_S, code_at
-from registry.rights.users import LINK_S
+from registry.people.totp import STEP_S, code_at
+from registry.people.users import LINK_S
 from tests.parts.people import PASSWORD, Browser, made_user, signed_in
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_tokens import bearer

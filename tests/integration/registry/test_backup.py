@@ -20,7 +20,7 @@ from registry.backup.taking import held_by_store, take_backup
 from registry.revisions.acts import Actor, Noted
 from registry.revisions.draft import OfPeople
 from registry.rights.caller import TRUSTED
-from registry.rights.people import Binding, User
+from registry.rights.records import Binding, User
 from registry.rights.token import Grant
 from registry.store.audit import forget_audit
 from registry.store.interface import Batch

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from meshway.identity import Principal
-from registry.rights.cookies import PLAIN_NAME
+from registry.people.cookies import PLAIN_NAME
 from tests.parts.people import ROOT, SAME_ORIGIN, bound
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_tokens import bearer

@@ -13,9 +13,9 @@ import pytest
 
 from meshway.identity import Principal
 from registry.machine.guards import CONFIRMED_S
-from registry.rights.cookies import PLAIN_NAME, SECURE_NAME
-from registry.rights.people import SESSION, Session, encode, read_items
-from registry.rights.sessions import MAX_OF_ONE
+from registry.people.cookies import PLAIN_NAME, SECURE_NAME
+from registry.people.sessions import MAX_OF_ONE
+from registry.rights.records import SESSION, Session, encode, read_items
 from registry.store.interface import PeopleRecord
 from tests.parts.conditions import until
 from tests.parts.people import PASSWORD, SAME_ORIGIN, Browser, bound, made_user, signed_in

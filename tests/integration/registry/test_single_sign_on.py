@@ -20,10 +20,10 @@ import pytest
 from meshway.issuers import key_sources
 from meshway.issuers.link import IssuerLink
 from meshway.outbound.connection import PlainError
+from registry.federation.single_sign_on import GRANT_S, LASTS_S
 from registry.revisions.acts import Actor
 from registry.rights.caller import TRUSTED
 from registry.rights.roles import Role
-from registry.rights.single_sign_on import GRANT_S, LASTS_S
 from registry.rights.token import Grant
 from tests.parts.conditions import until
 from tests.parts.identity_provider import CLIENT, IdentityProvider

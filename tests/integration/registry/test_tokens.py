@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from registry.people.keeping import PeopleKeeping
 from registry.revisions.draft import OfPeople
 from registry.rights import tokens
 from registry.rights.caller import TRUSTED
-from registry.rights.keeping import PeopleKeeping
 from registry.store.interface import TokenRecord
 from tests.parts.conditions import until
 from tests.parts.registry import RunningRegistry, running_registry

@@ -15,11 +15,14 @@ from meshway.identity import Principal
 from meshway.passwords import OF_PEOPLE, PasswordWork, nobody
 from meshway.problem import FieldError, Problem, invalid_request, soon
 from meshway.sealing import SealBroken
+from registry.people.cookies import csrf_of, new_text
+from registry.people.sessions import SHOWN_ID, Opened, end_sessions_of, held_now, wrong_credentials
+from registry.people.totp import new_secret, shown_secret, step_of, uri_of
+from registry.people.users import end_links_of
 from registry.revisions.acts import Actor
 from registry.revisions.draft import OfPeople
 from registry.rights.bindings import put_binding, told
-from registry.rights.cookies import csrf_of, new_text
-from registry.rights.people import (
+from registry.rights.records import (
     LINK,
     SESSION,
     USER,
@@ -31,21 +34,18 @@ from registry.rights.people import (
     encode,
     read,
 )
-from registry.rights.sessions import SHOWN_ID, Opened, end_sessions_of, held_now, wrong_credentials
 from registry.rights.token import Grant
-from registry.rights.totp import new_secret, shown_secret, step_of, uri_of
-from registry.rights.users import end_links_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from meshway.sealing import Sealing
+    from registry.people.sessions import Sessions
+    from registry.people.throttle import Throttle
+    from registry.people.users import Users
     from registry.revisions.draft import Draft
     from registry.revisions.revisions import Revisions
-    from registry.rights.people import Carrier
-    from registry.rights.sessions import Sessions
-    from registry.rights.throttle import Throttle
-    from registry.rights.users import Users
+    from registry.rights.records import Carrier
 
 MIN_PASSWORD: Final = 12
 MAX_PASSWORD: Final = 256

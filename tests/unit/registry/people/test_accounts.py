@@ -4,8 +4,8 @@ import pytest
 
 from meshway.passwords import OF_PEOPLE, Cost, nobody
 from meshway.problem import Problem
-from registry.rights import accounts
-from registry.rights.accounts import refuse_weak
+from registry.people import accounts
+from registry.people.accounts import refuse_weak
 
 
 def test_a_persons_password_costs_what_rfc_9106_asks_and_nobodys_as_much() -> None:

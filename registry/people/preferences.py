@@ -9,7 +9,7 @@ import msgspec
 
 from meshway.problem import Problem, invalid_request
 from registry.revisions.draft import OfPeople
-from registry.rights.people import PREFERENCES
+from registry.rights.records import PREFERENCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

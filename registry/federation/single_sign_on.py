@@ -30,16 +30,16 @@ from meshway.issuers.code_flow import (
 from meshway.issuers.logins import SKEW_S, CookieSeal, LoginJar
 from meshway.jwt import TokenFault
 from meshway.problem import Problem, invalid_request, not_found
-from registry.rights.federation import PERSON, principal_of
+from registry.federation.federation import PERSON, principal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from meshway.issuers.code_flow import CodeFlow
     from meshway.sealing import Sealing
-    from registry.rights.federation import Federation
-    from registry.rights.providers import Provider
-    from registry.rights.sessions import Opened, Sessions
+    from registry.federation.federation import Federation
+    from registry.federation.providers import Provider
+    from registry.people.sessions import Opened, Sessions
     from registry.rights.token import Grant
 
 CALLBACK: Final = "/v1/session/oidc/callback"

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from meshway.problem import Problem, not_found, soon
+from registry.people.cookies import csrf_of, new_text
+from registry.people.session_callers import ABSOLUTE_S, IDLE_S
 from registry.revisions.acts import Actor
 from registry.revisions.draft import OfPeople
-from registry.rights.cookies import csrf_of, new_text
-from registry.rights.people import (
+from registry.rights.records import (
     BINDING,
     SESSION,
     USER,
@@ -23,16 +24,15 @@ from registry.rights.people import (
     read,
     read_items,
 )
-from registry.rights.session_callers import ABSOLUTE_S, IDLE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from meshway.identity import Principal
+    from registry.people.session_callers import SessionCallers
     from registry.revisions.draft import Draft
     from registry.revisions.revisions import Revisions
-    from registry.rights.people import Carrier, How
-    from registry.rights.session_callers import SessionCallers
+    from registry.rights.records import Carrier, How
     from registry.rights.token import Grant
     from registry.view.view import View
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from registry.rights.people import Binding, SubjectKind, User, admins_in, by_subject, encode, read, read_all
+from registry.rights.records import Binding, SubjectKind, User, admins_in, by_subject, encode, read, read_all
 from registry.rights.roles import Role
 from registry.rights.token import Grant
 from registry.store.interface import PeopleRecord

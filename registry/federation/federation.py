@@ -18,15 +18,15 @@ from meshway.issuers.provider import REFRESH_S, set_name
 from meshway.jwt import TokenFault
 from meshway.outbound.guard import guarded_dial
 from meshway.settings import SettingError
-from registry.rights.people import MAX_SUBJECT
-from registry.rights.providers import read_providers, secret_of
+from registry.federation.providers import read_providers, secret_of
+from registry.rights.records import MAX_SUBJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from meshway.issuers.key_sources import Published
-    from registry.rights.providers import Provider
+    from registry.federation.providers import Provider
 
 PERSON: Final = "sso"
 MAX_NAME: Final = 200

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from meshway.problem import Problem, not_found
+from registry.people.sessions import end_sessions_of
 from registry.revisions.draft import OfPeople
 from registry.rights.last_admin import count_admins, keep_an_admin
-from registry.rights.people import (
+from registry.rights.records import (
     BINDING,
     LINK,
     USER,
@@ -26,7 +27,6 @@ from registry.rights.people import (
     read_all,
     read_items,
 )
-from registry.rights.sessions import end_sessions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

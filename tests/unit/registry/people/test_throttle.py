@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshway.problem import Problem
-from registry.rights.throttle import FORGET_S, FREE, MAX_WAIT_S, MOST, Throttle, network_of
+from registry.people.throttle import FORGET_S, FREE, MAX_WAIT_S, MOST, Throttle, network_of
 
 
 class Door:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from meshway.jwt import TokenFault
-from registry.rights.federation import principal_of
-from registry.rights.providers import Provider
+from registry.federation.federation import principal_of
+from registry.federation.providers import Provider
 
 
 def principal(claims: dict[str, Any], **fields: Any) -> tuple[str, set[str]]:

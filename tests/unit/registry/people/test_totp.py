@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry.rights.totp import STEP_S, code_at, new_secret, shown_secret, step_of, uri_of
+from registry.people.totp import STEP_S, code_at, new_secret, shown_secret, step_of, uri_of
 
 SECRET = b"12345678901234567890"
 

@@ -25,9 +25,9 @@ from meshway.certificates import CertificateFault
 from meshway.http1.fields import find
 from meshway.identity import Principal
 from meshway.problem import Problem
+from registry.federation.issued_tokens import is_issued
+from registry.people.cookies import BEARER, cookie_in, is_ours
 from registry.rights.caller import NOBODY, TRUSTED, Caller, unauthenticated
-from registry.rights.cookies import BEARER, cookie_in, is_ours
-from registry.rights.issued_tokens import is_issued
 from registry.rights.token import id_of, is_its_own, is_live, scope_of
 from registry.rights.workloads import is_of_workload, is_written_so, void_certificate
 
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
     from meshway.http1.message import RequestHead
     from meshway.peer_certificate import PeerCertificate
+    from registry.federation.issued_tokens import IssuedTokens
+    from registry.people.session_callers import SessionCallers
     from registry.rights.bootstrap import Bootstrap
-    from registry.rights.issued_tokens import IssuedTokens
-    from registry.rights.session_callers import SessionCallers
     from registry.rights.workloads import Workloads
     from registry.store.interface import TokenRecord
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final
 from meshway.issuers.code_flow import KEYS_STALE_S
 from meshway.issuers.provider import set_name
 from meshway.jwt import TokenFault, TokenRules, expiry_of, issuer_of, verify
+from registry.federation.federation import principal_of
 from registry.rights.caller import Caller, unauthenticated
-from registry.rights.federation import principal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from registry.rights.federation import Federation
-    from registry.rights.providers import Provider
+    from registry.federation.federation import Federation
+    from registry.federation.providers import Provider
     from registry.rights.token import Grant
 
 METHOD: Final = "oidc"

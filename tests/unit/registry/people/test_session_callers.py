@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from registry.rights.people import (
+from registry.people.session_callers import ABSOLUTE_S, IDLE_S, SessionCallers
+from registry.rights.records import (
     BINDING,
     SESSION,
     USER,
@@ -17,7 +18,6 @@ from registry.rights.people import (
     digest_of,
     encode,
 )
-from registry.rights.session_callers import ABSOLUTE_S, IDLE_S, SessionCallers
 from registry.rights.token import Grant
 from registry.store.interface import PeopleRecord
 from registry.view.view import SEEN, View

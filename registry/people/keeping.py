@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from meshway.problem import Problem
-from registry.rights.session_callers import IDLE_S
+from registry.people.session_callers import IDLE_S
 from registry.store.interface import StoreUnavailable
 from registry.store.people import forget_people
 from registry.store.tokens import forget_tokens
@@ -18,9 +18,9 @@ from registry.view.view import SEEN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from registry.people.session_callers import SessionCallers
     from registry.revisions.draft import Draft
     from registry.revisions.revisions import Revisions
-    from registry.rights.session_callers import SessionCallers
     from registry.store.interface import Store
     from registry.view.view import View
 

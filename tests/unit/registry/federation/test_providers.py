@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from registry.rights.providers import read_providers
+from registry.federation.providers import read_providers
 from registry.settings import StartRefused
 
 CI = {"name": "ci", "issuer": "https://ci.example", "audiences": ["meshway"]}

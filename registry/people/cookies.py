@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from meshway.http1.fields import find, find_all
 
 if TYPE_CHECKING:
-    from registry.rights.people import Carrier
+    from registry.rights.records import Carrier
 
 SECURE_NAME: Final = "__Host-meshway"
 PLAIN_NAME: Final = "meshway"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry.rights.cookies import cookie_in, csrf_of, end_cookie, is_ours, new_text, set_cookie
+from registry.people.cookies import cookie_in, csrf_of, end_cookie, is_ours, new_text, set_cookie
 from tests.parts.heads import head_of
 
 TEXT = new_text("cookie")

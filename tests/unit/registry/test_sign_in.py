@@ -7,8 +7,8 @@ import pytest
 
 from meshway.problem import Problem
 from registry.rights.bootstrap import Bootstrap
-from registry.rights.sign_in import SignIn, is_loopback_address, is_loopback_name
 from registry.rights.token import Grant, Scope, mint
+from registry.sign_in import SignIn, is_loopback_address, is_loopback_name
 from registry.store.interface import TokenRecord
 from tests.parts.heads import head_of
 

@@ -14,7 +14,7 @@ import msgspec
 
 from meshway.identity import Principal
 from registry.rights.caller import Caller
-from registry.rights.people import (
+from registry.rights.records import (
     BINDING,
     SESSION,
     USER,
@@ -31,7 +31,7 @@ from registry.view.view import SEEN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from registry.rights.people import Carrier
+    from registry.rights.records import Carrier
     from registry.rights.token import Grant
     from registry.store.interface import PeopleRecord
 

@@ -1,0 +1,1 @@
+"""Issuers outside the mesh that are believed: people who sign in there, and bearers of their tokens."""
