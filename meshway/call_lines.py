@@ -38,7 +38,7 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     protocol: str = ""
     policy: str = ""
     detail: str = ""
-    attempts_detail: list[dict[str, Any]] = []
+    attempts_detail: tuple[dict[str, Any], ...] = ()
     node: str = ""
 
     @property
@@ -54,7 +54,7 @@ class CallsTold(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     boot: str
     sequence: int
-    calls: Annotated[list[CallLine], Meta(max_length=MOST_LINES)]
+    calls: Annotated[tuple[CallLine, ...], Meta(max_length=MOST_LINES)]
 
 
 class TapQuestion(msgspec.Struct, frozen=True, kw_only=True):

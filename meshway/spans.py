@@ -38,7 +38,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ended_s: float
     error: bool = False
     attributes: dict[str, Attribute] = {}
-    events: list[SpanEvent] = []
+    events: tuple[SpanEvent, ...] = ()
     node: str = ""
 
 
@@ -49,4 +49,4 @@ class SpansTold(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     boot: str
     sequence: int
-    spans: Annotated[list[Span], Meta(max_length=MOST_SPANS)]
+    spans: Annotated[tuple[Span, ...], Meta(max_length=MOST_SPANS)]

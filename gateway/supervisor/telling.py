@@ -124,7 +124,7 @@ class CallTelling:
             return False
         if self._open_lines is None:
             self._sequence += 1
-            told = CallsTold(node=self._node, boot=self._boot, sequence=self._sequence, calls=self._next_lines())
+            told = CallsTold(node=self._node, boot=self._boot, sequence=self._sequence, calls=tuple(self._next_lines()))
             self._open_lines = msgspec.json.encode(told), len(told.calls)
         body, count = self._open_lines
         status = await self._post(url, call_lines.PATH, body)
@@ -170,7 +170,7 @@ class CallTelling:
         url = self._registry()
         if url is None:
             return False, False
-        body = SpansTold(node=self._node, boot=self._boot, sequence=self._spans_sequence, spans=spans)
+        body = SpansTold(node=self._node, boot=self._boot, sequence=self._spans_sequence, spans=tuple(spans))
         status = await self._post(url, PATH, msgspec.json.encode(body))
         is_taken = 200 <= status < 300
         return is_taken or status in _REFUSED, is_taken

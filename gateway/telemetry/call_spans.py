@@ -56,7 +56,7 @@ def spans_of(
         ended_s=ended + wall_offset,
         error=failed,
         attributes=own,
-        events=events,
+        events=tuple(events),
     )
     return [server, *_attempts(exchange, ended, wall_offset, attributes, server, sent_id)]
 
@@ -119,7 +119,7 @@ def _attempts(
                 ended_s=(ended if is_last else begins[number]) + wall_offset,
                 error=server.error if is_last else True,
                 attributes=about,
-                events=events,
+                events=tuple(events),
             )
         )
     return spans

@@ -39,7 +39,7 @@ def trace_id(registry: Registry, namespace: str) -> str:
     number = next(_SEQUENCE)
     trace_id = f"{TRACE[:24]}{number:08x}"
     failed = line(namespace, "/pay", 503, trace_id=trace_id, request_id=f"request-{number}", policy="RateLimit a/b")
-    told = CallsTold(node="gw-1", boot="boot", sequence=number, calls=[line(namespace, "/fine", 200), failed])
+    told = CallsTold(node="gw-1", boot="boot", sequence=number, calls=(line(namespace, "/fine", 200), failed))
     span = Span(
         trace_id=trace_id,
         span_id="00f067aa0ba902b7",
@@ -49,12 +49,12 @@ def trace_id(registry: Registry, namespace: str) -> str:
         ended_s=100.5,
         error=True,
         attributes={"meshway.route": f"{namespace}/r", "http.response.status_code": 503},
-        events=[SpanEvent(name="answered by policy", at_s=100.25, attributes={"policy": "RateLimit a/b"})],
+        events=(SpanEvent(name="answered by policy", at_s=100.25, attributes={"policy": "RateLimit a/b"}),),
     )
     attempt = msgspec.structs.replace(
-        span, span_id="00f067aa0ba902b8", parent_id=span.span_id, kind="client", events=[]
+        span, span_id="00f067aa0ba902b8", parent_id=span.span_id, kind="client", events=()
     )
-    spans = SpansTold(node="gw-1", boot="boot", sequence=number, spans=[span, attempt])
+    spans = SpansTold(node="gw-1", boot="boot", sequence=number, spans=(span, attempt))
     for path, message in (("/v1/requests", told), ("/v1/spans", spans)):
         answer = registry.client.post(path, content=msgspec.json.encode(message))
         assert answer.status_code == 204, answer.text

@@ -63,7 +63,7 @@ def test_a_span_is_told_as_the_protocol_has_it() -> None:
         ended_s=1_700_000_001.5,
         error=True,
         attributes={"http.response.status_code": 503, "meshway.service": "shop/béta", "a.share": 0.5, "is": True},
-        events=[SpanEvent(name="tried again", at_s=1_700_000_001.0, attributes={"policy": "x" * 300})],
+        events=(SpanEvent(name="tried again", at_s=1_700_000_001.0, attributes={"policy": "x" * 300}),),
     )
     ((_, resource_spans),) = fields(export_request([span, span], "gw-1", "1.2"))
     (_, resource), (_, scoped) = fields(resource_spans)

@@ -15,7 +15,7 @@ def told(sequence: int, *paths: str, node: str = "gw-1", namespace: str = "shop"
     calls = [
         CallLine(time="2026-11-26T12:00:00.000Z", duration_ms=1.0, path=path, route=f"{namespace}/r") for path in paths
     ]
-    return CallsTold(node=node, boot="b", sequence=sequence, calls=calls)
+    return CallsTold(node=node, boot="b", sequence=sequence, calls=tuple(calls))
 
 
 @pytest.fixture

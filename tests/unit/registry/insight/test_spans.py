@@ -7,7 +7,7 @@ def span(trace: str, number: int) -> Span:
 
 
 def told(sequence: int, *spans: Span) -> SpansTold:
-    return SpansTold(node="gw-1", boot="b", sequence=sequence, spans=list(spans))
+    return SpansTold(node="gw-1", boot="b", sequence=sequence, spans=spans)
 
 
 def test_a_trace_has_its_spans_in_the_order_in_which_they_began() -> None:
