@@ -76,6 +76,16 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/explain',
+    component: lazyRouteComponent(() => import('./explain/Page'), 'ExplainPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/certificates',
+    component: lazyRouteComponent(() => import('./certificates/Page'), 'CertificatesPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/audit',
     component: lazyRouteComponent(() => import('./audit/Page'), 'AuditPage'),
   }),

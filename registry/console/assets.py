@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 INDEX: Final = "/index.html"
 # First segments of pages' paths, beside `/` itself; admin_ui/src/routes.tsx has the same, and a test compares them.
-PAGES: Final = frozenset({"services", "routes", "policies", "changes", "gateways", "audit", "settings", "setup"})
+PAGES: Final = frozenset(
+    {
+        "services", "routes", "policies", "changes", "explain", "gateways", "certificates", "audit", "settings",
+        "setup",
+    }
+)  # fmt: skip
 # Inline styles are what the component library sets for sizes it measures; script, which could act, is ours alone.
 _POLICY: Final = (
     b"content-security-policy: default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "

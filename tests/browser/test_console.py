@@ -33,8 +33,8 @@ spec: {timeouts: {attempt: 2s}}
 """
 PAGES = (
     "/", "/services", "/services/default/books", "/services/register", "/routes", "/policies/RateLimit",
-    "/policies/Route/default/books", "/policies/TrafficPolicy/default/+", "/changes", "/gateways", "/audit",
-    "/settings", "/setup", "/services/a/b/nothing-here",
+    "/policies/Route/default/books", "/policies/TrafficPolicy/default/+", "/changes", "/explain", "/gateways",
+    "/certificates", "/audit", "/settings", "/setup", "/services/a/b/nothing-here",
 )  # fmt: skip
 
 
@@ -47,6 +47,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
         mesh.register("books", "books-2", 9082, version="v2", ttl_s=3600)
         mesh.register("cart", "cart-1", 9083, namespace="shop", ttl_s=3600)
         mesh.apply(BOOKS)
+        assert mesh.client.post(f"{mesh.registry}/v1/identity/authority", json={}).status_code == 201
         yield mesh
     finally:
         mesh.close()
@@ -255,8 +256,21 @@ def test_a_document_that_moved_meanwhile_is_not_written_over(shop: Mesh, browser
     tab.page.context.close()
 
 
+def test_a_call_is_explained(tab: Tab) -> None:
+    tab.open("/explain")
+    tab.page.get_by_label("URL").fill("http://books.example/cart")
+    tab.page.get_by_role("button", name="Explain", exact=True).click()
+    expect(tab.page.get_by_role("region", name="Verdict")).to_contain_text("It goes to default/books")
+    expect(tab.page.get_by_role("link", name="RateLimit default/books")).to_be_visible()
+    tab.page.get_by_label("URL").fill("http://nobody.example/")
+    tab.page.get_by_role("button", name="Explain", exact=True).click()
+    expect(tab.page.get_by_role("region", name="Verdict")).to_contain_text("The gateway answers 404")
+    assert tab.axe() == []
+
+
 def test_a_token_is_shown_once_works_and_is_revoked(shop: Mesh, tab: Tab) -> None:
     tab.open("/settings")
+    tab.page.get_by_role("tab", name="Tokens").click()
     tab.page.get_by_role("button", name="New token").click()
     dialog = tab.page.get_by_role("dialog")
     dialog.get_by_role("textbox", name="Name", exact=True).fill("reader")

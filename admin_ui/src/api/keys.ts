@@ -8,6 +8,7 @@ export const keys = {
   documents: (kind: string) => ['documents', kind] as const,
   document: (kind: string, namespace: string, name: string) => ['documents', kind, namespace, name] as const,
   revisions: ['revisions'] as const,
+  signals: (namespace: string) => ['signals', namespace] as const,
   gateways: ['gateways'] as const,
   tokens: ['tokens'] as const,
   audit: ['audit'] as const,

@@ -29,5 +29,10 @@ export function utc(at: number): string {
 }
 
 export function number(value: number, language: string): string {
-  return new Intl.NumberFormat(language).format(value)
+  return new Intl.NumberFormat(language, { maximumSignificantDigits: 3 }).format(value)
+}
+
+/** share: 0 to 1. */
+export function percent(share: number, language: string): string {
+  return new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 }).format(share)
 }

@@ -1,8 +1,10 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
+import { type Signals, signalsQuery } from '../api/insight'
 import { type Service, servicesQuery } from '../api/services'
 import { useRights } from '../api/session'
+import { number, percent } from '../i18n/format'
 import { type Column, DataTable } from '../kit/DataTable'
 import { Empty } from '../kit/Empty'
 import { PageHead } from '../kit/PageHead'
@@ -20,6 +22,7 @@ export function ServicesPage() {
   const namespace = useNamespace()
   const asked = useQuery(servicesQuery(namespace))
   const { session, isReadOnly, maySomewhere } = useRights()
+  const signals = useQuery({ ...signalsQuery(namespace), enabled: maySomewhere('insight:read') })
   const mayRegister = !isReadOnly && (maySomewhere('instances:write') || !!session.service)
   return (
     <>
@@ -34,7 +37,7 @@ export function ServicesPage() {
               command="meshway register books --port 9080"
             />
           ) : (
-            <ServiceTable services={services} />
+            <ServiceTable services={services} signals={signals.data} />
           )
         }
       </Panel>
@@ -42,8 +45,12 @@ export function ServicesPage() {
   )
 }
 
-function ServiceTable({ services }: { services: readonly Service[] }) {
-  const { t } = useTranslation()
+type TableProps = { services: readonly Service[]; signals: Map<string, Signals> | undefined }
+
+/** signals: absent where they may not be read, or are not there yet. */
+function ServiceTable({ services, signals }: TableProps) {
+  const { t, i18n } = useTranslation()
+  const figuresOf = (one: Service) => signals?.get(`${one.metadata.namespace}/${one.metadata.name}`)?.figures
   const navigate = useNavigate()
   const columns: Column<Service>[] = [
     {
@@ -75,6 +82,32 @@ function ServiceTable({ services }: { services: readonly Service[] }) {
       sort: (one) => countsOf(one).passing,
       cell: (one) => `${countsOf(one).passing} / ${countsOf(one).all}`,
     },
+    ...(signals
+      ? [
+          {
+            id: 'rate',
+            title: t('services.rate'),
+            isNumber: true,
+            sort: (one: Service) => figuresOf(one)?.rps ?? 0,
+            cell: (one: Service) => number(figuresOf(one)?.rps ?? 0, i18n.language),
+          },
+          {
+            id: 'errors',
+            title: t('services.errors'),
+            isNumber: true,
+            sort: (one: Service) => figuresOf(one)?.error_share ?? 0,
+            cell: (one: Service) => percent(figuresOf(one)?.error_share ?? 0, i18n.language),
+          },
+          {
+            id: 'p95',
+            title: t('services.p95'),
+            isNumber: true,
+            sort: (one: Service) => figuresOf(one)?.p95_ms ?? 0,
+            cell: (one: Service) =>
+              figuresOf(one)?.calls ? `${number(figuresOf(one)?.p95_ms ?? 0, i18n.language)} ms` : '–',
+          },
+        ]
+      : []),
     {
       id: 'owner',
       title: t('services.owner'),

@@ -1,5 +1,6 @@
 import {
   IconArrowsSplit,
+  IconCertificate,
   IconFileText,
   IconGauge,
   IconHistory,
@@ -7,6 +8,7 @@ import {
   IconRoute,
   IconServer,
   IconSettings,
+  IconStethoscope,
 } from '@tabler/icons-react'
 import type { Session } from '../api/session'
 import { holds, holdsSomewhere } from '../api/session'
@@ -18,13 +20,15 @@ export const PLACES = [
   { to: '/changes', key: 'changes', letter: 'c', icon: IconHistory, right: 'documents:read' },
   { to: '/routes', key: 'routes', letter: 'r', icon: IconRoute, right: 'documents:read' },
   { to: '/policies/$kind', key: 'policies', letter: 'p', icon: IconListCheck, right: 'documents:read' },
+  { to: '/explain', key: 'explain', letter: 'e', icon: IconStethoscope, right: 'calls:explain' },
   { to: '/gateways', key: 'gateways', letter: 'g', icon: IconArrowsSplit, right: 'gateways:read' },
+  { to: '/certificates', key: 'certificates', letter: 'k', icon: IconCertificate, right: 'identity:read' },
   { to: '/audit', key: 'audit', letter: 'a', icon: IconFileText, right: 'audit:read' },
   { to: '/settings', key: 'settings', letter: ',', icon: IconSettings, right: '' },
 ] as const
 
 // Of the whole mesh: holding them in one namespace shows nothing.
-const OF_THE_MESH = new Set(['gateways:read', 'audit:read'])
+const OF_THE_MESH = new Set(['gateways:read', 'audit:read', 'calls:explain', 'identity:read'])
 
 export function placesFor(session: Session) {
   return PLACES.filter(

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { policiesFor, routesTo } from './concerning'
+import type { Document } from './documents'
+
+function document(kind: string, namespace: string, name: string, spec: object): Document {
+  return { kind, metadata: { namespace, name }, spec } as Document
+}
+
+test('policies of the mesh, of the namespace and of the service, widest first', () => {
+  const documents = [
+    document('RateLimit', 'shop', 'own', { targets: [{ service: 'cart' }] }),
+    document('RateLimit', 'shop', 'of-all-in-it', {}),
+    document('RateLimit', 'mesh', 'of-all', {}),
+    document('RateLimit', 'shop', 'another', { targets: [{ service: 'orders' }] }),
+    document('RateLimit', 'bank', 'foreign', { targets: [{ service: 'cart' }] }),
+  ]
+  const found = policiesFor(documents, 'shop', 'cart')
+  expect(found.map((one) => [one.document.metadata.name, one.width])).toEqual([
+    ['of-all', 'mesh'],
+    ['of-all-in-it', 'namespace'],
+    ['own', 'service'],
+  ])
+})
+
+test('Routes lead to a service of their own namespace unless they say another', () => {
+  const routes = [
+    document('Route', 'shop', 'near', {
+      rules: [{ destinations: [{ service: 'cart' }] }, { name: 'b', destinations: [{ service: 'x' }] }],
+    }),
+    document('Route', 'edge', 'far', {
+      rules: [{ name: 'to-cart', destinations: [{ service: 'cart', namespace: 'shop' }] }],
+    }),
+    document('Route', 'bank', 'other', { rules: [{ destinations: [{ service: 'cart' }] }] }),
+  ]
+  expect(routesTo(routes, 'shop', 'cart').map((one) => [one.document.metadata.name, one.rules])).toEqual([
+    ['near', ['0']],
+    ['far', ['to-cart']],
+  ])
+})

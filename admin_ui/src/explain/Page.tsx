@@ -1,0 +1,106 @@
+import { Button, Group, NativeSelect, Textarea, TextInput } from '@mantine/core'
+import { useMutation } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { api, take } from '../api/client'
+import { PageHead } from '../kit/PageHead'
+import { Problem, told } from '../kit/Problem'
+import { Answer } from './Answer'
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+
+type Question = { method: string; url: string; listener: '' | 'edge' | 'mesh'; as: string; headers: string }
+
+/** What would become of a call, by the tables of a gateway: nothing is sent. */
+export function ExplainPage() {
+  const { t } = useTranslation()
+  const [question, setQuestion] = useState<Question>({ method: 'GET', url: '', listener: '', as: '', headers: '' })
+  const ask = useMutation({
+    mutationFn: (one: Question) =>
+      take(
+        api.POST('/v1/explain', {
+          body: {
+            method: one.method,
+            url: one.url,
+            headers: headersOf(one.headers),
+            ...(one.listener ? { listener: one.listener } : {}),
+            ...(one.as ? { as: one.as } : {}),
+          },
+        }),
+      ),
+  })
+  const set = (part: Partial<Question>) => setQuestion((now) => ({ ...now, ...part }))
+  const caller = question.as ? ` --as ${question.as}` : ''
+  return (
+    <>
+      <PageHead
+        title={t('nav.explain')}
+        command={`meshway explain ${question.method} ${question.url || 'http://books.default.mesh/'}${caller}`}
+      />
+      <p style={{ maxWidth: 640, marginTop: 0 }}>{t('explain.about')}</p>
+      <form
+        style={{ display: 'grid', gap: 12, maxWidth: 720, marginBottom: 16 }}
+        onSubmit={(event) => {
+          event.preventDefault()
+          ask.mutate(question)
+        }}
+      >
+        <Group gap="sm" align="end">
+          <NativeSelect
+            label={t('explain.method')}
+            data={METHODS}
+            value={question.method}
+            onChange={(event) => set({ method: event.currentTarget.value })}
+          />
+          <TextInput
+            label={t('explain.url')}
+            placeholder="http://books.example/cart"
+            required
+            style={{ flex: 1, minWidth: 240 }}
+            value={question.url}
+            onChange={(event) => set({ url: event.currentTarget.value.trim() })}
+          />
+        </Group>
+        <Group gap="sm" align="end">
+          <NativeSelect
+            label={t('explain.listener')}
+            data={[{ value: '', label: t('explain.byHost') }, 'edge', 'mesh']}
+            value={question.listener}
+            onChange={(event) => set({ listener: event.currentTarget.value as Question['listener'] })}
+          />
+          <TextInput
+            label={t('explain.as')}
+            placeholder="shop/cart"
+            value={question.as}
+            onChange={(event) => set({ as: event.currentTarget.value.trim() })}
+          />
+        </Group>
+        <Textarea
+          label={t('explain.headers')}
+          description={t('explain.headersHint')}
+          autosize
+          minRows={2}
+          value={question.headers}
+          onChange={(event) => set({ headers: event.currentTarget.value })}
+        />
+        <Group>
+          <Button type="submit" loading={ask.isPending}>
+            {t('explain.action')}
+          </Button>
+        </Group>
+      </form>
+      {ask.error && <Problem problem={told(ask.error)} />}
+      {ask.data && <Answer explanation={ask.data} />}
+    </>
+  )
+}
+
+/** `name: value` a line; others are left out. */
+export function headersOf(text: string): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const line of text.split('\n')) {
+    const at = line.indexOf(':')
+    if (at > 0) found[line.slice(0, at).trim()] = line.slice(at + 1).trim()
+  }
+  return found
+}
