@@ -10,6 +10,7 @@ package registry (tools/node.lock) into admin_ui/.node.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -92,6 +93,7 @@ def install_packages(folder: str) -> None:
             file.write(wanted)
 
 
+@functools.lru_cache(maxsize=None)  # the packed npm, on PATH from then on, is no program that runs by itself
 def npm() -> list[str]:
     """The command. Takes Node from the package registry where the machine has none."""
     found = shutil.which("npm")

@@ -6,18 +6,21 @@ import {
   lazyRouteComponent,
   retainSearchParams,
 } from '@tanstack/react-router'
+import { WINDOWS_S } from './api/insight'
 import { Fault, NotFound, Root } from './shell/Root'
 
 /** What the whole page looks at; kept on every way within the console. */
-export type View = { namespace?: string }
+export type View = { namespace?: string; window_s?: number }
 
 const root = createRootRouteWithContext<{ client: QueryClient }>()({
   component: Root,
   notFoundComponent: NotFound,
   errorComponent: Fault,
-  validateSearch: (search: Record<string, unknown>): View =>
-    typeof search.namespace === 'string' && search.namespace ? { namespace: search.namespace } : {},
-  search: { middlewares: [retainSearchParams(['namespace'])] },
+  validateSearch: ({ namespace, window_s }: Record<string, unknown>): View => ({
+    ...(typeof namespace === 'string' && namespace ? { namespace } : {}),
+    ...(WINDOWS_S.some((one) => one === window_s) ? { window_s: window_s as number } : {}),
+  }),
+  search: { middlewares: [retainSearchParams(['namespace', 'window_s'])] },
 })
 
 /** The one list of pages. Each is a file of its own that is loaded when it is first opened. */

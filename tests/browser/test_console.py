@@ -116,6 +116,20 @@ def test_a_service_shows_what_applies_to_it(tab: Tab) -> None:
     )
 
 
+def test_calls_that_fail_are_seen_at_their_service(shop: Mesh, tab: Tab) -> None:
+    for _ in range(5):  # nothing listens where cart says it does
+        assert shop.call("cart", namespace="shop").status_code == 502
+    tab.open("/services/shop/cart")
+    signals = tab.page.get_by_role("region", name="Signals")
+    expect(signals).to_contain_text("Errors 100%")
+    signals.get_by_label("Span").select_option("Last hour")
+    expect(signals.get_by_role("img", name="Errors: now 100%")).to_be_visible()
+    assert "window_s=3600" in tab.page.url
+    assert tab.axe() == []
+    tab.page.get_by_role("navigation").get_by_role("link", name="Services").click()
+    expect(tab.page.get_by_role("row").filter(has_text="cart")).to_contain_text("100%")
+
+
 def test_a_service_is_registered_by_the_form(shop: Mesh, tab: Tab) -> None:
     tab.open("/services")
     tab.page.get_by_role("link", name="Register a service").click()

@@ -378,6 +378,18 @@ export const en = {
     revoked: 'revoked',
     revokeEffect: 'The certificate of {{subject}} is refused by all gateways from then on.',
   },
+  signals: {
+    title: 'Signals',
+    window: 'Span',
+    last900: 'Last 15 min',
+    last3600: 'Last hour',
+    last21600: 'Last 6 hours',
+    last86400: 'Last 24 hours',
+    rps: 'Calls',
+    error_share: 'Errors',
+    p95_ms: 'p95',
+    summary: '{{name}}: now {{last}}, at most {{most}}',
+  },
   tokens: {
     new: 'New token',
     none: 'There are no tokens.',

@@ -376,6 +376,18 @@ export const zhCN: Catalogue = {
     revoked: '已吊销',
     revokeEffect: '{{subject}} 的证书从此被所有网关拒绝。',
   },
+  signals: {
+    title: '信号',
+    window: '时间范围',
+    last900: '最近 15 分钟',
+    last3600: '最近 1 小时',
+    last21600: '最近 6 小时',
+    last86400: '最近 24 小时',
+    rps: '调用',
+    error_share: '错误率',
+    p95_ms: 'p95',
+    summary: '{{name}}：当前 {{last}}，最高 {{most}}',
+  },
   tokens: {
     new: '新建令牌',
     none: '还没有令牌。',

@@ -13,6 +13,7 @@ import { History } from './History'
 import { InForcePanel } from './InForcePanel'
 import { InstanceTable } from './InstanceTable'
 import { Onboarding } from './Onboarding'
+import { SignalsPanel } from './SignalsPanel'
 
 /** How is my service, and what applies to it? */
 export function ServicePage() {
@@ -46,6 +47,7 @@ export function ServicePage() {
       <Panel asked={instances} height={60}>
         {(found) => <Onboarding namespace={namespace} service={name} instances={found} />}
       </Panel>
+      {may('insight:read', namespace) && <SignalsPanel namespace={namespace} service={name} />}
       <Tabs defaultValue="instances" mt="lg" keepMounted={false}>
         <Tabs.List>
           <Tabs.Tab value="instances">
