@@ -112,7 +112,8 @@ def test_a_method_is_exactly_one_and_names_secrets_by_their_names() -> None:
     assert found({"jwt": jwt(), "api_key": {}}) == [("spec.methods[0]", "forbidden_combination")]
     assert found({}) == [("spec.methods[0]", "forbidden_combination")]
     assert found({"basic": {}}) == [("spec.methods[0].basic.secret", "missing_field")]
-    assert found({"basic": {"secret": {"secret": "users", "key": "a"}}})[0][1] == "unsupported"
+    stray = {"basic": {"secret": {"secret": "users", "namespace": "theirs"}}}
+    assert found(stray) == [("spec.methods[0].basic.secret.namespace", "out_of_bounds")]
     assert not found({"api_key": {}}, {"basic": {"secret": "users"}}, {"jwt": jwt()}, require="all")
     assert not found({"api_key": {"secret": {"secret": "keys"}, "from": [{"query": "key"}]}})
     assert not found({"jwt": jwt(algorithms=["HS256"], jwks={"secret": "keys"})})

@@ -95,7 +95,8 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("Route", rule() | {"hosts": ["shop.example:8080"]}, "spec.hosts[0]", "bad_name"),
     ("Route", rule() | {"hosts": ["a.example", "a.example"]}, "spec.hosts[1]", "duplicate"),
     ("Route", rule() | {"listeners": ["edge", "edge"]}, "spec.listeners[1]", "duplicate"),
-    ("Route", rule() | {"listeners": ["outside"]}, "spec.listeners[0]", "out_of_bounds"),
+    ("Route", rule() | {"listeners": ["mesh-tls"]}, "spec.listeners[0]", "forbidden_combination"),
+    ("Route", rule() | {"listeners": ["Out side"]}, "spec.listeners[0]", "bad_name"),
     ("Route", rule(timeouts={"deadline": "25h"}), "spec.rules[0].timeouts.deadline", "out_of_bounds"),
     ("Route", rule(cache={}), "spec.rules[0].cache", "unsupported"),
     ("Route", rule(hedge={"after": 50}), "spec.rules[0].hedge.after", "wrong_type"),
@@ -322,6 +323,7 @@ def test_it_is_refused_at_its_path(kind: str, spec: dict[str, Any], path: str, c
     [
         ("Route", rule(match=[{"path": {"prefix": "/a"}}], rewrite={"path": {"prefix": "/x"}})),
         ("Route", rule() | {"listeners": ["mesh"], "hosts": ["cart", "cart.shop"]}),
+        ("Route", rule() | {"listeners": ["edge", "outside"]}),
         ("Route", rule() | {"hosts": ["*", "*.shop.example", "10.0.0.1"]}),
         ("Route", rule(timeouts={"deadline": "0s", "attempt": "1s"})),
         ("TrafficPolicy", policy(health_check={"interval": "1s", "timeout": "900ms", "expect": ["200-299", "404"]})),
