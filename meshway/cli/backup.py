@@ -201,11 +201,15 @@ def _new_file(path: Path) -> "Iterator[IO[bytes]]":
 def _told() -> "Iterator[None]":
     """What registry and disk refuse, as errors of the command."""
     from registry.backup.archive import BrokenArchive
+    from registry.backup.restoring import SealedElsewhere
     from registry.settings import StartRefused
     from registry.store.interface import StoreUnavailable
 
     try:
         yield
+    except SealedElsewhere as error:
+        mend = "use a new store, which takes the backup's users, or meshway user reset-password NAME --codes-too"
+        raise CliError(CONFLICT, str(error), mend=mend) from error
     except BrokenArchive as error:
         raise CliError(INVALID, str(error), mend="take the backup again, or name another file") from error
     except StartRefused as error:

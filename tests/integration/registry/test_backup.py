@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import secrets
 import time
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +16,10 @@ import pytest
 from meshway.audit import NOTHING_FORGOTTEN, REGISTRY, RETENTION, AuditHead, AuditRow, fault_of, forgotten
 from meshway.snapshot import FrameReader
 from registry.backup.archive import BrokenArchive, read_archive
-from registry.backup.restoring import check_backup, restore_backup
+from registry.backup.restoring import SealedElsewhere, check_backup, own_of, restore_backup
 from registry.backup.sealed import LINE, SealedFile, SealedReader, Sealer
 from registry.backup.taking import held_by_store, take_backup
+from registry.people.totp import STEP_S, code_at
 from registry.revisions.acts import Actor, Noted
 from registry.revisions.draft import OfPeople
 from registry.rights.caller import TRUSTED
@@ -26,12 +29,13 @@ from registry.store.audit import forget_audit
 from registry.store.interface import Batch
 from registry.store.postgres.store import open_postgres
 from registry.store.sqlite import SqliteStore
+from tests.parts.people import PASSWORD, Browser, made_user, signed_in
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_tokens import bearer, made_token
 from tests.parts.registry_wire import RawClient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from registry.revisions.draft import Draft
     from registry.store.interface import HistoryRecord, Loaded, Store
@@ -337,6 +341,77 @@ async def test_a_store_with_callers_and_a_log_of_its_own_keeps_them(tmp_path: Pa
     async with running_registry(tmp_path / "two", trusts_loopback=False) as registry:
         assert await whole_log(registry, line) == own
         assert (await registry.call("GET", ROUTE, None, line)).status == 200
+
+
+async def with_codes(registry: RunningRegistry, name: str) -> bytes:
+    """A user whose app tells codes; its secret."""
+    browser = await signed_in(registry, name, "admin")
+    secret = base64.b32decode((await browser.call("POST", "/v1/session/totp")).json["secret"])
+    given = {"totp": code_at(secret, int(time.time()) // STEP_S - 1)}
+    assert (await browser.call("PUT", "/v1/session/totp", given)).status == 204
+    return secret
+
+
+async def signs_in(registry: RunningRegistry, name: str, secret: bytes) -> int:
+    code = code_at(secret, int(time.time()) // STEP_S + 1)
+    return (await Browser(registry).sign_in(name, totp=code)).status
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_users_that_a_store_keeps_still_sign_in_by_their_codes(
+    tmp_path: Path, request: pytest.FixtureRequest, kind: str
+) -> None:
+    bare, sealed, settings = tmp_path / "bare", tmp_path / "sealed", dict[str, Any]()
+    if kind == "postgres":
+        settings["database_url"] = request.getfixturevalue("postgres").new_database()
+        settings["master_key_file"] = tmp_path / "two.key"
+    async with running_registry(tmp_path / "one") as registry:
+        await fill(registry)
+        await take(registry, bare)
+        await made_user(registry, "eve", "admin")
+        await take(registry, sealed)
+    async with running_registry(tmp_path / "two", trusts_loopback=False, **settings) as registry:
+        secret = await with_codes(registry, "ann")
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Store]:
+        if settings:
+            async with open_postgres(settings["database_url"]) as store:
+                yield store
+        else:
+            embedded = SqliteStore(tmp_path / "two")
+            yield embedded
+            await embedded.close()
+
+    async with opened() as store:
+        before = await held(store), await store.people(), await store.data_keys()
+        with pytest.raises(SealedElsewhere, match="ann could not sign in any more"):
+            await restore_backup(sealed, store, at=time.time())
+        assert (await held(store), await store.people(), await store.data_keys()) == before
+        await restore_backup(bare, store, at=time.time())
+    async with running_registry(tmp_path / "two", trusts_loopback=False, **settings) as registry:
+        assert await signs_in(registry, "ann", secret) == 201
+
+
+async def test_a_store_that_was_only_started_takes_callers_and_its_first_link_is_over(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    async with running_registry(tmp_path / "one") as registry:
+        await fill(registry)
+        await made_user(registry, "ann", "admin")
+        await take(registry, file)
+    async with running_registry(tmp_path / "two", trusts_loopback=False) as registry:
+        link = await registry.core.users.first_link()
+        assert link is not None
+    store = SqliteStore(tmp_path / "two")
+    assert (await own_of(store)).callers is False
+    await restore_backup(file, store, at=time.time())
+    await store.close()
+    (tmp_path / "two" / "master.key").write_bytes((tmp_path / "one" / "master.key").read_bytes())
+    async with running_registry(tmp_path / "two", trusts_loopback=False) as registry:
+        assert (await Browser(registry).sign_in("ann")).status == 201
+        wanted = {"token": link.token, "name": "mallory", "password": PASSWORD}
+        refused = await registry.call("POST", "/v1/session/setup", wanted)
+        assert (refused.status, refused.json["code"]) == (401, "void_link")
 
 
 async def test_a_sealed_file_opens_by_its_key_and_whole_alone(tmp_path: Path) -> None:
