@@ -2,11 +2,12 @@
 
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from gateway.compiler.diff import Entry
 from gateway.wire.http1.listener_context import ConnectionLimits
+from meshway.edge_hosts import EdgeHosts
 from meshway.http1.field_lines import Underscores
 from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
@@ -23,9 +24,10 @@ from meshway.model.listener import (
     has_tls,
 )
 from meshway.model.mesh_settings import MeshSettings
+from meshway.model.namespace import Namespace
 from meshway.model.secret import SecretRef, secret_ref
 
-KINDS: Final = ("Listener", "Certificate", "MeshSettings")
+KINDS: Final = ("Listener", "Certificate", "MeshSettings", "Namespace")
 
 BY_THE_MESH: Final = SecretRef(secret=TRUST_MESH)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -72,11 +74,12 @@ class ListenerPlan:
 @dataclass(slots=True, frozen=True)
 class Served:
     """listeners: plans by name, of the four and of those that are written. certificates: documents, in the order of
-    their keys. ends_stale: who cannot be known to be revoked is not believed."""
+    their keys. ends_stale: who cannot be known to be revoked is not believed. owned: whose hosts are."""
 
     listeners: Mapping[str, ListenerPlan]
     certificates: tuple[Entry[Certificate], ...]
     ends_stale: bool = False
+    owned: EdgeHosts = field(default_factory=EdgeHosts)
 
 
 def _plan(name: str, spec: Listener) -> ListenerPlan:
@@ -147,6 +150,7 @@ def compile_listeners(
     listeners: Iterable[Entry[Listener]],
     certificates: Iterable[Entry[Certificate]],
     settings: Iterable[Entry[MeshSettings]] = (),
+    namespaces: Iterable[Entry[Namespace]] = (),
 ) -> Served:
     plans = dict(NOTHING_WRITTEN.listeners)
     for entry in listeners:
@@ -154,4 +158,5 @@ def compile_listeners(
             plans[entry.name] = _plan(entry.name, entry.spec)
     identities = [entry.spec.identity for entry in settings if entry.spec.identity is not None]
     ends_stale = any(identity.revocation_stale == "closed" for identity in identities)
-    return Served(plans, tuple(sorted(certificates, key=lambda entry: entry.key)), ends_stale)
+    owned = EdgeHosts((entry.name, entry.spec.edge_hosts) for entry in namespaces)
+    return Served(plans, tuple(sorted(certificates, key=lambda entry: entry.key)), ends_stale, owned)

@@ -193,7 +193,7 @@ class Serving:
         names = ServerNames(_present(made), _present(made_wide), fallback)
         listener.tls.install(asks.context(), names)
 
-    def _certified(self, listener: str, plan: ListenerPlan) -> Iterable[tuple[Named, tuple[str, ...]]]:
+    def _certified(self, listener: str, plan: ListenerPlan) -> Iterable[tuple[Named, Sequence[str]]]:
         for entry in self._served.certificates:
             name = (entry.namespace, entry.name)
             pair = self.pairs.held.get(name)
@@ -202,7 +202,9 @@ class Serving:
             else:
                 is_shown = listener in entry.spec.listeners
             if pair is not None and is_shown:
-                yield (name, pair), entry.spec.hosts or pair.hosts
+                hosts, owned = entry.spec.hosts or pair.hosts, self._served.owned
+                # Of a pair in files nobody but us can tell the names.
+                yield (name, pair), [host for host in hosts if owned.may_certify(host, entry.namespace)]
 
     def _context(self, asks: Asks, named: Sequence[Named], used: dict[object, ServingContext]) -> ServingContext | None:
         """The one there was, while nothing of it changed. None: OpenSSL takes none of the pairs."""

@@ -263,7 +263,8 @@ def _refuse_unfit(
     changed: Sequence[DocumentRow], judged: Sequence[Certified], draft: Draft, sealing: Sealing | None
 ) -> None:
     errors = [_error(each.row, *error) for each in judged for error in each.errors()]
-    errors += [_error(*found) for found in misplaced_hosts(changed, draft)]
+    shown = {row.key: row for row in (*changed, *(each.row for each in judged))}
+    errors += [_error(*found) for found in misplaced_hosts(shown.values(), draft, sealing)]
     rivals_found = rival_certificates(changed, judged, draft, sealing)
     errors += [_error(row, "spec.hosts", "conflict", reason) for row, reason in rivals_found]
     if errors:

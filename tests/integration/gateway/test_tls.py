@@ -125,6 +125,21 @@ async def test_who_names_no_host_or_an_unknown_one_is_shown_the_default() -> Non
             assert await shown(gateway, name) == fallback.der
 
 
+async def test_a_namespace_is_shown_for_no_host_of_another_whatever_its_certificate_names() -> None:
+    ours, theirs = ROOT.issue("shop.example"), ROOT.issue("shop.example", "free.example", "books.default.mesh")
+    owner = document("Namespace", "default", {"edge_hosts": ["shop.example"]}, "mesh")
+    async with shop(certificate("a", "aaa")) as gateway:
+        hold(gateway, theirs, "a", "aaa")
+        hold(gateway, ours)
+        assert await shown(gateway, "shop.example") == theirs.der
+        gateway.apply(owner)
+        assert await is_refused(gateway, "shop.example") == "TLSV1_UNRECOGNIZED_NAME"
+        assert await is_refused(gateway, "books.default.mesh") == "TLSV1_UNRECOGNIZED_NAME"
+        gateway.apply(certificate())
+        assert await shown(gateway, "shop.example") == ours.der
+        assert await shown(gateway, "free.example") == theirs.der
+
+
 async def test_the_better_key_is_shown_to_who_takes_it() -> None:
     elliptic, rsa = ROOT.issue("shop.example"), ROOT.issue("shop.example", rsa_bits=2048)
     async with shop(certificate(), certificate("a-rsa")) as gateway:

@@ -1,12 +1,17 @@
 """Hosts of the edge that a namespace has for itself."""
 
+import time
 from typing import Any
 
 import pytest
 
 from meshway.problem import Problem
-from registry.documents.applying import Written
+from meshway.sealing import KEY_BYTES, Sealing
+from registry.documents.applying import Applied, Apply, Written
+from tests.parts.authority import Authority
 from tests.parts.registry_bench import Bench, written
+
+ROOT, SEALING = Authority(), Sealing(bytes(KEY_BYTES))
 
 
 def namespace(name: str, *hosts: str) -> Written:
@@ -63,3 +68,42 @@ def test_the_mesh_issues_for_names_of_the_namespace_alone() -> None:
     told = [("Namespace mesh/pay", "spec.edge_hosts", code)]
     assert refusal(bench, namespace("pay")) == told
     bench.apply(namespace("pay"), certificate("pay", "books.pay.mesh", mesh_ca={}))
+
+
+class Sealed(Bench):
+    """One that can open Secrets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = time.time()
+
+    def apply(self, *documents: Written, **_: Any) -> Applied:
+        return self.commit(Apply(documents, (), "tests", sealing=SEALING))
+
+
+def secret(*hosts: str, namespace: str = "shop") -> Written:
+    issued = ROOT.issue(*hosts)
+    data = {"certificate": issued.certificate.decode(), "private_key": issued.key.decode()}
+    return written("Secret", "s", {"type": "tls", "data": data}, namespace)
+
+
+def test_the_names_in_a_certificate_count_where_no_hosts_are_written() -> None:
+    bench, told = Sealed(), [("Certificate shop/c", "spec.secret", "forbidden_combination")]
+    bench.apply(namespace("pay", "pay.example"))
+    shown = certificate("shop", secret="s")
+    assert refusal(bench, secret("shop.example", "pay.example"), shown) == told
+    bench.apply(secret("shop.example"), shown, secret("pay.example", namespace="pay"), certificate("pay", secret="s"))
+    assert told[0] in refusal(bench, secret("pay.example"))  # its next contents, which are in conflict besides
+    assert refusal(bench, namespace("other", "shop.example")) == [
+        ("Namespace mesh/other", "spec.edge_hosts", "forbidden_combination")
+    ]
+    bench.apply(secret("shop.example", "pay.example"), certificate("shop", "shop.example", secret="s"))
+
+
+def test_no_certificate_is_for_services_of_another_namespace() -> None:
+    bench = Bench()
+    told = [("Certificate shop/c", "spec.hosts[0]", "forbidden_combination")]
+    for host in ("books.pay.mesh", "*.pay.mesh", "*.mesh"):
+        assert refusal(bench, certificate("shop", host)) == told
+        bench.apply(certificate("mesh", host))
+    bench.apply(certificate("shop", "books.shop.mesh", "*.shop.mesh"))
