@@ -214,6 +214,23 @@ def test_a_policy_is_published_after_its_difference_was_shown_and_taken_back(sho
     assert shop.client.get(path).json()["spec"]["token_bucket"]["rate"] == "50/s"
 
 
+def test_a_change_is_rehearsed_before_it_is_published(shop: Mesh, tab: Tab) -> None:
+    for _ in range(3):
+        shop.client.get(f"{shop.edge}/cart", headers={"Host": "books.example"})
+    tab.open("/policies/Route/default/books")
+    text = tab.page.get_by_label("Route as YAML")
+    text.fill(text.input_value().replace("- books.example", "- other.example"))
+    tab.page.get_by_role("button", name="Show the difference").click()
+    expect(tab.page.get_by_role("region", name="What would change")).to_contain_text("other.example")
+    tab.page.get_by_role("button", name="Rehearse the last hour").click()
+    rehearsal = tab.page.get_by_role("region", name="Rehearsal").first
+    expect(rehearsal).to_contain_text("calls were run")
+    expect(rehearsal.get_by_role("row").filter(has_text="books.example/cart")).to_contain_text("404")
+    assert tab.axe() == []
+    routes = shop.client.get(f"{shop.registry}/v1/namespaces/default/routes/books").json()
+    assert routes["spec"]["hosts"] == ["books.example"]
+
+
 def test_a_new_document_is_written_with_suggestions(shop: Mesh, tab: Tab) -> None:
     tab.open("/policies/TrafficPolicy/default/+")
     text = tab.page.get_by_label("TrafficPolicy as YAML")

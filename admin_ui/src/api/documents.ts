@@ -3,7 +3,6 @@ import { api, everyPage, type Schemas, take, whole } from './client'
 import { keys } from './keys'
 
 export type Document = Schemas['Document']
-export type Applied = Schemas['Applied']
 
 const EVERY = '-'
 const PAGE = 1000
@@ -58,16 +57,27 @@ export const documentQuery = (kind: Kind, namespace: string, name: string) =>
     },
   })
 
-/** What an apply of this YAML or JSON would change (isDry), or changes. Throws ApiProblem. */
-export function apply(text: string, isDry: boolean): Promise<Applied> {
+export type Foreseen = Schemas['Foreseen']
+
+/** What an apply of this YAML or JSON would change, and whom. Throws ApiProblem. */
+export function foresee(text: string): Promise<Foreseen> {
+  return dryRun(text, {})
+}
+
+/** And which recorded calls of the last hour would fare otherwise. Throws ApiProblem. */
+export function rehearse(text: string): Promise<Foreseen> {
+  return dryRun(text, { rehearse: '1h' })
+}
+
+function dryRun(text: string, more: { rehearse?: string }): Promise<Foreseen> {
   return take(
     api.POST('/v1/apply', {
-      params: { query: isDry ? { dry_run: true } : {} },
+      params: { query: { dry_run: true, ...more } },
       body: text as never,
       bodySerializer: (body: unknown) => body as string,
       headers: { 'Content-Type': 'application/yaml' },
     }),
-  )
+  ) as Promise<Foreseen>
 }
 
 /** Replaces one document; etag: what it was made from, '' for a new one. Throws ApiProblem, 412 when it moved. */

@@ -390,6 +390,24 @@ export const en = {
     p95_ms: 'p95',
     summary: '{{name}}: now {{last}}, at most {{most}}',
   },
+  effect: {
+    title: 'Whom it touches',
+    summary:
+      '{{routes}} Routes, {{services}} services, {{callers}} callers; {{rps}} calls a second in the last 10 min.',
+    callers: 'Callers',
+  },
+  rehearsal: {
+    title: 'Rehearsal',
+    about: 'Run the recorded calls of the last hour through the tables of today and through those with this change.',
+    action: 'Rehearse the last hour',
+    summary: '{{calls}} calls were run; {{same}} fare the same.',
+    becomes: 'Becomes',
+    refused: 'refused',
+    let_in: 'let in',
+    elsewhere: 'goes elsewhere',
+    changed: 'changed on the way',
+    example: 'For example',
+  },
   tokens: {
     new: 'New token',
     none: 'There are no tokens.',

@@ -388,6 +388,23 @@ export const zhCN: Catalogue = {
     p95_ms: 'p95',
     summary: '{{name}}：当前 {{last}}，最高 {{most}}',
   },
+  effect: {
+    title: '影响范围',
+    summary: '{{routes}} 条路由、{{services}} 个服务、{{callers}} 个调用者；最近 10 分钟每秒 {{rps}} 次调用。',
+    callers: '调用者',
+  },
+  rehearsal: {
+    title: '预演',
+    about: '将最近一小时记录的调用分别通过当前的表和含此更改的表。',
+    action: '预演最近一小时',
+    summary: '预演了 {{calls}} 次调用；{{same}} 次结果相同。',
+    becomes: '变为',
+    refused: '被拒绝',
+    let_in: '被放行',
+    elsewhere: '前往别处',
+    changed: '途中被更改',
+    example: '例如',
+  },
   tokens: {
     new: '新建令牌',
     none: '还没有令牌。',

@@ -5,7 +5,7 @@ import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { parse } from 'yaml'
 import { ApiProblem } from '../api/client'
-import { type Applied, apply, type Document, type Kind, put, remove } from '../api/documents'
+import { type Document, type Foreseen, foresee, type Kind, put, remove } from '../api/documents'
 import { useRights } from '../api/session'
 import { Confirm } from '../kit/Confirm'
 import { FieldDiff } from '../kit/FieldDiff'
@@ -14,7 +14,9 @@ import { Problem, told } from '../kit/Problem'
 import { YamlEditor } from '../kit/YamlEditor'
 import { completer } from './completion'
 import { faultOf } from './documentText'
+import { EffectPanel } from './EffectPanel'
 import { openapiQuery } from './openapi'
+import { RehearsalPanel } from './RehearsalPanel'
 
 type Props = { kind: Kind; namespace: string; name?: string; published: string; etag: string }
 
@@ -33,7 +35,7 @@ export function DocumentEditor({ kind, namespace, name, published, etag }: Props
   const openapi = useQuery(openapiQuery)
   const complete = useMemo(() => completer(openapi.data, kind), [openapi.data, kind])
   const fault = useMemo(() => faultOf(text), [text])
-  const compare = useMutation({ mutationFn: () => apply(text, true) })
+  const compare = useMutation({ mutationFn: () => foresee(text) })
   const publish = useMutation({
     mutationFn: async () => {
       const document = parse(text) as Document
@@ -128,7 +130,12 @@ export function DocumentEditor({ kind, namespace, name, published, etag }: Props
         )}
       </Group>
       {compare.data && (
-        <Difference applied={compare.data} publish={() => publish.mutate()} isPublishing={publish.isPending} />
+        <Difference
+          text={text}
+          applied={compare.data}
+          publish={() => publish.mutate()}
+          isPublishing={publish.isPending}
+        />
       )}
       {name !== undefined && (
         <Confirm
@@ -151,11 +158,13 @@ export function DocumentEditor({ kind, namespace, name, published, etag }: Props
 }
 
 function Difference({
+  text,
   applied,
   publish,
   isPublishing,
 }: {
-  applied: Applied
+  text: string
+  applied: Foreseen
   publish: () => void
   isPublishing: boolean
 }) {
@@ -170,6 +179,8 @@ function Difference({
           ▲ <code>{one.code}</code> {one.document} {one.path} {one.message}
         </div>
       ))}
+      {changed.length > 0 && applied.effect && <EffectPanel effect={applied.effect} />}
+      {changed.length > 0 && <RehearsalPanel text={text} />}
       {changed.length > 0 && (
         <Group>
           <Button loading={isPublishing} onClick={publish}>
