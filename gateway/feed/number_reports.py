@@ -20,6 +20,7 @@ GOODBYE_S: Final = 1.0
 # What says that this report will never be taken; everything else may be otherwise later.
 _REFUSED: Final = frozenset({400, 413, 422})
 _ROWS_A_REPORT: Final = MOST_ROWS // 4  # of each section: what the registry reads within some milliseconds
+MOST_BODY: Final = 900 << 10  # the registry reads 1 MiB
 
 Post = Callable[[RegistryUrl, str, bytes], Awaitable[int]]
 """To where, target, body to the answer's status; 0: there was none."""
@@ -75,19 +76,29 @@ class NumberReports:
         counted = await self._count()
         if not counted:
             return
-        for edges, routes, instances in _parts(counted):
-            self._sequence += 1
-            report = Numbers(
-                node=self._node,
-                boot=self._boot,
-                sequence=self._sequence,
-                begun=begun,
-                ended=max(begun, self._begun),
-                edges=edges,
-                routes=routes,
-                instances=instances,
-            )
-            self.unsent.add(msgspec.json.encode(report))
+        for part in _parts(counted):
+            self._add(part, begun, max(begun, self._begun))
+
+    def _add(self, part: tuple[tuple[Row, ...], ...], begun: float, ended: float) -> None:
+        """As one report, or as two of half the rows where it is larger than what the registry reads."""
+        edges, routes, instances = part
+        report = Numbers(
+            node=self._node,
+            boot=self._boot,
+            sequence=self._sequence + 1,
+            begun=begun,
+            ended=ended,
+            edges=edges,
+            routes=routes,
+            instances=instances,
+        )
+        body = msgspec.json.encode(report)
+        if len(body) > MOST_BODY and max(map(len, part)) > 1:
+            self._add(tuple(rows[: len(rows) // 2] for rows in part), begun, ended)
+            self._add(tuple(rows[len(rows) // 2 :] for rows in part), begun, ended)
+            return
+        self._sequence += 1
+        self.unsent.add(body)
 
     async def send(self) -> None:
         """All that waits, the oldest first, up to the first that the registry does not answer."""

@@ -6,7 +6,9 @@ from gateway.feed.number_reports import NumberReports
 from gateway.feed.registry_link import RegistryUrl
 from gateway.feed.unsent import Unsent
 from gateway.telemetry.differences import Sections
+from meshway.histogram import BUCKETS
 from meshway.telemetry import MOST_ROWS, Numbers, Row
+from registry.machine.surface import BODY_LIMIT
 from tests.parts.clock import ManualClock
 
 URL = RegistryUrl("127.0.0.1", 8500, "http://127.0.0.1:8500")
@@ -83,6 +85,26 @@ async def test_many_rows_go_in_several_reports(tmp_path: Path) -> None:
     assert all(len(report.edges) <= MOST_ROWS for report in wire.told)
     assert sum(len(report.edges) for report in wire.told) == 2 * MOST_ROWS + 1
     assert [report.sequence for report in wire.told] == list(range(1, len(wire.told) + 1))
+
+
+async def test_a_report_is_no_larger_than_what_the_registry_reads(tmp_path: Path) -> None:
+    wire = Wire(tmp_path)
+    sections = Sections()
+    for number in range(400):
+        key = (f"shop/{'a' * 100}-{number}", f"shop/{'b' * 100}")
+        sections.edges[key] = Row(key, 1, buckets=dict.fromkeys(range(BUCKETS), 1_000))
+        sections.instances[key] = Row(key, 1)
+    wire.counted.append(sections)
+    await wire.reports.gather()
+    bodies = []
+    while (body := wire.reports.unsent.first()) is not None:
+        bodies.append(body)
+        wire.reports.unsent.done()
+    assert max(map(len, bodies)) < BODY_LIMIT
+    told = [msgspec.json.decode(body, type=Numbers) for body in bodies]
+    assert [report.sequence for report in told] == list(range(1, len(told) + 1))
+    assert {row.key for report in told for row in report.edges} == sections.edges.keys()
+    assert sum(len(report.instances) for report in told) == 400
 
 
 async def test_nothing_counted_is_no_report(tmp_path: Path) -> None:
