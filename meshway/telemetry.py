@@ -25,6 +25,8 @@ ROUTES: Final = "routes"  # route, rule, service, status class, response flag
 INSTANCES: Final = "instances"  # service, instance
 KEY_PARTS: Final = {EDGES: 2, ROUTES: 5, INSTANCES: 2}
 
+NO_NUL: Final = r"^[^\x00]*$"
+
 Key = tuple[str, ...]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Name = Annotated[str, Meta(max_length=600)]
@@ -103,8 +105,8 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     of the span, seconds since 1970 by the gateway's clock. Unknown fields are left alone: a newer gateway says more.
     """
 
-    node: Annotated[str, Meta(min_length=1, max_length=253)]
-    boot: Annotated[str, Meta(min_length=8, max_length=64)]
+    node: Annotated[str, Meta(min_length=1, max_length=253, pattern=NO_NUL)]
+    boot: Annotated[str, Meta(min_length=8, max_length=64, pattern=NO_NUL)]
     sequence: Annotated[int, Meta(ge=1, le=2**53)]
     begun: Annotated[float, Meta(ge=0, le=1e11)]
     ended: Annotated[float, Meta(ge=0, le=1e11)]
@@ -113,10 +115,10 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     instances: Annotated[tuple[Row, ...], Meta(max_length=MOST_ROWS)] = ()
 
     def bad_key(self) -> str:
-        """The path of a row whose key has not the parts of its section; "": none."""
+        """The path of a row whose key has not the parts of its section, or a NUL, which no database keeps; "": none."""
         for section, parts in KEY_PARTS.items():
             for at, row in enumerate(getattr(self, section)):
-                if len(row.key) != parts:
+                if len(row.key) != parts or "\0" in "".join(row.key):
                     return f"{section}[{at}][0]"
         return ""
 

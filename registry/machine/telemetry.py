@@ -31,7 +31,7 @@ class Telemetry:
     def post(self, request: Request) -> Reply | asyncio.Future[Reply]:
         report = _read(request.body)
         if path := report.bad_key():
-            message = f"{path}: has not {KEY_PARTS[path.partition('[')[0]]} parts"
+            message = f"{path}: has not {KEY_PARTS[path.partition('[')[0]]} parts without a NUL"
             raise invalid_request(message, (FieldError(path=path, code="wrong_type", message=message),))
         return answer_when(self._ingest.take(report), lambda _: Reply(204))
 

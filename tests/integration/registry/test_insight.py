@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from meshway.histogram import bucket_of
@@ -107,6 +108,21 @@ async def test_an_instance_keeps_the_version_it_had(store: InsightStore) -> None
     async with Kept(store) as kept:
         await kept.ingest.take(kept.report(2, at=BEGIN))
         assert set(await kept.reading.rows(INSTANCES, BEGIN - 60, BEGIN + 60)) == {("shop/cart", "a", "v1")}
+
+
+async def test_nonsense_of_one_gateway_does_not_stop_what_others_count(store: InsightStore) -> None:
+    async with Kept(store) as kept:
+        for _ in range(3):
+            most = Row(("shop/web", "shop/cart"), 2**53, bytes_out=2**53, seconds=1e308, buckets={3: 2**53})
+            nonsense = msgspec.structs.replace(kept.report(1, at=BEGIN), edges=(most,))
+            await kept.ingest.take(nonsense)
+        await kept.ingest.take(kept.report(7, at=BEGIN, node="gw-2"))
+        for _ in range(3):
+            kept.clock.advance(3_700)
+            await kept.rolling.turn()
+        row = await kept.counted(BEGIN - 3_600, BEGIN + 3_600)
+        assert (row.calls, row.bytes_out) == (2**53, 2**53)
+        assert (await kept.counted(BEGIN - 3_600, BEGIN + 3_600, INSTANCES)).calls == 10
 
 
 async def test_random_reports_count_exactly_at_every_step(store: InsightStore) -> None:
