@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import unquote
 
+from meshway import call_lines, spans, telemetry
 from meshway.http1.field_lines import request_lines
 from meshway.problem import Problem, internal_problem
 from registry.machine.asgi import AsgiApp, AsgiExchange
@@ -48,7 +49,9 @@ OPEN_COMPAT: Final = frozenset(
     }
 )
 
-_REPEATED: Final = ("/v1/heartbeats", "/v1/reports", "/v1/assignments", "/v1/answers/")
+_REPEATED: Final = (
+    "/v1/heartbeats", "/v1/reports", "/v1/assignments", "/v1/answers/", telemetry.PATH, call_lines.PATH, spans.PATH,
+)  # fmt: skip
 
 log = logging.getLogger("meshway.registry")
 

@@ -121,6 +121,8 @@ async def test_denied_writes_stand_there_too_and_denied_reads_do_not(tmp_path: P
         beat = await registry.call("POST", "/v1/heartbeats", {"leases": ["x"]}, mistaken)
         assert beat.status == 401, "and no row: it comes again in a moment, and writes nothing"
         assert (await registry.call("POST", "/v1/reports", {}, eve)).status == 403
+        for path in ("/v1/telemetry", "/v1/requests", "/v1/spans"):
+            assert (await registry.call("POST", path, {}, mistaken)).status == 401
         foreign = "Origin: https://elsewhere.example"
         assert (await registry.call("DELETE", PLACE, None, root, foreign)).json["code"] == "foreign_origin"
         assert (await registry.call("GET", PLACE, None, mistaken)).status == 401
