@@ -46,7 +46,7 @@ class SpansTold(msgspec.Struct, frozen=True, kw_only=True):
     """`POST /v1/spans`. boot, sequence: of the gateway's start, and of the message since then: what comes twice counts
     once."""
 
-    node: str
-    boot: str
+    node: Annotated[str, Meta(max_length=253)]
+    boot: Annotated[str, Meta(max_length=64)]
     sequence: int
     spans: Annotated[tuple[Span, ...], Meta(max_length=MOST_SPANS)]

@@ -9,6 +9,7 @@ from random import getrandbits
 
 from gateway.exchange import EDGE, Exchange
 from gateway.telemetry.call_plan import has_failed
+from meshway.call_lines import MOST_TEXT
 from meshway.http1.b3 import b3_trace
 from meshway.spans import Attribute, Span, SpanEvent
 
@@ -26,9 +27,9 @@ def spans_of(
     own: dict[str, Attribute] = {
         **attributes,
         "http.request.method": method,
-        "url.path": exchange.path.decode("latin-1"),
+        "url.path": exchange.path[:MOST_TEXT].decode("latin-1"),
         "url.scheme": exchange.scheme.decode("ascii"),
-        "server.address": exchange.host.decode("latin-1"),
+        "server.address": exchange.host[:MOST_TEXT].decode("latin-1"),
         "client.address": exchange.peer,
         "http.response.status_code": exchange.status,
         "http.request.body.size": exchange.bytes_in,
@@ -65,7 +66,11 @@ def _decisions(exchange: Exchange, at_s: float) -> list[SpanEvent]:
     """Whose word an answer of our own is: a limit's, a breaker's, a policy's."""
     if not exchange.policy:
         return []
-    about: dict[str, Attribute] = {"policy": exchange.policy, "reason": exchange.reason, "detail": exchange.detail}
+    about: dict[str, Attribute] = {
+        "policy": exchange.policy,
+        "reason": exchange.reason,
+        "detail": exchange.detail[:MOST_TEXT],
+    }
     return [SpanEvent(name="answered by policy", at_s=at_s, attributes=about)]
 
 

@@ -21,15 +21,23 @@ _decode: Final = msgspec.json.Decoder(CallLine).decode
 
 
 class _Listener:
-    __slots__ = ("filter", "holds", "lines", "seen", "share", "until")
+    __slots__ = ("holds", "lines", "question", "seen", "share", "until")
 
-    def __init__(self, text: str, holds: Holds, share: float) -> None:
-        self.filter = text
+    def __init__(self, question: TapQuestion, holds: Holds) -> None:
+        self.question = question
         self.holds = holds
-        self.share = share
+        self.share = question.percent / 100.0
         self.lines: deque[CallLine] = deque(maxlen=MOST_TAPPED)
         self.seen = 0
         self.until = 0.0
+
+    def see(self, line: CallLine, random: Callable[[], float]) -> None:
+        namespaces = self.question.namespaces
+        # Calls of others would push what he may see out of the ring.
+        if (namespaces is None or line.namespaces & namespaces) and self.holds(line):
+            self.seen += 1
+            if self.share >= 1.0 or random() < self.share:
+                self.lines.append(line.shortened())
 
 
 class Tap:
@@ -44,12 +52,11 @@ class Tap:
     def answer(self, question: TapQuestion, now: float) -> Tapped:
         """What came since the last time. now: of the worker's clock."""
         listener = self._listeners.get(question.id)
-        share = question.percent / 100.0
-        if listener is None or (listener.filter, listener.share) != (question.filter, share):
+        if listener is None or listener.question != question:
             if listener is None and len(self._listeners) >= MOST_LISTENERS:
                 return Tapped(node="", error=f"{MOST_LISTENERS} listen to this gateway already")
             try:
-                listener = _Listener(question.filter, compile_filter(question.filter), share)
+                listener = _Listener(question, compile_filter(question.filter))
             except BadFilter as error:
                 return Tapped(node="", error=str(error))
             is_first = not self._listeners
@@ -66,10 +73,7 @@ class Tap:
         """A call is over, and somebody listens."""
         line = _decode(self._writer.of(exchange, ended, outcome))
         for listener in self._listeners.values():
-            if listener.holds(line):
-                listener.seen += 1
-                if listener.share >= 1.0 or self._random() < listener.share:
-                    listener.lines.append(line)
+            listener.see(line, self._random)
 
     def beat(self, now: float) -> None:
         """Forgets who has not asked for a while."""

@@ -4,20 +4,28 @@ Failed and slow calls, those whose trace is sampled, and as much of the rest as 
 goes to the supervisor with every beat; more than a worker's share is counted, not told.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
+
+import msgspec
 
 from gateway.exchange import Exchange
 from gateway.telemetry.access_line import LineWriter
 from gateway.telemetry.call_plan import WHOLE, CallPlan
 from gateway.telemetry.call_spans import spans_of
 from gateway.telemetry.counters import Counters
+from meshway.call_lines import MOST_TEXT, CallLine
 from meshway.spans import Span
 
 LINES_PER_S: Final = 200.0
 BURST_S: Final = 1.0
+A_FRAME: Final = 100  # lines, and spans
 UNKEPT: Final = "meshway_requests_unkept_total"
 UNTRACED: Final = "meshway_traces_dropped_total"
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(CallLine).decode
 
 
 class _Allowance:
@@ -80,7 +88,7 @@ class Telling:
         is_kept = (failed and drawn < keep.errors) or took_s >= keep.slow_s or (not failed and drawn < keep.rest)
         if is_kept and self._keeps_lines:
             if self._lines_allowed.take(LINES_PER_S, now):
-                self.lines.append(self._writer.of(exchange, now, outcome))
+                self.lines.append(_shortened(self._writer.of(exchange, now, outcome)))
             else:
                 self._counters.add(self._unkept)
         if trace_text[54] & 1 or (failed and trace.errors) or took_s >= trace.slow_s:
@@ -89,10 +97,17 @@ class Telling:
             else:
                 self._counters.add(self._untraced)
 
-    def take(self) -> tuple[list[bytes], list[Span]]:
+    def take(self) -> Iterator[tuple[list[bytes], list[Span]]]:
+        """In pieces that each go into a frame."""
         lines, self.lines = self.lines, []
         spans, self.spans = self.spans, []
-        return lines, spans
+        for at in range(0, max(len(lines), len(spans)), A_FRAME):
+            yield lines[at : at + A_FRAME], spans[at : at + A_FRAME]
+
+
+def _shortened(line: bytes) -> bytes:
+    """Few are so long that it is worth a look."""
+    return line if len(line) <= MOST_TEXT else _encode(_decode(line).shortened())
 
 
 def asks_of_all(plan: CallPlan) -> bool:

@@ -397,8 +397,7 @@ class Worker:
             self._holder.tables.tick(now)
             self._finisher.flush()
             self._log_file.beat()
-            if self._telling.lines or self._telling.spans:
-                lines, spans = self._telling.take()
+            for lines, spans in self._telling.take():
                 self.channel.send(Told(lines=lines, spans=spans))
             if self._recorder is not None:
                 self._recorder.beat()

@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
+from gateway.channel import Told, encode
 from gateway.exchange import EDGE, MESH
+from gateway.telemetry.tap import Tap
+from meshway.call_lines import MOST_TAPPED, MOST_TEXT, TapQuestion
+from meshway.snapshot import MAX_FRAME
 from meshway.spans import Span
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
@@ -328,3 +332,43 @@ async def test_a_refusal_is_an_event_of_the_span(tmp_path: Path) -> None:
         last = gateway.telling.spans[2]
         assert (last.kind, last.error, last.attributes["http.response.status_code"]) == ("server", False, 429)
         assert [event.attributes["policy"] for event in last.events] == ["RateLimit default/one"]
+
+
+async def test_long_paths_of_many_calls_go_in_frames_that_can_be_sent(tmp_path: Path) -> None:
+    count, path = 110, "/".ljust(15_000, "x")
+    traces = document("Telemetry", "t", {"traces": {"head_percent": 100, "max_per_second": 10_000}})
+    async with shop(tmp_path, traces, log({"keep": {"slower_than": "0s"}})) as gateway:
+        for _ in range(count):
+            await gateway.ask(path + "?token=s3cret")
+        await until(lambda: len(gateway.lines) == count)
+        assert gateway.lines[0]["path"] == path
+        assert gateway.telling is not None
+        frames = list(gateway.telling.take())
+    assert [len(encode(Told(lines=lines, spans=spans))) < MAX_FRAME for lines, spans in frames] == [True] * len(frames)
+    told = [json.loads(line) for lines, _ in frames for line in lines]
+    assert len(told) > 100
+    assert {call["path"] for call in told} == {path[:MOST_TEXT]}
+    assert {span.attributes["url.path"] for _, spans in frames for span in spans if span.kind == "server"} == {
+        path[:MOST_TEXT]
+    }
+
+
+async def test_who_listens_hears_of_what_he_may_see_however_much_others_are_called(tmp_path: Path) -> None:
+    async with shop(tmp_path) as gateway:
+        assert gateway.log is not None
+        assert gateway.finisher is not None
+        tap = Tap(gateway.log.writer, lambda _: None, lambda: 0.0)
+        gateway.finisher.listen(tap)
+        for namespaces in (None, frozenset({"default"}), frozenset({"bank"})):
+            tap.answer(TapQuestion(id=repr(namespaces), namespaces=namespaces), 0.0)
+        await gateway.ask("/".ljust(15_000, "x"))
+        for _ in range(MOST_TAPPED):
+            await gateway.ask("/", host="nobody.example")
+        await until(lambda: len(gateway.lines) == MOST_TAPPED + 1)
+        everything = tap.answer(TapQuestion(id="None"), 1.0)
+        assert (everything.seen, everything.left_out) == (MOST_TAPPED + 1, 1)
+        own = TapQuestion(id=repr(frozenset({"default"})), namespaces=frozenset({"default"}))
+        told = tap.answer(own, 1.0)
+        assert (told.seen, [len(line.path) for line in told.lines]) == (1, [MOST_TEXT])
+        bank = TapQuestion(id=repr(frozenset({"bank"})), namespaces=frozenset({"bank"}))
+        assert tap.answer(bank, 1.0).seen == 0
