@@ -12,6 +12,7 @@ from meshway.call_lines import PATH, CallLine
 from meshway.problem import FieldError, Problem, invalid_request
 from meshway.spans import Span
 from registry.api.answers import answer, caller_of, page
+from registry.insight.sight import Sight
 from registry.manners.query import number_of, query_of
 
 if TYPE_CHECKING:
@@ -49,9 +50,7 @@ def requests_router(core: Core) -> APIRouter:
         holds = filter_of(query.get("filter", ""))
         limit = number_of(query, "limit", 100, low=1, high=1000)
         try:
-            found = await kept.search(
-                holds, readable=_readable(request), limit=limit or 100, cursor=query.get("cursor")
-            )
+            found = await kept.search(holds, sight=_sight(request), limit=limit or 100, cursor=query.get("cursor"))
         except ValueError as error:
             raise _refused("cursor", "bad_cursor", str(error)) from error
         return page(RequestPage(found.calls, found.next), request)
@@ -71,7 +70,7 @@ def requests_router(core: Core) -> APIRouter:
         """Spans that gateways told this registry of, and kept requests of the trace."""
         query_of(request.url.query, frozenset())
         calls = await _all_of(request, lambda line: line.trace_id == id)
-        found = [span for span in spans.trace(id) if _may_see(span, _readable(request))]
+        found = [span for span in map(_sight(request).span, spans.trace(id)) if span is not None]
         if not calls and not found:
             detail = f"this registry knows no trace {id}: it keeps the last 10,000 spans, where no collector takes them"
             mend = "look in the collector that Telemetry names"
@@ -79,10 +78,10 @@ def requests_router(core: Core) -> APIRouter:
         return answer(Trace(id, found, calls))
 
     async def _all_of(request: Request, holds: Holds) -> list[CallLine]:
-        readable, calls = _readable(request), list[CallLine]()
+        sight, calls = _sight(request), list[CallLine]()
         cursor: str | None = None
         while len(calls) < _MOST_OF_ONE:
-            found = await kept.search(holds, readable=readable, limit=_MOST_OF_ONE, cursor=cursor)
+            found = await kept.search(holds, sight=sight, limit=_MOST_OF_ONE, cursor=cursor)
             calls += found.calls
             if (cursor := found.next) is None:
                 break
@@ -104,12 +103,5 @@ def _refused(name: str, code: str, reason: str) -> Problem:
     return invalid_request(message, (FieldError(path=f"query.{name}", code=code, message=message),))
 
 
-def _readable(request: Request) -> frozenset[str] | None:
-    return caller_of(request).namespaces("metrics:read")
-
-
-def _may_see(span: Span, readable: frozenset[str] | None) -> bool:
-    if readable is None:
-        return True
-    names = (span.attributes.get(name) for name in ("meshway.route", "meshway.service"))
-    return any(str(name).partition("/")[0] in readable for name in names if name)
+def _sight(request: Request) -> Sight:
+    return Sight(caller_of(request).namespaces("metrics:read"))

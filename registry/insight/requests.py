@@ -1,7 +1,8 @@
 """Calls that gateways tell of one by one, kept 24 h or 200 MB: failed and slow ones and a part of the rest.
 
 Lines of JSON in files of 8 MiB or an hour, in the order in which they came; the oldest files go first. Reading and
-writing run in a thread of their own. What gateways told another registry is there.
+writing run each in a thread of its own: a long search keeps no calls from the disk. What gateways told another registry
+is there.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
 from meshway.call_lines import CallLine
+from meshway.problem import Problem, soon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from meshway.call_filter import Holds
     from meshway.call_lines import CallsTold
+    from registry.insight.sight import Sight
 
 KEPT_S: Final = 24 * 3600.0
 MOST_BYTES: Final = 200 << 20
@@ -30,6 +33,8 @@ FILE_BYTES: Final = 8 << 20
 FILE_S: Final = 3600.0
 MOST_READ: Final = 64 << 20  # of one search; it goes on at its cursor
 MOST_WRITES: Final = 64  # that wait for the disk
+MOST_SEARCHES: Final = 8  # at once
+WRITE_S: Final = 5.0
 _GATEWAYS: Final = 4_096  # whose last message is remembered
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(CallLine).decode
@@ -62,14 +67,18 @@ class Heard:
 
 
 class RequestLog:
-    """folder: of the files, made when absent. wall: seconds since 1970. dropped: calls that the disk did not take."""
+    """folder: of the files, made when absent. wall: seconds since 1970. waiting: messages that wait for the disk.
+    dropped: calls that it did not take."""
 
     def __init__(self, folder: Path, wall: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._wall = wall
         self._heard = Heard()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="requests")
-        self._waiting = 0
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="requests-read")
+        self._searches = 0
+        self._last_write: Future[None] | None = None
+        self.waiting = 0
         self._file: Path | None = None
         self._size = 0
         self._began_s = 0.0
@@ -79,35 +88,42 @@ class RequestLog:
         """On the loop; written later."""
         if not told.calls or not self._heard.is_new(told.node, told.boot, told.sequence):
             return
-        if self._waiting >= MOST_WRITES:
+        if self.waiting >= MOST_WRITES:
             self.dropped += len(told.calls)
             return
-        self._waiting += 1
+        self.waiting += 1
         loop = asyncio.get_running_loop()
 
         def write() -> None:
             lost = self._write(told.node, told.calls)
             loop.call_soon_threadsafe(self._written, lost)
 
-        self._thread.submit(write)
+        self._last_write = self._thread.submit(write)
 
-    async def search(
-        self, holds: Holds, *, readable: frozenset[str] | None, limit: int, cursor: str | None = None
-    ) -> Found:
-        """The newest first. readable: namespaces of which the caller may see calls, None: of all. Raises ValueError for
-        a cursor that none is."""
+    async def search(self, holds: Holds, *, sight: Sight, limit: int, cursor: str | None = None) -> Found:
+        """The newest first, and filtered as they are seen. Raises ValueError for a cursor that none is, Problem (503)
+        where too many search already."""
         place = None if cursor is None else _place(cursor)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._search, holds, readable, limit, place)
+        if self._searches >= MOST_SEARCHES:
+            detail = f"{MOST_SEARCHES} searches of kept requests wait already"
+            raise Problem(503, "busy", "Too many searches", detail=detail, headers=soon())
+        self._searches += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._reader, self._search, holds, sight, limit, place, self._last_write
+            )
+        finally:
+            self._searches -= 1
 
     def close(self) -> None:
         self._thread.shutdown(wait=True)
+        self._reader.shutdown(wait=True)
 
     def _written(self, lost: int) -> None:
-        self._waiting -= 1
+        self.waiting -= 1
         self.dropped += lost
 
-    # In the thread.
+    # In the threads.
 
     def _write(self, node: str, calls: Sequence[CallLine]) -> int:
         lines = b"".join(_encode(msgspec.structs.replace(call, node=node)) + b"\n" for call in calls)
@@ -142,8 +158,11 @@ class RequestLog:
         return sorted(self._folder.glob("requests-*.jsonl"))
 
     def _search(
-        self, holds: Holds, readable: frozenset[str] | None, limit: int, place: tuple[str, int] | None
+        self, holds: Holds, sight: Sight, limit: int, place: tuple[str, int] | None, after: Future[None] | None
     ) -> Found:
+        """after: what was told until then is found."""
+        if after is not None:
+            wait((after,), timeout=WRITE_S)
         found: list[CallLine] = []
         read = 0
         for path in reversed(self._files()):
@@ -158,8 +177,9 @@ class RequestLog:
                 call = _read(line)
                 if call is None:
                     continue
-                if (readable is None or call.namespaces & readable) and holds(call):
-                    found.append(call)
+                seen = sight.call(call)
+                if seen is not None and holds(seen):
+                    found.append(seen)
                 if len(found) >= limit or read >= MOST_READ:
                     return Found(found, f"{path.name}:{at}")
         return Found(found, None)

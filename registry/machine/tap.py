@@ -16,6 +16,7 @@ from meshway.call_filter import BadFilter, compile_filter
 from meshway.call_lines import TAP, CallLine, Tapped, TapQuestion
 from meshway.problem import FieldError, Problem, invalid_request
 from meshway.tasks import spawn
+from registry.insight.sight import Sight
 from registry.machine.placed import PlacedStream
 from registry.machine.request import Reply, Request
 from registry.manners.query import number_of, query_of
@@ -23,6 +24,7 @@ from registry.manners.query import number_of, query_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from meshway.call_filter import Holds
     from registry.machine.request import Outlet, Stream
     from registry.manners.places import Places
     from registry.questions import Questions
@@ -57,7 +59,7 @@ class TapRoute:
         query = query_of(request.query, frozenset({"filter", "sample"}))
         text = query.get("filter", "")
         try:
-            compile_filter(text)
+            holds = compile_filter(text)
         except BadFilter as error:
             message = f"query.filter: {error}"
             found = FieldError(path="query.filter", code="bad_filter", message=message)
@@ -65,15 +67,17 @@ class TapRoute:
         percent = number_of(query, "sample", 100, low=1, high=100)
         if request.is_head:
             return Reply(200, headers=_HEAD)
-        question = TapQuestion(id=secrets.token_urlsafe(9), filter=text, percent=float(percent or 100))
-        readable = request.caller.namespaces("metrics:read")
-        return PlacedStream(TapStream(self._questions, self._live_count, question, readable), self._places, request)
+        sight = Sight(request.caller.namespaces("metrics:read"))
+        question = TapQuestion(
+            id=secrets.token_urlsafe(9), filter=text, percent=float(percent or 100), namespaces=sight.namespaces
+        )
+        return PlacedStream(TapStream(self._questions, self._live_count, question, holds, sight), self._places, request)
 
 
 class TapStream:
-    """question: asked each half second, as long as somebody reads. readable: namespaces, None: all."""
+    """question: asked each half second, as long as somebody reads. holds: its filter. sight: the reader's."""
 
-    __slots__ = ("_live_count", "_outlet", "_question", "_questions", "_readable", "_task")
+    __slots__ = ("_holds", "_live_count", "_outlet", "_question", "_questions", "_sight", "_task")
 
     is_endless: bool = True
 
@@ -82,12 +86,14 @@ class TapStream:
         questions: Questions,
         live_count: Callable[[], int],
         question: TapQuestion,
-        readable: frozenset[str] | None,
+        holds: Holds,
+        sight: Sight,
     ) -> None:
         self._questions = questions
         self._live_count = live_count
         self._question = question
-        self._readable = readable
+        self._holds = holds
+        self._sight = sight
         self._outlet: Outlet | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -125,10 +131,11 @@ class TapStream:
     def event(self, told: list[Any], left_out: int) -> TapEvent:
         """left_out: of the events that could not be sent."""
         heard = [one for one in map(_tapped, told) if one is not None]
-        lines = [line for one in heard for line in one.lines]
-        shown = [line for line in lines if self._readable is None or line.namespaces & self._readable]
+        shown = [line for one in heard for line in one.lines]
         seen, left = sum(one.seen for one in heard), sum(one.left_out for one in heard)
-        if self._readable is not None:  # nobody learns how much others are called
+        if self._sight.namespaces is not None:
+            # Filtered once more, as he sees them: nobody learns by a filter, or a count, what he is not shown.
+            shown = [line for line in map(self._sight.call, shown) if line is not None and self._holds(line)]
             seen, left = len(shown), 0
         shown.sort(key=lambda line: line.time)
         most = int(MOST_PER_S * EVERY_S)

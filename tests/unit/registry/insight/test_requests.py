@@ -1,14 +1,21 @@
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
 from meshway.call_filter import compile_filter
 from meshway.call_lines import CallLine, CallsTold
+from meshway.problem import Problem
+from meshway.tasks import spawn
 from registry.insight import requests
 from registry.insight.requests import RequestLog
+from registry.insight.sight import Sight
 from tests.parts.clock import ManualClock
+from tests.parts.conditions import until
 
 ALL = compile_filter("")
+ALL_SEEN = Sight()
 
 
 def told(sequence: int, *paths: str, node: str = "gw-1", namespace: str = "shop") -> CallsTold:
@@ -25,8 +32,8 @@ def clock() -> ManualClock:
     return clock
 
 
-async def paths(log: RequestLog, text: str = "", readable: frozenset[str] | None = None) -> list[str]:
-    found = await log.search(compile_filter(text), readable=readable, limit=100)
+async def paths(log: RequestLog, text: str = "", sight: Sight = ALL_SEEN) -> list[str]:
+    found = await log.search(compile_filter(text), sight=sight, limit=100)
     return [call.path for call in found.calls]
 
 
@@ -38,8 +45,8 @@ async def test_calls_are_found_the_newest_first_and_by_whoever_may_read_them(
     log.add(told(2, "/c", namespace="bank"))
     assert await paths(log) == ["/c", "/b", "/a"]
     assert await paths(log, "path:/b") == ["/b"]
-    assert await paths(log, readable=frozenset({"shop"})) == ["/b", "/a"]
-    found = await log.search(ALL, readable=None, limit=1)
+    assert await paths(log, sight=Sight(frozenset({"shop"}))) == ["/b", "/a"]
+    found = await log.search(ALL, sight=Sight(), limit=1)
     assert found.calls[0].node == "gw-1"
     log.close()
 
@@ -64,14 +71,14 @@ async def test_a_list_goes_on_at_its_cursor_over_files(
     seen: list[str] = []
     cursor: str | None = None
     while True:
-        found = await log.search(ALL, readable=None, limit=3, cursor=cursor)
+        found = await log.search(ALL, sight=Sight(), limit=3, cursor=cursor)
         seen += [call.path for call in found.calls]
         if (cursor := found.next) is None:
             break
     assert seen == [f"/{number}" for number in range(9, -1, -1)]
     assert len(list(tmp_path.iterdir())) > 1
     with pytest.raises(ValueError, match="cursor"):
-        await log.search(ALL, readable=None, limit=3, cursor="../etc:1")
+        await log.search(ALL, sight=Sight(), limit=3, cursor="../etc:1")
     log.close()
 
 
@@ -93,4 +100,44 @@ async def test_what_is_old_or_too_much_goes(
         log.add(told(number + 3, f"/{number}"))
     assert (await paths(log))[0] == "/19"
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2000
+    log.close()
+
+
+async def test_a_filter_finds_nothing_by_names_that_are_not_told(tmp_path: Path, clock: ManualClock) -> None:
+    log = RequestLog(tmp_path, clock)
+    line = CallLine(
+        time="t", duration_ms=1.0, path="/a", route="shop/r", service="bank/vault", instance="i", principal="bank/acme"
+    )
+    log.add(CallsTold(node="gw-1", boot="b", sequence=1, calls=[line]))
+    shop = Sight(frozenset({"shop"}))
+    for text in ("service:vault", "service:bank/vault", "principal:bank/acme", "namespace:bank", "instance:i"):
+        assert await paths(log, text) == ["/a"]
+        assert await paths(log, text, shop) == []
+    assert await paths(log, "route:r", shop) == ["/a"]
+    log.close()
+
+
+async def test_searches_are_bounded_and_keep_no_call_from_the_disk(tmp_path: Path, clock: ManualClock) -> None:
+    log = RequestLog(tmp_path, clock)
+    log.add(told(1, "/a"))
+    assert await paths(log) == ["/a"]
+    goes_on = threading.Event()
+
+    def holds(line: CallLine) -> bool:
+        return goes_on.wait(10.0)
+
+    searches = [spawn(log.search(holds, sight=Sight(), limit=1), name="search") for _ in range(requests.MOST_SEARCHES)]
+    await asyncio.sleep(0)
+    with pytest.raises(Problem) as refused:
+        await paths(log)
+    assert refused.value.status == 503
+    for number in range(2, 2 * requests.MOST_WRITES):
+        log.add(told(number, "/b"))
+        if number % 8 == 0:
+            await until(lambda: log.waiting == 0)
+    goes_on.set()
+    for search in searches:
+        assert (await search).calls
+    assert log.dropped == 0
+    assert (await paths(log))[0] == "/b"
     log.close()
