@@ -54,7 +54,7 @@ class Sight(msgspec.Struct, frozen=True):
         if line.route and not self.sees(line.route):
             line = msgspec.structs.replace(line, route=HIDDEN, rule="")
         if line.service and not self.sees(line.service):
-            line = msgspec.structs.replace(line, service=HIDDEN, instance="", attempts_detail=[])
+            line = msgspec.structs.replace(line, service=HIDDEN, instance="", attempts_detail=())
         if self._is_others(line.principal):
             line = msgspec.structs.replace(line, principal=HIDDEN)
         return line

@@ -108,7 +108,7 @@ async def test_a_filter_finds_nothing_by_names_that_are_not_told(tmp_path: Path,
     line = CallLine(
         time="t", duration_ms=1.0, path="/a", route="shop/r", service="bank/vault", instance="i", principal="bank/acme"
     )
-    log.add(CallsTold(node="gw-1", boot="b", sequence=1, calls=[line]))
+    log.add(CallsTold(node="gw-1", boot="b", sequence=1, calls=(line,)))
     shop = Sight(frozenset({"shop"}))
     for text in ("service:vault", "service:bank/vault", "principal:bank/acme", "namespace:bank", "instance:i"):
         assert await paths(log, text) == ["/a"]

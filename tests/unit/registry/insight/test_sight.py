@@ -47,7 +47,7 @@ CALL = CallLine(
     rule="all",
     service="bank/vault",
     instance="i",
-    attempts_detail=[{"instance": "i", "began_ms": 0.0}],
+    attempts_detail=({"instance": "i", "began_ms": 0.0},),
     principal="spiffe://mesh.example/ns/bank/svc/ledger",
 )
 
@@ -57,7 +57,7 @@ def test_a_call_is_seen_by_both_sides_and_the_others_names_are_not_told() -> Non
     seen = SHOP.call(CALL)
     assert seen is not None
     assert (seen.path, seen.route, seen.rule) == ("/a", "shop/r", "all")
-    assert (seen.service, seen.instance, seen.attempts_detail, seen.principal) == ("hidden", "", [], "hidden")
+    assert (seen.service, seen.instance, seen.attempts_detail, seen.principal) == ("hidden", "", (), "hidden")
     seen = Sight(frozenset({"bank"})).call(CALL)
     assert seen is not None
     assert (seen.route, seen.rule, seen.service, seen.principal) == ("hidden", "", "bank/vault", CALL.principal)
