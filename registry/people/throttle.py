@@ -33,11 +33,12 @@ class Throttle:
 
     def take(self, account: str, address: str) -> None:
         """Before a try, which counts as a failure until it is told otherwise: those that come together are counted.
+        account: empty: of nobody known, where whoever tries must not hold off all others.
 
         Raises Problem 429.
         """
         place = network_of(address)
-        wait_s = max(self._accounts.wait_s(account), self._addresses.wait_s(place))
+        wait_s = max(self._accounts.wait_s(account) if account else 0.0, self._addresses.wait_s(place))
         if wait_s > 0:
             seconds = str(math.ceil(wait_s))
             raise Problem(
@@ -47,7 +48,8 @@ class Throttle:
                 detail=f"signing in failed too often: wait {seconds} s",
                 headers={"Retry-After": seconds},
             )
-        self._accounts.add(account)
+        if account:
+            self._accounts.add(account)
         self._addresses.add(place)
 
     def give_back(self, account: str, address: str) -> None:

@@ -11,7 +11,7 @@ from registry.revisions.draft import OfPeople
 from registry.rights.last_admin import count_admins, keep_an_admin
 from registry.rights.records import BINDING, USER, Binding, SubjectKind, User, encode, read, read_all
 from registry.rights.token import Scope
-from registry.rights.tokens import refuse_beyond
+from registry.rights.tokens import refuse_above, refuse_beyond
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ class Bindings:
         return sorted(found, key=lambda one: (one.kind, one.subject, one.namespace, one.role))
 
     async def delete(self, caller: Caller, binding_id: str, actor: Actor) -> None:
-        """Raises Problem 404, 409 for the last admin's."""
+        """Raises Problem 403 for more than the caller's own, 404, 409 for the last admin's."""
         await self._revisions.submit(_Unbind(actor, caller, binding_id, self._wall(), self._may_lose_admins))
 
 
@@ -109,6 +109,7 @@ class _Unbind(msgspec.Struct, OfPeople, frozen=True):
         binding = read(draft.people_of(BINDING), self.id, Binding)
         if binding is None or not self.caller.may("bindings:write", binding.grant.namespace):
             raise not_found(f"binding {self.id}", "meshway user bindings tells the ids")
+        refuse_above(self.caller, Scope((binding.grant,)), "bindings:write")
         before = count_admins(draft, self.now)
         draft.put_person(BINDING, self.id, None, self.now)
         if not self.may_lose_admins:

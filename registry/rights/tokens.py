@@ -81,7 +81,8 @@ class Tokens:
         return [shown(record) for record in records if _is_within(caller, scope_of(record))]
 
     async def revoke(self, caller: Caller, token_id: str) -> None:
-        """Also when it is revoked already. Raises Problem 404, 409 for the last admin's."""
+        """Also when it is revoked already. Raises Problem 403 for more than the caller's own, 404, 409 for the last
+        admin's."""
         await self._revisions.submit(_Revoke(token_id, caller, self._wall(), self._may_lose_admins))
 
 
@@ -132,6 +133,7 @@ class _Revoke(msgspec.Struct, OfPeople, frozen=True):
         record = records.get(self.id)
         if record is None or not _is_within(self.caller, scope_of(record)):
             raise not_found(f"token {self.id}", "meshway token list tells the ids")
+        refuse_above(self.caller, scope_of(record))
         if record.revoked_at is not None:
             return
         before = count_admins(draft, self.now)
@@ -159,6 +161,12 @@ def refuse_beyond(caller: Caller, scope: Scope, needed: Right = "tokens:write") 
     """needed: to give anything there. Raises Problem 422 for a scope that makes no sense, 401, 403 or 404 for one that
     goes beyond the caller's own."""
     _refuse_senseless(scope)
+    refuse_above(caller, scope, needed)
+
+
+def refuse_above(caller: Caller, scope: Scope, needed: Right = "tokens:write") -> None:
+    """Of giving and of taking back alike: whoever could take the admins' roles would be left the highest. Raises
+    Problem 401, 403 or 404."""
     for grant in scope.grants:
         caller.require(needed, grant.namespace)
         for right in sorted(RIGHTS_OF[grant.role]):

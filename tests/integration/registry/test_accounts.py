@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 
 from meshway import passwords
+from meshway.problem import Problem
+from registry.people.throttle import FREE
 from registry.people.totp import STEP_S, code_at
 from registry.people.users import LINK_S
-from tests.parts.people import PASSWORD, Browser, made_user, signed_in
+from tests.parts.people import PASSWORD, ROOT, Browser, bound, made_user, signed_in
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_tokens import bearer
 
@@ -228,7 +231,21 @@ async def test_nobody_binds_more_than_they_have(strict: RunningRegistry) -> None
     all_bindings = (await strict.call("GET", "/v1/bindings", None, root)).json["items"]
     (of_bank,) = [item["id"] for item in all_bindings if item["namespace"] == "bank"]
     assert (await head.call("DELETE", f"/v1/bindings/{of_bank}")).status == 404
+    highest = await signed_in(strict, "all", "namespace-admin")
+    for text, status in (("admin", 403), ("editor", 204)):
+        assert (await highest.call("DELETE", f"/v1/bindings/{await bound(strict, 'bob', text)}")).status == status
     assert (await head.call("GET", "/v1/users")).status == 403
+
+
+async def test_who_guesses_links_holds_off_nobody_who_has_one(strict: RunningRegistry) -> None:
+    _, link = await strict.core.users.create("ann", ROOT)
+    assert link is not None
+    elsewhere, guesser = msgspec.structs.replace(ROOT, address="192.0.2.9"), ROOT
+    for code in ["void_link"] * FREE + ["too_many_failures"]:
+        with pytest.raises(Problem) as refused:
+            await strict.core.accounts.set_up("guessed", "", PASSWORD, guesser)
+        assert refused.value.code == code
+    assert await strict.core.accounts.set_up(link.token, "", PASSWORD, elsewhere) == "ann"
 
 
 async def test_the_first_link_makes_the_first_admin_and_then_neither_it_nor_the_file_does(
