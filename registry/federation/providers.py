@@ -95,6 +95,8 @@ def _faults(read: Providers) -> Iterator[str]:
             yield f"{place}.issuer: is http: whoever is on the way there could sign in as anybody"
         if bool(provider.client_id) != bool(provider.client_secret_file):
             yield f"{place}: client_id and client_secret_file come together"
+        if provider.client_id and provider.client_id in provider.audiences:
+            yield f"{place}.audiences: holds client_id: the ID token of whoever signs in would be a bearer's as well"
         if not provider.client_id and not provider.audiences:
             yield f"{place}: has neither client_id (people sign in) nor audiences (of tokens): it is of no use"
         if "openid" not in provider.scopes:

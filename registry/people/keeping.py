@@ -10,6 +10,7 @@ import msgspec
 
 from meshway.problem import Problem
 from registry.people.session_callers import IDLE_S
+from registry.rights.bootstrap import first_admin
 from registry.store.interface import StoreUnavailable
 from registry.store.people import forget_people
 from registry.store.tokens import forget_tokens
@@ -29,7 +30,8 @@ EVERY_S: Final = 60.0
 USE_S: Final = 300.0
 # What is gone stays for a day, so that no registry that was away takes it for something new.
 KEPT_S: Final = 86_400.0
-# Whoever looks for what a token was for finds it so long; whoever shows one that is older shows one nobody knows.
+# Whoever looks for what a token was for finds it so long; whoever shows one that is older shows one nobody knows. The
+# first of an admin stays, or the bootstrap token would count again.
 TOKENS_KEPT_S: Final = 30 * 86_400.0
 _FORGET_EVERY: Final = 60
 _BYTES: Final = 100
@@ -79,9 +81,10 @@ class PeopleKeeping:
         """Raises StoreUnavailable."""
         before = self._wall() - KEPT_S
         over = self._wall() - TOKENS_KEPT_S
-        await self._store.do([forget_people(before), forget_tokens(over)])
+        kept = first_admin(self._view.tokens.values())
+        await self._store.do([forget_people(before), forget_tokens(over, kept)])
         self._view.forget_people(before)
-        self._view.forget_tokens(over)
+        self._view.forget_tokens(over, kept)
 
 
 class _Used(msgspec.Struct, frozen=True):

@@ -48,6 +48,11 @@ def had_admin(tokens: Iterable[TokenRecord]) -> bool:
     return any(scope_of(record).is_admin for record in tokens)
 
 
+def first_admin(tokens: Iterable[TokenRecord]) -> str:
+    """The id of the oldest token of an admin, by which it is known that there was one; empty: there was none."""
+    return min(((one.created_at, one.id) for one in tokens if scope_of(one).is_admin), default=(0.0, ""))[1]
+
+
 def read_bootstrap(path: Path, tokens: Iterable[TokenRecord]) -> Bootstrap | None:
     """None when it has done its work. Raises StartRefused for a text that could be guessed."""
     if had_admin(tokens):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import Float, bindparam, delete, or_, select
+from sqlalchemy import Float, Text, bindparam, delete, or_, select
 
 from registry.store.compiled import sql, upsert
 from registry.store.interface import TokenRecord
@@ -22,17 +22,18 @@ def read_all(connection: sqlite3.Connection) -> list[TokenRecord]:
 
 _FORGET: Final = Query(
     delete(TOKENS).where(
+        TOKENS.c.id != bindparam("kept", type_=Text),
         or_(
             TOKENS.c.revoked_at < bindparam("before", type_=Float),
             TOKENS.c.expires_at < bindparam("before", type_=Float),
-        )
+        ),
     )
 )
 
 
-def forget_tokens(before: float) -> Step:
-    """Those that were revoked, or over, at this time (seconds since 1970)."""
-    return Step(_FORGET, {"before": before})
+def forget_tokens(before: float, kept: str) -> Step:
+    """Those that were revoked, or over, at this time (seconds since 1970), but the one of this id."""
+    return Step(_FORGET, {"before": before, "kept": kept})
 
 
 def put(connection: sqlite3.Connection, records: Sequence[TokenRecord]) -> None:

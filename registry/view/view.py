@@ -180,13 +180,17 @@ class View:
             for told in self.on_tokens:
                 told()
 
-    def forget_tokens(self, before: float) -> None:
-        """Those that were revoked, or over, at this time (seconds since 1970): nobody is let in by them either way."""
+    def forget_tokens(self, before: float, kept: str = "") -> None:
+        """Those that were revoked, or over, at this time (seconds since 1970): nobody is let in by them either way.
+        kept: the id of one that stays all the same."""
         over = [
             key
             for key, one in self.tokens.items()
-            if (one.revoked_at is not None and one.revoked_at < before)
-            or (one.expires_at is not None and one.expires_at < before)
+            if key != kept
+            and (
+                (one.revoked_at is not None and one.revoked_at < before)
+                or (one.expires_at is not None and one.expires_at < before)
+            )
         ]
         for key in over:
             del self.tokens[key]

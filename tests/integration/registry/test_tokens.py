@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pytest
 from registry.people.keeping import PeopleKeeping
 from registry.revisions.draft import OfPeople
 from registry.rights import tokens
+from registry.rights.bootstrap import Bootstrap
 from registry.rights.caller import TRUSTED
 from registry.store.interface import TokenRecord
 from tests.parts.conditions import until
@@ -77,6 +79,19 @@ async def test_nobody_gives_more_than_they_have(tmp_path: Path) -> None:
         assert "root" not in seen
         assert "head" not in seen, "it lies in bank, too, where it may read no tokens"
         assert "w1" in seen
+
+
+async def test_nobody_takes_back_more_than_they_have(tmp_path: Path) -> None:
+    async with running_registry(tmp_path, trusts_loopback=False) as registry:
+        root = await bearer(registry, "root", "admin")
+        head = await bearer(registry, "head", "namespace-admin")
+        made = {role: await made_token(registry, f"an-{role}", role) for role in ("admin", "gateway", "editor")}
+        statuses = {}
+        for role, token in made.items():
+            statuses[role] = (await registry.call("DELETE", f"/v1/tokens/{token.id}", None, head)).status
+        assert statuses == {"admin": 403, "gateway": 403, "editor": 204}
+        for role in ("admin", "gateway"):
+            assert (await registry.call("DELETE", f"/v1/tokens/{made[role].id}", None, root)).status == 204
 
 
 async def test_a_revoked_token_is_refused_and_its_streams_end(tmp_path: Path) -> None:
@@ -191,6 +206,8 @@ async def test_what_is_over_for_a_month_is_forgotten_and_what_is_not_stays(
         now = time.time()
         for name in ("live", "revoked", "over", "lasts"):
             await made_token(registry, name, "viewer")
+        for name in ("first admin", "next admin"):
+            await made_token(registry, name.replace(" ", "-"), "admin", expires_in_s=60.0)
         core, held = registry.core, {record.name: record for record in registry.core.view.tokens.values()}
         await core.tokens.revoke(TRUSTED, held["revoked"].id)
         over = msgspec.structs.replace(held["over"], expires_at=now + 60.0)
@@ -198,11 +215,18 @@ async def test_what_is_over_for_a_month_is_forgotten_and_what_is_not_stays(
         for record in (over, lasts):
             await core.revisions.submit(_Put(record))
         core.view.tokens |= {over.id: over, lasts.id: lasts}  # nothing but a revocation changes one that is known
-        for days, left in ((29.0, {"live", "revoked", "over", "lasts"}), (31.0, {"live", "lasts"})):
+        admins = {"first-admin", "next-admin"}
+        for days, left in (
+            (29.0, {"live", "revoked", "over", "lasts"} | admins),
+            (31.0, {"live", "lasts", "first-admin"}),
+            (32.0, {"live", "lasts", "first-admin"}),
+        ):
             keeping = PeopleKeeping(core.view, core.store, core.revisions, core.session_callers, _at(now, days))
             await keeping.forget()
             assert {record.name for record in core.view.tokens.values()} == left
             assert {record.name for record in await core.store.tokens()} == left
+        text = secrets.token_urlsafe(32)
+        assert not Bootstrap(text).is_its_own(text, core.view.tokens.values(), has_admin_user=False)
 
 
 def _at(now: float, days: float) -> Callable[[], float]:

@@ -34,6 +34,7 @@ def test_people_s_and_programs_issuers_stand_beside_each_other(tmp_path: Path) -
         ([CORP | {"issuer": "id.example"}], "https://r.example", "no URL"),
         ([CORP | {"client_secret_file": ""}], "https://r.example", "come together"),
         ([CI | {"audiences": []}], "https://r.example", "of no use"),
+        ([CORP | {"audiences": ["api", "mesh"]}], "https://r.example", "holds client_id"),
         ([CORP | {"scopes": ["email"]}], "https://r.example", "openid"),
         ([CORP], "", "url: is missing"),
         ([CORP], "http://r.example", "without TLS"),
