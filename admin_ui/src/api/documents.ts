@@ -21,6 +21,8 @@ export const PLURALS = {
   Listener: 'listeners',
   Certificate: 'certificates',
   MeshSettings: 'mesh-settings',
+  AccessLog: 'access-logs',
+  Telemetry: 'telemetries',
   Namespace: 'namespaces',
 } as const
 export type Kind = keyof typeof PLURALS

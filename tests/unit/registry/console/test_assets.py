@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from meshway.model.kinds import BY_PLURAL
 from registry.console.assets import PAGES, Console
 from registry.machine.request import Reply, Request
 from registry.rights.caller import NOBODY
 from tests.parts.heads import head_of
 
-ROUTES = Path(__file__).parents[4] / "admin_ui" / "src" / "routes.tsx"
+SOURCES = Path(__file__).parents[4] / "admin_ui" / "src"
+ROUTES, DOCUMENTS = SOURCES / "routes.tsx", SOURCES / "api" / "documents.ts"
 SCRIPT = b"console.log(1)\n" * 50
 
 
@@ -128,3 +130,8 @@ def test_a_build_made_anew_meanwhile_is_shown_from_the_next_page_on(folder: Path
 def test_the_pages_are_those_of_the_console() -> None:
     paths = re.findall(r"path: '/([^']*)'", ROUTES.read_text())
     assert {path.partition("/")[0] for path in paths} == PAGES | {""}
+
+
+def test_the_console_knows_every_kind_by_its_plural() -> None:
+    block = DOCUMENTS.read_text().partition("PLURALS = {")[2].partition("}")[0]
+    assert {plural: kind for kind, plural in re.findall(r"(\w+): '([\w-]+)'", block)} == BY_PLURAL
