@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from tools.sbom import LOCK, document, read_lock
+from tools.sbom import LOCK, NPM_LOCK, document, read_lock, read_npm_lock
 
 
 def test_every_pinned_part_is_in_it_with_its_hashes() -> None:
@@ -28,3 +28,18 @@ def test_the_same_lock_gives_the_same_document() -> None:
 def test_what_is_not_pinned_with_hashes_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="not pinned"):
         read_lock(f"# a lock\n{line}\n")
+
+
+def test_the_consoles_packages_are_in_it_with_their_hashes() -> None:
+    parts = read_npm_lock(NPM_LOCK.read_text())
+    made = {part["name"]: part for part in document(parts, "1")["components"]}
+    react = made["react"]
+    assert react["purl"] == f"pkg:npm/react@{react['version']}"
+    assert react["licenses"] == [{"license": {"name": "MIT"}}]
+    assert re.fullmatch("[0-9a-f]{128}", react["hashes"][0]["content"])
+    assert made["@mantine/core"]["purl"].startswith("pkg:npm/%40mantine/core@")
+
+
+def test_a_package_of_the_console_without_a_hash_is_refused() -> None:
+    with pytest.raises(ValueError, match="not pinned"):
+        read_npm_lock('{"packages": {"": {}, "node_modules/react": {"version": "19.0.0"}}}')
