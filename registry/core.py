@@ -181,7 +181,9 @@ async def open_core(
         ]
         if core.following is not None:
             background.append(spawn(core.following.run(), name="store poll"))
-            background.append(spawn(PeopleFollowing(core.view, store).run(), name="people of other registries"))
+            background.append(
+                spawn(PeopleFollowing(core.view, store, time.time).run(), name="people of other registries")
+            )
         if company is not None:
             background.append(spawn(company.run(), name="lock of those who share leases"))
         if core.federation is not None:

@@ -208,6 +208,16 @@ class View:
             for told in self.on_people:
                 told()
 
+    def people_keys(self) -> set[tuple[str, str]]:
+        return {(kind, key) for kind, of_kind in self.people.items() for key in of_kind}
+
+    def drop_callers(self, tokens: Iterable[str], people: Iterable[tuple[str, str]]) -> None:
+        """Those that the store has forgotten, by id, and by kind and id."""
+        gone = [self.tokens.pop(key, None) for key in tokens]
+        gone_people = [self.people.get(kind, {}).pop(key, None) for kind, key in people]
+        for told in (*(self.on_tokens if gone else ()), *(self.on_people if gone_people else ())):
+            told()
+
     def forget_people(self, before: float) -> None:
         """Those that counted for nothing before this moment (seconds since 1970)."""
         for of_kind in self.people.values():
