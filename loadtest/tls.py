@@ -155,7 +155,7 @@ def section(rounds: int, seconds: float) -> str:
     cores = os.sched_getaffinity(0)
     try:
         gateway = bench.meshway("bare")
-        write(bench.dir / "meshway-bare-1-prefix" / "certificates", authority.issue("localhost"))
+        write(bench.dir / "meshway-bare-1-prefix" / "certificates" / "bench", authority.issue("localhost"))
         gateway.apply(documents(authority))
         os.sched_setaffinity(0, {bench.load_core})
         found = uvloop.run(measure(gateway, authority, rounds, seconds))

@@ -155,14 +155,15 @@ def _change(
     for one in headers:
         block = _changed(block, one)
     exchange.block = block
-    replaced = set()
+    replaced = frozenset[bytes]()
     for one in to_caller:
         # What the service answers is not known yet: what stands in its place is taken out of that when it comes.
         if one.action == "set":
-            replaced.add(one.name)
+            replaced |= {one.name}
         exchange.added = _changed(exchange.added, one)
     if replaced:
-        exchange.replaced = frozenset(replaced)
+        # Another document's check may have said something before.
+        exchange.replaced = replaced if exchange.replaced is None else exchange.replaced | replaced
 
 
 def _changed(block: bytes, change: HeaderChange) -> bytes:

@@ -83,7 +83,8 @@ class Rehearsed:
         head = reader.read(text.encode("latin-1"))
         if head is None:
             raise HeadError(400, "bad_request", "the recorded head is not whole")
-        return Exchange(head, listener, call.peer, call.at, call.scheme.encode("ascii", "replace"))
+        scheme = call.scheme.encode("ascii", "replace")
+        return Exchange(head, listener, call.peer, call.at, scheme, listener_name=call.by)
 
 
 class _Heard(NamedTuple):

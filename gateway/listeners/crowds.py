@@ -6,6 +6,7 @@ drops what it asks for, until it has fewer connections again: a caller of good f
 """
 
 import logging
+import math
 import socket
 from collections import Counter
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -55,7 +56,8 @@ class Crowds:
         self._due = now + SPAN_S
         self._refused.clear()
         listener = self._listener
-        few = ENOUGH * listener.limits.per_address
+        most = listener.limits.per_address
+        few = ENOUGH * most if most else math.inf  # a document may have lifted it
         gone = [peer for peer in self.kept_out if listener.per_address.get(peer, 0) < few]
         for peer in gone:
             del self.kept_out[peer]

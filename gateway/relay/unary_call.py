@@ -54,7 +54,7 @@ class UnaryCall:
     """
 
     __slots__ = (
-        "_authority", "_body", "_cluster", "_due", "_endpoint", "_exchange", "_head", "_is_over", "_joining",
+        "_authority", "_body", "_cluster", "_due", "_endpoint", "_exchange", "_head", "_heard", "_is_over", "_joining",
         "_message", "_method", "_number", "_pool", "_scheme", "_tell", "_timer", "_tries", "_upstream",
     )  # fmt: skip
 
@@ -77,7 +77,7 @@ class UnaryCall:
         self._endpoint: Endpoint | None = None
         self._upstream: SharedUpstream | None = None
         self._joining: Joining | None = None
-        self._number = 0
+        self._number = self._heard = 0
         self._tries = 0
         self._head: dict[bytes, bytes] | None = None
         self._body = b""
@@ -117,7 +117,7 @@ class UnaryCall:
 
     def _send(self, upstream: SharedUpstream) -> None:
         self._joining = None
-        self._upstream = upstream
+        self._upstream, self._heard = upstream, upstream.heard
         self._head, self._body = None, b""
         exchange = self._exchange
         fields = [
@@ -175,6 +175,9 @@ class UnaryCall:
             self._fail("reset" if is_unread else kind, detail)
 
     def on_timer(self, now: float) -> None:
+        upstream = self._upstream
+        if upstream is not None and upstream.heard == self._heard:
+            upstream.retire()  # as silent as one whose other side is gone: the next question opens another
         self._fail("attempt_timeout", "has not answered in time")
 
     def _fail(self, kind: str, detail: str) -> None:

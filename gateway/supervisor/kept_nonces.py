@@ -30,6 +30,7 @@ class KeptNonces:
         self._book = NonceBook() if book is None else book
         self._file: FileIO | None = None
         self._written = 0
+        self._is_torn = False
         self._refuses_until = 0.0
 
     def load(self) -> None:
@@ -55,7 +56,7 @@ class KeptNonces:
         now = self._wall()
         if now < self._refuses_until or len(mark) != _MARK or not self._book.use(mark, until, now):
             return False
-        if self._written > 2 * len(self._book) + _SLACK:
+        if self._is_torn or self._written > 2 * len(self._book) + _SLACK:
             return self._write_anew()
         return self._append(_RECORD.pack(until, mark))
 
@@ -73,6 +74,7 @@ class KeptNonces:
                 raise OSError("the disk took a part of it")
         except OSError as error:
             _log.error("%s cannot be written, so the nonce is not taken: %s", self._path, error)
+            self._is_torn = True  # behind a part of a record no other one can be read
             self.close()
             return False
         self._written += 1
@@ -93,7 +95,7 @@ class KeptNonces:
         except OSError as error:
             _log.error("%s cannot be written: %s", self._path, error)
             return False
-        self._written = len(held)
+        self._written, self._is_torn = len(held), False
         return True
 
 

@@ -31,7 +31,7 @@ def recent_calls(
     whole_from = ended[0][0] if len(ended) >= MOST_RECENT else since
     lines: list[bytes] = []
     seen = 1
-    for _, began, head, peer, scheme, (slot, service, _, _, status, _, reason, _, _, listener) in ended:
+    for _, began, head, peer, scheme, (slot, service, _, by, status, _, reason, _, _, listener) in ended:
         if began < whole_from:
             continue
         if head is None:
@@ -45,6 +45,7 @@ def recent_calls(
             "service": service,
             "status": status,
             "reason": reason,
+            "by": by,
         }
         lines.append(recorded_line(head, at_s, seen, listener, peer, scheme, **outcome))
         seen = 1

@@ -35,7 +35,7 @@ class Recorded(msgspec.Struct, frozen=True):
     """A call as it is kept. at: when it began, seconds since 1970. seen: for how many calls it stands, itself included.
 
     authority, target, headers: as received, secrets left out; left_out: the names of headers whose values are not kept.
-    route, rule, service, status, reason: what became of it.
+    route, rule, service, status, reason: what became of it. listener: its face; by: the one it came by.
     """
 
     at: float
@@ -53,6 +53,7 @@ class Recorded(msgspec.Struct, frozen=True):
     service: str = ""
     status: int = 0
     reason: str = ""
+    by: str = ""
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -146,6 +147,7 @@ def line_of(exchange: Exchange, at_s: float, seen: int) -> bytes:
         service=cluster.name if cluster is not None else "",
         status=exchange.status,
         reason=exchange.reason,
+        by=exchange.listener_name,
     )
 
 

@@ -163,12 +163,13 @@ class SharedUpstream(TimerOwner, Protocol):
     """One connection to an endpoint, on which many requests run beside each other.
 
     timer: its own, for how long it may be idle. closes_at: as of an `Upstream`. requests: begun on it. running: those
-    that are not over.
+    that are not over. heard: how often anything came from the other side.
     """
 
     timer: Timer
     closes_at: float
     requests: int
+    heard: int
 
     @property
     def running(self) -> int: ...

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from gateway.upstream.shared_pool import SharedConnector
 
 ALPN: Final = ("h2",)
+# Bytes that the other side does not take: answers to its own pings and settings are among them, so it must be bounded.
+MOST_UNSENT: Final = 16 << 20
 
 
 class H2ClientProtocol(asyncio.Protocol):
@@ -43,7 +45,7 @@ class H2ClientProtocol(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop, codec: H2Codec) -> None:
         self.timer = Timer()
         self.closes_at = NEVER
-        self.requests = 0
+        self.requests = self.heard = 0
         self._loop, self._codec = loop, codec
         self._streams: dict[int, AnswerEvents] = {}
         self._is_flush_due = False
@@ -92,6 +94,7 @@ class H2ClientProtocol(asyncio.Protocol):
         self._lose("reset", "the upstream closed the connection without an answer")
 
     def data_received(self, data: bytes) -> None:
+        self.heard += 1
         try:
             events = self._codec.receive(data)
         except H2Fault as fault:
@@ -163,6 +166,9 @@ class H2ClientProtocol(asyncio.Protocol):
         self._is_flush_due = False
         if not self._is_over and (data := self._codec.take()):
             self._transport.write(data)
+            if self._transport.get_write_buffer_size() > MOST_UNSENT:
+                self._transport.abort()
+                self._lose("reset", "the upstream takes nothing of what it is sent")
 
 
 def make_shared_connector(

@@ -32,6 +32,9 @@ def asks(targets: Any = OF_BOOKS, **external: Any) -> Change:
     return policy(targets=targets, external=said)
 
 
+GRPC: Final = {"protocol": "grpc", "timeout": "4s"}
+
+
 class Bench:
     def __init__(self, gateway: CompiledGateway, books: RecordingUpstream, judging: Judge) -> None:
         self.gateway, self.books, self.judge = gateway, books, judging
@@ -181,6 +184,23 @@ async def test_a_yes_changes_what_the_service_gets_and_what_the_caller_gets() ->
         assert (await found.ask(fields="X-Role: root\r\n"))[0] == 200
         assert found.books.requests[-1].values(b"x-user") == []
         assert found.books.requests[-1].values(b"x-role") == [b"reader"]
+
+
+async def test_what_two_documents_put_in_place_of_the_service_s_fields_both_stands() -> None:
+    asks_other = document(
+        "AccessPolicy", "q", {"targets": OF_BOOKS, "external": {"service": {"service": "other"}} | GRPC}
+    )
+    async with bench(asks()) as found, judge() as other:
+        found.gateway.apply(running("other", "1", port=other.port), asks_other)
+        found.books.pieces_of = lambda _: [
+            b"HTTP/1.1 200 OK\r\nX-First: books\r\nX-Second: books\r\nContent-Length: 0\r\n\r\n"
+        ]
+        found.judge.says = yes(response_headers_to_add=[option("x-first", "judge")])
+        other.says = yes(response_headers_to_add=[option("x-second", "other")])
+        status, head, _ = await found.ask()
+        assert status == 200
+        told = [line for line in head.lower().split("\r\n") if line.startswith(("x-first", "x-second"))]
+        assert sorted(told) == ["x-first: judge", "x-second: other"]
 
 
 NOT_ANSWERS: Final[dict[str, Any]] = {
@@ -392,3 +412,34 @@ async def test_a_connection_that_is_old_gives_way_to_a_new_one() -> None:
             found.gateway.leap(leap_s)
             assert (await found.ask())[0] == 200
             assert len(found.judge.peers) == count, leap_s
+
+
+async def test_a_connection_that_fell_silent_is_asked_nothing_more() -> None:
+    """As when a firewall in between has forgotten it: nothing comes back, and no end of it is told."""
+    has_fallen_silent = asyncio.Event()
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_first: bool) -> None:
+        while data := await reader.read(65536):
+            if not (is_first and has_fallen_silent.is_set()):
+                writer.write(data)
+        writer.close()
+
+    connections = 0
+
+    async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        is_first = connections == 1
+        there, back = await asyncio.open_connection("127.0.0.1", found.judge.port)
+        await asyncio.gather(carry(reader, back, is_first), carry(there, writer, is_first))
+
+    async with bench(asks(timeout="1s")) as found:
+        server = await asyncio.start_server(between, "127.0.0.1", 0)
+        found.gateway.apply(running("judge", "1", port=server.sockets[0].getsockname()[1], generation=2))
+        assert (await found.ask())[0] == 200
+        assert connections == 1
+        has_fallen_silent.set()
+        assert (await found.ask())[0] == 503
+        assert (await found.ask())[0] == 200
+        assert connections == 2
+        server.close()

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from gateway.compiler.tables import Compiler
 from gateway.explain.rehearsing import Clock, Rehearsed, rehearse
 from gateway.plan import Parts
@@ -149,3 +151,13 @@ def test_what_gateways_tell_becomes_one() -> None:
     )
     (difference,) = told.differences
     assert (difference.recorded, difference.calls, len(difference.examples)) == (3, 31, 3)
+
+
+def test_a_call_is_judged_by_the_routes_of_the_listener_that_it_came_by() -> None:
+    spec = {"protocol": "http", "port": 9000, "routes": "named"}
+    own = document("Listener", "inside", spec, "mesh")
+    today = tables(own, document("Route", "r", edge_route(to("books")) | {"listeners": ["inside"]}))
+    proposed = tables(own, document("Route", "r", edge_route(to("films")) | {"listeners": ["inside"]}))
+    told = rehearse(today, proposed, [msgspec.structs.replace(recorded("/"), by="inside"), recorded("/")], "gw-1")
+    assert kinds(told) == [("elsewhere", 1, "default/books", "default/films")]
+    assert told.same == 1, "at the edge it is nowhere in either"

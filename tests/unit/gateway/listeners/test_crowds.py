@@ -59,6 +59,17 @@ def test_who_asks_on_and_on_is_dropped_until_he_has_fewer(accepting: socket.sock
     assert (list(crowds.kept_out), listener.kept_out, is_dropped(accepting)) == ([], 0, False)
 
 
+def test_whoever_is_kept_out_comes_in_where_the_limit_is_lifted(accepting: socket.socket) -> None:
+    crowds, listener = crowds_before(accepting)
+    crowds.beat(0.0)
+    listener.per_address[FLOODING] = 10
+    for _ in range(MOST_REFUSED):
+        listener.crowded(FLOODING)
+    listener.limits = ConnectionLimits(per_address=0)
+    crowds.beat(1.0)
+    assert (list(crowds.kept_out), is_dropped(accepting)) == ([], False)
+
+
 def test_who_is_refused_now_and_then_is_not_dropped(accepting: socket.socket) -> None:
     crowds, listener = crowds_before(accepting)
     for second in range(5):

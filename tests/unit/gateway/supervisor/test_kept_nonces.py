@@ -1,6 +1,7 @@
 """Nonces that were used are used after a restart, too, and where that cannot be told nobody is let in by one."""
 
 import random
+import resource
 import secrets
 import signal
 import subprocess
@@ -106,6 +107,22 @@ def test_a_disk_that_takes_nothing_lets_nobody_in(tmp_path: Path) -> None:
     (tmp_path / FILE).rmdir()
     assert not kept.use(mark("a"), wall.now_s + 60.0), "it was shown once"
     assert kept.use(mark("b"), wall.now_s + 60.0)
+
+
+def test_behind_a_record_that_a_full_disk_cut_off_the_others_are_read(tmp_path: Path) -> None:
+    wall = Wall()
+    kept = started(tmp_path, wall)
+    assert kept.use(mark("a"), wall.now_s + 60.0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (32 + 7, hard))
+    try:
+        assert not kept.use(mark("b"), wall.now_s + 60.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / FILE).stat().st_size == 32 + 7
+    assert kept.use(mark("c"), wall.now_s + 60.0)
+    again = started(tmp_path, wall)
+    assert [again.use(mark(each), wall.now_s + 60.0) for each in "acd"] == [False, False, True]
 
 
 def test_the_file_stays_as_small_as_what_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

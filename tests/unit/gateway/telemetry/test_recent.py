@@ -42,6 +42,7 @@ def test_every_call_is_there_also_those_that_the_disk_does_not_get(tmp_path: Pat
     assert [one.target for one in calls] == [f"/{number}" for number in range(1000)]
     assert {one.seen for one in calls} == {1}
     assert (calls[0].at, calls[0].status, calls[0].listener) == (WALL_S - 10.0, 200, "edge")
+    assert calls[0].by == "edge"
     assert (calls[0].headers, calls[0].left_out) == ([("X-User", "ada")], ["cookie"])
     (path,) = (tmp_path / "recorded").iterdir()
     assert len(path.read_bytes().splitlines()) < 200

@@ -34,6 +34,7 @@ def test_secrets_are_left_out_and_their_names_kept(tmp_path: Path) -> None:
     assert sorted(line.left_out) == ["authorization", "cookie", "x-api-key", "x-auth-token"]
     assert [name for name, _ in line.headers] == ["Accept-Language", "X-User"]
     assert (line.authority, line.method, line.status, line.listener) == ("shop.example", "GET", 200, "edge")
+    assert line.by == "edge"
 
 
 @pytest.mark.parametrize("token", ["eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJheXNlIn0.c2lnbmF0dXJl", api_key("acme0001")])
