@@ -17,7 +17,7 @@ from registry.insight.effect import effect_of, touched_by
 from registry.insight.figures import Figures, figures_of
 from registry.insight.reading import finest_step_s, span_of
 from registry.insight.rolling import STEPS_S
-from registry.insight.series import MOST_POINTS, SECTION_OF, series_of
+from registry.insight.series import MOST_POINTS, SECTION_OF, Drawing
 from registry.insight.services import Usual, instances_of, signals_of
 from registry.insight.sight import HIDDEN
 from registry.insight.topology import topology_of
@@ -123,9 +123,10 @@ class Asking:
         step_s = max(step_s or _step_s(span.end - span.first), finest_s)
         coarsest_s = max(each for each in STEPS_S if each <= step_s)
         first = int(span.first // step_s) * step_s
-        timed = await self._reading.timed(section, first, span.end, coarsest_s)
         end = int(-(-span.end // step_s) * step_s)
-        return await asyncio.to_thread(series_of, timed, metric, by, sort, first=first, end=end, step_s=step_s, now=now)
+        drawing = Drawing(metric, by, sort, first=first, end=end, step_s=step_s, now=now)
+        await self._reading.each(section, first, span.end, coarsest_s, drawing.add)
+        return drawing.told()
 
     async def versions(self, span: Span, sight: Sight, service: str, versions: tuple[str, str]) -> Versions:
         rows = await self._reading.rows(INSTANCES, *span, sight.instance)

@@ -7,14 +7,14 @@ reports are read at one moment, and points that a coarser one holds too are left
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from meshway.telemetry import ROUTES, Key, Row, Rows
 from registry.insight.ingest import SLOT_S
 from registry.insight.packing import unpack, unpack_sections
 from registry.insight.rolling import HOUR_S, KEPT_S, STEPS_S, add_all
+from registry.insight.shelf import Shelf, weight_of
 from registry.store.insight import PointKey, point_value, points_within, reports_within, uses
 from registry.store.interface import StoreUnavailable
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from registry.store.insight import InsightStore
 
-# Rows of points that are kept unpacked for the next who asks, about 400 bytes each.
-_MOST_CACHED: Final = 100_000
-# What was added up for one who asked, as long as nothing came to it; and reports of the last seconds.
-_MOST_SUMS: Final = 24
-_MOST_REPORTS: Final = 200
+# Kept for the next who asks, as weights of a shelf: points unpacked, what was added up of them and nothing came to, and
+# reports of the last seconds.
+_MOST_POINTS: Final = 600_000
+_MOST_SUMS: Final = 400_000
+_MOST_REPORTS: Final = 400_000
 _AT_ONCE: Final = 2
 _TURN_S: Final = 10.0
 
@@ -40,24 +40,19 @@ class Piece(NamedTuple):
     end: int
 
 
-class Timed(NamedTuple):
-    """at: the begin of the 10 s, minute or hour that the rows are of."""
+class _Report(NamedTuple):
+    """As it stands in the store."""
 
+    node: str
+    boot: str
+    sequence: int
     at: int
-    rows: list[Row]
-
-
-class _Part(NamedTuple):
-    """A point or a report. key: that of its row in the store."""
-
-    key: Any
-    at: int
-    rows: list[Row]
+    value: bytes
 
 
 class _Found(NamedTuple):
-    points: list[_Part]
-    reports: list[_Part]
+    points: list[PointKey]
+    reports: list[_Report]
 
 
 class Reading:
@@ -73,11 +68,10 @@ class Reading:
         self.wall = wall
         self._store = store
         self.kept_s = kept_s
-        self._cached: OrderedDict[PointKey, list[Row]] = OrderedDict()
-        self._cached_rows = 0
         self._places = asyncio.Semaphore(_AT_ONCE)
-        self._sums: OrderedDict[tuple[str, tuple[object, ...]], Rows] = OrderedDict()
-        self._reports: OrderedDict[tuple[str, str, int], dict[str, list[Row]]] = OrderedDict()
+        self._points: Shelf[PointKey, list[Row]] = Shelf(_MOST_POINTS)
+        self._sums: Shelf[tuple[str, tuple[object, ...]], Rows] = Shelf(_MOST_SUMS)
+        self._reports: Shelf[tuple[str, str, int], dict[str, list[Row]]] = Shelf(_MOST_REPORTS)
 
     async def rows(
         self, section: str, first: float, end: float, key_of: Callable[[Key], Key | None] = lambda key: key
@@ -89,19 +83,27 @@ class Reading:
 
     async def _rows(self, section: str, first: float, end: float, key_of: Callable[[Key], Key | None]) -> Rows:
         found = await self._find(section, first, end, HOUR_S)
-        coarse = [each for each in found.points if each.key.step_s > SLOT_S]
-        fine = [each for each in found.points if each.key.step_s == SLOT_S]
+        coarse = [each for each in found.points if each.step_s > SLOT_S]
+        fine = [each for each in found.points if each.step_s == SLOT_S]
         total: Rows = {}
         # Apart, since each changes at its own pace: by the minute, every 10 s, every 2 s.
         for parts in (coarse, fine, found.reports):
             await add_all(total, renamed((await self._sum(section, parts)).values(), key_of))
         return total
 
-    async def timed(self, section: str, first: float, end: float, coarsest_s: int) -> list[Timed]:
-        """Of a section, by time, in no order. coarsest_s: the longest time that may be taken as one."""
+    async def each(
+        self, section: str, first: float, end: float, coarsest_s: int, take: Callable[[int, list[Row]], None]
+    ) -> None:
+        """Of a section, in the order of time, one after the other: all of a long span at once are gigabytes.
+
+        coarsest_s: the longest time that may be taken as one. take: in a thread; told the begin of the 10 s, minute or
+        hour, and the rows. Raises StoreUnavailable.
+        """
         async with self._turn():
             found = await self._find(section, first, end, coarsest_s)
-        return [Timed(part.at, part.rows) for part in (*found.points, *found.reports)]
+            parts: list[PointKey | _Report] = [*found.points, *found.reports]
+            for part in sorted(parts, key=lambda part: part.at):
+                await asyncio.to_thread(take, part.at, await self._load(section, part))
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -122,43 +124,38 @@ class Reading:
             return _Found([], [])
         steps = [points_within(piece.step_s, section, piece.first, piece.end) for piece in pieces]
         *keys, reports = await self._store.read([*steps, reports_within(pieces[0].first, pieces[-1].end)])
-        wanted = [PointKey(*row) for rows in keys for row in rows]
-        fresh: dict[PointKey, list[Row]] = {}
-        for key in wanted:
-            if key not in self._cached:
-                (values,) = await self._store.read([point_value(key)])
-                for (value,) in values:  # none: it was forgotten meanwhile
-                    fresh[key] = unpack(value)
-        points = [_Part(key, key.at, fresh.get(key) or self._cached.get(key, [])) for key in wanted]
-        self._keep(fresh)
-        return _Found(
-            points, [_Part((row[0], row[1], row[2]), row[3], self._unpacked(row, section)) for row in reports]
-        )
+        return _Found([PointKey(*row) for rows in keys for row in rows], [_Report(*row) for row in reports])
 
-    async def _sum(self, section: str, parts: list[_Part]) -> Rows:
+    async def _load(self, section: str, part: PointKey | _Report) -> list[Row]:
+        if isinstance(part, _Report):
+            return self._unpacked(part, section)
+        rows = self._points.get(part)
+        if rows is None:
+            (values,) = await self._store.read([point_value(part)])
+            if not values:  # it was forgotten meanwhile
+                return []
+            rows = unpack(values[0][0])
+            self._points.put(part, rows, weight_of(rows))
+        return rows
+
+    async def _sum(self, section: str, parts: Sequence[PointKey | _Report]) -> Rows:
         """All of the parts as one; none of the rows is to be changed. What others asked for just now is known."""
         if not parts:
             return {}
-        name = (section, tuple(part.key for part in parts))
-        known = self._sums.pop(name, None)
+        name = (section, tuple(part if isinstance(part, PointKey) else part[:3] for part in parts))
+        known = self._sums.get(name)
         if known is None:
             known = {}
             for part in parts:
-                await add_all(known, part.rows)
-        self._sums[name] = known
-        while len(self._sums) > _MOST_SUMS:
-            self._sums.popitem(last=False)
+                await add_all(known, await self._load(section, part))
+            self._sums.put(name, known, weight_of(known.values()))
         return known
 
-    def _unpacked(self, report: Sequence[Any], section: str) -> list[Row]:
-        node, boot, sequence, _, value = report
-        name = (node, boot, sequence)
-        sections = self._reports.pop(name, None)
+    def _unpacked(self, report: _Report, section: str) -> list[Row]:
+        sections = self._reports.get(report[:3])
         if sections is None:
-            sections = unpack_sections(value)
-        self._reports[name] = sections
-        while len(self._reports) > _MOST_REPORTS:
-            self._reports.popitem(last=False)
+            sections = unpack_sections(report.value)
+            self._reports.put(report[:3], sections, sum(map(weight_of, sections.values())))
         return sections.get(section, [])
 
     async def last_used(self) -> dict[tuple[str, str], int]:
@@ -166,20 +163,12 @@ class Reading:
         now = self.wall()
         (kept, reports) = await self._store.read([uses(), reports_within(0, int(now) + HOUR_S)])
         found = {(route, rule): at for route, rule, at in kept}
-        for report in reports:
+        for report in (_Report(*row) for row in reports):
             for row in self._unpacked(report, ROUTES):
                 name = (row.key[0], row.key[1])
                 if name[0]:
-                    found[name] = max(found.get(name, 0), report[3])
+                    found[name] = max(found.get(name, 0), report.at)
         return found
-
-    def _keep(self, fresh: dict[PointKey, list[Row]]) -> None:
-        for key, rows in fresh.items():
-            self._cached[key] = rows
-            self._cached_rows += len(rows)
-        while self._cached_rows > _MOST_CACHED:
-            _, rows = self._cached.popitem(last=False)
-            self._cached_rows -= len(rows)
 
 
 def renamed(rows: Iterable[Row], key_of: Callable[[Key], Key | None]) -> Iterable[Row]:

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import msgspec
 
-from meshway.telemetry import EDGES, INSTANCES, ROUTES, Key, Row, Rows, add_row
+from meshway.telemetry import EDGES, INSTANCES, ROUTES, Key, Row
 from registry.insight.figures import Metric, figure_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from registry.insight.reading import Timed
 
 By = Literal["total", "namespace", "service", "source", "route", "rule", "status", "flag", "instance", "version"]
 BYS: Final[tuple[By, ...]] = get_args(By)
@@ -68,47 +66,75 @@ def line_of(by: By) -> Callable[[Key], str]:
     return places[by]
 
 
-def series_of(
-    timed: Iterable[Timed],
-    metric: Metric,
-    by: By,
-    sort: Callable[[Key], Key | None],
-    *,
-    first: int,
-    end: int,
-    step_s: int,
-    now: float,
-) -> Series:
-    """sort: a key as it may be seen, None: not at all. end: not included. now: no step is longer than it has lasted."""
-    name_of = line_of(by)
-    steps: list[Rows] = [{} for _ in range(-(-(end - first) // step_s))]
-    calls: dict[str, int] = {}
-    for at, rows in timed:
-        place = (at - first) // step_s
-        if not 0 <= place < len(steps):
-            continue
+class Drawing:
+    """Takes what there was in the order of time, and keeps figures of steps that are past: few at once are rows."""
+
+    def __init__(
+        self,
+        metric: Metric,
+        by: By,
+        sort: Callable[[Key], Key | None],
+        *,
+        first: int,
+        end: int,
+        step_s: int,
+        now: float,
+    ) -> None:
+        """sort: a key as it may be seen, None: not at all. end: not included. now: no step is longer than it has
+        lasted."""
+        self._metric = metric
+        self._by = by
+        self._sort = sort
+        self._name_of = line_of(by)
+        self._first = first
+        self._step_s = step_s
+        self._lasted = [max(min(step_s, now - begin), 1.0) for begin in range(first, end, step_s)]
+        self._calls: dict[str, int] = {}
+        self._points: dict[str, list[float | None]] = {}
+        self._step = 0
+        self._rows: dict[str, Row] = {}
+
+    def add(self, at: int, rows: Iterable[Row]) -> None:
+        """at: their time, not before that of the last ones."""
+        step = (at - self._first) // self._step_s
+        if not 0 <= step < len(self._lasted):
+            return
+        if step != self._step:
+            self._close()
+            self._step = step
         for row in rows:
-            if (key := sort(row.key)) is not None:
-                name = name_of(key)
-                calls[name] = calls.get(name, 0) + row.calls
-                add_row(steps[place], row.copied((name,)))
-    ranked = sorted(calls, key=lambda name: (-calls[name], name))
-    lasted = [max(min(step_s, now - first - at * step_s), 1.0) for at in range(len(steps))]
-    lines = [
-        Line(
-            name,
-            [
-                figure_of(rows.get((name,)) or Row(()), metric, span_s)
-                for rows, span_s in zip(steps, lasted, strict=True)
+            if (key := self._sort(row.key)) is not None:
+                name = self._name_of(key)
+                if (known := self._rows.get(name)) is None:
+                    self._rows[name] = row.copied((name,))
+                else:
+                    known.add(row)
+
+    def told(self) -> Series:
+        self._close()
+        ranked = sorted(self._calls, key=lambda name: (-self._calls[name], name))
+        nothing = [figure_of(Row(()), self._metric, span_s) for span_s in self._lasted]
+        return Series(
+            metric=self._metric,
+            by=self._by,
+            first=self._first,
+            step_s=self._step_s,
+            lines=[
+                Line(
+                    name,
+                    [
+                        empty if point is None else point
+                        for point, empty in zip(self._points[name], nothing, strict=True)
+                    ],
+                )
+                for name in ranked[:MOST_LINES]
             ],
+            left_out=max(len(ranked) - MOST_LINES, 0),
         )
-        for name in ranked[:MOST_LINES]
-    ]
-    return Series(
-        metric=metric,
-        by=by,
-        first=first,
-        step_s=step_s,
-        lines=lines,
-        left_out=max(len(ranked) - MOST_LINES, 0),
-    )
+
+    def _close(self) -> None:
+        rows, self._rows = self._rows, {}
+        for name, row in rows.items():
+            self._calls[name] = self._calls.get(name, 0) + row.calls
+            points = self._points.setdefault(name, [None] * len(self._lasted))
+            points[self._step] = figure_of(row, self._metric, self._lasted[self._step])

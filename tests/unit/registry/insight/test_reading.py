@@ -1,16 +1,22 @@
 import asyncio
 import random
+import tracemalloc
 from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 
 from meshway.tasks import spawn
+from meshway.telemetry import Row
 from registry.insight import reading
+from registry.insight.packing import pack
 from registry.insight.reading import finest_step_s, pieces_of
 from registry.insight.rolling import KEPT_S
+from registry.insight.series import Drawing
+from registry.store.insight import PointKey, point_value
 from registry.store.interface import StoreUnavailable
-from registry.store.steps import Row, Step
+from registry.store.steps import Row as StoredRow
+from registry.store.steps import Step
 from tests.parts.conditions import until
 
 NOW = 1_800_000_000.0
@@ -59,12 +65,12 @@ class SlowStore:
         self.goes_on = asyncio.Event()
         self.asked = 0
 
-    async def read(self, steps: Sequence[Step]) -> list[list[Row]]:
+    async def read(self, steps: Sequence[Step]) -> list[list[StoredRow]]:
         self.asked += 1
         await self.goes_on.wait()
         return [[] for _ in steps]
 
-    async def do(self, steps: Sequence[Step]) -> list[list[Row]]:
+    async def do(self, steps: Sequence[Step]) -> list[list[StoredRow]]:
         raise AssertionError("nothing is written")
 
     async def close(self) -> None: ...
@@ -79,7 +85,50 @@ async def test_not_many_questions_are_worked_on_at_once_and_who_waits_too_long_i
     two = [spawn(asked.rows("edges", NOW - 60, NOW), name="question") for _ in range(2)]
     await until(lambda: store.asked == 2)
     with pytest.raises(StoreUnavailable, match="too much is asked at once"):
-        await asked.timed("edges", NOW - 60, NOW, 10)
+        await asked.each("edges", NOW - 60, NOW, 10, lambda at, rows: None)
     store.goes_on.set()
     assert await asyncio.gather(*two) == [{}, {}]
-    assert await asked.timed("edges", NOW - 60, NOW, 10) == []
+    heard: list[int] = []
+    await asked.each("edges", NOW - 60, NOW, 10, lambda at, rows: heard.append(at))
+    assert heard == []
+
+
+class LongStore(SlowStore):
+    """Points by the minute, forty of them, the last first; all say the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on.set()
+        rows = [Row((f"shop/{n}", "shop/cart"), 1, buckets=dict.fromkeys(range(100, 160), 300)) for n in range(60)]
+        self.value = pack(rows)
+        self.keys = [(60, int(NOW) - 86_400 + 60 * n, "edges", "p") for n in range(40, 0, -1)]
+
+    async def read(self, steps: Sequence[Step]) -> list[list[StoredRow]]:
+        if [step.query for step in steps] == [point_value(PointKey(60, 0, "edges", "p")).query]:
+            return [[(self.value,)]]
+        return [list(self.keys), *([] for _ in steps[1:])]
+
+
+@pytest.mark.parametrize("is_series", [True, False])
+async def test_a_long_span_is_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch, *, is_series: bool) -> None:
+    monkeypatch.setattr(reading, "_MOST_POINTS", 10_000)
+    asked = reading.Reading(LongStore(), lambda: NOW)
+    drawing = Drawing("calls", "total", lambda key: key, first=int(NOW) - 86_400, end=int(NOW), step_s=600, now=NOW)
+    tracemalloc.start()
+    try:
+        if is_series:
+            await asked.each("edges", NOW - 86_400, NOW, 60, drawing.add)
+            assert sum(point or 0 for point in drawing.told().lines[0].points) == 40 * 60
+        else:
+            assert sum(row.calls for row in (await asked.rows("edges", NOW - 86_400, NOW)).values()) == 40 * 60
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20, "all of it is 14 MB"
+
+
+async def test_what_is_heard_is_in_the_order_of_time() -> None:
+    heard: list[int] = []
+    store = LongStore()
+    await reading.Reading(store, lambda: NOW).each("edges", NOW - 86_400, NOW, 60, lambda at, rows: heard.append(at))
+    assert heard == sorted(at for _, at, _, _ in store.keys)

@@ -1,11 +1,12 @@
+from collections.abc import Callable
+
 import pytest
 
 from meshway.histogram import bucket_of
 from meshway.telemetry import Key, Row
 from registry.insight import series
 from registry.insight.figures import Metric
-from registry.insight.reading import Timed
-from registry.insight.series import By, Series, series_of
+from registry.insight.series import By, Drawing, Series
 
 CART, PAY = ("shop/web", "shop/cart"), ("shop/cart", "bank/pay")
 
@@ -15,15 +16,20 @@ def row(key: Key, calls: int, seconds: float = 0.1, failed: int = 0) -> Row:
 
 
 TIMED = [
-    Timed(100, [row(CART, 10), row(PAY, 1)]),
-    Timed(110, [row(CART, 30, 1.0)]),
-    Timed(120, [row(CART, 20, failed=5)]),
-    Timed(400, [row(CART, 99)]),
+    (100, [row(CART, 10), row(PAY, 1)]),
+    (110, [row(CART, 30, 1.0)]),
+    (120, [row(CART, 20, failed=5)]),
+    (400, [row(CART, 99)]),
 ]
 
 
-def told(metric: Metric, by: By = "service", *, step_s: int = 20, now: float = 1_000.0) -> Series:
-    return series_of(TIMED, metric, by, lambda key: key, first=100, end=160, step_s=step_s, now=now)
+def told(
+    metric: Metric, by: By = "service", sort: Callable[[Key], Key | None] = lambda key: key, *, now: float = 1_000.0
+) -> Series:
+    drawing = Drawing(metric, by, sort, first=100, end=160, step_s=20, now=now)
+    for at, rows in TIMED:
+        drawing.add(at, rows)
+    return drawing.told()
 
 
 def lines(found: Series) -> dict[str, list[float | None]]:
@@ -53,9 +59,7 @@ def test_lines_are_by_what_was_asked() -> None:
 
 
 def test_what_may_not_be_seen_counts_nowhere() -> None:
-    found = series_of(
-        TIMED, "calls", "total", lambda key: key if key == PAY else None, first=100, end=160, step_s=20, now=1_000.0
-    )
+    found = told("calls", "total", lambda key: key if key == PAY else None)
     assert lines(found) == {"total": [1, 0, 0]}
 
 
