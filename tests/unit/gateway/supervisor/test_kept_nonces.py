@@ -120,9 +120,10 @@ def test_behind_a_record_that_a_full_disk_cut_off_the_others_are_read(tmp_path: 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (tmp_path / FILE).stat().st_size == 32 + 7
-    assert kept.use(mark("c"), wall.now_s + 60.0)
+    later = bytes(range(24))
+    assert kept.use(later, wall.now_s + 60.0)
     again = started(tmp_path, wall)
-    assert [again.use(mark(each), wall.now_s + 60.0) for each in "acd"] == [False, False, True]
+    assert [again.use(one, wall.now_s + 60.0) for one in (mark("a"), later, mark("d"))] == [False, False, True]
 
 
 def test_the_file_stays_as_small_as_what_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
