@@ -3,7 +3,8 @@ where that is trusted.
 
 Callers on this machine are trusted (`meshway up`, docs/internals/rights.md) when their address is a loopback one, when
 `Host` names loopback (a page of another site whose name was rebound to 127.0.0.1 sends its own name), and when they
-send no foreign `Origin` (a page of another site cannot leave that out). Where a token is sent, it alone says who calls,
+send no foreign `Origin` (a page of another site cannot leave that out, but where it embeds what it asks for: then
+`Sec-Fetch-Site` says so). Where a token is sent, it alone says who calls,
 and where a certificate is shown, nobody is trusted for his address.
 
 A token comes as `Authorization: Bearer`, or as the password of `Basic`, for clients of other registries that know no
@@ -111,6 +112,8 @@ class SignIn:
         if (caller := self._by_cookie(head, has_own_origin=origin is not None)) is not None:
             return caller
         if self._trusts_loopback and is_loopback_address(peer):
+            if _is_of_another_site(head) and find(head.block, b"sec-fetch-mode") != b"navigate":
+                raise _foreign_site()
             if (head.host or head.minor) and not is_loopback_name(head.host):
                 host = head.host.decode("latin-1")
                 raise _forbidden("foreign_host", f"Host {host} does not name this machine: use localhost or 127.0.0.1")
@@ -159,8 +162,8 @@ class SignIn:
         caller = self._sessions.caller(text, "cookie")
         if caller is None:
             return None
-        if find(head.block, b"sec-fetch-site") in (b"cross-site", b"same-site"):
-            raise _forbidden("foreign_site", "a page of another site may not call the registry")
+        if _is_of_another_site(head):
+            raise _foreign_site()
         if head.method not in _READS and not is_ours(head.block, text, has_own_origin=has_own_origin):
             raise _forbidden("csrf", "a write by a session needs the field Meshway-CSRF, as GET /v1/session tells it")
         return caller
@@ -270,6 +273,14 @@ def _is_own_origin(origin: bytes, authority: bytes) -> bool:
 def _with_port(authority: bytes, port: bytes) -> bytes:
     has_port = b":" in authority.rpartition(b"]")[2]
     return authority if has_port else authority + port
+
+
+def _is_of_another_site(head: RequestHead) -> bool:
+    return find(head.block, b"sec-fetch-site") in (b"cross-site", b"same-site")
+
+
+def _foreign_site() -> Problem:
+    return _forbidden("foreign_site", "a page of another site may not call the registry")
 
 
 def _forbidden(code: str, detail: str) -> Problem:

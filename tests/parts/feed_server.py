@@ -1,6 +1,8 @@
 """A registry that only speaks the feed: real frames over real sockets, faults on demand.
 
-`Feed` holds the history and can be followed by any number of gateways; reports that come are kept.
+`Feed` holds the history and can be followed by any number of gateways; reports that come are kept. Of Secrets it tells
+what a test sends, and nothing to who connects: a gateway that is in step then forgets those it had, as where a registry
+has none.
 """
 
 import asyncio

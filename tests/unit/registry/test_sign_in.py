@@ -79,6 +79,21 @@ def test_this_machine_is_trusted_only_where_it_is_said_and_by_address_host_and_o
         assert book.refused("Origin: http://evil.example", f"Authorization: Bearer {token}") == "foreign_origin"
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_a_page_of_another_site_embeds_is_not_asked_by_this_machine(site: str) -> None:
+    trusting = Book(trusts_loopback=True)
+
+    def caller(*lines: str) -> str:
+        return trusting.sign_in.caller("127.0.0.1", head_of("Host: localhost:8500", *lines)).principal.name
+
+    with pytest.raises(Problem) as refused:
+        caller(f"Sec-Fetch-Site: {site}", "Sec-Fetch-Mode: no-cors")
+    assert refused.value.code == "foreign_site"
+    assert caller(f"Sec-Fetch-Site: {site}", "Sec-Fetch-Mode: navigate") == "loopback", "a link that somebody follows"
+    assert caller("Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors") == "loopback"
+    assert caller("Sec-Fetch-Site: none", "Sec-Fetch-Mode: navigate") == "loopback"
+
+
 def test_a_token_alone_says_who_calls_where_one_is_sent() -> None:
     book = Book(trusts_loopback=True)
     token = book.add("ci")
