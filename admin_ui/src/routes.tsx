@@ -6,21 +6,30 @@ import {
   lazyRouteComponent,
   retainSearchParams,
 } from '@tanstack/react-router'
-import { WINDOWS_S } from './api/insight'
 import { Fault, NotFound, Root } from './shell/Root'
 
-/** What the whole page looks at; kept on every way within the console. */
-export type View = { namespace?: string; window_s?: number }
+// What the registry tells numbers of.
+const SHORTEST_S = 10
+const LONGEST_S = 90 * 86_400
+
+/** What the whole page looks at; kept on every way within the console. at: seconds since 1970. */
+export type View = { namespace?: string; at?: number; window_s?: number }
+
+function viewOf(search: Record<string, unknown>): View {
+  const view: View = {}
+  if (typeof search.namespace === 'string' && search.namespace) view.namespace = search.namespace
+  if (typeof search.at === 'number' && search.at > 0) view.at = search.at
+  const { window_s } = search
+  if (typeof window_s === 'number' && window_s >= SHORTEST_S && window_s <= LONGEST_S) view.window_s = window_s
+  return view
+}
 
 const root = createRootRouteWithContext<{ client: QueryClient }>()({
   component: Root,
   notFoundComponent: NotFound,
   errorComponent: Fault,
-  validateSearch: ({ namespace, window_s }: Record<string, unknown>): View => ({
-    ...(typeof namespace === 'string' && namespace ? { namespace } : {}),
-    ...(WINDOWS_S.some((one) => one === window_s) ? { window_s: window_s as number } : {}),
-  }),
-  search: { middlewares: [retainSearchParams(['namespace', 'window_s'])] },
+  validateSearch: viewOf,
+  search: { middlewares: [retainSearchParams(['namespace', 'at', 'window_s'])] },
 })
 
 /** The one list of pages. Each is a file of its own that is loaded when it is first opened. */

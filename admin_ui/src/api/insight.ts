@@ -2,36 +2,85 @@ import { queryOptions } from '@tanstack/react-query'
 import { api, type Schemas, take } from './client'
 import { keys } from './keys'
 
-export type Signals = Schemas['ServiceSignals']
+export type Figures = Schemas['Figures']
+export type ServiceSignals = Schemas['ServiceSignals']
+export type Series = Schemas['Series']
+export type Topology = Schemas['Topology']
+export type Metric = Series['metric']
 
-/** Rate, errors and latency of each service of the last quarter of an hour; asked for again while somebody looks. */
-export const signalsQuery = (namespace: string | undefined) =>
+/** What numbers are of. at: the end, seconds since 1970; undefined: now. */
+export type Span = { at?: number; window_s: number }
+
+const ASK_AGAIN_MS = 10_000
+const POINTS = 60
+const SPARK_POINTS = 20
+const STEP_S = 10
+
+/** Numbers of now change by themselves; those of a moment that is over do not. */
+const again = ({ at }: Span) => (at === undefined ? ASK_AGAIN_MS : false)
+
+function queryOf({ at, window_s }: Span) {
+  return at === undefined ? { window_s } : { at: String(at), window_s }
+}
+
+/** A multiple of ten seconds that gives about so many points. */
+export function stepOf(window_s: number, points: number): number {
+  return Math.max(STEP_S, Math.ceil(window_s / points / STEP_S) * STEP_S)
+}
+
+export const signalsQuery = (span: Span, namespace: string | undefined) =>
   queryOptions({
-    queryKey: keys.signals(namespace ?? '-'),
-    refetchInterval: 10_000,
-    queryFn: async () => {
-      const { items } = await take(api.GET('/v1/insight/services', { params: { query: { namespace } } }))
-      return new Map(items.map((one) => [`${one.namespace}/${one.name}`, one]))
-    },
+    queryKey: [...keys.insight, 'services', span, namespace],
+    refetchInterval: again(span),
+    queryFn: async () =>
+      (await take(api.GET('/v1/insight/services', { params: { query: { ...queryOf(span), namespace } } }))).items,
   })
 
-export type Metric = Schemas['Series']['metric']
+/** One figure of all services of a namespace together. */
+export const totalQuery = (span: Span, metric: Metric, namespace: string | undefined) =>
+  seriesQuery(span, { metric, by: 'total', namespace, step_s: stepOf(span.window_s, SPARK_POINTS) })
 
-/** The spans that can be looked at, seconds. */
-export const WINDOWS_S = [900, 3_600, 21_600, 86_400] as const
-export const DEFAULT_WINDOW_S = 900
-const POINTS = 60
-const SHORTEST_STEP_S = 10
+/** One figure, a line for each service: the busiest fifty. */
+export const sparklinesQuery = (span: Span, metric: Metric, namespace: string | undefined) =>
+  seriesQuery(span, { metric, by: 'service', namespace, step_s: stepOf(span.window_s, SPARK_POINTS) })
 
-/** One figure of one service over a span that ends now; null where there were no calls to tell it by. */
-export const seriesQuery = (metric: Metric, namespace: string, service: string, window_s: number) =>
+/** One figure of one service. */
+export const serviceSeriesQuery = (span: Span, metric: Metric, service: string) =>
+  seriesQuery(span, { metric, by: 'total', service, step_s: stepOf(span.window_s, POINTS) })
+
+type Asked = { metric: Metric; by: Series['by']; namespace?: string; service?: string; step_s: number }
+
+const seriesQuery = (span: Span, asked: Asked) =>
   queryOptions({
-    queryKey: [...keys.signals(namespace), service, metric, window_s],
-    refetchInterval: 10_000,
-    queryFn: async () => {
-      const step_s = Math.max(SHORTEST_STEP_S, Math.ceil(window_s / POINTS / SHORTEST_STEP_S) * SHORTEST_STEP_S)
-      const query = { metric, namespace, service: `${namespace}/${service}`, window_s, step_s }
-      const series = await take(api.GET('/v1/insight/series', { params: { query } }))
-      return series.lines[0]?.points ?? []
-    },
+    queryKey: [...keys.insight, 'series', span, asked],
+    refetchInterval: again(span),
+    queryFn: () => take(api.GET('/v1/insight/series', { params: { query: { ...queryOf(span), ...asked } } })),
+  })
+
+/** Of all calls together. */
+export const allCallsQuery = (span: Span, namespace: string | undefined) =>
+  queryOptions({
+    queryKey: [...keys.insight, 'all', span, namespace],
+    refetchInterval: again(span),
+    queryFn: async () =>
+      (
+        await take(
+          api.GET('/v1/insight/topology', {
+            params: { query: { ...queryOf(span), level: 'namespaces', namespace } },
+          }),
+        )
+      ).totals,
+  })
+
+/** Who calls a service, and whom it calls. service: `namespace/name`. */
+export const aroundQuery = (span: Span, service: string) =>
+  queryOptions({
+    queryKey: [...keys.insight, 'around', span, service],
+    refetchInterval: again(span),
+    queryFn: () =>
+      take(
+        api.GET('/v1/insight/topology', {
+          params: { query: { ...queryOf(span), level: 'focus', service, hops: 1 } },
+        }),
+      ),
   })

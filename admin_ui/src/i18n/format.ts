@@ -7,6 +7,12 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1_000],
 ]
 
+const DURATIONS: [string, number][] = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+]
+
 export function ago(distance_ms: number, language: string): string {
   const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'narrow' })
   const [unit, size] = STEPS.find(([, one]) => Math.abs(distance_ms) >= one) ?? ['second', 1_000]
@@ -29,10 +35,31 @@ export function utc(at: number): string {
 }
 
 export function number(value: number, language: string): string {
+  return new Intl.NumberFormat(language).format(value)
+}
+
+/** A rate, a duration, a share: three digits that count. */
+function short(value: number, language: string): string {
   return new Intl.NumberFormat(language, { maximumSignificantDigits: 3 }).format(value)
+}
+
+export function perSecond(rate: number, language: string): string {
+  return `${short(rate, language)}/s`
 }
 
 /** share: 0 to 1. */
 export function percent(share: number, language: string): string {
-  return new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 }).format(share)
+  return new Intl.NumberFormat(language, { style: 'percent', maximumSignificantDigits: share < 0.1 ? 2 : 3 }).format(
+    share,
+  )
+}
+
+export function millis(value: number, language: string): string {
+  return value >= 10_000 ? `${short(value / 1000, language)} s` : `${short(value, language)} ms`
+}
+
+/** Of a whole number of minutes, hours or days, as far as it is one. */
+export function duration(seconds: number, language: string): string {
+  const [unit, size] = DURATIONS.find(([, one]) => seconds >= one && seconds % one === 0) ?? ['second', 1]
+  return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(seconds / size)
 }

@@ -1,28 +1,21 @@
-const WIDTH = 240
-const HEIGHT = 40
-const INSET = 2
+type Props = { points: readonly (number | null)[]; label: string; width?: number }
 
-/** A line over time, gaps where nothing is known; label says in words what it shows. */
-export function Sparkline({ points, label }: { points: readonly (number | null)[]; label: string }) {
-  const known = points.filter((one) => one !== null)
-  const top = Math.max(...known, 0)
-  const step = WIDTH / Math.max(1, points.length - 1)
-  const height = (value: number) => HEIGHT - INSET - (top === 0 ? 0 : (value / top) * (HEIGHT - 2 * INSET))
+const HEIGHT = 20
+const WIDTH = 96
+const INSET = 1
+
+/** The course of one number, drawn from 0 to its highest; gaps where there was none. label: what it says, in words. */
+export function Sparkline({ points, label, width = WIDTH }: Props) {
+  const most = Math.max(...points.map((one) => one ?? 0), 0)
+  const step = width / Math.max(1, points.length - 1)
+  const height = (value: number) => HEIGHT - INSET - (most > 0 ? (value / most) * (HEIGHT - 2 * INSET) : 0)
   return (
-    <svg
-      role="img"
-      aria-label={label}
-      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-      width="100%"
-      height={HEIGHT}
-      preserveAspectRatio="none"
-    >
+    <svg role="img" aria-label={label} width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`}>
       <path
         d={pathOf(points, step, height)}
         fill="none"
         stroke="var(--accent)"
         strokeWidth="1.5"
-        vectorEffect="non-scaling-stroke"
         strokeLinecap="round"
       />
     </svg>

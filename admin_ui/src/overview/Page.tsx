@@ -2,6 +2,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { gatewaysQuery } from '../api/gateways'
+import { allCallsQuery, type ServiceSignals, signalsQuery, totalQuery } from '../api/insight'
 import { revisionsQuery } from '../api/revisions'
 import { type Service, servicesQuery } from '../api/services'
 import { useRights } from '../api/session'
@@ -9,9 +10,13 @@ import { CopyCommand } from '../kit/CopyCommand'
 import { PageHead } from '../kit/PageHead'
 import { Panel } from '../kit/Panel'
 import { Status } from '../kit/Status'
+import { Reasons } from '../parts/Reasons'
 import { RevisionList } from '../parts/RevisionList'
-import { countsOf, healthOf } from '../parts/serviceHealth'
+import { SignalStrip } from '../parts/SignalStrip'
+import { countsOf, healthOf, signalsByName } from '../parts/serviceHealth'
+import { TimeBar } from '../shell/TimeBar'
 import { useNamespace } from '../shell/useNamespace'
+import { useSpan } from '../shell/useSpan'
 
 const LATEST = 8
 
@@ -22,7 +27,9 @@ export function OverviewPage() {
   return (
     <>
       <PageHead title={t('nav.overview')} command="meshway doctor" />
+      {maySomewhere('insight:read') && <TimeBar />}
       <div style={{ display: 'grid', gap: 16 }}>
+        {maySomewhere('insight:read') && <Calls />}
         {maySomewhere('instances:read') && <Services />}
         {may('gateways:read', '*') && <Gateways />}
         {maySomewhere('documents:read') && <Latest />}
@@ -32,23 +39,53 @@ export function OverviewPage() {
   )
 }
 
-function Services() {
+/** All calls of the time looked at. */
+function Calls() {
   const { t } = useTranslation()
   const namespace = useNamespace()
-  const asked = useQuery(servicesQuery(namespace))
+  const span = useSpan()
+  const asked = useQuery(allCallsQuery(span, namespace))
   return (
     <section className="panel">
-      <h2>{t('nav.services')}</h2>
-      <Panel asked={asked} height={80}>
-        {(services) => (services.length === 0 ? <FirstSteps /> : <Health services={services} />)}
+      <h2>{t('signals.title')}</h2>
+      <Panel asked={asked} height={48}>
+        {(figures) =>
+          figures.calls === 0 ? (
+            <p style={{ margin: 0 }}>{t('signals.none')}</p>
+          ) : (
+            <SignalStrip figures={figures} course={(metric) => totalQuery(span, metric, namespace)} />
+          )
+        }
       </Panel>
     </section>
   )
 }
 
-function Health({ services }: { services: readonly Service[] }) {
+function Services() {
   const { t } = useTranslation()
-  const ill = services.filter((one) => ['bad', 'warn'].includes(healthOf(one)))
+  const namespace = useNamespace()
+  const { maySomewhere } = useRights()
+  const asked = useQuery(servicesQuery(namespace))
+  const signals = useQuery({ ...signalsQuery(useSpan(), namespace), enabled: maySomewhere('insight:read') })
+  return (
+    <section className="panel">
+      <h2>{t('nav.services')}</h2>
+      <Panel asked={asked} height={80}>
+        {(services) =>
+          services.length === 0 ? <FirstSteps /> : <Health services={services} signals={signals.data ?? []} />
+        }
+      </Panel>
+    </section>
+  )
+}
+
+/** Those that are not well, each with the reasons that its calls, its instances and the gateways give. */
+function Health({ services, signals }: { services: readonly Service[]; signals: readonly ServiceSignals[] }) {
+  const { t } = useTranslation()
+  const told = signalsByName(signals)
+  const ill = services
+    .map((one) => ({ one, signals: told.get(`${one.metadata.namespace}/${one.metadata.name}`) }))
+    .filter(({ one, signals }) => ['bad', 'warn'].includes(signals?.health ?? healthOf(one)))
   return (
     <>
       <p style={{ margin: '0 0 8px' }}>
@@ -57,17 +94,24 @@ function Health({ services }: { services: readonly Service[] }) {
         </Status>
       </p>
       <ul style={{ margin: 0, paddingInlineStart: 0, listStyle: 'none' }}>
-        {ill.map((one) => (
-          <li key={`${one.metadata.namespace}/${one.metadata.name}`}>
-            <Status health={healthOf(one)}>
-              <Link
-                to="/services/$namespace/$service"
-                params={{ namespace: one.metadata.namespace ?? 'default', service: one.metadata.name }}
-              >
-                {one.metadata.namespace}/{one.metadata.name}
-              </Link>
-              {t('overview.passing', { passing: countsOf(one).passing, all: countsOf(one).all })}
-            </Status>
+        {ill.map(({ one, signals }) => (
+          <li
+            key={`${one.metadata.namespace}/${one.metadata.name}`}
+            style={{ display: 'flex', flexWrap: 'wrap', gap: '0 12px' }}
+          >
+            <Link
+              to="/services/$namespace/$service"
+              params={{ namespace: one.metadata.namespace ?? 'default', service: one.metadata.name }}
+            >
+              {one.metadata.namespace}/{one.metadata.name}
+            </Link>
+            {signals ? (
+              <Reasons signals={signals} />
+            ) : (
+              <Status health={healthOf(one)}>
+                {t('overview.passing', { passing: countsOf(one).passing, all: countsOf(one).all })}
+              </Status>
+            )}
           </li>
         ))}
       </ul>

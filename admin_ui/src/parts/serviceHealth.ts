@@ -1,3 +1,4 @@
+import type { ServiceSignals } from '../api/insight'
 import type { Service } from '../api/services'
 import type { Health } from '../kit/Status'
 
@@ -21,4 +22,9 @@ export const STATUS_HEALTH: Record<string, Health> = {
   critical: 'bad',
   draining: 'warn',
   maintenance: 'idle',
+}
+
+/** By `namespace/name`. */
+export function signalsByName(signals: readonly ServiceSignals[]): Map<string, ServiceSignals> {
+  return new Map(signals.map((one) => [`${one.namespace}/${one.name}`, one]))
 }

@@ -19,7 +19,7 @@ export function RehearsalPanel({ text }: { text: string }) {
     { id: 'kind', title: t('rehearsal.becomes'), sort: (one) => one.kind, cell: (one) => t(`rehearsal.${one.kind}`) },
     {
       id: 'calls',
-      title: t('signals.rps'),
+      title: t('rehearsal.calls'),
       isNumber: true,
       sort: (one) => one.calls,
       cell: (one) => number(one.calls, i18n.language),

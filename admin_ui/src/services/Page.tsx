@@ -1,18 +1,22 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
-import { type Signals, signalsQuery } from '../api/insight'
+import { type ServiceSignals, signalsQuery, sparklinesQuery } from '../api/insight'
 import { type Service, servicesQuery } from '../api/services'
 import { useRights } from '../api/session'
-import { number, percent } from '../i18n/format'
 import { type Column, DataTable } from '../kit/DataTable'
 import { Empty } from '../kit/Empty'
 import { PageHead } from '../kit/PageHead'
 import { Panel } from '../kit/Panel'
+import { Sparkline } from '../kit/Sparkline'
 import { Status } from '../kit/Status'
-import { countsOf, healthOf } from '../parts/serviceHealth'
+import { Reasons } from '../parts/Reasons'
+import { WRITTEN } from '../parts/SignalStrip'
+import { countsOf, healthOf, signalsByName } from '../parts/serviceHealth'
 import { LinkButton } from '../shell/LinkButton'
+import { TimeBar } from '../shell/TimeBar'
 import { useNamespace } from '../shell/useNamespace'
+import { useSpan } from '../shell/useSpan'
 
 const ORDER = { bad: 0, warn: 1, unknown: 2, ok: 3, idle: 4 }
 
@@ -22,13 +26,13 @@ export function ServicesPage() {
   const namespace = useNamespace()
   const asked = useQuery(servicesQuery(namespace))
   const { session, isReadOnly, maySomewhere } = useRights()
-  const signals = useQuery({ ...signalsQuery(namespace), enabled: maySomewhere('insight:read') })
   const mayRegister = !isReadOnly && (maySomewhere('instances:write') || !!session.service)
   return (
     <>
       <PageHead title={t('nav.services')} command={`meshway get services${namespace ? ` -n ${namespace}` : ''}`}>
         {mayRegister && <LinkButton to="/services/register">{t('services.register')}</LinkButton>}
       </PageHead>
+      {maySomewhere('insight:read') && <TimeBar />}
       <Panel asked={asked} height={320}>
         {(services) =>
           services.length === 0 ? (
@@ -37,7 +41,7 @@ export function ServicesPage() {
               command="meshway register books --port 9080"
             />
           ) : (
-            <ServiceTable services={services} signals={signals.data} />
+            <ServiceTable services={services} />
           )
         }
       </Panel>
@@ -45,13 +49,10 @@ export function ServicesPage() {
   )
 }
 
-type TableProps = { services: readonly Service[]; signals: Map<string, Signals> | undefined }
-
-/** signals: absent where they may not be read, or are not there yet. */
-function ServiceTable({ services, signals }: TableProps) {
-  const { t, i18n } = useTranslation()
-  const figuresOf = (one: Service) => signals?.get(`${one.metadata.namespace}/${one.metadata.name}`)?.figures
+function ServiceTable({ services }: { services: readonly Service[] }) {
+  const { t } = useTranslation()
   const navigate = useNavigate()
+  const { told, columns: numbers } = useNumbers()
   const columns: Column<Service>[] = [
     {
       id: 'name',
@@ -72,8 +73,13 @@ function ServiceTable({ services, signals }: TableProps) {
     {
       id: 'health',
       title: t('services.health'),
-      sort: (one) => ORDER[healthOf(one)],
-      cell: (one) => <Status health={healthOf(one)}>{t(`health.${healthOf(one)}`)}</Status>,
+      isWide: true,
+      sort: (one) => ORDER[told.get(nameOf(one))?.health ?? healthOf(one)],
+      cell: (one) => {
+        const signals = told.get(nameOf(one))
+        if (signals) return <Reasons signals={signals} />
+        return <Status health={healthOf(one)}>{t(`health.${healthOf(one)}`)}</Status>
+      },
     },
     {
       id: 'instances',
@@ -82,32 +88,7 @@ function ServiceTable({ services, signals }: TableProps) {
       sort: (one) => countsOf(one).passing,
       cell: (one) => `${countsOf(one).passing} / ${countsOf(one).all}`,
     },
-    ...(signals
-      ? [
-          {
-            id: 'rate',
-            title: t('services.rate'),
-            isNumber: true,
-            sort: (one: Service) => figuresOf(one)?.rps ?? 0,
-            cell: (one: Service) => number(figuresOf(one)?.rps ?? 0, i18n.language),
-          },
-          {
-            id: 'errors',
-            title: t('services.errors'),
-            isNumber: true,
-            sort: (one: Service) => figuresOf(one)?.error_share ?? 0,
-            cell: (one: Service) => percent(figuresOf(one)?.error_share ?? 0, i18n.language),
-          },
-          {
-            id: 'p95',
-            title: t('services.p95'),
-            isNumber: true,
-            sort: (one: Service) => figuresOf(one)?.p95_ms ?? 0,
-            cell: (one: Service) =>
-              figuresOf(one)?.calls ? `${number(figuresOf(one)?.p95_ms ?? 0, i18n.language)} ms` : '–',
-          },
-        ]
-      : []),
+    ...numbers,
     {
       id: 'owner',
       title: t('services.owner'),
@@ -126,8 +107,8 @@ function ServiceTable({ services, signals }: TableProps) {
       label={t('nav.services')}
       rows={services}
       columns={columns}
-      rowKey={(one) => `${one.metadata.namespace}/${one.metadata.name}`}
-      text={(one) => `${one.metadata.namespace}/${one.metadata.name} ${String(one.spec.owner ?? '')}`}
+      rowKey={nameOf}
+      text={(one) => `${nameOf(one)} ${String(one.spec.owner ?? '')}`}
       open={(one) => void navigate({ to: '/services/$namespace/$service', params: paramsOf(one) })}
     />
   )
@@ -135,4 +116,45 @@ function ServiceTable({ services, signals }: TableProps) {
 
 function paramsOf({ metadata }: Service) {
   return { namespace: metadata.namespace ?? 'default', service: metadata.name }
+}
+
+function nameOf({ metadata }: Service): string {
+  return `${metadata.namespace ?? 'default'}/${metadata.name}`
+}
+
+/** What calls of the time looked at say of each service, for whoever may read it. told: by `namespace/name`. */
+function useNumbers(): { told: Map<string, ServiceSignals>; columns: Column<Service>[] } {
+  const { t, i18n } = useTranslation()
+  const namespace = useNamespace()
+  const span = useSpan()
+  const { maySomewhere } = useRights()
+  const enabled = maySomewhere('insight:read')
+  const signals = useQuery({ ...signalsQuery(span, namespace), enabled })
+  const rates = useQuery({ ...sparklinesQuery(span, 'rps', namespace), enabled })
+  const told = signalsByName(signals.data ?? [])
+  const courses = new Map(rates.data?.lines.map((line) => [line.name, line.points]))
+  if (!enabled) return { told, columns: [] }
+  const columns = (['rps', 'error_share', 'p95_ms'] as const).map((metric) => {
+    const { key, write } = WRITTEN[metric]
+    const figures = (one: Service) => told.get(nameOf(one))?.figures
+    return {
+      id: metric,
+      title: t(`signals.${key}`),
+      isNumber: true,
+      sort: (one: Service) => figures(one)?.[metric] ?? 0,
+      cell: (one: Service) => {
+        const found = figures(one)
+        return found && found.calls > 0 ? write(found[metric], i18n.language) : '–'
+      },
+    }
+  })
+  const trend = {
+    id: 'trend',
+    title: t('signals.trend'),
+    cell: (one: Service) => {
+      const points = courses.get(nameOf(one))
+      return points && <Sparkline points={points} label={`${t('signals.rate')} ${nameOf(one)}`} />
+    },
+  }
+  return { told, columns: [...columns, trend] }
 }

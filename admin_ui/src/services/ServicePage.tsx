@@ -2,13 +2,19 @@ import { Tabs } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
+import { serviceSeriesQuery, signalsQuery } from '../api/insight'
 import { instancesQuery, type Service, servicesQuery } from '../api/services'
 import { useRights } from '../api/session'
+import { CopyCommand } from '../kit/CopyCommand'
 import { PageHead } from '../kit/PageHead'
 import { Panel } from '../kit/Panel'
 import { Status } from '../kit/Status'
+import { Reasons } from '../parts/Reasons'
+import { SignalStrip } from '../parts/SignalStrip'
 import { healthOf } from '../parts/serviceHealth'
 import { LinkButton } from '../shell/LinkButton'
+import { TimeBar } from '../shell/TimeBar'
+import { useSpan } from '../shell/useSpan'
 import { History } from './History'
 import { InForcePanel } from './InForcePanel'
 import { InstanceTable } from './InstanceTable'
@@ -41,18 +47,20 @@ export function ServicePage() {
           </LinkButton>
         )}
       </PageHead>
+      {may('insight:read', namespace) && <TimeBar />}
       <Panel asked={services} height={40}>
         {() => (service ? <Facts service={service} /> : <p>{t('services.gone', { name })}</p>)}
       </Panel>
+      {may('insight:read', namespace) && <Signals namespace={namespace} service={name} />}
       <Panel asked={instances} height={60}>
         {(found) => <Onboarding namespace={namespace} service={name} instances={found} />}
       </Panel>
-      {may('insight:read', namespace) && <SignalsPanel namespace={namespace} service={name} />}
       <Tabs defaultValue="instances" mt="lg" keepMounted={false}>
         <Tabs.List>
           <Tabs.Tab value="instances">
             {t('services.instances')} {instances.data?.length ?? ''}
           </Tabs.Tab>
+          {may('insight:read', namespace) && <Tabs.Tab value="charts">{t('signals.charts')}</Tabs.Tab>}
           {may('documents:read', namespace) && <Tabs.Tab value="force">{t('services.inForce')}</Tabs.Tab>}
           {may('documents:read', namespace) && <Tabs.Tab value="history">{t('nav.changes')}</Tabs.Tab>}
         </Tabs.List>
@@ -60,6 +68,9 @@ export function ServicePage() {
           <Panel asked={instances} height={200}>
             {(found) => <InstanceTable namespace={namespace} service={name} instances={found} />}
           </Panel>
+        </Tabs.Panel>
+        <Tabs.Panel value="charts" pt="md">
+          <SignalsPanel namespace={namespace} service={name} />
         </Tabs.Panel>
         <Tabs.Panel value="force" pt="md">
           <InForcePanel namespace={namespace} service={name} />
@@ -69,6 +80,47 @@ export function ServicePage() {
         </Tabs.Panel>
       </Tabs>
     </>
+  )
+}
+
+/** What its calls say of it in the time looked at, and why it is or is not well. */
+function Signals({ namespace, service }: { namespace: string; service: string }) {
+  const { t } = useTranslation()
+  const span = useSpan()
+  const asked = useQuery(signalsQuery(span, namespace))
+  return (
+    <section className="panel" style={{ marginBottom: 12 }} aria-label={t('signals.title')}>
+      <Panel asked={asked} height={72}>
+        {(all) => {
+          const own = all.find((one) => one.name === service)
+          if (own === undefined || own.figures.calls === 0) {
+            return (
+              <>
+                {own && <Reasons signals={own} />}
+                <p style={{ margin: '4px 0' }}>{t('signals.none')}</p>
+                {span.at === undefined && (
+                  <>
+                    <p style={{ margin: '0 0 8px' }}>{t('signals.noneHint')}</p>
+                    <CopyCommand text={`meshway call ${service}.${namespace}/`} />
+                  </>
+                )}
+              </>
+            )
+          }
+          return (
+            <>
+              <p style={{ margin: '0 0 8px' }}>
+                <Reasons signals={own} />
+              </p>
+              <SignalStrip
+                figures={own.figures}
+                course={(metric) => serviceSeriesQuery(span, metric, `${namespace}/${service}`)}
+              />
+            </>
+          )
+        }}
+      </Panel>
+    </section>
   )
 }
 

@@ -1,71 +1,158 @@
-import { NativeSelect } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
+import { useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { lazy, Suspense, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
-import { type Metric, seriesQuery, WINDOWS_S } from '../api/insight'
-import { number, percent } from '../i18n/format'
-import { Panel } from '../kit/Panel'
-import { Sparkline } from '../kit/Sparkline'
-import { useWindow } from '../shell/useWindow'
+import { aroundQuery, type Figures, type Metric, serviceSeriesQuery, type Topology } from '../api/insight'
+import { revisionsQuery } from '../api/revisions'
+import { useRights } from '../api/session'
+import { type Column, DataTable } from '../kit/DataTable'
+import { Loading, Panel } from '../kit/Panel'
+import { WRITTEN } from '../parts/SignalStrip'
+import { useSpan } from '../shell/useSpan'
 
-const SHOWN = ['rps', 'error_share', 'p95_ms'] as const satisfies Metric[]
+// uPlot is loaded by whoever looks at a chart.
+const SeriesChart = lazy(() => import('../kit/SeriesChart').then((module) => ({ default: module.SeriesChart })))
 
-/** Rate, errors and latency over the span of the page's address. */
-export function SignalsPanel({ namespace, service }: { namespace: string; service: string }) {
+const CHARTS = [
+  { key: 'latency', metrics: ['p50_ms', 'p95_ms', 'p99_ms'] },
+  { key: 'rate', metrics: ['rps'] },
+  { key: 'errors', metrics: ['error_share'] },
+] as const
+
+type Props = { namespace: string; service: string }
+
+/** The service's figures over time, with the revisions of its namespace on them; and who calls whom. */
+export function SignalsPanel({ namespace, service }: Props) {
   const { t } = useTranslation()
-  const navigate = useNavigate()
-  const window_s = useWindow()
+  const full = `${namespace}/${service}`
+  const around = useQuery(aroundQuery(useSpan(), full))
+  const marks = useMarks(namespace)
   return (
-    <section className="panel" aria-label={t('signals.title')} style={{ marginTop: 12 }}>
-      <div style={{ display: 'flex', flexWrap: 'wrap', gap: 24, alignItems: 'end' }}>
-        {SHOWN.map((metric) => (
-          <Signal key={metric} metric={metric} namespace={namespace} service={service} window_s={window_s} />
+    <div style={{ display: 'grid', gap: 16 }}>
+      <div className="charts">
+        {CHARTS.map(({ key, metrics }) => (
+          <Chart key={key} title={t(`signals.${key}`)} metrics={metrics} service={full} marks={marks} />
         ))}
-        <NativeSelect
-          aria-label={t('signals.window')}
-          value={String(window_s)}
-          data={WINDOWS_S.map((one) => ({ value: String(one), label: t(`signals.last${one}`) }))}
-          onChange={(event) => {
-            const chosen = Number(event.currentTarget.value)
-            void navigate({ to: '.', search: (now) => ({ ...now, window_s: chosen }) })
-          }}
-        />
       </div>
+      <Panel asked={around} height={120}>
+        {({ edges }) => (
+          <div className="charts">
+            <Ends title={t('signals.callers')} none={t('signals.nobody')} rows={callers(edges, full)} />
+            <Ends title={t('signals.callees')} none={t('signals.callsNobody')} rows={callees(edges, full)} />
+          </div>
+        )}
+      </Panel>
+    </div>
+  )
+}
+
+type ChartProps = {
+  title: string
+  metrics: readonly (Metric & keyof typeof WRITTEN)[]
+  service: string
+  marks: { at: number; name: string }[]
+}
+
+function Chart({ title, metrics, service, marks }: ChartProps) {
+  const { t, i18n } = useTranslation()
+  const span = useSpan()
+  const asked = useQueries({
+    queries: metrics.map((metric) => serviceSeriesQuery(span, metric, service)),
+    combine: (results) => ({
+      data: results.every((one) => one.data) ? results.flatMap((one) => one.data ?? []) : undefined,
+      error: results.find((one) => one.error)?.error ?? null,
+      refetch: () => Promise.all(results.map((one) => one.refetch())),
+    }),
+  })
+  return (
+    <Panel asked={asked} height={220}>
+      {(series) => {
+        const lines = series.map(({ metric, lines: [line] }) => ({
+          name: t(`signals.${WRITTEN[metric as keyof typeof WRITTEN].key}`),
+          points: line?.points ?? [],
+        }))
+        const [first] = series
+        if (!first || lines.every(({ points }) => points.length === 0)) {
+          return (
+            <section className="panel">
+              <h2>{title}</h2>
+              <p style={{ margin: 0 }}>{t('signals.none')}</p>
+            </section>
+          )
+        }
+        const { write } = WRITTEN[metrics[0] as keyof typeof WRITTEN]
+        return (
+          <Suspense fallback={<Loading height={220} />}>
+            <SeriesChart
+              title={title}
+              first={first.first}
+              step_s={first.step_s}
+              lines={lines}
+              marks={marks}
+              format={(value) => write(value, i18n.language)}
+            />
+          </Suspense>
+        )
+      }}
+    </Panel>
+  )
+}
+
+/** The latest revisions that touched a document of the namespace. */
+function useMarks(namespace: string) {
+  const { may } = useRights()
+  const { data } = useInfiniteQuery({ ...revisionsQuery, enabled: may('documents:read', namespace) })
+  return useMemo(
+    () =>
+      (data?.pages[0]?.items ?? [])
+        .filter((one) => one.documents.some((document) => document.namespace === namespace))
+        .map((one) => ({ at: Date.parse(one.at) / 1000, name: `r${one.revision}` })),
+    [data, namespace],
+  )
+}
+
+type End = { id: string; figures: Figures }
+
+const callers = (edges: Topology['edges'], service: string): End[] =>
+  edges.filter((one) => one.target === service).map(({ source, figures }) => ({ id: source, figures }))
+
+const callees = (edges: Topology['edges'], service: string): End[] =>
+  edges.filter((one) => one.source === service).map(({ target, figures }) => ({ id: target, figures }))
+
+function Ends({ title, none, rows }: { title: string; none: string; rows: readonly End[] }) {
+  const { t, i18n } = useTranslation()
+  const columns: Column<End>[] = [
+    { id: 'who', title: t('signals.who'), sort: ({ id }) => id, cell: ({ id }) => <Who id={id} /> },
+    ...(['rps', 'error_share', 'p95_ms'] as const).map((metric) => ({
+      id: metric,
+      title: t(`signals.${WRITTEN[metric].key}`),
+      isNumber: true,
+      sort: ({ figures }: End) => figures[metric],
+      cell: ({ figures }: End) => WRITTEN[metric].write(figures[metric], i18n.language),
+    })),
+  ]
+  return (
+    <section style={{ minWidth: 0 }}>
+      <h2 style={{ fontSize: 14 }}>{title}</h2>
+      {rows.length === 0 ? (
+        <p>{none}</p>
+      ) : (
+        <DataTable label={title} rows={rows} columns={columns} rowKey={({ id }) => id} />
+      )}
     </section>
   )
 }
 
-type Props = { metric: (typeof SHOWN)[number]; namespace: string; service: string; window_s: number }
+const OUTSIDE = ['edge', 'anonymous', 'hidden', 'other'] as const
 
-function Signal({ metric, namespace, service, window_s }: Props) {
-  const { t, i18n } = useTranslation()
-  const asked = useQuery(seriesQuery(metric, namespace, service, window_s))
-  const text = (value: number) => {
-    if (metric === 'error_share') return percent(value, i18n.language)
-    return metric === 'p95_ms' ? `${number(value, i18n.language)} ms` : `${number(value, i18n.language)} /s`
-  }
+function Who({ id }: { id: string }) {
+  const { t } = useTranslation()
+  const outside = OUTSIDE.find((one) => one === (id || 'anonymous'))
+  if (outside) return <>{t(`signals.${outside}`)}</>
+  const [namespace = '', service = ''] = id.split('/')
   return (
-    <div style={{ flex: '1 1 180px', maxWidth: 280 }}>
-      <Panel asked={asked} height={64}>
-        {(points) => {
-          const known = points.filter((one) => one !== null)
-          const last = known.at(-1)
-          const label = t('signals.summary', {
-            name: t(`signals.${metric}`),
-            last: last === undefined ? '–' : text(last),
-            most: known.length === 0 ? '–' : text(Math.max(...known)),
-          })
-          return (
-            <>
-              <div>
-                <span style={{ color: 'var(--muted)' }}>{t(`signals.${metric}`)}</span>{' '}
-                <strong>{last === undefined ? '–' : text(last)}</strong>
-              </div>
-              <Sparkline points={points} label={label} />
-            </>
-          )
-        }}
-      </Panel>
-    </div>
+    <Link to="/services/$namespace/$service" params={{ namespace, service }}>
+      {id}
+    </Link>
   )
 }

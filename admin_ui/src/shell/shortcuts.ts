@@ -52,7 +52,7 @@ export function useShortcuts({ openPalette }: { openPalette: () => void }) {
   }, [navigate, session, openPalette])
 }
 
-function isTyping(target: EventTarget | null): boolean {
+export function isTyping(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement &&
     (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName))
