@@ -58,6 +58,20 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/requests',
+    validateSearch: (search: Record<string, unknown>): { filter?: string; live?: boolean } => ({
+      ...(typeof search.filter === 'string' && search.filter ? { filter: search.filter } : {}),
+      ...(search.live === true ? { live: true } : {}),
+    }),
+    component: lazyRouteComponent(() => import('./requests/Page'), 'RequestsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/requests/$id',
+    component: lazyRouteComponent(() => import('./requests/RequestPage'), 'RequestPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/routes',
     component: lazyRouteComponent(() => import('./policies/Page'), 'RoutesPage'),
   }),

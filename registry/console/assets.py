@@ -19,8 +19,8 @@ INDEX: Final = "/index.html"
 # First segments of pages' paths, beside `/` itself; admin_ui/src/routes.tsx has the same, and a test compares them.
 PAGES: Final = frozenset(
     {
-        "services", "routes", "policies", "changes", "explain", "gateways", "certificates", "audit", "settings",
-        "setup",
+        "services", "requests", "routes", "policies", "changes", "explain", "gateways", "certificates", "audit",
+        "settings", "setup",
     }
 )  # fmt: skip
 # Inline styles are what the component library sets for sizes it measures; script, which could act, is ours alone.

@@ -10,6 +10,7 @@ export const keys = {
   revisions: ['revisions'] as const,
   gateways: ['gateways'] as const,
   insight: ['insight'] as const,
+  requests: ['requests'] as const,
   tokens: ['tokens'] as const,
   audit: ['audit'] as const,
   identity: ['identity'] as const,

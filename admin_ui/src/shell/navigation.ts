@@ -5,6 +5,7 @@ import {
   IconGauge,
   IconHistory,
   IconListCheck,
+  IconListSearch,
   IconRoute,
   IconServer,
   IconSettings,
@@ -17,6 +18,7 @@ import { holds, holdsSomewhere } from '../api/session'
 export const PLACES = [
   { to: '/', key: 'overview', letter: 'o', icon: IconGauge, right: '' },
   { to: '/services', key: 'services', letter: 's', icon: IconServer, right: 'instances:read' },
+  { to: '/requests', key: 'requests', letter: 'q', icon: IconListSearch, right: 'metrics:read' },
   { to: '/changes', key: 'changes', letter: 'c', icon: IconHistory, right: 'documents:read' },
   { to: '/routes', key: 'routes', letter: 'r', icon: IconRoute, right: 'documents:read' },
   { to: '/policies/$kind', key: 'policies', letter: 'p', icon: IconListCheck, right: 'documents:read' },

@@ -1,0 +1,135 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link, useParams } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
+import { useTranslation } from 'react-i18next'
+import { type Call, requestQuery, traceQuery } from '../api/requests'
+import { clock, millis, number, utc } from '../i18n/format'
+import { PageHead } from '../kit/PageHead'
+import { Panel } from '../kit/Panel'
+import { Status } from '../kit/Status'
+import { healthOf } from './CallTable'
+import { TraceView } from './TraceView'
+
+/** What happened to one request: where it went and why, its attempts, and its trace. */
+export function RequestPage() {
+  const { t } = useTranslation()
+  const { id } = useParams({ from: '/requests/$id' })
+  const asked = useQuery(requestQuery(id))
+  const trace = asked.data?.find((one) => one.trace_id)?.trace_id
+  return (
+    <>
+      <PageHead
+        title={
+          <>
+            {t('requests.one')} <code style={{ fontSize: 14, overflowWrap: 'anywhere' }}>{id}</code>
+          </>
+        }
+        command={trace ? `meshway trace ${trace}` : `meshway requests -A request:${id}`}
+      />
+      <Panel asked={asked} height={240}>
+        {(calls) => (
+          <div style={{ display: 'grid', gridTemplateColumns: 'minmax(0, 1fr)', gap: 16 }}>
+            {calls.map((call) => (
+              <OneCall key={`${call.time}-${call.node}-${call.listener}`} call={call} />
+            ))}
+            {trace && <TracePanel id={trace} />}
+          </div>
+        )}
+      </Panel>
+    </>
+  )
+}
+
+function OneCall({ call }: { call: Call }) {
+  const { t, i18n } = useTranslation()
+  const at = Date.parse(call.time)
+  const facts: [string, ReactNode][] = [
+    [t('requests.time'), `${clock(at, i18n.language)} · ${utc(at)}`],
+    [t('requests.took'), millis(call.duration_ms, i18n.language)],
+    [t('requests.firstByte'), call.first_byte_ms != null && millis(call.first_byte_ms, i18n.language)],
+    [t('requests.caller'), call.principal || call.peer],
+    [t('requests.listener'), [call.listener, call.protocol].filter(Boolean).join(' · ')],
+    [t('requests.route'), call.route && <DocumentLink kind="Route" name={call.route} more={call.rule} />],
+    [t('requests.service'), call.service && <ServiceLink name={call.service} />],
+    [t('requests.instance'), call.instance],
+    [t('requests.policy'), call.policy],
+    [t('requests.why'), [call.reason, call.detail].filter(Boolean).join(': ')],
+    [
+      t('requests.bytes'),
+      `${number(call.bytes_in ?? 0, i18n.language)} / ${number(call.bytes_out ?? 0, i18n.language)}`,
+    ],
+    [t('gateways.node'), call.node],
+  ]
+  const tried = (call.attempts_detail ?? []) as { instance?: string; began_ms?: number }[]
+  return (
+    <section className="panel" aria-label={`${call.method} ${call.authority}${call.path}`}>
+      <h2 style={{ overflowWrap: 'anywhere' }}>
+        {call.method} {call.authority}
+        {call.path}
+      </h2>
+      <p style={{ margin: '0 0 8px' }}>
+        <Status health={healthOf(call)}>
+          {call.status || t('requests.noAnswer')} {call.flag}
+        </Status>
+      </p>
+      <dl className="facts">
+        {facts
+          .filter(([, value]) => value)
+          .map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+      </dl>
+      <h3 style={{ fontSize: 13, margin: '8px 0 4px' }}>{t('requests.tries', { count: call.attempts ?? 0 })}</h3>
+      {tried.length > 0 && (
+        <ol style={{ margin: 0 }}>
+          {tried.map((one) => (
+            <li key={`${one.instance}-${one.began_ms}`}>
+              {t('requests.try', { instance: one.instance, after: millis(one.began_ms ?? 0, i18n.language) })}
+            </li>
+          ))}
+        </ol>
+      )}
+    </section>
+  )
+}
+
+function TracePanel({ id }: { id: string }) {
+  const { t } = useTranslation()
+  const asked = useQuery(traceQuery(id))
+  return (
+    <section className="panel">
+      <h2 style={{ overflowWrap: 'anywhere' }}>
+        {t('requests.trace')} <code>{id}</code>
+      </h2>
+      <Panel asked={asked} height={120}>
+        {({ spans }) =>
+          spans.length === 0 ? <p style={{ margin: 0 }}>{t('requests.noSpans')}</p> : <TraceView spans={spans} />
+        }
+      </Panel>
+    </section>
+  )
+}
+
+function DocumentLink({ kind, name, more }: { kind: string; name: string; more?: string }) {
+  const [namespace = '', own = ''] = name.split('/')
+  return (
+    <>
+      <Link to="/policies/$kind/$namespace/$name" params={{ kind, namespace, name: own }}>
+        {name}
+      </Link>{' '}
+      {more}
+    </>
+  )
+}
+
+function ServiceLink({ name }: { name: string }) {
+  const [namespace = '', service = ''] = name.split('/')
+  return (
+    <Link to="/services/$namespace/$service" params={{ namespace, service }}>
+      {name}
+    </Link>
+  )
+}
