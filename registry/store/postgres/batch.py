@@ -7,6 +7,7 @@ only moves when it stands where the batch was judged, so nobody has committed in
 from __future__ import annotations
 
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -61,13 +62,13 @@ def write(batch: Batch) -> tuple[str, list[Any]]:
         if name == "namespaces":
             values["namespaces_name"], values["namespaces_created_at"] = rows, [batch.at] * len(rows)
             continue
-        tuples = map(msgspec.structs.astuple, rows) if isinstance(rows[0], msgspec.Struct) else rows
+        tuples = map(_PARTS[name].values, rows) if isinstance(rows[0], msgspec.Struct) else rows
         values.update(zip([f"{name}_{column.name}" for column in columns], zip(*tuples, strict=True), strict=True))
     return statement.text, statement.values(values)
 
 
 class _Part:
-    """What one list of a batch does to a table. columns: of its rows, in order."""
+    """What one list of a batch does to a table. columns: of its rows, in order. values: these of a record, by name."""
 
     def __init__(self, table: Table, verb: str) -> None:
         self.table = table
@@ -75,6 +76,7 @@ class _Part:
         self.columns: Sequence[Column[Any]] = (
             list(table.primary_key.columns) if verb == "delete" else list(table.columns)
         )
+        self.values = attrgetter(*(column.name for column in self.columns))
 
     def cte(self, name: str, moved: CTE) -> CTE:
         table, names = self.table, [column.name for column in self.columns]

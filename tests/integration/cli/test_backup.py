@@ -23,7 +23,7 @@ def test_what_was_backed_up_comes_back_from_file_to_store_to_file(
 ) -> None:
     write(tmp_path, SHOP)
     run("apply", "-f", "shop.yaml")
-    registry.register("guest", "g-1", 9000, namespace)
+    registry.register("guest", "g-1", 9000, namespace, ttl_s=3600)  # no lease ends while two stores are compared
     taken = run("backup", "mesh.backup", "-o", "json")
     assert taken.code == 0, taken.err
     assert "not encrypted" in taken.err
