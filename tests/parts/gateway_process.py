@@ -55,7 +55,7 @@ class GatewayProcess:
         self.ready_file.unlink(missing_ok=True)
         self.process = Process(python("-c", self.program + _SERVE, json.dumps(self.settings)), self.output)
 
-    async def start(self, within_s: float = 15.0) -> None:
+    async def start(self, within_s: float = 40.0) -> None:
         """Until it serves with tables."""
         self.launch()
         await until(lambda: self.ready_file.exists() or not self.is_running, within_s, what="gateway ready")
