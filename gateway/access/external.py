@@ -12,7 +12,7 @@ from gateway.exchange import Exchange, Reply, Turn, WholeBody
 from gateway.limits.key import compile_key
 from gateway.plan import FilterStep, Forecast, RequestFilter
 from gateway.routing.predicates import Test
-from meshway.http1.fields import remove_alike
+from meshway.http1.fields import dashed, remove_alike
 from meshway.http1.message import NO_BODY
 
 STEP: Final = "external authorisation"
@@ -43,7 +43,7 @@ class Check:
 
     def _compile(self) -> RequestFilter:
         spec, asks = self.policy.spec, self.asks
-        taken_out = frozenset(name.lower().encode() for name in spec.upstream_headers or ())
+        taken_out = dashed([name.lower().encode() for name in spec.upstream_headers or ()])
         begin = self._beginning()
         wanted = spec.request_body
 

@@ -23,7 +23,7 @@ from gateway.exchange import Exchange
 from gateway.relay.unary_call import UnaryAnswer, UnaryCall
 from gateway.upstream.cluster import Cluster
 from meshway.grpc_message import OK, PERMISSION_DENIED, UNAUTHENTICATED
-from meshway.http1.fields import add, find, remove_alike
+from meshway.http1.fields import add, dashed, find, remove_alike
 from meshway.http1.message import CHUNKED
 
 MOST_METADATA: Final = 4096  # bytes of JSON in the log
@@ -150,7 +150,7 @@ def _change(
 ) -> None:
     """Removed is before set, so that a name in both is there. Of fields for the caller `if_absent` and `if_present`
     look at those that the gateway itself adds."""
-    names = frozenset(removed)
+    names = dashed(frozenset(removed))
     block = remove_alike(exchange.block, names) if names else exchange.block
     for one in headers:
         block = _changed(block, one)
@@ -173,5 +173,5 @@ def _changed(block: bytes, change: HeaderChange) -> bytes:
     if action == "if_present" and find(block, name) is None:
         return block
     if action != "append":
-        block = remove_alike(block, (name,))
+        block = remove_alike(block, dashed((name,)))
     return add(block, name, change.value)

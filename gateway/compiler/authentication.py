@@ -24,6 +24,7 @@ from gateway.filters.login import compile_filter as compile_login
 from gateway.filters.login import compile_forecast as compile_login_forecast
 from gateway.plan import FilterStep, Parts
 from gateway.secret_ring import ReadSecret
+from meshway.http1.fields import dashed
 from meshway.issuers.provider import set_name
 from meshway.jwt_keys import KeyFault, KeySet, read_keys
 from meshway.model.authentication import (
@@ -130,7 +131,7 @@ def compile_steps(entry: Entry[Authentication], parts: Parts) -> tuple[FilterSte
         methods=methods,
         require=spec.require,
         take_out=None if spec.forward_credentials else compile_removal(places),
-        owned=owned_headers(spec) | _owned_tokens(spec),
+        owned=dashed(owned_headers(spec) | _owned_tokens(spec)),
         is_of_head=are_in_head(places)
         and all(method.mtls is None and method.hmac is None and method.oidc is None for method in spec.methods),
     )

@@ -30,7 +30,7 @@ class Checks:
     """What one Authentication asks. methods: in order, each with where its credentials are.
 
     policy: `Authentication shop/people`. realm: told in challenges. require: as in the document. take_out: None = they
-    are forwarded. owned: names of fields, lower-case, that the document alone writes. is_of_head: the block of fields
+    are forwarded. owned: names of fields, `dashed`, that the document alone writes. is_of_head: the block of fields
     says all.
     """
 

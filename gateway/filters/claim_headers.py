@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.exchange import Exchange
 from gateway.plan import RequestFilter
-from meshway.http1.fields import remove_alike
+from meshway.http1.fields import dashed, remove_alike
 
 _MOST: Final = 256  # blocks of connections that repeat themselves
 _LONGEST: Final = 4096  # bytes
@@ -15,13 +15,14 @@ _LONGEST: Final = 4096  # bytes
 
 def compile_filter(names: frozenset[bytes]) -> RequestFilter:
     """names: lower-case."""
+    alike = dashed(names)
     seen: dict[bytes, bytes] = {}
 
     def take_out(exchange: Exchange) -> None:
         block = exchange.block
         without = seen.get(block)
         if without is None:
-            without = remove_alike(block, names)
+            without = remove_alike(block, alike)
             if len(block) <= _LONGEST:
                 if len(seen) >= _MOST:
                     seen.clear()

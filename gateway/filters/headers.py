@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from gateway.exchange import Exchange, Reply
 from gateway.filters.header_lines import fixed_lines, variable_lines
 from gateway.plan import RequestFilter, ResponseFilter
-from meshway.http1.fields import remove, remove_alike
+from meshway.http1.fields import dashed, remove, remove_alike
 from meshway.http1.message import ResponseHead
 from meshway.model.match import PathMatch
 from meshway.model.route import HeaderChanges
@@ -18,7 +18,7 @@ from meshway.model.route import HeaderChanges
 
 def compile_request_filter(changes: HeaderChanges, paths: Sequence[PathMatch] = ()) -> RequestFilter:
     """paths: canonical, of the rule's matches, for `${path.NAME}`."""
-    names, added, lines = _gone(changes), fixed_lines(changes), variable_lines(changes, paths)
+    names, added, lines = dashed(_gone(changes)), fixed_lines(changes), variable_lines(changes, paths)
 
     def add_headers(exchange: Exchange) -> Reply | None:
         exchange.block += added

@@ -3,7 +3,6 @@
 Compiled by gateway/compiler/telling.py; looked up once for calls of one sort (telemetry/finish.py).
 """
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -71,7 +70,6 @@ class CallPlan:
 
 
 USUAL: Final = CallPlan()
-NEVER_SLOW: Final = math.inf
 
 
 def share_of(percent: float) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 from gateway.exchange import EDGE, Exchange
 from gateway.telemetry.access_line import outcome_of
 from gateway.telemetry.access_log import AccessLog, AddLine
-from gateway.telemetry.call_plan import NEVER_SLOW, USUAL, CallPlan, has_failed
+from gateway.telemetry.call_plan import USUAL, CallPlan, has_failed
 from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, Counters
 from gateway.telemetry.recorder import MOST_HEAD, SLOW_S, Recorder
 from gateway.telemetry.tap import Tap
@@ -21,9 +21,9 @@ from meshway.histogram import bucket_of
 KEPT: Final = 16_384  # sorts of calls that are remembered; beyond it all are looked up again
 MOST_UNWRITTEN: Final = 4_096  # calls of one sort
 
-# The rule's slot, service, instance, listener, status, flag, reason, policy, the name of the service that calls ("": no
-# service does), the listener's face: all that calls of one sort have in common.
-Sort = tuple[int, str, str, str, int, str, str, str, str, int]
+# The rule's slot, service, instance, listener, status, flag, reason, policy, the name of the service that calls, or
+# where none does the listener's face: all that calls of one sort have in common.
+Sort = tuple[int, str, str, str, int, str, str, str, str | int]
 # Refusals are counted by whose word they are as well, by their flag.
 REFUSALS: Final = {"RL": "meshway_rate_limited_total", "UAEX": "meshway_auth_denied_total"}
 
@@ -36,7 +36,7 @@ class Tally:
     whole: seconds of calls whose answer came in one piece, to its end and to its first byte alike. parted: of all
     others, (seconds to the end, seconds to the first byte or -1.0). unwritten: calls in both. outcome: their part of
     an access line. add_line: None: these have none. plan: what documents say of telling them. slow_s: from then on
-    there is something to tell; 0.0: there is of each. failed: they did. is_failure: their outcome
+    there is something to tell; 0.0: there is of each; None: nobody is told. failed: they did. is_failure: their outcome
     counts against the instance. source: who called.
     """
 
@@ -57,7 +57,7 @@ class Tally:
         *,
         failed: bool,
         is_failure: bool,
-        slow_s: float,
+        slow_s: float | None,
     ) -> None:
         self.is_failure = is_failure
         self.call = call
@@ -147,38 +147,43 @@ class Finisher:
             exchange.flag,
             exchange.reason,
             exchange.policy,
-            "" if principal is None or not principal.service else principal.name,
-            exchange.listener,
+            exchange.listener if principal is None or not principal.service else principal.name,
         )
-        tally = self._tallies.get(sort)
-        if tally is None:
+        try:
+            tally = self._tallies[sort]
+        except KeyError:
             tally = self._open(sort, exchange)
-        if not tally.unwritten:
+        unwritten = tally.unwritten
+        if not unwritten:
             self._unwritten.append(tally)
-        tally.unwritten += 1
+        unwritten += 1
+        tally.unwritten = unwritten
         started, first_byte = exchange.started, exchange.first_byte
+        took_s = now - started
         if first_byte == now:
-            tally.whole.append(now - started)
+            tally.whole.append(took_s)
         else:
-            tally.parted.append((now - started, first_byte - started if first_byte else -1.0))
+            tally.parted.append((took_s, first_byte - started if first_byte else -1.0))
         tally.bytes_out += exchange.bytes_out
         if exchange.bytes_in:
             tally.bytes_in += exchange.bytes_in
         if exchange.attempts > 1:
             tally.repeats += exchange.attempts - 1
-        if tally.add_line is not None:
-            tally.add_line(exchange, now, tally.outcome)
-        if now - started >= tally.slow_s or exchange.traceparent[54:] == b"1":
+        add_line = tally.add_line
+        if add_line is not None:
+            add_line(exchange, now, tally.outcome)
+        slow_s = tally.slow_s
+        if slow_s is not None and (took_s >= slow_s or (exchange.traceparent and exchange.traceparent[54] & 1)):
             self._tell(exchange, now, tally)
         recorder = self._recorder
         if recorder is not None:
             recorder.seen += 1
             head = exchange.head
             held = head if head.head_size <= MOST_HEAD else None
-            recorder.remember((now, started, held, exchange.peer, exchange.scheme, sort))
-            if now >= recorder.due or exchange.status >= 500 or now - started >= SLOW_S:
+            recorder.remember((now, started, held, exchange.listener, exchange.peer, exchange.scheme, sort))
+            if now >= recorder.due or exchange.status >= 500 or took_s >= SLOW_S:
                 recorder.take(exchange, now)
-        if tally.unwritten >= MOST_UNWRITTEN:
+        if unwritten >= MOST_UNWRITTEN:
             self.flush()
 
     def flush(self) -> None:
@@ -189,7 +194,7 @@ class Finisher:
     def _open(self, sort: Sort, exchange: Exchange) -> Tally:
         if len(self._tallies) >= KEPT:
             self._tallies.clear()  # those with something unwritten are in the other list, too
-        slot, service, instance, listener, status, flag, _, policy, _, _ = sort
+        slot, service, instance, listener, status, flag, _, policy, _ = sort
         counters = self._counters
         route, rule = counters.rules[slot] if slot >= 0 else ("", "")
         labels = (
@@ -206,7 +211,7 @@ class Finisher:
         flags = flag.split(",")
         refusals = tuple(counters.counter(name, policy=policy) for code, name in REFUSALS.items() if code in flags)
         plan, failed = self._plan_of(exchange), has_failed(status, flag)
-        slow_s = NEVER_SLOW
+        slow_s: float | None = None
         if self._tap is not None:
             slow_s = 0.0
         elif self._telling is not None:

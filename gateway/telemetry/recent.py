@@ -31,7 +31,7 @@ def recent_calls(
     whole_from = ended[0][0] if len(ended) >= MOST_RECENT else since
     lines: list[bytes] = []
     seen = 1
-    for _, began, head, peer, scheme, (slot, service, _, by, status, _, reason, _, _, listener) in ended:
+    for _, began, head, listener, peer, scheme, (slot, service, _, by, status, _, reason, _, _) in ended:
         if began < whole_from:
             continue
         if head is None:

@@ -27,8 +27,10 @@ MOST_RECENT: Final = 2_048  # calls in memory
 # A head of more bytes is counted, not held: 2,048 of the longest that are read would be 128 MiB.
 MOST_HEAD: Final = 4_096
 
-# When it ended and when it began, of the worker's clock; head, peer, scheme; what the finisher sorted it by.
-Ended = tuple[float, float, RequestHead | None, str, bytes, tuple[int, str, str, str, int, str, str, str, str, int]]
+# When it ended and when it began, of the worker's clock; head, listener's face, peer, scheme; what the finisher sorted
+# it by.
+Sorted = tuple[int, str, str, str, int, str, str, str, str | int]
+Ended = tuple[float, float, RequestHead | None, int, str, bytes, Sorted]
 
 
 class Recorded(msgspec.Struct, frozen=True):

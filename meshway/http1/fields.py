@@ -4,10 +4,11 @@ For names that are not in `named`, and for policies. A block that nobody changes
 """
 
 from collections.abc import Collection
-from string import ascii_letters, digits
+from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits
 from typing import Final
 
 _NAME: Final = (ascii_letters + digits + "!#$%&'*+-.^_`|~").encode()
+_ALIKE: Final = bytes.maketrans(ascii_uppercase.encode() + b"_", ascii_lowercase.encode() + b"-")
 _VALUE: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 
 
@@ -66,14 +67,21 @@ def remove(block: bytes, names: Collection[bytes]) -> bytes:
     return b"\r\n".join(kept) if len(kept) < len(lines) else block
 
 
-def remove_alike(block: bytes, names: Collection[bytes]) -> bytes:
-    """As `remove`, of what CGI and WSGI read as these names, too: they take `_` for `-`."""
-    dashed = block.replace(b"_", b"-").lower()
-    gone = frozenset([name.replace(b"_", b"-") for name in names])
-    if not any(dashed.partition(name)[1] for name in gone):
+def dashed(names: Collection[bytes]) -> frozenset[bytes]:
+    """Names (lower-case) as `remove_alike` wants them."""
+    return frozenset([name.replace(b"_", b"-") for name in names])
+
+
+def remove_alike(block: bytes, names: frozenset[bytes]) -> bytes:
+    """As `remove`, of what CGI and WSGI read as these names, too: they take `_` for `-`. names: `dashed`."""
+    alike = block.translate(_ALIKE)
+    for name in names:
+        if alike.partition(name)[1]:
+            break
+    else:
         return block
     lines = block.split(b"\r\n")
-    kept = [line for line in lines if line.partition(b":")[0].replace(b"_", b"-").lower() not in gone]
+    kept = [line for line in lines if line.partition(b":")[0].translate(_ALIKE) not in names]
     return b"\r\n".join(kept) if len(kept) < len(lines) else block
 
 
