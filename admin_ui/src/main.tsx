@@ -23,7 +23,8 @@ const client = new QueryClient({
     },
   },
 })
-whenSignedOut(() => void client.invalidateQueries({ queryKey: keys.session }))
+// The answer to the question about the session itself says so too: asked anew for that it would be asked for ever.
+whenSignedOut(() => void client.invalidateQueries({ queryKey: keys.session }, { cancelRefetch: false }))
 
 const router = makeRouter(client)
 const schemes = localStorageColorSchemeManager({ key: 'meshway-theme' })

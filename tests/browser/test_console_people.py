@@ -79,6 +79,20 @@ def test_signing_in_opens_the_page_that_was_asked_for(admin: Tab, browser: Brows
     tab.page.context.close()
 
 
+def test_a_wrong_password_has_the_session_asked_for_once(admin: Tab, browser: Browser) -> None:
+    tab = open_tab(browser, admin.base)
+    tab.open("/")
+    expect(tab.page.get_by_label("Name")).to_be_visible()
+    asked: list[str] = []
+    tab.page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+    for _ in range(2):  # while the second is judged, the first would be asked about on and on
+        with tab.page.expect_response(lambda answer: answer.request.method == "POST"):
+            sign_in(tab, "nobody-of-that-name", "no password of anybody")
+        expect(tab.page.get_by_role("alert")).to_contain_text("Name, password or code is wrong")
+    assert 1 <= asked.count(f"GET {admin.base}/v1/session") <= 4
+    tab.page.context.close()
+
+
 def test_an_admin_makes_a_viewer_who_sees_and_may_not_act(admin: Tab, browser: Browser) -> None:
     page = admin.page
     admin.open("/services/register")
