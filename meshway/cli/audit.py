@@ -1,5 +1,6 @@
 """`audit`: who did what, and whether the log is whole."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from meshway.cli.failure import FAILED, NOT_FOUND, CliError
+from meshway.cli.failure import FAILED, NOT_FOUND, USAGE, CliError
 from meshway.cli.session import Session, asking
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 audit_app = typer.Typer(no_args_is_help=True, help="Who did what at the registry.")
 _PAGE = 1000
-_THINGS = ("document", "audit", "token", "enrolment", "root_key")
+_NOTED = re.compile(r"[0-9]+:[0-9a-f]{64}")
+# A change names one of these; of two the first is what it is about.
+_THINGS = ("document", "audit", "token", "enrolment", "root_key", "user", "group", "session")
 
 
 @audit_app.command("list")
@@ -63,6 +66,8 @@ def verify(
 
     client = RegistryClient(session)
     noted = expect.partition(":")
+    if expect and not _NOTED.fullmatch(expect):
+        raise CliError(USAGE, f"--expect: {expect!r} is no ROW:HASH", mend="as `meshway audit verify` ended with it")
     head, cut = _ends(client)
     if expect and noted[0].isdigit() and int(noted[0]) <= cut.seq:
         mend = f"expect a younger one, of {cut.seq + 1} and above"
@@ -142,6 +147,10 @@ def _what(item: dict[str, Any]) -> str:
 
 
 def _of_change(change: dict[str, Any]) -> str:
-    """A document says its kind itself."""
-    op, thing, name = change["op"], *next((kind, change[kind]) for kind in _THINGS if kind in change)
-    return f"{op} {name}" if thing == "document" else f"{op} {thing.replace('_', ' ')} {name}"
+    """A document says its kind itself. Of a change that is of a later registry, what was done."""
+    op = str(change["op"]).replace("_", " ")
+    thing = next((kind for kind in _THINGS if kind in change), "")
+    named = f"{op} {thing.replace('_', ' ')} {change[thing]}" if thing else op
+    if thing == "document":
+        return f"{op} {change[thing]}"
+    return f"{named} as {change['role']} in {change['namespace']}" if "role" in change else named

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from meshway.cli.audit import _what
+from meshway.cli.audit import _NOTED, _what
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,15 @@ from meshway.cli.audit import _what
         ({"op": "revoke", "token": "ci", "id": "abcdefgh"}, "revoke token ci"),
         ({"op": "create", "enrolment": "spiffe://mesh.local/ns/shop/svc/books", "id": "1"}, "create enrolment spiffe:"),
         ({"op": "take", "root_key": "r1"}, "take root key r1"),
+        ({"op": "create", "user": "ann"}, "create user ann"),
+        ({"op": "bind", "user": "ann", "role": "editor", "namespace": "shop"}, "bind user ann as editor in shop"),
+        (
+            {"op": "unbind", "group": "corp:dev", "role": "viewer", "namespace": "*"},
+            "unbind group corp:dev as viewer in *",
+        ),
+        ({"op": "sign_in", "session": "4782f936", "how": "password"}, "sign in session 4782f936"),
+        ({"op": "change_password", "user": "ann", "session": "4782f936"}, "change password user ann"),
+        ({"op": "of_tomorrow", "moon": "full"}, "of tomorrow"),
     ],
 )
 def test_each_change_is_named(change: dict[str, Any], told: str) -> None:
@@ -27,3 +36,8 @@ def test_a_refusal_and_moved_instances() -> None:
         _what({"action": "instances", "detail": moved})
         == "instances shop/books/0, shop/books/1, shop/books/2 and 1 more"
     )
+
+
+def test_what_is_no_row_and_hash_is_not_called_tampering() -> None:
+    assert _NOTED.fullmatch("12:" + "0a" * 32)
+    assert not [text for text in ("3:abc", "abc", "12", ":" + "0a" * 32) if _NOTED.fullmatch(text)]
