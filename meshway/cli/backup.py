@@ -200,7 +200,7 @@ def _new_file(path: Path) -> "Iterator[IO[bytes]]":
 @contextmanager
 def _told() -> "Iterator[None]":
     """What registry and disk refuse, as errors of the command."""
-    from registry.backup.archive import BrokenArchive
+    from registry.backup.archive import BrokenArchive, KeyWanted
     from registry.backup.restoring import SealedElsewhere
     from registry.settings import StartRefused
     from registry.store.interface import StoreUnavailable
@@ -210,6 +210,8 @@ def _told() -> "Iterator[None]":
     except SealedElsewhere as error:
         mend = "use a new store, which takes the backup's users, or meshway user reset-password NAME --codes-too"
         raise CliError(CONFLICT, str(error), mend=mend) from error
+    except KeyWanted as error:
+        raise CliError(INVALID, str(error), mend="--key-file FILE: the key that it was taken with") from error
     except BrokenArchive as error:
         raise CliError(INVALID, str(error), mend="take the backup again, or name another file") from error
     except StartRefused as error:

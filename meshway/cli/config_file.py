@@ -14,6 +14,7 @@ from msgspec import Meta
 from meshway.cli.failure import INVALID, NOT_FOUND, CliError
 
 VARIABLE: Final = "MESHWAY_CONFIG"
+DEFAULT_NAME: Final = "config.yaml"
 _NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$(?!\n)"
 NO_CONTEXT: Final = "none"
 _MAX_TEXT: Final = 1 << 20
@@ -64,7 +65,7 @@ def config_path() -> Path:
         return Path(written).expanduser()
     import platformdirs
 
-    return platformdirs.user_config_path("meshway") / "config.yaml"
+    return platformdirs.user_config_path("meshway") / DEFAULT_NAME
 
 
 def read_config() -> Config:

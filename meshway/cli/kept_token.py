@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from meshway.cli.config_file import Context, config_path, read_config, write_config
+from meshway.cli.config_file import DEFAULT_NAME, Context, config_path, read_config, write_config
 from meshway.cli.failure import CONFLICT, NOT_FOUND, CliError
 from meshway.cli.session import Session
 
@@ -39,7 +39,9 @@ def keep_token(context: Context, token: str) -> None:
 
 
 def token_path(context: str) -> Path:
-    return config_path().absolute().parent / f"{context}.token"
+    """Beside the file of contexts, and apart from those of another such file (`MESHWAY_CONFIG`) in the same folder."""
+    config = config_path().absolute()
+    return config.parent / (f"{context}.token" if config.name == DEFAULT_NAME else f"{config.stem}.{context}.token")
 
 
 def _write(file: Path, token: str) -> None:

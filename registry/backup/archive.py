@@ -89,6 +89,10 @@ class BrokenArchive(ValueError):
     """Why a file is no backup, or not a whole one: one line."""
 
 
+class KeyWanted(BrokenArchive):
+    """It is sealed, and no key was named."""
+
+
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final = msgspec.msgpack.Decoder(Begin | Rows | End)
 
@@ -137,7 +141,7 @@ def _opened(outer: IO[bytes], file: Path, key: bytes | None) -> IO[bytes]:
     if not is_sealed(outer):
         return outer
     if key is None:
-        raise BrokenArchive(f"{file} is encrypted: name the key that it was taken with (--key-file FILE)")
+        raise KeyWanted(f"{file} is encrypted")
     return io.BufferedReader(SealedReader(outer, key))
 
 

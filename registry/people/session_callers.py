@@ -131,6 +131,7 @@ class SessionCallers:
             expires_at=session.until,
             session=digest,
             confirmed_at=session.confirmed_at,
+            must_change=must_change,
         )
         return Known(session, caller, len(counts) < len(now), must_change)
 

@@ -19,19 +19,21 @@ _NONE: Final[frozenset[Right]] = frozenset()
 # What a service may of its own.
 _OF_A_SERVICE: Final[frozenset[Right]] = frozenset({"instances:read", "instances:drain", "instances:write"})
 _MEND: Final = (
-    "send Authorization: Bearer mwt_…; meshway token create makes one, the command reads it from MESHWAY_TOKEN_FILE"
+    "people: meshway login NAME; programs send Authorization: Bearer mwt_…, which meshway token create makes,"
+    " and commands read from MESHWAY_TOKEN_FILE"
 )
 
 
 class Caller:
-    """principal: who it is. everywhere, within: its rights in all namespaces, and in single ones. service: the one it
-    may register (`namespace/name`), empty: none. expires_at: seconds since 1970; None: never. token: id of the token it
-    came with, empty: none. session: the digest of the session it came with, empty: none; confirmed_at: when its person
-    gave a password or a code last, seconds since 1970. is_admin: it may all there is, which is asked first on every
-    way."""
+    """principal: who it is. everywhere, within: its rights in all namespaces, and in single ones. service: the
+    one it may register (`namespace/name`), empty: none. expires_at: seconds since 1970; None: never. token: id of
+    the token it came with, empty: none. session: the digest of the session it came with, empty: none;
+    confirmed_at: when its person gave a password or a code last, seconds since 1970. must_change: its password,
+    before anything else. is_admin: it may all there is, which is asked first on every way."""
 
     __slots__ = (
-        "confirmed_at", "everywhere", "expires_at", "is_admin", "principal", "service", "session", "token", "within",
+        "confirmed_at", "everywhere", "expires_at", "is_admin", "must_change", "principal", "service", "session",
+        "token", "within",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +46,7 @@ class Caller:
         token: str = "",
         session: str = "",
         confirmed_at: float = 0.0,
+        must_change: bool = False,
         is_admin: bool = False,
     ) -> None:
         self.principal = principal
@@ -52,6 +55,7 @@ class Caller:
         self.token = token
         self.session = session
         self.confirmed_at = confirmed_at
+        self.must_change = must_change
         self.everywhere: frozenset[Right] = frozenset(RIGHTS) if is_admin else _NONE
         self.within: dict[str, frozenset[Right]] = {}
         for grant in grants:
@@ -130,6 +134,14 @@ class Caller:
             asking.is_denied = True
         if self.is_anonymous:
             return unauthenticated("nobody is signed in", code="not_signed_in")
+        if self.must_change:
+            return Problem(
+                403,
+                "password_change_needed",
+                "Not allowed",
+                detail="the password was given by somebody else: it has to be changed before anything else",
+                mend="meshway user change-password",
+            )
         if namespace != EVERYWHERE and not self.may("documents:read", namespace):
             return hidden(namespace)
         return _forbidden(right, namespace)
@@ -159,7 +171,8 @@ def _forbidden(right: Right, namespace: str) -> Problem:
         "forbidden",
         "Not allowed",
         detail=f"this needs {right} {where}",
-        mend="ask an admin for a token with a role that holds it: meshway token create --role ROLE",
+        mend="an admin gives a role that holds it: to people by meshway user bind NAME --role ROLE, to programs by "
+        "meshway token create NAME --role ROLE",
         extra={"right": right, "namespace": namespace},
     )
 

@@ -103,7 +103,8 @@ async def test_a_password_that_another_gave_must_be_changed_before_anything_else
     session = (await ann.call("GET", "/v1/session")).json
     assert session["user"]["must_change"]
     assert session["rights"] == {}
-    assert (await ann.call("GET", "/v1/gateways")).status == 403
+    refused = await ann.call("GET", "/v1/namespaces/default/services")
+    assert (refused.status, refused.json["code"]) == (403, "password_change_needed")
     wrong = await ann.call("PUT", "/v1/session/password", {"password": OTHER, "new_password": OTHER})
     assert wrong.json["code"] == "wrong_credentials"
     assert (await ann.call("PUT", "/v1/session/password", {"password": PASSWORD, "new_password": OTHER})).status == 200

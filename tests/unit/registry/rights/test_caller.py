@@ -56,3 +56,12 @@ def test_nobody_is_asked_to_sign_in_and_the_trusted_may_all() -> None:
     assert TRUSTED.is_admin
     assert not EDITOR.is_admin
     assert Caller(Principal("token:a"), [Grant("admin")]).is_admin
+
+
+def test_who_must_change_a_password_is_told_so_and_of_no_namespace() -> None:
+    waiting = Caller(Principal("user:vic"), must_change=True)
+    for namespace in ("shop", "*"):
+        with pytest.raises(Problem) as caught:
+            waiting.require("documents:read", namespace)
+        assert (caught.value.status, caught.value.code) == (403, "password_change_needed")
+        assert caught.value.mend == "meshway user change-password"
