@@ -100,7 +100,7 @@ def _component(part: Pinned) -> dict[str, Any]:
 
 def _licence(name: str) -> str:
     try:
-        told = metadata.metadata(name)
+        told: Any = metadata.metadata(name)  # a Message, whose type says so from Python 3.12 on only
     except metadata.PackageNotFoundError:
         return ""
     text = told.get("License-Expression") or told.get("License") or ""
