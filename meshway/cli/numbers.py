@@ -122,8 +122,13 @@ def _cells(figures: Item) -> list[str]:
     return [cell(figures) for cell in _FIGURES.values()]
 
 
+def rate_text(per_s: float) -> str:
+    """`86.0/s`, and by the minute below one in ten seconds: few calls are not none."""
+    return f"{per_s * 60:.1f}/min" if 0.0 < per_s < 0.1 else f"{per_s:.1f}/s"
+
+
 def _rate(figures: Item) -> str:
-    return f"{figures['rps']:.1f}/s"
+    return rate_text(figures["rps"])
 
 
 def _errors(figures: Item) -> str:
