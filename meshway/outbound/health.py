@@ -7,7 +7,6 @@ from typing import Final, TypeVar
 
 from meshway.model.traffic_policy import HealthCheck
 from meshway.outbound.connection import Dial, PlainConnection, PlainError, dial
-from meshway.outbound.grpc_health import ask_serving
 from meshway.units import Duration
 
 T = TypeVar("T")
@@ -134,6 +133,9 @@ async def ask(
     try:
         async with asyncio.timeout(settings.timeout_s):
             if settings.type == "grpc":
+                # HTTP/2 takes 70 ms to load, at the start of every registry and gateway, and few ask by gRPC.
+                from meshway.outbound.grpc_health import ask_serving
+
                 stream = await _open(check, dial, secure)
                 return None, await ask_serving(stream, _host(check), settings.service, settings.timeout_s)
             if connection is None:
