@@ -1,6 +1,7 @@
 """People sign in to the console: the first admin by the printed link, others by theirs; each sees what each may do."""
 
 import re
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -94,7 +95,7 @@ def test_a_wrong_password_has_the_session_asked_for_once(admin: Tab, browser: Br
 
 
 def test_an_admin_makes_a_viewer_who_sees_and_may_not_act(admin: Tab, browser: Browser) -> None:
-    page = admin.page
+    page, vera = admin.page, f"vera-{secrets.token_hex(3)}"  # the last run may have left one
     admin.open("/services/register")
     page.get_by_label("Service", exact=False).fill("books")
     page.get_by_role("button", name="Register", exact=True).click()
@@ -102,23 +103,23 @@ def test_an_admin_makes_a_viewer_who_sees_and_may_not_act(admin: Tab, browser: B
     admin.open("/settings")
     page.get_by_role("tab", name="Users").click()
     page.get_by_role("button", name="New user").click()
-    page.get_by_role("dialog").get_by_role("textbox", name="Name").fill("vera")
+    page.get_by_role("dialog").get_by_role("textbox", name="Name").fill(vera)
     page.get_by_role("button", name="Make the user").click()
     link = page.get_by_role("region", name="Link").inner_text().strip()
     page.get_by_role("button", name="I have kept it").click()
     page.get_by_role("tab", name="Roles").click()
     page.get_by_role("button", name="Give a role").click()
-    page.get_by_role("dialog").get_by_label("Who").fill("vera")
+    page.get_by_role("dialog").get_by_label("Who").fill(vera)
     page.get_by_role("dialog").get_by_label("In namespace").fill("*")
     page.get_by_role("button", name="Give the role").click()
-    expect(page.get_by_role("row").filter(has_text="vera")).to_contain_text("viewer")
+    expect(page.get_by_role("row").filter(has_text=vera)).to_contain_text("viewer")
     assert admin.axe() == []
 
     tab = open_tab(browser, admin.base)
     tab.page.goto(link)
     tab.page.get_by_label("New password").fill(VIEWER_PASSWORD)
     tab.page.get_by_label("The same again").fill(VIEWER_PASSWORD)
-    tab.page.get_by_label("Name").fill("vera")
+    tab.page.get_by_label("Name").fill(vera)
     tab.page.get_by_role("button", name="Set the password").click()
     expect(tab.page.get_by_role("heading", name="Overview")).to_be_visible()
     tab.faults.clear()
@@ -138,7 +139,7 @@ def test_an_admin_makes_a_viewer_who_sees_and_may_not_act(admin: Tab, browser: B
 
     admin.open("/settings")
     page.get_by_role("tab", name="Users").click()
-    page.get_by_role("button", name="More for vera").click()
+    page.get_by_role("button", name=f"More for {vera}").click()
     page.get_by_role("menuitem", name="Disable").click()
     page.get_by_role("dialog").get_by_role("button", name="Disable").click()
-    expect(page.get_by_role("row").filter(has_text="vera")).to_contain_text("disabled")
+    expect(page.get_by_role("row").filter(has_text=vera)).to_contain_text("disabled")
