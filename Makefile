@@ -20,7 +20,8 @@ demo: install  ## bookinfo beside a running `make up`
 
 test: install  ## everything that fits in a quarter of an hour on two cores
 	@$(PYTHON) -m pytest -q -rR -n 2 --dist worksteal --durations=10 tests/unit
-	@$(PYTHON) -m pytest -q -rR -n 4 --dist worksteal --lane beside --durations=20 tests/end_to_end tests/browser tests/integration
+	@$(PYTHON) -m pytest -q -rR -n 4 --dist worksteal --lane beside --durations=20 tests/end_to_end tests/integration
+	@$(PYTHON) -m pytest -q -rR -n 2 --dist loadfile --durations=5 tests/browser
 	@$(PYTHON) -m pytest -q -rR --lane alone --durations=10 tests/end_to_end
 
 test-unit: install  ## the fast part

@@ -1,4 +1,4 @@
-"""One browser for all tests of a process."""
+"""One browser for all tests of a process, which runs no others: what drives it keeps an event loop running in it."""
 
 from collections.abc import Iterator
 

@@ -1,17 +1,16 @@
 """The book shop as a reader sees it: its page in a real browser, through the edge listener."""
 
 import re
-import shutil
 import warnings
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.parts.bookinfo import Bookinfo
+from tests.parts.console import CHROMIUM
 from tests.parts.mesh import Mesh
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NO_BROWSER = "NO BROWSER: the product page was NOT looked at. Install one (apt install chromium) and run tests/browser"
 if CHROMIUM is None:
     warnings.warn(NO_BROWSER, stacklevel=1)  # a reason of a skip is shown with -rs only
@@ -31,11 +30,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser.new_page(viewport={"width": 1100, "height": 800})
-        browser.close()
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1100, "height": 800})
+    yield page
+    page.close()
 
 
 def test_the_product_page_shows_stars_of_reviews_v2_or_v3(shop: Mesh, page: Page) -> None:
