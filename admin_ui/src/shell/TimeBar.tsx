@@ -23,7 +23,8 @@ export function TimeBar() {
     (windows: number) => {
       const now_s = Math.floor(Date.now() / 1000)
       const next = (at ?? now_s) + windows * window_s
-      look({ at: next >= now_s ? undefined : next })
+      // Time has gone on since the step back: what comes near the present means the present.
+      look({ at: next > now_s - window_s / 2 ? undefined : next })
     },
     [at, window_s, look],
   )
