@@ -297,11 +297,35 @@ INSIGHT_LAST_USED: Final = Table(
 
 INSIGHT_TABLES: Final = (INSIGHT_POSITIONS, INSIGHT_REPORTS, INSIGHT_POINTS, INSIGHT_LAST_USED)
 
+# Episodes of alerts: those that hold, and those that were, until they are forgotten. at: of the last transition. value:
+# msgpack of an AlertState (registry/alerts/records.py).
+ALERT_STATES: Final = Table(
+    "alert_states",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Index("alert_states_by_state", "state", "at"),
+)
+
+# For whose alerts nobody is told, until when. value: msgpack of a Silence.
+SILENCES: Final = Table(
+    "silences",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("namespace", Text, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+)
+
+ALERT_TABLES: Final = (ALERT_STATES, SILENCES)
+
 # What a restore replaces. Who may sign in stays as it is in a store where there is somebody: whoever may today must
 # not be somebody else tomorrow because of an older copy; and tokens of some minutes are in no backup. What was done
-# stays done, and what was counted stays counted.
+# stays done, what was counted stays counted, and what fires fires on.
 OF_REVISIONS: Final = tuple(
     table
     for table in METADATA.sorted_tables
-    if table not in (ENROLMENTS, TOKENS, PEOPLE, AUDIT, AUDIT_HEAD, *INSIGHT_TABLES)
+    if table not in (ENROLMENTS, TOKENS, PEOPLE, AUDIT, AUDIT_HEAD, *INSIGHT_TABLES, *ALERT_TABLES)
 )

@@ -8,6 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from registry.store.alerts import (
+    add_silence,
+    end_silence,
+    forget_resolved,
+    forget_silences,
+    forget_state,
+    live_states,
+    put_state,
+    resolved_states,
+    silences,
+)
 from registry.store.interface import (
     DocumentRecord,
     HeadMoved,
@@ -244,3 +255,26 @@ async def test_a_restored_history_begins_where_it_began(again: Open) -> None:
 
 def at_moment(at: float, revision: int, name: str, value: bytes | None) -> HistoryRecord:
     return HistoryRecord(revision, "Route", "default", name, at, "me", value)
+
+
+async def test_states_of_alerts_and_silences_outlive_a_restart(again: Open) -> None:
+    async with again() as store:
+        await store.do(
+            [
+                put_state("e1", "pending", 1.0, b"one"),
+                put_state("e2", "firing", 2.0, b"two"),
+                put_state("e1", "resolved", 3.0, b"one over"),
+                put_state("e3", "pending", 4.0, b"three"),
+                forget_state("e3"),
+                add_silence("s1", "shop", 50.0, b"quiet"),
+                add_silence("s2", "*", 10.0, b"past"),
+            ]
+        )
+    async with again() as store:
+        found = await store.do([live_states(), resolved_states(9.0, 5), resolved_states(3.0, 5), silences(10.0)])
+        assert found == [[(b"two",)], [(b"one over",)], [], [(b"quiet",)]]
+        ended, unknown, *_ = await store.do([end_silence("s1"), end_silence("s9"), forget_resolved(4.0)])
+        assert (ended, unknown) == ([(b"quiet",)], [])
+        assert await store.do([resolved_states(9.0, 5), silences(0.0)]) == [[], [(b"past",)]]
+        await store.do([forget_silences(11.0)])
+        assert await store.do([silences(0.0)]) == [[]]

@@ -1,0 +1,1 @@
+"""What people should know: rules judged over the numbers, the states of what they find, silences."""
