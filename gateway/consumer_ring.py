@@ -37,8 +37,11 @@ class _Index:
         self.keys: dict[tuple[str, str], FoundKey] = {}
         self.tokens: dict[tuple[str, str], Found] = {}
         self.users: dict[tuple[str, str], Found] = {}
+        self.suspended: set[str] = set()
         for namespace, name, spec in consumers:
             found = self.names[namespace, name] = Found(f"{namespace}/{name}", frozenset(spec.groups))
+            if spec.suspended:
+                self.suspended.add(found.name)
             for credential in spec.credentials:
                 if (key := credential.api_key) is not None:
                     until = NEVER if key.expires is None else parse_instant(key.expires)
@@ -71,6 +74,10 @@ class ConsumerRing:
         """In any thread. who: kept weakly."""
         with self._lock:
             self._watchers.add(who)
+
+    def is_suspended(self, consumer: str) -> bool:
+        """consumer: `namespace/name`; "": none."""
+        return consumer in self._index.suspended
 
     def by_name(self, namespace: str, name: str) -> Found | None:
         return _near(self._index.names, namespace, name)

@@ -25,7 +25,8 @@ class Principal(msgspec.Struct, frozen=True):
 
     name: `anonymous`, `loopback`; by a token `ISSUER#SUBJECT` (an issuer has no `#`, so no two callers share a name);
     by an API key the consumer's `namespace/name`. namespace, service: of a workload; service "" = the caller is none.
-    consumer: `namespace/name` of the Consumer it was found to be, "" = none; groups: that one's. claims: of its token.
+    consumer: `namespace/name` of the Consumer it was found to be, "" = none; groups: that one's; key_id: of the API key
+    it showed. claims: of its token.
     token_groups: those that its token names, by the word of policy's namespace.
     method: how it was proved (`jwt`, `api_key`), "" = not at all. policy: by whose word (`Authentication shop/people`).
     """
@@ -39,6 +40,24 @@ class Principal(msgspec.Struct, frozen=True):
     claims: Mapping[str, Any] = msgspec.field(default_factory=dict)
     method: str = ""
     policy: str = ""
+    key_id: str = ""
+    # Set here, once, so that the end of a call looks at one field: `name` of a workload, `consumer credential` of a
+    # Consumer, "" = its calls are counted as everybody's.
+    counted_as: str = ""
+
+    def __post_init__(self) -> None:
+        if self.service:
+            counted_as = self.name
+        elif self.consumer:
+            counted_as = f"{self.consumer} {self.credential}"
+        else:
+            return
+        msgspec.structs.force_setattr(self, "counted_as", counted_as)
+
+    @property
+    def credential(self) -> str:
+        """What a Consumer proved itself by: the id of its key, or the method."""
+        return self.key_id or self.method
 
 
 ANONYMOUS = Principal("anonymous")

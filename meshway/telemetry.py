@@ -1,6 +1,7 @@
 """Numbers that gateways report of their calls (POST /v1/telemetry), and how they are added up.
 
-A report says what came since the one before: per caller and service, per Route and outcome, and per instance. Durations
+A report says what came since the one before: per caller and service, per Route and outcome, per instance, and of
+Consumers (whose rows have no durations) per credential and outcome. Durations
 are log-linear histograms (meshway/histogram.py) of which only the buckets that hold something are said, so that any
 percentile over any span and any number of gateways is had by adding.
 """
@@ -23,7 +24,8 @@ KEPT_S: Final = 600.0
 EDGES: Final = "edges"  # source, service
 ROUTES: Final = "routes"  # route, rule, service, status class, response flag
 INSTANCES: Final = "instances"  # service, instance
-KEY_PARTS: Final = {EDGES: 2, ROUTES: 5, INSTANCES: 2}
+CONSUMERS: Final = "consumers"  # Consumer, credential, status class, response flag
+KEY_PARTS: Final = {EDGES: 2, ROUTES: 5, INSTANCES: 2, CONSUMERS: 4}
 
 NO_NUL: Final = r"^[^\x00]*$"
 
@@ -113,6 +115,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     edges: Annotated[tuple[Row, ...], Meta(max_length=MOST_ROWS)] = ()
     routes: Annotated[tuple[Row, ...], Meta(max_length=MOST_ROWS)] = ()
     instances: Annotated[tuple[Row, ...], Meta(max_length=MOST_ROWS)] = ()
+    consumers: Annotated[tuple[Row, ...], Meta(max_length=MOST_ROWS)] = ()
 
     def bad_key(self) -> str:
         """The path of a row whose key has not the parts of its section, or a NUL, which no database keeps; "": none."""

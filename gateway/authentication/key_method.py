@@ -88,5 +88,6 @@ class KeyMethod:
             groups=frozenset() if consumer is None else consumer.groups,
             method="api_key",
             policy=self._policy,
+            key_id=key_id,
         )
         return Proof(principal, b"", self._now() + min(REMEMBERED_S, until - wall_s))

@@ -134,6 +134,7 @@ def compile_steps(entry: Entry[Authentication], parts: Parts) -> tuple[FilterSte
         owned=dashed(owned_headers(spec) | _owned_tokens(spec)),
         is_of_head=are_in_head(places)
         and all(method.mtls is None and method.hmac is None and method.oidc is None for method in spec.methods),
+        is_suspended=parts.consumers.is_suspended,
     )
     run = compile_filter(checks, believed)
     forecast = compile_forecast(checks)

@@ -81,7 +81,7 @@ class NumberReports:
 
     def _add(self, part: tuple[tuple[Row, ...], ...], begun: float, ended: float) -> None:
         """As one report, or as two of half the rows where it is larger than what the registry reads."""
-        edges, routes, instances = part
+        edges, routes, instances, consumers = part
         report = Numbers(
             node=self._node,
             boot=self._boot,
@@ -91,6 +91,7 @@ class NumberReports:
             edges=edges,
             routes=routes,
             instances=instances,
+            consumers=consumers,
         )
         body = msgspec.json.encode(report)
         if len(body) > MOST_BODY and max(map(len, part)) > 1:

@@ -31,7 +31,7 @@ class Checks:
 
     policy: `Authentication shop/people`. realm: told in challenges. require: as in the document. take_out: None = they
     are forwarded. owned: names of fields, `dashed`, that the document alone writes. is_of_head: the block of fields
-    says all.
+    says all. is_suspended: whether a Consumer, by its name, is let in nowhere.
     """
 
     policy: str
@@ -41,6 +41,7 @@ class Checks:
     take_out: Callable[[Exchange], None] | None
     owned: frozenset[bytes]
     is_of_head: bool
+    is_suspended: Callable[[str], bool]
 
 
 class _Seen(NamedTuple):
@@ -153,6 +154,11 @@ def _ask(checks: Checks, exchange: Exchange) -> Asking:
             fault, challenged = verdict, method
         if checks.require == "all":
             return _refusal(checks, fault, challenged)
+    for proof in proofs:
+        if checks.is_suspended(proof.principal.consumer):
+            # Known, so that what is refused is counted as this one's.
+            exchange.principal = proof.principal
+            return _suspended(checks, proof.principal.consumer)
     if not proofs and (fault is not None or checks.require != "optional"):
         return _refusal(checks, fault, challenged)
     if checks.owned:
@@ -164,6 +170,11 @@ def _ask(checks: Checks, exchange: Exchange) -> Asking:
     exchange.block += b"".join(proof.lines for proof in proofs)
     exchange.principal = proofs[0].principal
     return min(proof.until for proof in proofs)
+
+
+def _suspended(checks: Checks, consumer: str) -> Reply:
+    detail = f"{checks.policy}: Consumer {consumer} is suspended"
+    return Reply(403, "consumer_suspended", "UAEX", detail, policy=checks.policy)
 
 
 def _refusal(checks: Checks, fault: Fault | None, method: Method) -> Reply:

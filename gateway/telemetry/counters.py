@@ -23,6 +23,7 @@ HISTOGRAM: Final = 4  # first histogram cell of a series block
 BLOCK: Final = HISTOGRAM + BUCKETS
 OTHER: Final = "other"
 MOST_SERIES: Final = 20_000  # of a worker, and of a gateway
+CONSUMER_CALLS: Final = "meshway_consumer_calls_total"  # which reports tell, too
 BEYOND: Final = "meshway_series_beyond_limit_total"
 
 CALL: Final = "call"

@@ -12,9 +12,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from gateway.telemetry.counters import CALL, ENDPOINT, HEADER, HISTOGRAM, MAGIC, NAMES_SIZE, Labels, names_in
+from gateway.telemetry.counters import (
+    CALL,
+    CONSUMER_CALLS,
+    ENDPOINT,
+    HEADER,
+    HISTOGRAM,
+    MAGIC,
+    NAMES_SIZE,
+    PLAIN,
+    Labels,
+    names_in,
+)
 from meshway.histogram import BUCKETS, STEPS
-from meshway.telemetry import EDGES, INSTANCES, ROUTES, Key, Row, Rows, add_row
+from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, Key, Row, Rows, add_row
 
 _OCTAVES: Final = BUCKETS // STEPS
 _OCTAVE_BYTES: Final = STEPS * 8
@@ -25,15 +36,16 @@ _NOTHING: Final = bytes(_OCTAVE_BYTES)
 class Sections:
     """Rows by section."""
 
-    __slots__ = ("edges", "instances", "routes")
+    __slots__ = ("consumers", "edges", "instances", "routes")
 
     def __init__(self) -> None:
         self.edges: Rows = {}
         self.routes: Rows = {}
         self.instances: Rows = {}
+        self.consumers: Rows = {}
 
     def __bool__(self) -> bool:
-        return bool(self.edges or self.routes or self.instances)
+        return bool(self.edges or self.routes or self.instances or self.consumers)
 
     def add(self, other: "Sections") -> None:
         for section, rows in other.named().items():
@@ -41,7 +53,7 @@ class Sections:
                 add_row(self.named()[section], row)
 
     def named(self) -> dict[str, Rows]:
-        return {EDGES: self.edges, ROUTES: self.routes, INSTANCES: self.instances}
+        return {EDGES: self.edges, ROUTES: self.routes, INSTANCES: self.instances, CONSUMERS: self.consumers}
 
 
 class Differences:
@@ -104,6 +116,17 @@ class _Series:
         self.is_fresh = False
 
 
+class _Single:
+    """A counter of one cell that a report tells: calls of a Consumer by one outcome."""
+
+    __slots__ = ("base", "key", "seen")
+
+    def __init__(self, base: int, labels: dict[str, str]) -> None:
+        self.base = base
+        self.key = (labels["consumer"], labels["credential"], labels["status_class"], labels["response_flag"])
+        self.seen = 0.0
+
+
 class _File:
     """Raises FileNotFoundError, ValueError: it is not there yet, or not whole."""
 
@@ -123,6 +146,7 @@ class _File:
         self._cells = self._bytes.cast("d")
         self._at = HEADER
         self._series: list[_Series] = []
+        self._singles: list[_Single] = []
 
     def close(self) -> None:
         self._cells.release()
@@ -135,12 +159,21 @@ class _File:
             self._at = after
             if kind in (CALL, ENDPOINT):
                 self._series.append(_Series(base, kind, labels))
+            elif kind == PLAIN and ("__name__", CONSUMER_CALLS) in labels:
+                self._singles.append(_Single(base, dict(labels)))
         cells = self._cells
         for number, series in enumerate(self._series):
             if number % _STRIDE == _STRIDE - 1:
                 yield
             if all_of_it or series.is_fresh or cells[series.base] != series.seen[0]:
                 self._take(series, into)
+        for number, single in enumerate(self._singles):
+            if number % _STRIDE == _STRIDE - 1:
+                yield
+            if (now := cells[single.base]) != single.seen:
+                calls, single.seen = int(now - single.seen), now
+                failed, rejected = _fates(single.key[2], single.key[3], calls)
+                add_row(into.consumers, Row(single.key, calls, failed, rejected))
 
     def _take(self, series: _Series, into: Sections) -> None:
         cells, base = self._cells, series.base
@@ -182,10 +215,14 @@ class _File:
 def _call_row(
     series: _Series, calls: int, bytes_in: int, bytes_out: int, seconds: float, buckets: dict[int, int]
 ) -> Row:
-    status, flag = series.status, series.key[4]
-    is_failure = status == "5xx" or (status == "none" and "DC" not in flag)
-    failed, rejected = (calls if is_failure else 0), (calls if status == "4xx" else 0)
+    failed, rejected = _fates(series.status, series.key[4], calls)
     return Row(series.key[:5], calls, failed, rejected, 0, bytes_in, bytes_out, seconds, buckets)
+
+
+def _fates(status: str, flag: str, calls: int) -> tuple[int, int]:
+    """How many of the calls failed, and were rejected."""
+    is_failure = status == "5xx" or (status == "none" and "DC" not in flag)
+    return (calls if is_failure else 0), (calls if status == "4xx" else 0)
 
 
 def _key_of(kind: str, labels: dict[str, str]) -> Key:

@@ -12,7 +12,7 @@ from gateway.exchange import EDGE, Exchange
 from gateway.telemetry.access_line import outcome_of
 from gateway.telemetry.access_log import AccessLog, AddLine
 from gateway.telemetry.call_plan import USUAL, CallPlan, has_failed
-from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, Counters
+from gateway.telemetry.counters import CALL, CONSUMER_CALLS, ENDPOINT, HISTOGRAM, Counters
 from gateway.telemetry.recorder import MOST_HEAD, SLOW_S, Recorder
 from gateway.telemetry.tap import Tap
 from gateway.telemetry.telling import Telling, asks_of_all
@@ -21,7 +21,7 @@ from meshway.histogram import bucket_of
 KEPT: Final = 16_384  # sorts of calls that are remembered; beyond it all are looked up again
 MOST_UNWRITTEN: Final = 4_096  # calls of one sort
 
-# The rule's slot, service, instance, listener, status, flag, reason, policy, the name of the service that calls, or
+# The rule's slot, service, instance, listener, status, flag, reason, policy, the service or Consumer that calls, or
 # where none does the listener's face: all that calls of one sort have in common.
 Sort = tuple[int, str, str, str, int, str, str, str, str | int]
 # Refusals are counted by whose word they are as well, by their flag.
@@ -31,7 +31,7 @@ REFUSALS: Final = {"RL": "meshway_rate_limited_total", "UAEX": "meshway_auth_den
 class Tally:
     """What calls of one sort added since the last flush. call, endpoint: first cells of their series, -1: has none.
 
-    refusals: cells that count each of them as well.
+    others: cells that count each of them as well.
 
     whole: seconds of calls whose answer came in one piece, to its end and to its first byte alike. parted: of all
     others, (seconds to the end, seconds to the first byte or -1.0). unwritten: calls in both. outcome: their part of
@@ -41,8 +41,8 @@ class Tally:
     """
 
     __slots__ = (
-        "add_line", "bytes_in", "bytes_out", "call", "endpoint", "failed", "is_failure", "outcome", "parted", "plan",
-        "refusals", "repeats", "slow_s", "source", "unwritten", "whole",
+        "add_line", "bytes_in", "bytes_out", "call", "endpoint", "failed", "is_failure", "others", "outcome", "parted",
+        "plan", "repeats", "slow_s", "source", "unwritten", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -50,7 +50,7 @@ class Tally:
         call: int,
         endpoint: int,
         outcome: bytes,
-        refusals: tuple[int, ...],
+        others: tuple[int, ...],
         plan: CallPlan,
         add_line: AddLine | None,
         source: str,
@@ -62,7 +62,7 @@ class Tally:
         self.is_failure = is_failure
         self.call = call
         self.endpoint = endpoint
-        self.refusals = refusals
+        self.others = others
         self.outcome = outcome
         self.plan = plan
         self.add_line = add_line
@@ -88,7 +88,7 @@ class Tally:
         cells[at + 3] += sum(durations)
         for seconds in durations:
             cells[at + HISTOGRAM + bucket_of(seconds)] += 1.0
-        for at in self.refusals:
+        for at in self.others:
             cells[at] += len(durations)
         at = self.endpoint
         if at >= 0:
@@ -147,7 +147,7 @@ class Finisher:
             exchange.flag,
             exchange.reason,
             exchange.policy,
-            exchange.listener if principal is None or not principal.service else principal.name,
+            exchange.listener if principal is None or not principal.counted_as else principal.counted_as,
         )
         try:
             tally = self._tallies[sort]
@@ -203,13 +203,23 @@ class Finisher:
             ("rule", rule),
             ("source", source_of(exchange)),
             ("service", service),
-            ("status_class", f"{status // 100}xx" if status else "none"),
+            ("status_class", status_class_of(status)),
             ("response_flag", flag),
         )
         call = counters.series(CALL, labels)
         endpoint = counters.series(ENDPOINT, (("service", service), ("instance", instance))) if instance else -1
         flags = flag.split(",")
-        refusals = tuple(counters.counter(name, policy=policy) for code, name in REFUSALS.items() if code in flags)
+        others = [counters.counter(name, policy=policy) for code, name in REFUSALS.items() if code in flags]
+        if (principal := exchange.principal) is not None and principal.consumer:
+            others.append(
+                counters.counter(
+                    CONSUMER_CALLS,
+                    consumer=principal.consumer,
+                    credential=principal.credential,
+                    status_class=status_class_of(status),
+                    response_flag=flag,
+                )
+            )
         plan, failed = self._plan_of(exchange), has_failed(status, flag)
         slow_s: float | None = None
         if self._tap is not None:
@@ -220,7 +230,7 @@ class Finisher:
             call,
             endpoint,
             outcome_of(exchange),
-            refusals,
+            tuple(others),
             plan,
             self._log.adder(plan.log),
             source_of(exchange),
@@ -236,6 +246,10 @@ class Finisher:
             self._tap.see(exchange, now, tally.outcome)
         if self._telling is not None:
             self._telling.tell(exchange, now, tally.outcome, tally.plan, tally.source, failed=tally.failed)
+
+
+def status_class_of(status: int) -> str:
+    return f"{status // 100}xx" if status else "none"
 
 
 def source_of(exchange: Exchange) -> str:

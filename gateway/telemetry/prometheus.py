@@ -57,6 +57,7 @@ _TEXTS: Final = {
     "meshway_external_checks_total": "Calls on which a service was asked whether they may go on, by what it said.",
     "meshway_rate_limited_total": "Calls that a limit refused.",
     "meshway_auth_denied_total": "Calls of callers that are unknown or may not call.",
+    "meshway_consumer_calls_total": "Calls of Consumers, by what they proved themselves by.",
     "meshway_rate_limit_would_refuse_total": "Calls that a limit in audit mode would have refused.",
     "meshway_rate_limit_alone_total": "Calls that a limit admitted while it could not count with the other gateways.",
     "meshway_rate_limit_ahead_total": "Calls that a limit admitted ahead of an answer that came late.",

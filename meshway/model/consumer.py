@@ -50,7 +50,8 @@ class ConsumerCredential(Part, frozen=True, kw_only=True, forbid_unknown_fields=
 class Consumer(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Authentications of its namespace find it; one in namespace `mesh` those of every namespace.
 
-    groups: what AccessPolicies and limits may name instead of it. metadata: for people.
+    groups: what AccessPolicies and limits may name instead of it. metadata: for people. suspended: who proves to be it
+    is refused with 403 until it is so no more; its credentials stay.
     """
 
     plural: ClassVar[str] = "consumers"
@@ -58,3 +59,4 @@ class Consumer(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     credentials: Annotated[tuple[ConsumerCredential, ...], Meta(max_length=10)] = ()
     groups: Annotated[tuple[Label, ...], Meta(max_length=32)] = ()
     metadata: Annotated[dict[str, str], Meta(max_length=32)] = {}
+    suspended: bool = False

@@ -14,6 +14,7 @@ from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, Problem, invalid_request, soon
 from registry.api.answers import answer, caller_of
 from registry.insight.asking import Asking, RouteUse, Span, has_too_many
+from registry.insight.consumers import ConsumerDay, ConsumerUse
 from registry.insight.figures import METRICS, Metric
 from registry.insight.series import BYS, MOST_POINTS, SECTION_OF, By
 from registry.insight.services import ServiceSignals
@@ -33,6 +34,9 @@ TOPOLOGY: Final = "/v1/insight/topology"
 COMPARISON: Final = "/v1/insight/comparison"
 VERSIONS: Final = "/v1/insight/versions"
 ROUTES: Final = "/v1/insight/routes"
+CONSUMERS: Final = "/v1/insight/consumers"
+CONSUMER_DAYS: Final = "/v1/insight/consumers/days"
+MOST_DAYS: Final = 90
 WINDOW_S: Final = 900.0
 LONGEST_S: Final = 7_776_000.0
 MOST_HOPS: Final = 3
@@ -63,6 +67,20 @@ class RouteUsePage(msgspec.Struct, frozen=True, kw_only=True):
     first: float
     end: float
     items: list[RouteUse]
+
+
+class ConsumerUsePage(msgspec.Struct, frozen=True, kw_only=True):
+    """first, end: of the span, seconds since 1970."""
+
+    first: float
+    end: float
+    items: list[ConsumerUse]
+
+
+class ConsumerDays(msgspec.Struct, frozen=True):
+    """items: by day, the last of them today."""
+
+    items: list[ConsumerDay]
 
 
 def insight_router(asking: Asking) -> APIRouter:
@@ -118,6 +136,24 @@ def insight_router(asking: Asking) -> APIRouter:
         query, span, sight = _read(request, frozenset())
         items = await _told(asking.routes(span, sight, query.get("namespace")))
         return answer(RouteUsePage(first=span.first, end=span.end, items=items))
+
+    @router.get(CONSUMERS)
+    async def consumers(request: Request) -> Response:
+        query, span, sight = _read(request, frozenset())
+        items = await _told(asking.consumers(span, sight, query.get("namespace")))
+        return answer(ConsumerUsePage(first=span.first, end=span.end, items=items))
+
+    @router.get(CONSUMER_DAYS)
+    async def consumer_days(request: Request) -> Response:
+        query = query_of(request.url.query, frozenset({"consumer", "days"}))
+        consumer = query.get("consumer", "")
+        namespace, slash, name = consumer.partition("/")
+        if not slash:
+            raise _refused("consumer", "whose days: namespace/name")
+        refuse_bad_names(namespace=namespace, name=name)
+        caller_of(request).require("insight:read", namespace)
+        days = number_of(query, "days", 30, low=1, high=MOST_DAYS) or 1
+        return answer(ConsumerDays(await _told(asking.consumer_days(consumer, days))))
 
     return router
 

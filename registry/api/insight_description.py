@@ -92,6 +92,29 @@ def insight_operations() -> list[Operation]:
             (),
             insight.RouteUsePage,
         ),
+        _operation(
+            insight.CONSUMERS,
+            "listConsumerUses",
+            "Every Consumer with its calls, and when each of its credentials was used last.",
+            (),
+            insight.ConsumerUsePage,
+        ),
+        _operation(
+            insight.CONSUMER_DAYS,
+            "getConsumerDays",
+            "What a Consumer called, day by day in UTC.",
+            (
+                Parameter(name="consumer", about="Which: `namespace/name`."),
+                Parameter(
+                    name="days",
+                    about="How many, the last of them today; 30.",
+                    schema={"type": "integer", "minimum": 1, "maximum": insight.MOST_DAYS},
+                ),
+            ),
+            insight.ConsumerDays,
+            example={"consumer": "default/acme"},
+            has_span=False,
+        ),
     ]
 
 
@@ -104,6 +127,7 @@ def _operation(
     *,
     not_modified: bool = False,
     example: dict[str, str] | None = None,
+    has_span: bool = True,
 ) -> Operation:
     return Operation(
         method="GET",
@@ -113,7 +137,7 @@ def _operation(
         right="insight:read",
         by_rows=True,
         about=about,
-        parameters=(*_SPAN, *parameters),
+        parameters=(*(_SPAN if has_span else ()), *parameters),
         answers={200: shape, 503: _PROBLEM} | ({304: None} if not_modified else {}),
         example_query=example or {},
     )

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from meshway.telemetry import EDGES, INSTANCES, ROUTES, Key, Row, Rows
+from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, Key, Row, Rows
 from registry.insight.comparing import spans_of, versions_of
+from registry.insight.consumers import DAY_S, ConsumerDay, ConsumerUse, Days, uses_of
 from registry.insight.effect import SPAN_S as EFFECT_SPAN_S
 from registry.insight.effect import effect_of, touched_by
 from registry.insight.figures import Figures, figures_of
 from registry.insight.reading import finest_step_s, span_of
-from registry.insight.rolling import STEPS_S
+from registry.insight.rolling import HOUR_S, STEPS_S
 from registry.insight.series import MOST_POINTS, SECTION_OF, Drawing
 from registry.insight.services import Usual, instances_of, signals_of
 from registry.insight.sight import HIDDEN
@@ -164,6 +165,24 @@ class Asking:
             for route, of in sorted(rules.items())
             if namespace in (None, route.partition("/")[0])
         ]
+
+    async def consumers(self, span: Span, sight: Sight, namespace: str | None = None) -> list[ConsumerUse]:
+        """All Consumers there are, and what they called in the span. Raises StoreUnavailable."""
+        names = [
+            f"{place}/{name}"
+            for place, name in self._view.documents.get("Consumer", {})
+            if namespace in (None, place) and sight.sees(f"{place}/{name}")
+        ]
+        rows = await self._reading.rows(CONSUMERS, *span, sight.consumer)
+        return uses_of(names, rows, await self._reading.last_used())
+
+    async def consumer_days(self, consumer: str, count: int) -> list[ConsumerDay]:
+        """By day in UTC, the last of them today. consumer: `namespace/name`. Raises StoreUnavailable."""
+        now = self._reading.wall()
+        first = (int(now) // DAY_S - count + 1) * DAY_S
+        days = Days(consumer, first, count)
+        await self._reading.each(CONSUMERS, first, now, HOUR_S, days.add)
+        return days.told()
 
     async def effect(self, changes: Iterable[tuple[DocumentKey, Spec | None]], sight: Sight) -> Effect:
         """What the last minutes' calls say of documents that would change. Raises StoreUnavailable."""

@@ -10,10 +10,10 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from meshway.telemetry import ROUTES, Key, Row, Rows
+from meshway.telemetry import CONSUMERS, ROUTES, Key, Row, Rows
 from registry.insight.ingest import SLOT_S
 from registry.insight.packing import unpack, unpack_sections
-from registry.insight.rolling import HOUR_S, KEPT_S, STEPS_S, add_all
+from registry.insight.rolling import HOUR_S, KEPT_S, STEPS_S, add_all, credential_used
 from registry.insight.shelf import Shelf, weight_of
 from registry.store.insight import PointKey, point_value, points_within, reports_within, uses
 from registry.store.interface import StoreUnavailable
@@ -159,7 +159,8 @@ class Reading:
         return sections.get(section, [])
 
     async def last_used(self) -> dict[tuple[str, str], int]:
-        """When a rule of a Route was used last, by both names; seconds since 1970, the begin of the 10 s."""
+        """When a rule of a Route was used last, by both names, and a Consumer's credential (`credential_used`); seconds
+        since 1970, the begin of the 10 s."""
         now = self.wall()
         (kept, reports) = await self._store.read([uses(), reports_within(0, int(now) + HOUR_S)])
         found = {(route, rule): at for route, rule, at in kept}
@@ -168,6 +169,9 @@ class Reading:
                 name = (row.key[0], row.key[1])
                 if name[0]:
                     found[name] = max(found.get(name, 0), report.at)
+            for row in self._unpacked(report, CONSUMERS):
+                name = credential_used(row.key)
+                found[name] = max(found.get(name, 0), report.at)
         return found
 
 

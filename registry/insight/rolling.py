@@ -11,7 +11,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from meshway.telemetry import EDGES, INSTANCES, ROUTES, Row, Rows, add_row
+from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, Key, Row, Rows, add_row
 from registry.insight.ingest import SLOT_S
 from registry.insight.packing import pack, unpack, unpack_sections
 from registry.store.insight import (
@@ -115,14 +115,15 @@ class Rolling:
 
     async def _roll_reports(self, slot: int) -> None:
         ((*reports,),) = await self._store.read([reports_within(slot, slot + SLOT_S)])
-        sections: dict[str, Rows] = {EDGES: {}, ROUTES: {}, INSTANCES: {}}
+        sections: dict[str, Rows] = {EDGES: {}, ROUTES: {}, INSTANCES: {}, CONSUMERS: {}}
         done: list[Step] = []
         for node, boot, sequence, _, value in reports:
             for section, rows in unpack_sections(value).items():
                 await add_all(sections[section], rows)
             done.append(forget_report(node, boot, sequence))
         used = {row.key[:2] for row in sections[ROUTES].values() if row.key[0]}
-        done += [note_use(route, rule, slot) for route, rule in sorted(used)]
+        used |= {credential_used(row.key) for row in sections[CONSUMERS].values()}
+        done += [note_use(what, part, slot) for what, part in sorted(used)]
         await self._write(SLOT_S, slot, sections, done)
 
     async def _roll_points(self, step_s: int, coarser_s: int, begin: int) -> None:
@@ -164,6 +165,11 @@ class Rolling:
             self.dropped_bytes += size // 10
             self._forget_at = 0.0
             _log.warning("numbers take %d bytes: the oldest points of %d s are dropped", self.bytes, step_s)
+
+
+def credential_used(key: Key) -> tuple[str, str]:
+    """A Consumer's credential as `insight_last_used` names it, beside the rules of Routes, which have no blank."""
+    return f"consumer {key[0]}", key[1]
 
 
 async def add_all(rows: Rows, more: Iterable[Row]) -> None:

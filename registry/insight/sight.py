@@ -88,6 +88,10 @@ class Sight(msgspec.Struct, frozen=True):
             return bool(namespace) and not self.sees(f"{namespace}/")
         return "/" in principal and not {"#", ":"} & set(principal) and not self.sees(principal)
 
+    def consumer(self, key: Key) -> Key | None:
+        """Consumer, credential, status, flag."""
+        return key if self.sees(key[0]) else None
+
     def instance(self, key: Key) -> Key | None:
         """service, instance, version."""
         return key if self.sees(key[0]) else None

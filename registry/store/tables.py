@@ -286,7 +286,7 @@ INSIGHT_POINTS: Final = Table(
     Index("insight_points_to_roll", "step_s", "is_rolled", "at"),
 )
 
-# When a Route's rule had a call last: the begin of the 10 s.
+# When a Route's rule had a call last: the begin of the 10 s. And a Consumer's credential: route is `consumer NS/NAME`.
 INSIGHT_LAST_USED: Final = Table(
     "insight_last_used",
     METADATA,

@@ -72,6 +72,32 @@ async def test_a_consumer_s_key_lets_in_whoever_shows_the_whole_of_it() -> None:
         assert await statuses(gateway, shown(OTHER)) == [401]
 
 
+@pytest.mark.proves("Consumer.suspended")
+async def test_a_suspended_consumer_is_refused_by_every_credential_and_others_are_not() -> None:
+    upstream = saying("1")
+    key, other = api_key("acme0001"), api_key("beta0001")
+    credentials = {"api_key": kept(key)}, {"basic": {"username": "ada"}}
+    documents = (
+        route(to("books")),
+        authentication({"api_key": {}}, {"basic": {"secret": "people"}}),
+        consumer("acme", *credentials),
+        consumer("beta", {"api_key": kept(other)}),
+    )
+    by_password = password("ada", "right")
+    async with services(upstream) as books, compiled_gateway(*books, *documents) as gateway:
+        gateway.secrets.take(contents("people", "basic_users", [{"username": "ada", "hash": hashed("right")}]))
+        assert await statuses(gateway, shown(key), by_password, shown(other)) == [200, 200, 200]
+        gateway.apply(consumer("acme", *credentials, suspended=True))
+        assert await statuses(gateway, shown(key), by_password, shown(other)) == [403, 403, 200]
+        _, _, body = await gateway.ask(fields=shown(key))
+        told = json.loads(body)
+        assert (told["code"], told["policy"]) == ("consumer_suspended", "Authentication default/partners")
+        assert gateway.lines[-1]["principal"] == "default/acme"
+        assert await statuses(gateway, shown(OTHER)) == [401]
+        gateway.apply(consumer("acme", *credentials))
+        assert await statuses(gateway, shown(key), by_password) == [200, 200]
+
+
 @pytest.mark.proves("ApiKey.from", "ApiKey.secret", "Authentication.forward_credentials")
 async def test_a_secret_s_keys_rotate_with_an_overlap_and_end_at_once_where_that_is_said() -> None:
     upstream = saying("1")

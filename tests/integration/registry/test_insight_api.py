@@ -288,3 +288,32 @@ async def test_registries_on_one_database_tell_the_same_and_one_of_them_rolls_up
 async def calls_of_cart(registry: RunningRegistry) -> int:
     edges = (await ask(registry, "topology"))["edges"]
     return sum(edge["figures"]["calls"] for edge in edges if edge["target"] == "shop/cart")
+
+
+async def test_what_a_consumer_called_is_told_by_credential_and_by_day(tmp_path: Path) -> None:
+    async with running_registry(tmp_path, trusts_loopback=False) as registry:
+        everyone, viewer = await bearer(registry, "of-all", "admin"), await bearer(registry, "of-shop", "viewer@shop")
+        gateway = await bearer(registry, "gw", "gateway")
+        for namespace in ("shop", "bank"):
+            path = f"/v1/namespaces/{namespace}/consumers/acme"
+            assert (await registry.call("PUT", path, {"spec": {}}, everyone)).status == 201
+        counted = (
+            row("shop/acme", "acme0001", "2xx", "", calls=8),
+            row("shop/acme", "acme0001", "4xx", "RL", calls=2),
+            row("bank/acme", "jwt", "2xx", "", calls=5),
+        )
+        assert await post(registry, report(consumers=counted), gateway) == 204
+        assert [one["namespace"] for one in (await ask(registry, "consumers", everyone))["items"]] == ["bank", "shop"]
+        (shop,) = (await ask(registry, "consumers", viewer))["items"]
+        assert (shop["namespace"], shop["calls"]) == ("shop", {"calls": 10, "failed": 0, "limited": 2, "denied": 0})
+        assert [(one["id"], one["calls"]["calls"]) for one in shop["credentials"]] == [("acme0001", 10)]
+        assert time.time() - shop["last_used"] < 60
+        days = (await ask(registry, "consumers/days?consumer=shop/acme&days=2", viewer))["items"]
+        assert [day["calls"]["calls"] for day in days][-1] + days[0]["calls"]["calls"] == 10
+        # What stays when the report has become a point.
+        await registry.core.insight.rolling.turn()
+        (again,) = (await ask(registry, "consumers", viewer))["items"]
+        assert again == shop
+        for query in ("consumers?namespace=bank", "consumers/days?consumer=bank/acme"):
+            assert (await registry.call("GET", f"/v1/insight/{query}", None, viewer)).status == 404
+        assert (await registry.call("GET", "/v1/insight/consumers/days?consumer=acme", None, viewer)).status == 422

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, Counters, Totals
+from gateway.telemetry.counters import CALL, CONSUMER_CALLS, ENDPOINT, HISTOGRAM, Counters, Totals
 from gateway.telemetry.differences import Differences, Sections
 from meshway.histogram import bucket_of
 from meshway.tasks import spawn
@@ -71,6 +71,25 @@ async def test_of_an_instance_retries_and_failures_are_told(tmp_path: Path) -> N
     counters.add(base + 2)
     (row,) = (await differences.take([counters.path])).instances.values()
     assert (row.key, row.calls, row.retries, row.failed) == (("shop/cart", "cart-1"), 1, 2, 1)
+    counters.close()
+
+
+async def test_of_a_consumer_calls_are_told_by_credential_and_outcome(tmp_path: Path) -> None:
+    counters, differences, totals = Counters(tmp_path / "one"), Differences(), Totals()
+    totals.before_fold = differences.leave
+    of = {"consumer": "shop/acme", "credential": "acme0001"}
+    good = counters.counter(CONSUMER_CALLS, **of, status_class="2xx", response_flag="")
+    limited = counters.counter(CONSUMER_CALLS, **of, status_class="4xx", response_flag="RL")
+    counters.add(good, 3.0)
+    taken = (await differences.take([counters.path])).consumers
+    assert [(row.key, row.calls) for row in taken.values()] == [(("shop/acme", "acme0001", "2xx", ""), 3)]
+    counters.add(limited)
+    ((row,)) = (await differences.take([counters.path])).consumers.values()
+    assert (row.key[2:], row.calls, row.rejected, row.failed) == (("4xx", "RL"), 1, 1, 0)
+    assert not await differences.take([counters.path])
+    counters.add(good)
+    totals.fold(counters.path)
+    assert [row.calls for row in (await differences.take([])).consumers.values()] == [1]
     counters.close()
 
 

@@ -1,8 +1,9 @@
+from collections import Counter
 from pathlib import Path
 
 from gateway.exchange import EDGE
 from gateway.telemetry.access_log import AccessLog
-from gateway.telemetry.counters import CALL, ENDPOINT, HISTOGRAM, PLAIN, Counters, read_counters
+from gateway.telemetry.counters import CALL, CONSUMER_CALLS, ENDPOINT, HISTOGRAM, PLAIN, Counters, read_counters
 from gateway.telemetry.finish import Finisher
 from meshway.histogram import quantile
 from meshway.identity import Principal, SpiffeId
@@ -33,17 +34,16 @@ def test_a_call_is_counted_by_who_calls(tmp_path: Path) -> None:
         name = SpiffeId(trust_domain="mesh.internal", namespace="shop", service="web", instance=instance)
         finisher.finish(ended(plan=None, principal=name.principal("mtls")), 100.5)
     consumer = Principal("shop/ada", consumer="shop/ada", method="api_key")
-    finisher.finish(ended(plan=None, listener=EDGE, principal=consumer), 100.5)
-    finisher.finish(ended(plan=None, principal=consumer), 100.5)
+    finisher.finish(ended(plan=None, listener=EDGE, listener_name="edge", principal=consumer), 100.5)
+    finisher.finish(ended(plan=None, listener_name="mesh", principal=consumer), 100.5)
     finisher.finish(ended(plan=None), 100.5)
     finisher.finish(ended(plan=None, listener=EDGE), 100.5)
     finisher.flush()
-    by_source = {
-        dict(labels)["source"]: cells[0]
-        for (kind, labels), cells in read_counters(tmp_path / "w0").items()
-        if kind == CALL
-    }
-    assert by_source == {"shop/web": 2.0, "edge": 2.0, "anonymous": 2.0}
+    by_source: Counter[str] = Counter()
+    for (kind, labels), cells in read_counters(tmp_path / "w0").items():
+        if kind == CALL:
+            by_source[dict(labels)["source"]] += int(cells[0])
+    assert by_source == {"shop/web": 2, "edge": 2, "anonymous": 2}
 
 
 def test_a_refusal_is_counted_by_the_policy_whose_word_it_is(tmp_path: Path) -> None:
@@ -76,3 +76,24 @@ def test_durations_and_retries_are_counted_by_instance(tmp_path: Path) -> None:
     cells = found[(ENDPOINT, (("service", "default/books"), ("instance", "b2")))]
     assert cells[:2] == [10.0, 10.0]
     assert 0.23 < quantile(cells[HISTOGRAM:], 0.99) < 0.27
+
+
+def test_calls_of_a_consumer_are_counted_by_its_credential_and_their_outcome_as_well(tmp_path: Path) -> None:
+    finisher = Finisher(Counters(tmp_path / "w0"), AccessLog("", 0, lambda _: None))
+    keys = [Principal("shop/ada", consumer="shop/ada", method="api_key", key_id=key_id) for key_id in ("one", "two")]
+    by_token = Principal("https://id.example#ada", consumer="shop/ada", method="jwt")
+    for principal in (*keys, keys[0], by_token, None):
+        finisher.finish(ended(plan=None, listener=EDGE, principal=principal), 100.5)
+    finisher.finish(ended(plan=None, status=429, flag="RL", policy="RateLimit a/b", principal=keys[0]), 100.5)
+    finisher.flush()
+    told = {
+        tuple(dict(labels)[name] for name in ("consumer", "credential", "status_class", "response_flag")): cells[0]
+        for (kind, labels), cells in read_counters(tmp_path / "w0").items()
+        if kind == PLAIN and dict(labels)["__name__"] == CONSUMER_CALLS
+    }
+    assert told == {
+        ("shop/ada", "one", "2xx", ""): 2.0,
+        ("shop/ada", "two", "2xx", ""): 1.0,
+        ("shop/ada", "jwt", "2xx", ""): 1.0,
+        ("shop/ada", "one", "4xx", "RL"): 1.0,
+    }
