@@ -38,7 +38,9 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     """Calls of one sort. key: as the section says. failed: answered 500 and above, or not at all; rejected: 400 to 499.
 
     retries: attempts after the first. bytes_in, bytes_out: of bodies. seconds: of all calls together. buckets: calls by
-    bucket of meshway/histogram.py; of an instance's those that had a first byte, and until then.
+    bucket of meshway/histogram.py; of an instance's those that had a first byte, and until then. limited: refused by a
+    RateLimit; shed: by a breaker or a bulkhead; mutual: by callers that showed a certificate. An older gateway tells of
+    none of the three.
     """
 
     key: tuple[Name, ...]
@@ -50,6 +52,9 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     bytes_out: Count = 0
     seconds: Annotated[float, Meta(ge=0)] = 0.0
     buckets: dict[Annotated[int, Meta(ge=0, lt=BUCKETS)], Count] = {}
+    limited: Count = 0
+    shed: Count = 0
+    mutual: Count = 0
 
     def add(self, other: "Row") -> None:
         """The key stays."""
@@ -60,6 +65,9 @@ class Row(msgspec.Struct, array_like=True, gc=False):
         self.bytes_in += other.bytes_in
         self.bytes_out += other.bytes_out
         self.seconds += other.seconds
+        self.limited += other.limited
+        self.shed += other.shed
+        self.mutual += other.mutual
         buckets = self.buckets
         for bucket, count in other.buckets.items():
             buckets[bucket] = buckets.get(bucket, 0) + count
@@ -76,6 +84,9 @@ class Row(msgspec.Struct, array_like=True, gc=False):
             self.bytes_out,
             self.seconds,
             self.buckets.copy(),
+            self.limited,
+            self.shed,
+            self.mutual,
         )
 
     def quantile_s(self, share: float) -> float:

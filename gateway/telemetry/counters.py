@@ -2,8 +2,9 @@
 
 The file names its own cells, so the supervisor reads it while the worker runs and after it was killed. Layout: header
 (magic, used bytes of the names), names (u16 length + msgpack `[base, kind, labels]` each, the length of all written
-last), cells (doubles). Cells of a call series: CALLS, REQUEST_BYTES, RESPONSE_BYTES, SECONDS, then a histogram; of an
-endpoint series: calls, retries, failures, SECONDS, then a histogram; of a plain counter or a gauge: one.
+last), cells (doubles). Cells of a call series: CALLS, REQUEST_BYTES, RESPONSE_BYTES, SECONDS, RETRIES, calls whose
+caller showed a certificate, then a histogram; of an endpoint series: calls, retries, failures, SECONDS, two that stay
+0, then a histogram; of a plain counter or a gauge: one.
 """
 
 import mmap
@@ -19,7 +20,7 @@ from meshway.histogram import BUCKETS
 MAGIC: Final = b"MWCOUNT1"
 HEADER: Final = 64
 NAMES_SIZE: Final = 8 << 20
-HISTOGRAM: Final = 4  # first histogram cell of a series block
+HISTOGRAM: Final = 6  # first histogram cell of a series block
 BLOCK: Final = HISTOGRAM + BUCKETS
 OTHER: Final = "other"
 MOST_SERIES: Final = 20_000  # of a worker, and of a gateway

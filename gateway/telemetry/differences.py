@@ -7,7 +7,7 @@ its histogram that changed, so that a look costs what was counted and not what c
 import asyncio
 import mmap
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -111,7 +111,7 @@ class _Series:
         self.base = base
         self.kind = kind
         self.key, self.status = _key_of(kind, named), named.get("status_class", "")
-        self.seen = (0.0, 0.0, 0.0, 0.0)
+        self.seen: tuple[float, ...] = (0.0,) * HISTOGRAM
         self.octaves: dict[int, bytes] = {}
         self.is_fresh = False
 
@@ -177,7 +177,7 @@ class _File:
 
     def _take(self, series: _Series, into: Sections) -> None:
         cells, base = self._cells, series.base
-        now = (cells[base], cells[base + 1], cells[base + 2], cells[base + 3])
+        now = tuple(cells[base : base + HISTOGRAM])
         buckets = self._buckets(series)
         series.is_fresh = bool(buckets) or now != series.seen
         if not series.is_fresh:
@@ -185,12 +185,11 @@ class _File:
         counts = [after - before for after, before in zip(now, series.seen, strict=True)]
         series.seen = now
         if series.kind == ENDPOINT:
-            calls, retries, failed, seconds = counts
+            calls, retries, failed, seconds, *_ = counts
             row = Row(series.key, int(calls), int(failed), 0, int(retries), 0, 0, max(seconds, 0.0), buckets)
             add_row(into.instances, row)
             return
-        calls, bytes_in, bytes_out, seconds = counts
-        row = _call_row(series, int(calls), int(bytes_in), int(bytes_out), max(seconds, 0.0), buckets)
+        row = _call_row(series, counts, buckets)
         add_row(into.routes, row)
         add_row(into.edges, row.copied(series.key[5:]))
 
@@ -212,11 +211,25 @@ class _File:
         return found
 
 
-def _call_row(
-    series: _Series, calls: int, bytes_in: int, bytes_out: int, seconds: float, buckets: dict[int, int]
-) -> Row:
+def _call_row(series: _Series, counts: Sequence[float], buckets: dict[int, int]) -> Row:
+    """counts: what came to the cells before the histogram."""
+    calls, bytes_in, bytes_out = (int(count) for count in counts[:3])
+    flags = series.key[4].split(",")
     failed, rejected = _fates(series.status, series.key[4], calls)
-    return Row(series.key[:5], calls, failed, rejected, 0, bytes_in, bytes_out, seconds, buckets)
+    return Row(
+        series.key[:5],
+        calls,
+        failed=failed,
+        rejected=rejected,
+        retries=int(counts[4]),
+        bytes_in=bytes_in,
+        bytes_out=bytes_out,
+        seconds=max(counts[3], 0.0),
+        buckets=buckets,
+        limited=calls if "RL" in flags else 0,
+        shed=calls if "UO" in flags else 0,
+        mutual=int(counts[5]),
+    )
 
 
 def _fates(status: str, flag: str, calls: int) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from gateway.telemetry.recorder import MOST_HEAD, SLOW_S, Recorder
 from gateway.telemetry.tap import Tap
 from gateway.telemetry.telling import Telling, asks_of_all
 from meshway.histogram import bucket_of
+from meshway.peer_certificate import METHOD as BY_CERTIFICATE
 
 KEPT: Final = 16_384  # sorts of calls that are remembered; beyond it all are looked up again
 MOST_UNWRITTEN: Final = 4_096  # calls of one sort
@@ -37,12 +38,12 @@ class Tally:
     others, (seconds to the end, seconds to the first byte or -1.0). unwritten: calls in both. outcome: their part of
     an access line. add_line: None: these have none. plan: what documents say of telling them. slow_s: from then on
     there is something to tell; 0.0: there is of each; None: nobody is told. failed: they did. is_failure: their outcome
-    counts against the instance. source: who called.
+    counts against the instance. mutual: the caller showed a certificate. source: who called.
     """
 
     __slots__ = (
-        "add_line", "bytes_in", "bytes_out", "call", "endpoint", "failed", "is_failure", "others", "outcome", "parted",
-        "plan", "repeats", "slow_s", "source", "unwritten", "whole",
+        "add_line", "bytes_in", "bytes_out", "call", "endpoint", "failed", "is_failure", "mutual", "others", "outcome",
+        "parted", "plan", "repeats", "slow_s", "source", "unwritten", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -57,9 +58,11 @@ class Tally:
         *,
         failed: bool,
         is_failure: bool,
+        mutual: bool,
         slow_s: float | None,
     ) -> None:
         self.is_failure = is_failure
+        self.mutual = mutual
         self.call = call
         self.endpoint = endpoint
         self.others = others
@@ -86,6 +89,10 @@ class Tally:
         cells[at + 1] += self.bytes_in
         cells[at + 2] += self.bytes_out
         cells[at + 3] += sum(durations)
+        if self.repeats:
+            cells[at + 4] += self.repeats
+        if self.mutual:
+            cells[at + 5] += len(durations)
         for seconds in durations:
             cells[at + HISTOGRAM + bucket_of(seconds)] += 1.0
         for at in self.others:
@@ -237,6 +244,8 @@ class Finisher:
             failed=failed,
             # Status 0: nobody got an answer; a caller that went away is no fault of the instance.
             is_failure=status >= 500 or (status == 0 and "DC" not in flags),
+            # By the first of the sort: on one listener a name is proved in one way, as good as always.
+            mutual=exchange.principal is not None and exchange.principal.method == BY_CERTIFICATE,
             slow_s=slow_s,
         )
         return tally

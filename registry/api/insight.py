@@ -49,6 +49,7 @@ _NARROWING: Final = {
     "instances": {"service": 0},
 }
 _NARROWED: Final = ("service", "source", "route")
+_YES_NO: Final = ("true", "false")
 _T = TypeVar("_T")
 _W = TypeVar("_W", bound=str)
 
@@ -105,13 +106,14 @@ def insight_router(asking: Asking) -> APIRouter:
 
     @router.get(TOPOLOGY)
     async def topology(request: Request) -> Response:
-        query, span, sight = _read(request, frozenset({"level", "service", "hops", "min_rps"}))
+        query, span, sight = _read(request, frozenset({"level", "service", "hops", "min_rps", "versions"}))
         asked = Asked(
             level=_one_of(query, "level", LEVELS, "services"),
             namespace=query.get("namespace"),
             service=_service_of(query) if query.get("level") == "focus" else "",
             hops=number_of(query, "hops", 1, low=1, high=MOST_HOPS) or 1,
             min_rps=time_of(query, "min_rps", 0.0, high=1e9),
+            versions=_one_of(query, "versions", _YES_NO, "false") == "true",
         )
         return _tagged(await _told(asking.topology(span, sight, asked)), request)
 

@@ -65,6 +65,11 @@ def insight_operations() -> list[Operation]:
                     schema={"type": "integer", "minimum": 1, "maximum": insight.MOST_HOPS},
                 ),
                 Parameter(name="min_rps", about="Only edges with so many calls a second.", schema=_NUMBER),
+                Parameter(
+                    name="versions",
+                    about="Also which versions of a service answered, by their share of its calls.",
+                    schema={"type": "boolean"},
+                ),
                 Parameter(name="If-None-Match", about="The ETag of what is known: 304 when it holds.", place="header"),
             ),
             Topology,

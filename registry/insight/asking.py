@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, Key, Row, Rows
+from registry.insight.branching import branchings_of
 from registry.insight.comparing import spans_of, versions_of
 from registry.insight.consumers import DAY_S, ConsumerDay, ConsumerUse, Days, uses_of
 from registry.insight.effect import SPAN_S as EFFECT_SPAN_S
@@ -21,13 +22,14 @@ from registry.insight.rolling import HOUR_S, STEPS_S
 from registry.insight.series import MOST_POINTS, SECTION_OF, Drawing
 from registry.insight.services import Usual, instances_of, signals_of
 from registry.insight.sight import HIDDEN
-from registry.insight.topology import topology_of
+from registry.insight.topology import Also, topology_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from meshway.model.document import Spec
     from registry.gateways import GatewayState
+    from registry.insight.branching import Branching
     from registry.insight.comparing import Spans, Versions
     from registry.insight.effect import DocumentKey, Effect
     from registry.insight.figures import Metric
@@ -78,6 +80,8 @@ class Asking:
         self._gateways = gateways
         self._usual = Usual(reading)
         self._maps: dict[object, tuple[float, Topology]] = {}
+        self._branchings: dict[str, tuple[Branching, ...]] = {}
+        self._branched_at = -1
 
     async def services(self, span: Span, sight: Sight, namespace: str | None = None) -> list[ServiceSignals]:
         """Of all services that are seen, by namespace and name. Raises StoreUnavailable."""
@@ -98,8 +102,40 @@ class Asking:
     async def _topology(self, span: Span, sight: Sight, asked: Asked) -> Topology:
         edges = await self._reading.rows(EDGES, *span, sight.edge)
         services = await self._services(span, sight, edges)
+        also = Also(
+            # Documents are those of now: what they said at another moment is in the revisions.
+            branchings=self._branchings_seen(sight) if self._is_now(span) else {},
+            answered=await self._answered(span, sight, asked) if asked.versions else {},
+        )
         first, end, span_s = self._lasting(span)
-        return await asyncio.to_thread(topology_of, edges, services, asked, first=first, end=end, span_s=span_s)
+        return await asyncio.to_thread(topology_of, edges, services, asked, also, first=first, end=end, span_s=span_s)
+
+    async def _answered(self, span: Span, sight: Sight, asked: Asked) -> Rows:
+        """By service and version, of the services that are told as themselves."""
+
+        def sort(key: Key) -> Key | None:
+            seen = sight.instance(key)
+            if seen is None or asked.level == "namespaces":
+                return None
+            service, _, version = seen
+            is_told = asked.level == "focus" or asked.namespace in (None, service.partition("/")[0])
+            return (service, version) if is_told else None
+
+        return await self._reading.rows(INSTANCES, *span, sort)
+
+    def _branchings_seen(self, sight: Sight) -> dict[str, tuple[Branching, ...]]:
+        """Those of Routes that are seen, with the destinations that are."""
+        if self._branched_at != self._view.document_changes:
+            self._branched_at = self._view.document_changes
+            self._branchings = branchings_of(self._view.documents.get("Route", {}).values())
+        return {
+            service: seen
+            for service, branchings in self._branchings.items()
+            if (seen := tuple(filter(None, (each.seen_by(sight) for each in branchings))))
+        }
+
+    def _is_now(self, span: Span) -> bool:
+        return span.end >= self._reading.wall() - _NOW_S
 
     async def series(
         self,
@@ -206,7 +242,7 @@ class Asking:
                     known_row.add(row)
         known = {f"{namespace}/{name}" for namespace, name in self._view.service_keys("-")}
         names = sorted(name for name in known | {key[0] for key in rows} if sight.sees(name))
-        is_now = span.end >= self._reading.wall() - _NOW_S
+        is_now = self._is_now(span)
         return await asyncio.to_thread(
             signals_of,
             names,

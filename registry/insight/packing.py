@@ -1,6 +1,7 @@
 """Rows as the store keeps them: msgpack, compressed."""
 
 import math
+import operator
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -10,7 +11,9 @@ import msgspec
 from meshway.telemetry import Row
 
 _MOST: Final = 2**53  # of a count, as rows are read
+_COUNTS: Final = ("calls", "failed", "rejected", "retries", "bytes_in", "bytes_out", "limited", "shed", "mutual")
 _LEVEL: Final = 1  # a third of the size for a tenth of level 6's time
+_counts: Final = operator.attrgetter(*_COUNTS)
 _encode: Final = msgspec.msgpack.Encoder().encode
 _rows: Final = msgspec.msgpack.Decoder(list[Row])
 _sections: Final = msgspec.msgpack.Decoder(dict[str, list[Row]])
@@ -40,11 +43,10 @@ def unpack_sections(value: bytes) -> dict[str, list[Row]]:
 
 
 def _bounded(row: Row) -> Row:
-    counts = (row.calls, row.failed, row.rejected, row.retries, row.bytes_in, row.bytes_out, *row.buckets.values())
-    if max(counts) <= _MOST and row.seconds < math.inf:
+    if max(*_counts(row), *row.buckets.values()) <= _MOST and row.seconds < math.inf:
         return row
     bounded = row.copied(row.key)
-    for name in ("calls", "failed", "rejected", "retries", "bytes_in", "bytes_out"):
+    for name in _COUNTS:
         setattr(bounded, name, min(getattr(row, name), _MOST))
     bounded.seconds = min(row.seconds, float(_MOST))
     bounded.buckets = {bucket: min(count, _MOST) for bucket, count in row.buckets.items()}

@@ -25,7 +25,8 @@ _LEAST_CALLS: Final = 100  # fewer in an hour are no measure
 
 
 class ServiceSignals(msgspec.Struct, frozen=True, kw_only=True):
-    """figures: of calls that it was asked. reasons: of its health, in words."""
+    """figures: of calls that it was asked. reasons: of its health, in words. breakers: gateways that keep calls
+    away."""
 
     namespace: str
     name: str
@@ -33,6 +34,7 @@ class ServiceSignals(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     figures: Figures
     instances: Instances
+    breakers: int = 0
 
 
 class Usual:
@@ -92,6 +94,7 @@ def signals_of(
             reasons=verdict.reasons,
             figures=figures_of(row, span_s),
             instances=there,
+            breakers=breakers.get(full, 0),
         )
     return found
 

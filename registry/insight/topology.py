@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from meshway.telemetry import Row, Rows, summed
+from registry.insight.branching import Branching
 from registry.insight.figures import Figures, figures_of
 from registry.insight.health import Health, Instances, worst
 from registry.insight.sight import HIDDEN, OUTSIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from registry.insight.services import ServiceSignals
 
@@ -24,7 +26,8 @@ MOST_EDGES: Final = 5_000
 
 class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """id: a service's `namespace/name`, a namespace's name, `edge`, `anonymous`, `hidden`. figures: of the calls that
-    come in. services: of a namespace, by health."""
+    come in. services: of a namespace, by health. breakers: gateways that keep calls away. branchings: where Routes part
+    its calls, as documents say now. versions: which share of its calls each has answered, where that was asked for."""
 
     id: str
     kind: NodeKind
@@ -33,14 +36,21 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reasons: tuple[str, ...] = ()
     instances: Instances | None = None
     services: dict[str, int] | None = None
+    breakers: int = 0
+    branchings: tuple[Branching, ...] = ()
+    versions: dict[str, float] | None = None
 
 
-class Edge(msgspec.Struct, frozen=True, kw_only=True):
-    """Of calls that `source` makes at `target`, both ids of nodes."""
+class Edge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Of calls that `source` makes at `target`, both ids of nodes. Of these calls: limited: refused by a RateLimit;
+    shed: by a breaker or a bulkhead; mutual: of callers that showed a certificate."""
 
     source: str
     target: str
     figures: Figures
+    limited: int = 0
+    shed: int = 0
+    mutual: int = 0
 
 
 class Topology(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,17 +67,36 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """namespace: of services, None: of all. service, hops: what to look around, and how far. min_rps: of edges."""
+    """namespace: of services, None: of all. service, hops: what to look around, and how far. min_rps: of edges.
+    versions: whether to tell which answered."""
 
     level: Level = "services"
     namespace: str | None = None
     service: str = ""
     hops: int = 1
     min_rps: float = 0.0
+    versions: bool = False
+
+
+class Also(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told of services beside their figures, by `namespace/name`. answered: calls by (service, version)."""
+
+    branchings: Mapping[str, tuple[Branching, ...]] = {}
+    answered: Rows = {}
+
+
+NOTHING: Final = Also()
 
 
 def topology_of(
-    edges: Rows, services: Mapping[str, ServiceSignals], asked: Asked, *, first: float, end: float, span_s: float
+    edges: Rows,
+    services: Mapping[str, ServiceSignals],
+    asked: Asked,
+    also: Also = NOTHING,
+    *,
+    first: float,
+    end: float,
+    span_s: float,
 ) -> Topology:
     """edges: by source and service, hidden names hidden. services: all that are seen, by `namespace/name`."""
     kept = {key: row for key, row in edges.items() if key[1] and row.calls / span_s >= asked.min_rps}
@@ -90,9 +119,9 @@ def topology_of(
     incoming: dict[str, list[Row]] = {}
     for row in shown:
         incoming.setdefault(row.key[1], []).append(row)
-    members = _members(services, name_of)
+    members, versions = _members(services, name_of), _versions(also.answered)
     nodes = [
-        _node(name, summed(incoming.get(name, ())), span_s, services, members.get(name, []))
+        _node(name, summed(incoming.get(name, ())), span_s, services, members.get(name, []), also, versions)
         for name in sorted(names | alone)
     ]
     shape = hashlib.sha256(repr((sorted(row.key for row in shown), [node.id for node in nodes])).encode())
@@ -102,7 +131,14 @@ def topology_of(
         shape=shape.hexdigest()[:16],
         nodes=nodes,
         edges=[
-            Edge(source=row.key[0], target=row.key[1], figures=figures_of(row, span_s))
+            Edge(
+                source=row.key[0],
+                target=row.key[1],
+                figures=figures_of(row, span_s),
+                limited=row.limited,
+                shed=row.shed,
+                mutual=row.mutual,
+            )
             for row in sorted(shown, key=lambda row: row.key)
         ],
         totals=figures_of(summed(shown), span_s),
@@ -163,8 +199,26 @@ def _members(services: Mapping[str, ServiceSignals], name_of: Callable[[str], st
     return members
 
 
+def _versions(answered: Rows) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for (service, version), row in sorted(answered.items()):
+        if row.calls:
+            found.setdefault(service, {})[version] = row.calls
+    for calls in found.values():
+        total = sum(calls.values())
+        for version, count in calls.items():
+            calls[version] = float(f"{count / total:.4g}")
+    return found
+
+
 def _node(
-    name: str, row: Row, span_s: float, services: Mapping[str, ServiceSignals], members: list[ServiceSignals]
+    name: str,
+    row: Row,
+    span_s: float,
+    services: Mapping[str, ServiceSignals],
+    members: list[ServiceSignals],
+    also: Also,
+    versions: Mapping[str, dict[str, float]],
 ) -> Node:
     figures = figures_of(row, span_s)
     if name in services:
@@ -176,6 +230,9 @@ def _node(
             figures=figures,
             reasons=known.reasons,
             instances=known.instances,
+            breakers=known.breakers,
+            branchings=also.branchings.get(name, ()),
+            versions=versions.get(name),
         )
     if name in OUTSIDE:
         return Node(id=name, kind="caller", health="unknown", figures=figures)

@@ -127,6 +127,32 @@ async def test_who_calls_whom_is_told_and_unchanged_it_is_not_told_again(counted
     }
 
 
+async def test_the_map_says_where_calls_part_which_versions_answered_and_what_was_refused(
+    counted: RunningRegistry,
+) -> None:
+    parted = {
+        "hosts": ["parted.example"],
+        "rules": [{"destinations": [{"service": "cart", "weight": 3}, {"service": "pay", "namespace": "bank"}]}],
+    }
+    pay = "/v1/namespaces/bank/services/pay/instances/p-1"
+    assert (await counted.call("PUT", pay, {"port": 9001})).status == 201
+    assert (await counted.call("PUT", "/v1/namespaces/shop/routes/parted", {"spec": parted})).status == 201
+    refused = Row(("shop/web", "shop/cart"), 8, 0, 8, retries=4, limited=8, mutual=8)
+    assert await post(counted, report(2, edges=(refused,))) == 204
+    told = await ask(counted, "topology?versions=true")
+    (edge,) = [each for each in told["edges"] if (each["source"], each["target"]) == ("shop/web", "shop/cart")]
+    assert (edge["limited"], edge["mutual"], edge["figures"]["retries"], edge.get("shed")) == (8, 8, 4, None)
+    nodes = {node["id"]: node for node in told["nodes"]}
+    assert nodes["shop/cart"]["versions"] == {"v1": 0.5, "v2": 0.5}
+    assert [branch["share"] for branch in nodes["shop/cart"]["branchings"][0]["split"]] == [0.75, 0.25]
+    assert nodes["bank/pay"]["branchings"] == nodes["shop/cart"]["branchings"]
+    earlier = await ask(counted, f"topology?versions=true&window_s=3600&at={time.time() - 60}")
+    assert all("branchings" not in node for node in earlier["nodes"]), "documents are those of now"
+    unasked = await ask(counted, "topology?level=services")
+    assert all("versions" not in node for node in unasked["nodes"])
+    assert (await counted.call("GET", "/v1/insight/topology?versions=perhaps")).status == 422
+
+
 async def test_two_versions_and_two_spans_stand_side_by_side(counted: RunningRegistry) -> None:
     versions = await ask(counted, "versions?service=shop/cart&versions=v1,v2")
     assert [figures["calls"] for figures in versions["figures"]] == [500, 500]

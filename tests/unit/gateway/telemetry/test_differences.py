@@ -51,6 +51,20 @@ async def test_only_what_came_since_is_told(tmp_path: Path) -> None:
     counters.close()
 
 
+async def test_an_edge_says_what_was_repeated_refused_and_proved_by_certificates(tmp_path: Path) -> None:
+    counters, differences = Counters(tmp_path / "one"), Differences()
+    for labels in (CART, with_status("4xx", "RL"), with_status("5xx", "UO"), with_status("5xx", "DT,UO")):
+        count(counters, labels, 0.01)
+    counters.add(counters.series(CALL, CART) + 4, 3.0)
+    counters.add(counters.series(CALL, CART) + 5)
+    (edge,) = (await differences.take([counters.path])).edges.values()
+    assert (edge.calls, edge.retries, edge.limited, edge.shed, edge.mutual) == (4, 3, 1, 2, 1)
+    count(counters, CART, 0.01)
+    (edge,) = (await differences.take([counters.path])).edges.values()
+    assert (edge.calls, edge.retries, edge.limited, edge.shed, edge.mutual) == (1, 0, 0, 0, 0)
+    counters.close()
+
+
 async def test_outcomes_of_an_edge_are_added_up_and_those_of_a_route_are_not(tmp_path: Path) -> None:
     counters, differences = Counters(tmp_path / "one"), Differences()
     for labels in (CART, with_status("5xx", "UF"), with_status("4xx"), with_status("none"), with_status("none", "DC")):

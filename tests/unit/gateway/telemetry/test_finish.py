@@ -46,6 +46,20 @@ def test_a_call_is_counted_by_who_calls(tmp_path: Path) -> None:
     assert by_source == {"shop/web": 2, "edge": 2, "anonymous": 2}
 
 
+def test_calls_of_callers_that_showed_a_certificate_are_counted_apart(tmp_path: Path) -> None:
+    finisher = Finisher(Counters(tmp_path / "w0"), AccessLog("", 0, lambda _: None))
+    web, cart = (SpiffeId(trust_domain="mesh.internal", namespace="shop", service=name) for name in ("web", "cart"))
+    for principal in (web.principal("mtls"), web.principal("mtls"), cart.principal("service_token"), None):
+        finisher.finish(ended(plan=None, principal=principal), 100.5)
+    finisher.flush()
+    mutual = {
+        dict(labels)["source"]: cells[5]
+        for (kind, labels), cells in read_counters(tmp_path / "w0").items()
+        if kind == CALL
+    }
+    assert mutual == {"shop/web": 2.0, "shop/cart": 0.0, "anonymous": 0.0}
+
+
 def test_a_refusal_is_counted_by_the_policy_whose_word_it_is(tmp_path: Path) -> None:
     finisher = Finisher(Counters(tmp_path / "w0"), AccessLog("", 0, lambda _: None))
     for policy, flag in (("RateLimit shop/five", "RL"), ("RateLimit shop/six", "RL"), ("AccessPolicy shop/a", "UAEX")):
@@ -75,6 +89,7 @@ def test_durations_and_retries_are_counted_by_instance(tmp_path: Path) -> None:
     found = read_counters(tmp_path / "w0")
     cells = found[(ENDPOINT, (("service", "default/books"), ("instance", "b2")))]
     assert cells[:2] == [10.0, 10.0]
+    assert [cells[4] for (kind, _), cells in found.items() if kind == CALL] == [10.0]
     assert 0.23 < quantile(cells[HISTOGRAM:], 0.99) < 0.27
 
 

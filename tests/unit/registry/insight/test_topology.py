@@ -4,10 +4,11 @@ import pytest
 
 from meshway.telemetry import Row, Rows
 from registry.insight import topology
+from registry.insight.branching import Branch, Branching
 from registry.insight.figures import figures_of
 from registry.insight.health import Health, Instances
 from registry.insight.services import ServiceSignals
-from registry.insight.topology import Asked, Topology, topology_of
+from registry.insight.topology import Also, Asked, Topology, topology_of
 
 CALLS = {
     ("edge", "shop/web"): 100,
@@ -120,3 +121,20 @@ def test_the_shape_is_the_same_as_long_as_nodes_and_edges_are() -> None:
     rows: Rows = {key: Row(key, 1) for key in CALLS}
     other = topology_of(rows, KNOWN, Asked(), first=10.0, end=20.0, span_s=10.0)
     assert other.shape == told().shape != told(min_rps=6.0).shape
+
+
+def test_an_edge_says_what_was_refused_and_who_showed_a_certificate() -> None:
+    row = Row(("edge", "shop/web"), 10, limited=3, shed=2, mutual=5)
+    rows: Rows = {row.key: row, ("shop/web", "shop/cart"): Row(("shop/web", "shop/cart"), 1)}
+    found = topology_of(rows, KNOWN, Asked(), first=0.0, end=10.0, span_s=10.0)
+    assert [(edge.limited, edge.shed, edge.mutual) for edge in found.edges] == [(3, 2, 5), (0, 0, 0)]
+
+
+def test_a_service_says_which_versions_answered_and_where_its_calls_part() -> None:
+    split = Branching(route="shop/cart", rule="0", split=(Branch(service="shop/cart", subset="v1", share=1.0),))
+    answered: Rows = {key: Row(key, calls) for key, calls in {("shop/cart", "v1"): 30, ("shop/cart", "v2"): 10}.items()}
+    also = Also(branchings={"shop/cart": (split,)}, answered=answered)
+    found = topology_of({}, KNOWN, Asked(), also, first=0.0, end=10.0, span_s=10.0)
+    told = {node.id: (node.versions, node.branchings) for node in found.nodes}
+    assert told["shop/cart"] == ({"v1": 0.75, "v2": 0.25}, (split,))
+    assert told["shop/web"] == (None, ())
