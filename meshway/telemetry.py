@@ -1,8 +1,8 @@
 """Numbers that gateways report of their calls (POST /v1/telemetry), and how they are added up.
 
-A report says what came since the one before: per caller and service, per Route and outcome, per instance, and of
-Consumers (whose rows have no durations) per credential and outcome. Durations
-are log-linear histograms (meshway/histogram.py) of which only the buckets that hold something are said, so that any
+A report says what came since the one before: per caller and service, per Route and outcome, per instance, of Consumers
+(whose rows have no durations) per credential and outcome, and per track of rules that have some. Durations are
+log-linear histograms (meshway/histogram.py) of which only the buckets that hold something are said, so that any
 percentile over any span and any number of gateways is had by adding.
 """
 
@@ -25,7 +25,8 @@ EDGES: Final = "edges"  # source, service
 ROUTES: Final = "routes"  # route, rule, service, status class, response flag
 INSTANCES: Final = "instances"  # service, instance
 CONSUMERS: Final = "consumers"  # Consumer, credential, status class, response flag
-KEY_PARTS: Final = {EDGES: 2, ROUTES: 5, INSTANCES: 2, CONSUMERS: 4}
+TRACKS: Final = "tracks"  # route, rule, track: of destinations that are counted apart
+KEY_PARTS: Final = {EDGES: 2, ROUTES: 5, INSTANCES: 2, CONSUMERS: 4, TRACKS: 3}
 
 NO_NUL: Final = r"^[^\x00]*$"
 
@@ -127,6 +128,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
     routes: Annotated[tuple[Row, ...], Meta(max_length=MOST_ROWS)] = ()
     instances: Annotated[tuple[Row, ...], Meta(max_length=MOST_ROWS)] = ()
     consumers: Annotated[tuple[Row, ...], Meta(max_length=MOST_ROWS)] = ()
+    tracks: Annotated[tuple[Row, ...], Meta(max_length=MOST_ROWS)] = ()
 
     def bad_key(self) -> str:
         """The path of a row whose key has not the parts of its section, or a NUL, which no database keeps; "": none."""

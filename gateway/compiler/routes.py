@@ -254,7 +254,7 @@ def _compile_rule(
         untrailed=claimed | context.access.told if context.access.told else claimed,
     )
     for destination in changed:
-        destination.adopt(plan)
+        destination.adopt(plan, counters)
     return plan
 
 
@@ -323,7 +323,7 @@ def _mirror(entry: Entry[Route], rule: str, copy: Mirror, context: RouteContext,
 def _choose(
     rule: Rule, keys: Sequence[ClusterKey], paths: Sequence[PathMatch], context: RouteContext
 ) -> tuple[ChooseCluster | None, Sequence[Changed]]:
-    """How a destination is drawn, and those that change headers: they wait for the rule's plan."""
+    """How a destination is drawn, and those that change headers or are counted apart: they wait for the rule's plan."""
     drawn = [
         (context.cluster_for(key), destination)
         for key, destination in zip(keys, rule.destinations, strict=True)
@@ -333,15 +333,14 @@ def _choose(
         return None, ()
     clusters, weights = [cluster for cluster, _ in drawn], [destination.weight for _, destination in drawn]
     is_sticky = rule.sticky is not None and len(clusters) > 1
-    if not any(destination.request_headers or destination.response_headers for _, destination in drawn):
+    if not any(each.request_headers or each.response_headers or each.track for _, each in drawn):
         if is_sticky:
             assert rule.sticky is not None
-            return choose_for_caller(clusters, weights, rule.sticky, context.parts), ()
+            return choose_for_caller(clusters, clusters, weights, rule.sticky, context.parts), ()
         return choose_by_weight(clusters, weights, context.parts), ()
     changed = [Changed(cluster, destination, paths) for cluster, destination in drawn]
     if is_sticky:
         assert rule.sticky is not None
-        choose = choose_for_caller(clusters, weights, rule.sticky, context.parts)
-        of_cluster = {one.cluster: one for one in reversed(changed)}
-        return choosing_changed(lambda exchange: of_cluster[choose(exchange)]), changed
+        choose = choose_for_caller(changed, clusters, weights, rule.sticky, context.parts)
+        return choosing_changed(choose), changed
     return choosing_changed(choose_by_weight(changed, weights, context.parts)), changed

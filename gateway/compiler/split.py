@@ -10,6 +10,7 @@ from typing import TypeVar
 from gateway.exchange import Exchange
 from gateway.filters import order
 from gateway.plan import ChooseCluster, Parts, RequestFilter, RoutePlan
+from gateway.telemetry.counters import Counters
 from gateway.upstream.cluster import Cluster
 from meshway.model.match import PathMatch
 from meshway.model.route import RuleDestination
@@ -36,18 +37,23 @@ def choose_by_weight(choices: Sequence[T], weights: Sequence[int], parts: Parts)
 
 
 class Changed:
-    """A destination that changes headers. plan: the rule's with this one's response filters, set by `adopt`."""
+    """A destination that changes headers, or whose calls are counted apart. plan: the rule's with this one's response
+    filters and track, set by `adopt`."""
 
-    __slots__ = ("cluster", "plan", "request_filters", "response_filters")
+    __slots__ = ("cluster", "plan", "request_filters", "response_filters", "track")
 
     def __init__(self, cluster: Cluster, destination: RuleDestination, paths: Sequence[PathMatch]) -> None:
         self.cluster = cluster
         self.plan: RoutePlan | None = None
         self.request_filters: tuple[RequestFilter, ...] = order.destination_filters(destination, paths)
         self.response_filters = order.destination_response_filters(destination)
+        self.track = destination.track
 
-    def adopt(self, plan: RoutePlan) -> None:
-        self.plan = replace(plan, response_filters=plan.response_filters + self.response_filters)
+    def adopt(self, plan: RoutePlan, counters: Counters | None) -> None:
+        slot = plan.slot
+        if self.track is not None and counters is not None:
+            slot = counters.rule_slot(plan.route, plan.rule, self.track)
+        self.plan = replace(plan, slot=slot, response_filters=plan.response_filters + self.response_filters)
 
 
 def choosing_changed(choose: Callable[[Exchange], Changed]) -> ChooseCluster:

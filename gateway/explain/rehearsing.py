@@ -198,8 +198,11 @@ def _shares_of(state: State) -> dict[int, Shares]:
 
 
 def _texts(state: State, weighted: Iterable[tuple[str, int]]) -> Shares:
-    named = [(name, weight) for name, weight in weighted if weight]
-    total = sum(weight for _, weight in named)
+    shares: dict[str, int] = {}
+    for name, weight in weighted:
+        if weight:
+            shares[name] = shares.get(name, 0) + weight
+    named, total = list(shares.items()), sum(shares.values())
     clusters = state.tables.clusters
     if len(named) == 1:
         return tuple((clusters[name], name) for name, _ in named)

@@ -81,7 +81,7 @@ class NumberReports:
 
     def _add(self, part: tuple[tuple[Row, ...], ...], begun: float, ended: float) -> None:
         """As one report, or as two of half the rows where it is larger than what the registry reads."""
-        edges, routes, instances, consumers = part
+        edges, routes, instances, consumers, tracks = part
         report = Numbers(
             node=self._node,
             boot=self._boot,
@@ -92,6 +92,7 @@ class NumberReports:
             routes=routes,
             instances=instances,
             consumers=consumers,
+            tracks=tracks,
         )
         body = msgspec.json.encode(report)
         if len(body) > MOST_BODY and max(map(len, part)) > 1:

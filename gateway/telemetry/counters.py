@@ -57,15 +57,18 @@ class Counters:
         self._next_cell = 0
         self._cells_left = max_series * BLOCK
         self._bases: dict[SeriesKey, int] = {}
-        self._rules: dict[tuple[str, str], int] = {}
+        self._rules: dict[tuple[str, str, str], int] = {}
         self.rules: list[tuple[str, str]] = []
+        self.tracks: list[str] = []
 
-    def rule_slot(self, route: str, rule: str) -> int:
-        """The number of a rule, the same over table swaps; `RoutePlan.slot`. route: `namespace/name`."""
-        slot = self._rules.get((route, rule))
+    def rule_slot(self, route: str, rule: str, track: str = "") -> int:
+        """The number of a rule, the same over table swaps; `RoutePlan.slot`. route: `namespace/name`. track: of one of
+        its destinations that is counted apart."""
+        slot = self._rules.get((route, rule, track))
         if slot is None:
-            slot = self._rules[(route, rule)] = len(self.rules)
+            slot = self._rules[(route, rule, track)] = len(self.rules)
             self.rules.append((route, rule))
+            self.tracks.append(track)
         return slot
 
     def counter(self, name: str, **labels: str) -> int:

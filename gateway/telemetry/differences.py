@@ -25,7 +25,7 @@ from gateway.telemetry.counters import (
     names_in,
 )
 from meshway.histogram import BUCKETS, STEPS
-from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, Key, Row, Rows, add_row
+from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, TRACKS, Key, Row, Rows, add_row
 
 _OCTAVES: Final = BUCKETS // STEPS
 _OCTAVE_BYTES: Final = STEPS * 8
@@ -36,13 +36,14 @@ _NOTHING: Final = bytes(_OCTAVE_BYTES)
 class Sections:
     """Rows by section."""
 
-    __slots__ = ("consumers", "edges", "instances", "routes")
+    __slots__ = ("consumers", "edges", "instances", "routes", "tracks")
 
     def __init__(self) -> None:
         self.edges: Rows = {}
         self.routes: Rows = {}
         self.instances: Rows = {}
         self.consumers: Rows = {}
+        self.tracks: Rows = {}
 
     def __bool__(self) -> bool:
         return bool(self.edges or self.routes or self.instances or self.consumers)
@@ -53,7 +54,13 @@ class Sections:
                 add_row(self.named()[section], row)
 
     def named(self) -> dict[str, Rows]:
-        return {EDGES: self.edges, ROUTES: self.routes, INSTANCES: self.instances, CONSUMERS: self.consumers}
+        return {
+            EDGES: self.edges,
+            ROUTES: self.routes,
+            INSTANCES: self.instances,
+            CONSUMERS: self.consumers,
+            TRACKS: self.tracks,
+        }
 
 
 class Differences:
@@ -104,12 +111,13 @@ class _Series:
     """seen: cells before the histogram as last taken. octaves: of the histogram, those that hold something. is_fresh:
     it changed at the last look, and may have been in the midst of being written."""
 
-    __slots__ = ("base", "is_fresh", "key", "kind", "octaves", "seen", "status")
+    __slots__ = ("base", "is_fresh", "key", "kind", "octaves", "seen", "status", "track")
 
     def __init__(self, base: int, kind: str, labels: Labels) -> None:
         named = dict(labels)
         self.base = base
         self.kind = kind
+        self.track = named.get("track", "")
         self.key, self.status = _key_of(kind, named), named.get("status_class", "")
         self.seen: tuple[float, ...] = (0.0,) * HISTOGRAM
         self.octaves: dict[int, bytes] = {}
@@ -192,6 +200,8 @@ class _File:
         row = _call_row(series, counts, buckets)
         add_row(into.routes, row)
         add_row(into.edges, row.copied(series.key[5:]))
+        if series.track:
+            add_row(into.tracks, row.copied((*series.key[:2], series.track)))
 
     def _buckets(self, series: _Series) -> dict[int, int]:
         """What came to the histogram, by bucket."""

@@ -12,7 +12,7 @@ from gateway.exchange import EDGE, Exchange
 from gateway.telemetry.access_line import outcome_of
 from gateway.telemetry.access_log import AccessLog, AddLine
 from gateway.telemetry.call_plan import USUAL, CallPlan, has_failed
-from gateway.telemetry.counters import CALL, CONSUMER_CALLS, ENDPOINT, HISTOGRAM, Counters
+from gateway.telemetry.counters import CALL, CONSUMER_CALLS, ENDPOINT, HISTOGRAM, Counters, Labels
 from gateway.telemetry.recorder import MOST_HEAD, SLOW_S, Recorder
 from gateway.telemetry.tap import Tap
 from gateway.telemetry.telling import Telling, asks_of_all
@@ -204,7 +204,7 @@ class Finisher:
         slot, service, instance, listener, status, flag, _, policy, _ = sort
         counters = self._counters
         route, rule = counters.rules[slot] if slot >= 0 else ("", "")
-        labels = (
+        labels: Labels = (
             ("listener", listener),
             ("route", route),
             ("rule", rule),
@@ -213,6 +213,8 @@ class Finisher:
             ("status_class", status_class_of(status)),
             ("response_flag", flag),
         )
+        if slot >= 0 and (track := counters.tracks[slot]):
+            labels = (*labels, ("track", track))
         call = counters.series(CALL, labels)
         endpoint = counters.series(ENDPOINT, (("service", service), ("instance", instance))) if instance else -1
         flags = flag.split(",")

@@ -56,8 +56,10 @@ class HeaderChanges(Part, frozen=True, kw_only=True, forbid_unknown_fields=True,
 
 
 class RuleDestination(Destination, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One of a rule's destinations; its header changes come after the rule's own."""
+    """One of a rule's destinations; its header changes come after the rule's own. track: its calls are counted apart
+    under this name, so that two slices of one service can be told from each other; a Rollout writes it."""
 
+    track: Label | None = None
     request_headers: HeaderChanges | None = None
     response_headers: HeaderChanges | None = None
 

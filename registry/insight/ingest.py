@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from meshway.problem import Problem, soon
-from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, Row
+from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, TRACKS, Row
 from registry.insight.packing import compressed, encoded
 from registry.store.insight import take_report
 from registry.store.interface import StoreUnavailable
@@ -82,6 +82,7 @@ class Ingest:
                 ROUTES: report.routes,
                 INSTANCES: [self._versioned(row) for row in report.instances],
                 CONSUMERS: report.consumers,
+                TRACKS: report.tracks,
             }
             body = encoded(sections)
             self._waiting.append(_Taken(report, int(at) // SLOT_S * SLOT_S, body, answer))

@@ -11,7 +11,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, Key, Row, Rows, add_row
+from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, TRACKS, Key, Row, Rows, add_row
 from registry.insight.ingest import SLOT_S
 from registry.insight.packing import pack, unpack, unpack_sections
 from registry.store.insight import (
@@ -115,7 +115,7 @@ class Rolling:
 
     async def _roll_reports(self, slot: int) -> None:
         ((*reports,),) = await self._store.read([reports_within(slot, slot + SLOT_S)])
-        sections: dict[str, Rows] = {EDGES: {}, ROUTES: {}, INSTANCES: {}, CONSUMERS: {}}
+        sections: dict[str, Rows] = {EDGES: {}, ROUTES: {}, INSTANCES: {}, CONSUMERS: {}, TRACKS: {}}
         done: list[Step] = []
         for node, boot, sequence, _, value in reports:
             for section, rows in unpack_sections(value).items():

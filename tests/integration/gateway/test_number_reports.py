@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.parts.changes import document, running
@@ -42,3 +43,34 @@ async def test_it_reports_what_it_carried_as_often_as_the_mesh_says(tmp_path: Pa
             assert seldom[1]["sequence"] == seldom[0]["sequence"] + 1
             await gateway.wait_for_revision(feed.commit(every("1s")))
             assert min(report["ended"] - report["begun"] for report in (await told(4))[1:]) < 2.9
+
+
+@pytest.mark.proves("RuleDestination.track")
+async def test_a_destination_with_a_track_is_counted_apart(tmp_path: Path) -> None:
+    async def shop(gateway: GatewayProcess) -> httpx.Response:
+        async with httpx.AsyncClient() as client:
+            return await client.get(gateway.edge, headers={"Host": "shop.example"})
+
+    def split(**canary: str) -> Any:
+        destinations = [{"service": "books", "weight": 0}, {"service": "books", "weight": 1, **canary}]
+        return document(
+            "Route", "shop", {"hosts": ["shop.example"], "rules": [{"name": "all", "destinations": destinations}]}
+        )
+
+    async with PlainService("books") as books, Feed() as feed:
+        feed.commit(running("books", "b1", port=books.port))
+        feed.commit(every("1s"))
+        async with GatewayProcess(tmp_path, feed.url, workers=1) as gateway:
+
+            async def told(change: Any) -> dict[str, Any]:
+                await gateway.wait_for_revision(feed.commit(change))
+                known = len(feed.numbers)
+                assert (await shop(gateway)).status_code == 200
+                await until(lambda: len(feed.numbers) > known, 30, what="a report")
+                return feed.numbers[known]
+
+            plain = await told(split())
+            assert not plain.get("tracks")
+            apart = await told(split(track="canary"))
+            assert [row[:2] for row in apart["tracks"]] == [[["default/shop", "all", "canary"], 1]]
+            assert [row[0][:2] for row in apart["routes"]] == [["default/shop", "all"]]

@@ -1,9 +1,12 @@
 import random
 from collections import Counter
+from dataclasses import replace
 from math import sqrt
+from pathlib import Path
 
 from gateway.compiler.split import Changed, choose_by_weight, choosing_changed
 from gateway.plan import Parts
+from gateway.telemetry.counters import Counters
 from meshway.model.match import PathMatch
 from meshway.model.route import HeaderChanges, RuleDestination
 from tests.parts.calls import call
@@ -51,7 +54,7 @@ def test_the_drawn_destination_changes_headers_and_the_others_do_not() -> None:
     )
     rule = plan("rule")
     for destination in (one, other):
-        destination.adopt(rule)
+        destination.adopt(rule, None)
     choose = choosing_changed(choose_by_weight([one, other], [1, 1], parts(0.0, 0.9)))
     first, second = call("/books/7"), call("/books/7")
     assert (choose(first), choose(second)) == (one.cluster, other.cluster)
@@ -61,3 +64,19 @@ def test_the_drawn_destination_changes_headers_and_the_others_do_not() -> None:
     assert second.plan is not None
     assert (len(first.plan.response_filters), len(second.plan.response_filters)) == (0, 1)
     assert first.plan.rule == second.plan.rule == "rule"
+
+
+def test_a_track_has_a_slot_of_its_own_and_the_rule_keeps_its(tmp_path: Path) -> None:
+    counters = Counters(tmp_path / "one", max_series=10)
+    rule = replace(plan("rule"), slot=counters.rule_slot("default/r", "rule"))
+    canary = Changed(cluster(now=ManualClock()), RuleDestination(service="a", track="canary"), [])
+    plain = Changed(cluster(now=ManualClock()), RuleDestination(service="b"), [])
+    for destination in (canary, plain):
+        destination.adopt(rule, counters)
+    assert canary.plan is not None
+    assert plain.plan is not None
+    assert counters.tracks[canary.plan.slot] == "canary"
+    assert counters.rules[canary.plan.slot] == (rule.route, rule.rule)
+    assert plain.plan.slot == rule.slot
+    assert counters.tracks[rule.slot] == ""
+    counters.close()

@@ -27,7 +27,7 @@ def split(*names: str) -> list[Cluster]:
 
 def test_a_key_of_the_call_decides_and_the_weights_hold() -> None:
     clusters = split("v1", "v2")
-    choose = choose_for_caller(clusters, [70, 30], Sticky(key="header", name="X-User"), PARTS)
+    choose = choose_for_caller(clusters, clusters, [70, 30], Sticky(key="header", name="X-User"), PARTS)
     users = [call(headers={"X-User": str(number)}) for number in range(2_000)]
     first = [choose(user).name for user in users]
     assert [choose(user).name for user in users] == first
@@ -35,7 +35,7 @@ def test_a_key_of_the_call_decides_and_the_weights_hold() -> None:
 
 
 def test_who_has_no_cookie_gets_one_and_comes_back_to_the_same() -> None:
-    choose = choose_for_caller(split("v1", "v2"), [1, 1], Sticky(key="cookie", name="mw-v"), PARTS)
+    choose = choose_for_caller(*2 * (split("v1", "v2"),), [1, 1], Sticky(key="cookie", name="mw-v"), PARTS)
     for _ in range(20):
         first = call()
         chosen = choose(first)
@@ -47,7 +47,7 @@ def test_who_has_no_cookie_gets_one_and_comes_back_to_the_same() -> None:
 
 
 def test_an_empty_cookie_is_none() -> None:
-    choose = choose_for_caller(split("v1", "v2"), [1, 1], Sticky(key="cookie", name="mw-v"), PARTS)
+    choose = choose_for_caller(*2 * (split("v1", "v2"),), [1, 1], Sticky(key="cookie", name="mw-v"), PARTS)
     callers = [call(headers={"Cookie": "mw-v="}) for _ in range(40)]
     assert len({choose(caller).name for caller in callers}) == 2
     assert all(caller.added.startswith(b"Set-Cookie: mw-v=") for caller in callers)
@@ -55,13 +55,13 @@ def test_an_empty_cookie_is_none() -> None:
 
 def test_a_cookie_lives_and_is_sent_as_the_document_says() -> None:
     exchange: Exchange = call()
-    choose_for_caller(split("v1", "v2"), [1, 1], Sticky(key="cookie", name="v"), PARTS)(exchange)
+    choose_for_caller(*2 * (split("v1", "v2"),), [1, 1], Sticky(key="cookie", name="v"), PARTS)(exchange)
     assert exchange.added.endswith(b"; Path=/; Max-Age=86400; SameSite=Lax; HttpOnly\r\n")
 
 
 def test_callers_of_a_destination_without_endpoints_go_to_their_next_and_return() -> None:
     clusters = split("v1", "v2", "v3")
-    choose = choose_for_caller(clusters, [1, 1, 1], Sticky(key="query", name="u"), PARTS)
+    choose = choose_for_caller(clusters, clusters, [1, 1, 1], Sticky(key="query", name="u"), PARTS)
     users = [call(f"/?u={number}") for number in range(300)]
     before = [choose(user) for user in users]
     kept = clusters[1].endpoints
@@ -74,3 +74,18 @@ def test_callers_of_a_destination_without_endpoints_go_to_their_next_and_return(
     for one in clusters:
         one.set_endpoints(())
     assert [choose(user) for user in users] == before, "its own says that it has nobody"
+
+
+def test_a_slice_of_a_destination_moves_nobody_to_another_one() -> None:
+    stable, canary = split("v1", "v2")
+    sticky = Sticky(key="header", name="x-user")
+    whole = choose_for_caller(["stable", "canary"], [stable, canary], [90, 10], sticky, PARTS)
+    cut = choose_for_caller(["stable", "control", "canary"], [stable, stable, canary], [80, 10, 10], sticky, PARTS)
+    users = [call(headers={"X-User": str(number)}) for number in range(4_000)]
+    chosen = [cut(user) for user in users]
+    assert [each == "canary" for each in chosen] == [whole(user) == "canary" for user in users]
+    assert chosen == [cut(user) for user in users]
+    for name, share in (("control", 0.1), ("canary", 0.1)):
+        assert abs(chosen.count(name) - 4_000 * share) < 5 * (4_000 * share * (1 - share)) ** 0.5
+    stable.set_endpoints(())
+    assert {cut(user) for user in users} == {"canary"}

@@ -193,3 +193,17 @@ async def test_a_worker_that_goes_while_it_is_looked_at_is_told_whole_and_once(t
     totals.fold(counters.path)
     assert calls(await taking) + calls(await differences.take([])) == 500
     counters.close()
+
+
+async def test_a_track_is_told_apart_and_counts_in_its_rule_all_the_same(tmp_path: Path) -> None:
+    counters, differences = Counters(tmp_path / "one"), Differences()
+    canary = (("track", "canary"),)
+    for labels in (CART, (*CART, *canary), (*with_status("5xx"), *canary)):
+        count(counters, labels, 0.01)
+    taken = await differences.take([counters.path])
+    (track,) = taken.tracks.values()
+    assert (track.key, track.calls, track.failed) == (("shop/cart", "all", "canary"), 2, 1)
+    assert track.buckets == {bucket_of(0.01): 2}
+    assert {key[3]: row.calls for key, row in taken.routes.items()} == {"2xx": 2, "5xx": 1}
+    assert calls(taken) == 3
+    counters.close()
