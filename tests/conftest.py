@@ -44,6 +44,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Why a test was asked again: its second answer says nothing of it."""
+    for report in terminalreporter.stats.get("rerun", ()):
+        terminalreporter.write_line(f"asked again, {report.when}: {report.nodeid}")
+        terminalreporter.write_line("\n".join(report.longreprtext.splitlines()[-15:]))
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """One server for all tests of a process that only need databases; who stops or kills it starts one of his own."""

@@ -232,6 +232,8 @@ def test_a_change_is_rehearsed_before_it_is_published(shop: Mesh, tab: Tab) -> N
 
 
 def test_a_new_document_is_written_with_suggestions(shop: Mesh, tab: Tab) -> None:
+    path = f"{shop.registry}/v1/namespaces/default/traffic-policies/quick"
+    shop.client.delete(path)  # of a run before: what is there already would leave nothing to publish
     tab.open("/policies/TrafficPolicy/default/+")
     text = tab.page.get_by_label("TrafficPolicy as YAML")
     start = "apiVersion: meshway/v1\nkind: TrafficPolicy\nmetadata:\n  name: quick\n  namespace: default\nspec:\n  "
@@ -244,7 +246,7 @@ def test_a_new_document_is_written_with_suggestions(shop: Mesh, tab: Tab) -> Non
     tab.page.get_by_role("button", name="Show the difference").click()
     tab.page.get_by_role("button", name="Publish").click()
     expect(tab.page.get_by_role("heading", name="TrafficPolicy default/quick")).to_be_visible()
-    spec = shop.client.get(f"{shop.registry}/v1/namespaces/default/traffic-policies/quick").json()["spec"]
+    spec = shop.client.get(path).json()["spec"]
     assert spec["timeouts"] == {"attempt": "1s"}
 
 
