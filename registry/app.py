@@ -32,10 +32,12 @@ from registry.dns.server import DnsSockets, dns_served
 from registry.encryption import encryption_of
 from registry.gateways import Gateways
 from registry.identity.publishing import shown_trust
+from registry.insight.asking import Asking
 from registry.machine.confirming import Head
 from registry.machine.description import machine_operations
 from registry.machine.encoding import AnswerEncoder
 from registry.machine.guards import Guards
+from registry.machine.live_topics import LiveTopics
 from registry.machine.protocol import RegistryConnection
 from registry.machine.surface import Surface
 from registry.machine.table import machine_routes
@@ -177,7 +179,9 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
     caps = Caps(core.settings)
     operations = [*machine_operations(), *api_operations(), *consul_operations()]
     guards = Guards([*operations, OPENAPI_ROW])
-    routes = machine_routes(core, gateways, caps, guards, head)
+    asking = Asking(core.insight.reading, core.view, gateways.states)
+    live = LiveTopics(asking, gateways.states, core.notices, time.time)
+    routes = machine_routes(core, gateways, caps, guards, live, head)
     of_eureka = eureka.Eureka(core.catalog, core.view, time.monotonic)
     of_nacos = nacos.Nacos(core.catalog, core.documents, core.view, wall=time.time)
     routes.add([], {eureka.FAMILY: of_eureka.answer, nacos.FAMILY: of_nacos.answer})
@@ -185,6 +189,7 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
     api = make_api(
         core,
         gateways,
+        asking,
         methods_at=methods_by_path(operations),
         description=describe(operations, (*KINDS.values(), *consul_shapes()), version=_version()),
         caps=caps,

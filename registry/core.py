@@ -46,6 +46,7 @@ from registry.leases.self_preservation import SelfPreservation
 from registry.leases.veto import SweepVeto
 from registry.limits.books import MemoryBooks
 from registry.live.memory import MemoryBus, MemoryLive
+from registry.notices import Notices
 from registry.people.accounts import Accounts
 from registry.people.keeping import PeopleKeeping
 from registry.people.preferences import Preferences
@@ -108,6 +109,7 @@ class Core:
     issuer: Issuer
     live: Live
     bus: Bus
+    notices: Notices
     replicas: Replicas
     checks: Checks
     targets: Targets
@@ -302,6 +304,7 @@ async def _assemble(
         issuer=Issuer(view, store, identity.custody, revisions, sealing, wall=wall, random=random.random),
         live=live,
         bus=bus,
+        notices=Notices(bus),
         replicas=replicas,
         checks=checks,
         targets=targets,

@@ -28,7 +28,6 @@ from registry.api.single_sign_on import single_sign_on_router
 from registry.api.tokens import tokens_router
 from registry.api.traffic import traffic_router
 from registry.api.users import users_router
-from registry.insight.asking import Asking
 from registry.manners.openapi import Operation
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from registry.core import Core
     from registry.gateways import Gateways
+    from registry.insight.asking import Asking
     from registry.manners.places import Caps
 
 OPENAPI: Final = "/openapi.json"
@@ -49,6 +49,7 @@ OPENAPI_ROW: Final = Operation(
 def make_api(
     core: Core,
     gateways: Gateways,
+    asking: Asking,
     *,
     methods_at: Callable[[str], set[str]],
     description: dict[str, Any],
@@ -63,7 +64,6 @@ def make_api(
     async def openapi() -> Response:
         return Response(encoded, media_type="application/json")
 
-    asking = Asking(core.insight.reading, core.view, gateways.states)
     for router in (
         apply_router(core, gateways, asking),
         explain_router(core),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from registry.feed.follower import Follower
 from registry.feed.log_pages import LogPages
+from registry.feed.names import NameWatcher
 from registry.feed.snapshots import FramedSnapshot
 from registry.feed.watcher import Filter, Watcher
 
@@ -55,7 +56,7 @@ class Feed:
         self._snapshot: FramedSnapshot | None = None
         self._snapshot_ticks = 0
         self.followers: set[Follower] = set()
-        self.watchers: set[Watcher] = set()
+        self.watchers: set[Watcher | NameWatcher] = set()
         self._woken: set[Follower] = set()
         self._told: Counter[Callable[[], None]] = Counter()
         view.on_commit.append(self._wake_all)
@@ -116,6 +117,21 @@ class Feed:
             self._pages,
             since=since,
             admitted=Filter(namespace, kind, service, readable),
+            wake=wake,
+            closed=self.watchers.discard,
+        )
+        self.watchers.add(watcher)
+        return watcher
+
+    def watch_names(
+        self, *, since: int | None, namespace: str | None, readable: frozenset[str] | None, wake: Callable[[], None]
+    ) -> NameWatcher:
+        """since None: from the head on. The rest as in `watch`."""
+        watcher = NameWatcher(
+            self._view,
+            self._pages,
+            since=since,
+            admitted=Filter(namespace=namespace, readable=readable),
             wake=wake,
             closed=self.watchers.discard,
         )

@@ -21,6 +21,7 @@ from registry.insight.reading import finest_step_s, span_of
 from registry.insight.rolling import HOUR_S, STEPS_S
 from registry.insight.series import MOST_POINTS, SECTION_OF, Drawing
 from registry.insight.services import Usual, instances_of, signals_of
+from registry.insight.shared import Shared
 from registry.insight.sight import HIDDEN
 from registry.insight.topology import Also, topology_of
 
@@ -79,25 +80,25 @@ class Asking:
         self._view = view
         self._gateways = gateways
         self._usual = Usual(reading)
-        self._maps: dict[object, tuple[float, Topology]] = {}
+        # The same for all who ask within two seconds: gateways report no oftener.
+        self._signals: Shared[dict[str, ServiceSignals]] = Shared(reading.wall, REPORTED_S)
+        self._maps: Shared[Topology] = Shared(reading.wall, REPORTED_S)
         self._branchings: dict[str, tuple[Branching, ...]] = {}
         self._branched_at = -1
 
     async def services(self, span: Span, sight: Sight, namespace: str | None = None) -> list[ServiceSignals]:
         """Of all services that are seen, by namespace and name. Raises StoreUnavailable."""
-        found = await self._services(span, sight, await self._reading.rows(EDGES, *span, sight.edge))
+
+        async def work_out() -> dict[str, ServiceSignals]:
+            return await self._services(span, sight, await self._reading.rows(EDGES, *span, sight.edge))
+
+        found = await self._signals.get((sight, self._view.revision, *self._lasting(span)[:2]), work_out)
         return [each for each in found.values() if namespace in (None, each.namespace)]
 
     async def topology(self, span: Span, sight: Sight, asked: Asked) -> Topology:
-        """The same for all who ask for it within two seconds: gateways report no oftener."""
-        now = self._reading.wall()
-        name = (asked, sight, span_of(*span, now, self._reading.kept_s()))
-        made_at, known = self._maps.get(name, (0.0, None))
-        if known is None or not 0.0 <= now - made_at < REPORTED_S:
-            known = await self._topology(span, sight, asked)
-            self._maps = {each: made for each, made in self._maps.items() if 0.0 <= now - made[0] < REPORTED_S}
-            self._maps[name] = (now, known)
-        return known
+        return await self._maps.get(
+            (asked, sight, *self._lasting(span)[:2]), lambda: self._topology(span, sight, asked)
+        )
 
     async def _topology(self, span: Span, sight: Sight, asked: Asked) -> Topology:
         edges = await self._reading.rows(EDGES, *span, sight.edge)

@@ -14,7 +14,7 @@ from registry.catalog.catalog import InstancePage, Listed
 from registry.catalog.registering import Registered
 from registry.gateways import Report
 from registry.leases.writes import Renewal
-from registry.machine import tap
+from registry.machine import live, tap
 from registry.machine.discovery import ListedService, ListedServicePage
 from registry.machine.heartbeats import Heartbeats
 from registry.machine.table import INSTANCE, INSTANCES, SERVICE, SERVICES
@@ -216,6 +216,31 @@ def _following() -> list[Operation]:
             by_rows=True,
             about="Changes as server-sent events: snapshot, delta, reset; `id:` is the revision.",
             parameters=(since, *filters, Parameter(name="Last-Event-ID", about="As since.", place="header")),
+            answers={200: _STREAM, 503: {"$ref": "#/components/schemas/Problem"}},
+            produces="text/event-stream",
+        ),
+        Operation(
+            method="GET",
+            path=live.PATH,
+            id="readLive",
+            tag="following",
+            right="signed_in",
+            about="What an open page shows, as server-sent events: revisions, signals, alerts, rollouts, gateways.",
+            detail="`revisions` names what changed, `id:` is the revision: Last-Event-ID goes on, or gets `reset`. "
+            "`signals` and `gateways` bear the answers of GET /v1/insight/services and /v1/gateways when they changed; "
+            "`alerts` and `rollouts` the namespaces where there is something new.",
+            parameters=(
+                Parameter(name="topics", about="Some of them, by commas; without it all that may be read."),
+                Parameter(name="namespace", about="Only of this one; `gateways` are the mesh's.", schema=_LABEL),
+                Parameter(name="services", about="Signals of these alone, `namespace/name` by commas."),
+                Parameter(
+                    name="window_s",
+                    about="Of signals, up to now: 900.",
+                    schema={"type": "integer", "minimum": 10, "maximum": live.LONGEST_S},
+                ),
+                since,
+                Parameter(name="Last-Event-ID", about="As since.", place="header"),
+            ),
             answers={200: _STREAM, 503: {"$ref": "#/components/schemas/Problem"}},
             produces="text/event-stream",
         ),

@@ -11,6 +11,8 @@ from registry.machine.calls import Calls
 from registry.machine.discovery import Discovery
 from registry.machine.feed import FeedRoute
 from registry.machine.heartbeats import HeartbeatRoutes
+from registry.machine.live import PATH as LIVE
+from registry.machine.live import LiveRoute
 from registry.machine.registrations import Registrations
 from registry.machine.reports import Reports
 from registry.machine.rounds import Rounds
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from registry.gateways import Gateways
     from registry.machine.confirming import Head
     from registry.machine.guards import Guards
+    from registry.machine.live_topics import LiveTopics
     from registry.manners.places import Caps
 
 SERVICES = "/v1/namespaces/{namespace}/services"
@@ -31,7 +34,9 @@ INSTANCES = SERVICE + "/instances"
 INSTANCE = INSTANCES + "/{id}"
 
 
-def machine_routes(core: Core, gateways: Gateways, caps: Caps, guards: Guards, head: Head | None = None) -> Routes:
+def machine_routes(
+    core: Core, gateways: Gateways, caps: Caps, guards: Guards, live: LiveTopics, head: Head | None = None
+) -> Routes:
     registrations = Registrations(core.catalog)
     heartbeats = HeartbeatRoutes(core.catalog, head)
     discovery = Discovery(core.catalog, core.documents, core.view)
@@ -53,6 +58,7 @@ def machine_routes(core: Core, gateways: Gateways, caps: Caps, guards: Guards, h
                 ("GET", INSTANCES, discovery.instances),
                 ("GET", INSTANCE, discovery.instance),
                 ("GET", "/v1/watch", Watch(core.feed, rounds, caps.watchers).get),
+                ("GET", LIVE, LiveRoute(core.feed, live, rounds, caps.watchers).get),
                 ("GET", "/v1/feed", FeedRoute(core.feed, rounds, caps.followers).get),
                 ("POST", "/v1/reports", reports.post),
                 ("POST", telemetry.PATH, Telemetry(core.insight.ingest).post),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -12,8 +13,10 @@ from starlette.routing import Route
 
 from registry.compat.consul.description import consul_operations
 from registry.compat.consul.table import consul_rows
+from registry.insight.asking import Asking
 from registry.machine.description import machine_operations
 from registry.machine.guards import Guards
+from registry.machine.live_topics import LiveTopics
 from registry.machine.table import machine_routes
 from tests.parts.registry_wire import RawClient
 
@@ -31,7 +34,7 @@ CALLER_NEEDED = (
     "dropTotp", "getPreferences", "putPreferences", "endUserSession", "endUserSessions", "removeUserTotp",
     "deleteBinding",
 )  # fmt: skip
-STREAMS = ("/v1/watch", "/v1/feed", "/v1/tap")
+STREAMS = ("/v1/watch", "/v1/live", "/v1/feed", "/v1/tap")
 
 
 async def _description(registry: RunningRegistry) -> dict[str, Any]:
@@ -49,11 +52,13 @@ def _operations(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[st
 async def test_every_route_is_described_and_every_description_is_a_route(registry: RunningRegistry) -> None:
     described = {(method.upper(), path) for method, path, _ in _operations(await _description(registry))}
     guards = Guards([*machine_operations(), *consul_operations()])
-    machine = set(machine_routes(registry.core, registry.gateways, registry.surface.caps, guards).patterns)
+    asking = Asking(registry.core.insight.reading, registry.core.view, registry.gateways.states)
+    live = LiveTopics(asking, registry.gateways.states, registry.core.notices, time.time)
+    machine = set(machine_routes(registry.core, registry.gateways, registry.surface.caps, guards, live).patterns)
     application: Any = registry.surface.application
     api = set(_api_routes(application.routes))
     consul = {(method, path) for method, path, _ in consul_rows(registry.core, guards)}
-    assert len(machine) == 20
+    assert len(machine) == 21
     assert len(consul) == 30
     assert len(api) >= 15
     assert machine | api | consul == described | {("GET", "/openapi.json")}

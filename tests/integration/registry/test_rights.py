@@ -33,6 +33,7 @@ MAY = {
     "listInstances": READERS + "Vw",
     "getInstance": READERS + "Vw",
     "watch": READERS + "V",
+    "readLive": READERS + "V",
     "followFeed": "ag",
     "report": "ag",
     "reportNumbers": "ag",
@@ -120,7 +121,7 @@ CONSUL_READS = READERS + "V"
 # each other nothing.
 SESSIONS = {"S": "a", "E": "e"}
 OF_PROGRAMS = {"registerInstances", "renewLeases", "renewInstance"}
-STREAMS = ("/v1/watch", "/v1/feed", "/v1/tap")
+STREAMS = ("/v1/watch", "/v1/live", "/v1/feed", "/v1/tap")
 
 
 @pytest.fixture
