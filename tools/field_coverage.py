@@ -27,7 +27,7 @@ _KINDS: Final = (
 FOR_PEOPLE: Final = frozenset(
     {
         "Service.description", "Service.owner", "Service.docs_url", "Service.openapi", "IpEntry.note",
-        "Namespace.owner", "Namespace.contacts", "Namespace.description", "Consumer.metadata",
+        "Namespace.owner", "Namespace.contacts", "Namespace.description", "Consumer.metadata", "ConsumerKey.created",
     }
 )  # fmt: skip
 ONE_VALUE: Final = "has one value so far"

@@ -107,6 +107,16 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/consumers',
+    component: lazyRouteComponent(() => import('./consumers/Page'), 'ConsumersPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/consumers/$namespace/$consumer',
+    component: lazyRouteComponent(() => import('./consumers/ConsumerPage'), 'ConsumerPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/certificates',
     component: lazyRouteComponent(() => import('./certificates/Page'), 'CertificatesPage'),
   }),

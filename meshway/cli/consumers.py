@@ -1,4 +1,4 @@
-"""`consumer key`: API keys of outside clients. A key is shown once; the document has its SHA-256."""
+"""`consumer`: API keys of outside clients, and who is let in. A key is shown once; the document has its SHA-256."""
 
 import hashlib
 import secrets
@@ -38,7 +38,7 @@ def create(session: Session, consumer: Name, expires: Expires = "") -> None:
 
     client, found = RegistryClient(session), _read(session, consumer)
     key, entry = _drawn(expires)
-    _write(client, session, consumer, found, [*_credentials(found), {"api_key": entry}])
+    _write(client, session, consumer, found, _with([*_credentials(found), {"api_key": entry}], consumer))
     session.put(key)
     made = f"; Consumer {session.own_namespace}/{consumer} is new" if found is None else ""
     session.say(f"✓ {entry['id']} of {consumer}: keep it, it is not shown again{made}")
@@ -63,7 +63,7 @@ def rotate(
     end = _instant(time.time() + seconds_of("--overlap", overlap))
     old["expires"] = min(old["expires"], end) if "expires" in old else end
     key, entry = _drawn(expires)
-    _write(client, session, consumer, found, [*credentials, {"api_key": entry}])
+    _write(client, session, consumer, found, _with([*credentials, {"api_key": entry}], consumer))
     session.put(key)
     session.say(f"✓ {entry['id']} of {consumer} in place of {key_id}, which holds until {old['expires']}")
 
@@ -78,8 +78,35 @@ def revoke(session: Session, consumer: Name, key_id: KeyId) -> None:
     credentials = _credentials(found)
     old = _named(found, credentials, consumer, key_id)
     session.confirm(f"Revoke key {key_id} of {consumer}?")
-    _write(client, session, consumer, found, [one for one in credentials if one.get("api_key") is not old])
+    kept = [one for one in credentials if one.get("api_key") is not old]
+    _write(client, session, consumer, found, {"credentials": kept})
     session.say(f"✓ {key_id} of {consumer} is revoked")
+
+
+@consumer_app.command("suspend")
+@asking
+def suspend(session: Session, consumer: Name) -> None:
+    """Refuse a Consumer with 403, whatever it shows, until it is resumed; its keys stay."""
+    session.confirm(f"Suspend {consumer}? Its calls are refused from within seconds on.")
+    _set_suspended(session, consumer, is_suspended=True)
+    session.say(f"✓ {consumer} is suspended; meshway consumer resume {consumer} lets it in again")
+
+
+@consumer_app.command("resume")
+@asking
+def resume(session: Session, consumer: Name) -> None:
+    """Let a suspended Consumer in again."""
+    _set_suspended(session, consumer, is_suspended=False)
+    session.say(f"✓ {consumer} is let in again")
+
+
+def _set_suspended(session: Session, consumer: str, *, is_suspended: bool) -> None:
+    from meshway.cli.registry_client import RegistryClient
+
+    found = _read(session, consumer)
+    if found is None:
+        raise CliError(NOT_FOUND, f"there is no Consumer {consumer}", mend="see what there is: meshway get consumers")
+    _write(RegistryClient(session), session, consumer, found, {"suspended": is_suspended})
 
 
 def _drawn(expires: str) -> tuple[str, dict[str, str]]:
@@ -89,6 +116,7 @@ def _drawn(expires: str) -> tuple[str, dict[str, str]]:
     key_id = "".join(secrets.choice(_LETTERS) for _ in range(8))
     key = f"mw_{key_id}_{secrets.token_urlsafe(32)}"
     entry = {"id": key_id, "hash": f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"}
+    entry["created"] = _instant(time.time())
     if expires:
         entry["expires"] = _instant(time.time() + seconds_of("--expires", expires))
     return key, entry
@@ -131,19 +159,23 @@ def _named(
     raise CliError(NOT_FOUND, f"{consumer} has no key {key_id}", why=f"it has {known or 'none'}", mend=mend)
 
 
+def _with(credentials: list[dict[str, Any]], consumer: str) -> dict[str, Any]:
+    if len(credentials) > MOST:
+        raise CliError(CONFLICT, f"{consumer} has {MOST} credentials already", mend="revoke one that is not used")
+    return {"credentials": credentials}
+
+
 def _write(
     client: "RegistryClient",
     session: Session,
     consumer: str,
     found: dict[str, Any] | None,
-    credentials: list[dict[str, Any]],
+    fields: dict[str, Any],
 ) -> None:
-    """Only where nobody has changed it meanwhile."""
+    """fields: of the spec, in place of what is there. Only where nobody has changed it meanwhile."""
     from meshway.cli.registry_client import document_path
 
-    if len(credentials) > MOST:
-        raise CliError(CONFLICT, f"{consumer} has {MOST} credentials already", mend="revoke one that is not used")
-    spec = ({} if found is None else found["spec"]) | {"credentials": credentials}
+    spec = ({} if found is None else found["spec"]) | fields
     metadata = {} if found is None else found["metadata"]
     condition = {"If-None-Match": "*"} if found is None else {"If-Match": f'"{metadata["revision"]}"'}
     path = document_path(session.own_namespace, "consumers", consumer)

@@ -10,13 +10,14 @@ from meshway.model.document import Label, Part, Spec
 
 class ConsumerKey(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """An API key. id: the 8 characters between `mw_` and the next `_`. hash: SHA-256 of the whole key, which is shown
-    once and kept nowhere. expires: RFC 3339, from then on it is refused."""
+    once and kept nowhere. expires: RFC 3339, from then on it is refused. created: likewise, for people."""
 
     unsupported: ClassVar[frozenset[str]] = frozenset({"secret"})
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{8}$(?!\n)")]
     hash: Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$(?!\n)")]
     expires: str | None = None
+    created: str | None = None
 
 
 class ConsumerToken(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

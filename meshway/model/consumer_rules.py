@@ -10,13 +10,15 @@ from meshway.model.instant import parse_instant
 from meshway.model.rule_kit import BlockRule, Finding, one_of, unique
 
 
-def _expiry(part: Any) -> Iterator[Finding]:
-    if part.expires is None:
-        return
-    try:
-        parse_instant(part.expires)
-    except ValueError as error:
-        yield Finding(".expires", "out_of_bounds", str(error))
+def _moments(part: Any) -> Iterator[Finding]:
+    for name in ("expires", "created"):
+        moment = getattr(part, name)
+        if moment is None:
+            continue
+        try:
+            parse_instant(moment)
+        except ValueError as error:
+            yield Finding(f".{name}", "out_of_bounds", str(error))
 
 
 def _once(part: Any) -> Iterator[Finding]:
@@ -26,7 +28,7 @@ def _once(part: Any) -> Iterator[Finding]:
 
 
 CONSUMER_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
-    ConsumerKey: (BlockRule(("expires",), _expiry),),
+    ConsumerKey: (BlockRule(("expires", "created"), _moments),),
     ConsumerCredential: (one_of("api_key", "jwt", "basic"),),
     Consumer: (BlockRule(("credentials", "groups"), _once),),
 }

@@ -10,6 +10,7 @@ import {
   IconServer,
   IconSettings,
   IconStethoscope,
+  IconUserCode,
 } from '@tabler/icons-react'
 import type { Session } from '../api/session'
 import { holds, holdsSomewhere } from '../api/session'
@@ -24,6 +25,7 @@ export const PLACES = [
   { to: '/policies/$kind', key: 'policies', letter: 'p', icon: IconListCheck, right: 'documents:read' },
   { to: '/explain', key: 'explain', letter: 'e', icon: IconStethoscope, right: 'calls:explain' },
   { to: '/gateways', key: 'gateways', letter: 'g', icon: IconArrowsSplit, right: 'gateways:read' },
+  { to: '/consumers', key: 'consumers', letter: 'u', icon: IconUserCode, right: 'documents:read' },
   { to: '/certificates', key: 'certificates', letter: 'k', icon: IconCertificate, right: 'identity:read' },
   { to: '/audit', key: 'audit', letter: 'a', icon: IconFileText, right: 'audit:read' },
   { to: '/settings', key: 'settings', letter: ',', icon: IconSettings, right: '' },

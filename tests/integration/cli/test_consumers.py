@@ -56,6 +56,18 @@ def test_a_wrong_name_and_a_whole_key_are_told_apart_and_no_secret_is_repeated(r
     assert (empty.code, "meshway consumer key create gamma" in empty.err) == (4, True), empty
 
 
+def test_a_consumer_is_suspended_and_resumed_and_keeps_its_keys(run: Run, namespace: str) -> None:
+    at = ("-n", namespace)
+    key_id = run("consumer", "key", "create", "delta", *at).out.strip()[3:11]
+    assert run("consumer", "suspend", "delta", *at).code == 2, "it asks"
+    assert run("consumer", "suspend", "delta", "--yes", *at).code == 0
+    spec = json.loads(run("get", "consumer", "delta", *at, "-o", "json").out)["spec"]
+    assert (spec["suspended"], spec["credentials"][0]["api_key"]["id"]) == (True, key_id)
+    assert run("consumer", "resume", "delta", *at).code == 0
+    assert not json.loads(run("get", "consumer", "delta", *at, "-o", "json").out)["spec"].get("suspended")
+    assert run("consumer", "suspend", "nobody", "--yes", *at).code == 4
+
+
 def _credentials(run: Run, consumer: str, namespace: str) -> list[dict[str, dict[str, str]]]:
     found: list[dict[str, dict[str, str]]] = json.loads(
         run("get", "consumer", consumer, "-n", namespace, "-o", "json").out
