@@ -228,7 +228,7 @@ def _following() -> list[Operation]:
             about="What an open page shows, as server-sent events: revisions, signals, alerts, rollouts, gateways.",
             detail="`revisions` names what changed, `id:` is the revision: Last-Event-ID goes on, or gets `reset`. "
             "`signals` and `gateways` bear the answers of GET /v1/insight/services and /v1/gateways when they changed; "
-            "`alerts` and `rollouts` the namespaces where there is something new.",
+            "`alerts` and `rollouts` the namespaces where there is something new; `head` comes every 15 s.",
             parameters=(
                 Parameter(name="topics", about="Some of them, by commas; without it all that may be read."),
                 Parameter(name="namespace", about="Only of this one; `gateways` are the mesh's.", schema=_LABEL),

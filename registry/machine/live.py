@@ -2,7 +2,8 @@
 
 `revisions` names what changed, with `id:` the revision, so that a reader that comes again with Last-Event-ID misses
 none, or gets `reset`. `signals` and `gateways` bear the answer of GET /v1/insight/services and /v1/gateways whenever it
-changed; `alerts` and `rollouts` say of which namespaces there is something new to be asked for.
+changed; `alerts` and `rollouts` say of which namespaces there is something new to be asked for. `head`, at the beginning and
+every 15 s, is a sign of life.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ class LiveStream:
                 wake=self._wake,
             )
         # Where it begins: a reader that asks for all there is now goes on from here.
-        outlet.send(b": live\n" + self._head())
+        outlet.send(self._head())
         self.resume()
         self._timer = self._loop.call_later(QUIET_S, self._look)
 
@@ -218,14 +219,17 @@ class LiveStream:
         if not outlet.is_paused:
             if self._watcher is not None and self._watcher.has_more:  # a page of the log that the store did not give
                 self.resume()
-            outlet.send(b": head\n" + self._head())
+            outlet.send(self._head())
         elif self._paused_at is None:
             self._paused_at = self._loop.time()
         elif self._loop.time() - self._paused_at >= SLOW_S - QUIET_S:
             outlet.cut()
 
     def _head(self) -> bytes:
-        return b"\n" if self._watcher is None else b"id: %d\n\n" % self._watcher.revision
+        """As an event: of a comment a page learns nothing, and who hears nothing for long comes again."""
+        if self._watcher is None:
+            return b"event: head\ndata: {}\n\n"
+        return b'event: head\nid: %d\ndata: {"revision":%d}\n\n' % (self._watcher.revision, self._watcher.revision)
 
 
 def _topics(text: str | None, caller: Caller, namespace: str | None) -> frozenset[Topic]:

@@ -28,10 +28,10 @@ export function stepOf(window_s: number, points: number): number {
   return Math.max(STEP_S, Math.ceil(window_s / points / STEP_S) * STEP_S)
 }
 
+/** Those of now come by the live stream. */
 export const signalsQuery = (span: Span, namespace: string | undefined) =>
   queryOptions({
     queryKey: [...keys.insight, 'services', span, namespace],
-    refetchInterval: again(span),
     queryFn: async () =>
       (await take(api.GET('/v1/insight/services', { params: { query: { ...queryOf(span), namespace } } }))).items,
   })
