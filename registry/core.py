@@ -47,6 +47,9 @@ from registry.leases.veto import SweepVeto
 from registry.limits.books import MemoryBooks
 from registry.live.memory import MemoryBus, MemoryLive
 from registry.notices import Notices
+from registry.notifications.notifications import Notifications
+from registry.notifications.secret_texts import SecretTexts
+from registry.notifications.sending import Sending
 from registry.people.accounts import Accounts
 from registry.people.keeping import PeopleKeeping
 from registry.people.preferences import Preferences
@@ -127,6 +130,7 @@ class Core:
     people: PeopleKeeping
     denials: Denials
     insight: Insight
+    notifications: Notifications
     federation: Federation | None
     single_sign_on: SingleSignOn | None
     is_stopping: bool = False
@@ -178,6 +182,7 @@ async def open_core(
             spawn(core.issuer.run(), name="certificates that the mesh issues"),
             spawn(core.insight.ingest.run(), name="reports of numbers"),
             spawn(core.insight.rolling.run(), name="points of numbers"),
+            spawn(core.notifications.run(), name="messages of alerts"),
             spawn(Recovery(store).run(), name="recovery of the store"),
             spawn(core.people.run(), name="uses of sessions"),
         ]
@@ -325,6 +330,19 @@ async def _assemble(
         people=PeopleKeeping(view, store, revisions, session_callers, wall),
         insight=Insight(
             numbers, RequestLog(settings.data_dir / "requests", wall), store, view, wall, lambda: _points_kept_s(view)
+        ),
+        notifications=Notifications(
+            view,
+            store,
+            Sending(
+                guarded_dial(allow_loopback=settings.is_on_loopback, judge=targets.own_refusal),
+                SecretTexts(view, sealing),
+                targets.closed,
+                wall,
+                allow_loopback=settings.is_on_loopback,
+            ),
+            wall,
+            random.random,
         ),
         federation=federation,
         single_sign_on=None

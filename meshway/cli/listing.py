@@ -230,6 +230,7 @@ COLUMNS: Final[dict[str, Columns]] = {
     },
     "AccessLog": {"NAME": _name, "TARGETS": _targets, "SAYS": _blocks, "LAST CHANGE": _changed},
     "Telemetry": {"NAME": _name, "TARGETS": _targets, "SAYS": _blocks, "LAST CHANGE": _changed},
+    "Receiver": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
     "Listener": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
     "MeshSettings": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
     "Namespace": {

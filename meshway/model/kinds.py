@@ -13,6 +13,7 @@ from meshway.model.listener import Listener
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.namespace import Namespace
 from meshway.model.rate_limit import RateLimit
+from meshway.model.receiver import Receiver
 from meshway.model.route import Route
 from meshway.model.secret import Secret
 from meshway.model.service import Service
@@ -38,6 +39,7 @@ KINDS: Final[dict[str, type[Spec]]] = {
         Namespace,
         AccessLog,
         Telemetry,
+        Receiver,
     )
 }
 # Written by the registry itself: gateways read them of the feed as documents, and people neither write nor delete them.
@@ -47,11 +49,12 @@ SHORT: Final[dict[str, str]] = {
     "svc": "Service", "rt": "Route", "tp": "TrafficPolicy", "rl": "RateLimit", "authn": "Authentication",
     "ap": "AccessPolicy", "ipl": "IpList", "ln": "Listener", "cert": "Certificate",
     "ms": "MeshSettings", "sec": "Secret", "con": "Consumer", "al": "AccessLog", "tel": "Telemetry",
+    "rcv": "Receiver",
 }  # fmt: skip
 # Kinds of the design whose time has not come: refused as `unsupported`, so that nobody takes them for typing errors.
 UNSUPPORTED: Final = frozenset(
     {
         "Alert", "DescriptorSet",
-        "Objective", "Receiver", "Rollout", "TcpRoute", "TlsRoute", "UdpRoute",
+        "Objective", "Rollout", "TcpRoute", "TlsRoute", "UdpRoute",
     }
 )  # fmt: skip

@@ -21,6 +21,7 @@ from meshway.model.listener_rules import LISTENER_RULES, check_listener, owned_h
 from meshway.model.match_rules import networks
 from meshway.model.namespace import Namespace
 from meshway.model.policy_rules import POLICY_RULES
+from meshway.model.receiver_rules import RECEIVER_RULES
 from meshway.model.route_rules import ROUTE_RULES
 from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path
 from meshway.model.secret_rules import SECRET_RULES
@@ -107,4 +108,5 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **CONSUMER_RULES,
     **LISTENER_RULES,
     **TELEMETRY_RULES,
+    **RECEIVER_RULES,
 }

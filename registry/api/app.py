@@ -21,6 +21,7 @@ from registry.api.insight import insight_router
 from registry.api.metrics import metrics_router
 from registry.api.namespaces import namespaces_router
 from registry.api.problems import handle_problems
+from registry.api.receivers import receivers_router
 from registry.api.requests import requests_router
 from registry.api.revisions import revisions_router
 from registry.api.sessions import sessions_router
@@ -68,6 +69,7 @@ def make_api(
         apply_router(core, gateways, asking),
         explain_router(core),
         breakers_router(core, gateways),
+        receivers_router(core),
         traffic_router(core, gateways),
         requests_router(core),
         revisions_router(core),

@@ -21,6 +21,7 @@ from registry.api import (
     health,
     metrics,
     namespaces,
+    receivers,
     requests,
     revisions,
     tokens,
@@ -34,6 +35,7 @@ from registry.documents.applying import Applied
 from registry.documents.documents import Difference, DocumentPage, RevisionEntry, RevisionPage
 from registry.gateways import GatewayState
 from registry.manners.openapi import REF, Operation, Parameter, unit_schema
+from registry.notifications.sending import Sent
 from registry.rights.tokens import NewToken
 
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
@@ -61,6 +63,7 @@ def api_operations() -> list[Operation]:
         *_apply(),
         *_explain(),
         *_breakers(),
+        *_receivers(),
         *_traffic(),
         *_requests(),
         *_revisions(),
@@ -296,6 +299,31 @@ def _breakers() -> list[Operation]:
             answers={200: reset, 404: _PROBLEM, 503: _PROBLEM, 504: _PROBLEM},
             example={"namespace": "default", "service": "books"},
         )
+    ]
+
+
+def _receivers() -> list[Operation]:
+    return [
+        Operation(
+            method="GET",
+            path=receivers.MANY,
+            id="listReceiverStates",
+            tag="alerts",
+            right="documents:read",
+            by_rows=True,
+            about="Receivers, and how the last messages to them fared.",
+            answers={200: receivers.ReceiverStates},
+        ),
+        Operation(
+            method="POST",
+            path=receivers.TEST,
+            id="testReceiver",
+            tag="alerts",
+            right="documents:write",
+            about="Send a message that says it is a test, and tell what the other side answered.",
+            answers={200: Sent, 404: _PROBLEM, 503: _PROBLEM},
+            example={"namespace": "default", "name": "oncall"},
+        ),
     ]
 
 

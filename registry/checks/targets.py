@@ -40,12 +40,24 @@ class Targets:
         ip = plain(ip)
         if not ip.is_loopback and not any(ip in network for network in self._networks):
             return "is in none of the networks that --allow-registered-cidrs names"
+        return await self.own_refusal(ip, port)
+
+    async def own_refusal(self, ip: IP, port: int) -> str | None:
+        """As `refusal`, of whatever network: the registry itself and its stores."""
+        ip = plain(ip)
         if port in self.own_ports and _is_own(ip):
             return f"with port {port} is the registry itself"
         for host, store_port in self._stores:
             if port == store_port and await _is_at(host, ip):
                 return f"with port {port} is a store of the registry"
         return None
+
+    async def closed(self) -> list[Place]:
+        """Addresses and ports of the registry and its stores, for a process that judges by itself."""
+        loopback = ("127.0.0.1", "::1")
+        found = [(str(ip), port) for host, port in self._stores for ip in await _addresses(host)]
+        own = {*loopback, *[str(ip) for ip in await _addresses(socket.gethostname())]}
+        return found + [(ip, port) for port in sorted(self.own_ports) for ip in sorted(own)]
 
 
 def targets_of(settings: RegistrySettings) -> Targets:
@@ -70,13 +82,17 @@ def places_in(url: str) -> list[Place]:
 async def _is_at(host: str, ip: IP) -> bool:
     """Whether the host is this address, or both are this machine. One that is not found is not judged: a dial of the
     same name would not find it either."""
+    places = await _addresses(host)
+    return ip in places or (_is_own(ip) and any(map(_is_own, places)))
+
+
+async def _addresses(host: str) -> set[IP]:
     try:
         async with asyncio.timeout(_RESOLVE_S):
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, TimeoutError):
-        return False
-    places = {plain(ipaddress.ip_address(str(address[0]).partition("%")[0])) for *_, address in found}
-    return ip in places or (_is_own(ip) and any(map(_is_own, places)))
+        return set()
+    return {plain(ipaddress.ip_address(str(address[0]).partition("%")[0])) for *_, address in found}
 
 
 def _is_own(ip: IP) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -17,6 +18,7 @@ from meshway.model.names import METHODS, is_unseen
 from meshway.model.namespace import Namespace
 from meshway.model.nearest import nearest
 from meshway.model.rate_limit import RateLimit
+from meshway.model.receiver import Receiver
 from meshway.model.route import Route
 from meshway.model.rule_kit import member_path
 from meshway.model.traffic_policy import TrafficPolicy
@@ -76,6 +78,8 @@ def cautions(rows: Iterable[DocumentRow], draft: Draft) -> Iterator[Caution]:
             yield from _of_strictness(row, spec, draft)
         elif isinstance(spec, Listener):
             yield from _of_listener(row, spec)
+        elif isinstance(spec, Receiver):
+            yield from _of_receiver(row, spec)
         elif isinstance(spec, Certificate) and spec.mesh_ca is not None and draft.document(_TRUST) is None:
             message = "this mesh has no certificate authority yet that could issue it: meshway ca init"
             yield _caution(row, "spec.mesh_ca", "no_authority", message)
@@ -292,6 +296,14 @@ def _of_listener(row: DocumentRow, spec: Listener) -> Iterator[Caution]:
         if network.endswith("/0"):
             message = "whoever calls is believed where a call comes from"
             yield _caution(row, f"spec.trusted_proxies[{at}]", "trusts_everyone", message)
+
+
+def _of_receiver(row: DocumentRow, spec: Receiver) -> Iterator[Caution]:
+    for name, target in (("webhook", spec.webhook), ("alertmanager", spec.alertmanager)):
+        url = urlsplit("" if target is None else target.url)
+        if url.scheme == "http" and not is_loopback(url.hostname or ""):
+            message = "alerts, and what the receiver knows us by, can be read on the way there"
+            yield _caution(row, f"spec.{name}.url", "plaintext", message)
 
 
 def _routed_subsets(draft: Draft, namespace: str) -> set[tuple[str, str]]:

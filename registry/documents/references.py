@@ -23,6 +23,7 @@ from meshway.model.listener import (
 )
 from meshway.model.nearest import did_you_mean
 from meshway.model.rate_limit import RateLimit
+from meshway.model.receiver import Receiver
 from meshway.model.route import Route, Rule
 from meshway.model.secret import Secret, SecretRef, may_refer, secret_ref
 from meshway.model.service import Service, ServicePort
@@ -83,6 +84,8 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
             return (*_of_listeners(spec.listeners, "tls"), *secrets)
         case Listener() if (wanted := _trusted_secret(spec)) is not None:
             return (_of_secret("spec.tls.trust", namespace, wanted, "ca_bundle"),)
+        case Receiver():
+            return tuple(_of_receiver(spec, namespace))
         case AccessPolicy():
             service = None if spec.external is None else spec.external.service
             asked = () if service is None else (service,)
@@ -241,6 +244,15 @@ def _of_upstream_tls(tls: UpstreamTls, namespace: str) -> Iterator[Reference]:
         written = getattr(tls, field)
         if written is not None:
             yield _of_secret(f"spec.tls.{field}", namespace, secret_ref(written), kind)
+
+
+def _of_receiver(spec: Receiver, namespace: str) -> Iterator[Reference]:
+    for field in ("apprise.url", "webhook.headers", "webhook.sign", "alertmanager.auth"):
+        block, _, name = field.partition(".")
+        target = getattr(spec, block)
+        written = None if target is None else getattr(target, name)
+        if written is not None:
+            yield _of_secret(f"spec.{field}", namespace, secret_ref(written), "opaque")
 
 
 def _of_methods(spec: Authentication, namespace: str) -> Iterator[Reference]:

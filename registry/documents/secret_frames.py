@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from meshway.model.certificate import Certificate, issued_name
+from meshway.model.receiver import Receiver
 from meshway.model.secret import Secret
 from meshway.sealing import SealBroken
 from meshway.snapshot import SecretContents, SecretFrame, encode_frame
@@ -65,7 +66,9 @@ class SecretFrames:
             made[key] = (row, frame)
 
     def _used(self) -> Iterator[DocumentRow]:
-        for of_kind in self._view.documents.values():
+        for kind, of_kind in self._view.documents.items():
+            if kind == Receiver.__name__:
+                continue  # the registry alone sends to these
             for row in of_kind.values():
                 for reference in row.references:
                     if reference.to == "secret":

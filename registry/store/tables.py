@@ -321,11 +321,48 @@ SILENCES: Final = Table(
 
 ALERT_TABLES: Final = (ALERT_STATES, SILENCES)
 
+# Episodes of alerts that are over and that no group of a Receiver knows of yet. value: msgpack of an AlertState.
+NOTIFICATION_INBOX: Final = Table(
+    "notification_inbox",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+)
+
+# What a Receiver is still to be told of a group of alerts (registry/notifications/records.py). key: the group's
+# labels. version: one more with each write, so that of two registries that think they send one is told otherwise.
+# value: msgpack.
+NOTIFICATION_GROUPS: Final = Table(
+    "notification_groups",
+    METADATA,
+    Column("namespace", Text, primary_key=True),
+    Column("receiver", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+)
+
+# How the last message to a Receiver fared. value: msgpack.
+NOTIFICATION_OUTCOMES: Final = Table(
+    "notification_outcomes",
+    METADATA,
+    Column("namespace", Text, primary_key=True),
+    Column("receiver", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+NOTIFICATION_TABLES: Final = (NOTIFICATION_INBOX, NOTIFICATION_GROUPS, NOTIFICATION_OUTCOMES)
+
 # What a restore replaces. Who may sign in stays as it is in a store where there is somebody: whoever may today must
 # not be somebody else tomorrow because of an older copy; and tokens of some minutes are in no backup. What was done
 # stays done, what was counted stays counted, and what fires fires on.
 OF_REVISIONS: Final = tuple(
     table
     for table in METADATA.sorted_tables
-    if table not in (ENROLMENTS, TOKENS, PEOPLE, AUDIT, AUDIT_HEAD, *INSIGHT_TABLES, *ALERT_TABLES)
+    if table
+    not in (
+        *(ENROLMENTS, TOKENS, PEOPLE, AUDIT, AUDIT_HEAD),
+        *(*INSIGHT_TABLES, *ALERT_TABLES, *NOTIFICATION_TABLES),
+    )
 )

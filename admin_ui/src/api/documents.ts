@@ -23,6 +23,7 @@ export const PLURALS = {
   MeshSettings: 'mesh-settings',
   AccessLog: 'access-logs',
   Telemetry: 'telemetries',
+  Receiver: 'receivers',
   Namespace: 'namespaces',
 } as const
 export type Kind = keyof typeof PLURALS

@@ -96,6 +96,8 @@ MAY = {
     "backup": "a",
     "listAudit": "a",
     "resetBreakers": OPERATORS,
+    "listReceiverStates": READERS + "V",
+    "testReceiver": EDITORS,
     "listDocumentsAtRevision": READERS + "V",
     "beginAuthority": "a",
     "createEnrolment": NAMESPACE_ADMINS,

@@ -1,0 +1,1 @@
+"""Who is told of alerts: grouped by Receiver, sent, tried again, and kept over restarts until it has arrived."""
