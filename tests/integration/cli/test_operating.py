@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.integration.cli.test_documents import SHOP, write
+from tests.parts.alerts import answering
 from tests.parts.command import Ended, meshway
 from tests.parts.conditions import wait_until
 from tests.parts.planes import Gateway, Registry
@@ -101,3 +102,24 @@ def test_a_gateway_of_this_machine_is_drained(registry: Registry, tmp_path: Path
         assert gateway.process.popen.wait(20) == 0
     finally:
         gateway.close()
+
+
+def test_a_receiver_is_tested_by_hand(registry: Registry, run: Run, namespace: str, tmp_path: Path) -> None:
+    with answering(b'{"ok": true}') as port:
+        url = f"http://127.0.0.1:{port}/"
+        document = (
+            f"apiVersion: meshway/v1\nkind: Receiver\nmetadata: {{name: oncall}}\nspec: {{webhook: {{url: '{url}'}}}}\n"
+        )
+        (tmp_path / "receiver.yaml").write_text(document)
+        applied = run("apply", "-f", str(tmp_path / "receiver.yaml"))
+        assert applied.code == 0, applied
+        tested = run("receiver", "test", "oncall")
+        assert (tested.code, tested.out) == (0, ""), tested
+        assert tested.err == f'✓ {namespace}/oncall: it answers 200: {{"ok": true}}\n'
+    refused = run("receiver", "test", "oncall")
+    assert refused.code == 1
+    assert f"✗ {namespace}/oncall: 127.0.0.1:{port}" in refused.err
+    listed = run("receiver", "list")
+    assert f"{namespace}/oncall" in listed.out
+    unknown = run("receiver", "test", "nobody")
+    assert unknown.code == 4
