@@ -12,7 +12,7 @@ from msgspec import Meta
 from meshway.identity import DEFAULT_TRUST_DOMAIN, GATEWAY
 from meshway.problem import FieldError, Problem, invalid_request
 from registry.api.answers import answer, caller, caller_of, page
-from registry.identity.custody import key_id_of
+from registry.identity.custody import key_id_of, pem_of
 from registry.identity.enrolment import TOKEN_S
 from registry.identity.records import certificate_page
 from registry.manners.json_text import decoder_of
@@ -97,7 +97,7 @@ class RotationWanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class AuthorityShown(msgspec.Struct, frozen=True, kw_only=True):
-    """not_after: seconds since 1970. has_key: whether it can sign here."""
+    """not_after: seconds since 1970. has_key: whether it can sign here. certificate: PEM, of a root or intermediate."""
 
     id: str
     role: Literal["root", "intermediate", "token_key"]
@@ -105,6 +105,7 @@ class AuthorityShown(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str
     not_after: float
     has_key: bool
+    certificate: str = ""
 
 
 class IdentityShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,6 +266,7 @@ def _shown(trust: Trust, progress: Progress) -> IdentityShown:
             issuer=one.issuer,
             not_after=one.not_after,
             has_key=one.sealed_key is not None,
+            certificate="" if one.role == "token_key" else pem_of(one.certificate),
         )
         for one in trust.authorities
     ]

@@ -498,6 +498,7 @@ async def test_the_roots_key_is_taken_away_and_brought_back_for_another_intermed
     assert renewed.status == 200, renewed
     root = next(row for row in renewed.json["authorities"] if row["role"] == "root")
     assert not root["has_key"], "brought for once"
+    assert root["certificate"].startswith("-----BEGIN CERTIFICATE-----"), "what others are to trust"
     assert (await enrol(registry, await token_for(registry), Key())).status == 201
 
 
