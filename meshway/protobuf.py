@@ -41,6 +41,11 @@ def double(field: int, value: float) -> bytes:
     return varint(field << 3 | FIXED64) + struct.pack("<d", value)
 
 
+def fixed64(field: int, value: int) -> bytes:
+    """A number below 2^64 that is mostly large: a moment."""
+    return varint(field << 3 | FIXED64) + struct.pack("<Q", value) if value else b""
+
+
 def octets(field: int, value: bytes) -> bytes:
     """A string or bytes."""
     return block(field, value) if value else b""
@@ -109,6 +114,14 @@ def as_double(value: int | bytes) -> float:
     if len(found) != 8:
         raise ProtobufFault("a double has 8 bytes")
     return float(struct.unpack("<d", found)[0])
+
+
+def as_fixed64(value: int | bytes) -> int:
+    """Raises ProtobufFault."""
+    found = as_block(value)
+    if len(found) != 8:
+        raise ProtobufFault("a moment has 8 bytes")
+    return int.from_bytes(found, "little")
 
 
 def _read_varint(message: bytes, at: int) -> tuple[int, int]:

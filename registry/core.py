@@ -24,6 +24,7 @@ from registry.checks.checks import Checks
 from registry.checks.replicas import Replicas
 from registry.checks.targets import Targets, targets_of
 from registry.dns.server import DnsCounts
+from registry.documents.collector_credentials import collector_credentials
 from registry.documents.differences import document_changes
 from registry.documents.documents import Documents
 from registry.documents.reading import read_change, rows_of
@@ -46,6 +47,8 @@ from registry.leases.self_preservation import SelfPreservation
 from registry.leases.veto import SweepVeto
 from registry.limits.books import MemoryBooks
 from registry.live.memory import MemoryBus, MemoryLive
+from registry.logs.forwarding import Forwarding
+from registry.logs.logs import LEAD, KeptLogs, Logs, open_logs
 from registry.notices import Notices
 from registry.notifications.notifications import Notifications
 from registry.notifications.secret_texts import SecretTexts
@@ -79,12 +82,14 @@ from registry.view.view import View
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from meshway.model.otlp import Otlp
     from meshway.sealing import Sealing
     from registry.limits.books import Books
     from registry.live.interface import Bus, Live, Veto
     from registry.settings import RegistrySettings
     from registry.store.insight import InsightStore
     from registry.store.interface import SharedStore, Store
+    from registry.store.logs import LogStore
 
 _CLOSE_S = 10.0
 _DATA_KEY = "secrets"
@@ -131,6 +136,7 @@ class Core:
     denials: Denials
     insight: Insight
     notifications: Notifications
+    logs: Logs
     federation: Federation | None
     single_sign_on: SingleSignOn | None
     is_stopping: bool = False
@@ -157,12 +163,16 @@ async def open_core(
     the committer every later write would wait for ever, and without the sweep no lease would ever end, so the process
     goes and its supervisor starts another (70: EX_SOFTWARE of sysexits). Raises StartRefused: one clear line.
     """
-    async with open_store(settings) as (store, shared), open_numbers(settings) as numbers:
+    async with (
+        open_store(settings) as (store, shared),
+        open_numbers(settings) as numbers,
+        open_logs(settings, wall) as lines,
+    ):
         company = None if shared is None else Company(store, has_redis=bool(settings.redis_url))
         if company is not None:
             await company.take()
         place = AgreedPlace(store)
-        core = await _assemble(settings, store, shared, numbers, place, live_gateways, behind, wall, clock)
+        core = await _assemble(settings, store, shared, numbers, lines, place, live_gateways, behind, wall, clock)
         await place.settle()
         committer = spawn(core.revisions.run(), name="committer")
         committer.add_done_callback(lambda task: _end_if_failed(task, die))
@@ -183,6 +193,9 @@ async def open_core(
             spawn(core.insight.ingest.run(), name="reports of numbers"),
             spawn(core.insight.rolling.run(), name="points of numbers"),
             spawn(core.notifications.run(), name="messages of alerts"),
+            spawn(core.logs.intake.run(), name="lines of logs"),
+            spawn(core.logs.forwarding.run(), name="logs to a collector"),
+            spawn(core.logs.run(), name="retention of logs"),
             spawn(Recovery(store).run(), name="recovery of the store"),
             spawn(core.people.run(), name="uses of sessions"),
         ]
@@ -227,6 +240,7 @@ async def _assemble(
     store: Store,
     shared: SharedStore | None,
     numbers: InsightStore,
+    lines: LogStore,
     place: AgreedPlace,
     live_gateways: Callable[[], int],
     behind: Callable[[int], tuple[str, ...]],
@@ -329,7 +343,21 @@ async def _assemble(
         bindings=Bindings(view, revisions, wall, may_lose_admins=settings.trusts_loopback),
         people=PeopleKeeping(view, store, revisions, session_callers, wall),
         insight=Insight(
-            numbers, RequestLog(settings.data_dir / "requests", wall), store, view, wall, lambda: _points_kept_s(view)
+            numbers,
+            RequestLog(settings.data_dir / "requests", wall),
+            store,
+            view,
+            wall,
+            lambda: _points_kept_s(view),
+            lambda: (_settings_of(view).retention or mesh_settings.Retention()).spans,
+        ),
+        logs=Logs(
+            lines,
+            _forwarding(settings, view, sealing),
+            kept=lambda: _logs_kept(view),
+            lead=lambda: store.lead(LEAD),
+            wall=wall,
+            clock=clock,
         ),
         notifications=Notifications(
             view,
@@ -436,6 +464,23 @@ def _audit_age_s(view: View) -> float:
 def _points_kept_s(view: View) -> dict[int, float]:
     kept = _settings_of(view).retention or mesh_settings.Retention()
     return dict(zip(STEPS_S, (kept.points_10s, kept.points_1m, kept.points_1h), strict=True))
+
+
+def _logs_kept(view: View) -> KeptLogs:
+    kept = _settings_of(view).retention or mesh_settings.Retention()
+    return KeptLogs(kept.logs, kept.logs_max)
+
+
+def _forwarding(settings: RegistrySettings, view: View, sealing: Sealing | None) -> Forwarding:
+    def target() -> Otlp | None:
+        telemetry = _settings_of(view).telemetry
+        return None if telemetry is None else telemetry.forward_logs
+
+    return Forwarding(
+        target,
+        lambda otlp: collector_credentials(otlp, view, sealing),
+        guarded_dial(allow_loopback=settings.is_on_loopback),
+    )
 
 
 def _settings_of(view: View) -> MeshSettings:

@@ -170,9 +170,10 @@ class Supervisor:
             self._on_store,
             time.monotonic,
         )
+        self.secrets = SecretRing()
         dial = guarded_dial(allow_loopback=is_loopback(settings.bind))
         self.telling = CallTelling(
-            settings.node_name, own_version(), lambda: self.follower.registry, self.reporter.post, dial
+            settings.node_name, own_version(), lambda: self.follower.registry, self.reporter.post, dial, self.secrets
         )
         self.keys = KeyFetching(
             fetching(guarded_dial(allow_loopback=is_loopback(settings.bind))),
@@ -181,7 +182,6 @@ class Supervisor:
             time.time,
             random,
         )
-        self.secrets = SecretRing()
         self.kept = KeptFrames(settings.data_dir / "gateway", lambda: [*self.secrets.frames(), *self.keys.frames()])
         self.certificates = CertificateSources(
             settings.certificates_folder,

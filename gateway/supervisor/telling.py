@@ -6,7 +6,7 @@ What cannot be told now waits, so much of it; the rest is dropped and counted. N
 import asyncio
 import logging
 import secrets
-import ssl
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
@@ -16,14 +16,17 @@ import msgspec
 from gateway.channel import Told
 from gateway.compiler.diff import DocumentKey, read_changes
 from gateway.feed.registry_link import RegistryUrl
+from gateway.secret_ring import SecretRing
 from gateway.telemetry import otlp
+from gateway.telemetry.collector_credentials import collector_credentials
 from gateway.telemetry.prometheus import Exemplar, bound_of
 from meshway import call_lines
 from meshway.call_lines import CallLine, CallsTold
 from meshway.model.document import MESH_NAMESPACE
-from meshway.model.telemetry import Otlp, Telemetry
-from meshway.outbound.connection import Dial, PlainError
-from meshway.outbound.fetch import post
+from meshway.model.otlp import Otlp
+from meshway.model.telemetry import Telemetry
+from meshway.outbound.collector import Collector
+from meshway.outbound.connection import Dial
 from meshway.snapshot import Change
 from meshway.spans import PATH, Span, SpansTold
 
@@ -35,11 +38,8 @@ SPANS_A_MESSAGE: Final = 100
 MOST_BODY: Final = 800 << 10
 _LINE_BYTES: Final = 700  # of a line's other fields
 MOST_EXEMPLARS: Final = 2_000
-MAX_ANSWER: Final = 64 << 10
 # What says that a message will never be taken; everything else may be otherwise later.
 _REFUSED: Final = frozenset({400, 413, 422})
-# OTLP 1.x, "Failures": these may be sent again.
-_AGAIN: Final = frozenset({429, 502, 503, 504})
 
 Post = Callable[[RegistryUrl, str, bytes], Awaitable[int]]
 
@@ -49,23 +49,29 @@ _log = logging.getLogger("meshway.gateway.telling")
 class CallTelling:
     """registry: who is followed now. post: to it, with the answer's status, 0: none. dial: to collectors.
 
-    dropped_lines, dropped_spans: told to nobody. exemplars: of the last traced calls, for the duration's histogram.
+    dropped_lines, dropped_spans: told to nobody. ring: what collectors want to see.
+    exemplars: of the last traced calls, for the duration's histogram.
     """
 
     def __init__(
-        self, node: str, version: str, registry: Callable[[], RegistryUrl | None], post_: Post, dial: Dial
+        self,
+        node: str,
+        version: str,
+        registry: Callable[[], RegistryUrl | None],
+        post: Post,
+        dial: Dial,
+        ring: SecretRing,
     ) -> None:
         self._node, self._version = node, version
-        self._registry, self._post, self._dial = registry, post_, dial
+        self._registry, self._post, self._ring = registry, post, ring
+        self._told = Collector("spans", dial, _log)
         self._boot, self._sequence = secrets.token_hex(8), 0
-        self._tls: ssl.SSLContext | None = None
         self._collectors: dict[DocumentKey, Otlp] = {}
         self._lines: deque[CallLine] = deque()
         self._spans: deque[Span] = deque()
         self._open_lines: tuple[bytes, int] | None = None  # is being told, or was not taken
         self._open_spans: list[Span] = []
         self._spans_sequence = 0
-        self._has_failed = False
         self.dropped_lines = self.dropped_spans = self.sent_spans = 0
         self.exemplars: dict[tuple[tuple[tuple[str, str], ...], str], Exemplar] = {}
 
@@ -177,33 +183,9 @@ class CallTelling:
 
     async def _tell_collector(self, collector: Otlp, spans: list[Span]) -> tuple[bool, bool]:
         """As `_tell_registry`."""
-        if self._tls is None and collector.endpoint.startswith("https:"):
-            self._tls = ssl.create_default_context()
         body = await asyncio.to_thread(otlp.export_request, spans, self._node, self._version)
-        try:
-            status, _ = await post(
-                collector.endpoint,
-                body,
-                otlp.CONTENT_TYPE,
-                self._dial,
-                self._tls,
-                limit=MAX_ANSWER,
-                timeout_s=float(collector.timeout),
-            )
-        except PlainError as error:
-            self._say(f"{collector.endpoint} does not take spans: {error}")
-            return False, False
-        if 200 <= status < 300:
-            self._has_failed = False
-            return True, True
-        self._say(f"{collector.endpoint} answers {status} to spans")
-        return status not in _AGAIN, False
-
-    def _say(self, what: str) -> None:
-        """Once, until it works again."""
-        if not self._has_failed:
-            self._has_failed = True
-            _log.error("%s", what)
+        credentials = collector_credentials(collector, self._ring, MESH_NAMESPACE, time.time())
+        return await self._told.send(collector.endpoint, body, credentials, float(collector.timeout))
 
     def _exemplify(self, span: Span) -> None:
         about = span.attributes

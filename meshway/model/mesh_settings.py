@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from meshway.model.document import Part, Spec
-from meshway.units import Duration
+from meshway.model.otlp import Otlp
+from meshway.units import Duration, Size
 
 NAME: Final = "mesh"
 
@@ -33,24 +34,28 @@ class Egress(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
 
 class Retention(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """audit: how long rows of the audit log are kept. points_10s, points_1m, points_1h: how long numbers of calls are,
-    by what each is of."""
+    by what each is of. logs: how long lines of services' logs are, logs_max: bytes of them, above which the oldest go
+    first. spans: how many are."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset(
-        {"changes", "changes_min", "logs", "logs_max", "spans", "history"}
-    )
+    unsupported: ClassVar[frozenset[str]] = frozenset({"changes", "changes_min", "history"})
 
     audit: Duration = msgspec.field(default_factory=lambda: Duration(9600 * 3600.0))
     points_10s: Duration = msgspec.field(default_factory=lambda: Duration(3_600.0))
     points_1m: Duration = msgspec.field(default_factory=lambda: Duration(48 * 3_600.0))
     points_1h: Duration = msgspec.field(default_factory=lambda: Duration(2_160 * 3_600.0))
+    logs: Duration = msgspec.field(default_factory=lambda: Duration(24 * 3_600.0))
+    logs_max: Size = msgspec.field(default_factory=lambda: Size(200 << 20))
+    spans: Annotated[int, Meta(ge=100, le=1_000_000)] = 10_000
 
 
 class MeshTelemetry(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """report_every: how often gateways report what they counted of their calls."""
+    """report_every: how often gateways report what they counted of their calls. forward_logs: of services, to a
+    collector, too."""
 
     unsupported: ClassVar[frozenset[str]] = frozenset({"metrics", "access_log", "traces", "max_series"})
 
     report_every: Duration = msgspec.field(default_factory=lambda: Duration(2.0))
+    forward_logs: Otlp | None = None
 
 
 class MeshSettings(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -92,6 +92,8 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         bounded("points_1m", low=3_600.0, high=30 * 86_400.0, zero=False),
         bounded("points_1h", low=86_400.0, high=2 * 366 * 86_400.0, zero=False),
         BlockRule(("points_10s", "points_1m", "points_1h"), _points),
+        bounded("logs", low=60.0, high=366 * 86_400.0, zero=False),
+        bounded("logs_max", low=8 << 20, high=1 << 40, zero=False),
     ),
     mesh_settings.MeshTelemetry: (bounded("report_every", low=1.0, high=30.0, zero=False),),
     mesh_settings.Egress: (networks("allow_cidrs"),),

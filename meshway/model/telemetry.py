@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from meshway.model.access_log import Percent
 from meshway.model.document import Part, Spec, Target
+from meshway.model.otlp import Otlp
 from meshway.units import Duration
 
 
@@ -30,18 +31,6 @@ class Traces(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     tail: TraceTail = msgspec.field(default_factory=TraceTail)
     trust_incoming: Literal["mesh", "all", "none"] = "mesh"
     attributes: dict[str, str] = {}
-
-
-class Otlp(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """endpoint: of a collector, OTLP over HTTP (protobuf), with the path (`/v1/traces`). batch: spans of one request.
-    queue: spans that wait; further ones are dropped and counted."""
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"headers", "ca"})
-
-    endpoint: Annotated[str, Meta(max_length=1024)]
-    timeout: Duration = msgspec.field(default_factory=lambda: Duration(10.0))
-    batch: Annotated[int, Meta(ge=1, le=10_000)] = 512
-    queue: Annotated[int, Meta(ge=1, le=100_000)] = 2048
 
 
 class Telemetry(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

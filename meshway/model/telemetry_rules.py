@@ -14,10 +14,11 @@ from meshway.model.match import Match
 from meshway.model.match_rules import MATCH_RULES
 from meshway.model.names import TOKEN
 from meshway.model.nearest import did_you_mean
+from meshway.model.otlp import Otlp
 from meshway.model.policy_rules import PORTLESS_TARGETS
 from meshway.model.regex import regex_fault
 from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path, one_of, unique
-from meshway.model.telemetry import Otlp, Telemetry, Traces, TraceTail
+from meshway.model.telemetry import Telemetry, Traces, TraceTail
 from meshway.secrecy import is_secret_name
 
 FLAGS: Final = (

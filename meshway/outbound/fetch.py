@@ -39,10 +39,18 @@ async def post_json(
 
 
 async def post(
-    url: str, body: bytes, content_type: bytes, dial: Dial, tls: ssl.SSLContext | None, *, limit: int, timeout_s: float
+    url: str,
+    body: bytes,
+    content_type: bytes,
+    dial: Dial,
+    tls: ssl.SSLContext | None,
+    *,
+    limit: int,
+    timeout_s: float,
+    fields: bytes = b"",
 ) -> tuple[int, bytes]:
-    """Status and body, whatever the status. tls: for https. Raises PlainError."""
-    fields = b"Content-Type: %b\r\n" % content_type
+    """Status and body, whatever the status. tls: for https. fields: as post_form. Raises PlainError."""
+    fields += b"Content-Type: %b\r\n" % content_type
     return await _ask(url, b"POST", fields, body, dial, tls, limit=limit, timeout_s=timeout_s)
 
 

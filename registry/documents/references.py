@@ -21,7 +21,9 @@ from meshway.model.listener import (
     face_of,
     has_tls,
 )
+from meshway.model.mesh_settings import MeshSettings
 from meshway.model.nearest import did_you_mean
+from meshway.model.otlp import Otlp
 from meshway.model.rate_limit import RateLimit
 from meshway.model.receiver import Receiver
 from meshway.model.route import Route, Rule
@@ -74,7 +76,12 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
         case TrafficPolicy() if spec.tls is not None:
             plain = msgspec.structs.replace(spec, tls=None)
             return (*references(plain, namespace), *_of_upstream_tls(spec.tls, namespace))
-        case AccessLog() | Telemetry():
+        case MeshSettings():
+            forward = None if spec.telemetry is None else spec.telemetry.forward_logs
+            return tuple(_of_otlp(forward, namespace, "spec.telemetry.forward_logs"))
+        case Telemetry():
+            return (*_of_targets(spec.targets, namespace), *_of_otlp(spec.otlp, namespace, "spec.otlp"))
+        case AccessLog():
             return tuple(_of_targets(spec.targets, namespace))
         case TrafficPolicy() | RateLimit():
             return (*_of_targets(spec.targets, namespace), *_of_substitutes(spec, namespace))
@@ -253,6 +260,13 @@ def _of_receiver(spec: Receiver, namespace: str) -> Iterator[Reference]:
         written = None if target is None else getattr(target, name)
         if written is not None:
             yield _of_secret(f"spec.{field}", namespace, secret_ref(written), "opaque")
+
+
+def _of_otlp(otlp: Otlp | None, namespace: str, path: str) -> Iterator[Reference]:
+    for field, kind in (("headers", "opaque"), ("ca", "ca_bundle")):
+        written = None if otlp is None else getattr(otlp, field)
+        if written is not None:
+            yield _of_secret(f"{path}.{field}", namespace, secret_ref(written), kind)
 
 
 def _of_methods(spec: Authentication, namespace: str) -> Iterator[Reference]:

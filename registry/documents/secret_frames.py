@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from meshway.model.certificate import Certificate, issued_name
+from meshway.model.mesh_settings import MeshSettings
 from meshway.model.receiver import Receiver
 from meshway.model.secret import Secret
 from meshway.sealing import SealBroken
@@ -67,7 +68,7 @@ class SecretFrames:
 
     def _used(self) -> Iterator[DocumentRow]:
         for kind, of_kind in self._view.documents.items():
-            if kind == Receiver.__name__:
+            if kind in (Receiver.__name__, MeshSettings.__name__):
                 continue  # the registry alone sends to these
             for row in of_kind.values():
                 for reference in row.references:

@@ -34,8 +34,9 @@ class Insight:
         view: View,
         wall: Callable[[], float],
         kept_s: Callable[[], dict[int, float]],
+        most_spans: Callable[[], int],
     ) -> None:
-        """kept_s: how long points are kept, by their step."""
+        """kept_s: how long points are kept, by their step. most_spans: how many spans are."""
 
         def version_of(key: tuple[str, str, str]) -> str:
             row = view.instance(key)
@@ -45,7 +46,7 @@ class Insight:
         self.rolling = Rolling(numbers, lambda: store.lead(_LEAD), wall, kept_s=kept_s)
         self.reading = Reading(numbers, wall, kept_s=kept_s)
         self.requests = requests
-        self.spans = SpanLog()
+        self.spans = SpanLog(most_spans)
 
 
 @asynccontextmanager

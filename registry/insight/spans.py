@@ -14,18 +14,22 @@ from meshway.spans import Span
 from registry.insight.requests import Heard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meshway.spans import SpansTold
 
 MOST_KEPT: Final = 10_000
-MOST_BYTES: Final = 32 << 20
+BYTES_EACH: Final = 3_355  # on the average, of those that may be kept
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Span).decode
 
 
 class SpanLog:
-    def __init__(self, most: int = MOST_KEPT, most_bytes: int = MOST_BYTES) -> None:
+    """most: spans, as it is set now."""
+
+    def __init__(self, most: Callable[[], int] = lambda: MOST_KEPT, bytes_each: int = BYTES_EACH) -> None:
         self._most = most
-        self._most_bytes = most_bytes
+        self._bytes_each = bytes_each
         self._bytes = 0
         self._heard = Heard()
         self._order: deque[str] = deque()
@@ -39,7 +43,8 @@ class SpanLog:
             self._order.append(span.trace_id)
             self._by_trace.setdefault(span.trace_id, deque()).append(kept)
             self._bytes += len(kept)
-        while len(self._order) > self._most or self._bytes > self._most_bytes:
+        most = self._most()
+        while len(self._order) > most or self._bytes > most * self._bytes_each:
             oldest = self._order.popleft()
             spans = self._by_trace[oldest]
             self._bytes -= len(spans.popleft())

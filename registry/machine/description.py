@@ -6,14 +6,16 @@ from typing import Any, Final
 
 import msgspec
 
-from meshway import call_lines, spans, telemetry
+from meshway import call_lines, log_lines, spans, telemetry
 from meshway.assignments.messages import Asks, Grants
 from meshway.model.document import LABEL_PATTERN
 from meshway.model.registration import MAX_BATCH, InstancePatch, Registration
+from meshway.otlp.log_records import CONTENT_TYPE, SEVERITIES
 from registry.catalog.catalog import InstancePage, Listed
 from registry.catalog.registering import Registered
 from registry.gateways import Report
 from registry.leases.writes import Renewal
+from registry.logs.logs import LogPage
 from registry.machine import live, tap
 from registry.machine.discovery import ListedService, ListedServicePage
 from registry.machine.heartbeats import Heartbeats
@@ -23,6 +25,7 @@ from registry.manners.openapi import REF, Operation, Parameter, unit_schema
 _WHOLE: Final = {"type": "integer", "minimum": 0}
 _LABEL: Final = {"type": "string", "pattern": LABEL_PATTERN}
 _STREAM: Final = {"type": "string"}
+_A_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _PLACE: Final = {"namespace": "default", "service": "books", "id": "books-1"}
 
 _SINCE: Final = (
@@ -340,6 +343,7 @@ def _following() -> list[Operation]:
                 ],
             },
         ),
+        *_logs(),
         Operation(
             method="GET",
             path=tap.PATH,
@@ -382,6 +386,75 @@ def _following() -> list[Operation]:
             answers={204: None, 404: {"$ref": "#/components/schemas/Problem"}},
             example={"id": "q-1"},
             example_body={},
+        ),
+    ]
+
+
+def _logs() -> list[Operation]:
+    seconds = {"type": "number", "minimum": 0}
+    return [
+        Operation(
+            method="POST",
+            path=log_lines.PATH,
+            id="shipLogs",
+            by_session=False,
+            tag="logs",
+            right="logs:write",
+            by_rows=True,
+            about="Lines of services' logs by OTLP/HTTP: ExportLogsServiceRequest, protobuf or JSON, plain or by gzip.",
+            detail="service.name, service.namespace and service.instance.id of a resource say whose they are; a "
+            "service that ships its own may leave them out. Refusals of protobuf bear google.rpc.Status.",
+            body={"type": "object"},
+            consumes=("application/json", CONTENT_TYPE),
+            answers={200: {"type": "object"}, 429: _A_PROBLEM, 503: _A_PROBLEM},
+            example_body={
+                "resourceLogs": [
+                    {
+                        "resource": {
+                            "attributes": [
+                                {"key": "service.name", "value": {"stringValue": "books"}},
+                                {"key": "service.namespace", "value": {"stringValue": "default"}},
+                            ]
+                        },
+                        "scopeLogs": [
+                            {
+                                "logRecords": [
+                                    {
+                                        "timeUnixNano": "1764180000000000000",
+                                        "severityText": "INFO",
+                                        "body": {"stringValue": "listening"},
+                                    }
+                                ]
+                            }
+                        ],
+                    }
+                ]
+            },
+        ),
+        Operation(
+            method="GET",
+            path=log_lines.PATH,
+            id="searchLogs",
+            tag="logs",
+            right="logs:read",
+            by_rows=True,
+            about="Lines of services' logs, the youngest first.",
+            detail="`text` looks for words: all must be there; `pay*` by their beginning, quotes as they stand, `-` "
+            "before one leaves out. With `follow` they are told as they come, as server-sent events `lines`.",
+            parameters=(
+                Parameter(name="service", about="`books`, or with its namespace `default/books`."),
+                Parameter(name="namespace", about="Of services."),
+                Parameter(name="instance", about="Its id."),
+                Parameter(name="severity", about="This or worse.", schema={"type": "string", "enum": list(SEVERITIES)}),
+                Parameter(name="text", about="Words."),
+                Parameter(name="trace_id", about="Of the call in which they were written."),
+                Parameter(name="at", about="Before this moment, seconds since 1970; now unless told.", schema=seconds),
+                Parameter(name="window_s", about="So long before it; all that is kept unless told.", schema=seconds),
+                Parameter(name="follow", about="As they come.", schema={"type": "boolean"}),
+                *_PAGE,
+            ),
+            answers={200: LogPage, 503: _A_PROBLEM},
+            example_query={"service": "books", "severity": "warn"},
         ),
     ]
 

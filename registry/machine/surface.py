@@ -8,9 +8,10 @@ import re
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import unquote
 
-from meshway import call_lines, spans, telemetry
+from meshway import call_lines, log_lines, spans, telemetry
 from meshway.http1.field_lines import request_lines
 from meshway.problem import Problem, internal_problem
+from registry.logs.intake import MOST_BODY
 from registry.machine.asgi import AsgiApp, AsgiExchange
 from registry.machine.confirming import NOT_FOUND, OF_THE_PROCESS, ConfirmedAnswer, DoubtedAnswer
 from registry.machine.request import Reply, Request, Stream, answer_when, problem_reply
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 BODY_LIMIT: Final = 1 << 20
 APPLY_LIMIT: Final = 16 << 20
+_LIMITS: Final = {"/v1/apply": APPLY_LIMIT, log_lines.PATH: MOST_BODY}
 MAX_WAIT_S: Final = 30.0
 _PREFER_WAIT: Final = re.compile(r"(?:\A|[,;\s])wait\s*=\s*\"?(\d{1,6})")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -51,6 +53,7 @@ OPEN_COMPAT: Final = frozenset(
 
 _REPEATED: Final = (
     "/v1/heartbeats", "/v1/reports", "/v1/assignments", "/v1/answers/", telemetry.PATH, call_lines.PATH, spans.PATH,
+    log_lines.PATH,
 )  # fmt: skip
 
 log = logging.getLogger("meshway.registry")
@@ -142,7 +145,7 @@ class Surface:
 
     def body_limit(self, head: RequestHead) -> int:
         """Bytes. Asked of admitted heads only."""
-        return APPLY_LIMIT if self._place(head.target)[0] == "/v1/apply" else BODY_LIMIT
+        return _LIMITS.get(self._place(head.target)[0], BODY_LIMIT)
 
     def is_of_the_process(self, head: RequestHead) -> bool:
         """Whether it is answered in a crowd, too. Asked of admitted heads only."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from meshway import call_lines, spans, telemetry
+from meshway import call_lines, log_lines, spans, telemetry
 from registry.machine import tap
 from registry.machine.assignments import Assignments
 from registry.machine.calls import Calls
@@ -13,6 +14,7 @@ from registry.machine.feed import FeedRoute
 from registry.machine.heartbeats import HeartbeatRoutes
 from registry.machine.live import PATH as LIVE
 from registry.machine.live import LiveRoute
+from registry.machine.logs import LogRoutes
 from registry.machine.registrations import Registrations
 from registry.machine.reports import Reports
 from registry.machine.rounds import Rounds
@@ -41,6 +43,7 @@ def machine_routes(
     heartbeats = HeartbeatRoutes(core.catalog, head)
     discovery = Discovery(core.catalog, core.documents, core.view)
     calls = Calls(core.insight.requests, core.insight.spans)
+    logs = LogRoutes(core.logs, time.time, caps.watchers)
     reports = Reports(gateways, core.leases, core.questions)
     rounds = Rounds()  # of all who follow, so that together they hold the loop up for one turn
     return Routes(
@@ -64,6 +67,8 @@ def machine_routes(
                 ("POST", telemetry.PATH, Telemetry(core.insight.ingest).post),
                 ("POST", call_lines.PATH, calls.post_calls),
                 ("POST", spans.PATH, calls.post_spans),
+                ("POST", log_lines.PATH, logs.post),
+                ("GET", log_lines.PATH, logs.get),
                 ("GET", tap.PATH, tap.TapRoute(core.questions, gateways.live_count, caps.watchers).get),
                 ("POST", "/v1/answers/{id}", reports.answer),
                 ("POST", "/v1/assignments", Assignments(core.books, gateways).post),

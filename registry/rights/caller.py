@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _NONE: Final[frozenset[Right]] = frozenset()
 # What a service may of its own.
-_OF_A_SERVICE: Final[frozenset[Right]] = frozenset({"instances:read", "instances:drain", "instances:write"})
+_OF_A_SERVICE: Final[frozenset[Right]] = frozenset(
+    {"instances:read", "instances:drain", "instances:write", "logs:write"}
+)
 _MEND: Final = (
     "people: meshway login NAME; programs send Authorization: Bearer mwt_…, which meshway token create makes,"
     " and commands read from MESHWAY_TOKEN_FILE"
@@ -89,6 +91,10 @@ class Caller:
         return self.may("instances:write", namespace) or (
             bool(self.service) and self.service == f"{namespace}/{service}"
         )
+
+    def may_log(self, namespace: str, service: str) -> bool:
+        """Whether lines of the service's log are its to ship."""
+        return self.may("logs:write", namespace) or (bool(self.service) and self.service == f"{namespace}/{service}")
 
     def may_see(self, namespace: str, service: str) -> bool:
         """Whether instances of the service are shown to it: its own always are."""

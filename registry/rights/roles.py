@@ -12,6 +12,7 @@ Right = Literal[
     "documents:read",
     "gateways:read",
     "metrics:read",
+    "logs:read",
     "insight:read",
     "calls:explain",
     "identity:read",
@@ -19,6 +20,7 @@ Right = Literal[
     "breakers:reset",
     "instances:write",
     "documents:write",
+    "logs:write",
     "tokens:read",
     "tokens:write",
     "bindings:read",
@@ -48,12 +50,13 @@ _VIEWER: Final[frozenset[Right]] = frozenset(
         "insight:read",
         "gateways:read",
         "metrics:read",
+        "logs:read",
         "calls:explain",
         "identity:read",
     }
 )
 _OPERATOR: Final[frozenset[Right]] = _VIEWER | {"instances:drain", "breakers:reset"}
-_EDITOR: Final[frozenset[Right]] = _OPERATOR | {"instances:write", "documents:write"}
+_EDITOR: Final[frozenset[Right]] = _OPERATOR | {"instances:write", "documents:write", "logs:write"}
 _NAMESPACE_ADMIN: Final[frozenset[Right]] = _EDITOR | {
     "tokens:read",
     "tokens:write",

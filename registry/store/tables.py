@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 METADATA: Final = MetaData()
 
@@ -354,6 +355,40 @@ NOTIFICATION_OUTCOMES: Final = Table(
 
 NOTIFICATION_TABLES: Final = (NOTIFICATION_INBOX, NOTIFICATION_GROUPS, NOTIFICATION_OUTCOMES)
 
+# Lines of services' logs, in the shared database; beside the embedded store they are in files of their own
+# (registry/store/log_segments.py). A batch is what one registry wrote at once. at: microseconds since 1970.
+LOG_BATCHES: Final = Table(
+    "log_batches",
+    METADATA,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("lines", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+)
+
+# words: of the line, for searches. value: registry/logs/lines.py.
+LOG_LINES: Final = Table(
+    "log_lines",
+    METADATA,
+    Column("id", BigInteger, primary_key=True),
+    Column("batch", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("namespace", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("trace_id", Text, nullable=False),
+    Column("words", TSVECTOR().with_variant(Text, "sqlite"), nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Index("log_lines_by_batch", "batch"),
+    Index("log_lines_by_time", "at", "id"),
+    Index("log_lines_by_service", "namespace", "service", "at", "id"),
+    Index("log_lines_by_trace", "trace_id"),
+    Index("log_lines_by_words", "words", postgresql_using="gin"),
+)
+
+LOG_TABLES: Final = (LOG_BATCHES, LOG_LINES)
+
 # What a restore replaces. Who may sign in stays as it is in a store where there is somebody: whoever may today must
 # not be somebody else tomorrow because of an older copy; and tokens of some minutes are in no backup. What was done
 # stays done, what was counted stays counted, and what fires fires on.
@@ -363,6 +398,6 @@ OF_REVISIONS: Final = tuple(
     if table
     not in (
         *(ENROLMENTS, TOKENS, PEOPLE, AUDIT, AUDIT_HEAD),
-        *(*INSIGHT_TABLES, *ALERT_TABLES, *NOTIFICATION_TABLES),
+        *(*INSIGHT_TABLES, *ALERT_TABLES, *NOTIFICATION_TABLES, *LOG_TABLES),
     )
 )

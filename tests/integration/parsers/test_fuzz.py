@@ -37,16 +37,22 @@ from meshway.http1.query import first_value, first_values
 from meshway.identity import IdentityFault, parse_spiffe_id
 from meshway.jwt import TokenFault, TokenRules, issuer_of, verify
 from meshway.jwt_keys import KeyFault, KeySet, read_keys
+from meshway.log_lines import LogLine
 from meshway.model.decode import decode_document
 from meshway.model.header_values import parse_value
 from meshway.model.instance import Instance
 from meshway.model.path_rewrite import parse_rewrite, parse_substitution
 from meshway.model.path_template import parse_template
 from meshway.model.regex import compile_regex
+from meshway.otlp.log_reading import LogsFault, read_json, read_protobuf
+from meshway.otlp.log_records import LogRecord, LogsOfResource, LogsOfScope
+from meshway.otlp.log_writing import export_logs
 from meshway.problem import Problem
 from meshway.snapshot import Change, Delta, FrameError, FrameReader, Hello, Snapshot, Tick, encode_frame
 from meshway.units import parse_duration, parse_rate, parse_size
 from registry.dns.message import NOERROR, PLAIN_LIMIT, answer, read_query, record, record_set, refuse
+from registry.logs.lines import MOST_VALUE, judge
+from registry.logs.words import words_of
 from tests.parts.authority import Authority
 from tests.parts.dns_queries import question
 from tests.parts.fuzzing import fuzz
@@ -396,9 +402,35 @@ def instances() -> Target:
     ], parse
 
 
+def logs() -> Target:
+    record = LogRecord(5, {"a": [1, -2.5, None, True]}, 9, "INFO", {"b": "c", "d": 7}, "ab" * 16, "cd" * 8, 6)
+    resource = LogsOfResource({"service.name": "books", "x": {"y": "z"}}, [LogsOfScope("s", [record, record])])
+
+    def parse(data: bytes) -> None:
+        for read in (read_protobuf, read_json):
+            with suppress(LogsFault):
+                resources = read(data)
+                found = judge(resources, None, lambda namespace, service: True, 1)
+                for row in found.rows:
+                    msgspec.json.decode(row.value, type=LogLine)
+                    assert len(row.value) <= MOST_VALUE
+                    assert words_of(row.words) == row.words.split()
+                assert read_protobuf(export_logs(resources)) is not None
+
+    return [
+        export_logs([resource]),
+        b'{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"books"}}]},'
+        b'"scopeLogs":[{"scope":{"name":"s"},"logRecords":[{"timeUnixNano":"5","severityNumber":9,"traceId":"'
+        + b"ab"
+        * 16
+        + b'","body":{"kvlistValue":{"values":[{"key":"a","value":{"arrayValue":{"values":[{"intValue":"1"},'
+        b'{"doubleValue":2.5},{"boolValue":true},{"bytesValue":"AA=="}]}}}]}},"attributes":[]}]}]}]}',
+    ], parse
+
+
 TARGETS: Final = (
     heads, answers, chunks, paths, path_readings, forwarded, traces, dns, frames, texts, expressions, documents, tokens,
-    key_sets, certificates, signatures, requested, instances,
+    key_sets, certificates, signatures, requested, instances, logs,
 )  # fmt: skip
 
 

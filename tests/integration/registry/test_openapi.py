@@ -58,7 +58,7 @@ async def test_every_route_is_described_and_every_description_is_a_route(registr
     application: Any = registry.surface.application
     api = set(_api_routes(application.routes))
     consul = {(method, path) for method, path, _ in consul_rows(registry.core, guards)}
-    assert len(machine) == 21
+    assert len(machine) == 23
     assert len(consul) == 30
     assert len(api) >= 15
     assert machine | api | consul == described | {("GET", "/openapi.json")}

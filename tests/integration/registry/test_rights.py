@@ -43,6 +43,10 @@ MAY = {
     "getRequest": READERS + "V",
     "getTrace": READERS + "V",
     "tapRequests": READERS + "V",
+    "listConsumerUses": READERS + "V",
+    "getConsumerDays": READERS + "V",
+    "shipLogs": EDITORS + "w",
+    "searchLogs": READERS + "V",
     "assign": "ag",
     "answerQuestion": "ag",
     "putDocument": EDITORS,
@@ -122,7 +126,7 @@ CONSUL_READS = READERS + "V"
 # By cookie the sessions S, an admin's, and E, an editor's in `shop`, may what a and e may; but of what programs say to
 # each other nothing.
 SESSIONS = {"S": "a", "E": "e"}
-OF_PROGRAMS = {"registerInstances", "renewLeases", "renewInstance"}
+OF_PROGRAMS = {"shipLogs", "registerInstances", "renewLeases", "renewInstance"}
 STREAMS = ("/v1/watch", "/v1/live", "/v1/feed", "/v1/tap")
 
 
@@ -241,6 +245,7 @@ def example(path: str, row: dict[str, Any]) -> tuple[str, Any]:
         query["ns"] = "shop"
     body = row.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
     text = json.dumps(body).replace('"namespace": "default"', '"namespace": "shop"')
+    text = text.replace('"stringValue": "default"', '"stringValue": "shop"')
     body = json.loads(text.replace('"metadata": {"name"', '"metadata": {"namespace": "shop", "name"'))
     return (f"{path}?{urlencode(query)}" if query else path), body
 

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.channel import Told
 from gateway.feed.registry_link import RegistryUrl
+from gateway.secret_ring import SecretRing
 from gateway.supervisor.telling import MOST_LINES, MOST_SPANS, CallTelling
 from gateway.telemetry.prometheus import bound_of
 from meshway.outbound.connection import PlainError
@@ -33,7 +34,7 @@ async def nowhere(host: str, port: int, timeout_s: float) -> tuple[asyncio.Strea
 
 
 def telling(registry: Registry) -> CallTelling:
-    return CallTelling("gw-1", "1.0", lambda: URL, registry.post, nowhere)
+    return CallTelling("gw-1", "1.0", lambda: URL, registry.post, nowhere, SecretRing())
 
 
 def span(number: int = 1, **attributes: Any) -> Span:

@@ -36,7 +36,7 @@ def matching(**match: Any) -> dict[str, Any]:
         ("AccessLog", {"targets": [{"service": "a", "port": "http"}]}, "spec.targets[0].port", "unsupported"),
         ("Telemetry", {"otlp": {"endpoint": "collector"}}, "spec.otlp.endpoint", "out_of_bounds"),
         ("Telemetry", {"otlp": {"endpoint": "http://user:pw@a/"}}, "spec.otlp.endpoint", "out_of_bounds"),
-        ("Telemetry", {"otlp": {"endpoint": "http://a/", "headers": "s"}}, "spec.otlp.headers", "unsupported"),
+        ("Telemetry", {"otlp": {"endpoint": "http://a/", "headers": "A b"}}, "spec.otlp.headers", "bad_name"),
         ("Telemetry", {"traces": {"attributes": {"a b": "1"}}}, 'spec.traces.attributes["a b"]', "bad_name"),
         ("Telemetry", {"traces": {"trust_incoming": "edge"}}, "spec.traces.trust_incoming", "out_of_bounds"),
     ],

@@ -22,14 +22,14 @@ def test_a_trace_has_its_spans_in_the_order_in_which_they_began() -> None:
 
 
 def test_the_oldest_go_first() -> None:
-    log = SpanLog(most=2)
+    log = SpanLog(lambda: 2)
     log.add(told(1, span("a", 1), span("b", 2), span("a", 3)))
     assert [one.span_id[-1] for one in log.trace("a" * 32)] == ["3"]
     assert [one.span_id[-1] for one in log.trace("b" * 32)] == ["2"]
 
 
 def test_they_take_no_more_room_than_they_may() -> None:
-    log = SpanLog(most_bytes=10_000)
+    log = SpanLog(lambda: 2, bytes_each=5_000)
     for number in range(1, 10):
         log.add(told(number, msgspec.structs.replace(span("a", number), attributes={"url.path": "x" * 4_000})))
     assert [one.span_id[-1] for one in log.trace("a" * 32)] == ["9", "8"]

@@ -1,0 +1,1 @@
+"""OpenTelemetry's protocol, as far as the mesh speaks it: values, and logs; pure."""

@@ -1,0 +1,1 @@
+"""Logs of services: taken by OTLP, kept for a day, searched, followed, and sent on to a collector."""
