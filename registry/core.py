@@ -60,6 +60,7 @@ from registry.people.session_callers import SessionCallers
 from registry.people.sessions import Sessions
 from registry.people.throttle import Throttle
 from registry.people.users import Users
+from registry.proposals.proposals import Proposals
 from registry.questions import Questions
 from registry.revisions.acts import Actor, Noted
 from registry.revisions.following import Following
@@ -106,6 +107,7 @@ class Core:
     view: View
     catalog: Catalog
     documents: Documents
+    proposals: Proposals
     leases: Leases
     feed: Feed
     revisions: Revisions
@@ -299,6 +301,7 @@ async def _assemble(
     )
     session_callers = SessionCallers(lambda: view.people, wall)
     sessions = Sessions(view, revisions, session_callers, wall)
+    documents = Documents(view, revisions, store, sealing)
     federation = None
     if settings.oidc_file is not None:
         federation = Federation(settings.oidc_file, allow_loopback=settings.is_on_loopback, clock=clock, wall=wall)
@@ -311,7 +314,8 @@ async def _assemble(
         settings=settings,
         view=view,
         catalog=Catalog(view, revisions, leases),
-        documents=Documents(view, revisions, store, sealing),
+        documents=documents,
+        proposals=Proposals(view, documents, revisions, store, wall),
         leases=leases,
         feed=feed,
         revisions=revisions,

@@ -141,8 +141,9 @@ def delete(
 ) -> None:
     """Delete documents, as one revision."""
     from meshway.cli.changes import document_name, warning_lines
-    from meshway.cli.registry_client import RegistryClient
+    from meshway.cli.registry_client import RegistryClient, problem_error
     from meshway.cli.written_files import read_files
+    from meshway.client.errors import awaiting_approval
 
     if bool(file) == bool(what):
         raise CliError(USAGE, "delete needs KIND/NAME or -f, one of them", mend="meshway delete route/cart")
@@ -159,6 +160,8 @@ def delete(
     client = RegistryClient(session)
     body = {"documents": [], "delete": keys}
     answer = client.ask("POST", "/v1/apply", params={"namespace": namespace}, body=body)
+    if (awaiting := awaiting_approval(answer)) is not None:
+        raise problem_error(awaiting, answer)
     rows = answer.json()["documents"]
     if session.output in ("json", "jsonl"):
         session.put(answer.text.rstrip("\n"))
@@ -193,7 +196,7 @@ def post_documents(
     from meshway.cli.stale import conditions, stale_error
     from meshway.cli.waiting import preference
     from meshway.cli.written_files import invalid_files, place_errors
-    from meshway.client.errors import problem_of
+    from meshway.client.errors import awaiting_approval, problem_of
 
     params = {"namespace": session.own_namespace} | ({"dry_run": "true"} if dry_run else {})
     sent = [document.sent for document in documents]
@@ -211,6 +214,8 @@ def post_documents(
         if problem.status == 412:
             raise stale_error(documents, problem)
         raise problem_error(problem, response)
+    if (awaiting := awaiting_approval(response)) is not None:
+        raise problem_error(awaiting, response)
     applied: dict[str, Any] = msgspec.json.decode(response.content)
     return applied
 

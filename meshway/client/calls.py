@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 import httpx
 import msgspec
 
+from meshway.client.errors import Conflict, awaiting_approval
 from meshway.client.registration import Registration
 from meshway.model.instance import Instance
 
@@ -139,9 +140,15 @@ def apply(paths: Sequence[Path], *, dry_run: bool, namespace: str) -> Call[Appli
         params=params,
         content="\n---\n".join(texts).encode(),
         headers={"content-type": "application/yaml"},
-        decode=_as(Applied),
+        decode=_applied,
         timeout_s=30.0,
     )
+
+
+def _applied(response: httpx.Response) -> Applied:
+    if (problem := awaiting_approval(response)) is not None:
+        raise Conflict(problem)
+    return _as(Applied)(response)
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

@@ -55,6 +55,20 @@ def error_for(response: httpx.Response) -> MeshwayError:
             return MeshwayError(problem)
 
 
+def awaiting_approval(response: httpx.Response) -> Problem | None:
+    """Of an apply that others must agree to first (202): it is a change in review, and nothing is published."""
+    if response.status_code != 202:
+        return None
+    change = response.json()
+    return Problem(
+        409,
+        "needs_approval",
+        "Others must agree",
+        detail=f"not published: it is change {change['id']}, which needs {change['approvals_needed']} to approve",
+        mend=f"people approve it in the console, /changes/d{change['id']}; then it is published there",
+    )
+
+
 def unreachable(registry: str, error: Exception) -> Unreachable:
     """For a connection that failed or an answer that did not come."""
     why = "in time" if isinstance(error, httpx.TimeoutException) else f"({error or type(error).__name__})"

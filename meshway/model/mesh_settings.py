@@ -13,6 +13,7 @@ NAME: Final = "mesh"
 
 CrossNamespace = Literal["deny", "allow"]
 Mtls = Literal["permissive", "strict"]
+Approvals = Annotated[int, Meta(ge=0, le=5)]
 
 
 class Identity(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -62,10 +63,11 @@ class MeshSettings(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """cross_namespace: whether Routes may send to services of other namespaces that no AccessPolicy lets them call.
     mtls: `strict`: services are called on the mesh by certificates of the mesh alone, and their instances by TLS with
     such. identity: of workload certificates. egress: of calls to hosts outside. retention: how long the
-    registry keeps what happened. telemetry: what gateways tell of calls."""
+    registry keeps what happened. telemetry: what gateways tell of calls. approvals: people besides the author who must
+    agree before a document changes."""
 
     plural: ClassVar[str] = "mesh-settings"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"trust_domain", "leases", "approvals"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"trust_domain", "leases"})
 
     cross_namespace: CrossNamespace | None = None
     mtls: Mtls | None = None
@@ -73,3 +75,4 @@ class MeshSettings(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     egress: Egress | None = None
     retention: Retention | None = None
     telemetry: MeshTelemetry | None = None
+    approvals: Approvals = 0

@@ -12,6 +12,7 @@ from registry.api.apply import apply_router
 from registry.api.audit import audit_router
 from registry.api.backup import backup_router
 from registry.api.breakers import breakers_router
+from registry.api.changes import changes_router
 from registry.api.documents import documents_router
 from registry.api.explain import explain_router
 from registry.api.gateways import gateways_router
@@ -67,6 +68,7 @@ def make_api(
 
     for router in (
         apply_router(core, gateways, asking),
+        changes_router(core, gateways, asking),
         explain_router(core),
         breakers_router(core, gateways),
         receivers_router(core),

@@ -11,31 +11,24 @@ from meshway.formats.surroundings import Options
 from meshway.model.secret import Secret
 from meshway.problem import Problem
 from registry.api.answers import answer, caller, caller_of, once
+from registry.api.changes import told, writer_of
+from registry.api.foreseeing import foreseen, rehearsal_span
 from registry.api.insight import sight_of
-from registry.api.rehearse import invalid_span, rehearse, span_of
+from registry.api.rehearse import invalid_span, rehearse
 from registry.api.written import read_apply
-from registry.documents.applying import Applied, Key
-from registry.insight.effect import Effect
+from registry.documents.applying import Key
+from registry.documents.approvals import Agreement
 from registry.manners.query import flag_of, query_of
-from registry.store.interface import StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from meshway.model.document import Spec
     from registry.core import Core
     from registry.gateways import Gateways
     from registry.insight.asking import Asking
-    from registry.insight.sight import Sight
 
 PATH: Final = "/v1/apply"
 _KNOWN: Final = frozenset({"dry_run", "namespace", "rehearse", "allow_partial", "istio_retries"})
-
-
-class Foreseen(Applied, frozen=True, kw_only=True):
-    """What became of an apply. effect: of a dry run, to who may see numbers; not told while they cannot be read."""
-
-    effect: Effect | msgspec.UnsetType = msgspec.UNSET
 
 
 def apply_router(core: Core, gateways: Gateways, asking: Asking) -> APIRouter:
@@ -43,7 +36,8 @@ def apply_router(core: Core, gateways: Gateways, asking: Asking) -> APIRouter:
 
     @router.post(PATH)
     async def apply(request: Request) -> Response:
-        """No revision is taken when nothing changes; dry_run takes none ever.
+        """No revision is taken when nothing changes; dry_run takes none ever. Where others must agree it becomes a
+        change in review: 202.
 
         Documents of Istio, Gateway API and Kubernetes are converted: allow_partial leaves out what cannot be honoured,
         istio_retries repeats every method. rehearse: with dry_run, how long back recorded calls are run through both.
@@ -65,21 +59,27 @@ def apply_router(core: Core, gateways: Gateways, asking: Asking) -> APIRouter:
         if last_s is not None:
             caller_of(request).require_everywhere("calls:explain")
         documents = await core.documents.prepared(written)
-        applied = await core.documents.apply(
-            documents,
-            wanted.envelope.delete,
-            by=caller(request),
-            guards=wanted.envelope.if_match,
-            dry_run=dry_run,
-            once=None if dry_run else once(request, await request.body()),
-        )
+        delete, guards = wanted.envelope.delete, wanted.envelope.if_match
+        try:
+            applied = await core.documents.apply(
+                documents,
+                delete,
+                by=caller(request),
+                guards=guards,
+                dry_run=dry_run,
+                once=None if dry_run else once(request, await request.body()),
+                agreement=Agreement(is_admin=caller_of(request).is_admin),
+            )
+        except Problem as problem:
+            if problem.code != "needs_approval" or any(isinstance(spec, Secret) for _, spec in documents):
+                raise
+            return told(core, await core.proposals.propose(documents, delete, guards, writer_of(core, request)), 202)
         applied = msgspec.structs.replace(applied, warnings=[*wanted.warnings, *applied.warnings])
         if last_s is not None:
-            rehearsal = await rehearse(core, gateways, [one for one, _ in documents], wanted.envelope.delete, last_s)
+            rehearsal = await rehearse(core, gateways, [one for one, _ in documents], delete, last_s)
             applied = msgspec.structs.replace(applied, rehearsal=rehearsal)
         if dry_run and caller_of(request).may_somewhere("insight:read"):
-            specs = {(one.kind, one.metadata.namespace, one.metadata.name): spec for one, spec in documents}
-            applied = await _foreseen(applied, specs, asking, sight_of(request))
+            applied = await foreseen(applied, documents, asking, sight_of(request))
         return answer(applied, revision=applied.revision)
 
     def existing(kind: str, namespace: str, name: str) -> dict[str, Any] | None:
@@ -93,22 +93,8 @@ def apply_router(core: Core, gateways: Gateways, asking: Asking) -> APIRouter:
     return router
 
 
-async def _foreseen(
-    applied: Applied, specs: Mapping[tuple[str, str, str], Spec], asking: Asking, sight: Sight
-) -> Applied:
-    keys = [(one.kind, one.namespace, one.name) for one in applied.documents if one.result != "unchanged"]
-    try:
-        effect = await asking.effect([(key, specs.get(key)) for key in keys], sight)
-    except StoreUnavailable:
-        return applied
-    return Foreseen(**{name: getattr(applied, name) for name in applied.__struct_fields__}, effect=effect)
-
-
 def _last_s(query: Mapping[str, str], *, dry_run: bool) -> float | None:
     """How long back calls are rehearsed, seconds; None: they are not."""
-    written = query.get("rehearse")
-    if written is None:
-        return None
-    if not dry_run:
+    if "rehearse" in query and not dry_run:
         raise invalid_span("query.rehearse", "is for dry_run=true: what is applied needs no rehearsal")
-    return span_of(written, "query.rehearse")
+    return rehearsal_span(query)

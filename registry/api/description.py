@@ -27,6 +27,9 @@ from registry.api import (
     tokens,
     traffic,
 )
+from registry.api.changes import Change
+from registry.api.changes_description import changes_operations
+from registry.api.foreseeing import Foreseen
 from registry.api.identity_description import identity_operations
 from registry.api.insight_description import insight_operations
 from registry.api.people_description import people_operations
@@ -61,6 +64,7 @@ def api_operations() -> list[Operation]:
     return [
         *_documents(),
         *_apply(),
+        *changes_operations(),
         *_explain(),
         *_breakers(),
         *_receivers(),
@@ -180,6 +184,7 @@ def _apply() -> list[Operation]:
             right="documents:read",
             by_rows=True,
             about="Apply many documents as one revision, all or nothing; none when nothing changes.",
+            detail="Where approvals are asked for: 202, and they are a change in review.",
             parameters=(
                 Parameter(name="dry_run", about="Only say what would change.", schema={"type": "boolean"}),
                 Parameter(
@@ -203,7 +208,7 @@ def _apply() -> list[Operation]:
             ),
             body=body,
             consumes=("application/json", "application/yaml"),
-            answers={200: apply.Foreseen, 409: _PROBLEM, 412: _PROBLEM},
+            answers={200: Foreseen, 202: Change, 409: _PROBLEM, 412: _PROBLEM},
             example_body={"documents": [document], "delete": [], "if_match": []},
         )
     ]

@@ -15,6 +15,7 @@ from registry.api.answers import answer, caller, caller_of, nothing, page, shown
 from registry.api.written import read_one
 from registry.certificates.status import Statuses
 from registry.documents.applying import Key
+from registry.documents.approvals import Agreement
 from registry.documents.documents import DocumentPage
 from registry.manners.query import limit_of, query_of, refuse_bad_names, revision_of_tag
 from registry.view.view import EVERY_NAMESPACE
@@ -46,6 +47,7 @@ def documents_router(core: Core, gateways: Gateways) -> APIRouter:
             by=caller(request),
             if_match=_expected(request, Key(kind, namespace, name)),
             create_only=request.headers.get("if-none-match", "").strip() == "*",
+            agreement=Agreement(is_admin=caller_of(request).is_admin),
         )
         body = {"warnings": stored.warnings} if stored.warnings else {}
         return answer(
@@ -68,7 +70,9 @@ def documents_router(core: Core, gateways: Gateways) -> APIRouter:
     async def delete(namespace: str, plural: str, name: str, request: Request) -> Response:
         query_of(request.url.query, frozenset())
         key = Key(kind_of(plural), namespace, name)
-        return nothing(await documents.delete(key, by=caller(request), if_match=_expected(request, key)))
+        agreement = Agreement(is_admin=caller_of(request).is_admin)
+        expected = _expected(request, key)
+        return nothing(await documents.delete(key, by=caller(request), if_match=expected, agreement=agreement))
 
     @router.get(MANY)
     async def many(namespace: str, plural: str, request: Request) -> Response:

@@ -19,6 +19,7 @@ from registry.view.view import EVERY_NAMESPACE
 if TYPE_CHECKING:
     from registry.core import Core
     from registry.documents.documents import RevisionPage
+    from registry.proposals.records import Kept
 
 MANY: Final = "/v1/revisions"
 ONE: Final = "/v1/revisions/{number}"
@@ -39,9 +40,11 @@ def revisions_router(core: Core) -> APIRouter:
         before, limit = number_of(query, "cursor", None, low=1), limit_of(query)
         key = _document(query)
         if key is None:
-            return page(_of_page(await documents.revisions(limit=limit, before=before), request), request)
+            return page(
+                await of_page(_of_page(await documents.revisions(limit=limit, before=before), request)), request
+            )
         caller_of(request).require("documents:read", key.namespace)
-        return page(await documents.revisions_of(key, limit=limit, before=before), request)
+        return page(await of_page(await documents.revisions_of(key, limit=limit, before=before)), request)
 
     @router.get(ONE)
     async def one(number: str, request: Request) -> Response:
@@ -49,7 +52,7 @@ def revisions_router(core: Core) -> APIRouter:
         entry = _readable(await documents.revision(_number(number)), request)
         if not entry.documents:
             raise not_found(f"revision {_number(number)}", "GET /v1/revisions lists those that changed documents")
-        return answer(entry)
+        return answer((await with_messages([entry]))[0])
 
     @router.get(DIFF)
     async def diff(number: str, request: Request) -> Response:
@@ -88,7 +91,22 @@ def revisions_router(core: Core) -> APIRouter:
         )
         return answer(applied, revision=applied.revision)
 
+    async def of_page(found: RevisionPage) -> RevisionPage:
+        return msgspec.structs.replace(found, items=await with_messages(found.items))
+
+    async def with_messages(entries: list[RevisionEntry]) -> list[RevisionEntry]:
+        if not entries:
+            return entries
+        changes = await core.proposals.of_revisions(entries[-1].revision, entries[0].revision)
+        return [_with_message(entry, changes.get(entry.revision)) for entry in entries]
+
     return router
+
+
+def _with_message(entry: RevisionEntry, kept: Kept | None) -> RevisionEntry:
+    if kept is None:
+        return entry
+    return msgspec.structs.replace(entry, change=str(kept.number), message=kept.proposal.message)
 
 
 def _readable(told: _Told, request: Request) -> _Told:

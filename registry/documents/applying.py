@@ -12,6 +12,7 @@ from meshway.model.document import Document, Spec
 from meshway.model.secret import Secret
 from meshway.problem import FieldError, Problem, invalid_document, not_found
 from meshway.rehearsal import Rehearsal as RecordedRehearsal
+from registry.documents.approvals import NONE, WAIVED, Agreement, approvals_of, refuse_unapproved
 from registry.documents.cautions import Caution, bereft_services, cautions
 from registry.documents.certified import Certified, certified, rival_certificates
 from registry.documents.claims import claim_text, claims, rivals
@@ -92,7 +93,7 @@ class Written(msgspec.Struct, frozen=True):
 class Apply(msgspec.Struct, Apart, frozen=True):
     """Some documents put and some deleted, all or nothing. Raises Problem 409, 412 or 422 with every error.
 
-    sealing: what Secrets among them are sealed by.
+    sealing: what Secrets among them are sealed by. agreement: who agreed to it, where others must.
     """
 
     documents: Sequence[Written]
@@ -100,6 +101,7 @@ class Apply(msgspec.Struct, Apart, frozen=True):
     by: str
     guards: Sequence[Guard] = ()
     sealing: Sealing | None = None
+    agreement: Agreement = NONE
 
     @property
     def size(self) -> int:
@@ -111,6 +113,7 @@ class Apply(msgspec.Struct, Apart, frozen=True):
         _refuse_doubles(self.documents, self.delete)
         results = [_put(draft, written, self.by, before, self.sealing) for written in self.documents]
         results += [_delete(draft, key, self.by, before) for key in self.delete]
+        refuse_unapproved(before.moved(draft), before, self.agreement)
         _check(draft, before)
         changed = [*before.changed(draft)]
         judged = certified(changed, draft, self.sealing)
@@ -131,8 +134,15 @@ class Rehearsal(msgspec.Struct, Apart, frozen=True):
         return self.write.size
 
     def judge(self, draft: Draft) -> Applied:
-        applied = draft.rehearse(self.write)
-        return msgspec.structs.replace(applied, revision=draft.view.revision)
+        """Whether others must agree is told, and stands in the way of publishing alone."""
+        applied = draft.rehearse(msgspec.structs.replace(self.write, agreement=WAIVED))
+        moved = [(one.kind, one.namespace, one.name) for one in applied.documents if one.result != "unchanged"]
+        warnings = applied.warnings
+        if needed := approvals_of(moved, draft):
+            named = "{} {}/{}".format(*next(key for key in moved if approvals_of([key], draft) == needed))
+            message = f"{needed} must approve besides the author before it is published"
+            warnings = [*warnings, Caution(document=named, path="", code="needs_approval", message=message)]
+        return msgspec.structs.replace(applied, revision=draft.view.revision, warnings=warnings)
 
 
 class Put(msgspec.Struct, frozen=True):
@@ -143,6 +153,7 @@ class Put(msgspec.Struct, frozen=True):
     if_match: int | None = None
     create_only: bool = False
     sealing: Sealing | None = None
+    agreement: Agreement = NONE
 
     @property
     def size(self) -> int:
@@ -154,7 +165,7 @@ class Put(msgspec.Struct, frozen=True):
         _refuse_stale(row, key, self.if_match)
         if self.create_only and row is not None:
             raise _stale(row, key, "exists already")
-        applied = Apply([self.written], [], self.by, sealing=self.sealing).judge(draft)
+        applied = Apply([self.written], [], self.by, sealing=self.sealing, agreement=self.agreement).judge(draft)
         row = draft.document(key)
         result = applied.documents[0].result
         assert row is not None
@@ -168,6 +179,7 @@ class Delete(msgspec.Struct, frozen=True):
     key: Key
     by: str
     if_match: int | None = None
+    agreement: Agreement = NONE
 
     @property
     def size(self) -> int:
@@ -179,7 +191,7 @@ class Delete(msgspec.Struct, frozen=True):
         _refuse_stale(row, key, self.if_match)
         if row is None:
             raise not_found("{} {}/{}".format(*key))
-        return Apply([], [self.key], self.by).judge(draft).revision
+        return Apply([], [self.key], self.by, agreement=self.agreement).judge(draft).revision
 
 
 class _Before:
@@ -194,6 +206,14 @@ class _Before:
     def remember(self, key: DocumentKey) -> DocumentRow | None:
         row = self.rows[key] = self._draft.document(key)
         return row
+
+    def document(self, key: DocumentKey) -> DocumentRow | None:
+        """As it was before the write."""
+        return self.rows[key] if key in self.rows else self._draft.document(key)
+
+    def moved(self, draft: Draft) -> list[DocumentKey]:
+        """The touched ones that differ now, those that are gone among them."""
+        return [key for key, before in self.rows.items() if draft.document(key) is not before]
 
     def changed(self, draft: Draft) -> Iterator[DocumentRow]:
         """The touched ones that are there now and differ."""

@@ -47,8 +47,8 @@ _MOST_NAMED: Final = 10  # namespaces in one warning
 class Caution(msgspec.Struct, frozen=True, kw_only=True):
     """document: `Route shop/cart`. code: no_instances, keeps_instances, shadowed_rule, never_matches, unknown_method,
     unknown_host, attempt_exceeds_deadline, unused_policy, weaker_than_mesh, fail_open,
-    cache_narrower_than_check, expires_soon, chain_reordered, no_authority, plaintext, privileged_port or
-    trusts_everyone."""
+    cache_narrower_than_check, expires_soon, chain_reordered, no_authority, plaintext, privileged_port,
+    trusts_everyone or needs_approval."""
 
     document: str
     path: str

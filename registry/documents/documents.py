@@ -25,6 +25,7 @@ from registry.documents.applying import (
     Stored,
     Written,
 )
+from registry.documents.approvals import NONE, Agreement
 from registry.documents.differences import document_changes
 from registry.documents.passwords import Passwords
 from registry.documents.reading import decode_value
@@ -53,12 +54,15 @@ class DocumentPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class RevisionEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One revision that changed documents. changes are told when one revision is asked for."""
+    """One revision that changed documents. changes are told when one revision is asked for. change, message: of the
+    change (`/v1/changes`) that it was published as, where it was."""
 
     revision: int
     at: str
     by: str
     documents: list[Result]
+    change: str | msgspec.UnsetType = msgspec.UNSET
+    message: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class RevisionPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -91,14 +95,24 @@ class Documents:
         return [await self._passwords.hashed(*one) for one in documents]
 
     def put(
-        self, document: Document, spec: Spec, *, by: str, if_match: int | None = None, create_only: bool = False
+        self,
+        document: Document,
+        spec: Spec,
+        *,
+        by: str,
+        if_match: int | None = None,
+        create_only: bool = False,
+        agreement: Agreement = NONE,
     ) -> asyncio.Future[Stored]:
         """document, spec: as `decode_document` gives them. Problem 409, 412 (with the current one), 422."""
-        return self._revisions.submit(Put(Written(document, spec), by, if_match, create_only, self._sealing))
+        written = Written(document, spec)
+        return self._revisions.submit(Put(written, by, if_match, create_only, self._sealing, agreement))
 
-    def delete(self, key: Key, *, by: str, if_match: int | None = None) -> asyncio.Future[int]:
+    def delete(
+        self, key: Key, *, by: str, if_match: int | None = None, agreement: Agreement = NONE
+    ) -> asyncio.Future[int]:
         """Answers the revision. Problem 404, 409 (instances, documents that refer to it), 412."""
-        return self._revisions.submit(Delete(key, by, if_match))
+        return self._revisions.submit(Delete(key, by, if_match, agreement))
 
     def apply(
         self,
@@ -109,12 +123,14 @@ class Documents:
         guards: Sequence[Guard] = (),
         dry_run: bool = False,
         once: Once | None = None,
+        agreement: Agreement = NONE,
     ) -> asyncio.Future[Applied]:
-        """One revision, all or nothing, none when nothing changes; 412 when a document is not where its guard says.
+        """One revision, all or nothing, none when nothing changes; 412 when a document is not where its guard says, 409
+        `needs_approval` where others must agree.
 
         A dry run judges and changes nothing.
         """
-        write = Apply([Written(*one) for one in documents], delete, by, guards, self._sealing)
+        write = Apply([Written(*one) for one in documents], delete, by, guards, self._sealing, agreement)
         if once is not None and self._sealing is not None and any(isinstance(spec, Secret) for _, spec in documents):
             # A plain digest of a body with a password lets whoever has the store try passwords.
             once = Once(once.key, self._sealing.mark(once.fingerprint))

@@ -6,11 +6,12 @@ Figures of thousands of rows are worked out in a thread, so that heartbeats do n
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, Key, Row, Rows
+from meshway.telemetry import CONSUMERS, EDGES, INSTANCES, ROUTES, Key, Row, Rows, summed
 from registry.insight.branching import branchings_of
 from registry.insight.comparing import spans_of, versions_of
 from registry.insight.consumers import DAY_S, ConsumerDay, ConsumerUse, Days, uses_of
@@ -231,6 +232,29 @@ class Asking:
         routes = await self._reading.rows(ROUTES, *span, sight.route)
         edges = await self._reading.rows(EDGES, *span, sight.edge)
         return await asyncio.to_thread(effect_of, touched, routes, edges, self._lasting(span)[2])
+
+    async def around(
+        self, changes: Iterable[tuple[DocumentKey, Spec | None]], at: float, span_s: float, sight: Sight
+    ) -> tuple[Figures, Figures]:
+        """Calls that documents touch, in the time before a moment and in that since, both at most `span_s`.
+
+        Raises StoreUnavailable.
+        """
+        touched = touched_by(changes, self._view)
+
+        def sort(key: Key) -> Key | None:
+            seen = sight.route(key)
+            return seen if seen is not None and seen in touched else None
+
+        border = math.ceil(at / STEPS_S[0]) * STEPS_S[0]
+        before, since = Span(border - span_s, border), Span(border, border + span_s)
+        return await self._figures(before, sort), await self._figures(since, sort)
+
+    async def _figures(self, span: Span, sort: Callable[[Key], Key | None]) -> Figures:
+        if span.first >= self._reading.wall():
+            return figures_of(Row(()), 1.0)
+        rows = await self._reading.rows(ROUTES, *span, sort)
+        return await asyncio.to_thread(lambda: figures_of(summed(rows.values()), self._lasting(span)[2]))
 
     async def _services(self, span: Span, sight: Sight, edges: Rows) -> dict[str, ServiceSignals]:
         """edges: all that are seen; who calls may be hidden."""

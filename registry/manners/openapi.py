@@ -221,6 +221,7 @@ _PATH: Final = {
     "binding": "The binding's id.",
     "plural": "The kind in the plural, kebab-case.",
     "name": "The document's name.",
+    "change": "A number, as POST /v1/changes gives it.",
     "number": "A revision: 812 or r812.",
     "node": "The gateway's node name; in Consul's API an address.",
     "state": "passing, warning, critical or any.",

@@ -221,6 +221,21 @@ PEOPLE: Final = Table(
     Column("value", LargeBinary, nullable=True),
 )
 
+# Changes of documents before, and after, they are published (registry/proposals/records.py). state: of that file.
+# version: one more with each write. revision: that it became; NULL: none. value: msgpack.
+PROPOSALS: Final = Table(
+    "proposals",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Column("revision", BigInteger, nullable=True),
+    Column("value", LargeBinary, nullable=False),
+    Index("proposals_by_revision", "revision"),
+    Index("proposals_by_state", "state", "number"),
+)
+
 # Who did what; each row's hash is over the row and the hash before (meshway/audit.py). detail: JSON. revision 0: none.
 AUDIT: Final = Table(
     "audit",
@@ -391,13 +406,10 @@ LOG_TABLES: Final = (LOG_BATCHES, LOG_LINES)
 
 # What a restore replaces. Who may sign in stays as it is in a store where there is somebody: whoever may today must
 # not be somebody else tomorrow because of an older copy; and tokens of some minutes are in no backup. What was done
-# stays done, what was counted stays counted, and what fires fires on.
-OF_REVISIONS: Final = tuple(
-    table
-    for table in METADATA.sorted_tables
-    if table
-    not in (
-        *(ENROLMENTS, TOKENS, PEOPLE, AUDIT, AUDIT_HEAD),
-        *(*INSIGHT_TABLES, *ALERT_TABLES, *NOTIFICATION_TABLES, *LOG_TABLES),
-    )
+# stays done, what was counted stays counted, what fires fires on, and what is proposed stays proposed: its base tells
+# whether it still fits.
+_STAYS: Final = (
+    *(ENROLMENTS, TOKENS, PEOPLE, PROPOSALS, AUDIT, AUDIT_HEAD),
+    *(*INSIGHT_TABLES, *ALERT_TABLES, *NOTIFICATION_TABLES, *LOG_TABLES),
 )
+OF_REVISIONS: Final = tuple(table for table in METADATA.sorted_tables if table not in _STAYS)

@@ -267,3 +267,18 @@ def test_output_for_programs_is_the_apis_answer(run: Run, tmp_path: Path) -> Non
     write(tmp_path, SHOP)
     assert '"result": "created"' in run("apply", "-f", "shop.yaml", "-o", "json").out
     assert run("apply", "-f", "shop.yaml", "-o", "name").out.splitlines()[0] == "service/cart"
+
+
+def test_what_others_must_agree_to_becomes_a_change_and_is_not_published(
+    run: Run, namespace: str, tmp_path: Path
+) -> None:
+    write(tmp_path, SHOP)
+    rule = f"apiVersion: meshway/v1\nkind: Namespace\nmetadata: {{name: {namespace}, namespace: mesh}}\n"
+    assert run("apply", "-f", "-", stdin=rule + "spec: {approvals: 1}\n").code == 0
+    ended = run("apply", "-f", "shop.yaml")
+    assert ended.code != 0
+    assert "not published: it is change " in ended.err
+    assert "needs 1 to approve" in ended.err
+    assert run("get", "service/cart").code != 0
+    diff = run("diff", "-f", "shop.yaml")
+    assert "must approve besides the author" in diff.out + diff.err, "a diff tells before"

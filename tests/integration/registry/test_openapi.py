@@ -32,7 +32,7 @@ CALLER_NEEDED = (
     "enrol", "renewCertificate", "createServiceToken", "revokeToken", "startSignIn", "finishSignIn", "endSignIn",
     "redeemSignIn", "signIn", "signOut", "setUp", "confirmSession", "changePassword", "offerTotp", "takeTotp",
     "dropTotp", "getPreferences", "putPreferences", "endUserSession", "endUserSessions", "removeUserTotp",
-    "deleteBinding",
+    "deleteBinding", "judgeChange",
 )  # fmt: skip
 STREAMS = ("/v1/watch", "/v1/live", "/v1/feed", "/v1/tap")
 
