@@ -108,6 +108,8 @@ MAY = {
     "compareSpans": READERS + "V",
     "compareVersions": READERS + "V",
     "listRouteUses": READERS + "V",
+    "listConsumerUses": READERS + "V",
+    "getConsumerDays": READERS + "V",
     "backup": "a",
     "listAudit": "a",
     "resetBreakers": OPERATORS,
