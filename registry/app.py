@@ -178,7 +178,7 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
     head = None if core.following is None else Head(core.view, core.following, core.live)
     caps = Caps(core.settings)
     operations = [*machine_operations(), *api_operations(), *consul_operations()]
-    guards = Guards([*operations, OPENAPI_ROW])
+    guards = Guards([*operations, OPENAPI_ROW], is_read_only=core.settings.read_only)
     asking = Asking(core.insight.reading, core.view, gateways.states)
     live = LiveTopics(asking, gateways.states, core.notices, time.time)
     routes = machine_routes(core, gateways, caps, guards, live, head)

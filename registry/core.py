@@ -301,7 +301,7 @@ async def _assemble(
     )
     session_callers = SessionCallers(lambda: view.people, wall)
     sessions = Sessions(view, revisions, session_callers, wall)
-    documents = Documents(view, revisions, store, sealing)
+    documents = Documents(view, revisions, store, sealing, is_read_only=settings.read_only)
     federation = None
     if settings.oidc_file is not None:
         federation = Federation(settings.oidc_file, allow_loopback=settings.is_on_loopback, clock=clock, wall=wall)

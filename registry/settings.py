@@ -36,6 +36,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     None: for ever. allow_registered_cidrs: networks that health checks may ask, beside loopback where the registry
     is on it. max_connections: open at once, but never so many that files and stores have no descriptors left.
     max_watchers: of /v1/watch, and as many gateways at /v1/feed. *_per_address: of these, from one address.
+    read_only: people change nothing; services register and gateways report as always (registry/rights/read_only.py).
     """
 
     data_dir: Path
@@ -44,6 +45,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = DEFAULT_PORT
     insecure: bool = False
     trusts_loopback: bool = False
+    read_only: bool = False
     bootstrap_token_file: Path | None = None
     migrate: bool = True
     redis_url: str = ""

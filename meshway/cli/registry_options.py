@@ -99,6 +99,14 @@ TrustLoopback = Annotated[
         help="Callers on this machine are admins without a token, as below meshway up.",
     ),
 ]
+ReadOnly = Annotated[
+    bool,
+    typer.Option(
+        "--read-only",
+        envvar="MESHWAY_READ_ONLY",
+        help="People change nothing; services register and gateways report as always.",
+    ),
+]
 BootstrapTokenFile = Annotated[
     Path | None,
     typer.Option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from fastapi import FastAPI, Response
 
+from registry.api.about import about_router
 from registry.api.apply import apply_router
 from registry.api.audit import audit_router
 from registry.api.backup import backup_router
@@ -86,6 +87,7 @@ def make_api(
         sessions_router(core),
         users_router(core),
         audit_router(core),
+        about_router(core, description["info"]["version"]),
         backup_router(core, description["info"]["version"], time.time),
         documents_router(core, gateways),
     ):

@@ -11,6 +11,7 @@ from meshway.model.document import API_VERSION, Document, Metadata
 from meshway.model.kinds import BY_PLURAL, KINDS
 from meshway.traffic import Traffic
 from registry.api import (
+    about,
     apply,
     audit,
     backup,
@@ -545,6 +546,15 @@ def _rest() -> list[Operation]:
             about="Prometheus text.",
             answers={200: _TEXT},
             produces="text/plain",
+        ),
+        Operation(
+            method="GET",
+            path=about.PATH,
+            id="getAbout",
+            tag="health",
+            right="signed_in",
+            about="Which Meshway this is, and how it runs.",
+            answers={200: about.About},
         ),
         Operation(
             method="GET",

@@ -206,6 +206,24 @@ def _user_sessions() -> list[Operation]:
     return [
         _row(
             "GET",
+            users.ROLES,
+            "listRoles",
+            "signed_in",
+            "The roles there are, and what each may.",
+            {200: users.RolePage},
+        ),
+        _row(
+            "GET",
+            users.RIGHTS_OF_USER,
+            "getUserRights",
+            "users:read",
+            "What a person may, by namespace, and by which roles.",
+            {200: users.UserRights, 404: _PROBLEM},
+            detail="The user's name; of people whom a provider knows `sso:PROVIDER:NAME`.",
+            example=_USER,
+        ),
+        _row(
+            "GET",
             users.SESSIONS_OF,
             "listUserSessions",
             "users:read",

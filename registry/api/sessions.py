@@ -255,7 +255,7 @@ def session_of(core: Core, caller: Caller, text: str = "") -> Session:
                 must_change=user.must_change,
                 has_totp=bool(user.totp),
             )
-    is_read_only = core.store.missing() is not None
+    is_read_only = core.settings.read_only or core.store.missing() is not None
     return Session(caller.principal.name, rights, caller.service, caller.expires_at, read_only=is_read_only, **told)
 
 

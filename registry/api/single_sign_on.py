@@ -118,7 +118,8 @@ def single_sign_on_router(core: Core) -> APIRouter:
     @router.get(END)
     async def end(request: Request) -> Response:
         query = query_of(request.url.query, frozenset({"provider"}))
-        return _sent(_here(desk).end(query.get("provider", "")), b"")
+        onward = _here(desk).end(query.get("provider", ""), _cookies(request))
+        return _sent(onward.url, onward.cookies)
 
     @router.post(GRANTS)
     async def redeem(request: Request) -> Response:

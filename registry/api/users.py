@@ -18,8 +18,9 @@ from registry.people.accounts import refuse_weak
 from registry.people.sessions import SessionShown
 from registry.people.users import LinkMade, UserShown
 from registry.rights.bindings import BindingShown
-from registry.rights.records import Subject, SubjectKind, principal_of
-from registry.rights.roles import EVERYWHERE, Role
+from registry.rights.records import Subject, SubjectKind
+from registry.rights.records import principal_of as local_principal
+from registry.rights.roles import EVERYWHERE, NOT_FOR_PEOPLE, OF_THE_MESH, RIGHTS_OF, Right, Role
 from registry.rights.token import Grant
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ RESET: Final = "/v1/users/{user}/reset"
 TOTP: Final = "/v1/users/{user}/totp"
 SESSIONS_OF: Final = "/v1/users/{user}/sessions"
 SESSION_OF: Final = "/v1/users/{user}/sessions/{session}"
+RIGHTS_OF_USER: Final = "/v1/users/{user}/rights"
+ROLES: Final = "/v1/roles"
 SESSIONS: Final = "/v1/sessions"
 BINDINGS: Final = "/v1/bindings"
 BINDING: Final = "/v1/bindings/{binding}"
@@ -79,6 +82,36 @@ class BindingPage(msgspec.Struct, frozen=True):
     items: list[BindingShown]
 
 
+class RoleShown(msgspec.Struct, frozen=True, kw_only=True):
+    """of_the_mesh: held in all namespaces, or not at all. for_people: it can be bound to a user or a group."""
+
+    name: Role
+    rights: list[Right]
+    of_the_mesh: bool
+    for_people: bool
+
+
+class RolePage(msgspec.Struct, frozen=True):
+    items: list[RoleShown]
+
+
+class HeldBy(msgspec.Struct, frozen=True, kw_only=True):
+    """Why: a role in a namespace, of the user or of a group; group: "" = the user's own."""
+
+    role: Role
+    namespace: str
+    group: str = ""
+
+
+class UserRights(msgspec.Struct, frozen=True, kw_only=True):
+    """rights: by namespace, `*`: in all. Of people whom a provider knows, by the groups that it told of at the last
+    sign-in that is not over."""
+
+    principal: str
+    rights: dict[str, list[Right]]
+    by: list[HeldBy]
+
+
 class BindingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """subject: a user's name, or a group's as its provider calls it. namespace: `*` for all."""
 
@@ -96,7 +129,7 @@ _decode_binding: Final = decoder_of(BindingRequest, "")
 
 def users_router(core: Core) -> APIRouter:
     router = APIRouter()
-    for add in (_add_users, _add_letting_in, _add_sessions_of, _add_sessions, _add_bindings):
+    for add in (_add_users, _add_letting_in, _add_sessions_of, _add_sessions, _add_bindings, _add_roles):
         add(router, core)
     return router
 
@@ -174,7 +207,7 @@ def _add_sessions_of(router: APIRouter, core: Core) -> None:
 def _signed_in_as(core: Core, user: str) -> str:
     """Whose sessions are meant: of a user, or of somebody whom a provider knows, `sso:PROVIDER:NAME`. Raises Problem
     404 for no user."""
-    return user if user.startswith(f"{PERSON}:") else principal_of(core.users.known(user).name)
+    return user if user.startswith(f"{PERSON}:") else local_principal(core.users.known(user).name)
 
 
 def _add_sessions(router: APIRouter, core: Core) -> None:
@@ -203,6 +236,34 @@ def _add_bindings(router: APIRouter, core: Core) -> None:
         query_of(request.url.query, frozenset())
         await core.bindings.delete(caller_of(request), binding, actor_of(request))
         return Response(status_code=204)
+
+
+def _add_roles(router: APIRouter, core: Core) -> None:
+    @router.get(ROLES)
+    async def roles(request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        items = [
+            RoleShown(
+                name=role, rights=sorted(rights), of_the_mesh=role in OF_THE_MESH, for_people=role not in NOT_FOR_PEOPLE
+            )
+            for role, rights in RIGHTS_OF.items()
+        ]
+        return answer(RolePage(items))
+
+    @router.get(RIGHTS_OF_USER)
+    async def rights(user: str, request: Request) -> Response:
+        query_of(request.url.query, frozenset())
+        principal = _signed_in_as(core, user)
+        groups = core.sessions.groups_of(principal) if user.startswith(f"{PERSON}:") else frozenset()
+        by = [
+            HeldBy(role=one.grant.role, namespace=one.grant.namespace, group="" if one.kind == "user" else one.subject)
+            for one in core.bindings.of(user, groups)
+        ]
+        held: dict[str, set[Right]] = {}
+        for one in by:
+            held.setdefault(one.namespace, set()).update(RIGHTS_OF[one.role])
+        told = {namespace: sorted(rights) for namespace, rights in sorted(held.items())}
+        return answer(UserRights(principal=principal, rights=told, by=by))
 
 
 async def _hashed(core: Core, password: str | None, name: str) -> str:

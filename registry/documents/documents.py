@@ -30,6 +30,7 @@ from registry.documents.differences import document_changes
 from registry.documents.passwords import Passwords
 from registry.documents.reading import decode_value
 from registry.revisions.draft import Once, Repeatable
+from registry.rights.read_only import read_only
 from registry.store.interface import HistoryForgotten
 from registry.view.paging import DEFAULT_LIMIT, page
 from registry.view.rows import answered, time_text
@@ -83,11 +84,14 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 class Documents:
     """Writes give a future that ends after the commit, or raise Problem 503 at once when too many wait."""
 
-    def __init__(self, view: View, revisions: Revisions, store: Store, sealing: Sealing | None) -> None:
+    def __init__(
+        self, view: View, revisions: Revisions, store: Store, sealing: Sealing | None, *, is_read_only: bool = False
+    ) -> None:
         self._view = view
         self._revisions = revisions
         self._store = store
         self._sealing = sealing
+        self._is_read_only = is_read_only
         self._passwords = Passwords(view, sealing)
 
     async def prepared(self, documents: Iterable[tuple[Document, Spec]]) -> list[tuple[Document, Spec]]:
@@ -104,14 +108,16 @@ class Documents:
         create_only: bool = False,
         agreement: Agreement = NONE,
     ) -> asyncio.Future[Stored]:
-        """document, spec: as `decode_document` gives them. Problem 409, 412 (with the current one), 422."""
+        """document, spec: as `decode_document` gives them. Problem 403, 409, 412 (with the current one), 422."""
+        self._refuse_read_only()
         written = Written(document, spec)
         return self._revisions.submit(Put(written, by, if_match, create_only, self._sealing, agreement))
 
     def delete(
         self, key: Key, *, by: str, if_match: int | None = None, agreement: Agreement = NONE
     ) -> asyncio.Future[int]:
-        """Answers the revision. Problem 404, 409 (instances, documents that refer to it), 412."""
+        """Answers the revision. Problem 403, 404, 409 (instances, documents that refer to it), 412."""
+        self._refuse_read_only()
         return self._revisions.submit(Delete(key, by, if_match, agreement))
 
     def apply(
@@ -136,6 +142,7 @@ class Documents:
             once = Once(once.key, self._sealing.mark(once.fingerprint))
         if dry_run:
             return self._revisions.submit(Rehearsal(write))
+        self._refuse_read_only()
         return self._revisions.submit(write if once is None else Repeatable(write, once, Applied))
 
     def get(self, key: Key) -> Document:
@@ -254,6 +261,10 @@ class Documents:
             revisions = {_key_of(record): record.revision for record in known if record.kind not in OWN_KINDS}
             guards = [Guard(*key, revisions.get(key, 0)) for key in {*revisions, *wanted, *now}]
         return await self.apply(documents, delete, by=by, guards=guards, once=once)
+
+    def _refuse_read_only(self) -> None:
+        if self._is_read_only:
+            raise read_only()
 
     async def _state(self, revision: int) -> dict[DocumentKey, Document]:
         return _documents(await self._records(revision))

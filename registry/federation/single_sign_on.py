@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from meshway.http1.cookies import cookie_values
 from meshway.identity import Principal
 from meshway.issuers.code_flow import (
     KEYS_STALE_S,
@@ -47,6 +48,8 @@ GRANT_S: Final = 60.0
 # What a provider has said of somebody, his groups and that he is with them at all, is believed so long.
 LASTS_S: Final = 12 * 3600.0
 MAX_BACK: Final = 1024
+# Of the sealed cookie that holds an ID token; browsers keep 4,096 bytes of a cookie with its name.
+MAX_HINT: Final = 3_800
 _NAMES: Final = {True: b"meshway-sso-", False: b"__Host-meshway-sso-"}
 _COMMAND: Final = "command:"  # begins where a login of the command goes on, in place of a path
 _CHALLENGE: Final = 43  # SHA-256 in base64url
@@ -88,7 +91,14 @@ class _Grant(msgspec.Struct, frozen=True, array_like=True):
     confirmed_at: float
 
 
+class _Hint(msgspec.Struct, frozen=True, array_like=True):
+    """What the provider is shown at a sign-out, so that it knows whose it is and asks no more."""
+
+    id_token: str
+
+
 _grants: Final = msgspec.msgpack.Decoder(_Grant)
+_hints: Final = msgspec.msgpack.Decoder(_Hint)
 
 
 class SingleSignOn:
@@ -112,6 +122,8 @@ class SingleSignOn:
         self.is_plain = federation.url.startswith("http://")
         tail = b"; Path=/; HttpOnly; SameSite=Lax" + (b"" if self.is_plain else b"; Secure")
         prefix = _NAMES[self.is_plain]
+        self._hint_names = {name: b"%bhint_%b" % (prefix, name.encode()) for name in federation.flows}
+        self._tail = tail
         self._jars = {name: LoginJar(b"%b%b." % (prefix, name.encode()), tail) for name in federation.flows}
         self._host = urlsplit(federation.url).netloc.encode()
         self._redirect_uri = federation.url + CALLBACK
@@ -189,7 +201,7 @@ class SingleSignOn:
             raise Refused(_denied(detail), ended, principal.name)
         if onward.startswith(_COMMAND):
             return Arrived(principal, confirmed_at, "/", self._granted(principal, onward, confirmed_at)), ended
-        return Arrived(principal, confirmed_at, onward, ""), ended
+        return Arrived(principal, confirmed_at, onward, ""), ended + self._hint(provider, tokens.id_token)
 
     async def open(self, arrived: Arrived, *, address: str, agent: str, action: str) -> Opened:
         """A browser's session. Raises Problem 503."""
@@ -228,9 +240,10 @@ class SingleSignOn:
         )
         return session, principal.name
 
-    def end(self, name: str) -> str:
-        """Where a browser goes that has signed out here, so that it is signed out at the provider, too. Raises Problem
-        404."""
+    def end(self, name: str, block: bytes) -> Onward:
+        """Where a browser goes that has signed out here, so that it is signed out at the provider, too. block: of the
+        request, with the ID token in a cookie (OpenID Connect RP-Initiated Logout 1.0 §2: id_token_hint). Raises
+        Problem 404."""
         provider, flow = self._named(name)
         home = f"{self._federation.url}/"
         try:
@@ -238,7 +251,24 @@ class SingleSignOn:
         except IssuerAway:
             end_point = ""
         asked = {"client_id": provider.client_id, "post_logout_redirect_uri": home}
-        return with_query(end_point, asked) if end_point else home
+        hint_name = self._hint_names[provider.name]
+        text = cookie_values(block).get(hint_name)
+        hint = None if text is None else self._seals[provider.name].open(text, self._wall(), _hints)
+        if hint is not None:
+            asked["id_token_hint"] = hint.id_token
+        cleared = b"" if text is None else b"Set-Cookie: %b=; Max-Age=0%b\r\n" % (hint_name, self._tail)
+        return Onward(with_query(end_point, asked) if end_point else home, cleared)
+
+    def _hint(self, provider: Provider, id_token: str) -> bytes:
+        """The ID token for the browser to keep, where the provider wants it at the end and it is not too long."""
+        if not provider.end_session:
+            return b""
+        sealed = self._seals[provider.name].seal(_Hint(id_token), self._wall())
+        if len(sealed) > MAX_HINT:
+            return b""
+        return b"Set-Cookie: %b=%b; Max-Age=%d%b\r\n" % (
+            self._hint_names[provider.name], sealed, int(LASTS_S), self._tail,
+        )  # fmt: skip
 
     def _named(self, name: str) -> tuple[Provider, CodeFlow]:
         flows = self._federation.flows

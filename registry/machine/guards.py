@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 from meshway.problem import Problem, not_found
 from registry.machine.routes import Routes
 from registry.rights.caller import unauthenticated
+from registry.rights.read_only import is_change, is_change_by_browser, read_only
 from registry.rights.roles import MACHINE_RIGHTS
 from registry.view.view import EVERY_NAMESPACE
 
@@ -27,13 +28,20 @@ _NAMESPACE, _SERVICE = 2, 4
 
 
 class Guards:
-    """open_paths: where nobody has to sign in. wall: seconds since 1970."""
+    """open_paths: where nobody has to sign in. wall: seconds since 1970. is_read_only: people change nothing."""
 
-    def __init__(self, operations: Sequence[Operation], wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, operations: Sequence[Operation], wall: Callable[[], float] = time.time, *, is_read_only: bool = False
+    ) -> None:
         self._checks = {
             (row.method, row.path): _confirmed(check_of(row), wall) if row.is_confirmed else check_of(row)
             for row in operations
         }
+        # What an admin asks of the machine's side is checked for nothing but this.
+        self._frozen = {
+            (row.method, row.path): frozen for row in operations if is_read_only and (frozen := _frozen(row))
+        }
+        self._checks |= {at: _both(self._checks[at], frozen) for at, frozen in self._frozen.items()}
         self.open_paths = frozenset(row.path for row in operations if row.right == "open")
         for_pages = [row for row in operations if row.by_session and row.right not in MACHINE_RIGHTS]
         self._for_pages = Routes((row.method, row.path, cast("Handler", _anybody)) for row in for_pages)
@@ -41,7 +49,10 @@ class Guards:
 
     def guarded(self, rows: Iterable[tuple[str, str, Handler]]) -> list[tuple[str, str, Handler]]:
         """The rows, each behind its check. Raises KeyError for one that declares no right."""
-        return [(method, path, _behind(self._checks[method, path], handler)) for method, path, handler in rows]
+        return [
+            (method, path, _behind(self._checks[method, path], handler, self._frozen.get((method, path))))
+            for method, path, handler in rows
+        ]
 
     def takes_cookies(self, method: str, segments: tuple[str, ...]) -> bool:
         """Whether a session of a browser may ask for it. What stands in no row takes none."""
@@ -77,10 +88,38 @@ def check_of(row: Operation) -> Check:
     return _within(row.right)
 
 
-def _behind(check: Check, handler: Handler) -> Handler:
+def _frozen(row: Operation) -> Check | None:
+    """Of a read-only registry: None: it is asked as always."""
+    if is_change(row.method, row.right):
+        return _refuse_change
+    return _refuse_browser if is_change_by_browser(row.method, row.right) else None
+
+
+def _refuse_change(_: Request) -> None:
+    raise read_only()
+
+
+def _refuse_browser(request: Request) -> None:
+    if request.caller.session:
+        raise read_only()
+
+
+def _both(check: Check, frozen: Check) -> Check:
+    def checked(request: Request) -> None:
+        check(request)
+        frozen(request)
+
+    return checked
+
+
+def _behind(check: Check, handler: Handler, frozen: Check | None) -> Handler:
+    """frozen: what an admin, too, is refused."""
+
     def handle(request: Request) -> Reply:
         if not request.caller.is_admin:
             check(request)
+        elif frozen is not None:
+            frozen(request)
         return handler(request)  # type: ignore[return-value]  # whatever the handler answers with
 
     return handle

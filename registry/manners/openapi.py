@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from registry.rights.roles import Right
 
 VERSION: Final = "3.1.0"
+LICENCE: Final = "Apache-2.0"
 _ABOUT: Final = (
     "What exists, what is allowed, and in which order that came to be. Not described here: Eureka's API below /eureka "
     "and Nacos's below /nacos, whose shapes are those projects' own; docs/guide/eureka.md and docs/guide/nacos.md say "
@@ -106,7 +107,7 @@ def describe(operations: list[Operation], specs: Iterable[type], *, version: str
             "title": "Meshway registry",
             "version": version,
             "description": _ABOUT,
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "license": {"name": LICENCE, "identifier": LICENCE},
         },
         "servers": [{"url": "/"}],
         "paths": paths,

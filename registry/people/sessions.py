@@ -161,6 +161,13 @@ class Sessions:
         ]
         return sorted(rows, key=lambda row: row.opened_at, reverse=True)
 
+    def groups_of(self, principal: str) -> frozenset[str]:
+        """That a provider told of at the last sign-in that is not over. Raises Problem 404 where there is none."""
+        found = [session for _, session in self._of(principal)]
+        if not found:
+            raise not_found(principal, "nobody of that name is signed in: only the provider knows the groups")
+        return frozenset(max(found, key=lambda session: session.opened_at).groups)
+
     def _of(self, principal: str) -> list[tuple[str, Session]]:
         """principal: empty: everybody's."""
         return [

@@ -10,11 +10,12 @@ from meshway.problem import FieldError, Problem, invalid_request, not_found
 from registry.revisions.draft import OfPeople
 from registry.rights.last_admin import count_admins, keep_an_admin
 from registry.rights.records import BINDING, USER, Binding, SubjectKind, User, encode, read, read_all
+from registry.rights.roles import NOT_FOR_PEOPLE
 from registry.rights.token import Scope
 from registry.rights.tokens import refuse_above, refuse_beyond
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from registry.revisions.acts import Actor
     from registry.revisions.draft import Draft
@@ -65,6 +66,14 @@ class Bindings:
             if caller.may("bindings:read", one.grant.namespace)
         ]
         return sorted(found, key=lambda one: (one.kind, one.subject, one.namespace, one.role))
+
+    def of(self, user: str, groups: Iterable[str]) -> tuple[Binding, ...]:
+        """A local user's, by name, and those of groups; by namespace and role."""
+        subjects = {("user", user), *(("group", group) for group in groups)}
+        found = [
+            one for one in read_all(self._view.people.get(BINDING, {}), Binding) if (one.kind, one.subject) in subjects
+        ]
+        return tuple(sorted(found, key=lambda one: (one.grant.namespace, one.grant.role, one.subject)))
 
     async def delete(self, caller: Caller, binding_id: str, actor: Actor) -> None:
         """Raises Problem 403 for more than the caller's own, 404, 409 for the last admin's."""
@@ -144,6 +153,6 @@ def shown(binding: Binding) -> BindingShown:
 
 
 def _refuse_for_people(grant: Grant) -> None:
-    if grant.role == "gateway":
+    if grant.role in NOT_FOR_PEOPLE:
         message = "role: gateway is for gateways, which sign in by tokens and certificates"
         raise invalid_request(message, (FieldError(path="role", code="forbidden_combination", message=message),))

@@ -40,6 +40,8 @@ RIGHTS: Final[tuple[Right, ...]] = get_args(Right)
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 # Of what programs say to each other: no browser asks for it, whatever its session may.
 MACHINE_RIGHTS: Final[frozenset[Right]] = frozenset({"feed:read", "reports:write"})
+# Gateways hold it by their tokens and certificates.
+NOT_FOR_PEOPLE: Final[frozenset[Role]] = frozenset({"gateway"})
 # Held for the whole mesh or not at all.
 OF_THE_MESH: Final[frozenset[Role]] = frozenset({"admin", "gateway"})
 

@@ -49,7 +49,7 @@ async def signs_in(tmp_path: Path) -> None:
             await page.wait_for_url(f"{url}/v1/session", timeout=20_000)
             assert "sso:corp:ada" in await page.inner_text("body")
             cookies = {cookie["name"]: cookie for cookie in await page.context.cookies(url)}
-            assert set(cookies) == {"meshway"}, "what was begun is over"
+            assert set(cookies) == {"meshway", "meshway-sso-hint_corp"}, "what was begun is over"
             assert (cookies["meshway"]["httpOnly"], cookies["meshway"]["sameSite"]) == (True, "Strict")
             await page.goto(f"{corp.issuer}/.well-known/openid-configuration")
             await page.evaluate(f"location = '{url}/v1/session'")

@@ -112,7 +112,10 @@ async def test_a_person_signs_in_and_has_what_the_groups_hold_now(bench: Bench) 
         assert '<meta http-equiv="refresh" content="0;url=/services?of=&lt;shop&gt;">' in page.text
         assert "default-src 'none'" in page.headers["content-security-policy"]
         given = page.headers.get_list("set-cookie")
-        assert [one.partition("=")[0] for one in given if "Max-Age=0" not in one] == ["meshway"]
+        assert [one.partition("=")[0] for one in given if "Max-Age=0" not in one] == [
+            "meshway",
+            "meshway-sso-hint_corp",
+        ]
         assert "HttpOnly; SameSite=Strict" in next(one for one in given if one.startswith("meshway="))
         session = await browser.session()
         assert session is not None
@@ -340,6 +343,27 @@ async def test_who_signs_out_is_sent_to_the_provider(bench: Bench) -> None:
         sent = (await browser.get("/v1/session/oidc/end", provider="corp")).headers["location"]
         assert sent.startswith(f"{bench.corp.issuer}/logout?client_id={CLIENT}")
         assert parse_qs(urlsplit(sent).query)["post_logout_redirect_uri"] == [f"{bench.url}/"]
+        assert "id_token_hint" not in sent, "nobody has signed in by it"
+
+
+async def test_the_provider_is_told_whose_sign_out_it_is_once(bench: Bench) -> None:
+    bench.corp.claims = {"groups": ["devs"]}
+    await bench.bind("corp:devs")
+    async with bench.browser() as browser, bench.browser() as another:
+        signed_in = await browser.sign_in()
+        (kept,) = [one for one in signed_in.headers.get_list("set-cookie") if one.startswith("meshway-sso-hint_corp=")]
+        assert "HttpOnly; SameSite=Lax" in kept
+        asked = parse_qs(
+            urlsplit((await browser.get("/v1/session/oidc/end", provider="corp")).headers["location"]).query
+        )
+        head, claims, signature = asked["id_token_hint"][0].split(".")
+        assert json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"] == "ada"
+        assert not any(part in kept for part in (head, claims, signature)), "it is sealed"
+        again = (await browser.get("/v1/session/oidc/end", provider="corp")).headers["location"]
+        assert "id_token_hint" not in again
+        # A cookie of another provider's name, or one that was made elsewhere, tells nothing.
+        another.http.cookies.set("meshway-sso-hint_other", kept.partition("=")[2].partition(";")[0])
+        assert "id_token_hint" not in (await another.get("/v1/session/oidc/end", provider="other")).headers["location"]
 
 
 async def test_what_needs_a_confirmed_session_has_one_when_the_provider_has_asked_again(bench: Bench) -> None:
