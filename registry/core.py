@@ -73,6 +73,7 @@ from registry.rights.denials import Denials
 from registry.rights.following import PeopleFollowing
 from registry.rights.tokens import Tokens
 from registry.rights.workloads import Workloads
+from registry.rollouts.rollouts import Rollouts
 from registry.sealing import new_data_key, read_master_key, sealing_of
 from registry.settings import StartRefused
 from registry.sign_in import SignIn
@@ -139,6 +140,7 @@ class Core:
     insight: Insight
     notifications: Notifications
     logs: Logs
+    rollouts: Rollouts
     federation: Federation | None
     single_sign_on: SingleSignOn | None
     is_stopping: bool = False
@@ -198,6 +200,7 @@ async def open_core(
             spawn(core.logs.intake.run(), name="lines of logs"),
             spawn(core.logs.forwarding.run(), name="logs to a collector"),
             spawn(core.logs.run(), name="retention of logs"),
+            spawn(core.rollouts.run(), name="rollouts"),
             spawn(Recovery(store).run(), name="recovery of the store"),
             spawn(core.people.run(), name="uses of sessions"),
         ]
@@ -307,6 +310,15 @@ async def _assemble(
         federation = Federation(settings.oidc_file, allow_loopback=settings.is_on_loopback, clock=clock, wall=wall)
     users = Users(view, revisions, wall, may_lose_admins=settings.trusts_loopback)
     denials = Denials(revisions, clock)
+    insight = Insight(
+        numbers,
+        RequestLog(settings.data_dir / "requests", wall),
+        store,
+        view,
+        wall,
+        lambda: _points_kept_s(view),
+        lambda: (_settings_of(view).retention or mesh_settings.Retention()).spans,
+    )
     # What was loaded lives as long as the process; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
@@ -346,15 +358,8 @@ async def _assemble(
         session_callers=session_callers,
         bindings=Bindings(view, revisions, wall, may_lose_admins=settings.trusts_loopback),
         people=PeopleKeeping(view, store, revisions, session_callers, wall),
-        insight=Insight(
-            numbers,
-            RequestLog(settings.data_dir / "requests", wall),
-            store,
-            view,
-            wall,
-            lambda: _points_kept_s(view),
-            lambda: (_settings_of(view).retention or mesh_settings.Retention()).spans,
-        ),
+        insight=insight,
+        rollouts=Rollouts(view, insight.reading, revisions, lambda: store.lead("rollouts"), wall),
         logs=Logs(
             lines,
             _forwarding(settings, view, sealing),

@@ -149,9 +149,13 @@ def _places(rule: Item) -> Iterator[str]:
         yield f"respond {rule['respond']['status']}"
     many = len(rule.get("destinations", [])) > 1
     for destination in rule.get("destinations", []):
-        subset = f"#{destination['subset']}" if "subset" in destination else ""
         weight = f" {destination.get('weight', 1)}" if many else ""
-        yield f"{destination['service']}{subset}{weight}"
+        track = f" ({destination['track']})" if "track" in destination else ""
+        yield f"{_version_text(destination)}{weight}{track}"
+
+
+def _version_text(destination: Item) -> str:
+    return str(destination["service"]) + (f"#{destination['subset']}" if "subset" in destination else "")
 
 
 def _result_text(item: Item) -> str:
@@ -231,6 +235,14 @@ COLUMNS: Final[dict[str, Columns]] = {
     "AccessLog": {"NAME": _name, "TARGETS": _targets, "SAYS": _blocks, "LAST CHANGE": _changed},
     "Telemetry": {"NAME": _name, "TARGETS": _targets, "SAYS": _blocks, "LAST CHANGE": _changed},
     "Receiver": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
+    "Rollout": {
+        "NAME": _name,
+        "ROUTE": lambda item: f"{item['spec']['route']} {item['spec']['rule']}",
+        "CANARY": lambda item: _version_text(item["spec"]["canary"]),
+        "STABLE": lambda item: _version_text(item["spec"]["stable"]),
+        "STEPS": lambda item: ", ".join(f"{step['weight_percent']:g} %" for step in item["spec"]["steps"]),
+        "LAST CHANGE": _changed,
+    },
     "Listener": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
     "MeshSettings": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
     "Namespace": {

@@ -14,6 +14,8 @@ from meshway.model.mesh_settings import MeshSettings
 from meshway.model.namespace import Namespace
 from meshway.model.rate_limit import RateLimit
 from meshway.model.receiver import Receiver
+from meshway.model.rollout import Rollout
+from meshway.model.rollout_state import RolloutState
 from meshway.model.route import Route
 from meshway.model.secret import Secret
 from meshway.model.service import Service
@@ -40,21 +42,23 @@ KINDS: Final[dict[str, type[Spec]]] = {
         AccessLog,
         Telemetry,
         Receiver,
+        Rollout,
     )
 }
 # Written by the registry itself: gateways read them of the feed as documents, and people neither write nor delete them.
-OWN_KINDS: Final[dict[str, type[Spec]]] = {TrustBundle.__name__: TrustBundle}
+OWN_KINDS: Final[dict[str, type[Spec]]] = {kind.__name__: kind for kind in (TrustBundle, RolloutState)}
 BY_PLURAL: Final[dict[str, str]] = {spec.plural: kind for kind, spec in KINDS.items()}
 SHORT: Final[dict[str, str]] = {
     "svc": "Service", "rt": "Route", "tp": "TrafficPolicy", "rl": "RateLimit", "authn": "Authentication",
     "ap": "AccessPolicy", "ipl": "IpList", "ln": "Listener", "cert": "Certificate",
     "ms": "MeshSettings", "sec": "Secret", "con": "Consumer", "al": "AccessLog", "tel": "Telemetry",
     "rcv": "Receiver",
+    "ro": "Rollout",
 }  # fmt: skip
 # Kinds of the design whose time has not come: refused as `unsupported`, so that nobody takes them for typing errors.
 UNSUPPORTED: Final = frozenset(
     {
         "Alert", "DescriptorSet",
-        "Objective", "Rollout", "TcpRoute", "TlsRoute", "UdpRoute",
+        "Objective", "TcpRoute", "TlsRoute", "UdpRoute",
     }
 )  # fmt: skip

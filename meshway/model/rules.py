@@ -22,6 +22,7 @@ from meshway.model.match_rules import networks
 from meshway.model.namespace import Namespace
 from meshway.model.policy_rules import POLICY_RULES
 from meshway.model.receiver_rules import RECEIVER_RULES
+from meshway.model.rollout_rules import ROLLOUT_RULES
 from meshway.model.route_rules import ROUTE_RULES
 from meshway.model.rule_kit import BlockRule, Finding, bounded, member_path
 from meshway.model.secret_rules import SECRET_RULES
@@ -39,7 +40,7 @@ _MAX_ANNOTATIONS: Final = Size(16 << 10)
 def check_place(kind: str, metadata: Metadata, spec: Mapping[str, Any]) -> Iterator[Finding]:
     """What a document may say where it lives. spec: as written, perhaps unsound."""
     namespace = metadata.namespace
-    if namespace == MESH_NAMESPACE and kind in ("Service", "Route"):
+    if namespace == MESH_NAMESPACE and kind in ("Service", "Route", "Rollout"):
         yield Finding("metadata.namespace", "forbidden_namespace", f"mesh holds no {kind}, only policies")
     if namespace != MESH_NAMESPACE and kind in ("MeshSettings", "Namespace", "Listener"):
         yield Finding("metadata.namespace", "forbidden_namespace", f"{kind} lives in namespace {MESH_NAMESPACE}")
@@ -111,4 +112,5 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **LISTENER_RULES,
     **TELEMETRY_RULES,
     **RECEIVER_RULES,
+    **ROLLOUT_RULES,
 }

@@ -26,6 +26,7 @@ from registry.api.problems import handle_problems
 from registry.api.receivers import receivers_router
 from registry.api.requests import requests_router
 from registry.api.revisions import revisions_router
+from registry.api.rollouts import rollouts_router
 from registry.api.sessions import sessions_router
 from registry.api.single_sign_on import single_sign_on_router
 from registry.api.tokens import tokens_router
@@ -76,6 +77,7 @@ def make_api(
         traffic_router(core, gateways),
         requests_router(core),
         revisions_router(core),
+        rollouts_router(core),
         gateways_router(gateways),
         health_router(core),
         metrics_router(core, gateways, caps),

@@ -34,6 +34,7 @@ from registry.api.foreseeing import Foreseen
 from registry.api.identity_description import identity_operations
 from registry.api.insight_description import insight_operations
 from registry.api.people_description import people_operations
+from registry.api.rollouts_description import rollout_operations
 from registry.api.single_sign_on_description import single_sign_on_operations
 from registry.documents.applying import Applied
 from registry.documents.documents import Difference, DocumentPage, RevisionEntry, RevisionPage
@@ -72,6 +73,7 @@ def api_operations() -> list[Operation]:
         *_traffic(),
         *_requests(),
         *_revisions(),
+        *rollout_operations(),
         *identity_operations(),
         *insight_operations(),
         *_tokens(),

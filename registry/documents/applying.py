@@ -19,6 +19,7 @@ from registry.documents.claims import claim_text, claims, rivals
 from registry.documents.differences import ValueChange, document_changes
 from registry.documents.host_owners import misplaced_hosts
 from registry.documents.references import Hints, dangling, fault_of, references, targets_of
+from registry.documents.rollouts import faults, gone_back
 from registry.documents.sealed import settled
 from registry.revisions.draft import Apart
 from registry.view.rows import DocumentKey, DocumentRow, document_value
@@ -93,7 +94,8 @@ class Written(msgspec.Struct, frozen=True):
 class Apply(msgspec.Struct, Apart, frozen=True):
     """Some documents put and some deleted, all or nothing. Raises Problem 409, 412 or 422 with every error.
 
-    sealing: what Secrets among them are sealed by. agreement: who agreed to it, where others must.
+    sealing: what Secrets among them are sealed by. agreement: who agreed to it, where others must. rollout: the Rollout
+    that writes, whose own the weights of its rule are.
     """
 
     documents: Sequence[Written]
@@ -102,6 +104,7 @@ class Apply(msgspec.Struct, Apart, frozen=True):
     guards: Sequence[Guard] = ()
     sealing: Sealing | None = None
     agreement: Agreement = NONE
+    rollout: DocumentKey | None = None
 
     @property
     def size(self) -> int:
@@ -113,8 +116,11 @@ class Apply(msgspec.Struct, Apart, frozen=True):
         _refuse_doubles(self.documents, self.delete)
         results = [_put(draft, written, self.by, before, self.sealing) for written in self.documents]
         results += [_delete(draft, key, self.by, before) for key in self.delete]
-        refuse_unapproved(before.moved(draft), before, self.agreement)
-        _check(draft, before)
+        if self.rollout is None:  # it was agreed to with the Rollout
+            refuse_unapproved(before.moved(draft), before, self.agreement)
+        back = list(gone_back(draft, before.rows, self.by))
+        results += [_put(draft, Written(*route), self.by, before, self.sealing) for route in back]
+        _check(draft, before, self.rollout)
         changed = [*before.changed(draft)]
         judged = certified(changed, draft, self.sealing)
         _refuse_unfit(changed, judged, draft, self.sealing)
@@ -268,11 +274,12 @@ def _delete(draft: Draft, key: Key, by: str, touched: _Before) -> Result:
     return Result(kind=key.kind, namespace=key.namespace, name=key.name, result="deleted")
 
 
-def _check(draft: Draft, touched: _Before) -> None:
+def _check(draft: Draft, touched: _Before, rollout: DocumentKey | None) -> None:
     """Every reference of what changed, every reference to what changed, every claim: all errors at once."""
     changed = list(touched.changed(draft))
     hints = Hints(draft)
     errors = [error for row in changed for error in _own_errors(row, draft, hints)]
+    errors += [_error(*fault) for fault in faults(draft, touched.rows, rollout)]
     if errors:
         what = changed[0].document.kind if len(changed) == 1 else "documents"
         raise invalid_document(f"Invalid {what}", tuple(errors))

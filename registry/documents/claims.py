@@ -3,7 +3,7 @@
 A Route claims each of its matches on each host, and its hosts at its priority, which a listed Route has alone; the
 hosts as such it shares, so that it is known who else is there. A TrafficPolicy claims each block for each target; an
 Authentication its targets, for of all that reach a rule one holds; a Consumer its credentials; a Service its aliases; a
-Listener of every gateway its address and port.
+Listener of every gateway its address and port; a Rollout the weights of its rule.
 RateLimits and AccessPolicies claim nothing: all that apply must admit a call.
 """
 
@@ -20,6 +20,7 @@ from meshway.model.fields import plain
 from meshway.model.listener import LISTENERS, Listener, address_of
 from meshway.model.match import Match, PathMatch
 from meshway.model.path_template import parse_template
+from meshway.model.rollout import Rollout
 from meshway.model.route import Route
 from meshway.model.service import Service
 from meshway.model.traffic_policy import TrafficPolicy
@@ -48,6 +49,8 @@ def claims(spec: Spec, namespace: str, name: str) -> frozenset[Claim]:
         case Service():
             outside = () if spec.external is None else (spec.external.host,)
             return frozenset(("alias", alias) for alias in (*spec.aliases, *outside))
+        case Rollout():
+            return frozenset({("rollout", f"{namespace}/{spec.route}", spec.rule)})
         case Listener() if name not in LISTENERS and spec.enabled and not spec.gateways:
             return frozenset({("socket", address_of(spec), str(spec.port))})
     return frozenset()
@@ -77,6 +80,8 @@ def claim_text(claim: Claim) -> str:
         return f"{parts[1]} of {parts[0]}"
     if kind == "credential":
         return f"the {parts[1]} credential {parts[2]}"
+    if kind == "rollout":
+        return f"the weights of rule {parts[1]} of Route {parts[0]}"
     if kind == "socket":
         return f"port {parts[1]} of {parts[0]}"
     if kind == "callers":

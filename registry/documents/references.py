@@ -26,6 +26,7 @@ from meshway.model.nearest import did_you_mean
 from meshway.model.otlp import Otlp
 from meshway.model.rate_limit import RateLimit
 from meshway.model.receiver import Receiver
+from meshway.model.rollout import Rollout, RolloutVersion
 from meshway.model.route import Route, Rule
 from meshway.model.secret import Secret, SecretRef, may_refer, secret_ref
 from meshway.model.service import Service, ServicePort
@@ -93,6 +94,13 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
             return (_of_secret("spec.tls.trust", namespace, wanted, "ca_bundle"),)
         case Receiver():
             return tuple(_of_receiver(spec, namespace))
+        case Rollout():
+            return (
+                Reference("spec.route", "route", namespace, spec.route),
+                Reference("spec.rule", "rule", namespace, spec.route, spec.rule),
+                *_of_destination(spec.stable, namespace, "spec.stable"),
+                *_of_destination(spec.canary, namespace, "spec.canary"),
+            )
         case AccessPolicy():
             service = None if spec.external is None else spec.external.service
             asked = () if service is None else (service,)
@@ -205,7 +213,7 @@ def _of_substitutes(spec: TrafficPolicy | RateLimit, namespace: str) -> Iterator
             yield Reference(f"{path}.subset", "subset", of, other.service, other.subset)
 
 
-def _of_destination(destination: Destination, namespace: str, path: str) -> Iterator[Reference]:
+def _of_destination(destination: Destination | RolloutVersion, namespace: str, path: str) -> Iterator[Reference]:
     of = destination.namespace or namespace
     yield Reference(f"{path}.service", "service", of, destination.service)
     if destination.subset is not None:

@@ -18,6 +18,7 @@ Right = Literal[
     "identity:read",
     "instances:drain",
     "breakers:reset",
+    "rollouts:write",
     "instances:write",
     "documents:write",
     "logs:write",
@@ -57,7 +58,7 @@ _VIEWER: Final[frozenset[Right]] = frozenset(
         "identity:read",
     }
 )
-_OPERATOR: Final[frozenset[Right]] = _VIEWER | {"instances:drain", "breakers:reset"}
+_OPERATOR: Final[frozenset[Right]] = _VIEWER | {"instances:drain", "breakers:reset", "rollouts:write"}
 _EDITOR: Final[frozenset[Right]] = _OPERATOR | {"instances:write", "documents:write", "logs:write"}
 _NAMESPACE_ADMIN: Final[frozenset[Right]] = _EDITOR | {
     "tokens:read",

@@ -87,15 +87,25 @@ def documents(kind: str) -> st.SearchStrategy[Written]:
             "apiVersion": st.just("meshway/v1"),
             "kind": st.just(kind),
             "metadata": metadata,
-            "spec": _secret() if kind == "Secret" else _block(KINDS[kind]),
+            "spec": _OWN.get(kind, _block)(KINDS[kind]),
         }
     ).map(_repaired)
 
 
-def _secret() -> st.SearchStrategy[Written]:
+def _secret(of: type) -> st.SearchStrategy[Written]:
     """What a Secret's data may be depends on its type."""
-    return st.tuples(_block(KINDS["Secret"]), st.sampled_from(sorted(_SECRETS))).map(
+    return st.tuples(_block(of), st.sampled_from(sorted(_SECRETS))).map(
         lambda drawn: drawn[0] | {"type": drawn[1], "data": _SECRETS[drawn[1]], "keep": False, "versions": []}
+    )
+
+
+def _rollout(of: type) -> st.SearchStrategy[Written]:
+    """Its weights grow, and its versions differ."""
+    weights = st.lists(st.sampled_from([0.01, 0.5, 1, 12.25, 50, 99.99]), min_size=1, max_size=3, unique=True)
+    steps = weights.map(lambda drawn: [{"weight_percent": weight, "hold": "1m30s"} for weight in sorted(drawn)])
+    judge = st.fixed_dictionaries({}, optional={"minimum_requests": st.integers(1, 1000)})
+    return st.tuples(_block(of), steps, judge).map(
+        lambda drawn: drawn[0] | {"steps": drawn[1], "judge": drawn[2], "canary": {"service": "of-its-own"}}
     )
 
 
@@ -162,3 +172,6 @@ def _take_out(document: Written, path: str) -> None:
         del at[last]
     except (IndexError, KeyError, TypeError):
         return
+
+
+_OWN: Final = {"Secret": _secret, "Rollout": _rollout}

@@ -33,6 +33,7 @@ CALLER_NEEDED = (
     "redeemSignIn", "signIn", "signOut", "setUp", "confirmSession", "changePassword", "offerTotp", "takeTotp",
     "dropTotp", "getPreferences", "putPreferences", "endUserSession", "endUserSessions", "removeUserTotp",
     "deleteBinding", "judgeChange",
+    "getRollout", "promoteRollout", "holdRollout", "abortRollout", "skipRollout",
 )  # fmt: skip
 STREAMS = ("/v1/watch", "/v1/live", "/v1/feed", "/v1/tap")
 
