@@ -11,8 +11,11 @@ import msgspec
 
 from gateway.exchange import Exchange
 
-KEPT: Final = 4096  # callers; beyond it all are forgotten and made again
+KEPT: Final = 4096  # callers, and sizes; beyond it all are forgotten and made again
 _encode: Final = msgspec.json.Encoder().encode
+_SIZES: Final = b'"attempts":%d,"bytes_in":%d,"bytes_out":%d,"request_id":"'
+_PROTOCOLS: Final = (b'","protocol":"HTTP/1.0"', b'","protocol":"HTTP/1.1"')
+_ENDS: Final = tuple(each + b"}\n" for each in _PROTOCOLS)
 
 
 class LineWriter:
@@ -27,19 +30,20 @@ class LineWriter:
     wall_offset: seconds from the worker's clock to 1970's, set anew now and then.
     """
 
-    __slots__ = ("_callers", "_ms", "_second", "_second_text", "_time", "wall_offset")
+    __slots__ = ("_callers", "_second", "_second_text", "_sizes", "_time", "_time_begins", "_time_ends", "wall_offset")
 
     def __init__(self, wall_offset: float) -> None:
         self.wall_offset = wall_offset
         self._callers: dict[tuple[str, str, bytes, bytes, str], bytes] = {}
-        self._ms = self._second = -1
-        self._time = self._second_text = b""
+        self._sizes: dict[int, bytes] = {}
+        self._second = -1
+        self._second_text = self._time = b""
+        self._time_begins = self._time_ends = 0.0
 
     def of(self, exchange: Exchange, ended: float, outcome: bytes) -> bytes:
         """With its LF. ended: seconds of the worker's clock. outcome: `outcome_of` the exchange."""
-        ms = int((ended + self.wall_offset) * 1000.0)
-        if ms != self._ms:
-            self._ms, self._time = ms, self._time_of(ms)
+        if not self._time_begins <= ended < self._time_ends:
+            self._turn_to(ended)
         principal = exchange.principal
         name = principal.name if principal is not None else ""
         by = (exchange.listener_name, exchange.peer, exchange.method, exchange.authority, name)
@@ -54,47 +58,56 @@ class LineWriter:
         # A canonical path holds no control, no backslash and nothing above 0x7F.
         if 0x22 in path:  # as a number: bytes are first taken for one, which fails by an exception
             path = path.replace(b'"', b'\\"')
-        sizes = b'"attempts":%d,"bytes_in":%d,"bytes_out":%d,"request_id":"'
+        bytes_in, bytes_out, attempts = exchange.bytes_in, exchange.bytes_out, exchange.attempts
+        if attempts == 1 and not bytes_in:
+            sizes = self._sizes.get(bytes_out) or self._keep_size(bytes_out)
+        else:
+            sizes = _SIZES % (attempts, bytes_in, bytes_out)
         return b"".join(  # half the cost of a format
             (
-                b'{"time":"',
                 self._time,
-                b'","duration_ms":',
                 duration,
                 b',"first_byte_ms":',
                 first_byte_ms,
-                b",",
                 caller,
-                b'"path":"',
                 path,
-                b'",',
                 outcome,
-                sizes % (exchange.attempts, exchange.bytes_in, exchange.bytes_out),
+                sizes,
                 exchange.request_id,  # this and the trace's are of a checked alphabet, or our own
                 b'","trace_id":"',
                 trace[3:35] if len(trace) >= 55 else b"",
-                b'","protocol":"HTTP/1.1"' if exchange.head.minor else b'","protocol":"HTTP/1.0"',
-                _more(exchange) if exchange.attempts > 1 or exchange.reason or exchange.metadata else b"",
-                b"}\n",
+                _end(exchange) if attempts > 1 or exchange.reason or exchange.metadata else _ENDS[exchange.head.minor],
             )
         )
 
-    def _time_of(self, ms: int) -> bytes:
+    def _turn_to(self, ended: float) -> None:
+        """The text of its millisecond, and from when to when on the worker's clock it holds."""
+        ms = int((ended + self.wall_offset) * 1000.0)
         second, rest = divmod(ms, 1000)
         if second != self._second:
             text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
             self._second, self._second_text = second, text
-        return b"%b.%03dZ" % (self._second_text, rest)
+        self._time = b'{"time":"%b.%03dZ","duration_ms":' % (self._second_text, rest)
+        self._time_begins = min(ms / 1000.0 - self.wall_offset, ended)
+        self._time_ends = self._time_begins + 0.001
+
+    def _keep_size(self, bytes_out: int) -> bytes:
+        """Of a call with one attempt and no body."""
+        if len(self._sizes) >= KEPT:
+            self._sizes.clear()
+        self._sizes[bytes_out] = part = _SIZES % (1, 0, bytes_out)
+        return part
 
     def _keep(self, by: tuple[str, str, bytes, bytes, str]) -> bytes:
         listener, peer, method, authority, principal = by
-        part = _fields(
+        part = b"," + _fields(
             listener=listener,
             peer=peer,
             principal=principal,
             method=method.decode("latin-1"),
             authority=authority.decode("latin-1"),
         )
+        part += b'"path":"'
         if len(self._callers) >= KEPT:
             self._callers.clear()
         self._callers[by] = part
@@ -104,7 +117,7 @@ class LineWriter:
 def outcome_of(exchange: Exchange) -> bytes:
     """The part of a line that says where the call went and how it ended; the same for many calls."""
     plan, cluster, endpoint = exchange.plan, exchange.cluster, exchange.endpoint
-    return _fields(
+    return b'",' + _fields(  # behind the path
         route=plan.route if plan is not None else "",
         rule=plan.rule if plan is not None else "",
         service=cluster.name if cluster is not None else "",
@@ -117,6 +130,10 @@ def outcome_of(exchange: Exchange) -> bytes:
 
 def _fields(**fields: str | int) -> bytes:
     return _encode(fields)[1:-1] + b","
+
+
+def _end(exchange: Exchange) -> bytes:
+    return _PROTOCOLS[exchange.head.minor] + _more(exchange) + b"}\n"
 
 
 def _more(exchange: Exchange) -> bytes:
