@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 import typer
 
+from meshway.cli.events import Events
 from meshway.cli.failure import USAGE, CliError
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 
@@ -99,7 +100,7 @@ def tap(
     columns = _COLUMNS | (_WIDE if session.output == "wide" else {})
     if session.output != "jsonl":
         session.put(table(list(columns), [], color=session.color))
-    events = _Events()
+    events = Events()
 
     def take(piece: bytes) -> None:
         for name, event in events.feed(piece):
@@ -116,27 +117,15 @@ def tap(
     RegistryClient(session).download(f"/v1/tap?{query}", take)
 
 
-class _Events:
-    """Server-sent events out of pieces of any size."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, piece: bytes) -> Iterator[tuple[str, Any]]:
-        *whole, self._rest = (self._rest + piece).split(b"\n\n")
-        for text in whole:
-            fields = dict(line.split(b": ", 1) for line in text.split(b"\n") if b": " in line)
-            if b"data" in fields:
-                yield fields.get(b"event", b"").decode(), msgspec.json.decode(fields[b"data"])
-
-
 def _filter(session: Session, terms: Sequence[str] | None) -> str:
     within = [] if session.namespace == EVERY_NAMESPACE else [f"namespace:{session.namespace}"]
     return " ".join([*within, *(terms or ())])
 
 
 def _row(item: Item, columns: Mapping[str, Callable[[Item], str]]) -> str:
-    return "  ".join(cell(item) for cell in columns.values())
+    from meshway.cli.output import row_text
+
+    return row_text(cell(item) for cell in columns.values())
 
 
 def _drawn(told: Item) -> Iterator[str]:

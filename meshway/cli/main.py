@@ -24,6 +24,7 @@ from meshway.cli import (
     explain,
     exporting,
     login,
+    logs,
     look,
     master_key,
     numbers,
@@ -60,6 +61,7 @@ for panel, commands in {
         calls.requests,
         calls.trace,
         calls.tap,
+        logs.logs,
         explain.explain,
     ),
     "Documents": (

@@ -57,9 +57,14 @@ def show_one(session: Session, item: Mapping[str, Any], *, name: str, text: Call
             session.put(text())
 
 
+def row_text(cells: Iterable[str]) -> str:
+    """Of a list that goes on, so that nobody knows how wide its columns will be."""
+    return _GAP.join(map(harmless, cells))
+
+
 def table(heading: Row, rows: Iterable[Row], *, color: bool = False) -> str:
     """Columns aligned, two blanks between them, no blanks at the ends of lines."""
-    lines = [list(heading), *([_harmless(cell) for cell in row] for row in rows)]
+    lines = [list(heading), *([harmless(cell) for cell in row] for row in rows)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(heading))]
     text = []
     for line in lines:
@@ -68,7 +73,7 @@ def table(heading: Row, rows: Iterable[Row], *, color: bool = False) -> str:
     return "\n".join(text)
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
     """Without what a terminal would obey: others wrote it, some of them without having signed in."""
     if cell.isprintable():
         return cell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property, partial
@@ -15,6 +16,7 @@ import msgspec
 from meshway.client import calls
 from meshway.client.calls import Applied, FoundInstance
 from meshway.client.lifespan import Lifespan, lifespan
+from meshway.client.log_handler import MeshLogHandler
 from meshway.client.presence import Present, present
 from meshway.client.propagation import MeshMiddleware
 from meshway.client.registration import Details, describe
@@ -83,6 +85,12 @@ class AsyncMesh:
             keeping.cancel()
             await asyncio.wait([keeping])
             await registry.close()
+
+    def log_handler(
+        self, service: str | None = None, *, port: int | None = None, version: str = "", level: int = logging.NOTSET
+    ) -> MeshLogHandler:
+        """See Mesh.log_handler; a thread sends, the loop waits for nothing."""
+        return MeshLogHandler(self.settings, service, port=port, version=version, level=level)
 
     def transport(self) -> AsyncMeshTransport:
         """`httpx.AsyncClient(transport=mesh.transport())` reaches `http://reviews/`."""

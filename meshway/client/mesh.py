@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -16,6 +17,7 @@ from meshway.client.background import Background, Registered, drain_on_sigterm
 from meshway.client.calls import Applied, FoundInstance
 from meshway.client.kept_certificate import KeptCertificate, kept_certificate
 from meshway.client.lifespan import Lifespan, lifespan
+from meshway.client.log_handler import MeshLogHandler
 from meshway.client.propagation import MeshMiddleware, MeshWsgi, WsgiApp
 from meshway.client.registration import Details, describe
 from meshway.client.registry import Registry
@@ -75,6 +77,15 @@ class Mesh:
         the block runs, renewed at half its life, by a thread. As AsyncMesh.certificate.
         """
         return kept_certificate(self.settings, folder, token_file, keeps_token=keeps_token)
+
+    def log_handler(
+        self, service: str | None = None, *, port: int | None = None, version: str = "", level: int = logging.NOTSET
+    ) -> MeshLogHandler:
+        """`logging.getLogger().addHandler(mesh.log_handler("reviews"))` ships the program's log to the registry.
+
+        port: of the registered instance, whose lines they are then. Raises ValueError without a service.
+        """
+        return MeshLogHandler(self.settings, service, port=port, version=version, level=level)
 
     def transport(self) -> MeshTransport:
         """`httpx.Client(transport=mesh.transport())` reaches `http://reviews/`."""
