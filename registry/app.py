@@ -175,11 +175,13 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
     """All routes over one core, each behind what its operation needs."""
     gateways.share(core.bus)
     gateways.document_revision = lambda key: 0 if (row := core.view.document(key)) is None else row.revision
+    core.alerts.presence.gateways = gateways.states
+    core.alerts.presence.certificates = gateways.all_certificates
     head = None if core.following is None else Head(core.view, core.following, core.live)
     caps = Caps(core.settings)
     operations = [*machine_operations(), *api_operations(), *consul_operations()]
     guards = Guards([*operations, OPENAPI_ROW], is_read_only=core.settings.read_only)
-    asking = Asking(core.insight.reading, core.view, gateways.states)
+    asking = Asking(core.insight.reading, core.view, gateways.states, core.alerts.budget_left)
     live = LiveTopics(asking, gateways.states, core.notices, time.time)
     routes = machine_routes(core, gateways, caps, guards, live, head)
     of_eureka = eureka.Eureka(core.catalog, core.view, time.monotonic)

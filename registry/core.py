@@ -18,6 +18,8 @@ from meshway.model.document import MESH_NAMESPACE
 from meshway.model.mesh_settings import MeshSettings
 from meshway.outbound.guard import guarded_dial
 from meshway.tasks import spawn
+from registry.alerts.alerts import Alerts
+from registry.alerts.presence import Ending
 from registry.catalog.catalog import Catalog
 from registry.certificates.issuer import Issuer
 from registry.checks.checks import Checks
@@ -141,6 +143,7 @@ class Core:
     notifications: Notifications
     logs: Logs
     rollouts: Rollouts
+    alerts: Alerts
     federation: Federation | None
     single_sign_on: SingleSignOn | None
     is_stopping: bool = False
@@ -201,6 +204,7 @@ async def open_core(
             spawn(core.logs.forwarding.run(), name="logs to a collector"),
             spawn(core.logs.run(), name="retention of logs"),
             spawn(core.rollouts.run(), name="rollouts"),
+            spawn(core.alerts.run(), name="alerts"),
             spawn(Recovery(store).run(), name="recovery of the store"),
             spawn(core.people.run(), name="uses of sessions"),
         ]
@@ -308,8 +312,6 @@ async def _assemble(
     federation = None
     if settings.oidc_file is not None:
         federation = Federation(settings.oidc_file, allow_loopback=settings.is_on_loopback, clock=clock, wall=wall)
-    users = Users(view, revisions, wall, may_lose_admins=settings.trusts_loopback)
-    denials = Denials(revisions, clock)
     insight = Insight(
         numbers,
         RequestLog(settings.data_dir / "requests", wall),
@@ -319,6 +321,36 @@ async def _assemble(
         lambda: _points_kept_s(view),
         lambda: (_settings_of(view).retention or mesh_settings.Retention()).spans,
     )
+    alerts = Alerts(
+        view,
+        store,
+        insight.reading,
+        revisions,
+        holds=lambda: leases.holds,
+        endings=lambda: _endings(identity),
+        clock=clock,
+        wall=wall,
+    )
+    notifications = Notifications(
+        view,
+        store,
+        Sending(
+            guarded_dial(allow_loopback=settings.is_on_loopback, judge=targets.own_refusal),
+            SecretTexts(view, sealing),
+            targets.closed,
+            wall,
+            allow_loopback=settings.is_on_loopback,
+        ),
+        wall,
+        random.random,
+    )
+    notices = Notices(bus)
+    alerts.on_change(lambda namespaces: notices.tell("alerts", namespaces))
+    notifications.is_muted = alerts.is_muted
+    alerts.evaluator.also.append(notifications.also)
+    alerts.evaluator.failing = notifications.failing
+    users = Users(view, revisions, wall, may_lose_admins=settings.trusts_loopback)
+    denials = Denials(revisions, clock)
     # What was loaded lives as long as the process; the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
@@ -339,7 +371,7 @@ async def _assemble(
         issuer=Issuer(view, store, identity.custody, revisions, sealing, wall=wall, random=random.random),
         live=live,
         bus=bus,
-        notices=Notices(bus),
+        notices=notices,
         replicas=replicas,
         checks=checks,
         targets=targets,
@@ -368,19 +400,8 @@ async def _assemble(
             wall=wall,
             clock=clock,
         ),
-        notifications=Notifications(
-            view,
-            store,
-            Sending(
-                guarded_dial(allow_loopback=settings.is_on_loopback, judge=targets.own_refusal),
-                SecretTexts(view, sealing),
-                targets.closed,
-                wall,
-                allow_loopback=settings.is_on_loopback,
-            ),
-            wall,
-            random.random,
-        ),
+        alerts=alerts,
+        notifications=notifications,
         federation=federation,
         single_sign_on=None
         if federation is None
@@ -460,6 +481,13 @@ async def _sealing(settings: RegistrySettings, store: Store) -> Sealing | None:
     except StoreUnavailable as error:
         raise StartRefused(f"the keys of the store cannot be read: {error}") from error
     return sealing_of(kept[_DATA_KEY], master_key)
+
+
+async def _endings(identity: Identity) -> list[Ending]:
+    """Of those who sign. Raises StoreUnavailable."""
+    trust = await identity.custody.read()
+    signing = () if trust is None else (*trust.of("root"), *trust.of("intermediate"))
+    return [Ending(f"{one.role} {one.id}", one.created_at, one.not_after) for one in signing]
 
 
 def _leaf_lifetime_s(view: View) -> float:

@@ -63,7 +63,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     mass_removal_guard: endpoints it calls on although most vanished from the feed at once.
     edge, mesh: URLs of its listeners, for other machines. limits_alone: why it counts shared limits by its own share
     now, "" while it counts with the others. open_breakers: clusters that it keeps calls away from, as
-    `namespace/service`, with `#subset` or `:port` where asked for. certificates: what callers by TLS are shown.
+    `namespace/service`, with `#subset` or `:port` where asked for. in_flight: calls under way, by service, of those
+    that have some. certificates: what callers by TLS are shown.
     is_leaving: its last report, it ends.
     """
 
@@ -82,6 +83,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     mass_removal_guard: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     limits_alone: Annotated[str, Meta(max_length=300)] = ""
     open_breakers: Annotated[tuple[str, ...], Meta(max_length=1000)] = ()
+    in_flight: Annotated[dict[str, Annotated[int, Meta(ge=0, le=2**31)]], Meta(max_length=10_000)] = {}
     certificates: Annotated[tuple[ShownCertificate, ...], Meta(max_length=1000)] = ()
     is_leaving: bool = False
     counters: dict[str, Any] = {}
@@ -107,6 +109,7 @@ class GatewayState(msgspec.Struct, frozen=True, kw_only=True):
     limits_alone: str
     open_breakers: tuple[str, ...] = ()
     failing: tuple[str, ...] = ()
+    in_flight: dict[str, int] = {}
     last_report_s: float
     unheard: bool = False
 
@@ -194,6 +197,10 @@ class Gateways:
         live = self._live()
         found = [each for report in live for each in report.certificates if (each.namespace, each.name) == name]
         return found, len(live)
+
+    def all_certificates(self) -> list[tuple[str, ShownCertificate]]:
+        """What live gateways show, each with the gateway's node."""
+        return [(report.node, each) for report in self._live() for each in report.certificates]
 
     def live_count(self) -> int:
         return len(self._live())
@@ -284,6 +291,7 @@ class Gateways:
             ejected=report.ejected,
             failing=report.failing,
             open_breakers=report.open_breakers,
+            in_flight=report.in_flight,
             last_report_s=round(now - heard.at, 1),
             unheard=is_unheard,
         )

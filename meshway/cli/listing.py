@@ -243,6 +243,20 @@ COLUMNS: Final[dict[str, Columns]] = {
         "STEPS": lambda item: ", ".join(f"{step['weight_percent']:g} %" for step in item["spec"]["steps"]),
         "LAST CHANGE": _changed,
     },
+    "Alert": {
+        "NAME": _name,
+        "QUERY": lambda item: item["spec"].get("query", "as built in"),
+        "SEVERITY": lambda item: item["spec"].get("severity", "warning"),
+        "LAST CHANGE": _changed,
+    },
+    "Objective": {
+        "NAME": _name,
+        "TARGET": lambda item: " ".join(item["spec"]["target"].values()),
+        "OF CALLS": lambda item: (
+            f"{item['spec'].get('target_percent', 99.9):g} % {next(iter(item['spec']['indicator']))}"
+        ),
+        "LAST CHANGE": _changed,
+    },
     "Listener": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
     "MeshSettings": {"NAME": _name, "SAYS": _blocks, "LAST CHANGE": _changed},
     "Namespace": {

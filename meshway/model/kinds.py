@@ -4,6 +4,7 @@ from typing import Final
 
 from meshway.model.access_log import AccessLog
 from meshway.model.access_policy import AccessPolicy
+from meshway.model.alert import Alert
 from meshway.model.authentication import Authentication
 from meshway.model.certificate import Certificate
 from meshway.model.consumer import Consumer
@@ -12,6 +13,7 @@ from meshway.model.ip_list import IpList
 from meshway.model.listener import Listener
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.namespace import Namespace
+from meshway.model.objective import Objective
 from meshway.model.rate_limit import RateLimit
 from meshway.model.receiver import Receiver
 from meshway.model.rollout import Rollout
@@ -43,6 +45,8 @@ KINDS: Final[dict[str, type[Spec]]] = {
         Telemetry,
         Receiver,
         Rollout,
+        Alert,
+        Objective,
     )
 }
 # Written by the registry itself: gateways read them of the feed as documents, and people neither write nor delete them.
@@ -54,11 +58,11 @@ SHORT: Final[dict[str, str]] = {
     "ms": "MeshSettings", "sec": "Secret", "con": "Consumer", "al": "AccessLog", "tel": "Telemetry",
     "rcv": "Receiver",
     "ro": "Rollout",
+    "alr": "Alert", "slo": "Objective",
 }  # fmt: skip
 # Kinds of the design whose time has not come: refused as `unsupported`, so that nobody takes them for typing errors.
 UNSUPPORTED: Final = frozenset(
     {
-        "Alert", "DescriptorSet",
-        "Objective", "TcpRoute", "TlsRoute", "UdpRoute",
+        "DescriptorSet", "TcpRoute", "TlsRoute", "UdpRoute",
     }
 )  # fmt: skip

@@ -13,6 +13,7 @@ import msgspec
 from meshway.model import mesh_settings
 from meshway.model.access_rules import ACCESS_RULES
 from meshway.model.action_rules import ACTION_RULES
+from meshway.model.alert_rules import ALERT_RULES, check_alert, check_objective
 from meshway.model.authentication_rules import AUTHENTICATION_RULES
 from meshway.model.consumer_rules import CONSUMER_RULES
 from meshway.model.document import MESH_NAMESPACE, Metadata
@@ -53,6 +54,10 @@ def check_place(kind: str, metadata: Metadata, spec: Mapping[str, Any]) -> Itera
         yield from check_listener(metadata.name, spec)
     if kind in ("AccessLog", "Telemetry"):
         yield from check_telemetry(namespace, spec)
+    if kind == "Alert":
+        yield from check_alert(namespace, metadata.name, spec)
+    if kind == "Objective":
+        yield from check_objective(namespace)
     targets = spec.get("targets")
     for at, target in enumerate(targets if isinstance(targets, list | tuple) else ()):
         if namespace != MESH_NAMESPACE and isinstance(target, Mapping) and target.get("mesh") is True:
@@ -113,4 +118,5 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **TELEMETRY_RULES,
     **RECEIVER_RULES,
     **ROLLOUT_RULES,
+    **ALERT_RULES,
 }

@@ -16,14 +16,15 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "critical")
 class AlertState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One episode of one alert: from when its condition held until it is resolved. Times: seconds since 1970.
 
-    id: of the episode. namespace, name: of the rule (an Alert, an Objective, or a built-in in `mesh`). fingerprint: of
+    id: of the episode. kind, namespace, name: of the rule; what is built in is an Alert of `mesh`. fingerprint: of
     rule and labels, the same in each episode. labels: what it is about, and those of the rule; `namespace` among them:
     whose it is. value: of the rule's first condition, when it was looked at last. receivers: `namespace/name` of
     Receivers, none where nobody is told. active_at: since when the condition holds; fired_at: None while pending;
-    resolved_at: None while it is not. seen_at: when there was data for it last. updated_at: its last transition.
+    resolved_at: None while it is not. held_at: when it held last. updated_at: its last transition.
     """
 
     id: str
+    kind: Literal["Alert", "Objective"] = "Alert"
     namespace: str
     name: str
     fingerprint: str
@@ -37,7 +38,7 @@ class AlertState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     active_at: float
     fired_at: float | None = None
     resolved_at: float | None = None
-    seen_at: float = 0.0
+    held_at: float = 0.0
     updated_at: float = 0.0
 
     @property
@@ -90,8 +91,8 @@ def matched_labels(alert: AlertState) -> dict[str, str]:
     return {"namespace": alert.namespace, **alert.labels, "alert": alert.name, "severity": alert.severity}
 
 
-def fingerprint_of(namespace: str, name: str, labels: Mapping[str, str]) -> str:
-    parts = [namespace, name, *(part for pair in sorted(labels.items()) for part in pair)]
+def fingerprint_of(kind: str, namespace: str, name: str, labels: Mapping[str, str]) -> str:
+    parts = [kind, namespace, name, *(part for pair in sorted(labels.items()) for part in pair)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

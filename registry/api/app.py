@@ -9,6 +9,7 @@ import msgspec
 from fastapi import FastAPI, Response
 
 from registry.api.about import about_router
+from registry.api.alerts import alerts_router
 from registry.api.apply import apply_router
 from registry.api.audit import audit_router
 from registry.api.backup import backup_router
@@ -84,6 +85,7 @@ def make_api(
         namespaces_router(core),
         identity_router(core),
         insight_router(asking),
+        alerts_router(core),
         tokens_router(core),
         single_sign_on_router(core),
         sessions_router(core),

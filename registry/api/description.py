@@ -28,6 +28,7 @@ from registry.api import (
     tokens,
     traffic,
 )
+from registry.api.alerts_description import alert_operations
 from registry.api.changes import Change
 from registry.api.changes_description import changes_operations
 from registry.api.foreseeing import Foreseen
@@ -76,6 +77,7 @@ def api_operations() -> list[Operation]:
         *rollout_operations(),
         *identity_operations(),
         *insight_operations(),
+        *alert_operations(),
         *_tokens(),
         *single_sign_on_operations(),
         *people_operations(),

@@ -10,6 +10,7 @@ import msgspec
 from meshway.addresses import is_loopback
 from meshway.model import mesh_settings, trust_bundle
 from meshway.model.access_policy import AccessPolicy
+from meshway.model.alert import Alert
 from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.listener import ENCRYPTED, LISTENERS, Listener, address_of
@@ -17,6 +18,7 @@ from meshway.model.mesh_settings import MeshSettings
 from meshway.model.names import METHODS, is_unseen
 from meshway.model.namespace import Namespace
 from meshway.model.nearest import nearest
+from meshway.model.objective import Objective, factor_of
 from meshway.model.rate_limit import RateLimit
 from meshway.model.receiver import Receiver
 from meshway.model.route import Route
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 
 _TRUST: Final = (TrustBundle.__name__, MESH_NAMESPACE, trust_bundle.NAME)
+_DEFAULT_RECEIVER: Final = ("Receiver", MESH_NAMESPACE, "default")
 _FIRST_FREE_PORT: Final = 1024
 _MOST_NAMED: Final = 10  # namespaces in one warning
 
@@ -48,7 +51,7 @@ class Caution(msgspec.Struct, frozen=True, kw_only=True):
     """document: `Route shop/cart`. code: no_instances, keeps_instances, shadowed_rule, never_matches, unknown_method,
     unknown_host, attempt_exceeds_deadline, unused_policy, weaker_than_mesh, fail_open,
     cache_narrower_than_check, expires_soon, chain_reordered, no_authority, plaintext, privileged_port,
-    trusts_everyone or needs_approval."""
+    trusts_everyone, no_receiver, never_fires, low_traffic or needs_approval."""
 
     document: str
     path: str
@@ -80,6 +83,8 @@ def cautions(rows: Iterable[DocumentRow], draft: Draft) -> Iterator[Caution]:
             yield from _of_listener(row, spec)
         elif isinstance(spec, Receiver):
             yield from _of_receiver(row, spec)
+        elif isinstance(spec, Alert | Objective):
+            yield from _of_alert(row, spec, draft)
         elif isinstance(spec, Certificate) and spec.mesh_ca is not None and draft.document(_TRUST) is None:
             message = "this mesh has no certificate authority yet that could issue it: meshway ca init"
             yield _caution(row, "spec.mesh_ca", "no_authority", message)
@@ -314,6 +319,21 @@ def _routed_subsets(draft: Draft, namespace: str) -> set[tuple[str, str]]:
         for reference in row.references
         if reference.to == "subset" and reference.namespace == namespace
     }
+
+
+def _of_alert(row: DocumentRow, spec: Alert | Objective, draft: Draft) -> Iterator[Caution]:
+    if not spec.receivers and draft.document(_DEFAULT_RECEIVER) is None:
+        message = "nobody is told of it: name receivers, or write a Receiver mesh/default"
+        yield _caution(row, "spec.receivers", "no_receiver", message)
+    if not isinstance(spec, Objective):
+        return
+    most = 1.0 / (1.0 - spec.target_percent / 100.0)  # what it burns at when every call is bad
+    for at, burn in enumerate(spec.burn):
+        if burn.long <= spec.window and (factor := factor_of(burn, spec.window)) >= most:
+            message = (
+                f"never fires: it asks for {factor:.3g} times the pace, and when all calls are bad it is {most:.3g}"
+            )
+            yield _caution(row, f"spec.burn[{at}]", "never_fires", message)
 
 
 def _caution(row: DocumentRow, path: str, code: str, message: str) -> Caution:

@@ -8,9 +8,10 @@ import msgspec
 
 from meshway.model.access_log import AccessLog
 from meshway.model.access_policy import AccessPolicy
+from meshway.model.alert import Alert
 from meshway.model.authentication import Authentication, AuthenticationMethod
 from meshway.model.certificate import Certificate
-from meshway.model.document import MESH_NAMESPACE
+from meshway.model.document import MESH_NAMESPACE, Target
 from meshway.model.listener import (
     EDGE,
     FACES,
@@ -24,6 +25,7 @@ from meshway.model.listener import (
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.nearest import did_you_mean
 from meshway.model.otlp import Otlp
+from meshway.model.objective import Objective
 from meshway.model.rate_limit import RateLimit
 from meshway.model.receiver import Receiver
 from meshway.model.rollout import Rollout, RolloutVersion
@@ -38,11 +40,12 @@ from registry.view.rows import Reference
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from meshway.model.document import Destination, Spec, Target
+    from meshway.model.document import Destination, Spec
     from registry.revisions.draft import Draft
     from registry.view.rows import DocumentKey, DocumentRow
 
 _MOST_HINTS: Final = 5
+RECEIVER: Final = "Receiver"
 
 
 class Hints:
@@ -77,6 +80,11 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
         case TrafficPolicy() if spec.tls is not None:
             plain = msgspec.structs.replace(spec, tls=None)
             return (*references(plain, namespace), *_of_upstream_tls(spec.tls, namespace))
+        case Alert():
+            return tuple(_of_receivers(spec.receivers, namespace))
+        case Objective():
+            target = Target(service=spec.target.service, route=spec.target.route, rule=spec.target.rule)
+            return (*_of_target(target, namespace, "spec.target"), *_of_receivers(spec.receivers, namespace))
         case MeshSettings():
             forward = None if spec.telemetry is None else spec.telemetry.forward_logs
             return tuple(_of_otlp(forward, namespace, "spec.telemetry.forward_logs"))
@@ -119,6 +127,8 @@ def dangling(reference: Reference, draft: Draft, hints: Hints) -> str | None:
         return _dangling_route(reference, draft, owner)
     if reference.to == "ip_list":
         return _dangling_list(reference, draft)
+    if reference.to == "receiver":
+        return _dangling_receiver(reference, draft)
     if reference.to == "secret":
         return _dangling_secret(reference, draft)
     if reference.to == "listener":
@@ -181,6 +191,8 @@ def targets_of(reference: Reference) -> tuple[DocumentKey, ...]:
     """The document it refers to, which for a service may not be written; of a list all that may be meant."""
     if reference.to == "ip_list":
         return tuple(("IpList", namespace, reference.name) for namespace in (reference.namespace, MESH_NAMESPACE))
+    if reference.to == "receiver":
+        return tuple((RECEIVER, namespace, reference.name) for namespace in (reference.namespace, MESH_NAMESPACE))
     if reference.to == "secret":
         return tuple(("Secret", namespace, reference.name) for namespace in reference.places)
     if reference.to == "listener":
@@ -242,6 +254,11 @@ def _of_listeners(names: Sequence[str], wanted: str) -> Iterator[Reference]:
     for at, name in enumerate(names):
         if name not in usual:
             yield Reference(f"spec.listeners[{at}]", "listener", MESH_NAMESPACE, name, wanted)
+
+
+def _of_receivers(names: Sequence[str], namespace: str) -> Iterator[Reference]:
+    for at, name in enumerate(names):
+        yield Reference(f"spec.receivers[{at}]", "receiver", namespace, name)
 
 
 def _of_secret(path: str, namespace: str, wanted: SecretRef, types: str) -> Reference:
@@ -333,6 +350,12 @@ def _dangling_list(reference: Reference, draft: Draft) -> str | None:
     if any(draft.document(key) is not None for key in targets_of(reference)):
         return None
     return f'"{reference.name}" is no IpList in {_own_or_mesh(reference)}'
+
+
+def _dangling_receiver(reference: Reference, draft: Draft) -> str | None:
+    if any(draft.document(key) is not None for key in targets_of(reference)):
+        return None
+    return f'"{reference.name}" is no {RECEIVER} in {_own_or_mesh(reference)}'
 
 
 def _dangling_secret(reference: Reference, draft: Draft) -> str | None:

@@ -27,7 +27,7 @@ from registry.insight.sight import HIDDEN
 from registry.insight.topology import Also, topology_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from meshway.model.document import Spec
     from registry.gateways import GatewayState
@@ -74,9 +74,17 @@ class RouteUse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asking:
-    """gateways: what they say of themselves now."""
+    """gateways: what they say of themselves now. budgets: what is left of those of objectives, by service, None: there
+    are none; it raises StoreUnavailable."""
 
-    def __init__(self, reading: Reading, view: View, gateways: Callable[[], Iterable[GatewayState]]) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        view: View,
+        gateways: Callable[[], Iterable[GatewayState]],
+        budgets: Callable[[], Awaitable[Mapping[str, float]]] | None = None,
+    ) -> None:
+        self._budgets = budgets
         self._reading = reading
         self._view = view
         self._gateways = gateways
@@ -275,6 +283,7 @@ class Asking:
             instances=instances_of(self._view),
             gateways=list(self._gateways()) if is_now else (),
             usual_p95_s=await self._usual.p95_s(self._reading.wall()) if is_now else {},
+            budgets=await self._budgets() if is_now and self._budgets is not None else {},
             span_s=self._lasting(span)[2],
         )
 

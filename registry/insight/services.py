@@ -26,7 +26,8 @@ _LEAST_CALLS: Final = 100  # fewer in an hour are no measure
 
 class ServiceSignals(msgspec.Struct, frozen=True, kw_only=True):
     """figures: of calls that it was asked. reasons: of its health, in words. breakers: gateways that keep calls
-    away."""
+    away. budget_left: of its objectives the least, 1 = all, below 0 = overspent; None: it has none, or no calls, or it
+    is not of now."""
 
     namespace: str
     name: str
@@ -35,6 +36,7 @@ class ServiceSignals(msgspec.Struct, frozen=True, kw_only=True):
     figures: Figures
     instances: Instances
     breakers: int = 0
+    budget_left: float | None = None
 
 
 class Usual:
@@ -68,6 +70,7 @@ def signals_of(
     instances: Mapping[str, Instances],
     gateways: Iterable[GatewayState],
     usual_p95_s: Mapping[str, float],
+    budgets: Mapping[str, float],
     span_s: float,
 ) -> dict[str, ServiceSignals]:
     """names: of services, `namespace/name`. rows: of calls by (service,). instances: by service. gateways: empty where
@@ -94,6 +97,7 @@ def signals_of(
             reasons=verdict.reasons,
             figures=figures_of(row, span_s),
             instances=there,
+            budget_left=budgets.get(full),
             breakers=breakers.get(full, 0),
         )
     return found

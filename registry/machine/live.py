@@ -2,8 +2,8 @@
 
 `revisions` names what changed, with `id:` the revision, so that a reader that comes again with Last-Event-ID misses
 none, or gets `reset`. `signals` and `gateways` bear the answer of GET /v1/insight/services and /v1/gateways whenever it
-changed; `alerts` and `rollouts` say of which namespaces there is something new to be asked for. `head`, at the beginning and
-every 15 s, is a sign of life.
+changed; `alerts` and `rollouts` say of which namespaces there is something new to be asked for. `head`, at the
+beginning and every 15 s, is a sign of life.
 """
 
 from __future__ import annotations

@@ -217,6 +217,7 @@ _PATH: Final = {
     "service": "The service's name.",
     "id": "The id.",
     "token": "The token's id.",
+    "silence": "The silence's id.",
     "user": "The user's name.",
     "session": "The session's id, as the list tells it.",
     "binding": "The binding's id.",

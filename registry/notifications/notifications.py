@@ -86,11 +86,13 @@ class _Held(msgspec.Struct):
 
 
 class Notifications:
-    """wall: seconds since 1970. random: uniform in [0, 1)."""
+    """wall: seconds since 1970. random: uniform in [0, 1). is_muted: whether an alert's rule says that nobody is told
+    now."""
 
     def __init__(
         self, view: View, store: Store, sending: Sending, wall: Callable[[], float], random: Callable[[], float]
     ) -> None:
+        self.is_muted: Callable[[AlertState], bool] = lambda _: False
         self._view, self._store, self._sending = view, store, sending
         self._wall, self._random = wall, random
         self._held: _Held | None = None
@@ -221,7 +223,11 @@ class Notifications:
         steps: list[Step] = []
         for key in wanted.keys() | held.groups.keys():
             alerts = wanted.get(key, {})
-            silenced = {name for name, alert in alerts.items() if any(each.covers(alert, now) for each in quiet)}
+            silenced = {
+                name
+                for name, alert in alerts.items()
+                if self.is_muted(alert) or any(each.covers(alert, now) for each in quiet)
+            }
             labels = msgspec.json.decode(key.labels, type=dict[str, str])
             group = observed(held.groups.get(key), alerts, silenced, receivers[key.of], labels, now)
             steps += _changed(held, key, group)

@@ -14,11 +14,13 @@ Right = Literal[
     "metrics:read",
     "logs:read",
     "insight:read",
+    "alerts:read",
     "calls:explain",
     "identity:read",
     "instances:drain",
     "breakers:reset",
     "rollouts:write",
+    "alerts:silence",
     "instances:write",
     "documents:write",
     "logs:write",
@@ -51,6 +53,7 @@ _VIEWER: Final[frozenset[Right]] = frozenset(
         "instances:read",
         "documents:read",
         "insight:read",
+        "alerts:read",
         "gateways:read",
         "metrics:read",
         "logs:read",
@@ -58,7 +61,7 @@ _VIEWER: Final[frozenset[Right]] = frozenset(
         "identity:read",
     }
 )
-_OPERATOR: Final[frozenset[Right]] = _VIEWER | {"instances:drain", "breakers:reset", "rollouts:write"}
+_OPERATOR: Final[frozenset[Right]] = _VIEWER | {"instances:drain", "breakers:reset", "alerts:silence", "rollouts:write"}
 _EDITOR: Final[frozenset[Right]] = _OPERATOR | {"instances:write", "documents:write", "logs:write"}
 _NAMESPACE_ADMIN: Final[frozenset[Right]] = _EDITOR | {
     "tokens:read",

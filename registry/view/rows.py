@@ -96,7 +96,7 @@ class Reference(msgspec.Struct, frozen=True):
     """
 
     path: str
-    to: Literal["service", "subset", "port", "route", "rule", "ip_list", "secret", "listener"]
+    to: Literal["service", "subset", "port", "route", "rule", "ip_list", "secret", "listener", "receiver"]
     namespace: str
     name: str
     part: str = ""

@@ -22,7 +22,7 @@ def firing(name: str = "errors", at: float = 1000.0, **fields: Any) -> AlertStat
         "id": f"{name}-{labels['service']}-{at:g}",
         "namespace": "shop",
         "name": name,
-        "fingerprint": fingerprint_of("shop", name, labels),
+        "fingerprint": fingerprint_of("Alert", "shop", name, labels),
         "labels": labels,
         "state": "firing",
         "severity": severity,

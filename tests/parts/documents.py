@@ -174,4 +174,18 @@ def _take_out(document: Written, path: str) -> None:
         return
 
 
-_OWN: Final = {"Secret": _secret, "Rollout": _rollout}
+def _alert(of: type) -> st.SearchStrategy[Written]:
+    queries = st.sampled_from(["service=cart error_ratio > 2 % over 2m", "service=* p99 / p50 > 10 for 2h"])
+    return st.tuples(_block(of), queries).map(lambda drawn: drawn[0] | {"query": drawn[1]})
+
+
+def _objective(of: type) -> st.SearchStrategy[Written]:
+    """Its target and its indicator are one of two each."""
+    targets = st.sampled_from([{"service": "cart"}, {"route": "cart", "rule": "a"}])
+    indicators = st.sampled_from([{"availability": {"bad": ["5xx", "UF"]}}, {"latency": {"under": "300ms"}}])
+    return st.tuples(_block(of), targets, indicators).map(
+        lambda drawn: drawn[0] | {"target": drawn[1], "indicator": drawn[2]}
+    )
+
+
+_OWN: Final = {"Secret": _secret, "Rollout": _rollout, "Alert": _alert, "Objective": _objective}

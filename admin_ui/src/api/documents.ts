@@ -24,6 +24,8 @@ export const PLURALS = {
   AccessLog: 'access-logs',
   Telemetry: 'telemetries',
   Receiver: 'receivers',
+  Alert: 'alerts',
+  Objective: 'objectives',
   Namespace: 'namespaces',
 } as const
 export type Kind = keyof typeof PLURALS

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from tests.parts.registry import RunningRegistry
 
 ORDER = ("put", "post", "get", "patch", "delete")
-# Nobody asked a gateway, and none is there to be asked; nobody has a token, a key or a certificate.
+# Nobody asked a gateway, and none is there to be asked; nobody has a token, a key or a certificate, or was silenced.
 CALLER_NEEDED = (
     "answerQuestion", "explain", "testReceiver", "resetBreakers", "getRouteTraffic",
     "enrol", "renewCertificate", "createServiceToken", "revokeToken", "startSignIn", "finishSignIn", "endSignIn",
     "redeemSignIn", "signIn", "signOut", "setUp", "confirmSession", "changePassword", "offerTotp", "takeTotp",
     "dropTotp", "getPreferences", "putPreferences", "endUserSession", "endUserSessions", "removeUserTotp",
-    "deleteBinding", "judgeChange",
+    "deleteBinding", "judgeChange", "endSilence",
     "getRollout", "promoteRollout", "holdRollout", "abortRollout", "skipRollout",
 )  # fmt: skip
 STREAMS = ("/v1/watch", "/v1/live", "/v1/feed", "/v1/tap")
@@ -53,7 +53,9 @@ def _operations(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[st
 async def test_every_route_is_described_and_every_description_is_a_route(registry: RunningRegistry) -> None:
     described = {(method.upper(), path) for method, path, _ in _operations(await _description(registry))}
     guards = Guards([*machine_operations(), *consul_operations()])
-    asking = Asking(registry.core.insight.reading, registry.core.view, registry.gateways.states)
+    asking = Asking(
+        registry.core.insight.reading, registry.core.view, registry.gateways.states, registry.core.alerts.budget_left
+    )
     live = LiveTopics(asking, registry.gateways.states, registry.core.notices, time.time)
     machine = set(machine_routes(registry.core, registry.gateways, registry.surface.caps, guards, live).patterns)
     application: Any = registry.surface.application

@@ -34,6 +34,7 @@ def test_records_come_back_as_they_were_kept() -> None:
 
 
 def test_a_fingerprint_is_of_rule_and_labels_and_of_no_order() -> None:
-    one = fingerprint_of("shop", "slow", {"a": "1", "b": "2"})
-    assert one == fingerprint_of("shop", "slow", {"b": "2", "a": "1"})
-    assert len({one, fingerprint_of("shop", "slow", {"a": "12"}), fingerprint_of("shop", "slo", {"a": "1"})}) == 3
+    one = fingerprint_of("Alert", "shop", "slow", {"a": "1", "b": "2"})
+    assert one == fingerprint_of("Alert", "shop", "slow", {"b": "2", "a": "1"})
+    others = [("Alert", "slow", {"a": "12"}), ("Alert", "slo", {"a": "1"}), ("Objective", "slow", {"a": "1", "b": "2"})]
+    assert one not in {fingerprint_of(kind, "shop", name, labels) for kind, name, labels in others}

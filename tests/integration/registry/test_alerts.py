@@ -1,0 +1,301 @@
+"""Alerts over a running registry: numbers as gateways report them, rules as people write them, turn by turn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+import pytest
+
+from meshway.histogram import bucket_of
+from meshway.telemetry import Numbers, Row
+from tests.parts.registry import RunningRegistry
+
+EVERY: dict[str, Any] = {"for": "0s", "keep_firing": "0s"}
+_sequences: dict[str, int] = {}
+
+
+def calls(
+    service: str, count: int, *, failed: int = 0, seconds: float = 0.1, flag: str = "", node: str = "gw-1"
+) -> Numbers:
+    """As a gateway reports them: of one service, by one caller and one Route, of just now."""
+    _sequences[node] = _sequences.get(node, 0) + 1
+    full, now = f"shop/{service}", time.time()
+    buckets = {bucket_of(seconds): count}
+    rows = {
+        "edges": (Row(("edge", full), count, failed, seconds=count * seconds, buckets=buckets),),
+        "routes": (
+            Row((full, "all", full, "2xx", ""), count - failed, buckets={bucket_of(seconds): count - failed}),
+            Row((full, "all", full, "5xx", flag), failed, failed, buckets={bucket_of(seconds): failed}),
+        ),
+        "instances": (Row((full, f"{service}-1"), count, failed, seconds=count * seconds, buckets=buckets),),
+    }
+    boot = f"boot-{node}-{id(asyncio.get_running_loop())}"
+    return Numbers(node=node, boot=boot, sequence=_sequences[node], begun=now - 2, ended=now, **rows)
+
+
+async def told(registry: RunningRegistry, numbers: Numbers) -> None:
+    answer = await registry.call("POST", "/v1/telemetry", msgspec.to_builtins(numbers, str_keys=True))
+    assert answer.status == 204, answer.body
+
+
+async def write(
+    registry: RunningRegistry, plural: str, name: str, spec: dict[str, Any], namespace: str = "shop"
+) -> Any:
+    answer = await registry.call("PUT", f"/v1/namespaces/{namespace}/{plural}/{name}", {"spec": spec})
+    assert answer.status in (200, 201), answer.body
+    return answer.json
+
+
+async def alerts(registry: RunningRegistry, query: str = "", *lines: str) -> list[dict[str, Any]]:
+    answer = await registry.call("GET", f"/v1/alerts{query}", None, *lines)
+    assert answer.status == 200, answer.body
+    items: list[dict[str, Any]] = answer.json["items"]
+    return items
+
+
+async def look(registry: RunningRegistry) -> dict[str, dict[str, Any]]:
+    """One turn, and what is there after it, by the rule's name."""
+    await registry.core.alerts.evaluator.turn()
+    return {each["name"]: each for each in await alerts(registry)}
+
+
+class Moved:
+    """The time that rules are looked at, ahead of the machine's by what the test says."""
+
+    def __init__(self, registry: RunningRegistry) -> None:
+        self._ahead_s = 0.0
+        registry.core.alerts.evaluator.wall = lambda: time.time() + self._ahead_s
+
+    def advance(self, seconds: float) -> None:
+        self._ahead_s += seconds
+
+
+async def status(registry: RunningRegistry, service: str, value: str) -> None:
+    path = f"/v1/namespaces/shop/services/{service}/instances/{service}-1"
+    assert (await registry.call("PATCH", path, {"status": value})).status == 200
+
+
+@pytest.fixture
+async def shop(registry: RunningRegistry) -> RunningRegistry:
+    for name in ("cart", "pay"):
+        path = f"/v1/namespaces/shop/services/{name}/instances/{name}-1"
+        assert (await registry.call("PUT", path, {"port": 9000, "version": "v1", "zone": "a"})).status == 201
+    return registry
+
+
+@pytest.mark.proves("Alert.query", "Alert.severity", "Alert.labels", "Alert.summary", "Alert.runbook_url")
+async def test_a_share_of_failures_fires_and_is_told_with_what_it_is_about(shop: RunningRegistry) -> None:
+    rule = {
+        "query": "service=cart error_ratio > 2 % over 1m and service=cart rate > 1/m",
+        "severity": "critical",
+        "labels": {"team": "checkout"},
+        "summary": "${value} of ${service} fail, ${team}",
+        "runbook_url": "https://wiki.example/cart",
+    }
+    await write(shop, "alerts", "failing", EVERY | rule)
+    await told(shop, calls("cart", 100))
+    assert "failing" not in await look(shop)
+    await told(shop, calls("cart", 100, failed=20))
+    found = (await look(shop))["failing"]
+    assert (found["state"], found["severity"], found["namespace"]) == ("firing", "critical", "shop")
+    assert found["labels"] == {"namespace": "shop", "service": "cart", "team": "checkout"}
+    assert found["summary"] == "10 % of cart fail, checkout"
+    assert found["runbook_url"] == "https://wiki.example/cart"
+    assert found["value"] == pytest.approx(0.1)
+
+
+@pytest.mark.proves("Alert.for", "Alert.keep_firing")
+async def test_it_waits_before_it_fires_and_before_it_is_over(shop: RunningRegistry) -> None:
+    clock = Moved(shop)
+    rule = {"query": "service=cart instances_passing < 1 for 30s", "keep_firing": "40s"}
+    await write(shop, "alerts", "gone", rule)
+    await status(shop, "cart", "maintenance")
+    assert (await look(shop))["gone"]["state"] == "pending"
+    clock.advance(29)
+    assert (await look(shop))["gone"]["state"] == "pending"
+    clock.advance(1)
+    firing = (await look(shop))["gone"]
+    assert firing["state"] == "firing"
+    await status(shop, "cart", "passing")
+    clock.advance(39)
+    assert (await look(shop))["gone"]["id"] == firing["id"]
+    clock.advance(1)
+    assert "gone" not in await look(shop)
+    (over,) = [
+        each for each in await alerts(shop, "?state=resolved&namespace=shop&before=9e9") if each["name"] == "gone"
+    ]
+    assert (over["id"], over["state"]) == (firing["id"], "resolved")
+    assert over["active_at"] < over["fired_at"] < over["resolved_at"]
+
+
+async def test_what_is_pending_and_passes_was_never_there(shop: RunningRegistry) -> None:
+    await write(shop, "alerts", "gone", {"query": "service=cart instances_passing < 1"})
+    await status(shop, "cart", "maintenance")
+    assert (await look(shop))["gone"]["state"] == "pending"
+    await status(shop, "cart", "passing")
+    assert "gone" not in await look(shop)
+    assert [each["name"] for each in await alerts(shop, "?state=resolved&before=9e9")] == []
+
+
+@pytest.mark.proves("Alert.minimum_requests")
+async def test_few_calls_say_nothing_of_a_share(shop: RunningRegistry) -> None:
+    query = "service=cart error_ratio > 2 %"
+    await write(shop, "alerts", "few", EVERY | {"query": query, "minimum_requests": 10})
+    await write(shop, "alerts", "many", EVERY | {"query": query, "minimum_requests": 11})
+    await told(shop, calls("cart", 10, failed=5))
+    assert {"few", "many"} & set(await look(shop)) == {"few"}
+
+
+@pytest.mark.proves("Alert.no_data")
+@pytest.mark.parametrize(("no_data", "states"), [("keep", "FF"), ("resolve", "F-"), ("fire", "FF")])
+async def test_what_no_data_means_is_said_by_the_rule(shop: RunningRegistry, no_data: str, states: str) -> None:
+    rule = {"query": "service=cart error_ratio > 2 % over 10s", "no_data": no_data}
+    await write(shop, "alerts", "quiet", EVERY | rule)
+    seen = ["firing" if no_data == "fire" else None]
+    assert [(await look(shop)).get("quiet", {}).get("state")] == seen
+    await told(shop, calls("cart", 100, failed=50))
+    assert (await look(shop))["quiet"]["state"] == "firing"
+    shop.core.insight.reading.wall = lambda: time.time() + 300.0
+    after = (await look(shop)).get("quiet", {}).get("state", "-")
+    assert after[0].upper() == states[1]
+
+
+@pytest.mark.proves("Alert.enabled")
+async def test_a_rule_that_is_off_fires_no_more(shop: RunningRegistry) -> None:
+    rule = EVERY | {"query": "service=cart instances_passing >= 1"}
+    await write(shop, "alerts", "there", rule)
+    assert (await look(shop))["there"]["state"] == "firing"
+    await write(shop, "alerts", "there", rule | {"enabled": False})
+    assert "there" not in await look(shop)
+    assert [each["name"] for each in await alerts(shop, "?state=resolved")] == ["there"]
+
+
+@pytest.mark.proves("Alert.mute", "MuteTime.days", "MuteTime.from", "MuteTime.to", "MuteTime.timezone")
+async def test_a_muted_alert_fires_and_is_told_to_nobody(shop: RunningRegistry) -> None:
+    rule = EVERY | {"query": "service=cart instances_passing >= 1"}
+    # 2027-01-16 is a Saturday; 23:30 in Paris is 22:30 UTC.
+    moment = 1_800_138_600.0
+    shop.core.alerts.wall = lambda: moment
+    muted = {
+        "night": {"days": ["sat"], "from": "23:00", "to": "06:00", "timezone": "Europe/Paris"},
+        "of-utc": {"days": ["sat"], "from": "23:00", "to": "06:00"},
+        "of-sunday": {"days": ["sun"], "from": "23:00", "to": "06:00", "timezone": "Europe/Paris"},
+        "over": {"days": ["sat"], "from": "20:00", "to": "23:30", "timezone": "Europe/Paris"},
+    }
+    for name, times in muted.items():
+        await write(shop, "alerts", name, rule | {"mute": [times]})
+    found = await look(shop)
+    assert {name: found[name].get("muted", False) for name in muted} == {
+        "night": True,
+        "of-utc": False,
+        "of-sunday": False,
+        "over": False,
+    }
+    live = shop.core.alerts.evaluator.live.values()
+    assert [each.name for each in live if shop.core.notifications.is_muted(each)] == ["night"]
+    assert [each["name"] for each in await alerts(shop, "?state=silenced")] == ["night"]
+
+
+@pytest.mark.proves("Alert.receivers", "Objective.receivers")
+async def test_a_receiver_that_is_not_there_is_refused(shop: RunningRegistry) -> None:
+    alert = {"query": "service=cart rate > 1/s", "receivers": ["oncal"]}
+    objective = {"target": {"service": "cart"}, "indicator": {"availability": {}}, "receivers": ["oncal"]}
+    for plural, spec in (("alerts", alert), ("objectives", objective)):
+        answer = await shop.call("PUT", f"/v1/namespaces/shop/{plural}/a", {"spec": spec})
+        assert (answer.status, answer.json["errors"][0]["code"]) == (422, "unknown_reference")
+        assert "no Receiver in namespace shop, nor in mesh" in answer.json["detail"]
+        spec.pop("receivers")
+        warned = await write(shop, plural, "a", spec)
+        assert [each["code"] for each in warned["warnings"]] == ["no_receiver"]
+
+
+async def test_a_star_is_an_alert_for_each_value_and_others_are_left_alone(shop: RunningRegistry) -> None:
+    await write(shop, "alerts", "slow", EVERY | {"query": "service=* p95 > 300ms and service=* rate > 1/m"})
+    await told(shop, calls("cart", 100, seconds=0.5))
+    await told(shop, calls("pay", 100, seconds=0.1))
+    await shop.core.alerts.evaluator.turn()
+    assert [each["labels"]["service"] for each in await alerts(shop) if each["name"] == "slow"] == ["cart"]
+
+
+async def test_values_are_divided_and_narrowed_by_version_route_and_zone(shop: RunningRegistry) -> None:
+    queries = {
+        "steep": ("service=cart p99 / p50 > 3", False),
+        "of-v1": ("service=cart version=v1 error_ratio > 2 %", True),
+        "of-v2": ("service=cart version=v2 error_ratio > 2 %", False),
+        "of-a": ("zone=a rate > 1/m", True),
+        "by-route": ("route=cart error_ratio > 2 %", True),
+        "not-route": ("route!=cart error_ratio > 2 %", False),
+        "by-edge": ("source=edge error_ratio > 2 %", True),
+        "limited": ("service=cart limited_ratio >= 5 %", True),
+        "refused": ("service=cart refused_ratio > 0", False),
+    }
+    for name, (query, _) in queries.items():
+        await write(shop, "alerts", name, EVERY | {"query": query})
+    await told(shop, calls("cart", 100, failed=5, flag="RL"))
+    found = await look(shop)
+    assert {name: name in found for name in queries} == {name: fires for name, (_, fires) in queries.items()}
+
+
+@pytest.mark.proves(
+    "Objective.target", "ObjectiveTarget.service", "ObjectiveTarget.route", "ObjectiveTarget.rule",
+    "Objective.indicator", "Indicator.availability", "Availability.bad", "Indicator.latency", "Latency.under",
+    "Objective.target_percent", "Objective.minimum_requests", "Objective.window",
+)  # fmt: skip
+async def test_a_budget_is_spent_by_what_the_objective_calls_bad(shop: RunningRegistry) -> None:
+    rules = [{"name": "all", "destinations": [{"service": "cart"}]}, {"name": "none", "respond": {"status": 204}}]
+    await write(shop, "routes", "cart", {"hosts": ["cart.example"], "rules": rules})
+    available: dict[str, Any] = {"target": {"service": "cart"}, "indicator": {"availability": {}}, "target_percent": 95}
+    slow = {"latency": {"under": "300ms"}}
+    objectives = {
+        "spent": (available, 0.2),
+        "of-route": (available | {"target": {"route": "cart"}}, 0.2),
+        "of-rule": (available | {"target": {"route": "cart", "rule": "all"}}, 0.2),
+        "of-none": (available | {"target": {"route": "cart", "rule": "none"}}, None),
+        "of-pay": (available | {"target": {"service": "pay"}}, None),
+        "strict": (available | {"target_percent": 99}, -3.0),
+        "only-uh": (available | {"indicator": {"availability": {"bad": ["UH"]}}}, 1.0),
+        "only-uf": (available | {"indicator": {"availability": {"bad": ["UF"]}}}, 0.2),
+        "fast": (available | {"indicator": slow}, 1.0),
+        "faster": (available | {"indicator": {"latency": {"under": "50ms"}}, "target_percent": 50}, -1.0),
+        "short": (available | {"window": "24h", "minimum_requests": 101}, 0.2),
+    }
+    for name, (spec, _) in objectives.items():
+        await write(shop, "objectives", name, spec)
+    await told(shop, calls("cart", 100, failed=4, flag="UF"))
+    items = (await shop.call("GET", "/v1/objectives?namespace=shop")).json["items"]
+    left = {each["name"]: each["budget"]["left"] for each in items}
+    assert left == {name: share if share is None else pytest.approx(share) for name, (_, share) in objectives.items()}
+    found = await look(shop)
+    # 4 % of bad calls burn a budget of 1 % four times too fast: above 3 and 1, below 14.4 and 6.
+    strict = [each for each in await alerts(shop) if each["name"] == "strict"]
+    assert sorted(each["labels"]["window"] for each in strict) == ["24h", "72h"]
+    assert "short" not in found, "101 calls were asked for"
+    signals = (await shop.call("GET", "/v1/insight/services?namespace=shop")).json["items"]
+    assert {each["name"]: each.get("budget_left") for each in signals} == {"cart": pytest.approx(-3.0), "pay": None}
+
+
+@pytest.mark.proves(
+    "Objective.burn", "BurnWindow.budget_percent", "BurnWindow.long", "BurnWindow.short", "BurnWindow.severity"
+)
+async def test_people_are_told_at_the_pace_that_is_written(shop: RunningRegistry) -> None:
+    line = {"budget_percent": 1, "long": "1h", "short": "5m", "severity": "info"}
+    of: dict[str, Any] = {"target": {"service": "cart"}, "indicator": {"availability": {}}, "target_percent": 90}
+    # 720 h: 1 % in an hour is a pace of 7.2, 0.1 % of 0.72; within 2 h of 0.36. 5 % of bad calls are a pace of 0.5.
+    await write(shop, "objectives", "slowly", of | {"burn": [line]})
+    await write(shop, "objectives", "at-once", of | {"burn": [line | {"budget_percent": 0.05}]})
+    await write(shop, "objectives", "longer", of | {"burn": [line | {"budget_percent": 0.1, "long": "2h"}]})
+    await write(
+        shop, "objectives", "past", of | {"burn": [line | {"budget_percent": 0.1, "long": "2h", "short": "1m"}]}
+    )
+    await told(shop, calls("cart", 200, failed=10))
+    found = await look(shop)
+    assert {"slowly", "at-once", "longer", "past"} & set(found) == {"at-once", "longer", "past"}
+    assert (found["at-once"]["severity"], found["at-once"]["labels"]["window"]) == ("info", "1h")
+    shop.core.insight.reading.wall = lambda: time.time() + 200.0
+    clock = Moved(shop)
+    clock.advance(200.0)
+    after = await look(shop)
+    assert {"at-once", "longer", "past"} & set(after) == {"at-once", "longer"}, "for a minute nothing was bad"
