@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from gateway.compiler.diff import Entry
-from gateway.wire.http1.listener_context import ConnectionLimits
+from gateway.wire.listener_context import ConnectionLimits
 from meshway.edge_hosts import EdgeHosts
 from meshway.http1.field_lines import Underscores
 from meshway.model.certificate import Certificate

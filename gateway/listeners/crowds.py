@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from gateway.listeners import syn_filter
-from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.listener_context import ListenerContext
 
 SPAN_S: Final = 1.0
 MOST_REFUSED: Final = 32  # connections of one address in a span that are reset

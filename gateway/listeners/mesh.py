@@ -6,8 +6,8 @@ from gateway.exchange import MESH, Exchange
 from gateway.relay.explained import Tell
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
-from gateway.wire.http1.listener_context import ListenerContext, limits_of
-from gateway.wire.http1.places import Places
+from gateway.wire.listener_context import ListenerContext, limits_of
+from gateway.wire.places import Places
 from gateway.wire.tls import TlsFace
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.relay.shedding import DEFAULT, NOTHING, SHEDDABLE, Shedding
 from gateway.settings import OverloadSettings
-from gateway.wire.http1 import places
-from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire import places
+from gateway.wire.listener_context import ListenerContext
 from meshway.model.listener import LISTENERS
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gateway.channel import ListenerSpot
 from gateway.compiler.listeners import ListenerPlan
-from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.listener_context import ListenerContext
 from gateway.worker.listening import Listening
 
 

@@ -12,7 +12,7 @@ from gateway.key_pairs import DocumentName, KeyPairs
 from gateway.relay.forwarding import Networks
 from gateway.secret_ring import NEVER, SecretRing, authorities
 from gateway.trust import NOBODY, Trust
-from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.listener_context import ListenerContext
 from gateway.wire.server_names import ServerNames, by_host
 from gateway.wire.tls import ServingContext, serving_context
 from meshway.certificates import CertificateFault, Pair

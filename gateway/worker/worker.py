@@ -83,9 +83,9 @@ from gateway.upstream.pool import Pool
 from gateway.upstream.shared_pool import SharedPool
 from gateway.upstream.transition import Transition
 from gateway.wire.http1.client import make_connector
-from gateway.wire.http1.listener_context import ListenerContext
-from gateway.wire.http1.places import Places, allow_all_descriptors
 from gateway.wire.http2.client import make_shared_connector
+from gateway.wire.listener_context import ListenerContext
+from gateway.wire.places import Places, allow_all_descriptors
 from gateway.wire.tls import TlsFace
 from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.apply import Applier

@@ -29,8 +29,8 @@ from gateway.telemetry.recorder import Recorder
 from gateway.telemetry.telling import Telling
 from gateway.upstream.pool import Pool
 from gateway.wire.http1.client import IDENTIFYING, ClientProtocol
-from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.http1.server import ServerProtocol
+from gateway.wire.listener_context import ListenerContext
 from meshway.formats.yaml_documents import read_documents
 from meshway.http1.field_lines import response_lines
 from meshway.http1.head import HeadLimits

@@ -29,9 +29,9 @@ from gateway.upstream.outside import Lookup, OutsideHosts, looked_up
 from gateway.upstream.pool import Pool
 from gateway.upstream.shared_pool import SharedPool
 from gateway.wire.http1.client import make_connector
-from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
 from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.http2.client import make_shared_connector
+from gateway.wire.listener_context import ConnectionLimits, ListenerContext
 from gateway.wire.tls import TlsFace
 from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.serving import Serving

@@ -17,9 +17,9 @@ from gateway.routing.table import TablesHolder
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.pool import Pool
 from gateway.wire.http1.client import make_connector
-from gateway.wire.http1.listener_context import ConnectionLimits, ListenerContext
-from gateway.wire.http1.places import Places
 from gateway.wire.http1.server import ServerProtocol
+from gateway.wire.listener_context import ConnectionLimits, ListenerContext
+from gateway.wire.places import Places
 from tests.parts.conditions import until
 from tests.parts.one_route import OneRoute, cluster, endpoint, plan, retry_plan
 

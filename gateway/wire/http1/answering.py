@@ -19,8 +19,8 @@ from gateway.wire.http1.heads import (
     reply,
     upgrade_head,
 )
-from gateway.wire.http1.listener_context import ListenerContext
 from gateway.wire.interfaces import Timer
+from gateway.wire.listener_context import ListenerContext
 from meshway.http1.framing import ChunkedReader, LengthReader, chunk, last_chunk
 from meshway.http1.message import RequestHead, ResponseHead
 

@@ -13,11 +13,11 @@ from gateway.relay.call import Call
 from gateway.relay.explained import ExplainedDownstream
 from gateway.relay.forwarding import Forwarding, is_looping
 from gateway.relay.trace import begin_trace
+from gateway.wire.entrance import Entrance, entrance
 from gateway.wire.http1.answering import AnsweringSide
-from gateway.wire.http1.entrance import Entrance, entrance
-from gateway.wire.http1.listener_context import ListenerContext
-from gateway.wire.http1.places import ADDRESS, no_place
 from gateway.wire.interfaces import Address, Downstream, Timer
+from gateway.wire.listener_context import ListenerContext
+from gateway.wire.places import ADDRESS, no_place
 from meshway.certificates import CertificateFault
 from meshway.http1.framing import ChunkedReader, LengthReader
 from meshway.http1.head import HeadError, RequestReader

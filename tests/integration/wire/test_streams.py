@@ -6,8 +6,8 @@ import pytest
 from gateway.exchange import EDGE
 from gateway.plan import RoutePlan
 from gateway.upstream.cluster import Cluster
-from gateway.wire.http1.listener_context import ConnectionLimits
-from gateway.wire.http1.places import Places
+from gateway.wire.listener_context import ConnectionLimits
+from gateway.wire.places import Places
 from tests.parts.conditions import until
 from tests.parts.one_route import plan
 from tests.parts.wire import Caller, ScriptedUpstream, answering, read_head, wire

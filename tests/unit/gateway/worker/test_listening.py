@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.listeners.sockets import open_slots
-from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.listener_context import ListenerContext
 from gateway.worker.listening import Listening
 from tests.parts.conditions import until
 from tests.parts.wire import Wire, wire

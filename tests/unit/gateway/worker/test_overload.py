@@ -9,8 +9,8 @@ from gateway.routing.table import TablesHolder
 from gateway.settings import OverloadSettings
 from gateway.telemetry.counters import Counters, read_counters
 from gateway.upstream.pool import Pool
-from gateway.wire.http1.listener_context import ListenerContext
-from gateway.wire.http1.places import Places
+from gateway.wire.listener_context import ListenerContext
+from gateway.wire.places import Places
 from gateway.worker.overload import HOLD_S, REFUSED, SHED, STALLED, Overload, give_back, resident_bytes, worst_but_one
 
 MIB = 1 << 20

@@ -9,7 +9,7 @@ import pytest
 from gateway.channel import ListenerSpot
 from gateway.compiler.listeners import ListenerPlan
 from gateway.listeners.sockets import open_slots
-from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.listener_context import ListenerContext
 from gateway.worker.listening import Listening
 from gateway.worker.own_listeners import OwnListeners
 from tests.parts.conditions import until

@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.exchange import Exchange, Reply
 from gateway.routing.path import PathError, canonical
-from gateway.wire.http1.listener_context import ListenerContext
+from gateway.wire.listener_context import ListenerContext
 from gateway.wire.tls import TlsFace, asked_for, shown_by
 from meshway.identity import Principal
 from meshway.peer_certificate import PeerCertificate

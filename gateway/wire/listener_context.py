@@ -9,7 +9,7 @@ from gateway.relay.explained import Tell
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
-from gateway.wire.http1.places import ADDRESS, CONNECTIONS, Places
+from gateway.wire.places import ADDRESS, CONNECTIONS, Places
 from gateway.wire.tls import TlsFace
 from meshway.http1.field_lines import FieldLines, Underscores, request_lines
 from meshway.http1.head import HeadLimits

@@ -2,7 +2,7 @@ import resource
 
 import pytest
 
-from gateway.wire.http1.places import (
+from gateway.wire.places import (
     CONNECTIONS,
     DESCRIPTORS,
     MEMORY,
