@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -33,8 +33,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     listeners' URLs for other hosts. mass_removal_guard: endpoints that are called on although the registry dropped
     them. ejected: endpoints that fail their calls or checks, as `namespace/service/id`. limits_alone: why shared limits
     are counted by this host's own share, "" while they are counted with the others. open_breakers: clusters that calls
-    are kept away from. failing: endpoints that fail their calls and are called on for want of others. certificates:
-    what callers by TLS are shown. is_leaving: the last one of a gateway that ends.
+    are kept away from. in_flight: attempts under way, by service. failing: endpoints that fail their calls and are
+    called on for want of others. certificates: what callers by TLS are shown. is_leaving: the last one of a gateway
+    that ends.
     """
 
     node: str
@@ -51,6 +52,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     mass_removal_guard: int = 0
     limits_alone: str = ""
     open_breakers: Sequence[str] = ()
+    in_flight: Mapping[str, int] = {}
     certificates: Sequence[msgspec.Struct] = ()
     is_leaving: bool = False
 

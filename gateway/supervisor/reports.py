@@ -1,6 +1,7 @@
 """What a supervisor reports of its host to the registry: what runs, what does not, and who answered."""
 
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from gateway.feed.reporter import Answering, Report
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 EVIDENCE_ROWS: Final = 2_000
 MOST_REFUSED: Final = 500
 MOST_EJECTED: Final = 1_000
+MOST_IN_FLIGHT: Final = 5_000  # services
 MOST_CERTIFICATES: Final = 1_000
 MOST_TEXT: Final = 300
 
@@ -58,6 +60,7 @@ class Reports:
             mass_removal_guard=len(host.guard.kept),
             limits_alone=host.assigning.lost[:MOST_TEXT],
             open_breakers=opened[:MOST_EJECTED],
+            in_flight=dict(islice(host.differences.in_flight().items(), MOST_IN_FLIGHT)),
             certificates=host.certificates.shown()[:MOST_CERTIFICATES],
         )
 

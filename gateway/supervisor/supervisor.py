@@ -151,14 +151,14 @@ class Supervisor:
         self._reports = Reports(self)
         self._questions = Questions(self)
         self.reporter = Reporter(lambda: self.follower.registry, self._reports.take)
-        self._differences = Differences()
-        self.totals.before_fold = self._differences.leave
+        self.differences = Differences()
+        self.totals.before_fold = self.differences.leave
         self.numbers = NumberReports(
             settings.node_name,
             Unsent(settings.data_dir / "gateway" / "unsent.reports", time.time),
             registry=lambda: self.follower.registry,
             post=self.reporter.post,
-            count=lambda: self._differences.take(self.slots.counters()),
+            count=lambda: self.differences.take(self.slots.counters()),
             wall=time.time,
             random=random,
             every_s=lambda: report_every_s(self.held.entries),

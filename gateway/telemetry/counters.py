@@ -25,6 +25,7 @@ BLOCK: Final = HISTOGRAM + BUCKETS
 OTHER: Final = "other"
 MOST_SERIES: Final = 20_000  # of a worker, and of a gateway
 CONSUMER_CALLS: Final = "meshway_consumer_calls_total"  # which reports tell, too
+IN_FLIGHT: Final = "meshway_upstream_requests_in_flight"  # likewise
 BEYOND: Final = "meshway_series_beyond_limit_total"
 
 CALL: Final = "call"

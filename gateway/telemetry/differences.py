@@ -16,8 +16,10 @@ from gateway.telemetry.counters import (
     CALL,
     CONSUMER_CALLS,
     ENDPOINT,
+    GAUGE,
     HEADER,
     HISTOGRAM,
+    IN_FLIGHT,
     MAGIC,
     NAMES_SIZE,
     PLAIN,
@@ -90,6 +92,19 @@ class Differences:
             if self._files.get(path) is not file:
                 return  # its worker went meanwhile, and `leave` has told the rest
 
+    def in_flight(self) -> dict[str, int]:
+        """Attempts under way, by service, of those that have some; by workers that have counted before."""
+        found: dict[str, int] = {}
+        for file in self._files.values():
+            counts = file.in_flight()
+            for cluster, count in counts.items():
+                whole, is_part, _ = cluster.partition("#")
+                # An instance of a subset is one of the whole service's, too.
+                if count and not (is_part and whole in counts):
+                    service = whole.partition(":")[0]
+                    found[service] = found.get(service, 0) + count
+        return found
+
     def leave(self, path: Path) -> None:
         """Its worker is gone: what it counted last goes into the next report."""
         if (file := self._file(path)) is not None:
@@ -155,11 +170,16 @@ class _File:
         self._at = HEADER
         self._series: list[_Series] = []
         self._singles: list[_Single] = []
+        self._in_flight: dict[str, int] = {}
 
     def close(self) -> None:
         self._cells.release()
         self._bytes.release()
         self._map.close()
+
+    def in_flight(self) -> dict[str, int]:
+        """By cluster, as the worker wrote it last."""
+        return {cluster: int(self._cells[base]) for cluster, base in self._in_flight.items()}
 
     def take(self, into: Sections, *, all_of_it: bool) -> Iterator[None]:
         """Stops for a moment every now and then; each series is told whole."""
@@ -169,6 +189,8 @@ class _File:
                 self._series.append(_Series(base, kind, labels))
             elif kind == PLAIN and ("__name__", CONSUMER_CALLS) in labels:
                 self._singles.append(_Single(base, dict(labels)))
+            elif kind == GAUGE and ("__name__", IN_FLIGHT) in labels:
+                self._in_flight[dict(labels)["service"]] = base
         cells = self._cells
         for number, series in enumerate(self._series):
             if number % _STRIDE == _STRIDE - 1:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from gateway.routing.table import Tables
+from gateway.telemetry.counters import IN_FLIGHT
 from gateway.upstream.breaker import CLOSED
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ OF_LIMITS: Final = (
 class Gauges:
     def __init__(self, counters: "Counters") -> None:
         self._counters = counters
-        self._cells: dict[str, tuple[int, int, int, int]] = {}
+        self._cells: dict[str, tuple[int, int, int, int, int]] = {}
         self._told: dict[LimitKey, tuple[Limit, Sequence[int]]] = {}
         self._beats_left = 0
         self._slice = 1
@@ -58,7 +59,8 @@ class Gauges:
                 self._counters.set(cell, 0.0)
 
     def _show(self, cluster: "Cluster") -> None:
-        connections = sum(endpoint.in_flight + len(endpoint.idle) for endpoint in cluster.endpoints)
+        in_flight = sum(endpoint.in_flight for endpoint in cluster.endpoints)
+        connections = in_flight + sum(len(endpoint.idle) for endpoint in cluster.endpoints)
         pending = cluster.bulkhead.waiting if cluster.bulkhead is not None else 0
         is_open = cluster.breaker is not None and cluster.breaker.state is not CLOSED
         limit = cluster.most_at_once
@@ -72,8 +74,9 @@ class Gauges:
                 gauge(PENDING, service=cluster.name),
                 gauge(BREAKERS, service=cluster.name),
                 gauge(LIMITS, service=cluster.name),
+                gauge(IN_FLIGHT, service=cluster.name),
             )
-        for cell, value in zip(cells, (connections, pending, is_open, limit), strict=True):
+        for cell, value in zip(cells, (connections, pending, is_open, limit, in_flight), strict=True):
             self._counters.set(cell, float(value))
 
     def _count_limits(self, limits: "Limits") -> None:

@@ -7,6 +7,7 @@ import typer
 
 from meshway.cli import (
     agent,
+    alerts,
     audit,
     authority,
     backup,
@@ -98,6 +99,7 @@ app.add_typer(contexts.context_app, name="context", rich_help_panel="Look")
 app.add_typer(audit.audit_app, name="audit", rich_help_panel="Rights")
 app.add_typer(tokens.token_app, name="token", rich_help_panel="Rights")
 app.add_typer(users.user_app, name="user", rich_help_panel="Rights")
+app.add_typer(alerts.alert_app, name="alert", rich_help_panel="Look")
 app.add_typer(receivers.receiver_app, name="receiver", rich_help_panel="Look")
 app.add_typer(bridge.bridge_app, name="bridge", rich_help_panel="Services")
 

@@ -24,8 +24,8 @@ from meshway.model.listener import (
 )
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.nearest import did_you_mean
-from meshway.model.otlp import Otlp
 from meshway.model.objective import Objective
+from meshway.model.otlp import Otlp
 from meshway.model.rate_limit import RateLimit
 from meshway.model.receiver import Receiver
 from meshway.model.rollout import Rollout, RolloutVersion

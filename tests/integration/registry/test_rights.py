@@ -43,8 +43,6 @@ MAY = {
     "getRequest": READERS + "V",
     "getTrace": READERS + "V",
     "tapRequests": READERS + "V",
-    "listConsumerUses": READERS + "V",
-    "getConsumerDays": READERS + "V",
     "shipLogs": EDITORS + "w",
     "searchLogs": READERS + "V",
     "assign": "ag",

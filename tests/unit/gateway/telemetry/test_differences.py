@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.telemetry.counters import CALL, CONSUMER_CALLS, ENDPOINT, HISTOGRAM, Counters, Totals
+from gateway.telemetry.counters import CALL, CONSUMER_CALLS, ENDPOINT, HISTOGRAM, IN_FLIGHT, Counters, Totals
 from gateway.telemetry.differences import Differences, Sections
 from meshway.histogram import bucket_of
 from meshway.tasks import spawn
@@ -207,3 +207,23 @@ async def test_a_track_is_told_apart_and_counts_in_its_rule_all_the_same(tmp_pat
     assert {key[3]: row.calls for key, row in taken.routes.items()} == {"2xx": 2, "5xx": 1}
     assert calls(taken) == 3
     counters.close()
+
+
+async def test_attempts_under_way_are_told_by_service_over_all_workers(tmp_path: Path) -> None:
+    one, two, differences = Counters(tmp_path / "one"), Counters(tmp_path / "two"), Differences()
+    one.set(one.gauge(IN_FLIGHT, service="shop/cart"), 2.0)
+    one.set(one.gauge(IN_FLIGHT, service="shop/cart#v2"), 3.0)
+    one.set(one.gauge(IN_FLIGHT, service="shop/idle"), 0.0)
+    two.set(two.gauge(IN_FLIGHT, service="shop/cart:admin"), 4.0)
+    assert differences.in_flight() == {}
+    await differences.take([one.path, two.path])
+    assert differences.in_flight() == {"shop/cart": 6}
+    differences.leave(two.path)
+    assert differences.in_flight() == {"shop/cart": 2}
+    three = Counters(tmp_path / "three")
+    three.set(three.gauge(IN_FLIGHT, service="shop/pay#v2"), 5.0)
+    await differences.take([three.path])
+    assert differences.in_flight() == {"shop/cart": 2, "shop/pay": 5}
+    three.close()
+    one.close()
+    two.close()

@@ -50,12 +50,12 @@ def test_connections_waiting_calls_and_breakers_are_told_while_there_is_somethin
     (endpoint,) = bench.books.endpoints
     endpoint.in_flight += 1
     shown = {"meshway_upstream_connections": 1.0, "meshway_pending_requests": 1.0, "meshway_breaker_open": 0.0}
-    shown["meshway_concurrency_limit"] = FIRST_LIMIT
+    shown |= {"meshway_concurrency_limit": FIRST_LIMIT, "meshway_upstream_requests_in_flight": 1.0}
     assert bench.round() == {f"{name} default/books": value for name, value in shown.items()}
     bench.books.attempt_ended(endpoint, "connect_failure", 0, bench.clock())
     bench.books.cancel_pending(second)
     shown = {"meshway_upstream_connections": 0.0, "meshway_pending_requests": 0.0, "meshway_breaker_open": 1.0}
-    shown["meshway_concurrency_limit"] = FIRST_LIMIT
+    shown |= {"meshway_concurrency_limit": FIRST_LIMIT, "meshway_upstream_requests_in_flight": 0.0}
     told = {f"{name} default/books": value for name, value in shown.items()}
     assert bench.round() == told | {"meshway_upstream_connect_failures_total 1 default/books": 1.0}
 
