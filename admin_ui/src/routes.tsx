@@ -6,6 +6,7 @@ import {
   lazyRouteComponent,
   retainSearchParams,
 } from '@tanstack/react-router'
+import { mapSearch } from './map/search'
 import { Fault, NotFound, Root } from './shell/Root'
 
 // What the registry tells numbers of.
@@ -38,6 +39,12 @@ const pages = [
     getParentRoute: () => root,
     path: '/',
     component: lazyRouteComponent(() => import('./overview/Page'), 'OverviewPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/map',
+    validateSearch: mapSearch,
+    component: lazyRouteComponent(() => import('./map/Page'), 'MapPage'),
   }),
   createRoute({
     getParentRoute: () => root,

@@ -116,6 +116,7 @@ class Asking:
             # Documents are those of now: what they said at another moment is in the revisions.
             branchings=self._branchings_seen(sight) if self._is_now(span) else {},
             answered=await self._answered(span, sight, asked) if asked.versions else {},
+            usual_p95_s=await self._usual_p95_s(span),
         )
         first, end, span_s = self._lasting(span)
         return await asyncio.to_thread(topology_of, edges, services, asked, also, first=first, end=end, span_s=span_s)
@@ -143,6 +144,10 @@ class Asking:
             for service, branchings in self._branchings.items()
             if (seen := tuple(filter(None, (each.seen_by(sight) for each in branchings))))
         }
+
+    async def _usual_p95_s(self, span: Span) -> Mapping[str, float]:
+        """Of this hour, so for a span that is of now."""
+        return await self._usual.p95_s(self._reading.wall()) if self._is_now(span) else {}
 
     def _is_now(self, span: Span) -> bool:
         return span.end >= self._reading.wall() - _NOW_S
@@ -282,7 +287,7 @@ class Asking:
             rows,
             instances=instances_of(self._view),
             gateways=list(self._gateways()) if is_now else (),
-            usual_p95_s=await self._usual.p95_s(self._reading.wall()) if is_now else {},
+            usual_p95_s=await self._usual_p95_s(span),
             budgets=await self._budgets() if is_now and self._budgets is not None else {},
             span_s=self._lasting(span)[2],
         )

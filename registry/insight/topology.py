@@ -11,7 +11,7 @@ import msgspec
 from meshway.telemetry import Row, Rows, summed
 from registry.insight.branching import Branching
 from registry.insight.figures import Figures, figures_of
-from registry.insight.health import Health, Instances, worst
+from registry.insight.health import Health, Instances, Signs, judged, worst
 from registry.insight.sight import HIDDEN, OUTSIDE
 
 if TYPE_CHECKING:
@@ -42,12 +42,14 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Of calls that `source` makes at `target`, both ids of nodes. Of these calls: limited: refused by a RateLimit;
-    shed: by a breaker or a bulkhead; mutual: of callers that showed a certificate."""
+    """Of calls that `source` makes at `target`, both ids of nodes. health, reasons: of these calls alone. Of them:
+    limited: refused by a RateLimit; shed: by a breaker or a bulkhead; mutual: of callers that showed a certificate."""
 
     source: str
     target: str
     figures: Figures
+    health: Health
+    reasons: tuple[str, ...] = ()
     limited: int = 0
     shed: int = 0
     mutual: int = 0
@@ -79,10 +81,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Also(msgspec.Struct, frozen=True, kw_only=True):
-    """What is told of services beside their figures, by `namespace/name`. answered: calls by (service, version)."""
+    """What is told of services beside their figures, by `namespace/name`. answered: calls by (service, version).
+    usual_p95_s: of this hour on the days before, where that is known."""
 
     branchings: Mapping[str, tuple[Branching, ...]] = {}
     answered: Rows = {}
+    usual_p95_s: Mapping[str, float] = {}
 
 
 NOTHING: Final = Also()
@@ -131,15 +135,7 @@ def topology_of(
         shape=shape.hexdigest()[:16],
         nodes=nodes,
         edges=[
-            Edge(
-                source=row.key[0],
-                target=row.key[1],
-                figures=figures_of(row, span_s),
-                limited=row.limited,
-                shed=row.shed,
-                mutual=row.mutual,
-            )
-            for row in sorted(shown, key=lambda row: row.key)
+            _edge(row, span_s, also.usual_p95_s.get(row.key[1], 0.0)) for row in sorted(shown, key=lambda row: row.key)
         ],
         totals=figures_of(summed(shown), span_s),
         left_out=len(ranked) - len(shown),
@@ -197,6 +193,20 @@ def _members(services: Mapping[str, ServiceSignals], name_of: Callable[[str], st
     for name, signals in services.items():
         members.setdefault(name_of(name), []).append(signals)
     return members
+
+
+def _edge(row: Row, span_s: float, usual_p95_s: float) -> Edge:
+    verdict = judged(Signs(row=row, instances=Instances(), usual_p95_s=usual_p95_s))
+    return Edge(
+        source=row.key[0],
+        target=row.key[1],
+        figures=figures_of(row, span_s),
+        health=verdict.health,
+        reasons=verdict.reasons,
+        limited=row.limited,
+        shed=row.shed,
+        mutual=row.mutual,
+    )
 
 
 def _versions(answered: Rows) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-import { queryOptions } from '@tanstack/react-query'
+import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { api, type Schemas, take } from './client'
 import { keys } from './keys'
 
@@ -7,6 +7,9 @@ export type ServiceSignals = Schemas['ServiceSignals']
 export type Series = Schemas['Series']
 export type Topology = Schemas['Topology']
 export type Metric = Series['metric']
+export type MapNode = Topology['nodes'][number]
+export type MapEdge = Topology['edges'][number]
+export type Spans = Schemas['Spans']
 
 /** What numbers are of. at: the end, seconds since 1970; undefined: now. */
 export type Span = { at?: number; window_s: number }
@@ -48,7 +51,18 @@ export const sparklinesQuery = (span: Span, metric: Metric, namespace: string | 
 export const serviceSeriesQuery = (span: Span, metric: Metric, service: string) =>
   seriesQuery(span, { metric, by: 'total', service, step_s: stepOf(span.window_s, POINTS) })
 
-type Asked = { metric: Metric; by: Series['by']; namespace?: string; service?: string; step_s: number }
+/** One figure of what one calls at another. source: `namespace/name`, `edge` or `anonymous`. */
+export const edgeSeriesQuery = (span: Span, metric: Metric, source: string, service: string) =>
+  seriesQuery(span, { metric, by: 'source', source, service, step_s: stepOf(span.window_s, POINTS) })
+
+type Asked = {
+  metric: Metric
+  by: Series['by']
+  namespace?: string
+  service?: string
+  source?: string
+  step_s: number
+}
 
 const seriesQuery = (span: Span, asked: Asked) =>
   queryOptions({
@@ -81,6 +95,34 @@ export const aroundQuery = (span: Span, service: string) =>
       take(
         api.GET('/v1/insight/topology', {
           params: { query: { ...queryOf(span), level: 'focus', service, hops: 1 } },
+        }),
+      ),
+  })
+
+export type MapAsked =
+  | { level: 'namespaces' }
+  | { level: 'services'; namespace?: string; versions?: boolean }
+  | { level: 'focus'; service: string; hops: number; versions?: boolean }
+
+/** Who calls whom. What was there stays on the screen until the next moment has come. */
+export const mapQuery = (span: Span, asked: MapAsked) =>
+  queryOptions({
+    queryKey: [...keys.insight, 'map', span, asked],
+    refetchInterval: again(span),
+    placeholderData: keepPreviousData,
+    queryFn: () => take(api.GET('/v1/insight/topology', { params: { query: { ...queryOf(span), ...asked } } })),
+  })
+
+/** The span and the one that ends at `before`, edge by edge. */
+export const spansQuery = (span: Span, before: number, namespace: string | undefined) =>
+  queryOptions({
+    queryKey: [...keys.insight, 'spans', span, before, namespace],
+    refetchInterval: again(span),
+    placeholderData: keepPreviousData,
+    queryFn: () =>
+      take(
+        api.GET('/v1/insight/comparison', {
+          params: { query: { ...queryOf(span), before: String(before), namespace } },
         }),
       ),
   })

@@ -1,6 +1,6 @@
 export type Health = 'ok' | 'warn' | 'bad' | 'idle' | 'unknown'
 
-const SHAPES: Record<Health, string> = { ok: '●', warn: '▲', bad: '■', idle: '○', unknown: '◌' }
+export const SHAPES: Record<Health, string> = { ok: '●', warn: '▲', bad: '■', idle: '○', unknown: '◌' }
 // Calm by default: what is well is grey.
 const COLOURS: Record<Health, string> = {
   ok: 'var(--muted)',

@@ -1,4 +1,5 @@
 import {
+  IconAffiliate,
   IconArrowsSplit,
   IconCertificate,
   IconFileText,
@@ -18,6 +19,7 @@ import { holds, holdsSomewhere } from '../api/session'
 /** The pages of the navigation, in order. right: without it, anywhere, the page is not offered. */
 export const PLACES = [
   { to: '/', key: 'overview', letter: 'o', icon: IconGauge, right: '' },
+  { to: '/map', key: 'map', letter: 'm', icon: IconAffiliate, right: 'insight:read' },
   { to: '/services', key: 'services', letter: 's', icon: IconServer, right: 'instances:read' },
   { to: '/requests', key: 'requests', letter: 'q', icon: IconListSearch, right: 'metrics:read' },
   { to: '/changes', key: 'changes', letter: 'c', icon: IconHistory, right: 'documents:read' },

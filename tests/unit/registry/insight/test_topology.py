@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from meshway.histogram import bucket_of
 from meshway.telemetry import Row, Rows
 from registry.insight import topology
 from registry.insight.branching import Branch, Branching
@@ -128,6 +129,17 @@ def test_an_edge_says_what_was_refused_and_who_showed_a_certificate() -> None:
     rows: Rows = {row.key: row, ("shop/web", "shop/cart"): Row(("shop/web", "shop/cart"), 1)}
     found = topology_of(rows, KNOWN, Asked(), first=0.0, end=10.0, span_s=10.0)
     assert [(edge.limited, edge.shed, edge.mutual) for edge in found.edges] == [(3, 2, 5), (0, 0, 0)]
+
+
+def test_an_edge_is_as_well_as_its_own_calls() -> None:
+    bad = Row(("shop/web", "shop/cart"), 100, 10)
+    slow = Row(("edge", "shop/cart"), 100, seconds=50.0, buckets={bucket_of(0.5): 100})
+    also = Also(usual_p95_s={"shop/cart": 0.1})
+    found = topology_of({bad.key: bad, slow.key: slow}, KNOWN, Asked(), also, first=0.0, end=10.0, span_s=10.0)
+    told = {edge.source: (edge.health, edge.reasons) for edge in found.edges}
+    assert told["shop/web"] == ("bad", ("10.0% of calls fail",))
+    assert told["edge"][0] == "warn"
+    assert told["edge"][1][0].endswith("at this hour it is 100 ms")
 
 
 def test_a_service_says_which_versions_answered_and_where_its_calls_part() -> None:

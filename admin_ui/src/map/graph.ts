@@ -1,0 +1,155 @@
+import type { Figures, MapEdge, MapNode, Topology } from '../api/insight'
+import type { EdgeKind } from './search'
+
+/** What React Flow draws without a halt: the least busy beyond are folded into one card. */
+export const MOST_CARDS = 80
+export const MOST_EDGES = 200
+export const MORE = '+more'
+const OUTSIDE = new Set(['edge', 'anonymous', 'other', ''])
+
+export type Filters = {
+  text?: string
+  /** Of services that have the label; undefined: no label is asked for. */
+  labelled?: ReadonlySet<string>
+  edges?: EdgeKind
+  min_rps?: number
+  unwell?: boolean
+  busy?: boolean
+}
+
+/** id: `source→target`. folded: how many edges it stands for. */
+export type Line = Omit<MapEdge, 'reasons'> & { id: string; reasons: readonly string[]; folded: number }
+/** folded: how many nodes the card stands for, 0: it is one. */
+export type Card = MapNode & { folded: number }
+/** left_out: edges that are not drawn, the least busy. */
+export type Graph = { cards: Card[]; lines: Line[]; folded: number; left_out: number }
+
+export function lineId(source: string, target: string): string {
+  return `${source}→${target}`
+}
+
+/** What fits the filters: nodes that do, with those they speak with, so that no call stands without its ends. */
+export function filtered(topology: Topology, filters: Filters): Graph {
+  const nodes = new Map(topology.nodes.map((node) => [node.id, node]))
+  const isUnwell = (health: string | undefined) => health === 'bad' || health === 'warn'
+  const text = filters.text?.toLowerCase() ?? ''
+  const isWanted = (id: string) =>
+    (!text || id.toLowerCase().includes(text)) && (filters.labelled === undefined || filters.labelled.has(id))
+  const isNarrowed = text !== '' || filters.labelled !== undefined
+  const lines = topology.edges
+    .filter((edge) => !isNarrowed || isWanted(edge.source) || isWanted(edge.target))
+    .filter((edge) => edge.figures.rps >= (filters.min_rps ?? 0) && isOfKind(edge, filters.edges))
+    .filter(
+      (edge) =>
+        !filters.unwell ||
+        isUnwell(edge.health) ||
+        isUnwell(nodes.get(edge.source)?.health) ||
+        isUnwell(nodes.get(edge.target)?.health),
+    )
+    .map((edge) => ({ ...edge, reasons: edge.reasons ?? [], id: lineId(edge.source, edge.target), folded: 0 }))
+  const ends = new Set(lines.flatMap(({ source, target }) => [source, target]))
+  const hidesIdle = filters.busy || filters.edges !== undefined || (filters.min_rps ?? 0) > 0
+  const cards = topology.nodes
+    .filter(({ id, health }) => ends.has(id) || (!hidesIdle && isWanted(id) && (!filters.unwell || isUnwell(health))))
+    .map((node) => ({ ...node, folded: 0 }))
+  return { cards, lines, folded: 0, left_out: topology.left_out ?? 0 }
+}
+
+function isOfKind(edge: MapEdge, kind: EdgeKind | undefined): boolean {
+  const { calls } = edge.figures
+  if (kind === 'outside') return OUTSIDE.has(edge.source)
+  if (kind === 'inside') return !OUTSIDE.has(edge.source)
+  if (kind === 'mutual') return (edge.mutual ?? 0) > 0
+  if (kind === 'unproved') return (edge.mutual ?? 0) < calls
+  if (kind === 'refused') return (edge.limited ?? 0) + (edge.shed ?? 0) > 0
+  return true
+}
+
+/** So many cards and edges that they can be drawn: what is unwell and what is busy stays, the rest is one card. */
+export function folded(graph: Graph, cards = MOST_CARDS, edges = MOST_EDGES): Graph {
+  if (graph.cards.length <= cards && graph.lines.length <= edges) return graph
+  const busy = new Map<string, number>()
+  for (const { source, target, figures } of graph.lines) {
+    for (const id of [source, target]) busy.set(id, (busy.get(id) ?? 0) + figures.rps)
+  }
+  const rank = (card: Card) => (card.health === 'bad' ? 2 : card.health === 'warn' ? 1 : 0)
+  const ranked = [...graph.cards].sort(
+    (a, b) => rank(b) - rank(a) || (busy.get(b.id) ?? 0) - (busy.get(a.id) ?? 0) || (a.id < b.id ? -1 : 1),
+  )
+  const isWhole = ranked.length <= cards
+  const kept = isWhole ? ranked : ranked.slice(0, cards - 1)
+  const rest = ranked.slice(kept.length)
+  const names = new Set(kept.map(({ id }) => id))
+  const name = (id: string) => (names.has(id) ? id : MORE)
+  const lines = new Map<string, Line>()
+  for (const line of graph.lines) {
+    const [source, target] = [name(line.source), name(line.target)]
+    if (source === MORE && target === MORE) continue
+    const id = lineId(source, target)
+    const known = lines.get(id)
+    if (known) lines.set(id, together(known, line))
+    else lines.set(id, { ...line, id, source, target, folded: source === MORE || target === MORE ? 1 : 0 })
+  }
+  const drawn = [...lines.values()].sort((a, b) => worse(b) - worse(a) || b.figures.rps - a.figures.rps)
+  const shown = drawn.slice(0, edges).sort((a, b) => (a.id < b.id ? -1 : 1))
+  const all = [...kept, ...(rest.length > 0 ? [more(rest)] : [])].sort((a, b) => (a.id < b.id ? -1 : 1))
+  return { cards: all, lines: shown, folded: rest.length, left_out: graph.left_out + drawn.length - shown.length }
+}
+
+const SEVERITY = { unknown: 0, idle: 0, ok: 0, warn: 1, bad: 2 } as const
+const worse = ({ health }: { health: keyof typeof SEVERITY }) => SEVERITY[health]
+
+function more(cards: readonly Card[]): Card {
+  const worst = [...cards].sort((a, b) => worse(b) - worse(a))[0] as Card
+  return {
+    id: MORE,
+    kind: 'namespace',
+    health: worst.health,
+    figures: cards.map(({ figures }) => figures).reduce(sum),
+    folded: cards.length,
+  }
+}
+
+function together(a: Line, b: Line): Line {
+  return {
+    ...a,
+    health: worse(b) > worse(a) ? b.health : a.health,
+    reasons: [],
+    figures: sum(a.figures, b.figures),
+    limited: (a.limited ?? 0) + (b.limited ?? 0),
+    shed: (a.shed ?? 0) + (b.shed ?? 0),
+    mutual: (a.mutual ?? 0) + (b.mutual ?? 0),
+    folded: a.folded + 1,
+  }
+}
+
+/** Of percentiles the higher: how they lie together is not known here. */
+function sum(a: Figures, b: Figures): Figures {
+  const calls = a.calls + b.calls
+  const mean = (of: 'error_share' | 'rejected_share' | 'mean_ms') =>
+    calls > 0 ? (a[of] * a.calls + b[of] * b.calls) / calls : 0
+  const most = (of: 'p50_ms' | 'p95_ms' | 'p99_ms') => Math.max(a[of], b[of])
+  return {
+    calls,
+    rps: a.rps + b.rps,
+    error_share: mean('error_share'),
+    rejected_share: mean('rejected_share'),
+    mean_ms: mean('mean_ms'),
+    p50_ms: most('p50_ms'),
+    p95_ms: most('p95_ms'),
+    p99_ms: most('p99_ms'),
+    in_bps: a.in_bps + b.in_bps,
+    out_bps: a.out_bps + b.out_bps,
+    retries: a.retries + b.retries,
+  }
+}
+
+/** The same as long as cards and edges are: where cards lie hangs on nothing else. */
+export function shapeOf({ cards, lines }: Graph): string {
+  return `${cards.map(({ id }) => id).join('|')}\n${lines.map(({ id }) => id).join('|')}`
+}
+
+/** Width of an edge's line, by the logarithm of its rate. */
+export function widthOf(rps: number): number {
+  return Math.min(8, 1.5 + Math.log10(1 + Math.max(0, rps)) * 1.6)
+}

@@ -1,0 +1,78 @@
+import type { TFunction } from 'i18next'
+import type { Figures } from '../api/insight'
+import { millis, percent, perSecond } from '../i18n/format'
+import { type Card, type Line, MORE } from './graph'
+import type { LabelKind } from './search'
+
+const OUTSIDE = ['edge', 'anonymous', 'hidden', 'other'] as const
+const REPEATED = 0.1
+const KB = 1000
+
+/** What a node is called: names of services stay, callers from outside have words. */
+export function nameOf(t: TFunction, id: string, folded = 0): string {
+  if (id === MORE) return t('map.more', { count: folded })
+  const outside = OUTSIDE.find((one) => one === (id || 'anonymous'))
+  return outside ? t(`signals.${outside}`) : id
+}
+
+/** What stands on an edge. share: of all that its caller calls, 0 to 1. */
+export function labelOf(figures: Figures, kind: LabelKind, share: number, language: string): string {
+  if (kind === 'none') return ''
+  if (figures.calls === 0) return '–'
+  if (kind === 'bytes') return `↑ ${bytes(figures.in_bps, language)} · ↓ ${bytes(figures.out_bps, language)}`
+  if (kind === 'share') return percent(share, language)
+  const { rps, error_share, p95_ms } = figures
+  return `${perSecond(rps, language)} · ${percent(error_share, language)} · ${millis(p95_ms, language)}`
+}
+
+export function bytes(rate: number, language: string): string {
+  const unit = rate >= KB * KB ? 'megabyte-per-second' : rate >= KB ? 'kilobyte-per-second' : 'byte-per-second'
+  const size = unit.startsWith('mega') ? KB * KB : unit.startsWith('kilo') ? KB : 1
+  return new Intl.NumberFormat(language, {
+    style: 'unit',
+    unit,
+    unitDisplay: 'narrow',
+    maximumSignificantDigits: 3,
+  }).format(rate / size)
+}
+
+/** What is worth a mark of an edge's calls, in words. */
+export function marksOf(t: TFunction, line: Pick<Line, 'figures' | 'limited' | 'shed' | 'mutual'>, language: string) {
+  const { calls, retries } = line.figures
+  if (calls === 0) return []
+  const share = (count: number) => percent(count / calls, language)
+  const marks: string[] = []
+  if ((line.mutual ?? 0) > 0) marks.push(t(line.mutual === calls ? 'map.mark.mutual' : 'map.mark.partlyMutual'))
+  if (line.shed) marks.push(t('map.mark.shed', { share: share(line.shed) }))
+  if (line.limited) marks.push(t('map.mark.limited', { share: share(line.limited) }))
+  if (retries / calls > REPEATED) marks.push(t('map.mark.retries', { share: share(retries) }))
+  return marks
+}
+
+/** Where its calls part, and what keeps them away. */
+export function cardMarks(t: TFunction, { breakers, branchings = [] }: Card): string[] {
+  const marks: string[] = []
+  if (breakers) marks.push(t('map.mark.breaker'))
+  if (branchings.some(({ split }) => split?.length)) marks.push(t('map.mark.split'))
+  if (branchings.some(({ mirror }) => mirror?.length)) marks.push(t('map.mark.mirror'))
+  return marks
+}
+
+/** The shares of versions, the largest first; none where there is only one without a name. */
+export function versionsOf({ versions }: Card, language: string): string {
+  const known = Object.entries(versions ?? {}).sort(([, a], [, b]) => b - a)
+  if (known.length === 0 || (known.length === 1 && !known[0]?.[0])) return ''
+  return known.map(([name, share]) => `${name || '–'} ${percent(share, language)}`).join(' · ')
+}
+
+/** All that a card shows, as one sentence: for who cannot see it. */
+export function saidOf(t: TFunction, card: Card, language: string): string {
+  const { figures, instances } = card
+  return [
+    nameOf(t, card.id, card.folded),
+    t(`signals.health.${card.health}`),
+    ...(figures.calls > 0 ? [labelOf(figures, 'rates', 1, language)] : []),
+    ...(instances ? [t('overview.passing', { passing: instances.passing, all: instances.known }).trim()] : []),
+    ...cardMarks(t, card),
+  ].join(', ')
+}
