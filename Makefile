@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 FIND_PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test test-unit check format lock bench bench-abuse bench-registry fuzz interop soak sbom audit clean
+.PHONY: help install up demo test test-unit check format lock budgets bench bench-abuse bench-registry fuzz interop soak sbom audit clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ bench: install  ## the gateway beside nginx, HAProxy and Envoy; writes loadtest/
 
 bench-abuse: install  ## honest callers beside 2,000 slow, never-reading and flooding ones (BENCH="--rounds 5 ...")
 	@$(PYTHON) -m loadtest.abuse $(BENCH)
+
+budgets: install  ## the console with a large mesh in a real browser; writes docs/console/budgets.md, fails beyond a budget
+	@$(PYTHON) -m loadtest.console $(BENCH)
 
 fuzz: install  ## ten minutes for every parser, and half an hour of differential fuzzing (FUZZ_S=seconds a parser)
 	@$(PYTHON) -m pytest -q tests/unit -m fuzz --hypothesis-profile=long -o timeout=3600

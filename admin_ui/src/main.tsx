@@ -6,6 +6,7 @@ import { RouterProvider } from '@tanstack/react-router'
 import { createRoot } from 'react-dom/client'
 import { ApiProblem, whenSignedOut } from './api/client'
 import { keys } from './api/keys'
+import { sessionQuery } from './api/session'
 import { startLanguages } from './i18n'
 import { makeRouter } from './routes'
 import { theme } from './theme/mantine'
@@ -26,6 +27,8 @@ const client = new QueryClient({
 // The answer to the question about the session itself says so too: asked anew for that it would be asked for ever.
 whenSignedOut(() => void client.invalidateQueries({ queryKey: keys.session }, { cancelRefetch: false }))
 
+// Nothing is shown before it is known: asked for while the rest of the console is still made.
+void client.prefetchQuery(sessionQuery)
 const router = makeRouter(client)
 const schemes = localStorageColorSchemeManager({ key: 'meshway-theme' })
 const root = document.getElementById('root')

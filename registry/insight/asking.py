@@ -90,6 +90,7 @@ class Asking:
         self._gateways = gateways
         self._usual = Usual(reading)
         # The same for all who ask within two seconds: gateways report no oftener.
+        self._edges: Shared[Rows] = Shared(reading.wall, REPORTED_S)
         self._signals: Shared[dict[str, ServiceSignals]] = Shared(reading.wall, REPORTED_S)
         self._maps: Shared[Topology] = Shared(reading.wall, REPORTED_S)
         self._branchings: dict[str, tuple[Branching, ...]] = {}
@@ -97,11 +98,7 @@ class Asking:
 
     async def services(self, span: Span, sight: Sight, namespace: str | None = None) -> list[ServiceSignals]:
         """Of all services that are seen, by namespace and name. Raises StoreUnavailable."""
-
-        async def work_out() -> dict[str, ServiceSignals]:
-            return await self._services(span, sight, await self._reading.rows(EDGES, *span, sight.edge))
-
-        found = await self._signals.get((sight, self._view.revision, *self._lasting(span)[:2]), work_out)
+        found = await self._services(span, sight)
         return [each for each in found.values() if namespace in (None, each.namespace)]
 
     async def topology(self, span: Span, sight: Sight, asked: Asked) -> Topology:
@@ -109,9 +106,18 @@ class Asking:
             (asked, sight, *self._lasting(span)[:2]), lambda: self._topology(span, sight, asked)
         )
 
+    async def _edges_of(self, span: Span, sight: Sight) -> Rows:
+        """None of the rows is to be changed."""
+        key = (sight, *self._lasting(span)[:2])
+        return await self._edges.get(key, lambda: self._reading.rows(EDGES, *span, sight.edge))
+
+    async def _services(self, span: Span, sight: Sight) -> dict[str, ServiceSignals]:
+        key = (sight, self._view.revision, *self._lasting(span)[:2])
+        return await self._signals.get(key, lambda: self._work_out_services(span, sight))
+
     async def _topology(self, span: Span, sight: Sight, asked: Asked) -> Topology:
-        edges = await self._reading.rows(EDGES, *span, sight.edge)
-        services = await self._services(span, sight, edges)
+        edges = await self._edges_of(span, sight)
+        services = await self._services(span, sight)
         also = Also(
             # Documents are those of now: what they said at another moment is in the revisions.
             branchings=self._branchings_seen(sight) if self._is_now(span) else {},
@@ -269,10 +275,9 @@ class Asking:
         rows = await self._reading.rows(ROUTES, *span, sort)
         return await asyncio.to_thread(lambda: figures_of(summed(rows.values()), self._lasting(span)[2]))
 
-    async def _services(self, span: Span, sight: Sight, edges: Rows) -> dict[str, ServiceSignals]:
-        """edges: all that are seen; who calls may be hidden."""
+    async def _work_out_services(self, span: Span, sight: Sight) -> dict[str, ServiceSignals]:
         rows: Rows = {}
-        for (_, service), row in edges.items():
+        for (_, service), row in (await self._edges_of(span, sight)).items():  # who calls may be hidden
             if service and service != HIDDEN:
                 if (known_row := rows.get((service,))) is None:
                     rows[(service,)] = row.copied((service,))

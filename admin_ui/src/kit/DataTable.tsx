@@ -1,6 +1,6 @@
 import { TextInput } from '@mantine/core'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { type KeyboardEvent, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, memo, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 export type Column<Row> = {
@@ -38,27 +38,33 @@ export function DataTable<Row>({ label, rows, columns, rowKey, text, open, actio
   const wanted = useDeferredValue(filter.trim().toLowerCase())
   const box = useRef<HTMLDivElement>(null)
 
+  const isWanted = wanted !== ''
+  const texts = useMemo(
+    () => (isWanted && text ? rows.map((row) => text(row).toLowerCase()) : null),
+    [rows, text, isWanted],
+  )
   const shown = useMemo(() => {
-    const found = wanted && text ? rows.filter((row) => text(row).toLowerCase().includes(wanted)) : [...rows]
+    const found = texts ? rows.filter((_, at) => texts[at]?.includes(wanted)) : [...rows]
     const by = columns.find((column) => column.id === order?.id)?.sort
     if (by && order) {
       const sign = order.isDown ? -1 : 1
       found.sort((a, b) => sign * compare(by(a), by(b)))
     }
     return found
-  }, [rows, columns, wanted, text, order])
+  }, [rows, columns, wanted, texts, order])
 
   const isLong = shown.length > DRAWN_WHOLE
   const virtual = useVirtualizer({
     count: isLong ? shown.length : 0,
     getScrollElement: () => box.current,
     estimateSize: () => ROW_PX,
-    overscan: 12,
+    overscan: 6,
   })
   const items = virtual.getVirtualItems()
   const first = items[0]?.start ?? 0
   const rest = virtual.getTotalSize() - (items.at(-1)?.end ?? 0)
-  const drawn = isLong ? items.map((item) => shown[item.index] as Row) : shown
+  const [from, to] = isLong ? [items[0]?.index ?? 0, (items.at(-1)?.index ?? -1) + 1] : [0, shown.length]
+  const drawn = useMemo(() => shown.slice(from, to), [shown, from, to])
 
   function sortBy(id: string) {
     setOrder((now) => (now?.id !== id ? { id, isDown: false } : now.isDown ? null : { id, isDown: true }))
@@ -118,26 +124,7 @@ export function DataTable<Row>({ label, rows, columns, rowKey, text, open, actio
           </thead>
           <tbody>
             {first > 0 && <tr style={{ height: first }} />}
-            {drawn.map((row) => (
-              <tr
-                key={rowKey(row)}
-                data-row
-                tabIndex={open ? 0 : undefined}
-                onKeyDown={open ? (event) => onRowKey(event, () => open(row)) : undefined}
-                onDoubleClick={open ? () => open(row) : undefined}
-              >
-                {columns.map((column) => (
-                  <td
-                    key={column.id}
-                    className={
-                      [column.isNumber ? 'number' : '', column.isWide ? 'wrap' : ''].join(' ').trim() || undefined
-                    }
-                  >
-                    {column.cell(row)}
-                  </td>
-                ))}
-              </tr>
-            ))}
+            <Rows rows={drawn} columns={columns} rowKey={rowKey} open={open} />
             {rest > 0 && <tr style={{ height: rest }} />}
           </tbody>
         </table>
@@ -153,6 +140,33 @@ export function DataTable<Row>({ label, rows, columns, rowKey, text, open, actio
     </div>
   )
 }
+
+type Drawn<Row> = Pick<Props<Row>, 'columns' | 'open'>
+
+/** Those that are seen. A key in the filter draws them anew when others are seen, and not before. */
+const Rows = memo(function Rows<Row>({ rows, rowKey, ...all }: Drawn<Row> & Pick<Props<Row>, 'rows' | 'rowKey'>) {
+  return rows.map((row) => <OneRow key={rowKey(row)} row={row} {...all} />)
+}) as <Row>(props: Drawn<Row> & Pick<Props<Row>, 'rows' | 'rowKey'>) => ReactNode
+
+const OneRow = memo(function OneRow<Row>({ row, columns, open }: Drawn<Row> & { row: Row }) {
+  return (
+    <tr
+      data-row
+      tabIndex={open ? 0 : undefined}
+      onKeyDown={open ? (event) => onRowKey(event, () => open(row)) : undefined}
+      onDoubleClick={open ? () => open(row) : undefined}
+    >
+      {columns.map((column) => (
+        <td
+          key={column.id}
+          className={[column.isNumber ? 'number' : '', column.isWide ? 'wrap' : ''].join(' ').trim() || undefined}
+        >
+          {column.cell(row)}
+        </td>
+      ))}
+    </tr>
+  )
+}) as <Row>(props: Drawn<Row> & { row: Row }) => ReactNode
 
 function onRowKey(event: KeyboardEvent<HTMLTableRowElement>, open: () => void) {
   if (event.target !== event.currentTarget) return
