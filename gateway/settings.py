@@ -2,6 +2,7 @@
 
 import os
 import socket
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -151,3 +152,10 @@ def refuse_open_bind(settings: GatewaySettings) -> None:
         f"will not listen on {settings.bind}: the listeners have no TLS and no sign-in",
         mend="bind to 127.0.0.1, or pass --insecure when a firewall or a private network guards the ports",
     )
+
+
+def own_version() -> str:
+    try:
+        return version("meshway")
+    except PackageNotFoundError:  # run from a tree that was never installed
+        return "0"

@@ -28,6 +28,7 @@ from gateway.plan import STRICT, Parts
 from gateway.routing.spelled_tables import SpelledTables
 from gateway.routing.table import HostRoutes, Hosts, Tables
 from gateway.trust import NOBODY, Trust
+from meshway.model import mesh_settings
 from meshway.model.consumer import Consumer
 from meshway.model.instance import Instance
 from meshway.model.service import External
@@ -367,10 +368,13 @@ def _telling(accepted: Accepted, before: TellingPlans | None, parts: Parts) -> T
     if not accepted.dirty(telling.KINDS):
         return before
     logs, telemetries = accepted.of_kind("AccessLog"), accepted.of_kind("Telemetry")
-    if not logs and not telemetries:
+    mesh = next(
+        (one.spec.telemetry for one in accepted.of_kind("MeshSettings") if one.name == mesh_settings.NAME), None
+    )
+    if not logs and not telemetries and mesh is None:
         return None
     credentials = telling.credentials_of(accepted.of_kind("Authentication"))
-    return TellingPlans(logs, telemetries, credentials, parts)
+    return TellingPlans(logs, telemetries, credentials, parts, mesh)
 
 
 def _trust(accepted: Accepted, before: Trust) -> Trust:

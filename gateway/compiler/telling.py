@@ -9,26 +9,38 @@ from gateway.compiler.policies import MESH, Attached, Place, places_of, route_pl
 from gateway.exchange import Exchange
 from gateway.plan import Parts
 from gateway.routing.predicates import Test
-from gateway.telemetry.call_plan import USUAL, CallPlan, KeepPlan, LogPlan, Read, TracePlan, share_of
-from gateway.telemetry.log_sink import FILE, SOCKET, STDOUT, SinkPlace
+from gateway.telemetry.call_plan import (
+    NO_LOG,
+    NOTHING_KEPT,
+    UNTRACED,
+    USUAL,
+    CallPlan,
+    KeepPlan,
+    LogPlan,
+    Read,
+    TracePlan,
+    share_of,
+)
+from gateway.telemetry.log_sink import FILE, OTLP, SOCKET, STDOUT, SinkPlace
 from meshway.http1.fields import find
 from meshway.http1.query import first_value
 from meshway.identity import claim, claim_texts
 from meshway.model.access_log import AccessLog, LogMatch, LogRule, LogSink, status_codes
 from meshway.model.authentication import Authentication, CredentialPlace
 from meshway.model.match import Match
+from meshway.model.mesh_settings import MeshTelemetry
 from meshway.model.regex import compile_regex
 from meshway.model.telemetry import Telemetry, Traces
 from meshway.model.telemetry_rules import added_from
 
-KINDS: Final = ("AccessLog", "Telemetry", "Authentication")
+KINDS: Final = ("AccessLog", "Telemetry", "Authentication", "MeshSettings")
 MASKED: Final = b"***"
 _MATCH_FIELDS: Final = Match.__struct_fields__
 
 
 class TellingPlans:
-    """credentials: what Authentications read: it is shown as `***`, whatever a document adds. has_traces: a Telemetry
-    says something of traces, so that it is looked at when a call begins."""
+    """mesh: what MeshSettings turn off. credentials: what Authentications read: it is shown as `***`, whatever a
+    document adds. has_traces: a document says something of traces, so that it is looked at when a call begins."""
 
     def __init__(
         self,
@@ -36,17 +48,19 @@ class TellingPlans:
         telemetries: Iterable[Entry[Telemetry]],
         credentials: frozenset[str],
         parts: Parts,
+        mesh: MeshTelemetry | None = None,
     ) -> None:
+        self.mesh = mesh = mesh or MeshTelemetry()
         logs, telemetries = list(logs), list(telemetries)
         self._logs, self._telemetries = Attached(logs), Attached(telemetries)
         self._plans = {entry.key: _log_plan(entry.spec, parts, credentials) for entry in logs}
         self._traces = {entry.key: _trace_plan(entry.spec.traces) for entry in telemetries}
         self._by_call: dict[tuple[str, str, str], CallPlan] = {}
-        self.has_traces = bool(self._traces)
+        self.has_traces = bool(self._traces) or not mesh.traces
 
     @property
     def sinks(self) -> list[SinkPlace]:
-        return [place for plan, _ in self._plans.values() for place in plan.sinks]
+        return [place for plan, _ in self._plans.values() for place in plan.sinks if self.mesh.access_log]
 
     def of(self, exchange: Exchange) -> CallPlan:
         """At the end of a call of a sort, and at the beginning of one for its trace."""
@@ -68,7 +82,9 @@ class TellingPlans:
         logs, telemetries = self._logs.at(places), self._telemetries.at(places)
         log, keep = self._plans[logs[0].key] if logs else (None, USUAL.keep)
         trace = self._traces[telemetries[0].key] if telemetries else USUAL.trace
-        return CallPlan(log, keep, trace)
+        if not self.mesh.access_log:
+            log, keep = NO_LOG, NOTHING_KEPT
+        return CallPlan(log, keep, trace if self.mesh.traces else UNTRACED, is_counted=self.mesh.metrics)
 
 
 def places_of_call(route: str, rule: str, service: str) -> tuple[Place, ...]:
@@ -178,6 +194,8 @@ def _log_test(match: LogMatch, at: str, parts: Parts) -> Callable[[Exchange, flo
 def _place(sink: str | LogSink) -> SinkPlace:
     if isinstance(sink, str):
         return SinkPlace(STDOUT)
+    if sink.otlp is not None:
+        return SinkPlace(OTLP, sink.otlp.endpoint, sink.otlp)
     return SinkPlace(FILE, sink.file) if sink.file is not None else SinkPlace(SOCKET, sink.socket or "")
 
 

@@ -1,10 +1,10 @@
 """What a supervisor reports of its host to the registry: what runs, what does not, and who answered."""
 
-from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from gateway.feed.reporter import Answering, Report
+from gateway.settings import own_version
 from meshway.snapshot import INSTANCE
 
 if TYPE_CHECKING:
@@ -76,10 +76,3 @@ def url_elsewhere(url: str, bind: str, local_host: str) -> str:
         return ""
     host = f"[{local_host}]" if ":" in local_host else local_host
     return f"http://{host}:{url.rpartition(':')[2]}"
-
-
-def own_version() -> str:
-    try:
-        return version("meshway")
-    except PackageNotFoundError:  # run from a tree that was never installed
-        return "0"

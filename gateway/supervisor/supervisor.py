@@ -31,7 +31,7 @@ from gateway.feed.state import FeedState, Key, Whole
 from gateway.feed.unsent import Unsent
 from gateway.listeners.sockets import open_one, open_slots, url_of
 from gateway.secret_ring import SecretRing
-from gateway.settings import Addresses, GatewaySettings, refuse_open_bind
+from gateway.settings import Addresses, GatewaySettings, own_version, refuse_open_bind
 from gateway.supervisor import status
 from gateway.supervisor.admin import Admin
 from gateway.supervisor.announcing import Announcing
@@ -43,12 +43,12 @@ from gateway.supervisor.held_trust import HeldTrust
 from gateway.supervisor.kept_frames import KeptFrames
 from gateway.supervisor.kept_nonces import KeptNonces
 from gateway.supervisor.key_fetching import KeyFetching
+from gateway.supervisor.mesh_telemetry import mesh_telemetry
 from gateway.supervisor.own_certificate import OwnCertificate
 from gateway.supervisor.own_listeners import Own, OwnListeners
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.removals import Removals
-from gateway.supervisor.reporting_pace import report_every_s
-from gateway.supervisor.reports import Reports, own_version
+from gateway.supervisor.reports import Reports
 from gateway.supervisor.slots import Slot, Slots
 from gateway.supervisor.telling import CallTelling
 from gateway.supervisor.transitions import Transitions
@@ -138,7 +138,7 @@ class Supervisor:
         self._urls = urls
         self.addresses = addresses
         self.held = Held()
-        self.totals = Totals()
+        self.totals = Totals(lambda: mesh_telemetry(self.held.entries).max_series)
         self.transitions = Transitions(time.monotonic)
         self.feed = FeedState()
         self.started_at = time.monotonic()
@@ -161,7 +161,7 @@ class Supervisor:
             count=lambda: self.differences.take(self.slots.counters()),
             wall=time.time,
             random=random,
-            every_s=lambda: report_every_s(self.held.entries),
+            every_s=lambda: mesh_telemetry(self.held.entries).report_every,
         )
         self.assigning = Assigning(
             settings.node_name,

@@ -5,6 +5,7 @@ exchanges, or as a thousand pieces, they would wander through memory. AccessLog 
 they are for: which have a line, what is in it, where it goes.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from gateway.exchange import Exchange
 from gateway.telemetry.access_line import LineWriter
 from gateway.telemetry.call_plan import LogPlan
 from gateway.telemetry.log_sink import FILE, LogSink, SinkPlace
+from gateway.telemetry.otlp_sink import OtlpSink, OtlpSinks
 from gateway.telemetry.written_line import written
 
 _log = logging.getLogger("meshway.gateway.worker")
@@ -25,18 +27,25 @@ class AccessLog:
     """path: opened for appending, shared by all workers of the host; "" writes nothing.
 
     buffer: bytes that wait at most. dropped: lines lost since the start, told to `on_dropped` as they are lost. sinks:
-    of documents.
+    of documents. collectors: opens those that tell one.
     """
 
     def __init__(
-        self, path: str, buffer: int, on_dropped: Callable[[int], None], *, now: Callable[[], float] = time.monotonic
+        self,
+        path: str,
+        buffer: int,
+        on_dropped: Callable[[int], None],
+        *,
+        now: Callable[[], float] = time.monotonic,
+        collectors: OtlpSinks | None = None,
     ) -> None:
         self._on_dropped = on_dropped
         self._now = now
         self._folder = Path(path).parent
         self.writer = LineWriter(time.time() - now())
+        self._collectors = collectors
         self._own = LogSink(SinkPlace(FILE, path), buffer, on_dropped) if path else None
-        self.sinks: dict[SinkPlace, LogSink] = {}
+        self.sinks: dict[SinkPlace, LogSink | OtlpSink] = {}
 
     @property
     def is_on(self) -> bool:
@@ -54,7 +63,7 @@ class AccessLog:
     def adder(self, plan: LogPlan | None) -> AddLine | None:
         """What adds the lines of calls with this plan; None: nothing does."""
         own = self._own
-        if own is None:
+        if own is None or (plan is not None and plan.is_off):
             return None
         if plan is None:
             return self.add
@@ -92,14 +101,22 @@ class AccessLog:
         for sink in self._all():
             sink.close()
 
-    def _all(self) -> list[LogSink]:
+    async def say_goodbye(self) -> None:
+        """Collectors get what is there, for a second at most; files are written when they are closed."""
+        await asyncio.gather(*(sink.flush() for sink in self.sinks.values() if isinstance(sink, OtlpSink)))
+
+    def _all(self) -> list[LogSink | OtlpSink]:
         return [*self.sinks.values(), *([] if self._own is None else [self._own])]
 
-    def _sink(self, place: SinkPlace, buffer: int) -> LogSink:
+    def _sink(self, place: SinkPlace, buffer: int) -> LogSink | OtlpSink:
         """One for each place, however many documents name it; the largest buffer of them counts."""
         assert self._own is not None
         sink = self.sinks.get(place)
-        if sink is None:
+        if sink is None and place.otlp is not None:
+            if self._collectors is None:
+                return self._own
+            sink = self.sinks[place] = self._collectors.open(place.otlp, buffer, self._on_dropped)
+        elif sink is None:
             path = str(self._folder / place.path) if place.kind == FILE else place.path
             try:
                 sink = self.sinks[place] = LogSink(SinkPlace(place.kind, path), buffer, self._on_dropped)

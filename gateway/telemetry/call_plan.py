@@ -3,6 +3,7 @@
 Compiled by gateway/compiler/telling.py; looked up once for calls of one sort (telemetry/finish.py).
 """
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,8 @@ Read = Callable[[Exchange], bytes | None]
 @dataclass(slots=True, frozen=True)
 class LogPlan:
     """A line by a document. is_wanted: whether the call has one; its end is told; None: each has. added: names, and
-    where their values are from. masks: RE2 expressions. sinks: () = the gateway's own. buffer: bytes."""
+    where their values are from. masks: RE2 expressions. sinks: () = the gateway's own. buffer: bytes. is_off: no
+    call has a line."""
 
     is_wanted: Callable[[Exchange, float], bool] | None = None
     added: Sequence[tuple[str, Read]] = ()
@@ -31,6 +33,7 @@ class LogPlan:
     masks: Sequence["re.Pattern[bytes] | Any"] = ()
     sinks: Sequence[SinkPlace] = ()
     buffer: int = 4 << 20
+    is_off: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -57,11 +60,12 @@ class TracePlan:
 
 @dataclass(slots=True, frozen=True)
 class CallPlan:
-    """log None: as the gateway was started."""
+    """log None: as the gateway was started. is_counted: in metrics."""
 
     log: LogPlan | None = None
     keep: KeepPlan = KeepPlan()
     trace: TracePlan = TracePlan()
+    is_counted: bool = True
 
     @property
     def slow_s(self) -> float:
@@ -70,6 +74,10 @@ class CallPlan:
 
 
 USUAL: Final = CallPlan()
+# What MeshSettings turn off.
+NO_LOG: Final = LogPlan(is_off=True)
+NOTHING_KEPT: Final = KeepPlan(errors=0, slow_s=math.inf, rest=0)
+UNTRACED: Final = TracePlan(head=0, per_second=0, errors=False, slow_s=math.inf, trusts="none")
 
 
 def share_of(percent: float) -> int:

@@ -56,11 +56,17 @@ class Counters:
         self.cells = memoryview(self._map)[HEADER + NAMES_SIZE :].cast("d")
         self._names_used = 0
         self._next_cell = 0
+        self._most_cells = max_series * BLOCK
         self._cells_left = max_series * BLOCK
         self._bases: dict[SeriesKey, int] = {}
         self._rules: dict[tuple[str, str, str], int] = {}
         self.rules: list[tuple[str, str]] = []
         self.tracks: list[str] = []
+
+    def hold(self, max_series: int) -> None:
+        """From now on so many blocks, but never more than there was room for at the beginning; those that are open go
+        on."""
+        self._cells_left = min(max_series * BLOCK, self._most_cells) - self._next_cell
 
     def rule_slot(self, route: str, rule: str, track: str = "") -> int:
         """The number of a rule, the same over table swaps; `RoutePlan.slot`. route: `namespace/name`. track: of one of
@@ -120,11 +126,11 @@ class Counters:
 class Totals:
     """What all workers of a host have counted, those that are gone included: never goes down.
 
-    max_series: what comes beyond them is added to `other`. before_fold: told of the file of a worker that is gone while
-    it is still there.
+    max_series: as it is set now; what comes beyond them is added to `other`. before_fold: told of the file of a worker
+    that is gone while it is still there.
     """
 
-    def __init__(self, max_series: int = MOST_SERIES) -> None:
+    def __init__(self, max_series: Callable[[], int] = lambda: MOST_SERIES) -> None:
         self._max_series = max_series
         self._gone: dict[SeriesKey, list[float]] = {}
         self.before_fold: Callable[[Path], None] = lambda _: None
@@ -132,7 +138,7 @@ class Totals:
     def fold(self, path: Path) -> None:
         """Keeps what a worker that is gone has counted, and removes its file."""
         self.before_fold(path)
-        _merge(self._gone, path, self._max_series)
+        _merge(self._gone, path, self._max_series())
         self._gone = {key: values for key, values in self._gone.items() if key[0] != GAUGE}
         path.unlink(missing_ok=True)
 
@@ -140,7 +146,7 @@ class Totals:
         """The sums with the files of the running workers."""
         sums = {key: values.copy() for key, values in self._gone.items()}
         for path in paths:
-            _merge(sums, path, self._max_series)
+            _merge(sums, path, self._max_series())
         return sums
 
 

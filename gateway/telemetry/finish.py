@@ -85,6 +85,9 @@ class Tally:
         parted, self.parted = self.parted, []
         durations = whole + [seconds for seconds, _ in parted]
         at = self.call
+        if at < 0:  # calls that are not counted
+            self.unwritten = self.bytes_in = self.bytes_out = self.repeats = 0
+            return
         cells[at] += len(durations)
         cells[at + 1] += self.bytes_in
         cells[at + 2] += self.bytes_out
@@ -215,11 +218,15 @@ class Finisher:
         )
         if slot >= 0 and (track := counters.tracks[slot]):
             labels = (*labels, ("track", track))
-        call = counters.series(CALL, labels)
-        endpoint = counters.series(ENDPOINT, (("service", service), ("instance", instance))) if instance else -1
+        plan, failed = self._plan_of(exchange), has_failed(status, flag)
         flags = flag.split(",")
-        others = [counters.counter(name, policy=policy) for code, name in REFUSALS.items() if code in flags]
-        if (principal := exchange.principal) is not None and principal.consumer:
+        call = endpoint = -1
+        others: list[int] = []
+        if plan.is_counted:
+            call = counters.series(CALL, labels)
+            endpoint = counters.series(ENDPOINT, (("service", service), ("instance", instance))) if instance else -1
+            others = [counters.counter(name, policy=policy) for code, name in REFUSALS.items() if code in flags]
+        if plan.is_counted and (principal := exchange.principal) is not None and principal.consumer:
             others.append(
                 counters.counter(
                     CONSUMER_CALLS,
@@ -229,7 +236,6 @@ class Finisher:
                     response_flag=flag,
                 )
             )
-        plan, failed = self._plan_of(exchange), has_failed(status, flag)
         slow_s: float | None = None
         if self._tap is not None:
             slow_s = 0.0

@@ -10,19 +10,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from meshway.model.otlp import Otlp
+
 FILE: Final = "file"
 STDOUT: Final = "stdout"
 SOCKET: Final = "socket"
+OTLP: Final = "otlp"
 CONNECT_S: Final = 1.0
 # A write of no more than this to a pipe is not mixed with other processes' (POSIX, PIPE_BUF of Linux).
 ATOMIC: Final = 4096
 
 
 class SinkPlace(NamedTuple):
-    """kind: FILE, STDOUT, SOCKET. path: of the file or the socket."""
+    """kind: FILE, STDOUT, SOCKET, OTLP. path: of the file or the socket. otlp: of a collector (otlp_sink.py)."""
 
     kind: str
     path: str = ""
+    otlp: Otlp | None = None
 
 
 class LogSink:

@@ -71,9 +71,11 @@ from gateway.relay.relay import Relay
 from gateway.relay.shedding import Shedding
 from gateway.routing.table import TablesHolder
 from gateway.secret_ring import SecretRing
+from gateway.settings import own_version
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import BEYOND, Counters
 from gateway.telemetry.finish import Finisher
+from gateway.telemetry.otlp_sink import OtlpSinks
 from gateway.telemetry.recent import RECENT, RecentCalls, recent_calls
 from gateway.telemetry.recorder import Recorder
 from gateway.telemetry.tap import Tap
@@ -105,7 +107,9 @@ from meshway.call_lines import TAP, TapQuestion
 from meshway.explanation import EXPLAIN
 from meshway.issuers.key_ring import KeyRing
 from meshway.issuers.link import IssuerLink
+from meshway.model.document import MESH_NAMESPACE
 from meshway.model.listener import EDGE, TLS_LISTENERS
+from meshway.outbound.guard import guarded_dial
 from meshway.snapshot import Hello, Question, SecretFrame, SecretsWanted
 from meshway.tasks import spawn
 
@@ -204,11 +208,16 @@ class Worker:
         self._counters = Counters(Path(start.counters), settings.max_series)
         self._counters.counter(BEYOND)  # shown while there are none, too
         dropped = self._counters.counter("meshway_access_log_dropped_total")
+        secrets = SecretRing()
+        dial = guarded_dial(allow_loopback=settings.calls_loopback)
         self._log_file = AccessLog(
-            settings.access_log, settings.log_buffer, lambda count: self._counters.add(dropped, count), now=now
+            settings.access_log,
+            settings.log_buffer,
+            lambda count: self._counters.add(dropped, count),
+            now=now,
+            collectors=OtlpSinks(secrets, MESH_NAMESPACE, settings.node, own_version(), dial),
         )
         self._wheel = TimerWheel(now())
-        secrets = SecretRing()
         contexts = self._contexts = UpstreamContexts(
             secrets, lambda: self._compiler.tables.trust, lambda: self._serving.identity
         )
@@ -326,7 +335,7 @@ class Worker:
             self._contexts.keep({one.opening.tls for one in clusters if one.opening.tls is not None})
         if self._compiler.state.telling is not self._told_by:
             self._told_by = self._compiler.state.telling
-            follow(self._told_by, self._finisher, self._log_file, self._relay)
+            follow(self._told_by, self._finisher, self._log_file, self._relay, self._counters)
         shown = refusals[:MOST_REFUSED]
         refused = [Refusal(r.kind, r.namespace, r.name, r.path[:MOST_TEXT], r.reason[:MOST_TEXT]) for r in shown]
         self.channel.send(Applied(revision=revision, refused=refused))
@@ -430,9 +439,10 @@ class Worker:
         self._is_orphan = True
         self._listening.drain(ORPHAN_IDLE_S, self._orphan_end_s, is_last=True)
 
-    def end(self) -> None:
+    async def end(self) -> None:
         if self._listening.listeners:
             self._finisher.flush()
+            await self._log_file.say_goodbye()
             self._log_file.close()
             if self._recorder is not None:
                 self._recorder.close()
@@ -453,7 +463,7 @@ async def run(channel_fd: int, descriptors_fd: int, sockets: Mapping[str, int]) 
     down.setblocking(False)
     await loop.create_connection(lambda: worker.channel, sock=down)
     await worker.finished.wait()
-    worker.end()
+    await worker.end()
 
 
 def main() -> None:

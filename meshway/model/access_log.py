@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from meshway.model.document import Part, Spec, Target
 from meshway.model.match import Match
+from meshway.model.otlp import Otlp
 from meshway.units import Duration, Size
 
 Percent = Annotated[float, Meta(ge=0, le=100)]
@@ -47,13 +48,12 @@ class LogKeep(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 
 
 class LogSink(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Exactly one. file: below `log` in the gateway's data folder. socket: a Unix stream socket, for documents of
-    namespace `mesh`."""
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"otlp"})
+    """Exactly one. file: below `log` in the gateway's data folder. socket: a Unix stream socket; otlp: a collector;
+    both for documents of namespace `mesh`."""
 
     file: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
     socket: Annotated[str, Meta(min_length=1, max_length=100, pattern="^/")] | None = None
+    otlp: Otlp | None = None
 
 
 class AccessLog(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

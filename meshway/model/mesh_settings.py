@@ -50,11 +50,15 @@ class Retention(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
 
 class MeshTelemetry(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """report_every: how often gateways report what they counted of their calls. forward_logs: of services, to a
+    """metrics, access_log, traces: false: no call is counted, has a line (nor does the registry get one), has spans,
+    whatever other documents say. max_series: of a gateway's metrics of calls, what comes beyond is counted under
+    `other`. report_every: how often gateways report what they counted of their calls. forward_logs: of services, to a
     collector, too."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset({"metrics", "access_log", "traces", "max_series"})
-
+    metrics: bool = True
+    access_log: bool = True
+    traces: bool = True
+    max_series: Annotated[int, Meta(ge=100, le=20_000)] = 20_000
     report_every: Duration = msgspec.field(default_factory=lambda: Duration(2.0))
     forward_logs: Otlp | None = None
 

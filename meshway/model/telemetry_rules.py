@@ -36,8 +36,11 @@ def check_telemetry(namespace: str, spec: Mapping[str, Any]) -> Iterator[Finding
     if namespace != MESH_NAMESPACE:
         sinks = spec.get("sinks")
         for at, sink in enumerate(sinks if isinstance(sinks, list | tuple) else ()):
-            if isinstance(sink, Mapping) and "socket" in sink:
-                yield Finding(f"spec.sinks[{at}].socket", "forbidden_namespace", "is for documents in namespace mesh")
+            for field in ("socket", "otlp"):
+                if isinstance(sink, Mapping) and field in sink:
+                    yield Finding(
+                        f"spec.sinks[{at}].{field}", "forbidden_namespace", "is for documents in namespace mesh"
+                    )
     if spec.get("otlp") is not None and (namespace != MESH_NAMESPACE or spec.get("targets")):
         yield Finding(
             "spec.otlp", "forbidden_namespace", "is the gateway's: for documents in namespace mesh without targets"
@@ -144,7 +147,7 @@ TELEMETRY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         bounded("slower_than", 0.0, _DAY, zero=True),
     ),
     LogKeep: (bounded("slower_than", 0.0, _DAY, zero=True),),
-    LogSink: (one_of("file", "socket"), BlockRule(("file",), _file)),
+    LogSink: (one_of("file", "socket", "otlp"), BlockRule(("file",), _file)),
     Telemetry: (PORTLESS_TARGETS,),
     Traces: (BlockRule(("attributes",), _attributes),),
     TraceTail: (bounded("slower_than", 0.0, _DAY, zero=True),),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
-from meshway.model.access_log import AccessLog
+from meshway.model.access_log import AccessLog, LogSink
 from meshway.model.access_policy import AccessPolicy
 from meshway.model.alert import Alert
 from meshway.model.authentication import Authentication, AuthenticationMethod
@@ -91,7 +92,9 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
         case Telemetry():
             return (*_of_targets(spec.targets, namespace), *_of_otlp(spec.otlp, namespace, "spec.otlp"))
         case AccessLog():
-            return tuple(_of_targets(spec.targets, namespace))
+            sinks = ((f"spec.sinks[{at}].otlp", one) for at, one in enumerate(spec.sinks))
+            told = (_of_otlp(one.otlp, namespace, path) for path, one in sinks if isinstance(one, LogSink))
+            return (*_of_targets(spec.targets, namespace), *chain.from_iterable(told))
         case TrafficPolicy() | RateLimit():
             return (*_of_targets(spec.targets, namespace), *_of_substitutes(spec, namespace))
         case Certificate():

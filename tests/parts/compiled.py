@@ -23,6 +23,7 @@ from gateway.telemetry.access_line import LineWriter, outcome_of
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.counters import Counters
 from gateway.telemetry.finish import Finisher
+from gateway.telemetry.otlp_sink import OtlpSinks
 from gateway.telemetry.telling import Telling
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import Lookup, OutsideHosts, looked_up
@@ -40,6 +41,8 @@ from meshway.assignments.ledger import Ledger
 from meshway.assignments.messages import Ask, Budget
 from meshway.handshakes import Handshakes
 from meshway.issuers.link import IssuerLink
+from meshway.model.document import MESH_NAMESPACE
+from meshway.outbound.connection import dial
 from meshway.snapshot import Change
 from tests.parts.clock import LeapingClock
 from tests.parts.conditions import until
@@ -68,6 +71,7 @@ class CompiledGateway:
         self._revision = 0
         self.relay: Relay | None = None
         self.log: AccessLog | None = None
+        self.counters: Counters | None = None
         self.telling: Telling | None = None
         self.finisher: Finisher | None = None
 
@@ -84,7 +88,8 @@ class CompiledGateway:
         if self.finisher is not None:
             assert self.log is not None
             assert self.relay is not None
-            follow(self.compiler.state.telling, self.finisher, self.log, self.relay)
+            assert self.counters is not None
+            follow(self.compiler.state.telling, self.finisher, self.log, self.relay, self.counters)
 
     def leap(self, seconds: float) -> None:
         """So much time passes at once, and what was due is done."""
@@ -209,7 +214,11 @@ async def compiled_gateway(
     gateway.relay = relay
     if log_folder is not None:
         assert counters is not None
-        gateway.log = AccessLog(str(log_folder / "access.jsonl"), 1 << 20, lambda _: None, now=now)
+        collectors = OtlpSinks(secrets, MESH_NAMESPACE, "gw-test", "1", dial)
+        gateway.log = AccessLog(
+            str(log_folder / "access.jsonl"), 1 << 20, lambda _: None, now=now, collectors=collectors
+        )
+        gateway.counters = counters
         gateway.telling = Telling(counters, gateway.log.writer, lambda: 1, keeps_lines=True)
         gateway.finisher = Finisher(counters, gateway.log, telling=gateway.telling)
     assert tls_context.tls is not None

@@ -1,5 +1,6 @@
 """What AccessLogs and Telemetries say of telling calls, at real sockets."""
 
+import asyncio
 import json
 import socketserver
 import threading
@@ -12,9 +13,11 @@ import pytest
 
 from gateway.channel import Told, encode
 from gateway.exchange import EDGE, MESH
+from gateway.telemetry.counters import CALL, read_counters
 from gateway.telemetry.tap import Tap
 from meshway.call_lines import MOST_TAPPED, MOST_TEXT, TapQuestion
-from meshway.snapshot import MAX_FRAME
+from meshway.otlp.log_reading import read_protobuf
+from meshway.snapshot import MAX_FRAME, SecretContents, SecretFrame
 from meshway.spans import Span
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
@@ -246,6 +249,130 @@ async def test_lines_go_to_each_place_that_is_named(tmp_path: Path) -> None:
     assert [json.loads(line)["path"] for line in heard] == ["/a"]
     assert [line["path"] for line in lines(tmp_path, "own/a.jsonl")] == ["/a"]
     assert lines(tmp_path) == []
+
+
+class Collector:
+    """heard: lines that came, by their fields. heads: of the requests."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+        self.heads: list[bytes] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        self.heads.append(head)
+        for logs in read_protobuf(await reader.readexactly(length)):
+            assert logs.resource["service.name"] == "meshway-gateway"
+            self.heard += [record for scope in logs.scopes for record in scope.records]
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+
+@pytest.mark.proves("AccessLog.sinks", "LogSink.otlp", "Otlp.headers")
+async def test_lines_go_to_a_collector_as_records_with_what_it_wants_to_see(tmp_path: Path) -> None:
+    collector = Collector()
+    server = await asyncio.start_server(collector.serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/logs"
+    spec = {"sinks": [{"otlp": {"endpoint": url, "headers": "collector"}}, {"file": "a.jsonl"}]}
+    async with server, shop(tmp_path, log(spec, namespace="mesh")) as gateway:
+        await gateway.ask("/early")
+        await until(lambda: len(gateway.lines) == 1)
+        assert gateway.log is not None
+        await gateway.log.say_goodbye()
+        assert collector.heard == []  # what it wants to see is not known yet
+        data = {"X-Scope-OrgID": "edge", "Host": "elsewhere"}
+        gateway.secrets.take(
+            SecretFrame(
+                namespace="mesh",
+                name="collector",
+                type="opaque",
+                share_with=[],
+                versions=[SecretContents(None, data, b"")],
+            )
+        )
+        await gateway.ask("/broken", fields=SAMPLED)
+        await until(lambda: len(gateway.lines) == 2)
+
+        def has_come() -> bool:
+            assert gateway.log is not None
+            gateway.log.beat()
+            return len(collector.heard) == 2
+
+        await until(has_come, 20)
+        gateway.told()
+    early, broken = collector.heard
+    assert early.body["path"] == "/early"
+    assert (broken.body["path"], broken.severity_text, broken.body["status"]) == ("/broken", "ERROR", 503)
+    assert len(broken.trace_id) == 32
+    assert all(b"X-Scope-OrgID: edge\r\n" in head and b"elsewhere" not in head for head in collector.heads)
+    assert [line["path"] for line in lines(tmp_path, "a.jsonl")] == ["/early", "/broken"]
+
+
+def mesh(**telemetry: Any) -> Any:
+    return document("MeshSettings", "mesh", {"telemetry": telemetry}, "mesh")
+
+
+@pytest.mark.proves("MeshTelemetry.access_log")
+async def test_no_call_has_a_line_where_the_mesh_wants_none(tmp_path: Path) -> None:
+    async with shop(tmp_path, log({"keep": {"rest_percent": 100}}), mesh(access_log=False)) as gateway:
+        await gateway.ask("/broken")
+        await until(lambda: len(gateway.lines) == 1)
+        assert gateway.telling is not None
+        assert gateway.telling.lines == []
+        gateway.apply(mesh(access_log=True))
+        await gateway.ask("/broken")
+        await until(lambda: len(gateway.lines) == 2)
+        gateway.told()
+        assert len(gateway.telling.lines) == 1
+    assert [line["path"] for line in lines(tmp_path)] == ["/broken"]
+
+
+@pytest.mark.proves("MeshTelemetry.traces")
+async def test_no_call_has_spans_where_the_mesh_wants_none_and_its_trace_goes_on_unsampled(tmp_path: Path) -> None:
+    everything = document("Telemetry", "t", {"traces": {"head_percent": 100, "trust_incoming": "all"}})
+    async with shop(tmp_path, everything, mesh(traces=False)) as gateway:
+        for target in ("/", "/broken"):
+            await gateway.ask(target, fields=SAMPLED)
+        await until(lambda: len(gateway.lines) == 2)
+        assert gateway.telling is not None
+        assert gateway.telling.spans == []
+        gateway.apply(mesh(traces=True))
+        await gateway.ask("/", fields=SAMPLED)
+        await until(lambda: len(gateway.lines) == 3)
+        assert [span.trace_id for span in gateway.telling.spans] == [TRACE, TRACE]
+
+
+@pytest.mark.proves("MeshTelemetry.metrics")
+async def test_no_call_is_counted_where_the_mesh_wants_none(tmp_path: Path) -> None:
+    def calls(gateway: CompiledGateway) -> float:
+        assert gateway.counters is not None
+        assert gateway.finisher is not None
+        gateway.finisher.flush()
+        return sum(values[0] for (kind, _), values in read_counters(gateway.counters.path).items() if kind == CALL)
+
+    async with shop(tmp_path, mesh(metrics=False)) as gateway:
+        await gateway.ask("/")
+        await until(lambda: len(gateway.lines) == 1)
+        assert calls(gateway) == 0
+        gateway.apply(mesh(metrics=True))
+        await gateway.ask("/")
+        await until(lambda: len(gateway.lines) == 2)
+        assert calls(gateway) == 1
+
+
+@pytest.mark.proves("MeshTelemetry.max_series")
+async def test_above_so_many_series_calls_are_counted_under_other(tmp_path: Path) -> None:
+    async with shop(tmp_path, mesh(max_series=100)) as gateway:
+        assert gateway.counters is not None
+        for number in range(120):
+            gateway.counters.series(CALL, (("route", f"r{number}"),))
+        own = {labels for kind, labels in read_counters(gateway.counters.path) if kind == CALL}
+        assert (("route", "other"),) in own
+        assert len(own) <= 101
+        gateway.apply(mesh(max_series=200))
+        gateway.counters.series(CALL, (("route", "later"),))
+        assert (CALL, (("route", "later"),)) in read_counters(gateway.counters.path)
 
 
 @pytest.mark.proves("AccessLog.keep", "LogKeep.errors", "LogKeep.slower_than", "LogKeep.rest_percent")

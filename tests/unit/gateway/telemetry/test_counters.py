@@ -70,7 +70,7 @@ def test_a_host_has_no_more_series_than_one_of_its_workers(tmp_path: Path) -> No
         counters = Counters(tmp_path / name)
         for number in range(3):
             counters.add(counters.series(CALL, (("route", f"{name}-{number}"),)))
-    totals = Totals(max_series=4)
+    totals = Totals(lambda: 4)
     found = {labels[0][1]: cells[0] for (_, labels), cells in totals.read([tmp_path / "w0", tmp_path / "w1"]).items()}
     assert found == {"w0-0": 1.0, "w0-1": 1.0, "w0-2": 1.0, "w1-0": 1.0, "other": 2.0}
     totals.fold(tmp_path / "w0")

@@ -1,4 +1,4 @@
-"""How often this host reports what its workers counted, as MeshSettings say."""
+"""How often this host reports what its workers counted, and how many series of it, as MeshSettings say."""
 
 from collections.abc import Mapping
 
@@ -10,10 +10,10 @@ from meshway.model.mesh_settings import MeshSettings, MeshTelemetry
 from meshway.snapshot import Change
 
 
-def report_every_s(entries: Mapping[Key, Change]) -> float:
+def mesh_telemetry(entries: Mapping[Key, Change]) -> MeshTelemetry:
     """entries: what is held now."""
     key = (MeshSettings.__name__, MESH_NAMESPACE, mesh_settings.NAME)
     change = entries.get(key)
     entry = None if change is None else read_changes([change]).documents.get(key)
     telemetry = None if entry is None else entry.spec.telemetry
-    return (telemetry or MeshTelemetry()).report_every
+    return telemetry or MeshTelemetry()
