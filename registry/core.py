@@ -391,7 +391,14 @@ async def _assemble(
         bindings=Bindings(view, revisions, wall, may_lose_admins=settings.trusts_loopback),
         people=PeopleKeeping(view, store, revisions, session_callers, wall),
         insight=insight,
-        rollouts=Rollouts(view, insight.reading, revisions, lambda: store.lead("rollouts"), wall),
+        rollouts=Rollouts(
+            view,
+            insight.reading,
+            revisions,
+            lambda: store.lead("rollouts"),
+            wall,
+            lambda namespaces: notices.tell("rollouts", namespaces),
+        ),
         logs=Logs(
             lines,
             _forwarding(settings, view, sealing),

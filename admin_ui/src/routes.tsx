@@ -94,6 +94,16 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/rollouts',
+    component: lazyRouteComponent(() => import('./rollouts/Page'), 'RolloutsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/rollouts/$namespace/$rollout',
+    component: lazyRouteComponent(() => import('./rollouts/RolloutPage'), 'RolloutPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/changes',
     component: lazyRouteComponent(() => import('./changes/Page'), 'ChangesPage'),
   }),

@@ -21,7 +21,7 @@ from registry.rollouts.writes import Ask, Turn, principal_of
 from registry.store.interface import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from meshway.telemetry import Key
     from registry.insight.reading import Reading
@@ -48,8 +48,8 @@ class Own(msgspec.Struct):
 
 
 class Rollouts:
-    """lead: whether this registry does it now. wall: seconds since 1970. troubles: why one does not go on, by its key,
-    where this registry does it."""
+    """lead: whether this registry does it now. wall: seconds since 1970. tell: of namespaces where there is something
+    new to be read. troubles: why one does not go on, by its key, where this registry does it."""
 
     def __init__(
         self,
@@ -58,12 +58,15 @@ class Rollouts:
         revisions: Revisions,
         lead: Callable[[], Awaitable[bool]],
         wall: Callable[[], float],
+        tell: Callable[[Iterable[str]], None],
     ) -> None:
         self._view = view
         self._reading = reading
         self._revisions = revisions
         self._lead = lead
         self._wall = wall
+        self._tell = tell
+        self._seen: dict[DocumentKey, tuple[int, Measures | None, str]] = {}
         self.troubles: dict[DocumentKey, str] = {}
 
     async def run(self) -> None:
@@ -80,11 +83,15 @@ class Rollouts:
     async def turn(self) -> None:
         """Whatever is due now. One in trouble keeps no other from going on."""
         rows = self.rows()
-        for key in self.troubles.keys() - {row.key for row in rows}:
-            del self.troubles[key]
+        gone = self._seen.keys() - {row.key for row in rows}
+        moved = {key[1] for key in gone}
+        for key in gone:
+            del self._seen[key]
+            self.troubles.pop(key, None)
         for row in rows:
+            measures = None
             try:
-                await self._advance(row)
+                measures = await self._advance(row)
                 self.troubles.pop(row.key, None)
             except StoreUnavailable as error:
                 self.troubles[row.key] = f"the numbers of calls cannot be read: {error}"
@@ -93,18 +100,28 @@ class Rollouts:
                 if self.troubles.get(row.key) != trouble:
                     _log.warning("%s does not go on: %s", row.document.name, trouble)
                 self.troubles[row.key] = trouble
+            seen = (self.revision(row), measures, self.troubles.get(row.key, ""))
+            if self._seen.get(row.key) != seen:
+                self._seen[row.key] = seen
+                moved.add(row.key[1])
+        self._tell(moved)
 
-    async def _advance(self, row: DocumentRow) -> None:
+    async def _advance(self, row: DocumentRow) -> Measures | None:
+        """Answers what is measured of its running step."""
         spec, state = row.spec, self.state(row)
         assert isinstance(spec, Rollout)
         if state is None:
             await self._do(Turn(row.key, row.revision, self.revision(row), "begin"))
-        elif state.phase in ("running", "waiting"):
+        elif not state.is_over:
             measures = await self.measures(row, state)
+            if state.phase == "holding":
+                return measures
             if measures.verdict == "worse":
                 await self._do(Turn(row.key, row.revision, self.revision(row), "fail", measures))
             elif state.phase == "running" and measures.verdict != "not_enough_data" and self._is_due(spec, state):
                 await self._do(Turn(row.key, row.revision, self.revision(row), "pass", measures))
+            return measures
+        return None
 
     def _is_due(self, spec: Rollout, state: RolloutState) -> bool:
         return self._wall() >= due_at(spec, state)
@@ -125,7 +142,9 @@ class Rollouts:
             measures = Measures() if known is None or known.is_over else await self.measures(row, known)
         except StoreUnavailable:
             measures = Measures()
-        return await self._revisions.submit(Ask(row.key, action, by, reason, state, measures))
+        revision = await self._revisions.submit(Ask(row.key, action, by, reason, state, measures))
+        self._tell({row.key[1]})
+        return revision
 
     def state(self, row: DocumentRow) -> RolloutState | None:
         return state_of(row, self._view.document)

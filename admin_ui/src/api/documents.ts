@@ -26,6 +26,7 @@ export const PLURALS = {
   Receiver: 'receivers',
   Alert: 'alerts',
   Objective: 'objectives',
+  Rollout: 'rollouts',
   Namespace: 'namespaces',
 } as const
 export type Kind = keyof typeof PLURALS

@@ -10,6 +10,7 @@ import {
   IconRoute,
   IconServer,
   IconSettings,
+  IconStairsUp,
   IconStethoscope,
   IconUserCode,
 } from '@tabler/icons-react'
@@ -24,6 +25,7 @@ export const PLACES = [
   { to: '/requests', key: 'requests', letter: 'q', icon: IconListSearch, right: 'metrics:read' },
   { to: '/changes', key: 'changes', letter: 'c', icon: IconHistory, right: 'documents:read' },
   { to: '/routes', key: 'routes', letter: 'r', icon: IconRoute, right: 'documents:read' },
+  { to: '/rollouts', key: 'rollouts', letter: 't', icon: IconStairsUp, right: 'documents:read' },
   { to: '/policies/$kind', key: 'policies', letter: 'p', icon: IconListCheck, right: 'documents:read' },
   { to: '/explain', key: 'explain', letter: 'e', icon: IconStethoscope, right: 'calls:explain' },
   { to: '/gateways', key: 'gateways', letter: 'g', icon: IconArrowsSplit, right: 'gateways:read' },
