@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from meshway.model.nearest import did_you_mean
+from meshway.model.rollout import Rollout
+from meshway.model.rollout_state import RolloutState
 from meshway.problem import FieldError, Problem, invalid_request
 from registry.insight.sight import Sight
 from registry.machine.live_topics import TOPICS, Shown, Topic
@@ -25,7 +27,7 @@ from registry.view.view import EVERY_NAMESPACE
 
 if TYPE_CHECKING:
     from registry.feed.feed import Feed
-    from registry.feed.names import NameWatcher
+    from registry.feed.names import Changed, NameWatcher
     from registry.machine.live_topics import LiveTopics
     from registry.machine.request import Outlet, Stream
     from registry.machine.rounds import Rounds
@@ -49,6 +51,8 @@ RIGHT_OF: Final[dict[Topic, Right]] = {
 }
 _KNOWN: Final = frozenset({"topics", "namespace", "services", "window_s", "since"})
 _HEAD: Final = b"content-type: text/event-stream\r\ncache-control: no-store\r\nx-accel-buffering: no\r\n"
+_OF_REVISIONS: Final[frozenset[Topic]] = frozenset({"revisions", "rollouts"})
+_ROLLOUTS: Final = frozenset({Rollout.__name__, RolloutState.__name__})
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -131,7 +135,7 @@ class LiveStream:
             return
         self._outlet = outlet
         outlet.open(200, _HEAD)
-        if "revisions" in self.topics:
+        if self.topics & _OF_REVISIONS:
             self._watcher = self._feed.watch_names(
                 since=self._since,
                 namespace=self._namespace,
@@ -198,9 +202,7 @@ class LiveStream:
             return False
         texts: list[bytes] = []
         if watcher is not None and (changed := watcher.take()) is not None:
-            name = b"reset" if changed.is_reset else b"revisions"
-            data = _encode({"revision": changed.revision, "changes": changed.names})
-            texts.append(b"event: %b\nid: %d\ndata: %b\n\n" % (name, changed.revision, data))
+            texts.append(self._changed(changed))
             self._not_before = self._loop.time() + GATHER_S
         for topic, namespaces in self._noticed.items():
             texts.append(b"event: %b\ndata: %b\n\n" % (topic.encode(), _encode({"namespaces": sorted(namespaces)})))
@@ -209,6 +211,18 @@ class LiveStream:
         outlet.send(b"".join(texts))
         self._is_due = watcher is not None and watcher.has_more and not outlet.is_paused
         return self._is_due
+
+    def _changed(self, changed: Changed) -> bytes:
+        if "rollouts" in self.topics:
+            # How far one is stands in documents of its own, so that the revisions tell of it.
+            moved = {each.namespace for each in changed.names if each.kind in _ROLLOUTS}
+            if moved:
+                self._noticed.setdefault("rollouts", set()).update(moved)
+        if not changed.is_reset and "revisions" not in self.topics:
+            return b"id: %d\n" % changed.revision
+        name = b"reset" if changed.is_reset else b"revisions"
+        data = _encode({"revision": changed.revision, "changes": changed.names})
+        return b"event: %b\nid: %d\ndata: %b\n\n" % (name, changed.revision, data)
 
     def _look(self) -> None:
         """A sign of life, with the head for one whose filter lets nothing through; the end of one that is too slow."""

@@ -53,7 +53,8 @@ class Reader(Protocol):
 
     def owe(self, topic: Topic, text: bytes) -> None: ...
 
-    def notice(self, topic: Topic, namespaces: frozenset[str]) -> None: ...
+    def notice(self, topic: Topic, namespaces: frozenset[str]) -> None:
+        """There is something new of a topic in these."""
 
 
 class _Told(NamedTuple):

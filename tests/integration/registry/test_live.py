@@ -20,6 +20,30 @@ from tests.parts.registry_tokens import bearer
 from tests.parts.registry_wire import RawClient
 from tests.parts.server_sent import events
 
+SUBSETS = [{"name": name, "match": {"version": name}} for name in ("v1", "v2")]
+SPLIT = [{"service": "reviews", "subset": name, "weight": weight} for name, weight in (("v1", 100), ("v2", 0))]
+
+
+def written(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "meshway/v1", "kind": kind, "metadata": {"namespace": "shop", "name": name}, "spec": spec}
+
+
+ROLLOUT = [
+    written("Service", "reviews", {"subsets": SUBSETS}),
+    written("Route", "reviews", {"rules": [{"name": "all", "destinations": SPLIT}]}),
+    written(
+        "Rollout",
+        "reviews-v2",
+        {
+            "route": "reviews",
+            "rule": "all",
+            "stable": {"service": "reviews", "subset": "v1"},
+            "canary": {"service": "reviews", "subset": "v2"},
+            "steps": [{"weight_percent": 5, "hold": "10s"}],
+        },
+    ),
+]
+
 
 @pytest.fixture
 async def strict(tmp_path: Path) -> AsyncIterator[RunningRegistry]:
@@ -119,12 +143,15 @@ async def test_alerts_and_rollouts_say_where_there_is_something_new(registry: Ru
         await reader.begun()
         registry.core.notices.tell("alerts", ["bank"])
         registry.core.notices.tell("alerts", ["shop", "bank"])
-        registry.core.notices.tell("rollouts", ["shop"])
-        told = [await reader.next("alerts", "rollouts") for _ in range(2)]
-        assert [(one.name, one.data) for one in told] == [
-            ("alerts", {"namespaces": ["shop"]}),
-            ("rollouts", {"namespaces": ["shop"]}),
-        ]
+        told = await reader.next("alerts", "rollouts")
+        assert (told.name, told.data) == ("alerts", {"namespaces": ["shop"]})
+        answer = await registry.call("POST", "/v1/apply", {"documents": ROLLOUT})
+        assert answer.status == 200, answer
+        told = await reader.next("alerts", "rollouts", "revisions")
+        assert (told.name, told.data) == ("rollouts", {"namespaces": ["shop"]})
+        assert int(told.id) == answer.json["revision"]
+        # Its first step is made by the registry itself.
+        assert (await reader.next("rollouts")).data == {"namespaces": ["shop"]}
 
 
 async def test_nobody_is_told_of_what_he_may_not_read(strict: RunningRegistry) -> None:

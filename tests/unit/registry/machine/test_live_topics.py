@@ -139,12 +139,12 @@ async def test_nothing_is_worked_out_when_nobody_reads() -> None:
 
 
 async def test_notices_go_to_those_who_read_their_topic() -> None:
-    hub, alerts, rollouts = Hub(), Reader("alerts"), Reader("rollouts")
-    for reader in (alerts, rollouts):
+    hub, alerts, gateways = Hub(), Reader("alerts"), Reader("gateways")
+    for reader in (alerts, gateways):
         hub.topics.join(reader)
     hub.notices.tell("alerts", ["shop"])
-    assert (alerts.noticed, rollouts.noticed) == ([("alerts", frozenset({"shop"}))], [])
-    for reader in (alerts, rollouts):
+    assert (alerts.noticed, gateways.noticed) == ([("alerts", frozenset({"shop"}))], [])
+    for reader in (alerts, gateways):
         hub.topics.leave(reader)
     hub.notices.tell("alerts", ["shop"])
     assert len(alerts.noticed) == 1
