@@ -15,11 +15,14 @@ import pytest
 from meshway.problem import Problem
 from meshway.sealing import make_key_file
 from meshway.snapshot import FrameReader, SecretFrame
+from registry.alerts.records import packed
 from registry.core import Core, open_core
 from registry.leases import company, place
 from registry.leases.leases import SWEEP
 from registry.revisions.draft import Once
 from registry.settings import RegistrySettings, StartRefused
+from registry.store.alerts import put_state
+from tests.parts.alerts import Posted, firing, listening, resolved
 from tests.parts.conditions import until
 from tests.parts.fault_proxy import FaultProxy
 from tests.parts.feed_bench import Mirror, truth
@@ -479,3 +482,39 @@ async def test_what_one_seals_the_others_open_by_the_same_master_key_and_nobody_
         with pytest.raises(StartRefused, match="MESHWAY_MASTER_KEY_FILE"):
             async with replicas(urls, tmp_path, 1, master_key_file=another):
                 pass
+
+
+async def test_what_one_registry_did_not_get_told_the_next_one_tells(
+    urls: Urls, postgres: Postgres, tmp_path: Path
+) -> None:
+    """The one that sends loses its database between an alert and its message; another takes over. Nothing is lost."""
+    key = tmp_path / "master.key"
+    make_key_file(key)
+    shared = urls | {"master_key_file": key}
+    async with listening() as hook, FaultProxy(postgres.port) as proxy:
+        away = _through(proxy, postgres, shared)
+        async with (
+            running_registry(tmp_path / "one", **away) as first,
+            running_registry(tmp_path / "two", **shared) as second,
+        ):
+            spec = {"webhook": {"url": hook.url}, "group_wait": "0s", "group_interval": "1s"}
+            body = {"kind": "Receiver", "metadata": {"name": "oncall", "namespace": "shop"}, "spec": spec}
+            answer = await second.call("PUT", "/v1/namespaces/shop/receivers/oncall", body)
+            assert answer.status == 201, answer.json
+            await until(lambda: len(first.core.view.documents.get("Receiver", {})) == 1)
+            hook.answers = [500, 500]
+            alert = firing(at=time.time())
+            steps = [put_state(alert.id, alert.state, alert.updated_at, packed(alert))]
+            await second.core.store.do([*steps, *second.core.notifications.also([alert])])
+            await until(lambda: len(hook.posted) >= 1, within_s=20.0)
+            over = resolved(alert, time.time())
+            steps = [put_state(over.id, over.state, over.updated_at, packed(over))]
+            await second.core.store.do([*steps, *second.core.notifications.also([over])])
+            proxy.refuse()  # whoever of the two sent: only the second one has the database from here on
+            await until(lambda: any(_states(each) == ["resolved"] for each in hook.posted), within_s=60.0)
+    told = [_states(each) for each in hook.posted]
+    assert told[0] == ["firing"]
+
+
+def _states(posted: Posted) -> list[str]:
+    return [alert["status"] for alert in posted.body["alerts"]]
