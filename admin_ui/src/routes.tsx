@@ -139,6 +139,15 @@ const pages = [
   }),
   createRoute({
     getParentRoute: () => root,
+    path: '/alerts',
+    validateSearch: (search: Record<string, unknown>): { tab?: string; alert?: string } => ({
+      ...(typeof search.tab === 'string' && search.tab ? { tab: search.tab } : {}),
+      ...(typeof search.alert === 'string' && search.alert ? { alert: search.alert } : {}),
+    }),
+    component: lazyRouteComponent(() => import('./alerts/Page'), 'AlertsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: '/audit',
     component: lazyRouteComponent(() => import('./audit/Page'), 'AuditPage'),
   }),

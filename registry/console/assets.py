@@ -20,7 +20,7 @@ INDEX: Final = "/index.html"
 PAGES: Final = frozenset(
     {
         "services", "requests", "routes", "policies", "changes", "explain", "gateways", "certificates", "audit",
-        "consumers", "map", "rollouts",
+        "consumers", "map", "rollouts", "alerts",
         "settings", "setup",
     }
 )  # fmt: skip

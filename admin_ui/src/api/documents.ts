@@ -23,10 +23,10 @@ export const PLURALS = {
   MeshSettings: 'mesh-settings',
   AccessLog: 'access-logs',
   Telemetry: 'telemetries',
-  Receiver: 'receivers',
   Alert: 'alerts',
   Objective: 'objectives',
   Rollout: 'rollouts',
+  Receiver: 'receivers',
   Namespace: 'namespaces',
 } as const
 export type Kind = keyof typeof PLURALS

@@ -1,6 +1,7 @@
 import {
   IconAffiliate,
   IconArrowsSplit,
+  IconBell,
   IconCertificate,
   IconFileText,
   IconGauge,
@@ -23,6 +24,7 @@ export const PLACES = [
   { to: '/map', key: 'map', letter: 'm', icon: IconAffiliate, right: 'insight:read' },
   { to: '/services', key: 'services', letter: 's', icon: IconServer, right: 'instances:read' },
   { to: '/requests', key: 'requests', letter: 'q', icon: IconListSearch, right: 'metrics:read' },
+  { to: '/alerts', key: 'alerts', letter: 'n', icon: IconBell, right: 'alerts:read' },
   { to: '/changes', key: 'changes', letter: 'c', icon: IconHistory, right: 'documents:read' },
   { to: '/routes', key: 'routes', letter: 'r', icon: IconRoute, right: 'documents:read' },
   { to: '/rollouts', key: 'rollouts', letter: 't', icon: IconStairsUp, right: 'documents:read' },
