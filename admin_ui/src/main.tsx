@@ -8,6 +8,7 @@ import { ApiProblem, whenSignedOut } from './api/client'
 import { keys } from './api/keys'
 import { sessionQuery } from './api/session'
 import { startLanguages } from './i18n'
+import { startDensity } from './kit/density'
 import { makeRouter } from './routes'
 import { theme } from './theme/mantine'
 
@@ -33,6 +34,7 @@ const router = makeRouter(client)
 const schemes = localStorageColorSchemeManager({ key: 'meshway-theme' })
 const root = document.getElementById('root')
 
+startDensity()
 startLanguages().then(() => {
   if (root === null) return
   createRoot(root).render(

@@ -50,6 +50,8 @@ def single_sign_on_operations() -> list[Operation]:
             tag="rights",
             about="Where the provider sends the browser back: its session begins, in a page that goes on.",
             right="open",
+            # Who confirms brings the cookie of the session so far along, by the provider's site: it says nothing here.
+            by_session=False,
             answers={200: {"type": "string"}, 302: None, 401: _PROBLEM, 403: _PROBLEM, 404: _PROBLEM, 503: _PROBLEM},
             produces="text/html",
         ),

@@ -9,7 +9,7 @@ import msgspec
 
 from meshway.telemetry import EDGES, Row, Rows
 from registry.insight.figures import Figures, figures_of
-from registry.insight.health import Health, Instances, Signs, judged
+from registry.insight.health import Cause, Health, Instances, Signs, judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,14 +25,15 @@ _LEAST_CALLS: Final = 100  # fewer in an hour are no measure
 
 
 class ServiceSignals(msgspec.Struct, frozen=True, kw_only=True):
-    """figures: of calls that it was asked. reasons: of its health, in words. breakers: gateways that keep calls
-    away. budget_left: of its objectives the least, 1 = all, below 0 = overspent; None: it has none, or no calls, or it
-    is not of now."""
+    """figures: of calls that it was asked. reasons: of its health, in words; causes: the same, for programs. breakers:
+    gateways that keep calls away. budget_left: of its objectives the least, 1 = all, below 0 = overspent; None: it has
+    none, or no calls, or it is not of now."""
 
     namespace: str
     name: str
     health: Health
     reasons: tuple[str, ...]
+    causes: tuple[Cause, ...] = ()
     figures: Figures
     instances: Instances
     breakers: int = 0
@@ -95,6 +96,7 @@ def signals_of(
             name=name,
             health=verdict.health,
             reasons=verdict.reasons,
+            causes=verdict.causes,
             figures=figures_of(row, span_s),
             instances=there,
             budget_left=budgets.get(full),

@@ -11,7 +11,7 @@ import msgspec
 from meshway.telemetry import Row, Rows, summed
 from registry.insight.branching import Branching
 from registry.insight.figures import Figures, figures_of
-from registry.insight.health import Health, Instances, Signs, judged, worst
+from registry.insight.health import Cause, Health, Instances, Signs, judged, worst
 from registry.insight.sight import HIDDEN, OUTSIDE
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     health: Health
     figures: Figures
     reasons: tuple[str, ...] = ()
+    causes: tuple[Cause, ...] = ()
     instances: Instances | None = None
     services: dict[str, int] | None = None
     breakers: int = 0
@@ -239,6 +240,7 @@ def _node(
             health=known.health,
             figures=figures,
             reasons=known.reasons,
+            causes=known.causes,
             instances=known.instances,
             breakers=known.breakers,
             branchings=also.branchings.get(name, ()),

@@ -1,12 +1,15 @@
 """People sign in to the console: the first admin by the printed link, others by theirs; each sees what each may do."""
 
+import base64
 import re
 import secrets
+import time
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from registry.people.totp import STEP_S, code_at
 from tests.parts.conditions import wait_until
 from tests.parts.console import Tab, open_tab, warn_if_missing
 from tests.parts.mesh import Mesh
@@ -144,3 +147,41 @@ def test_an_admin_makes_a_viewer_who_sees_and_may_not_act(admin: Tab, browser: B
     page.get_by_role("menuitem", name="Disable").click()
     page.get_by_role("dialog").get_by_role("button", name="Disable").click()
     expect(page.get_by_role("row").filter(has_text=vera)).to_contain_text("disabled")
+
+
+def test_preferences_go_along_to_another_browser(admin: Tab, browser: Browser) -> None:
+    admin.open("/settings")
+    admin.page.get_by_role("tab", name="Preferences").click()
+    with admin.page.expect_response(lambda answer: answer.request.method == "PUT"):
+        admin.page.get_by_label("Rows of tables").select_option("comfortable")
+    tab = open_tab(browser, admin.base)
+    tab.open("/")
+    sign_in(tab, "admin", ADMIN_PASSWORD)
+    expect(tab.page.get_by_role("heading", name="Overview")).to_be_visible()
+    expect(tab.page.locator("html")).to_have_attribute("data-density", "comfortable")
+    tab.page.context.close()
+
+
+def test_an_authenticator_is_set_up_and_asked_for_and_taken_away(admin: Tab, browser: Browser) -> None:
+    page = admin.page
+    admin.open("/settings")
+    page.get_by_role("tab", name="My account").click()
+    page.get_by_role("button", name="Set up an authenticator").click()
+    secret = page.get_by_role("region", name="Secret").inner_text().strip()
+    page.get_by_label("Code").fill(code_at(base64.b32decode(secret), int(time.time()) // STEP_S))
+    page.get_by_role("button", name="Ask for codes from now on").click()
+    expect(page.get_by_text("Each sign-in asks for a code.")).to_be_visible()
+    try:
+        tab = open_tab(browser, admin.base)
+        tab.open("/")
+        sign_in(tab, "admin", ADMIN_PASSWORD)
+        expect(tab.page.get_by_role("alert")).to_contain_text("A code is needed")
+        tab.page.get_by_label("Code").fill(
+            code_at(base64.b32decode(secret), int(time.time()) // STEP_S + 1)
+        )  # the last one was spent
+        tab.page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(tab.page.get_by_role("heading", name="Overview")).to_be_visible()
+        tab.page.context.close()
+    finally:
+        page.get_by_role("button", name="Ask for codes no more").click()
+    expect(page.get_by_role("button", name="Set up an authenticator")).to_be_visible()

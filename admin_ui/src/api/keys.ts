@@ -1,6 +1,7 @@
 /** Every key of the Query cache, so that live.ts and the pages speak of the same entries. */
 export const keys = {
   session: ['session'] as const,
+  preferences: ['preferences'] as const,
   providers: ['providers'] as const,
   namespaces: ['namespaces'] as const,
   services: (namespace: string) => ['services', namespace] as const,
@@ -18,5 +19,7 @@ export const keys = {
   audit: ['audit'] as const,
   identity: ['identity'] as const,
   users: ['users'] as const,
+  roles: ['roles'] as const,
+  about: ['about'] as const,
   bindings: ['bindings'] as const,
 }

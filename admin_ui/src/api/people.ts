@@ -20,6 +20,20 @@ export const bindingsQuery = queryOptions({
   queryFn: async () => (await take(api.GET('/v1/bindings'))).items,
 })
 
+export const rolesQuery = queryOptions({
+  queryKey: keys.roles,
+  staleTime: Number.POSITIVE_INFINITY,
+  queryFn: async () => (await take(api.GET('/v1/roles'))).items,
+})
+
+/** What a user may, or `sso:PROVIDER:NAME`, and by which roles. */
+export const userRightsQuery = (user: string) =>
+  queryOptions({
+    queryKey: [...keys.users, user, 'rights'],
+    retry: false,
+    queryFn: () => take(api.GET('/v1/users/{user}/rights', { params: { path: { user } } })),
+  })
+
 /** Without a password: the answer has the link by which the person sets it, told this once. */
 export function makeUser(name: string, displayName: string) {
   return take(api.POST('/v1/users', { body: { name, display_name: displayName } }))

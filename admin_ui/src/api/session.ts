@@ -27,6 +27,9 @@ export const sessionQuery = queryOptions({
 /** Given by the shell to all that stands below the sign-in page. */
 export const SignedIn = createContext<Session | null>(null)
 
+/** Whether what is shown is of a moment that is past: then nothing is changed. */
+export const Past = createContext(false)
+
 /** Of whoever is signed in. */
 export function useSession(): Session {
   const session = useContext(SignedIn)
@@ -43,10 +46,11 @@ export function holdsSomewhere(session: Session, right: string): boolean {
   return Object.values(session.rights).some((rights) => rights.includes(right))
 }
 
-/** What one may do here. isReadOnly: nobody writes now, whatever the rights. */
+/** What one may do here. isReadOnly: nobody writes now, whatever the rights: the registry, or what is shown, is frozen. */
 export function useRights() {
   const session = useSession()
-  const isReadOnly = session.read_only === true
+  const isPast = useContext(Past)
+  const isReadOnly = session.read_only === true || isPast
   return {
     session,
     isReadOnly,

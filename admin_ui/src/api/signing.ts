@@ -10,9 +10,9 @@ export const providersQuery = queryOptions({
 })
 
 /** Where a browser goes to sign in, and comes back to the page that is open. */
-export function startOf(provider: Schemas['Offered']): string {
+export function startOf(provider: Schemas['Offered'], { asksAgain = false } = {}): string {
   const back = `${window.location.pathname}${window.location.search}`
-  return `${provider.start}&back=${encodeURIComponent(back)}`
+  return `${provider.start}&back=${encodeURIComponent(back)}${asksAgain ? '&confirm=true' : ''}`
 }
 
 /** Signs in: the answer sets the session's cookie, which no script can read. Throws ApiProblem. */

@@ -2,6 +2,7 @@ import { TextInput } from '@mantine/core'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { type KeyboardEvent, memo, type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { currentDensity, ROW_PX } from './density'
 
 export type Column<Row> = {
   id: string
@@ -24,7 +25,6 @@ type Props<Row> = {
   actions?: ReactNode
 }
 
-const ROW_PX = 32
 const DRAWN_WHOLE = 120
 
 /**
@@ -57,7 +57,7 @@ export function DataTable<Row>({ label, rows, columns, rowKey, text, open, actio
   const virtual = useVirtualizer({
     count: isLong ? shown.length : 0,
     getScrollElement: () => box.current,
-    estimateSize: () => ROW_PX,
+    estimateSize: () => ROW_PX[currentDensity()],
     overscan: 6,
   })
   const items = virtual.getVirtualItems()

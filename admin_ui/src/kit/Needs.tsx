@@ -1,6 +1,9 @@
 import { Button, type ButtonProps, Tooltip } from '@mantine/core'
-import type { ReactNode } from 'react'
+import { createContext, type ReactNode, useContext } from 'react'
 import { useTranslation } from 'react-i18next'
+
+/** Why nobody may act now, in words; empty: who has the right may. */
+export const Frozen = createContext('')
 
 /** A button that says which right is missing where its absence would puzzle. */
 export function NeedsButton({
@@ -12,6 +15,7 @@ export function NeedsButton({
   ...rest
 }: ButtonProps & { may: boolean; right: string; namespace: string; onClick: () => void; children: ReactNode }) {
   const { t } = useTranslation()
+  const frozen = useContext(Frozen)
   if (may) {
     return (
       <Button {...rest} onClick={onClick}>
@@ -19,7 +23,8 @@ export function NeedsButton({
       </Button>
     )
   }
-  const reason = namespace === '*' ? t('states.needsEverywhere', { right }) : t('states.needs', { right, namespace })
+  const needs = namespace === '*' ? t('states.needsEverywhere', { right }) : t('states.needs', { right, namespace })
+  const reason = frozen || needs
   return (
     <Tooltip label={reason}>
       <Button {...rest} data-disabled aria-disabled="true" onClick={(event) => event.preventDefault()}>

@@ -8,26 +8,34 @@ export type Told = {
   detail?: string
   mend?: string
   requestId?: string
-  errors?: { path: string; message: string }[]
+  errors?: { path: string; code?: string; message: string }[]
 }
 
 /** What went wrong in one panel, in the reader's language where its code is known; the API's own words stay beside. */
 export function Problem({ problem, retry }: { problem: Told; retry?: () => void }) {
   const { t, i18n } = useTranslation()
   const key = `problems.${problem.code}`
+  // English readers have it in the message.
+  const faultOf = (code = '') =>
+    !i18n.language.startsWith('en') && i18n.exists(`faults.${code}`)
+      ? `${t(`faults.${code}` as 'faults.missing')}: `
+      : ''
   const title = i18n.exists(key) ? t(key as 'problems.forbidden') : problem.title
   return (
     <div role="alert" className="panel" style={{ borderColor: 'var(--bad)' }}>
       <strong style={{ color: 'var(--bad)' }}>■ {title}</strong>
-      {problem.detail && <div>{problem.detail}</div>}
+      {problem.detail && <div lang="en">{problem.detail}</div>}
       {problem.errors && problem.errors.length > 0 && (
         <ul style={{ margin: '4px 0', paddingInlineStart: 20 }}>
           {problem.errors.map((one) => (
-            <li key={one.path + one.message}>{one.message}</li>
+            <li key={one.path + one.message}>
+              {faultOf(one.code)}
+              <span lang="en">{one.message}</span>
+            </li>
           ))}
         </ul>
       )}
-      {problem.mend && <div>{problem.mend}</div>}
+      {problem.mend && <div lang="en">{problem.mend}</div>}
       {problem.requestId && (
         <div style={{ color: 'var(--muted)' }}>
           {t('states.requestId')} <code>{problem.requestId}</code>

@@ -11,6 +11,7 @@ import { Empty } from '../kit/Empty'
 import { Panel } from '../kit/Panel'
 import { Since } from '../kit/Since'
 import { NewBinding } from './NewBinding'
+import { RoleMatrix } from './RoleMatrix'
 
 /** Who holds which role where: users, and groups of OpenID providers. */
 export function Bindings() {
@@ -81,6 +82,7 @@ export function Bindings() {
           )
         }
       </Panel>
+      <RoleMatrix />
       <NewBinding isOpen={isNew} close={() => setNew(false)} />
       <Confirm
         title={t('roles.take')}

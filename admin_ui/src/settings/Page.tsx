@@ -5,7 +5,10 @@ import { useRights } from '../api/session'
 import { PageHead } from '../kit/PageHead'
 import { Account } from './Account'
 import { Bindings } from './Bindings'
+import { Mesh } from './Mesh'
 import { MyRights } from './MyRights'
+import { Namespaces } from './Namespaces'
+import { PreferencesPanel } from './Preferences'
 import { Tokens } from './Tokens'
 import { Users } from './Users'
 
@@ -17,8 +20,11 @@ export function SettingsPage() {
     ['users', t('settings.users'), may('users:read', '*'), <Users key="users" />],
     ['roles', t('settings.roles'), maySomewhere('bindings:read'), <Bindings key="roles" />],
     ['tokens', t('settings.tokens'), maySomewhere('tokens:read'), <Tokens key="tokens" />],
+    ['namespaces', t('settings.namespaces'), maySomewhere('documents:read'), <Namespaces key="namespaces" />],
+    ['mesh', t('settings.mesh'), true, <Mesh key="mesh" />],
     ['account', t('settings.account'), !!session.user, <Account key="account" />],
     ['rights', t('settings.rights'), true, <MyRights key="rights" />],
+    ['preferences', t('preferences.title'), true, <PreferencesPanel key="preferences" />],
   ]
   const shown = all.filter(([, , isOffered]) => isOffered)
   return (

@@ -1,20 +1,20 @@
-import { Menu, UnstyledButton, useMantineColorScheme } from '@mantine/core'
+import { Menu, UnstyledButton } from '@mantine/core'
 import { IconChevronDown } from '@tabler/icons-react'
-import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSession } from '../api/session'
 import { signOut } from '../api/signing'
-import { LANGUAGES, type Language, switchLanguage } from '../i18n'
-import { areSingleKeysOn, setSingleKeys } from './shortcuts'
+import { LANGUAGES } from '../i18n'
+import { DENSITIES, type Density } from '../kit/density'
+import { usePreferences } from './usePreferences'
 
 const THEMES = ['light', 'dark', 'auto'] as const
+type Theme = (typeof THEMES)[number]
 
-/** Who is signed in, and what is theirs to choose: language, theme, single-key shortcuts. */
+/** Who is signed in, and what is theirs to choose: language, theme, density, single-key shortcuts. */
 export function Account() {
-  const { t, i18n } = useTranslation()
+  const { t } = useTranslation()
   const session = useSession()
-  const { colorScheme, setColorScheme } = useMantineColorScheme()
-  const [hasKeys, setHasKeys] = useState(areSingleKeysOn)
+  const { language, theme, density, hasSingleKeys, choose } = usePreferences()
   return (
     <Menu position="bottom-end" withinPortal closeOnItemClick={false}>
       <Menu.Target>
@@ -25,29 +25,31 @@ export function Account() {
       </Menu.Target>
       <Menu.Dropdown aria-label={t('shell.account')}>
         <Menu.Label>{t('shell.language')}</Menu.Label>
-        <Menu.RadioGroup value={i18n.language} onChange={(language) => void switchLanguage(language as Language)}>
-          {Object.entries(LANGUAGES).map(([language, name]) => (
-            <Menu.RadioItem key={language} value={language}>
-              <span lang={language}>{name}</span>
+        <Menu.RadioGroup value={language} onChange={(next) => void choose({ language: next })}>
+          {Object.entries(LANGUAGES).map(([one, name]) => (
+            <Menu.RadioItem key={one} value={one}>
+              <span lang={one}>{name}</span>
             </Menu.RadioItem>
           ))}
         </Menu.RadioGroup>
         <Menu.Label>{t('shell.theme')}</Menu.Label>
-        <Menu.RadioGroup value={colorScheme} onChange={(scheme) => setColorScheme(scheme as (typeof THEMES)[number])}>
+        <Menu.RadioGroup value={theme} onChange={(next) => void choose({ theme: next as Theme })}>
           {THEMES.map((one) => (
             <Menu.RadioItem key={one} value={one}>
               {t(`theme.${one}`)}
             </Menu.RadioItem>
           ))}
         </Menu.RadioGroup>
+        <Menu.Label>{t('preferences.density')}</Menu.Label>
+        <Menu.RadioGroup value={density} onChange={(next) => void choose({ density: next as Density })}>
+          {DENSITIES.map((one) => (
+            <Menu.RadioItem key={one} value={one}>
+              {t(`preferences.${one}`)}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
         <Menu.Label>{t('shell.keys')}</Menu.Label>
-        <Menu.CheckboxItem
-          checked={hasKeys}
-          onChange={(isOn) => {
-            setSingleKeys(isOn)
-            setHasKeys(isOn)
-          }}
-        >
+        <Menu.CheckboxItem checked={hasSingleKeys} onChange={(isOn) => void choose({ single_keys: isOn })}>
           {t('shell.singleKeys')}
         </Menu.CheckboxItem>
         {session.how && (

@@ -6,13 +6,14 @@ import { namespacesQuery } from '../api/namespaces'
 import { useRights } from '../api/session'
 import { useNow } from '../kit/Since'
 import { useLive } from './LiveProvider'
+import { PastBar } from './PastBar'
 
 const STALE_MS = 60_000
 
 /** What is out of order for everybody, in words, with its effect. */
 export function Banners() {
   const { t } = useTranslation()
-  const { session, isReadOnly, may } = useRights()
+  const { session, may } = useRights()
   const live = useLive()
   const now = useNow(5_000)
   const namespaces = useQuery({ ...namespacesQuery, enabled: may('documents:read', '*') })
@@ -22,8 +23,9 @@ export function Banners() {
   const isStale = live !== null && live.state === 'polling' && now - live.since > STALE_MS
   return (
     <>
+      <PastBar />
       {session.principal === 'loopback' && <Banner tone="info">{t('banner.loopback')}</Banner>}
-      {isReadOnly && <Banner tone="warn">{t('banner.readOnly')}</Banner>}
+      {session.read_only && <Banner tone="warn">{t('banner.readOnly')}</Banner>}
       {isStale && <Banner tone="warn">{t('banner.stale')}</Banner>}
       {paused.length > 0 && (
         <Banner tone="warn">

@@ -1,9 +1,9 @@
 import { Button, Group, Modal, PasswordInput, TextInput } from '@mantine/core'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSession } from '../api/session'
-import { confirm } from '../api/signing'
+import { confirm, providersQuery, startOf } from '../api/signing'
 import { Problem, told } from '../kit/Problem'
 
 const ABOVE_OTHERS = 400
@@ -58,8 +58,27 @@ export function ConfirmIdentity({ close }: { close: () => void }) {
           </Group>
         </form>
       ) : (
-        <p style={{ margin: 0 }}>{t('confirm.elsewhere')}</p>
+        <Elsewhere />
       )}
     </Modal>
+  )
+}
+
+/** Who came by a provider is asked there again, and comes back to this page. */
+function Elsewhere() {
+  const { t } = useTranslation()
+  const { principal } = useSession()
+  const { data } = useQuery(providersQuery)
+  const name = principal.split(':')[1]
+  const provider = data?.find((one) => one.name === name)
+  return (
+    <>
+      <p style={{ marginTop: 0 }}>{t('confirm.elsewhere')}</p>
+      {provider && (
+        <Button component="a" href={startOf(provider, { asksAgain: true })}>
+          {t('confirm.at', { provider: provider.title })}
+        </Button>
+      )}
+    </>
   )
 }

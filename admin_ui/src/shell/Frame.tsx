@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router'
 import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { whenConfirmNeeded } from '../api/client'
+import { useSession } from '../api/session'
 import { Account } from './Account'
 import { Banners } from './Banners'
 import { Freshness } from './Freshness'
@@ -10,6 +11,7 @@ import { LiveProvider } from './LiveProvider'
 import { NamespacePicker } from './NamespacePicker'
 import { Navigation } from './Navigation'
 import { useShortcuts } from './shortcuts'
+import { useKeptPreferences } from './usePreferences'
 
 // Loaded when it is first opened: the entry stays within its budget.
 const Palette = lazy(() => import('./Palette').then((module) => ({ default: module.Palette })))
@@ -19,6 +21,8 @@ const ConfirmIdentity = lazy(() => import('./ConfirmIdentity').then((one) => ({ 
 /** Bar, navigation and page: what stays while pages come and go. revision: the head when the session was asked for. */
 export function Frame({ revision, children }: { revision: number; children: ReactNode }) {
   const { t } = useTranslation()
+  const { read_only } = useSession()
+  useKeptPreferences()
   const [isPaletteOpen, setPaletteOpen] = useState(false)
   const [isAsked, setAsked] = useState(false)
   useEffect(() => {
@@ -42,6 +46,7 @@ export function Frame({ revision, children }: { revision: number; children: Reac
             {t('shell.search')} <kbd style={{ marginInlineStart: 8, color: 'var(--muted)' }}>Ctrl K</kbd>
           </Button>
           <span style={{ flex: 1 }} />
+          {read_only && <span className="badge">{t('states.readOnly')}</span>}
           <Freshness />
           <Account />
         </header>

@@ -1,9 +1,10 @@
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { type ErrorComponentProps, Link, Outlet, useRouterState } from '@tanstack/react-router'
+import { type ErrorComponentProps, Link, Outlet, useRouterState, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
-import { SignedIn, sessionQuery } from '../api/session'
+import { Past, SignedIn, sessionQuery } from '../api/session'
+import { Frozen } from '../kit/Needs'
 import { Loading } from '../kit/Panel'
 import { Problem, told } from '../kit/Problem'
 import { Frame } from './Frame'
@@ -15,6 +16,8 @@ const NewPasswordPage = lazy(() => import('./NewPasswordPage').then((one) => ({ 
 /** Asks who is signed in before anything else; nobody sees a page, or its address change, before that is known. */
 export function Root() {
   const path = useRouterState({ select: (state) => state.location.pathname })
+  const at = useSearch({ strict: false, select: (search) => search.at })
+  const { t } = useTranslation()
   const asked = useQuery(sessionQuery)
   if (path === '/setup') return <Outlet />
   if (asked.data === undefined) {
@@ -35,11 +38,16 @@ export function Root() {
       </Suspense>
     )
   }
+  const frozen = asked.data.session.read_only ? t('banner.readOnly') : at === undefined ? '' : t('states.past')
   return (
     <SignedIn value={asked.data.session}>
-      <Frame revision={asked.data.revision}>
-        <Outlet />
-      </Frame>
+      <Past value={at !== undefined}>
+        <Frozen value={frozen}>
+          <Frame revision={asked.data.revision}>
+            <Outlet />
+          </Frame>
+        </Frozen>
+      </Past>
     </SignedIn>
   )
 }

@@ -2,13 +2,11 @@ import { Button, NativeSelect } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import { useCallback, useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
-import { ago, clock, duration, utc } from '../i18n/format'
-import { useNow } from '../kit/Since'
+import { duration } from '../i18n/format'
 import { areSingleKeysOn, isTyping } from './shortcuts'
 import { useSpan, WINDOW_S } from './useSpan'
 
 const WINDOWS_S = [300, 900, 3_600, 6 * 3_600, 86_400, 7 * 86_400]
-const CLOCK_MS = 1_000
 
 /** How much time a page's numbers are of, and until when: both in the URL. Keys: `[` earlier, `]` later. */
 export function TimeBar() {
@@ -64,23 +62,6 @@ export function TimeBar() {
         </Button>
         {at === undefined && <span style={{ color: 'var(--muted)' }}>{t('time.untilNow')}</span>}
       </fieldset>
-      {at !== undefined && <Past at_ms={at * 1000} language={i18n.language} back={() => look({ at: undefined })} />}
-    </div>
-  )
-}
-
-function Past({ at_ms, language, back }: { at_ms: number; language: string; back: () => void }) {
-  const { t } = useTranslation()
-  const now = useNow(CLOCK_MS)
-  return (
-    <div role="status" className="past">
-      <span aria-hidden="true">▲</span>
-      <span title={utc(at_ms)}>
-        {t('time.past', { moment: clock(at_ms, language), ago: ago(at_ms - now, language) })}
-      </span>
-      <Button variant="default" size="compact-xs" onClick={back}>
-        {t('time.live')}
-      </Button>
     </div>
   )
 }

@@ -28,8 +28,10 @@ from tests.parts.clock import ManualClock
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
 from tests.parts.processes import ROOT
+from tests.parts.secrets import api_key, kept
 from tests.parts.wire import Caller, Handler, ScriptedUpstream
 
+KEY: Final = api_key("acme0001")
 BOOKS: Final = "service default/books"
 ROUTE: Final = "Route default/r"
 POLICY: Final = "TrafficPolicy default/p"
@@ -148,6 +150,15 @@ CASES: Final = [
         documents=(document("AccessPolicy", "a", {"rules": [{"name": "nobody", "action": "deny"}]}),),
     ),
     Case("unauthenticated", "Authentication default/people", documents=(people(),)),
+    Case(
+        "consumer_suspended",
+        "Authentication default/partners",
+        get(fields=f"X-API-Key: {KEY}\r\n"),
+        documents=(
+            document("Authentication", "partners", {"methods": [{"api_key": {}}]}),
+            document("Consumer", "acme", {"credentials": [{"api_key": kept(KEY)}], "suspended": True}),
+        ),
+    ),
     Case(
         "cors_denied",
         ROUTE,

@@ -346,6 +346,18 @@ async def test_who_signs_out_is_sent_to_the_provider(bench: Bench) -> None:
         assert "id_token_hint" not in sent, "nobody has signed in by it"
 
 
+async def test_who_is_signed_in_comes_back_from_the_provider_s_site_all_the_same(bench: Bench) -> None:
+    """Chromium sends the session's cookie along where our own page began the way through the provider."""
+    bench.corp.claims = {"groups": ["devs"]}
+    await bench.bind("corp:devs")
+    async with bench.browser() as browser:
+        assert (await browser.sign_in()).status_code == 200
+        back = await browser.begin(confirm="true")
+        foreign = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+        assert (await browser.http.get(back, headers=foreign)).status_code == 200
+        assert (await browser.http.get(f"{bench.url}/v1/session", headers=foreign)).status_code == 403
+
+
 async def test_the_provider_is_told_whose_sign_out_it_is_once(bench: Bench) -> None:
     bench.corp.claims = {"groups": ["devs"]}
     await bench.bind("corp:devs")

@@ -40,6 +40,22 @@ def test_of_several_reasons_the_worst_decides_and_comes_first() -> None:
     assert verdict.health == "bad"
     assert verdict.reasons[0] == "the breaker is open at 1 gateway"
     assert len(verdict.reasons) == 3
+    assert [(cause.code, cause.values) for cause in verdict.causes] == [
+        ("breaker_open", {"gateways": 1}),
+        ("failures", {"share": 0.02}),
+        ("ejected", {"instances": 2}),
+    ]
+
+
+def test_each_reason_has_its_cause() -> None:
+    for seen, code in (
+        (signs(instances=Instances(0, 3)), "none_passing"),
+        (signs(instances=Instances(1, 3)), "few_passing"),
+        (signs(usual_p95_s=0.03), "slow"),
+    ):
+        verdict = judged(seen)
+        assert [cause.code for cause in verdict.causes] == [code]
+        assert len(verdict.reasons) == 1
 
 
 def test_a_namespace_is_as_well_as_the_worst_of_its_services() -> None:
