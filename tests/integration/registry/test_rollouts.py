@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from meshway.histogram import bucket_of
 from meshway.telemetry import Numbers, Row
 from registry.core import Core, open_core
+from registry.documents.applying import Key
 from registry.settings import RegistrySettings
 from tests.parts.clock import ManualClock
 from tests.parts.conditions import until
@@ -66,12 +68,12 @@ class Mesh:
     def core(self) -> Core:
         return self.cores[0]
 
-    async def report(self, calls: int, failing: float = 0.0) -> None:
-        """So many of the canary and of its control; of the canary's a share fails."""
+    async def report(self, calls: int, failing: float = 0.0, of_control: int = 0) -> None:
+        """So many of the canary and of its control; of the canary's a share fails, of the control's so many."""
         self._sequence += 1
         rows = [
             Row(("shop/reviews", "all", track), calls, failed, buckets={bucket_of(0.1): calls})
-            for track, failed in (("canary", round(calls * failing)), ("control", 0), ("stable", 0))
+            for track, failed in (("canary", round(calls * failing)), ("control", of_control), ("stable", 0))
         ]
         now = self.clock()
         told = Numbers(
@@ -157,6 +159,42 @@ async def test_too_few_calls_make_a_step_longer(running: Mesh) -> None:
     await running.report(1)
     await running.turn(1)
     assert (running.state().step, running.weights()) == (1, [60, 20, 20])
+
+
+# Of 20 runs each at 200 calls a second: at most so many may end as they should not.
+RUNS, WRONG = 20, 1
+RATE_PER_S, MOST_BAD_CALLS = 200, 1_000
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("failing", "phase"), [(0.025, "aborted"), (0.005, "promoted")])
+async def test_two_points_more_failures_are_taken_back_and_none_more_are_promoted(
+    tmp_path: Path, failing: float, phase: str
+) -> None:
+    """0.5 % of the stable version's calls fail. Every report is a draw."""
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    chance, wrong, most_bad = random.Random(seed), 0, 0
+    steps = [{"weight_percent": weight, "hold": "5m"} for weight in (5, 20, 50)]
+    async with mesh(tmp_path) as running:
+        core = running.core
+        for run in range(RUNS):
+            await core.documents.apply([(one.document, one.spec) for one in documents(steps=steps)], (), by="ann")
+            await running.turn(1)
+            bad = 0
+            while not running.state().is_over:
+                calls = round(20 * RATE_PER_S * running.state().weight_percent / 100)
+                failed, of_control = (sum(chance.random() < share for _ in range(calls)) for share in (failing, 0.005))
+                await running.report(calls, failed / calls, of_control)
+                bad += failed
+                await running.turn(20)
+            wrong += running.state().phase != phase
+            most_bad = max(most_bad, bad)
+            await core.documents.apply((), [Key(*KEY)], by="ann")
+            assert wrong <= WRONG, f"{wrong} wrong in {run + 1} runs"
+            await core.documents.apply([(one.document, one.spec) for one in documents()[:2]], (), by="ann")
+    print(wrong, "wrong, at most", most_bad, "failed calls of the canary in a run")
+    assert failing < 0.01 or most_bad < MOST_BAD_CALLS
 
 
 async def test_several_registries_do_each_step_once(database_url: str, valkey: Valkey, tmp_path: Path) -> None:
