@@ -60,10 +60,10 @@ function StepRow({ step }: { step: Step }) {
           needed: number(step.requests_needed, language),
         })}
       </td>
-      <td className="wrap">
+      <td>
         <Failures step={step} />
       </td>
-      <td className="wrap">
+      <td>
         <Latency step={step} />
       </td>
       <td>{measures ? <Status health={HEALTH[verdict]}>{t(`rollouts.verdicts.${verdict}`)}</Status> : '–'}</td>
