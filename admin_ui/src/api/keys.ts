@@ -15,6 +15,7 @@ export const keys = {
   silences: ['silences'] as const,
   rollouts: ['rollouts'] as const,
   requests: ['requests'] as const,
+  logs: ['logs'] as const,
   tokens: ['tokens'] as const,
   audit: ['audit'] as const,
   identity: ['identity'] as const,

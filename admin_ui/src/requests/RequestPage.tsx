@@ -3,17 +3,20 @@ import { Link, useParams } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Call, requestQuery, traceQuery } from '../api/requests'
+import { useRights } from '../api/session'
 import { clock, millis, number, utc } from '../i18n/format'
 import { PageHead } from '../kit/PageHead'
 import { Panel } from '../kit/Panel'
 import { Status } from '../kit/Status'
 import { healthOf } from './CallTable'
+import { TraceLogs } from './TraceLogs'
 import { TraceView } from './TraceView'
 
 /** What happened to one request: where it went and why, its attempts, and its trace. */
 export function RequestPage() {
   const { t } = useTranslation()
   const { id } = useParams({ from: '/requests/$id' })
+  const { maySomewhere } = useRights()
   const asked = useQuery(requestQuery(id))
   const trace = asked.data?.find((one) => one.trace_id)?.trace_id
   return (
@@ -33,6 +36,7 @@ export function RequestPage() {
               <OneCall key={`${call.time}-${call.node}-${call.listener}`} call={call} />
             ))}
             {trace && <TracePanel id={trace} />}
+            {trace && maySomewhere('logs:read') && <TraceLogs id={trace} />}
           </div>
         )}
       </Panel>

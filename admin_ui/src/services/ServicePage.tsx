@@ -18,6 +18,7 @@ import { useSpan } from '../shell/useSpan'
 import { History } from './History'
 import { InForcePanel } from './InForcePanel'
 import { InstanceTable } from './InstanceTable'
+import { LogsPanel } from './LogsPanel'
 import { Onboarding } from './Onboarding'
 import { SignalsPanel } from './SignalsPanel'
 
@@ -61,6 +62,7 @@ export function ServicePage() {
             {t('services.instances')} {instances.data?.length ?? ''}
           </Tabs.Tab>
           {may('insight:read', namespace) && <Tabs.Tab value="charts">{t('signals.charts')}</Tabs.Tab>}
+          {may('logs:read', namespace) && <Tabs.Tab value="logs">{t('logs.title')}</Tabs.Tab>}
           {may('documents:read', namespace) && <Tabs.Tab value="force">{t('services.inForce')}</Tabs.Tab>}
           {may('documents:read', namespace) && <Tabs.Tab value="history">{t('nav.changes')}</Tabs.Tab>}
         </Tabs.List>
@@ -71,6 +73,9 @@ export function ServicePage() {
         </Tabs.Panel>
         <Tabs.Panel value="charts" pt="md">
           <SignalsPanel namespace={namespace} service={name} />
+        </Tabs.Panel>
+        <Tabs.Panel value="logs" pt="md">
+          <LogsPanel namespace={namespace} service={name} />
         </Tabs.Panel>
         <Tabs.Panel value="force" pt="md">
           <InForcePanel namespace={namespace} service={name} />
