@@ -56,6 +56,7 @@ class Presence:
     """gateways, certificates: what they say now. holds: of leases. commits: how many there were and how long they took
     together. endings: of the mesh's own certificates. failing: Receivers that cannot be told, by namespace and name,
     as they were a turn ago. clock: monotonic seconds, wall: since 1970.
+    begun: when it was made, by the clock.
     """
 
     def __init__(
@@ -73,9 +74,9 @@ class Presence:
         self._view = view
         self._holds = holds
         self._commits = commits
-        self._clock = clock
+        self.clock = clock
         self._wall = wall
-        self._begun = clock()
+        self.begun = clock()
         self._expired: list[tuple[float, Mapping[str, str]]] = []
         self._current_at: dict[str, float] = {}
         self._head_at: tuple[int, float] = (view.revision, clock())
@@ -85,11 +86,11 @@ class Presence:
 
     @property
     def is_settled(self) -> bool:
-        return self._clock() - self._begun >= SETTLED_S
+        return self.clock() - self.begun >= SETTLED_S
 
     def look(self) -> None:
         """Once a turn, before samples are taken: what is known by looking again and again."""
-        now = self._clock()
+        now = self.clock()
         revision, _ = self._head_at
         for gateway in self.gateways():
             # The head of the turn before: a gateway has had this long for it.
@@ -109,7 +110,7 @@ class Presence:
             case "instances_passing":
                 return list(self._instances())
             case "lease_expired":
-                since = self._clock() - over_s
+                since = self.clock() - over_s
                 known = [Sample({"namespace": namespace, "service": name}, 0.0) for namespace, name in self._services()]
                 return known + [Sample(parts, 1.0) for at, parts in self._expired if at >= since]
             case "leases_held":
@@ -149,7 +150,7 @@ class Presence:
 
     def _follow(self, moves: Sequence[InstanceMove]) -> None:
         """Leases that ran out; what the registry asks itself, or was taken out by hand, has none."""
-        now = self._clock()
+        now = self.clock()
         for before, after in moves:
             if before is None or after is None or before.instance.status == after.instance.status:
                 continue
@@ -204,7 +205,7 @@ class Presence:
                 yield Sample(of, 0.0 if gateway.live else gateway.last_report_s)
             elif value == "snapshot_age":
                 # Of one that is silent nobody knows, and that is told by itself.
-                age_s = self._clock() - self._current_at.get(gateway.node, self._clock())
+                age_s = self.clock() - self._current_at.get(gateway.node, self.clock())
                 yield Sample(of, age_s if gateway.live else 0.0)
             elif value == "removals_held":
                 yield Sample(of, float(gateway.mass_removal_guard if gateway.live else 0))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,7 +13,12 @@ import pytest
 
 from meshway.histogram import bucket_of
 from meshway.telemetry import Numbers, Row
-from tests.parts.registry import RunningRegistry
+from registry.alerts.records import AlertState
+from registry.store.interface import StoreUnavailable
+from registry.store.steps import Row as StoreRow
+from registry.store.steps import Step
+from tests.parts.registry import RunningRegistry, running_registry
+from tests.parts.registry_tokens import bearer
 
 EVERY: dict[str, Any] = {"for": "0s", "keep_firing": "0s"}
 _sequences: dict[str, int] = {}
@@ -299,3 +306,204 @@ async def test_people_are_told_at_the_pace_that_is_written(shop: RunningRegistry
     clock.advance(200.0)
     after = await look(shop)
     assert {"at-once", "longer", "past"} & set(after) == {"at-once", "longer"}, "for a minute nothing was bad"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_a_registry_that_starts_again_goes_on_with_the_same_alerts(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    settings = {} if kind == "sqlite" else {"database_url": request.getfixturevalue("database_url")}
+    rule = EVERY | {"query": "service=cart instances_passing < 1"}
+    async with running_registry(tmp_path, **settings) as registry:
+        await registry.call("PUT", "/v1/namespaces/shop/services/cart/instances/cart-1", {"port": 9000})
+        await write(registry, "alerts", "gone", rule)
+        await write(registry, "alerts", "late", rule | {"for": "1h"})
+        await status(registry, "cart", "maintenance")
+        before = await look(registry)
+    async with running_registry(tmp_path, **settings) as registry:
+        assert {each["name"]: each for each in await alerts(registry)} == before, "also before the first turn"
+        again = await look(registry)
+        for name in ("gone", "late"):
+            assert [again[name][field] for field in ("id", "state", "active_at")] == [
+                before[name][field] for field in ("id", "state", "active_at")
+            ]
+        assert again["gone"]["fired_at"] == before["gone"]["fired_at"]
+        await status(registry, "cart", "passing")
+        assert not {"gone", "late"} & set(await look(registry))
+        assert [each["id"] for each in await alerts(registry, "?state=resolved&namespace=shop")] == [
+            before["gone"]["id"]
+        ]
+
+
+async def test_what_cannot_be_written_is_no_transition_and_comes_with_the_next_turn(
+    shop: RunningRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(shop, "alerts", "gone", EVERY | {"query": "service=cart instances_passing < 1"})
+    await status(shop, "cart", "maintenance")
+    told: list[str] = []
+
+    def also(moved: Sequence[AlertState]) -> list[Step]:
+        told.extend(each.name for each in moved)
+        return []
+
+    shop.core.alerts.evaluator.also.append(also)
+    await shop.core.alerts.evaluator.turn()
+    await status(shop, "cart", "passing")
+
+    do = shop.core.store.do
+
+    async def full(steps: Sequence[Step]) -> list[list[StoreRow]]:
+        if any("state" in step.values for step in steps):
+            raise StoreUnavailable("disk full")
+        return await do(steps)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.core.store, "do", full)
+        with pytest.raises(StoreUnavailable):
+            await shop.core.alerts.evaluator.turn()
+    assert [each["state"] for each in await alerts(shop) if each["name"] == "gone"] == ["firing"]
+    assert "gone" not in await look(shop)
+    assert [name for name in told if name == "gone"] == ["gone"] * 3, "asked again for what was not written"
+
+
+async def test_a_silence_covers_until_it_is_ended_and_is_in_the_audit_log(shop: RunningRegistry) -> None:
+    await write(shop, "alerts", "there", EVERY | {"query": "service=* instances_passing >= 1"})
+    await look(shop)
+    body = {
+        "matchers": [{"name": "service", "value": "cart"}],
+        "until": "2h",
+        "reason": "is moved",
+        "namespace": "shop",
+    }
+    made = await shop.call("POST", "/v1/silences", body)
+    assert made.status == 201
+    silenced = await alerts(shop, "?state=silenced")
+    assert [(each["labels"]["service"], each["silenced_by"]) for each in silenced] == [("cart", [made.json["id"]])]
+    assert (await shop.call("DELETE", f"/v1/silences/{made.json['id']}")).status == 204
+    assert await alerts(shop, "?state=silenced") == []
+    rows = (await shop.call("GET", "/v1/audit")).json["items"]
+    noted = [change for row in rows for change in row["detail"].get("changes", []) if "silence" in change]
+    assert sorted(change["op"] for change in noted) == ["create", "end"]
+    assert {change["matchers"] for change in noted} == {"service=cart"}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"until": "721h"}, "out_of_bounds"),
+        ({"until": "2020-01-01T00:00:00Z"}, "out_of_bounds"),
+        ({"until": "soon"}, "wrong_type"),
+        ({"matchers": []}, "out_of_bounds"),
+        ({"reason": ""}, "out_of_bounds"),
+        ({"matchers": [{"name": "a", "value": "b", "op": "~"}]}, "out_of_bounds"),
+    ],
+)
+async def test_a_silence_without_end_reason_or_matchers_is_refused(
+    shop: RunningRegistry, change: dict[str, Any], code: str
+) -> None:
+    body = {"matchers": [{"name": "service", "value": "cart"}], "until": "720h", "reason": "x"} | change
+    answer = await shop.call("POST", "/v1/silences", body)
+    assert (answer.status, answer.json["errors"][0]["code"]) == (422, code)
+
+
+async def test_alerts_of_a_namespace_are_for_those_who_may_read_it(tmp_path: Path) -> None:
+    async with running_registry(tmp_path, trusts_loopback=False) as registry:
+        admin = await bearer(registry, "root", "admin")
+        of_shop = await bearer(registry, "v", "viewer@shop")
+        operator = await bearer(registry, "o", "operator@shop")
+        for namespace in ("shop", "bank"):
+            path = f"/v1/namespaces/{namespace}/services/cart/instances/cart-1"
+            assert (await registry.call("PUT", path, {"port": 9000}, admin)).status == 201
+            assert (await registry.call("PATCH", path, {"status": "maintenance"}, admin)).status == 200
+        clock = Moved(registry)
+        await registry.core.alerts.evaluator.turn()
+        clock.advance(15.0)
+        await registry.core.alerts.evaluator.turn()
+        seen = await alerts(registry, "", of_shop)
+        assert [(each["name"], each["labels"]["namespace"]) for each in seen] == [("builtin-no-instances", "shop")]
+        assert len(await alerts(registry, "", admin)) == 2
+        assert (await registry.call("GET", "/v1/alerts?namespace=bank", None, of_shop)).status == 404
+        body = {"matchers": [{"name": "service", "value": "cart"}], "until": "1h", "reason": "x"}
+        assert (await registry.call("POST", "/v1/silences", body, operator)).status == 403, "that would be of all"
+        assert (await registry.call("POST", "/v1/silences", body | {"namespace": "bank"}, operator)).status == 404
+        assert (await registry.call("POST", "/v1/silences", body | {"namespace": "shop"}, of_shop)).status == 403
+        made = await registry.call("POST", "/v1/silences", body | {"namespace": "shop"}, operator)
+        assert made.status == 201
+        of_bank = (await registry.call("POST", "/v1/silences", body | {"namespace": "bank"}, admin)).json["id"]
+        assert (await registry.call("DELETE", f"/v1/silences/{of_bank}", None, operator)).status == 404
+        items = (await registry.call("GET", "/v1/silences", None, of_shop)).json["items"]
+        assert [each["id"] for each in items] == [made.json["id"]]
+
+
+async def test_what_is_built_in_is_on_and_a_document_of_its_name_changes_what_it_says(shop: RunningRegistry) -> None:
+    clock = Moved(shop)
+    heard(shop)
+    report = {
+        "node": "gw-1",
+        "revision": 10**6,
+        "open_breakers": ["shop/cart#v1"],
+        "ejected": ["shop/cart/cart-1"],
+        "mass_removal_guard": 3,
+        "refused": [{"kind": "Route", "namespace": "shop", "name": "r", "reason": "x"}],
+        "in_flight": {"shop/cart": 7},
+        "certificates": [{"namespace": "shop", "name": "web", "fingerprint": "f", "not_after": time.time() + 86_400.0}],
+    }
+    await write(shop, "alerts", "builtin-outlier-ejected", {"severity": "info", "for": "0s"}, "mesh")
+    await write(shop, "alerts", "builtin-document-refused", {"enabled": False}, "mesh")
+    await write(shop, "alerts", "busy", EVERY | {"query": "service=cart in_flight > 5"})
+    assert (await shop.call("POST", "/v1/reports", report)).status == 204
+    found = await look(shop)
+    assert (found["builtin-outlier-ejected"]["state"], found["builtin-outlier-ejected"]["severity"]) == (
+        "firing",
+        "info",
+    )
+    assert found["busy"]["value"] == 7.0
+    assert found["builtin-breaker-open"]["state"] == "pending"
+    clock.advance(15.0)
+    assert (await shop.call("POST", "/v1/reports", report)).status == 204
+    found = await look(shop)
+    assert {name for name, each in found.items() if each["state"] == "firing"} == {
+        "builtin-outlier-ejected",
+        "builtin-breaker-open",
+        "builtin-removals-held",
+        "builtin-certificate-expiring",
+        "busy",
+    }
+    assert found["builtin-outlier-ejected"]["summary"] == "1 instances of cart are ejected (shop/cart/cart-1)"
+    well = {"node": "gw-1", "revision": 10**6}
+    assert (await shop.call("POST", "/v1/reports", well)).status == 204
+    clock.advance(60.0)
+    assert await look(shop) == {}
+
+
+async def test_a_gateway_that_says_nothing_and_one_that_is_behind_are_told(shop: RunningRegistry) -> None:
+    clock = Moved(shop)
+    heard(shop)
+    head = shop.core.view.revision
+    now = [shop.gateways._now()]
+    shop.gateways._now = lambda: now[0]
+    shop.core.alerts.presence.clock = lambda: now[0] + 1_000.0
+    for node, revision in (("gw-1", head), ("gw-2", head), ("gw-3", head)):
+        assert (await shop.call("POST", "/v1/reports", {"node": node, "revision": revision})).status == 204
+    assert await look(shop) == {}
+    await write(shop, "routes", "r", {"hosts": ["r.example"], "rules": [{"respond": {"status": 204}}]})
+    for _ in range(6):
+        now[0] += 10.0
+        clock.advance(10.0)
+        for node, revision in (("gw-1", shop.core.view.revision), ("gw-2", head)):
+            assert (await shop.call("POST", "/v1/reports", {"node": node, "revision": revision})).status == 204
+        found = await shop_gateways(shop)
+    assert found == {"builtin-gateway-outdated": ["gw-2"], "builtin-gateway-silent": ["gw-3"]}
+
+
+async def shop_gateways(registry: RunningRegistry) -> dict[str, list[str]]:
+    await registry.core.alerts.evaluator.turn()
+    found: dict[str, list[str]] = {}
+    for each in await alerts(registry, "?state=firing"):
+        found.setdefault(each["name"], []).append(each["labels"]["gateway"])
+    return found
+
+
+def heard(registry: RunningRegistry) -> None:
+    """As if it had run for long: all gateways have had the time to report."""
+    registry.core.alerts.presence.begun -= 100.0
