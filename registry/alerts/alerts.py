@@ -11,6 +11,7 @@ from registry.alerts.evaluator import Evaluator
 from registry.alerts.presence import Presence
 from registry.alerts.quiet import is_muted, silences_of
 from registry.alerts.records import AlertState, state_of
+from registry.alerts.rules import ObjectiveRule, Rule
 from registry.alerts.silences import Silences
 from registry.alerts.trying import Trying
 from registry.store.alerts import live_states, resolved_states
@@ -18,9 +19,9 @@ from registry.store.alerts import live_states, resolved_states
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+    from meshway.model.objective import Objective
     from registry.alerts.presence import Ending
     from registry.alerts.records import Silence
-    from registry.alerts.rules import ObjectiveRule
     from registry.insight.reading import Reading
     from registry.leases.self_preservation import Hold
     from registry.revisions.revisions import Revisions
@@ -104,6 +105,13 @@ class Alerts:
         return [
             _objective(rule, budgets[rule.rule.namespace, rule.rule.name]) for rule in self.evaluator.rules.objectives
         ]
+
+    async def low_traffic(self, written: Iterable[tuple[str, str, Objective]]) -> dict[tuple[str, str], str]:
+        """Objectives of which nothing would be told, by the calls of the last hour: why, by namespace and name. Raises
+        StoreUnavailable."""
+        return await self.evaluator.burning.low_traffic(
+            [ObjectiveRule(Rule(kind="Objective", namespace=place, name=name), spec) for place, name, spec in written]
+        )
 
     async def budget_left(self) -> Mapping[str, float]:
         """Of services with objectives, by `namespace/name`: the least of each. Raises StoreUnavailable."""

@@ -13,7 +13,9 @@ import msgspec
 from meshway.histogram import lower_bound, upper_bound
 from meshway.model.objective import factor_of
 from meshway.telemetry import ROUTES
+from meshway.units import Duration
 from registry.alerts.episodes import Look
+from registry.insight.rolling import HOUR_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -182,6 +184,19 @@ class Burning:
             for rule in rules
         }
 
+    async def low_traffic(self, rules: Sequence[ObjectiveRule]) -> dict[tuple[str, str], str]:
+        """Those whose shortest long window would have too few calls, judged by the last hour. Raises
+        StoreUnavailable."""
+        now = self._reading.wall()
+        found: dict[tuple[str, str], str] = {}
+        for rule, spent in zip(rules, await self._spent(rules, now - HOUR_S, now) if rules else (), strict=True):
+            long_s = min((float(burn.long) for burn in windows_of(rule.spec)), default=0.0)
+            expected = spent.calls * long_s / HOUR_S
+            if expected < rule.spec.minimum_requests:
+                told = f"of fewer calls in {Duration(long_s)} nothing is told, and by the last hour there are"
+                found[rule.rule.namespace, rule.rule.name] = f"{told} {expected:.0f}"
+        return found
+
     async def _spent(self, rules: Sequence[ObjectiveRule], first: float, end: float) -> list[Spent]:
         """One reading for all; a long span is read one point after the other, in a thread."""
         totals = [Spent() for _ in rules]
@@ -200,7 +215,7 @@ class Burning:
                         more, known = spent_of(rule.spec, (row,)), totals[at]
                         totals[at] = Spent(known.calls + more.calls, known.bad + more.bad)
 
-        await self._reading.each(ROUTES, first, end, 3_600, take)
+        await self._reading.each(ROUTES, first, end, HOUR_S, take)
         return totals
 
     def _name(self, rule: ObjectiveRule, window_s: float) -> tuple[str, str, int, float]:

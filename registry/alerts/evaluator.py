@@ -72,7 +72,7 @@ class Evaluator:
         self._endings = endings
         self.wall = wall
         self._windows = Windows(reading, self._zone_of, lambda: view.service_keys("-"))
-        self._burning = Burning(reading)
+        self.burning = Burning(reading)
         self._is_loaded = False
         self._written_at: dict[str, float] = {}
         self._forget_at = 0.0
@@ -117,7 +117,7 @@ class Evaluator:
 
     async def budgets(self) -> Mapping[tuple[str, str], Budget]:
         """Of all objectives, as of the last seconds. Raises StoreUnavailable."""
-        return await self._burning.budgets(self.rules.objectives)
+        return await self.burning.budgets(self.rules.objectives)
 
     async def _load(self) -> None:
         ((*rows,),) = await self._store.do([live_states()])
@@ -143,7 +143,7 @@ class Evaluator:
         return Seen(
             counted,
             samples,
-            await self._burning.budgets(objectives),
+            await self.burning.budgets(objectives),
             frozenset(self._view.service_keys("-")),
             self._presence.is_settled,
         )

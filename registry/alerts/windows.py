@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _FRESH: Final = 1 / 60
 # What is long past changes by reports that come late alone.
 _PAST_S: Final = 60.0
+# Of shorter spans what each point comes to is kept.
+_SHORT_S: Final = 600.0
 _REFUSED: Final = "UAEX"
 _LIMITED: Final = "RL"
 _LEAST_S: Final = 1.0
@@ -114,7 +116,11 @@ class Windows:
         return known
 
     async def _read(self, asked: Asked, first: float, end: float) -> Counted:
-        rows = await self._reading.rows(asked.section, first, end, sorting(asked, self._zone_of))
+        sort = sorting(asked, self._zone_of)
+        if asked.over_s <= _SHORT_S and "zone" not in asked.parts:
+            rows = await self._reading.counted(asked.section, first, end, (asked.section, asked.parts), sort)
+        else:
+            rows = await self._reading.rows(asked.section, first, end, sort)
         now = self._reading.wall()
         low, high = span_of(first, end, now, self._reading.kept_s())
         tallies = tallied(rows.values(), has_flags=asked.section == "routes")

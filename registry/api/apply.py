@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from meshway.formats.surroundings import Options
+from meshway.model.objective import Objective
 from meshway.model.secret import Secret
 from meshway.problem import Problem
 from registry.api.answers import answer, caller, caller_of, once
@@ -18,11 +19,14 @@ from registry.api.rehearse import invalid_span, rehearse
 from registry.api.written import read_apply
 from registry.documents.applying import Key
 from registry.documents.approvals import Agreement
+from registry.documents.cautions import Caution
 from registry.manners.query import flag_of, query_of
+from registry.store.interface import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from meshway.model.document import Document, Spec
     from registry.core import Core
     from registry.gateways import Gateways
     from registry.insight.asking import Asking
@@ -74,7 +78,8 @@ def apply_router(core: Core, gateways: Gateways, asking: Asking) -> APIRouter:
             if problem.code != "needs_approval" or any(isinstance(spec, Secret) for _, spec in documents):
                 raise
             return told(core, await core.proposals.propose(documents, delete, guards, writer_of(core, request)), 202)
-        applied = msgspec.structs.replace(applied, warnings=[*wanted.warnings, *applied.warnings])
+        quiet = await _low_traffic(core, documents)
+        applied = msgspec.structs.replace(applied, warnings=[*wanted.warnings, *applied.warnings, *quiet])
         if last_s is not None:
             rehearsal = await rehearse(core, gateways, [one for one, _ in documents], delete, last_s)
             applied = msgspec.structs.replace(applied, rehearsal=rehearsal)
@@ -91,6 +96,22 @@ def apply_router(core: Core, gateways: Gateways, asking: Asking) -> APIRouter:
         return found
 
     return router
+
+
+async def _low_traffic(core: Core, documents: Iterable[tuple[Document, Spec]]) -> list[Caution]:
+    """Objectives that would have too few calls; none while numbers cannot be read."""
+    written = [
+        (one.metadata.namespace, one.metadata.name, spec) for one, spec in documents if isinstance(spec, Objective)
+    ]
+    try:
+        found = await core.alerts.low_traffic(written) if written else {}
+    except StoreUnavailable:
+        return []
+    path = "spec.minimum_requests"
+    return [
+        Caution(document=f"Objective {place}/{name}", path=path, code="low_traffic", message=f"{path}: {reason}")
+        for (place, name), reason in found.items()
+    ]
 
 
 def _last_s(query: Mapping[str, str], *, dry_run: bool) -> float | None:

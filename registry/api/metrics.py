@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Response
 
+from registry.alerts.records import SEVERITIES
 from registry.store.interface import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ def _lines(core: Core, gateways: Gateways, caps: Caps) -> Iterator[str]:
         ("meshway_registry_log_memory_bytes", "gauge", "Youngest changes kept in memory.", core.view.recent.size),
         ("meshway_gateways", "gauge", "Gateways that reported within 6 s.", len(live)),
         ("meshway_feed_lag_revisions", "gauge", "Revisions the slowest live gateway is behind.", max(lag, 0)),
+        ("meshway_alerts_left_out", "gauge", "Alerts above the most there may be.", core.alerts.evaluator.left_out),
+        ("meshway_alerts_turn_seconds", "gauge", "What the last look at all rules took.", core.alerts.evaluator.turn_s),
         (
             "meshway_documents_refused",
             "gauge",
@@ -91,6 +95,7 @@ def _lines(core: Core, gateways: Gateways, caps: Caps) -> Iterator[str]:
     for namespace, count in sorted(core.leases.expired.items()):
         yield f'meshway_lease_expired_total{{namespace="{namespace}"}} {count}\n'
     yield from _numbers(core)
+    yield from _alerts(core)
     yield (
         "# HELP meshway_registry_commit_duration_seconds From taking a batch to durable.\n"
         "# TYPE meshway_registry_commit_duration_seconds summary\n"
@@ -147,6 +152,15 @@ def _numbers(core: Core) -> Iterator[str]:
         "# TYPE meshway_insight_dropped_bytes_total counter\n"
         f"meshway_insight_dropped_bytes_total {rolling.dropped_bytes}\n"
     )
+
+
+def _alerts(core: Core) -> Iterator[str]:
+    """Of the registry that leads; the others have none."""
+    yield "# HELP meshway_alerts Alerts that are there, by state and severity.\n# TYPE meshway_alerts gauge\n"
+    counts = Counter((each.state, each.severity) for each in core.alerts.evaluator.live.values())
+    for state in ("firing", "pending"):
+        for severity in SEVERITIES:
+            yield f'meshway_alerts{{state="{state}",severity="{severity}"}} {counts[state, severity]}\n'
 
 
 def _escaped(text: str) -> str:

@@ -219,6 +219,33 @@ async def test_a_receiver_that_is_not_there_is_refused(shop: RunningRegistry) ->
         assert [each["code"] for each in warned["warnings"]] == ["no_receiver"]
 
 
+async def test_an_objective_that_can_never_fire_or_hardly_is_called_is_told_when_it_is_applied(
+    shop: RunningRegistry,
+) -> None:
+    spec = {"target": {"service": "cart"}, "indicator": {"availability": {}}, "target_percent": 90}
+    document = {
+        "apiVersion": "meshway/v1",
+        "kind": "Objective",
+        "metadata": {"name": "slo", "namespace": "shop"},
+        "spec": spec,
+    }
+
+    async def codes() -> list[tuple[str, str]]:
+        answer = await shop.call("POST", "/v1/apply?dry_run=true", {"documents": [document]})
+        assert answer.status == 200, answer.body
+        return [(each["code"], each["path"]) for each in answer.json["warnings"]]
+
+    assert await codes() == [
+        ("no_receiver", "spec.receivers"),
+        ("never_fires", "spec.burn[0]"),
+        ("low_traffic", "spec.minimum_requests"),
+    ]
+    spec["target_percent"] = 99
+    await told(shop, calls("cart", 100))
+    assert await codes() == [("no_receiver", "spec.receivers")]
+    assert b'meshway_alerts{state="firing",severity="critical"} 0' in (await shop.call("GET", "/metrics")).body
+
+
 async def test_a_star_is_an_alert_for_each_value_and_others_are_left_alone(shop: RunningRegistry) -> None:
     await write(shop, "alerts", "slow", EVERY | {"query": "service=* p95 > 300ms and service=* rate > 1/m"})
     await told(shop, calls("cart", 100, seconds=0.5))
