@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { Alert } from '../api/alerts'
+import { type Alert, isQuiet } from '../api/alerts'
 import { Empty } from '../kit/Empty'
 import { type Asked, Panel } from '../kit/Panel'
 import { AlertTable } from './AlertTable'
@@ -30,10 +30,6 @@ export function Live({ asked }: { asked: Asked<Alert[]> }) {
       <SilenceDialog alert={silenced} close={() => setSilenced(null)} />
     </>
   )
-}
-
-function isQuiet(alert: Alert) {
-  return (alert.silenced_by?.length ?? 0) > 0 || alert.muted === true
 }
 
 function Group({

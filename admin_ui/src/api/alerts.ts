@@ -100,9 +100,14 @@ export function callsOf(alert: Alert): string | undefined {
   return terms.length > 0 ? terms.join(' ') : undefined
 }
 
+/** Whether nobody is told of it now. */
+export function isQuiet(alert: Alert): boolean {
+  return (alert.silenced_by?.length ?? 0) > 0 || alert.muted === true
+}
+
 /** How bad it is, as a status shows it. */
 export function healthOfAlert(alert: Alert): 'bad' | 'warn' | 'idle' | 'unknown' {
-  if (alert.state === 'resolved' || (alert.silenced_by?.length ?? 0) > 0 || alert.muted) return 'idle'
+  if (alert.state === 'resolved' || isQuiet(alert)) return 'idle'
   if (alert.state === 'pending') return 'unknown'
   return alert.severity === 'critical' ? 'bad' : 'warn'
 }

@@ -193,6 +193,8 @@ export const en = {
     action: 'Set the password',
   },
   overview: {
+    nothingFires: 'Nothing fires.',
+    moreAlerts: 'and {{more}} more',
     services: '{{all}} services, {{ill}} with trouble',
     passing: ' {{passing}} of {{all}} instances passing',
     first: 'No service is known yet. Keep one registered while it runs:',

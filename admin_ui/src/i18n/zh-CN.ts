@@ -193,6 +193,8 @@ export const zhCN: Catalogue = {
     action: '设置密码',
   },
   overview: {
+    nothingFires: '没有触发的告警。',
+    moreAlerts: '以及另外 {{more}} 个',
     services: '共 {{all}} 个服务，{{ill}} 个有问题',
     passing: '：{{all}} 个实例中 {{passing}} 个正常',
     first: '还没有任何服务。在程序运行期间保持注册：',

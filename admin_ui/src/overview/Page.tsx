@@ -17,6 +17,7 @@ import { countsOf, healthOf, signalsByName } from '../parts/serviceHealth'
 import { TimeBar } from '../shell/TimeBar'
 import { useNamespace } from '../shell/useNamespace'
 import { useSpan } from '../shell/useSpan'
+import { Alerts } from './Alerts'
 
 const LATEST = 8
 
@@ -29,6 +30,7 @@ export function OverviewPage() {
       <PageHead title={t('nav.overview')} command="meshway doctor" />
       {maySomewhere('insight:read') && <TimeBar />}
       <div style={{ display: 'grid', gap: 16 }}>
+        {maySomewhere('alerts:read') && <Alerts />}
         {maySomewhere('insight:read') && <Calls />}
         {maySomewhere('instances:read') && <Services />}
         {may('gateways:read', '*') && <Gateways />}
