@@ -64,10 +64,12 @@ if TYPE_CHECKING:
     from registry.notifications.records import Group, ReceiverKey
     from registry.notifications.sending import Sending, Sent
     from registry.store.interface import Store
-    from registry.store.steps import Step
+    from registry.store.steps import Row, Step
     from registry.view.view import View
 
 LOOK_S: Final = 2.0
+# So many states of alerts are read in a thread: beside them heartbeats are answered.
+_MANY: Final = 500
 MOST_AT_ONCE: Final = 8
 MOST_TESTS: Final = 2
 # Of one Receiver; what would be a further one is told in one group without labels.
@@ -208,7 +210,8 @@ class Notifications:
         # In this order: what ends in between is in the inbox, and may be among the live ones besides, never in neither.
         live, muted, inbox = await self._store.do([live_states(), silences(now), read_inbox(_INBOX_PAGE)])
         over = {key: state_of(value) for key, value in inbox}
-        firing = [state for (value,) in live if (state := state_of(value)).state == "firing" and state.id not in over]
+        states = _states(live) if len(live) < _MANY else await asyncio.to_thread(_states, live)
+        firing = [state for state in states if state.state == "firing" and state.id not in over]
         quiet = [silence_of(value) for (value,) in muted]
         failing = self._failing(held.outcomes)
         wanted: dict[GroupKey, dict[str, AlertState]] = {}
@@ -291,6 +294,10 @@ class Notifications:
     def _receivers(self) -> dict[ReceiverKey, Receiver]:
         rows = self._view.documents.get(Receiver.__name__, {})
         return {key: row.spec for key, row in rows.items() if isinstance(row.spec, Receiver)}
+
+
+def _states(rows: Iterable[Row]) -> list[AlertState]:
+    return [state_of(value) for (value,) in rows]
 
 
 def _group_key(

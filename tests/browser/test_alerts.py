@@ -95,6 +95,21 @@ def test_an_alert_leads_to_a_failing_call_and_its_trace(tab: Tab) -> None:
     expect(tab.page.get_by_role("heading", name="Trace")).to_be_visible()
 
 
+def test_the_overview_names_what_fires_and_leads_to_it(tab: Tab) -> None:
+    tab.open("/")
+    tab.page.get_by_role("main").get_by_role("link", name="till-fails").click()
+    expect(tab.page.get_by_role("region", name="Alert till-fails")).to_be_visible()
+
+
+def test_alerts_fit_a_phone(shop: Mesh, browser: Browser) -> None:
+    tab = open_tab(browser, shop.registry, width=390)
+    for name in TABS:
+        tab.open(f"/alerts?tab={name}")
+        expect(tab.page.locator("[aria-busy=true]")).to_have_count(0)
+        assert (name, tab.page.evaluate("document.documentElement.scrollWidth")) == (name, 390)
+    tab.page.context.close()
+
+
 def test_an_alert_leads_to_its_service(tab: Tab) -> None:
     tab.open("/alerts")
     row(tab, "till-fails").get_by_role("button", name="till-fails", exact=True).click()
@@ -148,7 +163,7 @@ def test_an_objective_shows_what_is_left_of_its_budget(tab: Tab) -> None:
     expect(one).to_contain_text(re.compile("service till: availability.*99 %.*spent .* times over.*over 1 hour", re.S))
 
 
-@pytest.mark.parametrize(("dark", "language"), [(False, "en-GB"), (True, "zh-CN")])
+@pytest.mark.parametrize(("dark", "language"), [(False, "en-GB"), pytest.param(True, "zh-CN", marks=pytest.mark.soak)])
 def test_every_tab_is_accessible(shop: Mesh, browser: Browser, dark: bool, language: str) -> None:
     tab = open_tab(browser, shop.registry, dark=dark, language=language)
     for name in TABS:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
+import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from registry.alerts.records import AlertState, Silence, packed
 from registry.documents.secret_frames import SecretFrames
 from registry.store.alerts import add_silence, put_state
 from tests.parts.alerts import Listener, Mailbox, firing, listening, mailbox, resolved
+from tests.parts.clock import ManualClock
 from tests.parts.conditions import until
 from tests.parts.registry import RunningRegistry, running_registry
 
@@ -46,6 +50,14 @@ async def becomes(registry: RunningRegistry, *alerts: AlertState) -> None:
     core = registry.core
     steps = [put_state(alert.id, alert.state, alert.updated_at, packed(alert)) for alert in alerts]
     await core.store.do([*steps, *core.notifications.also(alerts)])
+
+
+async def told_of(registry: RunningRegistry, holds: Callable[[list[Any]], Any]) -> list[Any]:
+    """What is told of Receivers, once it holds."""
+    async with asyncio.timeout(30.0):
+        while not holds(items := (await registry.call("GET", "/v1/receivers")).json["items"]):
+            await asyncio.sleep(0.02)
+    return items
 
 
 def now_firing(name: str = "errors", **fields: Any) -> AlertState:
@@ -163,12 +175,26 @@ async def test_an_alertmanager_is_posted_what_its_api_takes(tmp_path: Path, hook
     assert {each.path for each in hook.posted} == {"/am/api/v2/alerts"}
     assert began.fields["authorization"] == "Basic YTpi"
     (posted,) = began.body
-    assert set(posted) == {"labels", "annotations", "startsAt", "endsAt"}
+    for each in (posted, *over.body):
+        assert refusal_of(each) is None
     assert posted["labels"]["alertname"] == "errors"
     assert posted["labels"]["a_b_c"] == "dotted"
     assert posted["endsAt"] > posted["startsAt"]
     assert over.body[0]["labels"] == posted["labels"]
     assert over.body[0]["endsAt"] < posted["endsAt"]
+
+
+def refusal_of(alert: dict[str, Any]) -> str | None:
+    """Why an Alertmanager would not take it: postableAlert of its api/v2/openapi.yaml, and its Alert.Validate."""
+    if not set(alert) <= {"labels", "annotations", "startsAt", "endsAt", "generatorURL"} or not alert.get("labels"):
+        return "its shape"
+    for texts in (alert["labels"], alert.get("annotations", {})):
+        if any(not re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", name) or not isinstance(texts[name], str) for name in texts):
+            return "a name"
+    if not alert["labels"].get("alertname") or "" in alert["labels"].values():
+        return "an empty label"
+    began, end = (datetime.fromisoformat(alert[name]) for name in ("startsAt", "endsAt"))
+    return None if began.tzinfo is not None and began <= end else "its times"
 
 
 @pytest.mark.proves("Receiver.apprise", "AppriseTarget.url")
@@ -199,11 +225,7 @@ async def test_a_receiver_that_is_down_is_tried_again_until_it_has_the_message(t
         await becomes(registry, now_firing())
         await until(lambda: len(hook.posted) == 3)
 
-        async def state() -> Any:
-            return (await registry.call("GET", "/v1/receivers")).json["items"][0]
-
-        while (last := await state()).get("ok") is not True:
-            assert last["failing_since"] > 0
+        (last,) = await told_of(registry, lambda items: items[0].get("ok"))
         assert (last["sent"], last["failed"], last.get("failing_since")) == (1, 2, None)
     assert len({each.body["alerts"][0]["fingerprint"] for each in hook.posted}) == 1
 
@@ -215,8 +237,7 @@ async def test_what_was_not_sent_when_the_registry_ended_is_sent_by_the_next_one
     async with running_registry(tmp_path) as registry:
         await oncall(registry, {"webhook": {"url": gone.url}, **AT_ONCE})
         await becomes(registry, alert)
-        while not (await registry.call("GET", "/v1/receivers")).json["items"][0].get("failed"):
-            pass
+        await told_of(registry, lambda items: items[0].get("failed"))
         await becomes(registry, resolved(alert, time.time()))
     async with listening(gone.port, gone), running_registry(tmp_path):
         await until(lambda: len(gone.posted) == 1)
@@ -279,11 +300,41 @@ async def test_a_receiver_that_fails_for_an_hour_is_known_as_failing(
         await becomes(registry, now_firing())
         await until(lambda: len(hook.posted) == 1)
         notifications = registry.core.notifications
-        while not await notifications.outcomes():
-            pass
+        await told_of(registry, lambda items: items[0].get("failed"))
         assert await notifications.failing() == frozenset()
         monkeypatch.setattr(notifications, "_wall", lambda: time.time() + 3601.0)
         assert await notifications.failing() == {("shop", "oncall")}
+
+
+async def test_that_a_receiver_fails_is_told_by_the_others(
+    tmp_path: Path, hook: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the rule that is built in, evaluated as always; only the clock is ahead."""
+    clock = ManualClock()
+
+    def wall() -> float:
+        return time.time() + clock()
+
+    async with listening() as down, running_registry(tmp_path) as registry:
+        evaluator, notifications = registry.core.alerts.evaluator, registry.core.notifications
+        down.answers = [500] * 1000
+        await oncall(registry, {"webhook": {"url": down.url}, **AT_ONCE})
+        await oncall(registry, {"webhook": {"url": hook.url}, **AT_ONCE}, "default", "mesh")
+        await becomes(registry, now_firing())
+        await until(lambda: len(down.posted) == 1)
+        monkeypatch.setattr(evaluator, "wall", wall)
+        monkeypatch.setattr(notifications, "_wall", wall)
+        await told_of(registry, lambda items: items[1].get("failed"))
+        for step_s in (3601.0, 10.0, 90.0):
+            clock.advance(step_s)
+            await evaluator.turn()
+        await until(lambda: len(hook.posted) == 1, within_s=20.0)
+        told = down.posted[-1].body["alerts"]
+    (failing,) = hook.posted[0].body["alerts"]
+    assert failing["labels"]["alert"] == "builtin-receiver-failing"
+    assert failing["labels"]["namespace"] == "shop"
+    assert failing["labels"]["severity"] == "critical"
+    assert [each["labels"]["alert"] for each in told] == ["errors"]
 
 
 async def test_a_receiver_that_is_deleted_is_told_nothing_more(tmp_path: Path, hook: Listener) -> None:
@@ -293,8 +344,9 @@ async def test_a_receiver_that_is_deleted_is_told_nothing_more(tmp_path: Path, h
         await becomes(registry, now_firing())
         await until(lambda: len(hook.posted) == 1)
         await registry.call("DELETE", "/v1/namespaces/shop/receivers/oncall")
-        while await registry.core.notifications.outcomes():
-            pass
+        async with asyncio.timeout(30.0):
+            while await registry.core.notifications.outcomes():
+                await asyncio.sleep(0.02)
         assert (await registry.call("GET", "/v1/receivers")).json == {"items": []}
 
 
