@@ -828,6 +828,7 @@ export const en = {
       shed: 'breaker {{share}}',
       limited: 'limited {{share}}',
       retries: 'retries {{share}}',
+      alert: 'alert {{name}}',
       breaker: 'breaker open',
       split: 'split',
       mirror: 'mirrored',

@@ -13,6 +13,11 @@ const DURATIONS: [string, number][] = [
   ['minute', 60],
 ]
 
+const BYTES: [string, number][] = [
+  ['megabyte-per-second', 1_000_000],
+  ['kilobyte-per-second', 1_000],
+]
+
 export function ago(distance_ms: number, language: string): string {
   const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'narrow' })
   const [unit, size] = STEPS.find(([, one]) => Math.abs(distance_ms) >= one) ?? ['second', 1_000]
@@ -45,13 +50,26 @@ export function utc(at: number): string {
     .replace(/\.\d+Z$/, ' UTC')
 }
 
+const formats = new Map<string, Intl.NumberFormat>()
+
+/** Making one costs more than a hundred uses of it, and tables write thousands of numbers. */
+function formatOf(language: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  const key = `${language} ${JSON.stringify(options)}`
+  let format = formats.get(key)
+  if (format === undefined) {
+    format = new Intl.NumberFormat(language, options)
+    formats.set(key, format)
+  }
+  return format
+}
+
 export function number(value: number, language: string): string {
-  return new Intl.NumberFormat(language).format(value)
+  return formatOf(language, {}).format(value)
 }
 
 /** A rate, a duration, a share: three digits that count. */
 function short(value: number, language: string): string {
-  return new Intl.NumberFormat(language, { maximumSignificantDigits: 3 }).format(value)
+  return formatOf(language, { maximumSignificantDigits: 3 }).format(value)
 }
 
 export function perSecond(rate: number, language: string): string {
@@ -60,9 +78,7 @@ export function perSecond(rate: number, language: string): string {
 
 /** share: 0 to 1. */
 export function percent(share: number, language: string): string {
-  return new Intl.NumberFormat(language, { style: 'percent', maximumSignificantDigits: share < 0.1 ? 2 : 3 }).format(
-    share,
-  )
+  return formatOf(language, { style: 'percent', maximumSignificantDigits: share < 0.1 ? 2 : 3 }).format(share)
 }
 
 export function millis(value: number, language: string): string {
@@ -72,5 +88,13 @@ export function millis(value: number, language: string): string {
 /** Of a whole number of minutes, hours or days, as far as it is one. */
 export function duration(seconds: number, language: string): string {
   const [unit, size] = DURATIONS.find(([, one]) => seconds >= one && seconds % one === 0) ?? ['second', 1]
-  return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(seconds / size)
+  return formatOf(language, { style: 'unit', unit, unitDisplay: 'long' }).format(seconds / size)
+}
+
+/** Of bytes. */
+export function bytesPerSecond(rate: number, language: string): string {
+  const [unit, size] = BYTES.find(([, one]) => rate >= one) ?? ['byte-per-second', 1]
+  return formatOf(language, { style: 'unit', unit, unitDisplay: 'narrow', maximumSignificantDigits: 3 }).format(
+    rate / size,
+  )
 }

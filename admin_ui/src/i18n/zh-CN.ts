@@ -821,6 +821,7 @@ export const zhCN: Catalogue = {
       shed: '熔断 {{share}}',
       limited: '限流 {{share}}',
       retries: '重试 {{share}}',
+      alert: '告警 {{name}}',
       breaker: '熔断器已打开',
       split: '分流',
       mirror: '有镜像',

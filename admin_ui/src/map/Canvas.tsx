@@ -4,7 +4,6 @@ import {
   type Edge,
   type EdgeProps,
   Handle,
-  MarkerType,
   type Node,
   type NodeProps,
   Position,
@@ -12,12 +11,12 @@ import {
   ReactFlowProvider,
   useReactFlow,
 } from '@xyflow/react'
-import { memo, useEffect, useMemo } from 'react'
+import { createContext, memo, useCallback, useContext, useEffect, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { perSecond } from '../i18n/format'
 import { SHAPES } from '../kit/Status'
 import type { Result } from './compare'
-import { type Card, type Graph, type Line, widthOf } from './graph'
+import { type Card, type Graph, type Line, shapeOf, widthOf } from './graph'
 import { CARD, type LayoutAnswer, useLayout } from './layout'
 import type { LabelKind } from './search'
 import { type Point, smooth } from './smooth'
@@ -38,20 +37,16 @@ type Props = {
   pick: (id: string) => void
 }
 
-type CardNode = Node<{ card: Card; inside: string; isFaint: boolean; isPicked: boolean }, 'card'>
-type CallEdge = Edge<
-  {
-    line: Line
-    points: Point[]
-    at: Point
-    text: string
-    marks: string
-    result: Result | undefined
-    isFaint: boolean
-    isPicked: boolean
-  },
-  'call'
->
+type CardNode = Node<Record<string, never>, 'card'>
+type CallEdge = Edge<{ points: Point[]; at: Point }, 'call'>
+
+type CardContent = { card: Card; inside: string; isFaint: boolean }
+type LineContent = { line: Line; text: string; marks: string; result: Result | undefined; isFaint: boolean }
+/** What cards and lines show, by id. It comes to them past React Flow, which is told of another shape alone. */
+type Content = { cards: Map<string, CardContent>; lines: Map<string, LineContent>; picked: string | undefined }
+
+const Shown = createContext<Content>({ cards: new Map(), lines: new Map(), picked: undefined })
+const TONES = { plain: 'var(--border)', ok: 'var(--ok)', warn: 'var(--warn)', bad: 'var(--bad)' }
 
 /** Cards and who calls whom, drawn; the table beside it has the same. */
 export function Canvas(props: Props) {
@@ -66,36 +61,40 @@ function Flow({ graph, names, silent, results, picked, pick }: Props) {
   const { t } = useTranslation()
   const layout = useLayout(graph)
   const { fitView, zoomIn, zoomOut } = useReactFlow()
-  const nodes = useCards(graph, layout, silent, picked)
-  const edges = useCalls({ graph, layout, names, silent, results, picked })
+  const { nodes, edges } = usePlaces(graph, layout)
+  const content = useContent({ graph, names, silent, results, picked })
   const key = layout?.key
   // biome-ignore lint/correctness/useExhaustiveDependencies: another layout is looked at whole
   useEffect(() => {
     const frame = window.requestAnimationFrame(() => void fitView(FIT))
     return () => window.cancelAnimationFrame(frame)
   }, [key, fitView])
+  const onNodeClick = useCallback((_: unknown, { id }: { id: string }) => pick(id), [pick])
   return (
     <div className="map-canvas" aria-busy={layout === undefined}>
-      <ReactFlow
-        aria-label={t('map.drawing')}
-        nodes={nodes}
-        edges={edges}
-        nodeTypes={NODES}
-        edgeTypes={EDGES}
-        nodesDraggable={false}
-        nodesConnectable={false}
-        nodesFocusable={false}
-        edgesFocusable={false}
-        elementsSelectable={false}
-        disableKeyboardA11y
-        zoomOnScroll={false}
-        zoomOnDoubleClick={false}
-        preventScrolling={false}
-        minZoom={0.15}
-        maxZoom={2}
-        onNodeClick={(_, { id }) => pick(id)}
-        onEdgeClick={(_, { id }) => pick(id)}
-      />
+      <Shown value={content}>
+        <Arrows />
+        <ReactFlow
+          aria-label={t('map.drawing')}
+          nodes={nodes}
+          edges={edges}
+          nodeTypes={NODES}
+          edgeTypes={EDGES}
+          nodesDraggable={false}
+          nodesConnectable={false}
+          nodesFocusable={false}
+          edgesFocusable={false}
+          elementsSelectable={false}
+          disableKeyboardA11y
+          zoomOnScroll={false}
+          zoomOnDoubleClick={false}
+          preventScrolling={false}
+          minZoom={0.15}
+          maxZoom={2}
+          onNodeClick={onNodeClick}
+          onEdgeClick={onNodeClick}
+        />
+      </Shown>
       <div className="map-zoom">
         <Button variant="default" size="compact-sm" aria-label={t('map.zoomIn')} onClick={() => void zoomIn()}>
           +
@@ -111,80 +110,89 @@ function Flow({ graph, names, silent, results, picked, pick }: Props) {
   )
 }
 
-function useCards(graph: Graph, layout: LayoutAnswer | undefined, silent: ReadonlySet<string>, picked?: string) {
-  const { i18n } = useTranslation()
+/** Of lines, by what they say. */
+const Arrows = memo(function Arrows() {
+  return (
+    <svg className="map-arrows" aria-hidden="true">
+      <defs>
+        {Object.entries(TONES).map(([name, colour]) => (
+          <marker
+            key={name}
+            id={`map-arrow-${name}`}
+            viewBox="0 0 10 10"
+            refX="9"
+            refY="5"
+            markerWidth="9"
+            markerHeight="9"
+            markerUnits="userSpaceOnUse"
+            orient="auto"
+          >
+            <path d="M0,1L9,5L0,9Z" fill={colour} />
+          </marker>
+        ))}
+      </defs>
+    </svg>
+  )
+})
+
+function usePlaces(graph: Graph, layout: LayoutAnswer | undefined) {
+  const { t } = useTranslation()
+  const shape = shapeOf(graph)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: of the graph only its shape has a part in this
   return useMemo(() => {
-    const inside = new Map(graph.lines.filter((one) => one.source === one.target).map((one) => [one.source, one]))
-    return graph.cards.flatMap((card): CardNode[] => {
-      const position = layout?.nodes[card.id]
-      if (!position) return []
-      const own = inside.get(card.id)
-      return [
-        {
-          id: card.id,
-          type: 'card',
-          position,
-          width: CARD.width,
-          height: CARD.height,
-          data: {
-            card,
-            inside: own && own.figures.calls > 0 ? perSecond(own.figures.rps, i18n.language) : '',
-            isFaint: silent.has(card.id),
-            isPicked: picked === card.id,
-          },
-        },
-      ]
+    const nodes = graph.cards.flatMap(({ id }): CardNode[] => {
+      const position = layout?.nodes[id]
+      return position ? [{ id, type: 'card', position, ...CARD, data: {} }] : []
     })
-  }, [graph, layout, silent, picked, i18n.language])
+    const edges = graph.lines.flatMap(({ id, source, target }): CallEdge[] => {
+      const way = layout?.edges[id]
+      if (!way || source === target) return []
+      const data = { points: way.points, at: { x: way.x, y: way.y } }
+      return [{ id, source, target, type: 'call', ariaLabel: `${nameOf(t, source)} → ${nameOf(t, target)}`, data }]
+    })
+    return { nodes, edges }
+  }, [shape, layout, t])
 }
 
-type CallsAsked = Omit<Props, 'pick'> & { layout: LayoutAnswer | undefined }
-
-function useCalls({ graph, layout, names, silent, results, picked }: CallsAsked) {
+function useContent({ graph, names, silent, results, picked }: Omit<Props, 'pick'>): Content {
   const { t, i18n } = useTranslation()
   return useMemo(() => {
+    const language = i18n.language
     const out = new Map<string, number>()
     for (const { source, figures } of graph.lines) out.set(source, (out.get(source) ?? 0) + figures.calls)
-    return graph.lines.flatMap((line): CallEdge[] => {
-      const way = layout?.edges[line.id]
-      if (!way || line.source === line.target) return []
-      const result = results.get(line.id)
-      const share = line.figures.calls / Math.max(1, out.get(line.source) ?? 0)
-      const label = labelOf(line.figures, names, share, i18n.language)
-      const marks = names === 'none' ? '' : marksOf(t, line, i18n.language).join(' · ')
+    const lines = new Map<string, LineContent>()
+    const inside = new Map<string, string>()
+    for (const line of graph.lines) {
+      const { id, source, target, figures } = line
+      if (source === target && figures.calls > 0) inside.set(source, perSecond(figures.rps, language))
+      const result = results.get(id)
+      const label = line.folded
+        ? ''
+        : labelOf(figures, names, figures.calls / Math.max(1, out.get(source) ?? 0), language)
+      const marks = names === 'none' || line.folded ? '' : marksOf(t, line, language).join(' · ')
       const text = result ? `${SIGNS[result]}${t(`map.result.${result}`)} ${label}` : label
-      return [
-        {
-          id: line.id,
-          source: line.source,
-          target: line.target,
-          type: 'call',
-          ariaLabel: [`${nameOf(t, line.source)} → ${nameOf(t, line.target)}`, text, marks].filter(Boolean).join(', '),
-          markerEnd: { type: MarkerType.ArrowClosed, color: colourOf(line, result), width: 14, height: 14 },
-          data: {
-            line,
-            points: way.points,
-            at: { x: way.x, y: way.y },
-            text,
-            marks,
-            result,
-            isFaint: silent.has(line.id),
-            isPicked: picked === line.id,
-          },
-        },
-      ]
-    })
-  }, [graph, layout, names, silent, results, picked, t, i18n.language])
+      lines.set(id, { line, text, marks, result, isFaint: silent.has(id) })
+    }
+    const cards = new Map(
+      graph.cards.map((card) => [card.id, { card, inside: inside.get(card.id) ?? '', isFaint: silent.has(card.id) }]),
+    )
+    return { cards, lines, picked }
+  }, [graph, names, silent, results, picked, t, i18n.language])
 }
 
-function colourOf({ health }: Line, result: Result | undefined): string {
-  if (result === 'added') return 'var(--ok)'
-  if (result === 'gone') return 'var(--bad)'
-  if (health === 'bad') return 'var(--bad)'
-  return health === 'warn' ? 'var(--warn)' : 'var(--border)'
+function toneOf({ line: { health }, result }: LineContent): keyof typeof TONES {
+  if (result === 'added') return 'ok'
+  if (result === 'gone' || health === 'bad') return 'bad'
+  return health === 'warn' ? 'warn' : 'plain'
 }
 
-const NodeCard = memo(function NodeCard({ data: { card, inside, isFaint, isPicked } }: NodeProps<CardNode>) {
+const NodeCard = memo(function NodeCard({ id }: NodeProps<CardNode>) {
+  const { cards, picked } = useContext(Shown)
+  const content = cards.get(id)
+  return content ? <CardFace {...content} isPicked={picked === id} /> : null
+})
+
+function CardFace({ card, inside, isFaint, isPicked }: CardContent & { isPicked: boolean }) {
   const { t, i18n } = useTranslation()
   const language = i18n.language
   const { instances, services, figures } = card
@@ -218,12 +226,17 @@ const NodeCard = memo(function NodeCard({ data: { card, inside, isFaint, isPicke
       <Handle type="source" position={Position.Right} isConnectable={false} />
     </button>
   )
-})
+}
 
-const CallLine = memo(function CallLine({ data, markerEnd }: EdgeProps<CallEdge>) {
-  if (!data) return null
-  const { line, points, at, text, marks, result, isFaint, isPicked } = data
+const CallLine = memo(function CallLine({ id, data }: EdgeProps<CallEdge>) {
+  const { lines, picked } = useContext(Shown)
+  const content = lines.get(id)
+  if (!content || !data) return null
+  const { line, text, marks, result, isFaint } = content
+  const { points, at } = data
   const path = smooth(points)
+  const tone = toneOf(content)
+  const isPicked = picked === id
   return (
     <g
       className="map-call"
@@ -234,10 +247,10 @@ const CallLine = memo(function CallLine({ data, markerEnd }: EdgeProps<CallEdge>
       <path
         d={path}
         fill="none"
-        stroke={colourOf(line, result)}
-        strokeWidth={widthOf(line.figures.rps) + (isPicked ? 2 : 0)}
+        stroke={TONES[tone]}
+        strokeWidth={(line.folded ? 1 : widthOf(line.figures.rps)) + (isPicked ? 2 : 0)}
         strokeDasharray={result === 'gone' ? '6 4' : undefined}
-        markerEnd={markerEnd}
+        markerEnd={`url(#map-arrow-${tone})`}
       />
       <path d={path} fill="none" stroke="transparent" strokeWidth={18} />
       {text && (

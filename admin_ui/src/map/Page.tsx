@@ -2,10 +2,12 @@ import './map.css'
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { lazy, Suspense, useCallback, useMemo, useRef } from 'react'
+import { lazy, memo, Suspense, useCallback, useDeferredValue, useMemo, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
+import { liveAlertsQuery, serviceOf } from '../api/alerts'
 import { type MapAsked, mapQuery, type Span, spansQuery, type Topology } from '../api/insight'
 import { servicesQuery } from '../api/services'
+import { useRights } from '../api/session'
 import { Empty } from '../kit/Empty'
 import { PageHead } from '../kit/PageHead'
 import { Loading, Panel } from '../kit/Panel'
@@ -13,7 +15,7 @@ import { TimeBar } from '../shell/TimeBar'
 import { useNamespace } from '../shell/useNamespace'
 import { useSpan } from '../shell/useSpan'
 import { compared, type Result } from './compare'
-import { type Filters, filtered, folded, MOST_CARDS } from './graph'
+import { type Filters, filtered, folded, type Graph, idsOf, MOST_CARDS, withAlerts } from './graph'
 import { newMemory, remembered } from './memory'
 import type { Level, MapSearch } from './search'
 import { Tables } from './Tables'
@@ -26,6 +28,7 @@ const Overview = lazy(() => import('./Overview').then((module) => ({ default: mo
 const SidePanel = lazy(() => import('./SidePanel').then((module) => ({ default: module.SidePanel })))
 
 const NONE: ReadonlyMap<string, Result> = new Map()
+const NOTHING: ReadonlySet<string> = new Set()
 
 type Look = (next: Partial<MapSearch> & { at?: number | undefined }) => void
 
@@ -89,32 +92,33 @@ type BodyProps = { search: MapSearch; level: Level; look: Look }
 function Asked({ search, level, isSmall, look }: BodyProps & { isSmall: boolean }) {
   const namespace = useNamespace()
   const span = useSpan()
-  const asked = useQuery(mapQuery(span, askedOf(level, search, namespace, isSmall)))
+  const { data, error, refetch, isPlaceholderData } = useQuery(
+    mapQuery(span, askedOf(level, search, namespace, isSmall)),
+  )
+  const told = useMemo(
+    () => data && { topology: data, isThisOne: !isPlaceholderData, span, namespace, search, level },
+    [data, isPlaceholderData, span, namespace, search, level],
+  )
+  // Thousands of edges are worked through in steps, between which the page answers. All of it at once: numbers of one
+  // question must not be taken for those of another.
+  const deferred = useDeferredValue(told)
   return (
-    <Panel asked={asked} height={480}>
-      {(topology) => (
-        <Body
-          topology={topology}
-          isThisOne={!asked.isPlaceholderData}
-          span={span}
-          search={search}
-          level={level}
-          look={look}
-        />
-      )}
+    <Panel asked={{ data: deferred ?? told, error, refetch }} height={480}>
+      {(shown) => <Body {...shown} look={look} />}
     </Panel>
   )
 }
 
 /** isThisOne: the topology is what was asked for, and not what was there before. */
-type Told = BodyProps & { topology: Topology; isThisOne: boolean; span: Span }
+type Told = BodyProps & { topology: Topology; isThisOne: boolean; span: Span; namespace: string | undefined }
 
-function Body({ topology, isThisOne, span, search, level, look }: Told) {
+const Body = memo(function Body({ topology, isThisOne, span, namespace, search, level, look }: Told) {
   const { t } = useTranslation()
-  const { whole, results, silent } = useMoments(topology, isThisOne, span, search, level)
+  const { whole, results, silent } = useMoments({ topology, isThisOne, span, namespace, search, level })
   const filters = useFilters(search)
-  const graph = useMemo(() => filtered(whole, filters), [whole, filters])
-  const drawn = useMemo(() => folded(graph), [graph])
+  const alerts = useFiring(span)
+  const graph = useMemo(() => withAlerts(filtered(whole, filters), alerts), [whole, filters, alerts])
+  const drawn = useFolded(graph, level, namespace, search)
   const pick = useCallback((id: string) => look({ pick: id }), [look])
   if (topology.nodes.length === 0) return <Empty title={t('map.none')} command="meshway demo" />
   const shown = level === 'overview' ? graph : drawn
@@ -159,6 +163,38 @@ function Body({ topology, isThisOne, span, search, level, look }: Told) {
       <Tables graph={graph} results={results} pick={pick} />
     </>
   )
+})
+
+/** Names of alerts that fire now, by service. */
+function useFiring({ at }: Span): ReadonlyMap<string, readonly string[]> {
+  const namespace = useNamespace()
+  const { maySomewhere } = useRights()
+  const { data } = useQuery({
+    ...liveAlertsQuery(namespace),
+    enabled: at === undefined && maySomewhere('alerts:read'),
+  })
+  return useMemo(() => {
+    const found = new Map<string, string[]>()
+    for (const alert of at === undefined ? (data ?? []) : []) {
+      const of = serviceOf(alert)
+      if (alert.state !== 'firing' || of === undefined) continue
+      const name = `${of.namespace}/${of.service}`
+      found.set(name, [...(found.get(name) ?? []), alert.name])
+    }
+    return found
+  }, [data, at])
+}
+
+/** What is drawn stays drawn as long as the question is the same. */
+function useFolded(graph: Graph, level: Level, namespace: string | undefined, search: MapSearch): Graph {
+  const { pick, names, table, ...filters } = search
+  const of = JSON.stringify([level, namespace, filters])
+  const before = useRef({ of: '', ids: NOTHING })
+  return useMemo(() => {
+    const made = folded(graph, before.current.of === of ? before.current.ids : NOTHING)
+    before.current = { of, ids: idsOf(made) }
+    return made
+  }, [graph, of])
 }
 
 function NothingFits({ look }: { look: Look }) {
@@ -183,17 +219,16 @@ function NothingFits({ look }: { look: Look }) {
 }
 
 /** What is drawn of the moment that is looked at: with what fell silent lately, or with what another moment had. */
-function useMoments(topology: Topology, isThisOne: boolean, span: Span, search: MapSearch, level: Level) {
-  const namespace = useNamespace()
+function useMoments({ topology, isThisOne, span, namespace, search, level }: Omit<Told, 'look'>) {
   const enabled = search.before !== undefined && level !== 'namespaces'
   const { data: spans } = useQuery({ ...spansQuery(span, search.before ?? 1, namespace), enabled })
   const kept = useRef({ of: '', memory: newMemory() })
   return useMemo(() => {
     if (enabled && spans) {
       const { topology: whole, results } = compared(topology, spans)
-      return { whole, results: results as ReadonlyMap<string, Result>, silent: new Set<string>() }
+      return { whole, results: results as ReadonlyMap<string, Result>, silent: NOTHING }
     }
-    if (span.at !== undefined || !isThisOne) return { whole: topology, results: NONE, silent: new Set<string>() }
+    if (span.at !== undefined || !isThisOne) return { whole: topology, results: NONE, silent: NOTHING }
     // Another question has other nodes: what they were is no past of these.
     const of = [level, namespace, search.focus, search.hops, span.window_s].join(' ')
     if (kept.current.of !== of) kept.current = { of, memory: newMemory() }

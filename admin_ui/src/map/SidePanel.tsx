@@ -8,7 +8,7 @@ import { documentsQuery } from '../api/documents'
 import { edgeSeriesQuery, type Metric, serviceSeriesQuery } from '../api/insight'
 import { keptCallsQuery } from '../api/requests'
 import { useRights } from '../api/session'
-import { percent, timeOfDay } from '../i18n/format'
+import { bytesPerSecond, percent, timeOfDay } from '../i18n/format'
 import { Loading, Panel } from '../kit/Panel'
 import { Signal } from '../kit/Signal'
 import { Status } from '../kit/Status'
@@ -17,7 +17,7 @@ import { LinkButton } from '../shell/LinkButton'
 import { useSpan } from '../shell/useSpan'
 import type { Card, Graph, Line } from './graph'
 import type { MapSearch } from './search'
-import { bytes, cardMarks, marksOf, nameOf } from './words'
+import { cardMarks, marksOf, nameOf } from './words'
 
 const SeriesChart = lazy(() => import('../kit/SeriesChart').then((module) => ({ default: module.SeriesChart })))
 const SHOWN = 5
@@ -145,7 +145,7 @@ function Figures({ of: { figures } }: { of: Card | Line }) {
           value={WRITTEN[metric].write(figures[metric], i18n.language)}
         />
       ))}
-      <Signal name={t('map.labels.bytes')} value={bytes(figures.out_bps, i18n.language)} />
+      <Signal name={t('map.labels.bytes')} value={bytesPerSecond(figures.out_bps, i18n.language)} />
     </dl>
   )
 }

@@ -1,5 +1,4 @@
-import { Button } from '@mantine/core'
-import { useMemo } from 'react'
+import { memo, useCallback, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Column, DataTable } from '../kit/DataTable'
 import { Status } from '../kit/Status'
@@ -11,37 +10,28 @@ import { cardMarks, marksOf, nameOf, versionsOf } from './words'
 const ORDER = { bad: 0, warn: 1, unknown: 2, ok: 3, idle: 4 }
 const FIGURES = ['rps', 'error_share', 'p95_ms'] as const
 
+const idOf = ({ id }: { id: string }) => id
+
 type Props = { graph: Graph; results: ReadonlyMap<string, Result>; pick: (id: string) => void }
 
 /** The same nodes and edges as rows: for keys and screen readers, and for whoever sorts. */
-export function Tables({ graph, results, pick }: Props) {
+export const Tables = memo(function Tables({ graph, results, pick }: Props) {
   const { t } = useTranslation()
   const { nodes, calls } = useColumns(results, pick)
+  const open = useCallback(({ id }: { id: string }) => pick(id), [pick])
   return (
     <div className="map-tables">
       <section style={{ minWidth: 0 }}>
         <h2 style={{ fontSize: 14 }}>{t('map.nodes')}</h2>
-        <DataTable
-          label={t('map.nodes')}
-          rows={graph.cards}
-          columns={nodes}
-          rowKey={({ id }) => id}
-          open={({ id }) => pick(id)}
-        />
+        <DataTable label={t('map.nodes')} rows={graph.cards} columns={nodes} rowKey={idOf} open={open} />
       </section>
       <section style={{ minWidth: 0 }}>
         <h2 style={{ fontSize: 14 }}>{t('map.calls')}</h2>
-        <DataTable
-          label={t('map.calls')}
-          rows={graph.lines}
-          columns={calls}
-          rowKey={({ id }) => id}
-          open={({ id }) => pick(id)}
-        />
+        <DataTable label={t('map.calls')} rows={graph.lines} columns={calls} rowKey={idOf} open={open} />
       </section>
     </div>
   )
-}
+})
 
 function useColumns(results: ReadonlyMap<string, Result>, pick: (id: string) => void) {
   const { t, i18n } = useTranslation()
@@ -70,9 +60,9 @@ function useColumns(results: ReadonlyMap<string, Result>, pick: (id: string) => 
       ),
     })
     const name = (id: string, text: string) => (
-      <Button variant="default" size="compact-xs" onClick={() => pick(id)}>
+      <button type="button" className="term" onClick={() => pick(id)}>
         {text}
-      </Button>
+      </button>
     )
     const nodes: Column<Card>[] = [
       {

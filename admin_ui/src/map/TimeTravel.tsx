@@ -1,13 +1,15 @@
 import { Button, NativeSelect } from '@mantine/core'
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { liveAlertsQuery, pastAlertsQuery, serviceOf } from '../api/alerts'
 import { revisionsQuery } from '../api/revisions'
 import { useRights } from '../api/session'
 import { clock } from '../i18n/format'
 import { useNow } from '../kit/Since'
+import { useNamespace } from '../shell/useNamespace'
 import { useSpan } from '../shell/useSpan'
-import { type Moment, momentOf, REACH_S, speedStep } from './moments'
+import { type Moment, momentOf, REACH_S, speedStep, unique } from './moments'
 
 const TURN_MS = 2_000
 const SETTLE_MS = 200
@@ -55,7 +57,7 @@ export function TimeTravel({ before, look }: Props) {
     { value: String(end - window_s), label: t('map.time.rightBefore') },
     { value: String(end - 3_600), label: t('map.time.hourBefore') },
     { value: String(end - 86_400), label: t('map.time.dayBefore') },
-    ...moments.map((one) => ({ value: String(one.at), label: t('map.time.until', { what: one.name }) })),
+    ...unique(moments).map((one) => ({ value: String(one.at), label: t('map.time.until', { what: one.name }) })),
   ]
   const known = before === undefined ? '' : String(before)
   if (!compared.some(({ value }) => value === known)) {
@@ -67,7 +69,7 @@ export function TimeTravel({ before, look }: Props) {
         <div className="map-ticks" aria-hidden="true">
           {moments.map(({ at: moment, name, kind }) => (
             <span
-              key={`${kind} ${name}`}
+              key={`${kind} ${name} ${moment}`}
               data-kind={kind}
               title={name}
               style={{ left: `${(1 - (now_s - moment) / REACH_S) * 100}%` }}
@@ -100,7 +102,10 @@ export function TimeTravel({ before, look }: Props) {
         label={t('map.time.jump')}
         value=""
         disabled={moments.length === 0}
-        data={[{ value: '', label: '–' }, ...moments.map((one) => ({ value: String(one.at), label: one.name }))]}
+        data={[
+          { value: '', label: '–' },
+          ...unique(moments).map((one) => ({ value: String(one.at), label: one.name })),
+        ]}
         onChange={(event) => {
           const moment = Number(event.currentTarget.value)
           const next = moment + window_s
@@ -117,17 +122,24 @@ export function TimeTravel({ before, look }: Props) {
   )
 }
 
-/** Revisions of the last two days, the newest first, for whoever may read documents. */
+/** Revisions and alerts of the last two days, the newest first, for whoever may read them. */
 function useMoments(now_s: number): Moment[] {
   const { maySomewhere } = useRights()
-  const { data } = useInfiniteQuery({ ...revisionsQuery, enabled: maySomewhere('documents:read') })
-  return useMemo(
-    () =>
-      (data?.pages[0]?.items ?? [])
-        .map(
-          (one): Moment => ({ at: Math.floor(Date.parse(one.at) / 1000), name: `r${one.revision}`, kind: 'revision' }),
-        )
-        .filter(({ at }) => at > now_s - REACH_S),
-    [data, now_s],
-  )
+  const namespace = useNamespace()
+  const mayAlerts = maySomewhere('alerts:read')
+  const revisions = useInfiniteQuery({ ...revisionsQuery, enabled: maySomewhere('documents:read') }).data
+  const live = useQuery({ ...liveAlertsQuery(namespace), enabled: mayAlerts }).data
+  const past = useInfiniteQuery({ ...pastAlertsQuery(namespace), enabled: mayAlerts }).data
+  return useMemo(() => {
+    const changed = (revisions?.pages[0]?.items ?? []).map(
+      (one): Moment => ({ at: Math.floor(Date.parse(one.at) / 1000), name: `r${one.revision}`, kind: 'revision' }),
+    )
+    const fired = [...(live ?? []), ...(past?.pages[0] ?? [])].flatMap((alert): Moment[] => {
+      if (!alert.fired_at) return []
+      const of = serviceOf(alert)
+      const name = of ? `${alert.name} ${of.namespace}/${of.service}` : alert.name
+      return [{ at: Math.floor(alert.fired_at), name, kind: 'alert' }]
+    })
+    return [...changed, ...fired].filter(({ at }) => at > now_s - REACH_S).sort((a, b) => b.at - a.at)
+  }, [revisions, live, past, now_s])
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Figures, MapEdge, Topology } from '../api/insight'
-import { type Filters, filtered, folded, lineId, MORE, shapeOf, widthOf } from './graph'
+import { type Filters, filtered, folded, idsOf, lineId, MORE, shapeOf, widthOf, withAlerts } from './graph'
 import { NOTHING } from './memory'
 
 const figures = (rps: number, error_share = 0): Figures => ({ ...NOTHING, calls: rps * 10, rps, error_share })
@@ -33,6 +33,7 @@ const SHOP = topology(
   ],
   ['shop/idle'],
 )
+const NONE: ReadonlySet<string> = new Set()
 const names = (filters: Filters) => filtered(SHOP, filters).cards.map(({ id }) => id)
 
 test('without a filter all is there, what nobody calls as well', () => {
@@ -58,7 +59,7 @@ test('edges are chosen by their kind, their rate and their trouble', () => {
 
 test('beyond what can be drawn the least busy are one card, the unwell never among them', () => {
   const edges = Array.from({ length: 100 }, (_, at): [string, string, number] => ['edge', `shop/s${at}`, at + 1])
-  const graph = folded(filtered(topology([...edges, ['edge', 'shop/bad', 0.01]]), {}), 20, 50)
+  const graph = folded(filtered(topology([...edges, ['edge', 'shop/bad', 0.01]]), {}), NONE, 20, 50)
   const ids = graph.cards.map(({ id }) => id)
   expect(ids).toHaveLength(20)
   expect(ids).toContain('shop/bad')
@@ -70,9 +71,33 @@ test('beyond what can be drawn the least busy are one card, the unwell never amo
   expect(sum).toBeCloseTo(5050.01)
 })
 
+test('what is drawn stays while others grow as busy, until one of them is unwell', () => {
+  const mesh = (rate: (at: number) => number, bad: number) =>
+    filtered(
+      topology(Array.from({ length: 10 }, (_, at) => ['edge', at === bad ? `bad${at}` : `s${at}`, rate(at)])),
+      {},
+    )
+  const first = folded(
+    mesh((at) => at + 1, -1),
+    NONE,
+    5,
+    50,
+  )
+  expect(first.cards.map(({ id }) => id)).toEqual([MORE, 'edge', 's7', 's8', 's9'])
+  const turned = mesh((at) => 10 - at, -1)
+  expect(shapeOf(folded(turned, idsOf(first), 5, 50))).toBe(shapeOf(first))
+  const ill = folded(
+    mesh((at) => 10 - at, 0),
+    idsOf(first),
+    5,
+    50,
+  )
+  expect(ill.cards.map(({ id }) => id)).toContain('bad0')
+})
+
 test('of too many edges the busiest are drawn, and it is said how many are not', () => {
   const edges = Array.from({ length: 10 }, (_, at): [string, string, number] => ['edge', `shop/s${at}`, at + 1])
-  const graph = folded(filtered(topology(edges), {}), 80, 4)
+  const graph = folded(filtered(topology(edges), {}), NONE, 80, 4)
   expect(graph.lines.map(({ target }) => target)).toEqual(['shop/s6', 'shop/s7', 'shop/s8', 'shop/s9'])
   expect(graph.left_out).toBe(6)
 })
@@ -90,4 +115,11 @@ test('a line grows with the logarithm of its rate, and ends somewhere', () => {
   expect(widthOf(0)).toBe(1.5)
   expect(widthOf(1000)).toBeGreaterThan(widthOf(10))
   expect(widthOf(1e9)).toBe(8)
+})
+
+test('a card has the alerts that fire for it', () => {
+  const graph = withAlerts(filtered(SHOP, {}), new Map([['shop/bad', ['errors', 'slow']]]))
+  expect(graph.cards.filter(({ alerts }) => alerts).map(({ id, alerts }) => [id, alerts])).toEqual([
+    ['shop/bad', ['errors', 'slow']],
+  ])
 })

@@ -5,6 +5,8 @@ import type { EdgeKind } from './search'
 export const MOST_CARDS = 80
 export const MOST_EDGES = 200
 export const MORE = '+more'
+/** Edges to the card of the rest: more of them would hide the others. */
+export const MOST_TO_MORE = 24
 const OUTSIDE = new Set(['edge', 'anonymous', 'other', ''])
 
 export type Filters = {
@@ -19,8 +21,8 @@ export type Filters = {
 
 /** id: `source→target`. folded: how many edges it stands for. */
 export type Line = Omit<MapEdge, 'reasons'> & { id: string; reasons: readonly string[]; folded: number }
-/** folded: how many nodes the card stands for, 0: it is one. */
-export type Card = MapNode & { folded: number }
+/** folded: how many nodes the card stands for, 0: it is one. alerts: names of those that fire for it now. */
+export type Card = MapNode & { folded: number; alerts?: readonly string[] }
 /** left_out: edges that are not drawn, the least busy. */
 export type Graph = { cards: Card[]; lines: Line[]; folded: number; left_out: number }
 
@@ -65,16 +67,30 @@ function isOfKind(edge: MapEdge, kind: EdgeKind | undefined): boolean {
   return true
 }
 
-/** So many cards and edges that they can be drawn: what is unwell and what is busy stays, the rest is one card. */
-export function folded(graph: Graph, cards = MOST_CARDS, edges = MOST_EDGES): Graph {
+/** alerts: names of those that fire, by `namespace/name` of a service. */
+export function withAlerts(graph: Graph, alerts: ReadonlyMap<string, readonly string[]>): Graph {
+  if (alerts.size === 0) return graph
+  return { ...graph, cards: graph.cards.map((card) => ({ ...card, alerts: alerts.get(card.id) })) }
+}
+
+/**
+ * So many cards and edges that they can be drawn: what is unwell and what is busy stays, the rest is one card. before:
+ * ids of what was drawn until now, which goes before what is as well: else the picture would change with each number.
+ */
+export function folded(graph: Graph, before: ReadonlySet<string>, cards = MOST_CARDS, edges = MOST_EDGES): Graph {
   if (graph.cards.length <= cards && graph.lines.length <= edges) return graph
   const busy = new Map<string, number>()
   for (const { source, target, figures } of graph.lines) {
     for (const id of [source, target]) busy.set(id, (busy.get(id) ?? 0) + figures.rps)
   }
+  const stays = ({ id }: { id: string }) => Number(before.has(id))
   const rank = (card: Card) => (card.health === 'bad' ? 2 : card.health === 'warn' ? 1 : 0)
   const ranked = [...graph.cards].sort(
-    (a, b) => rank(b) - rank(a) || (busy.get(b.id) ?? 0) - (busy.get(a.id) ?? 0) || (a.id < b.id ? -1 : 1),
+    (a, b) =>
+      rank(b) - rank(a) ||
+      stays(b) - stays(a) ||
+      (busy.get(b.id) ?? 0) - (busy.get(a.id) ?? 0) ||
+      (a.id < b.id ? -1 : 1),
   )
   const isWhole = ranked.length <= cards
   const kept = isWhole ? ranked : ranked.slice(0, cards - 1)
@@ -90,8 +106,12 @@ export function folded(graph: Graph, cards = MOST_CARDS, edges = MOST_EDGES): Gr
     if (known) lines.set(id, together(known, line))
     else lines.set(id, { ...line, id, source, target, folded: source === MORE || target === MORE ? 1 : 0 })
   }
-  const drawn = [...lines.values()].sort((a, b) => worse(b) - worse(a) || b.figures.rps - a.figures.rps)
-  const shown = drawn.slice(0, edges).sort((a, b) => (a.id < b.id ? -1 : 1))
+  const drawn = [...lines.values()].sort(
+    (a, b) => worse(b) - worse(a) || stays(b) - stays(a) || b.figures.rps - a.figures.rps,
+  )
+  const toMore = drawn.filter((line) => line.folded > 0).slice(0, MOST_TO_MORE)
+  const shown = [...drawn.filter((line) => line.folded === 0).slice(0, edges - toMore.length), ...toMore]
+  shown.sort((a, b) => (a.id < b.id ? -1 : 1))
   const all = [...kept, ...(rest.length > 0 ? [more(rest)] : [])].sort((a, b) => (a.id < b.id ? -1 : 1))
   return { cards: all, lines: shown, folded: rest.length, left_out: graph.left_out + drawn.length - shown.length }
 }
@@ -147,6 +167,11 @@ function sum(a: Figures, b: Figures): Figures {
 /** The same as long as cards and edges are: where cards lie hangs on nothing else. */
 export function shapeOf({ cards, lines }: Graph): string {
   return `${cards.map(({ id }) => id).join('|')}\n${lines.map(({ id }) => id).join('|')}`
+}
+
+/** All that is drawn, by id. */
+export function idsOf({ cards, lines }: Graph): ReadonlySet<string> {
+  return new Set([...cards.map(({ id }) => id), ...lines.map(({ id }) => id)])
 }
 
 /** Width of an edge's line, by the logarithm of its rate. */

@@ -1,4 +1,5 @@
 import dagre from '@dagrejs/dagre'
+import { MORE } from './graph'
 import type { LayoutAnswer, LayoutAsked } from './layout'
 
 const LABEL = { width: 128, height: 28 }
@@ -9,7 +10,8 @@ self.onmessage = ({ data }: MessageEvent<LayoutAsked>) => {
   graph.setDefaultEdgeLabel(() => ({}))
   for (const id of data.nodes) graph.setNode(id, { width: data.width, height: data.height })
   for (const [source, target] of data.edges) {
-    graph.setEdge(source, target, { ...LABEL, labelpos: 'c' }, `${source}→${target}`)
+    const label = source === MORE || target === MORE ? {} : LABEL
+    graph.setEdge(source, target, { ...label, labelpos: 'c' }, `${source}→${target}`)
   }
   dagre.layout(graph)
   const answer: LayoutAnswer = { key: data.key, nodes: {}, edges: {} }

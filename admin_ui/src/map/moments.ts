@@ -16,3 +16,13 @@ export function speedStep(at: number, step_s: number, now_ms: number): number | 
   const next = at + step_s
   return next >= now_ms / 1000 ? undefined : next
 }
+
+/** One for each second, with the names of all: they are chosen by their time. */
+export function unique(moments: readonly Moment[]): Moment[] {
+  const found = new Map<number, Moment>()
+  for (const moment of moments) {
+    const known = found.get(moment.at)
+    found.set(moment.at, known ? { ...known, name: `${known.name}, ${moment.name}` } : moment)
+  }
+  return [...found.values()]
+}

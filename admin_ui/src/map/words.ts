@@ -1,12 +1,11 @@
 import type { TFunction } from 'i18next'
 import type { Figures } from '../api/insight'
-import { millis, percent, perSecond } from '../i18n/format'
+import { bytesPerSecond, millis, percent, perSecond } from '../i18n/format'
 import { type Card, type Line, MORE } from './graph'
 import type { LabelKind } from './search'
 
 const OUTSIDE = ['edge', 'anonymous', 'hidden', 'other'] as const
 const REPEATED = 0.1
-const KB = 1000
 
 /** What a node is called: names of services stay, callers from outside have words. */
 export function nameOf(t: TFunction, id: string, folded = 0): string {
@@ -19,21 +18,11 @@ export function nameOf(t: TFunction, id: string, folded = 0): string {
 export function labelOf(figures: Figures, kind: LabelKind, share: number, language: string): string {
   if (kind === 'none') return ''
   if (figures.calls === 0) return '–'
-  if (kind === 'bytes') return `↑ ${bytes(figures.in_bps, language)} · ↓ ${bytes(figures.out_bps, language)}`
+  if (kind === 'bytes')
+    return `↑ ${bytesPerSecond(figures.in_bps, language)} · ↓ ${bytesPerSecond(figures.out_bps, language)}`
   if (kind === 'share') return percent(share, language)
   const { rps, error_share, p95_ms } = figures
   return `${perSecond(rps, language)} · ${percent(error_share, language)} · ${millis(p95_ms, language)}`
-}
-
-export function bytes(rate: number, language: string): string {
-  const unit = rate >= KB * KB ? 'megabyte-per-second' : rate >= KB ? 'kilobyte-per-second' : 'byte-per-second'
-  const size = unit.startsWith('mega') ? KB * KB : unit.startsWith('kilo') ? KB : 1
-  return new Intl.NumberFormat(language, {
-    style: 'unit',
-    unit,
-    unitDisplay: 'narrow',
-    maximumSignificantDigits: 3,
-  }).format(rate / size)
 }
 
 /** What is worth a mark of an edge's calls, in words. */
@@ -49,9 +38,9 @@ export function marksOf(t: TFunction, line: Pick<Line, 'figures' | 'limited' | '
   return marks
 }
 
-/** Where its calls part, and what keeps them away. */
-export function cardMarks(t: TFunction, { breakers, branchings = [] }: Card): string[] {
-  const marks: string[] = []
+/** What fires, where its calls part, and what keeps them away. */
+export function cardMarks(t: TFunction, { alerts = [], breakers, branchings = [] }: Card): string[] {
+  const marks = alerts.map((name) => t('map.mark.alert', { name }))
   if (breakers) marks.push(t('map.mark.breaker'))
   if (branchings.some(({ split }) => split?.length)) marks.push(t('map.mark.split'))
   if (branchings.some(({ mirror }) => mirror?.length)) marks.push(t('map.mark.mirror'))
