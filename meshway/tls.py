@@ -7,7 +7,7 @@ RFC 9325.
 import os
 import ssl
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -25,6 +25,7 @@ SUITES: Final = ":".join(
     )
 )
 ALPN: Final = ("http/1.1",)
+ALPN_HTTP2: Final = ("h2", *ALPN)
 VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -45,12 +46,12 @@ class TellingObject(ssl.SSLObject):
         self.failed = None
 
 
-def harden(context: ssl.SSLContext, min_version: str = "1.2") -> None:
-    """min_version: `1.2` or `1.3`."""
+def harden(context: ssl.SSLContext, min_version: str = "1.2", alpn: Sequence[str] = ALPN) -> None:
+    """min_version: `1.2` or `1.3`. alpn: what is spoken, the best first (RFC 7301)."""
     context.minimum_version = VERSIONS[min_version]
     context.set_ciphers(SUITES)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
-    context.set_alpn_protocols(list(ALPN))
+    context.set_alpn_protocols(list(alpn))
 
 
 def client_context(authorities: bytes | None = None, pair: Pair | None = None) -> ssl.SSLContext:

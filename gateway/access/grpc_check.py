@@ -27,6 +27,7 @@ from meshway.http1.fields import add, dashed, find, remove_alike
 from meshway.http1.message import CHUNKED
 
 MOST_METADATA: Final = 4096  # bytes of JSON in the log
+_PROTOCOLS: Final = (b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2")  # by a head's minor
 _DENIED: Final = 403
 # What a service may say by the status of the call itself.
 _REFUSALS: Final = {PERMISSION_DENIED: 403, UNAUTHENTICATED: 401}
@@ -69,7 +70,7 @@ class GrpcAsked:
             host=exchange.authority,
             scheme=exchange.scheme,
             size=-1 if size == CHUNKED else size,
-            protocol=b"HTTP/1.1" if exchange.head.minor else b"HTTP/1.0",
+            protocol=_PROTOCOLS[exchange.head.minor],
             body=body,
             context=self._context,
             server_name=exchange.server_name,

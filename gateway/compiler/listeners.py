@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from gateway.compiler.diff import Entry
-from gateway.wire.listener_context import ConnectionLimits
+from gateway.wire.listener_context import ConnectionLimits, StreamLimits
 from meshway.edge_hosts import EdgeHosts
 from meshway.http1.field_lines import Underscores
 from meshway.model.certificate import Certificate
@@ -17,6 +17,7 @@ from meshway.model.listener import (
     MESH,
     TRUST_MESH,
     Hsts,
+    Http2,
     Listener,
     ListenerLimits,
     ListenerTls,
@@ -49,7 +50,8 @@ class ListenerPlan:
     trusted_proxies: None: those the gateway was started with. hosts, sends_to_https: as in ListenerContext.
     limits: from those the gateway was started with. face, is_tls: what a socket of it must be. is_named: it serves only
     Routes that name it. certificates: of namespace `mesh`, the only ones it shows; none: those that name it. resumes:
-    sessions go on. handshakes: under way in a worker, None: as many as usual.
+    sessions go on. handshakes: under way in a worker, None: as many as usual. streams: of connections that speak HTTP/2,
+    None: none may.
     """
 
     face: str = EDGE
@@ -69,6 +71,7 @@ class ListenerPlan:
     trusted_proxies: tuple[Network, ...] | None = None
     limits: Limiting = _as_started
     underscores: Underscores = "drop"
+    streams: StreamLimits | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -103,6 +106,15 @@ def _plan(name: str, spec: Listener) -> ListenerPlan:
         trusted_proxies=None if proxies is None else tuple(ipaddress.ip_network(text) for text in proxies),
         limits=_as_started if spec.limits is None else _compile_limits(spec.limits),
         underscores=spec.underscores,
+        streams=_stream_limits(spec.http2 or Http2()),
+    )
+
+
+def _stream_limits(http2: Http2) -> StreamLimits | None:
+    if not http2.enabled:
+        return None
+    return StreamLimits(
+        http2.max_streams, http2.stream_window, http2.connection_window, http2.max_age, http2.max_requests
     )
 
 

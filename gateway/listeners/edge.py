@@ -4,6 +4,7 @@ from gateway.exchange import EDGE
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
+from gateway.wire.http2.server import Http2Connection
 from gateway.wire.listener_context import ListenerContext, limits_of
 from gateway.wire.places import Places
 from gateway.wire.tls import TlsFace
@@ -23,5 +24,13 @@ def edge_listener(
     limits = limits_of(settings, body_rate=settings.body_min_rate, per_address=settings.max_connections_per_address)
     via_id = b"meshway-" + settings.node.encode()
     return ListenerContext(
-        EDGE, relay, via_id, limits=limits, trusted_proxies=trusted_proxies, places=places, tls=tls, name=name
+        EDGE,
+        relay,
+        via_id,
+        limits=limits,
+        trusted_proxies=trusted_proxies,
+        places=places,
+        tls=tls,
+        name=name,
+        multiplexing=Http2Connection,
     )

@@ -6,6 +6,7 @@ from gateway.exchange import MESH, Exchange
 from gateway.relay.explained import Tell
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
+from gateway.wire.http2.server import Http2Connection
 from gateway.wire.listener_context import ListenerContext, limits_of
 from gateway.wire.places import Places
 from gateway.wire.tls import TlsFace
@@ -25,4 +26,14 @@ def mesh_listener(
     """
     limits = limits_of(settings)
     via_id = b"meshway-" + settings.node.encode()
-    return ListenerContext(MESH, relay, via_id, limits=limits, explain=explain, places=places, tls=tls, name=name)
+    return ListenerContext(
+        MESH,
+        relay,
+        via_id,
+        limits=limits,
+        explain=explain,
+        places=places,
+        tls=tls,
+        name=name,
+        multiplexing=Http2Connection,
+    )

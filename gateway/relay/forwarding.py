@@ -15,6 +15,7 @@ from meshway.http1.message import RequestHead
 
 MAX_LOOPS: Final = 5
 _MAX_HOPS: Final = 64
+_VERSIONS: Final = (b"1.0", b"1.1", b"2.0")  # by a head's minor
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
@@ -83,7 +84,7 @@ class Forwarding:
         host = b';host="%b"' % authority if authority and b'"' not in authority and b"\\" not in authority else b""
         return b"".join(
             (
-                b"Via: %b1.%d %b\r\n" % (before + b", " if before else b"", head.minor, self._via),
+                b"Via: %b%b %b\r\n" % (before + b", " if before else b"", _VERSIONS[head.minor], self._via),
                 b"X-Forwarded-For: %b%b\r\n" % (chain + b", " if chain else b"", peer),
                 b"X-Forwarded-Proto: %b\r\n" % scheme,
                 b"X-Forwarded-Host: %b\r\n" % authority if authority else b"",

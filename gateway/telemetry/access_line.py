@@ -14,7 +14,7 @@ from gateway.exchange import Exchange
 KEPT: Final = 4096  # callers, and sizes; beyond it all are forgotten and made again
 _encode: Final = msgspec.json.Encoder().encode
 _SIZES: Final = b'"attempts":%d,"bytes_in":%d,"bytes_out":%d,"request_id":"'
-_PROTOCOLS: Final = (b'","protocol":"HTTP/1.0"', b'","protocol":"HTTP/1.1"')
+_PROTOCOLS: Final = tuple(b'","protocol":"HTTP/%b"' % each for each in (b"1.0", b"1.1", b"2"))  # by a head's minor
 _ENDS: Final = tuple(each + b"}\n" for each in _PROTOCOLS)
 
 

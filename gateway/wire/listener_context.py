@@ -1,8 +1,9 @@
 """What all connections of one listener of a worker share."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.exchange import EDGE, MESH, Exchange
 from gateway.relay.explained import Tell
@@ -15,7 +16,10 @@ from meshway.http1.field_lines import FieldLines, Underscores, request_lines
 from meshway.http1.head import HeadLimits
 
 if TYPE_CHECKING:
-    from gateway.wire.http1.server import ServerProtocol
+    from gateway.relay.forwarding import Forwarding
+    from gateway.wire.entrance import Entrance
+
+PREFACE: Final = b"PRI * HTTP/2.0\r\n"  # the beginning of RFC 9113 §3.4's
 
 
 @dataclass(slots=True, frozen=True)
@@ -42,6 +46,50 @@ class ConnectionLimits:
     per_address: int = 0
 
 
+@dataclass(slots=True, frozen=True)
+class StreamLimits:
+    """Of connections that speak HTTP/2. streams: requests at once. stream_window, connection_window: bytes of bodies
+    that may come before the service took those before. max_age_s, requests: after which a connection takes no more."""
+
+    streams: int = 128
+    stream_window: int = 256 * 1024
+    connection_window: int = 1024 * 1024
+    max_age_s: float = 3_600.0
+    requests: int = 100_000
+
+
+class Connection(Protocol):
+    """A caller's, as its listener knows it."""
+
+    @property
+    def is_busy(self) -> bool:
+        """A call is running, or its last bytes are still to be sent."""
+
+    def start_drain(self) -> None:
+        """It is told to come to an end."""
+
+    def close(self) -> None:
+        """When idle."""
+
+    def kill(self) -> None: ...
+
+    def end_void(self) -> None:
+        """Others are believed from now on: calls of somebody who is not end in the middle."""
+
+
+class Multiplexed(Connection, Protocol):
+    """One that speaks HTTP/2."""
+
+    def begin(self, data: bytes) -> None:
+        """data: what came already."""
+
+
+Multiplexing = Callable[
+    ["ListenerContext", asyncio.Transport, str, "Forwarding", "Entrance | None", StreamLimits], Multiplexed
+]
+"""Takes over a transport that was welcomed: of the peer's address, with what is told of it, and what it has shown."""
+
+
 def limits_of(settings: WorkerSettings, *, body_rate: int = 0, per_address: int = 0) -> ConnectionLimits:
     return ConnectionLimits(
         head=HeadLimits(settings.max_head, settings.max_fields, settings.max_target),
@@ -65,13 +113,14 @@ class ListenerContext:
     told of each connection that was refused since its address has too many. kept_out: addresses whose new connections
     the system drops. name: of the listener; title: as refusals name it. tls: what it shows, None: it speaks without.
     hsts: a field of every answer, or b"". hosts: what is served at all, None: any. sends_to_https: status and port by
-    which callers are sent there, None: they are served.
+    which callers are sent there, None: they are served. streams: what holds for connections that speak HTTP/2, None:
+    nobody may. multiplexing: makes them, None: nothing does.
     """
 
     __slots__ = (
         "connections", "crowded", "cut", "draining", "explain", "face", "hosts", "hsts", "kept_out", "limits", "lines",
-        "name", "now", "per_address", "places", "relay", "scheme", "sends_to_https", "title", "tls", "trusted_proxies",
-        "underscores", "usual_limits", "via_id", "via_line",
+        "multiplexing", "name", "now", "per_address", "places", "relay", "scheme", "sends_to_https", "streams", "title",
+        "tls", "trusted_proxies", "underscores", "usual_limits", "via_id", "via_line",
     )  # fmt: skip
 
     def __init__(
@@ -86,6 +135,7 @@ class ListenerContext:
         places: Places | None = None,
         tls: TlsFace | None = None,
         name: str = "",
+        multiplexing: Multiplexing | None = None,
     ) -> None:
         if limits is None:
             limits = EDGE_LIMITS if face == EDGE else ConnectionLimits()
@@ -105,7 +155,9 @@ class ListenerContext:
         self.underscores: Underscores = "drop"
         self.lines = self._lines()
         self.now: Callable[[], float] = relay.now
-        self.connections: set[ServerProtocol] = set()
+        self.streams: StreamLimits | None = None if multiplexing is None else StreamLimits()
+        self.multiplexing = multiplexing
+        self.connections: set[Connection] = set()
         self.per_address: dict[str, int] = {}
         self.draining = False
         self.explain = explain
@@ -123,7 +175,7 @@ class ListenerContext:
             self.underscores = how
             self.lines = self._lines()
 
-    def enter(self, connection: "ServerProtocol", peer: str, descriptor: int, *, is_limited: bool) -> str:
+    def enter(self, connection: Connection, peer: str, descriptor: int, *, is_limited: bool) -> str:
         """Counts a new connection. Returns what there is too little of for it, "" when it is welcome.
 
         is_limited: trusted proxies are not, by their address.
@@ -143,7 +195,7 @@ class ListenerContext:
             places.refused[lacking] += 1
         return lacking
 
-    def leave(self, connection: "ServerProtocol", peer: str, *, is_limited: bool) -> None:
+    def leave(self, connection: Connection, peer: str, *, is_limited: bool) -> None:
         self.connections.discard(connection)
         self.places.taken -= 1
         if is_limited:
@@ -153,9 +205,16 @@ class ListenerContext:
             else:
                 del self.per_address[peer]
 
+    def hand_over(self, before: Connection, connection: Connection) -> None:
+        """The same connection, spoken otherwise."""
+        self.connections.discard(before)
+        self.connections.add(connection)
+
     def start_drain(self) -> None:
         """Each connection's next answer says close. Idle ones stay: a request may be on its way on them."""
         self.draining = True
+        for connection in tuple(self.connections):
+            connection.start_drain()
 
     def end_void(self) -> None:
         """Calls of callers whose certificates hold no more."""

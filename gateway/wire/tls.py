@@ -13,7 +13,7 @@ from meshway.certificates import CertificateFault
 from meshway.handshakes import AT_ONCE
 from meshway.identity import DEFAULT_TRUST_DOMAIN, Principal
 from meshway.peer_certificate import MESH, PeerCertificate, read_peer
-from meshway.tls import TellingObject, harden, trust
+from meshway.tls import ALPN, ALPN_HTTP2, TellingObject, harden, trust
 
 _ASKED_FOR: Final = "meshway_asked_for"  # of an SSLObject, which has no place for it
 SNI_REFUSED: Final = ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
@@ -33,7 +33,13 @@ Names = ServerNames[ServingContext]
 
 
 def serving_context(
-    min_version: str, client_auth: str, authorities: bytes | None, authority: str = "", *, resumes: bool = True
+    min_version: str,
+    client_auth: str,
+    authorities: bytes | None,
+    authority: str = "",
+    *,
+    resumes: bool = True,
+    speaks_http2: bool = False,
 ) -> ServingContext:
     """Without a certificate yet. client_auth: `none optional require`. authorities: PEM, that callers' hold by, and
     authority the name of these. resumes: callers may go on with a session of before.
@@ -41,7 +47,7 @@ def serving_context(
     Raises CertificateFault.
     """
     context = ServingContext(ssl.PROTOCOL_TLS_SERVER)
-    harden(context, min_version)
+    harden(context, min_version, ALPN_HTTP2 if speaks_http2 else ALPN)
     if not resumes:
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0

@@ -29,18 +29,24 @@ _IDENTITY: Final = ("mesh", "the gateway's identity")  # no document has such a 
 
 
 class Asks(NamedTuple):
-    """What handshakes hold to; as `serving_context` takes it. resumes: whether sessions go on."""
+    """What handshakes hold to; as `serving_context` takes it. resumes: whether sessions go on. speaks_http2: too."""
 
     min_version: str
     client_auth: str
     authorities: bytes | None
     authority: str
     resumes: bool
+    speaks_http2: bool
 
     def context(self) -> ServingContext:
         """Without a certificate yet."""
         return serving_context(
-            self.min_version, self.client_auth, self.authorities, self.authority, resumes=self.resumes
+            self.min_version,
+            self.client_auth,
+            self.authorities,
+            self.authority,
+            resumes=self.resumes,
+            speaks_http2=self.speaks_http2,
         )
 
 
@@ -105,6 +111,7 @@ class Serving:
         self._plans[listener] = plan
         listener.hosts, listener.hsts, listener.sends_to_https = plan.hosts, plan.hsts, plan.sends_to_https
         listener.limits = plan.limits(listener.usual_limits)
+        listener.streams = plan.streams
         listener.read_underscores(plan.underscores)
         usual = self._trusted_proxies if listener.face == EDGE_FACE else ()
         listener.trusted_proxies = usual if plan.trusted_proxies is None else plan.trusted_proxies
@@ -169,10 +176,11 @@ class Serving:
     def _show_on(self, listener: ListenerContext, plan: ListenerPlan, used: dict[object, ServingContext]) -> None:
         assert listener.tls is not None
         default, (authority, believed) = plan.default, self._authorities(plan)
+        how = (plan.resumes, plan.streams is not None)
         if believed is None:
-            asks = Asks(plan.min_version, "none", None, "", plan.resumes)
+            asks = Asks(plan.min_version, "none", None, "", *how)
         else:
-            asks = Asks(plan.min_version, plan.client_auth, believed, authority, plan.resumes)
+            asks = Asks(plan.min_version, plan.client_auth, believed, authority, *how)
         if asks.client_auth == "none" and plan.client_auth == "require":
             # Nobody can be believed: nobody comes in, until the authorities are known.
             listener.tls.install(serving_context("1.2", "none", None), ServerNames({}, {}, None))

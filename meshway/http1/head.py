@@ -94,6 +94,11 @@ class RequestReader:
         self._head: RequestHead | None = None  # the last one, and its bytes
         self._whole = b""
 
+    @property
+    def is_fresh(self) -> bool:
+        """No request line was read yet."""
+        return not self._start[0]
+
     def read(self, buffer: bytes | bytearray, start: int = 0) -> RequestHead | None:
         """The head that begins at start, or None while it is incomplete.
 

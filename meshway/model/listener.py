@@ -60,6 +60,21 @@ class RedirectHttps(Part, frozen=True, kw_only=True, forbid_unknown_fields=True,
     port: Port = 443
 
 
+class Http2(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """HTTP/2 (RFC 9113): by TLS where caller and gateway agree on it in the handshake, else where the caller begins so.
+
+    max_streams: requests at once on a connection. stream_window, connection_window: bytes of bodies that may come
+    before the service has taken those before. max_age, max_requests: after which a connection takes no more.
+    """
+
+    enabled: bool = True
+    max_streams: Annotated[int, Meta(ge=1, le=1_000)] = 128
+    stream_window: Size = msgspec.field(default_factory=lambda: Size(256 * 1024))
+    connection_window: Size = msgspec.field(default_factory=lambda: Size(1024 * 1024))
+    max_age: Duration = msgspec.field(default_factory=lambda: Duration(3_600.0))
+    max_requests: Annotated[int, Meta(ge=1)] = 100_000
+
+
 class ListenerLimits(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """None: as the gateway was started. head_timeout: from a head's first byte to its last; write_idle: while a caller
     takes nothing of what is sent. body_min_rate: bytes a second of a request's body, 0 = any. head, target: bytes;
@@ -88,7 +103,7 @@ class Listener(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     gateway was started with. underscores: what becomes of fields whose name holds one: CGI takes it for a dash."""
 
     plural: ClassVar[str] = "listeners"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"proxy_protocol", "http2", "http3", "server_header"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"proxy_protocol", "http3", "server_header"})
     unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"protocol": frozenset({"tcp", "tls", "udp", "http3"})}
 
     face: Literal["edge", "mesh"] | None = None
@@ -104,6 +119,7 @@ class Listener(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     hsts: Hsts | None = None
     redirect_https: RedirectHttps | None = None
     limits: ListenerLimits | None = None
+    http2: Http2 | None = None
     underscores: Literal["drop", "pass", "reject"] = "drop"
 
 

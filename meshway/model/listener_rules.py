@@ -16,6 +16,7 @@ from meshway.model.listener import (
     PLAINTEXT,
     TLS_LISTENERS,
     Hsts,
+    Http2,
     Listener,
     ListenerLimits,
     ListenerTls,
@@ -173,6 +174,11 @@ LISTENER_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         bounded("body_min_rate", 1, 1 << 20, zero=True),
         bounded("head", 1024, 512 * 1024, zero=False),
         bounded("target", 256, 128 * 1024, zero=False),
+    ),
+    Http2: (
+        bounded("stream_window", 64 * 1024, 16 << 20, zero=False),
+        bounded("connection_window", 64 * 1024, 64 << 20, zero=False),
+        bounded("max_age", 0.001, 30 * 86_400.0, zero=False),
     ),
     MeshCa: (bounded("lifetime", 3_600.0, _LONGEST, zero=False),),
     Expiry: (

@@ -32,6 +32,7 @@ from gateway.upstream.shared_pool import SharedPool
 from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.http2.client import make_shared_connector
+from gateway.wire.http2.server import Http2Connection
 from gateway.wire.listener_context import ConnectionLimits, ListenerContext
 from gateway.wire.tls import TlsFace
 from gateway.wire.upstream_tls import UpstreamContexts
@@ -206,8 +207,9 @@ async def compiled_gateway(
             gateway.finisher.finish(exchange, at)
 
     relay = Relay(holder, pool, wheel, now, finish, random)
-    context = ListenerContext(face, relay, b"meshway-test", limits=limits)
-    tls_context = ListenerContext(face, relay, b"meshway-test", limits=limits, tls=TlsFace(parts.wall))
+    how: Any = {"limits": limits, "multiplexing": Http2Connection}
+    context = ListenerContext(face, relay, b"meshway-test", **how)
+    tls_context = ListenerContext(face, relay, b"meshway-test", tls=TlsFace(parts.wall), **how)
     gateway: CompiledGateway = CompiledGateway(
         compiler, holder, parts, now, Serving((context, tls_context), (), parts.secrets, now=now)
     )

@@ -18,7 +18,8 @@ from gateway.upstream.cluster import Cluster
 from gateway.upstream.pool import Pool
 from gateway.wire.http1.client import make_connector
 from gateway.wire.http1.server import ServerProtocol
-from gateway.wire.listener_context import ConnectionLimits, ListenerContext
+from gateway.wire.http2.server import Http2Connection
+from gateway.wire.listener_context import ConnectionLimits, ListenerContext, StreamLimits
 from gateway.wire.places import Places
 from tests.parts.conditions import until
 from tests.parts.one_route import OneRoute, cluster, endpoint, plan, retry_plan
@@ -155,6 +156,7 @@ async def wire(
     limits: ConnectionLimits | None = None,
     trusted_proxies: Networks = (),
     places: Places | None = None,
+    streams: StreamLimits | None = None,
 ) -> AsyncIterator[Wire]:
     """ports: of the endpoints `a`, `b`, … of the one cluster."""
     loop, now = asyncio.get_running_loop(), time.monotonic
@@ -165,7 +167,17 @@ async def wire(
     finished: list[Exchange] = []
     tables = TablesHolder(OneRoute(make_plan(target)))  # type: ignore[arg-type]  # a table of one route
     relay = Relay(tables, pool, wheel, now, lambda exchange, _: finished.append(exchange))
-    context = ListenerContext(face, relay, VIA_ID, limits=limits, trusted_proxies=trusted_proxies, places=places)
+    context = ListenerContext(
+        face,
+        relay,
+        VIA_ID,
+        limits=limits,
+        trusted_proxies=trusted_proxies,
+        places=places,
+        multiplexing=Http2Connection,
+    )
+    if streams is not None:
+        context.streams = streams
     server = await loop.create_server(lambda: ServerProtocol(context), "127.0.0.1", 0)
     gateway = Wire(context, target, pool, finished)
     gateway.port = server.sockets[0].getsockname()[1]

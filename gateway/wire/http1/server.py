@@ -6,7 +6,7 @@ in his own socket. Everything happens inside the loop's callbacks, and an answer
 
 import asyncio
 import logging
-from typing import cast
+from typing import Final, cast
 
 from gateway.exchange import NEVER, Exchange, Reply
 from gateway.relay.call import Call
@@ -16,13 +16,14 @@ from gateway.relay.trace import begin_trace
 from gateway.wire.entrance import Entrance, entrance
 from gateway.wire.http1.answering import AnsweringSide
 from gateway.wire.interfaces import Address, Downstream, Timer
-from gateway.wire.listener_context import ListenerContext
+from gateway.wire.listener_context import PREFACE, ListenerContext
 from gateway.wire.places import ADDRESS, no_place
 from meshway.certificates import CertificateFault
 from meshway.http1.framing import ChunkedReader, LengthReader
 from meshway.http1.head import HeadError, RequestReader
 from meshway.http1.message import CHUNKED, NO_BODY, RequestHead, bare_head
 
+HTTP2: Final = "h2"
 _log = logging.getLogger("meshway.gateway.tls")
 
 
@@ -63,8 +64,9 @@ class ServerProtocol(AnsweringSide):
         port = local[1] if local else 0
         self._forwarding = Forwarding(self._peer, listener.scheme, port, listener.via_id, listener.trusted_proxies)
         transport.set_write_buffer_limits(high=1, low=0)  # what the system holds is enough to go on with
+        tls = transport.get_extra_info("ssl_object")
         try:
-            self._entrance = entrance(listener, transport.get_extra_info("ssl_object"))
+            self._entrance = entrance(listener, tls)
         except CertificateFault as fault:
             _log.info("%s: %s: %s", listener.name, self._peer, fault)
             self.kill()
@@ -75,8 +77,24 @@ class ServerProtocol(AnsweringSide):
             self.reset()
         elif lacking:
             self._refuse(no_place(lacking, listener.title))
+        elif tls is not None and tls.selected_alpn_protocol() == HTTP2:
+            self._speak_http2(b"")
         else:
             listener.relay.wheel.set(self._watch, self, listener.now() + limits.idle_s)
+
+    def _speak_http2(self, data: bytes) -> None:
+        """Another protocol has the connection from now on. data: what it has to read."""
+        listener, transport = self._listener, self._transport
+        make, limits = listener.multiplexing, listener.streams
+        if make is None or limits is None:  # it is off since the handshake began
+            self.kill()
+            return
+        self._forget_timers()
+        self._buffer = b""
+        made = make(listener, transport, self._peer, self._forwarding, self._entrance, limits)
+        listener.hand_over(self, made)
+        transport.set_protocol(cast(asyncio.BaseProtocol, made))
+        made.begin(data)
 
     def ends(self) -> tuple[Address | None, Address | None]:
         peer, local = (self._transport.get_extra_info(name) for name in ("peername", "sockname"))
@@ -88,10 +106,13 @@ class ServerProtocol(AnsweringSide):
         call, self._call = self._call, None
         if call is not None:
             call.on_gone()
-        self._watch.due = self.timer.due = NEVER
-        self._watch.owner = self.timer.owner = None
+        self._forget_timers()
         self._buffer = b""
         self._body = None
+
+    def _forget_timers(self) -> None:
+        self._watch.due = self.timer.due = NEVER
+        self._watch.owner = self.timer.owner = None
 
     def eof_received(self) -> bool:
         call = self._call
@@ -111,6 +132,9 @@ class ServerProtocol(AnsweringSide):
     def is_busy(self) -> bool:
         """A call is running, or its last bytes are still to be sent."""
         return self._call is not None or self._is_write_paused
+
+    def start_drain(self) -> None:
+        """The next answer says so (`_connection_field`)."""
 
     def close(self) -> None:
         """When idle. Ends when what is unsent was taken, or none of it for as long as a write may stall."""
@@ -171,6 +195,9 @@ class ServerProtocol(AnsweringSide):
             try:
                 head = self._reader.read(data, start)
             except HeadError as error:
+                if self._begins_http2(data):
+                    self._speak_http2(bytes(data))
+                    return
                 self._refuse(Reply(error.status, error.code, "DPE", error.detail))
                 break
             if head is None:
@@ -197,6 +224,12 @@ class ServerProtocol(AnsweringSide):
             self._buffer = bytes(data[start:]) if start else data
             if self._call is None and not self._is_write_paused:
                 self._take_up()
+
+    def _begins_http2(self, data: bytes | bytearray) -> bool:
+        """By prior knowledge (RFC 9113 §3.3): with the first bytes, and not by TLS, where the handshake says it."""
+        listener = self._listener
+        may = listener.streams is not None and listener.tls is None and self._reader.is_fresh
+        return may and data.startswith(PREFACE)
 
     def _begin_with_body(self, head: RequestHead, rest: bytes) -> None:
         body = self._body = ChunkedReader() if head.body == CHUNKED else LengthReader(head.body)

@@ -1,7 +1,6 @@
 """HTTP/2 as bytes in and events out, and calls in and bytes out (RFC 9113): one narrow face over nghttp2.
 
-What a connection does with its events is not decided here. A server's half would be a second class beside `ClientCodec`
-with the same events; nobody needs one yet.
+What a connection does with its events is not decided here. The half of who is called is in server_codec.py.
 """
 
 from collections.abc import Sequence
@@ -13,14 +12,24 @@ Fields = Sequence[tuple[bytes, bytes]]
 """Names in lower case, those with a colon first."""
 
 NO_ERROR: Final = 0x00
+INTERNAL_ERROR: Final = 0x02
 REFUSED_STREAM: Final = 0x07
 CANCEL: Final = 0x08
+ENHANCE_YOUR_CALM: Final = 0x0B
 MAX_FIELDS: Final = 128
 MAX_FIELD_SECTION: Final = 64 * 1024
 
 
 class H2Fault(Exception):
     """The other side broke the protocol, or ours may not go on: the connection is of no more use."""
+
+
+class Request(NamedTuple):
+    """The head of a request. ended: the message is whole with it."""
+
+    stream: int
+    fields: Fields
+    ended: bool
 
 
 class Head(NamedTuple):
@@ -58,7 +67,7 @@ class Leaving(NamedTuple):
     error: int
 
 
-Event = Head | Body | Trailers | Ended | Leaving
+Event = Request | Head | Body | Trailers | Ended | Leaving
 
 
 class H2Codec(Protocol):
@@ -132,7 +141,7 @@ class ClientCodec:
                 heard += connection.events()
         except ngh2.NGH2Error as error:
             raise H2Fault(str(error)) from error
-        return [event for event in map(_read, heard) if event is not None]
+        return [event for event in map(read, heard) if event is not None]
 
     def take(self) -> bytes:
         out, self._out = self._out, b""
@@ -149,8 +158,10 @@ class ClientCodec:
             pass  # the other side has ended it
 
 
-def _read(event: ngh2.Event) -> Event | None:
+def read(event: ngh2.Event) -> Event | None:
     """None: it is nobody's here. Raises H2Fault."""
+    if isinstance(event, ngh2.RequestReceived):
+        return Request(event.stream_id, event.headers, event.end_stream)
     if isinstance(event, ngh2.ResponseReceived):
         return Head(event.stream_id, event.headers, event.end_stream)
     if isinstance(event, ngh2.DataReceived):

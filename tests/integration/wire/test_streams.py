@@ -6,6 +6,7 @@ import pytest
 from gateway.exchange import EDGE
 from gateway.plan import RoutePlan
 from gateway.upstream.cluster import Cluster
+from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.listener_context import ConnectionLimits
 from gateway.wire.places import Places
 from tests.parts.conditions import until
@@ -43,6 +44,7 @@ async def test_a_service_faster_than_its_caller_is_held_back() -> None:
             await asyncio.sleep(0.2)
         assert 0 < sent < MOST_UNDER_WAY
         connection = next(iter(gateway.context.connections))
+        assert isinstance(connection, ServerProtocol)
         assert connection.is_busy
         assert connection._transport.get_write_buffer_size() < MIB
         caller.writer.transport.resume_reading()  # type: ignore[attr-defined]
@@ -286,6 +288,7 @@ async def test_a_caller_who_takes_none_of_a_small_answer_is_cut_as_well(connecti
             await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", gateway.port))
             await until(lambda: gateway.context.connections)
             (connected,) = gateway.context.connections
+            assert isinstance(connected, ServerProtocol)
             ours = connected._transport.get_extra_info("socket")
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
             await asyncio.get_running_loop().sock_sendall(sock, b"GET / HTTP/1.1\r\nHost: a\r\n%b\r\n" % connection)

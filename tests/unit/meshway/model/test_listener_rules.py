@@ -31,6 +31,10 @@ def faults(kind: str, spec: dict[str, Any], name: str, namespace: str = "mesh") 
         ("Listener", "partner", OWN | {"tls": {}}, "spec.tls", "forbidden_combination"),
         ("Listener", "partner", OWN | {"hsts": {}}, "spec.hsts", "forbidden_combination"),
         ("Listener", "partner", OWN | {"proxy_protocol": "accept"}, "spec.proxy_protocol", "unsupported"),
+        ("Listener", "edge", {"http2": {"stream_window": "1KiB"}}, "spec.http2.stream_window", "out_of_bounds"),
+        ("Listener", "edge", {"http2": {"connection_window": "1GiB"}}, "spec.http2.connection_window", "out_of_bounds"),
+        ("Listener", "edge", {"http2": {"max_age": "0s"}}, "spec.http2.max_age", "out_of_bounds"),
+        ("Listener", "edge", {"http2": {"max_streams": 1_001}}, "spec.http2.max_streams", "out_of_bounds"),
         ("Listener", "partner", OWN | {"face": "mesh", "routes": "named"}, "spec.routes", "forbidden_combination"),
         (
             "Listener",
@@ -112,6 +116,8 @@ def test_what_cannot_be_meant_is_refused(kind: str, name: str, spec: dict[str, A
     [
         ("Listener", "edge", {"redirect_https": {"port": 8543, "status": 301}, "hosts": ["*.shop.example"]}),
         ("Listener", "mesh-tls", {"tls": {"min_version": "1.3", "default": "gateway"}}),
+        ("Listener", "edge-tls", {"http2": {"enabled": False}}),
+        ("Listener", "edge", {"http2": {"max_streams": 1_000, "stream_window": "64KiB", "max_requests": 1}}),
         ("Listener", "edge-tls", {"hsts": {"preload": True, "include_subdomains": True}, "trusted_proxies": []}),
         ("Listener", "edge-tls", {"tls": {"client_auth": "optional", "trust": {"secret": "partners"}}}),
         ("Listener", "mesh-tls", {"tls": {"client_auth": "require", "resumption": False}, "face": "mesh"}),

@@ -1,0 +1,221 @@
+"""One request of a connection of HTTP/2 and its answer: the `Downstream` of its call."""
+
+from typing import TYPE_CHECKING
+
+from gateway.exchange import NEVER, Exchange, Reply
+from gateway.relay.call import Call
+from gateway.wire.http2.codec import CANCEL, NO_ERROR
+from gateway.wire.http2.fields import answer_fields, interim_fields, reply_fields, trailer_fields
+from gateway.wire.interfaces import Address, Timer
+from meshway.http1.message import ResponseHead
+
+if TYPE_CHECKING:
+    from gateway.wire.http2.server import Http2Connection
+
+HIGH_WATER = 64 * 1024  # bytes of an answer that wait for the caller, at which no more are asked for
+LOW_WATER = 16 * 1024
+
+
+class Stream:
+    """call: None before it begins, and after its answer. is_open: more of the request may come.
+
+    timer: lent to the call. A watch of its own looks at a slow body and at a caller who takes nothing. is_answered: the
+    answer is whole, as far as we are concerned. is_pending: some of it waits for the caller.
+    """
+
+    __slots__ = (
+        "_body_count", "_body_rate", "_connection", "_is_excused", "_is_write_paused", "_number", "_unread", "_unsent",
+        "_wants_pause", "_watch", "call", "is_answered", "is_open", "is_pending", "timer",
+    )  # fmt: skip
+
+    def __init__(self, connection: "Http2Connection", number: int, *, is_open: bool) -> None:
+        self._connection = connection
+        self._number = number
+        self.call: Call | None = None
+        self.is_open = is_open
+        self.is_answered = False
+        self.is_pending = False
+        self._is_write_paused = False
+        self._wants_pause = False
+        self._is_excused = False  # the body was held up by us in this span
+        self._unread = 0  # bytes that came while the other side was slow: no more come until they are out of our hands
+        self._unsent = 0
+        self._body_count = 0
+        self._body_rate = 0
+        self.timer = Timer()
+        self._watch = Timer()
+
+    # What comes from the caller.
+
+    def watch_body(self, rate: int) -> None:
+        """rate: least bytes a second, 0 = any."""
+        self._body_rate = rate
+        if rate:
+            self._set_watch(self._connection.listener.limits.body_grace_s)
+
+    def on_body(self, data: bytes) -> None:
+        """Of the request; of one that is answered it is dropped."""
+        self._body_count += len(data)
+        call = self.call
+        if call is not None:
+            call.on_body(data)
+        if self._wants_pause and self.call is not None:
+            self._unread += len(data)
+        else:
+            self._connection.codec.consumed(self._number, len(data))
+
+    def on_end(self, trailers: bytes) -> None:
+        self.is_open = False
+        if self.call is not None:
+            self.call.on_end(trailers)
+
+    def on_bad_body(self, reply: Reply) -> None:
+        if self.call is not None:
+            self.call.on_bad_body(reply)
+
+    def on_gone(self) -> None:
+        """Nobody waits for the answer any more."""
+        call, self.call = self.call, None
+        self._watch.due = self.timer.due = NEVER
+        self._watch.owner = self.timer.owner = None
+        self.is_pending = self.is_open = self._wants_pause = False
+        if call is not None:
+            call.on_gone()
+        self._read_on()  # the connection's window is of all streams
+
+    # Downstream.
+
+    def ends(self) -> tuple[Address | None, Address | None]:
+        return self._connection.ends()
+
+    def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
+        connection, number = self._connection, self._number
+        fields = answer_fields(exchange, head, connection.listener.via_line)
+        is_bare = ended and not first and not trailers
+        connection.codec.answer(number, fields, ended=is_bare)
+        if first:
+            connection.codec.send(number, first, ended=ended and not trailers)
+        if ended and trailers:
+            connection.codec.trail(number, trailer_fields(trailers))
+        self._sent(ended=ended)
+
+    def send_body(self, data: bytes) -> None:
+        self._connection.codec.send(self._number, data, ended=False)
+        self._sent(ended=False)
+
+    def send_end(self, trailers: bytes) -> None:
+        codec = self._connection.codec
+        if trailers:
+            codec.trail(self._number, trailer_fields(trailers))
+        else:
+            codec.send(self._number, b"", ended=True)
+        self._sent(ended=True)
+
+    def send_interim(self, head: ResponseHead) -> None:
+        self._connection.codec.inform(self._number, interim_fields(head))
+        self._connection.flush_soon()
+
+    def send_reply(self, exchange: Exchange, reply: Reply) -> None:
+        codec = self._connection.codec
+        fields, body = reply_fields(exchange, reply)
+        exchange.bytes_out = len(body)
+        codec.answer(self._number, fields, ended=not body)
+        if body:
+            codec.send(self._number, body, ended=True)
+        self._sent(ended=True)
+        if reply.close and reply.status != 421:  # a misdirected one says nothing of the connection's others
+            self._connection.leave()
+
+    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
+        raise AssertionError("no request of HTTP/2 asks for an upgrade")
+
+    def abort(self) -> None:
+        self.call = None
+        self._connection.codec.reset(self._number, CANCEL)
+        self._connection.drop(self._number)
+        self._connection.flush_soon()
+
+    def pause_body(self) -> None:
+        self._wants_pause = self._is_excused = True
+
+    def resume_body(self) -> None:
+        self._wants_pause = False
+        self._read_on()
+
+    def _read_on(self) -> None:
+        unread, self._unread = self._unread, 0
+        if unread:
+            self._connection.codec.consumed(self._number, unread)
+            self._connection.flush_soon()
+
+    def _sent(self, *, ended: bool) -> None:
+        connection = self._connection
+        if ended:
+            self.call = None
+            self.is_answered = True
+            self._wants_pause = False
+            self._read_on()
+        if not self.is_pending:
+            self.is_pending = True
+            connection.pending.append(self)
+        if not ended and not self._is_write_paused and connection.codec.queued(self._number) > HIGH_WATER:
+            self._is_write_paused = True
+            if self.call is not None:
+                self.call.on_write_paused()
+        connection.flush_soon()
+
+    # After something was written.
+
+    def settle(self) -> bool:
+        """Goes on with what the caller has taken. Whether something still waits for him."""
+        queued = self._connection.codec.queued(self._number)
+        if self._is_write_paused and queued <= LOW_WATER:
+            self._is_write_paused = False
+            if self.call is not None:
+                self.call.on_write_resumed()
+                queued = self._connection.codec.queued(self._number)
+        if queued:
+            if self._watch.due == NEVER:
+                self._unsent = queued
+                self._set_watch(self._connection.listener.limits.write_stall_s)
+            return True
+        self.is_pending = False
+        if self.is_answered:
+            self._watch.due = NEVER
+            if self.is_open:  # RFC 9113 §8.1: the rest of the request is not wanted
+                self.is_open = False
+                self._connection.codec.reset(self._number, NO_ERROR)
+        return False
+
+    # Time.
+
+    def on_timer(self, now: float) -> None:
+        """Of the watch."""
+        limits = self._connection.listener.limits
+        if self.is_pending:
+            queued = self._connection.codec.queued(self._number)
+            if queued >= self._unsent:
+                self._connection.cut(self._number)
+                return
+            self._unsent = queued
+            self._set_watch(limits.write_stall_s)
+        elif self.is_open and self.call is not None and self._body_rate:
+            if self._is_body_slow(self.call):
+                plan = self.call.exchange.plan
+                face = self._connection.listener.title if plan is None or plan.body_rate < self._body_rate else ""
+                detail = f"the request's body came below {self._body_rate} bytes a second"
+                self.call.on_bad_body(Reply(408, "request_timeout", "DPE", detail, policy=face))
+                return
+            self._body_count = 0
+            self._is_excused = self._wants_pause
+            self._set_watch(limits.body_grace_s)
+
+    def _is_body_slow(self, call: Call) -> bool:
+        """Whether the caller sent too little in the last span, and could have sent more."""
+        if self._is_excused or (call.exchange.head.expect_continue and not call.exchange.bytes_in):
+            return False
+        return self._body_count < self._body_rate * self._connection.listener.limits.body_grace_s
+
+    def _set_watch(self, wait_s: float) -> None:
+        listener = self._connection.listener
+        listener.relay.wheel.set(self._watch, self, listener.now() + wait_s)

@@ -1,0 +1,85 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.wire.http2.fields import request_text, trailer_block
+from meshway.http1.head import HeadError, HeadLimits, RequestReader
+from meshway.http1.message import CHUNKED, NO_BODY
+
+GET = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"shop.example"), (b":path", b"/a?b=1")]
+
+
+def test_a_request_is_that_of_http_1() -> None:
+    text = request_text([*GET, (b"cookie", b"a=1"), (b"x-team", b"shop"), (b"cookie", b"b=2")], ended=True)
+    assert text == b"GET /a?b=1 HTTP/1.1\r\nHost: shop.example\r\nx-team: shop\r\nCookie: a=1; b=2\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "ended", "body"),
+    [
+        ([], True, NO_BODY),
+        ([], False, CHUNKED),
+        ([(b"content-length", b"7")], False, 7),
+        ([(b"content-length", b"0")], True, 0),
+    ],
+)
+def test_a_body_is_announced_as_the_request_says(more: list[tuple[bytes, bytes]], ended: bool, body: int) -> None:
+    head = RequestReader(HeadLimits()).read(request_text([*GET, *more], ended=ended))
+    assert head is not None
+    assert head.body == body
+
+
+def test_trailers_are_wanted_only_as_this_hop_says_it() -> None:
+    head = RequestReader(HeadLimits()).read(request_text([*GET, (b"te", b"trailers")], ended=True))
+    assert head is not None
+    assert head.te_trailers
+    assert b"te" not in head.block.lower()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [*GET, (b"host", b"other.example")],
+        [*GET[1:], (b":method", b"GET /admin HTTP/1.1\r\nHost: a\r\n\r\nGET")],
+        [*GET, (b"x", b"1\r\ny: 2")],
+        [*GET, (b"x", b"1\n")],
+        [*GET, (b"x\r\ny", b"1")],
+        [*GET[:3], (b":path", b"/a HTTP/1.1")],
+        [*GET[:3], (b":path", b"a")],
+        [*GET[:3], (b":path", b"*")],
+        [GET[0], (b":scheme", b"file"), *GET[2:]],
+        GET[:3],
+    ],
+)
+def test_what_is_no_request_of_ours_is_refused(fields: list[tuple[bytes, bytes]]) -> None:
+    with pytest.raises(HeadError):
+        RequestReader(HeadLimits()).read(request_text(fields, ended=True))
+
+
+VALUES = st.binary(max_size=12) | st.sampled_from([b"\r\n\r\n", b"chunked", b"a: b\r\n", b"/x", b"GET", b"h"])
+NAMES = st.sampled_from(
+    [b":method", b":scheme", b":authority", b":path", b"host", b"cookie", b"te", b"content-length", b"x"]
+) | st.binary(min_size=1, max_size=6)
+
+
+@given(more=st.lists(st.tuples(NAMES, VALUES), max_size=6), ended=st.booleans())
+def test_whatever_comes_is_one_head_or_none(more: list[tuple[bytes, bytes]], ended: bool) -> None:
+    """And what a caller calls a path or a value begins nothing else."""
+    try:
+        text = request_text([*GET, *more], ended=ended)
+        head = RequestReader(HeadLimits()).read(text)
+    except HeadError:
+        return
+    assert head is not None
+    assert head.head_size == len(text)
+    paths = [value for name, value in (*GET, *more) if name == b":path"]
+    methods = [value for name, value in (*GET, *more) if name == b":method"]
+    assert (head.method, head.target) == (methods[-1], paths[-1])
+
+
+def test_trailers_that_would_be_more_are_refused_and_those_of_this_hop_left_out() -> None:
+    assert trailer_block([(b"x-sum", b"1"), (b"content-length", b"3"), (b"transfer-encoding", b"chunked")]) == (
+        b"x-sum: 1\r\n"
+    )
+    with pytest.raises(HeadError):
+        trailer_block([(b"x", b"1\r\ny: 2")])
