@@ -134,6 +134,22 @@ def refused(group: Group, now: float, random: float) -> tuple[Group, int]:
     )
 
 
+def regrouped(group: Group, receiver: Receiver) -> Group | None:
+    """Of a receiver that groups by other labels by now what it is still owed, and no more: what fires comes in groups
+    of the new ones. None: nothing is."""
+    if not group.labels or set(group.labels) == set(group_by_of(receiver)):
+        return group
+    owed = {name: each for name, each in group.members.items() if each.owed and each.alert.state != "firing"}
+    if not owed:
+        return None
+    return group if owed == group.members else replace(group, members=owed)
+
+
+def group_by_of(receiver: Receiver) -> tuple[str, ...]:
+    """An Alertmanager groups by itself."""
+    return () if receiver.alertmanager is not None else receiver.group_by
+
+
 def _member(held: Member | None, alert: AlertState, receiver: Receiver, *, is_quiet: bool) -> Member | None:
     is_firing = alert.state == "firing"
     if held is None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
+from registry.alerts.records import AlertState
 from registry.notifications.records import labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from registry.alerts.records import AlertState
+    from registry.notifications.records import GroupKey, ReceiverKey
 
 MOST_ALERTS: Final = 200
 _MOST_TEXT: Final = 20  # alerts that a text names one by one
@@ -91,6 +95,27 @@ def text_of(alerts: Sequence[AlertState], left_out: int = 0) -> str:
     parts = [_paragraph(alert) for alert in alerts[:_MOST_TEXT]]
     more = len(alerts) - len(parts) + left_out
     return "\n\n".join([*parts, f"and {more} more"] if more else parts)
+
+
+def message_id(key: GroupKey, alerts: Sequence[AlertState], after: float) -> str:
+    """The same for each try to tell the same. after: the message before."""
+    told = [[alert.id, alert.state] for alert in alerts]
+    return f"msg_{hashlib.sha256(msgspec.json.encode([key, told, after])).hexdigest()[:32]}"
+
+
+def trial_alert(key: ReceiverKey, by: str, now: float) -> AlertState:
+    return AlertState(
+        id="test",
+        namespace=key[0],
+        name="test",
+        fingerprint=hashlib.sha256("/".join(key).encode()).hexdigest()[:16],
+        labels={"receiver": key[1]},
+        state="firing",
+        severity="info",
+        summary=f"A test of Receiver {'/'.join(key)}, asked for by {by}. Nothing is wrong.",
+        active_at=now,
+        fired_at=now,
+    )
 
 
 def _paragraph(alert: AlertState) -> str:

@@ -9,7 +9,6 @@ lost.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -24,34 +23,28 @@ from registry.notifications.grouping import (
     FAILING_S,
     begun,
     delivered,
+    group_by_of,
     observed,
     refused,
     settled,
     to_tell,
 )
+from registry.notifications.kept import kept_in
+from registry.notifications.message import message_id, trial_alert
 from registry.notifications.records import (
     NO_OUTCOME,
     GroupKey,
     Outcome,
     group_labels,
     key_text,
-    packed_group,
-    packed_outcome,
-    read_group,
     read_outcome,
 )
 from registry.notifications.routing import receivers_of
 from registry.store.alerts import live_states, silences
 from registry.store.interface import StoreUnavailable
 from registry.store.notifications import (
-    drop_group,
-    drop_outcome,
-    group_of,
     leave_in_inbox,
     outcome_of,
-    put_group,
-    put_outcome,
-    read_groups,
     read_inbox,
     read_outcomes,
     take_from_inbox,
@@ -61,7 +54,8 @@ from registry.store.steps import NoRow
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from registry.notifications.records import Group, ReceiverKey
+    from registry.notifications.kept import Kept
+    from registry.notifications.records import ReceiverKey
     from registry.notifications.sending import Sending, Sent
     from registry.store.interface import Store
     from registry.store.steps import Row, Step
@@ -75,16 +69,9 @@ MOST_TESTS: Final = 2
 # Of one Receiver; what would be a further one is told in one group without labels.
 MOST_GROUPS: Final = 500
 _INBOX_PAGE: Final = 500
+_AGAIN_S: Final = 0.5
 _WORK: Final = "notifications"
 _log = logging.getLogger("registry.notifications")
-
-
-class _Held(msgspec.Struct):
-    """What this registry, which leads, knows of the store's rows. versions: of the groups that are there."""
-
-    groups: dict[GroupKey, Group] = {}
-    versions: dict[GroupKey, int] = {}
-    outcomes: dict[tuple[str, str], Outcome] = {}
 
 
 class Notifications:
@@ -97,8 +84,9 @@ class Notifications:
         self.is_muted: Callable[[AlertState], bool] = lambda _: False
         self._view, self._store, self._sending = view, store, sending
         self._wall, self._random = wall, random
-        self._held: _Held | None = None
+        self._held: Kept | None = None
         self._under_way: set[GroupKey] = set()
+        self._telling: set[asyncio.Task[None]] = set()
         self._writing = asyncio.Lock()
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._woken = asyncio.Event()
@@ -136,30 +124,37 @@ class Notifications:
                 mend="try again in some seconds",
                 headers={"Retry-After": "5"},
             )
-        alert = _trial(key, by, self._wall())
+        alert = trial_alert(key, by, self._wall())
         self._tests += 1
         try:
-            message = _message_id(GroupKey(*key, "test"), [alert], alert.active_at)
+            message = message_id(GroupKey(*key, "test"), [alert], alert.active_at)
             return await self._sending.send(key, receiver, {"alert": alert.name}, [alert], message=message)
         finally:
             self._tests -= 1
 
     async def run(self) -> None:
         """Never ends. What the store does not take is done again."""
-        while True:
-            self._woken.clear()
-            try:
-                wait_s = await self.turn()
-            except StoreUnavailable as error:
-                _log.debug("not now: %s", error)
-                self._held, wait_s = None, LOOK_S
-            except NoRow:
-                self._held, wait_s = None, 0.0  # another registry sends, or has sent meanwhile
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._woken.wait()
-            except TimeoutError:
-                continue
+        try:
+            while True:
+                await self._turn_and_wait()
+        finally:
+            for task in self._telling:
+                task.cancel()
+
+    async def _turn_and_wait(self) -> None:
+        self._woken.clear()
+        try:
+            wait_s = await self.turn()
+        except StoreUnavailable as error:
+            _log.debug("not now: %s", error)
+            self._held, wait_s = None, LOOK_S
+        except NoRow:
+            self._held, wait_s = None, _AGAIN_S  # another registry sends, or has sent meanwhile
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._woken.wait()
+        except TimeoutError:
+            return
 
     async def turn(self) -> float:
         """Looks at what is to be told, and begins to send what is due. Returns after how many seconds to look again.
@@ -170,10 +165,10 @@ class Notifications:
             self._held = None
             return LOOK_S
         async with self._writing:
-            held = self._held = self._held or await self._load()
+            held = self._held = self._held or await kept_in(self._store)
             receivers = self._receivers()
             now = self._wall()
-            steps = self._without(held, receivers)
+            steps = held.follow(receivers)
             if receivers or held.groups:
                 steps += await self._look(held, receivers, now)
             due = [key for key, group in held.groups.items() if group.due_at <= now and key not in self._under_way]
@@ -182,30 +177,22 @@ class Notifications:
                 receiver, group = receivers[key.of], held.groups[key]
                 if sent := to_tell(group, receiver, now):
                     messages[key] = sent
-                    steps += _changed(held, key, begun(group, sent))
+                    steps += held.change(key, begun(group, sent))
                 elif group.members:
-                    steps += _changed(held, key, settled(group, receiver, now))
+                    steps += held.change(key, settled(group, receiver, now))
                 else:
-                    steps += _changed(held, key, None)
+                    steps += held.change(key, None)
             if steps:
                 await self._store.do(steps)
         for key, sent in messages.items():
             self._under_way.add(key)
-            spawn(self._tell(key, receivers[key.of], sent), name="alert message")
+            task = spawn(self._tell(key, receivers[key.of], sent), name="alert message")
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
         waiting = [group.due_at for key, group in held.groups.items() if key not in self._under_way]
         return min([LOOK_S, *(max(at - now, 0.05) for at in waiting)])
 
-    async def _load(self) -> _Held:
-        groups, outcomes = await self._store.do([read_groups(), read_outcomes()])
-        held = _Held()
-        for row in groups:
-            record = group_of(row)
-            key, group = read_group(record)
-            held.groups[key], held.versions[key] = group, record.version
-        held.outcomes = dict(read_outcome(outcome_of(row)) for row in outcomes)
-        return held
-
-    async def _look(self, held: _Held, receivers: Mapping[ReceiverKey, Receiver], now: float) -> list[Step]:
+    async def _look(self, held: Kept, receivers: Mapping[ReceiverKey, Receiver], now: float) -> list[Step]:
         """Brings the groups to what alerts are now; answers what is to be written."""
         # In this order: what ends in between is in the inbox, and may be among the live ones besides, never in neither.
         live, muted, inbox = await self._store.do([live_states(), silences(now), read_inbox(_INBOX_PAGE)])
@@ -233,7 +220,7 @@ class Notifications:
             }
             labels = msgspec.json.decode(key.labels, type=dict[str, str])
             group = observed(held.groups.get(key), alerts, silenced, receivers[key.of], labels, now)
-            steps += _changed(held, key, group)
+            steps += held.change(key, group)
         return steps + [take_from_inbox(key) for key in over]
 
     async def _tell(self, key: GroupKey, receiver: Receiver, sent: Mapping[str, AlertState]) -> None:
@@ -243,7 +230,7 @@ class Notifications:
             if group is None:
                 return
             alerts = sorted(sent.values(), key=lambda alert: (alert.state != "firing", alert.active_at))
-            message = _message_id(key, alerts, group.sent_at or 0.0)
+            message = message_id(key, alerts, group.sent_at or 0.0)
             async with self._room:
                 result = await self._sending.send(
                     key.of, receiver, group.labels, alerts, message=message, left_out=group.left_out
@@ -270,18 +257,7 @@ class Notifications:
             before = held.outcomes.get(key.of, NO_OUTCOME)
             outcome = _outcome(before, result, len(sent), dropped, now)
             _tell_log(key.of, before, outcome)
-            held.outcomes[key.of] = outcome
-            await self._store.do([*_changed(held, key, group), put_outcome(packed_outcome(key.of, outcome))])
-
-    def _without(self, held: _Held, receivers: Mapping[ReceiverKey, Receiver]) -> list[Step]:
-        """Of Receivers that are no more nothing is kept."""
-        steps: list[Step] = []
-        for key in [key for key in held.groups if key.of not in receivers]:
-            steps += _changed(held, key, None)
-        for of in [of for of in held.outcomes if of not in receivers]:
-            del held.outcomes[of]
-            steps.append(drop_outcome(*of))
-        return steps
+            await self._store.do([*held.change(key, group), held.note(key.of, outcome)])
 
     def _failing(self, outcomes: Mapping[ReceiverKey, Outcome]) -> frozenset[ReceiverKey]:
         now = self._wall()
@@ -303,26 +279,12 @@ def _states(rows: Iterable[Row]) -> list[AlertState]:
 def _group_key(
     of: ReceiverKey, receiver: Receiver, alert: AlertState, groups_of: dict[ReceiverKey, set[GroupKey]]
 ) -> GroupKey:
-    group_by = () if receiver.alertmanager is not None else receiver.group_by
-    key = GroupKey(*of, key_text(group_labels(alert, group_by)))
+    key = GroupKey(*of, key_text(group_labels(alert, group_by_of(receiver))))
     known = groups_of.setdefault(of, set())
     if key not in known and len(known) >= MOST_GROUPS:
         return GroupKey(*of, key_text({}))
     known.add(key)
     return key
-
-
-def _changed(held: _Held, key: GroupKey, group: Group | None) -> Iterable[Step]:
-    """Takes the group in, and answers what is to be written of it: nothing where it is as it was."""
-    before, version = held.groups.get(key), held.versions.get(key, 0)
-    if group is before:
-        return ()
-    if group is None:
-        del held.groups[key], held.versions[key]
-        assert before is not None
-        return (drop_group(packed_group(key, before, version)),)
-    held.groups[key], held.versions[key] = group, version + 1
-    return (put_group(packed_group(key, group, version + 1)),)
 
 
 def _outcome(before: Outcome, result: Sent, alerts: int, dropped: int, now: float) -> Outcome:
@@ -338,24 +300,3 @@ def _tell_log(key: ReceiverKey, before: Outcome, after: Outcome) -> None:
         _log.warning("Receiver %s/%s takes no message: %s", *key, after.detail)
     elif before.failing_since is not None and after.ok:
         _log.info("Receiver %s/%s takes messages again", *key)
-
-
-def _message_id(key: GroupKey, alerts: Sequence[AlertState], after: float) -> str:
-    """The same for each try to tell the same. after: the message before."""
-    told = [[alert.id, alert.state] for alert in alerts]
-    return f"msg_{hashlib.sha256(msgspec.json.encode([key, told, after])).hexdigest()[:32]}"
-
-
-def _trial(key: ReceiverKey, by: str, now: float) -> AlertState:
-    return AlertState(
-        id="test",
-        namespace=key[0],
-        name="test",
-        fingerprint=hashlib.sha256("/".join(key).encode()).hexdigest()[:16],
-        labels={"receiver": key[1]},
-        state="firing",
-        severity="info",
-        summary=f"A test of Receiver {'/'.join(key)}, asked for by {by}. Nothing is wrong.",
-        active_at=now,
-        fired_at=now,
-    )

@@ -55,9 +55,11 @@ async def becomes(registry: RunningRegistry, *alerts: AlertState) -> None:
 async def told_of(registry: RunningRegistry, holds: Callable[[list[Any]], Any]) -> list[Any]:
     """What is told of Receivers, once it holds."""
     async with asyncio.timeout(30.0):
-        while not holds(items := (await registry.call("GET", "/v1/receivers")).json["items"]):
+        while True:
+            items: list[Any] = (await registry.call("GET", "/v1/receivers")).json["items"]
+            if holds(items):
+                return items
             await asyncio.sleep(0.02)
-    return items
 
 
 def now_firing(name: str = "errors", **fields: Any) -> AlertState:

@@ -12,6 +12,7 @@ from registry.notifications.grouping import (
     delivered,
     observed,
     refused,
+    regrouped,
     settled,
     to_tell,
 )
@@ -183,6 +184,17 @@ def test_an_alertmanager_is_told_at_once_and_each_minute() -> None:
     over = observed(group, {CART.fingerprint: resolved(CART, 20.0)}, set(), am, {}, 20.0) or _none()
     assert over.due_at == 20.0
     assert [alert.state for alert in to_tell(over, am, 20.0).values()] == ["resolved"]
+
+
+def test_a_receiver_that_groups_otherwise_by_now_is_told_what_is_owed_and_nothing_as_over() -> None:
+    group = seen(None, CART, FILMS, now=0.0) or _none()
+    group = begun(group, to_tell(group, receiver(), WAIT_S))
+    group, _ = refused(group, WAIT_S, 0.5)
+    group = seen(group, CART, resolved(FILMS, 40.0), now=40.0) or _none()
+    assert regrouped(group, receiver(group_by=("alert",))) is group
+    left = regrouped(group, receiver(group_by=("service",))) or _none()
+    assert list(left.members) == [FILMS.fingerprint]
+    assert regrouped(told(group, 41.0), receiver(group_by=("service",))) is None
 
 
 def test_groups_of_an_interval_of_their_own_follow_it() -> None:
