@@ -90,6 +90,10 @@ const pages = [
   createRoute({
     getParentRoute: () => root,
     path: '/policies/$kind/$namespace/$name',
+    validateSearch: (search: Record<string, unknown>): { change?: number; like?: string } => ({
+      ...(typeof search.change === 'number' ? { change: search.change } : {}),
+      ...(typeof search.like === 'string' ? { like: search.like } : {}),
+    }),
     component: lazyRouteComponent(() => import('./policies/DocumentPage'), 'DocumentPage'),
   }),
   createRoute({
@@ -110,7 +114,7 @@ const pages = [
   createRoute({
     getParentRoute: () => root,
     path: '/changes/$revision',
-    component: lazyRouteComponent(() => import('./changes/RevisionPage'), 'RevisionPage'),
+    component: lazyRouteComponent(() => import('./changes/EntryPage'), 'EntryPage'),
   }),
   createRoute({
     getParentRoute: () => root,

@@ -14,6 +14,7 @@ from meshway.model.rollout import Rollout
 from meshway.model.rollout_state import Measures, RolloutState
 from meshway.problem import Problem, not_found
 from registry.documents.applying import Apply, Written
+from registry.documents.approvals import WAIVED
 from registry.documents.rollouts import put_state, route_key, sound_rule, state_key, state_of, weighed
 from registry.revisions.draft import Apart
 from registry.rollouts.transitions import Action, asked, begun, failed, passed
@@ -116,4 +117,4 @@ def _write(draft: Draft, row: DocumentRow, rollout: Rollout, state: RolloutState
         )
     changed = weighed(route, rollout, state.weight_percent, is_over=state.is_over)
     put_state(draft, *row.key[1:], state, by)
-    Apply([Written(*changed)], [], by, rollout=row.key).judge(draft)
+    Apply([Written(*changed)], [], by, rollout=row.key, agreement=WAIVED).judge(draft)

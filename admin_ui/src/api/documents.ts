@@ -67,18 +67,9 @@ export type Foreseen = Schemas['Foreseen']
 
 /** What an apply of this YAML or JSON would change, and whom. Throws ApiProblem. */
 export function foresee(text: string): Promise<Foreseen> {
-  return dryRun(text, {})
-}
-
-/** And which recorded calls of the last hour would fare otherwise. Throws ApiProblem. */
-export function rehearse(text: string): Promise<Foreseen> {
-  return dryRun(text, { rehearse: '1h' })
-}
-
-function dryRun(text: string, more: { rehearse?: string }): Promise<Foreseen> {
   return take(
     api.POST('/v1/apply', {
-      params: { query: { dry_run: true, ...more } },
+      params: { query: { dry_run: true } },
       body: text as never,
       bodySerializer: (body: unknown) => body as string,
       headers: { 'Content-Type': 'application/yaml' },

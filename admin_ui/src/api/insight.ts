@@ -128,3 +128,13 @@ export const spansQuery = (span: Span, before: number, namespace: string | undef
         }),
       ),
   })
+
+export type RouteUse = Schemas['RouteUse']
+
+/** Calls of Routes, and when each had one last. */
+export const routeUsesQuery = (span: Span) =>
+  queryOptions({
+    queryKey: [...keys.insight, 'routes', span],
+    queryFn: async () => (await take(api.GET('/v1/insight/routes', { params: { query: queryOf(span) } }))).items,
+    refetchInterval: again(span),
+  })

@@ -9,6 +9,7 @@ export const keys = {
   documents: (kind: string) => ['documents', kind] as const,
   document: (kind: string, namespace: string, name: string) => ['documents', kind, namespace, name] as const,
   revisions: ['revisions'] as const,
+  changes: ['changes'] as const,
   gateways: ['gateways'] as const,
   insight: ['insight'] as const,
   alerts: ['alerts'] as const,

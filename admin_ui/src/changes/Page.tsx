@@ -7,6 +7,7 @@ import { PageHead } from '../kit/PageHead'
 import { Panel } from '../kit/Panel'
 import { RevisionList } from '../parts/RevisionList'
 import { useNamespace } from '../shell/useNamespace'
+import { OpenChanges } from './OpenChanges'
 
 /** What changed, when, and by whom. */
 export function ChangesPage() {
@@ -16,6 +17,8 @@ export function ChangesPage() {
   return (
     <>
       <PageHead title={t('nav.changes')} command="meshway history" />
+      <OpenChanges namespace={namespace} />
+      <h2 style={{ fontSize: 14 }}>{t('drafts.published')}</h2>
       <Panel asked={asked} height={320}>
         {({ pages }) => {
           const all = pages.flatMap((page) => page.items)

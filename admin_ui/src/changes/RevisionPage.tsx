@@ -63,6 +63,15 @@ export function RevisionPage() {
           <>
             <p>
               {entry.by} · <Since at={Date.parse(entry.at)} />
+              {entry.message && ` · “${entry.message}”`}
+              {entry.change && (
+                <>
+                  {' · '}
+                  <Link to="/changes/$revision" params={{ revision: `d${entry.change}` }}>
+                    {t('drafts.asChange', { id: entry.change })}
+                  </Link>
+                </>
+              )}
             </p>
             <SegmentedControl
               mb="md"

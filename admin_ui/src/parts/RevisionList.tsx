@@ -33,6 +33,7 @@ export function RevisionList({ revisions, isShort = false }: { revisions: readon
             .map((document) => `${document.result} ${document.kind} ${document.namespace}/${document.name}`)
             .join(' · ')}
           {one.documents.length > TOLD && ` · ${t('changes.more', { count: one.documents.length - TOLD })}`}
+          {one.message && ` · “${one.message}”`}
         </>
       ),
     },

@@ -1,193 +1,198 @@
-import { Button, Group } from '@mantine/core'
+import { Button, Group, NativeSelect, SegmentedControl } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
+import { Link, useNavigate } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { parse } from 'yaml'
-import { ApiProblem } from '../api/client'
-import { type Document, type Foreseen, foresee, type Kind, put, remove } from '../api/documents'
+import { type Change, isSame, openChange, openChangesQuery, type Part, writePart } from '../api/changes'
+import { ApiProblem, api, take } from '../api/client'
+import { type Document, foresee, type Kind } from '../api/documents'
+import { keys } from '../api/keys'
 import { useRights } from '../api/session'
-import { Confirm } from '../kit/Confirm'
-import { FieldDiff } from '../kit/FieldDiff'
 import { NeedsButton } from '../kit/Needs'
 import { Problem, told } from '../kit/Problem'
 import { YamlEditor } from '../kit/YamlEditor'
 import { completer } from './completion'
+import { DocumentForm } from './DocumentForm'
 import { faultOf } from './documentText'
-import { EffectPanel } from './EffectPanel'
 import { openapiQuery } from './openapi'
-import { RehearsalPanel } from './RehearsalPanel'
 
-type Props = { kind: Kind; namespace: string; name?: string; published: string; etag: string }
+type Props = {
+  kind: Kind
+  namespace: string
+  /** undefined: it is new. */
+  name?: string
+  /** What is edited: as it is published, or as the change has it. */
+  published: string
+  /** The revision of what is edited; 0: it is new. undefined: the change's. */
+  revision?: number
+  /** That it belongs to already. */
+  change?: Change
+  isLocked?: boolean
+}
+
+const NEW = ''
 
 /**
- * Text, then the difference it makes with its warnings, then publishing: the second step is never skipped, and what is
- * published is what was looked at. A document that moved meanwhile (412) is compared anew.
+ * One text, shown as a form or as YAML. What is written goes into a change, a new one or one that is open, whose page
+ * shows the difference and publishes it: that step is never skipped.
  */
-export function DocumentEditor({ kind, namespace, name, published, etag }: Props) {
+export function DocumentEditor({ kind, namespace, name, published, revision, change, isLocked = false }: Props) {
   const { t } = useTranslation()
   const client = useQueryClient()
   const navigate = useNavigate()
   const { may, isReadOnly } = useRights()
-  const [base, setBase] = useState({ published, etag })
+  const [base, setBase] = useState({ published, revision, change })
   const [text, setText] = useState(published)
-  const [isDeleting, setDeleting] = useState(false)
+  const [view, setView] = useState<'form' | 'yaml'>('yaml')
+  const [into, setInto] = useState(NEW)
   const openapi = useQuery(openapiQuery)
+  const open = useQuery(openChangesQuery)
   const complete = useMemo(() => completer(openapi.data, kind), [openapi.data, kind])
   const fault = useMemo(() => faultOf(text), [text])
-  const compare = useMutation({ mutationFn: () => foresee(text) })
-  const publish = useMutation({
-    mutationFn: async () => {
-      const document = parse(text) as Document
-      await put({ ...document, metadata: { namespace, ...document.metadata } }, base.etag)
-      return document
-    },
-    onSuccess: async (document) => {
-      await client.invalidateQueries({ queryKey: ['documents', kind] })
-      await client.invalidateQueries({ queryKey: ['revisions'] })
-      compare.reset()
-      await navigate({
-        to: '/policies/$kind/$namespace/$name',
-        params: { kind, namespace: document.metadata.namespace ?? namespace, name: document.metadata.name },
-      })
-    },
-  })
-  const isStale = publish.error instanceof ApiProblem && publish.error.status === 412
+  const mayWrite = may('documents:write', namespace) && !isReadOnly && !isLocked
   const hasMoved = published !== base.published
   const isChanged = text !== base.published || name === undefined
-  const mayWrite = may('documents:write', namespace)
 
-  function takeTheirs() {
-    setBase({ published, etag })
-    setText(published)
-    compare.reset()
-    publish.reset()
+  const keep = useMutation({
+    mutationFn: async (isDeleted: boolean) => {
+      const part = isDeleted ? partOf(namespace, name ?? '', null) : await written()
+      if (base.change) return writePart(base.change, part)
+      if (into === NEW) return openChange(`${kind} ${part.namespace}/${part.name}`, [part])
+      const joined = await take(api.GET('/v1/changes/{change}', { params: { path: { change: into } } }))
+      return writePart(joined as Change, part)
+    },
+    onSuccess: async (kept) => {
+      await client.invalidateQueries({ queryKey: keys.changes })
+      await navigate({ to: '/changes/$revision', params: { revision: `d${kept.id}` } })
+    },
+  })
+
+  /** Judged before it is kept: errors are told where it is written. Throws ApiProblem. */
+  async function written(): Promise<Part> {
+    await foresee(text)
+    const { metadata } = parse(text) as Document
+    return partOf(metadata.namespace ?? 'default', metadata.name, text)
   }
 
-  function change(next: string) {
+  function partOf(place: string, called: string, said: string | null): Part {
+    return { kind, namespace: place, name: called, text: said, base_revision: base.revision }
+  }
+
+  function begin(next: Partial<typeof base>, said: string) {
+    setBase({ published, revision, change, ...next })
+    setText(said)
+    keep.reset()
+  }
+
+  function write(next: string) {
     setText(next)
-    compare.reset()
-    publish.reset()
+    keep.reset()
   }
 
-  const problem = compare.error ?? (isStale ? null : publish.error)
-  const lines = problem instanceof ApiProblem ? problem.errors.flatMap((one) => (one.line ? [one.line] : [])) : []
+  const isStale = keep.error instanceof ApiProblem && keep.error.status === 412
+  const problem = isStale ? null : keep.error
+  const errors = problem instanceof ApiProblem ? problem.errors : []
+  const lines = errors.flatMap((one) => (one.line ? [one.line] : []))
+  const faults = Object.fromEntries(errors.map((one) => [one.path, one.message]))
+  const others = (open.data ?? []).filter((one) => one.id !== change?.id && one.state !== 'publishing')
+  const beside = others.filter((one) =>
+    one.documents.some((each) => isSame(each, { kind, namespace, name: name ?? '' })),
+  )
   return (
     <div style={{ display: 'grid', gap: 12 }}>
+      {beside.map((one) => (
+        <p key={one.id} className="panel" style={{ margin: 0 }}>
+          {t('editor.beside', { who: one.editors.join(', ') })}{' '}
+          <Link
+            to="/policies/$kind/$namespace/$name"
+            params={{ kind, namespace, name: name ?? '' }}
+            search={(seen) => ({ ...seen, change: Number(one.id) })}
+          >
+            {t('editor.join', { title: one.title })}
+          </Link>
+        </p>
+      ))}
       {(hasMoved || isStale) && (
         <div role="alert" className="panel" style={{ borderColor: 'var(--warn)' }}>
-          {t('editor.moved')}{' '}
-          <Button variant="default" size="compact-xs" onClick={takeTheirs}>
+          {t(change ? 'editor.changeMoved' : 'editor.moved')}{' '}
+          <Button variant="default" size="compact-xs" onClick={() => begin({}, published)}>
             {t('editor.takeTheirs')}
           </Button>{' '}
           {hasMoved && (
-            <Button
-              variant="default"
-              size="compact-xs"
-              onClick={() => {
-                setBase({ published, etag })
-                compare.reset()
-                publish.reset()
-              }}
-            >
+            <Button variant="default" size="compact-xs" onClick={() => begin({}, text)}>
               {t('editor.keepMine')}
             </Button>
           )}
         </div>
       )}
-      <YamlEditor
-        label={t('editor.text', { kind })}
-        value={text}
-        onChange={change}
-        complete={complete}
-        isReadOnly={isReadOnly || !mayWrite}
-        fault={fault ? t('editor.fault', fault) : undefined}
-        lines={lines}
-      />
+      <Group>
+        <SegmentedControl
+          size="xs"
+          aria-label={t('editor.view')}
+          value={view}
+          onChange={(value) => setView(value as typeof view)}
+          data={[
+            { value: 'yaml', label: 'YAML' },
+            { value: 'form', label: t('editor.form'), disabled: fault !== null },
+          ]}
+        />
+      </Group>
+      {view === 'yaml' || fault !== null ? (
+        <YamlEditor
+          label={t('editor.text', { kind })}
+          value={text}
+          onChange={write}
+          complete={complete}
+          isReadOnly={!mayWrite}
+          fault={fault ? t('editor.fault', fault) : undefined}
+          lines={lines}
+        />
+      ) : (
+        <DocumentForm
+          text={text}
+          change={write}
+          openapi={openapi.data}
+          kind={kind}
+          isNew={name === undefined}
+          isReadOnly={!mayWrite}
+          faults={faults}
+        />
+      )}
       {problem && <Problem problem={told(problem)} />}
-      {publish.data && <p role="status">{t('editor.published', { name: publish.data.metadata.name })}</p>}
-      <Group gap="sm">
+      <Group gap="sm" align="end">
+        {change === undefined && others.length > 0 && mayWrite && (
+          <NativeSelect
+            label={t('editor.into')}
+            value={into}
+            data={[
+              { value: NEW, label: t('editor.newChange') },
+              ...others.map((one) => ({ value: one.id, label: `${one.id} ${one.title}` })),
+            ]}
+            onChange={(event) => setInto(event.currentTarget.value)}
+          />
+        )}
         <NeedsButton
-          may={mayWrite && !isReadOnly}
+          may={mayWrite}
           right="documents:write"
           namespace={namespace}
           disabled={!isChanged || fault !== null}
-          loading={compare.isPending}
-          variant={compare.data ? 'default' : 'filled'}
-          onClick={() => compare.mutate()}
+          loading={keep.isPending}
+          onClick={() => keep.mutate(false)}
         >
           {t('editor.compare')}
         </NeedsButton>
         {isChanged && name !== undefined && (
-          <Button variant="default" onClick={() => change(base.published)}>
+          <Button variant="default" onClick={() => write(base.published)}>
             {t('editor.discard')}
           </Button>
         )}
-        {name !== undefined && mayWrite && !isReadOnly && (
-          <Button variant="default" onClick={() => setDeleting(true)}>
+        {name !== undefined && mayWrite && (
+          <Button variant="default" loading={keep.isPending} onClick={() => keep.mutate(true)}>
             {t('editor.delete')}
           </Button>
         )}
       </Group>
-      {compare.data && (
-        <Difference
-          text={text}
-          applied={compare.data}
-          publish={() => publish.mutate()}
-          isPublishing={publish.isPending}
-        />
-      )}
-      {name !== undefined && (
-        <Confirm
-          title={t('editor.delete')}
-          action={t('editor.delete')}
-          name={name}
-          isOpen={isDeleting}
-          close={() => setDeleting(false)}
-          act={async () => {
-            await remove(kind, namespace, name, base.etag)
-            await client.invalidateQueries({ queryKey: ['documents', kind] })
-            await navigate({ to: '/policies/$kind', params: { kind } })
-          }}
-        >
-          {t('editor.deleteEffect', { kind, name: `${namespace}/${name}` })}
-        </Confirm>
-      )}
     </div>
-  )
-}
-
-function Difference({
-  text,
-  applied,
-  publish,
-  isPublishing,
-}: {
-  text: string
-  applied: Foreseen
-  publish: () => void
-  isPublishing: boolean
-}) {
-  const { t } = useTranslation()
-  const changed = applied.documents.filter((one) => one.result !== 'unchanged')
-  return (
-    <section aria-label={t('editor.difference')} style={{ display: 'grid', gap: 12 }}>
-      <h2 style={{ fontSize: 14, margin: 0 }}>{t('editor.difference')}</h2>
-      {changed.length === 0 ? <p>{t('editor.nothing')}</p> : <FieldDiff documents={changed} />}
-      {(applied.warnings ?? []).map((one) => (
-        <div key={one.code + one.path + one.document} className="panel" style={{ borderColor: 'var(--warn)' }}>
-          ▲ <code>{one.code}</code> {one.document} {one.path} {one.message}
-        </div>
-      ))}
-      {changed.length > 0 && applied.effect && <EffectPanel effect={applied.effect} />}
-      {changed.length > 0 && <RehearsalPanel text={text} />}
-      {changed.length > 0 && (
-        <Group>
-          <Button loading={isPublishing} onClick={publish}>
-            {t('editor.publish')}
-          </Button>
-        </Group>
-      )}
-    </section>
   )
 }

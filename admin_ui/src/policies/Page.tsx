@@ -4,7 +4,9 @@ import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { targetsOf, targetText } from '../api/concerning'
 import { type Document, documentsQuery, isKind, type Kind, PLURALS } from '../api/documents'
+import { routeUsesQuery } from '../api/insight'
 import { useRights } from '../api/session'
+import { number } from '../i18n/format'
 import { type Column, DataTable } from '../kit/DataTable'
 import { Empty } from '../kit/Empty'
 import { PageHead } from '../kit/PageHead'
@@ -15,6 +17,7 @@ import { NotFound } from '../shell/Root'
 import { useNamespace } from '../shell/useNamespace'
 
 const NEW = '+'
+const USED_S = 600
 
 export function RoutesPage() {
   const { t } = useTranslation()
@@ -76,8 +79,34 @@ function DocumentList({ kind, title, chooser }: { kind: Kind; title: string; cho
 }
 
 function DocumentTable({ kind, documents }: { kind: Kind; documents: readonly Document[] }) {
-  const { t } = useTranslation()
+  const { t, i18n } = useTranslation()
   const navigate = useNavigate()
+  const { may, isReadOnly, maySomewhere } = useRights()
+  const isRoute = kind === 'Route'
+  const uses = useQuery({
+    ...routeUsesQuery({ window_s: USED_S }),
+    enabled: isRoute && maySomewhere('insight:read'),
+  })
+  const used = new Map((uses.data ?? []).map((one) => [`${one.namespace}/${one.name}`, one]))
+  const usageOf = ({ metadata }: Document) => used.get(`${metadata.namespace}/${metadata.name}`)
+  const usage: Column<Document>[] = [
+    {
+      id: 'rps',
+      title: t('policies.rate'),
+      isNumber: true,
+      sort: (one) => usageOf(one)?.figures.rps ?? 0,
+      cell: (one) => `${number(usageOf(one)?.figures.rps ?? 0, i18n.language)}/s`,
+    },
+    {
+      id: 'used',
+      title: t('policies.lastUsed'),
+      sort: (one) => usageOf(one)?.last_used ?? 0,
+      cell: (one) => {
+        const last = usageOf(one)?.last_used
+        return last ? <Since at={last * 1000} /> : t('policies.neverUsed')
+      },
+    },
+  ]
   const columns: Column<Document>[] = [
     {
       id: 'name',
@@ -108,6 +137,7 @@ function DocumentTable({ kind, documents }: { kind: Kind; documents: readonly Do
       isWide: true,
       cell: (one) => onOf(one).join(', '),
     },
+    ...(isRoute && uses.data ? usage : []),
     {
       id: 'revision',
       title: t('changes.revision'),
@@ -131,6 +161,22 @@ function DocumentTable({ kind, documents }: { kind: Kind; documents: readonly Do
           {one.metadata.updated_at && <Since at={Date.parse(one.metadata.updated_at)} />} {one.metadata.updated_by}
         </>
       ),
+    },
+    {
+      id: 'actions',
+      title: t('policies.actions'),
+      cell: (one) =>
+        !isReadOnly &&
+        may('documents:write', one.metadata.namespace ?? '') && (
+          <Link
+            to="/policies/$kind/$namespace/$name"
+            params={{ ...paramsOf(one), name: NEW }}
+            search={(view) => ({ ...view, like: one.metadata.name })}
+            aria-label={`${t('policies.duplicate')} ${one.metadata.name}`}
+          >
+            {t('policies.duplicate')}
+          </Link>
+        ),
     },
   ]
   return (

@@ -32,3 +32,17 @@ export function faultOf(text: string): { line: number; message: string } | null 
   if (fault === undefined) return null
   return { line: fault.linePos?.[0]?.line ?? 1, message: fault.message.split('\n')[0] ?? fault.message }
 }
+
+/** The same, to be named anew. */
+export function likeOf(document: Document): string {
+  const { labels, annotations, namespace } = document.metadata
+  return yamlOf({ ...document, metadata: { name: '', namespace, labels, annotations } as Document['metadata'] })
+}
+
+/** Who keeps a document marked `managed_by`, and where; null: people do, here. */
+export function managerOf({ metadata }: Document): { by: string; link: string } | null {
+  const by = metadata.labels?.managed_by
+  if (!by) return null
+  const { source } = metadata
+  return { by, link: metadata.annotations?.source_url ?? (source ? `${source.file}:${source.line}` : '') }
+}

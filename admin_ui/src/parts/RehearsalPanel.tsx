@@ -2,7 +2,7 @@ import { Button } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import type { Schemas } from '../api/client'
-import { rehearse } from '../api/documents'
+import type { Foreseen } from '../api/documents'
 import { number } from '../i18n/format'
 import { type Column, DataTable } from '../kit/DataTable'
 import { Problem, told } from '../kit/Problem'
@@ -11,9 +11,9 @@ type Difference = Schemas['meshway.rehearsal.Difference']
 type Fate = Schemas['Fate']
 
 /** The recorded calls of the last hour, run through today's tables and through those with the change. */
-export function RehearsalPanel({ text }: { text: string }) {
+export function RehearsalPanel({ rehearse }: { rehearse: () => Promise<Foreseen> }) {
   const { t, i18n } = useTranslation()
-  const ask = useMutation({ mutationFn: () => rehearse(text) })
+  const ask = useMutation({ mutationFn: rehearse })
   const rehearsal = ask.data?.rehearsal
   const columns: Column<Difference>[] = [
     { id: 'kind', title: t('rehearsal.becomes'), sort: (one) => one.kind, cell: (one) => t(`rehearsal.${one.kind}`) },
