@@ -249,6 +249,20 @@ async def test_people_steer_it(registry: RunningRegistry, action: str, phase: st
     assert audited["action"] == f"POST {path}/{action}"
 
 
+async def test_one_that_was_published_goes_on_where_others_must_agree_to_what_people_write(
+    registry: RunningRegistry,
+) -> None:
+    path = await _started(registry)
+    rule = await registry.call("PUT", "/v1/namespaces/mesh/namespaces/shop", {"spec": {"approvals": 1}})
+    assert rule.status == 201, rule.body
+    assert (await registry.call("POST", f"{path}/abort", {"reason": "tried"})).json["phase"] == "aborted"
+    route = (await registry.call("GET", "/v1/namespaces/shop/routes/reviews")).json
+    assert [each["weight"] for each in route["spec"]["rules"][0]["destinations"]] == [100, 0]
+    by_hand = {"spec": route["spec"] | {"priority": 7}}
+    refused = await registry.call("PUT", "/v1/namespaces/shop/routes/reviews", by_hand)
+    assert (refused.status, refused.json["code"]) == (409, "needs_approval")
+
+
 async def test_what_a_rollout_does_by_itself_is_in_the_audit_log(registry: RunningRegistry) -> None:
     await _started(registry)
     (audited,) = (await registry.call("GET", "/v1/audit?limit=1")).json["items"]
