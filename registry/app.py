@@ -33,6 +33,7 @@ from registry.encryption import encryption_of
 from registry.gateways import Gateways
 from registry.identity.publishing import shown_trust
 from registry.insight.asking import Asking
+from registry.machine.client_address import ClientAddresses
 from registry.machine.confirming import Head
 from registry.machine.description import machine_operations
 from registry.machine.encoding import AnswerEncoder
@@ -97,6 +98,10 @@ def serve(
 
 def refuse_open_door(settings: RegistrySettings) -> None:
     """What is sent to it can be read on the way, tokens among it: a listener that others reach must be meant."""
+    if settings.trusts_loopback and settings.trusted_proxies:
+        raise StartRefused(
+            "--trust-loopback and --trusted-proxies: a proxy could make anybody a neighbour; use one of them"
+        )
     if settings.insecure or settings.is_on_loopback or settings.tls_certificate is not None:
         return
     raise StartRefused(
@@ -197,6 +202,7 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
         caps=caps,
     )
     surface = Surface(
+        clients=ClientAddresses(core.settings.trusted_proxies),
         routes=routes,
         app=api,
         sign_in=core.sign_in,

@@ -431,7 +431,7 @@ def _sign_in(
     bootstrap = None
     if not settings.trusts_loopback:
         file = settings.bootstrap_token_file or settings.data_dir / FILE_NAME
-        bootstrap = read_bootstrap(file, view.tokens.values())
+        bootstrap = read_bootstrap(file, view.tokens.values(), is_told=not settings.has_parent)
     return SignIn(
         lambda: view.tokens,
         wall,

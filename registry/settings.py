@@ -21,6 +21,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     trusts_loopback: callers on this machine are admins without a token (registry/sign_in.py); all others sign
     in, whatever stands here. bootstrap_token_file: what signs the first admin in; None: made in data_dir.
+    has_parent: whoever has started it makes the first tokens.
 
     database_url: a PostgreSQL that several registries share; empty: SQLite in data_dir.
     tls_certificate, tls_key: files, PEM; None: it speaks without TLS.
@@ -34,7 +35,9 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     recent_bytes: of the log's youngest revisions in memory, with all that was made of them for followers; whoever falls
     behind it takes the whole. history_age_s: how long a state of a document is kept once another has taken its place;
     None: for ever. allow_registered_cidrs: networks that health checks may ask, beside loopback where the registry
-    is on it. max_connections: open at once, but never so many that files and stores have no descriptors left.
+    is on it. trusted_proxies: networks whose word on a caller's address is believed
+    (registry/machine/client_address.py), never beside trusts_loopback. max_connections: open at once, but never so many
+    that files and stores have no descriptors left.
     max_watchers: of /v1/watch, and as many gateways at /v1/feed. *_per_address: of these, from one address.
     read_only: people change nothing; services register and gateways report as always (registry/rights/read_only.py).
     """
@@ -45,6 +48,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = DEFAULT_PORT
     insecure: bool = False
     trusts_loopback: bool = False
+    has_parent: bool = False
     read_only: bool = False
     bootstrap_token_file: Path | None = None
     migrate: bool = True
@@ -65,6 +69,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     recent_bytes: int = DEFAULT_RECENT_BYTES
     history_age_s: float | None = None
     allow_registered_cidrs: tuple[str, ...] = PRIVATE_CIDRS
+    trusted_proxies: tuple[str, ...] = ()
     max_connections: int = 20_000
     max_connections_per_address: int = 10_000
     max_watchers: int = 5_000

@@ -42,6 +42,7 @@ from meshway.cli.registry_options import (
     RegisteredCidrs,
     TlsCertificate,
     TlsKey,
+    TrustedProxies,
     TrustLoopback,
 )
 from meshway.cli.waiting import seconds_of
@@ -184,11 +185,13 @@ def registry_serve(
     history_age: HistoryAge = "",
     log_memory: LogMemory = "64MiB",
     allow_registered_cidrs: RegisteredCidrs = "",
+    trusted_proxies: TrustedProxies = "",
     max_connections: MaxConnections = 20_000,
     max_connections_per_address: MaxConnectionsPerAddress = 10_000,
     max_watchers: MaxWatchers = 5_000,
     max_watchers_per_address: MaxWatchersPerAddress = 2_000,
     migrate: Annotated[bool, typer.Option(help="Run pending migrations first.")] = True,
+    has_parent: Annotated[bool, typer.Option(hidden=True, help="Who starts it makes the first tokens.")] = False,
     socket_fd: Annotated[int | None, typer.Option(hidden=True, help="An inherited listening socket.")] = None,
     dns_fds: Annotated[tuple[int, int] | None, typer.Option(hidden=True, help="The same for DNS: UDP, TCP.")] = None,
 ) -> None:
@@ -204,6 +207,7 @@ def registry_serve(
         insecure=insecure,
         trusts_loopback=trust_loopback,
         read_only=read_only,
+        has_parent=has_parent,
         bootstrap_token_file=bootstrap_token_file,
         migrate=migrate,
         database_url=database_url,
@@ -218,6 +222,7 @@ def registry_serve(
         history_age_s=seconds_of("--history-age", history_age) if history_age else None,
         recent_bytes=bytes_of("--log-memory", log_memory),
         allow_registered_cidrs=tuple(allow_registered_cidrs.replace(",", " ").split()) or PRIVATE_CIDRS,
+        trusted_proxies=networks_of("--trusted-proxies", trusted_proxies),
         max_connections=max_connections,
         max_connections_per_address=max_connections_per_address,
         max_watchers=max_watchers,

@@ -83,6 +83,15 @@ LogMemory = Annotated[
         help="How much of the youngest changes stays in memory for gateways and watchers.",
     ),
 ]
+TrustedProxies = Annotated[
+    str,
+    typer.Option(
+        "--trusted-proxies",
+        envvar="MESHWAY_REGISTRY_TRUSTED_PROXIES",
+        metavar="CIDR,CIDR",
+        help="Proxies before the registry, whose X-Forwarded-For says who signs in; none unless told.",
+    ),
+]
 RegisteredCidrs = Annotated[
     str,
     typer.Option(

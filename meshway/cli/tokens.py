@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 import typer
@@ -13,6 +13,18 @@ from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 
 RoleName = Literal["viewer", "operator", "editor", "namespace-admin", "admin", "gateway"]
 OF_THE_MESH = ("admin", "gateway")
+
+
+def role_of(written: str) -> str:
+    """As it is written for --role. Raises BadParameter: one line with what there is."""
+    from meshway.model.nearest import did_you_mean
+
+    known = list(get_args(RoleName))
+    if written not in known:
+        raise typer.BadParameter(f"there is no role {written!r}{did_you_mean(written, known)}: {', '.join(known)}")
+    return written
+
+
 token_app = typer.Typer(no_args_is_help=True, help="Let people, programs and gateways sign in at the registry.")
 
 
@@ -24,7 +36,13 @@ def create(
         str, typer.Argument(metavar="NAME", show_default=False, help="Stands in the history of what is done by it.")
     ] = "",
     role: Annotated[
-        RoleName | None, typer.Option("--role", help="In the namespace of -n, or of all with -A; may be left out.")
+        RoleName | None,
+        typer.Option(
+            "--role",
+            parser=role_of,
+            metavar="ROLE",
+            help="In the namespace of -n, or of all with -A; may be left out.",
+        ),
     ] = None,
     service: Annotated[
         str, typer.Option("--service", metavar="[NAMESPACE/]NAME", help="May register this service's instances.")

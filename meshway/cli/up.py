@@ -163,7 +163,7 @@ class Mesh:
         command += ["--socket-fd", str(self.listener.fileno())]
         command += ["--dns-fds", *map(str, self.dns_fds)] if self.dns_fds else ["--dns-port", "off"]
         if settings.auth:
-            command += ["--bootstrap-token-file", str(self.tokens / BOOTSTRAP_FILE)]
+            command += ["--has-parent", "--bootstrap-token-file", str(self.tokens / BOOTSTRAP_FILE)]
         else:
             command += ["--trust-loopback"]
         return command + (["--insecure"] if settings.insecure else [])

@@ -11,7 +11,7 @@ from meshway.cli.failure import NOT_FOUND, USAGE, CliError
 from meshway.cli.login import PasswordFile
 from meshway.cli.passwords import password_from
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
-from meshway.cli.tokens import OF_THE_MESH, RoleName
+from meshway.cli.tokens import OF_THE_MESH, RoleName, role_of
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 AnyName = Annotated[
@@ -27,7 +27,13 @@ def create(
     session: Session,
     name: Name,
     role: Annotated[
-        RoleName | None, typer.Option("--role", help="In the namespace of -n, or of all with -A; more: user bind.")
+        RoleName | None,
+        typer.Option(
+            "--role",
+            parser=role_of,
+            metavar="ROLE",
+            help="In the namespace of -n, or of all with -A; more: user bind.",
+        ),
     ] = None,
     display_name: Annotated[str, typer.Option("--display-name", metavar="TEXT", help="As it is shown.")] = "",
     password_file: PasswordFile = "",
@@ -166,7 +172,10 @@ def end_sessions(session: Session, name: AnyName) -> None:
 def bind(
     session: Session,
     name: Name,
-    role: Annotated[RoleName, typer.Option("--role", help="In the namespace of -n, or of all with -A.")],
+    role: Annotated[
+        RoleName,
+        typer.Option("--role", parser=role_of, metavar="ROLE", help="In the namespace of -n, or of all with -A."),
+    ],
     group: Group = False,
 ) -> None:
     """Give a role to a user or a group."""
@@ -182,7 +191,10 @@ def bind(
 def unbind(
     session: Session,
     name: Name,
-    role: Annotated[RoleName, typer.Option("--role", help="In the namespace of -n, or of all with -A.")],
+    role: Annotated[
+        RoleName,
+        typer.Option("--role", parser=role_of, metavar="ROLE", help="In the namespace of -n, or of all with -A."),
+    ],
     group: Group = False,
 ) -> None:
     """Take a role back: it counts no more, everywhere within seconds."""

@@ -279,7 +279,7 @@ def _bindings() -> list[Operation]:
             by_rows=True,
             detail="Nobody gives rights that they have not themselves. One that is there already stays as it is.",
             body=users.BindingRequest,
-            example_body={"kind": "group", "subject": "developers", "role": "viewer", "namespace": "default"},
+            example_body={"kind": "group", "subject": "corp:developers", "role": "viewer", "namespace": "default"},
             is_confirmed=True,
         ),
         _row(

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from msgspec import Meta
 
 from meshway.model.document import LABEL_PATTERN, Label
+from meshway.problem import FieldError, Problem
 from registry.api.answers import actor_of, answer, caller_of
 from registry.federation.federation import PERSON
 from registry.manners.json_text import decoder_of
@@ -222,6 +223,8 @@ def _add_bindings(router: APIRouter, core: Core) -> None:
     async def bind(request: Request) -> Response:
         query_of(request.url.query, frozenset())
         wanted = _decode_binding(await request.body())
+        if wanted.kind == "group" and not all(wanted.subject.partition(":")):
+            raise _no_group(wanted.subject, [] if core.federation is None else list(core.federation.providers))
         grant = Grant(wanted.role, wanted.namespace)
         made = await core.bindings.create(caller_of(request), wanted.kind, wanted.subject, grant, actor_of(request))
         return answer(made, 201, headers={"location": f"{BINDINGS}/{made.id}"})
@@ -236,6 +239,20 @@ def _add_bindings(router: APIRouter, core: Core) -> None:
         query_of(request.url.query, frozenset())
         await core.bindings.delete(caller_of(request), binding, actor_of(request))
         return Response(status_code=204)
+
+
+def _no_group(subject: str, providers: list[str]) -> Problem:
+    """Nobody is ever in a group that names no provider."""
+    message = f"subject: {subject!r} names no provider: a group is PROVIDER:GROUP, as the provider calls it"
+    known = f"the providers here: {', '.join(providers)}" if providers else "no provider is known here: --oidc-file"
+    return Problem(
+        422,
+        "invalid_request",
+        "Invalid request",
+        detail=message,
+        errors=(FieldError(path="subject", code="bad_name", message=message),),
+        mend=known,
+    )
 
 
 def _add_roles(router: APIRouter, core: Core) -> None:

@@ -13,6 +13,7 @@ from meshway.http1.field_lines import request_lines
 from meshway.problem import Problem, internal_problem
 from registry.logs.intake import MOST_BODY
 from registry.machine.asgi import AsgiApp, AsgiExchange
+from registry.machine.client_address import ClientAddresses
 from registry.machine.confirming import NOT_FOUND, OF_THE_PROCESS, ConfirmedAnswer, DoubtedAnswer
 from registry.machine.request import Reply, Request, Stream, answer_when, problem_reply
 from registry.revisions.acts import ASKING, Actor
@@ -77,7 +78,8 @@ Outcome = Reply | Stream | asyncio.Future[Reply]
 class Surface:
     """One for the process. app: answers what `routes` does not; gateways: waited for (Prefer: wait). caps: how many may
     be connected. sign_in: who calls; guards: what each may; note_denied: of writes, with the status they got. head:
-    where other registries write to the store too. files: answered without a look at who asks."""
+    where other registries write to the store too. files: answered without a look at who asks. clients: whose address a
+    request counts for."""
 
     def __init__(
         self,
@@ -92,6 +94,7 @@ class Surface:
         caps: Caps,
         head: Head | None = None,
         files: Files | None = None,
+        clients: ClientAddresses | None = None,
     ) -> None:
         self.caps = caps
         self.connections: set[RegistryConnection] = set()
@@ -101,6 +104,7 @@ class Surface:
         self.application = app
         self._sign_in = sign_in
         self._guards = guards
+        self._clients = ClientAddresses(()) if clients is None else clients
         self._note_denied = note_denied
         self._gateways = gateways
         self._head = head
@@ -116,6 +120,7 @@ class Surface:
         """Who calls. certificate: of its connection, as in SignIn.caller. A Problem: nothing more of it is read."""
         if self._is_file(head):
             return NOBODY
+        peer = self._clients.of(peer, head)
         try:
             caller = self._sign_in.caller(peer, head, certificate)
             path = self._place(head.target)[0]
@@ -189,7 +194,7 @@ class Surface:
             path=path,
             segments=segments,
             query=query,
-            peer=peer,
+            peer=self._clients.of(peer, head),
             caller=caller,
         )
 

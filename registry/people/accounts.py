@@ -107,7 +107,7 @@ class Accounts:
         if password or not user.totp:
             _, step = await self._proved(user.name, password, code, actor.address, actor.action, is_needed=False)
         else:
-            self._throttle.take(user.name, actor.address)
+            self._take(user.name, actor)
             given = self._step(user, code)
             if given is None:
                 raise self._refused(actor)
@@ -123,7 +123,7 @@ class Accounts:
 
         Raises Problem 401, 409, 422, 429, 503.
         """
-        self._throttle.take("", actor.address)
+        self._take("", actor)
         link = self._users.link(token)
         if link is None:
             self._note_refused(actor, 401)
@@ -163,7 +163,7 @@ class Accounts:
         """From now on codes are asked for. Raises Problem 401, 409, 429."""
         if not user.totp_offered:
             raise Problem(409, "totp_not_offered", "No secret was offered", mend="POST /v1/session/totp first")
-        self._throttle.take(user.name, actor.address)
+        self._take(user.name, actor)
         step = self._step(user, code, user.totp_offered)
         if step is None:
             raise self._refused(actor)
@@ -173,6 +173,14 @@ class Accounts:
 
     async def drop_totp(self, user: User, actor: Actor) -> None:
         await self._revisions.submit(_Totp(actor, user, {"totp": b"", "totp_offered": b""}, "off"))
+
+    def _take(self, account: str, actor: Actor) -> None:
+        """As Throttle.take; who is held off stands in the audit log. Raises Problem 429."""
+        try:
+            self._throttle.take(account, actor.address)
+        except Problem as refused:
+            self._note_refused(actor, refused.status)
+            raise
 
     async def hashed(self, password: str) -> str:
         """Raises Problem 503."""
@@ -185,7 +193,7 @@ class Accounts:
 
         Raises Problem 401, 429, 503.
         """
-        self._throttle.take(name, address)
+        self._take(name, Actor("anonymous", address, action))
         user = self._users.named(name)
         may = user is not None and bool(user.hash) and not user.is_disabled
         try:

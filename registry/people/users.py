@@ -13,7 +13,7 @@ import msgspec
 from meshway.problem import Problem, not_found
 from registry.people.sessions import end_sessions_of
 from registry.revisions.draft import OfPeople
-from registry.rights.last_admin import count_admins, keep_an_admin
+from registry.rights.last_admin import count_admins, keep_an_admin, keep_oneself
 from registry.rights.records import (
     BINDING,
     LINK,
@@ -21,6 +21,7 @@ from registry.rights.records import (
     Binding,
     Link,
     User,
+    admins_in,
     digest_of,
     encode,
     read,
@@ -191,10 +192,12 @@ class _Change(msgspec.Struct, OfPeople, frozen=True):
     def judge(self, draft: Draft) -> User:
         user = _known(read(draft.people_of(USER), self.name, User), self.name)
         before = count_admins(draft, self.now)
+        was_admin = user.name in admins_in(draft.people_of(USER), draft.people_of(BINDING))
         changed = msgspec.structs.replace(user, **self.fields)
         draft.put_person(USER, user.name, encode(changed))
         if not self.may_lose_admins:
             keep_an_admin(draft, self.now, before, f"user {user.name}")
+            keep_oneself(draft, was_admin, self.actor, user)
         if changed.is_disabled or changed.mark != user.mark:
             end_sessions_of(draft, user.name, self.now)
             end_links_of(draft, user.name, self.now)
@@ -215,8 +218,9 @@ class _Delete(msgspec.Struct, OfPeople, frozen=True):
         return _BYTES
 
     def judge(self, draft: Draft) -> None:
-        _known(read(draft.people_of(USER), self.name, User), self.name)
+        user = _known(read(draft.people_of(USER), self.name, User), self.name)
         before = count_admins(draft, self.now)
+        was_admin = user.name in admins_in(draft.people_of(USER), draft.people_of(BINDING))
         draft.put_person(USER, self.name, None, self.now)
         for key, binding in read_items(draft.people_of(BINDING), Binding):
             if (binding.kind, binding.subject) == ("user", self.name):
@@ -225,6 +229,7 @@ class _Delete(msgspec.Struct, OfPeople, frozen=True):
         end_links_of(draft, self.name, self.now)
         if not self.may_lose_admins:
             keep_an_admin(draft, self.now, before, f"user {self.name}")
+            keep_oneself(draft, was_admin, self.actor, user)
         draft.acts.wrote(self.actor, 0, (), [{"op": "delete", "user": self.name}])
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, Problem, invalid_request, not_found
 from registry.revisions.draft import OfPeople
 from registry.rights.last_admin import count_admins, keep_an_admin
@@ -94,8 +95,16 @@ class _Bind(msgspec.Struct, OfPeople, frozen=True):
         if (known := read(rows, binding.id, Binding)) is not None:
             return known
         if binding.kind == "user" and read(draft.people_of(USER), binding.subject, User) is None:
-            message = f"subject: there is no user {binding.subject}"
-            raise invalid_request(message, (FieldError(path="subject", code="unknown_name", message=message),))
+            names = [user.name for user in read_all(draft.people_of(USER), User)]
+            message = f"subject: there is no user {binding.subject}{did_you_mean(binding.subject, names)}"
+            raise Problem(
+                422,
+                "invalid_request",
+                "Invalid request",
+                detail=message,
+                errors=(FieldError(path="subject", code="unknown_name", message=message),),
+                mend=f"meshway user create {binding.subject} makes one; a group of a provider: --group PROVIDER:GROUP",
+            )
         if sum(record.value is not None for record in rows.values()) >= MAX_BINDINGS:
             raise Problem(409, "too_many_bindings", "Too many bindings", detail=f"there are {MAX_BINDINGS}")
         put_binding(draft, binding)

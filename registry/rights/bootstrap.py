@@ -53,8 +53,9 @@ def first_admin(tokens: Iterable[TokenRecord]) -> str:
     return min(((one.created_at, one.id) for one in tokens if scope_of(one).is_admin), default=(0.0, ""))[1]
 
 
-def read_bootstrap(path: Path, tokens: Iterable[TokenRecord]) -> Bootstrap | None:
-    """None when it has done its work. Raises StartRefused for a text that could be guessed."""
+def read_bootstrap(path: Path, tokens: Iterable[TokenRecord], *, is_told: bool = True) -> Bootstrap | None:
+    """None when it has done its work. is_told: in the log, what to do with it. Raises StartRefused for a text that
+    could be guessed."""
     if had_admin(tokens):
         return None
     try:
@@ -67,7 +68,8 @@ def read_bootstrap(path: Path, tokens: Iterable[TokenRecord]) -> Bootstrap | Non
         return None
     if len(text) < _MIN_LENGTH:
         raise StartRefused(f"{path} holds fewer than {_MIN_LENGTH} characters: write a longer secret, or remove it")
-    _log.info("nobody can sign in yet; make the first tokens: meshway token bootstrap DIR --token-file %s", path)
+    if is_told:
+        _log.info("nobody can sign in yet; make the first tokens: meshway token bootstrap DIR --token-file %s", path)
     return Bootstrap(text)
 
 

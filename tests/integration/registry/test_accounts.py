@@ -200,11 +200,50 @@ async def test_the_last_admin_stays_and_a_token_counts_as_one(strict: RunningReg
         answer = await ann.call(method, path, body)
         assert (answer.status, answer.json["code"]) == (409, "last_admin"), path
     made = await ann.call("POST", "/v1/tokens", {"name": "root", "grants": [{"role": "admin"}]})
-    assert (await ann.call(*gone[-1])).status == 204
     line = f"Authorization: Bearer {made.json['token']}"
+    for method, path, body in (gone[0], gone[1], gone[3]):
+        answer = await ann.call(method, path, body)
+        assert (answer.status, answer.json["code"]) == (409, "last_admin"), "the only person, by herself"
+        assert "the only person" in answer.json["detail"]
+    assert (await strict.call(*gone[3], line)).status == 204, "who has the token may"
     refused = await strict.call("DELETE", f"/v1/tokens/{made.json['id']}", None, line)
     assert (refused.status, refused.json["code"]) == (409, "last_admin")
     assert (await strict.call("GET", "/v1/bindings", None, line)).json["items"] == [], "they went with their user"
+
+
+async def test_one_of_two_admins_may_leave(strict: RunningRegistry) -> None:
+    ann = await signed_in(strict, "ann", "admin")
+    await made_user(strict, "ben", "admin")
+    assert (await ann.call("PATCH", "/v1/users/ann", {"is_disabled": True})).status == 200
+
+
+async def test_who_is_held_off_stands_in_the_audit_log_by_the_address_that_a_proxy_tells(tmp_path: Path) -> None:
+    async with running_registry(tmp_path, trusts_loopback=False, trusted_proxies=("127.0.0.0/8",)) as registry:
+        root = await bearer(registry, "root", "admin")
+        await made_user(registry, "ann")
+        told, other = "X-Forwarded-For: 203.0.113.1, 192.0.2.7", "X-Forwarded-For: 192.0.2.8"
+        wrong = {"name": "nobody", "password": OTHER}
+        codes = [(await registry.call("POST", "/v1/session", wrong, told)).json["code"] for _ in range(FREE + 1)]
+        assert codes == ["wrong_credentials"] * FREE + ["too_many_failures"]
+        right = {"name": "ann", "password": PASSWORD}
+        assert (await registry.call("POST", "/v1/session", right, told)).status == 429, "her address is held off"
+        assert (await registry.call("POST", "/v1/session", right, other)).status == 201, "another one is not"
+        rows = await audit(registry, root)
+        refused = [row["address"] for row in rows if row["outcome"] == "refused"]
+        assert refused == ["192.0.2.7"] * (FREE + 2), rows
+
+
+async def test_a_role_for_nobody_says_how_to_make_somebody(strict: RunningRegistry) -> None:
+    root = await bearer(strict, "root", "admin")
+    await made_user(strict, "ann")
+    for subject, kind, part in (("anne", "user", "did you mean ann?"), ("devs", "group", "PROVIDER:GROUP")):
+        body = {"kind": kind, "subject": subject, "role": "viewer"}
+        refused = await strict.call("POST", "/v1/bindings", body, root)
+        assert (refused.status, refused.json["errors"][0]["path"]) == (422, "subject")
+        assert part in refused.json["detail"]
+        assert refused.json["mend"]
+    good = {"kind": "group", "subject": "corp:devs", "role": "viewer"}
+    assert (await strict.call("POST", "/v1/bindings", good, root)).status == 201
 
 
 async def test_nobody_binds_more_than_they_have(strict: RunningRegistry) -> None:
@@ -225,9 +264,11 @@ async def test_nobody_binds_more_than_they_have(strict: RunningRegistry) -> None
         assert (await head.call("POST", "/v1/bindings", body)).status == status, body
     unknown = {"subject": "nobody", "role": "viewer", "namespace": "shop"}
     assert (await head.call("POST", "/v1/bindings", unknown)).status == 422
-    assert (await head.call("POST", "/v1/bindings", unknown | {"kind": "group"})).status == 201
+    assert (
+        await head.call("POST", "/v1/bindings", unknown | {"kind": "group", "subject": "corp:nobody"})
+    ).status == 201
     seen = {(item["subject"], item["namespace"]) for item in (await head.call("GET", "/v1/bindings")).json["items"]}
-    assert seen == {("bob", "shop"), ("head", "shop"), ("nobody", "shop")}
+    assert seen == {("bob", "shop"), ("head", "shop"), ("corp:nobody", "shop")}
     root = await bearer(strict, "root", "admin")
     all_bindings = (await strict.call("GET", "/v1/bindings", None, root)).json["items"]
     (of_bank,) = [item["id"] for item in all_bindings if item["namespace"] == "bank"]
