@@ -38,9 +38,12 @@ from registry.feed.feed import Feed
 from registry.identity.identity import Identity
 from registry.identity.kubernetes import TokenReviews
 from registry.identity.publishing import shown_trust
-from registry.insight.insight import Insight, open_numbers
+from registry.insight.insight import Insight, open_calls, open_numbers
 from registry.insight.requests import RequestLog
 from registry.insight.rolling import STEPS_S
+from registry.insight.shared_calls import LEAD as CALLS_LEAD
+from registry.insight.shared_calls import SharedCalls
+from registry.insight.spans import SpanLog
 from registry.leases.abandoned import AbandonedHolds
 from registry.leases.company import Company
 from registry.leases.leases import Leases
@@ -91,6 +94,7 @@ if TYPE_CHECKING:
     from registry.limits.books import Books
     from registry.live.interface import Bus, Live, Veto
     from registry.settings import RegistrySettings
+    from registry.store.calls import CallStore
     from registry.store.insight import InsightStore
     from registry.store.interface import SharedStore, Store
     from registry.store.logs import LogStore
@@ -102,9 +106,9 @@ _log = logging.getLogger("registry.core")
 
 @dataclass(slots=True)
 class Core:
-    """What the surfaces call. following: where other registries write to the same store. sealing: None where several
-    registries may share a store and no master key was named. is_stopping: what is under way is answered, and nothing
-    new should come."""
+    """What the surfaces call. following, shared_calls: where other registries write to the same store. sealing: None
+    where several registries may share a store and no master key was named. is_stopping: what is under way is answered,
+    and nothing new should come."""
 
     settings: RegistrySettings
     view: View
@@ -142,6 +146,7 @@ class Core:
     insight: Insight
     notifications: Notifications
     logs: Logs
+    shared_calls: SharedCalls | None
     rollouts: Rollouts
     alerts: Alerts
     federation: Federation | None
@@ -174,12 +179,15 @@ async def open_core(
         open_store(settings) as (store, shared),
         open_numbers(settings) as numbers,
         open_logs(settings, wall) as lines,
+        open_calls(settings) as calls,
     ):
         company = None if shared is None else Company(store, has_redis=bool(settings.redis_url))
         if company is not None:
             await company.take()
         place = AgreedPlace(store)
-        core = await _assemble(settings, store, shared, numbers, lines, place, live_gateways, behind, wall, clock)
+        core = await _assemble(
+            settings, store, shared, numbers, lines, calls, place, live_gateways, behind, wall, clock
+        )
         await place.settle()
         committer = spawn(core.revisions.run(), name="committer")
         committer.add_done_callback(lambda task: _end_if_failed(task, die))
@@ -215,6 +223,9 @@ async def open_core(
             )
         if company is not None:
             background.append(spawn(company.run(), name="lock of those who share leases"))
+        if core.shared_calls is not None:
+            background.append(spawn(core.shared_calls.run(), name="calls that gateways tell of"))
+            background.append(spawn(core.shared_calls.forget(), name="retention of calls"))
         if core.federation is not None:
             background.append(spawn(core.federation.run(), name="keys of issuers outside"))
         for task in background:
@@ -250,6 +261,7 @@ async def _assemble(
     shared: SharedStore | None,
     numbers: InsightStore,
     lines: LogStore,
+    calls: CallStore | None,
     place: AgreedPlace,
     live_gateways: Callable[[], int],
     behind: Callable[[int], tuple[str, ...]],
@@ -312,14 +324,17 @@ async def _assemble(
     federation = None
     if settings.oidc_file is not None:
         federation = Federation(settings.oidc_file, allow_loopback=settings.is_on_loopback, clock=clock, wall=wall)
+    shared_calls = None
+    if calls is not None:
+        shared_calls = SharedCalls(calls, lambda: store.lead(CALLS_LEAD), wall, lambda: _most_spans(view))
     insight = Insight(
         numbers,
-        RequestLog(settings.data_dir / "requests", wall),
+        RequestLog(settings.data_dir / "requests", wall) if shared_calls is None else shared_calls.requests,
+        SpanLog(lambda: _most_spans(view)) if shared_calls is None else shared_calls.spans,
         store,
         view,
         wall,
         lambda: _points_kept_s(view),
-        lambda: (_settings_of(view).retention or mesh_settings.Retention()).spans,
     )
     alerts = Alerts(
         view,
@@ -399,6 +414,7 @@ async def _assemble(
             wall,
             lambda namespaces: notices.tell("rollouts", namespaces),
         ),
+        shared_calls=shared_calls,
         logs=Logs(
             lines,
             _forwarding(settings, view, sealing),
@@ -508,6 +524,10 @@ def _audit_age_s(view: View) -> float:
 def _points_kept_s(view: View) -> dict[int, float]:
     kept = _settings_of(view).retention or mesh_settings.Retention()
     return dict(zip(STEPS_S, (kept.points_10s, kept.points_1m, kept.points_1h), strict=True))
+
+
+def _most_spans(view: View) -> int:
+    return (_settings_of(view).retention or mesh_settings.Retention()).spans
 
 
 def _logs_kept(view: View) -> KeptLogs:

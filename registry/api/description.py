@@ -249,7 +249,7 @@ def _requests() -> list[Operation]:
             tag="calls",
             right="metrics:read",
             by_rows=True,
-            about="Calls that gateways told this registry of, the newest first.",
+            about="Calls that gateways told of, the newest first.",
             detail="Failed and slow ones and 1 % of the rest, where no AccessLog says otherwise; kept 24 h or 200 MB.",
             parameters=(filter_, *_PAGE),
             answers={200: requests.RequestPage},

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 ALL: Final = PATH
 ONE: Final = "/v1/requests/{id}"
 TRACE: Final = "/v1/traces/{id}"
-_MOST_OF_ONE: Final = 100
 
 
 class RequestPage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,7 +58,7 @@ def requests_router(core: Core) -> APIRouter:
     async def get_request(id: str, request: Request) -> Response:  # noqa: A002 - the path's name for it
         """All lines with this request id: a caller may have given it to several."""
         query_of(request.url.query, frozenset())
-        calls = await _all_of(request, lambda line: line.request_id == id)
+        calls = await kept.of("request_id", id, _sight(request))
         if not calls:
             detail = f"no kept request has the id {id}: failed and slow ones and 1 % of the rest are kept, for a day"
             raise Problem(404, "not_found", "No such request", detail=detail, mend="see GET /v1/requests")
@@ -67,25 +66,16 @@ def requests_router(core: Core) -> APIRouter:
 
     @router.get(TRACE)
     async def get_trace(id: str, request: Request) -> Response:  # noqa: A002 - the path's name for it
-        """Spans that gateways told this registry of, and kept requests of the trace."""
+        """Spans that gateways told of, and kept requests of the trace."""
         query_of(request.url.query, frozenset())
-        calls = await _all_of(request, lambda line: line.trace_id == id)
-        found = [span for span in map(_sight(request).span, spans.trace(id)) if span is not None]
+        sight = _sight(request)
+        calls = await kept.of("trace_id", id, sight)
+        found = [span for span in map(sight.span, await spans.trace(id)) if span is not None]
         if not calls and not found:
-            detail = f"this registry knows no trace {id}: it keeps the last 10,000 spans, where no collector takes them"
+            detail = f"this registry knows no trace {id}: the last spans are kept, where no collector takes them"
             mend = "look in the collector that Telemetry names"
             raise Problem(404, "not_found", "No such trace", detail=detail, mend=mend)
         return answer(Trace(id, found, calls))
-
-    async def _all_of(request: Request, holds: Holds) -> list[CallLine]:
-        sight, calls = _sight(request), list[CallLine]()
-        cursor: str | None = None
-        while len(calls) < _MOST_OF_ONE:
-            found = await kept.search(holds, sight=sight, limit=_MOST_OF_ONE, cursor=cursor)
-            calls += found.calls
-            if (cursor := found.next) is None:
-                break
-        return calls
 
     return router
 

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 from registry.insight.ingest import Ingest
 from registry.insight.reading import Reading
-from registry.insight.requests import RequestLog
 from registry.insight.rolling import Rolling
-from registry.insight.spans import SpanLog
 from registry.store.insight_file import InsightFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from registry.insight.requests import RequestLog
+    from registry.insight.shared_calls import SharedRequests, SharedSpans
+    from registry.insight.spans import SpanLog
     from registry.settings import RegistrySettings
+    from registry.store.calls import CallStore
     from registry.store.insight import InsightStore
     from registry.store.interface import Store
     from registry.view.view import View
@@ -29,14 +31,14 @@ class Insight:
     def __init__(
         self,
         numbers: InsightStore,
-        requests: RequestLog,
+        requests: RequestLog | SharedRequests,
+        spans: SpanLog | SharedSpans,
         store: Store,
         view: View,
         wall: Callable[[], float],
         kept_s: Callable[[], dict[int, float]],
-        most_spans: Callable[[], int],
     ) -> None:
-        """kept_s: how long points are kept, by their step. most_spans: how many spans are."""
+        """kept_s: how long points are kept, by their step."""
 
         def version_of(key: tuple[str, str, str]) -> str:
             row = view.instance(key)
@@ -46,7 +48,7 @@ class Insight:
         self.rolling = Rolling(numbers, lambda: store.lead(_LEAD), wall, kept_s=kept_s)
         self.reading = Reading(numbers, wall, kept_s=kept_s)
         self.requests = requests
-        self.spans = SpanLog(most_spans)
+        self.spans = spans
 
 
 @asynccontextmanager
@@ -63,3 +65,18 @@ async def open_numbers(settings: RegistrySettings) -> AsyncIterator[InsightStore
         yield numbers
     finally:
         await numbers.close()
+
+
+@asynccontextmanager
+async def open_calls(settings: RegistrySettings) -> AsyncIterator[CallStore | None]:
+    """Of a shared database; None: the embedded store's registry keeps what it hears by itself."""
+    if not settings.database_url:
+        yield None
+        return
+    from registry.store.postgres.calls import PostgresCalls  # a tenth of a second, for those who want it
+
+    calls = PostgresCalls(settings.database_url)
+    try:
+        yield calls
+    finally:
+        await calls.close()

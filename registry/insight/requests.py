@@ -2,7 +2,7 @@
 
 Lines of JSON in files of 8 MiB or an hour, in the order in which they came; the oldest files go first. Reading and
 writing run each in a thread of its own: a long search keeps no calls from the disk. What gateways told another registry
-is there.
+is there; where registries share a database, shared_calls.py keeps them.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ MOST_READ: Final = 64 << 20  # of one search; it goes on at its cursor
 MOST_WRITES: Final = 64  # that wait for the disk
 MOST_SEARCHES: Final = 8  # at once
 WRITE_S: Final = 5.0
+MOST_OF_ONE: Final = 100
 _GATEWAYS: Final = 4_096  # whose last message is remembered
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(CallLine).decode
@@ -114,6 +115,19 @@ class RequestLog:
             )
         finally:
             self._searches -= 1
+
+    async def of(self, name: str, wanted: str, sight: Sight) -> list[CallLine]:
+        """Calls whose `trace_id` or `request_id` is wanted, at most MOST_OF_ONE. Raises Problem 503."""
+        calls: list[CallLine] = []
+        cursor: str | None = None
+        while len(calls) < MOST_OF_ONE:
+            found = await self.search(
+                lambda line: getattr(line, name) == wanted, sight=sight, limit=MOST_OF_ONE, cursor=cursor
+            )
+            calls += found.calls
+            if (cursor := found.next) is None:
+                break
+        return calls
 
     def close(self) -> None:
         self._thread.shutdown(wait=True)

@@ -51,6 +51,6 @@ class SpanLog:
             if not spans:
                 del self._by_trace[oldest]
 
-    def trace(self, trace_id: str) -> list[Span]:
+    async def trace(self, trace_id: str) -> list[Span]:
         """In the order in which they began."""
         return sorted(map(_decode, self._by_trace.get(trace_id, ())), key=lambda span: span.began_s)

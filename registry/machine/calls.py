@@ -11,6 +11,7 @@ from registry.manners.json_text import decoder_of
 
 if TYPE_CHECKING:
     from registry.insight.requests import RequestLog
+    from registry.insight.shared_calls import SharedRequests, SharedSpans
     from registry.insight.spans import SpanLog
     from registry.machine.request import Request
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Calls:
     __slots__ = ("_decode_calls", "_decode_spans", "_requests", "_spans")
 
-    def __init__(self, requests: RequestLog, spans: SpanLog) -> None:
+    def __init__(self, requests: RequestLog | SharedRequests, spans: SpanLog | SharedSpans) -> None:
         self._requests = requests
         self._spans = spans
         self._decode_calls = decoder_of(CallsTold, "")

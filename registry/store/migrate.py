@@ -15,7 +15,7 @@ from registry.store.session import FILE_NAME
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-SCHEMA: Final = "0015"  # the youngest file in migrations/versions; a test holds the two together
+SCHEMA: Final = "0016"  # the youngest file in migrations/versions; a test holds the two together
 _log = logging.getLogger("registry.store.migrate")
 
 

@@ -404,12 +404,45 @@ LOG_LINES: Final = Table(
 
 LOG_TABLES: Final = (LOG_BATCHES, LOG_LINES)
 
+# Messages of gateways of single calls and of spans, and what they hold; of several registries on a shared database. at:
+# microseconds since 1970. value: JSON of a CallLine or a Span.
+TOLD_BATCHES: Final = Table(
+    "told_batches",
+    METADATA,
+    Column("id", BigInteger, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("boot", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("items", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Index("told_batches_once", "kind", "node", "boot", "sequence", unique=True),
+)
+
+TOLD_ITEMS: Final = Table(
+    "told_items",
+    METADATA,
+    Column("id", BigInteger, primary_key=True),
+    Column("batch", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("trace_id", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Index("told_items_by_batch", "batch"),
+    Index("told_items_by_kind", "kind", "id"),
+    Index("told_items_by_trace", "trace_id"),
+    Index("told_items_by_request", "request_id"),
+)
+
+TOLD_TABLES: Final = (TOLD_BATCHES, TOLD_ITEMS)
+
 # What a restore replaces. Who may sign in stays as it is in a store where there is somebody: whoever may today must
 # not be somebody else tomorrow because of an older copy; and tokens of some minutes are in no backup. What was done
 # stays done, what was counted stays counted, what fires fires on, and what is proposed stays proposed: its base tells
 # whether it still fits.
 _STAYS: Final = (
     *(ENROLMENTS, TOKENS, PEOPLE, PROPOSALS, AUDIT, AUDIT_HEAD),
-    *(*INSIGHT_TABLES, *ALERT_TABLES, *NOTIFICATION_TABLES, *LOG_TABLES),
+    *(*INSIGHT_TABLES, *ALERT_TABLES, *NOTIFICATION_TABLES, *LOG_TABLES, *TOLD_TABLES),
 )
 OF_REVISIONS: Final = tuple(table for table in METADATA.sorted_tables if table not in _STAYS)

@@ -12,24 +12,24 @@ def told(sequence: int, *spans: Span) -> SpansTold:
     return SpansTold(node="gw-1", boot="b", sequence=sequence, spans=spans)
 
 
-def test_a_trace_has_its_spans_in_the_order_in_which_they_began() -> None:
+async def test_a_trace_has_its_spans_in_the_order_in_which_they_began() -> None:
     log = SpanLog()
     log.add(told(1, span("a", 1), span("b", 2)))
     log.add(told(2, span("a", 3)))
     log.add(told(2, span("a", 3)))
-    assert [(one.span_id[-1], one.node) for one in log.trace("a" * 32)] == [("3", "gw-1"), ("1", "gw-1")]
-    assert log.trace("c" * 32) == []
+    assert [(one.span_id[-1], one.node) for one in await log.trace("a" * 32)] == [("3", "gw-1"), ("1", "gw-1")]
+    assert await log.trace("c" * 32) == []
 
 
-def test_the_oldest_go_first() -> None:
+async def test_the_oldest_go_first() -> None:
     log = SpanLog(lambda: 2)
     log.add(told(1, span("a", 1), span("b", 2), span("a", 3)))
-    assert [one.span_id[-1] for one in log.trace("a" * 32)] == ["3"]
-    assert [one.span_id[-1] for one in log.trace("b" * 32)] == ["2"]
+    assert [one.span_id[-1] for one in await log.trace("a" * 32)] == ["3"]
+    assert [one.span_id[-1] for one in await log.trace("b" * 32)] == ["2"]
 
 
-def test_they_take_no_more_room_than_they_may() -> None:
+async def test_they_take_no_more_room_than_they_may() -> None:
     log = SpanLog(lambda: 2, bytes_each=5_000)
     for number in range(1, 10):
         log.add(told(number, msgspec.structs.replace(span("a", number), attributes={"url.path": "x" * 4_000})))
-    assert [one.span_id[-1] for one in log.trace("a" * 32)] == ["9", "8"]
+    assert [one.span_id[-1] for one in await log.trace("a" * 32)] == ["9", "8"]
