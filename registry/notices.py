@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from registry.live.interface import Bus
 
-Noticed = Literal["alerts"]
+Noticed = Literal["alerts", "rollouts"]
 NOTICED: Final[tuple[Noticed, ...]] = get_args(Noticed)
 _TOPIC: Final = "notices"
 _log = logging.getLogger("registry.notices")

@@ -27,4 +27,4 @@ def test_nothing_is_said_of_nothing_nor_heard_of_what_cannot_be_read() -> None:
     for message in (b"\xc1", b"\x92\xa5wrong\x90", b""):
         other.publish("notices", message)
     assert told == []
-    assert NOTICED == ("alerts",)
+    assert NOTICED == ("alerts", "rollouts")
