@@ -17,6 +17,7 @@ from gateway.relay.trace import begin_trace
 from gateway.wire.entrance import Entrance
 from gateway.wire.http2.codec import CANCEL, Body, Ended, Event, Fields, H2Fault, Leaving, Request, Trailers
 from gateway.wire.http2.fields import VERSION, request_text, trailer_block
+from gateway.wire.http2.frame_guard import FrameGuard
 from gateway.wire.http2.server_codec import RESETS, ServerCodec
 from gateway.wire.http2.stream import Stream
 from gateway.wire.interfaces import Address, Downstream, Timer
@@ -36,7 +37,7 @@ class Http2Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_entrance", "_fault_at", "_faults", "_forwarding", "_is_flushing_soon", "_is_leaving", "_is_over",
+        "_entrance", "_fault_at", "_faults", "_forwarding", "_guard", "_is_flushing_soon", "_is_leaving", "_is_over",
         "_is_write_paused", "_loop", "_peer", "_reader", "_requests", "_streams", "_transport", "_unsent", "_watch",
         "codec", "listener", "pending", "streams_until",
     )  # fmt: skip
@@ -59,6 +60,7 @@ class Http2Connection(asyncio.Protocol):
         self._transport, self._peer = transport, peer
         self._forwarding, self._entrance = forwarding, entrance
         self._reader = RequestReader(listener.limits.head, lines=listener.lines)
+        self._guard = FrameGuard()
         self._streams: dict[int, Stream] = {}
         self._faults, self._fault_at = float(RESETS[0]), listener.now()
         self._is_flushing_soon = self._is_leaving = self._is_over = self._is_write_paused = False
@@ -149,6 +151,10 @@ class Http2Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_over:
+            return
+        if error := self._guard.fault(data):
+            self.codec.leave(error)
+            self._end_by_fault()
             return
         try:
             events = self.codec.receive(data)

@@ -1,0 +1,84 @@
+"""What a caller's frames may not say and nghttp2 lets pass (RFC 9113 §5.1): of streams he has ended or passed over.
+
+It reads heads of frames only, beside the codec and before it. Pure.
+"""
+
+from typing import Final
+
+PROTOCOL_ERROR: Final = 0x01
+STREAM_CLOSED: Final = 0x05
+MOST_ENDED: Final = 1_000  # streams that are remembered: frames on older ones nghttp2 ignores
+
+_DATA: Final = 0x00
+_HEADERS: Final = 0x01
+_PRIORITY: Final = 0x02
+_RST_STREAM: Final = 0x03
+_END_STREAM: Final = 0x01
+_HEAD: Final = 9  # bytes
+_PREFACE: Final = len(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+_NUMBER: Final = 0x7FFF_FFFF
+
+
+class FrameGuard:
+    """Of one connection; `fault` is asked for each piece that was received, in order."""
+
+    __slots__ = ("_ended", "_highest", "_part", "_skipped", "_to_skip")
+
+    def __init__(self) -> None:
+        self._to_skip = _PREFACE  # bytes of which nothing is looked at
+        self._part = b""  # of a frame's head
+        self._highest = 0
+        self._ended: dict[int, None] = {}  # by the caller: by END_STREAM or RST_STREAM, the oldest first
+        self._skipped: dict[int, None] = {}  # numbers he passed over, which are closed by that
+
+    def fault(self, data: bytes) -> int:
+        """The error that these bytes are, 0: none."""
+        at, size = 0, len(data)
+        if self._part:
+            data, self._part = self._part + data, b""
+            size = len(data)
+        while True:
+            if self._to_skip:
+                step = min(self._to_skip, size - at)
+                at += step
+                self._to_skip -= step
+            if size - at < _HEAD:
+                self._part = data[at:]
+                return 0
+            length = int.from_bytes(data[at : at + 3], "big")
+            kind, flags = data[at + 3], data[at + 4]
+            if kind <= _RST_STREAM:
+                number = int.from_bytes(data[at + 5 : at + 9], "big") & _NUMBER
+                if kind == _PRIORITY and length == 5:
+                    if size - at < _HEAD + 4:
+                        self._part = data[at:]
+                        return 0
+                    on = int.from_bytes(data[at + 9 : at + 13], "big") & _NUMBER
+                    if number in (0, on):
+                        return PROTOCOL_ERROR
+                elif kind != _PRIORITY and (error := self._take(kind, flags, number)):
+                    return error
+            at += _HEAD
+            self._to_skip = length
+
+    def _take(self, kind: int, flags: int, number: int) -> int:
+        if number > self._highest:
+            if kind == _HEADERS:
+                lowest = self._highest + 2 if self._highest else 1
+                for skipped in range(max(lowest, number - 64), number, 2):
+                    _remember(self._skipped, skipped)
+                self._highest = number
+        elif kind != _RST_STREAM:
+            if number in self._ended:
+                return STREAM_CLOSED
+            if number in self._skipped:
+                return PROTOCOL_ERROR
+        if kind == _RST_STREAM or flags & _END_STREAM:
+            _remember(self._ended, number)
+        return 0
+
+
+def _remember(numbers: dict[int, None], number: int) -> None:
+    numbers[number] = None
+    if len(numbers) > MOST_ENDED:
+        del numbers[next(iter(numbers))]

@@ -1,0 +1,66 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.wire.http2.frame_guard import PROTOCOL_ERROR, STREAM_CLOSED, FrameGuard
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS, WINDOW_UPDATE, CONTINUATION = 0x04, 0x08, 0x09
+DATA, HEADERS, PRIORITY, RST_STREAM = 0x00, 0x01, 0x02, 0x03
+END = 0x05  # END_HEADERS and END_STREAM
+
+
+def frame(kind: int, stream: int, payload: bytes = b"", flags: int = 0x04) -> bytes:
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+BEGUN = PREFACE + frame(SETTINGS, 0, flags=0)
+DEPENDS_ON = (5).to_bytes(4, "big") + b"\x10"
+
+
+@pytest.mark.parametrize(
+    ("frames", "error"),
+    [
+        ([frame(HEADERS, 1, b"x", END), frame(HEADERS, 3, b"y"), frame(DATA, 3, b"z", 1)], 0),
+        ([frame(HEADERS, 1), frame(DATA, 1, b"x", 0), frame(HEADERS, 1, b"trailers", END)], 0),
+        ([frame(HEADERS, 1), frame(RST_STREAM, 1, b"\0\0\0\x08"), frame(RST_STREAM, 1, b"\0\0\0\x08")], 0),
+        ([frame(HEADERS, 1, b"", END), frame(WINDOW_UPDATE, 1, b"\0\0\0\x08"), frame(PRIORITY, 1, DEPENDS_ON)], 0),
+        ([frame(HEADERS, 1, b"", END), frame(DATA, 1, b"x")], STREAM_CLOSED),
+        ([frame(HEADERS, 1, b"", END), frame(HEADERS, 1, b"x", END)], STREAM_CLOSED),
+        ([frame(HEADERS, 1), frame(RST_STREAM, 1, b"\0\0\0\x08"), frame(DATA, 1, b"x")], STREAM_CLOSED),
+        ([frame(HEADERS, 1), frame(RST_STREAM, 1, b"\0\0\0\x08"), frame(HEADERS, 1, b"x", END)], STREAM_CLOSED),
+        ([frame(HEADERS, 5, b"", END), frame(HEADERS, 3, b"", END)], PROTOCOL_ERROR),
+        ([frame(HEADERS, 1, b"", END), frame(HEADERS, 7, b"", END), frame(DATA, 5, b"x")], PROTOCOL_ERROR),
+        ([frame(PRIORITY, 0, DEPENDS_ON)], PROTOCOL_ERROR),
+        ([frame(PRIORITY, 5, DEPENDS_ON)], PROTOCOL_ERROR),
+        ([frame(PRIORITY, 7, DEPENDS_ON)], 0),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_frames_on_streams_that_are_none_are_errors_however_they_come(
+    frames: list[bytes], error: int, size: int
+) -> None:
+    guard, data = FrameGuard(), BEGUN + b"".join(frames)
+    found = [guard.fault(data[at : at + size]) for at in range(0, len(data), size)]
+    assert max(found) == error
+
+
+@given(data=st.binary(max_size=200), size=st.integers(1, 50))
+def test_it_reads_anything_and_holds_little(data: bytes, size: int) -> None:
+    whole, guard = FrameGuard(), FrameGuard()
+    error = whole.fault(PREFACE + data)
+    pieces = PREFACE + data
+    found = 0
+    for at in range(0, len(pieces), size):
+        found = found or guard.fault(pieces[at : at + size])
+    assert found == error
+
+
+def test_it_remembers_only_the_latest() -> None:
+    guard = FrameGuard()
+    guard.fault(BEGUN)
+    for stream in range(1, 10_001, 2):
+        assert guard.fault(frame(HEADERS, stream, b"", END)) == 0
+    assert guard.fault(frame(DATA, 1, b"x")) == 0  # nghttp2 ignores it
+    assert guard.fault(frame(DATA, 9_999, b"x")) == STREAM_CLOSED
+    assert len(guard._ended) == 1_000
