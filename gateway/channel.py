@@ -26,13 +26,15 @@ MAX_QUEUED: Final = 64 << 20
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A document that does not compile; its last good version stays in force."""
+    """A document that does not compile; its last good version stays in force. is_pending: it waits for what the
+    registry is about to make."""
 
     kind: str
     namespace: str
     name: str
     path: str
     reason: str
+    is_pending: bool = False
 
 
 class Start(Frame, frozen=True, tag="start"):

@@ -26,13 +26,15 @@ _log = logging.getLogger("registry.gateways")
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """A document that a gateway could not compile; it goes on with the last good version."""
+    """A document that a gateway could not compile; it goes on with the last good version. is_pending: it waits for what
+    the registry is about to make, such as a Certificate's pair."""
 
     kind: str
     namespace: str
     name: str
     path: str = ""
     reason: str
+    is_pending: bool = False
 
 
 class Answering(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,9 +214,11 @@ class Gateways:
     def how_far(self, revision: int) -> Applied:
         live = self._live()
         behind = [report.node for report in live if report.revision < revision]
-        refusing = [report.node + _refusal(*named) for report in live if (named := self._refused_at(report, revision))]
+        refused = [(report.node, named) for report in live if (named := self._refused_at(report, revision))]
+        refusing = [node + _refusal(*named) for node, named in refused]
+        is_waiting = any(each.is_pending for _, named in refused for each in named)
         pending = tuple(sorted(behind + refusing))
-        return Applied(len(live) - len(pending), len(live), pending, is_settled=not behind)
+        return Applied(len(live) - len(pending), len(live), pending, is_settled=not behind and not is_waiting)
 
     def pending(self, revision: int) -> tuple[str, ...]:
         """The live gateways that do not run it yet."""

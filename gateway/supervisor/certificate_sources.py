@@ -23,6 +23,7 @@ from meshway.model.document import MESH_NAMESPACE
 from meshway.model.secret import SecretRef, secret_ref
 from meshway.snapshot import Change
 
+NOT_ISSUED: Final = "the mesh has issued none yet"
 READ_AGAIN_S: Final = 10.0
 MOST_TEXT: Final = 200
 
@@ -107,7 +108,12 @@ class CertificateSources:
     @property
     def refused(self) -> list[Refusal]:
         return [
-            Refusal(*key, path=_source_path(source.spec), reason=source.fault)
+            Refusal(
+                *key,
+                path=_source_path(source.spec),
+                reason=source.fault,
+                is_pending=source.fault == NOT_ISSUED and source.pair is None,
+            )
             for key, source in self._sources.items()
             if source.fault
         ] + self._rivals()
@@ -170,7 +176,7 @@ class CertificateSources:
         assert wanted is not None
         frame = self._secrets.held(key[1], wanted)
         if frame is None or frame.type != "tls":
-            lacking = "the mesh has issued none yet" if spec.mesh_ca is not None else ""
+            lacking = NOT_ISSUED if spec.mesh_ca is not None else ""
             return (b"", b""), lacking or f'Secret "{wanted.secret}" is not known here, or of another type'
         data = frame.versions[0].data
         return (str(data["certificate"]).encode(), str(data["private_key"]).encode()), ""

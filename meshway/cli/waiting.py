@@ -22,8 +22,9 @@ _MISSED_S: Final = 120.0
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a revision has come. behind: live gateways that do not run it. silent: those that were live within the
-    last minutes and are missed. refused: a line for each refusal.
+    """How far a revision has come. behind: live gateways that do not run it, or wait with a document for what the
+    registry is about to make. silent: those that were live within the last minutes and are missed. refused: a line for
+    each refusal.
     """
 
     revision: int
@@ -129,6 +130,11 @@ def _look(
             f"gateway {gateway['node']} runs r{gateway['revision']}"
             for gateway in live
             if gateway["revision"] < revision
+        )
+        + tuple(
+            f"gateway {node} waits with {name}: {_reason(row)}"
+            for name, node, row in refused
+            if row.get("is_pending") and (documents is None or name in documents)
         ),
         silent=tuple(
             f"gateway {gateway['node']} has been silent for {gateway['last_report_s']:.0f} s, at r{gateway['revision']}"
@@ -138,7 +144,7 @@ def _look(
         refused=tuple(
             f"gateway {node} refuses {name}: {_reason(row)}"
             for name, node, row in refused
-            if documents is None or name in documents
+            if not row.get("is_pending") and (documents is None or name in documents)
         ),
     )
 

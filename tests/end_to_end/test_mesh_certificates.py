@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.parts.command import meshway
 from tests.parts.conditions import wait_until
 from tests.parts.mesh import Mesh
 from tests.parts.ports import free_port
@@ -32,6 +33,16 @@ kind: Route
 metadata: {{name: partner}}
 spec: {{listeners: [partner], hosts: [localhost], rules: [{{respond: {{status: 200, body: hello}}}}]}}
 """
+
+
+def test_an_apply_waits_until_the_mesh_has_issued_and_gateways_show_it(start_mesh: StartMesh, tmp_path: Path) -> None:
+    mesh, file = start_mesh(), tmp_path / "partner.yaml"
+    mesh.client.post(f"{mesh.registry}/v1/identity/authority", json={}).raise_for_status()
+    file.write_text(DOCUMENTS.format(port=free_port()))
+    applied = meshway("apply", "-f", str(file), "--wait=30s", "--registry", mesh.registry)
+    assert applied.code == 0, applied
+    shown = mesh.client.get(f"{mesh.registry}/v1/namespaces/default/certificates/partner").json()
+    assert shown["status"]["issuer"]
 
 
 def test_callers_of_a_listener_believe_it_by_the_root_of_the_mesh(start_mesh: StartMesh) -> None:

@@ -79,6 +79,19 @@ async def test_a_gateway_that_refuses_a_document_of_the_revision_has_not_applied
     assert future.result() == Applied(2, 3, ("a (refuses Route shop/cart)",))
 
 
+async def test_one_that_waits_for_what_the_registry_makes_is_waited_for() -> None:
+    gateways = Gateways(Clock())
+    gateways.document_revision = {("Certificate", "shop", "edge"): 5}.__getitem__
+    lacking = Refused(kind="Certificate", namespace="shop", name="edge", reason="none yet", is_pending=True)
+    gateways.report(Report(node="a", revision=5, refused=(lacking,)))
+    assert not gateways.how_far(5).is_settled
+    future = gateways.applied(5, within_s=30)
+    await asyncio.sleep(0)
+    assert not future.done()
+    gateways.report(Report(node="a", revision=6))
+    assert future.result() == Applied(1, 1, ())
+
+
 async def test_without_gateways_nobody_is_waited_for() -> None:
     assert await Gateways(Clock()).applied(3, within_s=30) == Applied(0, 0, ())
 

@@ -138,7 +138,7 @@ async def test_a_pair_of_a_secret_is_sent_and_replaced_with_it(on: Bench) -> Non
     on.files.take([document("Certificate", "shop", {"secret": "s"})])
     await on.files.refresh()
     assert on.reasons() == ['Secret "s" is not known here, or of another type']
-    assert on.files.refused[0].path == "spec.secret"
+    assert (on.files.refused[0].path, on.files.refused[0].is_pending) == ("spec.secret", False)
     for count in (1, 2):
         hold(ROOT.issue("shop.example"))
         await on.files.refresh()
@@ -149,6 +149,7 @@ async def test_a_pair_that_the_mesh_has_issued_is_sent_and_replaced(on: Bench) -
     on.files.take([document("Certificate", "shop", {"mesh_ca": {}, "hosts": ["shop.example"]})])
     await on.files.refresh()
     assert [(each.path, each.reason) for each in on.files.refused] == [("spec.mesh_ca", "the mesh has issued none yet")]
+    assert [each.is_pending for each in on.files.refused] == [True]
     for count in (1, 2):
         issued = ROOT.issue("shop.example")
         data = {"certificate": issued.certificate.decode(), "private_key": issued.key.decode()}

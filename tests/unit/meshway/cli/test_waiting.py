@@ -59,6 +59,17 @@ def test_a_gateway_that_fell_silent_within_the_last_minutes_is_behind_by_name() 
     assert (alone.is_reached, alone.told("revision 3")) == (False, "✗ revision 3   applied by 0 of 1 gateway")
 
 
+def test_a_document_that_waits_for_the_registry_is_waited_for_and_one_that_is_refused_is_not() -> None:
+    row = {"kind": "Certificate", "namespace": "shop", "name": "edge", "path": "spec.mesh_ca", "reason": "none yet"}
+    gateway = {"node": "g", "live": True, "revision": 3, "last_report_s": 0.4}
+    waits = look_at(gateway | {"refused": [row | {"is_pending": True}]})
+    assert (waits.is_reached, waits.refused) == (False, ())
+    assert waits.behind == ("gateway g waits with Certificate shop/edge: spec.mesh_ca: none yet",)
+    refuses = look_at(gateway | {"refused": [row]})
+    assert (refuses.is_reached, refuses.behind) == (False, ())
+    assert refuses.refused == ("gateway g refuses Certificate shop/edge: spec.mesh_ca: none yet",)
+
+
 def test_without_any_gateway_there_is_nobody_to_wait_for_which_is_said() -> None:
     for found in (look_at(), look_at({"node": "h", "live": False, "revision": 2, "last_report_s": 4000.0})):
         assert (found.is_reached, found.is_known, found.silent) == (True, False, ())
