@@ -46,7 +46,8 @@ class Answering(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShownCertificate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a gateway shows for a Certificate. not_after: seconds since 1970. serial, fingerprint: hex."""
+    """What a gateway shows for a Certificate. not_before, not_after: seconds since 1970; 0 where an older
+    gateway does not say it. serial, fingerprint: hex."""
 
     namespace: str
     name: str
@@ -54,6 +55,7 @@ class ShownCertificate(msgspec.Struct, frozen=True, kw_only=True):
     not_after: float
     issuer: str = ""
     serial: str = ""
+    not_before: float = 0.0
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,7 +45,8 @@ class _Source:
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """What callers are shown for a Certificate, as the registry is told. not_after: seconds since 1970."""
+    """What callers are shown for a Certificate, as the registry is told. not_before, not_after: seconds since
+    1970."""
 
     namespace: str
     name: str
@@ -53,6 +54,7 @@ class Shown(msgspec.Struct, frozen=True):
     not_after: float
     issuer: str
     serial: str
+    not_before: float
 
 
 class CertificateSources:
@@ -138,7 +140,7 @@ class CertificateSources:
     def shown(self) -> list[Shown]:
         pairs = [(key, source.pair) for key, source in self._sources.items() if source.pair is not None]
         return [
-            Shown(*key[1:], pair.fingerprint, pair.not_after, pair.issuer[:MOST_TEXT], pair.serial)
+            Shown(*key[1:], pair.fingerprint, pair.not_after, pair.issuer[:MOST_TEXT], pair.serial, pair.not_before)
             for key, pair in pairs
         ]
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from registry.view.view import InstanceMove, View
 
 _DAY_S: Final = 86_400.0
-_YEAR_S: Final = 365 * _DAY_S
 # A gateway that went without a word is known to have been there for so long after the registry's start.
 SETTLED_S: Final = 30.0
 _MOST_EXPIRED: Final = 100_000
@@ -173,12 +172,7 @@ class Presence:
             yield {"namespace": MESH_NAMESPACE}, ending.name, ending.not_before, ending.not_after
         for node, shown in self.certificates():
             parts = {"namespace": shown.namespace, "gateway": node}
-            life_s = self._life_s(shown)
-            yield parts, f"{shown.namespace}/{shown.name}", shown.not_after - life_s, shown.not_after
-
-    def _life_s(self, shown: ShownCertificate) -> float:
-        spec = self._spec_of(shown.namespace, shown.name)
-        return _YEAR_S if spec is None or spec.mesh_ca is None else float(spec.mesh_ca.lifetime)
+            yield parts, f"{shown.namespace}/{shown.name}", shown.not_before, shown.not_after
 
     def _spec_of(self, namespace: str, name: str) -> Certificate | None:
         row = self._view.document((Certificate.__name__, namespace, name))

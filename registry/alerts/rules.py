@@ -67,6 +67,7 @@ class Rules:
         self._seen = -1
         self._alerts: list[AlertRule] = []
         self._objectives: list[ObjectiveRule] = []
+        self._by_name: dict[tuple[str, str], Alert] = {}
 
     @property
     def alerts(self) -> list[AlertRule]:
@@ -81,15 +82,15 @@ class Rules:
 
     def alert(self, namespace: str, name: str) -> Alert | None:
         """What it says now; None: it is not in force."""
-        return next(
-            (each.spec for each in self.alerts if (each.rule.namespace, each.rule.name) == (namespace, name)), None
-        )
+        self._follow()
+        return self._by_name.get((namespace, name))
 
     def _follow(self) -> None:
         if self._seen == self._view.document_changes:
             return
         self._seen = self._view.document_changes
         self._alerts = [rule for rule in self._compiled() if rule.spec.enabled]
+        self._by_name = {(rule.rule.namespace, rule.rule.name): rule.spec for rule in self._alerts}
         rows = self._view.documents.get(Objective.__name__, {}).values()
         self._objectives = [
             ObjectiveRule(self._rule(row, _OBJECTIVE, row.spec.receivers), row.spec)

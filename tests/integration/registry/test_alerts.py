@@ -13,12 +13,15 @@ import pytest
 
 from meshway.histogram import bucket_of
 from meshway.telemetry import Numbers, Row
+from registry.alerts.evaluator import LEAD
 from registry.alerts.records import AlertState
 from registry.store.interface import StoreUnavailable
 from registry.store.steps import Row as StoreRow
 from registry.store.steps import Step
+from tests.parts.conditions import until
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.registry_tokens import bearer
+from tests.parts.valkey import Valkey
 
 EVERY: dict[str, Any] = {"for": "0s", "keep_firing": "0s"}
 _sequences: dict[str, int] = {}
@@ -473,7 +476,7 @@ async def test_what_is_built_in_is_on_and_a_document_of_its_name_changes_what_it
         "mass_removal_guard": 3,
         "refused": [{"kind": "Route", "namespace": "shop", "name": "r", "reason": "x"}],
         "in_flight": {"shop/cart": 7},
-        "certificates": [{"namespace": "shop", "name": "web", "fingerprint": "f", "not_after": time.time() + 86_400.0}],
+        "certificates": [certificate("web", of_days=90.0), certificate("short", of_days=1.1)],
     }
     await write(shop, "alerts", "builtin-outlier-ejected", {"severity": "info", "for": "0s"}, "mesh")
     await write(shop, "alerts", "builtin-document-refused", {"enabled": False}, "mesh")
@@ -497,10 +500,19 @@ async def test_what_is_built_in_is_on_and_a_document_of_its_name_changes_what_it
         "busy",
     }
     assert found["builtin-outlier-ejected"]["summary"] == "1 instances of cart are ejected (shop/cart/cart-1)"
+    expiring = "1 certificates of shop are about to expire (shop/web)"
+    assert found["builtin-certificate-expiring"]["summary"] == expiring, "the other one has most of its life before it"
     well = {"node": "gw-1", "revision": 10**6}
     assert (await shop.call("POST", "/v1/reports", well)).status == 204
     clock.advance(60.0)
     assert await look(shop) == {}
+
+
+def certificate(name: str, *, of_days: float) -> dict[str, Any]:
+    """Over in a day, as a gateway reports it."""
+    end = time.time() + 86_400.0
+    begin = end - of_days * 86_400.0
+    return {"namespace": "shop", "name": name, "fingerprint": "f", "not_before": begin, "not_after": end}
 
 
 async def test_a_gateway_that_says_nothing_and_one_that_is_behind_are_told(shop: RunningRegistry) -> None:
@@ -534,3 +546,24 @@ async def shop_gateways(registry: RunningRegistry) -> dict[str, list[str]]:
 def heard(registry: RunningRegistry) -> None:
     """As if it had run for long: all gateways have had the time to report."""
     registry.core.alerts.presence.begun -= 100.0
+
+
+async def test_of_two_registries_one_looks_and_the_other_goes_on_with_what_it_left(
+    tmp_path: Path, database_url: str, valkey: Valkey
+) -> None:
+    shared = {"database_url": database_url, "redis_url": valkey.url}
+    async with running_registry(tmp_path / "b", **shared) as second:
+        async with running_registry(tmp_path / "a", **shared) as first:
+            assert await first.core.store.lead(LEAD)
+            assert not await second.core.store.lead(LEAD)
+            await first.call("PUT", "/v1/namespaces/shop/services/cart/instances/cart-1", {"port": 9000})
+            await write(first, "alerts", "there", EVERY | {"query": "service=cart instances_passing >= 1"})
+            before = (await look(first))["there"]
+            told_there = {each["name"]: each for each in await alerts(second)}
+            assert told_there["there"] == before, "told by the one that does not look"
+        async with asyncio.timeout(30.0):
+            while not await second.core.store.lead(LEAD):
+                await asyncio.sleep(0.05)
+        await until(lambda: second.core.view.document(("Alert", "shop", "there")) is not None)
+        after = (await look(second))["there"]
+        assert [after[name] for name in ("id", "fired_at")] == [before[name] for name in ("id", "fired_at")]
