@@ -67,6 +67,14 @@ def test_a_limit_is_written_as_a_form_published_seen_to_hold_and_taken_back(shop
     wait_until(lambda: status() == 429, 20, what="the limit")
     assert tab.axe() == []
     address = page.url
+    other = open_tab(browser, shop.registry, dark=True, language="zh-CN")
+    for path in (address.removeprefix(shop.registry), "/policies/RateLimit/default/calm", "/changes"):
+        other.open(path)
+        expect(other.page.locator("[aria-busy=true]")).to_have_count(0)
+        if path.startswith("/policies"):
+            other.page.get_by_text("表单", exact=True).click()
+        assert (path, other.axe(), other.faults) == (path, [], [])
+    other.page.context.close()
     tab.open("/changes")
     expect(page.get_by_role("row").filter(has_text="noon was slow")).to_be_visible()
     page.goto(address)
@@ -198,7 +206,10 @@ def test_a_draft_that_others_overtook_is_put_together_with_theirs(shop: Mesh, br
     tab.page.context.close()
 
 
-def test_what_git_keeps_is_read_until_an_admin_takes_it_over(shop: Mesh, browser: Browser) -> None:
+def test_what_git_keeps_is_read_until_an_admin_takes_it_over_and_rows_have_their_actions(
+    shop: Mesh, browser: Browser
+) -> None:
+    shop.apply(LIMIT)
     labels = "{name: kept, labels: {managed_by: git}, annotations: {source_url: 'https://git.example/limits'}}"
     shop.apply(LIMIT.replace("{name: search, namespace: default}", labels))
     tab = open_tab(browser, shop.registry)
@@ -211,6 +222,11 @@ def test_what_git_keeps_is_read_until_an_admin_takes_it_over(shop: Mesh, browser
     tab.open("/policies/RateLimit")
     tab.page.get_by_role("link", name="Duplicate kept").click()
     expect(tab.page.get_by_label("RateLimit as YAML")).to_have_value(re.compile(r"rate: 50/s"))
+    tab.open("/policies/RateLimit")
+    expect(tab.page.get_by_role("button", name="Delete kept")).to_have_count(0)
+    tab.page.get_by_role("button", name="Delete search").click()
+    expect(tab.page.get_by_role("region", name="What would change")).to_contain_text("deleted")
+    assert shop.client.get(f"{shop.registry}/v1/namespaces/default/rate-limits/search").status_code == 200
     assert tab.faults == []
     tab.page.context.close()
 

@@ -65,7 +65,7 @@ test('many events of a moment make each entry stale once, and again after a seco
   for (let revision = 42; revision < 60; revision += 1) last().change(revision, 'Route')
   expect(stale).toEqual([])
   vi.advanceTimersByTime(FRAME_MS)
-  const routes = names(keys.namespaces, keys.documents('Route'), keys.revisions)
+  const routes = names(keys.namespaces, keys.documents('Route'), keys.revisions, keys.changes)
   // The first at once, what comes with it and after it together.
   vi.advanceTimersByTime(1_000)
   expect(new Set(stale)).toEqual(new Set(routes))

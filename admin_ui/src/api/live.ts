@@ -164,7 +164,7 @@ export class LiveStream {
     const kinds = new Set(changes.map(({ kind }) => kind))
     this.make(keys.namespaces)
     if (kinds.has('Instance') || kinds.has('Service')) this.make(['services'], ['instances'])
-    for (const kind of kinds) if (kind !== 'Instance') this.make(keys.documents(kind), keys.revisions)
+    for (const kind of kinds) if (kind !== 'Instance') this.make(keys.documents(kind), keys.revisions, keys.changes)
   }
 
   private onSignals({ window_s, items }: Signals) {

@@ -1,20 +1,24 @@
-import { NativeSelect } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+import { Button, Group, NativeSelect } from '@mantine/core'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
+import { openChange } from '../api/changes'
 import { targetsOf, targetText } from '../api/concerning'
 import { type Document, documentsQuery, isKind, type Kind, PLURALS } from '../api/documents'
 import { routeUsesQuery } from '../api/insight'
+import { keys } from '../api/keys'
 import { useRights } from '../api/session'
 import { number } from '../i18n/format'
 import { type Column, DataTable } from '../kit/DataTable'
 import { Empty } from '../kit/Empty'
 import { PageHead } from '../kit/PageHead'
 import { Panel } from '../kit/Panel'
+import { Problem, told } from '../kit/Problem'
 import { Since } from '../kit/Since'
 import { LinkButton } from '../shell/LinkButton'
 import { NotFound } from '../shell/Root'
 import { useNamespace } from '../shell/useNamespace'
+import { managerOf } from './documentText'
 
 const NEW = '+'
 const USED_S = 600
@@ -82,6 +86,18 @@ function DocumentTable({ kind, documents }: { kind: Kind; documents: readonly Do
   const { t, i18n } = useTranslation()
   const navigate = useNavigate()
   const { may, isReadOnly, maySomewhere } = useRights()
+  const client = useQueryClient()
+  // A change like any other: its page says what goes with it before it is gone.
+  const remove = useMutation({
+    mutationFn: (one: Document) => {
+      const part = { ...paramsOf(one), text: null, base_revision: one.metadata.revision ?? 0 }
+      return openChange(`${t('editor.delete')} ${kind} ${part.namespace}/${part.name}`, [part])
+    },
+    onSuccess: async (change) => {
+      await client.invalidateQueries({ queryKey: keys.changes })
+      await navigate({ to: '/changes/$revision', params: { revision: `d${change.id}` } })
+    },
+  })
   const isRoute = kind === 'Route'
   const uses = useQuery({
     ...routeUsesQuery({ window_s: USED_S }),
@@ -168,26 +184,41 @@ function DocumentTable({ kind, documents }: { kind: Kind; documents: readonly Do
       cell: (one) =>
         !isReadOnly &&
         may('documents:write', one.metadata.namespace ?? '') && (
-          <Link
-            to="/policies/$kind/$namespace/$name"
-            params={{ ...paramsOf(one), name: NEW }}
-            search={(view) => ({ ...view, like: one.metadata.name })}
-            aria-label={`${t('policies.duplicate')} ${one.metadata.name}`}
-          >
-            {t('policies.duplicate')}
-          </Link>
+          <Group gap={8} wrap="nowrap">
+            <Link
+              to="/policies/$kind/$namespace/$name"
+              params={{ ...paramsOf(one), name: NEW }}
+              search={(view) => ({ ...view, like: one.metadata.name })}
+              aria-label={`${t('policies.duplicate')} ${one.metadata.name}`}
+            >
+              {t('policies.duplicate')}
+            </Link>
+            {kind !== 'Secret' && managerOf(one) === null && (
+              <Button
+                variant="default"
+                size="compact-xs"
+                aria-label={`${t('editor.delete')} ${one.metadata.name}`}
+                onClick={() => remove.mutate(one)}
+              >
+                {t('editor.delete')}
+              </Button>
+            )}
+          </Group>
         ),
     },
   ]
   return (
-    <DataTable
-      label={PLURALS[kind]}
-      rows={documents}
-      columns={columns}
-      rowKey={(one) => `${one.metadata.namespace}/${one.metadata.name}`}
-      text={(one) => `${one.metadata.namespace}/${one.metadata.name} ${leadsOf(one)} ${onOf(one).join(' ')}`}
-      open={(one) => void navigate({ to: '/policies/$kind/$namespace/$name', params: paramsOf(one) })}
-    />
+    <>
+      {remove.error && <Problem problem={told(remove.error)} />}
+      <DataTable
+        label={PLURALS[kind]}
+        rows={documents}
+        columns={columns}
+        rowKey={(one) => `${one.metadata.namespace}/${one.metadata.name}`}
+        text={(one) => `${one.metadata.namespace}/${one.metadata.name} ${leadsOf(one)} ${onOf(one).join(' ')}`}
+        open={(one) => void navigate({ to: '/policies/$kind/$namespace/$name', params: paramsOf(one) })}
+      />
+    </>
   )
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from meshway.problem import Problem
 from meshway.sealing import make_key_file
 from registry.gateways import Report
 from tests.parts.people import Browser, signed_in
@@ -174,6 +175,30 @@ async def test_who_wrote_a_change_never_approves_it_and_an_edit_takes_approvals_
     boss = await signed_in(strict, "boss", "admin")
     waived = await boss.call("POST", f"{path}/publish", {"waive_approvals": True, "message": "incident"})
     assert (waived.status, waived.json["approvals_waived"]) == (200, True)
+
+
+async def test_a_change_whose_publishing_broke_off_is_published_once_when_it_is_published_again(
+    strict: RunningRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lin, pat = await people(strict)
+    path = (await lin.call("POST", "/v1/changes", wanted())).headers["location"]
+    apply = strict.core.documents.apply
+
+    async def apply_and_lose_the_answer(*arguments: Any, dry_run: bool = False, **more: Any) -> Any:
+        applied = await apply(*arguments, dry_run=dry_run, **more)
+        if not dry_run:
+            raise Problem(503, "store_unavailable", "The store does not answer")
+        return applied
+
+    monkeypatch.setattr(strict.core.documents, "apply", apply_and_lose_the_answer)
+    assert (await lin.call("POST", f"{path}/publish", {"message": "first"})).status == 503
+    monkeypatch.undo()
+    assert (await lin.call("GET", path)).json["state"] == "publishing"
+    assert (await pat.call("PATCH", path, wanted(TEXT.replace("50/s", "1/s")))).status == 409, "it is on its way"
+    done = await pat.call("POST", f"{path}/publish", {"message": "again"})
+    assert (done.status, done.json["state"], done.json["message"]) == (200, "published", "first")
+    changed = (await lin.call("GET", "/v1/revisions?kind=RateLimit&namespace=shop&name=search")).json["items"]
+    assert [one["revision"] for one in changed] == [done.json["revision"]], "one revision, not two"
 
 
 async def test_a_token_does_not_make_its_maker_another_person(strict: RunningRegistry) -> None:
