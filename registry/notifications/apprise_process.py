@@ -32,6 +32,7 @@ _NEVER: Final = frozenset(
 )  # fmt: skip
 _SENT_TO: Final = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_ANY_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S*")
 _SHORTEST_HIDDEN: Final = 4
 _MOST_TOLD: Final = 300
 _WAIT_S: Final = 15.0
@@ -89,6 +90,7 @@ class Bounds:
 
 def without_secrets(text: str, url: str) -> str:
     """A line of a library's log without what the URL holds beside its scheme and host."""
+    text = _ANY_URL.sub("***", text)  # also those that the library has shortened: a letter is one too many
     parts = urlsplit(url)
     login, _, place = parts.netloc.rpartition("@")
     held = {url, parts.path, parts.query, login, *re.split(r"[:/]", login), *parts.path.split("/")}

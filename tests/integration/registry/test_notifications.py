@@ -17,6 +17,7 @@ import pytest
 
 from registry.alerts.records import AlertState, Silence, packed
 from registry.documents.secret_frames import SecretFrames
+from registry.notifications.apprise import send_by_apprise
 from registry.store.alerts import add_silence, put_state
 from tests.parts.alerts import Listener, Mailbox, firing, listening, mailbox, resolved
 from tests.parts.clock import ManualClock
@@ -393,6 +394,38 @@ async def test_a_secret_that_is_away_is_told_by_name_alone(tmp_path: Path, hook:
         assert tried["detail"] == "Secret two holds 2 texts: name one by key"
         unknown = await registry.call("POST", "/v1/namespaces/shop/receivers/nobody/test")
         assert unknown.status == 404
+
+
+async def test_a_plugin_that_hangs_is_ended() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    url = f"json://robot:hush-hush@127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    told = await send_by_apprise(url, "title", "body", allow_loopback=True, timeout_s=2.0)
+    server.close()
+    assert told == (False, "Apprise has not sent it within 2 s")
+
+
+async def test_a_url_that_names_a_file_of_the_machine_reads_none(tmp_path: Path) -> None:
+    key = tmp_path / "secret.key"
+    key.write_text('{"client_email": "a@books.example", "token_uri": "http://127.0.0.1:1/"}')
+    url = f"fcm://project@apikey/token/?mode=oauth2&keyfile={key}"
+    told = await send_by_apprise(url, "title", "body", allow_loopback=True, timeout_s=20.0)
+    assert told == (False, "Apprise may read no file of this machine, and write none")
+
+
+async def test_alerts_in_clear_text_are_warned_of(tmp_path: Path) -> None:
+    async with running_registry(tmp_path) as registry:
+
+        async def warned(url: str) -> list[str]:
+            answer = await put(registry, "Receiver", "oncall", {"webhook": {"url": url}})
+            return [warning["code"] for warning in answer.json.get("warnings", [])]
+
+        assert await warned("http://hooks.example/a") == ["plaintext"]
+        assert await warned("https://hooks.example/a") == []
+        assert await warned("http://127.0.0.1:9000/a") == []
 
 
 async def test_gateways_are_told_no_secret_of_a_receiver(tmp_path: Path, hook: Listener) -> None:

@@ -80,6 +80,7 @@ def test_a_line_of_a_log_loses_what_the_url_holds_beside_its_host() -> None:
     for secret in ("robot", "pa55", "T0KEN", "hush-hush"):
         assert secret not in told
     assert "hooks.example" in told
+    assert without_secrets("Could not load mailto://r...t:p...d@h...e/?a=b now", url) == "Could not load *** now"
     assert "TokenA" not in without_secrets("no TokenA", "slack://TokenA/TokenB")
 
 
