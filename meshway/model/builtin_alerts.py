@@ -8,7 +8,8 @@ from meshway.model.nearest import did_you_mean
 from meshway.units import Duration
 
 PREFIX: Final = "builtin-"
-_SOON: Final = Duration(10.0)
+# Two looks, which are ten seconds apart.
+_SOON: Final = Duration(5.0)
 _SHORT: Final = Duration(20.0)
 
 

@@ -79,7 +79,7 @@ class Trying:
             minutes = {
                 asked: await self._minutes(asked, first - back_s, end, has_histograms) for asked in sorted(wanted)
             }
-            return await asyncio.to_thread(_replay, rule, minutes, int(first), end)
+            return await asyncio.to_thread(replayed, rule, minutes, int(first), end)
 
     async def _minutes(self, asked: Asked, first: float, end: int, has_histograms: bool) -> dict[int, list[Row]]:
         """What is counted together, by the begin of its minute."""
@@ -125,7 +125,7 @@ def _refuse_states(query: Query) -> None:
             raise Problem(422, "not_kept", "Not kept", detail=detail)
 
 
-def _replay(rule: AlertRule, minutes: Mapping[Asked, Mapping[int, Sequence[Row]]], first: int, end: int) -> Tried:
+def replayed(rule: AlertRule, minutes: Mapping[Asked, Mapping[int, Sequence[Row]]], first: int, end: int) -> Tried:
     """For a thread."""
     live: dict[str, AlertState] = {}
     worst: dict[str, float] = {}
