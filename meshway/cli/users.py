@@ -7,6 +7,7 @@ from urllib.parse import quote
 import msgspec
 import typer
 
+from meshway.cli.codes import codes_app
 from meshway.cli.failure import NOT_FOUND, USAGE, CliError
 from meshway.cli.login import PasswordFile
 from meshway.cli.passwords import password_from
@@ -19,6 +20,7 @@ AnyName = Annotated[
 ]
 Group = Annotated[bool, typer.Option("--group", help="NAME is a group of an OpenID provider: PROVIDER:GROUP.")]
 user_app = typer.Typer(no_args_is_help=True, help="Let people sign in at the registry, and say what they may.")
+user_app.add_typer(codes_app, name="codes")
 
 
 @user_app.command("create")

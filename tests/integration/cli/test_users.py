@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from registry.people.totp import STEP_S, code_at
 from tests.parts.command import Ended, meshway
 from tests.parts.planes import Registry
 
@@ -100,6 +103,30 @@ def test_people_from_the_first_link_on(strict: Strict, person: Callable[[str], R
     ok(root("logout"))
     assert not kept.exists()
     assert root("logout").code == 4
+
+
+def test_an_app_that_tells_codes_is_set_up_asked_for_and_taken_away(
+    strict: Strict, person: Callable[[str], Run]
+) -> None:
+    root = person("root")
+    ok(root("login", "root", "--link", link_in(strict.process.text()), "--password-file", "-", stdin=f"{PASSWORD}\n"))
+    begun = root("user", "codes", "on")
+    secret = base64.b32decode(ok(begun).strip())
+    assert "otpauth://totp/" in begun.err
+    wrong = root("user", "codes", "take", "000000")
+    assert wrong.code == 3, wrong
+    step = int(time.time()) // STEP_S
+    ok(root("user", "codes", "take", code_at(secret, step)))
+    login = ("login", "root", "--password-file", "-")
+    assert "a code of the app is needed" in root(*login, stdin=f"{PASSWORD}\n").err
+    ok(root(*login, "--code", code_at(secret, step + 1), stdin=f"{PASSWORD}\n"))
+    assert root("user", "codes", "off").code == 2, "it asks"
+    ok(root("user", "codes", "off", "--yes"))
+    ok(root(*login, stdin=f"{PASSWORD}\n"))
+    misspelt = root("user", "bind", "root", "--role", "viewr")
+    assert (misspelt.code, "did you mean viewer?" in misspelt.err) == (2, True), misspelt
+    nobody = root("user", "bind", "rot", "--role", "viewer", "-A")
+    assert (nobody.code, "did you mean root?" in nobody.err, "user create" in nobody.err) == (6, True, True), nobody
 
 
 def test_who_says_not_how_to_sign_in_is_told(person: Callable[[str], Run]) -> None:
