@@ -53,7 +53,8 @@ class Evaluator:
 
     told: of which namespaces alerts came, moved or went. failing: Receivers that cannot be told, by namespace and name.
     also: asked for what is written together with transitions to firing and to resolved. live: by fingerprint, on the
-    registry that leads. turn_s: how long the last turn took; left_out: alerts of it above the most there may be.
+    registry that leads. turn_s: how long the last turn took; left_out: alerts of it above the most there may be;
+    failures: turns that left all as it was.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Evaluator:
         self.live: dict[str, AlertState] = {}
         self.turn_s = 0.0
         self.left_out = 0
+        self.failures = 0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -97,7 +99,12 @@ class Evaluator:
                 else:
                     self._is_loaded, self.live = False, {}
             except StoreUnavailable as error:
+                self.failures += 1
                 _log.warning("alerts stay as they are now: %s", error)
+            except Exception:
+                # A defect in one rule's judging is no reason to end a registry that serves a mesh.
+                self.failures += 1
+                _log.exception("alerts stay as they are now")
 
     async def turn(self) -> None:
         """Raises StoreUnavailable: all alerts stay as they are."""

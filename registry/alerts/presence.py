@@ -212,7 +212,8 @@ class Presence:
         node = gateway.node
         if value == "ejected":
             for full in gateway.ejected:
-                namespace, service, instance = full.split("/", 2)
+                namespace, _, rest = full.partition("/")
+                service, _, instance = rest.partition("/")
                 row = self._view.instance((namespace, service, instance))
                 parts = {"namespace": namespace, "service": service, "gateway": node}
                 if row is not None:

@@ -58,6 +58,12 @@ def _lines(core: Core, gateways: Gateways, caps: Caps) -> Iterator[str]:
         ("meshway_gateways", "gauge", "Gateways that reported within 6 s.", len(live)),
         ("meshway_feed_lag_revisions", "gauge", "Revisions the slowest live gateway is behind.", max(lag, 0)),
         ("meshway_alerts_left_out", "gauge", "Alerts above the most there may be.", core.alerts.evaluator.left_out),
+        (
+            "meshway_alerts_failures_total",
+            "counter",
+            "Looks that left alerts as they were.",
+            core.alerts.evaluator.failures,
+        ),
         ("meshway_alerts_turn_seconds", "gauge", "What the last look at all rules took.", core.alerts.evaluator.turn_s),
         (
             "meshway_documents_refused",

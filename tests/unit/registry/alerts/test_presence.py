@@ -1,5 +1,7 @@
 import time
 
+import msgspec
+
 from meshway.model.instance import Instance
 from registry.alerts.presence import SETTLED_S, Ending, Presence, Sample, together
 from registry.gateways import GatewayState
@@ -98,6 +100,14 @@ def test_of_a_silent_gateway_only_its_silence_is_told() -> None:
     bench.presence.look()
     bench.clock.advance(90.0)
     assert (bench.value("gateway_silent"), bench.value("snapshot_age")) == (44.0, 0.0)
+
+
+def test_what_a_gateway_says_amiss_is_of_nobody() -> None:
+    bench = Bench()
+    said = msgspec.structs.replace(gateway("gw-1", revision=5), ejected=("odd", "shop/cart/a"), open_breakers=("odd",))
+    bench.presence.gateways = lambda: [said]
+    assert bench.value("ejected", service="cart") == 1.0
+    assert bench.value("breaker_open", service="cart") == 0.0
 
 
 def test_leases_that_are_spared_and_what_a_commit_took() -> None:
