@@ -31,6 +31,7 @@ from meshway.cli import (
     numbers,
     operating,
     planes,
+    proposals,
     receivers,
     rehearse,
     revisions,
@@ -92,6 +93,7 @@ app.add_typer(planes.registry_app, name="registry", rich_help_panel="Run it here
 app.add_typer(planes.gateway_app, name="gateway", rich_help_panel="Run it here")
 planes.gateway_app.command("drain")(operating.drain_gateway)
 app.add_typer(operating.breaker_app, name="breaker", rich_help_panel="Services")
+app.add_typer(proposals.change_app, name="change", rich_help_panel="Revisions")
 app.add_typer(rollouts.rollout_app, name="rollout", rich_help_panel="Services")
 app.add_typer(authority.ca_app, name="ca", rich_help_panel="Who is who")
 app.add_typer(consumers.consumer_app, name="consumer", rich_help_panel="Who is who")

@@ -65,7 +65,8 @@ def awaiting_approval(response: httpx.Response) -> Problem | None:
         "needs_approval",
         "Others must agree",
         detail=f"not published: it is change {change['id']}, which needs {change['approvals_needed']} to approve",
-        mend=f"people approve it in the console, /changes/d{change['id']}; then it is published there",
+        mend=f"people approve it (meshway change approve {change['id']}, or the console's /changes/d{change['id']}); "
+        f"then meshway change publish {change['id']}",
     )
 
 
