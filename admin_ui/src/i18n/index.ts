@@ -1,11 +1,16 @@
 import i18next from 'i18next'
 import { initReactI18next } from 'react-i18next'
-import { en } from './en'
+import type { Catalogue, en } from './en'
 
 export const LANGUAGES = { en: 'English', 'zh-CN': '简体中文' } as const
 export type Language = keyof typeof LANGUAGES
 
 const KEPT = 'meshway-language'
+// Each in a file of its own: nobody loads the words of a language that is not read.
+const WORDS: Record<Language, () => Promise<Catalogue>> = {
+  en: async () => (await import('./en')).en,
+  'zh-CN': async () => (await import('./zh-CN')).zhCN,
+}
 
 declare module 'i18next' {
   interface CustomTypeOptions {
@@ -24,8 +29,8 @@ export function preferredLanguage(): Language {
 }
 
 export async function switchLanguage(language: Language) {
-  if (language === 'zh-CN' && !i18next.hasResourceBundle('zh-CN', 'translation')) {
-    i18next.addResourceBundle('zh-CN', 'translation', (await import('./zh-CN')).zhCN)
+  if (!i18next.hasResourceBundle(language, 'translation')) {
+    i18next.addResourceBundle(language, 'translation', await WORDS[language]())
   }
   await i18next.changeLanguage(language)
   localStorage.setItem(KEPT, language)
@@ -34,9 +39,9 @@ export async function switchLanguage(language: Language) {
 
 export async function startLanguages() {
   await i18next.use(initReactI18next).init({
-    lng: 'en',
-    fallbackLng: 'en',
-    resources: { en: { translation: en } },
+    // Both catalogues have every key: a missing one does not compile.
+    fallbackLng: false,
+    resources: {},
     interpolation: { escapeValue: false }, // React escapes
   })
   await switchLanguage(preferredLanguage())
