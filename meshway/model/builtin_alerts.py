@@ -1,7 +1,7 @@
 """Alerts that are on from the start, as if they were written in namespace `mesh`; a document of the same name changes
 the fields it gives. None fires in a mesh that is well, whatever its load."""
 
-from typing import Final
+from typing import Final, Literal
 
 from meshway.model.alert import Alert, Severity
 from meshway.model.nearest import did_you_mean
@@ -11,10 +11,19 @@ PREFIX: Final = "builtin-"
 # Two looks, which are ten seconds apart.
 _SOON: Final = Duration(5.0)
 _SHORT: Final = Duration(20.0)
+# What waited in its query.
+_AT_ONCE: Final = Duration(0.0)
 
 
-def _built_in(query: str, severity: Severity, summary: str) -> Alert:
-    return Alert(query=query, for_=_SOON, keep_firing=_SHORT, no_data="resolve", severity=severity, summary=summary)
+def _built_in(
+    query: str,
+    severity: Severity,
+    summary: str,
+    *,
+    for_: Duration = _SOON,
+    no_data: Literal["keep", "resolve"] = "resolve",
+) -> Alert:
+    return Alert(query=query, for_=for_, keep_firing=_SHORT, no_data=no_data, severity=severity, summary=summary)
 
 
 BUILT_IN: Final[dict[str, Alert]] = {
@@ -34,10 +43,14 @@ BUILT_IN: Final[dict[str, Alert]] = {
         "namespace=* certs_expiring > 0", "warning", "${value} certificates of ${namespace} are about to expire"
     ),
     "builtin-gateway-outdated": _built_in(
-        "gateway=* snapshot_age > 30s", "warning", "gateway ${gateway} lacks revisions that are ${value} old"
+        "gateway=* snapshot_age > 15s", "warning", "gateway ${gateway} lacks revisions that are ${value} old",
+        for_=_AT_ONCE,
     ),
     "builtin-gateway-silent": _built_in(
-        "gateway=* gateway_silent > 15s", "critical", "gateway ${gateway} has said nothing for ${value}"
+        "gateway=* gateway_silent > 15s", "critical", "gateway ${gateway} has said nothing for ${value}",
+        for_=_AT_ONCE,
+        # A registry that has just started has not heard of it: that is no sign that it is back.
+        no_data="keep",
     ),
     "builtin-store-slow": _built_in(
         "commit_time > 1s", "critical", "the registry's store takes ${value} to commit"

@@ -170,7 +170,7 @@ def summary_of(rule: Rule, labels: Mapping[str, str], shown: str, what: str) -> 
 
 
 def shown_value(value: float | None, measure: str) -> str:
-    """As people write it: `2.1 %`, `5.2/s`, `310ms`."""
+    """As people read it: `2.1 %`, `5.2/s`, `310 ms`, `2m10s`."""
     if value is None:
         return "no data"
     match measure:
@@ -181,7 +181,9 @@ def shown_value(value: float | None, measure: str) -> str:
         case "per_s":
             return f"{value:.3g}/s"
         case "seconds":
-            return str(Duration(float(f"{value:.3g}"))) if value < 60.0 else str(Duration(round(value)))
+            if value >= 60.0:
+                return str(Duration(round(value)))
+            return f"{value:.3g} s" if value >= 1.0 else f"{value * 1e3:.3g} ms"
         case "days":
             return f"{value:.3g} days"
     return f"{value:.6g}"
