@@ -6,7 +6,7 @@ export function Empty({ title, command, children }: { title: string; command?: s
   return (
     <div className="panel" style={{ padding: 24 }}>
       <p style={{ margin: '0 0 8px', fontSize: 14 }}>{title}</p>
-      {children}
+      {children && <div style={{ marginBottom: 8 }}>{children}</div>}
       {command && <CopyCommand text={command} />}
     </div>
   )
