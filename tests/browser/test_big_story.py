@@ -27,6 +27,8 @@ spec:
   rules: [{destinations: [{service: orders}]}]
 """
 MOST_TABS = 150
+# Minutes of a browser beside a whole shop: with the long runs.
+day = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +55,15 @@ def split(shop: BusyShop, route: str, rule: int) -> list[int]:
     return [each.get("weight", 1) for each in spec["rules"][rule]["destinations"]]
 
 
-def shown_and_published(tab: Tab) -> Locator:
-    """The difference of what stands in the editor; it is published by its button."""
+def difference_of(tab: Tab) -> Locator:
+    """The difference of what stands in the editor."""
     tab.page.get_by_role("button", name="Show the difference").click()
     difference = tab.page.get_by_role("region", name="What would change")
     expect(difference).to_be_visible()
     return difference
 
 
+@day
 def test_a_service_is_registered_by_the_form_and_published_at_the_edge(shop: BusyShop, tab: Tab) -> None:
     tab.open("/services")
     tab.page.get_by_role("link", name="Register a service").click()
@@ -71,24 +74,26 @@ def test_a_service_is_registered_by_the_form_and_published_at_the_edge(shop: Bus
     expect(tab.page.get_by_role("heading", name="default / orders")).to_be_visible()
     tab.open("/policies/Route/default/+")
     tab.page.get_by_label("Route as YAML").fill(ORDERS)
-    difference = shown_and_published(tab)
+    difference = difference_of(tab)
     expect(difference).to_contain_text("Route default/orders created")
-    difference.get_by_role("button", name="Publish").click()
-    expect(tab.page.get_by_role("heading", name="Route default/orders")).to_be_visible()
+    tab.page.get_by_role("button", name="Publish").click()
+    expect(tab.page.get_by_role("region", name="Since it was published")).to_be_visible()
     mesh = shop.mesh
-    asked = {"headers": {"Host": "orders.example"}}
-    wait_until(lambda: mesh.client.get(f"{mesh.edge}/details/0", **asked).status_code == 200, 30, what="the new Route")
+    headers = {"Host": "orders.example"}
+    url = f"{mesh.edge}/details/0"
+    wait_until(lambda: mesh.client.get(url, headers=headers).status_code == 200, 30, what="the new Route")
 
 
+@day
 def test_traffic_shifts_on_the_map_and_back_again(shop: BusyShop, tab: Tab) -> None:
     before = shop.mesh.client.get(f"{shop.mesh.registry}/v1/revisions?limit=1").json()["items"][0]["revision"]
     assert split(shop, "reviews", 1) == [50, 50]
     tab.open("/policies/Route/bookinfo/reviews")
     text = tab.page.get_by_label("Route as YAML")
     text.fill(moved(text.input_value()))
-    difference = shown_and_published(tab)
-    expect(difference).to_contain_text(re.compile(r"\b10\b"))
-    difference.get_by_role("button", name="Publish").click()
+    difference = difference_of(tab)
+    expect(difference.get_by_role("row").filter(has_text="destinations[0].weight")).to_contain_text("10")
+    tab.page.get_by_role("button", name="Publish").click()
     wait_until(lambda: split(shop, "reviews", 1) == [10, 90], 30, what="the new split")
     tab.open("/map?namespace=bookinfo&window_s=10")
     reviews = tab.page.locator(".map-card").filter(has=tab.page.get_by_text("reviews", exact=True))
@@ -118,6 +123,7 @@ def moved(text: str) -> str:
     return f"{start}weight: 10{between}weight: 90{rest}"
 
 
+@day
 def test_an_alert_leads_to_a_failing_call_and_its_trace(tab: Tab) -> None:
     tab.open("/alerts")
     tab.page.get_by_role("button", name="till-fails", exact=True).click()
@@ -130,6 +136,7 @@ def test_an_alert_leads_to_a_failing_call_and_its_trace(tab: Tab) -> None:
     expect(tab.page.locator(".span-bar").first).to_be_visible()
 
 
+@day
 def test_a_rollout_is_cancelled(shop: BusyShop, tab: Tab) -> None:
     tab.open("/rollouts")
     tab.page.get_by_role("link", name="reviews-v3").click()
@@ -142,6 +149,7 @@ def test_a_rollout_is_cancelled(shop: BusyShop, tab: Tab) -> None:
     wait_until(lambda: split(shop, "ratings", 0) == [100, 0], 30, what="the weights of before")
 
 
+@day
 def test_all_of_it_goes_by_keyboard_alone(shop: BusyShop, tab: Tab) -> None:
     """No pointer, and nothing is focused but by keys."""
     tab.open("/")
@@ -160,18 +168,21 @@ def test_all_of_it_goes_by_keyboard_alone(shop: BusyShop, tab: Tab) -> None:
     reach(page, page.locator("tr[data-row]").first)
     press(page, "j", "k", "Enter")
     expect(page.get_by_role("heading", name="Requests", level=1)).to_have_count(0)
-    page.keyboard.press("Control+k")
-    page.keyboard.type("explain")
-    page.keyboard.press("Enter")
+    jump(page, "explain")
     reach(page, page.get_by_label("URL"))
     page.keyboard.press("Control+a")
     page.keyboard.type("http://bookinfo.example/productpage")
     page.keyboard.press("Enter")
     expect(page.get_by_role("region", name="Verdict")).to_contain_text("It goes to bookinfo/productpage")
+    jump(page, "rollouts")
+    expect(page.get_by_role("heading", name="Rollouts")).to_be_visible()
+
+
+def jump(page: Page, text: str) -> None:
     page.keyboard.press("Control+k")
-    page.keyboard.type("policies")
+    expect(page.get_by_role("combobox", name="Page, service or revision")).to_be_focused()
+    page.keyboard.type(text)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
 def press(page: Page, *keys: str) -> None:
