@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Spans, Topology } from '../api/insight'
 import { compared, resultOf } from './compare'
-import { NOTHING } from './memory'
+import { NOTHING } from './figures'
 
 type Change = Spans['edges'][number]
 const SURE = { error_share: 0.1, low: 0.05, high: 0.15, is_certain: true, p95_ratio: 1 }

@@ -1,6 +1,6 @@
 import type { MapNode, Spans, Topology } from '../api/insight'
+import { NOTHING } from './figures'
 import { lineId } from './graph'
-import { NOTHING } from './memory'
 
 export type Result = 'added' | 'gone' | 'changed'
 const SLOWER = 1.5

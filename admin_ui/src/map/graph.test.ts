@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Figures, MapEdge, Topology } from '../api/insight'
+import { NOTHING } from './figures'
 import { type Filters, filtered, folded, idsOf, lineId, MORE, shapeOf, widthOf, withAlerts } from './graph'
-import { NOTHING } from './memory'
 
 const figures = (rps: number, error_share = 0): Figures => ({ ...NOTHING, calls: rps * 10, rps, error_share })
 

@@ -1,4 +1,5 @@
-import type { Figures, MapEdge, MapNode, Topology } from '../api/insight'
+import type { MapEdge, MapNode, Topology } from '../api/insight'
+import { sum } from './figures'
 import type { EdgeKind } from './search'
 
 /** What React Flow draws without a halt: the least busy beyond are folded into one card. */
@@ -97,16 +98,19 @@ export function folded(graph: Graph, before: ReadonlySet<string>, cards = MOST_C
   const rest = ranked.slice(kept.length)
   const names = new Set(kept.map(({ id }) => id))
   const name = (id: string) => (names.has(id) ? id : MORE)
-  const lines = new Map<string, Line>()
+  const whole: Line[] = []
+  const parts = new Map<string, Line[]>()
   for (const line of graph.lines) {
     const [source, target] = [name(line.source), name(line.target)]
-    if (source === MORE && target === MORE) continue
-    const id = lineId(source, target)
-    const known = lines.get(id)
-    if (known) lines.set(id, together(known, line))
-    else lines.set(id, { ...line, id, source, target, folded: source === MORE || target === MORE ? 1 : 0 })
+    if (source === line.source && target === line.target) whole.push(line)
+    else if (source !== target) {
+      const id = lineId(source, target)
+      const known = parts.get(id)
+      if (known) known.push(line)
+      else parts.set(id, [line])
+    }
   }
-  const drawn = [...lines.values()].sort(
+  const drawn = [...whole, ...[...parts.values()].map((lines) => together(lines, name))].sort(
     (a, b) => worse(b) - worse(a) || stays(b) - stays(a) || b.figures.rps - a.figures.rps,
   )
   const toMore = drawn.filter((line) => line.folded > 0).slice(0, MOST_TO_MORE)
@@ -125,42 +129,27 @@ function more(cards: readonly Card[]): Card {
     id: MORE,
     kind: 'namespace',
     health: worst.health,
-    figures: cards.map(({ figures }) => figures).reduce(sum),
+    figures: sum(cards.map(({ figures }) => figures)),
     folded: cards.length,
   }
 }
 
-function together(a: Line, b: Line): Line {
+/** Edges that have become one. */
+function together(lines: readonly Line[], name: (id: string) => string): Line {
+  const worst = lines.reduce((a, b) => (worse(b) > worse(a) ? b : a))
+  const [source, target] = [name(worst.source), name(worst.target)]
+  const all = (of: 'limited' | 'shed' | 'mutual') => lines.reduce((total, line) => total + (line[of] ?? 0), 0)
   return {
-    ...a,
-    health: worse(b) > worse(a) ? b.health : a.health,
+    id: lineId(source, target),
+    source,
+    target,
+    health: worst.health,
     reasons: [],
-    figures: sum(a.figures, b.figures),
-    limited: (a.limited ?? 0) + (b.limited ?? 0),
-    shed: (a.shed ?? 0) + (b.shed ?? 0),
-    mutual: (a.mutual ?? 0) + (b.mutual ?? 0),
-    folded: a.folded + 1,
-  }
-}
-
-/** Of percentiles the higher: how they lie together is not known here. */
-function sum(a: Figures, b: Figures): Figures {
-  const calls = a.calls + b.calls
-  const mean = (of: 'error_share' | 'rejected_share' | 'mean_ms') =>
-    calls > 0 ? (a[of] * a.calls + b[of] * b.calls) / calls : 0
-  const most = (of: 'p50_ms' | 'p95_ms' | 'p99_ms') => Math.max(a[of], b[of])
-  return {
-    calls,
-    rps: a.rps + b.rps,
-    error_share: mean('error_share'),
-    rejected_share: mean('rejected_share'),
-    mean_ms: mean('mean_ms'),
-    p50_ms: most('p50_ms'),
-    p95_ms: most('p95_ms'),
-    p99_ms: most('p99_ms'),
-    in_bps: a.in_bps + b.in_bps,
-    out_bps: a.out_bps + b.out_bps,
-    retries: a.retries + b.retries,
+    figures: sum(lines.map(({ figures }) => figures)),
+    limited: all('limited'),
+    shed: all('shed'),
+    mutual: all('mutual'),
+    folded: lines.length,
   }
 }
 

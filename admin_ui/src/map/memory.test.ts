@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Topology } from '../api/insight'
-import { FAINT_MS, GONE_MS, NOTHING, newMemory, remembered } from './memory'
+import { NOTHING } from './figures'
+import { FAINT_MS, GONE_MS, newMemory, remembered } from './memory'
 
 const of = (...ids: string[]): Topology => ({
   first: 0,

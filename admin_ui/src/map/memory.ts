@@ -1,31 +1,22 @@
-import type { Figures, Topology } from '../api/insight'
+import type { MapEdge, MapNode, Topology } from '../api/insight'
+import { NOTHING } from './figures'
+import { lineId } from './graph'
 
 /** For so long a card without a call stays, and from when on it is drawn faint. */
 export const GONE_MS = 3_600_000
 export const FAINT_MS = 600_000
 
-/** When nodes and edges that were seen in this tab had calls last, ms since 1970. */
+/** What was there at `at` (ms since 1970), and what has gone since, with when it was there last. By id. */
 export type Memory = {
-  nodes: Map<string, { at: number; node: Topology['nodes'][number] }>
-  edges: Map<string, { at: number; edge: Topology['edges'][number] }>
+  at: number
+  nodes: Map<string, MapNode>
+  edges: Map<string, MapEdge>
+  goneNodes: Map<string, { at: number; node: MapNode }>
+  goneEdges: Map<string, { at: number; edge: MapEdge }>
 }
 
 export function newMemory(): Memory {
-  return { nodes: new Map(), edges: new Map() }
-}
-
-export const NOTHING: Figures = {
-  calls: 0,
-  rps: 0,
-  error_share: 0,
-  rejected_share: 0,
-  p50_ms: 0,
-  p95_ms: 0,
-  p99_ms: 0,
-  mean_ms: 0,
-  in_bps: 0,
-  out_bps: 0,
-  retries: 0,
+  return { at: 0, nodes: new Map(), edges: new Map(), goneNodes: new Map(), goneEdges: new Map() }
 }
 
 /**
@@ -37,21 +28,30 @@ export function remembered(
   topology: Topology,
   now: number,
 ): { topology: Topology; silent: ReadonlySet<string> } {
-  for (const node of topology.nodes) memory.nodes.set(node.id, { at: now, node })
-  for (const edge of topology.edges) memory.edges.set(`${edge.source}→${edge.target}`, { at: now, edge })
+  const known = new Map(topology.nodes.map((node) => [node.id, node]))
+  const calls = new Map(topology.edges.map((edge) => [lineId(edge.source, edge.target), edge]))
+  for (const [id, node] of memory.nodes) if (!known.has(id)) memory.goneNodes.set(id, { at: memory.at, node })
+  for (const [id, edge] of memory.edges) if (!calls.has(id)) memory.goneEdges.set(id, { at: memory.at, edge })
+  Object.assign(memory, { at: now, nodes: known, edges: calls })
   const silent = new Set<string>()
-  const [nodes, edges] = [[...topology.nodes], [...topology.edges]]
-  for (const [id, { at, node }] of memory.nodes) {
-    if (at === now) continue
-    if (now - at > GONE_MS) memory.nodes.delete(id)
-    else nodes.push({ ...node, figures: NOTHING, health: 'idle', reasons: [] })
-    if (now - at > FAINT_MS) silent.add(id)
+  const isThere = (id: string, at: number, gone: Map<string, unknown>, back: boolean) => {
+    if (back || now - at > GONE_MS) gone.delete(id)
+    else if (now - at > FAINT_MS) silent.add(id)
+    return gone.has(id)
   }
-  for (const [id, { at, edge }] of memory.edges) {
-    if (at === now) continue
-    if (now - at > GONE_MS) memory.edges.delete(id)
-    else edges.push({ ...edge, figures: NOTHING, health: 'idle', reasons: [], limited: 0, shed: 0, mutual: 0 })
-    if (now - at > FAINT_MS) silent.add(id)
+  const nodes = [...memory.goneNodes].flatMap(([id, { at, node }]): MapNode[] =>
+    isThere(id, at, memory.goneNodes, known.has(id))
+      ? [{ ...node, figures: NOTHING, health: 'idle', reasons: [] }]
+      : [],
+  )
+  const edges = [...memory.goneEdges].flatMap(([id, { at, edge }]): MapEdge[] =>
+    isThere(id, at, memory.goneEdges, calls.has(id))
+      ? [{ ...edge, figures: NOTHING, health: 'idle', reasons: [], limited: 0, shed: 0, mutual: 0 }]
+      : [],
+  )
+  if (nodes.length === 0 && edges.length === 0) return { topology, silent }
+  return {
+    topology: { ...topology, nodes: [...topology.nodes, ...nodes], edges: [...topology.edges, ...edges] },
+    silent,
   }
-  return { topology: { ...topology, nodes, edges }, silent }
 }

@@ -1,7 +1,7 @@
 import type { TFunction } from 'i18next'
 import { expect, test } from 'vitest'
+import { NOTHING } from './figures'
 import type { Line } from './graph'
-import { NOTHING } from './memory'
 import { labelOf, marksOf, versionsOf } from './words'
 
 const t = ((key: string, holes?: { share?: string }) => `${key} ${holes?.share ?? ''}`.trim()) as TFunction
