@@ -1,5 +1,6 @@
 """What the map may cost the browser: 500 services, 5,000 instances and 3,000 edges, live; figures are printed."""
 
+import json
 import sys
 from collections.abc import Iterator
 
@@ -18,6 +19,7 @@ SERVICES, INSTANCES, EDGES = 500, 5_000, 3_000
 FRAME_MS = 17.0
 LONG_TASK_MS = 50.0
 LIVE_S = 25
+WINDOW_S = 30
 # Frames of a page that is at rest, by which those of a gesture are judged: a busy machine has longer ones.
 FRAMES = """
 seconds => new Promise(resolve => {
@@ -52,13 +54,6 @@ board => new Promise(resolve => {
   }
   requestAnimationFrame(next)
 })
-"""
-LONG_TASKS = """
-() => {
-  window.longTasks = []
-  new PerformanceObserver(list => window.longTasks.push(...list.getEntries().map(one => one.duration)))
-    .observe({ entryTypes: ['longtask'] })
-}
 """
 
 
@@ -113,17 +108,34 @@ def test_panning_the_overview_halts_no_frame(tab: Tab) -> None:
     assert max(found.values()) <= max(FRAME_MS, quantile(rest, 0.95)) * 1.25
 
 
-def test_eighty_cards_live_are_no_long_task(tab: Tab) -> None:
-    tab.open("/map?level=services&window_s=300")
+def test_eighty_cards_live_are_no_long_task(browser: Browser, tab: Tab) -> None:
+    """Tasks by the time that their thread ran: what it waited for on a busy machine is none of the page's."""
+    tab.open(f"/map?level=services&window_s={WINDOW_S}")
     expect(tab.page.locator(".map-card")).to_have_count(80)
     expect(tab.page.locator("[aria-busy=true]")).to_have_count(0)
     assert tab.page.locator(".map-call").count() <= 200
-    tab.page.wait_for_load_state("networkidle")
-    tab.page.evaluate(LONG_TASKS)
-    asked = []
+    tab.page.wait_for_timeout(WINDOW_S * 1_000)  # until the numbers are those of a whole window
+    asked: list[str] = []
     tab.page.on("response", lambda answer: asked.append(answer.url) if "/insight/topology" in answer.url else None)
+    browser.start_tracing(page=tab.page, categories=["disabled-by-default-devtools.timeline", "__metadata"])
     tab.page.wait_for_timeout(LIVE_S * 1_000)
-    tasks = tab.page.evaluate("window.longTasks")
-    print(f"{len(asked)} topologies, long tasks: {[round(one) for one in tasks]}", file=sys.stderr)
+    tasks = sorted(main_thread_tasks_ms(browser.stop_tracing()), reverse=True)
+    print(
+        f"{len(asked)} topologies, {len(tasks)} tasks, longest {[round(one, 1) for one in tasks[:5]]} ms",
+        file=sys.stderr,
+    )
     assert len(asked) >= 2
     assert [one for one in tasks if one > LONG_TASK_MS] == []
+
+
+def main_thread_tasks_ms(trace: bytes) -> list[float]:
+    """Of the thread that renders pages."""
+    events = json.loads(trace)["traceEvents"]
+    threads = {
+        (event["pid"], event["tid"])
+        for event in events
+        if event["name"] == "thread_name" and event["args"]["name"] == "CrRendererMain"
+    }
+    tasks = [event for event in events if event["name"] == "RunTask" and (event["pid"], event["tid"]) in threads]
+    assert tasks, "a trace without tasks"
+    return [event["tdur"] / 1_000 for event in tasks if "tdur" in event]
