@@ -63,10 +63,11 @@ def _run(pid: int, url: str, kept: Path, bodies: list[bytes], plain: int, rate: 
             beats_s.append(time.monotonic() - asked)
         took_s, used_s = time.monotonic() - begun, _cpu_s(process) - before
         lines = rate * seconds // BATCH * BATCH
-        size = sum(path.stat().st_size for path in kept.iterdir())
+        size = sum(path.stat().st_size for path in kept.iterdir()) if kept.is_dir() else 0
         print(f"{lines} lines in {took_s:.1f} s ({lines / took_s:.0f}/s, {plain / BATCH:.0f} bytes each as protobuf)")
         print(f"CPU of the registry: {100 * used_s / took_s:.1f} % of a core, {1e6 * used_s / lines:.0f} us a line")
-        print(f"disk: {size / lines:.0f} bytes a line, {size / 2**20:.1f} MiB now")
+        if size:  # of the embedded store
+            print(f"disk: {size / lines:.0f} bytes a line, {size / 2**20:.1f} MiB now")
         print(f"answered after {1000 * sorted(answers)[len(answers) // 2]:.0f} ms (half), {1000 * max(answers):.0f} ms")
         print(f"a health check beside it: {1000 * max(beats_s):.0f} ms at worst")
         print(f"resident: {process.memory_info().rss >> 20} MiB")

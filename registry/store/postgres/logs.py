@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 _SETTINGS: Final = {"synchronous_commit": "off"}
 _READ_SETTINGS: Final = {"statement_timeout": "4s"}
 _PRUNED_AT_ONCE: Final = 20  # batches of one transaction
-_LINE_BYTES: Final = 200  # of a row's other columns and its indexes, beside value and words
+# What a line takes beside its value, as measured: other columns and indexes; and words, which stand in the row with
+# their places and in an index.
+_LINE_BYTES: Final = 450
+_OF_WORDS: Final = 3
 _MOST_POSITION: Final = 16_383  # of a tsvector
 _LINE, _BATCH = LOG_LINES.c, LOG_BATCHES.c
 
@@ -77,7 +80,7 @@ class PostgresLogs:
     async def write(self, rows: Sequence[LogRow]) -> None:
         values: dict[str, Any] = {f"all_{name}": [getattr(row, name) for row in rows] for name in _COLUMNS}
         values["all_words"] = [_vector(row.words) for row in rows]
-        size = sum(len(row.value) + len(row.words) + _LINE_BYTES for row in rows)
+        size = sum(len(row.value) + _OF_WORDS * len(row.words) + _LINE_BYTES for row in rows)
         async with self._writes:
             connection = await self._writing.open()
             with self._writing.judged():

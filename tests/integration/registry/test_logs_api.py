@@ -85,6 +85,10 @@ async def test_a_service_ships_its_own_lines_and_no_others(strict: RunningRegist
     told = ExportLogsServiceResponse.FromString(answer.body).partial_success
     assert (answer.status, told.rejected_log_records) == (200, 2)
     assert "shop/pay" in told.error_message
+    admin = await bearer(strict, "admin", "admin")
+    metrics = (await strict.call("GET", "/metrics", None, admin)).body.decode()
+    assert "\nmeshway_logs_taken_total 1\n" in metrics
+    assert "\nmeshway_logs_rejected_total 2\n" in metrics
     answer = await ship(strict, logs("theirs", service="pay"), lines=(service,))
     assert (answer.status, answer.headers["content-type"]) == (403, "application/x-protobuf")
     assert b"logs:write" in answer.body
