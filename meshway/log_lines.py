@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 PATH: Final = "/v1/logs"
+FOLLOW: Final = "/v1/logs/follow"
 
 
 class LogLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

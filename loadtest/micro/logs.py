@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import psutil
 
+from loadtest.measure import cpu_s, rss_bytes
 from meshway.otlp.log_records import CONTENT_TYPE, LogRecord, LogsOfResource, LogsOfScope
 from meshway.otlp.log_writing import export_logs, resource_of
 
@@ -45,13 +45,12 @@ def main() -> None:
 
 
 def _run(pid: int, url: str, kept: Path, bodies: list[bytes], plain: int, rate: int, seconds: int, most: str) -> None:
-    process = psutil.Process(pid)
     headers = {"content-type": CONTENT_TYPE, "content-encoding": "gzip"}
     worst_s, answers, beats_s = 0.0, list[float](), list[float]()
     with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as client:
         settings: dict[str, Any] = {"spec": {"retention": {"logs_max": most}}}
         client.put("/v1/namespaces/mesh/mesh-settings/mesh", json=settings).raise_for_status()
-        before, begun = _cpu_s(process), time.monotonic()
+        before, begun = cpu_s([pid]), time.monotonic()
         for number in range(rate * seconds // BATCH):
             if (wait_s := begun + number * BATCH / rate - time.monotonic()) > 0:
                 time.sleep(wait_s)
@@ -61,7 +60,7 @@ def _run(pid: int, url: str, kept: Path, bodies: list[bytes], plain: int, rate: 
             asked = time.monotonic()
             client.get("/v1/health/live").raise_for_status()
             beats_s.append(time.monotonic() - asked)
-        took_s, used_s = time.monotonic() - begun, _cpu_s(process) - before
+        took_s, used_s = time.monotonic() - begun, cpu_s([pid]) - before
         lines = rate * seconds // BATCH * BATCH
         size = sum(path.stat().st_size for path in kept.iterdir()) if kept.is_dir() else 0
         print(f"{lines} lines in {took_s:.1f} s ({lines / took_s:.0f}/s, {plain / BATCH:.0f} bytes each as protobuf)")
@@ -70,18 +69,13 @@ def _run(pid: int, url: str, kept: Path, bodies: list[bytes], plain: int, rate: 
             print(f"disk: {size / lines:.0f} bytes a line, {size / 2**20:.1f} MiB now")
         print(f"answered after {1000 * sorted(answers)[len(answers) // 2]:.0f} ms (half), {1000 * max(answers):.0f} ms")
         print(f"a health check beside it: {1000 * max(beats_s):.0f} ms at worst")
-        print(f"resident: {process.memory_info().rss >> 20} MiB")
+        print(f"resident: {rss_bytes(pid) >> 20} MiB")
         for query in ("text=declined", "text=order+refused*", "service=shop/service-7&severity=error", "text=nowhere"):
             asked = time.monotonic()
             found = client.get(f"/v1/logs?{query}&limit=100").raise_for_status().json()["items"]
             worst_s = time.monotonic() - asked
             print(f"search {query}: {len(found)} in {1000 * worst_s:.0f} ms")
     print(f"this sender: {resource.getrusage(resource.RUSAGE_SELF).ru_utime:.1f} s of CPU")
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 def _bodies() -> tuple[list[bytes], int]:

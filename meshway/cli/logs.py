@@ -10,7 +10,7 @@ import typer
 from meshway.cli.events import Events
 from meshway.cli.failure import USAGE, CliError
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
-from meshway.log_lines import PATH
+from meshway.log_lines import FOLLOW, PATH
 
 Item = Mapping[str, Any]
 Severity = Literal["trace", "debug", "info", "warn", "error", "fatal"]
@@ -65,6 +65,8 @@ def logs(
             empty="no kept line fits; how services ship theirs: docs/guide/observability.md",
         )
         return
+    if since:
+        raise CliError(USAGE, "lines are followed from now on", mend="leave out --since, or --follow")
     if session.output not in (None, "table", "wide", "jsonl"):
         raise CliError(USAGE, f"-o {session.output} has an end, and following has none", mend="-o jsonl")
     columns = _COLUMNS | (_WIDE if session.output == "wide" else {})
@@ -85,7 +87,7 @@ def logs(
                 for item in event["items"]:
                     session.put(text_of(item))
 
-    client.download(f"{PATH}?{urlencode(query | {'follow': 'true'})}", take)
+    client.download(f"{FOLLOW}?{urlencode(query)}", take)
 
 
 def _query(

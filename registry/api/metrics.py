@@ -116,7 +116,6 @@ def _lines(core: Core, gateways: Gateways, caps: Caps) -> Iterator[str]:
 def _single(core: Core) -> list[tuple[str, str, str, float]]:
     """Of lines of services' logs, and of calls that gateways told of."""
     intake, forwarding = core.logs.intake, core.logs.forwarding
-    calls = core.insight.requests if core.shared_calls is None else core.shared_calls
     return [
         ("meshway_logs_taken_total", "counter", "Lines of services' logs that were kept.", intake.taken),
         ("meshway_logs_rejected_total", "counter", "Lines that were not their sender's to ship.", intake.rejected),
@@ -124,7 +123,12 @@ def _single(core: Core) -> list[tuple[str, str, str, float]]:
         ("meshway_logs_dropped_total", "counter", "Lines forgotten early, above logs_max.", core.logs.dropped),
         ("meshway_logs_forwarded_total", "counter", "Lines that the collector took.", forwarding.sent),
         ("meshway_logs_unforwarded_total", "counter", "Lines that the collector did not take.", forwarding.dropped),
-        ("meshway_calls_dropped_total", "counter", "Calls gateways told of that were not kept.", calls.dropped),
+        (
+            "meshway_calls_dropped_total",
+            "counter",
+            "Calls gateways told of that were not kept.",
+            core.insight.requests.dropped,
+        ),
     ]
 
 

@@ -128,6 +128,11 @@ class SharedRequests:
         self._store = store
         self._searches = 0
 
+    @property
+    def dropped(self) -> int:
+        """With spans."""
+        return self._calls.dropped
+
     def add(self, told: CallsTold) -> None:
         items = [
             Item(call.trace_id, call.request_id, _encode(msgspec.structs.replace(call, node=told.node)))

@@ -392,6 +392,14 @@ def _following() -> list[Operation]:
 
 def _logs() -> list[Operation]:
     seconds = {"type": "number", "minimum": 0}
+    of_lines = (
+        Parameter(name="service", about="`books`, or with its namespace `default/books`."),
+        Parameter(name="namespace", about="Of services."),
+        Parameter(name="instance", about="Its id."),
+        Parameter(name="severity", about="This or worse.", schema={"type": "string", "enum": list(SEVERITIES)}),
+        Parameter(name="text", about="Words."),
+        Parameter(name="trace_id", about="Of the call in which they were written."),
+    )
     return [
         Operation(
             method="POST",
@@ -440,21 +448,27 @@ def _logs() -> list[Operation]:
             by_rows=True,
             about="Lines of services' logs, the youngest first.",
             detail="`text` looks for words: all must be there; `pay*` by their beginning, quotes as they stand, `-` "
-            "before one leaves out. With `follow` they are told as they come, as server-sent events `lines`.",
+            "before one leaves out.",
             parameters=(
-                Parameter(name="service", about="`books`, or with its namespace `default/books`."),
-                Parameter(name="namespace", about="Of services."),
-                Parameter(name="instance", about="Its id."),
-                Parameter(name="severity", about="This or worse.", schema={"type": "string", "enum": list(SEVERITIES)}),
-                Parameter(name="text", about="Words."),
-                Parameter(name="trace_id", about="Of the call in which they were written."),
+                *of_lines,
                 Parameter(name="at", about="Before this moment, seconds since 1970; now unless told.", schema=seconds),
                 Parameter(name="window_s", about="So long before it; all that is kept unless told.", schema=seconds),
-                Parameter(name="follow", about="As they come.", schema={"type": "boolean"}),
                 *_PAGE,
             ),
             answers={200: LogPage, 503: _A_PROBLEM},
             example_query={"service": "books", "severity": "warn"},
+        ),
+        Operation(
+            method="GET",
+            path=log_lines.FOLLOW,
+            id="followLogs",
+            tag="logs",
+            right="logs:read",
+            by_rows=True,
+            about="Lines of services' logs as they come, as server-sent events `lines`.",
+            parameters=of_lines,
+            answers={200: _STREAM, 503: _A_PROBLEM},
+            produces="text/event-stream",
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""POST /v1/logs (OTLP/HTTP), and GET: lines of services' logs, as a list or followed as server-sent events.
+"""POST /v1/logs (OTLP/HTTP), GET: lines of services' logs as a list, GET /v1/logs/follow: as server-sent events.
 
 Refusals of a POST in protobuf bear google.rpc.Status, as OTLP wants them; all others are problem documents.
 """
@@ -22,7 +22,7 @@ from registry.logs.logs import LATE_S, place_of
 from registry.logs.words import BadSearch, read_search
 from registry.machine.placed import PlacedStream
 from registry.machine.request import JSON, Reply, Request, answer_when, json_reply, problem_reply
-from registry.manners.query import flag_of, limit_of, next_link, query_of, time_of
+from registry.manners.query import limit_of, next_link, query_of, time_of
 from registry.store.interface import StoreUnavailable
 from registry.store.logs import LogQuestion
 
@@ -41,9 +41,8 @@ FOLLOW_EVERY_S: Final = 0.5
 MOST_AT_ONCE: Final = 200  # lines of one event
 MOST_SEARCHES: Final = 32  # that wait
 QUIET_TURNS: Final = 20  # without anything to say, then a sign of life
-PARAMETERS: Final = frozenset(
-    {"service", "namespace", "instance", "severity", "text", "trace_id", "at", "window_s", "limit", "cursor", "follow"}
-)
+OF_LINES: Final = frozenset({"service", "namespace", "instance", "severity", "text", "trace_id"})
+OF_LISTS: Final = OF_LINES | {"at", "window_s", "limit", "cursor"}
 _PROTOBUF: Final = frozenset({CONTENT_TYPE, "application/protobuf"})
 _EVENTS: Final = b"content-type: text/event-stream\r\ncache-control: no-store\r\nx-accel-buffering: no\r\n"
 # google.rpc.Code of our statuses.
@@ -81,15 +80,15 @@ class LogRoutes:
         taken: asyncio.Future[Judged] = spawn(self._logs.intake.take(sent), name="take logs")
         return answer_when(_never_failing(taken), partial(_answer, request, is_json))
 
-    def get(self, request: Request) -> Reply | Stream | asyncio.Future[Reply]:
-        query = query_of(request.query, PARAMETERS)
+    def follow(self, request: Request) -> Reply | Stream:
+        question = self._question(query_of(request.query, OF_LINES), request.caller)
+        if request.is_head:
+            return Reply(200, headers=_EVENTS)
+        return PlacedStream(LogStream(self._logs, question), self._places, request)
+
+    def get(self, request: Request) -> asyncio.Future[Reply]:
+        query = query_of(request.query, OF_LISTS)
         question = self._question(query, request.caller)
-        if flag_of(query, "follow"):
-            if request.is_head:
-                return Reply(200, headers=_EVENTS)
-            if "cursor" in query or "at" in query:
-                raise _refused("follow", "forbidden_combination", "lines are followed from now on: no cursor, no at")
-            return PlacedStream(LogStream(self._logs, question), self._places, request)
         if self._searches >= MOST_SEARCHES:
             detail = f"{MOST_SEARCHES} searches of logs wait already"
             raise Problem(503, "busy", "Too many searches", detail=detail, headers=soon())
@@ -144,7 +143,8 @@ class LogRoutes:
 
 
 class LogStream:
-    """An event `lines` holds `items`, the oldest first, and `left_out`: lines that came faster than can be shown."""
+    """An event `lines` holds `items`, the oldest first; one without any says that they are followed from now on, or
+    that nothing came. What comes faster than it can be told is told later."""
 
     __slots__ = ("_logs", "_outlet", "_question", "_task")
 

@@ -69,6 +69,7 @@ def machine_routes(
                 ("POST", spans.PATH, calls.post_spans),
                 ("POST", log_lines.PATH, logs.post),
                 ("GET", log_lines.PATH, logs.get),
+                ("GET", log_lines.FOLLOW, logs.follow),
                 ("GET", tap.PATH, tap.TapRoute(core.questions, gateways.live_count, caps.watchers).get),
                 ("POST", "/v1/answers/{id}", reports.answer),
                 ("POST", "/v1/assignments", Assignments(core.books, gateways).post),

@@ -28,14 +28,14 @@ const NOTHING: Followed = { state: 'connecting', lines: [], problem: '' }
 
 /** Lines as they come, the youngest first and the latest thousand, as long as somebody looks. */
 export function useFollowedLogs(question: LogQuestion): Followed {
-  const asked = new URLSearchParams({ ...question, follow: 'true' }).toString()
+  const asked = new URLSearchParams(question).toString()
   const [followed, setFollowed] = useState(NOTHING)
   useEffect(() => {
     let source: EventSource | null = null
     let retry = 0
     setFollowed(NOTHING)
     function connect() {
-      source = new EventSource(`/v1/logs?${asked}`)
+      source = new EventSource(`/v1/logs/follow?${asked}`)
       source.addEventListener('lines', (event) => {
         const { items } = JSON.parse((event as MessageEvent<string>).data) as { items: LogLine[] }
         setFollowed(({ lines }) => ({

@@ -35,7 +35,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 # Their answers end when we have read enough of them.
-ENDLESS = ("/v1/watch", "/v1/feed", "/v1/tap", "/v1/live")
+ENDLESS = ("/v1/watch", "/v1/live", "/v1/feed", "/v1/tap", "/v1/logs/follow")
 ENOUGH = 4096
 FEW, MANY = 3, 1000
 # Bodies of the large shapes take a tenth of a second each to think of: what quick operations leave of their share goes

@@ -117,7 +117,6 @@ async def test_what_is_no_log_is_refused_in_the_form_it_came_in(registry: Runnin
         ("text=%22open", "bad_search"),
         ("cursor=x", "bad_cursor"),
         ("servce=books", "unknown_field"),
-        ("follow=true&at=5", "forbidden_combination"),
         ("service=shop/books&namespace=bank", "forbidden_combination"),
     ],
 )
@@ -129,7 +128,7 @@ async def test_a_search_that_means_nothing_is_refused(registry: RunningRegistry,
 async def test_lines_are_followed_as_they_come(registry: RunningRegistry) -> None:
     await ship(registry, logs("before"))
     async with RawClient(registry.port) as client:
-        client.send("GET", "/v1/logs?service=shop/books&follow=true", None)
+        client.send("GET", "/v1/logs/follow?service=shop/books", None)
         assert (await client.head()).status == 200
         assert b'"items":[]' in await client.piece()  # from now on
         await ship(registry, logs("one"), logs("other", service="pay"))

@@ -35,7 +35,7 @@ CALLER_NEEDED = (
     "deleteBinding", "judgeChange", "endSilence",
     "getRollout", "promoteRollout", "holdRollout", "abortRollout", "skipRollout",
 )  # fmt: skip
-STREAMS = ("/v1/watch", "/v1/live", "/v1/feed", "/v1/tap")
+STREAMS = ("/v1/watch", "/v1/live", "/v1/feed", "/v1/tap", "/v1/logs/follow")
 
 
 async def _description(registry: RunningRegistry) -> dict[str, Any]:
@@ -61,7 +61,7 @@ async def test_every_route_is_described_and_every_description_is_a_route(registr
     application: Any = registry.surface.application
     api = set(_api_routes(application.routes))
     consul = {(method, path) for method, path, _ in consul_rows(registry.core, guards)}
-    assert len(machine) == 23
+    assert len(machine) == 24
     assert len(consul) == 30
     assert len(api) >= 15
     assert machine | api | consul == described | {("GET", "/openapi.json")}

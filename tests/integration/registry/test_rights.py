@@ -45,6 +45,7 @@ MAY = {
     "tapRequests": READERS + "V",
     "shipLogs": EDITORS + "w",
     "searchLogs": READERS + "V",
+    "followLogs": READERS + "V",
     "assign": "ag",
     "answerQuestion": "ag",
     "putDocument": EDITORS,
@@ -153,7 +154,7 @@ CONSUL_READS = READERS + "V"
 # each other nothing.
 SESSIONS = {"S": "a", "E": "e"}
 OF_PROGRAMS = {"shipLogs", "registerInstances", "renewLeases", "renewInstance"}
-STREAMS = ("/v1/watch", "/v1/live", "/v1/feed", "/v1/tap")
+STREAMS = ("/v1/watch", "/v1/live", "/v1/feed", "/v1/tap", "/v1/logs/follow")
 
 
 @pytest.fixture
