@@ -3,6 +3,7 @@
 Source: "gRPC over HTTP2" (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
 """
 
+import math
 import struct
 from typing import Final
 
@@ -14,6 +15,12 @@ PERMISSION_DENIED: Final = 7
 UNAVAILABLE: Final = 14
 UNAUTHENTICATED: Final = 16
 _LAST: Final = 16
+UNKNOWN: Final = 2
+UNIMPLEMENTED: Final = 12
+RESOURCE_EXHAUSTED: Final = 8
+INTERNAL: Final = 13
+_MS_OF_UNIT: Final = {b"H": 3_600_000.0, b"M": 60_000.0, b"S": 1_000.0, b"m": 1.0, b"u": 0.001, b"n": 0.000_001}
+_MOST_DIGITS: Final = 8
 
 
 class GrpcFault(ValueError):
@@ -44,3 +51,18 @@ def status_of(value: bytes | None) -> int:
 
 def timeout_field(timeout_s: float) -> bytes:
     return b"%dm" % max(1, round(timeout_s * 1000.0))
+
+
+def timeout_ms(value: bytes) -> int | None:
+    """Of a field `grpc-timeout`, whole milliseconds, rounded up; None: it is none."""
+    digits, unit = value[:-1], _MS_OF_UNIT.get(value[-1:])
+    if unit is None or not digits.isdigit() or len(digits) > _MOST_DIGITS:
+        return None
+    return math.ceil(int(digits) * unit)
+
+
+def message_field(text: str) -> bytes:
+    """`grpc-message`: what is not printable ASCII, and `%`, as percent and hexadecimal digits of UTF-8."""
+    return b"".join(
+        bytes((byte,)) if 0x20 <= byte <= 0x7E and byte != 0x25 else b"%%%02X" % byte for byte in text.encode()
+    )

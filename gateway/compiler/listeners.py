@@ -50,8 +50,8 @@ class ListenerPlan:
     trusted_proxies: None: those the gateway was started with. hosts, sends_to_https: as in ListenerContext.
     limits: from those the gateway was started with. face, is_tls: what a socket of it must be. is_named: it serves only
     Routes that name it. certificates: of namespace `mesh`, the only ones it shows; none: those that name it. resumes:
-    sessions go on. handshakes: under way in a worker, None: as many as usual. streams: of connections that speak HTTP/2,
-    None: none may.
+    sessions go on. handshakes: under way in a worker, None: as many as usual. streams: of connections that speak
+    HTTP/2, None: none may.
     """
 
     face: str = EDGE

@@ -98,6 +98,7 @@ def _opening(block: Connection, tls: TlsSettings | None) -> OpeningSettings:
         keepalive=(time_s, interval_s, _set(alive.probes)) if time_s else None,
         proxy_protocol=_PROXY_VERSIONS[_set(block.proxy_protocol)],
         tls=tls,
+        speaks_http2=block.http == "http2",
     )
 
 

@@ -53,6 +53,7 @@ class UnaryCall:
     the answer, or why there is none. An `AnswerEvents` and the owner of its timer.
     """
 
+    takes = True
     __slots__ = (
         "_authority", "_body", "_cluster", "_due", "_endpoint", "_exchange", "_head", "_heard", "_is_over", "_joining",
         "_message", "_method", "_number", "_pool", "_scheme", "_tell", "_timer", "_tries", "_upstream",
@@ -135,6 +136,12 @@ class UnaryCall:
         self._number = upstream.begin(fields, framed(self._message), self)
 
     # The answer.
+
+    def on_interim(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """Says nothing of what is asked."""
+
+    def on_written(self, unsent: int) -> None:
+        """The message is bounded: nothing waits for that."""
 
     def on_fields(self, fields: Sequence[tuple[bytes, bytes]], ended: bool) -> None:
         head = self._head = dict(fields)

@@ -85,7 +85,11 @@ class Cluster(Guarded):
         self.max_requests = settings.max_requests
         self.opening = settings.opening
         opening, was = settings.opening, before.opening
-        if (opening.proxy_protocol, opening.tls) != (was.proxy_protocol, was.tls):
+        if (opening.proxy_protocol, opening.tls, opening.speaks_http2) != (
+            was.proxy_protocol,
+            was.tls,
+            was.speaks_http2,
+        ):
             for endpoint in self.endpoints:
                 parts.retire(endpoint)  # what was said, or not, on its idle connections is wrong now
         self.budget.configure(settings.budget, parts.workers)

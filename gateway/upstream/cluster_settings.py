@@ -103,13 +103,14 @@ class OpeningSettings:
     """Of a new connection. max_age_s: it begins no call when it is older (inf: it may always). keepalive: seconds of
     silence until it is probed, between probes, and how many must fail; None: never. proxy_protocol: the version by
     which the service is told who calls, 0 = it is not; such a connection is of one call.
-    tls: None = without.
+    tls: None = without. speaks_http2: calls share one connection a worker.
     """
 
     max_age_s: float = math.inf
     keepalive: tuple[int, int, int] | None = None
     proxy_protocol: int = 0
     tls: TlsSettings | None = None
+    speaks_http2: bool = False
 
 
 PLAIN: Final = OpeningSettings()

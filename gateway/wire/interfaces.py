@@ -145,7 +145,13 @@ class Upstream(TimerOwner, Protocol):
 
 class AnswerEvents(Protocol):
     """What is heard of one request on a connection that many share. Fields: names in lower case. on_lost is the last
-    that is heard, and nothing follows a message that ended."""
+    that is heard, and nothing follows a message that ended. takes: as much of the answer's body may follow as came;
+    else whoever hears it says when (`SharedUpstream.consumed`)."""
+
+    takes: bool
+
+    def on_interim(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """An answer of 1xx."""
 
     def on_fields(self, fields: Sequence[tuple[bytes, bytes]], ended: bool) -> None:
         """The head, with `:status`."""
@@ -154,6 +160,9 @@ class AnswerEvents(Protocol):
 
     def on_trailers(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """The message is whole."""
+
+    def on_written(self, unsent: int) -> None:
+        """Something was written; unsent: bytes of the request that wait."""
 
     def on_lost(self, kind: str, detail: str) -> None:
         """kind: `refused_stream` (nobody has looked at the request), `reset`, `upstream_protocol`."""
@@ -177,11 +186,25 @@ class SharedUpstream(TimerOwner, Protocol):
     def can_begin(self) -> bool:
         """Neither side is leaving or gone."""
 
-    def begin(self, fields: Sequence[tuple[bytes, bytes]], body: bytes, events: AnswerEvents) -> int:
-        """A whole request; returns its number here. Only where it can begin."""
+    def begin(
+        self, fields: Sequence[tuple[bytes, bytes]], body: bytes, events: AnswerEvents, *, ended: bool = True
+    ) -> int:
+        """Returns the request's number here. ended: it is whole. Only where it can begin."""
 
-    def cancel(self, number: int) -> None:
-        """Nobody hears of this one any more."""
+    def send(self, number: int, data: bytes, *, ended: bool) -> None:
+        """More of a request's body."""
+
+    def trail(self, number: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """The request is whole with these."""
+
+    def unsent(self, number: int) -> int:
+        """Bytes of the request's body that the other side has not taken."""
+
+    def consumed(self, number: int, size: int) -> None:
+        """So much of an answer's body was taken: as much more may come."""
+
+    def cancel(self, number: int, *, is_open: bool = False) -> None:
+        """Nobody hears of this one any more. is_open: it is not whole yet, though its answer may be."""
 
     def retire(self) -> None:
         """Begins nothing any more, and closes when nothing runs on it."""

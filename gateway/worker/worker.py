@@ -84,8 +84,9 @@ from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Pool
 from gateway.upstream.shared_pool import SharedPool
 from gateway.upstream.transition import Transition
-from gateway.wire.http1.client import make_connector
+from gateway.wire.http1.client import IDENTIFYING, make_connector
 from gateway.wire.http2.client import make_shared_connector
+from gateway.wire.http2.upstream import speaking
 from gateway.wire.listener_context import ListenerContext
 from gateway.wire.places import Places, allow_all_descriptors
 from gateway.wire.tls import TlsFace
@@ -105,6 +106,8 @@ from gateway.worker.unready import unready_tables
 from meshway.assignments.messages import Ask, Budget
 from meshway.call_lines import TAP, TapQuestion
 from meshway.explanation import EXPLAIN
+from meshway.http1.field_lines import response_lines
+from meshway.http1.head import HeadLimits
 from meshway.issuers.key_ring import KeyRing
 from meshway.issuers.link import IssuerLink
 from meshway.model.document import MESH_NAMESPACE
@@ -221,10 +224,13 @@ class Worker:
         contexts = self._contexts = UpstreamContexts(
             secrets, lambda: self._compiler.tables.trust, lambda: self._serving.identity
         )
-        pool = self._pool = Pool(make_connector(self._loop, contexts=contexts), self._wheel, now)
         shared_pool = self._shared_pool = SharedPool(
             make_shared_connector(self._loop, contexts=contexts), self._wheel, now
         )
+        connector = speaking(
+            make_connector(self._loop, contexts=contexts), shared_pool, HeadLimits(), response_lines(drop=IDENTIFYING)
+        )
+        pool = self._pool = Pool(connector, self._wheel, now)
         parts = self._parts = Parts(
             now=now,
             random=random,

@@ -121,11 +121,18 @@ def _duplicate_targets(part: Any) -> Iterator[Finding]:
             yield Finding(f".targets[{part.targets.index(target)}]", "duplicate", f"is there {times} times")
 
 
+def _shared_connection(part: Any) -> Iterator[Finding]:
+    if part.http == "http2" and part.proxy_protocol not in (None, "off"):
+        yield Finding(".proxy_protocol", "forbidden_combination", "names one caller: by http2 all share a connection")
+
+
 def _whole_service(part: Any) -> Iterator[Finding]:
     """An instance may be in several subsets, and is checked once for all its ports."""
     blocks = [".health_check"] if part.health_check is not None else []
     if part.connection is not None and part.connection.proxy_protocol is not None:
         blocks.append(".connection.proxy_protocol")
+    if part.connection is not None and part.connection.http is not None:
+        blocks.append(".connection.http")
     for at, target in enumerate(part.targets):
         if target.subset is not None:
             reason = f"cannot differ among subsets: target the service {target.service} (targets[{at}])"
@@ -279,6 +286,7 @@ POLICY_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         bounded("connect_timeout", 10 * _MS, _MINUTE, zero=False),
         bounded("idle_timeout", _MS, _DAY, zero=True),
         bounded("max_age", 1.0, 30 * _DAY, zero=True),
+        BlockRule(("http", "proxy_protocol"), _shared_connection),
     ),
     # What the kernel takes: whole seconds up to 32,767.
     TcpKeepalive: (bounded("time", 1.0, 9 * _HOUR, zero=True), bounded("interval", 1.0, 9 * _HOUR, zero=False)),

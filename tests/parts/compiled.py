@@ -29,10 +29,11 @@ from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import Lookup, OutsideHosts, looked_up
 from gateway.upstream.pool import Pool
 from gateway.upstream.shared_pool import SharedPool
-from gateway.wire.http1.client import make_connector
+from gateway.wire.http1.client import IDENTIFYING, make_connector
 from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.http2.client import make_shared_connector
 from gateway.wire.http2.server import Http2Connection
+from gateway.wire.http2.upstream import speaking
 from gateway.wire.listener_context import ConnectionLimits, ListenerContext
 from gateway.wire.tls import TlsFace
 from gateway.wire.upstream_tls import UpstreamContexts
@@ -41,6 +42,8 @@ from gateway.worker.telling import follow
 from meshway.assignments.ledger import Ledger
 from meshway.assignments.messages import Ask, Budget
 from meshway.handshakes import Handshakes
+from meshway.http1.field_lines import response_lines
+from meshway.http1.head import HeadLimits
 from meshway.issuers.link import IssuerLink
 from meshway.model.document import MESH_NAMESPACE
 from meshway.outbound.connection import dial
@@ -177,8 +180,9 @@ async def compiled_gateway(
     secrets = SecretRing()
     contexts = UpstreamContexts(secrets, lambda: compiler.tables.trust, lambda: gateway.serving.identity)
     outside = OutsideHosts(now, lookup)
-    pool = Pool(make_connector(loop, contexts=contexts, outside=outside), wheel, now)
     shared_pool = SharedPool(make_shared_connector(loop, contexts=contexts, outside=outside), wheel, now)
+    own = make_connector(loop, contexts=contexts, outside=outside)
+    pool = Pool(speaking(own, shared_pool, HeadLimits(), response_lines(drop=IDENTIFYING)), wheel, now)
 
     def retire(endpoint: Endpoint) -> None:
         pool.close_idle(endpoint)

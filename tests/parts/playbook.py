@@ -16,7 +16,7 @@ from gateway.upstream.cluster import Cluster
 from gateway.upstream.cluster_settings import OpeningSettings
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Pool
-from gateway.wire.http1.heads import request_head
+from gateway.wire.heads import request_head
 from gateway.wire.interfaces import Address, Timer, Upstream, UpstreamEvents
 from meshway.http1.head import HeadLimits, RequestReader, ResponseReader
 from meshway.http1.message import ResponseHead

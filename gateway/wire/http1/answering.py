@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.exchange import Exchange, Reply
 from gateway.relay.call import Call
-from gateway.wire.http1.heads import (
+from gateway.wire.heads import (
     CLOSE_FIELD,
     KEEP_ALIVE_FIELD,
     answer_head,

@@ -15,7 +15,7 @@ from gateway.exchange import NEVER, Exchange
 from gateway.upstream.cluster_settings import OpeningSettings
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import OutsideHosts
-from gateway.wire.http1.heads import request_head
+from gateway.wire.heads import request_head
 from gateway.wire.interfaces import Timer, UpstreamEvents
 from gateway.wire.opening import Opener
 from gateway.wire.upstream_tls import UpstreamContexts

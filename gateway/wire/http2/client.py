@@ -19,9 +19,9 @@ from gateway.wire.http2.codec import (
     Ended,
     Event,
     Fields,
-    H2Codec,
     H2Fault,
     Head,
+    Interim,
     Trailers,
 )
 from gateway.wire.interfaces import AnswerEvents, Timer
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from gateway.upstream.shared_pool import SharedConnector
 
 ALPN: Final = ("h2",)
-# Bytes that the other side does not take: answers to its own pings and settings are among them, so it must be bounded.
-MOST_UNSENT: Final = 16 << 20
+AT_ONCE: Final = 64 * 1024  # bytes that are made to be written; the rest stays where each request has its own share
 
 
 class H2ClientProtocol(asyncio.Protocol):
@@ -42,13 +41,14 @@ class H2ClientProtocol(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, codec: H2Codec) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, codec: ClientCodec) -> None:
         self.timer = Timer()
         self.closes_at = NEVER
         self.requests = self.heard = 0
         self._loop, self._codec = loop, codec
         self._streams: dict[int, AnswerEvents] = {}
-        self._is_flush_due = False
+        self._writing: dict[int, AnswerEvents] = {}  # those with something that waits to be written
+        self._is_flush_due = self._is_write_paused = False
         self._is_retired = self._is_over = False
 
     @property
@@ -58,20 +58,40 @@ class H2ClientProtocol(asyncio.Protocol):
     def can_begin(self) -> bool:
         return not self._is_retired and not self._is_over and self._codec.can_begin
 
-    def begin(self, fields: Fields, body: bytes, events: AnswerEvents) -> int:
+    def begin(self, fields: Fields, body: bytes, events: AnswerEvents, *, ended: bool = True) -> int:
         self.requests += 1
         self.timer.due = NEVER
         try:
-            number = self._codec.begin(fields, body)
+            number = self._codec.begin(fields, body, ended=ended)
         except H2Fault as fault:
             events.on_lost("refused_stream", str(fault))
             return 0
         self._streams[number] = events
+        if body:
+            self._writing[number] = events
         self._flush_soon()
         return number
 
-    def cancel(self, number: int) -> None:
-        if self._streams.pop(number, None) is not None:
+    def send(self, number: int, data: bytes, *, ended: bool) -> None:
+        events = self._streams.get(number)
+        if events is not None:
+            self._codec.send(number, data, ended=ended)
+            self._writing[number] = events
+            self._flush_soon()
+
+    def trail(self, number: int, fields: Fields) -> None:
+        self._codec.trail(number, fields)
+        self._flush_soon()
+
+    def unsent(self, number: int) -> int:
+        return self._codec.queued(number)
+
+    def consumed(self, number: int, size: int) -> None:
+        self._codec.consumed(number, size)
+        self._flush_soon()
+
+    def cancel(self, number: int, *, is_open: bool = False) -> None:
+        if self._streams.pop(number, None) is not None or is_open:
             self._codec.reset(number)
             self._flush_soon()
             self._end_if_done()
@@ -89,6 +109,7 @@ class H2ClientProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Says nothing yet: who the other side is, is judged first. The preface goes with the first request."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one, but no subclass
+        self._transport.set_write_buffer_limits(high=AT_ONCE, low=0)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose("reset", "the upstream closed the connection without an answer")
@@ -105,17 +126,30 @@ class H2ClientProtocol(asyncio.Protocol):
         self._flush_soon()
         self._end_if_done()
 
+    def pause_writing(self) -> None:
+        self._is_write_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_write_paused = False
+        self._flush_soon()
+
     def _take(self, event: Event) -> None:
         if isinstance(event, Head):
             heard = self._streams.get(event.stream)
             if heard is not None:
                 self._forget(event.stream, event.ended)
                 heard.on_fields(event.fields, event.ended)
+        elif isinstance(event, Interim):
+            heard = self._streams.get(event.stream)
+            if heard is not None:
+                heard.on_interim(event.fields)
         elif isinstance(event, Body):
             heard = self._streams.get(event.stream)
             if heard is not None:
                 self._forget(event.stream, event.ended)
                 heard.on_data(event.data, event.ended)
+            if heard is None or heard.takes:
+                self._codec.consumed(event.stream, len(event.data))
         elif isinstance(event, Trailers):
             heard = self._streams.pop(event.stream, None)
             if heard is not None:
@@ -143,7 +177,8 @@ class H2ClientProtocol(asyncio.Protocol):
         self._is_over = True
         self.timer.due, self.timer.owner = NEVER, None
         if not self._transport.is_closing():
-            self._transport.write(self._codec.take())
+            if not self._is_write_paused:
+                self._transport.write(self._codec.take(AT_ONCE))
             self._transport.close()
         streams, self._streams = self._streams, {}
         for heard in streams.values():
@@ -163,12 +198,19 @@ class H2ClientProtocol(asyncio.Protocol):
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
+        """As far as the socket takes it: what is made is its, what waits is each request's own."""
         self._is_flush_due = False
-        if not self._is_over and (data := self._codec.take()):
+        while not self._is_over and not self._is_write_paused and (data := self._codec.take(AT_ONCE)):
             self._transport.write(data)
-            if self._transport.get_write_buffer_size() > MOST_UNSENT:
-                self._transport.abort()
-                self._lose("reset", "the upstream takes nothing of what it is sent")
+        if self._is_over or not self._writing:
+            return
+        writing, self._writing = self._writing, {}
+        for number, events in writing.items():
+            if number in self._streams:
+                unsent = self._codec.queued(number)
+                if unsent:
+                    self._writing.setdefault(number, events)
+                events.on_written(unsent)
 
 
 def make_shared_connector(

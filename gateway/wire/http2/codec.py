@@ -4,7 +4,7 @@ What a connection does with its events is not decided here. The half of who is c
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import ngh2
 
@@ -18,6 +18,13 @@ CANCEL: Final = 0x08
 ENHANCE_YOUR_CALM: Final = 0x0B
 MAX_FIELDS: Final = 128
 MAX_FIELD_SECTION: Final = 64 * 1024
+_WORDS: Final = 4 * 1024  # bytes that are made ahead of their turn, and of how many that wait no more are
+_MOST_WORDS: Final = 16 * 1024
+# Of a thousand answers, each as far as its window lets it: no caller who takes nothing holds up another one.
+CONNECTION_WINDOW: Final = 64 << 20
+_CALLING: Final = ngh2.Configuration(
+    auto_window_update=False, max_inbound_header_count=MAX_FIELDS, max_inbound_header_list_size=MAX_FIELD_SECTION
+)
 
 
 class H2Fault(Exception):
@@ -30,6 +37,13 @@ class Request(NamedTuple):
     stream: int
     fields: Fields
     ended: bool
+
+
+class Interim(NamedTuple):
+    """An answer of 1xx."""
+
+    stream: int
+    fields: Fields
 
 
 class Head(NamedTuple):
@@ -67,101 +81,137 @@ class Leaving(NamedTuple):
     error: int
 
 
-Event = Request | Head | Body | Trailers | Ended | Leaving
+Event = Request | Interim | Head | Body | Trailers | Ended | Leaving
 
 
-class H2Codec(Protocol):
-    """One connection's. After an H2Fault only `take` is called: the last word to the other side."""
+class H2Codec:
+    """One connection's, by nghttp2, which holds headers, flow control and floods to the RFC and to its own limits.
 
-    @property
-    def can_begin(self) -> bool:
-        """Neither side is leaving, and there are numbers left for streams."""
+    After an H2Fault only `take` is called: the last word to the other side. What is done to a stream that is over does
+    nothing.
+    """
 
-    def begin(self, fields: Fields, body: bytes) -> int:
-        """A whole request; its stream. Above what the other side takes at once it waits in here. Raises H2Fault."""
+    __slots__ = ("_connection", "_out")
 
-    def reset(self, stream: int) -> None:
-        """Nobody wants the answer any more. Of a stream that is over: nothing."""
-
-    def receive(self, data: bytes) -> list[Event]:
-        """Raises H2Fault, also for what the bytes before were good for: nothing of it is an answer."""
-
-    def take(self) -> bytes:
-        """What is to be written now, b"" = nothing."""
-
-    def leave(self) -> None:
-        """Says goodbye; begins nothing any more."""
-
-
-class ClientCodec:
-    """An `H2Codec` by nghttp2, which holds headers, flow control and floods to the RFC and to its own limits."""
-
-    __slots__ = ("_connection", "_is_left", "_out")
-
-    def __init__(self) -> None:
-        config = ngh2.Configuration(max_inbound_header_count=MAX_FIELDS, max_inbound_header_list_size=MAX_FIELD_SECTION)
-        self._connection = ngh2.Connection(ngh2.Role.CLIENT, config)
-        self._connection.initiate_connection(
-            {
-                ngh2.Setting.ENABLE_PUSH: 0,
-                ngh2.Setting.MAX_HEADER_LIST_SIZE: MAX_FIELD_SECTION,
-            }
-        )
-        self._is_left = False
+    def __init__(self, connection: ngh2.Connection) -> None:
+        self._connection = connection
         self._out = b""
 
-    @property
-    def can_begin(self) -> bool:
-        return not self._is_left and self._connection.can_send_request
-
-    def begin(self, fields: Fields, body: bytes) -> int:
-        connection = self._connection
-        try:
-            stream = connection.send_request(fields, end_stream=not body)
-            if body:
-                connection.send_data(stream, body, end_stream=True)
-        except ngh2.NGH2Error as error:
-            raise H2Fault(str(error)) from error
-        return stream
-
-    def reset(self, stream: int) -> None:
-        try:
-            self._connection.reset_stream(stream, CANCEL)
-        except ngh2.NGH2Error:
-            pass  # it is over already, or all of the connection is
-
     def receive(self, data: bytes) -> list[Event]:
+        """Raises H2Fault, also for what the bytes before were good for: nothing of it counts."""
         connection = self._connection
         try:
             connection.receive_data(data)
             heard = connection.events()
-            if connection.want_write:
-                # What breaks the protocol is told only once the last word to the other side is written.
-                self._out += connection.data_to_send()
+            if connection.want_write and len(self._out) < _MOST_WORDS:
+                # What breaks the protocol is told only once the last word to the other side is written; bodies come
+                # behind all words, and wait where they are.
+                self._out += connection.data_to_send(_WORDS)
                 heard += connection.events()
         except ngh2.NGH2Error as error:
             raise H2Fault(str(error)) from error
-        return [event for event in map(read, heard) if event is not None]
+        return [event for event in map(_read, heard) if event is not None]
 
-    def take(self) -> bytes:
+    def heard(self) -> list[Event]:
+        """What came of writing: streams that are over. Raises H2Fault."""
+        return [event for event in map(_read, self._connection.events()) if event is not None]
+
+    def send(self, stream: int, data: bytes, *, ended: bool) -> None:
+        """What the other side does not take yet waits in here: see `queued`."""
+        try:
+            if data:
+                self._connection.send_data(stream, data, end_stream=ended)
+            elif ended:
+                self._connection.end_stream(stream)
+        except ngh2.NGH2Error:
+            pass
+
+    def trail(self, stream: int, fields: Fields) -> None:
+        """The message is whole with these."""
+        try:
+            self._connection.send_trailers(stream, fields)
+        except ngh2.NGH2Error:
+            pass
+
+    def reset(self, stream: int, error: int = CANCEL) -> None:
+        try:
+            self._connection.reset_stream(stream, error)
+        except ngh2.NGH2Error:
+            pass
+
+    def consumed(self, stream: int, size: int) -> None:
+        """So much of a body is out of our hands: as much more may come."""
+        try:
+            self._connection.acknowledge_received_data(size, stream)
+        except ngh2.NGH2Error:
+            pass
+
+    def queued(self, stream: int) -> int:
+        """Bytes of a body that wait in here."""
+        try:
+            return self._connection.queued_body_size(stream)
+        except ngh2.NGH2Error:
+            return 0
+
+    def take(self, most: int | None = None) -> bytes:
+        """What is to be written now, b"" = nothing. most: bytes, about."""
         out, self._out = self._out, b""
-        try:
-            return out + self._connection.data_to_send()
-        except ngh2.NGH2Error:
+        if out:
             return out
-
-    def leave(self) -> None:
-        self._is_left = True
         try:
-            self._connection.send_goaway(NO_ERROR)
+            return self._connection.data_to_send(most)
         except ngh2.NGH2Error:
-            pass  # the other side has ended it
+            return b""
+
+    def leave(self, error: int = NO_ERROR) -> None:
+        """Nothing new is begun or served."""
+        try:
+            self._connection.send_goaway(error)
+        except ngh2.NGH2Error:
+            pass
 
 
-def read(event: ngh2.Event) -> Event | None:
+class ClientCodec(H2Codec):
+    """The half that calls."""
+
+    __slots__ = ("_is_left",)
+
+    def __init__(self) -> None:
+        super().__init__(ngh2.Connection(ngh2.Role.CLIENT, _CALLING))
+        self._connection.initiate_connection(
+            {ngh2.Setting.ENABLE_PUSH: 0, ngh2.Setting.MAX_HEADER_LIST_SIZE: MAX_FIELD_SECTION}
+        )
+        self._connection.set_local_window_size(CONNECTION_WINDOW)
+        self._is_left = False
+
+    @property
+    def can_begin(self) -> bool:
+        """Neither side is leaving, and there are numbers left for streams."""
+        return not self._is_left and self._connection.can_send_request
+
+    def begin(self, fields: Fields, body: bytes, *, ended: bool = True) -> int:
+        """A request; its stream. ended: it is whole. Above what the other side takes at once it waits in here. Raises
+        H2Fault."""
+        connection = self._connection
+        try:
+            stream = connection.send_request(fields, end_stream=ended and not body)
+            if body:
+                connection.send_data(stream, body, end_stream=ended)
+        except ngh2.NGH2Error as error:
+            raise H2Fault(str(error)) from error
+        return stream
+
+    def leave(self, error: int = NO_ERROR) -> None:
+        self._is_left = True
+        super().leave(error)
+
+
+def _read(event: ngh2.Event) -> Event | None:
     """None: it is nobody's here. Raises H2Fault."""
     if isinstance(event, ngh2.RequestReceived):
         return Request(event.stream_id, event.headers, event.end_stream)
+    if isinstance(event, ngh2.InformationalResponseReceived):
+        return Interim(event.stream_id, event.headers)
     if isinstance(event, ngh2.ResponseReceived):
         return Head(event.stream_id, event.headers, event.end_stream)
     if isinstance(event, ngh2.DataReceived):

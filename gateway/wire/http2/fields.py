@@ -4,20 +4,15 @@ A request becomes the HTTP/1.1 head that would ask for the same, and is read by 
 there are no two opinions about what a request says.
 """
 
-from email.utils import formatdate
-from functools import lru_cache
-from time import time
 from typing import Final
 
-from gateway.exchange import Exchange, Reply
-from gateway.relay.reply_body import reply_body
 from gateway.wire.http2.codec import Fields
+from meshway.grpc_message import timeout_field, timeout_ms
 from meshway.http1.framing import ChunkedReader
 from meshway.http1.head import HeadError
-from meshway.http1.message import ResponseHead
 
+GRPC_TIMEOUT: Final = b"grpc-timeout"
 VERSION: Final = 2  # as a head's `minor`, beside 0 and 1 of HTTP/1
-_UNFRAMED: Final = frozenset({204, 304})
 # They speak of a connection of HTTP/1.1 (RFC 9113 §8.2.2).
 _OF_A_CONNECTION: Final = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
@@ -29,7 +24,7 @@ def request_text(fields: Fields, *, ended: bool) -> bytes:
     """The head of the same request in HTTP/1.1. Raises HeadError.
 
     Of fields that nghttp2 has passed: pseudo-fields are complete, come first and once, and nothing speaks of a
-    connection of HTTP/1.1.
+    connection of HTTP/1.1. How long a caller of gRPC waits is said to be his deadline, as others say it by name.
     """
     pseudo: dict[bytes, bytes] = {}
     lines: list[bytes] = []
@@ -47,6 +42,10 @@ def request_text(fields: Fields, *, ended: bool) -> bytes:
             crumbs.append(value)
         elif name == b"te":
             wants_trailers = True  # nothing else is passed
+        elif name == GRPC_TIMEOUT:
+            lines.append(b"%b: %b\r\n" % (name, value))
+            if (left_ms := timeout_ms(value)) is not None:
+                lines.append(b"meshway-deadline: %d\r\n" % left_ms)
         else:
             has_length = has_length or name == b"content-length"
             lines.append(b"%b: %b\r\n" % (name, value))
@@ -78,35 +77,49 @@ def _start(pseudo: dict[bytes, bytes], host: bytes | None) -> bytes:
     return b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (method, path, authority or host or b"")
 
 
-def answer_fields(exchange: Exchange, head: ResponseHead, via: bytes) -> Fields:
-    """Of a service's answer, with a Date where it sent none (RFC 9110 §6.6.1). via: a line."""
-    fields: list[tuple[bytes, bytes]] = [(b":status", b"%d" % head.status)]
-    is_dated = _add(fields, head.block + exchange.added + via)
-    if head.body > 0:
-        fields.append((b"content-length", b"%d" % head.body))
-    elif head.body == 0 and head.content_length is not None and head.status != 204:
-        fields.append((b"content-length", b"%d" % head.content_length))
-    if not is_dated:
-        fields.append((b"date", _date(int(time()))))
-    fields.append((b"x-request-id", exchange.request_id))
+def answer_fields(text: bytes) -> Fields:
+    """Of an answer's head as HTTP/1.1 would have it."""
+    start, _, block = text.partition(b"\r\n")
+    fields: list[tuple[bytes, bytes]] = [(b":status", start[9:12])]
+    _add(fields, block)
     return fields
 
 
-def reply_fields(exchange: Exchange, answer: Reply) -> tuple[Fields, bytes]:
-    """Of an answer of our own; the body is announced also where the method forbids to send it."""
-    of_body, body = reply_body(exchange, answer)
-    fields: list[tuple[bytes, bytes]] = [(b":status", b"%d" % answer.status), (b"date", _date(int(time())))]
-    _add(fields, of_body + answer.fields + exchange.added)
-    if answer.status not in _UNFRAMED:
-        fields.append((b"content-length", b"%d" % len(body)))
-    fields += [(b"meshway-reason", answer.reason.encode()), (b"x-request-id", exchange.request_id)]
-    return fields, b"" if exchange.method == b"HEAD" else body
-
-
-def interim_fields(head: ResponseHead) -> Fields:
-    fields: list[tuple[bytes, bytes]] = [(b":status", b"%d" % head.status)]
-    _add(fields, head.block)
+def request_fields(text: bytes, scheme: bytes, left_ms: int) -> Fields:
+    """Of a request's head as HTTP/1.1 would have it; its second line is Host. left_ms: for its answer, -1 where nothing
+    bounds it: a service of gRPC is told in its own words."""
+    start, host, block = text.split(b"\r\n", 2)
+    method, path, _ = start.split(b" ")
+    fields: list[tuple[bytes, bytes]] = [
+        (b":method", method),
+        (b":scheme", scheme),
+        (b":authority", host.partition(b":")[2].strip()),
+        (b":path", path),
+    ]
+    _add(fields, block)
+    if left_ms >= 0 and any(name == GRPC_TIMEOUT for name, _ in fields):
+        left = (GRPC_TIMEOUT, timeout_field(left_ms / 1000.0))
+        fields = [left if name == GRPC_TIMEOUT else (name, value) for name, value in fields]
     return fields
+
+
+def answer_text(fields: Fields, *, ended: bool) -> bytes:
+    """The head of the same answer in HTTP/1.1. ended: nothing follows it. Raises HeadError."""
+    status = b""
+    lines: list[bytes] = []
+    has_length = False
+    for name, value in fields:
+        if name == b":status":
+            status = value
+        else:
+            has_length = has_length or name == b"content-length"
+            lines.append(b"%b: %b\r\n" % (name, value))
+    if not has_length:
+        lines.append(b"Content-Length: 0\r\n" if ended else b"Transfer-Encoding: chunked\r\n")
+    text = b"HTTP/1.1 %b \r\n%b" % (status, b"".join(lines))
+    if len(status) != 3 or not text.count(b"\n") == text.count(b"\r") == 1 + len(lines):
+        raise HeadError(502, "upstream_protocol", "a line break in a field")
+    return text + b"\r\n"
 
 
 def trailer_fields(block: bytes) -> Fields:
@@ -125,19 +138,18 @@ def trailer_block(fields: Fields) -> bytes:
     return reader.trailers
 
 
-def _add(fields: list[tuple[bytes, bytes]], block: bytes) -> bool:
-    """Whether a Date is among them."""
-    is_dated = False
+def answer_trailers(fields: Fields) -> bytes:
+    """A service's, that may go on. Raises HeadError."""
+    try:
+        return trailer_block(fields)
+    except HeadError as error:
+        raise HeadError(502, "upstream_protocol", error.detail) from None
+
+
+def _add(fields: list[tuple[bytes, bytes]], block: bytes) -> None:
     for line in block.split(b"\r\n"):
         name, colon, value = line.partition(b":")
         if colon:
             name = name.lower()
             if name not in _OF_A_CONNECTION:
-                is_dated = is_dated or name == b"date"
                 fields.append((name, value.strip(b" \t")))
-    return is_dated
-
-
-@lru_cache(maxsize=2)
-def _date(second: int) -> bytes:
-    return formatdate(second, usegmt=True).encode()

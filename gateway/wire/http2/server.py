@@ -279,7 +279,7 @@ class Http2Connection(asyncio.Protocol):
         """The last word goes out, if there is room for it."""
         self._is_over = True
         if not self._is_write_paused:
-            self._transport.write(self.codec.take())
+            self._transport.write(self.codec.take(AT_ONCE))
         self._give_up_streams()
         self._transport.close()
         self.listener.relay.wheel.set(self._watch, self, self.listener.now() + self.listener.limits.linger_s)

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 from gateway.exchange import NEVER, Exchange, Reply
 from gateway.relay.call import Call
+from gateway.wire.heads import answer_head, interim_head, reply
 from gateway.wire.http2.codec import CANCEL, NO_ERROR
-from gateway.wire.http2.fields import answer_fields, interim_fields, reply_fields, trailer_fields
+from gateway.wire.http2.fields import answer_fields, trailer_fields
+from gateway.wire.http2.grpc_reply import is_grpc, trailers_only
 from gateway.wire.interfaces import Address, Timer
 from meshway.http1.message import ResponseHead
 
@@ -69,9 +71,9 @@ class Stream:
         if self.call is not None:
             self.call.on_end(trailers)
 
-    def on_bad_body(self, reply: Reply) -> None:
+    def on_bad_body(self, answer: Reply) -> None:
         if self.call is not None:
-            self.call.on_bad_body(reply)
+            self.call.on_bad_body(answer)
 
     def on_gone(self) -> None:
         """Nobody waits for the answer any more."""
@@ -90,7 +92,7 @@ class Stream:
 
     def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
         connection, number = self._connection, self._number
-        fields = answer_fields(exchange, head, connection.listener.via_line)
+        fields = answer_fields(answer_head(exchange, head, connection.listener.via_line, b""))
         is_bare = ended and not first and not trailers
         connection.codec.answer(number, fields, ended=is_bare)
         if first:
@@ -112,18 +114,21 @@ class Stream:
         self._sent(ended=True)
 
     def send_interim(self, head: ResponseHead) -> None:
-        self._connection.codec.inform(self._number, interim_fields(head))
+        self._connection.codec.inform(self._number, answer_fields(interim_head(head)))
         self._connection.flush_soon()
 
-    def send_reply(self, exchange: Exchange, reply: Reply) -> None:
+    def send_reply(self, exchange: Exchange, answer: Reply) -> None:
         codec = self._connection.codec
-        fields, body = reply_fields(exchange, reply)
+        head, body = reply(exchange, answer, b"")
+        fields = answer_fields(head)
+        if is_grpc(exchange):
+            fields, body = trailers_only(answer, fields), b""
         exchange.bytes_out = len(body)
         codec.answer(self._number, fields, ended=not body)
         if body:
             codec.send(self._number, body, ended=True)
         self._sent(ended=True)
-        if reply.close and reply.status != 421:  # a misdirected one says nothing of the connection's others
+        if answer.close and answer.status != 421:  # a misdirected one says nothing of the connection's others
             self._connection.leave()
 
     def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from meshway.grpc_message import GrpcFault, framed, status_of, timeout_field, unframed
+from meshway.grpc_message import GrpcFault, framed, message_field, status_of, timeout_field, timeout_ms, unframed
 
 
 @pytest.mark.parametrize("message", [b"", b"a", b"x" * 70_000])
@@ -26,3 +26,20 @@ def test_a_status_is_one_of_seventeen() -> None:
 
 def test_a_time_that_is_nearly_over_is_still_one() -> None:
     assert [timeout_field(each) for each in (0.2, 1.0, -3.0, 0.0001)] == [b"200m", b"1000m", b"1m", b"1m"]
+
+
+@pytest.mark.parametrize(
+    ("field", "milliseconds"),
+    [(b"1S", 1_000), (b"2H", 7_200_000), (b"3M", 180_000), (b"250m", 250), (b"1u", 1), (b"1n", 1), (b"0n", 0)],
+)
+def test_a_timeout_is_read_in_whole_milliseconds(field: bytes, milliseconds: int) -> None:
+    assert timeout_ms(field) == milliseconds
+
+
+@pytest.mark.parametrize("field", [b"", b"S", b"1", b"1s", b"-1S", b"1.5S", b"123456789S", b" 1S"])
+def test_what_is_no_timeout_is_none(field: bytes) -> None:
+    assert timeout_ms(field) is None
+
+
+def test_words_of_a_status_are_printable() -> None:
+    assert message_field("100% \u00fcber\n") == b"100%25 %C3%BCber%0A"

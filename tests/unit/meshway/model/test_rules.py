@@ -37,7 +37,6 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("MeshSettings", {"retention": {"logs_max": "1MiB"}}, "spec.retention.logs_max", "out_of_bounds"),
     ("MeshSettings", {"retention": {"history": "24h"}}, "spec.retention.history", "unsupported"),
     ("MeshSettings", {"telemetry": {"report_every": "31s"}}, "spec.telemetry.report_every", "out_of_bounds"),
-    ("MeshSettings", {"telemetry": {"metrics": True}}, "spec.telemetry.metrics", "unsupported"),
     ("Route", {"rules": [{}]}, "spec.rules[0]", "forbidden_combination"),
     ("Route", rule(redirect={"host": "a.example"}), "spec.rules[0]", "forbidden_combination"),
     ("Route", {"rules": [{"destinations": [{"service": "a", "weight": 0}]}]}, "spec.rules[0].destinations", "out_of_bounds"),
@@ -225,7 +224,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
         "spec.connection.tcp_keepalive.interval",
         "out_of_bounds",
     ),
-    ("TrafficPolicy", policy(connection={"http": "http2"}), "spec.connection.http", "unsupported"),
+    ("TrafficPolicy", policy(connection={"max_streams": 5}), "spec.connection.max_streams", "unsupported"),
     (
         "TrafficPolicy",
         policy(targets=[{"service": "a", "subset": "b"}], health_check={"type": "tcp"}),
@@ -254,6 +253,18 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "TrafficPolicy",
         policy(targets=[{"service": "a", "subset": "b"}], connection={"proxy_protocol": "v1"}),
+        "spec.connection.proxy_protocol",
+        "forbidden_combination",
+    ),
+    (
+        "TrafficPolicy",
+        policy(targets=[{"service": "a", "subset": "b"}], connection={"http": "http2"}),
+        "spec.connection.http",
+        "forbidden_combination",
+    ),
+    (
+        "TrafficPolicy",
+        policy(targets=[{"service": "a"}], connection={"http": "http2", "proxy_protocol": "v1"}),
         "spec.connection.proxy_protocol",
         "forbidden_combination",
     ),

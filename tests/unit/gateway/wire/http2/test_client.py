@@ -4,7 +4,7 @@ import asyncio
 import struct
 from typing import cast
 
-from gateway.wire.http2.client import MOST_UNSENT, H2ClientProtocol
+from gateway.wire.http2.client import AT_ONCE, H2ClientProtocol
 from gateway.wire.http2.codec import ClientCodec, Fields
 
 REQUEST = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/a"), (b":authority", b"a.example")]
@@ -15,14 +15,20 @@ PING = struct.pack("!I", 8)[1:] + b"\x06\0" + struct.pack("!I", 0) + bytes(8)
 class Full(asyncio.Transport):
     """One whose other side reads nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, protocol: H2ClientProtocol) -> None:
         super().__init__()
         self.unsent = self.most = 0
         self.is_cut = False
+        self._protocol = protocol
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        assert high == AT_ONCE
 
     def write(self, data: object) -> None:
         self.unsent += len(cast(bytes, data))
         self.most = max(self.most, self.unsent)
+        if self.unsent > AT_ONCE:
+            self._protocol.pause_writing()
 
     def get_write_buffer_size(self) -> int:
         return self.unsent
@@ -30,12 +36,20 @@ class Full(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.is_cut
 
-    def abort(self) -> None:
+    def close(self) -> None:
         self.unsent, self.is_cut = 0, True
 
 
 class Waiting:
     """An `AnswerEvents`."""
+
+    takes = True
+
+    def on_interim(self, fields: Fields) -> None:
+        raise AssertionError
+
+    def on_written(self, unsent: int) -> None:
+        raise AssertionError
 
     def __init__(self) -> None:
         self.lost: list[tuple[str, str]] = []
@@ -55,30 +69,33 @@ class Waiting:
 
 async def test_one_who_asks_for_answers_and_takes_none_is_cut_off() -> None:
     loop = asyncio.get_running_loop()
-    protocol, transport, waiting = H2ClientProtocol(loop, ClientCodec()), Full(), Waiting()
+    protocol, waiting = H2ClientProtocol(loop, ClientCodec()), Waiting()
+    transport = Full(protocol)
     protocol.connection_made(transport)
     protocol.begin(REQUEST, b"", waiting)
     protocol.data_received(SETTINGS)
     flood = PING * 500
-    for _ in range(2 * MOST_UNSENT // len(flood)):
+    for _ in range(1_000):
         protocol.data_received(flood)
         await asyncio.sleep(0)
         if transport.is_cut:
             break
     assert transport.is_cut
-    assert transport.most < MOST_UNSENT + 2 * len(flood)
-    assert waiting.lost == [("reset", "the upstream takes nothing of what it is sent")]
+    assert transport.most < 4 * AT_ONCE
+    assert [kind for kind, _ in waiting.lost] == ["upstream_protocol"]
     assert (protocol.can_begin(), protocol.running) == (False, 0)
 
 
 async def test_one_who_takes_what_he_gets_may_ask_on() -> None:
     loop = asyncio.get_running_loop()
-    protocol, transport, waiting = H2ClientProtocol(loop, ClientCodec()), Full(), Waiting()
+    protocol, waiting = H2ClientProtocol(loop, ClientCodec()), Waiting()
+    transport = Full(protocol)
     protocol.connection_made(transport)
     protocol.begin(REQUEST, b"", waiting)
     for _ in range(200):
         protocol.data_received(PING * 500 if protocol.heard else SETTINGS)
         await asyncio.sleep(0)
         transport.unsent = 0
+        protocol.resume_writing()
     assert (transport.is_cut, waiting.lost, protocol.running) == (False, [], 1)
     assert transport.most > 0

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.exchange import EDGE, MESH, Exchange, Reply
 from gateway.upstream.criticality import LINES, SHARES
-from gateway.wire.http1.heads import CLOSE_FIELD, answer_head, reply, request_head
+from gateway.wire.heads import CLOSE_FIELD, answer_head, reply, request_head
 from meshway.http1.head import HeadLimits, ResponseReader
 from meshway.http1.message import ResponseHead
 from tests.parts.calls import call

@@ -1,0 +1,223 @@
+"""One request on a connection to a service that many share: what an attempt takes for a connection of its own."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from gateway.exchange import NEVER, Exchange
+from gateway.wire.heads import request_head
+from gateway.wire.http2.codec import Fields
+from gateway.wire.http2.fields import answer_text, answer_trailers, request_fields, trailer_fields
+from gateway.wire.interfaces import SharedUpstream, Timer, Upstream, UpstreamEvents
+from meshway.http1.head import HeadError, HeadLimits, ResponseReader
+
+if TYPE_CHECKING:
+    from gateway.upstream.cluster_settings import OpeningSettings
+    from gateway.upstream.endpoint import Endpoint
+    from gateway.upstream.pool import Connector
+    from gateway.upstream.shared_pool import SharedPool
+    from meshway.http1.field_lines import FieldLines
+
+HIGH_WATER: Final = 64 * 1024  # bytes of a request that wait for the service, at which its caller is asked for no more
+LOW_WATER: Final = 16 * 1024
+# As an attempt knows failures: what nobody has looked at may go elsewhere.
+_KINDS: Final = {"refused_stream": "reset_before_request"}
+_OPENING_S: Final = 60.0  # who waits for a connection has a shorter patience of his own
+
+
+class StreamUpstream:
+    """An `Upstream` for one exchange, and the `AnswerEvents` of its request."""
+
+    keep_alive_timeout_s: float | None = None
+    __slots__ = (
+        "_events", "_heard", "_is_fresh", "_is_open", "_is_write_paused", "_method", "_number", "_pool", "_reader",
+        "_shared", "_unread", "closes_at", "endpoint", "requests", "shelf", "takes", "timer",
+    )  # fmt: skip
+
+    def __init__(self, endpoint: "Endpoint", shared: SharedUpstream, pool: "StreamPool") -> None:
+        self.endpoint = endpoint
+        self.timer = Timer()
+        self.requests = 0
+        self.closes_at = NEVER
+        self.shelf: list[Upstream] = []
+        self.takes = True
+        self._shared, self._pool = shared, pool
+        self._reader = pool.reader()
+        self._events: UpstreamEvents | None = None
+        self._number = self._heard = 0
+        self._method = b""
+        self._unread = 0
+        self._is_fresh = self._is_open = False  # nothing was asked before on its connection; more of it is to be sent
+        self._is_write_paused = False
+
+    def is_reusable(self) -> bool:
+        """The connection is; this is over with its exchange."""
+        return False
+
+    @property
+    def unsent(self) -> int:
+        return self._shared.unsent(self._number)
+
+    def send_request(
+        self, exchange: Exchange, events: UpstreamEvents, left_ms: int, first: bytes, ended: bool, trailers: bytes
+    ) -> None:
+        self._events, self._method = events, exchange.method
+        self._is_open = not ended
+        self._heard, self._is_fresh = self._shared.heard, not self._shared.requests
+        fields = request_fields(request_head(exchange, left_ms), self._pool.scheme, left_ms)
+        self._number = self._shared.begin(fields, first, self, ended=ended and not trailers)
+        if trailers and self._number:
+            self._shared.trail(self._number, trailer_fields(trailers))
+
+    def send_body(self, data: bytes) -> None:
+        self._shared.send(self._number, data, ended=False)
+        events = self._events
+        if not self._is_write_paused and events is not None and self.unsent > HIGH_WATER:
+            self._is_write_paused = True
+            events.on_write_paused()
+
+    def send_end(self, trailers: bytes) -> None:
+        self._is_open = False
+        if trailers:
+            self._shared.trail(self._number, trailer_fields(trailers))
+        else:
+            self._shared.send(self._number, b"", ended=True)
+
+    def pause_body(self) -> None:
+        self.takes = False
+
+    def resume_body(self) -> None:
+        self.takes = True
+        unread, self._unread = self._unread, 0
+        if unread:
+            self._shared.consumed(self._number, unread)
+
+    def on_timer(self, now: float) -> None:
+        """Its timer is the attempt's while it runs, and nobody's after that."""
+
+    def close(self) -> None:
+        """The exchange is over for us."""
+        self._events = None
+        self.timer.due = NEVER
+        self.resume_body()  # the connection's window is of all requests
+        self._shared.cancel(self._number, is_open=self._is_open and self._number > 0)
+        self._pool.rest(self._shared)
+
+    # What is heard.
+
+    def on_interim(self, fields: Fields) -> None:
+        events = self._events
+        if events is None:
+            return
+        try:
+            head = self._reader.read(answer_text(fields, ended=True), 0, self._method)
+        except HeadError as error:
+            self._fail("upstream_protocol", error.detail)
+            return
+        assert head is not None
+        events.on_interim(head)
+
+    def on_fields(self, fields: Fields, ended: bool) -> None:
+        events = self._events
+        if events is None:
+            return
+        try:
+            head = self._reader.read(answer_text(fields, ended=ended), 0, self._method)
+        except HeadError as error:
+            self._fail("upstream_protocol", error.detail)
+            return
+        assert head is not None
+        events.on_head(head, b"", ended, b"")
+
+    def on_data(self, data: bytes, ended: bool) -> None:
+        events = self._events
+        if events is None:
+            return
+        if data:
+            events.on_body(data)
+            if not self.takes:
+                self._unread += len(data)
+        if ended and self._events is events:
+            events.on_end(b"")
+
+    def on_trailers(self, fields: Fields) -> None:
+        events = self._events
+        if events is None:
+            return
+        try:
+            trailers = answer_trailers(fields)
+        except HeadError as error:
+            self._fail("upstream_protocol", error.detail)
+            return
+        events.on_end(trailers)
+
+    def on_written(self, unsent: int) -> None:
+        if self._is_write_paused and unsent <= LOW_WATER:
+            self._is_write_paused = False
+            if self._events is not None:
+                self._events.on_write_resumed()
+
+    def on_lost(self, kind: str, detail: str) -> None:
+        self._number = 0
+        if kind == "reset" and not self._is_fresh and self._shared.heard == self._heard:
+            kind = "stale_connection"  # it was closed while our words were on their way
+        self._fail(_KINDS.get(kind, kind), detail)
+
+    def _fail(self, kind: str, detail: str) -> None:
+        events, self._events = self._events, None
+        if events is not None:
+            events.on_failure(kind, detail)
+
+
+class StreamPool:
+    """What makes them of one kind of connection. scheme: `https` by TLS."""
+
+    __slots__ = ("_limits", "_lines", "_shared", "scheme")
+
+    def __init__(self, shared: "SharedPool", limits: HeadLimits, lines: "FieldLines", scheme: bytes) -> None:
+        self._shared, self._limits, self._lines = shared, limits, lines
+        self.scheme = scheme
+
+    def reader(self) -> ResponseReader:
+        return ResponseReader(self._limits, lines=self._lines)
+
+    def rest(self, shared: SharedUpstream) -> None:
+        self._shared.rest(shared, IDLE_S)
+
+    def connect(
+        self,
+        endpoint: "Endpoint",
+        on_connected: Callable[[Upstream], None],
+        on_failed: Callable[[str], None],
+        opening: "OpeningSettings",
+    ) -> Callable[[], None]:
+        def connected(shared: SharedUpstream) -> None:
+            on_connected(StreamUpstream(endpoint, shared, self))
+
+        joining = self._shared.join(endpoint, connected, on_failed, _OPENING_S, opening, 0)
+        return _nothing if joining is None else joining.leave
+
+
+IDLE_S: Final = 60.0  # that a connection without requests is kept
+
+
+def _nothing() -> None:
+    """There is nothing to give up."""
+
+
+def speaking(own: "Connector", shared: "SharedPool", limits: HeadLimits, lines: "FieldLines") -> "Connector":
+    """Connections as each cluster is spoken to. own: makes those of one exchange at a time, by HTTP/1.1."""
+    plain, secured = (StreamPool(shared, limits, lines, scheme) for scheme in (b"http", b"https"))
+
+    def connect(
+        endpoint: "Endpoint",
+        on_connected: Callable[[Upstream], None],
+        on_failed: Callable[[str], None],
+        opening: "OpeningSettings",
+        preamble: bytes,
+    ) -> Callable[[], None]:
+        if opening.speaks_http2:
+            pool = plain if opening.tls is None else secured
+            return pool.connect(endpoint, on_connected, on_failed, opening)
+        return own(endpoint, on_connected, on_failed, opening, preamble)
+
+    return connect

@@ -1,0 +1,208 @@
+"""gRPC through the gateway: grpcio on both sides, all four kinds of calls (traffic.md's table for what we answer)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import pytest
+
+from gateway.exchange import MESH
+from gateway.routing.table import Tables
+from meshway.snapshot import Change
+from tests.parts.changes import document, edge_route, running, to
+from tests.parts.compiled import CompiledGateway, compiled_gateway
+from tests.parts.conditions import until
+from tests.parts.ports import free_port
+from tests.parts.wire import Caller
+
+BY_HTTP2 = document("TrafficPolicy", "books", {"targets": [{"service": "books"}], "connection": {"http": "http2"}})
+
+
+class Books:
+    """One service with a method of each kind; bytes are messages. cancelled: calls that were given up."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+        self.seen: list[dict[str, str]] = []
+        self.port = 0
+
+    async def echo(self, request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
+        self.seen.append({str(key): str(value) for key, value in context.invocation_metadata() or ()})
+        if request == b"fail":
+            context.set_trailing_metadata((("x-why", "asked"),))
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "as asked")
+        if request == b"wait":
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        context.set_trailing_metadata((("x-sum", str(len(request))),))
+        return request
+
+    async def count(self, request: bytes, context: Any) -> AsyncIterator[bytes]:
+        for number in range(int(request)):
+            yield b"%d" % number
+
+    async def total(self, requests: AsyncIterator[bytes], context: Any) -> bytes:
+        return b"%d" % sum([int(each) async for each in requests])
+
+    async def talk(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        async for each in requests:
+            yield each.upper()
+
+
+@asynccontextmanager
+async def books() -> AsyncIterator[Books]:
+    service = Books()
+    server = grpc.aio.server()
+    handlers = {
+        "Echo": grpc.unary_unary_rpc_method_handler(service.echo),
+        "Count": grpc.unary_stream_rpc_method_handler(service.count),
+        "Total": grpc.stream_unary_rpc_method_handler(service.total),
+        "Talk": grpc.stream_stream_rpc_method_handler(service.talk),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("shop.Books", handlers),))
+    service.port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield service
+    finally:
+        await server.stop(None)
+
+
+@asynccontextmanager
+async def shop(*changes: Change) -> AsyncIterator[tuple[Books, CompiledGateway, grpc.aio.Channel]]:
+    async with books() as service:
+        route = document("Route", "r", edge_route(to("books"), hosts=["*"]))
+        place = running("books", "b-1", port=service.port)
+        async with (
+            compiled_gateway(place, route, BY_HTTP2, *changes) as gateway,
+            grpc.aio.insecure_channel(f"127.0.0.1:{gateway.port}") as channel,
+        ):
+            yield service, gateway, channel
+
+
+@pytest.mark.proves("Connection.http")
+async def test_one_message_goes_and_one_comes_with_metadata_both_ways() -> None:
+    async with shop() as (service, gateway, channel):
+        call = channel.unary_unary("/shop.Books/Echo")(b"x" * 100_000, metadata=(("x-team", "shop"),), timeout=20)
+        assert await call == b"x" * 100_000
+        assert await call.code() == grpc.StatusCode.OK
+        assert dict(await call.trailing_metadata()) == {"x-sum": "100000"}
+        assert service.seen[0]["x-team"] == "shop"
+        await until(lambda: gateway.lines, what="its line")
+        assert gateway.lines[0]["path"] == "/shop.Books/Echo"
+        assert gateway.lines[0]["protocol"] == "HTTP/2"
+
+
+async def test_streams_of_messages_go_each_way_and_both_at_once() -> None:
+    async with shop() as (_, _, channel):
+        counted = channel.unary_stream("/shop.Books/Count")(b"1000", timeout=20)
+        assert [int(each) async for each in counted] == list(range(1_000))
+        total = channel.stream_unary("/shop.Books/Total")(iter([b"%d" % n for n in range(1_000)]), timeout=20)
+        assert await total == b"%d" % sum(range(1_000))
+        talk = channel.stream_stream("/shop.Books/Talk")(timeout=20)
+        for word in (b"a", b"b", b"c"):  # each is answered before the next is said
+            await talk.write(word)
+            assert await talk.read() == word.upper()
+        await talk.done_writing()
+        assert await talk.read() == grpc.aio.EOF
+
+
+async def test_a_status_that_is_not_ok_comes_through_with_its_words() -> None:
+    async with shop() as (_, _, channel):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await channel.unary_unary("/shop.Books/Echo")(b"fail", timeout=20)
+        error = refused.value
+        assert (error.code(), error.details()) == (grpc.StatusCode.FAILED_PRECONDITION, "as asked")
+        assert ("x-why", "asked") in tuple(error.trailing_metadata())
+
+
+async def test_a_call_that_is_given_up_is_given_up_at_the_service() -> None:
+    async with shop() as (service, _, channel):
+        call = channel.unary_unary("/shop.Books/Echo")(b"wait", timeout=20)
+        await until(lambda: service.seen, what="the call at the service")
+        call.cancel()
+        await until(lambda: service.cancelled == 1, what="its end there")
+        assert await channel.unary_unary("/shop.Books/Echo")(b"on", timeout=20) == b"on"
+
+
+async def test_many_calls_share_one_connection_to_the_service() -> None:
+    async with shop() as (_, gateway, channel):
+        echo = channel.unary_unary("/shop.Books/Echo")
+        words = [b"%d" % n for n in range(300)]
+        assert await asyncio.gather(*(echo(word, timeout=30) for word in words)) == words
+        assert gateway.relay is not None
+        tables = gateway.relay.holder.tables
+        assert isinstance(tables, Tables)
+        (endpoint,) = tables.endpoints.values()
+        assert endpoint.shared is not None
+        assert endpoint.shared.upstream is not None
+        assert endpoint.shared.upstream.requests == 300
+        assert endpoint.idle == []
+
+
+async def fate(call: Any) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call
+    return refused.value.code(), refused.value.details() or ""
+
+
+async def test_what_the_gateway_answers_itself_is_a_status_of_grpc() -> None:
+    limit = document(
+        "RateLimit", "one", {"targets": [{"service": "books"}], "token_bucket": {"rate": "1/h"}, "scope": "gateway"}
+    )
+    async with shop(limit) as (_, gateway, channel):
+        echo = channel.unary_unary("/shop.Books/Echo")
+        assert await echo(b"first", timeout=20) == b"first"
+        code, words = await fate(echo(b"second", timeout=20))
+        assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert words
+        await until(lambda: len(gateway.lines) == 2, what="its line")
+        assert (gateway.lines[1]["status"], gateway.lines[1]["flag"]) == (429, "RL")
+    async with compiled_gateway() as empty, grpc.aio.insecure_channel(f"127.0.0.1:{empty.port}") as channel:
+        code, _ = await fate(channel.unary_unary("/shop.Books/Echo")(b"x", timeout=20))
+        assert code == grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_service_that_is_gone_is_unavailable_and_one_that_comes_back_is_called_again() -> None:
+    async with shop() as (service, gateway, channel):
+        echo = channel.unary_unary("/shop.Books/Echo")
+        assert await echo(b"x", timeout=20) == b"x"
+        gateway.apply(running("books", "b-1", port=free_port()))
+        assert (await fate(echo(b"x", timeout=20)))[0] == grpc.StatusCode.UNAVAILABLE
+        gateway.apply(running("books", "b-1", port=service.port))
+        assert await echo(b"x", timeout=20) == b"x"
+
+
+async def test_inside_the_mesh_a_callers_deadline_is_the_gateways_and_is_passed_on() -> None:
+    async with books() as service:
+        place = running("books", "b-1", port=service.port)
+        async with (
+            compiled_gateway(place, BY_HTTP2, face=MESH) as gateway,
+            grpc.aio.insecure_channel(
+                f"127.0.0.1:{gateway.port}", options=(("grpc.default_authority", "books.default.mesh"),)
+            ) as channel,
+        ):
+            assert await channel.unary_unary("/shop.Books/Echo")(b"x", timeout=20) == b"x"
+            call = channel.unary_unary("/shop.Books/Echo")(b"wait", timeout=0.5)
+            assert (await fate(call))[0] == grpc.StatusCode.DEADLINE_EXCEEDED
+            await until(lambda: service.cancelled == 1, what="its end at the service")
+            await until(lambda: len(gateway.lines) == 2, what="its line")
+            assert gateway.lines[1]["duration_ms"] < 5_000
+
+
+async def test_a_caller_of_http_1_reaches_a_service_of_http_2() -> None:
+    async with shop() as (_, gateway, _):
+        caller = Caller(*await asyncio.open_connection("127.0.0.1", gateway.port))
+        caller.send(
+            b"POST /shop.Books/Echo HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE, close\r\n"
+            b"Content-Type: application/grpc\r\nContent-Length: 6\r\n\r\n\0\0\0\0\x01x"
+        )
+        answer = await caller.rest()
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"\r\n\r\n6\r\n\0\0\0\0\x01x\r\n0\r\n" in answer
+        assert b"\r\ngrpc-status: 0\r\n" in answer

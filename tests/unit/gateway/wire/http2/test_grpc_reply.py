@@ -1,0 +1,25 @@
+import pytest
+
+from gateway.exchange import Reply
+from gateway.wire.http2.grpc_reply import trailers_only
+
+FIELDS = [
+    (b":status", b"429"), (b"content-type", b"application/problem+json"), (b"content-length", b"9"),
+    (b"retry-after", b"1"), (b"meshway-reason", b"rate_limited"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(400, 13), (401, 16), (403, 7), (404, 12), (408, 4), (413, 8), (429, 8), (503, 14), (504, 4), (418, 2)],
+)
+def test_an_answer_of_our_own_is_a_status_alone(status: int, code: int) -> None:
+    fields = dict(trailers_only(Reply(status, "rate_limited", "RL", "too \u2026 often"), FIELDS))
+    assert fields == {
+        b":status": b"200",
+        b"content-type": b"application/grpc",
+        b"retry-after": b"1",
+        b"meshway-reason": b"rate_limited",
+        b"grpc-status": b"%d" % code,
+        b"grpc-message": b"too %E2%80%A6 often",
+    }
