@@ -23,7 +23,9 @@ import { type Point, smooth } from './smooth'
 import { cardMarks, labelOf, marksOf, nameOf, versionsOf } from './words'
 
 const SIGNS: Record<Result, string> = { added: '+ ', gone: '− ', changed: '△ ' }
-const FIT = { padding: 0.06, minZoom: 0.4, maxZoom: 1.1, duration: 0 }
+const ALL = { padding: 0.06, minZoom: 0.1, maxZoom: 1.1, duration: 0 }
+// At first so large that it can be read, even where not all of it is seen then.
+const FIRST = { ...ALL, minZoom: 0.4 }
 const LINE_PX = 14
 // What stands on a line stands above it, so that the line can be followed.
 const ABOVE_PX = 6
@@ -66,7 +68,7 @@ function Flow({ graph, names, silent, results, picked, pick }: Props) {
   const key = layout?.key
   // biome-ignore lint/correctness/useExhaustiveDependencies: another layout is looked at whole
   useEffect(() => {
-    const frame = window.requestAnimationFrame(() => void fitView(FIT))
+    const frame = window.requestAnimationFrame(() => void fitView(FIRST))
     return () => window.cancelAnimationFrame(frame)
   }, [key, fitView])
   const onNodeClick = useCallback((_: unknown, { id }: { id: string }) => pick(id), [pick])
@@ -89,7 +91,7 @@ function Flow({ graph, names, silent, results, picked, pick }: Props) {
           zoomOnScroll={false}
           zoomOnDoubleClick={false}
           preventScrolling={false}
-          minZoom={0.15}
+          minZoom={0.1}
           maxZoom={2}
           onNodeClick={onNodeClick}
           onEdgeClick={onNodeClick}
@@ -102,7 +104,7 @@ function Flow({ graph, names, silent, results, picked, pick }: Props) {
         <Button variant="default" size="compact-sm" aria-label={t('map.zoomOut')} onClick={() => void zoomOut()}>
           −
         </Button>
-        <Button variant="default" size="compact-sm" onClick={() => void fitView(FIT)}>
+        <Button variant="default" size="compact-sm" onClick={() => void fitView(ALL)}>
           {t('map.fit')}
         </Button>
       </div>
