@@ -48,6 +48,8 @@ all of it; load {load:.1f} at the end.
 - *Keystroke to paint*: from the key to the frame that shows what is left of {rows:,} rows.
 - *An hour of live data*: 1,800 events of signals of all services, one a frame; behind each fifth of them garbage was
   collected and the heap looked at.
+- *Longest task*: of the page's main thread while the map is looked at, its beginning left out; panning is judged by
+  `tests/browser/test_map_budget.py`.
 - *Cost of open consoles*: CPU time of the registry, of one core, while so many read the live stream and ask again for
   what the overview asks again for.
 """
@@ -97,6 +99,8 @@ def measure(browser: Browser, registry: Registry, *, runs: int, seconds: float) 
         course = pages.hour(browser, url + path, shown)
         yield Figure(f"heap after an hour of live data, {path}", course.heap[-1] / MB, HEAP_MB, "MB")
         yield Figure("– growth over its second half", growth_of(course.heap) * 100, GROWTH, "%")
+    longest = pages.longest_task_ms(browser, url + "/map?namespace=sim-01", ".map-card", seconds)
+    yield Figure("longest task of the live map of a namespace", longest, TASK_MS, "ms")
     yield from costs(browser, registry, seconds)
 
 
