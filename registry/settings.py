@@ -39,7 +39,7 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True):
     (registry/machine/client_address.py), never beside trusts_loopback. max_connections: open at once, but never so many
     that files and stores have no descriptors left.
     max_watchers: of /v1/watch, and as many gateways at /v1/feed. *_per_address: of these, from one address.
-    read_only: people change nothing; services register and gateways report as always (registry/rights/read_only.py).
+    read_only: people change nothing; services register and gateways report as always (registry/read_only.py).
     """
 
     data_dir: Path

@@ -29,8 +29,8 @@ from registry.documents.approvals import NONE, Agreement
 from registry.documents.differences import document_changes
 from registry.documents.passwords import Passwords
 from registry.documents.reading import decode_value
+from registry.read_only import read_only
 from registry.revisions.draft import Once, Repeatable
-from registry.rights.read_only import read_only
 from registry.store.interface import HistoryForgotten
 from registry.view.paging import DEFAULT_LIMIT, page
 from registry.view.rows import answered, time_text

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from meshway.problem import Problem, not_found
 from registry.machine.routes import Routes
+from registry.read_only import is_change, is_change_by_browser, read_only
 from registry.rights.caller import unauthenticated
-from registry.rights.read_only import is_change, is_change_by_browser, read_only
 from registry.rights.roles import MACHINE_RIGHTS
 from registry.view.view import EVERY_NAMESPACE
 

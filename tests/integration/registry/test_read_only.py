@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from registry.api.description import api_operations
-from registry.rights.read_only import is_change
+from registry.read_only import is_change
 from tests.parts.registry import running_registry
 
 ROUTE = {"apiVersion": "meshway/v1", "kind": "Route", "metadata": {"name": "r", "namespace": "shop"}}

@@ -1,4 +1,4 @@
-from registry.rights.read_only import is_change, is_change_by_browser
+from registry.read_only import is_change, is_change_by_browser
 
 
 def test_what_people_decide_is_a_change_and_what_programs_say_is_none() -> None:
