@@ -77,8 +77,14 @@ class LogRoutes:
             own=_own(caller),
             may=caller.may_log,
         )
-        taken: asyncio.Future[Judged] = spawn(self._logs.intake.take(sent), name="take logs")
-        return answer_when(_never_failing(taken), partial(_answer, request, is_json))
+        return answer_when(spawn(self._taken(sent), name="take logs"), partial(_answer, request, is_json))
+
+    async def _taken(self, sent: Sent) -> Judged | Problem:
+        """A refusal is no fault of ours, and is answered in the form in which the body came."""
+        try:
+            return await self._logs.intake.take(sent)
+        except Problem as problem:
+            return problem
 
     def follow(self, request: Request) -> Reply | Stream:
         question = self._question(query_of(request.query, OF_LINES), request.caller)
@@ -94,15 +100,14 @@ class LogRoutes:
             raise Problem(503, "busy", "Too many searches", detail=detail, headers=soon())
         limit = limit_of(query)
         self._searches += 1
-        found: asyncio.Future[LogPage] = spawn(self._found(question, limit), name="search logs")
-        return answer_when(found, lambda page: _page(page, request))
+        return answer_when(spawn(self._found(question, limit), name="search logs"), partial(_page, request))
 
-    async def _found(self, question: LogQuestion, limit: int) -> LogPage:
+    async def _found(self, question: LogQuestion, limit: int) -> LogPage | Problem:
         try:
             return await self._logs.search(question, limit)
         except StoreUnavailable as error:
             detail = f"the store of logs does not answer: {error}"
-            raise Problem(503, "store_unavailable", "No logs now", detail=detail, headers=soon()) from error
+            return Problem(503, "store_unavailable", "No logs now", detail=detail, headers=soon())
         finally:
             self._searches -= 1
 
@@ -216,24 +221,6 @@ def _own(caller: Caller) -> tuple[str, str] | None:
     return (namespace, service) if slash else None
 
 
-def _never_failing(taken: asyncio.Future[Judged]) -> asyncio.Future[Judged | Problem]:
-    """A Problem as what it gave: it is answered in OTLP's form."""
-    told: asyncio.Future[Judged | Problem] = taken.get_loop().create_future()
-
-    def done(taken: asyncio.Future[Judged]) -> None:
-        if told.done():
-            return
-        if taken.cancelled():
-            told.cancel()
-        elif (error := taken.exception()) is None or isinstance(error, Problem):
-            told.set_result(taken.result() if error is None else error)
-        else:
-            told.set_exception(error)
-
-    taken.add_done_callback(done)
-    return told
-
-
 def _answer(request: Request, is_json: bool, told: Judged | Problem) -> Reply:
     if isinstance(told, Problem):
         return _refusal(request, is_json, told)
@@ -252,7 +239,9 @@ def _refusal(request: Request, is_json: bool, problem: Problem) -> Reply:
     return reply
 
 
-def _page(page: LogPage, request: Request) -> Reply:
+def _page(request: Request, page: LogPage | Problem) -> Reply:
+    if isinstance(page, Problem):
+        return problem_reply(page, request.request_id)
     link = next_link(PATH, request.query, page.next)
     return json_reply(page, headers=b"" if link is None else f"link: {link}\r\n".encode())
 
