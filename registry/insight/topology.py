@@ -43,14 +43,16 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Of calls that `source` makes at `target`, both ids of nodes. health, reasons: of these calls alone. Of them:
-    limited: refused by a RateLimit; shed: by a breaker or a bulkhead; mutual: of callers that showed a certificate."""
+    """Of calls that `source` makes at `target`, both ids of nodes. health, reasons, causes: of these calls alone. Of
+    them: limited: refused by a RateLimit; shed: by a breaker or a bulkhead; mutual: of callers that showed a
+    certificate."""
 
     source: str
     target: str
     figures: Figures
     health: Health
     reasons: tuple[str, ...] = ()
+    causes: tuple[Cause, ...] = ()
     limited: int = 0
     shed: int = 0
     mutual: int = 0
@@ -204,6 +206,7 @@ def _edge(row: Row, span_s: float, usual_p95_s: float) -> Edge:
         figures=figures_of(row, span_s),
         health=verdict.health,
         reasons=verdict.reasons,
+        causes=verdict.causes,
         limited=row.limited,
         shed=row.shed,
         mutual=row.mutual,

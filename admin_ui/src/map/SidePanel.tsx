@@ -12,6 +12,7 @@ import { bytesPerSecond, percent, timeOfDay } from '../i18n/format'
 import { Loading, Panel } from '../kit/Panel'
 import { Signal } from '../kit/Signal'
 import { Status } from '../kit/Status'
+import { causeText } from '../parts/causes'
 import { WRITTEN } from '../parts/SignalStrip'
 import { LinkButton } from '../shell/LinkButton'
 import { useSpan } from '../shell/useSpan'
@@ -116,16 +117,16 @@ function OfService({ service, look }: { service: string; look: Props['look'] }) 
   )
 }
 
-/** In the registry's words. */
-function Why({ of }: { of: { health: Card['health']; reasons?: readonly string[] } }) {
-  const { t } = useTranslation()
+function Why({ of }: { of: Pick<Card, 'health' | 'causes'> }) {
+  const { t, i18n } = useTranslation()
+  const causes = of.causes ?? []
   return (
     <>
       <Status health={of.health}>{t(`signals.health.${of.health}`)}</Status>
-      {(of.reasons ?? []).length > 0 && (
-        <ul lang="en">
-          {of.reasons?.map((reason) => (
-            <li key={reason}>{reason}</li>
+      {causes.length > 0 && (
+        <ul>
+          {causes.map((cause) => (
+            <li key={cause.code}>{causeText(cause, t, i18n.language)}</li>
           ))}
         </ul>
       )}

@@ -2,6 +2,7 @@ import { memo, useCallback, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Column, DataTable } from '../kit/DataTable'
 import { Status } from '../kit/Status'
+import { causeText } from '../parts/causes'
 import { WRITTEN } from '../parts/SignalStrip'
 import type { Result } from './compare'
 import type { Card, Graph, Line } from './graph'
@@ -51,9 +52,9 @@ function useColumns(results: ReadonlyMap<string, Result>, pick: (id: string) => 
       cell: (row) => (
         <Status health={row.health}>
           {t(`signals.health.${row.health}`)}
-          {(row.reasons ?? []).length > 0 && (
-            <span lang="en" style={{ color: 'var(--muted)' }}>
-              {row.reasons?.join('; ')}
+          {row.causes && row.causes.length > 0 && (
+            <span style={{ color: 'var(--muted)' }}>
+              {row.causes.map((cause) => causeText(cause, t, i18n.language)).join('; ')}
             </span>
           )}
         </Status>

@@ -21,7 +21,7 @@ export type Filters = {
 }
 
 /** id: `source→target`. folded: how many edges it stands for. */
-export type Line = Omit<MapEdge, 'reasons'> & { id: string; reasons: readonly string[]; folded: number }
+export type Line = MapEdge & { id: string; folded: number }
 /** folded: how many nodes the card stands for, 0: it is one. alerts: names of those that fire for it now. */
 export type Card = MapNode & { folded: number; alerts?: readonly string[] }
 /** left_out: edges that are not drawn, the least busy. */
@@ -49,7 +49,7 @@ export function filtered(topology: Topology, filters: Filters): Graph {
         isUnwell(nodes.get(edge.source)?.health) ||
         isUnwell(nodes.get(edge.target)?.health),
     )
-    .map((edge) => ({ ...edge, reasons: edge.reasons ?? [], id: lineId(edge.source, edge.target), folded: 0 }))
+    .map((edge) => ({ ...edge, id: lineId(edge.source, edge.target), folded: 0 }))
   const ends = new Set(lines.flatMap(({ source, target }) => [source, target]))
   const hidesIdle = filters.busy || filters.edges !== undefined || (filters.min_rps ?? 0) > 0
   const cards = topology.nodes
@@ -144,7 +144,7 @@ function together(lines: readonly Line[], name: (id: string) => string): Line {
     source,
     target,
     health: worst.health,
-    reasons: [],
+    causes: [],
     figures: sum(lines.map(({ figures }) => figures)),
     limited: all('limited'),
     shed: all('shed'),

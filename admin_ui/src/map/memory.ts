@@ -40,13 +40,11 @@ export function remembered(
     return gone.has(id)
   }
   const nodes = [...memory.goneNodes].flatMap(([id, { at, node }]): MapNode[] =>
-    isThere(id, at, memory.goneNodes, known.has(id))
-      ? [{ ...node, figures: NOTHING, health: 'idle', reasons: [] }]
-      : [],
+    isThere(id, at, memory.goneNodes, known.has(id)) ? [{ ...node, figures: NOTHING, health: 'idle', causes: [] }] : [],
   )
   const edges = [...memory.goneEdges].flatMap(([id, { at, edge }]): MapEdge[] =>
     isThere(id, at, memory.goneEdges, calls.has(id))
-      ? [{ ...edge, figures: NOTHING, health: 'idle', reasons: [], limited: 0, shed: 0, mutual: 0 }]
+      ? [{ ...edge, figures: NOTHING, health: 'idle', causes: [], limited: 0, shed: 0, mutual: 0 }]
       : [],
   )
   if (nodes.length === 0 && edges.length === 0) return { topology, silent }

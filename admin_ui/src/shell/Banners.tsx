@@ -19,7 +19,7 @@ export function Banners() {
   const namespaces = useQuery({ ...namespacesQuery, enabled: may('documents:read', '*') })
   const gateways = useQuery({ ...gatewaysQuery, enabled: may('gateways:read', '*') })
   const paused = (namespaces.data ?? []).filter((one) => one.self_preservation.length > 0)
-  const refusing = (gateways.data ?? []).filter((one) => one.live && one.refused.length > 0)
+  const refusing = (gateways.data ?? []).filter((one) => one.live && one.refused.some((row) => !row.is_pending))
   const isStale = live !== null && live.state === 'polling' && now - live.since > STALE_MS
   return (
     <>
