@@ -183,9 +183,9 @@ class Http2Connection(asyncio.Protocol):
         elif isinstance(event, Ended):
             self._on_ended(event)
         elif isinstance(event, Leaving):
-            self._is_leaving = True
+            self._is_leaving = True  # what he still asks of the connection itself is answered for a moment
             if not self._is_write_paused:
-                self._watch.due = NEVER
+                self.listener.relay.wheel.set(self._watch, self, self.listener.now() + LEAVING_S)
 
     def _on_request(self, number: int, fields: Fields, *, ended: bool) -> None:
         stream = self._streams[number] = Stream(self, number, is_open=not ended)

@@ -284,11 +284,12 @@ async def test_requests_that_are_taken_back_at_once_end_the_connection() -> None
         async with calling(gateway.port) as caller, calling(gateway.port) as honest:
             while not caller.is_closed:
                 known = len(gateway.finished)
-                caller.connection.reset_stream(caller.get(b"/"), 8)
+                for _ in range(50):  # so many that what comes back meanwhile counts for little
+                    caller.connection.reset_stream(caller.get(b"/"), 8)
                 caller.flush()
-                await until(partial(is_told, gateway, caller, known), what="its end")
+                await until(partial(is_told, gateway, caller, known + 49), what="their end")
             assert caller.goaway == ENHANCE_YOUR_CALM
-            assert len(gateway.finished) < 400
+            assert len(gateway.finished) < 1_000
             waiting = honest.get(b"/")
             assert honest.answers[waiting].reset is None
         await until(lambda: not gateway.context.connections, what="connections that end")

@@ -1,0 +1,163 @@
+"""HTTP/2 before programs of others: h2spec against the listeners, gRPC's own interop client and server (Go) through the
+gateway. Wants Go; `make interop`."""
+
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.parts.mesh import Mesh
+from tests.parts.ports import free_port
+from tests.parts.processes import ROOT, Process
+
+pytestmark = pytest.mark.interop
+
+BUILD_S: Final = 600
+# Both are answered as strictly, otherwise: a preface that is a request of HTTP/1.1 by an answer of HTTP/1.1, a window
+# beyond its bound by the end of the connection (nghttp2).
+KNOWN: Final = {
+    "Sends invalid connection preface",
+    "Sends multiple WINDOW_UPDATE frames increasing the flow control window to above 2^31-1 on a stream",
+}
+# On the mesh h2spec asks for a service that is none: it is answered before its trailers come.
+KNOWN_OF: Final = {
+    "edge": KNOWN,
+    "mesh": KNOWN | {"Sends a HEADERS frame that contains a pseudo-header field as trailers"},
+}
+CASES: Final = (
+    "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream",
+    "timeout_on_sleeping_server", "cancel_after_begin", "cancel_after_first_response", "custom_metadata",
+    "status_code_and_message", "special_status_message", "unimplemented_method", "unimplemented_service",
+)  # fmt: skip
+
+
+def built(package: str, name: str) -> Path:
+    """A program of Go, kept between runs."""
+    go = shutil.which("go")
+    if go is None:
+        pytest.skip("no Go on this machine")
+    folder = ROOT / "build" / "go"
+    command = folder / name
+    if not command.exists():
+        made = subprocess.run(
+            [go, "install", package],
+            env=os.environ | {"GOBIN": str(folder)},
+            capture_output=True,
+            text=True,
+            timeout=BUILD_S,
+            check=False,
+        )
+        if made.returncode:
+            pytest.skip(f"{package} cannot be built: {made.stderr.strip().splitlines()[-1:]}")
+        installed = folder / package.partition("@")[0].rpartition("/")[2]
+        installed.rename(command)
+    return command
+
+
+class _Service(BaseHTTPRequestHandler):
+    """Reads whatever is sent and answers."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.headers.get("transfer-encoding") == "chunked":
+            while size := int(self.rfile.readline().partition(b";")[0] or b"0", 16):
+                self.rfile.read(size + 2)
+            self.rfile.readline()
+        else:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+        body = b"what was asked for, and some more of it"
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_HEAD = do_GET  # noqa: N815  # as the library calls them
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@contextmanager
+def service() -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Service)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # h2spec leaves in the middle
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+
+
+def documents(port: int, http: str) -> str:
+    return f"""
+apiVersion: meshway/v1
+kind: Service
+metadata: {{name: behind}}
+spec: {{type: static, endpoints: [{{address: 127.0.0.1, port: {port}}}]}}
+---
+apiVersion: meshway/v1
+kind: TrafficPolicy
+metadata: {{name: behind}}
+spec: {{targets: [{{service: behind}}], connection: {{http: {http}}}}}
+---
+apiVersion: meshway/v1
+kind: Route
+metadata: {{name: all}}
+spec: {{rules: [{{destinations: [{{service: behind}}]}}]}}
+"""
+
+
+@pytest.mark.parametrize("listener", ["edge", "mesh"])
+def test_h2spec_finds_what_is_known_and_nothing_else(tmp_path: Path, listener: str) -> None:
+    h2spec = built("github.com/summerwind/h2spec/cmd/h2spec@latest", "h2spec")
+    with service() as port:
+        mesh = Mesh(tmp_path, 1, "--dns-port", "0")
+        try:
+            mesh.apply(documents(port, "http1"))
+            address = str(mesh.ready[listener]).rpartition(":")[2]
+            told = subprocess.run(
+                [str(h2spec), "--strict", "-h", "127.0.0.1", "-p", address, "-o", "10"],
+                capture_output=True,
+                text=True,
+                timeout=600,
+                check=False,
+            ).stdout
+        finally:
+            mesh.close()
+    failed = set(re.findall(r"× \d+: (?:closed: |idle: |half closed \(remote\): )?(.+)", told))
+    assert failed <= KNOWN_OF[listener], told[-6_000:]
+    assert re.search(r"146 tests, 14[3-6] passed", told), told[-500:]
+
+
+def test_the_go_client_of_grpc_finds_its_server_through_the_gateway(tmp_path: Path) -> None:
+    client = built("google.golang.org/grpc/interop/client@latest", "grpc-client")
+    server = built("google.golang.org/grpc/interop/server@latest", "grpc-server")
+    port = free_port()
+    behind = Process([str(server), f"-port={port}"], tmp_path / "server.out")
+    mesh = Mesh(tmp_path, 1, "--dns-port", "0")
+    failed: dict[str, str] = {}
+    try:
+        mesh.apply(documents(port, "http2"))
+        edge = mesh.edge.rpartition(":")[2]
+        for case in CASES:
+            told = subprocess.run(
+                [str(client), "-server_host=127.0.0.1", f"-server_port={edge}", f"-test_case={case}"],
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            if told.returncode:
+                failed[case] = told.stderr[-1_000:]
+    finally:
+        mesh.close()
+        behind.stop()
+    assert failed == {}
