@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -107,7 +108,12 @@ def measure(browser: Browser, registry: Registry, *, runs: int, seconds: float) 
 def costs(browser: Browser, registry: Registry, seconds: float) -> Iterator[Figure]:
     asked = cost.asked_again(pages.requests_of(browser, registry.url + "/", ".signal", 20.0), 20.0)
     pid = registry.process.pid
-    found = [asyncio.run(cost.cost_of(registry.url, pid, consoles, asked, seconds)) for consoles in (0, 1, CONSOLES)]
+    # In a thread: what drives the browser keeps an event loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        found = [
+            thread.submit(asyncio.run, cost.cost_of(registry.url, pid, consoles, asked, seconds)).result()
+            for consoles in (0, 1, CONSOLES)
+        ]
     none = found[0]
     yield Figure("registry without a console", none.cpu * 100, None, "% of a core")
     for one in found[1:]:
