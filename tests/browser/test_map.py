@@ -95,7 +95,7 @@ def test_the_failing_service_is_found_on_the_map_and_its_cause_behind_it(tab: Ta
     expect(card(tab, "details")).to_have_attribute("data-health", "ok")
     till.click()
     side = tab.page.get_by_role("region", name="What is picked")
-    expect(side).to_contain_text("100.0% of calls fail")
+    expect(side).to_contain_text("100% of calls fail")
     expect(side.get_by_role("img", name=re.compile("Errors"))).to_be_visible()
     cause = side.get_by_role("listitem").filter(has_text="GET /pay").first
     expect(cause).to_contain_text(re.compile(r"50\d"))
@@ -189,7 +189,7 @@ def test_filters_are_in_the_address_and_the_table_has_the_same_rows(tab: Tab) ->
     expect(tab.page.locator(".map-call text").first).to_contain_text("B/s")
     tab.page.get_by_label("table only").check()
     expect(tab.page.locator(".map-card")).to_have_count(0)
-    expect(nodes.get_by_role("row").filter(has_text="till")).to_contain_text("100.0% of calls fail")
+    expect(nodes.get_by_role("row").filter(has_text="till")).to_contain_text("100% of calls fail")
 
 
 def test_numbers_that_change_move_no_card(shop: Mesh, tab: Tab) -> None:
