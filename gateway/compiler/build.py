@@ -12,7 +12,7 @@ from gateway.compiler.accept import Accepted
 from gateway.compiler.authentication import Authentications
 from gateway.compiler.blame import Blamed, blame
 from gateway.compiler.cluster_set import ClusterSet
-from gateway.compiler.clusters import FIRST_PORT, ClusterKey, Step, doubting, first_ports
+from gateway.compiler.clusters import FIRST_PORT, ClusterKey, Step, doubting, first_ports, multiplexed_ports
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.endpoint_set import EndpointSet, Instances
 from gateway.compiler.filters import Limits
@@ -120,6 +120,7 @@ class Build:
             instances=self._instances,
             policies=base.policies,
             first_ports=base.first_ports,
+            multiplexed_ports=base.multiplexed_ports,
             limits=base.limits,
             authentications=base.authentications,
             access=base.access,
@@ -153,7 +154,7 @@ class Build:
             self._authentications = Authentications(made, base.authentications, parts)
         services = accepted.of_kind("Service")
         aliases = read_aliases(services)
-        renamed = self._take_first_ports(services)
+        renamed = self._take_ports(services)
         policies = policy_news + limit_news + authentication_news
         touched = {wide_place(place) for entry in policies for place in places_of(entry)}
         led_out, leads_out = _outside(base.documents), _outside(accepted.documents)
@@ -206,6 +207,7 @@ class Build:
             instances=self._instances,
             policies=self._clusters.policies,
             first_ports=self._clusters.first_ports,
+            multiplexed_ports=self._clusters.multiplexed_ports,
             limits=limits,
             authentications=self._authentications,
             access=self._access,
@@ -253,11 +255,14 @@ class Build:
         changed: set[tuple[str, ...]] = {entry.key[1:] for entry in accepted.dirty(("Service",))}
         return changed | set(outside) if accepted.dirty(("MeshSettings",)) else changed
 
-    def _take_first_ports(self, services: list[Entry[Any]]) -> set[ServiceKey]:
-        """Answers the services whose first port has another name: other policies may hold for their calls."""
+    def _take_ports(self, services: list[Entry[Any]]) -> set[ServiceKey]:
+        """Answers the services whose first port has another name, so that other policies may hold for their calls, or
+        that are spoken to otherwise."""
         before, now = self._base.first_ports, first_ports(services)
-        self._clusters.first_ports = now
-        return {key for key in before.keys() | now.keys() if before.get(key, FIRST_PORT) != now.get(key, FIRST_PORT)}
+        spoken, speaks = self._base.multiplexed_ports, multiplexed_ports(services)
+        self._clusters.first_ports, self._clusters.multiplexed_ports = now, speaks
+        renamed = {key for key in before.keys() | now.keys() if before.get(key, FIRST_PORT) != now.get(key, FIRST_PORT)}
+        return renamed | {key for key in spoken.keys() | speaks.keys() if spoken.get(key) != speaks.get(key)}
 
     def _take_access(self, accepted: Accepted, outside: frozenset[ServiceKey], *, is_outside_new: bool) -> set[Place]:
         """Makes the policies anew where one of their documents changed. Answers whose calls that concerns."""

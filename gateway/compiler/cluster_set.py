@@ -32,17 +32,18 @@ Clusters = Mapping[ServiceKey, Mapping[ClusterKey, Cluster]]
 
 
 class ClusterSet:
-    """made: clusters that are new. policies, first_ports, access: those by which clusters are set, of the base until
-    they are replaced."""
+    """made: clusters that are new. policies, first_ports, multiplexed_ports, access: those by which clusters are set,
+    of the base until they are replaced."""
 
     def __init__(self, base: State, parts: Parts) -> None:
         self.made: dict[ClusterKey, Cluster] = {}
         self.policies = base.policies
         self.first_ports = base.first_ports
+        self.multiplexed_ports = base.multiplexed_ports
         self.access = base.access
         self._base = base
         self._parts = parts
-        self._settings: dict[tuple[bool, tuple[DocumentKey, ...]], ClusterSettings] = {}
+        self._settings: dict[tuple[bool, bool, tuple[DocumentKey, ...]], ClusterSettings] = {}
 
     def places_of(self, key: ClusterKey) -> tuple[Place, ...]:
         """Where its policies attach."""
@@ -92,12 +93,15 @@ class ClusterSet:
     def _settings_of(self, key: ClusterKey) -> ClusterSettings:
         entries = self.policies.at(self.places_of(key))
         is_strict = self.access.mesh_tls_by(key.owner) is not None
-        made_of = (is_strict, tuple(entry.key for entry in entries))
+        port = key.port or self.first_ports.get(key.owner, FIRST_PORT)
+        is_multiplexed = port in self.multiplexed_ports.get(key.owner, ())
+        made_of = (is_strict, is_multiplexed, tuple(entry.key for entry in entries))
         settings = self._settings.get(made_of)
         if settings is None:
             try:
                 by = sources((f"TrafficPolicy {entry.title}", entry.spec) for entry in entries)
-                settings = cluster_settings(effective(entry.spec for entry in entries), by, is_strict=is_strict)
+                policy = effective(entry.spec for entry in entries)
+                settings = cluster_settings(policy, by, is_strict=is_strict, is_multiplexed=is_multiplexed)
             except Exception as error:
                 raise blame(self._base.documents, entries, error) from error
             self._settings[made_of] = settings

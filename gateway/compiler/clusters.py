@@ -121,6 +121,15 @@ def first_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, str]:
     return {(entry.namespace, entry.name): entry.spec.ports[0].name for entry in services}
 
 
+def multiplexed_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, frozenset[str]]:
+    """The names of ports where HTTP/2 is spoken, of services that have some."""
+    found = {
+        (entry.namespace, entry.name): frozenset(port.name for port in entry.spec.ports if port.protocol != "http")
+        for entry in services
+    }
+    return {key: names for key, names in found.items() if names}
+
+
 def with_ports(instances: Mapping[str, Instance], document: Service | None) -> Mapping[str, Instance]:
     """With the ports that the document knows of and an instance does not name."""
     targets = {

@@ -47,12 +47,17 @@ BY_WEIGHT: Final = frozenset({"least_request", "round_robin", "random"})  # peak
 
 
 def cluster_settings(
-    policy: TrafficPolicy, sources: Mapping[str, str] = {}, *, is_strict: bool = False
+    policy: TrafficPolicy,
+    sources: Mapping[str, str] = {},
+    *,
+    is_strict: bool = False,
+    is_multiplexed: bool = False,
 ) -> ClusterSettings:
     """policy: an effective one. A complete policy has no None left, which the types cannot say.
 
     sources: by whose word its fields are what they are, as `policies.sources` tells. is_strict: its instances are
-    called by TLS of the mesh, whatever a policy says.
+    called by TLS of the mesh, whatever a policy says. is_multiplexed: they speak HTTP/2, where no policy says
+    otherwise.
     """
     tls = _tls(policy.tls, sources.get("tls", ""))
     if is_strict and (tls is None or tls.mode != MESH):
@@ -65,7 +70,7 @@ def cluster_settings(
         connect_timeout_s=float(_set(connection.connect_timeout)),
         idle_timeout_s=float(_set(connection.idle_timeout)),
         max_requests=_set(connection.max_requests),
-        opening=_opening(connection, tls),
+        opening=_opening(connection, tls, is_multiplexed=is_multiplexed),
         budget=BudgetSettings(_set(budget.percent), _set(budget.min_per_second)),
         bulkhead=_bulkhead(policy.bulkhead, sources.get("bulkhead", "")),
         breaker=_breaker(policy.breaker, sources.get("breaker", "")),
@@ -89,7 +94,7 @@ def _tls(block: UpstreamTls | None, source: str) -> TlsSettings | None:
     )
 
 
-def _opening(block: Connection, tls: TlsSettings | None) -> OpeningSettings:
+def _opening(block: Connection, tls: TlsSettings | None, *, is_multiplexed: bool) -> OpeningSettings:
     """The kernel counts whole seconds."""
     alive = _set(block.tcp_keepalive)
     time_s, interval_s = math.ceil(_set(alive.time)), math.ceil(_set(alive.interval))
@@ -98,7 +103,9 @@ def _opening(block: Connection, tls: TlsSettings | None) -> OpeningSettings:
         keepalive=(time_s, interval_s, _set(alive.probes)) if time_s else None,
         proxy_protocol=_PROXY_VERSIONS[_set(block.proxy_protocol)],
         tls=tls,
-        speaks_http2=block.http == "http2",
+        # Who tells a service of its callers by the PROXY protocol has a connection for each.
+        speaks_http2=block.http == "http2"
+        or (block.http == "auto" and is_multiplexed and block.proxy_protocol == "off"),
     )
 
 

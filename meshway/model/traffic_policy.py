@@ -119,8 +119,8 @@ class Connection(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     """Defaults: connect_timeout 1s, idle_timeout 4s (below uvicorn's and Node's 5 s), max_requests 0 = none.
 
     max_age: when a connection is older, no further call begins on it; 0s = none. proxy_protocol: each call comes on a
-    connection of its own, which tells who calls. http: what is spoken; auto: HTTP/1.1. By http2 all calls of a worker
-    share one connection to an instance, by prior knowledge or, with TLS, as the handshake says.
+    connection of its own, which tells who calls. http: what is spoken; auto: what the service's port says. By http2 all
+    calls of a worker share one connection to an instance, by prior knowledge or, with TLS, as the handshake says.
     """
 
     unsupported: ClassVar[frozenset[str]] = frozenset({"max_streams"})

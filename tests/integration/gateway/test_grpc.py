@@ -195,6 +195,25 @@ async def test_inside_the_mesh_a_callers_deadline_is_the_gateways_and_is_passed_
             assert gateway.lines[1]["duration_ms"] < 5_000
 
 
+@pytest.mark.proves("ServicePort.protocol")
+async def test_a_service_says_by_its_port_what_it_speaks_and_a_policy_may_say_otherwise() -> None:
+    async with books() as service:
+        place, route = running("books", "b-1", port=service.port), document("Route", "r", edge_route(to("books")))
+        async with (
+            compiled_gateway(place, route) as gateway,
+            grpc.aio.insecure_channel(
+                f"127.0.0.1:{gateway.port}", options=(("grpc.default_authority", "shop.example"),)
+            ) as channel,
+        ):
+            echo = channel.unary_unary("/shop.Books/Echo")
+            assert (await fate(echo(b"x", timeout=20)))[0] == grpc.StatusCode.UNAVAILABLE
+            gateway.apply(document("Service", "books", {"ports": [{"protocol": "grpc"}]}))
+            assert await echo(b"x", timeout=20) == b"x"
+            spoken = {"targets": [{"service": "books"}], "connection": {"http": "http1"}}
+            gateway.apply(document("TrafficPolicy", "books", spoken))
+            assert (await fate(echo(b"x", timeout=20)))[0] == grpc.StatusCode.UNAVAILABLE
+
+
 async def test_a_caller_of_http_1_reaches_a_service_of_http_2() -> None:
     async with shop() as (_, gateway, _):
         caller = Caller(*await asyncio.open_connection("127.0.0.1", gateway.port))
