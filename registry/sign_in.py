@@ -29,7 +29,7 @@ from meshway.problem import Problem
 from registry.federation.issued_tokens import is_issued
 from registry.people.cookies import BEARER, cookie_in, is_ours
 from registry.rights.caller import NOBODY, TRUSTED, Caller, unauthenticated
-from registry.rights.token import id_of, is_its_own, is_live, scope_of
+from registry.rights.token import id_of, is_its_own, is_live, principal_of, scope_of
 from registry.rights.workloads import is_of_workload, is_written_so, void_certificate
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class SignIn:
 def caller_of(record: TokenRecord) -> Caller:
     scope = scope_of(record)
     namespace, _, service = scope.service.partition("/")
-    principal = Principal(f"token:{record.name}", namespace or "default", service, method="token")
+    principal = Principal(principal_of(record), namespace or "default", service, method="token")
     return Caller(principal, scope.grants, service=scope.service, expires_at=record.expires_at, token=record.id)
 
 

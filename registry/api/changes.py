@@ -20,6 +20,7 @@ from registry.manners.json_text import decoder_of
 from registry.manners.query import limit_of, number_of, query_of, revision_of_tag
 from registry.proposals.proposals import Moved, WantedPart, Writer
 from registry.proposals.records import Message, State, Title, Verdict
+from registry.rights.tokens import makers_of
 from registry.store.interface import StoreUnavailable
 from registry.view.rows import time_text
 
@@ -301,9 +302,9 @@ def told(core: Core, kept: Kept, status: int = 200, *, revision: int | None = No
 
 def writer_of(core: Core, request: Request) -> Writer:
     caller = caller_of(request)
-    token = core.view.tokens.get(caller.token)
-    makers = (caller.principal.name,) if token is None else (caller.principal.name, token.created_by)
-    return Writer(name=caller.principal.name, makers=makers, is_person=bool(caller.session), is_admin=caller.is_admin)
+    name = caller.principal.name
+    makers = makers_of(name, core.view.tokens.values()) if caller.token else (name,)
+    return Writer(name=name, makers=makers, is_person=bool(caller.session), is_admin=caller.is_admin)
 
 
 def _shown(core: Core, kept: Kept, *, with_text: bool) -> Change:

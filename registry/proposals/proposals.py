@@ -57,8 +57,8 @@ _Whole = TypeVar("_Whole", bound=dict[str, Any] | None)
 
 
 class Writer(msgspec.Struct, frozen=True):
-    """Who writes. makers: its own name, and where it came by a token who made that. is_person: signed in, and so one
-    whose word counts in review."""
+    """Who writes. makers: its own name, and where it came by a token who made that, and that one's maker. is_person:
+    signed in, and so one whose word counts in review."""
 
     name: str
     makers: tuple[str, ...]

@@ -42,8 +42,9 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """author: a principal's name. editors: everybody who wrote it. makers: these, and who made the tokens they wrote it
-    by: none of them is another person. edits: one more with each change of its parts; words said before count no more.
+    """author: a principal's name. editors: everybody who wrote it. makers: these, who made the tokens they wrote it by,
+    and who made a token that made one: none of them is another person. edits: one more with each change of its parts;
+    words said before count no more.
 
     message, publisher, is_waived, published_at, revision: of what is published, or about to be. takes_back: the number
     of the change that this one takes back. Times: seconds since 1970.

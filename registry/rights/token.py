@@ -86,6 +86,11 @@ def scope_of(record: TokenRecord) -> Scope:
     return msgspec.msgpack.decode(record.scope, type=Scope)
 
 
+def principal_of(record: TokenRecord) -> str:
+    """As whom it acts, in histories and the audit log."""
+    return f"token:{record.name}"
+
+
 def is_live(record: TokenRecord, now: float) -> bool:
     """now: seconds since 1970."""
     return record.revoked_at is None and (record.expires_at is None or now < record.expires_at)

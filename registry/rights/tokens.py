@@ -11,11 +11,11 @@ from meshway.problem import FieldError, Problem, invalid_request, not_found
 from registry.revisions.draft import Draft, OfPeople
 from registry.rights.last_admin import count_admins, keep_an_admin
 from registry.rights.roles import EVERYWHERE, OF_THE_MESH, RIGHTS_OF
-from registry.rights.token import Grant, Scope, is_live, mint, scope_of
+from registry.rights.token import Grant, Scope, is_live, mint, principal_of, scope_of
 from registry.store.interface import TokenRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence, Set
+    from collections.abc import Callable, Iterable, Sequence, Set
 
     from registry.revisions.revisions import Revisions
     from registry.rights.caller import Caller
@@ -175,6 +175,20 @@ def refuse_above(caller: Caller, scope: Scope, needed: Right = "tokens:write") -
         namespace = scope.service.partition("/")[0]
         caller.require("tokens:write", namespace)
         caller.require("instances:write", namespace)
+
+
+def makers_of(principal: str, records: Iterable[TokenRecord]) -> tuple[str, ...]:
+    """The principal, and of a token who made it, who made that one's maker, and so on: none of them is another person.
+
+    Of a name that several tokens had one after the other all makers count.
+    """
+    made_by: dict[str, list[str]] = {}
+    for record in records:
+        made_by.setdefault(principal_of(record), []).append(record.created_by)
+    makers = [principal]
+    for one in makers:
+        makers += [maker for maker in dict.fromkeys(made_by.get(one, ())) if maker not in makers]
+    return tuple(makers)
 
 
 def shown(record: TokenRecord) -> Token:

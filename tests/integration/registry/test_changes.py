@@ -213,6 +213,25 @@ async def test_a_token_does_not_make_its_maker_another_person(strict: RunningReg
     assert (own.status, own.json["code"]) == (409, "not_another_person")
 
 
+async def test_a_token_that_a_token_made_does_not_make_its_maker_another_person(strict: RunningRegistry) -> None:
+    lead = await signed_in(strict, "lead", "namespace-admin@shop")
+    other = await signed_in(strict, "other", "editor@shop")
+    await needs(strict, 1)
+    made = await lead.call(
+        "POST", "/v1/tokens", {"name": "first", "grants": [{"role": "namespace-admin", "namespace": "shop"}]}
+    )
+    line = f"Authorization: Bearer {made.json['token']}"
+    again = {"name": "second", "grants": [{"role": "editor", "namespace": "shop"}]}
+    line = f"Authorization: Bearer {(await strict.call('POST', '/v1/tokens', again, line)).json['token']}"
+    path = (await strict.call("POST", "/v1/changes", wanted(), line)).headers["location"]
+    assert (await lead.call("DELETE", f"/v1/tokens/{made.json['id']}")).status == 204, "also when it is revoked since"
+    assert (await strict.call("POST", f"{path}/review", None, line)).status == 200
+    own = await lead.call("POST", f"{path}/words", {"verdict": "approve"})
+    assert (own.status, own.json["code"]) == (409, "not_another_person")
+    assert (await other.call("POST", f"{path}/words", {"verdict": "approve"})).status == 200
+    assert (await strict.call("POST", f"{path}/publish", {}, line)).status == 200
+
+
 async def test_a_draft_that_others_overtook_is_merged_field_by_field(strict: RunningRegistry) -> None:
     lin, pat = await people(strict)
     spec = {"targets": [{"service": "books"}], "token_bucket": {"rate": "50/s", "burst": 10}}
