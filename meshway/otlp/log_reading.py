@@ -1,6 +1,6 @@
 """Lines of logs from OTLP's protobuf and from its JSON: ExportLogsServiceRequest (collector/logs/v1), and the answer.
 
-Bounded in depth, in attributes and in texts; what the protocol has and the mesh does not use is passed over.
+Bounded in lines, in depth, in attributes and in texts; what the protocol has and the mesh does not use is passed over.
 """
 
 from typing import Any, Final
@@ -11,6 +11,8 @@ from meshway.otlp.log_records import LogRecord, LogsOfResource, LogsOfScope
 from meshway.otlp.values import MOST_DEPTH, MOST_KEY, read_attribute, read_value
 from meshway.protobuf import ProtobufFault, as_block, as_fixed64, as_number, as_text, block, number, octets, read
 
+MOST_LINES: Final = 100_000  # of a body: an empty line takes two bytes of it, and hundreds in memory
+MOST_OBJECTS: Final = 1_000_000  # of a body of JSON, whatever they are
 MOST_ATTRIBUTES: Final = 128  # of a record or a resource; further ones are left out
 _TRACE_ID, _SPAN_ID = 16, 8
 _MOST_NS: Final = (1 << 64) - 1
@@ -20,20 +22,46 @@ class LogsFault(ValueError):
     """Why a body holds no logs, in words for people."""
 
 
+class TooManyLines(LogsFault):
+    """Some bytes may stand for very many lines."""
+
+    def __init__(self) -> None:
+        super().__init__(f"holds more than {MOST_LINES} lines")
+
+
+class _Room:
+    """For so many lines of a body."""
+
+    def __init__(self) -> None:
+        self._left = MOST_LINES
+
+    def take(self, lines: int) -> None:
+        """Raises TooManyLines."""
+        self._left -= lines
+        if self._left < 0:
+            raise TooManyLines
+
+
 def read_protobuf(body: bytes) -> list[LogsOfResource]:
-    """Raises LogsFault."""
+    """Raises LogsFault, TooManyLines."""
     try:
-        return [_resource(as_block(content)) for field, content in read(body) if field == 1]
+        room = _Room()
+        return [_resource(as_block(content), room) for field, content in read(body) if field == 1]
     except ProtobufFault as fault:
         raise LogsFault(f"is no ExportLogsServiceRequest: {fault}") from fault
 
 
 def read_json(body: bytes) -> list[LogsOfResource]:
-    """Raises LogsFault."""
+    """Raises LogsFault, TooManyLines."""
     try:
+        if body.count(b"{") > MOST_OBJECTS:
+            raise TooManyLines
         body.decode()  # msgspec does not look into what it skips
         request = _decode(body)
-        return [_resource_of(one) for one in request.resource_logs]
+        room = _Room()
+        return [_resource_of(one, room) for one in request.resource_logs]
+    except LogsFault:
+        raise
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise LogsFault(f"is no ExportLogsServiceRequest as JSON: {error}") from error
 
@@ -51,7 +79,7 @@ def status_message(code: int, message: str) -> bytes:
     return number(1, code) + octets(2, message.encode("utf-8", "replace"))
 
 
-def _resource(message: bytes) -> LogsOfResource:
+def _resource(message: bytes, room: _Room) -> LogsOfResource:
     resource: dict[str, Any] = {}
     scopes = []
     for field, content in read(message):
@@ -60,11 +88,11 @@ def _resource(message: bytes) -> LogsOfResource:
                 if inner == 1 and len(resource) < MOST_ATTRIBUTES:
                     read_attribute(as_block(attribute), resource)
         elif field == 2:
-            scopes.append(_scope(as_block(content)))
+            scopes.append(_scope(as_block(content), room))
     return LogsOfResource(resource, scopes)
 
 
-def _scope(message: bytes) -> LogsOfScope:
+def _scope(message: bytes, room: _Room) -> LogsOfScope:
     name, records = "", []
     for field, content in read(message):
         if field == 1:
@@ -72,6 +100,7 @@ def _scope(message: bytes) -> LogsOfScope:
                 if inner == 1:
                     name = as_text(text)
         elif field == 2:
+            room.take(1)
             records.append(_record(as_block(content)))
     return LogsOfScope(name, records)
 
@@ -167,7 +196,8 @@ class _Request(msgspec.Struct, rename="camel"):
 _decode: Final = msgspec.json.Decoder(_Request).decode
 
 
-def _resource_of(told: _Resource) -> LogsOfResource:
+def _resource_of(told: _Resource, room: _Room) -> LogsOfResource:
+    room.take(sum(len(one.log_records) for one in told.scope_logs))
     resource = {} if told.resource is None else _named(told.resource.attributes)
     scopes = [
         LogsOfScope("" if one.scope is None else one.scope.name, list(map(_record_of, one.log_records)))

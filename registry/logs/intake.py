@@ -1,7 +1,7 @@
 """Lines on their way to the store: read in a thread, gathered, written together, and answered when they are kept.
 
-What waits is bounded, in bytes, and what one caller may send is, in bytes a second: above that it is told when to come
-again, and no other caller's lines are kept out.
+What waits is bounded, in bytes as they came and as they are kept, and what one caller may send is, in bytes a second:
+above that it is told when to come again, and no other caller's lines are kept out.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from meshway.otlp.log_reading import LogsFault, read_json, read_protobuf
+from meshway.otlp.log_reading import LogsFault, TooManyLines, read_json, read_protobuf
 from meshway.problem import Problem, soon
-from registry.logs.lines import Judged, judge
+from registry.logs.lines import MOST_KEPT, Judged, TooMuch, judge
 from registry.store.interface import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 MOST_BODY: Final = 4 << 20  # bytes as they come
 MOST_UNPACKED: Final = 16 << 20
 MOST_WAITING: Final = 32 << 20  # bytes of bodies that are not answered yet
-RATE: Final = 8 << 20  # unpacked bytes a second of one caller
+MOST_HELD: Final = 2 * MOST_KEPT  # bytes of lines that are not written yet
+RATE: Final = 8 << 20  # bytes a second of one caller, unpacked or as lines are kept, whichever is more
 BURST: Final = 64 << 20
 GATHER_S: Final = 0.1
 MOST_BATCH: Final = 5_000  # lines of one write
@@ -54,7 +55,7 @@ class _Waiting(NamedTuple):
 
 
 class Intake:
-    """forward: takes what was accepted, and never waits. wall: seconds since 1970. clock: monotonic.
+    """forward: takes what was accepted, with its bytes, and never waits. wall: seconds since 1970. clock: monotonic.
 
     taken, rejected, refused: lines kept, lines not the caller's to send, and bodies that came above a bound.
     """
@@ -62,7 +63,7 @@ class Intake:
     def __init__(
         self,
         store: LogStore,
-        forward: Callable[[list[LogsOfResource]], None],
+        forward: Callable[[list[LogsOfResource], int], None],
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -73,7 +74,7 @@ class Intake:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="logs-decode")
         self._waiting: list[_Waiting] = []
         self._something = asyncio.Event()
-        self._bytes = 0
+        self._bytes = self._held = 0
         self._spent: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self.taken = self.rejected = self.refused = 0
 
@@ -81,23 +82,35 @@ class Intake:
         """When its lines are kept. Raises Problem: 400 for what are no logs, 413, 429 and 503 as OTLP has them."""
         if self._bytes + len(sent.body) > MOST_WAITING:
             self.refused += 1
-            detail = f"{MOST_WAITING >> 20} MiB of logs wait to be written already"
-            raise Problem(503, "busy", "Too many logs at once", detail=detail, headers=soon())
+            raise _too_many(MOST_WAITING)
         self._hold_back(sent.caller)
         self._bytes += len(sent.body)
         try:
             read = asyncio.get_running_loop().run_in_executor(self._reader, self._read, sent)
-            judged, size = await read
-            self._spend(sent.caller, size)
+            try:
+                judged = await read
+            except Problem as problem:
+                if problem.status == 413:
+                    self.refused += 1
+                    self._spend(sent.caller, MOST_UNPACKED)  # it took as long to find out
+                raise
+            self._spend(sent.caller, judged.size)
             self.rejected += judged.rejected
             if not judged.rows:
                 return judged
-            waiting = _Waiting(judged, asyncio.get_running_loop().create_future())
-            self._waiting.append(waiting)
-            self._something.set()
-            return await waiting.done
+            if self._held + judged.size > MOST_HELD:
+                self.refused += 1
+                raise _too_many(MOST_HELD)
+            return await self._kept(judged)
         finally:
             self._bytes -= len(sent.body)
+
+    async def _kept(self, judged: Judged) -> Judged:
+        waiting = _Waiting(judged, asyncio.get_running_loop().create_future())
+        self._held += judged.size  # until they are written, also where nobody waits for the answer any more
+        self._waiting.append(waiting)
+        self._something.set()
+        return await waiting.done
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -105,7 +118,11 @@ class Intake:
             while True:
                 await self._something.wait()
                 await asyncio.sleep(GATHER_S)
-                await self._write(self._next())
+                batch = self._next()
+                try:
+                    await self._write(batch)
+                finally:
+                    self._held -= sum(one.judged.size for one in batch)
         finally:
             for one in self._waiting:
                 one.done.cancel()
@@ -134,7 +151,7 @@ class Intake:
             return
         for one in batch:
             self.taken += len(one.judged.rows)
-            self._forward(one.judged.accepted)
+            self._forward(one.judged.accepted, one.judged.size)
             if not one.done.done():
                 one.done.set_result(one.judged)
 
@@ -159,14 +176,20 @@ class Intake:
 
     # In the thread.
 
-    def _read(self, sent: Sent) -> tuple[Judged, int]:
-        """With the bytes that were read. Raises Problem."""
+    def _read(self, sent: Sent) -> Judged:
+        """Raises Problem."""
         body = unpacked(sent.body) if sent.is_packed else sent.body
         try:
             resources = read_json(body) if sent.is_json else read_protobuf(body)
+            judged = judge(resources, sent.own, sent.may, int(self._wall() * 1e9))
+            return judged._replace(size=max(judged.size, len(body)))
+        except TooManyLines as fault:
+            raise _too_large(f"the body {fault}") from fault
         except LogsFault as fault:
             raise Problem(400, "malformed_logs", "No logs", detail=f"the body {fault}") from fault
-        return judge(resources, sent.own, sent.may, int(self._wall() * 1e9)), len(body)
+        except TooMuch:
+            detail = f"its lines, each with the attributes of its resource, take more than {MOST_KEPT >> 20} MiB"
+            raise _too_large(detail) from None
 
 
 def unpacked(body: bytes) -> bytes:
@@ -179,9 +202,17 @@ def unpacked(body: bytes) -> bytes:
         except zlib.error as error:
             raise Problem(400, "malformed_logs", "No logs", detail=f"the body is no gzip: {error}") from error
         if len(out) > MOST_UNPACKED:
-            detail = f"unpacked it has more than {MOST_UNPACKED} bytes"
-            raise Problem(413, "too_large", "Content Too Large", detail=detail, mend="send smaller batches")
+            raise _too_large(f"unpacked it has more than {MOST_UNPACKED} bytes")
         if not reader.eof:
             raise Problem(400, "malformed_logs", "No logs", detail="the body is no gzip: it is cut off")
         body = reader.unused_data
     return bytes(out)
+
+
+def _too_large(detail: str) -> Problem:
+    return Problem(413, "too_large", "Content Too Large", detail=detail, mend="send smaller batches")
+
+
+def _too_many(most: int) -> Problem:
+    detail = f"{most >> 20} MiB of logs wait to be written already"
+    return Problem(503, "busy", "Too many logs at once", detail=detail, headers=soon())

@@ -26,6 +26,9 @@ UNKNOWN: Final = "unknown_service"  # as OpenTelemetry calls what has no name
 MOST_TEXT: Final = 16 << 10  # characters of a line's text, and of one attribute
 MOST_VALUE: Final = 64 << 10  # bytes of a line as it is kept; of a longer one the attributes are left out
 MOST_NAME: Final = 253
+# Of all lines of a body: attributes of a resource stand once in the body, and in each line as it is kept.
+MOST_KEPT: Final = 64 << 20
+_ROW_BYTES: Final = 500  # of a row beside its value and its words, about
 _NAMES: Final = ("service.name", "service.namespace", "service.instance.id")
 # Says the same of every line, and nothing about it.
 _LEFT_OUT: Final = ("telemetry.", "process.")
@@ -35,22 +38,28 @@ Place = tuple[str, str]
 
 
 class Judged(NamedTuple):
-    """Of one body. rows: what is kept; accepted: the same as it came. rejected: lines; why: the first reason."""
+    """Of one body. rows: what is kept; accepted: the same as it came. rejected: lines; why: the first reason. size: of
+    the rows in memory, bytes; of the body, where that is more."""
 
     rows: list[LogRow]
     accepted: list[LogsOfResource]
     rejected: int
     why: str
+    size: int
+
+
+class TooMuch(Exception):
+    """The lines of a body would take more than MOST_KEPT."""
 
 
 def judge(
     resources: Iterable[LogsOfResource], own: Place | None, may: Callable[[str, str], bool], now_ns: int
 ) -> Judged:
     """own: namespace and name of the service that ships; None: it is none. may: whether lines of a namespace's service
-    are its to ship."""
+    are its to ship. Raises TooMuch."""
     rows: list[LogRow] = []
     accepted = []
-    rejected, why = 0, ""
+    rejected, why, size = 0, "", 0
     for logs in resources:
         namespace, service, instance = _place(logs.resource, own)
         fault = _fault(namespace, service, instance)
@@ -63,8 +72,13 @@ def judge(
         accepted.append(logs)
         shown = _shown_resource(logs.resource)
         for scope in logs.scopes:
-            rows += [_row(record, scope.scope, namespace, service, instance, shown, now_ns) for record in scope.records]
-    return Judged(rows, accepted, rejected, why)
+            for record in scope.records:
+                row = _row(record, scope.scope, namespace, service, instance, shown, now_ns)
+                size += len(row.value) + len(row.words) + _ROW_BYTES
+                if size > MOST_KEPT:
+                    raise TooMuch
+                rows.append(row)
+    return Judged(rows, accepted, rejected, why, size)
 
 
 def _place(resource: dict[str, Any], own: Place | None) -> tuple[str, str, str]:

@@ -109,9 +109,9 @@ def place_text(found: FoundLog) -> str:
 def place_of(cursor: str) -> tuple[int, int]:
     """Raises ValueError."""
     at, _, id_ = cursor.partition(".")
-    if not (at.isdecimal() and id_.isdecimal() and len(cursor) < 40):
-        raise ValueError("is no cursor of this list")
-    return int(at), int(id_)
+    if at.isdecimal() and id_.isdecimal() and len(cursor) < 40 and max(int(at), int(id_)) < 1 << 63:
+        return int(at), int(id_)
+    raise ValueError("is no cursor of this list")
 
 
 @asynccontextmanager

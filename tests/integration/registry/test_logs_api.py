@@ -119,6 +119,7 @@ async def test_what_is_no_log_is_refused_in_the_form_it_came_in(
         ("severity=loud", "out_of_bounds"),
         ("text=%22open", "bad_search"),
         ("cursor=x", "bad_cursor"),
+        ("cursor=9223372036854775808.1", "bad_cursor"),
         ("servce=books", "unknown_field"),
         ("service=shop/books&namespace=bank", "forbidden_combination"),
     ],

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 
-from meshway.otlp.log_reading import LogsFault, partial_success, read_json, read_protobuf, status_message
+from meshway.otlp.log_reading import (
+    MOST_LINES,
+    LogsFault,
+    TooManyLines,
+    partial_success,
+    read_json,
+    read_protobuf,
+    status_message,
+)
 from meshway.otlp.log_records import LogRecord, LogsOfResource
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -159,3 +167,18 @@ def test_the_answer_is_one_that_the_library_reads() -> None:
         "partialSuccess": {"rejectedLogRecords": "3", "errorMessage": "why"}
     }
     assert status_message(8, "slower") == b"\x08\x08\x12\x06slower"  # google.rpc.Status: code, message
+
+
+def test_a_body_of_bytes_that_stand_for_very_many_lines_is_not_read() -> None:
+    request = ExportLogsServiceRequest()
+    for _ in range(2):
+        records = request.resource_logs.add().scope_logs.add().log_records
+        for _ in range(MOST_LINES // 2):
+            records.add()
+    assert sum(len(one.scopes[0].records) for one in read_protobuf(request.SerializeToString())) == MOST_LINES
+    request.resource_logs[0].scope_logs.add().log_records.add()
+    with pytest.raises(TooManyLines):
+        read_protobuf(request.SerializeToString())
+    for lines in (MOST_LINES + 1, 2_000_000):
+        with pytest.raises(TooManyLines):
+            read_json(b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[%b{}]}]}]}' % (b"{}," * (lines - 1)))

@@ -11,7 +11,7 @@ from meshway.otlp.log_reading import read_protobuf
 from meshway.otlp.log_records import LogRecord, LogsOfResource, LogsOfScope
 from meshway.outbound.collector import Credentials
 from meshway.outbound.connection import dial
-from registry.logs.forwarding import Forwarding
+from registry.logs.forwarding import MOST_BYTES, Forwarding
 
 NOTHING = Credentials()
 
@@ -54,7 +54,7 @@ def logs(*texts: str) -> LogsOfResource:
 
 async def test_lines_are_sent_as_they_came_in_batches_and_with_what_the_collector_wants(collector: Collector) -> None:
     sending = forwarding(collector, Credentials(b"X-Scope-OrgID: shop\r\n"), batch=2)
-    sending.add([logs("a"), logs("b"), logs("c")])
+    sending.add([logs("a"), logs("b"), logs("c")], 1_000)
     await sending.flush()
     assert collector.heard == [[logs("a"), logs("b")], [logs("c")]]
     assert b"X-Scope-OrgID: shop\r\n" in collector.heads[0]
@@ -66,35 +66,46 @@ async def test_a_collector_that_is_busy_gets_the_same_again_and_a_full_queue_tak
 ) -> None:
     sending = forwarding(collector, queue=2)
     collector.status = 503
-    sending.add([logs("a", "b"), logs("c")])
+    sending.add([logs("a", "b"), logs("c")], 1_000)
     await sending.flush()
     assert (sending.sent, sending.dropped) == (0, 1)
     collector.status = 200
     await sending.flush()
     assert collector.heard == [[logs("a", "b")]] * 2
     assert sending.sent == 2
-    sending.add([logs("d")])
+    sending.add([logs("d")], 1_000)
     await sending.flush()
     assert sending.sent == 3
+
+
+async def test_what_waits_is_bounded_in_bytes_too(collector: Collector) -> None:
+    sending = forwarding(collector)
+    sending.add([logs("a"), logs("b")], MOST_BYTES)
+    sending.add([logs("c")], 1_000)
+    assert sending.dropped == 1
+    await sending.flush()
+    sending.add([logs("d")], 1_000)
+    await sending.flush()
+    assert collector.heard == [[logs("a"), logs("b")], [logs("d")]]
 
 
 async def test_what_a_collector_refuses_is_dropped(collector: Collector) -> None:
     sending = forwarding(collector)
     collector.status = 400
-    sending.add([logs("a")])
+    sending.add([logs("a")], 1_000)
     await sending.flush()
     assert (sending.sent, sending.dropped, len(collector.heard)) == (0, 1, 1)
 
 
 async def test_nothing_is_sent_while_a_secret_is_missing(collector: Collector) -> None:
     sending = forwarding(collector, Credentials(missing="the Secret is not there"))
-    sending.add([logs("a")])
+    sending.add([logs("a")], 1_000)
     await sending.flush()
     assert collector.heard == []
 
 
 async def test_where_nobody_is_named_nothing_waits() -> None:
     sending = Forwarding(lambda: None, lambda _: Credentials(), dial)
-    sending.add([logs("a")])
+    sending.add([logs("a")], 1_000)
     await sending.flush()
     assert (sending.sent, sending.dropped) == (0, 0)

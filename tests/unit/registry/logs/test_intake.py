@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from meshway.otlp import log_reading
 from meshway.otlp.log_records import LogRecord, LogsOfResource, LogsOfScope
 from meshway.otlp.log_writing import export_logs
 from meshway.problem import Problem
@@ -45,7 +46,11 @@ class Taking:
         self.store = Kept()
         self.forwarded: list[LogsOfResource] = []
         self.clock = ManualClock()
-        self.intake = Intake(self.store, self.forwarded.extend, self.clock, self.clock)
+        self.intake = Intake(self.store, self.forward, self.clock, self.clock)
+
+    def forward(self, accepted: list[LogsOfResource], size: int) -> None:
+        assert size > 0
+        self.forwarded += accepted
 
 
 @pytest.fixture
@@ -122,6 +127,48 @@ async def test_a_body_above_what_may_wait_is_refused(taking: Taking, monkeypatch
         await taking.intake.take(sent(body("x" * 200)))
     assert refused.value.status == 503
     await taking.intake.take(sent(body("x")))
+
+
+def spread(lines: int) -> bytes:
+    """A small body of lines that each have the attributes of their resource."""
+    resource = {"service.name": "books", "note": "x" * 15_000}
+    return export_logs([LogsOfResource(resource, [LogsOfScope("", [LogRecord(1, "a")] * lines)])])
+
+
+async def test_a_small_body_of_which_much_would_be_kept_is_refused_and_counts_as_much(taking: Taking) -> None:
+    wide = spread(6_000)
+    assert len(wide) < 200_000
+    for _ in range(BURST // MOST_UNPACKED):
+        with pytest.raises(Problem) as refused:
+            await taking.intake.take(sent(wide))
+        assert (refused.value.status, refused.value.code) == (413, "too_large")
+    with pytest.raises(Problem) as refused:
+        await taking.intake.take(sent(wide))
+    assert refused.value.status == 429
+    assert taking.store.writes == []
+    await taking.intake.take(sent(spread(100), caller="another"))
+    assert len(taking.forwarded) == 1
+
+
+async def test_a_body_of_very_many_lines_is_refused(taking: Taking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_reading, "MOST_LINES", 10)
+    with pytest.raises(Problem) as refused:
+        await taking.intake.take(sent(body(*["x"] * 11)))
+    assert refused.value.status == 413
+    await taking.intake.take(sent(body(*["x"] * 10)))
+
+
+async def test_lines_that_wait_to_be_written_are_bounded_by_what_they_take(
+    taking: Taking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_HELD", 100_000)
+    first, second = await asyncio.gather(
+        *(taking.intake.take(sent(spread(4))) for _ in range(2)), return_exceptions=True
+    )
+    assert not isinstance(first, BaseException)
+    assert isinstance(second, Problem)
+    assert second.status == 503
+    await taking.intake.take(sent(spread(4)))
 
 
 @pytest.mark.parametrize("packed", [b"plain", gzip.compress(b"a" * 50)[:-9], b"\x1f\x8b"])
