@@ -27,7 +27,7 @@ from registry.compat.consul.table import add_consul, consul_tasks
 from registry.compat.eureka import surface as eureka
 from registry.compat.nacos import surface as nacos
 from registry.console.assets import Console, built_console
-from registry.core import Core, open_core
+from registry.core import Core
 from registry.dns.server import DnsSockets, dns_served
 from registry.encryption import encryption_of
 from registry.gateways import Gateways
@@ -45,6 +45,7 @@ from registry.machine.table import machine_routes
 from registry.manners.openapi import describe, methods_by_path
 from registry.manners.places import Caps
 from registry.people.users import LINK_S
+from registry.running import open_core
 from registry.settings import StartRefused
 
 if TYPE_CHECKING:

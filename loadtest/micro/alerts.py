@@ -20,7 +20,8 @@ from meshway.model.decode import decode_document
 from meshway.model.document import API_VERSION
 from meshway.tasks import spawn
 from meshway.telemetry import Numbers
-from registry.core import Core, open_core
+from registry.core import Core
+from registry.running import open_core
 from registry.settings import RegistrySettings
 
 OBJECTIVES: Final = 50

@@ -159,7 +159,7 @@ async def _restore(
 
 @asynccontextmanager
 async def _open(data: Path, database_url: str, *, migrate: bool) -> "AsyncIterator[Store]":
-    from registry.core import open_store
+    from registry.opening import open_store
     from registry.settings import RegistrySettings
 
     async with open_store(RegistrySettings(data_dir=data, database_url=database_url, migrate=migrate)) as (store, _):

@@ -55,7 +55,7 @@ def rewrap(
 
 async def _rewrap(data: Path, database_url: str, former: bytes, fresh: bytes) -> int:
     """How many keys were wrapped anew. Raises StartRefused, StoreUnavailable."""
-    from registry.core import open_store
+    from registry.opening import open_store
     from registry.sealing import rewrapped
     from registry.settings import RegistrySettings
     from registry.store.data_keys import rewrap as step

@@ -285,7 +285,7 @@ def registry_migrate(
     refuse_missing_server()
     import asyncio
 
-    from registry.core import open_store
+    from registry.opening import open_store
     from registry.settings import RegistrySettings, StartRefused
 
     async def migrate() -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from registry.app import follow_trust, make_surface
-from registry.core import Core, open_core
+from registry.core import Core
 from registry.encryption import Encryption
 from registry.gateways import Gateways
 from registry.machine.protocol import RegistryConnection
 from registry.machine.surface import Surface
+from registry.running import open_core
 from registry.settings import RegistrySettings
 from tests.parts.registry_wire import Answer, RawClient
 

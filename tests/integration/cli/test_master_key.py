@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from registry.core import open_core
+from registry.running import open_core
 from registry.settings import RegistrySettings, StartRefused
 from tests.parts.command import Ended, meshway
 from tests.parts.processes import ROOT

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from meshway.problem import Problem
-from registry.core import Core, open_core
+from registry.core import Core
 from registry.documents.applying import Key
 from registry.documents.documents import RevisionEntry
 from registry.revisions.draft import Once
+from registry.running import open_core
 from registry.settings import RegistrySettings
 from registry.store.interface import HeadMoved
 from registry.view import recent

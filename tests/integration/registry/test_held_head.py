@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from meshway.problem import Problem
-from registry.core import Core, open_core
+from registry.core import Core
 from registry.documents.applying import Applied, Apply
 from registry.revisions import following
 from registry.revisions.draft import Apart, Draft
+from registry.running import open_core
 from registry.settings import RegistrySettings
 from registry.store.postgres import head_hold
 from tests.parts.conditions import until

@@ -20,7 +20,7 @@ PROGRAM = """
 import asyncio, pathlib, sys, time
 from meshway.histogram import bucket_of
 from meshway.telemetry import Numbers, Row
-from registry.core import open_core
+from registry.running import open_core
 from registry.rollouts import rollouts
 from registry.settings import RegistrySettings
 from tests.integration.registry.test_rollouts import KEY, documents

@@ -14,8 +14,9 @@ import pytest
 
 from meshway.histogram import bucket_of
 from meshway.telemetry import Numbers, Row
-from registry.core import Core, open_core
+from registry.core import Core
 from registry.documents.applying import Key
+from registry.running import open_core
 from registry.settings import RegistrySettings
 from tests.parts.clock import ManualClock
 from tests.parts.conditions import until

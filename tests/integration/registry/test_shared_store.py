@@ -16,10 +16,11 @@ from meshway.problem import Problem
 from meshway.sealing import make_key_file
 from meshway.snapshot import FrameReader, SecretFrame
 from registry.alerts.records import packed
-from registry.core import Core, open_core
+from registry.core import Core
 from registry.leases import company, place
 from registry.leases.leases import SWEEP
 from registry.revisions.draft import Once
+from registry.running import open_core
 from registry.settings import RegistrySettings, StartRefused
 from registry.store.alerts import put_state
 from tests.parts.alerts import Posted, firing, listening, resolved

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from registry.core import Core, open_core
+from registry.core import Core
 from registry.revisions import retention
+from registry.running import open_core
 from registry.settings import RegistrySettings
 from registry.store.interface import Batch, OnceRecord, Store
 from tests.parts.postgres import Postgres
