@@ -34,7 +34,8 @@ spec: {timeouts: {attempt: 2s}}
 PAGES = (
     "/", "/services", "/services/default/books", "/services/register", "/routes", "/policies/RateLimit",
     "/policies/Route/default/books", "/policies/TrafficPolicy/default/+", "/changes", "/explain", "/gateways",
-    "/certificates", "/alerts", "/audit", "/settings", "/setup", "/services/a/b/nothing-here",
+    "/certificates", "/alerts", "/audit", "/settings", "/setup", "/services/a/b/nothing-here", "/map", "/requests",
+    "/rollouts", "/consumers",
 )  # fmt: skip
 
 

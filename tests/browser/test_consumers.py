@@ -115,7 +115,7 @@ def test_a_key_is_made_used_rotated_and_revoked_and_its_consumer_suspended(shop:
     assert tab.axe() == []
 
 
-@pytest.mark.parametrize(("dark", "language"), [(True, "zh-CN"), (False, "en-GB")], ids=["dark-zh", "light-en"])
+@pytest.mark.parametrize(("dark", "language"), [pytest.param(True, "zh-CN", marks=pytest.mark.soak), (False, "en-GB")])
 def test_its_pages_are_whole_in_both_themes_and_languages(
     shop: Mesh, browser: Browser, dark: bool, language: str
 ) -> None:

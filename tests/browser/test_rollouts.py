@@ -157,7 +157,8 @@ def test_it_is_aborted_and_who_looked_at_an_older_state_is_told(shop: Mesh, tab:
 
 
 @pytest.mark.parametrize(
-    ("dark", "language", "width"), [(False, "en-GB", 390), (True, "zh-CN", 1440)], ids=["phone-light-en", "dark-zh"]
+    ("dark", "language", "width"),
+    [(False, "en-GB", 390), pytest.param(True, "zh-CN", 1440, marks=pytest.mark.soak)],
 )
 def test_both_pages_are_accessible_and_fit_a_phone(
     shop: Mesh, browser: Browser, dark: bool, language: str, width: int

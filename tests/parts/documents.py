@@ -1,6 +1,7 @@
 """Generated documents of all kinds: every field of the model, in every combination its rules allow."""
 
 import re
+from functools import cache
 from typing import Any, Final
 
 from hypothesis import reject
@@ -68,6 +69,7 @@ _SECRETS: Final[dict[str, Any]] = {
 _NAMES: Final = st.sampled_from(["x-a", "x-b", "team", "Accept"])
 
 
+@cache  # what is drawn from is looked through once, not at each draw
 def documents(kind: str) -> st.SearchStrategy[Written]:
     """Sound documents as a person may write them, in no canonical form."""
     of_mesh = kind in ("MeshSettings", "Namespace", "Listener")
