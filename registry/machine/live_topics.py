@@ -125,8 +125,11 @@ class LiveTopics:
         while True:
             self._woken.clear()
             began = loop.time()
-            self._look_at_gateways()
-            await self._look_at_signals()
+            try:
+                self._look_at_gateways()
+                await self._look_at_signals()
+            except Exception:  # else nobody would be shown anything until all readers have gone
+                _log.exception("live topics stay as they are now")
             rest_s = max(0.0, SHARE * (loop.time() - began))
             await asyncio.sleep(min(rest_s, EVERY_S))
             try:

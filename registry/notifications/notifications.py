@@ -150,6 +150,10 @@ class Notifications:
             self._held, wait_s = None, LOOK_S
         except NoRow:
             self._held, wait_s = None, _AGAIN_S  # another registry sends, or has sent meanwhile
+        except Exception:
+            # A defect in one message is no reason to end a registry that serves a mesh.
+            _log.exception("nothing is told for now")
+            self._held, wait_s = None, LOOK_S
         try:
             async with asyncio.timeout(wait_s):
                 await self._woken.wait()

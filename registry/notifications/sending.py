@@ -10,8 +10,10 @@ import base64
 import binascii
 import hashlib
 import hmac
+import logging
 import re
 import ssl
+import traceback
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 TIMEOUT_S: Final = 10.0
 _LONGEST_ANSWER: Final = 64 << 10
 _MOST_QUOTED: Final = 200
+_log = logging.getLogger("registry.notifications")
 _SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - by which Standard Webhooks marks a key in base64
 _PLAIN: Final = re.compile(r"[\x20-\x7e]*\Z")
 _OURS: Final = frozenset(
@@ -79,7 +82,8 @@ class Sending:
         message: str,
         left_out: int = 0,
     ) -> Sent:
-        """message: the same for each try to tell the same. Never raises for what the other side does."""
+        """message: the same for each try to tell the same. Never raises: what fails here is tried again as what fails
+        there."""
         try:
             if receiver.webhook is not None:
                 body = webhook_body("/".join(key), labels, alerts, left_out)
@@ -99,6 +103,12 @@ class Sending:
             return Sent(ok=ok, detail=why)
         except (PlainError, SecretAway) as error:
             return Sent(ok=False, detail=str(error))
+        except Exception as error:
+            # Without what the error says: it may quote what was to be sent.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("a message to Receiver %s/%s cannot be sent: %s\n%s", *key, type(error).__name__, where)
+            why = f"it cannot be sent by this registry now ({type(error).__name__}); its log says why"
+            return Sent(ok=False, detail=why)
 
     async def _webhook(self, namespace: str, target: WebhookTarget, body: bytes, message: str) -> Sent:
         """Raises PlainError, SecretAway."""

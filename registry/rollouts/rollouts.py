@@ -100,6 +100,11 @@ class Rollouts:
                 if self.troubles.get(row.key) != trouble:
                     _log.warning("%s does not go on: %s", row.document.name, trouble)
                 self.troubles[row.key] = trouble
+            except Exception as error:
+                # A defect in one's judging is no reason to end a registry that serves a mesh.
+                if row.key not in self.troubles:
+                    _log.exception("%s does not go on", row.document.name)
+                self.troubles[row.key] = f"it cannot be judged ({type(error).__name__}): the registry's log says why"
             seen = (self.revision(row), measures, self.troubles.get(row.key, ""))
             if self._seen.get(row.key) != seen:
                 self._seen[row.key] = seen

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import re
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
@@ -231,6 +232,21 @@ async def test_a_receiver_that_is_down_is_tried_again_until_it_has_the_message(t
         (last,) = await told_of(registry, lambda items: items[0].get("ok"))
         assert (last["sent"], last["failed"], last.get("failing_since")) == (1, 2, None)
     assert len({each.body["alerts"][0]["fingerprint"] for each in hook.posted}) == 1
+
+
+async def test_what_this_machine_cannot_send_counts_as_a_try_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No program can be started, as where memory or processes run out."""
+    async with running_registry(tmp_path) as registry:
+        await put(registry, "Secret", "mail", {"type": "opaque", "data": {"url": "json://127.0.0.1:1/pa55word"}})
+        await oncall(registry, {"apprise": {"url": "mail"}, **AT_ONCE})
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "gone"))
+        await becomes(registry, now_firing())
+        (last,) = await told_of(registry, lambda items: items[0].get("failed"))
+        assert last["detail"] == "it cannot be sent by this registry now (FileNotFoundError); its log says why"
+        tried = await registry.call("POST", "/v1/namespaces/shop/receivers/oncall/test")
+        assert (tried.status, tried.json["ok"]) == (200, False)
 
 
 async def test_what_was_not_sent_when_the_registry_ended_is_sent_by_the_next_one(tmp_path: Path) -> None:

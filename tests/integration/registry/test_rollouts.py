@@ -162,6 +162,28 @@ async def test_too_few_calls_make_a_step_longer(running: Mesh) -> None:
     assert (running.state().step, running.weights()) == (1, [60, 20, 20])
 
 
+async def test_numbers_that_cannot_be_judged_keep_no_other_rollout_from_going_on(tmp_path: Path) -> None:
+    """A gateway tells of more failures than calls."""
+    rule = {"name": "all", "destinations": DESTINATIONS}
+    beside = [
+        written("Route", "beside", {"hosts": ["beside.example"], "rules": [rule]}, "shop"),
+        written("Rollout", "z-beside", SPEC | {"route": "beside"}, "shop"),
+    ]
+    async with mesh(tmp_path) as running:
+        core = running.core
+        await core.documents.apply([(one.document, one.spec) for one in documents()], (), by="ann")
+        await running.turn(1)
+        await running.turn(12)
+        await running.report(1_000, failing=6.0)
+        await core.documents.apply([(one.document, one.spec) for one in beside], (), by="ann")
+        await running.turn(1)
+        assert core.rollouts.troubles[KEY].startswith("it cannot be judged")
+        assert (running.state().phase, running.weights()) == ("running", [90, 5, 5])
+        row = core.view.document(("Rollout", "shop", "z-beside"))
+        assert row is not None
+        assert core.rollouts.state(row) is not None, "it has begun"
+
+
 # Of 20 runs each at 200 calls a second: at most so many may end as they should not.
 RUNS, WRONG = 20, 1
 RATE_PER_S, MOST_BAD_CALLS = 200, 1_000

@@ -41,9 +41,12 @@ class Numbers:
     def __init__(self) -> None:
         self.calls = 1
         self.asked = 0
+        self.is_broken = False
 
     async def services(self, span: Any, sight: Sight, namespace: str | None) -> list[ServiceSignals]:
         self.asked += 1
+        if self.is_broken:
+            raise ZeroDivisionError
         figures = Figures(
             calls=self.calls, rps=1.0, error_share=0.0, rejected_share=0.0, p50_ms=1.0, p95_ms=1.0, p99_ms=1.0,
             mean_ms=1.0, in_bps=0.0, out_bps=0.0, retries=0,
@@ -120,6 +123,17 @@ async def test_readers_of_the_same_share_what_is_worked_out_and_each_sees_its_pa
     assert hub.numbers.asked <= 7
     for reader in (*same, one, none):
         hub.topics.leave(reader)
+
+
+async def test_what_cannot_be_worked_out_once_is_worked_out_again() -> None:
+    hub, reader = Hub(), Reader("signals", "gateways", signals=shown())
+    hub.numbers.is_broken = True
+    hub.topics.join(reader)
+    await rounds(hub, 2)
+    hub.numbers.is_broken = False
+    await rounds(hub, 2)
+    assert [topic for topic, _ in reader.owed] == ["gateways", "signals"]
+    hub.topics.leave(reader)
 
 
 async def test_nothing_is_worked_out_when_nobody_reads() -> None:
