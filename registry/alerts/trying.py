@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from meshway.model.alert_query import CALL_VALUES
-from meshway.problem import Problem
+from meshway.problem import Problem, soon
 from meshway.telemetry import Row
 from registry.alerts.episodes import Look, next_of
 from registry.alerts.judging import asked_of, found, measured
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SPAN_S: Final = 86_400.0
 MOST_TOLD: Final = 1_000
+MOST_AT_ONCE: Final = 4  # one is tried, the others wait
 # Of minutes of all that is counted apart, held at once; with their histograms where percentiles are asked.
 MOST_ROWS: Final = 200_000
 MOST_HISTOGRAMS: Final = 60_000
@@ -58,10 +59,21 @@ class Trying:
         self._reading = reading
         self._wall = wall
         self._turn = asyncio.Lock()
+        self._trying = 0
 
     async def tried(self, rule: AlertRule) -> Tried:
-        """Raises StoreUnavailable, and Problem 422 for what nothing is kept of over time."""
+        """Raises StoreUnavailable, and Problem 422 for what nothing is kept of over time, 503 while others try."""
         _refuse_states(rule.query)
+        if self._trying >= MOST_AT_ONCE:
+            detail = f"{MOST_AT_ONCE} rules are being tried already"
+            raise Problem(503, "busy", "Busy", detail=detail, headers=soon())
+        self._trying += 1
+        try:
+            return await self._tried(rule)
+        finally:
+            self._trying -= 1
+
+    async def _tried(self, rule: AlertRule) -> Tried:
         async with self._turn:  # each holds a day's minutes
             end = int(self._wall()) // MINUTE_S * MINUTE_S
             back_s = max(condition.back_s + condition.over_s for condition in rule.query.conditions)

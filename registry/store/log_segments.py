@@ -32,6 +32,8 @@ SEGMENT_S: Final = 3600.0
 _LEAST_BYTES: Final = 256 << 10
 _SHARE: Final = 12  # segments that `most_bytes` has room for, at least
 _BUSY_S: Final = 5.0
+SEARCH_S: Final = 4.0  # as long as the shared database may search
+_STEPS: Final = 10_000  # of SQLite, between two looks at the clock: less than a millisecond
 READ_CACHE_KIB: Final = 4_096
 _TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS lines (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, namespace TEXT NOT NULL,"
@@ -76,6 +78,7 @@ class LogSegments:
         await self._run(self._writer, partial(self._write, rows))
 
     async def search(self, question: LogQuestion, limit: int) -> list[FoundLog]:
+        """One that takes longer than SEARCH_S is given up: others wait for the thread."""
         return await self._run(self._reader, partial(self._search, question, limit))
 
     async def newest(self) -> int:
@@ -168,14 +171,23 @@ class LogSegments:
     # In the reader's thread.
 
     def _search(self, question: LogQuestion, limit: int) -> list[FoundLog]:
-        if question.after is not None:
-            return self._following(question, limit)
+        deadline = time.monotonic() + SEARCH_S
+        try:
+            if question.after is not None:
+                return self._following(question, limit, deadline)
+            return self._youngest(question, limit, deadline)
+        except sqlite3.OperationalError as error:
+            if time.monotonic() < deadline:
+                raise
+            raise StoreUnavailable(f"the search took more than {SEARCH_S:g} s: name a service or a time") from error
+
+    def _youngest(self, question: LogQuestion, limit: int, deadline: float) -> list[FoundLog]:
         where, values = _condition(question)
         found: list[FoundLog] = []
         statement = f"SELECT at, id, value FROM lines WHERE {where} ORDER BY at DESC, id DESC"  # noqa: S608  # our own words
         opened: list[sqlite3.Connection] = []
         try:
-            for row in _merged(self._of_segments(question, statement, values, opened)):
+            for row in _merged(self._of_segments(question, statement, values, opened, deadline)):
                 found.append(row)
                 if len(found) >= limit:
                     break
@@ -185,13 +197,18 @@ class LogSegments:
         return found
 
     def _of_segments(
-        self, question: LogQuestion, statement: str, values: list[object], opened: list[sqlite3.Connection]
+        self,
+        question: LogQuestion,
+        statement: str,
+        values: list[object],
+        opened: list[sqlite3.Connection],
+        deadline: float,
     ) -> Iterator[tuple[int, Iterator[FoundLog]]]:
         """The youngest time a segment holds, and its lines: the youngest segment first, which is opened when it is
         asked for."""
         spans: list[tuple[int, sqlite3.Connection]] = []
         for one in reversed(self._segments()):
-            connection = _open_to_read(one.path)
+            connection = _open_to_read(one.path, deadline)
             if connection is None:
                 continue
             opened.append(connection)
@@ -203,7 +220,7 @@ class LogSegments:
         for high, connection in spans:
             yield high, (FoundLog(*row) for row in connection.execute(statement, values))
 
-    def _following(self, question: LogQuestion, limit: int) -> list[FoundLog]:
+    def _following(self, question: LogQuestion, limit: int, deadline: float) -> list[FoundLog]:
         assert question.after is not None
         where, values = _condition(question)
         statement = f"SELECT at, id, value FROM lines WHERE {where} ORDER BY id LIMIT {limit:d}"  # noqa: S608  # our own words
@@ -212,7 +229,7 @@ class LogSegments:
         for at, one in enumerate(segments):
             if at + 1 < len(segments) and segments[at + 1].first <= question.after:
                 continue
-            connection = _open_to_read(one.path)
+            connection = _open_to_read(one.path, deadline)
             if connection is not None:
                 with closing(connection):
                     found += [FoundLog(*row) for row in connection.execute(statement, values)]
@@ -286,14 +303,17 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _open_to_read(path: Path) -> sqlite3.Connection | None:
-    """None: it has just been removed, or has no tables yet."""
+def _open_to_read(path: Path, deadline: float | None = None) -> sqlite3.Connection | None:
+    """None: it has just been removed, or has no tables yet. deadline: of what is read, monotonic seconds; behind it
+    sqlite3.OperationalError is raised."""
     try:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_BUSY_S, isolation_level=None)
     except sqlite3.OperationalError:
         if not path.exists():
             return None
         raise
+    if deadline is not None:
+        connection.set_progress_handler(lambda: time.monotonic() >= deadline, _STEPS)
     connection.execute(f"PRAGMA cache_size=-{READ_CACHE_KIB}")
     ((count,),) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'words'")
     if not count:

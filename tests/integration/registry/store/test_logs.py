@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry.logs.words import read_search, words_of
+from registry.store import log_segments
+from registry.store.interface import StoreUnavailable
 from registry.store.log_segments import LogSegments
 from registry.store.logs import LogQuestion, LogRow
 from registry.store.postgres.logs import PostgresLogs
@@ -165,3 +167,18 @@ async def test_above_its_bytes_the_oldest_go_and_are_counted(
     assert left[0].startswith(f"{batch} ")
     assert not any(text.startswith("0 ") for text in left)
     assert len(left) == (batch + 1) * 500 - dropped
+
+
+async def test_a_search_that_takes_too_long_is_given_up_and_keeps_none_waiting(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shared database has a time limit of its own."""
+    store = LogSegments(tmp_path / "logs", clock)
+    await store.write([row(f"line {number}", number / 1e3) for number in range(5_000)])
+    monkeypatch.setattr(log_segments, "SEARCH_S", 0.0)
+    for question in ({"instance": "nobody"}, {"instance": "nobody", "after": 1}):
+        with pytest.raises(StoreUnavailable, match="took more than"):
+            await texts(store, **question)
+    monkeypatch.undo()
+    assert await texts(store, instance="nobody") == []
+    await store.close()

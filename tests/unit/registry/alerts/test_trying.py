@@ -1,5 +1,6 @@
 """A rule run over a day's minutes, against the same states moved minute by minute on a plain count."""
 
+import asyncio
 import random
 
 import pytest
@@ -7,11 +8,12 @@ import pytest
 from meshway.model.alert import Alert
 from meshway.model.alert_query import parse_query
 from meshway.problem import Problem
+from meshway.tasks import spawn
 from meshway.telemetry import Row
 from meshway.units import Duration
 from registry.alerts.judging import asked_of
 from registry.alerts.rules import AlertRule, rule_of
-from registry.alerts.trying import Trying, replayed
+from registry.alerts.trying import MOST_AT_ONCE, Trying, replayed
 from tests.parts.clock import ManualClock
 
 FIRST = 1_800_000_000 // 60 * 60
@@ -82,3 +84,27 @@ async def test_what_nothing_is_kept_of_is_refused(query: str) -> None:
     assert parse_query(query)
     with pytest.raises(Problem, match="kept"):
         await Trying(Nothing(), ManualClock()).tried(rule(query))  # type: ignore[arg-type]  # is not read
+
+
+async def test_more_rules_at_once_than_may_wait_are_refused() -> None:
+    class Slow:
+        def __init__(self) -> None:
+            self.goes_on = asyncio.Event()
+
+        def kept_s(self) -> dict[int, float]:
+            return {60: 86_400.0}
+
+        async def each(self, *_: object) -> None:
+            await self.goes_on.wait()
+
+    slow = Slow()
+    trying = Trying(slow, ManualClock(float(FIRST)))  # type: ignore[arg-type]  # only what is asked of it
+    tried = rule("service=cart error_ratio > 10 %")
+    waiting = [spawn(trying.tried(tried), name="try") for _ in range(MOST_AT_ONCE)]
+    await asyncio.sleep(0)
+    with pytest.raises(Problem) as refused:
+        await trying.tried(tried)
+    assert (refused.value.status, refused.value.code) == (503, "busy")
+    slow.goes_on.set()
+    assert [one.fired for one in await asyncio.gather(*waiting)] == [[]] * MOST_AT_ONCE
+    assert (await trying.tried(tried)).fired == []
