@@ -21,6 +21,7 @@ RESOURCE_EXHAUSTED: Final = 8
 INTERNAL: Final = 13
 _MS_OF_UNIT: Final = {b"H": 3_600_000.0, b"M": 60_000.0, b"S": 1_000.0, b"m": 1.0, b"u": 0.001, b"n": 0.000_001}
 _MOST_DIGITS: Final = 8
+_MOST: Final = 10**_MOST_DIGITS - 1
 
 
 class GrpcFault(ValueError):
@@ -50,7 +51,9 @@ def status_of(value: bytes | None) -> int:
 
 
 def timeout_field(timeout_s: float) -> bytes:
-    return b"%dm" % max(1, round(timeout_s * 1000.0))
+    """Of at most eight digits."""
+    left_ms = max(1, round(timeout_s * 1000.0))
+    return b"%dm" % left_ms if left_ms <= _MOST else b"%dS" % min(left_ms // 1000, _MOST)
 
 
 def timeout_ms(value: bytes) -> int | None:

@@ -17,6 +17,7 @@ from gateway.upstream.cluster_settings import (
     EligibleSettings,
     OpeningSettings,
     OutlierSettings,
+    SharingSettings,
     SlowStartSettings,
     TlsSettings,
 )
@@ -103,9 +104,18 @@ def _opening(block: Connection, tls: TlsSettings | None, *, is_multiplexed: bool
         keepalive=(time_s, interval_s, _set(alive.probes)) if time_s else None,
         proxy_protocol=_PROXY_VERSIONS[_set(block.proxy_protocol)],
         tls=tls,
-        # Who tells a service of its callers by the PROXY protocol has a connection for each.
-        speaks_http2=block.http == "http2"
-        or (block.http == "auto" and is_multiplexed and block.proxy_protocol == "off"),
+        sharing=_sharing(block) if _is_shared(block, is_multiplexed) else None,
+    )
+
+
+def _is_shared(block: Connection, is_multiplexed: bool) -> bool:
+    """Who tells a service of its callers by the PROXY protocol has a connection for each."""
+    return block.http == "http2" or (block.http == "auto" and is_multiplexed and block.proxy_protocol == "off")
+
+
+def _sharing(block: Connection) -> SharingSettings:
+    return SharingSettings(
+        float(_set(block.connect_timeout)), float(_set(block.idle_timeout)), _set(block.max_requests)
     )
 
 

@@ -100,6 +100,8 @@ class Attempt:
 
     def send_body(self, data: bytes) -> None:
         assert self.upstream is not None
+        if self._stalled_at >= 0:
+            self._stalled_at += len(data)  # on its way when the caller was asked to wait
         self._moved()
         self.upstream.send_body(data)
 

@@ -85,10 +85,10 @@ class Cluster(Guarded):
         self.max_requests = settings.max_requests
         self.opening = settings.opening
         opening, was = settings.opening, before.opening
-        if (opening.proxy_protocol, opening.tls, opening.speaks_http2) != (
+        if (opening.proxy_protocol, opening.tls, opening.sharing is None) != (
             was.proxy_protocol,
             was.tls,
-            was.speaks_http2,
+            was.sharing is None,
         ):
             for endpoint in self.endpoints:
                 parts.retire(endpoint)  # what was said, or not, on its idle connections is wrong now

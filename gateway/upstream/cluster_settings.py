@@ -99,18 +99,28 @@ class TlsSettings:
 
 
 @dataclass(slots=True, frozen=True)
+class SharingSettings:
+    """Of a connection that all calls of a worker share, by HTTP/2. max_requests: after which it begins no more, 0 = any
+    number."""
+
+    connect_timeout_s: float
+    idle_timeout_s: float
+    max_requests: int
+
+
+@dataclass(slots=True, frozen=True)
 class OpeningSettings:
     """Of a new connection. max_age_s: it begins no call when it is older (inf: it may always). keepalive: seconds of
     silence until it is probed, between probes, and how many must fail; None: never. proxy_protocol: the version by
     which the service is told who calls, 0 = it is not; such a connection is of one call.
-    tls: None = without. speaks_http2: calls share one connection a worker.
+    tls: None = without. sharing: None = each call has a connection of its own.
     """
 
     max_age_s: float = math.inf
     keepalive: tuple[int, int, int] | None = None
     proxy_protocol: int = 0
     tls: TlsSettings | None = None
-    speaks_http2: bool = False
+    sharing: SharingSettings | None = None
 
 
 PLAIN: Final = OpeningSettings()

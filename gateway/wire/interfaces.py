@@ -5,7 +5,7 @@ come; nobody collects a body. All calls happen on the worker's loop, and each ma
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.exchange import Exchange, Reply
 from meshway.http1.message import ResponseHead
@@ -13,6 +13,7 @@ from meshway.http1.message import ResponseHead
 if TYPE_CHECKING:
     from gateway.upstream.endpoint import Endpoint
 
+MAX_INTERIM: Final = 10  # answers of 1xx before the final one
 Address = tuple[str, int]
 """An IP address and a port."""
 

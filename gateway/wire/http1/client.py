@@ -16,7 +16,7 @@ from gateway.upstream.cluster_settings import OpeningSettings
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import OutsideHosts
 from gateway.wire.heads import request_head
-from gateway.wire.interfaces import Timer, UpstreamEvents
+from gateway.wire.interfaces import MAX_INTERIM, Timer, UpstreamEvents
 from gateway.wire.opening import Opener
 from gateway.wire.upstream_tls import UpstreamContexts
 from meshway.http1.field_lines import FieldLines, response_lines
@@ -27,7 +27,6 @@ from meshway.http1.message import CHUNKED, UNTIL_CLOSE, ResponseHead
 if TYPE_CHECKING:
     from gateway.upstream.pool import Connector
 
-MAX_INTERIM: Final = 10
 HIGH_WATER: Final = 64 * 1024
 LOW_WATER: Final = 16 * 1024
 # Bytes of an answer that the system keeps for us; it takes as much again to manage them. Left to itself it takes

@@ -11,6 +11,7 @@ from meshway.grpc_message import timeout_field, timeout_ms
 from meshway.http1.framing import ChunkedReader
 from meshway.http1.head import HeadError
 
+DEADLINE: Final = b"meshway-deadline"
 GRPC_TIMEOUT: Final = b"grpc-timeout"
 VERSION: Final = 2  # as a head's `minor`, beside 0 and 1 of HTTP/1
 # They speak of a connection of HTTP/1.1 (RFC 9113 §8.2.2).
@@ -18,19 +19,22 @@ _OF_A_CONNECTION: Final = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 )
 _SCHEMES: Final = frozenset({b"http", b"https"})
+_BARE: Final = frozenset({b"204", b"304"})
 
 
 def request_text(fields: Fields, *, ended: bool) -> bytes:
     """The head of the same request in HTTP/1.1. Raises HeadError.
 
     Of fields that nghttp2 has passed: pseudo-fields are complete, come first and once, and nothing speaks of a
-    connection of HTTP/1.1. How long a caller of gRPC waits is said to be his deadline, as others say it by name.
+    connection of HTTP/1.1. How long a caller of gRPC waits is said to be his deadline, as others say it by name: who
+    says both (another gateway does) is taken by that.
     """
     pseudo: dict[bytes, bytes] = {}
     lines: list[bytes] = []
     crumbs: list[bytes] = []
     host: bytes | None = None
-    has_length = wants_trailers = False
+    timeout: bytes | None = None
+    has_length = wants_trailers = has_deadline = False
     for name, value in fields:
         if name[:1] == b":":
             pseudo[name] = value
@@ -42,13 +46,14 @@ def request_text(fields: Fields, *, ended: bool) -> bytes:
             crumbs.append(value)
         elif name == b"te":
             wants_trailers = True  # nothing else is passed
-        elif name == GRPC_TIMEOUT:
-            lines.append(b"%b: %b\r\n" % (name, value))
-            if (left_ms := timeout_ms(value)) is not None:
-                lines.append(b"meshway-deadline: %d\r\n" % left_ms)
         else:
+            if name == GRPC_TIMEOUT:
+                timeout = value
             has_length = has_length or name == b"content-length"
+            has_deadline = has_deadline or name == DEADLINE
             lines.append(b"%b: %b\r\n" % (name, value))
+    if timeout is not None and not has_deadline and (left_ms := timeout_ms(timeout)) is not None:
+        lines.append(b"%b: %d\r\n" % (DEADLINE, left_ms))
     if crumbs:  # RFC 9113 §8.2.3
         lines.append(b"Cookie: %b\r\n" % b"; ".join(crumbs))
     if wants_trailers:
@@ -103,8 +108,11 @@ def request_fields(text: bytes, scheme: bytes, left_ms: int) -> Fields:
     return fields
 
 
-def answer_text(fields: Fields, *, ended: bool) -> bytes:
-    """The head of the same answer in HTTP/1.1. ended: nothing follows it. Raises HeadError."""
+def answer_text(fields: Fields, method: bytes, *, ended: bool) -> bytes:
+    """The head of the same answer in HTTP/1.1. method: the request's. ended: nothing follows it. Raises HeadError.
+
+    What has no body by its nature says nothing of a length: it would be that of another answer (RFC 9110 §8.6).
+    """
     status = b""
     lines: list[bytes] = []
     has_length = False
@@ -114,7 +122,7 @@ def answer_text(fields: Fields, *, ended: bool) -> bytes:
         else:
             has_length = has_length or name == b"content-length"
             lines.append(b"%b: %b\r\n" % (name, value))
-    if not has_length:
+    if not has_length and not (method == b"HEAD" or status in _BARE):
         lines.append(b"Content-Length: 0\r\n" if ended else b"Transfer-Encoding: chunked\r\n")
     text = b"HTTP/1.1 %b \r\n%b" % (status, b"".join(lines))
     if len(status) != 3 or not text.count(b"\n") == text.count(b"\r") == 1 + len(lines):

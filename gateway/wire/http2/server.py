@@ -38,8 +38,8 @@ class Http2Connection(asyncio.Protocol):
 
     __slots__ = (
         "_entrance", "_fault_at", "_faults", "_forwarding", "_guard", "_is_flushing_soon", "_is_leaving", "_is_over",
-        "_is_write_paused", "_loop", "_peer", "_reader", "_requests", "_streams", "_transport", "_unsent", "_watch",
-        "codec", "listener", "pending", "streams_until",
+        "_is_write_paused", "_leaves_at", "_loop", "_peer", "_reader", "_requests", "_streams", "_transport", "_unsent",
+        "_watch", "codec", "listener", "pending", "streams_until",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +64,7 @@ class Http2Connection(asyncio.Protocol):
         self._streams: dict[int, Stream] = {}
         self._faults, self._fault_at = float(RESETS[0]), listener.now()
         self._is_flushing_soon = self._is_leaving = self._is_over = self._is_write_paused = False
+        self._leaves_at = NEVER  # once it is leaving: when it takes nothing more
         self._unsent = 0
         self._watch = Timer(self)
 
@@ -71,6 +72,8 @@ class Http2Connection(asyncio.Protocol):
         """data: what came before it was known what is spoken."""
         listener = self.listener
         listener.relay.wheel.set(self._watch, self, listener.now() + listener.limits.idle_s)
+        if listener.draining:
+            self.announce_leave()
         self.data_received(data)
 
     # The connection.
@@ -117,14 +120,24 @@ class Http2Connection(asyncio.Protocol):
     def announce_leave(self) -> None:
         """What is on its way is still served, for a moment."""
         if not self._is_leaving and not self._is_over:
-            self._is_leaving = True
             self.codec.announce_leave()
             self.flush_soon()
-            self.listener.relay.wheel.set(self._watch, self, self.listener.now() + LEAVING_S)
+            self._begin_to_leave()
+
+    def _begin_to_leave(self) -> None:
+        """Once: however often it is said, the moment is over then."""
+        if not self._is_leaving:
+            self._is_leaving = True
+            self._leaves_at = self.listener.now() + LEAVING_S
+            if not self._is_write_paused:  # else the watch is for that, and set anew behind it
+                self.listener.relay.wheel.set(self._watch, self, self._leaves_at)
 
     def leave(self) -> None:
         """Nothing new is served; the connection ends with the last answer."""
         self._is_leaving = True
+        self._leaves_at = NEVER
+        if not self._is_write_paused:
+            self._watch.due = NEVER
         self.codec.leave()
         self.flush_soon()
 
@@ -183,9 +196,7 @@ class Http2Connection(asyncio.Protocol):
         elif isinstance(event, Ended):
             self._on_ended(event)
         elif isinstance(event, Leaving):
-            self._is_leaving = True  # what he still asks of the connection itself is answered for a moment
-            if not self._is_write_paused:
-                self.listener.relay.wheel.set(self._watch, self, self.listener.now() + LEAVING_S)
+            self._begin_to_leave()  # what he still asks of the connection itself is answered for a moment
 
     def _on_request(self, number: int, fields: Fields, *, ended: bool) -> None:
         stream = self._streams[number] = Stream(self, number, is_open=not ended)
@@ -309,7 +320,8 @@ class Http2Connection(asyncio.Protocol):
         except H2Fault:
             self._end_by_fault()
             return
-        if self._is_leaving and not self._streams and not self._is_write_paused and self._watch_is_done():
+        # Not while requests may be on their way that were sent before our word came.
+        if self._is_leaving and self._leaves_at == NEVER and not self._streams and not self._is_write_paused:
             transport.close()
 
     def _settle(self) -> bool:
@@ -319,10 +331,6 @@ class Http2Connection(asyncio.Protocol):
         has_more = len(waiting) < len(pending) or bool(self.pending)
         self.pending += waiting
         return has_more
-
-    def _watch_is_done(self) -> bool:
-        """Not while requests may be on their way that were sent before our word came."""
-        return self._watch.due == NEVER or self._watch.due <= self.listener.now()
 
     # Backpressure.
 
@@ -337,8 +345,8 @@ class Http2Connection(asyncio.Protocol):
         self._is_write_paused = False
         if not self._transport.is_closing():
             self._transport.resume_reading()
-        wait_s = LEAVING_S if self._is_leaving else self.listener.limits.idle_s
-        self.listener.relay.wheel.set(self._watch, self, self.listener.now() + wait_s)
+        due = self._leaves_at if self._is_leaving else self.listener.now() + self.listener.limits.idle_s
+        self.listener.relay.wheel.set(self._watch, self, due)
         self._flush()
 
     # Time.

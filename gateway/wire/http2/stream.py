@@ -102,6 +102,7 @@ class Stream:
         self._sent(ended=ended)
 
     def send_body(self, data: bytes) -> None:
+        self._unsent += len(data)  # that it is more than at the last look does not say that he takes nothing
         self._connection.codec.send(self._number, data, ended=False)
         self._sent(ended=False)
 

@@ -7,11 +7,11 @@ from gateway.exchange import NEVER, Exchange
 from gateway.wire.heads import request_head
 from gateway.wire.http2.codec import Fields
 from gateway.wire.http2.fields import answer_text, answer_trailers, request_fields, trailer_fields
-from gateway.wire.interfaces import SharedUpstream, Timer, Upstream, UpstreamEvents
+from gateway.wire.interfaces import MAX_INTERIM, SharedUpstream, Timer, Upstream, UpstreamEvents
 from meshway.http1.head import HeadError, HeadLimits, ResponseReader
 
 if TYPE_CHECKING:
-    from gateway.upstream.cluster_settings import OpeningSettings
+    from gateway.upstream.cluster_settings import OpeningSettings, SharingSettings
     from gateway.upstream.endpoint import Endpoint
     from gateway.upstream.pool import Connector
     from gateway.upstream.shared_pool import SharedPool
@@ -21,7 +21,6 @@ HIGH_WATER: Final = 64 * 1024  # bytes of a request that wait for the service, a
 LOW_WATER: Final = 16 * 1024
 # As an attempt knows failures: what nobody has looked at may go elsewhere.
 _KINDS: Final = {"refused_stream": "reset_before_request"}
-_OPENING_S: Final = 60.0  # who waits for a connection has a shorter patience of his own
 
 
 class StreamUpstream:
@@ -29,23 +28,24 @@ class StreamUpstream:
 
     keep_alive_timeout_s: float | None = None
     __slots__ = (
-        "_events", "_heard", "_is_fresh", "_is_open", "_is_write_paused", "_method", "_number", "_pool", "_reader",
-        "_shared", "_unread", "closes_at", "endpoint", "requests", "shelf", "takes", "timer",
+        "_events", "_heard", "_idle_timeout_s", "_interims", "_is_fresh", "_is_open", "_is_write_paused", "_method",
+        "_number", "_pool", "_reader", "_shared", "_unread", "closes_at", "endpoint", "requests", "shelf", "takes",
+        "timer",
     )  # fmt: skip
 
-    def __init__(self, endpoint: "Endpoint", shared: SharedUpstream, pool: "StreamPool") -> None:
+    def __init__(self, endpoint: "Endpoint", shared: SharedUpstream, pool: "StreamPool", idle_timeout_s: float) -> None:
         self.endpoint = endpoint
         self.timer = Timer()
         self.requests = 0
         self.closes_at = NEVER
         self.shelf: list[Upstream] = []
         self.takes = True
-        self._shared, self._pool = shared, pool
+        self._shared, self._pool, self._idle_timeout_s = shared, pool, idle_timeout_s
         self._reader = pool.reader()
         self._events: UpstreamEvents | None = None
         self._number = self._heard = 0
         self._method = b""
-        self._unread = 0
+        self._unread = self._interims = 0
         self._is_fresh = self._is_open = False  # nothing was asked before on its connection; more of it is to be sent
         self._is_write_paused = False
 
@@ -100,7 +100,7 @@ class StreamUpstream:
         self.timer.due = NEVER
         self.resume_body()  # the connection's window is of all requests
         self._shared.cancel(self._number, is_open=self._is_open and self._number > 0)
-        self._pool.rest(self._shared)
+        self._pool.rest(self._shared, self._idle_timeout_s)
 
     # What is heard.
 
@@ -108,8 +108,12 @@ class StreamUpstream:
         events = self._events
         if events is None:
             return
+        self._interims += 1
+        if self._interims > MAX_INTERIM:
+            self._fail("upstream_protocol", f"more than {MAX_INTERIM} interim answers")
+            return
         try:
-            head = self._reader.read(answer_text(fields, ended=True), 0, self._method)
+            head = self._reader.read(answer_text(fields, self._method, ended=True), 0, self._method)
         except HeadError as error:
             self._fail("upstream_protocol", error.detail)
             return
@@ -121,7 +125,7 @@ class StreamUpstream:
         if events is None:
             return
         try:
-            head = self._reader.read(answer_text(fields, ended=ended), 0, self._method)
+            head = self._reader.read(answer_text(fields, self._method, ended=ended), 0, self._method)
         except HeadError as error:
             self._fail("upstream_protocol", error.detail)
             return
@@ -134,7 +138,7 @@ class StreamUpstream:
             return
         if data:
             events.on_body(data)
-            if not self.takes:
+            if not self.takes and not ended:  # with its end all is given back
                 self._unread += len(data)
         if ended and self._events is events:
             events.on_end(b"")
@@ -157,6 +161,7 @@ class StreamUpstream:
                 self._events.on_write_resumed()
 
     def on_lost(self, kind: str, detail: str) -> None:
+        self.resume_body()  # by its number, which it has no more
         self._number = 0
         if kind == "reset" and not self._is_fresh and self._shared.heard == self._heard:
             kind = "stale_connection"  # it was closed while our words were on their way
@@ -180,8 +185,8 @@ class StreamPool:
     def reader(self) -> ResponseReader:
         return ResponseReader(self._limits, lines=self._lines)
 
-    def rest(self, shared: SharedUpstream) -> None:
-        self._shared.rest(shared, IDLE_S)
+    def rest(self, shared: SharedUpstream, idle_timeout_s: float) -> None:
+        self._shared.rest(shared, idle_timeout_s)
 
     def connect(
         self,
@@ -189,15 +194,15 @@ class StreamPool:
         on_connected: Callable[[Upstream], None],
         on_failed: Callable[[str], None],
         opening: "OpeningSettings",
+        sharing: "SharingSettings",
     ) -> Callable[[], None]:
         def connected(shared: SharedUpstream) -> None:
-            on_connected(StreamUpstream(endpoint, shared, self))
+            on_connected(StreamUpstream(endpoint, shared, self, sharing.idle_timeout_s))
 
-        joining = self._shared.join(endpoint, connected, on_failed, _OPENING_S, opening, 0)
+        joining = self._shared.join(
+            endpoint, connected, on_failed, sharing.connect_timeout_s, opening, sharing.max_requests
+        )
         return _nothing if joining is None else joining.leave
-
-
-IDLE_S: Final = 60.0  # that a connection without requests is kept
 
 
 def _nothing() -> None:
@@ -215,9 +220,10 @@ def speaking(own: "Connector", shared: "SharedPool", limits: HeadLimits, lines: 
         opening: "OpeningSettings",
         preamble: bytes,
     ) -> Callable[[], None]:
-        if opening.speaks_http2:
+        sharing = opening.sharing
+        if sharing is not None:
             pool = plain if opening.tls is None else secured
-            return pool.connect(endpoint, on_connected, on_failed, opening)
+            return pool.connect(endpoint, on_connected, on_failed, opening, sharing)
         return own(endpoint, on_connected, on_failed, opening, preamble)
 
     return connect

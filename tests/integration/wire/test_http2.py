@@ -392,3 +392,81 @@ async def test_where_http_2_is_off_its_preface_is_no_request() -> None:
         caller = await gateway.open()
         caller.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         assert (await caller.answer())[0] in {400, 505}
+
+
+async def without_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An answer as long as it is taken."""
+    await read_head(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    try:
+        while True:
+            writer.write(b"4000\r\n%b\r\n" % (b"x" * 0x4000))
+            await writer.drain()
+    except OSError:
+        pass
+
+
+def has_come(caller: Http2Caller, stream: int, size: int) -> bool:
+    answer = caller.answers[stream]
+    return len(answer.body) >= size or answer.reset is not None
+
+
+async def test_a_slow_caller_is_not_cut_since_as_much_comes_as_he_takes() -> None:
+    async with (
+        ScriptedUpstream(without_end).running() as service,
+        wire(service.port, limits=ConnectionLimits(write_stall_s=0.3)) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        caller.takes = False
+        stream, given = caller.get(b"/"), 65_535
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + 2.0
+        while loop.time() < ends and caller.answers[stream].reset is None:
+            await until(partial(has_come, caller, stream, given), what="what he lets come")
+            for which in (stream, None):
+                caller.connection.increment_flow_control_window(8_000, which)
+            caller.flush()
+            given += 8_000
+            await asyncio.sleep(0.01)  # so that there is always more than he takes
+        assert caller.answers[stream].reset is None
+        assert gateway.context.cut == 0
+
+
+async def test_a_drain_leaves_a_slow_caller_his_time_and_tells_whoever_comes_late() -> None:
+    sent, seen = [0], [-1]
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (24 << 20))
+        while sent[0] < 24 << 20:
+            writer.write(b"x" * 65_536)
+            sent[0] += 65_536
+            await writer.drain()
+
+    def stands() -> bool:
+        was, seen[0] = seen[0], sent[0]
+        return was == seen[0] > 0
+
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        wire(service.port, limits=ConnectionLimits(write_stall_s=20.0)) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        stream = caller.get(b"/")
+        for which in (stream, None):
+            caller.connection.increment_flow_control_window(1 << 30, which)
+        caller.flush()
+        await until(lambda: caller.answers[stream].body, what="the answer's beginning")
+        caller.writer.transport.pause_reading()  # type: ignore[attr-defined]  # of a socket's
+        await until(stands, what="a socket that is full", every_s=0.2)
+        gateway.context.start_drain()
+        async with calling(gateway.port) as late:
+            await late.closed()  # a second later: so long may requests be under way
+            assert late.goaway == 0
+        await asyncio.sleep(0.5)
+        assert gateway.context.cut == 0
+        caller.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        answer = await caller.answer(stream)
+        assert (answer.is_whole, len(answer.body)) == (True, 24 << 20)
+        await caller.closed()
+        assert caller.goaway == 0

@@ -28,6 +28,11 @@ def test_a_time_that_is_nearly_over_is_still_one() -> None:
     assert [timeout_field(each) for each in (0.2, 1.0, -3.0, 0.0001)] == [b"200m", b"1000m", b"1m", b"1m"]
 
 
+def test_a_long_time_has_eight_digits_at_most() -> None:
+    times = (99_999.999, 100_000.0, 10.0**8)
+    assert [timeout_field(each) for each in times] == [b"99999999m", b"100000S", b"99999999S"]
+
+
 @pytest.mark.parametrize(
     ("field", "milliseconds"),
     [(b"1S", 1_000), (b"2H", 7_200_000), (b"3M", 180_000), (b"250m", 250), (b"1u", 1), (b"1n", 1), (b"0n", 0)],

@@ -16,7 +16,7 @@ from gateway.compiler.policies import (
     wide_place,
 )
 from gateway.compiler.settings import cluster_settings, limit_s, retry_plan
-from gateway.upstream.cluster_settings import OpeningSettings
+from gateway.upstream.cluster_settings import OpeningSettings, SharingSettings
 from meshway.model.document import Target
 from meshway.model.traffic_policy import (
     Backoff,
@@ -45,6 +45,12 @@ def test_the_kernel_is_told_whole_seconds_and_no_time_is_never() -> None:
     assert cluster_settings(effective([spec])).opening == OpeningSettings(90.0, (2, 15, 9), 2)
     never = TrafficPolicy(connection=Connection(tcp_keepalive=TcpKeepalive(time=Duration(0.0))))
     assert cluster_settings(effective([never])).opening.keepalive is None
+
+
+def test_a_connection_that_is_shared_is_kept_as_those_that_are_not() -> None:
+    spec = TrafficPolicy(connection=Connection(http="http2", connect_timeout=Duration(0.5), max_requests=9))
+    assert cluster_settings(effective([spec])).opening.sharing == SharingSettings(0.5, 4.0, 9)
+    assert cluster_settings(effective([])).opening.sharing is None
 
 
 def test_a_service_without_any_policy_gets_the_defaults() -> None:

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.wire.http2.fields import request_text, trailer_block
-from meshway.http1.head import HeadError, HeadLimits, RequestReader
+from gateway.wire.http2.fields import answer_text, request_text, trailer_block
+from meshway.http1.head import HeadError, HeadLimits, RequestReader, ResponseReader
 from meshway.http1.message import CHUNKED, NO_BODY
 
 GET = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"shop.example"), (b":path", b"/a?b=1")]
@@ -83,3 +83,19 @@ def test_trailers_that_would_be_more_are_refused_and_those_of_this_hop_left_out(
     )
     with pytest.raises(HeadError):
         trailer_block([(b"x", b"1\r\ny: 2")])
+
+
+def test_a_deadline_is_told_once_and_what_is_said_by_name_counts() -> None:
+    timeout, said = (b"grpc-timeout", b"2S"), (b"meshway-deadline", b"700")
+    for more, deadline in (([timeout], b"2000"), ([timeout, said], b"700"), ([said, timeout], b"700")):
+        head = RequestReader(HeadLimits()).read(request_text([*GET, *more], ended=True))
+        assert head is not None
+        assert head.named[b"meshway-deadline"] == deadline
+
+
+@pytest.mark.parametrize("ended", [True, False])
+@pytest.mark.parametrize(("method", "status"), [(b"HEAD", b"200"), (b"GET", b"304"), (b"GET", b"204")])
+def test_an_answer_that_has_no_body_says_nothing_of_one(method: bytes, status: bytes, ended: bool) -> None:
+    head = ResponseReader(HeadLimits()).read(answer_text([(b":status", status)], method, ended=ended), 0, method)
+    assert head is not None
+    assert (head.body, head.content_length) == (NO_BODY, None)
