@@ -172,9 +172,13 @@ def _add_keeping(router: APIRouter, core: Core) -> None:
         if state not in ("open", "all"):
             raise invalid_request("query.state: write open or all")
         limit, before = limit_of(query), number_of(query, "cursor", None, low=1)
-        found = await proposals.newest(before, limit + 1, is_open=state == "open")
-        following = str(found[limit - 1].number) if len(found) > limit else None
-        shown = [_shown(core, kept, with_text=False) for kept in found[:limit] if _may_read(request, kept)]
+        shown, last, following = list[Change](), "", None
+        async for kept in proposals.newest(before, limit + 1, is_open=state == "open"):
+            if limit == 0:
+                following = last
+            elif _may_read(request, kept):
+                shown.append(_shown(core, kept, with_text=False))
+            last, limit = str(kept.number), limit - 1
         return page(ChangePage(items=shown, next=following), request)
 
     @router.get(ONE)

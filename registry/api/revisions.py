@@ -19,7 +19,6 @@ from registry.view.view import EVERY_NAMESPACE
 if TYPE_CHECKING:
     from registry.core import Core
     from registry.documents.documents import RevisionPage
-    from registry.proposals.records import Kept
 
 MANY: Final = "/v1/revisions"
 ONE: Final = "/v1/revisions/{number}"
@@ -95,18 +94,16 @@ def revisions_router(core: Core) -> APIRouter:
         return msgspec.structs.replace(found, items=await with_messages(found.items))
 
     async def with_messages(entries: list[RevisionEntry]) -> list[RevisionEntry]:
-        if not entries:
-            return entries
-        changes = await core.proposals.of_revisions(entries[-1].revision, entries[0].revision)
+        changes = await core.proposals.of_revisions([entry.revision for entry in entries])
         return [_with_message(entry, changes.get(entry.revision)) for entry in entries]
 
     return router
 
 
-def _with_message(entry: RevisionEntry, kept: Kept | None) -> RevisionEntry:
-    if kept is None:
+def _with_message(entry: RevisionEntry, change: tuple[int, str] | None) -> RevisionEntry:
+    if change is None:
         return entry
-    return msgspec.structs.replace(entry, change=str(kept.number), message=kept.proposal.message)
+    return msgspec.structs.replace(entry, change=str(change[0]), message=change[1])
 
 
 def _readable(told: _Told, request: Request) -> _Told:

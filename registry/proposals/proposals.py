@@ -30,7 +30,7 @@ from registry.store.proposals import (
     count_open_proposals,
     list_proposals,
     proposal_of,
-    proposals_of_revisions,
+    proposal_of_revision,
     read_proposal,
     remove_proposal,
     replace_proposal,
@@ -38,7 +38,7 @@ from registry.store.proposals import (
 from registry.store.steps import NoRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from meshway.model.document import Document, Spec
     from registry.documents.documents import Documents
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 MOST_OPEN: Final = 1000
 _TRIES: Final = 20
+_AT_ONCE: Final = 10  # changes read of the store: each may have megabytes of texts
 _ABOVE_ALL: Final = 2**62
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Proposal).decode
@@ -105,16 +106,28 @@ class Proposals:
             raise not_found(f"change {number}", "GET /v1/changes lists those there are")
         return _kept(proposal_of(rows[0]))
 
-    async def newest(self, before: int | None, limit: int, *, is_open: bool) -> list[Kept]:
-        """The newest first, below `before`."""
-        (rows,) = await self._store.do([list_proposals(before or _ABOVE_ALL, limit, is_open=is_open)])
-        return [_kept(proposal_of(row)) for row in rows]
+    async def newest(self, before: int | None, limit: int, *, is_open: bool) -> AsyncIterator[Kept]:
+        """The newest first, below `before`; whoever asks for many keeps of each what is wanted."""
+        below = before or _ABOVE_ALL
+        while limit > 0:
+            (rows,) = await self._store.do([list_proposals(below, min(limit, _AT_ONCE), is_open=is_open)])
+            for row in rows:
+                kept = _kept(proposal_of(row))
+                below, limit = kept.number, limit - 1
+                yield kept
+            if len(rows) < _AT_ONCE:
+                return
 
-    async def of_revisions(self, first: int, last: int) -> dict[int, Kept]:
-        """By the revision they became."""
-        (rows,) = await self._store.do([proposals_of_revisions(first, last)])
-        found = [_kept(proposal_of(row)) for row in rows]
-        return {one.revision: one for one in found if one.revision is not None}
+    async def of_revisions(self, revisions: Sequence[int]) -> dict[int, tuple[int, str]]:
+        """Number and message of the changes that became them."""
+        found: dict[int, tuple[int, str]] = {}
+        for at in range(0, len(revisions), _AT_ONCE):
+            asked = [proposal_of_revision(revision) for revision in revisions[at : at + _AT_ONCE]]
+            for rows in await self._store.do(asked):
+                for kept in map(_kept, map(proposal_of, rows)):
+                    if kept.revision is not None:
+                        found[kept.revision] = (kept.number, kept.proposal.message)
+        return found
 
     async def open(self, title: str, wanted: Sequence[WantedPart], writer: Writer) -> Kept:
         """A draft. Raises Problem 409 where a thousand are open, 412, 413, 422."""
@@ -140,7 +153,7 @@ class Proposals:
             )
         ]
         parts = self._parts(wanted, {})
-        for kept in await self.newest(None, MOST_OPEN, is_open=True):
+        async for kept in self.newest(None, MOST_OPEN, is_open=True):
             if (kept.state, kept.proposal.author, kept.proposal.parts) == ("in_review", writer.name, parts):
                 return kept
         first = "{} {}/{}".format(*parts[0].astuple())

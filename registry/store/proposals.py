@@ -65,11 +65,7 @@ _LIST_OPEN: Final = Query(
     .order_by(_P.number.desc())
     .limit(bindparam("most", type_=Integer))
 )
-_OF_REVISIONS: Final = Query(
-    select(PROPOSALS).where(
-        _P.revision >= bindparam("first", type_=BigInteger), _P.revision <= bindparam("last", type_=BigInteger)
-    )
-)
+_OF_REVISION: Final = Query(select(PROPOSALS).where(_P.revision == _which))
 _REPLACE: Final = Query(
     update(PROPOSALS)
     .where(_P.number == _which, _P.version == _seen)
@@ -104,9 +100,9 @@ def list_proposals(before: int, limit: int, *, is_open: bool) -> Step:
     return Step(_LIST_OPEN if is_open else _LIST, {"which": before, "most": limit})
 
 
-def proposals_of_revisions(first: int, last: int) -> Step:
-    """Those that became the revisions from `first` to `last`."""
-    return Step(_OF_REVISIONS, {"first": first, "last": last})
+def proposal_of_revision(revision: int) -> Step:
+    """The one that it became."""
+    return Step(_OF_REVISION, {"which": revision})
 
 
 def replace_proposal(

@@ -310,3 +310,28 @@ async def test_the_mesh_asks_for_approvals_everywhere_and_a_namespace_only_for_m
     assert own.json["code"] == "needs_approval", "who lowers it is judged by what it was"
     path = "/v1/namespaces/bank/services/books/instances/books-1"
     assert (await strict.call("PUT", path, {"port": 9000}, admin)).status == 201, "instances are no documents"
+
+
+async def test_changes_are_listed_by_pages_and_read_few_at_a_time(
+    strict: RunningRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may have megabytes of texts."""
+    lin, _ = await people(strict)
+    for at in range(23):
+        assert (await lin.call("POST", "/v1/changes", wanted(title=f"c{at}"))).status == 201
+    read: list[int] = []
+    inner = strict.core.store.do
+
+    async def do(steps: Any) -> Any:
+        rows = await inner(steps)
+        read.append(sum(map(len, rows)))
+        return rows
+
+    monkeypatch.setattr(strict.core.store, "do", do)
+    titles, path = list[str](), "/v1/changes?limit=12"
+    while path:
+        found = (await lin.call("GET", path)).json
+        titles += [one["title"] for one in found["items"]]
+        path = f"/v1/changes?limit=12&cursor={found['next']}" if "next" in found else ""
+    assert titles == [f"c{at}" for at in reversed(range(23))]
+    assert max(read) <= 10
