@@ -4,10 +4,12 @@
 (`Route shop/cart`, `built in` where nobody said so); path is the field in one, from its root.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
+
+from meshway.model.document import Label
 
 EXPLAIN: Final = "explain"  # the kind of the feed's question
 
@@ -15,7 +17,8 @@ EXPLAIN: Final = "explain"  # the kind of the feed's question
 class CallQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A call that nobody makes.
 
-    listener: where there is none, mesh for the name of a service and edge for any other. as_: a service
+    listener: the name of any, `edge` or `mesh` or a document's; none: mesh for the name of a service and edge for any
+    other. as_: a service
     (`reviews`, `shop/web`), one of whose instances calls. address: the caller's, instead. documents: explain as if
     these were applied, `{apiVersion, kind, metadata, spec}` each. gateway: whose word is wanted, the node's name.
     """
@@ -23,7 +26,7 @@ class CallQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     method: Annotated[str, Meta(pattern=r"^[A-Za-z]{1,32}$(?!\n)")] = "GET"
     url: Annotated[str, Meta(min_length=1, max_length=8192)]
     headers: Annotated[dict[str, str], Meta(max_length=100)] = {}
-    listener: Literal["edge", "mesh"] | None = None
+    listener: Label | None = None
     as_: Annotated[str, Meta(max_length=200)] | None = msgspec.field(name="as", default=None)
     address: Annotated[str, Meta(max_length=64)] | None = None
     documents: Annotated[tuple[dict[str, Any], ...], Meta(max_length=1000)] = ()
@@ -117,9 +120,9 @@ class Answered(Said, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """revision, gateway: of whose tables. draft: with documents that are not applied; then breakers and limits stand as
-    at a start. matched: by whose word the rule has the call, None: no rule has. answered: instead of picked. went: of a
-    call that was made (`Meshway-Explain: 1`); all else is told of the moment before it."""
+    """revision, gateway: of whose tables. listener: its name. draft: with documents that are not applied; then breakers
+    and limits stand as at a start. matched: by whose word the rule has the call, None: no rule has. answered: instead
+    of picked. went: of a call that was made (`Meshway-Explain: 1`); all else is told of the moment before it."""
 
     gateway: str
     revision: int

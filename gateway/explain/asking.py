@@ -3,21 +3,28 @@
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from gateway.compiler.listeners import ListenerPlan
 from gateway.compiler.state import State
 from gateway.exchange import EDGE, MESH, Exchange
+from gateway.wire.listener_context import ConnectionLimits
 from meshway.explanation import CallQuestion
 from meshway.http1.authority import parse_authority
 from meshway.http1.field_lines import request_lines
-from meshway.http1.head import HeadError, HeadLimits, RequestReader
+from meshway.http1.head import HeadError, RequestReader
+from meshway.model.listener import EDGE as EDGE_FACE
+from meshway.model.listener import FACES
+from meshway.model.listener import MESH as MESH_FACE
+from meshway.model.nearest import did_you_mean
 
 LOOPBACK: Final = "127.0.0.1"
 
 
 class Asked(NamedTuple):
-    """exchange: its path is not canonical yet. caller: in words."""
+    """exchange: its path is not canonical yet. caller: in words. plan: of the listener it comes by."""
 
     exchange: Exchange
     caller: str
+    plan: ListenerPlan
 
 
 def read_question(question: CallQuestion, state: State, now: float) -> Asked:
@@ -28,29 +35,37 @@ def read_question(question: CallQuestion, state: State, now: float) -> Asked:
     authority = next((value for name, value in question.headers.items() if name.lower() == "host"), url.netloc)
     if not authority:
         raise ValueError("url: names no host")
-    listener = _listener(question, authority, state)
+    name = _listener(question, authority, state)
+    if name in FACES and url.scheme == "https":
+        name += "-tls"
+    plan = state.served.listeners[name]
+    face = MESH if plan.face == MESH_FACE else EDGE
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     fields = {name: value for name, value in question.headers.items() if name.lower() != "host"}
     lines = [f"{question.method.upper()} {target} HTTP/1.1", f"Host: {authority}"]
     lines += [f"{name}: {value}" for name, value in fields.items()]
     if any("\r" in line or "\n" in line for line in lines):
         raise HeadError(400, "bad_request", "a header value holds a control, a bare CR or a bare LF")
-    reader = RequestReader(HeadLimits(), lines=request_lines(method_override="drop" if listener == EDGE else "pass"))
+    known = request_lines(underscores=plan.underscores, method_override="drop" if face == EDGE else "pass")
+    reader = RequestReader(plan.limits(ConnectionLimits()).head, lines=known)
     head = reader.read("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
     assert head is not None
     address, caller = _caller(question, state)
-    scheme = b"https" if url.scheme == "https" else b"http"
-    return Asked(Exchange(head, listener, address, now, scheme), caller)
+    scheme = b"https" if plan.is_tls else b"http"
+    return Asked(Exchange(head, face, address, now, scheme, listener_name=name), caller, plan)
 
 
-def _listener(question: CallQuestion, authority: str, state: State) -> int:
+def _listener(question: CallQuestion, authority: str, state: State) -> str:
+    known = state.served.listeners
     if question.listener is not None:
-        return MESH if question.listener == "mesh" else EDGE
+        if question.listener not in known:
+            raise ValueError(f"listener: there is no {question.listener}{did_you_mean(question.listener, known)}")
+        return question.listener
     try:
         host, _ = parse_authority(authority.encode())
     except ValueError:
-        return EDGE
-    return MESH if host in state.tables.mesh.names else EDGE
+        return EDGE_FACE
+    return MESH_FACE if host in state.tables.mesh.names else EDGE_FACE
 
 
 def _caller(question: CallQuestion, state: State) -> tuple[str, str]:

@@ -6,15 +6,16 @@ from typing import Final
 
 from gateway.authentication.service_token import FIELD as SERVICE_TOKEN
 from gateway.authentication.service_token import prove
+from gateway.compiler.listeners import ListenerPlan
 from gateway.compiler.routes import CompiledRoute
 from gateway.compiler.state import State
-from gateway.exchange import EDGE, MESH, Exchange, Reply
+from gateway.exchange import FACES, MESH, Exchange, Reply
 from gateway.explain.asking import read_question
 from gateway.explain.destinations import admission, destinations_of
 from gateway.explain.filters import verdict_of, walk
 from gateway.explain.matching import Found, find_rule, said_by
 from gateway.plan import BUILT_IN, RoutePlan
-from gateway.relay.refusals import nowhere
+from gateway.relay.refusals import nowhere, to_https, unserved_host
 from gateway.routing.path import PathError, canonical
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.transition import service_of
@@ -53,20 +54,22 @@ def explain_question(
             caller="",
             answered=answered,
         )
-    return explain(state, asked.exchange, now, node, caller=asked.caller, draft=draft)
+    return _Telling(state, asked.exchange, now, asked.plan).told(node, caller=asked.caller, draft=draft)
 
 
 def explain(
     state: State, exchange: Exchange, now: float, node: str, *, caller: str, draft: bool = False
 ) -> Explanation:
     """exchange: as the wire made it; it is used up."""
-    return _Telling(state, exchange, now).told(node, caller=caller, draft=draft)
+    plan = state.served.listeners.get(exchange.listener_name)
+    return _Telling(state, exchange, now, plan).told(node, caller=caller, draft=draft)
 
 
 class _Telling:
-    """Fills in one part after the other."""
+    """Fills in one part after the other. listener: by which the call comes; None: its document is gone."""
 
-    def __init__(self, state: State, exchange: Exchange, now: float) -> None:
+    def __init__(self, state: State, exchange: Exchange, now: float, listener: ListenerPlan | None) -> None:
+        self._listener = listener
         self._state = state
         self._exchange = exchange
         self._now = now
@@ -95,7 +98,7 @@ class _Telling:
             gateway=node,
             revision=self._state.tables.revision,
             draft=draft,
-            listener="edge" if exchange.listener == EDGE else "mesh",
+            listener=exchange.listener_name or FACES[exchange.listener],
             method=exchange.method.decode("latin-1"),
             host=exchange.host.decode("latin-1"),
             path=self._path,
@@ -115,6 +118,9 @@ class _Telling:
     def _walk(self) -> None:
         exchange, state = self._exchange, self._state
         self._path = exchange.head.target.decode("latin-1")
+        self._reply = self._unwelcome()
+        if self._reply is not None:
+            return
         try:
             exchange.path, exchange.query = canonical(exchange.head.target)
         except PathError as error:
@@ -143,6 +149,17 @@ class _Telling:
         self._filters, self._reply = walk(plan.steps, exchange, rule_itself)
         if self._reply is None:
             self._enter(plan, route, rule, rule_itself)
+
+    def _unwelcome(self) -> Reply | None:
+        """What the listener itself says, before any Route is asked."""
+        exchange, listener = self._exchange, self._listener
+        if listener is None:
+            return None
+        policy = f"listener {exchange.listener_name}"
+        if listener.hosts is not None and not listener.hosts(exchange.host):
+            return unserved_host(policy)
+        elsewhere = listener.sends_to_https
+        return None if elsewhere is None else to_https(exchange, *elsewhere, policy)
 
     def _enter(self, plan: RoutePlan, route: CompiledRoute | None, rule: int, by: Said) -> None:
         exchange, now = self._exchange, self._now

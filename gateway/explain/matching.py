@@ -99,6 +99,8 @@ def _candidates(state: State, table: HostRoutes) -> list[_Considered]:
 def _builds(state: State) -> Iterator[HostBuild]:
     yield from state.edge.values()
     yield from state.mesh.values()
+    for built in state.named.values():
+        yield from built.values()
 
 
 def _tell(before: Sequence[_Considered], exchange: Exchange, fields: RequestFields) -> tuple[list[Tried], int]:

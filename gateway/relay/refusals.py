@@ -1,8 +1,34 @@
 """What a call is told that no filter refused: nobody answers here, its body is too large, or may come now."""
 
+from typing import Final
+
 from gateway.exchange import MESH, Exchange, Reply
 from gateway.plan import RoutePlan
+from gateway.routing.path import PathError, canonical
 from meshway.http1.message import NO_BODY, ResponseHead
+
+HTTPS_PORT: Final = 443
+# RFC 8555 §8.3: an authority asks for it without TLS.
+_CHALLENGES: Final = b"/.well-known/acme-challenge/"
+
+
+def unserved_host(policy: str) -> Reply:
+    """policy: of the listener that has hosts of its own."""
+    return Reply(404, "no_route", "NR", "this listener does not serve the host", policy=policy)
+
+
+def to_https(exchange: Exchange, status: int, port: int, policy: str) -> Reply | None:
+    """Where a listener without TLS sends its callers. None: this one is served."""
+    head = exchange.head
+    try:
+        path, query = head.path = canonical(head.target)
+    except PathError:
+        return None  # whoever reads it next says why
+    if path.startswith(_CHALLENGES):
+        return None
+    at = b"" if port == HTTPS_PORT else b":%d" % port
+    location = b"Location: https://%b%b%b%b\r\n" % (exchange.host, at, path, query)
+    return Reply(status, "redirect_https", "", "come by TLS", fields=location, policy=policy)
 
 
 def nowhere(exchange: Exchange) -> Reply:

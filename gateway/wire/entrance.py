@@ -7,16 +7,13 @@ import ssl
 from typing import Final
 
 from gateway.exchange import Exchange, Reply
-from gateway.routing.path import PathError, canonical
+from gateway.relay.refusals import to_https, unserved_host
 from gateway.wire.listener_context import ListenerContext
 from gateway.wire.tls import TlsFace, asked_for, shown_by
 from meshway.identity import Principal
 from meshway.peer_certificate import PeerCertificate
 
-HTTPS_PORT: Final = 443
 JUDGED_S: Final = 1.0
-# RFC 8555 §8.3: an authority asks for it without TLS.
-_CHALLENGES: Final = b"/.well-known/acme-challenge/"
 
 
 class Entrance:
@@ -72,7 +69,7 @@ class Entrance:
                 return refusal
             self._host = host
         elsewhere = self._listener.sends_to_https
-        return None if elsewhere is None else self._redirect(exchange, *elsewhere)
+        return None if elsewhere is None else to_https(exchange, *elsewhere, self._policy)
 
     def _is_void(self, tls: TlsFace, certificate: PeerCertificate, now: float) -> bool:
         """Asked when others are revoked, and each second for its end: once a call would be dear."""
@@ -93,20 +90,8 @@ class Entrance:
             detail = "this connection was made for another host: open one for this"
             return self._reply(421, "misdirected_request", detail)
         if listener.hosts is not None and not listener.hosts(host):
-            return Reply(404, "no_route", "NR", "this listener does not serve the host", policy=self._policy)
+            return unserved_host(self._policy)
         return None
-
-    def _redirect(self, exchange: Exchange, status: int, port: int) -> Reply | None:
-        head = exchange.head
-        try:
-            path, query = head.path = canonical(head.target)
-        except PathError:
-            return None  # whoever reads it next says why
-        if path.startswith(_CHALLENGES):
-            return None
-        at = b"" if port == HTTPS_PORT else b":%d" % port
-        location = b"Location: https://%b%b%b%b\r\n" % (exchange.host, at, path, query)
-        return Reply(status, "redirect_https", "", "come by TLS", fields=location, policy=self._policy)
 
     def _reply(self, status: int, reason: str, detail: str) -> Reply:
         return Reply(status, reason, "UAEX" if status == 401 else "NR", detail, policy=self._policy, close=True)

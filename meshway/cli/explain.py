@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshway.cli.failure import USAGE, CliError
 from meshway.cli.services import header_of
 from meshway.cli.session import Session, asking
 
@@ -23,7 +22,7 @@ def explain(
     header: Annotated[list[str] | None, typer.Option("--header", "-H", metavar="NAME: VALUE")] = None,
     as_: Annotated[str, typer.Option("--as", metavar="[NS/]SVC", help="A service, one of whose instances calls.")] = "",
     address: Annotated[str, typer.Option("--address", metavar="IP", help="The caller's address.")] = "",
-    listener: Annotated[str, typer.Option("--listener", help="edge or mesh; found by the host.")] = "",
+    listener: Annotated[str, typer.Option("--listener", help="By which it comes; found by the host.")] = "",
     file: Annotated[
         list[str] | None,
         typer.Option("--file", "-f", metavar="PATH", help="As if these were applied; places are told by them."),
@@ -39,14 +38,13 @@ def explain(
     from meshway.cli.output import pretty_json, yaml_stream
     from meshway.cli.registry_client import RegistryClient
     from meshway.cli.written_files import read_files
+    from meshway.model.listener import MESH, MESH_TLS
 
-    if listener not in ("", "edge", "mesh"):
-        raise CliError(USAGE, f"--listener {listener} is none", mend="--listener edge, or mesh")
     namespace = session.own_namespace
     documents = read_files(file, namespace) if file else []
     question: dict[str, Any] = {
         "method": method,
-        "url": url if listener == "edge" else full_url(url, namespace),
+        "url": full_url(url, namespace) if listener in ("", MESH, MESH_TLS) else url,
         "headers": dict(header_of(text) for text in header or ()),
         "documents": [document.sent for document in documents],
     }

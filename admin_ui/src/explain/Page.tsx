@@ -1,20 +1,22 @@
 import { Button, Group, NativeSelect, Textarea, TextInput } from '@mantine/core'
-import { useMutation } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, take } from '../api/client'
+import { documentsQuery } from '../api/documents'
 import { PageHead } from '../kit/PageHead'
 import { Problem, told } from '../kit/Problem'
 import { Answer } from './Answer'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
-type Question = { method: string; url: string; listener: '' | 'edge' | 'mesh'; as: string; headers: string }
+type Question = { method: string; url: string; listener: string; as: string; headers: string }
 
 /** What would become of a call, by the tables of a gateway: nothing is sent. */
 export function ExplainPage() {
   const { t } = useTranslation()
   const [question, setQuestion] = useState<Question>({ method: 'GET', url: '', listener: '', as: '', headers: '' })
+  const listeners = useQuery(documentsQuery('Listener'))
   const ask = useMutation({
     mutationFn: (one: Question) =>
       take(
@@ -30,12 +32,13 @@ export function ExplainPage() {
       ),
   })
   const set = (part: Partial<Question>) => setQuestion((now) => ({ ...now, ...part }))
+  const listener = question.listener ? ` --listener ${question.listener}` : ''
   const caller = question.as ? ` --as ${question.as}` : ''
   return (
     <>
       <PageHead
         title={t('nav.explain')}
-        command={`meshway explain ${question.method} ${question.url || 'http://books.default.mesh/'}${caller}`}
+        command={`meshway explain ${question.method} ${question.url || 'http://books.default.mesh/'}${listener}${caller}`}
       />
       <p style={{ maxWidth: 640, marginTop: 0 }}>{t('explain.about')}</p>
       <form
@@ -64,9 +67,9 @@ export function ExplainPage() {
         <Group gap="sm" align="end">
           <NativeSelect
             label={t('explain.listener')}
-            data={[{ value: '', label: t('explain.byHost') }, 'edge', 'mesh']}
+            data={[{ value: '', label: t('explain.byHost') }, ...listenersOf(listeners.data)]}
             value={question.listener}
-            onChange={(event) => set({ listener: event.currentTarget.value as Question['listener'] })}
+            onChange={(event) => set({ listener: event.currentTarget.value })}
           />
           <TextInput
             label={t('explain.as')}
@@ -93,6 +96,12 @@ export function ExplainPage() {
       {ask.data && <Answer explanation={ask.data} />}
     </>
   )
+}
+
+/** Those that every gateway has, then documents' own. */
+export function listenersOf(documents: readonly { metadata: { name: string } }[] = []): string[] {
+  const names = documents.map((one) => one.metadata.name).sort()
+  return [...new Set(['edge', 'edge-tls', 'mesh', 'mesh-tls', ...names])]
 }
 
 /** `name: value` a line; others are left out. */

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.parts.command import Ended, meshway
+from tests.parts.conditions import until
 from tests.parts.gateway_process import GatewayProcess
+from tests.parts.ports import free_port, is_taken
 from tests.parts.registry import RunningRegistry, running_registry
 from tests.parts.upstream import RecordingUpstream
 
@@ -209,6 +211,36 @@ async def test_the_command_tells_it_to_people_with_files_and_lines(tmp_path: Pat
         nobody = await running.command("GET", "http://nobody.example/")
         assert nobody.code == 1
         assert "✗ answered 404 no_route" in nobody.out
+
+
+async def test_a_call_by_a_listener_of_ones_own_is_told_by_its_routes_and_goes_so(tmp_path: Path) -> None:
+    port = free_port()
+    partner = f"""
+apiVersion: meshway/v1
+kind: Listener
+metadata: {{name: partner, namespace: mesh}}
+spec: {{port: {port}, protocol: http, routes: named}}
+---
+apiVersion: meshway/v1
+kind: Route
+metadata: {{name: inside}}
+spec: {{hosts: [shop.example], listeners: [partner], rules: [{{match: [{{path: {{prefix: /in}}}}], destinations: [
+  {{service: books, subset: v1}}]}}]}}
+"""
+    async with shop(tmp_path) as running:
+        applied = await running.registry.call("POST", "/v1/apply", partner.encode(), "Content-Type: application/yaml")
+        await running.gateway.wait_for_revision(applied.json["revision"])
+        await until(lambda: is_taken(port), 15.0, what="the Listener opened")
+        for path, status in (("/in", 200), ("/7", 404)):
+            told = await running.explain(url=f"http://shop.example{path}", listener="partner")
+            assert (told["listener"], told.get("answered", {"status": 200})["status"]) == ("partner", status)
+            called = f"http://127.0.0.1:{port}{path}"
+            answer = await running.gateway.client.get(called, headers={"Host": "shop.example"})
+            assert answer.status_code == status
+        said = await running.command("GET", "http://shop.example/in", "--listener", "partner")
+        assert "✓ listener partner   GET shop.example/in" in said.out
+        unknown = await running.command("GET", "http://shop.example/in", "--listener", "partners")
+        assert "there is no partners (did you mean partner?)" in unknown.err
 
 
 async def test_without_a_gateway_that_is_said(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from gateway.compiler.tables import Compiler
 from gateway.explain.explaining import explain_question
 from gateway.plan import Parts
@@ -60,3 +62,54 @@ def test_where_nobody_is_there_to_call_the_policy_of_the_service_is_told_as_well
     assert said(explanation) == [("refuse", "AccessPolicy default/of-gone")]
     assert explanation.answered is not None
     assert explanation.answered.reason == "no_endpoint"
+
+
+def own(**spec: Any) -> Any:
+    return document("Listener", "partner", {"protocol": "http", "port": 9000} | spec, "mesh")
+
+
+def asked(*changes: Any, **question: Any) -> Explanation:
+    compiler = Compiler(Parts(now=ManualClock(), random=lambda: 0.0))
+    assert compiler.snapshot(1, [running("books", "1"), running("films", "1"), *changes]) == []
+    return explain_question(compiler.state, CallQuestion(**question), 0.0, "gw-1")
+
+
+@pytest.mark.parametrize(("routes", "others"), [("named", 404), ("face", 0)])
+def test_a_listener_of_ones_own_answers_by_its_own_routes(routes: str, others: int) -> None:
+    documents = (
+        own(routes=routes),
+        document("Route", "all", edge_route(to("films"))),
+        document("Route", "own", edge_route(to("books", {"prefix": "/own"}), listeners=["partner"])),
+    )
+    mine = asked(*documents, url="http://shop.example/own", listener="partner")
+    assert (mine.listener, mine.route) == ("partner", "default/own")
+    assert mine.picked is not None
+    rest = asked(*documents, url="http://shop.example/", listener="partner")
+    assert (rest.answered.status if rest.answered is not None else 0) == others
+    assert asked(*documents, url="http://shop.example/own").route == "default/all", "at the edge it is unknown"
+    assert any(each.route == "default/own" for each in rest.tried), "told of by the listener's own rules"
+
+
+def test_what_a_listener_itself_says_is_told_by_its_name() -> None:
+    route = document("Route", "all", edge_route(to("books")))
+    narrow = asked(own(hosts=["api.example"]), route, url="http://shop.example/", listener="partner")
+    assert narrow.answered is not None
+    assert (narrow.answered.status, narrow.answered.document) == (404, "listener partner")
+    sent = asked(own(redirect_https={"port": 8443}), route, url="http://shop.example/a", listener="partner")
+    assert sent.answered is not None
+    assert (sent.answered.status, sent.answered.reason) == (308, "redirect_https")
+    edge = document("Listener", "edge", {"redirect_https": {}}, "mesh")
+    by_tls = asked(edge, route, url="https://shop.example/")
+    assert (by_tls.listener, by_tls.answered) == ("edge-tls", None)
+
+
+def test_a_heads_fields_are_those_that_the_listener_takes() -> None:
+    question = {"url": "http://shop.example/", "listener": "partner", "headers": {"x_a": "1"}}
+    refused = asked(own(underscores="reject"), **question)
+    assert refused.answered is not None
+    assert refused.answered.status == 400
+
+
+def test_a_name_of_no_listener_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"listener: there is no partners \(did you mean partner\?\)"):
+        asked(own(), url="http://shop.example/", listener="partners")
