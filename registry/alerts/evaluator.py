@@ -198,7 +198,9 @@ class Evaluator:
         for also in self.also if moved else ():
             steps += also(moved)
         if steps:
+            self._is_loaded = False  # where nobody knows whether they were written the store is asked
             await self._store.do(steps)
+            self._is_loaded = True
         for state in moved:
             _log.info("alert %s/%s is %s: %s", state.namespace, state.name, state.state, state.summary)
 

@@ -396,6 +396,28 @@ async def test_what_cannot_be_written_is_no_transition_and_comes_with_the_next_t
     assert [name for name in told if name == "gone"] == ["gone"] * 3, "asked again for what was not written"
 
 
+async def test_what_was_written_though_the_store_did_not_say_so_is_one_alert(
+    shop: RunningRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection to the database broke behind the commit: a second alert beside the first would never be over."""
+    do = shop.core.store.do
+
+    async def lost(steps: Sequence[Step]) -> list[list[StoreRow]]:
+        rows = await do(steps)
+        if any("state" in step.values for step in steps):
+            raise StoreUnavailable("the connection is gone")
+        return rows
+
+    await write(shop, "alerts", "failing", EVERY | {"query": "service=cart error_ratio > 2 %"})
+    await told(shop, calls("cart", 100, failed=50))
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.core.store, "do", lost)
+        with pytest.raises(StoreUnavailable):
+            await shop.core.alerts.evaluator.turn()
+    assert (await look(shop))["failing"]["state"] == "firing"
+    assert len([each for each in await alerts(shop) if each["name"] == "failing"]) == 1
+
+
 async def test_a_silence_covers_until_it_is_ended_and_is_in_the_audit_log(shop: RunningRegistry) -> None:
     await write(shop, "alerts", "there", EVERY | {"query": "service=* instances_passing >= 1"})
     await look(shop)
