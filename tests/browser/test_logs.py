@@ -1,6 +1,7 @@
 """Logs of services as people read them: on the service's page, as they come, and beside a call's trace."""
 
 import re
+import secrets
 import time
 from collections.abc import Iterator
 
@@ -31,13 +32,17 @@ def ship(registry: Registry, *texts: str, service: str = "pay", severity: int = 
     assert answer.status_code == 200, answer.text
 
 
+def write_log(registry: Registry, service: str, trace: str = "") -> None:
+    registry.register(service, "p-1", 9000, ttl_s=3600)
+    ship(registry, "listening", "card accepted", service=service)
+    ship(registry, "card declined <b>now</b>", service=service, severity=17, trace=trace)
+
+
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A service with a log, and a call of it that is kept."""
     running = Registry(tmp_path_factory.mktemp("registry"))
-    running.register("pay", "p-1", 9000, ttl_s=3600)
-    ship(running, "listening", "card accepted")
-    ship(running, "card declined <b>now</b>", severity=17, trace=TRACE)
+    write_log(running, "pay", trace=TRACE)
     ship(running, "asked for a card", service="cart", trace=TRACE)
     call = CallLine(
         time="2026-11-26T12:00:00.000Z", duration_ms=12.5, method="GET", authority="pay", path="/", status=503,
@@ -58,7 +63,9 @@ def tab(registry: Registry, browser: Browser) -> Iterator[Tab]:
 
 
 def test_a_services_log_is_searched_and_followed_on_its_page(registry: Registry, tab: Tab) -> None:
-    tab.open("/services/default/pay")
+    service = f"pay-{secrets.token_hex(3)}"  # a run before has added a line to its own
+    write_log(registry, service)
+    tab.open(f"/services/default/{service}")
     page = tab.page
     page.get_by_role("tab", name="Logs").click()
     rows = page.locator("tr[data-row]")
@@ -82,7 +89,7 @@ def test_a_services_log_is_searched_and_followed_on_its_page(registry: Registry,
     page.get_by_label("This or worse").select_option("")
     page.get_by_label("As they come").check(force=True)
     expect(page.get_by_role("tabpanel", name="Logs").get_by_text("Live")).to_be_visible()
-    ship(registry, "a line that has just come")
+    ship(registry, "a line that has just come", service=service)
     expect(rows.first).to_contain_text("a line that has just come")
     assert tab.axe() == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -43,13 +44,12 @@ spec:
   steps: [{weight_percent: 50, hold: 1h}, {weight_percent: 75, hold: 1h}]
   judge: {minimum_requests: 100000}
 """
-NAMES = ("seen", "steered", "back")
 CALLS = 40
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
-    """Three Rollouts of one service, whose one program serves both versions."""
+    """A Rollout of a service, whose one program serves both versions."""
     folder = tmp_path_factory.mktemp("shop")
     (folder / "page").write_text("here")
     mesh = Mesh(folder)
@@ -61,8 +61,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
         port = int(program.text().partition(" port ")[2].split()[0])
         for version in ("v1", "v2"):
             mesh.register("reviews", version, port, namespace="shop", version=version, ttl_s=3600)
-        mesh.apply(SERVICE + "".join(ROLLOUT.replace("NAME", name) for name in NAMES))
-        wait_until(lambda: {phase(mesh, name) for name in NAMES} == {"running"}, 20, what="first steps")
+        mesh.apply(SERVICE + ROLLOUT.replace("NAME", "seen"))
+        wait_until(lambda: phase(mesh, "seen") == "running", 20, what="the first step")
         yield mesh
     finally:
         program.stop()
@@ -75,6 +75,15 @@ def tab(shop: Mesh, browser: Browser) -> Iterator[Tab]:
     yield tab
     tab.page.context.close()
     assert tab.faults == []
+
+
+@pytest.fixture
+def steered(shop: Mesh) -> str:
+    """Another of its own for who steers it: what is promoted stays so, also for who is asked again."""
+    name = f"steered-{secrets.token_hex(3)}"
+    shop.apply(ROLLOUT.replace("NAME", name))
+    wait_until(lambda: phase(shop, name) == "running", 20, what="the first step")
+    return name
 
 
 def phase(mesh: Mesh, name: str) -> str:
@@ -121,36 +130,36 @@ def test_the_list_leads_to_one_which_shows_what_is_measured(shop: Mesh, tab: Tab
     expect(tab.page.get_by_role("listitem").filter(has_text="begun")).to_contain_text("by itself")
 
 
-def test_it_is_held_skipped_and_promoted_as_one_says(shop: Mesh, tab: Tab) -> None:
-    tab.open("/rollouts/shop/steered")
+def test_it_is_held_skipped_and_promoted_as_one_says(shop: Mesh, steered: str, tab: Tab) -> None:
+    tab.open(f"/rollouts/shop/{steered}")
     do(tab, "Hold", "the pager is mine")
     held = tab.page.get_by_role("listitem").filter(has_text="held")
     expect(held).to_contain_text("the pager is mine")
     expect(held).to_contain_text("by loopback")
     expect(tab.page.get_by_role("button", name="Hold", exact=True)).to_have_count(0)
-    assert weights(shop, "steered") == [0, 50, 50]
+    assert weights(shop, steered) == [0, 50, 50]
     do(tab, "Skip step")
     expect(tab.page.get_by_role("listitem").filter(has_text="step skipped")).to_contain_text("75% to the canary")
-    assert weights(shop, "steered") == [0, 25, 75]
+    assert weights(shop, steered) == [0, 25, 75]
     do(tab, "Promote")
     expect(tab.page.get_by_text("promoted by hand", exact=True)).to_be_visible()
     expect(tab.page.get_by_role("button", name="Abort", exact=True)).to_have_count(0)
-    assert weights(shop, "steered") == [0, 100]
+    assert weights(shop, steered) == [0, 100]
 
 
-def test_it_is_aborted_and_who_looked_at_an_older_state_is_told(shop: Mesh, tab: Tab) -> None:
-    tab.open("/rollouts/shop/back")
+def test_it_is_aborted_and_who_looked_at_an_older_state_is_told(shop: Mesh, steered: str, tab: Tab) -> None:
+    tab.open(f"/rollouts/shop/{steered}")
     tab.page.get_by_role("button", name="Promote", exact=True).click()
     dialog = tab.page.get_by_role("dialog")
     expect(dialog).to_contain_text("All calls go to shop/reviews#v2")
     expect(dialog.get_by_label("Reason")).to_be_visible()
-    tab.page.route("**/v1/rollouts/shop/back", lambda route: route.abort())  # this page learns of nothing
-    answer = shop.client.post(f"{shop.registry}/v1/rollouts/shop/back/abort", json={"reason": "elsewhere"})
+    tab.page.route(f"**/v1/rollouts/shop/{steered}", lambda route: route.abort())  # this page learns of nothing
+    answer = shop.client.post(f"{shop.registry}/v1/rollouts/shop/{steered}/abort", json={"reason": "elsewhere"})
     assert answer.status_code == 200, answer.text
     dialog.get_by_role("button", name="Promote", exact=True).click()
     expect(dialog).to_contain_text("look at it again")
-    assert weights(shop, "back") == [100, 0]
-    tab.page.unroute("**/v1/rollouts/shop/back")
+    assert weights(shop, steered) == [100, 0]
+    tab.page.unroute(f"**/v1/rollouts/shop/{steered}")
     tab.faults.clear()  # what was cut off on purpose, and the refusal
     tab.reload()
     expect(tab.page.get_by_text("elsewhere", exact=True)).to_be_visible()
@@ -161,10 +170,12 @@ def test_it_is_aborted_and_who_looked_at_an_older_state_is_told(shop: Mesh, tab:
     [(False, "en-GB", 390), pytest.param(True, "zh-CN", 1440, marks=pytest.mark.soak)],
 )
 def test_both_pages_are_accessible_and_fit_a_phone(
-    shop: Mesh, browser: Browser, dark: bool, language: str, width: int
+    shop: Mesh, steered: str, browser: Browser, dark: bool, language: str, width: int
 ) -> None:
+    ended = shop.client.post(f"{shop.registry}/v1/rollouts/shop/{steered}/promote", json={})
+    assert ended.status_code == 200, ended.text
     tab = open_tab(browser, shop.registry, dark=dark, language=language, width=width)
-    for path in ("/rollouts", "/rollouts/shop/seen", "/rollouts/shop/steered", "/rollouts?namespace=nothing"):
+    for path in ("/rollouts", "/rollouts/shop/seen", f"/rollouts/shop/{steered}", "/rollouts?namespace=nothing"):
         tab.open(path)
         expect(tab.page.locator("[aria-busy=true]")).to_have_count(0)
         assert (path, tab.axe()) == (path, [])

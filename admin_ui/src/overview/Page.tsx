@@ -29,7 +29,7 @@ export function OverviewPage() {
     <>
       <PageHead title={t('nav.overview')} command="meshway doctor" />
       {maySomewhere('insight:read') && <TimeBar />}
-      <div style={{ display: 'grid', gap: 16 }}>
+      <div style={{ display: 'grid', gridTemplateColumns: 'minmax(0, 1fr)', gap: 16 }}>
         {maySomewhere('alerts:read') && <Alerts />}
         {maySomewhere('insight:read') && <Calls />}
         {maySomewhere('instances:read') && <Services />}
