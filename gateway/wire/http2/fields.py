@@ -90,15 +90,17 @@ def answer_fields(text: bytes) -> Fields:
     return fields
 
 
-def request_fields(text: bytes, scheme: bytes, left_ms: int) -> Fields:
+def request_fields(text: bytes, scheme: bytes, left_ms: int, place: bytes) -> Fields:
     """Of a request's head as HTTP/1.1 would have it; its second line is Host. left_ms: for its answer, -1 where nothing
-    bounds it: a service of gRPC is told in its own words."""
+    bounds it: a service of gRPC is told in its own words. place: address and port of who is asked, the authority of a
+    caller of HTTP/1.0 who names none: without, a service holds it to be malformed (RFC 9113 §8.3.1), and failed for us.
+    """
     start, host, block = text.split(b"\r\n", 2)
     method, path, _ = start.split(b" ")
     fields: list[tuple[bytes, bytes]] = [
         (b":method", method),
         (b":scheme", scheme),
-        (b":authority", host.partition(b":")[2].strip()),
+        (b":authority", host.partition(b":")[2].strip() or place),
         (b":path", path),
     ]
     _add(fields, block)

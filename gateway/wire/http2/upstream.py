@@ -63,7 +63,8 @@ class StreamUpstream:
         self._events, self._method = events, exchange.method
         self._is_open = not ended
         self._heard, self._is_fresh = self._shared.heard, not self._shared.requests
-        fields = request_fields(request_head(exchange, left_ms), self._pool.scheme, left_ms)
+        place = b"" if exchange.authority else _place(self.endpoint)
+        fields = request_fields(request_head(exchange, left_ms), self._pool.scheme, left_ms, place)
         self._number = self._shared.begin(fields, first, self, ended=ended and not trailers)
         if trailers and self._number:
             self._shared.trail(self._number, trailer_fields(trailers))
@@ -203,6 +204,11 @@ class StreamPool:
             endpoint, connected, on_failed, sharing.connect_timeout_s, opening, sharing.max_requests
         )
         return _nothing if joining is None else joining.leave
+
+
+def _place(endpoint: "Endpoint") -> bytes:
+    address = endpoint.address
+    return (f"[{address}]:{endpoint.port}" if ":" in address else f"{address}:{endpoint.port}").encode()
 
 
 def _nothing() -> None:

@@ -247,3 +247,17 @@ async def test_a_slow_service_is_not_given_up_while_it_takes_the_body(monkeypatc
             sending.cancel()
         await until(lambda: gateway.lines, what="its line")
         assert gateway.lines[0]["status"] == 504
+
+
+async def test_a_caller_who_names_no_host_makes_no_service_fail() -> None:
+    """HTTP/1.0: an empty `:authority` would be malformed, and five of them an ejected instance."""
+
+    def on_request(connection: ServedConnection, stream: int, fields: Fields) -> None:
+        connection.answer(stream)
+
+    async with Http2Service(on_request).running() as service, shop(service.port) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        assert dict(service.requests[0])[b":authority"] == b"127.0.0.1:%d" % service.port
