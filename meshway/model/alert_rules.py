@@ -134,6 +134,8 @@ def _within(part: Any) -> Iterator[Finding]:
     for at, burn in enumerate(() if part.burn == BURN else part.burn):
         if burn.long > part.window:
             yield Finding(f".burn[{at}].long", "out_of_bounds", f"{burn.long} is above the window of {part.window}")
+    # An alert is told from another one by its long window.
+    yield from unique([str(burn.long) for burn in part.burn], lambda at: f".burn[{at}].long", "window")
 
 
 ALERT_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {

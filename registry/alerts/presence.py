@@ -91,12 +91,12 @@ class Presence:
         """Once a turn, before samples are taken: what is known by looking again and again."""
         now = self.clock()
         revision, _ = self._head_at
-        for gateway in self.gateways():
+        gateways = self.gateways()
+        self._current_at = {each.node: self._current_at.get(each.node, now) for each in gateways}
+        for gateway in gateways:
             # The head of the turn before: a gateway has had this long for it.
             if gateway.live and gateway.revision >= revision:
                 self._current_at[gateway.node] = now
-            else:
-                self._current_at.setdefault(gateway.node, now)
         self._head_at = (self._view.revision, now)
         count, seconds = self._commits()
         before, before_s = self._committed

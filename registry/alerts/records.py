@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from registry.store.steps import Step
 
@@ -54,8 +55,8 @@ class AlertState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Matcher(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Of a label; `alert` is the rule's name, and a label that is not there counts as empty."""
 
-    name: str
-    value: str
+    name: Annotated[str, Meta(max_length=128)]
+    value: Annotated[str, Meta(max_length=256)]
     op: Literal["=", "!="] = "="
 
     def holds(self, labels: Mapping[str, str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from meshway.problem import not_found
+from meshway.problem import Problem, not_found
 from registry.alerts.records import Silence, packed, silence_of
 from registry.revisions.acts import noted
 from registry.store.alerts import add_silence, end_silence, silences
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from registry.store.interface import Store
 
 MOST_S: Final = 720 * 3_600.0
+MOST: Final = 1_000  # at once: all are held against each alert
 
 
 class Silences:
@@ -35,7 +36,15 @@ class Silences:
         return [silence_of(value) for (value,) in rows]
 
     async def add(self, namespace: str, matchers: tuple[Matcher, ...], until: float, reason: str, by: str) -> Silence:
-        """namespace: whose alerts, `*`: of all. until: seconds since 1970."""
+        """namespace: whose alerts, `*`: of all. until: seconds since 1970. Raises Problem 409 where there are MOST."""
+        if len(await self.all()) >= MOST:
+            raise Problem(
+                409,
+                "too_many_silences",
+                "Too many silences",
+                detail=f"{MOST} silences hold",
+                mend="end some, or make one of fewer matchers in place of many",
+            )
         silence = Silence(
             id=secrets.token_hex(6),
             namespace=namespace,

@@ -69,7 +69,7 @@ def alert_operations() -> list[Operation]:
             by_rows=True,
             about="Tell nobody of alerts whose labels match, until a time.",
             body=alerts.SilenceRequest,
-            answers={201: Silence, 503: _PROBLEM},
+            answers={201: Silence, 409: _PROBLEM, 503: _PROBLEM},
             example_body={
                 "namespace": "default",
                 "matchers": [{"name": "service", "value": "books"}],

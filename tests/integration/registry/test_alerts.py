@@ -13,6 +13,7 @@ import pytest
 
 from meshway.histogram import bucket_of
 from meshway.telemetry import Numbers, Row
+from registry.alerts import silences
 from registry.alerts.evaluator import LEAD
 from registry.alerts.records import AlertState
 from registry.store.interface import StoreUnavailable
@@ -448,6 +449,7 @@ async def test_a_silence_covers_until_it_is_ended_and_is_in_the_audit_log(shop: 
         ({"matchers": []}, "out_of_bounds"),
         ({"reason": ""}, "out_of_bounds"),
         ({"matchers": [{"name": "a", "value": "b", "op": "~"}]}, "out_of_bounds"),
+        ({"matchers": [{"name": "a", "value": "b" * 257}]}, "out_of_bounds"),
     ],
 )
 async def test_a_silence_without_end_reason_or_matchers_is_refused(
@@ -456,6 +458,16 @@ async def test_a_silence_without_end_reason_or_matchers_is_refused(
     body = {"matchers": [{"name": "service", "value": "cart"}], "until": "720h", "reason": "x"} | change
     answer = await shop.call("POST", "/v1/silences", body)
     assert (answer.status, answer.json["errors"][0]["code"]) == (422, code)
+
+
+async def test_there_are_only_so_many_silences_at_once(shop: RunningRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silences, "MOST", 2)
+    body = {"matchers": [{"name": "service", "value": "cart"}], "until": "2h", "reason": "x"}
+    made = [await shop.call("POST", "/v1/silences", body) for _ in range(3)]
+    assert [each.status for each in made] == [201, 201, 409]
+    assert made[2].json["code"] == "too_many_silences"
+    assert (await shop.call("DELETE", f"/v1/silences/{made[0].json['id']}")).status == 204
+    assert (await shop.call("POST", "/v1/silences", body)).status == 201
 
 
 async def test_alerts_of_a_namespace_are_for_those_who_may_read_it(tmp_path: Path) -> None:

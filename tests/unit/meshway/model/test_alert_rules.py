@@ -20,6 +20,12 @@ def burning(long: str, short: str) -> dict[str, Any]:
     return SLO | {"burn": [{"budget_percent": 2, "long": long, "short": short}]}
 
 
+def twice(spec: dict[str, Any]) -> dict[str, Any]:
+    """By another short window, and the long one written otherwise."""
+    (burn,) = spec["burn"]
+    return spec | {"burn": [burn, burn | {"long": "60m", "short": "9m"}]}
+
+
 @pytest.mark.parametrize(
     ("kind", "spec", "at", "code"),
     [
@@ -47,6 +53,7 @@ def burning(long: str, short: str) -> dict[str, Any]:
         ("Objective", SLO | {"target_percent": 100}, "spec.target_percent", "out_of_bounds"),
         ("Objective", SLO | {"window": "23h"}, "spec.window", "out_of_bounds"),
         ("Objective", burning("1h", "1h"), "spec.burn[0].short", "forbidden_combination"),
+        ("Objective", twice(burning("1h", "5m")), "spec.burn[1].long", "duplicate"),
         ("Objective", burning("25h", "1h") | {"window": "24h"}, "spec.burn[0].long", "out_of_bounds"),
         ("Objective", SLO | {"minimum_requests": -1}, "spec.minimum_requests", "out_of_bounds"),
     ],
