@@ -11,7 +11,7 @@ PREFIX: Final = "builtin-"
 # Two looks, which are ten seconds apart.
 _SOON: Final = Duration(5.0)
 _SHORT: Final = Duration(20.0)
-# What waited in its query.
+# What has waited in its query, as every share of a minute's calls has.
 _AT_ONCE: Final = Duration(0.0)
 
 
@@ -40,7 +40,8 @@ BUILT_IN: Final[dict[str, Alert]] = {
         "service=* ejected > 0", "warning", "${value} instances of ${service} are ejected"
     ),
     "builtin-certificate-expiring": _built_in(
-        "namespace=* certs_expiring > 0", "warning", "${value} certificates of ${namespace} are about to expire"
+        "namespace=* certs_expiring > 0", "warning", "${value} certificates of ${namespace} are about to expire",
+        for_=_AT_ONCE,
     ),
     "builtin-gateway-outdated": _built_in(
         "gateway=* snapshot_age > 15s", "warning", "gateway ${gateway} lacks revisions that are ${value} old",
@@ -56,15 +57,17 @@ BUILT_IN: Final[dict[str, Alert]] = {
         "commit_time > 1s", "critical", "the registry's store takes ${value} to commit"
     ),
     "builtin-limit-reached": _built_in(
-        "service=* limited_ratio > 5 %", "warning", "a RateLimit turns away ${value} of the calls of ${service}"
+        "service=* limited_ratio > 5 %", "warning", "a RateLimit turns away ${value} of the calls of ${service}",
+        for_=_AT_ONCE,
     ),
     "builtin-error-jump": _built_in(
         "service=* error_ratio > 2 % and service=* error_ratio vs 24h > 5",
         "warning",
         "${value} of the calls of ${service} fail, five times as many as at this hour yesterday",
+        for_=_AT_ONCE,
     ),
     "builtin-errors": _built_in(
-        "service=* error_ratio > 10 %", "critical", "${value} of the calls of ${service} fail"
+        "service=* error_ratio > 10 %", "critical", "${value} of the calls of ${service} fail", for_=_AT_ONCE
     ),
     "builtin-removals-held": _built_in(
         "gateway=* removals_held > 0", "critical", "gateway ${gateway} calls ${value} instances that vanished at once"

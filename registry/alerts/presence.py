@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from meshway.certificates import urgency
@@ -20,6 +21,9 @@ _DAY_S: Final = 86_400.0
 # A gateway that went without a word is known to have been there for so long after the registry's start.
 SETTLED_S: Final = 30.0
 _MOST_EXPIRED: Final = 100_000
+# When revisions were made is known of the last so many that were a second apart: an age ends there.
+_MOST_MADE: Final = 600
+_MADE_EVERY_S: Final = 1.0
 
 
 class Sample(NamedTuple):
@@ -77,11 +81,13 @@ class Presence:
         self._wall = wall
         self.begun = clock()
         self._expired: list[tuple[float, Mapping[str, str]]] = []
+        # By node: when it last had all, or was heard of first, or when the first revision was made that it lacks.
         self._current_at: dict[str, float] = {}
-        self._head_at: tuple[int, float] = (view.revision, clock())
+        self._made: deque[tuple[int, float]] = deque(maxlen=_MOST_MADE)
         self._committed = commits()
         self._commit_s = 0.0
         view.on_instances.append(self._follow)
+        view.on_commit.append(self._date)
 
     @property
     def is_settled(self) -> bool:
@@ -90,18 +96,27 @@ class Presence:
     def look(self) -> None:
         """Once a turn, before samples are taken: what is known by looking again and again."""
         now = self.clock()
-        revision, _ = self._head_at
-        gateways = self.gateways()
-        self._current_at = {each.node: self._current_at.get(each.node, now) for each in gateways}
-        for gateway in gateways:
-            # The head of the turn before: a gateway has had this long for it.
-            if gateway.live and gateway.revision >= revision:
-                self._current_at[gateway.node] = now
-        self._head_at = (self._view.revision, now)
+        last_at = self._made[-1][1] if self._made else self.begun
+        current_at: dict[str, float] = {}
+        for gateway in self.gateways():
+            known = self._current_at.get(gateway.node)
+            if known is None or not gateway.live or gateway.revision >= self._view.revision:
+                known = now
+            else:
+                made = (at for revision, at in self._made if revision > gateway.revision)
+                known = max(known, next(made, last_at))
+            current_at[gateway.node] = known
+        self._current_at = current_at
         count, seconds = self._commits()
         before, before_s = self._committed
         self._commit_s = (seconds - before_s) / (count - before) if count > before else 0.0
         self._committed = (count, seconds)
+
+    def _date(self) -> None:
+        """Of revisions within a second the first counts."""
+        now = self.clock()
+        if not self._made or now - self._made[-1][1] >= _MADE_EVERY_S:
+            self._made.append((self._view.revision, now))
 
     def samples(self, value: str, over_s: float, endings: Iterable[Ending]) -> list[Sample]:
         """endings: asked for before, where certificates are wanted."""

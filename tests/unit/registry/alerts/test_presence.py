@@ -33,6 +33,11 @@ class Bench:
             entries=(), at=0.0, instances={row.key: row}, documents={}, namespaces=(), onces=(), instance_number=1
         )
 
+    def commit(self) -> None:
+        self.view.revision += 1
+        for told in self.view.on_commit:
+            told()
+
     def value(self, name: str, over_s: float = 60.0, **parts: str) -> float:
         samples = [
             each
@@ -77,21 +82,43 @@ def test_leases_that_ran_out_are_counted_over_the_span_and_nothing_else_is() -> 
     assert bench.value("instances_passing", service="cart") == 0.0
 
 
-def test_a_gateway_is_outdated_by_the_head_it_had_time_for() -> None:
+def test_a_gateway_is_outdated_since_the_first_revision_that_it_lacks() -> None:
     bench = Bench()
     bench.presence.gateways = lambda: [gateway("gw-1", revision=5)]
+    bench.presence.look()
     for _ in range(3):
-        bench.presence.look()
-        bench.view.revision += 1
+        bench.clock.advance(8.0)
+        bench.commit()
+        bench.commit()
         bench.presence.gateways = lambda: [gateway("gw-1", revision=bench.view.revision - 1)]
-        bench.clock.advance(10.0)
+        bench.clock.advance(2.0)
         bench.presence.look()
-        assert bench.value("snapshot_age") == 0.0, "it is one behind what was written just now"
-    bench.view.revision += 5
+        assert bench.value("snapshot_age") == 2.0, "that which was written just now"
+    behind = bench.view.revision
+    bench.presence.gateways = lambda: [gateway("gw-1", revision=behind)]
+    bench.clock.advance(9.0)
     for _ in range(4):
+        bench.commit()
+        bench.clock.advance(1.0)
         bench.presence.look()
-        bench.clock.advance(10.0)
+        bench.clock.advance(9.0)
     assert bench.value("snapshot_age") == 40.0
+
+
+def test_a_gateway_that_is_new_or_spoke_again_has_the_time_to_follow() -> None:
+    bench = Bench()
+    bench.commit()
+    bench.clock.advance(100.0)
+    bench.presence.gateways = lambda: [gateway("gw-1", revision=0)]
+    bench.presence.look()
+    assert bench.value("snapshot_age") == 0.0
+    bench.presence.gateways = lambda: [gateway("gw-1", revision=0, live=False)]
+    bench.clock.advance(100.0)
+    bench.presence.look()
+    bench.presence.gateways = lambda: [gateway("gw-1", revision=0)]
+    bench.clock.advance(10.0)
+    bench.presence.look()
+    assert bench.value("snapshot_age") == 10.0
 
 
 def test_of_a_silent_gateway_only_its_silence_is_told() -> None:
