@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from gateway.compiler.diff import Entry
-from gateway.wire.listener_context import ConnectionLimits, StreamLimits
+from gateway.wire.listener_context import ConnectionLimits, ProxyProtocol, StreamLimits
 from meshway.edge_hosts import EdgeHosts
 from meshway.http1.field_lines import Underscores
 from meshway.model.certificate import Certificate
@@ -71,6 +71,7 @@ class ListenerPlan:
     trusted_proxies: tuple[Network, ...] | None = None
     limits: Limiting = _as_started
     underscores: Underscores = "drop"
+    proxy_protocol: ProxyProtocol = "off"
     streams: StreamLimits | None = None
 
 
@@ -106,6 +107,7 @@ def _plan(name: str, spec: Listener) -> ListenerPlan:
         trusted_proxies=None if proxies is None else tuple(ipaddress.ip_network(text) for text in proxies),
         limits=_as_started if spec.limits is None else _compile_limits(spec.limits),
         underscores=spec.underscores,
+        proxy_protocol=spec.proxy_protocol,
         streams=_stream_limits(spec.http2 or Http2()),
     )
 

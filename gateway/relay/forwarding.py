@@ -23,12 +23,13 @@ Networks = Sequence[IPv4Network | IPv6Network]
 class Forwarding:
     """Of one connection. peer: address of the socket's other end. scheme: of the listener. port: it listens on.
 
-    is_trusted: the peer is a trusted proxy. The fields of one authority are kept, since a connection mostly asks for
+    is_trusted: the peer is a trusted proxy. ends: who calls, and whom, as a proxy told it before all else (PROXY
+    protocol); None: as the socket says. The fields of one authority are kept, since a connection mostly asks for
     the same one.
     """
 
     __slots__ = (
-        "_authority", "_fields", "_minor", "_peer", "_port", "_scheme", "_trusted", "_via", "is_trusted",
+        "_authority", "_fields", "_minor", "_peer", "_port", "_scheme", "_trusted", "_via", "ends", "is_trusted",
     )  # fmt: skip
 
     def __init__(self, peer: str, scheme: bytes, port: int, via_id: bytes, trusted_proxies: Networks = ()) -> None:
@@ -37,7 +38,8 @@ class Forwarding:
         self._port = b"%d" % port
         self._via = via_id
         self._trusted = trusted_proxies
-        self.is_trusted = bool(trusted_proxies) and _is_in(peer, trusted_proxies)
+        self.ends: tuple[Address | None, Address | None] | None = None
+        self.is_trusted = bool(trusted_proxies) and is_in(peer, trusted_proxies)
         self._authority: bytes | None = None
         self._minor = -1
         self._fields = b""
@@ -71,7 +73,7 @@ class Forwarding:
             if not _is_address(address):
                 break  # whoever wrote this is not to be believed about the hops before it
             client = address
-            if not _is_in(address, self._trusted):
+            if not is_in(address, self._trusted):
                 break
         return client
 
@@ -111,7 +113,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _is_in(address: str, networks: Networks) -> bool:
+def is_in(address: str, networks: Networks) -> bool:
     """A socket for both families tells callers of IPv4 as mapped addresses."""
     parsed = read_address(address)
     return parsed is not None and any(parsed in network for network in networks)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from gateway.exchange import EDGE, MESH, Exchange
 from gateway.relay.explained import Tell
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.relay.forwarding import Forwarding
     from gateway.wire.entrance import Entrance
 
+ProxyProtocol = Literal["off", "accept", "require"]
 PREFACE: Final = b"PRI * HTTP/2.0\r\n"  # the beginning of RFC 9113 §3.4's
 
 
@@ -114,13 +115,15 @@ class ListenerContext:
     the system drops. name: of the listener; title: as refusals name it. tls: what it shows, None: it speaks without.
     hsts: a field of every answer, or b"". hosts: what is served at all, None: any. sends_to_https: status and port by
     which callers are sent there, None: they are served. streams: what holds for connections that speak HTTP/2, None:
-    nobody may. multiplexing: makes them, None: nothing does.
+    nobody may. multiplexing: makes them, None: nothing does. proxy_protocol: whether trusted proxies may or must tell
+    for whom a connection is.
     """
 
     __slots__ = (
-        "connections", "crowded", "cut", "draining", "explain", "face", "hosts", "hsts", "kept_out", "limits", "lines",
-        "multiplexing", "name", "now", "per_address", "places", "relay", "scheme", "sends_to_https", "streams", "title",
-        "tls", "trusted_proxies", "underscores", "usual_limits", "via_id", "via_line",
+        "connections", "crowded", "cut", "draining", "explain", "face", "hosts", "hsts", "kept_out", "limits",
+        "lines", "multiplexing", "name", "now", "per_address", "places", "proxy_protocol", "relay", "scheme",
+        "sends_to_https", "streams", "title", "tls", "trusted_proxies", "underscores", "usual_limits", "via_id",
+        "via_line",
     )  # fmt: skip
 
     def __init__(
@@ -153,6 +156,7 @@ class ListenerContext:
         self.hsts = b""
         self.sends_to_https: tuple[int, int] | None = None
         self.underscores: Underscores = "drop"
+        self.proxy_protocol: ProxyProtocol = "off"
         self.lines = self._lines()
         self.now: Callable[[], float] = relay.now
         self.streams: StreamLimits | None = None if multiplexing is None else StreamLimits()

@@ -15,6 +15,7 @@ OF_DESCRIPTORS: Final = 0.8
 CONNECTIONS: Final = "connections"
 DESCRIPTORS: Final = "descriptors"
 MEMORY: Final = "memory"
+PROXY: Final = "proxy_protocol"  # no head of that protocol where one must be; told by a reset
 ADDRESS: Final = "address"  # one address has too many; told by a reset
 _DETAILS: Final = {
     CONNECTIONS: "this gateway has as many connections as it takes",

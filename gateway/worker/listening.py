@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.listeners.crowds import Crowds
 from gateway.listeners.sockets import BACKLOG, take_queued
-from gateway.wire.http1.server import ServerProtocol
+from gateway.wire.http1.proxied import caller_protocol
 from gateway.wire.listener_context import ListenerContext
 from meshway.handshakes import Handshakes
 from meshway.tasks import spawn
@@ -36,8 +36,8 @@ class _Place:
                 name, listener.tls, self.connection, lambda has_failed: count(name, has_failed)
             )
 
-    def connection(self) -> ServerProtocol:
-        return ServerProtocol(self.listener)
+    def connection(self) -> asyncio.Protocol:
+        return caller_protocol(self.listener)
 
     async def open(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self.is_draining:

@@ -112,6 +112,7 @@ class Serving:
         listener.hosts, listener.hsts, listener.sends_to_https = plan.hosts, plan.hsts, plan.sends_to_https
         listener.limits = plan.limits(listener.usual_limits)
         listener.streams = plan.streams
+        listener.proxy_protocol = plan.proxy_protocol
         listener.read_underscores(plan.underscores)
         usual = self._trusted_proxies if listener.face == EDGE_FACE else ()
         listener.trusted_proxies = usual if plan.trusted_proxies is None else plan.trusted_proxies

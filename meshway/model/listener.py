@@ -100,10 +100,11 @@ class Listener(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     face: which rules hold for its callers; address, port, protocol, enabled, gateways (by the names of their nodes):
     where there is one more, all of these. routes: `face`, those of its face, or `named`, those that name it alone.
     hosts: what is served there at all. trusted_proxies: networks whose X-Forwarded-* is believed, in place of what the
-    gateway was started with. underscores: what becomes of fields whose name holds one: CGI takes it for a dash."""
+    gateway was started with. underscores: what becomes of fields whose name holds one: CGI takes it for a dash.
+    proxy_protocol: whether trusted_proxies may or must tell, before all else, for whom a connection is."""
 
     plural: ClassVar[str] = "listeners"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"proxy_protocol", "http3", "server_header"})
+    unsupported: ClassVar[frozenset[str]] = frozenset({"http3", "server_header"})
     unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"protocol": frozenset({"tcp", "tls", "udp", "http3"})}
 
     face: Literal["edge", "mesh"] | None = None
@@ -121,6 +122,7 @@ class Listener(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     limits: ListenerLimits | None = None
     http2: Http2 | None = None
     underscores: Literal["drop", "pass", "reject"] = "drop"
+    proxy_protocol: Literal["off", "accept", "require"] = "off"
 
 
 def face_of(name: str, spec: Listener) -> str:

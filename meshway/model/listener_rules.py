@@ -52,6 +52,11 @@ def check_listener(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("spec.tls.trust", "missing_field", "is required at the edge where callers show certificates")
     if spec.get("redirect_https") is not None and (face != EDGE or is_tls):
         yield Finding("spec.redirect_https", "forbidden_combination", for_edge)
+    if spec.get("proxy_protocol") in ("accept", "require"):
+        if is_tls:
+            yield Finding("spec.proxy_protocol", "unsupported", "is read on listeners without TLS")
+        elif not spec.get("trusted_proxies"):
+            yield Finding("spec.proxy_protocol", "forbidden_combination", "needs trusted_proxies: who is believed")
     if spec.get("routes") == "named" and face != EDGE:
         yield Finding("spec.routes", "forbidden_combination", "named is for the edge: on the mesh services have names")
 

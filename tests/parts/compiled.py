@@ -30,7 +30,7 @@ from gateway.upstream.outside import Lookup, OutsideHosts, looked_up
 from gateway.upstream.pool import Pool
 from gateway.upstream.shared_pool import SharedPool
 from gateway.wire.http1.client import IDENTIFYING, make_connector
-from gateway.wire.http1.server import ServerProtocol
+from gateway.wire.http1.proxied import caller_protocol
 from gateway.wire.http2.client import make_shared_connector
 from gateway.wire.http2.server import Http2Connection
 from gateway.wire.http2.upstream import speaking
@@ -232,11 +232,11 @@ async def compiled_gateway(
     def count(has_failed: bool) -> None:
         gateway.handshakes[has_failed] += 1
 
-    shaking = Handshakes("tls", tls_context.tls, lambda: ServerProtocol(tls_context), count)
+    shaking = Handshakes("tls", tls_context.tls, lambda: caller_protocol(tls_context), count)
     (accepting,) = open_slots("127.0.0.1", 0, 1, "--edge-tls-port")
     gateway.tls_port = accepting.getsockname()[1]
     shaking.open(accepting)
-    server = await loop.create_server(lambda: ServerProtocol(context), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: caller_protocol(context), "127.0.0.1", 0)
     gateway.port = server.sockets[0].getsockname()[1]
     gateway.apply(*changes)
     is_running = True

@@ -18,6 +18,7 @@ from gateway.wire.http1.answering import AnsweringSide
 from gateway.wire.interfaces import Address, Downstream, Timer
 from gateway.wire.listener_context import PREFACE, ListenerContext
 from gateway.wire.places import ADDRESS, no_place
+from gateway.wire.proxy_protocol import Told
 from meshway.certificates import CertificateFault
 from meshway.http1.framing import ChunkedReader, LengthReader
 from meshway.http1.head import HeadError, RequestReader
@@ -32,12 +33,14 @@ class ServerProtocol(AnsweringSide):
 
     __slots__ = (
         "_body_count", "_body_rate", "_entrance", "_forwarding", "_is_head_begun", "_is_lingering", "_is_paused",
-        "_is_rate_excused", "_is_reading_heads", "_is_write_paused", "_peer", "_reader", "_to_discard", "_unsent",
-        "_wants_pause", "_watch",
+        "_is_rate_excused", "_is_reading_heads", "_is_write_paused", "_peer", "_reader", "_to_discard", "_told",
+        "_unsent", "_wants_pause", "_watch",
     )  # fmt: skip
 
-    def __init__(self, listener: ListenerContext) -> None:
+    def __init__(self, listener: ListenerContext, told: Told | None = None) -> None:
+        """told: for whom a proxy has opened it, None: nobody said anything."""
         super().__init__(listener)
+        self._told = told
         self._reader = RequestReader(listener.limits.head, lines=listener.lines)
         self._body_count = 0  # bytes since the body rate was looked at
         self._body_rate = 0  # least bytes per second of the running request's body
@@ -60,9 +63,14 @@ class ServerProtocol(AnsweringSide):
         listener, limits = self._listener, self._listener.limits
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is one, but no subclass
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        told = self._told
+        if told is not None and told.source is not None and told.destination is not None:
+            peer, local = told.source, told.destination
         self._peer = peer[0] if peer else ""
         port = local[1] if local else 0
         self._forwarding = Forwarding(self._peer, listener.scheme, port, listener.via_id, listener.trusted_proxies)
+        if told is not None and told.source is not None:
+            self._forwarding.ends = told.source, told.destination
         transport.set_write_buffer_limits(high=1, low=0)  # what the system holds is enough to go on with
         tls = transport.get_extra_info("ssl_object")
         try:
@@ -97,6 +105,8 @@ class ServerProtocol(AnsweringSide):
         made.begin(data)
 
     def ends(self) -> tuple[Address | None, Address | None]:
+        if self._forwarding.ends is not None:
+            return self._forwarding.ends
         peer, local = (self._transport.get_extra_info(name) for name in ("peername", "sockname"))
         return (peer[:2] if isinstance(peer, tuple) else None, local[:2] if isinstance(local, tuple) else None)
 

@@ -79,6 +79,8 @@ class Http2Connection(asyncio.Protocol):
     # The connection.
 
     def ends(self) -> tuple[Address | None, Address | None]:
+        if self._forwarding.ends is not None:
+            return self._forwarding.ends
         peer, local = (self._transport.get_extra_info(name) for name in ("peername", "sockname"))
         return (peer[:2] if isinstance(peer, tuple) else None, local[:2] if isinstance(local, tuple) else None)
 

@@ -1,0 +1,109 @@
+"""A connection that may begin with a head of the PROXY protocol: read first, from whom it is believed, and then served.
+
+Bounded in bytes and in time, and counted among the listener's connections from its first moment. Whoever is not let in
+is reset: nothing that he would read as an answer was asked yet.
+"""
+
+import asyncio
+from typing import Final, cast
+
+from gateway.exchange import NEVER
+from gateway.relay.forwarding import is_in
+from gateway.wire.http1.server import ServerProtocol
+from gateway.wire.interfaces import Timer
+from gateway.wire.listener_context import ListenerContext
+from gateway.wire.places import PROXY
+from gateway.wire.proxy_protocol import NoProxyHead, ProxyFault, Told, read_proxy_head
+
+
+def caller_protocol(listener: ListenerContext) -> asyncio.Protocol:
+    """Of a new connection."""
+    return ServerProtocol(listener) if listener.proxy_protocol == "off" else ProxiedProtocol(listener)
+
+
+class ProxiedProtocol(asyncio.Protocol):
+    """Until it is known for whom the connection is; a ServerProtocol has it from then on."""
+
+    __slots__ = ("_buffer", "_how", "_is_entered", "_listener", "_peer", "_transport", "_watch")
+
+    _transport: asyncio.Transport
+    is_busy: Final = False
+
+    def __init__(self, listener: ListenerContext) -> None:
+        self._listener, self._how = listener, listener.proxy_protocol
+        self._buffer = bytearray()
+        self._is_entered = False
+        self._peer = ""
+        self._watch = Timer(self)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast(asyncio.Transport, transport)
+        peer, listener = transport.get_extra_info("peername"), self._listener
+        self._peer = peer[0] if peer else ""
+        if not is_in(self._peer, listener.trusted_proxies):
+            if self._how == "require":
+                self._refuse()
+            else:
+                self._serve(None)
+            return
+        sock = transport.get_extra_info("socket")
+        lacking = listener.enter(self, self._peer, sock.fileno() if sock is not None else 0, is_limited=False)
+        self._is_entered = True
+        if lacking:
+            transport.abort()
+            return
+        listener.relay.wheel.set(self._watch, self, listener.now() + listener.limits.head_s)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        try:
+            told = read_proxy_head(self._buffer)
+        except NoProxyHead:
+            if self._how == "require":
+                self._refuse()
+            else:
+                self._serve(None)
+            return
+        except ProxyFault:
+            self._refuse()
+            return
+        if told is not None:
+            del self._buffer[: told.size]
+            self._serve(told)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._leave()
+
+    def on_timer(self, now: float) -> None:
+        """The head was not whole in time."""
+        self._refuse()
+
+    def start_drain(self) -> None:
+        """Its first answer says so."""
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def kill(self) -> None:
+        self._transport.abort()
+
+    def end_void(self) -> None:
+        """It has shown no certificate."""
+
+    def _refuse(self) -> None:
+        self._listener.places.refused[PROXY] += 1
+        self._transport.abort()
+
+    def _serve(self, told: Told | None) -> None:
+        self._leave()
+        served = ServerProtocol(self._listener, told)
+        self._transport.set_protocol(served)
+        served.connection_made(self._transport)
+        if self._buffer and not self._transport.is_closing():
+            served.data_received(bytes(self._buffer))
+
+    def _leave(self) -> None:
+        self._watch.due, self._watch.owner = NEVER, None
+        if self._is_entered:
+            self._is_entered = False
+            self._listener.leave(self, self._peer, is_limited=False)

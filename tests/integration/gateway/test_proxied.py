@@ -1,0 +1,112 @@
+"""The PROXY protocol on a listener: whom a trusted proxy tells of, and who is not let in."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from gateway.relay.deadline import TICK_S
+from gateway.wire.proxy_protocol import proxy_head
+from tests.integration.gateway.test_decisions import saying
+from tests.parts.changes import document, edge_route, gone, running, to
+from tests.parts.compiled import CompiledGateway, compiled_gateway
+from tests.parts.upstream import RecordingUpstream
+from tests.parts.wire import Caller
+
+GET = b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n"
+CALLER, CALLED = ("192.0.2.7", 4711), ("198.51.100.1", 80)
+HEADS = [proxy_head(version, CALLER, CALLED) for version in (1, 2)]
+
+
+def listener(how: str, trusted: str = "127.0.0.0/8", **more: Any) -> Any:
+    return document("Listener", "edge", {"proxy_protocol": how, "trusted_proxies": [trusted]} | more, "mesh")
+
+
+@asynccontextmanager
+async def telling() -> AsyncIterator[tuple[CompiledGateway, RecordingUpstream]]:
+    books = saying("books")
+    async with books.running():
+        route = document("Route", "r", edge_route(to("books")))
+        async with compiled_gateway(running("books", "1", port=books.port), route) as gateway:
+            yield gateway, books
+
+
+async def opened(gateway: CompiledGateway) -> Caller:
+    return Caller(*await asyncio.open_connection("127.0.0.1", gateway.port))
+
+
+async def status(gateway: CompiledGateway, *pieces: bytes) -> int:
+    """0: the connection was reset, with no answer."""
+    caller = await opened(gateway)
+    try:
+        for piece in pieces:
+            caller.send(piece)
+            await caller.writer.drain()
+            await asyncio.sleep(0)
+        answered, _, _ = await asyncio.wait_for(caller.answer(), 10.0)
+    except (ConnectionError, asyncio.IncompleteReadError, EOFError):
+        return 0
+    finally:
+        caller.writer.close()
+    return answered
+
+
+@pytest.mark.proves("Listener.proxy_protocol")
+@pytest.mark.parametrize("head", HEADS, ids=["v1", "v2"])
+async def test_a_trusted_proxy_tells_for_whom_the_connection_is(head: bytes) -> None:
+    async with telling() as (gateway, books):
+        for how in ("accept", "require"):
+            gateway.apply(listener(how))
+            assert await status(gateway, head + GET) == 200
+            sent = books.requests[-1]
+            assert sent.values(b"x-real-ip") == [b"192.0.2.7"]
+            assert sent.values(b"x-forwarded-port") == [b"80"]
+            assert await status(gateway, *(head[at : at + 1] for at in range(len(head))), GET) == 200, "in small pieces"
+            denied = {"targets": [{"route": "r"}], "rules": [{"action": "deny", "from": [{"cidr": ["192.0.2.0/24"]}]}]}
+            gateway.apply(document("AccessPolicy", "away", denied))
+            assert await status(gateway, head + GET) == 403, "policies know him by that address"
+            assert await status(gateway, proxy_head(1, ("192.0.3.1", 1), CALLED) + GET) == 200
+            gateway.apply(gone("AccessPolicy", "away"))
+        gateway.apply(listener("off"))
+        assert await status(gateway, head + GET) == 400, "it is no request"
+
+
+async def test_who_must_tell_and_does_not_is_reset() -> None:
+    async with telling() as (gateway, books):
+        gateway.apply(listener("require"))
+        assert await status(gateway, GET) == 0
+        gateway.apply(listener("accept"))
+        assert await status(gateway, GET) == 200
+        assert books.requests[-1].values(b"x-real-ip") == [b"127.0.0.1"]
+        for how in ("accept", "require"):
+            gateway.apply(listener(how))
+            assert await status(gateway, b"PROXY TCP4 192.0.2.7 198.51.100.1 1 70000\r\n" + GET) == 0, "half a head"
+            assert await status(gateway, proxy_head(2, None, None) + GET) == 200, "the proxy's own check"
+            assert books.requests[-1].values(b"x-real-ip") == [b"127.0.0.1"]
+
+
+async def test_nobody_but_a_trusted_proxy_is_believed() -> None:
+    async with telling() as (gateway, books):
+        gateway.apply(listener("accept", trusted="10.0.0.0/8"))
+        count = len(books.requests)
+        assert await status(gateway, HEADS[0] + GET) == 400, "his head is no request"
+        assert await status(gateway, GET) == 200
+        assert books.requests[count].values(b"x-real-ip") == [b"127.0.0.1"]
+        gateway.apply(listener("require", trusted="10.0.0.0/8"))
+        assert await status(gateway, HEADS[0] + GET) == 0
+        assert await status(gateway, GET) == 0
+        assert len(books.requests) == count + 1
+
+
+async def test_a_head_that_does_not_come_ends_the_connection() -> None:
+    async with telling() as (gateway, _):
+        gateway.apply(listener("accept"))
+        caller = await opened(gateway)
+        caller.send(HEADS[1][:20])
+        await asyncio.sleep(2 * TICK_S)
+        gateway.leap(11.0)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError, EOFError)):
+            await asyncio.wait_for(caller.answer(), 10.0)
+        assert await status(gateway, HEADS[1] + GET) == 200
