@@ -18,7 +18,7 @@ from registry.alerts.episodes import Look
 from registry.insight.rolling import HOUR_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
     from meshway.model.objective import BurnWindow, Objective
     from meshway.telemetry import Key, Row
@@ -168,18 +168,24 @@ class Burning:
         """By namespace and name. Raises StoreUnavailable."""
         now = self._reading.wall()
         wanted: dict[float, list[ObjectiveRule]] = {}
+        known: dict[tuple[str, str, int, float], Spent] = {}  # others who ask meanwhile may forget what is kept
         for rule in rules:
             for window_s in spans_of(rule.spec):
-                made_at, _ = self._kept.get(self._name(rule, window_s), (0.0, None))
-                if not 0.0 <= now - made_at < max(window_s * _FRESH, 5.0):
+                name = self._name(rule, window_s)
+                made_at, kept = self._kept.get(name, (0.0, None))
+                if kept is not None and 0.0 <= now - made_at < max(window_s * _FRESH, 5.0):
+                    known[name] = kept
+                else:
                     wanted.setdefault(window_s, []).append(rule)
         for window_s, due in sorted(wanted.items()):
             for rule, spent in zip(due, await self._spent(due, now - window_s, now), strict=True):
-                self._kept[self._name(rule, window_s)] = (now, spent)
-        self._forget({self._name(rule, window_s) for rule in rules for window_s in spans_of(rule.spec)})
+                name = self._name(rule, window_s)
+                self._kept[name] = (now, spent)
+                known[name] = spent
+        self._forget(known.keys())
         return {
             (rule.rule.namespace, rule.rule.name): budget_of(
-                rule.spec, {window_s: self._kept[self._name(rule, window_s)][1] for window_s in spans_of(rule.spec)}
+                rule.spec, {window_s: known[self._name(rule, window_s)] for window_s in spans_of(rule.spec)}
             )
             for rule in rules
         }
@@ -221,7 +227,7 @@ class Burning:
     def _name(self, rule: ObjectiveRule, window_s: float) -> tuple[str, str, int, float]:
         return (rule.rule.namespace, rule.rule.name, rule.rule.revision, window_s)
 
-    def _forget(self, used: set[tuple[str, str, int, float]]) -> None:
+    def _forget(self, used: Set[tuple[str, str, int, float]]) -> None:
         self._kept = {name: kept for name, kept in self._kept.items() if name in used}
 
 

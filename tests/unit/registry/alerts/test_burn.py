@@ -1,14 +1,16 @@
 """Burn rates against a plain reckoning: calls one by one, each window by its share of bad ones."""
 
+import asyncio
 import random
 
 import pytest
 
 from meshway.histogram import bucket_of
 from meshway.model.objective import Availability, Indicator, Latency, Objective, ObjectiveTarget, factor_of
+from meshway.tasks import spawn
 from meshway.telemetry import Row
 from meshway.units import Duration
-from registry.alerts.burn import Spent, budget_of, is_of, looks_of, slower, spans_of, spent_of
+from registry.alerts.burn import Burning, Spent, budget_of, is_of, looks_of, slower, spans_of, spent_of
 from registry.alerts.rules import ObjectiveRule, Rule
 
 
@@ -92,3 +94,33 @@ def test_each_line_of_burn_is_an_alert_of_its_own_and_short_windows_drop_what_is
     looks = list(looks_of(rule, budget_of(spec, dict.fromkeys(spans_of(spec), Spent(1_000, 900)))))
     assert [look.labels["window"] for look in looks] == ["1h", "6h", "24h"]
     assert len({look.fingerprint for look in looks}) == 3
+
+
+async def test_who_asks_while_objectives_change_is_told_of_those_he_asked_for() -> None:
+    class Slow:
+        """Numbers that come when they are let."""
+
+        def __init__(self) -> None:
+            self.goes_on = asyncio.Event()
+
+        def wall(self) -> float:
+            return 1_800_000_000.0
+
+        async def each(self, *_: object) -> None:
+            await self.goes_on.wait()
+            await asyncio.sleep(0)
+
+    slow = Slow()
+    burning = Burning(slow)  # type: ignore[arg-type]  # only what is asked of it
+    spec = Objective(
+        target=ObjectiveTarget(service="cart"), indicator=Indicator(availability=Availability()), target_percent=99.9
+    )
+    before, after = (
+        ObjectiveRule(Rule(kind="Objective", namespace="shop", name="cart", revision=revision), spec)
+        for revision in (1, 2)
+    )
+    asked = [spawn(burning.budgets([rule]), name="budgets") for rule in (before, after)]
+    await asyncio.sleep(0)
+    slow.goes_on.set()
+    for found in await asyncio.gather(*asked):
+        assert found["shop", "cart"].left is None
