@@ -79,7 +79,7 @@ class ServedConnection(asyncio.Protocol):
             elif isinstance(event, h2.events.StreamReset):
                 self.resets.append(event.stream_id or 0)
                 self.filling.pop(event.stream_id or 0, None)
-        for stream in self.filling:
+        for stream in tuple(self.filling):
             self.fill(stream)
         self.flush()
 

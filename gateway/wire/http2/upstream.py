@@ -99,6 +99,7 @@ class StreamUpstream:
         """The exchange is over for us."""
         self._events = None
         self.timer.due = NEVER
+        self.timer.owner = None  # the wheel keeps a timer for as long as an answer might have taken
         self.resume_body()  # the connection's window is of all requests
         self._shared.cancel(self._number, is_open=self._is_open and self._number > 0)
         self._pool.rest(self._shared, self._idle_timeout_s)

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import socket
 from collections.abc import Sized
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from gateway.exchange import MESH
 from gateway.relay import attempt
+from gateway.relay.call import Call
 from gateway.wire.http2 import codec
 from gateway.wire.http2.stream import HIGH_WATER
 from meshway.tasks import spawn
@@ -261,3 +263,23 @@ async def test_a_caller_who_names_no_host_makes_no_service_fail() -> None:
         assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 200 ")
         writer.close()
         assert dict(service.requests[0])[b":authority"] == b"127.0.0.1:%d" % service.port
+
+
+async def test_nothing_is_kept_of_calls_that_are_over() -> None:
+    """Not even for the minute that their answers might have taken."""
+
+    def on_request(connection: ServedConnection, stream: int, fields: Fields) -> None:
+        connection.answer(stream)
+
+    async with Http2Service(on_request).running() as service, shop(service.port) as gateway:
+        gc.collect()
+        before = kept()
+        async with calling(gateway.port) as caller:
+            for _ in range(20):
+                assert (await caller.answer(caller.get(b"/"))).status == 200
+        gc.collect()
+        assert kept() <= before + 2
+
+
+def kept() -> int:
+    return sum([isinstance(each, Call) for each in gc.get_objects()])
