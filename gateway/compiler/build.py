@@ -183,7 +183,7 @@ class Build:
         edge = gather(((host, route) for route in routes.values() for host in route.attached.edge), base.edge)
         mesh = gather(((to, route) for route in routes.values() for to in route.attached.mesh), base.mesh)
         served = _served(accepted, base.served)
-        named = named_tables(routes.values(), served.listeners, base.named)
+        named = named_tables(routes.values(), served, base.named)
         tables = Tables(
             revision,
             edge_table(edge),
@@ -366,7 +366,7 @@ def _naming(parts: Parts, trust_domain: str) -> Step:
 def _served(accepted: Accepted, before: Served) -> Served:
     if not accepted.dirty(listeners.KINDS):
         return before
-    return compile_listeners(*(accepted.of_kind(kind) for kind in listeners.KINDS))
+    return compile_listeners(*(accepted.of_kind(kind) for kind in listeners.KINDS), before=before)
 
 
 def _telling(accepted: Accepted, before: TellingPlans | None, parts: Parts) -> TellingPlans | None:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from gateway.compiler.diff import ServiceKey
 from gateway.compiler.host_build import build_host
-from gateway.compiler.listeners import ListenerPlan
+from gateway.compiler.listeners import Served
 from gateway.compiler.mesh_names import mesh_names
 from gateway.compiler.routes import CompiledRoute
 from gateway.plan import RoutePlan
@@ -42,18 +42,19 @@ def edge_table(built: Mapping[str, HostBuild]) -> Hosts:
 
 
 def named_tables(
-    routes: Iterable[CompiledRoute], plans: Mapping[str, ListenerPlan], before: Mapping[str, Mapping[str, HostBuild]]
+    routes: Iterable[CompiledRoute], served: Served, before: Mapping[str, Mapping[str, HostBuild]]
 ) -> dict[str, dict[str, HostBuild]]:
     """By Listener of the edge, of those that serve others than all Routes of their face, and no more."""
-    routes = tuple(routes)
+    routes, plans = tuple(routes), served.listeners
     wanted = {name for route in routes for name, _ in route.attached.named}
-    wanted |= {name for name, plan in plans.items() if plan.is_named}
+    wanted |= {name for name, plan in plans.items() if plan.is_named} | set(served.gone)
     built = {}
     for name in sorted(wanted):
         plan = plans.get(name)
-        if plan is None or plan.face != EDGE:
+        is_gone = name in served.gone
+        if not is_gone and (plan is None or plan.face != EDGE):
             continue
-        shares = not plan.is_named
+        shares = plan is not None and not plan.is_named
         placed = (
             (host, route)
             for route in routes

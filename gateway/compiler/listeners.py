@@ -30,6 +30,8 @@ from meshway.model.secret import SecretRef, secret_ref
 
 KINDS: Final = ("Listener", "Certificate", "MeshSettings", "Namespace")
 
+MOST_GONE: Final = 100
+
 BY_THE_MESH: Final = SecretRef(secret=TRUST_MESH)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -78,12 +80,16 @@ class ListenerPlan:
 @dataclass(slots=True, frozen=True)
 class Served:
     """listeners: plans by name, of the four and of those that are written. certificates: documents, in the order of
-    their keys. ends_stale: who cannot be known to be revoked is not believed. owned: whose hosts are."""
+    their keys. ends_stale: who cannot be known to be revoked is not believed. owned: whose hosts are.
+
+    gone: Listeners that served only Routes that name them and have no document any more: who still calls by one, while
+    it drains, gets no others. Of many the last MOST_GONE."""
 
     listeners: Mapping[str, ListenerPlan]
     certificates: tuple[Entry[Certificate], ...]
     ends_stale: bool = False
     owned: EdgeHosts = field(default_factory=EdgeHosts)
+    gone: tuple[str, ...] = ()
 
 
 def _plan(name: str, spec: Listener) -> ListenerPlan:
@@ -165,6 +171,8 @@ def compile_listeners(
     certificates: Iterable[Entry[Certificate]],
     settings: Iterable[Entry[MeshSettings]] = (),
     namespaces: Iterable[Entry[Namespace]] = (),
+    *,
+    before: Served = NOTHING_WRITTEN,
 ) -> Served:
     plans = dict(NOTHING_WRITTEN.listeners)
     for entry in listeners:
@@ -173,4 +181,6 @@ def compile_listeners(
     identities = [entry.spec.identity for entry in settings if entry.spec.identity is not None]
     ends_stale = any(identity.revocation_stale == "closed" for identity in identities)
     owned = EdgeHosts((entry.name, entry.spec.edge_hosts) for entry in namespaces)
-    return Served(plans, tuple(sorted(certificates, key=lambda entry: entry.key)), ends_stale, owned)
+    left = (*before.gone, *(name for name, plan in before.listeners.items() if plan.is_named))
+    gone = tuple(name for name in dict.fromkeys(left) if name not in plans)[-MOST_GONE:]
+    return Served(plans, tuple(sorted(certificates, key=lambda entry: entry.key)), ends_stale, owned, gone)

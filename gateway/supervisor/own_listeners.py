@@ -133,7 +133,8 @@ class OwnListeners:
             return "spec.address", (
                 f"others could reach {place.address} without TLS: make it https, or start the gateway with --insecure"
             )
-        is_shared = former is not None and former.place.port == place.port
+        leaving = self._leaving(name, place)
+        is_shared = bool(leaving) or (former is not None and former.place.port == place.port)
         try:  # it may wait for the port
             sockets = await asyncio.to_thread(
                 open_slots, place.address, place.port, self._count, "spec.port", is_shared=is_shared
@@ -149,8 +150,21 @@ class OwnListeners:
         spot = ListenerSpot(self._numbers, name, place.face, place.is_tls)
         self._opened[name] = _Opened(place, spot, sockets)
         _log.info("Listener mesh/%s: %s port %d", name, place.address, place.port)
-        self._tell([] if former is None else [former])
+        let_go = [self._opened.pop(other) for other in leaving]
+        self._tell(let_go if former is None else [former, *let_go])
         return None
+
+    def _leaving(self, name: str, place: _Place) -> list[str]:
+        """Others of ours that are where this one is to be, and are to be elsewhere: of two that swap ports, one must
+        leave first. They go when it is open, wherever they find a place then."""
+        return [
+            other
+            for other, opened in self._opened.items()
+            if other != name
+            and opened.place.port == place.port
+            and (wanted := self._wanted.get(other)) is not None
+            and wanted.port != place.port
+        ]
 
     def _tell(self, let_go: Iterable[_Opened]) -> None:
         """The workers have copies of their own; who waits in the queue of one that goes is theirs to take in."""

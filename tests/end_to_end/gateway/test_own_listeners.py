@@ -114,6 +114,34 @@ async def test_a_listener_moves_without_a_failed_call(feed: Feed, tmp_path: Path
         assert (calls > 0, await body(second)) == (True, "books")
 
 
+async def test_two_that_swap_ports_and_one_that_drains_serve_their_own_routes(feed: Feed, tmp_path: Path) -> None:
+    first, second = free_port(), free_port()
+    own = document("Route", "own", edge_route(to("stock", {"prefix": "/stock"}), hosts=["*"], listeners=["inside"]))
+    feed.commit(own, listener(first), listener(second, "inside", routes="named"))
+    async with GatewayProcess(tmp_path, feed.url, workers=2) as gateway:
+        await open_at(first)
+        await open_at(second)
+        reader, writer = await asyncio.open_connection("127.0.0.1", second)
+        with closing(writer):
+            writer.write(b"GET /stock HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            await reader.readexactly(len("stock"))
+            await gateway.wait_for_revision(feed.commit(listener(second), listener(first, "inside", routes="named")))
+            async with asyncio.timeout(15.0):  # until the former ones are let go
+                while [await body(second), await body(first)] != ["books", "404"]:
+                    await asyncio.sleep(0.05)
+            for _ in range(10):
+                assert [await body(second), await body(first), await body(first, "/stock")] == ["books", "404", "stock"]
+            urls = {"partner": f"http://127.0.0.1:{second}", "inside": f"http://127.0.0.1:{first}"}
+            assert (await gateway.config())["listeners"] == urls
+            assert feed.reports[-1]["refused"] == []
+            await gateway.wait_for_revision(feed.commit(gone("Listener", "inside", "mesh")))
+            writer.write(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+            told = await reader.readuntil(b"\r\n\r\n")
+        assert told.startswith(b"HTTP/1.1 404"), "who drains is served by the Routes of his listener, not by the edge's"
+        assert await body(second) == "books"
+
+
 async def test_what_cannot_be_bound_is_reported_and_the_former_one_stays(feed: Feed, tmp_path: Path) -> None:
     port = free_port()
     feed.commit(listener(port))

@@ -91,3 +91,26 @@ async def test_others_are_served_without_tls_only_where_that_was_asked_for(
 ) -> None:
     on = Bench(is_insecure=is_insecure)
     assert await on.take(listener(free_port(), **spec)) == paths
+
+
+async def test_two_that_swap_ports_do_not_stand_in_each_others_way() -> None:
+    on, first, second, third = Bench(), free_port(), free_port(), free_port()
+    await on.take(listener(first), listener(second, "other"))
+    on.own.take([listener(second), listener(first, "other")])
+    await on.own.settle()
+    urls = {"other": f"http://127.0.0.1:{first}", "partner": f"http://127.0.0.1:{second}"}
+    assert ([refusal.reason for refusal in on.own.refused], on.own.urls()) == ([], urls)
+    await on.take(listener(third), listener(second, "other"), listener(first, "another"))
+    assert on.own.refused == []
+    assert on.own.urls() == {
+        "another": f"http://127.0.0.1:{first}",
+        "other": f"http://127.0.0.1:{second}",
+        "partner": f"http://127.0.0.1:{third}",
+    }
+
+
+async def test_a_port_is_not_taken_from_one_that_stays() -> None:
+    on, first = Bench(), free_port()
+    await on.take(listener(first))
+    assert await on.take(listener(first, "other")) == ["spec.port"]
+    assert set(on.numbers) == {"partner"}
