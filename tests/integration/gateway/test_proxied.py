@@ -9,9 +9,12 @@ import pytest
 
 from gateway.relay.deadline import TICK_S
 from gateway.wire.proxy_protocol import proxy_head
+from tests.integration.gateway.test_connections import telling as connected_service
+from tests.integration.gateway.test_connections import told_of
 from tests.integration.gateway.test_decisions import saying
 from tests.parts.changes import document, edge_route, gone, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
+from tests.parts.http2_caller import Http2Caller
 from tests.parts.upstream import RecordingUpstream
 from tests.parts.wire import Caller
 
@@ -110,3 +113,37 @@ async def test_a_head_that_does_not_come_ends_the_connection() -> None:
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError, EOFError)):
             await asyncio.wait_for(caller.answer(), 10.0)
         assert await status(gateway, HEADS[1] + GET) == 200
+
+
+async def test_a_service_hears_of_the_same_caller() -> None:
+    async with connected_service(proxy_protocol="v1") as (gateway, _, _):
+        gateway.apply(listener("require"))
+        caller = await opened(gateway)
+        caller.send(HEADS[1])
+        assert await told_of(caller) == HEADS[0]
+        caller.writer.close()
+
+
+async def test_http_2_may_follow_the_head() -> None:
+    async with telling() as (gateway, books):
+        gateway.apply(listener("require"))
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(HEADS[0])
+        caller = Http2Caller(reader, writer)
+        assert (await caller.answer(caller.get(b"/"))).status == 200
+        assert books.requests[-1].values(b"x-real-ip") == [b"192.0.2.7"]
+        caller.close()
+
+
+async def test_connections_are_counted_by_the_address_that_was_told() -> None:
+    async with telling() as (gateway, _):
+        gateway.apply(listener("require", limits={"connections_per_address": 1}))
+        first = await opened(gateway)
+        first.send(HEADS[0] + GET)
+        assert (await first.answer())[0] == 200
+        assert await status(gateway, HEADS[1] + GET) == 0
+        assert await status(gateway, proxy_head(1, ("192.0.3.1", 1), CALLED) + GET) == 200
+        first.writer.close()
+        async with asyncio.timeout(10.0):
+            while await status(gateway, HEADS[1] + GET) != 200:
+                await asyncio.sleep(TICK_S)
