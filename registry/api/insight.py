@@ -40,6 +40,7 @@ MOST_DAYS: Final = 90
 WINDOW_S: Final = 900.0
 LONGEST_S: Final = 7_776_000.0
 MOST_HOPS: Final = 3
+MOST_VERSIONS: Final = 20
 LEVELS: Final[tuple[Level, ...]] = ("namespaces", "services", "focus")
 _SPAN: Final = frozenset({"at", "window_s", "namespace"})
 # Of the parts of keys that a series may be narrowed by, where they stand in its section's.
@@ -128,10 +129,10 @@ def insight_router(asking: Asking) -> APIRouter:
     @router.get(VERSIONS)
     async def versions(request: Request) -> Response:
         query, span, sight = _read(request, frozenset({"service", "versions"}))
-        pair = query.get("versions", "").split(",")
-        if len(pair) != 2 or pair[0] == pair[1]:
-            raise _refused("versions", "two of the service, as in v1,v2")
-        return answer(await _told(asking.versions(span, sight, _service_of(query), (pair[0], pair[1]))))
+        names = tuple(query.get("versions", "").split(","))
+        if not 2 <= len(names) <= MOST_VERSIONS or len(set(names)) < len(names):
+            raise _refused("versions", f"2 to {MOST_VERSIONS} of the service, as in v1,v2")
+        return answer(await _told(asking.versions(span, sight, _service_of(query), names)))
 
     @router.get(ROUTES)
     async def routes(request: Request) -> Response:

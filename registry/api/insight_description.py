@@ -85,8 +85,8 @@ def insight_operations() -> list[Operation]:
         _operation(
             insight.VERSIONS,
             "compareVersions",
-            "Two versions of a service over the same span, and whether they differ.",
-            (service, Parameter(name="versions", about="Which two, as in `v1,v2`.")),
+            "Versions of a service over the same span, and whether the first two differ.",
+            (service, Parameter(name="versions", about=f"Which 2 to {insight.MOST_VERSIONS}, as in `v1,v2`.")),
             Versions,
             example={"service": "default/books", "versions": "v1,v2"},
         ),

@@ -186,7 +186,7 @@ class Asking:
         await self._reading.each(section, first, span.end, coarsest_s, drawing.add)
         return drawing.told()
 
-    async def versions(self, span: Span, sight: Sight, service: str, versions: tuple[str, str]) -> Versions:
+    async def versions(self, span: Span, sight: Sight, service: str, versions: tuple[str, ...]) -> Versions:
         rows = await self._reading.rows(INSTANCES, *span, sight.instance)
         first, end, span_s = self._lasting(span)
         return await asyncio.to_thread(versions_of, rows, service, versions, first=first, end=end, span_s=span_s)

@@ -1,4 +1,4 @@
-"""Two spans of the same calls, or two versions of a service over the same span, side by side. Pure."""
+"""Two spans of the same calls, or versions of a service over the same span, side by side. Pure."""
 
 from __future__ import annotations
 

@@ -99,6 +99,22 @@ export const aroundQuery = (span: Span, service: string) =>
       ),
   })
 
+/** As many as the registry tells in one answer. */
+export const MOST_VERSIONS = 20
+
+/** The figures of versions of a service, in their order: two at least. service: `namespace/name`. */
+export const versionsQuery = (span: Span, service: string, versions: readonly string[]) =>
+  queryOptions({
+    queryKey: [...keys.insight, 'versions', span, service, versions],
+    refetchInterval: again(span),
+    queryFn: () =>
+      take(
+        api.GET('/v1/insight/versions', {
+          params: { query: { ...queryOf(span), service, versions: versions.join(',') } },
+        }),
+      ),
+  })
+
 export type MapAsked =
   | { level: 'namespaces' }
   | { level: 'services'; namespace?: string; versions?: boolean }

@@ -219,6 +219,9 @@ export const en = {
     docs: 'Documentation',
     instances: 'Instances',
     inForce: 'Routes and policies',
+    versions: 'By version',
+    toStop:
+      'Set a version’s weight to 0 in the Route to stop its calls: without it they fail once all its instances drain.',
     noInstances: 'It has no instances.',
     routesHere: 'Routes that lead here',
     noRoutes: 'No Route leads here: it is called by name on the mesh listener only.',

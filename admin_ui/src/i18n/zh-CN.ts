@@ -219,6 +219,8 @@ export const zhCN: Catalogue = {
     docs: '文档',
     instances: '实例',
     inForce: '路由与策略',
+    versions: '按版本',
+    toStop: '要停止发往某个版本的调用，请在路由中将其权重设为 0：若只排空其全部实例，分给它的调用会失败。',
     noInstances: '没有实例。',
     routesHere: '通向此服务的路由',
     noRoutes: '没有路由通向此服务：只能在网格内按名称调用。',

@@ -1,17 +1,18 @@
 import { Button } from '@mantine/core'
-import { useInfiniteQuery, useQueries } from '@tanstack/react-query'
+import { useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { lazy, type ReactNode, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { POLICY_KINDS, policiesFor } from '../api/concerning'
 import { documentsQuery } from '../api/documents'
-import { edgeSeriesQuery, type Metric, serviceSeriesQuery } from '../api/insight'
+import { edgeSeriesQuery, type Metric, MOST_VERSIONS, serviceSeriesQuery, versionsQuery } from '../api/insight'
 import { keptCallsQuery } from '../api/requests'
 import { useRights } from '../api/session'
-import { bytesPerSecond, percent, timeOfDay } from '../i18n/format'
+import { bytesPerSecond, millis, percent, timeOfDay } from '../i18n/format'
 import { Loading, Panel } from '../kit/Panel'
 import { Signal } from '../kit/Signal'
 import { Status } from '../kit/Status'
+import { Branchings } from '../parts/Branchings'
 import { causeText } from '../parts/causes'
 import { WRITTEN } from '../parts/SignalStrip'
 import { LinkButton } from '../shell/LinkButton'
@@ -59,7 +60,12 @@ function OfCard({ card, graph, look }: { card: Card; graph: Graph; look: Props['
       {marks.length > 0 && <p>{marks.join(' · ')}</p>}
       <Figures of={card} />
       <Versions card={card} />
-      <Branchings card={card} />
+      {(card.branchings ?? []).length > 0 && (
+        <>
+          <h3>{t('map.branchings')}</h3>
+          <Branchings branchings={card.branchings ?? []} />
+        </>
+      )}
       <Neighbours card={card} graph={graph} look={look} />
       {isService && <OfService service={card.id} look={look} />}
       {card.kind === 'namespace' && card.folded === 0 && (
@@ -151,43 +157,25 @@ function Figures({ of: { figures } }: { of: Card | Line }) {
   )
 }
 
+/** Which versions answered what share of the calls, and how slowly: one of them may be what makes all of it slow. */
 function Versions({ card }: { card: Card }) {
   const { t, i18n } = useTranslation()
-  const versions = Object.entries(card.versions ?? {})
-  if (versions.length < 2) return null
+  const shares = Object.entries(card.versions ?? {})
+  const names = shares.map(([name]) => name).slice(0, MOST_VERSIONS)
+  const asked = useQuery({ ...versionsQuery(useSpan(), card.id, names), enabled: names.length > 1 })
+  if (shares.length < 2) return null
+  const figuresOf = (name: string) => asked.data?.figures[asked.data.versions.indexOf(name)]
   return (
     <>
       <h3>{t('map.versions')}</h3>
       <ul>
-        {versions.map(([name, share]) => (
-          <li key={name}>
-            {name || '–'}: {percent(share, i18n.language)}
-          </li>
-        ))}
-      </ul>
-    </>
-  )
-}
-
-function Branchings({ card }: { card: Card }) {
-  const { t, i18n } = useTranslation()
-  const branchings = card.branchings ?? []
-  if (branchings.length === 0) return null
-  const told = (ways: readonly { service: string; subset?: string; share: number }[] = []) =>
-    ways.map((one) => `${one.subset || one.service} ${percent(one.share, i18n.language)}`).join(', ')
-  return (
-    <>
-      <h3>{t('map.branchings')}</h3>
-      <ul>
-        {branchings.map((one) => {
-          const [namespace = '', name = ''] = one.route.split('/')
+        {shares.map(([name, share]) => {
+          const figures = figuresOf(name)
           return (
-            <li key={`${one.route} ${one.rule}`}>
-              <Link to="/policies/$kind/$namespace/$name" params={{ kind: 'Route', namespace, name }}>
-                {one.route}
-              </Link>{' '}
-              {(one.split ?? []).length > 0 && t('map.splitTo', { ways: told(one.split) })}{' '}
-              {(one.mirror ?? []).length > 0 && t('map.mirrorTo', { ways: told(one.mirror) })}
+            <li key={name}>
+              {name || '–'}: {percent(share, i18n.language)}
+              {figures &&
+                ` · ${t('signals.p95')} ${millis(figures.p95_ms, i18n.language)} · ${t('signals.errors')} ${percent(figures.error_share, i18n.language)}`}
             </li>
           )
         })}

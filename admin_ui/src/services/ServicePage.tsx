@@ -21,6 +21,7 @@ import { InstanceTable } from './InstanceTable'
 import { LogsPanel } from './LogsPanel'
 import { Onboarding } from './Onboarding'
 import { SignalsPanel } from './SignalsPanel'
+import { VersionsPanel } from './VersionsPanel'
 
 /** How is my service, and what applies to it? */
 export function ServicePage() {
@@ -30,6 +31,7 @@ export function ServicePage() {
   const services = useQuery(servicesQuery(namespace))
   const instances = useQuery(instancesQuery(namespace, name))
   const service = services.data?.find((one) => one.metadata.name === name)
+  const versions = [...new Set(instances.data?.map((one) => one.version))].sort()
   return (
     <>
       <PageHead title={`${namespace} / ${name}`} command={`meshway describe service ${name} -n ${namespace}`}>
@@ -56,6 +58,9 @@ export function ServicePage() {
       <Panel asked={instances} height={60}>
         {(found) => <Onboarding namespace={namespace} service={name} instances={found} />}
       </Panel>
+      {versions.length > 1 && may('insight:read', namespace) && (
+        <VersionsPanel service={`${namespace}/${name}`} versions={versions} />
+      )}
       <Tabs defaultValue="instances" mt="lg" keepMounted={false}>
         <Tabs.List>
           <Tabs.Tab value="instances">

@@ -156,6 +156,9 @@ async def test_the_map_says_where_calls_part_which_versions_answered_and_what_wa
 async def test_two_versions_and_two_spans_stand_side_by_side(counted: RunningRegistry) -> None:
     versions = await ask(counted, "versions?service=shop/cart&versions=v1,v2")
     assert [figures["calls"] for figures in versions["figures"]] == [500, 500]
+    three = await ask(counted, "versions?service=shop/cart&versions=v1,v2,v3")
+    assert [figures["calls"] for figures in three["figures"]] == [500, 500, 0]
+    assert three["difference"] == versions["difference"]
     assert versions["difference"]["is_certain"]
     assert versions["difference"]["p95_ratio"] == pytest.approx(4.0, rel=0.1)
     assert await post(counted, report(2, ago_s=400.0, edges=(row("shop/web", "shop/old", calls=5),))) == 204
@@ -238,6 +241,8 @@ async def test_points_are_kept_as_long_as_the_mesh_says(counted: RunningRegistry
         ("topology?level=focus", "query.service"),
         ("topology?level=world", "query.level"),
         ("versions?service=cart&versions=v1", "query.versions"),
+        ("versions?service=cart&versions=v1,v2,v1", "query.versions"),
+        (f"versions?service=cart&versions={','.join(f'v{n}' for n in range(21))}", "query.versions"),
     ],
 )
 async def test_a_question_that_makes_no_sense_is_refused_by_its_part(
