@@ -46,7 +46,7 @@ def show(session: Session, number: Number) -> None:
     lines = list(lines_of(told))
     if told["state"] != "published" and session.output in (None, "table", "wide"):
         foreseen = client.ask("POST", f"{path}/dry-run").json()
-        lines += [diff_text(foreseen, color=session.color), *warning_lines(foreseen, ())]
+        lines += [diff_text(foreseen, color=session.color), *texts_of_new(told), *warning_lines(foreseen, ())]
         lines += [_moved(one) for one in foreseen.get("moved", ())]
     show_one(session, told, name=f"changes/{number}", text=lambda: "\n".join(lines))
 
@@ -119,6 +119,14 @@ def lines_of(told: Mapping[str, Any]) -> Iterator[str]:
     for word in told["words"]:
         before = "" if word["counts"] else " (of what it was before)"
         yield f"  {_VERDICTS[word['verdict']]} {word['by']}{before}: {word['text'] or '-'}"
+
+
+def texts_of_new(told: Mapping[str, Any]) -> Iterator[str]:
+    """What a change would create, as written: there is nothing yet that it could differ from."""
+    for one in told["documents"]:
+        if one["base_revision"] == 0 and one.get("text"):
+            yield f"{one['kind']} {one['namespace']}/{one['name']}:"
+            yield from (f"  {line}" for line in one["text"].splitlines())
 
 
 def _moved(one: Mapping[str, Any]) -> str:

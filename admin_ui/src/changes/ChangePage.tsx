@@ -132,6 +132,12 @@ function About({ change }: { change: Change }) {
                 {t('drafts.edit')}
               </Link>
             )}
+            {one.text && (
+              <details open={change.state !== 'published' && one.base_revision === 0}>
+                <summary>{t('drafts.text')}</summary>
+                <pre style={{ margin: 0, overflowX: 'auto' }}>{one.text}</pre>
+              </details>
+            )}
           </li>
         ))}
       </ul>

@@ -450,6 +450,7 @@ export const en = {
     restored: 'All documents are as at r{{revision}} again:',
   },
   drafts: {
+    text: 'Text',
     open: 'Not published yet',
     published: 'Published',
     none: 'Nobody has a change under way.',
@@ -795,7 +796,7 @@ export const en = {
   effect: {
     title: 'Whom it touches',
     summary:
-      '{{routes}} Routes, {{services}} services, {{callers}} callers; {{rps}} calls a second in the last 10 min.',
+      'Routes: {{routes}}, services: {{services}}, callers: {{callers}}; {{rps}} calls a second in the last 10 min.',
     callers: 'Callers',
   },
   rehearsal: {

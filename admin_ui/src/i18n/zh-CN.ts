@@ -447,6 +447,7 @@ export const zhCN: Catalogue = {
     restored: '所有文档已恢复为 r{{revision}} 时的内容：',
   },
   drafts: {
+    text: '文本',
     open: '尚未发布',
     published: '已发布',
     none: '当前没有进行中的变更。',
