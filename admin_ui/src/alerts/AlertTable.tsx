@@ -40,6 +40,7 @@ export function AlertTable({
         <Button
           variant="subtle"
           size="compact-sm"
+          px={0}
           aria-expanded={one.id === opened}
           onClick={() => open(one.id === opened ? undefined : one.id)}
         >

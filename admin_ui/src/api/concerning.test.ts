@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { policiesFor, routesTo } from './concerning'
+import { isAtEdge, policiesFor, routesTo } from './concerning'
 import type { Document } from './documents'
 
 function document(kind: string, namespace: string, name: string, spec: object): Document {
@@ -36,4 +36,9 @@ test('Routes lead to a service of their own namespace unless they say another', 
     ['near', ['0']],
     ['far', ['to-cart']],
   ])
+})
+
+test('a Route shows its services at the edge unless it is for the mesh alone', () => {
+  const written = [{}, { listeners: ['edge'] }, { listeners: ['mesh'] }, { listeners: ['mesh', 'partners'] }]
+  expect(written.map((spec) => isAtEdge(document('Route', 'shop', 'one', spec)))).toEqual([true, true, false, true])
 })

@@ -58,6 +58,12 @@ function widthFor(target: Target, own: string | undefined, namespace: string, se
 
 type Rule = { name?: string; destinations?: { service: string; namespace?: string; weight?: number }[] }
 
+/** Whether callers outside are served by a Route: one that names no listeners is for `edge`, all but `mesh` are the edge's. */
+export function isAtEdge(route: Document): boolean {
+  const listeners = (route.spec as { listeners?: string[] }).listeners ?? []
+  return listeners.length === 0 || listeners.some((one) => one !== MESH)
+}
+
 /** Routes of whichever namespace that lead to the service, with the names of the rules that do. */
 export function routesTo(routes: readonly Document[], namespace: string, service: string) {
   return routes.flatMap((document) => {

@@ -141,14 +141,22 @@ function drawMarks(plot: uPlot, marks: readonly Mark[], colour: string) {
   ctx.save()
   ctx.strokeStyle = ctx.fillStyle = colour
   ctx.setLineDash([3, 3])
-  for (const { at, name } of marks) {
+  ctx.textAlign = 'left'
+  const end = bbox.left + bbox.width
+  let free = bbox.left
+  for (const { at, name } of [...marks].sort((a, b) => a.at - b.at)) {
     const x = plot.valToPos(at, 'x', true)
-    if (x < bbox.left || x > bbox.left + bbox.width) continue
+    if (x < bbox.left || x > end) continue
     ctx.beginPath()
     ctx.moveTo(x, bbox.top)
     ctx.lineTo(x, bbox.top + bbox.height)
     ctx.stroke()
-    ctx.fillText(name, x + 3, bbox.top + 10)
+    // Revisions that follow each other closely would be written over each other: the line alone is drawn of those.
+    const width = ctx.measureText(name).width
+    const start = x + 3 + width > end ? x - 3 - width : x + 3
+    if (start < free) continue
+    ctx.fillText(name, start, bbox.top + 10)
+    free = start + width + 3
   }
   ctx.restore()
 }

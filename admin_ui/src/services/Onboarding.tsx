@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
-import { routesTo } from '../api/concerning'
+import { isAtEdge, routesTo } from '../api/concerning'
 import { documentsQuery } from '../api/documents'
 import type { Instance } from '../api/services'
 import { useRights } from '../api/session'
@@ -16,7 +16,8 @@ export function Onboarding({ namespace, service, instances }: Props) {
   const routes = useQuery({ ...documentsQuery('Route'), enabled: may('documents:read', namespace) })
   const isRegistered = instances.length > 0
   const isRenewing = instances.some((one) => one.status === 'passing' && !one.unrenewed)
-  const isRouted = routes.data === undefined ? null : routesTo(routes.data, namespace, service).length > 0
+  const isRouted =
+    routes.data === undefined ? null : routesTo(routes.data.filter(isAtEdge), namespace, service).length > 0
   const steps = [
     { key: 'registered', isDone: isRegistered, mend: `meshway register ${service} -n ${namespace} --port 9080` },
     { key: 'renewing', isDone: isRenewing, mend: `meshway instances ${service} -n ${namespace}` },
