@@ -219,7 +219,7 @@ def _list_documents(client: "RegistryClient", session: Session, kind: str, at: s
         namespaces | COLUMNS[kind],
         wide=WIDE,
         name=lambda item: f"{kind.lower()}/{_name(item)}",
-        empty=f"no {plural}{where}",
+        empty=f"no {plural}{where}" + (where and "; -A shows those of every namespace"),
     )
 
 

@@ -134,7 +134,7 @@ def up(
     ] = False,
     access_log: AccessLog = "json",
     ready_file: ReadyFile = None,
-    open_page: Annotated[bool, typer.Option("--open", help="Open the registry's API (OpenAPI) in a browser.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the console in a browser.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No banner.")] = False,
 ) -> None:
     """Run registry and gateway on this machine, until Ctrl-C."""

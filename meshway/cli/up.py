@@ -239,7 +239,7 @@ class Mesh:
                 flush=True,
             )
         if settings.open_page:
-            webbrowser.open(f"{ready.registry}/openapi.json")
+            webbrowser.open(f"{ready.registry}/")
 
 
 def run_up(settings: UpSettings) -> None:

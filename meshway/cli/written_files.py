@@ -178,7 +178,10 @@ def _texts(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+    try:
+        files = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+    except OSError as error:
+        raise CliError(NOT_FOUND, f"cannot read {error.filename or path}: {error.strerror}") from error
     if not files:
         raise CliError(NOT_FOUND, f"no .yaml, .yml or .json file in {path}")
     return files

@@ -331,7 +331,7 @@ class ResponseReader:
     def _wait(self, buffer: bytes | bytearray, start: int) -> None:
         size = len(buffer) - start
         if not b"HTTP/1.".startswith(bytes(buffer[start : start + 7])):
-            raise _upstream_error("status line does not begin with HTTP/1.0 or HTTP/1.1")
+            raise _upstream_error(_no_status_line(bytes(buffer[start : start + 9])))
         if _has_bare_lf(buffer, start + self._seen, start):
             raise _upstream_error("a line ends without CR")
         if size > self._limits.head:
@@ -354,6 +354,15 @@ def _has_bare_lf(buffer: bytes | bytearray, begin: int, start: int) -> bool:
 
 def _too_large(limits: HeadLimits) -> HeadError:
     return HeadError(431, "headers_too_large", f"head is longer than {limits.head} bytes")
+
+
+def _no_status_line(opening: bytes) -> str:
+    """opening: the first nine bytes of an answer. A server of HTTP/2, as of gRPC, begins with SETTINGS on stream 0
+    (RFC 9113, section 3.4), whatever it is asked.
+    """
+    if opening[3:5] == b"\x04\x00" and opening[5:] == bytes(4):
+        return "the service speaks HTTP/2: a TrafficPolicy for it with connection: {http: http2} calls it so"
+    return "status line does not begin with HTTP/1.0 or HTTP/1.1"
 
 
 def _upstream_error(detail: str) -> HeadError:

@@ -197,7 +197,8 @@ def _until(text: str, now: float) -> float:
     try:
         until = now + parse_duration(text) if text[-1:] in ("s", "m", "h") else parse_instant(text)
     except ValueError as error:
-        raise _refused("until", "wrong_type", str(error)) from error
+        mend = f'"{text}" is neither so long from now (30m, 2h) nor a point in time (2026-12-24T18:00:00Z)'
+        raise _refused("until", "wrong_type", mend) from error
     if not 0.0 < until - now <= MOST_S + 1.0:
         raise _refused("until", "out_of_bounds", f"{text} is not within the next {MOST_S / 3_600:g} h")
     return until

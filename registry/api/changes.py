@@ -399,4 +399,4 @@ def _number(change: str) -> int:
 
 
 def _unknown(change: str) -> Problem:
-    return not_found(f"change {change}", "GET /v1/changes lists those there are")
+    return not_found(f"change {change}", "meshway change list --all, or GET /v1/changes?state=all, lists them")

@@ -81,7 +81,7 @@ def _row(core: Core, namespace: str, name: str) -> DocumentRow:
     refuse_bad_names(namespace=namespace, name=name)
     row = core.view.document((Rollout.__name__, namespace, name))
     if row is None:
-        raise not_found(f"Rollout {namespace}/{name}", "GET /v1/rollouts lists all")
+        raise not_found(f"Rollout {namespace}/{name}", "meshway rollout status -A, or GET /v1/rollouts, lists all")
     return row
 
 

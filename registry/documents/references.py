@@ -140,7 +140,8 @@ def dangling(reference: Reference, draft: Draft, hints: Hints) -> str | None:
     if reference.to == "service":
         if service is None and next(draft.instances_of(reference.namespace, reference.name), None) is None:
             meant = did_you_mean(reference.name, hints.services(reference.namespace))
-            return f'"{reference.name}" is no service in namespace {reference.namespace}{meant}'
+            mend = "" if meant else ": register an instance first, or apply a Service with it"
+            return f'"{reference.name}" is no service in namespace {reference.namespace}{meant}{mend}'
     elif reference.to == "subset":
         names = () if service is None else tuple(subset.name for subset in service.subsets)
         if reference.part not in names:

@@ -103,7 +103,7 @@ class Proposals:
         """Raises Problem 404."""
         (rows,) = await self._store.do([read_proposal(number)])
         if not rows:
-            raise not_found(f"change {number}", "GET /v1/changes lists those there are")
+            raise not_found(f"change {number}", "meshway change list --all, or GET /v1/changes?state=all, lists them")
         return _kept(proposal_of(rows[0]))
 
     async def newest(self, before: int | None, limit: int, *, is_open: bool) -> AsyncIterator[Kept]:
@@ -213,7 +213,9 @@ class Proposals:
         """In review. Refused, it is a draft again. Raises Problem 404, 409, 412."""
         kept = await self._open(number, seen)
         if kept.state != "in_review":
-            raise _wrong_state(kept, "its author asks for review first")
+            raise _wrong_state(
+                kept, f"its author asks for review first: in the console, or by POST /v1/changes/{kept.number}/review"
+            )
         if not writer.is_person:
             raise _not_another("a word in review is a person's: sign in")
         if writer.name in kept.proposal.makers:

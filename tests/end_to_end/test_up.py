@@ -227,5 +227,5 @@ def test_demo_opens_the_book_shop_at_the_edge(start_mesh: StartMesh, by: str) ->
         demo.stop()
     assert "documents of bookinfo deleted" in demo.text()
     left = meshway("get", "services", "-n", "bookinfo", "--registry", mesh.registry)
-    assert (left.out, left.err) == ("", "no services in namespace bookinfo\n")
+    assert (left.out, left.err) == ("", "no services in namespace bookinfo; -A shows those of every namespace\n")
     assert meshway("get", "routes", "-n", "bookinfo", "--registry", mesh.registry).out == ""

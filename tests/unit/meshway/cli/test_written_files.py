@@ -67,6 +67,15 @@ def test_what_is_not_there_is_not_found(tmp_path: Path, name: str) -> None:
     assert refusal(tmp_path / name).code == NOT_FOUND
 
 
+def test_a_folder_that_goes_away_while_it_is_read_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rglob(_: Path, __: str) -> Sequence[Path]:
+        raise FileNotFoundError(2, "No such file or directory", "gone")
+
+    monkeypatch.setattr(Path, "rglob", rglob)
+    refused = refusal(tmp_path)
+    assert (refused.code, refused.what) == (NOT_FOUND, "cannot read gone: No such file or directory")
+
+
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"\xff\xfe")
     assert "not UTF-8" in refusal(tmp_path / "a.yaml").what

@@ -285,3 +285,15 @@ def test_a_changed_copy_leaves_the_head_as_it_was() -> None:
     facts = set(ResponseHead.__slots__) - {"block", "opening"}
     missing = object()
     assert all(getattr(copy, name, missing) == getattr(head, name, missing) for name in facts)
+
+
+def test_a_service_that_speaks_http2_is_told_from_one_that_speaks_nonsense() -> None:
+    def refused(opening: bytes) -> str:
+        with pytest.raises(HeadError) as caught:
+            ResponseReader(LIMITS).read(opening, 0, b"POST")
+        return caught.value.detail
+
+    settings = b"\x00\x00\x12\x04\x00\x00\x00\x00\x00"
+    assert "connection: {http: http2}" in refused(settings + b"\x00\x04\x00\x3f\xff\xff")
+    assert "http2" not in refused(b"\x00\x00\x12\x04\x00\x00\x00\x00\x01")
+    assert "http2" not in refused(b"SSH-2.0-x")
