@@ -57,7 +57,8 @@ BUILT_IN: Final[dict[str, Alert]] = {
         "commit_time > 1s", "critical", "the registry's store takes ${value} to commit"
     ),
     "builtin-limit-reached": _built_in(
-        "service=* limited_ratio > 5 %", "warning", "a RateLimit turns away ${value} of the calls of ${service}",
+        # Not by service: a limit turns calls away before one is chosen.
+        "route=* limited_ratio > 5 %", "warning", "a RateLimit turns away ${value} of the calls of route ${route}",
         for_=_AT_ONCE,
     ),
     "builtin-error-jump": _built_in(

@@ -22,6 +22,8 @@ _SHORT_S: Final = 600.0
 _REFUSED: Final = "UAEX"
 _LIMITED: Final = "RL"
 _LEAST_S: Final = 1.0
+# Routes of calls that name a service: of what was turned away before one was chosen it is known all the same.
+_BY_NAME: Final = "implicit:"
 
 
 class Asked(NamedTuple):
@@ -161,6 +163,8 @@ def sorting(asked: Asked, zone_of: Callable[[tuple[str, str, str]], str]) -> Cal
         route, _, service, _, flag = key
         namespace, _, name = service.partition("/")
         of_route, _, route_name = route.partition("/")
+        if not service and route_name.startswith(_BY_NAME):
+            name = route_name.removeprefix(_BY_NAME)
         known = {"namespace": namespace or of_route, "service": name, "route": route_name}
         if "route" in parts and route:
             known["namespace"] = of_route

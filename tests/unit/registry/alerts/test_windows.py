@@ -19,6 +19,12 @@ def test_rows_are_counted_by_what_is_asked() -> None:
     assert key("routes", ("namespace",), ("shop/front", "all", "bank/pay", "4xx", "UAEX")) == ("bank", "UAEX")
 
 
+def test_what_was_turned_away_before_its_service_was_chosen_is_of_the_service_it_named() -> None:
+    of = sorting(Asked("routes", 60.0, 0.0, ("namespace", "service")), lambda _: "")
+    assert of(("shop/implicit:cart", "all", "", "4xx", "RL")) == ("shop", "cart", "RL")
+    assert of(("shop/front", "all", "", "4xx", "RL")) == ("shop", "", "RL"), "a Route may have several"
+
+
 def test_what_policies_and_limits_turned_away_is_counted_apart() -> None:
     rows = [Row(("cart", ""), 90, 3), Row(("cart", "RL"), 6), Row(("cart", "UAEX"), 4)]
     (tally,) = tallied(rows, has_flags=True).values()
