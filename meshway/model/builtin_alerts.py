@@ -77,7 +77,8 @@ BUILT_IN: Final[dict[str, Alert]] = {
         "gateway=* documents_refused > 0", "critical", "gateway ${gateway} cannot compile ${value} documents"
     ),
     "builtin-receiver-failing": _built_in(
-        "namespace=* receivers_failing > 0", "critical", "${value} receivers of ${namespace} cannot be told of alerts"
+        "namespace=* receivers_failing > 0", "critical", "${value} receivers of ${namespace} cannot be told of alerts",
+        for_=_AT_ONCE,
     ),
 }  # fmt: skip
 
