@@ -14,6 +14,7 @@ OTHERS: Final = {
     "docs/test_promises.py": "docs/internals/promises.md",
     "gateway/relay/test_holds.py": "call.py, where a filter holds the call; likewise",
     "gateway/relay/test_hedges.py": "further_attempts.py, where attempts run beside each other; likewise",
+    "gateway/wire/http2/test_request_fuzz.py": "server_codec.py and fields.py against hyper-h2 and h11",
     "gateway/routing/test_reference.py": "tables of random documents against tests/parts/reference_matcher.py",
     "meshway/formats/test_published_fields.py": "conversion.py against the published schemas",
     "meshway/http1/test_head_fuzz.py": "head.py against h11 and httptools",
