@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 import msgspec
@@ -11,6 +12,7 @@ import pytest
 from meshway.histogram import bucket_of
 from meshway.telemetry import Numbers, Row
 from tests.parts.command import Ended
+from tests.parts.conditions import wait_until
 from tests.parts.planes import Registry
 
 Run = Callable[..., Ended]
@@ -19,6 +21,14 @@ _SEQUENCE = count(1)
 
 def row(*key: str, calls: int, failed: int = 0, seconds: float = 0.01) -> Row:
     return Row(key, calls, failed, seconds=calls * seconds, buckets={bucket_of(seconds): calls})
+
+
+def is_seen(registry: Registry, question: str, service: str) -> bool:
+    """Whether it had calls."""
+    answer = registry.client.get(f"/v1/insight/{question}").json()
+    if "nodes" in answer:
+        return any(node["id"] == service and node["figures"]["calls"] for node in answer["nodes"])
+    return any(f"{item['namespace']}/{item['name']}" == service for item in answer["items"] if item["figures"]["calls"])
 
 
 @pytest.fixture
@@ -39,6 +49,8 @@ def calls(registry: Registry, namespace: str) -> None:
     )
     answer = registry.client.post("/v1/telemetry", content=msgspec.json.encode(told))
     assert answer.status_code == 204, answer.text
+    for question in ("services?window_s=300", "services", "topology"):  # each answer holds for two seconds
+        wait_until(partial(is_seen, registry, question, f"{namespace}/web"), 10, what="the calls")
 
 
 @pytest.mark.usefixtures("calls")
