@@ -19,6 +19,7 @@ from tests.parts.gateway_process import GatewayProcess
 from tests.parts.plain_service import PlainService
 from tests.parts.ports import free_port
 from tests.parts.processes import ROOT
+from tests.parts.secrets import api_key, kept
 
 # What the registry tells, and no gateway but for two.
 OF_THE_REGISTRY = set(re.findall(r"\b(meshway_[a-z_]+)", (ROOT / "registry/api/metrics.py").read_text()))
@@ -72,6 +73,11 @@ async def test_every_metric_of_the_guide_is_told_and_says_the_truth(
         feed.commit(document("RateLimit", "spent", spent))
         feed.commit(running("shut", "s1", port=books.port))
         feed.commit(document("AccessPolicy", "shut", {"targets": [{"service": "shut"}], "default": "deny"}))
+        feed.commit(running("keyed", "k1", port=books.port))
+        key = api_key("acme0001")
+        feed.commit(document("Consumer", "acme", {"credentials": [{"api_key": kept(key)}]}))
+        asks = {"targets": [{"service": "keyed"}], "methods": [{"api_key": {}}]}
+        feed.commit(document("Authentication", "keyed", asks))
         retried = {"retry": {"statuses": [502]}, "outlier_detection": {"base_ejection": "60s"}}
         await gateway.wait_for_revision(feed.commit(document("TrafficPolicy", "retried", retried)))
         for _ in range(40):
@@ -82,6 +88,8 @@ async def test_every_metric_of_the_guide_is_told_and_says_the_truth(
             assert (await gateway.call("dead")).status_code == 502
         assert 429 in [(await gateway.call("spent")).status_code for _ in range(3)]
         assert (await gateway.call("shut")).status_code == 403
+        shown = {"Host": "keyed.default.mesh", "X-API-Key": key}
+        assert (await gateway.client.get(gateway.mesh, headers=shown)).status_code == 200
         revision = feed.commit(document("TrafficPolicy", "checked", CHECKED))
         await gateway.wait_for_revision(revision)
         awaited = {"meshway_check_failing", "meshway_rate_limit_would_refuse_total", "meshway_upstream_connections"}
@@ -94,16 +102,16 @@ async def test_every_metric_of_the_guide_is_told_and_says_the_truth(
         assert {each.name for each in read(answer.text)} >= {"meshway_requests", "meshway_rate_limited"}
         names = {re.sub("_(bucket|sum|count)$", "", name) for name in found}
         assert documented() <= names, documented() - names
-        assert total(found, "meshway_requests_total") == 88
+        assert total(found, "meshway_requests_total") == 89
         assert total(found, "meshway_request_bytes_total") == 200
-        assert total(found, "http_server_request_duration_seconds_count") == 88
+        assert total(found, "http_server_request_duration_seconds_count") == 89
         assert 0.0 < total(found, "http_server_request_duration_seconds_sum") < 20.0
         limited = total(found, "meshway_rate_limited_total")
         assert 1 <= limited <= 2
         assert total(found, "meshway_auth_denied_total") == 1
         assert total(found, "meshway_series_beyond_limit_total") == 0
-        assert total(found, "meshway_upstream_requests_total") == 87 - limited
-        assert total(found, "meshway_upstream_request_duration_seconds_count") == 83 - limited
+        assert total(found, "meshway_upstream_requests_total") == 88 - limited
+        assert total(found, "meshway_upstream_request_duration_seconds_count") == 84 - limited
         assert total(found, "meshway_upstream_retries_total") >= 1
         assert total(found, "meshway_documents_refused") == 1
         assert total(found, "meshway_snapshot_revision") == revision

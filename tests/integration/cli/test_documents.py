@@ -137,7 +137,7 @@ def test_apply_asks_on_a_terminal_before_it_changes_what_is_there(
 def test_a_dry_run_publishes_nothing(run: Run, namespace: str, tmp_path: Path) -> None:
     write(tmp_path, SHOP)
     assert "dry run" in run("apply", "-f", "shop.yaml", "--dry-run").err
-    assert run("get", "routes").err == f"no routes in namespace {namespace}\n"
+    assert run("get", "routes").err == f"no routes in namespace {namespace}; -A shows those of every namespace\n"
 
 
 def test_typing_errors_are_told_all_at_once_with_their_places(run: Run, tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ async def test_only_what_is_safe_is_spoken() -> None:
         assert await is_refused(gateway, "shop.example") == ""
 
 
-async def test_a_connection_says_http_1_1_and_is_resumed() -> None:
+async def test_a_connection_says_what_it_speaks_and_is_resumed() -> None:
     async with shop(certificate()) as gateway:
         tls = trusting()
         tls.set_alpn_protocols(["h2", "http/1.1"])
@@ -192,7 +192,7 @@ async def test_a_connection_says_http_1_1_and_is_resumed() -> None:
             second.close()
             return said, was_resumed
 
-        assert await asyncio.to_thread(twice) == ("http/1.1", True)
+        assert await asyncio.to_thread(twice) == ("h2", True)
 
 
 async def test_a_request_for_a_host_of_another_certificate_is_misdirected() -> None:

@@ -16,7 +16,7 @@ START_LINES = [
         },
         505,
     ),
-    RequestCase("the preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "RFC 9113 §3.4: not spoken here", 505),
+    RequestCase("the preface of HTTP/2, damaged", b"PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n", "RFC 9113 §3.4", 505),
     *refused(
         "RFC 9112 §3: method SP target SP version",
         {
