@@ -101,6 +101,7 @@ def test_the_overview_names_what_fires_and_leads_to_it(tab: Tab) -> None:
     expect(tab.page.get_by_role("region", name="Alert till-fails")).to_be_visible()
 
 
+@pytest.mark.soak
 def test_alerts_fit_a_phone(shop: Mesh, browser: Browser) -> None:
     tab = open_tab(browser, shop.registry, width=390)
     for name in TABS:
@@ -147,6 +148,7 @@ def test_a_receiver_is_tested_and_says_what_it_answered(tab: Tab) -> None:
     )
 
 
+@pytest.mark.soak
 def test_a_rule_is_tried_on_the_last_day(tab: Tab) -> None:
     tab.open("/alerts?tab=rules")
     row(tab, "default/till-fails").get_by_role("button", name="Try default/till-fails").click()
@@ -177,6 +179,7 @@ def test_every_tab_is_accessible(shop: Mesh, browser: Browser, dark: bool, langu
     assert tab.faults == []
 
 
+@pytest.mark.soak
 def test_alerts_are_read_by_keyboard_alone(tab: Tab) -> None:
     tab.open("/")
     tab.page.keyboard.press("g")

@@ -180,6 +180,7 @@ def test_two_write_a_change_and_a_third_approves_it(strict: Mesh, browser: Brows
         tab.page.context.close()
 
 
+@pytest.mark.soak
 def test_a_draft_that_others_overtook_is_put_together_with_theirs(shop: Mesh, browser: Browser) -> None:
     shop.apply(LIMIT)
     tab = open_tab(browser, shop.registry)
@@ -208,6 +209,7 @@ def test_a_draft_that_others_overtook_is_put_together_with_theirs(shop: Mesh, br
     tab.page.context.close()
 
 
+@pytest.mark.soak
 def test_what_git_keeps_is_read_until_an_admin_takes_it_over_and_rows_have_their_actions(
     shop: Mesh, browser: Browser
 ) -> None:

@@ -103,6 +103,7 @@ def test_what_services_wrote_stands_beside_a_calls_trace(tab: Tab) -> None:
     assert tab.axe() == []
 
 
+@pytest.mark.soak
 def test_it_is_told_in_chinese_and_in_the_dark_as_well(registry: Registry, browser: Browser) -> None:
     tab = open_tab(browser, registry.url, language="zh-CN", dark=True)
     tab.open("/services/default/pay")

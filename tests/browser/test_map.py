@@ -122,6 +122,7 @@ def test_an_edge_shows_its_numbers_its_policies_and_the_way_to_its_calls(tab: Ta
     expect(tab.page.locator(".map-card")).to_have_count(2)
 
 
+@pytest.mark.soak
 def test_traffic_shifts_on_the_map_after_a_split_is_published(shop: Mesh, tab: Tab) -> None:
     tab.open("/map?namespace=bookinfo&window_s=10")
     shop.apply(SPLIT.format(v1=100, v3=0))
@@ -192,6 +193,7 @@ def test_filters_are_in_the_address_and_the_table_has_the_same_rows(tab: Tab) ->
     expect(nodes.get_by_role("row").filter(has_text="till")).to_contain_text("100% of calls fail")
 
 
+@pytest.mark.soak
 def test_numbers_that_change_move_no_card(shop: Mesh, tab: Tab) -> None:
     tab.open("/map?level=services")
     expect(tab.page.locator(".map-card")).to_have_count(7)
@@ -204,6 +206,7 @@ def test_numbers_that_change_move_no_card(shop: Mesh, tab: Tab) -> None:
     assert tab.page.locator(".react-flow__node").evaluate_all(places) == before
 
 
+@pytest.mark.soak
 def test_the_overview_is_drawn_by_a_worker_and_answers_the_pointer(tab: Tab) -> None:
     tab.open("/map?level=overview&text=till")
     board = tab.page.locator(".map-overview")

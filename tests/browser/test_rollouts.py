@@ -130,6 +130,7 @@ def test_the_list_leads_to_one_which_shows_what_is_measured(shop: Mesh, tab: Tab
     expect(tab.page.get_by_role("listitem").filter(has_text="begun")).to_contain_text("by itself")
 
 
+@pytest.mark.soak
 def test_it_is_held_skipped_and_promoted_as_one_says(shop: Mesh, steered: str, tab: Tab) -> None:
     tab.open(f"/rollouts/shop/{steered}")
     do(tab, "Hold", "the pager is mine")

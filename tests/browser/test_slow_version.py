@@ -86,6 +86,7 @@ def latency_ms(told: Locator) -> float:
     return float(re.findall(r"([\d.,]+)\s?(?:ms|毫秒)", told.inner_text())[-1].replace(",", ""))
 
 
+@pytest.mark.soak
 def test_the_page_of_a_service_says_which_version_is_slow_and_where_its_calls_part(tab: Tab) -> None:
     tab.open("/services/shop/reviews")
     versions = tab.page.get_by_role("region", name=re.compile("^(By version|按版本)$"))
@@ -97,6 +98,7 @@ def test_the_page_of_a_service_says_which_version_is_slow_and_where_its_calls_pa
     assert tab.axe() == []
 
 
+@pytest.mark.soak
 def test_the_slow_version_is_found_on_the_map_and_its_calls_end_by_its_route(
     shop: Mesh, services: SickServices, browser: Browser
 ) -> None:
