@@ -40,7 +40,7 @@ _MATCH_FIELDS: Final = Match.__struct_fields__
 
 class TellingPlans:
     """mesh: what MeshSettings turn off. credentials: what Authentications read: it is shown as `***`, whatever a
-    document adds. has_traces: a document says something of traces, so that it is looked at when a call begins."""
+    document adds. has_traces: a document samples otherwise than is usual, so it is looked at when a call begins."""
 
     def __init__(
         self,
@@ -56,7 +56,8 @@ class TellingPlans:
         self._plans = {entry.key: _log_plan(entry.spec, parts, credentials) for entry in logs}
         self._traces = {entry.key: _trace_plan(entry.spec.traces) for entry in telemetries}
         self._by_call: dict[tuple[str, str, str], CallPlan] = {}
-        self.has_traces = bool(self._traces) or not mesh.traces
+        usual = (USUAL.trace.head, USUAL.trace.trusts)
+        self.has_traces = not mesh.traces or any((each.head, each.trusts) != usual for each in self._traces.values())
 
     @property
     def sinks(self) -> list[SinkPlace]:

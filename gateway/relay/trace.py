@@ -58,9 +58,9 @@ def begin_trace(exchange: Exchange) -> None:
 def sample_anew(exchange: Exchange, head: int, trusts: str) -> None:
     """As a document wants it. head: share of 65,536 that is sampled where nobody's word is taken. trusts: whose is:
     `mesh` inside and of trusted proxies, `all`, `none`."""
-    brought = brought_trace(exchange)
     is_trusted = trusts == "all" or (trusts == "mesh" and (exchange.listener != EDGE or _is_by_proxy(exchange)))
-    if brought is not None and brought[1] and is_trusted:
+    brought = brought_trace(exchange) if is_trusted else None  # an outsider's is not read again
+    if brought is not None and brought[1]:
         is_sampled = bool(int(brought[1], 16) & 1)
     else:
         is_sampled = is_drawn(exchange.traceparent[3:35], head)
