@@ -59,6 +59,7 @@ def test_one_holds_and_another_takes_over_with_the_lease_when_it_is_killed(tmp_p
     os.kill(pid, signal.SIGKILL)
     wait_until(own.hold, 5)
     assert own.read_lease() == "lease-1"
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # its locks go one after the other
     assert own.leave()
 
 
