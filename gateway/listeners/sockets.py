@@ -1,7 +1,8 @@
 """The listening sockets of a host: one SO_REUSEPORT socket per worker slot and face, opened by the supervisor.
 
 Workers inherit them, so a socket and the connections in its queue outlive the worker that reads it: a reload resets
-nothing. All slots of a face share one port; the kernel spreads new connections over them (socket(7), SO_REUSEPORT).
+nothing. All slots of a face share one port; the kernel spreads new connections over them (socket(7), SO_REUSEPORT), and
+datagrams by their addresses, so that one caller's come to one slot.
 """
 
 import errno
@@ -16,30 +17,40 @@ BACKLOG: Final = 4096
 MOST_UNSENT: Final = 64 * 1024
 # A supervisor that was killed leaves workers behind, who let go of their sockets as soon as they notice.
 TAKEN_WAIT_S: Final = 1.0
+# Bytes of datagrams that wait in a slot's socket, as far as net.core.rmem_max lets it have them: while a worker is
+# replaced nobody reads.
+MOST_UNREAD: Final = 4 << 20
 
 
-def open_slots(bind: str, port: int, count: int, flag: str, *, is_shared: bool = False) -> list[socket.socket]:
-    """Listening sockets, one a slot, all on the same port. port 0: the first takes a free one.
+def open_slots(
+    bind: str, port: int, count: int, flag: str, *, is_shared: bool = False, is_udp: bool = False
+) -> list[socket.socket]:
+    """Listening sockets, one a slot, all on the same port. port 0: the first takes a free one. is_udp: of datagrams.
 
     Raises Problem when the port is taken or may not be bound. flag: the option that names another port. is_shared: the
     port is ours already, at another address.
     """
     sockets: list[socket.socket] = []
     family = _family(bind, flag)
+    kind = socket.SOCK_DGRAM if is_udp else socket.SOCK_STREAM
     if port and not is_shared:
-        _refuse_taken(family, bind, port, flag)
+        _refuse_taken(family, kind, bind, port, flag)
     try:
         for _ in range(count):
-            listener = socket.socket(family, socket.SOCK_STREAM)
+            listener = socket.socket(family, kind)
             sockets.append(listener)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            _bound_unsent(listener)
+            if is_udp:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MOST_UNREAD)
+            else:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                _bound_unsent(listener)
             listener.bind((bind, port))
             port = listener.getsockname()[1]
         # Only now: a listening socket of a half-opened set would take connections nobody answers.
         for listener in sockets:
-            listener.listen(BACKLOG)
+            if not is_udp:
+                listener.listen(BACKLOG)
             listener.setblocking(False)
     except OSError as error:
         for listener in sockets:
@@ -100,12 +111,13 @@ def _family(bind: str, flag: str) -> socket.AddressFamily:
     return found[0][0]
 
 
-def _refuse_taken(family: socket.AddressFamily, bind: str, port: int, flag: str) -> None:
+def _refuse_taken(family: socket.AddressFamily, kind: socket.SocketKind, bind: str, port: int, flag: str) -> None:
     """SO_REUSEPORT would quietly share the port with a second gateway of the same user: ask without it first."""
     give_up = time.monotonic() + TAKEN_WAIT_S
     while True:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with socket.socket(family, kind) as probe:
+            if kind == socket.SOCK_STREAM:  # of datagrams it would share the port as well
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((bind, port))
             except OSError as error:

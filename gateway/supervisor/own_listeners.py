@@ -17,7 +17,7 @@ from gateway.listeners.sockets import open_slots, url_of
 from gateway.routing.string_match import compile_string
 from meshway.addresses import is_loopback
 from meshway.model.document import MESH_NAMESPACE
-from meshway.model.listener import LISTENERS, Listener, address_of, face_of, has_tls
+from meshway.model.listener import LISTENERS, Listener, address_of, face_of, has_tls, is_udp
 from meshway.problem import Problem
 from meshway.snapshot import Change
 
@@ -29,12 +29,13 @@ Own = Sequence[tuple[ListenerSpot, Sequence[socket.socket]]]
 
 
 class _Place(NamedTuple):
-    """Where a Listener is, and how it speaks there."""
+    """Where a Listener is, and how it speaks there. is_udp: by datagrams."""
 
     address: str
     port: int
     face: str
     is_tls: bool
+    is_udp: bool
 
 
 class _Opened(NamedTuple):
@@ -81,7 +82,9 @@ class OwnListeners:
             self._wanted.pop(name, None)
             if entry is not None and name not in LISTENERS and self._is_for_us(entry.spec):
                 spec = entry.spec
-                self._wanted[name] = _Place(address_of(spec), spec.port, face_of(name, spec), has_tls(name, spec))
+                self._wanted[name] = _Place(
+                    address_of(spec), spec.port, face_of(name, spec), has_tls(name, spec), is_udp(spec)
+                )
         if found:
             self._woken.set()
 
@@ -134,10 +137,16 @@ class OwnListeners:
                 f"others could reach {place.address} without TLS: make it https, or start the gateway with --insecure"
             )
         leaving = self._leaving(name, place)
-        is_shared = bool(leaving) or (former is not None and former.place.port == place.port)
+        is_shared = bool(leaving) or (former is not None and _has_port(former.place, place))
         try:  # it may wait for the port
             sockets = await asyncio.to_thread(
-                open_slots, place.address, place.port, self._count, "spec.port", is_shared=is_shared
+                open_slots,
+                place.address,
+                place.port,
+                self._count,
+                "spec.port",
+                is_shared=is_shared,
+                is_udp=place.is_udp,
             )
         except Problem as problem:
             return "spec.port", problem.detail or problem.title
@@ -161,9 +170,9 @@ class OwnListeners:
             other
             for other, opened in self._opened.items()
             if other != name
-            and opened.place.port == place.port
+            and _has_port(opened.place, place)
             and (wanted := self._wanted.get(other)) is not None
-            and wanted.port != place.port
+            and not _has_port(wanted, place)
         ]
 
     def _tell(self, let_go: Iterable[_Opened]) -> None:
@@ -177,3 +186,8 @@ class OwnListeners:
         if not spec.enabled:
             return False
         return not spec.gateways or any(compile_string(text)(self._node.encode()) for text in spec.gateways)
+
+
+def _has_port(one: _Place, other: _Place) -> bool:
+    """Both are at one port of one transport."""
+    return (one.port, one.is_udp) == (other.port, other.is_udp)

@@ -22,6 +22,7 @@ TLS_LISTENERS: Final = (EDGE_TLS, MESH_TLS)
 # Open while the gateway is; where they listen is told by flags.
 FACES: Final = (EDGE, MESH)
 PLAINTEXT, ENCRYPTED = "http", "https"
+DATAGRAMS: Final[str] = "udp"
 TRUST_MESH: Final = "mesh"
 ClientAuth = Literal["none", "optional", "require"]
 TlsVersion = Literal["1.2", "1.3"]
@@ -136,3 +137,8 @@ def has_tls(name: str, spec: Listener) -> bool:
 def address_of(spec: Listener) -> str:
     """Of one more Listener."""
     return spec.address or "127.0.0.1"
+
+
+def is_udp(spec: Listener) -> bool:
+    """Whether it is at a port of UDP, not of TCP."""
+    return spec.protocol == DATAGRAMS

@@ -31,6 +31,32 @@ def test_a_port_that_another_gateway_shares_out_is_taken_nevertheless() -> None:
         slots[0].close()
 
 
+def test_slots_of_datagrams_share_a_port_that_no_other_gateway_gets() -> None:
+    slots = open_slots("127.0.0.1", 0, 2, "spec.port", is_udp=True)
+    place = slots[0].getsockname()
+    try:
+        assert {slot.getsockname() for slot in slots} == {place}
+        with pytest.raises(Problem, match="taken"):
+            open_slots("127.0.0.1", place[1], 1, "spec.port", is_udp=True)
+        more = open_slots("127.0.0.1", place[1], 2, "spec.port", is_udp=True, is_shared=True)
+        for slot in more:
+            slot.close()
+        heard = set[int]()
+        for _ in range(200):  # addresses are spread by their hash: 2^-199 that one slot gets all
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
+                caller.sendto(b"x", place)
+        for at, slot in enumerate(slots):
+            with suppress(BlockingIOError):
+                slot.recvfrom(1)
+                heard.add(at)
+        assert heard == {0, 1}
+        with open_slots("127.0.0.1", place[1], 1, "spec.port")[0]:
+            pass  # the same port of TCP is another one
+    finally:
+        for slot in slots:
+            slot.close()
+
+
 def test_an_address_that_is_not_ours_is_refused_with_the_reason() -> None:
     with pytest.raises(Problem, match=r"cannot listen on 192\.0\.2\.1"):
         open_slots("192.0.2.1", 0, 1, "--edge-port")
