@@ -18,8 +18,8 @@ from registry.documents.applying import Key
 from registry.insight.figures import Figures
 from registry.manners.json_text import decoder_of
 from registry.manners.query import limit_of, number_of, query_of, revision_of_tag
-from registry.proposals.proposals import Moved, WantedPart, Writer
-from registry.proposals.records import Message, State, Title, Verdict
+from registry.proposals.parts import Moved, WantedPart
+from registry.proposals.records import Message, State, Title, Verdict, Writer
 from registry.rights.tokens import makers_of
 from registry.store.interface import StoreUnavailable
 from registry.view.rows import time_text
@@ -173,7 +173,7 @@ def _add_keeping(router: APIRouter, core: Core) -> None:
             raise invalid_request("query.state: write open or all")
         limit, before = limit_of(query), number_of(query, "cursor", None, low=1)
         shown, last, following = list[Change](), "", None
-        async for kept in proposals.newest(before, limit + 1, is_open=state == "open"):
+        async for kept in proposals.kept.newest(before, limit + 1, is_open=state == "open"):
             if limit == 0:
                 following = last
             elif _may_read(request, kept):
@@ -265,7 +265,7 @@ def _add_foresight(router: APIRouter, core: Core, gateways: Gateways, asking: As
         if caller_of(request).may_somewhere("insight:read"):
             applied = await foreseen(applied, documents, asking, sight_of(request))
         members = {name: getattr(applied, name) for name in applied.__struct_fields__}
-        return answer(ChangeForeseen(**members, moved=proposals.moved(kept.proposal)), revision=applied.revision)
+        return answer(ChangeForeseen(**members, moved=proposals.parts.moved(kept.proposal)), revision=applied.revision)
 
     @router.get(WATCH)
     async def watch(change: str, request: Request) -> Response:
@@ -328,7 +328,7 @@ def _shown(core: Core, kept: Kept, *, with_text: bool) -> Change:
                 namespace=part.namespace,
                 name=part.name,
                 base_revision=part.base_revision,
-                revision=core.proposals.revision_of(part.astuple()),
+                revision=core.proposals.parts.revision_of(part.astuple()),
                 is_deleted=part.text is None,
                 text=part.text if with_text else msgspec.UNSET,
             )
@@ -365,7 +365,7 @@ def _specs_of(part: Part) -> Iterator[tuple[DocumentKey, Spec | None]]:
 
 async def _readable(core: Core, change: str, request: Request) -> Kept:
     """Raises Problem 404, also for one that touches a namespace the caller may not read."""
-    kept = await core.proposals.get(_number(change))
+    kept = await core.proposals.kept.get(_number(change))
     if not _may_read(request, kept):
         raise _unknown(change)
     return kept

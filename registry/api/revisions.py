@@ -94,7 +94,7 @@ def revisions_router(core: Core) -> APIRouter:
         return msgspec.structs.replace(found, items=await with_messages(found.items))
 
     async def with_messages(entries: list[RevisionEntry]) -> list[RevisionEntry]:
-        changes = await core.proposals.of_revisions([entry.revision for entry in entries])
+        changes = await core.proposals.kept.of_revisions([entry.revision for entry in entries])
         return [_with_message(entry, changes.get(entry.revision)) for entry in entries]
 
     return router

@@ -18,6 +18,16 @@ MOST_PARTS: Final = 100
 MOST_TEXT: Final = 4 << 20
 
 
+class Writer(msgspec.Struct, frozen=True):
+    """Who writes. makers: its own name, and where it came by a token who made that, and that one's maker. is_person:
+    signed in, and so one whose word counts in review."""
+
+    name: str
+    makers: tuple[str, ...]
+    is_person: bool
+    is_admin: bool
+
+
 class Part(Key, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One document of a change. text: as its author writes it, YAML or JSON with its comments; None: it is deleted.
 
