@@ -24,6 +24,7 @@ from meshway.cli import (
     editing,
     explain,
     exporting,
+    gateway_plane,
     login,
     logs,
     look,
@@ -33,6 +34,7 @@ from meshway.cli import (
     planes,
     proposals,
     receivers,
+    registry_plane,
     rehearse,
     revisions,
     rollouts,
@@ -88,10 +90,10 @@ for panel, commands in {
         app.command(command.__name__.strip("_").replace("_", "-"), rich_help_panel=panel)(command)
 checks.check_app.command("deploy")(check_deploy.deploy)
 app.add_typer(checks.check_app, name="check", rich_help_panel="Is it well")
-planes.registry_app.command("rewrap")(master_key.rewrap)
-app.add_typer(planes.registry_app, name="registry", rich_help_panel="Run it here")
-app.add_typer(planes.gateway_app, name="gateway", rich_help_panel="Run it here")
-planes.gateway_app.command("drain")(operating.drain_gateway)
+registry_plane.registry_app.command("rewrap")(master_key.rewrap)
+app.add_typer(registry_plane.registry_app, name="registry", rich_help_panel="Run it here")
+app.add_typer(gateway_plane.gateway_app, name="gateway", rich_help_panel="Run it here")
+gateway_plane.gateway_app.command("drain")(operating.drain_gateway)
 app.add_typer(operating.breaker_app, name="breaker", rich_help_panel="Services")
 app.add_typer(proposals.change_app, name="change", rich_help_panel="Revisions")
 app.add_typer(rollouts.rollout_app, name="rollout", rich_help_panel="Services")

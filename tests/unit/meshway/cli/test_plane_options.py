@@ -1,7 +1,7 @@
 import pytest
 
 from meshway.cli.failure import USAGE, CliError
-from meshway.cli.planes import bytes_of, networks_of
+from meshway.cli.plane_options import bytes_of, networks_of
 
 
 def test_a_size_is_written_with_its_unit() -> None:
