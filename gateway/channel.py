@@ -19,6 +19,7 @@ from gateway.settings import WorkerSettings
 from gateway.upstream.transition import Transition
 from meshway.assignments.messages import Ask, Budget, Grant
 from meshway.certificates import Pair
+from meshway.model.listener import Spoken
 from meshway.snapshot import MAX_FRAME, AnyFrame, Change, Frame, FrameError
 from meshway.spans import Span
 
@@ -139,7 +140,7 @@ class ListenerSpot(msgspec.Struct, frozen=True):
     number: int
     name: str
     face: str
-    is_tls: bool
+    spoken: Spoken
 
 
 class ListenersWanted(Frame, frozen=True, tag="listeners"):

@@ -12,6 +12,7 @@ from meshway.http1.field_lines import Underscores
 from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.listener import (
+    BY_TLS,
     EDGE,
     LISTENERS,
     MESH,
@@ -21,8 +22,9 @@ from meshway.model.listener import (
     Listener,
     ListenerLimits,
     ListenerTls,
+    Spoken,
     face_of,
-    has_tls,
+    spoken,
 )
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.namespace import Namespace
@@ -50,14 +52,14 @@ class ListenerPlan:
     default: namespace and name of the Certificate for no or an unknown name. hsts: a header line, or b"".
 
     trusted_proxies: None: those the gateway was started with. hosts, sends_to_https: as in ListenerContext.
-    limits: from those the gateway was started with. face, is_tls: what a socket of it must be. is_named: it serves only
+    limits: from those the gateway was started with. face, spoken: what a socket of it must be. is_named: it serves only
     Routes that name it. certificates: of namespace `mesh`, the only ones it shows; none: those that name it. resumes:
     sessions go on. handshakes: under way in a worker, None: as many as usual. streams: of connections that speak
     HTTP/2, None: none may.
     """
 
     face: str = EDGE
-    is_tls: bool = False
+    spoken: Spoken = "http"
     is_named: bool = False
     certificates: frozenset[str] = frozenset()
     resumes: bool = True
@@ -75,6 +77,10 @@ class ListenerPlan:
     underscores: Underscores = "drop"
     proxy_protocol: ProxyProtocol = "off"
     streams: StreamLimits | None = None
+
+    @property
+    def is_tls(self) -> bool:
+        return self.spoken in BY_TLS
 
 
 @dataclass(slots=True, frozen=True)
@@ -95,16 +101,16 @@ class Served:
 def _plan(name: str, spec: Listener) -> ListenerPlan:
     tls, redirect = spec.tls or ListenerTls(), spec.redirect_https
     proxies = spec.trusted_proxies
-    face, is_tls = face_of(name, spec), has_tls(name, spec)
+    face, speaks = face_of(name, spec), spoken(name, spec)
     return ListenerPlan(
         face=face,
-        is_tls=is_tls,
+        spoken=speaks,
         is_named=spec.routes == "named",
         certificates=frozenset(tls.certificates),
         resumes=tls.resumption,
         handshakes=None if spec.limits is None else spec.limits.handshakes,
         min_version=tls.min_version,
-        client_auth=tls.client_auth or ("optional" if face == MESH and is_tls else "none"),
+        client_auth=tls.client_auth or ("optional" if face == MESH and speaks in BY_TLS else "none"),
         trust=BY_THE_MESH if tls.trust is None else secret_ref(tls.trust),
         default=None if tls.default is None else (MESH_NAMESPACE, tls.default),
         hsts=b"" if spec.hsts is None else _hsts_line(spec.hsts),

@@ -4,6 +4,7 @@ from gateway.exchange import EDGE
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
+from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.http2.server import Http2Connection
 from gateway.wire.listener_context import ListenerContext, limits_of
 from gateway.wire.places import Places
@@ -33,4 +34,5 @@ def edge_listener(
         tls=tls,
         name=name,
         multiplexing=Http2Connection,
+        caller=ServerProtocol,
     )

@@ -6,6 +6,7 @@ from gateway.exchange import MESH, Exchange
 from gateway.relay.explained import Tell
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
+from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.http2.server import Http2Connection
 from gateway.wire.listener_context import ListenerContext, limits_of
 from gateway.wire.places import Places
@@ -36,4 +37,5 @@ def mesh_listener(
         tls=tls,
         name=name,
         multiplexing=Http2Connection,
+        caller=ServerProtocol,
     )

@@ -17,11 +17,13 @@ from gateway.listeners.sockets import open_slots, url_of
 from gateway.routing.string_match import compile_string
 from meshway.addresses import is_loopback
 from meshway.model.document import MESH_NAMESPACE
-from meshway.model.listener import LISTENERS, Listener, address_of, face_of, has_tls, is_udp
+from meshway.model.listener import BY_TLS, BY_UDP, LISTENERS, Listener, Spoken, address_of, face_of, spoken
 from meshway.problem import Problem
 from meshway.snapshot import Change
 
 TRY_AGAIN_S: Final = 10.0
+_SCHEMES: Final = {"passthrough": "tls"}
+_MENDS: Final = {"http": "make it https, or ", "tcp": "make it tls, or "}
 
 _log = logging.getLogger("meshway.gateway.listeners")
 
@@ -29,13 +31,20 @@ Own = Sequence[tuple[ListenerSpot, Sequence[socket.socket]]]
 
 
 class _Place(NamedTuple):
-    """Where a Listener is, and how it speaks there. is_udp: by datagrams."""
+    """Where a Listener is, and what is spoken there. is_udp: by datagrams."""
 
     address: str
     port: int
     face: str
-    is_tls: bool
-    is_udp: bool
+    spoken: Spoken
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.spoken in BY_TLS or self.spoken in ("passthrough", "http3")
+
+    @property
+    def is_udp(self) -> bool:
+        return self.spoken in BY_UDP
 
 
 class _Opened(NamedTuple):
@@ -82,9 +91,7 @@ class OwnListeners:
             self._wanted.pop(name, None)
             if entry is not None and name not in LISTENERS and self._is_for_us(entry.spec):
                 spec = entry.spec
-                self._wanted[name] = _Place(
-                    address_of(spec), spec.port, face_of(name, spec), has_tls(name, spec), is_udp(spec)
-                )
+                self._wanted[name] = _Place(address_of(spec), spec.port, face_of(name, spec), spoken(name, spec))
         if found:
             self._woken.set()
 
@@ -98,7 +105,7 @@ class OwnListeners:
     def urls(self) -> dict[str, str]:
         """Where each can be reached on this host."""
         return {
-            name: url_of(opened.sockets[0], "https" if opened.place.is_tls else "http")
+            name: url_of(opened.sockets[0], _SCHEMES.get(opened.place.spoken, opened.place.spoken))
             for name, opened in sorted(self._opened.items())
         }
 
@@ -132,9 +139,10 @@ class OwnListeners:
 
     async def _open(self, name: str, place: _Place, former: _Opened | None) -> tuple[str, str] | None:
         """Path and reason why it cannot be."""
-        if not (place.is_tls or self._is_insecure or is_loopback(place.address)):
+        if not (place.is_encrypted or self._is_insecure or is_loopback(place.address)):
             return "spec.address", (
-                f"others could reach {place.address} without TLS: make it https, or start the gateway with --insecure"
+                f"others could reach {place.address} without TLS: {_MENDS.get(place.spoken, '')}start the gateway "
+                "with --insecure"
             )
         leaving = self._leaving(name, place)
         is_shared = bool(leaving) or (former is not None and _has_port(former.place, place))
@@ -156,7 +164,7 @@ class OwnListeners:
             self._woken.set()
             return None
         self._numbers += 1
-        spot = ListenerSpot(self._numbers, name, place.face, place.is_tls)
+        spot = ListenerSpot(self._numbers, name, place.face, place.spoken)
         self._opened[name] = _Opened(place, spot, sockets)
         _log.info("Listener mesh/%s: %s port %d", name, place.address, place.port)
         let_go = [self._opened.pop(other) for other in leaving]

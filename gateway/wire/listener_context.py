@@ -11,9 +11,11 @@ from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
 from gateway.wire.places import ADDRESS, CONNECTIONS, Places
+from gateway.wire.proxy_protocol import Told
 from gateway.wire.tls import TlsFace
 from meshway.http1.field_lines import FieldLines, Underscores, request_lines
 from meshway.http1.head import HeadLimits
+from meshway.model.listener import Spoken
 
 if TYPE_CHECKING:
     from gateway.relay.forwarding import Forwarding
@@ -85,6 +87,8 @@ class Multiplexed(Connection, Protocol):
         """data: what came already."""
 
 
+Caller = Callable[["ListenerContext", Told | None], asyncio.Protocol]
+"""Has a new connection from its first byte on, or from the first one after what a proxy has told of it."""
 Multiplexing = Callable[
     ["ListenerContext", asyncio.Transport, str, "Forwarding", "Entrance | None", StreamLimits], Multiplexed
 ]
@@ -115,15 +119,16 @@ class ListenerContext:
     the system drops. name: of the listener; title: as refusals name it. tls: what it shows, None: it speaks without.
     hsts: a field of every answer, or b"". hosts: what is served at all, None: any. sends_to_https: status and port by
     which callers are sent there, None: they are served. streams: what holds for connections that speak HTTP/2, None:
-    nobody may. multiplexing: makes them, None: nothing does. proxy_protocol: whether trusted proxies may or must tell
+    nobody may. multiplexing: makes them, None: nothing does. caller: makes the Protocol
+    of a connection, of what is spoken. proxy_protocol: whether trusted proxies may or must tell
     for whom a connection is.
     """
 
     __slots__ = (
-        "connections", "crowded", "cut", "draining", "explain", "face", "hosts", "hsts", "kept_out", "limits",
-        "lines", "multiplexing", "name", "now", "per_address", "places", "proxy_protocol", "relay", "scheme",
-        "sends_to_https", "streams", "title", "tls", "trusted_proxies", "underscores", "usual_limits", "via_id",
-        "via_line",
+        "caller", "connections", "crowded", "cut", "draining", "explain", "face", "hosts", "hsts", "kept_out",
+        "limits", "lines", "multiplexing", "name", "now", "per_address", "places", "proxy_protocol", "relay", "scheme",
+        "sends_to_https", "spoken", "streams", "title", "tls", "trusted_proxies", "underscores", "usual_limits",
+        "via_id", "via_line",
     )  # fmt: skip
 
     def __init__(
@@ -139,6 +144,8 @@ class ListenerContext:
         tls: TlsFace | None = None,
         name: str = "",
         multiplexing: Multiplexing | None = None,
+        caller: Caller | None = None,
+        spoken: Spoken | None = None,
     ) -> None:
         if limits is None:
             limits = EDGE_LIMITS if face == EDGE else ConnectionLimits()
@@ -152,6 +159,8 @@ class ListenerContext:
         self.title = f"listener {self.name}"
         self.tls = tls
         self.scheme = b"http" if tls is None else b"https"
+        self.spoken: Spoken = spoken or ("http" if tls is None else "https")
+        self.caller = caller
         self.hosts: Callable[[bytes], bool] | None = None
         self.hsts = b""
         self.sends_to_https: tuple[int, int] | None = None

@@ -11,8 +11,8 @@ from typing import Final
 
 from gateway.listeners.crowds import Crowds
 from gateway.listeners.sockets import BACKLOG, take_queued
-from gateway.wire.http1.proxied import caller_protocol
 from gateway.wire.listener_context import ListenerContext
+from gateway.wire.proxied import caller_protocol
 from meshway.handshakes import Handshakes
 from meshway.tasks import spawn
 

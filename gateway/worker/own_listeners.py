@@ -11,15 +11,16 @@ from gateway.channel import ListenerSpot
 from gateway.compiler.listeners import ListenerPlan
 from gateway.wire.listener_context import ListenerContext
 from gateway.worker.listening import Listening
+from meshway.model.listener import Spoken
 
 
 class OwnListeners:
-    """make: a listener of this name, of this face, with TLS or without. drain_s: of one that goes. on_open: one is
+    """make: a listener of this name and face, and what is spoken there. drain_s: of one that goes. on_open: one is
     there, before its first caller."""
 
     def __init__(
         self,
-        make: Callable[[str, str, bool], ListenerContext],
+        make: Callable[[str, str, Spoken], ListenerContext],
         listening: Listening,
         on_open: Callable[[ListenerContext], None],
         drain_s: float,
@@ -54,9 +55,9 @@ class OwnListeners:
             if number in self._open or number not in self._sockets:
                 continue
             plan = self._plans.get(spot.name)
-            if plan is None or (plan.face, plan.is_tls) != (spot.face, spot.is_tls):
+            if plan is None or (plan.face, plan.spoken) != (spot.face, spot.spoken):
                 continue
-            listener = self._open[number] = self._make(spot.name, spot.face, spot.is_tls)
+            listener = self._open[number] = self._make(spot.name, spot.face, spot.spoken)
             self._on_open(listener)
             self._listening.add(listener, self._sockets.pop(number))
         for number in self._open.keys() - self._wanted.keys():

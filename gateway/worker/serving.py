@@ -106,7 +106,7 @@ class Serving:
         if listener.tls is not None:
             listener.tls.revoked, listener.tls.trust_domain = trust.revoked, trust.trust_domain
         face = MESH_FACE if plan is not None and plan.face == MESH else EDGE_FACE
-        if plan is None or (face, plan.is_tls) != (listener.face, listener.tls is not None):
+        if plan is None or (face, plan.spoken) != (listener.face, listener.spoken):
             return
         self._plans[listener] = plan
         listener.hosts, listener.hsts, listener.sends_to_https = plan.hosts, plan.hsts, plan.sends_to_https

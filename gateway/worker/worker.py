@@ -111,7 +111,7 @@ from meshway.http1.head import HeadLimits
 from meshway.issuers.key_ring import KeyRing
 from meshway.issuers.link import IssuerLink
 from meshway.model.document import MESH_NAMESPACE
-from meshway.model.listener import EDGE, TLS_LISTENERS
+from meshway.model.listener import BY_TLS, EDGE, Listener, Spoken, face_of, spoken
 from meshway.outbound.guard import guarded_dial
 from meshway.snapshot import Hello, Question, SecretFrame, SecretsWanted
 from meshway.tasks import spawn
@@ -274,14 +274,15 @@ class Worker:
         explain = explaining(lambda: self._compiler.state, settings.node)
         places = Places(settings.max_connections)
 
-        def listener(name: str, face: str, is_tls: bool) -> ListenerContext:
-            tls = TlsFace(parts.wall) if is_tls else None
+        def listener(name: str, face: str, speaks: Spoken) -> ListenerContext:
+            tls = TlsFace(parts.wall) if speaks in BY_TLS else None
             if face == EDGE:
                 return edge_listener(relay, settings, proxies, places, tls, name)
             return mesh_listener(relay, settings, places, explain, tls, name)
 
+        usual = Listener()
         for name, accepting in self._sockets.items():
-            self._listening.add(listener(name, name.removesuffix("-tls"), name in TLS_LISTENERS), accepting)
+            self._listening.add(listener(name, face_of(name, usual), spoken(name, usual)), accepting)
         self._serving = Serving(self._listening.listeners, proxies, parts.secrets)
         self._own = OwnListeners(listener, self._listening, self._serving.add, settings.drain_s)
         self._overload = Overload(

@@ -22,7 +22,11 @@ TLS_LISTENERS: Final = (EDGE_TLS, MESH_TLS)
 # Open while the gateway is; where they listen is told by flags.
 FACES: Final = (EDGE, MESH)
 PLAINTEXT, ENCRYPTED = "http", "https"
-DATAGRAMS: Final[str] = "udp"
+# What is spoken on a socket: `protocol`, where that leaves nothing open. Of TCP by TLS it does: the bytes inside are a
+# service's own, and the gateway may be the one that answers the handshake, or look at its first message and pass it on.
+Spoken = Literal["http", "https", "tcp", "tls", "passthrough", "udp", "http3"]
+BY_TLS: Final[frozenset[Spoken]] = frozenset({"https", "tls"})  # handshakes are answered here
+BY_UDP: Final[frozenset[Spoken]] = frozenset({"udp", "http3"})
 TRUST_MESH: Final = "mesh"
 ClientAuth = Literal["none", "optional", "require"]
 TlsVersion = Literal["1.2", "1.3"]
@@ -130,15 +134,17 @@ def face_of(name: str, spec: Listener) -> str:
     return name.removesuffix("-tls") if name in LISTENERS else spec.face or EDGE
 
 
+def spoken(name: str, spec: Listener) -> Spoken:
+    if name in LISTENERS:
+        return "https" if name in TLS_LISTENERS else "http"
+    return spec.protocol or "http"
+
+
 def has_tls(name: str, spec: Listener) -> bool:
-    return name in TLS_LISTENERS if name in LISTENERS else spec.protocol == ENCRYPTED
+    """Whether callers are shown a certificate of the gateway's."""
+    return spoken(name, spec) in BY_TLS
 
 
 def address_of(spec: Listener) -> str:
     """Of one more Listener."""
     return spec.address or "127.0.0.1"
-
-
-def is_udp(spec: Listener) -> bool:
-    """Whether it is at a port of UDP, not of TCP."""
-    return spec.protocol == DATAGRAMS

@@ -30,11 +30,12 @@ from gateway.upstream.outside import Lookup, OutsideHosts, looked_up
 from gateway.upstream.pool import Pool
 from gateway.upstream.shared_pool import SharedPool
 from gateway.wire.http1.client import IDENTIFYING, make_connector
-from gateway.wire.http1.proxied import caller_protocol
+from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.http2.client import make_shared_connector
 from gateway.wire.http2.server import Http2Connection
 from gateway.wire.http2.upstream import speaking
 from gateway.wire.listener_context import ConnectionLimits, ListenerContext
+from gateway.wire.proxied import caller_protocol
 from gateway.wire.tls import TlsFace
 from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.serving import Serving
@@ -211,7 +212,7 @@ async def compiled_gateway(
             gateway.finisher.finish(exchange, at)
 
     relay = Relay(holder, pool, wheel, now, finish, random)
-    how: Any = {"limits": limits, "multiplexing": Http2Connection}
+    how: Any = {"limits": limits, "multiplexing": Http2Connection, "caller": ServerProtocol}
     context = ListenerContext(face, relay, b"meshway-test", **how)
     tls_context = ListenerContext(face, relay, b"meshway-test", tls=TlsFace(parts.wall), **how)
     gateway: CompiledGateway = CompiledGateway(

@@ -175,6 +175,7 @@ async def wire(
         trusted_proxies=trusted_proxies,
         places=places,
         multiplexing=Http2Connection,
+        caller=ServerProtocol,
     )
     if streams is not None:
         context.streams = streams

@@ -38,7 +38,7 @@ async def test_each_slot_has_a_socket_and_what_does_not_move_stays() -> None:
     on, first, second = Bench(), free_port(), free_port()
     assert await on.take(listener(first)) == []
     [(spot, sockets)] = on.shown[-1]
-    assert (spot.name, spot.face, spot.is_tls, len(sockets)) == ("partner", "edge", False, 2)
+    assert (spot.name, spot.face, spot.spoken, len(sockets)) == ("partner", "edge", "http", 2)
     assert {each.getsockname() for each in sockets} == {("127.0.0.1", first)}
     await on.take(listener(first, hosts=["shop.example"]))
     assert len(on.shown) == 1

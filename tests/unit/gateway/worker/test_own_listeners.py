@@ -12,15 +12,16 @@ from gateway.listeners.sockets import open_slots
 from gateway.wire.listener_context import ListenerContext
 from gateway.worker.listening import Listening
 from gateway.worker.own_listeners import OwnListeners
+from meshway.model.listener import Spoken
 from tests.parts.conditions import until
 from tests.parts.wire import wire
 
-SPOT = ListenerSpot(1, "partner", "edge", False)
+SPOT = ListenerSpot(1, "partner", "edge", "http")
 
 
 class Bench:
     def __init__(self, context: ListenerContext) -> None:
-        self.made: list[tuple[str, str, bool]] = []
+        self.made: list[tuple[str, str, Spoken]] = []
         self.opened: list[ListenerContext] = []
         self.listening = Listening(asyncio.get_running_loop(), lambda: None)
         self._context = context
@@ -28,8 +29,8 @@ class Bench:
         (self.socket,) = open_slots("127.0.0.1", 0, 1, "spec.port")
         self.address = self.socket.getsockname()
 
-    def _make(self, name: str, face: str, is_tls: bool) -> ListenerContext:
-        self.made.append((name, face, is_tls))
+    def _make(self, name: str, face: str, speaks: Spoken) -> ListenerContext:
+        self.made.append((name, face, speaks))
         return self._context
 
     def say(self, what: str) -> None:
@@ -49,7 +50,7 @@ async def test_nobody_is_served_before_all_is_known(order: tuple[str, ...]) -> N
         for what in order:
             assert on.made == []
             on.say(what)
-        assert on.made == [("partner", "edge", False)]
+        assert on.made == [("partner", "edge", "http")]
         assert on.opened == [behind.context]
         with socket.create_connection(on.address, timeout=5.0):
             await until(lambda: len(behind.context.connections) == 1)
@@ -63,7 +64,7 @@ async def test_tables_of_another_face_or_without_tls_open_nothing() -> None:
         on = Bench(behind.context)
         on.say("socket")
         on.say("word")
-        for plan in (ListenerPlan(face="mesh"), ListenerPlan(is_tls=True)):
+        for plan in (ListenerPlan(face="mesh"), ListenerPlan(spoken="https")):
             on.own.hold({"partner": plan})
             assert on.made == []
         on.own.want([])

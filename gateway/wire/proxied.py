@@ -9,7 +9,6 @@ from typing import Final, cast
 
 from gateway.exchange import NEVER
 from gateway.relay.forwarding import is_in
-from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.interfaces import Timer
 from gateway.wire.listener_context import ListenerContext
 from gateway.wire.places import PROXY
@@ -18,11 +17,14 @@ from gateway.wire.proxy_protocol import NoProxyHead, ProxyFault, Told, read_prox
 
 def caller_protocol(listener: ListenerContext) -> asyncio.Protocol:
     """Of a new connection."""
-    return ServerProtocol(listener) if listener.proxy_protocol == "off" else ProxiedProtocol(listener)
+    if listener.proxy_protocol != "off":
+        return ProxiedProtocol(listener)
+    assert listener.caller is not None
+    return listener.caller(listener, None)
 
 
 class ProxiedProtocol(asyncio.Protocol):
-    """Until it is known for whom the connection is; a ServerProtocol has it from then on."""
+    """Until it is known for whom the connection is; what is spoken there has it from then on."""
 
     __slots__ = ("_buffer", "_how", "_is_entered", "_listener", "_peer", "_transport", "_watch")
 
@@ -96,7 +98,8 @@ class ProxiedProtocol(asyncio.Protocol):
 
     def _serve(self, told: Told | None) -> None:
         self._leave()
-        served = ServerProtocol(self._listener, told)
+        assert self._listener.caller is not None
+        served = self._listener.caller(self._listener, told)
         self._transport.set_protocol(served)
         served.connection_made(self._transport)
         if self._buffer and not self._transport.is_closing():
