@@ -11,20 +11,9 @@ from gateway.exchange import NEVER
 from gateway.upstream.cluster_settings import OpeningSettings
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import OutsideHosts
-from gateway.wire.http2.codec import (
-    NO_ERROR,
-    REFUSED_STREAM,
-    Body,
-    ClientCodec,
-    Ended,
-    Event,
-    Fields,
-    H2Fault,
-    Head,
-    Interim,
-    Trailers,
-)
+from gateway.wire.http2.codec import REFUSED_STREAM, ClientCodec, H2Fault
 from gateway.wire.interfaces import AnswerEvents, Timer
+from gateway.wire.multiplexed.messages import NO_ERROR, Body, Ended, Event, Fields, Head, Interim, Trailers
 from gateway.wire.opening import Opener
 from gateway.wire.proxy_protocol import proxy_head
 from gateway.wire.upstream_tls import UpstreamContexts

@@ -3,21 +3,29 @@
 What a connection does with its events is not decided here. The half of who is called is in server_codec.py.
 """
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import ngh2
 
-Fields = Sequence[tuple[bytes, bytes]]
-"""Names in lower case, those with a colon first."""
+from gateway.wire.multiplexed.messages import (
+    MAX_FIELD_SECTION,
+    MAX_FIELDS,
+    NO_ERROR,
+    Body,
+    Ended,
+    Event,
+    Fields,
+    Head,
+    Interim,
+    Leaving,
+    Request,
+    Trailers,
+)
 
-NO_ERROR: Final = 0x00
 INTERNAL_ERROR: Final = 0x02
 REFUSED_STREAM: Final = 0x07
 CANCEL: Final = 0x08
 ENHANCE_YOUR_CALM: Final = 0x0B
-MAX_FIELDS: Final = 128
-MAX_FIELD_SECTION: Final = 64 * 1024
 _WORDS: Final = 4 * 1024  # bytes that are made ahead of their turn, and of how many that wait no more are
 _MOST_WORDS: Final = 16 * 1024
 # Of a thousand answers, each as far as its window lets it: no caller who takes nothing holds up another one.
@@ -29,59 +37,6 @@ _CALLING: Final = ngh2.Configuration(
 
 class H2Fault(Exception):
     """The other side broke the protocol, or ours may not go on: the connection is of no more use."""
-
-
-class Request(NamedTuple):
-    """The head of a request. ended: the message is whole with it."""
-
-    stream: int
-    fields: Fields
-    ended: bool
-
-
-class Interim(NamedTuple):
-    """An answer of 1xx."""
-
-    stream: int
-    fields: Fields
-
-
-class Head(NamedTuple):
-    """The final head of an answer. ended: the message is whole with it."""
-
-    stream: int
-    fields: Fields
-    ended: bool
-
-
-class Body(NamedTuple):
-    stream: int
-    data: bytes
-    ended: bool
-
-
-class Trailers(NamedTuple):
-    """The message is whole with them."""
-
-    stream: int
-    fields: Fields
-
-
-class Ended(NamedTuple):
-    """Nothing more comes on this stream, or goes. error: NO_ERROR where both sides ended it."""
-
-    stream: int
-    error: int
-
-
-class Leaving(NamedTuple):
-    """GOAWAY: the other side begins nothing new; streams above `last` it has not looked at."""
-
-    last: int
-    error: int
-
-
-Event = Request | Interim | Head | Body | Trailers | Ended | Leaving
 
 
 class H2Codec:
@@ -138,6 +93,10 @@ class H2Codec:
             self._connection.reset_stream(stream, error)
         except ngh2.NGH2Error:
             pass
+
+    def stop(self, stream: int) -> None:
+        """The answer is whole: the rest of the request is not wanted (RFC 9113 §8.1)."""
+        self.reset(stream, NO_ERROR)
 
     def consumed(self, stream: int, size: int) -> None:
         """So much of a body is out of our hands: as much more may come."""

@@ -8,18 +8,10 @@ from typing import Final
 
 import ngh2
 
-from gateway.wire.http2.codec import (
-    ENHANCE_YOUR_CALM,
-    INTERNAL_ERROR,
-    MAX_FIELD_SECTION,
-    MAX_FIELDS,
-    Fields,
-    H2Codec,
-)
+from gateway.wire.http2.codec import ENHANCE_YOUR_CALM, INTERNAL_ERROR, H2Codec
+from gateway.wire.multiplexed.messages import MAX_FIELD_SECTION, MAX_FIELDS, RESETS, Fields
 
-# RST_STREAM by the other side, and requests that are none, each with what is saved up and what comes back in a second.
 # CVE-2023-44487; CVE-2024-27316 (CONTINUATION); CVE-2025-8671 (streams that we are made to reset).
-RESETS: Final = (200, 33)
 _BEYOND: Final = (2 * RESETS[0], 2 * RESETS[1])
 _CONFIGURATION: Final = ngh2.Configuration(
     auto_window_update=False,

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.exchange import NEVER, Exchange
 from gateway.wire.heads import request_head
-from gateway.wire.http2.codec import Fields
-from gateway.wire.http2.fields import answer_text, answer_trailers, request_fields, trailer_fields
 from gateway.wire.interfaces import MAX_INTERIM, SharedUpstream, Timer, Upstream, UpstreamEvents
+from gateway.wire.multiplexed.fields import answer_text, answer_trailers, request_fields, trailer_fields
+from gateway.wire.multiplexed.messages import Fields
 from meshway.http1.head import HeadError, HeadLimits, ResponseReader
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from gateway.exchange import MESH
 from gateway.relay import attempt
 from gateway.relay.call import Call
 from gateway.wire.http2 import codec
-from gateway.wire.http2.stream import HIGH_WATER
+from gateway.wire.multiplexed.stream import HIGH_WATER
 from meshway.tasks import spawn
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway

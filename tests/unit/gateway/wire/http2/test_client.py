@@ -5,7 +5,8 @@ import struct
 from typing import cast
 
 from gateway.wire.http2.client import AT_ONCE, H2ClientProtocol
-from gateway.wire.http2.codec import ClientCodec, Fields
+from gateway.wire.http2.codec import ClientCodec
+from gateway.wire.multiplexed.messages import Fields
 
 REQUEST = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/a"), (b":authority", b"a.example")]
 SETTINGS = struct.pack("!I", 0)[1:] + b"\x04\0" + struct.pack("!I", 0)

@@ -10,7 +10,8 @@ from h2.events import DataReceived, RequestReceived, StreamEnded, StreamReset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.wire.http2.codec import Body, ClientCodec, Ended, Event, H2Fault, Head, Leaving, Trailers
+from gateway.wire.http2.codec import ClientCodec, H2Fault
+from gateway.wire.multiplexed.messages import Body, Ended, Event, Head, Leaving, Trailers
 
 FIELDS: Final = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/a"), (b":authority", b"a.example")]
 

@@ -16,10 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.routing.path import PathError, canonical
-from gateway.wire.http2.codec import ClientCodec, Fields, H2Fault, Request
-from gateway.wire.http2.fields import request_fields, request_text
+from gateway.wire.http2.codec import ClientCodec, H2Fault
 from gateway.wire.http2.frame_guard import FrameGuard
 from gateway.wire.http2.server_codec import ServerCodec
+from gateway.wire.multiplexed.fields import request_fields, request_text
+from gateway.wire.multiplexed.messages import Fields, Request
 from meshway.http1.field_lines import request_lines
 from meshway.http1.head import HeadError, HeadLimits, RequestReader
 from tests.parts.http2_caller import LOOSE

@@ -5,8 +5,9 @@ import h2.connection
 import h2.events
 import pytest
 
-from gateway.wire.http2.codec import Body, Ended, Event, H2Fault, Request, Trailers
+from gateway.wire.http2.codec import H2Fault
 from gateway.wire.http2.server_codec import ServerCodec
+from gateway.wire.multiplexed.messages import Body, Ended, Event, Request, Trailers
 
 GET = [(b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"a"), (b":path", b"/")]
 POST = [(b":method", b"POST"), *GET[1:]]

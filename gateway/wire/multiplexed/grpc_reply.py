@@ -7,7 +7,7 @@ latter we know better: a limit is no outage.
 from typing import Final
 
 from gateway.exchange import Exchange, Reply
-from gateway.wire.http2.codec import Fields
+from gateway.wire.multiplexed.messages import Fields
 from meshway.grpc_message import (
     CONTENT_TYPE,
     DEADLINE_EXCEEDED,

@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.exchange import Reply
-from gateway.wire.http2.grpc_reply import trailers_only
+from gateway.wire.multiplexed.grpc_reply import trailers_only
 
 FIELDS = [
     (b":status", b"429"), (b"content-type", b"application/problem+json"), (b"content-length", b"9"),

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.wire.http2.fields import answer_text, request_text, trailer_block
+from gateway.wire.multiplexed.fields import answer_text, request_text, trailer_block
 from meshway.http1.head import HeadError, HeadLimits, RequestReader, ResponseReader
 from meshway.http1.message import CHUNKED, NO_BODY
 

@@ -1,4 +1,5 @@
-"""Between fields of HTTP/2 and the blocks of bytes that everything behind the wire works with (RFC 9113 §8).
+"""Between fields of HTTP/2 or HTTP/3 and the blocks of bytes that everything behind the wire works with (RFC 9113 §8,
+RFC 9114 §4).
 
 A request becomes the HTTP/1.1 head that would ask for the same, and is read by the one scanner that judges heads, so
 there are no two opinions about what a request says.
@@ -6,14 +7,13 @@ there are no two opinions about what a request says.
 
 from typing import Final
 
-from gateway.wire.http2.codec import Fields
+from gateway.wire.multiplexed.messages import Fields
 from meshway.grpc_message import timeout_field, timeout_ms
 from meshway.http1.framing import ChunkedReader
 from meshway.http1.head import HeadError
 
 DEADLINE: Final = b"meshway-deadline"
 GRPC_TIMEOUT: Final = b"grpc-timeout"
-VERSION: Final = 2  # as a head's `minor`, beside 0 and 1 of HTTP/1
 # They speak of a connection of HTTP/1.1 (RFC 9113 §8.2.2).
 _OF_A_CONNECTION: Final = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
@@ -25,7 +25,7 @@ _BARE: Final = frozenset({b"204", b"304"})
 def request_text(fields: Fields, *, ended: bool) -> bytes:
     """The head of the same request in HTTP/1.1. Raises HeadError.
 
-    Of fields that nghttp2 has passed: pseudo-fields are complete, come first and once, and nothing speaks of a
+    Of fields that the codec has passed: pseudo-fields are complete, come first and once, and nothing speaks of a
     connection of HTTP/1.1. How long a caller of gRPC waits is said to be his deadline, as others say it by name: who
     says both (another gateway does) is taken by that.
     """
@@ -61,7 +61,7 @@ def request_text(fields: Fields, *, ended: bool) -> bytes:
     if not ended and not has_length:
         lines.append(b"Transfer-Encoding: chunked\r\n")
     text = _start(pseudo, host) + b"".join(lines)
-    # A line break in a value would begin a field, or a request: nghttp2 passes none, and neither do we.
+    # A line break in a value would begin a field, or a request: no codec passes one, and neither do we.
     if not text.count(b"\n") == text.count(b"\r") == 2 + len(lines):
         raise HeadError(400, "bad_request", "a line break in a field")
     return text + b"\r\n"

@@ -1,18 +1,17 @@
-"""One request of a connection of HTTP/2 and its answer: the `Downstream` of its call."""
+"""One request of a connection that carries many, and its answer: the `Downstream` of its call."""
 
 from typing import TYPE_CHECKING
 
 from gateway.exchange import NEVER, Exchange, Reply
 from gateway.relay.call import Call
 from gateway.wire.heads import answer_head, interim_head, reply
-from gateway.wire.http2.codec import CANCEL, NO_ERROR
-from gateway.wire.http2.fields import answer_fields, trailer_fields
-from gateway.wire.http2.grpc_reply import is_grpc, trailers_only
 from gateway.wire.interfaces import Address, Timer
+from gateway.wire.multiplexed.fields import answer_fields, trailer_fields
+from gateway.wire.multiplexed.grpc_reply import is_grpc, trailers_only
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
-    from gateway.wire.http2.server import Http2Connection
+    from gateway.wire.multiplexed.connection import MultiplexedConnection
 
 HIGH_WATER = 64 * 1024  # bytes of an answer that wait for the caller, at which no more are asked for
 LOW_WATER = 16 * 1024
@@ -30,7 +29,7 @@ class Stream:
         "_wants_pause", "_watch", "call", "is_answered", "is_open", "is_pending", "timer",
     )  # fmt: skip
 
-    def __init__(self, connection: "Http2Connection", number: int, *, is_open: bool) -> None:
+    def __init__(self, connection: "MultiplexedConnection", number: int, *, is_open: bool) -> None:
         self._connection = connection
         self._number = number
         self.call: Call | None = None
@@ -133,11 +132,11 @@ class Stream:
             self._connection.leave()
 
     def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
-        raise AssertionError("no request of HTTP/2 asks for an upgrade")
+        raise AssertionError("no request of HTTP/2 or HTTP/3 asks for an upgrade")
 
     def abort(self) -> None:
         self.call = None
-        self._connection.codec.reset(self._number, CANCEL)
+        self._connection.codec.reset(self._number)
         self._connection.drop(self._number)
         self._connection.flush_soon()
 
@@ -188,9 +187,9 @@ class Stream:
         self.is_pending = False
         if self.is_answered:
             self._watch.due = NEVER
-            if self.is_open:  # RFC 9113 §8.1: the rest of the request is not wanted
+            if self.is_open:
                 self.is_open = False
-                self._connection.codec.reset(self._number, NO_ERROR)
+                self._connection.codec.stop(self._number)
         return False
 
     # Time.

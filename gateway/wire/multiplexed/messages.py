@@ -1,0 +1,66 @@
+"""What a connection that carries many calls hears of them, whatever the version of HTTP that brought it."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+Fields = Sequence[tuple[bytes, bytes]]
+"""Names in lower case, those with a colon first."""
+
+NO_ERROR: Final = 0x00  # of an `Ended`
+MAX_FIELDS: Final = 128
+MAX_FIELD_SECTION: Final = 64 * 1024
+# Requests that a caller may take back or that are none: what is saved up, and what comes back in a second.
+RESETS: Final = (200, 33)
+
+
+class Request(NamedTuple):
+    """The head of a request. ended: the message is whole with it."""
+
+    stream: int
+    fields: Fields
+    ended: bool
+
+
+class Interim(NamedTuple):
+    """An answer of 1xx."""
+
+    stream: int
+    fields: Fields
+
+
+class Head(NamedTuple):
+    """The final head of an answer. ended: the message is whole with it."""
+
+    stream: int
+    fields: Fields
+    ended: bool
+
+
+class Body(NamedTuple):
+    stream: int
+    data: bytes
+    ended: bool
+
+
+class Trailers(NamedTuple):
+    """The message is whole with them."""
+
+    stream: int
+    fields: Fields
+
+
+class Ended(NamedTuple):
+    """Nothing more comes on this stream, or goes. error: NO_ERROR where both sides ended it."""
+
+    stream: int
+    error: int
+
+
+class Leaving(NamedTuple):
+    """GOAWAY: the other side begins nothing new; streams above `last` it has not looked at."""
+
+    last: int
+    error: int
+
+
+Event = Request | Interim | Head | Body | Trailers | Ended | Leaving
