@@ -182,6 +182,7 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
     gateways.share(core.bus)
     gateways.document_revision = lambda key: 0 if (row := core.view.document(key)) is None else row.revision
     core.alerts.presence.gateways = gateways.states
+    gateways.on_report.append(core.alerts.presence.follow)
     core.alerts.presence.certificates = gateways.all_certificates
     head = None if core.following is None else Head(core.view, core.following, core.live)
     caps = Caps(core.settings)

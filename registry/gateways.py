@@ -143,10 +143,12 @@ _decode: Final = msgspec.msgpack.Decoder(Report).decode
 
 
 class Gateways:
-    """now: monotonic seconds. document_revision: of a document as it is now, by kind, namespace, name; 0: unknown."""
+    """now: monotonic seconds. document_revision: of a document as it is now, by kind, namespace, name; 0: unknown.
+    on_report: told each report, to whichever registry it was made."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.document_revision: Callable[[tuple[str, str, str]], int] = lambda _: 0
+        self.on_report: list[Callable[[Report], None]] = []
         self._now = now
         self._reports: dict[str, _Heard] = {}
         self._bus: Bus | None = None
@@ -183,6 +185,8 @@ class Gateways:
         self._reports[report.node] = _Heard(now, report, is_direct)
         if report.is_leaving:
             del self._reports[report.node]
+        for told in self.on_report:
+            told(report)
         for look in tuple(self._waiting):
             look()
 

@@ -20,13 +20,15 @@ LOST_S: Final = 86_400.0
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """What one look found. labels: what it is about. holds None: there was no data. is_gone: what it is about is no
-    longer there, and so neither is the alert. measure: how the value is shown."""
+    """What one look found. labels: what it is about. holds None: there was no data. wavers: it does not hold, and did
+    since the look before. is_gone: what it is about is no longer there, and so neither is the alert. measure: how the
+    value is shown."""
 
     rule: Rule
     labels: Mapping[str, str]
     value: float | None
     holds: bool | None
+    wavers: bool = False
     what: str = ""
     measure: str = "count"
     is_gone: bool = False
@@ -46,6 +48,9 @@ def next_of(known: AlertState | None, look: Look, now: float) -> AlertState | No
     holds = look.holds
     if holds is None and look.rule.no_data == "fire" and not look.is_gone:
         holds = True
+    if look.wavers:
+        # It may come back as it may be over: it begins, and what there is stays; but nothing fires of what is not so.
+        return _begun(look, now) if known is None else known
     if known is None:
         return _begun(look, now) if holds else None
     if holds:
@@ -82,7 +87,7 @@ def _begun(look: Look, now: float) -> AlertState:
 
 def _held(known: AlertState, look: Look, now: float) -> AlertState:
     rule = look.rule
-    is_due = known.state == "firing" or now - known.active_at >= rule.for_s
+    is_due = known.state == "firing" or (now - known.active_at >= rule.for_s and not look.wavers)
     fires = is_due and known.state == "pending"
     shown = shown_value(look.value, look.measure)
     return msgspec.structs.replace(

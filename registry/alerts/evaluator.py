@@ -15,7 +15,7 @@ from registry.alerts.burn import Burning
 from registry.alerts.episodes import next_of, resolved
 from registry.alerts.judging import asked_of
 from registry.alerts.looking import Seen, looked
-from registry.alerts.records import packed, state_of
+from registry.alerts.records import packed, state_of, told_of
 from registry.alerts.rules import Rules
 from registry.alerts.windows import Windows
 from registry.store.alerts import forget_resolved, forget_silences, forget_state, live_states, put_state
@@ -180,7 +180,8 @@ class Evaluator:
                 continue
             has_moved = before is None or before.state != state.state
             last = self._written_at.get(name, 0.0)
-            if has_moved or (state is not before and now - last >= _REFRESH_S):
+            is_other = has_moved or (before is not None and told_of(before) != told_of(state))
+            if is_other or (state is not before and now - last >= _REFRESH_S):
                 steps.append(put_state(state.id, state.state, state.updated_at, packed(state)))
                 last = now
             if has_moved:

@@ -24,19 +24,23 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Measured(NamedTuple):
-    """value None: there is no data. what: whom it is of."""
+    """value None: there is no data. what: whom it is of. lately: the same with what has passed since the look before,
+    None: nothing has."""
 
     value: float | None
     what: str = ""
+    lately: tuple[float, str] | None = None
 
 
 class Finding(NamedTuple):
-    """Of the first condition the value. holds None: there is no data to tell it by."""
+    """Of the first condition the value. holds None: there is no data to tell it by. wavers: it does not hold now, and
+    did since the look before; the value is of then."""
 
     labels: dict[str, str]
     value: float | None
     holds: bool | None
     what: str = ""
+    wavers: bool = False
 
 
 def asked_of(condition: Condition, namespace: str) -> tuple[Asked, ...]:
@@ -92,16 +96,22 @@ def _finding(
     query: Query, tables: Sequence[Mapping[Labels, Measured]], fixed: Mapping[str, str], key: Labels
 ) -> Finding:
     holds: bool | None = True
+    wavers = True
     first = Measured(None)
     for at, (condition, table) in enumerate(zip(query.conditions, tables, strict=True)):
         one = table.get(key if condition.stars else (), Measured(None))
         if at == 0:
             first = one
         if one.value is None:
-            holds = None if holds is not False else False
+            holds, wavers = None if holds is not False else False, False
         elif not condition.holds(one.value):
             holds = False
-    return Finding({**fixed, **dict(key)}, first.value, holds, first.what)
+            wavers = wavers and one.lately is not None and condition.holds(one.lately[0])
+    labels = {**fixed, **dict(key)}
+    if holds is False and wavers:
+        value, what = first.lately or (first.value, first.what)
+        return Finding(labels, value, holds=False, what=what, wavers=True)
+    return Finding(labels, first.value, holds, first.what)
 
 
 def _of_calls(
@@ -203,7 +213,13 @@ def _samples(condition: Condition, namespace: str, value: str, samples: Iterable
     for sample in samples:
         if _fits(condition, sample.parts, exact):
             groups.setdefault(_labels(condition, namespace, sample.parts), []).append(sample)
-    return {labels: Measured(*together(value, each)) for labels, each in groups.items()}
+    return {labels: _state(value, each) for labels, each in groups.items()}
+
+
+def _state(value: str, samples: Sequence[Sample]) -> Measured:
+    current = [each for each in samples if not each.is_past]
+    now = together(value, current) if current else (0.0, "")
+    return Measured(*now, lately=None if len(current) == len(samples) else together(value, samples))
 
 
 def _labels(condition: Condition, namespace: str, known: Mapping[str, str]) -> Labels:

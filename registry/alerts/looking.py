@@ -9,7 +9,7 @@ from meshway.model.document import MESH_NAMESPACE
 from registry.alerts.burn import looks_of
 from registry.alerts.episodes import Look
 from registry.alerts.judging import fixed_labels, found, measured
-from registry.alerts.presence import OF_GATEWAYS
+from registry.alerts.presence import LEAST, OF_GATEWAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -54,7 +54,9 @@ def looked(
     for each in alerts:
         of_rule = known.get((each.rule.kind, each.rule.namespace, each.rule.name), ())
         if not seen.is_settled and _asks_gateways(each):
-            unknown |= {state.fingerprint for state in of_rule}
+            mine = [look for look in _of_alert(each, seen) if look.holds] if _only_grows(each) else []
+            looks += mine
+            unknown |= {state.fingerprint for state in of_rule} - {look.fingerprint for look in mine}
             continue
         mine = list(_of_alert(each, seen))
         looks += mine
@@ -69,6 +71,15 @@ def looked(
 
 def _asks_gateways(each: AlertRule) -> bool:
     return any(value in OF_GATEWAYS for condition in each.query.conditions for value in condition.values)
+
+
+def _only_grows(each: AlertRule) -> bool:
+    """Whether what holds by some gateways holds by all: none that is still to be heard of makes it less so."""
+    return all(
+        not condition.divisor and condition.op in (("<", "<=") if value in LEAST else (">", ">="))
+        for condition in each.query.conditions
+        for value in condition.values
+    )
 
 
 def _of_alert(each: AlertRule, seen: Seen) -> Iterator[Look]:
@@ -90,6 +101,7 @@ def _of_alert(each: AlertRule, seen: Seen) -> Iterator[Look]:
             labels=finding.labels,
             value=finding.value,
             holds=finding.holds,
+            wavers=finding.wavers,
             what=finding.what,
             measure=measure,
             is_gone=finding.holds is None and _is_gone(finding.labels, seen),

@@ -13,7 +13,7 @@ from meshway.model.service import Service
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from registry.gateways import GatewayState, ShownCertificate
+    from registry.gateways import GatewayState, Report, ShownCertificate
     from registry.leases.self_preservation import Hold
     from registry.view.view import InstanceMove, View
 
@@ -27,11 +27,13 @@ _MADE_EVERY_S: Final = 1.0
 
 
 class Sample(NamedTuple):
-    """parts: what it can be narrowed by. what: whom it is of, where several samples of one are counted once."""
+    """parts: what it can be narrowed by. what: whom it is of, where several samples of one are counted once. is_past:
+    it is so no more, and was since the look before."""
 
     parts: Mapping[str, str]
     value: float
     what: str = ""
+    is_past: bool = False
 
 
 class Ending(NamedTuple):
@@ -84,6 +86,9 @@ class Presence:
         # By node: when it last had all, or was heard of first, or when the first revision was made that it lacks.
         self._current_at: dict[str, float] = {}
         self._made: deque[tuple[int, float]] = deque(maxlen=_MOST_MADE)
+        # By node: what it kept calls away from since the look before, and since this one.
+        self._away: dict[str, dict[str, set[str]]] = {}
+        self._away_since: dict[str, dict[str, set[str]]] = {}
         self._committed = commits()
         self._commit_s = 0.0
         view.on_instances.append(self._follow)
@@ -107,10 +112,20 @@ class Presence:
                 known = max(known, next(made, last_at))
             current_at[gateway.node] = known
         self._current_at = current_at
+        self._away, self._away_since = self._away_since, {}
         count, seconds = self._commits()
         before, before_s = self._committed
         self._commit_s = (seconds - before_s) / (count - before) if count > before else 0.0
         self._committed = (count, seconds)
+
+    def follow(self, report: Report) -> None:
+        """Whatever a gateway says between two looks. Who fails is called again for moments, to see whether it still
+        does: a look into one of them finds nothing amiss."""
+        away = {"ejected": report.ejected, "breaker_open": report.open_breakers}
+        if any(away.values()):
+            known = self._away_since.setdefault(report.node, {})
+            for value, names in away.items():
+                known.setdefault(value, set()).update(names)
 
     def _date(self) -> None:
         """Of revisions within a second the first counts."""
@@ -226,19 +241,19 @@ class Presence:
     def _said(self, value: str, gateway: GatewayState) -> Iterator[Sample]:
         node = gateway.node
         if value == "ejected":
-            for full in gateway.ejected:
+            for full, is_past in self._kept_away(value, node, gateway.ejected):
                 namespace, _, rest = full.partition("/")
                 service, _, instance = rest.partition("/")
                 row = self._view.instance((namespace, service, instance))
                 parts = {"namespace": namespace, "service": service, "gateway": node}
                 if row is not None:
                     parts |= {"version": row.instance.version, "zone": row.instance.zone}
-                yield Sample(parts, 1.0, full)
+                yield Sample(parts, 1.0, full, is_past)
         elif value == "breaker_open":
-            for cluster in gateway.open_breakers:
+            for cluster, is_past in self._kept_away(value, node, gateway.open_breakers):
                 namespace, _, rest = cluster.partition("/")
                 service = rest.partition("#")[0].partition(":")[0]
-                yield Sample({"namespace": namespace, "service": service, "gateway": node}, 1.0, node)
+                yield Sample({"namespace": namespace, "service": service, "gateway": node}, 1.0, node, is_past)
         elif value == "in_flight":
             for full, count in gateway.in_flight.items():
                 namespace, _, service = full.partition("/")
@@ -247,6 +262,13 @@ class Presence:
             for each in gateway.refused:
                 name = f"{each.kind} {each.namespace}/{each.name}"
                 yield Sample({"namespace": each.namespace, "gateway": node}, 1.0, name)
+
+    def _kept_away(self, value: str, node: str, now: Sequence[str]) -> Iterator[tuple[str, bool]]:
+        """Each name, and whether that is over."""
+        for name in now:
+            yield name, False
+        for name in sorted(self._away.get(node, {}).get(value, set()).difference(now)):
+            yield name, True
 
 
 def together(value: str, samples: Sequence[Sample]) -> tuple[float, str]:

@@ -87,6 +87,11 @@ Also = Callable[[Sequence[AlertState]], Sequence[Step]]
 sends them on loses none. Called again for the same ones where the store did not take them."""
 
 
+def told_of(alert: AlertState) -> tuple[object, ...]:
+    """By what it is chosen who is told, and how: others read it from the store."""
+    return (alert.receivers, alert.severity, alert.labels, alert.runbook_url)
+
+
 def matched_labels(alert: AlertState) -> dict[str, str]:
     """What matchers are held against: its labels, and what names it."""
     return {"namespace": alert.namespace, **alert.labels, "alert": alert.name, "severity": alert.severity}

@@ -15,7 +15,8 @@ from meshway.histogram import bucket_of
 from meshway.telemetry import Numbers, Row
 from registry.alerts import silences
 from registry.alerts.evaluator import LEAD
-from registry.alerts.records import AlertState
+from registry.alerts.records import AlertState, state_of
+from registry.store.alerts import live_states
 from registry.store.interface import StoreUnavailable
 from registry.store.steps import Row as StoreRow
 from registry.store.steps import Step
@@ -540,6 +541,42 @@ async def test_what_is_built_in_is_on_and_a_document_of_its_name_changes_what_it
     assert (await shop.call("POST", "/v1/reports", well)).status == 204
     clock.advance(60.0)
     assert await look(shop) == {}
+
+
+async def test_a_registry_that_lost_its_instances_is_told_while_gateways_call_them(shop: RunningRegistry) -> None:
+    clock = Moved(shop)
+    report = {"node": "gw-1", "revision": 10**6, "mass_removal_guard": 3}
+    assert not shop.core.alerts.presence.is_settled
+    for _ in range(2):
+        assert (await shop.call("POST", "/v1/reports", report)).status == 204
+        found = await look(shop)
+        clock.advance(10.0)
+    assert found["builtin-removals-held"]["state"] == "firing"
+    summary = "gateway gw-1 calls 3 instances that vanished at once"
+    assert found["builtin-removals-held"]["summary"] == summary
+
+
+async def test_who_comes_back_for_moments_between_looks_is_told_as_ejected(shop: RunningRegistry) -> None:
+    clock = Moved(shop)
+    heard(shop)
+    away, back = ({"node": "gw-1", "revision": 10**6, "ejected": names} for names in (["shop/cart/cart-1"], []))
+    states = []
+    for reports in ([away], [away, back], [away]):
+        for report in reports:
+            assert (await shop.call("POST", "/v1/reports", report)).status == 204
+        states.append((await look(shop))["builtin-outlier-ejected"]["state"])
+        clock.advance(10.0)
+    assert states == ["pending", "pending", "firing"]
+
+
+async def test_a_receiver_that_is_new_is_told_of_what_fires_with_the_next_look(shop: RunningRegistry) -> None:
+    await write(shop, "alerts", "gone", EVERY | {"query": "service=cart instances_passing >= 1"}, "mesh")
+    assert (await look(shop))["gone"].get("receivers", []) == []
+    await write(shop, "receivers", "default", {"webhook": {"url": "http://127.0.0.1:9/"}}, "mesh")
+    await look(shop)
+    ((*rows,),) = await shop.core.store.do([live_states()])
+    (kept,) = [state for state in map(state_of, (value for (value,) in rows)) if state.name == "gone"]
+    assert kept.receivers == ("mesh/default",), "in the store, where who sends reads it"
 
 
 def certificate(name: str, *, of_days: float) -> dict[str, Any]:

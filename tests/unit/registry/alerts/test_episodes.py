@@ -8,7 +8,13 @@ NOW = 1_000.0
 
 
 def look(
-    holds: bool | None, *, for_s: float = 30.0, keep_s: float = 40.0, gone: bool = False, no_data: str = "keep"
+    holds: bool | None,
+    *,
+    for_s: float = 30.0,
+    keep_s: float = 40.0,
+    gone: bool = False,
+    no_data: str = "keep",
+    wavers: bool = False,
 ) -> Look:
     rule = Rule(
         kind="Alert",
@@ -27,6 +33,7 @@ def look(
         holds=holds,
         measure="ratio",
         is_gone=gone,
+        wavers=wavers,
     )
 
 
@@ -54,6 +61,28 @@ def test_what_never_fired_leaves_nothing() -> None:
     pending = next_of(None, look(True), NOW)
     assert next_of(pending, look(False), NOW + 10.0) is None
     assert next_of(None, look(False), NOW) is None
+
+
+def test_what_comes_back_for_moments_begins_and_stays_but_fires_only_while_it_is_so() -> None:
+    begun = next_of(None, look(False, wavers=True), NOW)
+    assert begun is not None
+    assert begun.state == "pending"
+    again = next_of(begun, look(False, wavers=True), NOW + 40.0)
+    assert again is begun
+    fires = next_of(begun, look(True), NOW + 50.0)
+    assert fires is not None
+    assert (fires.state, fires.active_at) == ("firing", NOW)
+    assert next_of(fires, look(False, wavers=True), NOW + 100.0) is fires
+    over = next_of(fires, look(False), NOW + 110.0)
+    assert over is not None
+    assert over.state == "resolved"
+
+
+def test_what_was_so_once_between_two_looks_never_fires_even_without_a_time_to_wait() -> None:
+    begun = next_of(None, look(False, for_s=0.0, wavers=True), NOW)
+    assert begun is not None
+    assert begun.state == "pending"
+    assert next_of(begun, look(False, for_s=0.0), NOW + 10.0) is None
 
 
 def test_it_fires_on_for_as_long_as_the_rule_says_and_is_then_over() -> None:

@@ -101,3 +101,18 @@ def test_filters_narrow_and_exclude() -> None:
         "v1",
         "v2",
     ]
+
+
+def test_what_was_so_since_the_look_before_wavers_and_says_whom_it_is_of() -> None:
+    def sample(value: float, what: str = "", *, past: bool = False) -> Sample:
+        return Sample({"namespace": "shop", "service": "cart"}, value, what, past)
+
+    text = "service=* ejected > 0"
+    (over,) = judged(text, samples=[sample(0.0), sample(1.0, "shop/cart/a", past=True)])
+    assert (over.holds, over.wavers, over.value, over.what) == (False, True, 1.0, "shop/cart/a")
+    (now,) = judged(text, samples=[sample(0.0), sample(1.0, "shop/cart/b"), sample(1.0, "shop/cart/a", past=True)])
+    assert (now.holds, now.wavers, now.value, now.what) == (True, False, 1.0, "shop/cart/b")
+    (well,) = judged(text, samples=[sample(0.0)])
+    assert (well.holds, well.wavers) == (False, False)
+    (other,) = judged(f"{text} and service=* in_flight > 5", samples=[sample(1.0, "shop/cart/a", past=True)])
+    assert (other.holds, other.wavers) == (False, False), "the other condition does not hold, lately or now"

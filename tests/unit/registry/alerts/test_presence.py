@@ -4,7 +4,7 @@ import msgspec
 
 from meshway.model.instance import Instance
 from registry.alerts.presence import SETTLED_S, Ending, Presence, Sample, together
-from registry.gateways import GatewayState
+from registry.gateways import GatewayState, Report
 from registry.leases.self_preservation import Hold
 from registry.view.rows import InstanceRow, instance_value
 from registry.view.view import View
@@ -135,6 +135,34 @@ def test_what_a_gateway_says_amiss_is_of_nobody() -> None:
     bench.presence.gateways = lambda: [said]
     assert bench.value("ejected", service="cart") == 1.0
     assert bench.value("breaker_open", service="cart") == 0.0
+
+
+def test_who_was_away_since_the_look_before_is_told_as_past_and_once_only() -> None:
+    bench = Bench()
+    bench.presence.gateways = lambda: [gateway("gw-1", revision=5)]
+    said = Report(node="gw-1", ejected=("shop/cart/a",), open_breakers=("shop/cart#v1",))
+    for report in (said, Report(node="gw-1")):
+        bench.presence.follow(report)
+
+    def told() -> list[tuple[str, bool]]:
+        samples = [each for value in ("ejected", "breaker_open") for each in bench.presence.samples(value, 60.0, ())]
+        return [(each.what, each.is_past) for each in samples if each.value]
+
+    before = told()
+    bench.presence.look()
+    after = told()
+    bench.presence.look()
+    assert (before, after, told()) == ([], [("shop/cart/a", True), ("gw-1", True)], [])
+
+
+def test_who_is_away_still_is_not_told_as_past() -> None:
+    bench = Bench()
+    now = msgspec.structs.replace(gateway("gw-1", revision=5), ejected=("shop/cart/a",))
+    bench.presence.gateways = lambda: [now]
+    bench.presence.follow(Report(node="gw-1", ejected=("shop/cart/a", "shop/cart/b")))
+    bench.presence.look()
+    told = [(each.what, each.is_past) for each in bench.presence.samples("ejected", 60.0, ()) if each.value]
+    assert told == [("shop/cart/a", False), ("shop/cart/b", True)]
 
 
 def test_leases_that_are_spared_and_what_a_commit_took() -> None:
