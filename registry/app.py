@@ -10,9 +10,11 @@ import logging
 import signal
 import socket
 import time
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final, cast
 
+import msgspec
 import uvicorn
 
 from meshway.certificates import CertificateFault
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 
     from meshway.model.trust_bundle import TrustBundle
     from registry.encryption import Encryption
+    from registry.manners.openapi import Operation
     from registry.people.users import LinkMade
     from registry.settings import RegistrySettings
     from registry.view.view import View
@@ -186,7 +189,7 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
     core.alerts.presence.certificates = gateways.all_certificates
     head = None if core.following is None else Head(core.view, core.following, core.live)
     caps = Caps(core.settings)
-    operations = [*machine_operations(), *api_operations(), *consul_operations()]
+    operations = _operations()
     guards = Guards([*operations, OPENAPI_ROW], is_read_only=core.settings.read_only)
     asking = Asking(core.insight.reading, core.view, gateways.states, core.alerts.budget_left)
     live = LiveTopics(asking, gateways.states, core.notices, time.time)
@@ -200,7 +203,8 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
         gateways,
         asking,
         methods_at=methods_by_path(operations),
-        description=describe(operations, (*KINDS.values(), *consul_shapes()), version=_version()),
+        description=_description(),
+        version=_version(),
         caps=caps,
     )
     surface = Surface(
@@ -219,6 +223,18 @@ def make_surface(core: Core, gateways: Gateways) -> Surface:
     core.view.on_tokens.append(surface.rights_changed)
     core.view.on_people.append(surface.rights_changed)
     return surface
+
+
+@cache
+def _operations() -> list[Operation]:
+    return [*machine_operations(), *api_operations(), *consul_operations()]
+
+
+@cache
+def _description() -> bytes:
+    """Of every operation, as JSON: the same for all registries of a process."""
+    described = describe(_operations(), (*KINDS.values(), *consul_shapes()), version=_version())
+    return msgspec.json.encode(described) + b"\n"
 
 
 def follow_trust(view: View, encryption: Encryption, surface: Surface) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 from fastapi import FastAPI, Response
 
 from registry.api.about import about_router
@@ -37,7 +36,6 @@ from registry.manners.openapi import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from registry.core import Core
     from registry.gateways import Gateways
@@ -57,17 +55,17 @@ def make_api(
     asking: Asking,
     *,
     methods_at: Callable[[str], set[str]],
-    description: dict[str, Any],
+    description: bytes,
+    version: str,
     caps: Caps,
 ) -> FastAPI:
-    """methods_at: what all routes serve at a path. description: of all routes, served as it is."""
+    """methods_at: what all routes serve at a path. description: of all routes, as JSON."""
     # FastAPI's own description would leave out the machine routes, and its /docs page loads scripts from elsewhere.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    encoded = msgspec.json.encode(description) + b"\n"
 
     @app.get(OPENAPI)
     async def openapi() -> Response:
-        return Response(encoded, media_type="application/json")
+        return Response(description, media_type="application/json")
 
     for router in (
         apply_router(core, gateways, asking),
@@ -91,8 +89,8 @@ def make_api(
         sessions_router(core),
         users_router(core),
         audit_router(core),
-        about_router(core, description["info"]["version"]),
-        backup_router(core, description["info"]["version"], time.time),
+        about_router(core, version),
+        backup_router(core, version, time.time),
         documents_router(core, gateways),
     ):
         app.include_router(router)

@@ -8,6 +8,7 @@ import httpx
 
 from meshway.tls import client_context
 from tests.parts.conditions import wait_until
+from tests.parts.fresh_store import put_fresh_store
 from tests.parts.ports import free_port
 from tests.parts.processes import Process, python
 
@@ -29,6 +30,8 @@ class Registry:
         self.url = f"http{'' if ca_file is None else 's'}://127.0.0.1:{self.port}"
         verify = True if ca_file is None else client_context(ca_file.read_bytes())
         self.client = httpx.Client(base_url=self.url, timeout=30.0, trust_env=False, verify=verify)
+        if "--database-url" not in arguments:
+            put_fresh_store(self.data)
         self.start()
 
     def start(self) -> None:

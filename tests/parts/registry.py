@@ -18,6 +18,7 @@ from registry.machine.protocol import RegistryConnection
 from registry.machine.surface import Surface
 from registry.running import open_core
 from registry.settings import RegistrySettings
+from tests.parts.fresh_store import put_fresh_store
 from tests.parts.registry_wire import Answer, RawClient
 
 
@@ -54,6 +55,8 @@ async def running_registry(
     """
     gateways = Gateways(time.monotonic)
     died: list[bool] = []
+    if "database_url" not in settings:
+        put_fresh_store(folder)
     async with open_core(
         RegistrySettings(data_dir=folder, **({"trusts_loopback": True, "port": 0} | settings)),
         live_gateways=gateways.live_count,
