@@ -95,6 +95,21 @@ class WholeBody:
         self.is_partial = is_partial
 
 
+class Recoding:
+    """A filter's verdict: the service gets the request's body as this makes it, and the next filter is asked."""
+
+    __slots__ = ()
+
+    def feed(self, data: bytes) -> bytes:
+        """In order. Raises ValueError for what can be no part of such a body."""
+        raise NotImplementedError
+
+    @property
+    def is_whole(self) -> bool:
+        """The body may end here."""
+        raise NotImplementedError
+
+
 class Exchange:
     """Times are seconds of the worker's monotonic clock.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from gateway.consumer_ring import ConsumerRing
-from gateway.exchange import Exchange, Hold, Reply, Turn, WholeBody
+from gateway.exchange import Exchange, Hold, Recoding, Reply, Turn, WholeBody
 from gateway.nonces import Nonces, OwnNonces
 from gateway.request_fields import RequestFields
 from gateway.secret_ring import SecretRing
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gateway.upstream.shared_pool import SharedPool
     from gateway.upstream.transition import Transition
 
-RequestFilter = Callable[[Exchange], "Reply | Hold | Turn | WholeBody | Awaitable[Reply | None] | None"]
+RequestFilter = Callable[[Exchange], "Reply | Hold | Turn | WholeBody | Recoding | Awaitable[Reply | None] | None"]
 ResponseFilter = Callable[[ResponseHead], None]  # what it does depends on the head alone
 BUILT_IN: Final = "built in"  # by nobody's word
 GRPC_STATUS: Final = 200  # of every answer of gRPC, whose own code is in a field
@@ -131,8 +131,26 @@ class AnswerEncoding(Protocol):
         """size: of what comes, below 0 = unknown."""
 
 
+class AnswerTranslation:
+    """What becomes of one answer for a caller who does not speak as the service does: head, body and trailers.
+
+    head: as it goes to the caller; None: that is not known yet, and nothing goes out before.
+    """
+
+    __slots__ = ("head",)
+
+    head: ResponseHead | None
+
+    def feed(self, data: bytes) -> bytes:
+        raise NotImplementedError
+
+    def end(self, trailers: bytes) -> bytes:
+        """The last bytes; the head is known then. It has no trailers."""
+        raise NotImplementedError
+
+
 Settle = Callable[[Exchange, ResponseHead], None]
-Encode = Callable[[Exchange, ResponseHead], AnswerEncoding | None]  # None: this answer stays as it is
+Encode = Callable[[Exchange, ResponseHead], AnswerEncoding | AnswerTranslation | None]  # None: it stays as it is
 
 
 @dataclass(slots=True, frozen=True)

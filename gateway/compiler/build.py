@@ -246,6 +246,7 @@ class Build:
             self._clusters.cluster,
             self._clusters.others,
             self._clusters.places_of,
+            self._clusters.protocol_of,
             _by_place(unavailable),
             self._parts,
         )

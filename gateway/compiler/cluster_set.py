@@ -90,11 +90,15 @@ class ClusterSet:
             steps += self._reconfigured(every)
         return steps + self._wired(every)
 
+    def protocol_of(self, key: ClusterKey) -> str:
+        """`http2` or `grpc` where its port says so, "": another one."""
+        port = key.port or self.first_ports.get(key.owner, FIRST_PORT)
+        return self.multiplexed_ports.get(key.owner, {}).get(port, "")
+
     def _settings_of(self, key: ClusterKey) -> ClusterSettings:
         entries = self.policies.at(self.places_of(key))
         is_strict = self.access.mesh_tls_by(key.owner) is not None
-        port = key.port or self.first_ports.get(key.owner, FIRST_PORT)
-        is_multiplexed = port in self.multiplexed_ports.get(key.owner, ())
+        is_multiplexed = bool(self.protocol_of(key))
         made_of = (is_strict, is_multiplexed, tuple(entry.key for entry in entries))
         settings = self._settings.get(made_of)
         if settings is None:

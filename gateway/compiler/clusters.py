@@ -121,10 +121,12 @@ def first_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, str]:
     return {(entry.namespace, entry.name): entry.spec.ports[0].name for entry in services}
 
 
-def multiplexed_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, frozenset[str]]:
-    """The names of ports where HTTP/2 is spoken, of services that have some."""
-    found = {
-        (entry.namespace, entry.name): frozenset(port.name for port in entry.spec.ports if port.protocol != "http")
+def multiplexed_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, Mapping[str, str]]:
+    """By name the ports where HTTP/2 is spoken and what it carries, `http2` or `grpc`, of services that have some."""
+    found: dict[ServiceKey, Mapping[str, str]] = {
+        (entry.namespace, entry.name): {
+            port.name: port.protocol for port in entry.spec.ports if port.protocol != "http"
+        }
         for entry in services
     }
     return {key: names for key, names in found.items() if names}

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from gateway.access.gate import Authorize
 from gateway.compiler.access import Access, RuleAccess, all_involved
 from gateway.compiler.authentication import Authentications
@@ -22,7 +24,7 @@ from gateway.compiler.settings import hedge_plan, limit_s, retry_plan
 from gateway.compiler.split import Changed, choose_by_weight, choosing_changed
 from gateway.compiler.sticky import choose_for_caller
 from gateway.exchange import Reply
-from gateway.filters import order
+from gateway.filters import grpc_web, order
 from gateway.filters.codings import CodingMissing
 from gateway.filters.compress import compile_encode
 from gateway.filters.cors import compile_leave
@@ -73,7 +75,8 @@ class RouteContext:
     """What a route is compiled against. cluster_for: makes the cluster when there is none yet.
 
     standing_in: of a cluster, who may be called in its place. places_of: where a cluster's policies attach.
-    unavailable: where a policy speaks that cannot be used, and its name.
+    protocol_of: what its port says is spoken there. unavailable: where a policy speaks that cannot be used, and its
+    name.
     """
 
     policies: Attached[TrafficPolicy]
@@ -84,6 +87,7 @@ class RouteContext:
     cluster_for: Callable[[ClusterKey], Cluster]
     standing_in: Callable[[ClusterKey], Sequence[ClusterKey]]
     places_of: Callable[[ClusterKey], tuple[Place, ...]]
+    protocol_of: Callable[[ClusterKey], str]
     unavailable: Mapping[Place, DocumentKey]
     parts: Parts
     _sources: dict[tuple[DocumentKey, ...], Mapping[str, str]] = field(default_factory=dict)
@@ -94,6 +98,9 @@ class RouteContext:
             if place in self.unavailable:
                 return refusing(self.unavailable[place])
         return None
+
+    def all_speak_grpc(self, keys: Sequence[ClusterKey]) -> bool:
+        return bool(keys) and all(self.protocol_of(key) == "grpc" for key in keys)
 
     def sources_of(self, policies: Sequence[Entry[TrafficPolicy]], rule: Rule, route: str) -> Mapping[str, str]:
         """Most routes have the same policies and none of their own: they share one."""
@@ -119,6 +126,8 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
         keys = [destination_key(entry.namespace, destination) for destination in rule.destinations]
         clusters.update(dict.fromkeys(keys))
         clusters.update(dict.fromkeys(destination_key(entry.namespace, copy.destination) for copy in rule.mirror))
+        if rule.cors is not None and context.all_speak_grpc(keys):
+            rule = msgspec.structs.replace(rule, cors=grpc_web.with_leave(rule.cors))
         try:
             plan = _compile_rule(entry, rule, rule.name or str(index), keys, paths, context)
         except PathError as error:
@@ -202,6 +211,7 @@ def _compile_rule(
     )
     blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
     limits: tuple[AppliedLimit, ...] = ()
+    speaks_grpc = context.all_speak_grpc(keys)
     if blocking is None:
         proving = context.authentications.steps(route, [key[:3] for key in keys])
         limits = context.limits.applied(places, service=service, route=entry.title, rule=name, paths=paths)
@@ -214,6 +224,7 @@ def _compile_rule(
             title,
             (*proving, *access.steps),
             keeps=slashes,
+            speaks_grpc=speaks_grpc,
             passes_override=entry.spec.method_override == "pass" and set(entry.spec.listeners) != {MESH},
         )
     else:
@@ -221,6 +232,7 @@ def _compile_rule(
     counters = context.parts.counters
     body = rule.request_body
     limit_share = SHARES[rule.criticality.encode()]
+    encode = None if rule.compression is None else compile_encode(rule.compression)
     choose, changed = _choose(rule, keys, paths, context)
     claimed = context.authentications.all_owned
     plan = RoutePlan(
@@ -228,7 +240,7 @@ def _compile_rule(
         rule=name,
         slot=counters.rule_slot(entry.title, name) if counters is not None else 0,
         request_filters=tuple(step.run for step in steps),
-        response_filters=order.response_filters(rule, limits, is_overruled=access.overrules_answers),
+        response_filters=order.response_filters(rule, limits, is_changed=access.overrules_answers or speaks_grpc),
         choose=choose,
         retry=retry_plan(retry) if keys else None,
         hedge=hedge_plan(policy.hedge) if keys else None,
@@ -241,7 +253,7 @@ def _compile_rule(
         max_body=float(body.max) if body is not None and body.max else math.inf,
         body_rate=int(body.min_rate) if body is not None else 0,
         settle=compile_settling(limits, context.parts.now),
-        encode=None if rule.compression is None else compile_encode(rule.compression),
+        encode=grpc_web.compile_encode(encode) if speaks_grpc else encode,
         limit_share=limit_share,
         criticality_line=LINES[limit_share],
         mirrors=tuple(_mirror(entry, name, copy, context, access) for copy in rule.mirror),

@@ -42,7 +42,7 @@ class State:
     instances: Mapping[ServiceKey, Mapping[str, Instance]]
     policies: Attached[TrafficPolicy]
     first_ports: Mapping[ServiceKey, str]
-    multiplexed_ports: Mapping[ServiceKey, frozenset[str]]
+    multiplexed_ports: Mapping[ServiceKey, Mapping[str, str]]
     limits: Limits
     authentications: Authentications
     access: Access

@@ -4,13 +4,13 @@ Left alone: what is encoded already, `no-transform`, parts (206), what carries a
 of a type that does not shrink. Answers without a length may be streams, so each piece is flushed as it comes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
 from gateway.exchange import Exchange
 from gateway.filters.codings import Coding, Encoder, choose, codings_of
-from gateway.plan import Encode, ResponseFilter
+from gateway.plan import ResponseFilter
 from meshway.http1.fields import find_all, pairs, remove
 from meshway.http1.message import CHUNKED, NO_BODY, ResponseHead
 from meshway.model.rule_actions import Compression
@@ -88,7 +88,7 @@ def compile_response_filter(compression: Compression) -> ResponseFilter:
     return vary
 
 
-def compile_encode(compression: Compression) -> Encode:
+def compile_encode(compression: Compression) -> Callable[[Exchange, ResponseHead], AnswerEncoding | None]:
     """Raises CodingMissing."""
     min_size, offered = int(compression.min_size), codings_of(compression.encodings)
     known: ResponseHead | None = None  # the last one, whether it gains, and what it became

@@ -1,8 +1,8 @@
 """The fixed order of filters, so that whoever reads a document knows what happens first.
 
 Request: deprecation, CORS, authentication, claim headers, access, rate limits, fault, then redirect or respond, or
-header changes and rewrite. Response: deprecation, CORS, header changes, compression; what belongs to every answer, our
-own too, goes with it by `Exchange.added`. What a rule does not use is not in its tuple.
+gRPC-Web, header changes and rewrite. Response: deprecation, CORS, header changes, gRPC-Web or compression; what belongs
+to every answer, our own too, goes with it by `Exchange.added`. What a rule does not use is not in its tuple.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from gateway.filters import (
     cors,
     deprecation,
     fault,
+    grpc_web,
     headers,
     method_override,
     rate_limit,
@@ -37,10 +38,11 @@ def request_steps(
     *,
     keeps: Slashes = STRICT,
     passes_override: bool = False,
+    speaks_grpc: bool = False,
 ) -> tuple[FilterStep, ...]:
     """paths: canonical, prefixes without trailing slash, of the rule's matches. name: of the rule, for messages.
     callers: the steps of Authentications, who they are, and of AccessPolicies, what they may. keeps: as in the plan.
-    passes_override: the Route lets the caller name another method to the service.
+    passes_override: the Route lets the caller name another method to the service. speaks_grpc: all its services do.
 
     Raises PathError for a bad path in it.
     """
@@ -64,6 +66,8 @@ def request_steps(
         elif rule.respond is not None:
             steps.append(FilterStep("respond", "respond", respond.compile_filter(rule.respond)))
         return tuple(steps)
+    if speaks_grpc:
+        steps.append(FilterStep("gRPC-Web", "", grpc_web.translate))
     if passes_override:
         steps.append(FilterStep("method override", "", method_override.pass_on))
     steps += _header_steps(rule, paths)
@@ -96,9 +100,10 @@ def _header_steps(part: Rule | RuleDestination, paths: Sequence[PathMatch]) -> l
 
 
 def response_filters(
-    rule: Rule, limits: Sequence[AppliedLimit] = (), *, is_overruled: bool = False
+    rule: Rule, limits: Sequence[AppliedLimit] = (), *, is_changed: bool = False
 ) -> tuple[ResponseFilter, ...]:
-    """is_overruled: who is asked of a call may put fields in place of the answer's, which is done with these."""
+    """is_changed: who is asked of a call may put fields in place of the answer's, or answers are translated, which is
+    done with these."""
     filters: list[ResponseFilter] = []
     if (removal := compile_cost_removal(limits)) is not None:
         filters.append(removal)
@@ -110,7 +115,7 @@ def response_filters(
         filters.append(headers.compile_response_filter(rule.response_headers))
     if rule.compression is not None:
         filters.append(compress.compile_response_filter(rule.compression))
-    if is_overruled and not filters:
+    if is_changed and not filters:
         filters.append(_as_it_is)
     return tuple(filters)
 

@@ -9,17 +9,18 @@ from collections.abc import Awaitable
 
 from gateway.authentication.service_token import FIELD as SERVICE_TOKEN
 from gateway.authentication.service_token import prove
-from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply, Turn, WholeBody
+from gateway.exchange import MESH, NEVER, Exchange, Hold, Recoding, Reply, Turn, WholeBody
 from gateway.plan import BUILT_IN, RoutePlan
 from gateway.relay import encoding
 from gateway.relay.attempt import Attempt
 from gateway.relay.caller_deadline import left_s
-from gateway.relay.ending import ADMITTED, FURTHER, IN_LINE, NOTHING, OUTSIDE, Ending
+from gateway.relay.ending import ADMITTED, FURTHER, IN_LINE, NOTHING, OUTSIDE
 from gateway.relay.further_attempts import FurtherAttempts
 from gateway.relay.mirror import CopiedBody, mirror
-from gateway.relay.refusals import above, go_ahead, nowhere, too_large
+from gateway.relay.refusals import nowhere, too_large
 from gateway.relay.relay import Relay
 from gateway.relay.replay import Replay
+from gateway.relay.request_body import RequestBody
 from gateway.relay.retry import FAILURES
 from gateway.relay.trace import begin_trace
 from gateway.routing.path import PathError, canonical
@@ -34,14 +35,10 @@ from meshway.tasks import spawn
 _log = logging.getLogger("gateway.relay")
 
 
-class Call(Ending):
-    """The downstream makes one for each request head, calls `start`, and then says what the caller does.
+class Call(RequestBody):
+    """The downstream makes one for each request head, calls `start`, and then says what the caller does."""
 
-    is_request_whole, request_trailers: the caller has sent all. body: what is kept of the request's, None when it has
-    none.
-    """
-
-    __slots__ = ("_is_upstream_closed", "_wants_whole", "body", "is_request_whole", "request_trailers")
+    __slots__ = ("_is_upstream_closed",)
 
     def __init__(self, relay: Relay, exchange: Exchange, downstream: Downstream) -> None:
         self.relay = relay
@@ -55,8 +52,9 @@ class Call(Ending):
         self._waits_for = NOTHING
         self.is_request_whole = False
         self.request_trailers = b""
-        self.body: Replay | None = None
-        self._wants_whole: tuple[WholeBody, RoutePlan, int] | None = None
+        self.body = None
+        self._wants_whole = None
+        self._recoding = None
         self._is_upstream_closed = False  # its half, after an upgrade
 
     # From the head to the first attempt.
@@ -136,6 +134,9 @@ class Call(Ending):
                 self._wait(verdict, plan, index)
             elif isinstance(verdict, WholeBody):
                 self._collect(verdict, plan, index)
+            elif isinstance(verdict, Recoding):
+                if self._recode(verdict, plan):
+                    continue
             else:
                 spawn(self._await(verdict, plan, index), name="filter")
             return
@@ -158,35 +159,6 @@ class Call(Ending):
 
         self._turns += (turn,)
         turn.wait(called_on)
-
-    def _collect(self, wanted: WholeBody, plan: RoutePlan, index: int) -> None:
-        """index: of the filter to go on with."""
-        self._wants_whole = (wanted, plan, index)
-        if wanted.is_partial or not self._is_above(wanted.most):
-            if self.is_request_whole or self.exchange.bytes_in > wanted.most:
-                self._judge_whole()
-            else:
-                if self.exchange.head.expect_continue and not self.exchange.bytes_in:
-                    self.downstream.send_interim(go_ahead())
-                self.downstream.resume_body()
-
-    def _is_above(self, most: int) -> bool:
-        exchange = self.exchange
-        if exchange.bytes_in <= most and exchange.head.body <= most:
-            return False
-        self.on_bad_body(above(most))
-        return True
-
-    def _judge_whole(self) -> None:
-        assert self._wants_whole is not None
-        (wanted, plan, index), self._wants_whole = self._wants_whole, None
-        verdict = wanted.judge(self.exchange, b"" if self.body is None else self.body.held())
-        if isinstance(verdict, Turn):
-            self._wait(verdict, plan, index)
-        elif verdict is not None:
-            self.answer(verdict)
-        else:
-            self._filter(plan, index)
 
     async def _await(self, awaitable: Awaitable[Reply | None], plan: RoutePlan, index: int) -> None:
         try:
@@ -290,6 +262,8 @@ class Call(Ending):
     def on_body(self, data: bytes) -> None:
         """More of the request's body; after an upgrade, more of his bytes."""
         self.exchange.bytes_in += len(data)
+        if self._recoding is not None and not (data := self._recoded(data)):
+            return
         attempt, body = self.attempt, self.body
         if attempt is not None and attempt.upstream is not None:
             if body is not None:
@@ -310,17 +284,11 @@ class Call(Ending):
                 self.downstream.pause_body()
                 self._judge_whole()
 
-    def _is_too_large(self) -> bool:
-        """Of a body whose length was not announced; it is refused then."""
-        exchange = self.exchange
-        plan = exchange.plan
-        if plan is None or exchange.bytes_in <= plan.max_body:
-            return False
-        self.on_bad_body(too_large(plan))
-        return True
-
     def on_end(self, trailers: bytes) -> None:
         """The request is whole; after an upgrade, the caller closed his half."""
+        if self._recoding is not None and not self._recoding.is_whole:
+            self._refuse_body("it ends too early")
+            return
         self.is_request_whole = True
         if trailers and self.exchange.plan is not None:
             trailers = remove(trailers, self.exchange.plan.untrailed)
@@ -348,15 +316,6 @@ class Call(Ending):
 
     # What an attempt tells.
 
-    def take_body(self) -> bytes:
-        """All of the body that is there, for an attempt that can send now."""
-        body = self.body
-        if body is None:
-            return b""
-        if not self.is_request_whole:
-            self.downstream.resume_body()
-        return body.take()
-
     def pass_head(self, head: ResponseHead, first: bytes, ended: bool, trailers: bytes, now: float) -> None:
         exchange = self.exchange
         plan = exchange.plan
@@ -373,7 +332,7 @@ class Call(Ending):
                 head = head.without(exchange.replaced)
             if plan.encode is not None:
                 head, first, self.downstream = encoding.begin(
-                    plan.encode, exchange, head, first, ended, self.downstream
+                    plan.encode, exchange, head, first, ended, trailers, self.downstream
                 )
         if self.body is not None:
             self.body.drop()
@@ -383,8 +342,8 @@ class Call(Ending):
         self.downstream.send_head(exchange, head, first, ended, trailers)
 
     def pass_end(self, trailers: bytes, now: float) -> None:
-        if isinstance(self.downstream, encoding.EncodedDownstream):
-            self.downstream.flush()
+        if isinstance(self.downstream, encoding.CHANGING):
+            self.downstream.flush(trailers)
         self._finish(now)
         self.downstream.send_end(trailers)
 
@@ -424,12 +383,10 @@ class Call(Ending):
         assert plan is not None
         failure = FAILURES[kind]
         policy = plan.sources.get(failure.limit, BUILT_IN) if failure.limit else f"service {cluster.name}"
-        self._cut(failure.flag, failure.reason, policy, detail, now)
-
-    @property
-    def is_body_whole(self) -> bool:
-        """Whether the request can be sent again."""
-        return self.body is None or self.body.is_whole
+        if self.exchange.status:
+            self._cut(failure.flag, failure.reason, policy, detail, now)
+        else:
+            self.answer(Reply(failure.status, failure.reason, failure.flag, detail, policy=policy))
 
     def go_on_at(self, due: float) -> None:
         """With further attempts."""

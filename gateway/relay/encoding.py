@@ -1,8 +1,11 @@
 """An answer whose body is encoded on its way to the caller: the relay speaks as before, the caller gets other bytes."""
 
+from typing import Final
+
 from gateway.exchange import Exchange
-from gateway.plan import Encode, EncodedBody
+from gateway.plan import AnswerTranslation, Encode, EncodedBody
 from gateway.relay.passing import PassingDownstream
+from gateway.relay.translation import TranslatedDownstream
 from gateway.wire.interfaces import Downstream
 from meshway.http1.message import NO_BODY, ResponseHead
 
@@ -24,7 +27,7 @@ class EncodedDownstream(PassingDownstream):
         if encoded:
             self._next.send_body(encoded)
 
-    def flush(self) -> None:
+    def flush(self, trailers: bytes) -> None:
         """What the encoder has kept back, before the exchange is told to be over."""
         last = self._body.end()
         self._exchange.bytes_out += len(last)
@@ -32,13 +35,26 @@ class EncodedDownstream(PassingDownstream):
             self._next.send_body(last)
 
 
+CHANGING: Final = (EncodedDownstream, TranslatedDownstream)
+
+
 def begin(
-    encode: Encode, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, downstream: Downstream
+    encode: Encode,
+    exchange: Exchange,
+    head: ResponseHead,
+    first: bytes,
+    ended: bool,
+    trailers: bytes,
+    downstream: Downstream,
 ) -> tuple[ResponseHead, bytes, Downstream]:
     """The head and first piece to send, and to whom; the same ones where the answer is not encoded."""
     encoding = encode(exchange, head)
     if encoding is None:
         return head, first, downstream
+    if isinstance(encoding, AnswerTranslation):
+        translated = TranslatedDownstream(downstream, encoding, exchange)
+        translated.open(first, ended, trailers)
+        return head, first, translated
     if head.body == NO_BODY:
         return encoding.head, first, downstream
     if ended and head.body > 0:

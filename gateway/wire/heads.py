@@ -10,6 +10,7 @@ from time import time
 from typing import Final
 
 from gateway.exchange import MESH, Exchange, Reply
+from gateway.grpc.web import is_web, media_type, refusal
 from gateway.relay.reply_body import reply_body
 from gateway.upstream.criticality import FIELD, criticality_line
 from meshway.http1.message import CHUNKED, NO_BODY, ResponseHead
@@ -121,15 +122,19 @@ def upgrade_head(exchange: Exchange, head: ResponseHead, via: bytes) -> bytes:
 
 def reply(exchange: Exchange, answer: Reply, connection: bytes) -> tuple[bytes, bytes]:
     """Head and body of an answer of our own; the body is announced also where the method forbids to send it."""
-    fields, body = reply_body(exchange, answer)
-    framing = b"" if answer.status in _UNFRAMED else b"Content-Length: %d\r\n" % len(body)
+    status, own, kind = answer.status, answer.fields, media_type(exchange.head.named.get(b"content-type", b""))
+    if is_web(kind) and not 300 <= status < 400:
+        status, own, (fields, body) = 200, b"", refusal(exchange, answer, kind)
+    else:
+        fields, body = reply_body(exchange, answer)
+    framing = b"" if status in _UNFRAMED else b"Content-Length: %d\r\n" % len(body)
     head = b"HTTP/1.1 %d %b\r\n%b%b%b%b%bmeshway-reason: %b\r\nx-request-id: %b\r\n%b\r\n" % (
-        answer.status,
-        _REASONS.get(answer.status, b"Status"),
+        status,
+        _REASONS.get(status, b"Status"),
         _date_line(int(time())),
         fields,
         framing,
-        answer.fields,
+        own,
         exchange.added,
         answer.reason.encode(),
         exchange.request_id,

@@ -65,6 +65,13 @@ class RequestHead:
     head_size: int
     path: tuple[bytes, bytes] | None
 
+    def copy(self) -> "RequestHead":
+        """For whoever changes it: a reader gives the same head for the same bytes again."""
+        other = RequestHead()
+        for name in RequestHead.__slots__:
+            setattr(other, name, getattr(self, name))
+        return other
+
 
 def bare_head(method: bytes = b"", authority: bytes = b"") -> RequestHead:
     """Of a request that nobody sent, or that could not be read: no body, no fields."""

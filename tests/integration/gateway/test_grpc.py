@@ -14,63 +14,11 @@ from meshway.snapshot import Change
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
+from tests.parts.grpc_books import Books, books
 from tests.parts.ports import free_port
 from tests.parts.wire import Caller
 
 BY_HTTP2 = document("TrafficPolicy", "books", {"targets": [{"service": "books"}], "connection": {"http": "http2"}})
-
-
-class Books:
-    """One service with a method of each kind; bytes are messages. cancelled: calls that were given up."""
-
-    def __init__(self) -> None:
-        self.cancelled = 0
-        self.seen: list[dict[str, str]] = []
-        self.port = 0
-
-    async def echo(self, request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
-        self.seen.append({str(key): str(value) for key, value in context.invocation_metadata() or ()})
-        if request == b"fail":
-            context.set_trailing_metadata((("x-why", "asked"),))
-            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "as asked")
-        if request == b"wait":
-            try:
-                await asyncio.sleep(3600)
-            except asyncio.CancelledError:
-                self.cancelled += 1
-                raise
-        context.set_trailing_metadata((("x-sum", str(len(request))),))
-        return request
-
-    async def count(self, request: bytes, context: Any) -> AsyncIterator[bytes]:
-        for number in range(int(request)):
-            yield b"%d" % number
-
-    async def total(self, requests: AsyncIterator[bytes], context: Any) -> bytes:
-        return b"%d" % sum([int(each) async for each in requests])
-
-    async def talk(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-        async for each in requests:
-            yield each.upper()
-
-
-@asynccontextmanager
-async def books() -> AsyncIterator[Books]:
-    service = Books()
-    server = grpc.aio.server()
-    handlers = {
-        "Echo": grpc.unary_unary_rpc_method_handler(service.echo),
-        "Count": grpc.unary_stream_rpc_method_handler(service.count),
-        "Total": grpc.stream_unary_rpc_method_handler(service.total),
-        "Talk": grpc.stream_stream_rpc_method_handler(service.talk),
-    }
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("shop.Books", handlers),))
-    service.port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    try:
-        yield service
-    finally:
-        await server.stop(None)
 
 
 @asynccontextmanager

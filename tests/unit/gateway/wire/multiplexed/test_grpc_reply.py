@@ -23,3 +23,8 @@ def test_an_answer_of_our_own_is_a_status_alone(status: int, code: int) -> None:
         b"grpc-status": b"%d" % code,
         b"grpc-message": b"too %E2%80%A6 often",
     }
+
+
+def test_an_answer_that_brings_its_own_code_keeps_it() -> None:
+    fields = trailers_only(Reply(200, "fault_abort", "FI"), [(b":status", b"200"), (b"grpc-status", b"8")])
+    assert [value for name, value in fields if name == b"grpc-status"] == [b"8"]
