@@ -28,6 +28,7 @@ class SpelledTables(Tables):
             tables.parts,
             tables.trust,
             tables.named,
+            tables.sessions,
         )
         self.spellings = spellings
 

@@ -10,7 +10,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Final, Generic, Self
 
 from gateway.exchange import EDGE, Exchange
-from gateway.plan import Parts, RoutePlan
+from gateway.plan import Parts, RoutePlan, SessionPlan
 from gateway.trust import NOBODY, Trust
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.transition import Transition, apply_to_endpoint, service_of
@@ -158,14 +158,16 @@ class Hosts:
 
 
 NONE_NAMED: Final[Mapping[str, Hosts]] = {}
+NO_SESSIONS: Final[Mapping[str, SessionPlan]] = {}
 
 
 class Tables:
     """All a worker decides by, of one revision; replaced whole. Clusters and endpoints live on over a swap.
 
-    named: by Listener, of those that serve other Routes than their face does."""
+    named: by Listener, of those that serve other Routes than their face does. sessions: by Listener, of those that have
+    datagrams."""
 
-    __slots__ = ("clusters", "edge", "endpoints", "mesh", "named", "parts", "revision", "trust", "watched")
+    __slots__ = ("clusters", "edge", "endpoints", "mesh", "named", "parts", "revision", "sessions", "trust", "watched")
 
     def __init__(
         self,
@@ -178,6 +180,7 @@ class Tables:
         parts: Parts,
         trust: Trust = NOBODY,
         named: Mapping[str, Hosts] = NONE_NAMED,
+        sessions: Mapping[str, SessionPlan] = NO_SESSIONS,
     ) -> None:
         self.revision = revision
         self.edge = edge
@@ -188,6 +191,7 @@ class Tables:
         self.parts = parts
         self.trust = trust
         self.named = named
+        self.sessions = sessions
 
     def like_this(
         self,

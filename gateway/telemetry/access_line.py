@@ -14,7 +14,9 @@ from gateway.exchange import Exchange
 KEPT: Final = 4096  # callers, and sizes; beyond it all are forgotten and made again
 _encode: Final = msgspec.json.Encoder().encode
 _SIZES: Final = b'"attempts":%d,"bytes_in":%d,"bytes_out":%d,"request_id":"'
-_PROTOCOLS: Final = tuple(b'","protocol":"HTTP/%b"' % each for each in (b"1.0", b"1.1", b"2"))  # by a head's minor
+# By a head's minor: what has no head of its own has a number, too.
+_NAMES: Final = (b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2", b"HTTP/3", b"TCP", b"UDP")
+_PROTOCOLS: Final = tuple(b'","protocol":"%b"' % each for each in _NAMES)
 _ENDS: Final = tuple(each + b"}\n" for each in _PROTOCOLS)
 
 

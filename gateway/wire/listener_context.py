@@ -1,6 +1,7 @@
 """What all connections of one listener of a worker share."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Protocol
@@ -87,6 +88,24 @@ class Multiplexed(Connection, Protocol):
         """data: what came already."""
 
 
+class Receiver(Protocol):
+    """Of a listener's datagrams, in a worker."""
+
+    def open(self) -> None:
+        """Reads from now on."""
+
+    def drain(self, *, is_last: bool) -> None:
+        """Nobody begins anew. is_last: no other worker reads the socket."""
+
+    def close(self) -> None:
+        """For good, with the socket."""
+
+    def beat(self, now: float) -> None:
+        """Some times a second."""
+
+
+Receiving = Callable[["ListenerContext", socket.socket], Receiver]
+"""Has the datagrams of a socket."""
 Caller = Callable[["ListenerContext", Told | None], asyncio.Protocol]
 """Has a new connection from its first byte on, or from the first one after what a proxy has told of it."""
 Multiplexing = Callable[
@@ -119,16 +138,16 @@ class ListenerContext:
     the system drops. name: of the listener; title: as refusals name it. tls: what it shows, None: it speaks without.
     hsts: a field of every answer, or b"". hosts: what is served at all, None: any. sends_to_https: status and port by
     which callers are sent there, None: they are served. streams: what holds for connections that speak HTTP/2, None:
-    nobody may. multiplexing: makes them, None: nothing does. caller: makes the Protocol
-    of a connection, of what is spoken. proxy_protocol: whether trusted proxies may or must tell
-    for whom a connection is.
+    nobody may. multiplexing: makes them, None: nothing does. caller: makes the Protocol of a connection, of what is
+    spoken; receiving: has the datagrams, None: it has connections. proxy_protocol: whether trusted proxies may or must
+    tell for whom a connection is.
     """
 
     __slots__ = (
         "caller", "connections", "crowded", "cut", "draining", "explain", "face", "hosts", "hsts", "kept_out",
-        "limits", "lines", "multiplexing", "name", "now", "per_address", "places", "proxy_protocol", "relay", "scheme",
-        "sends_to_https", "spoken", "streams", "title", "tls", "trusted_proxies", "underscores", "usual_limits",
-        "via_id", "via_line",
+        "limits", "lines", "multiplexing", "name", "now", "per_address", "places", "proxy_protocol", "receiving",
+        "relay", "scheme", "sends_to_https", "spoken", "streams", "title", "tls", "trusted_proxies", "underscores",
+        "usual_limits", "via_id", "via_line",
     )  # fmt: skip
 
     def __init__(
@@ -146,6 +165,7 @@ class ListenerContext:
         multiplexing: Multiplexing | None = None,
         caller: Caller | None = None,
         spoken: Spoken | None = None,
+        receiving: Receiving | None = None,
     ) -> None:
         if limits is None:
             limits = EDGE_LIMITS if face == EDGE else ConnectionLimits()
@@ -161,6 +181,7 @@ class ListenerContext:
         self.scheme = b"http" if tls is None else b"https"
         self.spoken: Spoken = spoken or ("http" if tls is None else "https")
         self.caller = caller
+        self.receiving = receiving
         self.hosts: Callable[[bytes], bool] | None = None
         self.hsts = b""
         self.sends_to_https: tuple[int, int] | None = None

@@ -91,6 +91,11 @@ class _Place:
                 connection.close()  # the caller has left
         self.arriving -= 1
 
+    def beat(self, now: float) -> None:
+        """Lets addresses in again."""
+        if self.crowds is not None:
+            self.crowds.beat(now)
+
     def is_over(self, now: float) -> bool:
         """Goes on with the drain. Whether nobody is served any more."""
         is_shaking = self.handshakes is not None and self.handshakes.in_flight
@@ -104,6 +109,31 @@ class _Place:
         if now >= self.idle_until:
             self.listener.close_idle()
         return False
+
+
+class _DatagramPlace(_Place):
+    """A listener of datagrams with its socket. What waits in the socket is the next worker's."""
+
+    def __init__(self, listener: ListenerContext, accepting: socket.socket, count: Callable[[str, bool], None]) -> None:
+        super().__init__(listener, accepting, count)
+        assert listener.receiving is not None
+        self._receiver = listener.receiving(listener, accepting)
+
+    async def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self.is_draining:
+            self._receiver.open()
+
+    def _close(self) -> None:
+        self._receiver.drain(is_last=self.is_last)
+
+    def is_over(self, now: float) -> bool:
+        is_over = super().is_over(now)
+        if is_over:
+            self._receiver.close()
+        return is_over
+
+    def beat(self, now: float) -> None:
+        self._receiver.beat(now)
 
 
 class Listening:
@@ -136,7 +166,8 @@ class Listening:
         if self._is_draining:
             accepting.close()
             return
-        place = _Place(listener, accepting, self._count)
+        kind = _Place if listener.receiving is None else _DatagramPlace
+        place = kind(listener, accepting, self._count)
         self._places.append(place)
         self.listeners.append(listener)
         if self._has_served:
@@ -174,10 +205,9 @@ class Listening:
             self.closed.set()
 
     def beat(self, now: float) -> None:
-        """Lets addresses in again and goes on with the drain, some times a second."""
+        """Of each listener, and of the drain, some times a second."""
         for place in self._places:
-            if place.crowds is not None:
-                place.crowds.beat(now)
+            place.beat(now)
         over = [place for place in self._places if place.is_draining and place.is_over(now)]
         if not self._is_draining:
             for place in over:

@@ -64,6 +64,7 @@ from gateway.host_table import HostTable
 from gateway.limits.desk import Desk
 from gateway.listeners.edge import edge_listener
 from gateway.listeners.mesh import mesh_listener
+from gateway.listeners.udp import udp_listener
 from gateway.nonces import AskedNonces
 from gateway.plan import Parts
 from gateway.relay.deadline import TICK_S, TimerWheel
@@ -275,6 +276,8 @@ class Worker:
         places = Places(settings.max_connections)
 
         def listener(name: str, face: str, speaks: Spoken) -> ListenerContext:
+            if speaks == "udp":
+                return udp_listener(relay, self._holder, self._counters, settings, places, face, name)
             tls = TlsFace(parts.wall) if speaks in BY_TLS else None
             if face == EDGE:
                 return edge_listener(relay, settings, proxies, places, tls, name)

@@ -1,0 +1,1 @@
+"""UDP: datagrams of Listeners whose protocol is udp, by sessions."""
