@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.exchange import NEVER
 from gateway.plan import RoutePlan
 from gateway.relay.forwarding import ends_of
+from gateway.relay.grpc_outcome import judge
 from gateway.relay.retry import FAILURES
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
@@ -145,14 +146,19 @@ class Attempt:
         call = self._call
         retry = self._plan.retry
         if retry is not None and head.status in retry.statuses and call.further.are_wanted(self, head, retry, now):
-            self._end("ok", head.status, now, is_kept=ended)
+            status = judge(head.block, call.exchange, self._cluster, head.status)
+            self._end("ok", status, now, is_kept=ended)
             call.further.follow_answer(self, head, retry, now)
             return
         if self._plan.hedge is not None:
             call.further.won_by(self, self._plan.hedge, now)
         self._has_head = True
         if ended:
-            self._end("ok", head.status, now, True)  # no keyword: in CPython 3.11 it makes another C frame
+            status = head.status
+            if not head.body and b"grpc-status" in head.named:
+                status = judge(head.block, call.exchange, self._cluster, status)
+            call.exchange.status = status
+            self._end("ok", status, now, True)  # no keyword: in CPython 3.11 it makes another C frame
         else:
             call.exchange.status = head.status
             self._moved()
@@ -170,7 +176,10 @@ class Attempt:
             call.tunnel_ended(trailers)
             return
         now = self._pool.now()
-        self._end("ok", call.exchange.status, now, is_kept=True)
+        exchange = call.exchange
+        if trailers:
+            exchange.status = judge(trailers, exchange, self._cluster, exchange.status)
+        self._end("ok", exchange.status, now, is_kept=True)
         call.pass_end(trailers, now)
 
     def on_upgrade(self, head: ResponseHead, first: bytes) -> None:

@@ -321,7 +321,6 @@ class Call(RequestBody):
         plan = exchange.plan
         assert plan is not None
         exchange.answer = head
-        exchange.status = head.status
         exchange.first_byte = now
         exchange.bytes_out = len(first)
         if plan.response_filters:

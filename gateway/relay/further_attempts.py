@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.exchange import NEVER, Reply
 from gateway.plan import BUILT_IN, HedgePlan, RetryPlan
-from gateway.relay.retry import FAILURES, backoff_s, is_harmless, is_listed, is_repeatable, retry_after_s
+from gateway.relay.retry import FAILURES, asked_wait_s, backoff_s, is_harmless, is_listed, is_repeatable
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ class FurtherAttempts:
             return True
         if not is_harmless(call.exchange, retry, "status"):
             return False
-        asked_s = retry_after_s(head.named.get(b"retry-after"))
+        asked_s = asked_wait_s(head)
+        if asked_s is None:
+            return False
         # Without a deadline, whoever asks for more patience than the policy has gets no second attempt.
         fits = asked_s <= retry.backoff_max_s or call.exchange.deadline != NEVER
         return fits and self._may_repeat(retry, now + asked_s, now)
@@ -55,7 +57,7 @@ class FurtherAttempts:
     def follow_answer(self, attempt: "Attempt", head: ResponseHead, retry: RetryPlan, now: float) -> None:
         """The attempt with this answer is over, and another one is wanted."""
         if not self._goes_on_without(attempt):
-            self._back_off(retry, now, retry_after_s(head.named.get(b"retry-after")))
+            self._back_off(retry, now, asked_wait_s(head) or 0.0)
 
     def follow_failure(self, attempt: "Attempt", kind: str, detail: str, now: float) -> None:
         """The attempt is over without an answer. kind: of FAILURES."""

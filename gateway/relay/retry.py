@@ -9,6 +9,7 @@ from typing import Final
 
 from gateway.exchange import Exchange
 from gateway.plan import GRPC_STATUS, RetryPlan
+from gateway.relay.grpc_outcome import pushback_s
 from meshway.http1.fields import find
 from meshway.http1.message import ResponseHead
 
@@ -71,6 +72,12 @@ def is_repeatable(exchange: Exchange) -> bool:
 def backoff_s(retry: RetryPlan, retries: int, chance: float) -> float:
     """Full jitter (Brooker 2015): uniform(0, min(max, base * 2^retries)). chance: uniform in [0, 1)."""
     return chance * min(retry.backoff_max_s, retry.backoff_base_s * 2.0**retries)
+
+
+def asked_wait_s(head: ResponseHead) -> float | None:
+    """Seconds that whoever answered wants to be left alone; None: no other attempt is wanted at all."""
+    pushed_s = pushback_s(head)
+    return None if pushed_s is None else max(pushed_s, retry_after_s(head.named.get(b"retry-after")))
 
 
 def retry_after_s(value: bytes | None) -> float:

@@ -21,20 +21,22 @@ class TranslatedDownstream(PassingDownstream):
 
     def open(self, first: bytes, ended: bool, trailers: bytes) -> None:
         """Before the head is sent, and the exchange told to be over."""
+        is_withheld = self._translation.head is None
         self._last = self._translation.feed(first) if first else b""
         if ended:
             self._last += self._translation.end(trailers)
         self._exchange.bytes_out = len(self._last)
         head = self._translation.head
-        self._exchange.status = head.status if head is not None else 0
+        if is_withheld:
+            self._exchange.status = head.status if head is not None else 0
 
     def flush(self, trailers: bytes) -> None:
         """Before the exchange is told to be over."""
         self._last += self._translation.end(trailers)
         self._exchange.bytes_out += len(self._last)
-        head = self._translation.head
-        assert head is not None
-        self._exchange.status = head.status
+        if not self._is_begun:
+            assert self._translation.head is not None
+            self._exchange.status = self._translation.head.status
 
     def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
         made = self._translation.head

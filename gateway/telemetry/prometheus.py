@@ -51,6 +51,7 @@ _TEXTS: Final = {
     "meshway_shed_total": "Calls refused by a worker that had too much to do.",
     "meshway_upstream_connections": "Connections to instances, in use and kept.",
     "meshway_upstream_requests_in_flight": "Attempts under way at instances.",
+    "meshway_grpc_answers_total": "Answers of services of gRPC, by their status.",
     "meshway_upstream_connect_failures_total": "Attempts that got no connection.",
     "meshway_pending_requests": "Calls that wait before a full bulkhead.",
     "meshway_breaker_open": "Workers whose breaker is open or half-open.",

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from gateway.exchange import Exchange
+from gateway.grpc.status import CODES
 from gateway.upstream.cluster_settings import ClusterSettings, OpeningSettings
 from gateway.upstream.eligible import NOBODY, Eligible, eligible_endpoints
 from gateway.upstream.endpoint import Endpoint
@@ -50,7 +51,7 @@ class Cluster(Guarded):
     """
 
     __slots__ = (
-        "_balancer", "_eligible", "_moved", "_outlier", "budget", "connect_timeout_s", "failover", "fallback",
+        "_balancer", "_codes", "_eligible", "_moved", "_outlier", "budget", "connect_timeout_s", "failover", "fallback",
         "first_pick", "followers", "idle_timeout_s", "is_panicking", "learn", "max_requests", "next_change", "observe",
         "opening",
     )  # fmt: skip
@@ -66,6 +67,7 @@ class Cluster(Guarded):
         self.fallback: Cluster | None = None
         self.observe: Observe | None = None
         self.learn: Observe | None = None
+        self._codes: dict[int, int] = {}  # the cell of each
         self._moved: Moved | None = None  # told where a retry goes
         self.budget = RetryBudget(settings.budget, parts.workers)
         self._balancer = balancer
@@ -243,6 +245,17 @@ class Cluster(Guarded):
         if not self.endpoints:
             return f"{self.name} has no instance"
         return f"none of the {len(self.endpoints)} instances of {self.name} may be called now"
+
+    def count_code(self, code: int) -> None:
+        """Of an answer of gRPC."""
+        counters = self._parts.counters
+        if counters is None:
+            return
+        cell = self._codes.get(code)
+        if cell is None:
+            name = CODES[code] if code < len(CODES) else str(code)
+            cell = self._codes[code] = counters.counter("meshway_grpc_answers_total", service=self.name, code=name)
+        counters.add(cell)
 
     # What time and other processes bring.
 

@@ -7,20 +7,34 @@ from typing import Any
 
 import grpc
 
+_BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
+
 
 class Books:
-    """One service with a method of each kind; bytes are messages. cancelled: calls that were given up."""
+    """One service with a method of each kind; bytes are messages. `code 14` fails by that code.
+
+    cancelled: calls that were given up. failures: how many more of those that ask for a code get it; says: their
+    trailers.
+    """
 
     def __init__(self) -> None:
         self.cancelled = 0
         self.seen: list[dict[str, str]] = []
         self.port = 0
+        self.failures = 1 << 30
+        self.says: tuple[tuple[str, str], ...] = ()
 
     async def echo(self, request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
         self.seen.append({str(key): str(value) for key, value in context.invocation_metadata() or ()})
         if request == b"fail":
             context.set_trailing_metadata((("x-why", "asked"),))
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "as asked")
+        if request.startswith(b"code "):
+            if self.failures:
+                self.failures -= 1
+                context.set_trailing_metadata(self.says)
+                await context.abort(_BY_NUMBER[int(request[5:])], "as asked")
+            return b"well"
         if request == b"wait":
             try:
                 await asyncio.sleep(3600)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.exchange import NEVER, Exchange
 from gateway.wire.heads import request_head
 from gateway.wire.interfaces import MAX_INTERIM, SharedUpstream, Timer, Upstream, UpstreamEvents
-from gateway.wire.multiplexed.fields import answer_text, answer_trailers, request_fields, trailer_fields
+from gateway.wire.multiplexed.fields import answer_text, answer_trailers, request_fields, trailer_fields, with_attempts
 from gateway.wire.multiplexed.messages import Fields
 from meshway.http1.head import HeadError, HeadLimits, ResponseReader
 
@@ -65,6 +65,8 @@ class StreamUpstream:
         self._heard, self._is_fresh = self._shared.heard, not self._shared.requests
         place = b"" if exchange.authority else _place(self.endpoint)
         fields = request_fields(request_head(exchange, left_ms), self._pool.scheme, left_ms, place)
+        if exchange.attempts > 1:
+            fields = with_attempts(fields, exchange.attempts - 1)
         self._number = self._shared.begin(fields, first, self, ended=ended and not trailers)
         if trailers and self._number:
             self._shared.trail(self._number, trailer_fields(trailers))

@@ -8,12 +8,13 @@ there are no two opinions about what a request says.
 from typing import Final
 
 from gateway.wire.multiplexed.messages import Fields
-from meshway.grpc_message import timeout_field, timeout_ms
+from meshway.grpc_message import CONTENT_TYPE, timeout_field, timeout_ms
 from meshway.http1.framing import ChunkedReader
 from meshway.http1.head import HeadError
 
 DEADLINE: Final = b"meshway-deadline"
 GRPC_TIMEOUT: Final = b"grpc-timeout"
+PREVIOUS_ATTEMPTS: Final = b"grpc-previous-rpc-attempts"
 # They speak of a connection of HTTP/1.1 (RFC 9113 §8.2.2).
 _OF_A_CONNECTION: Final = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
@@ -108,6 +109,13 @@ def request_fields(text: bytes, scheme: bytes, left_ms: int, place: bytes) -> Fi
         left = (GRPC_TIMEOUT, timeout_field(left_ms / 1000.0))
         fields = [left if name == GRPC_TIMEOUT else (name, value) for name, value in fields]
     return fields
+
+
+def with_attempts(fields: Fields, attempts: int) -> Fields:
+    """attempts: made before this one. A service of gRPC is told of them in its own words (gRPC's A6)."""
+    if not any(name == b"content-type" and value.startswith(CONTENT_TYPE) for name, value in fields):
+        return fields
+    return [*(field for field in fields if field[0] != PREVIOUS_ATTEMPTS), (PREVIOUS_ATTEMPTS, b"%d" % attempts)]
 
 
 def answer_text(fields: Fields, method: bytes, *, ended: bool) -> bytes:

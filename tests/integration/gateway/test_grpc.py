@@ -173,3 +173,60 @@ async def test_a_caller_of_http_1_reaches_a_service_of_http_2() -> None:
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b"\r\n\r\n6\r\n\0\0\0\0\x01x\r\n0\r\n" in answer
         assert b"\r\ngrpc-status: 0\r\n" in answer
+
+
+async def test_a_status_that_is_a_failure_opens_the_breaker_and_one_that_is_the_callers_does_not() -> None:
+    breaker = {"targets": [{"service": "books"}], "breaker": {"minimum_requests": 5}, "connection": {"http": "http2"}}
+    async with shop() as (_, gateway, channel):
+        gateway.apply(document("TrafficPolicy", "books", breaker))
+        echo = channel.unary_unary("/shop.Books/Echo")
+        for code in (5, 9, 12, 8):
+            for _ in range(5):
+                await fate(echo(b"code %d" % code, timeout=20))
+        for _ in range(30):
+            _, words = await fate(echo(b"code 14", timeout=20))
+            if words == "the breaker of default/books is open":
+                break
+        else:
+            pytest.fail("the breaker stayed closed")
+        await until(lambda: len(gateway.lines) > 20, what="its lines")
+        assert {line["status"] for line in gateway.lines[:20]} == {404, 400, 429}
+        assert (gateway.lines[20]["status"], gateway.lines[20]["reason"]) == (503, "")
+
+
+async def test_an_instance_that_says_unavailable_is_ejected() -> None:
+    async with books() as good, shop() as (bad, gateway, channel):
+        gateway.apply(running("books", "b-2", port=good.port))
+        good.failures = 0
+        echo = channel.unary_unary("/shop.Books/Echo")
+        for _ in range(60):
+            try:
+                await echo(b"code 14", timeout=20)
+            except grpc.aio.AioRpcError:
+                pass
+        endpoints = {one.id: one for one in gateway.compiler.tables.endpoints.values()}
+        assert endpoints["b-1"].ejected_until > 0
+        assert endpoints["b-2"].ejected_until == 0
+        assert bad.seen
+
+
+@pytest.mark.proves("Retry.grpc_codes")
+async def test_a_call_is_repeated_on_a_listed_status_and_the_service_is_told_unless_it_wants_no_other() -> None:
+    retry = {"grpc_codes": [14], "non_idempotent": True, "max_retries": 2}
+    policy = {"targets": [{"service": "books"}], "retry": retry, "connection": {"http": "http2"}}
+    async with shop() as (service, gateway, channel):
+        gateway.apply(document("TrafficPolicy", "books", policy))
+        echo = channel.unary_unary("/shop.Books/Echo")
+        service.failures = 2
+        assert await echo(b"code 14", timeout=20) == b"well"
+        told = [seen.get("grpc-previous-rpc-attempts") for seen in service.seen]
+        assert told == [None, "1", "2"]
+        service.failures = 1
+        assert (await fate(echo(b"code 13", timeout=20)))[0] == grpc.StatusCode.INTERNAL
+        service.failures, service.says = 1, (("grpc-retry-pushback-ms", "-1"),)
+        assert (await fate(echo(b"code 14", timeout=20)))[0] == grpc.StatusCode.UNAVAILABLE
+        service.failures, service.says = 1, (("grpc-retry-pushback-ms", "200"),)
+        assert await echo(b"code 14", timeout=20) == b"well"
+        await until(lambda: len(gateway.lines) == 4, what="their lines")
+        assert gateway.lines[3]["duration_ms"] >= 200
+        assert [line["attempts"] for line in gateway.lines] == [3, 1, 1, 2]
