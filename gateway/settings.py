@@ -73,6 +73,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     has none, or has it in data_dir already.
     token_file: holds what signs it in at the registry; None: nothing does. registry_ca_file: by whom registries' https
     is believed, None: the public authorities.
+    take_over: of the gateway that holds data_dir: its sockets are ours, and it leaves when all workers serve.
     ready_file: written by rename when every worker answers with tables, see `Addresses`.
     """
 
@@ -94,6 +95,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     ready_file: Path | None = None
     certificates_dir: Path | None = None
     enrol_token_file: Path | None = None
+    take_over: bool = False
     worker: WorkerSettings = WorkerSettings()
 
     @property

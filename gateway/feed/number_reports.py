@@ -116,15 +116,17 @@ class NumberReports:
             self._pause_s = 0.0
             self.unsent.done()
 
-    async def close(self) -> None:
-        """After `run` was ended: what was counted last is told, or kept for the next start."""
+    async def close(self, *, keeps: bool = True) -> None:
+        """After `run` was ended: what was counted last is told, or kept for the next start. keeps: not where another
+        process has the file already."""
         await self.gather()
         try:
             async with asyncio.timeout(GOODBYE_S):
                 await self.send()
         except TimeoutError:
             pass
-        await self.unsent.keep(is_last=True)
+        if keeps:
+            await self.unsent.keep(is_last=True)
 
 
 def _parts(counted: Sections) -> Iterator[tuple[tuple[Row, ...], ...]]:

@@ -18,16 +18,22 @@ _SHM: Final = Path("/dev/shm")  # noqa: S108 - the folder made in it is ours alo
 
 
 @contextlib.contextmanager
-def held_folder(data: Path) -> Iterator[Path]:
-    """Holds the data folder while it lasts and gives the runtime folder, empty.
+def held_folder(data: Path, lock: int | None = None) -> Iterator[tuple[Path, int]]:
+    """Holds the data folder while it lasts and gives the runtime folder, empty, and the lock's descriptor.
 
+    lock: of the gateway whose place is taken: it is held together, and each has its own runtime folder.
     Raises Problem when another gateway holds it, or when it cannot be written.
     """
+    if lock is not None:
+        with os.fdopen(lock, "a+") as shared, _runtime(data, data / "run", of_one=True) as runtime:
+            _sign(shared)
+            yield runtime, lock
+        return
     run = data / "run"
     try:
         for folder in (run, data / "log", data / "gateway" / "last_good"):
             folder.mkdir(parents=True, exist_ok=True)
-        lock = (run / "gateway.lock").open("a+")
+        opened = (run / "gateway.lock").open("a+")
     except OSError as error:
         raise Problem(
             400,
@@ -35,16 +41,19 @@ def held_folder(data: Path) -> Iterator[Path]:
             f"cannot write the data folder {data}: {error.strerror}",
             mend="pass --data DIR with a folder of your own",
         ) from error
-    with lock:
-        _lock(lock, data)
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        runtime = _runtime_folder(data, run)
-        try:
-            yield runtime
-        finally:
-            shutil.rmtree(runtime, ignore_errors=True)
+    with opened:
+        _lock(opened, data)
+        _sign(opened)
+        with _runtime(data, run, of_one=False) as runtime:
+            yield runtime, opened.fileno()
+
+
+def _sign(lock: TextIO) -> None:
+    """Says who holds it."""
+    lock.seek(0)
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
 
 
 def _lock(lock: TextIO, data: Path) -> None:
@@ -66,15 +75,24 @@ def _lock(lock: TextIO, data: Path) -> None:
         return
 
 
-def _runtime_folder(data: Path, run: Path) -> Path:
-    """In tmpfs where there is one: counters are written for each call and shall never wait for a disk."""
+@contextlib.contextmanager
+def _runtime(data: Path, run: Path, *, of_one: bool) -> Iterator[Path]:
+    """In tmpfs where there is one: counters are written for each call and shall never wait for a disk. of_one: another
+    gateway has one of its own beside it."""
     folder = run / "tables"
     if os.access(_SHM, os.W_OK):
         name = hashlib.blake2b(str(data.resolve()).encode(), digest_size=8).hexdigest()
         folder = _SHM / f"meshway-{os.getuid()}-{name}"
-    # What a killed one left behind; its workers, if some still drain, keep their mapped files.
-    shutil.rmtree(folder, ignore_errors=True)
+    if of_one:
+        folder = folder.with_name(f"{folder.name}-{os.getpid()}")
+    else:
+        # What killed ones left behind; their workers, if some still drain, keep their mapped files.
+        for left in (folder, *folder.parent.glob(f"{folder.name}-*")):
+            shutil.rmtree(left, ignore_errors=True)
     folder.mkdir(mode=0o700)
     if folder.stat().st_uid != os.getuid():
         raise Problem(400, "data_folder", f"{folder} belongs to somebody else", mend="remove it")
-    return folder
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -15,6 +15,7 @@ from gateway.channel import ListenerSpot, Refusal
 from gateway.compiler.diff import read_changes
 from gateway.listeners.sockets import open_slots, url_of
 from gateway.routing.string_match import compile_string
+from gateway.supervisor.offer import OwnPlace
 from meshway.addresses import is_loopback
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.listener import BY_TLS, BY_UDP, LISTENERS, Listener, Spoken, address_of, face_of, spoken
@@ -56,7 +57,8 @@ class _Opened(NamedTuple):
 class OwnListeners:
     """node: this gateway's name. count: of worker slots. is_insecure: others may be served without TLS.
 
-    show: tells the workers which there are. on_refused: what is refused is other.
+    show: tells the workers which there are. on_refused: what is refused is other. inherited: sockets of the gateway
+    whose place is taken.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class OwnListeners:
         self._opened: dict[str, _Opened] = {}
         self._faults: dict[str, tuple[str, str]] = {}  # path and reason
         self._numbers = 0
+        self.inherited: dict[OwnPlace, list[socket.socket]] = {}
         self._woken = asyncio.Event()
 
     def replace(self, changes: Iterable[Change]) -> None:
@@ -144,6 +147,9 @@ class OwnListeners:
                 f"others could reach {place.address} without TLS: {_MENDS.get(place.spoken, '')}start the gateway "
                 "with --insecure"
             )
+        if known := self.inherited.pop(OwnPlace(name, *place), None):
+            self._take(name, place, known, former, ())
+            return None
         leaving = self._leaving(name, place)
         is_shared = bool(leaving) or (former is not None and _has_port(former.place, place))
         try:  # it may wait for the port
@@ -163,13 +169,22 @@ class OwnListeners:
                 each.close()
             self._woken.set()
             return None
+        self._take(name, place, sockets, former, leaving)
+        return None
+
+    def _take(
+        self, name: str, place: _Place, sockets: list[socket.socket], former: _Opened | None, leaving: Iterable[str]
+    ) -> None:
         self._numbers += 1
         spot = ListenerSpot(self._numbers, name, place.face, place.spoken)
         self._opened[name] = _Opened(place, spot, sockets)
         _log.info("Listener mesh/%s: %s port %d", name, place.address, place.port)
         let_go = [self._opened.pop(other) for other in leaving]
         self._tell(let_go if former is None else [former, *let_go])
-        return None
+
+    def opened(self) -> dict[OwnPlace, list[socket.socket]]:
+        """Where each is, with its sockets."""
+        return {OwnPlace(name, *each.place): each.sockets for name, each in sorted(self._opened.items())}
 
     def _leaving(self, name: str, place: _Place) -> list[str]:
         """Others of ours that are where this one is to be, and are to be elsewhere: of two that swap ports, one must

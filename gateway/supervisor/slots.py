@@ -193,13 +193,14 @@ class Slots:
         for slot in self.slots:  # while any copy is open, new callers would queue for nobody
             for listener in (*slot.sockets.values(), *(accepting for _, accepting in slot.own)):
                 listener.close()
-        try:
-            async with asyncio.timeout(drain_s + 2.0):
-                while self.workers:
-                    await next(iter(self.workers)).gone.wait()
-        except TimeoutError:
-            for worker in self.workers:
-                worker.kill()
+        await self._until_gone(drain_s)
+
+    async def hand_over(self, drain_s: float) -> None:
+        """To another supervisor, whose workers read the sockets already: ours drain, and what queues is theirs."""
+        self.is_ending = True
+        for worker in self.workers:
+            worker.drain(drain_s, drain_s)
+        await self._until_gone(drain_s)
 
     # What workers say (worker_process.Owner).
 
@@ -283,6 +284,15 @@ class Slots:
         self.workers.add(worker)
         return worker
 
+    async def _until_gone(self, drain_s: float) -> None:
+        try:
+            async with asyncio.timeout(drain_s + 2.0):
+                while self.workers:
+                    await next(iter(self.workers)).gone.wait()
+        except TimeoutError:
+            for worker in self.workers:
+                worker.kill()
+
     def _refuse_at_the_end(self) -> None:
         if self.is_ending:
             raise OSError("the gateway ends")
@@ -345,13 +355,18 @@ class Slots:
 
     async def _hand_over_limits(self, old: WorkerProcess, new: WorkerProcess) -> None:
         """A reload shall give nobody a full bucket who had spent his."""
+        if limits := await self.spent_limits(old):
+            new.send(Buckets(limits=limits))
+
+    async def spent_limits(self, old: WorkerProcess | None) -> SpentLimits:
+        """Of a slot's worker."""
+        if old is None:
+            return []
         try:
-            limits = msgspec.convert(await old.ask("limits", HAND_OVER_S), SpentLimits)
+            return msgspec.convert(await old.ask("limits", HAND_OVER_S), SpentLimits)
         except (TimeoutError, msgspec.ValidationError) as error:
             _log.warning("slot %d: rate limits begin anew (%s)", old.slot, error)
-            return
-        if limits:
-            new.send(Buckets(limits=limits))
+            return []
 
     def _change_over(self, slot: Slot, old: WorkerProcess, new: WorkerProcess) -> None:
         staying, leaving = new, slot.current or old

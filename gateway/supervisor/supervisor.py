@@ -15,7 +15,7 @@ from pathlib import Path
 from random import random
 from typing import Final
 
-from gateway.channel import ChannelFrame, Gateways, NonceFrame, NonceTold, Refusal, TransitionFrame, encode
+from gateway.channel import ChannelFrame, Gateways, Refusal, TransitionFrame, encode
 from gateway.channel import Proven as ProvenFrame
 from gateway.event_loop import loop_factory
 from gateway.feed.follower import Follower, Heard
@@ -44,12 +44,14 @@ from gateway.supervisor.kept_frames import KeptFrames
 from gateway.supervisor.kept_nonces import KeptNonces
 from gateway.supervisor.key_fetching import KeyFetching
 from gateway.supervisor.mesh_telemetry import mesh_telemetry
+from gateway.supervisor.offer import Taken, take_offer
 from gateway.supervisor.own_certificate import OwnCertificate
 from gateway.supervisor.own_listeners import Own, OwnListeners
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.removals import Removals
 from gateway.supervisor.reports import Reports
 from gateway.supervisor.slots import Slot, Slots
+from gateway.supervisor.succession import Succession
 from gateway.supervisor.telling import CallTelling
 from gateway.supervisor.transitions import Transitions
 from gateway.supervisor.worker_process import WorkerProcess
@@ -80,8 +82,17 @@ def serve(settings: GatewaySettings) -> None:
     if not urls:
         raise Problem(400, "no_registry", "no registry was named", mend="pass --registry http://HOST:8500")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s gateway %(levelname)s %(message)s")
-    with held_folder(settings.data_dir) as runtime:
-        count = settings.worker_count
+    taken = take_offer(settings.data_dir) if settings.take_over else None
+    count = settings.worker_count
+    if taken is not None and taken.offer.slots != count:
+        raise Problem(
+            409,
+            "other_workers",
+            f"the gateway that runs has {taken.offer.slots} workers, and each of its sockets is one's: {count} cannot "
+            "take them",
+            mend=f"pass --workers {taken.offer.slots}, or end it and start anew",
+        )
+    with held_folder(settings.data_dir, None if taken is None else taken.lock) as (runtime, lock):
         listeners: dict[str, list[socket.socket]] = {}
         ports = {
             EDGE: settings.edge_port,
@@ -91,13 +102,16 @@ def serve(settings: GatewaySettings) -> None:
         }
         with contextlib.ExitStack() as opened:
             for name, port in ports.items():
-                if port is not None:
-                    listeners[name] = open_slots(settings.bind, port, count, f"--{name}-port")
-                    for listener in listeners[name]:
-                        opened.enter_context(listener)
-            admin = opened.enter_context(open_one(settings.bind, settings.admin_port, "--admin-port"))
+                if port is None:
+                    continue
+                known = None if taken is None else taken.listeners.get(name)
+                listeners[name] = known or open_slots(settings.bind, port, count, f"--{name}-port")
+                for listener in listeners[name]:
+                    opened.enter_context(listener)
+            admin = open_one(settings.bind, settings.admin_port, "--admin-port") if taken is None else taken.admin
+            opened.enter_context(admin)
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
-                runner.run(_run(settings, urls, runtime, listeners, admin))
+                runner.run(_run(settings, urls, runtime, listeners, admin, lock, taken))
 
 
 async def _run(
@@ -106,6 +120,8 @@ async def _run(
     runtime: Path,
     listeners: Mapping[str, list[socket.socket]],
     admin: socket.socket,
+    lock: int,
+    taken: Taken | None,
 ) -> None:
     slots = [
         Slot(index, {name: opened[index] for name, opened in listeners.items()})
@@ -120,7 +136,7 @@ async def _run(
         edge_tls=tls.get(EDGE_TLS, ""),
         mesh_tls=tls.get(MESH_TLS, ""),
     )
-    await Supervisor(settings, urls, runtime, slots, addresses).run(admin)
+    await Supervisor(settings, urls, runtime, slots, addresses).run(admin, lock, taken)
 
 
 class Supervisor:
@@ -209,6 +225,7 @@ class Supervisor:
         )
         self._checking = Checking(self.held.changes, contexts, self._on_found)
         self.checker = self._checking.checker
+        self._succession = Succession(self)
         self.slots = Slots(
             slots,
             runtime,
@@ -224,58 +241,68 @@ class Supervisor:
             on_told=self.telling.take,
             on_asked=self.assigning.take,
             on_missing_key=self.keys.miss,
-            on_nonce=self._on_nonce,
+            on_nonce=self._succession.on_nonce,
         )
         self._folder = folder
         self._proven = Proven()
-        self._nonces = KeptNonces(settings.data_dir / "gateway", time.time)
+        self.nonces = KeptNonces(settings.data_dir / "gateway", time.time)
+        self._server = Admin(status.pages(self), status.controls(self))
+        self._writing: list[asyncio.Task[None]] = []
+        self._reporting: asyncio.Task[None] | None = None
         self._has_ended = asyncio.Event()
         self.last_good_refused: tuple[str, ...] = ()
 
-    async def run(self, admin: socket.socket) -> None:
-        """Until it is told to end and all workers have left."""
+    async def run(self, admin: socket.socket, lock: int, taken: Taken | None) -> None:
+        """Until it is told to end, or another one has its place, and all workers have left. lock: of the data folder.
+        taken: what it was given by the one whose place it takes."""
         self._load()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
-        server = Admin(status.pages(self), status.controls(self))
-        await server.listen(admin, self.settings.data_dir / "run" / "gateway.sock")
+        control = self.settings.data_dir / "run" / "gateway.sock"
+        if taken is None:
+            await self._server.listen(admin, control)
         await self.certificates.refresh()
         self.own_certificate.load()
-        self._nonces.load()
+        await self._succession.begin(taken)
         self.numbers.unsent.load()
         await self.listeners.settle()
         await self.slots.start()
         tasks = [
             spawn(self.follower.run(), name="follow the registry"),
-            spawn(self.keeper.run(), name="keep the last good snapshot"),
-            spawn(self.reporter.run(), name="report to the registry"),
             spawn(self.telling.run(), name="tell of single calls"),
             spawn(self.numbers.run(), name="report numbers to the registry"),
             spawn(self.slots.watch(), name="watch the workers"),
             spawn(self._questions.run(), name="prune recorded calls"),
             spawn(self.assigning.run(), name="ask for assignments of limits"),
             spawn(self.keys.run(), name="fetch keys of token issuers"),
-            spawn(self.kept.run(), name="keep secrets and keys of token issuers"),
             spawn(self.certificates.run(), name="read the files of certificates"),
             spawn(self.listeners.run(), name="bind the listeners of documents"),
             spawn(self.own_certificate.run(), name="keep the gateway's own certificate"),
         ]
+        self._reporting = spawn(self.reporter.run(), name="report to the registry")
+        self.keep_files()
         try:
+            await self._succession.complete()
+            if taken is not None:
+                await self._server.listen(admin, control)
+            self._succession.listen(lock, admin)
             await self._has_ended.wait()
         finally:
-            for task in tasks:
+            for task in (*tasks, *self._writing, self._reporting):
                 task.cancel()
+            self._succession.close()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GOODBYE_S):
                     await self.telling.flush()
-            await self.numbers.close()
-            await self.reporter.say_goodbye()
+            await self.numbers.close(keeps=not self._succession.is_taken)
+            if not self._succession.is_taken:
+                await self.reporter.say_goodbye()
             await self.checker.close()
-            await self.keeper.sync(is_last=True)
-            await self.kept.sync()
-            server.close()
+            if not self._succession.is_taken:
+                await self._write_files()
+            self._server.close()
 
     def reload(self) -> None:
         """Files are read anew, and workers take the place of workers."""
@@ -287,7 +314,37 @@ class Supervisor:
         spawn(self._end(), name="end")
 
     async def _end(self) -> None:
+        self._succession.give_up()
         await self.slots.end(self.settings.worker.drain_s)
+        self._has_ended.set()
+
+    # What another supervisor that takes this one's place asks for (succession.py).
+
+    def keep_files(self) -> None:
+        """The data folder is this one's."""
+        self._writing = [
+            spawn(self.keeper.run(), name="keep the last good snapshot"),
+            spawn(self.kept.run(), name="keep secrets and keys of token issuers"),
+        ]
+
+    async def hold_files(self) -> None:
+        """The other one is about to read them, and to write its own."""
+        for task in self._writing:
+            task.cancel()
+        await self._write_files()
+
+    async def _write_files(self) -> None:
+        await self.keeper.sync(is_last=True)
+        await self.kept.sync()
+
+    def fall_silent(self) -> None:
+        """The registry hears of this gateway from the other one."""
+        if self._reporting is not None:
+            self._reporting.cancel()
+        self._server.close()
+
+    async def leave(self) -> None:
+        await self.slots.hand_over(self.settings.worker.drain_s)
         self._has_ended.set()
 
     def _load(self) -> None:
@@ -369,6 +426,7 @@ class Supervisor:
 
     def _on_changed(self) -> None:
         self._announcing.look(self.slots.revision, self.refused(), is_ready=not self.slots.missing)
+        self._succession.look()
 
     def _on_applied(self, worker: WorkerProcess) -> None:
         self._proven.settle(worker.revision, {(each.kind, each.namespace, each.name) for each in worker.refused})
@@ -390,10 +448,6 @@ class Supervisor:
     def _in_force(self) -> list[ChannelFrame]:
         """What a new worker must know beside its snapshot."""
         return [self.assigning.frame(), *(TransitionFrame(transition=each) for each in self.transitions.in_force())]
-
-    def _on_nonce(self, worker: WorkerProcess, frame: NonceFrame) -> None:
-        is_fresh = self._nonces.use(frame.mark, frame.until)
-        worker.send_encoded(encode(NonceTold(number=frame.number, is_fresh=is_fresh)))
 
     def _on_store(self) -> None:
         self.slots.send_encoded(encode(self.assigning.frame()))

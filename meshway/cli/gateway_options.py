@@ -93,3 +93,11 @@ CaFile = Annotated[
     Path | None,
     typer.Option("--ca-file", envvar="MESHWAY_CA_FILE", metavar="F", help="PEM: by whom https is believed."),
 ]
+TakeOver = Annotated[
+    bool,
+    typer.Option(
+        "--take-over",
+        help="In place of the gateway that runs with this --data: its sockets are taken, and when all workers serve it "
+        "drains and ends.",
+    ),
+]

@@ -13,6 +13,7 @@ from meshway.cli.gateway_options import (
     HeadTimeout,
     IdleTimeout,
     LoopLag,
+    TakeOver,
     WorkerConnections,
     WorkerMemory,
     WriteIdle,
@@ -100,6 +101,7 @@ def gateway_serve(
             help="Where the files of Certificates lie; `certificates` in --data.",
         ),
     ] = None,
+    take_over: TakeOver = False,
 ) -> None:
     """Run a gateway in the foreground: supervisor and workers. SIGHUP reloads, SIGTERM drains and ends."""
     is_child = die_with_parent()
@@ -128,6 +130,7 @@ def gateway_serve(
         registry_ca_file=ca_file,
         access_log=access_log,
         ready_file=ready_file,
+        take_over=take_over,
         worker=WorkerSettings(
             crosses_namespaces=cross_namespace == "allow",
             trusted_proxies=networks_of("--trusted-proxies", trusted_proxies),
@@ -142,7 +145,7 @@ def gateway_serve(
             ),
         ),
     )
-    if not is_child:
+    if not is_child and not take_over:
         # Workers share their port with SO_REUSEPORT, so the kernel would let a second gateway take half of the calls.
         # Below `up` the last workers of a dead gateway may still drain there, and they are to be followed at once.
         ports = [(edge_port, "--edge-port"), (mesh_port, "--mesh-port"), (admin_port, "--admin-port")]

@@ -55,9 +55,21 @@ class GatewayProcess:
         self.ready_file.unlink(missing_ok=True)
         self.process = Process(python("-c", self.program + _SERVE, json.dumps(self.settings)), self.output)
 
+    async def take_over(self, within_s: float = 40.0, **settings: Any) -> Process:
+        """Another supervisor in the place of this one, which is returned. settings: of the other one alone."""
+        before, self.settings = self.process, self.settings | {"take_over": True} | settings
+        assert before is not None
+        self.launch()
+        del self.settings["take_over"]
+        await self._until_ready(within_s)
+        return before
+
     async def start(self, within_s: float = 40.0) -> None:
         """Until it serves with tables."""
         self.launch()
+        await self._until_ready(within_s)
+
+    async def _until_ready(self, within_s: float) -> None:
         await until(lambda: self.ready_file.exists() or not self.is_running, within_s, what="gateway ready")
         assert self.is_running, self.text()
         ready = json.loads(self.ready_file.read_text())

@@ -38,19 +38,24 @@ class Answer:
 
 
 class Http2Caller:
-    """goaway: the error of the other side's goodbye. takes: whether what came of bodies opens the windows again."""
+    """goaway: the error of the other side's goodbye; last_taken: the last stream it speaks of. takes: whether what came
+    of bodies opens the windows again."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
         self.connection = h2.connection.H2Connection(LOOSE)
         self.answers: dict[int, Answer] = {}
         self.goaway: int | None = None
+        self.last_taken = 0
         self.is_closed = False
         self.takes = True
         self._changed = asyncio.Condition()
         self.connection.initiate_connection()
         self.flush()
         self._reading = asyncio.get_running_loop().create_task(self._read())
+
+    def has_goodbye(self) -> bool:
+        return self.goaway is not None
 
     def flush(self) -> None:
         self.writer.write(self.connection.data_to_send())
@@ -122,6 +127,7 @@ class Http2Caller:
             rest = await self.reader.readexactly(int.from_bytes(begin[:3], "big"))
             if begin[3] != GOAWAY:
                 return begin + rest
+            self.last_taken = int.from_bytes(rest[:4], "big") & 0x7FFFFFFF
             self.goaway = int.from_bytes(rest[4:8], "big")
 
     def _take(self, event: h2.events.Event) -> None:

@@ -1,0 +1,109 @@
+"""What a supervisor hands to the one that takes its place: its sockets and its hold on the data folder, as descriptors
+over a Unix socket (unix(7), SCM_RIGHTS), and what each is."""
+
+import array
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from meshway.problem import Problem
+from meshway.socket_path import short_path
+
+SOCKET: Final = "take_over.sock"
+HELLO: Final = b"meshway take over 1\n"
+ANSWER_S: Final = 10.0
+_AT_ONCE: Final = 200  # descriptors in a message; the kernel takes 253
+_SIZE_BYTES: Final = 4
+_MOST_BYTES: Final = 1 << 20
+
+
+class OwnPlace(msgspec.Struct, frozen=True, array_like=True):
+    """Of a Listener of a document's own: its name, and where it is."""
+
+    name: str
+    address: str
+    port: int
+    face: str
+    spoken: str
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """Descriptors come in this order: the lock, the admin port, and then a socket for each slot of each listener."""
+
+    version: str
+    slots: int
+    listeners: list[str]
+    own: list[OwnPlace]
+
+    @property
+    def descriptors(self) -> int:
+        return 2 + self.slots * (len(self.listeners) + len(self.own))
+
+
+class Taken(NamedTuple):
+    """link: to the one that goes. lock: of the data folder, held together until it is gone."""
+
+    offer: Offer
+    link: socket.socket
+    lock: int
+    admin: socket.socket
+    listeners: dict[str, list[socket.socket]]
+    own: dict[OwnPlace, list[socket.socket]]
+
+
+def send_offer(over: socket.socket, offer: Offer, descriptors: Sequence[int]) -> None:
+    """Raises OSError."""
+    body = msgspec.json.encode(offer)
+    first = len(body).to_bytes(_SIZE_BYTES, "big") + body
+    for at in range(0, len(descriptors), _AT_ONCE):
+        socket.send_fds(over, [b"+" if at else first], list(descriptors[at : at + _AT_ONCE]))
+
+
+def take_offer(data: Path) -> Taken:
+    """From the gateway that holds this data folder. Raises Problem."""
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    link.settimeout(ANSWER_S)
+    try:
+        with short_path(data / "run" / SOCKET) as name:
+            link.connect(name)
+        link.sendall(HELLO)
+        offer, descriptors = _received(link)
+    except (OSError, msgspec.DecodeError) as error:
+        link.close()
+        reason = getattr(error, "strerror", None) or str(error) or "it does not answer"
+        raise Problem(
+            409,
+            "nothing_to_take_over",
+            f"no gateway of {data} hands over: {reason}",
+            mend="start it without --take-over, or see that --data is that of the one that runs",
+        ) from error
+    lock, admin, *rest = descriptors
+    sockets = [socket.socket(fileno=descriptor) for descriptor in rest]
+    groups = [sockets[at : at + offer.slots] for at in range(0, len(sockets), offer.slots)]
+    listeners = dict(zip(offer.listeners, groups, strict=False))
+    own = dict(zip(offer.own, groups[len(offer.listeners) :], strict=True))
+    return Taken(offer, link, lock, socket.socket(fileno=admin), listeners, own)
+
+
+def _received(link: socket.socket) -> tuple[Offer, list[int]]:
+    room = socket.CMSG_SPACE(_AT_ONCE * array.array("i").itemsize)
+    data, descriptors, offer = bytearray(), list[int](), None
+    while offer is None or len(descriptors) < offer.descriptors:
+        part, ancillary, _, _ = link.recvmsg(65_536, room)
+        for level, kind, sent in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                each = array.array("i")
+                each.frombytes(sent[: len(sent) - len(sent) % each.itemsize])
+                descriptors += each
+        if not part:
+            raise ConnectionResetError("it went away")
+        data += part
+        size = int.from_bytes(data[:_SIZE_BYTES], "big")
+        if size > _MOST_BYTES:
+            raise ConnectionResetError("it says something else")
+        if offer is None and len(data) >= _SIZE_BYTES + size:
+            offer = msgspec.json.decode(bytes(data[_SIZE_BYTES : _SIZE_BYTES + size]), type=Offer)
+    return offer, descriptors

@@ -1,0 +1,152 @@
+"""One supervisor after another on the same sockets: what each side does with its parts (docs/internals/reload.md)."""
+
+import asyncio
+import logging
+import socket
+from typing import TYPE_CHECKING, Final
+
+from gateway.channel import Buckets, Channel, Leaving, NonceFrame, NonceTold, TransitionFrame, encode
+from gateway.settings import own_version
+from gateway.supervisor.handing_over import HandingOver
+from gateway.supervisor.offer import Offer, Taken
+from gateway.supervisor.taking_over import TakingOver
+from gateway.supervisor.worker_process import WorkerProcess
+from gateway.upstream.transition import Transition
+from meshway.problem import Problem
+from meshway.tasks import spawn
+
+if TYPE_CHECKING:
+    from gateway.supervisor.supervisor import Supervisor
+
+READY_S: Final = 60.0  # for the workers of who takes over
+
+_log = logging.getLogger("meshway.gateway.supervisor")
+
+
+class Succession:
+    """Of one supervisor: first it may take another one's place, later another one may take its own."""
+
+    def __init__(self, supervisor: "Supervisor") -> None:
+        self._of = supervisor
+        self._handing: HandingOver | None = None
+        self._taking: TakingOver | None = None
+        self._unjudged: list[tuple[WorkerProcess, NonceFrame]] = []
+
+    @property
+    def is_taken(self) -> bool:
+        """Another one has its place: data folder and registry hear of it from there."""
+        return self._handing is not None and self._handing.is_taken
+
+    # The place of another one.
+
+    async def begin(self, taken: Taken | None) -> None:
+        """Before the workers start."""
+        of = self._of
+        if taken is None:
+            of.nonces.load()
+            return
+        self._taking = TakingOver(self._on_transition, self._on_buckets, self._on_handed, self._judge)
+        await self._taking.open(taken.link)
+        of.listeners.inherited = dict(taken.own)
+
+    async def complete(self) -> None:
+        """Until all workers serve and the other one has let go. Raises Problem: it goes on, and ours have left."""
+        if self._taking is None:
+            return
+        try:
+            async with asyncio.timeout(READY_S):
+                await self._taking.handed.wait()
+        except TimeoutError:
+            reason = self._of.slots.missing
+            self._taking.give_up()
+            await self._of.slots.hand_over(0.0)
+            raise Problem(
+                503, "not_ready", f"{reason} after {READY_S:.0f} s, so the gateway that runs goes on"
+            ) from None
+
+    def look(self) -> None:
+        """Workers have changed."""
+        if self._taking is not None and not self._of.slots.missing:
+            self._taking.ready(self._of.slots.revision)
+
+    def give_up(self) -> None:
+        """It is told to end."""
+        if self._taking is not None:
+            self._taking.give_up()
+
+    def _on_transition(self, transition: Transition) -> None:
+        self._of.transitions.take(transition)
+        self._of.slots.send_encoded(encode(TransitionFrame(transition=transition)))
+
+    def _on_buckets(self, slot: int, buckets: Buckets) -> None:
+        worker = self._of.slots.slots[slot].current
+        if worker is not None and buckets.limits:
+            worker.send(buckets)
+
+    def _on_handed(self) -> None:
+        self._of.nonces.load()
+        waiting, self._unjudged = self._unjudged, []
+        for worker, frame in waiting:
+            self.on_nonce(worker, frame)
+
+    def on_nonce(self, worker: WorkerProcess, frame: NonceFrame) -> None:
+        """Judged by whoever has the book; while it changes hands, when it has."""
+
+        def answer(is_fresh: bool) -> None:
+            worker.send_encoded(encode(NonceTold(number=frame.number, is_fresh=is_fresh)))
+
+        if self._handing is not None and self._handing.is_taken:
+            self._handing.ask(frame, answer)
+        elif self._taking is not None and not self._taking.handed.is_set():
+            self._unjudged.append((worker, frame))
+        else:
+            answer(self._judge(frame))
+
+    def _judge(self, frame: NonceFrame) -> bool:
+        return self._of.nonces.use(frame.mark, frame.until)
+
+    # Its own place, to another one.
+
+    def listen(self, lock: int, admin: socket.socket) -> None:
+        """Raises OSError. lock: of the data folder."""
+        of = self._of
+
+        def offer() -> tuple[Offer, list[int]]:
+            opened, slots = of.listeners.opened(), of.slots.slots
+            names = list(slots[0].sockets)
+            told = Offer(own_version(), len(slots), names, list(opened))
+            sockets = [slot.sockets[name] for name in names for slot in slots]
+            sockets += [each for group in opened.values() for each in group]
+            return told, [lock, admin.fileno(), *(each.fileno() for each in sockets)]
+
+        def go_on() -> None:
+            of.keeper.replaced()  # whatever the other one has written
+            of.keep_files()
+
+        def leave(channel: Channel) -> None:
+            spawn(self._leave(channel), name="leave to another supervisor")
+
+        self._handing = HandingOver(
+            of.settings.data_dir / "run",
+            offer,
+            of.hold_files,
+            go_on,
+            leave,
+            lambda: [TransitionFrame(transition=each) for each in of.transitions.in_force()],
+        )
+        self._handing.listen()
+
+    async def _leave(self, channel: Channel) -> None:
+        of = self._of
+        _log.info("another supervisor serves: this one drains")
+        of.fall_silent()
+        self.close()
+        for slot in of.slots.slots:
+            channel.send(Buckets(limits=await of.slots.spent_limits(slot.current)))
+        of.nonces.close()
+        channel.send(Leaving())
+        await of.leave()
+
+    def close(self) -> None:
+        if self._handing is not None:
+            self._handing.close()
