@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.parts.alert_faults import Watch
 from tests.parts.conditions import wait_until
 from tests.parts.instances import EchoInstance
 from tests.parts.planes import Gateway, Registry
@@ -56,3 +57,25 @@ def test_instances_whose_rows_are_lost_are_called_on_while_they_answer(
         registry.register("hello", f"h{number}", port)
     wait_until(lambda: guarded() == 0, 20, what="all are back")
     assert [gateway.get("hello.default.mesh").status_code for _ in range(10)] == [200] * 10
+
+
+@pytest.mark.soak
+def test_that_rows_were_lost_is_told_before_the_gateway_gives_up_and_is_over_then(
+    planes: tuple[Registry, Gateway], start_echo: Callable[..., EchoInstance]
+) -> None:
+    registry, gateway = planes
+    port = start_echo("echo").port
+    for number in range(COUNT):
+        registry.register("hello", f"h{number}", port)
+    wait_until(lambda: gateway.get("hello.default.mesh").status_code == 200, 20)
+    registry.process.send(signal.SIGKILL)
+    registry.process.popen.wait(20)
+    lose_rows(registry)
+    registry.start()
+    watch = Watch(registry)
+    watch.fault("removals-held")
+    alert = watch.fires("removals-held", rf"gateway .* calls {COUNT} instances that vanished at once")
+    for number in range(COUNT):
+        registry.register("hello", f"h{number}", port)
+    watch.mended("removals-held")
+    watch.ends("removals-held", alert, within_s=45.0)
