@@ -40,7 +40,15 @@ from registry.leases.self_preservation import SelfPreservation
 from registry.leases.veto import SweepVeto
 from registry.logs.forwarding import Forwarding
 from registry.logs.logs import LEAD, Logs
-from registry.mesh_settings import audit_age_s, leaf_lifetime_s, logs_kept, most_spans, points_kept_s, settings_of
+from registry.mesh_settings import (
+    audit_age_s,
+    leaf_lifetime_s,
+    logs_kept,
+    most_spans,
+    points_kept_s,
+    public_url,
+    settings_of,
+)
 from registry.notices import Notices
 from registry.notifications.notifications import Notifications
 from registry.notifications.secret_texts import SecretTexts
@@ -179,6 +187,7 @@ async def assemble(
             SecretTexts(view, sealing),
             targets.closed,
             wall,
+            lambda: public_url(view),
             allow_loopback=settings.is_on_loopback,
         ),
         wall,

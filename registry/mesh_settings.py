@@ -16,6 +16,11 @@ def settings_of(view: View) -> MeshSettings:
     return spec if isinstance(spec, MeshSettings) else MeshSettings()
 
 
+def public_url(view: View) -> str:
+    """Without a slash at its end; "": nobody said."""
+    return settings_of(view).public_url.rstrip("/")
+
+
 def leaf_lifetime_s(view: View) -> float:
     return (settings_of(view).identity or mesh_settings.Identity()).leaf_lifetime
 

@@ -68,7 +68,8 @@ class MeshSettings(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     mtls: `strict`: services are called on the mesh by certificates of the mesh alone, and their instances by TLS with
     such. identity: of workload certificates. egress: of calls to hosts outside. retention: how long the
     registry keeps what happened. telemetry: what gateways tell of calls. approvals: people besides the author who must
-    agree before a document changes."""
+    agree before a document changes. public_url: by which browsers reach the registry, and so the console: messages of
+    alerts lead there; "": nobody said, they carry no link."""
 
     plural: ClassVar[str] = "mesh-settings"
     unsupported: ClassVar[frozenset[str]] = frozenset({"trust_domain", "leases"})
@@ -80,3 +81,4 @@ class MeshSettings(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     retention: Retention | None = None
     telemetry: MeshTelemetry | None = None
     approvals: Approvals = 0
+    public_url: Annotated[str, Meta(max_length=512)] = ""

@@ -20,6 +20,7 @@ from meshway.model.document import MESH_NAMESPACE, Metadata
 from meshway.model.external_rules import EXTERNAL_RULES
 from meshway.model.listener_rules import LISTENER_RULES, check_listener, owned_hosts
 from meshway.model.match_rules import networks
+from meshway.model.mesh_settings_rules import check_public_url
 from meshway.model.namespace import Namespace
 from meshway.model.policy_rules import POLICY_RULES
 from meshway.model.receiver_rules import RECEIVER_RULES
@@ -92,6 +93,7 @@ def _points(part: Any) -> Iterator[Finding]:
 RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     Metadata: (BlockRule(("labels",), _labels), BlockRule(("annotations",), _annotations)),
     External: OUTSIDE_RULES,
+    mesh_settings.MeshSettings: (BlockRule(("public_url",), check_public_url),),
     mesh_settings.Retention: (
         bounded("audit", low=2160 * 3600.0, high=10 * 366 * 86_400.0, zero=False),
         bounded("points_10s", low=600.0, high=86_400.0, zero=False),

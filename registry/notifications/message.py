@@ -26,10 +26,10 @@ _STAYS_S: Final = 240.0
 
 
 def webhook_body(
-    receiver: str, labels: Mapping[str, str], alerts: Sequence[AlertState], left_out: int = 0
+    receiver: str, labels: Mapping[str, str], alerts: Sequence[AlertState], left_out: int = 0, console: str = ""
 ) -> dict[str, Any]:
     """Fields and meanings: prometheus.io/docs/alerting/latest/configuration, `<webhook_config>`. left_out: alerts of
-    the group that are none of these."""
+    the group that are none of these. console: its URL, as far as that is known."""
     shown = alerts[:MOST_ALERTS]
     all_labels = [_labels(alert) for alert in alerts]
     all_notes = [_annotations(alert) for alert in alerts]
@@ -42,7 +42,7 @@ def webhook_body(
         "groupLabels": dict(labels),
         "commonLabels": _common(all_labels),
         "commonAnnotations": _common(all_notes),
-        "externalURL": "",
+        "externalURL": console,
         "alerts": [
             {
                 "status": "firing" if alert.state == "firing" else "resolved",
@@ -50,7 +50,7 @@ def webhook_body(
                 "annotations": _annotations(alert),
                 "startsAt": _time(alert.fired_at or alert.active_at),
                 "endsAt": _NOT_OVER if alert.resolved_at is None else _time(alert.resolved_at),
-                "generatorURL": "",
+                "generatorURL": link_of(alert, console),
                 "fingerprint": alert.fingerprint,
             }
             for alert in shown
@@ -67,7 +67,7 @@ def status_of(alerts: Sequence[AlertState]) -> str:
     return "firing" if any(alert.state == "firing" for alert in alerts) else "resolved"
 
 
-def postable_alerts(alerts: Sequence[AlertState], now: float) -> list[dict[str, Any]]:
+def postable_alerts(alerts: Sequence[AlertState], now: float, console: str = "") -> list[dict[str, Any]]:
     """As `POST /api/v2/alerts` takes them (its openapi.yaml, postableAlerts). Names of labels are brought to what all
     versions take. now: seconds since 1970."""
     return [
@@ -77,6 +77,7 @@ def postable_alerts(alerts: Sequence[AlertState], now: float) -> list[dict[str, 
             "startsAt": _time(alert.fired_at or alert.active_at),
             "endsAt": _time(now + _STAYS_S if alert.resolved_at is None else alert.resolved_at),
         }
+        | ({"generatorURL": link_of(alert, console)} if console else {})
         for alert in alerts
     ]
 
@@ -90,9 +91,15 @@ def title_of(alerts: Sequence[AlertState]) -> str:
     return " ".join([said, *(where or [f"{len(alerts)} alerts"])])
 
 
-def text_of(alerts: Sequence[AlertState], left_out: int = 0) -> str:
-    """A paragraph for each alert: what it says, how bad, since when, its labels and its runbook."""
-    parts = [_paragraph(alert) for alert in alerts[:_MOST_TEXT]]
+def link_of(alert: AlertState, console: str) -> str:
+    """Of the console's page that shows this episode, now and when it is over; "": nobody said where the console is."""
+    # In quotes: the console reads what stands in its address as JSON, and an id may look like a number.
+    return f"{console}/alerts?alert=%22{alert.id}%22" if console else ""
+
+
+def text_of(alerts: Sequence[AlertState], left_out: int = 0, console: str = "") -> str:
+    """A paragraph for each alert: what it says, how bad, since when, its labels, its runbook and where it is shown."""
+    parts = [_paragraph(alert, console) for alert in alerts[:_MOST_TEXT]]
     more = len(alerts) - len(parts) + left_out
     return "\n\n".join([*parts, f"and {more} more"] if more else parts)
 
@@ -118,7 +125,7 @@ def trial_alert(key: ReceiverKey, by: str, now: float) -> AlertState:
     )
 
 
-def _paragraph(alert: AlertState) -> str:
+def _paragraph(alert: AlertState, console: str) -> str:
     namespace, name = alert.alert
     state = "FIRING" if alert.state == "firing" else "RESOLVED"
     since = _time(alert.fired_at or alert.active_at)
@@ -128,6 +135,7 @@ def _paragraph(alert: AlertState) -> str:
     lines += [f"since {since}{end}"]
     lines += [", ".join(f"{key}={value}" for key, value in sorted(alert.labels.items()))] if alert.labels else []
     lines += [f"runbook: {alert.runbook_url}"] if alert.runbook_url else []
+    lines += [f"console: {link_of(alert, console)}"] if console else []
     return "\n".join(lines)
 
 

@@ -55,9 +55,10 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sending:
-    """closed: addresses and ports where Apprise may not go either. wall: seconds since 1970."""
+    """closed: addresses and ports where Apprise may not go either. wall: seconds since 1970. console: its URL, "" while
+    nobody said it."""
 
-    __slots__ = ("_allow_loopback", "_closed", "_dial", "_secrets", "_tls", "_wall")
+    __slots__ = ("_allow_loopback", "_closed", "_console", "_dial", "_secrets", "_tls", "_wall")
 
     def __init__(
         self,
@@ -65,10 +66,12 @@ class Sending:
         secrets: SecretTexts,
         closed: Callable[[], Awaitable[Sequence[tuple[str, int]]]],
         wall: Callable[[], float],
+        console: Callable[[], str],
         *,
         allow_loopback: bool,
     ) -> None:
         self._dial, self._secrets, self._closed, self._wall = dial, secrets, closed, wall
+        self._console = console
         self._allow_loopback = allow_loopback
         self._tls = ssl.create_default_context()
 
@@ -85,18 +88,19 @@ class Sending:
         """message: the same for each try to tell the same. Never raises: what fails here is tried again as what fails
         there."""
         try:
+            console = self._console()
             if receiver.webhook is not None:
-                body = webhook_body("/".join(key), labels, alerts, left_out)
+                body = webhook_body("/".join(key), labels, alerts, left_out, console)
                 return await self._webhook(key[0], receiver.webhook, msgspec.json.encode(body), message)
             if receiver.alertmanager is not None:
-                posted = msgspec.json.encode(postable_alerts(alerts, self._wall()))
+                posted = msgspec.json.encode(postable_alerts(alerts, self._wall(), console))
                 return await self._alertmanager(key[0], receiver.alertmanager, posted)
             assert receiver.apprise is not None
             url = self._secrets.one(receiver.apprise.url, key[0])
             ok, why = await send_by_apprise(
                 url,
                 title_of(alerts),
-                text_of(alerts, left_out),
+                text_of(alerts, left_out, console),
                 allow_loopback=self._allow_loopback,
                 closed=await self._closed(),
             )

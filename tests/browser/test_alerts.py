@@ -101,6 +101,14 @@ def test_the_overview_names_what_fires_and_leads_to_it(tab: Tab) -> None:
     expect(tab.page.get_by_role("region", name="Alert till-fails")).to_be_visible()
 
 
+def test_a_message_leads_to_its_alert_and_to_what_is_over_by_then(shop: Mesh, tab: Tab) -> None:
+    (one,) = (each for each in alerts(shop, "firing") if each["name"] == "till-fails")
+    tab.open(f"/alerts?alert=%22{one['id']}%22")
+    expect(tab.page.get_by_role("region", name="Alert till-fails")).to_be_visible()
+    tab.open("/alerts?alert=%221234567890123456%22")
+    expect(tab.page.get_by_role("tab", name="History")).to_have_attribute("aria-selected", "true")
+
+
 @pytest.mark.soak
 def test_alerts_fit_a_phone(shop: Mesh, browser: Browser) -> None:
     tab = open_tab(browser, shop.registry, width=390)

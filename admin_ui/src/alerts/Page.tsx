@@ -21,8 +21,11 @@ export function AlertsPage() {
   const namespace = useNamespace()
   const navigate = useNavigate()
   const { maySomewhere } = useRights()
-  const tab = useSearch({ from: '/alerts', select: (search) => search.tab }) ?? FIRST
+  const { tab: chosen, alert: opened } = useSearch({ from: '/alerts' })
   const alerts = useQuery(liveAlertsQuery(namespace))
+  // A message leads to an alert that may be over by the time somebody follows it.
+  const isOver = opened !== undefined && alerts.data?.every((one) => one.id !== opened)
+  const tab = chosen ?? (isOver ? 'past' : FIRST)
   const firing = alerts.data?.filter((one) => one.state === 'firing').length
   const mayRead = maySomewhere('documents:read')
   return (

@@ -113,6 +113,24 @@ async def test_a_webhook_gets_alertmanagers_body_when_an_alert_fires_and_when_it
     assert states[0]["detail"] == "it answers 200"
 
 
+@pytest.mark.proves("MeshSettings.public_url")
+async def test_a_message_leads_to_the_console_where_it_is_said_how_people_reach_it(
+    tmp_path: Path, hook: Listener
+) -> None:
+    async with running_registry(tmp_path) as registry:
+        await oncall(registry, {"webhook": {"url": hook.url}, **AT_ONCE})
+        first, second = now_firing(), now_firing("late")
+        await becomes(registry, first)
+        await until(lambda: len(hook.posted) == 1)
+        spec = {"public_url": "https://mesh.example:8500/"}
+        answer = await registry.call("PUT", "/v1/namespaces/mesh/mesh-settings/mesh", {"spec": spec})
+        assert answer.status == 201, answer.json
+        await becomes(registry, second)
+        await until(lambda: len(hook.posted) == 2)
+    links = [each.body["alerts"][0]["generatorURL"] for each in hook.posted]
+    assert links == ["", f"https://mesh.example:8500/alerts?alert=%22{second.id}%22"]
+
+
 @pytest.mark.proves("Receiver.match", "ReceiverMatch.labels", "ReceiverMatch.min_severity", "Receiver.group_by")
 async def test_only_alerts_that_a_receiver_wants_are_told_and_as_it_groups_them(tmp_path: Path, hook: Listener) -> None:
     match = {"labels": {"team": "a"}, "min_severity": "critical"}

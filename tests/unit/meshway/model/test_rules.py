@@ -30,6 +30,10 @@ def limit(**fields: Any) -> dict[str, Any]:
 HEADERS = "spec.rules[0].request_headers"
 WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("Route", {"rules": []}, "spec.rules", "out_of_bounds"),
+    ("MeshSettings", {"public_url": "mesh.example"}, "spec.public_url", "out_of_bounds"),
+    ("MeshSettings", {"public_url": "https://mesh.example/console"}, "spec.public_url", "out_of_bounds"),
+    ("MeshSettings", {"public_url": "https://mesh.example?x"}, "spec.public_url", "out_of_bounds"),
+    ("MeshSettings", {"public_url": "https://me:word@mesh.example"}, "spec.public_url", "inline_secret"),
     ("MeshSettings", {"retention": {"points_10s": "5m"}}, "spec.retention.points_10s", "out_of_bounds"),
     ("MeshSettings", {"retention": {"points_10s": "2h", "points_1m": "1h"}}, "spec.retention", "forbidden_combination"),
     ("MeshSettings", {"retention": {"spans": 10}}, "spec.retention.spans", "out_of_bounds"),

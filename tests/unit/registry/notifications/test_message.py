@@ -1,4 +1,4 @@
-from registry.notifications.message import MOST_ALERTS, postable_alerts, text_of, title_of, webhook_body
+from registry.notifications.message import MOST_ALERTS, link_of, postable_alerts, text_of, title_of, webhook_body
 from tests.parts.alerts import firing, resolved
 
 CART, FILMS = firing(), firing(labels={"service": "films"})
@@ -46,3 +46,18 @@ def test_an_alertmanager_gets_names_that_all_versions_take_and_no_empty_values()
     assert posted["labels"]["app_k8s_io_name"] == "x"
     assert "zone" not in posted["labels"]
     assert posted["endsAt"] == "1970-01-01T00:37:20.000Z"
+
+
+def test_where_the_console_is_known_each_alert_leads_to_its_page() -> None:
+    console, link = "https://mesh.example", f"https://mesh.example/alerts?alert=%22{CART.id}%22"
+    body = webhook_body("shop/oncall", {}, [CART], console=console)
+    assert (body["externalURL"], body["alerts"][0]["generatorURL"]) == (console, link)
+    assert text_of([CART], console=console).split("\n")[-1] == f"console: {link}"
+    assert postable_alerts([CART], 2000.0, console)[0]["generatorURL"] == link
+
+
+def test_where_it_is_not_known_nothing_leads_anywhere() -> None:
+    body = webhook_body("shop/oncall", {}, [CART])
+    assert (body["externalURL"], body["alerts"][0]["generatorURL"], link_of(CART, "")) == ("", "", "")
+    assert "console" not in text_of([CART])
+    assert "generatorURL" not in postable_alerts([CART], 2000.0)[0]
