@@ -96,6 +96,9 @@ class Attempt:
         left_ms = -1 if left_s == NEVER else max(0, int(left_s * 1000.0))
         first = b"" if call.body is None else call.take_body()
         upstream.send_request(exchange, self, left_ms, first, ended, call.request_trailers)
+        if self._is_paused and not self.is_over:
+            self._is_paused = False
+            self.pause()
 
     # The request goes on.
 
@@ -114,14 +117,18 @@ class Attempt:
 
     def pause(self) -> None:
         """The caller does not take the answer: that is not the upstream's silence."""
-        if self.upstream is not None and not self._is_paused:
-            self._is_paused = True
+        if self._is_paused:
+            return
+        self._is_paused = True
+        if self.upstream is not None:
             self._moved()
             self.upstream.pause_body()
 
     def resume(self) -> None:
-        if self.upstream is not None and self._is_paused:
-            self._is_paused = False
+        if not self._is_paused:
+            return
+        self._is_paused = False
+        if self.upstream is not None:
             self._moved()
             self.upstream.resume_body()
 

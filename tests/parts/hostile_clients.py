@@ -12,12 +12,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+import h2.connection
+import h2.settings
+
 from tests.parts.conditions import wait_until
 from tests.parts.processes import Process, python
 
 DRIP_S: Final = 4.0
 AT_ONCE: Final = 200
 LARGE: Final = 64_000_000  # bytes, asked for by those who take none
+STREAMS: Final = 10  # of one who takes nothing by HTTP/2
 PER_ADDRESS: Final = 900  # below what one address may have
 HELD_S: Final = 2.0  # by one of a flood
 PATIENCE_S: Final = 0.5  # of one of a flood that gets no connection
@@ -27,7 +31,8 @@ FLOODING: Final = "127.0.1.1"
 
 
 class HostileClients(Process):
-    """kind: `slow_head slow_body never_reading flood`. host: of the route they ask for. again: as above.
+    """kind: `slow_head slow_body never_reading never_reading_http2 flood`. host: of the route they ask for. again: as
+    above.
 
     before: a command that runs them, as `nice`.
     """
@@ -80,6 +85,20 @@ class Attack:
 
     async def never_reading(self, started: Callable[[], None]) -> None:
         """Asks for much and takes nothing of it. The system's buffers are small, so that the gateway has the rest."""
+        await self._take_nothing(b"GET /bytes/%d HTTP/1.1\r\nHost: %b\r\n\r\n" % (LARGE, self.host), started)
+
+    async def never_reading_http2(self, started: Callable[[], None]) -> None:
+        """As above, in several streams at once, whose windows are as wide as they can be."""
+        connection = h2.connection.H2Connection()
+        connection.initiate_connection()
+        connection.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: LARGE})
+        connection.increment_flow_control_window(LARGE)
+        for stream in range(1, 2 * STREAMS, 2):
+            head = {":method": "GET", ":scheme": "http", ":authority": self.host.decode(), ":path": f"/bytes/{LARGE}"}
+            connection.send_headers(stream, list(head.items()), end_stream=True)
+        await self._take_nothing(connection.data_to_send(), started)
+
+    async def _take_nothing(self, asked: bytes, started: Callable[[], None]) -> None:
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.setblocking(False)
@@ -87,7 +106,7 @@ class Attack:
         loop = asyncio.get_running_loop()
         try:
             await loop.sock_connect(sock, ("127.0.0.1", self.port))
-            await loop.sock_sendall(sock, b"GET /bytes/%d HTTP/1.1\r\nHost: %b\r\n\r\n" % (LARGE, self.host))
+            await loop.sock_sendall(sock, asked)
             started()
             # The other side's reset or close is seen without reading a byte.
             while not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) and _is_established(sock):
@@ -133,6 +152,7 @@ KINDS: Final[dict[str, Callable[[Attack, Callable[[], None]], Awaitable[None]]]]
     "slow_head": Attack.slow_head,
     "slow_body": Attack.slow_body,
     "never_reading": Attack.never_reading,
+    "never_reading_http2": Attack.never_reading_http2,
     "flood": Attack.flood,
 }
 

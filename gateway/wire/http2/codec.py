@@ -112,6 +112,19 @@ class H2Codec:
         except ngh2.NGH2Error:
             return 0
 
+    @property
+    def held(self) -> int:
+        """Bytes of all bodies that wait in here."""
+        return self._connection.queued_body_size()
+
+    @property
+    def is_stopped(self) -> bool:
+        """The other side takes no body at all now."""
+        try:
+            return self._connection.remote_window_size <= 0
+        except ngh2.NGH2Error:
+            return False
+
     def take(self, most: int | None = None) -> bytes:
         """What is to be written now, b"" = nothing. most: bytes, about."""
         out, self._out = self._out, b""

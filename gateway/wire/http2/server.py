@@ -18,8 +18,10 @@ from gateway.wire.http2.server_codec import ServerCodec
 from gateway.wire.interfaces import Address
 from gateway.wire.listener_context import ListenerContext, StreamLimits
 from gateway.wire.multiplexed.connection import MultiplexedConnection
+from gateway.wire.multiplexed.stream import LOW_WATER
 
 AT_ONCE: Final = 64 * 1024  # bytes that are made to be written; the rest stays where each answer has its own share
+MOST_HELD: Final = 64 * 1024  # bytes of all answers of a connection that wait for the caller
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
@@ -116,6 +118,22 @@ class Http2Connection(MultiplexedConnection, asyncio.Protocol):
 
     # What goes to the caller.
 
+    def _hold_or_let_go(self) -> None:
+        """What nobody took for too long is given up, and makes room: then others may try."""
+        is_stopped = self._is_write_paused or self.codec.is_stopped
+        if self.is_holding:
+            if not is_stopped or self.codec.held <= LOW_WATER:
+                self._let_go()
+        elif is_stopped and self.codec.held > MOST_HELD:
+            self.hold_back()
+
+    def holds_much(self) -> bool:
+        held = self.codec.held
+        if held <= MOST_HELD:
+            return False
+        # What the socket takes at once does not wait: of many streams that flow none is held back.
+        return held > 2 * MOST_HELD or self._is_write_paused or self._transport.get_write_buffer_size() > 0
+
     def _flush(self) -> None:
         self._is_flushing_soon = False
         if self._is_over or self._transport.is_closing():
@@ -133,6 +151,7 @@ class Http2Connection(MultiplexedConnection, asyncio.Protocol):
         except H2Fault:
             self._end_by_fault()
             return
+        self._hold_or_let_go()
         # Not while requests may be on their way that were sent before our word came.
         if self._is_leaving and self._leaves_at == NEVER and not self._streams and not self._is_write_paused:
             transport.close()

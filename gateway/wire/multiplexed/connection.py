@@ -62,8 +62,9 @@ class Answering(Protocol):
 
 
 class MultiplexedConnection:
-    """listener: whose it is. codec: the protocol. pending: streams with something to write. VERSION: as a head's
-    `minor`, beside 0 and 1 of HTTP/1.
+    """listener: whose it is. codec: the protocol. pending: streams with something to write. is_holding: the caller
+    takes nothing of any answer, so no service is asked for more. VERSION: as a head's `minor`, beside 0 and 1 of
+    HTTP/1.
 
     forwarding, entrance: of the connection, as it was welcomed.
     """
@@ -71,7 +72,7 @@ class MultiplexedConnection:
     __slots__ = (
         "_entrance", "_fault_at", "_faults", "_forwarding", "_is_flushing_soon", "_is_leaving", "_is_over",
         "_is_write_paused", "_leaves_at", "_loop", "_peer", "_reader", "_requests", "_streams", "_watch", "codec",
-        "listener", "pending", "streams_until",
+        "is_holding", "listener", "pending", "streams_until",
     )  # fmt: skip
 
     VERSION: ClassVar[int]
@@ -97,6 +98,7 @@ class MultiplexedConnection:
         self._streams: dict[int, Stream] = {}
         self._faults, self._fault_at = float(RESETS[0]), listener.now()
         self._is_flushing_soon = self._is_leaving = self._is_over = self._is_write_paused = False
+        self.is_holding = False
         self._leaves_at = NEVER  # once it is leaving: when it takes nothing more
         self._watch = Timer(self)
 
@@ -299,6 +301,20 @@ class MultiplexedConnection:
         if not self._is_flushing_soon:
             self._is_flushing_soon = True
             self._loop.call_soon(self._flush)
+
+    def holds_much(self) -> bool:
+        """More waits for the caller than one connection should hold, whatever each of its streams has."""
+        return False
+
+    def hold_back(self) -> None:
+        self.is_holding = True
+        for stream in tuple(self._streams.values()):
+            stream.hold_back()
+
+    def _let_go(self) -> None:
+        self.is_holding = False
+        for stream in tuple(self._streams.values()):
+            stream.go_on()
 
     def _settle(self) -> bool:
         """Looks at answers of which everything was written that the caller takes. Whether there is more to write."""

@@ -163,18 +163,34 @@ class Stream:
         if not self.is_pending:
             self.is_pending = True
             connection.pending.append(self)
-        if not ended and not self._is_write_paused and connection.codec.queued(self._number) > HIGH_WATER:
-            self._is_write_paused = True
-            if self.call is not None:
-                self.call.on_write_paused()
+        if not ended:
+            if connection.is_holding:
+                self.hold_back()  # of an attempt that began meanwhile
+            elif connection.holds_much():
+                connection.hold_back()
+            elif not self._is_write_paused and connection.codec.queued(self._number) > HIGH_WATER:
+                self.hold_back()
         connection.flush_soon()
+
+    def hold_back(self) -> None:
+        """The service is asked for no more of the answer."""
+        self._is_write_paused = True
+        if self.call is not None:
+            self.call.on_write_paused()
+
+    def go_on(self) -> None:
+        """Where the caller took what came."""
+        if self._is_write_paused and self._connection.codec.queued(self._number) <= LOW_WATER:
+            self._is_write_paused = False
+            if self.call is not None:
+                self.call.on_write_resumed()
 
     # After something was written.
 
     def settle(self) -> bool:
         """Goes on with what the caller has taken. Whether something still waits for him."""
         queued = self._connection.codec.queued(self._number)
-        if self._is_write_paused and queued <= LOW_WATER:
+        if self._is_write_paused and queued <= LOW_WATER and not self._connection.is_holding:
             self._is_write_paused = False
             if self.call is not None:
                 self.call.on_write_resumed()

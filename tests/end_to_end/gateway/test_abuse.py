@@ -129,6 +129,19 @@ async def test_a_caller_who_reads_nothing_holds_little(besieged: Besieging) -> N
             assert max(siege.received_unread()) < 256 * 1024
 
 
+async def test_a_caller_who_reads_nothing_of_many_answers_holds_no_more_of_them_than_of_few(
+    besieged: Besieging,
+) -> None:
+    """By HTTP/2, ten answers of 64 MB on each of two hundred connections: what is the design's bound of all of it."""
+    async with besieged() as siege:
+        await siege.calls_per_s(0.5)
+        before = resident_bytes(siege.pid)
+        async with siege.clients("never_reading_http2", 200):
+            await asyncio.wait_for(siege.wait_until_stalled(200), 30)
+            assert resident_bytes(siege.pid) - before < 64 * MIB
+            assert await siege.calls_per_s(0.5) > 0
+
+
 async def test_one_address_gets_its_share_of_connections_and_others_are_served(besieged: Besieging) -> None:
     async with besieged(max_connections_per_address=20) as siege:
         await siege.calls_per_s(0.5)

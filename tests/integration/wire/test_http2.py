@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 
 from gateway.wire.http2.codec import ENHANCE_YOUR_CALM, REFUSED_STREAM
+from gateway.wire.http2.server import Http2Connection
 from gateway.wire.listener_context import ConnectionLimits, StreamLimits
 from meshway.tasks import spawn
 from tests.parts.conditions import until
@@ -199,6 +200,53 @@ async def test_a_caller_who_takes_nothing_holds_up_the_service_and_is_cut_in_the
         assert sent < 32 << 20
         assert gateway.context.cut == 1
         await until(lambda: not any(each.is_busy for each in gateway.context.connections), what="nothing left of it")
+
+
+async def test_answers_of_which_the_caller_takes_nothing_wait_together_within_what_one_may_hold() -> None:
+    size = 4 << 20
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(size // 65_536):
+            writer.write(b"x" * 65_536)
+            await writer.drain()
+
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        wire(service.port) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        caller.takes = False
+        streams = [caller.get(b"/") for _ in range(10)]
+        connections = gateway.context.connections
+        await until(lambda: all(isinstance(one, Http2Connection) for one in connections), what="what is spoken")
+        (connection,) = connections
+        assert isinstance(connection, Http2Connection)
+        await until(lambda: connection.is_holding, what="that it is held")
+        assert connection.codec.held < 5 * 65_536
+        caller.takes = True
+        for stream in streams:
+            caller.connection.increment_flow_control_window(size, stream)
+        caller.connection.increment_flow_control_window(10 * size)
+        caller.flush()
+        for stream in streams:
+            assert len((await caller.answer(stream)).body) == size
+        assert not connection.is_holding
+        assert gateway.context.cut == 0
+
+
+async def test_streams_that_were_held_up_by_others_are_given_up_as_these_are() -> None:
+    async with (
+        ScriptedUpstream(without_end).running() as service,
+        wire(service.port, limits=ConnectionLimits(write_stall_s=0.5)) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        caller.takes = False
+        streams = [caller.get(b"/") for _ in range(8)]
+        for stream in streams:
+            assert (await caller.answer(stream)).reset is not None
+        assert gateway.context.cut == 8
 
 
 async def test_a_service_that_takes_nothing_holds_up_the_caller() -> None:
