@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gateway.plan import RoutePlan
+    from gateway.relay.call import Call
     from gateway.upstream.cluster import Cluster
     from gateway.upstream.endpoint import Endpoint
     from meshway.peer_certificate import PeerCertificate
@@ -110,6 +111,16 @@ class Recoding:
         raise NotImplementedError
 
 
+class Detour:
+    """A filter's verdict: the answer comes from elsewhere than the service, or the call goes on to it later."""
+
+    __slots__ = ()
+
+    def begin(self, call: "Call", plan: "RoutePlan", index: int) -> None:
+        """index: of the filter to go on with, where the call goes on."""
+        raise NotImplementedError
+
+
 class Exchange:
     """Times are seconds of the worker's monotonic clock.
 
@@ -117,7 +128,7 @@ class Exchange:
     block: fields to forward, filters may change it. added: fields a filter adds to the answer; replaced: names,
     lower-case, of those among them that stand in place of the service's, None: of none.
     server_name: the host that its connection's handshake named, "" = none, or it is without TLS.
-    metadata: JSON that who was asked of the call wants in the log, b"" = none.
+    metadata: further members of its line in the log, each `,"name":JSON`.
     answer: the service's, as it came.
     host: what was matched (lower-case, no port); authority: the Host field to send.
     listener: its face, EDGE or MESH; listener_name: the one it came by.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from gateway.consumer_ring import ConsumerRing
-from gateway.exchange import Exchange, Hold, Recoding, Reply, Turn, WholeBody
+from gateway.exchange import Detour, Exchange, Hold, Recoding, Reply, Turn, WholeBody
 from gateway.nonces import Nonces, OwnNonces
 from gateway.request_fields import RequestFields
 from gateway.secret_ring import SecretRing
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from gateway.upstream.shared_pool import SharedPool
     from gateway.upstream.transition import Transition
 
-RequestFilter = Callable[[Exchange], "Reply | Hold | Turn | WholeBody | Recoding | Awaitable[Reply | None] | None"]
+RequestFilter = Callable[
+    [Exchange], "Reply | Hold | Turn | WholeBody | Recoding | Detour | Awaitable[Reply | None] | None"
+]
 ResponseFilter = Callable[[ResponseHead], None]  # what it does depends on the head alone
 BUILT_IN: Final = "built in"  # by nobody's word
 GRPC_STATUS: Final = 200  # of every answer of gRPC, whose own code is in a field
@@ -120,9 +122,11 @@ class EncodedBody(Protocol):
 
 
 class AnswerEncoding(Protocol):
-    """What becomes of answers with one head. head: as it goes on while the length of the encoded body is not known."""
+    """What becomes of answers with one head. head: as it goes on while the length of the encoded body is not known.
+    coding: its name."""
 
     head: ResponseHead
+    coding: bytes
 
     def whole(self, data: bytes) -> tuple[ResponseHead, bytes]:
         """Of an answer that is all there: head, with the length, and body."""

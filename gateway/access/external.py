@@ -124,7 +124,7 @@ class Check:
 
     def _settle(self, exchange: Exchange, verdict: Verdict) -> Reply | None:
         if verdict.metadata:
-            exchange.metadata = verdict.metadata
+            exchange.metadata += b',"authorization":' + verdict.metadata
         if verdict.reply is None:
             if verdict.change is not None:
                 verdict.change(exchange)

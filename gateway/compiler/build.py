@@ -249,6 +249,7 @@ class Build:
             self._clusters.protocol_of,
             _by_place(unavailable),
             self._parts,
+            self._base.routes,
         )
 
     def _services_changed(self, accepted: Accepted, outside: Mapping[ServiceKey, External]) -> set[tuple[str, ...]]:

@@ -12,8 +12,10 @@ from typing import Final
 import msgspec
 
 from gateway.access.gate import Authorize
+from gateway.cache.rule_cache import RuleCache, compile_changed
 from gateway.compiler.access import Access, RuleAccess, all_involved
 from gateway.compiler.authentication import Authentications
+from gateway.compiler.caches import cache_of, reads_of
 from gateway.compiler.clusters import ClusterKey
 from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey
 from gateway.compiler.filters import Limits, limit_places
@@ -23,19 +25,20 @@ from gateway.compiler.policies import Attached, Place, effective, route_places, 
 from gateway.compiler.settings import hedge_plan, limit_s, retry_plan
 from gateway.compiler.split import Changed, choose_by_weight, choosing_changed
 from gateway.compiler.sticky import choose_for_caller
-from gateway.exchange import Reply
+from gateway.exchange import Exchange, Reply
 from gateway.filters import grpc_web, order
 from gateway.filters.codings import CodingMissing
 from gateway.filters.compress import compile_encode
 from gateway.filters.cors import compile_leave
 from gateway.filters.limit import AppliedLimit
 from gateway.filters.standing import compile_settling
-from gateway.plan import STRICT, ChooseCluster, ComparePlan, FilterStep, MirrorPlan, Parts, RoutePlan, Slashes
+from gateway.plan import STRICT, ChooseCluster, ComparePlan, FilterStep, MirrorPlan, Parts, RoutePlan, Settle, Slashes
 from gateway.routing.path import PathError
 from gateway.routing.preflight import compile_preflight
 from gateway.routing.table import Candidate
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.criticality import LINES, SHARES
+from meshway.http1.message import ResponseHead
 from meshway.model.document import Destination
 from meshway.model.listener import EDGE, FACES, MESH
 from meshway.model.match import Match, PathMatch
@@ -51,13 +54,14 @@ _HTTP_PORT: Final = 80  # of http URLs, which a Host need not say
 @dataclass(slots=True, frozen=True)
 class CompiledRoute:
     """clusters: all it may call; by them a policy's change finds its routes. attached: where it answers. involved:
-    who may be called in their place, whose policies count, too."""
+    who may be called in their place, whose policies count, too. caches: of its rules."""
 
     entry: Entry[Route]
     placed: tuple[Placed, ...]
     clusters: tuple[ClusterKey, ...]
     attached: "Attachment"
     involved: tuple[ClusterKey, ...] = ()
+    caches: tuple[RuleCache, ...] = ()
 
 
 @dataclass(slots=True, frozen=True)
@@ -76,7 +80,7 @@ class RouteContext:
 
     standing_in: of a cluster, who may be called in its place. places_of: where a cluster's policies attach.
     protocol_of: what its port says is spoken there. unavailable: where a policy speaks that cannot be used, and its
-    name.
+    name. running: the Routes as they ran until now.
     """
 
     policies: Attached[TrafficPolicy]
@@ -90,6 +94,7 @@ class RouteContext:
     protocol_of: Callable[[ClusterKey], str]
     unavailable: Mapping[Place, DocumentKey]
     parts: Parts
+    running: Mapping[DocumentKey, CompiledRoute] = field(default_factory=dict)
     _sources: dict[tuple[DocumentKey, ...], Mapping[str, str]] = field(default_factory=dict)
 
     def unusable(self, key: ClusterKey) -> Authorize | None:
@@ -118,6 +123,9 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
     """Raises CompileError."""
     placed: list[Placed] = []
     clusters: dict[ClusterKey, None] = {}
+    caches: list[RuleCache] = []
+    # Each sees what any rule's calls may change, also of the rules below it: the list is whole before the first call.
+    changes = compile_changed(caches) if any(rule.cache is not None for rule in entry.spec.rules) else None
     for index, rule in enumerate(entry.spec.rules):
         path = f"spec.rules[{index}]"
         written = rule.match or (Match(),)
@@ -129,7 +137,9 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
         if rule.cors is not None and context.all_speak_grpc(keys):
             rule = msgspec.structs.replace(rule, cors=grpc_web.with_leave(rule.cors))
         try:
-            plan = _compile_rule(entry, rule, rule.name or str(index), keys, paths, context)
+            plan = _compile_rule(
+                entry, rule, rule.name or str(index), keys, paths, context, caches=caches, changes=changes
+            )
         except PathError as error:
             raise CompileError(path, error.detail) from error
         except CodingMissing as error:
@@ -143,7 +153,9 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
             if test is not None:
                 placed.append(Placed(read.path, Candidate((*rank, 1), plan, test), index, at))
     involved = dict.fromkeys(other for key in clusters for other in all_involved(key, context.standing_in))
-    return CompiledRoute(entry, tuple(placed), tuple(clusters), attach(entry, context.aliases), tuple(involved))
+    return CompiledRoute(
+        entry, tuple(placed), tuple(clusters), attach(entry, context.aliases), tuple(involved), tuple(caches)
+    )
 
 
 def attach(entry: Entry[Route], aliases: Mapping[str, ServiceKey]) -> Attachment:
@@ -187,7 +199,11 @@ def _compile_rule(
     context: RouteContext,
     *,
     is_written: bool = True,
+    caches: list[RuleCache] | None = None,
+    changes: Settle | None = None,
 ) -> RoutePlan:
+    """caches: those of the Route, to which the rule's own is added. changes: is told of answers after which they may be
+    out of date."""
     slashes = Slashes(entry.spec.encoded_slashes == "pass", entry.spec.double_slashes == "pass")
     if slashes == STRICT:
         slashes = STRICT
@@ -216,6 +232,14 @@ def _compile_rule(
         proving = context.authentications.steps(route, [key[:3] for key in keys])
         limits = context.limits.applied(places, service=service, route=entry.title, rule=name, paths=paths)
         title = f"rule {name} of Route {entry.title}"
+        passes_override = entry.spec.method_override == "pass" and set(entry.spec.listeners) != {MESH}
+        cache = None
+        if rule.cache is not None and caches is not None:
+            told = context.authentications.all_owned | context.access.told
+            reads = reads_of(rule, limits, told, passes_override=passes_override)
+            running = context.running.get(entry.key)
+            cache = cache_of(entry, rule, name, reads, () if running is None else running.caches, context.parts)
+            caches.append(cache)
         steps = order.request_steps(
             rule,
             limits,
@@ -225,7 +249,8 @@ def _compile_rule(
             (*proving, *access.steps),
             keeps=slashes,
             speaks_grpc=speaks_grpc,
-            passes_override=entry.spec.method_override == "pass" and set(entry.spec.listeners) != {MESH},
+            passes_override=passes_override,
+            keeps_answers=cache,
         )
     else:
         steps = (FilterStep("policy that cannot be used", "", refusing(blocking)),)
@@ -240,7 +265,9 @@ def _compile_rule(
         rule=name,
         slot=counters.rule_slot(entry.title, name) if counters is not None else 0,
         request_filters=tuple(step.run for step in steps),
-        response_filters=order.response_filters(rule, limits, is_changed=access.overrules_answers or speaks_grpc),
+        response_filters=order.response_filters(
+            rule, limits, is_changed=access.overrules_answers or speaks_grpc or changes is not None
+        ),
         choose=choose,
         retry=retry_plan(retry) if keys else None,
         hedge=hedge_plan(policy.hedge) if keys else None,
@@ -252,7 +279,7 @@ def _compile_rule(
         upgraded_idle_s=limit_s(timeouts.upgraded_idle),
         max_body=float(body.max) if body is not None and body.max else math.inf,
         body_rate=int(body.min_rate) if body is not None else 0,
-        settle=compile_settling(limits, context.parts.now),
+        settle=_both(compile_settling(limits, context.parts.now), changes),
         encode=grpc_web.compile_encode(encode) if speaks_grpc else encode,
         limit_share=limit_share,
         criticality_line=LINES[limit_share],
@@ -268,6 +295,17 @@ def _compile_rule(
     for destination in changed:
         destination.adopt(plan, counters)
     return plan
+
+
+def _both(one: Settle | None, other: Settle | None) -> Settle | None:
+    if one is None or other is None:
+        return one or other
+
+    def settle(exchange: Exchange, head: ResponseHead) -> None:
+        one(exchange, head)
+        other(exchange, head)
+
+    return settle
 
 
 def refusing(policy: DocumentKey) -> Authorize:

@@ -33,10 +33,11 @@ _VARY_FIELD: Final = b"Vary: Accept-Encoding\r\n"
 class AnswerEncoding:
     """What one head of a service becomes by one coding. head: while the length of the encoded body is not known."""
 
-    __slots__ = ("_coding", "_wholes", "head")
+    __slots__ = ("_coding", "_wholes", "coding", "head")
 
     def __init__(self, head: ResponseHead, coding: Coding) -> None:
         self._coding = coding
+        self.coding = coding.name
         self.head = _encoded(head, coding)
         self._wholes: dict[int, ResponseHead] = {}
 

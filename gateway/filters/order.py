@@ -1,13 +1,15 @@
 """The fixed order of filters, so that whoever reads a document knows what happens first.
 
 Request: deprecation, CORS, authentication, claim headers, access, rate limits, fault, then redirect or respond, or
-gRPC-Web, header changes and rewrite. Response: deprecation, CORS, header changes, gRPC-Web or compression; what belongs
-to every answer, our own too, goes with it by `Exchange.added`. What a rule does not use is not in its tuple.
+gRPC-Web, header changes, rewrite and cache. Response: deprecation, CORS, header changes, gRPC-Web or compression; what
+belongs to every answer, our own too, goes with it by `Exchange.added`. What a rule does not use is not in its tuple.
 """
 
 from collections.abc import Sequence
 
+from gateway.cache.rule_cache import RuleCache
 from gateway.filters import (
+    cache,
     compress,
     cors,
     deprecation,
@@ -39,10 +41,12 @@ def request_steps(
     keeps: Slashes = STRICT,
     passes_override: bool = False,
     speaks_grpc: bool = False,
+    keeps_answers: RuleCache | None = None,
 ) -> tuple[FilterStep, ...]:
     """paths: canonical, prefixes without trailing slash, of the rule's matches. name: of the rule, for messages.
     callers: the steps of Authentications, who they are, and of AccessPolicies, what they may. keeps: as in the plan.
     passes_override: the Route lets the caller name another method to the service. speaks_grpc: all its services do.
+    keeps_answers: where the rule does.
 
     Raises PathError for a bad path in it.
     """
@@ -73,6 +77,9 @@ def request_steps(
     steps += _header_steps(rule, paths)
     if rule.rewrite is not None:
         steps.append(FilterStep("rewrite", "rewrite", rewrite.compile_filter(rule.rewrite, paths, keeps)))
+    if keeps_answers is not None:
+        forecast = cache.compile_forecast(keeps_answers)
+        steps.append(FilterStep(cache.STEP, "cache", cache.compile_filter(keeps_answers), forecast))
     return tuple(steps)
 
 
@@ -102,8 +109,8 @@ def _header_steps(part: Rule | RuleDestination, paths: Sequence[PathMatch]) -> l
 def response_filters(
     rule: Rule, limits: Sequence[AppliedLimit] = (), *, is_changed: bool = False
 ) -> tuple[ResponseFilter, ...]:
-    """is_changed: who is asked of a call may put fields in place of the answer's, or answers are translated, which is
-    done with these."""
+    """is_changed: who is asked of a call may put fields in place of the answer's, answers are translated, or somebody
+    is told of each, which is done with these."""
     filters: list[ResponseFilter] = []
     if (removal := compile_cost_removal(limits)) is not None:
         filters.append(removal)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 
 from gateway.authentication.service_token import FIELD as SERVICE_TOKEN
 from gateway.authentication.service_token import prove
-from gateway.exchange import MESH, NEVER, Exchange, Hold, Recoding, Reply, Turn, WholeBody
+from gateway.exchange import MESH, NEVER, Detour, Exchange, Hold, Recoding, Reply, Turn, WholeBody
 from gateway.plan import BUILT_IN, RoutePlan
 from gateway.relay import encoding
 from gateway.relay.attempt import Attempt
@@ -113,7 +113,7 @@ class Call(RequestBody):
         if plan.request_filters:
             self._filter(plan, 0)
         else:
-            self._enter(plan, exchange.started)
+            self.enter(plan, exchange.started)
         if not ended and self._is_unsent() and self._wants_whole is None:
             self.downstream.pause_body()
 
@@ -137,10 +137,12 @@ class Call(RequestBody):
             elif isinstance(verdict, Recoding):
                 if self._recode(verdict, plan):
                     continue
+            elif isinstance(verdict, Detour):
+                verdict.begin(self, plan, index)
             else:
                 spawn(self._await(verdict, plan, index), name="filter")
             return
-        self._enter(plan, exchange.started if not start else self.relay.now())
+        self.enter(plan, exchange.started if not start else self.relay.now())
 
     def _hold(self, wait_s: float, index: int) -> None:
         """index: of the filter to go on with."""
@@ -179,7 +181,7 @@ class Call(RequestBody):
             if not self.is_over:
                 self.on_bad_body(_undecided())
 
-    def _enter(self, plan: RoutePlan, now: float) -> None:
+    def enter(self, plan: RoutePlan, now: float) -> None:
         """Into the cluster: breaker and bulkhead."""
         exchange = self.exchange
         if plan.choose is None:
@@ -323,19 +325,14 @@ class Call(RequestBody):
         exchange.answer = head
         exchange.first_byte = now
         exchange.bytes_out = len(first)
+        if self.body is not None:
+            self.body.drop()
         if plan.response_filters:
             if plan.settle is not None:
                 plan.settle(exchange, head)
-            head = head.changed(plan.response_filters)
-            if exchange.replaced is not None:
-                head = head.without(exchange.replaced)
-            if plan.encode is not None:
-                head, first, self.downstream = encoding.begin(
-                    plan.encode, exchange, head, first, ended, trailers, self.downstream
-                )
-        if self.body is not None:
-            self.body.drop()
-        if ended:
+            self.show(head.changed(plan.response_filters), first, ended, trailers, now)
+            return
+        if ended:  # as `send` does: a call more would cost each answer
             self._release()
             self.relay.finish(exchange, now)
         self.downstream.send_head(exchange, head, first, ended, trailers)
@@ -383,7 +380,7 @@ class Call(RequestBody):
         failure = FAILURES[kind]
         policy = plan.sources.get(failure.limit, BUILT_IN) if failure.limit else f"service {cluster.name}"
         if self.exchange.status:
-            self._cut(failure.flag, failure.reason, policy, detail, now)
+            self.cut(failure.flag, failure.reason, policy, detail, now)
         else:
             self.answer(Reply(failure.status, failure.reason, failure.flag, detail, policy=policy))
 

@@ -1,15 +1,16 @@
 """How a call ends, with an answer, a cut or a caller who left, and what it gives back then."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.exchange import NEVER, Exchange, Reply, Turn
 from gateway.plan import BUILT_IN
+from gateway.relay import encoding
+from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
-    from gateway.relay.attempt import Attempt
     from gateway.relay.further_attempts import FurtherAttempts
     from gateway.relay.relay import Relay
-    from gateway.wire.interfaces import Downstream
+    from gateway.wire.interfaces import Downstream, Upstream
 
 # Of a call to its cluster. Where nothing guards it, it stays outside: nothing to give back.
 OUTSIDE: Final = 0
@@ -18,6 +19,26 @@ ADMITTED: Final = 2
 # What the downstream's timer is set for beside the deadline; a number above is the filter to go on with.
 NOTHING: Final = 0
 FURTHER: Final = -1
+
+
+class Source(Protocol):
+    """Where a call's answer comes from: mostly an attempt. upstream: as of one, None also where no connection is
+    behind it."""
+
+    @property
+    def upstream(self) -> "Upstream | None": ...
+
+    is_over: bool
+
+    def send_body(self, data: bytes) -> None: ...
+
+    def send_end(self, trailers: bytes) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def cancel(self, outcome: str, now: float) -> None: ...
 
 
 class Ending:
@@ -34,7 +55,7 @@ class Ending:
     exchange: Exchange
     downstream: "Downstream"
     is_over: bool
-    attempt: "Attempt | None"
+    attempt: Source | None
     _cluster_state: int
     _further: "FurtherAttempts | None"
     _turns: tuple[Turn, ...]
@@ -47,12 +68,33 @@ class Ending:
         self.downstream.send_reply(exchange, reply)  # counts the bytes it sends
         self.relay.finish(exchange, self.relay.now())
 
+    def show(self, head: ResponseHead, first: bytes, ended: bool, trailers: bytes, now: float) -> None:
+        """An answer in which all is changed but what this caller alone wants otherwise."""
+        exchange = self.exchange
+        plan = exchange.plan
+        assert plan is not None
+        if exchange.replaced is not None:
+            head = head.without(exchange.replaced)
+        if plan.encode is not None:
+            head, first, self.downstream = encoding.begin(
+                plan.encode, exchange, head, first, ended, trailers, self.downstream
+            )
+        self.send(head, first, ended, trailers, now)
+
+    def send(self, head: ResponseHead, first: bytes, ended: bool, trailers: bytes, now: float) -> None:
+        """An answer as it is."""
+        exchange = self.exchange
+        if ended:
+            self._release()
+            self.relay.finish(exchange, now)
+        self.downstream.send_head(exchange, head, first, ended, trailers)
+
     def on_bad_body(self, reply: Reply) -> None:
         """The request cannot be read on. The caller gets the reply, or a cut when his answer has begun."""
         now = self.relay.now()
         self._leave("cancelled", now)
         if self.exchange.status:
-            self._cut(reply.flag, reply.reason, reply.policy, reply.detail, now)
+            self.cut(reply.flag, reply.reason, reply.policy, reply.detail, now)
         else:
             self.answer(reply)
 
@@ -73,7 +115,7 @@ class Ending:
         policy = plan.sources.get("timeouts.deadline", BUILT_IN) if is_ours else "caller's meshway-deadline"
         detail = "the call took longer than its deadline"
         if exchange.status:
-            self._cut("DT", "deadline_exceeded", policy, detail, now)
+            self.cut("DT", "deadline_exceeded", policy, detail, now)
         else:
             self.answer(Reply(504, "deadline_exceeded", "DT", detail, policy=policy))
 
@@ -83,7 +125,7 @@ class Ending:
             attempt.cancel("cancelled", now)
         self._finish(now)
 
-    def _cut(self, flag: str, reason: str, policy: str, detail: str, now: float) -> None:
+    def cut(self, flag: str, reason: str, policy: str, detail: str, now: float) -> None:
         exchange = self.exchange
         exchange.mark(flag)
         exchange.blame(reason, policy, detail)

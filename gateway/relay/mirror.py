@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.exchange import Exchange
 from gateway.plan import MirrorPlan, RoutePlan
+from gateway.relay.asking import copy_of
 from gateway.relay.comparing import ComparedDownstream, Comparison
 from gateway.relay.replay import Replay
 from gateway.relay.retry import FAILURES
@@ -109,7 +110,9 @@ class _Copy:
         self._relay = relay
         self._comparison = comparison
         self._mirror = copy
-        self._exchange = _copy_of(exchange, relay.now())
+        self._exchange = copy_of(exchange, relay.now())
+        self._exchange.block += _MARK  # as the service would get it, marked as a copy
+        self._exchange.attempts = 1
         self._body = body
         self._trailers = trailers
         self._wait_s = min(plan.first_byte_s, MAX_WAIT_S)
@@ -221,23 +224,3 @@ class _Copy:
             relay.pool.give(upstream, cluster.idle_timeout_s, cluster.max_requests, relay.now())
         else:
             upstream.close()
-
-
-def _copy_of(exchange: Exchange, now: float) -> Exchange:
-    """As the service would get it, marked as a copy. An exchange of its own: the call's goes on and changes."""
-    copy = Exchange(
-        exchange.head,
-        exchange.listener,
-        exchange.peer,
-        now,
-        exchange.scheme,
-        exchange.forwarded,
-        exchange.listener_name,
-    )
-    copy.method, copy.path, copy.query = exchange.method, exchange.path, exchange.query
-    copy.host, copy.authority = exchange.host, exchange.authority
-    copy.block = exchange.block + _MARK
-    copy.request_id, copy.traceparent = exchange.request_id, exchange.traceparent
-    copy.principal = exchange.principal
-    copy.attempts = 1
-    return copy

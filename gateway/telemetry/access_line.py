@@ -24,8 +24,8 @@ class LineWriter:
     """Fields: `time` (when the call ended, RFC 3339), `duration_ms first_byte_ms listener peer principal method
     authority path route rule service instance status flag reason attempts bytes_in bytes_out request_id trace_id
     protocol`, of an answer of our own `policy` (by whose word) and `detail` (why, in words), `authorization` (what the
-    service that was asked of the call tells of it, an object), and `attempts_detail`, each attempt in order, of a call
-    that took more than one. Durations in
+    service that was asked of the call tells of it, an object), `cache` (where the rule keeps answers: what became of
+    the call there), and `attempts_detail`, each attempt in order, of a call that took more than one. Durations in
     milliseconds, sizes in bytes; "" where a call never came that far, null for a first byte that never came. path:
     without its query. began_ms of an attempt: after the call's start, which is the line's time less its duration.
 
@@ -142,8 +142,7 @@ def _more(exchange: Exchange) -> bytes:
     more = b""
     if exchange.policy:
         more = b"," + _encode({"policy": exchange.policy, "detail": exchange.detail})[1:-1]
-    if exchange.metadata:
-        more += b',"authorization":' + exchange.metadata
+    more += exchange.metadata
     return more + _attempts(exchange) if exchange.attempts > 1 else more
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
+from meshway.model.cache import Cache
 from meshway.model.document import Destination, Label, Part, Spec
 from meshway.model.match import Match, Regex
 from meshway.model.respond import Respond
@@ -69,7 +70,6 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
     unsupported: ClassVar[frozenset[str]] = frozenset(
         {
-            "cache",
             "websocket", "transcode",
         }
     )  # fmt: skip
@@ -91,6 +91,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
     cors: Cors | None = None
     fault: Fault | None = None
     compression: Compression | None = None
+    cache: Cache | None = None
     deprecation: Deprecation | None = None
     mirror: Annotated[tuple[Mirror, ...], Meta(max_length=3)] = ()
 

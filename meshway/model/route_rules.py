@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from meshway.model.cache_rules import told_apart
 from meshway.model.header_values import UnprovenVariable, parse_value, path_variables
 from meshway.model.listener import MESH_TLS
 from meshway.model.match_rules import MATCH_RULES, literal_paths
@@ -18,7 +19,8 @@ from meshway.model.rule_kit import BlockRule, Finding, member_path, one_of, uniq
 _ELSEWHERE: Final = ("path", "host", "host_from_header", "scheme", "port")
 _ACTIONS: Final = ("destinations", "redirect", "respond")
 _OF_A_SERVICE: Final = (
-    "rewrite", "request_headers", "timeouts", "retry", "hedge", "mirror", "compression", "sticky", "criticality"
+    "rewrite", "request_headers", "timeouts", "retry", "hedge", "mirror", "compression", "sticky", "criticality",
+    "cache",
 )  # fmt: skip
 _UNWRITTEN: Final = (None, (), "default")
 
@@ -220,6 +222,7 @@ ROUTE_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(("match", "rewrite", "redirect"), _prefix_rewrites),
         BlockRule(("match", "rewrite", "redirect"), _template_rewrites),
         BlockRule(("match", "destinations", "request_headers", "response_headers"), _path_values),
+        BlockRule(("match", "cache", "sticky"), told_apart),
     ),
     Route: (BlockRule(("rules",), _route_rules), BlockRule(("listeners", "hosts"), _route_hosts)),
 }

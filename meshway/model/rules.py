@@ -15,6 +15,7 @@ from meshway.model.access_rules import ACCESS_RULES
 from meshway.model.action_rules import ACTION_RULES
 from meshway.model.alert_rules import ALERT_RULES, check_alert, check_objective
 from meshway.model.authentication_rules import AUTHENTICATION_RULES
+from meshway.model.cache_rules import CACHE_RULES
 from meshway.model.consumer_rules import CONSUMER_RULES
 from meshway.model.document import MESH_NAMESPACE, Metadata
 from meshway.model.external_rules import EXTERNAL_RULES
@@ -110,6 +111,7 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     Service: SERVICE_RULES,
     **ROUTE_RULES,
     **ACTION_RULES,
+    **CACHE_RULES,
     **POLICY_RULES,
     **AUTHENTICATION_RULES,
     **ACCESS_RULES,

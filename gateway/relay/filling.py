@@ -1,0 +1,504 @@
+"""One answer fetched for the cache, and for all callers who ask for it meanwhile.
+
+It asks by a call of its own, so retries, breakers and timeouts are those of the rule, and no caller's leaving or
+slowness is another's. What comes is passed on as it comes; what may be kept is kept when it is whole. When it turns out
+that it may not, the first caller has it and the others, who wait for its head, go their own way at once.
+"""
+
+from typing import Final
+
+from gateway.cache.conditions import is_unchanged, weakly
+from gateway.cache.key import Key
+from gateway.cache.rule_cache import MOST_BACKGROUND, REVALIDATIONS, Coming, RuleCache
+from gateway.cache.selection import asked_with, varying
+from gateway.cache.stored import StoredAnswer, not_modified
+from gateway.exchange import NEVER, Detour, Exchange, Reply
+from gateway.plan import RoutePlan
+from gateway.relay.asking import copy_of
+from gateway.relay.call import Call
+from gateway.relay.given import Given, Whole, note
+from gateway.relay.relay import Relay
+from gateway.wire.interfaces import Address, Timer
+from meshway.http1.fields import find, remove
+from meshway.http1.message import ResponseHead, bare_head
+
+FAILURES: Final = frozenset({500, 502, 503, 504})  # RFC 5861 §4
+_CONDITIONS: Final = (b"if-none-match", b"if-modified-since", b"if-range", b"range")
+
+
+class Reader(Whole):
+    """A caller who waits for a filling's answer, or gets it; the owner of a timer of his own.
+
+    at: how many pieces he got. has_head: he got the head. may_wait_s: for it, inf: he was the first.
+    """
+
+    __slots__ = ("_filling", "_index", "_timer", "at", "call", "has_head", "is_paused", "may_wait_s", "plan")
+    call: Call
+    plan: RoutePlan
+
+    def __init__(self, filling: "Filling", may_wait_s: float) -> None:
+        self._filling = filling
+        self._timer: Timer | None = None
+        self.may_wait_s = may_wait_s
+        self.at = 0
+        self.has_head = self.is_over = self.is_paused = False
+
+    def begin(self, call: Call, plan: RoutePlan, index: int) -> None:
+        self.call, self.plan, self._index = call, plan, index
+        call.attempt = self
+        if self.may_wait_s != NEVER:
+            self._timer = Timer()
+            call.relay.wheel.set(self._timer, self, call.relay.now() + self.may_wait_s)
+        self._filling.join(self)
+
+    def leave(self) -> None:
+        """Hears nothing any more."""
+        self.is_over = True
+        if self._timer is not None:
+            self._timer.owner, self._timer.due = None, NEVER
+            self._timer = None
+
+    def started(self) -> None:
+        """He has the head."""
+        self.has_head = True
+        if self._timer is not None:
+            self._timer.owner, self._timer.due = None, NEVER
+            self._timer = None
+
+    def ask_again(self) -> None:
+        """What is on its way is not for him."""
+        call, plan = self._let_go(), self.plan
+        verdict = plan.request_filters[self._index - 1](call.exchange)
+        if isinstance(verdict, Detour):
+            verdict.begin(call, plan, self._index)
+        elif isinstance(verdict, Reply):
+            call.answer(verdict)
+        else:
+            call.enter(plan, call.relay.now())
+
+    def give(self, stored: StoredAnswer, cache: RuleCache, outcome: str, words: bytes) -> None:
+        call = self._let_go()
+        Given(cache, stored, outcome, words).begin(call, self.plan, self._index)
+
+    def _let_go(self) -> Call:
+        self.leave()
+        self.call.attempt = None
+        return self.call
+
+    def fail(self, reply: Reply) -> None:
+        self._let_go().answer(reply)
+
+    def cut(self, by: Exchange, now: float) -> None:
+        """by: the exchange whose answer broke off."""
+        self._let_go().cut(by.flag, by.reason, by.policy, by.detail, now)
+
+    # As a source.
+
+    def pause(self) -> None:
+        self.is_paused = True
+        self._filling.slowed()
+
+    def resume(self) -> None:
+        if self.is_paused:
+            self.is_paused = False
+            self._filling.go_on(self)
+
+    def cancel(self, outcome: str, now: float) -> None:
+        if not self.is_over:
+            self.leave()
+            self._filling.left(self)
+
+    def on_timer(self, now: float) -> None:
+        """He has waited for long enough, and asks by himself."""
+        filling = self._filling
+        call = self._let_go()
+        filling.left(self)
+        note(filling.cache, call.exchange, "miss", b"fwd=miss; detail=waited")
+        call.enter(self.plan, now)
+
+
+class Filling(Coming):
+    """stale: what there is of it already, asked for anew. A `Downstream` to its own call."""
+
+    __slots__ = (
+        "_asked_wall", "_base", "_block", "_call", "_came", "_ends", "_has_credentials", "_head",
+        "_is_background", "_is_over", "_is_whole",
+        "_leader", "_origin", "_pieces", "_plan", "_readers", "_size", "_trailers", "cache", "keeps", "stale", "timer",
+    )  # fmt: skip
+
+    def __init__(self, cache: RuleCache, key: Key, stale: StoredAnswer | None, *, is_background: bool = False) -> None:
+        super().__init__(key)
+        self.cache, self.stale = cache, stale
+        self.timer = Timer()
+        self.keeps = True
+        self._readers: list[Reader] = []
+        self._pieces: list[bytes] = []
+        self._base = self._size = 0  # pieces that everybody has had; bytes that are counted as coming
+        self._head: ResponseHead | None = None
+        self._is_whole = self._is_over = False
+        self._is_background = is_background
+        self._trailers = b""
+        self._leader: Reader | None = None
+        self._ends: tuple[Address | None, Address | None] = (None, None)
+
+    def ask(self, relay: Relay, exchange: Exchange, plan: RoutePlan) -> None:
+        """exchange: of whoever asks first, when all filters have seen it."""
+        cache = self.cache
+        cache.running.add(self)
+        if cache.spec.coalesce:
+            cache.fillings.setdefault(self.key, self)
+        if self._is_background:
+            cache.background += 1
+        self._plan = plan
+        own = Relay(relay.holder, relay.pool, relay.wheel, relay.now, _nobody_is_told, relay.random)  # type: ignore[arg-type]
+        now = relay.now()
+        asked = copy_of(exchange, now)
+        asked.head = bare_head(b"GET", exchange.authority)  # nothing is encoded for it: callers differ in that
+        asked.method = b"GET"
+        asked.block = self._block = remove(exchange.block, _CONDITIONS)
+        self._has_credentials = b"authorization" in exchange.head.named
+        if self.stale is not None:
+            asked.block += self.stale.validators()
+        asked.plan = plan
+        asked.deadline = now + plan.deadline_s
+        self._asked_wall = self.cache.wall()
+        call = self._call = Call(own, asked, self)
+        call.is_request_whole = True
+        relay.wheel.set(self.timer, call, asked.deadline)
+        call.enter(plan, now)
+
+    # Callers.
+
+    def join(self, reader: Reader) -> None:
+        if self._leader is None and not self._is_background:
+            self._leader = reader
+            self._readers.append(reader)
+            call = reader.call
+            self._ends = call.downstream.ends()
+            self.ask(call.relay, call.exchange, reader.plan)
+        elif self._head is not None:
+            self._readers.append(reader)
+            self._admit(reader)
+        else:
+            self._readers.append(reader)
+
+    def left(self, reader: Reader) -> None:
+        """He wants no more of it. Without anybody who does, it is not fetched on."""
+        if reader in self._readers:
+            self._readers.remove(reader)
+        if not self._readers and not self._is_over and not self._is_background:
+            self._stop()
+        elif not self.keeps:
+            self._trim()
+
+    def slowed(self) -> None:
+        """Somebody does not take what comes. What is kept comes on for the others; what is not waits for him."""
+        if not self.keeps and not self._is_over:
+            self._call.on_write_paused()
+
+    def go_on(self, reader: Reader) -> None:
+        self._push(reader)
+        if not self.keeps and not self._is_over and not any(each.is_paused for each in self._readers):
+            self._call.on_write_resumed()
+
+    # As a downstream.
+
+    def ends(self) -> tuple[Address | None, Address | None]:
+        return self._ends
+
+    def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
+        origin = exchange.answer
+        assert origin is not None
+        self._came = self.cache.now()
+        if self.stale is not None and origin.status == 304:
+            self._renew(self.stale, head, origin, ended)
+            return
+        if origin.status in FAILURES and self._fall_back():
+            self._stop()
+            return
+        self._head, self._origin = head, origin
+        leader = self._leader
+        if leader is not None and not leader.is_over and self._plan.settle is not None:
+            self._plan.settle(leader.call.exchange, origin)
+        if self.cache.refusal_to_keep(origin, has_credentials=self._has_credentials):
+            self._keep_no_more()
+            self._send_others_away()
+            if not self._readers:
+                self._stop()
+                return
+        if first:
+            self._take(first)
+        if ended:
+            self._finish(trailers)
+        for reader in tuple(self._readers):
+            if not reader.is_over:
+                self._admit(reader)
+
+    def send_body(self, data: bytes) -> None:
+        self._take(data)
+        self._push_all()
+
+    def send_end(self, trailers: bytes) -> None:
+        self._finish(trailers)
+        self._push_all()
+
+    def send_interim(self, head: ResponseHead) -> None:
+        if self._leader is not None and not self._leader.is_over:
+            self._leader.call.downstream.send_interim(head)
+
+    def send_reply(self, exchange: Exchange, reply: Reply) -> None:
+        """There is no answer, as the gateway says."""
+        self._end()
+        if self._fall_back():
+            return
+        for reader in self._dismiss():
+            self._tell_where(reader)
+            note(self.cache, reader.call.exchange, *self._outcome(reader))
+            reader.fail(reply)
+
+    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
+        """Nobody has asked for one."""
+        self._stop()
+
+    def abort(self) -> None:
+        """The answer broke off: it is not whole, so it is not kept (RFC 9111 §3.3)."""
+        self._end()
+        for reader in self._dismiss():
+            reader.cut(self._call.exchange, self.cache.now())
+
+    def pause_body(self) -> None:
+        """The request has none."""
+
+    def resume_body(self) -> None:
+        """As above."""
+
+    # The answer.
+
+    def _take(self, data: bytes) -> None:
+        self._pieces.append(data)
+        if not self.keeps:
+            return
+        cache = self.cache
+        self._size += len(data)
+        cache.coming += len(data)
+        if self._size > cache.spec.max_object or cache.coming > cache.most_coming:
+            self._keep_no_more()
+            self._trim()
+
+    def _keep_no_more(self) -> None:
+        cache = self.cache
+        self.keeps = False
+        cache.coming -= self._size
+        self._size = 0
+        cache.pass_by(self.key, cache.now())
+        if cache.fillings.get(self.key) is self:
+            del cache.fillings[self.key]
+
+    def _finish(self, trailers: bytes) -> None:
+        self._is_whole = True
+        self._trailers = trailers
+        head, keeps = self._head, self.keeps
+        assert head is not None
+        self._end()
+        cache = self.cache
+        if keeps and not trailers and not self.is_outdated:
+            made = cache.make(
+                head, self._origin.block, b"".join(self._pieces), self._block, self._asked_wall, self._came
+            )
+            made.served_by = self._served_by()
+            if made.is_of_use():
+                cache.keep(self.key, made)
+            else:
+                cache.pass_by(self.key, self._came)
+
+    def _renew(self, stale: StoredAnswer, head: ResponseHead, origin: ResponseHead, ended: bool) -> None:
+        """It has not changed."""
+        if not ended:
+            self._stop()
+        self._end()
+        cache = self.cache
+        told, known = find(origin.block, b"etag"), find(stale.origin, b"etag")
+        if told is not None and known is not None and weakly(told) != weakly(known):
+            self._ask_anew()  # of another answer than ours (RFC 9111 §4.3.4)
+            return
+        renewed = cache.renew(stale, head, origin.block, self._asked_wall)
+        cache.count(REVALIDATIONS)
+        if self.is_outdated:
+            cache.store.forget(stale)
+        else:
+            cache.keep(self.key, renewed)
+        for reader in self._dismiss():
+            self._tell_where(reader)
+            reader.give(renewed, cache, "revalidated", b"fwd=stale; fwd-status=304")
+
+    def _ask_anew(self) -> None:
+        if self.stale is not None:
+            self.cache.store.forget(self.stale)
+        for reader in self._dismiss():
+            reader.ask_again()
+
+    def _fall_back(self) -> bool:
+        """To what there is, though it is stale, instead of a failure (RFC 5861 §4)."""
+        stale, cache = self.stale, self.cache
+        if stale is None or stale.freshness.error_s + stale.left_s(cache.now()) <= 0.0:
+            return False
+        for reader in self._dismiss():
+            self._tell_where(reader)
+            reader.give(stale, cache, "stale", b"hit; ttl=%d; detail=failed" % int(stale.left_s(cache.now())))
+        return True
+
+    # To the callers.
+
+    def _send_others_away(self) -> None:
+        readers, self._readers = self._readers, [each for each in self._readers if each is self._leader]
+        for reader in readers:
+            if reader is not self._leader and not reader.is_over:
+                reader.ask_again()
+
+    def _dismiss(self) -> list[Reader]:
+        """All who are still there; nothing more goes to them from here."""
+        readers, self._readers = self._readers, []
+        return [reader for reader in readers if not reader.is_over]
+
+    def _admit(self, reader: Reader) -> None:
+        """The head, to one who has not got it."""
+        head, leader = self._head, self._leader
+        assert head is not None
+        if reader is not leader and not self._is_for(reader):
+            self._readers.remove(reader)
+            reader.ask_again()
+            return
+        reader.started()
+        call, exchange = reader.call, reader.call.exchange
+        now = self.cache.now()
+        self._tell_where(reader)
+        if reader is leader:
+            exchange.mark(self._call.exchange.flag)
+        note(self.cache, exchange, *self._outcome(reader))
+        exchange.answer, exchange.first_byte = self._origin, now
+        if head.status == 200 and is_unchanged(exchange.head.block, self._origin.block):
+            self._go_on_alone()
+            unchanged = not_modified(head)
+            exchange.status, exchange.bytes_out = 304, 0
+            self._drop(reader)
+            call.attempt = None
+            call.show(unchanged, b"", True, b"", now)
+            return
+        exchange.status = head.status
+        first = b"".join(self._pieces[reader.at - self._base :])
+        reader.at = self._base + len(self._pieces)
+        exchange.bytes_out = len(first)
+        if self._is_whole:
+            self._drop(reader)
+            call.attempt = None
+            call.show(head, first, True, self._trailers, now)
+            return
+        call.show(head, first, False, b"", now)
+        if not self.keeps:
+            self._trim()
+
+    def _go_on_alone(self) -> None:
+        """He has it already; it is fetched on for whoever asks next."""
+        cache = self.cache
+        if self.keeps and not self._is_background and not self._is_over and cache.background < MOST_BACKGROUND:
+            self._is_background = True
+            cache.background += 1
+
+    def _drop(self, reader: Reader) -> None:
+        reader.leave()
+        if reader in self._readers:
+            self._readers.remove(reader)
+        if not self._readers and not self._is_over and not self._is_background:
+            self._stop()
+
+    def _is_for(self, reader: Reader) -> bool:
+        """By what Vary names, and by whether he may call whoever it came from."""
+        names, exchange = varying(self._origin.block), reader.call.exchange
+        if names is None or asked_with(names, exchange.block) != asked_with(names, self._block):
+            return False
+        guard = reader.plan.guard
+        return guard is None or guard.refusal(exchange, *self._served_by()) is None
+
+    def _served_by(self) -> tuple[str, tuple[str, str, str]]:
+        own = self._call.exchange
+        assert own.cluster is not None
+        assert own.endpoint is not None
+        return own.cluster.name, own.endpoint.key
+
+    def _push_all(self) -> None:
+        for reader in tuple(self._readers):
+            if not reader.is_over and reader.has_head:
+                self._push(reader)
+        if not self.keeps:
+            self._trim()
+
+    def _push(self, reader: Reader) -> None:
+        call, pieces = reader.call, self._pieces
+        while not reader.is_paused and not reader.is_over and reader.at < self._base + len(pieces):
+            piece = pieces[reader.at - self._base]
+            reader.at += 1
+            call.exchange.bytes_out += len(piece)
+            call.downstream.send_body(piece)
+        if self._is_whole and not reader.is_over and reader.at == self._base + len(pieces):
+            self._drop(reader)
+            call.pass_end(self._trailers, self.cache.now())
+
+    def _trim(self) -> None:
+        """Of what is not kept, what everybody has had."""
+        had = min((reader.at for reader in self._readers), default=self._base + len(self._pieces)) - self._base
+        if had > 0:
+            del self._pieces[:had]
+            self._base += had
+
+    def _outcome(self, reader: Reader) -> tuple[str, bytes]:
+        head = self._head
+        status = b"; fwd-status=%d" % head.status if head is not None else b""
+        why = b"stale" if self.stale is not None else b"miss"
+        if reader is self._leader:
+            kept = b"; stored" if self.keeps and head is not None else b""
+            return "miss", b"fwd=%b%b%b" % (why, status, kept)
+        return "collapsed", b"fwd=%b%b; collapsed" % (why, status)
+
+    def _tell_where(self, reader: Reader) -> None:
+        """The first caller's call is the one that went to the service; the log says where."""
+        if reader is not self._leader:
+            return
+        own, exchange = self._call.exchange, reader.call.exchange
+        exchange.cluster, exchange.endpoint, exchange.attempts = own.cluster, own.endpoint, own.attempts
+        exchange.tried, exchange.retried_at = own.tried, own.retried_at
+        if own.plan is not None:
+            exchange.plan = own.plan  # of the destination that was drawn
+
+    # The end.
+
+    def _stop(self) -> None:
+        """Nobody wants it."""
+        if not self._call.is_over:
+            self._call.on_gone()
+        self._end()
+
+    def _end(self) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        cache = self.cache
+        cache.running.discard(self)
+        if cache.fillings.get(self.key) is self:
+            del cache.fillings[self.key]
+        cache.coming -= self._size
+        self._size = 0
+        if self._is_background:
+            cache.background -= 1
+
+
+def fill_in_background(
+    cache: RuleCache, key: Key, stale: StoredAnswer, relay: Relay, exchange: Exchange, plan: RoutePlan
+) -> None:
+    """Asks anew for what a caller got stale, unless somebody does."""
+    if key in cache.fillings or cache.background >= MOST_BACKGROUND:
+        return
+    Filling(cache, key, stale, is_background=True).ask(relay, exchange, plan)
+
+
+def _nobody_is_told(exchange: Exchange, now: float) -> None:
+    """The callers' exchanges are told of, not the one by which they are answered."""
