@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 FIND_PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test test-unit check format lock budgets bench bench-abuse bench-registry fuzz interop soak sbom audit clean
+.PHONY: help install up demo test test-unit check check-code check-console format lock budgets bench bench-abuse bench-registry fuzz interop soak sbom audit clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,10 +28,15 @@ test-unit: install  ## the fast part
 	@$(PYTHON) -m pytest -q tests/unit
 
 check: install  ## lint, format, types, import contracts; of the console also unit tests and sizes
+	@$(MAKE) --no-print-directory --output-sync -j2 check-code check-console
+
+check-code:
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports --no-logo
+
+check-console:
 	@$(PYTHON) -m tools.console check
 
 format: install  ## write the format

@@ -176,7 +176,8 @@ def test_an_objective_shows_what_is_left_of_its_budget(tab: Tab) -> None:
     expect(one).to_contain_text(re.compile("service till: availability.*99 %.*spent .* times over.*over 1 hour", re.S))
 
 
-@pytest.mark.parametrize(("dark", "language"), [(False, "en-GB"), pytest.param(True, "zh-CN", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize(("dark", "language"), [(False, "en-GB"), (True, "zh-CN")])
 def test_every_tab_is_accessible(shop: Mesh, browser: Browser, dark: bool, language: str) -> None:
     tab = open_tab(browser, shop.registry, dark=dark, language=language)
     for name in TABS:

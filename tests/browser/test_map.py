@@ -228,7 +228,8 @@ def test_the_overview_is_drawn_by_a_worker_and_answers_the_pointer(tab: Tab) -> 
     tab.page.mouse.up()
 
 
-@pytest.mark.parametrize(("dark", "language"), [(False, "en-GB"), pytest.param(True, "zh-CN", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize(("dark", "language"), [(False, "en-GB"), (True, "zh-CN")])
 def test_the_map_is_accessible_and_fits_a_phone(shop: Mesh, browser: Browser, dark: bool, language: str) -> None:
     tab = open_tab(browser, shop.registry, dark=dark, language=language)
     for query in ("level=services&pick=default%2Ftill", "level=namespaces", "level=overview", f"at={PAST}"):

@@ -146,7 +146,8 @@ def spans(mesh: Mesh, trace: str) -> int:
     return len(answer.json()["spans"]) if answer.status_code == 200 else 0
 
 
-@pytest.mark.parametrize(("dark", "language"), [(False, "en-GB"), pytest.param(True, "zh-CN", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize(("dark", "language"), [(False, "en-GB"), (True, "zh-CN")])
 def test_its_pages_are_accessible_and_fit_a_phone(shop: Mesh, browser: Browser, dark: bool, language: str) -> None:
     tab = open_tab(browser, shop.registry, dark=dark, language=language, width=390)
     one = kept(shop, "service:till")[0]["request_id"]

@@ -119,7 +119,8 @@ def test_time_is_in_the_address_and_goes_along(tab: Tab) -> None:
     expect(tab.page.get_by_text("until now")).to_be_visible()
 
 
-@pytest.mark.parametrize(("dark", "language"), [(False, "en-GB"), pytest.param(True, "zh-CN", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize(("dark", "language"), [(False, "en-GB"), (True, "zh-CN")])
 def test_pages_with_numbers_are_accessible_and_fit_a_phone(
     shop: Mesh, browser: Browser, dark: bool, language: str
 ) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import httpx
 
@@ -31,4 +31,15 @@ async def until(condition: Callable[[], object], within_s: float = 10.0, every_s
     while not condition():
         if asyncio.get_running_loop().time() > deadline:
             raise NeverTrueError(f"{what or condition} within {within_s} s")
+        await asyncio.sleep(every_s)
+
+
+async def until_told(
+    ask: Callable[[], Awaitable[object]], within_s: float = 10.0, every_s: float = 0.05, what: str = ""
+) -> None:
+    """The same where one has to ask for it: not at once again, as whoever is asked may have the same core."""
+    deadline = asyncio.get_running_loop().time() + within_s
+    while not await ask():
+        if asyncio.get_running_loop().time() > deadline:
+            raise NeverTrueError(f"{what or ask} within {within_s} s")
         await asyncio.sleep(every_s)

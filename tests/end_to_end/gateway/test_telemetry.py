@@ -13,7 +13,7 @@ from prometheus_client.openmetrics import parser as open_parser
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.parts.changes import document, running
-from tests.parts.conditions import until
+from tests.parts.conditions import until, until_told
 from tests.parts.feed_server import Feed
 from tests.parts.gateway_process import GatewayProcess
 from tests.parts.plain_service import PlainService
@@ -93,8 +93,14 @@ async def test_every_metric_of_the_guide_is_told_and_says_the_truth(
         revision = feed.commit(document("TrafficPolicy", "checked", CHECKED))
         await gateway.wait_for_revision(revision)
         awaited = {"meshway_check_failing", "meshway_rate_limit_would_refuse_total", "meshway_upstream_connections"}
-        while not awaited <= (found := await metrics(gateway)).keys():
-            assert gateway.is_running
+        found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
+
+        async def are_told() -> bool:
+            nonlocal found
+            found = await metrics(gateway)
+            return awaited <= found.keys()
+
+        await until_told(are_told, 30.0)
         asked = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}
         answer = await gateway.client.get(f"{gateway.admin}/metrics", headers=asked)
         assert answer.headers["content-type"].startswith("application/openmetrics-text")
@@ -171,7 +177,6 @@ async def test_a_full_disk_costs_log_lines_and_copies_but_no_call(
             found = await metrics(gateway)
             return bool(total(found, "meshway_last_good_failures_total"))
 
-        while not await told():
-            assert gateway.is_running
+        await until_told(told, 30.0)
         assert total(found, "meshway_access_log_dropped_total") == 5
         assert await gateway.worker_pids() == [worker]
