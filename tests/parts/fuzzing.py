@@ -1,7 +1,7 @@
 """Damages good input until the time is over: no exception but the parser's own, no input that takes long, no growth.
 
 Coverage does not guide it; the corpora do, which hold each shape the parser knows. MESHWAY_FUZZ_S: seconds a target
-(3 in `make test`, 600 in `make fuzz`); MESHWAY_FUZZ_SEED draws the same again.
+(1 in `make test`, 600 in `make fuzz`); MESHWAY_FUZZ_SEED draws the same again.
 """
 
 import gc
@@ -13,7 +13,7 @@ from typing import Final
 
 from tests.parts.memory import resident_bytes
 
-SECONDS: Final = float(os.environ.get("MESHWAY_FUZZ_S", "3"))
+SECONDS: Final = float(os.environ.get("MESHWAY_FUZZ_S", "1"))
 MOST: Final = 20_000  # bytes of an input
 # Of one input's CPU: a parser that is worse than linear shows far above it.
 SLOW_S: Final = 0.5
