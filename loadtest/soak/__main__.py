@@ -1,0 +1,129 @@
+"""Every protocol at once, at 70 % of the machine, for half an hour, while everything that may happen does.
+
+Run: python -m loadtest.soak [--seconds 1800] [--trouble-every 25]; `make soak-mixed`. A registry and two gateways of
+two workers on this machine. A revision is applied each second. In turn, at the gateway `troubled`: a reload, a worker
+that is killed, another supervisor that takes over, the gateway killed; and the registry killed. It fails where a call
+fails that the design does not give up (0 at `steady`, and at `troubled` what was not on a killed process), where memory
+of `steady` drifts by 2 % after it has settled, or where descriptors are left open there.
+"""
+
+import argparse
+import asyncio
+import random
+import statistics
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from loadtest.soak.callers import PROTOCOLS, Pace, Tally, for_ever
+from loadtest.soak.mesh import STEADY, TROUBLED, Mesh
+from loadtest.soak.watching import Watched, watch
+from meshway.tasks import spawn
+
+BUSY: Final = 0.7
+SETTLED_S: Final = 300
+WINDOW_S: Final = 60
+MOST_DRIFT: Final = 0.02
+MOST_LEFT: Final = 8  # descriptors
+MOST_LOST: Final = 0.005  # datagrams at a gateway that nothing happens to
+REVISION_S: Final = 1.0
+FIRST_PAUSE_S: Final = 0.05
+
+
+async def soak(seconds: float, trouble_every_s: float, folder: Path, seed: int) -> int:
+    """Prints what came of it. The number of what is not as it should be."""
+    async with Mesh(folder, seed) as mesh:
+        pace, busy = Pace(FIRST_PAUSE_S), list[float]()
+        watched = {name: Watched(name, lambda name=name: _root(mesh, name)) for name in (STEADY, TROUBLED)}  # type: ignore[misc]
+        watched["registry"] = Watched("registry", lambda: mesh.registry.process.pid)
+        tallies, callers = list[Tally](), []
+        for gateway, listeners in mesh.listeners.items():
+            for protocol, (act, count, listener) in PROTOCOLS.items():
+                if listener not in listeners:
+                    continue
+                tally = Tally(protocol, gateway)
+                tallies.append(tally)
+                callers += [for_ever(act, tally, pace, listeners[listener]) for _ in range(count)]
+        calling = [spawn(each, name="caller") for each in callers]
+        others = [
+            spawn(mesh.apply_for_ever(REVISION_S), name="apply"),
+            spawn(mesh.trouble_for_ever(trouble_every_s), name="trouble"),
+        ]
+        watching = spawn(watch(list(watched.values()), pace, BUSY, busy), name="watch")
+        await asyncio.sleep(seconds)
+        for task in others:
+            task.cancel()
+        pace.stopping.set()
+        done, _ = await asyncio.wait([*calling, watching, *others], timeout=60.0)
+        broken = [task.exception() for task in done if not task.cancelled() and task.exception() is not None]
+        return _report(mesh, tallies, watched, busy, seconds, [f"the soak itself broke: {error!r}" for error in broken])
+
+
+def _root(mesh: Mesh, name: str) -> int:
+    process = mesh.gateways[name].process
+    assert process is not None
+    return process.pid
+
+
+def _report(
+    mesh: Mesh, tallies: list[Tally], watched: dict[str, Watched], busy: list[float], seconds: float, wrong: list[str]
+) -> int:
+    """wrong: what is so already."""
+    excused: Counter[str] = Counter()
+    print(
+        "| gateway | protocol | good | told to go | lost | failed as designed | failed |\n|---|---|---|---|---|---|---|"
+    )
+    for tally in tallies:
+        unexplained = 0
+        for failure in tally.failures:
+            why = mesh.excuse(failure.at, failure.lasted_s) if tally.gateway == TROUBLED else ""
+            excused[why] += bool(why)
+            if not why:
+                unexplained += 1
+                wrong.append(f"{failure.gateway} {failure.protocol} at {failure.at:.1f}: {failure.text}")
+        lost = tally.lost / max(1, tally.lost + tally.good)
+        if tally.gateway == STEADY and lost > MOST_LOST:
+            wrong.append(f"{tally.gateway} {tally.protocol}: {lost:.1%} of the datagrams are lost")
+        if not tally.good:
+            wrong.append(f"{tally.gateway} {tally.protocol}: nothing was answered")
+        print(
+            f"| {tally.gateway} | {tally.protocol} | {tally.good:,} | {tally.ended} | {tally.lost} "
+            f"| {len(tally.failures) - unexplained} | **{unexplained}** |"
+        )
+    happened = Counter(trouble.what for trouble in mesh.troubles)
+    print(f"\n{seconds:.0f} s at {statistics.mean(busy):.0%} of the machine; {mesh.applied} revisions applied ", end="")
+    print(f"({mesh.unapplied} met no registry); " + ", ".join(f"{what} ×{count}" for what, count in happened.items()))
+    for why, count in excused.items():
+        if why:
+            print(f"as designed: {count} × {why}")
+    settled = min(SETTLED_S, int(seconds / 3))
+    window = min(WINDOW_S, int(seconds / 6))
+    print("\n| processes | MiB settled | MiB at the end | drift | descriptors left |\n|---|---|---|---|---|")
+    for name, each in watched.items():
+        first, last, drift = each.drift(settled, window)
+        left = each.leak(settled, window)
+        print(f"| {name} | {first / 2**20:.1f} | {last / 2**20:.1f} | {drift:+.1%} | {left} |")
+        if name == STEADY and drift > MOST_DRIFT:
+            wrong.append(f"{name}: memory drifts by {drift:+.1%}")
+        if name == STEADY and left > MOST_LEFT:
+            wrong.append(f"{name}: {left} descriptors are left open")
+    print("\n" + ("Nothing unexplained." if not wrong else "\n".join(["WRONG:", *wrong])))
+    return len(wrong)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1_800.0)
+    parser.add_argument("--trouble-every", type=float, default=25.0)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    options = parser.parse_args()
+    print(f"seed {options.seed}", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        wrong = asyncio.run(soak(options.seconds, options.trouble_every, Path(folder), options.seed))
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
