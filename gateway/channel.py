@@ -39,7 +39,8 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Start(Frame, frozen=True, tag="start"):
-    """First frame to a worker. column: its column of the host table. workers: live ones of this host."""
+    """First frame to a worker. column: its column of the host table. workers: live ones of this host. reset_key: by
+    which callers of HTTP/3 believe that their connection is over, of all workers there will be."""
 
     settings: WorkerSettings
     slot: int
@@ -47,6 +48,7 @@ class Start(Frame, frozen=True, tag="start"):
     workers: int
     host_table: str
     counters: str
+    reset_key: bytes
 
 
 class NoSnapshot(Frame, frozen=True, tag="no_snapshot"):

@@ -27,7 +27,7 @@ from meshway.http1.fields import add, dashed, find, remove_alike
 from meshway.http1.message import CHUNKED
 
 MOST_METADATA: Final = 4096  # bytes of JSON in the log
-_PROTOCOLS: Final = (b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2")  # by a head's minor
+_PROTOCOLS: Final = (b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2", b"HTTP/3")  # by a head's minor
 _DENIED: Final = 403
 # What a service may say by the status of the call itself.
 _REFUSALS: Final = {PERMISSION_DENIED: 403, UNAUTHENTICATED: 401}

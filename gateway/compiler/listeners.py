@@ -19,6 +19,7 @@ from meshway.model.listener import (
     TRUST_MESH,
     Hsts,
     Http2,
+    Http3,
     Listener,
     ListenerLimits,
     ListenerTls,
@@ -55,7 +56,7 @@ class ListenerPlan:
     limits: from those the gateway was started with. face, spoken: what a socket of it must be. is_named: it serves only
     Routes that name it. certificates: of namespace `mesh`, the only ones it shows; none: those that name it. resumes:
     sessions go on. handshakes: under way in a worker, None: as many as usual. streams: of connections that speak
-    HTTP/2, None: none may.
+    HTTP/2, None: none may; http3: likewise. alt_svc: as in ListenerContext, where HTTP/3 stands.
     """
 
     face: str = EDGE
@@ -77,10 +78,16 @@ class ListenerPlan:
     underscores: Underscores = "drop"
     proxy_protocol: ProxyProtocol = "off"
     streams: StreamLimits | None = None
+    http3: StreamLimits | None = None
+    alt_svc: bytes = b""
 
     @property
     def is_tls(self) -> bool:
         return self.spoken in BY_TLS
+
+    def has(self, face: str, speaks: Spoken) -> bool:
+        """Whether a socket of this face and word is the Listener's: one beside its own has HTTP/3."""
+        return face == self.face and (speaks == self.spoken or (speaks == "http3" and self.http3 is not None))
 
 
 @dataclass(slots=True, frozen=True)
@@ -101,6 +108,7 @@ class Served:
 def _plan(name: str, spec: Listener) -> ListenerPlan:
     tls, redirect = spec.tls or ListenerTls(), spec.redirect_https
     proxies = spec.trusted_proxies
+    http2, http3 = spec.http2 or Http2(), spec.http3 or Http3()
     face, speaks = face_of(name, spec), spoken(name, spec)
     return ListenerPlan(
         face=face,
@@ -120,16 +128,21 @@ def _plan(name: str, spec: Listener) -> ListenerPlan:
         limits=_as_started if spec.limits is None else _compile_limits(spec.limits),
         underscores=spec.underscores,
         proxy_protocol=spec.proxy_protocol,
-        streams=_stream_limits(spec.http2 or Http2()),
+        streams=_stream_limits(http2) if http2.enabled else None,
+        http3=_stream_limits(http2) if http3.enabled or speaks == "http3" else None,
+        alt_svc=_alt_svc(http3) if http3.enabled else b"",
     )
 
 
-def _stream_limits(http2: Http2) -> StreamLimits | None:
-    if not http2.enabled:
-        return None
+def _stream_limits(http2: Http2) -> StreamLimits:
     return StreamLimits(
         http2.max_streams, http2.stream_window, http2.connection_window, http2.max_age, http2.max_requests
     )
+
+
+def _alt_svc(http3: Http3) -> bytes:
+    """The port is the one that the caller came to: others may have mapped ours."""
+    return b'Alt-Svc: h3=":%%b"; ma=%d\r\n' % int(http3.alt_svc_max_age)
 
 
 def _compile_limits(written: ListenerLimits) -> Limiting:

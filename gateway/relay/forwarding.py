@@ -15,7 +15,7 @@ from meshway.http1.message import RequestHead
 
 MAX_LOOPS: Final = 5
 _MAX_HOPS: Final = 64
-_VERSIONS: Final = (b"1.0", b"1.1", b"2.0")  # by a head's minor
+_VERSIONS: Final = (b"1.0", b"1.1", b"2.0", b"3.0")  # by a head's minor
 
 Networks = Sequence[IPv4Network | IPv6Network]
 

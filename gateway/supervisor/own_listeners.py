@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from gateway.channel import ListenerSpot, Refusal
@@ -23,11 +23,14 @@ from meshway.problem import Problem
 from meshway.snapshot import Change
 
 TRY_AGAIN_S: Final = 10.0
-_SCHEMES: Final = {"passthrough": "tls"}
+_SCHEMES: Final = {"passthrough": "tls", "http3": "https"}
+_BESIDE: Final = "/http3"  # ends the name of what stands beside a Listener, at its port of UDP
+_NO_HTTP3: Final = "HTTP/3 needs the extra meshway[http3], which is not installed where this gateway runs"
 _MENDS: Final = {"http": "make it https, or ", "tcp": "make it tls, or "}
 
 _log = logging.getLogger("meshway.gateway.listeners")
 
+NO_PLACES: Final[Mapping[str, tuple[str, int]]] = {}
 Own = Sequence[tuple[ListenerSpot, Sequence[socket.socket]]]
 
 
@@ -41,7 +44,7 @@ class _Place(NamedTuple):
 
     @property
     def is_encrypted(self) -> bool:
-        return self.spoken in BY_TLS or self.spoken in ("passthrough", "http3")
+        return self.spoken in BY_TLS or self.spoken == "passthrough"
 
     @property
     def is_udp(self) -> bool:
@@ -55,7 +58,8 @@ class _Opened(NamedTuple):
 
 
 class OwnListeners:
-    """node: this gateway's name. count: of worker slots. is_insecure: others may be served without TLS.
+    """node: this gateway's name. count: of worker slots. is_insecure: others may be served without TLS. given: address
+    and port of Listeners that flags have opened. has_http3: it can be spoken here.
 
     show: tells the workers which there are. on_refused: what is refused is other. inherited: sockets of the gateway
     whose place is taken.
@@ -69,9 +73,11 @@ class OwnListeners:
         on_refused: Callable[[], None],
         *,
         is_insecure: bool,
+        given: Mapping[str, tuple[str, int]] = NO_PLACES,
+        has_http3: bool = True,
     ) -> None:
         self._node, self._count, self._show, self._on_refused = node, count, show, on_refused
-        self._is_insecure = is_insecure
+        self._is_insecure, self._given, self._has_http3 = is_insecure, given, has_http3
         self._wanted: dict[str, _Place] = {}
         self._opened: dict[str, _Opened] = {}
         self._faults: dict[str, tuple[str, str]] = {}  # path and reason
@@ -83,7 +89,7 @@ class OwnListeners:
         """A snapshot is held. A document whose new version cannot be read goes on as it was."""
         held = [change for change in changes if change.kind == Listener.__name__]
         names = {change.name for change in held}
-        self._wanted = {name: place for name, place in self._wanted.items() if name in names}
+        self._wanted = {name: place for name, place in self._wanted.items() if _named(name) in names}
         self.take(held)
         self._woken.set()
 
@@ -92,16 +98,23 @@ class OwnListeners:
         found = [change for change in changes if change.kind == Listener.__name__]
         for (_, _, name), entry in read_changes(found).documents.items():
             self._wanted.pop(name, None)
-            if entry is not None and name not in LISTENERS and self._is_for_us(entry.spec):
-                spec = entry.spec
-                self._wanted[name] = _Place(address_of(spec), spec.port, face_of(name, spec), spoken(name, spec))
+            self._wanted.pop(name + _BESIDE, None)
+            if entry is not None and self._is_for_us(entry.spec):
+                self._want(name, entry.spec)
         if found:
             self._woken.set()
+
+    def _want(self, name: str, spec: Listener) -> None:
+        address, port = self._given.get(name) or (address_of(spec), spec.port or 0)
+        if name not in LISTENERS:
+            self._wanted[name] = _Place(address, port, face_of(name, spec), spoken(name, spec))
+        if spec.http3 is not None and spec.http3.enabled and port:
+            self._wanted[name + _BESIDE] = _Place(address, port, face_of(name, spec), "http3")
 
     @property
     def refused(self) -> list[Refusal]:
         return [
-            Refusal(Listener.__name__, MESH_NAMESPACE, name, path=path, reason=reason)
+            Refusal(Listener.__name__, MESH_NAMESPACE, _named(name), path=path, reason=reason)
             for name, (path, reason) in sorted(self._faults.items())
         ]
 
@@ -142,6 +155,8 @@ class OwnListeners:
 
     async def _open(self, name: str, place: _Place, former: _Opened | None) -> tuple[str, str] | None:
         """Path and reason why it cannot be."""
+        if place.spoken == "http3" and not self._has_http3:
+            return "spec.http3" if name.endswith(_BESIDE) else "spec.protocol", _NO_HTTP3
         if not (place.is_encrypted or self._is_insecure or is_loopback(place.address)):
             return "spec.address", (
                 f"others could reach {place.address} without TLS: {_MENDS.get(place.spoken, '')}start the gateway "
@@ -176,7 +191,7 @@ class OwnListeners:
         self, name: str, place: _Place, sockets: list[socket.socket], former: _Opened | None, leaving: Iterable[str]
     ) -> None:
         self._numbers += 1
-        spot = ListenerSpot(self._numbers, name, place.face, place.spoken)
+        spot = ListenerSpot(self._numbers, _named(name), place.face, place.spoken)
         self._opened[name] = _Opened(place, spot, sockets)
         _log.info("Listener mesh/%s: %s port %d", name, place.address, place.port)
         let_go = [self._opened.pop(other) for other in leaving]
@@ -209,6 +224,11 @@ class OwnListeners:
         if not spec.enabled:
             return False
         return not spec.gateways or any(compile_string(text)(self._node.encode()) for text in spec.gateways)
+
+
+def _named(key: str) -> str:
+    """The document's name."""
+    return key.removesuffix(_BESIDE)
 
 
 def _has_port(one: _Place, other: _Place) -> bool:

@@ -7,6 +7,7 @@ somebody who accepts.
 
 import asyncio
 import logging
+import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -103,6 +104,7 @@ class Slots:
         self._free_columns = list(range(len(slots) * COLUMNS_PER_SLOT))
         self._column_freed = asyncio.Event()
         self._spawned = 0
+        self._reset_key = secrets.token_bytes(32)
         self._reload_wanted = False
         self._is_reloading = False
 
@@ -262,6 +264,7 @@ class Slots:
             workers=len(self.slots),
             host_table=str(self._table_path),
             counters=str(self._folder / f"counters-{slot.index}-{self._spawned}"),
+            reset_key=self._reset_key,
         )
         worker = WorkerProcess(slot.index, start, self)
         try:

@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from random import random
 from typing import Final
@@ -211,6 +212,8 @@ class Supervisor:
             self._show_own,
             self._on_changed,
             is_insecure=settings.insecure,
+            given={name: accepting.getsockname()[:2] for name, accepting in slots[0].sockets.items()},
+            has_http3=find_spec("aioquic") is not None,
         )
         self.own_certificate = OwnCertificate(
             settings.data_dir,

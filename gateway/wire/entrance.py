@@ -55,6 +55,8 @@ class Entrance:
         certificate, host = self._certificate, exchange.host
         if self._shown is not None:
             exchange.added = self._listener.hsts
+            if self._listener.alt_svc:
+                exchange.added += self._listener.alt_svc % _port_of(exchange.authority)
             exchange.server_name = self._server_name
         if certificate is not None:
             exchange.certificate, exchange.principal = certificate, self._principal
@@ -99,6 +101,12 @@ class Entrance:
     @property
     def _policy(self) -> str:
         return f"listener {self._listener.name}"
+
+
+def _port_of(authority: bytes) -> bytes:
+    """Where the caller found us."""
+    port = authority.rpartition(b":")[2]
+    return port if port.isdigit() else b"443"
 
 
 def entrance(listener: ListenerContext, tls: ssl.SSLObject | None) -> Entrance | None:

@@ -52,8 +52,9 @@ class ConnectionLimits:
 
 @dataclass(slots=True, frozen=True)
 class StreamLimits:
-    """Of connections that speak HTTP/2. streams: requests at once. stream_window, connection_window: bytes of bodies
-    that may come before the service took those before. max_age_s, requests: after which a connection takes no more."""
+    """Of connections that speak HTTP/2 or HTTP/3. streams: requests at once. stream_window, connection_window: bytes of
+    bodies that may come before the service took those before. max_age_s, requests: after which a connection takes no
+    more."""
 
     streams: int = 128
     stream_window: int = 256 * 1024
@@ -138,16 +139,17 @@ class ListenerContext:
     the system drops. name: of the listener; title: as refusals name it. tls: what it shows, None: it speaks without.
     hsts: a field of every answer, or b"". hosts: what is served at all, None: any. sends_to_https: status and port by
     which callers are sent there, None: they are served. streams: what holds for connections that speak HTTP/2, None:
-    nobody may. multiplexing: makes them, None: nothing does. caller: makes the Protocol of a connection, of what is
+    nobody may; http3: likewise. alt_svc: a field of every answer, with a place for the port, or b"": that HTTP/3 stands
+    there as well. multiplexing: makes them, None: nothing does. caller: makes the Protocol of a connection, of what is
     spoken; receiving: has the datagrams, None: it has connections. proxy_protocol: whether trusted proxies may or must
     tell for whom a connection is.
     """
 
     __slots__ = (
-        "caller", "connections", "crowded", "cut", "draining", "explain", "face", "hosts", "hsts", "kept_out",
-        "limits", "lines", "multiplexing", "name", "now", "per_address", "places", "proxy_protocol", "receiving",
-        "relay", "scheme", "sends_to_https", "spoken", "streams", "title", "tls", "trusted_proxies", "underscores",
-        "usual_limits", "via_id", "via_line",
+        "alt_svc", "caller", "connections", "crowded", "cut", "draining", "explain", "face", "hosts", "hsts",
+        "http3", "kept_out", "limits", "lines", "multiplexing", "name", "now", "per_address", "places",
+        "proxy_protocol", "receiving", "relay", "scheme", "sends_to_https", "spoken", "streams", "title", "tls",
+        "trusted_proxies", "underscores", "usual_limits", "via_id", "via_line",
     )  # fmt: skip
 
     def __init__(
@@ -184,12 +186,14 @@ class ListenerContext:
         self.receiving = receiving
         self.hosts: Callable[[bytes], bool] | None = None
         self.hsts = b""
+        self.alt_svc = b""
         self.sends_to_https: tuple[int, int] | None = None
         self.underscores: Underscores = "drop"
         self.proxy_protocol: ProxyProtocol = "off"
         self.lines = self._lines()
         self.now: Callable[[], float] = relay.now
         self.streams: StreamLimits | None = None if multiplexing is None else StreamLimits()
+        self.http3: StreamLimits | None = None
         self.multiplexing = multiplexing
         self.connections: set[Connection] = set()
         self.per_address: dict[str, int] = {}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from gateway.wire.server_names import ServerNames
-from meshway.certificates import CertificateFault
+from meshway.certificates import CertificateFault, Pair
 from meshway.handshakes import AT_ONCE
 from meshway.identity import DEFAULT_TRUST_DOMAIN, Principal
 from meshway.peer_certificate import MESH, PeerCertificate, read_peer
@@ -22,8 +22,9 @@ _VERIFY: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "require
 
 class ServingContext(ssl.SSLContext):
     """certificates: those it shows, by namespace and name. authority: by whose word callers' certificates hold, "" =
-    nobody is asked for one."""
+    nobody is asked for one. pairs: what OpenSSL has loaded, for who does not speak by it (HTTP/3)."""
 
+    pairs: tuple[Pair, ...] = ()
     certificates: frozenset[tuple[str, str]] = frozenset()
     authority = ""
     sslobject_class = TellingObject
@@ -92,6 +93,10 @@ class TlsFace:
 
         base.sni_callback = choose
         self.context, self._names = base, names
+
+    def choose(self, name: str | None) -> ServingContext | None:
+        """What a handshake for this name is shown, for who does not shake hands by `context`; None: it is refused."""
+        return self._names.choose(name)
 
     def serves(self, host: bytes, shown: frozenset[tuple[str, str]]) -> bool:
         """Whether a connection that was shown these may be asked for this host: they are its, or it has none."""

@@ -30,7 +30,7 @@ class _Place:
         self.idle_until = self.end_at = 0.0
         self.handshakes: Handshakes | None = None
         self.crowds: Crowds | None = None
-        if listener.tls is not None:
+        if listener.tls is not None and listener.receiving is None:
             name = listener.name
             self.handshakes = Handshakes(
                 name, listener.tls, self.connection, lambda has_failed: count(name, has_failed)

@@ -55,7 +55,7 @@ class OwnListeners:
             if number in self._open or number not in self._sockets:
                 continue
             plan = self._plans.get(spot.name)
-            if plan is None or (plan.face, plan.spoken) != (spot.face, spot.spoken):
+            if plan is None or not plan.has(spot.face, spot.spoken):
                 continue
             listener = self._open[number] = self._make(spot.name, spot.face, spot.spoken)
             self._on_open(listener)

@@ -18,7 +18,7 @@ from gateway.wire.tls import ServingContext, serving_context
 from meshway.certificates import CertificateFault, Pair
 from meshway.handshakes import AT_ONCE
 from meshway.model.document import MESH_NAMESPACE
-from meshway.model.listener import MESH, TRUST_MESH
+from meshway.model.listener import EDGE, MESH, TRUST_MESH
 from meshway.tls import load_pair
 
 _log = logging.getLogger("meshway.gateway.tls")
@@ -91,7 +91,9 @@ class Serving:
     def add(self, listener: ListenerContext) -> None:
         """One more; the tables in force say what holds there."""
         self._listeners.append(listener)
-        self._hold(listener)
+        for each in self._listeners:
+            if each.name == listener.name:  # what speaks HTTP/3 stands beside another
+                self._hold(each)
         self._show()
 
     def remove(self, listener: ListenerContext) -> None:
@@ -105,13 +107,14 @@ class Serving:
         trust, plan = self._trust, self._served.listeners.get(listener.name)
         if listener.tls is not None:
             listener.tls.revoked, listener.tls.trust_domain = trust.revoked, trust.trust_domain
-        face = MESH_FACE if plan is not None and plan.face == MESH else EDGE_FACE
-        if plan is None or (face, plan.spoken) != (listener.face, listener.spoken):
+        if plan is None or not plan.has(MESH if listener.face == MESH_FACE else EDGE, listener.spoken):
             return
         self._plans[listener] = plan
         listener.hosts, listener.hsts, listener.sends_to_https = plan.hosts, plan.hsts, plan.sends_to_https
         listener.limits = plan.limits(listener.usual_limits)
-        listener.streams = plan.streams
+        listener.streams, listener.http3 = plan.streams, plan.http3
+        stands = any(each.name == listener.name and each.spoken == "http3" for each in self._listeners)
+        listener.alt_svc = plan.alt_svc if stands and listener.spoken != "http3" else b""
         listener.proxy_protocol = plan.proxy_protocol
         listener.read_underscores(plan.underscores)
         usual = self._trusted_proxies if listener.face == EDGE_FACE else ()
@@ -221,10 +224,11 @@ class Serving:
         context = used.get(key) or self._contexts.get(key)
         if context is None:
             context = asks.context()
-            loaded = [name for name, pair in named if _is_loaded(context, name, pair)]
+            loaded = [(name, pair) for name, pair in named if _is_loaded(context, name, pair)]
             if not loaded:
                 return None
-            context.certificates = frozenset(loaded)
+            context.certificates = frozenset(name for name, _ in loaded)
+            context.pairs = tuple(pair for _, pair in loaded)
         used[key] = context
         return context
 

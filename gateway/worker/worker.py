@@ -62,9 +62,6 @@ from gateway.event_loop import loop_factory
 from gateway.feed.state import Changes, FeedState, Trouble, Whole
 from gateway.host_table import HostTable
 from gateway.limits.desk import Desk
-from gateway.listeners.edge import edge_listener
-from gateway.listeners.mesh import mesh_listener
-from gateway.listeners.udp import udp_listener
 from gateway.nonces import AskedNonces
 from gateway.plan import Parts
 from gateway.relay.deadline import TICK_S, TimerWheel
@@ -89,8 +86,7 @@ from gateway.wire.http1.client import IDENTIFYING, make_connector
 from gateway.wire.http2.client import make_shared_connector
 from gateway.wire.http2.upstream import speaking
 from gateway.wire.listener_context import ListenerContext
-from gateway.wire.places import Places, allow_all_descriptors
-from gateway.wire.tls import TlsFace
+from gateway.wire.places import allow_all_descriptors
 from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.apply import Applier
 from gateway.worker.evidence import Evidence
@@ -98,6 +94,7 @@ from gateway.worker.explaining import explaining, tell_when_known, told_of
 from gateway.worker.gauges import Gauges
 from gateway.worker.leftovers import remove_leftovers
 from gateway.worker.listening import Listening
+from gateway.worker.new_listeners import NewListeners
 from gateway.worker.overload import Overload
 from gateway.worker.own_listeners import OwnListeners
 from gateway.worker.serving import Serving
@@ -112,7 +109,7 @@ from meshway.http1.head import HeadLimits
 from meshway.issuers.key_ring import KeyRing
 from meshway.issuers.link import IssuerLink
 from meshway.model.document import MESH_NAMESPACE
-from meshway.model.listener import BY_TLS, EDGE, Listener, Spoken, face_of, spoken
+from meshway.model.listener import Listener, face_of, spoken
 from meshway.outbound.guard import guarded_dial
 from meshway.snapshot import Hello, Question, SecretFrame, SecretsWanted
 from meshway.tasks import spawn
@@ -273,21 +270,23 @@ class Worker:
 
         proxies = [ipaddress.ip_network(text) for text in settings.trusted_proxies]
         explain = explaining(lambda: self._compiler.state, settings.node)
-        places = Places(settings.max_connections)
-
-        def listener(name: str, face: str, speaks: Spoken) -> ListenerContext:
-            if speaks == "udp":
-                return udp_listener(relay, self._holder, self._counters, settings, places, face, name)
-            tls = TlsFace(parts.wall) if speaks in BY_TLS else None
-            if face == EDGE:
-                return edge_listener(relay, settings, proxies, places, tls, name)
-            return mesh_listener(relay, settings, places, explain, tls, name)
-
+        listeners = NewListeners(
+            relay,
+            self._holder,
+            self._counters,
+            settings,
+            proxies,
+            explain,
+            self._count_handshake,
+            parts.wall,
+            start.reset_key,
+            is_alone=start.workers == 1,
+        )
         usual = Listener()
         for name, accepting in self._sockets.items():
-            self._listening.add(listener(name, face_of(name, usual), spoken(name, usual)), accepting)
+            self._listening.add(listeners.make(name, face_of(name, usual), spoken(name, usual)), accepting)
         self._serving = Serving(self._listening.listeners, proxies, parts.secrets)
-        self._own = OwnListeners(listener, self._listening, self._serving.add, settings.drain_s)
+        self._own = OwnListeners(listeners.make, self._listening, self._serving.add, settings.drain_s)
         self._overload = Overload(
             settings.overload,
             shedding,

@@ -17,9 +17,9 @@ UNTIL_CLOSE: Final = -2
 class RequestHead:
     """A request's head.
 
-    target: as received. minor: 0 or 1, and 2 where it came by HTTP/2. host: lower-case authority of Host or of an
-    absolute-form target, without port and trailing dot; b"" only in HTTP/1.0. authority: the same as received, with
-    its port.
+    target: as received. minor: 0 or 1, and 2 or 3 where it came by HTTP/2 or HTTP/3. host: lower-case authority of Host
+    or of an absolute-form target, without port and trailing dot; b"" only in HTTP/1.0. authority: the same as received,
+    with its port.
     block: the fields that may be forwarded, each `Name: value CRLF`: without Host, framing and hop-by-hop fields,
     what Connection names, the identity and forwarding fields that outsiders must not set, traceparent and x-request-id.
     body: bytes announced, or CHUNKED. named: lower-case names we read ourselves (docs in head.py), by value.

@@ -25,7 +25,7 @@ PLAINTEXT, ENCRYPTED = "http", "https"
 # What is spoken on a socket: `protocol`, where that leaves nothing open. Of TCP by TLS it does: the bytes inside are a
 # service's own, and the gateway may be the one that answers the handshake, or look at its first message and pass it on.
 Spoken = Literal["http", "https", "tcp", "tls", "passthrough", "udp", "http3"]
-BY_TLS: Final[frozenset[Spoken]] = frozenset({"https", "tls"})  # handshakes are answered here
+BY_TLS: Final[frozenset[Spoken]] = frozenset({"https", "tls", "http3"})  # handshakes are answered here
 BY_UDP: Final[frozenset[Spoken]] = frozenset({"udp", "http3"})
 TRUST_MESH: Final = "mesh"
 ClientAuth = Literal["none", "optional", "require"]
@@ -80,6 +80,16 @@ class Http2(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_de
     max_requests: Annotated[int, Meta(ge=1)] = 100_000
 
 
+class Http3(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """HTTP/3 (RFC 9114) beside `https`: at the same port, by UDP; with the limits of `http2`.
+
+    alt_svc_max_age: how long callers may remember that it is there, which each answer by TCP says (RFC 7838).
+    """
+
+    enabled: bool = False
+    alt_svc_max_age: Duration = msgspec.field(default_factory=lambda: Duration(86_400.0))
+
+
 class ListenerLimits(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """None: as the gateway was started. head_timeout: from a head's first byte to its last; write_idle: while a caller
     takes nothing of what is sent. body_min_rate: bytes a second of a request's body, 0 = any. head, target: bytes;
@@ -109,13 +119,13 @@ class Listener(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     proxy_protocol: whether trusted_proxies may or must tell, before all else, for whom a connection is."""
 
     plural: ClassVar[str] = "listeners"
-    unsupported: ClassVar[frozenset[str]] = frozenset({"http3", "server_header"})
-    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"protocol": frozenset({"tcp", "tls", "udp", "http3"})}
+    unsupported: ClassVar[frozenset[str]] = frozenset({"server_header"})
+    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"protocol": frozenset({"tcp", "tls", "udp"})}
 
     face: Literal["edge", "mesh"] | None = None
     address: str | None = None
     port: Port | None = None
-    protocol: Literal["http", "https"] | None = None
+    protocol: Literal["http", "https", "http3"] | None = None
     enabled: bool = True
     gateways: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
     routes: Literal["face", "named"] = "face"
@@ -126,6 +136,7 @@ class Listener(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     redirect_https: RedirectHttps | None = None
     limits: ListenerLimits | None = None
     http2: Http2 | None = None
+    http3: Http3 | None = None
     underscores: Literal["drop", "pass", "reject"] = "drop"
     proxy_protocol: Literal["off", "accept", "require"] = "off"
 

@@ -17,6 +17,7 @@ from meshway.model.listener import (
     TLS_LISTENERS,
     Hsts,
     Http2,
+    Http3,
     Listener,
     ListenerLimits,
     ListenerTls,
@@ -37,7 +38,7 @@ def check_listener(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     is_own = name not in LISTENERS
     if is_own:
         yield from _of_own(name, spec)
-        face, is_tls = spec.get("face", EDGE), spec.get("protocol") == ENCRYPTED
+        face, is_tls = spec.get("face", EDGE), spec.get("protocol") in (ENCRYPTED, "http3")
         with_tls, for_edge = "needs protocol: https", "is for face: edge without TLS"
     else:
         yield from _of_given(name, spec)
@@ -57,8 +58,25 @@ def check_listener(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding("spec.proxy_protocol", "unsupported", "is read on listeners without TLS")
         elif not spec.get("trusted_proxies"):
             yield Finding("spec.proxy_protocol", "forbidden_combination", "needs trusted_proxies: who is believed")
+    yield from _of_http3(spec, face, is_tls=is_tls)
     if spec.get("routes") == "named" and face != EDGE:
         yield Finding("spec.routes", "forbidden_combination", "named is for the edge: on the mesh services have names")
+
+
+def _of_http3(spec: Mapping[str, Any], face: str, *, is_tls: bool) -> Iterator[Finding]:
+    """Beside https, or alone."""
+    is_alone, block = spec.get("protocol") == "http3", spec.get("http3")
+    if block is not None and (is_alone or not is_tls):
+        yield Finding("spec.http3", "forbidden_combination", "is for protocol: https, beside which it adds HTTP/3")
+        return
+    if not (is_alone or (isinstance(block, Mapping) and block.get("enabled") is True)):
+        return
+    if face != EDGE:
+        yield Finding("spec.protocol" if is_alone else "spec.http3", "forbidden_combination", "is for face: edge")
+    tls = spec.get("tls")
+    if isinstance(tls, Mapping) and tls.get("client_auth") in ("optional", "require"):
+        because = "none by HTTP/3: its callers cannot be asked for a certificate"
+        yield Finding("spec.tls.client_auth", "forbidden_combination", because)
 
 
 def _of_own(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
@@ -67,7 +85,7 @@ def _of_own(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     elif spec.get("port") is None:
         yield Finding("spec.port", "missing_field", "is required for a Listener of one's own")
     if spec.get("protocol") is None:
-        yield Finding("spec.protocol", "missing_field", "is required for a Listener of one's own: http or https")
+        yield Finding("spec.protocol", "missing_field", "is required for a Listener of one's own: http, https or http3")
 
 
 def _of_given(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
@@ -180,6 +198,7 @@ LISTENER_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         bounded("head", 1024, 512 * 1024, zero=False),
         bounded("target", 256, 128 * 1024, zero=False),
     ),
+    Http3: (bounded("alt_svc_max_age", 0.0, 10 * _YEAR, zero=True),),
     Http2: (
         bounded("stream_window", 64 * 1024, 16 << 20, zero=False),
         bounded("connection_window", 64 * 1024, 64 << 20, zero=False),

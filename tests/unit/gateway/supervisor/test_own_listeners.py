@@ -16,10 +16,10 @@ def listener(port: int, name: str = "partner", **spec: Any) -> Change:
 
 
 class Bench:
-    def __init__(self, *, is_insecure: bool = False) -> None:
+    def __init__(self, *, is_insecure: bool = False, **more: Any) -> None:
         self.shown: list[Own] = []
         self.refusals = 0
-        self.own = OwnListeners("gw-1", 2, self.shown.append, self._refused, is_insecure=is_insecure)
+        self.own = OwnListeners("gw-1", 2, self.shown.append, self._refused, is_insecure=is_insecure, **more)
 
     def _refused(self) -> None:
         self.refusals += 1
@@ -114,3 +114,31 @@ async def test_a_port_is_not_taken_from_one_that_stays() -> None:
     await on.take(listener(first))
     assert await on.take(listener(first, "other")) == ["spec.port"]
     assert set(on.numbers) == {"partner"}
+
+
+async def test_http_3_stands_beside_a_listener_at_its_port_of_udp() -> None:
+    given, own = free_port(), free_port()
+    on = Bench(given={"edge-tls": ("127.0.0.1", given), "edge": ("127.0.0.1", free_port())})
+    beside: dict[str, Any] = {"http3": {"enabled": True}}
+    assert (
+        await on.take(document("Listener", "edge-tls", beside, "mesh"), listener(own, protocol="https", **beside)) == []
+    )
+    opened = {(spot.name, spot.spoken): sockets for spot, sockets in on.shown[-1]}
+    assert set(opened) == {("edge-tls", "http3"), ("partner", "https"), ("partner", "http3")}
+    assert [each.type for each in opened["partner", "http3"]] == [socket.SOCK_DGRAM] * 2
+    assert opened["edge-tls", "http3"][0].getsockname() == ("127.0.0.1", given)
+    assert opened["partner", "http3"][0].getsockname() == ("127.0.0.1", own)
+    assert set(on.own.urls().values()) == {f"https://127.0.0.1:{given}", f"https://127.0.0.1:{own}"}
+    on.own.replace([listener(own, protocol="https")])
+    await on.own.settle()
+    assert [(spot.name, spot.spoken) for spot, _ in on.shown[-1]] == [("partner", "https")]
+    await on.take(listener(own, protocol="http3"))
+    assert [(spot.name, spot.spoken) for spot, _ in on.shown[-1]] == [("partner", "http3")]
+
+
+async def test_http_3_is_refused_where_it_is_not_installed_and_the_rest_stands() -> None:
+    on, port = Bench(has_http3=False), free_port()
+    assert await on.take(listener(port, protocol="https", http3={"enabled": True})) == ["spec.http3"]
+    assert "meshway[http3]" in on.own.refused[0].reason
+    assert [(spot.name, spot.spoken) for spot, _ in on.shown[-1]] == [("partner", "https")]
+    assert await on.take(listener(port, protocol="http3")) == ["spec.protocol"]

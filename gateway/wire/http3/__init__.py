@@ -1,0 +1,1 @@
+"""HTTP/3 at the edge, by aioquic: imported only where a Listener has it."""

@@ -1,0 +1,118 @@
+"""The caller's side of HTTP/3 (RFC 9114): a connection of a listener, from events of QUIC to many calls at once."""
+
+from typing import ClassVar, Final
+
+from aioquic.quic.events import QuicEvent
+
+from gateway.exchange import NEVER
+from gateway.relay.forwarding import Forwarding
+from gateway.wire.entrance import Entrance
+from gateway.wire.http3 import frames
+from gateway.wire.http3.codec import H3Codec
+from gateway.wire.http3.frames import H3Fault
+from gateway.wire.http3.link import Link
+from gateway.wire.interfaces import Address
+from gateway.wire.listener_context import ListenerContext, StreamLimits
+from gateway.wire.multiplexed.connection import MultiplexedConnection
+from gateway.wire.multiplexed.messages import Ended
+
+# Of streams on which no request came to be.
+_NONE_BEGUN: Final = frozenset({frames.MESSAGE_ERROR, frames.REQUEST_INCOMPLETE})
+
+
+class Http3Connection(MultiplexedConnection):
+    """local: our end, None where the system does not say it."""
+
+    __slots__ = ("_link", "_local")
+
+    VERSION: ClassVar[int] = 3
+    codec: H3Codec
+
+    def __init__(
+        self,
+        listener: ListenerContext,
+        link: Link,
+        local: Address | None,
+        forwarding: Forwarding,
+        entrance: Entrance | None,
+        limits: StreamLimits,
+    ) -> None:
+        super().__init__(listener, H3Codec(link.quic), link.peer[0], forwarding, entrance, limits)
+        self._link, self._local = link, local
+
+    def begin(self) -> None:
+        listener = self.listener
+        listener.relay.wheel.set(self._watch, self, listener.now() + listener.limits.idle_s)
+        if listener.draining:
+            self.announce_leave()
+
+    # The connection.
+
+    def ends(self) -> tuple[Address | None, Address | None]:
+        return self._link.peer[:2], self._local
+
+    def lost(self) -> None:
+        if not self._is_over:
+            self._is_gone()
+
+    def close(self) -> None:
+        """When idle."""
+        self.codec.leave()
+        self._end(frames.NO_ERROR)
+
+    def kill(self) -> None:
+        self._end(frames.INTERNAL_ERROR)
+
+    def _end(self, error: int, why: str = "") -> None:
+        if not self._is_over:
+            self._is_gone()
+            self._link.end(error, why)
+
+    def _end_by_fault(self) -> None:
+        self._end(frames.EXCESSIVE_LOAD)
+
+    # What the caller sends.
+
+    def heard(self, event: QuicEvent) -> None:
+        if self._is_over:
+            return
+        try:
+            for message in self.codec.receive(event):
+                self._take(message)
+        except H3Fault as fault:
+            self._end(fault.error, str(fault))
+
+    def _on_ended(self, event: Ended) -> None:
+        if event.error in _NONE_BEGUN and event.stream not in self._streams and not self._may_fault():
+            self.codec.refuse()
+            self._end_by_fault()
+            return
+        super()._on_ended(event)
+
+    # What goes to the caller.
+
+    def _flush(self) -> None:
+        self._is_flushing_soon = False
+        if self._is_over:
+            return
+        self._link.transmit()
+        while self._settle():
+            self._link.transmit()
+        for event in self.codec.heard():
+            self._take(event)
+        # Not while requests may be on their way that were sent before our word came.
+        if self._is_leaving and self._leaves_at == NEVER and not self._streams and not self._is_over:
+            self.close()
+
+    # Time.
+
+    def on_timer(self, now: float) -> None:
+        """Of the connection's own waits; each answer that waits has one of its own."""
+        if self._is_leaving:
+            self.leave()
+        elif self._streams:  # a caller who waits for an answer says nothing: whether he is there is asked
+            self._link.quic.send_ping(0)
+            self.flush_soon()
+            self.listener.relay.wheel.set(self._watch, self, now + self.listener.limits.idle_s)
+        else:
+            self.close()
