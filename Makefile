@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 FIND_PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test test-unit check check-code check-console format lock budgets bench bench-abuse bench-registry fuzz interop soak soak-mixed sbom audit clean
+.PHONY: help install up demo test test-unit check check-code check-console format lock compiled budgets bench bench-abuse bench-registry fuzz interop soak soak-mixed sbom audit clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ check-console:
 format: install  ## write the format
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
+
+compiled: install  ## the hot path as machine code, in build/compiled; `make bench` does it, too
+	@$(PYTHON) -m tools.compiled
 
 lock: install  ## write requirements.lock anew from pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --all-extras --group test --group dev --universal --python-version 3.11 \

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gateway.plan import RoutePlan
-    from gateway.relay.call import Call
     from gateway.upstream.cluster import Cluster
     from gateway.upstream.endpoint import Endpoint
+    from gateway.verdict import Turn
     from meshway.peer_certificate import PeerCertificate
 
 EDGE: Final = 0
@@ -65,23 +65,6 @@ class Hold:
         self.wait_s = wait_s
 
 
-class Turn:
-    """A filter's verdict: the call waits until it is called on, then goes on with the next filter.
-
-    `wait` is called once. resume is called at most once, at once or later, on the loop: None goes on, a Reply ends the
-    call.
-    """
-
-    __slots__ = ()
-
-    def wait(self, resume: "Callable[[Reply | None], None]") -> None:
-        raise NotImplementedError
-
-    def leave(self) -> None:
-        """The call is over, perhaps while it waited: resume must not be called any more. Called once."""
-        raise NotImplementedError
-
-
 class WholeBody:
     """A filter's verdict: the call waits until its request is whole, then goes on as judge says. most: bytes; a longer
     body is refused, or is_partial: judged by what came until it was longer."""
@@ -94,31 +77,6 @@ class WholeBody:
         self.most = most
         self.judge = judge
         self.is_partial = is_partial
-
-
-class Recoding:
-    """A filter's verdict: the service gets the request's body as this makes it, and the next filter is asked."""
-
-    __slots__ = ()
-
-    def feed(self, data: bytes) -> bytes:
-        """In order. Raises ValueError for what can be no part of such a body."""
-        raise NotImplementedError
-
-    @property
-    def is_whole(self) -> bool:
-        """The body may end here."""
-        raise NotImplementedError
-
-
-class Detour:
-    """A filter's verdict: the answer comes from elsewhere than the service, or the call goes on to it later."""
-
-    __slots__ = ()
-
-    def begin(self, call: "Call", plan: "RoutePlan", index: int) -> None:
-        """index: of the filter to go on with, where the call goes on."""
-        raise NotImplementedError
 
 
 class Exchange:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from gateway.consumer_ring import ConsumerRing
-from gateway.exchange import Detour, Exchange, Hold, Recoding, Reply, Turn, WholeBody
+from gateway.exchange import Exchange, Hold, Reply, WholeBody
 from gateway.nonces import Nonces, OwnNonces
 from gateway.request_fields import RequestFields
 from gateway.secret_ring import SecretRing
+from gateway.verdict import Detour, Recoding, Turn
 from meshway.http1.message import ResponseHead
 from meshway.issuers.key_ring import KeyRing
 from meshway.issuers.link import IssuerLink

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.access.checking import Asked, Policy, Question, Verdict
-from gateway.exchange import Exchange, Reply, Turn, WholeBody
+from gateway.exchange import Exchange, Reply, WholeBody
 from gateway.limits.key import compile_key
 from gateway.plan import FilterStep, Forecast, RequestFilter
 from gateway.routing.predicates import Test
+from gateway.verdict import Turn
 from meshway.http1.fields import dashed, remove_alike
 from meshway.http1.message import NO_BODY
 

@@ -13,11 +13,12 @@ from gateway.cache.key import Key
 from gateway.cache.rule_cache import RuleCache
 from gateway.cache.stored import StoredAnswer
 from gateway.cache.wishes import NONE, Wishes, forbids_keeping, wishes_of
-from gateway.exchange import NEVER, Detour, Exchange, Reply
+from gateway.exchange import NEVER, Exchange, Reply
 from gateway.plan import Forecast, RequestFilter, RoutePlan
 from gateway.relay.call import Call
 from gateway.relay.filling import Filling, Reader, fill_in_background
 from gateway.relay.given import Given, note
+from gateway.verdict import Detour
 from meshway.http1.fields import find
 from meshway.http1.message import NO_BODY
 

@@ -6,7 +6,7 @@ are written (`gateway/wire/heads.py`).
 
 import msgspec
 
-from gateway.exchange import Exchange, Recoding
+from gateway.exchange import Exchange
 from gateway.grpc.web import (
     SENT,
     SHOWN,
@@ -21,6 +21,7 @@ from gateway.grpc.web import (
     trailers_frame,
 )
 from gateway.plan import AnswerEncoding, AnswerTranslation, Encode
+from gateway.verdict import Recoding
 from meshway.grpc_message import CONTENT_TYPE
 from meshway.http1.fields import find, pairs, remove
 from meshway.http1.message import CHUNKED, NO_BODY, ResponseHead

@@ -4,7 +4,7 @@ is left. Of several limits all are checked before any is spent."""
 import math
 from collections.abc import Callable, Sequence
 
-from gateway.exchange import Exchange, Reply, Turn
+from gateway.exchange import Exchange, Reply
 from gateway.filters.limit import AppliedLimit, Counted, Limit
 from gateway.filters.limit_terms import parts_of, seconds, stand_of
 from gateway.filters.standing import Standing, tell
@@ -12,6 +12,7 @@ from gateway.limits.assigned_quota import AssignedQuota
 from gateway.limits.shared import Shared
 from gateway.limits.token_bucket import TokenBuckets
 from gateway.plan import Forecast, Parts, RequestFilter
+from gateway.verdict import Turn
 
 
 def compile_filter(limits: Sequence[AppliedLimit], parts: Parts) -> RequestFilter:

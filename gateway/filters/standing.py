@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from gateway.exchange import Exchange, Reply, Turn
+from gateway.exchange import Exchange, Reply
 from gateway.filters.limit import AppliedLimit, Counted, Limit
 from gateway.limits.line import Ticket
 from gateway.plan import Parts
+from gateway.verdict import Turn
 from meshway.http1.fields import remove
 from meshway.http1.message import ResponseHead
 

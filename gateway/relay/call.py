@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 
 from gateway.authentication.service_token import FIELD as SERVICE_TOKEN
 from gateway.authentication.service_token import prove
-from gateway.exchange import MESH, NEVER, Detour, Exchange, Hold, Recoding, Reply, Turn, WholeBody
+from gateway.exchange import MESH, NEVER, Exchange, Hold, Reply, WholeBody
 from gateway.plan import BUILT_IN, RoutePlan
 from gateway.relay import encoding
 from gateway.relay.attempt import Attempt
@@ -27,6 +27,7 @@ from gateway.routing.path import PathError, canonical
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.guards import PENDING
+from gateway.verdict import Detour, Recoding, Turn
 from gateway.wire.interfaces import Downstream
 from meshway.http1.fields import remove
 from meshway.http1.message import ResponseHead

@@ -12,12 +12,13 @@ from gateway.cache.key import Key
 from gateway.cache.rule_cache import MOST_BACKGROUND, REVALIDATIONS, Coming, RuleCache
 from gateway.cache.selection import asked_with, varying
 from gateway.cache.stored import StoredAnswer, not_modified
-from gateway.exchange import NEVER, Detour, Exchange, Reply
+from gateway.exchange import NEVER, Exchange, Reply
 from gateway.plan import RoutePlan
 from gateway.relay.asking import copy_of
 from gateway.relay.call import Call
 from gateway.relay.given import Given, Whole, note
 from gateway.relay.relay import Relay
+from gateway.verdict import Detour
 from gateway.wire.interfaces import Address, Timer
 from meshway.http1.fields import find, remove
 from meshway.http1.message import ResponseHead, bare_head

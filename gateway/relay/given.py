@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.cache.conditions import is_unchanged, part_of, partial
 from gateway.cache.stored import StoredAnswer
-from gateway.exchange import Detour, Exchange
+from gateway.exchange import Exchange
 from gateway.plan import AnswerTranslation
+from gateway.verdict import Detour
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:

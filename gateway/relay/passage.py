@@ -5,11 +5,12 @@ The parts are those that calls pass. What would have a call wait refuses here: n
 
 from collections.abc import Coroutine
 
-from gateway.exchange import Exchange, Reply, Turn
+from gateway.exchange import Exchange, Reply
 from gateway.plan import RoutePlan
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.guards import PENDING
+from gateway.verdict import Turn
 
 
 class Passage:

@@ -3,10 +3,11 @@
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from gateway.exchange import Recoding, Reply, Turn, WholeBody
+from gateway.exchange import Reply, WholeBody
 from gateway.plan import RoutePlan
 from gateway.relay.ending import Ending
 from gateway.relay.refusals import above, go_ahead, too_large
+from gateway.verdict import Recoding, Turn
 
 if TYPE_CHECKING:
     from gateway.relay.replay import Replay

@@ -167,10 +167,10 @@ class RequestReader:
         self._line = _NONE
         try:
             self._start = parse_request_line(line, self._limits.target)
-        except TooLong as error:
-            raise HeadError(414, "uri_too_long", str(error)) from None
-        except WrongVersion as error:
-            raise HeadError(505, "http_version_not_supported", str(error)) from None
+        except TooLong as long:
+            raise HeadError(414, "uri_too_long", str(long)) from None
+        except WrongVersion as other:
+            raise HeadError(505, "http_version_not_supported", str(other)) from None
         except ValueError as error:
             raise HeadError(400, "bad_request", str(error)) from None
         self._line = line

@@ -68,8 +68,12 @@ class RequestHead:
     def copy(self) -> "RequestHead":
         """For whoever changes it: a reader gives the same head for the same bytes again."""
         other = RequestHead()
-        for name in RequestHead.__slots__:
-            setattr(other, name, getattr(self, name))
+        other.method, other.target, other.minor, other.path = self.method, self.target, self.minor, self.path
+        other.host, other.authority, other.is_absolute = self.host, self.authority, self.is_absolute
+        other.block, other.named, other.head_size = self.block, self.named, self.head_size
+        other.body, other.expect_continue, other.te_trailers = self.body, self.expect_continue, self.te_trailers
+        other.keep_alive, other.upgrade = self.keep_alive, self.upgrade
+        other.request_id, other.traceparent = self.request_id, self.traceparent
         return other
 
 

@@ -7,15 +7,9 @@ from gateway.plan import RoutePlan
 from gateway.upstream.endpoint import Endpoint
 from meshway.http1.head import HeadLimits, RequestReader
 from meshway.model.instance import Instance
+from tests.parts.one_route import cluster
 
 NEVER = float("inf")
-
-
-class NamedCluster:
-    """As much of a cluster as telemetry reads."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
 
 
 def plan(route: str = "default/books", rule: str = "all", slot: int = 0) -> RoutePlan:
@@ -42,7 +36,7 @@ def ended(
     exchange.query = b"?secret=1"
     exchange.status = status
     exchange.plan = plan()
-    exchange.cluster = NamedCluster("default/books")  # type: ignore[assignment]
+    exchange.cluster = cluster(now=lambda: started)
     attempts = [endpoint(identity) for identity in tried]
     exchange.attempts = len(attempts)
     exchange.endpoint = attempts.pop() if attempts else None

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from gateway.exchange import Exchange, Reply, Turn
+from gateway.exchange import Exchange, Reply
 from gateway.filters.limit import AppliedLimit
 from gateway.filters.rate_limit import compile_filter, compile_forecast
 from gateway.limits.desk import Desk
 from gateway.plan import Forecast, Parts, RequestFilter
+from gateway.verdict import Turn
 from meshway.assignments.messages import Grant
 from meshway.model.rate_limit import InFlight, LimitResponse, Quota
 from meshway.units import Duration

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from gateway.exchange import NEVER, Exchange, Hold, Reply, Turn
+from gateway.exchange import NEVER, Exchange, Hold, Reply
 from gateway.plan import RoutePlan
 from gateway.upstream.cluster import Cluster
+from gateway.verdict import Turn
 from tests.parts.one_route import plan
 from tests.parts.playbook import Playbook
 

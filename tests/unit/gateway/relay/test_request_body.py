@@ -1,8 +1,9 @@
 """Bodies that become others on their way to the service; those that are held whole are test_call.py's."""
 
-from gateway.exchange import Exchange, Recoding
+from gateway.exchange import Exchange
 from gateway.plan import RoutePlan
 from gateway.upstream.cluster import Cluster
+from gateway.verdict import Recoding
 from tests.parts.one_route import plan
 from tests.parts.playbook import Playbook
 

@@ -5,6 +5,7 @@ import pytest
 from meshway.http1.field_lines import MAX_KEPT_LINES, request_lines, response_lines
 from meshway.http1.head import HeadError, HeadLimits, RequestReader, ResponseReader
 from meshway.http1.message import CHUNKED, NO_BODY, UNTIL_CLOSE, RequestHead, ResponseHead
+from tests.parts.slots import slots_of
 
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 LIMITS = HeadLimits()
@@ -277,12 +278,21 @@ def test_the_same_answer_again_is_the_same_head_unless_another_method_asked() ->
     assert reader.read(answer + b"abc", 0, b"GET") is got
 
 
+def test_a_copy_of_a_request_has_all_that_the_head_has() -> None:
+    head = RequestReader(HeadLimits()).read(b"GET /a HTTP/1.1\r\nHost: a\r\nX: y\r\ntraceparent: t\r\n\r\n")
+    assert head is not None
+    copy = head.copy()
+    assert {name: getattr(copy, name) for name in slots_of(RequestHead)} == {
+        name: getattr(head, name) for name in slots_of(RequestHead)
+    }
+
+
 def test_a_changed_copy_leaves_the_head_as_it_was() -> None:
     head = read_answer(b"X: y", b"Content-Length: 0")
     copy = head.copy()
     copy.block += b"Z: 1\r\n"
     assert head.block == b"X: y\r\n"
-    facts = set(ResponseHead.__slots__) - {"block", "opening"}
+    facts = slots_of(ResponseHead) - {"block", "opening"}
     missing = object()
     assert all(getattr(copy, name, missing) == getattr(head, name, missing) for name in facts)
 

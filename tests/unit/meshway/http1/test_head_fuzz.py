@@ -18,6 +18,7 @@ from meshway.http1.field_lines import request_lines
 from meshway.http1.head import HeadError, HeadLimits, RequestReader
 from meshway.http1.message import CHUNKED, RequestHead
 from tests.parts.raw_reader import in_pieces, read_requests
+from tests.parts.slots import slots_of
 
 LIMITS = HeadLimits()
 TRACE = b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -87,7 +88,7 @@ def verdict(reader: RequestReader, data: bytes) -> RequestHead | int | None:
 def facts(head: RequestHead | int | None) -> object:
     if not isinstance(head, RequestHead):
         return head
-    return {name: getattr(head, name) for name in RequestHead.__slots__}
+    return {name: getattr(head, name) for name in slots_of(RequestHead)}
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.exchange import EDGE, Exchange, Reply, Turn
+from gateway.exchange import EDGE, Exchange, Reply
 from gateway.listeners.sockets import open_slots
 from gateway.plan import RequestFilter, SessionPlan
 from gateway.relay.deadline import TICK_S, TimerWheel
@@ -15,6 +15,7 @@ from gateway.routing.table import Tables, TablesHolder
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Pool
+from gateway.verdict import Turn
 from gateway.wire.listener_context import ListenerContext
 from gateway.wire.udp.receiver import UdpReceiver
 from tests.parts.clock import LeapingClock

@@ -1,0 +1,55 @@
+"""What a module of the hot path must be, to become machine code that does the same; `make compiled` does it."""
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.parts.processes import ROOT
+from tools.compiled import MODULES, PACKAGES
+
+TREES: Final = {
+    str(path.relative_to(ROOT)): ast.parse(path.read_text())
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
+
+
+def classes(module: str) -> Iterator[ast.ClassDef]:
+    return (node for node in ast.walk(TREES[module]) if isinstance(node, ast.ClassDef))
+
+
+def bases(node: ast.ClassDef) -> set[str]:
+    plain = (base.value if isinstance(base, ast.Subscript) else base for base in node.bases)
+    return {ast.unparse(base).rpartition(".")[2] for base in plain}
+
+
+def test_every_module_is_there() -> None:
+    assert [module for module in MODULES if module not in TREES] == []
+
+
+def test_no_class_that_is_interpreted_is_made_of_one_that_is_compiled() -> None:
+    """The interpreter refuses it, when it comes to that line."""
+    protocols = {node.name for module in MODULES for node in classes(module) if "Protocol" in bases(node)}
+    compiled = {node.name for module in MODULES for node in classes(module)} - protocols
+    wrong = [
+        f"{module}: {node.name} is made of {', '.join(sorted(bases(node) & compiled))}"
+        for module in TREES
+        if module not in MODULES
+        for node in classes(module)
+        if bases(node) & compiled
+    ]
+    assert wrong == [], "list the module in tools/compiled.py, too, or take the class out of the one that is there"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_says_nothing_that_a_compiler_takes_otherwise(module: str) -> None:
+    structs = [node.name for node in classes(module) if "Struct" in bases(node)]
+    assert structs == [], "msgspec reads annotations, of which a compiled class keeps only the outermost name"
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Attribute):
+            assert node.attr != "__slots__", f"line {node.lineno}: a compiled class has none"
+        if isinstance(node, ast.Try):
+            names = [handler.name for handler in node.handlers if handler.name is not None]
+            assert len(names) == len(set(names)), f"line {node.lineno}: a name has the type of its first exception"

@@ -1,0 +1,146 @@
+"""The modules of the hot path as machine code: mypyc makes C of them, and the same sources run where that was not done.
+
+`python -m tools.compiled` writes a copy of the planes with them to build/compiled, which a checkout runs by
+PYTHONPATH=build/compiled; a wheel holds them when MESHWAY_COMPILE=1 is set as it is built (hatch_build.py). Needs mypy,
+setuptools, a C compiler and Python's headers. docs/decisions/2026-11-28-the-hot-path-is-compiled.md.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WANTED = "MESHWAY_COMPILE"
+FOLDER = ROOT / "build" / "compiled"
+PACKAGES = ("meshway", "gateway")
+NEEDS = ("mypy==2.4.1", "setuptools>=66")
+MOST_S = 900
+# What a call runs through. A class of these may be subclassed only inside these (tests/unit/tools/test_compiled.py).
+MODULES = (
+    "meshway/http1/authority.py",
+    "meshway/http1/b3.py",
+    "meshway/http1/block_memo.py",
+    "meshway/http1/collect.py",
+    "meshway/http1/field_lines.py",
+    "meshway/http1/fields.py",
+    "meshway/http1/framing.py",
+    "meshway/http1/head.py",
+    "meshway/http1/message.py",
+    "meshway/http1/start_line.py",
+    "gateway/exchange.py",
+    "gateway/relay/attempt.py",
+    "gateway/relay/call.py",
+    "gateway/relay/comparing.py",
+    "gateway/relay/deadline.py",
+    "gateway/relay/encoding.py",
+    "gateway/relay/ending.py",
+    "gateway/relay/explained.py",
+    "gateway/relay/forwarding.py",
+    "gateway/relay/further_attempts.py",
+    "gateway/relay/grpc_outcome.py",
+    "gateway/relay/mirror.py",
+    "gateway/relay/passage.py",
+    "gateway/relay/passing.py",
+    "gateway/relay/refusals.py",
+    "gateway/relay/relay.py",
+    "gateway/relay/replay.py",
+    "gateway/relay/request_body.py",
+    "gateway/relay/retry.py",
+    "gateway/relay/trace.py",
+    "gateway/relay/translation.py",
+    "gateway/routing/path.py",
+    "gateway/telemetry/access_line.py",
+    "gateway/telemetry/access_log.py",
+    "gateway/telemetry/finish.py",
+    "gateway/upstream/breaker.py",
+    "gateway/upstream/cluster.py",
+    "gateway/upstream/endpoint.py",
+    "gateway/upstream/guards.py",
+    "gateway/upstream/outlier.py",
+    "gateway/upstream/pool.py",
+    "gateway/upstream/ratio_window.py",
+    "gateway/upstream/retry_budget.py",
+    "gateway/wire/heads.py",
+    "gateway/wire/http1/answering.py",
+    "gateway/wire/http1/client.py",
+    "gateway/wire/http1/server.py",
+    "gateway/wire/interfaces.py",
+)
+_SETTINGS = "[mypy]\nignore_missing_imports = True\nfollow_imports = silent\n"
+
+
+class CompileFailed(Exception):
+    """Its text says what is missing or went wrong, and the mend."""
+
+
+def build(folder: Path) -> list[Path]:
+    """Fills folder with a copy of the planes and the compiled modules beside their sources; returns these, relative.
+
+    Raises CompileFailed.
+    """
+    _refuse_missing()
+    shutil.rmtree(folder, ignore_errors=True)
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.pyd"))
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = Path(scratch) / "mypy.ini"
+        settings.write_text(_SETTINGS)
+        command = [sys.executable, str(Path(__file__).resolve()), "--here", scratch, *MODULES]
+        environment = {**os.environ, "MYPYPATH": str(folder), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        run = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=MOST_S, check=False
+        )
+    if run.returncode:
+        raise CompileFailed(f"the hot path could not be compiled:\n{(run.stdout + run.stderr)[-3000:]}")
+    return sorted(path.relative_to(folder) for path in folder.rglob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"))
+
+
+def _refuse_missing() -> None:
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    headers = Path(sysconfig.get_path("include")) / "Python.h"
+    if not shutil.which(compiler) or not headers.exists():
+        raise CompileFailed(f"no {compiler} or no {headers}\nmend:  apt install gcc libc6-dev python3-dev")
+    try:
+        import mypyc  # noqa: F401 - only whether it is there
+        import setuptools  # noqa: F401
+    except ImportError as error:
+        raise CompileFailed(f"{error}\nmend:  pip install {' '.join(NEEDS)}") from None
+
+
+def _compile_here(scratch: str, modules: list[str]) -> None:
+    """In the folder of the copy, by a process of its own: mypyc and setuptools speak to sys.argv and the cwd."""
+    from mypyc.build import mypycify
+    from setuptools import setup
+
+    extensions = mypycify(
+        [f"--config-file={scratch}/mypy.ini", *modules],
+        group_name="meshway",
+        opt_level="2",
+        debug_level="0",
+        target_dir=f"{scratch}/c",
+    )
+    setup(
+        name="meshway",
+        packages=[],
+        ext_modules=extensions,
+        script_args=["build_ext", "--inplace", f"--build-lib={scratch}/lib", f"--build-temp={scratch}/temp"],
+    )
+
+
+def main() -> None:
+    try:
+        made = build(FOLDER)
+    except CompileFailed as failed:
+        sys.exit(f"error: {failed}")
+    print(f"{len(made)} compiled modules in {FOLDER.relative_to(ROOT)}: run with PYTHONPATH={FOLDER.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--here"]:
+        _compile_here(sys.argv[2], sys.argv[3:])
+    else:
+        main()
