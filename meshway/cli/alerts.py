@@ -53,6 +53,27 @@ def list_(
     show_list(session, items, columns, name=lambda item: str(item["id"]), empty="nothing fires")
 
 
+@alert_app.command("rules")
+@asking
+def rules(session: Session) -> None:
+    """List what alerts are judged by, what is built in (in namespace mesh) first. -A: in all namespaces."""
+    from meshway.cli.output import show_list
+    from meshway.cli.registry_client import RegistryClient
+
+    items = RegistryClient(session).read("/v1/alerts/rules", **_place(session))["items"]
+    columns = {
+        "ALERT": lambda item: f"{item['namespace']}/{item['name']}",
+        "FROM": _origin_of,
+        "STATE": lambda item: "on" if item["enabled"] else "off",
+        "SEVERITY": lambda item: f"{_MARKS[item['severity']]} {item['severity']}",
+        "QUERY": lambda item: str(item["query"]),
+        "TOLD": lambda item: ", ".join(item["receivers"]) or "nobody",
+    }
+    show_list(
+        session, items, columns, name=lambda item: f"{item['namespace']}/{item['name']}", empty="no rules: -A has all"
+    )
+
+
 @alert_app.command("silence")
 @asking
 def silence(
@@ -145,6 +166,12 @@ def objectives(session: Session) -> None:
     }
     empty = "no Objectives: docs/guide/alerts.md has one to begin with"
     show_list(session, items, columns, name=lambda item: f"{item['namespace']}/{item['name']}", empty=empty)
+
+
+def _origin_of(item: Item) -> str:
+    if not item["builtin"]:
+        return "document"
+    return "built in, changed by a document" if item["written"] else "built in"
 
 
 _SEVERITIES: Final = ("critical", "warning", "info")

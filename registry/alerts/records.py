@@ -52,6 +52,22 @@ class AlertState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.labels.get("namespace", self.namespace)
 
 
+class RuleShown(msgspec.Struct, frozen=True, kw_only=True):
+    """An Alert as it is judged. builtin: it is there without a document. written: one says something of it. for_s: how
+    long it holds until it fires. receivers: `namespace/name` of those that are there."""
+
+    namespace: str
+    name: str
+    builtin: bool
+    written: bool
+    enabled: bool
+    query: str
+    for_s: float
+    severity: Severity
+    summary: str
+    receivers: tuple[str, ...]
+
+
 class Matcher(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Of a label; `alert` is the rule's name, and a label that is not there counts as empty."""
 

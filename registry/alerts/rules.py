@@ -15,6 +15,7 @@ from meshway.model.decode import canonical, decode_spec
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.objective import Objective
 from meshway.units import Duration
+from registry.alerts.records import RuleShown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,6 +66,7 @@ class Rules:
     def __init__(self, view: View) -> None:
         self._view = view
         self._seen = -1
+        self._all: list[AlertRule] = []
         self._alerts: list[AlertRule] = []
         self._objectives: list[ObjectiveRule] = []
         self._by_name: dict[tuple[str, str], Alert] = {}
@@ -74,6 +76,11 @@ class Rules:
         """Those that are enabled."""
         self._follow()
         return self._alerts
+
+    def shown(self) -> list[RuleShown]:
+        """All of them, also those that are off: what is built in first."""
+        self._follow()
+        return [_shown(rule) for rule in self._all]
 
     @property
     def objectives(self) -> list[ObjectiveRule]:
@@ -89,7 +96,8 @@ class Rules:
         if self._seen == self._view.document_changes:
             return
         self._seen = self._view.document_changes
-        self._alerts = [rule for rule in self._compiled() if rule.spec.enabled]
+        self._all = list(self._compiled())
+        self._alerts = [rule for rule in self._all if rule.spec.enabled]
         self._by_name = {(rule.rule.namespace, rule.rule.name): rule.spec for rule in self._alerts}
         rows = self._view.documents.get(Objective.__name__, {}).values()
         self._objectives = [
@@ -120,6 +128,22 @@ class Rules:
             receivers=receivers_of(self._view, namespace, receivers),
             revision=0 if row is None else row.revision,
         )
+
+
+def _shown(each: AlertRule) -> RuleShown:
+    rule, spec = each.rule, each.spec
+    return RuleShown(
+        namespace=rule.namespace,
+        name=rule.name,
+        builtin=is_built_in(rule.namespace, rule.name),
+        written=rule.revision > 0,
+        enabled=spec.enabled,
+        query=spec.query,
+        for_s=rule.for_s,
+        severity=rule.severity,
+        summary=rule.summary,
+        receivers=rule.receivers,
+    )
 
 
 _OBJECTIVE: Final = Rule(kind="Objective", namespace=MESH_NAMESPACE, name="")

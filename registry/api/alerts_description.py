@@ -7,7 +7,7 @@ from typing import Final
 from registry.alerts.alerts import MOST_HISTORY
 from registry.alerts.records import Silence
 from registry.alerts.trying import Tried
-from registry.api import alerts
+from registry.api import alerts, silences
 from registry.manners.openapi import Operation, Parameter
 
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
@@ -38,6 +38,17 @@ def alert_operations() -> list[Operation]:
             answers={200: alerts.AlertPage, 503: _PROBLEM},
         ),
         Operation(
+            method="GET",
+            path=alerts.RULES,
+            id="listAlertRules",
+            tag="alerts",
+            right="alerts:read",
+            by_rows=True,
+            about="Alerts as they are judged: what is built in, with what a document of its name says, and the others.",
+            parameters=(_NAMESPACE,),
+            answers={200: alerts.RulePage},
+        ),
+        Operation(
             method="POST",
             path=alerts.TRY,
             id="tryAlert",
@@ -62,13 +73,13 @@ def alert_operations() -> list[Operation]:
         ),
         Operation(
             method="POST",
-            path=alerts.SILENCES,
+            path=silences.SILENCES,
             id="createSilence",
             tag="alerts",
             right="alerts:silence",
             by_rows=True,
             about="Tell nobody of alerts whose labels match, until a time.",
-            body=alerts.SilenceRequest,
+            body=silences.SilenceRequest,
             answers={201: Silence, 409: _PROBLEM, 503: _PROBLEM},
             example_body={
                 "namespace": "default",
@@ -79,18 +90,18 @@ def alert_operations() -> list[Operation]:
         ),
         Operation(
             method="GET",
-            path=alerts.SILENCES,
+            path=silences.SILENCES,
             id="listSilences",
             tag="alerts",
             right="alerts:read",
             by_rows=True,
             about="Silences that hold, the next to end first.",
             parameters=(_NAMESPACE,),
-            answers={200: alerts.SilencePage, 503: _PROBLEM},
+            answers={200: silences.SilencePage, 503: _PROBLEM},
         ),
         Operation(
             method="DELETE",
-            path=alerts.SILENCE,
+            path=silences.SILENCE,
             id="endSilence",
             tag="alerts",
             right="alerts:silence",

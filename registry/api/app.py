@@ -28,6 +28,7 @@ from registry.api.requests import requests_router
 from registry.api.revisions import revisions_router
 from registry.api.rollouts import rollouts_router
 from registry.api.sessions import sessions_router
+from registry.api.silences import silences_router
 from registry.api.single_sign_on import single_sign_on_router
 from registry.api.tokens import tokens_router
 from registry.api.traffic import traffic_router
@@ -83,7 +84,8 @@ def make_api(
         namespaces_router(core),
         identity_router(core),
         insight_router(asking),
-        alerts_router(core),
+        alerts_router(core.alerts),
+        silences_router(core.alerts.silences),
         tokens_router(core),
         single_sign_on_router(core),
         sessions_router(core),

@@ -156,6 +156,17 @@ def test_a_receiver_is_tested_and_says_what_it_answered(tab: Tab) -> None:
     )
 
 
+def test_rules_are_shown_with_what_is_built_in(tab: Tab) -> None:
+    tab.open("/alerts?tab=rules")
+    expect(row(tab, "mesh/builtin-breaker-open")).to_contain_text(
+        re.compile("breaker_open > 0.*critical.*built in.*on")
+    )
+    own = row(tab, "default/till-fails")
+    expect(own).to_contain_text(re.compile("default/oncall.*document.*on"))
+    own.get_by_role("link", name="default/till-fails").click()
+    expect(tab.page.get_by_role("heading", level=1)).to_contain_text("till-fails")
+
+
 @pytest.mark.soak
 def test_a_rule_is_tried_on_the_last_day(tab: Tab) -> None:
     tab.open("/alerts?tab=rules")

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { type Document, documentsQuery } from '../api/documents'
+import { type AlertRule, alertRulesQuery } from '../api/alerts'
 import { useRights } from '../api/session'
 import { type Column, DataTable } from '../kit/DataTable'
 import { Empty } from '../kit/Empty'
@@ -11,58 +11,65 @@ import { Panel } from '../kit/Panel'
 import { LinkButton } from '../shell/LinkButton'
 import { TryDialog } from './TryDialog'
 
-/** Alerts that people wrote; those that are built in are always there besides. */
+/** What alerts are judged by: what is built in, as documents change it, and what people wrote. */
 export function Rules({ namespace }: { namespace: string | undefined }) {
   const { t } = useTranslation()
   const { maySomewhere, isReadOnly } = useRights()
-  const asked = useQuery(documentsQuery('Alert'))
+  const asked = useQuery(alertRulesQuery(namespace))
   const [tried, setTried] = useState<{ namespace: string; query: string } | null>(null)
-  const columns: Column<Document>[] = [
+  const columns: Column<AlertRule>[] = [
     {
       id: 'name',
       title: t('services.name'),
       sort: nameOf,
-      cell: (one) => (
-        <Link
-          to="/policies/$kind/$namespace/$name"
-          params={{ kind: 'Alert', namespace: spaceOf(one), name: one.metadata.name }}
-        >
-          {nameOf(one)}
-        </Link>
-      ),
+      cell: (one) =>
+        one.written ? (
+          <Link
+            to="/policies/$kind/$namespace/$name"
+            params={{ kind: 'Alert', namespace: one.namespace, name: one.name }}
+          >
+            {nameOf(one)}
+          </Link>
+        ) : (
+          nameOf(one)
+        ),
     },
-    { id: 'query', title: t('alerts.query'), isWide: true, cell: (one) => <code>{queryOf(one) || '–'}</code> },
+    { id: 'query', title: t('alerts.query'), isWide: true, cell: (one) => <code>{one.query}</code> },
     {
       id: 'severity',
       title: t('alerts.severity'),
-      cell: (one) => t(`alerts.severities.${severityOf(one)}`),
+      cell: (one) => t(`alerts.severities.${one.severity}`),
     },
     {
       id: 'receivers',
       title: t('alerts.receivers'),
-      cell: (one) => (one.spec.receivers as string[] | undefined)?.join(', ') || 'mesh/default',
+      cell: (one) => one.receivers.join(', ') || t('alerts.nobody'),
+    },
+    {
+      id: 'origin',
+      title: t('alerts.origin'),
+      sort: (one) => (one.builtin ? 1 : 0),
+      cell: (one) =>
+        one.builtin ? (one.written ? t('alerts.builtInChanged') : t('alerts.isBuiltIn')) : t('alerts.isWritten'),
     },
     {
       id: 'state',
       title: t('gateways.state'),
-      cell: (one) => (one.spec.enabled === false ? t('alerts.off') : t('alerts.on')),
+      cell: (one) => (one.enabled ? t('alerts.on') : t('alerts.off')),
     },
     {
       id: 'try',
       title: t('alerts.action'),
-      cell: (one) =>
-        queryOf(one) ? (
-          <Button
-            variant="default"
-            size="compact-sm"
-            onClick={() => setTried({ namespace: spaceOf(one), query: queryOf(one) })}
-          >
-            {t('alerts.try')}
-            <span style={{ position: 'absolute', left: -9999 }}> {nameOf(one)}</span>
-          </Button>
-        ) : (
-          '–'
-        ),
+      cell: (one) => (
+        <Button
+          variant="default"
+          size="compact-sm"
+          onClick={() => setTried({ namespace: one.namespace, query: one.query })}
+        >
+          {t('alerts.try')}
+          <span style={{ position: 'absolute', left: -9999 }}> {nameOf(one)}</span>
+        </Button>
+      ),
     },
   ]
   const actions = (
@@ -81,44 +88,28 @@ export function Rules({ namespace }: { namespace: string | undefined }) {
     <>
       <p style={{ marginTop: 0 }}>{t('alerts.builtIn')}</p>
       <Panel asked={asked} height={200}>
-        {(documents) => {
-          const shown = namespace ? documents.filter((one) => one.metadata.namespace === namespace) : documents
-          if (shown.length === 0) {
-            return (
-              <Empty title={t('alerts.noRules')} command="meshway get alerts -A">
-                <div style={{ display: 'flex', gap: 8, marginBottom: 8 }}>{actions}</div>
-              </Empty>
-            )
-          }
-          return (
+        {(rules) =>
+          rules.length === 0 ? (
+            <Empty title={t('alerts.noRules')} command="meshway alert rules -A">
+              <div style={{ display: 'flex', gap: 8, marginBottom: 8 }}>{actions}</div>
+            </Empty>
+          ) : (
             <DataTable
               label={t('alerts.rules')}
-              rows={shown}
+              rows={rules}
               columns={columns}
               rowKey={nameOf}
-              text={(one) => `${nameOf(one)} ${queryOf(one)}`}
+              text={(one) => `${nameOf(one)} ${one.query}`}
               actions={actions}
             />
           )
-        }}
+        }
       </Panel>
       <TryDialog tried={tried} close={() => setTried(null)} />
     </>
   )
 }
 
-function spaceOf(document: Document): string {
-  return document.metadata.namespace ?? 'default'
-}
-
-function nameOf(document: Document): string {
-  return `${spaceOf(document)}/${document.metadata.name}`
-}
-
-function queryOf(document: Document): string {
-  return (document.spec.query as string | undefined) ?? ''
-}
-
-function severityOf(document: Document) {
-  return (document.spec.severity as 'info' | 'warning' | 'critical' | undefined) ?? 'warning'
+function nameOf(rule: AlertRule): string {
+  return `${rule.namespace}/${rule.name}`
 }

@@ -3,6 +3,7 @@ import { api, type Schemas, take } from './client'
 import { keys } from './keys'
 
 export type Alert = Schemas['Shown']
+export type AlertRule = Schemas['RuleShown']
 export type ObjectiveState = Schemas['ObjectiveShown']
 export type Silence = Schemas['Silence']
 export type ReceiverState = Schemas['ReceiverState']
@@ -33,6 +34,14 @@ export const pastAlertsQuery = (namespace: string | undefined) =>
         )
       ).items,
     getNextPageParam: (page) => (page.length < PAGE ? undefined : String(page.at(-1)?.resolved_at)),
+  })
+
+/** What alerts are judged by: what is built in, and what people wrote. */
+export const alertRulesQuery = (namespace: string | undefined) =>
+  queryOptions({
+    queryKey: [...keys.alerts, 'rules', namespace],
+    refetchInterval: ASK_AGAIN_MS,
+    queryFn: async () => (await take(api.GET('/v1/alerts/rules', { params: { query: { namespace } } }))).items,
   })
 
 export const objectivesQuery = (namespace: string | undefined) =>

@@ -560,8 +560,11 @@ export const en = {
     openCalls: 'Its calls',
     changedBefore: 'Changed in the 15 minutes before',
     nothingChanged: 'Nothing was changed then.',
-    builtIn:
-      'What is built in watches besides: instances, leases, breakers, certificates, gateways, errors and receivers.',
+    builtIn: 'What is built in holds for all namespaces; an Alert of its name in namespace mesh changes what it says.',
+    origin: 'From',
+    isBuiltIn: 'built in',
+    builtInChanged: 'built in, changed by a document',
+    isWritten: 'document',
     noRules: 'No rules of your own yet.',
     newRule: 'New rule',
     query: 'Query',

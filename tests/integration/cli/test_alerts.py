@@ -1,6 +1,7 @@
 """`meshway alert` as a person runs it."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from itertools import count
@@ -61,6 +62,18 @@ def test_what_is_so_now_cannot_be_tried(run: Run) -> None:
     ended = run("alert", "try", "service=cart instances_passing < 1")
     assert ended.code == 6
     assert "nothing is kept of it" in ended.err
+
+
+def test_rules_are_listed_with_what_is_built_in(run: Run, registry: Registry, namespace: str) -> None:
+    spec = {"query": "service=cart rate > 1/s", "enabled": False, "severity": "info"}
+    answer = registry.client.put(f"/v1/namespaces/{namespace}/alerts/own", json={"spec": spec})
+    assert answer.status_code == 201, answer.text
+    listed = run("alert", "rules", "-A").out
+    assert re.search(r"mesh/builtin-breaker-open +built in +on +■ critical +service=\* breaker_open > 0", listed), (
+        listed
+    )
+    (row,) = run("alert", "rules").out.splitlines()[1:]
+    assert re.search(rf"{namespace}/own +document +off +○ info +service=cart rate > 1/s +nobody", row), row
 
 
 def test_a_silence_is_made_told_and_ended(run: Run) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from meshway.histogram import bucket_of
+from meshway.model.builtin_alerts import BUILT_IN
 from meshway.telemetry import Numbers, Row
 from registry.alerts import silences
 from registry.alerts.evaluator import LEAD
@@ -488,6 +489,13 @@ async def test_alerts_of_a_namespace_are_for_those_who_may_read_it(tmp_path: Pat
         assert [(each["name"], each["labels"]["namespace"]) for each in seen] == [("builtin-no-instances", "shop")]
         assert len(await alerts(registry, "", admin)) == 2
         assert (await registry.call("GET", "/v1/alerts?namespace=bank", None, of_shop)).status == 404
+        rule = {"spec": {"query": "service=cart rate > 1/s"}}
+        for namespace in ("shop", "bank", "mesh"):
+            path = f"/v1/namespaces/{namespace}/alerts/own-{namespace}"
+            assert (await registry.call("PUT", path, rule, admin)).status == 201
+        rules = (await registry.call("GET", "/v1/alerts/rules", None, of_shop)).json["items"]
+        assert {each["name"] for each in rules} == {*BUILT_IN, "own-shop"}
+        assert (await registry.call("GET", "/v1/alerts/rules?namespace=bank", None, of_shop)).status == 404
         body = {"matchers": [{"name": "service", "value": "cart"}], "until": "1h", "reason": "x"}
         assert (await registry.call("POST", "/v1/silences", body, operator)).status == 403, "that would be of all"
         assert (await registry.call("POST", "/v1/silences", body | {"namespace": "bank"}, operator)).status == 404
@@ -541,6 +549,36 @@ async def test_what_is_built_in_is_on_and_a_document_of_its_name_changes_what_it
     assert (await shop.call("POST", "/v1/reports", well)).status == 204
     clock.advance(60.0)
     assert await look(shop) == {}
+
+
+async def test_rules_are_told_with_what_is_built_in_and_what_a_document_makes_of_it(shop: RunningRegistry) -> None:
+    await write(shop, "receivers", "default", {"webhook": {"url": "http://127.0.0.1:9/"}}, "mesh")
+    await write(shop, "alerts", "builtin-errors", {"severity": "info", "enabled": False}, "mesh")
+    await write(shop, "alerts", "own", {"query": "service=cart rate > 1/s", "for": "90s"})
+
+    async def rules(query: str = "") -> dict[str, Any]:
+        answer = await shop.call("GET", f"/v1/alerts/rules{query}")
+        assert answer.status == 200, answer.body
+        return {each["name"]: each for each in answer.json["items"]}
+
+    found = await rules()
+    assert found.keys() == {*BUILT_IN, "own"}
+    assert {name for name, each in found.items() if each["builtin"]} == set(BUILT_IN)
+    assert found["builtin-errors"] == {
+        "namespace": "mesh",
+        "name": "builtin-errors",
+        "builtin": True,
+        "written": True,
+        "enabled": False,
+        "query": "service=* error_ratio > 10 %",
+        "for_s": 0.0,
+        "severity": "info",
+        "summary": "${value} of the calls of ${service} fail",
+        "receivers": ["mesh/default"],
+    }
+    assert [found["own"][name] for name in ("builtin", "written", "enabled", "for_s")] == [False, True, True, 90.0]
+    assert not found["builtin-breaker-open"]["written"]
+    assert set(await rules("?namespace=shop")) == {"own"}
 
 
 async def test_a_registry_that_lost_its_instances_is_told_while_gateways_call_them(shop: RunningRegistry) -> None:

@@ -115,6 +115,7 @@ MAY = {
     "listAlerts": READERS + "V",
     "tryAlert": READERS + "V",
     "listObjectives": READERS + "V",
+    "listAlertRules": READERS + "V",
     "listSilences": READERS + "V",
     "createSilence": OPERATORS,
     "endSilence": OPERATORS,
