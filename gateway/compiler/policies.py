@@ -162,6 +162,7 @@ DEFAULTS: Final = TrafficPolicy(
         idle_timeout=Duration(4.0),
         max_age=Duration(0.0),
         max_requests=0,
+        max_streams=100,
         http="auto",
         tcp_keepalive=TcpKeepalive(time=Duration(60.0), interval=Duration(15.0), probes=3),
         proxy_protocol="off",

@@ -115,7 +115,10 @@ def _is_shared(block: Connection, is_multiplexed: bool) -> bool:
 
 def _sharing(block: Connection) -> SharingSettings:
     return SharingSettings(
-        float(_set(block.connect_timeout)), float(_set(block.idle_timeout)), _set(block.max_requests)
+        float(_set(block.connect_timeout)),
+        float(_set(block.idle_timeout)),
+        _set(block.max_requests),
+        _set(block.max_streams),
     )
 
 

@@ -40,6 +40,8 @@ _HTTP_STATUSES: Final = {
     UNAVAILABLE: 503,
 }
 
+MOST_ASKED: Final = 1_000  # of one instance at once: whoever is slower than that is asked nothing more meanwhile
+
 
 class UnaryAnswer(NamedTuple):
     """code: of gRPC. message: b"" where the code is not OK."""
@@ -107,7 +109,13 @@ class UnaryCall:
         opening = cluster.opening_of(endpoint)
         self._scheme = b"http" if opening.tls is None else b"https"
         joining = self._pool.join(
-            endpoint, self._send, self._not_connected, cluster.connect_timeout_s, opening, cluster.max_requests
+            endpoint,
+            self._send,
+            self._not_connected,
+            cluster.connect_timeout_s,
+            opening,
+            cluster.max_requests,
+            most=MOST_ASKED,
         )
         if self._upstream is None and not self._is_over:
             self._joining = joining

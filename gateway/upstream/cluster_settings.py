@@ -101,11 +101,12 @@ class TlsSettings:
 @dataclass(slots=True, frozen=True)
 class SharingSettings:
     """Of a connection that all calls of a worker share, by HTTP/2. max_requests: after which it begins no more, 0 = any
-    number."""
+    number. max_streams: calls at once on it."""
 
     connect_timeout_s: float
     idle_timeout_s: float
     max_requests: int
+    max_streams: int
 
 
 @dataclass(slots=True, frozen=True)

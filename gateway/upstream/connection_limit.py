@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 
 class ConnectionLimit:
-    """endpoints: of the cluster, as they are now. row: of the host table; without one a worker keeps to its share."""
+    """endpoints: of the cluster, as they are now. row: of the host table; without one a worker keeps to its share.
+    max_streams: calls that share a connection, 0: each has one of its own. Where they share, an instance that is called
+    has one connection at least, though that passes the bound."""
 
-    __slots__ = ("_endpoints", "_most", "_row", "_share", "_table", "_told")
+    __slots__ = ("_endpoints", "_most", "_row", "_share", "_table", "_told", "max_streams")
 
     def __init__(self, endpoints: Callable[[], Sequence[Endpoint]], table: "HostTable | None", row: int) -> None:
         self._endpoints = endpoints
@@ -26,6 +28,7 @@ class ConnectionLimit:
         self._row = row
         self._most = self._share = 1
         self._told = 0
+        self.max_streams = 0
 
     def configure(self, most: int, workers: int) -> None:
         """most: over the host's workers."""
@@ -35,10 +38,19 @@ class ConnectionLimit:
     def has_room(self, running: int) -> bool:
         """Whether one more call can have a connection. running: calls that were let in here."""
         busy = sum([endpoint.in_flight for endpoint in self._endpoints()])
-        return max(busy, running) + self._of_others() < self._most
+        calls, most = max(busy, running), self._most - self._of_others()
+        return calls < (most * self.max_streams if self.max_streams else most)
+
+    def may_open(self) -> bool:
+        """Whether one more connection that calls share fits, in place of one that is idle where need be."""
+        most = self._most - self._of_others()
+        self._close_idle(self._count() + 1 - most)
+        return self._count() < most
 
     def make_room(self) -> None:
         """A new connection is about to be opened, for an attempt that counts as in flight already."""
+        if self.max_streams:
+            return
         self._close_idle(self._count() + self._of_others() - self._most)
         self.tell()
 
@@ -63,6 +75,8 @@ class ConnectionLimit:
             self._told = count
 
     def _count(self) -> int:
+        if self.max_streams:
+            return sum([len(endpoint.shared) for endpoint in self._endpoints()])
         return sum([endpoint.in_flight + len(endpoint.idle) for endpoint in self._endpoints()])
 
     def _of_others(self) -> int:
@@ -70,6 +84,11 @@ class ConnectionLimit:
 
     def _close_idle(self, excess: int) -> None:
         """So many of them, the oldest of who has most."""
+        if self.max_streams:
+            idle = [one for endpoint in self._endpoints() for one in endpoint.shared if not one.running]
+            for shared in idle[: max(excess, 0)]:
+                shared.retire()
+            return
         for _ in range(excess):
             most = max(self._endpoints(), key=_idle, default=None)
             if most is None or not most.idle:

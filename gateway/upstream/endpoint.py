@@ -22,8 +22,8 @@ class Endpoint:
     failing check. ewma_s, ewma_at: of its latency (balancing/peak_ewma.py), 0 = unknown. limit: adaptive, of its own
     (endpoint_limits.py). outside: its address is to be looked up and judged at every connection. is_kept: the registry
     has dropped it and it is called on while it answers. answers: good ones that no outlier detection has counted.
-    answers_told: all good ones until they were last reported as evidence. shared: the one connection for requests that
-    run beside each other.
+    answers_told: all good ones until they were last reported as evidence. shared: connections for requests that run
+    beside each other.
     """
 
     __slots__ = (
@@ -75,7 +75,7 @@ class Endpoint:
         self.ewma_s = 0.0
         self.ewma_at = 0.0
         self.idle: list[Upstream] = []
-        self.shared: SharedConnection | None = None
+        self.shared: list[SharedConnection] = []
         self.outlier: Any = None
         self.limit: Any = None
         self.outside: Outside | None = None

@@ -70,6 +70,9 @@ class Guarded:
             self.bulkhead = old or self._make_bulkhead(settings.bulkhead)
             if (self.bulkhead.connections is None) != (not settings.bulkhead.max_connections):
                 self._bound_connections(self.bulkhead, settings.bulkhead)
+            if self.bulkhead.connections is not None:
+                sharing = settings.opening.sharing
+                self.bulkhead.connections.max_streams = 0 if sharing is None else sharing.max_streams
             self.bulkhead.configure(settings.bulkhead, workers, parts.gateways)
         elif old is not None:
             old.dissolve()

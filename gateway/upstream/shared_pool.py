@@ -1,4 +1,5 @@
-"""Connections on which many requests run beside each other: one an endpoint and worker, opened when one is needed.
+"""Connections on which many requests run beside each other, few an endpoint and worker: another one is opened when all
+have as many requests as they may.
 
 One that is leaving, too old, or opened otherwise than is asked for now gives way to a new one, and ends with what runs
 on it. How a connection is opened is given from outside: this layer knows no wire.
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.relay.deadline import TimerWheel
     from gateway.upstream.endpoint import Endpoint
 
-MOST_RUNNING: Final = 1000  # on one connection: whoever is slower than that is asked nothing more meanwhile
+MOST_STREAMS: Final = 100  # on one connection, where no policy says otherwise
 # As a `Connector` (pool.py).
 SharedConnector = Callable[
     ["Endpoint", Callable[[SharedUpstream], None], Callable[[str], None], OpeningSettings], Callable[[], None]
@@ -69,10 +70,19 @@ class SharedConnection:
         is_worn = bool(max_requests) and upstream.requests >= max_requests
         return not is_worn and now < upstream.closes_at and upstream.can_begin()
 
+    @property
+    def running(self) -> int:
+        """Also those that wait for it to be open."""
+        return len(self.waiting) if self.upstream is None else self.upstream.running
+
+    def has_room(self, most: int) -> bool:
+        """most: requests at once; the other side may want less."""
+        return self.running < (most if self.upstream is None else min(most, self.upstream.most_streams))
+
     def retire(self) -> None:
         """Whoever waits for it is still served."""
-        if self._endpoint.shared is self:
-            self._endpoint.shared = None
+        if self in self._endpoint.shared:
+            self._endpoint.shared.remove(self)
         if self.upstream is not None:
             self.upstream.retire()
 
@@ -88,13 +98,13 @@ class SharedConnection:
         waiting, self.waiting = self.waiting, {}
         for joining in waiting:
             joining.on_connected(upstream)
-        if self._endpoint.shared is not self:
+        if self not in self._endpoint.shared:
             upstream.retire()
 
     def _failed(self, detail: str) -> None:
         self._timer.due = NEVER
-        if self._endpoint.shared is self:
-            self._endpoint.shared = None
+        if self in self._endpoint.shared:
+            self._endpoint.shared.remove(self)
         waiting, self.waiting = self.waiting, {}
         for joining in waiting:
             joining.on_failed(detail)
@@ -118,27 +128,32 @@ class SharedPool:
         timeout_s: float,
         opening: OpeningSettings,
         max_requests: int,
+        max_streams: int = MOST_STREAMS,
+        most: int = 0,
     ) -> Joining | None:
-        """Calls one of the two, at once or later. timeout_s: of a connection that must be opened. None: at once."""
-        shared = endpoint.shared
-        if shared is not None and not shared.is_usable(opening, self.now(), max_requests):
-            shared.retire()
-            shared = None
-        if shared is None:
-            shared = endpoint.shared = SharedConnection(self, endpoint, opening)
-            joining = Joining(shared, on_connected, on_failed)
-            shared.waiting[joining] = None
-            shared.open(timeout_s)
-            return joining
-        upstream = shared.upstream
-        if (len(shared.waiting) if upstream is None else upstream.running) >= MOST_RUNNING:
-            on_failed(f"{MOST_RUNNING} questions are on the way to it already")
+        """Calls one of the two, at once or later. timeout_s: of a connection that must be opened. max_streams: requests
+        at once on a connection, above which another one is opened where its cluster may have more; where it may not,
+        one has more, which wait on it for as long as the other side wants. most: requests to this endpoint, above which
+        it fails at once, 0 = any number. None: at once."""
+        if most and sum([shared.running for shared in endpoint.shared]) >= most:
+            on_failed(f"{most} questions are on the way to it already")
             return None
-        if upstream is not None:
-            on_connected(upstream)
-            return None
+        now, least = self.now(), None
+        for shared in tuple(endpoint.shared):
+            if not shared.is_usable(opening, now, max_requests):
+                shared.retire()
+            elif shared.has_room(max_streams):
+                return _take(shared, on_connected, on_failed)
+            elif least is None or shared.running < least.running:
+                least = shared
+        may_open = _may_open(endpoint)
+        if least is not None and not may_open:
+            return _take(least, on_connected, on_failed)
+        shared = SharedConnection(self, endpoint, opening)
+        endpoint.shared.append(shared)
         joining = Joining(shared, on_connected, on_failed)
         shared.waiting[joining] = None
+        shared.open(timeout_s)
         return joining
 
     def rest(self, upstream: SharedUpstream, idle_timeout_s: float) -> None:
@@ -148,5 +163,21 @@ class SharedPool:
 
     def retire(self, endpoint: "Endpoint") -> None:
         """When an endpoint is gone, was registered anew, or is to be connected to otherwise."""
-        if endpoint.shared is not None:
-            endpoint.shared.retire()
+        for shared in tuple(endpoint.shared):
+            shared.retire()
+
+
+def _take(
+    shared: SharedConnection, on_connected: Callable[[SharedUpstream], None], on_failed: Callable[[str], None]
+) -> Joining | None:
+    if shared.upstream is not None:
+        on_connected(shared.upstream)
+        return None
+    joining = Joining(shared, on_connected, on_failed)
+    shared.waiting[joining] = None
+    return joining
+
+
+def _may_open(endpoint: "Endpoint") -> bool:
+    """Whether no policy bounds its clusters' connections, or one more fits."""
+    return all(cluster.connections is None or cluster.connections.may_open() for cluster in endpoint.clusters)

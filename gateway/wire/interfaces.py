@@ -180,6 +180,7 @@ class SharedUpstream(TimerOwner, Protocol):
     closes_at: float
     requests: int
     heard: int
+    most_streams: int
 
     @property
     def running(self) -> int: ...

@@ -60,7 +60,10 @@ class Gauges:
 
     def _show(self, cluster: "Cluster") -> None:
         in_flight = sum(endpoint.in_flight for endpoint in cluster.endpoints)
-        connections = in_flight + sum(len(endpoint.idle) for endpoint in cluster.endpoints)
+        if cluster.opening.sharing is None:
+            connections = in_flight + sum(len(endpoint.idle) for endpoint in cluster.endpoints)
+        else:
+            connections = sum(len(endpoint.shared) for endpoint in cluster.endpoints)
         pending = cluster.bulkhead.waiting if cluster.bulkhead is not None else 0
         is_open = cluster.breaker is not None and cluster.breaker.state is not CLOSED
         limit = cluster.most_at_once

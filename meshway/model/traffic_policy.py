@@ -4,7 +4,6 @@ A block is merged field by field over mesh, namespace, service, subset and route
 visible: None means inherit, and `gateway/compiler` puts the built-in default in last.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
@@ -119,20 +118,17 @@ class Connection(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     """Defaults: connect_timeout 1s, idle_timeout 4s (below uvicorn's and Node's 5 s), max_requests 0 = none.
 
     max_age: when a connection is older, no further call begins on it; 0s = none. proxy_protocol: each call comes on a
-    connection of its own, which tells who calls. http: what is spoken; auto: what the service's port says. By http2 all
-    calls of a worker share one connection to an instance, by prior knowledge or, with TLS, as the handshake says.
+    connection of its own, which tells who calls. http: what is spoken; auto: what the service's port says. By http2
+    max_streams (100) calls of a worker share a connection to an instance, by prior knowledge or, with TLS, as the
+    handshake says.
     """
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"max_streams"})
-    unsupported_because: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        unsupported, "as many go side by side as the service allows; take it out"
-    )
 
     http: Literal["auto", "http1", "http2"] | None = None
     connect_timeout: Duration | None = None
     idle_timeout: Duration | None = None
     max_age: Duration | None = None
     max_requests: Annotated[int, Meta(ge=0)] | None = None
+    max_streams: Annotated[int, Meta(ge=1, le=1_000)] | None = None
     tcp_keepalive: TcpKeepalive | None = None
     proxy_protocol: Literal["off", "v1", "v2"] | None = None
 

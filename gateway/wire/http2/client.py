@@ -13,7 +13,7 @@ from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import OutsideHosts
 from gateway.wire.http2.codec import REFUSED_STREAM, ClientCodec, H2Fault
 from gateway.wire.interfaces import AnswerEvents, Timer
-from gateway.wire.multiplexed.messages import NO_ERROR, Body, Ended, Event, Fields, Head, Interim, Trailers
+from gateway.wire.multiplexed.messages import NO_ERROR, Allowing, Body, Ended, Event, Fields, Head, Interim, Trailers
 from gateway.wire.opening import Opener
 from gateway.wire.proxy_protocol import proxy_head
 from gateway.wire.upstream_tls import UpstreamContexts
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gateway.upstream.shared_pool import SharedConnector
 
 ALPN: Final = ("h2",)
+MOST_STREAMS: Final = 1_000  # at once, until the other side says how many it takes
 AT_ONCE: Final = 64 * 1024  # bytes that are made to be written; the rest stays where each request has its own share
 
 
@@ -34,6 +35,7 @@ class H2ClientProtocol(asyncio.Protocol):
         self.timer = Timer()
         self.closes_at = NEVER
         self.requests = self.heard = 0
+        self.most_streams = MOST_STREAMS
         self._loop, self._codec = loop, codec
         self._streams: dict[int, AnswerEvents] = {}
         self._writing: dict[int, AnswerEvents] = {}  # those with something that waits to be written
@@ -153,6 +155,8 @@ class H2ClientProtocol(asyncio.Protocol):
                 heard.on_lost("upstream_protocol", "the upstream ended the stream without a whole answer")
             else:
                 heard.on_lost("reset", f"the upstream reset the stream (error {event.error})")
+        elif isinstance(event, Allowing):
+            self.most_streams = max(event.streams, 1)  # for a moment it may want none
 
     def _forget(self, stream: int, ended: bool) -> None:
         """Before the event is passed on: whoever hears the end sees how many are left."""

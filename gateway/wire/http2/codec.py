@@ -11,6 +11,7 @@ from gateway.wire.multiplexed.messages import (
     MAX_FIELD_SECTION,
     MAX_FIELDS,
     NO_ERROR,
+    Allowing,
     Body,
     Ended,
     Event,
@@ -194,6 +195,9 @@ def _read(event: ngh2.Event) -> Event | None:
         return Ended(event.stream_id, event.error_code)
     if isinstance(event, ngh2.GoAwayReceived):
         return Leaving(event.last_stream_id, event.error_code)
+    if isinstance(event, ngh2.SettingsReceived):
+        most = event.settings.get(ngh2.Setting.MAX_CONCURRENT_STREAMS)
+        return None if most is None else Allowing(most)
     if isinstance(event, ngh2.ConnectionClosed) and event.error_code:
         raise H2Fault(f"the protocol was broken (error {event.error_code})")
     return None

@@ -204,7 +204,13 @@ class StreamPool:
             on_connected(StreamUpstream(endpoint, shared, self, sharing.idle_timeout_s))
 
         joining = self._shared.join(
-            endpoint, connected, on_failed, sharing.connect_timeout_s, opening, sharing.max_requests
+            endpoint,
+            connected,
+            on_failed,
+            sharing.connect_timeout_s,
+            opening,
+            sharing.max_requests,
+            sharing.max_streams,
         )
         return _nothing if joining is None else joining.leave
 

@@ -63,4 +63,10 @@ class Leaving(NamedTuple):
     error: int
 
 
-Event = Request | Interim | Head | Body | Trailers | Ended | Leaving
+class Allowing(NamedTuple):
+    """How many requests at once the other side takes from now on."""
+
+    streams: int
+
+
+Event = Allowing | Request | Interim | Head | Body | Trailers | Ended | Leaving

@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
-from gateway.upstream import shared_pool
+from gateway.relay import unary_call
 from meshway.snapshot import Change
 from meshway.tasks import spawn
 from tests.integration.gateway.test_access import OF_BOOKS, policy
@@ -392,7 +392,7 @@ async def test_an_audit_asks_and_refuses_nobody() -> None:
 async def test_a_judge_who_is_slower_than_the_calls_come_is_asked_so_much_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(shared_pool, "MOST_RUNNING", 3)
+    monkeypatch.setattr(unary_call, "MOST_ASKED", 3)
     async with bench(asks()) as found:
         assert (await found.ask())[0] == 200
         found.judge.holds = asyncio.Event()

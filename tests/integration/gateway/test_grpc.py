@@ -9,7 +9,6 @@ import grpc
 import pytest
 
 from gateway.exchange import MESH
-from gateway.routing.table import Tables
 from meshway.snapshot import Change
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
@@ -78,19 +77,31 @@ async def test_a_call_that_is_given_up_is_given_up_at_the_service() -> None:
         assert await channel.unary_unary("/shop.Books/Echo")(b"on", timeout=20) == b"on"
 
 
-async def test_many_calls_share_one_connection_to_the_service() -> None:
+@pytest.mark.proves("Connection.max_streams", "Bulkhead.max_connections")
+async def test_calls_share_connections_and_more_are_opened_only_where_one_has_as_many_as_it_may() -> None:
+    def shared(gateway: CompiledGateway) -> list[int]:
+        (endpoint,) = gateway.compiler.tables.endpoints.values()
+        assert endpoint.idle == []
+        return [one.upstream.requests for one in endpoint.shared if one.upstream is not None]
+
     async with shop() as (_, gateway, channel):
         echo = channel.unary_unary("/shop.Books/Echo")
-        words = [b"%d" % n for n in range(300)]
+        words = [b"%d" % n for n in range(90)]
         assert await asyncio.gather(*(echo(word, timeout=30) for word in words)) == words
-        assert gateway.relay is not None
-        tables = gateway.relay.holder.tables
-        assert isinstance(tables, Tables)
-        (endpoint,) = tables.endpoints.values()
-        assert endpoint.shared is not None
-        assert endpoint.shared.upstream is not None
-        assert endpoint.shared.upstream.requests == 300
-        assert endpoint.idle == []
+        assert shared(gateway) == [90]
+    waiting = {"targets": [{"service": "books"}], "connection": {"http": "http2", "max_streams": 3}}
+    for bound, connections in (({}, 4), ({"bulkhead": {"max_connections": 2, "pending_timeout": "100ms"}}, 2)):
+        async with shop() as (service, gateway, channel):
+            gateway.apply(document("TrafficPolicy", "books", {**waiting, **bound}))
+            calls = [channel.unary_unary("/shop.Books/Echo")(b"wait", timeout=20) for _ in range(10)]
+            running = 3 * connections if bound else 10
+            await until(lambda: len(service.seen) == running, what="the calls at the service")  # noqa: B023
+            if bound:
+                await until(lambda: len(gateway.lines) == 4, what="those that there was no room for")
+                assert {line["reason"] for line in gateway.lines} == {"pending_timeout"}
+            assert len(shared(gateway)) == connections
+            for call in calls:
+                call.cancel()
 
 
 async def fate(call: Any) -> tuple[grpc.StatusCode, str]:

@@ -148,7 +148,7 @@ async def test_a_connection_is_given_up_after_the_connect_timeout_and_another_is
         status, _, body = await gateway.ask()
         assert (status, "no connection within" in body) == (502, True)
         (endpoint,) = endpoints(gateway)
-        assert endpoint.shared is None
+        assert endpoint.shared == []
     for each in (*waiting, full):
         each.close()
 

@@ -49,7 +49,7 @@ def test_the_kernel_is_told_whole_seconds_and_no_time_is_never() -> None:
 
 def test_a_connection_that_is_shared_is_kept_as_those_that_are_not() -> None:
     spec = TrafficPolicy(connection=Connection(http="http2", connect_timeout=Duration(0.5), max_requests=9))
-    assert cluster_settings(effective([spec])).opening.sharing == SharingSettings(0.5, 4.0, 9)
+    assert cluster_settings(effective([spec])).opening.sharing == SharingSettings(0.5, 4.0, 9, 100)
     assert cluster_settings(effective([])).opening.sharing is None
 
 

@@ -228,7 +228,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
         "spec.connection.tcp_keepalive.interval",
         "out_of_bounds",
     ),
-    ("TrafficPolicy", policy(connection={"max_streams": 5}), "spec.connection.max_streams", "unsupported"),
+    ("TrafficPolicy", policy(connection={"max_streams": 0}), "spec.connection.max_streams", "out_of_bounds"),
     (
         "TrafficPolicy",
         policy(targets=[{"service": "a", "subset": "b"}], health_check={"type": "tcp"}),
