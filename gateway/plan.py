@@ -188,6 +188,15 @@ class MirrorPlan:
 
 
 @dataclass(slots=True, frozen=True)
+class WebSocketPlan:
+    """What of a WebSocket passes. max_frame, max_message: bytes of payload. ping_every_s: 0 = nobody is asked."""
+
+    max_frame: int
+    max_message: int
+    ping_every_s: float
+
+
+@dataclass(slots=True, frozen=True)
 class RoutePlan:
     """The compiled form of one rule of one route.
 
@@ -202,6 +211,7 @@ class RoutePlan:
     it would be. slashes: which of the path stay as they came. claimed: names, lower-case, of fields by which services
     are told who calls; untrailed: of all that no caller's trailer may bring, these among them.
     service: `namespace/name` of the one that all its calls are for, "" = there are several, or none.
+    websocket: None: bytes of an upgraded connection pass as they are.
     """
 
     route: str
@@ -232,6 +242,7 @@ class RoutePlan:
     claimed: frozenset[bytes] = frozenset()
     untrailed: frozenset[bytes] = frozenset()
     service: str = ""
+    websocket: WebSocketPlan | None = None
 
 
 @dataclass(slots=True, frozen=True)

@@ -32,7 +32,18 @@ from gateway.filters.compress import compile_encode
 from gateway.filters.cors import compile_leave
 from gateway.filters.limit import AppliedLimit
 from gateway.filters.standing import compile_settling
-from gateway.plan import STRICT, ChooseCluster, ComparePlan, FilterStep, MirrorPlan, Parts, RoutePlan, Settle, Slashes
+from gateway.plan import (
+    STRICT,
+    ChooseCluster,
+    ComparePlan,
+    FilterStep,
+    MirrorPlan,
+    Parts,
+    RoutePlan,
+    Settle,
+    Slashes,
+    WebSocketPlan,
+)
 from gateway.routing.path import PathError
 from gateway.routing.preflight import compile_preflight
 from gateway.routing.table import Candidate
@@ -47,6 +58,7 @@ from meshway.model.route import Rewrite, Route, Rule, RuleDestination
 from meshway.model.rule_actions import Mirror
 from meshway.model.service import External
 from meshway.model.traffic_policy import TrafficPolicy
+from meshway.model.websocket import WebSocket
 
 _HTTP_PORT: Final = 80  # of http URLs, which a Host need not say
 
@@ -291,6 +303,7 @@ def _compile_rule(
         claimed=claimed,
         service=service if len({key[:2] for key in keys}) == 1 else "",
         untrailed=claimed | context.access.told if context.access.told else claimed,
+        websocket=None if rule.websocket is None else _websocket(rule.websocket),
     )
     for destination in changed:
         destination.adopt(plan, counters)
@@ -306,6 +319,10 @@ def _both(one: Settle | None, other: Settle | None) -> Settle | None:
         other(exchange, head)
 
     return settle
+
+
+def _websocket(block: WebSocket) -> WebSocketPlan:
+    return WebSocketPlan(int(block.max_frame), int(block.max_message), float(block.ping_every))
 
 
 def refusing(policy: DocumentKey) -> Authorize:

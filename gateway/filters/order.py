@@ -1,8 +1,9 @@
 """The fixed order of filters, so that whoever reads a document knows what happens first.
 
-Request: deprecation, CORS, authentication, claim headers, access, rate limits, fault, then redirect or respond, or
-gRPC-Web, header changes, rewrite and cache. Response: deprecation, CORS, header changes, gRPC-Web or compression; what
-belongs to every answer, our own too, goes with it by `Exchange.added`. What a rule does not use is not in its tuple.
+Request: deprecation, CORS, WebSocket, authentication, claim headers, access, rate limits, fault, then redirect or
+respond, or gRPC-Web, header changes, rewrite and cache. Response: deprecation, CORS, header changes, gRPC-Web or
+compression; what belongs to every answer, our own too, goes with it by `Exchange.added`. What a rule does not use is
+not in its tuple.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from gateway.filters import (
     redirect,
     respond,
     rewrite,
+    websocket,
 )
 from gateway.filters.limit import AppliedLimit
 from gateway.filters.standing import compile_cost_removal
@@ -55,6 +57,8 @@ def request_steps(
         steps.append(FilterStep("deprecation", "deprecation", deprecation.compile_filter(rule.deprecation)))
     if rule.cors is not None:
         steps.append(FilterStep("CORS", "cors", cors.compile_filter(rule.cors, name)))
+    if rule.websocket is not None:
+        steps.append(FilterStep("WebSocket", "websocket", websocket.compile_filter(rule.websocket, name)))
     steps += callers
     if limits:
         run, forecast = rate_limit.compile_filter(limits, parts), rate_limit.compile_forecast(limits, parts)

@@ -10,11 +10,14 @@ from gateway.plan import RoutePlan
 from gateway.relay.forwarding import ends_of
 from gateway.relay.grpc_outcome import judge
 from gateway.relay.retry import FAILURES
+from gateway.relay.tunnel import Tunnel, open_tunnel
+from gateway.relay.websocket_tunnel import WebSocketTunnel
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.pool import Connecting
 from gateway.wire.interfaces import Upstream
 from gateway.wire.proxy_protocol import proxy_head
+from gateway.wire.websocket.handshake import answer_fault
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
@@ -100,6 +103,11 @@ class Attempt:
             self._is_paused = False
             self.pause()
 
+    @property
+    def is_held_up(self) -> bool:
+        """One of the two sides takes nothing, so the other one is not heard."""
+        return self._is_paused or self._stalled_at >= 0
+
     # The request goes on.
 
     def send_body(self, data: bytes) -> None:
@@ -179,8 +187,8 @@ class Attempt:
 
     def on_end(self, trailers: bytes) -> None:
         call = self._call
-        if self._is_tunnel:
-            call.tunnel_ended(trailers)
+        if call.tunnel is not None:
+            call.tunnel.upstream_ended()
             return
         now = self._pool.now()
         exchange = call.exchange
@@ -190,11 +198,19 @@ class Attempt:
         call.pass_end(trailers, now)
 
     def on_upgrade(self, head: ResponseHead, first: bytes) -> None:
-        if self._plan.hedge is not None:
-            self._call.further.won_by(self, self._plan.hedge, self._pool.now())
+        call, plan, now = self._call, self._plan, self._pool.now()
+        exchange = call.exchange
+        if plan.websocket is not None or exchange.head.minor > 1:  # of HTTP/2, whose caller has no key to judge by
+            fault = answer_fault(exchange.block, head.block)
+            if fault:
+                self._fail("upstream_protocol", fault, now)
+                return
+        if plan.hedge is not None:
+            call.further.won_by(self, plan.hedge, now)
         self._has_head = self._is_tunnel = self._is_request_sent = True
         self._deadline = NEVER
-        self._call.pass_upgrade(head, first, self._pool.now())
+        tunnel = Tunnel(call, self) if plan.websocket is None else WebSocketTunnel(call, self, plan.websocket, head)
+        open_tunnel(call, tunnel, head, first, now)
         if not self.is_over:
             self._moved()
 
@@ -230,6 +246,10 @@ class Attempt:
                 self._wheel.set(upstream.timer, self, min(self._deadline, now + WRITE_STALL_S))
             else:
                 self._fail("idle_timeout", "the upstream took no byte of the request", now)
+        elif self._is_tunnel:
+            assert self._call.tunnel is not None
+            self._call.tunnel.tell_service()
+            self._fail("upgraded_idle", "no byte went either way", now)
         elif self._has_head:
             self._fail("idle_timeout", "no byte went either way", now)
         elif self._is_request_sent:

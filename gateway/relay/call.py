@@ -23,6 +23,7 @@ from gateway.relay.replay import Replay
 from gateway.relay.request_body import RequestBody
 from gateway.relay.retry import FAILURES
 from gateway.relay.trace import begin_trace
+from gateway.relay.tunnel import Tunnel
 from gateway.routing.path import PathError, canonical
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
@@ -37,9 +38,12 @@ _log = logging.getLogger("gateway.relay")
 
 
 class Call(RequestBody):
-    """The downstream makes one for each request head, calls `start`, and then says what the caller does."""
+    """The downstream makes one for each request head, calls `start`, and then says what the caller does.
 
-    __slots__ = ("_is_upstream_closed",)
+    tunnel: after an upgrade, when the downstream tells that what the caller does.
+    """
+
+    __slots__ = ("tunnel",)
 
     def __init__(self, relay: Relay, exchange: Exchange, downstream: Downstream) -> None:
         self.relay = relay
@@ -56,7 +60,7 @@ class Call(RequestBody):
         self.body = None
         self._wants_whole = None
         self._recoding = None
-        self._is_upstream_closed = False  # its half, after an upgrade
+        self.tunnel: Tunnel | None = None
 
     # From the head to the first attempt.
 
@@ -263,7 +267,7 @@ class Call(RequestBody):
     # What the caller does.
 
     def on_body(self, data: bytes) -> None:
-        """More of the request's body; after an upgrade, more of his bytes."""
+        """More of the request's body."""
         self.exchange.bytes_in += len(data)
         if self._recoding is not None and not (data := self._recoded(data)):
             return
@@ -288,7 +292,7 @@ class Call(RequestBody):
                 self._judge_whole()
 
     def on_end(self, trailers: bytes) -> None:
-        """The request is whole; after an upgrade, the caller closed his half."""
+        """The request is whole."""
         if self._recoding is not None and not self._recoding.is_whole:
             self._refuse_body("it ends too early")
             return
@@ -305,8 +309,6 @@ class Call(RequestBody):
         attempt = self.attempt
         if attempt is not None and attempt.upstream is not None:
             attempt.send_end(trailers)
-            if self._is_upstream_closed:
-                self._end_tunnel(self.relay.now())
 
     def on_write_paused(self) -> None:
         """The caller does not take what we send."""
@@ -344,24 +346,6 @@ class Call(RequestBody):
         self._finish(now)
         self.downstream.send_end(trailers)
 
-    def pass_upgrade(self, head: ResponseHead, first: bytes, now: float) -> None:
-        exchange = self.exchange
-        exchange.status = 101
-        exchange.first_byte = now
-        exchange.bytes_out = len(first)
-        exchange.deadline = NEVER  # a deadline is for an answer; what follows is a conversation
-        self.downstream.timer.due = NEVER
-        self.is_request_whole = False
-        self.body = None
-        self.downstream.send_upgrade(exchange, head, first)
-
-    def tunnel_ended(self, trailers: bytes) -> None:
-        """The upstream closed its half. When both are, the call is over before the downstream is told to close."""
-        self._is_upstream_closed = True
-        if self.is_request_whole:
-            self._end_tunnel(self.relay.now())
-        self.downstream.send_end(trailers)
-
     @property
     def further(self) -> FurtherAttempts:
         """What may follow an attempt."""
@@ -380,7 +364,9 @@ class Call(RequestBody):
         assert plan is not None
         failure = FAILURES[kind]
         policy = plan.sources.get(failure.limit, BUILT_IN) if failure.limit else f"service {cluster.name}"
-        if self.exchange.status:
+        if self.tunnel is not None and self.tunnel.tells_caller(kind):
+            self.end_upgraded(attempt, failure.outcome, failure.flag, failure.reason, detail, policy)
+        elif self.exchange.status:
             self.cut(failure.flag, failure.reason, policy, detail, now)
         else:
             self.answer(Reply(failure.status, failure.reason, failure.flag, detail, policy=policy))

@@ -11,7 +11,7 @@ from meshway.http1.message import ResponseHead
 if TYPE_CHECKING:
     from gateway.relay.further_attempts import FurtherAttempts
     from gateway.relay.relay import Relay
-    from gateway.wire.interfaces import Downstream, Upstream
+    from gateway.wire.interfaces import Downstream, TimerOwner, Upstream
 
 # Of a call to its cluster. Where nothing guards it, it stays outside: nothing to give back.
 OUTSIDE: Final = 0
@@ -42,6 +42,12 @@ class Source(Protocol):
     def cancel(self, outcome: str, now: float) -> None: ...
 
 
+class Held(Protocol):
+    """What a call gives back when it is over."""
+
+    def leave(self) -> None: ...
+
+
 class Ending:
     """What a call holds, for whoever ends it. Its attributes are set by `Call`: an `__init__` more costs each call.
 
@@ -59,7 +65,7 @@ class Ending:
     attempt: Source | None
     _cluster_state: int
     _further: "FurtherAttempts | None"
-    _turns: tuple[Turn, ...]
+    _turns: tuple[Held, ...]
     _waits_for: int
 
     def answer(self, reply: Reply) -> None:
@@ -120,11 +126,33 @@ class Ending:
         else:
             self.answer(Reply(504, "deadline_exceeded", "DT", detail, policy=policy))
 
-    def _end_tunnel(self, now: float) -> None:
-        attempt = self.attempt
-        if attempt is not None and not attempt.is_over:
-            attempt.cancel("cancelled", now)
+    def end_tunnel(self, attempt: Source) -> None:
+        """Both halves are closed."""
+        now = self.relay.now()
+        attempt.cancel("cancelled", now)
         self._finish(now)
+
+    def end_upgraded(
+        self, attempt: Source, outcome: str, flag: str, reason: str, detail: str, policy: str = ""
+    ) -> None:
+        """Both sides have been told all they will be. outcome: of the attempt, if it still runs. reason "": it is
+        nobody's doing."""
+        exchange, downstream, now = self.exchange, self.downstream, self.relay.now()
+        exchange.mark(flag)
+        if reason:
+            exchange.blame(reason, policy, detail)
+        attempt.cancel(outcome, now)
+        self._finish(now)
+        downstream.finish_upgraded()
+
+    def hold(self, held: Held) -> None:
+        """Until the call is over."""
+        self._turns += (held,)
+
+    def wait_for(self, what: int, owner: "TimerOwner", due: float) -> None:
+        """The downstream's timer is for this until the call is over. due: monotonic seconds."""
+        self._waits_for = what
+        self.relay.wheel.set(self.downstream.timer, owner, due)
 
     def cut(self, flag: str, reason: str, policy: str, detail: str, now: float) -> None:
         exchange = self.exchange

@@ -28,6 +28,6 @@ class ExplainedDownstream(PassingDownstream):
         exchange.added += self._tell(exchange)
         self._next.send_reply(exchange, reply)
 
-    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
+    def send_upgrade(self, exchange: Exchange, head: ResponseHead) -> None:
         exchange.added += self._tell(exchange)
-        self._next.send_upgrade(exchange, head, first)
+        self._next.send_upgrade(exchange, head)

@@ -257,9 +257,12 @@ class Filling(Coming):
             note(self.cache, reader.call.exchange, *self._outcome(reader))
             reader.fail(reply)
 
-    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
+    def send_upgrade(self, exchange: Exchange, head: ResponseHead) -> None:
         """Nobody has asked for one."""
         self._stop()
+
+    def finish_upgraded(self) -> None:
+        """As above."""
 
     def abort(self) -> None:
         """The answer broke off: it is not whole, so it is not kept (RFC 9111 §3.3)."""

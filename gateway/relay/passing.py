@@ -30,8 +30,11 @@ class PassingDownstream:
     def send_reply(self, exchange: Exchange, reply: Reply) -> None:
         self._next.send_reply(exchange, reply)
 
-    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
-        self._next.send_upgrade(exchange, head, first)
+    def send_upgrade(self, exchange: Exchange, head: ResponseHead) -> None:
+        self._next.send_upgrade(exchange, head)
+
+    def finish_upgraded(self) -> None:
+        self._next.finish_upgraded()
 
     def abort(self) -> None:
         self._next.abort()

@@ -6,6 +6,7 @@ from random import random as uniform
 from gateway.exchange import Exchange
 from gateway.relay.deadline import TimerWheel
 from gateway.relay.shedding import Shedding
+from gateway.relay.tunnel import Tunnels
 from gateway.routing.table import TablesHolder
 from gateway.upstream.pool import Pool
 
@@ -16,10 +17,10 @@ class Relay:
     now: monotonic seconds. finish: told of each exchange exactly once, when it is over, with the clock's reading.
     random: uniform in [0, 1), for backoff and shares. mirrored: copies of calls that have no answer yet. holder: what
     calls are matched by; while the worker sheds, that is a `Shedding`. sample: decides anew whether a matched call's
-    trace is sampled; None: no document says otherwise.
+    trace is sampled; None: no document says otherwise. tunnels: what runs after an upgrade.
     """
 
-    __slots__ = ("finish", "holder", "mirrored", "now", "pool", "random", "sample", "wheel")
+    __slots__ = ("finish", "holder", "mirrored", "now", "pool", "random", "sample", "tunnels", "wheel")
 
     def __init__(
         self,
@@ -37,4 +38,5 @@ class Relay:
         self.finish = finish
         self.random = random
         self.mirrored = 0
+        self.tunnels = Tunnels()
         self.sample: Callable[[Exchange], None] | None = None

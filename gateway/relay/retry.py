@@ -44,6 +44,7 @@ FAILURES: Final = {
     ),
     "attempt_timeout": Failure(504, "attempt_timeout", "UT", "attempt_timeout", "attempt_timeout", "timeouts.attempt"),
     "idle_timeout": Failure(504, "idle_timeout", "SI", "attempt_timeout", "", "timeouts.idle"),
+    "upgraded_idle": Failure(504, "idle_timeout", "SI", "cancelled", "", "timeouts.upgraded_idle"),
     "idle_caller": Failure(408, "request_timeout", "SI", "cancelled", "", "timeouts.idle"),
 }
 

@@ -25,7 +25,8 @@ class LineWriter:
     authority path route rule service instance status flag reason attempts bytes_in bytes_out request_id trace_id
     protocol`, of an answer of our own `policy` (by whose word) and `detail` (why, in words), `authorization` (what the
     service that was asked of the call tells of it, an object), `cache` (where the rule keeps answers: what became of
-    the call there), and `attempts_detail`, each attempt in order, of a call that took more than one. Durations in
+    the call there), of a WebSocket whose frames are looked at `close_code` (0: it was cut), `messages_in` and
+    `messages_out`, and `attempts_detail`, each attempt in order, of a call that took more than one. Durations in
     milliseconds, sizes in bytes; "" where a call never came that far, null for a first byte that never came. path:
     without its query. began_ms of an attempt: after the call's start, which is the line's time less its duration.
 

@@ -53,6 +53,8 @@ _TEXTS: Final = {
     "meshway_upstream_requests_in_flight": "Attempts under way at instances.",
     "meshway_grpc_answers_total": "Answers of services of gRPC, by their status.",
     "meshway_upstream_connect_failures_total": "Attempts that got no connection.",
+    "meshway_upgraded_connections": "Calls that were upgraded, as to WebSocket, and go on.",
+    "meshway_websocket_messages_total": "Messages of WebSockets that are over, where a rule looks at their frames.",
     "meshway_pending_requests": "Calls that wait before a full bulkhead.",
     "meshway_breaker_open": "Workers whose breaker is open or half-open.",
     "meshway_concurrency_limit": "Calls at once that the workers' adaptive limits admit.",

@@ -64,8 +64,11 @@ class Downstream(Protocol):
     def send_reply(self, exchange: Exchange, reply: Reply) -> None:
         """An answer of our own, whole."""
 
-    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
-        """101, and from here on bytes both ways: the caller's come by the call's on_body, his end by on_end."""
+    def send_upgrade(self, exchange: Exchange, head: ResponseHead) -> None:
+        """101, and from here on bytes both ways: the caller's and his end are told to the call's tunnel."""
+
+    def finish_upgraded(self) -> None:
+        """After an upgrade: what was sent arrives, then the connection ends, whatever the caller still sends."""
 
     def abort(self) -> None:
         """The answer cannot be finished: cut, so that nobody takes it for whole."""

@@ -76,6 +76,9 @@ class Connection(Protocol):
     def close(self) -> None:
         """When idle."""
 
+    def say_goodbye(self) -> bool:
+        """Conversations that are told of their end are ended; they are done in a moment. Whether there were any."""
+
     def kill(self) -> None: ...
 
     def end_void(self) -> None:
@@ -269,6 +272,10 @@ class ListenerContext:
         for connection in tuple(self.connections):
             if not connection.is_busy:
                 connection.close()
+
+    def say_goodbye(self) -> bool:
+        """To those that can be told: WebSockets whose frames are looked at. Whether there were any."""
+        return sum(connection.say_goodbye() for connection in tuple(self.connections)) > 0
 
     def abort_all(self) -> None:
         """When the patience with running calls is over as well."""

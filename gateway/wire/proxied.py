@@ -86,6 +86,9 @@ class ProxiedProtocol(asyncio.Protocol):
     def close(self) -> None:
         self._transport.close()
 
+    def say_goodbye(self) -> bool:
+        return False
+
     def kill(self) -> None:
         self._transport.abort()
 

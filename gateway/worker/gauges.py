@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from gateway.relay.tunnel import Tunnels
 from gateway.routing.table import Tables
 from gateway.telemetry.counters import IN_FLIGHT
 from gateway.upstream.breaker import CLOSED
@@ -23,6 +24,8 @@ CONNECTIONS: Final = "meshway_upstream_connections"
 PENDING: Final = "meshway_pending_requests"
 BREAKERS: Final = "meshway_breaker_open"
 LIMITS: Final = "meshway_concurrency_limit"
+UPGRADED: Final = "meshway_upgraded_connections"
+MESSAGES: Final = "meshway_websocket_messages_total"
 # In the order of `Limit.tallies`.
 OF_LIMITS: Final = (
     "meshway_rate_limit_would_refuse_total",
@@ -33,8 +36,14 @@ OF_LIMITS: Final = (
 
 
 class Gauges:
-    def __init__(self, counters: "Counters") -> None:
+    """tunnels: of the worker."""
+
+    def __init__(self, counters: "Counters", tunnels: Tunnels) -> None:
         self._counters = counters
+        self._tunnels = tunnels
+        self._upgraded = -1  # cells, from the first upgrade on
+        self._messages: Sequence[int] = ()
+        self._messages_told = (0, 0)
         self._cells: dict[str, tuple[int, int, int, int, int]] = {}
         self._told: dict[LimitKey, tuple[Limit, Sequence[int]]] = {}
         self._beats_left = 0
@@ -46,6 +55,7 @@ class Gauges:
         if not self._beats_left:
             self._begin(tables)
             self._count_limits(limits)
+            self._count_tunnels()
         self._beats_left -= 1
         for cluster in islice(self._rest, self._slice):
             self._show(cluster)
@@ -81,6 +91,20 @@ class Gauges:
             )
         for cell, value in zip(cells, (connections, pending, is_open, limit, in_flight), strict=True):
             self._counters.set(cell, float(value))
+
+    def _count_tunnels(self) -> None:
+        tunnels, counters = self._tunnels, self._counters
+        if not self._messages:
+            if not tunnels.open and not tunnels.from_callers and not tunnels.from_services:
+                return
+            self._upgraded = counters.gauge(UPGRADED)
+            self._messages = [counters.counter(MESSAGES, **{"from": who}) for who in ("caller", "service")]
+        counters.set(self._upgraded, float(tunnels.open))
+        now = tunnels.from_callers, tunnels.from_services
+        for cell, count, before in zip(self._messages, now, self._messages_told, strict=True):
+            if count > before:
+                counters.add(cell, count - before)
+        self._messages_told = now
 
     def _count_limits(self, limits: "Limits") -> None:
         """A changed limit is another one, which begins at nought."""

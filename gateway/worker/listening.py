@@ -16,6 +16,7 @@ from gateway.wire.proxied import caller_protocol
 from meshway.handshakes import Handshakes
 from meshway.tasks import spawn
 
+GOODBYE_S: Final = 1.0  # for words that were said at the very end of the drain to arrive
 GONE_S: Final = 5.0  # beyond its drain time, for calls that still run at a listener that goes alone
 
 
@@ -25,7 +26,7 @@ class _Place:
     def __init__(self, listener: ListenerContext, accepting: socket.socket, count: Callable[[str, bool], None]) -> None:
         self.listener, self.accepting = listener, accepting
         self.server: asyncio.Server | None = None
-        self.is_draining = self.is_last = False
+        self.is_draining = self.is_last = self.has_said_goodbye = False
         self.arriving = 0
         self.idle_until = self.end_at = 0.0
         self.handshakes: Handshakes | None = None
@@ -102,6 +103,11 @@ class _Place:
         if not self.arriving and not is_shaking and not self.listener.connections:
             return True
         if now >= self.end_at:
+            if not self.has_said_goodbye:
+                self.has_said_goodbye = True
+                if self.listener.say_goodbye():
+                    self.end_at = now + GOODBYE_S
+                    return False
             if self.handshakes is not None:
                 self.handshakes.abort()
             self.listener.abort_all()

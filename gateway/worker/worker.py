@@ -250,7 +250,6 @@ class Worker:
             crosses_namespaces=settings.crosses_namespaces,
         )
         self._evidence = Evidence(lambda instances: self.channel.send(Answered(instances=instances)))
-        self._gauges = Gauges(self._counters)
         self._compiler = Compiler(parts)
         self._policies = self._compiler.state.policies
         self._holder = TablesHolder(unready_tables(parts))
@@ -263,6 +262,7 @@ class Worker:
         self._finisher = Finisher(self._counters, self._log_file, self._recorder, self._telling)
         self._tap = Tap(self._log_file.writer, self._turn_tap, random)
         relay = self._relay = Relay(self._holder, pool, self._wheel, now, self._finisher.finish)
+        self._gauges = Gauges(self._counters, relay.tunnels)
         shedding = Shedding(self._holder, random)
 
         def turn(sheds: bool) -> None:

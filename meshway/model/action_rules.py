@@ -21,6 +21,8 @@ from meshway.model.rule_actions import (
     StickyCookie,
 )
 from meshway.model.rule_kit import BlockRule, Finding, bounded, one_of, unique
+from meshway.model.websocket import WebSocket
+from meshway.model.websocket_rules import WEBSOCKET_RULES
 from meshway.units import Size
 
 MAX_RESPOND_BODY: Final = Size(64 << 10)
@@ -116,6 +118,7 @@ ACTION_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
         BlockRule(("path", "same_site", "secure"), _cookie_path),
     ),
     Cors: CORS_RULES,
+    WebSocket: WEBSOCKET_RULES,
     FaultDelay: (bounded("fixed", 0.001, MAX_DELAY_S, zero=False),),
     FaultAbort: (one_of("status", "grpc_status"),),
     Fault: (

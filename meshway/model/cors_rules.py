@@ -29,11 +29,11 @@ def _origins(part: Any) -> Iterator[Finding]:
             if text.present is not None or text.invert:
                 yield Finding(place, "forbidden_combination", f'name who may call, not who may not; "{ANY}" is any')
             continue
-        if (reason := _origin_fault(text)) is not None:
+        if (reason := origin_fault(text)) is not None:
             yield Finding(place, "out_of_bounds", f'"{text}": {reason}')
 
 
-def _origin_fault(origin: str) -> str | None:
+def origin_fault(origin: str) -> str | None:
     if origin in (ANY, "null"):
         return None
     found = _ORIGIN.match(origin)

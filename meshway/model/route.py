@@ -10,6 +10,7 @@ from meshway.model.match import Match, Regex
 from meshway.model.respond import Respond
 from meshway.model.rule_actions import Compression, Cors, Deprecation, Fault, Mirror, RequestBody, Sticky
 from meshway.model.traffic_policy import Hedge, Retry, Timeouts
+from meshway.model.websocket import WebSocket
 
 
 class PathRewrite(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -70,7 +71,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
 
     unsupported: ClassVar[frozenset[str]] = frozenset(
         {
-            "websocket", "transcode",
+            "transcode",
         }
     )  # fmt: skip
 
@@ -93,6 +94,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
     compression: Compression | None = None
     cache: Cache | None = None
     deprecation: Deprecation | None = None
+    websocket: WebSocket | None = None
     mirror: Annotated[tuple[Mirror, ...], Meta(max_length=3)] = ()
 
 

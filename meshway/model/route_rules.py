@@ -20,7 +20,7 @@ _ELSEWHERE: Final = ("path", "host", "host_from_header", "scheme", "port")
 _ACTIONS: Final = ("destinations", "redirect", "respond")
 _OF_A_SERVICE: Final = (
     "rewrite", "request_headers", "timeouts", "retry", "hedge", "mirror", "compression", "sticky", "criticality",
-    "cache",
+    "cache", "websocket",
 )  # fmt: skip
 _UNWRITTEN: Final = (None, (), "default")
 

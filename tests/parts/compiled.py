@@ -55,13 +55,15 @@ from tests.parts.wire import Caller
 
 
 class CompiledGateway:
-    """compiler: what `apply` changes. Calls go to `port`, those by TLS to `tls_port`; serving: what that one shows.
-    lines: of the access log, one a call that is over. handshakes: how many ended well, how many not."""
+    """listener: the one without TLS. compiler: what `apply` changes. Calls go to `port`, those by TLS to `tls_port`;
+    serving: what that one shows. lines: of the access log, one a call that is over. handshakes: how many ended well,
+    how many not."""
 
     def __init__(
         self, compiler: Compiler, holder: TablesHolder, parts: Parts, clock: LeapingClock, serving: Serving
     ) -> None:
         self.serving = serving
+        self.listener: ListenerContext | None = None
         self.tls_port = 0
         self.handshakes = [0, 0]
         self.compiler = compiler
@@ -219,6 +221,7 @@ async def compiled_gateway(
         compiler, holder, parts, now, Serving((context, tls_context), (), parts.secrets, now=now)
     )
     gateway.relay = relay
+    gateway.listener = context
     if log_folder is not None:
         assert counters is not None
         collectors = OtlpSinks(secrets, MESH_NAMESPACE, "gw-test", "1", dial)

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -96,6 +96,11 @@ class Http2Caller:
                 self._changed.wait_for(lambda: found.is_whole or found.reset is not None or self.is_closed), 20
             )
         return found
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with self._changed:
+            await asyncio.wait_for(self._changed.wait_for(lambda: condition() or self.is_closed), 20)
+        assert condition()
 
     async def closed(self) -> None:
         async with self._changed:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from gateway.balancing.round_robin import RoundRobin
 from gateway.exchange import NEVER, Exchange
-from gateway.plan import HedgePlan, Parts, RequestFilter, ResponseFilter, RetryPlan, RoutePlan
+from gateway.plan import HedgePlan, Parts, RequestFilter, ResponseFilter, RetryPlan, RoutePlan, WebSocketPlan
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.cluster_settings import (
     BalancingSettings,
@@ -93,6 +93,7 @@ def plan(
     first_byte_s: float = 60.0,
     idle_s: float = 300.0,
     upgraded_idle_s: float = 3600.0,
+    websocket: WebSocketPlan | None = None,
 ) -> RoutePlan:
     return RoutePlan(
         route="default/books",
@@ -109,6 +110,7 @@ def plan(
         first_byte_s=first_byte_s,
         idle_s=idle_s,
         upgraded_idle_s=upgraded_idle_s,
+        websocket=websocket,
     )
 
 

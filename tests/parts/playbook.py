@@ -52,8 +52,11 @@ class FakeDownstream:
     def send_reply(self, exchange: Exchange, reply: Reply) -> None:
         self.told.append(("reply", reply.status, reply.reason, reply.flag))
 
-    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
-        self.told.append(("upgrade", first))
+    def send_upgrade(self, exchange: Exchange, head: ResponseHead) -> None:
+        self.told.append(("upgrade",))
+
+    def finish_upgraded(self) -> None:
+        self.told.append(("finished",))
 
     def abort(self) -> None:
         self.told.append(("cut",))
@@ -137,8 +140,8 @@ class FakeUpstream:
     def interim(self, status: int = 103) -> None:
         self._heard.on_interim(read_answer(f"HTTP/1.1 {status} Status\r\n\r\n"))
 
-    def upgrade(self, first: bytes = b"") -> None:
-        text = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    def upgrade(self, first: bytes = b"", fields: str = "") -> None:
+        text = f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{fields}\r\n"
         self._heard.on_upgrade(read_answer(text), first)
 
     def fail(self, kind: str = "reset") -> None:

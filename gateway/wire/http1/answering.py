@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.exchange import Exchange, Reply
 from gateway.relay.call import Call
+from gateway.relay.tunnel import Tunnel
 from gateway.wire.heads import (
     CLOSE_FIELD,
     KEEP_ALIVE_FIELD,
@@ -34,8 +35,8 @@ class AnsweringSide(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body", "_buffer", "_call", "_closes", "_is_chunked", "_is_ended_by_close", "_is_tunnel", "_listener",
-        "_transport", "timer",
+        "_body", "_buffer", "_call", "_closes", "_is_chunked", "_is_ended_by_close", "_listener", "_transport",
+        "_tunnel", "timer",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -48,12 +49,16 @@ class AnsweringSide(asyncio.Protocol):
         self._closes = False
         self._is_chunked = False
         self._is_ended_by_close = False
-        self._is_tunnel = False
+        self._tunnel: Tunnel | None = None
         self.timer = Timer()
 
     @abstractmethod
     def _answered(self, now: float) -> None:
         """The answer is whole."""
+
+    @abstractmethod
+    def _linger(self) -> None:
+        """Nothing more is read of what comes, and the connection ends soon."""
 
     def send_head(self, exchange: Exchange, head: ResponseHead, first: bytes, ended: bool, trailers: bytes) -> None:
         is_open = head.body < 0  # no length says where it ends
@@ -89,7 +94,7 @@ class AnsweringSide(asyncio.Protocol):
         self._transport.write(chunk(data) if self._is_chunked else data)
 
     def send_end(self, trailers: bytes) -> None:
-        if self._is_tunnel:
+        if self._tunnel is not None:
             if self._transport.can_write_eof():
                 self._transport.write_eof()
             if self._call is not None and self._call.is_over:
@@ -113,13 +118,19 @@ class AnsweringSide(asyncio.Protocol):
         self._transport.write(head + body)
         self._answered(self._listener.now())
 
-    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
-        self._is_tunnel = True
-        self._transport.write(upgrade_head(exchange, head, self._listener.via_line) + first)
+    def send_upgrade(self, exchange: Exchange, head: ResponseHead) -> None:
+        call = self._call
+        assert call is not None
+        tunnel = self._tunnel = call.tunnel
+        assert tunnel is not None
+        self._transport.write(upgrade_head(exchange, head, self._listener.via_line))
         if self._buffer:
             data, self._buffer = bytes(self._buffer), b""
-            assert self._call is not None
-            self._call.on_body(data)
+            tunnel.on_bytes(data)
+
+    def finish_upgraded(self) -> None:
+        self._call = self._tunnel = None
+        self._linger()
 
     def abort(self) -> None:
         self._call = None

@@ -19,6 +19,7 @@ from gateway.wire.interfaces import Address, Downstream, Timer
 from gateway.wire.listener_context import PREFACE, ListenerContext
 from gateway.wire.places import ADDRESS, no_place
 from gateway.wire.proxy_protocol import Told
+from gateway.wire.websocket.frame_meter import GOING_AWAY
 from meshway.certificates import CertificateFault
 from meshway.http1.framing import ChunkedReader, LengthReader
 from meshway.http1.head import HeadError, RequestReader
@@ -126,8 +127,8 @@ class ServerProtocol(AnsweringSide):
 
     def eof_received(self) -> bool:
         call = self._call
-        if self._is_tunnel and call is not None:
-            call.on_end(b"")
+        if self._tunnel is not None and call is not None:
+            self._tunnel.on_end()
             if not call.is_over:
                 return True
             self._call = None
@@ -156,6 +157,9 @@ class ServerProtocol(AnsweringSide):
     def kill(self) -> None:
         self._transport.abort()
 
+    def say_goodbye(self) -> bool:
+        return self._tunnel is not None and self._call is not None and self._tunnel.say_goodbye(GOING_AWAY)
+
     def end_void(self) -> None:
         """Others are believed from now on: a call or tunnel of somebody who is not ends in the middle. Who has none is
         told with his next."""
@@ -172,9 +176,8 @@ class ServerProtocol(AnsweringSide):
             pass
         elif self._body is not None:
             self._read_body(data)
-        elif self._is_tunnel:
-            assert self._call is not None
-            self._call.on_body(data)
+        elif self._tunnel is not None:
+            self._tunnel.on_bytes(data)
         else:
             self._keep(data)
             if self._call is None and not self._is_write_paused:

@@ -38,6 +38,7 @@ class ServerCodec(H2Codec):
                 ngh2.Setting.MAX_CONCURRENT_STREAMS: max_streams,
                 ngh2.Setting.INITIAL_WINDOW_SIZE: stream_window,
                 ngh2.Setting.MAX_HEADER_LIST_SIZE: MAX_FIELD_SECTION,
+                ngh2.Setting.ENABLE_CONNECT_PROTOCOL: 1,
             }
         )
         self._connection.set_local_window_size(connection_window)

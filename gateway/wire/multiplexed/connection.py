@@ -134,6 +134,9 @@ class MultiplexedConnection:
     def start_drain(self) -> None:
         self.announce_leave()
 
+    def say_goodbye(self) -> bool:
+        return sum(stream.say_goodbye() for stream in tuple(self._streams.values())) > 0
+
     def end_void(self) -> None:
         """Others are believed from now on."""
         if self._streams and self._entrance is not None and self._entrance.is_void:
@@ -233,6 +236,9 @@ class MultiplexedConnection:
             call.refuse(Reply(508, "loop_detected", "", "the request came through this gateway too often"))
         elif head.method == b"CONNECT":
             call.refuse(Reply(405, "method_not_allowed", "NR", "CONNECT is not offered here", fields=b"Allow: GET\r\n"))
+        elif head.upgrade:
+            stream.await_upgrade()
+            call.start(b"", True, b"")
         else:
             call.start(b"", ended, b"")
             if not ended and stream.call is call:

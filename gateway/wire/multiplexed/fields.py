@@ -5,9 +5,12 @@ A request becomes the HTTP/1.1 head that would ask for the same, and is read by 
 there are no two opinions about what a request says.
 """
 
+from base64 import b64encode
+from os import urandom
 from typing import Final
 
 from gateway.wire.multiplexed.messages import Fields
+from gateway.wire.websocket.handshake import ACCEPT, KEY
 from meshway.grpc_message import CONTENT_TYPE, timeout_field, timeout_ms
 from meshway.http1.framing import ChunkedReader
 from meshway.http1.head import HeadError
@@ -19,8 +22,16 @@ PREVIOUS_ATTEMPTS: Final = b"grpc-previous-rpc-attempts"
 _OF_A_CONNECTION: Final = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 )
+PROTOCOL: Final = b":protocol"
+_UPGRADE: Final = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+_KEY_SIZE: Final = 16
 _SCHEMES: Final = frozenset({b"http", b"https"})
 _BARE: Final = frozenset({b"204", b"304"})
+
+
+def accepted_fields(text: bytes) -> Fields:
+    """Of an upgrade's head as HTTP/1.1 would have it: to a caller who asked by extended CONNECT (RFC 8441 §5)."""
+    return [(b":status", b"200"), *(field for field in answer_fields(text)[1:] if field[0] != ACCEPT)]
 
 
 def request_text(fields: Fields, *, ended: bool) -> bytes:
@@ -29,6 +40,8 @@ def request_text(fields: Fields, *, ended: bool) -> bytes:
     Of fields that the codec has passed: pseudo-fields are complete, come first and once, and nothing speaks of a
     connection of HTTP/1.1. How long a caller of gRPC waits is said to be his deadline, as others say it by name: who
     says both (another gateway does) is taken by that.
+
+    An extended CONNECT (RFC 8441) asks for what is an upgrade in HTTP/1.1; the key that this needs is ours.
     """
     pseudo: dict[bytes, bytes] = {}
     lines: list[bytes] = []
@@ -47,6 +60,8 @@ def request_text(fields: Fields, *, ended: bool) -> bytes:
             crumbs.append(value)
         elif name == b"te":
             wants_trailers = True  # nothing else is passed
+        elif name == KEY:
+            pass  # has no use here, and ours stands in its place where one is needed
         else:
             if name == GRPC_TIMEOUT:
                 timeout = value
@@ -59,11 +74,15 @@ def request_text(fields: Fields, *, ended: bool) -> bytes:
         lines.append(b"Cookie: %b\r\n" % b"; ".join(crumbs))
     if wants_trailers:
         lines += (b"TE: trailers\r\n", b"Connection: TE\r\n")
-    if not ended and not has_length:
+    if PROTOCOL in pseudo:
+        if ended:
+            raise HeadError(400, "bad_request", "a CONNECT that is over has nothing to connect")
+        lines += (_UPGRADE, b"Sec-WebSocket-Key: %b\r\n" % b64encode(urandom(_KEY_SIZE)))
+    elif not ended and not has_length:
         lines.append(b"Transfer-Encoding: chunked\r\n")
     text = _start(pseudo, host) + b"".join(lines)
     # A line break in a value would begin a field, or a request: no codec passes one, and neither do we.
-    if not text.count(b"\n") == text.count(b"\r") == 2 + len(lines):
+    if not text.count(b"\n") == text.count(b"\r") == 2 + len(lines) + (PROTOCOL in pseudo):
         raise HeadError(400, "bad_request", "a line break in a field")
     return text + b"\r\n"
 
@@ -73,7 +92,11 @@ def _start(pseudo: dict[bytes, bytes], host: bytes | None) -> bytes:
     authority = pseudo.get(b":authority", b"")
     if host is not None and authority and host.lower() != authority.lower():
         raise HeadError(400, "bad_request", ":authority and host differ")
-    if method == b"CONNECT":
+    if method == b"CONNECT" and PROTOCOL in pseudo:
+        if pseudo[PROTOCOL].lower() != b"websocket":
+            raise HeadError(501, "not_implemented", "of protocols to connect by, websocket alone is spoken")
+        method = b"GET"
+    elif method == b"CONNECT":
         return b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n" % (authority, authority)
     path = pseudo.get(b":path", b"")
     if pseudo.get(b":scheme", b"").lower() not in _SCHEMES:

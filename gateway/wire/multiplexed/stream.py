@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING
 
 from gateway.exchange import NEVER, Exchange, Reply
 from gateway.relay.call import Call
-from gateway.wire.heads import answer_head, interim_head, reply
+from gateway.relay.tunnel import Tunnel
+from gateway.wire.heads import answer_head, interim_head, reply, upgrade_head
 from gateway.wire.interfaces import Address, Timer
-from gateway.wire.multiplexed.fields import answer_fields, trailer_fields
+from gateway.wire.multiplexed.fields import accepted_fields, answer_fields, trailer_fields
 from gateway.wire.multiplexed.grpc_reply import is_grpc, trailers_only
+from gateway.wire.websocket.frame_meter import GOING_AWAY
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ class Stream:
     """
 
     __slots__ = (
-        "_body_count", "_body_rate", "_connection", "_is_excused", "_is_write_paused", "_number", "_unread", "_unsent",
-        "_wants_pause", "_watch", "call", "is_answered", "is_open", "is_pending", "timer",
+        "_body_count", "_body_rate", "_connection", "_early", "_is_excused", "_is_write_paused", "_number", "_tunnel",
+        "_unread", "_unsent", "_wants_pause", "_watch", "call", "is_answered", "is_open", "is_pending", "timer",
     )  # fmt: skip
 
     def __init__(self, connection: "MultiplexedConnection", number: int, *, is_open: bool) -> None:
@@ -43,6 +45,8 @@ class Stream:
         self._unsent = 0
         self._body_count = 0
         self._body_rate = 0
+        self._tunnel: Tunnel | None = None
+        self._early: bytearray | None = None  # what came before the upgrade that was asked for
         self.timer = Timer()
         self._watch = Timer()
 
@@ -54,11 +58,22 @@ class Stream:
         if rate:
             self._set_watch(self._connection.listener.limits.body_grace_s)
 
+    def await_upgrade(self) -> None:
+        """What comes is for the service once it has agreed, and bounded by the stream's window until then."""
+        self._early = bytearray()
+        self._wants_pause = True
+
     def on_body(self, data: bytes) -> None:
         """Of the request; of one that is answered it is dropped."""
         self._body_count += len(data)
         call = self.call
-        if call is not None:
+        if call is None:
+            pass
+        elif self._tunnel is not None:
+            self._tunnel.on_bytes(data)
+        elif self._early is not None:
+            self._early += data
+        else:
             call.on_body(data)
         if self._wants_pause and self.call is not None:
             self._unread += len(data)
@@ -67,8 +82,15 @@ class Stream:
 
     def on_end(self, trailers: bytes) -> None:
         self.is_open = False
-        if self.call is not None:
-            self.call.on_end(trailers)
+        call = self.call
+        if call is None:
+            return
+        if self._tunnel is not None:
+            self._tunnel.on_end()
+            if call.is_over:
+                self.call = None
+        elif self._early is None:  # else it is told when there is a tunnel
+            call.on_end(trailers)
 
     def on_bad_body(self, answer: Reply) -> None:
         if self.call is not None:
@@ -111,7 +133,8 @@ class Stream:
             codec.trail(self._number, trailer_fields(trailers))
         else:
             codec.send(self._number, b"", ended=True)
-        self._sent(ended=True)
+        is_half = self._tunnel is not None and self.call is not None and not self.call.is_over
+        self._sent(ended=not is_half)
 
     def send_interim(self, head: ResponseHead) -> None:
         self._connection.codec.inform(self._number, answer_fields(interim_head(head)))
@@ -131,8 +154,29 @@ class Stream:
         if answer.close and answer.status != 421:  # a misdirected one says nothing of the connection's others
             self._connection.leave()
 
-    def send_upgrade(self, exchange: Exchange, head: ResponseHead, first: bytes) -> None:
-        raise AssertionError("no request of HTTP/2 or HTTP/3 asks for an upgrade")
+    def send_upgrade(self, exchange: Exchange, head: ResponseHead) -> None:
+        """RFC 8441 §5: what HTTP/1.1 calls 101 is 200 here, and the stream is the connection."""
+        connection, call = self._connection, self.call
+        assert call is not None
+        tunnel = self._tunnel = call.tunnel
+        assert tunnel is not None
+        fields = accepted_fields(upgrade_head(exchange, head, connection.listener.via_line))
+        connection.codec.answer(self._number, fields, ended=False)
+        self._sent(ended=False)
+        early, self._early = self._early, None
+        if early:
+            tunnel.on_bytes(bytes(early))
+        if not self.is_open and not call.is_over:
+            tunnel.on_end()
+        self.resume_body()
+
+    def finish_upgraded(self) -> None:
+        if self.call is not None:
+            self._connection.codec.send(self._number, b"", ended=True)
+            self._sent(ended=True)
+
+    def say_goodbye(self) -> bool:
+        return self._tunnel is not None and self.call is not None and self._tunnel.say_goodbye(GOING_AWAY)
 
     def abort(self) -> None:
         self.call = None

@@ -258,6 +258,9 @@ class Session:
     def close(self) -> None:
         self.end(self._receiver.now())
 
+    def say_goodbye(self) -> bool:
+        return False
+
     def kill(self) -> None:
         self.end(self._receiver.now())
 

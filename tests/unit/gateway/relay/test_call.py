@@ -206,13 +206,14 @@ def test_an_upgrade_passes_bytes_both_ways_until_both_halves_are_closed() -> Non
     call = book.request(fields="Connection: Upgrade\r\nUpgrade: websocket\r\n")
     upstream = book.connect()
     upstream.upgrade(b"hi")
-    call.on_body(b"ping")
+    assert call.tunnel is not None
+    call.tunnel.on_bytes(b"ping")
     upstream.body(b"pong")
-    call.on_end(b"")
+    call.tunnel.on_end()
     assert book.finished == []
     upstream.end()
     assert upstream.told[1:] == [("body", b"ping"), ("end", b"")]
-    assert book.told == [("upgrade", b"hi"), ("body", b"pong"), ("end", b"")]
+    assert book.told == [("upgrade",), ("body", b"hi"), ("body", b"pong"), ("end", b"")]
     exchange = book.last()
     assert (exchange.status, exchange.bytes_in, exchange.bytes_out) == (101, 4, 6)
     book.assert_nothing_is_held()
@@ -225,7 +226,8 @@ def test_the_upstreams_half_of_an_upgrade_may_close_first() -> None:
     upstream.upgrade()
     upstream.end()
     assert book.finished == []
-    call.on_end(b"")
+    assert call.tunnel is not None
+    call.tunnel.on_end()
     assert call.is_over
     assert book.last().status == 101
 

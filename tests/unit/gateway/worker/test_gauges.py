@@ -2,6 +2,7 @@ from pathlib import Path
 
 from gateway.compiler.tables import Compiler
 from gateway.plan import Parts
+from gateway.relay.tunnel import Tunnels
 from gateway.telemetry.counters import Counters, read_counters
 from gateway.upstream.adaptive_limit import FIRST_LIMIT
 from gateway.upstream.cluster import Cluster
@@ -20,7 +21,8 @@ class Bench:
         self.counters = Counters(folder / "w0")
         parts = Parts(now=self.clock, random=lambda: 0.0, counters=self.counters)
         self.compiler = Compiler(parts)
-        self.gauges = Gauges(self.counters)
+        self.tunnels = Tunnels()
+        self.gauges = Gauges(self.counters, self.tunnels)
         self.delta(*changes)
 
     def delta(self, *changes: Change) -> None:

@@ -104,7 +104,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("Route", rule() | {"listeners": ["mesh-tls"]}, "spec.listeners[0]", "forbidden_combination"),
     ("Route", rule() | {"listeners": ["Out side"]}, "spec.listeners[0]", "bad_name"),
     ("Route", rule(timeouts={"deadline": "25h"}), "spec.rules[0].timeouts.deadline", "out_of_bounds"),
-    ("Route", rule(cache={}), "spec.rules[0].cache", "unsupported"),
+    ("Route", rule(transcode={}), "spec.rules[0].transcode", "unsupported"),
     ("Route", rule(hedge={"after": 50}), "spec.rules[0].hedge.after", "wrong_type"),
     ("Route", rule(hedge={"after": "p99"}), "spec.rules[0].hedge.after", "bad_duration"),
     ("Route", rule(hedge={"after": "2m"}), "spec.rules[0].hedge.after", "out_of_bounds"),

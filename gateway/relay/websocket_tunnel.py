@@ -1,0 +1,156 @@
+"""A tunnel whose frames are looked at (RFC 6455): what breaks the rules or the sizes ends it, both sides being told."""
+
+from os import urandom
+from typing import TYPE_CHECKING, Final
+
+from gateway.plan import WebSocketPlan
+from gateway.relay.passing import PassingDownstream
+from gateway.relay.retry import FAILURES
+from gateway.relay.tunnel import Tunnel
+from gateway.wire.websocket.frame_meter import (
+    BAD_GATEWAY,
+    GOING_AWAY,
+    TOO_BIG,
+    FrameMeter,
+    close_frame,
+    ping_frame,
+)
+from gateway.wire.websocket.handshake import bits_of
+
+if TYPE_CHECKING:
+    from gateway.relay.attempt import Attempt
+    from gateway.relay.call import Call
+    from gateway.wire.interfaces import Downstream
+    from meshway.http1.message import ResponseHead
+
+PINGS: Final = -2  # what the downstream's timer is set for, beside the reasons of ending.py
+_KEY_SIZE: Final = 4
+
+
+class MeteredDownstream(PassingDownstream):
+    """From the 101 on: what the service sends."""
+
+    __slots__ = ("_tunnel", "plain")
+
+    def __init__(self, downstream: "Downstream", tunnel: "WebSocketTunnel") -> None:
+        super().__init__(downstream)
+        self.plain = downstream
+        self._tunnel = tunnel
+
+    def send_body(self, data: bytes) -> None:
+        meter = self._tunnel.from_service
+        data = meter.feed(data)
+        if data:
+            self._next.send_body(data)
+        if meter.fault:
+            self._tunnel.service_failed()
+
+    def say(self, frame: bytes) -> None:
+        """Of our own."""
+        self._next.send_body(frame)
+
+
+class WebSocketTunnel(Tunnel):
+    """from_caller, from_service: what has come of each."""
+
+    __slots__ = ("_ping_every_s", "_pinged", "_said", "from_caller", "from_service")
+
+    def __init__(self, call: "Call", attempt: "Attempt", plan: WebSocketPlan, head: "ResponseHead") -> None:
+        """head: the service's 101."""
+        super().__init__(call, attempt)
+        bits, sizes = bits_of(head.block), (plan.max_frame, plan.max_message)
+        self.from_caller = FrameMeter(masked=True, bits=bits, max_frame=sizes[0], max_message=sizes[1])
+        self.from_service = FrameMeter(masked=False, bits=bits, max_frame=sizes[0], max_message=sizes[1])
+        self._said = 0  # our own close code
+        self._ping_every_s = plan.ping_every_s
+        self._pinged: tuple[int, int] | None = None  # what had come of each when they were asked last
+        call.downstream = MeteredDownstream(call.downstream, self)
+        if self._ping_every_s:
+            call.wait_for(PINGS, self, call.relay.now() + self._ping_every_s)
+
+    def on_bytes(self, data: bytes) -> None:
+        self.call.exchange.bytes_in += len(data)
+        meter = self.from_caller
+        data = meter.feed(data)
+        if data:
+            self.attempt.send_body(data)
+        if meter.fault and not self._said:
+            outcome = "too_large" if meter.fault == TOO_BIG else "websocket_protocol"
+            self._say(meter.fault, GOING_AWAY)
+            self.call.end_upgraded(self.attempt, "cancelled", "DPE", outcome, f"the caller sent {meter.detail}")
+
+    def service_failed(self) -> None:
+        """It broke the rules, or sent more at once than it may."""
+        meter = self.from_service
+        if not self._said:
+            self._say(GOING_AWAY, meter.fault)
+            failure = FAILURES["upstream_protocol"]
+            reason = "too_large" if meter.fault == TOO_BIG else failure.reason
+            detail = f"the service sent {meter.detail}"
+            self.call.end_upgraded(self.attempt, failure.outcome, failure.flag, reason, detail)
+
+    def say_goodbye(self, code: int) -> bool:
+        if not self._said:
+            self._say(code, code)
+            self.call.end_upgraded(self.attempt, "cancelled", "", "", "")
+        return True
+
+    def tell_service(self) -> None:
+        if self.from_caller.takes_frame:
+            self.attempt.send_body(close_frame(GOING_AWAY, urandom(_KEY_SIZE)))
+
+    def tells_caller(self, kind: str) -> bool:
+        return self._tell_caller(GOING_AWAY if kind == "upgraded_idle" else BAD_GATEWAY)
+
+    def on_timer(self, now: float) -> None:
+        """Asks both sides whether they live. Who lets a whole span pass in silence, having been asked, does not."""
+        call = self.call
+        call.relay.wheel.set(call.downstream.timer, self, now + self._ping_every_s)
+        if self.attempt.is_held_up:
+            self._pinged = None
+            return
+        came, before = (call.exchange.bytes_in, call.exchange.bytes_out), self._pinged
+        if before is not None and (came[0] == before[0] or came[1] == before[1]):
+            who, outcome = ("caller", "cancelled") if came[0] == before[0] else ("service", "reset")
+            self._say(GOING_AWAY, GOING_AWAY)
+            detail = f"the {who} was silent for {self._ping_every_s:g} s after it was asked whether it lives"
+            call.end_upgraded(self.attempt, outcome, "SI", "ping_timeout", detail)
+            return
+        self._pinged = came
+        if self.from_service.takes_frame:
+            self._downstream.say(ping_frame())
+        if self.from_caller.takes_frame:
+            self.attempt.send_body(ping_frame(urandom(_KEY_SIZE)))
+
+    def leave(self) -> None:
+        super().leave()
+        self.call.downstream = self._downstream.plain
+        caller, service, tunnels = self.from_caller, self.from_service, self.call.relay.tunnels
+        tunnels.from_callers += caller.messages
+        tunnels.from_services += service.messages
+        code = self._said or caller.close_code or service.close_code
+        self.call.exchange.metadata += b',"close_code":%d,"messages_in":%d,"messages_out":%d' % (
+            code,
+            caller.messages,
+            service.messages,
+        )
+
+    @property
+    def _downstream(self) -> MeteredDownstream:
+        downstream = self.call.downstream
+        assert isinstance(downstream, MeteredDownstream)
+        return downstream
+
+    def _say(self, to_caller: int, to_service: int) -> None:
+        self._tell_caller(to_caller)
+        if self.from_caller.takes_frame:
+            self.attempt.send_body(close_frame(to_service, urandom(_KEY_SIZE)))
+        self._said = to_caller
+
+    def _tell_caller(self, code: int) -> bool:
+        """Whether it could be told."""
+        if not self.from_service.takes_frame:
+            return False
+        self._downstream.say(close_frame(code))
+        self._said = code
+        return True

@@ -1,0 +1,65 @@
+from gateway.plan import RoutePlan, WebSocketPlan
+from gateway.upstream.cluster import Cluster
+from tests.parts.one_route import plan
+from tests.parts.playbook import FakeUpstream, Playbook
+from tests.parts.websocket import ACCEPT, KEY, frame
+
+TEXT, PONG = 1, 10
+MASK = b"\x01\x02\x03\x04"
+FIELDS = f"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n"
+
+
+def _plan(target: Cluster) -> RoutePlan:
+    return plan(target, upgraded_idle_s=100.0, websocket=WebSocketPlan(1000, 2000, 20.0))
+
+
+def opened() -> tuple[Playbook, FakeUpstream]:
+    book = Playbook(make_plan=_plan)
+    book.request(fields=FIELDS)
+    upstream = book.connect()
+    upstream.upgrade(fields=f"Sec-WebSocket-Accept: {ACCEPT}\r\n")
+    return book, upstream
+
+
+def test_an_answer_to_another_key_is_none() -> None:
+    book = Playbook(make_plan=_plan)
+    book.request(fields=FIELDS)
+    book.connect().upgrade(fields="Sec-WebSocket-Accept: AAAA\r\n")
+    assert book.told == [("reply", 502, "upstream_protocol", "UPE")]
+    book.assert_nothing_is_held()
+
+
+def test_while_one_side_takes_nothing_the_others_silence_is_no_sign() -> None:
+    book, upstream = opened()
+    call = book.relay.tunnels
+    assert call.open == 1
+    upstream._heard.on_write_paused()  # the service's window: the caller is not read
+    book.pass_time(25.0)
+    upstream._heard.on_write_resumed()
+    assert all(told[0] != "finished" for told in book.told)
+    assert book.relay.tunnels.open == 1
+
+
+def test_who_answers_is_asked_again_and_nobody_is_left() -> None:
+    book, upstream = opened()
+    tunnel = upstream.events._call.tunnel  # type: ignore[union-attr]
+    for _ in range(5):
+        book.pass_time(20.0)
+        upstream.body(frame(PONG))
+        tunnel.on_bytes(frame(PONG, key=MASK))
+    assert len([told for told in book.told if told == ("body", frame(9))]) == 5
+    assert book.finished == []
+
+
+def test_what_it_held_is_given_back_and_counted() -> None:
+    book, upstream = opened()
+    tunnel = upstream.events._call.tunnel  # type: ignore[union-attr]
+    tunnel.on_bytes(frame(TEXT, b"one", key=MASK))
+    upstream.body(frame(TEXT, b"two") + frame(TEXT, b"three"))
+    assert tunnel.say_goodbye(1001)
+    exchange = book.last()
+    assert exchange.metadata == b',"close_code":1001,"messages_in":1,"messages_out":2'
+    assert book.told[-2:] == [("body", b"\x88\x02\x03\xe9"), ("finished",)]
+    tunnels = book.relay.tunnels
+    assert (tunnels.open, tunnels.from_callers, tunnels.from_services) == (0, 1, 2)
+    book.assert_nothing_is_held()
