@@ -10,7 +10,7 @@ import socket
 import ssl
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from meshway.tasks import spawn
@@ -27,6 +27,9 @@ LINES_PER_S: Final = 10
 AT_ONCE: Final = 64
 
 _log = logging.getLogger("meshway.tls")
+
+
+Prelude = Callable[[socket.socket], Awaitable[Callable[[], asyncio.Protocol]]]
 
 
 class Face(Protocol):
@@ -54,7 +57,8 @@ class _Overheard(ssl.SSLContext):
 
 class Handshakes:
     """Of one listener and one socket. connection: makes the Protocol of a connection. count: told of each, and whether
-    it failed."""
+    it failed. prelude: what comes on a connection before its handshake, None: nothing does; it answers what makes the
+    Protocol, and raises OSError where the caller is not let in."""
 
     def __init__(
         self,
@@ -65,9 +69,11 @@ class Handshakes:
         *,
         handshake_s: float = HANDSHAKE_S,
         patience_s: float = PATIENCE_S,
+        prelude: Prelude | None = None,
     ) -> None:
         self._name, self._face, self._connection, self._count = name, face, connection, count
         self._handshake_s, self._patience_s = handshake_s, patience_s
+        self._prelude = prelude
         self._running: OrderedDict[asyncio.Task[Any], float] = OrderedDict()  # and since when
         self._free: list[_Overheard] = []  # making one costs a tenth of a handshake
         self._ended = asyncio.Event()
@@ -140,8 +146,9 @@ class Handshakes:
         try:
             accepted.setblocking(False)
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = self._connection if self._prelude is None else await self._before(accepted, self._prelude)
             await loop.connect_accepted_socket(
-                self._connection,
+                connection,
                 accepted,
                 ssl=context,
                 ssl_handshake_timeout=self._handshake_s,
@@ -158,6 +165,14 @@ class Handshakes:
         finally:
             spare.close()
             self._free.append(context)
+
+    async def _before(self, accepted: socket.socket, prelude: Prelude) -> Callable[[], asyncio.Protocol]:
+        try:
+            async with asyncio.timeout(self._handshake_s):
+                return await prelude(accepted)
+        except BaseException:
+            accepted.close()
+            raise
 
     def _fail(self, peer: str, reason: str) -> None:
         self._count(True)

@@ -319,8 +319,9 @@ class RuleAccess:
 
     services: its destinations. standing_in: of each cluster, who may be called in its place. unusable: of a service for
     which a policy speaks that cannot be used, what its calls get. is_rewritten: the service sees another path, or other
-    headers, than the Route. steps: asked before the call goes on. overrules_answers: fields of the service's answer, by
-    the word of who is asked. guard: asked of each service that is called.
+    headers, than the Route. steps: asked before the call goes on. asks_others: services are asked among these.
+    overrules_answers: fields of the service's answer, by the word of who is asked. guard: asked of each service that is
+    called.
     """
 
     def __init__(
@@ -354,6 +355,7 @@ class RuleAccess:
             place for key in involved for place in service_places(key.namespace, key.service, key.subset)
         )
         checks = access.checks((*(own or wide), *route), cluster_for)
+        self.asks_others = bool(checks)
         self.overrules_answers = access.overrules((*(own or wide), *route))
         self._asked = frozenset(id(step) for step in checks)
         self.steps += tuple({id(step): step for step in checks}.values())

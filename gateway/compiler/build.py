@@ -3,16 +3,17 @@
 Maps of the last state are copied before they are changed; what must change on running clusters becomes a step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
-from gateway.compiler import access, listeners, telling
+from gateway.compiler import access, connection_routes, listeners, telling
 from gateway.compiler.accept import Accepted
 from gateway.compiler.authentication import Authentications
 from gateway.compiler.blame import Blamed, blame
 from gateway.compiler.cluster_set import ClusterSet
 from gateway.compiler.clusters import FIRST_PORT, ClusterKey, Step, doubting, first_ports, multiplexed_ports
+from gateway.compiler.connection_routes import CompiledConnections, compile_connections, connection_tables
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.endpoint_set import EndpointSet, Instances
 from gateway.compiler.filters import Limits
@@ -135,6 +136,7 @@ class Build:
             served=base.served,
             named=base.named,
             telling=base.telling,
+            connections=base.connections,
         )
 
     # Documents: whatever they touch is compiled again.
@@ -170,7 +172,9 @@ class Build:
         context = self._context(limits, aliases, accepted.unavailable)
         routes = self._compile_routes(accepted, context, touched, aliases)
         implicit = self._implicit(services, context, touched, leads_out)
-        called = chain((key for route in routes.values() for key in route.clusters), self._access.asked)
+        connections = self._compile_connections(accepted, context, touched)
+        compiled: Iterable[CompiledRoute | CompiledConnections] = chain(routes.values(), connections.values())
+        called = chain((key for route in compiled for key in route.clusters), self._access.asked)
         clusters = self._clusters.gather(implicit, services, called)
         steps = self._clusters.steps(clusters, are_settings_new=bool(policy_news or renamed or moved or strict_news))
         anew = EndpointSet(base, accepted.documents, self._instances, self._kept, parts)
@@ -194,6 +198,7 @@ class Build:
             parts,
             trust,
             {name: edge_table(built) for name, built in named.items()},
+            connections=connection_tables(connections),
         )
         spellings = {placed.candidate.plan.slashes for route in routes.values() for placed in route.placed} - {STRICT}
         if spellings:
@@ -222,6 +227,7 @@ class Build:
             served=served,
             named=named,
             telling=_telling(accepted, base.telling, parts),
+            connections=connections,
         )
 
     def _consumer_steps(self, accepted: Accepted) -> list[Step]:
@@ -311,6 +317,25 @@ class Build:
             elif (good := accepted.documents.get(key)) is not None and good is not entry:
                 routes[key] = compile_route(good, context)  # what other workers run
         return routes
+
+    def _compile_connections(
+        self, accepted: Accepted, context: RouteContext, touched: set[Place]
+    ) -> dict[DocumentKey, CompiledConnections]:
+        compiled: dict[DocumentKey, CompiledConnections] = {}
+        for entry in chain.from_iterable(accepted.of_kind(kind) for kind in connection_routes.KINDS):
+            known = self._base.connections.get(entry.key)
+            if known is not None and known.entry is entry and not _is_touched(known, touched):
+                compiled[entry.key] = known
+                continue
+            try:
+                compiled[entry.key] = compile_connections(entry, context, None if known is None else known.plan.counts)
+            except Blamed:
+                raise
+            except Exception as error:
+                accepted.refuse(entry, CompileError.of_defect(error))
+                if known is not None:
+                    compiled[entry.key] = known
+        return compiled
 
     def _implicit(
         self,
@@ -405,7 +430,7 @@ def _by_place(unavailable: Mapping[DocumentKey, tuple[Place, ...]]) -> dict[Plac
     return {place: key for key, places in unavailable.items() for place in places}
 
 
-def _is_touched(route: CompiledRoute, touched: set[Place]) -> bool:
+def _is_touched(route: CompiledRoute | CompiledConnections, touched: set[Place]) -> bool:
     """Whether a policy or a limit at one of these places may concern the route."""
     if not touched:
         return False

@@ -114,6 +114,7 @@ def is_in_subset(instance: Instance, match: SubsetMatch) -> bool:
 
 
 FIRST_PORT: Final = "http"  # of a service without a document
+_MULTIPLEXED: Final = frozenset({"http2", "grpc"})
 
 
 def first_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, str]:
@@ -125,7 +126,7 @@ def multiplexed_ports(services: Iterable[Entry[Service]]) -> dict[ServiceKey, Ma
     """By name the ports where HTTP/2 is spoken and what it carries, `http2` or `grpc`, of services that have some."""
     found: dict[ServiceKey, Mapping[str, str]] = {
         (entry.namespace, entry.name): {
-            port.name: port.protocol for port in entry.spec.ports if port.protocol != "http"
+            port.name: port.protocol for port in entry.spec.ports if port.protocol in _MULTIPLEXED
         }
         for entry in services
     }

@@ -13,6 +13,7 @@ from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.listener import (
     BY_TLS,
+    CARRIED,
     EDGE,
     LISTENERS,
     MESH,
@@ -30,6 +31,7 @@ from meshway.model.listener import (
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.namespace import Namespace
 from meshway.model.secret import SecretRef, secret_ref
+from meshway.tls import ALPN, ALPN_HTTP2
 
 KINDS: Final = ("Listener", "Certificate", "MeshSettings", "Namespace")
 
@@ -88,6 +90,13 @@ class ListenerPlan:
     def has(self, face: str, speaks: Spoken) -> bool:
         """Whether a socket of this face and word is the Listener's: one beside its own has HTTP/3."""
         return face == self.face and (speaks == self.spoken or (speaks == "http3" and self.http3 is not None))
+
+    @property
+    def alpn(self) -> tuple[str, ...]:
+        """What is offered in handshakes; bytes of any kind have no name."""
+        if self.spoken in CARRIED:
+            return ()
+        return ALPN if self.streams is None else ALPN_HTTP2
 
 
 @dataclass(slots=True, frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 from gateway.compiler.access import Access
 from gateway.compiler.authentication import Authentications
 from gateway.compiler.clusters import ClusterKey, EndpointKey
+from gateway.compiler.connection_routes import CompiledConnections
 from gateway.compiler.diff import DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.filters import Limits
 from gateway.compiler.hosts import HostBuild
@@ -57,6 +58,7 @@ class State:
     served: Served = NOTHING_WRITTEN
     named: Mapping[str, Mapping[str, HostBuild]] = field(default_factory=dict)
     telling: TellingPlans | None = None
+    connections: Mapping[DocumentKey, CompiledConnections] = field(default_factory=dict)
 
 
 def empty_state(parts: Parts) -> State:

@@ -3,6 +3,7 @@
 The parts are those that calls pass. What would have a call wait refuses here: nobody holds datagrams back.
 """
 
+import sys
 from collections.abc import Coroutine
 
 from gateway.exchange import Exchange, Reply
@@ -11,6 +12,16 @@ from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.guards import PENDING
 from gateway.verdict import Turn
+from meshway.http1.message import RequestHead, bare_head
+
+TCP, UDP = 4, 5  # as RequestHead.minor: told as the protocol
+
+
+def no_request(protocol: int) -> RequestHead:
+    """In place of a head: what asks for a field finds none. It is never kept as a call's."""
+    head = bare_head()
+    head.minor, head.head_size = protocol, sys.maxsize
+    return head
 
 
 class Passage:
@@ -34,9 +45,7 @@ class Passage:
             if isinstance(verdict, Turn):
                 verdict = self._stand(verdict)
             elif not isinstance(verdict, Reply):
-                if isinstance(verdict, Coroutine):
-                    verdict.close()
-                verdict = _unanswerable(plan)
+                verdict = unanswerable(verdict, f"Route {plan.route}")
             if verdict is not None:
                 return verdict
         if plan.choose is None:
@@ -102,7 +111,10 @@ class Passage:
         return admission
 
 
-def _unanswerable(plan: RoutePlan) -> Reply:
-    """What is asked of requests: whoever asks it gets no answer, so that nothing passes unasked."""
+def unanswerable(verdict: object, policy: str) -> Reply:
+    """What is asked of requests: whoever asks it gets no answer, so that nothing passes unasked. policy: by whose word
+    nothing does."""
+    if isinstance(verdict, Coroutine):
+        verdict.close()
     detail = "a policy asks for what only requests have, or would have it wait"
-    return Reply(503, "policy_unavailable", "UAEX", detail, policy=f"Route {plan.route}")
+    return Reply(503, "policy_unavailable", "UAEX", detail, policy=policy)

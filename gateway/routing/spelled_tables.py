@@ -29,6 +29,7 @@ class SpelledTables(Tables):
             tables.trust,
             tables.named,
             tables.sessions,
+            tables.connections,
         )
         self.spellings = spellings
 

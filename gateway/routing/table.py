@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Generic, Self
 
 from gateway.exchange import EDGE, Exchange
 from gateway.plan import Parts, RoutePlan, SessionPlan
+from gateway.routing.connection_table import ConnectionTable
 from gateway.trust import NOBODY, Trust
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.transition import Transition, apply_to_endpoint, service_of
@@ -159,15 +160,19 @@ class Hosts:
 
 NONE_NAMED: Final[Mapping[str, Hosts]] = {}
 NO_SESSIONS: Final[Mapping[str, SessionPlan]] = {}
+NO_CONNECTIONS: Final[Mapping[str, ConnectionTable]] = {}
 
 
 class Tables:
     """All a worker decides by, of one revision; replaced whole. Clusters and endpoints live on over a swap.
 
     named: by Listener, of those that serve other Routes than their face does. sessions: by Listener, of those that have
-    datagrams."""
+    datagrams; connections: of those whose connections are carried as they are."""
 
-    __slots__ = ("clusters", "edge", "endpoints", "mesh", "named", "parts", "revision", "sessions", "trust", "watched")
+    __slots__ = (
+        "clusters", "connections", "edge", "endpoints", "mesh", "named", "parts", "revision", "sessions", "trust",
+        "watched",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -181,6 +186,7 @@ class Tables:
         trust: Trust = NOBODY,
         named: Mapping[str, Hosts] = NONE_NAMED,
         sessions: Mapping[str, SessionPlan] = NO_SESSIONS,
+        connections: Mapping[str, ConnectionTable] = NO_CONNECTIONS,
     ) -> None:
         self.revision = revision
         self.edge = edge
@@ -192,6 +198,7 @@ class Tables:
         self.trust = trust
         self.named = named
         self.sessions = sessions
+        self.connections = connections
 
     def like_this(
         self,

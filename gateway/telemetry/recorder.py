@@ -26,6 +26,7 @@ MOST_PENDING: Final = 4 << 20  # bytes that wait for the disk
 MOST_RECENT: Final = 2_048  # calls in memory
 # A head of more bytes is counted, not held: 2,048 of the longest that are read would be 128 MiB.
 MOST_HEAD: Final = 4_096
+MOST_HEAD_READ: Final = 1 << 20  # more than is ever read
 
 # When it ended and when it began, of the worker's clock; head, listener's face, peer, scheme; what the finisher sorted
 # it by.
@@ -87,7 +88,9 @@ class Recorder:
         folder.mkdir(parents=True, exist_ok=True)
 
     def take(self, exchange: Exchange, now: float) -> None:
-        """A call is over that is due, failed or was slow. now: of the worker's clock."""
+        """A call is over that is due, failed or was slow. now: of the worker's clock. What had no request is none."""
+        if exchange.head.head_size > MOST_HEAD_READ:
+            return
         if now >= self.due:
             self.due = max(self.due, now - BURST_S) + GAP_S
         elif now >= self._errors_due:

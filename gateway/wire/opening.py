@@ -18,8 +18,8 @@ _P = TypeVar("_P", bound=asyncio.Protocol)
 
 
 class Opener:
-    """contexts: of connections by TLS, None: there are none. outside: finds hosts. alpn: what is spoken; where that is
-    not HTTP/1.1, the service must have agreed to it."""
+    """contexts: of connections by TLS, None: there are none. outside: finds hosts. alpn: what is spoken, () = something
+    without such a name; where that is not HTTP/1.1, the service must have agreed to it."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Opener:
         try:
             session = transport.get_extra_info("ssl_object")
             contexts.check(tls, endpoint.key[:2], session.getpeercert(binary_form=True))
-            if self._alpn != ALPN and session.selected_alpn_protocol() not in self._alpn:
+            if self._alpn and self._alpn != ALPN and session.selected_alpn_protocol() not in self._alpn:
                 raise CertificateFault(f"the service does not agree to speak {' or '.join(self._alpn)} by TLS (ALPN)")
         except CertificateFault:
             transport.abort()

@@ -5,14 +5,17 @@ is reset: nothing that he would read as an answer was asked yet.
 """
 
 import asyncio
-from typing import Final, cast
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NoReturn, cast
 
 from gateway.exchange import NEVER
 from gateway.relay.forwarding import is_in
 from gateway.wire.interfaces import Timer
 from gateway.wire.listener_context import ListenerContext
 from gateway.wire.places import PROXY
-from gateway.wire.proxy_protocol import NoProxyHead, ProxyFault, Told, read_proxy_head
+from gateway.wire.proxy_protocol import MAX_BINARY, NoProxyHead, ProxyFault, Told, read_proxy_head
 
 
 def caller_protocol(listener: ListenerContext) -> asyncio.Protocol:
@@ -21,6 +24,59 @@ def caller_protocol(listener: ListenerContext) -> asyncio.Protocol:
         return ProxiedProtocol(listener)
     assert listener.caller is not None
     return listener.caller(listener, None)
+
+
+async def before_handshake(listener: ListenerContext, accepted: socket.socket) -> Callable[[], asyncio.Protocol]:
+    """Of a listener with TLS: the head is in clear, before the handshake. Answers what makes the connection's Protocol.
+
+    What does not belong to the head stays in the socket. Raises ConnectionAbortedError for whoever is not let in.
+    """
+    caller, how = listener.caller, listener.proxy_protocol
+    assert caller is not None
+    told = None
+    if how != "off":
+        peer = accepted.getpeername()
+        is_believed = is_in(str(peer[0]) if peer else "", listener.trusted_proxies)
+        told = await _told(listener, accepted, must_tell=how == "require") if is_believed else None
+        if told is None and not is_believed and how == "require":
+            _refuse(listener, "no trusted proxy")
+    return partial(caller, listener, told)
+
+
+async def _told(listener: ListenerContext, accepted: socket.socket, *, must_tell: bool) -> Told | None:
+    """None: nobody said anything."""
+    loop, read = asyncio.get_running_loop(), bytearray()
+    while True:
+        await _readable(loop, accepted)
+        data = accepted.recv(MAX_BINARY, socket.MSG_PEEK)
+        try:
+            told = read_proxy_head(read + data)
+        except NoProxyHead as fault:
+            if must_tell or read:
+                _refuse(listener, str(fault))
+            return None
+        except ProxyFault as fault:
+            _refuse(listener, str(fault))
+        if not data:
+            raise ConnectionResetError("the caller has left")
+        accepted.recv(len(data) if told is None else told.size - len(read))
+        if told is not None:
+            return told
+        read += data
+
+
+def _refuse(listener: ListenerContext, reason: str) -> NoReturn:
+    listener.places.refused[PROXY] += 1
+    raise ConnectionAbortedError(reason)
+
+
+async def _readable(loop: asyncio.AbstractEventLoop, accepted: socket.socket) -> None:
+    came = asyncio.Event()
+    loop.add_reader(accepted.fileno(), came.set)
+    try:
+        await came.wait()
+    finally:
+        loop.remove_reader(accepted.fileno())
 
 
 class ProxiedProtocol(asyncio.Protocol):

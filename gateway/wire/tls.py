@@ -5,7 +5,7 @@ A connection keeps what it was shown: a request on it for a host of another cert
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from gateway.wire.server_names import ServerNames
@@ -13,7 +13,7 @@ from meshway.certificates import CertificateFault, Pair
 from meshway.handshakes import AT_ONCE
 from meshway.identity import DEFAULT_TRUST_DOMAIN, Principal
 from meshway.peer_certificate import MESH, PeerCertificate, read_peer
-from meshway.tls import ALPN, ALPN_HTTP2, TellingObject, harden, trust
+from meshway.tls import ALPN, TellingObject, harden, trust
 
 _ASKED_FOR: Final = "meshway_asked_for"  # of an SSLObject, which has no place for it
 SNI_REFUSED: Final = ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
@@ -40,15 +40,16 @@ def serving_context(
     authority: str = "",
     *,
     resumes: bool = True,
-    speaks_http2: bool = False,
+    alpn: Sequence[str] = ALPN,
 ) -> ServingContext:
     """Without a certificate yet. client_auth: `none optional require`. authorities: PEM, that callers' hold by, and
-    authority the name of these. resumes: callers may go on with a session of before.
+    authority the name of these. resumes: callers may go on with a session of before. alpn: what is
+    spoken, () = something without such a name.
 
     Raises CertificateFault.
     """
     context = ServingContext(ssl.PROTOCOL_TLS_SERVER)
-    harden(context, min_version, ALPN_HTTP2 if speaks_http2 else ALPN)
+    harden(context, min_version, alpn)
     if not resumes:
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0

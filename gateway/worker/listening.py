@@ -7,12 +7,13 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from gateway.listeners.crowds import Crowds
 from gateway.listeners.sockets import BACKLOG, take_queued
 from gateway.wire.listener_context import ListenerContext
-from gateway.wire.proxied import caller_protocol
+from gateway.wire.proxied import before_handshake, caller_protocol
 from meshway.handshakes import Handshakes
 from meshway.tasks import spawn
 
@@ -34,7 +35,11 @@ class _Place:
         if listener.tls is not None and listener.receiving is None:
             name = listener.name
             self.handshakes = Handshakes(
-                name, listener.tls, self.connection, lambda has_failed: count(name, has_failed)
+                name,
+                listener.tls,
+                self.connection,
+                lambda has_failed: count(name, has_failed),
+                prelude=partial(before_handshake, listener),
             )
 
     def connection(self) -> asyncio.Protocol:

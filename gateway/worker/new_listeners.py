@@ -4,23 +4,25 @@ from collections.abc import Callable
 from functools import partial
 
 from gateway.exchange import Exchange
+from gateway.listeners.bytes import bytes_listener
 from gateway.listeners.edge import edge_listener
 from gateway.listeners.mesh import mesh_listener
 from gateway.listeners.udp import udp_listener
 from gateway.relay.explained import Tell
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
-from gateway.routing.table import TablesHolder
 from gateway.settings import WorkerSettings
 from gateway.telemetry.counters import Counters
 from gateway.wire.listener_context import ListenerContext
 from gateway.wire.places import Places
+from gateway.wire.tcp.caller import Carriage
 from gateway.wire.tls import TlsFace
-from meshway.model.listener import BY_TLS, EDGE, Spoken
+from meshway.model.listener import BY_TLS, CARRIED, EDGE, Spoken
 
 
 class NewListeners:
-    """Of one worker, all of them with the same places. explain: of the mesh, what to tell of a call that asks for it.
+    """Of one worker, all of them with the same places. carriage: of connections that are carried as they are.
+    explain: of the mesh, what to tell of a call that asks for it.
 
     count: told of each handshake by the listener's name, and whether it failed. wall: seconds since 1970. reset_key: as
     in `Start`. is_alone: no other worker reads its ports.
@@ -29,7 +31,7 @@ class NewListeners:
     def __init__(
         self,
         relay: Relay,
-        holder: TablesHolder,
+        carriage: Carriage,
         counters: Counters | None,
         settings: WorkerSettings,
         trusted_proxies: Networks,
@@ -40,7 +42,7 @@ class NewListeners:
         *,
         is_alone: bool,
     ) -> None:
-        self._relay, self._holder, self._counters, self._settings = relay, holder, counters, settings
+        self._relay, self._carriage, self._counters, self._settings = relay, carriage, counters, settings
         self._trusted_proxies, self._explain, self._count, self._wall = trusted_proxies, explain, count, wall
         self._reset_key, self._is_alone = reset_key, is_alone
         self._places = Places(settings.max_connections)
@@ -48,10 +50,14 @@ class NewListeners:
     def make(self, name: str, face: str, speaks: Spoken) -> ListenerContext:
         relay, settings, places = self._relay, self._settings, self._places
         if speaks == "udp":
-            return udp_listener(relay, self._holder, self._counters, settings, places, face, name)
+            return udp_listener(relay, self._carriage.tables, self._counters, settings, places, face, name)
         if speaks == "http3":
             return self._http3(name)
         tls = TlsFace(self._wall) if speaks in BY_TLS else None
+        if speaks in CARRIED:
+            return bytes_listener(
+                relay, settings, self._trusted_proxies, places, self._carriage, name, face, speaks, tls
+            )
         if face == EDGE:
             return edge_listener(relay, settings, self._trusted_proxies, places, tls, name)
         return mesh_listener(relay, settings, places, self._explain, tls, name)

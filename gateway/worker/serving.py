@@ -29,14 +29,15 @@ _IDENTITY: Final = ("mesh", "the gateway's identity")  # no document has such a 
 
 
 class Asks(NamedTuple):
-    """What handshakes hold to; as `serving_context` takes it. resumes: whether sessions go on. speaks_http2: too."""
+    """What handshakes hold to; as `serving_context` takes it. resumes: whether sessions go on. alpn: what is
+    spoken."""
 
     min_version: str
     client_auth: str
     authorities: bytes | None
     authority: str
     resumes: bool
-    speaks_http2: bool
+    alpn: tuple[str, ...]
 
     def context(self) -> ServingContext:
         """Without a certificate yet."""
@@ -46,7 +47,7 @@ class Asks(NamedTuple):
             self.authorities,
             self.authority,
             resumes=self.resumes,
-            speaks_http2=self.speaks_http2,
+            alpn=self.alpn,
         )
 
 
@@ -180,7 +181,7 @@ class Serving:
     def _show_on(self, listener: ListenerContext, plan: ListenerPlan, used: dict[object, ServingContext]) -> None:
         assert listener.tls is not None
         default, (authority, believed) = plan.default, self._authorities(plan)
-        how = (plan.resumes, plan.streams is not None)
+        how = (plan.resumes, plan.alpn)
         if believed is None:
             asks = Asks(plan.min_version, "none", None, "", *how)
         else:

@@ -86,7 +86,9 @@ from gateway.wire.http1.client import IDENTIFYING, make_connector
 from gateway.wire.http2.client import make_shared_connector
 from gateway.wire.http2.upstream import speaking
 from gateway.wire.listener_context import ListenerContext
+from gateway.wire.opening import Opener
 from gateway.wire.places import allow_all_descriptors
+from gateway.wire.tcp.caller import Carriage
 from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.apply import Applier
 from gateway.worker.evidence import Evidence
@@ -272,7 +274,7 @@ class Worker:
         explain = explaining(lambda: self._compiler.state, settings.node)
         listeners = NewListeners(
             relay,
-            self._holder,
+            Carriage(self._holder, Opener(self._loop, contexts, alpn=())),
             self._counters,
             settings,
             proxies,

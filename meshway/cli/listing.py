@@ -132,6 +132,18 @@ def _credentials(item: Item) -> str:
     return ", ".join(shown) or "-"
 
 
+def _listeners(item: Item) -> str:
+    return ", ".join(item["spec"]["listeners"])
+
+
+def _destinations(item: Item) -> str:
+    """Of connections, with their weights where there are several."""
+    destinations = item["spec"]["destinations"]
+    if len(destinations) == 1:
+        return str(destinations[0]["service"])
+    return ", ".join(f"{each['service']} {each.get('weight', 1)}" for each in destinations)
+
+
 def _split(item: Item) -> str:
     """Where the rules lead, each place once."""
     return ", ".join(dict.fromkeys(place for rule in item["spec"]["rules"] for place in _places(rule)))
@@ -180,6 +192,20 @@ COLUMNS: Final[dict[str, Columns]] = {
         "LISTENERS": lambda item: ", ".join(item["spec"].get("listeners", ["edge"])),
         "HOSTS": lambda item: ", ".join(item["spec"].get("hosts", ["*"])),
         "LEADS TO": _split,
+        "LAST CHANGE": _changed,
+    },
+    "TcpRoute": {
+        "NAME": _name,
+        "LISTENERS": _listeners,
+        "SOURCE": lambda item: ", ".join(item["spec"].get("source", ["*"])),
+        "LEADS TO": _destinations,
+        "LAST CHANGE": _changed,
+    },
+    "TlsRoute": {
+        "NAME": _name,
+        "LISTENERS": _listeners,
+        "HOSTS": lambda item: ", ".join(item["spec"]["hosts"]),
+        "LEADS TO": _destinations,
         "LAST CHANGE": _changed,
     },
     "TrafficPolicy": {"NAME": _name, "TARGETS": _targets, "SAYS": _blocks, "LAST CHANGE": _changed},

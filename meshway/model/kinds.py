@@ -7,6 +7,7 @@ from meshway.model.access_policy import AccessPolicy
 from meshway.model.alert import Alert
 from meshway.model.authentication import Authentication
 from meshway.model.certificate import Certificate
+from meshway.model.connection_route import TcpRoute, TlsRoute
 from meshway.model.consumer import Consumer
 from meshway.model.document import Spec
 from meshway.model.ip_list import IpList
@@ -47,6 +48,8 @@ KINDS: Final[dict[str, type[Spec]]] = {
         Rollout,
         Alert,
         Objective,
+        TcpRoute,
+        TlsRoute,
     )
 }
 # Written by the registry itself: gateways read them of the feed as documents, and people neither write nor delete them.
@@ -59,10 +62,11 @@ SHORT: Final[dict[str, str]] = {
     "rcv": "Receiver",
     "ro": "Rollout",
     "alr": "Alert", "slo": "Objective",
+    "tcp": "TcpRoute", "tls": "TlsRoute",
 }  # fmt: skip
 # Kinds of the design whose time has not come: refused as `unsupported`, so that nobody takes them for typing errors.
 UNSUPPORTED: Final = frozenset(
     {
-        "DescriptorSet", "TcpRoute", "TlsRoute", "UdpRoute",
+        "DescriptorSet", "UdpRoute",
     }
 )  # fmt: skip

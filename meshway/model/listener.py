@@ -22,10 +22,13 @@ TLS_LISTENERS: Final = (EDGE_TLS, MESH_TLS)
 # Open while the gateway is; where they listen is told by flags.
 FACES: Final = (EDGE, MESH)
 PLAINTEXT, ENCRYPTED = "http", "https"
+TLS: Final = "tls"
+BYTES: Final = ("tcp", TLS)
 # What is spoken on a socket: `protocol`, where that leaves nothing open. Of TCP by TLS it does: the bytes inside are a
 # service's own, and the gateway may be the one that answers the handshake, or look at its first message and pass it on.
 Spoken = Literal["http", "https", "tcp", "tls", "passthrough", "udp", "http3"]
 BY_TLS: Final[frozenset[Spoken]] = frozenset({"https", "tls", "http3"})  # handshakes are answered here
+CARRIED: Final[frozenset[Spoken]] = frozenset({"tcp", "tls", "passthrough"})  # byte by byte
 BY_UDP: Final[frozenset[Spoken]] = frozenset({"udp", "http3"})
 TRUST_MESH: Final = "mesh"
 ClientAuth = Literal["none", "optional", "require"]
@@ -38,9 +41,8 @@ class ListenerTls(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     of their own; None: `optional` on the mesh, `none` at the edge. trust: by whose word it holds, `mesh` (the mesh's
     authority) or a Secret of type ca_bundle; None: `mesh` on the mesh. certificates: Certificates of namespace `mesh`
     that are shown here and no others; none: all that name this Listener. resumption: callers may go on with a session.
+    mode: of protocol tls, whether handshakes are answered here or passed on as they are.
     """
-
-    unsupported: ClassVar[frozenset[str]] = frozenset({"mode"})
 
     default: Label | None = None
     min_version: TlsVersion = "1.2"
@@ -48,6 +50,7 @@ class ListenerTls(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     trust: Label | SecretRef | None = None
     certificates: Annotated[tuple[Label, ...], Meta(max_length=100)] = ()
     resumption: bool = True
+    mode: Literal["terminate", "passthrough"] | None = None
 
 
 class Hsts(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -120,12 +123,12 @@ class Listener(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
     plural: ClassVar[str] = "listeners"
     unsupported: ClassVar[frozenset[str]] = frozenset({"server_header"})
-    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"protocol": frozenset({"tcp", "tls", "udp"})}
+    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"protocol": frozenset({"udp"})}
 
     face: Literal["edge", "mesh"] | None = None
     address: str | None = None
     port: Port | None = None
-    protocol: Literal["http", "https", "http3"] | None = None
+    protocol: Literal["http", "https", "http3", "tcp", "tls"] | None = None
     enabled: bool = True
     gateways: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
     routes: Literal["face", "named"] = "face"
@@ -148,6 +151,8 @@ def face_of(name: str, spec: Listener) -> str:
 def spoken(name: str, spec: Listener) -> Spoken:
     if name in LISTENERS:
         return "https" if name in TLS_LISTENERS else "http"
+    if spec.protocol == "tls" and (spec.tls is None or spec.tls.mode != "terminate"):
+        return "passthrough"
     return spec.protocol or "http"
 
 

@@ -9,11 +9,13 @@ import msgspec
 
 from meshway.model.certificate import Certificate, CertificateFiles, Expiry, MeshCa
 from meshway.model.listener import (
+    BYTES,
     EDGE,
     ENCRYPTED,
     FACES,
     LISTENERS,
     PLAINTEXT,
+    TLS,
     TLS_LISTENERS,
     Hsts,
     Http2,
@@ -30,6 +32,8 @@ from meshway.units import Duration
 
 _YEAR: Final = 365 * 86_400.0
 _MAX_PATH: Final = 255
+_OF_REQUESTS: Final = ("hosts", "hsts", "http2", "http3", "redirect_https", "routes", "underscores")
+_LIMITS_OF_REQUESTS: Final = ("body_min_rate", "fields", "head", "idle_timeout", "target")
 _LONGEST: Final = 90 * 86_400.0  # as an intermediate
 
 
@@ -38,8 +42,9 @@ def check_listener(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     is_own = name not in LISTENERS
     if is_own:
         yield from _of_own(name, spec)
-        face, is_tls = spec.get("face", EDGE), spec.get("protocol") in (ENCRYPTED, "http3")
-        with_tls, for_edge = "needs protocol: https", "is for face: edge without TLS"
+        yield from _of_bytes(spec)
+        face, is_tls = spec.get("face", EDGE), spec.get("protocol") in (ENCRYPTED, "http3", TLS)
+        with_tls, for_edge = "needs protocol: https or tls", "is for face: edge without TLS"
     else:
         yield from _of_given(name, spec)
         face, is_tls = name.removesuffix("-tls"), name in TLS_LISTENERS
@@ -48,14 +53,16 @@ def check_listener(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
         if spec.get(field) is not None and not is_tls:
             yield Finding(f"spec.{field}", "forbidden_combination", with_tls)
     tls = spec.get("tls")
+    if isinstance(tls, Mapping) and tls.get("mode") is not None and (not is_own or spec.get("protocol") != TLS):
+        yield Finding("spec.tls.mode", "forbidden_combination", "is for protocol: tls")
     asks = isinstance(tls, Mapping) and tls.get("client_auth") in ("optional", "require")
     if asks and face == EDGE and isinstance(tls, Mapping) and tls.get("trust") is None:
         yield Finding("spec.tls.trust", "missing_field", "is required at the edge where callers show certificates")
     if spec.get("redirect_https") is not None and (face != EDGE or is_tls):
         yield Finding("spec.redirect_https", "forbidden_combination", for_edge)
     if spec.get("proxy_protocol") in ("accept", "require"):
-        if is_tls:
-            yield Finding("spec.proxy_protocol", "unsupported", "is read on listeners without TLS")
+        if spec.get("protocol") == "http3":
+            yield Finding("spec.proxy_protocol", "forbidden_combination", "is for connections of TCP")
         elif not spec.get("trusted_proxies"):
             yield Finding("spec.proxy_protocol", "forbidden_combination", "needs trusted_proxies: who is believed")
     yield from _of_http3(spec, face, is_tls=is_tls)
@@ -85,7 +92,30 @@ def _of_own(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     elif spec.get("port") is None:
         yield Finding("spec.port", "missing_field", "is required for a Listener of one's own")
     if spec.get("protocol") is None:
-        yield Finding("spec.protocol", "missing_field", "is required for a Listener of one's own: http, https or http3")
+        reason = "is required for a Listener of one's own: http, https, http3, tcp or tls"
+        yield Finding("spec.protocol", "missing_field", reason)
+
+
+def _of_bytes(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    """Of one whose callers speak whatever they like."""
+    tls = spec.get("tls")
+    mode = tls.get("mode") if isinstance(tls, Mapping) else None
+    protocol = spec.get("protocol")
+    if protocol not in BYTES:
+        return
+    for field in _OF_REQUESTS:
+        if spec.get(field) is not None:
+            yield Finding(f"spec.{field}", "forbidden_combination", f"is for HTTP, and this one is {protocol}")
+    limits = spec.get("limits")
+    written: Mapping[str, Any] = limits if isinstance(limits, Mapping) else {}
+    for field in _LIMITS_OF_REQUESTS:
+        if written.get(field) is not None:
+            yield Finding(f"spec.limits.{field}", "forbidden_combination", f"is for HTTP, and this one is {protocol}")
+    if protocol == TLS and mode != "terminate" and isinstance(tls, Mapping):
+        for field in tls:
+            if field != "mode":
+                reason = "is for mode: terminate: handshakes are passed on as they are"
+                yield Finding(f"spec.tls.{field}", "forbidden_combination", reason)
 
 
 def _of_given(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:

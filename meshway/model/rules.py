@@ -16,6 +16,7 @@ from meshway.model.action_rules import ACTION_RULES
 from meshway.model.alert_rules import ALERT_RULES, check_alert, check_objective
 from meshway.model.authentication_rules import AUTHENTICATION_RULES
 from meshway.model.cache_rules import CACHE_RULES
+from meshway.model.connection_route_rules import CONNECTION_ROUTE_RULES
 from meshway.model.consumer_rules import CONSUMER_RULES
 from meshway.model.document import MESH_NAMESPACE, Metadata
 from meshway.model.external_rules import EXTERNAL_RULES
@@ -43,7 +44,7 @@ _MAX_ANNOTATIONS: Final = Size(16 << 10)
 def check_place(kind: str, metadata: Metadata, spec: Mapping[str, Any]) -> Iterator[Finding]:
     """What a document may say where it lives. spec: as written, perhaps unsound."""
     namespace = metadata.namespace
-    if namespace == MESH_NAMESPACE and kind in ("Service", "Route", "Rollout"):
+    if namespace == MESH_NAMESPACE and kind in ("Service", "Route", "Rollout", "TcpRoute", "TlsRoute"):
         yield Finding("metadata.namespace", "forbidden_namespace", f"mesh holds no {kind}, only policies")
     if namespace != MESH_NAMESPACE and kind in ("MeshSettings", "Namespace", "Listener"):
         yield Finding("metadata.namespace", "forbidden_namespace", f"{kind} lives in namespace {MESH_NAMESPACE}")
@@ -123,4 +124,5 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **RECEIVER_RULES,
     **ROLLOUT_RULES,
     **ALERT_RULES,
+    **CONNECTION_ROUTE_RULES,
 }

@@ -13,15 +13,13 @@ class ServicePort(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     """A named port. target_port: where endpoints listen that say nothing of it themselves; of static ones also port.
 
     The first port's is for static endpoints only: what registers names its own. protocol: what is spoken there, where a
-    TrafficPolicy leaves it open; grpc is http2.
+    TrafficPolicy leaves it open; grpc is http2. tcp, tls: something else than HTTP, for TcpRoutes and TlsRoutes.
     """
-
-    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"protocol": frozenset({"tcp", "tls"})}
 
     name: Label = "http"
     port: Port = 80
     target_port: Port | None = None
-    protocol: Literal["http", "http2", "grpc"] = "http"
+    protocol: Literal["http", "http2", "grpc", "tcp", "tls"] = "http"
 
 
 class SubsetMatch(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

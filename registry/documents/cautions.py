@@ -13,7 +13,7 @@ from meshway.model.access_policy import AccessPolicy
 from meshway.model.alert import Alert
 from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
-from meshway.model.listener import ENCRYPTED, LISTENERS, Listener, address_of
+from meshway.model.listener import ENCRYPTED, LISTENERS, TLS, Listener, address_of
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.names import METHODS, is_unseen
 from meshway.model.namespace import Namespace
@@ -26,6 +26,7 @@ from meshway.model.rule_kit import member_path
 from meshway.model.traffic_policy import TrafficPolicy
 from meshway.model.trust_bundle import TrustBundle
 from registry.documents.claims import host_claim, route_hosts
+from registry.documents.connection_cautions import of_bytes
 from registry.documents.host_order import MOST_ROUTES, HostOrder
 from registry.documents.references import Hints, is_without_instances
 from registry.documents.shadows import shadowed_rules
@@ -73,8 +74,11 @@ def cautions(rows: Iterable[DocumentRow], draft: Draft) -> Iterator[Caution]:
             yield from mesh_hosts.cautions(row, spec)
         elif isinstance(spec, RateLimit):
             yield from _of_methods(row, spec.match, "spec.match")
-        elif isinstance(spec, AccessPolicy) and spec.external is not None:
-            yield from _of_check(row, spec.external)
+            yield from (_caution(row, *each) for each in of_bytes(row, spec, draft))
+        elif isinstance(spec, AccessPolicy):
+            if spec.external is not None:
+                yield from _of_check(row, spec.external)
+            yield from (_caution(row, *each) for each in of_bytes(row, spec, draft))
         elif isinstance(spec, TrafficPolicy):
             yield from _of_policy(row, spec, draft)
         elif isinstance(spec, Namespace | MeshSettings):
@@ -291,7 +295,7 @@ def _of_strictness(row: DocumentRow, spec: Namespace | MeshSettings, draft: Draf
 def _of_listener(row: DocumentRow, spec: Listener) -> Iterator[Caution]:
     if row.key[2] not in LISTENERS:
         address = address_of(spec)
-        if spec.protocol != ENCRYPTED and not is_loopback(address):
+        if spec.protocol not in (ENCRYPTED, TLS) and not is_loopback(address):
             message = f"others reach {address} without TLS; gateways open it only with --insecure"
             yield _caution(row, "spec.protocol", "plaintext", message)
         if spec.port is not None and spec.port < _FIRST_FREE_PORT:

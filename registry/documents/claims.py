@@ -3,17 +3,20 @@
 A Route claims each of its matches on each host, and its hosts at its priority, which a listed Route has alone; the
 hosts as such it shares, so that it is known who else is there. A TrafficPolicy claims each block for each target; an
 Authentication its targets, for of all that reach a rule one holds; a Consumer its credentials; a Service its aliases; a
-Listener of every gateway its address and port; a Rollout the weights of its rule.
+Listener of every gateway its address and port; a Rollout the weights of its rule; a TcpRoute or TlsRoute each of its
+sources, and hosts, on each of its Listeners.
 RateLimits and AccessPolicies claim nothing: all that apply must admit a call.
 """
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from meshway.model.authentication import Authentication
+from meshway.model.connection_route import ConnectionRoute, TlsRoute
 from meshway.model.consumer import Consumer
 from meshway.model.document import MESH_NAMESPACE, Target
 from meshway.model.fields import plain
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from meshway.model.document import Spec
     from registry.view.rows import Claim
 
+_EVERYBODY: Final = "everybody"
 _EVERY: Final = "{}"  # the text of a match that asks for nothing
 _BLOCKS: Final = tuple(name for name in TrafficPolicy.__struct_fields__ if name != "targets")
 
@@ -49,6 +53,8 @@ def claims(spec: Spec, namespace: str, name: str) -> frozenset[Claim]:
         case Service():
             outside = () if spec.external is None else (spec.external.host,)
             return frozenset(("alias", alias) for alias in (*spec.aliases, *outside))
+        case ConnectionRoute():
+            return frozenset(_of_connections(spec))
         case Rollout():
             return frozenset({("rollout", f"{namespace}/{spec.route}", spec.rule)})
         case Listener() if name not in LISTENERS and spec.enabled and not spec.gateways:
@@ -82,6 +88,10 @@ def claim_text(claim: Claim) -> str:
         return f"the {parts[1]} credential {parts[2]}"
     if kind == "rollout":
         return f"the weights of rule {parts[1]} of Route {parts[0]}"
+    if kind == "connections":
+        listener, host, source = parts
+        by = "everybody" if source == _EVERYBODY else source
+        return f"connections of {by}{host and f' for {host}'} on Listener {listener}"
     if kind == "socket":
         return f"port {parts[1]} of {parts[0]}"
     if kind == "callers":
@@ -144,6 +154,15 @@ def _of_route(spec: Route, namespace: str) -> Iterator[Claim]:
     for listener, host in route_hosts(spec, namespace):
         for match in matches:
             yield ("match", listener, host, str(spec.priority), match)
+
+
+def _of_connections(spec: ConnectionRoute) -> Iterator[Claim]:
+    """A network is the same however its host bits are written."""
+    sources = {str(ip_network(network, strict=False)) for network in spec.source} or {_EVERYBODY}
+    for listener in spec.listeners:
+        for host in spec.hosts if isinstance(spec, TlsRoute) else ("",):
+            for source in sources:
+                yield ("connections", listener, host, source)
 
 
 def _of_consumer(spec: Consumer, namespace: str) -> Iterator[Claim]:

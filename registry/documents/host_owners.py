@@ -1,4 +1,4 @@
-"""Hosts of the edge that a Namespace has for itself: Routes and Certificates of the others may not name them.
+"""Hosts of the edge that a Namespace has for itself: no Route, TlsRoute or Certificate of the others may name them.
 
 Otherwise one team takes over another's host by a longer path. And what the mesh issues a certificate for belongs to its
 namespace: its services' names, and those hosts.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from meshway.certificates import covers
 from meshway.edge_hosts import EdgeHosts, is_of_other_services
 from meshway.model.certificate import Certificate
+from meshway.model.connection_route import TlsRoute
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.listener import MESH
 from meshway.model.namespace import Namespace
@@ -51,7 +52,7 @@ def misplaced_hosts(
 
     sealing: opens the Secrets of Certificates that write no hosts. Of files the gateways judge the names.
     """
-    rows = {row.key: row for row in changed if isinstance(row.spec, Route | Certificate | Namespace)}
+    rows = {row.key: row for row in changed if isinstance(row.spec, Route | TlsRoute | Certificate | Namespace)}
     if not rows:
         return
     owned = _owned(draft)
@@ -77,7 +78,7 @@ def _in_the_way(
     """Documents that were sound before; of many the first are told."""
     told: Counter[str] = Counter()
     for row in draft.all_documents():
-        if row.key in rows or not isinstance(row.spec, Route | Certificate):
+        if row.key in rows or not isinstance(row.spec, Route | TlsRoute | Certificate):
             continue
         for claim in _claims(row, owned, draft, sealing):
             if claim.by in namespaces and told[claim.by] < _MOST_NAMED:
@@ -89,7 +90,7 @@ def _in_the_way(
 
 def _claims(row: DocumentRow, owned: EdgeHosts, draft: Draft, sealing: Sealing | None) -> Iterator[_Claim]:
     namespace, spec = row.key[1], row.spec
-    if namespace == MESH_NAMESPACE or not isinstance(spec, Route | Certificate):
+    if namespace == MESH_NAMESPACE or not isinstance(spec, Route | TlsRoute | Certificate):
         return
     if isinstance(spec, Route) and set(spec.listeners) == {MESH}:
         return

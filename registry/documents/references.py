@@ -12,6 +12,7 @@ from meshway.model.access_policy import AccessPolicy
 from meshway.model.alert import Alert
 from meshway.model.authentication import Authentication, AuthenticationMethod
 from meshway.model.certificate import Certificate
+from meshway.model.connection_route import ConnectionRoute, TlsRoute
 from meshway.model.document import MESH_NAMESPACE, Target
 from meshway.model.listener import (
     EDGE,
@@ -22,6 +23,7 @@ from meshway.model.listener import (
     Listener,
     face_of,
     has_tls,
+    spoken,
 )
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.nearest import did_you_mean
@@ -42,11 +44,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from meshway.model.document import Destination, Spec
+    from meshway.model.listener import Spoken
     from registry.revisions.draft import Draft
     from registry.view.rows import DocumentKey, DocumentRow
 
 _MOST_HINTS: Final = 5
 RECEIVER: Final = "Receiver"
+# What a Listener must speak for the Routes that name it, and what is told of others.
+EDGE_HTTP, BYTES, PASSED_ON = EDGE, "bytes", "passed on"
+_SPEAKS: Final[dict[str, tuple[frozenset[Spoken], str]]] = {
+    EDGE_HTTP: (frozenset({"http", "https"}), "does not speak HTTP, and Routes are for that"),
+    BYTES: (frozenset({"tcp", "tls"}), "is not of protocol tcp, nor of tls in mode terminate, which TcpRoutes are for"),
+    PASSED_ON: (frozenset({"passthrough"}), "is not of protocol tls in mode passthrough, which TlsRoutes are for"),
+}
 
 
 class Hints:
@@ -76,6 +86,11 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
                 for reference in _of_destination(destination, namespace, path)
             )
             return (*_of_listeners(spec.listeners, EDGE), *sent)
+        case ConnectionRoute():
+            listeners = _of_listeners(spec.listeners, PASSED_ON if isinstance(spec, TlsRoute) else BYTES)
+            each = enumerate(spec.destinations)
+            sent = tuple(one for at, to in each for one in _of_destination(to, namespace, f"spec.destinations[{at}]"))
+            return (*listeners, *sent)
         case Authentication():
             return (*_of_targets(spec.targets, namespace), *_of_methods(spec, namespace))
         case TrafficPolicy() if spec.tls is not None:
@@ -254,7 +269,7 @@ def _of_lists(spec: AccessPolicy, namespace: str) -> Iterator[Reference]:
 
 def _of_listeners(names: Sequence[str], wanted: str) -> Iterator[Reference]:
     """Those of one's own: the others are there. wanted: what they must be."""
-    usual = FACES if wanted == EDGE else TLS_LISTENERS
+    usual = {EDGE_HTTP: FACES, "tls": TLS_LISTENERS}.get(wanted, ())
     for at, name in enumerate(names):
         if name not in usual:
             yield Reference(f"spec.listeners[{at}]", "listener", MESH_NAMESPACE, name, wanted)
@@ -396,8 +411,11 @@ def _dangling_listener(reference: Reference, draft: Draft) -> str | None:
     if row is None and reference.name not in LISTENERS:
         return f'"{reference.name}" is no Listener'
     spec = Listener() if spec is None else spec
-    if reference.part == EDGE:
-        return None if face_of(reference.name, spec) == EDGE else f'Listener "{reference.name}" is of the mesh'
+    if reference.part == EDGE_HTTP and face_of(reference.name, spec) != EDGE:
+        return f'Listener "{reference.name}" is of the mesh'
+    if reference.part in _SPEAKS:
+        wanted, otherwise = _SPEAKS[reference.part]
+        return None if spoken(reference.name, spec) in wanted else f'Listener "{reference.name}" {otherwise}'
     return None if has_tls(reference.name, spec) else f'Listener "{reference.name}" speaks no TLS'
 
 

@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from random import random as uniform
 from typing import Any
@@ -35,7 +36,9 @@ from gateway.wire.http2.client import make_shared_connector
 from gateway.wire.http2.server import Http2Connection
 from gateway.wire.http2.upstream import speaking
 from gateway.wire.listener_context import ConnectionLimits, ListenerContext
-from gateway.wire.proxied import caller_protocol
+from gateway.wire.opening import Opener
+from gateway.wire.proxied import before_handshake, caller_protocol
+from gateway.wire.tcp.caller import Carriage
 from gateway.wire.tls import TlsFace
 from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.serving import Serving
@@ -70,6 +73,7 @@ class CompiledGateway:
         self._clock = clock
         self.lines: list[dict[str, Any]] = []
         self._parts = parts
+        self.wall = parts.wall
         self.keys = parts.keys
         self.secrets = parts.secrets
         self.passwords = parts.passwords
@@ -77,6 +81,7 @@ class CompiledGateway:
         self._holder = holder
         self._revision = 0
         self.relay: Relay | None = None
+        self.carriage: Carriage | None = None
         self.log: AccessLog | None = None
         self.counters: Counters | None = None
         self.telling: Telling | None = None
@@ -222,6 +227,7 @@ async def compiled_gateway(
     )
     gateway.relay = relay
     gateway.listener = context
+    gateway.carriage = Carriage(holder, Opener(loop, contexts, outside, alpn=()))
     if log_folder is not None:
         assert counters is not None
         collectors = OtlpSinks(secrets, MESH_NAMESPACE, "gw-test", "1", dial)
@@ -236,7 +242,8 @@ async def compiled_gateway(
     def count(has_failed: bool) -> None:
         gateway.handshakes[has_failed] += 1
 
-    shaking = Handshakes("tls", tls_context.tls, lambda: caller_protocol(tls_context), count)
+    prelude = partial(before_handshake, tls_context)
+    shaking = Handshakes("tls", tls_context.tls, lambda: caller_protocol(tls_context), count, prelude=prelude)
     (accepting,) = open_slots("127.0.0.1", 0, 1, "--edge-tls-port")
     gateway.tls_port = accepting.getsockname()[1]
     shaking.open(accepting)

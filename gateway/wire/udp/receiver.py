@@ -6,7 +6,6 @@ All is done in the loop's callbacks, many datagrams a callback; there is no task
 import asyncio
 import socket
 import struct
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from ipaddress import ip_address
@@ -14,13 +13,13 @@ from typing import Any, Final
 
 from gateway.exchange import Exchange, Reply
 from gateway.plan import SessionPlan
+from gateway.relay.passage import UDP, no_request
 from gateway.relay.shedding import DEFAULT, Shedding
 from gateway.relay.trace import begin_trace
 from gateway.routing.table import TablesHolder
 from gateway.telemetry.counters import Counters
 from gateway.wire.listener_context import ListenerContext
 from gateway.wire.udp.session import AT_ONCE, Session
-from meshway.http1.message import RequestHead, bare_head
 
 MOST_BYTES: Final = 65_535
 # Of refusals without a session, which a flood of forged sources has: one line of the log for all of this time.
@@ -29,7 +28,6 @@ REASONS: Final = ("refused", "full", "unreachable", "reply_ratio", "sessions", "
 DATAGRAMS: Final = "meshway_udp_datagrams_total"
 DROPPED: Final = "meshway_udp_datagrams_dropped_total"
 SESSIONS: Final = "meshway_udp_sessions"
-UDP: Final = 5  # as RequestHead.minor: told as the protocol
 
 Ancillary = list[tuple[int, int, bytes]]
 # Python has names for those of IPv6 alone: linux/in.h.
@@ -230,11 +228,4 @@ def _turned_away(why: str, count: int, plan: SessionPlan | None, title: str) -> 
     return Reply(503, "too_many_sessions", "UO", f"{of} {most} sessions, the most that may be{more}", policy=title)
 
 
-def _head() -> RequestHead:
-    """Of datagrams, which have none: what asks for a field finds none. It is never kept as a call's."""
-    head = bare_head()
-    head.minor, head.head_size = UDP, sys.maxsize
-    return head
-
-
-_HEAD: Final = _head()
+_HEAD: Final = no_request(UDP)

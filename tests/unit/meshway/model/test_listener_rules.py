@@ -9,6 +9,9 @@ from meshway.problem import Problem
 
 FILES = {"certificate": "shop.pem", "key": "keys/shop.key"}
 OWN: dict[str, Any] = {"port": 9000, "protocol": "http"}
+BYTES: dict[str, Any] = {"port": 9000, "protocol": "tcp"}
+PASSED_ON: dict[str, Any] = {"port": 9000, "protocol": "tls"}
+HTTPS: dict[str, Any] = {"port": 9000, "protocol": "https"}
 ISSUED: dict[str, Any] = {"mesh_ca": {}, "hosts": ["books.mesh.mesh"]}
 
 
@@ -26,7 +29,18 @@ def faults(kind: str, spec: dict[str, Any], name: str, namespace: str = "mesh") 
     [
         ("Listener", "partner", {"protocol": "http"}, "spec.port", "missing_field"),
         ("Listener", "partner", {"port": 9000}, "spec.protocol", "missing_field"),
-        ("Listener", "partner", OWN | {"protocol": "tcp"}, "spec.protocol", "unsupported"),
+        ("Listener", "bytes", BYTES | {"hosts": ["a.example"]}, "spec.hosts", "forbidden_combination"),
+        ("Listener", "bytes", BYTES | {"http2": {}}, "spec.http2", "forbidden_combination"),
+        ("Listener", "bytes", BYTES | {"limits": {"head": "8KiB"}}, "spec.limits.head", "forbidden_combination"),
+        ("Listener", "bytes", BYTES | {"tls": {"default": "shop"}}, "spec.tls", "forbidden_combination"),
+        ("Listener", "bytes", PASSED_ON | {"tls": {"default": "shop"}}, "spec.tls.default", "forbidden_combination"),
+        (
+            "Listener",
+            "partner",
+            OWN | {"protocol": "https", "tls": {"mode": "terminate"}},
+            "spec.tls.mode",
+            "forbidden_combination",
+        ),
         ("Listener", "partner", OWN | {"address": "localhost"}, "spec.address", "out_of_bounds"),
         ("Listener", "partner", OWN | {"tls": {}}, "spec.tls", "forbidden_combination"),
         ("Listener", "partner", OWN | {"hsts": {}}, "spec.hsts", "forbidden_combination"),
@@ -34,9 +48,9 @@ def faults(kind: str, spec: dict[str, Any], name: str, namespace: str = "mesh") 
         (
             "Listener",
             "edge-tls",
-            {"proxy_protocol": "require", "trusted_proxies": ["10.0.0.0/8"]},
+            {"proxy_protocol": "require"},
             "spec.proxy_protocol",
-            "unsupported",
+            "forbidden_combination",
         ),
         ("Listener", "edge", {"proxy_protocol": "maybe"}, "spec.proxy_protocol", "out_of_bounds"),
         ("Listener", "edge", {"http2": {"stream_window": "1KiB"}}, "spec.http2.stream_window", "out_of_bounds"),
@@ -100,7 +114,7 @@ def faults(kind: str, spec: dict[str, Any], name: str, namespace: str = "mesh") 
         ("Listener", "mesh", {"hsts": {}}, "spec.hsts", "forbidden_combination"),
         ("Listener", "edge-tls", {"redirect_https": {}}, "spec.redirect_https", "forbidden_combination"),
         ("Listener", "edge-tls", {"tls": {"min_version": "1.1"}}, "spec.tls.min_version", "out_of_bounds"),
-        ("Listener", "edge-tls", {"tls": {"mode": "terminate"}}, "spec.tls.mode", "unsupported"),
+        ("Listener", "edge-tls", {"tls": {"mode": "terminate"}}, "spec.tls.mode", "forbidden_combination"),
         ("Listener", "edge-tls", {"tls": {"certificates": ["a", "a"]}}, "spec.tls.certificates[1]", "duplicate"),
         ("Listener", "edge-tls", {"hsts": {"preload": True}}, "spec.hsts.preload", "forbidden_combination"),
         ("Listener", "edge", {"hosts": ["A.example"]}, "spec.hosts[0]", "bad_name"),

@@ -89,3 +89,12 @@ def test_a_listed_route_rules_out_others_of_its_hosts_at_its_priority_and_the_ot
 def test_a_rule_for_everything_is_told_in_words() -> None:
     told = {claim_text(rival) for claim in route([]) for rival in rivals(claim)}
     assert "every call on host * of the edge listener at priority 0" in told
+
+
+def test_connections_of_a_listener_host_and_source_are_one_documents() -> None:
+    sent = {"listeners": ["pg"], "destinations": [{"service": "db"}]}
+    anybody, net = ({"source": sources} for sources in ([], ["10.0.0.0/8"]))
+    assert of("TcpRoute", sent | anybody) == frozenset({("connections", "pg", "", "everybody")})
+    assert of("TcpRoute", sent | net) == frozenset({("connections", "pg", "", "10.0.0.0/8")})
+    [claim] = of("TlsRoute", sent | net | {"hosts": ["a.example"]})
+    assert claim_text(claim) == "connections of 10.0.0.0/8 for a.example on Listener pg"

@@ -1,11 +1,13 @@
-"""Secrets that documents of TLS refer to: gateways are told of these and of no others."""
+"""What documents refer to: Secrets, which gateways are told of and no others; Listeners, which must speak for it."""
 
 from typing import Any
 
 import pytest
 
 from meshway.model.decode import decode_spec
+from meshway.problem import Problem
 from registry.documents.references import references
+from tests.parts.registry_bench import Bench, written
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,39 @@ def test_a_policy_with_tls_still_refers_to_its_services() -> None:
     read, _ = decode_spec("TrafficPolicy", {"targets": [{"service": "books"}], "tls": {"ca": "ca"}})
     assert read is not None
     assert {(each.to, each.name) for each in references(read, "shop")} == {("service", "books"), ("secret", "ca")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "listener", "code"),
+    [
+        ("TcpRoute", "plain", None),
+        ("TcpRoute", "ended", None),
+        ("TcpRoute", "passed", "wrong_type"),
+        ("TcpRoute", "web", "wrong_type"),
+        ("TcpRoute", "nobody", "unknown_reference"),
+        ("TlsRoute", "passed", None),
+        ("TlsRoute", "ended", "wrong_type"),
+        ("Route", "plain", "wrong_type"),
+        ("Route", "web", None),
+    ],
+)
+def test_a_listener_must_speak_what_the_route_is_for(kind: str, listener: str, code: str | None) -> None:
+    spoken: dict[str, dict[str, Any]] = {
+        "plain": {"protocol": "tcp"},
+        "ended": {"protocol": "tls", "tls": {"mode": "terminate"}},
+        "passed": {"protocol": "tls"},
+        "web": {"protocol": "http"},
+    }
+    ports = enumerate(spoken.items())
+    listeners = [written("Listener", name, spec | {"port": 5000 + at}, "mesh") for at, (name, spec) in ports]
+    service = written("Service", "db", {"type": "static", "endpoints": [{"address": "10.0.0.7"}]})
+    to: dict[str, Any] = {"destinations": [{"service": "db"}]}
+    spec = {"rules": [to]} if kind == "Route" else to | ({"hosts": ["*"]} if kind == "TlsRoute" else {})
+    route = written(kind, "r", spec | {"listeners": [listener]})
+    bench = Bench()
+    if code is None:
+        bench.apply(service, *listeners, route)
+        return
+    with pytest.raises(Problem) as caught:
+        bench.apply(service, *listeners, route)
+    assert [(error.path, error.code) for error in caught.value.errors] == [("spec.listeners[0]", code)]

@@ -1,0 +1,136 @@
+"""From TcpRoutes and TlsRoutes to plans: the parts that a rule of a Route has, but for all that reads a request."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any, Final
+
+from gateway.compiler.access import RuleAccess, all_involved
+from gateway.compiler.clusters import ClusterKey
+from gateway.compiler.diff import DocumentKey, Entry
+from gateway.compiler.filters import limit_places
+from gateway.compiler.policies import Place, effective
+from gateway.compiler.routes import RouteContext, destination_key, refusing
+from gateway.compiler.settings import retry_plan
+from gateway.compiler.split import choose_by_weight
+from gateway.exchange import Exchange, Reply
+from gateway.filters import rate_limit
+from gateway.limits.connection_counts import ConnectionCounts
+from gateway.plan import FilterStep, RoutePlan
+from gateway.routing.connection_table import ANY_NAME, ConnectionPlan, ConnectionTable, Placed
+from meshway.model.connection_route import ConnectionRoute, TlsRoute
+from meshway.model.document import Destination
+
+KINDS: Final = ("TcpRoute", "TlsRoute")
+
+
+@dataclass(slots=True, frozen=True)
+class CompiledConnections:
+    """clusters, involved: as in CompiledRoute."""
+
+    entry: Entry[ConnectionRoute]
+    plan: ConnectionPlan
+    clusters: tuple[ClusterKey, ...]
+    involved: tuple[ClusterKey, ...]
+
+
+def compile_connections(
+    entry: Entry[ConnectionRoute], context: RouteContext, counts: ConnectionCounts | None
+) -> CompiledConnections:
+    """counts: of its earlier version, None: there is none."""
+    spec, title = entry.spec, f"{entry.kind} {entry.title}"
+    keys = [destination_key(entry.namespace, destination) for destination in spec.destinations]
+    plan = ConnectionPlan(
+        route=unasked_plan(entry, spec.destinations, context),
+        title=title,
+        counts=counts or _counts(title, context),
+        idle_s=float(spec.idle) or math.inf,
+        half_close_s=float(spec.half_close),
+        max_duration_s=float(spec.max_duration) or math.inf,
+        most=spec.limits.connections,
+        most_of_source=spec.limits.per_source,
+        bytes_per_s=int(spec.limits.bytes_per_second),
+    )
+    involved = dict.fromkeys(other for key in keys for other in all_involved(key, context.standing_in))
+    return CompiledConnections(entry, plan, tuple(dict.fromkeys(keys)), tuple(involved))
+
+
+def unasked_plan(entry: Entry[Any], destinations: Sequence[Destination], context: RouteContext) -> RoutePlan:
+    """Of connections and sessions, which ask for nothing: filters by who calls, and destinations by weight."""
+    parts = context.parts
+    keys = [destination_key(entry.namespace, destination) for destination in destinations]
+    steps, access = _steps(entry.kind, entry.namespace, entry.name, keys, context)
+    policy = effective(found.spec for found in context.policies.at(context.places_of(keys[0])))
+    assert policy.retry is not None
+    clusters, weights = [context.cluster_for(key) for key in keys], [to.weight for to in destinations]
+    return RoutePlan(
+        route=entry.title,
+        rule="",
+        slot=parts.counters.rule_slot(entry.title, "") if parts.counters is not None else 0,
+        request_filters=tuple(step.run for step in steps),
+        response_filters=(),
+        choose=choose_by_weight(clusters, weights, parts),
+        retry=retry_plan(policy.retry),
+        deadline_s=math.inf,
+        attempt_s=math.inf,
+        first_byte_s=math.inf,
+        idle_s=math.inf,
+        upgraded_idle_s=math.inf,
+        steps=steps,
+        guard=access.guard,
+        service="/".join(keys[0].owner) if len({key.owner for key in keys}) == 1 else "",
+    )
+
+
+def _steps(
+    kind: str, namespace: str, name: str, keys: Sequence[ClusterKey], context: RouteContext
+) -> tuple[tuple[FilterStep, ...], RuleAccess]:
+    """Who calls, whether he may, and how often: in the order of a call's filters. What needs a request refuses."""
+    place: tuple[Place, ...] = ((kind, namespace, name),)
+    places = limit_places(place, [key[:3] for key in keys])
+    access = RuleAccess(
+        context.access,
+        place,
+        keys,
+        context.standing_in,
+        context.unusable,
+        namespace,
+        is_rewritten=False,
+        cluster_for=context.cluster_for,
+    )
+    blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
+    if blocking is not None:
+        return (FilterStep("policy that cannot be used", "", refusing(blocking)),), access
+    if access.asks_others:
+        return (FilterStep("external check", "", _refuse_unasked),), access
+    steps = [*context.authentications.steps(place, [key[:3] for key in keys]), *access.steps]
+    service = f"{keys[0].namespace}/{keys[0].service}"
+    limits = context.limits.applied(places, service=service, route=f"{namespace}/{name}", rule="")
+    if limits:
+        run = rate_limit.compile_filter(limits, context.parts)
+        steps.append(FilterStep("rate limit", "", run, rate_limit.compile_forecast(limits, context.parts)))
+    return tuple(steps), access
+
+
+def _refuse_unasked(_: Exchange) -> Reply:
+    detail = "an AccessPolicy has somebody asked of each call, and nobody can be asked of a connection"
+    return Reply(403, "denied", "UAEX", detail, policy="AccessPolicy")
+
+
+def _counts(title: str, context: RouteContext) -> ConnectionCounts:
+    table = context.parts.host_table
+    return ConnectionCounts(table, -1 if table is None else table.row(f"{title} connections"))
+
+
+def connection_tables(compiled: Mapping[DocumentKey, CompiledConnections]) -> dict[str, ConnectionTable]:
+    """By listener."""
+    placed: dict[str, list[Placed]] = {}
+    for key in sorted(compiled):
+        one = compiled[key]
+        spec = one.entry.spec
+        sources = tuple(ip_network(network, strict=False) for network in spec.source)
+        for listener in spec.listeners:
+            for host in spec.hosts if isinstance(spec, TlsRoute) else (ANY_NAME,):
+                placed.setdefault(listener, []).append(Placed(one.plan, sources, host))
+    return {listener: ConnectionTable(of) for listener, of in placed.items()}

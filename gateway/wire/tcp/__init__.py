@@ -1,0 +1,1 @@
+"""Connections that are carried as they are: TcpRoutes and TlsRoutes."""
