@@ -246,6 +246,9 @@ class TcpCaller(Side):
     def start_drain(self) -> None:
         """It lives on for the drain time: nothing can be said to it."""
 
+    def say_goodbye(self) -> bool:
+        return False
+
     def kill(self) -> None:
         reason = "drained" if self._listener.draining else "closed"
         self._end(reason, "", "the gateway has no more time for it")
