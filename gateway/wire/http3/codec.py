@@ -303,6 +303,11 @@ class H3Codec:
         """Bytes of an answer that are not on their way."""
         return self._quic.unsent(stream)
 
+    @property
+    def held(self) -> int:
+        """Of all answers."""
+        return sum(map(self._quic.unsent, self._incoming))
+
     def announce_leave(self) -> None:
         """The other side is asked to begin nothing new; what is on its way is still served (§5.2)."""
         self._say_leave(_BEYOND_ALL)

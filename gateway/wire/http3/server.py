@@ -15,7 +15,10 @@ from gateway.wire.interfaces import Address
 from gateway.wire.listener_context import ListenerContext, StreamLimits
 from gateway.wire.multiplexed.connection import MultiplexedConnection
 from gateway.wire.multiplexed.messages import Ended
+from gateway.wire.multiplexed.stream import HIGH_WATER, LOW_WATER
 
+MOST_HELD: Final = 512 * 1024  # bytes of all answers of a connection that wait for the caller
+_FEW: Final = MOST_HELD // HIGH_WATER  # answers, which hold no more together
 # Of streams on which no request came to be.
 _NONE_BEGUN: Final = frozenset({frames.MESSAGE_ERROR, frames.REQUEST_INCOMPLETE})
 
@@ -91,6 +94,10 @@ class Http3Connection(MultiplexedConnection):
 
     # What goes to the caller.
 
+    def holds_much(self) -> bool:
+        """One answer alone has its own measure."""
+        return len(self.pending) > _FEW and self.codec.held > MOST_HELD
+
     def _flush(self) -> None:
         self._is_flushing_soon = False
         if self._is_over:
@@ -100,6 +107,8 @@ class Http3Connection(MultiplexedConnection):
             self._link.transmit()
         for event in self.codec.heard():
             self._take(event)
+        if self.is_holding and self.codec.held <= LOW_WATER:
+            self._let_go()
         # Not while requests may be on their way that were sent before our word came.
         if self._is_leaving and self._leaves_at == NEVER and not self._streams and not self._is_over:
             self.close()

@@ -1,11 +1,19 @@
 """HTTP/3 as callers speak it: by aioquic's client, over real sockets, to services that speak HTTP/1.1."""
 
 import asyncio
+import ssl
 
+from gateway.wire.http3 import frames
+from gateway.wire.listener_context import ConnectionLimits, StreamLimits
+from gateway.wire.multiplexed.connection import LEAVING_S
+from tests.parts.conditions import until
 from tests.parts.http2_caller import head
-from tests.parts.http3_caller import calling
-from tests.parts.http3_wire import http3_wire
+from tests.parts.http3_caller import calling, knocking
+from tests.parts.http3_wire import ROOT, http3_wire, shown
 from tests.parts.wire import ScriptedUpstream, answering, read_head
+
+GET = head(b"GET", b"/", scheme=b"https")
+UNRECOGNIZED_NAME = 0x100 + 112  # an alert of TLS as QUIC tells it
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Kind: plain\r\nConnection: keep-alive\r\n\r\nhello"
 
@@ -82,3 +90,289 @@ async def test_a_body_of_unknown_length_with_trailers_goes_through_both_ways() -
         assert (answer.status, bytes(answer.body)) == (200, body)
         assert answer.trailers == {b"x-sum": b"42"}
         assert (await gateway.gateway.last()).bytes_in == len(body)
+
+
+async def test_refusals_are_whole_answers_on_their_stream_and_harm_no_other() -> None:
+    async with (
+        ScriptedUpstream(answering(OK)).running() as service,
+        http3_wire(service.port) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        refused = {
+            "two hosts": caller.begin([*GET, (b"host", b"other.example")]),
+            "a space": caller.begin(head(b"GET", b"/a b", scheme=b"https")),
+            "no path": caller.begin(head(b"GET", b"books", scheme=b"https")),
+            "an address": caller.begin(head(b"GET", b"http://other.example/", scheme=b"https")),
+            "a scheme": caller.begin(head(b"GET", b"/", scheme=b"ftp")),
+            "a host": caller.begin(head(b"GET", b"/", b"sh op", b"https")),
+        }
+        for name, stream in refused.items():
+            assert (await caller.answer(stream)).status == 400, name
+        for fields, status in (
+            ([*GET, *((b"x-%d" % n, b"") for n in range(110))], 431),
+            ([(b":method", b"CONNECT"), (b":authority", b"a:1")], 405),
+            (head(b"GET", b"/", b"other.example", b"https"), 200),  # nothing here is for it alone
+            (GET, 200),
+        ):
+            assert (await caller.answer(caller.begin(fields))).status == status
+        assert len(service.received) >= 1
+        assert caller.closed is None
+
+
+async def test_a_host_of_another_certificate_is_misdirected_and_each_is_shown_its_own() -> None:
+    async with ScriptedUpstream(answering(OK)).running() as service, http3_wire(service.port) as gateway:
+        other = shown("other.example")
+        gateway.show({"shop.example": shown("shop.example"), "other.example": other})
+        async with calling(gateway.port, verify_mode=ssl.CERT_REQUIRED, cadata=ROOT.pem) as caller:
+            misdirected = caller.begin(head(b"GET", b"/", b"other.example", b"https"))
+            assert (await caller.answer(misdirected)).status == 421
+            assert (await caller.answer(caller.begin(GET))).status == 200
+            # Renewed: a new connection is shown the new one, this one goes on.
+            gateway.show({"shop.example": other})
+            assert (await caller.answer(caller.begin(GET))).status in {200, 421}
+        async with calling(gateway.port, "other.example", verify_mode=ssl.CERT_REQUIRED, cadata=ROOT.pem) as late:
+            assert late.closed == UNRECOGNIZED_NAME
+        gateway.show({}, default=other)
+        async with calling(gateway.port, None) as unnamed:
+            assert unnamed.closed is None
+        async with calling(gateway.port, "shop.example", verify_mode=ssl.CERT_REQUIRED, cadata=ROOT.pem) as mistaken:
+            assert mistaken.closed is not None  # its name is not that certificate's
+
+
+async def test_who_leaves_a_stream_ends_its_call_and_no_other() -> None:
+    left = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        target = (await read_head(reader)).split()[1]
+        if target == b"/slow":
+            await reader.read()
+            left.set()
+        else:
+            writer.write(OK)
+
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        http3_wire(service.port) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        slow = caller.get(b"/slow")
+        await until(lambda: service.received, what="the slow call at the service")
+        caller.reset(slow)
+        await asyncio.wait_for(left.wait(), 10)
+        exchange = await gateway.gateway.last()
+        assert (exchange.flag, exchange.status) == ("DC", 0)
+        assert (await caller.answer(caller.get(b"/"))).status == 200
+
+
+async def test_a_service_that_breaks_off_resets_the_stream() -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        await writer.drain()
+        writer.close()
+
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        http3_wire(service.port) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        answer = await caller.answer(caller.get(b"/"))
+        assert (answer.is_whole, answer.reset is not None) == (False, True)
+        assert caller.closed is None
+
+
+async def test_a_caller_who_takes_nothing_holds_up_the_service_and_is_cut_in_the_end() -> None:
+    sent = 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        try:
+            while sent < 64 << 20:
+                writer.write(b"10000\r\n%b\r\n" % (b"x" * 65_536))
+                sent += 65_536
+                await writer.drain()
+        except OSError:
+            pass
+
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        http3_wire(service.port, limits=ConnectionLimits(write_stall_s=1.0)) as gateway,
+        calling(gateway.port, takes=False, max_stream_data=100_000) as caller,
+    ):
+        answer = await caller.answer(caller.get(b"/"))
+        assert answer.reset is not None
+        assert len(answer.body) <= 100_000
+        assert sent < 32 << 20
+        assert gateway.context.cut == 1
+        await until(lambda: not any(each.is_busy for each in gateway.context.connections), what="nothing left of it")
+
+
+async def test_a_long_answer_comes_whole() -> None:
+    size = 1 << 20
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(size // 65_536):
+            writer.write(b"x" * 65_536)
+            await writer.drain()
+
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        http3_wire(service.port) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        for stream in [caller.get(b"/") for _ in range(2)]:
+            answer = await caller.answer(stream)
+            assert (answer.is_whole, len(answer.body)) == (True, size)
+
+
+async def test_a_service_that_takes_nothing_holds_up_the_caller() -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        await asyncio.sleep(3600)
+
+    windows = StreamLimits(stream_window=65_536, connection_window=131_072)
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        http3_wire(service.port, streams=windows) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        stream = caller.begin(head(b"POST", b"/", scheme=b"https"), ended=False)
+        caller.send(stream, b"x" * (16 << 20))
+        sender = caller.quic._streams[stream].sender
+        seen = -1
+
+        def stands() -> bool:
+            nonlocal seen
+            was, seen = seen, sender.highest_offset
+            return was == seen > 0
+
+        await until(stands, every_s=0.3, what="a window that stays closed")
+        assert sender.highest_offset < 8 << 20  # what the service's socket took, and one window
+
+
+async def test_bodies_that_nobody_took_leave_room_for_others() -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        target = (await read_head(reader)).split()[1]
+        if target == b"/stuck":
+            await asyncio.sleep(3600)
+        await reader.readexactly(60_000)
+        writer.write(OK)
+
+    windows = StreamLimits(stream_window=65_536, connection_window=131_072)
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        http3_wire(service.port, streams=windows) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        for at in range(4):
+            stuck = caller.begin(head(b"POST", b"/stuck", scheme=b"https"), ended=False)
+            caller.send(stuck, b"x" * (16 << 20))
+            await until(lambda known=at: len(service.received) > known, what="the call at the service")  # type: ignore[misc]
+            caller.reset(stuck)
+        fields = [*head(b"POST", b"/", scheme=b"https"), (b"content-length", b"60000")]
+        stream = caller.begin(fields, ended=False)
+        caller.send(stream, b"x" * 60_000, ended=True)
+        assert (await caller.answer(stream)).status == 200
+
+
+async def test_an_answer_before_the_end_of_a_body_stops_the_rest() -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        writer.write(OK)
+        await reader.read()
+
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        http3_wire(service.port) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        stream = caller.begin(head(b"POST", b"/", scheme=b"https"), ended=False)
+        caller.send(stream, b"x" * 1_000)
+        answer = await caller.answer(stream)
+        assert (answer.status, answer.is_whole, bytes(answer.body)) == (200, True, b"hello")
+        sender = caller.quic._streams[stream].sender
+        await until(lambda: sender._reset_error_code == frames.NO_ERROR, what="the word that no more is wanted")
+        assert (await caller.answer(caller.begin(GET))).status == 200
+
+
+async def test_a_slow_body_is_refused_by_its_stream() -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        http3_wire(service.port, limits=ConnectionLimits(body_rate=1_000, body_grace_s=0.5)) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        stream = caller.begin(head(b"POST", b"/", scheme=b"https"), ended=False)
+        caller.send(stream, b"x")
+        assert (await caller.answer(stream)).status == 408
+        assert caller.closed is None
+
+
+async def test_an_idle_connection_is_told_goodbye_and_one_that_waits_is_kept() -> None:
+    go = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_head(reader)
+            await go.wait()
+            writer.write(OK)
+
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        http3_wire(service.port, limits=ConnectionLimits(idle_s=0.3)) as gateway,
+        calling(gateway.port) as idle,
+        calling(gateway.port) as waiting,
+    ):
+        stream = waiting.begin(GET)
+        assert await idle.ended() == frames.NO_ERROR
+        await asyncio.sleep(0.6)  # longer than a silent caller is kept
+        go.set()
+        assert (await waiting.answer(stream)).status == 200
+
+
+async def test_after_its_last_request_a_connection_takes_no_more_and_ends_when_all_are_answered() -> None:
+    async with (
+        ScriptedUpstream(answering(OK)).running() as service,
+        http3_wire(service.port, streams=StreamLimits(requests=3)) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        for _ in range(3):
+            assert (await caller.answer(caller.begin(GET))).status == 200
+        assert await caller.ended() == frames.NO_ERROR
+
+
+async def test_draining_lets_calls_end_and_takes_those_that_are_on_their_way() -> None:
+    """By sockets of their own: another worker reads the one that is for all."""
+    go = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        target = (await read_head(reader)).split()[1]
+        if target == b"/slow":
+            await go.wait()
+        writer.write(OK)
+
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        http3_wire(service.port) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        slow = caller.get(b"/slow")
+        await until(lambda: service.received, what="the slow call at the service")
+        gateway.endpoint.drain(is_last=False)
+        gateway.context.start_drain()
+        assert (await caller.answer(caller.get(b"/late"))).status == 200
+        await until(lambda: caller.goaway is not None, what="the word that it leaves")
+        await asyncio.sleep(LEAVING_S + 0.5)
+        beyond = await caller.answer(caller.get(b"/beyond"))
+        assert beyond.reset == frames.REQUEST_REJECTED
+        async with knocking(gateway.port) as new:
+            go.set()
+            assert (await caller.answer(slow)).status == 200
+            assert await caller.ended() == frames.NO_ERROR
+            assert new.h3 is None  # nobody reads
