@@ -16,8 +16,9 @@ from gateway.cache.wishes import NONE, Wishes, forbids_keeping, wishes_of
 from gateway.exchange import NEVER, Exchange, Reply
 from gateway.plan import Forecast, RequestFilter, RoutePlan
 from gateway.relay.call import Call
-from gateway.relay.filling import Filling, Reader, fill_in_background
+from gateway.relay.filling import Filling, fill_in_background
 from gateway.relay.given import Given, note
+from gateway.relay.reader import Reader
 from gateway.verdict import Detour
 from meshway.http1.fields import find
 from meshway.http1.message import NO_BODY

@@ -12,13 +12,14 @@ from gateway.cache.key import Key
 from gateway.cache.rule_cache import MOST_BACKGROUND, REVALIDATIONS, Coming, RuleCache
 from gateway.cache.selection import asked_with, varying
 from gateway.cache.stored import StoredAnswer, not_modified
-from gateway.exchange import NEVER, Exchange, Reply
+from gateway.exchange import Exchange, Reply
 from gateway.plan import RoutePlan
+from gateway.relay.arriving import Arriving
 from gateway.relay.asking import copy_of
 from gateway.relay.call import Call
-from gateway.relay.given import Given, Whole, note
+from gateway.relay.given import note
+from gateway.relay.reader import Reader
 from gateway.relay.relay import Relay
-from gateway.verdict import Detour
 from gateway.wire.interfaces import Address, Timer
 from meshway.http1.fields import find, remove
 from meshway.http1.message import ResponseHead, bare_head
@@ -27,104 +28,13 @@ FAILURES: Final = frozenset({500, 502, 503, 504})  # RFC 5861 §4
 _CONDITIONS: Final = (b"if-none-match", b"if-modified-since", b"if-range", b"range")
 
 
-class Reader(Whole):
-    """A caller who waits for a filling's answer, or gets it; the owner of a timer of his own.
-
-    at: how many pieces he got. has_head: he got the head. may_wait_s: for it, inf: he was the first.
-    """
-
-    __slots__ = ("_filling", "_index", "_timer", "at", "call", "has_head", "is_paused", "may_wait_s", "plan")
-    call: Call
-    plan: RoutePlan
-
-    def __init__(self, filling: "Filling", may_wait_s: float) -> None:
-        self._filling = filling
-        self._timer: Timer | None = None
-        self.may_wait_s = may_wait_s
-        self.at = 0
-        self.has_head = self.is_over = self.is_paused = False
-
-    def begin(self, call: Call, plan: RoutePlan, index: int) -> None:
-        self.call, self.plan, self._index = call, plan, index
-        call.attempt = self
-        if self.may_wait_s != NEVER:
-            self._timer = Timer()
-            call.relay.wheel.set(self._timer, self, call.relay.now() + self.may_wait_s)
-        self._filling.join(self)
-
-    def leave(self) -> None:
-        """Hears nothing any more."""
-        self.is_over = True
-        if self._timer is not None:
-            self._timer.owner, self._timer.due = None, NEVER
-            self._timer = None
-
-    def started(self) -> None:
-        """He has the head."""
-        self.has_head = True
-        if self._timer is not None:
-            self._timer.owner, self._timer.due = None, NEVER
-            self._timer = None
-
-    def ask_again(self) -> None:
-        """What is on its way is not for him."""
-        call, plan = self._let_go(), self.plan
-        verdict = plan.request_filters[self._index - 1](call.exchange)
-        if isinstance(verdict, Detour):
-            verdict.begin(call, plan, self._index)
-        elif isinstance(verdict, Reply):
-            call.answer(verdict)
-        else:
-            call.enter(plan, call.relay.now())
-
-    def give(self, stored: StoredAnswer, cache: RuleCache, outcome: str, words: bytes) -> None:
-        call = self._let_go()
-        Given(cache, stored, outcome, words).begin(call, self.plan, self._index)
-
-    def _let_go(self) -> Call:
-        self.leave()
-        self.call.attempt = None
-        return self.call
-
-    def fail(self, reply: Reply) -> None:
-        self._let_go().answer(reply)
-
-    def cut(self, by: Exchange, now: float) -> None:
-        """by: the exchange whose answer broke off."""
-        self._let_go().cut(by.flag, by.reason, by.policy, by.detail, now)
-
-    # As a source.
-
-    def pause(self) -> None:
-        self.is_paused = True
-        self._filling.slowed()
-
-    def resume(self) -> None:
-        if self.is_paused:
-            self.is_paused = False
-            self._filling.go_on(self)
-
-    def cancel(self, outcome: str, now: float) -> None:
-        if not self.is_over:
-            self.leave()
-            self._filling.left(self)
-
-    def on_timer(self, now: float) -> None:
-        """He has waited for long enough, and asks by himself."""
-        filling = self._filling
-        call = self._let_go()
-        filling.left(self)
-        note(filling.cache, call.exchange, "miss", b"fwd=miss; detail=waited")
-        call.enter(self.plan, now)
-
-
 class Filling(Coming):
     """stale: what there is of it already, asked for anew. A `Downstream` to its own call."""
 
     __slots__ = (
-        "_asked_wall", "_base", "_block", "_call", "_came", "_ends", "_has_credentials", "_head",
-        "_is_background", "_is_over", "_is_whole",
-        "_leader", "_origin", "_pieces", "_plan", "_readers", "_size", "_trailers", "cache", "keeps", "stale", "timer",
+        "_asked_wall", "_block", "_body", "_call", "_came", "_ends", "_has_credentials", "_head", "_is_background",
+        "_is_over", "_is_whole", "_leader", "_origin", "_plan", "_readers", "_size", "_trailers", "cache", "keeps",
+        "stale", "timer",
     )  # fmt: skip
 
     def __init__(self, cache: RuleCache, key: Key, stale: StoredAnswer | None, *, is_background: bool = False) -> None:
@@ -133,8 +43,8 @@ class Filling(Coming):
         self.timer = Timer()
         self.keeps = True
         self._readers: list[Reader] = []
-        self._pieces: list[bytes] = []
-        self._base = self._size = 0  # pieces that everybody has had; bytes that are counted as coming
+        self._body = Arriving()
+        self._size = 0  # bytes that are counted as coming
         self._head: ResponseHead | None = None
         self._is_whole = self._is_over = False
         self._is_background = is_background
@@ -253,8 +163,7 @@ class Filling(Coming):
         if self._fall_back():
             return
         for reader in self._dismiss():
-            self._tell_where(reader)
-            note(self.cache, reader.call.exchange, *self._outcome(reader))
+            self._note(reader)
             reader.fail(reply)
 
     def send_upgrade(self, exchange: Exchange, head: ResponseHead) -> None:
@@ -279,7 +188,7 @@ class Filling(Coming):
     # The answer.
 
     def _take(self, data: bytes) -> None:
-        self._pieces.append(data)
+        self._body.add(data)
         if not self.keeps:
             return
         cache = self.cache
@@ -287,7 +196,10 @@ class Filling(Coming):
         cache.coming += len(data)
         if self._size > cache.spec.max_object or cache.coming > cache.most_coming:
             self._keep_no_more()
-            self._trim()
+            if not self._readers:
+                self._stop()
+            elif any(each.is_paused for each in self._readers):
+                self._call.on_write_paused()
 
     def _keep_no_more(self) -> None:
         cache = self.cache
@@ -306,9 +218,7 @@ class Filling(Coming):
         self._end()
         cache = self.cache
         if keeps and not trailers and not self.is_outdated:
-            made = cache.make(
-                head, self._origin.block, b"".join(self._pieces), self._block, self._asked_wall, self._came
-            )
+            made = cache.make(head, self._origin.block, self._body.since(0), self._block, self._asked_wall, self._came)
             made.served_by = self._served_by()
             if made.is_of_use():
                 cache.keep(self.key, made)
@@ -332,7 +242,7 @@ class Filling(Coming):
         else:
             cache.keep(self.key, renewed)
         for reader in self._dismiss():
-            self._tell_where(reader)
+            self._lead(reader)
             reader.give(renewed, cache, "revalidated", b"fwd=stale; fwd-status=304")
 
     def _ask_anew(self) -> None:
@@ -347,7 +257,7 @@ class Filling(Coming):
         if stale is None or stale.freshness.error_s + stale.left_s(cache.now()) <= 0.0:
             return False
         for reader in self._dismiss():
-            self._tell_where(reader)
+            self._lead(reader)
             reader.give(stale, cache, "stale", b"hit; ttl=%d; detail=failed" % int(stale.left_s(cache.now())))
         return True
 
@@ -375,10 +285,9 @@ class Filling(Coming):
         reader.started()
         call, exchange = reader.call, reader.call.exchange
         now = self.cache.now()
-        self._tell_where(reader)
+        self._note(reader)
         if reader is leader:
             exchange.mark(self._call.exchange.flag)
-        note(self.cache, exchange, *self._outcome(reader))
         exchange.answer, exchange.first_byte = self._origin, now
         if head.status == 200 and is_unchanged(exchange.head.block, self._origin.block):
             self._go_on_alone()
@@ -389,8 +298,8 @@ class Filling(Coming):
             call.show(unchanged, b"", True, b"", now)
             return
         exchange.status = head.status
-        first = b"".join(self._pieces[reader.at - self._base :])
-        reader.at = self._base + len(self._pieces)
+        first = self._body.since(reader.at)
+        reader.at = self._body.end
         exchange.bytes_out = len(first)
         if self._is_whole:
             self._drop(reader)
@@ -437,41 +346,38 @@ class Filling(Coming):
             self._trim()
 
     def _push(self, reader: Reader) -> None:
-        call, pieces = reader.call, self._pieces
-        while not reader.is_paused and not reader.is_over and reader.at < self._base + len(pieces):
-            piece = pieces[reader.at - self._base]
+        call, body = reader.call, self._body
+        while not reader.is_paused and not reader.is_over and reader.at < body.end:
+            piece = body.piece(reader.at)
             reader.at += 1
             call.exchange.bytes_out += len(piece)
             call.downstream.send_body(piece)
-        if self._is_whole and not reader.is_over and reader.at == self._base + len(pieces):
+        if self._is_whole and not reader.is_over and reader.at == body.end:
             self._drop(reader)
             call.pass_end(self._trailers, self.cache.now())
 
     def _trim(self) -> None:
         """Of what is not kept, what everybody has had."""
-        had = min((reader.at for reader in self._readers), default=self._base + len(self._pieces)) - self._base
-        if had > 0:
-            del self._pieces[:had]
-            self._base += had
+        self._body.forget(min((reader.at for reader in self._readers), default=self._body.end))
 
-    def _outcome(self, reader: Reader) -> tuple[str, bytes]:
+    def _lead(self, reader: Reader) -> None:
+        """The first caller's call is the one that went to the service; the log says where."""
+        if reader is self._leader:
+            own, exchange = self._call.exchange, reader.call.exchange
+            exchange.cluster, exchange.endpoint, exchange.attempts = own.cluster, own.endpoint, own.attempts
+            exchange.tried, exchange.retried_at = own.tried, own.retried_at
+            exchange.plan = own.plan  # of the destination that was drawn
+
+    def _note(self, reader: Reader) -> None:
+        self._lead(reader)
         head = self._head
         status = b"; fwd-status=%d" % head.status if head is not None else b""
         why = b"stale" if self.stale is not None else b"miss"
         if reader is self._leader:
             kept = b"; stored" if self.keeps and head is not None else b""
-            return "miss", b"fwd=%b%b%b" % (why, status, kept)
-        return "collapsed", b"fwd=%b%b; collapsed" % (why, status)
-
-    def _tell_where(self, reader: Reader) -> None:
-        """The first caller's call is the one that went to the service; the log says where."""
-        if reader is not self._leader:
-            return
-        own, exchange = self._call.exchange, reader.call.exchange
-        exchange.cluster, exchange.endpoint, exchange.attempts = own.cluster, own.endpoint, own.attempts
-        exchange.tried, exchange.retried_at = own.tried, own.retried_at
-        if own.plan is not None:
-            exchange.plan = own.plan  # of the destination that was drawn
+            note(self.cache, reader.call.exchange, "miss", b"fwd=%b%b%b" % (why, status, kept))
+        else:
+            note(self.cache, reader.call.exchange, "collapsed", b"fwd=%b%b; collapsed" % (why, status))
 
     # The end.
 
