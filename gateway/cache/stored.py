@@ -111,7 +111,7 @@ class StoredAnswer:
         freshness_of: judges the service's fields."""
         merged = self.head.copy()
         merged.block = merge(self.head.block, head.block)
-        origin = merge(self.origin, origin)
+        origin = merge(remove(self.origin, _NOT_KEPT), origin)  # how old it was then says nothing of now
         return StoredAnswer(
             merged,
             origin,

@@ -118,7 +118,7 @@ def _is_fresh(stored: StoredAnswer, left_s: float, now: float, wishes: Wishes) -
         return False
     if wishes is NONE:
         return left_s > 0.0
-    if wishes.asks_anew or stored.age_s(now) > wishes.most_age_s or left_s < wishes.least_left_s:
+    if wishes.asks_anew or stored.age_s(now) > wishes.most_age_s or 0.0 < wishes.least_left_s > left_s:
         return False
     return left_s > 0.0 or (not stored.freshness.is_strict and -left_s <= wishes.most_stale_s)
 

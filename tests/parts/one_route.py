@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from gateway.balancing.round_robin import RoundRobin
 from gateway.exchange import NEVER, Exchange
-from gateway.plan import HedgePlan, Parts, RequestFilter, ResponseFilter, RetryPlan, RoutePlan, WebSocketPlan
+from gateway.plan import HedgePlan, Parts, RequestFilter, ResponseFilter, RetryPlan, RoutePlan, Settle, WebSocketPlan
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.cluster_settings import (
     BalancingSettings,
@@ -94,6 +94,7 @@ def plan(
     idle_s: float = 300.0,
     upgraded_idle_s: float = 3600.0,
     websocket: WebSocketPlan | None = None,
+    settle: Settle | None = None,
 ) -> RoutePlan:
     return RoutePlan(
         route="default/books",
@@ -111,6 +112,7 @@ def plan(
         idle_s=idle_s,
         upgraded_idle_s=upgraded_idle_s,
         websocket=websocket,
+        settle=settle,
     )
 
 
