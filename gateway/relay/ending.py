@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 from gateway.exchange import NEVER, Exchange, Reply
 from gateway.plan import BUILT_IN
 from gateway.relay import encoding
-from gateway.verdict import Turn
 from meshway.http1.message import ResponseHead
 
 if TYPE_CHECKING:
