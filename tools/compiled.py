@@ -52,6 +52,8 @@ MODULES = (
     "gateway/relay/retry.py",
     "gateway/relay/trace.py",
     "gateway/relay/translation.py",
+    "gateway/relay/tunnel.py",
+    "gateway/relay/websocket_tunnel.py",
     "gateway/routing/path.py",
     "gateway/telemetry/access_line.py",
     "gateway/telemetry/access_log.py",
@@ -69,6 +71,7 @@ MODULES = (
     "gateway/wire/http1/client.py",
     "gateway/wire/http1/server.py",
     "gateway/wire/interfaces.py",
+    "gateway/wire/websocket/frame_meter.py",
 )
 _SETTINGS = "[mypy]\nignore_missing_imports = True\nfollow_imports = silent\n"
 
