@@ -22,6 +22,7 @@ from registry.documents.differences import document_changes
 from registry.documents.documents import Documents
 from registry.documents.reading import read_change, rows_of
 from registry.documents.secret_frames import SecretFrames
+from registry.documents.secret_texts import SecretTexts
 from registry.federation.federation import Federation
 from registry.federation.issued_tokens import IssuedTokens
 from registry.federation.single_sign_on import SingleSignOn
@@ -51,7 +52,6 @@ from registry.mesh_settings import (
 )
 from registry.notices import Notices
 from registry.notifications.notifications import Notifications
-from registry.notifications.secret_texts import SecretTexts
 from registry.notifications.sending import Sending
 from registry.opening import books, live_state, loaded_view, opened_sealing
 from registry.people.accounts import Accounts
@@ -302,13 +302,15 @@ async def _endings(identity: Identity) -> list[Ending]:
 
 
 def _forwarding(settings: RegistrySettings, view: View, sealing: Sealing | None) -> Forwarding:
+    secrets = SecretTexts(view, sealing)
+
     def target() -> Otlp | None:
         telemetry = settings_of(view).telemetry
         return None if telemetry is None else telemetry.forward_logs
 
     return Forwarding(
         target,
-        lambda otlp: collector_credentials(otlp, view, sealing),
+        lambda otlp: collector_credentials(otlp, secrets),
         guarded_dial(allow_loopback=settings.is_on_loopback),
     )
 

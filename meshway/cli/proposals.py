@@ -1,16 +1,14 @@
 """`change`: documents that somebody wants to change, before they are published."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
 
+from meshway.cli.as_seen import ask_as_seen
 from meshway.cli.session import Session, asking
 from meshway.cli.watching import Columns
-
-if TYPE_CHECKING:
-    pass
 
 change_app = typer.Typer(no_args_is_help=True, help="Changes of documents before they are published.")
 
@@ -51,6 +49,14 @@ def show(session: Session, number: Number) -> None:
     show_one(session, told, name=f"changes/{number}", text=lambda: "\n".join(lines))
 
 
+@change_app.command("review")
+@asking
+def review(session: Session, number: Number) -> None:
+    """Ask others to review a draft. Who may approve it sees it in the console and in `meshway change list`."""
+    told = _ask(session, number, "review", None)
+    _say_how_far(session, told)
+
+
 @change_app.command("approve")
 @asking
 def approve(session: Session, number: Number, message: Words = "") -> None:
@@ -87,22 +93,16 @@ def take_back(session: Session, number: Number) -> None:
 
 def _say(session: Session, number: str, verdict: str, message: str) -> None:
     told = _ask(session, number, "words", {"verdict": verdict, "text": message})
+    _say_how_far(session, told)
+
+
+def _say_how_far(session: Session, told: Mapping[str, Any]) -> None:
     given, needed = told["approvals_given"], told["approvals_needed"]
     session.say(f"✓ change {told['id']} is {_state(told)}: {given} of {needed} approve")
 
 
 def _ask(session: Session, number: str, what: str, body: object) -> Mapping[str, Any]:
-    """Only of what it is as it was read: somebody may write it meanwhile."""
-    from meshway.cli.output import show_one
-    from meshway.cli.registry_client import RegistryClient
-
-    client: RegistryClient = RegistryClient(session)
-    path = _path(number)
-    condition = {"If-Match": f'"{client.read(path)["version"]}"'}
-    told: Mapping[str, Any] = client.ask("POST", f"{path}/{what}", body=body, headers=condition).json()
-    if session.output not in (None, "table", "wide"):
-        show_one(session, told, name=f"changes/{told['id']}", text=str)
-    return told
+    return ask_as_seen(session, _path(number), what, body, version="version", name="changes/{id}")
 
 
 def _path(number: str) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import typer
 
+from meshway.cli.as_seen import ask_as_seen
 from meshway.cli.failure import FAILED, USAGE, CliError
 from meshway.cli.session import EVERY_NAMESPACE, Session, asking
 from meshway.cli.watching import Columns, Watch
@@ -81,17 +82,9 @@ def skip(session: Session, name: Name, reason: Reason = "") -> None:
 
 
 def _ask(session: Session, name: str, action: str, reason: str) -> None:
-    """Only of what was looked at: somebody else, or the Rollout itself, may have been quicker."""
-    from meshway.cli.output import show_one
-    from meshway.cli.registry_client import RegistryClient
-
-    client, path = RegistryClient(session), _path(session, name)
-    seen = client.read(path)
-    condition = {"If-Match": f'"{seen["revision"]}"'}
-    answer = client.ask("POST", f"{path}/{action}", body={"reason": reason}, headers=condition)
-    told = answer.json()
-    if session.output not in (None, "table", "wide"):
-        show_one(session, told, name=f"rollouts/{name}", text=str)
+    told = ask_as_seen(
+        session, _path(session, name), action, {"reason": reason}, version="revision", name="rollouts/{name}"
+    )
     session.say(f"✓ {name} is {_phase(told)}: {told['weight_percent']:g} % to {told['canary']}")
 
 

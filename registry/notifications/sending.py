@@ -21,9 +21,9 @@ import msgspec
 from meshway.http1.fields import is_name
 from meshway.outbound.connection import PlainError
 from meshway.outbound.fetch import post_json
+from registry.documents.secret_texts import SecretAway
 from registry.notifications.apprise import send_by_apprise
 from registry.notifications.message import postable_alerts, text_of, title_of, webhook_body
-from registry.notifications.secret_texts import SecretAway
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from meshway.model.receiver import AlertmanagerTarget, Receiver, WebhookTarget
     from meshway.outbound.connection import Dial
     from registry.alerts.records import AlertState
+    from registry.documents.secret_texts import SecretTexts
     from registry.notifications.records import ReceiverKey
-    from registry.notifications.secret_texts import SecretTexts
 
 TIMEOUT_S: Final = 10.0
 _LONGEST_ANSWER: Final = 64 << 10

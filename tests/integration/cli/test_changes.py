@@ -58,7 +58,9 @@ def test_a_draft_that_was_overtaken_says_so_and_a_program_approves_nothing(
     overtaken = run("change", "publish", number)
     assert overtaken.code != 0
     assert "is not at revision" in overtaken.err
-    registry.client.post(f"/v1/changes/{number}/review").raise_for_status()
+    asked = run("change", "review", number)
+    assert (asked.code, f"change {number} is in review: 0 of 0 approve" in asked.err) == (0, True), asked
+    assert "in review" in run("change", "list").out
     for verdict in ("approve", "refuse"):
         word = run("change", verdict, number, "-m", "looks fine")
         assert (word.code != 0, "a word in review is a person's" in word.err) == (True, True), word

@@ -253,15 +253,17 @@ async def test_lines_are_sent_on_to_the_collector_that_the_settings_name(registr
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/logs"
     async with server:
         await ship(registry, logs("before"))
-        secret = {"type": "opaque", "data": {"X-Scope-OrgID": "shop-logs"}}
+        secret = {"type": "opaque", "data": {"X-Scope-OrgID": "shop-logs", "X-Other": "not asked for"}}
         path = "/v1/namespaces/mesh/secrets/collector"
         assert (await registry.call("PUT", path, {"spec": secret})).status == 201
-        await settings(registry, telemetry={"forward_logs": {"endpoint": url, "headers": "collector"}})
+        wanted = {"secret": "collector", "key": "X-Scope-OrgID"}
+        await settings(registry, telemetry={"forward_logs": {"endpoint": url, "headers": wanted}})
         sent = logs("one", "two")
         await ship(registry, sent)
         await until(lambda: bool(collector.heard))
     assert collector.heard == [sent]
     assert b"X-Scope-OrgID: shop-logs" in collector.heads[0]
+    assert b"X-Other" not in collector.heads[0]
     # It is the registry's: no gateway is told.
     registry.core.feed._secrets.refresh()
     assert ("mesh", "collector") not in registry.core.feed._secrets.frames
