@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from loadtest import tls
+from loadtest import http3, tls
 from loadtest.measure import Run, run_wrk
 from loadtest.micro import policies
 from loadtest.peers import CONFIGS, Bench, Peer, RoutesBy, install_peers
@@ -260,6 +260,8 @@ def main() -> None:
         sections.append(policies.table())
     if not options.only or "tls" in options.only:
         sections.append(tls.section(options.rounds, options.seconds))
+    if not options.only or "http3" in options.only:
+        sections.append(http3.section(options.rounds, options.seconds))
     text = "\n".join(
         ["# Results", "", "Written by `make bench`; medians (min–max) of interleaved rounds.", "", head, "", *sections]
     )

@@ -63,7 +63,7 @@ class NewListeners:
         return mesh_listener(relay, settings, places, self._explain, tls, name)
 
     def _http3(self, name: str) -> ListenerContext:
-        # aioquic takes time and memory of each worker that imports it.
+        # aioquic takes time and memory of each worker that has it; OwnListeners has imported it, beside the loop.
         from gateway.listeners.http3 import http3_listener
 
         return http3_listener(

@@ -4,14 +4,20 @@ The supervisor owns their sockets, too. A socket comes by itself (gateway/descri
 the channel; it is read when the tables in force say what holds there, and not a moment sooner.
 """
 
+import asyncio
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Final
 
 from gateway.channel import ListenerSpot
 from gateway.compiler.listeners import ListenerPlan
 from gateway.wire.listener_context import ListenerContext
 from gateway.worker.listening import Listening
 from meshway.model.listener import Spoken
+from meshway.tasks import spawn
+
+HTTP3: Final = "gateway.listeners.http3"
 
 
 class OwnListeners:
@@ -30,6 +36,7 @@ class OwnListeners:
         self._sockets: dict[int, socket.socket] = {}
         self._open: dict[int, ListenerContext] = {}
         self._plans: Mapping[str, ListenerPlan] = {}
+        self._has_http3 = self._is_importing = False
 
     def want(self, spots: Sequence[ListenerSpot]) -> None:
         """These and no others."""
@@ -55,10 +62,24 @@ class OwnListeners:
             if number in self._open or number not in self._sockets:
                 continue
             plan = self._plans.get(spot.name)
-            if plan is None or not plan.has(spot.face, spot.spoken):
+            if plan is None or not plan.has(spot.face, spot.spoken) or not self._can_make(spot):
                 continue
             listener = self._open[number] = self._make(spot.name, spot.face, spot.spoken)
             self._on_open(listener)
             self._listening.add(listener, self._sockets.pop(number))
         for number in self._open.keys() - self._wanted.keys():
             self._listening.remove(self._open.pop(number), self._drain_s)
+
+    def _can_make(self, spot: ListenerSpot) -> bool:
+        """What HTTP/3 stands on is imported beside the loop, which would stand still for a quarter of a second."""
+        if spot.spoken != "http3" or self._has_http3:
+            return True
+        if not self._is_importing:
+            self._is_importing = True
+            spawn(self._import(), name="import HTTP/3")
+        return False
+
+    async def _import(self) -> None:
+        await asyncio.to_thread(import_module, HTTP3)
+        self._has_http3 = True
+        self._settle()
