@@ -9,7 +9,7 @@ WORKDIR /src
 COPY . ./
 # The lock names also what tests and checks need: as constraints it pins versions and installs no more than asked for.
 RUN sed -E 's/ *\\$//; /^ *--hash/d' requirements.lock > /tmp/constraints.txt \
-    && /opt/meshway/bin/pip install --constraint /tmp/constraints.txt '.[server,compress]' \
+    && /opt/meshway/bin/pip install --constraint /tmp/constraints.txt '.[server,compress,http3]' \
     && /opt/meshway/bin/python -m compileall -q /src/examples
 
 FROM python:3.13-slim-bookworm

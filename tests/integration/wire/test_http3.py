@@ -376,3 +376,27 @@ async def test_draining_lets_calls_end_and_takes_those_that_are_on_their_way() -
             assert (await caller.answer(slow)).status == 200
             assert await caller.ended() == frames.NO_ERROR
             assert new.h3 is None  # nobody reads
+
+
+async def test_a_call_of_grpc_goes_through_and_is_refused_in_its_own_words() -> None:
+    message = b"\0\0\0\0\x02hi"
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n"
+            b"Trailer: grpc-status\r\n\r\n7\r\n%b\r\n0\r\ngrpc-status: 0\r\n\r\n" % message
+        )
+
+    fields = [*head(b"POST", b"/a.B/C", scheme=b"https"), (b"content-type", b"application/grpc"), (b"te", b"trailers")]
+    async with (
+        ScriptedUpstream(handle).running() as service,
+        http3_wire(service.port) as gateway,
+        calling(gateway.port) as caller,
+    ):
+        stream = caller.begin(fields, ended=False)
+        caller.send(stream, message, ended=True)
+        answer = await caller.answer(stream)
+        assert (bytes(answer.body), answer.trailers[b"grpc-status"]) == (message, b"0")
+        refused = await caller.answer(caller.begin([*fields, (b"via", b", ".join([b"3.0 meshway-test"] * 5))]))
+        assert (refused.status, refused.fields[b"grpc-status"], len(refused.body)) == (200, b"14", 0)
