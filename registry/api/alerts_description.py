@@ -7,10 +7,11 @@ from typing import Final
 from registry.alerts.alerts import MOST_HISTORY
 from registry.alerts.records import Silence
 from registry.alerts.trying import Tried
-from registry.api import alerts, silences
+from registry.api import alerts, receivers, silences
+from registry.api.parameters import PROBLEM
 from registry.manners.openapi import Operation, Parameter
+from registry.notifications.sending import Sent
 
-_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _NAMESPACE: Final = Parameter(name="namespace", about="Of one namespace; of all that may be seen unless told.")
 _QUERY: Final = "service=books error_ratio > 2 % over 1m"
 
@@ -35,7 +36,7 @@ def alert_operations() -> list[Operation]:
                     schema={"type": "integer", "minimum": 1, "maximum": MOST_HISTORY},
                 ),
             ),
-            answers={200: alerts.AlertPage, 503: _PROBLEM},
+            answers={200: alerts.AlertPage, 503: PROBLEM},
         ),
         Operation(
             method="GET",
@@ -57,7 +58,7 @@ def alert_operations() -> list[Operation]:
             by_rows=True,
             about="When a rule would have fired over the last 24 h. Nothing is kept of it.",
             body=alerts.TryRequest,
-            answers={200: Tried, 503: _PROBLEM},
+            answers={200: Tried, 503: PROBLEM},
             example_body={"spec": {"query": _QUERY}, "namespace": "default"},
         ),
         Operation(
@@ -69,7 +70,7 @@ def alert_operations() -> list[Operation]:
             by_rows=True,
             about="Objectives with how much of their budgets is left, and how fast it is being spent.",
             parameters=(_NAMESPACE,),
-            answers={200: alerts.ObjectivePage, 503: _PROBLEM},
+            answers={200: alerts.ObjectivePage, 503: PROBLEM},
         ),
         Operation(
             method="POST",
@@ -80,7 +81,7 @@ def alert_operations() -> list[Operation]:
             by_rows=True,
             about="Tell nobody of alerts whose labels match, until a time.",
             body=silences.SilenceRequest,
-            answers={201: Silence, 409: _PROBLEM, 503: _PROBLEM},
+            answers={201: Silence, 409: PROBLEM, 503: PROBLEM},
             example_body={
                 "namespace": "default",
                 "matchers": [{"name": "service", "value": "books"}],
@@ -97,7 +98,7 @@ def alert_operations() -> list[Operation]:
             by_rows=True,
             about="Silences that hold, the next to end first.",
             parameters=(_NAMESPACE,),
-            answers={200: silences.SilencePage, 503: _PROBLEM},
+            answers={200: silences.SilencePage, 503: PROBLEM},
         ),
         Operation(
             method="DELETE",
@@ -107,7 +108,32 @@ def alert_operations() -> list[Operation]:
             right="alerts:silence",
             by_rows=True,
             about="End a silence before its time.",
-            answers={204: None, 404: _PROBLEM, 503: _PROBLEM},
+            answers={204: None, 404: PROBLEM, 503: PROBLEM},
             example={"silence": "0123456789ab"},
+        ),
+    ]
+
+
+def receiver_operations() -> list[Operation]:
+    return [
+        Operation(
+            method="GET",
+            path=receivers.MANY,
+            id="listReceiverStates",
+            tag="alerts",
+            right="documents:read",
+            by_rows=True,
+            about="Receivers, and how the last messages to them fared.",
+            answers={200: receivers.ReceiverStates},
+        ),
+        Operation(
+            method="POST",
+            path=receivers.TEST,
+            id="testReceiver",
+            tag="alerts",
+            right="documents:write",
+            about="Send a message that says it is a test, and tell what the other side answered.",
+            answers={200: Sent, 404: PROBLEM, 503: PROBLEM},
+            example={"namespace": "default", "name": "oncall"},
         ),
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from registry.api import changes
+from registry.api.parameters import PROBLEM
 from registry.manners.openapi import Operation, Parameter
 
-_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _IF_MATCH: Final = Parameter(name="If-Match", about="Its ETag as it was read: 412 when it changed.", place="header")
 _FIRST: Final = {"change": "1"}
 _SECOND: Final = {"change": "2"}
@@ -57,7 +57,7 @@ def _keeping() -> list[Operation]:
             "createChange",
             write,
             "Keep a change of documents that is not published yet: a draft, which others may read and write.",
-            {201: changes.Change, 409: _PROBLEM, 412: _PROBLEM},
+            {201: changes.Change, 409: PROBLEM, 412: PROBLEM},
             detail="Texts are kept as they are written, with comments and errors; no Secrets.",
             body=changes.ChangeWanted,
             example_body=_WANTED,
@@ -77,7 +77,7 @@ def _keeping() -> list[Operation]:
             "getChange",
             read,
             "A change with its texts.",
-            {200: changes.Change, 404: _PROBLEM},
+            {200: changes.Change, 404: PROBLEM},
             example=_FIRST,
         ),
         _row(
@@ -86,7 +86,7 @@ def _keeping() -> list[Operation]:
             "editChange",
             write,
             "Write its title and documents; approvals of what it was count no more.",
-            {200: changes.Change, 404: _PROBLEM, 409: _PROBLEM, 412: _PROBLEM},
+            {200: changes.Change, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
             detail="A document whose base_revision is what is published now is from then on compared with that.",
             parameters=(_IF_MATCH,),
             body=changes.ChangeWanted,
@@ -99,7 +99,7 @@ def _keeping() -> list[Operation]:
             "deleteChange",
             write,
             "Delete a change that is not published.",
-            {204: None, 404: _PROBLEM, 409: _PROBLEM, 412: _PROBLEM},
+            {204: None, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
             parameters=(_IF_MATCH,),
             example=_SECOND,
         ),
@@ -109,7 +109,7 @@ def _keeping() -> list[Operation]:
             "foreseeChange",
             read,
             "What publishing it would change, touch and warn of, and what others published meanwhile.",
-            {200: changes.ChangeForeseen, 404: _PROBLEM, 409: _PROBLEM},
+            {200: changes.ChangeForeseen, 404: PROBLEM, 409: PROBLEM},
             parameters=(
                 Parameter(name="rehearse", about="Run the recorded calls of so long (`1h`) through it, at most `24h`."),
             ),
@@ -126,7 +126,7 @@ def _review() -> list[Operation]:
             "reviewChange",
             "documents:write",
             "Ask others to review a draft.",
-            {200: changes.Change, 404: _PROBLEM, 409: _PROBLEM, 412: _PROBLEM},
+            {200: changes.Change, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
             parameters=(_IF_MATCH,),
             example=_FIRST,
         ),
@@ -136,7 +136,7 @@ def _review() -> list[Operation]:
             "judgeChange",
             "documents:write",
             "Approve or refuse a change in review. Who wrote it cannot, nor can a program.",
-            {200: changes.Change, 403: _PROBLEM, 404: _PROBLEM, 409: _PROBLEM, 412: _PROBLEM},
+            {200: changes.Change, 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
             parameters=(_IF_MATCH,),
             body=changes.WordWanted,
             example=_FIRST,
@@ -153,7 +153,7 @@ def _publishing() -> list[Operation]:
             "publishChange",
             "documents:write",
             "Make it a revision, all or nothing.",
-            {200: changes.Change, 403: _PROBLEM, 404: _PROBLEM, 409: _PROBLEM, 412: _PROBLEM},
+            {200: changes.Change, 403: PROBLEM, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
             detail="409 needs_approval until so many people agreed as its namespaces ask for; 412 when a document "
             "moved since it was begun. Sent again after a 503 it is published once.",
             parameters=(_IF_MATCH,),
@@ -167,7 +167,7 @@ def _publishing() -> list[Operation]:
             "takeBackChange",
             "documents:write",
             "A new draft that undoes a published change, and nothing that came since.",
-            {201: changes.Change, 404: _PROBLEM, 409: _PROBLEM},
+            {201: changes.Change, 404: PROBLEM, 409: PROBLEM},
             example=_FIRST,
         ),
         _row(
@@ -176,7 +176,7 @@ def _publishing() -> list[Operation]:
             "watchChange",
             "documents:read",
             "How far a published change has come, and the calls it touches before and since.",
-            {200: changes.ChangeWatch, 404: _PROBLEM, 409: _PROBLEM},
+            {200: changes.ChangeWatch, 404: PROBLEM, 409: PROBLEM},
             example=_FIRST,
         ),
     ]

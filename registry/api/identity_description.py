@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from meshway.identity import DEFAULT_TRUST_DOMAIN
 from registry.api import identity
+from registry.api.parameters import PROBLEM
 from registry.identity.enrolment import EnrolmentToken, Issued
 from registry.identity.records import CertificatePage
 from registry.identity.revocation import Revoked
 from registry.identity.service_tokens import ServiceToken
 from registry.manners.openapi import Operation, Parameter
 
-_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _TAG: Final = "identity"
 _KEY: Final = {"type": "object", "required": ["key"], "properties": {"key": {"type": "string"}}}
 
@@ -30,7 +30,7 @@ def _posts() -> list[Operation]:
             "Make the mesh's certificate authority, or take an intermediate of another one.",
             "Once; the trust domain stays for ever.",
             identity.AuthorityWanted,
-            {201: identity.IdentityShown, 409: _PROBLEM},
+            {201: identity.IdentityShown, 409: PROBLEM},
             {"trust_domain": DEFAULT_TRUST_DOMAIN},
         ),
         (
@@ -40,7 +40,7 @@ def _posts() -> list[Operation]:
             "A one-time token by which a service or a gateway gets its first certificate; shown this once.",
             "",
             identity.EnrolmentWanted,
-            {201: EnrolmentToken, 409: _PROBLEM},
+            {201: EnrolmentToken, 409: PROBLEM},
             {"subject": "shop/books"},
         ),
         (
@@ -50,7 +50,7 @@ def _posts() -> list[Operation]:
             "Spend a one-time token for a certificate. The request's names are ignored, its key counts.",
             "The same request may be sent again when its answer was lost.",
             identity.Enrol,
-            {201: Issued, 401: _PROBLEM, 422: _PROBLEM},
+            {201: Issued, 401: PROBLEM, 422: PROBLEM},
             {"token": "mwe_00000000_" + "A" * 43, "csr": "-----BEGIN CERTIFICATE REQUEST-----"},
         ),
         (
@@ -60,7 +60,7 @@ def _posts() -> list[Operation]:
             "The next certificate, for the owner of the live one's key.",
             "",
             identity.Renew,
-            {201: Issued, 401: _PROBLEM, 422: _PROBLEM},
+            {201: Issued, 401: PROBLEM, 422: PROBLEM},
             {"certificate": "-----BEGIN CERTIFICATE-----", "csr": "-----BEGIN CERTIFICATE REQUEST-----", "proof": ""},
         ),
         (
@@ -70,7 +70,7 @@ def _posts() -> list[Operation]:
             "A service token of an hour, for the owner of a live certificate's key.",
             "",
             identity.TokenWanted,
-            {201: ServiceToken, 401: _PROBLEM},
+            {201: ServiceToken, 401: PROBLEM},
             {"certificate": "-----BEGIN CERTIFICATE-----", "at": 0, "proof": ""},
         ),
         (
@@ -80,7 +80,7 @@ def _posts() -> list[Operation]:
             "Revoke a certificate, or all of a subject with its unused tokens.",
             "Gateways that run the revision which is answered believe none of them.",
             identity.RevocationWanted,
-            {200: Revoked, 404: _PROBLEM, 409: _PROBLEM},
+            {200: Revoked, 404: PROBLEM, 409: PROBLEM},
             {"subject": "shop/books", "reason": "lost"},
         ),
         (
@@ -90,7 +90,7 @@ def _posts() -> list[Operation]:
             "The next step of a change of the root, or another intermediate.",
             "Refused with `waits_for` until all live gateways run the step before.",
             identity.RotationWanted,
-            {200: identity.IdentityShown, 409: _PROBLEM},
+            {200: identity.IdentityShown, 409: PROBLEM},
             {"what": "root", "step": "next"},
         ),
         (
@@ -100,7 +100,7 @@ def _posts() -> list[Operation]:
             "The root's key, which with this answer leaves the store.",
             "Keep it where nothing runs: it is needed once in sixty days, for another intermediate.",
             None,
-            {200: _KEY, 409: _PROBLEM},
+            {200: _KEY, 409: PROBLEM},
             None,
         ),
     ]
@@ -132,7 +132,7 @@ def _gets() -> list[Operation]:
             tag=_TAG,
             right="identity:read",
             about="The authority, and how far a change of its root has come.",
-            answers={200: identity.IdentityShown, 409: _PROBLEM},
+            answers={200: identity.IdentityShown, 409: PROBLEM},
         ),
         Operation(
             method="GET",
@@ -141,7 +141,7 @@ def _gets() -> list[Operation]:
             tag=_TAG,
             right="open",
             about="The roots that are trusted now.",
-            answers={200: identity.Roots, 409: _PROBLEM},
+            answers={200: identity.Roots, 409: PROBLEM},
         ),
         Operation(
             method="GET",
@@ -157,6 +157,6 @@ def _gets() -> list[Operation]:
                 Parameter(name="cursor", about="`next` of the page before."),
                 Parameter(name="subject", about="`NAMESPACE/SERVICE`, `gateway/HOST`, or a SPIFFE id."),
             ),
-            answers={200: CertificatePage, 409: _PROBLEM},
+            answers={200: CertificatePage, 409: PROBLEM},
         ),
     ]

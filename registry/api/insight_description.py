@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from registry.api import insight
+from registry.api.parameters import PROBLEM
 from registry.insight.comparing import Spans, Versions
 from registry.insight.figures import METRICS
 from registry.insight.series import BYS, Series
@@ -12,7 +13,6 @@ from registry.insight.topology import Topology
 from registry.manners.openapi import Operation, Parameter
 
 _NUMBER: Final = {"type": "number", "minimum": 0}
-_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _SPAN: Final = (
     Parameter(name="at", about="The end of the span: seconds since 1970 or RFC 3339; now unless told."),
     Parameter(name="window_s", about="How long it is, 10 s to 90 days; 900.", schema=_NUMBER),
@@ -143,6 +143,6 @@ def _operation(
         by_rows=True,
         about=about,
         parameters=(*(_SPAN if has_span else ()), *parameters),
-        answers={200: shape, 503: _PROBLEM} | ({304: None} if not_modified else {}),
+        answers={200: shape, 503: PROBLEM} | ({304: None} if not_modified else {}),
         example_query=example or {},
     )

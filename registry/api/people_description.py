@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from registry.api import sessions, users
+from registry.api.parameters import PROBLEM
 from registry.manners.openapi import Operation, Parameter
 from registry.people.accounts import TotpOffered
 from registry.people.users import UserShown
 from registry.rights.bindings import BindingShown
 
-_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _OBJECT: Final = {"type": "object"}
 _TAG: Final = "people"
 _USER: Final = {"user": "ann"}
-_REFUSED: Final = {401: _PROBLEM, 429: _PROBLEM}
+_REFUSED: Final = {401: PROBLEM, 429: PROBLEM}
 
 
 def people_operations() -> list[Operation]:
@@ -54,7 +54,7 @@ def _sessions() -> list[Operation]:
             "signOut",
             "signed_in",
             "End the caller's session.",
-            {204: None, 403: _PROBLEM},
+            {204: None, 403: PROBLEM},
         ),
         _row(
             "POST",
@@ -62,7 +62,7 @@ def _sessions() -> list[Operation]:
             "setUp",
             "open",
             "Set a password by a one-time link; of the first link the first admin's.",
-            {200: sessions.SetUp, 409: _PROBLEM, **_REFUSED},
+            {200: sessions.SetUp, 409: PROBLEM, **_REFUSED},
             body=sessions.SetupWanted,
             example_body={"token": "A" * 43, "password": wanted["password"]},
         ),
@@ -78,7 +78,7 @@ def _account() -> list[Operation]:
             "confirmSession",
             "signed_in",
             "Give the password, or a code, again: keys, the authority and users ask for it after 10 min.",
-            {200: sessions.SessionOpened, 403: _PROBLEM, **_REFUSED},
+            {200: sessions.SessionOpened, 403: PROBLEM, **_REFUSED},
             body=sessions.ConfirmWanted,
             example_body={"password": password},
         ),
@@ -88,7 +88,7 @@ def _account() -> list[Operation]:
             "changePassword",
             "signed_in",
             "Change the caller's own password. Its other sessions end.",
-            {200: sessions.SessionOpened, 403: _PROBLEM, **_REFUSED},
+            {200: sessions.SessionOpened, 403: PROBLEM, **_REFUSED},
             body=sessions.PasswordWanted,
             example_body={"password": password, "new_password": "battery horse correct"},
         ),
@@ -98,7 +98,7 @@ def _account() -> list[Operation]:
             "offerTotp",
             "signed_in",
             "A secret for an app that tells codes. It counts once a code of it was given.",
-            {201: TotpOffered, 403: _PROBLEM, 409: _PROBLEM},
+            {201: TotpOffered, 403: PROBLEM, 409: PROBLEM},
             is_confirmed=True,
         ),
         _row(
@@ -107,7 +107,7 @@ def _account() -> list[Operation]:
             "takeTotp",
             "signed_in",
             "Give the first code: from now on each sign-in asks for one.",
-            {204: None, 403: _PROBLEM, 409: _PROBLEM, **_REFUSED},
+            {204: None, 403: PROBLEM, 409: PROBLEM, **_REFUSED},
             body=sessions.CodeWanted,
             example_body={"totp": "123456"},
         ),
@@ -117,7 +117,7 @@ def _account() -> list[Operation]:
             "dropTotp",
             "signed_in",
             "Ask for codes no more.",
-            {204: None, 403: _PROBLEM},
+            {204: None, 403: PROBLEM},
             is_confirmed=True,
         ),
         _row(
@@ -126,7 +126,7 @@ def _account() -> list[Operation]:
             "getPreferences",
             "signed_in",
             "What the console keeps for the caller.",
-            {200: _OBJECT, 403: _PROBLEM},
+            {200: _OBJECT, 403: PROBLEM},
         ),
         _row(
             "PUT",
@@ -134,7 +134,7 @@ def _account() -> list[Operation]:
             "putPreferences",
             "signed_in",
             "Keep it: a JSON object of at most 16 KiB.",
-            {204: None, 403: _PROBLEM, 413: _PROBLEM},
+            {204: None, 403: PROBLEM, 413: PROBLEM},
             body=_OBJECT,
             example_body={"language": "en"},
         ),
@@ -149,7 +149,7 @@ def _users() -> list[Operation]:
             "createUser",
             "users:write",
             "Make a user. Without a password the answer tells a link, once, by which the person sets it.",
-            {201: users.UserMade, 409: _PROBLEM},
+            {201: users.UserMade, 409: PROBLEM},
             body=users.UserRequest,
             example_body={"name": "ann", "display_name": "Ann"},
             is_confirmed=True,
@@ -161,7 +161,7 @@ def _users() -> list[Operation]:
             "changeUser",
             "users:write",
             "Change the name that is shown, or disable a user: all its sessions end.",
-            {200: UserShown, 404: _PROBLEM, 409: _PROBLEM},
+            {200: UserShown, 404: PROBLEM, 409: PROBLEM},
             body=users.UserChange,
             example=_USER,
             example_body={"is_disabled": False},
@@ -173,7 +173,7 @@ def _users() -> list[Operation]:
             "deleteUser",
             "users:write",
             "Delete a user, with roles and sessions.",
-            {204: None, 404: _PROBLEM, 409: _PROBLEM},
+            {204: None, 404: PROBLEM, 409: PROBLEM},
             example=_USER,
             is_confirmed=True,
         ),
@@ -183,7 +183,7 @@ def _users() -> list[Operation]:
             "resetUser",
             "users:write",
             "Take the password away and end all sessions; the answer tells a link to set the next one by.",
-            {200: users.UserMade, 404: _PROBLEM, 409: _PROBLEM},
+            {200: users.UserMade, 404: PROBLEM, 409: PROBLEM},
             body=users.ResetRequest,
             example=_USER,
             example_body={},
@@ -195,7 +195,7 @@ def _users() -> list[Operation]:
             "removeUserTotp",
             "users:write",
             "Ask a user for codes no more: the device is lost.",
-            {204: None, 404: _PROBLEM},
+            {204: None, 404: PROBLEM},
             example=_USER,
             is_confirmed=True,
         ),
@@ -218,7 +218,7 @@ def _user_sessions() -> list[Operation]:
             "getUserRights",
             "users:read",
             "What a person may, by namespace, and by which roles.",
-            {200: users.UserRights, 404: _PROBLEM},
+            {200: users.UserRights, 404: PROBLEM},
             detail="The user's name; of people whom a provider knows `sso:PROVIDER:NAME`.",
             example=_USER,
         ),
@@ -228,7 +228,7 @@ def _user_sessions() -> list[Operation]:
             "listUserSessions",
             "users:read",
             "A user's sessions that are not over, newest first.",
-            {200: users.SessionPage, 404: _PROBLEM},
+            {200: users.SessionPage, 404: PROBLEM},
             example=_USER,
         ),
         _row(
@@ -237,7 +237,7 @@ def _user_sessions() -> list[Operation]:
             "endUserSessions",
             "users:write",
             "End all sessions of a user: here at once, at other registries within 5 s.",
-            {204: None, 404: _PROBLEM},
+            {204: None, 404: PROBLEM},
             example=_USER,
         ),
         _row(
@@ -246,7 +246,7 @@ def _user_sessions() -> list[Operation]:
             "endUserSession",
             "users:write",
             "End one session of a user.",
-            {204: None, 404: _PROBLEM},
+            {204: None, 404: PROBLEM},
             example=_USER | {"session": "0" * 16},
         ),
     ]
@@ -275,7 +275,7 @@ def _bindings() -> list[Operation]:
             "createBinding",
             "bindings:write",
             "Give a role to a user, or to all of a provider's group.",
-            {201: BindingShown, 409: _PROBLEM},
+            {201: BindingShown, 409: PROBLEM},
             by_rows=True,
             detail="Nobody gives rights that they have not themselves. One that is there already stays as it is.",
             body=users.BindingRequest,
@@ -297,7 +297,7 @@ def _bindings() -> list[Operation]:
             "deleteBinding",
             "bindings:write",
             "Take a role back: it counts no more at once, at other registries within 5 s.",
-            {204: None, 404: _PROBLEM, 409: _PROBLEM},
+            {204: None, 404: PROBLEM, 409: PROBLEM},
             by_rows=True,
             example={"binding": "0" * 16},
             is_confirmed=True,

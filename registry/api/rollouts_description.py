@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from registry.api import rollouts
+from registry.api.parameters import IF_MATCH, PROBLEM
 from registry.manners.openapi import Operation, Parameter
 from registry.rollouts.told import RolloutPage, RolloutTold
 from registry.rollouts.transitions import Action
 
-_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
-_IF_MATCH: Final = Parameter(name="If-Match", about="The ETag of what was read: 412 when it changed.", place="header")
 _ABOUT: Final[dict[Action, str]] = {
     "promote": "Send all calls to the canary, now: the Rollout is over.",
     "hold": "Keep the weights as they are, until somebody promotes, aborts or skips.",
@@ -40,7 +39,7 @@ def rollout_operations() -> list[Operation]:
             tag="rollouts",
             right="documents:read",
             about="A Rollout's steps: weights asked and measured, the canary against its control, and the verdict.",
-            answers={200: RolloutTold, 404: _PROBLEM},
+            answers={200: RolloutTold, 404: PROBLEM},
             example=place,
         ),
         *(
@@ -51,9 +50,9 @@ def rollout_operations() -> list[Operation]:
                 tag="rollouts",
                 right="rollouts:write",
                 about=_ABOUT[action],
-                parameters=(_IF_MATCH,),
+                parameters=(IF_MATCH,),
                 body=rollouts.RolloutAsk,
-                answers={200: RolloutTold, 404: _PROBLEM, 409: _PROBLEM, 412: _PROBLEM},
+                answers={200: RolloutTold, 404: PROBLEM, 409: PROBLEM, 412: PROBLEM},
                 example=place,
                 example_body={"reason": "as the team decided"},
             )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from registry.api import single_sign_on
+from registry.api.parameters import PROBLEM
 from registry.api.single_sign_on import GrantWanted, SignedIn
 from registry.federation.single_sign_on import CALLBACK
 from registry.manners.openapi import Operation, Parameter
 
-_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _PROVIDER: Final = Parameter(name="provider", about="Its name; may be left out where there is one.")
 
 
@@ -41,7 +41,7 @@ def single_sign_on_operations() -> list[Operation]:
                 Parameter(name="challenge", about="SHA-256 of the command's verifier, base64url."),
             ),
             right="open",
-            answers={302: None, 404: _PROBLEM, 421: _PROBLEM, 503: _PROBLEM},
+            answers={302: None, 404: PROBLEM, 421: PROBLEM, 503: PROBLEM},
         ),
         Operation(
             method="GET",
@@ -52,7 +52,7 @@ def single_sign_on_operations() -> list[Operation]:
             right="open",
             # Who confirms brings the cookie of the session so far along, by the provider's site: it says nothing here.
             by_session=False,
-            answers={200: {"type": "string"}, 302: None, 401: _PROBLEM, 403: _PROBLEM, 404: _PROBLEM, 503: _PROBLEM},
+            answers={200: {"type": "string"}, 302: None, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM, 503: PROBLEM},
             produces="text/html",
         ),
         Operation(
@@ -63,7 +63,7 @@ def single_sign_on_operations() -> list[Operation]:
             about="Send a browser that has signed out here to the provider, to sign out there.",
             parameters=(_PROVIDER,),
             right="open",
-            answers={302: None, 404: _PROBLEM},
+            answers={302: None, 404: PROBLEM},
         ),
         Operation(
             method="POST",
@@ -73,7 +73,7 @@ def single_sign_on_operations() -> list[Operation]:
             about="A command's session for the grant that its browser brought. It is told once.",
             right="open",
             body=GrantWanted,
-            answers={201: SignedIn, 401: _PROBLEM, 403: _PROBLEM, 404: _PROBLEM},
+            answers={201: SignedIn, 401: PROBLEM, 403: PROBLEM, 404: PROBLEM},
             example_body={"grant": "…", "verifier": "a" * 43},
         ),
     ]

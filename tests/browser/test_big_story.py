@@ -63,7 +63,18 @@ def difference_of(tab: Tab) -> Locator:
     return difference
 
 
+@pytest.fixture
+def no_orders(shop: BusyShop) -> Iterator[None]:
+    """What the test makes is not there before it, nor when it is run anew."""
+    yield
+    base = f"{shop.mesh.registry}/v1/namespaces/default"
+    shop.mesh.client.delete(f"{base}/routes/orders")
+    for each in shop.mesh.client.get(f"{base}/services/orders/instances").json().get("items", ()):
+        shop.mesh.client.delete(f"{base}/services/orders/instances/{each['id']}")
+
+
 @day
+@pytest.mark.usefixtures("no_orders")
 def test_a_service_is_registered_by_the_form_and_published_at_the_edge(shop: BusyShop, tab: Tab) -> None:
     tab.open("/services")
     tab.page.get_by_role("link", name="Register a service").click()
