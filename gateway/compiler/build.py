@@ -13,7 +13,12 @@ from gateway.compiler.authentication import Authentications
 from gateway.compiler.blame import Blamed, blame
 from gateway.compiler.cluster_set import ClusterSet
 from gateway.compiler.clusters import FIRST_PORT, ClusterKey, Step, doubting, first_ports, multiplexed_ports
-from gateway.compiler.connection_routes import CompiledConnections, compile_connections, connection_tables
+from gateway.compiler.connection_routes import (
+    CompiledConnections,
+    compile_connections,
+    compile_connects,
+    connection_tables,
+)
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.endpoint_set import EndpointSet, Instances
 from gateway.compiler.filters import Limits
@@ -174,7 +179,9 @@ class Build:
         implicit = self._implicit(services, context, touched, leads_out)
         connections = self._compile_connections(accepted, context, touched)
         compiled: Iterable[CompiledRoute | CompiledConnections] = chain(routes.values(), connections.values())
-        called = chain((key for route in compiled for key in route.clusters), self._access.asked)
+        connects = compile_connects(services, aliases, context)
+        led = (key for one in connects for key in one.clusters)
+        called = chain((key for route in compiled for key in route.clusters), self._access.asked, led)
         clusters = self._clusters.gather(implicit, services, called)
         steps = self._clusters.steps(clusters, are_settings_new=bool(policy_news or renamed or moved or strict_news))
         anew = EndpointSet(base, accepted.documents, self._instances, self._kept, parts)
@@ -199,6 +206,7 @@ class Build:
             trust,
             {name: edge_table(built) for name, built in named.items()},
             connections=connection_tables(connections),
+            connects={place: one.plan for one in connects for place in one.places},
         )
         spellings = {placed.candidate.plan.slashes for route in routes.values() for placed in route.placed} - {STRICT}
         if spellings:

@@ -1,18 +1,19 @@
 """From TcpRoutes and TlsRoutes to plans: the parts that a rule of a Route has, but for all that reads a request."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any, Final
 
 from gateway.compiler.access import RuleAccess, all_involved
 from gateway.compiler.clusters import ClusterKey
-from gateway.compiler.diff import DocumentKey, Entry
+from gateway.compiler.diff import DocumentKey, Entry, ServiceKey
 from gateway.compiler.filters import limit_places
+from gateway.compiler.mesh_names import mesh_names
 from gateway.compiler.policies import Place, effective
 from gateway.compiler.routes import RouteContext, destination_key, refusing
-from gateway.compiler.settings import retry_plan
+from gateway.compiler.settings import limit_s, retry_plan
 from gateway.compiler.split import choose_by_weight
 from gateway.exchange import Exchange, Reply
 from gateway.filters import rate_limit
@@ -21,7 +22,10 @@ from gateway.plan import FilterStep, RoutePlan
 from gateway.routing.connection_table import ANY_NAME, ConnectionPlan, ConnectionTable, Placed
 from meshway.model.connection_route import ConnectionRoute, TlsRoute
 from meshway.model.document import Destination
+from meshway.model.listener import BYTES
+from meshway.model.service import Service, ServicePort
 
+HALF_CLOSE_S: Final = 60.0  # where no route says otherwise
 KINDS: Final = ("TcpRoute", "TlsRoute")
 
 
@@ -56,13 +60,54 @@ def compile_connections(
     return CompiledConnections(entry, plan, tuple(dict.fromkeys(keys)), tuple(involved))
 
 
-def unasked_plan(entry: Entry[Any], destinations: Sequence[Destination], context: RouteContext) -> RoutePlan:
+@dataclass(slots=True, frozen=True)
+class CompiledConnect:
+    """What a CONNECT of the mesh to these hosts and ports leads to."""
+
+    places: tuple[tuple[bytes, int], ...]
+    plan: ConnectionPlan
+    clusters: tuple[ClusterKey, ...]
+
+
+def compile_connects(
+    services: Iterable[Entry[Service]], aliases: Mapping[str, ServiceKey], context: RouteContext
+) -> list[CompiledConnect]:
+    """Of ports that speak something else than HTTP."""
+    found: list[CompiledConnect] = []
+    for entry in services:
+        if entry.spec.external is not None:
+            continue
+        key = (entry.namespace, entry.name)
+        others = (alias.encode() for alias, owner in aliases.items() if owner == key)
+        hosts = (*mesh_names(key), *others)
+        for at, port in enumerate(entry.spec.ports):
+            if port.protocol in BYTES:
+                found.append(_connect(entry, port, hosts, context, is_first=not at))
+    return found
+
+
+def _connect(
+    entry: Entry[Service], port: ServicePort, hosts: Sequence[bytes], context: RouteContext, *, is_first: bool
+) -> CompiledConnect:
+    destination = Destination(service=entry.name, port=None if is_first else port.name)
+    key = destination_key(entry.namespace, destination)
+    implicit = Entry(entry.kind, entry.namespace, f"implicit:{entry.name}", entry.spec)
+    route = unasked_plan(implicit, (destination,), context, is_route=False)
+    counts = ConnectionCounts(None, -1)
+    plan = ConnectionPlan(route, f"Service {entry.title}", counts, route.upgraded_idle_s, HALF_CLOSE_S)
+    return CompiledConnect(tuple((host, port.port) for host in hosts), plan, (key,))
+
+
+def unasked_plan(
+    entry: Entry[Any], destinations: Sequence[Destination], context: RouteContext, *, is_route: bool = True
+) -> RoutePlan:
     """Of connections and sessions, which ask for nothing: filters by who calls, and destinations by weight."""
     parts = context.parts
     keys = [destination_key(entry.namespace, destination) for destination in destinations]
-    steps, access = _steps(entry.kind, entry.namespace, entry.name, keys, context)
+    steps, access = _steps(entry, keys, context, entry.namespace if is_route else "")
     policy = effective(found.spec for found in context.policies.at(context.places_of(keys[0])))
     assert policy.retry is not None
+    assert policy.timeouts is not None
     clusters, weights = [context.cluster_for(key) for key in keys], [to.weight for to in destinations]
     return RoutePlan(
         route=entry.title,
@@ -76,7 +121,7 @@ def unasked_plan(entry: Entry[Any], destinations: Sequence[Destination], context
         attempt_s=math.inf,
         first_byte_s=math.inf,
         idle_s=math.inf,
-        upgraded_idle_s=math.inf,
+        upgraded_idle_s=limit_s(policy.timeouts.upgraded_idle),
         steps=steps,
         guard=access.guard,
         service="/".join(keys[0].owner) if len({key.owner for key in keys}) == 1 else "",
@@ -84,10 +129,10 @@ def unasked_plan(entry: Entry[Any], destinations: Sequence[Destination], context
 
 
 def _steps(
-    kind: str, namespace: str, name: str, keys: Sequence[ClusterKey], context: RouteContext
+    entry: Entry[Any], keys: Sequence[ClusterKey], context: RouteContext, origin: str
 ) -> tuple[tuple[FilterStep, ...], RuleAccess]:
     """Who calls, whether he may, and how often: in the order of a call's filters. What needs a request refuses."""
-    place: tuple[Place, ...] = ((kind, namespace, name),)
+    place: tuple[Place, ...] = ((entry.kind, entry.namespace, entry.name),)
     places = limit_places(place, [key[:3] for key in keys])
     access = RuleAccess(
         context.access,
@@ -95,7 +140,7 @@ def _steps(
         keys,
         context.standing_in,
         context.unusable,
-        namespace,
+        origin,
         is_rewritten=False,
         cluster_for=context.cluster_for,
     )
@@ -106,7 +151,7 @@ def _steps(
         return (FilterStep("external check", "", _refuse_unasked),), access
     steps = [*context.authentications.steps(place, [key[:3] for key in keys]), *access.steps]
     service = f"{keys[0].namespace}/{keys[0].service}"
-    limits = context.limits.applied(places, service=service, route=f"{namespace}/{name}", rule="")
+    limits = context.limits.applied(places, service=service, route=entry.title, rule="")
     if limits:
         run = rate_limit.compile_filter(limits, context.parts)
         steps.append(FilterStep("rate limit", "", run, rate_limit.compile_forecast(limits, context.parts)))

@@ -1,6 +1,7 @@
 """The mesh listener: services call each other here, by `Host: <service>.<namespace>.mesh` or as an HTTP proxy."""
 
 from collections.abc import Callable
+from functools import partial
 
 from gateway.exchange import MESH, Exchange
 from gateway.relay.explained import Tell
@@ -10,6 +11,8 @@ from gateway.wire.http1.server import ServerProtocol
 from gateway.wire.http2.server import Http2Connection
 from gateway.wire.listener_context import ListenerContext, limits_of
 from gateway.wire.places import Places
+from gateway.wire.tcp.caller import Carriage
+from gateway.wire.tcp.connect_caller import ConnectCaller
 from gateway.wire.tls import TlsFace
 
 
@@ -20,6 +23,7 @@ def mesh_listener(
     explain: Callable[[Exchange], Tell | None] | None = None,
     tls: TlsFace | None = None,
     name: str = "",
+    carriage: Carriage | None = None,
 ) -> ListenerContext:
     """What all mesh connections of a worker share, those with TLS or those without.
 
@@ -38,4 +42,5 @@ def mesh_listener(
         name=name,
         multiplexing=Http2Connection,
         caller=ServerProtocol,
+        connecting=None if carriage is None else partial(ConnectCaller, carriage),
     )

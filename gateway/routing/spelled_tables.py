@@ -30,6 +30,7 @@ class SpelledTables(Tables):
             tables.named,
             tables.sessions,
             tables.connections,
+            tables.connects,
         )
         self.spellings = spellings
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Generic, Self
 
 from gateway.exchange import EDGE, Exchange
 from gateway.plan import Parts, RoutePlan, SessionPlan
-from gateway.routing.connection_table import ConnectionTable
+from gateway.routing.connection_table import ConnectionPlan, ConnectionTable
 from gateway.trust import NOBODY, Trust
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.transition import Transition, apply_to_endpoint, service_of
@@ -161,17 +161,19 @@ class Hosts:
 NONE_NAMED: Final[Mapping[str, Hosts]] = {}
 NO_SESSIONS: Final[Mapping[str, SessionPlan]] = {}
 NO_CONNECTIONS: Final[Mapping[str, ConnectionTable]] = {}
+NO_CONNECTS: Final[Mapping[tuple[bytes, int], ConnectionPlan]] = {}
 
 
 class Tables:
     """All a worker decides by, of one revision; replaced whole. Clusters and endpoints live on over a swap.
 
     named: by Listener, of those that serve other Routes than their face does. sessions: by Listener, of those that have
-    datagrams; connections: of those whose connections are carried as they are."""
+    datagrams; connections: of those whose connections are carried as they are. connects: by host and port, what a
+    CONNECT of the mesh may lead to."""
 
     __slots__ = (
-        "clusters", "connections", "edge", "endpoints", "mesh", "named", "parts", "revision", "sessions", "trust",
-        "watched",
+        "clusters", "connections", "connects", "edge", "endpoints", "mesh", "named", "parts", "revision", "sessions",
+        "trust", "watched",
     )  # fmt: skip
 
     def __init__(
@@ -187,6 +189,7 @@ class Tables:
         named: Mapping[str, Hosts] = NONE_NAMED,
         sessions: Mapping[str, SessionPlan] = NO_SESSIONS,
         connections: Mapping[str, ConnectionTable] = NO_CONNECTIONS,
+        connects: Mapping[tuple[bytes, int], ConnectionPlan] = NO_CONNECTS,
     ) -> None:
         self.revision = revision
         self.edge = edge
@@ -199,6 +202,7 @@ class Tables:
         self.named = named
         self.sessions = sessions
         self.connections = connections
+        self.connects = connects
 
     def like_this(
         self,

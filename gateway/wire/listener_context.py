@@ -11,6 +11,7 @@ from gateway.relay.explained import Tell
 from gateway.relay.forwarding import Networks
 from gateway.relay.relay import Relay
 from gateway.settings import WorkerSettings
+from gateway.wire.interfaces import Address
 from gateway.wire.places import ADDRESS, CONNECTIONS, Places
 from gateway.wire.proxy_protocol import Told
 from gateway.wire.tls import TlsFace
@@ -112,6 +113,21 @@ Receiving = Callable[["ListenerContext", socket.socket], Receiver]
 """Has the datagrams of a socket."""
 Caller = Callable[["ListenerContext", Told | None], asyncio.Protocol]
 """Has a new connection from its first byte on, or from the first one after what a proxy has told of it."""
+
+
+class Connecting(Connection, Protocol):
+    """One that goes on as a service's, byte by byte."""
+
+    def take_over(
+        self, before: Connection, transport: asyncio.Transport, peer: str, early: bytes, *, is_limited: bool
+    ) -> None:
+        """early: what came behind the request for it."""
+
+
+ConnectingBy = Callable[
+    ["ListenerContext", Exchange, "Entrance | None", tuple[Address | None, Address | None]], Connecting
+]
+"""Carries out a CONNECT: of this request, by what the caller has shown, between these ends."""
 Multiplexing = Callable[
     ["ListenerContext", asyncio.Transport, str, "Forwarding", "Entrance | None", StreamLimits], Multiplexed
 ]
@@ -144,13 +160,13 @@ class ListenerContext:
     which callers are sent there, None: they are served. streams: what holds for connections that speak HTTP/2, None:
     nobody may; http3: likewise. alt_svc: a field of every answer, with a place for the port, or b"": that HTTP/3 stands
     there as well. multiplexing: makes them, None: nothing does. caller: makes the Protocol of a connection, of what is
-    spoken; receiving: has the datagrams, None: it has connections. proxy_protocol: whether trusted proxies may or must
-    tell for whom a connection is.
+    spoken; receiving: has the datagrams, None: it has connections. connecting: carries out a CONNECT, None: nothing
+    does. proxy_protocol: whether trusted proxies may or must tell for whom a connection is.
     """
 
     __slots__ = (
-        "alt_svc", "caller", "connections", "crowded", "cut", "draining", "explain", "face", "hosts", "hsts",
-        "http3", "kept_out", "limits", "lines", "multiplexing", "name", "now", "per_address", "places",
+        "alt_svc", "caller", "connecting", "connections", "crowded", "cut", "draining", "explain", "face", "hosts",
+        "hsts", "http3", "kept_out", "limits", "lines", "multiplexing", "name", "now", "per_address", "places",
         "proxy_protocol", "receiving", "relay", "scheme", "sends_to_https", "spoken", "streams", "title", "tls",
         "trusted_proxies", "underscores", "usual_limits", "via_id", "via_line",
     )  # fmt: skip
@@ -171,6 +187,7 @@ class ListenerContext:
         caller: Caller | None = None,
         spoken: Spoken | None = None,
         receiving: Receiving | None = None,
+        connecting: ConnectingBy | None = None,
     ) -> None:
         if limits is None:
             limits = EDGE_LIMITS if face == EDGE else ConnectionLimits()
@@ -187,6 +204,7 @@ class ListenerContext:
         self.spoken: Spoken = spoken or ("http" if tls is None else "https")
         self.caller = caller
         self.receiving = receiving
+        self.connecting = connecting
         self.hosts: Callable[[bytes], bool] | None = None
         self.hsts = b""
         self.alt_svc = b""

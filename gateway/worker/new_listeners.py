@@ -60,7 +60,7 @@ class NewListeners:
             )
         if face == EDGE:
             return edge_listener(relay, settings, self._trusted_proxies, places, tls, name)
-        return mesh_listener(relay, settings, places, self._explain, tls, name)
+        return mesh_listener(relay, settings, places, self._explain, tls, name, self._carriage)
 
     def _http3(self, name: str) -> ListenerContext:
         # aioquic takes time and memory of each worker that has it; OwnListeners has imported it, beside the loop.

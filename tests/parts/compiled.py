@@ -11,7 +11,7 @@ from random import random as uniform
 from typing import Any
 
 from gateway.compiler.tables import Compiler
-from gateway.exchange import EDGE, Exchange
+from gateway.exchange import EDGE, MESH, Exchange
 from gateway.limits.desk import Desk
 from gateway.listeners.sockets import open_slots
 from gateway.plan import Parts
@@ -39,6 +39,7 @@ from gateway.wire.listener_context import ConnectionLimits, ListenerContext
 from gateway.wire.opening import Opener
 from gateway.wire.proxied import before_handshake, caller_protocol
 from gateway.wire.tcp.caller import Carriage
+from gateway.wire.tcp.connect_caller import ConnectCaller
 from gateway.wire.tls import TlsFace
 from gateway.wire.upstream_tls import UpstreamContexts
 from gateway.worker.serving import Serving
@@ -221,13 +222,16 @@ async def compiled_gateway(
     relay = Relay(holder, pool, wheel, now, finish, random)
     how: Any = {"limits": limits, "multiplexing": Http2Connection, "caller": ServerProtocol}
     context = ListenerContext(face, relay, b"meshway-test", **how)
+    carriage = Carriage(holder, Opener(loop, contexts, outside, alpn=()))
+    if face == MESH:
+        context.connecting = partial(ConnectCaller, carriage)
     tls_context = ListenerContext(face, relay, b"meshway-test", tls=TlsFace(parts.wall), **how)
     gateway: CompiledGateway = CompiledGateway(
         compiler, holder, parts, now, Serving((context, tls_context), (), parts.secrets, now=now)
     )
     gateway.relay = relay
     gateway.listener = context
-    gateway.carriage = Carriage(holder, Opener(loop, contexts, outside, alpn=()))
+    gateway.carriage = carriage
     if log_folder is not None:
         assert counters is not None
         collectors = OtlpSinks(secrets, MESH_NAMESPACE, "gw-test", "1", dial)

@@ -16,7 +16,7 @@ from gateway.relay.trace import begin_trace
 from gateway.wire.entrance import Entrance, entrance
 from gateway.wire.http1.answering import AnsweringSide
 from gateway.wire.interfaces import Address, Downstream, Timer
-from gateway.wire.listener_context import PREFACE, ListenerContext
+from gateway.wire.listener_context import PREFACE, Connecting, ListenerContext
 from gateway.wire.places import ADDRESS, no_place
 from gateway.wire.proxy_protocol import Told
 from gateway.wire.websocket.frame_meter import GOING_AWAY
@@ -278,9 +278,23 @@ class ServerProtocol(AnsweringSide):
         elif b"via" in head.named and is_looping(head, listener.via_id):
             call.refuse(Reply(508, "loop_detected", "", "the request came through this gateway too often"))
         elif head.method == b"CONNECT":
-            call.refuse(Reply(405, "method_not_allowed", "NR", "CONNECT is not offered here", fields=b"Allow: GET\r\n"))
+            self._connect(call)
         else:
             call.start(first, ended, trailers)
+
+    def _connect(self, call: Call) -> None:
+        listener = self._listener
+        if listener.connecting is None:
+            call.refuse(Reply(405, "method_not_allowed", "NR", "CONNECT is not offered here", fields=b"Allow: GET\r\n"))
+            return
+        made = listener.connecting(listener, call.exchange, self._entrance, self.ends())
+        asyncio.get_running_loop().call_soon(self._hand_over, made, call)  # when what came with the head is kept
+
+    def _hand_over(self, made: Connecting, call: Call) -> None:
+        if self._call is call:
+            self._forget_timers()
+            self._call, early, self._buffer = None, bytes(self._buffer), b""
+            made.take_over(self, self._transport, self._peer, early, is_limited=not self._forwarding.is_trusted)
 
     def _explained(self, exchange: Exchange) -> Downstream:
         """A downstream that explains the call's answer before this connection gets it; itself for who may not ask."""

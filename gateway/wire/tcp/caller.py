@@ -15,6 +15,7 @@ from gateway.relay.forwarding import is_in
 from gateway.relay.passage import TCP, no_request
 from gateway.relay.patient_passage import PatientPassage
 from gateway.relay.trace import begin_trace
+from gateway.routing.connection_table import ConnectionPlan
 from gateway.routing.table import TablesHolder
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
@@ -69,7 +70,7 @@ class TcpCaller(Side):
         self._is_entered = self._is_limited = self._is_untold = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
+        self.attach(transport)
         listener, told = self._listener, self._told
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self._ends = (peer[:2] if peer else None), (local[:2] if local else None)
@@ -111,6 +112,10 @@ class TcpCaller(Side):
             detail = "no route has connections like this one"
             self.refused(Reply(404, "no_route", "NR", detail, policy=listener.title))
             return
+        self._start(plan)
+
+    def _start(self, plan: ConnectionPlan) -> None:
+        listener, exchange = self._listener, self.exchange
         self._until = exchange.started + plan.max_duration_s
         self._passage = PatientPassage(listener.relay, exchange, plan, self)
         self._passage.start()
@@ -143,11 +148,15 @@ class TcpCaller(Side):
                 side.pace = Pace(side, plan.bytes_per_s, relay.wheel, relay.now)
         self._idle_s = plan.idle_s
         relay.wheel.set(self._timer, self, min(relay.now() + plan.idle_s, self._until))
+        self._welcome()
         service.join(self)
         if service.is_lost:  # before anything was sent to it
             self.lost(service, None)
         else:
             self.join(service)
+
+    def _welcome(self) -> None:
+        """Before the service's first byte."""
 
     def _connect_failed(self, detail: str) -> None:
         self._abandon = None

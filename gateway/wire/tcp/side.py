@@ -76,6 +76,9 @@ class Side(asyncio.Protocol):
         self.has_ended = self.is_lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.attach(transport)
+
+    def attach(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is one, but no subclass
         self.transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
         self._settle()

@@ -1,0 +1,71 @@
+"""A CONNECT of the mesh: after its 200 the connection is a service's, byte by byte (RFC 9110 §9.3.6).
+
+Only ports of tcp and tls of registered services are connected to: whoever reaches the mesh reaches nothing else by it.
+"""
+
+import asyncio
+from typing import Final
+
+from gateway.authentication.service_token import FIELD as SERVICE_TOKEN
+from gateway.authentication.service_token import prove
+from gateway.exchange import Exchange, Reply
+from gateway.relay.trace import begin_trace
+from gateway.wire.entrance import Entrance
+from gateway.wire.heads import CLOSE_FIELD, reply
+from gateway.wire.interfaces import Address
+from gateway.wire.listener_context import Connection, ListenerContext
+from gateway.wire.tcp.caller import Carriage, TcpCaller
+
+_CONNECTED: Final = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+class ConnectCaller(TcpCaller):
+    """Takes over from the connection that has read the request."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        carriage: Carriage,
+        listener: ListenerContext,
+        exchange: Exchange,
+        entrance: Entrance | None,
+        ends: tuple[Address | None, Address | None],
+    ) -> None:
+        super().__init__(listener, None, carriage)
+        self.exchange, self._entrance, self._ends = exchange, entrance, ends
+
+    def take_over(
+        self, before: Connection, transport: asyncio.Transport, peer: str, early: bytes, *, is_limited: bool
+    ) -> None:
+        """peer, is_limited: as the listener knows the connection. early: what came behind the request."""
+        self._peer, self._is_limited, self._is_entered = peer, is_limited, True
+        self.attach(transport)
+        if early:
+            self.size = len(early)
+            self.put_back(early)
+        self._listener.hand_over(before, self)
+        transport.set_protocol(self)
+        exchange = self.exchange
+        begin_trace(exchange)
+        tables = self._carriage.tables.tables
+        if SERVICE_TOKEN in exchange.head.named:
+            refusal = prove(exchange, tables.trust, tables.parts.wall())
+            if refusal is not None:
+                self.refused(refusal)
+                return
+        port = exchange.authority.rpartition(b":")[2]
+        plan = tables.connects.get((exchange.host, int(port) if port.isdigit() else 0))
+        if plan is None:
+            detail = "CONNECT is for ports of tcp and tls that registered services have"
+            self.refused(Reply(403, "egress_denied", "UAEX", detail, policy=self._listener.title))
+        else:
+            self._start(plan)
+
+    def _turn_away(self, answer: Reply) -> None:
+        head, body = reply(self.exchange, answer, CLOSE_FIELD)
+        self.transport.write(head + body)
+        self.leave_slowly()
+
+    def _welcome(self) -> None:
+        self.transport.write(_CONNECTED)

@@ -1,0 +1,82 @@
+"""CONNECT on the mesh: to ports of registered services that speak something else than HTTP, and nowhere else."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from gateway.exchange import EDGE, MESH
+from tests.parts.changes import document, running
+from tests.parts.compiled import CompiledGateway, compiled_gateway
+from tests.parts.conditions import until
+from tests.parts.ports import free_port
+from tests.parts.tcp import echo, serving
+
+PORTS = [{"name": "pg", "port": 5432, "protocol": "tcp"}, {"name": "web", "port": 80}]
+
+
+@asynccontextmanager
+async def database(port: int, *changes: Any, face: int = MESH) -> AsyncIterator[CompiledGateway]:
+    service = document("Service", "db", {"ports": PORTS, "aliases": ["db.example"]})
+    async with compiled_gateway(service, running("db", "1", port=port), *changes, face=face) as gateway:
+        yield gateway
+
+
+async def connect(gateway: CompiledGateway, target: str, early: bytes = b"hello") -> tuple[int, bytes]:
+    """Status, and what comes behind the head."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    try:
+        writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode() + early)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10.0)
+        status = int(head.split(b" ")[1])
+        if status != 200:
+            size = re.search(rb"(?i)content-length: ([0-9]+)", head)
+            return status, await reader.readexactly(int(size[1]) if size else 0)
+        writer.write_eof()
+        return status, await asyncio.wait_for(reader.read(), 10.0)
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("host", ["db.default.mesh", "db.default", "db", "DB.default.mesh", "db.example"])
+async def test_a_registered_port_is_reached_by_any_name_of_its_service(host: str) -> None:
+    async with serving(echo(b"ready ")) as port, database(port) as gateway:
+        assert await connect(gateway, f"{host}:5432") == (200, b"ready hello")
+        await until(lambda: bool(gateway.lines), what="a line")
+        line = gateway.lines[-1]
+        told = {"method": "CONNECT", "status": 200, "service": "default/db", "instance": "1", "bytes_in": 5}
+        assert line | told == line
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["db.default.mesh:80", "db.default.mesh:22", "127.0.0.1:5432", "metadata.example:80", "nobody.default:5432"],
+)
+async def test_nothing_else_is_reached(target: str) -> None:
+    async with serving(echo(b"ready")) as port, database(port) as gateway:
+        status, body = await connect(gateway, target)
+        assert (status, json.loads(body)["code"]) == (403, "egress_denied")
+        assert gateway.lines[-1]["policy"] == "listener mesh"
+
+
+async def test_the_edge_offers_none() -> None:
+    async with serving(echo(b"ready")) as port, database(port, face=EDGE) as gateway:
+        status, _ = await connect(gateway, "db.default.mesh:5432")
+        assert status == 405
+
+
+async def test_policies_hold_and_failures_are_told_as_of_calls() -> None:
+    denied = {"targets": [{"service": "db"}], "rules": [{"action": "deny", "from": [{"cidr": ["127.0.0.0/8"]}]}]}
+    async with serving(echo(b"ready")) as port, database(port, document("AccessPolicy", "a", denied)) as gateway:
+        status, body = await connect(gateway, "db:5432")
+        assert (status, json.loads(body)["code"]) == (403, "denied")
+        assert gateway.lines[-1]["policy"] == "AccessPolicy default/a"
+        gateway.apply(document("AccessPolicy", "a", {"targets": [{"service": "db"}], "default": "allow"}))
+        assert (await connect(gateway, "db:5432", b""))[0] == 200
+        gateway.apply(running("db", "1", port=free_port()))
+        status, body = await connect(gateway, "db:5432")
+        assert (status, json.loads(body)["code"]) == (502, "connect_failed")
