@@ -4,7 +4,7 @@ Each rule has its own, so no answer crosses from one Route, or tenant, to anothe
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from gateway.cache.freshness import Lifetimes, freshness_of, refusal_to_keep
 from gateway.cache.key import Key, QueryOf, Target, compile_key, compile_query, target_beside, target_of
@@ -174,11 +174,11 @@ class RuleCache:
                 self._counters.add(self._cells[EVICTIONS], self.store.evictions - self._told_evictions)
                 self._told_evictions = self.store.evictions
 
-    def forget(self, is_meant: Callable[[StoredAnswer], bool]) -> int:
+    def forget(self, is_meant: Callable[[Target], bool]) -> int:
         """Answers how many are gone. What is on its way is not kept, either: it may be what is meant."""
         for filling in self.running:
             filling.is_outdated = True
-        gone = self.store.forget_where(is_meant)
+        gone = self.store.forget_where(lambda stored: is_meant(cast("Target", stored.target)))
         self.told()
         return gone
 

@@ -25,6 +25,7 @@ from gateway.upstream.transition import Transition
 from meshway.breakers import BREAKER_RESET, BreakersReset
 from meshway.call_lines import MOST_TAPPED, TAP, Tapped
 from meshway.explanation import EXPLAIN, CallQuestion
+from meshway.purge import PURGE, Purged
 from meshway.rehearsal import MOST_CALLS, REHEARSE
 from meshway.snapshot import Change, Question
 from meshway.tasks import spawn
@@ -96,6 +97,8 @@ class Questions:
             return self._reset_breakers(str(question.body["service"]))
         if question.kind == TAP:
             return await self._tapped(question)
+        if question.kind == PURGE:
+            return await self._purged(question)
         if question.kind == TRAFFIC:
             route, span_s = str(question.body["route"]), float(question.body["last_s"])
             return await asyncio.to_thread(self._traffic, route, span_s, await self._recent())
@@ -120,6 +123,12 @@ class Questions:
         host.reporter.changed()
         _log.info("breakers of %s were reset by hand; open were: %s", service, ", ".join(closed) or "none")
         return msgspec.to_builtins(BreakersReset(gateway=host.settings.node_name, closed=closed))
+
+    async def _purged(self, question: Question) -> Any:
+        """By all workers, or it is not done: one that does not answer would go on with what is to be forgotten."""
+        asked = (each.ask(PURGE, question.deadline_s, question.body) for each in self._host.slots.running)
+        answers = sum([int(told) for told in await asyncio.gather(*asked)])
+        return msgspec.to_builtins(Purged(gateway=self._host.settings.node_name, answers=answers))
 
     async def _tapped(self, question: Question) -> Any:
         """Of all workers; one that does not answer in time tells next time."""

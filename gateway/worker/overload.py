@@ -47,8 +47,9 @@ _STATM: Final = Path("/proc/self/statm")
 
 class Overload:
     """column: the worker's, for its metrics. listeners: of the worker, which share their places. turn: called with
-    whether calls are to be shed from now on. close_idle: called while memory is beyond its upper mark. resident: bytes
-    this process holds, 0 = unknown. used: seconds of CPU it has had.
+    whether calls are to be shed from now on. close_idle: called while memory is beyond its upper mark, shrink: while
+    it is short, with what is only kept to save work. resident: bytes this process holds, 0 = unknown. used: seconds of
+    CPU it has had.
     """
 
     __slots__ = (
@@ -65,6 +66,7 @@ class Overload:
         "_resident",
         "_settings",
         "_shedding",
+        "_shrink",
         "_told",
         "_turn",
         "_until",
@@ -82,6 +84,7 @@ class Overload:
         *,
         turn: Callable[[bool], None],
         close_idle: Callable[[], None],
+        shrink: Callable[[], None],
         resident: "Callable[[], int] | None" = None,
         used: "Callable[[], float] | None" = None,
     ) -> None:
@@ -92,6 +95,7 @@ class Overload:
         self._counters = counters
         self._turn = turn
         self._close_idle = close_idle
+        self._shrink = shrink
         self._resident = resident or resident_bytes
         worker = str(column)
         self._cells = tuple(counters.gauge(name, worker=worker) for name in (LEVELS, LAGS, MEMORY))
@@ -168,6 +172,7 @@ class Overload:
         self._places.is_short_of_memory = is_short = bool(most) and resident > SOFT_MEMORY * most
         if not is_short:
             return NOTHING
+        self._shrink()
         if now >= self._give_back_at:
             self._give_back_at = now + GIVE_BACK_S
             give_back()

@@ -25,7 +25,6 @@ from gateway.channel import (
     Answer,
     Answered,
     Applied,
-    AskFrame,
     Buckets,
     Channel,
     ChannelFrame,
@@ -61,7 +60,6 @@ from gateway.descriptors import receive_descriptors
 from gateway.event_loop import loop_factory
 from gateway.feed.state import Changes, FeedState, Trouble, Whole
 from gateway.host_table import HostTable
-from gateway.limits.desk import Desk
 from gateway.nonces import AskedNonces
 from gateway.plan import Parts
 from gateway.relay.deadline import TICK_S, TimerWheel
@@ -90,7 +88,9 @@ from gateway.wire.opening import Opener
 from gateway.wire.places import allow_all_descriptors
 from gateway.wire.tcp.caller import Carriage
 from gateway.wire.upstream_tls import UpstreamContexts
+from gateway.worker import caching
 from gateway.worker.apply import Applier
+from gateway.worker.desks import desks_of
 from gateway.worker.evidence import Evidence
 from gateway.worker.explaining import explaining, tell_when_known, told_of
 from gateway.worker.gauges import Gauges
@@ -103,7 +103,6 @@ from gateway.worker.serving import Serving
 from gateway.worker.states import tables_state
 from gateway.worker.telling import follow
 from gateway.worker.unready import unready_tables
-from meshway.assignments.messages import Ask, Budget
 from meshway.call_lines import TAP, TapQuestion
 from meshway.explanation import EXPLAIN
 from meshway.http1.field_lines import response_lines
@@ -113,6 +112,7 @@ from meshway.issuers.link import IssuerLink
 from meshway.model.document import MESH_NAMESPACE
 from meshway.model.listener import Listener, face_of, spoken
 from meshway.outbound.guard import guarded_dial
+from meshway.purge import PURGE, Purge
 from meshway.snapshot import Hello, Question, SecretFrame, SecretsWanted
 from meshway.tasks import spawn
 
@@ -244,7 +244,7 @@ class Worker:
             retire=self._retire,
             pool=pool,
             shared_pool=shared_pool,
-            desks=self._desks(start.workers),
+            desks=desks_of(self.channel, self._loop.call_soon, start.workers),
             nonces=self._nonces,
             keys=KeyRing(lambda url: self.channel.send(MissingKey(url=url))),
             issuers=IssuerLink(allow_loopback=settings.calls_loopback),
@@ -297,25 +297,11 @@ class Worker:
             start.column,
             turn=turn,
             close_idle=self._close_idle,
+            shrink=lambda: caching.shrink(self._compiler.state),
         )
         receive_descriptors(self._loop, self._handed, self._own.take)
         self._next_beat = now() + TICK_S
         self._loop.call_later(TICK_S, self._beat)
-
-    def _desks(self, workers: int) -> dict[str, Desk]:
-        """For limits that this host's workers share the supervisor keeps the book, so that is never lost."""
-
-        def asking(scope: str) -> Callable[[int, list[Budget], list[Ask]], None]:
-            def send(number: int, budgets: list[Budget], asks: list[Ask]) -> None:
-                self.channel.send(AskFrame(number=number, scope=scope, budgets=budgets, asks=asks))
-
-            return send
-
-        name, soon, now = str(os.getpid()), self._loop.call_soon, time.monotonic
-        return {
-            "gateway": Desk(name, asking("gateway"), soon, now, workers=workers),
-            "mesh": Desk(name, asking("mesh"), soon, now, lost="not asked yet"),
-        }
 
     def _follow(self, frame: Any) -> None:
         """The supervisor has checked the feed; here frames become whole revisions again."""
@@ -383,6 +369,8 @@ class Worker:
             return
         elif question.kind == TAP:
             body = self._tap.answer(msgspec.convert(question.body, TapQuestion), time.monotonic())
+        elif question.kind == PURGE:
+            body = caching.purge(self._compiler.state, msgspec.convert(question.body, Purge))
         elif question.kind == RECENT and self._recorder is not None:
             self._answer_recent(question.id, self._recorder)
             return

@@ -95,6 +95,7 @@ app.add_typer(registry_plane.registry_app, name="registry", rich_help_panel="Run
 app.add_typer(gateway_plane.gateway_app, name="gateway", rich_help_panel="Run it here")
 gateway_plane.gateway_app.command("drain")(operating.drain_gateway)
 app.add_typer(operating.breaker_app, name="breaker", rich_help_panel="Services")
+app.add_typer(operating.cache_app, name="cache", rich_help_panel="Services")
 app.add_typer(proposals.change_app, name="change", rich_help_panel="Revisions")
 app.add_typer(rollouts.rollout_app, name="rollout", rich_help_panel="Services")
 app.add_typer(authority.ca_app, name="ca", rich_help_panel="Who is who")

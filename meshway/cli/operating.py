@@ -1,4 +1,4 @@
-"""`drain`, `breaker reset`, `gateway drain`: what somebody on duty does by hand."""
+"""`drain`, `breaker reset`, `cache purge`, `gateway drain`: what somebody on duty does by hand."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from meshway.cli.waiting import UNLESS_TOLD
 from meshway.socket_path import short_path
 
 breaker_app = typer.Typer(no_args_is_help=True, help="Breakers, set by hand.")
+cache_app = typer.Typer(no_args_is_help=True, help="Answers that gateways keep.")
 Service = Annotated[str, typer.Argument(metavar="SVC", help="The service's name.")]
 
 
@@ -74,6 +75,35 @@ def reset(session: Session, service: Service) -> None:
         else:
             closed = ", ".join(each.get("closed", [])) or "none was open"
             session.say(f"✓ gateway {each['gateway']}: {closed}")
+    if any(each.get("error") for each in gateways):
+        raise typer.Exit(FAILED)
+
+
+@cache_app.command("purge")
+@asking
+def purge(
+    session: Session,
+    route: Annotated[str, typer.Argument(metavar="ROUTE", help="The Route's name.")],
+    rule: Annotated[str, typer.Option("--rule", help="Only those of this rule.")] = "",
+    host: Annotated[str, typer.Option("--host", help="Only those of this host.")] = "",
+    path: Annotated[str, typer.Option("--path", help="Only those of paths that begin so: /books.")] = "",
+) -> None:
+    """Let all gateways forget the answers that they have kept for a Route."""
+    from meshway.cli.output import pretty_json
+    from meshway.cli.registry_client import RegistryClient, document_path
+
+    asked = {"rule": rule, "host": host, "path": path}
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in asked.items() if value)
+    place = document_path(session.own_namespace, "routes", route) + "/cache/purge"
+    told: dict[str, Any] = RegistryClient(session).ask("POST", f"{place}?{query}" if query else place).json()
+    gateways = told["gateways"]
+    if session.output in ("json", "jsonl"):
+        session.put(pretty_json(told))
+    for each in gateways:
+        if each.get("error"):
+            session.say(f"✗ gateway {each.get('gateway') or '?'}: {each['error']}")
+        else:
+            session.say(f"✓ gateway {each['gateway']}: {each.get('answers', 0)} forgotten")
     if any(each.get("error") for each in gateways):
         raise typer.Exit(FAILED)
 

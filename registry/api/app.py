@@ -23,6 +23,7 @@ from registry.api.insight import insight_router
 from registry.api.metrics import metrics_router
 from registry.api.namespaces import namespaces_router
 from registry.api.problems import handle_problems
+from registry.api.purging import purging_router
 from registry.api.receivers import receivers_router
 from registry.api.requests import requests_router
 from registry.api.revisions import revisions_router
@@ -73,6 +74,7 @@ def make_api(
         changes_router(core, gateways, asking),
         explain_router(core),
         breakers_router(core, gateways),
+        purging_router(core, gateways),
         receivers_router(core),
         traffic_router(core, gateways),
         requests_router(core),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from meshway.explanation import CallQuestion, Explanation
 from meshway.traffic import Traffic
-from registry.api import breakers, explain, requests, traffic
+from registry.api import breakers, explain, purging, requests, traffic
 from registry.api.parameters import PAGE, PROBLEM
 from registry.manners.openapi import Operation, Parameter
 
 
 def call_operations() -> list[Operation]:
-    return [*_explain(), *_breakers(), *_traffic(), *_requests()]
+    return [*_explain(), *_breakers(), *_purging(), *_traffic(), *_requests()]
 
 
 def _explain() -> list[Operation]:
@@ -42,6 +42,27 @@ def _breakers() -> list[Operation]:
             about="Close the breakers of a service, of its subsets and ports, at all gateways; they count anew.",
             answers={200: reset, 404: PROBLEM, 503: PROBLEM, 504: PROBLEM},
             example={"namespace": "default", "service": "books"},
+        )
+    ]
+
+
+def _purging() -> list[Operation]:
+    purged = {"type": "object", "required": ["gateways"], "properties": {"gateways": {"type": "array"}}}
+    return [
+        Operation(
+            method="POST",
+            path=purging.PATH,
+            id="purgeCache",
+            tag="gateways",
+            right="caches:purge",
+            about="Let all gateways forget the answers that they have kept for a Route.",
+            parameters=(
+                Parameter(name="rule", about="Only those of this rule."),
+                Parameter(name="host", about="Only those of this host, with or without its port."),
+                Parameter(name="path", about="Only those of paths that begin so, by whole segments."),
+            ),
+            answers={200: purged, 404: PROBLEM, 503: PROBLEM, 504: PROBLEM},
+            example={"namespace": "default", "name": "books"},
         )
     ]
 

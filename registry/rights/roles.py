@@ -19,6 +19,7 @@ Right = Literal[
     "identity:read",
     "instances:drain",
     "breakers:reset",
+    "caches:purge",
     "rollouts:write",
     "alerts:silence",
     "instances:write",
@@ -61,7 +62,13 @@ _VIEWER: Final[frozenset[Right]] = frozenset(
         "identity:read",
     }
 )
-_OPERATOR: Final[frozenset[Right]] = _VIEWER | {"instances:drain", "breakers:reset", "alerts:silence", "rollouts:write"}
+_OPERATOR: Final[frozenset[Right]] = _VIEWER | {
+    "instances:drain",
+    "breakers:reset",
+    "caches:purge",
+    "alerts:silence",
+    "rollouts:write",
+}
 _EDITOR: Final[frozenset[Right]] = _OPERATOR | {"instances:write", "documents:write", "logs:write"}
 _NAMESPACE_ADMIN: Final[frozenset[Right]] = _EDITOR | {
     "tokens:read",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ORDER = ("put", "post", "get", "patch", "delete")
 # Nobody asked a gateway, and none is there to be asked; nobody has a token, a key or a certificate, or was silenced.
 CALLER_NEEDED = (
-    "answerQuestion", "explain", "testReceiver", "resetBreakers", "getRouteTraffic",
+    "answerQuestion", "explain", "testReceiver", "resetBreakers", "purgeCache", "getRouteTraffic",
     "enrol", "renewCertificate", "createServiceToken", "revokeToken", "startSignIn", "finishSignIn", "endSignIn",
     "redeemSignIn", "signIn", "signOut", "setUp", "confirmSession", "changePassword", "offerTotp", "takeTotp",
     "dropTotp", "getPreferences", "putPreferences", "endUserSession", "endUserSessions", "removeUserTotp",

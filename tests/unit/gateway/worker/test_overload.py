@@ -28,7 +28,7 @@ class Bench:
         self.used_s = 0.0
         self.busy = 0.9  # of each second
         self.turns: list[bool] = []
-        self.closed_idle = 0
+        self.closed_idle = self.shrunk = 0
         self.counters = Counters(folder / "w0")
         holder = TablesHolder(None)  # type: ignore[arg-type]  # nothing is matched here
         wheel = TimerWheel(0.0)
@@ -39,10 +39,13 @@ class Bench:
         self.shedding = Shedding(holder, lambda: 0.0)
         self.overload = Overload(
             settings, self.shedding, self.listeners, self.counters, 3,
-            turn=self.turns.append, close_idle=self._close_idle, resident=lambda: self.resident,
+            turn=self.turns.append, close_idle=self._close_idle, shrink=self._shrink, resident=lambda: self.resident,
             used=lambda: self.used_s,
         )  # fmt: skip
         self.second()
+
+    def _shrink(self) -> None:
+        self.shrunk += 1
 
     def _close_idle(self) -> None:
         self.closed_idle += 1
@@ -104,6 +107,7 @@ def test_memory_closes_the_door_then_sheds_and_then_closes_idle_connections(tmp_
     bench.resident = 10 * MIB
     bench.second()
     assert not bench.places.is_short_of_memory
+    assert bench.shrunk == 2
 
 
 def test_nought_is_no_limit(tmp_path: Path) -> None:
