@@ -44,6 +44,8 @@ FAILURES: Final = {
     ),
     "attempt_timeout": Failure(504, "attempt_timeout", "UT", "attempt_timeout", "attempt_timeout", "timeouts.attempt"),
     "idle_timeout": Failure(504, "idle_timeout", "SI", "attempt_timeout", "", "timeouts.idle"),
+    # It speaks another version of HTTP than the upgrade needs: for other calls it is as good as ever.
+    "no_upgrade": Failure(502, "upgrade_unsupported", "UPE", "cancelled", ""),
     "upgraded_idle": Failure(504, "idle_timeout", "SI", "cancelled", "", "timeouts.upgraded_idle"),
     "idle_caller": Failure(408, "request_timeout", "SI", "cancelled", "", "timeouts.idle"),
 }

@@ -4,7 +4,7 @@ Both sides push into the relay by its callbacks and are pulled back by pause and
 come; nobody collects a body. All calls happen on the worker's loop, and each may call back before it returns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.exchange import Exchange, Reply
@@ -210,6 +210,13 @@ class SharedUpstream(TimerOwner, Protocol):
 
     def cancel(self, number: int, *, is_open: bool = False) -> None:
         """Nobody hears of this one any more. is_open: it is not whole yet, though its answer may be."""
+
+    def ask_connects(self, answer: Callable[[bool], None]) -> None:
+        """Tells, now or as soon as it is known, whether the other side takes extended CONNECT (RFC 8441); of a
+        connection that is lost, too."""
+
+    def finish(self, number: int) -> None:
+        """As cancel, but what was sent arrives, and its end."""
 
     def retire(self) -> None:
         """Begins nothing any more, and closes when nothing runs on it."""

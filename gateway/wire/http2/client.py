@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ALPN: Final = ("h2",)
 MOST_STREAMS: Final = 1_000  # at once, until the other side says how many it takes
+LINGER_S: Final = 2.0  # for what was sent last to be taken, and answered
 AT_ONCE: Final = 64 * 1024  # bytes that are made to be written; the rest stays where each request has its own share
 
 
@@ -41,6 +42,8 @@ class H2ClientProtocol(asyncio.Protocol):
         self._writing: dict[int, AnswerEvents] = {}  # those with something that waits to be written
         self._is_flush_due = self._is_write_paused = False
         self._is_retired = self._is_over = False
+        self._is_settled = self._connects = False  # the other side's settings are known, and what they say of CONNECT
+        self._asking: list[Callable[[bool], None]] = []
 
     @property
     def running(self) -> int:
@@ -80,6 +83,25 @@ class H2ClientProtocol(asyncio.Protocol):
     def consumed(self, number: int, size: int) -> None:
         self._codec.consumed(number, size)
         self._flush_soon()
+
+    def ask_connects(self, answer: Callable[[bool], None]) -> None:
+        self.timer.due = NEVER
+        self._asking.append(answer)
+        if self._is_settled:
+            self._answer_asking()
+        else:
+            self._flush_soon()  # the preface, where nothing was asked yet
+
+    def _answer_asking(self) -> None:
+        asking, self._asking = self._asking, []
+        for answer in asking:
+            answer(self._connects)
+
+    def finish(self, number: int) -> None:
+        self._streams.pop(number, None)
+        self._codec.send(number, b"", ended=True)
+        self._flush_soon()
+        self._loop.call_later(LINGER_S, self._codec.reset, number)
 
     def cancel(self, number: int, *, is_open: bool = False) -> None:
         if self._streams.pop(number, None) is not None or is_open:
@@ -156,7 +178,10 @@ class H2ClientProtocol(asyncio.Protocol):
             else:
                 heard.on_lost("reset", f"the upstream reset the stream (error {event.error})")
         elif isinstance(event, Allowing):
-            self.most_streams = max(event.streams, 1)  # for a moment it may want none
+            if event.streams is not None:
+                self.most_streams = max(event.streams, 1)  # for a moment it may want none
+            self._is_settled, self._connects = True, self._connects or event.connects
+            self._answer_asking()
 
     def _forget(self, stream: int, ended: bool) -> None:
         """Before the event is passed on: whoever hears the end sees how many are left."""
@@ -176,6 +201,7 @@ class H2ClientProtocol(asyncio.Protocol):
         streams, self._streams = self._streams, {}
         for heard in streams.values():
             heard.on_lost(kind, detail)
+        self._answer_asking()
 
     def _end_if_done(self) -> None:
         if self._streams or self._is_over or not (self._is_retired or not self._codec.can_begin):

@@ -196,8 +196,9 @@ def _read(event: ngh2.Event) -> Event | None:
     if isinstance(event, ngh2.GoAwayReceived):
         return Leaving(event.last_stream_id, event.error_code)
     if isinstance(event, ngh2.SettingsReceived):
-        most = event.settings.get(ngh2.Setting.MAX_CONCURRENT_STREAMS)
-        return None if most is None else Allowing(most)
+        settings = event.settings
+        connects = settings.get(ngh2.Setting.ENABLE_CONNECT_PROTOCOL) == 1
+        return Allowing(settings.get(ngh2.Setting.MAX_CONCURRENT_STREAMS), connects)
     if isinstance(event, ngh2.ConnectionClosed) and event.error_code:
         raise H2Fault(f"the protocol was broken (error {event.error_code})")
     return None

@@ -6,8 +6,18 @@ from typing import TYPE_CHECKING, Final
 from gateway.exchange import NEVER, Exchange
 from gateway.wire.heads import request_head
 from gateway.wire.interfaces import MAX_INTERIM, SharedUpstream, Timer, Upstream, UpstreamEvents
-from gateway.wire.multiplexed.fields import answer_text, answer_trailers, request_fields, trailer_fields, with_attempts
+from gateway.wire.multiplexed.fields import (
+    answer_text,
+    answer_trailers,
+    connect_fields,
+    request_fields,
+    switching_text,
+    trailer_fields,
+    with_attempts,
+)
 from gateway.wire.multiplexed.messages import Fields
+from gateway.wire.websocket.handshake import KEY, accept_of
+from meshway.http1.fields import find
 from meshway.http1.head import HeadError, HeadLimits, ResponseReader
 
 if TYPE_CHECKING:
@@ -28,9 +38,9 @@ class StreamUpstream:
 
     keep_alive_timeout_s: float | None = None
     __slots__ = (
-        "_events", "_heard", "_idle_timeout_s", "_interims", "_is_fresh", "_is_open", "_is_write_paused", "_method",
-        "_number", "_pool", "_reader", "_shared", "_unread", "closes_at", "endpoint", "requests", "shelf", "takes",
-        "timer",
+        "_accept", "_events", "_heard", "_idle_timeout_s", "_interims", "_is_fresh", "_is_open", "_is_tunnel",
+        "_is_write_paused", "_method", "_number", "_pool", "_reader", "_shared", "_unread", "closes_at", "endpoint",
+        "requests", "shelf", "takes", "timer",
     )  # fmt: skip
 
     def __init__(self, endpoint: "Endpoint", shared: SharedUpstream, pool: "StreamPool", idle_timeout_s: float) -> None:
@@ -48,6 +58,8 @@ class StreamUpstream:
         self._unread = self._interims = 0
         self._is_fresh = self._is_open = False  # nothing was asked before on its connection; more of it is to be sent
         self._is_write_paused = False
+        self._accept = b""  # to the key of a handshake that is under way
+        self._is_tunnel = False
 
     def is_reusable(self) -> bool:
         """The connection is; this is over with its exchange."""
@@ -63,6 +75,9 @@ class StreamUpstream:
         self._events, self._method = events, exchange.method
         self._is_open = not ended
         self._heard, self._is_fresh = self._shared.heard, not self._shared.requests
+        if exchange.head.upgrade:
+            self._shared.ask_connects(lambda connects: self._connect(exchange, events, left_ms, connects))
+            return
         place = b"" if exchange.authority else _place(self.endpoint)
         fields = request_fields(request_head(exchange, left_ms), self._pool.scheme, left_ms, place)
         if exchange.attempts > 1:
@@ -70,6 +85,37 @@ class StreamUpstream:
         self._number = self._shared.begin(fields, first, self, ended=ended and not trailers)
         if trailers and self._number:
             self._shared.trail(self._number, trailer_fields(trailers))
+
+    def _connect(self, exchange: Exchange, events: UpstreamEvents, left_ms: int, connects: bool) -> None:
+        """An upgrade is asked for otherwise here (RFC 8441), of who takes that. connects: the service does."""
+        if self._events is not events:
+            return  # nobody waits for it any more
+        if not self._shared.can_begin():
+            self._fail("reset_before_request", "the upstream closed the connection without an answer")
+        elif not connects:
+            self._fail("no_upgrade", "the service takes no WebSocket by HTTP/2: its settings do not say so (RFC 8441)")
+        else:
+            key = find(exchange.block, KEY)
+            self._accept = accept_of(key or b"")
+            place = b"" if exchange.authority else _place(self.endpoint)
+            fields = request_fields(request_head(exchange, left_ms), self._pool.scheme, left_ms, place)
+            self._is_open = True
+            self._number = self._shared.begin(connect_fields(fields), b"", self, ended=False)
+
+    def _switch(self, fields: Fields, ended: bool) -> None:
+        """The service agreed: from here on the stream is a connection."""
+        events = self._events
+        assert events is not None
+        try:
+            head = self._reader.read(switching_text(fields, self._accept), 0, self._method)
+        except HeadError as error:
+            self._fail("upstream_protocol", error.detail)
+            return
+        assert head is not None
+        self._is_tunnel = True
+        events.on_upgrade(head, b"")
+        if ended and self._events is events:
+            events.on_end(b"")
 
     def send_body(self, data: bytes) -> None:
         self._shared.send(self._number, data, ended=False)
@@ -103,7 +149,10 @@ class StreamUpstream:
         self.timer.due = NEVER
         self.timer.owner = None  # the wheel keeps a timer for as long as an answer might have taken
         self.resume_body()  # the connection's window is of all requests
-        self._shared.cancel(self._number, is_open=self._is_open and self._number > 0)
+        if self._is_tunnel:
+            self._shared.finish(self._number)
+        else:
+            self._shared.cancel(self._number, is_open=self._is_open and self._number > 0)
         self._pool.rest(self._shared, self._idle_timeout_s)
 
     # What is heard.
@@ -127,6 +176,9 @@ class StreamUpstream:
     def on_fields(self, fields: Fields, ended: bool) -> None:
         events = self._events
         if events is None:
+            return
+        if self._accept and (b":status", b"200") in fields:
+            self._switch(fields, ended)
             return
         try:
             head = self._reader.read(answer_text(fields, self._method, ended=ended), 0, self._method)

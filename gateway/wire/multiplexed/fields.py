@@ -134,6 +134,19 @@ def request_fields(text: bytes, scheme: bytes, left_ms: int, place: bytes) -> Fi
     return fields
 
 
+def connect_fields(fields: Fields) -> Fields:
+    """The extended CONNECT that asks for the same as this GET with an upgrade to WebSocket (RFC 8441 §5)."""
+    rest = [field for field in fields[1:] if field[0] != KEY]
+    return [(b":method", b"CONNECT"), (PROTOCOL, b"websocket"), *rest]
+
+
+def switching_text(fields: Fields, accept: bytes) -> bytes:
+    """The 101 that says what this answer to an extended CONNECT does. accept: to the caller's key. Raises HeadError."""
+    text = answer_text(fields, b"CONNECT", ended=True)
+    block = text.partition(b"\r\n")[2].replace(b"Content-Length: 0\r\n", b"", 1)
+    return b"HTTP/1.1 101 Switching Protocols\r\n%bSec-WebSocket-Accept: %b\r\n%b" % (_UPGRADE, accept, block)
+
+
 def with_attempts(fields: Fields, attempts: int) -> Fields:
     """attempts: made before this one. A service of gRPC is told of them in its own words (gRPC's A6)."""
     if not any(name == b"content-type" and value.startswith(CONTENT_TYPE) for name, value in fields):

@@ -64,9 +64,11 @@ class Leaving(NamedTuple):
 
 
 class Allowing(NamedTuple):
-    """How many requests at once the other side takes from now on."""
+    """What the other side's settings say. streams: how many requests at once it takes from now on, None: as before.
+    connects: it takes extended CONNECT, too (RFC 8441 §3)."""
 
-    streams: int
+    streams: int | None
+    connects: bool
 
 
 Event = Allowing | Request | Interim | Head | Body | Trailers | Ended | Leaving

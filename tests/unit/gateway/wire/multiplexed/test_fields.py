@@ -2,7 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.wire.multiplexed.fields import answer_text, request_text, trailer_block
+from gateway.wire.multiplexed.fields import (
+    accepted_fields,
+    answer_text,
+    connect_fields,
+    request_fields,
+    request_text,
+    switching_text,
+    trailer_block,
+)
+from gateway.wire.websocket.handshake import request_fault
+from meshway.http1.fields import find
 from meshway.http1.head import HeadError, HeadLimits, RequestReader, ResponseReader
 from meshway.http1.message import CHUNKED, NO_BODY
 
@@ -99,3 +109,61 @@ def test_an_answer_that_has_no_body_says_nothing_of_one(method: bytes, status: b
     head = ResponseReader(HeadLimits()).read(answer_text([(b":status", status)], method, ended=ended), 0, method)
     assert head is not None
     assert (head.body, head.content_length) == (NO_BODY, None)
+
+
+CONNECT = [
+    (b":method", b"CONNECT"),
+    (b":protocol", b"websocket"),
+    (b":scheme", b"https"),
+    (b":authority", b"a.example"),
+    (b":path", b"/chat"),
+    (b"sec-websocket-version", b"13"),
+]
+
+
+def test_an_extended_connect_is_a_handshake_with_a_key_of_ours() -> None:
+    keys = set()
+    for fields in (CONNECT, [*CONNECT, (b"sec-websocket-key", b"the caller's")]):
+        head = RequestReader(HeadLimits()).read(request_text(fields, ended=False))
+        assert head is not None
+        assert (head.method, head.target, head.upgrade, head.body) == (b"GET", b"/chat", b"websocket", NO_BODY)
+        assert request_fault(head.block) is None
+        keys.add(find(head.block, b"sec-websocket-key"))
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "ended", "status"),
+    [
+        (CONNECT, True, 400),
+        ([(name, b"connect-udp" if name == b":protocol" else value) for name, value in CONNECT], False, 501),
+        ([*CONNECT, (b"x", b"a\r\nb: c")], False, 400),
+        ([(name, b"no path" if name == b":path" else value) for name, value in CONNECT], False, 400),
+    ],
+)
+def test_what_cannot_be_connected_is_refused(fields: list[tuple[bytes, bytes]], ended: bool, status: int) -> None:
+    with pytest.raises(HeadError) as refused:
+        request_text(fields, ended=ended)
+    assert refused.value.status == status
+
+
+def test_a_handshake_becomes_an_extended_connect_and_its_answer_a_101_again() -> None:
+    text = request_text(CONNECT, ended=False)
+    asked = connect_fields(request_fields(text, b"http", -1, b""))
+    assert asked == [
+        (b":method", b"CONNECT"),
+        (b":protocol", b"websocket"),
+        (b":scheme", b"http"),
+        (b":authority", b"a.example"),
+        (b":path", b"/chat"),
+        (b"sec-websocket-version", b"13"),
+    ]
+    said = [(b":status", b"200"), (b"sec-websocket-protocol", b"mqtt")]
+    head = ResponseReader(HeadLimits()).read(switching_text(said, b"accepted"), 0, b"GET")
+    assert head is not None
+    assert (head.status, head.upgrade) == (101, b"websocket")
+    assert head.block == b"Sec-WebSocket-Accept: accepted\r\nsec-websocket-protocol: mqtt\r\n"
+    switching = b"HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + head.block + b"\r\n"
+    assert accepted_fields(switching) == said
+    with pytest.raises(HeadError):
+        switching_text([(b":status", b"200"), (b"x", b"a\r\nb: c")], b"accepted")
