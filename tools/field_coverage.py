@@ -21,7 +21,7 @@ PAGE: Final = ROOT / "docs" / "internals" / "fields.md"
 _KINDS: Final = (
     "Service", "Route", "TrafficPolicy", "RateLimit", "Authentication", "AccessPolicy", "IpList", "Listener",
     "Certificate", "MeshSettings", "Namespace", "Consumer", "AccessLog",
-    "Telemetry", "Receiver", "Alert", "Objective", "Rollout", "TcpRoute", "TlsRoute",
+    "Telemetry", "Receiver", "Alert", "Objective", "Rollout", "TcpRoute", "TlsRoute", "UdpRoute",
 )  # fmt: skip
 # For people alone: a gateway does nothing with them.
 FOR_PEOPLE: Final = frozenset(

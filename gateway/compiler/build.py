@@ -30,6 +30,8 @@ from gateway.compiler.policies import MESH, Attached, Place, places_of, service_
 from gateway.compiler.routes import CompiledRoute, RouteContext, attach, compile_route, implicit_plan
 from gateway.compiler.state import State
 from gateway.compiler.telling import TellingPlans
+from gateway.compiler.udp_routes import KIND as UDP_ROUTE
+from gateway.compiler.udp_routes import CompiledSessions, compile_sessions, session_plans
 from gateway.plan import STRICT, Parts
 from gateway.routing.spelled_tables import SpelledTables
 from gateway.routing.table import HostRoutes, Hosts, Tables
@@ -142,6 +144,7 @@ class Build:
             named=base.named,
             telling=base.telling,
             connections=base.connections,
+            sessions=base.sessions,
         )
 
     # Documents: whatever they touch is compiled again.
@@ -178,7 +181,10 @@ class Build:
         routes = self._compile_routes(accepted, context, touched, aliases)
         implicit = self._implicit(services, context, touched, leads_out)
         connections = self._compile_connections(accepted, context, touched)
-        compiled: Iterable[CompiledRoute | CompiledConnections] = chain(routes.values(), connections.values())
+        sessions = self._compile_sessions(accepted, context, touched)
+        compiled: Iterable[CompiledRoute | CompiledConnections | CompiledSessions] = chain(
+            routes.values(), connections.values(), sessions.values()
+        )
         connects = compile_connects(services, aliases, context)
         led = (key for one in connects for key in one.clusters)
         called = chain((key for route in compiled for key in route.clusters), self._access.asked, led)
@@ -205,6 +211,7 @@ class Build:
             parts,
             trust,
             {name: edge_table(built) for name, built in named.items()},
+            sessions=session_plans(sessions, served.listeners),
             connections=connection_tables(connections),
             connects={place: one.plan for one in connects for place in one.places},
         )
@@ -236,6 +243,7 @@ class Build:
             named=named,
             telling=_telling(accepted, base.telling, parts),
             connections=connections,
+            sessions=sessions,
         )
 
     def _consumer_steps(self, accepted: Accepted) -> list[Step]:
@@ -345,6 +353,25 @@ class Build:
                     compiled[entry.key] = known
         return compiled
 
+    def _compile_sessions(
+        self, accepted: Accepted, context: RouteContext, touched: set[Place]
+    ) -> dict[DocumentKey, CompiledSessions]:
+        compiled: dict[DocumentKey, CompiledSessions] = {}
+        for entry in accepted.of_kind(UDP_ROUTE):
+            known = self._base.sessions.get(entry.key)
+            if known is not None and known.entry is entry and not _is_touched(known, touched):
+                compiled[entry.key] = known
+                continue
+            try:
+                compiled[entry.key] = compile_sessions(entry, context)
+            except Blamed:
+                raise
+            except Exception as error:
+                accepted.refuse(entry, CompileError.of_defect(error))
+                if known is not None:
+                    compiled[entry.key] = known
+        return compiled
+
     def _implicit(
         self,
         services: list[Entry[Any]],
@@ -438,7 +465,7 @@ def _by_place(unavailable: Mapping[DocumentKey, tuple[Place, ...]]) -> dict[Plac
     return {place: key for key, places in unavailable.items() for place in places}
 
 
-def _is_touched(route: CompiledRoute | CompiledConnections, touched: set[Place]) -> bool:
+def _is_touched(route: CompiledRoute | CompiledConnections | CompiledSessions, touched: set[Place]) -> bool:
     """Whether a policy or a limit at one of these places may concern the route."""
     if not touched:
         return False

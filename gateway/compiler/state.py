@@ -15,6 +15,7 @@ from gateway.compiler.listeners import NOTHING_WRITTEN, Served
 from gateway.compiler.policies import Attached, Place
 from gateway.compiler.routes import CompiledRoute
 from gateway.compiler.telling import TellingPlans
+from gateway.compiler.udp_routes import CompiledSessions
 from gateway.plan import Parts
 from gateway.routing.table import HostRoutes, Hosts, Tables
 from gateway.upstream.cluster import Cluster
@@ -59,6 +60,7 @@ class State:
     named: Mapping[str, Mapping[str, HostBuild]] = field(default_factory=dict)
     telling: TellingPlans | None = None
     connections: Mapping[DocumentKey, CompiledConnections] = field(default_factory=dict)
+    sessions: Mapping[DocumentKey, CompiledSessions] = field(default_factory=dict)
 
 
 def empty_state(parts: Parts) -> State:

@@ -157,7 +157,8 @@ class OwnListeners:
         """Path and reason why it cannot be."""
         if place.spoken == "http3" and not self._has_http3:
             return "spec.http3" if name.endswith(_BESIDE) else "spec.protocol", _NO_HTTP3
-        if not (place.is_encrypted or self._is_insecure or is_loopback(place.address)):
+        is_fit = place.is_encrypted or place.spoken == "udp"  # there is no other way to speak datagrams
+        if not (is_fit or self._is_insecure or is_loopback(place.address)):
             return "spec.address", (
                 f"others could reach {place.address} without TLS: {_MENDS.get(place.spoken, '')}start the gateway "
                 "with --insecure"

@@ -208,6 +208,7 @@ COLUMNS: Final[dict[str, Columns]] = {
         "LEADS TO": _destinations,
         "LAST CHANGE": _changed,
     },
+    "UdpRoute": {"NAME": _name, "LISTENERS": _listeners, "LEADS TO": _destinations, "LAST CHANGE": _changed},
     "TrafficPolicy": {"NAME": _name, "TARGETS": _targets, "SAYS": _blocks, "LAST CHANGE": _changed},
     "RateLimit": {
         "NAME": _name,

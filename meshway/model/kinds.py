@@ -25,6 +25,7 @@ from meshway.model.service import Service
 from meshway.model.telemetry import Telemetry
 from meshway.model.traffic_policy import TrafficPolicy
 from meshway.model.trust_bundle import TrustBundle
+from meshway.model.udp_route import UdpRoute
 
 KINDS: Final[dict[str, type[Spec]]] = {
     kind.__name__: kind
@@ -50,6 +51,7 @@ KINDS: Final[dict[str, type[Spec]]] = {
         Objective,
         TcpRoute,
         TlsRoute,
+        UdpRoute,
     )
 }
 # Written by the registry itself: gateways read them of the feed as documents, and people neither write nor delete them.
@@ -62,11 +64,11 @@ SHORT: Final[dict[str, str]] = {
     "rcv": "Receiver",
     "ro": "Rollout",
     "alr": "Alert", "slo": "Objective",
-    "tcp": "TcpRoute", "tls": "TlsRoute",
+    "tcp": "TcpRoute", "tls": "TlsRoute", "udp": "UdpRoute",
 }  # fmt: skip
 # Kinds of the design whose time has not come: refused as `unsupported`, so that nobody takes them for typing errors.
 UNSUPPORTED: Final = frozenset(
     {
-        "DescriptorSet", "UdpRoute",
+        "DescriptorSet",
     }
 )  # fmt: skip

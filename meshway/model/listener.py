@@ -1,7 +1,6 @@
 """Listener: where a gateway is called. The four that every gateway has are written to change what they do, others to
 have more."""
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
@@ -24,6 +23,7 @@ FACES: Final = (EDGE, MESH)
 PLAINTEXT, ENCRYPTED = "http", "https"
 TLS: Final = "tls"
 BYTES: Final = ("tcp", TLS)
+DATAGRAMS: Final = "udp"
 # What is spoken on a socket: `protocol`, where that leaves nothing open. Of TCP by TLS it does: the bytes inside are a
 # service's own, and the gateway may be the one that answers the handshake, or look at its first message and pass it on.
 Spoken = Literal["http", "https", "tcp", "tls", "passthrough", "udp", "http3"]
@@ -123,12 +123,11 @@ class Listener(Spec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
 
     plural: ClassVar[str] = "listeners"
     unsupported: ClassVar[frozenset[str]] = frozenset({"server_header"})
-    unsupported_values: ClassVar[Mapping[str, frozenset[str]]] = {"protocol": frozenset({"udp"})}
 
     face: Literal["edge", "mesh"] | None = None
     address: str | None = None
     port: Port | None = None
-    protocol: Literal["http", "https", "http3", "tcp", "tls"] | None = None
+    protocol: Literal["http", "https", "http3", "tcp", "tls", "udp"] | None = None
     enabled: bool = True
     gateways: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
     routes: Literal["face", "named"] = "face"
@@ -164,3 +163,8 @@ def has_tls(name: str, spec: Listener) -> bool:
 def address_of(spec: Listener) -> str:
     """Of one more Listener."""
     return spec.address or "127.0.0.1"
+
+
+def is_udp(name: str, spec: Listener) -> bool:
+    """Whether its port is one of UDP, not of TCP."""
+    return spoken(name, spec) in BY_UDP

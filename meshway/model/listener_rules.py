@@ -10,6 +10,7 @@ import msgspec
 from meshway.model.certificate import Certificate, CertificateFiles, Expiry, MeshCa
 from meshway.model.listener import (
     BYTES,
+    DATAGRAMS,
     EDGE,
     ENCRYPTED,
     FACES,
@@ -33,6 +34,7 @@ from meshway.units import Duration
 _YEAR: Final = 365 * 86_400.0
 _MAX_PATH: Final = 255
 _OF_REQUESTS: Final = ("hosts", "hsts", "http2", "http3", "redirect_https", "routes", "underscores")
+_OF_CONNECTIONS: Final = ("limits", "proxy_protocol", "trusted_proxies")
 _LIMITS_OF_REQUESTS: Final = ("body_min_rate", "fields", "head", "idle_timeout", "target")
 _LONGEST: Final = 90 * 86_400.0  # as an intermediate
 
@@ -43,6 +45,8 @@ def check_listener(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     if is_own:
         yield from _of_own(name, spec)
         yield from _of_bytes(spec)
+        if spec.get("protocol") == DATAGRAMS:
+            yield from _of_datagrams(spec)
         face, is_tls = spec.get("face", EDGE), spec.get("protocol") in (ENCRYPTED, "http3", TLS)
         with_tls, for_edge = "needs protocol: https or tls", "is for face: edge without TLS"
     else:
@@ -92,7 +96,7 @@ def _of_own(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     elif spec.get("port") is None:
         yield Finding("spec.port", "missing_field", "is required for a Listener of one's own")
     if spec.get("protocol") is None:
-        reason = "is required for a Listener of one's own: http, https, http3, tcp or tls"
+        reason = "is required for a Listener of one's own: http, https, http3, tcp, tls or udp"
         yield Finding("spec.protocol", "missing_field", reason)
 
 
@@ -116,6 +120,13 @@ def _of_bytes(spec: Mapping[str, Any]) -> Iterator[Finding]:
             if field != "mode":
                 reason = "is for mode: terminate: handshakes are passed on as they are"
                 yield Finding(f"spec.tls.{field}", "forbidden_combination", reason)
+
+
+def _of_datagrams(spec: Mapping[str, Any]) -> Iterator[Finding]:
+    """Of one that has no connections: what is bounded there its UdpRoute says."""
+    for field in (*_OF_REQUESTS, *_OF_CONNECTIONS):
+        if spec.get(field) is not None:
+            yield Finding(f"spec.{field}", "forbidden_combination", f"is for connections, and this one is {DATAGRAMS}")
 
 
 def _of_given(name: str, spec: Mapping[str, Any]) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ from meshway.model.secret_rules import SECRET_RULES
 from meshway.model.service import External, Service
 from meshway.model.service_rules import OUTSIDE_RULES, SERVICE_RULES
 from meshway.model.telemetry_rules import TELEMETRY_RULES, check_telemetry
+from meshway.model.udp_route_rules import UDP_ROUTE_RULES
 from meshway.units import Size
 
 _LABEL_KEY: Final = re.compile(r"([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
@@ -44,7 +45,7 @@ _MAX_ANNOTATIONS: Final = Size(16 << 10)
 def check_place(kind: str, metadata: Metadata, spec: Mapping[str, Any]) -> Iterator[Finding]:
     """What a document may say where it lives. spec: as written, perhaps unsound."""
     namespace = metadata.namespace
-    if namespace == MESH_NAMESPACE and kind in ("Service", "Route", "Rollout", "TcpRoute", "TlsRoute"):
+    if namespace == MESH_NAMESPACE and kind in ("Service", "Route", "Rollout", "TcpRoute", "TlsRoute", "UdpRoute"):
         yield Finding("metadata.namespace", "forbidden_namespace", f"mesh holds no {kind}, only policies")
     if namespace != MESH_NAMESPACE and kind in ("MeshSettings", "Namespace", "Listener"):
         yield Finding("metadata.namespace", "forbidden_namespace", f"{kind} lives in namespace {MESH_NAMESPACE}")
@@ -125,4 +126,5 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **ROLLOUT_RULES,
     **ALERT_RULES,
     **CONNECTION_ROUTE_RULES,
+    **UDP_ROUTE_RULES,
 }

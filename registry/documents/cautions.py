@@ -13,7 +13,7 @@ from meshway.model.access_policy import AccessPolicy
 from meshway.model.alert import Alert
 from meshway.model.certificate import Certificate
 from meshway.model.document import MESH_NAMESPACE
-from meshway.model.listener import ENCRYPTED, LISTENERS, TLS, Listener, address_of
+from meshway.model.listener import DATAGRAMS, ENCRYPTED, LISTENERS, TLS, Listener, address_of
 from meshway.model.mesh_settings import MeshSettings
 from meshway.model.names import METHODS, is_unseen
 from meshway.model.namespace import Namespace
@@ -296,7 +296,8 @@ def _of_listener(row: DocumentRow, spec: Listener) -> Iterator[Caution]:
     if row.key[2] not in LISTENERS:
         address = address_of(spec)
         if spec.protocol not in (ENCRYPTED, TLS) and not is_loopback(address):
-            message = f"others reach {address} without TLS; gateways open it only with --insecure"
+            opened = "" if spec.protocol == DATAGRAMS else "; gateways open it only with --insecure"
+            message = f"others reach {address} without TLS{opened}"
             yield _caution(row, "spec.protocol", "plaintext", message)
         if spec.port is not None and spec.port < _FIRST_FREE_PORT:
             message = f"port {spec.port} is for processes with a right of their own: a gateway without it is refused it"

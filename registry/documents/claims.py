@@ -4,7 +4,7 @@ A Route claims each of its matches on each host, and its hosts at its priority, 
 hosts as such it shares, so that it is known who else is there. A TrafficPolicy claims each block for each target; an
 Authentication its targets, for of all that reach a rule one holds; a Consumer its credentials; a Service its aliases; a
 Listener of every gateway its address and port; a Rollout the weights of its rule; a TcpRoute or TlsRoute each of its
-sources, and hosts, on each of its Listeners.
+sources, and hosts, on each of its Listeners; a UdpRoute each of its Listeners.
 RateLimits and AccessPolicies claim nothing: all that apply must admit a call.
 """
 
@@ -20,13 +20,14 @@ from meshway.model.connection_route import ConnectionRoute, TlsRoute
 from meshway.model.consumer import Consumer
 from meshway.model.document import MESH_NAMESPACE, Target
 from meshway.model.fields import plain
-from meshway.model.listener import LISTENERS, Listener, address_of
+from meshway.model.listener import LISTENERS, Listener, address_of, is_udp
 from meshway.model.match import Match, PathMatch
 from meshway.model.path_template import parse_template
 from meshway.model.rollout import Rollout
 from meshway.model.route import Route
 from meshway.model.service import Service
 from meshway.model.traffic_policy import TrafficPolicy
+from meshway.model.udp_route import UdpRoute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from meshway.model.document import Spec
     from registry.view.rows import Claim
 
+_OF_UDP: Final = " (UDP)"
 _EVERYBODY: Final = "everybody"
 _EVERY: Final = "{}"  # the text of a match that asks for nothing
 _BLOCKS: Final = tuple(name for name in TrafficPolicy.__struct_fields__ if name != "targets")
@@ -55,10 +57,12 @@ def claims(spec: Spec, namespace: str, name: str) -> frozenset[Claim]:
             return frozenset(("alias", alias) for alias in (*spec.aliases, *outside))
         case ConnectionRoute():
             return frozenset(_of_connections(spec))
+        case UdpRoute():
+            return frozenset(("datagrams", listener) for listener in spec.listeners)
         case Rollout():
             return frozenset({("rollout", f"{namespace}/{spec.route}", spec.rule)})
         case Listener() if name not in LISTENERS and spec.enabled and not spec.gateways:
-            return frozenset({("socket", address_of(spec), str(spec.port))})
+            return frozenset({("socket", address_of(spec), f"{spec.port}{_OF_UDP if is_udp(name, spec) else ''}")})
     return frozenset()
 
 
@@ -92,6 +96,8 @@ def claim_text(claim: Claim) -> str:
         listener, host, source = parts
         by = "everybody" if source == _EVERYBODY else source
         return f"connections of {by}{host and f' for {host}'} on Listener {listener}"
+    if kind == "datagrams":
+        return f"datagrams of Listener {parts[0]}"
     if kind == "socket":
         return f"port {parts[1]} of {parts[0]}"
     if kind == "callers":

@@ -12,7 +12,7 @@ from meshway.model.access_policy import AccessPolicy
 from meshway.model.alert import Alert
 from meshway.model.authentication import Authentication, AuthenticationMethod
 from meshway.model.certificate import Certificate
-from meshway.model.connection_route import ConnectionRoute, TlsRoute
+from meshway.model.connection_route import ConnectionRoute, TcpRoute, TlsRoute
 from meshway.model.document import MESH_NAMESPACE, Target
 from meshway.model.listener import (
     EDGE,
@@ -37,6 +37,7 @@ from meshway.model.secret import Secret, SecretRef, may_refer, secret_ref
 from meshway.model.service import Service, ServicePort
 from meshway.model.telemetry import Telemetry
 from meshway.model.traffic_policy import TrafficPolicy, UpstreamTls
+from meshway.model.udp_route import UdpRoute
 from registry.documents.matching import is_in_subset
 from registry.view.rows import Reference
 
@@ -51,12 +52,16 @@ if TYPE_CHECKING:
 _MOST_HINTS: Final = 5
 RECEIVER: Final = "Receiver"
 # What a Listener must speak for the Routes that name it, and what is told of others.
-EDGE_HTTP, BYTES, PASSED_ON = EDGE, "bytes", "passed on"
+EDGE_HTTP, BYTES, PASSED_ON, DATAGRAMS = EDGE, "bytes", "passed on", "datagrams"
 _SPEAKS: Final[dict[str, tuple[frozenset[Spoken], str]]] = {
     EDGE_HTTP: (frozenset({"http", "https"}), "does not speak HTTP, and Routes are for that"),
     BYTES: (frozenset({"tcp", "tls"}), "is not of protocol tcp, nor of tls in mode terminate, which TcpRoutes are for"),
     PASSED_ON: (frozenset({"passthrough"}), "is not of protocol tls in mode passthrough, which TlsRoutes are for"),
+    DATAGRAMS: (frozenset({"udp"}), "is not of protocol udp, which UdpRoutes are for"),
 }
+
+
+_SPOKEN_FOR: Final[dict[type[Spec], str]] = {TcpRoute: BYTES, TlsRoute: PASSED_ON, UdpRoute: DATAGRAMS}
 
 
 class Hints:
@@ -86,8 +91,8 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
                 for reference in _of_destination(destination, namespace, path)
             )
             return (*_of_listeners(spec.listeners, EDGE), *sent)
-        case ConnectionRoute():
-            listeners = _of_listeners(spec.listeners, PASSED_ON if isinstance(spec, TlsRoute) else BYTES)
+        case ConnectionRoute() | UdpRoute():
+            listeners = _of_listeners(spec.listeners, _SPOKEN_FOR[type(spec)])
             each = enumerate(spec.destinations)
             sent = tuple(one for at, to in each for one in _of_destination(to, namespace, f"spec.destinations[{at}]"))
             return (*listeners, *sent)

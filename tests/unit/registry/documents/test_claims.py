@@ -98,3 +98,15 @@ def test_connections_of_a_listener_host_and_source_are_one_documents() -> None:
     assert of("TcpRoute", sent | net) == frozenset({("connections", "pg", "", "10.0.0.0/8")})
     [claim] = of("TlsRoute", sent | net | {"hosts": ["a.example"]})
     assert claim_text(claim) == "connections of 10.0.0.0/8 for a.example on Listener pg"
+
+
+def test_a_udp_route_claims_the_datagrams_of_its_listeners() -> None:
+    found = of("UdpRoute", {"listeners": ["game", "voice"], "destinations": [{"service": "world"}]})
+    assert found == {("datagrams", "game"), ("datagrams", "voice")}
+    assert claim_text(("datagrams", "game")) == "datagrams of Listener game"
+
+
+def test_a_port_of_udp_is_another_one_than_that_of_tcp() -> None:
+    tcp, udp = (of("Listener", {"port": 9443, "protocol": protocol}, "mesh") for protocol in ("https", "udp"))
+    assert not tcp & udp
+    assert [claim_text(claim) for claim in udp] == ["port 9443 (UDP) of 127.0.0.1"]

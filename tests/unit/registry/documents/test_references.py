@@ -87,3 +87,14 @@ def test_a_listener_must_speak_what_the_route_is_for(kind: str, listener: str, c
     with pytest.raises(Problem) as caught:
         bench.apply(service, *listeners, route)
     assert [(error.path, error.code) for error in caught.value.errors] == [("spec.listeners[0]", code)]
+
+
+def test_a_udp_route_refers_to_listeners_of_datagrams_and_to_its_services() -> None:
+    read, _ = decode_spec("UdpRoute", {"listeners": ["game"], "destinations": [{"service": "world", "subset": "eu"}]})
+    assert read is not None
+    found = [(each.path, each.to, each.namespace, each.name, each.part) for each in references(read, "play")]
+    assert found == [
+        ("spec.listeners[0]", "listener", "mesh", "game", "datagrams"),
+        ("spec.destinations[0].service", "service", "play", "world", ""),
+        ("spec.destinations[0].subset", "subset", "play", "world", "eu"),
+    ]
