@@ -6,6 +6,7 @@ Further ones come and go while the worker serves (own_listeners.py); one that go
 import asyncio
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -190,6 +191,13 @@ class Listening:
         for place in self._places:
             if place.listener is listener:
                 place.drain(now + drain_s, now + drain_s + GONE_S, is_last=True)
+
+    def connections(self) -> dict[str, int]:
+        """By the listener's name: of one there may be several, while one drains, or for HTTP/3 beside others."""
+        counted = Counter[str]()
+        for each in self.listeners:
+            counted[each.name] += len(each.connections)
+        return dict(counted)
 
     def open(self) -> None:
         """Soon; asked again, nothing more is done."""

@@ -356,7 +356,7 @@ class Worker:
         body: Any = {"error": f"unknown question {question.kind}"}
         if question.kind == "state":
             body = tables_state(self._holder.tables, time.monotonic())
-            body["connections"] = {each.name: len(each.connections) for each in self._listening.listeners}
+            body["connections"] = self._listening.connections()
         elif question.kind == "limits":
             body = self._compiler.limits.spent(time.monotonic(), MOST_SPENT)
         elif question.kind == EXPLAIN:
