@@ -66,13 +66,14 @@ class Hold:
 
 
 class WholeBody:
-    """A filter's verdict: the call waits until its request is whole, then goes on as judge says. most: bytes; a longer
-    body is refused, or is_partial: judged by what came until it was longer."""
+    """A filter's verdict: the call waits until its request is whole, then goes on as judge says; of bytes it makes the
+    body that the service gets. most: bytes; a longer body is refused, or is_partial: judged by what came until it was
+    longer."""
 
     __slots__ = ("is_partial", "judge", "most")
 
     def __init__(
-        self, most: int, judge: "Callable[[Exchange, bytes], Reply | Turn | None]", *, is_partial: bool = False
+        self, most: int, judge: "Callable[[Exchange, bytes], Reply | Turn | bytes | None]", *, is_partial: bool = False
     ) -> None:
         self.most = most
         self.judge = judge

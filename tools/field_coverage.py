@@ -20,6 +20,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "internals" / "fields.md"
 _KINDS: Final = (
     "Service", "Route", "TrafficPolicy", "RateLimit", "Authentication", "AccessPolicy", "IpList", "Listener",
+    "DescriptorSet",
     "Certificate", "MeshSettings", "Namespace", "Consumer", "AccessLog",
     "Telemetry", "Receiver", "Alert", "Objective", "Rollout", "TcpRoute", "TlsRoute", "UdpRoute",
 )  # fmt: skip

@@ -38,6 +38,7 @@ from gateway.routing.table import HostRoutes, Hosts, Tables
 from gateway.trust import NOBODY, Trust
 from meshway.model import mesh_settings
 from meshway.model.consumer import Consumer
+from meshway.model.descriptor_set import DescriptorSet
 from meshway.model.instance import Instance
 from meshway.model.service import External
 from meshway.model.trust_bundle import TrustBundle
@@ -177,7 +178,9 @@ class Build:
             touched.add(MESH)
         refusing, was_refusing = _by_place(accepted.unavailable), _by_place(base.unavailable)
         touched |= {wide_place(place) for place, _ in refusing.items() ^ was_refusing.items()}
+        touched |= {("namespace", entry.namespace) for entry in accepted.dirty((DescriptorSet.__name__,))}
         context = self._context(limits, aliases, accepted.unavailable)
+        context.descriptors = {entry.key[1:]: entry for entry in accepted.of_kind(DescriptorSet.__name__)}
         routes = self._compile_routes(accepted, context, touched, aliases)
         implicit = self._implicit(services, context, touched, leads_out)
         connections = self._compile_connections(accepted, context, touched)

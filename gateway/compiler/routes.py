@@ -25,6 +25,7 @@ from gateway.compiler.policies import Attached, Place, effective, route_places, 
 from gateway.compiler.settings import hedge_plan, limit_s, retry_plan
 from gateway.compiler.split import Changed, choose_by_weight, choosing_changed
 from gateway.compiler.sticky import choose_for_caller
+from gateway.compiler.transcoding import Descriptors, compile_transcoding
 from gateway.exchange import Exchange, Reply
 from gateway.filters import grpc_web, order
 from gateway.filters.codings import CodingMissing
@@ -36,6 +37,7 @@ from gateway.plan import (
     STRICT,
     ChooseCluster,
     ComparePlan,
+    Encode,
     FilterStep,
     MirrorPlan,
     Parts,
@@ -107,6 +109,7 @@ class RouteContext:
     unavailable: Mapping[Place, DocumentKey]
     parts: Parts
     running: Mapping[DocumentKey, CompiledRoute] = field(default_factory=dict)
+    descriptors: Descriptors = field(default_factory=dict)
     _sources: dict[tuple[DocumentKey, ...], Mapping[str, str]] = field(default_factory=dict)
 
     def unusable(self, key: ClusterKey) -> Authorize | None:
@@ -150,7 +153,7 @@ def compile_route(entry: Entry[Route], context: RouteContext) -> CompiledRoute:
             rule = msgspec.structs.replace(rule, cors=grpc_web.with_leave(rule.cors))
         try:
             plan = _compile_rule(
-                entry, rule, rule.name or str(index), keys, paths, context, caches=caches, changes=changes
+                entry, rule, rule.name or str(index), keys, paths, context, at=path, caches=caches, changes=changes
             )
         except PathError as error:
             raise CompileError(path, error.detail) from error
@@ -211,11 +214,12 @@ def _compile_rule(
     context: RouteContext,
     *,
     is_written: bool = True,
+    at: str = "",
     caches: list[RuleCache] | None = None,
     changes: Settle | None = None,
 ) -> RoutePlan:
-    """caches: those of the Route, to which the rule's own is added. changes: is told of answers after which they may be
-    out of date."""
+    """at: its place in the Route. caches: those of the Route, to which the rule's own is added. changes: is told of
+    answers after which they may be out of date."""
     slashes = Slashes(entry.spec.encoded_slashes == "pass", entry.spec.double_slashes == "pass")
     if slashes == STRICT:
         slashes = STRICT
@@ -240,10 +244,19 @@ def _compile_rule(
     blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
     limits: tuple[AppliedLimit, ...] = ()
     speaks_grpc = context.all_speak_grpc(keys)
+    encode: Encode | None = None if rule.compression is None else compile_encode(rule.compression)
+    if speaks_grpc:
+        encode = grpc_web.compile_encode(encode)
+    title = f"rule {name} of Route {entry.title}"
+    transcoding = None
+    if rule.transcode is not None:
+        transcoding = compile_transcoding(
+            rule.transcode, entry.namespace, context.descriptors, f"{at}.transcode", title, encode
+        )
+        encode = transcoding.encode
     if blocking is None:
         proving = context.authentications.steps(route, [key[:3] for key in keys])
         limits = context.limits.applied(places, service=service, route=entry.title, rule=name, paths=paths)
-        title = f"rule {name} of Route {entry.title}"
         passes_override = entry.spec.method_override == "pass" and set(entry.spec.listeners) != {MESH}
         cache = None
         if rule.cache is not None and caches is not None:
@@ -261,6 +274,7 @@ def _compile_rule(
             (*proving, *access.steps),
             keeps=slashes,
             speaks_grpc=speaks_grpc,
+            transcode=None if transcoding is None else transcoding.run,
             passes_override=passes_override,
             keeps_answers=cache,
         )
@@ -269,7 +283,6 @@ def _compile_rule(
     counters = context.parts.counters
     body = rule.request_body
     limit_share = SHARES[rule.criticality.encode()]
-    encode = None if rule.compression is None else compile_encode(rule.compression)
     choose, changed = _choose(rule, keys, paths, context)
     claimed = context.authentications.all_owned
     plan = RoutePlan(
@@ -278,7 +291,7 @@ def _compile_rule(
         slot=counters.rule_slot(entry.title, name) if counters is not None else 0,
         request_filters=tuple(step.run for step in steps),
         response_filters=order.response_filters(
-            rule, limits, is_changed=access.overrules_answers or speaks_grpc or changes is not None
+            rule, limits, is_changed=access.overrules_answers or encode is not None or changes is not None
         ),
         choose=choose,
         retry=retry_plan(retry) if keys else None,
@@ -292,7 +305,7 @@ def _compile_rule(
         max_body=float(body.max) if body is not None and body.max else math.inf,
         body_rate=int(body.min_rate) if body is not None else 0,
         settle=_both(compile_settling(limits, context.parts.now), changes),
-        encode=grpc_web.compile_encode(encode) if speaks_grpc else encode,
+        encode=encode,
         limit_share=limit_share,
         criticality_line=LINES[limit_share],
         mirrors=tuple(_mirror(entry, name, copy, context, access) for copy in rule.mirror),
@@ -358,7 +371,7 @@ def _as_policy(rule: Rule) -> TrafficPolicy:
 
 def _is_rewritten(rule: Rule) -> bool:
     """Whether the service sees another path, or other headers, than the Route."""
-    if rule.rewrite is not None or rule.request_headers is not None:
+    if rule.rewrite is not None or rule.request_headers is not None or rule.transcode is not None:
         return True
     return any(destination.request_headers is not None for destination in rule.destinations)
 

@@ -43,12 +43,13 @@ def request_steps(
     keeps: Slashes = STRICT,
     passes_override: bool = False,
     speaks_grpc: bool = False,
+    transcode: RequestFilter | None = None,
     keeps_answers: RuleCache | None = None,
 ) -> tuple[FilterStep, ...]:
     """paths: canonical, prefixes without trailing slash, of the rule's matches. name: of the rule, for messages.
     callers: the steps of Authentications, who they are, and of AccessPolicies, what they may. keeps: as in the plan.
     passes_override: the Route lets the caller name another method to the service. speaks_grpc: all its services do.
-    keeps_answers: where the rule does.
+    transcode: what makes gRPC of other calls. keeps_answers: where the rule does.
 
     Raises PathError for a bad path in it.
     """
@@ -81,6 +82,8 @@ def request_steps(
     steps += _header_steps(rule, paths)
     if rule.rewrite is not None:
         steps.append(FilterStep("rewrite", "rewrite", rewrite.compile_filter(rule.rewrite, paths, keeps)))
+    if transcode is not None:
+        steps.append(FilterStep("transcoding", "transcode", transcode))
     if keeps_answers is not None:
         forecast = cache.compile_forecast(keeps_answers)
         steps.append(FilterStep(cache.STEP, "cache", cache.compile_filter(keeps_answers), forecast))

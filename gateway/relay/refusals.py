@@ -64,4 +64,4 @@ def go_ahead() -> ResponseHead:
 
 def above(most: int) -> Reply:
     """The body would be held until it is whole."""
-    return Reply(413, "too_large", "DPE", f"a signed body is held until it is whole, at most {most} bytes", close=True)
+    return Reply(413, "too_large", "DPE", f"this body is held until it is whole, at most {most} bytes", close=True)

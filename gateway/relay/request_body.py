@@ -1,16 +1,14 @@
 """What a call does with its request's body before a service takes it: held until it is whole, made into another one."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
 
 from gateway.exchange import Reply, WholeBody
 from gateway.plan import RoutePlan
 from gateway.relay.ending import Ending
+from gateway.relay.mirror import CopiedBody
 from gateway.relay.refusals import above, go_ahead, too_large
+from gateway.relay.replay import Replay
 from gateway.verdict import Recoding, Turn
-
-if TYPE_CHECKING:
-    from gateway.relay.replay import Replay
 
 
 class RequestBody(Ending):
@@ -19,7 +17,7 @@ class RequestBody(Ending):
 
     __slots__ = ("_recoding", "_wants_whole", "body", "is_request_whole", "request_trailers")
 
-    body: "Replay | None"
+    body: Replay | None
     is_request_whole: bool
     request_trailers: bytes
     _recoding: Recoding | None
@@ -58,6 +56,8 @@ class RequestBody(Ending):
         elif isinstance(verdict, Reply):
             self.answer(verdict)
         else:
+            if verdict is not None:
+                self.body = (CopiedBody if plan.mirrors else Replay)(plan.replay, verdict)
             self._filter(plan, index)
 
     def _is_too_large(self) -> bool:

@@ -209,6 +209,11 @@ COLUMNS: Final[dict[str, Columns]] = {
         "LAST CHANGE": _changed,
     },
     "UdpRoute": {"NAME": _name, "LISTENERS": _listeners, "LEADS TO": _destinations, "LAST CHANGE": _changed},
+    "DescriptorSet": {
+        "NAME": _name,
+        "SIZE": lambda item: f"{len(item['spec']['data']) * 3 // 4096} KiB",
+        "LAST CHANGE": _changed,
+    },
     "TrafficPolicy": {"NAME": _name, "TARGETS": _targets, "SAYS": _blocks, "LAST CHANGE": _changed},
     "RateLimit": {
         "NAME": _name,

@@ -10,7 +10,7 @@ import msgspec
 
 from meshway.model.document import API_VERSION, Document, Metadata, Spec
 from meshway.model.fields import FieldReader, plain, read_struct
-from meshway.model.kinds import KINDS, OWN_KINDS, UNSUPPORTED
+from meshway.model.kinds import KINDS, OWN_KINDS
 from meshway.model.nearest import did_you_mean
 from meshway.model.rules import check_place
 from meshway.problem import FieldError, Problem, invalid_document
@@ -136,8 +136,6 @@ def _mend_missing(key: str) -> str:
 def _unknown_kind(kind: str) -> FieldError:
     if kind in OWN_KINDS:
         return FieldError(path="kind", code="forbidden_kind", message=f"kind: the registry alone writes a {kind}")
-    if kind in UNSUPPORTED:
-        return FieldError(path="kind", code="unsupported", message=f"kind: {kind} is not built yet")
     return FieldError(
         path="kind", code="unknown_kind", message=f'kind: "{kind}" is not a kind{did_you_mean(kind, KINDS)}'
     )

@@ -9,6 +9,7 @@ from meshway.model.authentication import Authentication
 from meshway.model.certificate import Certificate
 from meshway.model.connection_route import TcpRoute, TlsRoute
 from meshway.model.consumer import Consumer
+from meshway.model.descriptor_set import DescriptorSet
 from meshway.model.document import Spec
 from meshway.model.ip_list import IpList
 from meshway.model.listener import Listener
@@ -37,6 +38,7 @@ KINDS: Final[dict[str, type[Spec]]] = {
         Authentication,
         AccessPolicy,
         IpList,
+        DescriptorSet,
         Secret,
         Consumer,
         Listener,
@@ -63,12 +65,6 @@ SHORT: Final[dict[str, str]] = {
     "ms": "MeshSettings", "sec": "Secret", "con": "Consumer", "al": "AccessLog", "tel": "Telemetry",
     "rcv": "Receiver",
     "ro": "Rollout",
-    "alr": "Alert", "slo": "Objective",
+    "alr": "Alert", "slo": "Objective", "ds": "DescriptorSet",
     "tcp": "TcpRoute", "tls": "TlsRoute", "udp": "UdpRoute",
 }  # fmt: skip
-# Kinds of the design whose time has not come: refused as `unsupported`, so that nobody takes them for typing errors.
-UNSUPPORTED: Final = frozenset(
-    {
-        "DescriptorSet",
-    }
-)  # fmt: skip

@@ -10,6 +10,7 @@ from meshway.model.match import Match, Regex
 from meshway.model.respond import Respond
 from meshway.model.rule_actions import Compression, Cors, Deprecation, Fault, Mirror, RequestBody, Sticky
 from meshway.model.traffic_policy import Hedge, Retry, Timeouts
+from meshway.model.transcode import Transcode
 from meshway.model.websocket import WebSocket
 
 
@@ -69,12 +70,6 @@ class RuleDestination(Destination, frozen=True, kw_only=True, forbid_unknown_fie
 class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Exactly one of destinations, redirect and respond. No match = everything."""
 
-    unsupported: ClassVar[frozenset[str]] = frozenset(
-        {
-            "transcode",
-        }
-    )  # fmt: skip
-
     name: Label | None = None
     match: Annotated[tuple[Match, ...], Meta(max_length=16)] = ()
     destinations: Annotated[tuple[RuleDestination, ...], Meta(max_length=16)] = ()
@@ -94,6 +89,7 @@ class Rule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_def
     compression: Compression | None = None
     cache: Cache | None = None
     deprecation: Deprecation | None = None
+    transcode: Transcode | None = None
     websocket: WebSocket | None = None
     mirror: Annotated[tuple[Mirror, ...], Meta(max_length=3)] = ()
 

@@ -20,7 +20,7 @@ _ELSEWHERE: Final = ("path", "host", "host_from_header", "scheme", "port")
 _ACTIONS: Final = ("destinations", "redirect", "respond")
 _OF_A_SERVICE: Final = (
     "rewrite", "request_headers", "timeouts", "retry", "hedge", "mirror", "compression", "sticky", "criticality",
-    "cache", "websocket",
+    "cache", "websocket", "transcode",
 )  # fmt: skip
 _UNWRITTEN: Final = (None, (), "default")
 
@@ -94,6 +94,20 @@ def _rule_without_service(part: Any) -> Iterator[Finding]:
         yield Finding(
             ".response_headers.remove", "forbidden_combination", f"{action} answers with no header that could go"
         )
+
+
+def _transcoded(part: Any) -> Iterator[Finding]:
+    if part.transcode is None:
+        return
+    if part.rewrite is not None and part.rewrite.path is not None:
+        yield Finding(".rewrite.path", "forbidden_combination", "transcode says the path: a method of the service")
+    for name in ("cache", "compression"):
+        if getattr(part, name) is not None:
+            yield Finding(f".{name}", "forbidden_combination", "has no use beside transcode")
+    yield from unique(part.transcode.services, lambda at: f".transcode.services[{at}]", "service")
+    size = int(part.transcode.max_message)
+    if not 1024 <= size <= 64 << 20:
+        yield Finding(".transcode.max_message", "out_of_bounds", "is from 1KiB to 64MiB")
 
 
 def _new_path(part: Any) -> Iterator[Finding]:
@@ -219,6 +233,7 @@ ROUTE_RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     Rule: (
         BlockRule(_ACTIONS, _rule_action, whole=True),
         BlockRule(("redirect", "respond", "response_headers", *_OF_A_SERVICE), _rule_without_service),
+        BlockRule(("transcode", "rewrite", "cache", "compression"), _transcoded),
         BlockRule(("match", "rewrite", "redirect"), _prefix_rewrites),
         BlockRule(("match", "rewrite", "redirect"), _template_rewrites),
         BlockRule(("match", "destinations", "request_headers", "response_headers"), _path_values),

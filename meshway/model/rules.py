@@ -18,6 +18,7 @@ from meshway.model.authentication_rules import AUTHENTICATION_RULES
 from meshway.model.cache_rules import CACHE_RULES
 from meshway.model.connection_route_rules import CONNECTION_ROUTE_RULES
 from meshway.model.consumer_rules import CONSUMER_RULES
+from meshway.model.descriptor_set_rules import DESCRIPTOR_SET_RULES
 from meshway.model.document import MESH_NAMESPACE, Metadata
 from meshway.model.external_rules import EXTERNAL_RULES
 from meshway.model.listener_rules import LISTENER_RULES, check_listener, owned_hosts
@@ -120,6 +121,7 @@ RULES: Final[dict[type[msgspec.Struct], tuple[BlockRule, ...]]] = {
     **EXTERNAL_RULES,
     **SECRET_RULES,
     **CONSUMER_RULES,
+    **DESCRIPTOR_SET_RULES,
     **LISTENER_RULES,
     **TELEMETRY_RULES,
     **RECEIVER_RULES,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # What a row costs in memory and log beyond its spec, about.
 _ROW_BYTES: Final = 2048
 _MAX_NAMED: Final = 10
-_REFERRED_TO: Final = frozenset({"Service", "Route", "IpList", "Secret", "Listener"})
+_REFERRED_TO: Final = frozenset({"Service", "Route", "IpList", "Secret", "Listener", "DescriptorSet"})
 
 Outcome = Literal["created", "changed", "unchanged", "deleted"]
 

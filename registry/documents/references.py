@@ -13,6 +13,8 @@ from meshway.model.alert import Alert
 from meshway.model.authentication import Authentication, AuthenticationMethod
 from meshway.model.certificate import Certificate
 from meshway.model.connection_route import ConnectionRoute, TcpRoute, TlsRoute
+from meshway.model.descriptor_set import DescriptorSet
+from meshway.model.descriptor_set_rules import descriptor_files
 from meshway.model.document import MESH_NAMESPACE, Target
 from meshway.model.listener import (
     EDGE,
@@ -90,7 +92,7 @@ def references(spec: Spec, namespace: str) -> tuple[Reference, ...]:
                 for destination, path in _destinations(rule, f"spec.rules[{at}]")
                 for reference in _of_destination(destination, namespace, path)
             )
-            return (*_of_listeners(spec.listeners, EDGE), *sent)
+            return (*_of_listeners(spec.listeners, EDGE), *sent, *_of_transcoding(spec, namespace))
         case ConnectionRoute() | UdpRoute():
             listeners = _of_listeners(spec.listeners, _SPOKEN_FOR[type(spec)])
             each = enumerate(spec.destinations)
@@ -152,6 +154,8 @@ def dangling(reference: Reference, draft: Draft, hints: Hints) -> str | None:
         return _dangling_list(reference, draft)
     if reference.to == "receiver":
         return _dangling_receiver(reference, draft)
+    if reference.to == "descriptors":
+        return _dangling_descriptors(reference, draft)
     if reference.to == "secret":
         return _dangling_secret(reference, draft)
     if reference.to == "listener":
@@ -213,6 +217,8 @@ def is_without_instances(reference: Reference, draft: Draft) -> bool:
 
 def targets_of(reference: Reference) -> tuple[DocumentKey, ...]:
     """The document it refers to, which for a service may not be written; of a list all that may be meant."""
+    if reference.to == "descriptors":
+        return (("DescriptorSet", reference.namespace, reference.name),)
     if reference.to == "ip_list":
         return tuple(("IpList", namespace, reference.name) for namespace in (reference.namespace, MESH_NAMESPACE))
     if reference.to == "receiver":
@@ -374,6 +380,31 @@ def _dangling_list(reference: Reference, draft: Draft) -> str | None:
     if any(draft.document(key) is not None for key in targets_of(reference)):
         return None
     return f'"{reference.name}" is no IpList in {_own_or_mesh(reference)}'
+
+
+def _dangling_descriptors(reference: Reference, draft: Draft) -> str | None:
+    (key,) = targets_of(reference)
+    row = draft.document(key)
+    if row is None:
+        return f'"{reference.name}" is no DescriptorSet in namespace {reference.namespace}'
+    if not reference.part or not isinstance(row.spec, DescriptorSet):
+        return None
+    services = descriptor_files(row.spec.data).services
+    if reference.part in services:
+        return None
+    meant = did_you_mean(reference.part, sorted(services))
+    return f'"{reference.part}" is no service of DescriptorSet "{reference.name}"{meant}'
+
+
+def _of_transcoding(spec: Route, namespace: str) -> Iterator[Reference]:
+    for at, rule in enumerate(spec.rules):
+        block = rule.transcode
+        if block is None:
+            continue
+        path = f"spec.rules[{at}].transcode"
+        yield Reference(f"{path}.descriptors", "descriptors", namespace, block.descriptors)
+        for place, service in enumerate(block.services):
+            yield Reference(f"{path}.services[{place}]", "descriptors", namespace, block.descriptors, service)
 
 
 def _dangling_receiver(reference: Reference, draft: Draft) -> str | None:

@@ -96,7 +96,9 @@ class Reference(msgspec.Struct, frozen=True):
     """
 
     path: str
-    to: Literal["service", "subset", "port", "route", "rule", "ip_list", "secret", "listener", "receiver"]
+    to: Literal[
+        "service", "subset", "port", "route", "rule", "ip_list", "secret", "listener", "receiver", "descriptors"
+    ]
     namespace: str
     name: str
     part: str = ""

@@ -14,6 +14,7 @@ from meshway.model.kinds import KINDS
 from meshway.model.listener import LISTENERS
 from meshway.problem import Problem
 from meshway.units import Duration, Rate, Size
+from tests.parts.grpc_shop import descriptor_set, in_base64
 
 Written = dict[str, Any]
 _REPAIRS: Final = 12
@@ -99,6 +100,10 @@ def _secret(of: type) -> st.SearchStrategy[Written]:
     return st.tuples(_block(of), st.sampled_from(sorted(_SECRETS))).map(
         lambda drawn: drawn[0] | {"type": drawn[1], "data": _SECRETS[drawn[1]], "keep": False, "versions": []}
     )
+
+
+def _descriptors(of: type) -> st.SearchStrategy[Written]:
+    return st.just({"data": in_base64(descriptor_set())})
 
 
 def _rollout(of: type) -> st.SearchStrategy[Written]:
@@ -190,4 +195,10 @@ def _objective(of: type) -> st.SearchStrategy[Written]:
     )
 
 
-_OWN: Final = {"Secret": _secret, "Rollout": _rollout, "Alert": _alert, "Objective": _objective}
+_OWN: Final = {
+    "DescriptorSet": _descriptors,
+    "Secret": _secret,
+    "Rollout": _rollout,
+    "Alert": _alert,
+    "Objective": _objective,
+}

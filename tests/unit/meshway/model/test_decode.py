@@ -100,7 +100,6 @@ def test_errors_name_their_document_the_value_and_the_mend() -> None:
     ("raw", "path", "code", "words"),
     [
         (document(kind="Routee"), "kind", "unknown_kind", "did you mean Route?"),
-        (document(kind="DescriptorSet"), "kind", "unsupported", "not built yet"),
         (document(kind=3), "kind", "wrong_type", "not a kind"),
         (document(apiVersion="meshway/v2"), "apiVersion", "out_of_bounds", "meshway/v1"),
         (document(apiVersion="networking.istio.io/v1"), "apiVersion", "unsupported", "POST /v1/apply"),

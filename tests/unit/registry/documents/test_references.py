@@ -7,6 +7,7 @@ import pytest
 from meshway.model.decode import decode_spec
 from meshway.problem import Problem
 from registry.documents.references import references
+from tests.parts.grpc_shop import SERVICE, descriptor_set, in_base64
 from tests.parts.registry_bench import Bench, written
 
 
@@ -97,4 +98,29 @@ def test_a_udp_route_refers_to_listeners_of_datagrams_and_to_its_services() -> N
         ("spec.listeners[0]", "listener", "mesh", "game", "datagrams"),
         ("spec.destinations[0].service", "service", "play", "world", ""),
         ("spec.destinations[0].subset", "subset", "play", "world", "eu"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("block", "path"),
+    [
+        ({"descriptors": "shop", "services": [SERVICE]}, None),
+        ({"descriptors": "shops", "services": [SERVICE]}, "descriptors"),
+        ({"descriptors": "shop", "services": [SERVICE, "shop.v1.Shops"]}, "services[1]"),
+    ],
+)
+def test_a_rule_that_transcodes_needs_its_descriptors_and_their_services(
+    block: dict[str, Any], path: str | None
+) -> None:
+    service = written("Service", "db", {"type": "static", "endpoints": [{"address": "10.0.0.7"}]})
+    route = written("Route", "r", {"rules": [{"destinations": [{"service": "db"}], "transcode": block}]})
+    descriptors = written("DescriptorSet", "shop", {"data": in_base64(descriptor_set())})
+    bench = Bench()
+    if path is None:
+        bench.apply(service, descriptors, route)
+        return
+    with pytest.raises(Problem) as caught:
+        bench.apply(service, descriptors, route)
+    assert (f"spec.rules[0].transcode.{path}", "unknown_reference") in [
+        (error.path, error.code) for error in caught.value.errors
     ]
