@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 FIND_PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test test-unit check check-code check-console format lock compiled budgets bench bench-abuse bench-registry fuzz interop soak soak-mixed sbom audit clean
+.PHONY: help install up demo test test-unit check check-code check-console format lock compiled budgets bench bench-abuse bench-registry fuzz interop soak soak-mixed bench-udp sbom audit clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -68,6 +68,9 @@ fuzz: install  ## ten minutes for every parser, and half an hour of differential
 
 interop: install  ## other people's clients in their own languages, a real ZooKeeper, sslyze; skips what the machine lacks
 	@$(PYTHON) -m pytest -q -m interop -rs tests/interop -o timeout=900
+
+bench-udp: install  ## what a pair of datagrams costs, beside nginx's stream module (BENCH="--rounds 5")
+	@$(PYTHON) -m loadtest.udp $(BENCH)
 
 soak-mixed: install  ## every protocol at once for half an hour, with reloads, kills, a revision a second (BENCH="--seconds 180")
 	@$(PYTHON) -m loadtest.soak $(BENCH)

@@ -24,7 +24,7 @@ from gateway.wire.udp.session import AT_ONCE, Session
 MOST_BYTES: Final = 65_535
 # Of refusals without a session, which a flood of forged sources has: one line of the log for all of this time.
 TELL_EVERY_S: Final = 1.0
-REASONS: Final = ("refused", "full", "unreachable", "reply_ratio", "sessions", "source", "overloaded", "no_route")
+REASONS: Final = ("refused", "full", "unreachable", "reply_ratio", "sessions", "source", "no_route")
 DATAGRAMS: Final = "meshway_udp_datagrams_total"
 DROPPED: Final = "meshway_udp_datagrams_dropped_total"
 SESSIONS: Final = "meshway_udp_sessions"
