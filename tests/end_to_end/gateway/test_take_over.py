@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -186,3 +187,19 @@ async def test_one_that_cannot_serve_leaves_the_running_one_as_it_was(feed: Feed
         assert gateway.process is first
         assert gateway.is_running
         assert (await gateway.call("books")).status_code == 200
+
+
+async def test_a_worker_replaced_under_load_of_http2_says_goodbye_and_fails_no_call(feed: Feed, tmp_path: Path) -> None:
+    async with GatewayProcess(tmp_path, feed.url, worker={"drain_s": 5.0}) as gateway:
+        streams = Http2Load(gateway.settings["mesh_port"], 4)
+        calling = spawn(streams.run(), name="callers")
+        for turn in range(2):
+            before = set(await gateway.worker_pids())
+            answered = streams.answered
+            gateway.send(signal.SIGHUP)
+            await gateway.wait_for_workers(before, 2, within_s=30.0)
+            await until(lambda answered=answered: streams.answered > answered + 100)  # type: ignore[misc]
+            await until(lambda turn=turn: streams.goodbyes > 2 * turn)  # type: ignore[misc]
+        streams.stopping.set()
+        await calling
+        assert streams.failures == []
