@@ -140,8 +140,8 @@ async def grpc_streams(tally: Tally, pace: Pace, port: int) -> None:
             number += 1
             await pace.wait()
         await talk.done_writing()
-        async for _ in talk:
-            raise ValueError("more than was asked for")
+        if await talk.read() is not grpc.aio.EOF or await talk.code() is not grpc.StatusCode.OK:
+            raise EOFError(f"the stream ended otherwise: {await talk.code()}")
 
 
 async def websocket(tally: Tally, pace: Pace, port: int) -> None:
