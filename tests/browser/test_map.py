@@ -122,6 +122,29 @@ def test_an_edge_shows_its_numbers_its_policies_and_the_way_to_its_calls(tab: Ta
     expect(tab.page.locator(".map-card")).to_have_count(2)
 
 
+def test_an_instance_is_drained_beside_the_map_and_called_again(shop: Mesh, tab: Tab) -> None:
+    tab.open("/map?level=services")
+    card(tab, "till").click()
+    side = tab.page.get_by_role("region", name="What is picked")
+    path = f"{shop.registry}/v1/namespaces/default/services/till/instances"
+    (one,) = shop.client.get(path).json()["items"]
+    side.get_by_role("button", name=f"Drain {one['id']}").click()
+    resume = side.get_by_role("button", name=f"Resume {one['id']}")
+    expect(resume).to_be_visible()
+    assert shop.client.get(path).json()["items"][0]["status"] == "draining"
+    resume.click()
+    expect(side.get_by_role("button", name=f"Drain {one['id']}")).to_be_visible()
+
+
+def test_no_line_is_drawn_over_what_stands_on_another(tab: Tab) -> None:
+    tab.open("/map?level=services")
+    expect(tab.page.locator(".map-label text").first).to_be_visible()
+    order = "all => all.map(each => each.classList[0])"
+    drawn = tab.page.locator(".map-call, .map-label").evaluate_all(order)
+    assert {"map-call", "map-label"} == set(drawn)
+    assert drawn == sorted(drawn), "what comes later is drawn above"
+
+
 @pytest.mark.soak
 def test_traffic_shifts_on_the_map_after_a_split_is_published(shop: Mesh, tab: Tab) -> None:
     tab.open("/map?namespace=bookinfo&window_s=10")
@@ -162,7 +185,7 @@ def test_time_travel_shows_the_past_and_what_is_different(shop: Mesh, tab: Tab) 
     tab.page.get_by_label("Compare with").select_option("an hour before")
     new = tab.page.get_by_role("region", name="Calls between them").get_by_role("row").filter(has_text="new")
     expect(new.filter(has_text="productpage")).to_have_count(1)
-    expect(tab.page.locator(".map-call text").filter(has_text="+ new").first).to_be_visible()
+    expect(tab.page.locator(".map-label text").filter(has_text="+ new").first).to_be_visible()
     newest = tab.page.get_by_label("Jump to a change").locator("option").nth(1)
     assert re.fullmatch(r"r\d+(, r\d+)*", newest.inner_text())  # those of one moment stand together
 
@@ -185,9 +208,9 @@ def test_filters_are_in_the_address_and_the_table_has_the_same_rows(tab: Tab) ->
     tab.page.get_by_role("button", name="Clear filter").click()
     expect(tab.page.locator(".map-card")).to_have_count(7)
     tab.page.get_by_label("Calls", exact=True).select_option("from outside")
-    expect(tab.page.locator(".map-call").filter(has_text="%")).to_have_count(5)
+    expect(tab.page.locator(".map-label").filter(has_text="%")).to_have_count(5)
     tab.page.get_by_label("On edges").select_option("bytes a second")
-    expect(tab.page.locator(".map-call text").first).to_contain_text("B/s")
+    expect(tab.page.locator(".map-label text").first).to_contain_text("B/s")
     tab.page.get_by_label("table only").check()
     expect(tab.page.locator(".map-card")).to_have_count(0)
     expect(nodes.get_by_role("row").filter(has_text="till")).to_contain_text("100% of calls fail")
@@ -199,7 +222,7 @@ def test_numbers_that_change_move_no_card(shop: Mesh, tab: Tab) -> None:
     expect(tab.page.locator(".map-card")).to_have_count(7)
     places = "nodes => nodes.map(node => node.style.transform)"
     before = tab.page.locator(".react-flow__node").evaluate_all(places)
-    label = tab.page.locator(".map-call text").first
+    label = tab.page.locator(".map-label text").first
     said = label.text_content() or ""
     read(shop, CALLS)
     expect(label).not_to_have_text(said)

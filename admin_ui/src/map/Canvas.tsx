@@ -41,6 +41,7 @@ type Props = {
 
 type CardNode = Node<Record<string, never>, 'card'>
 type CallEdge = Edge<{ points: Point[]; at: Point }, 'call'>
+type LabelEdge = Edge<{ of: string; at: Point }, 'label'>
 
 type CardContent = { card: Card; inside: string; isFaint: boolean }
 type LineContent = { line: Line; text: string; marks: string; result: Result | undefined; isFaint: boolean }
@@ -72,6 +73,10 @@ function Flow({ graph, names, silent, results, picked, pick }: Props) {
     return () => window.cancelAnimationFrame(frame)
   }, [key, fitView])
   const onNodeClick = useCallback((_: unknown, { id }: { id: string }) => pick(id), [pick])
+  const onEdgeClick = useCallback(
+    (_: unknown, edge: CallEdge | LabelEdge) => pick(edge.type === 'label' ? (edge.data?.of ?? edge.id) : edge.id),
+    [pick],
+  )
   return (
     <div className="map-canvas" aria-busy={layout === undefined}>
       <Shown value={content}>
@@ -94,7 +99,7 @@ function Flow({ graph, names, silent, results, picked, pick }: Props) {
           minZoom={0.1}
           maxZoom={2}
           onNodeClick={onNodeClick}
-          onEdgeClick={onNodeClick}
+          onEdgeClick={onEdgeClick}
         />
       </Shown>
       <div className="map-zoom">
@@ -146,12 +151,24 @@ function usePlaces(graph: Graph, layout: LayoutAnswer | undefined) {
       const position = layout?.nodes[id]
       return position ? [{ id, type: 'card', position, ...CARD, data: {} }] : []
     })
-    const edges = graph.lines.flatMap(({ id, source, target }): CallEdge[] => {
+    const calls = graph.lines.flatMap(({ id, source, target }): CallEdge[] => {
       const way = layout?.edges[id]
       if (!way || source === target) return []
       const data = { points: way.points, at: { x: way.x, y: way.y } }
       return [{ id, source, target, type: 'call', ariaLabel: `${nameOf(t, source)} → ${nameOf(t, target)}`, data }]
     })
+    // Behind all lines in the order of drawing, so that none crosses what stands on another.
+    const labels = calls.map(
+      ({ id, source, target, data }): LabelEdge => ({
+        id: `${id} label`,
+        source,
+        target,
+        type: 'label',
+        ariaLabel: '',
+        data: { of: id, at: data?.at ?? { x: 0, y: 0 } },
+      }),
+    )
+    const edges: (CallEdge | LabelEdge)[] = [...calls, ...labels]
     return { nodes, edges }
   }, [shape, layout, t])
 }
@@ -224,7 +241,16 @@ function CardFace({ card, inside, isFaint, isPicked }: CardContent & { isPicked:
         {figures.calls > 0 && ` · ${perSecond(figures.rps, language)}`}
         {inside && ` · ${t('map.inside', { rate: inside })}`}
       </span>
-      <span className="map-card-line">{[versions, marks].filter(Boolean).join(' · ')}</span>
+      {versions && (
+        <span className="map-card-line map-card-long" title={versions}>
+          {versions}
+        </span>
+      )}
+      {marks && (
+        <span className="map-card-line map-card-long" title={marks}>
+          {marks}
+        </span>
+      )}
       <Handle type="source" position={Position.Right} isConnectable={false} />
     </button>
   )
@@ -234,9 +260,8 @@ const CallLine = memo(function CallLine({ id, data }: EdgeProps<CallEdge>) {
   const { lines, picked } = useContext(Shown)
   const content = lines.get(id)
   if (!content || !data) return null
-  const { line, text, marks, result, isFaint } = content
-  const { points, at } = data
-  const path = smooth(points)
+  const { line, result, isFaint } = content
+  const path = smooth(data.points)
   const tone = toneOf(content)
   const isPicked = picked === id
   return (
@@ -255,19 +280,29 @@ const CallLine = memo(function CallLine({ id, data }: EdgeProps<CallEdge>) {
         markerEnd={`url(#map-arrow-${tone})`}
       />
       <path d={path} fill="none" stroke="transparent" strokeWidth={18} />
-      {text && (
-        <text x={at.x} y={at.y - ABOVE_PX - (marks ? LINE_PX : 0)}>
-          {text}
-          {marks && (
-            <tspan x={at.x} dy={LINE_PX}>
-              {marks}
-            </tspan>
-          )}
-        </text>
-      )}
+    </g>
+  )
+})
+
+const CallLabel = memo(function CallLabel({ data }: EdgeProps<LabelEdge>) {
+  const { lines } = useContext(Shown)
+  const content = lines.get(data?.of ?? '')
+  if (!data || !content?.text) return null
+  const { line, text, marks } = content
+  const { at } = data
+  return (
+    <g className="map-label" data-health={line.health}>
+      <text x={at.x} y={at.y - ABOVE_PX - (marks ? LINE_PX : 0)}>
+        {text}
+        {marks && (
+          <tspan x={at.x} dy={LINE_PX}>
+            {marks}
+          </tspan>
+        )}
+      </text>
     </g>
   )
 })
 
 const NODES = { card: NodeCard }
-const EDGES = { call: CallLine }
+const EDGES = { call: CallLine, label: CallLabel }

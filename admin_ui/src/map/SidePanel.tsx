@@ -18,6 +18,7 @@ import { WRITTEN } from '../parts/SignalStrip'
 import { LinkButton } from '../shell/LinkButton'
 import { useSpan } from '../shell/useSpan'
 import type { Card, Graph, Line } from './graph'
+import { Instances } from './Instances'
 import type { MapSearch } from './search'
 import { cardMarks, marksOf, nameOf } from './words'
 
@@ -116,6 +117,7 @@ function OfService({ service, look }: { service: string; look: Props['look'] }) 
         title={(metric) => t(`signals.${WRITTEN[metric].key}`)}
         query={(metric) => serviceSeriesQuery(span, metric, service)}
       />
+      <Instances service={service} />
       <Policies service={service} />
       <Failures filter={`service:${service}`} />
       <Ways filter={`service:${service}`} service={service} look={look} />

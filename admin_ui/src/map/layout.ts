@@ -3,7 +3,7 @@ import { type Graph, shapeOf } from './graph'
 import type { Point } from './smooth'
 
 /** Of each card. */
-export const CARD = { width: 188, height: 76 }
+export const CARD = { width: 188, height: 88 }
 const KEPT = 40
 
 export type LayoutAsked = { key: string; width: number; height: number; nodes: string[]; edges: [string, string][] }

@@ -1,10 +1,9 @@
 import { Button, Group, Menu } from '@mantine/core'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { gatewaysQuery } from '../api/gateways'
-import { keys } from '../api/keys'
-import { type Instance, patchInstance } from '../api/services'
+import type { Instance } from '../api/services'
 import { useRights } from '../api/session'
 import { type Column, DataTable } from '../kit/DataTable'
 import { Empty } from '../kit/Empty'
@@ -14,6 +13,7 @@ import { STATUS_HEALTH } from '../parts/serviceHealth'
 import { Applied } from './Applied'
 import { DeregisterDialog } from './DeregisterDialog'
 import { Lease } from './Lease'
+import { useStatusOf } from './useStatusOf'
 import { WeightDialog } from './WeightDialog'
 
 type Props = { namespace: string; service: string; instances: readonly Instance[] }
@@ -22,15 +22,10 @@ type Open = { instance: Instance; what: 'weight' | 'deregister' } | null
 /** Each instance: what was asked of it, what gateways make of it, its lease; and what can be done with it. */
 export function InstanceTable({ namespace, service, instances }: Props) {
   const { t } = useTranslation()
-  const client = useQueryClient()
   const { may, session } = useRights()
   const gateways = useQuery({ ...gatewaysQuery, enabled: may('gateways:read', '*') })
   const [open, setOpen] = useState<Open>(null)
-  const patch = useMutation({
-    mutationFn: ({ id, status }: { id: string; status: 'passing' | 'draining' | 'maintenance' }) =>
-      patchInstance({ namespace, service, id }, { status }),
-    onSettled: () => client.invalidateQueries({ queryKey: keys.instances(namespace, service) }),
-  })
+  const patch = useStatusOf(namespace, service)
   const isOwn = session.service === `${namespace}/${service}`
   const mayDrain = may('instances:drain', namespace) || isOwn
   const mayWrite = may('instances:write', namespace) || isOwn
