@@ -235,9 +235,9 @@ class Endpoint:
         if link in self._shaking:
             del self._shaking[link]
             self._count(True)
-        own = self._own.get(link.peer)
-        if own is not None and all(each.peer != link.peer for each in self._links.values()):
-            self._let_go(link.peer, own)
+        own = self._own.get(link.place)
+        if own is not None and all(each.place != link.place for each in self._links.values()):
+            self._let_go(link.place, own)
 
     # The end.
 
@@ -253,7 +253,7 @@ class Endpoint:
             return
         self._is_open = False
         self._loop.remove_reader(self._socket)
-        for peer in {link.peer for link in self._links.values()}:
+        for peer in {link.place for link in self._links.values()}:
             try:
                 own = self._connected(peer)
             except OSError as error:

@@ -46,7 +46,7 @@ class Owner(Protocol):
 
 class Link:
     """quic: the connection. send: gives a datagram to the system. began: monotonic seconds. names: of it, in
-    datagrams. peer: where the caller is."""
+    datagrams. peer: where the caller came from."""
 
     __slots__ = (
         "_due", "_is_sending_soon", "_loop", "_owner", "_served", "_timer", "began", "names", "peer", "quic", "send",
@@ -68,8 +68,9 @@ class Link:
         self.names: set[bytes] = set()
 
     @property
-    def is_shaking(self) -> bool:
-        return self._served is None
+    def place(self) -> Place:
+        """Where the caller is by now."""
+        return self.quic.get_peer_address() or self.peer
 
     def receive(self, data: bytes, peer: Place) -> None:
         try:

@@ -148,6 +148,11 @@ class ServedQuic(QuicConnection):
         parameters: bytes = super()._serialize_transport_parameters()
         return parameters if self._may_migrate else parameters + _NO_MIGRATION
 
+    @property
+    def silent_s(self) -> float:
+        """After which either side takes the other for gone, of which nothing comes."""
+        return self._idle_timeout()
+
     # Windows.
 
     def credit(self, stream_id: int, size: int) -> None:

@@ -11,7 +11,7 @@ from gateway.wire.http3 import frames
 from gateway.wire.http3.codec import H3Codec
 from gateway.wire.http3.frames import H3Fault
 from gateway.wire.http3.link import Link
-from gateway.wire.interfaces import Address
+from gateway.wire.interfaces import Address, Timer
 from gateway.wire.listener_context import ListenerContext, StreamLimits
 from gateway.wire.multiplexed.connection import MultiplexedConnection
 from gateway.wire.multiplexed.messages import Ended
@@ -23,10 +23,23 @@ _FEW: Final = MOST_HELD // HIGH_WATER  # answers, which hold no more together
 _NONE_BEGUN: Final = frozenset({frames.MESSAGE_ERROR, frames.REQUEST_INCOMPLETE})
 
 
+class _Pulse:
+    """Looks at a connection on which a caller waits, and says nothing, before he or we take the other for gone."""
+
+    __slots__ = ("_connection", "timer")
+
+    def __init__(self, connection: "Http3Connection") -> None:
+        self._connection = connection
+        self.timer = Timer(self)
+
+    def on_timer(self, now: float) -> None:
+        self._connection.ask_after(now)
+
+
 class Http3Connection(MultiplexedConnection):
     """local: our end, None where the system does not say it."""
 
-    __slots__ = ("_link", "_local")
+    __slots__ = ("_link", "_local", "_pulse")
 
     VERSION: ClassVar[int] = 3
     codec: H3Codec
@@ -42,10 +55,12 @@ class Http3Connection(MultiplexedConnection):
     ) -> None:
         super().__init__(listener, H3Codec(link.quic), link.peer[0], forwarding, entrance, limits)
         self._link, self._local = link, local
+        self._pulse = _Pulse(self)
 
     def begin(self) -> None:
         listener = self.listener
         listener.relay.wheel.set(self._watch, self, listener.now() + listener.limits.idle_s)
+        self._set_pulse(listener.now())
         if listener.draining:
             self.announce_leave()
 
@@ -57,6 +72,11 @@ class Http3Connection(MultiplexedConnection):
     def lost(self) -> None:
         if not self._is_over:
             self._is_gone()
+
+    def _is_gone(self) -> None:
+        super()._is_gone()
+        self._pulse.timer.due = NEVER
+        self._pulse.timer.owner = None
 
     def close(self) -> None:
         """When idle."""
@@ -119,9 +139,17 @@ class Http3Connection(MultiplexedConnection):
         """Of the connection's own waits; each answer that waits has one of its own."""
         if self._is_leaving:
             self.leave()
-        elif self._streams:  # a caller who waits for an answer says nothing: whether he is there is asked
-            self._link.quic.send_ping(0)
-            self.flush_soon()
+        elif self._streams:
             self.listener.relay.wheel.set(self._watch, self, now + self.listener.limits.idle_s)
         else:
             self.close()
+
+    def ask_after(self, now: float) -> None:
+        """A caller who waits for an answer says nothing (RFC 9000 §10.1.2)."""
+        if self._streams:
+            self._link.quic.send_ping(0)
+            self.flush_soon()
+        self._set_pulse(now)
+
+    def _set_pulse(self, now: float) -> None:
+        self.listener.relay.wheel.set(self._pulse.timer, self._pulse, now + self._link.quic.silent_s / 3.0)

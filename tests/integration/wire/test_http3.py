@@ -3,6 +3,8 @@
 import asyncio
 import ssl
 
+import pytest
+
 from gateway.wire.http3 import frames
 from gateway.wire.listener_context import ConnectionLimits, StreamLimits
 from gateway.wire.multiplexed.connection import LEAVING_S
@@ -314,24 +316,30 @@ async def test_a_slow_body_is_refused_by_its_stream() -> None:
         assert caller.closed is None
 
 
-async def test_an_idle_connection_is_told_goodbye_and_one_that_waits_is_kept() -> None:
+async def test_an_idle_connection_is_told_goodbye() -> None:
+    async with http3_wire(limits=ConnectionLimits(idle_s=0.3)) as gateway, calling(gateway.port) as idle:
+        assert await idle.ended() == frames.NO_ERROR
+
+
+@pytest.mark.parametrize("limits", [ConnectionLimits(), ConnectionLimits(idle_s=0.3)], ids=["his", "ours"])
+async def test_who_waits_for_an_answer_is_kept_however_soon_a_silent_one_counts_as_gone(
+    limits: ConnectionLimits,
+) -> None:
     go = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            await read_head(reader)
-            await go.wait()
-            writer.write(OK)
+        await read_head(reader)
+        await go.wait()
+        writer.write(OK)
 
     async with (
         ScriptedUpstream(handle).running() as service,
-        http3_wire(service.port, limits=ConnectionLimits(idle_s=0.3)) as gateway,
-        calling(gateway.port) as idle,
-        calling(gateway.port) as waiting,
+        http3_wire(service.port, limits=limits) as gateway,
+        calling(gateway.port, idle_timeout=1.0) as waiting,
     ):
         stream = waiting.begin(GET)
-        assert await idle.ended() == frames.NO_ERROR
-        await asyncio.sleep(0.6)  # longer than a silent caller is kept
+        await asyncio.sleep(2.5)  # longer than either keeps one of whom nothing comes
+        assert waiting.closed is None
         go.set()
         assert (await waiting.answer(stream)).status == 200
 
