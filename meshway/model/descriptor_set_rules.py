@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
@@ -14,22 +15,37 @@ from meshway.model.descriptor_set import MOST_BYTES, DescriptorSet
 from meshway.model.rule_kit import BlockRule, Finding
 from meshway.protobuf import ProtobufFault
 
+_GZIP: Final = b"\x1f\x8b"
+_AS_GZIP: Final = 31  # of zlib: with gzip's head, the largest window
+
 
 @lru_cache(maxsize=16)  # a Route's check asks once for each service that it names
 def descriptor_files(data: str) -> DescriptorFiles:
     """data: as in the document. Raises ValueError."""
     try:
-        return read_descriptor_files(base64.b64decode(data, validate=True))
+        packed = base64.b64decode(data, validate=True)
+        return read_descriptor_files(_unpacked(packed) if packed[:2] == _GZIP else packed)
     except binascii.Error as error:
         raise ValueError("it is no base64") from error
     except ProtobufFault as error:
         raise ValueError(f"it is no FileDescriptorSet: {error}") from error
 
 
+def _unpacked(packed: bytes) -> bytes:
+    """Raises ValueError."""
+    unpacking = zlib.decompressobj(_AS_GZIP)
+    try:
+        data = unpacking.decompress(packed, MOST_BYTES + 1)
+    except zlib.error as error:
+        raise ValueError(f"it is no gzip: {error}") from error
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"unpacked it is more than {MOST_BYTES >> 20} MiB")
+    if not unpacking.eof:
+        raise ValueError("its gzip is cut off")
+    return data
+
+
 def _data(part: Any) -> Iterator[Finding]:
-    if len(part.data) * 3 // 4 > MOST_BYTES:
-        yield Finding(".data", "too_large", f"more than {MOST_BYTES >> 20} MiB")
-        return
     try:
         found = descriptor_files(part.data)
     except ValueError as error:

@@ -1,10 +1,13 @@
 """What a DescriptorSet, and a rule that uses one, may say."""
 
+import gzip
 from typing import Any
 
 import pytest
 
 from meshway.model.decode import decode_spec
+from meshway.model.descriptor_set import DescriptorSet
+from meshway.snapshot import MAX_FRAME
 from tests.parts.grpc_shop import SERVICE, descriptor_set, http_rule, in_base64
 
 
@@ -14,6 +17,13 @@ def faults(kind: str, spec: dict[str, Any]) -> list[tuple[str, str]]:
 
 def test_a_whole_set_is_taken() -> None:
     assert faults("DescriptorSet", {"data": in_base64(descriptor_set())}) == []
+    many = descriptor_set([(f"Get{at}", http_rule("GET", f"/v1/{at}")) for at in range(2_000)])
+    assert len(in_base64(gzip.compress(many))) < len(many) / 4
+    assert faults("DescriptorSet", {"data": in_base64(gzip.compress(many))}) == []
+
+
+def test_it_fits_into_a_frame_of_the_feed() -> None:
+    assert DescriptorSet.max_size < MAX_FRAME - (32 << 10)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +34,8 @@ def test_a_whole_set_is_taken() -> None:
         (in_base64(descriptor_set(with_imports=False)), "unknown_reference"),
         (in_base64(descriptor_set([("Again", http_rule("GET", "/v1/titles"))])), "conflict"),
         (in_base64(descriptor_set([("Odd", http_rule("GET", "v1"))])), "bad_template"),
-        ("A" * (6 << 20), "too_large"),
+        (in_base64(gzip.compress(bytes(5 << 20))), "bad_value"),
+        (in_base64(gzip.compress(descriptor_set())[:-9]), "bad_value"),
     ],
 )
 def test_others_are_told_why_not(data: str, code: str) -> None:
