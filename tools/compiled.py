@@ -45,6 +45,7 @@ MODULES = (
     "gateway/relay/mirror.py",
     "gateway/relay/passage.py",
     "gateway/relay/passing.py",
+    "gateway/relay/patient_passage.py",
     "gateway/relay/refusals.py",
     "gateway/relay/relay.py",
     "gateway/relay/replay.py",

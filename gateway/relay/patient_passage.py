@@ -110,7 +110,7 @@ class PatientPassage(Passage):
 
     def _called_in(self, refusal: Reply | None) -> None:
         """The bulkhead, later."""
-        self._in_line, cluster = None, self._in_line
+        cluster, self._in_line = self._in_line, None
         if refusal is not None:
             self._owner.refused(refusal)
             return
