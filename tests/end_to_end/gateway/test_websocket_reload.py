@@ -13,6 +13,7 @@ from tests.integration.gateway.test_websocket import CLOSE, GOING_AWAY, MASK, TE
 from tests.parts.changes import document, running, to
 from tests.parts.feed_server import Feed
 from tests.parts.gateway_process import GatewayProcess, is_alive
+from tests.parts.memory import resident_bytes
 from tests.parts.websocket import frame, handshake, read_frame
 
 HELLO = frame(TEXT, b"hello", key=MASK)
@@ -78,5 +79,12 @@ async def test_at_the_end_every_websocket_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 async def test_five_thousand_silent_ones_cost_little_and_all_still_speak(tmp_path: Path) -> None:
-    async with conversing(tmp_path, 5_000, 1.0) as (_, conversations):
+    async with conversing(tmp_path, 100, 1.0) as (gateway, conversations):
+        await talk(conversations)
+        (pid,) = await gateway.worker_pids()
+        before = resident_bytes(pid)
+        conversations += [await begin(gateway.settings["mesh_port"]) for _ in range(5_000)]
+        each = (resident_bytes(pid) - before) / 5_000
+        print(f"{each / 1024:.1f} KB a conversation")
+        assert each < 16 * 1024
         await talk(conversations)
