@@ -73,11 +73,13 @@ class LengthReader:
 class ChunkedReader:
     """A chunked body. ended: whole. trailers: its trailer fields, fit to forward. rest: bytes after its end.
 
-    max_trailers, max_extensions: bytes per message. Errors are HeadError 400, or 431 for trailers over their limit.
+    max_trailers, max_extensions: bytes per message. is_answer: names with `_` may go on. Errors are HeadError 400, or
+    431 for trailers over their limit.
     """
 
     __slots__ = (
         "_extensions",
+        "_is_answer",
         "_left",
         "_line",
         "_max_extensions",
@@ -89,7 +91,8 @@ class ChunkedReader:
         "trailers",
     )
 
-    def __init__(self, max_trailers: int = 8192, max_extensions: int = 4096) -> None:
+    def __init__(self, max_trailers: int = 8192, max_extensions: int = 4096, *, is_answer: bool = False) -> None:
+        self._is_answer = is_answer
         self._max_trailers = max_trailers
         self._max_extensions = max_extensions
         self._state = _SIZE
@@ -169,7 +172,9 @@ class ChunkedReader:
         if not colon or not name or name.translate(None, TOKEN) or value.translate(None, _TEXT):
             raise _wrong("a trailer line is not `name: value`")
         name = name.lower()
-        if name not in _NEVER_TRAILERS and b"_" not in name and not name.startswith(IDENTITY_PREFIXES):
+        if b"_" in name:  # of a caller, a program behind might read it as another name
+            name = name.replace(b"_", b"-") if self._is_answer else b""
+        if name and name not in _NEVER_TRAILERS and not name.startswith(IDENTITY_PREFIXES):
             if len(self._trailer_lines) == MAX_TRAILER_FIELDS:
                 raise HeadError(431, "headers_too_large", f"more than {MAX_TRAILER_FIELDS} trailers")
             self._trailer_lines.append(line)

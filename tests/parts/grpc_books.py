@@ -41,7 +41,7 @@ class Books:
             except asyncio.CancelledError:
                 self.cancelled += 1
                 raise
-        context.set_trailing_metadata((("x-sum", str(len(request))),))
+        context.set_trailing_metadata((("x-sum", str(len(request))), ("x_sum", "underscored")))
         return request
 
     async def count(self, request: bytes, context: Any) -> AsyncIterator[bytes]:

@@ -284,7 +284,7 @@ class ClientProtocol(asyncio.Protocol):
     def _begin_chunks(self, head: ResponseHead, rest: bytes) -> None:
         events = self._events
         assert events is not None
-        chunks = self._chunks = ChunkedReader()
+        chunks = self._chunks = ChunkedReader(is_answer=True)
         try:
             first = chunks.feed(rest) if rest else b""
         except HeadError as error:

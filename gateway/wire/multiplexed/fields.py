@@ -182,9 +182,9 @@ def trailer_fields(block: bytes) -> Fields:
     return fields
 
 
-def trailer_block(fields: Fields) -> bytes:
-    """Those of a request that may go on, as of a chunked body. Raises HeadError."""
-    reader = ChunkedReader()
+def trailer_block(fields: Fields, *, is_answer: bool = False) -> bytes:
+    """Those that may go on, as of a chunked body. Raises HeadError."""
+    reader = ChunkedReader(is_answer=is_answer)
     text = b"".join(b"%b: %b\r\n" % field for field in fields)
     if not text.count(b"\n") == text.count(b"\r") == len(fields):
         raise HeadError(400, "bad_request", "a line break in a trailer")
@@ -195,7 +195,7 @@ def trailer_block(fields: Fields) -> bytes:
 def answer_trailers(fields: Fields) -> bytes:
     """A service's, that may go on. Raises HeadError."""
     try:
-        return trailer_block(fields)
+        return trailer_block(fields, is_answer=True)
     except HeadError as error:
         raise HeadError(502, "upstream_protocol", error.detail) from None
 

@@ -66,3 +66,11 @@ def test_a_line_that_can_only_be_wrong_is_not_waited_for(wire: bytes, status: in
 def test_small_extensions_are_counted_together() -> None:
     with pytest.raises(HeadError):
         ChunkedReader().feed(b"1;a\r\nx\r\n" * 10_000)  # each extension is small, all together are not
+
+
+def test_a_name_with_an_underscore_is_a_services_own_and_no_callers() -> None:
+    said = b"0\r\nx_sum: 1\r\nmeshway_principal: a\r\ncontent_length: 3\r\n\r\n"
+    for is_answer, trailers in ((True, b"x_sum: 1\r\n"), (False, b"")):
+        reader = ChunkedReader(is_answer=is_answer)
+        reader.feed(said)
+        assert reader.trailers == trailers
