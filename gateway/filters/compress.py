@@ -11,7 +11,7 @@ from typing import Final
 from gateway.exchange import Exchange
 from gateway.filters.codings import Coding, Encoder, choose, codings_of
 from gateway.plan import ResponseFilter
-from meshway.http1.fields import find_all, pairs, remove
+from meshway.http1.fields import find, find_all, pairs, remove, set_
 from meshway.http1.message import CHUNKED, NO_BODY, ResponseHead
 from meshway.model.rule_actions import Compression
 
@@ -57,6 +57,22 @@ class AnswerEncoding:
         return Pieces(self._coding.begin(size), is_flushed=size < 0)
 
 
+class Unchanged:
+    """A 304 whose head alone is another one: nothing is encoded."""
+
+    __slots__ = ("coding", "head")
+
+    def __init__(self, head: ResponseHead) -> None:
+        self.head = head
+        self.coding = b""
+
+    def whole(self, data: bytes) -> tuple[ResponseHead, bytes]:
+        raise AssertionError("304 has no body")
+
+    def begin(self, size: int) -> "Pieces":
+        raise AssertionError("304 has no body")
+
+
 class Pieces:
     """The body of one answer that comes bit by bit. is_flushed: what came can be read at once."""
 
@@ -89,19 +105,22 @@ def compile_response_filter(compression: Compression) -> ResponseFilter:
     return vary
 
 
-def compile_encode(compression: Compression) -> Callable[[Exchange, ResponseHead], AnswerEncoding | None]:
+def compile_encode(compression: Compression) -> Callable[[Exchange, ResponseHead], AnswerEncoding | Unchanged | None]:
     """Raises CodingMissing."""
     min_size, offered = int(compression.min_size), codings_of(compression.encodings)
     known: ResponseHead | None = None  # the last one, whether it gains, and what it became
     gains = False
     became: dict[Coding, AnswerEncoding] = {}
 
-    def encode(exchange: Exchange, head: ResponseHead) -> AnswerEncoding | None:
+    def encode(exchange: Exchange, head: ResponseHead) -> AnswerEncoding | Unchanged | None:
         nonlocal known, gains
         block = exchange.head.block
         coding = _chosen(block, offered) if len(block) <= _LONGEST else _choose(block, offered)
         if coding is None:
             return None
+        if head.status == 304:
+            weak = _unchanged(block, head)
+            return None if weak is None else Unchanged(weak)
         if known is not head:
             known, gains = head, _gains(head, dict(pairs(head.block)), min_size)
             became.clear()
@@ -116,6 +135,8 @@ def compile_encode(compression: Compression) -> Callable[[Exchange, ResponseHead
 
 
 def _choose(block: bytes, offered: tuple[Coding, ...]) -> Coding | None:
+    if _forbids_change(block):  # RFC 9111 §5.2.1.6
+        return None
     return choose(b",".join(find_all(block, b"accept-encoding")), offered)
 
 
@@ -131,10 +152,30 @@ def _gains(head: ResponseHead, fields: Mapping[bytes, bytes], min_size: int) -> 
         return False
     if fields.get(b"content-encoding", b"identity").lower() != b"identity" or not _DIGESTS.isdisjoint(fields):
         return False
-    if fields.get(b"cache-control", b"").lower().find(b"no-transform") >= 0:
+    if _forbids_change(head.block):
         return False
     kind = fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
     return kind.startswith(b"text/") or kind in _TYPES or kind.endswith((b"+json", b"+xml"))
+
+
+def _forbids_change(block: bytes) -> bool:
+    """By any of its lines: a map of fields would hold the last one alone."""
+    values = find_all(block, b"cache-control")
+    return bool(values) and b",".join(values).lower().find(b"no-transform") >= 0
+
+
+def _unchanged(request: bytes, head: ResponseHead) -> ResponseHead | None:
+    """A 304 for a caller who has the answer as it was encoded for him: with the weak ETag that stood there, or he could
+    not tell that it is meant (RFC 9111 §4.3.4). None: it is as he knows it."""
+    tag = find(head.block, b"etag")
+    if tag is None or tag[:2] == b"W/":
+        return None
+    known = b",".join(find_all(request, b"if-none-match"))
+    if known.find(b"W/" + tag) < 0:
+        return None
+    other = head.copy()
+    other.block = set_(head.block, b"ETag", b"W/" + tag)
+    return other
 
 
 def _encoded(head: ResponseHead, coding: Coding) -> ResponseHead:

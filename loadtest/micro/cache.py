@@ -6,7 +6,7 @@ Run: python -m loadtest.micro.cache [calls]
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -20,7 +20,7 @@ KNOWN: Final = BARE.removesuffix(b"\r\n") + b'If-None-Match: "v1"\r\n\r\n'
 
 
 def changes(*, keeps: bool) -> list[Change]:
-    rule = {"destinations": [{"service": "hello"}]} | ({"cache": {}} if keeps else {})
+    rule: dict[str, Any] = {"destinations": [{"service": "hello"}]} | ({"cache": {}} if keeps else {})
     route = {"apiVersion": "meshway/v1", "kind": "Route", "metadata": {"name": "r", "namespace": "default"},
              "spec": {"hosts": ["*"], "rules": [rule]}}  # fmt: skip
     instance = {"namespace": "default", "service": "hello", "id": "1", "address": "127.0.0.1", "port": 9000}

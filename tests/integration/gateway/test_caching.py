@@ -1,6 +1,7 @@
 """A rule that keeps answers: what callers get, and what the service still hears of them (RFC 9111)."""
 
 import asyncio
+import gzip
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from tests.parts.answering_service import AnsweringService, Asked, answer
 from tests.parts.changes import document, edge_route, running, to
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
+from tests.parts.http2_caller import calling
 from tests.parts.jwt_attacks import Issuer
 from tests.parts.tokens import AUDIENCE, ISSUER, claims, token
 from tests.parts.wire import Caller
@@ -285,3 +287,46 @@ async def test_large_answers_stream_to_slow_callers() -> None:
         for _ in range(3):
             assert (await of.get())[2] == body
         assert of.calls == 1
+
+
+async def test_each_caller_gets_what_is_kept_in_the_coding_he_takes() -> None:
+    text = "words " * 1000
+
+    def reply(asked: Asked) -> bytes:
+        return answer(text, f'{FRESH}Content-Type: text/plain\r\nETag: "v1"\r\n')
+
+    async with shop(reply, {}, compression={"encodings": ["gzip"]}) as of:
+
+        async def ask(fields: str) -> tuple[int, str, bytes]:
+            caller = Caller(*await asyncio.open_connection("127.0.0.1", of.gateway.port))
+            caller.send(f"GET / HTTP/1.1\r\nHost: shop.example\r\n{fields}\r\n".encode())
+            status, head, body = await caller.answer()
+            caller.writer.close()
+            return status, head.decode(), body
+
+        assert (await ask(""))[2] == text.encode()
+        for _ in range(2):
+            status, head, body = await ask("Accept-Encoding: gzip\r\n")
+            assert (status, field_of(head, "etag"), gzip.decompress(body)) == (200, 'W/"v1"', text.encode())
+            assert field_of(head, "vary") == "Accept-Encoding"
+        assert (await ask(""))[2] == text.encode()
+        status, head, body = await ask('Accept-Encoding: gzip\r\nIf-None-Match: W/"v1"\r\n')
+        assert (status, field_of(head, "etag"), body) == (304, 'W/"v1"', b"")
+        status, head, body = await ask("Accept-Encoding: gzip\r\nRange: bytes=0-4\r\n")
+        assert (status, field_of(head, "content-encoding"), body) == (206, "", b"words")
+        assert of.calls == 1
+
+
+async def test_callers_of_http2_get_what_is_kept_as_others_do() -> None:
+    def reply(asked: Asked) -> bytes:
+        return answer("x" * 300_000 if asked.target == "/big" else "one", FRESH)
+
+    async with shop(reply, {}) as of:
+        await of.get()
+        async with calling(of.gateway.port) as caller:
+            told = await caller.answer(caller.get(b"/"))
+            assert (told.status, bytes(told.body), of.calls) == (200, b"one", 1)
+            big = await caller.answer(caller.get(b"/big"))
+            assert (len(big.body), of.calls) == (300_000, 2)
+            assert len((await caller.answer(caller.get(b"/big"))).body) == 300_000
+        assert of.calls == 2

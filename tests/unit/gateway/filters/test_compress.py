@@ -24,6 +24,7 @@ def answer(fields: str = "", status: int = 200, length: int | None = 100) -> str
     [
         answer("Content-Encoding: br\r\n"),
         answer("Cache-Control: max-age=1, No-Transform\r\n"),
+        answer("Cache-Control: no-transform\r\nCache-Control: max-age=1\r\n"),
         answer("Repr-Digest: sha-256=:x:\r\n"),
         answer(status=206),
         answer(status=204),
@@ -34,6 +35,21 @@ def answer(fields: str = "", status: int = 200, length: int | None = 100) -> str
 def test_what_would_gain_nothing_or_lose_its_meaning_is_left_alone(text: str) -> None:
     exchange = call(headers={"Accept-Encoding": "gzip"})
     assert compile_encode(ALL)(exchange, read_answer(text)) is None
+
+
+def test_a_caller_may_forbid_it() -> None:
+    fields = {"Accept-Encoding": "gzip", "Cache-Control": "no-transform"}
+    assert compile_encode(ALL)(call(headers=fields), read_answer(answer())) is None
+
+
+def test_who_has_it_encoded_is_told_by_the_tag_he_knows_that_it_is_unchanged() -> None:
+    encode = compile_encode(ALL)
+    head = read_answer('HTTP/1.1 304 Said\r\nETag: "a"\r\nVary: Accept-Encoding\r\n\r\n')
+    told = encode(call(headers={"Accept-Encoding": "gzip", "If-None-Match": 'W/"b", W/"a"'}), head)
+    assert told is not None
+    assert told.head.block == b'Vary: Accept-Encoding\r\nETag: W/"a"\r\n'
+    for fields in ({"Accept-Encoding": "gzip", "If-None-Match": '"a"'}, {"If-None-Match": 'W/"a"'}):
+        assert encode(call(headers=fields), head) is None
 
 
 def test_the_head_says_what_became_of_the_body() -> None:
