@@ -9,11 +9,12 @@ import pytest
 from gateway.channel import ListenerSpot
 from gateway.compiler.listeners import ListenerPlan
 from gateway.listeners.sockets import open_slots
-from gateway.wire.listener_context import ListenerContext
+from gateway.wire.listener_context import ListenerContext, StreamLimits
 from gateway.worker.listening import Listening
 from gateway.worker.own_listeners import OwnListeners
 from meshway.model.listener import Spoken
 from tests.parts.conditions import until
+from tests.parts.http3_wire import http3_wire
 from tests.parts.wire import wire
 
 SPOT = ListenerSpot(1, "partner", "edge", "http")
@@ -69,3 +70,17 @@ async def test_tables_of_another_face_or_without_tls_open_nothing() -> None:
             assert on.made == []
         on.own.want([])
         assert on.socket.fileno() < 0
+
+
+async def test_http_3_is_made_once_it_is_imported_and_where_the_tables_have_it() -> None:
+    beside = ListenerSpot(2, "partner", "edge", "http3")
+    async with http3_wire() as behind:
+        on = Bench(behind.context)
+        on.own.take(2, open_slots("127.0.0.1", 0, 1, "spec.port", is_udp=True)[0])
+        on.own.want([beside])
+        on.own.hold({"partner": ListenerPlan(spoken="https")})
+        assert on.made == []
+        on.own.hold({"partner": ListenerPlan(spoken="https", http3=StreamLimits())})
+        assert on.made == []  # not within this turn of the loop, which would stand still
+        await until(lambda: on.made == [("partner", "edge", "http3")], what="the listener")
+        on.own.want([])
