@@ -33,9 +33,11 @@ class Succession:
         self._unjudged: list[tuple[WorkerProcess, NonceFrame]] = []
 
     @property
-    def is_taken(self) -> bool:
-        """Another one has its place: data folder and registry hear of it from there."""
-        return self._handing is not None and self._handing.is_taken
+    def has_place(self) -> bool:
+        """Not yet where it is taking it, and no more where another one has: data folder and registry hear of this
+        gateway from one of them."""
+        is_taken = self._handing is not None and self._handing.is_taken
+        return not is_taken and (self._taking is None or self._taking.is_handed)
 
     # The place of another one.
 
@@ -49,13 +51,15 @@ class Succession:
         await self._taking.open(taken.link)
         of.listeners.inherited = dict(taken.own)
 
-    async def complete(self) -> None:
-        """Until all workers serve and the other one has let go. Raises Problem: it goes on, and ours have left."""
+    async def complete(self) -> bool:
+        """Until all workers serve and the other one has let go; False: this one was told to end before. Raises Problem:
+        the other one goes on, and ours have left."""
         if self._taking is None:
-            return
+            return True
         try:
             async with asyncio.timeout(READY_S):
-                await self._taking.handed.wait()
+                await self._taking.settled.wait()
+            return self._taking.is_handed
         except TimeoutError:
             reason = self._of.slots.missing
             self._taking.give_up()
@@ -97,7 +101,7 @@ class Succession:
 
         if self._handing is not None and self._handing.is_taken:
             self._handing.ask(frame, answer)
-        elif self._taking is not None and not self._taking.handed.is_set():
+        elif self._taking is not None and not self._taking.is_handed:
             self._unjudged.append((worker, frame))
         else:
             answer(self._judge(frame))

@@ -287,10 +287,10 @@ class Supervisor:
         self._reporting = spawn(self.reporter.run(), name="report to the registry")
         self.keep_files()
         try:
-            await self._succession.complete()
-            if taken is not None:
-                await self._server.listen(admin, control)
-            self._succession.listen(lock, admin)
+            if await self._succession.complete():
+                if taken is not None:
+                    await self._server.listen(admin, control)
+                self._succession.listen(lock, admin)
             await self._has_ended.wait()
         finally:
             for task in (*tasks, *self._writing, self._reporting):
@@ -299,11 +299,11 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GOODBYE_S):
                     await self.telling.flush()
-            await self.numbers.close(keeps=not self._succession.is_taken)
-            if not self._succession.is_taken:
+            await self.numbers.close(keeps=self._succession.has_place)
+            if self._succession.has_place:
                 await self.reporter.say_goodbye()
             await self.checker.close()
-            if not self._succession.is_taken:
+            if self._succession.has_place:
                 await self._write_files()
             self._server.close()
 

@@ -13,7 +13,9 @@ _log = logging.getLogger("meshway.gateway.supervisor")
 
 class TakingOver:
     """on_transition: what it has found out. on_buckets: what the worker of a slot had spent of its limits, slot after
-    slot. on_handed: from now on what only one may keep is ours. judge: of a nonce that a worker of its is shown."""
+    slot. on_handed: from now on what only one may keep is ours. judge: of a nonce that a worker of its is shown.
+
+    is_handed: the place is ours. settled: it is, or was given up."""
 
     def __init__(
         self,
@@ -31,7 +33,8 @@ class TakingOver:
         self._channel = Channel(self._on_frame, self._on_closed)
         self._has_told = False
         self._slot = 0
-        self.handed = asyncio.Event()
+        self.is_handed = False
+        self.settled = asyncio.Event()
 
     async def open(self, link: socket.socket) -> None:
         link.setblocking(False)
@@ -44,6 +47,8 @@ class TakingOver:
             self._channel.send(Ready(revision=revision))
 
     def give_up(self) -> None:
+        """The other one goes on, where it has not left yet."""
+        self.settled.set()
         self._channel.close()
 
     def _on_frame(self, frame: ChannelFrame) -> None:
@@ -62,7 +67,8 @@ class TakingOver:
         self._be_handed()
 
     def _be_handed(self) -> None:
-        if not self.handed.is_set():
-            self.handed.set()
+        if not self.settled.is_set():
+            self.is_handed = True
+            self.settled.set()
             self._on_handed()
             _log.info("the supervisor before this one drains")

@@ -1,0 +1,122 @@
+"""Both ends of a supervisor's succession in one process, over a real socket: what only one may keep changes hands."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gateway.channel import Buckets, Channel, ChannelFrame, Leaving, NonceFrame, TransitionFrame
+from gateway.supervisor.handing_over import HandingOver
+from gateway.supervisor.offer import Offer, take_offer
+from gateway.supervisor.taking_over import TakingOver
+from gateway.upstream.transition import Transition
+from tests.parts.conditions import until
+
+EJECTED = Transition(kind="ejected", cluster="shop/books", endpoint=("shop", "books", "1"), until_s=5.0)
+
+
+class Bench:
+    """said: what became of the one that hands over. told: what the one that takes over heard."""
+
+    def __init__(self, folder: Path) -> None:
+        self.said: list[str] = []
+        self.told: list[object] = []
+        self.taken: Channel | None = None
+        (folder / "run").mkdir()
+        self.folder = folder
+        self._lock = (folder / "run" / "gateway.lock").open("w")
+        self._admin = socket.socket()
+        self.handing = HandingOver(
+            folder / "run", self._offer, self._hold, lambda: self.said.append("goes on"), self._on_taken, self._in_force
+        )
+        self.taking = TakingOver(
+            self.told.append, lambda slot, _: self.told.append(slot), lambda: self.told.append("handed"), self._judge
+        )
+        self.handing.listen()
+
+    def _offer(self) -> tuple[Offer, list[int]]:
+        return Offer("1", 2, [], []), [self._lock.fileno(), self._admin.fileno()]
+
+    async def _hold(self) -> None:
+        self.said.append("holds")
+
+    def _on_taken(self, channel: Channel) -> None:
+        self.said.append("taken")
+        self.taken = channel
+
+    def _in_force(self) -> list[ChannelFrame]:
+        return [TransitionFrame(transition=EJECTED)]
+
+    def _judge(self, frame: NonceFrame) -> bool:
+        return frame.mark == b"fresh"
+
+    async def begin(self) -> None:
+        taken = await asyncio.to_thread(take_offer, self.folder)
+        os.close(taken.lock)
+        taken.admin.close()
+        await self.taking.open(taken.link)
+
+    def close(self) -> None:
+        self.handing.close()
+        self.taking.give_up()
+        self._lock.close()
+        self._admin.close()
+
+
+@asynccontextmanager
+async def bench(folder: Path) -> AsyncIterator[Bench]:
+    on = Bench(folder)
+    try:
+        yield on
+    finally:
+        on.close()
+
+
+async def test_what_is_in_force_goes_along_and_limits_slot_by_slot(tmp_path: Path) -> None:
+    async with bench(tmp_path) as on:
+        await on.begin()
+        await until(lambda: on.told)
+        assert (on.said, on.told) == (["holds"], [EJECTED])
+        on.taking.ready(7)
+        await until(lambda: on.taken is not None)
+        assert on.taken is not None
+        for frame in (Buckets(limits=[]), Buckets(limits=[]), Leaving()):
+            on.taken.send(frame)
+        await on.taking.settled.wait()
+        assert on.told == [EJECTED, 0, 1, "handed"]
+        assert on.handing.is_taken
+        assert on.taking.is_handed
+
+
+async def test_a_nonce_is_judged_where_the_book_is_and_by_nobody_as_fresh_where_that_is_gone(tmp_path: Path) -> None:
+    async with bench(tmp_path) as on:
+        await on.begin()
+        on.taking.ready(7)
+        await until(lambda: on.taken is not None)
+        judged: list[bool] = []
+        on.handing.ask(NonceFrame(number=1, mark=b"fresh", until=9.0), judged.append)
+        on.handing.ask(NonceFrame(number=1, mark=b"known", until=9.0), judged.append)
+        await until(lambda: len(judged) == 2)
+        assert judged == [True, False]
+        on.taking.give_up()
+        await until(lambda: on.taken is not None and on.taken.is_closed)
+        on.handing.ask(NonceFrame(number=2, mark=b"fresh", until=9.0), judged.append)
+        assert judged == [True, False, False]
+
+
+async def test_one_that_leaves_before_it_serves_changes_nothing_and_another_may_try(tmp_path: Path) -> None:
+    async with bench(tmp_path) as on:
+        await on.begin()
+        await until(lambda: on.told)
+        on.taking.give_up()
+        await until(lambda: "goes on" in on.said)
+        assert not on.handing.is_taken
+        assert not on.taking.is_handed, "neither the book of nonces nor the data folder is ours"
+        assert on.told == [EJECTED]
+        link = await asyncio.to_thread(take_offer, on.folder)
+        assert link.offer.slots == 2
+        os.close(link.lock)
+        link.admin.close()
+        link.link.close()
