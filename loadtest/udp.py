@@ -54,7 +54,7 @@ _MESHWAY: Final = """
   spec: {{port: {port}, protocol: udp}}}}
 ---
 {{apiVersion: meshway/v1, kind: UdpRoute, metadata: {{name: echo, namespace: bench}},
-  spec: {{listeners: [echo], destinations: [{{service: echo}}]}}}}
+  spec: {{listeners: [echo], destinations: [{{service: echo}}], per_source: 0}}}}
 """
 
 
