@@ -172,7 +172,7 @@ class Meshway(Peer):
         command = [python, "-m", "meshway.cli.main", "up", "--data", str(data), "--workers", "1"]
         for plane in ("registry", "edge", "mesh", "edge-tls", "mesh-tls", "admin", "dns"):
             command += [f"--{plane}-port", "0"]
-        if flavour in ("bare", "silent"):  # as the others there: none of them writes a log
+        if flavour in ("bare", "cached", "silent"):  # as the others there: none of them writes a log
             command += ["--access-log", "off"]
         process = bench._spawn([*command, "--ready-file", str(ready)], bench.proxy_core, name)
         deadline = time.monotonic() + 60
