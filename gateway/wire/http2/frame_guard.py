@@ -13,22 +13,26 @@ _DATA: Final = 0x00
 _HEADERS: Final = 0x01
 _PRIORITY: Final = 0x02
 _RST_STREAM: Final = 0x03
+_OF_A_HEAD: Final = (_HEADERS, 0x09)  # and CONTINUATION
 _END_STREAM: Final = 0x01
+_END_HEADERS: Final = 0x04
 _HEAD: Final = 9  # bytes
 _PREFACE: Final = len(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 _NUMBER: Final = 0x7FFF_FFFF
 
 
 class FrameGuard:
-    """Of one connection; `fault` is asked for each piece that was received, in order."""
+    """Of one connection; `fault` is asked for each piece that was received, in order. is_in_head: a block of fields was
+    begun, by HEADERS, and its last byte has not come."""
 
-    __slots__ = ("_ended", "_highest", "_part", "_skipped", "_to_skip")
+    __slots__ = ("_ended", "_ends_head", "_highest", "_part", "_skipped", "_to_skip", "is_in_head")
 
     def __init__(self) -> None:
         self._to_skip = _PREFACE  # bytes of which nothing is looked at
         self._part = b""  # of a frame's head
         self._highest = 0
         self._ended: dict[int, None] = {}  # by the caller: by END_STREAM or RST_STREAM, the oldest first
+        self.is_in_head = self._ends_head = False
         self._skipped: dict[int, None] = {}  # numbers he passed over, which are closed by that
 
     def fault(self, data: bytes) -> int:
@@ -42,11 +46,15 @@ class FrameGuard:
                 step = min(self._to_skip, size - at)
                 at += step
                 self._to_skip -= step
+            if self._ends_head and not self._to_skip:
+                self.is_in_head = self._ends_head = False
             if size - at < _HEAD:
                 self._part = data[at:]
                 return 0
             length = int.from_bytes(data[at : at + 3], "big")
             kind, flags = data[at + 3], data[at + 4]
+            if kind in _OF_A_HEAD:
+                self.is_in_head, self._ends_head = True, bool(flags & _END_HEADERS)
             if kind <= _RST_STREAM:
                 number = int.from_bytes(data[at + 5 : at + 9], "big") & _NUMBER
                 if kind == _PRIORITY and length == 5:

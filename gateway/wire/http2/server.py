@@ -15,6 +15,7 @@ from gateway.wire.entrance import Entrance
 from gateway.wire.http2.codec import H2Fault
 from gateway.wire.http2.frame_guard import FrameGuard
 from gateway.wire.http2.server_codec import ServerCodec
+from gateway.wire.http2.slow_head import SlowHead
 from gateway.wire.interfaces import Address
 from gateway.wire.listener_context import ListenerContext, StreamLimits
 from gateway.wire.multiplexed.connection import MultiplexedConnection
@@ -28,7 +29,7 @@ _NO_LINGER: Final = struct.pack("ii", 1, 0)
 class Http2Connection(MultiplexedConnection, asyncio.Protocol):
     """As its listener's context makes it (`Multiplexing`)."""
 
-    __slots__ = ("_guard", "_transport", "_unsent")
+    __slots__ = ("_guard", "_slow_head", "_transport", "_unsent")
 
     VERSION: ClassVar[int] = 2
     codec: ServerCodec
@@ -46,6 +47,7 @@ class Http2Connection(MultiplexedConnection, asyncio.Protocol):
         super().__init__(listener, codec, peer, forwarding, entrance, limits)
         self._transport = transport
         self._guard = FrameGuard()
+        self._slow_head: SlowHead | None = None
         self._unsent = 0
 
     def begin(self, data: bytes) -> None:
@@ -65,6 +67,8 @@ class Http2Connection(MultiplexedConnection, asyncio.Protocol):
         return (peer[:2] if isinstance(peer, tuple) else None, local[:2] if isinstance(local, tuple) else None)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._slow_head is not None:
+            self._slow_head.rest()
         self._is_gone()
 
     def eof_received(self) -> bool:
@@ -105,7 +109,22 @@ class Http2Connection(MultiplexedConnection, asyncio.Protocol):
             return
         for event in events:
             self._take(event)
+        if self._guard.is_in_head:
+            self._watch_head()
+        elif self._slow_head is not None:
+            self._slow_head.rest()
         self._flush()
+
+    def _watch_head(self) -> None:
+        listener = self.listener
+        if self._slow_head is None:
+            self._slow_head = SlowHead(listener.relay.wheel, self._end_slow_head)
+        self._slow_head.watch(listener.now() + listener.limits.head_s)
+
+    def _end_slow_head(self) -> None:
+        if not self._is_over:
+            self.codec.refuse()
+            self._end_by_fault()
 
     def _end_by_fault(self) -> None:
         """The last word goes out, if there is room for it."""

@@ -3,6 +3,8 @@
 import asyncio
 from functools import partial
 
+import hpack
+
 from gateway.wire.http2.codec import ENHANCE_YOUR_CALM, REFUSED_STREAM
 from gateway.wire.http2.server import Http2Connection
 from gateway.wire.listener_context import ConnectionLimits, StreamLimits
@@ -518,3 +520,32 @@ async def test_a_drain_leaves_a_slow_caller_his_time_and_tells_whoever_comes_lat
         assert (answer.is_whole, len(answer.body)) == (True, 24 << 20)
         await caller.closed()
         assert caller.goaway == 0
+
+
+async def test_a_block_of_fields_that_does_not_end_ends_the_connection_in_time_and_a_slow_whole_one_does_not() -> None:
+    """Drop by drop, in CONTINUATION frames; by bytes, for no library writes them so."""
+    async with (
+        ScriptedUpstream(answering(OK)).running() as service,
+        wire(service.port, limits=ConnectionLimits(head_s=1.0)) as gateway,
+    ):
+        caller = await gateway.open()
+        block = hpack.Encoder().encode([*head(b"GET", b"/"), (b"x-long", b"a" * 200)])
+
+        def frame(kind: int, flags: int, stream: int, data: bytes) -> None:
+            caller.send(len(data).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + data)
+
+        caller.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        frame(0x4, 0x0, 0, b"")
+        frame(0x1, 0x1, 1, block[:5])
+        await asyncio.sleep(0.2)
+        frame(0x9, 0x4, 1, block[5:])
+        await until(lambda: len(gateway.finished) == 1, what="the call in two pieces")
+        await asyncio.sleep(1.3)
+        assert len(gateway.context.connections) == 1
+        frame(0x1, 0x1, 3, block[:5])
+        for at in range(5, 9):  # fewer than nghttp2 takes for a flood
+            frame(0x9, 0x0, 3, block[at : at + 1])
+            await asyncio.sleep(0.1)
+        assert len(gateway.context.connections) == 1
+        said = await caller.rest()
+        assert ENHANCE_YOUR_CALM.to_bytes(4, "big") in said[-12:]

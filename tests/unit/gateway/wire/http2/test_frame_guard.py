@@ -64,3 +64,18 @@ def test_it_remembers_only_the_latest() -> None:
     assert guard.fault(frame(DATA, 1, b"x")) == 0  # nghttp2 ignores it
     assert guard.fault(frame(DATA, 9_999, b"x")) == STREAM_CLOSED
     assert len(guard._ended) == 1_000
+
+
+def test_it_knows_whether_a_block_of_fields_has_come_to_its_end() -> None:
+    guard = FrameGuard()
+    guard.fault(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    whole = b"\0\0\2\x01\x04\0\0\0\1ab"
+    assert (guard.fault(whole), guard.is_in_head) == (0, False)
+    begun = b"\0\0\2\x01\0\0\0\0\3ab\0\0\1\x09\0\0\0\0\3c"
+    for at in range(len(begun)):
+        assert guard.fault(begun[at : at + 1]) == 0
+        assert guard.is_in_head is (at >= 8)
+    last = b"\0\0\2\x09\x04\0\0\0\3de"
+    for at in range(len(last)):
+        assert guard.fault(last[at : at + 1]) == 0
+        assert guard.is_in_head is (at < len(last) - 1)
