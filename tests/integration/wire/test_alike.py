@@ -10,6 +10,8 @@ from tests.parts.http3_caller import calling as calling_by_http3
 from tests.parts.http3_wire import Http3Wire, http3_wire
 from tests.parts.wire import ScriptedUpstream, answering, read_head
 
+pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])  # nothing of it is the loop's
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 HOST = b"shop.example"
 # What says how and where it came, and what is made anew.

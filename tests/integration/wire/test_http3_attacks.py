@@ -22,6 +22,9 @@ from tests.parts.http3_caller import Http3Caller, caller_configuration, calling,
 from tests.parts.http3_wire import http3_wire
 from tests.parts.wire import ScriptedUpstream, answering, read_head
 
+# Each holds on either loop: what differs between them is shown by test_http3.py.
+pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 GET = head(b"GET", b"/", scheme=b"https")
 CONTROL = b"\x00" + encode_frame(frames.SETTINGS, b"")
@@ -161,6 +164,11 @@ async def takes_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     await asyncio.sleep(3600)
 
 
+def room(caller: Http3Caller) -> int:
+    """Streams that he may begin now: a reset of one beyond would end the connection for that."""
+    return caller.quic._remote_max_streams_bidi - caller.quic.get_next_available_stream_id() // 4
+
+
 async def test_requests_that_are_taken_back_at_once_end_the_connection() -> None:
     """CVE-2023-44487."""
     async with ScriptedUpstream(without_answer).running() as service, http3_wire(service.port) as gateway:
@@ -168,9 +176,9 @@ async def test_requests_that_are_taken_back_at_once_end_the_connection() -> None
             begun = 0
             while attacker.closed is None:
                 assert begun < 5_000
-                for _ in range(50):
+                for _ in range(min(50, room(attacker))):
                     attacker.reset(attacker.begin(GET))
-                begun += 50
+                    begun += 1
                 await asyncio.sleep(0.01)
             assert attacker.closed == frames.EXCESSIVE_LOAD
             assert len(gateway.gateway.finished) < 1_000
@@ -184,9 +192,9 @@ async def test_streams_that_come_to_nothing_end_the_connection() -> None:
         begun = 0
         while attacker.closed is None:
             assert begun < 5_000
-            for _ in range(50):
+            for _ in range(min(50, room(attacker))):
                 attacker.raw(headers(GET[1:]), ended=True)
-            begun += 50
+                begun += 1
             await asyncio.sleep(0.01)
         assert attacker.closed == frames.EXCESSIVE_LOAD
 
