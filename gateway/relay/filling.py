@@ -61,7 +61,7 @@ class Filling(Coming):
         if self._is_background:
             cache.background += 1
         self._plan = plan
-        own = Relay(relay.holder, relay.pool, relay.wheel, relay.now, _nobody_is_told, relay.random)  # type: ignore[arg-type]
+        own = Relay(relay.holder, relay.pool, relay.wheel, relay.now, _nobody_is_told, relay.random)
         now = relay.now()
         asked = copy_of(exchange, now)
         asked.head = bare_head(b"GET", exchange.authority)  # nothing is encoded for it: callers differ in that

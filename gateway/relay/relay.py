@@ -24,14 +24,14 @@ class Relay:
 
     def __init__(
         self,
-        tables: TablesHolder,
+        tables: TablesHolder | Shedding,
         pool: Pool,
         wheel: TimerWheel,
         now: Callable[[], float],
         finish: Callable[[Exchange, float], None],
         random: Callable[[], float] = uniform,
     ) -> None:
-        self.holder: TablesHolder | Shedding = tables
+        self.holder = tables
         self.pool = pool
         self.wheel = wheel
         self.now = now
