@@ -12,11 +12,12 @@ from meshway.http1.authority import parse_authority
 from meshway.http1.field_lines import request_lines
 from meshway.http1.head import HeadError, RequestReader
 from meshway.model.listener import EDGE as EDGE_FACE
-from meshway.model.listener import FACES
+from meshway.model.listener import FACES, Spoken
 from meshway.model.listener import MESH as MESH_FACE
 from meshway.model.nearest import did_you_mean
 
 LOOPBACK: Final = "127.0.0.1"
+OF_CALLS: Final[frozenset[Spoken]] = frozenset({"http", "https", "http3"})
 
 
 class Asked(NamedTuple):
@@ -60,6 +61,8 @@ def _listener(question: CallQuestion, authority: str, state: State) -> str:
     if question.listener is not None:
         if question.listener not in known:
             raise ValueError(f"listener: there is no {question.listener}{did_you_mean(question.listener, known)}")
+        if (speaks := known[question.listener].spoken) not in OF_CALLS:
+            raise ValueError(f"listener: {question.listener} has no calls: it speaks {speaks}")
         return question.listener
     try:
         host, _ = parse_authority(authority.encode())

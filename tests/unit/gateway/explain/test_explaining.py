@@ -113,3 +113,9 @@ def test_a_heads_fields_are_those_that_the_listener_takes() -> None:
 def test_a_name_of_no_listener_is_refused_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"listener: there is no partners \(did you mean partner\?\)"):
         asked(own(), url="http://shop.example/", listener="partners")
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "tls"])
+def test_a_listener_of_bytes_has_no_calls_to_explain(protocol: str) -> None:
+    with pytest.raises(ValueError, match="listener: partner has no calls"):
+        asked(own(protocol=protocol), url="http://shop.example/", listener="partner")
