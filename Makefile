@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 FIND_PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test test-unit check check-code check-console format lock compiled budgets bench bench-abuse bench-registry fuzz interop soak soak-mixed bench-udp sbom audit clean
+.PHONY: help install up demo test test-unit check check-code check-console format lock compiled test-compiled budgets bench bench-abuse bench-registry fuzz interop soak soak-mixed bench-udp sbom audit clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,11 @@ format: install  ## write the format
 
 compiled: install  ## the hot path as machine code, in build/compiled; `make bench` does it, too
 	@$(PYTHON) -m tools.compiled
+
+test-compiled: compiled  ## the tests of the hot path, run on its machine code
+	@cd / && PYTHONPATH=$(CURDIR)/build/compiled $(CURDIR)/$(PYTHON) -c "import gateway.exchange as one; assert not one.__file__.endswith('.py')"
+	@PYTHONPATH=$(CURDIR)/build/compiled $(PYTHON) -P -m pytest -q -n 2 --import-mode=append -o pythonpath=build/compiled \
+		tests/unit/gateway tests/unit/meshway/http1 tests/integration/wire tests/integration/gateway/test_decisions.py
 
 lock: install  ## write requirements.lock anew from pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --all-extras --group test --group dev --universal --python-version 3.11 \

