@@ -11,6 +11,9 @@ const PAGE = 1000
 export const PLURALS = {
   Service: 'services',
   Route: 'routes',
+  TcpRoute: 'tcp-routes',
+  TlsRoute: 'tls-routes',
+  UdpRoute: 'udp-routes',
   TrafficPolicy: 'traffic-policies',
   RateLimit: 'rate-limits',
   Authentication: 'authentications',
@@ -18,6 +21,7 @@ export const PLURALS = {
   IpList: 'ip-lists',
   Consumer: 'consumers',
   Secret: 'secrets',
+  DescriptorSet: 'descriptor-sets',
   Listener: 'listeners',
   Certificate: 'certificates',
   MeshSettings: 'mesh-settings',
