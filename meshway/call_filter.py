@@ -35,6 +35,7 @@ _TEXTS: Final[dict[str, Callable[[CallLine], str]]] = {
     "request": lambda line: line.request_id,
     "gateway": lambda line: line.node,
     "protocol": lambda line: line.protocol,
+    "cache": lambda line: line.cache,
 }
 _NUMBERS: Final[dict[str, Callable[[CallLine], float]]] = {
     "status": lambda line: line.status,

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 PATH: Final = "/v1/requests"
 MOST_LINES: Final = 1_000  # of one message
@@ -39,6 +39,10 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     request_id: str = ""
     trace_id: str = ""
     protocol: str = ""
+    cache: str = ""
+    close_code: int | UnsetType = UNSET
+    messages_in: int | UnsetType = UNSET
+    messages_out: int | UnsetType = UNSET
     policy: str = ""
     detail: str = ""
     attempts_detail: tuple[dict[str, Any], ...] = ()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isAtEdge, policiesFor, routesTo } from './concerning'
+import { carriesBytes, isAtEdge, policiesFor, routesTo } from './concerning'
 import type { Document } from './documents'
 
 function document(kind: string, namespace: string, name: string, spec: object): Document {
@@ -41,4 +41,26 @@ test('Routes lead to a service of their own namespace unless they say another', 
 test('a Route shows its services at the edge unless it is for the mesh alone', () => {
   const written = [{}, { listeners: ['edge'] }, { listeners: ['mesh'] }, { listeners: ['mesh', 'partners'] }]
   expect(written.map((spec) => isAtEdge(document('Route', 'shop', 'one', spec)))).toEqual([true, true, false, true])
+})
+
+test('routes of connections and datagrams lead to a service as a whole', () => {
+  const routes = [
+    document('TcpRoute', 'shop', 'db', { listeners: ['db'], destinations: [{ service: 'db' }] }),
+    document('UdpRoute', 'edge', 'game', { listeners: ['g'], destinations: [{ service: 'db', namespace: 'shop' }] }),
+    document('TlsRoute', 'bank', 'other', { listeners: ['db'], hosts: ['*'], destinations: [{ service: 'db' }] }),
+  ]
+  expect(routesTo(routes, 'shop', 'db').map((one) => [one.document.metadata.name, one.rules])).toEqual([
+    ['db', []],
+    ['game', []],
+  ])
+})
+
+test('a service of bytes is told by all of its ports, or by all routes to it', () => {
+  const tcp = { document: document('TcpRoute', 'shop', 'db', {}) }
+  const http = { document: document('Route', 'shop', 'web', {}) }
+  expect(carriesBytes({}, [])).toBe(false)
+  expect(carriesBytes({ ports: [{ protocol: 'tcp' }, { protocol: 'tls' }] }, [])).toBe(true)
+  expect(carriesBytes({ ports: [{ protocol: 'tcp' }, {}] }, [])).toBe(false)
+  expect(carriesBytes({}, [tcp])).toBe(true)
+  expect(carriesBytes({}, [tcp, http])).toBe(false)
 })

@@ -3,6 +3,9 @@ import type { Document, Kind } from './documents'
 /** Kinds that apply to what they name, in the order in which a gateway runs them on a call. */
 export const POLICY_KINDS = ['Authentication', 'AccessPolicy', 'RateLimit', 'TrafficPolicy'] as const satisfies Kind[]
 
+/** Kinds that lead to services: calls, connections, datagrams. */
+export const ROUTE_KINDS = ['Route', 'TcpRoute', 'TlsRoute', 'UdpRoute'] as const satisfies Kind[]
+
 type Target = {
   mesh?: boolean
   namespace?: string
@@ -56,7 +59,8 @@ function widthFor(target: Target, own: string | undefined, namespace: string, se
   return target.service === service && own === namespace ? 'service' : null
 }
 
-type Rule = { name?: string; destinations?: { service: string; namespace?: string; weight?: number }[] }
+type Destination = { service: string; namespace?: string; weight?: number }
+type Rule = { name?: string; destinations?: Destination[] }
 
 /** Whether callers outside are served by a Route: one that names no listeners is for `edge`, all but `mesh` are the edge's. */
 export function isAtEdge(route: Document): boolean {
@@ -64,16 +68,22 @@ export function isAtEdge(route: Document): boolean {
   return listeners.length === 0 || listeners.some((one) => one !== MESH)
 }
 
-/** Routes of whichever namespace that lead to the service, with the names of the rules that do. */
+/** Routes of whichever namespace that lead to the service, with the names of the rules that do: none of a route of bytes. */
 export function routesTo(routes: readonly Document[], namespace: string, service: string) {
   return routes.flatMap((document) => {
-    const rules = ((document.spec as { rules?: Rule[] }).rules ?? []).flatMap((rule, at) =>
-      (rule.destinations ?? []).some(
-        (one) => one.service === service && (one.namespace ?? document.metadata.namespace) === namespace,
-      )
-        ? [rule.name ?? String(at)]
-        : [],
-    )
-    return rules.length > 0 ? [{ document, rules }] : []
+    const { rules = [], destinations } = document.spec as Rule & { rules?: Rule[] }
+    const leadsHere = ({ destinations: to = [] }: Rule) =>
+      to.some((one) => one.service === service && (one.namespace ?? document.metadata.namespace) === namespace)
+    if (destinations) return leadsHere({ destinations }) ? [{ document, rules: [] as string[] }] : []
+    const found = rules.flatMap((rule, at) => (leadsHere(rule) ? [rule.name ?? String(at)] : []))
+    return found.length > 0 ? [{ document, rules: found }] : []
   })
+}
+
+/** Whether what is carried to a service is bytes and no calls, by its ports and by the routes that lead to it. */
+export function carriesBytes(spec: object, here: readonly { document: Document }[]): boolean {
+  const { ports = [] } = spec as { ports?: { protocol?: string }[] }
+  const isOfBytes = ({ protocol }: { protocol?: string }) => protocol === 'tcp' || protocol === 'tls'
+  if (ports.length > 0 && ports.every(isOfBytes)) return true
+  return here.length > 0 && here.every(({ document }) => document.kind !== 'Route')
 }

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { openChange } from '../api/changes'
-import { targetsOf, targetText } from '../api/concerning'
+import { ROUTE_KINDS, targetsOf, targetText } from '../api/concerning'
 import { type Document, documentsQuery, isKind, type Kind, PLURALS } from '../api/documents'
 import { routeUsesQuery } from '../api/insight'
 import { keys } from '../api/keys'
@@ -99,6 +99,7 @@ function DocumentTable({ kind, documents }: { kind: Kind; documents: readonly Do
     },
   })
   const isRoute = kind === 'Route'
+  const leads = ROUTE_KINDS.some((one) => one === kind)
   const uses = useQuery({
     ...routeUsesQuery({ window_s: USED_S }),
     enabled: isRoute && maySomewhere('insight:read'),
@@ -142,10 +143,9 @@ function DocumentTable({ kind, documents }: { kind: Kind; documents: readonly Do
     },
     {
       id: 'subject',
-      title: kind === 'Route' ? t('policies.leads') : t('policies.target'),
+      title: leads ? t('policies.leads') : t('policies.target'),
       isWide: true,
-      cell: (one) =>
-        kind === 'Route' ? leadsOf(one) : 'targets' in one.spec ? targetsOf(one).map(targetText).join(', ') : '',
+      cell: (one) => (leads ? leadsOf(one) : 'targets' in one.spec ? targetsOf(one).map(targetText).join(', ') : ''),
     },
     {
       id: 'on',
@@ -226,24 +226,33 @@ function paramsOf({ kind, metadata }: Document) {
   return { kind, namespace: metadata.namespace ?? 'default', name: metadata.name }
 }
 
-type Rule = { destinations?: { service: string; weight?: number }[]; redirect?: object; respond?: { status: number } }
+type Destinations = { destinations?: { service: string; weight?: number }[] }
+type Rule = Destinations & { redirect?: object; respond?: { status: number } }
+type Leading = Destinations & { listeners?: string[]; hosts?: string[]; rules?: Rule[] }
 
-/** From which hosts to which services, in one line. */
+/** From which hosts, or listeners, to which services, in one line. */
 function leadsOf({ spec }: Document): string {
-  const { hosts = [], rules = [] } = spec as { hosts?: string[]; rules?: Rule[] }
+  const { listeners = [], hosts = [], rules = [], destinations } = spec as Leading
+  if (destinations) return `${[...listeners, ...hosts].join(', ')} → ${servicesOf(destinations)}`
   const to = rules.map((rule) => {
     if (rule.redirect) return 'redirect'
     if (rule.respond) return `respond ${rule.respond.status}`
-    return (rule.destinations ?? [])
-      .map((one) => (one.weight === undefined ? one.service : `${one.service} ${one.weight}`))
-      .join(' / ')
+    return servicesOf(rule.destinations)
   })
   return rules.length === 0 ? '' : `${hosts.join(', ') || '*'} → ${[...new Set(to)].join(', ')}`
 }
 
+function servicesOf(destinations: Destinations['destinations'] = []): string {
+  return destinations
+    .map((one) => (one.weight === undefined ? one.service : `${one.service} ${one.weight}`))
+    .join(' / ')
+}
+
+const LED_BY = ['targets', 'listeners', 'hosts', 'destinations']
+
 /** The parts that are written, by their names in the document. */
 function onOf({ kind, spec }: Document): string[] {
-  if (kind !== 'Route') return Object.keys(spec).filter((name) => name !== 'targets')
+  if (kind !== 'Route') return Object.keys(spec).filter((name) => !LED_BY.includes(name))
   const rules = (spec as { rules?: object[] }).rules ?? []
   return [...new Set(rules.flatMap((rule) => Object.keys(rule)))].filter(
     (name) => !['name', 'match', 'destinations'].includes(name),

@@ -13,6 +13,11 @@ export function yamlOf(document: Document): string {
 
 const SPECS: Partial<Record<Kind, unknown>> = {
   Route: { hosts: ['books.example'], rules: [{ destinations: [{ service: 'books' }] }] },
+  TcpRoute: { listeners: ['books-tcp'], destinations: [{ service: 'books' }] },
+  TlsRoute: { listeners: ['books-tls'], hosts: ['books.example'], destinations: [{ service: 'books' }] },
+  UdpRoute: { listeners: ['books-udp'], destinations: [{ service: 'books' }] },
+  Listener: { protocol: 'http', port: 8590 },
+  DescriptorSet: { data: '' },
   TrafficPolicy: { targets: [{ service: 'books' }], timeouts: { attempt: '2s' } },
   RateLimit: { targets: [{ service: 'books' }], key: ['source_ip'], token_bucket: { rate: '100/s' } },
   Authentication: { methods: [{ api_key: {} }] },
@@ -21,7 +26,7 @@ const SPECS: Partial<Record<Kind, unknown>> = {
   IpList: { entries: [{ cidr: '192.0.2.0/24' }] },
 }
 
-/** What a new one begins with: valid but for the name. */
+/** What a new one begins with: valid but for the name, and for what only a file of one's own has. */
 export function blank(kind: Kind, namespace: string): string {
   return stringify({ apiVersion: 'meshway/v1', kind, metadata: { name: '', namespace }, spec: SPECS[kind] ?? {} })
 }

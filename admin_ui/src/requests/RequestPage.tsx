@@ -56,6 +56,9 @@ function OneCall({ call }: { call: Call }) {
     [t('requests.route'), call.route && <DocumentLink kind="Route" name={call.route} more={call.rule} />],
     [t('requests.service'), call.service && <ServiceLink name={call.service} />],
     [t('requests.instance'), call.instance],
+    [t('requests.cache'), call.cache],
+    [t('requests.messages'), messagesOf(call, i18n.language)],
+    [t('requests.closed'), call.close_code != null && (call.close_code || t('requests.cut'))],
     [t('requests.policy'), call.policy],
     [t('requests.why'), [call.reason, call.detail].filter(Boolean).join(': ')],
     [
@@ -98,6 +101,11 @@ function OneCall({ call }: { call: Call }) {
       )}
     </section>
   )
+}
+
+/** Of a WebSocket whose frames were looked at. */
+function messagesOf({ messages_in: came, messages_out: went }: Call, language: string): string {
+  return came == null || went == null ? '' : `${number(came, language)} / ${number(went, language)}`
 }
 
 function TracePanel({ id }: { id: string }) {

@@ -18,6 +18,7 @@ export const FIELDS = [
   'request:',
   'gateway:',
   'protocol:',
+  'cache:',
   'listener:',
   'attempts>',
   'bytes_in>',

@@ -1,14 +1,15 @@
-import { useQueries, useQuery } from '@tanstack/react-query'
+import { useQueries } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { POLICY_KINDS, policiesFor, routesTo } from '../api/concerning'
 import { documentsQuery } from '../api/documents'
 import { Panel } from '../kit/Panel'
+import { useRoutes } from './useRoutes'
 
 /** Routes that lead here, and the policies on a call to it, in the order a gateway runs them. */
 export function InForcePanel({ namespace, service }: { namespace: string; service: string }) {
   const { t } = useTranslation()
-  const routes = useQuery(documentsQuery('Route'))
+  const routes = useRoutes(namespace)
   const policies = useQueries({
     queries: POLICY_KINDS.map((kind) => documentsQuery(kind)),
     combine: (results) => ({
@@ -28,9 +29,14 @@ export function InForcePanel({ namespace, service }: { namespace: string; servic
             return (
               <ul>
                 {here.map(({ document, rules }) => (
-                  <li key={`${document.metadata.namespace}/${document.metadata.name}`}>
-                    <DocumentLink kind="Route" namespace={document.metadata.namespace} name={document.metadata.name} />{' '}
-                    {t('services.byRules', { rules: rules.join(', ') })}
+                  <li key={`${document.kind}/${document.metadata.namespace}/${document.metadata.name}`}>
+                    {document.kind}{' '}
+                    <DocumentLink
+                      kind={document.kind}
+                      namespace={document.metadata.namespace}
+                      name={document.metadata.name}
+                    />{' '}
+                    {rules.length > 0 && t('services.byRules', { rules: rules.join(', ') })}
                   </li>
                 ))}
               </ul>

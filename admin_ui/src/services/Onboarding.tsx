@@ -1,27 +1,29 @@
-import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
-import { isAtEdge, routesTo } from '../api/concerning'
-import { documentsQuery } from '../api/documents'
-import type { Instance } from '../api/services'
-import { useRights } from '../api/session'
+import { carriesBytes, isAtEdge, routesTo } from '../api/concerning'
+import type { Instance, Service } from '../api/services'
 import { CopyCommand } from '../kit/CopyCommand'
 import { Status } from '../kit/Status'
+import { useRoutes } from './useRoutes'
 
-type Props = { namespace: string; service: string; instances: readonly Instance[] }
+type Props = { namespace: string; service: string; spec: Service['spec']; instances: readonly Instance[] }
 
 /** Registered, renewing, routed: each step with its mend, until all are done. */
-export function Onboarding({ namespace, service, instances }: Props) {
+export function Onboarding({ namespace, service, spec, instances }: Props) {
   const { t } = useTranslation()
-  const { may } = useRights()
-  const routes = useQuery({ ...documentsQuery('Route'), enabled: may('documents:read', namespace) })
+  const routes = useRoutes(namespace)
   const isRegistered = instances.length > 0
   const isRenewing = instances.some((one) => one.status === 'passing' && !one.unrenewed)
-  const isRouted =
-    routes.data === undefined ? null : routesTo(routes.data.filter(isAtEdge), namespace, service).length > 0
+  const here = routesTo((routes.data ?? []).filter(isAtEdge), namespace, service)
+  const isRouted = routes.data === undefined ? null : here.length > 0
+  const isOfBytes = carriesBytes(spec, here)
   const steps = [
     { key: 'registered', isDone: isRegistered, mend: `meshway register ${service} -n ${namespace} --port 9080` },
     { key: 'renewing', isDone: isRenewing, mend: `meshway instances ${service} -n ${namespace}` },
-    { key: 'routed', isDone: isRouted, mend: `meshway call ${service}.${namespace}/` },
+    {
+      key: 'routed',
+      isDone: isRouted,
+      mend: isOfBytes ? 'meshway apply -f tcproute.yaml' : `meshway call ${service}.${namespace}/`,
+    },
   ] as const
   const next = steps.find((step) => step.isDone === false)
   return (
@@ -40,7 +42,9 @@ export function Onboarding({ namespace, service, instances }: Props) {
       </ol>
       {next && (
         <div style={{ marginTop: 8 }}>
-          <p style={{ margin: '0 0 8px' }}>{t(`onboarding.${next.key}Mend`)}</p>
+          <p style={{ margin: '0 0 8px' }}>
+            {next.key === 'routed' && isOfBytes ? t('onboarding.routedBytesMend') : t(`onboarding.${next.key}Mend`)}
+          </p>
           <CopyCommand text={next.mend} />
         </div>
       )}

@@ -2,6 +2,7 @@ import { Tabs } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useParams } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
+import { carriesBytes, routesTo } from '../api/concerning'
 import { serviceSeriesQuery, signalsQuery } from '../api/insight'
 import { instancesQuery, type Service, servicesQuery } from '../api/services'
 import { useRights } from '../api/session'
@@ -21,6 +22,7 @@ import { InstanceTable } from './InstanceTable'
 import { LogsPanel } from './LogsPanel'
 import { Onboarding } from './Onboarding'
 import { SignalsPanel } from './SignalsPanel'
+import { useRoutes } from './useRoutes'
 import { VersionsPanel } from './VersionsPanel'
 
 /** How is my service, and what applies to it? */
@@ -54,9 +56,9 @@ export function ServicePage() {
       <Panel asked={services} height={40}>
         {() => (service ? <Facts service={service} /> : <p>{t('services.gone', { name })}</p>)}
       </Panel>
-      {may('insight:read', namespace) && <Signals namespace={namespace} service={name} />}
+      {may('insight:read', namespace) && <Signals namespace={namespace} service={name} spec={service?.spec ?? {}} />}
       <Panel asked={instances} height={60}>
-        {(found) => <Onboarding namespace={namespace} service={name} instances={found} />}
+        {(found) => <Onboarding namespace={namespace} service={name} spec={service?.spec ?? {}} instances={found} />}
       </Panel>
       {versions.length > 1 && may('insight:read', namespace) && (
         <VersionsPanel service={`${namespace}/${name}`} versions={versions} />
@@ -94,12 +96,14 @@ export function ServicePage() {
 }
 
 /** What its calls say of it in the time looked at, and why it is or is not well. */
-function Signals({ namespace, service }: { namespace: string; service: string }) {
+function Signals({ namespace, service, spec }: { namespace: string; service: string; spec: Service['spec'] }) {
   const { t } = useTranslation()
   const span = useSpan()
   const asked = useQuery(signalsQuery(span, namespace))
+  const isOfBytes = carriesBytes(spec, routesTo(useRoutes(namespace).data ?? [], namespace, service))
   return (
     <section className="panel" style={{ marginBottom: 12 }} aria-label={t('signals.title')}>
+      {isOfBytes && <p style={{ margin: '0 0 8px', color: 'var(--muted)' }}>{t('signals.ofBytes')}</p>}
       <Panel asked={asked} height={72}>
         {(all) => {
           const own = all.find((one) => one.name === service)
@@ -108,7 +112,7 @@ function Signals({ namespace, service }: { namespace: string; service: string })
               <>
                 {own && <Reasons signals={own} />}
                 <p style={{ margin: '4px 0' }}>{t('signals.none')}</p>
-                {span.at === undefined && (
+                {span.at === undefined && !isOfBytes && (
                   <>
                     <p style={{ margin: '0 0 8px' }}>{t('signals.noneHint')}</p>
                     <CopyCommand text={`meshway call ${service}.${namespace}/`} />

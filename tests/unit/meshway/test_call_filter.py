@@ -17,6 +17,7 @@ LINE = CallLine(
     attempts=2,
     trace_id="0af7651916cd43dd8448eb211c80319c",
     node="gw-1",
+    cache="stale",
 )
 
 
@@ -35,6 +36,7 @@ LINE = CallLine(
         "attempts>1 method:GET gateway:gw-1",
         "trace:0af7651916cd43dd8448eb211c80319c",
         "-status:200 -path:/health !flag:DC",
+        "cache:stale",
         "CART",
         "shop.example",
         'path:"/cart/7/items"',
@@ -51,6 +53,7 @@ def test_a_filter_lets_through_what_fulfils_all_its_terms(text: str) -> None:
         "service:other/reviews*",
         "route:cart status<500",
         "flag:DC",
+        "cache:hit",
         "latency>1s",
         "path:/cart",
         "path:/cart/7/items*x",
