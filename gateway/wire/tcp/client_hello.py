@@ -19,44 +19,68 @@ class HelloFault(ValueError):
     """What came is no first message of TLS."""
 
 
-def server_name(data: bytes | bytearray) -> str | None:
-    """What a connection begins with. "": it names none. Lower-case, without a dot behind it. None: more is to come,
-    within MOST. Raises HelloFault."""
-    message = _message(data)
-    if message is None:
-        if len(data) >= MOST:
+class HelloReader:
+    """Of one connection. came: all of its bytes. None is looked at twice, in whatever pieces and records they come."""
+
+    __slots__ = ("_at", "_left", "_message", "came")
+
+    def __init__(self) -> None:
+        self.came = bytearray()
+        self._at = 0  # so many bytes of it were read
+        self._left = 0  # so many of the record are still to come
+        self._message = bytearray()
+
+    def read(self, data: bytes) -> str | None:
+        """What came next. Answers the host that is named, lower-case, without a dot behind it; "": none is. None: more
+        is to come, within MOST. Raises HelloFault."""
+        came, message = self.came, self._message
+        came += data
+        while self._at < len(came):
+            if not self._left:
+                head = came[self._at : self._at + _RECORD_HEAD]
+                self._left = _length(head)
+                if len(head) < _RECORD_HEAD:
+                    break
+                self._at += _RECORD_HEAD
+                continue
+            piece = came[self._at : self._at + self._left]
+            self._at += len(piece)
+            self._left -= len(piece)
+            message += piece
+            if _is_whole(message):
+                return _named(_Reader(bytes(message[_MESSAGE_HEAD:])))
+        if len(came) >= MOST:
             raise HelloFault(f"the first message is longer than {MOST} bytes")
         return None
-    return _named(_Reader(message))
 
 
-def _message(data: bytes | bytearray) -> bytes | None:
-    """The body of a ClientHello, out of its records."""
-    found, at = bytearray(), 0
-    while True:
-        head = data[at : at + _RECORD_HEAD]
-        if head and head[0] != _HANDSHAKE:
-            raise HelloFault("it is no handshake of TLS")
-        if len(head) > 1 and head[1] != 3:
-            raise HelloFault("it is no version of TLS that has names")
-        if len(head) < _RECORD_HEAD:
-            return None
-        size = int.from_bytes(head[3:5], "big")
-        if not 0 < size <= _LONGEST_RECORD:
-            raise HelloFault("a record has a length that none has")
-        at += _RECORD_HEAD
-        found += data[at : at + size]
-        if found and found[0] != _CLIENT_HELLO:
-            raise HelloFault("the handshake does not begin with a ClientHello")
-        if len(found) >= _MESSAGE_HEAD:
-            wanted = int.from_bytes(found[1:4], "big")
-            if wanted > MOST:
-                raise HelloFault(f"the first message is longer than {MOST} bytes")
-            if len(found) >= _MESSAGE_HEAD + wanted:
-                return bytes(found[_MESSAGE_HEAD : _MESSAGE_HEAD + wanted])
-        at += size
-        if at > len(data):
-            return None
+def _length(head: bytearray) -> int:
+    """Of a record, by its head; 0: that is not whole. Raises HelloFault."""
+    if head[0] != _HANDSHAKE:
+        raise HelloFault("it is no handshake of TLS")
+    if len(head) > 1 and head[1] != 3:
+        raise HelloFault("it is no version of TLS that has names")
+    if len(head) < _RECORD_HEAD:
+        return 0
+    size = int.from_bytes(head[3:5], "big")
+    if not 0 < size <= _LONGEST_RECORD:
+        raise HelloFault("a record has a length that none has")
+    return size
+
+
+def _is_whole(message: bytearray) -> bool:
+    """Cuts off what comes behind it. Raises HelloFault."""
+    if message[0] != _CLIENT_HELLO:
+        raise HelloFault("the handshake does not begin with a ClientHello")
+    if len(message) < _MESSAGE_HEAD:
+        return False
+    wanted = int.from_bytes(message[1:_MESSAGE_HEAD], "big")
+    if wanted > MOST:
+        raise HelloFault(f"the first message is longer than {MOST} bytes")
+    if len(message) < _MESSAGE_HEAD + wanted:
+        return False
+    del message[_MESSAGE_HEAD + wanted :]
+    return True
 
 
 class _Reader:

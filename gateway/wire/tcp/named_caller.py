@@ -7,7 +7,7 @@ from gateway.exchange import Reply
 from gateway.wire.listener_context import ListenerContext
 from gateway.wire.proxy_protocol import Told
 from gateway.wire.tcp.caller import Carriage, TcpCaller
-from gateway.wire.tcp.client_hello import HelloFault, server_name
+from gateway.wire.tcp.client_hello import HelloFault, HelloReader
 from gateway.wire.tcp.side import OPENING
 
 HELLO_S: Final = 5.0
@@ -24,10 +24,10 @@ class NamedCaller(TcpCaller):
 
     def __init__(self, listener: ListenerContext, told: Told | None, carriage: Carriage) -> None:
         super().__init__(listener, told, carriage)
-        self._hello: bytearray | None = None
+        self._hello: HelloReader | None = None
 
     def _begin(self) -> None:
-        self._hello = bytearray()
+        self._hello = HelloReader()
         relay = self._listener.relay
         relay.wheel.set(self._timer, self, relay.now() + HELLO_S)
         self.go_on(OPENING)
@@ -38,16 +38,15 @@ class NamedCaller(TcpCaller):
             super().data_received(data)
             return
         self.size += len(data)
-        hello += data
         try:
-            name = server_name(hello)
+            name = hello.read(data)
         except HelloFault as fault:
             self.refused(Reply(400, "bad_client_hello", "DPE", str(fault), policy=self._listener.title))
             return
         if name is not None:
             self._hello = None
             self.exchange.server_name = name
-            self.put_back(bytes(hello))
+            self.put_back(bytes(hello.came))
             self._route()
 
     def eof_received(self) -> bool:

@@ -3,10 +3,11 @@
 import random
 import ssl
 import struct
+import time
 
 import pytest
 
-from gateway.wire.tcp.client_hello import MOST, HelloFault, server_name
+from gateway.wire.tcp.client_hello import MOST, HelloFault, HelloReader
 
 
 def hello(name: str | None) -> bytes:
@@ -26,6 +27,11 @@ def in_records(message: bytes, size: int) -> bytes:
     return b"".join(b"\x16\x03\x01" + struct.pack("!H", len(piece)) + piece for piece in pieces)
 
 
+def server_name(data: bytes) -> str | None:
+    """All of it at once."""
+    return HelloReader().read(data)
+
+
 def test_the_name_is_found() -> None:
     assert server_name(hello("Shop.Example")) == "shop.example"
     assert server_name(hello(None)) == ""
@@ -38,6 +44,17 @@ def test_records_and_pieces_of_any_size_say_the_same(size: int) -> None:
     for at in range(0, len(data), 7):
         assert server_name(data[:at]) is None
     assert server_name(data) == "shop.example"
+
+
+def test_what_comes_byte_by_byte_costs_no_more_than_its_bytes() -> None:
+    """Read anew with each piece, this one would keep a core for half a minute."""
+    message = b"\x01" + (12_000).to_bytes(3, "big") + bytes(12_000)
+    data, reader = in_records(message, 1)[: MOST - 1], HelloReader()
+    began = time.process_time()
+    for at in range(len(data)):
+        assert reader.read(data[at : at + 1]) is None
+    assert time.process_time() - began < 3.0
+    assert reader.came == data
 
 
 @pytest.mark.parametrize(
