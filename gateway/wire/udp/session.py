@@ -15,6 +15,7 @@ from gateway.upstream.eligible import state_of
 from gateway.upstream.endpoint import Endpoint
 from gateway.upstream.outside import is_name
 from gateway.wire.interfaces import Timer
+from gateway.wire.places import DESCRIPTORS, no_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,6 +151,12 @@ class Session:
         upstream = None
         try:
             upstream = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            places = receiver.listener.places
+            if upstream.fileno() >= places.most_descriptors:  # sessions must not keep out connections
+                upstream.close()
+                cluster.attempt_ended(endpoint, "cancelled", 0, now, exchange)
+                places.refused[DESCRIPTORS] += 1
+                return no_place(DESCRIPTORS, receiver.listener.title)
             upstream.connect((endpoint.address, endpoint.port))
         except OSError as error:
             if upstream is not None:

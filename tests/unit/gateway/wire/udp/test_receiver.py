@@ -319,3 +319,20 @@ async def test_a_listener_without_a_route_says_so() -> None:
         await until(lambda: on.ended)
         [ended] = on.ended
         assert (ended.status, ended.reason, ended.policy) == (404, "no_route", "listener game")
+
+
+async def test_sessions_leave_descriptors_for_connections() -> None:
+    a = DatagramService(named(b"a"))
+    async with bench(a) as (on, sources):
+        assert await sources.one().ask(b"12345") == b"a 12345"
+        on.listener.places.most_descriptors = 1
+        refused = sources.one()
+        refused.send(b"12345")
+        await until(lambda: on.receiver.dropped["refused"] == 1)
+        assert on.listener.places.refused == {"descriptors": 1}
+        assert [each.in_flight for each in on.endpoints] == [1]
+        on.leap(1.5)
+        await until(lambda: len(on.ended) == 1)
+        assert (on.ended[0].status, on.ended[0].reason) == (503, "overloaded")
+        assert on.ended[0].policy == "listener game"
+        assert len(on.receiver.sessions) == 1
