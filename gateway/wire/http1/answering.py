@@ -4,10 +4,7 @@ The other half of the connection, which reads requests and watches the time, is 
 """
 
 import asyncio
-import socket
-import struct
 from abc import abstractmethod
-from typing import Final
 
 from gateway.exchange import Exchange, Reply
 from gateway.relay.call import Call
@@ -22,10 +19,9 @@ from gateway.wire.heads import (
 )
 from gateway.wire.interfaces import Timer
 from gateway.wire.listener_context import ListenerContext
+from gateway.wire.reset import reset
 from meshway.http1.framing import ChunkedReader, LengthReader, chunk, last_chunk
 from meshway.http1.message import RequestHead, ResponseHead
-
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class AnsweringSide(asyncio.Protocol):
@@ -140,9 +136,5 @@ class AnsweringSide(asyncio.Protocol):
             self._transport.close()
 
     def reset(self) -> None:
-        """Ends the connection at once. The system keeps nothing of it: after a plain close it would hold megabytes
-        for minutes, for a caller who takes none of them."""
-        sock = self._transport.get_extra_info("socket")
-        if sock is not None and sock.fileno() >= 0:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self._transport.abort()
+        """Ends the connection at once."""
+        reset(self._transport)

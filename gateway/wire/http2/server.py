@@ -5,8 +5,6 @@ It takes over a connection that HTTP/1.1's server has welcomed, once the handsha
 """
 
 import asyncio
-import socket
-import struct
 from typing import ClassVar, Final
 
 from gateway.exchange import NEVER
@@ -20,10 +18,10 @@ from gateway.wire.interfaces import Address
 from gateway.wire.listener_context import ListenerContext, StreamLimits
 from gateway.wire.multiplexed.connection import MultiplexedConnection
 from gateway.wire.multiplexed.stream import LOW_WATER
+from gateway.wire.reset import reset
 
 AT_ONCE: Final = 64 * 1024  # bytes that are made to be written; the rest stays where each answer has its own share
 MOST_HELD: Final = 64 * 1024  # bytes of all answers of a connection that wait for the caller
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class Http2Connection(MultiplexedConnection, asyncio.Protocol):
@@ -88,10 +86,7 @@ class Http2Connection(MultiplexedConnection, asyncio.Protocol):
         self._transport.abort()
 
     def _reset(self) -> None:
-        sock = self._transport.get_extra_info("socket")
-        if sock is not None and sock.fileno() >= 0:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self._transport.abort()
+        reset(self._transport)
 
     # What the caller sends.
 

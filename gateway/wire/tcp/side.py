@@ -11,6 +11,7 @@ from typing import Final, Protocol, cast
 from gateway.exchange import NEVER
 from gateway.relay.deadline import TimerWheel
 from gateway.wire.interfaces import Timer
+from gateway.wire.reset import reset
 
 # Why nothing is read now; all must be over.
 OPENING, FULL, AHEAD = 1, 2, 4  # the other side is not there yet; it does not take; more than its share was read
@@ -156,8 +157,9 @@ class Side(asyncio.Protocol):
             self.transport.close()
 
     def abort(self) -> None:
+        """It was cut, and its other end is to know that."""
         if not self.is_lost:
-            self.transport.abort()
+            reset(self.transport)
 
     def end_sending(self) -> bool:
         """Tells it that no more comes. False: that cannot be told by TLS without ending both ways."""

@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import random
+import socket
+import struct
 from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Any
@@ -75,6 +77,34 @@ async def test_nothing_is_lost_or_reordered_with_slow_readers() -> None:
         assert (digest, heard) == (wanted, [wanted])
         line = await place.line()
         assert (line["bytes_in"], line["bytes_out"]) == (size, size)
+
+
+async def _cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Says half of what it has to say, and is reset once that has arrived."""
+    writer.write(b"hal")
+    await reader.readexactly(2)
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def test_a_connection_that_is_cut_does_not_look_like_one_that_has_ended() -> None:
+    async with serving(_cut) as port, carrying(running("db", "1", port=port), listener(), tcp_route("db")) as place:
+        place.open()
+        reader, writer = await place.connect()
+        assert await asyncio.wait_for(reader.readexactly(3), 10.0) == b"hal"
+        writer.write(b"go")
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(reader.read(), 10.0)
+        writer.close()
+        line = await place.line()
+        assert (line["flag"], line["reason"]) == ("UC", "upstream_reset")
+        place.gateway.apply(document("TcpRoute", "t", {"listeners": ["other"], "destinations": [{"service": "db"}]}))
+        reader, writer = await place.connect()
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(reader.read(), 10.0)
+        writer.close()
+        assert (await place.line())["reason"] == "no_route"
 
 
 async def test_destinations_are_drawn_by_weight_for_each_connection() -> None:
