@@ -103,12 +103,21 @@ def url_of(listener: socket.socket, scheme: str = "http") -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
+def address_of_bind(bind: str, flag: str) -> str:
+    """By number, as a socket bound there says it. Raises Problem."""
+    return _resolved(bind, flag)[1]
+
+
 def _family(bind: str, flag: str) -> socket.AddressFamily:
+    return _resolved(bind, flag)[0]
+
+
+def _resolved(bind: str, flag: str) -> tuple[socket.AddressFamily, str]:
     try:
-        found = socket.getaddrinfo(bind, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = socket.getaddrinfo(bind, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except OSError as error:
         raise _refused(error, bind, 0, flag) from error
-    return found[0][0]
+    return family, str(address[0])
 
 
 def _refuse_taken(family: socket.AddressFamily, kind: socket.SocketKind, bind: str, port: int, flag: str) -> None:

@@ -21,12 +21,12 @@ _SHM: Final = Path("/dev/shm")  # noqa: S108 - the folder made in it is ours alo
 def held_folder(data: Path, lock: int | None = None) -> Iterator[tuple[Path, int]]:
     """Holds the data folder while it lasts and gives the runtime folder, empty, and the lock's descriptor.
 
-    lock: of the gateway whose place is taken: it is held together, and each has its own runtime folder.
+    lock: of the gateway whose place is taken: it is held together, signed by whoever has the place (`sign`), and each
+    has its own runtime folder.
     Raises Problem when another gateway holds it, or when it cannot be written.
     """
     if lock is not None:
-        with os.fdopen(lock, "a+") as shared, _runtime(data, data / "run", of_one=True) as runtime:
-            _sign(shared)
+        with os.fdopen(lock, "a+"), _runtime(data, data / "run", of_one=True) as runtime:
             yield runtime, lock
         return
     run = data / "run"
@@ -43,17 +43,15 @@ def held_folder(data: Path, lock: int | None = None) -> Iterator[tuple[Path, int
         ) from error
     with opened:
         _lock(opened, data)
-        _sign(opened)
+        sign(opened.fileno())
         with _runtime(data, run, of_one=False) as runtime:
             yield runtime, opened.fileno()
 
 
-def _sign(lock: TextIO) -> None:
-    """Says who holds it."""
-    lock.seek(0)
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
+def sign(lock: int) -> None:
+    """Says who holds it. lock: descriptor of a file that is appended to."""
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
 
 
 def _lock(lock: TextIO, data: Path) -> None:

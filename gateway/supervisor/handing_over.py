@@ -13,13 +13,14 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.channel import Channel, ChannelFrame, NonceFrame, NonceTold, Ready
 from gateway.supervisor.offer import ANSWER_S, HELLO, SOCKET, Offer, send_offer
 from meshway.socket_path import short_path
 from meshway.tasks import spawn
 
+SERVES_WITHIN_S: Final = 120.0  # else it is taken for stuck; it gives up by itself after half of that
 _PEER: Final = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
 _log = logging.getLogger("meshway.gateway.supervisor")
 
@@ -44,6 +45,7 @@ class HandingOver:
         self._numbers = 0
         self._listening: socket.socket | None = None
         self._channel: Channel | None = None
+        self._is_held = False
         self.is_taken = False
 
     def listen(self) -> None:
@@ -89,6 +91,7 @@ class HandingOver:
             async with asyncio.timeout(ANSWER_S):
                 if await loop.sock_recv(link, len(HELLO)) != HELLO:
                     raise ConnectionResetError("it says something else")
+            self._is_held = True
             await self._hold()
             send_offer(link, *self._offer())
             await loop.create_connection(lambda: channel, sock=link)
@@ -100,6 +103,11 @@ class HandingOver:
         _log.info("another supervisor was given the sockets, and starts its workers")
         for frame in self._in_force():
             channel.send(frame)
+        loop.call_later(SERVES_WITHIN_S, self._part_from, channel)
+
+    def _part_from(self, channel: Channel) -> None:
+        if self._channel is channel and not self.is_taken:
+            channel.close()
 
     def _on_frame(self, frame: ChannelFrame) -> None:
         assert self._channel is not None
@@ -114,14 +122,25 @@ class HandingOver:
         for answer in self._asked.values():
             answer(False)
         self._asked.clear()
-        if not self.is_taken:
+        if self._is_held and not self.is_taken:
+            self._is_held = False
             _log.error("the supervisor that wanted this one's place is gone: this one goes on")
             self._go_on()
+
+
+class Peer(NamedTuple):
+    pid: int
+    user: int
+    group: int
+
+
+def peer_of(link: socket.socket) -> Peer:
+    """Raises AttributeError where the system does not tell."""
+    return Peer(*_PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)))
 
 
 def _is_ours(link: socket.socket) -> bool:
     """Of the same user, or root, where the system tells."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True  # the file system says who may
-    _, user, _ = _PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
-    return user in (os.getuid(), 0)
+    return peer_of(link).user in (os.getuid(), 0)

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from gateway.listeners.sockets import address_of_bind
 from meshway.problem import Problem
 from meshway.socket_path import short_path
 
@@ -62,8 +63,8 @@ def send_offer(over: socket.socket, offer: Offer, descriptors: Sequence[int]) ->
         socket.send_fds(over, [b"+" if at else first], list(descriptors[at : at + _AT_ONCE]))
 
 
-def take_offer(data: Path) -> Taken:
-    """From the gateway that holds this data folder. Raises Problem."""
+def take_offer(data: Path, slots: int) -> Taken:
+    """From the gateway that holds this data folder, and has as many slots. Raises Problem."""
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     link.settimeout(ANSWER_S)
     try:
@@ -78,14 +79,36 @@ def take_offer(data: Path) -> Taken:
             409,
             "nothing_to_take_over",
             f"no gateway of {data} hands over: {reason}",
-            mend="start it without --take-over, or see that --data is that of the one that runs",
+            mend="start it without --take-over, or see that --data is that of one that runs, not as a child of `up`",
         ) from error
+    if offer.slots != slots:
+        link.close()
+        raise Problem(
+            409,
+            "other_workers",
+            f"the gateway that runs has {offer.slots} workers, and each of its sockets is one's: {slots} cannot "
+            "take them",
+            mend=f"pass --workers {offer.slots}, or end it and start anew",
+        )
     lock, admin, *rest = descriptors
     sockets = [socket.socket(fileno=descriptor) for descriptor in rest]
     groups = [sockets[at : at + offer.slots] for at in range(0, len(sockets), offer.slots)]
     listeners = dict(zip(offer.listeners, groups, strict=False))
     own = dict(zip(offer.own, groups[len(offer.listeners) :], strict=True))
     return Taken(offer, link, lock, socket.socket(fileno=admin), listeners, own)
+
+
+def refuse_elsewhere(taken: socket.socket, bind: str, port: int, flag: str) -> None:
+    """What is taken stays where it is, and whoever asks for another place, one that others cannot reach perhaps, is
+    told so. Raises Problem."""
+    address, is_at = taken.getsockname()[:2]
+    if address != address_of_bind(bind, flag) or port not in (0, is_at):
+        raise Problem(
+            409,
+            "other_place",
+            f"the gateway that runs has {address} port {is_at}, and its sockets cannot be moved to {bind} port {port}",
+            mend=f"give --bind and {flag} as it was given them, or end it and start anew",
+        )
 
 
 def _received(link: socket.socket) -> tuple[Offer, list[int]]:

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from gateway.channel import ListenerSpot, Refusal
@@ -62,7 +63,7 @@ class OwnListeners:
     and port of Listeners that flags have opened. has_http3: it can be spoken here.
 
     show: tells the workers which there are. on_refused: what is refused is other. inherited: sockets of the gateway
-    whose place is taken.
+    whose place is taken. is_over: another one has this one's place, and opens what is to be opened.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class OwnListeners:
         self._faults: dict[str, tuple[str, str]] = {}  # path and reason
         self._numbers = 0
         self.inherited: dict[OwnPlace, list[socket.socket]] = {}
+        self.is_over = False
         self._woken = asyncio.Event()
 
     def replace(self, changes: Iterable[Change]) -> None:
@@ -135,6 +137,8 @@ class OwnListeners:
     async def settle(self) -> None:
         """Opens and lets go what is due."""
         self._woken.clear()
+        if self.is_over:
+            return
         faults, before = dict[str, tuple[str, str]](), dict(self._opened)
         let_go = [self._opened.pop(name) for name in before.keys() - self._wanted.keys()]
         if let_go:  # another one may want their ports
@@ -180,7 +184,7 @@ class OwnListeners:
             )
         except Problem as problem:
             return "spec.port", problem.detail or problem.title
-        if self._wanted.get(name) != place:  # written anew meanwhile
+        if self.is_over or self._wanted.get(name) != place:  # written anew meanwhile
             for each in sockets:
                 each.close()
             self._woken.set()
@@ -197,6 +201,12 @@ class OwnListeners:
         _log.info("Listener mesh/%s: %s port %d", name, place.address, place.port)
         let_go = [self._opened.pop(other) for other in leaving]
         self._tell(let_go if former is None else [former, *let_go])
+
+    def let_go_inherited(self) -> None:
+        """What no document asks for, or none that may be served here: callers would queue for nobody."""
+        for each in chain.from_iterable(self.inherited.values()):
+            each.close()
+        self.inherited.clear()
 
     def opened(self) -> dict[OwnPlace, list[socket.socket]]:
         """Where each is, with its sockets."""

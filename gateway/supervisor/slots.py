@@ -192,9 +192,7 @@ class Slots:
         self.is_ending = True
         for worker in self.workers:
             worker.drain(END_IDLE_S, drain_s, is_last=True)
-        for slot in self.slots:  # while any copy is open, new callers would queue for nobody
-            for listener in (*slot.sockets.values(), *(accepting for _, accepting in slot.own)):
-                listener.close()
+        self._close_sockets()
         await self._until_gone(drain_s)
 
     async def hand_over(self, drain_s: float) -> None:
@@ -202,6 +200,7 @@ class Slots:
         self.is_ending = True
         for worker in self.workers:
             worker.drain(drain_s, drain_s)
+        self._close_sockets()
         await self._until_gone(drain_s)
 
     # What workers say (worker_process.Owner).
@@ -286,6 +285,12 @@ class Slots:
         worker.show(slot.own)
         self.workers.add(worker)
         return worker
+
+    def _close_sockets(self) -> None:
+        """While any copy is open, new callers would queue for nobody."""
+        for slot in self.slots:
+            for listener in (*slot.sockets.values(), *(accepting for _, accepting in slot.own)):
+                listener.close()
 
     async def _until_gone(self, drain_s: float) -> None:
         try:

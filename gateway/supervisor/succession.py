@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from gateway.channel import Buckets, Channel, Leaving, NonceFrame, NonceTold, TransitionFrame, encode
 from gateway.settings import own_version
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.supervisor.supervisor import Supervisor
 
 READY_S: Final = 60.0  # for the workers of who takes over
+MOST_UNJUDGED: Final = 10_000  # nonces, while their book changes hands
 
 _log = logging.getLogger("meshway.gateway.supervisor")
 
@@ -53,20 +54,25 @@ class Succession:
 
     async def complete(self) -> bool:
         """Until all workers serve and the other one has let go; False: this one was told to end before. Raises Problem:
-        the other one goes on, and ours have left."""
+        the other one goes on, and ours have left.
+
+        Once it was told that they serve it may have begun to drain, so then only it can say that it does not."""
         if self._taking is None:
             return True
         try:
             async with asyncio.timeout(READY_S):
-                await self._taking.settled.wait()
-            return self._taking.is_handed
+                await self._taking.told.wait()
         except TimeoutError:
-            reason = self._of.slots.missing
-            self._taking.give_up()
-            await self._of.slots.hand_over(0.0)
-            raise Problem(
-                503, "not_ready", f"{reason} after {READY_S:.0f} s, so the gateway that runs goes on"
-            ) from None
+            await self._give_way(f"{self._of.slots.missing} after {READY_S:.0f} s")
+        await self._taking.settled.wait()
+        if not self._taking.is_handed and not self._of.slots.is_ending:
+            await self._give_way("it has closed the link")
+        return self._taking.is_handed
+
+    async def _give_way(self, reason: str) -> NoReturn:
+        self.give_up()
+        await self._of.slots.hand_over(0.0)
+        raise Problem(503, "not_taken_over", f"{reason}, so the gateway that runs goes on")
 
     def look(self) -> None:
         """Workers have changed."""
@@ -102,7 +108,10 @@ class Succession:
         if self._handing is not None and self._handing.is_taken:
             self._handing.ask(frame, answer)
         elif self._taking is not None and not self._taking.is_handed:
-            self._unjudged.append((worker, frame))
+            if len(self._unjudged) < MOST_UNJUDGED:
+                self._unjudged.append((worker, frame))
+            else:
+                answer(False)
         else:
             answer(self._judge(frame))
 
@@ -114,6 +123,8 @@ class Succession:
     def listen(self, lock: int, admin: socket.socket) -> None:
         """Raises OSError. lock: of the data folder."""
         of = self._of
+        if of.settings.is_child:
+            return
 
         def offer() -> tuple[Offer, list[int]]:
             opened, slots = of.listeners.opened(), of.slots.slots

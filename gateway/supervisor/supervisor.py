@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Mapping
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from random import random
 from typing import Final
@@ -39,13 +40,13 @@ from gateway.supervisor.announcing import Announcing
 from gateway.supervisor.assigning import Assigning
 from gateway.supervisor.certificate_sources import CertificateSources
 from gateway.supervisor.checking import Checking
-from gateway.supervisor.data_folder import held_folder
+from gateway.supervisor.data_folder import held_folder, sign
 from gateway.supervisor.held_trust import HeldTrust
 from gateway.supervisor.kept_frames import KeptFrames
 from gateway.supervisor.kept_nonces import KeptNonces
 from gateway.supervisor.key_fetching import KeyFetching
 from gateway.supervisor.mesh_telemetry import mesh_telemetry
-from gateway.supervisor.offer import Taken, take_offer
+from gateway.supervisor.offer import Taken, refuse_elsewhere, take_offer
 from gateway.supervisor.own_certificate import OwnCertificate
 from gateway.supervisor.own_listeners import Own, OwnListeners
 from gateway.supervisor.questions import Questions
@@ -83,16 +84,8 @@ def serve(settings: GatewaySettings) -> None:
     if not urls:
         raise Problem(400, "no_registry", "no registry was named", mend="pass --registry http://HOST:8500")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s gateway %(levelname)s %(message)s")
-    taken = take_offer(settings.data_dir) if settings.take_over else None
     count = settings.worker_count
-    if taken is not None and taken.offer.slots != count:
-        raise Problem(
-            409,
-            "other_workers",
-            f"the gateway that runs has {taken.offer.slots} workers, and each of its sockets is one's: {count} cannot "
-            "take them",
-            mend=f"pass --workers {taken.offer.slots}, or end it and start anew",
-        )
+    taken = take_offer(settings.data_dir, count) if settings.take_over else None
     with held_folder(settings.data_dir, None if taken is None else taken.lock) as (runtime, lock):
         listeners: dict[str, list[socket.socket]] = {}
         ports = {
@@ -105,11 +98,19 @@ def serve(settings: GatewaySettings) -> None:
             for name, port in ports.items():
                 if port is None:
                     continue
-                known = None if taken is None else taken.listeners.get(name)
+                known = None if taken is None else taken.listeners.pop(name, None)
+                if known is not None:
+                    refuse_elsewhere(known[0], settings.bind, port, f"--{name}-port")
                 listeners[name] = known or open_slots(settings.bind, port, count, f"--{name}-port")
                 for listener in listeners[name]:
                     opened.enter_context(listener)
-            admin = open_one(settings.bind, settings.admin_port, "--admin-port") if taken is None else taken.admin
+            if taken is None:
+                admin = open_one(settings.bind, settings.admin_port, "--admin-port")
+            else:
+                admin = taken.admin
+                refuse_elsewhere(admin, settings.bind, settings.admin_port, "--admin-port")
+                for left in chain.from_iterable(taken.listeners.values()):
+                    left.close()  # nobody reads it here, and callers would queue as long as it is open
             opened.enter_context(admin)
             with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 runner.run(_run(settings, urls, runtime, listeners, admin, lock, taken))
@@ -289,6 +290,8 @@ class Supervisor:
         try:
             if await self._succession.complete():
                 if taken is not None:
+                    sign(lock)
+                    self.listeners.let_go_inherited()
                     await self._server.listen(admin, control)
                 self._succession.listen(lock, admin)
             await self._has_ended.wait()
@@ -345,6 +348,7 @@ class Supervisor:
         if self._reporting is not None:
             self._reporting.cancel()
         self._server.close()
+        self.listeners.is_over = True
 
     async def leave(self) -> None:
         await self.slots.hand_over(self.settings.worker.drain_s)

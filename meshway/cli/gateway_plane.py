@@ -131,6 +131,7 @@ def gateway_serve(
         access_log=access_log,
         ready_file=ready_file,
         take_over=take_over,
+        is_child=is_child,
         worker=WorkerSettings(
             crosses_namespaces=cross_namespace == "allow",
             trusted_proxies=networks_of("--trusted-proxies", trusted_proxies),

@@ -11,6 +11,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
+from gateway.supervisor.offer import take_offer
+from meshway.problem import Problem
 from meshway.tasks import spawn
 from tests.parts.changes import document, running
 from tests.parts.conditions import until
@@ -19,7 +21,7 @@ from tests.parts.gateway_process import GatewayProcess, is_alive
 from tests.parts.http2_caller import Http2Caller
 from tests.parts.load import Load
 from tests.parts.plain_service import PlainService
-from tests.parts.ports import free_port
+from tests.parts.ports import free_port, is_taken
 
 UPGRADES = 3
 
@@ -156,8 +158,13 @@ async def test_listeners_of_documents_go_along(feed: Feed, tmp_path: Path) -> No
         calling = spawn(load.run(), name="callers")
         await until(lambda: len(load.calls) > 20)
         seen = len(load.calls)
-        before = await gateway.take_over()
+        edge_tls = int(gateway.edge_tls.rpartition(":")[2])
+        assert is_taken(edge_tls)
+        before = await gateway.take_over(edge_tls_port=None)
         assert await asyncio.to_thread(before.popen.wait, 40) == 0
+        assert not is_taken(edge_tls), "callers would queue for nobody"
+        assert gateway.process is not None
+        assert (gateway.data / "run" / "gateway.lock").read_text() == f"{gateway.process.popen.pid}"
         await until(lambda: len(load.calls) > seen + 100)
         load.stopping.set()
         await calling
@@ -181,12 +188,21 @@ async def test_one_that_cannot_serve_leaves_the_running_one_as_it_was(feed: Feed
         assert killed.process is not None
         killed.process.popen.kill()
         await until(lambda: "this one goes on" in gateway.text())
+        assert first is not None
+        assert (gateway.data / "run" / "gateway.lock").read_text() == f"{first.popen.pid}"
         load.stopping.set()
         await calling
         assert load.failures == []
         assert gateway.process is first
         assert gateway.is_running
         assert (await gateway.call("books")).status_code == 200
+
+
+async def test_the_child_of_up_keeps_its_place_since_up_would_start_it_again(feed: Feed, tmp_path: Path) -> None:
+    async with GatewayProcess(tmp_path, feed.url, workers=1, is_child=True) as gateway:
+        assert gateway.is_running
+        with pytest.raises(Problem, match="hands over"):
+            await asyncio.to_thread(take_offer, gateway.data, 1)
 
 
 async def test_a_worker_replaced_under_load_of_http2_says_goodbye_and_fails_no_call(feed: Feed, tmp_path: Path) -> None:

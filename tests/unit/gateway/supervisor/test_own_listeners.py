@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from gateway.listeners.sockets import open_slots
+from gateway.supervisor.offer import OwnPlace
 from gateway.supervisor.own_listeners import Own, OwnListeners
 from meshway.snapshot import Change
 from tests.parts.changes import document, gone
@@ -142,3 +144,22 @@ async def test_http_3_is_refused_where_it_is_not_installed_and_the_rest_stands()
     assert "meshway[http3]" in on.own.refused[0].reason
     assert [(spot.name, spot.spoken) for spot, _ in on.shown[-1]] == [("partner", "https")]
     assert await on.take(listener(port, protocol="http3")) == ["spec.protocol"]
+
+
+async def test_what_the_gateway_before_had_open_and_nobody_asks_for_is_let_go() -> None:
+    on, kept, left = Bench(), free_port(), free_port()
+    on.own.inherited = {
+        OwnPlace(name, "127.0.0.1", port, "edge", "http"): open_slots("127.0.0.1", port, 2, "spec.port")
+        for name, port in (("partner", kept), ("gone", left))
+    }
+    assert await on.take(listener(kept)) == []
+    on.own.let_go_inherited()
+    assert (set(on.numbers), is_taken(kept), is_taken(left)) == ({"partner"}, True, False)
+
+
+async def test_one_whose_place_is_taken_opens_nothing_in_the_way_of_the_other_one() -> None:
+    on, first, second = Bench(), free_port(), free_port()
+    await on.take(listener(first))
+    on.own.is_over = True
+    assert await on.take(listener(first), listener(second, "late")) == []
+    assert (set(on.numbers), is_taken(second)) == ({"partner"}, False)
