@@ -15,6 +15,7 @@ from meshway.http1.fields import find, find_all
 UNDERSTOOD: Final = frozenset({200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 451, 501})
 # By these a service says that many may have the answer to a call with credentials (RFC 9111 §3.5).
 _SHARED: Final = (b"public", b"s-maxage", b"must-revalidate")
+AUTHORIZATION: Final = "authorization"  # a refusal to keep: of answers to calls with credentials
 _NO_STALE: Final = (b"must-revalidate", b"proxy-revalidate", b"s-maxage", b"no-cache")
 
 
@@ -56,7 +57,7 @@ def refusal_to_keep(block: bytes, status: int, statuses: frozenset[int], *, has_
     if b"private" in directives:
         return "private"
     if has_credentials and not any(name in directives for name in _SHARED):
-        return "authorization"
+        return AUTHORIZATION
     if find(block, b"set-cookie") is not None:
         return "set-cookie"
     return ""

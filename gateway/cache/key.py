@@ -5,8 +5,9 @@ that is not, what others get (Kettle 2018, "Practical Web Cache Poisoning"). The
 as `X-Forwarded-Host` tell it, port and all.
 """
 
+import re
 from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from gateway.cache.selection import value_of
@@ -14,7 +15,12 @@ from gateway.exchange import Exchange
 from gateway.plan import STRICT
 from gateway.routing.path import PathError, canonical
 from meshway.http1.cookies import cookie_value
+from meshway.http1.fields import find
 from meshway.http1.query import decoded
+
+# What a trusted proxy has taken over of its caller's: mostly whatever that wrote.
+_ORIGINS: Final = (b"x-forwarded-proto", b"x-forwarded-host")
+_OF_FORWARDED: Final = re.compile(rb"(?:host|proto)[ \t]*=[ \t]*(?:\"[^\"]*\"|[^;,]*)", re.IGNORECASE)
 
 Target = tuple[str, bytes, bytes, bytes, bytes]
 
@@ -42,11 +48,20 @@ def compile_key(
         if per_principal:
             principal = exchange.principal
             parts.append(None if principal is None else f"{principal.method} {principal.name} {principal.consumer}")
-        return tuple(parts)
+        return (*parts, *_origins(exchange))
 
     if not fields and not named and not per_principal:
-        return lambda exchange: Key(target_of(exchange, of_query), ())
+        return lambda exchange: Key(target_of(exchange, of_query), _origins(exchange))
     return lambda exchange: Key(target_of(exchange, of_query), parts_of(exchange))
+
+
+def _origins(exchange: Exchange) -> tuple[bytes | None, ...]:
+    """Scheme and host as a proxy before us tells the service, where they may be others than ours."""
+    named = exchange.head.named
+    if b"x-forwarded-host" not in named and b"x-forwarded-proto" not in named and b"forwarded" not in named:
+        return ()
+    told = exchange.forwarded
+    return *(find(told, name) for name in _ORIGINS), *_OF_FORWARDED.findall(find(told, b"forwarded") or b"")
 
 
 QueryOf = Callable[[bytes], bytes]
@@ -56,10 +71,12 @@ def compile_query(names: Sequence[str] | None) -> QueryOf:
     if names is None:
         return bytes  # as it is
     wanted = frozenset(name.encode() for name in names)
+    # Some services read `;` as `&`: what stands behind it is another parameter to them (Kettle 2020, "Web Cache
+    # Entanglement").
 
     def of_these(query: bytes) -> bytes:
         pairs = query[1:].split(b"&")
-        return b"&".join(pair for pair in pairs if decoded(pair.partition(b"=")[0]) in wanted)
+        return b"&".join(pair for pair in pairs if pair.find(b";") >= 0 or decoded(pair.partition(b"=")[0]) in wanted)
 
     return of_these
 

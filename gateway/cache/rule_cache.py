@@ -3,7 +3,7 @@
 Each rule has its own, so no answer crosses from one Route, or tenant, to another.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from gateway.cache.freshness import Lifetimes, freshness_of, refusal_to_keep
@@ -12,7 +12,7 @@ from gateway.cache.selection import asked_with, varying
 from gateway.cache.store import Store
 from gateway.cache.stored import StoredAnswer
 from gateway.exchange import Exchange
-from meshway.http1.fields import find_all
+from meshway.http1.fields import find, find_all
 from meshway.http1.message import ResponseHead
 from meshway.model.route import Rule
 
@@ -86,7 +86,7 @@ class RuleCache:
             float(spec.stale_if_error),
         )
         self._statuses = frozenset(spec.statuses)
-        self._passing: dict[Hashable, float] = {}
+        self._passing: dict[int, float] = {}  # by hashes of keys, which may be as long as a request
         self.store = Store(int(spec.max_total))
         self.fillings: dict[Key, Coming] = {}
         self.running: set[Coming] = set()
@@ -111,20 +111,22 @@ class RuleCache:
         if self._counters is not None:
             self._counters.add(self._cells[outcome])
 
-    def pass_by(self, key: Key, now: float) -> None:
-        """Nobody waits for such an answer for a while: it could not be kept."""
+    def pass_by(self, key: Key, now: float, *, has_credentials: bool) -> None:
+        """Nobody waits for such an answer for a while: it could not be kept. One to a call with credentials says
+        nothing of those without: whoever sends some would else keep all from what is kept."""
         passing = self._passing
         if len(passing) >= MOST_PASSING:
             passing.clear()
-        passing[key] = now + PASSING_S
+        passing[hash((key, has_credentials))] = now + PASSING_S
 
-    def is_passing(self, key: Key, now: float) -> bool:
-        until = self._passing.get(key)
+    def is_passing(self, key: Key, now: float, *, has_credentials: bool) -> bool:
+        known = hash((key, has_credentials))
+        until = self._passing.get(known)
         if until is None:
             return False
         if until > now:
             return True
-        del self._passing[key]
+        del self._passing[known]
         return False
 
     def refusal_to_keep(self, answer: ResponseHead, *, has_credentials: bool) -> str:
@@ -133,6 +135,12 @@ class RuleCache:
             return "too large"
         reason = refusal_to_keep(answer.block, answer.status, self._statuses, has_credentials=has_credentials)
         return reason or ("vary" if varying(answer.block) is None else "")
+
+    def refusal_to_keep_on(self, renewed: StoredAnswer, *, has_credentials: bool) -> str:
+        """As above, with what a 304 has told of it: that may be for its caller alone."""
+        block, status = renewed.origin, renewed.head.status
+        reason = refusal_to_keep(block, status, self._statuses, has_credentials=has_credentials)
+        return reason or ("vary" if varying(block) is None else "")
 
     def make(
         self, head: ResponseHead, origin: bytes, body: bytes, block: bytes, asked_wall: float, came: float
@@ -150,19 +158,24 @@ class RuleCache:
             asked_with=asked_with(varying(origin) or (), block),
         )
 
-    def renew(self, old: StoredAnswer, head: ResponseHead, origin: bytes, asked_wall: float) -> StoredAnswer:
-        """By a 304."""
+    def renew(
+        self, old: StoredAnswer, head: ResponseHead, origin: bytes, block: bytes, asked_wall: float
+    ) -> StoredAnswer:
+        """By a 304, which may name other fields in Vary. block: of the request."""
         now, wall_s = self.now(), self.wall()
-        return old.renewed(
+        renewed = old.renewed(
             head,
             origin,
             lambda block: freshness_of(block, self._lifetimes, asked=asked_wall, came=wall_s),
             now,
             wall_s,
         )
+        renewed.asked_with = asked_with(varying(renewed.origin) or (), block)
+        return renewed
 
     def keep(self, key: Key, stored: StoredAnswer) -> None:
-        self._passing.pop(key, None)
+        for has_credentials in (False, True):
+            self._passing.pop(hash((key, has_credentials)), None)
         self.store.put(key.target, key.parts, stored)
         self.told()
 
@@ -202,6 +215,11 @@ class RuleCache:
         for filling in self.running:
             if filling.key.target == target:
                 filling.is_outdated = True
+
+
+def has_credentials(exchange: Exchange) -> bool:
+    """Those of the caller, or of his login, which the gateway sends for him."""
+    return b"authorization" in exchange.head.named or find(exchange.block, b"authorization") is not None
 
 
 SAFE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})

@@ -79,9 +79,10 @@ class Store:
 
     def put(self, target: Hashable, parts: Hashable, stored: StoredAnswer) -> None:
         """In place of the one that the same requests got."""
+        stored.target, stored.parts = target, parts
+        stored.size += _length(target) + _length(parts) + _length(stored.asked_with)
         if stored.size > self._most:
             return
-        stored.target, stored.parts = target, parts
         for old in self._variants(target, parts):
             if old.asked_with == stored.asked_with:
                 stored.hits = old.hits
@@ -177,6 +178,13 @@ class Store:
 
     def _queue_of(self, stored: StoredAnswer) -> _Queue | None:
         return self._small if stored in self._small else self._main if stored in self._main else None
+
+
+def _length(part: object) -> int:
+    """Bytes of what an answer is found by, which its callers choose: a query may be as long as a head."""
+    if isinstance(part, bytes | str):
+        return len(part)
+    return sum(map(_length, part)) if isinstance(part, tuple) else 0
 
 
 def _ghost(stored: StoredAnswer) -> int:

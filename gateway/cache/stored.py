@@ -56,6 +56,7 @@ class StoredAnswer:
         self.encoded: dict[bytes, tuple[ResponseHead, bytes]] = {}
         self._bodiless: ResponseHead | None = None
         self._unchanged: ResponseHead | None = None
+        # The store adds what it is found by.
         self.size = len(body) + len(self.head.block) + len(origin) + OVERHEAD
 
     def age_s(self, now: float) -> float:

@@ -49,7 +49,7 @@ _SIGNATURE: Final = (CredentialPlace(header="Signature-Input"), CredentialPlace(
 
 class Authentications:
     """All of them by the place they speak for, each compiled once for all rules. all_owned: fields that callers write
-    on no way."""
+    on no way. shown: of each, where credentials are, as names of headers and of cookies."""
 
     def __init__(
         self, entries: Iterable[Entry[Authentication]], before: "Authentications | None", parts: Parts
@@ -73,6 +73,7 @@ class Authentications:
             )
         self._owned = {entry.key: owned_headers(entry.spec) for entry in entries}
         self.all_owned = frozenset().union(*self._owned.values())
+        self.shown = [credential_places(entry.spec) for entry in entries]
 
     def steps(self, route: tuple[PolicyPlace, ...], services: Sequence[tuple[str, str, str]]) -> tuple[FilterStep, ...]:
         """route: its places, from the wider one. services: namespace, service, subset of each destination.
@@ -161,6 +162,21 @@ def owned_headers(spec: Authentication) -> frozenset[bytes]:
         if part is not None
         for header in part.claims_to_headers.values()
     )
+
+
+def credential_places(spec: Authentication) -> tuple[frozenset[str], frozenset[str]]:
+    """Names of headers, lower-case, and of cookies by which callers prove who they are, as far as services get them;
+    without Authorization."""
+    headers, cookies = set[str](), set[str]()
+    for method in spec.methods:
+        if method.mtls is not None and method.mtls.forward_certificate:
+            headers.add("x-forwarded-client-cert")
+        for part in (method.jwt, method.api_key, method.introspection):
+            for place in () if part is None or not spec.forward_credentials else part.from_:
+                if isinstance(place, CredentialPlace):
+                    headers |= {place.header.lower()} if place.header is not None else set()
+                    cookies |= {place.cookie} if place.cookie is not None else set()
+    return frozenset(headers - {"authorization"}), frozenset(cookies)
 
 
 def _owned_tokens(spec: Authentication) -> frozenset[bytes]:

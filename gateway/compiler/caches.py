@@ -16,11 +16,22 @@ _HEADER = "header."
 _COOKIE = "cookie."
 
 
-def reads_of(rule: Rule, limits: Iterable[AppliedLimit], told: Iterable[bytes], *, passes_override: bool) -> Reads:
+def reads_of(
+    rule: Rule,
+    limits: Iterable[AppliedLimit],
+    told: Iterable[bytes],
+    shown: Iterable[tuple[Iterable[str], Iterable[str]]] = (),
+    *,
+    passes_override: bool,
+) -> Reads:
     """Names of headers and of cookies that the plan reads, or writes for the service. told: of fields by which it is
-    told who calls, and what those who were asked of him have answered."""
+    told who calls, and what those who were asked of him have answered. shown: headers and cookies with credentials,
+    by which a service may tell callers apart as it may by Authorization."""
     headers = {name.decode() for name in told}
     cookies: set[str] = set()
+    for of_headers, of_cookies in shown:
+        headers.update(of_headers)
+        cookies.update(of_cookies)
     policies = [applied.limit.policy for applied in limits]
     matches: list[Match] = [*rule.match, *(match for policy in policies for match in policy.match)]
     if rule.fault is not None and rule.fault.match is not None:

@@ -261,7 +261,8 @@ def _compile_rule(
         cache = None
         if rule.cache is not None and caches is not None:
             told = context.authentications.all_owned | context.access.told
-            reads = reads_of(rule, limits, told, passes_override=passes_override)
+            shown = () if rule.cache.per_principal else context.authentications.shown
+            reads = reads_of(rule, limits, told, shown, passes_override=passes_override)
             running = context.running.get(entry.key)
             cache = cache_of(entry, rule, name, reads, () if running is None else running.caches, context.parts)
             caches.append(cache)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from gateway.cache.key import Key
-from gateway.cache.rule_cache import RuleCache
+from gateway.cache.rule_cache import RuleCache, has_credentials
 from gateway.cache.stored import StoredAnswer
 from gateway.cache.wishes import NONE, Wishes, forbids_keeping, wishes_of
 from gateway.exchange import NEVER, Exchange, Reply
@@ -74,7 +74,7 @@ def compile_filter(cache: RuleCache) -> RequestFilter:
         filling = cache.fillings.get(key) if not wishes.asks_anew else None
         if isinstance(filling, Filling):
             return Reader(filling, wait_s)
-        if cache.is_passing(key, time):
+        if cache.is_passing(key, time, has_credentials=has_credentials(exchange)):
             note(cache, exchange, "miss", b"fwd=miss; detail=unkept")
             return None
         return Reader(Filling(cache, key, stored), NEVER)

@@ -8,8 +8,9 @@ that it may not, the first caller has it and the others, who wait for its head, 
 from typing import Final
 
 from gateway.cache.conditions import is_unchanged, weakly
+from gateway.cache.freshness import AUTHORIZATION
 from gateway.cache.key import Key
-from gateway.cache.rule_cache import MOST_BACKGROUND, REVALIDATIONS, Coming, RuleCache
+from gateway.cache.rule_cache import MOST_BACKGROUND, REVALIDATIONS, Coming, RuleCache, has_credentials
 from gateway.cache.selection import asked_with, varying
 from gateway.cache.stored import StoredAnswer, not_modified
 from gateway.exchange import Exchange, Reply
@@ -25,6 +26,7 @@ from meshway.http1.fields import find, remove
 from meshway.http1.message import ResponseHead, bare_head
 
 FAILURES: Final = frozenset({500, 502, 503, 504})  # RFC 5861 §4
+_FORBIDDEN: Final = 403
 _CONDITIONS: Final = (b"if-none-match", b"if-modified-since", b"if-range", b"range")
 
 
@@ -67,7 +69,7 @@ class Filling(Coming):
         asked.head = bare_head(b"GET", exchange.authority)  # nothing is encoded for it: callers differ in that
         asked.method = b"GET"
         asked.block = self._block = remove(exchange.block, _CONDITIONS)
-        self._has_credentials = b"authorization" in exchange.head.named
+        self._has_credentials = has_credentials(exchange)
         if self.stale is not None:
             asked.block += self.stale.validators()
         asked.plan = plan
@@ -101,6 +103,7 @@ class Filling(Coming):
             self._stop()
         elif not self.keeps:
             self._trim()
+        self._uncount()
 
     def slowed(self) -> None:
         """Somebody does not take what comes. What is kept comes on for the others; what is not waits for him."""
@@ -144,6 +147,7 @@ class Filling(Coming):
         for reader in tuple(self._readers):
             if not reader.is_over:
                 self._admit(reader)
+        self._uncount()
 
     def send_body(self, data: bytes) -> None:
         self._take(data)
@@ -163,6 +167,9 @@ class Filling(Coming):
         if self._fall_back():
             return
         for reader in self._dismiss():
+            if reader is not self._leader and reply.status == _FORBIDDEN:
+                reader.ask_again()  # what the first may not, another may
+                continue
             self._note(reader)
             reader.fail(reply)
 
@@ -206,7 +213,7 @@ class Filling(Coming):
         self.keeps = False
         cache.coming -= self._size
         self._size = 0
-        cache.pass_by(self.key, cache.now())
+        cache.pass_by(self.key, cache.now(), has_credentials=self._has_credentials)
         if cache.fillings.get(self.key) is self:
             del cache.fillings[self.key]
 
@@ -223,7 +230,7 @@ class Filling(Coming):
             if made.is_of_use():
                 cache.keep(self.key, made)
             else:
-                cache.pass_by(self.key, self._came)
+                cache.pass_by(self.key, self._came, has_credentials=self._has_credentials)
 
     def _renew(self, stale: StoredAnswer, head: ResponseHead, origin: ResponseHead, ended: bool) -> None:
         """It has not changed."""
@@ -235,13 +242,19 @@ class Filling(Coming):
         if told is not None and known is not None and weakly(told) != weakly(known):
             self._ask_anew()  # of another answer than ours (RFC 9111 §4.3.4)
             return
-        renewed = cache.renew(stale, head, origin.block, self._asked_wall)
+        renewed = cache.renew(stale, head, origin.block, self._block, self._asked_wall)
         cache.count(REVALIDATIONS)
-        if self.is_outdated:
-            cache.store.forget(stale)
-        else:
+        refusal = cache.refusal_to_keep_on(renewed, has_credentials=self._has_credentials)
+        if refusal:
+            cache.pass_by(self.key, self._came, has_credentials=self._has_credentials)
+        elif not self.is_outdated:
             cache.keep(self.key, renewed)
+        if refusal != AUTHORIZATION:  # else it may be used on as it was: what came with this 304 is one caller's
+            cache.store.forget(stale)
         for reader in self._dismiss():
+            if reader is not self._leader and (refusal or not self._may_get(reader, renewed)):
+                reader.ask_again()
+                continue
             self._lead(reader)
             reader.give(renewed, cache, "revalidated", b"fwd=stale; fwd-status=304")
 
@@ -256,7 +269,11 @@ class Filling(Coming):
         stale, cache = self.stale, self.cache
         if stale is None or stale.freshness.error_s + stale.left_s(cache.now()) <= 0.0:
             return False
+        self._end()
         for reader in self._dismiss():
+            if reader is not self._leader and not self._may_get(reader, stale):
+                reader.ask_again()
+                continue
             self._lead(reader)
             reader.give(stale, cache, "stale", b"hit; ttl=%d; detail=failed" % int(stale.left_s(cache.now())))
         return True
@@ -323,6 +340,7 @@ class Filling(Coming):
             self._readers.remove(reader)
         if not self._readers and not self._is_over and not self._is_background:
             self._stop()
+        self._uncount()
 
     def _is_for(self, reader: Reader) -> bool:
         """By what Vary names, and by whether he may call whoever it came from."""
@@ -331,6 +349,14 @@ class Filling(Coming):
             return False
         guard = reader.plan.guard
         return guard is None or guard.refusal(exchange, *self._served_by()) is None
+
+    def _may_get(self, reader: Reader, stored: StoredAnswer) -> bool:
+        """As above, of one that is kept: who waits has asked for the same, but for what Vary names."""
+        exchange, guard = reader.call.exchange, reader.plan.guard
+        names = [name for name, _ in stored.asked_with]
+        if asked_with(names, exchange.block) != stored.asked_with:
+            return False
+        return guard is None or guard.refusal(exchange, *stored.served_by) is None
 
     def _served_by(self) -> tuple[str, tuple[str, str, str]]:
         own = self._call.exchange
@@ -395,10 +421,15 @@ class Filling(Coming):
         cache.running.discard(self)
         if cache.fillings.get(self.key) is self:
             del cache.fillings[self.key]
-        cache.coming -= self._size
-        self._size = 0
         if self._is_background:
             cache.background -= 1
+        self._uncount()
+
+    def _uncount(self) -> None:
+        """What slow callers have yet to get counts as coming until they have had it: it is held for them."""
+        if self._is_over and (not self._readers or not self._is_whole):
+            self.cache.coming -= self._size
+            self._size = 0
 
 
 def fill_in_background(

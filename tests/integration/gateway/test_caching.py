@@ -104,6 +104,9 @@ async def test_a_call_with_credentials_is_kept_for_all_only_where_the_service_sa
         for _ in range(2):
             await of.get(fields="Authorization: Bearer x\r\n")
         assert of.calls == 2
+        for _ in range(2):
+            await of.get()
+        assert of.calls == 3  # and is no reason not to keep what others get
     async with shop(lambda asked: answer("one", "Cache-Control: public, max-age=60\r\n"), {}) as of:
         for _ in range(2):
             await of.get(fields="Authorization: Bearer x\r\n")
@@ -281,6 +284,21 @@ async def test_two_principals_never_get_each_others_answers() -> None:
             assert answers == told
 
 
+async def test_a_service_may_tell_callers_apart_by_what_they_prove_themselves_with() -> None:
+    """As by Authorization, though that is of another name."""
+    method = {"jwt": {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks": ID.jwks,
+                      "from": [{"header": "X-Token"}, {"cookie": "token"}]}}  # fmt: skip
+    proof = document(
+        "Authentication", "people", {"targets": [{"route": "r"}], "methods": [method], "forward_credentials": True}
+    )
+    tokens = [token(ID.ec, claims(sub=name), kid="ec") for name in ("one", "two")]
+    async with shop(lambda asked: answer(f"call {len(of.service.asked)}", FRESH), {}, proof) as of:
+        for _ in range(2):
+            for at, field in enumerate(("X-Token: ", "Cookie: token=")):
+                told = [(await of.get(fields=f"{field}{each}\r\n"))[2] for each in tokens]
+                assert told == [f"call {2 * at + 1}", f"call {2 * at + 2}"]
+
+
 async def test_large_answers_stream_to_slow_callers() -> None:
     body = "x" * 900_000
     async with shop(lambda asked: answer(body, FRESH), {}) as of:
@@ -330,3 +348,69 @@ async def test_callers_of_http2_get_what_is_kept_as_others_do() -> None:
             assert (len(big.body), of.calls) == (300_000, 2)
             assert len((await caller.answer(caller.get(b"/big"))).body) == 300_000
         assert of.calls == 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_who_waits_while_another_variant_is_asked_for_anew_does_not_get_that(fails: bool) -> None:
+    """Whether the service says that it has not changed, or fails."""
+    gate = asyncio.Event()
+
+    async def reply(asked: Asked) -> bytes:
+        language = asked.fields["accept-language"]
+        if "if-none-match" in asked.fields:
+            await gate.wait()
+            return answer(status=503) if fails else answer(status=304, fields=f'{FRESH}ETag: "de"\r\n')
+        return answer(language, f'{FRESH}Vary: Accept-Language\r\nETag: "{language}"\r\n')
+
+    async with shop(reply, {"coalesce_wait": "60s", "stale_if_error": "1h"}) as of:
+        await of.get(fields="Accept-Language: de\r\n")
+        of.gateway.leap(61.0)
+        first = spawn(of.get(fields="Accept-Language: de\r\n"), name="a caller")
+        await until(lambda: len(waiting(of)) == 1, what="the first waits")
+        others = [spawn(of.get(fields=f"Accept-Language: {name}\r\n"), name="a caller") for name in ("fr", "de")]
+        await until(lambda: len(waiting(of)) == 3, what="the others wait")
+        gate.set()
+        assert [body for _, _, body in await asyncio.gather(first, *others)] == ["de", "fr", "de"]
+
+
+@pytest.mark.parametrize(
+    ("told", "credentials"),
+    [
+        ("Cache-Control: private\r\n", ""),
+        ("Cache-Control: no-store\r\n", ""),
+        ("Set-Cookie: session=one\r\n", ""),
+        ("X-Of: one\r\n", "Authorization: Basic b25lOm9uZQ==\r\n"),
+    ],
+)
+async def test_what_comes_with_word_that_nothing_has_changed_may_be_one_callers_alone(
+    told: str, credentials: str
+) -> None:
+    def reply(asked: Asked) -> bytes:
+        if "if-none-match" in asked.fields:
+            return answer(status=304, fields=f'ETag: "v1"\r\n{told}')
+        return answer("all", f'{FRESH}ETag: "v1"\r\n')
+
+    async with shop(reply, {"max_ttl": "1h"}) as of:
+        await of.get()
+        of.gateway.leap(61.0)
+        _, head, body = await of.get(fields=credentials)
+        assert body == "all"
+        assert told in f"{head}\r\n"
+        of.gateway.leap(1.0)
+        of.service.asked.clear()
+        _, head, body = await of.get()
+        assert body == "all"
+        (asked,) = of.service.asked  # the kept one is gone, or as stale as it was
+        assert ("if-none-match" in asked.fields) == bool(credentials)
+
+
+async def test_what_slow_callers_have_yet_to_get_counts_as_coming() -> None:
+    size = 12 << 20
+    async with shop(lambda asked: answer("x" * size, FRESH), {"max_object": "16MiB"}) as of:
+        (cache,) = (cache for route in of.gateway.compiler.state.routes.values() for cache in route.caches)
+        slow = Caller(*await asyncio.open_connection("127.0.0.1", of.gateway.port))
+        slow.send(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+        await until(lambda: len(cache.store) == 1, what="the answer is kept")
+        assert cache.coming >= size
+        slow.writer.transport.abort()
+        await until(lambda: cache.coming == 0, what="nothing is held for him")

@@ -1,7 +1,10 @@
 """By what answers are told apart."""
 
+from ipaddress import ip_network
+
 from gateway.cache.key import compile_key, compile_query, target_beside
 from gateway.exchange import EDGE, Exchange
+from gateway.relay.forwarding import Forwarding
 from meshway.http1.head import HeadLimits, RequestReader
 from tests.parts.one_route import plan
 
@@ -37,6 +40,28 @@ def test_of_the_query_the_named_count_in_all_their_values() -> None:
     of = compile_query(("id", "ä"))
     assert of(b"?id=1&utm=2&i%64=3&id=4") == b"id=1&i%64=3&id=4"
     assert of(b"") == of(b"?utm=1") == b""
+    assert of(b"?utm=1;id=2") != of(b"?utm=1")  # to some services the second is an id
+
+
+def test_scheme_and_host_as_a_trusted_proxy_tells_them_are_in_it() -> None:
+    made = Forwarding("10.0.0.1", b"http", 80, b"gw", trusted_proxies=[ip_network("10.0.0.0/8")])
+    keys = []
+    for fields in (
+        "",
+        "X-Forwarded-Host: evil.example\r\n",
+        "X-Forwarded-Proto: https\r\n",
+        "Forwarded: for=1.2.3.4;host=evil.example\r\n",
+        'Forwarded: for=1.2.3.4; Host = "evil.example"\r\n',
+    ):
+        call = exchange(fields=fields)
+        call.peer, call.forwarded = made.fields(call.head)
+        keys.append(ALL(call))
+    assert len(set(keys)) == 5
+    assert len({key.target for key in keys}) == 1  # so that all are forgotten together
+    others = [exchange(fields=f"Forwarded: for={peer}\r\n") for peer in ("1.2.3.4", "1.2.3.5")]
+    for call in others:
+        call.peer, call.forwarded = made.fields(call.head)
+    assert ALL(others[0]) == ALL(others[1])  # who calls makes no other answer
 
 
 def test_headers_and_cookies_are_told_apart_and_absent_ones_from_empty_ones() -> None:

@@ -83,3 +83,10 @@ def test_the_bound_holds_for_whatever_comes() -> None:
         assert store.size == sum(each.size for each in store)
         assert all(store.find(each.target, each.parts, b"") is not None or each.asked_with for each in store)
     assert store.evictions > 0
+
+
+def test_what_callers_write_to_find_it_by_counts_too() -> None:
+    store = Store(1_000_000)
+    for number in range(1000):
+        store.put(("edge", b"http", b"%d" % number + b"x" * 10_000), (None, "p"), stored())
+    assert len(store) < 100
