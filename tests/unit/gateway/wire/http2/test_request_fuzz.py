@@ -47,7 +47,10 @@ VALUES = (
     *(b"0", b"5", b"5, 5", b"+5", b"chunked", b"trailers", b"close", b"websocket", b"", b" a", b"a ", b"a\tb", b"2S"),
     *(b"a\r\nx-b: c", b"a\nb", b"a\rb", b"\x00", b"\x7f", b"\xff", b"a\r\n\r\nGET /x HTTP/1.1\r\n", b"u@h", b"a,b"),
 )
-fields = st.tuples(st.sampled_from(NAMES) | st.binary(max_size=4), st.sampled_from(VALUES) | st.binary(max_size=6))
+# hyper-h2 takes a head with a status of 1xx for an interim answer, and would not send it as a request.
+fields = st.tuples(
+    st.sampled_from(NAMES) | st.binary(max_size=4), st.sampled_from(VALUES) | st.binary(max_size=6)
+).filter(lambda field: field[0] != b":status" or not field[1].startswith(b"1"))
 BASE = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"shop.example"), (b":path", b"/a?b=c")]
 
 
