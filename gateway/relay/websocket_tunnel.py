@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PINGS: Final = -2  # what the downstream's timer is set for, beside the reasons of ending.py
 _KEY_SIZE: Final = 4
+_NOT_ASKED: Final = -1
 
 
 class MeteredDownstream(PassingDownstream):
@@ -63,7 +64,7 @@ class WebSocketTunnel(Tunnel):
         self.from_service = FrameMeter(masked=False, bits=bits, max_frame=sizes[0], max_message=sizes[1])
         self._said = 0  # our own close code
         self._ping_every_s = plan.ping_every_s
-        self._pinged: tuple[int, int] | None = None  # what had come of each when they were asked last
+        self._pinged = (_NOT_ASKED, _NOT_ASKED)  # what had come of each, caller and service, when it was asked last
         call.downstream = MeteredDownstream(call.downstream, self)
         if self._ping_every_s:
             call.wait_for(PINGS, self, call.relay.now() + self._ping_every_s)
@@ -107,19 +108,21 @@ class WebSocketTunnel(Tunnel):
         call = self.call
         call.relay.wheel.set(call.downstream.timer, self, now + self._ping_every_s)
         if self.attempt.is_held_up:
-            self._pinged = None
+            self._pinged = (_NOT_ASKED, _NOT_ASKED)
             return
         came, before = (call.exchange.bytes_in, call.exchange.bytes_out), self._pinged
-        if before is not None and (came[0] == before[0] or came[1] == before[1]):
+        if came[0] == before[0] or came[1] == before[1]:
             who, outcome = ("caller", "cancelled") if came[0] == before[0] else ("service", "reset")
             self._say(GOING_AWAY, GOING_AWAY)
             detail = f"the {who} was silent for {self._ping_every_s:g} s after it was asked whether it lives"
             call.end_upgraded(self.attempt, outcome, "SI", "ping_timeout", detail)
             return
-        self._pinged = came
-        if self.from_service.takes_frame:
+        # Within a frame of the one side the other cannot be asked, and need not speak.
+        asks_caller, asks_service = self.from_service.takes_frame, self.from_caller.takes_frame
+        self._pinged = (came[0] if asks_caller else _NOT_ASKED, came[1] if asks_service else _NOT_ASKED)
+        if asks_caller:
             self._downstream.say(ping_frame())
-        if self.from_caller.takes_frame:
+        if asks_service:
             self.attempt.send_body(ping_frame(urandom(_KEY_SIZE)))
 
     def leave(self) -> None:

@@ -178,16 +178,15 @@ class H3Codec:
         if number & 3:
             self._kinds.pop(number, None)
             return []
-        is_known, was_over = number in self._incoming, number in self._over
-        if has_reset:
-            self._over.discard(number)
-            if is_known:
-                self._incoming[number].is_whole = True
-        elif not is_known:
+        is_known = number in self._incoming
+        if has_reset and number in self._over:
+            self._over.discard(number)  # we asked for it (RFC 9000 §3.5); an answer that is on its way still goes
+            return []
+        if has_reset and is_known:
+            self._incoming[number].is_whole = True
+        elif not is_known and not has_reset:
             return []
         self.reset(number, frames.REQUEST_CANCELLED if is_known else frames.REQUEST_INCOMPLETE)
-        if was_over:
-            return []
         return [Ended(number, (error or frames.REQUEST_CANCELLED) if is_known else frames.REQUEST_INCOMPLETE)]
 
     def _on_one_way(self, number: int, data: bytes, *, ended: bool) -> list[Event]:

@@ -51,6 +51,31 @@ def test_who_answers_is_asked_again_and_nobody_is_left() -> None:
     assert book.finished == []
 
 
+def test_within_a_long_frame_of_one_side_the_other_is_not_asked_and_may_be_silent() -> None:
+    book, upstream = opened()
+    tunnel = upstream.events._call.tunnel  # type: ignore[union-attr]
+    upstream.body(frame(TEXT, b"x" * 900)[:10])
+    for _ in range(3):
+        book.pass_time(20.0)
+        upstream.body(b"x" * 10)
+    tunnel.on_bytes(frame(TEXT, b"y" * 900, key=MASK)[:10])
+    for _ in range(3):
+        book.pass_time(20.0)
+        tunnel.on_bytes(b"y" * 10)
+    assert ("body", frame(9)) not in book.told
+    assert book.relay.tunnels.open == 1
+
+
+def test_who_says_nothing_when_asked_is_left() -> None:
+    book, upstream = opened()
+    for _ in range(2):
+        book.pass_time(20.0)
+        if upstream.events is not None:
+            upstream.body(frame(PONG))
+    assert book.told[-1] == ("finished",)
+    assert book.last().metadata.startswith(b',"close_code":1001')
+
+
 def test_what_it_held_is_given_back_and_counted() -> None:
     book, upstream = opened()
     tunnel = upstream.events._call.tunnel  # type: ignore[union-attr]

@@ -40,6 +40,7 @@ class Quic:
         self.stopped: dict[int, int] = {}
         self.credited: dict[int, int] = {}
         self.closed: int | None = None
+        self.are_sent = True
         self._one_way = 2 if is_client else 3
 
     def get_next_available_stream_id(self, is_unidirectional: bool = False) -> int:
@@ -56,7 +57,7 @@ class Quic:
         return stream_id not in self.given_up and not self.sent.get(stream_id, (b"", False))[1]
 
     def is_sent(self, stream_id: int) -> bool:
-        return True
+        return self.are_sent
 
     def unsent(self, stream_id: int) -> int:
         return 0
@@ -143,6 +144,30 @@ def test_an_answer_before_the_end_of_a_request_stops_it_and_what_still_comes_is_
     assert on.take(encode_frame(DATA, b"late")) == []
     assert on.quic.credited[0] == credited + 6
     assert on.codec.receive(StreamReset(error_code=1, stream_id=0)) == []
+    assert on.quic.given_up == {}  # packets of the answer may have to go again
+
+
+def test_an_answer_that_is_on_its_way_outlives_the_request_that_was_stopped() -> None:
+    on = Bench()
+    on.take(headers(POST))
+    on.codec.answer(0, [(b":status", b"413")], ended=True)
+    on.quic.are_sent = False
+    on.codec.stop(0)
+    assert on.codec.receive(StreamReset(error_code=1, stream_id=0)) == []
+    assert list(on.codec.heard()) == []
+    assert on.quic.given_up == {}
+    on.quic.are_sent = True
+    assert list(on.codec.heard()) == [Ended(0, 0)]
+
+
+def test_a_caller_who_wants_no_answer_after_his_request_was_stopped_is_rid_of_it() -> None:
+    on = Bench()
+    on.take(headers(POST))
+    on.codec.answer(0, [(b":status", b"413")], ended=True)
+    on.codec.stop(0)
+    assert on.codec.receive(StopSendingReceived(9, 0)) == [Ended(0, 9)]
+    assert on.quic.given_up == {0: frames.REQUEST_CANCELLED}
+    assert on.codec.receive(StreamReset(error_code=9, stream_id=0)) == []
 
 
 @pytest.mark.parametrize("event", [StreamReset(error_code=9, stream_id=0), StopSendingReceived(9, 0)], ids=["of", "to"])
