@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.relay.call import Call
 
 WRITE_STALL_S: Final = 30.0  # without a byte taken by the upstream
+UNTOLD_S: Final = 1.0  # of silence, after which a service is left that could not be told that the caller has left
 
 
 class Attempt:
@@ -34,7 +35,8 @@ class Attempt:
 
     __slots__ = (
         "_call", "_cluster", "_connecting", "_deadline", "_has_head", "_is_paused", "_is_request_sent",
-        "_is_tunnel", "_plan", "_pool", "_stalled_at", "_started", "_wheel", "endpoint", "is_over", "upstream",
+        "_is_tunnel", "_is_untold", "_plan", "_pool", "_stalled_at", "_started", "_wheel", "endpoint", "is_over",
+        "upstream",
     )  # fmt: skip
 
     def __init__(self, call: "Call", cluster: Cluster, plan: RoutePlan, endpoint: Endpoint, deadline: float) -> None:
@@ -49,7 +51,7 @@ class Attempt:
         self._has_head = False
         self._is_paused = False
         self._is_request_sent = False
-        self._is_tunnel = False
+        self._is_tunnel = self._is_untold = False
         self._stalled_at = -1  # bytes unsent when the upstream stopped taking, -1 = it takes
         self.is_over = False
         self.upstream: Upstream | None = None
@@ -122,6 +124,15 @@ class Attempt:
         self._is_request_sent = True
         self._moved()
         self.upstream.send_end(trailers)
+
+    @property
+    def closes_halves(self) -> bool:
+        return self.upstream is None or self.upstream.closes_halves
+
+    def await_rest(self) -> None:
+        """The caller's half of a tunnel is closed. A service that cannot be told by that may still have a last word."""
+        self._is_untold = not self.closes_halves
+        self._moved()
 
     def pause(self) -> None:
         """The caller does not take the answer: that is not the upstream's silence."""
@@ -228,7 +239,7 @@ class Attempt:
         if not self._is_paused:
             plan = self._plan
             if self._is_tunnel:
-                wait_s = plan.upgraded_idle_s
+                wait_s = UNTOLD_S if self._is_untold else plan.upgraded_idle_s
             else:
                 wait_s = plan.first_byte_s if self._is_request_sent and not self._has_head else plan.idle_s
             due = self._pool.now() + wait_s
@@ -248,6 +259,9 @@ class Attempt:
                 self._fail("idle_timeout", "the upstream took no byte of the request", now)
         elif self._is_tunnel:
             assert self._call.tunnel is not None
+            if self._is_untold:
+                self._call.tunnel.upstream_ended()
+                return
             self._call.tunnel.tell_service()
             self._fail("upgraded_idle", "no byte went either way", now)
         elif self._has_head:

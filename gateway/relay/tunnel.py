@@ -43,12 +43,14 @@ class Tunnel:
         self.attempt.send_end(b"")
         if self._is_upstream_closed:
             call.end_tunnel(self.attempt)
+        else:
+            self.attempt.await_rest()
 
     def upstream_ended(self) -> None:
         """Its half. When both are closed, the call is over before the downstream is told to close."""
         self._is_upstream_closed = True
         call = self.call
-        if call.is_request_whole:
+        if call.is_request_whole or not self.attempt.closes_halves:
             call.end_tunnel(self.attempt)
         call.downstream.send_end(b"")
 

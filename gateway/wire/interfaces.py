@@ -121,6 +121,10 @@ class Upstream(TimerOwner, Protocol):
         """Both messages ended, nothing is buffered, and neither side said close."""
 
     @property
+    def closes_halves(self) -> bool:
+        """After an upgrade each half ends alone; by TLS none does (RFC 9112 §9.8)."""
+
+    @property
     def unsent(self) -> int:
         """Bytes that the upstream has not taken yet."""
 

@@ -78,7 +78,7 @@ class FakeUpstream:
         self.closes_at = NEVER
         self.shelf = endpoint.idle
         self.keep_alive_timeout_s: float | None = None
-        self.can_be_reused = True
+        self.can_be_reused = self.closes_halves = True
         self.is_closed = False
         self.is_paused = False
         self.unsent = 0

@@ -93,6 +93,8 @@ class AnsweringSide(asyncio.Protocol):
         if self._tunnel is not None:
             if self._transport.can_write_eof():
                 self._transport.write_eof()
+            elif self._call is not None and not self._call.is_over:
+                self._tunnel.on_end()  # he cannot be told by TLS without ending both ways
             if self._call is not None and self._call.is_over:
                 self._call = None
                 self._transport.close()

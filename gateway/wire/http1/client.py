@@ -129,6 +129,10 @@ class ClientProtocol(asyncio.Protocol):
         return self._state is _IDLE and self._is_request_sent and self._keep_alive and not self._transport.is_closing()
 
     @property
+    def closes_halves(self) -> bool:
+        return self._transport.can_write_eof()
+
+    @property
     def unsent(self) -> int:
         return self._transport.get_write_buffer_size()
 

@@ -37,6 +37,7 @@ class StreamUpstream:
     """An `Upstream` for one exchange, and the `AnswerEvents` of its request."""
 
     keep_alive_timeout_s: float | None = None
+    closes_halves = True  # each of a stream's
     __slots__ = (
         "_accept", "_events", "_heard", "_idle_timeout_s", "_interims", "_is_fresh", "_is_open", "_is_tunnel",
         "_is_write_paused", "_method", "_number", "_pool", "_reader", "_shared", "_unread", "closes_at", "endpoint",

@@ -77,6 +77,8 @@ def request_text(fields: Fields, *, ended: bool) -> bytes:
     if PROTOCOL in pseudo:
         if ended:
             raise HeadError(400, "bad_request", "a CONNECT that is over has nothing to connect")
+        if has_length:  # would make another request of it: a GET with a body
+            raise HeadError(400, "bad_request", "a CONNECT has no length")
         lines += (_UPGRADE, b"Sec-WebSocket-Key: %b\r\n" % b64encode(urandom(_KEY_SIZE)))
     elif not ended and not has_length:
         lines.append(b"Transfer-Encoding: chunked\r\n")

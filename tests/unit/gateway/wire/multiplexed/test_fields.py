@@ -136,6 +136,7 @@ def test_an_extended_connect_is_a_handshake_with_a_key_of_ours() -> None:
     ("fields", "ended", "status"),
     [
         (CONNECT, True, 400),
+        ([*CONNECT, (b"content-length", b"5")], False, 400),
         ([(name, b"connect-udp" if name == b":protocol" else value) for name, value in CONNECT], False, 501),
         ([*CONNECT, (b"x", b"a\r\nb: c")], False, 400),
         ([(name, b"no path" if name == b":path" else value) for name, value in CONNECT], False, 400),
