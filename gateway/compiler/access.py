@@ -96,7 +96,7 @@ class Access:
             for entry in policies
             if entry.spec.external is not None and entry.spec.external.service is not None
         )
-        self._gates: dict[tuple[tuple[DocumentKey, ...], str, str, str], Gate | None] = {}
+        self._gates: dict[tuple[tuple[DocumentKey, ...], str, str, str, bool], Gate | None] = {}
         self.told = frozenset(
             name.lower().encode()
             for entry in policies
@@ -104,14 +104,19 @@ class Access:
             for name in entry.spec.external.upstream_headers or ()
         )
 
-    def route_gate(self, places: Iterable[Place], origin: str) -> Gate | None:
-        """May the Route be used? None: nobody says anything of it. origin: the Route's namespace, "" = no Route."""
-        return self._gate(self._attached.at(places), origin, "")
+    def route_gate(self, places: Iterable[Place], origin: str, *, are_requests: bool = True) -> Gate | None:
+        """May the Route be used? None: nobody says anything of it. origin: the Route's namespace, "" = no Route.
 
-    def service_steps(self, namespace: str, service: str, subset: str, origin: str) -> tuple[AccessStep, ...]:
-        """May this service be called by a Route of the namespace `origin`?"""
+        are_requests: else no rule that asks for parts of one lets anybody in."""
+        return self._gate(self._attached.at(places), origin, "", are_requests=are_requests)
+
+    def service_steps(
+        self, namespace: str, service: str, subset: str, origin: str, *, are_requests: bool = True
+    ) -> tuple[AccessStep, ...]:
+        """May this service be called by a Route of the namespace `origin`? are_requests: as in `route_gate`."""
         entries = self._attached.at(service_places(namespace, service, subset))
-        gate = self._gate(entries, origin, namespace, service if (namespace, service) in self._outside else "")
+        outside = service if (namespace, service) in self._outside else ""
+        gate = self._gate(entries, origin, namespace, outside, are_requests=are_requests)
         asked = () if gate is None else (gate.step(),)
         strict = self._mesh_tls.said_by(namespace)
         return asked if strict is None else (mesh_only(strict), *asked)
@@ -143,22 +148,26 @@ class Access:
         external = (entry.spec.external for entry in self._attached.at(places))
         return any(one is not None and one.protocol == "grpc" for one in external)
 
-    def _gate(self, entries: Entries, origin: str, owner: str, outside: str = "") -> Gate | None:
+    def _gate(self, entries: Entries, origin: str, owner: str, outside: str = "", *, are_requests: bool) -> Gate | None:
         """outside: the service's name, where it leads out of the mesh."""
-        key = (tuple(entry.key for entry in entries), origin, owner, outside)
+        key = (tuple(entry.key for entry in entries), origin, owner, outside, are_requests)
         if key not in self._gates:
-            self._gates[key] = self._compile(entries, origin, owner, outside)
+            self._gates[key] = self._compile(entries, origin, owner, outside, are_requests=are_requests)
         return self._gates[key]
 
-    def _compile(self, entries: Entries, origin: str, owner: str, outside: str) -> Gate | None:
+    def _compile(self, entries: Entries, origin: str, owner: str, outside: str, *, are_requests: bool) -> Gate | None:
         own = owner if outside and not origin else ""
         last = self._leaving(own, outside) if own else self._crossing(origin, owner)
         enforced = [entry for entry in entries if entry.spec.mode == "enforce"]
         home = owner or origin
-        of_enforced = self._rules(enforced, origin, home, last, own) if enforced or last.reply is not None else None
+
+        def rules(of: Entries) -> Rules:
+            return self._rules(of, origin, home, last, own, are_requests=are_requests)
+
+        of_enforced = rules(enforced) if enforced or last.reply is not None else None
         if len(enforced) == len(entries):
             return None if of_enforced is None else Gate(of_enforced, None, _silent)
-        return Gate(of_enforced, self._rules(entries, origin, home, last, own), self._telling(entries))
+        return Gate(of_enforced, rules(entries), self._telling(entries))
 
     def _crossing(self, origin: str, owner: str) -> Verdict:
         """Where no document says otherwise: from one namespace into another as the mesh, or the called one, has it."""
@@ -193,7 +202,7 @@ class Access:
             reply=Reply(403, "egress_denied", "UAEX", f"{document}: {says}", policy=document),
         )
 
-    def _rules(self, entries: Entries, origin: str, home: str, last: Verdict, own: str) -> Rules:
+    def _rules(self, entries: Entries, origin: str, home: str, last: Verdict, own: str, *, are_requests: bool) -> Rules:
         """home: the namespace of what is asked for. own: the namespace whose services pass where no document says
         otherwise, "" = nobody does for this alone."""
         denies: list[Placed[Verdict]] = []
@@ -202,6 +211,8 @@ class Access:
         for entry in entries:
             for at, rule in enumerate(entry.spec.rules):
                 allows_it = rule.action == "allow"
+                if allows_it and rule.to and not are_requests:
+                    continue  # what it asks for nobody has; where that is that something lacks, all would be let in
                 says = f"rule {rule.name or at} {'allows' if allows_it else 'denies'} this call"
                 verdict = Verdict(f"AccessPolicy {entry.title}", says, passes=allows_it)
                 placed = allows if allows_it else denies
@@ -319,9 +330,9 @@ class RuleAccess:
 
     services: its destinations. standing_in: of each cluster, who may be called in its place. unusable: of a service for
     which a policy speaks that cannot be used, what its calls get. is_rewritten: the service sees another path, or other
-    headers, than the Route. steps: asked before the call goes on. asks_others: services are asked among these.
-    overrules_answers: fields of the service's answer, by the word of who is asked. guard: asked of each service that is
-    called.
+    headers, than the Route. are_requests: as in `Access.route_gate`. steps: asked before the call goes on. asks_others:
+    services are asked among these. overrules_answers: fields of the service's answer, by the word of who is asked.
+    guard: asked of each service that is called.
     """
 
     def __init__(
@@ -335,14 +346,16 @@ class RuleAccess:
         *,
         is_rewritten: bool,
         cluster_for: Callable[[ClusterKey], Cluster],
+        are_requests: bool = True,
     ) -> None:
         self._access = access
+        self._are_requests = are_requests
         self._cluster_for = cluster_for
         self._origin = origin
         self._standing_in = standing_in
         self._unusable = unusable
         wide = () if services else (MESH, ("namespace", route[0][1]))
-        gate = access.route_gate((*wide, *route), origin)
+        gate = access.route_gate((*wide, *route), origin, are_requests=are_requests)
         steps: tuple[AccessStep, ...] = () if gate is None else (gate.step(),)
         is_settled = len({key[:3] for key in services}) == 1 and not is_rewritten
         if is_settled:
@@ -393,7 +406,9 @@ class RuleAccess:
         return self._service_steps(owner)
 
     def _service_steps(self, key: ClusterKey) -> tuple[AccessStep, ...]:
-        return self._access.service_steps(key.namespace, key.service, key.subset, self._origin)
+        return self._access.service_steps(
+            key.namespace, key.service, key.subset, self._origin, are_requests=self._are_requests
+        )
 
 
 _NOT_ASKED: Final = Reply(403, "denied", "UAEX", "nobody is asked of a copy")

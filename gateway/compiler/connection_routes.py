@@ -143,6 +143,7 @@ def _steps(
         origin,
         is_rewritten=False,
         cluster_for=context.cluster_for,
+        are_requests=False,
     )
     blocking = next((context.unavailable[place] for place in places if place in context.unavailable), None)
     if blocking is not None:

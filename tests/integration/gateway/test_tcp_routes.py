@@ -217,6 +217,24 @@ async def test_what_needs_a_request_refuses_connections() -> None:
         assert (line["flag"], line["policy"]) == ("UAEX", "Authentication default/who")
 
 
+@pytest.mark.parametrize("to", [{"path": {"prefix": "/"}}, {"headers": {"x-debug": {"exact": "on", "invert": True}}}])
+async def test_what_allows_requests_alone_lets_no_connection_in(to: dict[str, Any]) -> None:
+    """Also where it asks that something is not there."""
+    async with (
+        serving(echo(b"ok")) as port,
+        carrying(running("db", "1", port=port), listener(), tcp_route("db")) as place,
+    ):
+        place.open()
+        allow: dict[str, Any] = {"action": "allow", "from": [{"cidr": ["127.0.0.0/8"]}]}
+        asks = {"targets": [{"service": "db"}], "rules": [allow | {"to": [to]}]}
+        place.gateway.apply(document("AccessPolicy", "a", asks))
+        assert await place.ask(b"") == b""
+        line = await place.line()
+        assert (line["reason"], line["policy"]) == ("denied", "AccessPolicy default/a")
+        place.gateway.apply(document("AccessPolicy", "a", asks | {"rules": [allow]}))
+        assert await place.ask(b"") == b"ok"
+
+
 @pytest.mark.proves("ConnectionLimits.connections", "ConnectionLimits.per_source", "TcpRoute.limits")
 async def test_a_route_bounds_its_connections() -> None:
     async with (
