@@ -1,8 +1,9 @@
 """From a rule's `transcode` and its DescriptorSet to what makes gRPC of its calls, and JSON of the answers."""
 
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, NamedTuple
+from weakref import WeakValueDictionary
 
 from gateway.compiler.diff import CompileError, Entry
 from gateway.plan import Encode, RequestFilter
@@ -44,12 +45,20 @@ def compile_transcoding(
     )
 
 
-@lru_cache(maxsize=64)  # routes are compiled anew for reasons that are none of it
+# Routes are compiled anew for reasons that are none of it. One lives as long as a Route has it: of a large set it takes
+# tens of megabytes.
+_made: "Final[WeakValueDictionary[tuple[bytes, Transcode], Transcoder]]" = WeakValueDictionary()
+
+
 def _transcoder(data: str, block: Transcode) -> "Transcoder":
     """Raises ValueError."""
     from gateway.grpc.transcoding import Transcoder
 
-    return Transcoder(
+    key = sha256(data.encode()).digest(), block
+    known = _made.get(key)
+    if known is not None:
+        return known
+    made = _made[key] = Transcoder(
         descriptor_files(data),
         block.services,
         emit_defaults=block.emit_defaults,
@@ -57,3 +66,4 @@ def _transcoder(data: str, block: Transcode) -> "Transcoder":
         enums_as_numbers=block.enums_as_numbers,
         ignores_unknown=block.unknown_query == "ignore",
     )
+    return made

@@ -11,7 +11,7 @@ from typing import Final
 from gateway.exchange import Exchange, Reply, WholeBody
 from gateway.grpc.http_paths import Binding
 from gateway.grpc.status import http_status, read_code
-from gateway.grpc.transcoding import BadAnswer, BadRequest, Transcoder
+from gateway.grpc.transcoding import BadAnswer, BadRequest, TooMany, Transcoder
 from gateway.plan import AnswerEncoding, AnswerTranslation, Encode, RequestFilter
 from meshway.grpc_message import CONTENT_TYPE, INTERNAL, PREFIX_SIZE, RESOURCE_EXHAUSTED, framed
 from meshway.http1.fields import find, remove
@@ -44,6 +44,8 @@ def compile_filter(transcoder: Transcoder, rule: str, max_message: int) -> Reque
         binding, values = found
         try:
             message = transcoder.message(binding, values, exchange.query, body)
+        except TooMany as error:
+            return Reply(413, "too_large", "DPE", f"{rule}: {error}")
         except (BadRequest, UnicodeDecodeError) as error:
             return Reply(400, "bad_request", "DPE", f"{rule}: {error}")
         method = binding.method

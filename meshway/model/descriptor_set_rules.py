@@ -19,7 +19,7 @@ _GZIP: Final = b"\x1f\x8b"
 _AS_GZIP: Final = 31  # of zlib: with gzip's head, the largest window
 
 
-@lru_cache(maxsize=16)  # a Route's check asks once for each service that it names
+@lru_cache(maxsize=4)  # a Route's check asks once for each service that it names
 def descriptor_files(data: str) -> DescriptorFiles:
     """data: as in the document. Raises ValueError."""
     try:

@@ -2,9 +2,9 @@ import random
 
 import pytest
 
-from meshway.descriptor_files import HttpRule, read_descriptor_files
-from meshway.protobuf import ProtobufFault
-from tests.parts.grpc_shop import SERVICE, descriptor_set, http_rule
+from meshway.descriptor_files import MOST_FIELDS, HttpRule, read_descriptor_files
+from meshway.protobuf import ProtobufFault, block, octets
+from tests.parts.grpc_shop import HTTP_RULE, SERVICE, descriptor_set, http_rule
 
 
 def test_services_have_their_methods_with_all_rules_of_each() -> None:
@@ -42,3 +42,22 @@ def test_whatever_comes_is_read_or_told() -> None:
             pytest.fail(f"seed {seed}: {error!r}")
     with pytest.raises(ProtobufFault):
         read_descriptor_files(b"")
+
+
+def test_a_set_that_holds_more_than_can_be_read_at_once_is_refused() -> None:
+    """Packed, each of these has some kilobytes."""
+    name, rule = octets(1, b"f.proto"), http_rule("GET", "/a")
+    for _ in range(2000):
+        rule = http_rule("GET", "/a", others=[rule])
+    method = block(2, block(4, block(HTTP_RULE, rule)))
+    for file in (
+        name + b"\x38\x01" * MOST_FIELDS,
+        name + block(6, octets(1, b"S") + block(2, b"") * MOST_FIELDS),
+        name + block(6, octets(1, b"S") + method),
+    ):
+        with pytest.raises(ProtobufFault):
+            read_descriptor_files(block(1, file))
+    with pytest.raises(ProtobufFault):
+        read_descriptor_files(block(1, name) * MOST_FIELDS)
+    many = block(6, octets(1, b"S") + block(2, octets(1, b"Get")) * 5000)
+    assert len(read_descriptor_files(block(1, name + many)).services["S"]) == 5000

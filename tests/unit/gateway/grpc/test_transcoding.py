@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from google.protobuf import descriptor_pb2
 
-from gateway.grpc.transcoding import BadAnswer, BadRequest, Transcoder
+from gateway.grpc.transcoding import MOST_VALUES, BadAnswer, BadRequest, TooMany, Transcoder
 from meshway.descriptor_files import read_descriptor_files
-from meshway.protobuf import octets
-from tests.parts.grpc_shop import SERVICE, descriptor_set, http_rule
+from meshway.protobuf import block, octets
+from tests.parts.grpc_shop import HTTP_RULE, SERVICE, descriptor_set, http_rule
 
 
 def transcoder(**fields: Any) -> Transcoder:
@@ -50,6 +51,9 @@ def test_parameters_are_read_by_both_names_of_a_field() -> None:
         ("POST /v1/books:echo", b"[" * 100_000, b""),
         ("POST /v1/books:echo", b'{"pageCount": "many"}', b""),
         ("POST /v1/books:echo", b"\xff", b""),
+        ("POST /v1/books:echo", b'{"kind": Infinity}', b""),
+        ("POST /v1/books:echo", b'{"\\ud800": 1}', b""),
+        ("POST /v1/books:echo", b'{"title": "\\ud800"}', b""),
         ("GET /v1/titles", b"", b"?full=1"),
         ("GET /v1/titles", b"", b"?name.first=1"),
         ("GET /v1/titles", b"", b"?kind=POEM"),
@@ -101,3 +105,28 @@ def test_descriptors_that_do_not_fit_together_are_told() -> None:
     torn = read_descriptor_files(octets(1, octets(1, b"a.proto") + octets(4, b"\x0a\x01A\x12\x04\x0a\x02b!")))
     with pytest.raises(ValueError, match=r"a\.proto"):
         Transcoder(torn, [])
+
+
+def test_a_message_without_what_it_must_have_is_the_callers_fault() -> None:
+    kind = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="old.proto", package="old", syntax="proto2")
+    message = file.message_type.add(name="Key")
+    message.field.add(name="id", number=1, type=kind.TYPE_STRING, label=kind.LABEL_REQUIRED)
+    method = file.service.add(name="Keys").method.add(name="Get", input_type=".old.Key", output_type=".old.Key")
+    method.options.MergeFromString(block(HTTP_RULE, http_rule("GET", "/keys")))
+    files = descriptor_pb2.FileDescriptorSet(file=[file]).SerializeToString()
+    made = Transcoder(read_descriptor_files(files), ["old.Keys"])
+    found = made.paths.find(b"GET", b"/keys")
+    assert found is not None
+    assert made.message(*found, b"?id=1", b"") == octets(1, b"1")
+    with pytest.raises(BadRequest):
+        made.message(*found, b"", b"")
+
+
+def test_a_body_holds_no_more_values_than_a_worker_has_time_for() -> None:
+    """Of 4 MB that would be a million, and seconds in which nobody else is served."""
+    few = json.dumps({"tags": ["x"] * (MOST_VALUES - 1)}).encode()
+    assert len(sent("POST /v1/books:echo", few)["tags"]) == MOST_VALUES - 1
+    for tags in (["x"] * MOST_VALUES, [{"a": [1] * 10}] * (MOST_VALUES // 10)):
+        with pytest.raises(TooMany):
+            sent("POST /v1/books:echo", json.dumps({"tags": tags}).encode())
