@@ -13,10 +13,10 @@ from gateway.wire.entrance import Entrance
 from gateway.wire.http2.codec import H2Fault
 from gateway.wire.http2.frame_guard import FrameGuard
 from gateway.wire.http2.server_codec import ServerCodec
-from gateway.wire.http2.slow_head import SlowHead
 from gateway.wire.interfaces import Address
 from gateway.wire.listener_context import ListenerContext, StreamLimits
 from gateway.wire.multiplexed.connection import MultiplexedConnection
+from gateway.wire.multiplexed.slow_head import SlowHead
 from gateway.wire.multiplexed.stream import LOW_WATER
 from gateway.wire.reset import reset
 

@@ -68,7 +68,7 @@ class H3Codec:
 
     __slots__ = (
         "_control", "_critical", "_decoder", "_encoder", "_finishing", "_incoming", "_is_told", "_kinds", "_next",
-        "_over", "_own", "_quic", "_until",
+        "_over", "_own", "_quic", "_unbegun", "_until",
     )  # fmt: skip
 
     def __init__(self, quic: ServedQuic) -> None:
@@ -76,6 +76,7 @@ class H3Codec:
         self._decoder = pylsqpack.Decoder(0, 0)
         self._encoder = pylsqpack.Encoder()
         self._incoming: dict[int, _Incoming] = {}
+        self._unbegun: dict[int, None] = {}  # requests of whose head only some has come, the oldest first
         self._over: set[int] = set()  # nobody wants them, and their caller may still send
         self._finishing: set[int] = set()  # answers that are whole, and perhaps not sent
         self._kinds: dict[int, bytes | int] = {}  # of streams of one direction; bytes: the beginning of the number
@@ -122,6 +123,8 @@ class H3Codec:
             return [Ended(number, frames.MESSAGE_ERROR)]
         self._quic.credit(number, len(data) - sum(len(each.data) for each in heard if isinstance(each, Body)))
         if not ended:
+            if not incoming.has_head:
+                self._unbegun[number] = None
             return heard
         if not incoming.has_head:
             self.reset(number, frames.REQUEST_INCOMPLETE)
@@ -153,6 +156,7 @@ class H3Codec:
                 fields = self._fields(number, payload)
                 incoming.length = check_request(fields)
                 incoming.has_head = True
+                self._unbegun.pop(number, None)
                 heard.append(Request(number, fields, False))
         return heard
 
@@ -242,6 +246,11 @@ class H3Codec:
             raise H3Fault(frames.FRAME_ERROR, "a frame that is no number")
         return [Leaving(0, NO_ERROR)] if kind == frames.GOAWAY else []
 
+    @property
+    def unbegun(self) -> int:
+        """The oldest request whose head is not whole, -1 = there is none."""
+        return next(iter(self._unbegun), -1)
+
     # What goes.
 
     def answer(self, stream: int, fields: Fields, *, ended: bool) -> None:
@@ -272,6 +281,7 @@ class H3Codec:
         """Nobody goes on with it."""
         self._quic.give_up(stream, error)
         self._finishing.discard(stream)
+        self._unbegun.pop(stream, None)
         incoming = self._incoming.pop(stream, None)
         if incoming is not None and not incoming.is_whole:
             self._over.add(stream)

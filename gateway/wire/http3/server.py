@@ -15,6 +15,7 @@ from gateway.wire.interfaces import Address, Timer
 from gateway.wire.listener_context import ListenerContext, StreamLimits
 from gateway.wire.multiplexed.connection import MultiplexedConnection
 from gateway.wire.multiplexed.messages import Ended
+from gateway.wire.multiplexed.slow_head import SlowHead
 from gateway.wire.multiplexed.stream import HIGH_WATER, LOW_WATER
 
 MOST_HELD: Final = 512 * 1024  # bytes of all answers of a connection that wait for the caller
@@ -39,7 +40,7 @@ class _Pulse:
 class Http3Connection(MultiplexedConnection):
     """local: our end, None where the system does not say it."""
 
-    __slots__ = ("_link", "_local", "_pulse")
+    __slots__ = ("_link", "_local", "_pulse", "_slow_head", "_unbegun")
 
     VERSION: ClassVar[int] = 3
     codec: H3Codec
@@ -56,6 +57,8 @@ class Http3Connection(MultiplexedConnection):
         super().__init__(listener, H3Codec(link.quic), link.peer[0], forwarding, entrance, limits)
         self._link, self._local = link, local
         self._pulse = _Pulse(self)
+        self._slow_head: SlowHead | None = None
+        self._unbegun = -1  # the request whose head is waited for
 
     def begin(self) -> None:
         listener = self.listener
@@ -77,6 +80,8 @@ class Http3Connection(MultiplexedConnection):
         super()._is_gone()
         self._pulse.timer.due = NEVER
         self._pulse.timer.owner = None
+        if self._slow_head is not None:
+            self._slow_head.rest()
 
     def close(self) -> None:
         """When idle."""
@@ -104,6 +109,21 @@ class Http3Connection(MultiplexedConnection):
                 self._take(message)
         except H3Fault as fault:
             self._end(fault.error, str(fault))
+            return
+        if self.codec.unbegun != self._unbegun:
+            self._watch_head()
+
+    def _watch_head(self) -> None:
+        """Of the oldest; the next one has its time from when this is whole."""
+        if self._slow_head is None:
+            self._slow_head = SlowHead(self.listener.relay.wheel, self._end_slow_head)
+        self._unbegun = self.codec.unbegun
+        self._slow_head.rest()
+        if self._unbegun >= 0 and not self._is_over:
+            self._slow_head.watch(self.listener.now() + self.listener.limits.head_s)
+
+    def _end_slow_head(self) -> None:
+        self._end(frames.EXCESSIVE_LOAD, "a head that was not whole in time")
 
     def _on_ended(self, event: Ended) -> None:
         if event.error in _NONE_BEGUN and event.stream not in self._streams and not self._may_fault():

@@ -137,6 +137,23 @@ async def test_what_is_no_request_ends_its_stream_and_reaches_no_service() -> No
         assert (await caller.answer(caller.begin(GET))).status == 200
 
 
+async def test_a_head_that_is_not_whole_in_time_ends_the_connection_whatever_else_runs() -> None:
+    async with (
+        ScriptedUpstream(answering(OK)).running() as service,
+        http3_wire(service.port, limits=ConnectionLimits(head_s=0.3, body_rate=0)) as gateway,
+        calling(gateway.port) as slow,
+        calling(gateway.port) as honest,
+    ):
+        for each in (slow, honest):  # bodies that never end: neither is idle
+            each.begin(head(b"POST", b"/", scheme=b"https"), ended=False)
+        split = honest.raw(headers(GET)[:5])
+        honest.raw(headers(GET)[5:], ended=True, stream=split)
+        assert (await honest.answer(split)).status == 200
+        slow.raw(headers(GET)[:5])
+        assert await slow.ended() == frames.EXCESSIVE_LOAD
+        assert (await honest.answer(honest.begin(GET))).status == 200
+
+
 async def test_settings_that_may_not_be_end_the_connection() -> None:
     for payload, error in (
         (b"\x02\x01", frames.SETTINGS_ERROR),

@@ -180,6 +180,17 @@ def test_a_request_that_is_given_up_is_over_both_ways(event: QuicEvent) -> None:
     assert 0 not in on.quic.sent
 
 
+def test_the_oldest_request_whose_head_is_not_whole_is_known() -> None:
+    on, whole = Bench(), headers(GET)
+    assert on.take(whole[:3], stream=4) == on.take(whole[:3], stream=0) == []
+    assert on.codec.unbegun == 4
+    on.take(whole[3:], stream=4)
+    assert on.codec.unbegun == 0
+    on.codec.receive(StreamReset(error_code=9, stream_id=0))
+    on.take(whole, ended=True, stream=8)
+    assert on.codec.unbegun == -1
+
+
 def test_a_stream_that_was_reset_before_it_began_counts_as_one() -> None:
     on = Bench()
     assert on.codec.receive(StreamReset(error_code=9, stream_id=0)) == [Ended(0, frames.REQUEST_INCOMPLETE)]

@@ -1,5 +1,5 @@
-"""Ends a connection of HTTP/2 whose caller begins a block of fields and does not bring it to an end in time: what came
-of it is held until then, and no stream of its own has a timer yet (CVE-2024-27316 with pauses)."""
+"""Ends a connection of HTTP/2 or HTTP/3 whose caller begins a block of fields and does not bring it to an end in time:
+what came of it is held until then, and no stream of its own has a timer yet (CVE-2024-27316 with pauses)."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -1,5 +1,5 @@
 from gateway.relay.deadline import TICK_S, TimerWheel
-from gateway.wire.http2.slow_head import SlowHead
+from gateway.wire.multiplexed.slow_head import SlowHead
 
 
 def test_what_comes_later_of_a_block_gives_it_no_more_time_and_the_next_one_has_its_own() -> None:
