@@ -5,8 +5,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import pytest
 
@@ -61,16 +64,25 @@ def test_what_a_terminal_would_obey_is_shown_and_not_obeyed(run: Run, registry: 
 def test_lines_are_followed_until_one_has_seen_enough(registry: Registry, namespace: str) -> None:
     command = [sys.executable, "-m", "meshway.cli.main", "logs", "pay", "-f", "-o", "jsonl"]
     command += ["--registry", registry.url, "-n", namespace]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as following:
+    numbers, is_seen = count(), threading.Event()
+
+    def ship_on() -> None:
+        """From when on it follows nobody is told."""
+        while not is_seen.wait(0.1):
+            ship(registry, namespace, f"line {next(numbers)}")
+
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as following,
+        ThreadPoolExecutor(1) as shipping,
+    ):
         assert following.stdout is not None
-        # Shipped until one is seen: from when on it follows nobody is told.
-        for at in range(100):
-            ship(registry, namespace, f"line {at}")
-            if registry.client.get("/v1/logs", params={"namespace": namespace}).status_code == 200 and at > 20:
-                break
-            time.sleep(0.1)
-        first = json.loads(following.stdout.readline())
-        second = json.loads(following.stdout.readline())
-        following.send_signal(signal.SIGINT)
+        shipped = shipping.submit(ship_on)
+        try:
+            first = json.loads(following.stdout.readline())
+            second = json.loads(following.stdout.readline())
+        finally:
+            is_seen.set()
+            following.send_signal(signal.SIGINT)
+        shipped.result(10)
         following.wait(10)
     assert int(second["text"].split()[1]) == int(first["text"].split()[1]) + 1
