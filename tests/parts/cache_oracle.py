@@ -95,7 +95,7 @@ class CacheOracle:
     def __init__(self) -> None:
         self.now = 0.0
         self._kept: dict[str, list[Kept]] = {}
-        self._passing: dict[str, float] = {}
+        self._passing: dict[tuple[str, bool], float] = {}
 
     def find(self, path: str, language: str) -> Kept | None:
         """The newest that fits."""
@@ -104,16 +104,20 @@ class CacheOracle:
                 return kept
         return None
 
-    def is_passing(self, path: str) -> bool:
-        return self._passing.get(path, 0.0) > self.now
+    def is_passing(self, path: str, *, has_credentials: bool) -> bool:
+        return self._passing.get((path, has_credentials), 0.0) > self.now
+
+    def _passes_no_more(self, path: str) -> None:
+        for has_credentials in (False, True):
+            self._passing.pop((path, has_credentials), None)
 
     def answered(self, path: str, language: str, said: Said, *, has_credentials: bool) -> None:
         """The service was asked, for the cache."""
         kept = Kept(said, language, self.now)
         if not may_be_kept(said, has_credentials=has_credentials) or not is_of_use(kept):
-            self._passing[path] = self.now + PASSING_S
+            self._passing[path, has_credentials] = self.now + PASSING_S
             return
-        self._passing.pop(path, None)
+        self._passes_no_more(path)
         others = self._kept.get(path, [])
         same = [old for old in others if self._selects(old) == self._selects(kept)]
         self._kept[path] = [kept, *(old for old in others if old not in same)][:MOST_VARIANTS]
@@ -122,9 +126,9 @@ class CacheOracle:
     def _selects(kept: Kept) -> str | None:
         return kept.language if kept.said.varies else None
 
-    def renewed(self, path: str, kept: Kept, said: Said) -> None:
-        """By a 304 with these fields."""
-        self._passing.pop(path, None)
+    def renewed(self, path: str, kept: Kept, said: Said, *, has_credentials: bool) -> None:
+        """By a 304 with these fields: what they forbid to keep is forgotten, and what they say to a caller with
+        credentials alone is no word on what others get."""
         merged = Said(
             kept.said.version, kept.said.status,
             said.directives or kept.said.directives,
@@ -135,6 +139,12 @@ class CacheOracle:
             # The old Expires stands beside a new Date: what is left of it.
             merged.expires_in_s = int(kept.said.expires_in_s - (self.now - kept.came))
         others = [old for old in self._kept.get(path, []) if old is not kept]
+        if not may_be_kept(merged, has_credentials=has_credentials):
+            self._passing[path, has_credentials] = self.now + PASSING_S
+            if not may_be_kept(merged, has_credentials=False):
+                self._kept[path] = others
+            return
+        self._passes_no_more(path)
         new = Kept(merged, kept.language, self.now)
         self._kept[path] = [new, *others]
 

@@ -70,7 +70,7 @@ class Duel:
             said = self.said()
             said.version, said.tag, said.varies, said.cookie = stale.said.version, True, stale.said.varies, False
             service.answer(304, fields=self.fields(said))
-            self.oracle.renewed(path, stale, said)
+            self.oracle.renewed(path, stale, said, has_credentials=has_credentials)
             return None
         said = self.answer()
         if said.status == 500 and stale is not None and stale.may_be_stale(self.oracle.now, "stale-if-error"):
@@ -100,7 +100,7 @@ class Duel:
         ):
             assert downstream.told == [given(known.said, tag)]
             self.answer_for_cache(path, language, known, has_credentials)
-        elif oracle.is_passing(path):
+        elif oracle.is_passing(path, has_credentials=has_credentials):
             said = self.answer()
             assert downstream.told == [("head", said.status, b"v%d" % said.version, "ended")]
         else:
