@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 
-WITHIN_S = 5.0
+WITHIN_S = 20.0
 
 
 class Source:

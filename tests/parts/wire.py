@@ -26,7 +26,7 @@ from tests.parts.conditions import until
 from tests.parts.one_route import OneRoute, cluster, endpoint, plan, retry_plan
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 VIA_ID = b"meshway-test"
 
 
