@@ -174,8 +174,8 @@ class ServerProtocol(AnsweringSide):
 
     def data_received(self, data: bytes) -> None:
         if self._call is None and not self._buffer and not self._is_write_paused and self._body is None:
-            if not self._is_lingering:
-                self._read_heads(data)
+            if not self._is_lingering and self._read_heads(data):
+                self._take_up()
         elif self._is_lingering:
             pass
         elif self._body is not None:
@@ -198,14 +198,17 @@ class ServerProtocol(AnsweringSide):
 
     def _take_up(self) -> None:
         """Goes on with what was received meanwhile."""
-        if self._buffer and not self._is_reading_heads:
+        goes_on = not self._is_reading_heads
+        while goes_on and self._buffer:
             data, self._buffer = self._buffer, b""
-            self._read_heads(data)
+            goes_on = self._read_heads(data)
         if self._is_paused:
             self._update_reading()
 
-    def _read_heads(self, data: bytes | bytearray) -> None:
-        """Begins calls as long as they are answered at once; leaves in the buffer what must wait."""
+    def _read_heads(self, data: bytes | bytearray) -> bool:
+        """Begins calls as long as they are answered at once; leaves in the buffer what must wait. Whether what it
+        leaves may be read now: by who called, since as many requests as fit into a read would else be as many frames
+        of the stack."""
         self._is_reading_heads = True
         start, size = 0, len(data)
         while start < size and self._call is None and not self._is_lingering:
@@ -214,7 +217,7 @@ class ServerProtocol(AnsweringSide):
             except HeadError as error:
                 if self._begins_http2(data):
                     self._speak_http2(bytes(data))
-                    return
+                    return False
                 self._refuse(Reply(error.status, error.code, "DPE", error.detail))
                 break
             if head is None:
@@ -224,23 +227,21 @@ class ServerProtocol(AnsweringSide):
                     limits = self._listener.limits
                     self._listener.relay.wheel.set(self._watch, self, self._listener.now() + limits.head_s)
                 self._is_reading_heads = False
-                return
+                return False
             self._is_head_begun = False
             start += head.head_size
             if head.body != NO_BODY:
                 self._begin_with_body(head, bytes(data[start:]) if start < size else b"")
                 self._is_reading_heads = False
-                if not self._has_call():
-                    self._take_up()
-                return
+                return not self._has_call() and not self._is_write_paused
             self._begin(head, b"", True)
             if self._is_write_paused:
                 break
         self._is_reading_heads = False
         if start < size and not self._is_lingering:
             self._buffer = bytes(data[start:]) if start else data
-            if self._call is None and not self._is_write_paused:
-                self._take_up()
+            return start > 0 and self._call is None and not self._is_write_paused
+        return False
 
     def _begins_http2(self, data: bytes | bytearray) -> bool:
         """By prior knowledge (RFC 9113 §3.3): with the first bytes, and not by TLS, where the handshake says it."""

@@ -87,3 +87,13 @@ async def test_a_method_cannot_be_overridden_from_outside(face: int, is_kept: bo
     async with ScriptedUpstream(answering(OK)).running() as service, wire(service.port, face=face) as gateway:
         await gateway.ask(b"GET / HTTP/1.1\r\nHost: a\r\nX-HTTP-Method-Override: DELETE\r\n\r\n")
         assert (b"DELETE" in service.received[0]) is is_kept
+
+
+async def test_more_requests_with_bodies_in_a_row_than_the_stack_has_frames_are_each_answered() -> None:
+    count = 3000
+    async with ScriptedUpstream(answering(OK)).running() as service, wire(service.port) as gateway:
+        caller = await gateway.open()
+        via = b", ".join([b"1.1 " + gateway.context.via_id] * 20)
+        sent = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nVia: %b\r\n\r\nx" % via
+        caller.send(sent * count)
+        assert [(await caller.answer())[0] for _ in range(count)] == [508] * count
