@@ -121,11 +121,13 @@ def _unknown(unknown: Unknown, documents: Sequence[FileDocument], errors: Sequen
 
 
 def _beside(document: dict[str, Any], path: str) -> Iterator[str]:
-    """The texts of the block in which a field stands: a reference's service, subset, port."""
+    """The texts of the block in which a field stands: a reference's service, subset, port; of a list's entry itself."""
+    *above, last = parts_of(path)
     tree: Any = document
-    for part in parts_of(path)[:-1]:
+    for part in above:
         tree = tree[part]
-    yield from (value for value in tree.values() if isinstance(value, str))
+    texts = tree.values() if isinstance(tree, dict) else (tree[last],)
+    yield from (value for value in texts if isinstance(value, str))
 
 
 def kept_beside(read: FilesRead, existing: Existing) -> list[FileDocument]:

@@ -126,3 +126,24 @@ def test_references_of_sound_parts_are_asked_for_but_not_to_documents_with_error
     assert sorted(asked) == ["Route shop/cart", "Service shop/cart", "TrafficPolicy shop/p"]
     places = [line.split("a.yaml:")[1].split(": ")[0] for line in refused.value.details]
     assert places == ["5:3", "12:19", "17:36"]  # the Service is there, only not sound
+
+
+def test_an_entry_of_a_list_that_refers_to_nothing_is_told_beside_other_errors(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        CART.replace("rules:", "hosst: [a]\n  rules:") + "---\n"
+        "apiVersion: meshway/v1\nkind: Listener\nmetadata: {name: bytes, namespace: mesh}\nspec: {prot: 1}\n---\n"
+        "apiVersion: meshway/v1\nkind: TcpRoute\nmetadata: {name: db}\n"
+        "spec: {listeners: [bytes, gone], destinations: [{service: db}]}\n"
+    )
+
+    def unknown(documents: Sequence[FileDocument]) -> list[FieldError]:
+        return [
+            FieldError(path=path, code="unknown_reference", message=path, document="TcpRoute shop/db")
+            for path in ("spec.listeners[0]", "spec.listeners[1]")
+        ]
+
+    with pytest.raises(CliError) as refused:
+        read_import([str(tmp_path)], "shop", unknown=unknown)
+    told = [line.split(": ", 1)[1] for line in refused.value.details]
+    assert "spec.listeners[1]" in told
+    assert "spec.listeners[0]" not in told  # that Listener is there, only not sound
