@@ -50,7 +50,7 @@ def _choose(exchange: Exchange, spoken: frozenset[bytes], rule: str) -> Reply | 
     left = [name for name in offered if name in spoken]
     if offered and not left:
         names = ", ".join(sorted(name.decode() for name in spoken))
-        return Reply(403, "websocket_subprotocol", "UAEX", f"{rule} takes none of the subprotocols but {names}")
+        return Reply(403, "websocket_subprotocol", "UAEX", f"{rule} takes no subprotocols but {names}")
     if len(left) < len(offered):
         exchange.block = with_protocols(exchange.block, left)
     return None

@@ -29,6 +29,7 @@ _FAULTS: Final = (
     json_format.Error, MessageError, ArithmeticError, AttributeError, LookupError, RecursionError, SystemError,
     TypeError, ValueError,
 )  # fmt: skip
+_OF_PYTHON: Final = "invalid literal for int() with base 10: "
 _BOOLS: Final = {"true": True, "false": False}
 _WRAPPED_BOOL: Final = "google.protobuf.BoolValue"
 # Messages that JSON writes as one value, so that a parameter may be one.
@@ -126,7 +127,7 @@ class Transcoder:
         except BadRequest:
             raise
         except _FAULTS as error:
-            raise BadRequest(str(error)) from error
+            raise BadRequest(_told(error)) from error
 
     def _read_body(self, message: Message, field: str, body: bytes) -> None:
         try:
@@ -145,7 +146,7 @@ class Transcoder:
         except BadRequest:
             raise
         except _FAULTS as error:
-            raise BadRequest(f"the body: {error}") from error
+            raise BadRequest(f"the body: {_told(error)}") from error
 
     def _take_query(self, wanted: dict[str, Any], of: Descriptor, query: bytes) -> None:
         text = query.removeprefix(b"?").decode("latin-1")
@@ -247,6 +248,11 @@ def _has_more_values(value: object, most: int) -> bool:
             return True
         rest += members
     return False
+
+
+def _told(error: Exception) -> str:
+    """As a caller may read it: protobuf passes on what Python says of text that is no number."""
+    return str(error).replace(_OF_PYTHON, "no whole number: ")
 
 
 def _pool(files: DescriptorFiles) -> descriptor_pool.DescriptorPool:

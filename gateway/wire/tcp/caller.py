@@ -109,10 +109,12 @@ class TcpCaller(Side):
         table = self._carriage.tables.tables.connections.get(listener.name)
         plan = None if table is None else table.match(exchange)
         if plan is None:
-            detail = "no route has connections like this one"
-            self.refused(Reply(404, "no_route", "NR", detail, policy=listener.title))
+            self.refused(Reply(404, "no_route", "NR", self._no_route(), policy=listener.title))
             return
         self._start(plan)
+
+    def _no_route(self) -> str:
+        return f"no TcpRoute of listener {self._listener.name} takes connections of {self._peer}"
 
     def _start(self, plan: ConnectionPlan) -> None:
         listener, exchange = self._listener, self.exchange

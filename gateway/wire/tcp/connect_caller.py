@@ -57,7 +57,8 @@ class ConnectCaller(TcpCaller):
         port = exchange.authority.rpartition(b":")[2]
         plan = tables.connects.get((exchange.host, int(port) if port.isdigit() else 0))
         if plan is None:
-            detail = "CONNECT is for ports of tcp and tls that registered services have"
+            asked = exchange.authority.decode("latin-1")
+            detail = f"CONNECT is for ports that a Service of the mesh says to be tcp or tls: {asked} is none"
             self.refused(Reply(403, "egress_denied", "UAEX", detail, policy=self._listener.title))
         else:
             self._start(plan)

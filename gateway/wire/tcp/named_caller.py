@@ -46,8 +46,14 @@ class NamedCaller(TcpCaller):
         if name is not None:
             self._hello = None
             self.exchange.server_name = name
+            self.exchange.authority = name.encode("ascii")  # a name of the hello holds no other letters
             self.put_back(bytes(hello.came))
             self._route()
+
+    def _no_route(self) -> str:
+        name = self.exchange.server_name
+        asked = f"for {name}" if name else "that name no host (SNI)"
+        return f"no TlsRoute of listener {self._listener.name} takes connections of {self._peer} {asked}"
 
     def eof_received(self) -> bool:
         return False if self._hello is not None else super().eof_received()

@@ -59,7 +59,9 @@ async def test_a_registered_port_is_reached_by_any_name_of_its_service(host: str
 async def test_nothing_else_is_reached(target: str) -> None:
     async with serving(echo(b"ready")) as port, database(port) as gateway:
         status, body = await connect(gateway, target)
-        assert (status, json.loads(body)["code"]) == (403, "egress_denied")
+        told = json.loads(body)
+        assert (status, told["code"]) == (403, "egress_denied")
+        assert told["detail"].endswith(f": {target} is none")
         assert gateway.lines[-1]["policy"] == "listener mesh"
 
 

@@ -38,6 +38,7 @@ async def test_bytes_go_to_the_service_and_back() -> None:
         assert await place.ask() == b""
         line = await place.line()
         assert (line["reason"], line["policy"]) == ("no_route", "listener bytes")
+        assert line["detail"] == "no TcpRoute of listener bytes takes connections of 127.0.0.1"
 
 
 async def test_nothing_is_lost_or_reordered_with_slow_readers() -> None:

@@ -174,8 +174,10 @@ async def test_handshakes_are_passed_on_by_the_name_they_ask_for() -> None:
         with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
             await shown("c.example")
         lines = {line["service"]: line for line in place.gateway.lines}
-        assert lines["default/a"]["route"] == "default/a"
+        assert (lines["default/a"]["route"], lines["default/a"]["authority"]) == ("default/a", "a.example")
         assert (lines[""]["reason"], lines[""]["policy"]) == ("no_route", "listener bytes")
+        assert lines[""]["authority"] == "c.example"
+        assert lines[""]["detail"] == "no TlsRoute of listener bytes takes connections of 127.0.0.1 for c.example"
         place.gateway.apply(tls_route("a", "*", name="any"))
         with pytest.raises(ssl.SSLCertVerificationError):
             await shown("c.example")

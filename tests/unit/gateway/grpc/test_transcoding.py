@@ -66,6 +66,12 @@ def test_what_is_no_such_message_is_the_callers_fault(call: str, body: bytes, qu
         sent(call, body, query)
 
 
+def test_a_caller_is_not_told_of_python() -> None:
+    for body, query in ((b'{"pageCount": "many"}', b""), (b"", b"?filter.page_count=many")):
+        with pytest.raises(BadRequest, match=r"page_?[cC]ount field: no whole number: 'many'"):
+            sent("POST /v1/books:echo" if body else "GET /v1/titles", body, query)
+
+
 def test_unknown_parameters_may_be_let_be() -> None:
     assert sent("GET /v1/titles", query=b"?utm=1&name=a", ignores_unknown=True) == {"name": "a"}
 
