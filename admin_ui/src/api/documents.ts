@@ -35,6 +35,11 @@ export const PLURALS = {
 } as const
 export type Kind = keyof typeof PLURALS
 
+/** Where a new one is written: some kinds live in the namespace `mesh` alone. */
+export function homeOf(kind: Kind, namespace: string | undefined): string {
+  return kind === 'Listener' || kind === 'MeshSettings' || kind === 'Namespace' ? 'mesh' : (namespace ?? 'default')
+}
+
 export function isKind(text: string): text is Kind {
   return text in PLURALS
 }

@@ -14,7 +14,7 @@ const SIGNS: Record<string, string> = { created: '+', changed: '~', deleted: 'âˆ
 export function FieldDiff({ documents }: { documents: readonly Changed[] }) {
   const { t } = useTranslation()
   return (
-    <div style={{ display: 'grid', gap: 8 }}>
+    <div style={{ display: 'grid', gridTemplateColumns: 'minmax(0, 1fr)', gap: 8 }}>
       {documents.map((one) => (
         <section key={`${one.kind}/${one.namespace}/${one.name}`} className="panel">
           <h2>

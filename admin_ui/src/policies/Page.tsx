@@ -4,7 +4,7 @@ import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { openChange } from '../api/changes'
 import { ROUTE_KINDS, targetsOf, targetText } from '../api/concerning'
-import { type Document, documentsQuery, isKind, type Kind, PLURALS } from '../api/documents'
+import { type Document, documentsQuery, homeOf, isKind, type Kind, PLURALS } from '../api/documents'
 import { routeUsesQuery } from '../api/insight'
 import { keys } from '../api/keys'
 import { useRights } from '../api/session'
@@ -62,7 +62,7 @@ function DocumentList({ kind, title, chooser }: { kind: Kind; title: string; cho
         {!isReadOnly && maySomewhere('documents:write') && (
           <LinkButton
             to="/policies/$kind/$namespace/$name"
-            params={{ kind, namespace: namespace ?? 'default', name: NEW }}
+            params={{ kind, namespace: homeOf(kind, namespace), name: NEW }}
           >
             {t('policies.new', { kind })}
           </LinkButton>
@@ -171,6 +171,7 @@ function DocumentTable({ kind, documents }: { kind: Kind; documents: readonly Do
     {
       id: 'changed',
       title: t('policies.changed'),
+      isWide: true,
       sort: (one) => one.metadata.updated_at ?? '',
       cell: (one) => (
         <>

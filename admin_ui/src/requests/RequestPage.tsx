@@ -53,7 +53,7 @@ function OneCall({ call }: { call: Call }) {
     [t('requests.firstByte'), call.first_byte_ms != null && millis(call.first_byte_ms, i18n.language)],
     [t('requests.caller'), call.principal || call.peer],
     [t('requests.listener'), [call.listener, call.protocol].filter(Boolean).join(' · ')],
-    [t('requests.route'), call.route && <DocumentLink kind="Route" name={call.route} more={call.rule} />],
+    [t('requests.route'), call.route && <RouteLink call={call} name={call.route} />],
     [t('requests.service'), call.service && <ServiceLink name={call.service} />],
     [t('requests.instance'), call.instance],
     [t('requests.cache'), call.cache],
@@ -125,14 +125,21 @@ function TracePanel({ id }: { id: string }) {
   )
 }
 
-function DocumentLink({ kind, name, more }: { kind: string; name: string; more?: string }) {
+/** No link where the name alone does not lead to a document: there is none, or it is of one of two kinds. */
+function RouteLink({ call, name }: { call: Call; name: string }) {
   const [namespace = '', own = ''] = name.split('/')
+  const isWritten = !own.startsWith('implicit:') && call.protocol !== 'TCP'
+  const kind = call.protocol === 'UDP' ? 'UdpRoute' : 'Route'
   return (
     <>
-      <Link to="/policies/$kind/$namespace/$name" params={{ kind, namespace, name: own }}>
-        {name}
-      </Link>{' '}
-      {more}
+      {isWritten ? (
+        <Link to="/policies/$kind/$namespace/$name" params={{ kind, namespace, name: own }}>
+          {name}
+        </Link>
+      ) : (
+        name
+      )}{' '}
+      {call.rule}
     </>
   )
 }

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { type KeyboardEvent, useEffect, useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { PLURALS } from '../api/documents'
 import { servicesQuery } from '../api/services'
 import { useRights } from '../api/session'
 import { placesFor } from './navigation'
@@ -11,7 +12,7 @@ const SHOWN = 12
 
 type Entry = { id: string; title: string; hint: string; go: () => void }
 
-/** Jumps to a page, a service or a revision by name. */
+/** Jumps to a page, a service, a kind of documents or a revision by name. */
 export function Palette({ isOpen, close }: { isOpen: boolean; close: () => void }) {
   const { t } = useTranslation()
   const [text, setText] = useState('')
@@ -112,6 +113,16 @@ function useEntries(isOpen: boolean, text: string): Entry[] {
       }
     }),
   ]
+  if (maySomewhere('documents:read')) {
+    for (const kind of Object.keys(PLURALS)) {
+      all.push({
+        id: `kind ${kind}`,
+        title: kind,
+        hint: t('policies.kind'),
+        go: () => void navigate({ to: '/policies/$kind', params: { kind } }),
+      })
+    }
+  }
   const found = all.filter((one) => one.title.toLowerCase().includes(wanted))
   if (revision !== undefined) {
     found.unshift({
