@@ -131,24 +131,20 @@ def test_a_route_of_connections_is_written_as_a_form_and_seen_at_its_service(
     other.page.context.close()
 
 
-@pytest.mark.parametrize(
-    ("address", "block", "field"),
-    [
+def test_what_is_written_can_be_written_as_a_form(tab: Tab) -> None:
+    page = tab.page
+    for address, block, field in (
         ("/policies/UdpRoute/default/+", None, "max_sessions"),
-        ("/policies/TlsRoute/default/+", None, "hosts"),
         ("/policies/DescriptorSet/default/+", None, "data"),
         ("/policies/Listener/mesh/+", None, "protocol"),
         ("/policies/Route/default/news", "websocket", "max_message"),
         ("/policies/Route/default/news", "transcode", "descriptors"),
-    ],
-)
-def test_what_is_written_can_be_written_as_a_form(tab: Tab, address: str, block: str | None, field: str) -> None:
-    page = tab.page
-    tab.open(address)
-    page.get_by_text("Form", exact=True).click()
-    if block is not None:
-        page.get_by_label("Add a block to spec.rules[0]", exact=True).select_option(block)
-    expect(page.get_by_label(field, exact=True).first).to_be_visible()
+    ):
+        tab.open(address)
+        page.get_by_text("Form", exact=True).click()
+        if block is not None:
+            page.get_by_label("Add a block to spec.rules[0]", exact=True).select_option(block)
+        expect(page.get_by_label(field, exact=True).first).to_be_visible()
     assert tab.axe() == []
 
 
@@ -169,5 +165,4 @@ def test_what_a_cache_did_is_told_of_its_call(shop: Mesh, browser: Browser) -> N
     region = page.get_by_role("region", name=re.compile("^GET news.example"))
     expect(region).to_contain_text(re.compile(r"Cache\s*hit"))
     assert tab.axe() == []
-    assert [fault for fault in tab.faults if "/v1/traces/" not in fault] == []  # of few calls spans are kept
     page.context.close()

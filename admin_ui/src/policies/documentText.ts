@@ -16,7 +16,7 @@ const SPECS: Partial<Record<Kind, unknown>> = {
   TcpRoute: { listeners: ['books-tcp'], destinations: [{ service: 'books' }] },
   TlsRoute: { listeners: ['books-tls'], hosts: ['books.example'], destinations: [{ service: 'books' }] },
   UdpRoute: { listeners: ['books-udp'], destinations: [{ service: 'books' }] },
-  Listener: { protocol: 'http', port: 8590 },
+  Listener: { protocol: 'http', port: 8582 },
   DescriptorSet: { data: '' },
   TrafficPolicy: { targets: [{ service: 'books' }], timeouts: { attempt: '2s' } },
   RateLimit: { targets: [{ service: 'books' }], key: ['source_ip'], token_bucket: { rate: '100/s' } },

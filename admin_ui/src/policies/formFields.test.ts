@@ -13,6 +13,8 @@ const openapi = {
           code: { type: 'integer', description: 'The answer.\nMore of it.' },
           labels: { additionalProperties: { type: 'string' } },
           dry: { type: 'boolean' },
+          body: { type: ['string', 'integer'] },
+          most: { anyOf: [{ type: ['string', 'integer'] }, { type: 'null' }] },
         },
       },
       Bucket: { properties: { rate: { type: 'string' } } },
@@ -31,6 +33,8 @@ test('each field gets the control that its schema asks for', () => {
     ['code', 'number'],
     ['labels', 'other'],
     ['dry', 'switch'],
+    ['body', 'text'],
+    ['most', 'text'],
   ])
   expect(fields[4]?.about).toBe('The answer.')
   const [, bucket, targets] = fields

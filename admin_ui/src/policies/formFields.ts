@@ -38,7 +38,8 @@ function fieldOf(openapi: Openapi | undefined, name: string, schema: Schema): Fi
   }
   if (whole?.type === 'boolean') return field('switch')
   if (whole?.type === 'integer' || whole?.type === 'number') return field('number')
-  return field(whole?.type === 'string' ? 'text' : 'other')
+  // A size is a text or a number: `64KiB`.
+  return field([whole?.type].flat().includes('string') ? 'text' : 'other')
 }
 
 /** Through references and `or null`. What may be of several forms is written in its widest: the block. */
@@ -46,7 +47,7 @@ function seen(openapi: Openapi | undefined, schema: Schema | undefined): Schema 
   if (schema?.$ref) return seen(openapi, openapi?.components.schemas[schema.$ref.split('/').at(-1) ?? ''])
   if (schema?.anyOf) {
     const forms = schema.anyOf.map((one) => seen(openapi, one)).filter((one) => one && one.type !== 'null')
-    return forms.find((one) => one?.enum) ?? forms.find((one) => one?.type === 'string') ?? forms[0]
+    return forms.find((one) => one?.enum) ?? forms.find((one) => [one?.type].flat().includes('string')) ?? forms[0]
   }
   return schema
 }

@@ -3,7 +3,7 @@ import { queryOptions } from '@tanstack/react-query'
 /** A JSON schema, as far as completion reads it. */
 export type Schema = {
   $ref?: string
-  type?: string
+  type?: string | string[]
   description?: string
   enum?: unknown[]
   properties?: Record<string, Schema>
