@@ -40,6 +40,16 @@ OK: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 # What is no refusal: answers that a Route or a Listener itself is for, and what callers are told of a worker without
 # tables, below.
 ANSWERS: Final = frozenset({"redirect", "redirect_https", "respond", "cors_preflight", "not_ready"})
+# What a call by HTTP/1.1 and without TLS cannot meet, and the test beside this one that does.
+ELSEWHERE: Final = {
+    "bad_client_hello": "test_tls_routes.py",
+    "certificate_void": "test_mtls.py",
+    "not_implemented": "test_websocket_http2.py",
+    "too_many_connections": "test_tcp_routes.py",
+    "too_many_sessions": "test_udp_routes.py",
+    "upgrade_unsupported": "test_websocket_http2_services.py",
+    "upstream_unreachable": "test_udp_routes.py",
+}
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -103,6 +113,10 @@ def policy(**blocks: Any) -> Change:
     return document("TrafficPolicy", "p", {"targets": [{"service": "books"}]} | blocks)
 
 
+UPGRADE: Final = (
+    "Connection: upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
 POST: Final = b"POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 20\r\n\r\n"
 CASES: Final = [
     Case("no_route", EDGE_FACE, get(host="other.example")),
@@ -203,6 +217,26 @@ CASES: Final = [
         documents=(policy(adaptive_concurrency={"min_limit": 1, "max_limit": 1}),),
         held=1,
     ),
+    Case("websocket_denied", ROUTE, get(fields=UPGRADE), rule={"websocket": {"allow": False}}),
+    Case(
+        "websocket_handshake",
+        ROUTE,
+        get(fields="Connection: upgrade\r\nUpgrade: websocket\r\n"),
+        rule={"websocket": {}},
+    ),
+    Case("websocket_origin", ROUTE, get(fields=UPGRADE + "Origin: http://a.example\r\n"), rule={"websocket": {}}),
+    Case(
+        "websocket_subprotocol",
+        ROUTE,
+        get(fields=UPGRADE + "Sec-WebSocket-Protocol: b\r\n"),
+        rule={"websocket": {"subprotocols": ["a"]}},
+    ),
+    Case(
+        "only_if_cached",
+        ROUTE,
+        get(fields="Cache-Control: only-if-cached\r\n"),
+        rule={"cache": {"client_control": True}},
+    ),
 ]
 
 
@@ -290,7 +324,9 @@ async def test_a_gateway_that_knows_no_mesh_says_who_says_so() -> None:
 
 def test_every_reason_in_the_source_is_met_here() -> None:
     tested = {case.reason for case in CASES} | ANSWERS | {"policy_unavailable"}
-    assert set(_reasons()) == tested
+    assert set(_reasons()) == tested | ELSEWHERE.keys()
+    for reason, name in ELSEWHERE.items():
+        assert reason in (Path(__file__).parent / name).read_text(), reason
 
 
 def _reasons() -> Iterator[str]:

@@ -75,20 +75,23 @@ async def test_what_is_sent_before_the_service_agreed_waits_for_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "protocol", "status"),
+    ("more", "protocol", "status", "reason"),
     [
-        ([(b"origin", b"https://evil.example")], b"websocket", 403),
-        ([(b"origin", b"https://shop.example")], b"websocket", 200),
-        ([(b"sec-websocket-key", b"caller's own, of no use")], b"websocket", 200),
-        ([], b"connect-udp", 501),
+        ([(b"origin", b"https://evil.example")], b"websocket", 403, b"websocket_origin"),
+        ([(b"origin", b"https://shop.example")], b"websocket", 200, b""),
+        ([(b"sec-websocket-key", b"caller's own, of no use")], b"websocket", 200, b""),
+        ([], b"connect-udp", 501, b"not_implemented"),
     ],
 )
-async def test_a_handshake_by_http2_is_judged_as_any_other(more: Fields, protocol: bytes, status: int) -> None:
+async def test_a_handshake_by_http2_is_judged_as_any_other(
+    more: Fields, protocol: bytes, status: int, reason: bytes
+) -> None:
     async with Frames().behind(websocket()) as gateway, calling(gateway.port) as caller:
         await caller.until(lambda: CONNECT in caller.connection.remote_settings)
         stream = caller.begin(asking(more, protocol), ended=False)
         await caller.until(lambda: caller.answers[stream].status)
-        assert caller.answers[stream].status == status
+        answer = caller.answers[stream]
+        assert (answer.status, answer.fields.get(b"meshway-reason", b"")) == (status, reason)
 
 
 async def test_without_the_block_it_passes_and_with_allow_false_it_does_not() -> None:

@@ -70,8 +70,9 @@ async def test_a_service_that_does_not_take_it_is_not_asked() -> None:
     service = Http2Service(lambda connection, stream, _: connection.answer(stream))
     async with service.running(), before(service.port, PLAIN) as gateway:
         async with raw(gateway) as (caller, _):
-            status, _, body = await caller.answer()
+            status, head, body = await caller.answer()
         assert (status, "RFC 8441" in body.decode()) == (502, True)
+        assert b"meshway-reason: upgrade_unsupported\r\n" in head
         assert (await gateway.ask())[0] == 200  # for other calls it is as good as ever
         assert len(service.requests) == 1
 

@@ -51,6 +51,7 @@ MAY = {
     "putDocument": EDITORS,
     "getDocument": READERS + "V",
     "getRouteTraffic": READERS + "V",
+    "purgeCache": OPERATORS,
     "listDocuments": READERS + "V",
     "deleteDocument": EDITORS,
     "apply": EDITORS,
