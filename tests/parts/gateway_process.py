@@ -45,7 +45,7 @@ class GatewayProcess:
             "node": "gw-1",
             "ready_file": str(self.ready_file),
         } | settings
-        self.client = httpx.AsyncClient(timeout=10.0, trust_env=False)
+        self.client = httpx.AsyncClient(timeout=30.0, trust_env=False)
         self.edge = self.mesh = self.admin = self.edge_tls = self.mesh_tls = ""
         self.process: Process | None = None
 
