@@ -181,6 +181,20 @@ def _take_out(document: Written, path: str) -> None:
         return
 
 
+def _receiver(of: type) -> st.SearchStrategy[Written]:
+    """It has exactly one target."""
+    targets: dict[str, Written] = {
+        "apprise": {"url": "cart"},
+        "webhook": {"url": "https://hook.example/a", "sign": "cart"},
+        "alertmanager": {"url": "http://127.0.0.1:9093"},
+    }
+    return st.tuples(_block(of), st.sampled_from(sorted(targets))).map(
+        lambda drawn: (
+            {name: value for name, value in drawn[0].items() if name not in targets} | {drawn[1]: targets[drawn[1]]}
+        )
+    )
+
+
 def _alert(of: type) -> st.SearchStrategy[Written]:
     queries = st.sampled_from(["service=cart error_ratio > 2 % over 2m", "service=* p99 / p50 > 10 for 2h"])
     return st.tuples(_block(of), queries).map(lambda drawn: drawn[0] | {"query": drawn[1]})
@@ -199,6 +213,7 @@ _OWN: Final = {
     "DescriptorSet": _descriptors,
     "Secret": _secret,
     "Rollout": _rollout,
+    "Receiver": _receiver,
     "Alert": _alert,
     "Objective": _objective,
 }
