@@ -5,6 +5,7 @@ import pytest
 
 from gateway.listeners.sockets import MOST_UNSENT, open_one, open_slots, url_of
 from meshway.problem import Problem
+from tests.parts.ports import free_port
 
 
 def test_all_slots_share_one_free_port() -> None:
@@ -32,7 +33,7 @@ def test_a_port_that_another_gateway_shares_out_is_taken_nevertheless() -> None:
 
 
 def test_slots_of_datagrams_share_a_port_that_no_other_gateway_gets() -> None:
-    slots = open_slots("127.0.0.1", 0, 2, "spec.port", is_udp=True)
+    slots = open_slots("127.0.0.1", free_port(), 2, "spec.port", is_udp=True)
     place = slots[0].getsockname()
     try:
         assert {slot.getsockname() for slot in slots} == {place}
