@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.compiler import access
+from gateway.compiler import access_rules
 from gateway.compiler.authentication import compile_steps
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, Refusal
 from gateway.compiler.matches import compile_any
@@ -168,7 +168,7 @@ def _check_policy(entry: Entry[Any], parts: Parts) -> None:
         pass
     spec = entry.spec
     if isinstance(spec, AccessPolicy):
-        access.check(entry, parts)
+        access_rules.check(entry, parts)
         return
     if isinstance(spec, Authentication):
         compile_steps(entry, parts)

@@ -11,8 +11,9 @@ from gateway.compiler import access, connection_routes, listeners, telling
 from gateway.compiler.accept import Accepted
 from gateway.compiler.authentication import Authentications
 from gateway.compiler.blame import Blamed, blame
+from gateway.compiler.cluster_key import ClusterKey, all_involved
 from gateway.compiler.cluster_set import ClusterSet
-from gateway.compiler.clusters import FIRST_PORT, ClusterKey, Step, doubting, first_ports, multiplexed_ports
+from gateway.compiler.compiled_route import CompiledRoute
 from gateway.compiler.connection_routes import (
     CompiledConnections,
     compile_connections,
@@ -27,8 +28,11 @@ from gateway.compiler.listeners import Served, compile_listeners
 from gateway.compiler.mesh_names import mesh_names, read_aliases
 from gateway.compiler.mesh_tls import KINDS as MESH_TLS_KINDS
 from gateway.compiler.policies import MESH, Attached, Place, places_of, service_places, wide_place
-from gateway.compiler.routes import CompiledRoute, RouteContext, attach, compile_route, implicit_plan
+from gateway.compiler.route_context import RouteContext
+from gateway.compiler.routes import attach, compile_route, implicit_plan
+from gateway.compiler.service_instances import FIRST_PORT, first_ports, multiplexed_ports
 from gateway.compiler.state import State
+from gateway.compiler.steps import Step, doubting
 from gateway.compiler.telling import TellingPlans
 from gateway.compiler.udp_routes import KIND as UDP_ROUTE
 from gateway.compiler.udp_routes import CompiledSessions, compile_sessions, session_plans
@@ -399,7 +403,7 @@ class Build:
         return found
 
     def _is_service_touched(self, service: ServiceKey, touched: set[Place]) -> bool:
-        involved = access.all_involved(ClusterKey(*service), self._clusters.others)
+        involved = all_involved(ClusterKey(*service), self._clusters.others)
         return any(not touched.isdisjoint(service_places(*key.owner)) for key in involved)
 
     def _refusals(self, anew: EndpointSet, fresh: Mapping[DocumentKey, Refusal]) -> dict[DocumentKey, Refusal]:

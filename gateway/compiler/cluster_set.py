@@ -6,24 +6,15 @@ Nothing running is touched: what must change on it becomes a step.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gateway.compiler.balancers import balancer_for
 from gateway.compiler.blame import blame
-from gateway.compiler.clusters import (
-    FIRST_PORT,
-    ClusterKey,
-    Step,
-    balancer_for,
-    emptying,
-    failing_over,
-    failover_keys,
-    fallback_key,
-    falling_back,
-    other_keys,
-    reconfiguring,
-)
+from gateway.compiler.cluster_key import ClusterKey, failover_keys, fallback_key, other_keys
 from gateway.compiler.diff import DocumentKey, Entry, ServiceKey
 from gateway.compiler.policies import Place, effective, service_places, sources
+from gateway.compiler.service_instances import FIRST_PORT
 from gateway.compiler.settings import cluster_settings
 from gateway.compiler.state import State
+from gateway.compiler.steps import Step, emptying, failing_over, falling_back, reconfiguring
 from gateway.plan import Parts
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.cluster_settings import ClusterSettings

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any, Final
 
-from gateway.compiler.access import RuleAccess, all_involved
-from gateway.compiler.clusters import ClusterKey
+from gateway.compiler.cluster_key import ClusterKey, all_involved, destination_key
 from gateway.compiler.diff import DocumentKey, Entry, ServiceKey
 from gateway.compiler.filters import limit_places
 from gateway.compiler.mesh_names import mesh_names
 from gateway.compiler.policies import Place, effective
-from gateway.compiler.routes import RouteContext, destination_key, refusing
+from gateway.compiler.route_context import RouteContext, refusing
+from gateway.compiler.rule_access import RuleAccess
 from gateway.compiler.settings import limit_s, retry_plan
 from gateway.compiler.split import choose_by_weight
 from gateway.exchange import Exchange, Reply

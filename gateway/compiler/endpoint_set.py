@@ -6,10 +6,13 @@ from ipaddress import ip_network
 from typing import Any, Final
 
 from gateway.compiler.blame import Blamed
-from gateway.compiler.clusters import ClusterKey, EndpointKey, ServiceUpdate, Step, instances_of, retiring
+from gateway.compiler.cluster_key import ClusterKey
 from gateway.compiler.diff import CompileError, DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.policies import MESH_NAMESPACE
+from gateway.compiler.service_instances import instances_of
+from gateway.compiler.service_update import EndpointKey, ServiceUpdate
 from gateway.compiler.state import State
+from gateway.compiler.steps import Step, retiring
 from gateway.plan import Parts
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint

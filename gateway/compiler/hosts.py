@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from gateway.compiler.compiled_route import CompiledRoute
 from gateway.compiler.diff import ServiceKey
 from gateway.compiler.host_build import build_host
 from gateway.compiler.listeners import Served
 from gateway.compiler.mesh_names import mesh_names
-from gateway.compiler.routes import CompiledRoute
 from gateway.plan import RoutePlan
 from gateway.routing.table import Candidate, HostRoutes, Hosts, PathNode
 from meshway.model.listener import EDGE

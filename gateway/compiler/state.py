@@ -6,14 +6,15 @@ from typing import Any
 
 from gateway.compiler.access import Access
 from gateway.compiler.authentication import Authentications
-from gateway.compiler.clusters import ClusterKey, EndpointKey
+from gateway.compiler.cluster_key import ClusterKey
+from gateway.compiler.compiled_route import CompiledRoute
 from gateway.compiler.connection_routes import CompiledConnections
 from gateway.compiler.diff import DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.filters import Limits
 from gateway.compiler.hosts import HostBuild
 from gateway.compiler.listeners import NOTHING_WRITTEN, Served
 from gateway.compiler.policies import Attached, Place
-from gateway.compiler.routes import CompiledRoute
+from gateway.compiler.service_update import EndpointKey
 from gateway.compiler.telling import TellingPlans
 from gateway.compiler.udp_routes import CompiledSessions
 from gateway.plan import Parts

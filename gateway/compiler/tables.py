@@ -11,10 +11,10 @@ from typing import Final
 
 from gateway.compiler.blame import Blamed
 from gateway.compiler.build import Build
-from gateway.compiler.clusters import Step
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Refusal, read_changes
 from gateway.compiler.filters import Limits
 from gateway.compiler.state import State, empty_state
+from gateway.compiler.steps import Step
 from gateway.plan import Parts
 from gateway.routing.table import Tables
 from meshway.snapshot import INSTANCE, Change

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.compiler.access import all_involved
-from gateway.compiler.clusters import ClusterKey
+from gateway.compiler.cluster_key import ClusterKey, all_involved, destination_key
 from gateway.compiler.connection_routes import unasked_plan
 from gateway.compiler.diff import DocumentKey, Entry
 from gateway.compiler.listeners import ListenerPlan
-from gateway.compiler.routes import RouteContext, destination_key
+from gateway.compiler.route_context import RouteContext
 from gateway.plan import RoutePlan, SessionPlan
 from meshway.model.listener import DATAGRAMS, EDGE
 from meshway.model.udp_route import MOST_BACK, UdpRoute

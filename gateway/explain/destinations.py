@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gateway.compiler.clusters import FIRST_PORT, ClusterKey
+from gateway.compiler.cluster_key import ClusterKey, destination_key
+from gateway.compiler.compiled_route import CompiledRoute
 from gateway.compiler.policies import service_places, sources
-from gateway.compiler.routes import CompiledRoute, destination_key
+from gateway.compiler.service_instances import FIRST_PORT
 from gateway.compiler.state import State
 from gateway.exchange import Exchange, Reply
 from gateway.plan import BUILT_IN, RoutePlan

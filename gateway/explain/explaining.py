@@ -6,8 +6,8 @@ from typing import Final
 
 from gateway.authentication.service_token import FIELD as SERVICE_TOKEN
 from gateway.authentication.service_token import prove
+from gateway.compiler.compiled_route import CompiledRoute
 from gateway.compiler.listeners import ListenerPlan
-from gateway.compiler.routes import CompiledRoute
 from gateway.compiler.state import State
 from gateway.exchange import FACES, MESH, Exchange, Reply
 from gateway.explain.asking import read_question

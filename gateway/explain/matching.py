@@ -7,10 +7,10 @@ as a table of this candidate alone, and what it asks beside the path are the pre
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from gateway.compiler.compiled_route import CompiledRoute
 from gateway.compiler.host_build import build_host
 from gateway.compiler.hosts import HostBuild
 from gateway.compiler.matches import Placed
-from gateway.compiler.routes import CompiledRoute
 from gateway.compiler.state import State
 from gateway.exchange import Exchange
 from gateway.plan import RoutePlan

@@ -7,7 +7,7 @@ the recorded calls only, so where these are a share of the traffic fewer are ref
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.compiler.routes import destination_key
+from gateway.compiler.cluster_key import destination_key
 from gateway.compiler.state import State
 from gateway.exchange import EDGE, MESH, Exchange, Reply
 from gateway.plan import Guard, RoutePlan

@@ -255,7 +255,7 @@ class Tables:
                 cluster.apply_transition(transition)
 
     def _apply_to_ports(self, endpoint: "Endpoint", transition: Transition) -> None:
-        """An instance is checked once, for all its ports; `gateway/compiler/clusters.py` makes their ids."""
+        """An instance is checked once, for all its ports; `gateway/compiler/service_instances.py` makes their ids."""
         namespace, service, identity = endpoint.key
         for port in endpoint.instance.ports:
             other = self.endpoints.get((namespace, service, f"{identity}:{port}"))

@@ -8,11 +8,11 @@ import ssl
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gateway.compiler.clusters import FIRST_PORT, instances_of
 from gateway.compiler.diff import CompileError, DocumentKey, Entry, ServiceKey, read_changes
 from gateway.compiler.mesh_tls import KINDS as MESH_TLS_KINDS
 from gateway.compiler.mesh_tls import MeshTls
 from gateway.compiler.policies import Attached, effective, places_of, service_places, sources
+from gateway.compiler.service_instances import FIRST_PORT, instances_of
 from gateway.compiler.settings import cluster_settings
 from gateway.upstream.cluster_settings import ClusterSettings
 from gateway.upstream.health import EndpointKey

@@ -31,7 +31,7 @@ class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def service_of(cluster: str) -> str:
-    """`shop/reviews` of `shop/reviews:admin#v2`, as `gateway/compiler/clusters.py` makes names."""
+    """`shop/reviews` of `shop/reviews:admin#v2`, as `gateway/compiler/cluster_key.py` makes names."""
     return cluster.partition("#")[0].partition(":")[0]
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.compiler import accept, build, cluster_set, clusters, diff, endpoint_set, policies
+from gateway.compiler import accept, build, cluster_set, diff, endpoint_set, policies, service_update
 from gateway.compiler.tables import Compiler
 from gateway.exchange import MESH, Reply
 from gateway.plan import Parts, RoutePlan
@@ -132,7 +132,7 @@ def test_a_service_whose_endpoints_break_down_keeps_those_it_had(monkeypatch: py
     bench = Bench()
     bench.snapshot(running("books", "1"), running("cart", "1"))
 
-    class Broken(clusters.ServiceUpdate):
+    class Broken(service_update.ServiceUpdate):
         def _endpoint(self, instance: Instance, identity: str, *, is_kept: bool) -> Endpoint:
             if instance.tags == ("bad",):
                 raise KeyError("a defect of ours")

@@ -1,7 +1,7 @@
 """Clusters of a revision beside those of the one before, which here is the first one that a compiler commits."""
 
+from gateway.compiler.cluster_key import ClusterKey
 from gateway.compiler.cluster_set import ClusterSet
-from gateway.compiler.clusters import ClusterKey
 from gateway.compiler.tables import Compiler
 from gateway.plan import Parts
 from meshway.snapshot import Change

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from gateway.compiler.compiled_route import Attachment, CompiledRoute
 from gateway.compiler.hosts import edge_table, gather
 from gateway.compiler.matches import Placed
-from gateway.compiler.routes import Attachment, CompiledRoute
 from gateway.compiler.tables import Compiler
 from gateway.plan import Parts
 from gateway.routing.table import Candidate
