@@ -39,10 +39,8 @@ def shown(*names: str) -> ServingContext:
 
 @dataclass
 class Http3Wire:
-    """gateway: as in tests/parts/wire.py, over TCP. context: of the callers of HTTP/3. handshakes: whether each failed.
-    certificates: by host name."""
+    """context: of the callers of HTTP/3. handshakes: whether each failed. certificates: by host name."""
 
-    gateway: Wire
     context: ListenerContext
     endpoint: Endpoint
     port: int
@@ -53,45 +51,59 @@ class Http3Wire:
         self.context.tls.install(serving_context("1.2", "none", None), ServerNames(certificates, {}, default))
 
 
+@dataclass
+class WholeWire(Http3Wire):
+    """gateway: as in tests/parts/wire.py, over TCP."""
+
+    gateway: Wire = field(kw_only=True)
+
+
 @asynccontextmanager
 async def http3_wire(
     *ports: int, streams: StreamLimits | None = None, at_once: int = 64, **more: Any
-) -> AsyncIterator[Http3Wire]:
+) -> AsyncIterator[WholeWire]:
     """As `wire`, with its arguments."""
+    async with wire(*ports, **more) as gateway, http3_beside(gateway.context, streams=streams, at_once=at_once) as made:
+        yield WholeWire(made.context, made.endpoint, made.port, made.handshakes, gateway=gateway)
+
+
+@asynccontextmanager
+async def http3_beside(
+    beside: ListenerContext, *, streams: StreamLimits | None = None, at_once: int = 64
+) -> AsyncIterator[Http3Wire]:
+    """The same by HTTP/3 as this listener serves."""
     loop, handshakes = asyncio.get_running_loop(), list[bool]()
-    async with wire(*ports, **more) as gateway:
-        tls = TlsFace(time.time)
-        tls.at_once = at_once
-        beside = gateway.context
-        context = ListenerContext(
-            beside.face,
-            beside.relay,
-            beside.via_id,
-            limits=beside.limits,
-            trusted_proxies=beside.trusted_proxies,
-            places=beside.places,
-            tls=tls,
-            name="edge-tls",
-            spoken="http3",
-        )
-        context.http3 = streams or StreamLimits()
-        (accepting,) = open_slots("127.0.0.1", 0, 1, "--port", is_udp=True)
-        endpoint = Endpoint(loop, context, accepting, ResetTokens(KEY), handshakes.append, may_migrate=True)
-        made = Http3Wire(gateway, context, endpoint, accepting.getsockname()[1], handshakes)
-        made.show({"shop.example": shown("shop.example")})
-        endpoint.open()
-        is_running = True
+    tls = TlsFace(time.time)
+    tls.at_once = at_once
+    context = ListenerContext(
+        beside.face,
+        beside.relay,
+        beside.via_id,
+        limits=beside.limits,
+        trusted_proxies=beside.trusted_proxies,
+        places=beside.places,
+        tls=tls,
+        name="edge-tls",
+        spoken="http3",
+    )
+    context.http3 = streams or StreamLimits()
+    (accepting,) = open_slots("127.0.0.1", 0, 1, "--port", is_udp=True)
+    endpoint = Endpoint(loop, context, accepting, ResetTokens(KEY), handshakes.append, may_migrate=True)
+    made = Http3Wire(context, endpoint, accepting.getsockname()[1], handshakes)
+    made.show({"shop.example": shown("shop.example")})
+    endpoint.open()
+    is_running = True
 
-        def beat() -> None:
-            if is_running:
-                endpoint.beat(time.monotonic())
-                loop.call_later(TICK_S, beat)
+    def beat() -> None:
+        if is_running:
+            endpoint.beat(time.monotonic())
+            loop.call_later(TICK_S, beat)
 
-        beat()
-        try:
-            yield made
-        finally:
-            is_running = False
-            context.abort_all()
-            await until(lambda: not context.connections, what="connections that end")
-            endpoint.close()
+    beat()
+    try:
+        yield made
+    finally:
+        is_running = False
+        context.abort_all()
+        await until(lambda: not context.connections, what="connections that end")
+        endpoint.close()

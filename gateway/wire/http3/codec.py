@@ -14,7 +14,7 @@ from aioquic.quic.events import QuicEvent, StopSendingReceived, StreamDataReceiv
 from gateway.wire.http3 import frames
 from gateway.wire.http3.frames import DATA, HEADERS, FrameReader, H3Fault, frame, read_varint, varint
 from gateway.wire.http3.quic import ServedQuic
-from gateway.wire.http3.sections import Malformed, check_fields, check_request, size_of
+from gateway.wire.http3.sections import Malformed, check_fields, check_request, is_connect, size_of
 from gateway.wire.multiplexed.messages import (
     MAX_FIELD_SECTION,
     NO_ERROR,
@@ -32,8 +32,14 @@ _ONCE: Final = frozenset({_CONTROL, _ENCODER, _DECODER})
 _QPACK_CAPACITY: Final = 0x01
 _MAX_FIELD_SECTION_SIZE: Final = 0x06
 _QPACK_BLOCKED: Final = 0x07
+_ENABLE_CONNECT_PROTOCOL: Final = 0x08  # RFC 9220 §5
 _OF_HTTP2: Final = frozenset({0x00, 0x02, 0x03, 0x04, 0x05})  # settings that nobody may send (§7.2.4.1)
-_SETTINGS: Final = {_QPACK_CAPACITY: 0, _QPACK_BLOCKED: 0, _MAX_FIELD_SECTION_SIZE: MAX_FIELD_SECTION}
+_SETTINGS: Final = {
+    _QPACK_CAPACITY: 0,
+    _QPACK_BLOCKED: 0,
+    _MAX_FIELD_SECTION_SIZE: MAX_FIELD_SECTION,
+    _ENABLE_CONNECT_PROTOCOL: 1,
+}
 _ON_REQUESTS: Final = {DATA: 1 << 62, HEADERS: MAX_FIELD_SECTION}
 _NEVER_ON_REQUESTS: Final = frozenset(
     {frames.CANCEL_PUSH, frames.SETTINGS, frames.PUSH_PROMISE, frames.GOAWAY, frames.MAX_PUSH_ID}
@@ -51,13 +57,13 @@ _BEYOND_ALL: Final = (1 << 62) - 4  # the last number of a request that there co
 
 class _Incoming:
     """A request. length: that its body is said to have, -1 = none is said. trailers: that wait for its end. is_whole:
-    nothing more of it is wanted."""
+    nothing more of it is wanted. connects: its body has no end that trailers could follow."""
 
-    __slots__ = ("count", "has_head", "is_whole", "length", "reader", "trailers")
+    __slots__ = ("connects", "count", "has_head", "is_whole", "length", "reader", "trailers")
 
     def __init__(self) -> None:
         self.reader = FrameReader(_ON_REQUESTS, _NEVER_ON_REQUESTS)
-        self.has_head = self.is_whole = False
+        self.has_head = self.is_whole = self.connects = False
         self.length = -1
         self.count = 0
         self.trailers: Fields | None = None
@@ -142,7 +148,9 @@ class H3Codec:
     def _read(self, number: int, incoming: _Incoming, data: bytes) -> list[Event]:
         heard: list[Event] = []
         for kind, payload in incoming.reader.feed(data):
-            if incoming.trailers is not None or (kind == DATA and not incoming.has_head):
+            # Behind a CONNECT there is DATA alone (§4.4).
+            is_late = incoming.trailers is not None or (incoming.connects and kind != DATA)
+            if is_late or (kind == DATA and not incoming.has_head):
                 raise H3Fault(frames.FRAME_UNEXPECTED, "a frame out of its order")
             if kind == DATA:
                 incoming.count += len(payload)
@@ -155,7 +163,7 @@ class H3Codec:
             else:
                 fields = self._fields(number, payload)
                 incoming.length = check_request(fields)
-                incoming.has_head = True
+                incoming.has_head, incoming.connects = True, is_connect(fields)
                 self._unbegun.pop(number, None)
                 heard.append(Request(number, fields, False))
         return heard

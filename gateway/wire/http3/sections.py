@@ -13,7 +13,9 @@ _BREAKS: Final = re.compile(rb"[\r\n\0]")
 _OF_A_CONNECTION: Final = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 )
-_PSEUDO: Final = frozenset({b":method", b":scheme", b":authority", b":path"})
+_PSEUDO: Final = frozenset({b":method", b":scheme", b":authority", b":path", b":protocol"})
+_ASKED: Final = frozenset({b":method", b":scheme", b":path"})
+_CONNECTED: Final = frozenset({b":method", b":authority"})
 _DIGITS: Final = 19  # of a length
 FIELD_BYTES: Final = 32  # that each counts for beside its name and value (§4.2.2)
 
@@ -37,10 +39,17 @@ def check_request(fields: Fields) -> int:
         if name not in _PSEUDO or name in seen or _BREAKS.search(value) is not None:
             raise Malformed("a pseudo-field that may not be")
         seen.add(name)
-    wanted = {b":method", b":authority"} if (b":method", b"CONNECT") in fields else {b":method", b":scheme", b":path"}
-    if not wanted <= seen or (b":authority" in wanted and seen != wanted):
+    if not is_connect(fields):
+        is_asked = seen >= _ASKED and b":protocol" not in seen
+    else:  # a plain one, or an extended one, which has them all (RFC 9220 §3)
+        is_asked = seen == (_PSEUDO if b":protocol" in seen else _CONNECTED)
+    if not is_asked:
         raise Malformed("pseudo-fields that are missing, or too many")
     return check_fields(fields[regular:])
+
+
+def is_connect(fields: Fields) -> bool:
+    return (b":method", b"CONNECT") in fields
 
 
 def check_fields(fields: Fields) -> int:

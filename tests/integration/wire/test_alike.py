@@ -7,7 +7,7 @@ import pytest
 from tests.parts.http2_caller import Fields
 from tests.parts.http2_caller import calling as calling_by_http2
 from tests.parts.http3_caller import calling as calling_by_http3
-from tests.parts.http3_wire import Http3Wire, http3_wire
+from tests.parts.http3_wire import WholeWire, http3_wire
 from tests.parts.wire import ScriptedUpstream, answering, read_head
 
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])  # nothing of it is the loop's
@@ -50,7 +50,7 @@ FIELDS: dict[str, Fields] = {
 HOSTS = (b"SHOP.example:80", b"a b", b"u@h", b"[::1]:80", b"shop.example.", b"a,b", b"a:b", b"")
 
 
-async def by_http1(gateway: Http3Wire, method: bytes, path: bytes, host: bytes, fields: Fields) -> int:
+async def by_http1(gateway: WholeWire, method: bytes, path: bytes, host: bytes, fields: Fields) -> int:
     caller = await gateway.gateway.open()
     lines = b"".join(b"%b: %b\r\n" % field for field in fields)
     caller.send(b"%b %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (method, path, host, lines))
@@ -64,12 +64,12 @@ def head(scheme: bytes, method: bytes, path: bytes, host: bytes, fields: Fields)
     return [(b":method", method), (b":scheme", scheme), (b":authority", host), (b":path", path), *fields]
 
 
-async def by_http2(gateway: Http3Wire, *asked: object) -> int:
+async def by_http2(gateway: WholeWire, *asked: object) -> int:
     async with calling_by_http2(gateway.gateway.port) as caller:
         return (await caller.answer(caller.begin(head(b"http", *asked)))).status or REFUSED  # type: ignore[arg-type]
 
 
-async def by_http3(gateway: Http3Wire, *asked: object) -> int:
+async def by_http3(gateway: WholeWire, *asked: object) -> int:
     async with calling_by_http3(gateway.port) as caller:
         return (await caller.answer(caller.begin(head(b"https", *asked)))).status or REFUSED  # type: ignore[arg-type]
 

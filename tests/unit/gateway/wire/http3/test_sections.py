@@ -15,6 +15,7 @@ GET = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":
         ([*GET, (b"content-length", b"12")], 12),
         ([*GET, (b"te", b"Trailers")], -1),
         ([(b":method", b"CONNECT"), (b":authority", b"a:1")], -1),
+        ([(b":method", b"CONNECT"), *GET[1:], (b":protocol", b"websocket")], -1),
     ],
 )
 def test_a_request_says_how_long_its_body_is(fields: list[tuple[bytes, bytes]], length: int) -> None:
@@ -28,6 +29,8 @@ def test_a_request_says_how_long_its_body_is(fields: list[tuple[bytes, bytes]], 
         GET[:-1],
         [(b":method", b"CONNECT"), *GET[1:]],
         [(b":method", b"CONNECT")],
+        [(b":method", b"CONNECT"), *GET[2:], (b":protocol", b"websocket")],
+        [*GET, (b":protocol", b"websocket")],
         [*GET, (b"x-a", b"\x00")],
         [*GET, (b"content-length", b"")],
         [*GET, (b"content-length", b"1" * 20)],
