@@ -27,6 +27,7 @@ from aioquic.quic.retry import QuicRetryTokenHandler
 
 from gateway.relay.forwarding import Forwarding
 from gateway.wire.entrance import Entrance
+from gateway.wire.http3.faults import Faults
 from gateway.wire.http3.link import Link, Place
 from gateway.wire.http3.quic import CID_BYTES, ResetTokens, ServedQuic, Shown, configuration
 from gateway.wire.http3.server import Http3Connection
@@ -64,6 +65,7 @@ class Endpoint:
         self._loop, self._socket = loop, accepting
         self._tokens, self._count = tokens, count
         self._may_migrate = may_migrate
+        self.faults = Faults()
         self._pairs = ShownPairs()
         self._retry = QuicRetryTokenHandler()
         self._links: dict[bytes, Link] = {}
@@ -90,7 +92,10 @@ class Endpoint:
                 return
             except OSError:  # of a datagram that went: nobody is there
                 continue
-            self.take(data, peer)
+            try:
+                self.take(data, peer)
+            except Exception as error:
+                self.faults.tell("a datagram is dropped", error)
 
     def _send(self, data: bytes, peer: Place) -> None:
         try:

@@ -1,7 +1,6 @@
 """A QUIC connection on its way: datagrams to and fro, its timer, and who is told of what it hears."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -9,12 +8,12 @@ from typing import Any, Final, Protocol
 from aioquic.quic import events
 from aioquic.quic.packet import QuicFrameType
 
+from gateway.wire.http3.faults import Faults
 from gateway.wire.http3.frames import INTERNAL_ERROR, NO_ERROR
 from gateway.wire.http3.quic import ServedQuic
 
 Place = tuple[Any, ...]
 """A socket's address, as the system tells it."""
-_log = logging.getLogger("meshway.gateway.http3")
 _CONNECTION_REFUSED: Final = 0x02  # of QUIC itself (RFC 9000 §20.1)
 
 
@@ -31,6 +30,8 @@ class Served(Protocol):
 
 class Owner(Protocol):
     """The endpoint that brings datagrams."""
+
+    faults: Faults
 
     def welcome(self, link: "Link") -> Served | None:
         """Its handshake is done. None: there is no place for it."""
@@ -49,7 +50,8 @@ class Link:
     datagrams. peer: where the caller came from."""
 
     __slots__ = (
-        "_due", "_is_sending_soon", "_loop", "_owner", "_served", "_timer", "began", "names", "peer", "quic", "send",
+        "_due", "_is_broken", "_is_sending_soon", "_loop", "_owner", "_served", "_timer", "began", "names", "peer",
+        "quic", "send",
     )  # fmt: skip
 
     def __init__(
@@ -60,7 +62,7 @@ class Link:
         self._served: Served | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
-        self._is_sending_soon = False
+        self._is_broken = self._is_sending_soon = False
         self.quic = quic
         self.peer = peer
         self.send = send
@@ -82,7 +84,11 @@ class Link:
         self._flush_soon()
 
     def _break(self, error: Exception) -> None:
-        _log.warning("a caller's connection of HTTP/3 is ended, %s", type(error).__name__, exc_info=error)
+        self._owner.faults.tell("a caller's connection of HTTP/3 is ended", error)
+        if self._is_broken:  # what shall take its leave breaks, too
+            self._over()
+            return
+        self._is_broken = True
         self.end(INTERNAL_ERROR)
 
     def _flush_soon(self) -> None:
@@ -123,11 +129,11 @@ class Link:
             for data, peer in quic.datagrams_to_send(now):
                 self.send(data, peer)
             due = quic.get_timer()
+            self._hear()
         except Exception as error:
-            _log.warning("a caller's connection of HTTP/3 cannot go on, %s", type(error).__name__, exc_info=error)
+            self._owner.faults.tell("a caller's connection of HTTP/3 cannot go on", error)
             self._over()
             return
-        self._hear()
         if due is None:
             return
         if self._timer is None or due < self._due:
@@ -139,12 +145,17 @@ class Link:
 
     def _on_time(self) -> None:
         self._timer = None
-        due, now = self.quic.get_timer(), time.monotonic()
-        if due is None:
+        now = time.monotonic()
+        try:
+            due = self.quic.get_timer()
+            if due is None:
+                return
+            if due <= now:
+                self.quic.handle_timer(now)
+                self._hear()
+        except Exception as error:
+            self._break(error)
             return
-        if due <= now:
-            self.quic.handle_timer(now)
-            self._hear()
         if self._served is not None:
             self._served.flush_soon()
         self.transmit()

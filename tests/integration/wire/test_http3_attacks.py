@@ -103,6 +103,10 @@ FAULTS: dict[str, tuple[int, Callable[[Http3Caller], object]]] = {
     "the end of the control stream": (frames.CLOSED_CRITICAL_STREAM, lambda on: on.raw_control(b"", ended=True)),
     "settings twice": (frames.FRAME_UNEXPECTED, lambda on: on.raw_control(encode_frame(frames.SETTINGS, b""))),
     "a goodbye that is no number": (frames.FRAME_ERROR, lambda on: on.raw_control(encode_frame(frames.GOAWAY, b""))),
+    "a head behind a CONNECT": (
+        frames.FRAME_UNEXPECTED,
+        lambda on: on.raw(headers([(b":method", b"CONNECT"), (b":authority", b"a:1")]) + headers([(b"x", b"y")])),
+    ),
     "a request on the control stream": (frames.FRAME_UNEXPECTED, lambda on: on.raw_control(headers(GET))),
 }
 
@@ -265,6 +269,35 @@ async def test_many_connections_of_one_address_are_refused_beyond_its_share() ->
                 assert await third.ended() == 0x02  # CONNECTION_REFUSED
             assert second.closed is None
         await until(lambda: not gateway.context.per_address, what="nobody counted any more")
+
+
+@pytest.mark.parametrize("where", ["handle_timer", "datagrams_to_send", "receive_datagram"])
+async def test_a_connection_that_breaks_below_us_ends_alone_and_floods_no_log(
+    where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a fault of aioquic's would."""
+
+    def broken(*_: object) -> None:
+        raise IndexError("of aioquic")
+
+    async with (
+        ScriptedUpstream(answering(OK)).running() as service,
+        http3_wire(service.port) as gateway,
+        calling(gateway.port) as honest,
+    ):
+        kept = set(gateway.endpoint._links.values())
+        for _ in range(5):
+            async with calling(gateway.port) as caller:
+                (link,) = set(gateway.endpoint._links.values()) - kept
+                setattr(link.quic, where, broken)
+                setattr(link.quic, "get_timer", lambda: 0.0)  # noqa: B010 - a method, to mypy
+                caller.begin(GET)
+                await until(lambda: set(gateway.endpoint._links.values()) == kept, what="its end")
+        assert (await honest.answer(honest.begin(GET))).status == 200
+        await until(lambda: len(gateway.context.connections) == 1, what="one connection that is left")
+    ours = [record for record in caplog.records if record.name == "meshway.gateway.http3"]
+    assert len(ours) == 1, [record.getMessage() for record in caplog.records]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def first_datagram(name: str = "shop.example") -> bytes:
