@@ -5,6 +5,7 @@ the channel; it is read when the tables in force say what holds there, and not a
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -18,6 +19,8 @@ from meshway.model.listener import Spoken
 from meshway.tasks import spawn
 
 HTTP3: Final = "gateway.listeners.http3"
+
+_log = logging.getLogger("meshway.gateway.worker")
 
 
 class OwnListeners:
@@ -37,6 +40,7 @@ class OwnListeners:
         self._open: dict[int, ListenerContext] = {}
         self._plans: Mapping[str, ListenerPlan] = {}
         self._has_http3 = self._is_importing = False
+        self._import_failure = ""
 
     def want(self, spots: Sequence[ListenerSpot]) -> None:
         """These and no others."""
@@ -80,6 +84,16 @@ class OwnListeners:
         return False
 
     async def _import(self) -> None:
-        await asyncio.to_thread(import_module, HTTP3)
+        """Where it fails it is tried again when something is wanted or in force anew: it may have been installed."""
+        try:
+            await asyncio.to_thread(import_module, HTTP3)
+        except Exception as error:  # whatever a package that is broken raises
+            failure = f"{type(error).__name__}: {error}"
+            if failure != self._import_failure:
+                self._import_failure = failure
+                _log.error("HTTP/3 is not served, its package cannot be imported (%s): install meshway[http3]", failure)
+            return
+        finally:
+            self._is_importing = False
         self._has_http3 = True
         self._settle()

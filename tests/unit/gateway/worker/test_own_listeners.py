@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import socket
+from functools import partial
 
 import pytest
 
@@ -83,4 +84,36 @@ async def test_http_3_is_made_once_it_is_imported_and_where_the_tables_have_it()
         on.own.hold({"partner": ListenerPlan(spoken="https", http3=StreamLimits())})
         assert on.made == []  # not within this turn of the loop, which would stand still
         await until(lambda: on.made == [("partner", "edge", "http3")], what="the listener")
+        on.own.want([])
+
+
+async def test_a_package_that_could_not_be_imported_is_tried_again_and_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    beside = ListenerSpot(2, "partner", "edge", "http3")
+    tried: list[str] = []
+
+    def broken(name: str) -> object:
+        tried.append(name)
+        if len(tried) < 3:
+            raise ImportError("no module named aioquic")
+        return object()
+
+    def has_tried(times: int) -> bool:
+        return len(tried) == times and not on.own._is_importing
+
+    monkeypatch.setattr("gateway.worker.own_listeners.import_module", broken)
+    async with http3_wire() as behind:
+        on = Bench(behind.context)
+        (accepting,) = open_slots("127.0.0.1", 0, 1, "spec.http3", is_udp=True)
+        on.own.take(2, accepting)
+        on.own.want([beside])
+        for number in (1, 2, 3):
+            on.own.hold({"partner": ListenerPlan(spoken="https", http3=StreamLimits())})
+            await until(partial(has_tried, number))
+        assert on.made == [("partner", "edge", "http3")]
+        assert [record.getMessage() for record in caplog.records] == [
+            "HTTP/3 is not served, its package cannot be imported (ImportError: no module named aioquic): "
+            "install meshway[http3]"
+        ]
         on.own.want([])
