@@ -181,6 +181,9 @@ class Listening:
         kind = _Place if listener.receiving is None else _DatagramPlace
         place = kind(listener, accepting, self._count)
         self._places.append(place)
+        # An address has its share of a Listener once, whichever of its sockets it comes to.
+        beside = next((each for each in self.listeners if each.name == listener.name), listener)
+        listener.per_address = beside.per_address
         self.listeners.append(listener)
         if self._has_served:
             spawn(place.open(self._loop), name=f"open listener {listener.name}")

@@ -112,3 +112,19 @@ async def test_one_that_comes_later_is_opened_and_let_go_alone() -> None:
             socket.create_connection(address, timeout=5).close()
         with on.call():
             await until(lambda: len(on.connections) == 1)
+
+
+async def test_an_address_has_one_share_of_all_sockets_of_a_listener() -> None:
+    """Of HTTP/3 beside TCP, and of one that drains beside its successor."""
+    async with bench() as on, wire() as other, wire() as beside:
+        assert other.context.name == on.context.name
+        beside.context.name = "partner"
+        for context in (other.context, beside.context):
+            (accepting,) = open_slots("127.0.0.1", 0, 1, "--edge-port")
+            on.listening.add(context, accepting)
+        on.listening.open()
+        with on.call():
+            await until(lambda: len(on.connections) == 1)
+            assert other.context.per_address == {"127.0.0.1": 1}
+            assert beside.context.per_address == {}
+        on.listening.drain(0.0, 0.0, is_last=True)
