@@ -6,11 +6,14 @@ Nothing running is touched: what must change on it becomes a step.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gateway.compiler.authentication import Authentications
 from gateway.compiler.balancers import balancer_for
 from gateway.compiler.blame import blame
 from gateway.compiler.cluster_key import ClusterKey, failover_keys, fallback_key, other_keys
 from gateway.compiler.diff import DocumentKey, Entry, ServiceKey
+from gateway.compiler.filters import Limits
 from gateway.compiler.policies import Place, effective, service_places, sources
+from gateway.compiler.route_context import RouteContext, by_place
 from gateway.compiler.service_instances import FIRST_PORT
 from gateway.compiler.settings import cluster_settings
 from gateway.compiler.state import State
@@ -43,6 +46,29 @@ class ClusterSet:
     def others(self, key: ClusterKey) -> tuple[ClusterKey, ...]:
         """All clusters that this one needs beside it."""
         return other_keys(key, self._settings_of(key))
+
+    def route_context(
+        self,
+        limits: Limits,
+        authentications: Authentications,
+        aliases: Mapping[str, ServiceKey],
+        unavailable: Mapping[DocumentKey, tuple[Place, ...]],
+    ) -> RouteContext:
+        """For routes whose clusters are these."""
+        return RouteContext(
+            self.policies,
+            limits,
+            authentications,
+            self.access,
+            aliases,
+            self.cluster,
+            self.others,
+            self.places_of,
+            self.protocol_of,
+            by_place(unavailable),
+            self._parts,
+            self._base.routes,
+        )
 
     def cluster(self, key: ClusterKey) -> Cluster:
         """The one that runs; made when there is none."""

@@ -81,3 +81,7 @@ def refusing(policy: DocumentKey) -> Authorize:
 
 def as_policy(rule: Rule) -> TrafficPolicy:
     return TrafficPolicy(timeouts=rule.timeouts, retry=rule.retry, hedge=rule.hedge)
+
+
+def by_place(unavailable: Mapping[DocumentKey, tuple[Place, ...]]) -> dict[Place, DocumentKey]:
+    return {place: key for key, places in unavailable.items() for place in places}

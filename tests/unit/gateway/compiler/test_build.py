@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.compiler import accept, build, cluster_set, diff, endpoint_set, policies, service_update
+from gateway.compiler import accept, cluster_set, diff, endpoint_set, policies, recompiled, service_update
 from gateway.compiler.tables import Compiler
 from gateway.exchange import MESH, Reply
 from gateway.plan import Parts, RoutePlan
@@ -73,7 +73,7 @@ def test_a_defect_in_one_route_keeps_its_last_good_version_and_lets_the_rest_of_
 ) -> None:
     bench = Bench()
     bench.snapshot(running("books", "1"), route("bad", "/old"))
-    faulty(monkeypatch, build, "compile_route", lambda entry: entry.name == "bad")
+    faulty(monkeypatch, recompiled, "compile_route", lambda entry: entry.name == "bad")
     reason = "Route bad: internal error: KeyError: 'a defect of ours'"
     assert bench.delta(route("bad", "/new"), route("good", "/good"), running("books", "2")) == [reason]
     assert [bench.plan(path) is not None for path in ("/old", "/new", "/good")] == [True, False, True]
