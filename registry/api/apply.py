@@ -17,9 +17,9 @@ from registry.api.foreseeing import foreseen, rehearsal_span
 from registry.api.insight import sight_of
 from registry.api.rehearse import invalid_span, rehearse
 from registry.api.written import read_apply
-from registry.documents.applying import Key
 from registry.documents.approvals import Agreement
 from registry.documents.cautions import Caution
+from registry.documents.document_key import Key
 from registry.manners.query import flag_of, query_of
 from registry.store.interface import StoreUnavailable
 

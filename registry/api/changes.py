@@ -14,7 +14,7 @@ from registry.api.answers import answer, caller_of, page
 from registry.api.foreseeing import Foreseen, foreseen, rehearsal_span
 from registry.api.insight import sight_of
 from registry.api.rehearse import rehearse
-from registry.documents.applying import Key
+from registry.documents.document_key import Key
 from registry.insight.figures import Figures
 from registry.manners.json_text import decoder_of
 from registry.manners.query import limit_of, number_of, query_of, revision_of_tag

@@ -14,8 +14,8 @@ from meshway.problem import Problem
 from registry.api.answers import answer, caller, caller_of, nothing, page, shown
 from registry.api.written import read_one
 from registry.certificates.status import Statuses
-from registry.documents.applying import Key
 from registry.documents.approvals import Agreement
+from registry.documents.document_key import Key
 from registry.documents.documents import DocumentPage
 from registry.manners.query import limit_of, query_of, refuse_bad_names, revision_of_tag
 from registry.view.view import EVERY_NAMESPACE

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from registry.api.rehearse import span_of
-from registry.documents.applying import Applied
+from registry.documents.outcomes import Applied
 from registry.insight.effect import Effect
 from registry.store.interface import StoreUnavailable
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from meshway.problem import FieldError, invalid_request
 from meshway.purge import PURGE, Purge, Purged
 from registry.api.answers import answer
-from registry.documents.applying import Key
+from registry.documents.document_key import Key
 from registry.manners.query import query_of, refuse_bad_names
 
 if TYPE_CHECKING:

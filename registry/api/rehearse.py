@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from meshway.model.document import Document
     from registry.core import Core
-    from registry.documents.applying import Key
+    from registry.documents.document_key import Key
     from registry.gateways import Gateways
 
 LONGEST_S: Final = 24 * 3600.0

@@ -11,7 +11,7 @@ from meshway.model.kinds import KINDS
 from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, invalid_request, not_found
 from registry.api.answers import answer, caller, caller_of, once, page
-from registry.documents.applying import Key
+from registry.documents.document_key import Key
 from registry.documents.documents import Difference, RevisionEntry
 from registry.manners.query import limit_of, number_of, query_of, refuse_bad_names, revision_of_tag
 from registry.view.view import EVERY_NAMESPACE

@@ -5,8 +5,8 @@ from __future__ import annotations
 from meshway.model.kinds import KINDS
 from registry.api import revisions
 from registry.api.parameters import ONCE, PAGE, PREFER, PROBLEM
-from registry.documents.applying import Applied
 from registry.documents.documents import Difference, DocumentPage, RevisionEntry, RevisionPage
+from registry.documents.outcomes import Applied
 from registry.manners.openapi import Operation, Parameter
 
 

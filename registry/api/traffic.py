@@ -11,7 +11,7 @@ from meshway.problem import Problem
 from meshway.traffic import TRAFFIC, Traffic, summed
 from registry.api.answers import answer
 from registry.api.rehearse import span_of
-from registry.documents.applying import Key
+from registry.documents.document_key import Key
 from registry.manners.query import query_of
 
 if TYPE_CHECKING:

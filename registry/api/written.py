@@ -18,8 +18,8 @@ from meshway.model.fields import read_struct
 from meshway.model.kinds import KINDS
 from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, Problem, invalid_document, invalid_request
-from registry.documents.applying import Guard, Key
 from registry.documents.cautions import Caution
+from registry.documents.document_key import Guard, Key
 from registry.manners.json_text import parse_json
 
 if TYPE_CHECKING:

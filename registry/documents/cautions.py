@@ -27,8 +27,9 @@ from meshway.model.traffic_policy import TrafficPolicy
 from meshway.model.trust_bundle import TrustBundle
 from registry.documents.claims import host_claim, route_hosts
 from registry.documents.connection_cautions import of_bytes
+from registry.documents.dangling import Hints
 from registry.documents.host_order import MOST_ROUTES, HostOrder
-from registry.documents.references import Hints, is_without_instances
+from registry.documents.referred import is_without_instances
 from registry.documents.shadows import shadowed_rules
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from meshway.model.certificate import Certificate, Expiry
 from meshway.model.secret import Secret
 from meshway.sealing import SealBroken
 from registry.documents.issued import issued_pair
-from registry.documents.references import referred_secret
+from registry.documents.referred import referred_secret
 from registry.documents.sealed import opened
 
 if TYPE_CHECKING:

@@ -12,21 +12,11 @@ from meshway.model.document import Document, Spec
 from meshway.model.kinds import OWN_KINDS
 from meshway.model.secret import Secret
 from meshway.problem import Problem, not_found
-from registry.documents.applying import (
-    Applied,
-    Apply,
-    Delete,
-    Guard,
-    Key,
-    Outcome,
-    Put,
-    Rehearsal,
-    Result,
-    Stored,
-    Written,
-)
+from registry.documents.applying import Apply, Delete, Put, Rehearsal, Written
 from registry.documents.approvals import NONE, Agreement
 from registry.documents.differences import document_changes
+from registry.documents.document_key import Guard, Key
+from registry.documents.outcomes import Applied, Outcome, Result, Stored
 from registry.documents.passwords import Passwords
 from registry.documents.reading import decode_value
 from registry.read_only import read_only

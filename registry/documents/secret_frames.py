@@ -13,7 +13,7 @@ from meshway.model.secret import Secret
 from meshway.sealing import SealBroken
 from meshway.snapshot import SecretContents, SecretFrame, encode_frame
 from registry.documents.issued import issued_pair
-from registry.documents.references import referred_secret
+from registry.documents.referred import referred_secret
 from registry.documents.sealed import opened
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshway.model.secret import Secret, SecretRef, secret_ref
 from meshway.sealing import SealBroken
-from registry.documents.references import referred_secret
+from registry.documents.referred import referred_secret
 from registry.documents.sealed import opened
 from registry.view.rows import Reference
 

@@ -11,7 +11,7 @@ from meshway.model.document import API_VERSION, Metadata
 from meshway.model.instance import Status
 from meshway.problem import FieldError, Problem, invalid_request
 from registry.catalog.catalog import StatusCounts
-from registry.documents.applying import Key
+from registry.documents.document_key import Key
 from registry.machine.request import Reply, Request, json_reply, problem_reply
 from registry.manners.query import limit_of, matches, next_link, number_of, query_of, refuse_bad_names, time_of
 from registry.view.view import EVERY_NAMESPACE

@@ -11,7 +11,7 @@ from meshway.model.document import Label
 from meshway.model.kinds import KINDS
 from meshway.model.nearest import did_you_mean
 from meshway.problem import FieldError, Problem, invalid_document
-from registry.documents.applying import Key
+from registry.documents.document_key import Key
 from registry.documents.merging import Conflict, merged
 from registry.proposals.records import MOST_PARTS, MOST_TEXT, Part, Proposal
 from registry.proposals.written import plain_of, read_parts, refuse_unkept, text_of

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from meshway.problem import Problem
-from registry.documents.applying import Applied, Guard, Key
 from registry.documents.approvals import Agreement, approvals_of
+from registry.documents.document_key import Guard, Key
+from registry.documents.outcomes import Applied
 from registry.proposals.kept import MOST_OPEN, KeptProposals
 from registry.proposals.parts import Parts, WantedPart, deleted, key_of, plain_document, reversed_part
 from registry.proposals.records import Kept, Proposal, Word, Writer

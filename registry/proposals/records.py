@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from registry.documents.applying import Key
+from registry.documents.document_key import Key
 
 State = Literal["draft", "in_review", "publishing", "published"]
 Verdict = Literal["approve", "refuse"]

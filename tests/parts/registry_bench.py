@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 from meshway.model.decode import decode_document
 from meshway.model.registration import Registration
 from registry.catalog.registering import Registered, RegisterOne
-from registry.documents.applying import Applied, Apply, Key, Written
+from registry.documents.applying import Apply, Written
+from registry.documents.document_key import Key
+from registry.documents.outcomes import Applied
 from registry.revisions.draft import Draft, Write
 from registry.view.rows import InstanceRow
 from registry.view.view import View

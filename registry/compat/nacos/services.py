@@ -10,7 +10,7 @@ from registry.compat.bookkeeping import shown_metadata
 from registry.compat.nacos.hosts import shown_cluster
 from registry.compat.nacos.names import Place, namespace_id_of, namespace_of, place_of, service_name, split_name
 from registry.compat.nacos.parameters import Parameters, metadata_of, refused, whole
-from registry.documents.applying import Key
+from registry.documents.document_key import Key
 from registry.machine.request import Reply, answer_when, json_reply
 
 if TYPE_CHECKING:

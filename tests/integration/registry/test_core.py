@@ -14,7 +14,7 @@ import pytest
 
 from meshway.problem import Problem
 from registry.core import Core
-from registry.documents.applying import Key
+from registry.documents.document_key import Key
 from registry.documents.documents import RevisionEntry
 from registry.revisions.draft import Once
 from registry.running import open_core

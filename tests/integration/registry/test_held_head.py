@@ -12,7 +12,8 @@ import pytest
 
 from meshway.problem import Problem
 from registry.core import Core
-from registry.documents.applying import Applied, Apply
+from registry.documents.applying import Apply
+from registry.documents.outcomes import Applied
 from registry.revisions import following
 from registry.revisions.draft import Apart, Draft
 from registry.running import open_core

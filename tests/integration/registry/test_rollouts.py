@@ -15,7 +15,7 @@ import pytest
 from meshway.histogram import bucket_of
 from meshway.telemetry import Numbers, Row
 from registry.core import Core
-from registry.documents.applying import Key
+from registry.documents.document_key import Key
 from registry.running import open_core
 from registry.settings import RegistrySettings
 from tests.parts.clock import ManualClock

@@ -6,7 +6,9 @@ import pytest
 
 from meshway.problem import Problem
 from meshway.sealing import KEY_BYTES, Sealing
-from registry.documents.applying import Apply, Delete, Guard, Key, Put, Stored, Written
+from registry.documents.applying import Apply, Delete, Put, Written
+from registry.documents.document_key import Guard, Key
+from registry.documents.outcomes import Stored
 from tests.parts.registry_bench import Bench, route_to, written
 
 

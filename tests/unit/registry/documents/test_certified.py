@@ -7,7 +7,8 @@ import pytest
 
 from meshway.problem import Problem
 from meshway.sealing import KEY_BYTES, Sealing
-from registry.documents.applying import Applied, Apply, Written
+from registry.documents.applying import Apply, Written
+from registry.documents.outcomes import Applied
 from tests.parts.authority import Authority, Issued
 from tests.parts.registry_bench import Bench, written
 

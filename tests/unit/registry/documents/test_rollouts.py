@@ -9,7 +9,7 @@ import pytest
 from meshway.model.rollout_state import Measures, RolloutState
 from meshway.model.route import Route
 from meshway.problem import Problem
-from registry.documents.applying import Key
+from registry.documents.document_key import Key
 from registry.documents.rollouts import state_key, state_of
 from registry.rollouts.writes import Ask, Turn
 from tests.parts.registry_bench import Bench, written

@@ -3,8 +3,9 @@ import pytest
 
 from meshway.problem import Problem
 from registry.catalog.registering import Deregister, Registered, RegisterOne
-from registry.documents.applying import Apply, Key
+from registry.documents.applying import Apply
 from registry.documents.claims import host_claim
+from registry.documents.document_key import Key
 from registry.revisions.draft import Draft, Once, Repeatable
 from tests.parts.registry_bench import Bench, registration, route_to
 
