@@ -51,7 +51,7 @@ _LIMITS: Final = HeadLimits()
 
 
 class RegistryConnection(asyncio.Protocol):
-    """uvicorn makes one per connection (registry/app.py); `shutdown` is what it calls when the process ends.
+    """uvicorn makes one per connection (registry/server.py); `shutdown` is what it calls when the process ends.
 
     Busy: a request is being answered. Last: the connection ends with the answer under way. Gone: nothing is written
     any more. Lingering: the last answer is out, and what still comes is read and dropped. Refused: it came when there

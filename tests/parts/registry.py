@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from registry.app import follow_trust, make_surface
+from registry.app import follow_trust
 from registry.core import Core
 from registry.encryption import Encryption
 from registry.gateways import Gateways
@@ -18,6 +18,7 @@ from registry.machine.protocol import RegistryConnection
 from registry.machine.surface import Surface
 from registry.running import open_core
 from registry.settings import RegistrySettings
+from registry.surfaces import make_surface
 from tests.parts.fresh_store import put_fresh_store
 from tests.parts.registry_wire import Answer, RawClient
 

@@ -14,7 +14,8 @@ import httpx
 import pytest
 import uvicorn
 
-from registry.app import _nothing, _Server, bind, refuse_open_door, url_of
+from registry.door import bind, refuse_open_door, url_of
+from registry.server import Server, nothing
 from registry.settings import RegistrySettings, StartRefused
 from tests.parts.conditions import wait_until
 from tests.parts.planes import Registry
@@ -76,7 +77,7 @@ def test_the_command_says_once_where_it_answers_in_the_gateways_format(tmp_path:
 
 async def test_one_that_stops_says_so_to_whoever_chooses_among_registries(tmp_path: Path) -> None:
     async with running_registry(tmp_path) as running:
-        server = _Server(uvicorn.Config(app=_nothing), running.core, None, ready=lambda: None)
+        server = Server(uvicorn.Config(app=nothing), running.core, None, ready=lambda: None)
         server._stop()
         answer = await running.call("GET", "/v1/health/ready")
         assert (answer.status, answer.json) == (503, {"status": "stopping", "missing": []})
