@@ -245,20 +245,6 @@ class RoutePlan:
     websocket: WebSocketPlan | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class SessionPlan:
-    """The compiled form of a UdpRoute at one of its Listeners. route: what calls have as well: filters, destinations.
-    title: of the document. idle_s: without a datagram either way. max_sessions: in a worker; per_source: of these one
-    address's, 0 = any number. max_reply_ratio: bytes back for each that came, 0 = any number."""
-
-    route: RoutePlan
-    title: str
-    idle_s: float
-    max_sessions: int
-    per_source: int
-    max_reply_ratio: float
-
-
 @dataclass(slots=True)
 class Parts:
     """What compiled things are given instead of reaching for it: clock, chance, shares, counters, keys of issuers.

@@ -121,6 +121,7 @@ class Build:
             telling=base.telling,
             connections=base.connections,
             sessions=base.sessions,
+            connects=base.connects,
         )
 
     def _with_documents(self, revision: int) -> State:

@@ -1,15 +1,14 @@
 """From TcpRoutes and TlsRoutes to plans: the parts that a rule of a Route has, but for all that reads a request."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any, Final
 
 from gateway.compiler.cluster_key import ClusterKey, all_involved, destination_key
-from gateway.compiler.diff import DocumentKey, Entry, ServiceKey
+from gateway.compiler.diff import DocumentKey, Entry
 from gateway.compiler.filters import limit_places
-from gateway.compiler.mesh_names import mesh_names
 from gateway.compiler.policies import Place, effective
 from gateway.compiler.route_context import RouteContext, refusing
 from gateway.compiler.rule_access import RuleAccess
@@ -20,10 +19,9 @@ from gateway.filters import rate_limit
 from gateway.limits.connection_counts import ConnectionCounts
 from gateway.plan import FilterStep, RoutePlan
 from gateway.routing.connection_table import ANY_NAME, ConnectionPlan, ConnectionTable, Placed
+from gateway.routing.standing import Standing
 from meshway.model.connection_route import ConnectionRoute, TlsRoute
 from meshway.model.document import Destination
-from meshway.model.listener import BYTES
-from meshway.model.service import Service, ServicePort
 
 HALF_CLOSE_S: Final = 60.0  # where no route says otherwise
 KINDS: Final = ("TcpRoute", "TlsRoute")
@@ -45,10 +43,13 @@ def compile_connections(
     """counts: of its earlier version, None: there is none."""
     spec, title = entry.spec, f"{entry.kind} {entry.title}"
     keys = [destination_key(entry.namespace, destination) for destination in spec.destinations]
+    involved = dict.fromkeys(other for key in keys for other in all_involved(key, context.standing_in))
+    route = unasked_plan(entry, spec.destinations, context)
     plan = ConnectionPlan(
-        route=unasked_plan(entry, spec.destinations, context),
+        route=route,
         title=title,
         counts=counts or _counts(title, context),
+        standing=Standing.of(route, (key.name for key in involved)),
         idle_s=float(spec.idle) or math.inf,
         half_close_s=float(spec.half_close),
         max_duration_s=float(spec.max_duration) or math.inf,
@@ -56,46 +57,7 @@ def compile_connections(
         most_of_source=spec.limits.per_source,
         bytes_per_s=int(spec.limits.bytes_per_second),
     )
-    involved = dict.fromkeys(other for key in keys for other in all_involved(key, context.standing_in))
     return CompiledConnections(entry, plan, tuple(dict.fromkeys(keys)), tuple(involved))
-
-
-@dataclass(slots=True, frozen=True)
-class CompiledConnect:
-    """What a CONNECT of the mesh to these hosts and ports leads to."""
-
-    places: tuple[tuple[bytes, int], ...]
-    plan: ConnectionPlan
-    clusters: tuple[ClusterKey, ...]
-
-
-def compile_connects(
-    services: Iterable[Entry[Service]], aliases: Mapping[str, ServiceKey], context: RouteContext
-) -> list[CompiledConnect]:
-    """Of ports that speak something else than HTTP."""
-    found: list[CompiledConnect] = []
-    for entry in services:
-        if entry.spec.external is not None:
-            continue
-        key = (entry.namespace, entry.name)
-        others = (alias.encode() for alias, owner in aliases.items() if owner == key)
-        hosts = (*mesh_names(key), *others)
-        for at, port in enumerate(entry.spec.ports):
-            if port.protocol in BYTES:
-                found.append(_connect(entry, port, hosts, context, is_first=not at))
-    return found
-
-
-def _connect(
-    entry: Entry[Service], port: ServicePort, hosts: Sequence[bytes], context: RouteContext, *, is_first: bool
-) -> CompiledConnect:
-    destination = Destination(service=entry.name, port=None if is_first else port.name)
-    key = destination_key(entry.namespace, destination)
-    implicit = Entry(entry.kind, entry.namespace, f"implicit:{entry.name}", entry.spec)
-    route = unasked_plan(implicit, (destination,), context, is_route=False)
-    counts = ConnectionCounts(None, -1)
-    plan = ConnectionPlan(route, f"Service {entry.title}", counts, route.upgraded_idle_s, HALF_CLOSE_S)
-    return CompiledConnect(tuple((host, port.port) for host in hosts), plan, (key,))
 
 
 def unasked_plan(
@@ -169,8 +131,14 @@ def _counts(title: str, context: RouteContext) -> ConnectionCounts:
     return ConnectionCounts(table, -1 if table is None else table.row(f"{title} connections"))
 
 
-def connection_tables(compiled: Mapping[DocumentKey, CompiledConnections]) -> dict[str, ConnectionTable]:
-    """By listener."""
+def connection_tables(
+    compiled: Mapping[DocumentKey, CompiledConnections],
+    before: Mapping[DocumentKey, CompiledConnections],
+    tables: Mapping[str, ConnectionTable],
+) -> Mapping[str, ConnectionTable]:
+    """By listener. tables: those of the last ones, which stay where nothing has changed."""
+    if compiled == before:
+        return tables
     placed: dict[str, list[Placed]] = {}
     for key in sorted(compiled):
         one = compiled[key]

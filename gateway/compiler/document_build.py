@@ -11,11 +11,8 @@ from gateway.compiler.blame import Blamed, blame
 from gateway.compiler.cluster_key import ClusterKey, all_involved
 from gateway.compiler.cluster_set import ClusterSet
 from gateway.compiler.compiled_route import CompiledRoute
-from gateway.compiler.connection_routes import (
-    CompiledConnections,
-    compile_connects,
-    connection_tables,
-)
+from gateway.compiler.connection_routes import CompiledConnections, connection_tables
+from gateway.compiler.connects import compile_connects, connect_places
 from gateway.compiler.diff import CompileError, Diff, DocumentKey, Entry, ServiceKey
 from gateway.compiler.endpoint_set import EndpointSet, Instances
 from gateway.compiler.filters import Limits
@@ -79,11 +76,17 @@ class DocumentBuild:
         implicit = self._implicit(context, touched)
         connections = compile_connection_routes(base, accepted, context, touched)
         sessions = compile_udp_routes(base, accepted, context, touched)
-        connects = compile_connects(self._services, self._aliases, context)
+        connects = compile_connects(
+            self._services,
+            self._aliases,
+            context,
+            base.connects,
+            lambda service: bool(touched) and self._is_service_touched(service, touched),
+        )
         compiled: Iterable[CompiledRoute | CompiledConnections | CompiledSessions] = chain(
             routes.values(), connections.values(), sessions.values()
         )
-        led = (key for one in connects for key in one.clusters)
+        led = (key for one in connects.values() for key in one.clusters)
         called = chain((key for route in compiled for key in route.clusters), self._access.asked, led)
         clusters = self._clusters.gather(implicit, self._services, called)
         anew = EndpointSet(base, accepted.documents, self._instances, self._kept, parts)
@@ -104,9 +107,9 @@ class DocumentBuild:
             parts,
             trust,
             {name: edge_table(built) for name, built in named.items()},
-            sessions=session_plans(sessions, served.listeners),
-            connections=connection_tables(connections),
-            connects={place: one.plan for one in connects for place in one.places},
+            sessions=session_plans(sessions, served.listeners, base.tables.sessions),
+            connections=connection_tables(connections, base.connections, base.tables.connections),
+            connects=connect_places(connects, base.connects, base.tables.connects),
         )
         return State(
             tables=_spelled(tables, routes.values()),
@@ -134,6 +137,7 @@ class DocumentBuild:
             telling=_telling(accepted, base.telling, parts),
             connections=connections,
             sessions=sessions,
+            connects=connects,
         )
 
     # What all routes are compiled against, made anew where its documents changed.

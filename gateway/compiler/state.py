@@ -9,6 +9,7 @@ from gateway.compiler.authentication import Authentications
 from gateway.compiler.cluster_key import ClusterKey
 from gateway.compiler.compiled_route import CompiledRoute
 from gateway.compiler.connection_routes import CompiledConnections
+from gateway.compiler.connects import Connects
 from gateway.compiler.diff import DocumentKey, Entry, Refusal, ServiceKey
 from gateway.compiler.filters import Limits
 from gateway.compiler.hosts import HostBuild
@@ -62,6 +63,7 @@ class State:
     telling: TellingPlans | None = None
     connections: Mapping[DocumentKey, CompiledConnections] = field(default_factory=dict)
     sessions: Mapping[DocumentKey, CompiledSessions] = field(default_factory=dict)
+    connects: Connects = field(default_factory=dict)
 
 
 def empty_state(parts: Parts) -> State:

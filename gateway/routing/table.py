@@ -10,8 +10,10 @@ from copy import copy
 from typing import TYPE_CHECKING, Final, Generic, Self
 
 from gateway.exchange import EDGE, Exchange
-from gateway.plan import Parts, RoutePlan, SessionPlan
+from gateway.plan import Parts, RoutePlan
 from gateway.routing.connection_table import ConnectionPlan, ConnectionTable
+from gateway.routing.session_plan import SessionPlan
+from gateway.routing.standing import Judge
 from gateway.trust import NOBODY, Trust
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.transition import Transition, apply_to_endpoint, service_of
@@ -271,9 +273,11 @@ class Tables:
 
 
 class TablesHolder:
-    """The one place where a worker's tables are swapped."""
+    """The one place where a worker's tables are swapped. carried: whatever goes on over that without asking the new
+    ones, to be judged by them."""
 
-    __slots__ = ("tables",)
+    __slots__ = ("carried", "tables")
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
+        self.carried: set[Judge] = set()

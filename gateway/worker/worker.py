@@ -94,6 +94,7 @@ from gateway.worker.desks import desks_of
 from gateway.worker.evidence import Evidence
 from gateway.worker.explaining import explaining, tell_when_known, told_of
 from gateway.worker.gauges import Gauges
+from gateway.worker.judging import Judging
 from gateway.worker.leftovers import remove_leftovers
 from gateway.worker.listening import Listening
 from gateway.worker.new_listeners import NewListeners
@@ -255,6 +256,7 @@ class Worker:
         self._compiler = Compiler(parts)
         self._policies = self._compiler.state.policies
         self._holder = TablesHolder(unready_tables(parts))
+        self._judging = Judging(self._holder, self._counters)
         self._applier = Applier(self._compiler, self._holder, self._applied, self.channel.pause, self.channel.resume)
         self._recorder = Recorder(Path(settings.recorded)) if settings.recorded else None
         self._began = now()
@@ -323,6 +325,7 @@ class Worker:
         self._counters.add(self._counters.counter("meshway_tls_handshakes_total", listener=listener, result=result))
 
     def _applied(self, revision: int, refusals: list[diff.Refusal]) -> None:
+        self._judging.begin()
         served = self._compiler.state.served
         self._serving.take(served, self._compiler.tables.trust)
         self._own.hold(served.listeners)
@@ -398,6 +401,7 @@ class Worker:
         self._overload.beat(now, now - self._next_beat)
         self._next_beat = now + TICK_S
         self._wheel.advance(now)
+        self._judging.beat()
         for each in tuple(self._parts.advancing):
             each.advance(now)
         self._beats += 1

@@ -42,6 +42,7 @@ from gateway.wire.tcp.caller import Carriage
 from gateway.wire.tcp.connect_caller import ConnectCaller
 from gateway.wire.tls import TlsFace
 from gateway.wire.upstream_tls import UpstreamContexts
+from gateway.worker.judging import Judging
 from gateway.worker.serving import Serving
 from gateway.worker.telling import follow
 from meshway.assignments.ledger import Ledger
@@ -80,6 +81,7 @@ class CompiledGateway:
         self.passwords = parts.passwords
         self.port = 0
         self._holder = holder
+        self.judging = Judging(holder, parts.counters)
         self._revision = 0
         self.relay: Relay | None = None
         self.carriage: Carriage | None = None
@@ -97,6 +99,7 @@ class CompiledGateway:
         self._revision += 1
         assert self.compiler.delta(self._revision, changes) == []
         self._holder.tables = self.compiler.tables
+        self.judging.begin()
         self.serving.take(self.compiler.state.served, self.compiler.tables.trust)
         if self.finisher is not None:
             assert self.log is not None
@@ -259,6 +262,7 @@ async def compiled_gateway(
     def tick() -> None:
         if is_running:
             wheel.advance(now())
+            gateway.judging.beat()
             for each in tuple(parts.advancing):
                 each.advance(now())
             holder.tables.tick(now())

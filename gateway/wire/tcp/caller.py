@@ -16,7 +16,7 @@ from gateway.relay.passage import TCP, no_request
 from gateway.relay.patient_passage import PatientPassage
 from gateway.relay.trace import begin_trace
 from gateway.routing.connection_table import ConnectionPlan
-from gateway.routing.table import TablesHolder
+from gateway.routing.table import Tables, TablesHolder
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
 from gateway.wire.entrance import Entrance, entrance
@@ -47,7 +47,8 @@ class TcpCaller(Side):
 
     __slots__ = (
         "_abandon", "_carriage", "_ends", "_entrance", "_idle_s", "_is_ending", "_is_entered", "_is_limited",
-        "_is_untold", "_listener", "_passage", "_peer", "_service", "_timer", "_told", "_until", "exchange",
+        "_is_untold", "_judged_by", "_listener", "_passage", "_peer", "_service", "_timer", "_told", "_until",
+        "exchange",
     )  # fmt: skip
 
     is_busy: Final = True  # until its end: nobody can tell what it waits for
@@ -59,6 +60,7 @@ class TcpCaller(Side):
         self._listener, self._told, self._carriage = listener, told, carriage
         self._is_ending = False  # and it is known why
         self._passage: PatientPassage | None = None
+        self._judged_by: ConnectionPlan | None = None  # the newest that lets it be
         self._service: Side | None = None
         self._entrance: Entrance | None = None
         self._abandon: Callable[[], None] | None = None
@@ -105,19 +107,24 @@ class TcpCaller(Side):
         self._route()
 
     def _route(self) -> None:
-        listener, exchange = self._listener, self.exchange
-        table = self._carriage.tables.tables.connections.get(listener.name)
-        plan = None if table is None else table.match(exchange)
+        plan = self._plan_of(self._carriage.tables.tables)
         if plan is None:
-            self.refused(Reply(404, "no_route", "NR", self._no_route(), policy=listener.title))
-            return
-        self._start(plan)
+            self.refused(self._no_route())
+        else:
+            self._start(plan)
 
-    def _no_route(self) -> str:
-        return f"no TcpRoute of listener {self._listener.name} takes connections of {self._peer}"
+    def _plan_of(self, tables: Tables) -> ConnectionPlan | None:
+        table = tables.connections.get(self._listener.name)
+        return None if table is None else table.match(self.exchange)
+
+    def _no_route(self) -> Reply:
+        detail = f"no TcpRoute of listener {self._listener.name} takes connections of {self._peer}"
+        return Reply(404, "no_route", "NR", detail, policy=self._listener.title)
 
     def _start(self, plan: ConnectionPlan) -> None:
         listener, exchange = self._listener, self.exchange
+        self._judged_by = plan
+        self._carriage.tables.carried.add(self.judge)
         self._until = exchange.started + plan.max_duration_s
         self._passage = PatientPassage(listener.relay, exchange, plan, self)
         self._passage.start()
@@ -268,22 +275,35 @@ class TcpCaller(Side):
         if self._entrance is not None and self._entrance.is_void:
             self._end("certificate_void", "UAEX", "the certificate of this connection does not hold any more")
 
+    def judge(self, tables: Tables) -> str:
+        """By newer tables (`routing/standing.py`): what holds for its bytes stays as it was when it came."""
+        if self._is_ending:
+            return ""
+        plan = self._plan_of(tables)
+        if plan is self._judged_by:
+            return ""
+        refusal = self._no_route() if plan is None else plan.standing.refusal(self.exchange, plan.title)
+        if refusal is None:
+            self._judged_by = plan
+            return ""
+        self._end(refusal.reason, refusal.flag, refusal.detail, refusal.policy)
+        return refusal.reason
+
     # Its end.
 
-    def _say(self, reason: str, flag: str, detail: str) -> None:
-        """Why it ends, "" = both have said all: what is said first is right."""
+    def _say(self, reason: str, flag: str, detail: str, policy: str = "") -> None:
+        """Why it ends, "" = both have said all: what is said first is right. policy: "": its route, or listener."""
         if self._is_ending:
             return
         self._is_ending = True
         if reason:
             self.exchange.mark(flag)
-            self.exchange.blame(
-                reason, self._listener.title if self._passage is None else self._passage.plan.title, detail
-            )
+            own = self._listener.title if self._passage is None else self._passage.plan.title
+            self.exchange.blame(reason, policy or own, detail)
 
-    def _end(self, reason: str, flag: str, detail: str) -> None:
+    def _end(self, reason: str, flag: str, detail: str, policy: str = "") -> None:
         """At once, whatever is under way."""
-        self._say(reason, flag, detail)
+        self._say(reason, flag, detail, policy)
         if self._service is not None:
             self._service.abort()
         self.abort()
@@ -300,6 +320,7 @@ class TcpCaller(Side):
         exchange = self.exchange
         exchange.bytes_in, exchange.bytes_out = self.size, 0 if service is None else service.size
         if self._passage is not None:
+            self._carriage.tables.carried.discard(self.judge)
             self._passage.leave()
         listener.relay.finish(exchange, listener.now())
         listener.leave(self, self._peer, is_limited=self._is_limited)

@@ -10,6 +10,8 @@ from gateway.authentication.service_token import FIELD as SERVICE_TOKEN
 from gateway.authentication.service_token import prove
 from gateway.exchange import Exchange, Reply
 from gateway.relay.trace import begin_trace
+from gateway.routing.connection_table import ConnectionPlan
+from gateway.routing.table import Tables
 from gateway.wire.entrance import Entrance
 from gateway.wire.heads import CLOSE_FIELD, reply
 from gateway.wire.interfaces import Address
@@ -54,14 +56,16 @@ class ConnectCaller(TcpCaller):
             if refusal is not None:
                 self.refused(refusal)
                 return
-        port = exchange.authority.rpartition(b":")[2]
-        plan = tables.connects.get((exchange.host, int(port) if port.isdigit() else 0))
-        if plan is None:
-            asked = exchange.authority.decode("latin-1")
-            detail = f"CONNECT is for ports that a Service of the mesh says to be tcp or tls: {asked} is none"
-            self.refused(Reply(403, "egress_denied", "UAEX", detail, policy=self._listener.title))
-        else:
-            self._start(plan)
+        self._route()
+
+    def _plan_of(self, tables: Tables) -> ConnectionPlan | None:
+        port = self.exchange.authority.rpartition(b":")[2]
+        return tables.connects.get((self.exchange.host, int(port) if port.isdigit() else 0))
+
+    def _no_route(self) -> Reply:
+        asked = self.exchange.authority.decode("latin-1")
+        detail = f"CONNECT is for ports that a Service of the mesh says to be tcp or tls: {asked} is none"
+        return Reply(403, "egress_denied", "UAEX", detail, policy=self._listener.title)
 
     def _turn_away(self, answer: Reply) -> None:
         head, body = reply(self.exchange, answer, CLOSE_FIELD)

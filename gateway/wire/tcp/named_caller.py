@@ -50,10 +50,11 @@ class NamedCaller(TcpCaller):
             self.put_back(bytes(hello.came))
             self._route()
 
-    def _no_route(self) -> str:
+    def _no_route(self) -> Reply:
         name = self.exchange.server_name
         asked = f"for {name}" if name else "that name no host (SNI)"
-        return f"no TlsRoute of listener {self._listener.name} takes connections of {self._peer} {asked}"
+        detail = f"no TlsRoute of listener {self._listener.name} takes connections of {self._peer} {asked}"
+        return Reply(404, "no_route", "NR", detail, policy=self._listener.title)
 
     def eof_received(self) -> bool:
         return False if self._hello is not None else super().eof_received()

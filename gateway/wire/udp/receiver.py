@@ -12,14 +12,14 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from gateway.exchange import Exchange, Reply
-from gateway.plan import SessionPlan
 from gateway.relay.passage import UDP, no_request
 from gateway.relay.shedding import DEFAULT, Shedding
 from gateway.relay.trace import begin_trace
+from gateway.routing.session_plan import SessionPlan
 from gateway.routing.table import TablesHolder
 from gateway.telemetry.counters import Counters
 from gateway.wire.listener_context import ListenerContext
-from gateway.wire.udp.session import AT_ONCE, Session
+from gateway.wire.udp.session import AT_ONCE, Session, no_session
 
 MOST_BYTES: Final = 65_535
 # Of refusals without a session, which a flood of forged sources has: one line of the log for all of this time.
@@ -146,6 +146,7 @@ class UdpReceiver:
         exchange = self._exchange(peer, now)
         session = self.sessions[address] = Session(self, address, plan, exchange, ancillary)
         self._of_source[peer] += 1
+        self._holder.carried.add(session.judge)
         lacking = listener.enter(session, peer, 0, is_limited=False)
         shedding = listener.relay.holder
         refusal = None
@@ -157,6 +158,7 @@ class UdpReceiver:
     def ended(self, session: Session, now: float) -> None:
         peer = session.address[0]
         del self.sessions[session.address]
+        self._holder.carried.discard(session.judge)
         left = self._of_source[peer] - 1
         if left:
             self._of_source[peer] = left
@@ -222,7 +224,7 @@ def _turned_away(why: str, count: int, plan: SessionPlan | None, title: str) -> 
     """count: of datagrams that this is said of."""
     more = "" if count == 1 else f", {count} datagrams since it was last told"
     if plan is None or why == "no_route":
-        return Reply(404, "no_route", "NR", f"no UdpRoute has this Listener{more}", policy=title)
+        return no_session(title, more)
     most = plan.max_sessions if why == "sessions" else plan.per_source
     of = "there are" if why == "sessions" else "this address has"
     return Reply(503, "too_many_sessions", "UO", f"{of} {most} sessions, the most that may be{more}", policy=title)

@@ -8,8 +8,8 @@ import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.exchange import NEVER, Exchange, Reply
-from gateway.plan import SessionPlan
 from gateway.relay.passage import Passage
+from gateway.routing.session_plan import SessionPlan
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.eligible import state_of
 from gateway.upstream.endpoint import Endpoint
@@ -20,6 +20,7 @@ from gateway.wire.places import DESCRIPTORS, no_place
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gateway.routing.table import Tables
     from gateway.wire.udp.receiver import UdpReceiver
 
 # Datagrams of one side before others have their turn.
@@ -249,6 +250,24 @@ class Session:
                 exchange.blame(OVER_RATIO, self._plan.title, detail)
         self._receiver.ended(self, now)
 
+    def judge(self, tables: "Tables") -> str:
+        """By newer tables. Whoever is ended begins anew with his next datagram, and is refused as others are."""
+        listener = self._receiver.listener
+        plan = tables.sessions.get(listener.name)
+        if plan is self._plan or self.refusal is not None:
+            return ""
+        if plan is None:
+            refusal: Reply | None = no_session(listener.title)
+        else:
+            refusal = plan.standing.refusal(self.exchange, plan.title)
+            self._plan = plan
+        if refusal is None:
+            return ""
+        self.exchange.mark(refusal.flag)
+        self.exchange.blame(refusal.reason, refusal.policy, refusal.detail)
+        self.end(self._receiver.now())
+        return refusal.reason
+
     # What its listener says (wire/listener_context.Connection).
 
     @property
@@ -273,6 +292,11 @@ class Session:
 
     def end_void(self) -> None:
         """Datagrams show no certificates."""
+
+
+def no_session(title: str, more: str = "") -> Reply:
+    """title: of the Listener."""
+    return Reply(404, "no_route", "NR", f"no UdpRoute has this Listener{more}", policy=title)
 
 
 def _uncallable(cluster: Cluster, endpoint: Endpoint) -> str:

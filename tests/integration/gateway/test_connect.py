@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.exchange import EDGE, MESH
-from tests.parts.changes import document, running
+from tests.parts.changes import document, gone, running
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
 from tests.parts.ports import free_port
@@ -82,3 +82,33 @@ async def test_policies_hold_and_failures_are_told_as_of_calls() -> None:
         gateway.apply(running("db", "1", port=free_port()))
         status, body = await connect(gateway, "db:5432")
         assert (status, json.loads(body)["code"]) == (502, "connect_failed")
+
+
+async def test_a_newer_revision_ends_what_it_does_not_allow() -> None:
+    service = {"ports": PORTS}
+    denied = {"targets": [{"service": "db"}], "rules": [{"action": "deny", "from": [{"cidr": ["127.0.0.0/8"]}]}]}
+    async with serving(echo(b"ready ")) as port, database(port) as gateway:
+
+        async def begun() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+            writer.write(b"CONNECT db:5432 HTTP/1.1\r\nHost: db:5432\r\n\r\n")
+            await asyncio.wait_for(reader.readuntil(b"ready "), 10.0)
+            return reader, writer
+
+        for change, reason in (
+            (document("AccessPolicy", "a", denied), "denied"),
+            (document("Service", "db", {"ports": PORTS[1:]}), "egress_denied"),
+        ):
+            reader, writer = await begun()
+            gateway.apply(document("Service", "other", service))
+            writer.write(b"1")
+            assert await asyncio.wait_for(reader.readexactly(1), 10.0) == b"1", "another service is not its own"
+            gateway.apply(change)
+            with pytest.raises(ConnectionResetError):
+                await asyncio.wait_for(reader.read(), 10.0)
+            writer.close()
+            await until(lambda: bool(gateway.lines), what="a line")
+            line = gateway.lines.pop()
+            assert (line["reason"], line["status"]) == (reason, 200)
+            if reason == "denied":
+                gateway.apply(gone("AccessPolicy", "a"))

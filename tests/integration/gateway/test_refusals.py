@@ -40,15 +40,16 @@ OK: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 # What is no refusal: answers that a Route or a Listener itself is for, and what callers are told of a worker without
 # tables, below.
 ANSWERS: Final = frozenset({"redirect", "redirect_https", "respond", "cors_preflight", "not_ready"})
-# What a call by HTTP/1.1 and without TLS cannot meet, and the test beside this one that does.
+# What a call by HTTP/1.1 and without TLS cannot meet, and the test of a file beside this one that does.
 ELSEWHERE: Final = {
-    "bad_client_hello": "test_tls_routes.py",
-    "certificate_void": "test_mtls.py",
-    "not_implemented": "test_websocket_http2.py",
-    "too_many_connections": "test_tcp_routes.py",
-    "too_many_sessions": "test_udp_routes.py",
-    "upgrade_unsupported": "test_websocket_http2_services.py",
-    "upstream_unreachable": "test_udp_routes.py",
+    "bad_client_hello": "test_tls_routes::test_a_hello_that_is_none_or_does_not_come_ends_the_connection",
+    "certificate_void": "test_mtls::test_a_revoked_certificate_is_refused_at_the_next_request_and_the_next_handshake",
+    "not_implemented": "test_websocket_http2::test_a_handshake_by_http2_is_judged_as_any_other",
+    "route_changed": "test_tcp_routes::test_a_newer_revision_ends_what_it_does_not_allow_and_nothing_else",
+    "too_many_connections": "test_tcp_routes::test_a_route_bounds_its_connections",
+    "too_many_sessions": "test_udp_routes::test_the_route_bounds_its_sessions_and_refusals_name_it",
+    "upgrade_unsupported": "test_websocket_http2_services::test_a_service_that_does_not_take_it_is_not_asked",
+    "upstream_unreachable": "test_udp_routes::test_what_must_be_encrypted_is_not_sent_as_it_is",
 }
 
 
@@ -325,8 +326,30 @@ async def test_a_gateway_that_knows_no_mesh_says_who_says_so() -> None:
 def test_every_reason_in_the_source_is_met_here() -> None:
     tested = {case.reason for case in CASES} | ANSWERS | {"policy_unavailable"}
     assert set(_reasons()) == tested | ELSEWHERE.keys()
-    for reason, name in ELSEWHERE.items():
-        assert reason in (Path(__file__).parent / name).read_text(), reason
+    assert not tested & ELSEWHERE.keys()
+    for reason, place in ELSEWHERE.items():
+        file, _, test = place.partition("::")
+        assert _asserts(file, test, reason), f"{place} does not assert {reason}"
+
+
+def test_a_test_that_only_speaks_of_a_reason_is_no_proof() -> None:
+    assert not _asserts("test_tls_routes", "test_there_is_no_such_test", "bad_client_hello")
+    assert not _asserts("test_tcp_routes", "test_a_route_bounds_its_connections", "bad_client_hello")
+
+
+def _asserts(file: str, test: str, reason: str) -> bool:
+    """Whether there is this test, and it holds an answer against this reason: in an assertion, or as a parameter."""
+    tree = ast.parse((Path(__file__).parent / f"{file}.py").read_text())
+    for found in ast.walk(tree):
+        if isinstance(found, ast.AsyncFunctionDef | ast.FunctionDef) and found.name == test:
+            held = [node for node in ast.walk(found) if isinstance(node, ast.Assert)]
+            return any(_has_text(node, reason) for node in [*held, *(found.decorator_list if held else ())])
+    return False
+
+
+def _has_text(tree: ast.AST, reason: str) -> bool:
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return any(reason in (text.decode() if isinstance(text, bytes) else str(text)) for text in texts)
 
 
 def _reasons() -> Iterator[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.wire.proxy_protocol import proxy_head, read_proxy_head
 from meshway.tasks import spawn
-from tests.parts.changes import document, running
+from tests.parts.changes import document, gone, running
 from tests.parts.conditions import until
 from tests.parts.ports import free_port
 from tests.parts.tcp import carrying, echo, listener, serving, tcp_route
@@ -380,3 +380,69 @@ async def test_a_full_bulkhead_has_connections_wait_and_an_open_one_ends_with_it
         place.contexts["bytes"].close_idle()
         place.contexts["bytes"].abort_all()
         assert (await place.line())["reason"] == "drained"
+
+
+async def test_a_newer_revision_ends_what_it_does_not_allow_and_nothing_else() -> None:
+    """Whoever is denied, has no route, or stands at a service that the route has no more is reset, and told of."""
+    deny = {"targets": [{"service": "db"}], "default": "allow"}
+    guests = {"action": "deny", "from": [{"cidr": ["127.0.0.2/32"]}]}
+    async with serving(echo(b"a")) as a, serving(echo(b"b")) as b:
+        services = [running("db", "1", port=a), running("other", "1", port=b)]
+        async with carrying(*services, listener(), tcp_route("db")) as place:
+            place.open()
+
+            async def begun(source: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+                both = await place.connect(local_addr=(source, 0))
+                await asyncio.wait_for(both[0].readexactly(1), 10.0)
+                return both
+
+            async def goes_on(both: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> bool:
+                both[1].write(b"x")
+                try:
+                    return await asyncio.wait_for(both[0].readexactly(1), 10.0) == b"x"
+                except (ConnectionError, asyncio.IncompleteReadError):
+                    return False
+
+            kept, denied = await begun("127.0.0.1"), await begun("127.0.0.2")
+            place.gateway.apply(tcp_route("db", idle="1h"), document("AccessPolicy", "a", deny | {"rules": [guests]}))
+            line = await place.line()
+            assert (line["peer"], line["reason"], line["flag"]) == ("127.0.0.2", "denied", "UAEX")
+            assert (line["policy"], line["status"]) == ("AccessPolicy default/a", 200)
+            assert not await goes_on(denied)
+            assert await goes_on(kept)
+            place.gateway.apply(tcp_route(destinations=[{"service": "db", "weight": 0}, {"service": "other"}]))
+            drained = await begun("127.0.0.1")
+            assert await goes_on(kept), "a weight of 0 lets go on who is there"
+            place.gateway.apply(tcp_route("other"))
+            line = await place.line()
+            assert (line["reason"], line["detail"]) == ("route_changed", "it leads to default/db no more")
+            assert line["policy"] == "TcpRoute default/t"
+            assert not await goes_on(kept)
+            assert await goes_on(drained)
+            place.gateway.apply(gone("TcpRoute", "t"))
+            line = await place.line()
+            assert (line["reason"], line["policy"], line["status"]) == ("no_route", "listener bytes", 200)
+            assert not await goes_on(drained)
+            for _, writer in (kept, denied, drained):
+                writer.close()
+
+
+async def test_a_connection_that_waits_for_its_turn_is_judged_as_well() -> None:
+    one = policy(bulkhead={"max_requests": 1, "max_pending": 5})
+    async with (
+        serving(echo(b"a")) as port,
+        carrying(running("db", "1", port=port), one, listener(), tcp_route("db")) as place,
+    ):
+        place.open()
+        reader, writer = await place.connect()
+        assert await asyncio.wait_for(reader.readexactly(1), 10.0) == b"a"
+        waiting = await place.connect()
+        await until(lambda: len(place.contexts["bytes"].connections) == 2, what="two connections")
+        place.gateway.apply(gone("TcpRoute", "t"))
+        await until(lambda: len(place.gateway.lines) == 2, what="two lines")
+        assert [line["reason"] for line in place.gateway.lines] == ["no_route", "no_route"]
+        for end in (reader, waiting[0]):
+            with pytest.raises(ConnectionResetError):
+                await asyncio.wait_for(end.read(), 10.0)
+        writer.close()
+        waiting[1].close()

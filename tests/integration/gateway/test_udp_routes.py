@@ -15,7 +15,7 @@ from gateway.wire.udp.receiver import UdpReceiver
 from meshway.snapshot import Change
 from registry.dns.server import DnsCounts, DnsSockets, dns_served
 from registry.view.view import View
-from tests.parts.changes import document, left, running
+from tests.parts.changes import document, gone, left, running
 from tests.parts.compiled import CompiledGateway, compiled_gateway
 from tests.parts.conditions import until
 from tests.parts.datagrams import DatagramService, Sources, named
@@ -239,3 +239,24 @@ async def test_a_real_name_server_answers_through_the_gateway() -> None:
             assert (line["status"], line["bytes_in"]) == (200, len(asked))
     own.close()
     streams.close()
+
+
+async def test_a_newer_revision_ends_sessions_that_it_does_not_allow() -> None:
+    rules = [{"action": "deny", "from": [{"cidr": ["127.0.0.2/32"]}]}]
+    deny = {"targets": [{"service": "game"}], "default": "allow", "rules": rules}
+    async with instances("a") as game, datagrams(*game, route()) as (on, sources):
+        kept, denied = sources.one(), sources.one("127.0.0.2")
+        assert [await each.ask(b"1") for each in (kept, denied)] == [b"a 1", b"a 1"]
+        on.gateway.apply(route(idle="5s"), document("AccessPolicy", "a", deny))
+        [line] = await on.ended()
+        told = {"peer": "127.0.0.2", "reason": "denied", "policy": "AccessPolicy default/a", "status": 200}
+        assert line | told | {"bytes_in": 1, "bytes_out": 3} == line
+        assert await kept.ask(b"2") == b"a 2"
+        denied.send(b"2")
+        await until(lambda: on.receiver.dropped["refused"] == 1, what="a datagram that is refused")
+        on.gateway.leap(2.0)  # a refusal is over
+        await on.ended(2)
+        on.gateway.apply(gone("UdpRoute", "game"))
+        line = (await on.ended(3))[-1]
+        assert (line["peer"], line["reason"], line["policy"]) == ("127.0.0.1", "no_route", "listener game")
+        assert not on.receiver.sessions

@@ -8,9 +8,11 @@ import pytest
 
 from gateway.exchange import EDGE, Exchange, Reply
 from gateway.listeners.sockets import open_slots
-from gateway.plan import RequestFilter, SessionPlan
+from gateway.plan import RequestFilter
 from gateway.relay.deadline import TICK_S, TimerWheel
 from gateway.relay.relay import Relay
+from gateway.routing.session_plan import SessionPlan
+from gateway.routing.standing import Standing
 from gateway.routing.table import Tables, TablesHolder
 from gateway.upstream.cluster import Cluster
 from gateway.upstream.endpoint import Endpoint
@@ -52,7 +54,10 @@ class Bench:
         self, idle_s: float = 30.0, max_sessions: int = 10_000, per_source: int = 100, max_reply_ratio: float = 0.0
     ) -> None:
         """What the document says."""
-        told = SessionPlan(self.route, "UdpRoute shop/game", idle_s, max_sessions, per_source, max_reply_ratio)
+        standing = Standing.of(self.route, (self.cluster.name,))
+        told = SessionPlan(
+            self.route, "UdpRoute shop/game", standing, idle_s, max_sessions, per_source, max_reply_ratio
+        )
         self.tables.sessions = {"game": told}
 
     def _finish(self, exchange: Exchange, _: float) -> None:

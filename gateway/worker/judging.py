@@ -1,0 +1,62 @@
+"""Judges what is carried already by each newer revision, in slices: connections, sessions of datagrams, CONNECT.
+
+Where nothing of their Routes has changed nothing is looked at. A revision that comes in the middle has another turn
+after this one, so that whoever stands last is judged, too.
+"""
+
+from itertools import islice
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+from gateway.routing.standing import Judge
+from gateway.routing.table import Tables, TablesHolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.telemetry.counters import Counters
+
+ENDED: Final = "meshway_connections_revoked_total"
+AT_ONCE: Final = 64
+MOST_S: Final = 0.002  # of a beat of 10 ms
+
+
+class Judging:
+    """Of one worker. `begin` after each swap of the tables, `beat` some times a second."""
+
+    def __init__(self, holder: TablesHolder, counters: "Counters | None") -> None:
+        self._holder, self._counters = holder, counters
+        self._judged_by = _routes(holder.tables)
+        self._rest: Iterator[Judge] = iter(())
+        self._is_under_way = False
+
+    def begin(self) -> None:
+        if self._is_under_way:
+            return
+        now = _routes(self._holder.tables)
+        if any(one is not other for one, other in zip(now, self._judged_by, strict=True)):
+            self._judged_by, self._is_under_way = now, True
+            self._rest = iter(tuple(self._holder.carried))
+
+    def beat(self) -> None:
+        if not self._is_under_way:
+            return
+        tables, carried, until = self._holder.tables, self._holder.carried, perf_counter() + MOST_S
+        while perf_counter() < until:
+            judges = tuple(islice(self._rest, AT_ONCE))
+            if not judges:
+                self._is_under_way = False
+                self.begin()
+                return
+            for judge in judges:
+                if judge in carried and (reason := judge(tables)):
+                    self._count(reason)
+
+    def _count(self, reason: str) -> None:
+        if self._counters is not None:
+            self._counters.add(self._counters.counter(ENDED, reason=reason))
+
+
+def _routes(tables: Tables) -> tuple[object, ...]:
+    """Tables in which these are the same objects carry the same."""
+    return (tables.connections, tables.connects, tables.sessions)
